@@ -1,0 +1,267 @@
+//! Spans, events, links, logs and the resources and scopes they came from, as rows.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::attribute::{self, Attributes, Value};
+use crate::id::{SpanId, TraceId};
+use crate::time::{DurationNanos, UnixNanos};
+
+/// One operation: OTLP's `Span` with the resource and scope it was sent under.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Span {
+    /// The trace it belongs to.
+    pub trace_id: TraceId,
+    /// Its own id, unique within the trace.
+    pub span_id: SpanId,
+    /// The span that caused it; none for a root.
+    pub parent_span_id: Option<SpanId>,
+    /// The operation's name.
+    pub name: String,
+    /// Its role between processes.
+    pub kind: SpanKind,
+    /// When it started.
+    pub start: UnixNanos,
+    /// When it ended; `None` while it is open. Never before `start`.
+    pub end: Option<UnixNanos>,
+    /// How it ended.
+    pub status: Status,
+    /// W3C `tracestate`.
+    pub trace_state: String,
+    /// OTLP's `flags`: W3C trace flags and whether the parent is remote.
+    pub flags: u32,
+    /// Attributes in the sender's order.
+    pub attributes: Attributes,
+    /// Attributes the sender dropped.
+    pub dropped_attributes_count: u32,
+    /// Point events, in the sender's order.
+    pub events: Vec<Event>,
+    /// Events the sender dropped.
+    pub dropped_events_count: u32,
+    /// Links, in the sender's order.
+    pub links: Vec<Link>,
+    /// Links the sender dropped.
+    pub dropped_links_count: u32,
+    /// Who sent it.
+    pub resource: Arc<Resource>,
+    /// The instrumentation that made it.
+    pub scope: Arc<Scope>,
+    /// Our own producers may replace a span by one of a higher revision; 0 for everything that came over OTLP.
+    pub revision: u32,
+}
+
+/// A point event on a span, or a log record's content.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Event {
+    /// When it happened.
+    pub time: UnixNanos,
+    /// Its name; for logs OTLP's `event_name`.
+    pub name: String,
+    /// Attributes in the sender's order.
+    pub attributes: Attributes,
+    /// Attributes the sender dropped.
+    pub dropped_attributes_count: u32,
+}
+
+/// A log record: an event that stands on its own, perhaps within a span.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LogRecord {
+    /// The trace it was written in.
+    pub trace_id: Option<TraceId>,
+    /// The span it was written in.
+    pub span_id: Option<SpanId>,
+    /// Name, time, attributes.
+    pub event: Event,
+    /// When the collector saw it; `None` when unset.
+    pub observed: Option<UnixNanos>,
+    /// OTLP's severity number, 0 when unset.
+    pub severity_number: i32,
+    /// The sender's word for the severity.
+    pub severity_text: String,
+    /// The message.
+    pub body: Value,
+    /// OTLP's `flags`.
+    pub flags: u32,
+    /// Who sent it.
+    pub resource: Arc<Resource>,
+    /// The instrumentation that made it.
+    pub scope: Arc<Scope>,
+}
+
+/// A causal link to another span.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Link {
+    /// The linked span's trace.
+    pub trace_id: TraceId,
+    /// The linked span.
+    pub span_id: SpanId,
+    /// W3C `tracestate` of the linked span.
+    pub trace_state: String,
+    /// OTLP's `flags`.
+    pub flags: u32,
+    /// Attributes in the sender's order.
+    pub attributes: Attributes,
+    /// Attributes the sender dropped.
+    pub dropped_attributes_count: u32,
+}
+
+/// What sent a span: a process, a service, a host.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Resource {
+    /// Attributes in the sender's order.
+    #[serde(with = "crate::exact::json_attributes")]
+    pub attributes: Attributes,
+    /// Attributes the sender dropped.
+    pub dropped_attributes_count: u32,
+    /// The schema of the resource's attributes.
+    pub schema_url: String,
+}
+
+/// The instrumentation library that made a span.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scope {
+    /// The library's name.
+    pub name: String,
+    /// The library's version.
+    pub version: String,
+    /// Attributes in the sender's order.
+    #[serde(with = "crate::exact::json_attributes")]
+    pub attributes: Attributes,
+    /// Attributes the sender dropped.
+    pub dropped_attributes_count: u32,
+    /// The schema of the spans' attributes.
+    pub schema_url: String,
+}
+
+/// All that is known of one trace.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trace {
+    /// The trace's id.
+    pub trace_id: TraceId,
+    /// Its spans, by start time, each exactly once.
+    pub spans: Vec<Span>,
+    /// Logs written within it, by time.
+    pub logs: Vec<LogRecord>,
+    /// Spans that came under an id that another, differing span already had; they are among `spans`.
+    pub duplicate_span_ids: u64,
+}
+
+/// How a span ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// OTLP's code.
+    pub code: StatusCode,
+    /// The developer's words, for errors.
+    pub message: String,
+}
+
+/// OTLP's status codes. Others come in as [`StatusCode::Unset`] and are a named issue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(i8)]
+pub enum StatusCode {
+    /// Nothing was said.
+    #[default]
+    Unset = 0,
+    /// The developer said it went well.
+    Ok = 1,
+    /// It failed.
+    Error = 2,
+}
+
+/// OTLP's span kinds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(i8)]
+pub enum SpanKind {
+    /// Nothing was said; read as internal.
+    #[default]
+    Unspecified = 0,
+    /// Within one process.
+    Internal = 1,
+    /// Handles a request.
+    Server = 2,
+    /// Makes a request.
+    Client = 3,
+    /// Sends a message and does not wait.
+    Producer = 4,
+    /// Handles a message.
+    Consumer = 5,
+}
+
+impl StatusCode {
+    /// From OTLP's number.
+    pub fn from_number(number: i64) -> Option<Self> {
+        [Self::Unset, Self::Ok, Self::Error].into_iter().find(|code| *code as i64 == number)
+    }
+}
+
+impl SpanKind {
+    /// From OTLP's number.
+    pub fn from_number(number: i64) -> Option<Self> {
+        [Self::Unspecified, Self::Internal, Self::Server, Self::Client, Self::Producer, Self::Consumer]
+            .into_iter()
+            .find(|kind| *kind as i64 == number)
+    }
+
+    /// OpenTelemetry's name, in lowercase.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified",
+            Self::Internal => "internal",
+            Self::Server => "server",
+            Self::Client => "client",
+            Self::Producer => "producer",
+            Self::Consumer => "consumer",
+        }
+    }
+}
+
+impl Span {
+    /// From start to end; `None` while the span is open.
+    pub fn duration(&self) -> Option<DurationNanos> {
+        self.end.map(|end| end.since(self.start))
+    }
+
+    /// The first value under `key`, in whatever released spelling the sender used: for a key whose meaning is a
+    /// promoted column, all spellings of that column are tried, the asked one first.
+    pub fn attribute(&self, key: &str) -> Option<&Value> {
+        attribute::find(&self.attributes, key).or_else(|| {
+            crate::columns::promoted_span_column(key)?
+                .spellings
+                .iter()
+                .find_map(|spelling| attribute::find(&self.attributes, spelling))
+        })
+    }
+
+    /// The text under `key`; see [`Span::attribute`].
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.attribute(key).and_then(Value::as_str)
+    }
+
+    /// The integer under `key`; see [`Span::attribute`].
+    pub fn int(&self, key: &str) -> Option<i64> {
+        self.attribute(key).and_then(Value::as_int)
+    }
+
+    /// `service.name`, or the empty text.
+    pub fn service(&self) -> &str {
+        self.resource.service()
+    }
+
+    /// Whether it failed.
+    pub fn is_error(&self) -> bool {
+        self.status.code == StatusCode::Error
+    }
+}
+
+impl Resource {
+    /// `service.name`, or the empty text.
+    pub fn service(&self) -> &str {
+        self.text("service.name").unwrap_or_default()
+    }
+
+    /// The text under `key`.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        attribute::find(&self.attributes, key).and_then(Value::as_str)
+    }
+}

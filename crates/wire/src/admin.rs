@@ -1,0 +1,162 @@
+//! The engine itself: its health, its files, and what changes them.
+
+use std::collections::BTreeMap;
+
+use kino_model::TraceId;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::ask::Scope;
+
+/// Asks how the engine is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StatusQuestion {}
+
+/// `kino.status.v1`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Status {
+    /// `kino.status.v1`.
+    pub schema: String,
+    /// The engine's version.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Where it keeps everything.
+    pub home: String,
+    /// When it started.
+    pub started_unix_nanos: i64,
+    /// Where it listens.
+    pub listeners: Listeners,
+    /// Whether it only reads, and why.
+    pub read_only: Option<String>,
+    /// Rows acknowledged since the start, by table.
+    pub accepted: BTreeMap<String, u64>,
+    /// Spans visible to queries: hot and in files.
+    pub spans: u64,
+    /// What was refused or mended since the store was made, by name.
+    pub issues: BTreeMap<String, u64>,
+    /// Redactions since the store was made, by rule.
+    pub redactions: BTreeMap<String, u64>,
+    /// Rows waiting in memory.
+    pub hot_rows: u64,
+    /// Bytes of memory they take.
+    pub hot_bytes: u64,
+    /// The limit of those bytes.
+    pub hot_bytes_max: u64,
+    /// Bytes in the write-ahead log.
+    pub wal_bytes: u64,
+    /// Live files in the lake.
+    pub lake_files: u64,
+    /// Their bytes.
+    pub lake_bytes: u64,
+    /// Bytes of blobs.
+    pub blob_bytes: u64,
+    /// What went wrong and still matters, in sentences.
+    pub warnings: Vec<String>,
+}
+
+/// Addresses, as `HOST:PORT`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Listeners {
+    /// REST, MCP, health, metrics.
+    pub http: String,
+    /// OTLP over gRPC.
+    pub otlp_grpc: String,
+    /// OTLP over HTTP.
+    pub otlp_http: String,
+}
+
+/// Asks for the lake's current files.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LakeFilesQuestion {
+    /// Write hot rows out first.
+    pub flush: bool,
+}
+
+/// `kino.lake_files.v1`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LakeFiles {
+    /// `kino.lake_files.v1`.
+    pub schema: String,
+    /// The lake's URL.
+    pub lake: String,
+    /// Live files.
+    pub files: Vec<LakeFile>,
+}
+
+/// One file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LakeFile {
+    /// `spans`, `events`, `links`, `traces` or `rollups`.
+    pub table: String,
+    /// Its path within the lake.
+    pub path: String,
+    /// Its URL.
+    pub url: String,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// The earliest start in it.
+    pub start_unix_nanos_min: i64,
+    /// The latest start in it.
+    pub start_unix_nanos_max: i64,
+}
+
+/// Which traces to hide at once and remove for good.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ForgetQuestion {
+    /// These traces.
+    pub trace_ids: Vec<TraceId>,
+    /// Traces of this run.
+    pub run_id: Option<String>,
+    /// Traces that started before this.
+    pub before_unix_nanos: Option<i64>,
+    /// Everything.
+    pub everything: bool,
+    /// Whose traces, for `before_unix_nanos`.
+    pub scope: Scope,
+}
+
+/// `kino.forget.v1`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Forget {
+    /// `kino.forget.v1`.
+    pub schema: String,
+    /// Traces hidden.
+    pub traces: u64,
+    /// Spans hidden.
+    pub spans: u64,
+}
+
+/// Hands over one file's bytes to read in. The body travels as the request's body, not in here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Import {
+    /// `kino.import.v1`.
+    pub schema: String,
+    /// What the bytes turned out to be: `otlp-json`, `otlp-protobuf`, `jaeger-json`.
+    pub format: String,
+    /// Spans taken in.
+    pub spans: u64,
+    /// Span events and logs taken in.
+    pub events: u64,
+    /// Links taken in.
+    pub links: u64,
+    /// What was refused or mended, by name.
+    pub issues: BTreeMap<String, u64>,
+    /// The first few, in words.
+    pub issue_examples: Vec<String>,
+}
+
+/// Stops the engine after it has written everything out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StopQuestion {}
+
+crate::question!(StatusQuestion, "status", Status);
+crate::question!(LakeFilesQuestion, "lake_files", LakeFiles);
+crate::question!(ForgetQuestion, "forget", Forget);
+crate::question!(StopQuestion, "stop", crate::run::Done);

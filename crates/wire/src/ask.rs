@@ -1,0 +1,118 @@
+//! Asking: a question has a name and one shape of answer, whoever asks and however it travels.
+//!
+//! REST serves each question as `POST /api/v1/NAME` with the question as the body. MCP and the command line ask
+//! through the same [`Backend`], in the engine's own process or over HTTP.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+/// A question that the engine answers.
+pub trait Question: Serialize + DeserializeOwned + Send {
+    /// Its name: the last segment of its REST path.
+    const NAME: &'static str;
+    /// What answers it.
+    type Answer: Serialize + DeserializeOwned + Send;
+}
+
+/// Declares the [`Question`] that `$question` is.
+#[macro_export]
+macro_rules! question {
+    ($question:ty, $name:literal, $answer:ty) => {
+        impl $crate::Question for $question {
+            const NAME: &'static str = $name;
+            type Answer = $answer;
+        }
+    };
+}
+
+/// Whoever can answer questions: the engine itself, or a client of one.
+pub trait Backend: Send + Sync {
+    /// Answers the question called `name`.
+    fn ask_json(&self, name: &str, question: Json) -> Asked<'_>;
+}
+
+/// The answer to come of [`Backend::ask_json`].
+pub type Asked<'a> = Pin<Box<dyn Future<Output = Result<Json, Problem>> + Send + 'a>>;
+
+/// Asks a typed question.
+///
+/// # Errors
+/// The backend's own, or [`ProblemKind::Internal`] where the answer is not of the promised shape.
+pub async fn ask<Q: Question>(backend: &dyn Backend, question: &Q) -> Result<Q::Answer, Problem> {
+    let body = serde_json::to_value(question).map_err(|error| Problem::internal(&error))?;
+    let answer = backend.ask_json(Q::NAME, body).await?;
+    serde_json::from_value(answer).map_err(|error| Problem::internal(&error))
+}
+
+/// Why a question has no answer: what was wrong, where, and what to do next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Problem {
+    /// What sort of problem.
+    pub kind: ProblemKind,
+    /// One or two sentences for a person.
+    pub message: String,
+    /// The nearest right names, best first, where a name was wrong.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub did_you_mean: Vec<String>,
+}
+
+/// Sorts of problems, with their HTTP status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProblemKind {
+    /// The question itself is wrong. 400.
+    Invalid,
+    /// Nothing has that name or id. 404.
+    NotFound,
+    /// The engine is at a limit; ask again later. 429.
+    Busy,
+    /// It needs something that is not installed or not allowed. 501.
+    Unavailable,
+    /// A fault of ours or of the machine's. 500.
+    Internal,
+}
+
+impl Problem {
+    /// The question itself is wrong.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self { kind: ProblemKind::Invalid, message: message.into(), did_you_mean: Vec::new() }
+    }
+
+    /// Nothing has that name or id.
+    pub fn not_found(message: impl Into<String>, did_you_mean: Vec<String>) -> Self {
+        Self { kind: ProblemKind::NotFound, message: message.into(), did_you_mean }
+    }
+
+    /// It needs something that is not installed or not allowed.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self { kind: ProblemKind::Unavailable, message: message.into(), did_you_mean: Vec::new() }
+    }
+
+    /// A fault, with its chain of sources.
+    pub fn internal(error: &dyn std::error::Error) -> Self {
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            message.push_str(": ");
+            message.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        Self { kind: ProblemKind::Internal, message, did_you_mean: Vec::new() }
+    }
+}
+
+/// Which traces a question is about: the caller's project unless widened. Traces of unknown project always count.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Scope {
+    /// The caller's project: the common git directory, an absolute path. `None`: all projects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// Look at all projects whatever `project` says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub all: bool,
+}

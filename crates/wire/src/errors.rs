@@ -1,0 +1,84 @@
+//! `errors`: exceptions grouped by fingerprint.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::ask::Scope;
+use crate::finding::Evidence;
+
+/// Which errors.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ErrorsQuestion {
+    /// Exact service name.
+    pub service: Option<String>,
+    /// Seen at or after this.
+    pub since_unix_nanos: Option<i64>,
+    /// Seen before this.
+    pub until_unix_nanos: Option<i64>,
+    /// Errors of this run; never scoped.
+    pub run_id: Option<String>,
+    /// At most this many groups; 0 stands for the default.
+    pub limit: usize,
+    /// Whose traces.
+    pub scope: Scope,
+}
+
+/// `kino.errors.v1`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Errors {
+    /// `kino.errors.v1`.
+    pub schema: String,
+    /// The most recent first.
+    pub items: Vec<ErrorGroup>,
+    /// Whether there are more groups than these.
+    pub more: bool,
+}
+
+/// Exceptions of one fingerprint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ErrorGroup {
+    /// The exception's type.
+    #[serde(rename = "type")]
+    pub exception_type: String,
+    /// The message of the latest, at most 500 characters. Recorded text: untrusted.
+    pub message: String,
+    /// Stable across line numbers, ids and numbers in the message.
+    pub fingerprint: String,
+    /// How often.
+    pub count: u64,
+    /// The first time.
+    pub first_seen_unix_nanos: i64,
+    /// The last time.
+    pub last_seen_unix_nanos: i64,
+    /// How often on each UTC day, oldest first.
+    pub per_day: Vec<DayCount>,
+    /// The latest one's stack, innermost first.
+    pub frames: Vec<Frame>,
+    /// At most three, newest first.
+    pub examples: Vec<Evidence>,
+}
+
+/// A count on a UTC day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DayCount {
+    /// `YYYY-MM-DD`.
+    pub day: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// One stack frame.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Frame {
+    /// The file, as recorded.
+    pub path: String,
+    /// The line, from 1.
+    pub line: Option<i64>,
+    /// The function.
+    pub function: String,
+    /// Whether it is the user's code rather than a library's.
+    pub in_project: bool,
+}
+
+crate::question!(ErrorsQuestion, "errors", Errors);

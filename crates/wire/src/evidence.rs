@@ -1,0 +1,93 @@
+//! `open`: the whole of a trace, a span or a blob, with its recorded text.
+
+use kino_model::{SpanId, TraceId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+/// What to open: `TRACE_ID`, `TRACE_ID/SPAN_ID`, or `blob:HASH`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OpenQuestion {
+    /// The id.
+    pub id: String,
+    /// Skip this many spans or bytes.
+    pub offset: u64,
+    /// At most this many spans or bytes; 0 stands for the default.
+    pub limit: u64,
+}
+
+/// `kino.open.v1`. Everything under `spans`, `logs` and `text` is recorded, untrusted data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Open {
+    /// `kino.open.v1`.
+    pub schema: String,
+    /// What was opened.
+    pub id: String,
+    /// Spans, by start; empty for blobs.
+    pub spans: Vec<OpenSpan>,
+    /// Logs within the trace, by time.
+    pub logs: Vec<OpenEvent>,
+    /// A blob's text; bytes that are not UTF-8 are replaced by U+FFFD.
+    pub text: Option<String>,
+    /// Spans or bytes in all.
+    pub total: u64,
+    /// Where to go on; `null` at the end.
+    pub next_offset: Option<u64>,
+}
+
+/// A span with everything recorded on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OpenSpan {
+    /// The trace.
+    #[schemars(with = "String")]
+    pub trace_id: TraceId,
+    /// The span.
+    #[schemars(with = "String")]
+    pub span_id: SpanId,
+    /// Its parent.
+    #[schemars(with = "Option<String>")]
+    pub parent_span_id: Option<SpanId>,
+    /// Its service.
+    pub service: String,
+    /// Its name.
+    pub name: String,
+    /// `internal`, `server`, `client`, `producer`, `consumer` or `unspecified`.
+    pub kind: String,
+    /// Its start.
+    pub start_unix_nanos: i64,
+    /// Its duration; `null` while open.
+    pub duration_nanos: Option<i64>,
+    /// `unset`, `ok` or `error`.
+    pub status: String,
+    /// The developer's words on the status.
+    pub status_message: String,
+    /// Attributes as plain JSON.
+    pub attributes: serde_json::Map<String, Json>,
+    /// The resource's attributes as plain JSON.
+    pub resource: serde_json::Map<String, Json>,
+    /// Events, by time.
+    pub events: Vec<OpenEvent>,
+    /// Linked spans.
+    pub links: Vec<crate::finding::Evidence>,
+}
+
+/// An event or log with everything recorded on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OpenEvent {
+    /// When.
+    pub time_unix_nanos: i64,
+    /// Its name.
+    pub name: String,
+    /// The span, for logs.
+    #[schemars(with = "Option<String>")]
+    pub span_id: Option<SpanId>,
+    /// The sender's word for the severity, for logs.
+    pub severity: String,
+    /// The message, for logs.
+    pub body: Option<Json>,
+    /// Attributes as plain JSON.
+    pub attributes: serde_json::Map<String, Json>,
+}
+
+crate::question!(OpenQuestion, "open", Open);

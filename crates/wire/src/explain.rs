@@ -1,0 +1,216 @@
+//! `explain`: where the time of a trace, of an operation, or of the whole system goes.
+
+use kino_model::{SpanId, TraceId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::ask::Scope;
+use crate::finding::{Evidence, Finding};
+
+/// How many executions `explain` looks at when nothing is said.
+pub const DEFAULT_LAST: usize = 100;
+/// The most executions one answer rests on.
+pub const MAX_LAST: usize = 10_000;
+
+/// Asks about one trace.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExplainTraceQuestion {
+    /// The trace.
+    pub trace_id: TraceId,
+}
+
+/// `kino.explain.v1`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ExplainTrace {
+    /// `kino.explain.v1`.
+    pub schema: String,
+    /// The trace.
+    #[schemars(with = "String")]
+    pub trace_id: TraceId,
+    /// Its spans.
+    pub spans: u64,
+    /// Spans whose parent is not in the trace.
+    pub missing_parents: u64,
+    /// The root that the path and the breakdown are about.
+    pub root: Option<RootSummary>,
+    /// Roots besides it: other spans without a known parent.
+    pub other_roots: Vec<RootSummary>,
+    /// Segments in time order that do not overlap and cover the root from start to end.
+    pub critical_path: Vec<PathSegment>,
+    /// Time by operation, largest critical share first.
+    pub breakdown: Vec<BreakdownRow>,
+    /// What is wrong with it.
+    pub findings: Vec<Finding>,
+    /// What was left out, and how much of it.
+    pub left_out: LeftOut,
+}
+
+/// A root span.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RootSummary {
+    /// The span.
+    #[schemars(with = "String")]
+    pub span_id: SpanId,
+    /// Its service.
+    pub service: String,
+    /// Its name.
+    pub name: String,
+    /// Its start.
+    pub start_unix_nanos: i64,
+    /// Its duration; `null` while open.
+    pub duration_nanos: Option<i64>,
+}
+
+/// A stretch of the critical path on which one span was what the root waited for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PathSegment {
+    /// The span.
+    #[schemars(with = "String")]
+    pub span_id: SpanId,
+    /// Its service.
+    pub service: String,
+    /// Its name.
+    pub name: String,
+    /// The stretch's start.
+    pub start_unix_nanos: i64,
+    /// The stretch's end; always later than its start.
+    pub end_unix_nanos: i64,
+}
+
+/// The time of one operation within what is explained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BreakdownRow {
+    /// The service.
+    pub service: String,
+    /// The span name.
+    pub name: String,
+    /// How often it was called; over many executions, in all of them together.
+    pub count: u64,
+    /// Time in it and in none of its children; over many executions, the mean of one.
+    pub self_nanos: i64,
+    /// Time on the critical path; over many executions, the mean of one.
+    pub critical_nanos: i64,
+    /// Critical time over the root's duration, 0 to 1.
+    pub share: f64,
+    /// Where in the code, where `code.*` was recorded.
+    pub code: Option<crate::finding::Location>,
+    /// The statement with its literals removed, where one was recorded.
+    pub statement: Option<String>,
+    /// At most three examples, slowest first.
+    pub examples: Vec<Evidence>,
+    /// Quantiles of its duration; only over many executions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<Quantiles>,
+}
+
+/// Quantiles in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Quantiles {
+    /// The median.
+    pub p50_nanos: i64,
+    /// The 95th percentile.
+    pub p95_nanos: i64,
+    /// The 99th percentile.
+    pub p99_nanos: i64,
+    /// The largest.
+    pub max_nanos: i64,
+}
+
+/// What an answer does not rest on. All zero: on everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LeftOut {
+    /// Executions beyond the ones looked at.
+    pub executions: u64,
+    /// Executions that have not ended.
+    pub open_executions: u64,
+    /// Spans wholly outside their parent's time.
+    pub spans_outside_parent: u64,
+    /// Open spans.
+    pub open_spans: u64,
+    /// Rows of the breakdown beyond the ones shown.
+    pub breakdown_rows: u64,
+    /// Findings beyond the ones shown.
+    pub findings: u64,
+}
+
+/// Asks about an operation over its last executions.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExplainOperationQuestion {
+    /// Exact span name.
+    pub operation: String,
+    /// Exact service name.
+    pub service: Option<String>,
+    /// Over how many executions, newest first; 0 stands for the default.
+    pub last: usize,
+    /// Whose traces.
+    pub scope: Scope,
+}
+
+/// `kino.explain_operation.v1`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ExplainOperation {
+    /// `kino.explain_operation.v1`.
+    pub schema: String,
+    /// The span name.
+    pub operation: String,
+    /// The services it ran in.
+    pub services: Vec<String>,
+    /// How many executions this rests on.
+    pub executions: u64,
+    /// How many spans they have together.
+    pub spans: u64,
+    /// Failed executions among them.
+    pub errors: u64,
+    /// The executions' duration.
+    pub duration: Option<Quantiles>,
+    /// The largest critical share first.
+    pub breakdown: Vec<BreakdownRow>,
+    /// What is wrong with it.
+    pub findings: Vec<Finding>,
+    /// What was left out, and how much of it.
+    pub left_out: LeftOut,
+}
+
+/// Asks how the whole system works.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExplainSystemQuestion {
+    /// Over how many executions of each entry point; 0 stands for the default.
+    pub last: usize,
+    /// Whose traces.
+    pub scope: Scope,
+}
+
+/// `kino.explain_system.v1`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ExplainSystem {
+    /// `kino.explain_system.v1`.
+    pub schema: String,
+    /// Entry points, the most total time first.
+    pub entry_points: Vec<EntryPoint>,
+    /// Entry points beyond the ones shown.
+    pub left_out: u64,
+}
+
+/// An operation at which executions start, and what runs beneath it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EntryPoint {
+    /// The service.
+    pub service: String,
+    /// The span name.
+    pub name: String,
+    /// How many executions this rests on.
+    pub executions: u64,
+    /// Failed ones among them.
+    pub errors: u64,
+    /// Their duration.
+    pub duration: Quantiles,
+    /// The largest critical share first.
+    pub breakdown: Vec<BreakdownRow>,
+}
+
+crate::question!(ExplainTraceQuestion, "explain_trace", ExplainTrace);
+crate::question!(ExplainOperationQuestion, "explain_operation", ExplainOperation);
+crate::question!(ExplainSystemQuestion, "explain_system", ExplainSystem);

@@ -1,0 +1,79 @@
+//! A finding: the unit of insight everywhere. Codes, numbers and ids; text is rendered from templates over these.
+
+use kino_model::{SpanId, TraceId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// What kind of finding: a closed enumeration in snake case, e.g. `n_plus_one`.
+    pub code: String,
+    /// What it is about.
+    pub subject: Subject,
+    /// Measured values.
+    pub numbers: Vec<Number>,
+    /// What acting on it would save on the critical path of one execution; `null` where nothing is claimed.
+    pub saving_nanos: Option<i64>,
+    /// 0 to 1.
+    pub confidence: f64,
+    /// How many executions it rests on.
+    pub executions: u64,
+    /// Where in the code, if that is known.
+    #[serde(rename = "where")]
+    pub location: Option<Location>,
+    /// The spans to look at; at most three.
+    pub evidence: Vec<Evidence>,
+    /// Stable across renames of paths, ids and numbers.
+    pub fingerprint: String,
+    /// One sentence for a person, rendered from the fields above.
+    pub text: String,
+    /// What to ask next.
+    pub next: Option<String>,
+}
+
+/// What a finding is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Subject {
+    /// `operation`, `run`, `session` or `location`.
+    pub kind: String,
+    /// The service, for operations.
+    pub service: String,
+    /// The span name, run id, session id, or path and line.
+    pub name: String,
+}
+
+/// A measured value with its unit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Number {
+    /// What was measured, in snake case.
+    pub name: String,
+    /// The value.
+    pub value: f64,
+    /// `ns`, `count`, `ratio`, `tokens`, `bytes`.
+    pub unit: String,
+}
+
+/// A place in the code.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Location {
+    /// The file, as recorded.
+    pub path: String,
+    /// The line, from 1.
+    pub line: Option<i64>,
+    /// The function.
+    pub function: Option<String>,
+    /// How it is known: `attribute`, `caller` or `search`.
+    pub known_by: String,
+}
+
+/// A span to look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Evidence {
+    /// The trace.
+    #[schemars(with = "String")]
+    pub trace_id: TraceId,
+    /// The span.
+    #[schemars(with = "Option<String>")]
+    pub span_id: Option<SpanId>,
+}

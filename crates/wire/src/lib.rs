@@ -1,0 +1,16 @@
+//! The shapes of every interface: what `--json` prints, REST answers and MCP's structured content carries.
+//!
+//! Each answer names its shape and version in `schema`. Times are integers in Unix nanoseconds, ids lowercase hex.
+//! Fields are added freely; a field that changes its meaning or goes away raises the version. Owns no logic.
+
+pub mod admin;
+pub mod ask;
+pub mod compare;
+pub mod errors;
+pub mod evidence;
+pub mod explain;
+pub mod find;
+pub mod finding;
+pub mod run;
+
+pub use ask::{Backend, Problem, ProblemKind, Question};

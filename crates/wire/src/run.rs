@@ -1,0 +1,140 @@
+//! `run`: a recorded execution of a command.
+
+use kino_model::{SpanId, TraceId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::finding::Finding;
+
+/// Says that a run begins. The engine assigns nothing: the ids are the caller's, so that the child can start at once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunStart {
+    /// The run's id: 32 lowercase hex digits.
+    pub run_id: String,
+    /// The trace its span is in.
+    pub trace_id: TraceId,
+    /// Its span.
+    pub span_id: SpanId,
+    /// The span that caused it (from `TRACEPARENT`).
+    pub parent_span_id: Option<SpanId>,
+    /// The user's label.
+    pub label: Option<String>,
+    /// The command and its arguments.
+    pub command: Vec<String>,
+    /// The working directory.
+    pub directory: String,
+    /// What is known of the code.
+    pub code: CodeState,
+    /// The uncommitted diff, untracked files included, at most the limit the caller keeps; with how many bytes were cut.
+    pub diff: Option<RunOutput>,
+    /// When it began.
+    pub start_unix_nanos: i64,
+}
+
+/// What is known of the code that runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CodeState {
+    /// The common git directory.
+    pub project: Option<String>,
+    /// The worktree's root.
+    pub worktree: Option<String>,
+    /// The commit.
+    pub commit: Option<String>,
+    /// The branch.
+    pub branch: Option<String>,
+    /// The commit, plus `+` and a hash of the uncommitted diff where there is one.
+    pub code_state: Option<String>,
+    /// Whether anything is uncommitted.
+    pub uncommitted: bool,
+}
+
+/// A captured stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunOutput {
+    /// Its bytes, base64.
+    pub base64: String,
+    /// How many bytes beyond the limit were not kept.
+    pub cut_bytes: u64,
+}
+
+/// Says that a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunFinish {
+    /// The run.
+    pub run_id: String,
+    /// The command's exit code; `None` when a signal ended it.
+    pub exit_code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// Standard output.
+    pub stdout: RunOutput,
+    /// Standard error.
+    pub stderr: RunOutput,
+    /// When it ended.
+    pub end_unix_nanos: i64,
+}
+
+/// Asks for a run's record. `run_id` may be a unique prefix.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunQuestion {
+    /// The run.
+    pub run_id: String,
+}
+
+/// `kino.run.v1`: a run's record and what was learned of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Run {
+    /// `kino.run.v1`.
+    pub schema: String,
+    /// The run.
+    pub run_id: String,
+    /// The trace its span is in.
+    #[schemars(with = "String")]
+    pub trace_id: TraceId,
+    /// The user's label.
+    pub label: Option<String>,
+    /// The command and its arguments, redacted.
+    pub command: Vec<String>,
+    /// What was known of the code.
+    pub code: CodeState,
+    /// When it began.
+    pub start_unix_nanos: i64,
+    /// How long it took; `null` while it runs.
+    pub duration_nanos: Option<i64>,
+    /// The command's exit code.
+    pub exit_code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// Hashes of the blobs: what `open blob:HASH` takes.
+    pub stdout_blob: Option<String>,
+    /// As `stdout_blob`.
+    pub stderr_blob: Option<String>,
+    /// As `stdout_blob`.
+    pub diff_blob: Option<String>,
+    /// Spans the run sent, its own not counted.
+    pub spans: u64,
+    /// Traces it sent.
+    pub traces: u64,
+    /// Failed spans among them.
+    pub errors: u64,
+    /// Services it sent from.
+    pub services: Vec<String>,
+    /// The operations that took most of the critical path.
+    pub breakdown: Vec<crate::explain::BreakdownRow>,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+}
+
+/// The answer to something that has no other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Done {
+    /// How many things were done: rows hidden, files written, records kept.
+    pub count: u64,
+}
+
+crate::question!(RunStart, "run_start", Done);
+crate::question!(RunFinish, "run_finish", Run);
+crate::question!(RunQuestion, "run", Run);
