@@ -12,5 +12,6 @@ pub mod explain;
 pub mod find;
 pub mod finding;
 pub mod run;
+pub mod sql;
 
 pub use ask::{Backend, Problem, ProblemKind, Question};
