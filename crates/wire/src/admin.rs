@@ -156,7 +156,71 @@ pub struct Import {
 #[serde(default, deny_unknown_fields)]
 pub struct StopQuestion {}
 
+/// Asks for the end of the engine's own log.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogsQuestion {
+    /// At most this many lines, the last ones; 0 stands for the default.
+    pub lines: usize,
+}
+
+/// `kino.logs.v1`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Logs {
+    /// `kino.logs.v1`.
+    pub schema: String,
+    /// The file.
+    pub path: String,
+    /// Its last lines, oldest first.
+    pub lines: Vec<String>,
+    /// Bytes of the file before the first of those lines.
+    pub earlier_bytes: u64,
+}
+
+/// Asks the engine to check what only it can: that every live file reads, and that its store takes writes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DoctorQuestion {}
+
+/// `kino.doctor.v1`. The command adds what can be told without an engine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Doctor {
+    /// `kino.doctor.v1`.
+    pub schema: String,
+    /// What was looked at, in the order in which it was.
+    pub checks: Vec<Check>,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Check {
+    /// What: `home`, `engine`, `ports`, `disk`, `write_ahead_log`, `lake`, `version` …
+    pub name: String,
+    /// How it is.
+    pub state: CheckState,
+    /// What was seen.
+    pub message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// How something is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckState {
+    /// Well.
+    #[default]
+    Ok,
+    /// Worth knowing; nothing is lost by it.
+    Warning,
+    /// Broken until somebody acts.
+    Failed,
+}
+
 crate::question!(StatusQuestion, "status", Status);
 crate::question!(LakeFilesQuestion, "lake_files", LakeFiles);
 crate::question!(ForgetQuestion, "forget", Forget);
 crate::question!(StopQuestion, "stop", crate::run::Done);
+crate::question!(LogsQuestion, "logs", Logs);
+crate::question!(DoctorQuestion, "doctor", Doctor);

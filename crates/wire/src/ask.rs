@@ -93,6 +93,11 @@ impl Problem {
         Self { kind: ProblemKind::Unavailable, message: message.into(), did_you_mean: Vec::new() }
     }
 
+    /// The engine is at a limit.
+    pub fn busy(message: impl Into<String>) -> Self {
+        Self { kind: ProblemKind::Busy, message: message.into(), did_you_mean: Vec::new() }
+    }
+
     /// A fault, with its chain of sources.
     pub fn internal(error: &dyn std::error::Error) -> Self {
         let mut message = error.to_string();
@@ -115,4 +120,17 @@ pub struct Scope {
     /// Look at all projects whatever `project` says.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub all: bool,
+}
+
+impl ProblemKind {
+    /// The HTTP status that stands for it.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Invalid => 400,
+            Self::NotFound => 404,
+            Self::Busy => 429,
+            Self::Internal => 500,
+            Self::Unavailable => 501,
+        }
+    }
 }

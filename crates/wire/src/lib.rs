@@ -9,6 +9,7 @@ pub mod compare;
 pub mod errors;
 pub mod evidence;
 pub mod explain;
+pub mod export;
 pub mod find;
 pub mod finding;
 pub mod run;
