@@ -1,2 +1,73 @@
-//! See ARCHITECTURE.md.
-fn main() {}
+//! `kino-sql`: read-only SQL over one pinned snapshot of a Kinescope store.
+//!
+//! ```text
+//!  kino sql "…" ─► engine pins a snapshot ─► kino-sql --snapshot FILE "…" ─► table or JSON on stdout
+//! ```
+//!
+//! A process of its own, so that the main binary carries no query engine and a wild query that runs out of memory
+//! hurts nobody else. It never writes: not to the store, not anywhere else.
+
+mod hex;
+mod output;
+mod query;
+mod snapshot;
+mod tables;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+/// Runs one read-only SQL query over a snapshot that `kino sql` took.
+///
+/// Tables: spans, events, links, traces. Ids are lowercase hex text, times are BIGINT Unix nanoseconds, attributes
+/// without a column of their own are read as attributes['key']. Every column is described in docs/schema.md.
+#[derive(Debug, Parser)]
+#[command(name = "kino-sql", version)]
+struct Arguments {
+    /// The answer of the engine's `sql_snapshot`, as a JSON file.
+    #[arg(long, value_name = "FILE")]
+    snapshot: PathBuf,
+    /// Print JSON (`kino.sql.v1`) instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// Print at most this many rows; says so when there are more.
+    #[arg(long, value_name = "ROWS", default_value_t = 1_000)]
+    limit: usize,
+    /// Give up after this many seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    timeout: u64,
+    /// The memory that the query's operators may take, in bytes; sorts spill to disk beyond it.
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
+    memory: usize,
+    /// The query.
+    #[arg(value_name = "QUERY")]
+    query: String,
+}
+
+/// Exit codes: 0 answered, 1 the query or the store is at fault, 2 wrong arguments (clap's own).
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let limits = query::Limits {
+        rows: arguments.limit,
+        time: Duration::from_secs(arguments.timeout),
+        memory_bytes: arguments.memory,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build()?;
+    runtime.block_on(async {
+        let snapshot = snapshot::read(&arguments.snapshot)?;
+        let answer = query::run(&snapshot, &arguments.query, &limits).await?;
+        output::print(&answer, arguments.json)
+    })
+}

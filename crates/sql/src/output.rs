@@ -1,0 +1,71 @@
+//! Prints an answer: a table for people, `kino.sql.v1` for programs.
+//!
+//! ```text
+//!  {"schema":"kino.sql.v1","columns":[{"name","type"}…],"rows":[{column: value…}…],"row_count":N,"more":bool}
+//! ```
+
+use std::io::{self, Write};
+
+use anyhow::Context;
+use arrow_array::RecordBatch;
+use arrow_json::writer::{JsonArray, WriterBuilder};
+use datafusion::arrow::util::pretty::pretty_format_batches_with_schema;
+use serde_json::json;
+
+use crate::query::Answer;
+
+/// Writes the answer to standard output.
+pub(crate) fn print(answer: &Answer, as_json: bool) -> anyhow::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let written = if as_json { write_json(&mut out, answer) } else { write_table(&mut out, answer) };
+    match written.and_then(|()| Ok(out.flush()?)) {
+        // The reader has seen enough (`kino sql … | head`).
+        Err(error) if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) => {
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// Writes an error, with what caused it, to standard error.
+pub(crate) fn complain(error: &anyhow::Error) {
+    // Nothing is left to do where even standard error is gone.
+    let _unwritten = writeln!(io::stderr(), "kino-sql: {error:#}").is_err();
+}
+
+fn write_json(out: &mut impl Write, answer: &Answer) -> anyhow::Result<()> {
+    let columns: Vec<_> = answer
+        .schema
+        .fields()
+        .iter()
+        .map(|field| json!({"name": field.name(), "type": field.data_type().to_string()}))
+        .collect();
+    write!(out, "{{\"schema\":\"kino.sql.v1\",\"columns\":{},\"rows\":", serde_json::to_string(&columns)?)?;
+    let mut rows = WriterBuilder::new().with_explicit_nulls(true).build::<_, JsonArray>(&mut *out);
+    rows.write_batches(&answer.batches.iter().collect::<Vec<_>>()).context("failed to write the rows as JSON")?;
+    rows.finish()?;
+    drop(rows);
+    writeln!(out, ",\"row_count\":{},\"more\":{}}}", row_count(answer), answer.more)?;
+    Ok(())
+}
+
+fn write_table(out: &mut impl Write, answer: &Answer) -> anyhow::Result<()> {
+    let table = pretty_format_batches_with_schema(answer.schema.clone(), &answer.batches)?;
+    // Recorded text is hostile: a control character would speak to the terminal.
+    let text = table.to_string();
+    for line in text.lines() {
+        let clean: String = line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        writeln!(out, "{clean}")?;
+    }
+    let rows = row_count(answer);
+    if answer.more {
+        writeln!(out, "{rows} rows shown; the query has more (raise --limit)")?;
+    } else {
+        writeln!(out, "{rows} {}", if rows == 1 { "row" } else { "rows" })?;
+    }
+    Ok(())
+}
+
+fn row_count(answer: &Answer) -> usize {
+    answer.batches.iter().map(RecordBatch::num_rows).sum()
+}

@@ -1,0 +1,86 @@
+//! Plans and runs one query within its limits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::context::SQLOptions;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::TryStreamExt as _;
+
+use crate::snapshot::Snapshot;
+use crate::tables;
+
+/// What a query may take.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    /// Rows in the answer.
+    pub rows: usize,
+    /// Time from planning to the last row.
+    pub time: Duration,
+    /// Memory of sorts, joins and aggregations.
+    pub memory_bytes: usize,
+}
+
+/// What a query gave.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The columns.
+    pub schema: SchemaRef,
+    /// The rows, at most as many as the limit.
+    pub batches: Vec<RecordBatch>,
+    /// Whether the query has more rows than these.
+    pub more: bool,
+}
+
+/// Runs `sql` over `snapshot`. Statements that would change or reach anything else are refused.
+pub(crate) async fn run(snapshot: &Snapshot, sql: &str, limits: &Limits) -> anyhow::Result<Answer> {
+    let context = context(limits)?;
+    tables::register(&context, snapshot)?;
+    match tokio::time::timeout(limits.time, answer(&context, sql, limits.rows)).await {
+        Ok(answer) => answer,
+        Err(_) => bail!(
+            "the query took longer than {} s and was ended: narrow it (for instance by start_unix_nanos) or raise --timeout",
+            limits.time.as_secs()
+        ),
+    }
+}
+
+fn context(limits: &Limits) -> anyhow::Result<SessionContext> {
+    let runtime = RuntimeEnvBuilder::new().with_memory_limit(limits.memory_bytes, 1.0).build_arc()?;
+    let mut config = SessionConfig::new().with_information_schema(true);
+    let parquet = &mut config.options_mut().execution.parquet;
+    parquet.pushdown_filters = true;
+    parquet.reorder_filters = true;
+    // Text as text: the store's columns are plain UTF-8, and so the snapshot's schema says.
+    parquet.schema_force_view_types = false;
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .with_optimizer_rule(Arc::new(tables::IdsInBinary))
+        .build();
+    Ok(SessionContext::new_with_state(state))
+}
+
+async fn answer(context: &SessionContext, sql: &str, rows_max: usize) -> anyhow::Result<Answer> {
+    let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    let query = context.sql_with_options(sql, read_only).await.context("failed to plan the query")?;
+    let schema = Arc::clone(query.schema().inner());
+    let mut stream = query.execute_stream().await.context("failed to start the query")?;
+    let mut batches = Vec::new();
+    let mut rows_left = rows_max;
+    while let Some(batch) = stream.try_next().await.context("failed to run the query")? {
+        if batch.num_rows() > rows_left {
+            batches.push(batch.slice(0, rows_left));
+            return Ok(Answer { schema, batches, more: true });
+        }
+        rows_left -= batch.num_rows();
+        batches.push(batch);
+    }
+    Ok(Answer { schema, batches, more: false })
+}
