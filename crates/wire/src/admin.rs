@@ -67,6 +67,38 @@ pub struct Listeners {
     pub otlp_http: String,
 }
 
+/// `engine.json` in the home: where its engine is. A client trusts it after `/healthz` at `http` named the same pid.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineFile {
+    /// The engine's version.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// REST, MCP, health, metrics: `HOST:PORT`.
+    pub http: String,
+    /// OTLP over gRPC: `HOST:PORT`.
+    pub otlp_grpc: String,
+    /// OTLP over HTTP: `HOST:PORT`.
+    pub otlp_http: String,
+    /// When it started.
+    pub started_unix_nanos: i64,
+    /// Opens every scope of this engine: sent as `Authorization: Bearer TOKEN`.
+    pub token: String,
+}
+
+/// What `/healthz` answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Health {
+    /// `ok`, or `read_only` where the engine answers but takes nothing in.
+    pub status: String,
+    /// The engine's version.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Where it listens.
+    pub listeners: Listeners,
+}
+
 /// Asks for the lake's current files.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
