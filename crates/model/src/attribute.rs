@@ -87,7 +87,7 @@ impl Value {
             Self::Double(value) => {
                 serde_json::Number::from_f64(*value).map_or_else(|| Json::from(value.to_string()), Json::Number)
             }
-            Self::Bytes(bytes) => Json::from(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+            Self::Bytes(bytes) => Json::from(hex(bytes)),
             Self::Array(members) => Json::Array(members.iter().map(Self::to_json).collect()),
             Self::Map(members) => {
                 Json::Object(members.iter().map(|(key, value)| (key.clone(), value.to_json())).collect())
@@ -124,6 +124,11 @@ impl From<f64> for Value {
     fn from(value: f64) -> Self {
         Self::Double(value)
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).expect("four bits make one digit");
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The first value under `key`.

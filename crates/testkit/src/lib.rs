@@ -1,1 +1,14 @@
-//! See ARCHITECTURE.md.
+//! What tests and benchmarks share: a clock moved by hand, and realistic traces from a seed.
+//!
+//! Nothing here ships. Everything is deterministic: the same seed gives the same spans, ids and bytes.
+
+pub mod clock;
+pub mod otlp;
+pub mod random;
+pub mod shop;
+pub mod stream;
+
+pub use clock::TestClock;
+pub use random::Random;
+pub use shop::Shop;
+pub use stream::RequestStream;

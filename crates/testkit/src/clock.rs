@@ -1,0 +1,33 @@
+//! A clock that stands still until it is moved.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use kino_model::{Clock, UnixNanos};
+
+/// A clock that a test moves by hand.
+#[derive(Debug)]
+pub struct TestClock {
+    now: AtomicI64,
+}
+
+impl TestClock {
+    /// A clock that stands at `now`.
+    pub fn at(now: UnixNanos) -> Self {
+        Self { now: AtomicI64::new(now.0) }
+    }
+
+    /// Moves the clock forward.
+    pub fn advance_nanos(&self, nanos: i64) {
+        self.now.fetch_add(nanos, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> UnixNanos {
+        UnixNanos(self.now.load(Ordering::SeqCst))
+    }
+
+    fn monotonic_nanos(&self) -> u64 {
+        self.now.load(Ordering::SeqCst).max(0) as u64
+    }
+}
