@@ -1,0 +1,65 @@
+//! The repository's own rules, each a small check with tests of its own.
+//!
+//! A check is a pure function over a [`Tree`]: what cargo and git say of the checkout, read once. It answers with
+//! complaints that name the place and what to do.
+
+mod checks;
+mod tree;
+
+use std::path::Path;
+
+use crate::exec;
+use tree::Tree;
+
+/// Arguments of `cargo xtask tidy`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Say what is checked, and check nothing
+    #[arg(long)]
+    list: bool,
+}
+
+/// One rule.
+struct Check {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Tree) -> Vec<String>,
+}
+
+const CHECKS: &[Check] = &[
+    Check { name: "arrows", about: "crates use only the crates below them", run: checks::arrows },
+    Check { name: "headers", about: "every Rust file opens with `//!`", run: checks::headers },
+    Check { name: "lengths", about: "no Rust file is longer than 800 lines", run: checks::lengths },
+    Check { name: "map", about: "ARCHITECTURE.md names every crate", run: checks::map },
+    Check { name: "owners", about: "what is left to do has an owner", run: checks::owners },
+    Check { name: "paths", about: "no path of one machine", run: checks::paths },
+    Check { name: "versions", about: "one version of arrow and of parquet", run: checks::versions },
+];
+
+/// Runs every check; false when one complains.
+pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
+    if args.list {
+        for check in CHECKS {
+            println!("{:<9} {}", check.name, check.about);
+        }
+        return Ok(true);
+    }
+    let (passed, complaints) = check(&exec::workspace_root()?)?;
+    println!("{passed} passed, {complaints} failed");
+    Ok(complaints == 0)
+}
+
+/// Prints the complaints; returns how many checks had none, and how many had some.
+pub(crate) fn check(root: &Path) -> anyhow::Result<(u64, u64)> {
+    let tree = Tree::read(root)?;
+    let mut failed = 0;
+    for check in CHECKS {
+        let complaints = (check.run)(&tree);
+        println!("{:<9} {}", check.name, if complaints.is_empty() { "ok" } else { check.about });
+        for complaint in &complaints {
+            println!("  {complaint}");
+        }
+        failed += u64::from(!complaints.is_empty());
+    }
+    Ok((CHECKS.len() as u64 - failed, failed))
+}

@@ -1,0 +1,196 @@
+//! The rules. Each takes the tree and returns one complaint a fault.
+
+use std::collections::BTreeMap;
+
+use super::tree::Tree;
+
+/// Past this a file is two files.
+const LINES_MAX: usize = 800;
+
+/// Which packages of the workspace each package may use. `model` is the vocabulary of all of them and not repeated.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("kino-model", &[]),
+    ("kino-ingest", &[]),
+    ("kino-store", &[]),
+    ("kino-analyze", &[]),
+    ("kino-wire", &[]),
+    ("kino-testkit", &[]),
+    ("kino-engine", &["kino-ingest", "kino-store", "kino-analyze", "kino-wire"]),
+    ("kino-mcp", &["kino-wire"]),
+    ("kino-server", &["kino-engine", "kino-wire", "kino-ingest", "kino-mcp"]),
+    ("kino", &["kino-engine", "kino-wire", "kino-mcp", "kino-server"]),
+    ("kino-sql", &["kino-wire"]),
+];
+
+/// Packages that stand apart: chores and examples use no crate of the product, not even the model.
+const APART: [&str; 2] = ["xtask", "examples/"];
+
+/// Crates use only the crates below them.
+pub(super) fn arrows(tree: &Tree) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for package in &tree.packages {
+        if APART.iter().any(|apart| package.folder.starts_with(apart)) {
+            let uses = package.uses.iter();
+            complaints.extend(uses.map(|used| format!("{} may not use {used}: it stands apart", package.name)));
+            continue;
+        }
+        let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == package.name) else {
+            complaints.push(format!("{} has no line in the table of allowed arrows", package.name));
+            continue;
+        };
+        for used in &package.uses {
+            if used != "kino-model" && !allowed.contains(&used.as_str()) {
+                complaints.push(format!("{} may not use {used}: that arrow runs the wrong way", package.name));
+            }
+        }
+    }
+    complaints
+}
+
+/// Every Rust file opens with `//!`.
+pub(super) fn headers(tree: &Tree) -> Vec<String> {
+    let bare = tree.with_ending("rs").filter(|file| !file.text.starts_with("//! "));
+    bare.map(|file| format!("{}: opens with what it owns and never does, in `//!`", file.path)).collect()
+}
+
+/// No Rust file is too long.
+pub(super) fn lengths(tree: &Tree) -> Vec<String> {
+    let measured = tree.with_ending("rs").map(|file| (&file.path, file.text.lines().count()));
+    let long = measured.filter(|(_, lines)| *lines > LINES_MAX);
+    long.map(|(path, lines)| format!("{path}: {lines} lines are two files")).collect()
+}
+
+/// ARCHITECTURE.md names every crate by its folder.
+pub(super) fn map(tree: &Tree) -> Vec<String> {
+    let Some(map) = tree.file("ARCHITECTURE.md") else { return vec!["there is no ARCHITECTURE.md".into()] };
+    let missing = tree.packages.iter().filter(|package| !map.text.contains(&format!("`{}`", package.folder)));
+    missing.map(|package| format!("ARCHITECTURE.md does not name `{}`", package.folder)).collect()
+}
+
+/// What is left to do has an owner: the marker is followed by a name in parentheses.
+pub(super) fn owners(tree: &Tree) -> Vec<String> {
+    // Spelled in halves, so that this file does not complain about itself.
+    let markers = [concat!("TO", "DO"), concat!("FIX", "ME")];
+    let mut complaints = Vec::new();
+    for file in &tree.files {
+        for (index, line) in file.text.lines().enumerate() {
+            if markers.iter().any(|marker| is_unowned(line, marker)) {
+                complaints.push(format!("{}:{}: whose is it?", file.path, index + 1));
+            }
+        }
+    }
+    complaints
+}
+
+fn is_unowned(line: &str, marker: &str) -> bool {
+    line.match_indices(marker).any(|(at, _)| {
+        let (before, after) = (&line[..at], &line[at + marker.len()..]);
+        let whole = !before.ends_with(char::is_alphanumeric) && !after.starts_with(char::is_alphanumeric);
+        // In backticks the marker is spoken of, as in the rule that forbids it.
+        let quoted = before.ends_with('`') && after.starts_with('`');
+        let owned = after.starts_with('(') && !after.starts_with("()");
+        whole && !quoted && !owned
+    })
+}
+
+/// No file names a path of the machine that it was written on.
+pub(super) fn paths(tree: &Tree) -> Vec<String> {
+    let root = tree.root.to_string_lossy();
+    // A checkout in a folder such as `/app` shares its path with half of the world's stack traces.
+    if root.split('/').filter(|part| !part.is_empty()).count() < 2 {
+        return Vec::new();
+    }
+    let named = tree.files.iter().filter(|file| file.text.contains(root.as_ref()));
+    named.map(|file| format!("{}: names the folder of this checkout", file.path)).collect()
+}
+
+/// One version of each arrow crate, and of all of them together, and one of parquet.
+pub(super) fn versions(tree: &Tree) -> Vec<String> {
+    let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, version) in &tree.locked {
+        if name == "parquet" || name == "arrow" || name.starts_with("arrow-") {
+            let versions = found.entry(if name == "parquet" { "parquet" } else { "arrow" }).or_default();
+            if !versions.contains(&version.as_str()) {
+                versions.push(version);
+            }
+        }
+    }
+    let several = found.iter().filter(|(_, versions)| versions.len() > 1);
+    several.map(|(name, versions)| format!("Cargo.lock holds {name} {}", versions.join(" and "))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tree::{File, Package, locked};
+    use super::*;
+
+    fn file(path: &str, text: &str) -> Tree {
+        Tree { files: vec![File { path: path.into(), text: text.into() }], ..Tree::default() }
+    }
+
+    fn package(name: &str, folder: &str, uses: &[&str]) -> Package {
+        Package { name: name.into(), folder: folder.into(), uses: uses.iter().map(|used| (*used).into()).collect() }
+    }
+
+    #[test]
+    fn an_arrow_that_runs_the_wrong_way_is_named() {
+        let packages = vec![
+            package("kino-store", "crates/store", &["kino-model", "kino-engine"]),
+            package("kino-engine", "crates/engine", &["kino-model", "kino-store"]),
+            package("kino-new", "crates/new", &[]),
+            package("journal", "examples/journal", &["kino-model"]),
+        ];
+        let complaints = arrows(&Tree { packages, ..Tree::default() });
+        assert_eq!(complaints.len(), 3, "{complaints:?}");
+        assert!(complaints[0].contains("kino-store may not use kino-engine"));
+        assert!(complaints[1].contains("kino-new has no line"));
+        assert!(complaints[2].contains("journal may not use kino-model"));
+    }
+
+    #[test]
+    fn a_file_without_a_header_is_named() {
+        assert!(headers(&file("a.rs", "//! Owns a.\n")).is_empty());
+        assert_eq!(headers(&file("a.rs", "use b;\n//! late\n")).len(), 1);
+        assert!(headers(&file("a.md", "no header")).is_empty());
+    }
+
+    #[test]
+    fn a_file_that_is_two_files_is_named() {
+        assert!(lengths(&file("a.rs", &"x\n".repeat(LINES_MAX))).is_empty());
+        assert_eq!(lengths(&file("a.rs", &"x\n".repeat(LINES_MAX + 1))).len(), 1);
+    }
+
+    #[test]
+    fn a_crate_missing_from_the_map_is_named() {
+        let mut tree = file("ARCHITECTURE.md", "| `crates/model` | the model |");
+        tree.packages = vec![package("kino-model", "crates/model", &[]), package("kino-mode", "crates/mode", &[])];
+        assert_eq!(map(&tree), ["ARCHITECTURE.md does not name `crates/mode`"]);
+        assert_eq!(map(&Tree::default()), ["there is no ARCHITECTURE.md"]);
+    }
+
+    #[test]
+    fn a_marker_without_an_owner_is_named() {
+        let marker = concat!("TO", "DO");
+        assert_eq!(owners(&file("a.rs", &format!("\n// {marker}: later"))), ["a.rs:2: whose is it?"]);
+        assert_eq!(owners(&file("a.py", concat!("# FIX", "ME"))).len(), 1);
+        assert!(owners(&file("a.rs", &format!("// {marker}(ada): later\n// {marker}S and `{marker}`"))).is_empty());
+    }
+
+    #[test]
+    fn a_path_of_this_machine_is_named() {
+        let mut tree = file("a.md", "see /srv/checkouts/kino/README.md");
+        assert!(paths(&tree).is_empty());
+        tree.root = "/srv/checkouts/kino".into();
+        assert_eq!(paths(&tree).len(), 1);
+        tree.root = "/srv".into();
+        assert!(paths(&tree).is_empty());
+    }
+
+    #[test]
+    fn two_versions_of_one_family_are_named() {
+        let lock = "[[package]]\nname = \"arrow-array\"\nversion = \"59.1.0\"\n\n[[package]]\nname = \"arrow-cast\"\n\
+                    version = \"58.0.0\"\n\n[[package]]\nname = \"parquet\"\nversion = \"59.1.0\"\n";
+        let tree = Tree { locked: locked(lock), ..Tree::default() };
+        assert_eq!(versions(&tree), ["Cargo.lock holds arrow 59.1.0 and 58.0.0"]);
+    }
+}
