@@ -1,0 +1,78 @@
+//! `cargo xtask bench`: measures the budgets of the design on a real engine, beside peers on the same data.
+//!
+//! ```text
+//!  build release ─► engine on a home of its own ─► load (OTLP) ─► flush ─► questions ─► peers ─► docs/benchmarks.md
+//! ```
+//!
+//! Figures are whole-process and end-to-end: what a client sees. Nothing here passes or fails.
+
+mod engine;
+mod figures;
+mod machine;
+mod peers;
+mod questions;
+mod report;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// Measures Kinescope and its peers on this machine and writes docs/benchmarks.md.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// How many spans to load.
+    #[arg(long, default_value_t = 20_000_000)]
+    spans: u64,
+    /// How many times each question is asked.
+    #[arg(long, default_value_t = 200)]
+    repeats: usize,
+    /// Also measure a cold release build of `kino`, in a target folder of its own.
+    #[arg(long)]
+    cold_build: bool,
+    /// Leave out DuckDB and kino-sql.
+    #[arg(long)]
+    without_peers: bool,
+    /// Print the table, but leave docs/benchmarks.md as it is.
+    #[arg(long)]
+    dry: bool,
+    /// Keep the engine's home here instead of in a temporary folder.
+    #[arg(long)]
+    home: Option<PathBuf>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let temporary = tempfile::Builder::new().prefix("kino-bench-").tempdir()?;
+    let home = arguments.home.clone().unwrap_or_else(|| temporary.path().join("home"));
+    let mut report = report::Report::new(machine::describe()?, arguments.spans);
+
+    let programs = engine::build(arguments.without_peers)?;
+    if arguments.cold_build {
+        report.add(engine::cold_build(temporary.path())?);
+    }
+    report.add(engine::binary_size(&programs)?);
+    report.extend(engine::start_up(&programs, &home, "empty home")?);
+
+    let mut running = engine::Running::start(&programs, &home)?;
+    report.extend(engine::load(&mut running, &programs, &arguments, temporary.path())?);
+    report.extend(questions::visibility(&running)?);
+    report.extend(engine::settle(&running)?);
+    report.extend(questions::storage(&running)?);
+    report.extend(questions::ask_all(&running, &temporary.path().join("ids"), arguments.repeats)?);
+    report.extend(engine::idle(&running)?);
+    if !arguments.without_peers {
+        report.extend(peers::on_files(&running, &programs, temporary.path())?);
+    }
+    running.stop()?;
+    report.extend(engine::start_up(&programs, &home, "with everything in it")?);
+    if !arguments.without_peers {
+        report.extend(peers::prost_receiver(&programs, arguments.spans)?);
+    }
+
+    writeln!(std::io::stdout(), "{}", report.table())?;
+    if !arguments.dry {
+        report.write(&programs.root.join("docs/benchmarks.md"))?;
+    }
+    Ok(())
+}
