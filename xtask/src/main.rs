@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to the person who started it")]
 
+mod bench;
 mod ci;
 mod exec;
 mod fuzz;
@@ -36,6 +37,9 @@ enum Chore {
     Ci(ci::Args),
     /// Checks the repository's own rules: crate arrows, module headers, file lengths, the map
     Tidy(tidy::Args),
+    /// Measures the design's budgets and writes docs/benchmarks.md
+    #[command(disable_help_flag = true)]
+    Bench(bench::Args),
     /// Runs each fuzz target for a while
     Fuzz(fuzz::Args),
 }
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().chore {
         Chore::Ci(args) => ci::run(&args),
         Chore::Tidy(args) => tidy::run(&args),
+        Chore::Bench(args) => bench::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
     };
     match outcome {
