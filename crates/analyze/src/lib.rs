@@ -1,1 +1,30 @@
-//! See ARCHITECTURE.md.
+//! Reads traces: trees, critical paths, executions, breakdowns, comparisons, errors, findings.
+//!
+//! Everything here is pure: no IO, no clock, no randomness. It takes [`kino_model::Trace`]s and gives plain structs,
+//! which the engine maps onto the wire's.
+//!
+//! ```text
+//!  Trace ─► Tree ─► executions ─► explain_operation, compare, detect::findings
+//!             └───► critical_path, explain_trace
+//! ```
+
+pub mod compare;
+pub mod critical_path;
+pub mod detect;
+pub mod errors;
+pub mod execution;
+pub mod explain;
+pub mod finding;
+mod fingerprint;
+mod operation;
+pub mod statement;
+pub mod statistics;
+pub mod tree;
+
+pub use compare::{Comparison, compare};
+pub use critical_path::{CriticalPath, Segment, critical_path, critical_path_of};
+pub use detect::DetectorConfig;
+pub use execution::{Entry, Execution, executions};
+pub use explain::{OperationExplanation, TraceExplanation, explain_operation, explain_system, explain_trace};
+pub use finding::Finding;
+pub use tree::{Tree, tree};

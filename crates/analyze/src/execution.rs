@@ -1,0 +1,143 @@
+//! Executions: the subtrees over which operations are explained and compared.
+//!
+//! An execution is the subtree under an entry span, whatever trace holds it, since under `TRACEPARENT` a whole test
+//! suite may share one trace. Executions of one call never overlap, so that no span counts twice.
+
+use kino_model::{SpanId, SpanKind, TraceId, names};
+
+use crate::tree::Tree;
+
+/// What makes a span a test case.
+const TEST_CASE_NAME: &str = "test.case.name";
+
+/// Which spans executions start at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry<'q> {
+    /// The outermost work: test cases where there are some, else what stands directly under a `kino run`, else the
+    /// trace's roots. A run is an execution only where it has no spans beneath.
+    Outermost,
+    /// Spans of exactly this name, in this service if one is given; the outermost where they nest.
+    Operation {
+        /// The service, any if `None`.
+        service: Option<&'q str>,
+        /// The span name.
+        name: &'q str,
+    },
+}
+
+/// One execution: a span and all beneath it.
+#[derive(Clone, Copy, Debug)]
+pub struct Execution<'t, 'a> {
+    /// The trace's tree.
+    pub tree: &'t Tree<'a>,
+    /// The entry span's index.
+    pub entry: usize,
+}
+
+/// The executions in `trees`, by start time.
+pub fn executions<'t, 'a>(trees: &'t [Tree<'a>], entry: Entry<'_>) -> Vec<Execution<'t, 'a>> {
+    let mut found = Vec::new();
+    for tree in trees {
+        match entry {
+            Entry::Outermost => outermost(tree, &mut found),
+            Entry::Operation { service, name } => named(tree, service, name, &mut found),
+        }
+    }
+    found.sort_by_key(|execution: &Execution<'_, '_>| (execution.start(), execution.trace_id(), execution.entry));
+    found
+}
+
+fn outermost<'t, 'a>(tree: &'t Tree<'a>, found: &mut Vec<Execution<'t, 'a>>) {
+    let mut starts: Vec<u32> = Vec::new();
+    for &root in tree.roots() {
+        if is_run(tree, root as usize) && !tree.children(root as usize).is_empty() {
+            starts.extend(tree.children(root as usize));
+        } else {
+            starts.push(root);
+        }
+    }
+    for start in starts {
+        let before = found.len();
+        outermost_where(tree, start as usize, found, |index| tree.span(index).attribute(TEST_CASE_NAME).is_some());
+        if found.len() == before {
+            found.push(Execution { tree, entry: start as usize });
+        }
+    }
+}
+
+fn named<'t, 'a>(tree: &'t Tree<'a>, service: Option<&str>, name: &str, found: &mut Vec<Execution<'t, 'a>>) {
+    for &root in tree.roots() {
+        outermost_where(tree, root as usize, found, |index| {
+            let span = tree.span(index);
+            span.name == name && service.is_none_or(|service| span.service() == service)
+        });
+    }
+}
+
+/// Adds the spans at or beneath `from` that pass and have no ancestor that does.
+fn outermost_where<'t, 'a>(
+    tree: &'t Tree<'a>,
+    from: usize,
+    found: &mut Vec<Execution<'t, 'a>>,
+    passes: impl Fn(usize) -> bool,
+) {
+    let subtree = tree.subtree(from);
+    let mut position = 0;
+    while position < subtree.len() {
+        let index = subtree[position] as usize;
+        if passes(index) {
+            found.push(Execution { tree, entry: index });
+            position += tree.subtree(index).len();
+        } else {
+            position += 1;
+        }
+    }
+}
+
+/// Whether this span is a `kino run`.
+pub(crate) fn is_run(tree: &Tree<'_>, index: usize) -> bool {
+    tree.span(index).attribute(names::RUN_COMMAND).is_some()
+}
+
+/// Whether executions of its own start at a span of this kind, wherever it stands.
+pub(crate) fn is_inner_entry(tree: &Tree<'_>, index: usize) -> bool {
+    let span = tree.span(index);
+    matches!(span.kind, SpanKind::Server | SpanKind::Consumer) || span.attribute(TEST_CASE_NAME).is_some()
+}
+
+impl Execution<'_, '_> {
+    /// Unix nanoseconds.
+    pub fn start(&self) -> i64 {
+        self.tree.start(self.entry)
+    }
+
+    /// Nanoseconds; `None` while it is open.
+    pub fn duration(&self) -> Option<i64> {
+        (!self.is_open()).then(|| self.tree.duration(self.entry))
+    }
+
+    /// Whether it has not ended.
+    pub fn is_open(&self) -> bool {
+        self.tree.span(self.entry).end.is_none()
+    }
+
+    /// Whether its entry span failed.
+    pub fn is_error(&self) -> bool {
+        self.tree.span(self.entry).is_error()
+    }
+
+    /// The trace it is in.
+    pub fn trace_id(&self) -> TraceId {
+        self.tree.trace().trace_id
+    }
+
+    /// Its entry span.
+    pub fn span_id(&self) -> SpanId {
+        self.tree.span(self.entry).span_id
+    }
+
+    /// Its spans, the entry first.
+    pub fn spans(&self) -> &[u32] {
+        self.tree.subtree(self.entry)
+    }
+}
