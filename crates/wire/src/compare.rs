@@ -26,6 +26,12 @@ pub struct Compare {
     pub verdict: Verdict,
     /// Executions each side rests on.
     pub executions: Sides<u64>,
+    /// Executions of both sides that have not ended and do not count.
+    #[serde(default)]
+    pub open_executions: u64,
+    /// Traces of each side beyond the newest ones, which were looked at.
+    #[serde(default)]
+    pub traces_left_out: Sides<u64>,
     /// Root operations first, then by the size of the effect.
     pub operations: Vec<OperationComparison>,
     /// Counts, compared from one execution a side on.

@@ -33,6 +33,13 @@ pub struct Errors {
     pub items: Vec<ErrorGroup>,
     /// Whether there are more groups than these.
     pub more: bool,
+    /// Whether the groups rest on every exception; if not, on the newest ones.
+    #[serde(default = "complete")]
+    pub counts_are_complete: bool,
+}
+
+fn complete() -> bool {
+    true
 }
 
 /// Exceptions of one fingerprint.

@@ -28,6 +28,9 @@ pub struct Open {
     pub spans: Vec<OpenSpan>,
     /// Logs within the trace, by time.
     pub logs: Vec<OpenEvent>,
+    /// Logs of this page beyond the ones shown.
+    #[serde(default)]
+    pub logs_left_out: u64,
     /// A blob's text; bytes that are not UTF-8 are replaced by U+FFFD.
     pub text: Option<String>,
     /// Spans or bytes in all.

@@ -114,12 +114,18 @@ pub struct Run {
     pub stderr_blob: Option<String>,
     /// As `stdout_blob`.
     pub diff_blob: Option<String>,
+    /// Bytes of standard output, standard error and diff that were beyond the limit and not kept.
+    #[serde(default)]
+    pub cut_bytes: u64,
     /// Spans the run sent, its own not counted.
     pub spans: u64,
     /// Traces it sent.
     pub traces: u64,
     /// Failed spans among them.
     pub errors: u64,
+    /// Traces beyond those that the breakdown and the findings rest on.
+    #[serde(default)]
+    pub left_out_traces: u64,
     /// Services it sent from.
     pub services: Vec<String>,
     /// The operations that took most of the critical path.
