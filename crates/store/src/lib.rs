@@ -1,1 +1,49 @@
-//! See ARCHITECTURE.md.
+//! The store: what is acknowledged survives, what is stored can be asked, and nothing grows without a bound.
+//!
+//! ```text
+//!  append ─► wal (checksummed segments) ─► hot (batches in memory) ─┐
+//!                                                flush, commit      ├─► snapshot ─► scan (the product's questions)
+//!  lake (Parquet files) ◄── catalog (SQLite: which files are live) ─┘
+//! ```
+//!
+//! One process owns a store: an OS lock on the home decides. The store reads no environment and no clock of its own.
+
+pub mod config;
+pub mod error;
+pub mod store;
+
+mod blobs;
+mod catalog;
+mod commit;
+mod compaction;
+pub mod disk;
+pub mod forget;
+mod hot;
+pub mod kill_points;
+mod lock;
+mod recover;
+mod retention;
+mod status;
+pub mod wal;
+
+pub mod file;
+pub mod filter;
+pub mod lake;
+pub mod rollup;
+pub mod scan;
+pub mod sketch;
+pub mod snapshot;
+pub mod trace_row;
+
+pub use blobs::BlobHash;
+pub use config::{StoreConfig, SyncPolicy};
+pub use error::{AppendError, CatalogError, OpenError, StoreError};
+pub use file::FileEntry;
+pub use forget::{Forget, Forgotten};
+pub use kill_points::{KillMode, KillPoint, KillPoints};
+pub use recover::OpenReport;
+pub use retention::Exempt;
+pub use snapshot::Snapshot;
+pub use status::StoreStatus;
+pub use store::Store;
+pub use wal::replay::WalReport;

@@ -1,0 +1,165 @@
+//! Large values, once each, by the hash of their content.
+//!
+//! ```text
+//!  pack   magic "KINOPAK1" │ zstd frame of a blob │ zstd frame of a blob │ …      (places are in the catalog)
+//! ```
+//!
+//! A blob goes the way of a row: into the log, into memory, and at the next flush into a pack of the lake. A pack is
+//! dropped when no live group, hot batch or document names any of its blobs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, MapArray, RecordBatch};
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use crate::error::StoreError;
+use crate::file::GroupId;
+
+/// The first bytes of every pack.
+const MAGIC: &[u8; 8] = b"KINOPAK1";
+/// zstd's level for blobs: they are text, written once and rarely read.
+const LEVEL: i32 = 3;
+/// The prefix of attribute keys whose values may be the hash of a blob.
+const KEY_PREFIX: &str = "kino.";
+/// Hex digits of a hash.
+const HEX_LEN: usize = 64;
+
+/// The SHA-256 of a blob's content, written as lowercase hex.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlobHash(pub [u8; 32]);
+
+/// Where a blob stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) pack: GroupId,
+    pub(crate) offset: u64,
+    pub(crate) length: u64,
+    pub(crate) raw_length: u64,
+}
+
+/// The text is no hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a blob's hash is 64 lowercase hex digits")]
+pub struct NoHash;
+
+impl BlobHash {
+    /// The hash of a content.
+    pub fn of(content: &[u8]) -> Self {
+        Self(Sha256::digest(content).into())
+    }
+
+    pub(crate) fn from_slice(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// Every hash that stands in `text` between other characters.
+    pub(crate) fn all_in(text: &str) -> impl Iterator<Item = Self> + '_ {
+        text.split(|letter: char| !letter.is_ascii_hexdigit()).filter_map(|word| word.parse().ok())
+    }
+}
+
+impl fmt::Display for BlobHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for BlobHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl FromStr for BlobHash {
+    type Err = NoHash;
+
+    fn from_str(text: &str) -> Result<Self, NoHash> {
+        if text.len() != HEX_LEN {
+            return Err(NoHash);
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let digit = |digit: u8| (digit as char).to_digit(16).filter(|_| !digit.is_ascii_uppercase()).ok_or(NoHash);
+            *byte = (digit(pair[0])? << 4 | digit(pair[1])?) as u8;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// Packs blobs. The places miss the pack's number, which the caller has.
+pub(crate) fn pack(
+    id: GroupId,
+    blobs: &BTreeMap<BlobHash, Bytes>,
+) -> Result<(Bytes, BTreeMap<BlobHash, Place>), StoreError> {
+    let mut bytes = MAGIC.to_vec();
+    let mut places = BTreeMap::new();
+    for (hash, content) in blobs {
+        let frame = zstd::bulk::compress(content, LEVEL)?;
+        let place = Place {
+            pack: id,
+            offset: bytes.len() as u64,
+            length: frame.len() as u64,
+            raw_length: content.len() as u64,
+        };
+        places.insert(*hash, place);
+        bytes.extend(frame);
+    }
+    Ok((bytes.into(), places))
+}
+
+/// Opens one blob's frame, and holds it against its hash.
+pub(crate) fn unpack(hash: BlobHash, place: Place, frame: &[u8]) -> Result<Bytes, StoreError> {
+    let damaged = || StoreError::DamagedBlob(hash.to_string());
+    let content = zstd::bulk::decompress(frame, place.raw_length as usize).map_err(|_| damaged())?;
+    if BlobHash::of(&content) != hash {
+        return Err(damaged());
+    }
+    Ok(content.into())
+}
+
+/// The blobs that the rows of `spans` name.
+pub(crate) fn named_by(spans: &RecordBatch) -> BTreeSet<BlobHash> {
+    let Some(attributes) = spans.column_by_name("attributes").and_then(|column| column.as_any().downcast_ref()) else {
+        return BTreeSet::new();
+    };
+    let attributes: &MapArray = attributes;
+    let (keys, values) = (attributes.keys(), attributes.values());
+    let (Some(keys), Some(values)) = (keys.as_string_opt::<i32>(), values.as_string_opt::<i32>()) else {
+        return BTreeSet::new();
+    };
+    (0..keys.len())
+        .filter(|&row| values.is_valid(row) && values.value_length(row) as usize == HEX_LEN)
+        .filter(|&row| keys.value(row).starts_with(KEY_PREFIX))
+        .filter_map(|row| values.value(row).parse().ok())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pack_gives_back_each_blob_and_notices_damage() {
+        let blobs: BTreeMap<_, _> = [&b"one"[..], b"", &[7; 100_000]]
+            .map(|content| (BlobHash::of(content), Bytes::copy_from_slice(content)))
+            .into();
+        let (bytes, places) = pack(GroupId(3), &blobs).unwrap();
+        for (hash, content) in &blobs {
+            let place = places[hash];
+            let frame = &bytes[place.offset as usize..(place.offset + place.length) as usize];
+            assert_eq!(unpack(*hash, place, frame).unwrap(), *content);
+            assert!(unpack(BlobHash([0; 32]), place, frame).is_err());
+        }
+    }
+
+    #[test]
+    fn hashes_are_found_in_a_document() {
+        let hash = BlobHash::of(b"x");
+        let text = format!("{{\"stdout\":\"{hash}\",\"other\":\"abc\"}}");
+        assert_eq!(BlobHash::all_in(&text).collect::<Vec<_>>(), [hash]);
+    }
+}

@@ -1,0 +1,112 @@
+//! The catalog: which groups of files exist, where the log stands, and the small documents beside them.
+//!
+//! ```text
+//!  pending ──commit──► live ──commit──► retired ──grace, unpinned──► gone
+//!     └───────────────── sweep ───────────────────────────────────────┘
+//! ```
+//!
+//! It is a trait, so that a team's PostgreSQL can stand where SQLite does; calls block and belong on a blocking thread.
+
+mod schema;
+pub(crate) mod sqlite;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+
+use kino_model::TraceId;
+
+use crate::blobs::{BlobHash, Place};
+use crate::error::CatalogError;
+use crate::file::{FileEntry, GroupId, GroupMeta};
+
+/// A group as the catalog keeps it.
+#[derive(Clone, Debug)]
+pub(crate) struct GroupRow {
+    pub(crate) id: GroupId,
+    pub(crate) meta: GroupMeta,
+    pub(crate) files: Vec<FileEntry>,
+    /// Blobs that its spans name.
+    pub(crate) blobs: BTreeSet<BlobHash>,
+}
+
+/// A pack of blobs.
+#[derive(Clone, Debug)]
+pub(crate) struct PackRow {
+    pub(crate) id: GroupId,
+    pub(crate) path: String,
+    pub(crate) bytes: u64,
+    pub(crate) blobs: BTreeMap<BlobHash, Place>,
+}
+
+/// Files that are on their way in or out.
+#[derive(Clone, Debug)]
+pub(crate) struct Leftover {
+    pub(crate) id: GroupId,
+    /// Since when, in Unix nanoseconds.
+    pub(crate) since: i64,
+    pub(crate) paths: Vec<String>,
+}
+
+/// All that a store needs to know when it opens.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Loaded {
+    pub(crate) groups: Vec<GroupRow>,
+    pub(crate) packed: BTreeMap<BlobHash, Place>,
+    pub(crate) pack_sizes: BTreeMap<GroupId, u64>,
+    pub(crate) pending: Vec<Leftover>,
+    pub(crate) retired: Vec<Leftover>,
+    /// The first log segment that is still needed.
+    pub(crate) wal_position: u64,
+    pub(crate) tombstones: Vec<TraceId>,
+}
+
+/// One step from one consistent state to the next. All of it happens, or nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Commit {
+    /// Groups that go live. Their ids are pending.
+    pub(crate) add: Vec<GroupRow>,
+    /// A pack that goes live. Its id is pending.
+    pub(crate) pack: Option<PackRow>,
+    /// Groups and packs that are live and retire.
+    pub(crate) retire: Vec<GroupId>,
+    /// The log's new position.
+    pub(crate) wal_position: Option<u64>,
+    /// Traces whose forgetting is complete.
+    pub(crate) forgotten: Vec<TraceId>,
+    /// When, in Unix nanoseconds.
+    pub(crate) now: i64,
+}
+
+/// The transactions that a store needs.
+pub(crate) trait Catalog: Debug + Send + Sync {
+    fn load(&self) -> Result<Loaded, CatalogError>;
+    /// Gives a number for a group or pack and remembers the files that will be written for it. `paths` makes their
+    /// names from the number.
+    fn begin(&self, paths: &dyn Fn(GroupId) -> Vec<String>, now: i64) -> Result<GroupId, CatalogError>;
+    fn commit(&self, commit: &Commit) -> Result<(), CatalogError>;
+    /// Forgets entries whose files are gone.
+    fn remove(&self, ids: &[GroupId]) -> Result<(), CatalogError>;
+    fn hide(&self, traces: &[TraceId], now: i64) -> Result<(), CatalogError>;
+    /// Live packs, with what in each is referred to by a live group or a document.
+    fn pack_usage(&self) -> Result<Vec<PackUsage>, CatalogError>;
+    /// Makes a pack young again, because one of its blobs was handed in anew. Says whether it is still live.
+    fn touch_pack(&self, id: GroupId, now: i64) -> Result<bool, CatalogError>;
+
+    fn put_record(&self, kind: &str, id: &str, json: &serde_json::Value, now: i64) -> Result<(), CatalogError>;
+    fn record(&self, kind: &str, id: &str) -> Result<Option<serde_json::Value>, CatalogError>;
+    fn records(&self, kind: &str, limit: usize) -> Result<Vec<(String, serde_json::Value)>, CatalogError>;
+    fn remove_record(&self, kind: &str, id: &str) -> Result<bool, CatalogError>;
+    fn add_counts(&self, counts: &BTreeMap<String, u64>) -> Result<(), CatalogError>;
+    fn counts(&self) -> Result<BTreeMap<String, u64>, CatalogError>;
+}
+
+/// How much of a pack is still needed.
+#[derive(Clone, Debug)]
+pub(crate) struct PackUsage {
+    pub(crate) id: GroupId,
+    /// When it was made, or last handed in anew.
+    pub(crate) since: i64,
+    pub(crate) blobs: BTreeMap<BlobHash, Place>,
+    /// Those of them that something refers to.
+    pub(crate) needed: BTreeSet<BlobHash>,
+}

@@ -1,0 +1,43 @@
+//! The metadata database's tables.
+
+/// The version of these tables, kept in SQLite's `user_version`.
+pub(crate) const VERSION: u32 = 1;
+
+/// Makes them. `AUTOINCREMENT` is the promise that a number, and with it a path, is never given twice.
+pub(crate) const CREATE: &str = "
+CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE groups (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'live', 'retired')),
+    since INTEGER NOT NULL,
+    pack INTEGER NOT NULL DEFAULT 0,
+    arrival_min INTEGER, arrival_max INTEGER, start_min INTEGER, start_max INTEGER,
+    spans INTEGER, traces INTEGER, filter BLOB, split BLOB, runs TEXT
+);
+CREATE INDEX groups_by_state ON groups (state);
+CREATE TABLE files (
+    path TEXT PRIMARY KEY,
+    group_id INTEGER NOT NULL REFERENCES groups (id) ON DELETE CASCADE,
+    tab TEXT, rows INTEGER, bytes INTEGER, start_min INTEGER, start_max INTEGER, schema_version INTEGER
+) WITHOUT ROWID;
+CREATE INDEX files_by_group ON files (group_id);
+CREATE TABLE blobs (
+    hash BLOB PRIMARY KEY,
+    group_id INTEGER NOT NULL REFERENCES groups (id) ON DELETE CASCADE,
+    offset INTEGER NOT NULL, length INTEGER NOT NULL, raw_length INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX blobs_by_group ON blobs (group_id);
+CREATE TABLE blob_refs (
+    group_id INTEGER NOT NULL REFERENCES groups (id) ON DELETE CASCADE,
+    hash BLOB NOT NULL,
+    PRIMARY KEY (group_id, hash)
+) WITHOUT ROWID;
+CREATE TABLE tombstones (trace_id BLOB PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE records (
+    kind TEXT NOT NULL, id TEXT NOT NULL, json TEXT NOT NULL, updated INTEGER NOT NULL,
+    PRIMARY KEY (kind, id)
+);
+CREATE INDEX records_by_time ON records (kind, updated);
+CREATE TABLE counters (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO meta VALUES ('wal_position', 1);
+";

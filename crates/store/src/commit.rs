@@ -1,0 +1,198 @@
+//! The commit protocol: how rows go from the log to the lake so that a crash neither loses nor doubles one.
+//!
+//! ```text
+//!  announce files as pending ─► write and sync them ─► one catalog transaction: new live, old retired, log's position
+//!                                                        ─► the view changes ─► log segments go
+//! ```
+
+pub(crate) mod storage;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kino_model::TraceId;
+
+use crate::blobs::{self, BlobHash};
+use crate::catalog::{Commit, GroupRow, PackRow};
+use crate::error::StoreError;
+use crate::file::{FileEntry, FlushSet, Group, GroupId, NewFile};
+use crate::hot::Generation;
+use crate::kill_points::KillPoint;
+use crate::store::{Inner, blocking};
+
+/// What one step changes.
+#[derive(Debug, Default)]
+pub(crate) struct Change {
+    /// The new group's rows, with the blobs that they name.
+    pub(crate) add: Option<(FlushSet, BTreeSet<BlobHash>)>,
+    /// Blobs for a new pack.
+    pub(crate) pack: BTreeMap<BlobHash, Bytes>,
+    /// What the new files replace.
+    pub(crate) retire: Vec<GroupId>,
+    /// A generation that the new group replaces, and the log's position after it.
+    pub(crate) flushed: Option<(Arc<Generation>, u64)>,
+    /// Traces whose forgetting is then complete.
+    pub(crate) forgotten: Vec<TraceId>,
+    /// Blobs that go with a retired pack.
+    pub(crate) gone_blobs: BTreeSet<BlobHash>,
+    /// Where a crash test may stop the process after the files are written.
+    pub(crate) after_upload: Option<KillPoint>,
+}
+
+impl Inner {
+    /// Carries a change through. When it fails before the catalog's transaction, nothing has changed; the files it
+    /// may have written are swept later.
+    pub(crate) async fn carry_through(self: &Arc<Self>, change: Change) -> Result<(), StoreError> {
+        let Change { add, pack, retire, flushed, forgotten, gone_blobs, after_upload } = change;
+        let now = self.clock.now().0;
+        let mut commit = Commit {
+            retire: retire.clone(),
+            wal_position: flushed.as_ref().map(|(_, position)| *position),
+            forgotten: forgotten.clone(),
+            now,
+            ..Commit::default()
+        };
+        let mut uploads = Vec::new();
+        let mut group = None;
+        if let Some((set, named)) = add
+            && !set.files.is_empty()
+        {
+            let row = self.announce_group(set, named, now, &mut uploads).await?;
+            group = Some(Arc::new(
+                Group::new(row.id, row.meta.clone(), row.files.clone())
+                    .map_err(|error| StoreError::Rows(error.into()))?,
+            ));
+            commit.add.push(row);
+        }
+        if !pack.is_empty() {
+            commit.pack = Some(self.announce_pack(pack, now, &mut uploads).await?);
+        }
+        self.storage.put_all(uploads).await?;
+        if let Some(point) = after_upload {
+            self.config.kill_points.pass(point)?;
+        }
+        self.config.kill_points.pass(KillPoint::BeforeCommit)?;
+        let commit = Arc::new(commit);
+        let (inner, committing) = (Arc::clone(self), Arc::clone(&commit));
+        blocking(move || inner.catalog.commit(&committing)).await??;
+        self.change_view(group, &commit, flushed.as_ref().map(|(generation, _)| generation), &gone_blobs);
+        if let Some((_, position)) = flushed {
+            self.config.kill_points.pass(KillPoint::BeforeWalDrop)?;
+            let inner = Arc::clone(self);
+            blocking(move || inner.drop_segments(position)).await??;
+        }
+        Ok(())
+    }
+
+    async fn announce_group(
+        self: &Arc<Self>,
+        set: FlushSet,
+        blobs: BTreeSet<BlobHash>,
+        now: i64,
+        uploads: &mut Vec<(String, Bytes)>,
+    ) -> Result<GroupRow, StoreError> {
+        let FlushSet { group: meta, files, .. } = set;
+        let inner = Arc::clone(self);
+        let tables: Vec<_> = files.iter().map(|file| file.meta.table).collect();
+        let id = blocking(move || {
+            let paths = |id: GroupId| tables.iter().map(|table| path(table.name(), id, "parquet")).collect();
+            inner.catalog.begin(&paths, now)
+        })
+        .await??;
+        let entry = |NewFile { meta, bytes }: NewFile| {
+            let path = path(meta.table.name(), id, "parquet");
+            uploads.push((path.clone(), bytes));
+            FileEntry { group: id, path, meta }
+        };
+        Ok(GroupRow { id, meta, files: files.into_iter().map(entry).collect(), blobs })
+    }
+
+    async fn announce_pack(
+        self: &Arc<Self>,
+        contents: BTreeMap<BlobHash, Bytes>,
+        now: i64,
+        uploads: &mut Vec<(String, Bytes)>,
+    ) -> Result<PackRow, StoreError> {
+        let inner = Arc::clone(self);
+        let (id, path, bytes, blobs) = blocking(move || -> Result<_, StoreError> {
+            let id = inner.catalog.begin(&|id| vec![pack_path(id)], now)?;
+            let (bytes, places) = blobs::pack(id, &contents)?;
+            Ok((id, pack_path(id), bytes, places))
+        })
+        .await??;
+        let row = PackRow { id, path: path.clone(), bytes: bytes.len() as u64, blobs };
+        uploads.push((path, bytes));
+        Ok(row)
+    }
+
+    /// Makes what the catalog now says visible, in one step under the view's lock.
+    fn change_view(
+        &self,
+        group: Option<Arc<Group>>,
+        commit: &Commit,
+        flushed: Option<&Arc<Generation>>,
+        gone_blobs: &BTreeSet<BlobHash>,
+    ) {
+        let mut retired = Vec::new();
+        let mut view = self.shared.view();
+        let mut groups: Vec<_> = Vec::with_capacity(view.groups.len() + 1);
+        for live in view.groups.iter() {
+            let kept = !commit.retire.contains(&live.id);
+            if kept { groups.push(Arc::clone(live)) } else { retired.push(Arc::clone(live)) }
+        }
+        groups.extend(group);
+        groups.sort_by_key(|group| group.id);
+        view.groups = Arc::new(groups);
+        for id in &commit.retire {
+            view.blob_refs.remove(id);
+            view.pack_sizes.remove(id);
+        }
+        for row in &commit.add {
+            view.blob_refs.insert(row.id, row.blobs.clone());
+        }
+        view.packed.retain(|hash, place| !(gone_blobs.contains(hash) && commit.retire.contains(&place.pack)));
+        if let Some(pack) = &commit.pack {
+            view.packed.extend(&pack.blobs);
+            view.pack_sizes.insert(pack.id, pack.bytes);
+        }
+        if let Some(generation) = flushed {
+            view.frozen.retain(|frozen| !Arc::ptr_eq(frozen, generation));
+        }
+        if !commit.forgotten.is_empty() {
+            let mut hidden = view.hidden.as_ref().clone();
+            for trace in &commit.forgotten {
+                hidden.remove(trace);
+            }
+            view.hidden = Arc::new(hidden);
+        }
+        drop(view);
+        if let Some(generation) = flushed {
+            self.shared.release(generation.reserved);
+        }
+        let now = self.clock.now().0;
+        self.retired().extend(retired.into_iter().map(|group| crate::retention::Retired::group(group, now)));
+    }
+
+    /// Removes log segments that the lake has taken over.
+    pub(crate) fn drop_segments(&self, position: u64) -> Result<(), StoreError> {
+        let folder = crate::wal::folder(&self.config.home);
+        for path in self.disk.list(&folder)? {
+            if crate::wal::segment_number(&path).is_some_and(|number| number < position) {
+                let bytes = std::fs::metadata(&path).map_or(0, |meta| meta.len());
+                self.disk.remove(&path)?;
+                self.shared.wal_bytes_drop(bytes);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The path of a pack.
+pub(crate) fn pack_path(id: GroupId) -> String {
+    path(storage::BLOBS, id, "pack")
+}
+
+fn path(folder: &str, id: GroupId, extension: &str) -> String {
+    format!("{folder}/{:012}.{extension}", id.0)
+}

@@ -1,0 +1,103 @@
+//! The lake's storage: `object_store`, plus the syncing that it leaves out for local folders.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use object_store::local::LocalFileSystem;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+
+use crate::disk::Disk;
+use crate::error::{OpenError, StoreError};
+use crate::file::LakeTable;
+
+/// The folder of packs.
+pub(crate) const BLOBS: &str = "blobs";
+/// What a local lake's URL begins with.
+const FILE_SCHEME: &str = "file://";
+
+/// Where the lake's files are.
+#[derive(Clone, Debug)]
+pub(crate) struct Storage {
+    pub(crate) objects: Arc<dyn ObjectStore>,
+    pub(crate) url: String,
+    /// The folder, where the lake is one.
+    local: Option<PathBuf>,
+    disk: Arc<dyn Disk>,
+}
+
+impl Storage {
+    /// Opens the lake, and makes its folders if `writable`.
+    pub(crate) fn open(
+        url: Option<&str>,
+        home: &Path,
+        disk: &Arc<dyn Disk>,
+        writable: bool,
+    ) -> Result<Self, OpenError> {
+        let folder = match url {
+            None => home.join("lake"),
+            Some(url) => match url.strip_prefix(FILE_SCHEME) {
+                Some(path) => PathBuf::from(path),
+                None if !url.contains("://") => PathBuf::from(url),
+                None => {
+                    let source = object_store::Error::NotSupported { source: "only local folders are built in".into() };
+                    return Err(OpenError::Lake { url: url.to_owned(), source });
+                }
+            },
+        };
+        let refuse = |source| OpenError::Home { path: folder.clone(), source };
+        if writable {
+            for name in LakeTable::ALL.map(LakeTable::name).into_iter().chain([BLOBS]) {
+                disk.create_dir_all(&folder.join(name)).map_err(refuse)?;
+            }
+            disk.sync_dir(&folder).map_err(refuse)?;
+            if let Some(parent) = folder.parent() {
+                disk.sync_dir(parent).map_err(refuse)?;
+            }
+        }
+        let folder = std::path::absolute(&folder).map_err(refuse)?;
+        let url = format!("{FILE_SCHEME}{}", folder.display());
+        let objects =
+            LocalFileSystem::new_with_prefix(&folder).map_err(|source| OpenError::Lake { url: url.clone(), source })?;
+        Ok(Self { objects: Arc::new(objects), url, local: Some(folder), disk: Arc::clone(disk) })
+    }
+
+    /// Writes files and makes them durable.
+    pub(crate) async fn put_all(&self, files: Vec<(String, Bytes)>) -> Result<(), StoreError> {
+        let paths: Vec<String> = files.iter().map(|(path, _)| path.clone()).collect();
+        for (path, bytes) in files {
+            self.objects.put(&object_store::path::Path::from(path), PutPayload::from_bytes(bytes)).await?;
+        }
+        let Some(folder) = self.local.clone() else { return Ok(()) };
+        let disk = Arc::clone(&self.disk);
+        let synced = tokio::task::spawn_blocking(move || {
+            let mut folders = BTreeSet::new();
+            for path in &paths {
+                let path = folder.join(path);
+                disk.sync_file(&path)?;
+                folders.extend(path.parent().map(Path::to_path_buf));
+            }
+            folders.iter().try_for_each(|folder| disk.sync_dir(folder))
+        });
+        Ok(synced.await.map_err(|_| StoreError::Worker)??)
+    }
+
+    /// Removes a file; one that is gone already is fine.
+    pub(crate) async fn remove(&self, path: &str) -> Result<(), StoreError> {
+        match self.objects.delete(&object_store::path::Path::from(path)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Part of a file.
+    pub(crate) async fn read(&self, path: &str, range: std::ops::Range<u64>) -> Result<Bytes, StoreError> {
+        Ok(self.objects.get_range(&object_store::path::Path::from(path), range).await?)
+    }
+
+    /// The local folder's free bytes; `None` where the lake is elsewhere.
+    pub(crate) fn local(&self) -> Option<&Path> {
+        self.local.as_deref()
+    }
+}

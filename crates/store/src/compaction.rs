@@ -1,0 +1,118 @@
+//! Merging small groups into larger ones.
+//!
+//! Size-tiered: groups of about the same size are merged once there are enough of them, so each row is rewritten once
+//! a tier, a handful of times in its life.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use kino_model::TraceId;
+
+use crate::blobs::BlobHash;
+use crate::commit::Change;
+use crate::error::StoreError;
+use crate::file::{FlushSet, Group, GroupId};
+use crate::kill_points::KillPoint;
+use crate::store::{Inner, blocking};
+
+/// Groups of one tier that make a merge worth its while. With it the write amplification is the logarithm, to this
+/// base, of the largest group over the smallest.
+const FAN_IN: usize = 4;
+/// Groups merged at once, at most.
+const FAN_IN_MAX: usize = 16;
+/// The largest group of the lowest tier, in rows of all tables; each tier above holds [`FAN_IN`] times as many.
+const TIER_ROWS: u64 = 16_384;
+/// Rows of a merged group, at most: a merge holds its rows in memory.
+const MERGED_ROWS_MAX: u64 = 4_000_000;
+
+impl Inner {
+    /// Merges one set of groups, if one is worth it. Says whether it did.
+    pub(crate) async fn compact_once(self: &Arc<Self>) -> Result<bool, StoreError> {
+        self.writable()?;
+        let _turn = self.rewriting.lock().await;
+        let groups = Arc::clone(&self.shared.view().groups);
+        let Some(inputs) = choose(&groups) else { return Ok(false) };
+        let Some(set) = self.merge(&inputs, true, |_| true).await? else { return Ok(false) };
+        let named = self.named_by(&inputs);
+        self.replace(&inputs, Some((set, named)), Vec::new(), KillPoint::InCompaction).await?;
+        Ok(true)
+    }
+
+    /// The rows of `inputs` whose trace `keep` wants, and with `loose` the logs outside any trace, as one group. `None`
+    /// where an input could not be read: it is quarantined, and the others stay as they are.
+    pub(crate) async fn merge(
+        self: &Arc<Self>,
+        inputs: &[Arc<Group>],
+        loose: bool,
+        keep: impl Fn(TraceId) -> bool + Send + Sync + 'static,
+    ) -> Result<Option<FlushSet>, StoreError> {
+        let live = Arc::clone(&self.shared.view().groups);
+        let (objects, merged) = (Arc::clone(&self.storage.objects), inputs.to_vec());
+        let runtime = tokio::runtime::Handle::current();
+        // Decoding and encoding would hold up the runtime's own threads.
+        let set = blocking(move || {
+            let keep = move |trace: TraceId| if trace.is_zero() { loose } else { keep(trace) };
+            runtime.block_on(crate::lake::merge(&objects, &merged, &live, keep))
+        })
+        .await?;
+        match set {
+            Ok(set) => Ok(Some(set)),
+            Err(error) => match error.damaged_group() {
+                Some(id) => {
+                    if let Some(group) = inputs.iter().find(|group| group.id == id) {
+                        self.shared.quarantine(group, &error);
+                    }
+                    Ok(None)
+                }
+                None => Err(StoreError::Rows(error.into())),
+            },
+        }
+    }
+
+    /// The blobs that any of `groups` names.
+    pub(crate) fn named_by(&self, groups: &[Arc<Group>]) -> BTreeSet<BlobHash> {
+        let view = self.shared.view();
+        groups.iter().filter_map(|group| view.blob_refs.get(&group.id)).flatten().copied().collect()
+    }
+
+    /// Puts a new group in the place of others.
+    pub(crate) async fn replace(
+        self: &Arc<Self>,
+        inputs: &[Arc<Group>],
+        add: Option<(FlushSet, BTreeSet<BlobHash>)>,
+        forgotten: Vec<TraceId>,
+        after_upload: KillPoint,
+    ) -> Result<(), StoreError> {
+        let retire: Vec<GroupId> = inputs.iter().map(|group| group.id).collect();
+        let change = Change { add, retire, forgotten, after_upload: Some(after_upload), ..Change::default() };
+        self.carry_through(change).await
+    }
+}
+
+/// The groups that a merge should take, oldest arrivals first.
+fn choose(groups: &[Arc<Group>]) -> Option<Vec<Arc<Group>>> {
+    let mut tier_rows = TIER_ROWS;
+    while tier_rows < MERGED_ROWS_MAX {
+        let mut small: Vec<_> = groups.iter().filter(|group| rows(group) <= tier_rows).collect();
+        small.sort_by_key(|group| (group.meta.arrival_min, group.id));
+        let mut total = 0;
+        let fitting: Vec<_> = small
+            .into_iter()
+            .take(FAN_IN_MAX)
+            .take_while(|group| {
+                total += rows(group);
+                total <= MERGED_ROWS_MAX
+            })
+            .cloned()
+            .collect();
+        if fitting.len() >= FAN_IN {
+            return Some(fitting);
+        }
+        tier_rows *= FAN_IN as u64;
+    }
+    None
+}
+
+pub(crate) fn rows(group: &Group) -> u64 {
+    group.files.iter().map(|file| file.meta.rows).sum()
+}

@@ -1,0 +1,137 @@
+//! The few file operations that durability rests on, behind a trait, so that a test can lose what was not synced.
+//!
+//! Only the write-ahead log and the syncing of local lake files go through here: `object_store` writes the lake's
+//! bytes, and SQLite keeps its own promises.
+
+use std::fmt::Debug;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// A folder tree of files that are appended to and synced.
+pub trait Disk: Debug + Send + Sync {
+    /// Makes `dir` and what is missing above it.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()>;
+    /// The entries of `dir`, sorted by name.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>>;
+    /// The whole content of `path`.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    /// Makes a file that must not exist yet, for appending.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    /// Renames a file within the tree, replacing what was there.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Makes the content of a file that something else wrote durable.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    fn sync_file(&self, path: &Path) -> io::Result<()>;
+    /// Makes the entries of `dir` durable.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Bytes that may still be written under `dir`.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    fn free_bytes(&self, dir: &Path) -> io::Result<u64>;
+}
+
+/// A file that is being appended to.
+pub trait DiskFile: Debug + Send {
+    /// Writes all of `bytes` at the end.
+    ///
+    /// # Errors
+    /// Those of the file system; part of the bytes may have been written.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Makes what was appended durable.
+    ///
+    /// # Errors
+    /// Those of the file system; what was appended since the last sync is then in doubt.
+    fn sync(&mut self) -> io::Result<()>;
+    /// Cuts the file back to `length` bytes.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    fn truncate(&mut self, length: u64) -> io::Result<()>;
+}
+
+/// The operating system's file system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemDisk;
+
+impl Disk for SystemDisk {
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        fs::create_dir_all(dir)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
+        let mut entries =
+            fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
+        entries.sort();
+        Ok(entries)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        fs::read(path)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(OpenOptions::new().append(true).create_new(true).open(path)?))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync_file(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        File::open(dir)?.sync_all()
+    }
+
+    fn free_bytes(&self, dir: &Path) -> io::Result<u64> {
+        let figures = rustix::fs::statvfs(dir)?;
+        Ok(figures.f_bavail.saturating_mul(figures.f_frsize))
+    }
+}
+
+impl DiskFile for File {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+}

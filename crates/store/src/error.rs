@@ -1,0 +1,130 @@
+//! What can go wrong, by what the caller can do about it.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::kill_points::Killed;
+
+/// Why a store did not open. Each message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another engine owns the home.
+    #[error("another engine (process {pid}) uses {}: stop it with `kino stop`, or choose another KINO_HOME", home.display())]
+    Locked {
+        /// The home.
+        home: PathBuf,
+        /// The owner's process id, as it wrote it down.
+        pid: String,
+    },
+    /// The home cannot be used.
+    #[error("failed to use {}: check that the folder exists and that its owner may read and write it", path.display())]
+    Home {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The lake's URL cannot be used.
+    #[error("failed to use the lake at {url}: give a folder or a URL that this build supports")]
+    Lake {
+        /// The URL.
+        url: String,
+        /// Why.
+        source: object_store::Error,
+    },
+    /// The metadata database cannot be used.
+    #[error("failed to open the metadata database: run `kino doctor`")]
+    Catalog(#[from] CatalogError),
+}
+
+/// Why rows were not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// Memory or the log's queue is at its limit; the same rows will be welcome later.
+    #[error("the store is at its limit: retry in {} ms", retry_after.as_millis())]
+    Full {
+        /// When trying again makes sense.
+        retry_after: Duration,
+    },
+    /// The disk is full or nearly so.
+    #[error("the disk is full: free some space; nothing that was acknowledged is lost")]
+    DiskFull {
+        /// When trying again makes sense.
+        retry_after: Duration,
+    },
+    /// The store only reads.
+    #[error("the store only reads: {0}")]
+    ReadOnly(String),
+    /// One batch or blob is larger than the log takes.
+    #[error("{bytes} bytes at once are more than the {limit} that the log takes")]
+    TooLarge {
+        /// Its bytes.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The log cannot be written.
+    #[error("failed to write the log")]
+    Io(#[source] io::Error),
+    /// The store is closing.
+    #[error("the store is closing")]
+    Closed,
+}
+
+/// Why a step on files or metadata failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The catalog.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The lake's storage.
+    #[error("failed to reach the lake")]
+    Lake(#[from] object_store::Error),
+    /// Files of rows.
+    #[error("failed to read or write rows")]
+    Rows(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The local disk.
+    #[error("failed to use the disk")]
+    Io(#[from] io::Error),
+    /// The store only reads.
+    #[error("the store only reads: {0}")]
+    ReadOnly(String),
+    /// The store is closing.
+    #[error("the store is closing")]
+    Closed,
+    /// A crash test.
+    #[error(transparent)]
+    Killed(#[from] Killed),
+    /// A background thread went away.
+    #[error("a worker ended early: see the log for the panic before this")]
+    Worker,
+    /// The blob is gone or damaged.
+    #[error("the blob {0} does not match its hash")]
+    DamagedBlob(String),
+    /// Rows for the log were refused.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+}
+
+/// Why the metadata database failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// The database.
+    #[error("failed to use the metadata database")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A stored document is not what this version writes.
+    #[error("failed to read an entry of the metadata database")]
+    Entry(#[from] serde_json::Error),
+    /// The database is from a newer version.
+    #[error("the metadata database has version {found}, this build knows {known}: upgrade kino")]
+    Newer {
+        /// Its version.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
+    /// Someone else changed the entries that this step was about.
+    #[error("the catalog's files changed underneath: {0}")]
+    Conflict(String),
+}

@@ -1,0 +1,225 @@
+//! Forgetting: hidden at once, then gone from files, rollups, packs and log.
+//!
+//! ```text
+//!  tombstones in the catalog ─► hidden in every snapshot ─► hot rows flushed without them, which empties the log
+//!      ─► groups that hold them rewritten ─► tombstones removed ─► replaced files and unneeded blobs removed
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, BooleanArray, RecordBatch};
+use arrow_schema::ArrowError;
+use kino_model::columns::Table;
+use kino_model::{Batch, TraceId, UnixNanos};
+
+use crate::blobs::BlobHash;
+use crate::commit::Change;
+use crate::error::StoreError;
+use crate::file::{FlushSet, Group, LakeTable};
+use crate::kill_points::KillPoint;
+use crate::scan::{Pick, Read, columns};
+use crate::snapshot::Snapshot;
+use crate::store::{Inner, Store, blocking};
+
+/// What is to be forgotten.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Forget {
+    /// These traces.
+    Traces(Vec<TraceId>),
+    /// Traces whose earliest span started before this.
+    Before(UnixNanos),
+    /// All that was recorded; documents and counters stay.
+    Everything,
+}
+
+/// What was forgotten.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Traces that the store had rows of.
+    pub traces: u64,
+    /// Their spans.
+    pub spans: u64,
+}
+
+impl Store {
+    /// Hides what is named at once, and returns when it is gone from the disk, but for files that a snapshot pins,
+    /// which go with it. A crash in between is made good after the next open.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what was hidden stays hidden, and the background goes on with it.
+    pub async fn forget(&self, forget: Forget) -> Result<Forgotten, StoreError> {
+        let inner = &self.inner;
+        inner.writable()?;
+        let snapshot = self.snapshot();
+        match forget {
+            Forget::Everything => {
+                let known = known(&snapshot, None).await?;
+                drop(snapshot);
+                inner.forget_everything().await?;
+                Ok(total(known.values()))
+            }
+            Forget::Traces(mut ids) => {
+                ids.sort_unstable();
+                ids.dedup();
+                let known = known(&snapshot, Some(&ids)).await?;
+                drop(snapshot);
+                // Rows of a trace without spans, its logs, go too: all that was named is hidden.
+                inner.forget_traces(ids).await?;
+                Ok(total(known.values()))
+            }
+            Forget::Before(time) => {
+                let mut known = known(&snapshot, None).await?;
+                drop(snapshot);
+                known.retain(|_, trace| trace.start < time);
+                inner.forget_traces(known.keys().copied().collect()).await?;
+                Ok(total(known.values()))
+            }
+        }
+    }
+}
+
+/// What is known of a trace before it is forgotten.
+struct Known {
+    start: UnixNanos,
+    spans: u64,
+}
+
+fn total<'a>(known: impl Iterator<Item = &'a Known>) -> Forgotten {
+    known.fold(Forgotten::default(), |sum, trace| Forgotten { traces: sum.traces + 1, spans: sum.spans + trace.spans })
+}
+
+/// The traces that the store has spans of: these, or all. Repeats that no merge has met yet count each time.
+async fn known(snapshot: &Snapshot, ids: Option<&[TraceId]>) -> Result<BTreeMap<TraceId, Known>, StoreError> {
+    let mut known = BTreeMap::new();
+    let mut add = |batch: &RecordBatch| {
+        let (Some(traces), Some(starts)) = (columns::ids(batch, "trace_id"), columns::int64(batch, "start_unix_nanos"))
+        else {
+            return;
+        };
+        for row in 0..batch.num_rows() {
+            let Some(id) = columns::trace_id_at(traces, row) else { continue };
+            if ids.is_some_and(|ids| ids.binary_search(&id).is_err()) || snapshot.hidden.contains(&id) {
+                continue;
+            }
+            let start = UnixNanos(starts.value(row));
+            let trace = known.entry(id).or_insert(Known { start, spans: 0 });
+            trace.start = trace.start.min(start);
+            trace.spans += 1;
+        }
+    };
+    snapshot.hot.iter().for_each(|batch| add(&batch.spans));
+    for group in snapshot.groups.iter() {
+        let wanted = ids.is_none_or(|ids| ids.iter().any(|id| group.may_hold(*id)));
+        let Some(file) = group.file(LakeTable::Spans).filter(|_| wanted) else { continue };
+        let pick = ids.map_or(Pick::All, Pick::Traces);
+        let read = Read { columns: Some(&["trace_id", "start_unix_nanos"]), pick, ..Read::default() };
+        let batches = snapshot.reader.read(file, read).await.map_err(|error| StoreError::Rows(error.into()))?;
+        batches.iter().for_each(&mut add);
+    }
+    Ok(known)
+}
+
+impl Inner {
+    async fn forget_traces(self: &Arc<Self>, ids: Vec<TraceId>) -> Result<(), StoreError> {
+        let now = self.clock.now().0;
+        let (inner, hidden) = (Arc::clone(self), ids.clone());
+        blocking(move || inner.catalog.hide(&hidden, now)).await??;
+        {
+            let mut view = self.shared.view();
+            let mut hidden = view.hidden.as_ref().clone();
+            hidden.extend(ids);
+            view.hidden = Arc::new(hidden);
+        }
+        self.finish_forgetting().await
+    }
+
+    /// Carries out what the tombstones say, also those of an earlier process.
+    pub(crate) async fn finish_forgetting(self: &Arc<Self>) -> Result<(), StoreError> {
+        let hidden = Arc::clone(&self.shared.view().hidden);
+        if hidden.is_empty() {
+            return Ok(());
+        }
+        // Rows that are hot now go without the hidden ones; rows of these traces that arrive later are new.
+        self.flush().await?;
+        let turn = self.rewriting.lock().await;
+        let groups = Arc::clone(&self.shared.view().groups);
+        for group in groups.iter().filter(|group| hidden.iter().any(|trace| group.may_hold(*trace))) {
+            let hidden = Arc::clone(&hidden);
+            let inputs = std::slice::from_ref(group);
+            let Some(set) = self.merge(inputs, true, move |trace| !hidden.contains(&trace)).await? else { continue };
+            let named = self.still_named(inputs, &set)?;
+            self.replace(inputs, Some((set, named)), Vec::new(), KillPoint::InCompaction).await?;
+        }
+        drop(groups);
+        let mut forgotten: Vec<_> = hidden.iter().copied().collect();
+        forgotten.sort_unstable();
+        self.carry_through(Change { forgotten, ..Change::default() }).await?;
+        self.drop_packs(0, true).await?;
+        drop(turn);
+        self.remove_retired(0).await
+    }
+
+    /// The blobs that a rewritten group still names. Only groups that named any are looked into.
+    fn still_named(&self, inputs: &[Arc<Group>], set: &FlushSet) -> Result<BTreeSet<BlobHash>, StoreError> {
+        let named = self.named_by(inputs);
+        if named.is_empty() {
+            return Ok(named);
+        }
+        let rows = |error: parquet::errors::ParquetError| StoreError::Rows(error.into());
+        let mut still = BTreeSet::new();
+        for file in set.files.iter().filter(|file| file.meta.table == LakeTable::Spans) {
+            let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file.bytes.clone())
+                .map_err(rows)?
+                .build()
+                .map_err(rows)?;
+            for batch in reader {
+                still.extend(crate::blobs::named_by(&batch.map_err(|error| StoreError::Rows(error.into()))?));
+            }
+        }
+        Ok(still)
+    }
+
+    async fn forget_everything(self: &Arc<Self>) -> Result<(), StoreError> {
+        let flush_turn = self.flushing.lock().await;
+        let turn = self.rewriting.lock().await;
+        let inner = Arc::clone(self);
+        let frozen = blocking(move || inner.writer.as_ref().and_then(crate::wal::writer::Writer::freeze)).await?;
+        self.waiting().extend(frozen);
+        let retire = self.shared.view().groups.iter().map(|group| group.id).collect();
+        let mut change = Change { retire, after_upload: Some(KillPoint::InCompaction), ..Change::default() };
+        // The generations go one by one: the first takes the groups along.
+        loop {
+            let next = self.waiting().front().map(|frozen| (Arc::clone(&frozen.generation), frozen.position));
+            let last = next.is_none();
+            change.flushed = next;
+            self.carry_through(std::mem::take(&mut change)).await?;
+            if last {
+                break;
+            }
+            self.waiting().pop_front();
+        }
+        self.drop_packs(0, true).await?;
+        drop(turn);
+        drop(flush_turn);
+        self.remove_retired(0).await
+    }
+}
+
+/// The rows of `batch` that belong to no trace of `hidden`.
+pub(crate) fn without(batch: &Batch, hidden: &HashSet<TraceId>) -> Result<Batch, ArrowError> {
+    if hidden.is_empty() {
+        return Ok(batch.clone());
+    }
+    let keep = |rows: &RecordBatch| -> Result<RecordBatch, ArrowError> {
+        let ids = rows.column_by_name("trace_id").and_then(|ids| ids.as_fixed_size_binary_opt());
+        let Some(ids) = ids else { return Ok(rows.clone()) };
+        let shown =
+            |row| !ids.is_valid(row) || TraceId::from_slice(ids.value(row)).is_none_or(|id| !hidden.contains(&id));
+        let mask: BooleanArray = (0..rows.num_rows()).map(|row| Some(shown(row))).collect();
+        arrow_select::filter::filter_record_batch(rows, &mask)
+    };
+    let [spans, events, links] = Table::ALL.map(|table| keep(batch.table(table)));
+    Ok(Batch { spans: spans?, events: events?, links: links? })
+}

@@ -1,0 +1,353 @@
+//! What is visible right now: hot generations in memory and the live groups of the lake, under one lock.
+//!
+//! A flush takes its generation away and puts its group in under that lock, so a snapshot sees each row exactly once.
+//! Small batches are joined in the background, so that thousands of little requests do not slow a scan.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow_schema::{ArrowError, Fields, Schema};
+use bytes::Bytes;
+use kino_model::columns::Table;
+use kino_model::{Batch, TraceId};
+use tokio::sync::Notify;
+
+use crate::blobs::BlobHash;
+use crate::file::{Group, GroupId};
+
+/// Batches of fewer rows are joined with their neighbours.
+const SMALL_ROWS: usize = 16_384;
+/// How many small batches must stand side by side before joining them pays.
+const JOIN_MIN: usize = 16;
+/// Warnings kept; the oldest go first, and repeats are kept once.
+const WARNINGS_MAX: usize = 50;
+
+/// Something that the log holds and that becomes visible.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) content: Content,
+    /// When it arrived, in Unix nanoseconds.
+    pub(crate) arrival: i64,
+    /// The bytes of memory that were set aside for it.
+    pub(crate) reserved: u64,
+}
+
+/// Rows or a large value.
+#[derive(Debug)]
+pub(crate) enum Content {
+    Batch(Batch),
+    Blob(BlobHash, Bytes),
+}
+
+/// Rows that arrived between two freezes and will be flushed together.
+#[derive(Debug, Default)]
+pub(crate) struct Generation {
+    pub(crate) batches: Vec<Arc<Batch>>,
+    pub(crate) blobs: BTreeMap<BlobHash, Bytes>,
+    pub(crate) rows: u64,
+    pub(crate) reserved: u64,
+    pub(crate) arrival_min: i64,
+    pub(crate) arrival_max: i64,
+    /// Monotonic times of the first and the last arrival.
+    first_nanos: u64,
+    last_nanos: u64,
+    /// How many of `batches`, from the start, need no joining any more.
+    joined: usize,
+}
+
+/// All that snapshots are made of.
+#[derive(Debug, Default)]
+pub(crate) struct View {
+    pub(crate) active: Generation,
+    pub(crate) frozen: Vec<Arc<Generation>>,
+    pub(crate) groups: Arc<Vec<Arc<Group>>>,
+    /// Traces that are being forgotten.
+    pub(crate) hidden: Arc<HashSet<TraceId>>,
+    /// Groups that cannot be read, with their spans; left out of everything until someone looks at them.
+    pub(crate) quarantined: BTreeMap<u64, u64>,
+    /// Blobs that are in a pack of the lake.
+    pub(crate) packed: BTreeMap<BlobHash, crate::blobs::Place>,
+    /// The packs' bytes.
+    pub(crate) pack_sizes: BTreeMap<GroupId, u64>,
+    /// Blobs that the live groups' spans name.
+    pub(crate) blob_refs: BTreeMap<GroupId, BTreeSet<BlobHash>>,
+}
+
+/// The view and the counters that stand beside it.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    view: Mutex<View>,
+    hot_bytes: AtomicU64,
+    hot_bytes_max: u64,
+    wal_bytes: AtomicU64,
+    accepted: Mutex<BTreeMap<&'static str, u64>>,
+    warnings: Mutex<Vec<String>>,
+    flush_asked: AtomicBool,
+    pub(crate) wake: Notify,
+}
+
+/// Why the active generation should be flushed, in terms that the background checks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pressure {
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+    pub(crate) first_nanos: u64,
+    pub(crate) last_nanos: u64,
+    pub(crate) asked: bool,
+    pub(crate) frozen: usize,
+}
+
+impl Generation {
+    fn is_empty(&self) -> bool {
+        self.batches.is_empty() && self.blobs.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, accepted: Accepted, now: u64) {
+        if self.is_empty() {
+            (self.arrival_min, self.arrival_max, self.first_nanos) = (accepted.arrival, accepted.arrival, now);
+        }
+        self.arrival_min = self.arrival_min.min(accepted.arrival);
+        self.arrival_max = self.arrival_max.max(accepted.arrival);
+        self.last_nanos = now;
+        self.reserved += accepted.reserved;
+        match accepted.content {
+            Content::Batch(batch) => {
+                self.rows += Table::ALL.iter().map(|table| batch.table(*table).num_rows() as u64).sum::<u64>();
+                self.batches.push(Arc::new(batch));
+            }
+            Content::Blob(hash, bytes) => {
+                self.blobs.insert(hash, bytes);
+            }
+        }
+    }
+}
+
+impl View {
+    /// A blob that no pack has yet.
+    pub(crate) fn hot_blob(&self, hash: BlobHash) -> Option<Bytes> {
+        let mut generations = self.frozen.iter().map(AsRef::as_ref).chain([&self.active]);
+        generations.find_map(|generation| generation.blobs.get(&hash).cloned())
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(hot_bytes_max: u64) -> Self {
+        Self { hot_bytes_max, ..Self::default() }
+    }
+
+    /// The view, locked. Nobody holds this lock across IO or a wait.
+    pub(crate) fn view(&self) -> MutexGuard<'_, View> {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets memory aside, if the limit allows.
+    pub(crate) fn reserve(&self, bytes: u64) -> bool {
+        let before = self.hot_bytes.fetch_add(bytes, Ordering::AcqRel);
+        // One request larger than the whole limit still gets in when nothing else is there.
+        if before > 0 && before.saturating_add(bytes) > self.hot_bytes_max {
+            self.hot_bytes.fetch_sub(bytes, Ordering::AcqRel);
+            self.ask_for_flush();
+            return false;
+        }
+        true
+    }
+
+    /// Sets memory aside for what the log already holds, whatever the limit says.
+    pub(crate) fn reserve_replayed(&self, bytes: u64) {
+        self.hot_bytes.fetch_add(bytes, Ordering::AcqRel);
+    }
+
+    pub(crate) fn release(&self, bytes: u64) {
+        self.hot_bytes.fetch_sub(bytes, Ordering::AcqRel);
+    }
+
+    pub(crate) fn hot_bytes(&self) -> u64 {
+        self.hot_bytes.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn wal_bytes_add(&self, bytes: u64) {
+        self.wal_bytes.fetch_add(bytes, Ordering::AcqRel);
+    }
+
+    pub(crate) fn wal_bytes_drop(&self, bytes: u64) {
+        self.wal_bytes
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |held| Some(held.saturating_sub(bytes)))
+            .expect("the update always gives a value");
+    }
+
+    pub(crate) fn wal_bytes(&self) -> u64 {
+        self.wal_bytes.load(Ordering::Acquire)
+    }
+
+    /// Makes acknowledged content visible.
+    pub(crate) fn push(&self, accepted: Vec<Accepted>, now: u64) {
+        let mut counts = [0; 3];
+        let mut view = self.view();
+        for accepted in accepted {
+            if let Content::Batch(batch) = &accepted.content {
+                for (count, table) in counts.iter_mut().zip(Table::ALL) {
+                    *count += batch.table(table).num_rows() as u64;
+                }
+            }
+            view.active.push(accepted, now);
+        }
+        drop(view);
+        let mut totals = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        for (count, table) in counts.into_iter().zip(Table::ALL) {
+            *totals.entry(table.name()).or_default() += count;
+        }
+    }
+
+    /// Rows taken since the start, by table.
+    pub(crate) fn accepted(&self) -> BTreeMap<String, u64> {
+        let totals = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        totals.iter().map(|(table, count)| ((*table).to_owned(), *count)).collect()
+    }
+
+    /// Ends the active generation. It stays visible until [`View::frozen`] loses it.
+    pub(crate) fn freeze(&self) -> Option<Arc<Generation>> {
+        let mut view = self.view();
+        if view.active.is_empty() {
+            return None;
+        }
+        let generation = Arc::new(std::mem::take(&mut view.active));
+        view.frozen.push(Arc::clone(&generation));
+        self.flush_asked.store(false, Ordering::Release);
+        Some(generation)
+    }
+
+    pub(crate) fn ask_for_flush(&self) {
+        self.flush_asked.store(true, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    pub(crate) fn pressure(&self) -> Pressure {
+        let view = self.view();
+        Pressure {
+            rows: view.active.rows,
+            bytes: view.active.reserved,
+            first_nanos: view.active.first_nanos,
+            last_nanos: view.active.last_nanos,
+            asked: self.flush_asked.load(Ordering::Acquire) && !view.active.is_empty(),
+            frozen: view.frozen.len(),
+        }
+    }
+
+    /// Says something that a person should know, once.
+    pub(crate) fn warn(&self, warning: String) {
+        let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        if !warnings.contains(&warning) {
+            if warnings.len() == WARNINGS_MAX {
+                warnings.remove(0);
+            }
+            warnings.push(warning);
+        }
+    }
+
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes back the warnings that `over` says are over.
+    pub(crate) fn unwarn(&self, over: impl Fn(&str) -> bool) {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).retain(|warning| !over(warning));
+    }
+
+    /// Leaves a group out of every later snapshot, because one of its files cannot be read.
+    pub(crate) fn quarantine(&self, group: &Group, why: &dyn std::fmt::Display) {
+        let mut view = self.view();
+        if view.quarantined.insert(group.id.0, group.meta.spans).is_none() {
+            let kept = view.groups.iter().filter(|live| live.id != group.id).cloned().collect();
+            view.groups = Arc::new(kept);
+        }
+        drop(view);
+        let files: Vec<_> = group.files.iter().map(|file| file.path.as_str()).collect();
+        self.warn(format!(
+            "a lake file is damaged ({why}): its group {} ({} spans, {}) is left out of every answer; restore the files \
+             from a backup and restart",
+            group.id.0,
+            group.meta.spans,
+            files.join(", ")
+        ));
+    }
+
+    /// Joins a run of small batches of the active generation, if there is one worth it. Costs CPU, holds no lock
+    /// meanwhile. Says whether it did.
+    pub(crate) fn join_small(&self) -> Result<bool, ArrowError> {
+        let (start, run) = {
+            let mut view = self.view();
+            let active = &mut view.active;
+            // Batches that are large enough already are passed over once and for all.
+            while active.batches.get(active.joined).is_some_and(|batch| rows(batch) >= SMALL_ROWS) {
+                active.joined += 1;
+            }
+            let start = active.joined;
+            let mut total = 0;
+            let run: Vec<_> = active.batches[start..]
+                .iter()
+                .take_while(|batch| {
+                    let fits = total < SMALL_ROWS;
+                    total += rows(batch);
+                    fits && rows(batch) < SMALL_ROWS
+                })
+                .cloned()
+                .collect();
+            if run.len() < JOIN_MIN && total < SMALL_ROWS || run.len() < 2 {
+                return Ok(false);
+            }
+            (start, run)
+        };
+        let joined = Arc::new(concat(&run)?);
+        let mut view = self.view();
+        let batches = &mut view.active.batches;
+        // A freeze in between took the batches away: the work is then for nothing, and nothing is lost.
+        let unchanged = batches.len() >= start + run.len()
+            && batches[start..].iter().zip(&run).all(|(there, here)| Arc::ptr_eq(there, here));
+        if unchanged {
+            batches.splice(start..start + run.len(), [joined]);
+        }
+        Ok(unchanged)
+    }
+}
+
+fn rows(batch: &Batch) -> usize {
+    Table::ALL.iter().map(|table| batch.table(*table).num_rows()).sum()
+}
+
+/// Joins batches in order. A column that any of them has, the result has.
+pub(crate) fn concat(batches: &[Arc<Batch>]) -> Result<Batch, ArrowError> {
+    let table = |table: Table| -> Result<RecordBatch, ArrowError> {
+        let parts: Vec<_> = batches.iter().map(|batch| batch.table(table)).filter(|part| part.num_rows() > 0).collect();
+        if parts.is_empty() {
+            return Ok(Batch::empty().table(table).clone());
+        }
+        let fields: Fields = table
+            .schema()
+            .fields()
+            .iter()
+            .filter(|field| parts.iter().any(|part| part.column_by_name(field.name()).is_some()))
+            .cloned()
+            .collect();
+        let schema = Arc::new(Schema::new(fields));
+        let columns: Vec<ArrayRef> = schema
+            .fields()
+            .iter()
+            .map(|field| {
+                let pieces: Vec<ArrayRef> = parts
+                    .iter()
+                    .map(|part| match part.column_by_name(field.name()) {
+                        Some(column) => Arc::clone(column),
+                        None => new_null_array(field.data_type(), part.num_rows()),
+                    })
+                    .collect();
+                let pieces: Vec<_> = pieces.iter().map(AsRef::as_ref).collect();
+                arrow_select::concat::concat(&pieces)
+            })
+            .collect::<Result<_, _>>()?;
+        let rows = parts.iter().map(|part| part.num_rows()).sum();
+        RecordBatch::try_new_with_options(schema, columns, &RecordBatchOptions::new().with_row_count(Some(rows)))
+    };
+    Ok(Batch { spans: table(Table::Spans)?, events: table(Table::Events)?, links: table(Table::Links)? })
+}

@@ -1,0 +1,211 @@
+//! Opening a home: lock, catalog, lake, log, in this order; what a crash left behind is put right here.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::fs::OpenOptions;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use kino_model::Clock;
+
+use crate::catalog::sqlite::SqliteCatalog;
+use crate::catalog::{Catalog, Loaded};
+use crate::commit::storage::Storage;
+use crate::config::StoreConfig;
+use crate::disk::Disk;
+use crate::error::OpenError;
+use crate::file::Group;
+use crate::hot::Shared;
+use crate::lock::{HomeLock, LockError};
+use crate::retention::{Exempt, Retired};
+use crate::scan::LakeReader;
+use crate::store::Inner;
+use crate::wal::replay::{self, Replayed, WalReport};
+use crate::wal::writer::{Options, Writer};
+
+/// The metadata database within the home.
+const DATABASE: &str = "meta.sqlite";
+
+/// What opening a store found and did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenReport {
+    /// What the log held.
+    pub wal: WalReport,
+    /// Rows of the log that are in memory again.
+    pub replayed_rows: u64,
+    /// Half-done groups and packs of an earlier process, which will be swept.
+    pub swept: u64,
+    /// Groups that cannot be used.
+    pub quarantined: u64,
+    /// Why the store only reads, if it does.
+    pub read_only: Option<String>,
+    /// What a person should know, in sentences.
+    pub warnings: Vec<String>,
+}
+
+/// Opens a home. Blocks.
+pub(crate) fn open(
+    config: StoreConfig,
+    clock: Arc<dyn Clock>,
+    disk: Arc<dyn Disk>,
+) -> Result<(Inner, OpenReport), OpenError> {
+    let mut read_only = check_writable(&config.home, disk.as_ref())?;
+    let lock = take_lock(&config.home, read_only.is_none())?;
+    let (catalog, newer) = SqliteCatalog::open(&config.home.join(DATABASE), read_only.is_none())?;
+    read_only = read_only.or(newer);
+    let loaded = catalog.load()?;
+    let storage = Storage::open(config.lake_url.as_deref(), &config.home, &disk, read_only.is_none())?;
+    let shared = Arc::new(Shared::new(config.hot_bytes_max));
+
+    let folder = crate::wal::folder(&config.home);
+    let refuse = |source| OpenError::Home { path: folder.clone(), source };
+    let mut replayed = if read_only.is_some() && disk.list(&folder).is_err() {
+        Replayed::default()
+    } else {
+        disk.create_dir_all(&folder).map_err(refuse)?;
+        replay::replay(disk.as_ref(), &folder, loaded.wal_position, read_only.is_none()).map_err(refuse)?
+    };
+    read_only = read_only.or(replayed.newer.take().map(|what| format!("{what}, newer than this build: upgrade kino")));
+
+    let mut report = OpenReport { wal: replayed.report.clone(), read_only: read_only.clone(), ..OpenReport::default() };
+    let now = clock.now().0;
+    let retired = fill_view(&shared, &loaded, now, &mut report);
+    let next_segment = replayed.next_segment.max(loaded.wal_position);
+    take_in(&shared, replayed, clock.monotonic_nanos(), &mut report);
+    describe(&mut report);
+    for warning in &report.warnings {
+        tracing::warn!("{warning}");
+        shared.warn(warning.clone());
+    }
+    let writer = match read_only {
+        Some(_) => None,
+        None => {
+            disk.sync_dir(&config.home).map_err(refuse)?;
+            let options = Options {
+                folder: folder.clone(),
+                sync: config.sync,
+                segment_bytes: config.segment_bytes,
+                next_segment,
+            };
+            Some(Writer::start(options, Arc::clone(&disk), Arc::clone(&clock), Arc::clone(&shared)).map_err(refuse)?)
+        }
+    };
+    let reader = Arc::new(LakeReader::new(Arc::clone(&storage.objects), config.footer_bytes_max));
+    let inner = Inner {
+        config,
+        clock,
+        disk,
+        reader,
+        storage,
+        catalog: Box::new(catalog),
+        shared,
+        writer,
+        read_only,
+        waiting: Mutex::new(VecDeque::new()),
+        flushing: tokio::sync::Mutex::new(()),
+        rewriting: tokio::sync::Mutex::new(()),
+        retired: Mutex::new(retired),
+        exempt: Mutex::new(Exempt::default()),
+        kept_whole: Mutex::default(),
+        counts: Mutex::new(BTreeMap::new()),
+        disk_low: AtomicBool::new(false),
+        closing: AtomicBool::new(false),
+        tasks: Mutex::new(Vec::new()),
+        lock: Mutex::new(lock),
+    };
+    if inner.read_only.is_none() {
+        // A crash may have come between the catalog's transaction and the end of the segments.
+        inner.drop_segments(loaded.wal_position).map_err(|error| refuse(io::Error::other(error)))?;
+    }
+    Ok((inner, report))
+}
+
+/// Makes the home, and says why it cannot be written if that is so.
+fn check_writable(home: &Path, disk: &dyn Disk) -> Result<Option<String>, OpenError> {
+    let read_only =
+        |error: &io::Error| matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied);
+    let refuse = |source| OpenError::Home { path: home.to_path_buf(), source };
+    if let Err(error) = disk.create_dir_all(home) {
+        return Err(refuse(error));
+    }
+    match OpenOptions::new().write(true).create(true).truncate(false).open(home.join("lock")) {
+        Ok(_) => Ok(None),
+        Err(error) if read_only(&error) => Ok(Some(format!("{} cannot be written: {error}", home.display()))),
+        Err(error) => Err(refuse(error)),
+    }
+}
+
+fn take_lock(home: &Path, writable: bool) -> Result<Option<HomeLock>, OpenError> {
+    match HomeLock::take(home, writable) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(LockError::Held(pid)) => Err(OpenError::Locked { home: home.to_path_buf(), pid }),
+        // On a read-only disk that never was a home there is nothing to lock.
+        Err(LockError::Io(error)) if !writable => {
+            tracing::info!(%error, "no lock is taken on a read-only home");
+            Ok(None)
+        }
+        Err(LockError::Io(source)) => Err(OpenError::Home { path: home.join("lock"), source }),
+    }
+}
+
+fn fill_view(shared: &Shared, loaded: &Loaded, now: i64, report: &mut OpenReport) -> Vec<Retired> {
+    let mut groups = Vec::with_capacity(loaded.groups.len());
+    let mut view = shared.view();
+    for row in &loaded.groups {
+        match Group::new(row.id, row.meta.clone(), row.files.clone()) {
+            Ok(group) => groups.push(Arc::new(group)),
+            Err(error) => {
+                view.quarantined.insert(row.id.0, row.meta.spans);
+                report.quarantined += 1;
+                report.warnings.push(format!(
+                    "the catalog's entry of group {} is damaged ({error}): its {} spans are left out of every answer",
+                    row.id.0, row.meta.spans
+                ));
+            }
+        }
+        view.blob_refs.insert(row.id, row.blobs.clone());
+    }
+    view.groups = Arc::new(groups);
+    view.packed.clone_from(&loaded.packed);
+    view.pack_sizes.clone_from(&loaded.pack_sizes);
+    view.hidden = Arc::new(loaded.tombstones.iter().copied().collect::<HashSet<_>>());
+    // Nobody can be writing what an earlier process announced.
+    report.swept = loaded.pending.len() as u64;
+    let stale = loaded.pending.iter().map(|leftover| Retired::leftover(leftover, i64::MIN));
+    let retired = loaded.retired.iter().map(|leftover| Retired::leftover(leftover, leftover.since.min(now)));
+    stale.chain(retired).collect()
+}
+
+fn take_in(shared: &Shared, replayed: Replayed, now: u64, report: &mut OpenReport) {
+    shared.wal_bytes_add(replayed.bytes);
+    let mut view = shared.view();
+    for accepted in replayed.accepted {
+        shared.reserve_replayed(accepted.reserved);
+        view.active.push(accepted, now);
+    }
+    report.replayed_rows = view.active.rows;
+}
+
+fn describe(report: &mut OpenReport) {
+    let wal = &report.wal;
+    if wal.torn_bytes > 0 {
+        tracing::info!(
+            bytes = wal.torn_bytes,
+            "the log ended in a write that a crash cut short; it was never acknowledged"
+        );
+    }
+    if wal.damaged_stretches > 0 || wal.unreadable_records > 0 {
+        report.warnings.push(format!(
+            "the log was damaged in {} places ({} bytes) and had {} unreadable records: what could be read was taken in, \
+             copies of the rest are in the log's folder `aside`; check the disk",
+            wal.damaged_stretches, wal.damaged_bytes, wal.unreadable_records
+        ));
+    }
+    if wal.not_kept_bytes > 0 {
+        report.warnings.push(format!("{} damaged bytes of the log were not copied aside", wal.not_kept_bytes));
+    }
+    if let Some(reason) = &report.read_only {
+        report.warnings.push(format!("the store only reads: {reason}"));
+    }
+}

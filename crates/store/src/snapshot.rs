@@ -1,0 +1,66 @@
+//! One consistent view of the store: the groups that were live and the rows that were hot when it was taken.
+//!
+//! A snapshot costs no IO to take. As long as it lives, the files of its groups are not removed. The questions that it
+//! answers are in the modules below.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use kino_model::{Batch, TraceId};
+
+use crate::file::{FileEntry, Group};
+use crate::hot::Shared;
+use crate::scan::{LakeReader, ScanError};
+
+/// What a query reads.
+#[derive(Clone)]
+pub struct Snapshot {
+    pub(crate) reader: Arc<LakeReader>,
+    /// Live groups, by number. Holding them pins their files.
+    pub(crate) groups: Arc<Vec<Arc<Group>>>,
+    /// Rows in memory, in the order of their arrival.
+    pub(crate) hot: Vec<Arc<Batch>>,
+    /// Traces that are being forgotten: their rows are to be left out.
+    pub(crate) hidden: Arc<HashSet<TraceId>>,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("groups", &self.groups.len())
+            .field("hot", &self.hot.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Snapshot {
+    /// The live files, group by group.
+    pub fn files(&self) -> Vec<FileEntry> {
+        self.groups.iter().flat_map(|group| group.files.iter().cloned()).collect()
+    }
+
+    /// The rows in memory. Their columns are sparse; see [`kino_model::batch::conform`].
+    pub fn hot(&self) -> Vec<Batch> {
+        self.hot.iter().map(|batch| Batch::clone(batch)).collect()
+    }
+
+    /// Traces that are being forgotten and must be left out of what [`Snapshot::files`] and [`Snapshot::hot`] hold.
+    pub fn hidden(&self) -> &HashSet<TraceId> {
+        &self.hidden
+    }
+
+    /// Where an error means that a file is damaged or gone: leaves its group out of this and of later snapshots, says
+    /// so in the status, and gives `true`: asking again answers from the rest.
+    pub(crate) fn leave_out_damaged(&mut self, error: &ScanError) -> bool {
+        let Some(path) = error.path().filter(|_| error.is_damage()) else { return false };
+        let Some(group) = self.groups.iter().find(|group| group.files.iter().any(|file| file.path == path)) else {
+            return false;
+        };
+        self.shared.quarantine(group, error);
+        let id = group.id;
+        self.groups = Arc::new(self.groups.iter().filter(|group| group.id != id).cloned().collect());
+        true
+    }
+}

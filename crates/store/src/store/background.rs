@@ -1,0 +1,141 @@
+//! What a store does by itself: one task brings rows to the lake, another keeps the house.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::Duration;
+
+use super::{Inner, blocking};
+use crate::error::StoreError;
+
+/// After a failed step, the wait before the next try doubles up to this.
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// Ticks between two rounds of compaction and retention: they look at every group.
+const HOUSE_TICKS: u32 = 8;
+/// How the warnings of the disk and of the background begin, so that they can be taken back.
+const DISK_WARNING: &str = "the disk is nearly full";
+const FLUSH_WARNING: &str = "rows could not be written to the lake";
+const HOUSE_WARNING: &str = "files could not be merged or removed";
+
+pub(super) fn start(inner: &Arc<Inner>) {
+    let flusher = tokio::spawn(flush_loop(Arc::downgrade(inner), inner.config.tick));
+    let keeper = tokio::spawn(house_loop(Arc::downgrade(inner), inner.config.tick));
+    inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).extend([flusher, keeper]);
+}
+
+async fn flush_loop(inner: Weak<Inner>, tick: Duration) {
+    let mut wait = tick;
+    loop {
+        let Some(shared) = inner.upgrade().map(|inner| Arc::clone(&inner.shared)) else { return };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = shared.wake.notified() => {}
+        }
+        drop(shared);
+        let Some(inner) = inner.upgrade() else { return };
+        if inner.closing.load(Ordering::Acquire) {
+            return;
+        }
+        if !inner.flush_is_due() {
+            continue;
+        }
+        match inner.flush().await {
+            Ok(()) => {
+                wait = tick;
+                inner.shared.unwarn(|warning| warning.starts_with(FLUSH_WARNING));
+            }
+            Err(error) => {
+                wait = (wait * 2).min(BACKOFF_MAX);
+                inner.note(FLUSH_WARNING, "; they are safe in the log, and it will be tried again", &error);
+            }
+        }
+    }
+}
+
+async fn house_loop(inner: Weak<Inner>, tick: Duration) {
+    let mut round = 0u32;
+    loop {
+        tokio::time::sleep(tick).await;
+        let Some(inner) = inner.upgrade() else { return };
+        if inner.closing.load(Ordering::Acquire) {
+            return;
+        }
+        inner.look_at_the_disk();
+        let small = Arc::clone(&inner);
+        let tidied = blocking(move || -> Result<(), StoreError> {
+            while small.shared.join_small().map_err(|error| StoreError::Rows(error.into()))? {}
+            small.persist_counts()
+        })
+        .await;
+        let mut outcome = tidied.and_then(|tidied| tidied);
+        round = round.wrapping_add(1);
+        if outcome.is_ok() && round.is_multiple_of(HOUSE_TICKS) {
+            outcome = inner.keep_house().await;
+        }
+        match outcome {
+            Ok(()) => inner.shared.unwarn(|warning| warning.starts_with(HOUSE_WARNING)),
+            Err(error) => inner.note(HOUSE_WARNING, "; nothing is lost, and it will be tried again", &error),
+        }
+    }
+}
+
+impl Inner {
+    fn flush_is_due(&self) -> bool {
+        let pressure = self.shared.pressure();
+        if pressure.frozen > 0 || pressure.asked {
+            return true;
+        }
+        if pressure.bytes == 0 {
+            return false;
+        }
+        let now = self.clock.monotonic_nanos();
+        let since = |then: u64| Duration::from_nanos(now.saturating_sub(then));
+        pressure.bytes >= self.config.flush_bytes
+            || pressure.rows >= self.config.flush_rows
+            || since(pressure.last_nanos) >= self.config.quiet
+            || since(pressure.first_nanos) >= self.config.flush_age
+    }
+
+    async fn keep_house(self: &Arc<Self>) -> Result<(), StoreError> {
+        self.finish_forgetting().await?;
+        if self.config.compaction {
+            // One merge a round, so that retention gets its turn on a busy store.
+            self.compact_once().await?;
+        }
+        self.retain().await
+    }
+
+    /// Refuses appends in time, while the catalog and a flush still have room.
+    fn look_at_the_disk(&self) {
+        let free = match self.disk.free_bytes(&self.config.home) {
+            Ok(free) => free,
+            Err(error) => {
+                tracing::debug!(%error, "the free space cannot be told");
+                return;
+            }
+        };
+        let low = free < self.config.disk_reserve_bytes;
+        let was = self.disk_low.swap(low, Ordering::AcqRel);
+        if low && !was {
+            let reserve = self.config.disk_reserve_bytes >> 20;
+            self.shared.warn(format!(
+                "{DISK_WARNING}: less than {reserve} MiB are left, so new data is refused until space is freed"
+            ));
+            self.shared.ask_for_flush();
+        }
+        if was && !low {
+            self.shared.unwarn(|warning| warning.starts_with(DISK_WARNING));
+        }
+    }
+
+    fn note(&self, what: &str, and: &str, error: &StoreError) {
+        let mut reasons = error.to_string();
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            reasons = format!("{reasons}: {cause}");
+            source = cause.source();
+        }
+        tracing::warn!("{what}: {reasons}");
+        self.shared.unwarn(|warning| warning.starts_with(what));
+        self.shared.warn(format!("{what} ({reasons}){and}"));
+    }
+}

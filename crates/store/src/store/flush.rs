@@ -1,0 +1,81 @@
+//! From frozen generations to live groups.
+//!
+//! A generation is flushed whole, when it is large, old, or has been quiet: a trace that is still arriving then lies in
+//! two groups, is marked split, and is merged by the readers. Waiting for each trace on its own would keep the log
+//! from being cut, since one slow trace holds a whole segment.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+use kino_model::UnixNanos;
+
+use super::{Inner, blocking};
+use crate::blobs;
+use crate::commit::Change;
+use crate::error::StoreError;
+use crate::file::FlushSet;
+use crate::hot::Generation;
+use crate::kill_points::KillPoint;
+use crate::lake::Arrival;
+use crate::wal::writer::Frozen;
+
+impl Inner {
+    /// Freezes what is hot and brings it, and what earlier attempts left, to the lake.
+    pub(crate) async fn flush(self: &Arc<Self>) -> Result<(), StoreError> {
+        self.writable()?;
+        let _turn = self.flushing.lock().await;
+        let inner = Arc::clone(self);
+        let frozen = blocking(move || inner.writer.as_ref().and_then(crate::wal::writer::Writer::freeze)).await?;
+        self.waiting().extend(frozen);
+        loop {
+            let next = self.waiting().front().map(|frozen| (Arc::clone(&frozen.generation), frozen.position));
+            let Some((generation, position)) = next else { return Ok(()) };
+            let flushed = self.flush_generation(&generation, position).await;
+            // A step that failed after the catalog's transaction has flushed all the same.
+            let stands = self.shared.view().frozen.iter().any(|frozen| Arc::ptr_eq(frozen, &generation));
+            if !stands {
+                self.waiting().pop_front();
+            }
+            flushed?;
+        }
+    }
+
+    async fn flush_generation(self: &Arc<Self>, generation: &Arc<Generation>, position: u64) -> Result<(), StoreError> {
+        let (groups, hidden) = {
+            let view = self.shared.view();
+            (Arc::clone(&view.groups), Arc::clone(&view.hidden))
+        };
+        let built = Arc::clone(generation);
+        let add = blocking(move || -> Result<_, StoreError> {
+            let mut batches = Vec::with_capacity(built.batches.len());
+            let mut named = BTreeSet::new();
+            for batch in &built.batches {
+                let batch = crate::forget::without(batch, &hidden).map_err(|error| StoreError::Rows(error.into()))?;
+                named.extend(blobs::named_by(&batch.spans));
+                if !batch.is_empty() {
+                    batches.push(batch);
+                }
+            }
+            if batches.is_empty() {
+                return Ok(None);
+            }
+            let arrival = Arrival { min: UnixNanos(built.arrival_min), max: UnixNanos(built.arrival_max) };
+            let set: FlushSet =
+                crate::lake::build(&batches, arrival, &groups).map_err(|error| StoreError::Rows(error.into()))?;
+            Ok(Some((set, named)))
+        })
+        .await??;
+        let change = Change {
+            add,
+            pack: generation.blobs.clone(),
+            flushed: Some((Arc::clone(generation), position)),
+            after_upload: Some(KillPoint::AfterUpload),
+            ..Change::default()
+        };
+        self.carry_through(change).await
+    }
+
+    pub(crate) fn waiting(&self) -> MutexGuard<'_, std::collections::VecDeque<Frozen>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

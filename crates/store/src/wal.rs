@@ -1,0 +1,43 @@
+//! The write-ahead log: what is acknowledged stands here until the lake holds it.
+//!
+//! ```text
+//!  wal/0000000000000007.wal   header │ record │ record │ …     (format in `segment`)
+//!  wal/aside/                 torn or damaged stretches, kept for a person to look at
+//! ```
+//!
+//! One thread writes; many appends share a write and a sync. A *generation* of hot rows ends exactly where a segment
+//! ends, so that one number, the first segment still needed, is the log's whole position.
+
+pub(crate) mod payload;
+pub mod replay;
+pub(crate) mod segment;
+pub(crate) mod writer;
+
+use std::path::{Path, PathBuf};
+
+/// The log's folder within the home.
+const FOLDER: &str = "wal";
+/// Damaged stretches within the log's folder.
+const ASIDE: &str = "aside";
+/// A segment's extension.
+const EXTENSION: &str = "wal";
+
+pub(crate) fn folder(home: &Path) -> PathBuf {
+    home.join(FOLDER)
+}
+
+pub(crate) fn aside_folder(folder: &Path) -> PathBuf {
+    folder.join(ASIDE)
+}
+
+pub(crate) fn segment_path(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("{number:016}.{EXTENSION}"))
+}
+
+/// The number in a segment's file name.
+pub(crate) fn segment_number(path: &Path) -> Option<u64> {
+    if path.extension()? != EXTENSION {
+        return None;
+    }
+    path.file_stem()?.to_str()?.parse().ok()
+}

@@ -1,0 +1,154 @@
+//! Reading the log back when a store opens.
+//!
+//! Nothing that cannot be read is thrown away: torn tails and damaged stretches are copied aside, counted, and named
+//! in the report. Acknowledged records before and after a damaged stretch are taken in.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use super::segment::{self, Header, Kind};
+use super::{aside_folder, payload, segment_number};
+use crate::blobs::BlobHash;
+use crate::disk::Disk;
+use crate::hot::{Accepted, Content};
+
+/// Bytes that one replay copies aside at most; more than this is a broken disk, and a copy of it helps no one.
+const ASIDE_BYTES_MAX: usize = 256 << 20;
+
+/// What the log held.
+#[derive(Debug, Default)]
+pub(crate) struct Replayed {
+    /// In the order of their arrival.
+    pub(crate) accepted: Vec<Accepted>,
+    /// The first number that no segment has.
+    pub(crate) next_segment: u64,
+    /// Bytes of the segments that are still needed.
+    pub(crate) bytes: u64,
+    pub(crate) report: WalReport,
+    /// The version of a segment that this build must not touch.
+    pub(crate) newer: Option<String>,
+}
+
+/// What replaying the log found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WalReport {
+    /// Segments read.
+    pub segments: u64,
+    /// Records taken in.
+    pub records: u64,
+    /// Bytes at the end of a segment that are no whole record: a write that a crash cut short, never acknowledged.
+    pub torn_bytes: u64,
+    /// Stretches within a segment that could not be read.
+    pub damaged_stretches: u64,
+    /// Their bytes.
+    pub damaged_bytes: u64,
+    /// Records whose checksum holds but whose content this build cannot read.
+    pub unreadable_records: u64,
+    /// Where copies of the above are.
+    pub kept_aside: Vec<PathBuf>,
+    /// Bytes of the above that were too many to copy.
+    pub not_kept_bytes: u64,
+}
+
+/// Reads every segment from `position` on. Writes only copies of what is damaged, and only if `writable`.
+pub(crate) fn replay(disk: &dyn Disk, folder: &Path, position: u64, writable: bool) -> io::Result<Replayed> {
+    let mut replayed = Replayed { next_segment: position, ..Replayed::default() };
+    for path in disk.list(folder)? {
+        let Some(number) = segment_number(&path) else { continue };
+        replayed.next_segment = replayed.next_segment.max(number + 1);
+        if number < position {
+            continue;
+        }
+        let bytes = disk.read(&path)?;
+        replayed.bytes += bytes.len() as u64;
+        let mut aside = Aside { disk, folder, number, writable };
+        read_segment(&bytes, &mut replayed, &mut |report, at, stretch| aside.keep(report, at, stretch))?;
+        replayed.report.segments += 1;
+    }
+    Ok(replayed)
+}
+
+/// Takes one segment in; `keep` is handed what cannot be read.
+fn read_segment(
+    bytes: &[u8],
+    replayed: &mut Replayed,
+    keep: &mut dyn FnMut(&mut WalReport, usize, &[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    let scanned = segment::scan(bytes);
+    if let Header::Newer { version, schema_version } = scanned.header {
+        replayed.newer = Some(format!("the log has version {version} with schema {schema_version}"));
+        return Ok(());
+    }
+    let report = &mut replayed.report;
+    for (at, length) in scanned.damaged {
+        report.damaged_stretches += 1;
+        report.damaged_bytes += length as u64;
+        keep(report, at, &bytes[at..at + length])?;
+    }
+    if let Some(at) = scanned.torn_at {
+        report.torn_bytes += (bytes.len() - at) as u64;
+        keep(report, at, &bytes[at..])?;
+    }
+    for record in scanned.records {
+        let content = match record.kind {
+            Kind::Batch => match payload::decode(record.payload) {
+                Ok(batch) => Content::Batch(batch),
+                Err(error) => {
+                    tracing::error!(%error, "a record of the log cannot be read");
+                    report.unreadable_records += 1;
+                    // The payload's own place: it names the copy.
+                    let at = record.payload.as_ptr().addr() - bytes.as_ptr().addr();
+                    keep(report, at, record.payload)?;
+                    continue;
+                }
+            },
+            Kind::Blob => Content::Blob(BlobHash::of(record.payload), Bytes::copy_from_slice(record.payload)),
+        };
+        report.records += 1;
+        let reserved = match &content {
+            Content::Batch(batch) => batch.memory_size() as u64,
+            Content::Blob(_, bytes) => bytes.len() as u64,
+        };
+        replayed.accepted.push(Accepted { content, arrival: record.arrival, reserved });
+    }
+    Ok(())
+}
+
+struct Aside<'a> {
+    disk: &'a dyn Disk,
+    folder: &'a Path,
+    number: u64,
+    writable: bool,
+}
+
+impl Aside<'_> {
+    fn keep(&mut self, report: &mut WalReport, at: usize, stretch: &[u8]) -> io::Result<()> {
+        if !self.writable || stretch.len() > ASIDE_BYTES_MAX {
+            report.not_kept_bytes += stretch.len() as u64;
+            return Ok(());
+        }
+        let folder = aside_folder(self.folder);
+        self.disk.create_dir_all(&folder)?;
+        let path = folder.join(format!("{:016}-{at:012}.bytes", self.number));
+        // The same stretch is met again when a crash comes before the next flush: one copy is enough.
+        if !self.disk.list(&folder)?.contains(&path) {
+            let mut file = self.disk.create(&path)?;
+            file.append(stretch)?;
+            file.sync()?;
+            self.disk.sync_dir(&folder)?;
+        }
+        report.kept_aside.push(path);
+        Ok(())
+    }
+}
+
+/// Takes any bytes apart as a segment would be, and counts its records; for the fuzzer.
+#[doc(hidden)]
+pub fn fuzz_segment(bytes: &[u8]) -> u64 {
+    let mut replayed = Replayed::default();
+    let kept = read_segment(bytes, &mut replayed, &mut |_, _, _| Ok(()));
+    assert!(kept.is_ok(), "nothing was written");
+    replayed.report.records
+}

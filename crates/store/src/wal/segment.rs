@@ -1,0 +1,220 @@
+//! The bytes of a log segment.
+//!
+//! ```text
+//!  segment  magic "KINOWAL1" │ version u32 │ schema version u32 │ number u64 │ crc32c u32 of the bytes before
+//!  record   mark "KREC" │ kind u8 │ 3 × 0 │ length u32 │ crc32c u32 of the payload │ arrival i64 │ crc32c u32 of the
+//!           header's bytes before │ payload
+//! ```
+//!
+//! All integers are little-endian. The mark and the header's own checksum let a reader find the next record after a
+//! damaged stretch.
+
+/// The first bytes of every segment.
+pub(crate) const MAGIC: &[u8; 8] = b"KINOWAL1";
+/// The version of this layout.
+pub(crate) const VERSION: u32 = 1;
+/// Length of a segment's header.
+pub(crate) const HEADER_LEN: usize = 28;
+/// The first bytes of every record.
+const MARK: &[u8; 4] = b"KREC";
+/// Length of a record's header.
+pub(crate) const RECORD_HEADER_LEN: usize = 28;
+/// The largest payload: what one request may carry after decoding, with room to spare.
+pub(crate) const PAYLOAD_MAX: usize = 256 << 20;
+
+/// What a record holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// Rows.
+    Batch = 1,
+    /// A large value.
+    Blob = 2,
+}
+
+/// A record's place and arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Record<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) arrival: i64,
+    pub(crate) payload: &'a [u8],
+}
+
+/// What stands at the start of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Header {
+    /// One that this build reads.
+    Ours,
+    /// One of a newer layout or schema.
+    Newer { version: u32, schema_version: u32 },
+    /// Not a whole header.
+    Damaged,
+}
+
+/// A segment, taken apart.
+#[derive(Debug)]
+pub(crate) struct Scanned<'a> {
+    pub(crate) header: Header,
+    pub(crate) records: Vec<Record<'a>>,
+    /// Stretches that are no record, as (offset, length), where records follow.
+    pub(crate) damaged: Vec<(usize, usize)>,
+    /// Where the bytes stop making sense, if that is before their end.
+    pub(crate) torn_at: Option<usize>,
+}
+
+pub(crate) fn header(number: u64) -> [u8; HEADER_LEN] {
+    let mut bytes = [0; HEADER_LEN];
+    bytes[..8].copy_from_slice(MAGIC);
+    bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+    bytes[12..16].copy_from_slice(&kino_model::columns::SCHEMA_VERSION.to_le_bytes());
+    bytes[16..24].copy_from_slice(&number.to_le_bytes());
+    let check = crc32c::crc32c(&bytes[..24]);
+    bytes[24..].copy_from_slice(&check.to_le_bytes());
+    bytes
+}
+
+pub(crate) fn record_header(kind: Kind, arrival: i64, payload: &[u8]) -> [u8; RECORD_HEADER_LEN] {
+    assert!(payload.len() <= PAYLOAD_MAX, "the caller holds payloads to the limit");
+    let mut bytes = [0; RECORD_HEADER_LEN];
+    bytes[..4].copy_from_slice(MARK);
+    bytes[4] = kind as u8;
+    bytes[8..12].copy_from_slice(&(payload.len() as u32).to_le_bytes());
+    bytes[12..16].copy_from_slice(&crc32c::crc32c(payload).to_le_bytes());
+    bytes[16..24].copy_from_slice(&arrival.to_le_bytes());
+    let check = crc32c::crc32c(&bytes[..24]);
+    bytes[24..].copy_from_slice(&check.to_le_bytes());
+    bytes
+}
+
+/// Takes a segment's bytes apart. Never fails: what cannot be read is named by its place.
+pub(crate) fn scan(bytes: &[u8]) -> Scanned<'_> {
+    let header = read_header(bytes);
+    let mut scanned = Scanned { header, records: Vec::new(), damaged: Vec::new(), torn_at: None };
+    if matches!(header, Header::Newer { .. }) {
+        return scanned;
+    }
+    let mut at = if header == Header::Ours { HEADER_LEN } else { 0 };
+    while at < bytes.len() {
+        if let Some((record, next)) = read_record(bytes, at) {
+            scanned.records.push(record);
+            at = next;
+            continue;
+        }
+        let Some(found) = next_record(bytes, at + 1) else {
+            scanned.torn_at = Some(at);
+            break;
+        };
+        scanned.damaged.push((at, found - at));
+        at = found;
+    }
+    scanned
+}
+
+fn read_header(bytes: &[u8]) -> Header {
+    let Some(header) = bytes.get(..HEADER_LEN) else { return Header::Damaged };
+    if &header[..8] != MAGIC || u32_at(header, 24) != crc32c::crc32c(&header[..24]) {
+        return Header::Damaged;
+    }
+    let (version, schema_version) = (u32_at(header, 8), u32_at(header, 12));
+    if version > VERSION || schema_version > kino_model::columns::SCHEMA_VERSION {
+        return Header::Newer { version, schema_version };
+    }
+    Header::Ours
+}
+
+/// The record at `at` and where the next one begins.
+fn read_record(bytes: &[u8], at: usize) -> Option<(Record<'_>, usize)> {
+    let header = bytes.get(at..)?.get(..RECORD_HEADER_LEN)?;
+    if &header[..4] != MARK || u32_at(header, 24) != crc32c::crc32c(&header[..24]) {
+        return None;
+    }
+    let kind = match header[4] {
+        1 => Kind::Batch,
+        2 => Kind::Blob,
+        _ => return None,
+    };
+    let length = u32_at(header, 8) as usize;
+    let start = at + RECORD_HEADER_LEN;
+    let payload = bytes.get(start..)?.get(..length)?;
+    if u32_at(header, 12) != crc32c::crc32c(payload) {
+        return None;
+    }
+    let arrival = i64::from_le_bytes(header[16..24].try_into().expect("eight bytes"));
+    Some((Record { kind, arrival, payload }, start + length))
+}
+
+/// The next place from `from` on where a whole record stands.
+fn next_record(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    while let Some(offset) = bytes.get(at..)?.windows(MARK.len()).position(|window| window == MARK) {
+        at += offset;
+        if read_record(bytes, at).is_some() {
+            return Some(at);
+        }
+        at += 1;
+    }
+    None
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn segment(payloads: &[Vec<u8>]) -> (Vec<u8>, Vec<usize>) {
+        let mut bytes = header(7).to_vec();
+        let mut ends = Vec::new();
+        for (index, payload) in payloads.iter().enumerate() {
+            bytes.extend(record_header(Kind::Batch, index as i64, payload));
+            bytes.extend(payload);
+            ends.push(bytes.len());
+        }
+        (bytes, ends)
+    }
+
+    fn payloads() -> impl Strategy<Value = Vec<Vec<u8>>> {
+        // The mark's own letters are likely, so that a payload can look like a record.
+        let byte = prop_oneof![any::<u8>(), proptest::sample::select(b"KREC".to_vec())];
+        proptest::collection::vec(proptest::collection::vec(byte, 0..80), 0..8)
+    }
+
+    proptest! {
+        #[test]
+        fn any_prefix_gives_the_whole_records_in_it(payloads in payloads(), cut in any::<proptest::sample::Index>()) {
+            let (bytes, ends) = segment(&payloads);
+            let cut = cut.index(bytes.len() + 1);
+            let scanned = scan(&bytes[..cut]);
+            let whole = ends.iter().filter(|end| **end <= cut).count();
+            let read: Vec<_> = scanned.records.iter().map(|record| record.payload.to_vec()).collect();
+            prop_assert_eq!(&read, &payloads[..whole]);
+            let kept = ends[..whole].last().copied().unwrap_or(HEADER_LEN);
+            let expected = if cut < HEADER_LEN { (cut > 0).then_some(0) } else { (cut > kept).then_some(kept) };
+            prop_assert_eq!(scanned.torn_at, expected);
+        }
+
+        #[test]
+        fn any_corruption_costs_only_the_records_it_touches(
+            payloads in payloads(), at in any::<proptest::sample::Index>(), flip in 1..=255u8,
+        ) {
+            let (mut bytes, ends) = segment(&payloads);
+            let at = at.index(bytes.len());
+            bytes[at] ^= flip;
+            let read: Vec<_> = scan(&bytes).records.iter().map(|record| (record.arrival, record.payload.to_vec())).collect();
+            let hit = ends.iter().position(|end| at < *end).filter(|_| at >= HEADER_LEN);
+            let expected: Vec<_> = payloads.iter().cloned().enumerate()
+                .filter(|(index, _)| Some(*index) != hit).map(|(index, payload)| (index as i64, payload)).collect();
+            let newer = matches!(read_header(&bytes), Header::Newer { .. });
+            prop_assert!(newer || read == expected);
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(scan(&bytes).records.is_empty());
+        }
+    }
+}
