@@ -1,0 +1,121 @@
+//! Writes one Parquet file: the encodings that pay for each column, small pages, a page index to find them by.
+//!
+//! A column that is null throughout is left out of the file, so that rare columns cost nothing; readers put it back.
+//! Labels are plain text in the file, whatever their encoding in memory.
+
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_schema::{DataType, SchemaRef};
+use bytes::Bytes;
+use kino_model::UnixNanos;
+use kino_model::columns::SCHEMA_VERSION;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::schema::types::ColumnPath;
+
+use crate::file::{FileMeta, LakeTable, NewFile};
+
+/// The key under which a file's metadata keeps the version of its schema.
+pub const SCHEMA_VERSION_KEY: &str = "kino.schema_version";
+
+/// Rows of a page: what one look-up decodes of each column.
+const PAGE_ROWS: usize = 1_024;
+/// Rows of a row group: enough for dictionaries to pay, little enough to buffer.
+const ROW_GROUP_ROWS: usize = 256 * 1_024;
+/// A look-up of one trace decodes the dictionary of every column it reads; past this a column is better off plain.
+const DICTIONARY_BYTES_MAX: usize = 64 * 1_024;
+
+/// A file in the making.
+pub(crate) struct TableWriter {
+    table: LakeTable,
+    writer: Option<ArrowWriter<Vec<u8>>>,
+    times: Option<(i64, i64)>,
+    rows: u64,
+}
+
+impl TableWriter {
+    /// Begins a file whose batches will have this schema.
+    pub(crate) fn new(table: LakeTable, schema: SchemaRef) -> Result<Self, ParquetError> {
+        let options =
+            ArrowWriterOptions::new().with_properties(properties(table, &schema)).with_skip_arrow_metadata(true);
+        let filled = !schema.fields().is_empty();
+        let writer = filled.then(|| ArrowWriter::try_new_with_options(Vec::new(), schema, options)).transpose()?;
+        Ok(Self { table, writer, times: None, rows: 0 })
+    }
+
+    /// Adds rows, which must come in the file's order.
+    pub(crate) fn write(&mut self, rows: &RecordBatch) -> Result<(), ParquetError> {
+        self.rows += rows.num_rows() as u64;
+        let times = time_column(self.table).and_then(|name| rows.column_by_name(name)?.as_primitive_opt::<Int64Type>());
+        for time in times.into_iter().flat_map(|times| times.iter().flatten()) {
+            let (min, max) = self.times.unwrap_or((time, time));
+            self.times = Some((min.min(time), max.max(time)));
+        }
+        self.writer.as_mut().map_or(Ok(()), |writer| writer.write(rows))
+    }
+
+    /// The finished file; `None` without rows.
+    pub(crate) fn finish(self) -> Result<Option<NewFile>, ParquetError> {
+        let Some(writer) = self.writer.filter(|_| self.rows > 0) else { return Ok(None) };
+        let bytes = Bytes::from(writer.into_inner()?);
+        let (start_min, start_max) = self.times.unwrap_or_default();
+        let meta = FileMeta {
+            table: self.table,
+            rows: self.rows,
+            bytes: bytes.len() as u64,
+            start_min: UnixNanos(start_min),
+            start_max: UnixNanos(start_max),
+            schema_version: SCHEMA_VERSION,
+        };
+        Ok(Some(NewFile { meta, bytes }))
+    }
+}
+
+fn time_column(table: LakeTable) -> Option<&'static str> {
+    match table {
+        LakeTable::Spans | LakeTable::Traces => Some("start_unix_nanos"),
+        LakeTable::Events => Some("time_unix_nanos"),
+        LakeTable::Links | LakeTable::Rollups => None,
+    }
+}
+
+fn properties(table: LakeTable, schema: &SchemaRef) -> WriterProperties {
+    let version = KeyValue::new(SCHEMA_VERSION_KEY.to_owned(), SCHEMA_VERSION.to_string());
+    let mut properties = WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_2_0)
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_write_batch_size(PAGE_ROWS)
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX)
+        // Statistics of whole chunks let readers skip row groups; pages are found by trace and time alone, and an
+        // index of every column's pages would fill the readers' memory.
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_key_value_metadata(Some(vec![version]));
+    let mut paged = vec!["trace_id"];
+    paged.extend(time_column(table).filter(|_| table == LakeTable::Traces));
+    for name in paged {
+        properties = properties.set_column_statistics_enabled(ColumnPath::from(name), EnabledStatistics::Page);
+    }
+    for field in schema.fields() {
+        let path = ColumnPath::from(field.name().as_str());
+        let encoding = match (field.name().as_str(), field.data_type()) {
+            ("span_id" | "root_span_id", _) => {
+                // Random bytes: neither a dictionary nor compression helps.
+                properties = properties.set_column_compression(path.clone(), Compression::UNCOMPRESSED);
+                Encoding::PLAIN
+            }
+            (_, DataType::FixedSizeBinary(_)) => Encoding::PLAIN,
+            ("start_unix_nanos" | "duration_nanos" | "time_unix_nanos" | "end_unix_nanos", _) => Encoding::PLAIN,
+            ("last_start_unix_nanos" | "observed_unix_nanos", _) => Encoding::DELTA_BINARY_PACKED,
+            _ => continue,
+        };
+        properties = properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, encoding);
+    }
+    properties.build()
+}

@@ -1,0 +1,237 @@
+//! Gathers rows of one table, sorts them as the lake keeps them, and collapses what came twice.
+//!
+//! ```text
+//!  spans   by trace, start, span      one row a (trace, span): the highest revision; differing rows of it all stay
+//!  events  by trace, time, span       one row a (trace, time, span, source, ordinal, content); outside any trace last
+//!  links   by trace, span, ordinal    one row a (trace, span, ordinal, content)
+//! ```
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow_array::{
+    Array, ArrayRef, FixedSizeBinaryArray, Int8Array, Int32Array, Int64Array, RecordBatch, RecordBatchOptions,
+    UInt32Array,
+};
+use arrow_row::{RowConverter, SortField};
+use arrow_schema::{ArrowError, Field, Schema};
+use arrow_select::concat::concat_batches;
+use arrow_select::take::take;
+use kino_model::batch::conform;
+use kino_model::columns::Table;
+
+use crate::scan::columns::{ids, int8, int32, int64};
+
+/// Sorted rows, and what happened to the others.
+#[derive(Debug)]
+pub(crate) struct Sorted {
+    /// The rows, with the columns that any of them needs.
+    pub(crate) rows: RecordBatch,
+    /// The places of the kept rows, in order; empty once the rows stand in it.
+    pub(crate) order: Vec<u32>,
+    /// Rows that were exact repeats.
+    pub(crate) repeats: u64,
+    /// Spans under an id that another, differing span has.
+    pub(crate) duplicate_span_ids: u64,
+    /// Spans replaced by a higher revision.
+    pub(crate) superseded: u64,
+}
+
+/// Puts batches of one table together, keeping the columns that any of them has, in the table's order and types.
+pub(crate) fn gather(table: Table, batches: &[&RecordBatch]) -> Result<RecordBatch, ArrowError> {
+    let filled: Vec<&RecordBatch> = batches.iter().copied().filter(|batch| batch.num_rows() > 0).collect();
+    let some = |batch: &RecordBatch, name: &str| {
+        batch.column_by_name(name).is_some_and(|column| column.null_count() < column.len())
+    };
+    let present = |name: &str| filled.iter().any(|batch| some(batch, name));
+    let fields: Vec<Field> = table
+        .columns()
+        .iter()
+        .filter(|column| !filled.is_empty() && (!column.nullable || present(column.name)))
+        .map(kino_model::columns::Column::arrow)
+        .collect();
+    let schema = Arc::new(Schema::new(fields));
+    let conformed: Vec<RecordBatch> = filled
+        .iter()
+        .map(|batch| Ok(conform(&as_declared(batch, &schema)?, &schema)))
+        .collect::<Result<_, ArrowError>>()?;
+    match conformed.as_slice() {
+        [single] => Ok(single.clone()),
+        several => concat_batches(&schema, several),
+    }
+}
+
+/// Casts columns that a file holds in another encoding (plain text for labels) to the declared one.
+pub(crate) fn as_declared(batch: &RecordBatch, schema: &Schema) -> Result<RecordBatch, ArrowError> {
+    let same = |field: &Arc<Field>| schema.field_with_name(field.name()).is_ok_and(|wanted| **field == *wanted);
+    if batch.schema_ref().fields().iter().all(same) {
+        return Ok(batch.clone());
+    }
+    let mut fields = Vec::new();
+    let mut columns: Vec<ArrayRef> = Vec::new();
+    for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+        let Ok(wanted) = schema.field_with_name(field.name()) else { continue };
+        fields.push(wanted.clone());
+        let differs = field.data_type() != wanted.data_type();
+        columns.push(if differs { arrow_cast::cast(column, wanted.data_type())? } else { Arc::clone(column) });
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
+}
+
+/// Sorts gathered rows and collapses repeats.
+pub(crate) fn sort(table: Table, rows: &RecordBatch) -> Result<Sorted, ArrowError> {
+    let mut sorted = order(table, rows)?;
+    if rows.num_rows() > 0 {
+        sorted.rows = take_rows(rows, &UInt32Array::from(std::mem::take(&mut sorted.order)))?;
+    }
+    Ok(sorted)
+}
+
+/// Finds the order without moving the rows.
+pub(crate) fn order(table: Table, rows: &RecordBatch) -> Result<Sorted, ArrowError> {
+    let mut sorted = Sorted { rows: rows.clone(), order: Vec::new(), repeats: 0, duplicate_span_ids: 0, superseded: 0 };
+    if rows.num_rows() == 0 {
+        return Ok(sorted);
+    }
+    let keys = Keys::of(table, rows)?;
+    let order = keys.order();
+    let mut dropped = HashSet::new();
+    let groups = if table == Table::Spans { keys.same_span(&order) } else { keys.same_key(&order) };
+    if !groups.is_empty() {
+        let candidates: Vec<u32> = groups.iter().flatten().copied().collect();
+        let contents = contents(table, rows, &candidates)?;
+        let mut at = 0;
+        for group in &groups {
+            let content = &contents[at..at + group.len()];
+            at += group.len();
+            let newest = group.iter().map(|row| keys.revision(*row)).max().unwrap_or_default();
+            let mut seen = HashSet::new();
+            for (row, bytes) in group.iter().zip(content) {
+                if keys.revision(*row) < newest {
+                    sorted.superseded += 1;
+                    dropped.insert(*row);
+                } else if !seen.insert(bytes.as_slice()) {
+                    sorted.repeats += 1;
+                    dropped.insert(*row);
+                }
+            }
+            if table == Table::Spans {
+                sorted.duplicate_span_ids += seen.len() as u64 - 1;
+            }
+        }
+    }
+    sorted.order = order.into_iter().filter(|row| dropped.is_empty() || !dropped.contains(row)).collect();
+    Ok(sorted)
+}
+
+/// The rows at the given places, in that order.
+pub(crate) fn take_rows(rows: &RecordBatch, places: &UInt32Array) -> Result<RecordBatch, ArrowError> {
+    let columns = rows.columns().iter().map(|column| take(column, places, None)).collect::<Result<Vec<_>, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(places.len()));
+    RecordBatch::try_new_with_options(rows.schema(), columns, &options)
+}
+
+/// Each row's whole content as comparable bytes, whatever columns the batch happens to lack.
+fn contents(table: Table, rows: &RecordBatch, places: &[u32]) -> Result<Vec<Vec<u8>>, ArrowError> {
+    let picked = conform(&take_rows(rows, &UInt32Array::from(places.to_vec()))?, &table.schema());
+    let fields = picked.schema_ref().fields().iter().map(|field| SortField::new(field.data_type().clone())).collect();
+    let converted = RowConverter::new(fields)?.convert_columns(picked.columns())?;
+    Ok(converted.iter().map(|row| row.as_ref().to_vec()).collect())
+}
+
+/// A row's place in the order: outside any trace, trace, time, span, then source and ordinal.
+type Key = (bool, u128, i64, u64, i64);
+
+/// The columns that decide the order and the identity of rows.
+struct Keys<'a> {
+    table: Table,
+    rows: usize,
+    traces: Option<&'a FixedSizeBinaryArray>,
+    spans: Option<&'a FixedSizeBinaryArray>,
+    times: Option<&'a Int64Array>,
+    ordinals: Option<&'a Int32Array>,
+    sources: Option<&'a Int8Array>,
+    revisions: Option<&'a Int32Array>,
+}
+
+impl<'a> Keys<'a> {
+    fn of(table: Table, rows: &'a RecordBatch) -> Result<Self, ArrowError> {
+        let complete = table.columns().iter().filter(|column| !column.nullable);
+        for column in complete {
+            rows.schema_ref().field_with_name(column.name)?;
+        }
+        let time = if table == Table::Spans { "start_unix_nanos" } else { "time_unix_nanos" };
+        Ok(Self {
+            table,
+            rows: rows.num_rows(),
+            traces: ids(rows, "trace_id"),
+            spans: ids(rows, "span_id"),
+            times: int64(rows, time),
+            ordinals: int32(rows, "ordinal"),
+            sources: int8(rows, "source"),
+            revisions: int32(rows, "revision"),
+        })
+    }
+
+    fn trace(&self, row: u32) -> Option<u128> {
+        let row = row as usize;
+        let ids = self.traces.filter(|ids| ids.is_valid(row))?;
+        ids.value(row).try_into().map(u128::from_be_bytes).ok()
+    }
+
+    fn span(&self, row: u32) -> u64 {
+        let row = row as usize;
+        let ids = self.spans.filter(|ids| ids.is_valid(row));
+        ids.and_then(|ids| ids.value(row).try_into().ok()).map_or(0, u64::from_be_bytes)
+    }
+
+    fn revision(&self, row: u32) -> i32 {
+        let row = row as usize;
+        self.revisions.filter(|revisions| revisions.is_valid(row)).map_or(0, |revisions| revisions.value(row))
+    }
+
+    fn key(&self, row: u32) -> Key {
+        let at = row as usize;
+        let ordinal =
+            self.ordinals.filter(|column| column.is_valid(at)).map_or(-1, |column| i64::from(column.value(at)));
+        let source = self.sources.map_or(0, |column| i64::from(column.value(at)));
+        let trace = self.trace(row);
+        let time = self.times.map_or(0, |times| times.value(at));
+        (trace.is_none(), trace.unwrap_or_default(), time, self.span(row), source << 40 | (ordinal + 1))
+    }
+
+    /// All rows in order; equal keys keep the order in which they came.
+    fn order(&self) -> Vec<u32> {
+        let prefix = |row| self.trace(row).map_or(u64::MAX, |trace| (trace >> 64) as u64);
+        let mut entries: Vec<(u64, u32)> = (0..self.rows as u32).map(|row| (prefix(row), row)).collect();
+        entries.sort_unstable();
+        for run in entries.chunk_by_mut(|left, right| left.0 == right.0) {
+            if run.len() > 1 {
+                run.sort_unstable_by_key(|(_, row)| (self.key(*row), *row));
+            }
+        }
+        entries.into_iter().map(|(_, row)| row).collect()
+    }
+
+    /// Groups of two and more rows with the same key.
+    fn same_key(&self, order: &[u32]) -> Vec<Vec<u32>> {
+        let runs = order.chunk_by(|left, right| self.key(*left) == self.key(*right));
+        runs.filter(|run| run.len() > 1).map(<[u32]>::to_vec).collect()
+    }
+
+    /// Groups of two and more spans of one trace with the same id.
+    fn same_span(&self, order: &[u32]) -> Vec<Vec<u32>> {
+        debug_assert_eq!(self.table, Table::Spans);
+        let mut groups = Vec::new();
+        let mut spans: Vec<(u64, u32)> = Vec::new();
+        for run in order.chunk_by(|left, right| self.trace(*left) == self.trace(*right)) {
+            spans.clear();
+            spans.extend(run.iter().enumerate().map(|(place, row)| (self.span(*row), place as u32)));
+            spans.sort_unstable();
+            let same = spans.chunk_by(|left, right| left.0 == right.0).filter(|same| same.len() > 1);
+            groups.extend(same.map(|same| same.iter().map(|(_, place)| run[*place as usize]).collect()));
+        }
+        groups
+    }
+}

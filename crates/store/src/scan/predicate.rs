@@ -1,0 +1,154 @@
+//! "Is this the span that is asked for?": service, name and attributes that hold together on one span.
+//!
+//! An attribute is looked for in its column, in the map under every released spelling (values of another type and
+//! second spellings stay there), and in the resource. Each distinct text of a dictionary is looked at once.
+
+use std::collections::HashMap;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, BooleanArray, RecordBatch};
+use kino_model::columns::{Column, Kind, promoted_resource_column, promoted_span_column};
+use kino_model::{Resource, Value};
+
+use super::columns::{TextColumn, int64, map_text};
+
+/// What one span must be.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct SpanTest {
+    pub(crate) service: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) attributes: Vec<AttributeTest>,
+}
+
+/// What one attribute must be.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AttributeTest {
+    /// All spellings of the asked key.
+    spellings: Vec<String>,
+    column: Option<(&'static str, Kind)>,
+    value: String,
+}
+
+impl AttributeTest {
+    pub(crate) fn new(key: &str, value: &str) -> Self {
+        let promoted: Option<&'static Column> = promoted_span_column(key).or_else(|| promoted_resource_column(key));
+        let spellings = match promoted {
+            Some(column) => column.spellings.iter().map(|spelling| (*spelling).to_owned()).collect(),
+            None => vec![key.to_owned()],
+        };
+        Self { spellings, column: promoted.map(|column| (column.name, column.kind)), value: value.to_owned() }
+    }
+
+    fn mark(&self, spans: &RecordBatch, passed: &mut [bool]) {
+        if let Some((name, kind)) = self.column {
+            self.mark_column(spans, name, kind, passed);
+        }
+        self.mark_map(spans, passed);
+        self.mark_resource(spans, passed);
+    }
+
+    fn mark_column(&self, spans: &RecordBatch, name: &str, kind: Kind, passed: &mut [bool]) {
+        match kind {
+            Kind::Int => {
+                let wanted = self.value.parse::<i64>().ok().filter(|number| number.to_string() == self.value);
+                if let (Some(wanted), Some(column)) = (wanted, int64(spans, name)) {
+                    let equal = |row: usize| column.is_valid(row) && column.value(row) == wanted;
+                    passed.iter_mut().enumerate().for_each(|(row, passed)| *passed |= equal(row));
+                }
+            }
+            Kind::Bool => {
+                let wanted = self.value.parse::<bool>().ok();
+                let column = spans.column_by_name(name).and_then(|column| column.as_boolean_opt());
+                if let (Some(wanted), Some(column)) = (wanted, column) {
+                    let equal = |row: usize| column.is_valid(row) && column.value(row) == wanted;
+                    passed.iter_mut().enumerate().for_each(|(row, passed)| *passed |= equal(row));
+                }
+            }
+            _ => {
+                let marks = TextColumn::of(spans, name).matches(passed.len(), |text| text == self.value);
+                passed.iter_mut().enumerate().for_each(|(row, passed)| *passed |= marks.value(row));
+            }
+        }
+    }
+
+    fn mark_map(&self, spans: &RecordBatch, passed: &mut [bool]) {
+        let Some(map) = spans.column_by_name("attributes").and_then(|column| column.as_map_opt()) else { return };
+        let keys = TextColumn::from_array(map.keys());
+        let entries = map.keys().len();
+        let known = keys.matches(entries, |key| self.spellings.iter().any(|spelling| spelling == key));
+        if known.true_count() == 0 {
+            return;
+        }
+        for (row, passed) in passed.iter_mut().enumerate().filter(|(_, passed)| !**passed) {
+            *passed = self.spellings.iter().any(|key| map_text(map, row, key) == Some(self.value.as_str()));
+        }
+    }
+
+    fn mark_resource(&self, spans: &RecordBatch, passed: &mut [bool]) {
+        let mut known: HashMap<String, bool> = HashMap::new();
+        let column = TextColumn::of(spans, "resource");
+        if let TextColumn::Plain(_) = column {
+            for (row, passed) in passed.iter_mut().enumerate().filter(|(_, passed)| !**passed) {
+                let Some(text) = column.get(row) else { continue };
+                if let Some(holds) = known.get(text) {
+                    *passed = *holds;
+                    continue;
+                }
+                *passed = self.resource_holds(text);
+                known.insert(text.to_owned(), *passed);
+            }
+            return;
+        }
+        let marks = column.matches(passed.len(), |text| self.resource_holds(text));
+        passed.iter_mut().enumerate().for_each(|(row, passed)| *passed |= marks.value(row));
+    }
+
+    fn resource_holds(&self, json: &str) -> bool {
+        // A resource without the value's letters cannot hold it; parsing is the dear part.
+        if !self.spellings.iter().any(|spelling| json.contains(spelling.as_str())) {
+            return false;
+        }
+        let Ok(resource) = serde_json::from_str::<Resource>(json) else { return false };
+        let same = |(key, value): &(String, Value)| self.spellings.contains(key) && value.to_text() == self.value;
+        resource.attributes.iter().any(same)
+    }
+}
+
+impl SpanTest {
+    /// Whether every span passes.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.service.is_none() && self.name.is_none() && self.attributes.is_empty()
+    }
+
+    /// The columns of `spans` that the test looks at.
+    pub(crate) fn columns(&self) -> Vec<&'static str> {
+        let mut columns = Vec::new();
+        columns.extend(self.service.as_ref().map(|_| "service_name"));
+        columns.extend(self.name.as_ref().map(|_| "name"));
+        if !self.attributes.is_empty() {
+            columns.extend(["attributes", "resource"]);
+            columns.extend(self.attributes.iter().filter_map(|attribute| attribute.column.map(|column| column.0)));
+        }
+        columns
+    }
+
+    /// Marks the rows that pass.
+    pub(crate) fn mark(&self, spans: &RecordBatch) -> BooleanArray {
+        let rows = spans.num_rows();
+        let mut passed = vec![true; rows];
+        let texts = [("service_name", &self.service), ("name", &self.name)];
+        for (name, wanted) in texts.into_iter().filter_map(|(name, wanted)| Some((name, wanted.as_deref()?))) {
+            let marks = TextColumn::of(spans, name).matches(rows, |text| text == wanted);
+            passed.iter_mut().enumerate().for_each(|(row, passed)| *passed &= marks.value(row));
+        }
+        for attribute in &self.attributes {
+            if !passed.contains(&true) {
+                break;
+            }
+            let mut holds = vec![false; rows];
+            attribute.mark(spans, &mut holds);
+            passed.iter_mut().zip(holds).for_each(|(passed, holds)| *passed &= holds);
+        }
+        BooleanArray::from(passed)
+    }
+}

@@ -1,0 +1,418 @@
+//! One file: its footer from the cache, the pages that hold the asked traces, the rows that pass.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow_array::{BooleanArray, RecordBatch};
+use arrow_schema::{DataType, Field, Schema};
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::{FutureExt, TryStreamExt};
+use kino_model::TraceId;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowPredicate, ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, RowFilter, RowSelection,
+};
+use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
+
+use super::ScanError;
+use super::columns::{ids, trace_id_at};
+use crate::file::{FileEntry, LakeTable};
+
+/// Bytes of footers kept in memory when nothing else is said: those of about 100 M spans.
+pub const FOOTER_CACHE_BYTES: usize = 96 << 20;
+/// Read from a file's end in the hope of its whole footer.
+const FOOTER_GUESS_BYTES: usize = 256 << 10;
+/// Rows decoded at a time.
+const BATCH_ROWS: usize = 16 * 1_024;
+
+/// Reads the files of one lake. Cheap to share; footers are cached within a bound.
+#[derive(Debug)]
+pub struct LakeReader {
+    store: Arc<dyn ObjectStore>,
+    footers: Mutex<Footers>,
+    footer_bytes_max: usize,
+}
+
+#[derive(Debug, Default)]
+struct Footers {
+    by_path: HashMap<String, (Arc<Footer>, u64)>,
+    bytes: usize,
+    uses: u64,
+}
+
+/// A file's footer, as readers of rows and of dictionaries want it.
+#[derive(Debug)]
+pub(crate) struct Footer {
+    rows: ArrowReaderMetadata,
+    dictionaries: ArrowReaderMetadata,
+    bytes: usize,
+}
+
+/// Which rows.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Pick<'a> {
+    /// All of them.
+    #[default]
+    All,
+    /// Those of these traces, sorted.
+    Traces(&'a [TraceId]),
+    /// Those of traces from the first id up to, not including, the second; without a second, also those outside any.
+    Between(u128, Option<u128>),
+    /// Those at these places in the file.
+    Rows(Range<usize>),
+}
+
+/// What to read of a file.
+#[derive(Default)]
+pub(crate) struct Read<'a> {
+    /// Which columns; `None` for all. Those that the file lacks are left out.
+    pub(crate) columns: Option<&'a [&'a str]>,
+    /// Which rows.
+    pub(crate) pick: Pick<'a>,
+    /// Give all text dictionary-encoded, for conditions that look at each distinct text once.
+    pub(crate) dictionaries: bool,
+    /// A condition on the rows, and the columns it looks at.
+    pub(crate) condition: Option<Condition<'a>>,
+}
+
+/// A condition on rows: the columns it looks at, and which rows of a batch of them pass.
+pub(crate) type Condition<'a> = (&'a [&'a str], Box<dyn FnMut(&RecordBatch) -> BooleanArray + Send + 'static>);
+
+impl LakeReader {
+    /// Reads from `store`, keeping at most `footer_bytes_max` bytes of footers.
+    pub fn new(store: Arc<dyn ObjectStore>, footer_bytes_max: usize) -> Self {
+        Self { store, footers: Mutex::default(), footer_bytes_max }
+    }
+
+    /// Reads rows in the file's order.
+    pub(crate) async fn read(&self, file: &FileEntry, read: Read<'_>) -> Result<Vec<RecordBatch>, ScanError> {
+        let path = || file.path.clone();
+        self.read_inner(file, read).await.map_err(|source| ScanError::File { path: path(), source })
+    }
+
+    async fn read_inner(&self, file: &FileEntry, read: Read<'_>) -> Result<Vec<RecordBatch>, ParquetError> {
+        let footer = self.footer(file).await?;
+        let metadata = if read.dictionaries { &footer.dictionaries } else { &footer.rows };
+        let mut builder =
+            ParquetRecordBatchStreamBuilder::new_with_metadata(self.object(file, &footer), metadata.clone())
+                .with_batch_size(BATCH_ROWS);
+        let parquet_schema = metadata.metadata().file_metadata().schema_descr_ptr();
+        let mask = |columns: &[&str]| {
+            let wanted = |root: usize| columns.contains(&parquet_schema.root_schema().get_fields()[root].name());
+            let roots = (0..parquet_schema.root_schema().get_fields().len()).filter(|root| wanted(*root));
+            ProjectionMask::roots(&parquet_schema, roots)
+        };
+        if let Some(columns) = read.columns {
+            builder = builder.with_projection(mask(columns));
+        }
+        let mut filters: Vec<Box<dyn ArrowPredicate>> = Vec::new();
+        match pages(metadata.metadata(), &read.pick) {
+            Pages::All => {}
+            Pages::None => return Ok(Vec::new()),
+            Pages::Some(groups, selection) => {
+                builder = builder.with_row_groups(groups).with_row_selection(selection);
+            }
+        }
+        if let Some(test) = trace_test(&read.pick) {
+            let passes = move |batch: RecordBatch| Ok(mark_traces(&batch, &test));
+            filters.push(Box::new(ArrowPredicateFn::new(mask(&["trace_id"]), passes)));
+        }
+        if let Some((columns, mut passes)) = read.condition {
+            filters.push(Box::new(ArrowPredicateFn::new(mask(columns), move |batch| Ok(passes(&batch)))));
+        }
+        if !filters.is_empty() {
+            builder = builder.with_row_filter(RowFilter::new(filters));
+        }
+        builder.build()?.try_collect().await
+    }
+
+    /// The columns that a file has.
+    pub(crate) async fn schema(&self, file: &FileEntry) -> Result<Arc<Schema>, ScanError> {
+        let footer = self.footer(file).await.map_err(|source| ScanError::File { path: file.path.clone(), source })?;
+        Ok(Arc::clone(footer.rows.schema()))
+    }
+
+    /// The first trace id and the number of rows of each of a file's pages.
+    pub(crate) async fn trace_pages(&self, file: &FileEntry) -> Result<Vec<(u128, u64)>, ScanError> {
+        let footer = self.footer(file).await.map_err(|source| ScanError::File { path: file.path.clone(), source })?;
+        Ok(footer.trace_pages())
+    }
+
+    /// The file's footer, from the cache where it is there.
+    pub(crate) async fn footer(&self, file: &FileEntry) -> Result<Arc<Footer>, ParquetError> {
+        if let Some(footer) = self.cached(&file.path) {
+            return Ok(footer);
+        }
+        let mut object =
+            Object { store: Arc::clone(&self.store), path: Path::from(file.path.as_str()), metadata: None };
+        let metadata = ParquetMetaDataReader::new()
+            .with_page_index_policy(PageIndexPolicy::Optional)
+            .with_prefetch_hint(Some(FOOTER_GUESS_BYTES.min(file.meta.bytes as usize)))
+            .load_and_finish(&mut object, file.meta.bytes)
+            .await?;
+        let footer = Arc::new(Footer::new(Arc::new(metadata), file.meta.table)?);
+        self.keep(&file.path, &footer);
+        Ok(footer)
+    }
+
+    fn object(&self, file: &FileEntry, footer: &Footer) -> Object {
+        Object {
+            store: Arc::clone(&self.store),
+            path: Path::from(file.path.as_str()),
+            metadata: Some(Arc::clone(footer.rows.metadata())),
+        }
+    }
+
+    fn cached(&self, path: &str) -> Option<Arc<Footer>> {
+        let mut footers = self.footers.lock().unwrap_or_else(PoisonError::into_inner);
+        footers.uses += 1;
+        let now = footers.uses;
+        let (footer, used) = footers.by_path.get_mut(path)?;
+        *used = now;
+        Some(Arc::clone(footer))
+    }
+
+    fn keep(&self, path: &str, footer: &Arc<Footer>) {
+        let mut footers = self.footers.lock().unwrap_or_else(PoisonError::into_inner);
+        footers.uses += 1;
+        let now = footers.uses;
+        if footers.by_path.insert(path.to_owned(), (Arc::clone(footer), now)).is_none() {
+            footers.bytes += footer.bytes;
+        }
+        while footers.bytes > self.footer_bytes_max && footers.by_path.len() > 1 {
+            let oldest = footers.by_path.iter().min_by_key(|(_, (_, used))| *used).map(|(path, _)| path.clone());
+            let Some((footer, _)) = oldest.and_then(|path| footers.by_path.remove(&path)) else { break };
+            footers.bytes = footers.bytes.saturating_sub(footer.bytes);
+        }
+    }
+}
+
+impl Footer {
+    fn new(metadata: Arc<ParquetMetaData>, table: LakeTable) -> Result<Self, ParquetError> {
+        let bytes = metadata.memory_size();
+        let plain = ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new())?;
+        let with = |encode: &dyn Fn(&Field) -> bool| {
+            let fields = plain.schema().fields().iter().map(|field| match field.data_type() {
+                DataType::Utf8 if encode(field) => {
+                    let labels = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+                    field.as_ref().clone().with_data_type(labels)
+                }
+                _ => field.as_ref().clone(),
+            });
+            let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields.collect::<Vec<_>>())));
+            ArrowReaderMetadata::try_new(Arc::clone(&metadata), options)
+        };
+        let declared = declared(table);
+        let rows = with(&|field| {
+            declared
+                .field_with_name(field.name())
+                .is_ok_and(|wanted| matches!(wanted.data_type(), DataType::Dictionary(..)))
+        })?;
+        Ok(Self { rows, dictionaries: with(&|_| true)?, bytes })
+    }
+
+    fn trace_pages(&self) -> Vec<(u128, u64)> {
+        let metadata = self.rows.metadata();
+        let (Some(columns), Some(offsets), Some(leaf)) =
+            (metadata.column_index(), metadata.offset_index(), leaf(metadata, "trace_id"))
+        else {
+            return Vec::new();
+        };
+        let mut pages = Vec::new();
+        for (group, group_metadata) in metadata.row_groups().iter().enumerate() {
+            let ColumnIndexMetaData::FIXED_LEN_BYTE_ARRAY(index) = &columns[group][leaf] else { continue };
+            let places = offsets[group][leaf].page_locations();
+            for (page, place) in places.iter().enumerate() {
+                let end = places.get(page + 1).map_or(group_metadata.num_rows(), |next| next.first_row_index);
+                let first = index.min_value(page).and_then(|min| min.try_into().ok()).map(u128::from_be_bytes);
+                pages.extend(first.map(|first| (first, (end - place.first_row_index) as u64)));
+            }
+        }
+        pages
+    }
+
+    /// How many rows of a file sorted by `start_unix_nanos` may start before `time`; the rest certainly do not.
+    pub(crate) fn rows_before(&self, time: i64) -> usize {
+        let metadata = self.rows.metadata();
+        let all = metadata.file_metadata().num_rows() as usize;
+        let Some(leaf) = leaf(metadata, "start_unix_nanos") else { return all };
+        let (Some(columns), Some(offsets)) = (metadata.column_index(), metadata.offset_index()) else { return all };
+        let mut first = 0;
+        for (group, metadata) in metadata.row_groups().iter().enumerate() {
+            let ColumnIndexMetaData::INT64(index) = &columns[group][leaf] else { return all };
+            for (page, place) in offsets[group][leaf].page_locations().iter().enumerate() {
+                if index.min_value(page).is_some_and(|min| *min >= time) {
+                    return first + place.first_row_index as usize;
+                }
+            }
+            first += metadata.num_rows() as usize;
+        }
+        all
+    }
+}
+
+fn declared(table: LakeTable) -> Arc<Schema> {
+    use kino_model::columns::Table;
+    match table {
+        LakeTable::Spans => Table::Spans.schema(),
+        LakeTable::Events => Table::Events.schema(),
+        LakeTable::Links => Table::Links.schema(),
+        LakeTable::Traces => crate::trace_row::schema(),
+        LakeTable::Rollups => crate::rollup::schema(),
+    }
+}
+
+fn leaf(metadata: &ParquetMetaData, name: &str) -> Option<usize> {
+    metadata.file_metadata().schema_descr().columns().iter().position(|column| column.path().string() == name)
+}
+
+/// Which pages a pick needs.
+enum Pages {
+    All,
+    None,
+    Some(Vec<usize>, RowSelection),
+}
+
+fn pages(metadata: &ParquetMetaData, pick: &Pick<'_>) -> Pages {
+    let needs: Box<dyn Fn(Option<(&[u8], &[u8])>) -> bool> = match pick {
+        Pick::All => return Pages::All,
+        Pick::Rows(range) => return row_range(metadata, range),
+        Pick::Traces([]) => return Pages::None,
+        Pick::Traces(traces) => Box::new(|bounds| {
+            bounds.is_some_and(|(min, max)| {
+                let first = traces.partition_point(|id| id.0.as_slice() < min);
+                traces.get(first).is_some_and(|id| id.0.as_slice() <= max)
+            })
+        }),
+        Pick::Between(from, to) => Box::new(move |bounds| match bounds {
+            None => to.is_none(),
+            Some((min, max)) => {
+                let (from, to) = (from.to_be_bytes(), to.map(u128::to_be_bytes));
+                (to.is_none() || max >= from.as_slice()) && to.is_none_or(|to| min < to.as_slice())
+            }
+        }),
+    };
+    let (Some(columns), Some(offsets), Some(leaf)) =
+        (metadata.column_index(), metadata.offset_index(), leaf(metadata, "trace_id"))
+    else {
+        return Pages::All;
+    };
+    let mut groups = Vec::new();
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    let mut first = 0;
+    for (group, group_metadata) in metadata.row_groups().iter().enumerate() {
+        let ColumnIndexMetaData::FIXED_LEN_BYTE_ARRAY(index) = &columns[group][leaf] else { return Pages::All };
+        let rows = group_metadata.num_rows() as usize;
+        let places = offsets[group][leaf].page_locations();
+        let before = ranges.len();
+        for (page, place) in places.iter().enumerate() {
+            let bounds = index.min_value(page).zip(index.max_value(page));
+            if needs(bounds) {
+                let end = places.get(page + 1).map_or(rows, |next| next.first_row_index as usize);
+                ranges.push(first + place.first_row_index as usize..first + end);
+            }
+        }
+        if ranges.len() > before {
+            // The selection counts the rows of the chosen row groups alone.
+            groups.push(group);
+            first += rows;
+        }
+    }
+    if groups.is_empty() {
+        return Pages::None;
+    }
+    let selection = RowSelection::from_consecutive_ranges(ranges.into_iter(), first);
+    Pages::Some(groups, selection)
+}
+
+fn row_range(metadata: &ParquetMetaData, range: &Range<usize>) -> Pages {
+    let mut groups = Vec::new();
+    let mut ranges = Vec::new();
+    let (mut first, mut total) = (0, 0);
+    for (group, group_metadata) in metadata.row_groups().iter().enumerate() {
+        let rows = group_metadata.num_rows() as usize;
+        let (start, end) = (range.start.max(first), range.end.min(first + rows));
+        if start < end {
+            groups.push(group);
+            ranges.push(total + start - first..total + end - first);
+            total += rows;
+        }
+        first += rows;
+    }
+    if groups.is_empty() {
+        return Pages::None;
+    }
+    Pages::Some(groups, RowSelection::from_consecutive_ranges(ranges.into_iter(), total))
+}
+
+/// The exact test behind a pick; owned, since the decoder keeps it.
+enum TraceTest {
+    Among(Vec<TraceId>),
+    Between(u128, Option<u128>),
+}
+
+fn trace_test(pick: &Pick<'_>) -> Option<TraceTest> {
+    match pick {
+        Pick::All | Pick::Rows(_) => None,
+        Pick::Traces(traces) => Some(TraceTest::Among(traces.to_vec())),
+        Pick::Between(from, to) => Some(TraceTest::Between(*from, *to)),
+    }
+}
+
+fn mark_traces(batch: &RecordBatch, test: &TraceTest) -> BooleanArray {
+    let Some(ids) = ids(batch, "trace_id") else { return BooleanArray::from(vec![false; batch.num_rows()]) };
+    let passes = |id: Option<TraceId>| match (test, id) {
+        (TraceTest::Among(_), None) => false,
+        (TraceTest::Among(traces), Some(id)) => traces.binary_search(&id).is_ok(),
+        (TraceTest::Between(_, to), None) => to.is_none(),
+        (TraceTest::Between(from, to), Some(id)) => {
+            let id = u128::from_be_bytes(id.0);
+            id >= *from && to.is_none_or(|to| id < to)
+        }
+    };
+    let mut before = (None, passes(None));
+    let mark = |row| {
+        let id = trace_id_at(ids, row);
+        if id != before.0 {
+            before = (id, passes(id));
+        }
+        Some(before.1)
+    };
+    (0..batch.num_rows()).map(mark).collect()
+}
+
+/// A file in the object store, as the Parquet reader wants it.
+struct Object {
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+    metadata: Option<Arc<ParquetMetaData>>,
+}
+
+fn external(error: object_store::Error) -> ParquetError {
+    ParquetError::External(Box::new(error))
+}
+
+impl AsyncFileReader for Object {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
+        async move { self.store.get_range(&self.path, range).await.map_err(external) }.boxed()
+    }
+
+    fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
+        async move { self.store.get_ranges(&self.path, &ranges).await.map_err(external) }.boxed()
+    }
+
+    fn get_metadata<'a>(
+        &'a mut self,
+        _options: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>, ParquetError>> {
+        let metadata = self.metadata.clone();
+        async move { metadata.ok_or_else(|| ParquetError::General("the footer is read beforehand".into())) }.boxed()
+    }
+}
