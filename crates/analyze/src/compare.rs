@@ -265,3 +265,6 @@ fn overall(tests: &[Test], identical: bool) -> Verdict {
         (false, false) => Verdict::TooFewExecutions,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -126,3 +126,6 @@ fn clip(tree: &Tree<'_>, entry: usize) -> (Vec<(i64, i64)>, u64) {
     }
     (clips, left_out.iter().filter(|&&out| out).count() as u64)
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -176,3 +176,6 @@ fn date(day: i64) -> String {
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     format!("{year:04}-{month:02}-{day_of_month:02}")
 }
+
+#[cfg(test)]
+mod tests;

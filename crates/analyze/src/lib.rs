@@ -19,6 +19,8 @@ mod fingerprint;
 mod operation;
 pub mod statement;
 pub mod statistics;
+#[cfg(test)]
+mod testing;
 pub mod tree;
 
 pub use compare::{Comparison, compare};

@@ -89,7 +89,10 @@ fn token(rest: &str, first: char, before: &str) -> (usize, bool) {
         '?' => (1 + digits(&rest[1..]), true),
         '%' if rest.starts_with("%s") => (2, true),
         '%' if rest.starts_with("%(") => (rest.find(")s").map_or(1, |at| at + 2), rest.contains(")s")),
-        ':' if rest[1..].starts_with(|next: char| next.is_ascii_alphabetic()) && is_operand_next(before) => {
+        ':' if before != ":"
+            && rest[1..].starts_with(|next: char| next.is_ascii_alphabetic())
+            && is_operand_next(before) =>
+        {
             (1 + word(&rest[1..]), true)
         }
         '@' if rest[1..].starts_with(|next: char| next.is_ascii_alphanumeric()) => (1 + word(&rest[1..]), true),

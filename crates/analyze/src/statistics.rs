@@ -198,3 +198,6 @@ pub fn holm_testable(tests: &[(f64, usize, usize)], level: f64) -> Vec<Option<bo
     }
     outcomes
 }
+
+#[cfg(test)]
+mod tests;

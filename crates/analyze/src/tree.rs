@@ -309,3 +309,6 @@ impl<'a> Tree<'a> {
         end - start - covered
     }
 }
+
+#[cfg(test)]
+mod tests;

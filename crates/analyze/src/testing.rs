@@ -1,0 +1,155 @@
+//! Traces as text, for tests. Only compiled into them.
+//!
+//! ```text
+//!  checkout 0..100 @shop            name, start..end in milliseconds, service
+//!    SELECT 10..30 kind=client db.query.text='SELECT 1'
+//!    charge 40..90 !                a failed span; `40..` is an open one
+//!  late 120..130 parent=99          parent by number where indentation cannot say it: 99 is nobody
+//! ```
+//! Spans are numbered from 1 in the order of the lines; `id=3` gives a span another's id. `link=2` adds a link,
+//! `follows=2` one marked as FOLLOWS_FROM, `exception=Type:message` an event. A line `---` begins another trace.
+//! Values in single quotes may hold spaces; whole numbers become integers.
+
+use std::sync::Arc;
+
+use kino_model::{Event, Link, Resource, Span, SpanId, SpanKind, StatusCode, Trace, TraceId, UnixNanos, Value};
+
+use crate::tree::Tree;
+
+/// Nanoseconds in the notation's unit.
+pub(crate) const MILLI: i64 = 1_000_000;
+
+/// Reads traces from the notation.
+pub(crate) fn traces(text: &str) -> Vec<Trace> {
+    text.split("---").enumerate().map(|(number, text)| trace(text, number as u8 + 1)).collect()
+}
+
+/// Reads one trace.
+pub(crate) fn trace(text: &str, number: u8) -> Trace {
+    let trace_id = TraceId([number; 16]);
+    let mut spans: Vec<Span> = Vec::new();
+    let mut open: Vec<(usize, SpanId)> = Vec::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let depth = line.len() - line.trim_start().len();
+        while open.last().is_some_and(|(above, _)| *above >= depth) {
+            open.pop();
+        }
+        let words = words(line);
+        let mut span = Span { trace_id, span_id: span_id(spans.len() as u64 + 1), ..Span::default() };
+        span.parent_span_id = open.last().map(|(_, id)| *id);
+        let range = words.iter().position(|word| word.contains("..")).expect("each line has start..end");
+        span.name = words[..range].join(" ");
+        let (start, end) = words[range].split_once("..").unwrap();
+        span.start = millis(start);
+        span.end = (!end.is_empty()).then(|| millis(end));
+        let mut service = "app".to_owned();
+        for word in &words[range + 1..] {
+            if let Some(name) = word.strip_prefix('@') {
+                name.clone_into(&mut service);
+            } else {
+                modify(&mut span, word);
+            }
+        }
+        span.resource = Arc::new(Resource {
+            attributes: vec![("service.name".to_owned(), Value::from(service.as_str()))],
+            ..Resource::default()
+        });
+        open.push((depth, span.span_id));
+        spans.push(span);
+    }
+    spans.sort_by_key(|span| span.start);
+    Trace { trace_id, spans, ..Trace::default() }
+}
+
+pub(crate) fn span_id(number: u64) -> SpanId {
+    SpanId(number.to_be_bytes())
+}
+
+/// The number a span has in the notation.
+pub(crate) fn number_of(span: &Span) -> u64 {
+    u64::from_be_bytes(span.span_id.0)
+}
+
+fn modify(span: &mut Span, word: &str) {
+    if word == "!" {
+        span.status.code = StatusCode::Error;
+        return;
+    }
+    let (key, value) = word.split_once('=').expect("key=value");
+    let id = || span_id(value.parse().unwrap());
+    match key {
+        "id" => span.span_id = id(),
+        "parent" => span.parent_span_id = Some(id()),
+        "kind" => span.kind = (0..=5).filter_map(SpanKind::from_number).find(|kind| kind.name() == value).unwrap(),
+        "link" | "follows" => {
+            let marked = || vec![("opentracing.ref_type".to_owned(), Value::from("follows_from"))];
+            let attributes = if key == "follows" { marked() } else { Vec::new() };
+            span.links.push(Link { trace_id: span.trace_id, span_id: id(), attributes, ..Link::default() });
+        }
+        "exception" => {
+            let (kind, message) = value.split_once(':').unwrap_or((value, ""));
+            let attributes = vec![
+                ("exception.type".to_owned(), Value::from(kind)),
+                ("exception.message".to_owned(), Value::from(message)),
+            ];
+            span.events.push(Event { name: "exception".to_owned(), time: span.start, attributes, ..Event::default() });
+        }
+        _ => {
+            let number = value.parse::<i64>().ok().map(Value::Int);
+            let truth = value.parse::<bool>().ok().map(Value::Bool);
+            span.attributes.push((key.to_owned(), number.or(truth).unwrap_or_else(|| Value::from(value))));
+        }
+    }
+}
+
+fn millis(text: &str) -> UnixNanos {
+    UnixNanos((text.parse::<f64>().unwrap() * MILLI as f64).round() as i64)
+}
+
+/// Words of a line, with `'…'` kept together and unquoted.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quoted = false;
+    for character in line.trim().chars() {
+        match character {
+            '\'' => quoted = !quoted,
+            ' ' if !quoted => words.push(String::new()),
+            _ => words.last_mut().unwrap().push(character),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// Builds the trees of traces.
+pub(crate) fn trees(traces: &[Trace]) -> Vec<Tree<'_>> {
+    traces.iter().map(Tree::new).collect()
+}
+
+/// A generator of pseudo-random numbers (SplitMix64), so that simulations repeat.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// In (0, 1).
+    pub(crate) fn uniform(&mut self) -> f64 {
+        ((self.next() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+    }
+
+    /// Below `limit`.
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+
+    /// Standard normal (Box and Muller).
+    pub(crate) fn normal(&mut self) -> f64 {
+        (-2.0 * self.uniform().ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
+    }
+}
