@@ -1,17 +1,110 @@
 //! Detectors: pure functions from executions to findings, one module each.
+//!
+//! Each module says what it finds, the least evidence it wants, what it is silent about, and what to do. Executions
+//! are judged in groups of one entry operation. A saving is what the critical path would lose, never a sum of
+//! durations. What happens inside a test that passed opens no finding about errors or retries.
+
+mod bottleneck;
+mod call;
+mod facts;
+mod n_plus_one;
+mod retime;
+mod sequential;
+
+use std::collections::BTreeMap;
+
+pub use retime::retime;
 
 use crate::execution::Execution;
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Evidence, Finding, Location, Number, Subject};
+use crate::fingerprint::{fingerprint, shape};
+use facts::Group;
 
-/// Which detectors run, and what they are told.
+/// Which detectors run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DetectorConfig {
     /// Codes that are switched off.
     pub off: Vec<Code>,
 }
 
-/// All findings over executions of any operations, the largest saving first.
-pub fn findings(executions: &[Execution<'_, '_>], config: &DetectorConfig) -> Vec<Finding> {
-    let _ = (executions, config);
-    Vec::new()
+impl DetectorConfig {
+    /// Whether findings of this code are wanted.
+    pub fn is_on(&self, code: Code) -> bool {
+        !self.off.contains(&code)
+    }
 }
+
+type Detector = fn(&Group<'_, '_>, &mut Vec<Finding>);
+
+/// Each detector with the codes it gives.
+const DETECTORS: &[(&[Code], Detector)] = &[
+    (&[Code::SequentialCouldBeParallel], sequential::detect),
+    (&[Code::NPlusOne], n_plus_one::detect),
+    (&[Code::Bottleneck], bottleneck::detect),
+];
+
+/// All findings over executions of any operations, the largest saving first. Executions that have not ended count
+/// only for what is wrong with the trace itself.
+pub fn findings(executions: &[Execution<'_, '_>], config: &DetectorConfig) -> Vec<Finding> {
+    let mut groups: BTreeMap<(&str, &str), Vec<Execution<'_, '_>>> = BTreeMap::new();
+    for execution in executions {
+        let span = execution.tree.span(execution.entry);
+        groups.entry((span.service(), &span.name)).or_default().push(*execution);
+    }
+    let mut findings = Vec::new();
+    for ((service, name), executions) in groups {
+        let group = Group::new(service, name, &executions);
+        for (codes, detector) in DETECTORS {
+            if codes.iter().any(|&code| config.is_on(code)) {
+                detector(&group, &mut findings);
+            }
+        }
+    }
+    findings.retain(|finding| config.is_on(finding.code));
+    findings.sort_by(|a, b| {
+        (b.saving_nanos.cmp(&a.saving_nanos))
+            .then(b.confidence.total_cmp(&a.confidence))
+            .then(a.code.cmp(&b.code))
+            .then_with(|| a.fingerprint.cmp(&b.fingerprint))
+    });
+    findings
+}
+
+/// What a detector says; the rest of a finding follows from it.
+struct Draft<'d> {
+    code: Code,
+    service: &'d str,
+    name: &'d str,
+    /// What else tells this finding from others of its code and subject: a normalised statement, an attribute's name.
+    detail: &'d str,
+    numbers: Vec<Number>,
+    saving_nanos: Option<f64>,
+    confidence: f64,
+    executions: usize,
+    location: Option<Location>,
+    evidence: Vec<Evidence>,
+    text: String,
+    next: Option<String>,
+}
+
+impl Draft<'_> {
+    fn finding(self, group: &Group<'_, '_>) -> Finding {
+        let parts = [self.code.name(), group.name, self.service, &shape(self.name), &shape(self.detail)];
+        Finding {
+            code: self.code,
+            subject: Subject { kind: "operation", service: self.service.to_owned(), name: self.name.to_owned() },
+            fingerprint: fingerprint(&parts),
+            numbers: self.numbers,
+            saving_nanos: self.saving_nanos.map(|nanos| nanos.round() as i64),
+            confidence: self.confidence,
+            executions: self.executions as u64,
+            location: self.location,
+            evidence: self.evidence,
+            text: self.text,
+            next: self.next,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! `bottleneck`: an operation beneath the entry whose own time dominates the critical path.
+//!
+//! Evidence: at least [`MIN_EXECUTIONS`] executions, in four fifths of which it is called; its own time (without its
+//! children's) is at least [`MIN_SHARE`] of the critical path on average. Told are its drag (how much the whole would
+//! shrink without it, less than its time where something else runs meanwhile) and what half of it would save, both by
+//! replaying the recorded executions. Silent about the entry itself: that is `dead_time`.
+
+use std::collections::BTreeMap;
+
+use super::Draft;
+use super::facts::{Group, shown, top};
+use super::retime::retime;
+use crate::finding::{Code, Finding, Number, Unit};
+use crate::operation::Operations;
+
+const MIN_EXECUTIONS: usize = 3;
+const MIN_SHARE: f64 = 0.25;
+const MIN_PRESENCE: f64 = 0.8;
+/// Replaying is the cost here; the mean over this many of the newest executions is exact enough.
+const MAX_REPLAYED: usize = 100;
+
+#[derive(Default)]
+struct Sum {
+    own: f64,
+    present: usize,
+    /// Per execution, for the examples and the place in the code: time, execution, span.
+    largest: Vec<(i64, usize, usize)>,
+}
+
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+    let executions = group.facts.len();
+    if executions < MIN_EXECUTIONS {
+        return;
+    }
+    let mut operations = Operations::default();
+    let mut sums: BTreeMap<usize, Sum> = BTreeMap::new();
+    for (number, facts) in group.facts.iter().enumerate() {
+        let mut here: BTreeMap<usize, (i64, i64, usize)> = BTreeMap::new();
+        for segment in &facts.path {
+            if segment.span == facts.execution.entry {
+                continue;
+            }
+            let own = facts.own_critical(segment.span);
+            let slot = here.entry(operations.of(facts.span(segment.span))).or_insert((0, own, segment.span));
+            slot.0 += segment.duration();
+            if own > slot.1 {
+                (slot.1, slot.2) = (own, segment.span);
+            }
+        }
+        for (operation, (own, longest, span)) in here {
+            let sum = sums.entry(operation).or_default();
+            sum.own += own as f64;
+            sum.present += 1;
+            sum.largest.push((longest, number, span));
+        }
+    }
+    let total: f64 = group.facts.iter().map(super::facts::Facts::duration).sum();
+    for (operation, sum) in sums {
+        let share = sum.own / total;
+        if share < MIN_SHARE || (sum.present as f64) < MIN_PRESENCE * executions as f64 {
+            continue;
+        }
+        let name = operations.name(operation);
+        let replayed = &group.facts[executions.saturating_sub(MAX_REPLAYED)..];
+        let mean_saving = |factor: f64| {
+            let saved = replayed.iter().map(|facts| {
+                let is_it = |index: usize| {
+                    let span = facts.span(index);
+                    index != facts.execution.entry && (span.name == name.1 && span.service() == name.0)
+                };
+                facts.duration()
+                    - retime(facts.tree, facts.execution.entry, |index| if is_it(index) { factor } else { 1.0 })
+            });
+            saved.sum::<f64>() / replayed.len() as f64
+        };
+        let (drag, half) = (mean_saving(0.0), mean_saving(0.5));
+        let critical = sum.own / executions as f64;
+        let examples =
+            sum.largest.iter().map(|&(nanos, number, span)| (nanos as f64, group.facts[number].evidence(span)));
+        let evidence = top(examples.collect());
+        let slowest = sum.largest.iter().max().copied();
+        let draft = Draft {
+            code: Code::Bottleneck,
+            service: name.0,
+            name: name.1,
+            detail: "",
+            numbers: vec![
+                Number::new("critical_share", share, Unit::Ratio),
+                Number::new("critical_mean", critical, Unit::Nanos),
+                Number::new("drag", drag, Unit::Nanos),
+                Number::new("half_saves", half, Unit::Nanos),
+            ],
+            saving_nanos: Some(half),
+            confidence: sum.present as f64 / executions as f64,
+            executions,
+            location: slowest.and_then(|(_, number, span)| group.facts[number].location(span)),
+            evidence,
+            text: format!(
+                "{} holds {:.0} % of the critical path of {} ({} of {}): without it {} less, half of it saves {}.",
+                name.1,
+                share * 100.0,
+                group.name,
+                shown(critical),
+                shown(total / executions as f64),
+                shown(drag),
+                shown(half)
+            ),
+            next: Some(format!("explain {}", name.1)),
+        };
+        findings.push(draft.finding(group));
+    }
+}

@@ -1,0 +1,145 @@
+//! Calls: what a span asks of something else, with its data taken out, so that repeats are recognised.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use kino_model::{Span, SpanKind};
+
+use crate::fingerprint::shape;
+use crate::statement::{normalise, url_template};
+
+/// What kind of thing is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Kind {
+    Database,
+    Http,
+    Rpc,
+    Model,
+    Other,
+}
+
+/// A call as a span records it.
+#[derive(Clone, Debug)]
+pub(super) struct Call<'a> {
+    pub(super) kind: Kind,
+    /// Equal for calls that differ in data alone.
+    pub(super) key: Rc<str>,
+    /// The call with its data, where all of the data was recorded.
+    pub(super) whole: Option<&'a str>,
+    /// Whether it changes nothing.
+    pub(super) reads: bool,
+    /// Whether it is a batch already.
+    pub(super) batch: bool,
+}
+
+/// Reads calls; remembers normalised texts, since the same ones come again and again.
+#[derive(Default)]
+pub(super) struct Calls<'a> {
+    statements: HashMap<&'a str, Rc<str>>,
+    urls: HashMap<(&'a str, &'a str), Rc<str>>,
+    names: HashMap<&'a str, Rc<str>>,
+}
+
+impl<'a> Calls<'a> {
+    /// The call that this span is; `None` for spans that call nothing and for calls that say nothing: health checks,
+    /// transaction brackets, `SELECT 1`.
+    pub(super) fn of(&mut self, span: &'a Span) -> Option<Call<'a>> {
+        if let Some(statement) = span.text("db.query.text") {
+            return self.database(span, statement);
+        }
+        if span.kind == SpanKind::Server || span.kind == SpanKind::Consumer {
+            return None;
+        }
+        if is_model(span) {
+            let key = Rc::from(span.name.as_str());
+            return Some(Call { kind: Kind::Model, key, whole: model_input(span), reads: true, batch: false });
+        }
+        if let Some(method) = span.text("http.request.method") {
+            return self.http(span, method);
+        }
+        if let (Some(service), Some(method)) = (span.text("rpc.service"), span.text("rpc.method")) {
+            let key = Rc::from(format!("{service}/{method}"));
+            return Some(Call { kind: Kind::Rpc, key, whole: None, reads: false, batch: false });
+        }
+        if span.kind != SpanKind::Client {
+            return None;
+        }
+        let key = Rc::clone(self.names.entry(&span.name).or_insert_with(|| Rc::from(shape(&span.name))));
+        Some(Call { kind: Kind::Other, key, whole: None, reads: false, batch: false })
+    }
+
+    fn database(&mut self, span: &'a Span, statement: &'a str) -> Option<Call<'a>> {
+        let key = Rc::clone(self.statements.entry(statement).or_insert_with(|| Rc::from(normalise(statement))));
+        if is_bracket(&key) {
+            return None;
+        }
+        let is_bound = ["?", "%s", "%(", "$1", ":"].iter().any(|placeholder| statement.contains(placeholder));
+        let batch = span.int("db.operation.batch.size").is_some_and(|size| size > 1)
+            || statement.contains("),(")
+            || statement.contains("), (");
+        let word = key.split([' ', '(']).next().unwrap_or_default();
+        let reads = ["select", "get", "mget", "hget", "hgetall", "exists", "find", "with"]
+            .iter()
+            .any(|read| word.eq_ignore_ascii_case(read));
+        Some(Call { kind: Kind::Database, whole: (!is_bound).then_some(statement), key, reads, batch })
+    }
+
+    fn http(&mut self, span: &'a Span, method: &'a str) -> Option<Call<'a>> {
+        let url = span.text("url.full").or_else(|| span.text("url.path")).or_else(|| span.text("http.target"))?;
+        let key = self.urls.entry((method, url)).or_insert_with(|| {
+            let host = span.text("server.address").or_else(|| url.split("://").nth(1)?.split('/').next()).unwrap_or("");
+            let path = span.text("http.route").map_or_else(|| url_template(url), str::to_owned);
+            Rc::from(format!("{method} {host}{path}"))
+        });
+        let path = key.split('?').next().unwrap_or_default().trim_end_matches('/');
+        let is_health = ["/health", "/healthz", "/livez", "/readyz", "/ready", "/ping", "/metrics", "/status"]
+            .iter()
+            .any(|end| path.ends_with(end));
+        let reads = matches!(method, "GET" | "HEAD");
+        let whole = reads.then_some(url);
+        (!is_health).then(|| Call { kind: Kind::Http, key: Rc::clone(key), whole, reads, batch: false })
+    }
+}
+
+/// Whether the span asks a language model.
+pub(super) fn is_model(span: &Span) -> bool {
+    let operation = span.text("gen_ai.operation.name");
+    let is_tool = operation.is_some_and(|name| {
+        ["execute_tool", "tool", "invoke_agent", "agent", "chain", "workflow", "task"]
+            .iter()
+            .any(|other| name.eq_ignore_ascii_case(other))
+    });
+    !is_tool && (span.text("gen_ai.request.model").is_some() || span.int("gen_ai.usage.input_tokens").is_some())
+}
+
+/// What a model was sent, where it was recorded.
+pub(super) fn model_input(span: &Span) -> Option<&str> {
+    ["gen_ai.input.messages", "gen_ai.prompt", "input.value", "gen_ai.prompt.0.content"]
+        .iter()
+        .find_map(|key| span.text(key))
+}
+
+/// Whether the span waits for something outside its process.
+pub(super) fn waits(span: &Span) -> bool {
+    span.kind == SpanKind::Client || is_model(span)
+}
+
+fn is_bracket(normalised: &str) -> bool {
+    const WORDS: [&str; 13] = [
+        "begin",
+        "commit",
+        "rollback",
+        "savepoint",
+        "release",
+        "set",
+        "show",
+        "pragma",
+        "start",
+        "ping",
+        "use",
+        "connect",
+        "deallocate",
+    ];
+    let word = normalised.split([' ', '(']).next().unwrap_or_default();
+    WORDS.iter().any(|bracket| word.eq_ignore_ascii_case(bracket)) || normalised.eq_ignore_ascii_case("select ?")
+}

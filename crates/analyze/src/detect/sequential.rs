@@ -1,0 +1,220 @@
+//! `sequential_could_be_parallel`: siblings that wait for something outside, one after another, again and again,
+//! though nothing shows that one needs what another brought.
+//!
+//! Evidence: at least [`MIN_EXECUTIONS`] executions, four fifths of which have the run of siblings; each sibling
+//! spends most of its time in calls to the outside; the gaps between are small; together they could save
+//! [`MIN_SAVING`] of the execution. The saving is the sum less the longest, on the critical path.
+//!
+//! Silent where data flows or may flow: a link from one to another, an output value of one in a later one's input, a
+//! failed sibling (a retry), turns of one conversation (input that grows, a tool run between), and statements, which
+//! share a connection and mostly a transaction.
+
+use std::collections::BTreeMap;
+
+use kino_model::Span;
+
+use super::Draft;
+use super::call::{is_model, waits};
+use super::facts::{Facts, Group, median, shown, top};
+use crate::finding::{Code, Finding, Number, Unit};
+
+const MIN_EXECUTIONS: usize = 5;
+const MIN_PRESENCE: f64 = 0.8;
+const MIN_SAVING: f64 = 0.1;
+/// Of a sibling's time, the part that its calls to the outside must fill.
+const MIN_WAITING: f64 = 0.5;
+/// A gap may be this part of the shorter neighbour.
+const MAX_GAP: f64 = 0.1;
+/// A shorter sibling than this part of the execution is not worth running beside another.
+const MIN_PART: f64 = 0.02;
+/// Shorter recorded outputs are too common to prove anything.
+const MIN_OUTPUT_CHARS: usize = 6;
+
+/// A run of siblings in one execution.
+struct Run {
+    parent: usize,
+    members: Vec<usize>,
+    saving: f64,
+    sum: f64,
+}
+
+/// The parent's name, then the members' names, sorted.
+type Shape<'a> = (&'a str, Vec<&'a str>);
+
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+    let executions = group.facts.len();
+    if executions < MIN_EXECUTIONS {
+        return;
+    }
+    let mut by_shape: BTreeMap<Shape<'_>, Vec<(usize, Run)>> = BTreeMap::new();
+    for (number, facts) in group.facts.iter().enumerate() {
+        for run in runs(facts) {
+            let mut names: Vec<&str> = run.members.iter().map(|&index| facts.span(index).name.as_str()).collect();
+            names.sort_unstable();
+            names.dedup();
+            by_shape.entry((&facts.span(run.parent).name, names)).or_default().push((number, run));
+        }
+    }
+    for ((parent_name, names), found) in by_shape {
+        let mut present: Vec<usize> = found.iter().map(|(number, _)| *number).collect();
+        present.dedup();
+        if (present.len() as f64) < MIN_PRESENCE * executions as f64 {
+            continue;
+        }
+        // Several runs of one shape in one execution save together.
+        let mut savings: BTreeMap<usize, f64> = BTreeMap::new();
+        for (number, run) in &found {
+            *savings.entry(*number).or_default() += run.saving;
+        }
+        let saving = median(savings.values().copied().collect());
+        if saving < MIN_SAVING * group.median_duration() {
+            continue;
+        }
+        let sum = median(found.iter().map(|(_, run)| run.sum).collect());
+        let members = median(found.iter().map(|(_, run)| run.members.len() as f64).collect());
+        let Some((number, run)) = found.iter().max_by(|a, b| a.1.saving.total_cmp(&b.1.saving)) else { continue };
+        let facts = &group.facts[*number];
+        let examples = found.iter().map(|(number, run)| (run.saving, group.facts[*number].evidence(run.parent)));
+        let draft = Draft {
+            code: Code::SequentialCouldBeParallel,
+            service: facts.span(run.parent).service(),
+            name: parent_name,
+            detail: &names.join(" "),
+            numbers: vec![
+                Number::new("siblings", members, Unit::Count),
+                Number::new("sum", sum, Unit::Nanos),
+                Number::new("saving", saving, Unit::Nanos),
+            ],
+            saving_nanos: Some(saving),
+            confidence: 0.9 * present.len() as f64 / executions as f64,
+            executions,
+            location: facts.location(run.members[0]).or_else(|| facts.location(run.parent)),
+            evidence: top(examples.collect()),
+            text: format!(
+                "{} calls beneath {parent_name} ({}) run one after another in {} of {executions} executions with no data seen to flow between them: at the same time they would save {} of {}.",
+                members,
+                names.join(", "),
+                present.len(),
+                shown(saving),
+                shown(group.median_duration())
+            ),
+            next: Some(format!("start these calls together and wait for all, then compare: {}", names.join(", "))),
+        };
+        findings.push(draft.finding(group));
+    }
+}
+
+fn runs(facts: &Facts<'_, '_>) -> Vec<Run> {
+    let mut found = Vec::new();
+    for parent in facts.indices() {
+        let children = facts.tree.children(parent);
+        if children.len() < 2 || facts.critical(parent) == 0 {
+            continue;
+        }
+        let mut members: Vec<usize> = Vec::new();
+        let mut overlapped_until = i64::MIN;
+        for &child in children {
+            let child = child as usize;
+            let is_fit = fits(facts, child) && facts.tree.start(child) >= overlapped_until;
+            let follows = members.last().is_some_and(|&last| is_close(facts, last, child));
+            if !(is_fit && (members.is_empty() || follows)) && facts.critical(child) > 0 {
+                close(facts, parent, &mut members, &mut found);
+            }
+            if is_fit && (members.is_empty() || follows) {
+                members.push(child);
+            }
+            overlapped_until = overlapped_until.max(facts.tree.end(child));
+        }
+        close(facts, parent, &mut members, &mut found);
+    }
+    found
+}
+
+fn close(facts: &Facts<'_, '_>, parent: usize, members: &mut Vec<usize>, found: &mut Vec<Run>) {
+    let members = std::mem::take(members);
+    let critical: Vec<f64> = members.iter().map(|&member| facts.critical(member) as f64).collect();
+    let sum: f64 = critical.iter().sum();
+    let saving = sum - critical.iter().copied().fold(0.0, f64::max);
+    if members.len() >= 2 && !data_flows(facts, &members) {
+        found.push(Run { parent, members, saving, sum });
+    }
+}
+
+/// Whether the child is long enough, went well, was waited for and is mostly calls to the outside that are no
+/// statements.
+fn fits(facts: &Facts<'_, '_>, child: usize) -> bool {
+    let span = facts.span(child);
+    let critical = facts.critical(child) as f64;
+    if span.is_error() || span.end.is_none() || critical < MIN_PART * facts.duration() {
+        return false;
+    }
+    let mut waiting = 0.0;
+    let mut waiting_until = i64::MIN;
+    for &index in facts.tree.subtree(child) {
+        let index = index as usize;
+        let below = facts.span(index);
+        if below.attribute("db.system.name").is_some() || below.attribute("db.query.text").is_some() {
+            return false;
+        }
+        if waits(below) && facts.tree.start(index) >= waiting_until {
+            waiting += facts.tree.duration(index) as f64;
+            waiting_until = facts.tree.end(index);
+        }
+    }
+    waiting >= MIN_WAITING * facts.tree.duration(child) as f64
+}
+
+fn is_close(facts: &Facts<'_, '_>, before: usize, after: usize) -> bool {
+    let gap = facts.tree.start(after) - facts.tree.end(before);
+    let shorter = facts.tree.duration(before).min(facts.tree.duration(after));
+    gap >= 0 && gap as f64 <= MAX_GAP * shorter as f64
+}
+
+fn data_flows(facts: &Facts<'_, '_>, members: &[usize]) -> bool {
+    let spans = |member: usize| facts.tree.subtree(member).iter().map(|&index| facts.span(index as usize));
+    let inputs: Vec<Vec<i64>> = members
+        .iter()
+        .map(|&member| {
+            spans(member)
+                .filter(|span| is_model(span))
+                .filter_map(|span| span.int("gen_ai.usage.input_tokens"))
+                .collect()
+        })
+        .collect();
+    let all: Vec<i64> = inputs.iter().flatten().copied().collect();
+    let is_one_conversation = {
+        let ids: Vec<&str> = members
+            .iter()
+            .flat_map(|&member| spans(member))
+            .filter_map(|span| span.text("gen_ai.conversation.id"))
+            .collect();
+        ids.len() > 1 && ids.windows(2).all(|pair| pair[0] == pair[1])
+    };
+    let same_name = members.windows(2).all(|pair| facts.span(pair[0]).name == facts.span(pair[1]).name);
+    let grows = same_name && all.len() >= 3 && all.windows(2).all(|pair| pair[1] > pair[0]);
+    let runs_tools =
+        members.iter().flat_map(|&member| spans(member)).any(|span| span.text("gen_ai.tool.name").is_some());
+    if is_one_conversation || grows || (runs_tools && !all.is_empty()) {
+        return true;
+    }
+    members.iter().enumerate().any(|(at, &before)| {
+        let outputs: Vec<&str> = spans(before).flat_map(outputs).collect();
+        members[at + 1..].iter().flat_map(|&after| spans(after)).any(|span| {
+            let is_linked = span.links.iter().any(|link| spans(before).any(|earlier| earlier.span_id == link.span_id));
+            is_linked || outputs.iter().any(|output| inputs_of(span).any(|input| input.contains(output)))
+        })
+    })
+}
+
+fn is_output(key: &str) -> bool {
+    ["output", "result", "response.body", "completion", "gen_ai.response.id"].iter().any(|part| key.contains(part))
+}
+
+fn outputs(span: &Span) -> impl Iterator<Item = &str> {
+    let recorded = span.attributes.iter().filter(|(key, _)| is_output(key)).filter_map(|(_, value)| value.as_str());
+    recorded.map(str::trim).filter(|text| text.chars().count() >= MIN_OUTPUT_CHARS)
+}
+
+fn inputs_of(span: &Span) -> impl Iterator<Item = &str> {
+    span.attributes.iter().filter(|(key, _)| !is_output(key)).filter_map(|(_, value)| value.as_str())
+}

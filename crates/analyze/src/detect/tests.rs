@@ -1,0 +1,149 @@
+//! Each detector on what it is made for and on what only looks like it.
+
+use std::fmt::Write as _;
+
+use insta::assert_snapshot;
+
+use super::{DetectorConfig, findings, retime};
+use crate::execution::{Entry, executions};
+use crate::finding::Code;
+use crate::testing::{MILLI, trace, traces, trees};
+use crate::tree::Tree;
+
+/// The findings of `code` over `text`, as text.
+pub(super) fn check(code: Code, text: &str) -> String {
+    let traces = traces(text);
+    let trees = trees(&traces);
+    let found = executions(&trees, Entry::Outermost);
+    let mut shown = String::new();
+    for finding in findings(&found, &DetectorConfig::default()).iter().filter(|finding| finding.code == code) {
+        writeln!(shown, "{}", finding.text).unwrap();
+        assert!((0.0..=1.0).contains(&finding.confidence));
+        assert!(!finding.evidence.is_empty() && finding.evidence.len() <= crate::finding::MAX_EXAMPLES);
+    }
+    let off = DetectorConfig { off: vec![code] };
+    assert!(findings(&found, &off).iter().all(|finding| finding.code != code), "the off switch works");
+    shown
+}
+
+/// The same trace several times.
+pub(super) fn times(count: usize, text: &str) -> String {
+    vec![text; count].join("\n---\n")
+}
+
+#[test]
+fn unchanged_own_times_give_back_the_recorded_duration() {
+    let trace = trace("r 0..100\n  a 10..50\n    b 20..45\n  c 30..80\n  d 85..110\n  e 86..90", 1);
+    let tree = Tree::new(&trace);
+    assert!((retime(&tree, 0, |_| 1.0) - 100.0 * MILLI as f64).abs() < 1.0);
+}
+
+#[test]
+fn without_a_span_the_whole_shrinks_only_by_its_drag() {
+    let trace = trace("r 0..100\n  slow 0..90\n  other 0..70\n  after 90..100", 1);
+    let tree = Tree::new(&trace);
+    let slow = (0..tree.len()).find(|&index| tree.span(index).name == "slow").unwrap();
+    let without = retime(&tree, 0, |index| if index == slow { 0.0 } else { 1.0 });
+    assert!((without - 80.0 * MILLI as f64).abs() < 1.0, "{without}");
+}
+
+#[test]
+fn a_dominating_call_is_a_bottleneck_with_drag_and_what_if() {
+    assert_snapshot!(check(Code::Bottleneck, &times(3, "
+        load 0..100
+          query 5..85 kind=client code.file.path=db.py code.line.number=7
+          meanwhile 5..45
+    ")), @"query holds 80 % of the critical path of load (80.0 ms of 100 ms): without it 40.0 ms less, half of it saves 40.0 ms.");
+}
+
+#[test]
+fn an_even_spread_or_too_few_executions_is_no_bottleneck() {
+    let even = "load 0..100\n  a 0..20\n  b 20..40\n  c 40..60\n  d 60..80\n  e 80..100";
+    assert_eq!(check(Code::Bottleneck, &times(9, even)), "");
+    assert_eq!(check(Code::Bottleneck, &times(2, "load 0..100\n  query 5..95")), "");
+}
+
+const PARTS: &str = "
+    journal.generate 0..330
+      summary.generate 2..110
+        chat 3..109 kind=client gen_ai.request.model=m gen_ai.usage.input_tokens=100
+      dialogue.generate 111..220
+        chat 112..219 kind=client gen_ai.request.model=m gen_ai.usage.input_tokens=80
+      technical-decisions 221..328
+        chat 222..327 kind=client gen_ai.request.model=m gen_ai.usage.input_tokens=120
+";
+
+#[test]
+fn calls_one_after_another_could_be_parallel() {
+    assert_snapshot!(check(Code::SequentialCouldBeParallel, &times(5, PARTS)), @"3 calls beneath journal.generate (dialogue.generate, summary.generate, technical-decisions) run one after another in 5 of 5 executions with no data seen to flow between them: at the same time they would save 215 ms of 330 ms.");
+}
+
+#[test]
+fn sequences_that_may_have_a_reason_are_left_alone() {
+    let silent = |text: &str| assert_eq!(check(Code::SequentialCouldBeParallel, text), "", "{text}");
+    silent(&times(4, PARTS));
+    silent(&times(
+        5,
+        "r 0..200\n  a 0..100 kind=client out.result=token-123456\n  b 100..200 kind=client in='use token-123456'",
+    ));
+    silent(&times(5, "r 0..200\n  a 0..100 kind=client\n  b 100..200 kind=client link=2"));
+    silent(&times(5, "r 0..200\n  a 0..100 kind=client !\n  a 100..200 kind=client"));
+    silent(&times(5, "r 0..200\n  a 0..100\n  b 100..200"));
+    silent(&times(5, "r 0..200\n  a 0..100 kind=client db.query.text=a\n  b 100..200 kind=client db.query.text=b"));
+    silent(&times(5, "r 0..200\n  a 0..100 kind=client\n  b 1..101 kind=client"));
+    silent(&times(5, "r 0..300\n  a 0..100 kind=client\n  b 200..300 kind=client"));
+    let turn = |number: u32| {
+        format!(
+            "  chat {}..{} kind=client gen_ai.request.model=m gen_ai.usage.input_tokens={}",
+            number * 100,
+            number * 100 + 100,
+            number * 500 + 100
+        )
+    };
+    silent(&times(5, &format!("r 0..300\n{}\n{}\n{}", turn(0), turn(1), turn(2))));
+}
+
+/// `count` calls under one parent, one after another.
+fn list(count: usize, line: impl Fn(usize) -> String) -> String {
+    let calls: Vec<String> =
+        (0..count).map(|i| format!("    SELECT {}..{} {}", 10 + 5 * i, 13 + 5 * i, line(i))).collect();
+    format!("r 0..{e}\n  load_cart 1..{e}\n{c}", e = 20 + 5 * count, c = calls.join("\n"))
+}
+
+#[test]
+fn one_query_per_item_is_found_at_the_nearest_common_ancestor() {
+    let text = list(12, |i| format!("kind=client db.query.text='SELECT * FROM item WHERE id = {i}'"));
+    assert_snapshot!(check(Code::NPlusOne, &text), @"12 calls of one kind beneath load_cart in an execution (at most 12), 36.0 ms on the critical path, where one would do: SELECT * FROM item WHERE id = ?");
+    let spread: Vec<String> = (0..8)
+        .map(|i| {
+            format!(
+                "  item {a}..{b}\n    GET {a}..{b} kind=client http.request.method=GET url.full=http://shop/price/{i}",
+                a = i * 10,
+                b = i * 10 + 9
+            )
+        })
+        .collect();
+    assert_snapshot!(check(Code::NPlusOne, &format!("r 0..90\n{}", spread.join("\n"))), @"8 calls of one kind beneath r in an execution (at most 8), 72.0 ms on the critical path, where one would do: GET shop/price/{id}");
+}
+
+#[test]
+fn batches_retries_polling_few_items_and_brackets_are_no_n_plus_one() {
+    let silent = |text: &str| assert_eq!(check(Code::NPlusOne, text), "", "{text}");
+    silent(&list(4, |i| format!("kind=client db.query.text='SELECT {i} FROM t'")));
+    silent(&list(12, |i| format!("kind=client db.query.text='SELECT {i}'")));
+    silent(&list(12, |_| "kind=client db.query.text=COMMIT".to_owned()));
+    silent(&list(12, |i| format!("kind=client ! db.query.text='SELECT {i} FROM t'")));
+    silent(&list(12, |i| format!("kind=client db.query.text='INSERT INTO t VALUES ({i}), ({i})'")));
+    silent(&list(12, |_| "kind=client db.query.text='SELECT a FROM t WHERE b = 1'".to_owned()));
+    silent(&list(12, |i| format!("kind=client http.request.method=GET url.full=http://shop/healthz?x={i}")));
+    let polling: Vec<String> = (0..12)
+        .map(|i| {
+            format!(
+                "  GET {}..{} kind=client http.request.method=GET url.full=http://shop/job?t={i}",
+                i * 1000,
+                i * 1000 + 2
+            )
+        })
+        .collect();
+    silent(&format!("r 0..13000\n{}", polling.join("\n")));
+}
