@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 
 use crate::blobs::BlobHash;
 use crate::file::{Group, GroupId};
+use crate::snapshot::HotBatch;
 
 /// Batches of fewer rows are joined with their neighbours.
 const SMALL_ROWS: usize = 16_384;
@@ -44,7 +45,7 @@ pub(crate) enum Content {
 /// Rows that arrived between two freezes and will be flushed together.
 #[derive(Debug, Default)]
 pub(crate) struct Generation {
-    pub(crate) batches: Vec<Arc<Batch>>,
+    pub(crate) batches: Vec<Arc<HotBatch>>,
     pub(crate) blobs: BTreeMap<BlobHash, Bytes>,
     pub(crate) rows: u64,
     pub(crate) reserved: u64,
@@ -115,7 +116,7 @@ impl Generation {
         match accepted.content {
             Content::Batch(batch) => {
                 self.rows += Table::ALL.iter().map(|table| batch.table(*table).num_rows() as u64).sum::<u64>();
-                self.batches.push(Arc::new(batch));
+                self.batches.push(Arc::new(HotBatch::new(batch)));
             }
             Content::Blob(hash, bytes) => {
                 self.blobs.insert(hash, bytes);
@@ -299,7 +300,7 @@ impl Shared {
             }
             (start, run)
         };
-        let joined = Arc::new(concat(&run)?);
+        let joined = Arc::new(HotBatch::new(concat(&run)?));
         let mut view = self.view();
         let batches = &mut view.active.batches;
         // A freeze in between took the batches away: the work is then for nothing, and nothing is lost.
@@ -317,7 +318,7 @@ fn rows(batch: &Batch) -> usize {
 }
 
 /// Joins batches in order. A column that any of them has, the result has.
-pub(crate) fn concat(batches: &[Arc<Batch>]) -> Result<Batch, ArrowError> {
+pub(crate) fn concat(batches: &[Arc<HotBatch>]) -> Result<Batch, ArrowError> {
     let table = |table: Table| -> Result<RecordBatch, ArrowError> {
         let parts: Vec<_> = batches.iter().map(|batch| batch.table(table)).filter(|part| part.num_rows() > 0).collect();
         if parts.is_empty() {

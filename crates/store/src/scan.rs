@@ -5,11 +5,12 @@
 use arrow_schema::ArrowError;
 use parquet::errors::ParquetError;
 
+mod cache;
 pub(crate) mod columns;
 pub(crate) mod predicate;
 mod reader;
 
-pub use reader::LakeReader;
+pub use reader::{FOOTER_CACHE_BYTES, LakeReader};
 pub(crate) use reader::{Pick, Read};
 
 /// Why rows could not be read.

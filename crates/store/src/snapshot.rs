@@ -7,11 +7,30 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
 use kino_model::{Batch, TraceId};
 
-use crate::file::{FileEntry, Group};
+use crate::file::{FileEntry, Group, LakeTable};
 use crate::hot::Shared;
-use crate::scan::{LakeReader, ScanError};
+use crate::rollup::GroupRollups;
+use crate::scan::{LakeReader, Read, ScanError};
+
+mod count;
+mod exceptions;
+mod filter;
+mod find;
+mod gather;
+mod hot_batch;
+mod operations;
+mod overlay;
+mod walk;
+
+pub use exceptions::{EventFilter, ExceptionRow};
+pub use filter::TraceFilter;
+pub use find::Found;
+pub(crate) use hot_batch::HotBatch;
+pub use operations::{NewestSpans, Operation, OperationFilter, Operations, SpanRef};
+pub use overlay::Overlay;
 
 /// What a query reads.
 #[derive(Clone)]
@@ -20,7 +39,7 @@ pub struct Snapshot {
     /// Live groups, by number. Holding them pins their files.
     pub(crate) groups: Arc<Vec<Arc<Group>>>,
     /// Rows in memory, in the order of their arrival.
-    pub(crate) hot: Vec<Arc<Batch>>,
+    pub(crate) hot: Vec<Arc<HotBatch>>,
     /// Traces that are being forgotten: their rows are to be left out.
     pub(crate) hidden: Arc<HashSet<TraceId>>,
     pub(crate) shared: Arc<Shared>,
@@ -62,5 +81,32 @@ impl Snapshot {
         let id = group.id;
         self.groups = Arc::new(self.groups.iter().filter(|group| group.id != id).cloned().collect());
         true
+    }
+
+    /// Reads rows of a group's file; a damaged file costs its group in later snapshots, and this answer.
+    pub(crate) async fn read(
+        &self,
+        group: &Group,
+        file: &FileEntry,
+        read: Read<'_>,
+    ) -> Result<Vec<RecordBatch>, ScanError> {
+        let answer = self.reader.read(file, read).await;
+        self.note_damage(group, answer)
+    }
+
+    /// The rollups of a group, from the cache where they are there.
+    pub(crate) async fn rollups(&self, group: &Group) -> Result<Arc<GroupRollups>, ScanError> {
+        let Some(file) = group.file(LakeTable::Rollups) else { return Ok(Arc::default()) };
+        let answer = self.reader.rollups(file).await;
+        self.note_damage(group, answer)
+    }
+
+    pub(crate) fn note_damage<T>(&self, group: &Group, answer: Result<T, ScanError>) -> Result<T, ScanError> {
+        if let Err(error) = &answer
+            && error.is_damage()
+        {
+            self.shared.quarantine(group, error);
+        }
+        answer
     }
 }

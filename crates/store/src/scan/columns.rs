@@ -34,6 +34,11 @@ impl<'a> TextColumn<'a> {
         labels.map_or(Self::Absent, |labels| Self::Labels(labels, labels.values().as_string::<i32>()))
     }
 
+    /// Whether it is null throughout because it is not there.
+    pub(crate) fn is_absent(self) -> bool {
+        matches!(self, Self::Absent)
+    }
+
     /// The text of a row, if there is one.
     pub(crate) fn get(self, row: usize) -> Option<&'a str> {
         match self {

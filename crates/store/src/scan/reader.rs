@@ -1,8 +1,7 @@
 //! One file: its footer from the cache, the pages that hold the asked traces, the rows that pass.
 
-use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
@@ -22,29 +21,28 @@ use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataR
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
 use super::ScanError;
+use super::cache::Cache;
 use super::columns::{ids, trace_id_at};
 use crate::file::{FileEntry, LakeTable};
+use crate::rollup::GroupRollups;
 
 /// Bytes of footers kept in memory when nothing else is said: those of about 100 M spans.
 pub const FOOTER_CACHE_BYTES: usize = 96 << 20;
 /// Read from a file's end in the hope of its whole footer.
 const FOOTER_GUESS_BYTES: usize = 256 << 10;
+/// Bytes of rollups kept in memory.
+const ROLLUP_CACHE_BYTES: usize = 32 << 20;
+/// A decoded rollup takes about this many times the room of its row.
+const DECODED_GROWTH: usize = 4;
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 16 * 1_024;
 
-/// Reads the files of one lake. Cheap to share; footers are cached within a bound.
+/// Reads the files of one lake; footers and rollups are cached within a bound.
 #[derive(Debug)]
 pub struct LakeReader {
     store: Arc<dyn ObjectStore>,
-    footers: Mutex<Footers>,
-    footer_bytes_max: usize,
-}
-
-#[derive(Debug, Default)]
-struct Footers {
-    by_path: HashMap<String, (Arc<Footer>, u64)>,
-    bytes: usize,
-    uses: u64,
+    footers: Cache<Footer>,
+    rollups: Cache<GroupRollups>,
 }
 
 /// A file's footer, as readers of rows and of dictionaries want it.
@@ -65,8 +63,10 @@ pub(crate) enum Pick<'a> {
     Traces(&'a [TraceId]),
     /// Those of traces from the first id up to, not including, the second; without a second, also those outside any.
     Between(u128, Option<u128>),
-    /// Those at these places in the file.
+    /// Those in this part of the file.
     Rows(Range<usize>),
+    /// Those at these places in the file, sorted.
+    Places(&'a [usize]),
 }
 
 /// What to read of a file.
@@ -88,7 +88,7 @@ pub(crate) type Condition<'a> = (&'a [&'a str], Box<dyn FnMut(&RecordBatch) -> B
 impl LakeReader {
     /// Reads from `store`, keeping at most `footer_bytes_max` bytes of footers.
     pub fn new(store: Arc<dyn ObjectStore>, footer_bytes_max: usize) -> Self {
-        Self { store, footers: Mutex::default(), footer_bytes_max }
+        Self { store, footers: Cache::new(footer_bytes_max), rollups: Cache::new(ROLLUP_CACHE_BYTES) }
     }
 
     /// Reads rows in the file's order.
@@ -145,9 +145,29 @@ impl LakeReader {
         Ok(footer.trace_pages())
     }
 
+    /// How many rows of a file sorted by start may start before `time`; the rest certainly do not.
+    pub(crate) async fn rows_before(&self, file: &FileEntry, time: i64) -> Result<usize, ScanError> {
+        let footer = self.footer(file).await.map_err(|source| ScanError::File { path: file.path.clone(), source })?;
+        Ok(footer.rows_before(time))
+    }
+
+    /// What a file of rollups holds.
+    pub(crate) async fn rollups(&self, file: &FileEntry) -> Result<Arc<GroupRollups>, ScanError> {
+        if let Some(rollups) = self.rollups.get(&file.path) {
+            return Ok(rollups);
+        }
+        let batches = self.read(file, Read::default()).await?;
+        let rollups = Arc::new(
+            crate::rollup::decode(&batches).map_err(|source| ScanError::Rollups { path: file.path.clone(), source })?,
+        );
+        let bytes = batches.iter().map(RecordBatch::get_array_memory_size).sum::<usize>() * DECODED_GROWTH;
+        self.rollups.put(&file.path, &rollups, bytes);
+        Ok(rollups)
+    }
+
     /// The file's footer, from the cache where it is there.
     pub(crate) async fn footer(&self, file: &FileEntry) -> Result<Arc<Footer>, ParquetError> {
-        if let Some(footer) = self.cached(&file.path) {
+        if let Some(footer) = self.footers.get(&file.path) {
             return Ok(footer);
         }
         let mut object =
@@ -158,7 +178,7 @@ impl LakeReader {
             .load_and_finish(&mut object, file.meta.bytes)
             .await?;
         let footer = Arc::new(Footer::new(Arc::new(metadata), file.meta.table)?);
-        self.keep(&file.path, &footer);
+        self.footers.put(&file.path, &footer, footer.bytes);
         Ok(footer)
     }
 
@@ -167,29 +187,6 @@ impl LakeReader {
             store: Arc::clone(&self.store),
             path: Path::from(file.path.as_str()),
             metadata: Some(Arc::clone(footer.rows.metadata())),
-        }
-    }
-
-    fn cached(&self, path: &str) -> Option<Arc<Footer>> {
-        let mut footers = self.footers.lock().unwrap_or_else(PoisonError::into_inner);
-        footers.uses += 1;
-        let now = footers.uses;
-        let (footer, used) = footers.by_path.get_mut(path)?;
-        *used = now;
-        Some(Arc::clone(footer))
-    }
-
-    fn keep(&self, path: &str, footer: &Arc<Footer>) {
-        let mut footers = self.footers.lock().unwrap_or_else(PoisonError::into_inner);
-        footers.uses += 1;
-        let now = footers.uses;
-        if footers.by_path.insert(path.to_owned(), (Arc::clone(footer), now)).is_none() {
-            footers.bytes += footer.bytes;
-        }
-        while footers.bytes > self.footer_bytes_max && footers.by_path.len() > 1 {
-            let oldest = footers.by_path.iter().min_by_key(|(_, (_, used))| *used).map(|(path, _)| path.clone());
-            let Some((footer, _)) = oldest.and_then(|path| footers.by_path.remove(&path)) else { break };
-            footers.bytes = footers.bytes.saturating_sub(footer.bytes);
         }
     }
 }
@@ -283,7 +280,11 @@ enum Pages {
 fn pages(metadata: &ParquetMetaData, pick: &Pick<'_>) -> Pages {
     let needs: Box<dyn Fn(Option<(&[u8], &[u8])>) -> bool> = match pick {
         Pick::All => return Pages::All,
-        Pick::Rows(range) => return row_range(metadata, range),
+        Pick::Rows(range) => return row_ranges(metadata, std::slice::from_ref(range)),
+        Pick::Places(places) => {
+            let alone: Vec<Range<usize>> = places.iter().map(|place| *place..place + 1).collect();
+            return row_ranges(metadata, &alone);
+        }
         Pick::Traces([]) => return Pages::None,
         Pick::Traces(traces) => Box::new(|bounds| {
             bounds.is_some_and(|(min, max)| {
@@ -332,16 +333,21 @@ fn pages(metadata: &ParquetMetaData, pick: &Pick<'_>) -> Pages {
     Pages::Some(groups, selection)
 }
 
-fn row_range(metadata: &ParquetMetaData, range: &Range<usize>) -> Pages {
+fn row_ranges(metadata: &ParquetMetaData, wanted: &[Range<usize>]) -> Pages {
     let mut groups = Vec::new();
-    let mut ranges = Vec::new();
+    let mut ranges: Vec<Range<usize>> = Vec::new();
     let (mut first, mut total) = (0, 0);
     for (group, group_metadata) in metadata.row_groups().iter().enumerate() {
         let rows = group_metadata.num_rows() as usize;
-        let (start, end) = (range.start.max(first), range.end.min(first + rows));
-        if start < end {
+        let before = ranges.len();
+        for range in wanted {
+            let (start, end) = (range.start.max(first), range.end.min(first + rows));
+            if start < end {
+                ranges.push(total + start - first..total + end - first);
+            }
+        }
+        if ranges.len() > before {
             groups.push(group);
-            ranges.push(total + start - first..total + end - first);
             total += rows;
         }
         first += rows;
@@ -360,7 +366,7 @@ enum TraceTest {
 
 fn trace_test(pick: &Pick<'_>) -> Option<TraceTest> {
     match pick {
-        Pick::All | Pick::Rows(_) => None,
+        Pick::All | Pick::Rows(_) | Pick::Places(_) => None,
         Pick::Traces(traces) => Some(TraceTest::Among(traces.to_vec())),
         Pick::Between(from, to) => Some(TraceTest::Between(*from, *to)),
     }

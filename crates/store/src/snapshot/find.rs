@@ -1,0 +1,259 @@
+//! `find`: traces by filter, newest first, page by page.
+//!
+//! Every source (a group, a batch in memory) tells its traces by the start it knows, the latest first; a heap merges
+//! them. A trace in one source alone is what its row says. One in several is put together from its spans, and takes
+//! the place that its true start gives it; since some source knows that start, its turn comes in time.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::sync::Arc;
+
+use kino_model::TraceId;
+use kino_model::columns::Table;
+
+use super::Snapshot;
+use super::filter::{Asked, TraceFilter};
+use super::walk::{Question, Walk};
+use crate::file::LakeTable;
+use crate::lake::sort;
+use crate::scan::columns::{SpanColumns, ids, trace_id_at};
+use crate::scan::{Pick, Read, ScanError};
+use crate::trace_row::{self, TraceFacts, TraceRow};
+
+/// A page of traces.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The newest first; equal starts by trace id.
+    pub rows: Vec<TraceRow>,
+    /// Where to go on; `None` when there is no more.
+    pub next: Option<String>,
+}
+
+/// A place in the answer: later starts first, then smaller ids.
+type Place = (i64, Reverse<TraceId>);
+
+/// Where a told trace comes from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum From {
+    Walk(usize, usize),
+    Hot(usize, usize),
+    Resolved,
+}
+
+/// A row that belongs into the answer.
+enum Winner {
+    Row(TraceRow),
+    InFile(usize, usize),
+}
+
+impl Snapshot {
+    /// The newest traces that pass, at most `limit`, after where `cursor` (from an earlier answer) stopped.
+    ///
+    /// # Errors
+    /// Where a file cannot be read, or the cursor is none.
+    pub async fn find(&self, filter: &TraceFilter, limit: usize, cursor: Option<&str>) -> Result<Found, ScanError> {
+        let after =
+            cursor.map(|cursor| parse(cursor).ok_or_else(|| ScanError::Cursor(cursor.to_owned()))).transpose()?;
+        let mut search = Search::new(self, filter, after)?;
+        let mut winners: Vec<(Place, Winner)> = Vec::new();
+        while winners.len() <= limit {
+            match search.next().await? {
+                Some(winner) => winners.push(winner),
+                None => break,
+            }
+        }
+        let more = winners.len() > limit;
+        winners.truncate(limit);
+        let next = winners.last().filter(|_| more).map(|(place, _)| format!("{}:{}", place.0, place.1.0));
+        Ok(Found { rows: search.rows(winners).await?, next })
+    }
+
+    /// All traces that pass, newest first.
+    ///
+    /// # Errors
+    /// Where a file cannot be read.
+    pub async fn trace_ids_of(&self, filter: &TraceFilter) -> Result<Vec<TraceId>, ScanError> {
+        let mut search = Search::new(self, filter, None)?;
+        let mut ids = Vec::new();
+        while let Some((place, _)) = search.next().await? {
+            ids.push(place.1.0);
+        }
+        Ok(ids)
+    }
+
+    /// All traces that started before `time`.
+    ///
+    /// # Errors
+    /// Where a file cannot be read.
+    pub async fn trace_ids_before(&self, time: kino_model::UnixNanos) -> Result<Vec<TraceId>, ScanError> {
+        self.trace_ids_of(&TraceFilter { until: Some(time), ..TraceFilter::default() }).await
+    }
+}
+
+fn parse(cursor: &str) -> Option<Place> {
+    let (start, id) = cursor.split_once(':')?;
+    Some((start.parse().ok()?, Reverse(id.parse().ok()?)))
+}
+
+/// A question on its way.
+struct Search<'a> {
+    snapshot: &'a Snapshot,
+    asked: Asked,
+    after: Option<Place>,
+    before: i64,
+    several: HashSet<TraceId>,
+    walks: Vec<Walk>,
+    heap: BinaryHeap<(Place, Reverse<From>)>,
+    resolved: HashMap<TraceId, TraceRow>,
+    seen: HashSet<TraceId>,
+}
+
+impl<'a> Search<'a> {
+    fn new(snapshot: &'a Snapshot, filter: &TraceFilter, after: Option<Place>) -> Result<Self, ScanError> {
+        let until = filter.until.map_or(i64::MAX, |until| until.0);
+        let before = after.map_or(until, |place| until.min(place.0.saturating_add(1)));
+        let mut search = Self {
+            snapshot,
+            asked: Asked::new(filter),
+            after,
+            before,
+            several: snapshot.in_several()?,
+            walks: snapshot.groups.iter().map(Walk::new).collect(),
+            heap: BinaryHeap::new(),
+            resolved: HashMap::new(),
+            seen: HashSet::new(),
+        };
+        search.tell_hot()?;
+        Ok(search)
+    }
+
+    /// Puts the traces in memory into the heap.
+    fn tell_hot(&mut self) -> Result<(), ScanError> {
+        for (at, batch) in self.snapshot.hot.iter().enumerate() {
+            let index = batch.index()?;
+            let spans = &self.asked.spans;
+            let matched: Option<HashSet<TraceId>> = (!spans.is_empty()).then(|| {
+                let marks = spans.mark(&batch.spans);
+                let ids = ids(&batch.spans, "trace_id");
+                marks.values().set_indices().filter_map(|row| ids.and_then(|ids| trace_id_at(ids, row))).collect()
+            });
+            for (row, trace) in index.traces.iter().enumerate() {
+                let id = trace.trace_id;
+                let passes = self.several.contains(&id)
+                    || self.asked.filter.admits_row(trace)
+                        && matched.as_ref().is_none_or(|matched| matched.contains(&id));
+                if passes && trace.start.0 < self.before && !self.snapshot.hidden.contains(&id) {
+                    self.heap.push(((trace.start.0, Reverse(id)), Reverse(From::Hot(at, row))));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The next trace that passes.
+    async fn next(&mut self) -> Result<Option<(Place, Winner)>, ScanError> {
+        loop {
+            let top = self.heap.peek().map(|(place, _)| place.0);
+            let furthest = (0..self.walks.len()).filter_map(|at| Some((self.walks[at].bound?, at))).max();
+            if let Some((bound, at)) = furthest
+                && top.is_none_or(|top| bound >= top)
+            {
+                self.advance(at).await?;
+                continue;
+            }
+            let Some((place, Reverse(from))) = self.heap.pop() else { return Ok(None) };
+            if self.after.is_some_and(|after| place >= after) {
+                continue;
+            }
+            if let Some(winner) = self.judge(place, from).await? {
+                return Ok(Some(winner));
+            }
+        }
+    }
+
+    async fn advance(&mut self, at: usize) -> Result<(), ScanError> {
+        let question =
+            Question { snapshot: self.snapshot, asked: &self.asked, several: &self.several, before: self.before };
+        let told = self.walks[at].advance(&question).await?;
+        self.heap.extend(told.into_iter().map(|(start, id, row)| ((start, Reverse(id)), Reverse(From::Walk(at, row)))));
+        Ok(())
+    }
+
+    async fn judge(&mut self, place: Place, from: From) -> Result<Option<(Place, Winner)>, ScanError> {
+        let id = place.1.0;
+        if from == From::Resolved {
+            return Ok(self.resolved.remove(&id).map(|row| (place, Winner::Row(row))));
+        }
+        if !self.several.contains(&id) {
+            let winner = match from {
+                From::Walk(walk, row) => Winner::InFile(walk, row),
+                From::Hot(batch, row) => Winner::Row(self.snapshot.hot[batch].index()?.traces[row].clone()),
+                From::Resolved => return Ok(None),
+            };
+            return Ok(Some((place, winner)));
+        }
+        if !self.seen.insert(id) {
+            return Ok(None);
+        }
+        let Some((row, latest)) = self.resolve(id).await? else { return Ok(None) };
+        // Where its start lies beyond what any source knows of it (a revision hid an earlier root), it is told at
+        // the latest start known, so that every page puts it at the same place.
+        let true_place = (row.start.0.min(latest), Reverse(id));
+        if self.after.is_some_and(|after| true_place >= after) {
+            return Ok(None);
+        }
+        if true_place == place {
+            return Ok(Some((place, Winner::Row(row))));
+        }
+        self.resolved.insert(id, row);
+        self.heap.push((true_place, Reverse(From::Resolved)));
+        Ok(None)
+    }
+
+    /// Puts a trace together; `None` where it does not pass. Also the latest start that a single source gives it.
+    async fn resolve(&self, id: TraceId) -> Result<Option<(TraceRow, i64)>, ScanError> {
+        let parts = self.snapshot.parts(Table::Spans, &[id]).await?;
+        let latest = parts.iter().filter_map(|part| facts(part, |facts| facts.start())).map(|start| start.0).max();
+        let parts: Vec<_> = parts.iter().collect();
+        let spans = sort::sort(Table::Spans, &sort::gather(Table::Spans, &parts)?)?.rows;
+        let Some(row) = facts(&spans, |facts| facts.to_row()) else { return Ok(None) };
+        let passes = self.asked.filter.admits_row(&row)
+            && (self.asked.spans.is_empty() || self.asked.spans.mark(&spans).true_count() > 0);
+        Ok(passes.then(|| (row, latest.unwrap_or(i64::MAX))))
+    }
+
+    /// The rows behind the winners, in their order.
+    async fn rows(&self, winners: Vec<(Place, Winner)>) -> Result<Vec<TraceRow>, ScanError> {
+        let mut wanted: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (_, winner) in &winners {
+            if let Winner::InFile(walk, row) = winner {
+                wanted.entry(*walk).or_default().push(*row);
+            }
+        }
+        let mut walks: Vec<(usize, Vec<usize>)> = wanted.into_iter().collect();
+        walks.sort_unstable();
+        let mut read: HashMap<TraceId, TraceRow> = HashMap::new();
+        for (walk, mut rows) in walks {
+            rows.sort_unstable();
+            let group = Arc::clone(&self.walks[walk].group);
+            let Some(file) = group.file(LakeTable::Traces) else { continue };
+            let batches =
+                self.snapshot.read(&group, file, Read { pick: Pick::Places(&rows), ..Read::default() }).await?;
+            let rows = batches.iter().flat_map(trace_row::decode);
+            read.extend(rows.map(|row| (row.trace_id, row)));
+        }
+        let row = |(place, winner): (Place, Winner)| match winner {
+            Winner::Row(row) => Some(row),
+            Winner::InFile(..) => read.remove(&place.1.0),
+        };
+        Ok(winners.into_iter().filter_map(row).collect())
+    }
+}
+
+/// What the spans of one trace say of it.
+fn facts<T>(spans: &arrow_array::RecordBatch, tell: impl Fn(&TraceFacts<'_>) -> T) -> Option<T> {
+    let columns = SpanColumns::of(spans)?;
+    let mut facts = TraceFacts::default();
+    (0..columns.rows()).for_each(|row| facts.add(&columns, row));
+    Some(tell(&facts))
+}

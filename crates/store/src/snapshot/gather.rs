@@ -1,0 +1,89 @@
+//! All rows of given traces, wherever they lie: read from every group that may hold them, picked from memory, put
+//! together, repeats collapsed. What a trace holds is decided here and nowhere else.
+
+use arrow_array::RecordBatch;
+use futures::future::try_join_all;
+use kino_model::columns::Table;
+use kino_model::{Batch, TraceId};
+
+use super::Snapshot;
+use crate::file::{Group, LakeTable};
+use crate::lake::sort;
+use crate::scan::columns::SpanColumns;
+use crate::scan::{Pick, Read, ScanError};
+use crate::trace_row;
+
+/// Traces whose rows are put together at a time, so that a long list does not stand in memory twice.
+pub(super) const TRACES_AT_A_TIME: usize = 1_024;
+
+impl Snapshot {
+    /// How many of these traces have spans, and how many spans.
+    ///
+    /// # Errors
+    /// Where a file cannot be read.
+    pub async fn count_of(&self, trace_ids: &[TraceId]) -> Result<(u64, u64), ScanError> {
+        let (mut traces, mut spans) = (0, 0);
+        for chunk in trace_ids.chunks(TRACES_AT_A_TIME) {
+            let rows = self.gather(chunk, &[Table::Spans]).await?.spans;
+            spans += rows.num_rows() as u64;
+            if let Some(columns) = SpanColumns::of(&rows) {
+                traces += trace_row::of_sorted(&columns, &[]).len() as u64;
+            }
+        }
+        Ok((traces, spans))
+    }
+
+    /// The rows of these traces from every source, sorted and collapsed.
+    pub(crate) async fn gather(&self, trace_ids: &[TraceId], tables: &[Table]) -> Result<Batch, ScanError> {
+        let mut batch = Batch::empty();
+        for table in tables {
+            let parts = self.parts(*table, trace_ids).await?;
+            let parts: Vec<&RecordBatch> = parts.iter().collect();
+            let rows = sort::sort(*table, &sort::gather(*table, &parts)?)?.rows;
+            match table {
+                Table::Spans => batch.spans = rows,
+                Table::Events => batch.events = rows,
+                Table::Links => batch.links = rows,
+            }
+        }
+        Ok(batch)
+    }
+
+    /// The rows of these traces, one batch from each group and each batch in memory that has any, each sorted and
+    /// collapsed in itself.
+    pub(crate) async fn parts(&self, table: Table, trace_ids: &[TraceId]) -> Result<Vec<RecordBatch>, ScanError> {
+        let mut wanted: Vec<TraceId> = trace_ids.iter().filter(|id| !self.hidden.contains(id)).copied().collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let reads = self.groups.iter().map(|group| self.part_of_group(group, table, &wanted));
+        let mut parts: Vec<RecordBatch> = try_join_all(reads).await?.into_iter().flatten().collect();
+        for batch in &self.hot {
+            let held: Vec<TraceId> = {
+                let ids = &batch.index()?.ids;
+                wanted.iter().filter(|id| ids.binary_search(id).is_ok()).copied().collect()
+            };
+            if !held.is_empty() {
+                parts.push(batch.pick(table, &held)?);
+            }
+        }
+        parts.retain(|part| part.num_rows() > 0);
+        Ok(parts)
+    }
+
+    async fn part_of_group(
+        &self,
+        group: &Group,
+        table: Table,
+        wanted: &[TraceId],
+    ) -> Result<Option<RecordBatch>, ScanError> {
+        let Some(file) = group.file(LakeTable::from(table)) else { return Ok(None) };
+        let held: Vec<TraceId> = wanted.iter().filter(|id| group.may_hold(**id)).copied().collect();
+        if held.is_empty() {
+            return Ok(None);
+        }
+        let read = Read { pick: Pick::Traces(&held), ..Read::default() };
+        let batches = self.read(group, file, read).await?;
+        let batches: Vec<&RecordBatch> = batches.iter().collect();
+        Ok(Some(sort::gather(table, &batches)?))
+    }
+}

@@ -1,0 +1,129 @@
+//! Rows in memory with an index that is made when they are first asked about: the order a file would have, and what
+//! each trace looks like from here.
+
+use std::ops::Deref;
+use std::sync::OnceLock;
+
+use arrow_array::{RecordBatch, UInt32Array};
+use arrow_schema::ArrowError;
+use kino_model::columns::Table;
+use kino_model::{Batch, TraceId};
+
+use crate::lake::sort;
+use crate::rollup::Rollups;
+use crate::scan::columns::{SpanColumns, ids, trace_id_at};
+use crate::trace_row::{TraceFacts, TraceRow};
+
+/// A batch in memory.
+#[derive(Debug)]
+pub(crate) struct HotBatch {
+    batch: Batch,
+    index: OnceLock<HotIndex>,
+}
+
+/// What is known of a batch once it has been looked at. Exact repeats within the batch are left out.
+#[derive(Debug)]
+pub(crate) struct HotIndex {
+    /// For each table its rows' places, in the lake's order.
+    orders: [Vec<u32>; 3],
+    /// The traces that have spans here, by id.
+    pub(crate) traces: Vec<TraceRow>,
+    /// The traces that have any row here, sorted.
+    pub(crate) ids: Vec<TraceId>,
+    /// What the spans add up to.
+    pub(crate) rollups: Rollups,
+    /// How many spans.
+    pub(crate) spans: u64,
+}
+
+impl Deref for HotBatch {
+    type Target = Batch;
+
+    fn deref(&self) -> &Batch {
+        &self.batch
+    }
+}
+
+impl HotBatch {
+    pub(crate) fn new(batch: Batch) -> Self {
+        Self { batch, index: OnceLock::new() }
+    }
+
+    /// The index. Making it takes about as long as sorting the batch.
+    pub(crate) fn index(&self) -> Result<&HotIndex, ArrowError> {
+        if let Some(index) = self.index.get() {
+            return Ok(index);
+        }
+        let index = HotIndex::of(&self.batch)?;
+        Ok(self.index.get_or_init(|| index))
+    }
+
+    /// The rows of these traces, which must be sorted, in the lake's order.
+    pub(crate) fn pick(&self, table: Table, traces: &[TraceId]) -> Result<RecordBatch, ArrowError> {
+        let rows = self.batch.table(table);
+        let order = &self.index()?.orders[table as usize];
+        let Some(ids) = ids(rows, "trace_id") else { return Ok(rows.slice(0, 0)) };
+        let mut places = Vec::new();
+        for trace in traces {
+            // Rows outside any trace come last.
+            let before = |row: &u32| trace_id_at(ids, *row as usize).is_some_and(|id| id < *trace);
+            let first = order.partition_point(before);
+            let same = order[first..].iter().take_while(|row| trace_id_at(ids, **row as usize) == Some(*trace));
+            places.extend(same.copied());
+        }
+        sort::take_rows(rows, &UInt32Array::from(places))
+    }
+
+    /// Events outside any trace.
+    pub(crate) fn loose_events(&self) -> Result<RecordBatch, ArrowError> {
+        let rows = &self.batch.events;
+        let order = &self.index()?.orders[Table::Events as usize];
+        let loose = |row: &u32| ids(rows, "trace_id").is_none_or(|ids| trace_id_at(ids, *row as usize).is_none());
+        let places: Vec<u32> = order.iter().copied().filter(loose).collect();
+        sort::take_rows(rows, &UInt32Array::from(places))
+    }
+}
+
+impl HotIndex {
+    fn of(batch: &Batch) -> Result<Self, ArrowError> {
+        let mut orders: [Vec<u32>; 3] = Default::default();
+        let mut all_ids: Vec<TraceId> = Vec::new();
+        for (table, order) in Table::ALL.into_iter().zip(&mut orders) {
+            let rows = batch.table(table);
+            *order = sort::order(table, rows)?.order;
+            let Some(ids) = ids(rows, "trace_id") else { continue };
+            let mut before = None;
+            for row in order.iter() {
+                let id = trace_id_at(ids, *row as usize);
+                if id != before {
+                    all_ids.extend(id);
+                    before = id;
+                }
+            }
+        }
+        all_ids.sort_unstable();
+        all_ids.dedup();
+        let mut index = Self {
+            traces: Vec::new(),
+            ids: all_ids,
+            rollups: Rollups::default(),
+            spans: orders[Table::Spans as usize].len() as u64,
+            orders,
+        };
+        if let Some(spans) = SpanColumns::of(&batch.spans) {
+            let rows = || index.orders[Table::Spans as usize].iter().map(|row| *row as usize);
+            let mut facts: Vec<TraceFacts<'_>> = Vec::new();
+            for row in rows() {
+                if facts.last().is_none_or(|last| last.trace_id != spans.trace_id(row)) {
+                    facts.push(TraceFacts::default());
+                }
+                if let Some(last) = facts.last_mut() {
+                    last.add(&spans, row);
+                }
+            }
+            index.rollups = Rollups::of_spans(&spans, rows());
+            index.traces = facts.iter().map(TraceFacts::to_row).collect();
+        }
+        Ok(index)
+    }
+}
