@@ -1,2 +1,69 @@
-//! See ARCHITECTURE.md.
-fn main() {}
+//! `kino`: the command. Reads the arguments, settings and environment, and hands them to one command each.
+//!
+//! ```text
+//!  args ─► main ─► commands/NAME ─► client ─HTTP─► engine (started when none runs)
+//!                       └─► render ─► output
+//! ```
+
+mod app;
+mod args;
+mod client;
+mod commands;
+mod config;
+mod failure;
+mod git;
+mod output;
+mod progress;
+mod project;
+mod render;
+mod start;
+mod time;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{CommandFactory, Parser};
+
+use crate::app::{App, Outcome};
+use crate::args::{Arguments, Command};
+use crate::config::Settings;
+use crate::failure::{Failure, code};
+use crate::output::Output;
+use crate::time::SystemClock;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match carry_out(arguments) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            output::note(&format!("kino: {failure}"));
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn carry_out(arguments: Arguments) -> Outcome {
+    // These two must come before anything is opened: one becomes another program, the other closes what it inherited.
+    match &arguments.command {
+        Some(Command::Terminal(terminal)) => return Err(commands::run::become_command(&terminal.command)),
+        Some(Command::Serve(serve)) if serve.detached => {
+            start::detach().map_err(|error| Failure::because("leaving the terminal", &error))?;
+        }
+        _ => {}
+    }
+    let settings = Settings::read();
+    if let Some(Command::Doctor) = arguments.command {
+        return commands::doctor::run(settings, arguments.json);
+    }
+    let settings = settings?;
+    let output = Output::new(arguments.json, &settings);
+    let app = App { settings, output, clock: Arc::new(SystemClock::new()) };
+    if arguments.version {
+        return commands::version(&app);
+    }
+    let Some(command) = arguments.command else {
+        app.output.text(&Arguments::command().render_help().ansi().to_string())?;
+        return Ok(ExitCode::from(code::WRONG));
+    };
+    commands::carry_out(&app, command)
+}

@@ -1,0 +1,532 @@
+//! The command line: what can be said, in words that teach. Parsing only; what happens is in `commands`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::time::{self, When};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const EXIT_CODES: &str = "\
+Start here:
+  kino demo                          a real program traced, explained, changed, and the change proved
+  kino run -- pytest                 run anything with tracing switched on
+  kino explain checkout              where the time of an operation goes
+  kino compare --before label:old --after label:new
+
+Exit codes:
+  0   done                           4   the engine cannot be reached or started
+  1   failed                         5   something it needs is not installed or not allowed
+  2   wrong arguments                75  at a limit right now: try again
+  3   nothing has that name or id
+  `kino run` exits as its command does (128+N after signal N; 125: kino itself failed,
+  126: the command cannot be executed, 127: it was not found).
+
+Environment:
+  KINO_HOME   where everything is kept (default ~/.kino), with its config.toml
+  NO_COLOR    no colour, even on a terminal
+
+Durations are written 250ms, 1.5s, 2m; points in time as RFC 3339 (2026-05-01T12:00:00Z), a date,
+Unix nanoseconds, or how long ago: 15m, 2h, 3d.";
+
+/// Records what programs really do, and makes it readable.
+///
+/// Any program with OpenTelemetry sends its traces to the engine, which every command starts when none runs.
+/// Ask on the command line, or let an assistant ask over MCP (`kino mcp`).
+#[derive(Debug, Parser)]
+#[command(name = "kino", disable_version_flag = true, after_help = EXIT_CODES, styles = STYLES, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// Print JSON of a documented, versioned shape instead of text.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print the version.
+    #[arg(long, short = 'V')]
+    pub(crate) version: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a command with tracing switched on, and say what was learned.
+    Run(Run),
+    /// Find traces, newest first.
+    Find(Find),
+    /// Say where the time of a trace, an operation or the whole system goes.
+    Explain(Explain),
+    /// Compare two sets of traces, with a statistical verdict.
+    Compare(Compare),
+    /// Show exceptions, grouped.
+    Errors(Errors),
+    /// Show everything recorded of a trace, a span, or a run's output.
+    Open(Open),
+    /// Ask in SQL (read-only).
+    Sql(Sql),
+    /// Read files of traces in: OTLP (JSON, protobuf) and Jaeger JSON.
+    Import(Import),
+    /// Write traces out as OTLP.
+    Export(Export),
+    /// Remove traces for good.
+    Forget(Forget),
+    /// The files that hold the data, for other tools.
+    #[command(subcommand)]
+    Lake(Lake),
+    /// Serve MCP on standard input and output, for an assistant.
+    Mcp,
+    /// A tour with a real program: traced, explained, changed, and the change proved.
+    Demo(Demo),
+    /// Run the engine in the foreground.
+    Serve(Serve),
+    /// Stop the engine after it has written everything out.
+    Stop,
+    /// How the engine is: what it took in, refused and keeps.
+    Status,
+    /// Show the engine's log.
+    Logs(Logs),
+    /// Look for what is wrong, and say what to do about it.
+    Doctor,
+    /// Print a completion script for a shell.
+    Completions(Completions),
+    /// Takes a terminal of its own, then becomes the command. For `run`, which has no other way to say it.
+    #[command(name = "__terminal", hide = true)]
+    Terminal(Terminal),
+}
+
+/// Whose traces.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ScopeArguments {
+    /// Look at all projects, not just the one this directory belongs to.
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Sets, where they are absent, OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL, OTEL_SERVICE_NAME and
+OTEL_METRICS_EXPORTER=none; adds to OTEL_RESOURCE_ATTRIBUTES; sets TRACEPARENT, as the child of an incoming one.
+Records exit code, duration, output and the state of the code (commit and uncommitted diff).
+Input, output, signals and the exit code pass through untouched. With --json the run's record (kino.run.v1)
+goes to standard error as its last line, or to the file that --json-out names.
+
+Examples:
+  kino run -- cargo test
+  kino run --label before -- python app.py
+  kino run --json-out run.json -- npm test")]
+pub(crate) struct Run {
+    /// A name for this run and others like it, for `compare --before label:NAME`.
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) label: Option<String>,
+    /// Do not keep the command's output, and hand it the output streams as they are.
+    #[arg(long)]
+    pub(crate) no_output_capture: bool,
+    /// Write the run's record as JSON to this file, keeping standard error free of it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json_out: Option<PathBuf>,
+    /// The command and its arguments.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "CMD")]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// Which traces.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Filters {
+    /// A span of exactly this service.
+    #[arg(long, short, value_name = "SERVICE")]
+    pub(crate) service: Option<String>,
+    /// A span of exactly this name.
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// The root lasted at least this long.
+    #[arg(long, value_name = "DURATION", value_parser = time::parse_duration)]
+    pub(crate) min_duration: Option<i64>,
+    /// The trace started at or after this.
+    #[arg(long, value_name = "TIME", value_parser = time::parse_when)]
+    pub(crate) since: Option<When>,
+    /// The trace started before this.
+    #[arg(long, value_name = "TIME", value_parser = time::parse_when)]
+    pub(crate) until: Option<When>,
+    /// Some span in the trace failed.
+    #[arg(long)]
+    pub(crate) error: bool,
+    /// An attribute of the span or of its resource; may be repeated.
+    #[arg(long = "attr", value_name = "KEY=VALUE", value_parser = parse_attribute)]
+    pub(crate) attributes: Vec<(String, String)>,
+    /// Traces of this run (id, or a unique prefix).
+    #[arg(long, value_name = "RUN_ID")]
+    pub(crate) run: Option<String>,
+    /// Whose traces.
+    #[command(flatten)]
+    pub(crate) scope: ScopeArguments,
+}
+
+/// Arguments of `find`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+--service, --name and --attr hold together on one span, any in the trace; --min-duration is the root's.
+
+Examples:
+  kino find --error --since 1h
+  kino find --service checkout --min-duration 250ms
+  kino find --name 'GET /cart' --attr http.response.status_code=500 --all")]
+pub(crate) struct Find {
+    /// Which traces.
+    #[command(flatten)]
+    pub(crate) filters: Filters,
+    /// At most this many.
+    #[arg(long, value_name = "N", default_value_t = kino_wire::find::DEFAULT_LIMIT,
+          value_parser = parse_limit)]
+    pub(crate) limit: usize,
+    /// Go on where an earlier answer stopped.
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) cursor: Option<String>,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+32 hex digits are a trace id; anything else is the exact name of an operation (a span).
+
+Examples:
+  kino explain 5b8efff798038103d269b633813fc60c
+  kino explain journal.generate --last 50
+  kino explain --system")]
+pub(crate) struct Explain {
+    /// A trace id, or the exact name of an operation.
+    #[arg(value_name = "TRACE_ID|OPERATION", required_unless_present = "system")]
+    pub(crate) what: Option<String>,
+    /// Every entry point, and what runs beneath it.
+    #[arg(long, conflicts_with = "what")]
+    pub(crate) system: bool,
+    /// The operation of exactly this service.
+    #[arg(long, short, value_name = "SERVICE")]
+    pub(crate) service: Option<String>,
+    /// Over how many executions, newest first.
+    #[arg(long, value_name = "N", default_value_t = kino_wire::explain::DEFAULT_LAST)]
+    pub(crate) last: usize,
+    /// Whose traces.
+    #[command(flatten)]
+    pub(crate) scope: ScopeArguments,
+}
+
+/// Arguments of `compare`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A selector is one of
+  run:ID           traces of one run
+  label:NAME       traces of all runs with that label (kino run --label NAME)
+  commit:SHA       traces of that commit with nothing uncommitted; a unique prefix will do
+  code:HASH        traces of exactly that state of the code
+  time:START..END  traces that started between two times
+
+Times get a verdict at the 1 % level, corrected for the operations tried: about ten executions a side
+are enough for a clear difference. Counts get theirs from one execution a side on.
+
+Examples:
+  kino compare --before label:before --after label:after
+  kino compare --before commit:4f2a91c --after commit:9d03b7e")]
+pub(crate) struct Compare {
+    /// The set before the change.
+    #[arg(long, value_name = "SELECTOR")]
+    pub(crate) before: String,
+    /// The set after it.
+    #[arg(long, value_name = "SELECTOR")]
+    pub(crate) after: String,
+    /// Whose traces.
+    #[command(flatten)]
+    pub(crate) scope: ScopeArguments,
+}
+
+/// Arguments of `errors`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  kino errors --since 1d\n  kino errors --service checkout --json")]
+pub(crate) struct Errors {
+    /// Of exactly this service.
+    #[arg(long, short, value_name = "SERVICE")]
+    pub(crate) service: Option<String>,
+    /// Seen at or after this.
+    #[arg(long, value_name = "TIME", value_parser = time::parse_when)]
+    pub(crate) since: Option<When>,
+    /// Seen before this.
+    #[arg(long, value_name = "TIME", value_parser = time::parse_when)]
+    pub(crate) until: Option<When>,
+    /// Of this run.
+    #[arg(long, value_name = "RUN_ID")]
+    pub(crate) run: Option<String>,
+    /// At most this many groups.
+    #[arg(long, value_name = "N", default_value_t = kino_wire::find::DEFAULT_LIMIT, value_parser = parse_limit)]
+    pub(crate) limit: usize,
+    /// Whose traces.
+    #[command(flatten)]
+    pub(crate) scope: ScopeArguments,
+}
+
+/// Arguments of `open`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kino open 5b8efff798038103d269b633813fc60c
+  kino open 5b8efff798038103d269b633813fc60c/eee19b7ec3c1b174
+  kino open blob:HASH                a run's output or diff; `kino run` names it")]
+pub(crate) struct Open {
+    /// TRACE_ID, TRACE_ID/SPAN_ID or blob:HASH.
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// Skip this many spans or bytes.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) offset: u64,
+    /// At most this many spans or bytes (0: as many as the engine gives at once).
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) limit: u64,
+}
+
+/// Arguments of `sql`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Tables: spans, events, links, traces. Ids are lowercase hex, times BIGINT Unix nanoseconds; every column is
+described in docs/schema.md. The query runs in a process of its own, kino-sql
+(cargo build --release -p kino-sql), over one snapshot of everything recorded, whatever its project.
+
+Examples:
+  kino sql \"SELECT name, count(*) FROM spans GROUP BY name ORDER BY 2 DESC\"
+  kino sql --json --limit 5 \"SELECT * FROM traces\"")]
+pub(crate) struct Sql {
+    /// The query.
+    #[arg(value_name = "QUERY")]
+    pub(crate) query: String,
+    /// At most this many rows.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+    /// Give up after this long.
+    #[arg(long, value_name = "DURATION", value_parser = time::parse_duration)]
+    pub(crate) timeout: Option<i64>,
+    /// The memory that the query may take, in bytes.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) memory: Option<u64>,
+}
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Returns when what it read can be queried.\n\nExamples:\n  kino import traces.json\n  kino import exports/"
+)]
+pub(crate) struct Import {
+    /// Files, or folders whose files are read.
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kino export --out traces.jsonl --since 1d
+  kino export --encoding protobuf --out traces.pb --run 4f2a91c0
+  kino export --trace 5b8efff798038103d269b633813fc60c")]
+pub(crate) struct Export {
+    /// The format.
+    #[arg(long, value_enum, default_value_t = ExportFormat::Otlp)]
+    pub(crate) format: ExportFormat,
+    /// How it is written: JSON with one message a line, or protobuf.
+    #[arg(long, value_enum, default_value_t = Encoding::Json)]
+    pub(crate) encoding: Encoding,
+    /// Write logs instead of traces.
+    #[arg(long)]
+    pub(crate) logs: bool,
+    /// Write to this file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// This trace; may be repeated.
+    #[arg(long = "trace", value_name = "TRACE_ID")]
+    pub(crate) traces: Vec<kino_model::TraceId>,
+    /// Which traces.
+    #[command(flatten)]
+    pub(crate) filters: Filters,
+}
+
+/// What `export` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// OpenTelemetry's own.
+    Otlp,
+}
+
+/// How OTLP is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Encoding {
+    /// OTLP JSON, one message a line.
+    Json,
+    /// OTLP protobuf.
+    Protobuf,
+}
+
+/// Arguments of `forget`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Hides at once, then removes from every file. There is no way back.
+
+Examples:
+  kino forget 5b8efff798038103d269b633813fc60c
+  kino forget --run 4f2a91c0 --yes
+  kino forget --before 30d")]
+#[group(id = "target", required = true, multiple = true, args = ["trace_ids", "run", "before", "everything"])]
+pub(crate) struct Forget {
+    /// These traces.
+    #[arg(value_name = "TRACE_ID")]
+    pub(crate) trace_ids: Vec<kino_model::TraceId>,
+    /// Traces of this run.
+    #[arg(long, value_name = "RUN_ID")]
+    pub(crate) run: Option<String>,
+    /// Traces that started before this.
+    #[arg(long, value_name = "TIME", value_parser = time::parse_when)]
+    pub(crate) before: Option<When>,
+    /// Everything, of every project.
+    #[arg(long, conflicts_with_all = ["trace_ids", "run", "before"])]
+    pub(crate) everything: bool,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Whose traces.
+    #[command(flatten)]
+    pub(crate) scope: ScopeArguments,
+}
+
+/// Commands under `lake`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Lake {
+    /// List the Parquet files that hold the data now. DuckDB, Polars and Spark read them as they are.
+    Files {
+        /// Write what is still in memory out first.
+        #[arg(long)]
+        flush: bool,
+    },
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// How often each variant is run.
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=200))]
+    pub(crate) executions: u32,
+    /// Record into the ordinary KINO_HOME instead of a temporary one.
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Default, Args)]
+#[command(after_help = "\
+Prints one line on standard output when it is ready. Everything here can also stand in $KINO_HOME/config.toml:
+
+  lake = \"file:///data/lake\"
+
+  [listen]
+  addr = \"127.0.0.1:4319\"
+  otlp_grpc = \"127.0.0.1:4317\"
+  otlp_http = \"127.0.0.1:4318\"
+
+  [sync]
+  policy = \"interval\"                # or \"always\"
+  interval_millis = 100
+
+  [retention]
+  days = 30")]
+pub(crate) struct Serve {
+    /// REST, MCP, health and metrics.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) addr: Option<String>,
+    /// OTLP over gRPC.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) otlp_grpc: Option<String>,
+    /// OTLP over HTTP.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) otlp_http: Option<String>,
+    /// When what is acknowledged survives a power cut: up to the interval, or at any instant.
+    #[arg(long, value_enum)]
+    pub(crate) sync: Option<crate::config::Sync>,
+    /// Where the Parquet files go: a URL.
+    #[arg(long, value_name = "URL")]
+    pub(crate) lake: Option<String>,
+    /// Leave the terminal and whatever was inherited; take free ports where the usual ones are busy.
+    #[arg(long, hide = true)]
+    pub(crate) detached: bool,
+}
+
+/// Arguments of `logs`.
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// How many lines, from the end.
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 100)]
+    pub(crate) lines: usize,
+    /// Go on as the log grows.
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  kino completions bash > ~/.local/share/bash-completion/completions/kino")]
+pub(crate) struct Completions {
+    /// The shell.
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Arguments of the hidden `__terminal`.
+#[derive(Debug, Args)]
+pub(crate) struct Terminal {
+    /// The command and its arguments.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+    pub(crate) command: Vec<OsString>,
+}
+
+fn parse_attribute(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("KEY=VALUE is expected, e.g. http.route=/cart".to_owned()),
+    }
+}
+
+fn parse_limit(text: &str) -> Result<usize, String> {
+    let max = kino_wire::find::MAX_LIMIT;
+    text.parse()
+        .ok()
+        .filter(|limit| (1..=max).contains(limit))
+        .ok_or_else(|| format!("a number from 1 to {max} is expected; --cursor leads on to further items"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_command_keeps_its_own_flags() {
+        let arguments = Arguments::try_parse_from(["kino", "run", "--label", "a", "--", "ls", "--json", "-l"]).unwrap();
+        let Some(Command::Run(run)) = arguments.command else { panic!("not a run") };
+        assert_eq!(run.command, ["ls", "--json", "-l"]);
+        assert!(!arguments.json);
+    }
+
+    #[test]
+    fn forget_takes_something_to_forget() {
+        assert!(Arguments::try_parse_from(["kino", "forget"]).is_err());
+        assert!(Arguments::try_parse_from(["kino", "forget", "--before", "30d"]).is_ok());
+        assert!(Arguments::try_parse_from(["kino", "forget", "--everything", "--run", "x"]).is_err());
+    }
+}

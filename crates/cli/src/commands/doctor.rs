@@ -1,0 +1,199 @@
+//! `doctor`: looks for what is wrong from outside the engine, then asks the engine what it sees from within.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use kino_model::UnixNanos;
+use kino_wire::admin::{Check, CheckState, Doctor, DoctorQuestion};
+
+use super::sql;
+use crate::app::{App, Outcome};
+use crate::client::{self, Client, Found, VERSION};
+use crate::config::Settings;
+use crate::failure::{Failure, code};
+use crate::output::Output;
+use crate::time::SystemClock;
+use crate::{render, start};
+
+/// Below this much free space, warn: the engine's own reserve comes on top.
+const FREE_BYTES_MIN: u64 = 1 << 30;
+/// A clock that shows less than this (the beginning of 2025) is wrong.
+const TIME_PLAUSIBLE_MIN: i64 = 1_735_689_600_000_000_000;
+/// Files may be this much younger than now before the clock counts as set back.
+const CLOCK_SLACK: Duration = Duration::from_mins(1);
+/// The ports that programs look at by themselves.
+const USUAL_PORTS: [(&str, u16); 3] = [("OTLP/gRPC", 4317), ("OTLP/HTTP", 4318), ("REST and MCP", 4319)];
+
+/// Looks at everything. Takes the settings as they were read, because they may be what is wrong.
+pub(crate) fn run(settings: Result<Settings, Failure>, json: bool) -> Outcome {
+    let mut answer = Doctor { schema: "kino.doctor.v1".to_owned(), checks: Vec::new() };
+    let settings = match settings {
+        Ok(settings) => settings,
+        Err(failure) => {
+            let next = "mend config.toml, or move it away";
+            answer.checks.push(check("configuration", CheckState::Failed, failure.message, Some(next)));
+            let text = if json {
+                serde_json::to_string(&answer).map_err(|error| Failure::because("writing JSON", &error))?
+            } else {
+                render::engine::doctor(&answer, render::Style::default())
+            };
+            writeln!(io::stdout(), "{}", text.trim_end()).map_err(|error| Failure::because("writing", &error))?;
+            return Ok(ExitCode::from(code::FAILED));
+        }
+    };
+    let output = Output::new(json, &settings);
+    let app = App { settings, output, clock: Arc::new(SystemClock::new()) };
+    let checks = &mut answer.checks;
+    checks.push(check("version", CheckState::Ok, format!("kino {VERSION}"), None));
+    checks.push(home(&app.settings.home));
+    checks.push(disk(&app.settings.home));
+    checks.push(clock(&app.settings.home, app.now()));
+    let engine = engine(&app, checks);
+    checks.extend(ports(engine.as_ref()));
+    checks.push(kino_sql(&app.settings));
+    if let Some(engine) = engine {
+        match engine.ask(&DoctorQuestion {}) {
+            Ok(inside) => checks.extend(inside.checks),
+            Err(problem) => checks.push(check("engine", CheckState::Failed, problem.message, Some("see `kino logs`"))),
+        }
+    }
+    app.output.answer(&answer, |style| render::engine::doctor(&answer, style))?;
+    let failed = answer.checks.iter().any(|check| check.state == CheckState::Failed);
+    Ok(if failed { ExitCode::from(code::FAILED) } else { ExitCode::SUCCESS })
+}
+
+fn check(name: &str, state: CheckState, message: impl Into<String>, next: Option<&str>) -> Check {
+    Check { name: name.to_owned(), state, message: message.into(), next: next.map(str::to_owned) }
+}
+
+/// Whether the home takes files.
+fn home(home: &Path) -> Check {
+    let probe = home.join(format!(".doctor.{}", std::process::id()));
+    let written = fs::create_dir_all(home)
+        .and_then(|()| OpenOptions::new().write(true).create_new(true).open(&probe))
+        .and_then(|mut file| file.write_all(b"probe").and_then(|()| file.sync_all()))
+        .and_then(|()| fs::remove_file(&probe));
+    match written {
+        Ok(()) => check("home", CheckState::Ok, format!("{} takes files", home.display()), None),
+        Err(error) => {
+            // What was begun must not stay; where it cannot be removed it is empty.
+            drop(fs::remove_file(&probe));
+            let next = match error.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space: the disk is full",
+                io::ErrorKind::ReadOnlyFilesystem => "mount the disk for writing, or set KINO_HOME to another place",
+                _ => "make it writable for you, or set KINO_HOME to another place",
+            };
+            check("home", CheckState::Failed, format!("{} takes no files: {error}", home.display()), Some(next))
+        }
+    }
+}
+
+fn disk(home: &Path) -> Check {
+    let Ok(disk) = rustix::fs::statvfs(home) else {
+        return check("disk", CheckState::Warning, "the free space cannot be told", None);
+    };
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let message = format!("{} free", render::bytes(free));
+    if free == 0 {
+        check("disk", CheckState::Failed, message, Some("free some space; nothing acknowledged is lost meanwhile"))
+    } else if free < FREE_BYTES_MIN {
+        check("disk", CheckState::Warning, message, Some("free some space, or set [retention] in config.toml"))
+    } else {
+        check("disk", CheckState::Ok, message, None)
+    }
+}
+
+/// Whether the clock is plausible: not before this program was made, nor behind what was written here.
+fn clock(home: &Path, now: UnixNanos) -> Check {
+    let latest = fs::read_dir(home)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.metadata().ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok())
+        .max()
+        .unwrap_or_default();
+    let now_since = Duration::from_nanos(u64::try_from(now.0).unwrap_or(0));
+    let next = Some("set the clock: times of spans and retention depend on it");
+    if now.0 < TIME_PLAUSIBLE_MIN {
+        check("clock", CheckState::Failed, "the clock is years behind", next)
+    } else if latest > now_since + CLOCK_SLACK {
+        check("clock", CheckState::Warning, "the clock is behind files that were already written here", next)
+    } else {
+        check("clock", CheckState::Ok, "plausible", None)
+    }
+}
+
+/// Whether an engine runs or can be started, and which.
+fn engine(app: &App, checks: &mut Vec<Check>) -> Option<Client> {
+    let home = &app.settings.home;
+    match client::find(home) {
+        Found::Engine(client) => {
+            let message = format!("process {} at {}", client.address.pid, client.address.http);
+            checks.push(check("engine", CheckState::Ok, message, None));
+            return Some(client);
+        }
+        Found::OtherVersion(address) => {
+            let message = format!("the running engine is version {}, this command is {VERSION}", address.version);
+            checks.push(check("engine", CheckState::Failed, message, Some("`kino stop`, then ask again")));
+            return None;
+        }
+        Found::Stale(address) => {
+            let message =
+                format!("engine.json names process {}, which does not answer at {}", address.pid, address.http);
+            let next = "an engine that was killed leaves it behind; the next start replaces it";
+            checks.push(check("engine_file", CheckState::Warning, message, Some(next)));
+        }
+        Found::None => {}
+    }
+    match start::engine(&app.settings, &*app.clock) {
+        Ok(client) => {
+            let message = format!("none ran; started process {} at {}", client.address.pid, client.address.http);
+            checks.push(check("engine", CheckState::Ok, message, None));
+            Some(client)
+        }
+        Err(failure) => {
+            checks.push(check(
+                "engine",
+                CheckState::Failed,
+                failure.message,
+                Some("mend what it names, then ask again"),
+            ));
+            None
+        }
+    }
+}
+
+/// Whether the usual ports are the engine's, somebody else's, or free.
+fn ports(engine: Option<&Client>) -> Vec<Check> {
+    let own = engine.map(|engine| {
+        let address = &engine.address;
+        [address.otlp_grpc.clone(), address.otlp_http.clone(), address.http.clone()]
+    });
+    let mut checks = Vec::new();
+    for (index, (what, port)) in USUAL_PORTS.into_iter().enumerate() {
+        let ours = own.as_ref().map(|own| own[index].as_str());
+        if ours.is_some_and(|address| address.ends_with(&format!(":{port}"))) {
+            checks.push(check("ports", CheckState::Ok, format!("{what} listens at its usual {port}"), None));
+            continue;
+        }
+        let busy = TcpListener::bind(("127.0.0.1", port)).is_err();
+        let place = ours.map(|address| format!("; {what} listens at {address}")).unwrap_or_default();
+        let message = format!("{port} is {}{place}", if busy { "in use by another program" } else { "free" });
+        let next = "programs under `kino run` find the engine anyway; others need OTEL_EXPORTER_OTLP_ENDPOINT";
+        let state = if busy || ours.is_some() { CheckState::Warning } else { CheckState::Ok };
+        checks.push(check("ports", state, message, (state == CheckState::Warning).then_some(next)));
+    }
+    checks
+}
+
+fn kino_sql(settings: &Settings) -> Check {
+    match sql::find(settings) {
+        Some(program) => check("kino_sql", CheckState::Ok, program.display().to_string(), None),
+        None => check("kino_sql", CheckState::Warning, "`kino sql` needs kino-sql", Some(sql::HOW_TO_GET_IT)),
+    }
+}

@@ -1,0 +1,115 @@
+//! `import`: hands files to the engine one by one; each is read whole there before the next begins.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use kino_wire::admin;
+
+use crate::app::{App, Outcome};
+use crate::args::Import;
+use crate::failure::{Failure, code};
+use crate::{output, progress, render};
+
+/// The largest file that is handed over: the engine reads a file as one body.
+const FILE_BYTES_MAX: u64 = 1 << 30;
+/// How deep folders are looked into.
+const DEPTH_MAX: usize = 32;
+/// How many examples of issues are kept over all files.
+const EXAMPLES_MAX: usize = 10;
+
+/// A file to read, and whether the user named it rather than its folder.
+struct Source {
+    path: PathBuf,
+    named: bool,
+}
+
+/// Reads files in.
+pub(super) fn run(app: &App, arguments: &Import) -> Outcome {
+    let mut sources = Vec::new();
+    for path in &arguments.paths {
+        collect(path, 0, &mut sources).map_err(|error| Failure::because(path.display(), &error))?;
+    }
+    let client = app.engine()?;
+    let bar = progress::bar(sources.len() as u64, "importing");
+    let mut total = admin::Import { schema: "kino.import.v1".to_owned(), ..admin::Import::default() };
+    let (mut read, mut refused) = (0, 0);
+    for source in &sources {
+        match bytes(&source.path).and_then(|bytes| Ok(client.import(&bytes)?)) {
+            Ok(answer) => {
+                read += 1;
+                add(&mut total, answer);
+            }
+            Err(failure) if failure.code == code::WRONG || failure.code == code::FAILED => {
+                // A folder may hold anything; what the user named is meant.
+                refused += u64::from(source.named);
+                *total.issues.entry("file_not_read".to_owned()).or_default() += 1;
+                bar.suspend(|| output::note(&format!("kino: {}: {failure}", source.path.display())));
+            }
+            Err(failure) => return Err(failure),
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    app.output.answer(&total, |style| render::engine::import(&total, read, style))?;
+    Ok(if refused > 0 || read == 0 { ExitCode::from(code::FAILED) } else { ExitCode::SUCCESS })
+}
+
+/// Files in a stable order; links inside folders are not followed.
+fn collect(path: &Path, depth: usize, sources: &mut Vec<Source>) -> io::Result<()> {
+    let kind = if depth == 0 { fs::metadata(path)? } else { fs::symlink_metadata(path)? };
+    if kind.is_file() {
+        sources.push(Source { path: path.to_owned(), named: depth == 0 });
+    } else if kind.is_dir() && depth < DEPTH_MAX {
+        let mut entries = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+        entries.sort_unstable();
+        for entry in entries {
+            collect(&entry, depth + 1, sources)?;
+        }
+    }
+    Ok(())
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
+    let reading = |error: io::Error| Failure::because("reading it", &error);
+    if fs::metadata(path).map_err(reading)?.len() > FILE_BYTES_MAX {
+        return Err(Failure::new(code::FAILED, "it is larger than 1 GiB: split it into several files"));
+    }
+    fs::read(path).map_err(reading)
+}
+
+fn add(total: &mut admin::Import, answer: admin::Import) {
+    total.format = match total.format.as_str() {
+        "" => answer.format,
+        same if same == answer.format => answer.format,
+        _ => "mixed".to_owned(),
+    };
+    total.spans += answer.spans;
+    total.events += answer.events;
+    total.links += answer.links;
+    for (name, count) in answer.issues {
+        *total.issues.entry(name).or_default() += count;
+    }
+    let room = EXAMPLES_MAX.saturating_sub(total.issue_examples.len());
+    total.issue_examples.extend(answer.issue_examples.into_iter().take(room));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_read_in_order_and_links_are_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("b")).unwrap();
+        fs::write(folder.path().join("b/2.json"), "").unwrap();
+        fs::write(folder.path().join("a.json"), "").unwrap();
+        std::os::unix::fs::symlink(folder.path(), folder.path().join("loop")).unwrap();
+        let mut sources = Vec::new();
+        collect(folder.path(), 0, &mut sources).unwrap();
+        let names: Vec<_> = sources.iter().map(|source| source.path.strip_prefix(folder.path()).unwrap()).collect();
+        assert_eq!(names, [Path::new("a.json"), Path::new("b/2.json")]);
+        assert!(sources.iter().all(|source| !source.named));
+    }
+}

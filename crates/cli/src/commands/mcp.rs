@@ -1,0 +1,26 @@
+//! `mcp`: the assistant's tools on standard input and output, asked of the engine over HTTP.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::sql::Runner;
+use crate::app::{App, Outcome};
+use crate::failure::Failure;
+
+/// Serves until the client hangs up.
+pub(super) fn run(app: &App) -> Outcome {
+    let client = app.engine()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::because("starting a runtime", &error))?;
+    let server = kino_mcp::Server::new(Arc::new(client.clone()), Arc::clone(&app.clock))
+        .with_directory(app.settings.directory.clone())
+        .with_sql(Arc::new(Runner::new(&app.settings, client)));
+    let served = runtime.block_on(kino_mcp::stdio(server));
+    // Reading standard input cannot be cancelled; there is nothing left to wait for.
+    runtime.shutdown_background();
+    served.map_err(|error| Failure::because("serving MCP", &error))?;
+    Ok(ExitCode::SUCCESS)
+}

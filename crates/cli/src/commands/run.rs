@@ -1,0 +1,218 @@
+//! `run`: a command with tracing switched on, and afterwards what was learned.
+//!
+//! ```text
+//!  engine, code state, ids ─► run_start ─► child (environment, streams, signals) ─► run_finish ─► a few lines
+//! ```
+//!
+//! The command comes first: where no engine can be had it runs all the same, and its exit code is ours.
+
+mod capture;
+mod child;
+mod environment;
+mod terminal;
+
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitCode, ExitStatus};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use kino_wire::Problem;
+use kino_wire::admin::StatusQuestion;
+use kino_wire::run::{Run, RunFinish, RunOutput, RunStart};
+
+use self::capture::OUTPUT_BYTES_MAX;
+use self::child::Ended;
+use self::environment::{Ids, Known};
+pub(crate) use self::terminal::become_command;
+use crate::app::App;
+use crate::args;
+use crate::client::Client;
+use crate::failure::{Failure, code};
+use crate::git::{self, Code, DIFF_BYTES_MAX};
+use crate::output;
+use crate::render::{self, Style};
+
+/// A run that the engine knows of.
+struct Recording {
+    client: Client,
+    ids: Ids,
+    code: Code,
+    /// Metric points refused before the run, to tell whether it sent any.
+    metric_points: u64,
+}
+
+/// Runs a command.
+pub(super) fn run(app: &App, arguments: &args::Run) -> ExitCode {
+    let recording = match begin(app, arguments) {
+        Ok(recording) => Some(recording),
+        Err(failure) => {
+            output::note(&format!("kino │ this run is not recorded: {failure}"));
+            None
+        }
+    };
+    let variables = recording.as_ref().map(|recording| variables(recording, arguments)).unwrap_or_default();
+    let ended = child::run(&app.settings, &arguments.command, &variables, !arguments.no_output_capture);
+    if let Err(failure) = &ended.status {
+        output::note(&format!("kino: {failure}"));
+    }
+    if let Some(recording) = &recording {
+        finish(app, arguments, recording, &ended);
+    }
+    ExitCode::from(match &ended.status {
+        Ok(status) => exit_code(*status),
+        Err(failure) => failure.code,
+    })
+}
+
+fn begin(app: &App, arguments: &args::Run) -> Result<Recording, Failure> {
+    let client = app.engine()?;
+    let mut random = [0; 40];
+    getrandom::fill(&mut random).map_err(|error| Failure::new(code::FAILED, format!("no randomness: {error}")))?;
+    let ids = Ids::new(random, crate::config::variable("TRACEPARENT").as_deref());
+    let code = git::look(&app.settings.directory, &app.settings.scratch()?);
+    let diff = (!code.diff.is_empty()).then(|| kept(&code.diff, code.diff_cut_bytes));
+    client.ask(&RunStart {
+        run_id: ids.run.clone(),
+        trace_id: ids.trace,
+        span_id: ids.span,
+        parent_span_id: ids.parent_span,
+        label: arguments.label.clone(),
+        command: arguments.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+        directory: app.settings.directory.to_string_lossy().into_owned(),
+        code: code.state.clone(),
+        diff,
+        start_unix_nanos: app.now().0,
+    })?;
+    let metric_points = metric_points(&client);
+    Ok(Recording { client, ids, code, metric_points })
+}
+
+fn variables(recording: &Recording, arguments: &args::Run) -> Vec<(&'static str, std::ffi::OsString)> {
+    let known = Known {
+        engine: &recording.client.address,
+        ids: &recording.ids,
+        label: arguments.label.as_deref(),
+        code: &recording.code.state,
+        program: &arguments.command[0],
+    };
+    environment::variables(&known, crate::config::variable)
+}
+
+/// Reports the end. A failure is said and no more: the command's own outcome is what counts.
+fn finish(app: &App, arguments: &args::Run, recording: &Recording, ended: &Ended) {
+    let (exit_code, signal) = match &ended.status {
+        Ok(status) => (status.code(), status.signal()),
+        Err(failure) => (Some(i32::from(failure.code)), None),
+    };
+    let question = RunFinish {
+        run_id: recording.ids.run.clone(),
+        exit_code,
+        signal,
+        stdout: kept(&ended.stdout.kept, ended.stdout.cut_bytes),
+        stderr: kept(&ended.stderr.kept, ended.stderr.cut_bytes),
+        end_unix_nanos: app.now().0,
+    };
+    match tell(app, recording, &question) {
+        Ok(run) => report(app, arguments, recording, ended, &run),
+        Err(failure) => output::note(&format!("kino │ the end of this run is not recorded: {failure}")),
+    }
+}
+
+/// The engine may have been stopped meanwhile: then another one is started, which finds the run in the store.
+fn tell(app: &App, recording: &Recording, question: &RunFinish) -> Result<Run, Failure> {
+    match recording.client.ask(question) {
+        Ok(run) => Ok(run),
+        Err(Problem { kind: kino_wire::ProblemKind::Internal, .. }) => Ok(app.engine()?.ask(question)?),
+        Err(problem) => Err(problem.into()),
+    }
+}
+
+fn report(app: &App, arguments: &args::Run, recording: &Recording, ended: &Ended, run: &Run) {
+    let mut known = render::run::Known { silence: Vec::new(), notes: recording.code.notes.clone() };
+    if run.spans == 0 {
+        known.silence = silence(arguments, metric_points(&recording.client) > recording.metric_points);
+    }
+    for (what, stream) in [("output", &ended.stdout), ("error output", &ended.stderr)] {
+        known.notes.extend(cut(what, stream.cut_bytes, OUTPUT_BYTES_MAX));
+        if stream.left_open {
+            known.notes.push(format!("a process of this run lives on; what it writes to the {what} now is lost"));
+        }
+    }
+    known.notes.extend(cut("uncommitted diff", recording.code.diff_cut_bytes, DIFF_BYTES_MAX));
+    let style = Style { colour: io::stderr().is_terminal() && !app.settings.no_color, width: app.output.style.width };
+    output::note(render::run::report(run, &known, style).trim_end());
+    let json = || serde_json::to_string(run).expect("a record of text and numbers is JSON");
+    if let Some(path) = &arguments.json_out {
+        if let Err(error) = fs::write(path, json() + "\n") {
+            output::note(&format!("kino │ writing {}: {error}", path.display()));
+        }
+    } else if app.output.json {
+        output::note(&json());
+    }
+}
+
+fn cut(what: &str, bytes: u64, limit: usize) -> Option<String> {
+    let (shown, limit) = (render::bytes(bytes), render::bytes(limit as u64));
+    (bytes > 0).then(|| format!("the last {shown} of the {what} are not kept (the limit is {limit})"))
+}
+
+fn kept(bytes: &[u8], cut_bytes: u64) -> RunOutput {
+    RunOutput { base64: BASE64_STANDARD.encode(bytes), cut_bytes }
+}
+
+/// Why no spans came, the likeliest reasons first.
+fn silence(arguments: &args::Run, metrics_came: bool) -> Vec<String> {
+    let set = |name: &str| crate::config::variable(name).map(|value| value.to_string_lossy().into_owned());
+    let mut reasons = Vec::new();
+    for name in [environment::TRACES_ENDPOINT, environment::ENDPOINT] {
+        if let Some(elsewhere) = set(name).filter(|value| !value.is_empty()) {
+            reasons.push(format!("{name} was set already, so spans went to {elsewhere}"));
+        }
+    }
+    if set("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+        reasons.push("OTEL_SDK_DISABLED=true switches OpenTelemetry off".to_owned());
+    }
+    if let Some(other) = set("OTEL_TRACES_EXPORTER").filter(|value| !value.is_empty() && value != "otlp") {
+        reasons.push(format!("OTEL_TRACES_EXPORTER={other} sends spans elsewhere"));
+    }
+    if metrics_came {
+        reasons.push("only metrics came, which are not stored".to_owned());
+    }
+    if reasons.is_empty() {
+        reasons.push("the program most likely has no OpenTelemetry SDK, or set another endpoint by itself".to_owned());
+        reasons.extend(how_to_instrument(arguments));
+    }
+    reasons
+}
+
+/// How to instrument a program without changing it, where its language has a way.
+fn how_to_instrument(arguments: &args::Run) -> Option<String> {
+    let program = std::path::Path::new(&arguments.command[0]).file_name()?.to_str()?;
+    let advice = match program {
+        name if name.starts_with("python") || matches!(name, "flask" | "pytest" | "uvicorn" | "gunicorn") => {
+            "Python: pip install opentelemetry-distro opentelemetry-exporter-otlp, opentelemetry-bootstrap -a install, \
+             then kino run -- opentelemetry-instrument CMD"
+        }
+        "node" | "npm" | "npx" | "yarn" | "pnpm" => {
+            "Node: npm install @opentelemetry/api @opentelemetry/auto-instrumentations-node, then \
+             NODE_OPTIONS='--require @opentelemetry/auto-instrumentations-node/register' kino run -- CMD"
+        }
+        "java" => "Java: JAVA_TOOL_OPTIONS=-javaagent:opentelemetry-javaagent.jar kino run -- CMD",
+        _ => return None,
+    };
+    Some(advice.to_owned())
+}
+
+/// How many metric points the engine has refused to store so far.
+fn metric_points(client: &Client) -> u64 {
+    let issues = client.ask(&StatusQuestion {}).map(|status| status.issues).unwrap_or_default();
+    issues.into_iter().filter(|(name, _)| name.contains("metric")).map(|(_, count)| count).sum()
+}
+
+/// The command's code, or 128 and its signal, as shells say it.
+fn exit_code(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(code::RUN_FAILED)
+}

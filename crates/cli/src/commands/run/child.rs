@@ -1,0 +1,213 @@
+//! The child: started with the right streams, sent every signal that we get, and waited for.
+//!
+//! ```text
+//!  our stdout a terminal:  child ⇄ pseudo-terminal ⇄ us ⇄ terminal (raw)       a session of its own
+//!  otherwise:              stdin as it is, stdout and stderr through pipes     our process group
+//! ```
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal};
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use rustix::process::{Pid, Signal};
+use tokio::process::Command;
+use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::capture::{self, Captured, To};
+use super::terminal::{self, Raw};
+use crate::config::Settings;
+use crate::failure::{Failure, code};
+
+/// Signals that may wait to be passed on; more at once than a person can send.
+const SIGNALS_MAX: usize = 64;
+/// What is passed on.
+const PASSED_ON: [Signal; 6] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::USR2];
+
+/// How the child ended and what it wrote.
+pub(super) struct Ended {
+    /// How it ended, or why it did not start.
+    pub(super) status: Result<ExitStatus, Failure>,
+    /// What it wrote to standard output; on a terminal, everything.
+    pub(super) stdout: Captured,
+    /// What it wrote to standard error, where that is not the same terminal.
+    pub(super) stderr: Captured,
+}
+
+/// Everything that lives as long as the child.
+struct Streams {
+    /// Our end of its terminal.
+    master: Option<OwnedFd>,
+    stdout: Option<JoinHandle<Captured>>,
+    stderr: Option<JoinHandle<Captured>>,
+    /// Set once the child has ended.
+    ended: Arc<AtomicBool>,
+    /// Brings the user's terminal back.
+    raw: Option<Raw>,
+}
+
+/// Runs `command` with `variables` added to its environment, to its end.
+pub(super) fn run(settings: &Settings, command: &[OsString], variables: &[(&str, OsString)], capture: bool) -> Ended {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(Failure::new(code::RUN_FAILED, format!("starting a runtime: {error}"))),
+    };
+    runtime.block_on(async {
+        // Before the child exists, so that a signal in between finds somebody who passes it on.
+        let mut signals = listen();
+        let own_terminal = capture && io::stdout().is_terminal();
+        let started = if own_terminal {
+            on_terminal(settings, command, variables)
+        } else {
+            on_pipes(command, variables, capture)
+        };
+        let (mut child, streams) = match started {
+            Ok(started) => started,
+            Err(failure) => return failed(failure),
+        };
+        let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        let status = loop {
+            tokio::select! {
+                status = child.wait() => break status,
+                Some(signal) = signals.recv() => pass_on(signal, pid, &streams),
+            }
+        };
+        streams.finish(status.map_err(|error| Failure::because("waiting for the command", &error)))
+    })
+}
+
+fn failed(failure: Failure) -> Ended {
+    Ended { status: Err(failure), stdout: Captured::default(), stderr: Captured::default() }
+}
+
+type Started = (tokio::process::Child, Streams);
+
+/// Standard input is handed over as it is; the outputs go through pipes, or as they are too.
+fn on_pipes(command: &[OsString], variables: &[(&str, OsString)], capture: bool) -> Result<Started, Failure> {
+    let mut child = Command::new(&command[0]);
+    child.args(&command[1..]).envs(variables.iter().map(|(name, value)| (name, value)));
+    if capture {
+        child.stdout(Stdio::piped()).stderr(Stdio::piped());
+    }
+    let mut child = child.spawn().map_err(|error| terminal::not_started(&command[0], &error))?;
+    let ended = Arc::new(AtomicBool::new(false));
+    let stdout = child.stdout.take().and_then(|stream| stream.into_owned_fd().ok());
+    let stderr = child.stderr.take().and_then(|stream| stream.into_owned_fd().ok());
+    let streams = Streams {
+        master: None,
+        stdout: stdout.map(|from| capture::tee(from, To::Stdout, ended.clone())),
+        stderr: stderr.map(|from| capture::tee(from, To::Stderr, ended.clone())),
+        ended,
+        raw: None,
+    };
+    Ok((child, streams))
+}
+
+/// A pseudo-terminal for every stream that is a terminal; the others as they are, or through a pipe.
+fn on_terminal(settings: &Settings, command: &[OsString], variables: &[(&str, OsString)]) -> Result<Started, Failure> {
+    let attempt = |what: &str, error: io::Error| Failure::new(code::RUN_FAILED, format!("{what}: {error}"));
+    let pair = terminal::open().map_err(|error| attempt("opening a terminal for the command", error))?;
+    let copy = |descriptor: &OwnedFd| {
+        descriptor.try_clone().map_err(|error| attempt("opening a terminal for the command", error))
+    };
+    let (stdin_is_terminal, stderr_is_terminal) = (io::stdin().is_terminal(), io::stderr().is_terminal());
+    // In the background, reading from the terminal or changing it would stop us.
+    let interactive = stdin_is_terminal && terminal::in_foreground(io::stdin());
+    let mut child = Command::new(&settings.program);
+    child.args(["__terminal", "--"]).args(command).envs(variables.iter().map(|(name, value)| (name, value)));
+    child.stdout(copy(&pair.slave)?);
+    if stdin_is_terminal {
+        child.stdin(copy(&pair.slave)?);
+    }
+    child.stderr(if stderr_is_terminal { Stdio::from(copy(&pair.slave)?) } else { Stdio::piped() });
+    let spawned = child.spawn();
+    // Our copies of the child's end must be closed, or its end is never seen.
+    drop(child);
+    drop(pair.slave);
+    let mut child = spawned.map_err(|error| attempt("starting the command", error))?;
+    let ended = Arc::new(AtomicBool::new(false));
+    let raw = if interactive { Raw::enter().ok() } else { None };
+    if raw.is_some() {
+        capture::feed(copy(&pair.master)?, ended.clone());
+    }
+    let stderr = child.stderr.take().and_then(|stream| stream.into_owned_fd().ok());
+    let streams = Streams {
+        stdout: Some(capture::tee(copy(&pair.master)?, To::Stdout, ended.clone())),
+        stderr: stderr.map(|from| capture::tee(from, To::Stderr, ended.clone())),
+        master: Some(pair.master),
+        ended,
+        raw,
+    };
+    Ok((child, streams))
+}
+
+impl Streams {
+    /// Waits for the last bytes and gives the terminal back.
+    fn finish(self, status: Result<ExitStatus, Failure>) -> Ended {
+        self.ended.store(true, Ordering::Release);
+        let collect = |stream: Option<JoinHandle<Captured>>| {
+            stream.map(|stream| stream.join().expect("handing a stream on does not panic")).unwrap_or_default()
+        };
+        let ended = Ended { status, stdout: collect(self.stdout), stderr: collect(self.stderr) };
+        drop(self.raw);
+        ended
+    }
+}
+
+/// Listens for what is passed on, and for changes of the terminal's size. Signals that we were told to ignore
+/// (`nohup`) stay ignored, by the child too.
+fn listen() -> mpsc::Receiver<Signal> {
+    let (send, receive) = mpsc::channel(SIGNALS_MAX);
+    let ignored = ignored_signals();
+    for wanted in PASSED_ON.into_iter().chain([Signal::WINCH]) {
+        let number = wanted.as_raw();
+        if ignored >> (number - 1) & 1 == 1 {
+            continue;
+        }
+        if let Ok(stream) = signal(SignalKind::from_raw(number)) {
+            tokio::spawn(relay(stream, wanted, send.clone()));
+        }
+    }
+    receive
+}
+
+async fn relay(mut stream: Stream, signal: Signal, send: mpsc::Sender<Signal>) {
+    while stream.recv().await.is_some() {
+        if send.send(signal).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A bit for each ignored signal, where the system tells.
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
+fn pass_on(signal: Signal, pid: Option<Pid>, streams: &Streams) {
+    if signal == Signal::WINCH {
+        if let Some(master) = &streams.master {
+            terminal::resize(master);
+        }
+        return;
+    }
+    // Keys on the terminal reach everybody in its foreground process group, the child too unless it has its own.
+    let from_keys = matches!(signal, Signal::INT | Signal::QUIT);
+    if from_keys && streams.master.is_none() && controlling_terminal_is_ours() {
+        return;
+    }
+    if let Some(pid) = pid {
+        // It may have ended by itself just now.
+        rustix::process::kill_process(pid, signal).ok();
+    }
+}
+
+fn controlling_terminal_is_ours() -> bool {
+    std::fs::File::open("/dev/tty").is_ok_and(|terminal| terminal::in_foreground(terminal.as_fd()))
+}

@@ -1,0 +1,219 @@
+//! The environment that switches tracing on in a child: OpenTelemetry's own variables, set where they are absent.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use kino_model::{SpanId, TraceId, names};
+use kino_wire::admin::EngineFile;
+use kino_wire::run::CodeState;
+
+/// Where spans go.
+pub(super) const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+/// Where spans go, for traces alone.
+pub(super) const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
+const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
+const METRICS_EXPORTER: &str = "OTEL_METRICS_EXPORTER";
+const RESOURCE_ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
+const TRACEPARENT: &str = "TRACEPARENT";
+
+/// The ids of a run.
+#[derive(Clone, Debug)]
+pub(super) struct Ids {
+    /// The run.
+    pub(super) run: String,
+    /// Its trace: the caller's where there is one.
+    pub(super) trace: TraceId,
+    /// Its span.
+    pub(super) span: SpanId,
+    /// The caller's span.
+    pub(super) parent_span: Option<SpanId>,
+}
+
+impl Ids {
+    /// Ids for a new run, continuing the trace of an incoming `TRACEPARENT`. `random` is used up whole.
+    pub(super) fn new(random: [u8; 40], traceparent: Option<&OsStr>) -> Self {
+        let (run, rest) = random.split_at(16);
+        let (trace, span) = rest.split_at(16);
+        let own = TraceId::from_slice(trace).expect("split at its length");
+        let run = TraceId::from_slice(run).expect("split at its length");
+        let span = SpanId::from_slice(span).expect("what is left is its length");
+        let parent = traceparent.and_then(OsStr::to_str).and_then(parse_traceparent);
+        Self {
+            run: run.to_string(),
+            trace: parent.map_or(own, |(trace, _)| trace),
+            span,
+            parent_span: parent.map(|(_, span)| span),
+        }
+    }
+}
+
+/// Reads W3C trace context, level 1 and later versions; anything malformed counts as absent, as the standard says.
+fn parse_traceparent(text: &str) -> Option<(TraceId, SpanId)> {
+    let mut parts = text.trim().split('-');
+    let version = parts.next().filter(|version| version.len() == 2 && *version != "ff")?;
+    let trace_id: TraceId = parts.next()?.parse().ok()?;
+    let span_id: SpanId = parts.next()?.parse().ok()?;
+    let flags = parts.next().filter(|flags| flags.len() == 2);
+    let sound =
+        !trace_id.is_zero() && !span_id.is_zero() && flags.is_some() && (version != "00" || parts.next().is_none());
+    sound.then_some((trace_id, span_id))
+}
+
+/// What is known when the child's environment is made.
+pub(super) struct Known<'a> {
+    /// The engine.
+    pub(super) engine: &'a EngineFile,
+    /// The run's ids.
+    pub(super) ids: &'a Ids,
+    /// Its label.
+    pub(super) label: Option<&'a str>,
+    /// The code that runs.
+    pub(super) code: &'a CodeState,
+    /// The command.
+    pub(super) program: &'a OsStr,
+}
+
+/// The variables to set for the child; `variable` reads the present environment.
+pub(super) fn variables(
+    known: &Known<'_>,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Vec<(&'static str, OsString)> {
+    let present = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let mut set: Vec<(&'static str, OsString)> = Vec::new();
+    // The two belong together: whoever chose the protocol gets the port that speaks it.
+    let protocol = present(PROTOCOL);
+    if present(ENDPOINT).is_none() {
+        let grpc = protocol.as_deref() == Some(OsStr::new("grpc"));
+        let address = if grpc { &known.engine.otlp_grpc } else { &known.engine.otlp_http };
+        set.push((ENDPOINT, format!("http://{address}").into()));
+        if protocol.is_none() {
+            set.push((PROTOCOL, "http/protobuf".into()));
+        }
+    }
+    let attributes = present(RESOURCE_ATTRIBUTES).map(|value| value.to_string_lossy().into_owned()).unwrap_or_default();
+    let named = attributes.split(',').any(|pair| pair.trim_start().starts_with("service.name="));
+    if present(SERVICE_NAME).is_none() && !named {
+        let name = Path::new(known.program).file_name().unwrap_or(known.program);
+        set.push((SERVICE_NAME, name.to_owned()));
+    }
+    if present(METRICS_EXPORTER).is_none() {
+        set.push((METRICS_EXPORTER, "none".into()));
+    }
+    set.push((RESOURCE_ATTRIBUTES, resource_attributes(&attributes, known).into()));
+    set.push((TRACEPARENT, format!("00-{}-{}-01", known.ids.trace, known.ids.span).into()));
+    set
+}
+
+/// What was there, without what an enclosing run said of itself, and this run's own.
+fn resource_attributes(present: &str, known: &Known<'_>) -> String {
+    let own = [
+        (names::RUN_ID, Some(known.ids.run.as_str())),
+        (names::RUN_LABEL, known.label),
+        (names::PROJECT, known.code.project.as_deref()),
+        (names::WORKTREE, known.code.worktree.as_deref()),
+        (names::CODE_STATE, known.code.code_state.as_deref()),
+    ];
+    let is_own = |pair: &&str| own.iter().any(|(key, _)| pair.split('=').next().map(str::trim) == Some(key));
+    let kept =
+        present.split(',').filter(|pair| !pair.trim().is_empty()).filter(|pair| !is_own(pair)).map(str::to_owned);
+    let added = own.iter().filter_map(|(key, value)| Some(format!("{key}={}", percent_encode((*value)?))));
+    kept.chain(added).collect::<Vec<_>>().join(",")
+}
+
+/// Encodes what the W3C baggage format, whose syntax the variable has, does not allow in a value.
+fn percent_encode(value: &str) -> String {
+    let mut encoded = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        let plain = byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\' | b'%' | b'=');
+        if plain {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push('%');
+            encoded.push(char::from(b"0123456789ABCDEF"[usize::from(byte >> 4)]));
+            encoded.push(char::from(b"0123456789ABCDEF"[usize::from(byte & 15)]));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(present: &[(&str, &str)], label: Option<&str>) -> Vec<String> {
+        let engine = EngineFile {
+            otlp_grpc: "127.0.0.1:4317".to_owned(),
+            otlp_http: "127.0.0.1:4318".to_owned(),
+            ..EngineFile::default()
+        };
+        let traceparent = present.iter().find(|(name, _)| *name == TRACEPARENT).map(|(_, value)| OsStr::new(*value));
+        let ids = Ids::new([0xab; 40], traceparent);
+        let code = CodeState {
+            project: Some("/home/a b/.git".to_owned()),
+            code_state: Some("c0ffee+12".to_owned()),
+            ..CodeState::default()
+        };
+        let known = Known { engine: &engine, ids: &ids, label, code: &code, program: OsStr::new("/usr/bin/app") };
+        let variable = |name: &str| present.iter().find(|(present, _)| *present == name).map(|(_, value)| value.into());
+        let set = variables(&known, variable);
+        set.into_iter().map(|(name, value)| format!("{name}={}", value.to_string_lossy())).collect()
+    }
+
+    #[test]
+    fn everything_is_set_where_nothing_is() {
+        let run = "ab".repeat(16);
+        assert_eq!(
+            check(&[], Some("a, b")),
+            [
+                "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318".to_owned(),
+                "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf".to_owned(),
+                "OTEL_SERVICE_NAME=app".to_owned(),
+                "OTEL_METRICS_EXPORTER=none".to_owned(),
+                format!(
+                    "OTEL_RESOURCE_ATTRIBUTES=kino.run.id={run},kino.run.label=a%2C%20b,\
+                     kino.project=/home/a%20b/.git,kino.code_state=c0ffee+12"
+                ),
+                format!("TRACEPARENT=00-{run}-{}-01", "ab".repeat(8)),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_the_user_set_stays() {
+        let set = check(
+            &[
+                ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+                ("OTEL_METRICS_EXPORTER", "otlp"),
+                ("OTEL_RESOURCE_ATTRIBUTES", "service.name=mine,kino.run.id=outer,deployment.environment=dev"),
+                ("TRACEPARENT", "00-5b8efff798038103d269b633813fc60c-eee19b7ec3c1b174-00"),
+            ],
+            None,
+        );
+        assert_eq!(set[0], "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317");
+        assert!(
+            set[1]
+                .starts_with("OTEL_RESOURCE_ATTRIBUTES=service.name=mine,deployment.environment=dev,kino.run.id=abab")
+        );
+        assert_eq!(set[2], format!("TRACEPARENT=00-5b8efff798038103d269b633813fc60c-{}-01", "ab".repeat(8)));
+        assert_eq!(set.len(), 3);
+        assert!(
+            check(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://elsewhere")], None)[0].starts_with("OTEL_SERVICE_NAME")
+        );
+    }
+
+    #[test]
+    fn malformed_parents_count_as_absent() {
+        for text in [
+            "",
+            "00-5b8efff798038103d269b633813fc60c-eee19b7ec3c1b174",
+            "00-5b8efff798038103d269b633813fc60c-eee19b7ec3c1b174-01-extra",
+            "ff-5b8efff798038103d269b633813fc60c-eee19b7ec3c1b174-01",
+            "00-00000000000000000000000000000000-eee19b7ec3c1b174-01",
+            "00-5b8efff798038103d269b633813fc60c-0000000000000000-01",
+        ] {
+            assert_eq!(parse_traceparent(text), None, "{text:?}");
+        }
+        assert!(parse_traceparent("cc-5b8efff798038103d269b633813fc60c-eee19b7ec3c1b174-01-more").is_some());
+    }
+}

@@ -1,0 +1,95 @@
+//! A terminal of its own for the child: a pseudo-terminal of the user's size, with the user's settings, and the
+//! user's real one in raw mode meanwhile, so that every key reaches the child.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{getpgrp, ioctl_tiocsctty, setsid};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{self, OptionalActions, Termios};
+
+use crate::failure::{Failure, code};
+
+/// Both ends of a pseudo-terminal.
+pub(super) struct Pair {
+    /// Ours.
+    pub(super) master: OwnedFd,
+    /// The child's.
+    pub(super) slave: OwnedFd,
+}
+
+/// Opens a pseudo-terminal like the one that standard output is.
+pub(super) fn open() -> io::Result<Pair> {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+    grantpt(&master)?;
+    unlockpt(&master)?;
+    let name = ptsname(&master, Vec::new())?;
+    let slave = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
+    if let Ok(settings) = termios::tcgetattr(io::stdout()) {
+        termios::tcsetattr(&slave, OptionalActions::Now, &settings)?;
+    }
+    resize(&master);
+    Ok(Pair { master, slave })
+}
+
+/// Gives the pseudo-terminal the size that standard output has now. A terminal without a size is left alone.
+pub(super) fn resize(master: &OwnedFd) {
+    if let Ok(size) = termios::tcgetwinsize(io::stdout()) {
+        // Fails only where the pseudo-terminal is gone, together with whoever would care.
+        termios::tcsetwinsize(master, size).ok();
+    }
+}
+
+/// Whether this process may read from, and change, the terminal behind `descriptor`.
+pub(super) fn in_foreground(descriptor: impl AsFd) -> bool {
+    termios::tcgetpgrp(descriptor).is_ok_and(|group| group == getpgrp())
+}
+
+/// The user's terminal in raw mode; dropping it brings back what was.
+pub(super) struct Raw {
+    before: Termios,
+}
+
+impl Raw {
+    /// Switches standard input, a terminal, to raw mode.
+    pub(super) fn enter() -> io::Result<Self> {
+        let before = termios::tcgetattr(io::stdin())?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        termios::tcsetattr(io::stdin(), OptionalActions::Now, &raw)?;
+        Ok(Self { before })
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        // Fails only where the terminal is gone.
+        termios::tcsetattr(io::stdin(), OptionalActions::Now, &self.before).ok();
+    }
+}
+
+/// What the hidden command `__terminal` does: makes standard output this process' controlling terminal, then becomes
+/// the command. Returns only where that fails.
+pub(crate) fn become_command(command: &[OsString]) -> Failure {
+    let Some((program, arguments)) = command.split_first() else {
+        return Failure::new(code::WRONG, "no command");
+    };
+    if let Err(error) = setsid().and_then(|_| ioctl_tiocsctty(io::stdout())) {
+        return Failure::new(code::RUN_FAILED, format!("taking the terminal: {error}"));
+    }
+    not_started(program, &Command::new(program).args(arguments).exec())
+}
+
+/// Why a command did not start, with the exit code that shells give.
+pub(super) fn not_started(program: &OsString, error: &io::Error) -> Failure {
+    let program = program.to_string_lossy();
+    if error.kind() == io::ErrorKind::NotFound {
+        Failure::new(code::COMMAND_NOT_FOUND, format!("{program}: command not found"))
+    } else {
+        Failure::new(code::NOT_EXECUTABLE, format!("{program} cannot be executed: {error}"))
+    }
+}

@@ -1,0 +1,80 @@
+//! `serve`: the engine in the foreground, or, started by another command, in the background.
+
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use kino_engine::config::SyncKind;
+use kino_server::{Running, ServeError, ServerConfig};
+use serde::Serialize;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::app::{App, Outcome};
+use crate::args::Serve;
+use crate::client::VERSION;
+use crate::failure::{Failure, code};
+use crate::output::{self, Output};
+
+#[derive(Serialize)]
+struct Ready<'a> {
+    schema: &'static str,
+    version: &'static str,
+    pid: u32,
+    home: String,
+    listeners: &'a kino_wire::admin::Listeners,
+}
+
+/// Serves until it is told to stop.
+pub(super) fn run(app: &App, arguments: Serve) -> Outcome {
+    tracing_subscriber::fmt().with_max_level(LevelFilter::INFO).with_ansi(false).with_writer(io::stderr).init();
+    let mut config = app.settings.engine.clone();
+    let listen = &mut config.listen;
+    listen.addr = arguments.addr.or(listen.addr.take());
+    listen.otlp_grpc = arguments.otlp_grpc.or(listen.otlp_grpc.take());
+    listen.otlp_http = arguments.otlp_http.or(listen.otlp_http.take());
+    config.lake = arguments.lake.or(config.lake.take());
+    config.sync.policy = arguments.sync.map_or(config.sync.policy, SyncKind::from);
+    let config = ServerConfig { engine: config, version: VERSION.to_owned(), signals: true };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::because("starting a runtime", &error))?;
+    let served = runtime.block_on(async {
+        let running = kino_server::serve(config, Arc::clone(&app.clock)).await.map_err(|error| failure(&error))?;
+        ready(app, &running)?;
+        running.wait().await.map_err(|error| failure(&error))
+    });
+    // What still runs is work nobody waits for; the store is closed.
+    runtime.shutdown_background();
+    served.map(|()| ExitCode::SUCCESS)
+}
+
+/// One line on standard output; whoever started the engine may wait for it.
+fn ready(app: &App, running: &Running) -> Result<(), Failure> {
+    for note in &running.notes {
+        output::note(&format!("kino: {note}"));
+    }
+    let listeners = &running.listeners;
+    let ready = Ready {
+        schema: "kino.serve.v1",
+        version: VERSION,
+        pid: std::process::id(),
+        home: app.settings.home.display().to_string(),
+        listeners,
+    };
+    let plain = Output { style: crate::render::Style::default(), ..app.output.clone() };
+    plain.answer(&ready, |_| {
+        format!(
+            "kino {VERSION} is ready: OTLP gRPC {}, OTLP HTTP {}, REST and MCP http://{}",
+            listeners.otlp_grpc, listeners.otlp_http, listeners.http
+        )
+    })
+}
+
+fn failure(error: &ServeError) -> Failure {
+    let failure = Failure::because("the engine", error);
+    match error {
+        ServeError::Open(open) if open.is_locked() => Failure::new(code::TRY_AGAIN, failure.message),
+        _ => Failure::no_engine(failure.message),
+    }
+}

@@ -1,0 +1,143 @@
+//! `sql`: hands one pinned snapshot to `kino-sql`, a process of its own.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use kino_mcp::{Ran, SqlRows, SqlRunner};
+use kino_wire::sql::{SqlReleaseQuestion, SqlSnapshotQuestion};
+use kino_wire::{Problem, ProblemKind};
+use serde::Deserialize;
+use serde_json::{Map, Value as Json};
+
+use crate::app::{App, Outcome};
+use crate::args::Sql;
+use crate::client::Client;
+use crate::config::{self, Settings};
+use crate::failure::{Failure, code};
+
+/// The separate program.
+const PROGRAM: &str = "kino-sql";
+/// How to get it.
+pub(super) const HOW_TO_GET_IT: &str = "kino-sql is not installed: `cargo build --release -p kino-sql` in a checkout builds it; put it beside kino or on PATH";
+
+/// Asks in SQL.
+pub(super) fn run(app: &App, arguments: &Sql) -> Outcome {
+    let program = find(&app.settings).ok_or_else(|| Failure::new(code::UNAVAILABLE, HOW_TO_GET_IT))?;
+    let client = app.engine()?;
+    let snapshot = Snapshot::take(&app.settings, &client)?;
+    let mut command = Command::new(&program);
+    command.arg("--snapshot").arg(&snapshot.path);
+    if app.output.json {
+        command.arg("--json");
+    }
+    if let Some(limit) = arguments.limit {
+        command.arg("--limit").arg(limit.to_string());
+    }
+    if let Some(timeout) = arguments.timeout {
+        let seconds = u64::try_from(timeout).unwrap_or(0).div_ceil(1_000_000_000);
+        command.arg("--timeout").arg(seconds.to_string());
+    }
+    if let Some(memory) = arguments.memory {
+        command.arg("--memory").arg(memory.to_string());
+    }
+    let status = command.arg("--").arg(&arguments.query).status();
+    let status = status.map_err(|error| Failure::because(program.display(), &error))?;
+    let exit = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(code::FAILED);
+    Ok(ExitCode::from(exit))
+}
+
+/// Where `kino-sql` is: beside this program, or on `PATH`.
+pub(super) fn find(settings: &Settings) -> Option<PathBuf> {
+    let beside = settings.program.parent().map(Path::to_owned);
+    let path = config::variable("PATH").unwrap_or_default();
+    let folders = beside.into_iter().chain(std::env::split_paths(&path).collect::<Vec<_>>());
+    folders.map(|folder| folder.join(PROGRAM)).find(|program| program.is_file())
+}
+
+/// A pinned snapshot in a file; dropping it removes the file and releases the pin.
+struct Snapshot<'a> {
+    path: PathBuf,
+    pin: String,
+    client: &'a Client,
+}
+
+impl<'a> Snapshot<'a> {
+    fn take(settings: &Settings, client: &'a Client) -> Result<Self, Failure> {
+        let snapshot = client.ask(&SqlSnapshotQuestion {})?;
+        let folder = settings.scratch()?;
+        let path = folder.join(format!("sql.{}.{}.json", std::process::id(), snapshot.pin));
+        let taken = Self { path, pin: snapshot.pin.clone(), client };
+        let failed = |error: &dyn std::error::Error| Failure::because(taken.path.display(), error);
+        let bytes = serde_json::to_vec(&snapshot).map_err(|error| failed(&error))?;
+        // Recorded rows are for the owner's eyes.
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&taken.path);
+        file.and_then(|mut file| file.write_all(&bytes)).map_err(|error| failed(&error))?;
+        Ok(taken)
+    }
+}
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        // The file may never have been made; an unreleased pin ends by itself.
+        drop(fs::remove_file(&self.path));
+        drop(self.client.ask(&SqlReleaseQuestion { pin: self.pin.clone() }));
+    }
+}
+
+/// Runs SQL for MCP's tool.
+pub(super) struct Runner {
+    settings: Settings,
+    client: Client,
+}
+
+/// What `kino-sql --json` prints.
+#[derive(Deserialize)]
+struct Printed {
+    columns: Vec<Column>,
+    rows: Vec<Map<String, Json>>,
+    more: bool,
+}
+
+#[derive(Deserialize)]
+struct Column {
+    name: String,
+}
+
+impl Runner {
+    /// A runner for this engine.
+    pub(super) fn new(settings: &Settings, client: Client) -> Self {
+        Self { settings: settings.clone(), client }
+    }
+}
+
+impl SqlRunner for Runner {
+    fn run(&self, statement: String, rows_max: usize) -> Ran<'_> {
+        let (settings, client) = (self.settings.clone(), self.client.clone());
+        Box::pin(async move {
+            let ran = tokio::task::spawn_blocking(move || query(&settings, &client, &statement, rows_max)).await;
+            ran.map_err(|error| Problem::internal(&error))?
+        })
+    }
+}
+
+fn query(settings: &Settings, client: &Client, statement: &str, rows_max: usize) -> Result<SqlRows, Problem> {
+    let program = find(settings).ok_or_else(|| Problem::unavailable(HOW_TO_GET_IT))?;
+    let failed = |message: String| Problem { kind: ProblemKind::Internal, message, did_you_mean: Vec::new() };
+    let snapshot = Snapshot::take(settings, client).map_err(|failure| failed(failure.message))?;
+    let mut command = Command::new(program);
+    command.arg("--snapshot").arg(&snapshot.path).args(["--json", "--limit"]).arg(rows_max.to_string());
+    // Standard input is the client's: the query must not read from it.
+    let ran = command.arg("--").arg(statement).stdin(Stdio::null()).output();
+    let ran = ran.map_err(|error| Problem::internal(&error))?;
+    if !ran.status.success() {
+        return Err(Problem::invalid(String::from_utf8_lossy(&ran.stderr).trim().to_owned()));
+    }
+    let printed: Printed = serde_json::from_slice(&ran.stdout).map_err(|error| Problem::internal(&error))?;
+    let columns: Vec<String> = printed.columns.into_iter().map(|column| column.name).collect();
+    let cells = |mut row: Map<String, Json>| columns.iter().map(|name| row.remove(name).unwrap_or_default()).collect();
+    let rows = printed.rows.into_iter().map(cells).collect();
+    Ok(SqlRows { columns, rows, more: printed.more })
+}

@@ -1,0 +1,65 @@
+//! `stop`: asks the engine to write everything out and end, and waits until it did.
+
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use kino_wire::admin::StopQuestion;
+use serde::Serialize;
+
+use crate::app::{App, Outcome};
+use crate::client::{self, Client, Found};
+use crate::config::Settings;
+use crate::failure::{Failure, code};
+
+/// How long an engine may take to write everything out.
+const STOP_MAX: Duration = Duration::from_mins(1);
+/// How often it is looked for.
+const POLL: Duration = Duration::from_millis(10);
+
+#[derive(Serialize)]
+struct Stopped {
+    schema: &'static str,
+    /// The process that ended; `null` where none ran.
+    pid: Option<u32>,
+}
+
+/// Stops the engine.
+pub(super) fn run(app: &App) -> Outcome {
+    let pid = stop(&app.settings)?;
+    let stopped = Stopped { schema: "kino.stop.v1", pid };
+    app.output.answer(&stopped, |_| match pid {
+        Some(pid) => format!("The engine (process {pid}) has stopped."),
+        None => "No engine was running.".to_owned(),
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Stops the engine of these settings' home, of whatever version. Its process id, where one ran.
+pub(super) fn stop(settings: &Settings) -> Result<Option<u32>, Failure> {
+    let address = match client::find(&settings.home) {
+        Found::Engine(client) => client.address,
+        Found::OtherVersion(address) => address,
+        Found::Stale(_) | Found::None => return Ok(None),
+    };
+    Client::at(address.clone()).ask(&StopQuestion {})?;
+    for _ in 0..STOP_MAX.as_millis() / POLL.as_millis() {
+        // It removes its file as the last thing but one; the file of a successor names another process.
+        let gone = client::read_address(&settings.home).is_none_or(|now| now.pid != address.pid);
+        if gone && !alive(address.pid) {
+            return Ok(Some(address.pid));
+        }
+        thread::sleep(POLL);
+    }
+    let message = format!(
+        "the engine (process {}) did not end within {} s; `kino logs` says why",
+        address.pid,
+        STOP_MAX.as_secs()
+    );
+    Err(Failure::new(code::FAILED, message))
+}
+
+fn alive(pid: u32) -> bool {
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed());
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
+}

@@ -1,0 +1,125 @@
+//! Settings: the environment and `$KINO_HOME/config.toml`, read once, here and nowhere else.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use kino_engine::EngineConfig;
+use kino_engine::config::SyncKind;
+
+use crate::failure::{Failure, code};
+
+/// The file of the home that holds settings.
+pub(crate) const CONFIG_FILE: &str = "config.toml";
+/// The file of the home that a detached engine writes its log to.
+pub(crate) const LOG_FILE: &str = "engine.log";
+
+/// Everything that the environment and the configuration decide.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// Where everything is kept; absolute.
+    pub(crate) home: PathBuf,
+    /// The working directory.
+    pub(crate) directory: PathBuf,
+    /// This program.
+    pub(crate) program: PathBuf,
+    /// What `config.toml` says of the engine.
+    pub(crate) engine: EngineConfig,
+    /// Whether `NO_COLOR` is set.
+    pub(crate) no_color: bool,
+    /// `COLUMNS`, where it is a number.
+    pub(crate) columns: Option<u16>,
+}
+
+/// When what is acknowledged survives a power cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Sync {
+    /// Up to a tenth of a second later.
+    Interval,
+    /// At any instant.
+    Always,
+}
+
+impl From<Sync> for SyncKind {
+    fn from(sync: Sync) -> Self {
+        match sync {
+            Sync::Interval => Self::Interval,
+            Sync::Always => Self::Always,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the environment and the configuration.
+    ///
+    /// # Errors
+    /// Where there is no home, or `config.toml` cannot be understood.
+    pub(crate) fn read() -> Result<Self, Failure> {
+        let home = match variable("KINO_HOME").filter(|home| !home.is_empty()) {
+            Some(home) => PathBuf::from(home),
+            None => match variable("HOME").filter(|home| !home.is_empty()) {
+                Some(user) => Path::new(&user).join(".kino"),
+                None => return Err(Failure::new(code::WRONG, "there is no home: set KINO_HOME to a folder")),
+            },
+        };
+        let home = std::path::absolute(&home).map_err(|error| Failure::because(home.display(), &error))?;
+        let directory = env::current_dir()
+            .map_err(|error| Failure::because("the working directory cannot be found; change to another", &error))?;
+        let program = env::current_exe().map_err(|error| Failure::because("finding this program", &error))?;
+        let columns = variable("COLUMNS").and_then(|columns| columns.to_str()?.parse().ok());
+        let no_color = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let engine = EngineConfig { home: home.clone(), ..read_file(&home.join(CONFIG_FILE))? };
+        Ok(Self { home, directory, program, engine, no_color, columns })
+    }
+
+    /// The same settings with another home, whose own configuration is not read.
+    pub(crate) fn with_home(&self, home: PathBuf) -> Self {
+        Self { engine: EngineConfig::new(&home), home, ..self.clone() }
+    }
+
+    /// A folder for files that live as long as one command.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub(crate) fn scratch(&self) -> Result<PathBuf, Failure> {
+        let folder = self.home.join("scratch");
+        fs::create_dir_all(&folder)
+            .map_err(|error| Failure::because(format!("making {}", folder.display()), &error))?;
+        Ok(folder)
+    }
+}
+
+/// One environment variable.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub(crate) fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name)
+}
+
+fn read_file(path: &Path) -> Result<EngineConfig, Failure> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(EngineConfig::default()),
+        Err(error) => return Err(Failure::because(format!("reading {}", path.display()), &error)),
+    };
+    parse(&text).map_err(|error| Failure::new(code::WRONG, format!("{} is wrong: {error}", path.display())))
+}
+
+fn parse(text: &str) -> Result<EngineConfig, String> {
+    toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_read_and_typos_refused() {
+        let config = parse("[listen]\naddr = \"127.0.0.1:9000\"\n[sync]\npolicy = \"always\"\n").unwrap();
+        assert_eq!(config.listen.addr.as_deref(), Some("127.0.0.1:9000"));
+        assert_eq!(config.sync.policy, SyncKind::Always);
+        let wrong = parse("[listen]\nadr = \"127.0.0.1:9000\"\n").unwrap_err();
+        assert!(wrong.contains("adr") && wrong.contains("otlp_grpc"), "{wrong}");
+    }
+}

@@ -1,0 +1,85 @@
+//! What went wrong, as the user reads it, and the exit code that says it to a script.
+
+use std::fmt;
+
+use kino_wire::{Problem, ProblemKind};
+
+/// Exit codes, as `kino --help` lists them.
+pub(crate) mod code {
+    /// It failed.
+    pub(crate) const FAILED: u8 = 1;
+    /// The arguments, or the question, are wrong.
+    pub(crate) const WRONG: u8 = 2;
+    /// Nothing has that name or id.
+    pub(crate) const NOT_FOUND: u8 = 3;
+    /// The engine cannot be reached or started.
+    pub(crate) const NO_ENGINE: u8 = 4;
+    /// Something it needs is not installed or not allowed.
+    pub(crate) const UNAVAILABLE: u8 = 5;
+    /// At a limit right now; also: another engine has this home.
+    pub(crate) const TRY_AGAIN: u8 = 75;
+    /// `run` itself failed, not its command.
+    pub(crate) const RUN_FAILED: u8 = 125;
+    /// `run`'s command cannot be executed.
+    pub(crate) const NOT_EXECUTABLE: u8 = 126;
+    /// `run`'s command was not found.
+    pub(crate) const COMMAND_NOT_FOUND: u8 = 127;
+}
+
+/// A failure: what, and what to do next.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// The exit code.
+    pub(crate) code: u8,
+    /// Sentences for a person.
+    pub(crate) message: String,
+}
+
+impl Failure {
+    /// A failure with its code.
+    pub(crate) fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    /// A plain failure, with the error's chain of causes behind what was attempted.
+    pub(crate) fn because(attempted: impl fmt::Display, error: &dyn std::error::Error) -> Self {
+        let mut message = format!("{attempted}: {error}");
+        let mut source = error.source();
+        while let Some(cause) = source {
+            message = format!("{message}: {cause}");
+            source = cause.source();
+        }
+        Self::new(code::FAILED, message)
+    }
+
+    /// The engine cannot be reached or started.
+    pub(crate) fn no_engine(message: impl Into<String>) -> Self {
+        Self::new(code::NO_ENGINE, message)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        let code = match problem.kind {
+            ProblemKind::Invalid => code::WRONG,
+            ProblemKind::NotFound => code::NOT_FOUND,
+            ProblemKind::Busy => code::TRY_AGAIN,
+            ProblemKind::Unavailable => code::UNAVAILABLE,
+            ProblemKind::Internal => code::FAILED,
+        };
+        let mut message = problem.message;
+        if let Some((first, others)) = problem.did_you_mean.split_first() {
+            message = format!("{message}\n  did you mean {first:?}?");
+            for other in others {
+                message = format!("{message}\n            or {other:?}?");
+            }
+        }
+        Self { code, message }
+    }
+}

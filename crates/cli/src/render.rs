@@ -1,0 +1,188 @@
+//! Text for people, made from the wire's shapes: one module a shape, and what they share.
+//!
+//! Pure: the same answer and style give the same text. Recorded text is shown with its control characters escaped,
+//! so that no trace can move the reader's cursor or colour their terminal.
+
+#![expect(
+    clippy::format_push_string,
+    reason = "text for people is short, and lines that read well are worth an allocation"
+)]
+
+pub(crate) mod compare;
+pub(crate) mod engine;
+pub(crate) mod errors;
+pub(crate) mod explain;
+pub(crate) mod find;
+pub(crate) mod finding;
+pub(crate) mod open;
+pub(crate) mod run;
+pub(crate) mod table;
+
+use std::borrow::Cow;
+
+use anstyle::{AnsiColor, Style as Ansi};
+use kino_model::DurationNanos;
+
+/// How text looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Style {
+    /// Whether colour is used.
+    pub(crate) colour: bool,
+    /// The columns there are; `None` where lines may be of any length.
+    pub(crate) width: Option<u16>,
+}
+
+/// What a piece of text is, which decides its colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// Ordinary.
+    #[default]
+    Plain,
+    /// A heading, or what matters most.
+    Strong,
+    /// Ids and the like.
+    Faint,
+    /// Good news.
+    Good,
+    /// Worth a look.
+    Warn,
+    /// Bad news.
+    Bad,
+}
+
+impl Style {
+    /// `text` in the colour of its tone.
+    pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
+        let ansi = match tone {
+            _ if !self.colour => return text.to_owned(),
+            Tone::Plain => return text.to_owned(),
+            Tone::Strong => Ansi::new().bold(),
+            Tone::Faint => Ansi::new().dimmed(),
+            Tone::Good => AnsiColor::Green.on_default().bold(),
+            Tone::Warn => AnsiColor::Yellow.on_default(),
+            Tone::Bad => AnsiColor::Red.on_default().bold(),
+        };
+        format!("{ansi}{text}{ansi:#}")
+    }
+
+    /// A heading.
+    pub(crate) fn heading(self, text: &str) -> String {
+        self.paint(Tone::Strong, text)
+    }
+}
+
+/// A duration, or a dash where there is none.
+pub(crate) fn duration(nanos: Option<i64>) -> String {
+    nanos.map_or_else(|| "–".to_owned(), |nanos| DurationNanos(nanos).to_string())
+}
+
+/// A number with its thousands apart.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number of things, in the singular where it is one.
+pub(crate) fn counted(number: u64, thing: &str) -> String {
+    match (number, thing.strip_suffix('y')) {
+        (1, _) => format!("1 {thing}"),
+        (_, Some(stem)) if !thing.ends_with("ay") => format!("{} {stem}ies", count(number)),
+        _ => format!("{} {thing}s", count(number)),
+    }
+}
+
+/// A number of bytes.
+pub(crate) fn bytes(number: u64) -> String {
+    let mut value = number as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if value < 1024.0 {
+            return if unit == "B" { format!("{number} B") } else { format!("{value:.1} {unit}") };
+        }
+        value /= 1024.0;
+    }
+    format!("{value:.1} TiB")
+}
+
+/// A part of a whole, in percent.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
+/// A part of a whole as a bar of at most `cells` characters.
+pub(crate) fn bar(share: f64, cells: usize) -> String {
+    const PARTS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+    let eighths = (share.clamp(0.0, 1.0) * (cells * 8) as f64).round() as usize;
+    let mut text = "█".repeat(eighths / 8);
+    if !eighths.is_multiple_of(8) {
+        text.push(PARTS[eighths % 8]);
+    }
+    text
+}
+
+/// Recorded text on one line, harmless to a terminal.
+pub(crate) fn clean(text: &str) -> Cow<'_, str> {
+    if text.chars().any(is_harmful) { Cow::Owned(text.chars().flat_map(escape).collect()) } else { Cow::Borrowed(text) }
+}
+
+/// Recorded text of several lines, harmless to a terminal.
+pub(crate) fn clean_lines(text: &str) -> String {
+    let kept = |c: char| c == '\n' || c == '\t' || !is_harmful(c);
+    let text = text.replace("\r\n", "\n");
+    text.chars().flat_map(|c| if kept(c) { vec![c] } else { escape(c) }).collect()
+}
+
+/// Text in lines that fit, each behind `margin`. A word longer than a line stays whole.
+pub(crate) fn wrap(text: &str, style: Style, margin: &str) -> String {
+    let room = style.width.map_or(usize::MAX, |width| usize::from(width).saturating_sub(margin.len()).max(1));
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.iter().flat_map(|line| [margin, line, "\n"]).collect()
+}
+
+/// Control characters, and those that reverse the direction of writing.
+fn is_harmful(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn escape(c: char) -> Vec<char> {
+    if is_harmful(c) { c.escape_default().collect() } else { vec![c] }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Eighty columns without colour.
+    pub(crate) const EIGHTY: Style = Style { colour: false, width: Some(80) };
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!((count(7), count(1_234), count(1_234_567)), ("7".into(), "1,234".into(), "1,234,567".into()));
+        assert_eq!((counted(1, "query"), counted(2, "query")), ("1 query".into(), "2 queries".into()));
+        assert_eq!((counted(0, "day"), counted(2, "span")), ("0 days".into(), "2 spans".into()));
+        assert_eq!((bytes(1023), bytes(1536), bytes(5 << 30)), ("1023 B".into(), "1.5 KiB".into(), "5.0 GiB".into()));
+        assert_eq!((bar(0.5, 4), bar(0.03, 4), bar(7.0, 2)), ("██".into(), "▏".into(), "██".into()));
+    }
+
+    #[test]
+    fn recorded_text_cannot_reach_the_terminal() {
+        assert_eq!(clean("plain ünïcode"), "plain ünïcode");
+        assert_eq!(clean("red\u{1b}[31m\nnext\u{202e}"), "red\\u{1b}[31m\\nnext\\u{202e}");
+        assert_eq!(clean_lines("a\r\nb\tc\u{7}"), "a\nb\tc\\u{7}");
+    }
+}

@@ -1,0 +1,212 @@
+//! `compare`: the verdict first, then what it rests on.
+
+use kino_wire::compare::{Compare, CountVerdict, OperationComparison, Verdict};
+
+use super::table::Table;
+use super::{Style, Tone, clean, counted, duration, percent, wrap};
+
+/// How many operations and counts are shown; the rest is counted.
+const ROWS_MAX: usize = 25;
+/// How many suspects are shown.
+const SUSPECTS_MAX: usize = 5;
+
+/// The comparison.
+pub(crate) fn text(answer: &Compare, style: Style) -> String {
+    let executions =
+        format!("{} before, {} after", counted(answer.executions.before, "execution"), answer.executions.after);
+    let mut text = format!("{}: {}\n", style.paint(tone(answer.verdict), word(answer.verdict)), executions);
+    for root in answer.operations.iter().filter(|operation| operation.root).take(ROWS_MAX) {
+        text.push_str(&wrap(&sentence(root), style, "  "));
+    }
+    text.push_str(&operations(&answer.operations, style));
+    text.push_str(&counts(answer, style));
+    if !answer.suspects.is_empty() {
+        text.push_str(&format!("\n{} (most likely cause first)\n", style.heading("Suspects")));
+        for suspect in answer.suspects.iter().take(SUSPECTS_MAX) {
+            let name = format!("{} ({})", clean(&suspect.name), clean(&suspect.service));
+            text.push_str(&format!("  {:>5}  {name}\n", percent(suspect.score)));
+            text.push_str(&wrap(&clean(&suspect.reason), style, "         "));
+        }
+    }
+    let hidden = answer.left_out
+        + over(answer.operations.len(), ROWS_MAX)
+        + over(answer.suspects.len(), SUSPECTS_MAX)
+        + over(changed(answer).count(), ROWS_MAX);
+    let sides = answer.traces_left_out;
+    if sides.before + sides.after > 0 {
+        text.push_str(&format!(
+            "\nOnly the newest traces count: {} before and {} after are older\n",
+            counted(sides.before, "trace"),
+            counted(sides.after, "trace")
+        ));
+    }
+    if answer.open_executions > 0 {
+        text.push_str(&format!("\n{} not counted\n", counted(answer.open_executions, "unfinished execution")));
+    }
+    if hidden > 0 {
+        text.push_str(&format!("\n{} not shown; --json has more\n", counted(hidden, "row")));
+    }
+    text
+}
+
+fn over(length: usize, shown: usize) -> u64 {
+    length.saturating_sub(shown) as u64
+}
+
+/// One operation's verdict in words: what was seen, and how sure that is.
+pub(crate) fn sentence(operation: &OperationComparison) -> String {
+    let name = format!("{} ({})", clean(&operation.name), clean(&operation.service));
+    let medians =
+        format!("median {} → {}", duration(operation.before.median_nanos), duration(operation.after.median_nanos));
+    let rest = match (operation.verdict, operation.effect, operation.interval) {
+        (Verdict::TooFewExecutions, ..) => match operation.executions_missing {
+            Some(missing) => format!("{} more a side and there is a verdict", counted(missing, "execution")),
+            None => "too few executions for a verdict".to_owned(),
+        },
+        (_, Some(effect), Some([low, high])) => {
+            format!("×{effect:.2}, between ×{low:.2} and ×{high:.2} at 95 % confidence")
+        }
+        _ => word(operation.verdict).to_owned(),
+    };
+    format!("{name}: {medians}, {rest}")
+}
+
+fn operations(operations: &[OperationComparison], style: Style) -> String {
+    if operations.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(style, &["OPERATION", ">BEFORE", ">AFTER", ">EFFECT", "VERDICT"]);
+    for operation in operations.iter().take(ROWS_MAX) {
+        let name = format!("{} ({})", clean(&operation.name), clean(&operation.service));
+        let effect = operation.effect.map_or_else(|| "–".to_owned(), |effect| format!("×{effect:.2}"));
+        table.row(&[
+            (&name, if operation.root { Tone::Strong } else { Tone::Plain }),
+            (&duration(operation.before.median_nanos), Tone::Plain),
+            (&duration(operation.after.median_nanos), Tone::Plain),
+            (&effect, Tone::Plain),
+            (word(operation.verdict), tone(operation.verdict)),
+        ]);
+    }
+    format!("\n{} (medians)\n{}", style.heading("Time"), table.finish())
+}
+
+fn changed(answer: &Compare) -> impl Iterator<Item = &kino_wire::compare::CountComparison> {
+    answer.counts.iter().filter(|count| count.verdict != CountVerdict::Same)
+}
+
+fn counts(answer: &Compare, style: Style) -> String {
+    if answer.counts.is_empty() {
+        return String::new();
+    }
+    let same = answer.counts.len() - changed(answer).count();
+    let mut text = format!("\n{} (per execution)\n", style.heading("Counts"));
+    if changed(answer).next().is_some() {
+        let mut table = Table::new(style, &["WHAT", ">BEFORE", ">AFTER", "VERDICT"]);
+        for count in changed(answer).take(ROWS_MAX) {
+            let (verdict, tone) = match count.verdict {
+                CountVerdict::Fewer => ("fewer", Tone::Good),
+                CountVerdict::More => ("more", Tone::Warn),
+                CountVerdict::Same => ("same", Tone::Faint),
+                CountVerdict::Unstable => ("unstable", Tone::Faint),
+            };
+            let row = [number(count.before), number(count.after)];
+            let what = clean(&count.what);
+            table.row(&[(&what, Tone::Plain), (&row[0], Tone::Plain), (&row[1], Tone::Plain), (verdict, tone)]);
+        }
+        text.push_str(&table.finish());
+    }
+    if same > 0 {
+        text.push_str(&format!("{} the same on both sides\n", counted(same as u64, "count")));
+    }
+    text
+}
+
+fn number(value: f64) -> String {
+    if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.1}") }
+}
+
+/// A verdict, as the contract writes it.
+pub(crate) fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Faster => "faster",
+        Verdict::Slower => "slower",
+        Verdict::NoDifferenceShown => "no difference shown",
+        Verdict::TooFewExecutions => "too few executions",
+        Verdict::Mixed => "mixed",
+    }
+}
+
+fn tone(verdict: Verdict) -> Tone {
+    match verdict {
+        Verdict::Faster => Tone::Good,
+        Verdict::Slower => Tone::Bad,
+        Verdict::Mixed => Tone::Warn,
+        Verdict::NoDifferenceShown | Verdict::TooFewExecutions => Tone::Faint,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kino_wire::compare::{CountComparison, OperationSide, Sides, Suspect};
+
+    use super::super::tests::EIGHTY;
+    use super::*;
+
+    fn side(executions: u64, median: i64) -> OperationSide {
+        OperationSide { executions, median_nanos: Some(median), p95_nanos: Some(median), calls: executions, errors: 0 }
+    }
+
+    #[test]
+    fn the_verdict_comes_first() {
+        let answer = Compare {
+            schema: "kino.compare.v1".to_owned(),
+            verdict: Verdict::Faster,
+            executions: Sides { before: 12, after: 12 },
+            open_executions: 1,
+            traces_left_out: Sides { before: 0, after: 3 },
+            operations: vec![
+                OperationComparison {
+                    service: "journal".to_owned(),
+                    name: "journal.generate".to_owned(),
+                    root: true,
+                    before: side(12, 391_000_000),
+                    after: side(12, 181_000_000),
+                    effect: Some(0.463),
+                    interval: Some([0.45, 0.48]),
+                    verdict: Verdict::Faster,
+                    executions_missing: None,
+                },
+                OperationComparison {
+                    service: "journal".to_owned(),
+                    name: "notes.read".to_owned(),
+                    root: false,
+                    before: side(2, 40_000),
+                    after: side(2, 41_000),
+                    effect: None,
+                    interval: None,
+                    verdict: Verdict::TooFewExecutions,
+                    executions_missing: Some(4),
+                },
+            ],
+            counts: vec![
+                CountComparison {
+                    what: "calls of a".to_owned(),
+                    before: 3.0,
+                    after: 1.0,
+                    verdict: CountVerdict::Fewer,
+                },
+                CountComparison { what: "calls of b".to_owned(), before: 1.0, after: 1.0, verdict: CountVerdict::Same },
+            ],
+            suspects: vec![Suspect {
+                service: "journal".to_owned(),
+                name: "dialogue.generate".to_owned(),
+                score: 0.9,
+                reason: "its critical time fell by 120 ms".to_owned(),
+            }],
+            left_out: 2,
+        };
+        let text = text(&answer, EIGHTY);
+        insta::assert_snapshot!(text);
+        assert!(sentence(&answer.operations[1]).ends_with("4 executions more a side and there is a verdict"));
+    }
+}

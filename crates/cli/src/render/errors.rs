@@ -1,0 +1,95 @@
+//! `errors`: exceptions by group, the most recent first.
+
+use kino_model::UnixNanos;
+use kino_wire::errors::{ErrorGroup, Errors};
+
+use super::{Style, Tone, clean, counted};
+use crate::time;
+
+/// How many frames of a stack are shown; the rest is counted.
+const FRAMES_MAX: usize = 6;
+/// The height of a day in the row of days.
+const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// The groups.
+pub(crate) fn text(answer: &Errors, style: Style, now: UnixNanos) -> String {
+    if answer.items.is_empty() {
+        return "No exception is recorded here. --all looks beyond this project.\n".to_owned();
+    }
+    let mut text = answer.items.iter().map(|group| block(group, style, now)).collect::<Vec<_>>().join("\n");
+    if !answer.counts_are_complete {
+        text.push_str("\nThere are too many exceptions to look at all: the counts are those of the newest.\n");
+    }
+    if answer.more {
+        text.push_str("\nThere are more groups: a larger --limit shows them.\n");
+    }
+    text
+}
+
+fn block(group: &ErrorGroup, style: Style, now: UnixNanos) -> String {
+    let title = style.paint(Tone::Bad, &clean(&group.exception_type));
+    let mut text = format!("{title}: {}\n", clean(&group.message));
+    let last = time::ago(group.last_seen_unix_nanos, now);
+    let first = time::ago(group.first_seen_unix_nanos, now);
+    let days = days(group);
+    text.push_str(&format!("  {}, last {last}, first {first}{days}\n", counted(group.count, "time")));
+    for frame in group.frames.iter().take(FRAMES_MAX) {
+        let line = frame.line.map(|line| format!(":{line}")).unwrap_or_default();
+        let place = format!("  at {}{line} in {}\n", frame.path, frame.function);
+        let tone = if frame.in_project { Tone::Plain } else { Tone::Faint };
+        text.push_str(&style.paint(tone, &super::clean_lines(&place)));
+    }
+    if let Some(more @ 1..) = group.frames.len().checked_sub(FRAMES_MAX) {
+        text.push_str(&format!("  and {}\n", counted(more as u64, "frame")));
+    }
+    if let Some(example) = group.examples.first() {
+        let next = format!("  kino explain {}   {}\n", example.trace_id, clean(&group.fingerprint));
+        text.push_str(&style.paint(Tone::Faint, &next));
+    }
+    text
+}
+
+/// The days as a row of bars, where there is more than one.
+fn days(group: &ErrorGroup) -> String {
+    let max = group.per_day.iter().map(|day| day.count).max().unwrap_or(0);
+    if group.per_day.len() < 2 || max == 0 {
+        return String::new();
+    }
+    let level = |count: u64| LEVELS[((count * 7).div_ceil(max)) as usize % 8];
+    format!("  {}", group.per_day.iter().map(|day| level(day.count)).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use kino_model::TraceId;
+    use kino_wire::errors::{DayCount, Frame};
+    use kino_wire::finding::Evidence;
+
+    use super::super::tests::EIGHTY;
+    use super::*;
+
+    #[test]
+    fn a_group_shows_when_where_and_what_next() {
+        let frame = |path: &str, in_project| Frame {
+            path: path.to_owned(),
+            line: Some(7),
+            function: "load".to_owned(),
+            in_project,
+        };
+        let day = |day: &str, count| DayCount { day: day.to_owned(), count };
+        let group = ErrorGroup {
+            exception_type: "KeyError".to_owned(),
+            message: "'customer'\u{7}".to_owned(),
+            fingerprint: "9f0c".to_owned(),
+            count: 1_500,
+            first_seen_unix_nanos: 0,
+            last_seen_unix_nanos: 172_000_000_000_000,
+            per_day: vec![day("1970-01-01", 1), day("1970-01-02", 0), day("1970-01-03", 8)],
+            frames: vec![frame("app/cart.py", true), frame("site-packages/flask/app.py", false)],
+            examples: vec![Evidence { trace_id: TraceId([1; 16]), span_id: None }],
+        };
+        let answer =
+            Errors { schema: "kino.errors.v1".to_owned(), items: vec![group], more: true, counts_are_complete: false };
+        insta::assert_snapshot!(text(&answer, EIGHTY, UnixNanos(172_800_000_000_000)));
+    }
+}

@@ -1,0 +1,286 @@
+//! `explain`: a trace, an operation over many executions, or the whole system.
+
+use kino_wire::explain::{
+    BreakdownRow, EntryPoint, ExplainOperation, ExplainSystem, ExplainTrace, LeftOut, PathSegment, Quantiles,
+    RootSummary,
+};
+
+use super::table::Table;
+use super::{Style, Tone, bar, clean, count, counted, duration, finding, percent};
+
+/// How many segments of a critical path are shown; the rest is counted.
+const SEGMENTS_MAX: usize = 40;
+/// How many rows of a breakdown are shown; the rest is counted.
+const ROWS_MAX: usize = 25;
+/// How many roots besides the first are named.
+const ROOTS_MAX: usize = 5;
+/// The length of a whole bar.
+const BAR_CELLS: usize = 12;
+
+/// One trace.
+pub(crate) fn trace(answer: &ExplainTrace, style: Style) -> String {
+    let mut text = format!("{} {}\n", style.heading("Trace"), answer.trace_id);
+    match &answer.root {
+        Some(root) => text.push_str(&format!("{}, {}\n", root_line(root), counted(answer.spans, "span"))),
+        None => text.push_str(&format!("no root, {}\n", counted(answer.spans, "span"))),
+    }
+    for other in answer.other_roots.iter().take(ROOTS_MAX) {
+        text.push_str(&format!("also a root: {}\n", root_line(other)));
+    }
+    if let Some(more @ 1..) = answer.other_roots.len().checked_sub(ROOTS_MAX) {
+        text.push_str(&format!("and {} (--json names them)\n", counted(more as u64, "other root")));
+    }
+    if answer.missing_parents > 0 {
+        text.push_str(&format!("{} not arrived\n", counted(answer.missing_parents, "parent")));
+    }
+    if !answer.critical_path.is_empty() {
+        text.push_str(&format!("\n{} (what the whole waits for, in time order)\n", style.heading("Critical path")));
+        text.push_str(&path(&answer.critical_path, style));
+    }
+    text.push_str(&breakdown(&answer.breakdown, style));
+    text.push_str(&findings(&answer.findings, style));
+    text.push_str(&left_out(&answer.left_out, style));
+    text
+}
+
+/// One operation over its executions.
+pub(crate) fn operation(answer: &ExplainOperation, style: Style) -> String {
+    let mut text = format!("{} ({})\n", style.heading(&clean(&answer.operation)), clean(&answer.services.join(", ")));
+    let failed = if answer.errors > 0 { format!(", {} failed", count(answer.errors)) } else { String::new() };
+    text.push_str(&format!("{}{failed}, {}\n", counted(answer.executions, "execution"), counted(answer.spans, "span")));
+    if let Some(quantiles) = &answer.duration {
+        text.push_str(&format!("{}\n", quantiles_line(quantiles)));
+    }
+    text.push_str(&breakdown(&answer.breakdown, style));
+    text.push_str(&findings(&answer.findings, style));
+    text.push_str(&left_out(&answer.left_out, style));
+    text
+}
+
+/// Every entry point.
+pub(crate) fn system(answer: &ExplainSystem, style: Style) -> String {
+    if answer.entry_points.is_empty() {
+        return "Nothing has been recorded here yet: `kino run -- CMD` records. --all looks beyond this project.\n"
+            .into();
+    }
+    let mut parts: Vec<String> = answer.entry_points.iter().map(|entry| entry_point(entry, style)).collect();
+    if answer.left_out > 0 {
+        parts.push(format!("{} not shown\n", counted(answer.left_out, "further entry point")));
+    }
+    parts.join("\n")
+}
+
+fn entry_point(entry: &EntryPoint, style: Style) -> String {
+    let failed = if entry.errors > 0 { format!(", {} failed", count(entry.errors)) } else { String::new() };
+    let title = format!("{} ({})", clean(&entry.name), clean(&entry.service));
+    let title = style.heading(&title);
+    let executions = counted(entry.executions, "execution");
+    let rows = breakdown(&entry.breakdown, style);
+    format!("{title} {executions}{failed}\n{}\n{}", quantiles_line(&entry.duration), rows.trim_start_matches('\n'))
+}
+
+fn quantiles_line(quantiles: &Quantiles) -> String {
+    let shown = |nanos| duration(Some(nanos));
+    let (p50, p95) = (shown(quantiles.p50_nanos), shown(quantiles.p95_nanos));
+    format!("median {p50}, p95 {p95}, p99 {}, max {}", shown(quantiles.p99_nanos), shown(quantiles.max_nanos))
+}
+
+fn root_line(root: &RootSummary) -> String {
+    format!("{} ({}) {}", clean(&root.name), clean(&root.service), duration(root.duration_nanos))
+}
+
+/// The critical path's segments, each with its place in the whole.
+pub(crate) fn path(segments: &[PathSegment], style: Style) -> String {
+    let begin = segments.first().map_or(0, |segment| segment.start_unix_nanos);
+    let whole = segments.last().map_or(0, |segment| segment.end_unix_nanos) - begin;
+    let mut table = Table::new(style, &[">AT", ">TAKES", "", "SPAN"]);
+    for segment in segments.iter().take(SEGMENTS_MAX) {
+        let takes = segment.end_unix_nanos - segment.start_unix_nanos;
+        table.row(&[
+            (&duration(Some(segment.start_unix_nanos - begin)), Tone::Faint),
+            (&duration(Some(takes)), Tone::Plain),
+            (&bar(takes as f64 / whole.max(1) as f64, BAR_CELLS), Tone::Warn),
+            (&format!("{} ({})", clean(&segment.name), clean(&segment.service)), Tone::Plain),
+        ]);
+    }
+    let mut text = table.finish();
+    if let Some(more @ 1..) = segments.len().checked_sub(SEGMENTS_MAX) {
+        text.push_str(&format!("and {} (--json has them)\n", counted(more as u64, "further segment")));
+    }
+    text
+}
+
+/// Time by operation.
+pub(crate) fn breakdown(rows: &[BreakdownRow], style: Style) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let many = rows.iter().any(|row| row.duration.is_some());
+    let mut text = format!("\n{} (share of the critical path)\n", style.heading("Where the time goes"));
+    let last = if many { ">MEDIAN" } else { ">SELF" };
+    let mut table = Table::new(style, &[">SHARE", "", ">CRITICAL", last, ">CALLS", "OPERATION"]);
+    for row in rows.iter().take(ROWS_MAX) {
+        let mut operation = format!("{} ({})", clean(&row.name), clean(&row.service));
+        if let Some(code) = &row.code {
+            operation.push_str(&format!("\n  at {}", finding::place(code)));
+        }
+        if let Some(statement) = &row.statement {
+            operation.push_str(&format!("\n  {}", clean(statement)));
+        }
+        let beside = if many { row.duration.map(|quantiles| quantiles.p50_nanos) } else { Some(row.self_nanos) };
+        table.row(&[
+            (&percent(row.share), Tone::Strong),
+            (&bar(row.share, BAR_CELLS), Tone::Warn),
+            (&duration(Some(row.critical_nanos)), Tone::Plain),
+            (&duration(beside), Tone::Plain),
+            (&count(row.count), Tone::Plain),
+            (&operation, Tone::Plain),
+        ]);
+    }
+    text.push_str(&table.finish());
+    if let Some(more @ 1..) = rows.len().checked_sub(ROWS_MAX) {
+        text.push_str(&format!("and {} (--json has them)\n", counted(more as u64, "further operation")));
+    }
+    text
+}
+
+/// A heading and the findings beneath it.
+pub(crate) fn findings(findings: &[kino_wire::finding::Finding], style: Style) -> String {
+    if findings.is_empty() {
+        return String::new();
+    }
+    format!("\n{}\n{}", style.heading("Findings"), finding::list(findings, style))
+}
+
+fn left_out(left_out: &LeftOut, style: Style) -> String {
+    let parts = [
+        (left_out.executions, "older execution"),
+        (left_out.open_executions, "unfinished execution"),
+        (left_out.spans_outside_parent, "span outside its parent's time"),
+        (left_out.open_spans, "unfinished span"),
+        (left_out.breakdown_rows, "further operation"),
+        (left_out.findings, "further finding"),
+    ];
+    let parts: Vec<_> =
+        parts.into_iter().filter(|(number, _)| *number > 0).map(|(n, thing)| counted(n, thing)).collect();
+    if parts.is_empty() {
+        return String::new();
+    }
+    let text = format!("\nNot counted here: {}\n", parts.join(", "))
+        .replace("span outside its parent's times", "spans outside their parent's time");
+    style.paint(Tone::Faint, &text)
+}
+
+#[cfg(test)]
+mod tests {
+    use kino_model::{SpanId, TraceId};
+    use kino_wire::finding::{Finding, Location, Subject};
+
+    use super::super::tests::EIGHTY;
+    use super::*;
+
+    fn row(name: &str, share: f64, critical: i64) -> BreakdownRow {
+        BreakdownRow {
+            service: "journal".to_owned(),
+            name: name.to_owned(),
+            count: 1,
+            self_nanos: critical,
+            critical_nanos: critical,
+            share,
+            code: None,
+            statement: None,
+            examples: Vec::new(),
+            duration: None,
+        }
+    }
+
+    fn finding() -> Finding {
+        Finding {
+            code: "sequential_could_be_parallel".to_owned(),
+            subject: Subject {
+                kind: "operation".to_owned(),
+                service: "journal".to_owned(),
+                name: "journal.generate".to_owned(),
+            },
+            numbers: Vec::new(),
+            saving_nanos: Some(210_000_000),
+            confidence: 0.8,
+            executions: 12,
+            location: Some(Location {
+                path: "src/journal.rs".to_owned(),
+                line: Some(41),
+                function: Some("generate".to_owned()),
+                known_by: "attribute".to_owned(),
+            }),
+            evidence: Vec::new(),
+            fingerprint: "f".to_owned(),
+            text: "Three children run one after the other and nothing connects them.".to_owned(),
+            next: None,
+        }
+    }
+
+    #[test]
+    fn a_trace_shows_its_path_and_its_breakdown() {
+        let segment = |name: &str, start, end| PathSegment {
+            span_id: SpanId([1; 8]),
+            service: "journal".to_owned(),
+            name: name.to_owned(),
+            start_unix_nanos: start,
+            end_unix_nanos: end,
+        };
+        let answer = ExplainTrace {
+            schema: "kino.explain.v1".to_owned(),
+            trace_id: TraceId([0xab; 16]),
+            spans: 11,
+            missing_parents: 1,
+            root: Some(RootSummary {
+                span_id: SpanId([1; 8]),
+                service: "journal".to_owned(),
+                name: "journal.generate".to_owned(),
+                start_unix_nanos: 1_000,
+                duration_nanos: Some(391_000_000),
+            }),
+            other_roots: Vec::new(),
+            critical_path: vec![
+                segment("summary.generate", 1_000, 120_001_000),
+                segment("dialogue\u{1b}[2J", 120_001_000, 391_001_000),
+            ],
+            breakdown: vec![row("dialogue.generate", 0.69, 271_000_000), row("summary.generate", 0.31, 120_000_000)],
+            findings: vec![finding()],
+            left_out: LeftOut { spans_outside_parent: 2, ..LeftOut::default() },
+        };
+        let text = trace(&answer, EIGHTY);
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn an_operation_shows_its_quantiles_and_its_statements() {
+        let quantiles = Quantiles {
+            p50_nanos: 391_000_000,
+            p95_nanos: 401_000_000,
+            p99_nanos: 409_000_000,
+            max_nanos: 410_000_000,
+        };
+        let mut query = row("SELECT orders", 0.5, 195_000_000);
+        query.statement =
+            Some("SELECT * FROM orders WHERE customer_id = ? AND placed_at > ? ORDER BY placed_at".to_owned());
+        query.duration = Some(quantiles);
+        query.count = 4_800;
+        let answer = ExplainOperation {
+            schema: "kino.explain_operation.v1".to_owned(),
+            operation: "GET /orders".to_owned(),
+            services: vec!["shop".to_owned()],
+            executions: 48,
+            spans: 5_000,
+            errors: 1,
+            duration: Some(quantiles),
+            breakdown: vec![query],
+            findings: Vec::new(),
+            left_out: LeftOut { executions: 952, ..LeftOut::default() },
+        };
+        let text = operation(&answer, EIGHTY);
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        insta::assert_snapshot!(text);
+    }
+}

@@ -1,0 +1,133 @@
+//! The few lines with which `run` ends.
+
+use kino_model::DurationNanos;
+use kino_wire::run::Run;
+
+use super::{Style, Tone, clean, counted, finding, percent};
+
+/// How many operations are named.
+const OPERATIONS_MAX: usize = 3;
+/// How many findings are shown.
+const FINDINGS_MAX: usize = 3;
+/// How many services are named.
+const SERVICES_MAX: usize = 4;
+/// How many digits of a run's id are shown: enough to be unique, and taken by every command.
+const ID_DIGITS: usize = 12;
+
+/// What the recorder itself knows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    /// Why no spans came, where none came: the likeliest first.
+    pub(crate) silence: Vec<String>,
+    /// What else should be said.
+    pub(crate) notes: Vec<String>,
+}
+
+/// The lines.
+pub(crate) fn report(run: &Run, known: &Known, style: Style) -> String {
+    let mut lines = vec![summary(run, style)];
+    if run.spans == 0 {
+        lines.push("no spans came".to_owned());
+        lines.extend(known.silence.iter().map(|reason| format!("  {reason}")));
+    } else {
+        lines.push(seen(run, style));
+    }
+    let heavy = run.breakdown.iter().filter(|row| row.share >= 0.01).take(OPERATIONS_MAX);
+    for row in heavy {
+        let critical = DurationNanos(row.critical_nanos).to_string();
+        lines.push(format!("{:>6} {critical:>8}  {} ({})", percent(row.share), clean(&row.name), clean(&row.service)));
+    }
+    let shown = &run.findings[..run.findings.len().min(FINDINGS_MAX)];
+    lines.extend(finding::list(shown, style).lines().map(str::to_owned));
+    if let Some(more @ 1..) = run.findings.len().checked_sub(FINDINGS_MAX) {
+        lines.push(format!("and {}", counted(more as u64, "further finding")));
+    }
+    if run.left_out_traces > 0 {
+        lines.push(format!("{} not looked at here", counted(run.left_out_traces, "further trace")));
+    }
+    lines.extend(known.notes.iter().cloned());
+    lines.push(style.paint(Tone::Faint, &next(run)));
+    let mark = style.paint(Tone::Faint, "kino │");
+    lines.iter().flat_map(|line| [mark.as_str(), " ", line, "\n"]).collect()
+}
+
+fn summary(run: &Run, style: Style) -> String {
+    let (ended, tone) = match (run.exit_code, run.signal) {
+        (_, Some(signal)) => (format!("ended by signal {signal}"), Tone::Bad),
+        (Some(0), _) => ("exit 0".to_owned(), Tone::Good),
+        (Some(code), _) => (format!("exit {code}"), Tone::Bad),
+        (None, None) => ("did not start".to_owned(), Tone::Bad),
+    };
+    let took = run.duration_nanos.map(|nanos| format!(" after {}", DurationNanos(nanos))).unwrap_or_default();
+    let label = run.label.as_deref().map(|label| format!(" · label {}", clean(label))).unwrap_or_default();
+    format!("{}{took} · run {}{label}", style.paint(tone, &ended), &run.run_id[..run.run_id.len().min(ID_DIGITS)])
+}
+
+fn seen(run: &Run, style: Style) -> String {
+    let mut services: Vec<_> = run.services.iter().take(SERVICES_MAX).map(|name| clean(name).into_owned()).collect();
+    if let Some(more @ 1..) = run.services.len().checked_sub(SERVICES_MAX) {
+        services.push(format!("and {more} more"));
+    }
+    let failed = if run.errors > 0 { format!(", {} failed", run.errors) } else { String::new() };
+    let failed = style.paint(Tone::Bad, &failed);
+    let (spans, traces) = (counted(run.spans, "span"), counted(run.traces, "trace"));
+    format!("{spans} in {traces} from {}{failed}", services.join(", "))
+}
+
+fn next(run: &Run) -> String {
+    let explain = format!("kino explain {}", run.trace_id);
+    match &run.stderr_blob {
+        Some(blob) if run.exit_code != Some(0) => format!("{explain} · kino open blob:{blob}"),
+        _ => explain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kino_model::TraceId;
+    use kino_wire::run::CodeState;
+
+    use super::super::tests::EIGHTY;
+    use super::*;
+
+    fn run() -> Run {
+        Run {
+            schema: "kino.run.v1".to_owned(),
+            run_id: "4f2a91c0".repeat(4),
+            trace_id: TraceId([0xab; 16]),
+            label: Some("before".to_owned()),
+            command: vec!["journal".to_owned()],
+            code: CodeState::default(),
+            start_unix_nanos: 0,
+            duration_nanos: Some(420_000_000),
+            exit_code: Some(0),
+            signal: None,
+            stdout_blob: None,
+            stderr_blob: Some("c0ffee".to_owned()),
+            diff_blob: None,
+            cut_bytes: 0,
+            spans: 11,
+            traces: 1,
+            errors: 0,
+            left_out_traces: 0,
+            services: vec!["journal".to_owned()],
+            breakdown: Vec::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_run_ends_with_what_it_showed() {
+        insta::assert_snapshot!(report(&run(), &Known::default(), EIGHTY));
+    }
+
+    #[test]
+    fn silence_is_explained() {
+        let known = Known {
+            silence: vec!["the program has no OpenTelemetry SDK".to_owned()],
+            notes: vec!["3 bytes of its output were not kept".to_owned()],
+        };
+        let silent = Run { spans: 0, exit_code: None, signal: Some(9), label: None, ..run() };
+        insta::assert_snapshot!(report(&silent, &known, EIGHTY));
+    }
+}

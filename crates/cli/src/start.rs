@@ -1,0 +1,205 @@
+//! Starts the engine when none runs.
+//!
+//! Any number of commands may start one at the same moment: the store's lock decides which lives, and the others'
+//! processes leave with [`code::TRY_AGAIN`]; all the commands then use the one that won.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use kino_model::Clock;
+use kino_wire::admin::EngineFile;
+
+use crate::client::{self, Client, Found, VERSION};
+use crate::config::{LOG_FILE, Settings};
+use crate::failure::{Failure, code};
+use crate::output;
+
+/// How often a starting engine is looked for.
+const POLL: Duration = Duration::from_millis(5);
+/// How long an engine may take to start: replaying a full write-ahead log takes seconds.
+const START_MAX: Duration = Duration::from_mins(1);
+/// After this long, say why it takes so long.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// A log longer than this begins anew when an engine starts; the old one is kept beside it.
+const LOG_BYTES_MAX: u64 = 8 << 20;
+/// How much of the log's end is shown when an engine does not start.
+const LOG_TAIL_BYTES: u64 = 2_000;
+
+/// The engine of these settings' home, started if none runs.
+///
+/// # Errors
+/// Where none can be had, with what to do.
+pub(crate) fn engine(settings: &Settings, clock: &dyn Clock) -> Result<Client, Failure> {
+    match client::find(&settings.home) {
+        Found::Engine(client) => Ok(client),
+        Found::OtherVersion(address) => Err(other_version(&address)),
+        Found::Stale(_) | Found::None => start(settings, clock),
+    }
+}
+
+/// The engine, only if it runs already.
+///
+/// # Errors
+/// Where it does not run, or is of another version.
+pub(crate) fn running(settings: &Settings) -> Result<Client, Failure> {
+    match client::find(&settings.home) {
+        Found::Engine(client) => Ok(client),
+        Found::OtherVersion(address) => Err(other_version(&address)),
+        Found::Stale(_) | Found::None => {
+            let home = settings.home.display();
+            Err(Failure::no_engine(format!("no engine runs on {home}; any question starts one, or `kino serve`")))
+        }
+    }
+}
+
+fn other_version(address: &EngineFile) -> Failure {
+    Failure::no_engine(format!(
+        "the running engine is version {}, this command is {VERSION}: `kino stop` ends it, and the next command starts \
+         one of its own version",
+        address.version
+    ))
+}
+
+fn start(settings: &Settings, clock: &dyn Clock) -> Result<Client, Failure> {
+    let home = &settings.home;
+    fs::create_dir_all(home).map_err(|error| Failure::because(format!("making {}", home.display()), &error))?;
+    let begun = clock.monotonic_nanos();
+    let log = LogFrom::here(home);
+    let elapsed = || Duration::from_nanos(clock.monotonic_nanos().saturating_sub(begun));
+    let mut child = Some(spawn(settings)?);
+    let mut told = false;
+    while elapsed() < START_MAX {
+        match client::find(home) {
+            Found::Engine(client) => {
+                say_where(&client.address, settings);
+                return Ok(client);
+            }
+            Found::OtherVersion(address) => return Err(other_version(&address)),
+            Found::Stale(_) | Found::None => {}
+        }
+        match child.as_mut().map(Child::try_wait) {
+            // Another process holds the lock: it is starting, or just leaving.
+            Some(Ok(Some(status))) if status.code() == Some(i32::from(code::TRY_AGAIN)) => child = None,
+            Some(Ok(Some(status))) => return Err(log.did_not_start(&format!("it ended with {status}"))),
+            Some(Ok(None)) | None => {}
+            Some(Err(error)) => return Err(Failure::because("waiting for the engine", &error)),
+        }
+        if child.is_none() && elapsed().as_millis() % 500 < POLL.as_millis() * 2 {
+            child = Some(spawn(settings)?);
+        }
+        if !told && elapsed() > PATIENCE {
+            told = true;
+            output::note("kino: the engine is starting; it reads back what was not yet written out …");
+        }
+        thread::sleep(POLL);
+    }
+    Err(log.did_not_start(&format!("it is not ready after {} s", START_MAX.as_secs())))
+}
+
+/// Where an engine that was just started listens, if that is not where programs look by themselves.
+fn say_where(address: &EngineFile, settings: &Settings) {
+    let listen = &settings.engine.listen;
+    let moved = [
+        ("OTLP/gRPC", &address.otlp_grpc, &listen.otlp_grpc, "127.0.0.1:4317"),
+        ("OTLP/HTTP", &address.otlp_http, &listen.otlp_http, "127.0.0.1:4318"),
+        ("REST and MCP", &address.http, &listen.addr, "127.0.0.1:4319"),
+    ];
+    for (what, is, configured, wanted) in moved {
+        if configured.is_none() && is != wanted {
+            output::note(&format!("kino: {wanted} is busy; this engine's {what} is at {is}"));
+        }
+    }
+}
+
+fn spawn(settings: &Settings) -> Result<Child, Failure> {
+    let log = open_log(&settings.home.join(LOG_FILE))
+        .map_err(|error| Failure::because(format!("opening the log in {}", settings.home.display()), &error))?;
+    let copy = log.try_clone().map_err(|error| Failure::because("opening the log", &error))?;
+    // The root folder: a detached engine must not keep the caller's folder from being unmounted.
+    let spawned = Command::new(&settings.program)
+        .args(["serve", "--detached"])
+        .env("KINO_HOME", &settings.home)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(log)
+        .stderr(copy)
+        .spawn();
+    spawned.map_err(|error| Failure::because(format!("starting {} serve", settings.program.display()), &error))
+}
+
+fn open_log(path: &Path) -> io::Result<File> {
+    if fs::metadata(path).is_ok_and(|log| log.len() > LOG_BYTES_MAX) {
+        fs::rename(path, path.with_extension("log.old"))?;
+    }
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+/// The part of the log that is written from now on.
+struct LogFrom {
+    path: PathBuf,
+    begin: u64,
+}
+
+impl LogFrom {
+    fn here(home: &Path) -> Self {
+        let path = home.join(LOG_FILE);
+        let begin = fs::metadata(&path).map_or(0, |log| log.len());
+        Self { path, begin }
+    }
+
+    fn did_not_start(&self, how: &str) -> Failure {
+        let tail = self.tail().unwrap_or_default();
+        let tail = tail.trim();
+        let said = if tail.is_empty() { String::new() } else { format!(" Its last words:\n\n{tail}\n\n") };
+        Failure::no_engine(format!(
+            "the engine did not start: {how}.{said} `kino doctor` looks for the cause; the whole log is {}",
+            self.path.display()
+        ))
+    }
+
+    fn tail(&self) -> io::Result<String> {
+        let mut log = File::open(&self.path)?;
+        let length = log.metadata()?.len();
+        // A log that began anew is shorter than it was.
+        let begin = if length < self.begin { 0 } else { self.begin };
+        log.seek(SeekFrom::Start(begin.max(length.saturating_sub(LOG_TAIL_BYTES))))?;
+        let mut bytes = Vec::new();
+        log.take(LOG_TAIL_BYTES).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+/// Leaves the terminal and closes every descriptor that was inherited besides the three standard ones, so that
+/// whoever waits for the starter's pipes to close does not wait for the engine.
+///
+/// # Errors
+/// Where the process cannot leave its session.
+pub(crate) fn detach() -> io::Result<()> {
+    let folder = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
+    let inherited: Vec<i32> = fs::read_dir(folder)?
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|descriptor| *descriptor > 2)
+        .collect();
+    // The listing had a descriptor of its own, which is gone by now.
+    let open = |descriptor: &i32| fs::symlink_metadata(format!("{folder}/{descriptor}")).is_ok();
+    for descriptor in inherited.into_iter().filter(open) {
+        close(descriptor);
+    }
+    match rustix::process::setsid() {
+        // Already the leader of a process group: started by hand from a shell, which is fine.
+        Ok(_) | Err(rustix::io::Errno::PERM) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[expect(unsafe_code, reason = "closing a descriptor that no Rust value owns cannot be said otherwise")]
+fn close(descriptor: i32) {
+    // SAFETY: `detach` runs before this process opens anything: whatever is above the standard three was inherited
+    // and has no owner here.
+    unsafe { rustix::io::close(descriptor) }
+}
