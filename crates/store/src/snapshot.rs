@@ -23,6 +23,8 @@ mod gather;
 mod hot_batch;
 mod operations;
 mod overlay;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 pub use exceptions::{EventFilter, ExceptionRow};

@@ -135,7 +135,8 @@ impl<'a> Search<'a> {
             let matched: Option<HashSet<TraceId>> = (!spans.is_empty()).then(|| {
                 let marks = spans.mark(&batch.spans);
                 let ids = ids(&batch.spans, "trace_id");
-                marks.values().set_indices().filter_map(|row| ids.and_then(|ids| trace_id_at(ids, row))).collect()
+                let passed = index.rows(Table::Spans).iter().map(|row| *row as usize).filter(|row| marks.value(*row));
+                passed.filter_map(|row| ids.and_then(|ids| trace_id_at(ids, row))).collect()
             });
             for (row, trace) in index.traces.iter().enumerate() {
                 let id = trace.trace_id;

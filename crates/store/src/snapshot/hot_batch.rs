@@ -61,7 +61,7 @@ impl HotBatch {
     /// The rows of these traces, which must be sorted, in the lake's order.
     pub(crate) fn pick(&self, table: Table, traces: &[TraceId]) -> Result<RecordBatch, ArrowError> {
         let rows = self.batch.table(table);
-        let order = &self.index()?.orders[table as usize];
+        let order = self.index()?.rows(table);
         let Some(ids) = ids(rows, "trace_id") else { return Ok(rows.slice(0, 0)) };
         let mut places = Vec::new();
         for trace in traces {
@@ -77,7 +77,7 @@ impl HotBatch {
     /// Events outside any trace.
     pub(crate) fn loose_events(&self) -> Result<RecordBatch, ArrowError> {
         let rows = &self.batch.events;
-        let order = &self.index()?.orders[Table::Events as usize];
+        let order = self.index()?.rows(Table::Events);
         let loose = |row: &u32| ids(rows, "trace_id").is_none_or(|ids| trace_id_at(ids, *row as usize).is_none());
         let places: Vec<u32> = order.iter().copied().filter(loose).collect();
         sort::take_rows(rows, &UInt32Array::from(places))
@@ -85,6 +85,11 @@ impl HotBatch {
 }
 
 impl HotIndex {
+    /// The places of a table's rows, in the lake's order, without those that collapsed.
+    pub(crate) fn rows(&self, table: Table) -> &[u32] {
+        &self.orders[table as usize]
+    }
+
     fn of(batch: &Batch) -> Result<Self, ArrowError> {
         let mut orders: [Vec<u32>; 3] = Default::default();
         let mut all_ids: Vec<TraceId> = Vec::new();

@@ -1,0 +1,512 @@
+//! Queries against a naive evaluation over rows, wherever the rows happen to lie.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use arrow_array::builder::{
+    FixedSizeBinaryBuilder, Int8Builder, Int32Builder, Int64Builder, MapBuilder, MapFieldNames, StringBuilder,
+    StringDictionaryBuilder,
+};
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{Field, Schema};
+use kino_model::columns::Table;
+use kino_model::{Batch, DurationNanos, SpanId, TraceId, UnixNanos};
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use proptest::prelude::*;
+
+use super::{HotBatch, OperationFilter, Snapshot, TraceFilter};
+use crate::file::{FileEntry, FlushSet, Group, GroupId};
+use crate::hot::Shared;
+use crate::lake::{self, Arrival};
+use crate::rollup::OperationKey;
+use crate::scan::{FOOTER_CACHE_BYTES, LakeReader};
+use crate::trace_row::TraceRow;
+
+/// A span of few columns, each from few values, so that everything collides.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Row {
+    trace: u8,
+    span: u8,
+    parent: Option<u8>,
+    start: i64,
+    duration: Option<i64>,
+    name: &'static str,
+    error: bool,
+    revision: i32,
+    service: Option<&'static str>,
+    project: Option<&'static str>,
+    run: Option<&'static str>,
+    http_status: Option<i64>,
+    color: Option<&'static str>,
+}
+
+fn trace_id(number: u8) -> TraceId {
+    // Spread over the whole range, as real ids are, with neighbours that share their first half.
+    let mut bytes = [(number / 2).wrapping_mul(40); 16];
+    bytes[15] = number;
+    TraceId(bytes)
+}
+
+fn span_id(number: u8) -> SpanId {
+    SpanId([0, 0, 0, 0, 0, 0, 1, number])
+}
+
+/// A sparse batch, as decoders make it.
+fn batch(rows: &[Row]) -> Batch {
+    if rows.is_empty() {
+        return Batch::empty();
+    }
+    let ids = |width: i32, bytes: &dyn Fn(&Row) -> Option<Vec<u8>>| -> ArrayRef {
+        let mut builder = FixedSizeBinaryBuilder::new(width);
+        for row in rows {
+            match bytes(row) {
+                Some(bytes) => builder.append_value(bytes).unwrap(),
+                None => builder.append_null(),
+            }
+        }
+        Arc::new(builder.finish())
+    };
+    let ints = |value: &dyn Fn(&Row) -> Option<i64>| -> ArrayRef {
+        let mut builder = Int64Builder::new();
+        rows.iter().for_each(|row| builder.append_option(value(row)));
+        Arc::new(builder.finish())
+    };
+    let labels = |value: &dyn Fn(&Row) -> Option<&'static str>| -> ArrayRef {
+        let mut builder = StringDictionaryBuilder::<Int32Type>::new();
+        rows.iter().for_each(|row| builder.append_option(value(row)));
+        Arc::new(builder.finish())
+    };
+    let mut names = StringBuilder::new();
+    let (mut kinds, mut statuses, mut revisions) = (Int8Builder::new(), Int8Builder::new(), Int32Builder::new());
+    let fields = MapFieldNames { entry: "entries".into(), key: "keys".into(), value: "values".into() };
+    let mut maps = MapBuilder::new(Some(fields), StringBuilder::new(), StringBuilder::new());
+    for row in rows {
+        names.append_value(row.name);
+        kinds.append_value(1);
+        statuses.append_value(if row.error { 2 } else { 0 });
+        revisions.append_option((row.revision > 0).then_some(row.revision));
+        if let Some(color) = row.color {
+            maps.keys().append_value("color");
+            maps.values().append_value(color);
+        }
+        maps.append(row.color.is_some()).unwrap();
+    }
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("trace_id", ids(16, &|row| Some(trace_id(row.trace).0.to_vec()))),
+        ("span_id", ids(8, &|row| Some(span_id(row.span).0.to_vec()))),
+        ("parent_span_id", ids(8, &|row| row.parent.map(|parent| span_id(parent).0.to_vec()))),
+        ("start_unix_nanos", ints(&|row| Some(row.start))),
+        ("duration_nanos", ints(&|row| row.duration)),
+        ("name", Arc::new(names.finish())),
+        ("kind", Arc::new(kinds.finish())),
+        ("status_code", Arc::new(statuses.finish())),
+        ("revision", Arc::new(revisions.finish())),
+        ("service_name", labels(&|row| row.service)),
+        ("kino_project", labels(&|row| row.project)),
+        ("kino_run_id", labels(&|row| row.run)),
+        ("http_response_status_code", ints(&|row| row.http_status)),
+        ("attributes", Arc::new(maps.finish())),
+    ];
+    let declared = Table::Spans.schema();
+    let needed = |name: &str, column: &ArrayRef| {
+        !declared.field_with_name(name).unwrap().is_nullable() || column.null_count() < column.len()
+    };
+    let columns: Vec<_> = columns.into_iter().filter(|(name, column)| needed(name, column)).collect();
+    let fields: Vec<Field> = columns.iter().map(|(name, _)| declared.field_with_name(name).unwrap().clone()).collect();
+    let arrays = columns.into_iter().map(|(_, column)| column).collect();
+    let spans = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap();
+    Batch { spans, ..Batch::empty() }
+}
+
+/// A lake in memory and what lies in it.
+struct Lake {
+    objects: Arc<dyn ObjectStore>,
+    groups: Vec<Arc<Group>>,
+}
+
+const ARRIVAL: Arrival = Arrival { min: UnixNanos(5), max: UnixNanos(9) };
+
+impl Lake {
+    fn new() -> Self {
+        Self { objects: Arc::new(InMemory::new()), groups: Vec::new() }
+    }
+
+    async fn put(&mut self, set: FlushSet) {
+        let id = GroupId(self.groups.last().map_or(1, |group| group.id.0 + 1));
+        let mut files = Vec::new();
+        for file in set.files {
+            let path = format!("{}/{}.parquet", file.meta.table.name(), id.0);
+            self.objects.put(&Path::from(path.as_str()), PutPayload::from_bytes(file.bytes)).await.unwrap();
+            files.push(FileEntry { group: id, path, meta: file.meta });
+        }
+        self.groups.push(Arc::new(Group::new(id, set.group, files).unwrap()));
+    }
+
+    async fn flush(&mut self, rows: &[Row]) {
+        let halves = rows.split_at(rows.len() / 2);
+        let set = lake::build(&[batch(halves.0), batch(halves.1)], ARRIVAL, &self.groups).unwrap();
+        self.put(set).await;
+    }
+
+    async fn merge(&mut self) {
+        let inputs = self.groups.clone();
+        let set = lake::merge(&self.objects, &inputs, &inputs, |_| true).await.unwrap();
+        self.put(set).await;
+        self.groups.drain(..inputs.len());
+    }
+
+    fn snapshot(&self, hot: &[Vec<Row>], hidden: &[u8]) -> Snapshot {
+        Snapshot {
+            reader: Arc::new(LakeReader::new(Arc::clone(&self.objects), FOOTER_CACHE_BYTES)),
+            groups: Arc::new(self.groups.clone()),
+            hot: hot.iter().map(|rows| Arc::new(HotBatch::new(batch(rows)))).collect(),
+            hidden: Arc::new(hidden.iter().map(|number| trace_id(*number)).collect()),
+            shared: Arc::new(Shared::new(0)),
+        }
+    }
+}
+
+/// The rows that count: repeats collapsed, lower revisions gone, hidden traces gone.
+fn settled(rows: &[Row], hidden: &[u8]) -> Vec<Row> {
+    let distinct: BTreeSet<Row> = rows.iter().cloned().collect();
+    let mut newest: BTreeMap<(u8, u8), i32> = BTreeMap::new();
+    for row in &distinct {
+        let best = newest.entry((row.trace, row.span)).or_default();
+        *best = row.revision.max(*best);
+    }
+    let counts = |row: &Row| newest[&(row.trace, row.span)] == row.revision && !hidden.contains(&row.trace);
+    distinct.into_iter().filter(counts).collect()
+}
+
+fn texts(texts: impl Iterator<Item = Option<&'static str>>) -> Vec<String> {
+    texts.flatten().map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn naive_row(rows: &[&Row]) -> TraceRow {
+    let root = rows
+        .iter()
+        .filter(|row| row.parent.is_none())
+        .min_by_key(|row| (row.start, row.span, row.name, row.service, row.duration));
+    let run_ids = texts(rows.iter().map(|row| row.run));
+    let projects = texts(rows.iter().map(|row| row.project));
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    TraceRow {
+        trace_id: trace_id(rows[0].trace),
+        root_span_id: root.map(|row| span_id(row.span)),
+        root_service: root.and_then(|row| row.service).unwrap_or_default().to_owned(),
+        root_name: root.map_or("", |row| row.name).to_owned(),
+        start: UnixNanos(root.map_or_else(|| rows.iter().map(|row| row.start).min().unwrap(), |row| row.start)),
+        duration: root.and_then(|row| row.duration).map(DurationNanos),
+        last_start: UnixNanos(rows.iter().map(|row| row.start).max().unwrap()),
+        end: rows.iter().filter_map(|row| Some(UnixNanos(row.start + row.duration?))).max(),
+        span_count: rows.len() as u64,
+        error_count: rows.iter().filter(|row| row.error).count() as u64,
+        run_id: owned(root.and_then(|row| row.run)).or_else(|| run_ids.first().cloned()),
+        project: owned(root.and_then(|row| row.project)).or_else(|| projects.first().cloned()),
+        worktree: None,
+        code_state: None,
+        run_ids,
+        projects,
+    }
+}
+
+fn span_passes(row: &Row, filter: &TraceFilter) -> bool {
+    let attribute = |(key, value): &(String, String)| match key.as_str() {
+        "color" => row.color == Some(value),
+        "http.status_code" => row.http_status.is_some_and(|status| status.to_string() == *value),
+        _ => false,
+    };
+    (filter.roots_only || filter.service.as_deref().is_none_or(|wanted| row.service == Some(wanted)))
+        && (filter.roots_only || filter.name.as_deref().is_none_or(|wanted| row.name == wanted))
+        && filter.attributes.iter().all(attribute)
+}
+
+fn naive_find(rows: &[Row], filter: &TraceFilter) -> Vec<TraceRow> {
+    let mut traces: BTreeMap<u8, Vec<&Row>> = BTreeMap::new();
+    rows.iter().for_each(|row| traces.entry(row.trace).or_default().push(row));
+    let mut found: Vec<TraceRow> = traces
+        .values()
+        .filter(|rows| rows.iter().any(|row| span_passes(row, filter)))
+        .map(|rows| naive_row(rows))
+        .filter(|row| {
+            let is_root = |wanted: &Option<String>, text: &str| {
+                !filter.roots_only
+                    || wanted.as_deref().is_none_or(|wanted| row.root_span_id.is_some() && wanted == text)
+            };
+            is_root(&filter.service, &row.root_service)
+                && is_root(&filter.name, &row.root_name)
+                && filter.min_duration.is_none_or(|least| row.duration.is_some_and(|duration| duration >= least))
+                && filter.since.is_none_or(|since| row.start >= since)
+                && filter.until.is_none_or(|until| row.start < until)
+                && (!filter.error || row.error_count > 0)
+                && filter.run_ids.as_ref().is_none_or(|runs| runs.iter().any(|run| row.run_ids.contains(run)))
+                && filter.project.as_ref().is_none_or(|one| row.projects.is_empty() || row.projects.contains(one))
+        })
+        .collect();
+    found.sort_by_key(|row| (std::cmp::Reverse(row.start), row.trace_id));
+    found
+}
+
+async fn find_in_pages(snapshot: &Snapshot, filter: &TraceFilter, limit: usize) -> Vec<TraceRow> {
+    let (mut all, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = snapshot.find(filter, limit, cursor.as_deref()).await.unwrap();
+        assert!(page.rows.len() <= limit);
+        all.extend(page.rows);
+        cursor = page.next;
+        if cursor.is_none() {
+            return all;
+        }
+    }
+}
+
+async fn check(snapshot: &Snapshot, rows: &[Row], filters: &[TraceFilter]) {
+    for filter in filters {
+        let expected = naive_find(rows, filter);
+        assert_eq!(find_in_pages(snapshot, filter, 2).await, expected, "{filter:?}");
+        assert_eq!(find_in_pages(snapshot, filter, 100).await, expected, "{filter:?}");
+    }
+    assert_eq!(snapshot.span_count().await.unwrap(), rows.len() as u64);
+    let traces: BTreeSet<u8> = rows.iter().map(|row| row.trace).collect();
+    assert_eq!(snapshot.trace_count().await.unwrap(), traces.len() as u64);
+    check_operations(snapshot, rows).await;
+    check_newest(snapshot, rows).await;
+    let ids: Vec<TraceId> = (0..8).map(trace_id).collect();
+    let gathered = snapshot.gather(&ids, &[Table::Spans]).await.unwrap().spans;
+    assert_eq!(gathered.num_rows(), rows.len());
+}
+
+async fn check_operations(snapshot: &Snapshot, rows: &[Row]) {
+    let mut expected: BTreeMap<OperationKey, (u64, u64, u64, u64, i64)> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.project.is_none_or(|project| project == "p1")) {
+        let key = OperationKey {
+            service: Some(row.service.unwrap_or_default().to_owned()),
+            name: row.name.to_owned(),
+            project: None,
+        };
+        let counts = expected.entry(key).or_default();
+        counts.0 += 1;
+        counts.1 += u64::from(row.error);
+        counts.2 += u64::from(row.parent.is_none());
+        counts.3 += u64::from(row.duration.is_some());
+        counts.4 += row.duration.unwrap_or_default();
+    }
+    let operations = snapshot.operations(Some("p1")).await.unwrap();
+    let told: BTreeMap<_, _> = operations
+        .operations
+        .into_iter()
+        .map(|operation| {
+            let rollup = operation.rollup;
+            let key = OperationKey { service: Some(operation.service), name: operation.name, project: None };
+            (key, (rollup.count, rollup.errors, rollup.roots, rollup.sketch.count(), rollup.total_nanos))
+        })
+        .collect();
+    assert_eq!(told, expected);
+    assert_eq!(operations.other.count, 0);
+}
+
+async fn check_newest(snapshot: &Snapshot, rows: &[Row]) {
+    // Without revisions, of which a lower one may still be told, what is newest is a matter of rows alone.
+    if rows.iter().any(|row| row.revision > 0) {
+        return;
+    }
+    let filter = OperationFilter { name: Some("b".into()), project: Some("p1".into()), ..OperationFilter::default() };
+    let passes = |row: &&Row| row.name == "b" && row.project.is_none_or(|project| project == "p1");
+    let mut expected: Vec<_> =
+        rows.iter().filter(passes).map(|row| (-row.start, trace_id(row.trace), span_id(row.span))).collect();
+    expected.sort_unstable();
+    expected.dedup();
+    let newest = snapshot.newest_spans(&filter, 3).await.unwrap();
+    let told: Vec<_> = newest.spans.iter().map(|span| (-span.start.0, span.trace_id, span.span_id)).collect();
+    assert_eq!(newest.more, expected.len() > 3);
+    expected.truncate(3);
+    assert_eq!(told, expected);
+}
+
+fn some<T: Clone + std::fmt::Debug + 'static>(values: &'static [T]) -> impl Strategy<Value = Option<T>> {
+    prop::option::of(prop::sample::select(values))
+}
+
+prop_compose! {
+    fn row(revised: bool)(
+        trace in 0u8..6,
+        span in 0u8..4,
+        parent in prop::option::of(0u8..5),
+        start in 0i64..40,
+        duration in prop::option::of(0i64..30),
+        name in prop::sample::select(&["a", "b", "c"][..]),
+        error in prop::bool::weighted(0.2),
+        revision in 0i32..3,
+        service in some(&["s", "t"]),
+        project in some(&["p1", "p2"]),
+        run in some(&["r1", "r2"]),
+        http_status in some(&[200i64, 500]),
+        color in some(&["red", "blue"]),
+    ) -> Row {
+        let mut row = Row {
+            trace, span, parent, start, duration, name, error, revision: 0, service, project, run, http_status, color,
+        };
+        if revised {
+            // Our own producers replace a span by itself, later known: it keeps its place.
+            row.revision = revision;
+            row.start = i64::from(trace) * 7 + i64::from(span);
+            row.parent = (span > 0).then_some(0);
+        }
+        row
+    }
+}
+
+fn rows() -> impl Strategy<Value = Vec<Row>> {
+    any::<bool>().prop_flat_map(|revised| prop::collection::vec(row(revised), 0..25))
+}
+
+fn filters() -> impl Strategy<Value = TraceFilter> {
+    let text = |text: Option<&'static str>| text.map(str::to_owned);
+    (
+        (some(&["s", "t", "nobody"]), some(&["a", "b", "nothing"]), any::<bool>(), prop::option::of(0i64..30)),
+        (prop::option::of(0i64..40), prop::option::of(0i64..40), any::<bool>()),
+        (some(&["r1", "r3"]), some(&["p1", "p3"]), some(&["red", "green"]), some(&["200", "0200"])),
+    )
+        .prop_map(
+            move |((service, name, roots_only, duration), (since, until, error), (run, project, color, status))| {
+                let mut attributes = Vec::new();
+                attributes.extend(color.map(|color| ("color".to_owned(), color.to_owned())));
+                attributes.extend(status.map(|status| ("http.status_code".to_owned(), status.to_owned())));
+                TraceFilter {
+                    service: text(service),
+                    name: text(name),
+                    roots_only,
+                    min_duration: duration.map(DurationNanos),
+                    since: since.map(UnixNanos),
+                    until: until.map(UnixNanos),
+                    error,
+                    attributes,
+                    run_ids: run.map(|run| vec![run.to_owned()]),
+                    code_state: None,
+                    project: text(project),
+                }
+            },
+        )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rows_answer_alike_in_memory_in_files_in_both_and_after_a_merge(
+        rows in rows(),
+        cuts in prop::collection::vec(0usize..25, 4),
+        mut filters in prop::collection::vec(filters(), 6),
+        hidden in prop::collection::vec(0u8..8, 0..3),
+    ) {
+        filters.push(TraceFilter::default());
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(rows.len())).collect();
+        cuts.sort_unstable();
+        cuts.push(rows.len());
+        let mut parts = vec![rows[..cuts[0]].to_vec()];
+        parts.extend(cuts.windows(2).map(|cut| rows[cut[0]..cut[1]].to_vec()));
+        let settled_all = settled(&rows, &hidden);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            check(&Lake::new().snapshot(&parts, &hidden), &settled_all, &filters).await;
+            let mut lake = Lake::new();
+            for part in &parts[..3] {
+                lake.flush(part).await;
+            }
+            check(&lake.snapshot(&parts[3..], &hidden), &settled_all, &filters).await;
+            lake.merge().await;
+            check(&lake.snapshot(&parts[3..], &hidden), &settled_all, &filters).await;
+            for part in &parts[3..] {
+                lake.flush(part).await;
+            }
+            check(&lake.snapshot(&[], &hidden), &settled_all, &filters).await;
+            lake.merge().await;
+            check(&lake.snapshot(&[], &hidden), &settled_all, &filters).await;
+        });
+    }
+}
+
+fn plain(trace: u8, span: u8, start: i64) -> Row {
+    Row {
+        trace,
+        span,
+        parent: (span > 0).then_some(0),
+        start,
+        duration: Some(10),
+        name: "a",
+        error: false,
+        revision: 0,
+        service: Some("s"),
+        project: None,
+        run: None,
+        http_status: None,
+        color: None,
+    }
+}
+
+#[tokio::test]
+async fn a_trace_in_two_files_counts_its_repeats_once_and_takes_its_roots_place() {
+    let mut lake = Lake::new();
+    lake.flush(&[plain(1, 1, 5), plain(1, 2, 6), plain(2, 0, 50)]).await;
+    lake.flush(&[plain(1, 0, 90), plain(1, 1, 5), plain(3, 0, 70)]).await;
+    let snapshot = lake.snapshot(&[], &[]);
+    assert_eq!(
+        lake.groups[1].split().collect::<Vec<_>>(),
+        [trace_id(1)],
+        "the later group names what an earlier holds"
+    );
+    let found = snapshot.find(&TraceFilter::default(), 10, None).await.unwrap();
+    let told: Vec<_> = found.rows.iter().map(|row| (row.trace_id, row.start.0, row.span_count)).collect();
+    assert_eq!(told, [(trace_id(1), 90, 3), (trace_id(3), 70, 1), (trace_id(2), 50, 1)]);
+    let overlay = snapshot.overlay().await.unwrap();
+    assert_eq!((overlay.replaced, overlay.batch.spans.num_rows()), (vec![trace_id(1)], 3));
+    assert_eq!(overlay.traces.num_rows(), 1);
+}
+
+#[tokio::test]
+async fn a_merge_leaves_out_what_is_not_wanted() {
+    let mut lake = Lake::new();
+    lake.flush(&[plain(1, 0, 5), plain(2, 0, 50)]).await;
+    lake.flush(&[plain(2, 1, 51), plain(3, 0, 70)]).await;
+    let inputs = lake.groups.clone();
+    let set = lake::merge(&lake.objects, &inputs, &inputs, |trace| trace != trace_id(2)).await.unwrap();
+    assert_eq!((set.group.spans, set.group.traces, set.group.start_max), (2, 2, UnixNanos(70)));
+    assert_eq!(set.group.arrival_max, ARRIVAL.max);
+    let none = lake::merge(&lake.objects, &inputs, &inputs, |_| false).await.unwrap();
+    assert!(none.files.is_empty() && none.group.spans == 0);
+}
+
+#[tokio::test]
+async fn pages_of_a_large_file_are_found_by_trace_and_by_place() {
+    let rows: Vec<Row> = (0..250u8)
+        .flat_map(|trace| (0..40u8).map(move |span| plain(trace, span, i64::from(trace) * 1_000 + i64::from(span))))
+        .collect();
+    let mut lake = Lake::new();
+    lake.flush(&rows).await;
+    let snapshot = lake.snapshot(&[], &[]);
+    for trace in [0, 1, 77, 249] {
+        let rows = snapshot.gather(&[trace_id(trace)], &[Table::Spans]).await.unwrap().spans;
+        assert_eq!(rows.num_rows(), 40);
+    }
+    let until = TraceFilter { until: Some(UnixNanos(120_000)), ..TraceFilter::default() };
+    let found = snapshot.find(&until, 3, None).await.unwrap();
+    assert_eq!(found.rows.iter().map(|row| row.start.0).collect::<Vec<_>>(), [119_000, 118_000, 117_000]);
+    assert!(snapshot.gather(&[trace_id(251)], &[Table::Spans]).await.unwrap().spans.num_rows() == 0);
+    let ids: HashSet<TraceId> = snapshot.trace_ids_of(&TraceFilter::default()).await.unwrap().into_iter().collect();
+    assert_eq!(ids.len(), 250);
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_named_and_a_wrong_cursor_refused() {
+    let mut lake = Lake::new();
+    lake.flush(&[plain(1, 0, 5)]).await;
+    let path = lake.groups[0].files.iter().find(|file| file.path.starts_with("traces")).unwrap().path.clone();
+    lake.objects.put(&Path::from(path.as_str()), PutPayload::from_static(b"PAR1 not any more")).await.unwrap();
+    let error = lake.snapshot(&[], &[]).find(&TraceFilter::default(), 1, None).await.unwrap_err();
+    assert!(error.is_damage() && error.to_string().contains(&path), "{error}");
+    let error = lake.snapshot(&[], &[]).find(&TraceFilter::default(), 1, Some("nonsense")).await.unwrap_err();
+    assert!(!error.is_damage() && error.to_string().contains("nonsense"), "{error}");
+}
