@@ -110,11 +110,13 @@ pub struct Link {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Resource {
     /// Attributes in the sender's order.
-    #[serde(with = "crate::exact::json_attributes")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "crate::exact::json_attributes")]
     pub attributes: Attributes,
     /// Attributes the sender dropped.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub dropped_attributes_count: u32,
     /// The schema of the resource's attributes.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub schema_url: String,
 }
 
@@ -122,15 +124,19 @@ pub struct Resource {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scope {
     /// The library's name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// The library's version.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub version: String,
     /// Attributes in the sender's order.
-    #[serde(with = "crate::exact::json_attributes")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "crate::exact::json_attributes")]
     pub attributes: Attributes,
     /// Attributes the sender dropped.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub dropped_attributes_count: u32,
     /// The schema of the spans' attributes.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub schema_url: String,
 }
 
@@ -186,6 +192,11 @@ pub enum SpanKind {
     Producer = 4,
     /// Handles a message.
     Consumer = 5,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl StatusCode {
