@@ -1,0 +1,519 @@
+//! Secrets that are named: `password=…` in environments, URLs, JSON, YAML, connection strings and command lines,
+//! headers in text, and attribute keys.
+//!
+//! ```text
+//!  "client_secret" : "s3cr3t…"        --token abcd1234        Password=…;        Authorization: Bearer …
+//!   └── name ────┘ │  └ value                └ value                   └ value                  └ value
+//!                  separator
+//! ```
+//!
+//! A name alone proves nothing: source code, questions and documentation are full of `password`. So the looser the
+//! form is, the more the value itself must look like a secret.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
+use super::rules::Rule;
+use super::tokens::{entropy, has_digit, is_base64, is_random, is_word};
+
+/// Longer names are sentences without spaces.
+const NAME_MAX: usize = 64;
+/// Spaces around a separator: more of them are a table.
+const SPACES_MAX: usize = 3;
+/// How a value begins that was redacted before.
+pub(super) const TOKEN_START: &[u8] = b"[redacted:";
+
+/// Endings of names, without `-`, `_` and `.`, and the rule that they belong to.
+const ENDINGS: [(&str, Rule); 12] = [
+    ("password", Rule::Password),
+    ("passwd", Rule::Password),
+    ("passphrase", Rule::Password),
+    ("pwd", Rule::Password),
+    ("secret", Rule::Secret),
+    ("secretkey", Rule::Secret),
+    ("apikey", Rule::ApiKey),
+    ("accesskey", Rule::ApiKey),
+    ("accountkey", Rule::ApiKey),
+    ("privatekey", Rule::ApiKey),
+    ("authkey", Rule::ApiKey),
+    ("token", Rule::Token),
+];
+
+/// Endings that only attribute keys have.
+const KEY_ENDINGS: [&str; 6] = ["authorization", "cookie", "setcookie", "credential", "credentials", "secrets"];
+
+/// Tokens that guard nothing: those of paging, of concurrency, of language models.
+const HARMLESS_TOKENS: [&str; 26] = [
+    "pagetoken",
+    "nexttoken",
+    "continuationtoken",
+    "cancellationtoken",
+    "canceltoken",
+    "synctoken",
+    "resumetoken",
+    "eostoken",
+    "bostoken",
+    "padtoken",
+    "unktoken",
+    "septoken",
+    "masktoken",
+    "clstoken",
+    "stoptoken",
+    "starttoken",
+    "endtoken",
+    "firsttoken",
+    "lasttoken",
+    "currenttoken",
+    "peektoken",
+    "maxtoken",
+    "mintoken",
+    "pertoken",
+    "toptoken",
+    "specialtoken",
+];
+
+/// Words that stand where a secret would, in documentation, schemas and code.
+const PLACEHOLDERS: [&str; 44] = [
+    "string",
+    "str",
+    "text",
+    "bytes",
+    "integer",
+    "number",
+    "bool",
+    "boolean",
+    "object",
+    "array",
+    "null",
+    "none",
+    "nil",
+    "undefined",
+    "true",
+    "false",
+    "required",
+    "optional",
+    "hidden",
+    "masked",
+    "redacted",
+    "filtered",
+    "password",
+    "passwd",
+    "secret",
+    "token",
+    "apikey",
+    "api_key",
+    "api-key",
+    "value",
+    "empty",
+    "missing",
+    "invalid",
+    "expired",
+    "unknown",
+    "default",
+    "example",
+    "placeholder",
+    "input",
+    "type",
+    "self",
+    "this",
+    "incorrect",
+    "authentication",
+];
+
+/// How the name and the value are put together.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    /// In quotes.
+    Quoted,
+    /// Directly behind an equals sign, or as a command line's argument.
+    Tight,
+    /// Alone on its line, as in YAML and in headers.
+    Line,
+    /// Anything else.
+    Loose,
+}
+
+/// The value assigned to the name that holds `text[anchor..]`, if both are a secret's.
+pub(super) fn assigned(text: &[u8], anchor: usize) -> Option<(usize, usize, Rule)> {
+    let (name_start, name_end) = name_around(text, anchor)?;
+    let name = &text[name_start..name_end];
+    let rule = name_rule(name)?;
+    let flag = name.starts_with(b"--");
+    let (mut at, form) = separator(text, name_start, name_end, flag, rule)?;
+    if text.get(at) == Some(&b'[') && matches!(text.get(at + 1), Some(b'"' | b'\'')) {
+        at += 1;
+    }
+    // A line of an environment file: everything up to the next space belongs to the value.
+    let begins = name_start == 0 || matches!(text[name_start - 1], b'\n' | b'\r');
+    let (start, end, quoted) = value(text, at, begins && form == Form::Tight && !flag);
+    let form = if quoted { Form::Quoted } else { form };
+    let form = if form == Form::Loose && is_line(text, name_start, end) { Form::Line } else { form };
+    is_secret(&text[start..end], rule, form).then_some((start, end, rule))
+}
+
+/// The rule that an attribute's key calls for, if its whole value is to go.
+pub(super) fn sensitive_key(key: &str, added: &[String]) -> bool {
+    if key.len() > 2 * NAME_MAX {
+        return false;
+    }
+    let compact = compacted(key.as_bytes());
+    name_rule(key.as_bytes()).is_some()
+        || KEY_ENDINGS.iter().any(|ending| compact.ends_with(ending))
+        || added.iter().any(|added| key.eq_ignore_ascii_case(added))
+}
+
+/// Whether a value under a sensitive key is worth redacting: it is not empty, a truth value, redacted already, or a
+/// number of tokens.
+pub(super) fn is_worth_redacting(key: &str, value: &str) -> bool {
+    let number = value.len() < 10 && value.bytes().all(|byte| byte.is_ascii_digit());
+    let counts = number && name_rule(key.as_bytes()) == Some(Rule::Token);
+    !counts
+        && !matches!(value, "" | "true" | "false" | "null" | "[]" | "{}")
+        && !value.as_bytes().starts_with(TOKEN_START)
+}
+
+/// Credentials behind `Bearer `, whose first letter stands at `word`.
+pub(super) fn bearer(text: &[u8], word: usize, from: usize) -> Option<(usize, usize)> {
+    starts_word(text, word, b'B')?;
+    let (start, end) = credentials(text, from);
+    (end - start >= 16 && is_random(&text[start..end])).then_some((start, end))
+}
+
+/// Credentials behind `Basic `: base64 of a user, a colon and a password.
+pub(super) fn basic(text: &[u8], word: usize, from: usize) -> Option<(usize, usize)> {
+    starts_word(text, word, b'B')?;
+    let (start, end) = credentials(text, from);
+    is_basic(&text[start..end]).then_some((start, end))
+}
+
+/// What an `Authorization` header carries; its first letter stands at `word`.
+pub(super) fn authorization(text: &[u8], word: usize) -> Option<(usize, usize)> {
+    let end = word + 1 + text[word + 1..].iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let (mut at, _) = separator(text, word, end, false, Rule::Authorization)?;
+    if text.get(at) == Some(&b'[') && matches!(text.get(at + 1), Some(b'"' | b'\'')) {
+        at += 1;
+    }
+    let (opened, quote) = opening(text, at);
+    let closed = opened + text[opened..].iter().take_while(|byte| !ends_header(**byte, quote)).count();
+    let header = text[opened..closed].trim_ascii_end();
+    if header.starts_with(TOKEN_START) {
+        return None;
+    }
+    let scheme = header.iter().position(|byte| *byte == b' ').unwrap_or(0);
+    let known = match header[..scheme].to_ascii_lowercase().as_slice() {
+        b"bearer" | b"basic" | b"token" | b"apikey" | b"negotiate" | b"key" => Some(false),
+        b"digest" | b"aws4-hmac-sha256" | b"hawk" | b"oauth" | b"signature" => Some(true),
+        _ => None,
+    };
+    if let Some(whole_line) = known {
+        let rest = header[scheme..].trim_ascii_start();
+        let start = opened + header.len() - rest.len();
+        let length = if whole_line { rest.len() } else { rest.iter().take_while(|byte| !ends_value(**byte)).count() };
+        let secret = &text[start..start + length];
+        return (length >= 4 && !is_placeholder(secret)).then_some((start, start + length));
+    }
+    let length = header.iter().take_while(|byte| !ends_value(**byte)).count();
+    let alone = length == header.len() || quote.is_none();
+    let secret = &header[..length];
+    (alone && length >= 8 && has_digit(secret) && !is_placeholder(secret) && !is_code(secret))
+        .then_some((opened, opened + length))
+}
+
+/// What a `Cookie: ` or `Set-Cookie: ` header carries; its first letter stands at `word`.
+pub(super) fn cookie(text: &[u8], word: usize, name_end: usize) -> Option<(usize, usize)> {
+    if !text.get(word).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'c')) {
+        return None;
+    }
+    let (at, _) = separator(text, word, name_end, false, Rule::Cookie)?;
+    let (start, quote) = opening(text, at);
+    let length = text[start..].iter().take_while(|byte| !ends_header(**byte, quote)).count();
+    let header = text[start..start + length].trim_ascii_end();
+    let pair = header.iter().position(|byte| *byte == b'=')?;
+    // The name of a cookie is a word; prose that mentions cookies has spaces first.
+    let named = pair > 0 && !header[..pair].contains(&b' ') && header.len() - pair > 4;
+    (named && !header.starts_with(TOKEN_START)).then_some((start, start + header.len()))
+}
+
+/// The hexadecimal signature that begins at `from`.
+pub(super) fn signature(text: &[u8], from: usize) -> Option<(usize, usize)> {
+    let length = text[from..].iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    (length >= 16).then_some((from, from + length))
+}
+
+/// The password, or the token in its place, before the `@` at `at` of a URL.
+pub(super) fn url_password(text: &[u8], at: usize) -> Option<(usize, usize)> {
+    /// Longer than any token that is used as a password.
+    const USERINFO_MAX: usize = 256;
+    let is_userinfo = |byte: u8| byte > b' ' && !matches!(byte, b'/' | b'"' | b'<' | b'>' | b'\'' | b'`' | b',');
+    let length = text[..at].iter().rev().take(USERINFO_MAX).take_while(|byte| is_userinfo(**byte)).count();
+    let start = at - length;
+    if length == 0 || !text[..start].ends_with(b"://") {
+        return None;
+    }
+    let info = &text[start..at];
+    let (from, password) = match info.iter().position(|byte| *byte == b':') {
+        Some(colon) => (start + colon + 1, &info[colon + 1..]),
+        None if length >= 20 && is_random(info) => (start, info),
+        None => return None,
+    };
+    let hidden = password.iter().all(|byte| matches!(byte, b'*' | b'x' | b'.'));
+    (!hidden && !password.starts_with(TOKEN_START) && !is_template(password)).then_some((from, at))
+}
+
+fn starts_word(text: &[u8], word: usize, letter: u8) -> Option<()> {
+    let starts = text.get(word)?.eq_ignore_ascii_case(&letter) && (word == 0 || !is_word(text[word - 1]));
+    starts.then_some(())
+}
+
+fn credentials(text: &[u8], from: usize) -> (usize, usize) {
+    let is_part = |byte: u8| is_base64(byte) || matches!(byte, b'.' | b'_' | b'~' | b'-');
+    let length = text[from..].iter().take_while(|byte| is_part(**byte)).count();
+    let trailing = text[from..from + length].iter().rev().take_while(|byte| **byte == b'.').count();
+    (from, from + length - trailing)
+}
+
+fn is_basic(encoded: &[u8]) -> bool {
+    if encoded.len() < 8 || encoded.len() > 4096 {
+        return false;
+    }
+    let printable = |decoded: &Vec<u8>| {
+        let text = std::str::from_utf8(decoded).unwrap_or_default();
+        text.contains(':') && !text.chars().any(char::is_control)
+    };
+    BASE64_STANDARD.decode(encoded).is_ok_and(|decoded| printable(&decoded))
+}
+
+fn name_around(text: &[u8], anchor: usize) -> Option<(usize, usize)> {
+    let is_name = |byte: u8| is_word(byte) || byte == b'-';
+    let back = text[..anchor].iter().rev().take(NAME_MAX).take_while(|byte| is_name(**byte) || **byte == b'.').count();
+    let ahead = text[anchor..].iter().take(NAME_MAX).take_while(|byte| is_name(**byte)).count();
+    (back < NAME_MAX && ahead < NAME_MAX).then_some((anchor - back, anchor + ahead))
+}
+
+fn compacted(name: &[u8]) -> String {
+    let letters = name.iter().filter(|byte| !matches!(byte, b'-' | b'_' | b'.'));
+    letters.map(|byte| char::from(byte.to_ascii_lowercase())).collect()
+}
+
+fn name_rule(name: &[u8]) -> Option<Rule> {
+    let compact = compacted(name);
+    let bare = compact.trim_end_matches(|last: char| last.is_ascii_digit());
+    let (_, rule) = ENDINGS.iter().find(|(ending, _)| bare.ends_with(ending))?;
+    let harmless = match rule {
+        Rule::Token => HARMLESS_TOKENS.iter().any(|harmless| bare.ends_with(harmless)),
+        // The shell's working directory.
+        Rule::Password => bare == "pwd" && name == b"PWD" || bare == "oldpwd",
+        _ => false,
+    };
+    (!harmless).then_some(*rule)
+}
+
+/// Where the value begins behind the name, and in what form.
+fn separator(text: &[u8], name_start: usize, name_end: usize, flag: bool, rule: Rule) -> Option<(usize, Form)> {
+    let mut at = name_end;
+    if text[at..].starts_with(b"\\\"") {
+        at += 2;
+    } else if matches!(text.get(at), Some(b'"' | b'\'' | b']' | b'`')) {
+        at += 1;
+    }
+    let keyed = at > name_end;
+    let spaces = spaces(text, at);
+    at += spaces;
+    let length = match (text.get(at)?, text.get(at + 1)) {
+        (b'=', Some(b'=' | b'~')) | (b':', Some(b':')) => return None,
+        (b'=', Some(b'>')) | (b':', Some(b'=')) => 2,
+        (b'=' | b':', _) => 1,
+        (b'>', _) if name_start > 0 && text[name_start - 1] == b'<' => return Some((at + 1, Form::Tight)),
+        (_, _) if flag && spaces > 0 && !keyed => return Some((at, Form::Tight)),
+        // SQL: `PASSWORD 'x'`.
+        (b'\'', _) if rule == Rule::Password && spaces > 0 && !keyed => return Some((at, Form::Loose)),
+        _ => return None,
+    };
+    let tight = text[at] == b'=' && spaces == 0;
+    at += length;
+    let after = self::spaces(text, at);
+    // A name that ends its line assigns nothing here.
+    let form = if tight && after == 0 && length == 1 { Form::Tight } else { Form::Loose };
+    Some((at + after, form))
+}
+
+fn spaces(text: &[u8], at: usize) -> usize {
+    text[at..].iter().take(SPACES_MAX).take_while(|byte| matches!(byte, b' ' | b'\t')).count()
+}
+
+/// The opening quote at `at`, if there is one: where the value begins, and how it ends.
+fn opening(text: &[u8], at: usize) -> (usize, Option<u8>) {
+    if text[at..].starts_with(b"\\\"") {
+        return (at + 2, Some(b'\\'));
+    }
+    match text.get(at) {
+        Some(quote @ (b'"' | b'\'' | b'`')) => (at + 1, Some(*quote)),
+        _ => (at, None),
+    }
+}
+
+/// The value that begins at `at`: its bounds, and whether it stands in quotes.
+fn value(text: &[u8], at: usize, environment: bool) -> (usize, usize, bool) {
+    let (start, quote) = opening(text, at);
+    let Some(quote) = quote else {
+        let is_end = |byte: u8| if environment { byte <= b' ' } else { ends_value(byte) };
+        let length = text[start..].iter().take_while(|byte| !is_end(**byte)).count();
+        let trailing = text[start..start + length].iter().rev().take_while(|byte| matches!(byte, b'"' | b'\'')).count();
+        return (start, start + length - trailing, false);
+    };
+    let mut end = start;
+    while end < text.len() && text[end] != quote && !matches!(text[end], b'\n' | b'\r') {
+        // An escaped quote does not close, unless escapes are what closes.
+        end += if text[end] == b'\\' && quote != b'\\' { 2 } else { 1 };
+    }
+    (start, end.min(text.len()), true)
+}
+
+fn ends_value(byte: u8) -> bool {
+    byte <= b' '
+        || matches!(byte, b'"' | b'\'' | b'`' | b'&' | b',' | b';' | b')' | b'}' | b']' | b'<' | b'>' | b'\\' | b'|')
+}
+
+fn ends_header(byte: u8, quote: Option<u8>) -> bool {
+    matches!(byte, b'\n' | b'\r') || quote.map_or(matches!(byte, b'"' | b'\'' | b'\\'), |quote| byte == quote)
+}
+
+/// Whether the line holds the name and the value and nothing else.
+fn is_line(text: &[u8], name_start: usize, end: usize) -> bool {
+    let line_start = text[..name_start].iter().rev().take(NAME_MAX).find(|byte| !matches!(byte, b' ' | b'\t' | b'-'));
+    let line_end = text[end..].iter().take(NAME_MAX).find(|byte| !matches!(byte, b' ' | b'\t'));
+    line_start.is_none_or(|byte| *byte == b'\n') && line_end.is_none_or(|byte| matches!(byte, b'\n' | b'\r'))
+}
+
+fn is_secret(value: &[u8], rule: Rule, form: Form) -> bool {
+    if value.len() < 4 || is_placeholder(value) || value.iter().any(|byte| matches!(byte, b' ' | b'\t')) {
+        return false;
+    }
+    let varied = has_digit(value) && value.iter().any(|byte| !byte.is_ascii_digit());
+    match (form, rule) {
+        (Form::Quoted, Rule::Token) => value.len() >= 8 && (has_digit(value) || entropy(value) > 3.5) && varied,
+        (Form::Quoted, Rule::Password) => true,
+        (Form::Quoted, _) => value.len() >= 6 && (varied || value.len() >= 12 && !is_code(value)),
+        (Form::Tight, Rule::Token) => value.len() >= 6 && varied && !is_code(value),
+        (Form::Tight, _) => !is_code(value),
+        (Form::Line, Rule::Password | Rule::Secret) => (varied || has_symbol(value)) && !is_code(value),
+        (Form::Line | Form::Loose, _) => value.len() >= 8 && varied && !is_code(value),
+    }
+}
+
+fn has_symbol(value: &[u8]) -> bool {
+    value.iter().any(|byte| byte.is_ascii_punctuation() && !matches!(byte, b'_' | b'-' | b'.'))
+}
+
+fn is_template(value: &[u8]) -> bool {
+    matches!(value, [b'$' | b'<' | b'{' | b'%', ..])
+}
+
+/// Whether the value only stands for a secret.
+fn is_placeholder(value: &[u8]) -> bool {
+    let lower = value.to_ascii_lowercase();
+    is_template(value)
+        || value.starts_with(TOKEN_START)
+        || matches!(value[0], b'*' | b':' | b'?' | b'[' | b'(' | b'&')
+        || value.iter().all(|byte| *byte == value[0])
+        || lower.starts_with(b"your")
+        || lower.starts_with(b"insert")
+        || memchr::memmem::find(value, b"...").is_some()
+        || memchr::memmem::find(value, "…".as_bytes()).is_some()
+        || PLACEHOLDERS.iter().any(|word| word.as_bytes() == lower.as_slice())
+}
+
+/// Whether the value is an expression of a programming language rather than a literal.
+fn is_code(value: &[u8]) -> bool {
+    if value.iter().any(|byte| matches!(byte, b'(' | b'[' | b'{')) && !has_digit(value) {
+        return true;
+    }
+    if value.contains(&b'(') && value.first().is_some_and(u8::is_ascii_alphabetic) {
+        return true;
+    }
+    let path = value.contains(&b'.') || value.contains(&b'_') || value.windows(2).any(|pair| pair == b"::");
+    let plain = value.iter().all(|byte| is_word(*byte) || matches!(byte, b'.' | b':' | b'?' | b'!'));
+    let parts = || value.split(|byte| matches!(byte, b'.' | b':' | b'?' | b'!')).filter(|part| !part.is_empty());
+    // `user.password`, `self.next_token`, `Some::Path`: words that are joined, none of which begins with a digit.
+    let words =
+        parts().all(|part| !part[0].is_ascii_digit() && part.iter().filter(|byte| byte.is_ascii_digit()).count() < 2);
+    path && plain && words && !has_digit(value)
+        || plain && value.contains(&b'.') && words && parts().count() > 1 && value.len() < 40 && !is_random(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, name: &str, expected: Option<&str>) {
+        let anchor = text.find(name).unwrap();
+        let found = assigned(text.as_bytes(), anchor).map(|(start, end, _)| &text[start..end]);
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn assignments_of_every_form_are_found() {
+        check("DB_PASSWORD=p@ss)w&rd!", "PASS", Some("p@ss)w&rd!"));
+        check("Server=db;Password=hunter2;Timeout=5", "assw", Some("hunter2"));
+        check(r#"{"password": "correct\"horse"}"#, "assw", Some(r#"correct\"horse"#));
+        check(r#"{\"client_secret\":\"a1b2c3d4e5\"}"#, "ecret", Some("a1b2c3d4e5"));
+        check("GET /x?access_token=ab12cd34ef&page=2", "oken", Some("ab12cd34ef"));
+        check("deploy --token abcd1234 --dry-run", "oken", Some("abcd1234"));
+        check("user: ada\npassword: s3cret!\nport: 1", "assw", Some("s3cret!"));
+        check("ALTER USER ada WITH PASSWORD 'hunter2'", "ASSW", Some("hunter2"));
+        check("X-Api-Key: 0a1b2c3d4e5f", "Api-Key", Some("0a1b2c3d4e5f"));
+    }
+
+    #[test]
+    fn code_questions_and_placeholders_are_left_alone() {
+        for text in [
+            "if password == stored_password: pass",
+            "password = getpass.getpass()",
+            "connect(password=self.password)",
+            "SELECT * FROM users WHERE password = $1",
+            "fn login(password: &str) -> bool",
+            "password: string;",
+            "--password <password>",
+            "password=${DB_PASSWORD}",
+            r#"{"password": "********"}"#,
+            "the password: it is required",
+        ] {
+            check(text, "assw", None);
+        }
+        check("max_token=4096", "oken", None);
+        check("nextPageToken=abc123def456", "oken", None);
+        check("token = parser.next_token()", "oken", None);
+    }
+
+    #[test]
+    fn urls_lose_their_password_alone() {
+        let found = |text: &str| {
+            let at = text.find('@').unwrap();
+            url_password(text.as_bytes(), at).map(|(start, end)| text[start..end].to_owned())
+        };
+        assert_eq!(found("postgres://ada:hunter2@db/app"), Some("hunter2".into()));
+        assert_eq!(found("see https://example.org/~ada or write to ada@example.org"), None);
+        assert_eq!(found("postgres://ada:$PASSWORD@db/app"), None);
+        assert_eq!(found("ssh://git@example.org/repo"), None);
+    }
+
+    #[test]
+    fn keys_are_sensitive_by_their_ending() {
+        for key in [
+            "http.request.header.authorization",
+            "http.request.header.cookie",
+            "db.password",
+            "x-api-key",
+            "http.response.header.set-cookie",
+            "apiKey",
+            "AWS_SECRET_ACCESS_KEY",
+        ] {
+            assert!(sensitive_key(key, &[]), "{key}");
+        }
+        for key in ["gen_ai.usage.total_tokens", "gen_ai.token.type", "next_page_token", "http.route", "secretary.name"]
+        {
+            assert!(!sensitive_key(key, &[]), "{key}");
+        }
+        assert!(sensitive_key("X-Internal", &["x-internal".into()]));
+    }
+}

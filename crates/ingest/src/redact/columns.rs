@@ -1,0 +1,634 @@
+//! Redaction over a batch's columns.
+//!
+//! A column's texts lie one behind the other in a single buffer, which is searched as a whole; only a hit asks which
+//! row it lies in. Columns without a hit are handed on as they are. Attribute maps are looked at together with the
+//! exact side of the same rows, so that neither keeps what the other lost.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow_array::builder::{BinaryBuilder, StringBuilder};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, DictionaryArray, MapArray, RecordBatch, RecordBatchOptions, StringArray, StructArray,
+};
+use arrow_buffer::{NullBuffer, OffsetBuffer};
+use arrow_schema::{DataType, Field, Schema};
+use kino_model::columns::{Kind, Table};
+use kino_model::exact::{self, Record, any_value};
+use kino_model::{Batch, Value, names};
+
+use super::{Fired, Redactor, number, numbers, sk_key, url_password};
+
+/// The rules that fired, by row.
+type RulesByRow = BTreeMap<usize, BTreeSet<&'static str>>;
+
+/// Redacts the three tables.
+pub(super) fn redact(redactor: &Redactor, batch: Batch) -> (Batch, Fired) {
+    let mut fired = Fired::new();
+    let mut table = |which: Table, rows: RecordBatch| Work::new(redactor, which, rows).redacted(&mut fired);
+    let spans = table(Table::Spans, batch.spans);
+    let events = table(Table::Events, batch.events);
+    let links = table(Table::Links, batch.links);
+    (Batch { spans, events, links }, fired)
+}
+
+/// One table under redaction.
+struct Work<'r> {
+    redactor: &'r Redactor,
+    table: Table,
+    rows: RecordBatch,
+    /// New columns by name.
+    new: BTreeMap<&'static str, ArrayRef>,
+    fired: RulesByRow,
+}
+
+impl<'r> Work<'r> {
+    fn new(redactor: &'r Redactor, table: Table, rows: RecordBatch) -> Self {
+        Self { redactor, table, rows, new: BTreeMap::new(), fired: RulesByRow::new() }
+    }
+
+    fn redacted(mut self, fired: &mut Fired) -> RecordBatch {
+        if self.rows.num_rows() == 0 {
+            return self.rows;
+        }
+        for column in self.table.columns() {
+            let Some(array) = self.rows.column_by_name(column.name).cloned() else { continue };
+            let new = match array.data_type() {
+                DataType::Utf8 if column.kind == Kind::Label => self.label(column.name, array.as_string(), fired),
+                DataType::Utf8 => self.text(array.as_string(), fired),
+                DataType::Dictionary(..) => self.dictionary(column.name, &array, fired),
+                _ => None,
+            };
+            if let Some(new) = new {
+                self.new.insert(column.name, new);
+            }
+        }
+        self.body(fired);
+        self.attributes(fired);
+        self.finish()
+    }
+
+    fn text(&mut self, array: &StringArray, fired: &mut Fired) -> Option<ArrayRef> {
+        let mut new = BTreeMap::new();
+        for row in self.redactor.hits(array) {
+            let mut here = Fired::new();
+            if let Some(redacted) = self.redactor.text(array.value(row), &mut here) {
+                self.fired.entry(row).or_default().extend(here.keys());
+                merge(fired, here);
+                new.insert(row, redacted);
+            }
+        }
+        (!new.is_empty()).then(|| Arc::new(replaced(array, &new)) as ArrayRef)
+    }
+
+    /// Values that stand for many rows each; which rows is not worth finding out.
+    fn label(&self, name: &str, array: &StringArray, fired: &mut Fired) -> Option<ArrayRef> {
+        let described = name == "resource" || name == "scope";
+        let rows = if described {
+            self.redactor.suspects(array.value_offsets(), array.value_data())
+        } else {
+            self.redactor.hits(array)
+        };
+        let mut new = BTreeMap::new();
+        for row in rows {
+            let text = array.value(row);
+            let redacted = if described {
+                self.redactor.described(text, name == "scope", fired)
+            } else {
+                self.redactor.text(text, fired)
+            };
+            new.extend(redacted.map(|redacted| (row, redacted)));
+        }
+        (!new.is_empty()).then(|| Arc::new(replaced(array, &new)) as ArrayRef)
+    }
+
+    fn dictionary(&self, name: &str, array: &ArrayRef, fired: &mut Fired) -> Option<ArrayRef> {
+        let dictionary = array.as_dictionary_opt::<Int32Type>()?;
+        let values = self.label(name, dictionary.values().as_string_opt()?, fired)?;
+        // Two secrets never become one value, and a value that occurs twice is still the same value.
+        Some(Arc::new(DictionaryArray::<Int32Type>::new(dictionary.keys().clone(), values)))
+    }
+
+    /// A log's body beside its exact form: where either held a secret, both lose it.
+    fn body(&mut self, fired: &mut Fired) {
+        let Some(exact) =
+            self.rows.column_by_name("body_exact").and_then(|array| array.as_binary_opt::<i32>()).cloned()
+        else {
+            return;
+        };
+        let old = self.rows.column_by_name("body").and_then(|array| array.as_string_opt::<i32>()).cloned();
+        let texts = self.new.get("body").map(|array| array.as_string::<i32>().clone()).or_else(|| old.clone());
+        let was_redacted =
+            |row: usize| texts.as_ref().zip(old.as_ref()).is_some_and(|(new, old)| new.value(row) != old.value(row));
+        let mut suspects = self.redactor.suspects(exact.value_offsets(), exact.value_data());
+        suspects.extend((0..exact.len()).filter(|row| exact.is_valid(*row) && was_redacted(*row)));
+        let (mut new_exact, mut new_texts) = (BTreeMap::new(), BTreeMap::new());
+        for row in suspects {
+            let mut here = Fired::new();
+            let mut value = any_value::decode(exact.value(row)).unwrap_or_default();
+            if self.redactor.value(&mut value, &mut here) {
+                let mut text = value.to_text();
+                // The text shows the same value, so that what it held was counted with the value.
+                if let Some(again) = self.redactor.text(&text, &mut Fired::new()) {
+                    text = again;
+                    new_exact.insert(row, None);
+                } else {
+                    let mut message = Vec::new();
+                    any_value::encode(&value, &mut message);
+                    new_exact.insert(row, Some(message));
+                }
+                new_texts.insert(row, text);
+                if !was_redacted(row) {
+                    self.fired.entry(row).or_default().extend(here.keys());
+                    merge(fired, here);
+                }
+            } else if was_redacted(row) {
+                new_exact.insert(row, None);
+            }
+        }
+        if !new_exact.is_empty() {
+            self.new.insert("body_exact", Arc::new(replaced_bytes(&exact, &new_exact)));
+        }
+        if let Some(texts) = texts.filter(|_| !new_texts.is_empty()) {
+            self.new.insert("body", Arc::new(replaced(&texts, &new_texts)));
+        }
+    }
+
+    /// The attribute map with its exact side, and in it the names of the rules that fired on the row.
+    fn attributes(&mut self, fired: &mut Fired) {
+        let rows = self.rows.num_rows();
+        let map = self.rows.column_by_name("attributes").and_then(|array| array.as_map_opt()).cloned();
+        let exact =
+            self.rows.column_by_name("attributes_exact").and_then(|array| array.as_binary_opt::<i32>()).cloned();
+        let mut dirty: BTreeSet<usize> = self.fired.keys().copied().collect();
+        if let Some(map) = &map {
+            dirty.extend(self.redactor.map_hits(map));
+        }
+        if let Some(exact) = &exact {
+            dirty.extend(self.redactor.suspects(exact.value_offsets(), exact.value_data()));
+        }
+        let mut new = BTreeMap::new();
+        for row in dirty {
+            let mut before = RowAttributes::read(map.as_ref(), exact.as_ref(), row);
+            let mut here = Fired::new();
+            let changed = before.redact(self.redactor, &mut here);
+            let rules = self.fired.entry(row).or_default();
+            rules.extend(here.keys());
+            merge(fired, here);
+            if changed || !rules.is_empty() {
+                before.say(rules);
+                new.insert(row, before);
+            }
+        }
+        if new.is_empty() {
+            return;
+        }
+        if exact.is_some() {
+            let messages = new.iter().map(|(row, attributes)| (*row, attributes.exact.clone())).collect();
+            let exact = exact.unwrap_or_else(|| BinaryArray::new_null(rows));
+            self.new.insert("attributes_exact", Arc::new(replaced_bytes(&exact, &messages)));
+        }
+        self.new.insert("attributes", Arc::new(replaced_map(map.as_ref(), rows, &new)));
+    }
+
+    fn finish(self) -> RecordBatch {
+        if self.new.is_empty() {
+            return self.rows;
+        }
+        let (mut fields, mut columns) = (Vec::new(), Vec::new());
+        for column in self.table.columns() {
+            let old = self.rows.column_by_name(column.name);
+            if let Some(array) = self.new.get(column.name).or(old) {
+                let field = self.rows.schema_ref().field_with_name(column.name).cloned();
+                fields.push(field.unwrap_or_else(|_| column.arrow()));
+                columns.push(Arc::clone(array));
+            }
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows.num_rows()));
+        RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
+            .expect("redaction keeps every column's type and length")
+    }
+}
+
+/// The attributes of one row.
+#[derive(Clone)]
+struct RowAttributes {
+    entries: Vec<(String, Option<String>)>,
+    exact: Option<Vec<u8>>,
+}
+
+impl RowAttributes {
+    fn read(map: Option<&MapArray>, exact: Option<&BinaryArray>, row: usize) -> Self {
+        let mut entries = Vec::new();
+        if let Some(map) = map.filter(|map| map.is_valid(row)) {
+            let (keys, values) = (map.keys().as_string::<i32>(), map.values().as_string::<i32>());
+            let range = map.value_offsets()[row] as usize..map.value_offsets()[row + 1] as usize;
+            entries.extend(range.map(|entry| {
+                (keys.value(entry).to_owned(), values.is_valid(entry).then(|| values.value(entry).to_owned()))
+            }));
+        }
+        let exact = exact.filter(|exact| exact.is_valid(row)).map(|exact| exact.value(row).to_vec());
+        Self { entries, exact }
+    }
+
+    /// Redacts the entries and what stands exactly; an entry whose text lost something is text from then on.
+    fn redact(&mut self, redactor: &Redactor, fired: &mut Fired) -> bool {
+        let mut changed = false;
+        let old = self.exact.take().unwrap_or_default();
+        let records: Vec<Record<'_>> = exact::records(&old).map_while(Result::ok).collect();
+        let mut written = Vec::new();
+        let mut plain = BTreeSet::new();
+        for (index, (key, text)) in self.entries.iter_mut().enumerate() {
+            let message = records.iter().find_map(|record| match record {
+                Record::Value { entry, message } if *entry == index => Some(*message),
+                _ => None,
+            });
+            let exact = message.and_then(|message| any_value::decode(message).ok());
+            if let Some(mut value) = exact {
+                if redactor.attribute(key, &mut value, fired) {
+                    changed = true;
+                    *text = Some(value.to_text());
+                    plain.insert(index);
+                    if !matches!(value, Value::String(_)) {
+                        let mut message = Vec::new();
+                        any_value::encode(&value, &mut message);
+                        exact::write(Record::Value { entry: index, message: &message }, &mut written);
+                    }
+                }
+            } else if let Some(renamed) = redactor.text(key, fired) {
+                *key = renamed;
+                changed = true;
+            }
+            let seen = text.as_deref().unwrap_or_default();
+            if let Some(redacted) = redactor.under_key(key, seen, fired).or_else(|| redactor.text(seen, fired)) {
+                *text = Some(redacted);
+                changed = true;
+                // Its exact form held what the text showed.
+                plain.insert(index);
+                written = without_value(&written, index);
+            }
+        }
+        for record in records {
+            match record {
+                Record::Extra { message } => {
+                    let Ok((mut key, mut value)) = any_value::decode_key_value(message) else { continue };
+                    let mut message = message.to_vec();
+                    if redactor.attribute(&mut key, &mut value, fired) {
+                        changed = true;
+                        message.clear();
+                        any_value::encode_key_value(&key, &value, &mut message);
+                    }
+                    exact::write(Record::Extra { message: &message }, &mut written);
+                }
+                Record::Int { entry }
+                | Record::Bool { entry }
+                | Record::Double { entry, .. }
+                | Record::Empty { entry }
+                | Record::Value { entry, .. }
+                    if plain.contains(&entry) => {}
+                other => exact::write(other, &mut written),
+            }
+        }
+        self.exact = (!written.is_empty()).then_some(written);
+        changed
+    }
+
+    /// Names the rules in the row's `kino.redacted`, behind all other entries, whose places the exact side counts.
+    fn say(&mut self, rules: &BTreeSet<&'static str>) {
+        let said = self.entries.iter_mut().find(|(key, _)| key == names::REDACTED);
+        let before = said.as_ref().and_then(|(_, text)| text.clone()).unwrap_or_default();
+        let all: BTreeSet<&str> =
+            before.split(',').filter(|rule| !rule.is_empty()).chain(rules.iter().copied()).collect();
+        let text = all.into_iter().collect::<Vec<_>>().join(",");
+        match said {
+            Some((_, value)) => *value = Some(text),
+            None => self.entries.push((names::REDACTED.to_owned(), Some(text))),
+        }
+    }
+}
+
+fn without_value(written: &[u8], index: usize) -> Vec<u8> {
+    let mut kept = Vec::with_capacity(written.len());
+    for record in exact::records(written).map_while(Result::ok) {
+        if !matches!(record, Record::Value { entry, .. } if entry == index) {
+            exact::write(record, &mut kept);
+        }
+    }
+    kept
+}
+
+impl Redactor {
+    /// The rows of a column that hold a secret.
+    fn hits(&self, array: &StringArray) -> BTreeSet<usize> {
+        let column = Texts { offsets: array.value_offsets(), bytes: array.value_data() };
+        let bytes = &column.bytes[..column.end()];
+        let mut hits = BTreeSet::new();
+        let mut from = column.start();
+        while let Some((start, end, sign)) = self.anchors.next(bytes, from) {
+            let (row, first, last) = column.around(start);
+            if end > last {
+                from = start + 1;
+            } else if self.examine(&bytes[first..last], start - first, end - first, sign).is_some() {
+                hits.insert(row);
+                from = last;
+            } else {
+                from = end;
+            }
+        }
+        from = column.start();
+        while let Some(at) = self.sk.find(&bytes[from..]).map(|at| from + at) {
+            let (row, first, last) = column.around(at);
+            if at + 3 <= last && sk_key(&bytes[first..last], at - first).is_some() {
+                hits.insert(row);
+            }
+            from = at + 3;
+        }
+        for at in memchr::memchr_iter(b'@', &bytes[column.start()..]).map(|at| column.start() + at) {
+            let (row, first, last) = column.around(at);
+            if url_password(&bytes[first..last], at - first).is_some() {
+                hits.insert(row);
+            }
+        }
+        from = column.start();
+        while let Some((mut start, end)) = numbers::next_run(bytes, from) {
+            while start < end {
+                let (row, first, last) = column.around(start);
+                if number(&bytes[first..last], start - first, end.min(last) - first).is_some() {
+                    hits.insert(row);
+                }
+                start = last;
+            }
+            from = end;
+        }
+        if !self.rules.patterns.is_empty() {
+            let matches = |row: &usize| {
+                let text = array.value(*row).as_bytes();
+                self.rules.patterns.iter().any(|pattern| pattern.regex.is_match(text))
+            };
+            hits.extend((0..array.len()).filter(|row| array.is_valid(*row)).filter(matches));
+        }
+        hits
+    }
+
+    /// The rows of encoded values that may hold a secret: there the rules' closer look needs the decoded text.
+    fn suspects(&self, offsets: &[i32], bytes: &[u8]) -> BTreeSet<usize> {
+        let column = Texts { offsets, bytes };
+        let bytes = &column.bytes[..column.end()];
+        let mut suspects = BTreeSet::new();
+        if !self.rules.patterns.is_empty() {
+            suspects.extend((0..offsets.len() - 1).filter(|row| offsets[*row] < offsets[row + 1]));
+            return suspects;
+        }
+        let mut all = |next: &dyn Fn(usize) -> Option<usize>| {
+            let mut from = column.start();
+            while from < column.end() {
+                let Some(at) = next(from) else { break };
+                let (row, _, last) = column.around(at);
+                suspects.insert(row);
+                from = last;
+            }
+        };
+        all(&|from| self.anchors.next(bytes, from).map(|(start, ..)| start));
+        all(&|from| self.key_anchors.next(bytes, from));
+        all(&|from| self.sk.find(&bytes[from..]).map(|at| from + at));
+        all(&|from| memchr::memchr(b'@', &bytes[from..]).map(|at| from + at));
+        all(&|from| numbers::next_run(bytes, from).map(|(start, _)| start));
+        suspects
+    }
+
+    /// The rows of a map column in which a key, a value, or a value because of its key is secret.
+    fn map_hits(&self, map: &MapArray) -> BTreeSet<usize> {
+        let (Some(keys), Some(values)) = (map.keys().as_string_opt::<i32>(), map.values().as_string_opt::<i32>())
+        else {
+            return BTreeSet::new();
+        };
+        let mut entries = self.hits(values);
+        entries.extend(self.hits(keys));
+        let column = Texts { offsets: keys.value_offsets(), bytes: keys.value_data() };
+        let bytes = &column.bytes[..column.end()];
+        let mut from = column.start();
+        while let Some(at) = self.key_anchors.next(bytes, from) {
+            let (entry, _, last) = column.around(at);
+            if self.is_sensitive(keys.value(entry)) && values.is_valid(entry) {
+                entries.insert(entry);
+            }
+            from = last;
+        }
+        let offsets = map.value_offsets();
+        let row_of = |entry: usize| offsets.partition_point(|offset| *offset as usize <= entry).checked_sub(1);
+        entries.into_iter().filter_map(row_of).filter(|row| *row < map.len()).collect()
+    }
+}
+
+/// Texts that lie one behind the other.
+struct Texts<'a> {
+    offsets: &'a [i32],
+    bytes: &'a [u8],
+}
+
+impl Texts<'_> {
+    fn start(&self) -> usize {
+        self.offsets.first().map_or(0, |offset| *offset as usize)
+    }
+
+    fn end(&self) -> usize {
+        self.offsets.last().map_or(0, |offset| *offset as usize)
+    }
+
+    /// The row that holds the byte at `at`, with its bounds.
+    fn around(&self, at: usize) -> (usize, usize, usize) {
+        let row = self.offsets.partition_point(|offset| *offset as usize <= at) - 1;
+        (row, self.offsets[row] as usize, self.offsets[row + 1] as usize)
+    }
+}
+
+fn merge(into: &mut Fired, from: Fired) {
+    for (rule, count) in from {
+        *into.entry(rule).or_default() += count;
+    }
+}
+
+fn replaced(array: &StringArray, new: &BTreeMap<usize, String>) -> StringArray {
+    let value =
+        |row: usize| new.get(&row).map_or_else(|| array.is_valid(row).then(|| array.value(row)), |text| Some(text));
+    (0..array.len()).map(value).collect()
+}
+
+fn replaced_bytes(array: &BinaryArray, new: &BTreeMap<usize, Option<Vec<u8>>>) -> BinaryArray {
+    let mut builder = BinaryBuilder::with_capacity(array.len(), array.value_data().len());
+    for row in 0..array.len() {
+        let old = || array.is_valid(row).then(|| array.value(row));
+        builder.append_option(new.get(&row).map_or_else(old, Option::as_deref));
+    }
+    builder.finish()
+}
+
+fn replaced_map(map: Option<&MapArray>, rows: usize, new: &BTreeMap<usize, RowAttributes>) -> MapArray {
+    let (mut keys, mut values) = (StringBuilder::new(), StringBuilder::new());
+    let (mut lengths, mut valid) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+    for row in 0..rows {
+        let untouched = || RowAttributes::read(map, None, row);
+        let attributes = new.get(&row).map_or_else(|| Cow::Owned(untouched()), Cow::Borrowed);
+        for (key, value) in &attributes.entries {
+            keys.append_value(key);
+            values.append_option(value.as_deref());
+        }
+        lengths.push(attributes.entries.len());
+        valid.push(!attributes.entries.is_empty() || map.is_some_and(|map| map.is_valid(row)));
+    }
+    let DataType::Map(entry, sorted) = map.map_or_else(|| Kind::Map.arrow(), |map| map.data_type().clone()) else {
+        unreachable!("the attributes' column is a map");
+    };
+    let DataType::Struct(fields) = entry.data_type().clone() else { unreachable!("a map's entries are a struct") };
+    let entries = StructArray::new(fields, vec![Arc::new(keys.finish()), Arc::new(values.finish())], None);
+    let offsets = OffsetBuffer::from_lengths(lengths);
+    MapArray::new(Arc::new(Field::clone(&entry)), offsets, entries, Some(NullBuffer::from(valid)), sorted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redact::Rules;
+
+    const CARD: &str = "4111111111111111";
+
+    fn redactor() -> Redactor {
+        Redactor::new([7; 32], Rules::default())
+    }
+
+    fn strings(values: &[Option<&str>]) -> ArrayRef {
+        Arc::new(values.iter().copied().collect::<StringArray>())
+    }
+
+    fn labels(values: &[&str]) -> ArrayRef {
+        Arc::new(values.iter().copied().collect::<DictionaryArray<Int32Type>>())
+    }
+
+    fn map(rows: &[&[(&str, &str)]]) -> ArrayRef {
+        let read = |row: &&[(&str, &str)]| RowAttributes {
+            entries: row.iter().map(|(key, value)| ((*key).to_owned(), Some((*value).to_owned()))).collect(),
+            exact: None,
+        };
+        let new = rows.iter().map(read).enumerate().collect();
+        Arc::new(replaced_map(None, rows.len(), &new))
+    }
+
+    fn spans(columns: &[(&str, ArrayRef)]) -> Batch {
+        let field = |(name, array): &(&str, ArrayRef)| Field::new(*name, array.data_type().clone(), true);
+        let schema = Schema::new(columns.iter().map(field).collect::<Vec<_>>());
+        let arrays = columns.iter().map(|(_, array)| Arc::clone(array)).collect();
+        Batch { spans: RecordBatch::try_new(Arc::new(schema), arrays).unwrap(), ..Batch::empty() }
+    }
+
+    fn entries(batch: &Batch, row: usize) -> Vec<(String, String)> {
+        let map = batch.spans.column_by_name("attributes").map(|array| array.as_map().clone());
+        let read = RowAttributes::read(map.as_ref(), None, row);
+        read.entries.into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect()
+    }
+
+    #[test]
+    fn a_clean_batch_keeps_its_buffers() {
+        let batch = spans(&[
+            ("name", strings(&[Some("GET /users"), Some("SELECT")])),
+            ("resource", labels(&[r#"{"attributes":[]}"#, r#"{"attributes":[]}"#])),
+            ("attributes", map(&[&[("http.flavor", "1.1")], &[("count", "1234567890"), ("net", "10.0.0.1")]])),
+        ]);
+        let (redacted, fired) = redactor().redact_batch(batch.clone());
+        assert!(fired.is_empty());
+        for (old, new) in batch.spans.columns().iter().zip(redacted.spans.columns()) {
+            assert!(Arc::ptr_eq(old, new));
+        }
+    }
+
+    #[test]
+    fn a_hit_is_replaced_in_its_row_alone_and_said_there() {
+        let batch = spans(&[
+            ("name", strings(&[Some("a"), Some("login password=hunter22"), Some("b")])),
+            ("status_message", strings(&[None, None, Some("card 4111 1111 1111 1111 refused")])),
+        ]);
+        let (redacted, fired) = redactor().redact_batch(batch);
+        let names = redacted.spans.column_by_name("name").unwrap().as_string::<i32>();
+        assert_eq!((names.value(0), names.value(2)), ("a", "b"));
+        assert!(names.value(1).starts_with("login password=[redacted:password:"));
+        assert_eq!(fired, Fired::from([("password", 1), ("credit-card", 1)]));
+        assert!(entries(&redacted, 0).is_empty());
+        assert_eq!(entries(&redacted, 1), [("kino.redacted".into(), "password".into())]);
+        assert_eq!(entries(&redacted, 2), [("kino.redacted".into(), "credit-card".into())]);
+    }
+
+    #[test]
+    fn a_sensitive_key_takes_the_whole_value() {
+        let rows: [&[(&str, &str)]; 2] =
+            [&[("db.password", "plain words"), ("x", "1")], &[("http.request.header.cookie", "[\"a=b\"]")]];
+        let (redacted, fired) =
+            redactor().redact_batch(spans(&[("name", strings(&[Some("a"), Some("b")])), ("attributes", map(&rows))]));
+        assert_eq!(fired, Fired::from([("sensitive-key", 2)]));
+        let first = entries(&redacted, 0);
+        assert!(first[0].1.starts_with("[redacted:sensitive-key:"), "{first:?}");
+        assert_eq!(first[1..], [("x".into(), "1".into()), ("kino.redacted".into(), "sensitive-key".into())]);
+    }
+
+    #[test]
+    fn neighbours_do_not_run_together() {
+        let batch =
+            spans(&[("name", strings(&[Some("41111111"), Some("11111111"), Some("AKIA"), Some("IOSFODNN7ABCDEFGH")]))]);
+        assert!(redactor().redact_batch(batch).1.is_empty());
+        let batch = spans(&[("name", strings(&[Some("200"), Some(CARD), Some("443")]))]);
+        assert_eq!(redactor().redact_batch(batch).1, Fired::from([("credit-card", 1)]));
+    }
+
+    #[test]
+    fn what_stands_exactly_is_redacted_with_its_text() {
+        let nested = Value::Map(vec![("password".into(), Value::from("open sesame")), ("n".into(), Value::Int(3))]);
+        let mut message = Vec::new();
+        any_value::encode(&nested, &mut message);
+        let mut exact = Vec::new();
+        exact::write(Record::Value { entry: 0, message: &message }, &mut exact);
+        exact::write(Record::Int { entry: 1 }, &mut exact);
+        exact::write(Record::Int { entry: 2 }, &mut exact);
+        let mut extra = Vec::new();
+        any_value::encode_key_value("note", &Value::from("api_key=0a1b2c3d4e5f"), &mut extra);
+        exact::write(Record::Extra { message: &extra }, &mut exact);
+        let text = nested.to_text();
+        let batch = spans(&[
+            ("name", strings(&[Some("a")])),
+            ("attributes", map(&[&[("request", &text), ("card", CARD), ("n", "5")]])),
+            ("attributes_exact", Arc::new(BinaryArray::from_vec(vec![&exact]))),
+        ]);
+        let (redacted, fired) = redactor().redact_batch(batch);
+        assert_eq!(fired, Fired::from([("api-key", 1), ("credit-card", 1), ("sensitive-key", 1)]));
+        let rest = redacted.spans.column_by_name("attributes_exact").unwrap().as_binary::<i32>().value(0).to_vec();
+        let records: Vec<_> = exact::records(&rest).map(Result::unwrap).collect();
+        assert!(
+            matches!(records[..], [Record::Value { entry: 0, .. }, Record::Int { entry: 2 }, Record::Extra { .. }]),
+            "{records:?}"
+        );
+        let Record::Value { message, .. } = records[0] else { unreachable!("matched above") };
+        assert_eq!(entries(&redacted, 0)[0].1, any_value::decode(message).unwrap().to_text());
+        for secret in ["sesame", "0a1b2c", CARD] {
+            assert!(memchr::memmem::find(&rest, secret.as_bytes()).is_none(), "{secret}");
+        }
+    }
+
+    #[test]
+    fn a_resource_loses_the_value_and_keeps_its_shape() {
+        let resource = kino_model::Resource {
+            attributes: vec![
+                ("api.token".into(), Value::from("abcdefgh12345")),
+                ("service.name".into(), "shop".into()),
+            ],
+            ..Default::default()
+        };
+        let json = serde_json::to_string(&resource).unwrap();
+        let (redacted, fired) =
+            redactor().redact_batch(spans(&[("name", strings(&[Some("a")])), ("resource", labels(&[&json]))]));
+        assert_eq!(fired, Fired::from([("sensitive-key", 1)]));
+        let dictionary = redacted.spans.column_by_name("resource").unwrap().as_dictionary::<Int32Type>().clone();
+        let read: kino_model::Resource = serde_json::from_str(dictionary.values().as_string::<i32>().value(0)).unwrap();
+        assert_eq!(read.attributes[1], resource.attributes[1]);
+        assert!(read.text("api.token").unwrap().starts_with("[redacted:"));
+    }
+}
