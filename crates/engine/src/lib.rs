@@ -1,1 +1,39 @@
-//! See ARCHITECTURE.md.
+//! The engine: plain questions in, plain answers out. What every front end (HTTP, MCP, the command line) talks to.
+//!
+//! ```text
+//!  bytes ─► ingest: decode, redact ─► store          questions ─► dispatch ─► store's snapshot ─► analyze ─► answers
+//! ```
+//!
+//! It owns the life of runs, the meaning of selectors and of a caller's project, and the limits of answers. It opens
+//! no sockets, reads no environment, and takes its clock from whoever opens it.
+
+pub mod config;
+mod engine;
+pub mod figures;
+mod ingest;
+mod secret;
+
+mod dispatch;
+
+mod admin;
+mod compare;
+mod errors;
+mod explain;
+mod export;
+mod find;
+mod open;
+mod runs;
+mod scope;
+mod selector;
+mod sets;
+mod sql;
+mod suggest;
+mod to_wire;
+
+pub use admin::LOG_FILE;
+pub use config::EngineConfig;
+pub use engine::{Engine, OpenError};
+pub use export::ExportError;
+pub use ingest::{Encoding, IngestError, Signal, Taken};
+pub use kino_store::{OpenReport, StoreError};
+pub use secret::random_hex;

@@ -1,1 +1,22 @@
-//! See ARCHITECTURE.md.
+//! The engine's front doors: OTLP over gRPC and HTTP, the API under `/api/v1/`, MCP at `/mcp`, health and metrics.
+//!
+//! ```text
+//!  :4317  gRPC   Export of traces, logs, metrics ─┐
+//!  :4318  HTTP   /v1/traces  /v1/logs  /v1/metrics┼─► Engine
+//!  :4319  HTTP   /api/v1/NAME  /mcp  /healthz  /metrics
+//! ```
+//!
+//! It owns sockets, bodies, compression, who may ask, and the engine's life as a process. What a question means is
+//! the engine's business.
+
+mod api;
+mod engine_file;
+mod guard;
+mod life;
+mod listen;
+mod metrics;
+mod otlp;
+mod serve;
+
+pub use engine_file::ENGINE_FILE;
+pub use serve::{Running, ServeError, ServerConfig, serve};

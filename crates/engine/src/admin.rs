@@ -1,0 +1,284 @@
+//! The engine itself: its health, its files, its log, and what changes them.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use kino_model::UnixNanos;
+use kino_store::Forget as Forgetting;
+use kino_store::snapshot::TraceFilter;
+use kino_wire::Problem;
+use kino_wire::admin::{
+    Check, CheckState, Doctor, DoctorQuestion, Forget, ForgetQuestion, LakeFile, LakeFiles, LakeFilesQuestion, Logs,
+    LogsQuestion, Status, StatusQuestion, StopQuestion,
+};
+use kino_wire::run::Done;
+
+use crate::find::problem;
+use crate::ingest::blocking;
+use crate::{Engine, scope};
+
+/// The engine's log in the home. Whoever starts the engine writes it; the engine shows its end.
+pub const LOG_FILE: &str = "kino.log";
+/// Lines of the log when nothing is said.
+const DEFAULT_LINES: usize = 200;
+/// The most lines of the log.
+const LINES_MAX: usize = 10_000;
+/// Bytes of the log that are looked through for lines.
+const LOG_BYTES_MAX: u64 = 8 << 20;
+
+impl Engine {
+    pub(crate) async fn status(&self, _: StatusQuestion) -> Result<Status, Problem> {
+        let counts = self.inner.store.counts().await.map_err(|error| Problem::internal(&error))?;
+        let under = |prefix: &str| -> BTreeMap<String, u64> {
+            let named = counts.iter().filter_map(|(name, count)| Some((name.strip_prefix(prefix)?.to_owned(), *count)));
+            named.collect()
+        };
+        let store = self.inner.store.status();
+        let mut warnings = store.warnings;
+        if store.quarantined_groups > 0 {
+            warnings.push(format!(
+                "{} groups of files with {} spans cannot be read: run `kino doctor`",
+                store.quarantined_groups, store.quarantined_spans
+            ));
+        }
+        Ok(Status {
+            schema: "kino.status.v1".to_owned(),
+            version: self.inner.version.clone(),
+            pid: std::process::id(),
+            home: self.inner.config.home.display().to_string(),
+            started_unix_nanos: self.inner.started.0,
+            listeners: self.listeners(),
+            read_only: store.read_only,
+            accepted: store.accepted,
+            spans: store.spans,
+            issues: under("issue/"),
+            redactions: under("redaction/"),
+            hot_rows: store.hot_rows,
+            hot_bytes: store.hot_bytes,
+            hot_bytes_max: store.hot_bytes_max,
+            wal_bytes: store.wal_bytes,
+            lake_files: store.lake_files,
+            lake_bytes: store.lake_bytes,
+            blob_bytes: store.blob_bytes,
+            warnings,
+        })
+    }
+
+    /// Why the store only reads, if it does.
+    pub fn read_only(&self) -> Option<&str> {
+        self.inner.store.read_only()
+    }
+
+    pub(crate) async fn lake_files(&self, question: LakeFilesQuestion) -> Result<LakeFiles, Problem> {
+        if question.flush {
+            self.inner.store.flush().await.map_err(|error| Problem::internal(&error))?;
+        }
+        let files = self.files(&self.inner.store.snapshot());
+        Ok(LakeFiles { schema: "kino.lake_files.v1".to_owned(), lake: self.inner.store.lake_url().to_owned(), files })
+    }
+
+    /// A snapshot's files in the wire's shape.
+    pub(crate) fn files(&self, snapshot: &kino_store::Snapshot) -> Vec<LakeFile> {
+        let lake = self.inner.store.lake_url().trim_end_matches('/');
+        let file = |entry: kino_store::FileEntry| LakeFile {
+            table: entry.meta.table.name().to_owned(),
+            url: format!("{lake}/{}", entry.path),
+            path: entry.path,
+            rows: entry.meta.rows,
+            bytes: entry.meta.bytes,
+            start_unix_nanos_min: entry.meta.start_min.0,
+            start_unix_nanos_max: entry.meta.start_max.0,
+        };
+        snapshot.files().into_iter().map(file).collect()
+    }
+
+    pub(crate) async fn forget(&self, question: ForgetQuestion) -> Result<Forget, Problem> {
+        let wishes = [
+            !question.trace_ids.is_empty(),
+            question.run_id.is_some(),
+            question.before_unix_nanos.is_some(),
+            question.everything,
+        ];
+        if wishes.iter().filter(|wish| **wish).count() != 1 {
+            return Err(Problem::invalid("say what to forget: traces, a run, everything before a time, or everything"));
+        }
+        let project = scope::project(&question.scope);
+        let forgetting = if question.everything {
+            Forgetting::Everything
+        } else if let Some(run_id) = &question.run_id {
+            let run_ids = Some(vec![self.run_id(run_id).await?]);
+            Forgetting::Traces(self.trace_ids(&TraceFilter { run_ids, ..TraceFilter::default() }).await?)
+        } else if let Some(before) = question.before_unix_nanos {
+            if project.is_none() {
+                Forgetting::Before(UnixNanos(before))
+            } else {
+                let until = Some(UnixNanos(before));
+                Forgetting::Traces(self.trace_ids(&TraceFilter { until, project, ..TraceFilter::default() }).await?)
+            }
+        } else {
+            Forgetting::Traces(question.trace_ids)
+        };
+        let forgotten = self.inner.store.forget(forgetting).await.map_err(|error| Problem::internal(&error))?;
+        if let Some(run_id) = question.run_id {
+            let run_id = self.run_id(&run_id).await?;
+            self.remove_run(&run_id).await?;
+        } else if question.everything {
+            for run in self.records().await? {
+                self.remove_run(&run.run_id).await?;
+            }
+        }
+        Ok(Forget { schema: "kino.forget.v1".to_owned(), traces: forgotten.traces, spans: forgotten.spans })
+    }
+
+    async fn trace_ids(&self, filter: &TraceFilter) -> Result<Vec<kino_model::TraceId>, Problem> {
+        self.inner.store.snapshot().trace_ids_of(filter).await.map_err(|error| problem(&error))
+    }
+
+    #[expect(clippy::unused_async, reason = "every question is answered by an async method")]
+    pub(crate) async fn stop(&self, _: StopQuestion) -> Result<Done, Problem> {
+        self.request_stop();
+        Ok(Done { count: 1 })
+    }
+
+    pub(crate) async fn logs(&self, question: LogsQuestion) -> Result<Logs, Problem> {
+        let lines = crate::find::limit(question.lines, DEFAULT_LINES, LINES_MAX)?;
+        let path = self.inner.config.home.join(LOG_FILE);
+        let read = move || tail(&path, lines);
+        blocking(read).await.map_err(|error| error.problem())?
+    }
+
+    /// What only the owner of the store can check. The command checks the rest.
+    pub(crate) async fn doctor(&self, _: DoctorQuestion) -> Result<Doctor, Problem> {
+        let store = self.inner.store.status();
+        let mut checks = Vec::new();
+        let mut check = |name: &str, state, message: String, next: Option<&str>| {
+            checks.push(Check { name: name.to_owned(), state, message, next: next.map(str::to_owned) });
+        };
+        if let Some(reason) = &store.read_only {
+            let next = "mend what the message names, then restart the engine: kino stop";
+            check("writing", CheckState::Failed, format!("the store only reads: {reason}"), Some(next));
+        } else {
+            check("writing", CheckState::Ok, "the store takes rows in".to_owned(), None);
+        }
+        if store.hot_bytes * 10 > store.hot_bytes_max * 9 {
+            let message = format!("{} of {} bytes of memory are in use", store.hot_bytes, store.hot_bytes_max);
+            check("memory", CheckState::Warning, message, Some("send less, or raise limits.hot_bytes_max"));
+        }
+        for warning in &store.warnings {
+            check("store", CheckState::Warning, warning.clone(), None);
+        }
+        let mut damaged = self.damaged_files().await?;
+        if let Err(error) = self.read_through().await {
+            damaged.push(crate::ingest::chain(&error));
+        }
+        for what in &damaged {
+            let next = "restore the file from a backup, or move it away to go on without its rows";
+            check("lake", CheckState::Failed, what.clone(), Some(next));
+        }
+        let quarantined = self.inner.store.status().quarantined_groups;
+        if damaged.is_empty() && quarantined == 0 {
+            check("lake", CheckState::Ok, format!("all {} files read", store.lake_files), None);
+        } else if damaged.is_empty() {
+            let message = format!("{quarantined} groups of files cannot be read and are left out of answers");
+            check("lake", CheckState::Failed, message, Some("see the log: kino logs"));
+        }
+        Ok(Doctor { schema: "kino.doctor.v1".to_owned(), checks })
+    }
+}
+
+impl Engine {
+    /// Files of a local lake that are missing, cut, or no Parquet, in words. A lake elsewhere is only read through.
+    async fn damaged_files(&self) -> Result<Vec<String>, Problem> {
+        let snapshot = self.inner.store.snapshot();
+        let files = self.files(&snapshot);
+        let look = move || {
+            // Held while its files are looked at, so that none is removed meanwhile.
+            let _held = snapshot;
+            let local = |file: &LakeFile| file.url.strip_prefix("file://").map(str::to_owned);
+            let checked = files.iter().filter_map(|file| Some((file, look_at(&local(file)?, file.bytes))));
+            checked.filter_map(|(file, looked)| Some(format!("{}: {}", file.url, looked.err()?))).collect()
+        };
+        blocking(look).await.map_err(|error| error.problem())
+    }
+
+    /// Reads every file that the questions read: a search that nothing passes, and all exceptions.
+    async fn read_through(&self) -> Result<(), kino_store::scan::ScanError> {
+        let snapshot = self.inner.store.snapshot();
+        let impossible = ("kino.doctor".to_owned(), "no span says this".to_owned());
+        let filter = TraceFilter { attributes: vec![impossible], ..TraceFilter::default() };
+        snapshot.trace_ids_of(&filter).await?;
+        snapshot.exceptions(&kino_store::snapshot::EventFilter::default(), 1).await?;
+        snapshot.operations(None).await.map(drop)
+    }
+}
+
+/// Whether a file is as long as it should be, and begins and ends as Parquet does.
+fn look_at(path: &str, bytes: u64) -> Result<(), String> {
+    const MAGIC: &[u8; 4] = b"PAR1";
+    let read = || {
+        let mut file = std::fs::File::open(path)?;
+        let length = file.metadata()?.len();
+        let (mut begin, mut end) = ([0; 4], [0; 4]);
+        if length >= 8 {
+            file.read_exact(&mut begin)?;
+            file.seek(SeekFrom::End(-4))?;
+            file.read_exact(&mut end)?;
+        }
+        Ok::<_, std::io::Error>((length, begin == *MAGIC && end == *MAGIC))
+    };
+    match read() {
+        Err(error) => Err(error.to_string()),
+        Ok((length, _)) if length != bytes => Err(format!("it has {length} bytes, the catalog says {bytes}")),
+        Ok((_, false)) => Err("it is no Parquet file".to_owned()),
+        Ok((_, true)) => Ok(()),
+    }
+}
+
+/// The last lines of a file.
+fn tail(path: &Path, lines: usize) -> Result<Logs, Problem> {
+    let schema = "kino.logs.v1".to_owned();
+    let shown = path.display().to_string();
+    let mut file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let message = format!("there is no log at {shown}: an engine in the foreground writes to its terminal");
+            return Err(Problem::not_found(message, Vec::new()));
+        }
+        Err(error) => return Err(Problem::internal(&error)),
+    };
+    let mut read = || {
+        let length = file.metadata()?.len();
+        let begin = length.saturating_sub(LOG_BYTES_MAX);
+        file.seek(SeekFrom::Start(begin))?;
+        let mut bytes = Vec::new();
+        file.by_ref().take(LOG_BYTES_MAX).read_to_end(&mut bytes)?;
+        Ok::<_, std::io::Error>((begin, bytes))
+    };
+    let (begin, bytes) = read().map_err(|error| Problem::internal(&error))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let mut all: Vec<&str> = text.lines().collect();
+    if begin > 0 && !all.is_empty() {
+        // The first is a part of a line.
+        all.remove(0);
+    }
+    let kept: Vec<String> = all[all.len().saturating_sub(lines)..].iter().map(|line| (*line).to_owned()).collect();
+    let kept_bytes: u64 = kept.iter().map(|line| line.len() as u64 + 1).sum();
+    let earlier_bytes = (begin + bytes.len() as u64).saturating_sub(kept_bytes);
+    Ok(Logs { schema, path: shown, lines: kept, earlier_bytes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_the_log_is_shown_and_the_rest_is_counted() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join(LOG_FILE);
+        std::fs::write(&path, "one\ntwo\nthree\n").unwrap();
+        let logs = tail(&path, 2).unwrap();
+        assert_eq!((logs.lines, logs.earlier_bytes), (vec!["two".to_owned(), "three".to_owned()], 4));
+        assert!(tail(&home.path().join("none"), 2).is_err());
+    }
+}

@@ -1,0 +1,111 @@
+//! `compare`: two sets of executions, with a statistical verdict.
+
+use kino_analyze::compare as analyze;
+use kino_analyze::execution::{Entry, executions};
+use kino_analyze::tree::Tree;
+use kino_wire::Problem;
+use kino_wire::compare::{
+    Compare, CompareQuestion, CountComparison, CountVerdict, OperationComparison, OperationSide, Sides, Suspect,
+    Verdict,
+};
+
+use crate::Engine;
+use crate::ingest::blocking;
+
+/// Operations in one answer.
+const OPERATIONS_MAX: usize = 200;
+/// Counts in one answer.
+const COUNTS_MAX: usize = 100;
+/// Suspects in one answer.
+const SUSPECTS_MAX: usize = 20;
+
+impl Engine {
+    pub(crate) async fn compare(&self, question: CompareQuestion) -> Result<Compare, Problem> {
+        let before = self.set(&question.before, &question.scope).await?;
+        let after = self.set(&question.after, &question.scope).await?;
+        let traces_left_out = Sides { before: before.left_out, after: after.left_out };
+        let compare = move || {
+            let trees = [&before, &after].map(|set| set.traces.iter().map(Tree::new).collect::<Vec<_>>());
+            let [before, after] = [&trees[0], &trees[1]].map(|trees| executions(trees, Entry::Outermost));
+            answer(analyze::compare(&before, &after), traces_left_out)
+        };
+        blocking(compare).await.map_err(|error| error.problem())
+    }
+}
+
+fn answer(mut comparison: analyze::Comparison, traces_left_out: Sides<u64>) -> Compare {
+    let left_out = comparison.operations.len().saturating_sub(OPERATIONS_MAX)
+        + comparison.counts.len().saturating_sub(COUNTS_MAX)
+        + comparison.suspects.len().saturating_sub(SUSPECTS_MAX);
+    comparison.operations.truncate(OPERATIONS_MAX);
+    comparison.counts.truncate(COUNTS_MAX);
+    comparison.suspects.truncate(SUSPECTS_MAX);
+    let suspect = |suspect: analyze::Suspect| Suspect {
+        service: suspect.service,
+        name: suspect.name,
+        score: suspect.score,
+        reason: suspect.reason,
+    };
+    Compare {
+        schema: "kino.compare.v1".to_owned(),
+        verdict: verdict(comparison.verdict),
+        executions: Sides { before: comparison.executions_before, after: comparison.executions_after },
+        open_executions: comparison.open_executions,
+        traces_left_out,
+        operations: comparison.operations.into_iter().map(operation).collect(),
+        counts: comparison.counts.into_iter().map(|comparison| count(&comparison)).collect(),
+        suspects: comparison.suspects.into_iter().map(suspect).collect(),
+        left_out: left_out as u64,
+    }
+}
+
+fn verdict(verdict: analyze::Verdict) -> Verdict {
+    match verdict {
+        analyze::Verdict::Faster => Verdict::Faster,
+        analyze::Verdict::Slower => Verdict::Slower,
+        analyze::Verdict::NoDifferenceShown => Verdict::NoDifferenceShown,
+        analyze::Verdict::TooFewExecutions => Verdict::TooFewExecutions,
+        analyze::Verdict::Mixed => Verdict::Mixed,
+    }
+}
+
+fn operation(operation: analyze::OperationComparison) -> OperationComparison {
+    let side = |side: analyze::OperationSide| OperationSide {
+        executions: side.executions,
+        median_nanos: side.median_nanos,
+        p95_nanos: side.p95_nanos,
+        calls: side.calls,
+        errors: side.errors,
+    };
+    OperationComparison {
+        service: operation.service,
+        name: operation.name,
+        root: operation.root,
+        before: side(operation.before),
+        after: side(operation.after),
+        effect: operation.effect,
+        interval: operation.interval,
+        verdict: verdict(operation.verdict),
+        executions_missing: operation.executions_missing,
+    }
+}
+
+/// What is counted, in words: `calls of SERVICE NAME in SERVICE NAME`.
+fn count(count: &analyze::CountComparison) -> CountComparison {
+    let named = |(service, name): &(String, String)| match service.as_str() {
+        "" => name.clone(),
+        service => format!("{service} {name}"),
+    };
+    let of = count.operation.as_ref().map(|operation| format!(" of {}", named(operation))).unwrap_or_default();
+    CountComparison {
+        what: format!("{}{of} in {}", count.count.name(), named(&count.root)),
+        before: count.before,
+        after: count.after,
+        verdict: match count.verdict {
+            analyze::CountVerdict::Fewer => CountVerdict::Fewer,
+            analyze::CountVerdict::More => CountVerdict::More,
+            analyze::CountVerdict::Same => CountVerdict::Same,
+            analyze::CountVerdict::Unstable => CountVerdict::Unstable,
+        },
+    }
+}

@@ -1,0 +1,229 @@
+//! Everything that may be set, in one struct: what `kino.toml` says, overridden by the command line.
+//!
+//! It does no IO and reads no environment: the binary finds the home, reads the file, and parses it into this.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kino_store::{KillMode, KillPoints, StoreConfig, SyncPolicy};
+use serde::{Deserialize, Serialize};
+
+/// The engine's configuration. Unknown keys are refused.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EngineConfig {
+    /// The folder that holds everything. Never in the file: the file is in it.
+    #[serde(skip)]
+    pub home: PathBuf,
+    /// Where the lake is, as an `object_store` URL or a folder; `None` for the folder `lake` in the home.
+    pub lake: Option<String>,
+    /// When what arrives counts as stored.
+    pub sync: Sync,
+    /// Where to listen.
+    pub listen: Listen,
+    /// Bounds of memory, disk and requests.
+    pub limits: Limits,
+    /// How long and how much is kept.
+    pub retention: Retention,
+    /// What is taken out before anything is stored.
+    pub redaction: Redaction,
+    /// Who may ask, where not everyone on this machine may.
+    pub keys: Vec<ApiKey>,
+    /// Crash tests only: where the process ends itself.
+    #[serde(skip)]
+    pub kill_point: Option<String>,
+}
+
+/// When what arrives counts as stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sync {
+    /// `interval` or `always`.
+    pub policy: SyncKind,
+    /// The interval, in milliseconds.
+    pub interval_millis: u64,
+}
+
+/// The two policies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncKind {
+    /// Survives the process at once, the machine within the interval.
+    #[default]
+    Interval,
+    /// Survives the machine before it is acknowledged.
+    Always,
+}
+
+/// Where to listen, as `HOST:PORT`. `None`: the usual port on loopback, or a free one where that is busy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Listen {
+    /// REST, MCP, health, metrics.
+    pub addr: Option<String>,
+    /// OTLP over gRPC.
+    pub otlp_grpc: Option<String>,
+    /// OTLP over HTTP.
+    pub otlp_http: Option<String>,
+    /// Host names under which the engine may be addressed, besides loopback's.
+    pub hosts: Vec<String>,
+}
+
+/// Bounds. Each has a default with its reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Bytes of one OTLP request, decompressed. Exporters send some hundred kilobytes; collectors up to a few
+    /// megabytes.
+    pub body_bytes_max: u64,
+    /// Bytes of one file given to `import`.
+    pub import_bytes_max: u64,
+    /// Bytes that all requests may hold at one time: room for several of the largest.
+    pub in_flight_bytes_max: u64,
+    /// Bytes of memory for rows that are not in the lake yet.
+    pub hot_bytes_max: u64,
+    /// Free disk space under which nothing is taken in.
+    pub disk_reserve_bytes: u64,
+    /// Bytes kept of each of a run's output streams and of its diff.
+    pub blob_bytes_max: u64,
+}
+
+/// How long and how much is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// Days that rows are kept, counted from their arrival. `None`: for ever.
+    pub days: Option<u64>,
+    /// Bytes that the lake may take; the oldest arrivals go first. `None`: no limit.
+    pub lake_bytes_max: Option<u64>,
+}
+
+/// What is taken out before anything is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Redaction {
+    /// Whether secrets are looked for at all.
+    pub enabled: bool,
+    /// Names of built-in rules that do not apply.
+    pub off: Vec<String>,
+    /// Attribute keys whose values always go, besides the built-in ones.
+    pub keys: Vec<String>,
+}
+
+/// A key that opens the engine to whoever holds it. Made with `kino key`; only its hash is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiKey {
+    /// Whose it is, for messages.
+    pub name: String,
+    /// SHA-256 of the key, in hex.
+    pub sha256: String,
+    /// What it allows.
+    pub scopes: Vec<KeyScope>,
+}
+
+/// What a key allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyScope {
+    /// Sending: OTLP, imports, runs.
+    Ingest,
+    /// Asking.
+    Read,
+    /// Everything: forgetting and stopping too.
+    Admin,
+}
+
+impl Default for Sync {
+    fn default() -> Self {
+        Self { policy: SyncKind::default(), interval_millis: 100 }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let store = StoreConfig::new("");
+        Self {
+            body_bytes_max: 64 << 20,
+            import_bytes_max: 1 << 30,
+            in_flight_bytes_max: 512 << 20,
+            hot_bytes_max: store.hot_bytes_max,
+            disk_reserve_bytes: store.disk_reserve_bytes,
+            blob_bytes_max: 8 << 20,
+        }
+    }
+}
+
+impl Default for Redaction {
+    fn default() -> Self {
+        Self { enabled: true, off: Vec::new(), keys: Vec::new() }
+    }
+}
+
+impl EngineConfig {
+    /// The defaults, for a home.
+    pub fn new(home: impl Into<PathBuf>) -> Self {
+        Self { home: home.into(), ..Self::default() }
+    }
+
+    /// What the store is told.
+    ///
+    /// # Errors
+    /// Where a value names something that does not exist.
+    pub(crate) fn store(&self) -> Result<StoreConfig, String> {
+        const DAY: Duration = Duration::from_hours(24);
+        let sync = match self.sync.policy {
+            SyncKind::Always => SyncPolicy::Always,
+            SyncKind::Interval => SyncPolicy::Interval(Duration::from_millis(self.sync.interval_millis.max(1))),
+        };
+        let days = self.retention.days.map(|days| DAY.saturating_mul(u32::try_from(days).unwrap_or(u32::MAX)));
+        let kill_points = match &self.kill_point {
+            Some(name) => KillPoints::armed(name.parse()?, KillMode::Abort),
+            None => KillPoints::NONE,
+        };
+        Ok(StoreConfig {
+            lake_url: self.lake.clone(),
+            sync,
+            hot_bytes_max: self.limits.hot_bytes_max,
+            flush_bytes: (self.limits.hot_bytes_max / 4).max(1 << 20),
+            disk_reserve_bytes: self.limits.disk_reserve_bytes,
+            retention: days,
+            lake_bytes_max: self.retention.lake_bytes_max,
+            kill_points,
+            ..StoreConfig::new(&self.home)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_what_an_empty_file_says() {
+        assert_eq!(serde_json::from_str::<EngineConfig>("{}").unwrap(), EngineConfig::default());
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_at_every_level() {
+        for text in [r#"{"lakes":"x"}"#, r#"{"limits":{"bytes":1}}"#, r#"{"sync":{"every":1}}"#, r#"{"home":"x"}"#] {
+            let error = serde_json::from_str::<EngineConfig>(text).unwrap_err().to_string();
+            assert!(error.contains("unknown field"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_set_reaches_the_store() {
+        let text = r#"{"sync":{"policy":"always"},"retention":{"days":30},"limits":{"hot_bytes_max":8388608}}"#;
+        let store = serde_json::from_str::<EngineConfig>(text).unwrap().store().unwrap();
+        assert_eq!(store.sync, SyncPolicy::Always);
+        assert_eq!(store.retention, Some(Duration::from_hours(30 * 24)));
+        assert_eq!((store.hot_bytes_max, store.flush_bytes), (8 << 20, 2 << 20));
+    }
+
+    #[test]
+    fn a_kill_point_that_does_not_exist_is_an_error() {
+        let config = EngineConfig { kill_point: Some("nowhere".to_owned()), ..EngineConfig::new("home") };
+        assert!(config.store().unwrap_err().contains("after-upload"));
+    }
+}

@@ -1,0 +1,192 @@
+//! An open engine: what it holds, how it opens, and how it ends.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+
+use kino_ingest::Limits;
+use kino_ingest::redact::{Redactor, Rules};
+use kino_model::{Clock, UnixNanos};
+use kino_store::{Exempt, OpenReport, Store, StoreError};
+use kino_wire::admin::Listeners;
+use tokio::sync::watch;
+
+use crate::config::EngineConfig;
+use crate::figures::Figures;
+use crate::secret;
+use crate::sql::Pins;
+
+/// The engine. Clones share it.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) config: EngineConfig,
+    pub(crate) version: String,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) store: Store,
+    pub(crate) redactor: Option<Redactor>,
+    pub(crate) figures: Figures,
+    pub(crate) pins: Pins,
+    pub(crate) started: UnixNanos,
+    listeners: RwLock<Listeners>,
+    stopping: watch::Sender<bool>,
+}
+
+/// Why an engine did not open. Each message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The store did not.
+    #[error(transparent)]
+    Store(#[from] kino_store::OpenError),
+    /// The redaction key is not readable.
+    #[error("failed to read or make the redaction key in {}: check that its owner may read and write it", home.display())]
+    Key {
+        /// The home.
+        home: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The configuration names something that does not exist.
+    #[error("failed to read the configuration: {0}")]
+    Config(String),
+}
+
+impl OpenError {
+    /// Whether another engine owns the home, so that trying again, or using that one, makes sense.
+    pub fn is_locked(&self) -> bool {
+        matches!(self, Self::Store(kino_store::OpenError::Locked { .. }))
+    }
+}
+
+impl Engine {
+    /// Opens the home's store, replays what its log holds, and is ready for questions. Runs within tokio.
+    ///
+    /// # Errors
+    /// As [`OpenError`] says.
+    pub async fn open(
+        config: EngineConfig,
+        version: &str,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, OpenReport), OpenError> {
+        let (store, report) = Store::open(config.store().map_err(OpenError::Config)?, Arc::clone(&clock)).await?;
+        let redactor = match redactor(&config) {
+            Ok(redactor) => redactor,
+            Err(error) => {
+                if let Err(close) = store.close().await {
+                    tracing::warn!(error = %close, "failed to close the store after a failed start");
+                }
+                return Err(error);
+            }
+        };
+        let inner = Inner {
+            version: version.to_owned(),
+            started: clock.now(),
+            clock,
+            store,
+            redactor,
+            figures: Figures::default(),
+            pins: Pins::default(),
+            listeners: RwLock::default(),
+            stopping: watch::Sender::new(false),
+            config,
+        };
+        let engine = Self { inner: Arc::new(inner) };
+        engine.exempt_labelled_runs().await;
+        Ok((engine, report))
+    }
+
+    /// Counters since the start.
+    pub fn figures(&self) -> &Figures {
+        &self.inner.figures
+    }
+
+    /// What it was opened with.
+    pub fn config(&self) -> &EngineConfig {
+        &self.inner.config
+    }
+
+    /// Its version.
+    pub fn version(&self) -> &str {
+        &self.inner.version
+    }
+
+    /// When it was opened.
+    pub fn started(&self) -> UnixNanos {
+        self.inner.started
+    }
+
+    /// Tells where the front ends listen, for `status`.
+    pub fn set_listeners(&self, listeners: Listeners) {
+        *self.inner.listeners.write().expect("nothing panics while it holds this lock") = listeners;
+    }
+
+    /// Where the front ends listen.
+    pub fn listeners(&self) -> Listeners {
+        self.inner.listeners.read().expect("nothing panics while it holds this lock").clone()
+    }
+
+    /// Asks whoever serves the engine to end it.
+    pub fn request_stop(&self) {
+        self.inner.stopping.send_replace(true);
+    }
+
+    /// Returns once somebody asked the engine to stop.
+    pub async fn stop_requested(&self) {
+        let mut stopping = self.inner.stopping.subscribe();
+        if stopping.wait_for(|stop| *stop).await.is_err() {
+            tracing::debug!("the engine ended while somebody waited for its stop");
+        }
+    }
+
+    /// Writes out what is in memory and gives the home free.
+    ///
+    /// # Errors
+    /// Where not everything could be written; the log still holds it.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.request_stop();
+        self.inner.store.close().await
+    }
+
+    /// Adds to the counts that the store keeps for good.
+    pub(crate) fn count(&self, counts: &BTreeMap<String, u64>) {
+        if !counts.is_empty() {
+            self.inner.store.add_counts(counts);
+        }
+    }
+
+    /// Keeps the traces of labelled runs from retention.
+    pub(crate) async fn exempt_labelled_runs(&self) {
+        match self.records().await {
+            Ok(runs) => {
+                let labelled = runs.into_iter().filter(|run| run.label.is_some()).map(|run| run.run_id);
+                self.inner.store.set_exempt(Exempt { run_ids: labelled.collect(), ..Exempt::default() });
+            }
+            Err(problem) => tracing::warn!(%problem, "failed to read the runs; retention may take labelled ones"),
+        }
+    }
+
+    pub(crate) fn decoding_limits(&self) -> Limits {
+        Limits { now: self.inner.clock.now(), ..Limits::default() }
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("home", &self.inner.config.home).finish_non_exhaustive()
+    }
+}
+
+fn redactor(config: &EngineConfig) -> Result<Option<Redactor>, OpenError> {
+    if !config.redaction.enabled {
+        return Ok(None);
+    }
+    let key =
+        secret::redaction_key(&config.home).map_err(|source| OpenError::Key { home: config.home.clone(), source })?;
+    let rules = Rules::new(&config.redaction.off, &config.redaction.keys)
+        .map_err(|error| OpenError::Config(error.to_string()))?;
+    Ok(Some(Redactor::new(key, rules)))
+}

@@ -1,0 +1,225 @@
+//! `explain`: of one trace, of an operation over its last executions, of the whole system.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kino_analyze::detect::DetectorConfig;
+use kino_analyze::execution::{Entry, Execution, executions};
+use kino_analyze::explain as analyze;
+use kino_analyze::tree::Tree;
+use kino_model::{SpanId, Trace, TraceId};
+use kino_store::snapshot::{OperationFilter, TraceFilter};
+use kino_wire::Problem;
+use kino_wire::explain::{
+    DEFAULT_LAST, EntryPoint, ExplainOperation, ExplainOperationQuestion, ExplainSystem, ExplainSystemQuestion,
+    ExplainTrace, ExplainTraceQuestion, LeftOut, MAX_LAST,
+};
+
+use crate::find::{limit, problem};
+use crate::ingest::blocking;
+use crate::{Engine, scope, suggest, to_wire};
+
+/// Rows of a breakdown in one answer; the rest is counted.
+const BREAKDOWN_ROWS_MAX: usize = 200;
+/// Findings in one answer; the rest is counted.
+const FINDINGS_MAX: usize = 50;
+/// Entry points in one answer; the rest is counted.
+const ENTRY_POINTS_MAX: usize = 50;
+/// Over how many executions of each entry point the system is explained when nothing is said.
+const DEFAULT_SYSTEM_LAST: usize = 20;
+/// Spans that one question loads. At about a kilobyte each this bounds its memory; traces beyond it are counted as
+/// executions left out.
+pub(crate) const SPANS_LOADED_MAX: usize = 1_000_000;
+
+impl Engine {
+    pub(crate) async fn explain_trace(&self, question: ExplainTraceQuestion) -> Result<ExplainTrace, Problem> {
+        let id = question.trace_id;
+        let trace = self.inner.store.snapshot().trace(id).await.map_err(|error| problem(&error))?;
+        let trace = trace.ok_or_else(|| no_trace(id))?;
+        blocking(move || explain_one(&trace)).await.map_err(|error| error.problem())
+    }
+
+    pub(crate) async fn explain_operation(
+        &self,
+        question: ExplainOperationQuestion,
+    ) -> Result<ExplainOperation, Problem> {
+        let last = limit(question.last, DEFAULT_LAST, MAX_LAST)?;
+        let project = scope::project(&question.scope);
+        let filter = OperationFilter {
+            service: question.service.clone(),
+            name: Some(question.operation.clone()),
+            project: project.clone(),
+            ..OperationFilter::default()
+        };
+        let snapshot = self.inner.store.snapshot();
+        let newest = snapshot.newest_spans(&filter, last).await.map_err(|error| problem(&error))?;
+        if newest.spans.is_empty() {
+            return Err(self.no_operation(&question, project.as_deref()).await);
+        }
+        let chosen: BTreeSet<(TraceId, SpanId)> =
+            newest.spans.iter().map(|span| (span.trace_id, span.span_id)).collect();
+        let ids = newest.spans.iter().map(|span| span.trace_id);
+        let (traces, skipped) = self.load(&snapshot, ids).await?;
+        let unseen: BTreeSet<TraceId> = skipped.into_iter().collect();
+        let beyond = if newest.more { newest.known.saturating_sub(newest.spans.len() as u64).max(1) } else { 0 };
+        let left = beyond + chosen.iter().filter(|(trace_id, _)| unseen.contains(trace_id)).count() as u64;
+        let explain = move || {
+            let trees: Vec<Tree<'_>> = traces.iter().map(Tree::new).collect();
+            let entry = Entry::Operation { service: question.service.as_deref(), name: &question.operation };
+            let mut found = executions(&trees, entry);
+            found.retain(|execution| chosen.contains(&(execution.trace_id(), execution.span_id())));
+            operation_answer(question.operation.clone(), &found, left)
+        };
+        blocking(explain).await.map_err(|error| error.problem())
+    }
+
+    pub(crate) async fn explain_system(&self, question: ExplainSystemQuestion) -> Result<ExplainSystem, Problem> {
+        let last = limit(question.last, DEFAULT_SYSTEM_LAST, MAX_LAST)?;
+        let project = scope::project(&question.scope);
+        let snapshot = self.inner.store.snapshot();
+        let known = snapshot.operations(project.as_deref()).await.map_err(|error| problem(&error))?;
+        let mut operations = known.operations;
+        operations.retain(|operation| operation.rollup.roots > 0);
+        operations.sort_by_key(|operation| std::cmp::Reverse(operation.rollup.total_nanos));
+        let mut left_out = operations.len().saturating_sub(ENTRY_POINTS_MAX) as u64;
+        operations.truncate(ENTRY_POINTS_MAX);
+        let mut ids = Vec::new();
+        for operation in operations {
+            let filter = TraceFilter {
+                service: Some(operation.service),
+                name: Some(operation.name),
+                roots_only: true,
+                project: project.clone(),
+                ..TraceFilter::default()
+            };
+            let newest = snapshot.find(&filter, last, None).await.map_err(|error| problem(&error))?;
+            ids.extend(newest.rows.into_iter().map(|row| row.trace_id));
+        }
+        let (traces, _) = self.load(&snapshot, ids.into_iter()).await?;
+        let explain = move || {
+            let trees: Vec<Tree<'_>> = traces.iter().map(Tree::new).collect();
+            let mut points = analyze::explain_system(&trees, last, &DetectorConfig::default());
+            left_out += points.len().saturating_sub(ENTRY_POINTS_MAX) as u64;
+            points.truncate(ENTRY_POINTS_MAX);
+            let entry_points = points.into_iter().filter_map(entry_point).collect();
+            ExplainSystem { schema: "kino.explain_system.v1".to_owned(), entry_points, left_out }
+        };
+        blocking(explain).await.map_err(|error| error.problem())
+    }
+
+    /// Loads the traces, in the order given, until [`SPANS_LOADED_MAX`] is reached; the ids of the others follow.
+    pub(crate) async fn load(
+        &self,
+        snapshot: &kino_store::snapshot::Snapshot,
+        ids: impl Iterator<Item = TraceId>,
+    ) -> Result<(Vec<Trace>, Vec<TraceId>), Problem> {
+        /// Traces asked of the store at once: few enough to stop soon after the bound, enough to share its reads.
+        const AT_ONCE: usize = 64;
+        let mut seen = BTreeSet::new();
+        let ids: Vec<TraceId> = ids.filter(|id| seen.insert(*id)).collect();
+        let (mut traces, mut spans, mut next) = (Vec::new(), 0, 0);
+        while next < ids.len() && spans < SPANS_LOADED_MAX {
+            let end = (next + AT_ONCE).min(ids.len());
+            let more = snapshot.traces(&ids[next..end]).await.map_err(|error| problem(&error))?;
+            spans += more.iter().map(|trace| trace.spans.len()).sum::<usize>();
+            traces.extend(more);
+            next = end;
+        }
+        Ok((traces, ids[next..].to_vec()))
+    }
+
+    /// Says that no operation has that name, and which ones are near.
+    async fn no_operation(&self, question: &ExplainOperationQuestion, project: Option<&str>) -> Problem {
+        let operations = match self.inner.store.snapshot().operations(project).await {
+            Ok(known) => known.operations,
+            Err(error) => return problem(&error),
+        };
+        let mut services_by_name: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for operation in &operations {
+            services_by_name.entry(&operation.name).or_default().insert(&operation.service);
+        }
+        let name = question.operation.as_str();
+        match (&question.service, services_by_name.get(name)) {
+            (Some(service), Some(services)) => {
+                let message = format!("{name:?} was not recorded in the service {service:?}, but in others");
+                Problem::not_found(message, suggest::or_all(service, services.iter().copied()))
+            }
+            _ if operations.is_empty() => {
+                Problem::not_found(format!("nothing is recorded yet, so there is no operation {name:?}"), Vec::new())
+            }
+            _ => Problem::not_found(
+                format!("no operation is called {name:?}"),
+                suggest::nearest(name, services_by_name.into_keys()),
+            ),
+        }
+    }
+}
+
+pub(crate) fn no_trace(id: TraceId) -> Problem {
+    Problem::not_found(format!("there is no trace {id}; `find` lists what there is"), Vec::new())
+}
+
+fn explain_one(trace: &Trace) -> ExplainTrace {
+    let tree = Tree::new(trace);
+    let explained = analyze::explain_trace_with(&tree, &DetectorConfig::default());
+    let mut left_out = to_wire::left_out(explained.left_out);
+    ExplainTrace {
+        schema: "kino.explain.v1".to_owned(),
+        trace_id: explained.trace_id,
+        spans: explained.spans,
+        missing_parents: explained.missing_parents,
+        root: explained.root.map(to_wire::root),
+        other_roots: explained.other_roots.into_iter().map(to_wire::root).collect(),
+        critical_path: explained.critical_path.iter().map(|segment| to_wire::segment(&tree, segment)).collect(),
+        breakdown: breakdown(explained.breakdown, false, &mut left_out),
+        findings: findings(explained.findings, &mut left_out),
+        left_out,
+    }
+}
+
+fn operation_answer(operation: String, found: &[Execution<'_, '_>], executions_beyond: u64) -> ExplainOperation {
+    let explained = analyze::explain_operation(found);
+    let mut left_out = LeftOut { executions: executions_beyond, ..to_wire::left_out(explained.left_out) };
+    ExplainOperation {
+        schema: "kino.explain_operation.v1".to_owned(),
+        operation,
+        services: explained.services,
+        executions: explained.executions,
+        spans: explained.spans,
+        errors: explained.errors,
+        duration: explained.duration.map(to_wire::quantiles),
+        breakdown: breakdown(explained.breakdown, true, &mut left_out),
+        findings: findings(explained.findings, &mut left_out),
+        left_out,
+    }
+}
+
+fn entry_point(point: analyze::EntryPoint) -> Option<EntryPoint> {
+    let mut unsaid = LeftOut::default();
+    Some(EntryPoint {
+        service: point.service,
+        name: point.name,
+        executions: point.explanation.executions,
+        errors: point.explanation.errors,
+        duration: to_wire::quantiles(point.explanation.duration?),
+        breakdown: breakdown(point.explanation.breakdown, true, &mut unsaid),
+    })
+}
+
+pub(crate) fn breakdown(
+    mut rows: Vec<analyze::Row>,
+    many: bool,
+    left_out: &mut LeftOut,
+) -> Vec<kino_wire::explain::BreakdownRow> {
+    left_out.breakdown_rows += rows.len().saturating_sub(BREAKDOWN_ROWS_MAX) as u64;
+    rows.truncate(BREAKDOWN_ROWS_MAX);
+    rows.into_iter().map(|row| to_wire::row(row, many)).collect()
+}
+
+pub(crate) fn findings(
+    mut findings: Vec<kino_analyze::finding::Finding>,
+    left_out: &mut LeftOut,
+) -> Vec<kino_wire::finding::Finding> {
+    left_out.findings += findings.len().saturating_sub(FINDINGS_MAX) as u64;
+    findings.truncate(FINDINGS_MAX);
+    findings.into_iter().map(to_wire::finding).collect()
+}

@@ -1,0 +1,80 @@
+//! `find`: traces by filter, newest first.
+
+use kino_model::{DurationNanos, UnixNanos};
+use kino_store::snapshot::TraceFilter;
+use kino_store::trace_row::TraceRow;
+use kino_wire::Problem;
+use kino_wire::find::{DEFAULT_LIMIT, Find, FindItem, FindQuestion, MAX_LIMIT};
+
+use crate::{Engine, scope};
+
+impl Engine {
+    pub(crate) async fn find(&self, question: FindQuestion) -> Result<Find, Problem> {
+        let limit = limit(question.limit, DEFAULT_LIMIT, MAX_LIMIT)?;
+        let filter = self.filter(&question).await?;
+        let found = self
+            .inner
+            .store
+            .snapshot()
+            .find(&filter, limit, question.cursor.as_deref())
+            .await
+            .map_err(|error| problem(&error))?;
+        Ok(Find {
+            schema: "kino.find.v1".to_owned(),
+            items: found.rows.into_iter().map(item).collect(),
+            more: found.next.is_some(),
+            cursor: found.next,
+        })
+    }
+
+    /// The store's filter for a question. A run is found by a unique prefix where it was recorded, by its whole id
+    /// where it was not, and is never scoped.
+    pub(crate) async fn filter(&self, question: &FindQuestion) -> Result<TraceFilter, Problem> {
+        let run_id = match &question.run_id {
+            Some(run_id) => Some(self.run_id(run_id).await?),
+            None => None,
+        };
+        Ok(TraceFilter {
+            service: question.service.clone(),
+            name: question.name.clone(),
+            min_duration: question.min_duration_nanos.map(DurationNanos),
+            since: question.since_unix_nanos.map(UnixNanos),
+            until: question.until_unix_nanos.map(UnixNanos),
+            error: question.error,
+            attributes: question.attributes.clone(),
+            project: if run_id.is_some() { None } else { scope::project(&question.scope) },
+            run_ids: run_id.map(|run_id| vec![run_id]),
+            ..TraceFilter::default()
+        })
+    }
+}
+
+/// A limit within its bounds; 0 stands for the default.
+pub(crate) fn limit(asked: usize, default: usize, max: usize) -> Result<usize, Problem> {
+    match asked {
+        0 => Ok(default),
+        asked if asked > max => Err(Problem::invalid(format!("at most {max} can be asked for at once, not {asked}"))),
+        asked => Ok(asked),
+    }
+}
+
+/// A scan's failure: a wrong cursor is the asker's, the rest is ours.
+pub(crate) fn problem(error: &kino_store::scan::ScanError) -> Problem {
+    match error {
+        kino_store::scan::ScanError::Cursor(_) => Problem::invalid(error.to_string()),
+        other => Problem::internal(other),
+    }
+}
+
+pub(crate) fn item(row: TraceRow) -> FindItem {
+    FindItem {
+        trace_id: row.trace_id,
+        root_service: row.root_service,
+        root_name: row.root_name,
+        start_unix_nanos: row.start.0,
+        duration_nanos: row.duration.map(|DurationNanos(nanos)| nanos),
+        span_count: row.span_count,
+        error_count: row.error_count,
+        run_id: row.run_id,
+    }
+}

@@ -1,0 +1,274 @@
+//! The way in: bytes of one request or file become redacted, stored rows; what was wrong with them is counted by name.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use arrow_array::UInt64Array;
+use arrow_select::take::take_record_batch;
+use bytes::Bytes;
+pub use kino_ingest::Encoding;
+use kino_ingest::{Decoded, Issues, otlp};
+use kino_model::Batch;
+use kino_store::AppendError;
+use kino_wire::Problem;
+use kino_wire::admin::Import;
+
+use crate::Engine;
+
+/// Bodies up to this size are decoded where they arrive; larger ones go to a thread that may take its time. At the
+/// measured speed of the decoders this is well below a millisecond.
+const INLINE_BYTES_MAX: usize = 128 * 1024;
+/// Rows of a table that go into the log as one entry; keeps an entry well below what the log takes at once.
+const ROWS_PER_APPEND: usize = 32 * 1024;
+/// Bytes of memory of such an entry, about.
+const BYTES_PER_APPEND: usize = 32 << 20;
+/// Named issues an OTLP answer spells out; the counts are complete.
+const ISSUES_IN_ANSWER_MAX: usize = 5;
+
+/// What OTLP carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Spans.
+    Traces,
+    /// Log records.
+    Logs,
+    /// Metrics, which are counted and not stored.
+    Metrics,
+}
+
+/// What became of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Spans or log records stored.
+    pub accepted: u64,
+    /// Spans, log records or data points refused, each for itself.
+    pub rejected: u64,
+    /// Why, or what else there is to say; empty when all went well.
+    pub message: String,
+}
+
+/// Why a request was refused whole.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// It cannot be decoded; sending it again will not help.
+    #[error("{0}")]
+    Undecodable(String),
+    /// The engine is at a limit; the same request will be welcome later.
+    #[error("{reason}")]
+    Full {
+        /// When.
+        retry_after: Duration,
+        /// Which limit.
+        reason: String,
+    },
+    /// The store only reads.
+    #[error("{0}")]
+    ReadOnly(String),
+    /// A fault of the machine's or ours.
+    #[error("{0}")]
+    Fault(String),
+}
+
+impl Engine {
+    /// Takes in one OTLP request: when this returns, what it says is accepted is stored as the sync policy promises,
+    /// and queries see it.
+    ///
+    /// # Errors
+    /// Where nothing of it was taken, or not surely all; sending it again does no harm.
+    pub async fn ingest(&self, signal: Signal, body: Bytes, encoding: Encoding) -> Result<Taken, IngestError> {
+        let bytes = body.len() as u64;
+        let outcome = match signal {
+            Signal::Metrics => self.count_metrics(&body, encoding),
+            Signal::Traces | Signal::Logs => self.ingest_rows(signal, body, encoding).await,
+        };
+        match &outcome {
+            Ok(_) => {
+                self.inner.figures.bytes.fetch_add(bytes, Ordering::Relaxed);
+                self.inner.figures.requests.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(error) => self.refuse(error.name()),
+        }
+        outcome
+    }
+
+    async fn ingest_rows(&self, signal: Signal, body: Bytes, encoding: Encoding) -> Result<Taken, IngestError> {
+        let engine = self.clone();
+        let inline = body.len() <= INLINE_BYTES_MAX;
+        let decode = move || {
+            let limits = engine.decoding_limits();
+            let decoded = match signal {
+                Signal::Traces => otlp::decode_traces(&body, encoding, &limits),
+                Signal::Logs | Signal::Metrics => otlp::decode_logs(&body, encoding, &limits),
+            };
+            decoded.map(|decoded| Decoded { batch: engine.redact(decoded.batch), ..decoded })
+        };
+        let decoded = if inline { decode() } else { blocking(decode).await? };
+        let decoded = decoded.map_err(|error| IngestError::Undecodable(error.to_string()))?;
+        let (accepted, rejected) = match signal {
+            Signal::Traces => (decoded.spans, decoded.rejected_spans),
+            Signal::Logs | Signal::Metrics => (decoded.logs, decoded.rejected_logs),
+        };
+        let message = say(&decoded.issues, rejected);
+        self.append(decoded.batch).await?;
+        self.count_issues(&decoded.issues);
+        Ok(Taken { accepted, rejected, message })
+    }
+
+    /// Metrics are not stored, which their sender is told.
+    fn count_metrics(&self, body: &[u8], encoding: Encoding) -> Result<Taken, IngestError> {
+        let points = otlp::count_metrics(body, encoding, &self.decoding_limits())
+            .map_err(|error| IngestError::Undecodable(error.to_string()))?;
+        self.count(&BTreeMap::from([("issue/metric_points_not_stored".to_owned(), points)]));
+        let message = "metrics are not stored; set OTEL_METRICS_EXPORTER=none to stop sending them".to_owned();
+        Ok(Taken { accepted: 0, rejected: points, message })
+    }
+
+    /// Takes in one file of any format that is recognised by its content.
+    ///
+    /// # Errors
+    /// Where it is of no known format, or the engine takes nothing in.
+    pub async fn import(&self, body: Bytes) -> Result<Import, Problem> {
+        let engine = self.clone();
+        let bytes = body.len() as u64;
+        let decode = move || {
+            let decoded = kino_ingest::decode_file(&body, &engine.decoding_limits());
+            decoded.map(|(format, decoded)| (format, Decoded { batch: engine.redact(decoded.batch), ..decoded }))
+        };
+        let decoded = blocking(decode).await.map_err(|error| error.problem())?;
+        let (format, decoded) = decoded.map_err(|error| {
+            self.refuse("undecodable_file");
+            Problem::invalid(error.to_string())
+        })?;
+        let (events, links) = (decoded.batch.events.num_rows() as u64, decoded.batch.links.num_rows() as u64);
+        self.append(decoded.batch).await.map_err(|error| error.problem())?;
+        self.count_issues(&decoded.issues);
+        self.inner.figures.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.inner.figures.requests.fetch_add(1, Ordering::Relaxed);
+        Ok(Import {
+            schema: "kino.import.v1".to_owned(),
+            format: format.name().to_owned(),
+            spans: decoded.spans,
+            events,
+            links,
+            issues: decoded.issues.counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
+            issue_examples: decoded.issues.examples,
+        })
+    }
+
+    /// Takes secrets out, and counts which rules fired.
+    pub(crate) fn redact(&self, batch: Batch) -> Batch {
+        let Some(redactor) = &self.inner.redactor else { return batch };
+        let (batch, fired) = redactor.redact_batch(batch);
+        self.count_redactions(&fired);
+        batch
+    }
+
+    pub(crate) fn count_redactions(&self, fired: &BTreeMap<&'static str, u64>) {
+        self.count(&fired.iter().map(|(rule, count)| (format!("redaction/{rule}"), *count)).collect());
+    }
+
+    /// Stores a batch, in pieces that the log takes.
+    pub(crate) async fn append(&self, batch: Batch) -> Result<(), IngestError> {
+        let figures = &self.inner.figures;
+        for piece in pieces(batch)? {
+            let rows = [piece.spans.num_rows(), piece.events.num_rows(), piece.links.num_rows()];
+            let begin = self.inner.clock.monotonic_nanos();
+            self.inner.store.append(piece).await.map_err(IngestError::from)?;
+            figures.appended(self.inner.clock.monotonic_nanos().saturating_sub(begin));
+            for (counter, rows) in [&figures.spans, &figures.events, &figures.links].into_iter().zip(rows) {
+                counter.fetch_add(rows as u64, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    fn count_issues(&self, issues: &Issues) {
+        self.count(&issues.counts.iter().map(|(name, count)| (format!("issue/{name}"), *count)).collect());
+    }
+
+    /// Counts a request that was refused whole, for good and since the start.
+    pub fn refuse(&self, reason: &'static str) {
+        self.inner.figures.refuse(reason);
+        self.count(&BTreeMap::from([(format!("issue/{reason}"), 1)]));
+    }
+}
+
+impl IngestError {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Undecodable(_) => "undecodable_body",
+            Self::Full { .. } => "overloaded",
+            Self::ReadOnly(_) => "read_only",
+            Self::Fault(_) => "fault",
+        }
+    }
+
+    pub(crate) fn problem(&self) -> Problem {
+        match self {
+            Self::Undecodable(message) => Problem::invalid(message),
+            Self::Full { reason, .. } => Problem::busy(reason),
+            Self::ReadOnly(message) => Problem::unavailable(message),
+            Self::Fault(_) => Problem::internal(self),
+        }
+    }
+}
+
+impl From<AppendError> for IngestError {
+    fn from(error: AppendError) -> Self {
+        let reason = chain(&error);
+        match error {
+            AppendError::Full { retry_after } | AppendError::DiskFull { retry_after } => {
+                Self::Full { retry_after, reason }
+            }
+            AppendError::ReadOnly(_) => Self::ReadOnly(reason),
+            AppendError::TooLarge { .. } => Self::Undecodable(reason),
+            AppendError::Io(_) | AppendError::Closed => Self::Fault(reason),
+        }
+    }
+}
+
+/// An error with its sources, for an answer that leaves the process.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    Problem::internal(error).message
+}
+
+/// Runs long work where it may block.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, IngestError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| IngestError::Fault(error.to_string()))
+}
+
+/// Splits a batch by rows; rows find each other by ids, so that the tables may be cut independently. Pieces are
+/// copies: a slice would hold, and count as, the memory of the whole.
+fn pieces(batch: Batch) -> Result<Vec<Batch>, IngestError> {
+    let tables = [&batch.spans, &batch.events, &batch.links];
+    let rows = tables.iter().map(|table| table.num_rows()).max().unwrap_or_default();
+    let count = rows.div_ceil(ROWS_PER_APPEND).max(batch.memory_size().div_ceil(BYTES_PER_APPEND));
+    if count <= 1 {
+        return Ok(vec![batch]);
+    }
+    let piece = |piece: usize| {
+        let cut = tables.map(|table| {
+            let step = table.num_rows().div_ceil(count);
+            let begin = (piece * step).min(table.num_rows()) as u64;
+            let end = ((piece + 1) * step).min(table.num_rows()) as u64;
+            take_record_batch(table, &UInt64Array::from_iter_values(begin..end))
+        });
+        let [spans, events, links] = cut;
+        Ok::<_, arrow_schema::ArrowError>(Batch { spans: spans?, events: events?, links: links? })
+    };
+    (0..count).map(piece).collect::<Result<_, _>>().map_err(|error| IngestError::Fault(error.to_string()))
+}
+
+/// What an OTLP answer says of the issues; nothing where no row was refused, since a message makes SDKs warn.
+fn say(issues: &Issues, rejected: u64) -> String {
+    if rejected == 0 {
+        return String::new();
+    }
+    let named: Vec<String> =
+        issues.counts.iter().take(ISSUES_IN_ANSWER_MAX).map(|(name, count)| format!("{name}: {count}")).collect();
+    let more = issues.counts.len().saturating_sub(ISSUES_IN_ANSWER_MAX);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let example = issues.examples.first().map(|example| format!("; {example}")).unwrap_or_default();
+    format!("{}{more}{example}", named.join(", "))
+}

@@ -1,0 +1,338 @@
+//! Runs: recorded executions of a command. A run is a small document in the store's metadata and a span of its own.
+//!
+//! ```text
+//!  run_start   ─► record, diff blob, the span without its end (revision 1)
+//!  run_finish  ─► record, output blobs, the span with its end (revision 2) ─► wait until late spans settle ─► summary
+//! ```
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use kino_analyze::execution::{Entry, executions};
+use kino_analyze::explain as analyze;
+use kino_analyze::tree::Tree;
+use kino_model::{
+    Batch, Resource, Scope, Span, SpanId, SpanKind, Status, StatusCode, TraceId, UnixNanos, Value, names,
+};
+use kino_store::snapshot::TraceFilter;
+use kino_wire::Problem;
+use kino_wire::explain::LeftOut;
+use kino_wire::run::{CodeState, Done, Run, RunFinish, RunOutput, RunQuestion, RunStart};
+use serde::{Deserialize, Serialize};
+
+use crate::find::problem;
+use crate::ingest::blocking;
+use crate::sets::Members;
+use crate::{Engine, explain, suggest};
+
+/// The kind under which the store keeps runs.
+const RECORD_KIND: &str = "run";
+/// Runs that are looked through for a label or a prefix, the newest.
+const RUNS_MAX: usize = 10_000;
+/// Traces of a run that are counted.
+const TRACES_COUNTED_MAX: usize = 100_000;
+/// Traces of a run that its summary rests on.
+const TRACES_EXPLAINED_MAX: usize = 1_000;
+/// How often late spans are looked for after a run.
+const SETTLE_STEP: Duration = Duration::from_millis(50);
+/// Looks without anything new after which a run has settled.
+const SETTLE_QUIET_STEPS: u32 = 4;
+/// Looks after which a run's summary does not wait any longer: exporters send every five seconds at most by default,
+/// but one that does not flush at the end of its process has lost its spans anyway.
+const SETTLE_STEPS_MAX: u32 = 40;
+/// The run's own service.
+const SERVICE: &str = "kino";
+
+/// What the store keeps of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) run_id: String,
+    pub(crate) trace_id: TraceId,
+    span_id: SpanId,
+    parent_span_id: Option<SpanId>,
+    pub(crate) label: Option<String>,
+    pub(crate) command: Vec<String>,
+    directory: String,
+    pub(crate) code: CodeState,
+    pub(crate) start_unix_nanos: i64,
+    end_unix_nanos: Option<i64>,
+    exit_code: Option<i32>,
+    signal: Option<i32>,
+    stdout_blob: Option<String>,
+    stderr_blob: Option<String>,
+    diff_blob: Option<String>,
+    cut_bytes: u64,
+}
+
+impl Engine {
+    pub(crate) async fn run_start(&self, start: RunStart) -> Result<Done, Problem> {
+        let well_formed =
+            start.run_id.len() == 32 && start.run_id.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+        if !well_formed || start.trace_id.is_zero() || start.span_id.is_zero() {
+            let message = "a run needs an id of 32 lowercase hex digits, and trace and span ids that are not zero";
+            return Err(Problem::invalid(message));
+        }
+        let known = self.record(&start.run_id).await?;
+        if known.as_ref().is_some_and(|known| known.span_id != start.span_id) {
+            return Err(Problem::invalid(format!("the run {} exists already", start.run_id)));
+        }
+        let diff_blob = match &start.diff {
+            Some(diff) => self.keep(diff).await?,
+            None => None,
+        };
+        let record = Record {
+            run_id: start.run_id,
+            trace_id: start.trace_id,
+            span_id: start.span_id,
+            parent_span_id: start.parent_span_id,
+            label: start.label.map(|label| self.redacted(&label)),
+            command: start.command.iter().map(|argument| self.redacted(argument)).collect(),
+            directory: start.directory,
+            code: start.code,
+            start_unix_nanos: start.start_unix_nanos,
+            end_unix_nanos: None,
+            exit_code: None,
+            signal: None,
+            stdout_blob: None,
+            stderr_blob: None,
+            diff_blob,
+            cut_bytes: start.diff.map_or(0, |diff| diff.cut_bytes),
+        };
+        self.put(&record).await?;
+        if record.label.is_some() {
+            self.exempt_labelled_runs().await;
+        }
+        self.emit(&record).await?;
+        Ok(Done { count: 1 })
+    }
+
+    pub(crate) async fn run_finish(&self, finish: RunFinish) -> Result<Run, Problem> {
+        let record = self.record(&finish.run_id).await?;
+        let mut record =
+            record.ok_or_else(|| Problem::not_found(format!("there is no run {}", finish.run_id), Vec::new()))?;
+        record.stdout_blob = self.keep(&finish.stdout).await?;
+        record.stderr_blob = self.keep(&finish.stderr).await?;
+        record.cut_bytes += finish.stdout.cut_bytes + finish.stderr.cut_bytes;
+        record.end_unix_nanos = Some(finish.end_unix_nanos.max(record.start_unix_nanos));
+        (record.exit_code, record.signal) = (finish.exit_code, finish.signal);
+        self.put(&record).await?;
+        self.emit(&record).await?;
+        self.settle(&record.run_id).await?;
+        self.summary(record).await
+    }
+
+    pub(crate) async fn run(&self, question: RunQuestion) -> Result<Run, Problem> {
+        let id = self.run_id(&question.run_id).await?;
+        match self.record(&id).await? {
+            Some(record) => self.summary(record).await,
+            None => Err(self.no_run(&question.run_id).await?),
+        }
+    }
+
+    /// The whole id for a unique prefix of a recorded run's; anything else stays as it is, since spans may name runs
+    /// that nobody recorded.
+    pub(crate) async fn run_id(&self, prefix: &str) -> Result<String, Problem> {
+        if prefix.is_empty() {
+            return Err(Problem::invalid("a run's id is empty"));
+        }
+        if self.record(prefix).await?.is_some() {
+            return Ok(prefix.to_owned());
+        }
+        let runs = self.records().await?;
+        let mut fitting = runs.iter().map(|run| run.run_id.as_str()).filter(|id| id.starts_with(prefix));
+        match (fitting.next(), fitting.next()) {
+            (Some(one), None) => Ok(one.to_owned()),
+            (Some(one), Some(other)) => {
+                let message = format!("{prefix:?} begins the ids of several runs: give more digits");
+                Err(Problem::not_found(message, vec![one.to_owned(), other.to_owned()]))
+            }
+            (None, _) => Ok(prefix.to_owned()),
+        }
+    }
+
+    /// Recorded runs, the newest first.
+    pub(crate) async fn records(&self) -> Result<Vec<Record>, Problem> {
+        let records =
+            self.inner.store.records(RECORD_KIND, RUNS_MAX).await.map_err(|error| Problem::internal(&error))?;
+        let read = |json| serde_json::from_value(json).map_err(|error| Problem::internal(&error));
+        let mut records = records.into_iter().map(|(_, json)| read(json)).collect::<Result<Vec<Record>, _>>()?;
+        records.sort_by_key(|run| std::cmp::Reverse(run.start_unix_nanos));
+        Ok(records)
+    }
+
+    /// Says that there is no such run, and which are the newest.
+    pub(crate) async fn no_run(&self, id: &str) -> Result<Problem, Problem> {
+        let runs = self.records().await?;
+        let near = suggest::or_all(id, runs.iter().map(|run| run.run_id.as_str()));
+        Ok(Problem::not_found(format!("there is no run {id:?}"), near))
+    }
+
+    pub(crate) async fn remove_run(&self, id: &str) -> Result<bool, Problem> {
+        self.inner.store.remove_record(RECORD_KIND, id).await.map_err(|error| Problem::internal(&error))
+    }
+
+    async fn record(&self, id: &str) -> Result<Option<Record>, Problem> {
+        let json = self.inner.store.record(RECORD_KIND, id).await.map_err(|error| Problem::internal(&error))?;
+        json.map(|json| serde_json::from_value(json).map_err(|error| Problem::internal(&error))).transpose()
+    }
+
+    async fn put(&self, record: &Record) -> Result<(), Problem> {
+        let json = serde_json::to_value(record).map_err(|error| Problem::internal(&error))?;
+        let put = self.inner.store.put_record(RECORD_KIND, &record.run_id, &json).await;
+        put.map_err(|error| Problem::internal(&error))
+    }
+
+    /// Keeps a stream as a blob, redacted; an empty one is none.
+    async fn keep(&self, output: &RunOutput) -> Result<Option<String>, Problem> {
+        if output.base64.is_empty() {
+            return Ok(None);
+        }
+        let engine = self.clone();
+        let base64 = output.base64.clone();
+        let bytes = blocking(move || {
+            let bytes = BASE64.decode(base64)?;
+            let Some(redactor) = &engine.inner.redactor else { return Ok(bytes) };
+            let (clean, fired) = redactor.redact_bytes(&bytes);
+            engine.count_redactions(&fired);
+            Ok(clean.into_owned())
+        });
+        let bytes = bytes.await.map_err(|error| error.problem())?;
+        let bytes =
+            bytes.map_err(|error: base64::DecodeError| Problem::invalid(format!("an output is no base64: {error}")))?;
+        let limit = self.inner.config.limits.blob_bytes_max;
+        if bytes.len() as u64 > limit {
+            return Err(Problem::invalid(format!("an output has more than {limit} bytes; cut it, and say how much")));
+        }
+        let hash = self.inner.store.put_blob(&bytes).await.map_err(|error| Problem::internal(&error))?;
+        Ok(Some(hash.to_string()))
+    }
+
+    fn redacted(&self, text: &str) -> String {
+        let Some(redactor) = &self.inner.redactor else { return text.to_owned() };
+        let (clean, fired) = redactor.redact_text(text);
+        self.count_redactions(&fired);
+        clean.into_owned()
+    }
+
+    /// Stores the run's own span, through the same way in as everybody's.
+    async fn emit(&self, record: &Record) -> Result<(), Problem> {
+        let batch = Batch::from_rows(&[span(record)], &[]);
+        self.append(self.redact(batch)).await.map_err(|error| error.problem())
+    }
+
+    /// Waits a little until no more spans of the run come in.
+    async fn settle(&self, run_id: &str) -> Result<(), Problem> {
+        let (mut known, mut quiet) = (u64::MAX, 0);
+        for _ in 0..SETTLE_STEPS_MAX {
+            let spans = self.of_run(run_id).await?.0.iter().map(|row| row.span_count).sum();
+            quiet = if spans == known { quiet + 1 } else { 0 };
+            known = spans;
+            if quiet == SETTLE_QUIET_STEPS {
+                break;
+            }
+            tokio::time::sleep(SETTLE_STEP).await;
+        }
+        Ok(())
+    }
+
+    /// The run's traces, newest first, and whether there are more.
+    async fn of_run(&self, run_id: &str) -> Result<(Vec<kino_store::trace_row::TraceRow>, bool), Problem> {
+        let filter = TraceFilter { run_ids: Some(vec![run_id.to_owned()]), ..TraceFilter::default() };
+        let found = self.inner.store.snapshot().find(&filter, TRACES_COUNTED_MAX, None).await;
+        let found = found.map_err(|error| problem(&error))?;
+        Ok((found.rows, found.next.is_some()))
+    }
+
+    /// The record, and what its spans say.
+    async fn summary(&self, record: Record) -> Result<Run, Problem> {
+        let (rows, _) = self.of_run(&record.run_id).await?;
+        let looked_at = rows.iter().map(|row| row.trace_id).take(TRACES_EXPLAINED_MAX);
+        let (traces, _) = self.load(&self.inner.store.snapshot(), looked_at).await?;
+        let left_out_traces = (rows.len() - traces.len()) as u64;
+        let counted = rows.len() as u64;
+        blocking(move || summarise(record, traces, counted, left_out_traces)).await.map_err(|error| error.problem())
+    }
+}
+
+fn summarise(record: Record, traces: Vec<kino_model::Trace>, counted: u64, left_out_traces: u64) -> Run {
+    let members = Members::Runs(BTreeSet::from([record.run_id.clone()]));
+    let own = record.span_id;
+    let traces: Vec<_> = traces.into_iter().map(|trace| members.keep(trace)).collect();
+    let sent = || traces.iter().flat_map(|trace| &trace.spans).filter(|span| span.span_id != own);
+    let only_own = traces.iter().filter(|trace| trace.spans.iter().all(|span| span.span_id == own)).count() as u64;
+    let services: BTreeSet<&str> = sent().map(Span::service).filter(|service| !service.is_empty()).collect();
+    let services = services.into_iter().map(str::to_owned).collect();
+    let (spans, errors) = (sent().count() as u64, sent().filter(|span| span.is_error()).count() as u64);
+    let trees: Vec<Tree<'_>> = traces.iter().map(Tree::new).collect();
+    let mut found = executions(&trees, Entry::Outermost);
+    found.retain(|execution| execution.span_id() != own);
+    let explained = analyze::explain_operation(&found);
+    let mut left_out = LeftOut::default();
+    Run {
+        schema: "kino.run.v1".to_owned(),
+        breakdown: explain::breakdown(explained.breakdown, true, &mut left_out),
+        findings: explain::findings(explained.findings, &mut left_out),
+        duration_nanos: record.end_unix_nanos.map(|end| end - record.start_unix_nanos),
+        run_id: record.run_id,
+        trace_id: record.trace_id,
+        label: record.label,
+        command: record.command,
+        code: record.code,
+        start_unix_nanos: record.start_unix_nanos,
+        exit_code: record.exit_code,
+        signal: record.signal,
+        stdout_blob: record.stdout_blob,
+        stderr_blob: record.stderr_blob,
+        diff_blob: record.diff_blob,
+        cut_bytes: record.cut_bytes,
+        spans,
+        traces: counted - only_own,
+        left_out_traces,
+        errors,
+        services,
+    }
+}
+
+/// The run as a span: its name is the program's, its end is missing while it runs.
+fn span(record: &Record) -> Span {
+    let program = record.command.first().map(String::as_str).unwrap_or_default();
+    let name = Path::new(program).file_name().map_or(program.into(), |name| name.to_string_lossy());
+    let text = |key: &str, value: &Option<String>| value.clone().map(|value| (key.to_owned(), Value::String(value)));
+    let int = |key: &str, value: Option<i32>| value.map(|value| (key.to_owned(), Value::Int(value.into())));
+    let resource = [
+        Some((names::SERVICE_NAME.to_owned(), Value::from(SERVICE))),
+        text(names::PROJECT, &record.code.project),
+        text(names::WORKTREE, &record.code.worktree),
+        text(names::CODE_STATE, &record.code.code_state),
+        text(names::RUN_ID, &Some(record.run_id.clone())),
+        text(names::RUN_LABEL, &record.label),
+    ];
+    let attributes = [
+        text(names::RUN_COMMAND, &Some(record.command.join(" "))),
+        int(names::RUN_EXIT_CODE, record.exit_code),
+        int(names::RUN_SIGNAL, record.signal),
+        text(names::RUN_STDOUT, &record.stdout_blob),
+        text(names::RUN_STDERR, &record.stderr_blob),
+        text(names::RUN_DIFF, &record.diff_blob),
+    ];
+    let failed = record.signal.is_some() || record.exit_code.is_some_and(|code| code != 0);
+    Span {
+        trace_id: record.trace_id,
+        span_id: record.span_id,
+        parent_span_id: record.parent_span_id,
+        name: name.into_owned(),
+        kind: SpanKind::Internal,
+        start: UnixNanos(record.start_unix_nanos),
+        end: record.end_unix_nanos.map(UnixNanos),
+        status: Status { code: if failed { StatusCode::Error } else { StatusCode::Unset }, message: String::new() },
+        attributes: attributes.into_iter().flatten().collect(),
+        resource: Arc::new(Resource { attributes: resource.into_iter().flatten().collect(), ..Resource::default() }),
+        scope: Arc::new(Scope { name: SERVICE.to_owned(), ..Scope::default() }),
+        revision: if record.end_unix_nanos.is_some() { 2 } else { 1 },
+        ..Span::default()
+    }
+}

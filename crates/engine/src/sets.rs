@@ -1,0 +1,238 @@
+//! Sets of executions that a selector names: which traces are looked at, and which of their spans belong.
+//!
+//! One trace may hold several runs (a test suite, an agent's session), so that a set keeps the spans that name its
+//! run or code, and those beneath them that name none.
+
+use std::collections::{BTreeSet, HashMap};
+
+use kino_model::{Span, SpanId, Trace, names};
+use kino_store::snapshot::TraceFilter;
+use kino_wire::Problem;
+use kino_wire::ask::Scope;
+
+use crate::find::problem;
+use crate::selector::Selector;
+use crate::{Engine, scope, suggest};
+
+/// Traces of one set that are looked at, the newest. The rest is counted.
+pub(crate) const TRACES_MAX: usize = 5_000;
+/// Rows that are looked through for the commits that a prefix may mean.
+const COMMIT_ROWS_MAX: usize = 10_000;
+
+/// Which spans of a trace belong.
+#[derive(Clone, Debug)]
+pub(crate) enum Members {
+    /// All of them.
+    All,
+    /// Those of these runs.
+    Runs(BTreeSet<String>),
+    /// Those of this code state.
+    Code(String),
+}
+
+/// The traces of a set, reduced to the spans that belong.
+#[derive(Debug)]
+pub(crate) struct Set {
+    pub(crate) traces: Vec<Trace>,
+    /// Traces beyond the ones looked at.
+    pub(crate) left_out: u64,
+}
+
+impl Engine {
+    /// The set that a selector names.
+    ///
+    /// # Errors
+    /// Where it is no selector, or the set is empty: with what there is.
+    pub(crate) async fn set(&self, text: &str, scope: &Scope) -> Result<Set, Problem> {
+        let project = scope::project(scope);
+        let scoped = TraceFilter { project: project.clone(), ..TraceFilter::default() };
+        let selector = Selector::parse(text)?;
+        let (filter, members) = match &selector {
+            Selector::Run(id) => {
+                let id = self.run_id(id).await?;
+                (
+                    TraceFilter { run_ids: Some(vec![id.clone()]), ..TraceFilter::default() },
+                    Members::Runs(BTreeSet::from([id])),
+                )
+            }
+            Selector::Label(label) => {
+                let ids = self.labelled(label, project.as_deref()).await?;
+                (TraceFilter { run_ids: Some(ids.iter().cloned().collect()), ..scoped }, Members::Runs(ids))
+            }
+            Selector::Commit(prefix) => {
+                let commit = self.commit(prefix, &scoped).await?;
+                (TraceFilter { code_state: Some(commit.clone()), ..scoped }, Members::Code(commit))
+            }
+            Selector::Code(state) => {
+                (TraceFilter { code_state: Some(state.clone()), ..scoped }, Members::Code(state.clone()))
+            }
+            Selector::Time(start, end) => {
+                (TraceFilter { since: Some(*start), until: Some(*end), ..scoped }, Members::All)
+            }
+        };
+        let snapshot = self.inner.store.snapshot();
+        let ids = snapshot.trace_ids_of(&filter).await.map_err(|error| problem(&error))?;
+        let beyond = ids.len().saturating_sub(TRACES_MAX) as u64;
+        let (traces, skipped) = self.load(&snapshot, ids.into_iter().take(TRACES_MAX)).await?;
+        let traces: Vec<Trace> =
+            traces.into_iter().map(|trace| members.keep(trace)).filter(|trace| !trace.spans.is_empty()).collect();
+        if traces.is_empty() {
+            return Err(self.empty_set(text, &selector).await);
+        }
+        Ok(Set { traces, left_out: beyond + skipped.len() as u64 })
+    }
+
+    async fn labelled(&self, label: &str, project: Option<&str>) -> Result<BTreeSet<String>, Problem> {
+        let runs = self.records().await?;
+        let in_project = |run: &&crate::runs::Record| {
+            project.is_none() || run.code.project.is_none() || run.code.project.as_deref() == project
+        };
+        let ids: BTreeSet<String> = runs
+            .iter()
+            .filter(|run| run.label.as_deref() == Some(label))
+            .filter(in_project)
+            .map(|run| run.run_id.clone())
+            .collect();
+        if ids.is_empty() {
+            let labels = runs.iter().filter_map(|run| run.label.as_deref());
+            let message = format!("no run is labelled {label:?}");
+            return Err(Problem::not_found(message, suggest::or_all(label, labels)));
+        }
+        Ok(ids)
+    }
+
+    /// The one commit that a prefix means among the recorded code states without uncommitted changes.
+    async fn commit(&self, prefix: &str, scoped: &TraceFilter) -> Result<String, Problem> {
+        let filter = TraceFilter { code_state: Some(prefix.to_owned()), ..scoped.clone() };
+        let found = self.inner.store.snapshot().find(&filter, COMMIT_ROWS_MAX, None).await;
+        let rows = found.map_err(|error| problem(&error))?.rows;
+        let states: BTreeSet<&str> = rows.iter().filter_map(|row| row.code_state.as_deref()).collect();
+        let clean: Vec<&str> = states.iter().copied().filter(|state| !state.contains('+')).collect();
+        match clean.as_slice() {
+            [one] => Ok((*one).to_owned()),
+            [] if states.is_empty() => {
+                let known = self.known_code_states().await?;
+                let message = format!("nothing was recorded at a commit {prefix:?}");
+                Err(Problem::not_found(message, known))
+            }
+            [] => {
+                let message = format!("everything recorded at {prefix:?} had uncommitted changes: use code:HASH");
+                Err(Problem::not_found(message, suggest::or_all(prefix, states.iter().copied())))
+            }
+            several => {
+                let message = format!("{prefix:?} begins several commits: give more digits");
+                Err(Problem::not_found(message, several.iter().take(5).map(|commit| (*commit).to_owned()).collect()))
+            }
+        }
+    }
+
+    /// Some code states of recorded runs, the newest first.
+    async fn known_code_states(&self) -> Result<Vec<String>, Problem> {
+        let mut states = Vec::new();
+        for state in self.records().await?.into_iter().filter_map(|run| run.code.code_state) {
+            if !states.contains(&state) && states.len() < 5 {
+                states.push(state);
+            }
+        }
+        Ok(states)
+    }
+
+    async fn empty_set(&self, text: &str, selector: &Selector) -> Problem {
+        let near = match selector {
+            Selector::Run(id) => return self.no_run(id).await.unwrap_or_else(|problem| problem),
+            Selector::Code(_) | Selector::Commit(_) => self.known_code_states().await.unwrap_or_default(),
+            Selector::Label(_) | Selector::Time(..) => Vec::new(),
+        };
+        let (newest, oldest) = match self.inner.store.snapshot().find(&TraceFilter::default(), 1, None).await {
+            Ok(found) => (found.rows.first().map(|row| row.start.0), found.next.is_some()),
+            Err(error) => return problem(&error),
+        };
+        let there_is = match newest {
+            None => "nothing is recorded yet".to_owned(),
+            Some(newest) => {
+                let others = if oldest { "; there are older ones" } else { ", the only one" };
+                format!("the newest trace started at {newest}{others}")
+            }
+        };
+        Problem::not_found(format!("{text:?} names no trace: {there_is}"), near)
+    }
+}
+
+impl Members {
+    /// The trace with only the spans that belong.
+    pub(crate) fn keep(&self, mut trace: Trace) -> Trace {
+        let says = |span: &Span| match self {
+            Self::All => Some(true),
+            Self::Runs(ids) => span.resource.text(names::RUN_ID).map(|id| ids.contains(id)),
+            Self::Code(state) => span.resource.text(names::CODE_STATE).map(|own| own == state),
+        };
+        let by_id: HashMap<SpanId, usize> =
+            trace.spans.iter().enumerate().map(|(index, span)| (span.span_id, index)).collect();
+        let mut belongs: Vec<Option<bool>> = trace.spans.iter().map(says).collect();
+        for start in 0..trace.spans.len() {
+            // Walks up to the nearest span that says something; a missing parent or a circle says nothing.
+            let mut path = Vec::new();
+            let mut at = Some(start);
+            let verdict = loop {
+                let Some(index) = at else { break false };
+                if let Some(known) = belongs[index] {
+                    break known;
+                }
+                if path.len() > trace.spans.len() {
+                    break false;
+                }
+                path.push(index);
+                at = trace.spans[index].parent_span_id.and_then(|parent| by_id.get(&parent).copied());
+            };
+            for index in path {
+                belongs[index] = Some(verdict);
+            }
+        }
+        let mut kept = belongs.into_iter();
+        trace.spans.retain(|_| kept.next().flatten().unwrap_or_default());
+        let ids: BTreeSet<SpanId> = trace.spans.iter().map(|span| span.span_id).collect();
+        trace.logs.retain(|log| log.span_id.is_none_or(|id| ids.contains(&id)));
+        trace
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use kino_model::{Resource, Value};
+
+    use super::*;
+
+    fn span(id: u8, parent: u8, run: Option<&str>) -> Span {
+        let attributes = run.map(|run| (names::RUN_ID.to_owned(), Value::from(run))).into_iter().collect();
+        Span {
+            span_id: SpanId([id; 8]),
+            parent_span_id: (parent > 0).then_some(SpanId([parent; 8])),
+            resource: Arc::new(Resource { attributes, ..Resource::default() }),
+            ..Span::default()
+        }
+    }
+
+    fn check(spans: Vec<Span>, expected: &[u8]) {
+        let members = Members::Runs(BTreeSet::from(["a".to_owned()]));
+        let kept = members.keep(Trace { spans, ..Trace::default() });
+        let ids: Vec<u8> = kept.spans.iter().map(|span| span.span_id.0[0]).collect();
+        assert_eq!(ids, expected);
+    }
+
+    #[test]
+    fn a_session_that_holds_two_runs_gives_each_its_own() {
+        check(vec![span(1, 0, None), span(2, 1, Some("a")), span(3, 2, None), span(4, 1, Some("b"))], &[2, 3]);
+    }
+
+    #[test]
+    fn a_run_beneath_another_is_not_part_of_it() {
+        check(vec![span(1, 0, Some("a")), span(2, 1, Some("b")), span(3, 2, None), span(4, 1, None)], &[1, 4]);
+    }
+
+    #[test]
+    fn circles_end() {
+        check(vec![span(1, 2, None), span(2, 1, None), span(3, 0, Some("a"))], &[3]);
+    }
+}

@@ -1,0 +1,109 @@
+//! `sql`: the pinned snapshot that `kino-sql` queries.
+//!
+//! Traces that need merging (hot ones, those in several files, forgotten ones) the store merges; here their rows get
+//! the shape that the files have, and the snapshot is held for as long as the query may read its files.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_ipc::writer::StreamWriter;
+use arrow_schema::{ArrowError, DataType, Field, Fields, Schema};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use kino_store::Snapshot;
+use kino_store::file::LakeTable;
+use kino_wire::Problem;
+use kino_wire::run::Done;
+use kino_wire::sql::{PIN_SECONDS, SqlReleaseQuestion, SqlRows, SqlSnapshot, SqlSnapshotQuestion};
+
+use crate::find::problem;
+use crate::ingest::blocking;
+use crate::{Engine, random_hex};
+
+/// Snapshots pinned at one time. Each holds retired files on the disk.
+const PINS_MAX: usize = 16;
+/// Hot rows that travel beside the files; more are written to the lake first.
+const HOT_ROWS_MAX: u64 = 50_000;
+
+/// Snapshots that queries outside this process read, by pin.
+#[derive(Debug, Default)]
+pub(crate) struct Pins(Mutex<BTreeMap<String, Snapshot>>);
+
+impl Engine {
+    pub(crate) async fn sql_snapshot(&self, _: SqlSnapshotQuestion) -> Result<SqlSnapshot, Problem> {
+        if self.inner.store.status().hot_rows > HOT_ROWS_MAX && self.read_only().is_none() {
+            self.inner.store.flush().await.map_err(|error| Problem::internal(&error))?;
+        }
+        let snapshot = self.inner.store.snapshot();
+        let overlay = snapshot.overlay().await.map_err(|error| problem(&error))?;
+        let pin = random_hex().map_err(|error| Problem::internal(&error))?;
+        let files = self.files(&snapshot).into_iter().filter(|file| file.table != "rollups").collect();
+        self.pin(&pin, snapshot)?;
+        let encode = move || {
+            let batch = &overlay.batch;
+            let tables = [
+                (LakeTable::Spans, &batch.spans),
+                (LakeTable::Events, &batch.events),
+                (LakeTable::Links, &batch.links),
+                (LakeTable::Traces, &overlay.traces),
+            ];
+            let rows = tables.into_iter().map(|(table, rows)| encode(table, rows)).collect::<Result<_, _>>();
+            let replaced: Vec<u8> = overlay.replaced.iter().flat_map(|id| id.0).collect();
+            Ok::<_, ArrowError>((rows?, BASE64.encode(replaced)))
+        };
+        let encoded = blocking(encode).await.map_err(|error| error.problem())?;
+        let (rows, replaced_traces) = encoded.map_err(|error| Problem::internal(&error))?;
+        Ok(SqlSnapshot { schema: "kino.sql_snapshot.v1".to_owned(), pin, files, replaced_traces, rows })
+    }
+
+    #[expect(clippy::unused_async, reason = "every question is answered by an async method")]
+    pub(crate) async fn sql_release(&self, question: SqlReleaseQuestion) -> Result<Done, Problem> {
+        let released = self.inner.pins.lock().remove(&question.pin);
+        Ok(Done { count: u64::from(released.is_some()) })
+    }
+
+    /// Holds the snapshot until it is released, or for [`PIN_SECONDS`].
+    fn pin(&self, pin: &str, snapshot: Snapshot) -> Result<(), Problem> {
+        let mut pins = self.inner.pins.lock();
+        if pins.len() >= PINS_MAX {
+            return Err(Problem::busy(format!("{PINS_MAX} queries run already; ask again when one has ended")));
+        }
+        pins.insert(pin.to_owned(), snapshot);
+        drop(pins);
+        let (engine, pin) = (self.clone(), pin.to_owned());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs(PIN_SECONDS)) => {}
+                () = engine.stop_requested() => {}
+            }
+            engine.inner.pins.lock().remove(&pin);
+        });
+        Ok(())
+    }
+}
+
+/// Rows as the files have them: labels as plain text.
+fn encode(table: LakeTable, rows: &RecordBatch) -> Result<SqlRows, ArrowError> {
+    let plain = |field: &Arc<Field>| match field.data_type() {
+        DataType::Dictionary(_, values) => Arc::new(field.as_ref().clone().with_data_type(values.as_ref().clone())),
+        _ => Arc::clone(field),
+    };
+    let schema = Arc::new(Schema::new(rows.schema().fields().iter().map(plain).collect::<Fields>()));
+    let cast = |(column, field): (&ArrayRef, &Arc<Field>)| arrow_cast::cast(column, field.data_type());
+    let columns = rows.columns().iter().zip(schema.fields()).map(cast).collect::<Result<_, _>>()?;
+    let rows = RecordBatch::try_new(Arc::clone(&schema), columns)?;
+    let mut ipc = Vec::new();
+    let mut writer = StreamWriter::try_new(&mut ipc, &schema)?;
+    writer.write(&rows)?;
+    writer.finish()?;
+    drop(writer);
+    Ok(SqlRows { table: table.name().to_owned(), ipc_base64: BASE64.encode(ipc) })
+}
+
+impl Pins {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Snapshot>> {
+        self.0.lock().expect("nothing panics while it holds this lock")
+    }
+}

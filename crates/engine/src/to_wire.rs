@@ -1,0 +1,156 @@
+//! The analyses' results and the model's rows in the wire's shapes. Dull on purpose: no decision is taken here.
+
+use kino_analyze::explain as from;
+use kino_analyze::finding as found;
+use kino_analyze::tree::Tree;
+use kino_model::attribute::Attributes;
+use kino_model::{DurationNanos, Event, LogRecord, Span, StatusCode};
+use kino_wire::evidence::{OpenEvent, OpenSpan};
+use kino_wire::explain::{BreakdownRow, LeftOut, PathSegment, Quantiles, RootSummary};
+use kino_wire::finding::{Evidence, Finding, Location, Number, Subject};
+use serde_json::{Map, Value as Json};
+
+pub(crate) fn evidence(evidence: &found::Evidence) -> Evidence {
+    Evidence { trace_id: evidence.trace_id, span_id: evidence.span_id }
+}
+
+pub(crate) fn location(location: found::Location) -> Location {
+    Location {
+        path: location.path,
+        line: location.line,
+        function: location.function,
+        known_by: location.known_by.to_owned(),
+    }
+}
+
+pub(crate) fn finding(finding: found::Finding) -> Finding {
+    let unit = |unit| match unit {
+        found::Unit::Nanos => "ns",
+        found::Unit::Count => "count",
+        found::Unit::Ratio => "ratio",
+        found::Unit::Tokens => "tokens",
+        found::Unit::Bytes => "bytes",
+    };
+    let number = |number: &found::Number| Number {
+        name: number.name.to_owned(),
+        value: number.value,
+        unit: unit(number.unit).to_owned(),
+    };
+    Finding {
+        code: finding.code.name().to_owned(),
+        subject: Subject {
+            kind: finding.subject.kind.to_owned(),
+            service: finding.subject.service,
+            name: finding.subject.name,
+        },
+        numbers: finding.numbers.iter().map(number).collect(),
+        saving_nanos: finding.saving_nanos,
+        confidence: finding.confidence,
+        executions: finding.executions,
+        location: finding.location.map(location),
+        evidence: finding.evidence.iter().map(evidence).collect(),
+        fingerprint: finding.fingerprint,
+        text: finding.text,
+        next: finding.next,
+    }
+}
+
+pub(crate) fn quantiles(quantiles: from::Quantiles) -> Quantiles {
+    Quantiles { p50_nanos: quantiles.p50, p95_nanos: quantiles.p95, p99_nanos: quantiles.p99, max_nanos: quantiles.max }
+}
+
+/// `many` says whether the row stands for many executions, whose quantiles are worth showing.
+pub(crate) fn row(row: from::Row, many: bool) -> BreakdownRow {
+    BreakdownRow {
+        service: row.service,
+        name: row.name,
+        count: row.count,
+        self_nanos: row.self_nanos,
+        critical_nanos: row.critical_nanos,
+        share: row.share,
+        code: row.code.map(location),
+        statement: row.statement,
+        examples: row.examples.iter().map(evidence).collect(),
+        duration: many.then(|| quantiles(row.duration)),
+    }
+}
+
+pub(crate) fn root(root: from::Root) -> RootSummary {
+    RootSummary {
+        span_id: root.span_id,
+        service: root.service,
+        name: root.name,
+        start_unix_nanos: root.start_nanos,
+        duration_nanos: root.duration_nanos,
+    }
+}
+
+pub(crate) fn segment(tree: &Tree<'_>, segment: &kino_analyze::critical_path::Segment) -> PathSegment {
+    let span = tree.span(segment.span);
+    PathSegment {
+        span_id: span.span_id,
+        service: span.service().to_owned(),
+        name: span.name.clone(),
+        start_unix_nanos: segment.start,
+        end_unix_nanos: segment.end,
+    }
+}
+
+pub(crate) fn left_out(left_out: from::LeftOut) -> LeftOut {
+    LeftOut {
+        open_executions: left_out.open_executions,
+        spans_outside_parent: left_out.spans_outside_parent,
+        open_spans: left_out.open_spans,
+        ..LeftOut::default()
+    }
+}
+
+pub(crate) fn attributes(attributes: &Attributes) -> Map<String, Json> {
+    attributes.iter().map(|(key, value)| (key.clone(), value.to_json())).collect()
+}
+
+pub(crate) fn span(span: &Span) -> OpenSpan {
+    let linked = |link: &kino_model::Link| Evidence { trace_id: link.trace_id, span_id: Some(link.span_id) };
+    OpenSpan {
+        trace_id: span.trace_id,
+        span_id: span.span_id,
+        parent_span_id: span.parent_span_id,
+        service: span.service().to_owned(),
+        name: span.name.clone(),
+        kind: span.kind.name().to_owned(),
+        start_unix_nanos: span.start.0,
+        duration_nanos: span.duration().map(|DurationNanos(nanos)| nanos),
+        status: match span.status.code {
+            StatusCode::Unset => "unset",
+            StatusCode::Ok => "ok",
+            StatusCode::Error => "error",
+        }
+        .to_owned(),
+        status_message: span.status.message.clone(),
+        attributes: attributes(&span.attributes),
+        resource: attributes(&span.resource.attributes),
+        events: span.events.iter().map(event).collect(),
+        links: span.links.iter().map(linked).collect(),
+    }
+}
+
+fn event(event: &Event) -> OpenEvent {
+    OpenEvent {
+        time_unix_nanos: event.time.0,
+        name: event.name.clone(),
+        span_id: None,
+        severity: String::new(),
+        body: None,
+        attributes: attributes(&event.attributes),
+    }
+}
+
+pub(crate) fn log(log: &LogRecord) -> OpenEvent {
+    let body = log.body.to_json();
+    OpenEvent {
+        span_id: log.span_id,
+        severity: log.severity_text.clone(),
+        body: (!body.is_null()).then_some(body),
+        ..event(&log.event)
+    }
+}

@@ -1,0 +1,214 @@
+//! The engine over a real store in a home of its own: runs, selectors, what is counted, what is redacted.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where its helpers do")]
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use kino_engine::{Encoding, Engine, EngineConfig, Signal};
+use kino_model::UnixNanos;
+use kino_testkit::TestClock;
+use kino_wire::{Backend, Problem, ProblemKind};
+use serde_json::{Value as Json, json};
+use tempfile::TempDir;
+
+const NOW: i64 = 1_790_000_000_000_000_000;
+const MILLI: i64 = 1_000_000;
+
+struct Home {
+    engine: Engine,
+    _folder: TempDir,
+}
+
+async fn open() -> Home {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(TestClock::at(UnixNanos(NOW)));
+    let (engine, _) = Engine::open(EngineConfig::new(folder.path()), "0.0.1-test", clock).await.unwrap();
+    Home { engine, _folder: folder }
+}
+
+impl Home {
+    async fn ask(&self, name: &str, question: Json) -> Result<Json, Problem> {
+        self.engine.ask_json(name, question).await
+    }
+
+    async fn get(&self, name: &str, question: Json) -> Json {
+        self.ask(name, question).await.unwrap()
+    }
+
+    /// Sends spans of one resource.
+    async fn send(&self, resource: &[(&str, &str)], spans: &[Json]) {
+        let attribute = |(key, value): &(&str, &str)| json!({ "key": key, "value": { "stringValue": value } });
+        let attributes: Vec<Json> = resource.iter().map(attribute).collect();
+        let body = json!({ "resourceSpans": [{
+            "resource": { "attributes": attributes }, "scopeSpans": [{ "spans": spans }],
+        }] });
+        let taken = self.engine.ingest(Signal::Traces, body.to_string().into(), Encoding::Json).await.unwrap();
+        assert_eq!((taken.accepted, taken.rejected), (spans.len() as u64, 0), "{}", taken.message);
+    }
+
+    /// A run of the program `work` whose single span takes `millis`.
+    async fn recorded_run(&self, number: u8, label: &str, code: &str, millis: i64) -> (String, Json) {
+        let run_id = format!("{number:02x}").repeat(16);
+        let (trace_id, own) = (format!("{number:032x}"), format!("{number:016x}"));
+        let start = NOW - 60_000 * MILLI + i64::from(number) * 1_000 * MILLI;
+        let code_state = json!({ "project": "/p", "worktree": null, "commit": code, "branch": null, "code_state": code, "uncommitted": false });
+        let begin = json!({
+            "run_id": run_id, "trace_id": trace_id, "span_id": own, "parent_span_id": null, "label": label,
+            "command": ["/usr/bin/work", "--password=hunter2hunter2"], "directory": "/p", "code": code_state,
+            "diff": null, "start_unix_nanos": start,
+        });
+        assert_eq!(self.get("run_start", begin).await["count"], 1);
+        let resource = [
+            ("service.name", "worker"),
+            ("kino.run.id", run_id.as_str()),
+            ("kino.code_state", code),
+            ("kino.project", "/p"),
+        ];
+        let end = start + millis * MILLI;
+        let span = json!({
+            "traceId": trace_id, "spanId": format!("a{number:015x}"), "parentSpanId": own, "name": "task", "kind": 1,
+            "startTimeUnixNano": start.to_string(), "endTimeUnixNano": end.to_string(),
+        });
+        self.send(&resource, &[span]).await;
+        let output = |text: &str| json!({ "base64": BASE64.encode(text), "cut_bytes": 7 });
+        let finish = json!({
+            "run_id": run_id, "exit_code": 0, "signal": null, "stdout": output("done\n"),
+            "stderr": { "base64": "", "cut_bytes": 0 }, "end_unix_nanos": end,
+        });
+        (run_id.clone(), self.get("run_finish", finish).await)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_ends_with_what_it_sent_and_keeps_its_output() {
+    let home = open().await;
+    let (run_id, run) = home.recorded_run(1, "base", "abc", 20).await;
+    assert_eq!((&run["spans"], &run["traces"], &run["services"]), (&json!(1), &json!(1), &json!(["worker"])));
+    assert_eq!(
+        (&run["exit_code"], &run["duration_nanos"], &run["cut_bytes"]),
+        (&json!(0), &json!(20 * MILLI), &json!(7))
+    );
+    assert_eq!(run["breakdown"][0]["name"], "task");
+    assert_eq!(home.get("run", json!({ "run_id": &run_id[..4] })).await, run);
+
+    let blob = format!("blob:{}", run["stdout_blob"].as_str().unwrap());
+    assert_eq!(home.get("open", json!({ "id": blob })).await["text"], "done\n");
+    assert_eq!(run["stderr_blob"], Json::Null);
+
+    let own = home.get("open", json!({ "id": format!("{:032x}/{:016x}", 1, 1) })).await;
+    assert_eq!(own["spans"].as_array().unwrap().len(), 1, "the open span gave way to the ended one");
+    assert_eq!((&own["spans"][0]["name"], &own["spans"][0]["duration_nanos"]), (&json!("work"), &json!(20 * MILLI)));
+    home.engine.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_in_spans_and_commands_are_gone_and_counted() {
+    let home = open().await;
+    let secret = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";
+    let span = json!({
+        "traceId": format!("{:032x}", 9), "spanId": format!("{:016x}", 9), "name": "call", "kind": 3,
+        "startTimeUnixNano": (NOW - MILLI).to_string(), "endTimeUnixNano": NOW.to_string(),
+        "attributes": [{ "key": "note", "value": { "stringValue": format!("token {secret}") } }],
+    });
+    home.send(&[("service.name", "worker")], &[span]).await;
+    let opened = home.get("open", json!({ "id": format!("{:032x}", 9) })).await;
+    assert!(!opened.to_string().contains(secret), "{opened}");
+    let redactions = home.get("status", json!({})).await["redactions"].clone();
+    assert!(redactions.as_object().unwrap().values().any(|count| *count == 1), "{redactions}");
+    home.engine.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sets_are_named_by_run_label_commit_code_and_time() {
+    let home = open().await;
+    let (slow, _) = home.recorded_run(1, "base", "abc1", 200).await;
+    let (fast, _) = home.recorded_run(2, "new", "abd2+77", 20).await;
+    for number in 3..8 {
+        home.recorded_run(number, "base", "abc1", 200 + i64::from(number)).await;
+        home.recorded_run(number + 10, "new", "abd2+77", 20 + i64::from(number)).await;
+    }
+    let compare = |before: &str, after: &str| home.get("compare", json!({ "before": before, "after": after }));
+    let one = compare(&format!("run:{}", &slow[..6]), &format!("run:{fast}")).await;
+    assert_eq!(
+        (&one["verdict"], &one["executions"]),
+        (&json!("too few executions"), &json!({ "before": 1, "after": 1 }))
+    );
+    for (before, after) in [("label:base", "label:new"), ("commit:abc", "code:abd2+77")] {
+        let answer = compare(before, after).await;
+        assert_eq!(answer["executions"], json!({ "before": 6, "after": 6 }), "{before}");
+        assert_eq!(answer["verdict"], "faster", "{before}: {answer}");
+        assert_eq!(answer["operations"][0]["name"], "task");
+    }
+    let all = "time:1970-01-01T00:00:00Z..2200-01-01T00:00:00Z";
+    assert_eq!(compare(all, all).await["verdict"], "no difference shown");
+
+    let wrong = |after: &str| home.ask("compare", json!({ "before": "label:base", "after": after }));
+    let label = wrong("label:bass").await.unwrap_err();
+    assert_eq!((label.kind, label.did_you_mean), (ProblemKind::NotFound, vec!["base".to_owned()]));
+    assert!(wrong("commit:abd").await.unwrap_err().message.contains("code:HASH"));
+    assert!(wrong("time:1..2").await.unwrap_err().message.contains("newest trace"));
+    home.engine.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_sees_its_own_traces_and_those_of_no_project() {
+    let home = open().await;
+    for (number, project) in [(1, Some("/p")), (2, Some("/q")), (3, None)] {
+        let span = json!({
+            "traceId": format!("{number:032x}"), "spanId": format!("{number:016x}"), "name": "task", "kind": 1,
+            "startTimeUnixNano": (NOW - MILLI).to_string(), "endTimeUnixNano": NOW.to_string(),
+        });
+        let mut resource = vec![("service.name", "worker")];
+        resource.extend(project.map(|project| ("kino.project", project)));
+        home.send(&resource, &[span]).await;
+    }
+    let count = async |scope: Json| {
+        let find = home.get("find", json!({ "scope": scope })).await;
+        let operation = home.get("explain_operation", json!({ "operation": "task", "scope": scope })).await;
+        let found = find["items"].as_array().unwrap().len() as u64;
+        assert_eq!(operation["executions"], found);
+        found
+    };
+    assert_eq!(count(json!({ "project": "/p" })).await, 2);
+    assert_eq!(count(json!({ "project": "/p", "all": true })).await, 3);
+    assert_eq!(count(json!({})).await, 3);
+    home.engine.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_runs_and_rows_outlive_the_engine() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(TestClock::at(UnixNanos(NOW)));
+    let config = EngineConfig::new(folder.path());
+    let (engine, _) = Engine::open(config.clone(), "0.0.1-test", clock.clone()).await.unwrap();
+    let home = Home { engine, _folder: tempfile::tempdir().unwrap() };
+    let (run_id, run) = home.recorded_run(1, "base", "abc", 20).await;
+    let nonsense = home.engine.ingest(Signal::Traces, "nonsense".into(), Encoding::Json).await;
+    assert!(nonsense.is_err());
+    home.engine.close().await.unwrap();
+
+    let (engine, _) = Engine::open(config, "0.0.1-test", clock).await.unwrap();
+    let home = Home { engine, _folder: folder };
+    assert_eq!(home.get("run", json!({ "run_id": run_id })).await, run);
+    assert_eq!(home.get("status", json!({})).await["issues"]["undecodable_body"], 1);
+    assert!(
+        home.get("doctor", json!({})).await["checks"].as_array().unwrap().iter().all(|check| check["state"] == "ok")
+    );
+    home.engine.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_sql_snapshot_holds_every_table_and_is_given_back() {
+    let home = open().await;
+    home.recorded_run(1, "base", "abc", 20).await;
+    let snapshot = home.get("sql_snapshot", json!({})).await;
+    let tables: Vec<&str> =
+        snapshot["rows"].as_array().unwrap().iter().map(|rows| rows["table"].as_str().unwrap()).collect();
+    assert_eq!(tables, ["spans", "events", "links", "traces"]);
+    let pin = json!({ "pin": snapshot["pin"] });
+    assert_eq!(home.get("sql_release", pin.clone()).await["count"], 1);
+    assert_eq!(home.get("sql_release", pin).await["count"], 0);
+    home.engine.close().await.unwrap();
+}

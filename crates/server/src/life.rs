@@ -1,0 +1,62 @@
+//! When the engine ends: when it is asked to, by question or by signal, or when its home is gone.
+
+use std::path::Path;
+use std::time::Duration;
+
+use kino_engine::Engine;
+
+/// How often the home is looked for. An engine without a home serves nobody and can keep nothing.
+const HOME_EVERY: Duration = Duration::from_secs(2);
+
+/// Returns when the engine is to end.
+pub(crate) async fn until_the_end(engine: &Engine, home: &Path, signals: bool) {
+    tokio::select! {
+        () = engine.stop_requested() => tracing::info!("stopping, as asked"),
+        () = home_gone(home) => tracing::warn!(home = %home.display(), "the home is gone; ending"),
+        signal = signal(), if signals => tracing::info!(signal, "stopping, as signalled"),
+    }
+}
+
+/// Returns when the folder at `home` is not the one any more that was there at first.
+async fn home_gone(home: &Path) {
+    let first = identity(home).await;
+    loop {
+        tokio::time::sleep(HOME_EVERY).await;
+        if identity(home).await != first {
+            return;
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    tokio::fs::metadata(path).await.ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+async fn identity(path: &Path) -> Option<()> {
+    tokio::fs::metadata(path).await.ok().map(|_| ())
+}
+
+#[cfg(unix)]
+async fn signal() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::warn!("signals cannot be caught; stop with `kino stop`");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() -> &'static str {
+    match tokio::signal::ctrl_c().await {
+        Ok(()) => "interrupt",
+        Err(_) => std::future::pending().await,
+    }
+}

@@ -1,0 +1,70 @@
+//! Opens the three listeners: on the addresses that were asked for, or near the usual ones.
+
+use std::io;
+use std::net::SocketAddr;
+
+use kino_engine::config::Listen;
+use kino_wire::admin::Listeners;
+use tokio::net::TcpListener;
+
+use crate::ServeError;
+
+/// The usual ports: OpenTelemetry's two, and the next one for everything else.
+const USUAL_OTLP_GRPC: &str = "127.0.0.1:4317";
+const USUAL_OTLP_HTTP: &str = "127.0.0.1:4318";
+const USUAL_HTTP: &str = "127.0.0.1:4319";
+
+/// The open listeners.
+#[derive(Debug)]
+pub(crate) struct Open {
+    pub(crate) http: TcpListener,
+    pub(crate) otlp_grpc: TcpListener,
+    pub(crate) otlp_http: TcpListener,
+    /// Where they are.
+    pub(crate) addresses: Listeners,
+    /// Sentences on usual ports that were busy.
+    pub(crate) notes: Vec<String>,
+}
+
+pub(crate) async fn open(config: &Listen, keys: bool) -> Result<Open, ServeError> {
+    let mut notes = Vec::new();
+    let http = one("--addr", config.addr.as_deref(), USUAL_HTTP, keys, &mut notes).await?;
+    let otlp_grpc = one("--otlp-grpc", config.otlp_grpc.as_deref(), USUAL_OTLP_GRPC, keys, &mut notes).await?;
+    let otlp_http = one("--otlp-http", config.otlp_http.as_deref(), USUAL_OTLP_HTTP, keys, &mut notes).await?;
+    let address = |listener: &TcpListener| {
+        listener.local_addr().map(|address| address.to_string()).map_err(|source| ServeError::Listener { source })
+    };
+    let addresses =
+        Listeners { http: address(&http)?, otlp_grpc: address(&otlp_grpc)?, otlp_http: address(&otlp_http)? };
+    Ok(Open { http, otlp_grpc, otlp_http, addresses, notes })
+}
+
+/// An address that somebody chose is opened or refused; a usual one that is busy gives way to a free port.
+async fn one(
+    option: &'static str,
+    chosen: Option<&str>,
+    usual: &str,
+    keys: bool,
+    notes: &mut Vec<String>,
+) -> Result<TcpListener, ServeError> {
+    let text = chosen.unwrap_or(usual);
+    let bad = |source| ServeError::Address { option, address: text.to_owned(), source };
+    let resolved: Vec<SocketAddr> = tokio::net::lookup_host(text).await.map_err(bad)?.collect();
+    let address = resolved.first().copied().ok_or_else(|| bad(io::ErrorKind::AddrNotAvailable.into()))?;
+    if !address.ip().is_loopback() && !keys {
+        return Err(ServeError::NeedsKey { option, address: text.to_owned() });
+    }
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(listener),
+        Err(source) if source.kind() == io::ErrorKind::AddrInUse && chosen.is_none() => {
+            let listener = TcpListener::bind(SocketAddr::new(address.ip(), 0)).await.map_err(bad)?;
+            let free = listener.local_addr().map_err(bad)?;
+            notes.push(format!("{usual} is in use by another program; listening on {free} instead"));
+            Ok(listener)
+        }
+        Err(source) if source.kind() == io::ErrorKind::AddrInUse => {
+            Err(ServeError::Busy { option, address: text.to_owned() })
+        }
+        Err(source) => Err(bad(source)),
+    }
+}

@@ -1,0 +1,83 @@
+//! The engine's own figures in Prometheus' text format.
+
+use std::fmt::{self, Write};
+
+use kino_engine::Engine;
+use kino_engine::figures::APPEND_BUCKETS_SECONDS;
+use kino_wire::Problem;
+use kino_wire::admin::StatusQuestion;
+
+/// All figures as text.
+pub(crate) async fn text(engine: &Engine) -> Result<String, Problem> {
+    let status = kino_wire::ask::ask(engine, &StatusQuestion::default()).await?;
+    let reading = engine.figures().read();
+    let mut page = Page(String::new());
+    page.counters("kino_accepted_rows_total", "Rows acknowledged since the start.", "table", &reading.accepted);
+    page.counters("kino_refused_requests_total", "Requests refused whole since the start.", "reason", &reading.refused);
+    page.counters("kino_issues_total", "What was refused or mended since the store was made.", "issue", &status.issues);
+    page.counters("kino_redactions_total", "Redactions since the store was made.", "rule", &status.redactions);
+    page.one("kino_ingested_bytes_total", "counter", "Bytes of bodies taken in since the start.", reading.bytes);
+    page.one("kino_requests_total", "counter", "Requests taken in since the start.", reading.requests);
+    page.one("kino_spans", "gauge", "Spans visible to queries.", status.spans);
+    page.one("kino_hot_rows", "gauge", "Rows in memory.", status.hot_rows);
+    page.one("kino_hot_bytes", "gauge", "Bytes of memory that they take.", status.hot_bytes);
+    page.one("kino_hot_bytes_max", "gauge", "The limit of those bytes.", status.hot_bytes_max);
+    page.one("kino_wal_bytes", "gauge", "Bytes in the write-ahead log.", status.wal_bytes);
+    page.one("kino_lake_files", "gauge", "Live files in the lake.", status.lake_files);
+    page.one("kino_lake_bytes", "gauge", "Bytes of live files in the lake.", status.lake_bytes);
+    page.one("kino_blob_bytes", "gauge", "Bytes of blobs.", status.blob_bytes);
+    page.one("kino_warnings", "gauge", "What went wrong and still matters.", status.warnings.len() as u64);
+    let started = status.started_unix_nanos.max(0) as u64 / 1_000_000_000;
+    page.one("process_start_time_seconds", "gauge", "When the engine started, in Unix seconds.", started);
+    if let Some(bytes) = resident_bytes() {
+        page.one("process_resident_memory_bytes", "gauge", "Resident memory.", bytes);
+    }
+    page.head("kino_append_seconds", "histogram", "Time of an append to the log, sync policy included.");
+    for (end, count) in APPEND_BUCKETS_SECONDS.iter().zip(&reading.append_buckets) {
+        page.line(format_args!("kino_append_seconds_bucket{{le=\"{end}\"}} {count}"));
+    }
+    page.line(format_args!("kino_append_seconds_bucket{{le=\"+Inf\"}} {}", reading.append_count));
+    page.line(format_args!("kino_append_seconds_sum {}", reading.append_time.as_secs_f64()));
+    page.line(format_args!("kino_append_seconds_count {}", reading.append_count));
+    Ok(page.0)
+}
+
+struct Page(String);
+
+impl Page {
+    fn line(&mut self, line: fmt::Arguments<'_>) {
+        writeln!(self.0, "{line}").expect("writing to a String succeeds");
+    }
+
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        self.line(format_args!("# HELP {name} {help}"));
+        self.line(format_args!("# TYPE {name} {kind}"));
+    }
+
+    fn one(&mut self, name: &str, kind: &str, help: &str, value: u64) {
+        self.head(name, kind, help);
+        self.line(format_args!("{name} {value}"));
+    }
+
+    fn counters<'a, K: AsRef<str> + 'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        counts: impl IntoIterator<Item = (&'a K, &'a u64)>,
+    ) {
+        self.head(name, "counter", help);
+        for (key, count) in counts {
+            let key = key.as_ref().replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            self.line(format_args!("{name}{{{label}=\"{key}\"}} {count}"));
+        }
+    }
+}
+
+/// Resident memory, where the system tells it the way Linux does.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}

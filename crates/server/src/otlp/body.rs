@@ -1,0 +1,227 @@
+//! Reads a request's body into memory: bounded in bytes and in time, undone of its compression.
+//!
+//! The bytes that requests hold at one time have a common limit too ([`Budget`]); a request that does not fit is told
+//! to come again, which is what keeps memory bounded however many clients send.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http::header::CONTENT_ENCODING;
+use http_body_util::BodyExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How long a sender may pause within its body. Exporters give up after ten seconds by default.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// Permits stand for this many bytes, so that a budget of many gigabytes fits the semaphore's counter.
+const PERMIT_BYTES: usize = 1024;
+
+/// The bytes that requests may hold together.
+#[derive(Clone, Debug)]
+pub(crate) struct Budget(Arc<Semaphore>);
+
+/// A part of the budget; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Held(OwnedSemaphorePermit);
+
+/// Why a body was not taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    /// More bytes than one request may have.
+    #[error("the body has more than {limit} bytes; send smaller batches")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The budget is used up.
+    #[error("too many bytes are being taken in at the moment; send again")]
+    Busy,
+    /// A compression that is not known.
+    #[error("Content-Encoding {0:?} is not known; use gzip, zstd or identity")]
+    Encoding(String),
+    /// The compressed stream is broken.
+    #[error("the {encoding} stream is broken: {source}")]
+    Compressed {
+        /// Its name.
+        encoding: &'static str,
+        /// What the decompressor said.
+        source: io::Error,
+    },
+    /// The connection broke or paused for too long.
+    #[error("the body did not arrive whole")]
+    Incomplete,
+}
+
+/// How a body is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compression {
+    Identity,
+    Gzip,
+    Zstd,
+}
+
+impl Budget {
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new((bytes / PERMIT_BYTES).clamp(1, Semaphore::MAX_PERMITS))))
+    }
+
+    /// Takes `bytes` out of the budget for as long as the answer lives.
+    pub(crate) fn hold(&self, bytes: usize) -> Option<Held> {
+        let permits = u32::try_from(bytes.div_ceil(PERMIT_BYTES)).ok()?;
+        Arc::clone(&self.0).try_acquire_many_owned(permits).ok().map(Held)
+    }
+}
+
+impl Held {
+    fn add(&mut self, more: Self) {
+        self.0.merge(more.0);
+    }
+}
+
+/// Reads the body whole, decompresses it, and holds its share of the budget.
+pub(crate) async fn read(
+    headers: &HeaderMap,
+    body: Body,
+    limit: usize,
+    budget: &Budget,
+) -> Result<(Bytes, Held), BodyError> {
+    let compression = compression(headers)?;
+    let (raw, mut held) = collect(body, limit, budget).await?;
+    let (encoding, bytes) = match compression {
+        Compression::Identity => return Ok((raw, held)),
+        Compression::Gzip => {
+            ("gzip", decompress(flate2::read::MultiGzDecoder::new(&raw[..]), limit, budget, &mut held))
+        }
+        Compression::Zstd => {
+            let decoder = zstd::stream::read::Decoder::new(&raw[..]);
+            ("zstd", decoder.map_err(Decompress::Io).and_then(|decoder| decompress(decoder, limit, budget, &mut held)))
+        }
+    };
+    match bytes {
+        Ok(bytes) => Ok((bytes.into(), held)),
+        Err(Decompress::TooLarge) => Err(BodyError::TooLarge { limit }),
+        Err(Decompress::Busy) => Err(BodyError::Busy),
+        Err(Decompress::Io(source)) => Err(BodyError::Compressed { encoding, source }),
+    }
+}
+
+fn compression(headers: &HeaderMap) -> Result<Compression, BodyError> {
+    let mut values = headers.get_all(CONTENT_ENCODING).iter();
+    let Some(value) = values.next() else { return Ok(Compression::Identity) };
+    if values.next().is_some() {
+        return Err(BodyError::Encoding("several".to_owned()));
+    }
+    match value.as_bytes().to_ascii_lowercase().as_slice() {
+        b"" | b"identity" => Ok(Compression::Identity),
+        b"gzip" | b"x-gzip" => Ok(Compression::Gzip),
+        b"zstd" => Ok(Compression::Zstd),
+        other => Err(BodyError::Encoding(String::from_utf8_lossy(other).into_owned())),
+    }
+}
+
+async fn collect(mut body: Body, limit: usize, budget: &Budget) -> Result<(Bytes, Held), BodyError> {
+    let mut held = budget.hold(0).ok_or(BodyError::Busy)?;
+    let mut first = Bytes::new();
+    let mut all = BytesMut::new();
+    loop {
+        let frame = tokio::time::timeout(PAUSE_MAX, body.frame()).await.map_err(|_| BodyError::Incomplete)?;
+        let Some(frame) = frame else { break };
+        let Ok(data) = frame.map_err(|_| BodyError::Incomplete)?.into_data() else { continue };
+        if first.len() + all.len() + data.len() > limit {
+            return Err(BodyError::TooLarge { limit });
+        }
+        held.add(budget.hold(data.len()).ok_or(BodyError::Busy)?);
+        if first.is_empty() && all.is_empty() {
+            first = data;
+        } else {
+            all.extend_from_slice(&std::mem::take(&mut first));
+            all.extend_from_slice(&data);
+        }
+    }
+    Ok((if all.is_empty() { first } else { all.freeze() }, held))
+}
+
+enum Decompress {
+    TooLarge,
+    Busy,
+    Io(io::Error),
+}
+
+/// Reads to the end, taking from the budget before it grows.
+fn decompress(mut from: impl Read, limit: usize, budget: &Budget, held: &mut Held) -> Result<Vec<u8>, Decompress> {
+    const STEP: usize = 64 * 1024;
+    let mut bytes = Vec::new();
+    loop {
+        held.add(budget.hold(STEP).ok_or(Decompress::Busy)?);
+        let step = from.by_ref().take(STEP as u64).read_to_end(&mut bytes).map_err(Decompress::Io)?;
+        if bytes.len() > limit {
+            return Err(Decompress::TooLarge);
+        }
+        if step < STEP {
+            return Ok(bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    async fn check(encoding: &'static str, body: Vec<u8>, limit: usize, budget: &Budget) -> Result<Bytes, BodyError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        read(&headers, Body::from(body), limit, budget).await.map(|(bytes, _)| bytes)
+    }
+
+    #[tokio::test]
+    async fn bodies_are_decompressed() {
+        let budget = Budget::new(10 << 20);
+        let text = b"span ".repeat(50_000);
+        for (encoding, body) in
+            [("gzip", gzip(&text)), ("zstd", zstd::encode_all(&text[..], 1).unwrap()), ("identity", text.clone())]
+        {
+            assert_eq!(check(encoding, body, 1 << 20, &budget).await.unwrap(), text, "{encoding}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_bomb_is_refused_by_its_size_and_not_by_its_length() {
+        let budget = Budget::new(10 << 20);
+        let bomb = vec![0; 4 << 20];
+        for (encoding, body) in [("gzip", gzip(&bomb)), ("zstd", zstd::encode_all(&bomb[..], 1).unwrap())] {
+            assert!(body.len() < 1 << 16);
+            let answer = check(encoding, body, 1 << 20, &budget).await;
+            assert!(matches!(answer, Err(BodyError::TooLarge { .. })), "{encoding}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_the_budget_is_told_to_come_again_and_gives_back_what_it_held() {
+        let budget = Budget::new(1 << 20);
+        let answer = check("gzip", gzip(&vec![0; 2 << 20]), 8 << 20, &budget).await;
+        assert!(matches!(answer, Err(BodyError::Busy)));
+        assert!(budget.hold(1 << 20).is_some());
+    }
+
+    #[tokio::test]
+    async fn broken_streams_and_unknown_encodings_are_refused() {
+        let budget = Budget::new(1 << 20);
+        let cut = gzip(b"a span").split_off(8);
+        assert!(matches!(check("gzip", cut, 1 << 20, &budget).await, Err(BodyError::Compressed { .. })));
+        assert!(matches!(check("zstd", vec![1, 2, 3], 1 << 20, &budget).await, Err(BodyError::Compressed { .. })));
+        assert!(matches!(check("br", vec![], 1 << 20, &budget).await, Err(BodyError::Encoding(_))));
+    }
+}

@@ -1,0 +1,135 @@
+//! OTLP over gRPC, with a client that sends bytes as they are.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where its helpers do")]
+
+mod harness;
+
+use bytes::{Buf, BufMut, Bytes};
+use harness::{Server, start, start_changed};
+use kino_model::{Clock, UnixNanos};
+use kino_testkit::Shop;
+use serde_json::json;
+use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::{Code, Status};
+
+const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+const METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+
+#[derive(Clone, Copy, Default)]
+struct Raw;
+
+impl Codec for Raw {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buffer.put(item);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
+    }
+}
+
+async fn call(
+    server: &Server,
+    path: &'static str,
+    body: Vec<u8>,
+    compression: Option<CompressionEncoding>,
+) -> Result<Bytes, Status> {
+    let address = format!("http://{}", server.running.listeners.otlp_grpc);
+    let channel = tonic::transport::Endpoint::from_shared(address).unwrap().connect().await.unwrap();
+    let mut client = tonic::client::Grpc::new(channel);
+    if let Some(compression) = compression {
+        client = client.send_compressed(compression);
+    }
+    client.ready().await.unwrap();
+    let request = tonic::Request::new(Bytes::from(body));
+    client.unary(request, http::uri::PathAndQuery::from_static(path), Raw).await.map(tonic::Response::into_inner)
+}
+
+fn spans(seed: u64) -> Vec<kino_model::Span> {
+    let now = harness::SystemClock.now();
+    Shop::new(seed, UnixNanos(now.0 - 60 * harness::SECOND)).next_trace()
+}
+
+async fn stored(server: &Server) -> u64 {
+    server.ask("status", json!({})).await.json()["spans"].as_u64().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exports_are_stored_plain_and_compressed() {
+    let server = start().await;
+    let mut sent = 0;
+    for (seed, compression) in
+        [None, Some(CompressionEncoding::Gzip), Some(CompressionEncoding::Zstd)].into_iter().enumerate()
+    {
+        let spans = spans(seed as u64 + 1);
+        sent += spans.len() as u64;
+        let answer = call(&server, TRACES, kino_testkit::otlp::traces_request(&spans), compression).await.unwrap();
+        assert!(answer.is_empty());
+        assert_eq!(stored(&server).await, sent);
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nonsense_is_an_invalid_argument() {
+    let server = start().await;
+    let status = call(&server, TRACES, vec![0xff; 30], None).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    assert!(!status.message().is_empty());
+    assert_eq!(server.issue("undecodable_body").await, 1);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_over_the_limit_is_refused_for_good() {
+    let server = start_changed(|config| config.limits.body_bytes_max = 64 * 1024).await;
+    let status = call(&server, TRACES, vec![0; 100 * 1024], None).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
+    let bomb = call(&server, TRACES, vec![0; 8 << 20], Some(CompressionEncoding::Gzip)).await.unwrap_err();
+    assert!(matches!(bomb.code(), Code::ResourceExhausted | Code::InvalidArgument), "{bomb:?}");
+    assert!(bomb.details().is_empty(), "without a RetryInfo it is not sent again");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_store_says_when_to_come_again() {
+    let server = start_changed(|config| config.limits.hot_bytes_max = 64).await;
+    let status = call(&server, TRACES, kino_testkit::otlp::traces_request(&spans(1)), None).await.unwrap_err();
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    let details = String::from_utf8_lossy(status.details()).into_owned();
+    assert!(details.contains("google.rpc.RetryInfo"), "{details:?}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_answered_and_other_services_are_not() {
+    let server = start().await;
+    assert!(call(&server, METRICS, Vec::new(), None).await.is_ok());
+    let status = call(&server, "/grpc.health.v1.Health/Check", Vec::new(), None).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unimplemented);
+    server.stop().await;
+}
