@@ -1,1 +1,82 @@
-//! See ARCHITECTURE.md.
+//! Bytes of one format in, columnar batches of the model and named issues out.
+//!
+//! It does no IO, and it is the same code live and in batch: importing a finished file and tailing it while it grows
+//! give the same rows.
+//!
+//! ```text
+//!  OTLP protobuf │ OTLP JSON │ Jaeger JSON ──► judge each record ──► Decoded { batch, issues, counts }
+//!  batch ──► redact ──► batch            spans, logs ──► OTLP, for export
+//! ```
+
+pub mod file;
+pub mod issues;
+pub mod jaeger;
+mod judge;
+pub mod limits;
+pub mod otlp;
+pub mod redact;
+
+use kino_model::{Batch, LogRecord, Span};
+
+pub use file::{Format, decode_file};
+pub use issues::Issues;
+pub use limits::Limits;
+
+/// How an OTLP message is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// `application/x-protobuf`.
+    Protobuf,
+    /// `application/json`.
+    Json,
+}
+
+/// What a body held.
+#[derive(Clone, Debug)]
+pub struct Decoded {
+    /// The rows.
+    pub batch: Batch,
+    /// What was refused or mended, by name.
+    pub issues: Issues,
+    /// Spans taken in.
+    pub spans: u64,
+    /// Log records taken in.
+    pub logs: u64,
+    /// Spans refused.
+    pub rejected_spans: u64,
+    /// Log records refused.
+    pub rejected_logs: u64,
+}
+
+/// Why a body could not be decoded at all: nothing of it was taken in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the body is not {expected}: {problem}")]
+pub struct Undecodable {
+    /// What it was read as.
+    pub expected: &'static str,
+    /// What was found, and where.
+    pub problem: String,
+}
+
+/// Rows on their way into a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Harvest {
+    pub spans: Vec<Span>,
+    pub logs: Vec<LogRecord>,
+    pub issues: Issues,
+    pub rejected_spans: u64,
+    pub rejected_logs: u64,
+}
+
+impl Harvest {
+    pub(crate) fn finish(self) -> Decoded {
+        Decoded {
+            batch: Batch::from_rows(&self.spans, &self.logs),
+            issues: self.issues,
+            spans: self.spans.len() as u64,
+            logs: self.logs.len() as u64,
+            rejected_spans: self.rejected_spans,
+            rejected_logs: self.rejected_logs,
+        }
+    }
+}

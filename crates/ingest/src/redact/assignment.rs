@@ -317,6 +317,10 @@ fn separator(text: &[u8], name_start: usize, name_end: usize, flag: bool, rule: 
         at += 1;
     }
     let keyed = at > name_end;
+    // In a URL within a URL.
+    if text[at..].starts_with(b"%3D") || text[at..].starts_with(b"%3d") {
+        return Some((at + 3, Form::Tight));
+    }
     let spaces = spaces(text, at);
     at += spaces;
     let length = match (text.get(at)?, text.get(at + 1)) {
@@ -324,6 +328,8 @@ fn separator(text: &[u8], name_start: usize, name_end: usize, flag: bool, rule: 
         (b'=', Some(b'>')) | (b':', Some(b'=')) => 2,
         (b'=' | b':', _) => 1,
         (b'>', _) if name_start > 0 && text[name_start - 1] == b'<' => return Some((at + 1, Form::Tight)),
+        // A list of arguments: `"--password", "x"`.
+        (b',', _) if flag && keyed => 1,
         (_, _) if flag && spaces > 0 && !keyed => return Some((at, Form::Tight)),
         // SQL: `PASSWORD 'x'`.
         (b'\'', _) if rule == Rule::Password && spaces > 0 && !keyed => return Some((at, Form::Loose)),
@@ -356,7 +362,8 @@ fn opening(text: &[u8], at: usize) -> (usize, Option<u8>) {
 fn value(text: &[u8], at: usize, environment: bool) -> (usize, usize, bool) {
     let (start, quote) = opening(text, at);
     let Some(quote) = quote else {
-        let is_end = |byte: u8| if environment { byte <= b' ' } else { ends_value(byte) };
+        let encoded = text[..start].ends_with(b"%3D") || text[..start].ends_with(b"%3d");
+        let is_end = |byte: u8| if environment { byte <= b' ' } else { ends_value(byte) || encoded && byte == b'%' };
         let length = text[start..].iter().take_while(|byte| !is_end(**byte)).count();
         let trailing = text[start..start + length].iter().rev().take_while(|byte| matches!(byte, b'"' | b'\'')).count();
         return (start, start + length - trailing, false);
@@ -394,15 +401,24 @@ fn is_secret(value: &[u8], rule: Rule, form: Form) -> bool {
         (Form::Quoted, Rule::Token) => value.len() >= 8 && (has_digit(value) || entropy(value) > 3.5) && varied,
         (Form::Quoted, Rule::Password) => true,
         (Form::Quoted, _) => value.len() >= 6 && (varied || value.len() >= 12 && !is_code(value)),
-        (Form::Tight, Rule::Token) => value.len() >= 6 && varied && !is_code(value),
+        (Form::Tight, Rule::Token) => value.len() >= 6 && varied && !is_code(value) && !is_slug(value),
         (Form::Tight, _) => !is_code(value),
+        (Form::Line, Rule::Password) if value.iter().all(u8::is_ascii_lowercase) => value.len() >= 8,
         (Form::Line, Rule::Password | Rule::Secret) => (varied || has_symbol(value)) && !is_code(value),
+        (Form::Loose, Rule::Token | Rule::Secret) => value.len() >= 12 && is_random(value) && !is_code(value),
         (Form::Line | Form::Loose, _) => value.len() >= 8 && varied && !is_code(value),
     }
 }
 
 fn has_symbol(value: &[u8]) -> bool {
     value.iter().any(|byte| byte.is_ascii_punctuation() && !matches!(byte, b'_' | b'-' | b'.'))
+}
+
+/// Whether the value is made of words and numbers, as names of branches, pages and caches are.
+fn is_slug(value: &[u8]) -> bool {
+    let mut parts = value.split(|byte| matches!(byte, b'-' | b'_'));
+    let plain = |part: &[u8]| part.iter().all(u8::is_ascii_lowercase) || part.iter().all(u8::is_ascii_digit);
+    value.len() < 24 && value.iter().any(|byte| matches!(byte, b'-' | b'_')) && parts.all(plain)
 }
 
 fn is_template(value: &[u8]) -> bool {
