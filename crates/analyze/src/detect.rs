@@ -5,14 +5,29 @@
 //! durations. What happens inside a test that passed opens no finding about errors or retries.
 
 mod bottleneck;
+mod broken;
+mod caches;
 mod call;
+mod dead_time;
+mod error_cluster;
 mod facts;
+mod failures;
+mod features;
+mod identical;
+mod latency_grows;
+mod llm_waste;
+mod locks;
 mod n_plus_one;
+mod rate_limited;
 mod retime;
+mod retry_storm;
 mod sequential;
+mod timeouts;
+mod what_differs;
 
 use std::collections::BTreeMap;
 
+pub use latency_grows::points;
 pub use retime::retime;
 
 use crate::execution::Execution;
@@ -40,6 +55,18 @@ type Detector = fn(&Group<'_, '_>, &mut Vec<Finding>);
 const DETECTORS: &[(&[Code], Detector)] = &[
     (&[Code::SequentialCouldBeParallel], sequential::detect),
     (&[Code::NPlusOne], n_plus_one::detect),
+    (&[Code::RepeatedIdenticalCall], identical::detect),
+    (&[Code::RetryStorm], retry_storm::detect),
+    (&[Code::TimeoutCluster, Code::TimeoutBudgetExceeded], timeouts::detect),
+    (&[Code::RateLimited], rate_limited::detect),
+    (&[Code::ErrorCluster], error_cluster::detect),
+    (&[Code::WhatDiffers], what_differs::detect),
+    (&[Code::LatencyGrowsWithInput], latency_grows::detect),
+    (&[Code::LlmTokenWaste], llm_waste::detect),
+    (&[Code::CacheIneffective, Code::CacheKeyCollision], caches::detect),
+    (&[Code::LockContention, Code::Deadlock], locks::detect),
+    (&[Code::DeadTime], dead_time::detect),
+    (&[Code::ClockSkew, Code::BrokenTrace], broken::detect),
     (&[Code::Bottleneck], bottleneck::detect),
 ];
 

@@ -16,6 +16,7 @@ pub mod execution;
 pub mod explain;
 pub mod finding;
 mod fingerprint;
+pub mod growth;
 mod operation;
 pub mod statement;
 pub mod statistics;

@@ -65,11 +65,6 @@ pub(crate) fn span_id(number: u64) -> SpanId {
     SpanId(number.to_be_bytes())
 }
 
-/// The number a span has in the notation.
-pub(crate) fn number_of(span: &Span) -> u64 {
-    u64::from_be_bytes(span.span_id.0)
-}
-
 fn modify(span: &mut Span, word: &str) {
     if word == "!" {
         span.status.code = StatusCode::Error;

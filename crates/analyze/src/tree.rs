@@ -247,6 +247,12 @@ impl<'a> Tree<'a> {
         &self.preorder[position..position + self.sizes[index] as usize]
     }
 
+    /// Whether `index` is `ancestor` or stands beneath it.
+    pub fn is_at_or_beneath(&self, index: usize, ancestor: usize) -> bool {
+        let (position, from) = (self.positions[index], self.positions[ancestor]);
+        (from..from + self.sizes[ancestor]).contains(&position)
+    }
+
     /// Where `index` stands in the [`Tree::subtree`] of an ancestor of its.
     pub(crate) fn position_below(&self, ancestor: usize, index: usize) -> usize {
         (self.positions[index] - self.positions[ancestor]) as usize

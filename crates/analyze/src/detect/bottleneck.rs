@@ -3,11 +3,13 @@
 //! Evidence: at least [`MIN_EXECUTIONS`] executions, in four fifths of which it is called; its own time (without its
 //! children's) is at least [`MIN_SHARE`] of the critical path on average. Told are its drag (how much the whole would
 //! shrink without it, less than its time where something else runs meanwhile) and what half of it would save, both by
-//! replaying the recorded executions. Silent about the entry itself: that is `dead_time`.
+//! replaying the recorded executions. Silent about the entry itself and about time
+//! between an operation's children: that is `dead_time`.
 
 use std::collections::BTreeMap;
 
 use super::Draft;
+use super::dead_time::is_between;
 use super::facts::{Group, shown, top};
 use super::retime::retime;
 use crate::finding::{Code, Finding, Number, Unit};
@@ -37,7 +39,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     for (number, facts) in group.facts.iter().enumerate() {
         let mut here: BTreeMap<usize, (i64, i64, usize)> = BTreeMap::new();
         for segment in &facts.path {
-            if segment.span == facts.execution.entry {
+            if segment.span == facts.execution.entry || is_between(facts, segment.span) {
                 continue;
             }
             let own = facts.own_critical(segment.span);

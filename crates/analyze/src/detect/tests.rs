@@ -147,3 +147,7 @@ fn batches_retries_polling_few_items_and_brackets_are_no_n_plus_one() {
         .collect();
     silent(&format!("r 0..13000\n{}", polling.join("\n")));
 }
+
+mod failures;
+mod inputs;
+mod whole;

@@ -1,0 +1,67 @@
+//! `error_cluster`: one exception, by its fingerprint, again and again.
+//!
+//! Evidence: at least [`MIN_COUNT`] executions that failed, or hold a failed span, with an exception of one
+//! fingerprint. An exception that passes up through several spans counts once an execution, at the innermost. Silent
+//! inside tests that passed, and about exceptions on spans that did not fail (they were handled).
+
+use std::collections::BTreeMap;
+
+use super::Draft;
+use super::facts::{Group, top};
+use crate::errors::{exception, fingerprint_of};
+use crate::finding::{Code, Finding, Number, Unit};
+
+const MIN_COUNT: usize = 3;
+
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+    let mut known: BTreeMap<(&str, &str, &str), String> = BTreeMap::new();
+    let mut by_fingerprint: BTreeMap<String, (&str, Vec<(usize, usize)>)> = BTreeMap::new();
+    for (number, facts) in group.facts.iter().enumerate().filter(|(_, facts)| !facts.is_passed_test()) {
+        let mut here: BTreeMap<String, (&str, usize)> = BTreeMap::new();
+        for index in facts.indices().filter(|&index| facts.span(index).is_error()) {
+            let span = facts.span(index);
+            let found = span.events.iter().filter_map(|event| exception(event, facts.evidence(index)));
+            for found in found {
+                let key = (found.exception_type, found.message, found.stacktrace);
+                let fingerprint = known.entry(key).or_insert_with(|| fingerprint_of(&found, None)).clone();
+                // Later in preorder is further in.
+                here.insert(fingerprint, (found.exception_type, index));
+            }
+        }
+        for (fingerprint, (exception_type, index)) in here {
+            by_fingerprint.entry(fingerprint).or_insert((exception_type, Vec::new())).1.push((number, index));
+        }
+    }
+    for (fingerprint, (exception_type, cases)) in by_fingerprint {
+        if cases.len() < MIN_COUNT {
+            continue;
+        }
+        let executions = group.facts.len();
+        let (number, index) = cases[cases.len() - 1];
+        let span = group.facts[number].span(index);
+        let examples = cases.iter().map(|&(number, index)| (number as f64, group.facts[number].evidence(index)));
+        let draft = Draft {
+            code: Code::ErrorCluster,
+            service: span.service(),
+            name: &span.name,
+            detail: &fingerprint,
+            numbers: vec![
+                Number::new("executions_failed", cases.len() as f64, Unit::Count),
+                Number::new("share", cases.len() as f64 / executions as f64, Unit::Ratio),
+            ],
+            saving_nanos: None,
+            confidence: 0.95,
+            executions,
+            location: group.facts[number].location(index),
+            evidence: top(examples.collect()),
+            text: format!(
+                "{exception_type} in {} of {executions} executions of {}, raised beneath {}.",
+                cases.len(),
+                group.name,
+                span.name
+            ),
+            next: Some(format!("errors, fingerprint {fingerprint}")),
+        };
+        findings.push(draft.finding(group));
+    }
+}

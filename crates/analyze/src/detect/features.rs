@@ -1,0 +1,64 @@
+//! What an execution was given: the attributes of its spans, each key with its first value in call order.
+
+use std::collections::BTreeMap;
+
+use kino_model::Value;
+
+use super::facts::Facts;
+
+/// Attributes that tell of the outcome or name the single execution; they explain nothing.
+const NOT_INPUT: &[&str] = &[
+    "error",
+    "exception",
+    "status",
+    "kino.run",
+    "kino.lock",
+    "thread.",
+    "trace",
+    "span",
+    "duration",
+    "elapsed",
+    "latency",
+    "response",
+    "otel.",
+    "code.",
+    "result",
+    "output",
+    "retry",
+    "pid",
+    ".port",
+    "session.id",
+    "message.id",
+    "user_agent",
+];
+/// More keys than this in one execution are not looked at; the count of tried ones would drown any finding.
+const MAX_KEYS: usize = 64;
+
+/// A value that executions can be told apart by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Feature<'a> {
+    Number(f64),
+    Text(&'a str),
+}
+
+pub(super) fn features<'a>(facts: &Facts<'_, 'a>) -> BTreeMap<&'a str, Feature<'a>> {
+    let mut found = BTreeMap::new();
+    for index in facts.indices() {
+        for (key, value) in &facts.span(index).attributes {
+            let feature = match value {
+                Value::Int(number) => Feature::Number(*number as f64),
+                Value::Double(number) if number.is_finite() => Feature::Number(*number),
+                Value::Bool(truth) => Feature::Text(if *truth { "true" } else { "false" }),
+                Value::String(text) if text.len() <= 200 => Feature::Text(text),
+                _ => continue,
+            };
+            if found.len() >= MAX_KEYS {
+                return found;
+            }
+            if !NOT_INPUT.iter().any(|part| key.contains(part)) {
+                found.entry(key.as_str()).or_insert(feature);
+            }
+        }
+    }
+    found
+}

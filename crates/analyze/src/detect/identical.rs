@@ -1,0 +1,96 @@
+//! `repeated_identical_call`: the same call with the same data again, which a cache or a variable would answer.
+//!
+//! Evidence: in at least half of the executions a reading call whose data was recorded in full is made
+//! [`MIN_REPEATS`] times or more with the same status. The saving is their time on the critical path less the longest.
+//! Silent about writes, about statements whose bound values were not recorded, and where something was written in
+//! between, since the answer may then differ.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::Draft;
+use super::call::{Call, Calls, Kind};
+use super::facts::{Group, median, shown, top};
+use crate::finding::{Code, Finding, Number, Unit};
+
+const MIN_REPEATS: usize = 3;
+const MIN_PRESENCE: f64 = 0.5;
+const MIN_SHARE: f64 = 0.01;
+const MANY_REPEATS: usize = 10;
+
+struct Repeats {
+    number: usize,
+    last: usize,
+    count: usize,
+    saving: f64,
+}
+
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+    let mut calls = Calls::default();
+    let mut by_call: BTreeMap<Rc<str>, Vec<Repeats>> = BTreeMap::new();
+    for (number, facts) in group.facts.iter().enumerate() {
+        let mut made: Vec<(usize, Call<'_>)> =
+            facts.indices().skip(1).filter_map(|index| Some((index, calls.of(facts.span(index))?))).collect();
+        made.sort_by_key(|(index, _)| facts.tree.start(*index));
+        let writes: Vec<i64> = made
+            .iter()
+            .filter(|(_, call)| call.kind == Kind::Database && !call.reads)
+            .map(|(index, _)| facts.tree.start(*index))
+            .collect();
+        let mut same: BTreeMap<(Kind, &str, Option<i64>), Vec<usize>> = BTreeMap::new();
+        let mut keys: BTreeMap<&str, Rc<str>> = BTreeMap::new();
+        for (index, call) in &made {
+            let span = facts.span(*index);
+            if let Some(whole) = call.whole.filter(|_| call.reads && !span.is_error()) {
+                let status = span.int("http.response.status_code");
+                same.entry((call.kind, whole, status)).or_default().push(*index);
+                keys.entry(whole).or_insert_with(|| Rc::clone(&call.key));
+            }
+        }
+        for ((_, whole, _), indices) in same {
+            let (first, last) = (indices[0], indices[indices.len() - 1]);
+            let between = facts.tree.start(first)..facts.tree.start(last);
+            if indices.len() < MIN_REPEATS || writes.iter().any(|write| between.contains(write)) {
+                continue;
+            }
+            let critical: Vec<f64> = indices.iter().map(|&index| facts.critical(index) as f64).collect();
+            let saving = critical.iter().sum::<f64>() - critical.iter().copied().fold(0.0, f64::max);
+            if saving >= MIN_SHARE * facts.duration() || indices.len() >= MANY_REPEATS {
+                let repeats = Repeats { number, last, count: indices.len(), saving };
+                by_call.entry(Rc::clone(&keys[whole])).or_default().push(repeats);
+            }
+        }
+    }
+    for (key, found) in by_call {
+        let mut present: Vec<usize> = found.iter().map(|repeats| repeats.number).collect();
+        present.dedup();
+        if (present.len() as f64) < MIN_PRESENCE * group.facts.len() as f64 {
+            continue;
+        }
+        let count = median(found.iter().map(|repeats| repeats.count as f64).collect());
+        let saving = median(found.iter().map(|repeats| repeats.saving).collect());
+        let Some(worst) = found.iter().max_by(|a, b| a.saving.total_cmp(&b.saving)) else { continue };
+        let facts = &group.facts[worst.number];
+        let span = facts.span(worst.last);
+        let examples = found.iter().map(|it| (it.saving, group.facts[it.number].evidence(it.last)));
+        let draft = Draft {
+            code: Code::RepeatedIdenticalCall,
+            service: span.service(),
+            name: &span.name,
+            detail: &key,
+            numbers: vec![Number::new("calls", count, Unit::Count), Number::new("saving", saving, Unit::Nanos)],
+            saving_nanos: Some(saving),
+            confidence: 0.9,
+            executions: group.facts.len(),
+            location: facts.location(worst.last),
+            evidence: top(examples.collect()),
+            text: format!(
+                "the same call with the same data {count} times in an execution of {}; asked once it would save {}: {key}",
+                group.name,
+                shown(saving)
+            ),
+            next: Some("keep the first answer for the rest of the execution".to_owned()),
+        };
+        findings.push(draft.finding(group));
+    }
+}

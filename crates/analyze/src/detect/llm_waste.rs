@@ -1,0 +1,159 @@
+//! `llm_token_waste`: tokens sent to a language model that it had been sent before, or for next to nothing.
+//!
+//! Three forms, each a finding of its own, by medians over the executions that show it (at least half of them):
+//! - history: [`MIN_TURNS`] or more calls of one operation whose input never shrinks and at least doubles; what is
+//!   sent again is each call's input up to the size of the one before. Counts alone show it, no content is guessed.
+//! - duplicate: calls whose recorded input is the same text.
+//! - prefix: calls whose recorded inputs share the first [`MIN_PREFIX`] or more of their text.
+//!
+//! Silent where providers report cached input tokens for the repeats.
+
+use std::collections::BTreeMap;
+
+use super::Draft;
+use super::call::{is_model, model_input};
+use super::facts::{Facts, Group, median, top};
+use crate::finding::{Code, Finding, Number, Unit};
+
+const MIN_TURNS: usize = 4;
+const MIN_GROWTH: i64 = 2;
+const MIN_PREFIX: f64 = 0.5;
+const MIN_PREFIX_CALLS: usize = 3;
+const MIN_PRESENCE: f64 = 0.5;
+/// Less than this is not worth a line.
+const MIN_WASTED_TOKENS: f64 = 200.0;
+
+struct Waste {
+    number: usize,
+    index: usize,
+    wasted: f64,
+    sent: f64,
+    calls: usize,
+}
+
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+    let mut forms: BTreeMap<(&str, &str, &str), Vec<Waste>> = BTreeMap::new();
+    for (number, facts) in group.facts.iter().enumerate() {
+        let mut by_operation: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
+        for index in facts.indices().filter(|&index| is_model(facts.span(index)) && !facts.span(index).is_error()) {
+            let span = facts.span(index);
+            let is_outer = facts.tree.children(index).iter().any(|&child| is_model(facts.span(child as usize)));
+            if !is_outer && input_tokens(facts, index) > 0 {
+                by_operation.entry((span.service(), &span.name)).or_default().push(index);
+            }
+        }
+        for ((service, name), mut indices) in by_operation {
+            indices.sort_by_key(|&index| facts.tree.start(index));
+            for (form, wasted) in [
+                ("history", history(facts, &indices)),
+                ("duplicate", duplicate(facts, &indices)),
+                ("prefix", prefix(facts, &indices)),
+            ] {
+                if wasted >= MIN_WASTED_TOKENS {
+                    let sent = indices.iter().map(|&index| input_tokens(facts, index) as f64).sum();
+                    let index = indices[indices.len() - 1];
+                    forms.entry((service, name, form)).or_default().push(Waste {
+                        number,
+                        index,
+                        wasted,
+                        sent,
+                        calls: indices.len(),
+                    });
+                    break;
+                }
+            }
+        }
+    }
+    for ((service, name, form), cases) in forms {
+        if (cases.len() as f64) >= MIN_PRESENCE * group.facts.len() as f64 {
+            findings.push(finding(group, (service, name), form, &cases));
+        }
+    }
+}
+
+fn input_tokens(facts: &Facts<'_, '_>, index: usize) -> i64 {
+    let span = facts.span(index);
+    let cached =
+        ["gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cached_tokens", "gen_ai.usage.cache_read_input_tokens"]
+            .iter()
+            .find_map(|key| span.int(key))
+            .unwrap_or(0);
+    (span.int("gen_ai.usage.input_tokens").unwrap_or(0) - cached).max(0)
+}
+
+fn history(facts: &Facts<'_, '_>, indices: &[usize]) -> f64 {
+    let inputs: Vec<i64> = indices.iter().map(|&index| input_tokens(facts, index)).collect();
+    let grows = inputs.windows(2).all(|pair| pair[1] > pair[0]);
+    if inputs.len() < MIN_TURNS || !grows || inputs[inputs.len() - 1] < MIN_GROWTH * inputs[0] {
+        return 0.0;
+    }
+    inputs[..inputs.len() - 1].iter().sum::<i64>() as f64
+}
+
+fn duplicate(facts: &Facts<'_, '_>, indices: &[usize]) -> f64 {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut wasted = 0;
+    for &index in indices {
+        if let Some(input) = model_input(facts.span(index)) {
+            let times = seen.entry(input).or_default();
+            *times += 1;
+            wasted += if *times > 1 { input_tokens(facts, index) } else { 0 };
+        }
+    }
+    wasted as f64
+}
+
+fn prefix(facts: &Facts<'_, '_>, indices: &[usize]) -> f64 {
+    let inputs: Vec<(&str, i64)> = indices
+        .iter()
+        .filter_map(|&index| Some((model_input(facts.span(index))?, input_tokens(facts, index))))
+        .collect();
+    if inputs.len() < MIN_PREFIX_CALLS {
+        return 0.0;
+    }
+    let common = |a: &str, b: &str| a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    let shared = inputs[1..].iter().map(|(text, _)| common(inputs[0].0, text)).min().unwrap_or(0) as f64;
+    let part = |text: &str| shared / text.len().max(1) as f64;
+    if inputs.iter().any(|(text, _)| part(text) < MIN_PREFIX) {
+        return 0.0;
+    }
+    inputs[1..].iter().map(|(text, tokens)| part(text) * *tokens as f64).sum()
+}
+
+fn finding(group: &Group<'_, '_>, (service, name): (&str, &str), form: &str, cases: &[Waste]) -> Finding {
+    let of = |value: fn(&Waste) -> f64| median(cases.iter().map(value).collect());
+    let (wasted, sent, calls) = (of(|case| case.wasted), of(|case| case.sent), of(|case| case.calls as f64));
+    let examples = cases.iter().map(|case| (case.wasted, group.facts[case.number].evidence(case.index)));
+    let (what, next) = match form {
+        "history" => (
+            "the input grows with each call, so that earlier turns are sent again",
+            "send a summary or the last turns, or use the provider's prompt cache",
+        ),
+        "duplicate" => ("the same input is sent again", "keep the first answer"),
+        _ => (
+            "the inputs begin with the same text",
+            "put the shared text first and use the provider's prompt cache, or ask once for all",
+        ),
+    };
+    let draft = Draft {
+        code: Code::LlmTokenWaste,
+        service,
+        name,
+        detail: form,
+        numbers: vec![
+            Number::new("tokens_sent_again", wasted, Unit::Tokens),
+            Number::new("tokens_sent", sent, Unit::Tokens),
+            Number::new("calls", calls, Unit::Count),
+        ],
+        saving_nanos: None,
+        confidence: if form == "duplicate" { 0.95 } else { 0.8 },
+        executions: group.facts.len(),
+        location: group.facts[cases[0].number].location(cases[0].index),
+        evidence: top(examples.collect()),
+        text: format!(
+            "{wasted:.0} of {sent:.0} input tokens of {name} in an execution ({calls} calls) are sent again: {what}."
+        ),
+        next: Some(next.to_owned()),
+    };
+    draft.finding(group)
+}

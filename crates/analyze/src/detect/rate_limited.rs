@@ -1,0 +1,86 @@
+//! `rate_limited`: the other side refuses for too many requests (429 and its like).
+//!
+//! Evidence: at least [`MIN_REFUSALS`] refusals of one operation. Told are the requests in the second before a refusal
+//! and, where a busy second without any was seen, the pause between requests that would have avoided them. Silent
+//! inside tests that passed.
+
+use std::collections::BTreeMap;
+
+use super::Draft;
+use super::facts::{Group, median, shown, top};
+use super::failures::is_rate_limited;
+use crate::finding::{Code, Finding, Number, Unit};
+
+const MIN_REFUSALS: usize = 3;
+const WINDOW_NANOS: i64 = 1_000_000_000;
+
+#[derive(Clone, Copy)]
+struct Request {
+    start: i64,
+    refused: bool,
+    number: usize,
+    index: usize,
+}
+
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+    let mut by_operation: BTreeMap<(&str, &str), Vec<Request>> = BTreeMap::new();
+    for (number, facts) in group.facts.iter().enumerate().filter(|(_, facts)| !facts.is_passed_test()) {
+        for index in facts.indices() {
+            let span = facts.span(index);
+            let below = facts.tree.children(index).iter().any(|&child| is_rate_limited(facts.span(child as usize)));
+            let request = Request { start: span.start.0, refused: is_rate_limited(span) && !below, number, index };
+            by_operation.entry((span.service(), &span.name)).or_default().push(request);
+        }
+    }
+    for ((service, name), mut requests) in by_operation {
+        let refusals = requests.iter().filter(|request| request.refused).count();
+        if refusals < MIN_REFUSALS {
+            continue;
+        }
+        requests.sort_by_key(|request| request.start);
+        let mut rates = Vec::new();
+        let mut safe = 0;
+        let mut from = 0;
+        for (at, request) in requests.iter().enumerate() {
+            while requests[from].start <= request.start - WINDOW_NANOS {
+                from += 1;
+            }
+            let window = &requests[from..=at];
+            if request.refused {
+                rates.push(window.len() as f64);
+            } else if window.iter().all(|request| !request.refused) {
+                safe = safe.max(window.len());
+            }
+        }
+        let rate = median(rates);
+        let pause = (safe > 0 && (safe as f64) < rate).then(|| WINDOW_NANOS as f64 / safe as f64);
+        let mut numbers = vec![
+            Number::new("refusals", refusals as f64, Unit::Count),
+            Number::new("requests", requests.len() as f64, Unit::Count),
+            Number::new("requests_in_second_before", rate, Unit::Count),
+        ];
+        numbers.extend(pause.map(|pause| Number::new("pause", pause, Unit::Nanos)));
+        let refused: Vec<&Request> = requests.iter().filter(|request| request.refused).collect();
+        let examples = refused.iter().map(|it| (it.start as f64, group.facts[it.number].evidence(it.index)));
+        let advice =
+            pause.map_or(String::new(), |pause| format!(" A request every {} stayed below the limit.", shown(pause)));
+        let draft = Draft {
+            code: Code::RateLimited,
+            service,
+            name,
+            detail: "",
+            numbers,
+            saving_nanos: None,
+            confidence: 0.95,
+            executions: group.facts.len(),
+            location: group.facts[refused[0].number].location(refused[0].index),
+            evidence: top(examples.collect()),
+            text: format!(
+                "{refusals} of {} requests of {name} are refused for too many; {rate:.0} were made in the second before.{advice}",
+                requests.len()
+            ),
+            next: Some("space the requests out, or bound how many are under way".to_owned()),
+        };
+        findings.push(draft.finding(group));
+    }
+}

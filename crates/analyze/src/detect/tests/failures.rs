@@ -1,0 +1,88 @@
+//! Retries, timeouts, refusals, exceptions.
+
+use insta::assert_snapshot;
+
+use super::{check, times};
+use crate::finding::Code;
+
+const RETRIED: &str = "
+    sync 0..100
+      PUT 0..20 kind=client ! http.request.method=PUT url.full=http://shop/a
+      PUT 25..45 kind=client ! http.request.method=PUT url.full=http://shop/a
+      PUT 50..70 kind=client ! http.request.method=PUT url.full=http://shop/a
+      PUT 75..95 kind=client http.request.method=PUT url.full=http://shop/a
+";
+
+#[test]
+fn a_call_that_fails_and_is_made_again_is_a_storm() {
+    assert_snapshot!(check(Code::RetryStorm, &times(2, RETRIED)), @"PUT is tried 4 times in a row (at most 4) in 2 of 2 executions of sync, 60.0 ms lost to failed attempts.");
+}
+
+#[test]
+fn one_retry_other_items_and_passed_tests_are_no_storm() {
+    let silent = |text: &str| assert_eq!(check(Code::RetryStorm, text), "", "{text}");
+    silent(RETRIED);
+    silent(&times(9, "r 0..50\n  a 0..20 kind=client !\n  a 25..45 kind=client"));
+    silent(&times(9, "r 0..90\n  a 0..20 kind=client\n  a 25..45 kind=client\n  a 50..60 kind=client"));
+    let items = "r 0..90\n  a 0..20 kind=client ! db.query.text='SELECT 1 FROM t'\n  a 25..45 kind=client ! db.query.text='SELECT 2 FROM t'\n  a 50..60 kind=client ! db.query.text='SELECT 3 FROM t'";
+    silent(&times(9, items));
+    silent(&times(9, &RETRIED.replace("sync 0..100", "sync 0..100 test.case.name=retries")));
+}
+
+#[test]
+fn timeouts_at_one_limit_are_a_cluster_and_outlived_callers_exceed_their_budget() {
+    let text = (0..4)
+        .map(|i| {
+            format!(
+                "r 0..120\n  ask 0..{} kind=client ! error.type=TimeoutError\n    work 5..115 kind=server @shop",
+                50 + i % 2
+            )
+        })
+        .collect::<Vec<_>>()
+        .join("\n---\n");
+    assert_snapshot!(check(Code::TimeoutCluster, &text), @"4 of 4 calls of ask end at a limit of 50.5 ms.");
+    assert_snapshot!(check(Code::TimeoutBudgetExceeded, &text), @"work goes on for 64.5 ms after its caller timed out, in 4 cases: its own limit is longer than its caller's.");
+}
+
+#[test]
+fn scattered_or_few_timeouts_are_no_cluster() {
+    let ask = |millis: u32| format!("r 0..900\n  ask 0..{millis} kind=client ! error.type=timeout");
+    let text = |millis: &[u32]| millis.iter().map(|&millis| ask(millis)).collect::<Vec<_>>().join("\n---\n");
+    assert_eq!(check(Code::TimeoutCluster, &text(&[50, 50])), "");
+    assert_eq!(check(Code::TimeoutCluster, &text(&[50, 100, 200, 400])), "");
+    assert_eq!(check(Code::TimeoutCluster, &times(5, "r 0..9\n  ask 0..5 kind=client ! error.type=ValueError")), "");
+}
+
+#[test]
+fn refusals_come_with_the_rate_before_them() {
+    let calls: Vec<String> = (0..30)
+        .map(|i| {
+            let (start, status) = if i < 10 { (i * 200, 200) } else { (4000 + i * 20, if i > 24 { 429 } else { 200 }) };
+            format!(
+                "  POST {start}..{} kind=client http.request.method=POST http.response.status_code={status}",
+                start + 10
+            )
+        })
+        .collect();
+    assert_snapshot!(check(Code::RateLimited, &format!("r 0..9000\n{}", calls.join("\n"))), @"5 of 30 requests of POST are refused for too many; 18 were made in the second before. A request every 66.7 ms stayed below the limit.");
+    assert_eq!(check(Code::RateLimited, &times(9, "r 0..9\n  a 0..1 http.response.status_code=500 !")), "");
+    assert_eq!(
+        check(
+            Code::RateLimited,
+            "r 0..9\n  a 0..1 http.response.status_code=429\n  a 2..3 http.response.status_code=429"
+        ),
+        ""
+    );
+}
+
+#[test]
+fn one_exception_again_and_again_is_a_cluster_at_its_innermost_span() {
+    let text = "handle 0..9 ! exception=KeyError:'id 17'\n  load 1..8 ! exception=KeyError:'id 17'";
+    assert_snapshot!(check(Code::ErrorCluster, &times(3, text)), @"KeyError in 3 of 3 executions of handle, raised beneath load.");
+    assert_eq!(check(Code::ErrorCluster, &times(2, text)), "");
+    assert_eq!(check(Code::ErrorCluster, &times(9, "handle 0..9\n  load 1..8 exception=KeyError:handled")), "");
+    assert_eq!(
+        check(Code::ErrorCluster, &times(9, "t 0..9 test.case.name=t\n  load 1..8 ! exception=KeyError:wanted")),
+        ""
+    );
+}

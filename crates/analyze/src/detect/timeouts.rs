@@ -1,0 +1,116 @@
+//! `timeout_cluster` and `timeout_budget_exceeded`: calls that end at the same limit, and work that goes on after its
+//! caller gave up.
+//!
+//! Evidence: at least [`MIN_TIMEOUTS`] timeouts of one operation, four fifths of them within a tenth of their median
+//! duration, which is then the limit. A budget is exceeded where in as many cases a child ran on past a caller that
+//! had timed out. Only the innermost of nested timeouts counts. Silent inside tests that passed.
+
+use std::collections::BTreeMap;
+
+use super::Draft;
+use super::facts::{Facts, Group, median, shown, top};
+use super::failures::is_timeout;
+use crate::finding::{Code, Finding, Number, Unit};
+
+const MIN_TIMEOUTS: usize = 3;
+const TOLERANCE: f64 = 0.1;
+const MIN_CLUSTERED: f64 = 0.8;
+
+/// Execution, span, nanoseconds.
+type Case = (usize, usize, f64);
+type Cases<'a> = BTreeMap<(&'a str, &'a str), Vec<Case>>;
+
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+    let (mut timeouts, mut overruns) = (Cases::new(), Cases::new());
+    let mut calls: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for (number, facts) in group.facts.iter().enumerate().filter(|(_, facts)| !facts.is_passed_test()) {
+        for index in facts.indices() {
+            let span = facts.span(index);
+            let operation = (span.service(), span.name.as_str());
+            *calls.entry(operation).or_default() += 1;
+            if !is_timeout(span) {
+                continue;
+            }
+            let children = || facts.tree.children(index).iter().map(|&child| child as usize);
+            if !children().any(|child| is_timeout(facts.span(child)) && is_near(facts, child, index)) {
+                timeouts.entry(operation).or_default().push((number, index, facts.tree.duration(index) as f64));
+            }
+            for child in children().filter(|&child| facts.tree.is_awaited(child)) {
+                let over = (facts.tree.end(child) - facts.tree.end(index)) as f64;
+                if over > TOLERANCE * facts.tree.duration(index) as f64 {
+                    let span = facts.span(child);
+                    overruns.entry((span.service(), &span.name)).or_default().push((number, child, over));
+                }
+            }
+        }
+    }
+    for (operation, cases) in timeouts {
+        if let Some(finding) = cluster(group, operation, &cases, calls[&operation]) {
+            findings.push(finding);
+        }
+    }
+    for ((service, name), cases) in overruns.into_iter().filter(|(_, cases)| cases.len() >= MIN_TIMEOUTS) {
+        let over = median(cases.iter().map(|case| case.2).collect());
+        let draft = Draft {
+            code: Code::TimeoutBudgetExceeded,
+            service,
+            name,
+            detail: "",
+            numbers: vec![
+                Number::new("cases", cases.len() as f64, Unit::Count),
+                Number::new("after_caller", over, Unit::Nanos),
+            ],
+            saving_nanos: None,
+            confidence: 0.9,
+            executions: group.facts.len(),
+            location: group.facts[cases[0].0].location(cases[0].1),
+            evidence: evidence(group, &cases),
+            text: format!(
+                "{name} goes on for {} after its caller timed out, in {} cases: its own limit is longer than its caller's.",
+                shown(over),
+                cases.len()
+            ),
+            next: Some(
+                "give the inner call what is left of the caller's time, and cancel it with the caller".to_owned(),
+            ),
+        };
+        findings.push(draft.finding(group));
+    }
+}
+
+fn is_near(facts: &Facts<'_, '_>, child: usize, parent: usize) -> bool {
+    facts.tree.duration(child) as f64 >= (1.0 - TOLERANCE) * facts.tree.duration(parent) as f64
+}
+
+fn cluster(group: &Group<'_, '_>, (service, name): (&str, &str), cases: &[Case], calls: usize) -> Option<Finding> {
+    let limit = median(cases.iter().map(|case| case.2).collect());
+    let near = cases.iter().filter(|case| (case.2 - limit).abs() <= TOLERANCE * limit).count();
+    if near < MIN_TIMEOUTS || (near as f64) < MIN_CLUSTERED * cases.len() as f64 {
+        return None;
+    }
+    let draft = Draft {
+        code: Code::TimeoutCluster,
+        service,
+        name,
+        detail: "",
+        numbers: vec![
+            Number::new("timeouts", cases.len() as f64, Unit::Count),
+            Number::new("calls", calls as f64, Unit::Count),
+            Number::new("limit", limit, Unit::Nanos),
+        ],
+        saving_nanos: None,
+        confidence: near as f64 / cases.len() as f64,
+        executions: group.facts.len(),
+        location: group.facts[cases[0].0].location(cases[0].1),
+        evidence: evidence(group, cases),
+        text: format!("{} of {calls} calls of {name} end at a limit of {}.", cases.len(), shown(limit)),
+        next: Some(
+            "see what differs in the calls that time out, or predict at which input they cross the limit".to_owned(),
+        ),
+    };
+    Some(draft.finding(group))
+}
+
+fn evidence(group: &Group<'_, '_>, cases: &[Case]) -> Vec<crate::finding::Evidence> {
+    top(cases.iter().map(|&(number, index, nanos)| (nanos, group.facts[number].evidence(index))).collect())
+}

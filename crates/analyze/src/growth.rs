@@ -1,0 +1,299 @@
+//! How a duration grows with an input: the shape of the growth, what it predicts, and where it refuses to.
+//!
+//! Shapes are fitted by least squares on relative errors (durations spread in proportion to themselves) and chosen by
+//! held-out error: five folds along the input, and the simplest shape within one standard error of the best. The
+//! interval of a prediction is that of the held-out residuals, so that it holds what the fit did not see.
+
+use std::fmt;
+
+/// Fewer points carry no shape.
+pub const MIN_POINTS: usize = 20;
+/// The inputs must span this factor, else growth and chance look alike.
+pub const MIN_RANGE: f64 = 3.0;
+/// A prediction reaches at most this factor beyond the largest input seen.
+pub const MAX_REACH: f64 = 2.0;
+const FOLDS: usize = 5;
+/// A growing shape must cut the held-out error of no growth at least by this part.
+const MIN_GAIN: f64 = 0.5;
+
+/// How a duration grows, the slowest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shape {
+    /// It does not.
+    Constant,
+    /// With the logarithm.
+    Logarithmic,
+    /// In proportion.
+    Linear,
+    /// With n log n.
+    Linearithmic,
+    /// With the square.
+    Quadratic,
+    /// With the cube or worse.
+    Cubic,
+}
+
+/// A fitted growth.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Growth {
+    /// The shape.
+    pub shape: Shape,
+    /// The duration at no input, in nanoseconds.
+    pub base_nanos: f64,
+    /// Nanoseconds for each unit of the shape's function.
+    pub slope: f64,
+    /// How many points this rests on.
+    pub points: usize,
+    /// The smallest input.
+    pub smallest: f64,
+    /// The largest input.
+    pub largest: f64,
+    /// Held-out error, relative: the root of the mean square.
+    pub error: f64,
+    /// The 2.5 % and 97.5 % quantiles of measured over predicted, held out.
+    residuals: [f64; 2],
+}
+
+/// A predicted duration.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prediction {
+    /// Nanoseconds.
+    pub nanos: f64,
+    /// The 95 % interval of a single execution, in nanoseconds.
+    pub interval: [f64; 2],
+}
+
+/// Why there is no prediction.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum NoPrediction {
+    /// Too few points.
+    #[error("only {found} executions carry the attribute; {MIN_POINTS} are needed")]
+    TooFew {
+        /// How many there are.
+        found: usize,
+    },
+    /// All inputs are about the same.
+    #[error("the attribute only ranges from {smallest} to {largest}; a factor of {MIN_RANGE} is needed")]
+    TooNarrow {
+        /// The smallest input.
+        smallest: f64,
+        /// The largest input.
+        largest: f64,
+    },
+    /// The question lies too far from what was seen.
+    #[error("{at} lies too far outside {smallest} to {largest}, which is all that was seen")]
+    OutOfReach {
+        /// What was asked.
+        at: f64,
+        /// The smallest input.
+        smallest: f64,
+        /// The largest input.
+        largest: f64,
+    },
+}
+
+impl Shape {
+    const ALL: [Self; 6] =
+        [Self::Constant, Self::Logarithmic, Self::Linear, Self::Linearithmic, Self::Quadratic, Self::Cubic];
+
+    fn of(self, input: f64) -> f64 {
+        match self {
+            Self::Constant => 0.0,
+            Self::Logarithmic => input.ln_1p(),
+            Self::Linear => input,
+            Self::Linearithmic => input * input.ln_1p(),
+            Self::Quadratic => input * input,
+            Self::Cubic => input * input * input,
+        }
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Constant => "constant",
+            Self::Logarithmic => "logarithmic",
+            Self::Linear => "linear",
+            Self::Linearithmic => "n log n",
+            Self::Quadratic => "quadratic",
+            Self::Cubic => "cubic or worse",
+        })
+    }
+}
+
+/// Fits (input, nanoseconds) points. Inputs below zero and durations of zero are left out.
+///
+/// # Errors
+/// Where the points are too few or too alike to carry a shape.
+pub fn growth(points: &[(f64, f64)]) -> Result<Growth, NoPrediction> {
+    let mut points: Vec<(f64, f64)> =
+        points.iter().copied().filter(|(input, nanos)| *input >= 0.0 && *nanos > 0.0).collect();
+    points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    if points.len() < MIN_POINTS {
+        return Err(NoPrediction::TooFew { found: points.len() });
+    }
+    let (smallest, largest) = (points[0].0, points[points.len() - 1].0);
+    if largest < MIN_RANGE * smallest.max(1.0) {
+        return Err(NoPrediction::TooNarrow { smallest, largest });
+    }
+    let candidates: Vec<(Shape, Vec<f64>)> =
+        Shape::ALL.into_iter().filter_map(|shape| Some((shape, held_out(&points, shape)?))).collect();
+    let summary = |ratios: &[f64]| {
+        let squares: Vec<f64> = ratios.iter().map(|ratio| ratio.ln().powi(2)).collect();
+        let mean = squares.iter().sum::<f64>() / squares.len() as f64;
+        let variance = squares.iter().map(|square| (square - mean).powi(2)).sum::<f64>() / squares.len() as f64;
+        (mean, (variance / squares.len() as f64).sqrt())
+    };
+    let of_constant = summary(&candidates[0].1).0;
+    let (best, spread) = candidates
+        .iter()
+        .map(|(_, ratios)| summary(ratios))
+        .min_by(|a, b| a.0.total_cmp(&b.0))
+        .unwrap_or((of_constant, 0.0));
+    let grows = best <= (1.0 - MIN_GAIN) * of_constant;
+    let chosen = candidates.iter().find(|(shape, ratios)| {
+        if grows { *shape != Shape::Constant && summary(ratios).0 <= best + spread } else { *shape == Shape::Constant }
+    });
+    let (shape, mut ratios) = chosen.cloned().unwrap_or_else(|| candidates[0].clone());
+    let error = summary(&ratios).0.sqrt();
+    ratios.sort_by(f64::total_cmp);
+    let residuals = [0.025, 0.975].map(|part| crate::statistics::quantile_f64(&ratios, part));
+    let (base_nanos, slope) = fit(&points, shape);
+    Ok(Growth { shape, base_nanos, slope, points: points.len(), smallest, largest, error, residuals })
+}
+
+/// Measured over predicted for each point, by a fit that did not see it; `None` if a fit predicts nothing positive.
+fn held_out(points: &[(f64, f64)], shape: Shape) -> Option<Vec<f64>> {
+    let mut ratios = Vec::with_capacity(points.len());
+    for fold in 0..FOLDS {
+        let in_fold = |(at, _): &(usize, &(f64, f64))| at % FOLDS == fold;
+        let seen: Vec<(f64, f64)> =
+            points.iter().enumerate().filter(|it| !in_fold(it)).map(|(_, point)| *point).collect();
+        let (base, slope) = fit(&seen, shape);
+        for (_, (input, nanos)) in points.iter().enumerate().filter(in_fold) {
+            let predicted = base + slope * shape.of(*input);
+            if predicted <= 0.0 {
+                return None;
+            }
+            ratios.push(nanos / predicted);
+        }
+    }
+    Some(ratios)
+}
+
+/// Least squares on relative errors: (base, slope).
+fn fit(points: &[(f64, f64)], shape: Shape) -> (f64, f64) {
+    // Scaled, so that cubes of large inputs keep their digits.
+    let scale = points.iter().map(|(input, _)| shape.of(*input)).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
+    let (mut w, mut x, mut y, mut xx, mut xy) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    for (input, nanos) in points {
+        let weight = 1.0 / (nanos * nanos);
+        let value = shape.of(*input) / scale;
+        w += weight;
+        x += weight * value;
+        y += weight * nanos;
+        xx += weight * value * value;
+        xy += weight * value * nanos;
+    }
+    let determinant = w * xx - x * x;
+    if shape == Shape::Constant || determinant <= 1e-12 * w * xx {
+        return (y / w, 0.0);
+    }
+    let slope = (w * xy - x * y) / determinant;
+    ((y - slope * x) / w, slope / scale)
+}
+
+impl Growth {
+    /// The duration at an input.
+    ///
+    /// # Errors
+    /// Where the input lies further from those seen than the data can carry.
+    pub fn predict(&self, at: f64) -> Result<Prediction, NoPrediction> {
+        if at > self.largest * MAX_REACH || at < self.smallest / MAX_REACH {
+            return Err(NoPrediction::OutOfReach { at, smallest: self.smallest, largest: self.largest });
+        }
+        let nanos = self.base_nanos + self.slope * self.shape.of(at);
+        Ok(Prediction { nanos, interval: self.residuals.map(|ratio| ratio * nanos) })
+    }
+
+    /// The input at which `limit_nanos` is crossed, with the interval in which single executions begin to cross it and
+    /// all have; `None` where it is not crossed within reach.
+    pub fn crossing(&self, limit_nanos: f64) -> Option<(f64, [f64; 2])> {
+        let reach = self.largest * MAX_REACH;
+        let crosses = |limit: f64| -> Option<f64> {
+            let at = |input: f64| self.base_nanos + self.slope * self.shape.of(input);
+            if self.slope <= 0.0 || at(reach) < limit {
+                return None;
+            }
+            let (mut low, mut high) = (0.0, reach);
+            for _ in 0..100 {
+                let middle = f64::midpoint(low, high);
+                *(if at(middle) < limit { &mut low } else { &mut high }) = middle;
+            }
+            Some(high)
+        };
+        let input = crosses(limit_nanos)?;
+        let first = crosses(limit_nanos / self.residuals[1]).unwrap_or(input);
+        let last = crosses(limit_nanos / self.residuals[0]).unwrap_or(reach);
+        Some((input, [first, last]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Random;
+
+    fn points(count: usize, noise: f64, seed: u64, nanos: impl Fn(f64) -> f64) -> Vec<(f64, f64)> {
+        let mut random = Random(seed);
+        (0..count)
+            .map(|_| {
+                let input = (1_000.0 * (6.0 * random.uniform()).exp()).round();
+                (input, nanos(input) * (noise * random.normal()).exp())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn shapes_are_told_apart_at_modest_noise() {
+        let check = |shape: Shape, nanos: fn(f64) -> f64| {
+            let right = (0..20).filter(|&seed| growth(&points(60, 0.08, seed, nanos)).unwrap().shape == shape).count();
+            assert!(right >= 17, "{shape}: {right} of 20");
+        };
+        check(Shape::Constant, |_| 5e6);
+        check(Shape::Linear, |input| 1e6 + 100.0 * input);
+        check(Shape::Quadratic, |input| 1e6 + 0.01 * input * input);
+        check(Shape::Cubic, |input| 1e6 + 1e-6 * input * input * input);
+    }
+
+    #[test]
+    fn predictions_hold_what_the_fit_did_not_see() {
+        let mut held = 0;
+        for seed in 0..100 {
+            let grown = growth(&points(60, 0.1, seed, |input| 1e6 + 100.0 * input)).unwrap();
+            let measured = (1e6 + 100.0 * 300_000.0) * (0.1 * Random(seed + 1_000).normal()).exp();
+            let [low, high] = grown.predict(300_000.0).unwrap().interval;
+            held += usize::from((low..=high).contains(&measured));
+        }
+        assert!((85..=100).contains(&held), "{held} of 100 in the 95 % interval");
+    }
+
+    #[test]
+    fn a_limit_is_crossed_where_the_curve_meets_it() {
+        let grown = growth(&points(100, 0.02, 3, |input| 1e6 + 100.0 * input)).unwrap();
+        let (input, [first, last]) = grown.crossing(2e7).unwrap();
+        assert!((input / 190_000.0 - 1.0).abs() < 0.03, "{input}");
+        assert!(first < input && input < last);
+        assert!(grown.crossing(1e12).is_none());
+    }
+
+    #[test]
+    fn what_the_data_cannot_carry_is_refused() {
+        let grown = growth(&points(60, 0.02, 3, |input| input)).unwrap();
+        assert!(matches!(grown.predict(grown.largest * 2.1), Err(NoPrediction::OutOfReach { .. })));
+        assert!(grown.predict(grown.largest * 1.9).is_ok());
+        assert!(matches!(growth(&points(19, 0.1, 1, |input| input)), Err(NoPrediction::TooFew { found: 19 })));
+        let narrow: Vec<(f64, f64)> = (0..30).map(|i| (1_000.0 + f64::from(i), 5.0)).collect();
+        assert!(matches!(growth(&narrow), Err(NoPrediction::TooNarrow { .. })));
+    }
+}
