@@ -164,7 +164,7 @@ impl Group {
     /// # Errors
     /// Where the filter's bytes are not what a writer of this version makes.
     pub fn new(id: GroupId, meta: GroupMeta, files: Vec<FileEntry>) -> Result<Self, crate::filter::BadFilter> {
-        let filter = TraceFilterSet::from_bytes(meta.filter.clone())?;
+        let filter = TraceFilterSet::from_bytes(&meta.filter)?;
         Ok(Self { id, meta, files, filter })
     }
 

@@ -44,7 +44,9 @@ impl TraceFilterSet {
             let empty = Self { seed, segment_length, segment_count, fingerprints: Bytes::new() };
             if let Some(values) = empty.solve(&keys, cells) {
                 let mut bytes = BytesMut::with_capacity(values.len() * 2);
-                values.iter().for_each(|value| bytes.put_u16_le(*value));
+                for value in values {
+                    bytes.put_u16_le(value);
+                }
                 return Self { fingerprints: bytes.freeze(), ..empty };
             }
         }
@@ -73,7 +75,7 @@ impl TraceFilterSet {
     ///
     /// # Errors
     /// Where the bytes are cut, of another format, or their header does not fit their length.
-    pub fn from_bytes(bytes: Bytes) -> Result<Self, BadFilter> {
+    pub fn from_bytes(bytes: &Bytes) -> Result<Self, BadFilter> {
         let header = bytes.get(..HEADER_BYTES).ok_or(BadFilter("it is cut short"))?;
         if header[..4] != *MAGIC {
             return Err(BadFilter("it does not begin with KTF1"));
@@ -188,7 +190,7 @@ mod tests {
     fn what_went_in_is_always_found() {
         for size in [0u128, 1, 2, 3, 10, 100, 1_000, 50_000] {
             let ids: Vec<TraceId> = (0..size).map(id).collect();
-            let filter = TraceFilterSet::from_bytes(TraceFilterSet::build(&ids).to_bytes()).unwrap();
+            let filter = TraceFilterSet::from_bytes(&TraceFilterSet::build(&ids).to_bytes()).unwrap();
             assert!(ids.iter().all(|id| filter.may_hold(*id)), "{size} ids");
         }
     }
@@ -214,10 +216,10 @@ mod tests {
     fn bytes_that_are_no_filter_are_refused() {
         let good = TraceFilterSet::build(&[id(1), id(2)]).to_bytes();
         for end in 0..good.len() {
-            assert!(TraceFilterSet::from_bytes(good.slice(..end)).is_err(), "{end} bytes");
+            assert!(TraceFilterSet::from_bytes(&good.slice(..end)).is_err(), "{end} bytes");
         }
         let mut wrong = good.to_vec();
         wrong[0] = b'X';
-        assert!(TraceFilterSet::from_bytes(Bytes::from(wrong)).is_err());
+        assert!(TraceFilterSet::from_bytes(&Bytes::from(wrong)).is_err());
     }
 }

@@ -142,7 +142,7 @@ impl Assembly {
             self.note_ids(&sorted.rows);
             if table == Table::Spans {
                 widen(&mut self.times, &sorted.rows, "start_unix_nanos");
-                self.add_spans(&sorted.rows)?;
+                self.add_spans(&sorted.rows);
             }
             if table == Table::Events {
                 widen(&mut self.event_times, &sorted.rows, "time_unix_nanos");
@@ -166,8 +166,8 @@ impl Assembly {
         }
     }
 
-    fn add_spans(&mut self, rows: &RecordBatch) -> Result<(), LakeError> {
-        let Some(spans) = SpanColumns::of(rows) else { return Ok(()) };
+    fn add_spans(&mut self, rows: &RecordBatch) {
+        let Some(spans) = SpanColumns::of(rows) else { return };
         self.spans += spans.rows() as u64;
         let mut numbered = Numbered::of(&spans);
         let rollups = numbered.roll_up(&spans);
@@ -181,7 +181,6 @@ impl Assembly {
             }
         }
         self.traces.push(trace_row::encode(&facts));
-        Ok(())
     }
 
     /// Gives a slice's operation its number in the group.

@@ -204,8 +204,8 @@ impl<'a> Numbered<'a> {
 
     /// The operations, by ordinal.
     pub(crate) fn keys(&self) -> Vec<OperationKey> {
-        let owned = |text: &Option<&str>| text.map(str::to_owned);
-        let key = |(service, name, project): &BorrowedKey<'_>| OperationKey {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let key = |&(service, name, project): &BorrowedKey<'_>| OperationKey {
             service: owned(service),
             name: owned(name).unwrap_or_default(),
             project: owned(project),

@@ -46,11 +46,10 @@ impl ScanError {
     /// Whether the file itself is at fault, rather than the way to it.
     pub fn is_damage(&self) -> bool {
         match self {
-            Self::Rollups { .. } => true,
             Self::File { source: ParquetError::External(source), .. } => {
                 matches!(source.downcast_ref(), Some(object_store::Error::NotFound { .. }))
             }
-            Self::File { .. } => true,
+            Self::File { .. } | Self::Rollups { .. } => true,
             Self::Rows(_) | Self::Cursor(_) => false,
         }
     }

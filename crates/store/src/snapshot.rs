@@ -25,6 +25,7 @@ mod operations;
 mod overlay;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod walk;
 
 pub use exceptions::{EventFilter, ExceptionRow};
@@ -85,30 +86,30 @@ impl Snapshot {
         true
     }
 
-    /// Reads rows of a group's file; a damaged file costs its group in later snapshots, and this answer.
-    pub(crate) async fn read(
-        &self,
-        group: &Group,
-        file: &FileEntry,
-        read: Read<'_>,
-    ) -> Result<Vec<RecordBatch>, ScanError> {
-        let answer = self.reader.read(file, read).await;
-        self.note_damage(group, answer)
+    /// Reads rows of a file.
+    pub(crate) async fn read(&self, file: &FileEntry, read: Read<'_>) -> Result<Vec<RecordBatch>, ScanError> {
+        self.reader.read(file, read).await
     }
 
     /// The rollups of a group, from the cache where they are there.
     pub(crate) async fn rollups(&self, group: &Group) -> Result<Arc<GroupRollups>, ScanError> {
-        let Some(file) = group.file(LakeTable::Rollups) else { return Ok(Arc::default()) };
-        let answer = self.reader.rollups(file).await;
-        self.note_damage(group, answer)
-    }
-
-    pub(crate) fn note_damage<T>(&self, group: &Group, answer: Result<T, ScanError>) -> Result<T, ScanError> {
-        if let Err(error) = &answer
-            && error.is_damage()
-        {
-            self.shared.quarantine(group, error);
+        match group.file(LakeTable::Rollups) {
+            Some(file) => self.reader.rollups(file).await,
+            None => Ok(Arc::default()),
         }
-        answer
     }
 }
+
+/// Asks a snapshot, and asks the rest of it again where a file turns out to be damaged.
+macro_rules! answer {
+    ($self:ident, |$snapshot:ident| $ask:expr) => {{
+        let mut $snapshot = $self.clone();
+        loop {
+            match $ask.await {
+                Err(error) if $snapshot.leave_out_damaged(&error) => {}
+                answer => break answer,
+            }
+        }
+    }};
+}
+use answer;

@@ -110,8 +110,8 @@ fn properties(table: LakeTable, schema: &SchemaRef) -> WriterProperties {
                 properties = properties.set_column_compression(path.clone(), Compression::UNCOMPRESSED);
                 Encoding::PLAIN
             }
-            (_, DataType::FixedSizeBinary(_)) => Encoding::PLAIN,
-            ("start_unix_nanos" | "duration_nanos" | "time_unix_nanos" | "end_unix_nanos", _) => Encoding::PLAIN,
+            ("start_unix_nanos" | "duration_nanos" | "time_unix_nanos" | "end_unix_nanos", _)
+            | (_, DataType::FixedSizeBinary(_)) => Encoding::PLAIN,
             ("last_start_unix_nanos" | "observed_unix_nanos", _) => Encoding::DELTA_BINARY_PACKED,
             _ => continue,
         };

@@ -115,7 +115,6 @@ pub(crate) struct SpanColumns<'a> {
     starts: &'a Int64Array,
     durations: Option<&'a Int64Array>,
     statuses: &'a Int8Array,
-    revisions: Option<&'a Int32Array>,
     rows: usize,
     /// Operation names.
     pub(crate) name: TextColumn<'a>,
@@ -131,23 +130,6 @@ pub(crate) struct SpanColumns<'a> {
     pub(crate) run: TextColumn<'a>,
 }
 
-/// The names of the columns that [`SpanColumns`] reads.
-pub(crate) const SPAN_COLUMNS: &[&str] = &[
-    "trace_id",
-    "span_id",
-    "parent_span_id",
-    "start_unix_nanos",
-    "duration_nanos",
-    "name",
-    "status_code",
-    "revision",
-    "service_name",
-    "kino_project",
-    "kino_worktree",
-    "kino_code_state",
-    "kino_run_id",
-];
-
 impl<'a> SpanColumns<'a> {
     /// The columns of a batch of spans; `None` for one without rows, which may lack even the required ones.
     pub(crate) fn of(spans: &'a RecordBatch) -> Option<Self> {
@@ -161,7 +143,6 @@ impl<'a> SpanColumns<'a> {
             starts: int64(spans, "start_unix_nanos")?,
             durations: int64(spans, "duration_nanos"),
             statuses: int8(spans, "status_code")?,
-            revisions: int32(spans, "revision"),
             rows: spans.num_rows(),
             name: TextColumn::of(spans, "name"),
             service: TextColumn::of(spans, "service_name"),
@@ -200,9 +181,5 @@ impl<'a> SpanColumns<'a> {
 
     pub(crate) fn is_error(&self, row: usize) -> bool {
         self.statuses.value(row) == kino_model::StatusCode::Error as i8
-    }
-
-    pub(crate) fn revision(&self, row: usize) -> i32 {
-        self.revisions.filter(|revisions| revisions.is_valid(row)).map_or(0, |revisions| revisions.value(row))
     }
 }

@@ -177,7 +177,7 @@ impl LakeReader {
             .with_prefetch_hint(Some(FOOTER_GUESS_BYTES.min(file.meta.bytes as usize)))
             .load_and_finish(&mut object, file.meta.bytes)
             .await?;
-        let footer = Arc::new(Footer::new(Arc::new(metadata), file.meta.table)?);
+        let footer = Arc::new(Footer::new(&Arc::new(metadata), file.meta.table)?);
         self.footers.put(&file.path, &footer, footer.bytes);
         Ok(footer)
     }
@@ -192,9 +192,9 @@ impl LakeReader {
 }
 
 impl Footer {
-    fn new(metadata: Arc<ParquetMetaData>, table: LakeTable) -> Result<Self, ParquetError> {
+    fn new(metadata: &Arc<ParquetMetaData>, table: LakeTable) -> Result<Self, ParquetError> {
         let bytes = metadata.memory_size();
-        let plain = ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new())?;
+        let plain = ArrowReaderMetadata::try_new(Arc::clone(metadata), ArrowReaderOptions::new())?;
         let with = |encode: &dyn Fn(&Field) -> bool| {
             let fields = plain.schema().fields().iter().map(|field| match field.data_type() {
                 DataType::Utf8 if encode(field) => {
@@ -204,7 +204,7 @@ impl Footer {
                 _ => field.as_ref().clone(),
             });
             let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields.collect::<Vec<_>>())));
-            ArrowReaderMetadata::try_new(Arc::clone(&metadata), options)
+            ArrowReaderMetadata::try_new(Arc::clone(metadata), options)
         };
         let declared = declared(table);
         let rows = with(&|field| {
@@ -270,6 +270,9 @@ fn leaf(metadata: &ParquetMetaData, name: &str) -> Option<usize> {
     metadata.file_metadata().schema_descr().columns().iter().position(|column| column.path().string() == name)
 }
 
+/// Whether a page with these bounds is needed; one without bounds holds nulls alone.
+type NeedsPage<'a> = dyn Fn(Option<(&[u8], &[u8])>) -> bool + 'a;
+
 /// Which pages a pick needs.
 enum Pages {
     All,
@@ -278,7 +281,7 @@ enum Pages {
 }
 
 fn pages(metadata: &ParquetMetaData, pick: &Pick<'_>) -> Pages {
-    let needs: Box<dyn Fn(Option<(&[u8], &[u8])>) -> bool> = match pick {
+    let needs: Box<NeedsPage<'_>> = match pick {
         Pick::All => return Pages::All,
         Pick::Rows(range) => return row_ranges(metadata, std::slice::from_ref(range)),
         Pick::Places(places) => {

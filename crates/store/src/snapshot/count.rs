@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 use kino_model::columns::Table;
 use kino_model::{SpanId, TraceId};
 
-use super::Snapshot;
+use super::{Snapshot, answer};
 use crate::file::LakeTable;
 use crate::lake::sort;
 use crate::rollup::Rollups;
@@ -35,6 +35,10 @@ impl Snapshot {
     /// # Errors
     /// Where a file cannot be read.
     pub async fn span_count(&self) -> Result<u64, ScanError> {
+        answer!(self, |snapshot| snapshot.span_count_once())
+    }
+
+    async fn span_count_once(&self) -> Result<u64, ScanError> {
         let correction = self.correction().await?;
         let in_files: u64 = self.groups.iter().map(|group| group.meta.spans).sum();
         let mut in_memory = 0;
@@ -49,6 +53,10 @@ impl Snapshot {
     /// # Errors
     /// Where a file cannot be read.
     pub async fn trace_count(&self) -> Result<u64, ScanError> {
+        answer!(self, |snapshot| snapshot.trace_count_once())
+    }
+
+    async fn trace_count_once(&self) -> Result<u64, ScanError> {
         let correction = self.correction().await?;
         let in_files: u64 = self.groups.iter().map(|group| group.meta.traces).sum();
         let mut in_memory = 0;
@@ -144,7 +152,7 @@ impl Snapshot {
             let held: Vec<TraceId> = traces.iter().filter(|id| group.may_hold(**id)).copied().collect();
             let Some(file) = group.file(LakeTable::Spans).filter(|_| !held.is_empty()) else { continue };
             let read = Read { columns: Some(&columns), pick: Pick::Traces(&held), ..Read::default() };
-            let batches = self.read(group, file, read).await?;
+            let batches = self.read(file, read).await?;
             if let Some(first) = batches.first() {
                 parts.push(arrow_select::concat::concat_batches(&first.schema(), &batches)?);
             }

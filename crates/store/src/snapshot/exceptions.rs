@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use arrow_array::{Array, RecordBatch};
 use kino_model::{SpanId, TraceId, UnixNanos};
 
-use super::Snapshot;
+use super::{Snapshot, answer};
 use crate::file::LakeTable;
 use crate::scan::columns::{TextColumn, ids, int32, int64, trace_id_at};
 use crate::scan::{Read, ScanError};
@@ -69,6 +69,14 @@ impl Snapshot {
     /// # Errors
     /// Where a file cannot be read.
     pub async fn exceptions(&self, filter: &EventFilter, limit: usize) -> Result<(Vec<ExceptionRow>, bool), ScanError> {
+        answer!(self, |snapshot| snapshot.exceptions_once(filter, limit))
+    }
+
+    async fn exceptions_once(
+        &self,
+        filter: &EventFilter,
+        limit: usize,
+    ) -> Result<(Vec<ExceptionRow>, bool), ScanError> {
         let mut found: BTreeSet<ExceptionRow> = BTreeSet::new();
         let mut keep = |rows: Vec<ExceptionRow>| {
             found.extend(rows.into_iter().filter(|row| row.trace_id.is_none_or(|id| !self.hidden.contains(&id))));
@@ -81,10 +89,9 @@ impl Snapshot {
         for batch in &self.hot {
             needed = keep(filter.rows(&batch.events));
         }
-        let mut files: Vec<_> =
-            self.groups.iter().filter_map(|group| Some((group, group.file(LakeTable::Events)?))).collect();
-        files.sort_by_key(|(_, file)| std::cmp::Reverse(file.meta.start_max));
-        for (group, file) in files {
+        let mut files: Vec<_> = self.groups.iter().filter_map(|group| group.file(LakeTable::Events)).collect();
+        files.sort_by_key(|file| std::cmp::Reverse(file.meta.start_max));
+        for file in files {
             let outside = filter.since.is_some_and(|since| file.meta.start_max < since)
                 || filter.until.is_some_and(|until| file.meta.start_min >= until)
                 || needed.is_some_and(|needed| file.meta.start_max < needed);
@@ -110,7 +117,7 @@ impl Snapshot {
                 )),
                 ..Read::default()
             };
-            for batch in self.read(group, file, read).await? {
+            for batch in self.read(file, read).await? {
                 needed = keep(filter.rows(&batch));
             }
         }

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use kino_model::TraceId;
 use kino_model::columns::Table;
 
-use super::Snapshot;
 use super::filter::{Asked, TraceFilter};
 use super::walk::{Question, Walk};
+use super::{Snapshot, answer};
 use crate::file::LakeTable;
 use crate::lake::sort;
 use crate::scan::columns::{SpanColumns, ids, trace_id_at};
@@ -42,7 +42,7 @@ enum From {
 
 /// A row that belongs into the answer.
 enum Winner {
-    Row(TraceRow),
+    Row(Box<TraceRow>),
     InFile(usize, usize),
 }
 
@@ -52,6 +52,10 @@ impl Snapshot {
     /// # Errors
     /// Where a file cannot be read, or the cursor is none.
     pub async fn find(&self, filter: &TraceFilter, limit: usize, cursor: Option<&str>) -> Result<Found, ScanError> {
+        answer!(self, |snapshot| snapshot.find_once(filter, limit, cursor))
+    }
+
+    async fn find_once(&self, filter: &TraceFilter, limit: usize, cursor: Option<&str>) -> Result<Found, ScanError> {
         let after =
             cursor.map(|cursor| parse(cursor).ok_or_else(|| ScanError::Cursor(cursor.to_owned()))).transpose()?;
         let mut search = Search::new(self, filter, after)?;
@@ -73,6 +77,10 @@ impl Snapshot {
     /// # Errors
     /// Where a file cannot be read.
     pub async fn trace_ids_of(&self, filter: &TraceFilter) -> Result<Vec<TraceId>, ScanError> {
+        answer!(self, |snapshot| snapshot.trace_ids_of_once(filter))
+    }
+
+    async fn trace_ids_of_once(&self, filter: &TraceFilter) -> Result<Vec<TraceId>, ScanError> {
         let mut search = Search::new(self, filter, None)?;
         let mut ids = Vec::new();
         while let Some((place, _)) = search.next().await? {
@@ -183,12 +191,12 @@ impl<'a> Search<'a> {
     async fn judge(&mut self, place: Place, from: From) -> Result<Option<(Place, Winner)>, ScanError> {
         let id = place.1.0;
         if from == From::Resolved {
-            return Ok(self.resolved.remove(&id).map(|row| (place, Winner::Row(row))));
+            return Ok(self.resolved.remove(&id).map(|row| (place, Winner::Row(Box::new(row)))));
         }
         if !self.several.contains(&id) {
             let winner = match from {
                 From::Walk(walk, row) => Winner::InFile(walk, row),
-                From::Hot(batch, row) => Winner::Row(self.snapshot.hot[batch].index()?.traces[row].clone()),
+                From::Hot(batch, row) => Winner::Row(Box::new(self.snapshot.hot[batch].index()?.traces[row].clone())),
                 From::Resolved => return Ok(None),
             };
             return Ok(Some((place, winner)));
@@ -204,7 +212,7 @@ impl<'a> Search<'a> {
             return Ok(None);
         }
         if true_place == place {
-            return Ok(Some((place, Winner::Row(row))));
+            return Ok(Some((place, Winner::Row(Box::new(row)))));
         }
         self.resolved.insert(id, row);
         self.heap.push((true_place, Reverse(From::Resolved)));
@@ -214,10 +222,10 @@ impl<'a> Search<'a> {
     /// Puts a trace together; `None` where it does not pass. Also the latest start that a single source gives it.
     async fn resolve(&self, id: TraceId) -> Result<Option<(TraceRow, i64)>, ScanError> {
         let parts = self.snapshot.parts(Table::Spans, &[id]).await?;
-        let latest = parts.iter().filter_map(|part| facts(part, |facts| facts.start())).map(|start| start.0).max();
+        let latest = parts.iter().filter_map(|part| facts(part).map(|facts| facts.start().0)).max();
         let parts: Vec<_> = parts.iter().collect();
         let spans = sort::sort(Table::Spans, &sort::gather(Table::Spans, &parts)?)?.rows;
-        let Some(row) = facts(&spans, |facts| facts.to_row()) else { return Ok(None) };
+        let Some(row) = facts(&spans).map(|facts| facts.to_row()) else { return Ok(None) };
         let passes = self.asked.filter.admits_row(&row)
             && (self.asked.spans.is_empty() || self.asked.spans.mark(&spans).true_count() > 0);
         Ok(passes.then(|| (row, latest.unwrap_or(i64::MAX))))
@@ -238,13 +246,12 @@ impl<'a> Search<'a> {
             rows.sort_unstable();
             let group = Arc::clone(&self.walks[walk].group);
             let Some(file) = group.file(LakeTable::Traces) else { continue };
-            let batches =
-                self.snapshot.read(&group, file, Read { pick: Pick::Places(&rows), ..Read::default() }).await?;
+            let batches = self.snapshot.read(file, Read { pick: Pick::Places(&rows), ..Read::default() }).await?;
             let rows = batches.iter().flat_map(trace_row::decode);
             read.extend(rows.map(|row| (row.trace_id, row)));
         }
         let row = |(place, winner): (Place, Winner)| match winner {
-            Winner::Row(row) => Some(row),
+            Winner::Row(row) => Some(*row),
             Winner::InFile(..) => read.remove(&place.1.0),
         };
         Ok(winners.into_iter().filter_map(row).collect())
@@ -252,9 +259,9 @@ impl<'a> Search<'a> {
 }
 
 /// What the spans of one trace say of it.
-fn facts<T>(spans: &arrow_array::RecordBatch, tell: impl Fn(&TraceFacts<'_>) -> T) -> Option<T> {
+fn facts(spans: &arrow_array::RecordBatch) -> Option<TraceFacts<'_>> {
     let columns = SpanColumns::of(spans)?;
     let mut facts = TraceFacts::default();
     (0..columns.rows()).for_each(|row| facts.add(&columns, row));
-    Some(tell(&facts))
+    Some(facts)
 }

@@ -6,7 +6,7 @@ use futures::future::try_join_all;
 use kino_model::columns::Table;
 use kino_model::{Batch, TraceId};
 
-use super::Snapshot;
+use super::{Snapshot, answer};
 use crate::file::{Group, LakeTable};
 use crate::lake::sort;
 use crate::scan::columns::SpanColumns;
@@ -22,6 +22,10 @@ impl Snapshot {
     /// # Errors
     /// Where a file cannot be read.
     pub async fn count_of(&self, trace_ids: &[TraceId]) -> Result<(u64, u64), ScanError> {
+        answer!(self, |snapshot| snapshot.count_of_once(trace_ids))
+    }
+
+    async fn count_of_once(&self, trace_ids: &[TraceId]) -> Result<(u64, u64), ScanError> {
         let (mut traces, mut spans) = (0, 0);
         for chunk in trace_ids.chunks(TRACES_AT_A_TIME) {
             let rows = self.gather(chunk, &[Table::Spans]).await?.spans;
@@ -82,7 +86,7 @@ impl Snapshot {
             return Ok(None);
         }
         let read = Read { pick: Pick::Traces(&held), ..Read::default() };
-        let batches = self.read(group, file, read).await?;
+        let batches = self.read(file, read).await?;
         let batches: Vec<&RecordBatch> = batches.iter().collect();
         Ok(Some(sort::gather(table, &batches)?))
     }

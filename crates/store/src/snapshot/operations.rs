@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::{BooleanArray, RecordBatch};
 use kino_model::{SpanId, TraceId, UnixNanos};
 
-use super::Snapshot;
+use super::{Snapshot, answer};
 use crate::file::LakeTable;
 use crate::rollup::{OperationKey, Rollup, Rollups};
 use crate::scan::columns::{TextColumn, ids, int64, trace_id_at};
@@ -86,6 +86,10 @@ impl Snapshot {
     /// # Errors
     /// Where a file cannot be read.
     pub async fn operations(&self, project: Option<&str>) -> Result<Operations, ScanError> {
+        answer!(self, |snapshot| snapshot.operations_once(project))
+    }
+
+    async fn operations_once(&self, project: Option<&str>) -> Result<Operations, ScanError> {
         let rollups = self.rolled_up().await?;
         let mut operations: BTreeMap<(String, String), Rollup> = BTreeMap::new();
         for (key, rollup) in rollups.operations {
@@ -116,6 +120,10 @@ impl Snapshot {
     /// # Errors
     /// Where a file cannot be read.
     pub async fn newest_spans(&self, filter: &OperationFilter, last: usize) -> Result<NewestSpans, ScanError> {
+        answer!(self, |snapshot| snapshot.newest_spans_once(filter, last))
+    }
+
+    async fn newest_spans_once(&self, filter: &OperationFilter, last: usize) -> Result<NewestSpans, ScanError> {
         let mut found: HashSet<SpanRef> = HashSet::new();
         let mut known = 0;
         for batch in &self.hot {
@@ -145,7 +153,7 @@ impl Snapshot {
                 condition: Some((&columns, Box::new(move |batch| test.mark(batch)))),
                 ..Read::default()
             };
-            for batch in self.read(group, file, read).await? {
+            for batch in self.read(file, read).await? {
                 self.collect(&batch, &mut found);
             }
             // One more than asked, to know whether there are more.

@@ -4,7 +4,7 @@ use arrow_array::RecordBatch;
 use kino_model::columns::Table;
 use kino_model::{Batch, TraceId};
 
-use super::Snapshot;
+use super::{Snapshot, answer};
 use crate::lake::sort;
 use crate::scan::ScanError;
 use crate::scan::columns::SpanColumns;
@@ -27,6 +27,10 @@ impl Snapshot {
     /// # Errors
     /// Where a file cannot be read.
     pub async fn overlay(&self) -> Result<Overlay, ScanError> {
+        answer!(self, |snapshot| snapshot.overlay_once())
+    }
+
+    async fn overlay_once(&self) -> Result<Overlay, ScanError> {
         let mut replaced: Vec<TraceId> = self.in_several()?.into_iter().chain(self.hidden.iter().copied()).collect();
         replaced.sort_unstable();
         replaced.dedup();

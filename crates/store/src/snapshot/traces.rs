@@ -6,8 +6,8 @@ use kino_model::batch::rows;
 use kino_model::columns::Table;
 use kino_model::{SpanId, Trace, TraceId};
 
-use super::Snapshot;
 use super::gather::TRACES_AT_A_TIME;
+use super::{Snapshot, answer};
 use crate::scan::ScanError;
 
 impl Snapshot {
@@ -25,6 +25,10 @@ impl Snapshot {
     /// # Errors
     /// Where a file cannot be read.
     pub async fn traces(&self, trace_ids: &[TraceId]) -> Result<Vec<Trace>, ScanError> {
+        answer!(self, |snapshot| snapshot.traces_once(trace_ids))
+    }
+
+    async fn traces_once(&self, trace_ids: &[TraceId]) -> Result<Vec<Trace>, ScanError> {
         let mut traces = Vec::with_capacity(trace_ids.len());
         for chunk in trace_ids.chunks(TRACES_AT_A_TIME) {
             let batch = self.gather(chunk, &Table::ALL).await?;

@@ -102,7 +102,7 @@ impl Walk {
         }
         let read =
             Read { columns: Some(&columns), pick: Pick::Rows(range.clone()), dictionaries: true, condition: None };
-        let batches = question.snapshot.read(&group, file, read).await?;
+        let batches = question.snapshot.read(file, read).await?;
         let mut told: Vec<Told> = Vec::new();
         let mut sure: Vec<bool> = Vec::new();
         let mut place = range.start;
@@ -134,13 +134,12 @@ impl Walk {
         if range.len() > LOOKED_UP_MAX && matched.is_none() {
             *matched = Some(spans_that_pass(question, &group, Pick::All).await?);
         }
-        let looked_up = match matched {
-            Some(matched) => matched.clone(),
-            None => {
-                let mut wanted: Vec<TraceId> = told.iter().map(|told| told.1).collect();
-                wanted.sort_unstable();
-                spans_that_pass(question, &group, Pick::Traces(&wanted)).await?
-            }
+        let looked_up = if let Some(matched) = matched {
+            matched.clone()
+        } else {
+            let mut wanted: Vec<TraceId> = told.iter().map(|told| told.1).collect();
+            wanted.sort_unstable();
+            spans_that_pass(question, &group, Pick::Traces(&wanted)).await?
         };
         let mut several = sure.into_iter();
         told.retain(|told| several.next().unwrap_or_default() || looked_up.contains(&told.1));
@@ -179,9 +178,7 @@ impl Walk {
             return Ok(None);
         }
         let Some(file) = self.group.file(LakeTable::Traces) else { return Ok(None) };
-        let end = question
-            .snapshot
-            .note_damage(&self.group, question.snapshot.reader.rows_before(file, question.before).await)?;
+        let end = question.snapshot.reader.rows_before(file, question.before).await?;
         Ok(Some(State::Open { end, chunk: CHUNK_ROWS, operations, ask_spans, matched: None }))
     }
 }
@@ -225,7 +222,7 @@ async fn spans_that_pass(
         dictionaries: true,
         condition: Some((&columns, Box::new(move |batch| spans.mark(batch)))),
     };
-    let batches = question.snapshot.read(group, file, read).await?;
+    let batches = question.snapshot.read(file, read).await?;
     let ids = batches.iter().filter_map(|batch| ids(batch, "trace_id"));
     Ok(ids.flat_map(|ids| (0..ids.len()).filter_map(|row| trace_id_at(ids, row))).collect())
 }
