@@ -1,4 +1,4 @@
-//! Everything that may be set, in one struct: what `kino.toml` says, overridden by the command line.
+//! Everything that may be set, in one struct: what `config.toml` says, overridden by the command line.
 //!
 //! It does no IO and reads no environment: the binary finds the home, reads the file, and parses it into this.
 

@@ -19,4 +19,4 @@ mod otlp;
 mod serve;
 
 pub use engine_file::ENGINE_FILE;
-pub use serve::{Running, ServeError, ServerConfig, serve};
+pub use serve::{Running, ServeError, ServerConfig, serve, serve_with_sql};

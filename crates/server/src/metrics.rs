@@ -5,11 +5,10 @@ use std::fmt::{self, Write};
 use kino_engine::Engine;
 use kino_engine::figures::APPEND_BUCKETS_SECONDS;
 use kino_wire::Problem;
-use kino_wire::admin::StatusQuestion;
 
 /// All figures as text.
 pub(crate) async fn text(engine: &Engine) -> Result<String, Problem> {
-    let status = kino_wire::ask::ask(engine, &StatusQuestion::default()).await?;
+    let status = engine.figures_of_the_store().await?;
     let reading = engine.figures().read();
     let mut page = Page(String::new());
     page.counters("kino_accepted_rows_total", "Rows acknowledged since the start.", "table", &reading.accepted);

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::serve::ListenerExt;
 use kino_engine::{Engine, EngineConfig, OpenReport, StoreError};
 use kino_mcp::SqlRunner;
 use kino_model::Clock;
@@ -26,7 +27,7 @@ use crate::{api, engine_file, life, listen, otlp};
 const FINISH_MAX: Duration = Duration::from_secs(5);
 
 /// What to serve.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct ServerConfig {
     /// The engine's configuration, addresses and keys included.
     pub engine: EngineConfig,
@@ -34,8 +35,6 @@ pub struct ServerConfig {
     pub version: String,
     /// End on SIGTERM and SIGINT.
     pub signals: bool,
-    /// Runs the statements that MCP's `query_sql` is given, where that is possible.
-    pub sql: Option<Arc<dyn SqlRunner>>,
 }
 
 /// A running server.
@@ -77,7 +76,9 @@ pub enum ServeError {
         source: io::Error,
     },
     /// Listening beyond this machine without a key.
-    #[error("{option} {address} can be reached from other machines: configure a key in kino.toml under [[keys]] first")]
+    #[error(
+        "{option} {address} can be reached from other machines: configure a key in config.toml under [[keys]] first"
+    )]
     NeedsKey {
         /// Which address.
         option: &'static str,
@@ -114,8 +115,20 @@ pub enum ServeError {
 /// # Errors
 /// As [`ServeError`] says; nothing is left open then.
 pub async fn serve(config: ServerConfig, clock: Arc<dyn Clock>) -> Result<Running, ServeError> {
+    serve_with_sql(config, clock, None).await
+}
+
+/// As [`serve`]; `sql` runs the statements that MCP's `query_sql` is given.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_with_sql(
+    config: ServerConfig,
+    clock: Arc<dyn Clock>,
+    sql: Option<Arc<dyn SqlRunner>>,
+) -> Result<Running, ServeError> {
     let (engine, report) = Engine::open(config.engine.clone(), &config.version, Arc::clone(&clock)).await?;
-    match start(&config, &engine, clock).await {
+    match start(&config, &engine, clock, sql).await {
         Ok((listeners, notes, ended)) => Ok(Running { listeners, notes, report, engine, ended }),
         Err(error) => {
             if let Err(close) = engine.close().await {
@@ -138,7 +151,12 @@ impl Running {
 
 type Started = (Listeners, Vec<String>, JoinHandle<Result<(), ServeError>>);
 
-async fn start(config: &ServerConfig, engine: &Engine, clock: Arc<dyn Clock>) -> Result<Started, ServeError> {
+async fn start(
+    config: &ServerConfig,
+    engine: &Engine,
+    clock: Arc<dyn Clock>,
+    sql: Option<Arc<dyn SqlRunner>>,
+) -> Result<Started, ServeError> {
     let listen = &config.engine.listen;
     let token = kino_engine::random_hex().map_err(|source| ServeError::Listener { source })?;
     let guard = Guard::new(&config.engine.keys, &token, listen.hosts.clone()).map_err(ServeError::Keys)?;
@@ -155,8 +173,8 @@ async fn start(config: &ServerConfig, engine: &Engine, clock: Arc<dyn Clock>) ->
     });
     let (stop, stopping) = watch::channel(false);
     let mut mcp = kino_mcp::Server::new(Arc::new(engine.clone()), clock);
-    if let Some(sql) = &config.sql {
-        mcp = mcp.with_sql(Arc::clone(sql));
+    if let Some(sql) = sql {
+        mcp = mcp.with_sql(sql);
     }
     let hosts = ["localhost", "127.0.0.1", "::1"].into_iter().map(str::to_owned).chain(listen.hosts.clone());
     let mcp = kino_mcp::http_service(mcp.with_allowed_hosts(hosts.collect()));
@@ -196,6 +214,12 @@ type Server = JoinHandle<Result<(), String>>;
 
 fn http(listener: TcpListener, routes: axum::Router, mut stopping: watch::Receiver<bool>) -> Server {
     tokio::spawn(async move {
+        // Small answers must not wait for the acknowledgement of the one before.
+        let listener = listener.tap_io(|connection| {
+            if let Err(error) = connection.set_nodelay(true) {
+                tracing::debug!(%error, "a connection keeps its delay");
+            }
+        });
         let serve = axum::serve(listener, routes).with_graceful_shutdown(async move { stopped(&mut stopping).await });
         serve.await.map_err(|error| error.to_string())
     })

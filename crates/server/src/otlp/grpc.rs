@@ -45,7 +45,7 @@ impl tower::Service<Request<Body>> for Services {
     }
 }
 
-async fn call(otlp: Arc<Otlp>, request: Request<Body>) -> Response<Body> {
+pub(super) async fn call(otlp: Arc<Otlp>, request: Request<Body>) -> Response<Body> {
     let Some((_, signal)) = PATHS.iter().find(|(path, _)| *path == request.uri().path()) else {
         return Status::new(Code::from(reply::UNIMPLEMENTED), "only OTLP's Export calls are served here").into_http();
     };

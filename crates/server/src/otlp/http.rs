@@ -14,7 +14,7 @@ use kino_engine::{Encoding, IngestError, Signal};
 
 use super::Otlp;
 use super::body::{self, BodyError};
-use super::reply;
+use super::{grpc, reply};
 use crate::guard::{self, Scope};
 
 /// The routes of OTLP over HTTP.
@@ -23,7 +23,7 @@ pub(crate) fn routes(otlp: Arc<Otlp>) -> Router {
         .route("/v1/traces", post(|state, request| export(state, request, Signal::Traces)).fallback(not_a_post))
         .route("/v1/logs", post(|state, request| export(state, request, Signal::Logs)).fallback(not_a_post))
         .route("/v1/metrics", post(|state, request| export(state, request, Signal::Metrics)).fallback(not_a_post))
-        .fallback(nothing_here)
+        .fallback(elsewhere)
         .layer(middleware::from_fn_with_state(otlp.guard.clone(), guard::origin))
         .with_state(otlp)
 }
@@ -121,6 +121,15 @@ async fn not_a_post() -> Response {
     (StatusCode::METHOD_NOT_ALLOWED, [(http::header::ALLOW, "POST")], "OTLP is sent with POST\n").into_response()
 }
 
-async fn nothing_here() -> Response {
+/// Programs with a hard-wired gRPC exporter are given this port too, by an endpoint that knows nothing of them.
+async fn elsewhere(State(otlp): State<Arc<Otlp>>, request: Request) -> Response {
+    let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    if !content_type.is_some_and(|value| value.starts_with(b"application/grpc")) {
+        return nothing_here();
+    }
+    grpc::call(otlp, request.map(tonic::body::Body::new)).await.map(Body::new)
+}
+
+fn nothing_here() -> Response {
     (StatusCode::NOT_FOUND, "OTLP is served at /v1/traces, /v1/logs and /v1/metrics\n").into_response()
 }

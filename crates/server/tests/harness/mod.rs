@@ -62,7 +62,7 @@ pub(crate) fn config(home: &std::path::Path) -> EngineConfig {
 }
 
 pub(crate) async fn start_with(config: EngineConfig) -> Result<Running, ServeError> {
-    let config = ServerConfig { engine: config, version: "0.0.1-test".to_owned(), signals: false, sql: None };
+    let config = ServerConfig { engine: config, version: "0.0.1-test".to_owned(), signals: false };
     serve(config, Arc::new(SystemClock)).await
 }
 
