@@ -31,6 +31,7 @@ const CHECKS: &[Check] = &[
     Check { name: "headers", about: "every Rust file opens with `//!`", run: checks::headers },
     Check { name: "lengths", about: "no Rust file is longer than 800 lines", run: checks::lengths },
     Check { name: "map", about: "ARCHITECTURE.md names every crate", run: checks::map },
+    Check { name: "reasons", about: "ARCHITECTURE.md says what every dependency is for", run: checks::dependencies },
     Check { name: "owners", about: "what is left to do has an owner", run: checks::owners },
     Check { name: "paths", about: "no path of one machine", run: checks::paths },
     Check { name: "versions", about: "one version of arrow and of parquet", run: checks::versions },

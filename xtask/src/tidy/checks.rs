@@ -1,6 +1,6 @@
 //! The rules. Each takes the tree and returns one complaint a fault.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::tree::Tree;
 
@@ -20,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("kino-server", &["kino-engine", "kino-wire", "kino-ingest", "kino-mcp"]),
     ("kino", &["kino-engine", "kino-wire", "kino-mcp", "kino-server"]),
     ("kino-sql", &["kino-wire"]),
+    ("kino-bench", &["kino-testkit", "kino-wire"]),
 ];
 
 /// Packages that stand apart: chores and examples use no crate of the product, not even the model.
@@ -65,6 +66,18 @@ pub(super) fn map(tree: &Tree) -> Vec<String> {
     let Some(map) = tree.file("ARCHITECTURE.md") else { return vec!["there is no ARCHITECTURE.md".into()] };
     let missing = tree.packages.iter().filter(|package| !map.text.contains(&format!("`{}`", package.folder)));
     missing.map(|package| format!("ARCHITECTURE.md does not name `{}`", package.folder)).collect()
+}
+
+/// ARCHITECTURE.md says of every dependency what it is for.
+pub(super) fn dependencies(tree: &Tree) -> Vec<String> {
+    let Some(map) = tree.file("ARCHITECTURE.md") else { return Vec::new() };
+    let used: BTreeSet<&str> =
+        tree.packages.iter().flat_map(|package| &package.dependencies).map(String::as_str).collect();
+    // A family is explained once: `arrow-*`.
+    let family =
+        |name: &str| name.split_once('-').is_some_and(|(family, _)| map.text.contains(&format!("`{family}-*`")));
+    let missing = used.into_iter().filter(|name| !map.text.contains(&format!("`{name}`")) && !family(name));
+    missing.map(|name| format!("ARCHITECTURE.md does not say what {name} is for")).collect()
 }
 
 /// What is left to do has an owner: the marker is followed by a name in parentheses.
@@ -129,7 +142,12 @@ mod tests {
     }
 
     fn package(name: &str, folder: &str, uses: &[&str]) -> Package {
-        Package { name: name.into(), folder: folder.into(), uses: uses.iter().map(|used| (*used).into()).collect() }
+        Package {
+            name: name.into(),
+            folder: folder.into(),
+            uses: uses.iter().map(|used| (*used).into()).collect(),
+            dependencies: Vec::new(),
+        }
     }
 
     #[test]
@@ -166,6 +184,14 @@ mod tests {
         tree.packages = vec![package("kino-model", "crates/model", &[]), package("kino-mode", "crates/mode", &[])];
         assert_eq!(map(&tree), ["ARCHITECTURE.md does not name `crates/mode`"]);
         assert_eq!(map(&Tree::default()), ["there is no ARCHITECTURE.md"]);
+    }
+
+    #[test]
+    fn a_dependency_that_nobody_explains_is_named() {
+        let mut tree = file("ARCHITECTURE.md", "| `arrow-*`, `serde` | columns, and everything else |");
+        tree.packages = vec![package("kino-model", "crates/model", &[])];
+        tree.packages[0].dependencies = ["arrow-array", "serde", "serde_json"].map(str::to_owned).to_vec();
+        assert_eq!(dependencies(&tree), ["ARCHITECTURE.md does not say what serde_json is for"]);
     }
 
     #[test]

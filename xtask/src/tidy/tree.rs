@@ -44,6 +44,8 @@ pub(super) struct Package {
     pub folder: String,
     /// The packages of this workspace that its normal dependencies name.
     pub uses: Vec<String>,
+    /// The packages from elsewhere that it names, for whatever purpose.
+    pub dependencies: Vec<String>,
 }
 
 impl Tree {
@@ -110,7 +112,14 @@ fn packages(root: &Path) -> anyhow::Result<Vec<Package>> {
             .filter(|used| names.contains(used))
             .map(str::to_owned)
             .collect();
-        packages.push(Package { name: name.to_owned(), folder: folder.to_string_lossy().replace('\\', "/"), uses });
+        let named = dependencies.iter().filter_map(|dependency| dependency["name"].as_str());
+        let outside = named.filter(|used| !names.contains(used)).map(str::to_owned).collect();
+        packages.push(Package {
+            name: name.to_owned(),
+            folder: folder.to_string_lossy().replace('\\', "/"),
+            uses,
+            dependencies: outside,
+        });
     }
     Ok(packages)
 }

@@ -263,6 +263,14 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_says_what_each_rule_recognises() {
+        let page = include_str!("../../../../docs/redaction.md");
+        for (_, name, about) in RULES {
+            assert!(page.contains(&format!("\n| `{name}` | {about} |\n")), "docs/redaction.md: {name}");
+        }
+    }
+
+    #[test]
     fn a_configuration_is_read_and_its_mistakes_are_named() {
         let good = r#"{"off": ["iban"], "allow": ["sk_test_.*"], "keys": ["X-Internal"],
                        "patterns": [{"name": "badge", "regex": "B-[0-9]{6}"}]}"#;
