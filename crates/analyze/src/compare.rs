@@ -231,13 +231,12 @@ fn judge_family(tests: &mut [Test], root: bool, level: f64) {
     let outcomes = holm_testable(&given, level);
     let count = family.len();
     for (test, outcome) in family.iter_mut().zip(outcomes) {
-        match outcome {
-            Some(significant) => test.decide(significant),
-            None => {
-                let needed = executions_needed(level / count as f64);
-                let missing = needed.saturating_sub(test.sizes.0.min(test.sizes.1));
-                test.executions_missing = Some(missing.max(1) as u64);
-            }
+        if let Some(significant) = outcome {
+            test.decide(significant);
+        } else {
+            let needed = executions_needed(level / count as f64);
+            let missing = needed.saturating_sub(test.sizes.0.min(test.sizes.1));
+            test.executions_missing = Some(missing.max(1) as u64);
         }
     }
     if root {

@@ -97,7 +97,7 @@ impl Change {
             quantile_f64(&values, 0.5)
         };
         let share = |side: usize, is: fn(&super::sides::Sums) -> bool| {
-            sums(side).filter(|it| is(it)).count() as f64 / sides.executions[side].len() as f64
+            sums(side).filter(is).count() as f64 / sides.executions[side].len() as f64
         };
         let steady_side = |side: usize| {
             let mut calls = sums(side).map(|it| it.calls);
@@ -118,6 +118,11 @@ impl Change {
         self.critical[1] - self.critical[0]
     }
 
+    /// Medians of whole numbers: half a call is the least they can move by.
+    fn moved_calls(&self) -> bool {
+        (self.calls[1] - self.calls[0]).abs() >= 0.5
+    }
+
     /// Adds the structural reasons; returns the score of the strongest.
     fn structure(&self, reasons: &mut Vec<String>) -> f64 {
         let mut score = 0.0f64;
@@ -133,12 +138,12 @@ impl Change {
         }
         match self.present {
             [before, after] if before == 0.0 && after > 0.0 => {
-                percent("appeared: called", self.present, STRUCTURE_SCORE)
+                percent("appeared: called", self.present, STRUCTURE_SCORE);
             }
             [before, after] if after == 0.0 && before > 0.0 => {
-                percent("vanished: called", self.present, STRUCTURE_SCORE)
+                percent("vanished: called", self.present, STRUCTURE_SCORE);
             }
-            _ if self.steady && self.calls[0] != self.calls[1] => {
+            _ if self.steady && self.moved_calls() => {
                 let [before, after] = self.calls;
                 reasons.push(format!("{before} → {after} calls an execution"));
                 score = score.max(CALLS_SCORE + (1.0 - CALLS_SCORE) * (after - before).abs() / before.max(after) / 2.0);

@@ -34,28 +34,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     if executions < MIN_EXECUTIONS {
         return;
     }
-    let mut operations = Operations::default();
-    let mut sums: BTreeMap<usize, Sum> = BTreeMap::new();
-    for (number, facts) in group.facts.iter().enumerate() {
-        let mut here: BTreeMap<usize, (i64, i64, usize)> = BTreeMap::new();
-        for segment in &facts.path {
-            if segment.span == facts.execution.entry || is_between(facts, segment.span) {
-                continue;
-            }
-            let own = facts.own_critical(segment.span);
-            let slot = here.entry(operations.of(facts.span(segment.span))).or_insert((0, own, segment.span));
-            slot.0 += segment.duration();
-            if own > slot.1 {
-                (slot.1, slot.2) = (own, segment.span);
-            }
-        }
-        for (operation, (own, longest, span)) in here {
-            let sum = sums.entry(operation).or_default();
-            sum.own += own as f64;
-            sum.present += 1;
-            sum.largest.push((longest, number, span));
-        }
-    }
+    let (operations, sums) = own_times(group);
     let total: f64 = group.facts.iter().map(super::facts::Facts::duration).sum();
     for (operation, sum) in sums {
         let share = sum.own / total;
@@ -111,4 +90,31 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
         };
         findings.push(draft.finding(group));
     }
+}
+
+/// Each operation's own time on the critical paths.
+fn own_times<'a>(group: &Group<'_, 'a>) -> (Operations<'a>, BTreeMap<usize, Sum>) {
+    let mut operations = Operations::default();
+    let mut sums: BTreeMap<usize, Sum> = BTreeMap::new();
+    for (number, facts) in group.facts.iter().enumerate() {
+        let mut here: BTreeMap<usize, (i64, i64, usize)> = BTreeMap::new();
+        for segment in &facts.path {
+            if segment.span == facts.execution.entry || is_between(facts, segment.span) {
+                continue;
+            }
+            let own = facts.own_critical(segment.span);
+            let slot = here.entry(operations.of(facts.span(segment.span))).or_insert((0, own, segment.span));
+            slot.0 += segment.duration();
+            if own > slot.1 {
+                (slot.1, slot.2) = (own, segment.span);
+            }
+        }
+        for (operation, (own, longest, span)) in here {
+            let sum = sums.entry(operation).or_default();
+            sum.own += own as f64;
+            sum.present += 1;
+            sum.largest.push((longest, number, span));
+        }
+    }
+    (operations, sums)
 }

@@ -82,8 +82,11 @@ fn skew(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     }
 }
 
+/// How many spans, and examples with their own count.
+type Form = (f64, Vec<(f64, Evidence)>);
+
 fn broken(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
-    let mut forms: BTreeMap<&str, (f64, Vec<(f64, Evidence)>)> = BTreeMap::new();
+    let mut forms: BTreeMap<&str, Form> = BTreeMap::new();
     let mut traces = 0;
     for execution in &group.all {
         let tree = execution.tree;

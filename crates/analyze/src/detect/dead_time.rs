@@ -14,6 +14,9 @@ use crate::finding::{Code, Finding, Number, Unit};
 const MIN_EXECUTIONS: usize = 3;
 const MIN_SHARE: f64 = 0.3;
 
+/// By execution: nanoseconds, and a span that holds some of them.
+type OwnTimes = BTreeMap<usize, (f64, usize)>;
+
 /// Whether a span's own time is that between its children.
 pub(super) fn is_between(facts: &super::facts::Facts<'_, '_>, index: usize) -> bool {
     !facts.tree.children(index).is_empty() && !waits(facts.span(index))
@@ -23,7 +26,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     if group.facts.len() < MIN_EXECUTIONS {
         return;
     }
-    let mut by_operation: BTreeMap<(&str, &str), BTreeMap<usize, (f64, usize)>> = BTreeMap::new();
+    let mut by_operation: BTreeMap<(&str, &str), OwnTimes> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate() {
         for index in facts.indices().filter(|&index| is_between(facts, index)) {
             let span = facts.span(index);

@@ -13,9 +13,12 @@ use crate::finding::{Code, Finding, Number, Unit};
 
 const MIN_COUNT: usize = 3;
 
+/// The exception's type, and the (execution, span) cases.
+type Cluster<'a> = (&'a str, Vec<(usize, usize)>);
+
 pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     let mut known: BTreeMap<(&str, &str, &str), String> = BTreeMap::new();
-    let mut by_fingerprint: BTreeMap<String, (&str, Vec<(usize, usize)>)> = BTreeMap::new();
+    let mut by_fingerprint: BTreeMap<String, Cluster<'_>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate().filter(|(_, facts)| !facts.is_passed_test()) {
         let mut here: BTreeMap<String, (&str, usize)> = BTreeMap::new();
         for index in facts.indices().filter(|&index| facts.span(index).is_error()) {

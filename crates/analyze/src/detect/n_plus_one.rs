@@ -23,6 +23,9 @@ const MIN_PRESENCE: f64 = 0.5;
 /// Pauses this many times the calls' own time are somebody waiting on purpose.
 const POLLING_PAUSE: f64 = 10.0;
 
+/// A span and the call it is.
+type Made<'a> = (usize, Call<'a>);
+
 /// The repeats of one call in one execution.
 struct Repeats {
     number: usize,
@@ -37,12 +40,11 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     let mut calls = Calls::default();
     let mut by_call: BTreeMap<(Kind, Rc<str>), Vec<Repeats>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate() {
-        let mut here: BTreeMap<(Kind, Rc<str>), Vec<(usize, Call<'_>)>> = BTreeMap::new();
+        let mut here: BTreeMap<(Kind, Rc<str>), Vec<Made<'_>>> = BTreeMap::new();
         for index in facts.indices().skip(1) {
-            if let Some(call) = calls.of(facts.span(index)).filter(|call| call.kind != Kind::Model && !call.batch) {
-                if !facts.span(index).is_error() {
-                    here.entry((call.kind, Rc::clone(&call.key))).or_default().push((index, call));
-                }
+            let call = calls.of(facts.span(index)).filter(|call| call.kind != Kind::Model && !call.batch);
+            if let Some(call) = call.filter(|_| !facts.span(index).is_error()) {
+                here.entry((call.kind, Rc::clone(&call.key))).or_default().push((index, call));
             }
         }
         for (key, repeated) in here {
@@ -59,7 +61,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn repeats(facts: &Facts<'_, '_>, number: usize, repeated: &[(usize, Call<'_>)]) -> Option<Repeats> {
+fn repeats(facts: &Facts<'_, '_>, number: usize, repeated: &[Made<'_>]) -> Option<Repeats> {
     let count = repeated.len();
     if count < MIN_REPEATS {
         return None;

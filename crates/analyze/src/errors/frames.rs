@@ -156,9 +156,11 @@ pub fn frames(stacktrace: &str, project: Option<&str>) -> Vec<Frame> {
         } else if let Some((path, line, function)) = at_frame(text).or_else(|| ruby(text)) {
             frames.push(make(path, line, function));
         } else if let Some(function) = rust_function(text).or_else(|| go_function(text)) {
-            if let Some(function) = pending.replace(function).filter(|_| rust_function(text).is_some()) {
-                frames.push(make("", None, clean_function(function)));
-            }
+            let before = pending.replace(function);
+            // In Rust a function without a place below it is a frame all the same.
+            frames.extend(
+                before.filter(|_| rust_function(text).is_some()).map(|before| make("", None, clean_function(before))),
+            );
         }
     }
     if let Some(function) = pending.filter(|function| function.contains("::")) {
@@ -203,8 +205,7 @@ fn at_frame(text: &str) -> Option<Place<'_>> {
     if let Some((file, line)) = place.rsplit_once(':') {
         return line.parse().ok().map(|line| (file, Some(line), java_function(function)));
     }
-    let is_java_file =
-        matches!(place, "Native Method" | "Unknown Source") || place.ends_with(".java") || place.ends_with(".kt");
+    let is_java_file = matches!(place, "Native Method" | "Unknown Source") || is_source(place, &["java", "kt"]);
     // .NET without debug information prints the parameters' types and no file.
     Some((if is_java_file { place } else { "" }, None, java_function(function)))
 }
@@ -240,8 +241,12 @@ fn elixir(text: &str) -> Option<(&str, &str, Option<i64>, &str)> {
     };
     let (place, function) = rest.split_once(": ")?;
     let (path, line) = place.rsplit_once(':')?;
-    let is_source = [".ex", ".exs", ".erl", ".eex", ".heex"].iter().any(|end| path.ends_with(end));
-    is_source.then_some((application, path, Some(line.parse().ok()?), function))
+    is_source(path, &["ex", "exs", "erl", "eex", "heex"]).then_some((
+        application,
+        path,
+        Some(line.parse().ok()?),
+        function,
+    ))
 }
 
 /// `12: krate::function`.
@@ -274,7 +279,12 @@ fn go_function(text: &str) -> Option<&str> {
 fn go_place(text: &str) -> Option<(&str, Option<i64>)> {
     let place = text.split(" +0x").next()?;
     let (path, line) = place.rsplit_once(':')?;
-    path.ends_with(".go").then_some((path, Some(line.parse().ok()?)))
+    is_source(path, &["go"]).then_some((path, Some(line.parse().ok()?)))
+}
+
+/// Whether the path ends in one of these extensions.
+fn is_source(path: &str, extensions: &[&str]) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, extension)| extensions.contains(&extension))
 }
 
 /// Without the hash that Rust appends.

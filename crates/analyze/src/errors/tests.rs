@@ -132,7 +132,7 @@ fn groups_outlive_numbers_lines_and_folders() {
         exception("item 44 of 'xyz' gone", "", 2),
     ];
     let groups = group(all, None);
-    let shown: Vec<(u64, &str, &[(String, u64)])> =
+    let shown: Vec<_> =
         groups.iter().map(|group| (group.count, group.message.as_str(), group.per_day.as_slice())).collect();
     let day = |day: &str, count| (day.to_owned(), count);
     assert_eq!(

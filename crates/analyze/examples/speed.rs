@@ -1,0 +1,99 @@
+//! Prints how long explaining and comparing take: `cargo run --release -p kino-analyze --example speed`.
+//!
+//! 1,000 executions of 26 spans, as a service with a database and two downstream calls makes them, and one trace of a
+//! million spans. A measurement for people, not a test.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
+
+use kino_analyze::{DetectorConfig, Entry, Tree, compare, critical_path, executions, explain};
+use kino_model::{Resource, Span, SpanId, SpanKind, Trace, TraceId, UnixNanos, Value};
+
+fn main() {
+    let traces: Vec<Trace> = (0..1_000).map(request).collect();
+    timed("trees of 1,000 executions", || traces.iter().map(Tree::new).collect::<Vec<_>>());
+    let trees: Vec<Tree<'_>> = traces.iter().map(Tree::new).collect();
+    let found = executions(&trees, Entry::Outermost);
+    let off = DetectorConfig { off: kino_analyze::finding::Code::ALL.to_vec() };
+    timed("breakdown of 1,000 executions", || explain::explain_operation_with(&found, &off));
+    timed("breakdown and all detectors", || explain::explain_operation(&found));
+    timed("comparison of 500 with 500", || compare(&found[..500], &found[500..]));
+    let large = chain(1_000_000);
+    timed("tree of 1,000,000 spans, each within the last", || Tree::new(&large));
+    let tree = Tree::new(&large);
+    timed("its critical path", || critical_path(&tree));
+}
+
+#[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "measures, and prints what it measured")]
+fn timed<T>(what: &str, work: impl Fn() -> T) {
+    let mut best = f64::INFINITY;
+    for _ in 0..5 {
+        let start = Instant::now();
+        black_box(work());
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    println!("{what}: {:.1} ms", best * 1e3);
+}
+
+fn request(number: u64) -> Trace {
+    let resource = |service: &str| {
+        let attributes = vec![("service.name".to_owned(), Value::from(service))];
+        Arc::new(Resource { attributes, ..Resource::default() })
+    };
+    let (shop, prices) = (resource("shop"), resource("prices"));
+    let mut trace_id = TraceId::default();
+    trace_id.0[8..].copy_from_slice(&(number + 1).to_be_bytes());
+    let begin = number as i64 * 10_000_000;
+    let mut spans = Vec::new();
+    let mut add = |parent: u64, name: &str, kind, range: (i64, i64), resource: &Arc<Resource>, attributes| {
+        let id = spans.len() as u64 + 1;
+        spans.push(Span {
+            trace_id,
+            span_id: SpanId(id.to_be_bytes()),
+            parent_span_id: (parent > 0).then(|| SpanId(parent.to_be_bytes())),
+            name: name.to_owned(),
+            kind,
+            start: UnixNanos(begin + range.0),
+            end: Some(UnixNanos(begin + range.1)),
+            resource: Arc::clone(resource),
+            attributes,
+            ..Span::default()
+        });
+        id
+    };
+    let jitter = (number * 7_919 % 1_000) as i64 * 100;
+    let size = vec![("items.count".to_owned(), Value::from((number % 50) as i64 + 1))];
+    let root = add(0, "POST /checkout", SpanKind::Server, (0, 3_000_000 + jitter), &shop, size);
+    for i in 0..20 {
+        let statement = vec![
+            ("db.system.name".to_owned(), Value::from("sqlite")),
+            ("db.query.text".to_owned(), Value::from(format!("SELECT * FROM item WHERE id = {i}"))),
+        ];
+        add(root, "SELECT item", SpanKind::Client, (i * 100_000, i * 100_000 + 80_000), &shop, statement);
+    }
+    for at in [2_000_000, 2_400_000] {
+        let attributes = vec![
+            ("http.request.method".to_owned(), Value::from("GET")),
+            ("url.full".to_owned(), Value::from(format!("http://prices/price/{number}"))),
+        ];
+        let client = add(root, "GET", SpanKind::Client, (at, at + 350_000), &shop, attributes);
+        let server = add(client, "GET /price", SpanKind::Server, (at + 20_000, at + 330_000), &prices, Vec::new());
+        if at == 2_000_000 {
+            add(server, "compute", SpanKind::Internal, (at + 30_000, at + 300_000), &prices, Vec::new());
+        }
+    }
+    spans.sort_by_key(|span| span.start);
+    Trace { trace_id, spans, ..Trace::default() }
+}
+
+fn chain(count: u64) -> Trace {
+    let spans = (1..=count).map(|number| Span {
+        span_id: SpanId(number.to_be_bytes()),
+        parent_span_id: (number > 1).then(|| SpanId((number - 1).to_be_bytes())),
+        start: UnixNanos(number as i64),
+        end: Some(UnixNanos(4 * count as i64 - number as i64)),
+        ..Span::default()
+    });
+    Trace { spans: spans.collect(), ..Trace::default() }
+}
