@@ -8,6 +8,7 @@
 
 mod bench;
 mod ci;
+mod crash;
 mod exec;
 mod fuzz;
 mod tidy;
@@ -40,6 +41,8 @@ enum Chore {
     /// Measures the design's budgets and writes docs/benchmarks.md
     #[command(disable_help_flag = true)]
     Bench(bench::Args),
+    /// Kills a real engine under load, and counts what is left
+    Crash(crash::Args),
     /// Runs each fuzz target for a while
     Fuzz(fuzz::Args),
 }
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Chore::Ci(args) => ci::run(&args),
         Chore::Tidy(args) => tidy::run(&args),
         Chore::Bench(args) => bench::run(&args),
+        Chore::Crash(args) => crash::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
     };
     match outcome {

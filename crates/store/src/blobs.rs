@@ -144,9 +144,9 @@ mod tests {
 
     #[test]
     fn a_pack_gives_back_each_blob_and_notices_damage() {
-        let blobs: BTreeMap<_, _> = [&b"one"[..], b"", &[7; 100_000]]
-            .map(|content| (BlobHash::of(content), Bytes::copy_from_slice(content)))
-            .into();
+        let contents = [b"one".to_vec(), Vec::new(), vec![7; 100_000]];
+        let blobs: BTreeMap<_, _> =
+            contents.into_iter().map(|content| (BlobHash::of(&content), Bytes::from(content))).collect();
         let (bytes, places) = pack(GroupId(3), &blobs).unwrap();
         for (hash, content) in &blobs {
             let place = places[hash];

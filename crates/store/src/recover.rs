@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use kino_model::Clock;
+use tokio::sync::watch;
 
 use crate::catalog::sqlite::SqliteCatalog;
 use crate::catalog::{Catalog, Loaded};
@@ -78,18 +79,13 @@ pub(crate) fn open(
         tracing::warn!("{warning}");
         shared.warn(warning.clone());
     }
-    let writer = match read_only {
-        Some(_) => None,
-        None => {
-            disk.sync_dir(&config.home).map_err(refuse)?;
-            let options = Options {
-                folder: folder.clone(),
-                sync: config.sync,
-                segment_bytes: config.segment_bytes,
-                next_segment,
-            };
-            Some(Writer::start(options, Arc::clone(&disk), Arc::clone(&clock), Arc::clone(&shared)).map_err(refuse)?)
-        }
+    let writer = if read_only.is_none() {
+        disk.sync_dir(&config.home).map_err(refuse)?;
+        let options =
+            Options { folder: folder.clone(), sync: config.sync, segment_bytes: config.segment_bytes, next_segment };
+        Some(Writer::start(options, Arc::clone(&disk), Arc::clone(&clock), Arc::clone(&shared)).map_err(refuse)?)
+    } else {
+        None
     };
     let reader = Arc::new(LakeReader::new(Arc::clone(&storage.objects), config.footer_bytes_max));
     let inner = Inner {
@@ -110,7 +106,7 @@ pub(crate) fn open(
         kept_whole: Mutex::default(),
         counts: Mutex::new(BTreeMap::new()),
         disk_low: AtomicBool::new(false),
-        closing: AtomicBool::new(false),
+        closing: watch::Sender::new(false),
         tasks: Mutex::new(Vec::new()),
         lock: Mutex::new(lock),
     };

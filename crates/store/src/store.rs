@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kino_model::{Batch, Clock};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::blobs::{self, BlobHash};
@@ -64,7 +64,8 @@ pub(crate) struct Inner {
     pub(crate) kept_whole: Mutex<(Exempt, BTreeSet<GroupId>)>,
     pub(crate) counts: Mutex<BTreeMap<String, u64>>,
     pub(crate) disk_low: AtomicBool,
-    pub(crate) closing: AtomicBool,
+    /// Becomes true once, and wakes the background wherever it waits.
+    pub(crate) closing: watch::Sender<bool>,
     pub(crate) tasks: Mutex<Vec<JoinHandle<()>>>,
     pub(crate) lock: Mutex<Option<HomeLock>>,
 }
@@ -294,8 +295,7 @@ impl Store {
     /// Where the last flush failed: what was acknowledged is then still in the log and comes back at the next open.
     pub async fn close(&self) -> Result<(), StoreError> {
         let inner = &self.inner;
-        inner.closing.store(true, Ordering::Release);
-        inner.shared.wake.notify_waiters();
+        inner.closing.send_replace(true);
         let tasks = std::mem::take(&mut *inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {
             // A panic of the background was logged where it happened.
@@ -321,7 +321,7 @@ impl Inner {
         if let Some(reason) = &self.read_only {
             return Err(AppendError::ReadOnly(reason.clone()));
         }
-        if self.closing.load(Ordering::Acquire) {
+        if *self.closing.borrow() {
             return Err(AppendError::Closed);
         }
         if self.disk_low.load(Ordering::Acquire) {

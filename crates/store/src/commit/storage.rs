@@ -95,9 +95,4 @@ impl Storage {
     pub(crate) async fn read(&self, path: &str, range: std::ops::Range<u64>) -> Result<Bytes, StoreError> {
         Ok(self.objects.get_range(&object_store::path::Path::from(path), range).await?)
     }
-
-    /// The local folder's free bytes; `None` where the lake is elsewhere.
-    pub(crate) fn local(&self) -> Option<&Path> {
-        self.local.as_deref()
-    }
 }

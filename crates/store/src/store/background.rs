@@ -24,17 +24,17 @@ pub(super) fn start(inner: &Arc<Inner>) {
 
 async fn flush_loop(inner: Weak<Inner>, tick: Duration) {
     let mut wait = tick;
+    let Some(mut closing) = inner.upgrade().map(|inner| inner.closing.subscribe()) else { return };
     loop {
         let Some(shared) = inner.upgrade().map(|inner| Arc::clone(&inner.shared)) else { return };
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = shared.wake.notified() => {}
+            // The sender gone is the store gone.
+            _ = closing.wait_for(|closing| *closing) => return,
         }
         drop(shared);
         let Some(inner) = inner.upgrade() else { return };
-        if inner.closing.load(Ordering::Acquire) {
-            return;
-        }
         if !inner.flush_is_due() {
             continue;
         }
@@ -53,12 +53,13 @@ async fn flush_loop(inner: Weak<Inner>, tick: Duration) {
 
 async fn house_loop(inner: Weak<Inner>, tick: Duration) {
     let mut round = 0u32;
+    let Some(mut closing) = inner.upgrade().map(|inner| inner.closing.subscribe()) else { return };
     loop {
-        tokio::time::sleep(tick).await;
-        let Some(inner) = inner.upgrade() else { return };
-        if inner.closing.load(Ordering::Acquire) {
-            return;
+        tokio::select! {
+            () = tokio::time::sleep(tick) => {}
+            _ = closing.wait_for(|closing| *closing) => return,
         }
+        let Some(inner) = inner.upgrade() else { return };
         inner.look_at_the_disk();
         let small = Arc::clone(&inner);
         let tidied = blocking(move || -> Result<(), StoreError> {

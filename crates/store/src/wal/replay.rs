@@ -70,12 +70,11 @@ pub(crate) fn replay(disk: &dyn Disk, folder: &Path, position: u64, writable: bo
     Ok(replayed)
 }
 
-/// Takes one segment in; `keep` is handed what cannot be read.
-fn read_segment(
-    bytes: &[u8],
-    replayed: &mut Replayed,
-    keep: &mut dyn FnMut(&mut WalReport, usize, &[u8]) -> io::Result<()>,
-) -> io::Result<()> {
+/// Is handed each stretch that cannot be read, with its place.
+type KeepAside<'a> = dyn FnMut(&mut WalReport, usize, &[u8]) -> io::Result<()> + 'a;
+
+/// Takes one segment in.
+fn read_segment(bytes: &[u8], replayed: &mut Replayed, keep: &mut KeepAside<'_>) -> io::Result<()> {
     let scanned = segment::scan(bytes);
     if let Header::Newer { version, schema_version } = scanned.header {
         replayed.newer = Some(format!("the log has version {version} with schema {schema_version}"));

@@ -27,7 +27,7 @@ const GROUP_BYTES: usize = 8 << 20;
 /// When a client may come back after the queue or the disk was full.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_millis(200);
 /// How long the thread sleeps when nothing is unsynced. It wakes at once for a request.
-const IDLE: Duration = Duration::from_secs(3600);
+const IDLE: Duration = Duration::from_hours(1);
 
 /// What the writer needs to know.
 #[derive(Debug)]
