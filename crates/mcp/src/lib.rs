@@ -1,1 +1,137 @@
-//! See ARCHITECTURE.md.
+//! What Kinescope tells an assistant: an MCP server over any [`Backend`].
+//!
+//! ```text
+//! client ──stdio──► stdio()        ┐
+//!                                  ├─► Server ─► arguments ─► question ─► Backend
+//! client ──HTTP───► http_service() ┘      ◄── budgeted answer ◄── wire's answer
+//! ```
+//!
+//! Two rules shape every answer. It fits a budget of tokens and says what was left out and how to get it. And what
+//! was recorded from programs is data: it stands only in fields named `untrusted.*`, cleaned and bounded, or, whole,
+//! between random markers in what `open_evidence` returns. Nothing here writes, executes, or reads a clock of its own.
+
+mod answer;
+mod arguments;
+mod calls;
+mod cells;
+mod evidence;
+mod handler;
+mod insights;
+mod project;
+mod prompts;
+mod recorded;
+mod sql;
+mod tools;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kino_model::Clock;
+use kino_wire::Backend;
+use rmcp::ServiceExt;
+use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
+
+pub use handler::Handler;
+pub use project::project_of;
+pub use sql::{Ran, SqlRows, SqlRunner};
+
+/// The largest request body over HTTP: questions are small.
+pub const REQUEST_BYTES_MAX: usize = 1 << 20;
+
+/// How long an HTTP session may be idle before it is dropped, so that clients that vanish do not add up.
+const SESSION_IDLE_MAX: Duration = Duration::from_secs(30 * 60);
+
+/// The MCP server: what it asks, and on whose behalf.
+#[derive(Clone)]
+pub struct Server {
+    backend: Arc<dyn Backend>,
+    clock: Arc<dyn Clock>,
+    sql: Option<Arc<dyn SqlRunner>>,
+    directory: Option<PathBuf>,
+    allowed_hosts: Vec<String>,
+}
+
+impl Server {
+    /// A server whose answers come from `backend`. The clock resolves times such as "1h ago".
+    pub fn new(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>) -> Self {
+        let allowed_hosts = ["localhost", "127.0.0.1", "::1"].map(String::from).to_vec();
+        Self { backend, clock, sql: None, directory: None, allowed_hosts }
+    }
+
+    /// Sets the directory that the client works in: its project is the scope, unless the client's roots say otherwise.
+    #[must_use]
+    pub fn with_directory(mut self, directory: PathBuf) -> Self {
+        self.directory = Some(directory);
+        self
+    }
+
+    /// Sets what runs `query_sql`. Without it the tool says how to get `kino-sql`.
+    #[must_use]
+    pub fn with_sql(mut self, runner: Arc<dyn SqlRunner>) -> Self {
+        self.sql = Some(runner);
+        self
+    }
+
+    /// Sets the `Host` names that HTTP requests may carry; loopback names when nothing is said.
+    #[must_use]
+    pub fn with_allowed_hosts(mut self, hosts: Vec<String>) -> Self {
+        self.allowed_hosts = hosts;
+        self
+    }
+}
+
+/// Why serving ended other than by the client's wish.
+#[derive(Debug, thiserror::Error)]
+pub enum McpError {
+    /// The client's first messages were not MCP's handshake.
+    #[error("begin the MCP session")]
+    Begin(#[source] Box<rmcp::service::ServerInitializeError>),
+    /// The task that served it ended abnormally.
+    #[error("serve the MCP session")]
+    Serve(#[from] tokio::task::JoinError),
+}
+
+/// Serves one client on standard input and output until it hangs up.
+///
+/// # Errors
+/// [`McpError`] when the client does not speak MCP or serving breaks.
+pub async fn stdio(server: Server) -> Result<(), McpError> {
+    serve(server, rmcp::transport::stdio()).await
+}
+
+/// Serves one client over any pair of byte streams until it hangs up.
+///
+/// # Errors
+/// As [`stdio`].
+pub async fn serve<R, W>(server: Server, streams: (R, W)) -> Result<(), McpError>
+where
+    R: tokio::io::AsyncRead + Send + Unpin + 'static,
+    W: tokio::io::AsyncWrite + Send + Unpin + 'static,
+{
+    let running = match Handler::new(server).serve(streams).await {
+        Ok(running) => running,
+        // A client that leaves before it says a word has done nothing wrong.
+        Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
+        Err(error) => return Err(McpError::Begin(Box::new(error))),
+    };
+    running.waiting().await?;
+    Ok(())
+}
+
+/// A `tower` service that speaks MCP's streamable HTTP: `router.nest_service("/mcp", http_service(server))`.
+pub type HttpService = StreamableHttpService<Handler, LocalSessionManager>;
+
+/// Serves many clients over HTTP. `Host` must be one of the allowed names; an `Origin`, where there is one, must be
+/// loopback's.
+pub fn http_service(server: Server) -> HttpService {
+    let mut sessions = LocalSessionManager::default();
+    sessions.session_config.keep_alive = Some(SESSION_IDLE_MAX);
+    let config = StreamableHttpServerConfig::default()
+        .with_allowed_hosts(server.allowed_hosts.clone())
+        .with_allowed_origins(["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"])
+        .enforce_origin_validation()
+        .with_max_request_body_bytes(REQUEST_BYTES_MAX);
+    StreamableHttpService::new(move || Ok(Handler::new(server.clone())), Arc::new(sessions), config)
+}

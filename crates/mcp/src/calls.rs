@@ -1,0 +1,514 @@
+//! One function for each tool: its arguments, the question they make, and the shape of what is told of the answer.
+
+use kino_model::{TraceId, UnixNanos};
+use kino_wire::ask::{Scope, ask};
+use kino_wire::compare::{Compare, CompareQuestion, OperationComparison};
+use kino_wire::errors::{ErrorGroup, ErrorsQuestion, Frame};
+use kino_wire::explain::{
+    BreakdownRow, EntryPoint, ExplainOperation, ExplainOperationQuestion, ExplainSystemQuestion, ExplainTrace,
+    ExplainTraceQuestion, LeftOut, Quantiles,
+};
+use kino_wire::find::{FindItem, FindQuestion};
+use kino_wire::finding::{Evidence, Finding, Location};
+use kino_wire::{Backend, Problem};
+use serde_json::Value as Json;
+
+use crate::answer::{Answer, Page, Rendered, Table};
+use crate::arguments;
+use crate::cells::Cell;
+use crate::recorded::MESSAGE_BYTES_MAX;
+use crate::sql::SqlRunner;
+
+/// How many groups of errors are asked for, so that pages can be made of them.
+const ERROR_GROUPS_MAX: usize = 500;
+/// How many rows a SQL statement gives when nothing is said.
+const SQL_ROWS_DEFAULT: usize = 50;
+/// How many rows a SQL statement gives at most.
+const SQL_ROWS_MAX: usize = 1_000;
+/// How often a page of traces is asked for again with fewer items, until it fits.
+const FIND_TRIES_MAX: usize = 4;
+/// The fields of `untrusted.name` in an operation's critical path come after this many rows of findings.
+const FINDINGS_FIRST: usize = 4;
+
+/// Why a tool gives no answer.
+pub(crate) enum Refusal {
+    /// The arguments are wrong; the words are ours.
+    Arguments(String),
+    /// The backend's problem.
+    Problem(Problem),
+}
+
+impl From<String> for Refusal {
+    fn from(message: String) -> Self {
+        Self::Arguments(message)
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+/// Who asks, of whom, about what, and for how much.
+pub(crate) struct Asker<'a> {
+    pub(crate) backend: &'a dyn Backend,
+    pub(crate) sql: Option<&'a dyn SqlRunner>,
+    pub(crate) scope: Scope,
+    pub(crate) now: UnixNanos,
+    pub(crate) budget_tokens: usize,
+}
+
+impl Asker<'_> {
+    /// What the scope is, as a fact of the answer.
+    pub(crate) fn scope_fact(&self) -> (&'static str, Cell) {
+        let scope = if self.scope.all || self.scope.project.is_none() { "all projects" } else { "this project" };
+        ("scope", Cell::Plain(scope.to_owned()))
+    }
+
+    fn finish(&self, answer: &Answer, cursor: Option<&String>) -> Result<Rendered, Refusal> {
+        let page = cursor.map(|cursor| page(answer, cursor)).transpose()?;
+        Ok(answer.render(self.budget_tokens, page.as_ref()))
+    }
+
+    pub(crate) async fn explain_system(&self, arguments: arguments::System) -> Result<Rendered, Refusal> {
+        let question = ExplainSystemQuestion { last: arguments.last, scope: self.scope.clone() };
+        let system = ask(self.backend, &question).await?;
+        let mut entries =
+            Table::new("entry_points", 8, &["entry", "service", "name", "executions", "errors", "p50", "p95"]);
+        let mut calls = Table::new(
+            "calls",
+            24,
+            &["entry", "service", "name", "calls_each", "critical", "share", "code", "statement"],
+        );
+        calls.grouped = true;
+        for (index, entry) in system.entry_points.iter().enumerate() {
+            entries.rows.push(entry_row(index, entry));
+        }
+        // The heaviest call of each entry point first, then the second of each: a cut then hurts all alike.
+        let deepest = system.entry_points.iter().map(|entry| entry.breakdown.len()).max().unwrap_or(0);
+        for rank in 0..deepest {
+            for (index, entry) in system.entry_points.iter().enumerate() {
+                if let Some(row) = entry.breakdown.get(rank) {
+                    calls.rows.push(call_row(index, entry, row));
+                }
+            }
+        }
+        let mut notes = Vec::new();
+        if system.entry_points.is_empty() {
+            notes.push(String::from("nothing recorded in this scope yet: trace a program with `kino run -- CMD`"));
+        }
+        if system.left_out > 0 {
+            notes.push(format!("{} more entry points with less total time are not shown", system.left_out));
+        }
+        let answer = Answer {
+            tool: "explain_system",
+            facts: vec![self.scope_fact()],
+            notes,
+            tables: vec![entries, calls],
+            next: None,
+        };
+        self.finish(&answer, arguments.cursor.as_ref())
+    }
+
+    pub(crate) async fn find_traces(&self, arguments: arguments::Find) -> Result<Rendered, Refusal> {
+        let mut question = FindQuestion {
+            service: arguments.service,
+            name: arguments.name,
+            min_duration_nanos: arguments.min_duration.as_deref().map(arguments::duration).transpose()?,
+            since_unix_nanos: arguments::optional_time(arguments.since.as_ref(), self.now)?,
+            until_unix_nanos: arguments::optional_time(arguments.until.as_ref(), self.now)?,
+            error: arguments.error,
+            attributes: arguments.attributes.into_iter().map(|(key, value)| (key, plain(&value))).collect(),
+            run_id: arguments.run,
+            limit: arguments.limit.min(kino_wire::find::MAX_LIMIT),
+            cursor: arguments.cursor,
+            scope: self.scope.clone(),
+        };
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let found = ask(self.backend, &question).await?;
+            let mut table = Table::new(
+                "traces",
+                usize::MAX,
+                &["trace_id", "service", "name", "start", "duration", "spans", "errors", "run"],
+            );
+            table.paged_by_backend = true;
+            table.rows = found.items.iter().map(find_row).collect();
+            let answer = Answer {
+                tool: "find_traces",
+                facts: vec![self.scope_fact(), ("more", Cell::Plain(if found.more { "yes" } else { "no" }.into()))],
+                notes: Vec::new(),
+                tables: vec![table],
+                next: found.cursor,
+            };
+            let rendered = answer.render(self.budget_tokens, None);
+            // The backend's cursor goes on after its last item, so an answer that holds fewer is asked for again.
+            let fits = rendered.shown[0];
+            if fits == found.items.len() || fits == 0 || tries == FIND_TRIES_MAX {
+                return Ok(rendered);
+            }
+            question.limit = fits;
+        }
+    }
+
+    pub(crate) async fn explain(&self, arguments: arguments::Explain) -> Result<Rendered, Refusal> {
+        let answer = match arguments.target.parse::<TraceId>() {
+            Ok(trace_id) => trace_answer(&ask(self.backend, &ExplainTraceQuestion { trace_id }).await?),
+            Err(_) => {
+                let question = ExplainOperationQuestion {
+                    operation: arguments.target,
+                    service: arguments.service,
+                    last: arguments.last,
+                    scope: self.scope.clone(),
+                };
+                let mut answer = operation_answer(&ask(self.backend, &question).await?);
+                answer.facts.push(self.scope_fact());
+                answer
+            }
+        };
+        self.finish(&answer, arguments.cursor.as_ref())
+    }
+
+    pub(crate) async fn compare_runs(&self, arguments: arguments::Compare) -> Result<Rendered, Refusal> {
+        let question = CompareQuestion { before: arguments.before, after: arguments.after, scope: self.scope.clone() };
+        let compared = ask(self.backend, &question).await?;
+        self.finish(&compare_answer(&compared), arguments.cursor.as_ref())
+    }
+
+    pub(crate) async fn find_errors(&self, arguments: arguments::Errors) -> Result<Rendered, Refusal> {
+        let question = ErrorsQuestion {
+            service: arguments.service,
+            since_unix_nanos: arguments::optional_time(arguments.since.as_ref(), self.now)?,
+            until_unix_nanos: arguments::optional_time(arguments.until.as_ref(), self.now)?,
+            run_id: arguments.run,
+            limit: ERROR_GROUPS_MAX,
+            scope: self.scope.clone(),
+        };
+        let errors = ask(self.backend, &question).await?;
+        let mut table = Table::new(
+            "errors",
+            usize::MAX,
+            &["type", "message", "count", "last_seen", "frame", "function", "fingerprint", "example"],
+        );
+        table.rows = errors.items.iter().map(error_row).collect();
+        let mut notes = Vec::new();
+        if errors.more {
+            notes.push(format!("more than {ERROR_GROUPS_MAX} kinds of errors: narrow by service or since"));
+        }
+        let answer =
+            Answer { tool: "find_errors", facts: vec![self.scope_fact()], notes, tables: vec![table], next: None };
+        self.finish(&answer, arguments.cursor.as_ref())
+    }
+
+    pub(crate) async fn query_sql(&self, arguments: arguments::Sql) -> Result<Rendered, Refusal> {
+        let Some(runner) = self.sql else {
+            return Err(Refusal::Problem(Problem::unavailable(
+                "query_sql needs the program kino-sql beside kino or on the PATH; build it with \
+                 `cargo build --release -p kino-sql`. find_traces and explain answer most questions without it.",
+            )));
+        };
+        let limit = arguments.limit.unwrap_or(SQL_ROWS_DEFAULT).clamp(1, SQL_ROWS_MAX);
+        let result = runner.run(arguments.sql, limit).await?;
+        let mut table = Table::new("rows", usize::MAX, &[]);
+        table.paged_by_backend = true;
+        table.columns = result
+            .columns
+            .iter()
+            .map(|column| crate::recorded::clean(column, crate::recorded::CELL_BYTES_MAX).into())
+            .collect();
+        let width = table.columns.len();
+        table.rows = result
+            .rows
+            .into_iter()
+            .map(|mut row| {
+                row.resize(width, Json::Null);
+                row.into_iter().map(Cell::Any).collect()
+            })
+            .collect();
+        let mut notes = Vec::new();
+        if result.more {
+            notes.push(format!("there are more than {limit} rows: aggregate, or raise limit"));
+        }
+        let answer = Answer { tool: "query_sql", facts: Vec::new(), notes, tables: vec![table], next: None };
+        Ok(answer.render(self.budget_tokens, None))
+    }
+}
+
+/// The page a cursor stands for, if the answer has such a table.
+fn page(answer: &Answer, cursor: &str) -> Result<Page, String> {
+    let page = Page::parse(cursor).filter(|page| answer.tables.iter().any(|table| page.is_of(table.name)));
+    page.ok_or_else(|| String::from("wrong cursor: use the one that the same question answered with"))
+}
+
+/// An attribute's value as the text that traces are filtered by.
+fn plain(value: &Json) -> String {
+    value.as_str().map_or_else(|| value.to_string(), String::from)
+}
+
+fn trace_answer(explained: &ExplainTrace) -> Answer {
+    let mut facts = vec![("trace_id", Cell::Plain(explained.trace_id.to_string()))];
+    let mut notes = Vec::new();
+    if let Some(root) = &explained.root {
+        facts.push(("service", Cell::recorded(&root.service)));
+        facts.push(("root", Cell::recorded(&root.name)));
+        facts.push(("duration", Cell::nanos(root.duration_nanos)));
+    } else {
+        notes.push(String::from("the root span has not arrived"));
+    }
+    facts.push(("spans", Cell::Count(explained.spans)));
+    facts.push(("missing_parents", Cell::Count(explained.missing_parents)));
+    if !explained.other_roots.is_empty() {
+        facts.push(("other_roots", Cell::Count(explained.other_roots.len() as u64)));
+    }
+    facts.extend(left_out_facts(&explained.left_out));
+    let mut path = Table::new("critical_path", 12, &["at", "took", "service", "name", "span_id"]);
+    let start = explained.critical_path.first().map_or(0, |segment| segment.start_unix_nanos);
+    for segment in &explained.critical_path {
+        path.rows.push(vec![
+            Cell::Nanos(segment.start_unix_nanos - start),
+            Cell::Nanos(segment.end_unix_nanos - segment.start_unix_nanos),
+            Cell::recorded(&segment.service),
+            Cell::recorded(&segment.name),
+            Cell::Plain(segment.span_id.to_string()),
+        ]);
+    }
+    let tables = vec![findings_table(&explained.findings), breakdown_table(&explained.breakdown), path];
+    Answer { tool: "explain", facts, notes, tables, next: None }
+}
+
+fn operation_answer(explained: &ExplainOperation) -> Answer {
+    let mut facts = vec![
+        ("operation", Cell::recorded(&explained.operation)),
+        ("services", Cell::recorded(&explained.services.join(", "))),
+        ("executions", Cell::Count(explained.executions)),
+        ("spans", Cell::Count(explained.spans)),
+        ("errors", Cell::Count(explained.errors)),
+    ];
+    if let Some(Quantiles { p50_nanos, p95_nanos, max_nanos, .. }) = explained.duration {
+        facts.extend([
+            ("p50", Cell::Nanos(p50_nanos)),
+            ("p95", Cell::Nanos(p95_nanos)),
+            ("max", Cell::Nanos(max_nanos)),
+        ]);
+    }
+    facts.extend(left_out_facts(&explained.left_out));
+    let notes = vec![String::from("count is over all executions; self and critical are means of one")];
+    let tables = vec![findings_table(&explained.findings), breakdown_table(&explained.breakdown)];
+    Answer { tool: "explain", facts, notes, tables, next: None }
+}
+
+/// What the backend left out, where there is any.
+fn left_out_facts(left_out: &LeftOut) -> Vec<(&'static str, Cell)> {
+    let counts = [
+        ("executions_beyond", left_out.executions),
+        ("open_executions_left_out", left_out.open_executions),
+        ("spans_outside_parent", left_out.spans_outside_parent),
+        ("open_spans", left_out.open_spans),
+        ("breakdown_beyond", left_out.breakdown_rows),
+        ("findings_beyond", left_out.findings),
+    ];
+    counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Cell::Count(count))).collect()
+}
+
+fn findings_table(findings: &[Finding]) -> Table {
+    let mut table = Table::new(
+        "findings",
+        FINDINGS_FIRST,
+        &["code", "saving", "confidence", "executions", "text", "code_at", "evidence"],
+    );
+    for finding in findings {
+        table.rows.push(vec![
+            Cell::word(&finding.code),
+            Cell::nanos(finding.saving_nanos),
+            Cell::Number(finding.confidence),
+            Cell::Count(finding.executions),
+            Cell::recorded_up_to(&finding.text, MESSAGE_BYTES_MAX),
+            location(finding.location.as_ref()),
+            evidence(&finding.evidence),
+        ]);
+    }
+    table
+}
+
+fn breakdown_table(rows: &[BreakdownRow]) -> Table {
+    let mut table = Table::new(
+        "breakdown",
+        10,
+        &["service", "name", "count", "self", "critical", "share", "p50", "p95", "statement", "code_at", "example"],
+    );
+    for row in rows {
+        table.rows.push(vec![
+            Cell::recorded(&row.service),
+            Cell::recorded(&row.name),
+            Cell::Count(row.count),
+            Cell::Nanos(row.self_nanos),
+            Cell::Nanos(row.critical_nanos),
+            Cell::Share(row.share),
+            Cell::nanos(row.duration.map(|duration| duration.p50_nanos)),
+            Cell::nanos(row.duration.map(|duration| duration.p95_nanos)),
+            Cell::recorded(row.statement.as_deref().unwrap_or_default()),
+            location(row.code.as_ref()),
+            evidence(&row.examples),
+        ]);
+    }
+    table
+}
+
+fn entry_row(index: usize, entry: &EntryPoint) -> Vec<Cell> {
+    vec![
+        Cell::Count(index as u64 + 1),
+        Cell::recorded(&entry.service),
+        Cell::recorded(&entry.name),
+        Cell::Count(entry.executions),
+        Cell::Count(entry.errors),
+        Cell::Nanos(entry.duration.p50_nanos),
+        Cell::Nanos(entry.duration.p95_nanos),
+    ]
+}
+
+fn call_row(index: usize, entry: &EntryPoint, row: &BreakdownRow) -> Vec<Cell> {
+    vec![
+        Cell::Count(index as u64 + 1),
+        Cell::recorded(&row.service),
+        Cell::recorded(&row.name),
+        Cell::Number(row.count as f64 / entry.executions.max(1) as f64),
+        Cell::Nanos(row.critical_nanos),
+        Cell::Share(row.share),
+        location(row.code.as_ref()),
+        Cell::recorded(row.statement.as_deref().unwrap_or_default()),
+    ]
+}
+
+fn find_row(item: &FindItem) -> Vec<Cell> {
+    vec![
+        Cell::Plain(item.trace_id.to_string()),
+        Cell::recorded(&item.root_service),
+        Cell::recorded(&item.root_name),
+        Cell::Time(item.start_unix_nanos),
+        Cell::nanos(item.duration_nanos),
+        Cell::Count(item.span_count),
+        Cell::Count(item.error_count),
+        item.run_id.as_deref().map_or(Cell::Empty, Cell::word),
+    ]
+}
+
+fn error_row(group: &ErrorGroup) -> Vec<Cell> {
+    let frame = group.frames.iter().find(|frame| frame.in_project).or_else(|| group.frames.first());
+    vec![
+        Cell::recorded(&group.exception_type),
+        Cell::recorded_up_to(&group.message, MESSAGE_BYTES_MAX),
+        Cell::Count(group.count),
+        Cell::Time(group.last_seen_unix_nanos),
+        frame.map_or(Cell::Empty, |Frame { path, line, .. }| at(path, *line)),
+        frame.map_or(Cell::Empty, |frame| Cell::recorded(&frame.function)),
+        Cell::word(&group.fingerprint),
+        evidence(&group.examples),
+    ]
+}
+
+fn compare_answer(compared: &Compare) -> Answer {
+    let mut operations = Table::new(
+        "operations",
+        8,
+        &[
+            "service",
+            "name",
+            "root",
+            "verdict",
+            "before",
+            "after",
+            "effect",
+            "low",
+            "high",
+            "calls_before",
+            "calls_after",
+            "errors_before",
+            "errors_after",
+            "executions_missing",
+        ],
+    );
+    operations.rows = compared.operations.iter().map(operation_row).collect();
+    let mut counts = Table::new("counts", 6, &["what", "before", "after", "verdict"]);
+    for count in &compared.counts {
+        counts.rows.push(vec![
+            Cell::recorded(&count.what),
+            Cell::Number(count.before),
+            Cell::Number(count.after),
+            Cell::Plain(format!("{:?}", count.verdict).to_lowercase()),
+        ]);
+    }
+    let mut suspects = Table::new("suspects", 3, &["score", "service", "name", "reason"]);
+    for suspect in &compared.suspects {
+        suspects.rows.push(vec![
+            Cell::Number(suspect.score),
+            Cell::recorded(&suspect.service),
+            Cell::recorded(&suspect.name),
+            Cell::recorded_up_to(&suspect.reason, MESSAGE_BYTES_MAX),
+        ]);
+    }
+    let mut facts = vec![
+        ("verdict", verdict(compared.verdict)),
+        ("executions_before", Cell::Count(compared.executions.before)),
+        ("executions_after", Cell::Count(compared.executions.after)),
+    ];
+    if compared.left_out > 0 {
+        facts.push(("beyond", Cell::Count(compared.left_out)));
+    }
+    let notes =
+        vec![String::from("effect is the ratio of medians, after over before, with its 95% interval low..high")];
+    Answer { tool: "compare_runs", facts, notes, tables: vec![suspects, operations, counts], next: None }
+}
+
+fn operation_row(operation: &OperationComparison) -> Vec<Cell> {
+    let root = if operation.root { Cell::Plain("yes".into()) } else { Cell::Empty };
+    vec![
+        Cell::recorded(&operation.service),
+        Cell::recorded(&operation.name),
+        root,
+        verdict(operation.verdict),
+        Cell::nanos(operation.before.median_nanos),
+        Cell::nanos(operation.after.median_nanos),
+        Cell::number(operation.effect),
+        Cell::number(operation.interval.map(|[low, _]| low)),
+        Cell::number(operation.interval.map(|[_, high]| high)),
+        Cell::Count(operation.before.calls),
+        Cell::Count(operation.after.calls),
+        Cell::Count(operation.before.errors),
+        Cell::Count(operation.after.errors),
+        operation.executions_missing.map_or(Cell::Empty, Cell::Count),
+    ]
+}
+
+/// A verdict in the contract's words.
+fn verdict(verdict: kino_wire::compare::Verdict) -> Cell {
+    let words = serde_json::to_value(verdict).ok().and_then(|value| value.as_str().map(String::from));
+    words.map_or(Cell::Empty, Cell::Plain)
+}
+
+/// A place in the code, as recorded.
+fn location(location: Option<&Location>) -> Cell {
+    let Some(Location { path, line, function, .. }) = location else { return Cell::Empty };
+    match (at(path, *line), function) {
+        (Cell::Recorded(place), Some(function)) => Cell::recorded(&format!("{place} {function}")),
+        (Cell::Empty, Some(function)) => Cell::recorded(function),
+        (place, _) => place,
+    }
+}
+
+fn at(path: &str, line: Option<i64>) -> Cell {
+    match line {
+        Some(line) if !path.is_empty() => Cell::recorded(&format!("{path}:{line}")),
+        _ => Cell::recorded(path),
+    }
+}
+
+/// The first example, in the form that `open_evidence` takes.
+pub(crate) fn evidence(examples: &[Evidence]) -> Cell {
+    match examples.first() {
+        Some(Evidence { trace_id, span_id: Some(span_id) }) => Cell::Plain(format!("{trace_id}/{span_id}")),
+        Some(Evidence { trace_id, span_id: None }) => Cell::Plain(trace_id.to_string()),
+        None => Cell::Empty,
+    }
+}

@@ -1,0 +1,164 @@
+//! `open_evidence`: whole recorded texts, framed as data, a page at a time.
+//!
+//! A page is text of at most the budget's bytes: spans and logs as JSON lines, or a blob as it is. The cursor is the
+//! backend's offset and, within a span too long for one page, a byte: nothing is cut, it only goes on.
+
+use kino_wire::Problem;
+use kino_wire::ask::ask;
+use kino_wire::evidence::{Open, OpenQuestion};
+
+use crate::answer::{BUDGET_TOKENS_MAX, BUDGET_TOKENS_MIN, BYTES_PER_TOKEN};
+use crate::arguments;
+use crate::calls::{Asker, Refusal};
+use crate::recorded::{boundary, frame};
+
+/// Bytes of a page that are ours: the frame, the header, the cursor.
+const FRAME_BYTES: usize = 400;
+/// Spans asked for at once; a page rarely holds as many.
+const SPANS_ASKED: u64 = 64;
+
+impl Asker<'_> {
+    pub(crate) async fn open_evidence(&self, arguments: arguments::Open) -> Result<String, Refusal> {
+        let (offset, byte) = match &arguments.cursor {
+            None => (0, 0),
+            Some(cursor) => parse(cursor).ok_or_else(|| {
+                Refusal::Arguments(String::from("wrong cursor: use the one that the same question answered with"))
+            })?,
+        };
+        let bytes_max = self.budget_tokens.clamp(BUDGET_TOKENS_MIN, BUDGET_TOKENS_MAX) * BYTES_PER_TOKEN - FRAME_BYTES;
+        let is_blob = arguments.id.starts_with("blob:");
+        let limit = if is_blob { bytes_max as u64 } else { SPANS_ASKED };
+        let question = OpenQuestion { id: arguments.id, offset, limit };
+        let opened = ask(self.backend, &question).await?;
+        let (text, next) =
+            if opened.text.is_some() { blob_page(&opened) } else { span_page(&opened, offset, byte, bytes_max) };
+        let Some(boundary) = boundary() else {
+            return Err(Refusal::Problem(Problem::unavailable(
+                "the system has no randomness to frame recorded text with",
+            )));
+        };
+        let unit = if is_blob { "bytes" } else { "spans" };
+        let id = crate::recorded::clean(&opened.id, crate::recorded::CELL_BYTES_MAX);
+        let mut page = format!("open_evidence | id: {id} | {unit}: {} | from: {offset}\n", opened.total);
+        page.push_str(&frame(&text, &boundary));
+        match next {
+            Some(next) => page.push_str(&format!("\nmore: cursor={next}")),
+            None => page.push_str("\nthe end"),
+        }
+        Ok(page)
+    }
+}
+
+fn parse(cursor: &str) -> Option<(u64, usize)> {
+    match cursor.split_once('+') {
+        Some((offset, byte)) => Some((offset.parse().ok()?, byte.parse().ok()?)),
+        None => Some((cursor.parse().ok()?, 0)),
+    }
+}
+
+fn blob_page(opened: &Open) -> (String, Option<String>) {
+    (opened.text.clone().unwrap_or_default(), opened.next_offset.map(|offset| offset.to_string()))
+}
+
+/// Fills a page with spans from `offset`, the first of them from `byte` on; the logs come after the last span.
+fn span_page(opened: &Open, offset: u64, byte: usize, bytes_max: usize) -> (String, Option<String>) {
+    let spans = opened.spans.iter().map(serde_json::to_string);
+    let logs = opened.logs.iter().map(serde_json::to_string);
+    // Logs have no offset of their own: they belong to the page that holds the last span.
+    let is_last = opened.next_offset.is_none();
+    let mut units: Vec<String> = spans.map(Result::unwrap_or_default).collect();
+    if is_last && !opened.logs.is_empty() {
+        let tail: Vec<_> = logs.map(|log| format!("\nlog {}", log.unwrap_or_default())).collect();
+        match units.last_mut() {
+            Some(last) => last.push_str(&tail.concat()),
+            None => units.push(tail.concat()),
+        }
+    }
+    let mut page = String::new();
+    for (index, unit) in units.iter().enumerate() {
+        let from = if index == 0 { floor(unit, byte) } else { 0 };
+        let rest = &unit[from..];
+        let left = bytes_max.saturating_sub(page.len() + 1);
+        if rest.len() <= left {
+            page.push_str(rest);
+            page.push('\n');
+            continue;
+        }
+        let at = offset + index as u64;
+        // A span that fits a page of its own waits for the next; one that fits none is given in parts.
+        if index > 0 && rest.len() < bytes_max {
+            return (page, Some(at.to_string()));
+        }
+        let cut = floor(rest, left);
+        page.push_str(&rest[..cut]);
+        return (page, Some(format!("{at}+{}", from + cut)));
+    }
+    (page, opened.next_offset.map(|offset| offset.to_string()))
+}
+
+/// The largest character boundary up to `at`.
+fn floor(text: &str, at: usize) -> usize {
+    let at = at.min(text.len());
+    (0..=at).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kino_model::{SpanId, TraceId};
+    use kino_wire::evidence::OpenSpan;
+
+    fn opened(names: &[String], from: usize) -> Open {
+        let spans = names.iter().skip(from).map(|name| OpenSpan {
+            trace_id: TraceId([1; 16]),
+            span_id: SpanId([2; 8]),
+            parent_span_id: None,
+            service: String::new(),
+            name: name.clone(),
+            kind: "internal".into(),
+            start_unix_nanos: 0,
+            duration_nanos: Some(1),
+            status: "ok".into(),
+            status_message: String::new(),
+            attributes: serde_json::Map::new(),
+            resource: serde_json::Map::new(),
+            events: Vec::new(),
+            links: Vec::new(),
+        });
+        Open {
+            schema: "kino.open.v1".into(),
+            id: "x".into(),
+            spans: spans.collect(),
+            logs: Vec::new(),
+            text: None,
+            total: names.len() as u64,
+            next_offset: None,
+        }
+    }
+
+    #[test]
+    fn pages_give_back_every_byte() {
+        let names: Vec<String> = (0..9).map(|index| "ü".repeat(index * 300)).collect();
+        let whole: String =
+            opened(&names, 0).spans.iter().map(|span| serde_json::to_string(span).unwrap() + "\n").collect();
+        let (mut joined, mut cursor) = (String::new(), String::from("0"));
+        loop {
+            let (offset, byte) = parse(&cursor).unwrap();
+            let (page, next) = span_page(&opened(&names, offset as usize), offset, byte, 1_000);
+            assert!(page.len() <= 1_000);
+            joined.push_str(&page);
+            match next {
+                Some(next) => cursor = next,
+                None => break,
+            }
+        }
+        assert_eq!(joined, whole);
+    }
+
+    #[test]
+    fn cursors_are_read_back() {
+        assert_eq!(parse("12+34"), Some((12, 34)));
+        assert_eq!(parse("12"), Some((12, 0)));
+        assert_eq!(parse("12+x"), None);
+    }
+}

@@ -1,0 +1,225 @@
+//! MCP's requests, dispatched: which tool, whose project, what went wrong and what would be right.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kino_wire::Problem;
+use kino_wire::ask::Scope;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, GetPromptRequestParams, GetPromptResponse,
+    Implementation, JsonObject, ListPromptsResult, ListToolsResult, PaginatedRequestParams, ServerCapabilities,
+    ServerConfig, Tool,
+};
+use rmcp::service::{NotificationContext, RequestContext};
+use rmcp::{ErrorData, RoleServer, ServerHandler};
+
+use crate::answer::{BUDGET_TOKENS_DEFAULT, BUDGET_TOKENS_MAX, BUDGET_TOKENS_MIN, Rendered};
+use crate::calls::{Asker, Refusal};
+use crate::project::{path_of_uri, project_of};
+use crate::recorded::{CELL_BYTES_MAX, MESSAGE_BYTES_MAX, clean};
+use crate::{Server, arguments, insights, prompts, tools};
+
+/// How long a client may take to name its roots before its directory is taken instead.
+const ROOTS_WAIT: Duration = Duration::from_secs(2);
+/// How many roots are looked at.
+const ROOTS_MAX: usize = 32;
+/// How many near names a refusal names.
+const NEAREST_MAX: usize = 5;
+/// How like a name must be to be named, 0 to 1.
+const LIKENESS_MIN: f64 = 0.7;
+
+/// One client's session with a [`Server`].
+#[derive(Clone)]
+pub struct Handler {
+    server: Server,
+    /// The project of the client's roots, once they were asked for.
+    roots: Arc<Mutex<Option<Rooted>>>,
+}
+
+/// What a client's roots say about its project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Rooted {
+    /// It names none: its directory counts.
+    Unknown,
+    /// All roots that are in a project are in this one.
+    One(String),
+    /// They are in several, so all projects are meant.
+    Several,
+}
+
+impl Handler {
+    pub(crate) fn new(server: Server) -> Self {
+        Self { server, roots: Arc::default() }
+    }
+
+    async fn scope(&self, all: bool, context: &RequestContext<RoleServer>) -> Scope {
+        if all {
+            return Scope { project: None, all: true };
+        }
+        let known = self.roots.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let rooted = match known {
+            Some(rooted) => rooted,
+            None => {
+                let rooted = rooted(context).await;
+                *self.roots.lock().unwrap_or_else(PoisonError::into_inner) = Some(rooted.clone());
+                rooted
+            }
+        };
+        let project = match rooted {
+            Rooted::One(project) => Some(project),
+            Rooted::Several => None,
+            Rooted::Unknown => self.server.directory.as_deref().and_then(project_of),
+        };
+        Scope { project, all: false }
+    }
+
+    async fn answer(
+        &self,
+        name: &str,
+        mut arguments: JsonObject,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResult, Refusal> {
+        let common = arguments::common(&mut arguments)?;
+        let usual = if name == "check_insights" { insights::BUDGET_TOKENS } else { BUDGET_TOKENS_DEFAULT };
+        let asker = Asker {
+            backend: self.server.backend.as_ref(),
+            sql: self.server.sql.as_deref(),
+            scope: self.scope(common.all, context).await,
+            now: self.server.clock.now(),
+            budget_tokens: common.budget_tokens.unwrap_or(usual).clamp(BUDGET_TOKENS_MIN, BUDGET_TOKENS_MAX),
+        };
+        let rendered = match name {
+            "explain_system" => asker.explain_system(arguments::read(arguments)?).await,
+            "find_traces" => asker.find_traces(arguments::read(arguments)?).await,
+            "explain" => asker.explain(arguments::read(arguments)?).await,
+            "compare_runs" => asker.compare_runs(arguments::read(arguments)?).await,
+            "find_errors" => asker.find_errors(arguments::read(arguments)?).await,
+            "check_insights" => asker.check_insights(arguments::read(arguments)?).await,
+            "query_sql" => asker.query_sql(arguments::read(arguments)?).await,
+            "open_evidence" => {
+                let text = asker.open_evidence(arguments::read(arguments)?).await?;
+                return Ok(CallToolResult::success(vec![ContentBlock::text(text)]));
+            }
+            _ => Err(Refusal::Arguments(format!("no tool is called {name}"))),
+        };
+        rendered.map(Rendered::into_result)
+    }
+}
+
+/// Asks the client for its roots, if it has such, and finds their project.
+#[expect(deprecated, reason = "roots are on their way out of MCP, and what today's clients tell their directory by")]
+async fn rooted(context: &RequestContext<RoleServer>) -> Rooted {
+    if context.client_capabilities().is_none_or(|capabilities| capabilities.roots.is_none()) {
+        return Rooted::Unknown;
+    }
+    let Ok(Ok(listed)) = tokio::time::timeout(ROOTS_WAIT, context.peer.list_roots()).await else {
+        return Rooted::Unknown;
+    };
+    let projects: BTreeSet<String> = listed
+        .roots
+        .iter()
+        .take(ROOTS_MAX)
+        .filter_map(|root| path_of_uri(&root.uri))
+        .filter_map(|path| project_of(&path))
+        .collect();
+    let mut projects = projects.into_iter();
+    match (projects.next(), projects.next()) {
+        (None, _) => Rooted::Unknown,
+        (Some(project), None) => Rooted::One(project),
+        (Some(_), Some(_)) => Rooted::Several,
+    }
+}
+
+/// What a refusal says to the model: ours first, then recorded names, marked.
+fn refused(refusal: Refusal) -> CallToolResult {
+    let text = match refusal {
+        Refusal::Arguments(message) => clean(&message, 2 * MESSAGE_BYTES_MAX),
+        Refusal::Problem(Problem { message, did_you_mean, .. }) => {
+            let mut text = clean(&message, 2 * MESSAGE_BYTES_MAX);
+            let names: Vec<_> = did_you_mean.iter().take(NEAREST_MAX).map(|name| clean(name, CELL_BYTES_MAX)).collect();
+            if !names.is_empty() {
+                text.push_str("\nuntrusted.did_you_mean:\n");
+                text.push_str(&names.join("\n"));
+            }
+            text
+        }
+    };
+    CallToolResult::error(vec![ContentBlock::text(text)])
+}
+
+/// The names most like `wrong`, best first.
+fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut scored: Vec<(f64, &str)> = names.map(|name| (strsim::jaro_winkler(wrong, name), name)).collect();
+    scored.retain(|(score, _)| *score >= LIKENESS_MIN);
+    scored.sort_by(|one, other| other.0.total_cmp(&one.0));
+    scored.into_iter().take(NEAREST_MAX).map(|(_, name)| name).collect()
+}
+
+/// A protocol error for a name that is not listed.
+fn no_such<'a>(what: &str, wrong: &str, names: impl Iterator<Item = &'a str> + Clone) -> ErrorData {
+    let mut near = nearest(wrong, names.clone());
+    if near.is_empty() {
+        near = names.collect();
+    }
+    let wrong = clean(wrong, CELL_BYTES_MAX);
+    ErrorData::invalid_params(format!("no {what} is called {wrong:?}; there is {}", near.join(", ")), None)
+}
+
+impl ServerHandler for Handler {
+    fn get_info(&self) -> ServerConfig {
+        let capabilities = ServerCapabilities::builder().enable_tools().enable_prompts().build();
+        ServerConfig::new(capabilities)
+            .with_server_info(Implementation::new("kinescope", env!("CARGO_PKG_VERSION")).with_title("Kinescope"))
+            .with_instructions(tools::INSTRUCTIONS)
+    }
+
+    async fn list_tools(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        Ok(ListToolsResult::with_all_items(tools::all()))
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        tools::all().into_iter().find(|tool| tool.name == name)
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let tools = tools::all();
+        if !tools.iter().any(|tool| tool.name == request.name) {
+            return Err(no_such("tool", &request.name, tools.iter().map(|tool| tool.name.as_ref())));
+        }
+        let arguments = request.arguments.unwrap_or_default();
+        let result = self.answer(&request.name, arguments, &context).await.unwrap_or_else(refused);
+        Ok(result.into())
+    }
+
+    async fn list_prompts(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Ok(ListPromptsResult::with_all_items(prompts::all()))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        let all = prompts::all();
+        prompts::get(&request.name, request.arguments.as_ref())
+            .map(GetPromptResponse::Complete)
+            .ok_or_else(|| no_such("prompt", &request.name, all.iter().map(|prompt| prompt.name.as_str())))
+    }
+
+    async fn on_roots_list_changed(&self, _context: NotificationContext<RoleServer>) {
+        *self.roots.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
