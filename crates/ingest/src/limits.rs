@@ -1,0 +1,21 @@
+//! The limits of decoding, each with its reason.
+
+use kino_model::{DurationNanos, UnixNanos};
+
+/// What decoding accepts.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// The time now: what lies far ahead of it is named. Zero: no clock, nothing is.
+    pub now: UnixNanos,
+    /// How far ahead of `now` a sender's clock may run before it is named.
+    pub ahead_max: DurationNanos,
+    /// The longest text kept of one value, in bytes; the rest is cut and counted. Statements and prompts are far
+    /// shorter; a body holds 64 MiB at most.
+    pub value_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { now: UnixNanos(0), ahead_max: DurationNanos::from_secs(24 * 3_600), value_bytes_max: 4 << 20 }
+    }
+}

@@ -1,0 +1,423 @@
+//! OTLP as JSON: ids in hex, 64-bit integers as text or number, enumerations as number or name, unknown fields
+//! passed over.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use kino_model::exact::json_attributes;
+use kino_model::{Attributes, Event, Link, LogRecord, Resource, Scope, Span, Status, UnixNanos, Value};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value as Json;
+
+use crate::judge::Judge;
+use crate::{Decoded, Harvest, Limits, Undecodable};
+
+/// Decodes an `ExportTraceServiceRequest`.
+pub(super) fn traces(body: &[u8], limits: &Limits) -> Result<Decoded, Undecodable> {
+    let request: TracesRequest = read(body)?;
+    let mut writer = Writer::new(limits);
+    for group in request.resource_spans {
+        let resource = Arc::new(group.resource.with_schema(group.schema_url));
+        for scoped in group.scope_spans {
+            let scope = Arc::new(scoped.scope.with_schema(scoped.schema_url));
+            for span in scoped.spans {
+                writer.span(span, &resource, &scope);
+            }
+        }
+    }
+    Ok(writer.finish())
+}
+
+/// Decodes an `ExportLogsServiceRequest`.
+pub(super) fn logs(body: &[u8], limits: &Limits) -> Result<Decoded, Undecodable> {
+    let request: LogsRequest = read(body)?;
+    let mut writer = Writer::new(limits);
+    for group in request.resource_logs {
+        let resource = Arc::new(group.resource.with_schema(group.schema_url));
+        for scoped in group.scope_logs {
+            let scope = Arc::new(scoped.scope.with_schema(scoped.schema_url));
+            for log in scoped.log_records {
+                writer.log(log, &resource, &scope);
+            }
+        }
+    }
+    Ok(writer.finish())
+}
+
+/// Counts the data points of an `ExportMetricsServiceRequest`.
+pub(super) fn metric_points(body: &[u8]) -> Result<u64, Undecodable> {
+    let request: Json = read(body)?;
+    let list = |json: &Json, key: &str| json.get(key).and_then(Json::as_array).cloned().unwrap_or_default();
+    let metrics = list(&request, "resourceMetrics")
+        .iter()
+        .flat_map(|resource| list(resource, "scopeMetrics"))
+        .flat_map(|scope| list(&scope, "metrics"))
+        .collect::<Vec<_>>();
+    let kinds = ["gauge", "sum", "histogram", "exponentialHistogram", "summary"];
+    let points = |metric: &Json| {
+        kinds.iter().filter_map(|kind| metric.get(kind)).map(|data| list(data, "dataPoints").len() as u64).sum::<u64>()
+    };
+    Ok(metrics.iter().map(points).sum())
+}
+
+fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Undecodable> {
+    serde_json::from_slice(body).map_err(|error| Undecodable { expected: "OTLP JSON", problem: error.to_string() })
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct TracesRequest {
+    #[serde(deserialize_with = "nullable")]
+    resource_spans: Vec<ResourceSpans>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ResourceSpans {
+    #[serde(deserialize_with = "nullable")]
+    resource: JsonResource,
+    #[serde(deserialize_with = "nullable")]
+    scope_spans: Vec<ScopeSpans>,
+    #[serde(deserialize_with = "nullable")]
+    schema_url: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ScopeSpans {
+    #[serde(deserialize_with = "nullable")]
+    scope: JsonScope,
+    #[serde(deserialize_with = "nullable")]
+    spans: Vec<JsonSpan>,
+    #[serde(deserialize_with = "nullable")]
+    schema_url: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct LogsRequest {
+    #[serde(deserialize_with = "nullable")]
+    resource_logs: Vec<ResourceLogs>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ResourceLogs {
+    #[serde(deserialize_with = "nullable")]
+    resource: JsonResource,
+    #[serde(deserialize_with = "nullable")]
+    scope_logs: Vec<ScopeLogs>,
+    #[serde(deserialize_with = "nullable")]
+    schema_url: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ScopeLogs {
+    #[serde(deserialize_with = "nullable")]
+    scope: JsonScope,
+    #[serde(deserialize_with = "nullable")]
+    log_records: Vec<JsonLog>,
+    #[serde(deserialize_with = "nullable")]
+    schema_url: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct JsonResource {
+    #[serde(with = "json_attributes")]
+    attributes: Attributes,
+    dropped_attributes_count: u32,
+}
+
+impl JsonResource {
+    fn with_schema(self, schema_url: String) -> Resource {
+        Resource { attributes: self.attributes, dropped_attributes_count: self.dropped_attributes_count, schema_url }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct JsonScope {
+    #[serde(deserialize_with = "nullable")]
+    name: String,
+    #[serde(deserialize_with = "nullable")]
+    version: String,
+    #[serde(with = "json_attributes")]
+    attributes: Attributes,
+    dropped_attributes_count: u32,
+}
+
+impl JsonScope {
+    fn with_schema(self, schema_url: String) -> Scope {
+        Scope {
+            name: self.name,
+            version: self.version,
+            attributes: self.attributes,
+            dropped_attributes_count: self.dropped_attributes_count,
+            schema_url,
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct JsonSpan {
+    #[serde(deserialize_with = "nullable")]
+    trace_id: String,
+    #[serde(deserialize_with = "nullable")]
+    span_id: String,
+    #[serde(deserialize_with = "nullable")]
+    trace_state: String,
+    #[serde(deserialize_with = "nullable")]
+    parent_span_id: String,
+    #[serde(deserialize_with = "nullable")]
+    name: String,
+    kind: Json,
+    start_time_unix_nano: Json,
+    end_time_unix_nano: Json,
+    #[serde(with = "json_attributes")]
+    attributes: Attributes,
+    dropped_attributes_count: u32,
+    #[serde(deserialize_with = "nullable")]
+    events: Vec<JsonEvent>,
+    dropped_events_count: u32,
+    #[serde(deserialize_with = "nullable")]
+    links: Vec<JsonLink>,
+    dropped_links_count: u32,
+    #[serde(deserialize_with = "nullable")]
+    status: JsonStatus,
+    flags: u32,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct JsonEvent {
+    time_unix_nano: Json,
+    #[serde(deserialize_with = "nullable")]
+    name: String,
+    #[serde(with = "json_attributes")]
+    attributes: Attributes,
+    dropped_attributes_count: u32,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct JsonLink {
+    #[serde(deserialize_with = "nullable")]
+    trace_id: String,
+    #[serde(deserialize_with = "nullable")]
+    span_id: String,
+    #[serde(deserialize_with = "nullable")]
+    trace_state: String,
+    #[serde(with = "json_attributes")]
+    attributes: Attributes,
+    dropped_attributes_count: u32,
+    flags: u32,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct JsonStatus {
+    #[serde(deserialize_with = "nullable")]
+    message: String,
+    code: Json,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct JsonLog {
+    time_unix_nano: Json,
+    observed_time_unix_nano: Json,
+    severity_number: Json,
+    #[serde(deserialize_with = "nullable")]
+    severity_text: String,
+    body: Json,
+    #[serde(with = "json_attributes")]
+    attributes: Attributes,
+    dropped_attributes_count: u32,
+    flags: u32,
+    #[serde(deserialize_with = "nullable")]
+    trace_id: String,
+    #[serde(deserialize_with = "nullable")]
+    span_id: String,
+    #[serde(deserialize_with = "nullable")]
+    event_name: String,
+}
+
+/// In Protobuf's JSON mapping `null` stands for the default.
+fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+struct Writer<'l> {
+    judge: Judge<'l>,
+    harvest: Harvest,
+}
+
+impl<'l> Writer<'l> {
+    fn new(limits: &'l Limits) -> Self {
+        Self { judge: Judge::new(limits), harvest: Harvest::default() }
+    }
+
+    fn finish(mut self) -> Decoded {
+        self.harvest.issues = self.judge.issues;
+        self.harvest.finish()
+    }
+
+    fn span(&mut self, json: JsonSpan, resource: &Arc<Resource>, scope: &Arc<Scope>) {
+        let (trace_id, span_id) = (id_bytes(&json.trace_id), id_bytes(&json.span_id));
+        let Some((trace_id, span_id)) = self.judge.ids(&trace_id, &span_id, &json.name) else {
+            self.harvest.rejected_spans += 1;
+            return;
+        };
+        let (start, end) = (self.nanos(&json.start_time_unix_nano), self.nanos(&json.end_time_unix_nano));
+        let (start, end) = self.judge.span_times(start, end);
+        let kind = enumeration(&json.kind, &SPAN_KINDS);
+        let code = enumeration(&json.status.code, &STATUS_CODES);
+        let span = Span {
+            trace_id,
+            span_id,
+            parent_span_id: self.judge.parent(&id_bytes(&json.parent_span_id)),
+            name: json.name,
+            kind: self.judge.kind(kind),
+            start,
+            end,
+            status: Status { code: self.judge.status(code), message: json.status.message },
+            trace_state: json.trace_state,
+            flags: json.flags,
+            attributes: self.attributes(json.attributes),
+            dropped_attributes_count: json.dropped_attributes_count,
+            events: json.events.into_iter().map(|event| self.event(event)).collect(),
+            dropped_events_count: json.dropped_events_count,
+            links: json.links.into_iter().filter_map(|link| self.link(link)).collect(),
+            dropped_links_count: json.dropped_links_count,
+            resource: Arc::clone(resource),
+            scope: Arc::clone(scope),
+            revision: 0,
+        };
+        self.harvest.spans.push(span);
+    }
+
+    fn event(&mut self, json: JsonEvent) -> Event {
+        Event {
+            time: UnixNanos::from_u64(self.nanos(&json.time_unix_nano)),
+            name: json.name,
+            attributes: self.attributes(json.attributes),
+            dropped_attributes_count: json.dropped_attributes_count,
+        }
+    }
+
+    fn link(&mut self, json: JsonLink) -> Option<Link> {
+        let (trace_id, span_id) = self.judge.link_ids(&id_bytes(&json.trace_id), &id_bytes(&json.span_id))?;
+        Some(Link {
+            trace_id,
+            span_id,
+            trace_state: json.trace_state,
+            flags: json.flags,
+            attributes: self.attributes(json.attributes),
+            dropped_attributes_count: json.dropped_attributes_count,
+        })
+    }
+
+    fn log(&mut self, json: JsonLog, resource: &Arc<Resource>, scope: &Arc<Scope>) {
+        let (trace_id, span_id) = self.judge.log_ids(&id_bytes(&json.trace_id), &id_bytes(&json.span_id));
+        let observed = self.nanos(&json.observed_time_unix_nano);
+        let observed = (observed != 0).then(|| UnixNanos::from_u64(observed));
+        let time = match (self.nanos(&json.time_unix_nano), observed) {
+            (0, Some(observed)) => observed,
+            (time, _) => self.judge.time(time),
+        };
+        let mut body = self.body(json.body);
+        self.judge.value(&mut body);
+        let severity_number = enumeration(&json.severity_number, &[]) as i32;
+        let attributes = self.attributes(json.attributes);
+        self.harvest.logs.push(LogRecord {
+            trace_id,
+            span_id,
+            event: Event {
+                time,
+                name: json.event_name,
+                attributes,
+                dropped_attributes_count: json.dropped_attributes_count,
+            },
+            observed,
+            severity_number,
+            severity_text: json.severity_text,
+            body,
+            flags: json.flags,
+            resource: Arc::clone(resource),
+            scope: Arc::clone(scope),
+        });
+    }
+
+    fn body(&mut self, json: Json) -> Value {
+        if json.is_null() {
+            return Value::Empty;
+        }
+        let pair = serde_json::json!([{"key": "body", "value": json}]);
+        match json_attributes::deserialize(&pair) {
+            Ok(mut attributes) => attributes.pop().map(|(_, value)| value).unwrap_or_default(),
+            Err(error) => {
+                self.judge.issues.add("invalid_log_body", || error.to_string());
+                Value::Empty
+            }
+        }
+    }
+
+    fn attributes(&mut self, mut attributes: Attributes) -> Attributes {
+        attributes.iter_mut().for_each(|(_, value)| self.judge.value(value));
+        attributes
+    }
+
+    /// A `fixed64`: a number, or a number as text. Anything else counts as unset and is named.
+    fn nanos(&mut self, json: &Json) -> u64 {
+        let nanos = match json {
+            Json::Null => Some(0),
+            Json::Number(number) => number.as_u64(),
+            Json::String(text) if text.is_empty() => Some(0),
+            Json::String(text) => text.parse().ok(),
+            _ => None,
+        };
+        nanos.unwrap_or_else(|| {
+            self.judge.issues.add("invalid_time", || json.to_string());
+            0
+        })
+    }
+}
+
+const SPAN_KINDS: [&str; 6] = [
+    "SPAN_KIND_UNSPECIFIED",
+    "SPAN_KIND_INTERNAL",
+    "SPAN_KIND_SERVER",
+    "SPAN_KIND_CLIENT",
+    "SPAN_KIND_PRODUCER",
+    "SPAN_KIND_CONSUMER",
+];
+const STATUS_CODES: [&str; 3] = ["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"];
+
+/// An enumeration's number, given as a number, as text, or by name; unknown names are -1.
+fn enumeration(json: &Json, names: &[&str]) -> i64 {
+    match json {
+        Json::Null => 0,
+        Json::Number(number) => number.as_i64().unwrap_or(-1),
+        Json::String(text) => names
+            .iter()
+            .position(|name| name == text)
+            .map_or_else(|| text.parse().unwrap_or(-1), |number| number as i64),
+        _ => -1,
+    }
+}
+
+/// The bytes of an id in hex; what is no hex comes out as its text's bytes, of a length that no id has.
+fn id_bytes(hex: &str) -> Cow<'_, [u8]> {
+    if let Ok(id) = hex.parse::<kino_model::TraceId>() {
+        Cow::Owned(id.0.to_vec())
+    } else if let Ok(id) = hex.parse::<kino_model::SpanId>() {
+        Cow::Owned(id.0.to_vec())
+    } else if matches!(hex.len(), 8 | 16) {
+        Cow::Borrowed(&[0])
+    } else {
+        Cow::Borrowed(hex.as_bytes())
+    }
+}
