@@ -7,6 +7,7 @@ use parquet::errors::ParquetError;
 
 mod cache;
 pub(crate) mod columns;
+mod distinct;
 pub(crate) mod predicate;
 mod reader;
 

@@ -11,6 +11,8 @@ use kino_model::columns::{Column, Kind, promoted_resource_column, promoted_span_
 use kino_model::{Resource, Value};
 
 use super::columns::{TextColumn, int64, map_text};
+use super::{LakeReader, ScanError};
+use crate::file::FileEntry;
 
 /// What one span must be.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,6 +39,33 @@ impl AttributeTest {
             None => vec![key.to_owned()],
         };
         Self { spellings, column: promoted.map(|column| (column.name, column.kind)), value: value.to_owned() }
+    }
+
+    /// The columns of a file in which the value may stand; none where it certainly is nowhere.
+    async fn places(&self, reader: &LakeReader, file: &FileEntry) -> Result<Vec<&'static str>, ScanError> {
+        let value = self.value.as_bytes();
+        let mut places = Vec::new();
+        if let Some((name, kind)) = self.column {
+            let distinct = reader.distinct(file, name, name).await?;
+            let number = self.value.parse::<i64>().ok().map(i64::to_le_bytes);
+            let may = match kind {
+                Kind::Int => distinct.may(|held| number.is_some_and(|number| held == number)),
+                Kind::Bool => true,
+                _ => distinct.may(|held| held == value),
+            };
+            places.extend(may.then_some(name));
+        }
+        let keys = reader.distinct(file, "attributes", "keys").await?;
+        if keys.may(|held| self.spellings.iter().any(|spelling| spelling.as_bytes() == held))
+            && reader.distinct(file, "attributes", "values").await?.may(|held| held == value)
+        {
+            places.push("attributes");
+        }
+        let resources = reader.distinct(file, "resource", "resource").await?;
+        if resources.may(|held| std::str::from_utf8(held).is_ok_and(|json| self.resource_holds(json))) {
+            places.push("resource");
+        }
+        Ok(places)
     }
 
     fn mark(&self, spans: &RecordBatch, passed: &mut [bool]) {
@@ -118,6 +147,25 @@ impl SpanTest {
     /// Whether every span passes.
     pub(crate) fn is_empty(&self) -> bool {
         self.service.is_none() && self.name.is_none() && self.attributes.is_empty()
+    }
+
+    /// The columns of a file that the test must look at; `None` where certainly no span of it passes.
+    pub(crate) async fn columns_in(
+        &self,
+        reader: &LakeReader,
+        file: &FileEntry,
+    ) -> Result<Option<Vec<&'static str>>, ScanError> {
+        let mut columns = Vec::new();
+        columns.extend(self.service.as_ref().map(|_| "service_name"));
+        columns.extend(self.name.as_ref().map(|_| "name"));
+        for attribute in &self.attributes {
+            let places = attribute.places(reader, file).await?;
+            if places.is_empty() {
+                return Ok(None);
+            }
+            columns.extend(places);
+        }
+        Ok(Some(columns))
     }
 
     /// The columns of `spans` that the test looks at.

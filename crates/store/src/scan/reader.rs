@@ -1,5 +1,6 @@
 //! One file: its footer from the cache, the pages that hold the asked traces, the rows that pass.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use super::ScanError;
 use super::cache::Cache;
 use super::columns::{ids, trace_id_at};
+use super::distinct::{self, Distinct};
 use crate::file::{FileEntry, LakeTable};
 use crate::rollup::GroupRollups;
 
@@ -32,6 +34,10 @@ pub const FOOTER_CACHE_BYTES: usize = 96 << 20;
 const FOOTER_GUESS_BYTES: usize = 256 << 10;
 /// Bytes of rollups kept in memory.
 const ROLLUP_CACHE_BYTES: usize = 32 << 20;
+/// Bytes of columns' distinct values kept in memory.
+const DISTINCT_CACHE_BYTES: usize = 16 << 20;
+/// A column of more distinct values than this is not looked through.
+const DISTINCT_MAX: usize = 100_000;
 /// A decoded rollup takes about this many times the room of its row.
 const DECODED_GROWTH: usize = 4;
 /// Rows decoded at a time.
@@ -43,6 +49,7 @@ pub struct LakeReader {
     store: Arc<dyn ObjectStore>,
     footers: Cache<Footer>,
     rollups: Cache<GroupRollups>,
+    distinct: Cache<Distinct>,
 }
 
 /// A file's footer, as readers of rows and of dictionaries want it.
@@ -88,7 +95,12 @@ pub(crate) type Condition<'a> = (&'a [&'a str], Box<dyn FnMut(&RecordBatch) -> B
 impl LakeReader {
     /// Reads from `store`, keeping at most `footer_bytes_max` bytes of footers.
     pub fn new(store: Arc<dyn ObjectStore>, footer_bytes_max: usize) -> Self {
-        Self { store, footers: Cache::new(footer_bytes_max), rollups: Cache::new(ROLLUP_CACHE_BYTES) }
+        Self {
+            store,
+            footers: Cache::new(footer_bytes_max),
+            rollups: Cache::new(ROLLUP_CACHE_BYTES),
+            distinct: Cache::new(DISTINCT_CACHE_BYTES),
+        }
     }
 
     /// Reads rows in the file's order.
@@ -163,6 +175,49 @@ impl LakeReader {
         let bytes = batches.iter().map(RecordBatch::get_array_memory_size).sum::<usize>() * DECODED_GROWTH;
         self.rollups.put(&file.path, &rollups, bytes);
         Ok(rollups)
+    }
+
+    /// The distinct values of the column `leaf` under the column `root`, as far as dictionaries tell.
+    pub(crate) async fn distinct(&self, file: &FileEntry, root: &str, leaf: &str) -> Result<Arc<Distinct>, ScanError> {
+        let key = format!("{}#{root}.{leaf}", file.path);
+        if let Some(distinct) = self.distinct.get(&key) {
+            return Ok(distinct);
+        }
+        let distinct = self
+            .distinct_inner(file, root, leaf)
+            .await
+            .map_err(|source| ScanError::File { path: file.path.clone(), source })?;
+        let bytes = match &distinct {
+            Distinct::Among(values) => values.iter().map(|value| value.len() + size_of::<Bytes>()).sum(),
+            Distinct::Absent | Distinct::Unknown => 0,
+        };
+        let distinct = Arc::new(distinct);
+        self.distinct.put(&key, &distinct, bytes + key.len() + size_of::<Distinct>());
+        Ok(distinct)
+    }
+
+    async fn distinct_inner(&self, file: &FileEntry, root: &str, leaf: &str) -> Result<Distinct, ParquetError> {
+        let footer = self.footer(file).await?;
+        let metadata = footer.rows.metadata();
+        let Some(column) = distinct::leaf_of(metadata, root, leaf) else { return Ok(Distinct::Absent) };
+        let Some(offsets) = metadata.offset_index() else { return Ok(Distinct::Unknown) };
+        let mut object = self.object(file, &footer);
+        let mut values = HashSet::new();
+        for (group, pages) in metadata.row_groups().iter().zip(offsets) {
+            let chunk = group.column(column);
+            let Some(first) = pages[column].page_locations().first() else { return Ok(Distinct::Unknown) };
+            let Some(range) = distinct::dictionary_range(chunk, first.offset as u64) else {
+                return Ok(Distinct::Unknown);
+            };
+            let bytes = object.get_bytes(range.clone()).await?;
+            let read = distinct::values(chunk, range.start, bytes, first.clone())?;
+            // Copied, so that a few short values do not keep a whole dictionary in memory.
+            values.extend(read.iter().map(|value| Bytes::copy_from_slice(value)));
+            if values.len() > DISTINCT_MAX {
+                return Ok(Distinct::Unknown);
+            }
+        }
+        Ok(Distinct::Among(Arc::new(values)))
     }
 
     /// The file's footer, from the cache where it is there.

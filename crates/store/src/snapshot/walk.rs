@@ -215,7 +215,7 @@ async fn spans_that_pass(
 ) -> Result<HashSet<TraceId>, ScanError> {
     let Some(file) = group.file(LakeTable::Spans) else { return Ok(HashSet::new()) };
     let spans = Arc::clone(&question.asked.spans);
-    let columns = spans.columns();
+    let Some(columns) = spans.columns_in(&question.snapshot.reader, file).await? else { return Ok(HashSet::new()) };
     let read = Read {
         columns: Some(&["trace_id"]),
         pick,
