@@ -18,6 +18,11 @@ fn main() {
     let off = DetectorConfig { off: kino_analyze::finding::Code::ALL.to_vec() };
     timed("breakdown of 1,000 executions", || explain::explain_operation_with(&found, &off));
     timed("breakdown and all detectors", || explain::explain_operation(&found));
+    for &code in kino_analyze::finding::Code::ALL {
+        let off = kino_analyze::finding::Code::ALL.iter().copied().filter(|&other| other != code).collect();
+        let config = DetectorConfig { off };
+        timed(&format!("  {code} alone"), || kino_analyze::detect::findings(&found, &config));
+    }
     timed("comparison of 500 with 500", || compare(&found[..500], &found[500..]));
     let large = chain(1_000_000);
     timed("tree of 1,000,000 spans, each within the last", || Tree::new(&large));

@@ -89,10 +89,7 @@ pub fn group<'a>(exceptions: impl IntoIterator<Item = Exception<'a>>, project: O
     let mut known: BTreeMap<(&str, &str, &str), String> = BTreeMap::new();
     let mut groups: BTreeMap<String, Group<'a>> = BTreeMap::new();
     for exception in exceptions {
-        let key = match exception.stacktrace {
-            "" => (exception.exception_type, "", exception.message),
-            stacktrace => (exception.exception_type, stacktrace, exception.message),
-        };
+        let key = (exception.exception_type, exception.stacktrace, exception.message);
         let fingerprint = known.entry(key).or_insert_with(|| fingerprint_of(&exception, project));
         groups.entry(fingerprint.clone()).or_insert_with(|| Group::new(exception)).add(exception);
     }

@@ -1,6 +1,8 @@
 //! What detectors know of a group of executions: trees, critical paths, and the time each span holds on them.
 
-use kino_model::{DurationNanos, Span};
+use std::collections::BTreeMap;
+
+use kino_model::{DurationNanos, Span, attribute};
 
 use crate::critical_path::{Segment, critical_path_of};
 use crate::execution::Execution;
@@ -23,6 +25,8 @@ pub(super) struct Facts<'t, 'a> {
     pub(super) execution: Execution<'t, 'a>,
     pub(super) tree: &'t Tree<'a>,
     pub(super) path: Vec<Segment>,
+    /// Whether it is the first of several executions in its process.
+    pub(super) is_cold: bool,
     /// By position in the subtree: time on the critical path in the span itself.
     own: Vec<i64>,
     /// The same with all that is beneath it.
@@ -31,13 +35,15 @@ pub(super) struct Facts<'t, 'a> {
 
 impl<'t, 'a> Group<'t, 'a> {
     pub(super) fn new(service: &'a str, name: &'a str, executions: &[Execution<'t, 'a>]) -> Self {
-        let facts = executions.iter().filter(|execution| !execution.is_open()).map(Facts::new).collect();
+        let mut facts: Vec<Facts<'t, 'a>> =
+            executions.iter().filter(|execution| !execution.is_open()).map(Facts::new).collect();
+        mark_cold(&mut facts);
         Self { service, name, facts, all: executions.to_vec() }
     }
 
     /// The median duration of an execution, in nanoseconds.
     pub(super) fn median_duration(&self) -> f64 {
-        median(self.facts.iter().map(Facts::duration).collect())
+        median(self.facts.iter().filter(|facts| !facts.is_cold).map(Facts::duration).collect())
     }
 }
 
@@ -55,7 +61,7 @@ impl<'t, 'a> Facts<'t, 'a> {
             let parent = tree.parent(subtree[position] as usize).expect("a span beneath another has a parent");
             inclusive[tree.position_below(execution.entry, parent)] += inclusive[position];
         }
-        Self { execution: *execution, tree, path, own, inclusive }
+        Self { execution: *execution, tree, path, is_cold: false, own, inclusive }
     }
 
     /// Nanoseconds.
@@ -99,6 +105,24 @@ impl<'t, 'a> Facts<'t, 'a> {
                 return Some(if at == index { found } else { Location { known_by: "caller", ..found } });
             }
             at = self.tree.parent(at).filter(|_| at != self.execution.entry)?;
+        }
+    }
+}
+
+/// Marks each process's first execution, where it has several: it loads code, opens connections and fills caches.
+fn mark_cold(facts: &mut [Facts<'_, '_>]) {
+    let mut by_process: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (number, facts) in facts.iter().enumerate() {
+        let resource = &facts.span(facts.execution.entry).resource;
+        let process =
+            ["service.instance.id", "process.pid"].iter().find_map(|key| attribute::find(&resource.attributes, key));
+        if let Some(process) = process {
+            by_process.entry(process.to_text()).or_default().push(number);
+        }
+    }
+    for numbers in by_process.values().filter(|numbers| numbers.len() > 1) {
+        if let Some(&first) = numbers.iter().min_by_key(|&&number| facts[number].execution.start()) {
+            facts[first].is_cold = true;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What an execution was given: the attributes of its spans, each key with its first value in call order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use kino_model::Value;
 
@@ -34,6 +34,9 @@ const NOT_INPUT: &[&str] = &[
 /// More keys than this in one execution are not looked at; the count of tried ones would drown any finding.
 const MAX_KEYS: usize = 64;
 
+/// A longer text is a content, not a category.
+const MAX_TEXT_BYTES: usize = 200;
+
 /// A value that executions can be told apart by.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Feature<'a> {
@@ -41,24 +44,35 @@ pub(super) enum Feature<'a> {
     Text(&'a str),
 }
 
-pub(super) fn features<'a>(facts: &Facts<'_, 'a>) -> BTreeMap<&'a str, Feature<'a>> {
-    let mut found = BTreeMap::new();
-    for index in facts.indices() {
-        for (key, value) in &facts.span(index).attributes {
-            let feature = match value {
-                Value::Int(number) => Feature::Number(*number as f64),
-                Value::Double(number) if number.is_finite() => Feature::Number(*number),
-                Value::Bool(truth) => Feature::Text(if *truth { "true" } else { "false" }),
-                Value::String(text) if text.len() <= 200 => Feature::Text(text),
-                _ => continue,
-            };
-            if found.len() >= MAX_KEYS {
-                return found;
-            }
-            if !NOT_INPUT.iter().any(|part| key.contains(part)) {
-                found.entry(key.as_str()).or_insert(feature);
+/// Reads features; remembers of each key whether it can be an input.
+#[derive(Default)]
+pub(super) struct Features<'a> {
+    is_input: HashMap<&'a str, bool>,
+}
+
+impl<'a> Features<'a> {
+    pub(super) fn of(&mut self, facts: &Facts<'_, 'a>) -> BTreeMap<&'a str, Feature<'a>> {
+        let mut found = BTreeMap::new();
+        for index in facts.indices() {
+            for (key, value) in &facts.span(index).attributes {
+                let key = key.as_str();
+                let is_new_input = || !NOT_INPUT.iter().any(|part| key.contains(part));
+                if !*self.is_input.entry(key).or_insert_with(is_new_input) || found.contains_key(key) {
+                    continue;
+                }
+                let feature = match value {
+                    Value::Int(number) => Feature::Number(*number as f64),
+                    Value::Double(number) if number.is_finite() => Feature::Number(*number),
+                    Value::Bool(truth) => Feature::Text(if *truth { "true" } else { "false" }),
+                    Value::String(text) if text.len() <= MAX_TEXT_BYTES => Feature::Text(text),
+                    _ => continue,
+                };
+                if found.len() >= MAX_KEYS {
+                    return found;
+                }
+                found.insert(key, feature);
             }
         }
+        found
     }
-    found
 }

@@ -2,14 +2,14 @@
 //!
 //! Evidence: at least [`crate::growth::MIN_POINTS`] executions that went well, over inputs that span a factor of
 //! [`crate::growth::MIN_RANGE`]; a growing shape must halve the held-out error. Of several attributes the one with the
-//! smallest error is told. Where executions timed out at a limit, the input that crosses it is told too.
+//! smallest error is told; a process's first execution is left out where it has several. Where executions timed out at a limit, the input that crosses it is told too.
 
 use std::collections::BTreeMap;
 
 use super::Draft;
 use super::facts::{Group, median, shown, top};
 use super::failures::is_timeout;
-use super::features::{Feature, features};
+use super::features::{Feature, Features};
 use crate::execution::Execution;
 use crate::finding::{Code, Finding, Number, Unit};
 use crate::growth::{Growth, Shape, growth};
@@ -26,9 +26,10 @@ pub fn points(executions: &[Execution<'_, '_>], attribute: &str) -> Vec<(f64, f6
 }
 
 pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+    let mut known = Features::default();
     let mut by_key: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
-    for facts in group.facts.iter().filter(|facts| !facts.execution.is_error()) {
-        for (key, feature) in features(facts) {
+    for facts in group.facts.iter().filter(|facts| !facts.execution.is_error() && !facts.is_cold) {
+        for (key, feature) in known.of(facts) {
             if let Feature::Number(input) = feature {
                 by_key.entry(key).or_default().push((input, facts.duration()));
             }

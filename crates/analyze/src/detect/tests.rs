@@ -151,3 +151,25 @@ fn batches_retries_polling_few_items_and_brackets_are_no_n_plus_one() {
 mod failures;
 mod inputs;
 mod whole;
+
+proptest::proptest! {
+    #[test]
+    fn any_traces_give_findings_of_finite_numbers_that_do_not_hang_on_the_order_of_traces(
+        mut set in proptest::collection::vec(crate::critical_path::tests::any_trace(), 0..8)
+    ) {
+        for (number, trace) in set.iter_mut().enumerate() {
+            trace.trace_id.0[0] = number as u8;
+        }
+        let forward = trees(&set);
+        let found = findings(&executions(&forward, Entry::Outermost), &DetectorConfig::default());
+        let longest = forward.iter().flat_map(|tree| (0..tree.len()).map(|index| tree.duration(index))).max().unwrap_or(0);
+        for finding in &found {
+            proptest::prop_assert!(finding.numbers.iter().all(|number| number.value.is_finite()), "{:?}", finding);
+            proptest::prop_assert!(finding.saving_nanos.is_none_or(|saving| (0..=longest).contains(&saving)), "{:?}", finding);
+            proptest::prop_assert!(!finding.evidence.is_empty());
+        }
+        let mut backward = trees(&set);
+        backward.reverse();
+        proptest::prop_assert_eq!(found, findings(&executions(&backward, Entry::Outermost), &DetectorConfig::default()));
+    }
+}

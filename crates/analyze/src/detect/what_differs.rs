@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use super::Draft;
 use super::facts::{Group, top};
-use super::features::{Feature, features};
+use super::features::{Feature, Features};
 use crate::finding::{Code, Finding, Number, Unit};
 
 const MIN_SIDE: usize = 5;
@@ -82,10 +82,11 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
 }
 
 fn best_rule(group: &Group<'_, '_>, is_bad: &[bool], bad_total: usize, good_total: usize) -> Option<Rule> {
+    let mut known = Features::default();
     let mut numbers: BTreeMap<&str, Vec<(f64, bool)>> = BTreeMap::new();
     let mut texts: BTreeMap<&str, BTreeMap<&str, [usize; 2]>> = BTreeMap::new();
     for (facts, &bad) in group.facts.iter().zip(is_bad) {
-        for (key, feature) in features(facts) {
+        for (key, feature) in known.of(facts) {
             match feature {
                 Feature::Number(value) => numbers.entry(key).or_default().push((value, bad)),
                 Feature::Text(value) => texts.entry(key).or_default().entry(value).or_default()[usize::from(!bad)] += 1,

@@ -33,7 +33,6 @@ const LIBRARY_PATHS: &[&str] = &[
     "<string>",
     "node_modules/",
     "node:",
-    "internal/",
     "/.cargo/registry/",
     "/.cargo/git/",
     "/rustc/",
@@ -48,7 +47,6 @@ const LIBRARY_PATHS: &[&str] = &[
     "/_/src/",
     "/usr/lib/",
     "<anonymous>",
-    "native",
 ];
 /// What libraries' functions begin with, in the languages whose frames name the package.
 const LIBRARY_FUNCTIONS: &[&str] = &[

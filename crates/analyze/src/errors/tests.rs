@@ -161,3 +161,9 @@ proptest::proptest! {
         frames(&text, None);
     }
 }
+
+#[test]
+fn folders_called_internal_are_the_users_own() {
+    let stack = "goroutine 1 [running]:\nshop/internal/cart.Add(0x1)\n\t/srv/shop/internal/cart/cart.go:12 +0x1d";
+    assert!(frames(stack, None)[0].in_project);
+}
