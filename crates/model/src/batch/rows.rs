@@ -382,7 +382,7 @@ mod tests {
         let log = LogRecord { body: Value::Map(vec![("k".into(), Value::Int(1))]), ..LogRecord::default() };
         let batch = Batch::from_rows(&rows, std::slice::from_ref(&log));
         assert_eq!(spans(&batch), rows);
-        assert_eq!(logs(&batch), [log.clone()]);
+        assert_eq!(logs(&batch), std::slice::from_ref(&log));
         let full = Batch {
             spans: conform(&batch.spans, &Table::Spans.schema()),
             events: conform(&batch.events, &Table::Events.schema()),
