@@ -11,6 +11,8 @@ use crate::{exec, tidy};
 const STEP_LIMIT: Duration = Duration::from_hours(1);
 /// Building cargo-deny takes minutes; where it takes longer than this, the step is not worth its time.
 const INSTALL_LIMIT: Duration = Duration::from_mins(15);
+/// Enough to meet the named points; longer runs are for people to start.
+const KILLS: &str = "20";
 /// The oldest Node whose packages the end-to-end tests install.
 const NODE_NEEDED: &str = "process.exit(Number(process.versions.node.split('.')[0]) < 20)";
 
@@ -41,6 +43,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "doc", about: "the documentation builds without warnings", run: doc },
     Step { name: "deny", about: "licences, duplicate versions and sources of dependencies", run: deny },
     Step { name: "advisories", about: "known vulnerabilities of dependencies", run: advisories },
+    Step { name: "crash", about: "an engine killed under load loses and doubles nothing", run: crash },
     Step { name: "e2e", about: "the real binaries against real emitters and a real MCP client", run: end_to_end },
 ];
 
@@ -162,6 +165,10 @@ fn cargo_deny(context: &Context) -> anyhow::Result<Option<PathBuf>> {
         std::fs::write(failed_before, "delete this file to try again\n")?;
     }
     Ok(built.then_some(program))
+}
+
+fn crash(context: &Context) -> anyhow::Result<Outcome> {
+    outcome(context.cargo(&["xtask", "crash", "--kills", KILLS]))
 }
 
 fn end_to_end(context: &Context) -> anyhow::Result<Outcome> {

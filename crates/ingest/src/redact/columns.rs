@@ -4,11 +4,10 @@
 //! row it lies in. Columns without a hit are handed on as they are. Attribute maps are looked at together with the
 //! exact side of the same rows, so that neither keeps what the other lost.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow_array::builder::{BinaryBuilder, StringBuilder};
+use arrow_array::builder::{ArrayBuilder, BinaryBuilder, StringBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{
@@ -214,7 +213,6 @@ impl<'r> Work<'r> {
 }
 
 /// The attributes of one row.
-#[derive(Clone)]
 struct RowAttributes {
     entries: Vec<(String, Option<String>)>,
     exact: Option<Vec<u8>>,
@@ -469,15 +467,22 @@ fn replaced_bytes(array: &BinaryArray, new: &BTreeMap<usize, Option<Vec<u8>>>) -
 fn replaced_map(map: Option<&MapArray>, rows: usize, new: &BTreeMap<usize, RowAttributes>) -> MapArray {
     let (mut keys, mut values) = (StringBuilder::new(), StringBuilder::new());
     let (mut lengths, mut valid) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+    let old = map.map(|map| (map, map.keys().as_string::<i32>(), map.values().as_string::<i32>()));
     for row in 0..rows {
-        let untouched = || RowAttributes::read(map, None, row);
-        let attributes = new.get(&row).map_or_else(|| Cow::Owned(untouched()), Cow::Borrowed);
-        for (key, value) in &attributes.entries {
-            keys.append_value(key);
-            values.append_option(value.as_deref());
+        let before = keys.len();
+        if let Some(attributes) = new.get(&row) {
+            for (key, value) in &attributes.entries {
+                keys.append_value(key);
+                values.append_option(value.as_deref());
+            }
+        } else if let Some((map, old_keys, old_values)) = old.filter(|(map, ..)| map.is_valid(row)) {
+            for entry in map.value_offsets()[row] as usize..map.value_offsets()[row + 1] as usize {
+                keys.append_value(old_keys.value(entry));
+                values.append_option(old_values.is_valid(entry).then(|| old_values.value(entry)));
+            }
         }
-        lengths.push(attributes.entries.len());
-        valid.push(!attributes.entries.is_empty() || map.is_some_and(|map| map.is_valid(row)));
+        lengths.push(keys.len() - before);
+        valid.push(keys.len() > before || map.is_some_and(|map| map.is_valid(row)));
     }
     let DataType::Map(entry, sorted) = map.map_or_else(|| Kind::Map.arrow(), |map| map.data_type().clone()) else {
         unreachable!("the attributes' column is a map");
