@@ -16,9 +16,9 @@ const STYLES: Styles = Styles::styled()
 
 const EXIT_CODES: &str = "\
 Start here:
-  kino demo                          a real program traced, explained, changed, and the change proved
-  kino run -- pytest                 run anything with tracing switched on
-  kino explain checkout              where the time of an operation goes
+  kino demo                 a real program traced, explained, and its change proved
+  kino run -- pytest        run anything with tracing switched on
+  kino explain checkout     where the time of an operation goes
   kino compare --before label:old --after label:new
 
 Exit codes:
@@ -33,15 +33,15 @@ Environment:
   KINO_HOME   where everything is kept (default ~/.kino), with its config.toml
   NO_COLOR    no colour, even on a terminal
 
-Durations are written 250ms, 1.5s, 2m; points in time as RFC 3339 (2026-05-01T12:00:00Z), a date,
-Unix nanoseconds, or how long ago: 15m, 2h, 3d.";
+Durations are written 250ms, 1.5s, 2m; points in time as RFC 3339
+(2026-05-01T12:00:00Z), a date, Unix nanoseconds, or how long ago: 15m, 2h, 3d.";
 
 /// Records what programs really do, and makes it readable.
 ///
 /// Any program with OpenTelemetry sends its traces to the engine, which every command starts when none runs.
 /// Ask on the command line, or let an assistant ask over MCP (`kino mcp`).
 #[derive(Debug, Parser)]
-#[command(name = "kino", disable_version_flag = true, after_help = EXIT_CODES, styles = STYLES, max_term_width = 100)]
+#[command(name = "kino", disable_version_flag = true, after_help = EXIT_CODES, styles = STYLES, max_term_width = 90)]
 pub(crate) struct Arguments {
     /// Print JSON of a documented, versioned shape instead of text.
     #[arg(long, global = true)]

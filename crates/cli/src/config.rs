@@ -70,7 +70,8 @@ impl Settings {
         let program = env::current_exe().map_err(|error| Failure::because("finding this program", &error))?;
         let columns = variable("COLUMNS").and_then(|columns| columns.to_str()?.parse().ok());
         let no_color = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let engine = EngineConfig { home: home.clone(), ..read_file(&home.join(CONFIG_FILE))? };
+        let kill_point = variable("KINO_KILL_POINT").and_then(|point| point.into_string().ok());
+        let engine = EngineConfig { home: home.clone(), kill_point, ..read_file(&home.join(CONFIG_FILE))? };
         Ok(Self { home, directory, program, engine, no_color, columns })
     }
 
@@ -100,7 +101,10 @@ pub(crate) fn variable(name: &str) -> Option<OsString> {
 fn read_file(path: &Path) -> Result<EngineConfig, Failure> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(EngineConfig::default()),
+        // A home that is no folder is for whoever uses it to report.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(EngineConfig::default());
+        }
         Err(error) => return Err(Failure::because(format!("reading {}", path.display()), &error)),
     };
     parse(&text).map_err(|error| Failure::new(code::WRONG, format!("{} is wrong: {error}", path.display())))

@@ -62,7 +62,9 @@ fn carry_out(arguments: Arguments) -> Outcome {
         return commands::version(&app);
     }
     let Some(command) = arguments.command else {
-        app.output.text(&Arguments::command().render_help().ansi().to_string())?;
+        let help = Arguments::command().render_help();
+        let help = if app.output.style.colour { help.ansi().to_string() } else { help.to_string() };
+        app.output.text(&help)?;
         return Ok(ExitCode::from(code::WRONG));
     };
     commands::carry_out(&app, command)

@@ -112,6 +112,9 @@ pub(crate) fn bytes(number: u64) -> String {
 
 /// A part of a whole, in percent.
 pub(crate) fn percent(share: f64) -> String {
+    if share > 0.0 && share < 0.005 {
+        return "<1 %".to_owned();
+    }
     format!("{:.0} %", share * 100.0)
 }
 

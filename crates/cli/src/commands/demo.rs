@@ -51,7 +51,7 @@ pub(super) fn run(app: &App, arguments: &Demo) -> Outcome {
     }
     drop(home);
     toured?;
-    say(&outro(style, arguments.keep))?;
+    say(&outro(style, arguments.keep, &app.settings.program))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -228,10 +228,11 @@ impl Drop for Home {
 
 fn intro(style: Style) -> String {
     format!(
-        "{}\n\nexamples/journal writes a development journal: it gathers some context, then asks a\n\
-         language model for a summary, a dialogue and the technical decisions. It is an\n\
-         ordinary program with OpenTelemetry in it; the model is a local server that answers\n\
-         after a realistic delay, scaled down. Everything below is measured while you watch.\n",
+        "{}\n\nexamples/journal writes a development journal: it gathers some context, then\n\
+         asks a language model for a summary, a dialogue and the technical decisions.\n\
+         It is an ordinary program with OpenTelemetry in it; the model is a local server\n\
+         that answers after a realistic delay, scaled down. What follows is measured\n\
+         while you watch.\n",
         style.heading("A tour of Kinescope")
     )
 }
@@ -241,16 +242,18 @@ fn step(style: Style, number: u8, title: &str, command: &str) -> String {
     format!("\n{title}\n{}\n", style.paint(render::Tone::Faint, command))
 }
 
-fn outro(style: Style, keep: bool) -> String {
+fn outro(style: Style, keep: bool, program: &Path) -> String {
     let kept = if keep {
         "The recordings are in your KINO_HOME: `kino find` lists them."
     } else {
         "The recordings went away with the demo; --keep keeps them."
     };
+    // As JSON writes a string, which is what the configuration wants.
+    let program = Json::from(program.to_string_lossy());
     format!(
         "\n{}\nLet your assistant ask these questions itself. In its MCP configuration:\n\n  \
-         {{\"mcpServers\": {{\"kino\": {{\"command\": \"kino\", \"args\": [\"mcp\"]}}}}}}\n\nThen record your own \
-         program: kino run -- CMD\n{kept}\n",
+         {{\"mcpServers\": {{\"kino\": {{\n    \"command\": {program},\n    \"args\": [\"mcp\"]}}}}}}\n\nThen \
+         record your own program: kino run -- CMD\n{kept}\n",
         style.heading("── Next ")
     )
 }

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use kino_wire::admin::StopQuestion;
+use rustix::process::{Pid, WaitOptions, test_kill_process, waitpid};
 use serde::Serialize;
 
 use crate::app::{App, Outcome};
@@ -60,6 +61,10 @@ pub(super) fn stop(settings: &Settings) -> Result<Option<u32>, Failure> {
 }
 
 fn alive(pid: u32) -> bool {
-    let pid = rustix::process::Pid::from_raw(pid.cast_signed());
-    pid.is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
+    let Some(pid) = Pid::from_raw(pid.cast_signed()) else { return false };
+    // An engine that this very process started has ended only once its parent has taken note of it.
+    if let Ok(Some(_)) = waitpid(Some(pid), WaitOptions::NOHANG) {
+        return false;
+    }
+    test_kill_process(pid).is_ok()
 }

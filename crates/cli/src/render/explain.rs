@@ -10,6 +10,10 @@ use super::{Style, Tone, bar, clean, count, counted, duration, finding, percent}
 
 /// How many segments of a critical path are shown; the rest is counted.
 const SEGMENTS_MAX: usize = 40;
+/// A path of up to so many segments is shown whole.
+const SEGMENTS_ALL_MAX: usize = 8;
+/// Of a longer one, the segments of at least this part of the whole.
+const SEGMENT_SHARE_MIN: f64 = 0.01;
 /// How many rows of a breakdown are shown; the rest is counted.
 const ROWS_MAX: usize = 25;
 /// How many roots besides the first are named.
@@ -76,7 +80,7 @@ fn entry_point(entry: &EntryPoint, style: Style) -> String {
     let title = style.heading(&title);
     let executions = counted(entry.executions, "execution");
     let rows = breakdown(&entry.breakdown, style);
-    format!("{title} {executions}{failed}\n{}\n{}", quantiles_line(&entry.duration), rows.trim_start_matches('\n'))
+    format!("{title} · {executions}{failed}\n{}\n{}", quantiles_line(&entry.duration), rows.trim_start_matches('\n'))
 }
 
 fn quantiles_line(quantiles: &Quantiles) -> String {
@@ -89,23 +93,32 @@ fn root_line(root: &RootSummary) -> String {
     format!("{} ({}) {}", clean(&root.name), clean(&root.service), duration(root.duration_nanos))
 }
 
-/// The critical path's segments, each with its place in the whole.
+/// The critical path's segments, each with its place in the whole. Of a path of many, those that matter are shown.
 pub(crate) fn path(segments: &[PathSegment], style: Style) -> String {
     let begin = segments.first().map_or(0, |segment| segment.start_unix_nanos);
     let whole = segments.last().map_or(0, |segment| segment.end_unix_nanos) - begin;
+    let takes = |segment: &PathSegment| segment.end_unix_nanos - segment.start_unix_nanos;
+    let share = |segment: &PathSegment| takes(segment) as f64 / whole.max(1) as f64;
+    let long =
+        segments.iter().filter(|segment| segments.len() <= SEGMENTS_ALL_MAX || share(segment) >= SEGMENT_SHARE_MIN);
     let mut table = Table::new(style, &[">AT", ">TAKES", "", "SPAN"]);
-    for segment in segments.iter().take(SEGMENTS_MAX) {
-        let takes = segment.end_unix_nanos - segment.start_unix_nanos;
+    let (mut shown, mut shown_nanos) = (0, 0);
+    for segment in long.take(SEGMENTS_MAX) {
+        (shown, shown_nanos) = (shown + 1, shown_nanos + takes(segment));
         table.row(&[
             (&duration(Some(segment.start_unix_nanos - begin)), Tone::Faint),
-            (&duration(Some(takes)), Tone::Plain),
-            (&bar(takes as f64 / whole.max(1) as f64, BAR_CELLS), Tone::Warn),
+            (&duration(Some(takes(segment))), Tone::Plain),
+            (&bar(share(segment), BAR_CELLS), Tone::Warn),
             (&format!("{} ({})", clean(&segment.name), clean(&segment.service)), Tone::Plain),
         ]);
     }
     let mut text = table.finish();
-    if let Some(more @ 1..) = segments.len().checked_sub(SEGMENTS_MAX) {
-        text.push_str(&format!("and {} (--json has them)\n", counted(more as u64, "further segment")));
+    if let Some(more @ 1..) = segments.len().checked_sub(shown) {
+        let together = duration(Some(whole - shown_nanos));
+        text.push_str(&format!(
+            "and {}, {together} together (--json has them)\n",
+            counted(more as u64, "further segment")
+        ));
     }
     text
 }

@@ -16,7 +16,8 @@ pub(crate) fn list(findings: &[Finding], style: Style) -> String {
             text.push_str(&format!("    at {}\n", place(location)));
         }
         if let Some(next) = &finding.next {
-            text.push_str(&style.paint(Tone::Faint, &format!("    next: {}\n", clean(next))));
+            let next = wrap(&format!("next: {}", clean(next)), style, "    ");
+            text.push_str(&style.paint(Tone::Faint, &next));
         }
     }
     text
