@@ -21,6 +21,7 @@ mod filter;
 mod find;
 mod gather;
 mod hot_batch;
+mod lake_facts;
 mod operations;
 mod overlay;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use exceptions::{EventFilter, ExceptionRow};
 pub use filter::TraceFilter;
 pub use find::Found;
 pub(crate) use hot_batch::HotBatch;
+pub(crate) use lake_facts::LatestFacts;
 pub use operations::{NewestSpans, Operation, OperationFilter, Operations, SpanRef};
 pub use overlay::Overlay;
 

@@ -27,6 +27,7 @@ use super::columns::{ids, trace_id_at};
 use super::distinct::{self, Distinct};
 use crate::file::{FileEntry, LakeTable};
 use crate::rollup::GroupRollups;
+use crate::snapshot::LatestFacts;
 
 /// Bytes of footers kept in memory when nothing else is said: those of about 100 M spans.
 pub const FOOTER_CACHE_BYTES: usize = 96 << 20;
@@ -50,6 +51,8 @@ pub struct LakeReader {
     footers: Cache<Footer>,
     rollups: Cache<GroupRollups>,
     distinct: Cache<Distinct>,
+    /// What snapshots work out about the groups that are live.
+    pub(crate) facts: LatestFacts,
 }
 
 /// A file's footer, as readers of rows and of dictionaries want it.
@@ -100,6 +103,7 @@ impl LakeReader {
             footers: Cache::new(footer_bytes_max),
             rollups: Cache::new(ROLLUP_CACHE_BYTES),
             distinct: Cache::new(DISTINCT_CACHE_BYTES),
+            facts: LatestFacts::default(),
         }
     }
 

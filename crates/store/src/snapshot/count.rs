@@ -1,11 +1,13 @@
 //! Exact counts: which traces lie in several sources, and what their repeats add to the sums of the rollups.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use kino_model::columns::Table;
 use kino_model::{SpanId, TraceId};
 
+use super::lake_facts::Several;
 use super::{Snapshot, answer};
 use crate::file::LakeTable;
 use crate::lake::sort;
@@ -16,8 +18,17 @@ use crate::scan::{Pick, Read, ScanError};
 /// Traces whose spans are compared whole at a time.
 const TRACES_AT_A_TIME: usize = 1_024;
 
+/// Which sources are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Among {
+    /// Each group with the others.
+    Groups,
+    /// All groups, as one, with each batch in memory.
+    All,
+}
+
 /// What the sums over all sources count that is not so.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Correction {
     /// As the sources count it.
     pub(super) counted: Rollups,
@@ -27,6 +38,16 @@ pub(super) struct Correction {
     pub(super) spans_real: u64,
     /// How often traces were counted more than once, and how many were counted that are hidden.
     pub(super) traces_too_many: u64,
+}
+
+impl Correction {
+    fn add(&mut self, other: &Self) {
+        self.counted.merge(&other.counted);
+        self.real.merge(&other.real);
+        self.spans_counted += other.spans_counted;
+        self.spans_real += other.spans_real;
+        self.traces_too_many += other.traces_too_many;
+    }
 }
 
 impl Snapshot {
@@ -66,75 +87,86 @@ impl Snapshot {
         Ok((in_files + in_memory).saturating_sub(correction.traces_too_many))
     }
 
-    /// Traces that more than one source holds, as far as the filters tell; one too many costs time, not truth.
-    pub(super) fn in_several(&self) -> Result<HashSet<TraceId>, ScanError> {
-        let mut several: HashSet<TraceId> = self.groups.iter().flat_map(|group| group.split()).collect();
-        let mut in_memory: HashSet<TraceId> = HashSet::new();
+    /// Traces that more than one source holds.
+    pub(super) fn in_several(&self) -> Result<Several, ScanError> {
+        let lake = self.reader.facts.of(&self.groups);
+        let (mut hot, mut in_memory) = (HashSet::new(), HashSet::new());
         for batch in &self.hot {
             for id in &batch.index()?.ids {
-                if !in_memory.insert(*id) {
-                    several.insert(*id);
+                if !in_memory.insert(*id) || self.groups.iter().any(|group| group.may_hold(*id)) {
+                    hot.insert(*id);
                 }
             }
         }
-        let in_files = |id: &&TraceId| self.groups.iter().any(|group| group.may_hold(**id));
-        let mut shared: Vec<TraceId> =
-            in_memory.iter().filter(|id| !several.contains(id)).filter(in_files).copied().collect();
-        shared.sort_unstable();
-        several.extend(shared);
-        Ok(several)
+        Ok(Several { lake, hot })
     }
 
-    /// What must be taken from the sums over all sources, and what put in its place.
+    /// What must be taken from the sums over all sources, and what put in its place. First the groups are set right
+    /// among themselves, once for as long as they are the same; then they count as one source beside those in memory.
     pub(super) async fn correction(&self) -> Result<Correction, ScanError> {
-        let mut suspects = self.in_several()?;
-        suspects.extend(self.hidden.iter().copied());
-        let mut suspects: Vec<TraceId> = suspects.into_iter().collect();
-        suspects.sort_unstable();
+        let several = self.in_several()?;
+        let settled = several.lake.correction.get_or_try_init(|| async {
+            let split: BTreeSet<TraceId> = several.lake.split.iter().copied().collect();
+            let shown = Self { hidden: Arc::default(), hot: Vec::new(), ..self.clone() };
+            shown.compare(split, Among::Groups).await
+        });
+        let mut correction = settled.await?.clone();
+        let suspects: BTreeSet<TraceId> = several.hot.iter().chain(self.hidden.iter()).copied().collect();
+        correction.add(&self.compare(suspects, Among::All).await?);
+        Ok(correction)
+    }
+
+    /// Compares these traces' spans over the sources.
+    async fn compare(&self, suspects: BTreeSet<TraceId>, among: Among) -> Result<Correction, ScanError> {
+        let suspects: Vec<TraceId> = suspects.into_iter().collect();
         let mut correction = Correction::default();
         for chunk in suspects.chunks(TRACES_AT_A_TIME) {
-            self.correct(chunk, &mut correction).await?;
+            self.compare_chunk(chunk, among, &mut correction).await?;
         }
         Ok(correction)
     }
 
-    /// Compares these traces' spans over all sources, by their ids first.
-    async fn correct(&self, traces: &[TraceId], correction: &mut Correction) -> Result<(), ScanError> {
-        let mut sources: HashMap<TraceId, u64> = HashMap::new();
+    /// Compares the ids first, and whole rows only where ids repeat.
+    async fn compare_chunk(
+        &self,
+        traces: &[TraceId],
+        among: Among,
+        correction: &mut Correction,
+    ) -> Result<(), ScanError> {
+        let mut sources: BTreeMap<TraceId, u64> = BTreeMap::new();
         let mut spans: HashSet<(TraceId, SpanId)> = HashSet::new();
         let mut repeated: HashSet<TraceId> = HashSet::new();
-        for part in self.id_parts(traces).await? {
-            let (Some(trace_ids), Some(span_ids)) = (ids(&part, "trace_id"), ids(&part, "span_id")) else { continue };
+        for part in self.id_parts(traces, among).await? {
             let mut here: HashSet<(TraceId, SpanId)> = HashSet::new();
-            let mut before = None;
-            for row in 0..part.num_rows() {
-                let Some(trace) = trace_id_at(trace_ids, row) else { continue };
-                if before != Some(trace) {
-                    *sources.entry(trace).or_default() += 1;
-                    before = Some(trace);
-                }
-                here.insert((trace, SpanId::from_slice(span_ids.value(row)).unwrap_or_default()));
+            for batch in &part {
+                let (Some(ids), Some(span_ids)) = (ids(batch, "trace_id"), ids(batch, "span_id")) else { continue };
+                let span = |row| SpanId::from_slice(span_ids.value(row)).unwrap_or_default();
+                here.extend((0..batch.num_rows()).filter_map(|row| Some((trace_id_at(ids, row)?, span(row)))));
+            }
+            for trace in here.iter().map(|span| span.0).collect::<BTreeSet<_>>() {
+                *sources.entry(trace).or_default() += 1;
             }
             repeated.extend(here.iter().filter(|span| spans.contains(span)).map(|(trace, _)| *trace));
             spans.extend(here);
         }
-        for (trace, count) in sources.iter().collect::<std::collections::BTreeMap<_, _>>() {
+        for (trace, count) in &sources {
             correction.traces_too_many += if self.hidden.contains(trace) { *count } else { count - 1 };
         }
-        let mut wrong: Vec<TraceId> =
-            traces.iter().filter(|id| repeated.contains(id) || self.hidden.contains(id)).copied().collect();
-        wrong.retain(|id| sources.contains_key(id));
+        let wrong = |id: &&TraceId| repeated.contains(id) || self.hidden.contains(id) && sources.contains_key(id);
+        let wrong: Vec<TraceId> = traces.iter().filter(wrong).copied().collect();
         if wrong.is_empty() {
             return Ok(());
         }
-        let shown = Snapshot { hidden: std::sync::Arc::default(), ..self.clone() };
-        let parts = shown.parts(Table::Spans, &wrong).await?;
+        let mut parts = self.parts_of_files(Table::Spans, &wrong).await?;
+        if among == Among::All {
+            parts = vec![together(&parts)?];
+            parts.extend(self.parts_of_memory(Table::Spans, &wrong)?);
+        }
         for columns in parts.iter().filter_map(SpanColumns::of) {
             correction.counted.merge(&Rollups::of_spans(&columns, 0..columns.rows()));
             correction.spans_counted += columns.rows() as u64;
         }
-        let parts: Vec<&RecordBatch> = parts.iter().collect();
-        let merged = sort::sort(Table::Spans, &sort::gather(Table::Spans, &parts)?)?.rows;
+        let merged = together(&parts)?;
         if let Some(columns) = SpanColumns::of(&merged) {
             let real = |row: &usize| !self.hidden.contains(&columns.trace_id(*row));
             let rows: Vec<usize> = (0..columns.rows()).filter(real).collect();
@@ -144,31 +176,26 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Trace and span ids of these traces' spans, one batch a source.
-    async fn id_parts(&self, traces: &[TraceId]) -> Result<Vec<RecordBatch>, ScanError> {
+    /// Trace and span ids of these traces' spans, source by source.
+    async fn id_parts(&self, traces: &[TraceId], among: Among) -> Result<Vec<Vec<RecordBatch>>, ScanError> {
         let columns = ["trace_id", "span_id"];
         let mut parts = Vec::new();
         for group in self.groups.iter() {
             let held: Vec<TraceId> = traces.iter().filter(|id| group.may_hold(**id)).copied().collect();
             let Some(file) = group.file(LakeTable::Spans).filter(|_| !held.is_empty()) else { continue };
             let read = Read { columns: Some(&columns), pick: Pick::Traces(&held), ..Read::default() };
-            let batches = self.read(file, read).await?;
-            if let Some(first) = batches.first() {
-                parts.push(arrow_select::concat::concat_batches(&first.schema(), &batches)?);
-            }
+            parts.push(self.read(file, read).await?);
         }
-        for batch in &self.hot {
-            let held: Vec<TraceId> = {
-                let ids = &batch.index()?.ids;
-                traces.iter().filter(|id| ids.binary_search(id).is_ok()).copied().collect()
-            };
-            if !held.is_empty() {
-                let picked = batch.pick(Table::Spans, &held)?;
-                if picked.num_rows() > 0 {
-                    parts.push(picked);
-                }
-            }
+        if among == Among::All {
+            parts = vec![parts.into_iter().flatten().collect()];
+            parts.extend(self.parts_of_memory(Table::Spans, traces)?.into_iter().map(|part| vec![part]));
         }
         Ok(parts)
     }
+}
+
+/// The rows of all parts, collapsed.
+fn together(parts: &[RecordBatch]) -> Result<RecordBatch, ScanError> {
+    let parts: Vec<&RecordBatch> = parts.iter().collect();
+    Ok(sort::sort(Table::Spans, &sort::gather(Table::Spans, &parts)?)?.rows)
 }

@@ -12,6 +12,7 @@ use kino_model::TraceId;
 use kino_model::columns::Table;
 
 use super::filter::{Asked, TraceFilter};
+use super::lake_facts::Several;
 use super::walk::{Question, Walk};
 use super::{Snapshot, answer};
 use crate::file::LakeTable;
@@ -109,7 +110,7 @@ struct Search<'a> {
     asked: Asked,
     after: Option<Place>,
     before: i64,
-    several: HashSet<TraceId>,
+    several: Several,
     walks: Vec<Walk>,
     heap: BinaryHeap<(Place, Reverse<From>)>,
     resolved: HashMap<TraceId, TraceRow>,

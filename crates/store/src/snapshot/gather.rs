@@ -1,6 +1,8 @@
 //! All rows of given traces, wherever they lie: read from every group that may hold them, picked from memory, put
 //! together, repeats collapsed. What a trace holds is decided here and nowhere else.
 
+use std::collections::BTreeSet;
+
 use arrow_array::RecordBatch;
 use futures::future::try_join_all;
 use kino_model::columns::Table;
@@ -54,18 +56,28 @@ impl Snapshot {
     }
 
     /// The rows of these traces, one batch from each group and each batch in memory that has any, each sorted and
-    /// collapsed in itself.
+    /// collapsed in itself. Hidden traces are left out.
     pub(crate) async fn parts(&self, table: Table, trace_ids: &[TraceId]) -> Result<Vec<RecordBatch>, ScanError> {
-        let mut wanted: Vec<TraceId> = trace_ids.iter().filter(|id| !self.hidden.contains(id)).copied().collect();
-        wanted.sort_unstable();
-        wanted.dedup();
-        let reads = self.groups.iter().map(|group| self.part_of_group(group, table, &wanted));
-        let mut parts: Vec<RecordBatch> = try_join_all(reads).await?.into_iter().flatten().collect();
+        let shown = trace_ids.iter().filter(|id| !self.hidden.contains(id)).copied();
+        let shown = shown.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>();
+        let mut parts = self.parts_of_files(table, &shown).await?;
+        parts.extend(self.parts_of_memory(table, &shown)?);
+        Ok(parts)
+    }
+
+    /// The part of [`Self::parts`] that lies in files, of sorted ids, hidden or not.
+    pub(super) async fn parts_of_files(&self, table: Table, sorted: &[TraceId]) -> Result<Vec<RecordBatch>, ScanError> {
+        let reads = self.groups.iter().map(|group| self.part_of_group(group, table, sorted));
+        let parts = try_join_all(reads).await?.into_iter().flatten();
+        Ok(parts.filter(|part| part.num_rows() > 0).collect())
+    }
+
+    /// The part of [`Self::parts`] that lies in memory, of sorted ids, hidden or not.
+    pub(super) fn parts_of_memory(&self, table: Table, sorted: &[TraceId]) -> Result<Vec<RecordBatch>, ScanError> {
+        let mut parts = Vec::new();
         for batch in &self.hot {
-            let held: Vec<TraceId> = {
-                let ids = &batch.index()?.ids;
-                wanted.iter().filter(|id| ids.binary_search(id).is_ok()).copied().collect()
-            };
+            let ids = &batch.index()?.ids;
+            let held: Vec<TraceId> = sorted.iter().filter(|id| ids.binary_search(id).is_ok()).copied().collect();
             if !held.is_empty() {
                 parts.push(batch.pick(table, &held)?);
             }

@@ -12,6 +12,7 @@ use kino_model::TraceId;
 
 use super::Snapshot;
 use super::filter::Asked;
+use super::lake_facts::Several;
 use crate::file::{Group, LakeTable};
 use crate::rollup::OTHER;
 use crate::scan::columns::{ids, int64, trace_id_at};
@@ -67,7 +68,7 @@ pub(super) struct Question<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) asked: &'a Asked,
     /// Traces that lie in several sources: told whatever their row here says.
-    pub(super) several: &'a HashSet<TraceId>,
+    pub(super) several: &'a Several,
     /// Tell nothing that starts at or after this.
     pub(super) before: i64,
 }
