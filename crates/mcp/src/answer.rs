@@ -10,6 +10,7 @@ use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Map, Value as Json, json};
 
 use crate::cells::Cell;
+use crate::recorded::push;
 
 /// How many bytes count as one token. English and code run at about four, hex ids at about two.
 pub(crate) const BYTES_PER_TOKEN: usize = 4;
@@ -165,7 +166,7 @@ impl Answer {
         let mut facts = Map::new();
         for (name, cell) in &self.facts {
             let name = if matches!(cell, Cell::Recorded(_)) { format!("untrusted.{name}") } else { (*name).to_owned() };
-            text.push_str(&format!(" | {name}: {}", cell.text()));
+            push(&mut text, format_args!(" | {name}: {}", cell.text()));
             facts.insert(format!("{name}{}", cell.unit()), cell.json());
         }
         text.push('\n');
@@ -193,10 +194,13 @@ impl Answer {
         }
         if !left_out.is_empty() {
             let parts: Vec<_> = left_out.iter().map(|(name, count)| format!("{count} {name}")).collect();
-            text.push_str(&format!("left out for the budget: {}; raise budget_tokens or page\n", parts.join(", ")));
+            push(
+                &mut text,
+                format_args!("left out for the budget: {}; raise budget_tokens or page\n", parts.join(", ")),
+            );
         }
         if let Some(next) = &next {
-            text.push_str(&format!("next page: cursor={next}\n"));
+            push(&mut text, format_args!("next page: cursor={next}\n"));
         }
         let mut structured = Map::new();
         structured.insert("schema".into(), json!(format!("kino.mcp.{}.v1", self.tool)));
@@ -238,7 +242,7 @@ fn write_table(
         (0, shown) => format!("{shown} of {total}"),
         (from, shown) => format!("{}..{} of {total}", from + 1, from + shown),
     };
-    text.push_str(&format!("# {} ({which})\n", table.name));
+    push(text, format_args!("# {} ({which})\n", table.name));
     if !rows.is_empty() {
         let names: Vec<_> = columns.iter().map(|(_, name, _)| name.as_str()).collect();
         text.push_str(&names.join("\t"));

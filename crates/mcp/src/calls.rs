@@ -154,19 +154,18 @@ impl Asker<'_> {
     }
 
     pub(crate) async fn explain(&self, arguments: arguments::Explain) -> Result<Rendered, Refusal> {
-        let answer = match arguments.target.parse::<TraceId>() {
-            Ok(trace_id) => trace_answer(&ask(self.backend, &ExplainTraceQuestion { trace_id }).await?),
-            Err(_) => {
-                let question = ExplainOperationQuestion {
-                    operation: arguments.target,
-                    service: arguments.service,
-                    last: arguments.last,
-                    scope: self.scope.clone(),
-                };
-                let mut answer = operation_answer(&ask(self.backend, &question).await?);
-                answer.facts.push(self.scope_fact());
-                answer
-            }
+        let answer = if let Ok(trace_id) = arguments.target.parse::<TraceId>() {
+            trace_answer(&ask(self.backend, &ExplainTraceQuestion { trace_id }).await?)
+        } else {
+            let question = ExplainOperationQuestion {
+                operation: arguments.target,
+                service: arguments.service,
+                last: arguments.last,
+                scope: self.scope.clone(),
+            };
+            let mut answer = operation_answer(&ask(self.backend, &question).await?);
+            answer.facts.push(self.scope_fact());
+            answer
         };
         self.finish(&answer, arguments.cursor.as_ref())
     }

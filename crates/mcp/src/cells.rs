@@ -57,7 +57,6 @@ impl Cell {
     /// For a reader.
     pub(crate) fn text(&self) -> String {
         match self {
-            Self::Empty => String::from("-"),
             Self::Plain(text) | Self::Recorded(text) => text.clone(),
             Self::Count(count) => count.to_string(),
             Self::Nanos(nanos) => DurationNanos(*nanos).to_string(),
@@ -65,7 +64,7 @@ impl Cell {
             Self::Share(share) => format!("{:.1}%", share * 100.0),
             Self::Number(number) => short(*number),
             Self::Any(Json::String(text)) => clean(text, CELL_BYTES_MAX),
-            Self::Any(Json::Null) => String::from("-"),
+            Self::Empty | Self::Any(Json::Null) => String::from("-"),
             Self::Any(value) => clean(&value.to_string(), CELL_BYTES_MAX),
         }
     }

@@ -10,7 +10,7 @@ use kino_wire::evidence::{Open, OpenQuestion};
 use crate::answer::{BUDGET_TOKENS_MAX, BUDGET_TOKENS_MIN, BYTES_PER_TOKEN};
 use crate::arguments;
 use crate::calls::{Asker, Refusal};
-use crate::recorded::{boundary, frame};
+use crate::recorded::{boundary, frame, push};
 
 /// Bytes of a page that are ours: the frame, the header, the cursor.
 const FRAME_BYTES: usize = 400;
@@ -40,9 +40,12 @@ impl Asker<'_> {
         let unit = if is_blob { "bytes" } else { "spans" };
         let id = crate::recorded::clean(&opened.id, crate::recorded::CELL_BYTES_MAX);
         let mut page = format!("open_evidence | id: {id} | {unit}: {} | from: {offset}\n", opened.total);
+        if opened.logs_left_out > 0 {
+            push(&mut page, format_args!("logs left out: {}; query_sql over events has them\n", opened.logs_left_out));
+        }
         page.push_str(&frame(&text, &boundary));
         match next {
-            Some(next) => page.push_str(&format!("\nmore: cursor={next}")),
+            Some(next) => push(&mut page, format_args!("\nmore: cursor={next}")),
             None => page.push_str("\nthe end"),
         }
         Ok(page)
@@ -133,6 +136,7 @@ mod tests {
             text: None,
             total: names.len() as u64,
             next_offset: None,
+            logs_left_out: 0,
         }
     }
 

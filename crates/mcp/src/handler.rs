@@ -58,13 +58,12 @@ impl Handler {
             return Scope { project: None, all: true };
         }
         let known = self.roots.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let rooted = match known {
-            Some(rooted) => rooted,
-            None => {
-                let rooted = rooted(context).await;
-                *self.roots.lock().unwrap_or_else(PoisonError::into_inner) = Some(rooted.clone());
-                rooted
-            }
+        let rooted = if let Some(rooted) = known {
+            rooted
+        } else {
+            let rooted = rooted(context).await;
+            *self.roots.lock().unwrap_or_else(PoisonError::into_inner) = Some(rooted.clone());
+            rooted
         };
         let project = match rooted {
             Rooted::One(project) => Some(project),

@@ -41,7 +41,7 @@ pub use sql::{Ran, SqlRows, SqlRunner};
 pub const REQUEST_BYTES_MAX: usize = 1 << 20;
 
 /// How long an HTTP session may be idle before it is dropped, so that clients that vanish do not add up.
-const SESSION_IDLE_MAX: Duration = Duration::from_secs(30 * 60);
+const SESSION_IDLE_MAX: Duration = Duration::from_mins(30);
 
 /// The MCP server: what it asks, and on whose behalf.
 #[derive(Clone)]

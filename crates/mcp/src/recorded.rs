@@ -4,7 +4,7 @@
 //! [`clean`] keeps such text inside its cell: no line breaks, no terminal escapes, no invisible or direction-changing
 //! characters. [`frame`] puts whole texts between markers that the text cannot contain, because they are random.
 
-use std::fmt::Write as _;
+use std::fmt::{Arguments, Write as _};
 
 /// The most bytes of recorded text in one cell; the whole is `open_evidence`'s to give.
 pub(crate) const CELL_BYTES_MAX: usize = 160;
@@ -15,6 +15,12 @@ const WORD_BYTES_MAX: usize = 64;
 /// The longest path that may be shown as one.
 const PATH_BYTES_MAX: usize = 160;
 
+/// Appends formatted text.
+pub(crate) fn push(text: &mut String, words: Arguments<'_>) {
+    let written = text.write_fmt(words);
+    debug_assert!(written.is_ok(), "writing to a String cannot fail");
+}
+
 /// Makes control, invisible and direction-changing characters visible, and cuts after `bytes_max`, saying by how much.
 pub(crate) fn clean(text: &str, bytes_max: usize) -> String {
     let mut out = String::with_capacity(text.len().min(bytes_max));
@@ -24,15 +30,12 @@ pub(crate) fn clean(text: &str, bytes_max: usize) -> String {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
-            hidden if is_hidden(hidden) => {
-                // Writing to a String cannot fail.
-                let _written = write!(out, "\\u{{{:x}}}", u32::from(hidden));
-            }
+            hidden if is_hidden(hidden) => push(&mut out, format_args!("\\u{{{:x}}}", u32::from(hidden))),
             plain => out.push(plain),
         }
         if out.len() > bytes_max {
             out.truncate(before);
-            let _written = write!(out, "…(+{} bytes)", text.len() - at);
+            push(&mut out, format_args!("…(+{} bytes)", text.len() - at));
             break;
         }
     }
@@ -68,7 +71,7 @@ pub(crate) fn boundary() -> Option<String> {
     let mut random = [0u8; 12];
     getrandom::fill(&mut random).ok()?;
     Some(random.iter().fold(String::from("recorded-"), |mut text, byte| {
-        let _written = write!(text, "{byte:02x}");
+        push(&mut text, format_args!("{byte:02x}"));
         text
     }))
 }
