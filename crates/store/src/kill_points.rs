@@ -81,6 +81,11 @@ impl KillPoints {
         Self { armed: Some((point, mode)) }
     }
 
+    /// Whether this point is the armed one.
+    pub fn is_armed(self, point: KillPoint) -> bool {
+        self.armed.is_some_and(|(armed, _)| armed == point)
+    }
+
     /// Passes, unless `point` is the armed one.
     ///
     /// # Errors

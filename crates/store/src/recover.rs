@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use kino_model::Clock;
 use tokio::sync::watch;
@@ -18,6 +19,7 @@ use crate::disk::Disk;
 use crate::error::OpenError;
 use crate::file::Group;
 use crate::hot::Shared;
+use crate::kill_points::KillPoint;
 use crate::lock::{HomeLock, LockError};
 use crate::retention::{Exempt, Retired};
 use crate::scan::LakeReader;
@@ -47,10 +49,14 @@ pub struct OpenReport {
 
 /// Opens a home. Blocks.
 pub(crate) fn open(
-    config: StoreConfig,
+    mut config: StoreConfig,
     clock: Arc<dyn Clock>,
     disk: Arc<dyn Disk>,
 ) -> Result<(Inner, OpenReport), OpenError> {
+    if config.kill_points.is_armed(KillPoint::InRetention) {
+        // The point would be met only after minutes otherwise.
+        config.grace = Duration::ZERO;
+    }
     let mut read_only = check_writable(&config.home, disk.as_ref())?;
     let lock = take_lock(&config.home, read_only.is_none())?;
     let (catalog, newer) = SqliteCatalog::open(&config.home.join(DATABASE), read_only.is_none())?;
