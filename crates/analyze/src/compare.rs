@@ -11,12 +11,14 @@
 //! the verdict is withheld. A set against itself shows no difference, however small it is.
 
 mod counts;
+mod findings;
 mod sides;
 mod suspects;
 
 use kino_model::{SpanId, TraceId};
 
 pub use counts::{Count, CountComparison, CountVerdict};
+pub use findings::findings;
 pub use suspects::Suspect;
 
 use crate::execution::Execution;

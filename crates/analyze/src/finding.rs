@@ -168,6 +168,12 @@ codes! {
     DeadTime = "dead_time",
     /// Two senders' clocks disagree.
     ClockSkew = "clock_skew",
+    /// A root operation became slower.
+    Regression = "regression",
+    /// A root operation became faster.
+    Improvement = "improvement",
+    /// Operations appeared or vanished.
+    StructureChanged = "structure_changed",
     /// A trace that is not whole.
     BrokenTrace = "broken_trace",
 }

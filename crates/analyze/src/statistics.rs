@@ -150,7 +150,9 @@ fn median_interval(values: &[f64]) -> Option<(f64, f64, f64)> {
     let mut logs: Vec<f64> = values.iter().map(|value| value.ln()).collect();
     logs.sort_by(f64::total_cmp);
     let count = logs.len();
-    let median = quantile_f64(&logs, 0.5);
+    // Of an even number the middle is taken before the logarithm, so that the ratio is that of the medians shown.
+    let middle: Vec<f64> = [(count - 1) / 2, count / 2].iter().map(|&at| logs[at].exp()).collect();
+    let median = f64::midpoint(middle[0], middle[1]).ln();
     // coverage(d): the chance that the median lies between the d-th value from below and the d-th from above.
     let mut term = 0.5f64.powi(count.min(1_000) as i32);
     if count > 1_000 {
@@ -191,7 +193,9 @@ fn median_interval(values: &[f64]) -> Option<(f64, f64, f64)> {
 /// however clear the data (Tarone): `None` for those. Given are (p-value, size before, size after).
 pub fn holm_testable(tests: &[(f64, usize, usize)], level: f64) -> Vec<Option<bool>> {
     let smallest: Vec<f64> = tests.iter().map(|&(_, before, after)| smallest_p_value(before, after)).collect();
-    let reaching = |count: usize| smallest.iter().filter(|&&p_value| p_value <= level / count as f64).count();
+    let mut sorted = smallest.clone();
+    sorted.sort_by(f64::total_cmp);
+    let reaching = |count: usize| sorted.partition_point(|&p_value| p_value <= level / count as f64);
     let count = (1..=tests.len()).find(|&count| reaching(count) <= count).unwrap_or(1);
     let mut outcomes: Vec<Option<bool>> =
         smallest.iter().map(|&p_value| (p_value <= level / count as f64).then_some(false)).collect();

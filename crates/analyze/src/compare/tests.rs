@@ -6,7 +6,8 @@ use insta::assert_snapshot;
 use kino_model::Trace;
 use proptest::prelude::*;
 
-use super::{Comparison, Verdict, compare};
+use super::{Comparison, Verdict, compare, findings};
+use crate::detect::DetectorConfig;
 use crate::execution::{Entry, executions};
 use crate::testing::{Random, traces, trees};
 
@@ -93,6 +94,30 @@ fn a_slower_call_makes_its_callers_slower_and_is_the_suspect() {
     assert_eq!(comparison.suspects[0].name, "call");
     let other = comparison.operations.iter().find(|it| it.name == "other").unwrap();
     assert_eq!(other.verdict, Verdict::NoDifferenceShown);
+}
+
+#[test]
+fn what_a_comparison_found_becomes_findings() {
+    let told = |before: &[Trace], after: &[Trace]| -> Vec<String> {
+        let comparison = compared(before, after);
+        let after = trees(after);
+        let executions = executions(&after, Entry::Outermost);
+        let found = findings(&comparison, &executions, &DetectorConfig::default());
+        assert!(found.iter().all(|finding| finding.evidence.len() == 3 && finding.executions >= 8));
+        found.into_iter().map(|finding| format!("{}: {}", finding.code, finding.text)).collect()
+    };
+    let side = |text: fn(u32) -> String| traces(&(0..8).map(text).collect::<Vec<_>>().join("\n---\n"));
+    let before = side(|i| format!("r 0..{}\n  old 0..5\n  kept 6..9", 100 + i));
+    let after = side(|i| format!("r 0..{}\n  new 0..5\n  kept 6..9", 200 + i));
+    assert_eq!(
+        told(&before, &after),
+        [
+            "regression: r is slower: 104 ms before, 204 ms after, 1.97 times as long (95 % interval 1.91 to 2.02).",
+            "structure_changed: r calls other operations than before. Appeared: new. Vanished: old.",
+        ]
+    );
+    let noisy = |seed| load(8, 100.0, 0.05, seed);
+    assert_eq!(told(&noisy(1), &noisy(2)), [""; 0]);
 }
 
 #[test]

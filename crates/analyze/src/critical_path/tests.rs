@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use insta::assert_snapshot;
-use kino_model::{Span, Trace, UnixNanos};
+use kino_model::{Attributes, Span, Status, StatusCode, Trace, UnixNanos, Value};
 use proptest::prelude::*;
 
 use super::{CriticalPath, Segment, critical_path};
@@ -197,6 +197,24 @@ fn reference(tree: &Tree<'_>) -> Vec<Segment> {
     path
 }
 
+/// Attributes that the detectors look at, in all sorts of values.
+fn attributes(id: u64, start: i64) -> Attributes {
+    let all: [(&str, Value); 11] = [
+        ("db.query.text", Value::from(format!("SELECT a FROM t WHERE b = {}", start % 3))),
+        ("http.request.method", Value::from("GET")),
+        ("url.full", Value::from(format!("http://shop/item/{}", start % 4))),
+        ("http.response.status_code", Value::from(if start % 2 == 0 { 429 } else { 200 })),
+        ("gen_ai.request.model", Value::from("m")),
+        ("gen_ai.usage.input_tokens", Value::from(start * 100)),
+        ("kino.cache.hit", Value::from(start % 2 == 0)),
+        ("kino.cache.key", Value::from("k")),
+        ("kino.lock.name", Value::from("l")),
+        ("kino.lock.wait_nanos", Value::from(start)),
+        ("size", Value::from(start as f64 / 3.0)),
+    ];
+    all.into_iter().skip((id % 11) as usize).step_by(2).map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
 /// Traces of every kind of brokenness: parents anywhere, itself included, times anywhere.
 pub(crate) fn any_trace() -> impl Strategy<Value = Trace> {
     let span = (0u64..24, 0i64..60, proptest::option::weighted(0.9, 0i64..40), 0u64..22);
@@ -209,6 +227,11 @@ pub(crate) fn any_trace() -> impl Strategy<Value = Trace> {
             start: UnixNanos(start),
             end: length.map(|length| UnixNanos(start + length)),
             kind: kino_model::SpanKind::from_number((id % 6) as i64).unwrap(),
+            status: Status {
+                code: if id % 5 == 0 { StatusCode::Error } else { StatusCode::Unset },
+                message: if id % 10 == 0 { "deadline exceeded".to_owned() } else { String::new() },
+            },
+            attributes: attributes(id, start),
             ..Span::default()
         });
         let mut spans: Vec<Span> = spans.collect();
