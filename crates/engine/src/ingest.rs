@@ -1,6 +1,7 @@
 //! The way in: bytes of one request or file become redacted, stored rows; what was wrong with them is counted by name.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use kino_store::AppendError;
 use kino_wire::Problem;
 use kino_wire::admin::Import;
 
-use crate::Engine;
+use crate::{Engine, project};
 
 /// Bodies up to this size are decoded where they arrive; larger ones go to a thread that may take its time. At the
 /// measured speed of the decoders this is well below a millisecond.
@@ -77,10 +78,24 @@ impl Engine {
     /// # Errors
     /// Where nothing of it was taken, or not surely all; sending it again does no harm.
     pub async fn ingest(&self, signal: Signal, body: Bytes, encoding: Encoding) -> Result<Taken, IngestError> {
+        self.ingest_from(signal, body, encoding, None).await
+    }
+
+    /// As [`Self::ingest`], from a process that is known to work in `project`: rows that name none are of it.
+    ///
+    /// # Errors
+    /// As [`Self::ingest`].
+    pub async fn ingest_from(
+        &self,
+        signal: Signal,
+        body: Bytes,
+        encoding: Encoding,
+        project: Option<Arc<str>>,
+    ) -> Result<Taken, IngestError> {
         let bytes = body.len() as u64;
         let outcome = match signal {
             Signal::Metrics => self.count_metrics(&body, encoding),
-            Signal::Traces | Signal::Logs => self.ingest_rows(signal, body, encoding).await,
+            Signal::Traces | Signal::Logs => self.ingest_rows(signal, body, encoding, project).await,
         };
         match &outcome {
             Ok(_) => {
@@ -92,7 +107,13 @@ impl Engine {
         outcome
     }
 
-    async fn ingest_rows(&self, signal: Signal, body: Bytes, encoding: Encoding) -> Result<Taken, IngestError> {
+    async fn ingest_rows(
+        &self,
+        signal: Signal,
+        body: Bytes,
+        encoding: Encoding,
+        project: Option<Arc<str>>,
+    ) -> Result<Taken, IngestError> {
         let engine = self.clone();
         let inline = body.len() <= INLINE_BYTES_MAX;
         let decode = move || {
@@ -110,7 +131,11 @@ impl Engine {
             Signal::Logs | Signal::Metrics => (decoded.logs, decoded.rejected_logs),
         };
         let message = say(&decoded.issues, rejected);
-        self.append(decoded.batch).await?;
+        let batch = match project {
+            Some(project) => project::mark(decoded.batch, &project),
+            None => Ok(decoded.batch),
+        };
+        self.append(batch.map_err(|error| IngestError::Fault(error.to_string()))?).await?;
         self.count_issues(&decoded.issues);
         Ok(Taken { accepted, rejected, message })
     }

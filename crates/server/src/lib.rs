@@ -16,6 +16,7 @@ mod life;
 mod listen;
 mod metrics;
 mod otlp;
+mod sender;
 mod serve;
 
 pub use engine_file::ENGINE_FILE;

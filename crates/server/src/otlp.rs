@@ -5,6 +5,7 @@ use std::time::Duration;
 use kino_engine::Engine;
 
 use crate::guard::Guard;
+use crate::sender::Senders;
 
 pub(crate) mod body;
 pub(crate) mod grpc;
@@ -22,6 +23,8 @@ pub(crate) const STREAMS_MAX: u32 = 256;
 pub(crate) struct Otlp {
     /// Where it all goes.
     pub(crate) engine: Engine,
+    /// Where senders work.
+    pub(crate) senders: Senders,
     /// Who may send.
     pub(crate) guard: Guard,
     /// The most bytes of one request, decompressed.

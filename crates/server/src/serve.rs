@@ -4,6 +4,7 @@
 //! queue connections until they are served; then the servers; last `engine.json`, by which clients find them.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::guard::Guard;
 use crate::otlp::Otlp;
 use crate::otlp::body::Budget;
 use crate::otlp::grpc::Services;
+use crate::sender::Senders;
 use crate::{api, engine_file, life, listen, otlp};
 
 /// How long requests that are under way at a stop may take to finish. Clients of streams would hold it up for ever.
@@ -167,6 +169,7 @@ async fn start(
     let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     let otlp = Arc::new(Otlp {
         engine: engine.clone(),
+        senders: Senders::new(Arc::clone(&clock)),
         guard: guard.clone(),
         body_bytes_max: bytes(limits.body_bytes_max),
         budget: Budget::new(bytes(limits.in_flight_bytes_max)),
@@ -220,7 +223,8 @@ fn http(listener: TcpListener, routes: axum::Router, mut stopping: watch::Receiv
                 tracing::debug!(%error, "a connection keeps its delay");
             }
         });
-        let serve = axum::serve(listener, routes).with_graceful_shutdown(async move { stopped(&mut stopping).await });
+        let serve = axum::serve(listener, routes.into_make_service_with_connect_info::<SocketAddr>())
+            .with_graceful_shutdown(async move { stopped(&mut stopping).await });
         serve.await.map_err(|error| error.to_string())
     })
 }

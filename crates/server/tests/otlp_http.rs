@@ -311,3 +311,19 @@ async fn pages_from_elsewhere_may_not_send_and_local_ones_may() {
     assert_eq!((local.status, local.header("access-control-allow-origin")), (200, "http://localhost:3000"));
     server.stop().await;
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_that_names_no_project_is_of_the_one_it_works_in() {
+    let server = start().await;
+    server.send_json(&good()).await;
+    // This test's process is the sender; where it is in no repository, its project stays unknown.
+    let project = kino_mcp::project_of(&std::env::current_dir().unwrap());
+    let find = async |project: &str| {
+        let found = server.ask("find", json!({ "scope": { "project": project } })).await.json();
+        found["items"].as_array().unwrap().len()
+    };
+    assert_eq!(find("/somewhere/else/.git").await, usize::from(project.is_none()));
+    assert_eq!(find(&project.unwrap_or_default()).await, 1);
+    server.stop().await;
+}

@@ -86,13 +86,16 @@ impl UnaryService<Bytes> for Export {
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
         let (otlp, signal) = (Arc::clone(&self.otlp), self.signal);
         Box::pin(async move {
+            let peer = request.remote_addr();
             let bytes = request.into_inner();
             let Some(_held) = otlp.budget.hold(bytes.len()) else {
                 otlp.engine.refuse("overloaded");
                 let reason = "too many bytes are being taken in at the moment; send again".to_owned();
                 return Err(status(&IngestError::Full { retry_after: super::RETRY_AFTER, reason }));
             };
-            let taken = otlp.engine.ingest(signal, bytes, Encoding::Protobuf).await.map_err(|error| status(&error))?;
+            let project = otlp.senders.project(peer).await;
+            let taken = otlp.engine.ingest_from(signal, bytes, Encoding::Protobuf, project).await;
+            let taken = taken.map_err(|error| status(&error))?;
             let response = reply::export_response(signal, taken.rejected, &taken.message, Encoding::Protobuf);
             Ok(tonic::Response::new(response.into()))
         })

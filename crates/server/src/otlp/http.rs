@@ -1,10 +1,11 @@
 //! OTLP over HTTP: `POST /v1/traces`, `/v1/logs`, `/v1/metrics`, in protobuf or JSON.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -42,7 +43,9 @@ async fn export(State(otlp): State<Arc<Otlp>>, request: Request, signal: Signal)
         Ok(read) => read,
         Err(error) => return body_refusal(&otlp, &error, encoding),
     };
-    let outcome = otlp.engine.ingest(signal, bytes, encoding).await;
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+    let project = otlp.senders.project(peer).await;
+    let outcome = otlp.engine.ingest_from(signal, bytes, encoding, project).await;
     drop(held);
     match outcome {
         Ok(taken) => {
