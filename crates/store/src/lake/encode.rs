@@ -105,8 +105,10 @@ fn properties(table: LakeTable, schema: &SchemaRef) -> WriterProperties {
     for field in schema.fields() {
         let path = ColumnPath::from(field.name().as_str());
         let encoding = match (field.name().as_str(), field.data_type()) {
-            ("span_id" | "root_span_id", _) => {
-                // Random bytes: neither a dictionary nor compression helps.
+            ("span_id" | "root_span_id" | "trace_id", _)
+                if field.name() != "trace_id" || table == LakeTable::Traces =>
+            {
+                // Random bytes, each once: neither a dictionary nor compression helps.
                 properties = properties.set_column_compression(path.clone(), Compression::UNCOMPRESSED);
                 Encoding::PLAIN
             }

@@ -98,7 +98,7 @@ impl Snapshot {
                 }
             }
         }
-        Ok(Several { lake, hot })
+        Ok(Several::new(lake, hot))
     }
 
     /// What must be taken from the sums over all sources, and what put in its place. First the groups are set right
@@ -111,7 +111,7 @@ impl Snapshot {
             shown.compare(split, Among::Groups).await
         });
         let mut correction = settled.await?.clone();
-        let suspects: BTreeSet<TraceId> = several.hot.iter().chain(self.hidden.iter()).copied().collect();
+        let suspects: BTreeSet<TraceId> = several.hot().chain(self.hidden.iter()).copied().collect();
         correction.add(&self.compare(suspects, Among::All).await?);
         Ok(correction)
     }

@@ -46,16 +46,38 @@ impl LatestFacts {
 pub(super) struct Several {
     pub(super) lake: Arc<LakeFacts>,
     /// Those that are in memory and elsewhere too.
-    pub(super) hot: HashSet<TraceId>,
+    hot: HashSet<TraceId>,
+    /// One bit for each beginning of an id: most traces are told apart without hashing.
+    beginnings: Vec<u64>,
 }
 
 impl Several {
+    pub(super) fn new(lake: Arc<LakeFacts>, hot: HashSet<TraceId>) -> Self {
+        let mut beginnings = vec![0; (usize::from(u16::MAX) + 1) / 64];
+        for id in lake.split.iter().chain(&hot) {
+            let beginning = beginning(id);
+            beginnings[beginning / 64] |= 1 << (beginning % 64);
+        }
+        Self { lake, hot, beginnings }
+    }
+
     pub(super) fn contains(&self, id: &TraceId) -> bool {
-        self.lake.split.contains(id) || self.hot.contains(id)
+        let beginning = beginning(id);
+        self.beginnings[beginning / 64] & (1 << (beginning % 64)) != 0
+            && (self.lake.split.contains(id) || self.hot.contains(id))
+    }
+
+    /// Those that are in memory and elsewhere too.
+    pub(super) fn hot(&self) -> impl Iterator<Item = &TraceId> {
+        self.hot.iter()
     }
 
     /// All of them, some perhaps twice.
     pub(super) fn iter(&self) -> impl Iterator<Item = &TraceId> {
         self.lake.split.iter().chain(&self.hot)
     }
+}
+
+fn beginning(id: &TraceId) -> usize {
+    usize::from(u16::from_be_bytes([id.0[0], id.0[1]]))
 }

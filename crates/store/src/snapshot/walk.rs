@@ -118,9 +118,12 @@ impl Walk {
                 let Some(id) = trace_id_at(ids, row) else { continue };
                 let start = starts.value(row);
                 earliest.get_or_insert(start);
+                if start >= question.before {
+                    continue;
+                }
                 let several = question.several.contains(&id);
                 let passes = several || passed.value(row) && named.value(row);
-                if passes && start < question.before && !question.snapshot.hidden.contains(&id) {
+                if passes && !question.snapshot.hidden.contains(&id) {
                     told.push((start, id, place + row));
                     sure.push(several);
                 }
