@@ -1,6 +1,7 @@
 //! Files to import: what they are is told by their bytes, never by their name.
 
 use kino_model::batch::rows;
+use serde::de::IgnoredAny;
 
 use crate::{Decoded, Encoding, Harvest, Limits, Undecodable, jaeger, otlp};
 
@@ -26,6 +27,15 @@ impl Format {
     }
 }
 
+/// Which of the known fields a document has, their values passed over however deep they are nested.
+#[derive(Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Fields {
+    resource_spans: Option<IgnoredAny>,
+    resource_logs: Option<IgnoredAny>,
+    data: Option<IgnoredAny>,
+}
+
 /// Decodes a whole file. In JSON lines, a line that cannot be decoded is named and costs the others nothing.
 ///
 /// # Errors
@@ -40,24 +50,19 @@ pub fn decode_file(bytes: &[u8], limits: &Limits) -> Result<(Format, Decoded), U
             problem: "it is neither OTLP JSON, OTLP protobuf nor Jaeger JSON".to_owned(),
         });
     }
-    match serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(text) {
+    match serde_json::from_slice::<Fields>(text) {
         Ok(document) => decode_document(text, &document, limits),
         Err(whole) => decode_lines(text, limits)
             .map_err(|_| Undecodable { expected: "JSON, nor JSON lines", problem: whole.to_string() }),
     }
 }
 
-fn decode_document(
-    text: &[u8],
-    document: &serde_json::Map<String, serde_json::Value>,
-    limits: &Limits,
-) -> Result<(Format, Decoded), Undecodable> {
-    let has = |key: &str| document.contains_key(key);
-    if has("resourceSpans") {
+fn decode_document(text: &[u8], document: &Fields, limits: &Limits) -> Result<(Format, Decoded), Undecodable> {
+    if document.resource_spans.is_some() {
         Ok((Format::OtlpJson, otlp::decode_traces(text, Encoding::Json, limits)?))
-    } else if has("resourceLogs") {
+    } else if document.resource_logs.is_some() {
         Ok((Format::OtlpJson, otlp::decode_logs(text, Encoding::Json, limits)?))
-    } else if has("data") {
+    } else if document.data.is_some() {
         Ok((Format::JaegerJson, jaeger::decode(text, limits)?))
     } else {
         Err(Undecodable {

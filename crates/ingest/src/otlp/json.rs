@@ -2,11 +2,15 @@
 //! passed over.
 
 use std::borrow::Cow;
+use std::cell::Cell;
+use std::fmt;
 use std::sync::Arc;
 
-use kino_model::exact::json_attributes;
+use kino_model::exact::any_value::Faults;
+use kino_model::exact::json_attributes::{AttributesSeed, ValueSeed};
 use kino_model::{Attributes, Event, Link, LogRecord, Resource, Scope, Span, Status, UnixNanos, Value};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value as Json;
 
 use crate::judge::Judge;
@@ -17,9 +21,9 @@ pub(super) fn traces(body: &[u8], limits: &Limits) -> Result<Decoded, Undecodabl
     let request: TracesRequest = read(body)?;
     let mut writer = Writer::new(limits);
     for group in request.resource_spans {
-        let resource = Arc::new(group.resource.with_schema(group.schema_url));
+        let resource = Arc::new(group.resource.with_schema(group.schema_url, &mut writer));
         for scoped in group.scope_spans {
-            let scope = Arc::new(scoped.scope.with_schema(scoped.schema_url));
+            let scope = Arc::new(scoped.scope.with_schema(scoped.schema_url, &mut writer));
             for span in scoped.spans {
                 writer.span(span, &resource, &scope);
             }
@@ -33,9 +37,9 @@ pub(super) fn logs(body: &[u8], limits: &Limits) -> Result<Decoded, Undecodable>
     let request: LogsRequest = read(body)?;
     let mut writer = Writer::new(limits);
     for group in request.resource_logs {
-        let resource = Arc::new(group.resource.with_schema(group.schema_url));
+        let resource = Arc::new(group.resource.with_schema(group.schema_url, &mut writer));
         for scoped in group.scope_logs {
-            let scope = Arc::new(scoped.scope.with_schema(scoped.schema_url));
+            let scope = Arc::new(scoped.scope.with_schema(scoped.schema_url, &mut writer));
             for log in scoped.log_records {
                 writer.log(log, &resource, &scope);
             }
@@ -46,7 +50,8 @@ pub(super) fn logs(body: &[u8], limits: &Limits) -> Result<Decoded, Undecodable>
 
 /// Counts the data points of an `ExportMetricsServiceRequest`.
 pub(super) fn metric_points(body: &[u8]) -> Result<u64, Undecodable> {
-    let request: Json = read(body)?;
+    let request: Json = serde_json::from_slice(body)
+        .map_err(|error| Undecodable { expected: "OTLP JSON", problem: error.to_string() })?;
     let list = |json: &Json, key: &str| json.get(key).and_then(Json::as_array).cloned().unwrap_or_default();
     let metrics = list(&request, "resourceMetrics")
         .iter()
@@ -60,8 +65,104 @@ pub(super) fn metric_points(body: &[u8]) -> Result<u64, Undecodable> {
     Ok(metrics.iter().map(points).sum())
 }
 
+/// Reads a request. Deep nesting is the attributes' business, which bound it and name it: whatever else is nested is
+/// skipped without recursion, so that the parser's own limit, which would refuse the whole body, is not needed.
 fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Undecodable> {
-    serde_json::from_slice(body).map_err(|error| Undecodable { expected: "OTLP JSON", problem: error.to_string() })
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    deserializer.disable_recursion_limit();
+    T::deserialize(&mut deserializer)
+        .and_then(|request| deserializer.end().map(|()| request))
+        .map_err(|error| Undecodable { expected: "OTLP JSON", problem: error.to_string() })
+}
+
+/// Attributes, and how many of their values were nested too deep and left empty.
+#[derive(Default)]
+struct Pairs {
+    attributes: Attributes,
+    too_deep: u64,
+}
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let too_deep = Cell::new(0);
+        let attributes = AttributesSeed { depth: 0, too_deep: &too_deep }.deserialize(deserializer)?;
+        Ok(Self { attributes, too_deep: too_deep.get() })
+    }
+}
+
+/// A log's body; as [`Pairs`].
+#[derive(Default)]
+struct Body {
+    value: Value,
+    too_deep: u64,
+}
+
+impl<'de> Deserialize<'de> for Body {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let too_deep = Cell::new(0);
+        let value = ValueSeed { depth: 0, too_deep: &too_deep }.deserialize(deserializer)?;
+        Ok(Self { value, too_deep: too_deep.get() })
+    }
+}
+
+/// A number, or a text that stands for one. Lists and objects are neither; they are skipped.
+#[derive(Default)]
+enum Scalar {
+    #[default]
+    Null,
+    Number(serde_json::Number),
+    Text(String),
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ScalarVisitor)
+    }
+}
+
+struct ScalarVisitor;
+
+impl<'de> Visitor<'de> for ScalarVisitor {
+    type Value = Scalar;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number or a text")
+    }
+
+    fn visit_unit<E>(self) -> Result<Scalar, E> {
+        Ok(Scalar::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Scalar, E> {
+        Ok(Scalar::Other)
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Scalar, E> {
+        Ok(Scalar::Number(number.into()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Scalar, E> {
+        Ok(Scalar::Number(number.into()))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Scalar, E> {
+        Ok(serde_json::Number::from_f64(number).map_or(Scalar::Other, Scalar::Number))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
+        Ok(Scalar::Text(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Scalar, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Other)
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -125,14 +226,14 @@ struct ScopeLogs {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct JsonResource {
-    #[serde(with = "json_attributes")]
-    attributes: Attributes,
+    attributes: Pairs,
     dropped_attributes_count: u32,
 }
 
 impl JsonResource {
-    fn with_schema(self, schema_url: String) -> Resource {
-        Resource { attributes: self.attributes, dropped_attributes_count: self.dropped_attributes_count, schema_url }
+    fn with_schema(self, schema_url: String, writer: &mut Writer<'_>) -> Resource {
+        let attributes = writer.attributes(self.attributes);
+        Resource { attributes, dropped_attributes_count: self.dropped_attributes_count, schema_url }
     }
 }
 
@@ -143,17 +244,16 @@ struct JsonScope {
     name: String,
     #[serde(deserialize_with = "nullable")]
     version: String,
-    #[serde(with = "json_attributes")]
-    attributes: Attributes,
+    attributes: Pairs,
     dropped_attributes_count: u32,
 }
 
 impl JsonScope {
-    fn with_schema(self, schema_url: String) -> Scope {
+    fn with_schema(self, schema_url: String, writer: &mut Writer<'_>) -> Scope {
         Scope {
             name: self.name,
             version: self.version,
-            attributes: self.attributes,
+            attributes: writer.attributes(self.attributes),
             dropped_attributes_count: self.dropped_attributes_count,
             schema_url,
         }
@@ -173,11 +273,10 @@ struct JsonSpan {
     parent_span_id: String,
     #[serde(deserialize_with = "nullable")]
     name: String,
-    kind: Json,
-    start_time_unix_nano: Json,
-    end_time_unix_nano: Json,
-    #[serde(with = "json_attributes")]
-    attributes: Attributes,
+    kind: Scalar,
+    start_time_unix_nano: Scalar,
+    end_time_unix_nano: Scalar,
+    attributes: Pairs,
     dropped_attributes_count: u32,
     #[serde(deserialize_with = "nullable")]
     events: Vec<JsonEvent>,
@@ -193,11 +292,10 @@ struct JsonSpan {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct JsonEvent {
-    time_unix_nano: Json,
+    time_unix_nano: Scalar,
     #[serde(deserialize_with = "nullable")]
     name: String,
-    #[serde(with = "json_attributes")]
-    attributes: Attributes,
+    attributes: Pairs,
     dropped_attributes_count: u32,
 }
 
@@ -210,8 +308,7 @@ struct JsonLink {
     span_id: String,
     #[serde(deserialize_with = "nullable")]
     trace_state: String,
-    #[serde(with = "json_attributes")]
-    attributes: Attributes,
+    attributes: Pairs,
     dropped_attributes_count: u32,
     flags: u32,
 }
@@ -221,20 +318,19 @@ struct JsonLink {
 struct JsonStatus {
     #[serde(deserialize_with = "nullable")]
     message: String,
-    code: Json,
+    code: Scalar,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct JsonLog {
-    time_unix_nano: Json,
-    observed_time_unix_nano: Json,
-    severity_number: Json,
+    time_unix_nano: Scalar,
+    observed_time_unix_nano: Scalar,
+    severity_number: Scalar,
     #[serde(deserialize_with = "nullable")]
     severity_text: String,
-    body: Json,
-    #[serde(with = "json_attributes")]
-    attributes: Attributes,
+    body: Body,
+    attributes: Pairs,
     dropped_attributes_count: u32,
     flags: u32,
     #[serde(deserialize_with = "nullable")]
@@ -328,7 +424,8 @@ impl<'l> Writer<'l> {
             (0, Some(observed)) => observed,
             (time, _) => self.judge.time(time),
         };
-        let mut body = self.body(json.body);
+        let Body { value: mut body, too_deep } = json.body;
+        self.judge.faults(Faults { too_deep, invalid_utf8: 0 });
         self.judge.value(&mut body);
         let severity_number = enumeration(&json.severity_number, &[]) as i32;
         let attributes = self.attributes(json.attributes);
@@ -351,36 +448,30 @@ impl<'l> Writer<'l> {
         });
     }
 
-    fn body(&mut self, json: Json) -> Value {
-        if json.is_null() {
-            return Value::Empty;
+    fn attributes(&mut self, pairs: Pairs) -> Attributes {
+        let Pairs { mut attributes, too_deep } = pairs;
+        self.judge.faults(Faults { too_deep, invalid_utf8: 0 });
+        for (_, value) in &mut attributes {
+            self.judge.value(value);
         }
-        let pair = serde_json::json!([{"key": "body", "value": json}]);
-        match json_attributes::deserialize(&pair) {
-            Ok(mut attributes) => attributes.pop().map(|(_, value)| value).unwrap_or_default(),
-            Err(error) => {
-                self.judge.issues.add("invalid_log_body", || error.to_string());
-                Value::Empty
-            }
-        }
-    }
-
-    fn attributes(&mut self, mut attributes: Attributes) -> Attributes {
-        attributes.iter_mut().for_each(|(_, value)| self.judge.value(value));
         attributes
     }
 
     /// A `fixed64`: a number, or a number as text. Anything else counts as unset and is named.
-    fn nanos(&mut self, json: &Json) -> u64 {
+    fn nanos(&mut self, json: &Scalar) -> u64 {
         let nanos = match json {
-            Json::Null => Some(0),
-            Json::Number(number) => number.as_u64(),
-            Json::String(text) if text.is_empty() => Some(0),
-            Json::String(text) => text.parse().ok(),
-            _ => None,
+            Scalar::Null => Some(0),
+            Scalar::Number(number) => number.as_u64(),
+            Scalar::Text(text) if text.is_empty() => Some(0),
+            Scalar::Text(text) => text.parse().ok(),
+            Scalar::Other => None,
         };
         nanos.unwrap_or_else(|| {
-            self.judge.issues.add("invalid_time", || json.to_string());
+            self.judge.issues.add("invalid_time", || match json {
+                Scalar::Number(number) => number.to_string(),
+                Scalar::Text(text) => text.clone(),
+                _ => "neither a number nor a text".to_owned(),
+            });
             0
         })
     }
@@ -397,15 +488,15 @@ const SPAN_KINDS: [&str; 6] = [
 const STATUS_CODES: [&str; 3] = ["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"];
 
 /// An enumeration's number, given as a number, as text, or by name; unknown names are -1.
-fn enumeration(json: &Json, names: &[&str]) -> i64 {
+fn enumeration(json: &Scalar, names: &[&str]) -> i64 {
     match json {
-        Json::Null => 0,
-        Json::Number(number) => number.as_i64().unwrap_or(-1),
-        Json::String(text) => names
+        Scalar::Null => 0,
+        Scalar::Number(number) => number.as_i64().unwrap_or(-1),
+        Scalar::Text(text) => names
             .iter()
             .position(|name| name == text)
             .map_or_else(|| text.parse().unwrap_or(-1), |number| number as i64),
-        _ => -1,
+        Scalar::Other => -1,
     }
 }
 

@@ -14,12 +14,12 @@ type Walked<T = ()> = Result<T, WireError>;
 
 /// Decodes an `ExportTraceServiceRequest`.
 pub(super) fn traces(body: &[u8], limits: &Limits) -> Result<Decoded, Undecodable> {
-    walk(body, limits, |walker, reader| walker.resource_spans(reader))
+    walk(body, limits, Walker::resource_spans)
 }
 
 /// Decodes an `ExportLogsServiceRequest`.
 pub(super) fn logs(body: &[u8], limits: &Limits) -> Result<Decoded, Undecodable> {
-    walk(body, limits, |walker, reader| walker.resource_logs(reader))
+    walk(body, limits, Walker::resource_logs)
 }
 
 /// Counts the data points of an `ExportMetricsServiceRequest`.
@@ -39,10 +39,10 @@ fn nested(mut reader: Reader<'_>, path: &[&[u32]]) -> Walked<u64> {
     Ok(count)
 }
 
-fn walk(
+fn walk<'l>(
     body: &[u8],
-    limits: &Limits,
-    each: impl Fn(&mut Walker<'_>, Reader<'_>) -> Walked,
+    limits: &'l Limits,
+    each: impl Fn(&mut Walker<'l>, Reader<'_>) -> Walked,
 ) -> Result<Decoded, Undecodable> {
     let mut walker = Walker { judge: Judge::new(limits), faults: Faults::default(), harvest: Harvest::default() };
     let mut reader = Reader::new(body);

@@ -167,7 +167,7 @@ impl Origins {
             return Arc::clone(known);
         }
         // The column is written by the builder alone; damage to a file is found by its checksums before this.
-        let read = Arc::new(serde_json::from_str::<Resource>(json).unwrap_or_default());
+        let read = Arc::new(exact_json::<Resource>(json).unwrap_or_default());
         self.resources.insert(json.to_owned(), Arc::clone(&read));
         read
     }
@@ -177,7 +177,7 @@ impl Origins {
         if let Some(known) = self.scopes.get(json) {
             return Arc::clone(known);
         }
-        let read = Arc::new(serde_json::from_str::<Scope>(json).unwrap_or_default());
+        let read = Arc::new(exact_json::<Scope>(json).unwrap_or_default());
         self.scopes.insert(json.to_owned(), Arc::clone(&read));
         read
     }
@@ -326,6 +326,15 @@ fn text_at(array: &ArrayRef, row: usize) -> &str {
     }
 }
 
+/// Reads a resource or scope. Their values are nested up to [`crate::attribute::MAX_VALUE_DEPTH`], which is deeper in
+/// JSON than the parser allows by itself; attributes bound their own depth, and unknown fields are skipped without
+/// recursion.
+fn exact_json<'a, T: serde::Deserialize<'a>>(json: &'a str) -> serde_json::Result<T> {
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    deserializer.disable_recursion_limit();
+    T::deserialize(&mut deserializer)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -399,5 +408,13 @@ mod tests {
         assert!(batch.spans.column_by_name("db_query_text").is_none());
         assert!(batch.spans.column_by_name("attributes").is_none());
         assert_eq!(batch.events.num_rows(), 0);
+    }
+
+    #[test]
+    fn the_deepest_value_of_a_resource_does_not_cost_the_resource() {
+        let deepest = (0..crate::attribute::MAX_VALUE_DEPTH).fold(Value::Int(1), |inner, _| Value::Array(vec![inner]));
+        let attributes = vec![("deep".into(), deepest), ("service.name".into(), "shop".into())];
+        let span = Span { resource: Arc::new(Resource { attributes, ..Resource::default() }), ..awkward() };
+        assert_eq!(spans(&Batch::from_rows(std::slice::from_ref(&span), &[])), [span]);
     }
 }
