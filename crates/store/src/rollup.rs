@@ -124,24 +124,25 @@ impl Rollups {
 
     /// Counts the given rows.
     pub(crate) fn of_spans(spans: &SpanColumns<'_>, rows: impl Iterator<Item = usize>) -> Self {
-        let mut rollups = Self::default();
+        let mut counted: HashMap<BorrowedKey<'_>, Rollup> = HashMap::new();
         for row in rows {
-            let key = key_of(spans, row);
-            let rollup = rollups.operations.entry(key).or_default();
+            let key = (spans.service.get(row), spans.name.get(row), spans.project.get(row));
+            let rollup = counted.entry(key).or_default();
             rollup.add(spans, row);
             if let Some(nanos) = spans.duration(row) {
                 rollup.sketch.add(nanos);
             }
         }
-        rollups
+        let operations = counted.into_iter().map(|(key, rollup)| (owned(key), rollup)).collect();
+        Self { operations, other: Rollup::default() }
     }
 }
 
-fn key_of(spans: &SpanColumns<'_>, row: usize) -> OperationKey {
+fn owned((service, name, project): BorrowedKey<'_>) -> OperationKey {
     OperationKey {
-        service: spans.service.get(row).map(str::to_owned),
-        name: spans.name.get(row).unwrap_or_default().to_owned(),
-        project: spans.project.get(row).map(str::to_owned),
+        service: service.map(str::to_owned),
+        name: name.unwrap_or_default().to_owned(),
+        project: project.map(str::to_owned),
     }
 }
 
@@ -204,13 +205,7 @@ impl<'a> Numbered<'a> {
 
     /// The operations, by ordinal.
     pub(crate) fn keys(&self) -> Vec<OperationKey> {
-        let owned = |text: Option<&str>| text.map(str::to_owned);
-        let key = |&(service, name, project): &BorrowedKey<'_>| OperationKey {
-            service: owned(service),
-            name: owned(name).unwrap_or_default(),
-            project: owned(project),
-        };
-        self.keys.iter().map(key).collect()
+        self.keys.iter().map(|key| owned(*key)).collect()
     }
 
     /// Counts the spans of each operation.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch};
+use kino_model::columns::Table;
 use kino_model::{SpanId, TraceId, UnixNanos};
 
 use super::{Snapshot, answer};
@@ -128,10 +129,9 @@ impl Snapshot {
         let mut known = 0;
         for batch in &self.hot {
             known += filter.count(&batch.index()?.rollups);
-            let rows = batch.pick(kino_model::columns::Table::Spans, &batch.index()?.ids)?;
-            let marks = filter.mark(&rows);
-            let passed = arrow_select::filter::filter_record_batch(&rows, &marks)?;
-            self.collect(&passed, &mut found);
+            let marks = filter.mark(&batch.spans);
+            let rows = batch.index()?.rows(Table::Spans).iter().copied();
+            self.collect(&batch.spans, rows.map(|row| row as usize).filter(|row| marks.value(*row)), &mut found);
         }
         let mut groups: Vec<_> = self.groups.iter().collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.meta.start_max));
@@ -154,7 +154,7 @@ impl Snapshot {
                 ..Read::default()
             };
             for batch in self.read(file, read).await? {
-                self.collect(&batch, &mut found);
+                self.collect(&batch, 0..batch.num_rows(), &mut found);
             }
             // One more than asked, to know whether there are more.
             if found.len() > last {
@@ -170,13 +170,13 @@ impl Snapshot {
         Ok(NewestSpans { spans, more, known })
     }
 
-    fn collect(&self, rows: &RecordBatch, found: &mut HashSet<SpanRef>) {
+    fn collect(&self, batch: &RecordBatch, rows: impl Iterator<Item = usize>, found: &mut HashSet<SpanRef>) {
         let (Some(traces), Some(spans), Some(starts)) =
-            (ids(rows, "trace_id"), ids(rows, "span_id"), int64(rows, "start_unix_nanos"))
+            (ids(batch, "trace_id"), ids(batch, "span_id"), int64(batch, "start_unix_nanos"))
         else {
             return;
         };
-        found.extend((0..rows.num_rows()).filter_map(|row| {
+        found.extend(rows.filter_map(|row| {
             let trace_id = trace_id_at(traces, row).filter(|id| !self.hidden.contains(id))?;
             let span_id = SpanId::from_slice(spans.value(row))?;
             Some(SpanRef { start: UnixNanos(starts.value(row)), trace_id, span_id })
