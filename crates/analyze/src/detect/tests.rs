@@ -173,3 +173,12 @@ proptest::proptest! {
         proptest::prop_assert_eq!(found, findings(&executions(&backward, Entry::Outermost), &DetectorConfig::default()));
     }
 }
+
+#[test]
+fn every_finding_has_its_page() {
+    for code in Code::ALL {
+        let page = format!("{}/../../docs/findings/{code}.md", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(&page).unwrap_or_default();
+        assert!(text.starts_with(&format!("# `{code}`")), "{page}");
+    }
+}
