@@ -21,7 +21,7 @@ use super::{HotBatch, OperationFilter, Snapshot, TraceFilter};
 use crate::file::{FileEntry, FlushSet, Group, GroupId};
 use crate::hot::Shared;
 use crate::lake::{self, Arrival};
-use crate::rollup::OperationKey;
+use crate::rollup::{OPERATIONS_MAX, OperationKey};
 use crate::scan::{FOOTER_CACHE_BYTES, LakeReader};
 use crate::trace_row::TraceRow;
 
@@ -503,6 +503,30 @@ async fn pages_of_a_large_file_are_found_by_trace_and_by_place() {
     assert!(snapshot.gather(&[trace_id(251)], &[Table::Spans]).await.unwrap().spans.num_rows() == 0);
     let ids: HashSet<TraceId> = snapshot.trace_ids_of(&TraceFilter::default()).await.unwrap().into_iter().collect();
     assert_eq!(ids.len(), 250);
+}
+
+#[tokio::test]
+async fn operations_beyond_the_bound_are_counted_together_and_still_found() {
+    let beyond = 40;
+    let rows: Vec<Row> = (0..OPERATIONS_MAX + beyond)
+        .map(|number| {
+            let mut row = plain((number % 250) as u8, (number / 250) as u8, number as i64);
+            row.name = Box::leak(format!("operation {number}").into_boxed_str());
+            row
+        })
+        .collect();
+    let mut lake = Lake::new();
+    lake.flush(&rows).await;
+    let snapshot = lake.snapshot(&[], &[]);
+    let operations = snapshot.operations(None).await.unwrap();
+    assert_eq!((operations.operations.len(), operations.other.count), (OPERATIONS_MAX, beyond as u64));
+    for row in [&rows[0], &rows[5_000], &rows[OPERATIONS_MAX + beyond - 1]] {
+        let named = TraceFilter { name: Some(row.name.to_owned()), ..TraceFilter::default() };
+        assert_eq!(snapshot.trace_ids_of(&named).await.unwrap(), [trace_id(row.trace)], "{}", row.name);
+        let one = OperationFilter { name: Some(row.name.to_owned()), ..OperationFilter::default() };
+        let newest = snapshot.newest_spans(&one, 5).await.unwrap();
+        assert_eq!(newest.spans.iter().map(|span| span.span_id).collect::<Vec<_>>(), [span_id(row.span)]);
+    }
 }
 
 #[tokio::test]
