@@ -20,6 +20,8 @@ use crate::output;
 
 /// How often a starting engine is looked for.
 const POLL: Duration = Duration::from_millis(5);
+/// How long to leave the lock to another process before trying again: it may have been an engine that was ending.
+const SPAWN_EVERY: Duration = Duration::from_millis(300);
 /// How long an engine may take to start: replaying a full write-ahead log takes seconds.
 const START_MAX: Duration = Duration::from_mins(1);
 /// After this long, say why it takes so long.
@@ -71,6 +73,7 @@ fn start(settings: &Settings, clock: &dyn Clock) -> Result<Client, Failure> {
     let log = LogFrom::here(home);
     let elapsed = || Duration::from_nanos(clock.monotonic_nanos().saturating_sub(begun));
     let mut child = Some(spawn(settings)?);
+    let mut spawned = elapsed();
     let mut told = false;
     while elapsed() < START_MAX {
         match client::find(home) {
@@ -88,8 +91,9 @@ fn start(settings: &Settings, clock: &dyn Clock) -> Result<Client, Failure> {
             Some(Ok(None)) | None => {}
             Some(Err(error)) => return Err(Failure::because("waiting for the engine", &error)),
         }
-        if child.is_none() && elapsed().as_millis() % 500 < POLL.as_millis() * 2 {
+        if child.is_none() && elapsed().saturating_sub(spawned) > SPAWN_EVERY {
             child = Some(spawn(settings)?);
+            spawned = elapsed();
         }
         if !told && elapsed() > PATIENCE {
             told = true;

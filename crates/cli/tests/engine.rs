@@ -40,7 +40,7 @@ fn trace() -> Json {
 
 fn with_trace() -> Home {
     let home = Home::new();
-    std::fs::write(home.path().join("trace.json"), trace().to_string()).unwrap();
+    std::fs::write(home.path().join("trace.json"), trace().to_string()).expect("the home takes files");
     let imported = home.json(&["import", "trace.json"]);
     assert_eq!((imported["schema"].as_str(), imported["spans"].as_u64()), (Some("kino.import.v1"), Some(3)));
     home

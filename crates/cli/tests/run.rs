@@ -11,10 +11,10 @@ use support::Home;
 /// Runs `kino run` and returns the record that `--json-out` wrote.
 fn record(home: &Home, arguments: &[&str]) -> (std::process::Output, Json) {
     let path = home.path().join("run.json");
-    let out = path.to_str().unwrap();
+    let out = path.to_str().expect("temporary folders have plain names");
     let output = home.kino(&[&["run", "--json-out", out], arguments].concat());
     let record = std::fs::read(&path).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
-    (output, serde_json::from_slice(&record).unwrap())
+    (output, serde_json::from_slice(&record).expect("a record is JSON"))
 }
 
 #[test]

@@ -131,7 +131,9 @@ fn tell(app: &App, recording: &Recording, question: &RunFinish) -> Result<Run, F
 
 fn report(app: &App, arguments: &args::Run, recording: &Recording, ended: &Ended, run: &Run) {
     let mut known = render::run::Known { silence: Vec::new(), notes: recording.code.notes.clone() };
-    if run.spans == 0 {
+    if ended.status.is_err() {
+        known.silence = vec!["the command did not start".to_owned()];
+    } else if run.spans == 0 {
         known.silence = silence(arguments, metric_points(&recording.client) > recording.metric_points);
     }
     for (what, stream) in [("output", &ended.stdout), ("error output", &ended.stderr)] {
@@ -141,6 +143,10 @@ fn report(app: &App, arguments: &args::Run, recording: &Recording, ended: &Ended
         }
     }
     known.notes.extend(cut("uncommitted diff", recording.code.diff_cut_bytes, DIFF_BYTES_MAX));
+    if run.signal.is_some() && io::stderr().is_terminal() {
+        // The terminal has just echoed the key that ended it.
+        output::note("");
+    }
     let style = Style { colour: io::stderr().is_terminal() && !app.settings.no_color, width: app.output.style.width };
     output::note(render::run::report(run, &known, style).trim_end());
     let json = || serde_json::to_string(run).expect("a record of text and numbers is JSON");

@@ -64,7 +64,7 @@ pub(crate) fn operation(answer: &ExplainOperation, style: Style) -> String {
 /// Every entry point.
 pub(crate) fn system(answer: &ExplainSystem, style: Style) -> String {
     if answer.entry_points.is_empty() {
-        return "Nothing has been recorded here yet: `kino run -- CMD` records. --all looks beyond this project.\n"
+        return "No operation has been recorded here yet: `kino run -- CMD` records one. --all looks beyond this project.\n"
             .into();
     }
     let mut parts: Vec<String> = answer.entry_points.iter().map(|entry| entry_point(entry, style)).collect();

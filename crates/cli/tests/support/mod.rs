@@ -8,13 +8,13 @@ use std::process::{Command, Output};
 use serde_json::Value as Json;
 
 /// A home whose engine, if one was started, ends with it.
-pub struct Home {
+pub(crate) struct Home {
     folder: tempfile::TempDir,
 }
 
 impl Home {
     /// A home whose engine listens on free ports.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let any = "127.0.0.1:0";
         let config = format!("[listen]\naddr = \"{any}\"\notlp_grpc = \"{any}\"\notlp_http = \"{any}\"\n");
@@ -23,12 +23,12 @@ impl Home {
     }
 
     /// The folder.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// `kino` with these arguments, started in the home itself, which belongs to no project.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kino"));
         command.args(arguments).env("KINO_HOME", self.path()).current_dir(self.path());
         for inherited in ["TRACEPARENT", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_SERVICE_NAME"]
@@ -39,12 +39,12 @@ impl Home {
     }
 
     /// Runs `kino` to its end.
-    pub fn kino(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn kino(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
 
     /// Runs `kino --json`, which must succeed.
-    pub fn json(&self, arguments: &[&str]) -> Json {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Json {
         let output = self.command(arguments).arg("--json").output().unwrap();
         assert!(output.status.success(), "kino {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
