@@ -10,6 +10,7 @@
 //! the engine's business.
 
 mod api;
+mod connections;
 mod engine_file;
 mod guard;
 mod life;

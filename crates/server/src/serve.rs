@@ -4,12 +4,10 @@
 //! queue connections until they are served; then the servers; last `engine.json`, by which clients find them.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
 use kino_engine::{Engine, EngineConfig, OpenReport, StoreError};
 use kino_mcp::SqlRunner;
 use kino_model::Clock;
@@ -18,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::connections::{Bounded, Peer};
 use crate::guard::Guard;
 use crate::otlp::Otlp;
 use crate::otlp::body::Budget;
@@ -217,13 +216,8 @@ type Server = JoinHandle<Result<(), String>>;
 
 fn http(listener: TcpListener, routes: axum::Router, mut stopping: watch::Receiver<bool>) -> Server {
     tokio::spawn(async move {
-        // Small answers must not wait for the acknowledgement of the one before.
-        let listener = listener.tap_io(|connection| {
-            if let Err(error) = connection.set_nodelay(true) {
-                tracing::debug!(%error, "a connection keeps its delay");
-            }
-        });
-        let serve = axum::serve(listener, routes.into_make_service_with_connect_info::<SocketAddr>())
+        let listener = Bounded::new(listener);
+        let serve = axum::serve(listener, routes.into_make_service_with_connect_info::<Peer>())
             .with_graceful_shutdown(async move { stopped(&mut stopping).await });
         serve.await.map_err(|error| error.to_string())
     })
@@ -231,7 +225,7 @@ fn http(listener: TcpListener, routes: axum::Router, mut stopping: watch::Receiv
 
 fn grpc(listener: TcpListener, services: Services, mut stopping: watch::Receiver<bool>) -> Server {
     tokio::spawn(async move {
-        let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
+        let incoming = Bounded::new(listener).into_stream();
         let server = tonic::transport::Server::builder().max_concurrent_streams(Some(otlp::STREAMS_MAX));
         let signal = async move { stopped(&mut stopping).await };
         server.serve_with_incoming_shutdown(services, incoming, signal).await.map_err(|error| error.to_string())

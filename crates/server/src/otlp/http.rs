@@ -1,6 +1,5 @@
 //! OTLP over HTTP: `POST /v1/traces`, `/v1/logs`, `/v1/metrics`, in protobuf or JSON.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -16,6 +15,7 @@ use kino_engine::{Encoding, IngestError, Signal};
 use super::Otlp;
 use super::body::{self, BodyError};
 use super::{grpc, reply};
+use crate::connections::Peer;
 use crate::guard::{self, Scope};
 
 /// The routes of OTLP over HTTP.
@@ -43,7 +43,7 @@ async fn export(State(otlp): State<Arc<Otlp>>, request: Request, signal: Signal)
         Ok(read) => read,
         Err(error) => return body_refusal(&otlp, &error, encoding),
     };
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+    let peer = parts.extensions.get::<ConnectInfo<Peer>>().map(|info| info.0.0);
     let project = otlp.senders.project(peer).await;
     let outcome = otlp.engine.ingest_from(signal, bytes, encoding, project).await;
     drop(held);
