@@ -97,7 +97,8 @@ fn sizes(store: &Store, home: &std::path::Path) {
         }
         let opened = File::open(home.join("lake").join(&file.path)).expect("the file is there");
         let reader = SerializedFileReader::new(opened).expect("the file is Parquet");
-        for chunk in reader.metadata().row_groups().iter().flat_map(|group| group.columns()) {
+        for chunk in reader.metadata().row_groups().iter().flat_map(parquet::file::metadata::RowGroupMetaData::columns)
+        {
             *columns.entry(chunk.column_path().string()).or_default() += chunk.compressed_size();
         }
     }
