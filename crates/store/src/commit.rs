@@ -16,7 +16,7 @@ use kino_model::TraceId;
 use crate::blobs::{self, BlobHash};
 use crate::catalog::{Commit, GroupRow, PackRow};
 use crate::error::StoreError;
-use crate::file::{FileEntry, FlushSet, Group, GroupId, NewFile};
+use crate::file::{FileEntry, FlushSet, Group, GroupId, LakeTable, NewFile};
 use crate::hot::Generation;
 use crate::kill_points::KillPoint;
 use crate::store::{Inner, blocking};
@@ -96,12 +96,12 @@ impl Inner {
         let inner = Arc::clone(self);
         let tables: Vec<_> = files.iter().map(|file| file.meta.table).collect();
         let id = blocking(move || {
-            let paths = |id: GroupId| tables.iter().map(|table| path(table.name(), id, "parquet")).collect();
+            let paths = |id: GroupId| tables.iter().map(|table| file_path(*table, id)).collect();
             inner.catalog.begin(&paths, now)
         })
         .await??;
         let entry = |NewFile { meta, bytes }: NewFile| {
-            let path = path(meta.table.name(), id, "parquet");
+            let path = file_path(meta.table, id);
             uploads.push((path.clone(), bytes));
             FileEntry { group: id, path, meta }
         };
@@ -174,6 +174,16 @@ impl Inner {
         self.retired().extend(retired.into_iter().map(|group| crate::retention::Retired::group(group, now)));
     }
 
+    /// Removes the copies of damaged stretches of the log: what was forgotten may stand in them.
+    pub(crate) fn drop_aside(&self) -> Result<(), StoreError> {
+        let folder = crate::wal::aside_folder(&crate::wal::folder(&self.config.home));
+        match self.disk.list(&folder) {
+            Ok(copies) => Ok(copies.iter().try_for_each(|copy| self.disk.remove(copy))?),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Removes log segments that the lake has taken over.
     pub(crate) fn drop_segments(&self, position: u64) -> Result<(), StoreError> {
         let folder = crate::wal::folder(&self.config.home);
@@ -186,6 +196,11 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// The path of a group's file.
+pub(crate) fn file_path(table: LakeTable, id: GroupId) -> String {
+    path(table.name(), id, "parquet")
 }
 
 /// The path of a pack.

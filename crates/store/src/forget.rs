@@ -17,8 +17,9 @@ use kino_model::{Batch, TraceId, UnixNanos};
 use crate::blobs::BlobHash;
 use crate::commit::Change;
 use crate::error::StoreError;
-use crate::file::{FlushSet, Group, LakeTable};
+use crate::file::{FlushSet, Group, GroupId, LakeTable};
 use crate::kill_points::KillPoint;
+use crate::retention::Retired;
 use crate::scan::{Pick, Read, columns};
 use crate::snapshot::Snapshot;
 use crate::store::{Inner, Store, blocking};
@@ -45,7 +46,8 @@ pub struct Forgotten {
 
 impl Store {
     /// Hides what is named at once, and returns when it is gone from the disk, but for files that a snapshot pins,
-    /// which go with it. A crash in between is made good after the next open.
+    /// which go with it. What arrives of a named trace before that is forgotten too; what arrives afterwards is new. A
+    /// crash in between is made good after the next open. Copies of damaged stretches of the log go as well.
     ///
     /// # Errors
     /// [`StoreError`]; what was hidden stays hidden, and the background goes on with it.
@@ -158,6 +160,7 @@ impl Inner {
         self.carry_through(Change { forgotten, ..Change::default() }).await?;
         self.drop_packs(0, true).await?;
         drop(turn);
+        self.drop_aside()?;
         self.remove_retired(0).await
     }
 
@@ -187,7 +190,10 @@ impl Inner {
         let inner = Arc::clone(self);
         let frozen = blocking(move || inner.writer.as_ref().and_then(crate::wal::writer::Writer::freeze)).await?;
         self.waiting().extend(frozen);
-        let retire = self.shared.view().groups.iter().map(|group| group.id).collect();
+        let quarantined: Vec<_> =
+            std::mem::take(&mut self.shared.view().quarantined).into_keys().map(GroupId).collect();
+        let mut retire: Vec<_> = self.shared.view().groups.iter().map(|group| group.id).collect();
+        retire.extend(&quarantined);
         let mut change = Change { retire, after_upload: Some(KillPoint::InCompaction), ..Change::default() };
         // The generations go one by one: the first takes the groups along.
         loop {
@@ -203,6 +209,8 @@ impl Inner {
         self.drop_packs(0, true).await?;
         drop(turn);
         drop(flush_turn);
+        self.retired().extend(quarantined.into_iter().map(Retired::quarantined));
+        self.drop_aside()?;
         self.remove_retired(0).await
     }
 }

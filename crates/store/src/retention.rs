@@ -10,7 +10,7 @@ use crate::blobs;
 use crate::catalog::{Leftover, PackUsage};
 use crate::commit::Change;
 use crate::error::StoreError;
-use crate::file::{Group, GroupId};
+use crate::file::{Group, GroupId, LakeTable};
 use crate::kill_points::KillPoint;
 use crate::store::{Inner, blocking};
 
@@ -48,20 +48,29 @@ impl Retired {
         Self { id, since, paths: vec![crate::commit::pack_path(id)], group: None }
     }
 
+    /// A group that cannot be read: what files it has is not known, so every table's is tried.
+    pub(crate) fn quarantined(id: GroupId) -> Self {
+        let paths = LakeTable::ALL.map(|table| crate::commit::file_path(table, id)).into();
+        Self { id, since: i64::MIN, paths, group: None }
+    }
+
     fn is_pinned(&self) -> bool {
         self.group.as_ref().is_some_and(|group| Arc::strong_count(group) > 1)
     }
 }
 
 impl Inner {
-    pub(crate) async fn retain(self: &Arc<Self>) -> Result<(), StoreError> {
+    /// `packs` says whether to look at the blobs too.
+    pub(crate) async fn retain(self: &Arc<Self>, packs: bool) -> Result<(), StoreError> {
         self.writable()?;
         let turn = self.rewriting.lock().await;
         let over = self.over_the_limits();
         for group in over {
             self.let_go(&group).await?;
         }
-        self.drop_packs(self.config.grace.as_nanos() as i64, false).await?;
+        if packs {
+            self.drop_packs(self.config.grace.as_nanos() as i64, false).await?;
+        }
         drop(turn);
         self.remove_retired(self.config.grace.as_nanos() as i64).await
     }

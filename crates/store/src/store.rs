@@ -160,7 +160,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn retain(&self) -> Result<(), StoreError> {
-        self.inner.retain().await
+        self.inner.retain(true).await
     }
 
     /// Says what retention must keep whatever its age.

@@ -133,7 +133,10 @@ async fn follow(home: &std::path::Path, steps: &[Step]) {
                 let keys: Vec<Key> = (next..next + u32::from(*spans)).map(|span| (*trace, span)).collect();
                 next += u32::from(*spans);
                 store.append(batch(&keys)).await.unwrap();
-                model.extend(keys);
+                // What arrives of a trace while its forgetting is under way is forgotten with it.
+                if !store.snapshot().hidden().contains(&trace_id(*trace)) {
+                    model.extend(keys);
+                }
             }
             // A step may fail at an armed kill point; the store is then opened anew.
             Step::Flush => drop(store.flush().await),

@@ -16,6 +16,10 @@ pub(super) const SPANS_PER_TRACE: usize = 40;
 const START: u64 = 1_760_000_000_000_000_000;
 /// A worker's pause after a refusal.
 const PAUSE: Duration = Duration::from_millis(20);
+/// Batches acknowledged in one life after which the load slows down: all of them are looked at in the end.
+const FULL_SPEED_BATCHES: usize = 100;
+/// A worker's pause from then on.
+const PACE: Duration = Duration::from_millis(100);
 /// The pause between two asked flushes.
 const FLUSH_PAUSE: Duration = Duration::from_millis(120);
 
@@ -182,7 +186,14 @@ pub(super) fn send_until(over: &AtomicBool, addresses: &Addresses, book: &Mutex<
         let answer = agent.post(&url).header("Content-Type", "application/x-protobuf").send(&body[..]);
         let mut book = book();
         match answer {
-            Ok(response) if response.status() == 200 => book.acknowledged.push(batch),
+            Ok(response) if response.status() == 200 => {
+                book.acknowledged.push(batch);
+                let enough = book.of_last_life().len() > FULL_SPEED_BATCHES;
+                drop(book);
+                if enough {
+                    std::thread::sleep(PACE);
+                }
+            }
             // Refused or cut off: the engine may have it or not, and is told again.
             Ok(_) | Err(_) => {
                 book.open.push(batch);

@@ -11,6 +11,8 @@ use crate::error::StoreError;
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// Ticks between two rounds of compaction and retention: they look at every group.
 const HOUSE_TICKS: u32 = 8;
+/// Rounds between two looks at the packs: they read every document.
+const PACK_ROUNDS: u32 = 32;
 /// How the warnings of the disk and of the background begin, so that they can be taken back.
 const DISK_WARNING: &str = "the disk is nearly full";
 const FLUSH_WARNING: &str = "rows could not be written to the lake";
@@ -61,16 +63,19 @@ async fn house_loop(inner: Weak<Inner>, tick: Duration) {
         }
         let Some(inner) = inner.upgrade() else { return };
         inner.look_at_the_disk();
-        let small = Arc::clone(&inner);
-        let tidied = blocking(move || -> Result<(), StoreError> {
-            while small.shared.join_small().map_err(|error| StoreError::Rows(error.into()))? {}
-            small.persist_counts()
-        })
-        .await;
-        let mut outcome = tidied.and_then(|tidied| tidied);
+        let mut outcome = if inner.has_small_work() {
+            let small = Arc::clone(&inner);
+            let tidied = blocking(move || -> Result<(), StoreError> {
+                while small.shared.join_small().map_err(|error| StoreError::Rows(error.into()))? {}
+                small.persist_counts()
+            });
+            tidied.await.and_then(|tidied| tidied)
+        } else {
+            Ok(())
+        };
         round = round.wrapping_add(1);
         if outcome.is_ok() && round.is_multiple_of(HOUSE_TICKS) {
-            outcome = inner.keep_house().await;
+            outcome = inner.keep_house((round / HOUSE_TICKS).is_multiple_of(PACK_ROUNDS)).await;
         }
         match outcome {
             Ok(()) => inner.shared.unwarn(|warning| warning.starts_with(HOUSE_WARNING)),
@@ -80,6 +85,12 @@ async fn house_loop(inner: Weak<Inner>, tick: Duration) {
 }
 
 impl Inner {
+    /// Whether there may be batches to join or counters to write: an idle store does neither.
+    fn has_small_work(&self) -> bool {
+        let counts = !self.counts.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        counts || self.shared.view().active.batches.len() > 1
+    }
+
     fn flush_is_due(&self) -> bool {
         let pressure = self.shared.pressure();
         if pressure.frozen > 0 || pressure.asked {
@@ -96,13 +107,13 @@ impl Inner {
             || since(pressure.first_nanos) >= self.config.flush_age
     }
 
-    async fn keep_house(self: &Arc<Self>) -> Result<(), StoreError> {
+    async fn keep_house(self: &Arc<Self>, packs: bool) -> Result<(), StoreError> {
         self.finish_forgetting().await?;
         if self.config.compaction {
             // One merge a round, so that retention gets its turn on a busy store.
             self.compact_once().await?;
         }
-        self.retain().await
+        self.retain(packs).await
     }
 
     /// Refuses appends in time, while the catalog and a flush still have room.
