@@ -108,10 +108,8 @@ impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let in_file = Batch::from_rows(&[span(1, 1, "GET /", 1000), span(2, 1, "GET /", 2000)], &[]);
-        let beside = Batch::from_rows(
-            &[span(2, 1, "GET /", 2000), span(2, 2, "late", 2500), span(3, 1, "GET /", 3000)],
-            &[],
-        );
+        let beside =
+            Batch::from_rows(&[span(2, 1, "GET /", 2000), span(2, 2, "late", 2500), span(3, 1, "GET /", 3000)], &[]);
         let path = folder.path().join("one.parquet");
         write_file(&path, &as_in_files(Table::Spans, &in_file.spans));
         let file = LakeFile {
@@ -123,9 +121,8 @@ impl World {
             start_unix_nanos_min: 1000,
             start_unix_nanos_max: 2000,
         };
-        let mut rows: Vec<SqlRows> = Table::ALL
-            .map(|table| rows_of(table.name(), &as_in_files(table, beside.table(table))))
-            .into();
+        let mut rows: Vec<SqlRows> =
+            Table::ALL.map(|table| rows_of(table.name(), &as_in_files(table, beside.table(table)))).into();
         let traces = Schema::new(vec![Field::new("trace_id", DataType::FixedSizeBinary(16), false)]);
         rows.push(rows_of("traces", &RecordBatch::new_empty(Arc::new(traces))));
         let snapshot = SqlSnapshot {
@@ -141,12 +138,7 @@ impl World {
 
     fn run(&self, arguments: &[&str]) -> Output {
         let snapshot = self.folder.path().join("snapshot.json");
-        Command::new(env!("CARGO_BIN_EXE_kino-sql"))
-            .arg("--snapshot")
-            .arg(snapshot)
-            .args(arguments)
-            .output()
-            .unwrap()
+        Command::new(env!("CARGO_BIN_EXE_kino-sql")).arg("--snapshot").arg(snapshot).args(arguments).output().unwrap()
     }
 
     fn ask(&self, sql: &str) -> Json {
