@@ -165,7 +165,7 @@ impl Walker<'_> {
                 3 => span.trace_state = self.text(payload.delimited(&reader)?),
                 4 => parent = payload.delimited(&reader)?.bytes(),
                 5 => span.name = self.text(payload.delimited(&reader)?),
-                6 => span.kind = self.judge.kind(payload.varint(&reader)?.cast_signed()),
+                6 => span.kind = self.judge.kind(enumeration(payload.varint(&reader)?)),
                 7 => start = payload.fixed64(&reader)?,
                 8 => end = payload.fixed64(&reader)?,
                 9 => self.attribute(payload.delimited(&reader)?, &mut span.attributes)?,
@@ -231,7 +231,7 @@ impl Walker<'_> {
         while let Some((field, payload)) = reader.field()? {
             match field {
                 2 => status.message = self.text(payload.delimited(&reader)?),
-                3 => status.code = self.judge.status(payload.varint(&reader)?.cast_signed()),
+                3 => status.code = self.judge.status(enumeration(payload.varint(&reader)?)),
                 _ => {}
             }
         }
@@ -281,4 +281,9 @@ impl Walker<'_> {
     fn text(&mut self, reader: Reader<'_>) -> String {
         Cow::into_owned(self.faults.text(reader.bytes()))
     }
+}
+
+/// Enumerations have 32 bits; what is written with more is cut, as Protocol Buffers has it.
+fn enumeration(varint: u64) -> i64 {
+    i64::from(varint as i32)
 }
