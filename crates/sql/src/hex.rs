@@ -159,15 +159,13 @@ impl ScalarUDFImpl for Counts {
 }
 
 fn id_argument(args: &ScalarFunctionArgs) -> Result<Arc<dyn Array>> {
-    match args.args.as_slice() {
-        [id] => id.to_array(args.number_rows),
-        _ => exec_err!("one id was expected"),
-    }
+    let [id] = args.args.as_slice() else { return exec_err!("one id was expected") };
+    id.to_array(args.number_rows)
 }
 
 fn fixed(array: &Arc<dyn Array>) -> Result<&FixedSizeBinaryArray> {
-    match array.as_any().downcast_ref() {
-        Some(ids) => Ok(ids),
-        None => exec_err!("an id was expected, found {}", array.data_type()),
-    }
+    let Some(ids) = array.as_any().downcast_ref() else {
+        return exec_err!("an id was expected, found {}", array.data_type());
+    };
+    Ok(ids)
 }

@@ -22,7 +22,7 @@ use clap::Parser;
 /// Runs one read-only SQL query over a snapshot that `kino sql` took.
 ///
 /// Tables: spans, events, links, traces. Ids are lowercase hex text, times are BIGINT Unix nanoseconds, attributes
-/// without a column of their own are read as attributes['key']. Every column is described in docs/schema.md.
+/// without a column of their own are read as `attributes['key']`. Every column is described in docs/schema.md.
 #[derive(Debug, Parser)]
 #[command(name = "kino-sql", version)]
 struct Arguments {

@@ -5,7 +5,7 @@
 //!                              └─► operations numbered ─► rollups, traces ─► Parquet, trace filter, split traces
 //! ```
 //!
-//! Both a flush and a merge go through [`Assembly`], a merge in slices of the trace ids' range so that its memory does
+//! Both a flush and a merge go through one `Assembly`, a merge in slices of the trace ids' range so that its memory does
 //! not grow with its inputs. It uploads nothing and knows no catalog.
 
 use std::collections::{BTreeSet, HashMap};
