@@ -15,6 +15,8 @@
 //! | `value_too_deep` | nested deeper than the model keeps: left empty |
 //! | `value_cut` | longer than the limit: cut |
 
+use std::borrow::Cow;
+
 use kino_model::exact::any_value::Faults;
 use kino_model::{SpanId, SpanKind, StatusCode, TraceId, UnixNanos, Value};
 
@@ -36,13 +38,16 @@ impl<'l> Judge<'l> {
     }
 
     /// A span's ids; `None` refuses it.
-    pub(crate) fn ids(&mut self, trace_id: &[u8], span_id: &[u8], name: &str) -> Option<(TraceId, SpanId)> {
+    pub(crate) fn ids(&mut self, trace_id: &[u8], span_id: &[u8], name: impl AsRef<[u8]>) -> Option<(TraceId, SpanId)> {
+        let name = || String::from_utf8_lossy(name.as_ref());
         let Some(trace) = TraceId::from_slice(trace_id).filter(|id| !id.is_zero()) else {
-            self.issues.add("invalid_trace_id", || format!("span {name:?} has a trace id of {} bytes", trace_id.len()));
+            self.issues
+                .add("invalid_trace_id", || format!("span {:?} has a trace id of {} bytes", name(), trace_id.len()));
             return None;
         };
         let Some(span) = SpanId::from_slice(span_id).filter(|id| !id.is_zero()) else {
-            self.issues.add("invalid_span_id", || format!("span {name:?} has a span id of {} bytes", span_id.len()));
+            self.issues
+                .add("invalid_span_id", || format!("span {:?} has a span id of {} bytes", name(), span_id.len()));
             return None;
         };
         Some((trace, span))
@@ -115,6 +120,19 @@ impl<'l> Judge<'l> {
             self.issues.add("unknown_status_code", || number.to_string());
             StatusCode::Unset
         })
+    }
+
+    /// Cuts a text past the limit.
+    pub(crate) fn text<'a>(&mut self, text: Cow<'a, [u8]>) -> Cow<'a, [u8]> {
+        if text.len() <= self.limits.value_bytes_max {
+            return text;
+        }
+        let mut value = Value::String(String::from_utf8_lossy(&text).into_owned());
+        self.value(&mut value);
+        match value {
+            Value::String(cut) => Cow::Owned(cut.into_bytes()),
+            _ => text,
+        }
     }
 
     /// Cuts texts past the limit, however deep they lie.

@@ -11,9 +11,14 @@ use arrow_schema::{Schema, SchemaRef};
 use crate::columns::Table;
 
 pub mod builder;
+mod column;
+mod origin;
+pub mod row;
 pub mod rows;
+mod table;
 
-pub use builder::BatchBuilder;
+pub use builder::{BatchBuilder, Mark};
+pub use origin::{ResourceText, ScopeText};
 
 /// Spans, events and links that arrived together.
 #[derive(Clone, Debug, PartialEq)]

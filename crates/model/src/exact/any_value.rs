@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::protobuf::{
-    Reader, WireError, put_bytes_field, put_fixed64_field, put_message_field, put_varint_field,
-};
+use super::protobuf::{Reader, WireError, put_bytes_field, put_fixed64_field, put_message_field, put_varint_field};
 use crate::attribute::{MAX_VALUE_DEPTH, Value};
 
 /// What was wrong with values that could be read nevertheless.

@@ -136,7 +136,9 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
                         value = Value::Bool(truth);
                     }
                 }
-                "intValue" | "int_value" => value = map.next_value::<Option<Int>>()?.map_or(value, |int| Value::Int(int.0)),
+                "intValue" | "int_value" => {
+                    value = map.next_value::<Option<Int>>()?.map_or(value, |int| Value::Int(int.0));
+                }
                 "doubleValue" | "double_value" => {
                     value = map.next_value::<Option<Double>>()?.map_or(value, |double| Value::Double(double.0));
                 }
