@@ -1,5 +1,7 @@
 //! The real binary over a snapshot with one file and rows besides it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
