@@ -1,6 +1,6 @@
 //! The real binary over a snapshot with one file and rows besides it.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test fails where its helpers do")]
 
 use std::path::Path;
 use std::process::{Command, Output};
