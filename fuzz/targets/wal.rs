@@ -1,9 +1,11 @@
-//! Any bytes as a segment of the write-ahead log: taken apart without a panic, and what was whole before a damage
-//! stays whole after it.
+//! Any bytes as a segment of the write-ahead log: taken apart without a panic, every byte accounted for, and damage
+//! costs the record that it touches.
 
 #![no_main]
 
+use kino_store::wal::fuzzing;
+
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    kino_store::wal::replay::fuzz_segment(bytes);
-    kino_store::wal::replay::fuzz_damage(bytes);
+    fuzzing::check_segment(bytes);
+    fuzzing::check_damage(bytes);
 });

@@ -71,10 +71,10 @@ pub(crate) fn replay(disk: &dyn Disk, folder: &Path, position: u64, writable: bo
 }
 
 /// Is handed each stretch that cannot be read, with its place.
-type KeepAside<'a> = dyn FnMut(&mut WalReport, usize, &[u8]) -> io::Result<()> + 'a;
+pub(super) type KeepAside<'a> = dyn FnMut(&mut WalReport, usize, &[u8]) -> io::Result<()> + 'a;
 
 /// Takes one segment in.
-fn read_segment(bytes: &[u8], replayed: &mut Replayed, keep: &mut KeepAside<'_>) -> io::Result<()> {
+pub(super) fn read_segment(bytes: &[u8], replayed: &mut Replayed, keep: &mut KeepAside<'_>) -> io::Result<()> {
     let scanned = segment::scan(bytes);
     if let Header::Newer { version, schema_version } = scanned.header {
         replayed.newer = Some(format!("the log has version {version} with schema {schema_version}"));
@@ -141,36 +141,4 @@ impl Aside<'_> {
         report.kept_aside.push(path);
         Ok(())
     }
-}
-
-/// Takes any bytes apart as a segment would be, and counts its records; for the fuzzer.
-#[doc(hidden)]
-pub fn fuzz_segment(bytes: &[u8]) -> u64 {
-    let mut replayed = Replayed::default();
-    let kept = read_segment(bytes, &mut replayed, &mut |_, _, _| Ok(()));
-    assert!(kept.is_ok(), "nothing was written");
-    replayed.report.records
-}
-
-/// Makes a segment whose payloads are pieces of `bytes`, damages one byte of it as `bytes` says, and asserts that every
-/// other record comes back; for the fuzzer.
-#[doc(hidden)]
-pub fn fuzz_damage(bytes: &[u8]) {
-    let [piece, at_low, at_high, flip, content @ ..] = bytes else { return };
-    let pieces: Vec<&[u8]> = content.chunks(usize::from(*piece).max(1)).collect();
-    let mut segment = segment::header(1).to_vec();
-    let mut ends = Vec::new();
-    for (index, piece) in pieces.iter().enumerate() {
-        segment.extend(segment::record_header(Kind::Blob, index as i64, piece));
-        segment.extend_from_slice(piece);
-        ends.push(segment.len());
-    }
-    let records = segment.len() - segment::HEADER_LEN;
-    let at = segment::HEADER_LEN + usize::from(u16::from_le_bytes([*at_low, *at_high])) % records.max(1);
-    let Some(byte) = segment.get_mut(at) else { return };
-    *byte ^= (*flip).max(1);
-    let hit = ends.iter().position(|end| at < *end);
-    let read: Vec<_> = segment::scan(&segment).records.iter().map(|record| record.arrival).collect();
-    let expected: Vec<_> = (0..pieces.len()).filter(|index| Some(*index) != hit).map(|index| index as i64).collect();
-    assert_eq!(read, expected, "a damaged byte costs its own record alone");
 }

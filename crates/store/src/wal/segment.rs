@@ -100,7 +100,7 @@ pub(crate) fn scan(bytes: &[u8]) -> Scanned<'_> {
             at = next;
             continue;
         }
-        let Some(found) = next_record(bytes, at + 1) else {
+        let Some(found) = following(bytes, at) else {
             scanned.torn_at = Some(at);
             break;
         };
@@ -122,17 +122,22 @@ fn read_header(bytes: &[u8]) -> Header {
     Header::Ours
 }
 
-/// The record at `at` and where the next one begins.
-fn read_record(bytes: &[u8], at: usize) -> Option<(Record<'_>, usize)> {
+/// A record's header at `at`, if one stands there whole.
+fn record_header_at(bytes: &[u8], at: usize) -> Option<(&[u8], Kind)> {
     let header = bytes.get(at..)?.get(..RECORD_HEADER_LEN)?;
     if &header[..4] != MARK || u32_at(header, 24) != crc32c::crc32c(&header[..24]) {
         return None;
     }
-    let kind = match header[4] {
-        1 => Kind::Batch,
-        2 => Kind::Blob,
-        _ => return None,
-    };
+    match header[4] {
+        1 => Some((header, Kind::Batch)),
+        2 => Some((header, Kind::Blob)),
+        _ => None,
+    }
+}
+
+/// The record at `at` and where the next one begins.
+fn read_record(bytes: &[u8], at: usize) -> Option<(Record<'_>, usize)> {
+    let (header, kind) = record_header_at(bytes, at)?;
     let length = u32_at(header, 8) as usize;
     let start = at + RECORD_HEADER_LEN;
     let payload = bytes.get(start..)?.get(..length)?;
@@ -141,6 +146,26 @@ fn read_record(bytes: &[u8], at: usize) -> Option<(Record<'_>, usize)> {
     }
     let arrival = i64::from_le_bytes(header[16..24].try_into().expect("eight bytes"));
     Some((Record { kind, arrival, payload }, start + length))
+}
+
+/// The next record after one at `at` that is damaged or torn. Where its header is whole, the header says how far the
+/// record goes: what lies within is payload, however much of it looks like records. A record that goes past the end
+/// was being written when the bytes ended, and nothing follows it.
+fn following(bytes: &[u8], mut at: usize) -> Option<usize> {
+    while let Some((header, _)) = record_header_at(bytes, at) {
+        let end = at + RECORD_HEADER_LEN + u32_at(header, 8) as usize;
+        if end >= bytes.len() {
+            return None;
+        }
+        if read_record(bytes, end).is_some() {
+            return Some(end);
+        }
+        if record_header_at(bytes, end).is_none() {
+            break;
+        }
+        at = end;
+    }
+    next_record(bytes, at + 1)
 }
 
 /// The next place from `from` on where a whole record stands.

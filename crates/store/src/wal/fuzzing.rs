@@ -1,0 +1,137 @@
+//! What must hold of the log whatever bytes it is made of; the fuzzer's way in, and nothing else's.
+
+use kino_model::Batch;
+
+use super::payload;
+use super::replay::{Replayed, read_segment};
+use super::segment::{self, HEADER_LEN, Header, Kind, RECORD_HEADER_LEN};
+use crate::hot::Content;
+
+/// A segment of these batches and blobs, as the writer makes it.
+pub fn segment_of(batches: &[Batch], blobs: &[&[u8]]) -> Vec<u8> {
+    let batches = batches.iter().map(|batch| payload::encode(batch).expect("a batch can be written"));
+    let records: Vec<(Kind, Vec<u8>)> = batches
+        .map(|payload| (Kind::Batch, payload))
+        .chain(blobs.iter().map(|blob| (Kind::Blob, blob.to_vec())))
+        .collect();
+    segment_bytes(&records).0
+}
+
+/// Reads any bytes as a segment: every byte is a record's, named as damaged, or named as torn; and what is read can be
+/// written and read again.
+pub fn check_segment(bytes: &[u8]) {
+    let scanned = segment::scan(bytes);
+    if let Header::Ours | Header::Damaged = scanned.header {
+        let offset = |payload: &[u8]| payload.as_ptr().addr() - bytes.as_ptr().addr();
+        let records = scanned.records.iter().map(|record| {
+            let start = offset(record.payload);
+            (start - RECORD_HEADER_LEN, start + record.payload.len())
+        });
+        let mut stretches: Vec<(usize, usize)> = records.collect();
+        stretches.extend(scanned.damaged.iter().map(|(at, length)| (*at, at + length)));
+        stretches.extend(scanned.torn_at.map(|at| (at, bytes.len())));
+        stretches.sort_unstable();
+        let mut covered = if scanned.header == Header::Ours { HEADER_LEN } else { 0 };
+        for (from, to) in stretches {
+            assert_eq!(from, covered, "every byte is accounted for once");
+            covered = to;
+        }
+        assert_eq!(covered, bytes.len(), "every byte is accounted for");
+    }
+    let mut kept_bytes = 0;
+    let mut replayed = Replayed::default();
+    let read = read_segment(bytes, &mut replayed, &mut |_, _, stretch| {
+        kept_bytes += stretch.len() as u64;
+        Ok(())
+    });
+    assert!(read.is_ok(), "nothing was written");
+    let report = &replayed.report;
+    assert_eq!(report.records, replayed.accepted.len() as u64);
+    assert!(kept_bytes >= report.torn_bytes + report.damaged_bytes, "what cannot be read is kept");
+    for accepted in &replayed.accepted {
+        if let Content::Batch(batch) = &accepted.content {
+            let again = payload::encode(batch).and_then(|bytes| payload::decode(&bytes));
+            assert_eq!(again.as_ref().ok(), Some(batch), "a batch reads back as written");
+        }
+    }
+}
+
+/// Makes a segment whose payloads are pieces of `bytes`, cuts it or damages one byte as `bytes` says, and asserts that
+/// every record that was not touched comes back, and no other. Where a record's header is what was damaged, nothing
+/// tells its payload from records, so that more may come back.
+pub fn check_damage(bytes: &[u8]) {
+    let [piece, at_low, at_high, flip, content @ ..] = bytes else { return };
+    let records: Vec<(Kind, Vec<u8>)> =
+        content.chunks(usize::from(*piece).max(1)).map(|piece| (Kind::Blob, piece.to_vec())).collect();
+    let (mut segment, ends) = segment_bytes(&records);
+    if records.is_empty() {
+        return;
+    }
+    let at = HEADER_LEN + usize::from(u16::from_le_bytes([*at_low, *at_high])) % (segment.len() - HEADER_LEN);
+    let hit = ends.iter().position(|end| at < *end).expect("the place is within a record");
+    let expected: Vec<usize> = if *flip == 0 {
+        segment.truncate(at);
+        (0..hit).collect()
+    } else {
+        segment[at] ^= *flip;
+        (0..records.len()).filter(|index| *index != hit).collect()
+    };
+    let read: Vec<_> = segment::scan(&segment).records.iter().map(|record| record.arrival as usize).collect();
+    let within_header = ends[hit] - at > records[hit].1.len();
+    if *flip == 0 || !within_header {
+        assert_eq!(read, expected, "damage costs the record that it touches, and makes none");
+    } else {
+        let mut rest = read.iter();
+        assert!(expected.iter().all(|index| rest.any(|found| found == index)), "damage costs only what it touches");
+    }
+}
+
+/// A segment, and where each of its records ends. A record's arrival is its place.
+fn segment_bytes(records: &[(Kind, Vec<u8>)]) -> (Vec<u8>, Vec<usize>) {
+    let mut bytes = segment::header(1).to_vec();
+    let mut ends = Vec::new();
+    for (index, (kind, payload)) in records.iter().enumerate() {
+        bytes.extend(segment::record_header(*kind, index as i64, payload));
+        bytes.extend_from_slice(payload);
+        ends.push(bytes.len());
+    }
+    (bytes, ends)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_within_a_damaged_or_torn_record_is_no_record() {
+        let inner = segment_bytes(&[(Kind::Blob, b"within".to_vec())]).0;
+        let mut content = vec![b'x'; 4];
+        content.extend(&inner[HEADER_LEN..]);
+        content.extend([b'y'; 4]);
+        let length = content.len() as u8;
+        for at in 0..content.len() + RECORD_HEADER_LEN {
+            for flip in [0, 1] {
+                let at = (at as u16).to_le_bytes();
+                let mut input = vec![length, at[0], at[1], flip];
+                input.extend(&content);
+                // A second record behind the first.
+                input.extend(b"behind");
+                check_damage(&input);
+            }
+        }
+    }
+
+    #[test]
+    fn segments_of_batches_and_blobs_hold_what_is_checked() {
+        let batch = Batch::from_rows(&[kino_model::Span::default()], &[kino_model::LogRecord::default()]);
+        let segment = segment_of(&[batch.clone(), batch], &[b"blob", b""]);
+        for cut in 0..segment.len() {
+            check_segment(&segment[..cut]);
+        }
+        for at in 0..segment.len() {
+            let mut damaged = segment.clone();
+            damaged[at] ^= 0x10;
+            check_segment(&damaged);
+        }
+    }
+}
