@@ -15,6 +15,8 @@ use crate::failure::{Failure, code};
 pub(crate) const CONFIG_FILE: &str = "config.toml";
 /// The file of the home that a detached engine writes its log to.
 pub(crate) const LOG_FILE: &str = "engine.log";
+/// Keys less alike than this are no help to whoever mistyped one.
+const LIKENESS_MIN: f64 = 0.7;
 
 /// Everything that the environment and the configuration decide.
 #[derive(Clone, Debug)]
@@ -111,7 +113,19 @@ fn read_file(path: &Path) -> Result<EngineConfig, Failure> {
 }
 
 fn parse(text: &str) -> Result<EngineConfig, String> {
-    toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())
+    toml::from_str(text).map_err(|error: toml::de::Error| {
+        let hint = did_you_mean(error.message()).map(|name| format!("\ndid you mean `{name}`?")).unwrap_or_default();
+        format!("{}{hint}", error.to_string().trim_end())
+    })
+}
+
+/// The name nearest to an unknown one, of those that serde's message lists after it, each in backquotes.
+fn did_you_mean(message: &str) -> Option<&str> {
+    let mut names = message.strip_prefix("unknown ")?.split('`').skip(1).step_by(2);
+    let wrong = names.next()?;
+    let scored = names.map(|name| (strsim::jaro_winkler(wrong, name), name));
+    let best = scored.max_by(|one, other| one.0.total_cmp(&other.0))?;
+    (best.0 >= LIKENESS_MIN).then_some(best.1)
 }
 
 #[cfg(test)]
@@ -125,5 +139,10 @@ mod tests {
         assert_eq!(config.sync.policy, SyncKind::Always);
         let wrong = parse("[listen]\nadr = \"127.0.0.1:9000\"\n").unwrap_err();
         assert!(wrong.contains("adr") && wrong.contains("otlp_grpc"), "{wrong}");
+        assert!(wrong.ends_with("did you mean `addr`?"), "{wrong}");
+        let policy = parse("[sync]\npolicy = \"allways\"\n").unwrap_err();
+        assert!(policy.ends_with("did you mean `always`?"), "{policy}");
+        let far = parse("colour = 1\n").unwrap_err();
+        assert!(!far.contains("did you mean"), "{far}");
     }
 }

@@ -108,6 +108,20 @@ pub struct Redaction {
     pub off: Vec<String>,
     /// Attribute keys whose values always go, besides the built-in ones.
     pub keys: Vec<String>,
+    /// Regular expressions; what one matches as a whole stays, whatever rule found it.
+    pub allow: Vec<String>,
+    /// Rules of one's own.
+    pub patterns: Vec<RedactionPattern>,
+}
+
+/// A redaction rule of one's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedactionPattern {
+    /// Its name, which tokens and counts show.
+    pub name: String,
+    /// What it recognises; the group called `secret` goes, or the whole match.
+    pub regex: String,
 }
 
 /// A key that opens the engine to whoever holds it. Made with `kino key`; only its hash is kept.
@@ -156,7 +170,7 @@ impl Default for Limits {
 
 impl Default for Redaction {
     fn default() -> Self {
-        Self { enabled: true, off: Vec::new(), keys: Vec::new() }
+        Self { enabled: true, off: Vec::new(), keys: Vec::new(), allow: Vec::new(), patterns: Vec::new() }
     }
 }
 

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
 use kino_ingest::Limits;
-use kino_ingest::redact::{Redactor, Rules};
+use kino_ingest::redact::{InvalidRules, Redactor, Rules};
 use kino_model::{Clock, UnixNanos};
 use kino_store::{Exempt, OpenReport, Store, StoreError};
 use kino_wire::admin::Listeners;
 use tokio::sync::watch;
 
-use crate::config::EngineConfig;
+use crate::config::{EngineConfig, Redaction};
 use crate::figures::Figures;
 use crate::secret;
 use crate::sql::Pins;
@@ -186,7 +186,17 @@ fn redactor(config: &EngineConfig) -> Result<Option<Redactor>, OpenError> {
     }
     let key =
         secret::redaction_key(&config.home).map_err(|source| OpenError::Key { home: config.home.clone(), source })?;
-    let rules = Rules::new(&config.redaction.off, &config.redaction.keys)
-        .map_err(|error| OpenError::Config(error.to_string()))?;
+    let rules = rules(&config.redaction).map_err(|error| OpenError::Config(error.to_string()))?;
     Ok(Some(Redactor::new(key, rules)))
+}
+
+fn rules(redaction: &Redaction) -> Result<Rules, InvalidRules> {
+    let mut rules = Rules::new(&redaction.off, &redaction.keys)?;
+    for pattern in &redaction.patterns {
+        rules = rules.with_pattern(&pattern.name, &pattern.regex)?;
+    }
+    for allowed in &redaction.allow {
+        rules = rules.with_allowed(allowed)?;
+    }
+    Ok(rules)
 }

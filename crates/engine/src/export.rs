@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, VecDeque};
 use bytes::Bytes;
 use futures::Stream;
 use kino_ingest::otlp;
-use kino_model::{LogRecord, Span, Trace, TraceId};
-use kino_store::snapshot::Snapshot;
+use kino_model::{LogRecord, Span, TraceId};
+use kino_store::snapshot::{EventFilter, Snapshot, TraceFilter};
 use kino_wire::Problem;
 use kino_wire::export::{ExportEncoding, ExportQuestion, Signal, TRACES_PER_MESSAGE};
 
@@ -25,7 +25,7 @@ pub struct ExportError(#[from] Problem);
 /// Where an export stands.
 struct Export {
     snapshot: Snapshot,
-    filter: kino_store::snapshot::TraceFilter,
+    filter: TraceFilter,
     /// Ids listed and not yet written.
     ids: VecDeque<TraceId>,
     /// Whether more is to be listed.
@@ -36,6 +36,8 @@ struct Export {
     left: usize,
     signal: Signal,
     encoding: ExportEncoding,
+    /// Which logs are asked for without regard to traces, and from which source on they are still to come.
+    logs: Option<(EventFilter, usize)>,
 }
 
 impl Engine {
@@ -59,15 +61,18 @@ impl Engine {
                 }
             }
         }
+        let filter = self.filter(&question.filter).await?;
+        let logs = logs_alone(&question, &filter);
         let export = Export {
-            filter: self.filter(&question.filter).await?,
-            listing: named.is_empty(),
+            filter,
+            listing: named.is_empty() && logs.is_none(),
             cursor: None,
             ids: named.into_iter().collect(),
             left: if question.filter.limit == 0 { usize::MAX } else { question.filter.limit },
             snapshot,
             signal: question.signal,
             encoding: question.encoding,
+            logs: logs.map(|filter| (filter, 0)),
         };
         Ok(futures::stream::try_unfold(export, |mut export| async move {
             Ok(export.next().await?.map(|message| (message, export)))
@@ -83,16 +88,39 @@ impl Export {
                 self.list_more().await?;
             }
             if self.ids.is_empty() {
-                return Ok(None);
+                return self.next_logs().await;
             }
             let ids: Vec<TraceId> = self.ids.drain(..self.ids.len().min(TRACES_PER_MESSAGE)).collect();
             let traces = self.snapshot.traces(&ids).await.map_err(|error| problem(&error))?;
             let (signal, encoding) = (self.signal, self.encoding);
-            let message = blocking(move || encode(traces, signal, encoding)).await.map_err(|error| error.problem())?;
+            let message = blocking(move || match signal {
+                Signal::Traces => {
+                    encode_spans(&traces.into_iter().flat_map(|trace| trace.spans).collect::<Vec<_>>(), encoding)
+                }
+                Signal::Logs => {
+                    encode_logs(&traces.into_iter().flat_map(|trace| trace.logs).collect::<Vec<_>>(), encoding)
+                }
+            });
+            let message = message.await.map_err(|error| error.problem())?;
             if !message.is_empty() {
                 return Ok(Some(message.into()));
             }
         }
+    }
+
+    /// The logs of the next source that has any.
+    async fn next_logs(&mut self) -> Result<Option<Bytes>, Problem> {
+        let Some((filter, source)) = &mut self.logs else { return Ok(None) };
+        while *source < self.snapshot.log_sources() {
+            let logs = self.snapshot.logs(*source, filter).await.map_err(|error| problem(&error))?;
+            *source += 1;
+            if !logs.is_empty() {
+                let encoding = self.encoding;
+                let message = blocking(move || encode_logs(&logs, encoding)).await.map_err(|error| error.problem())?;
+                return Ok(Some(message.into()));
+            }
+        }
+        Ok(None)
     }
 
     async fn list_more(&mut self) -> Result<(), Problem> {
@@ -111,23 +139,38 @@ impl Export {
     }
 }
 
-fn encode(traces: Vec<Trace>, signal: Signal, encoding: ExportEncoding) -> Vec<u8> {
-    let into = match encoding {
-        ExportEncoding::Json => Encoding::Json,
-        ExportEncoding::Protobuf => Encoding::Protobuf,
-    };
-    let mut message = match signal {
-        Signal::Traces => {
-            let spans: Vec<Span> = traces.into_iter().flat_map(|trace| trace.spans).collect();
-            if spans.is_empty() { Vec::new() } else { otlp::encode_traces(&spans, into) }
+/// Which logs to export without regard to traces; `None` where the question asks for what only a trace can have.
+fn logs_alone(question: &ExportQuestion, filter: &TraceFilter) -> Option<EventFilter> {
+    let of_traces = !question.trace_ids.is_empty()
+        || filter.name.is_some()
+        || filter.min_duration.is_some()
+        || filter.error
+        || !filter.attributes.is_empty()
+        || question.filter.limit != 0;
+    (question.signal == Signal::Logs && !of_traces).then(|| EventFilter {
+        service: filter.service.clone(),
+        project: filter.project.clone(),
+        run_ids: filter.run_ids.clone(),
+        since: filter.since,
+        until: filter.until,
+    })
+}
+
+fn encode_spans(spans: &[Span], encoding: ExportEncoding) -> Vec<u8> {
+    if spans.is_empty() { Vec::new() } else { message(encoding, |into| otlp::encode_traces(spans, into)) }
+}
+
+fn encode_logs(logs: &[LogRecord], encoding: ExportEncoding) -> Vec<u8> {
+    if logs.is_empty() { Vec::new() } else { message(encoding, |into| otlp::encode_logs(logs, into)) }
+}
+
+fn message(encoding: ExportEncoding, encode: impl FnOnce(Encoding) -> Vec<u8>) -> Vec<u8> {
+    match encoding {
+        ExportEncoding::Protobuf => encode(Encoding::Protobuf),
+        ExportEncoding::Json => {
+            let mut message = encode(Encoding::Json);
+            message.push(b'\n');
+            message
         }
-        Signal::Logs => {
-            let logs: Vec<LogRecord> = traces.into_iter().flat_map(|trace| trace.logs).collect();
-            if logs.is_empty() { Vec::new() } else { otlp::encode_logs(&logs, into) }
-        }
-    };
-    if into == Encoding::Json && !message.is_empty() {
-        message.push(b'\n');
     }
-    message
 }

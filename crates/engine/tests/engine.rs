@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use futures::StreamExt;
 use kino_engine::{Encoding, Engine, EngineConfig, Signal};
 use kino_model::UnixNanos;
 use kino_testkit::TestClock;
@@ -211,4 +212,73 @@ async fn an_sql_snapshot_holds_every_table_and_is_given_back() {
     assert_eq!(home.get("sql_release", pin.clone()).await["count"], 1);
     assert_eq!(home.get("sql_release", pin).await["count"], 0);
     home.engine.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn logs_leave_whether_or_not_they_stand_in_a_trace() {
+    let home = open().await;
+    let log = |nanos: i64, more: Json| {
+        let mut log = json!({ "timeUnixNano": nanos.to_string(), "body": { "stringValue": format!("at {nanos}") } });
+        log.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        log
+    };
+    let service = json!([{ "key": "service.name", "value": { "stringValue": "shop" } }]);
+    let (trace, span) = ("ab".repeat(16), "cd".repeat(8));
+    let logs =
+        [log(NOW, json!({})), log(NOW + 1, json!({ "traceId": trace, "spanId": span })), log(NOW - 5, json!({}))];
+    let body =
+        json!({ "resourceLogs": [{ "resource": { "attributes": service }, "scopeLogs": [{ "logRecords": logs }] }] });
+    home.engine.ingest(Signal::Logs, body.to_string().into(), Encoding::Json).await.unwrap();
+    for filter in [json!({}), json!({ "since_unix_nanos": NOW }), json!({ "service": "other" })] {
+        let expected = match filter.as_object().unwrap().keys().next().map(String::as_str) {
+            None => vec![NOW - 5, NOW, NOW + 1],
+            Some("service") => vec![],
+            Some(_) => vec![NOW, NOW + 1],
+        };
+        let mut times = Vec::new();
+        let question = serde_json::from_value(json!({ "signal": "logs", "filter": filter })).unwrap();
+        let mut messages = std::pin::pin!(home.engine.export(question).await.unwrap());
+        while let Some(message) = messages.next().await {
+            let message: Json = serde_json::from_slice(&message.unwrap()).unwrap();
+            let records = &message["resourceLogs"][0]["scopeLogs"][0]["logRecords"];
+            times.extend(
+                records
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|log| log["timeUnixNano"].as_str().unwrap().parse::<i64>().unwrap()),
+            );
+        }
+        times.sort_unstable();
+        assert_eq!(times, expected, "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn rules_of_ones_own_and_allowed_texts_are_heeded() {
+    let folder = tempfile::tempdir().unwrap();
+    let redaction =
+        json!({ "patterns": [{ "name": "badge", "regex": "badge (?<secret>B-[0-9]{6})" }], "allow": ["hunter2.*"] });
+    let redaction = serde_json::from_value(redaction).unwrap();
+    let config = EngineConfig { redaction, ..EngineConfig::new(folder.path()) };
+    let clock = Arc::new(TestClock::at(UnixNanos(NOW)));
+    let (engine, _) = Engine::open(config, "0.0.1-test", clock).await.unwrap();
+    let home = Home { engine, _folder: folder };
+    let text = "badge B-123456 password=hunter2hunter2";
+    let span = json!({ "traceId": "ef".repeat(16), "spanId": "12".repeat(8), "name": text,
+        "startTimeUnixNano": NOW.to_string(), "endTimeUnixNano": (NOW + 1).to_string() });
+    home.send(&[], &[span]).await;
+    let found = home.get("find", json!({ "scope": { "all": true } })).await;
+    let name = found["items"][0]["root_name"].as_str().unwrap();
+    assert!(name.starts_with("badge [redacted:badge:") && name.ends_with("] password=hunter2hunter2"), "{name}");
+}
+
+#[tokio::test]
+async fn a_redaction_pattern_that_is_none_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let redaction = serde_json::from_value(json!({ "patterns": [{ "name": "badge", "regex": "(" }] })).unwrap();
+    let config = EngineConfig { redaction, ..EngineConfig::new(folder.path()) };
+    let clock = Arc::new(TestClock::at(UnixNanos(NOW)));
+    let error = Engine::open(config, "0.0.1-test", clock).await.unwrap_err().to_string();
+    assert!(error.contains("`badge` is not a regular expression"), "{error}");
 }

@@ -22,6 +22,7 @@ mod find;
 mod gather;
 mod hot_batch;
 mod lake_facts;
+mod logs;
 mod operations;
 mod overlay;
 #[cfg(test)]

@@ -31,7 +31,8 @@ pub enum Signal {
     /// Spans with their events and links.
     #[default]
     Traces,
-    /// Log records written within those traces.
+    /// Log records: where the question names traces, or what only a trace or span has (an attribute, a duration), those
+    /// written within them; else those of the service, time, run and project, in a trace or outside any.
     Logs,
 }
 

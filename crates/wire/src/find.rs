@@ -9,7 +9,7 @@ use crate::ask::Scope;
 /// How many items an answer holds when nothing is said.
 pub const DEFAULT_LIMIT: usize = 20;
 /// The most items one answer holds.
-pub const MAX_LIMIT: usize = 1_000;
+pub const MAX_LIMIT: usize = 100_000;
 
 /// Which traces to find. `service`, `name` and `attributes` hold together on one span, any in the trace; `error`
 /// asks for any failed span; `min_duration_nanos` and the times are the root's.

@@ -15,9 +15,9 @@ pub(super) fn run(app: &App) -> Outcome {
         .enable_all()
         .build()
         .map_err(|error| Failure::because("starting a runtime", &error))?;
-    let server = kino_mcp::Server::new(Arc::new(client.clone()), Arc::clone(&app.clock))
+    let server = kino_mcp::Server::new(Arc::new(client), Arc::clone(&app.clock))
         .with_directory(app.settings.directory.clone())
-        .with_sql(Arc::new(Runner::new(&app.settings, client)));
+        .with_sql(Arc::new(Runner::new(&app.settings)));
     let served = runtime.block_on(kino_mcp::stdio(server));
     // Reading standard input cannot be cancelled; there is nothing left to wait for.
     runtime.shutdown_background();

@@ -9,6 +9,7 @@ use kino_server::{Running, ServeError, ServerConfig};
 use serde::Serialize;
 use tracing_subscriber::filter::LevelFilter;
 
+use super::sql::Runner;
 use crate::app::{App, Outcome};
 use crate::args::Serve;
 use crate::client::VERSION;
@@ -40,7 +41,9 @@ pub(super) fn run(app: &App, arguments: Serve) -> Outcome {
         .build()
         .map_err(|error| Failure::because("starting a runtime", &error))?;
     let served = runtime.block_on(async {
-        let running = kino_server::serve(config, Arc::clone(&app.clock)).await.map_err(|error| failure(&error))?;
+        let sql = Arc::new(Runner::new(&app.settings));
+        let running = kino_server::serve_with_sql(config, Arc::clone(&app.clock), Some(sql)).await;
+        let running = running.map_err(|error| failure(&error))?;
         ready(app, &running)?;
         running.wait().await.map_err(|error| failure(&error))
     });

@@ -17,6 +17,7 @@ use crate::args::Sql;
 use crate::client::Client;
 use crate::config::{self, Settings};
 use crate::failure::{Failure, code};
+use crate::start;
 
 /// The separate program.
 const PROGRAM: &str = "kino-sql";
@@ -87,10 +88,9 @@ impl Drop for Snapshot<'_> {
     }
 }
 
-/// Runs SQL for MCP's tool.
+/// Runs SQL for MCP's tool, over the engine that runs on the home when a statement comes.
 pub(super) struct Runner {
     settings: Settings,
-    client: Client,
 }
 
 /// What `kino-sql --json` prints.
@@ -107,26 +107,27 @@ struct Column {
 }
 
 impl Runner {
-    /// A runner for this engine.
-    pub(super) fn new(settings: &Settings, client: Client) -> Self {
-        Self { settings: settings.clone(), client }
+    /// A runner for the engine of this home.
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self { settings: settings.clone() }
     }
 }
 
 impl SqlRunner for Runner {
     fn run(&self, statement: String, rows_max: usize) -> Ran<'_> {
-        let (settings, client) = (self.settings.clone(), self.client.clone());
+        let settings = self.settings.clone();
         Box::pin(async move {
-            let ran = tokio::task::spawn_blocking(move || query(&settings, &client, &statement, rows_max)).await;
+            let ran = tokio::task::spawn_blocking(move || query(&settings, &statement, rows_max)).await;
             ran.map_err(|error| Problem::internal(&error))?
         })
     }
 }
 
-fn query(settings: &Settings, client: &Client, statement: &str, rows_max: usize) -> Result<SqlRows, Problem> {
+fn query(settings: &Settings, statement: &str, rows_max: usize) -> Result<SqlRows, Problem> {
     let program = find(settings).ok_or_else(|| Problem::unavailable(HOW_TO_GET_IT))?;
     let failed = |message: String| Problem { kind: ProblemKind::Internal, message, did_you_mean: Vec::new() };
-    let snapshot = Snapshot::take(settings, client).map_err(|failure| failed(failure.message))?;
+    let client = start::running(settings).map_err(|failure| failed(failure.message))?;
+    let snapshot = Snapshot::take(settings, &client).map_err(|failure| failed(failure.message))?;
     let mut command = Command::new(program);
     command.arg("--snapshot").arg(&snapshot.path).args(["--json", "--limit"]).arg(rows_max.to_string());
     // Standard input is the client's: the query must not read from it.

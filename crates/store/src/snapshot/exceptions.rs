@@ -10,7 +10,7 @@ use crate::file::LakeTable;
 use crate::scan::columns::{TextColumn, ids, int32, int64, trace_id_at};
 use crate::scan::{Read, ScanError};
 
-/// Which exceptions.
+/// Which exceptions, or which logs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventFilter {
     /// Exact service name.
@@ -132,6 +132,12 @@ impl EventFilter {
         if text("exception_type").is_none() && text("exception_message").is_none() {
             return false;
         }
+        self.holds(events, row)
+    }
+
+    /// Everything but that it is an exception.
+    pub(super) fn holds(&self, events: &RecordBatch, row: usize) -> bool {
+        let text = |name: &str| TextColumn::of(events, name).get(row);
         let time = int64(events, "time_unix_nanos").map_or(0, |times| times.value(row));
         self.since.is_none_or(|since| time >= since.0)
             && self.until.is_none_or(|until| time < until.0)
