@@ -15,8 +15,6 @@
 //! | `value_too_deep` | nested deeper than the model keeps: left empty |
 //! | `value_cut` | longer than the limit: cut |
 
-use std::borrow::Cow;
-
 use kino_model::exact::any_value::Faults;
 use kino_model::{SpanId, SpanKind, StatusCode, TraceId, UnixNanos, Value};
 
@@ -122,17 +120,9 @@ impl<'l> Judge<'l> {
         })
     }
 
-    /// Cuts a text past the limit.
-    pub(crate) fn text<'a>(&mut self, text: Cow<'a, [u8]>) -> Cow<'a, [u8]> {
-        if text.len() <= self.limits.value_bytes_max {
-            return text;
-        }
-        let mut value = Value::String(String::from_utf8_lossy(&text).into_owned());
-        self.value(&mut value);
-        match value {
-            Value::String(cut) => Cow::Owned(cut.into_bytes()),
-            _ => text,
-        }
+    /// Texts up to this length stay whole.
+    pub(crate) fn value_bytes_max(&self) -> usize {
+        self.limits.value_bytes_max
     }
 
     /// Cuts texts past the limit, however deep they lie.

@@ -19,6 +19,11 @@ use arrow_schema::DataType;
 use super::row::ValueRef;
 use crate::columns::Kind;
 
+/// Bytes of a text for which room is made, about.
+const TEXT_BYTES: usize = 12;
+/// Entries of a row's map for which room is made, about.
+const ROW_ENTRIES: usize = 3;
+
 /// A column in the making.
 pub(super) struct ColumnBuilder {
     kind: Kind,
@@ -26,6 +31,8 @@ pub(super) struct ColumnBuilder {
     /// Rows that have a place in `data`.
     len: usize,
     validity: Validity,
+    /// Rows for which room is made at the first value.
+    capacity: usize,
 }
 
 enum Data {
@@ -47,7 +54,9 @@ struct Validity {
 }
 
 /// Texts or byte strings, one behind the other.
+#[derive(Default)]
 struct Texts {
+    /// Where each ends, and in front of them a zero, which stands there from the first on.
     offsets: Vec<i32>,
     bytes: Vec<u8>,
 }
@@ -70,7 +79,7 @@ struct Label {
 }
 
 impl ColumnBuilder {
-    pub(super) fn new(kind: Kind) -> Self {
+    pub(super) fn new(kind: Kind, capacity: usize) -> Self {
         let data = match kind {
             Kind::TraceId | Kind::SpanId => Data::Id(Vec::new()),
             Kind::Text | Kind::Bytes => Data::Text(Texts::default()),
@@ -81,7 +90,7 @@ impl ColumnBuilder {
             Kind::Bool => Data::Bool(Vec::new()),
             Kind::Map => Data::Map(Box::default()),
         };
-        Self { kind, data, len: 0, validity: Validity::default() }
+        Self { kind, data, len: 0, validity: Validity::default(), capacity }
     }
 
     /// Whether `row` has a value already.
@@ -120,6 +129,8 @@ impl ColumnBuilder {
     /// Text, which is UTF-8, or bytes.
     pub(super) fn put_text(&mut self, row: usize, text: &[u8]) {
         let Data::Text(texts) = &mut self.data else { unreachable!("the column is of another kind") };
+        make_room(&mut texts.offsets, self.capacity + 1);
+        make_room(&mut texts.bytes, self.capacity * TEXT_BYTES);
         texts.fill(row);
         texts.push(text);
         self.set(row);
@@ -127,6 +138,7 @@ impl ColumnBuilder {
 
     pub(super) fn put_id(&mut self, row: usize, id: &[u8]) {
         let Data::Id(bytes) = &mut self.data else { unreachable!("the column is of another kind") };
+        make_room(bytes, self.capacity * id.len());
         bytes.resize(row * id.len(), 0);
         bytes.extend_from_slice(id);
         self.set(row);
@@ -134,6 +146,7 @@ impl ColumnBuilder {
 
     pub(super) fn put_int(&mut self, row: usize, value: i64) {
         let Data::Int(values) = &mut self.data else { unreachable!("the column is of another kind") };
+        make_room(values, self.capacity);
         values.resize(row, 0);
         values.push(value);
         self.set(row);
@@ -141,6 +154,7 @@ impl ColumnBuilder {
 
     pub(super) fn put_int32(&mut self, row: usize, value: i32) {
         let Data::Int32(values) = &mut self.data else { unreachable!("the column is of another kind") };
+        make_room(values, self.capacity);
         values.resize(row, 0);
         values.push(value);
         self.set(row);
@@ -148,6 +162,7 @@ impl ColumnBuilder {
 
     pub(super) fn put_int8(&mut self, row: usize, value: i8) {
         let Data::Int8(values) = &mut self.data else { unreachable!("the column is of another kind") };
+        make_room(values, self.capacity);
         values.resize(row, 0);
         values.push(value);
         self.set(row);
@@ -156,6 +171,7 @@ impl ColumnBuilder {
     /// Sets one text for rows that follow each other.
     pub(super) fn put_label(&mut self, rows: Range<usize>, text: &str) {
         let Data::Label(label) = &mut self.data else { unreachable!("the column is of another kind") };
+        make_room(&mut label.keys, self.capacity);
         label.keys.resize(rows.start, 0);
         let key = label.key(text);
         label.keys.resize(rows.end, key);
@@ -166,6 +182,15 @@ impl ColumnBuilder {
     /// Adds an entry to the map of the row that [`Self::end_entries`] will name.
     pub(super) fn put_entry(&mut self, key: &[u8], value: ValueRef<'_>) {
         let Data::Map(entries) = &mut self.data else { unreachable!("the column is of another kind") };
+        if entries.offsets.capacity() == 0 {
+            entries.offsets.reserve(self.capacity + 1);
+            for texts in [&mut entries.keys, &mut entries.values] {
+                make_room(&mut texts.offsets, self.capacity * ROW_ENTRIES);
+                make_room(&mut texts.bytes, self.capacity * ROW_ENTRIES * TEXT_BYTES);
+            }
+        }
+        entries.keys.fill(0);
+        entries.values.fill(0);
         entries.keys.push(key);
         entries.values.push_value(value);
     }
@@ -175,7 +200,7 @@ impl ColumnBuilder {
         let Data::Map(entries) = &mut self.data else { unreachable!("the column is of another kind") };
         let before = entries.offsets.last().copied().unwrap_or(0);
         entries.offsets.resize(row + 1, before);
-        entries.offsets.push(entries.keys.offsets.len() as i32 - 1);
+        entries.offsets.push(entries.keys.len() as i32);
         self.set(row);
     }
 
@@ -193,6 +218,7 @@ impl ColumnBuilder {
             Data::Id(mut bytes) => {
                 let width = if kind == Kind::TraceId { 16 } else { 8 };
                 bytes.resize(rows * width, 0);
+                bytes.shrink_to_fit();
                 Arc::new(FixedSizeBinaryArray::new(width as i32, Buffer::from_vec(bytes), nulls))
             }
             Data::Text(texts) if kind == Kind::Bytes => {
@@ -202,6 +228,7 @@ impl ColumnBuilder {
             Data::Text(texts) => Arc::new(texts.finish_text(rows, nulls)),
             Data::Label(mut label) => {
                 label.keys.resize(rows, 0);
+                label.keys.shrink_to_fit();
                 let values = StringArray::from_iter_values(label.texts.iter().map(|text| &**text));
                 let keys = Int32Array::new(label.keys.into(), nulls);
                 let labels = DictionaryArray::<Int32Type>::try_new(keys, Arc::new(values));
@@ -209,14 +236,17 @@ impl ColumnBuilder {
             }
             Data::Int(mut values) => {
                 values.resize(rows, 0);
+                values.shrink_to_fit();
                 Arc::new(Int64Array::new(values.into(), nulls))
             }
             Data::Int32(mut values) => {
                 values.resize(rows, 0);
+                values.shrink_to_fit();
                 Arc::new(Int32Array::new(values.into(), nulls))
             }
             Data::Int8(mut values) => {
                 values.resize(rows, 0);
+                values.shrink_to_fit();
                 Arc::new(Int8Array::new(values.into(), nulls))
             }
             Data::Bool(mut values) => {
@@ -225,6 +255,14 @@ impl ColumnBuilder {
             }
             Data::Map(entries) => Arc::new(entries.finish(rows, nulls)),
         }
+    }
+}
+
+/// Makes room where there is none yet.
+#[inline]
+fn make_room<T>(values: &mut Vec<T>, rows: usize) {
+    if values.capacity() == 0 {
+        values.reserve_exact(rows);
     }
 }
 
@@ -260,12 +298,6 @@ impl Validity {
     }
 }
 
-impl Default for Texts {
-    fn default() -> Self {
-        Self { offsets: vec![0], bytes: Vec::new() }
-    }
-}
-
 impl Texts {
     /// Makes the texts up to `row` empty where there are none.
     #[inline]
@@ -275,6 +307,12 @@ impl Texts {
         }
     }
 
+    /// How many there are.
+    fn len(&self) -> usize {
+        self.offsets.len().saturating_sub(1)
+    }
+
+    /// Adds one; the first comes after [`Self::fill`].
     #[inline]
     fn push(&mut self, text: &[u8]) {
         self.bytes.extend_from_slice(text);
@@ -302,6 +340,8 @@ impl Texts {
 
     fn finish(mut self, rows: usize) -> (OffsetBuffer<i32>, Buffer) {
         self.fill(rows);
+        self.offsets.shrink_to_fit();
+        self.bytes.shrink_to_fit();
         (OffsetBuffer::new(ScalarBuffer::from(self.offsets)), Buffer::from_vec(self.bytes))
     }
 
@@ -314,8 +354,9 @@ impl Texts {
 
 impl Entries {
     fn finish(mut self, rows: usize, nulls: Option<NullBuffer>) -> MapArray {
-        let count = self.keys.offsets.len() - 1;
+        let count = self.keys.len();
         self.offsets.resize(rows + 1, count as i32);
+        self.offsets.shrink_to_fit();
         let DataType::Map(field, ordered) = Kind::Map.arrow() else { unreachable!("a map is a map") };
         let DataType::Struct(fields) = field.data_type().clone() else { unreachable!("entries are pairs") };
         let (keys, values) = (self.keys.finish_text(count, None), self.values.finish_text(count, None));

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow_schema::{Field, Schema};
+use arrow_schema::{FieldRef, Schema};
 
 use super::column::ColumnBuilder;
 use super::origin::{NAMES, ResourceText, ScopeText};
@@ -60,8 +60,9 @@ struct Step {
 }
 
 impl TableBuilder {
-    pub(super) fn new(table: Table) -> Self {
-        let columns = table.columns().iter().map(|column| ColumnBuilder::new(column.kind)).collect();
+    /// A table whose columns make room for so many rows.
+    pub(super) fn new(table: Table, rows: usize) -> Self {
+        let columns = table.columns().iter().map(|column| ColumnBuilder::new(column.kind, rows)).collect();
         let place = |name| table.column_index(name).unwrap_or(usize::MAX);
         let places = Places {
             flags: place("flags"),
@@ -196,16 +197,16 @@ impl TableBuilder {
 
     pub(super) fn finish(self) -> RecordBatch {
         let rows = self.rows;
-        let mut fields = Vec::new();
+        let schema = self.table.schema();
+        let mut fields: Vec<FieldRef> = Vec::new();
         let mut arrays: Vec<ArrayRef> = Vec::new();
-        for (column, data) in self.table.columns().iter().zip(self.columns) {
+        for (field, data) in schema.fields().iter().zip(self.columns) {
             // Every row fills the columns that are not nullable, so that one without values is of a table without rows.
             if !data.has_values() {
                 continue;
             }
-            let array = data.finish(rows);
-            fields.push(Field::new(column.name, array.data_type().clone(), column.nullable));
-            arrays.push(array);
+            fields.push(Arc::clone(field));
+            arrays.push(data.finish(rows));
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)

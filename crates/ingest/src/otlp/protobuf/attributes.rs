@@ -17,7 +17,7 @@ pub(super) struct Scratch<'b> {
 }
 
 /// A key with its value; texts are UTF-8.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct RawAttribute<'b> {
     key: Cow<'b, [u8]>,
     value: RawValue<'b>,
@@ -28,11 +28,12 @@ pub(super) struct RawAttribute<'b> {
 enum RawValue<'b> {
     #[default]
     Empty,
-    Text(Cow<'b, [u8]>),
+    Text(&'b [u8]),
     Bool(bool),
     Int(i64),
     Double(f64),
-    Other(Value),
+    /// Bytes, a list, a map, or a text that is not as it was sent.
+    Owned(Value),
 }
 
 impl Attribute for RawAttribute<'_> {
@@ -47,7 +48,7 @@ impl Attribute for RawAttribute<'_> {
             RawValue::Bool(value) => ValueRef::Bool(*value),
             RawValue::Int(value) => ValueRef::Int(*value),
             RawValue::Double(value) => ValueRef::Double(*value),
-            RawValue::Other(value) => value.into(),
+            RawValue::Owned(value) => value.into(),
         }
     }
 }
@@ -56,28 +57,34 @@ impl<'b> RawValue<'b> {
     fn into_value(self) -> Value {
         match self {
             Self::Empty => Value::Empty,
-            Self::Text(text) => Value::String(String::from_utf8_lossy(&text).into_owned()),
+            Self::Text(text) => Value::String(String::from_utf8_lossy(text).into_owned()),
             Self::Bool(value) => Value::Bool(value),
             Self::Int(value) => Value::Int(value),
             Self::Double(value) => Value::Double(value),
-            Self::Other(value) => value,
+            Self::Owned(value) => value,
         }
     }
 
     /// Reads an `AnyValue` over what earlier occurrences of the same field said; see [`any_value::merge`].
+    #[inline]
     fn merge(&mut self, mut reader: Reader<'b>, faults: &mut Faults) -> Walked {
         loop {
             let before = reader;
             let Some((field, payload)) = reader.field()? else { return Ok(()) };
             match field {
-                1 => *self = Self::Text(text(payload.delimited(&reader)?, faults)),
+                1 => {
+                    *self = match text(payload.delimited(&reader)?, faults) {
+                        Cow::Borrowed(text) => Self::Text(text),
+                        Cow::Owned(mended) => Self::Owned(Value::String(String::from_utf8_lossy(&mended).into_owned())),
+                    }
+                }
                 2 => *self = Self::Bool(payload.varint(&reader)? != 0),
                 3 => *self = Self::Int(payload.varint(&reader)?.cast_signed()),
                 4 => *self = Self::Double(f64::from_bits(payload.fixed64(&reader)?)),
                 5..=7 => {
                     let mut value = std::mem::take(self).into_value();
                     any_value::merge(&mut value, before, 0, faults)?;
-                    *self = Self::Other(value);
+                    *self = Self::Owned(value);
                     return Ok(());
                 }
                 _ => {}
@@ -97,20 +104,24 @@ impl<'b> Scratch<'b> {
 
     /// Reads a `KeyValue`.
     pub(super) fn read(&mut self, mut reader: Reader<'b>, faults: &mut Faults, judge: &mut Judge<'_>) -> Walked {
-        let mut read = RawAttribute::default();
+        let (mut key, mut value) = (Cow::default(), RawValue::Empty);
         while let Some((field, payload)) = reader.field()? {
             match field {
-                1 => read.key = text(payload.delimited(&reader)?, faults),
-                2 => read.value.merge(payload.delimited(&reader)?, faults)?,
+                1 => key = text(payload.delimited(&reader)?, faults),
+                2 => value.merge(payload.delimited(&reader)?, faults)?,
                 _ => {}
             }
         }
-        match &mut read.value {
-            RawValue::Text(text) => *text = judge.text(std::mem::take(text)),
-            RawValue::Other(value) => judge.value(value),
+        match &mut value {
+            RawValue::Text(text) if text.len() > judge.value_bytes_max() => {
+                let mut cut = value.into_value();
+                judge.value(&mut cut);
+                value = RawValue::Owned(cut);
+            }
+            RawValue::Owned(value) => judge.value(value),
             _ => {}
         }
-        self.attributes.push(read);
+        self.attributes.push(RawAttribute { key, value });
         Ok(())
     }
 }

@@ -76,7 +76,7 @@ fn remembered<T>(
     faults: &mut Faults,
     work_out: impl FnOnce(&mut Faults) -> Walked<T>,
 ) -> Walked<Arc<T>> {
-    let Some(key) = key(reader)?.filter(|key| key.len() <= REMEMBERED_BYTES_MAX.min(limits.value_bytes_max)) else {
+    let Some(key) = key(reader)?.filter(|key| key.len() <= limits.value_bytes_max) else {
         return Ok(Arc::new(work_out(faults)?));
     };
     if let Some(text) = lock(known).get(&key) {
@@ -98,8 +98,8 @@ fn lock<K: Eq + Hash, T>(known: &Mutex<HashMap<K, T>>) -> std::sync::MutexGuard<
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The bytes of fields 1 and 3; none where one comes twice, which nobody sends.
-fn key(mut reader: Reader<'_>) -> Walked<Option<Vec<u8>>> {
+/// The bytes of fields 1 and 3; none where one comes twice, which nobody sends, or they are too long to be kept.
+fn key<'b>(mut reader: Reader<'b>) -> Walked<Option<Vec<u8>>> {
     let (mut described, mut schema_url) = (None, None);
     let mut once = true;
     while let Some((field, payload)) = reader.field()? {
@@ -109,11 +109,15 @@ fn key(mut reader: Reader<'_>) -> Walked<Option<Vec<u8>>> {
             _ => {}
         }
     }
-    let bytes = |part: Option<Reader<'_>>| part.map(|part| part.bytes().to_vec()).unwrap_or_default();
-    let mut key = Vec::new();
-    put_bytes(&mut key, &bytes(described));
-    key.extend(bytes(schema_url));
-    Ok(once.then_some(key))
+    let bytes = |part: Option<Reader<'b>>| part.map(|part| part.bytes()).unwrap_or_default();
+    let (described, schema_url) = (bytes(described), bytes(schema_url));
+    if !once || described.len() + schema_url.len() >= REMEMBERED_BYTES_MAX {
+        return Ok(None);
+    }
+    let mut key = Vec::with_capacity(described.len() + schema_url.len() + 10);
+    put_bytes(&mut key, described);
+    key.extend_from_slice(schema_url);
+    Ok(Some(key))
 }
 
 fn read_resource(
