@@ -3,6 +3,7 @@
 //! Nothing here ships. Everything is deterministic: the same seed gives the same spans, ids and bytes.
 
 pub mod clock;
+pub mod faults;
 pub mod otlp;
 pub mod random;
 pub mod shop;
