@@ -1,8 +1,14 @@
-//! Runs every fuzz target for a while.
+//! Builds the fuzz targets with coverage and AddressSanitizer, and runs each for a while.
 //!
-//! Targets live in crates of their own (`fuzz/` in the root or beside a crate), outside the workspace, because the
-//! sanitizers they are built with need compiler flags of their own. `RUSTC_BOOTSTRAP` lets the stable toolchain
-//! accept those flags, so that no nightly is needed.
+//! The targets live in `fuzz/`, a workspace of its own, because they are built with flags that nothing else is built
+//! with. Those flags are set here rather than by cargo-fuzz, so that the stable toolchain is all that is needed:
+//! `RUSTC_BOOTSTRAP` lets it accept `-Z sanitizer`.
+//!
+//! ```text
+//!  fuzz/corpus/TARGET      small seeds, committed; read only
+//!  target/fuzz/corpus/…    what the fuzzer added to them; kept from run to run
+//!  fuzz/artifacts/TARGET   inputs that made a target fail
+//! ```
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,8 +18,30 @@ use anyhow::{Context, bail};
 
 use crate::exec;
 
-/// Building a target with its dependencies under the sanitizers, beside the time asked for.
-const BUILD_LIMIT: Duration = Duration::from_mins(40);
+/// Building the targets with all their dependencies, optimised.
+const BUILD_LIMIT: Duration = Duration::from_hours(1);
+/// What a target may take beyond its time: reading its corpus, and the input it is at.
+const RUN_SLACK: Duration = Duration::from_mins(5);
+/// One input may take this long before it counts as a finding; the decoders take microseconds.
+const INPUT_SECONDS_MAX: u32 = 20;
+/// Memory a target may take before it counts as a finding, the sanitizer's own included.
+const MEMORY_MB_MAX: u32 = 2048;
+/// Longer inputs find little that shorter ones do not, and are slow.
+const INPUT_BYTES_MAX: u32 = 16 << 10;
+
+/// What cargo-fuzz builds targets with, too: counters on every edge, operands of comparisons, addresses checked.
+const FLAGS: &[&str] = &[
+    "--cfg=fuzzing",
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+    "-Cllvm-args=-simplifycfg-branch-fold-threshold=0",
+    "-Zsanitizer=address",
+    "-Cdebug-assertions",
+    "-Coverflow-checks",
+];
 
 /// Arguments of `cargo xtask fuzz`.
 #[derive(clap::Args)]
@@ -24,67 +52,101 @@ pub(crate) struct Args {
     /// Only targets whose name contains this
     #[arg(long)]
     target: Option<String>,
+    /// Write the committed seeds anew instead, from the product's own encoders
+    #[arg(long)]
+    seeds: bool,
 }
 
 /// Runs the targets; false when one of them found something.
 pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
     let root = exec::workspace_root()?;
-    if !exec::available("cargo", &["fuzz", "--version"]) {
-        bail!("cargo-fuzz is not installed: `cargo install cargo-fuzz --locked`, then try again");
+    let folder = root.join("fuzz");
+    let products = exec::target_dir(&root)?.join("fuzz");
+    if args.seeds {
+        return write_seeds(&folder, &products);
     }
+    let mut wanted = targets(&folder)?;
+    wanted.retain(|name| args.target.as_ref().is_none_or(|part| name.contains(part.as_str())));
+    if wanted.is_empty() {
+        bail!("no fuzz target matches; fuzz/targets has one file for each");
+    }
+    let programs = build(&folder, &products, &wanted)?;
     let mut found = Vec::new();
-    let mut ran = 0_u64;
-    for folder in folders(&root)? {
-        for target in targets(&folder)? {
-            if args.target.as_ref().is_some_and(|wanted| !target.contains(wanted.as_str())) {
-                continue;
-            }
-            ran += 1;
-            if !fuzz(&folder, &target, args.minutes)? {
-                found.push(target);
-            }
+    for target in &wanted {
+        if !fuzz(&folder, &products, &programs, target, args.minutes)? {
+            found.push(target);
         }
     }
-    if ran == 0 {
-        bail!("no fuzz target matches; `cargo fuzz list` in a fuzz folder shows their names");
-    }
-    println!("{} passed, {} failed", ran - found.len() as u64, found.len());
+    println!("{} passed, {} failed", wanted.len() - found.len(), found.len());
     for target in &found {
-        println!("  {target}: see its artifacts folder for the input");
+        println!("  {target}: the input is in fuzz/artifacts/{target}");
     }
     Ok(found.is_empty())
 }
 
-fn fuzz(folder: &Path, target: &str, minutes: u64) -> anyhow::Result<bool> {
-    let mut command = Command::new("cargo");
-    command.current_dir(folder).env("RUSTC_BOOTSTRAP", "1");
-    command.args(["fuzz", "run", "--fuzz-dir", ".", target, "--"]);
-    command.args([
+/// Builds the targets and says where they are. The sanitizer's flags must not reach build scripts, hence `--target`.
+fn build(folder: &Path, products: &Path, targets: &[String]) -> anyhow::Result<PathBuf> {
+    let host = host()?;
+    let mut command = Command::new(exec::cargo());
+    command.current_dir(folder).env("RUSTC_BOOTSTRAP", "1").env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}"));
+    command.args(["build", "--release", "--target", &host, "--target-dir"]).arg(products);
+    for target in targets {
+        command.args(["--bin", target]);
+    }
+    if !exec::run(command, BUILD_LIMIT)?.success {
+        bail!("the fuzz targets do not build");
+    }
+    Ok(products.join(host).join("release"))
+}
+
+fn fuzz(folder: &Path, products: &Path, programs: &Path, target: &str, minutes: u64) -> anyhow::Result<bool> {
+    let corpus = products.join("corpus").join(target);
+    let seeds = folder.join("corpus").join(target);
+    let artifacts = folder.join("artifacts").join(target);
+    for folder in [&corpus, &seeds, &artifacts] {
+        std::fs::create_dir_all(folder).with_context(|| format!("failed to make {}", folder.display()))?;
+    }
+    let mut command = Command::new(programs.join(target));
+    command.current_dir(folder).env("RUST_BACKTRACE", "1").arg(&corpus).arg(&seeds).args([
+        format!("-artifact_prefix={}/", artifacts.display()),
         format!("-max_total_time={}", minutes * 60),
-        "-rss_limit_mb=4096".into(),
-        "-print_final_stats=1".into(),
+        format!("-max_len={INPUT_BYTES_MAX}"),
+        format!("-timeout={INPUT_SECONDS_MAX}"),
+        format!("-rss_limit_mb={MEMORY_MB_MAX}"),
+        "-print_final_stats=1".to_owned(),
+        // Naming each new function reads all debug information, which takes longer than the fuzzing.
+        "-print_funcs=0".to_owned(),
     ]);
-    Ok(exec::run(command, BUILD_LIMIT + Duration::from_mins(minutes))?.success)
-}
-
-fn folders(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut candidates = vec![root.join("fuzz")];
-    for entry in std::fs::read_dir(root.join("crates")).context("failed to list the crates")? {
-        candidates.push(entry?.path().join("fuzz"));
+    let words = folder.join("dictionaries").join(format!("{target}.dict"));
+    if words.is_file() {
+        command.arg(format!("-dict={}", words.display()));
     }
-    candidates.retain(|folder| folder.join("Cargo.toml").is_file());
-    candidates.sort();
-    Ok(candidates)
+    Ok(exec::run(command, RUN_SLACK + Duration::from_mins(minutes))?.success)
 }
 
+/// Built as the targets are, so that what they are made of need not be built a second time.
+fn write_seeds(folder: &Path, products: &Path) -> anyhow::Result<bool> {
+    let programs = build(folder, products, &["seeds".to_owned()])?;
+    Ok(exec::run(Command::new(programs.join("seeds")), RUN_SLACK)?.success)
+}
+
+/// One target a file; its manifest names them the same.
 fn targets(folder: &Path) -> anyhow::Result<Vec<String>> {
-    let output = Command::new("cargo")
-        .current_dir(folder)
-        .args(["fuzz", "list", "--fuzz-dir", "."])
-        .output()
-        .context("failed to list the fuzz targets")?;
-    if !output.status.success() {
-        bail!("cargo fuzz list failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder.join("targets")).context("failed to list the fuzz targets")? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            names.extend(path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned));
+        }
     }
-    Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+    names.sort();
+    Ok(names)
+}
+
+/// The toolchain's own target triple.
+fn host() -> anyhow::Result<String> {
+    let output = Command::new("rustc").arg("-vV").output().context("failed to start rustc")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).context("rustc -vV names no host")
 }
