@@ -10,6 +10,7 @@
 
 #[doc(hidden)]
 pub mod fuzzing;
+mod columns;
 pub(crate) mod payload;
 pub mod replay;
 pub(crate) mod segment;

@@ -1,4 +1,5 @@
-//! A batch as bytes: its three tables as Arrow IPC streams, each with its length before it.
+//! A batch as bytes: its columns' buffers as they are (`columns`), or, where a column is not of its table's own type,
+//! its three tables as Arrow IPC streams, each with its length before it.
 
 use std::io;
 
@@ -7,6 +8,8 @@ use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
 use kino_model::Batch;
 use kino_model::columns::Table;
+
+use super::columns;
 
 /// Why bytes are no batch.
 #[derive(Debug, thiserror::Error)]
@@ -17,10 +20,20 @@ pub(crate) enum PayloadError {
     Arrow(#[from] arrow_schema::ArrowError),
     #[error("a table arrived in {0} pieces")]
     Pieces(usize),
+    #[error("there is no column {0}")]
+    Column(usize),
+    #[error("texts whose ends are not in order")]
+    Offsets,
+    #[error("{0} bytes too many")]
+    Trailing(usize),
 }
 
 pub(crate) fn encode(batch: &Batch) -> Result<Vec<u8>, PayloadError> {
     let mut bytes = Vec::with_capacity(batch.memory_size().min(super::segment::PAYLOAD_MAX) + 4096);
+    if columns::encode(batch, &mut bytes).is_some() {
+        return Ok(bytes);
+    }
+    bytes.clear();
     for table in Table::ALL {
         let rows = batch.table(table);
         let length_at = bytes.len();
@@ -37,6 +50,9 @@ pub(crate) fn encode(batch: &Batch) -> Result<Vec<u8>, PayloadError> {
 }
 
 pub(crate) fn decode(mut bytes: &[u8]) -> Result<Batch, PayloadError> {
+    if let Some(columns) = bytes.strip_prefix(columns::MAGIC) {
+        return columns::decode(columns);
+    }
     let mut batch = Batch::empty();
     for table in Table::ALL {
         let (length, rest) = bytes.split_first_chunk::<8>().ok_or(PayloadError::Short)?;

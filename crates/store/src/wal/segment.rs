@@ -11,8 +11,9 @@
 
 /// The first bytes of every segment.
 pub(crate) const MAGIC: &[u8; 8] = b"KINOWAL1";
-/// The version of this layout.
-pub(crate) const VERSION: u32 = 1;
+/// The version of this layout and of the payloads in it. 2 brought columns without a schema of their own; the Arrow
+/// streams of 1 are still read.
+pub(crate) const VERSION: u32 = 2;
 /// Length of a segment's header.
 pub(crate) const HEADER_LEN: usize = 28;
 /// The first bytes of every record.
