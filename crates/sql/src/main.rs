@@ -64,10 +64,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         time: Duration::from_secs(arguments.timeout),
         memory_bytes: arguments.memory,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build()?;
-    runtime.block_on(async {
-        let snapshot = snapshot::read(&arguments.snapshot)?;
-        let answer = query::run(&snapshot, &arguments.query, &limits).await?;
-        output::print(&answer, arguments.json)
-    })
+    let snapshot = snapshot::read(&arguments.snapshot)?;
+    let answer = query::run(snapshot, arguments.query.clone(), limits)?;
+    output::print(&answer, arguments.json)
 }
