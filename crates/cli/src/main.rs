@@ -12,6 +12,7 @@ mod commands;
 mod config;
 mod failure;
 mod git;
+mod memory;
 mod output;
 mod progress;
 mod project;

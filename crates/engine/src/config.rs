@@ -199,7 +199,7 @@ impl EngineConfig {
             lake_url: self.lake.clone(),
             sync,
             hot_bytes_max: self.limits.hot_bytes_max,
-            flush_bytes: (self.limits.hot_bytes_max / 4).max(1 << 20),
+            flush_bytes: (self.limits.hot_bytes_max / 8).max(1 << 20),
             disk_reserve_bytes: self.limits.disk_reserve_bytes,
             retention: days,
             lake_bytes_max: self.retention.lake_bytes_max,
@@ -232,7 +232,7 @@ mod tests {
         let store = serde_json::from_str::<EngineConfig>(text).unwrap().store().unwrap();
         assert_eq!(store.sync, SyncPolicy::Always);
         assert_eq!(store.retention, Some(Duration::from_hours(30 * 24)));
-        assert_eq!((store.hot_bytes_max, store.flush_bytes), (8 << 20, 2 << 20));
+        assert_eq!((store.hot_bytes_max, store.flush_bytes), (8 << 20, 1 << 20));
     }
 
     #[test]

@@ -17,12 +17,14 @@ use crate::store::{Inner, blocking};
 
 /// Groups of one tier that make a merge worth its while. With it the write amplification is the logarithm, to this
 /// base, of the largest group over the smallest.
-const FAN_IN: usize = 4;
+const FAN_IN: usize = 8;
+/// The same in the lowest tier, where rows are few and many groups cost more than rewriting them.
+const FAN_IN_LOWEST: usize = 4;
 /// Groups merged at once, at most.
 const FAN_IN_MAX: usize = 16;
 /// The largest group of the lowest tier, in rows of all tables; each tier above holds [`FAN_IN`] times as many.
 const TIER_ROWS: u64 = 16_384;
-/// Rows of a merged group, at most: a merge holds its rows in memory.
+/// Rows of a merged group, at most: a merge holds its files, encoded, in memory.
 const MERGED_ROWS_MAX: u64 = 4_000_000;
 
 impl Inner {
@@ -105,7 +107,8 @@ fn choose(groups: &[Arc<Group>]) -> Option<Vec<Arc<Group>>> {
             })
             .cloned()
             .collect();
-        if fitting.len() >= FAN_IN {
+        let enough = if tier_rows == TIER_ROWS { FAN_IN_LOWEST } else { FAN_IN };
+        if fitting.len() >= enough {
             return Some(fitting);
         }
         tier_rows *= FAN_IN as u64;

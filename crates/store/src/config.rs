@@ -23,7 +23,9 @@ pub struct StoreConfig {
     pub lake_url: Option<String>,
     /// When an append counts as done.
     pub sync: SyncPolicy,
-    /// Bytes of memory for rows not yet in the lake. Over it appends are refused until a flush has made room.
+    /// Bytes of memory for rows not yet in the lake, the copies that a flush makes of them among it. Over it appends
+    /// are refused until a flush has made room. Beside it stand the readers' caches ([`Self::footer_bytes_max`], and
+    /// the scans' 48 MiB of rollups and distinct values) and one merge, which holds a slice of its inputs at a time.
     pub hot_bytes_max: u64,
     /// Hot bytes at which a flush begins without being asked.
     pub flush_bytes: u64,
@@ -62,11 +64,12 @@ impl StoreConfig {
             home: home.into(),
             lake_url: None,
             sync: SyncPolicy::Interval(Duration::from_millis(100)),
-            // A flush of the largest generation takes seconds on two cores; this is room for it and for what arrives
-            // meanwhile at full speed.
+            // A flush of the largest generation takes a second on two cores; this is room for it, its copies, and for
+            // what arrives meanwhile at full speed.
             hot_bytes_max: 1 << 30,
-            flush_bytes: 256 << 20,
-            flush_rows: 1_000_000,
+            // Small generations: what is hot is looked at row by row, and a flush copies what it flushes.
+            flush_bytes: 128 << 20,
+            flush_rows: 250_000,
             quiet: Duration::from_secs(30),
             flush_age: Duration::from_mins(5),
             segment_bytes: 64 << 20,

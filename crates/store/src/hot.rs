@@ -89,6 +89,19 @@ pub(crate) struct Shared {
     pub(crate) wake: Notify,
 }
 
+/// Memory that work takes; given back on drop.
+#[derive(Debug)]
+pub(crate) struct Working {
+    shared: Arc<Shared>,
+    bytes: u64,
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.shared.release(self.bytes);
+    }
+}
+
 /// Why the active generation should be flushed, in terms that the background checks.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pressure {
@@ -158,6 +171,13 @@ impl Shared {
     /// Sets memory aside for what the log already holds, whatever the limit says.
     pub(crate) fn reserve_replayed(&self, bytes: u64) {
         self.hot_bytes.fetch_add(bytes, Ordering::AcqRel);
+    }
+
+    /// Counts memory that work on rows takes, such as the copies of a flush, until the guard goes: meanwhile less is
+    /// let in. The work itself is never refused.
+    pub(crate) fn work_on(self: &Arc<Self>, bytes: u64) -> Working {
+        self.hot_bytes.fetch_add(bytes, Ordering::AcqRel);
+        Working { shared: Arc::clone(self), bytes }
     }
 
     pub(crate) fn release(&self, bytes: u64) {
@@ -301,13 +321,21 @@ impl Shared {
             (start, run)
         };
         let joined = Arc::new(HotBatch::new(concat(&run)?));
+        let before: usize = run.iter().map(|batch| batch.memory_size()).sum();
+        let saved = before.saturating_sub(joined.memory_size()) as u64;
         let mut view = self.view();
-        let batches = &mut view.active.batches;
+        let active = &mut view.active;
+        let batches = &mut active.batches;
         // A freeze in between took the batches away: the work is then for nothing, and nothing is lost.
         let unchanged = batches.len() >= start + run.len()
             && batches[start..].iter().zip(&run).all(|(there, here)| Arc::ptr_eq(there, here));
         if unchanged {
             batches.splice(start..start + run.len(), [joined]);
+            // Builders leave room that joined columns do without.
+            let saved = saved.min(active.reserved);
+            active.reserved -= saved;
+            drop(view);
+            self.release(saved);
         }
         Ok(unchanged)
     }

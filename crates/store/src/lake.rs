@@ -78,13 +78,13 @@ pub struct Arrival {
 /// # Errors
 /// Where the batches' columns are not those of their tables.
 pub fn build(batches: &[Batch], arrival: Arrival, live: &[Arc<Group>]) -> Result<FlushSet, LakeError> {
-    let rows = |table: Table| {
-        let tables: Vec<&RecordBatch> = batches.iter().map(|batch| batch.table(table)).collect();
-        sort::gather(table, &tables)
-    };
-    let gathered = Batch { spans: rows(Table::Spans)?, events: rows(Table::Events)?, links: rows(Table::Links)? };
-    let mut assembly = Assembly::new([gathered.spans.schema(), gathered.events.schema(), gathered.links.schema()])?;
-    assembly.add(&gathered)?;
+    let tables = |table: Table| batches.iter().map(|batch| batch.table(table)).collect::<Vec<_>>();
+    let schemas = Table::ALL.map(|table| sort::gathered_schema(table, &tables(table)));
+    let mut assembly = Assembly::new(schemas)?;
+    for table in Table::ALL {
+        assembly.add(table, sort::gather(table, &tables(table))?)?;
+    }
+    assembly.end_slice();
     assembly.finish(arrival, live)
 }
 
@@ -132,26 +132,28 @@ impl Assembly {
         })
     }
 
-    /// Adds one slice.
-    fn add(&mut self, slice: &Batch) -> Result<(), LakeError> {
-        for (table, writer) in Table::ALL.into_iter().zip(0..) {
-            let sorted = sort::sort(table, slice.table(table))?;
-            self.repeats += sorted.repeats;
-            self.duplicate_span_ids += sorted.duplicate_span_ids;
-            self.superseded += sorted.superseded;
-            self.note_ids(&sorted.rows);
-            if table == Table::Spans {
-                widen(&mut self.times, &sorted.rows, "start_unix_nanos");
-                self.add_spans(&sorted.rows);
-            }
-            if table == Table::Events {
-                widen(&mut self.event_times, &sorted.rows, "time_unix_nanos");
-            }
-            self.writers[writer].write(&sorted.rows)?;
+    /// Adds one table's rows of a slice. They are let go as soon as they are sorted: at no time are there more than
+    /// two copies of one table.
+    fn add(&mut self, table: Table, rows: RecordBatch) -> Result<(), LakeError> {
+        let sorted = sort::sort_owned(table, rows)?;
+        self.repeats += sorted.repeats;
+        self.duplicate_span_ids += sorted.duplicate_span_ids;
+        self.superseded += sorted.superseded;
+        self.note_ids(&sorted.rows);
+        if table == Table::Spans {
+            widen(&mut self.times, &sorted.rows, "start_unix_nanos");
+            self.add_spans(&sorted.rows);
         }
+        if table == Table::Events {
+            widen(&mut self.event_times, &sorted.rows, "time_unix_nanos");
+        }
+        Ok(self.writers[table as usize].write(&sorted.rows)?)
+    }
+
+    /// Ends a slice whose tables have all been added.
+    fn end_slice(&mut self) {
         self.trace_ids.sort_unstable();
         self.trace_ids.dedup();
-        Ok(())
     }
 
     fn note_ids(&mut self, rows: &RecordBatch) {

@@ -124,16 +124,8 @@ impl Rollups {
 
     /// Counts the given rows.
     pub(crate) fn of_spans(spans: &SpanColumns<'_>, rows: impl Iterator<Item = usize>) -> Self {
-        let mut counted: HashMap<BorrowedKey<'_>, Rollup> = HashMap::new();
-        for row in rows {
-            let key = (spans.service.get(row), spans.name.get(row), spans.project.get(row));
-            let rollup = counted.entry(key).or_default();
-            rollup.add(spans, row);
-            if let Some(nanos) = spans.duration(row) {
-                rollup.sketch.add(nanos);
-            }
-        }
-        let operations = counted.into_iter().map(|(key, rollup)| (owned(key), rollup)).collect();
+        let numbered = Numbered::of_rows(spans, rows);
+        let operations = numbered.keys().into_iter().zip(numbered.roll_up(spans)).collect();
         Self { operations, other: Rollup::default() }
     }
 }
@@ -185,22 +177,48 @@ pub(crate) struct Numbered<'a> {
     keys: Vec<BorrowedKey<'a>>,
     /// For each span the ordinal of its operation.
     pub(crate) ordinals: Vec<u32>,
+    /// The spans' rows; all of them, in order, where there are none.
+    rows: Option<Vec<usize>>,
 }
 
 impl<'a> Numbered<'a> {
     /// Numbers the operations of `spans` in the order they come.
     pub(crate) fn of(spans: &SpanColumns<'a>) -> Self {
+        let (keys, ordinals) = Self::number(spans, 0..spans.rows());
+        Self { keys, ordinals, rows: None }
+    }
+
+    /// As [`Self::of`], of these rows alone.
+    fn of_rows(spans: &SpanColumns<'a>, rows: impl Iterator<Item = usize>) -> Self {
+        let rows: Vec<usize> = rows.collect();
+        let (keys, ordinals) = Self::number(spans, rows.iter().copied());
+        Self { keys, ordinals, rows: Some(rows) }
+    }
+
+    fn number(spans: &SpanColumns<'a>, rows: impl Iterator<Item = usize>) -> (Vec<BorrowedKey<'a>>, Vec<u32>) {
         let mut known: HashMap<BorrowedKey<'a>, u32> = HashMap::new();
+        // Labels are told apart by their keys; only the name is hashed as text, and two places of equal labels meet
+        // in `known`.
+        let mut seen: HashMap<(u64, Option<&'a str>), u32> = HashMap::new();
         let mut keys = Vec::new();
-        let ordinal = |row| {
-            let key = (spans.service.get(row), spans.name.get(row), spans.project.get(row));
-            *known.entry(key).or_insert_with(|| {
-                keys.push(key);
-                keys.len() as u32 - 1
-            })
+        let mut ordinal = |row| {
+            let mut look_up = || {
+                let key = (spans.service.get(row), spans.name.get(row), spans.project.get(row));
+                *known.entry(key).or_insert_with(|| {
+                    keys.push(key);
+                    keys.len() as u32 - 1
+                })
+            };
+            match spans.service.label(row).zip(spans.project.label(row)) {
+                Some((service, project)) => {
+                    let labels = u64::from(service) << 32 | u64::from(project);
+                    *seen.entry((labels, spans.name.get(row))).or_insert_with(look_up)
+                }
+                None => look_up(),
+            }
         };
-        let ordinals = (0..spans.rows()).map(ordinal).collect();
-        Self { keys, ordinals }
+        let ordinals = rows.map(&mut ordinal).collect();
+        (keys, ordinals)
     }
 
     /// The operations, by ordinal.
@@ -212,8 +230,9 @@ impl<'a> Numbered<'a> {
     pub(crate) fn roll_up(&self, spans: &SpanColumns<'_>) -> Vec<Rollup> {
         let mut rollups = vec![Rollup::default(); self.keys.len()];
         // Sorting (operation, bucket) pairs is several times faster than a map look-up for each span.
-        let mut pairs: Vec<u64> = Vec::with_capacity(spans.rows());
-        for (row, ordinal) in self.ordinals.iter().enumerate() {
+        let mut pairs: Vec<u64> = Vec::with_capacity(self.ordinals.len());
+        for (at, ordinal) in self.ordinals.iter().enumerate() {
+            let row = self.rows.as_ref().map_or(at, |rows| rows[at]);
             rollups[*ordinal as usize].add(spans, row);
             if let Some(nanos) = spans.duration(row) {
                 pairs.push(u64::from(*ordinal) << 16 | u64::from(bucket_of(nanos)));

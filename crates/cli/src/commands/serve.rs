@@ -28,6 +28,7 @@ struct Ready<'a> {
 /// Serves until it is told to stop.
 pub(super) fn run(app: &App, arguments: Serve) -> Outcome {
     tracing_subscriber::fmt().with_max_level(LevelFilter::INFO).with_ansi(false).with_writer(io::stderr).init();
+    crate::memory::keep_small();
     let mut config = app.settings.engine.clone();
     let listen = &mut config.listen;
     listen.addr = arguments.addr.or(listen.addr.take());

@@ -104,6 +104,10 @@ fn properties(table: LakeTable, schema: &SchemaRef) -> WriterProperties {
     }
     for field in schema.fields() {
         let path = ColumnPath::from(field.name().as_str());
+        if matches!(field.data_type(), DataType::Boolean | DataType::Int8 | DataType::Int32) {
+            // A few bits a row already; a decompressor for each of them is a cost of every look-up.
+            properties = properties.set_column_compression(path.clone(), Compression::UNCOMPRESSED);
+        }
         let encoding = match (field.name().as_str(), field.data_type()) {
             ("span_id" | "root_span_id" | "trace_id", _)
                 if field.name() != "trace_id" || table == LakeTable::Traces =>

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Field, Schema};
+use kino_model::TraceId;
 use kino_model::columns::Table;
-use kino_model::{Batch, TraceId};
 use object_store::ObjectStore;
 
 use super::{Arrival, Assembly, LakeError, sort};
@@ -16,7 +16,7 @@ use crate::scan::{LakeReader, Pick, Read, ScanError};
 use crate::trace_row::TextLists;
 
 /// Rows of all inputs that one slice holds, about. A trace is never cut, so that a larger one is a slice of its own.
-const SLICE_ROWS: u64 = 200_000;
+const SLICE_ROWS: u64 = 65_536;
 
 /// Bytes of footers that a merge keeps: its own inputs', read once.
 const FOOTER_BYTES: usize = 32 << 20;
@@ -48,7 +48,6 @@ pub async fn merge(
     let bounds = slices(reader, inputs).await?;
     for (at, from) in bounds.iter().enumerate() {
         let pick = Pick::Between(*from, bounds.get(at + 1).copied());
-        let mut slice = Batch::empty();
         for (table, schema) in Table::ALL.into_iter().zip(&schemas) {
             let mut parts = Vec::new();
             for group in inputs {
@@ -58,20 +57,16 @@ pub async fn merge(
                     parts.push(kept(&rows, &keep)?);
                 }
             }
-            let parts: Vec<&RecordBatch> = parts.iter().collect();
-            let rows = sort::gather(table, &parts)?;
+            let rows = sort::gather(table, &parts.iter().collect::<Vec<_>>())?;
+            drop(parts);
             let rows = if rows.num_rows() == 0 {
                 RecordBatch::new_empty(Arc::clone(schema))
             } else {
                 kino_model::batch::conform(&rows, schema)
             };
-            match table {
-                Table::Spans => slice.spans = rows,
-                Table::Events => slice.events = rows,
-                Table::Links => slice.links = rows,
-            }
+            assembly.add(table, rows)?;
         }
-        assembly.add(&slice)?;
+        assembly.end_slice();
     }
     assembly.finish(arrival, &others)
 }

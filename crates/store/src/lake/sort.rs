@@ -40,6 +40,20 @@ pub(crate) struct Sorted {
 /// Puts batches of one table together, keeping the columns that any of them has, in the table's order and types.
 pub(crate) fn gather(table: Table, batches: &[&RecordBatch]) -> Result<RecordBatch, ArrowError> {
     let filled: Vec<&RecordBatch> = batches.iter().copied().filter(|batch| batch.num_rows() > 0).collect();
+    let schema = gathered_schema(table, batches);
+    let conformed: Vec<RecordBatch> = filled
+        .iter()
+        .map(|batch| Ok(conform(&as_declared(batch, &schema)?, &schema)))
+        .collect::<Result<_, ArrowError>>()?;
+    match conformed.as_slice() {
+        [single] => Ok(single.clone()),
+        several => concat_batches(&schema, several),
+    }
+}
+
+/// The columns that [`gather`] gives.
+pub(crate) fn gathered_schema(table: Table, batches: &[&RecordBatch]) -> Arc<Schema> {
+    let filled: Vec<&RecordBatch> = batches.iter().copied().filter(|batch| batch.num_rows() > 0).collect();
     let some = |batch: &RecordBatch, name: &str| {
         batch.column_by_name(name).is_some_and(|column| column.null_count() < column.len())
     };
@@ -50,15 +64,7 @@ pub(crate) fn gather(table: Table, batches: &[&RecordBatch]) -> Result<RecordBat
         .filter(|column| !filled.is_empty() && (!column.nullable || present(column.name)))
         .map(kino_model::columns::Column::arrow)
         .collect();
-    let schema = Arc::new(Schema::new(fields));
-    let conformed: Vec<RecordBatch> = filled
-        .iter()
-        .map(|batch| Ok(conform(&as_declared(batch, &schema)?, &schema)))
-        .collect::<Result<_, ArrowError>>()?;
-    match conformed.as_slice() {
-        [single] => Ok(single.clone()),
-        several => concat_batches(&schema, several),
-    }
+    Arc::new(Schema::new(fields))
 }
 
 /// Casts columns that a file holds in another encoding (plain text for labels) to the declared one.
@@ -81,9 +87,15 @@ pub(crate) fn as_declared(batch: &RecordBatch, schema: &Schema) -> Result<Record
 
 /// Sorts gathered rows and collapses repeats.
 pub(crate) fn sort(table: Table, rows: &RecordBatch) -> Result<Sorted, ArrowError> {
-    let mut sorted = order(table, rows)?;
-    if rows.num_rows() > 0 {
-        sorted.rows = take_rows(rows, &UInt32Array::from(std::mem::take(&mut sorted.order)))?;
+    sort_owned(table, rows.clone())
+}
+
+/// As [`sort`]; lets the rows as they came go once they are sorted.
+pub(crate) fn sort_owned(table: Table, rows: RecordBatch) -> Result<Sorted, ArrowError> {
+    let mut sorted = order(table, &rows)?;
+    drop(rows);
+    if sorted.rows.num_rows() > 0 {
+        sorted.rows = take_rows(&sorted.rows, &UInt32Array::from(std::mem::take(&mut sorted.order)))?;
     }
     Ok(sorted)
 }

@@ -51,6 +51,18 @@ impl<'a> TextColumn<'a> {
         }
     }
 
+    /// A number that equal ones have equal texts behind them: the place in the dictionary, one more than it, or zero
+    /// without a text. `None` where the column is plain.
+    pub(crate) fn label(self, row: usize) -> Option<u32> {
+        match self {
+            Self::Absent => Some(0),
+            Self::Plain(_) => None,
+            Self::Labels(keys, _) => {
+                Some(if keys.keys().is_valid(row) { keys.keys().value(row) as u32 + 1 } else { 0 })
+            }
+        }
+    }
+
     /// Marks the rows whose text passes, asking once for each distinct text where the encoding allows.
     pub(crate) fn matches(self, rows: usize, passes: impl Fn(&str) -> bool) -> BooleanArray {
         match self {

@@ -13,6 +13,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(30);
 const HOUSE_TICKS: u32 = 8;
 /// Rounds between two looks at the packs: they read every document.
 const PACK_ROUNDS: u32 = 32;
+/// Live groups from which on merging does not wait for flushes any more: readers look at every group.
+const GROUPS_BEFORE_FLUSHES: usize = 48;
 /// How the warnings of the disk and of the background begin, so that they can be taken back.
 const DISK_WARNING: &str = "the disk is nearly full";
 const FLUSH_WARNING: &str = "rows could not be written to the lake";
@@ -91,6 +93,12 @@ impl Inner {
         counts || self.shared.view().active.batches.len() > 1
     }
 
+    /// Whether a merge would not stand in the way of a flush that waits, or there are so many groups that it must.
+    fn has_time_to_merge(&self) -> bool {
+        let view = self.shared.view();
+        view.frozen.is_empty() || view.groups.len() > GROUPS_BEFORE_FLUSHES
+    }
+
     fn flush_is_due(&self) -> bool {
         let pressure = self.shared.pressure();
         if pressure.frozen > 0 || pressure.asked {
@@ -109,7 +117,7 @@ impl Inner {
 
     async fn keep_house(self: &Arc<Self>, packs: bool) -> Result<(), StoreError> {
         self.finish_forgetting().await?;
-        if self.config.compaction {
+        if self.config.compaction && self.has_time_to_merge() {
             // One merge a round, so that retention gets its turn on a busy store.
             self.compact_once().await?;
         }

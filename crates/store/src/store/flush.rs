@@ -19,6 +19,9 @@ use crate::kill_points::KillPoint;
 use crate::lake::Arrival;
 use crate::wal::writer::Frozen;
 
+/// Copies of its rows that a flush makes, at most: put together, and sorted.
+const FLUSH_COPIES: u64 = 2;
+
 impl Inner {
     /// Freezes what is hot and brings it, and what earlier attempts left, to the lake.
     pub(crate) async fn flush(self: &Arc<Self>) -> Result<(), StoreError> {
@@ -46,6 +49,7 @@ impl Inner {
             (Arc::clone(&view.groups), Arc::clone(&view.hidden))
         };
         let built = Arc::clone(generation);
+        let working = self.shared.work_on(generation.reserved.saturating_mul(FLUSH_COPIES));
         let add = blocking(move || -> Result<_, StoreError> {
             let mut batches = Vec::with_capacity(built.batches.len());
             let mut named = BTreeSet::new();
@@ -65,6 +69,7 @@ impl Inner {
             Ok(Some((set, named)))
         })
         .await??;
+        drop(working);
         let change = Change {
             add,
             pack: generation.blobs.clone(),

@@ -1,0 +1,68 @@
+//! How the engine's process uses and returns memory.
+//!
+//! The C library's allocator keeps an arena for each thread and what was freed in the middle of one: after a burst of
+//! spans a process would stay at its largest for ever. Two arenas, large buffers mapped on their own, and a look every
+//! few seconds whether there is something to give back hold it to what is in use. It does nothing elsewhere.
+
+/// Prepares the process; once, before its threads.
+pub(crate) fn keep_small() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    glibc::keep_small();
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod glibc {
+    use std::time::Duration;
+
+    /// Arenas: enough that two busy threads do not wait for each other.
+    const ARENAS: i32 = 2;
+    /// Buffers of at least this many bytes are mapped on their own and go back when they are freed.
+    const MAPPED_BYTES: i32 = 256 << 10;
+    /// What the heap's top may keep.
+    const TOP_BYTES: i32 = 1 << 20;
+    /// How often memory is looked at: reading one small file.
+    const PERIOD: Duration = Duration::from_secs(5);
+    /// Growth since the last time that is worth going through the arenas for.
+    const WORTH_PAGES: u64 = 2_048;
+
+    pub(super) fn keep_small() {
+        set(libc::M_ARENA_MAX, ARENAS);
+        set(libc::M_MMAP_THRESHOLD, MAPPED_BYTES);
+        set(libc::M_TRIM_THRESHOLD, TOP_BYTES);
+        let thread = std::thread::Builder::new().name("kino-memory".to_owned()).spawn(give_back);
+        if let Err(error) = thread {
+            tracing::warn!(%error, "freed memory will not be given back");
+        }
+    }
+
+    fn give_back() {
+        let mut settled = resident_pages();
+        loop {
+            std::thread::sleep(PERIOD);
+            if resident_pages().abs_diff(settled) >= WORTH_PAGES {
+                trim();
+                settled = resident_pages();
+            }
+        }
+    }
+
+    /// Resident pages; zero where the kernel does not tell.
+    fn resident_pages() -> u64 {
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+        statm.split_ascii_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or_default()
+    }
+
+    #[expect(unsafe_code, reason = "the allocator's settings have no safe interface")]
+    fn set(setting: i32, value: i32) {
+        // SAFETY: `mallopt` may be called at any time; it takes two integers and keeps no pointer.
+        if unsafe { libc::mallopt(setting, value) } == 0 {
+            tracing::debug!(setting, value, "the allocator refused a setting");
+        }
+    }
+
+    #[expect(unsafe_code, reason = "giving memory back has no safe interface")]
+    fn trim() {
+        // SAFETY: `malloc_trim` may be called at any time from any thread; it only gives unused pages back.
+        unsafe { libc::malloc_trim(0) };
+    }
+}
