@@ -68,7 +68,10 @@ fn other_version(address: &EngineFile) -> Failure {
 
 fn start(settings: &Settings, clock: &dyn Clock) -> Result<Client, Failure> {
     let home = &settings.home;
-    fs::create_dir_all(home).map_err(|error| Failure::because(format!("making {}", home.display()), &error))?;
+    fs::create_dir_all(home).map_err(|error| {
+        let failure = Failure::because(format!("making {}", home.display()), &error);
+        Failure::no_engine(format!("{}; set KINO_HOME to a folder that you may write to", failure.message))
+    })?;
     let begun = clock.monotonic_nanos();
     let log = LogFrom::here(home);
     let elapsed = || Duration::from_nanos(clock.monotonic_nanos().saturating_sub(begun));

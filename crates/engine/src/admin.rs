@@ -5,6 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use kino_model::UnixNanos;
+use kino_store::FileMeta;
 use kino_store::Forget as Forgetting;
 use kino_store::snapshot::TraceFilter;
 use kino_wire::Problem;
@@ -27,10 +28,20 @@ const LINES_MAX: usize = 10_000;
 /// Bytes of the log that are looked through for lines.
 const LOG_BYTES_MAX: u64 = 8 << 20;
 
+/// The issue of spans under an id that another, differing span of their trace has.
+const DUPLICATE_SPAN_ID: &str = "duplicate_span_id";
+
 impl Engine {
     pub(crate) async fn status(&self, _: StatusQuestion) -> Result<Status, Problem> {
-        let spans = self.inner.store.snapshot().span_count().await.map_err(|error| problem(&error))?;
-        Ok(Status { spans, ..self.figures_of_the_store().await? })
+        let snapshot = self.inner.store.snapshot();
+        let spans = snapshot.span_count().await.map_err(|error| problem(&error))?;
+        let duplicates = snapshot.duplicate_span_ids().await.map_err(|error| problem(&error))?;
+        let mut status = Status { spans, ..self.figures_of_the_store().await? };
+        if duplicates > 0 {
+            // Kept as they came, so that what is counted is what there is, not what there ever was.
+            status.issues.insert(DUPLICATE_SPAN_ID.to_owned(), duplicates);
+        }
+        Ok(status)
     }
 
     /// As the question `status`, without IO on the lake: repeats that no merge has met yet count each time.
@@ -187,10 +198,12 @@ impl Engine {
         }
         let quarantined = self.inner.store.status().quarantined_groups;
         if damaged.is_empty() && quarantined == 0 {
-            check("lake", CheckState::Ok, format!("all {} files read", store.lake_files), None);
+            let message = format!("all {} files are whole", store.lake_files);
+            check("lake", CheckState::Ok, message, None);
         } else if damaged.is_empty() {
             let message = format!("{quarantined} groups of files cannot be read and are left out of answers");
-            check("lake", CheckState::Failed, message, Some("see the log: kino logs"));
+            let next = "the warnings name the files: restore them from a backup, then `kino stop`";
+            check("lake", CheckState::Failed, message, Some(next));
         }
         Ok(Doctor { schema: "kino.doctor.v1".to_owned(), checks })
     }
@@ -200,13 +213,15 @@ impl Engine {
     /// Files of a local lake that are missing, cut, or no Parquet, in words. A lake elsewhere is only read through.
     async fn damaged_files(&self) -> Result<Vec<String>, Problem> {
         let snapshot = self.inner.store.snapshot();
-        let files = self.files(&snapshot);
+        let lake = self.inner.store.lake_url().trim_end_matches('/').to_owned();
         let look = move || {
-            // Held while its files are looked at, so that none is removed meanwhile.
-            let _held = snapshot;
-            let local = |file: &LakeFile| file.url.strip_prefix("file://").map(str::to_owned);
-            let checked = files.iter().filter_map(|file| Some((file, look_at(&local(file)?, file.bytes))));
-            checked.filter_map(|(file, looked)| Some(format!("{}: {}", file.url, looked.err()?))).collect()
+            let Some(folder) = lake.strip_prefix("file://") else { return Vec::new() };
+            // The snapshot lives while its files are looked at, so that none is removed meanwhile.
+            let checked = snapshot.files().into_iter().map(|file| {
+                let path = format!("{folder}/{}", file.path);
+                look_at(&path, &file.meta).err().map(|what| format!("{path}: {what}"))
+            });
+            checked.flatten().collect()
         };
         blocking(look).await.map_err(|error| error.problem())
     }
@@ -222,25 +237,38 @@ impl Engine {
     }
 }
 
-/// Whether a file is as long as it should be, and begins and ends as Parquet does.
-fn look_at(path: &str, bytes: u64) -> Result<(), String> {
+/// Whether a file is as long as it should be, begins and ends as Parquet does, and has the bytes that were written.
+fn look_at(path: &str, meta: &FileMeta) -> Result<(), String> {
     const MAGIC: &[u8; 4] = b"PAR1";
+    const STEP: usize = 1 << 20;
     let read = || {
         let mut file = std::fs::File::open(path)?;
-        let length = file.metadata()?.len();
-        let (mut begin, mut end) = ([0; 4], [0; 4]);
-        if length >= 8 {
-            file.read_exact(&mut begin)?;
-            file.seek(SeekFrom::End(-4))?;
-            file.read_exact(&mut end)?;
+        let (mut length, mut sum) = (0, 0);
+        let (mut begin, mut end) = (Vec::<u8>::new(), Vec::<u8>::new());
+        let mut step = vec![0; STEP];
+        loop {
+            let count = file.read(&mut step)?;
+            if count == 0 {
+                return Ok::<_, std::io::Error>((length, sum, begin == MAGIC && end == MAGIC));
+            }
+            let bytes = &step[..count];
+            length += count as u64;
+            sum = crc32c::crc32c_append(sum, bytes);
+            begin.extend(bytes.iter().take(MAGIC.len() - begin.len()));
+            end.extend(&bytes[bytes.len().saturating_sub(MAGIC.len())..]);
+            end.drain(..end.len().saturating_sub(MAGIC.len()));
         }
-        Ok::<_, std::io::Error>((length, begin == *MAGIC && end == *MAGIC))
     };
     match read() {
         Err(error) => Err(error.to_string()),
-        Ok((length, _)) if length != bytes => Err(format!("it has {length} bytes, the catalog says {bytes}")),
-        Ok((_, false)) => Err("it is no Parquet file".to_owned()),
-        Ok((_, true)) => Ok(()),
+        Ok((length, ..)) if length != meta.bytes => {
+            Err(format!("it has {length} bytes, the catalog says {}", meta.bytes))
+        }
+        Ok((.., false)) => Err("it is no Parquet file".to_owned()),
+        Ok((_, sum, true)) if meta.checksum.is_some_and(|expected| expected != sum) => {
+            Err("its bytes are not those that were written".to_owned())
+        }
+        Ok((.., true)) => Ok(()),
     }
 }
 

@@ -34,7 +34,7 @@ impl Engine {
     pub(crate) async fn explain_trace(&self, question: ExplainTraceQuestion) -> Result<ExplainTrace, Problem> {
         let id = question.trace_id;
         let trace = self.inner.store.snapshot().trace(id).await.map_err(|error| problem(&error))?;
-        let trace = trace.ok_or_else(|| no_trace(id))?;
+        let trace = trace.ok_or_else(|| self.no_trace(id))?;
         blocking(move || explain_one(&trace)).await.map_err(|error| error.problem())
     }
 
@@ -154,8 +154,16 @@ impl Engine {
     }
 }
 
-pub(crate) fn no_trace(id: TraceId) -> Problem {
-    Problem::not_found(format!("there is no trace {id}; `find` lists what there is"), Vec::new())
+impl Engine {
+    pub(crate) fn no_trace(&self, id: TraceId) -> Problem {
+        let damaged = self.inner.store.status().quarantined_groups;
+        let instead = match damaged {
+            0 => "`find` lists what there is".to_owned(),
+            1 => "1 damaged group of files is left out, which may hold it: `kino doctor` names it".to_owned(),
+            _ => format!("{damaged} damaged groups of files are left out, which may hold it: `kino doctor` names them"),
+        };
+        Problem::not_found(format!("there is no trace {id}; {instead}"), Vec::new())
+    }
 }
 
 fn explain_one(trace: &Trace) -> ExplainTrace {

@@ -12,7 +12,7 @@ use kino_wire::export::{ExportEncoding, ExportQuestion, Signal, TRACES_PER_MESSA
 
 use crate::find::problem;
 use crate::ingest::{Encoding, blocking};
-use crate::{Engine, explain};
+use crate::Engine;
 
 /// Traces that one look into the store lists.
 const ROWS_AT_ONCE: usize = 10_000;
@@ -57,7 +57,7 @@ impl Engine {
                 let traces = snapshot.traces(ids).await.map_err(|error| problem(&error))?;
                 let found: BTreeSet<TraceId> = traces.iter().map(|trace| trace.trace_id).collect();
                 if let Some(missing) = ids.iter().find(|id| !found.contains(id)) {
-                    return Err(explain::no_trace(*missing));
+                    return Err(self.no_trace(*missing));
                 }
             }
         }

@@ -6,7 +6,6 @@ use kino_model::{LogRecord, SpanId, Trace, TraceId};
 use kino_wire::Problem;
 use kino_wire::evidence::{Open, OpenEvent, OpenQuestion};
 
-use crate::explain::no_trace;
 use crate::find::problem;
 use crate::{Engine, to_wire};
 
@@ -35,7 +34,7 @@ impl Engine {
         let span_id = span_id.map(str::parse::<SpanId>).transpose();
         let span_id = span_id.map_err(|error| unknown_form(&question.id, &error))?;
         let trace = self.inner.store.snapshot().trace(trace_id).await.map_err(|error| problem(&error))?;
-        let trace = trace.ok_or_else(|| no_trace(trace_id))?;
+        let trace = trace.ok_or_else(|| self.no_trace(trace_id))?;
         match span_id {
             Some(span_id) => open_span(&question, &trace, span_id),
             None => Ok(open_trace(&question, &trace)),

@@ -282,3 +282,47 @@ async fn a_redaction_pattern_that_is_none_is_named() {
     let error = Engine::open(config, "0.0.1-test", clock).await.unwrap_err().to_string();
     assert!(error.contains("`badge` is not a regular expression"), "{error}");
 }
+
+#[tokio::test]
+async fn a_trace_at_the_end_of_time_is_found_and_duplicates_are_counted_once() {
+    let home = open().await;
+    let span = |trace: &str, name: &str, start: &str| {
+        json!({ "traceId": trace.repeat(16), "spanId": "12".repeat(8),
+        "name": name, "startTimeUnixNano": start, "endTimeUnixNano": start })
+    };
+    let now = NOW.to_string();
+    home.send(&[], &[span("aa", "last", &u64::MAX.to_string()), span("bb", "one", &now)]).await;
+    home.send(&[], &[span("bb", "another", &now), span("bb", "one", &now)]).await;
+    for flush in [false, true] {
+        home.get("lake_files", json!({ "flush": flush })).await;
+        let found = home.get("find", json!({ "scope": { "all": true } })).await;
+        let names: Vec<&str> =
+            found["items"].as_array().unwrap().iter().map(|item| item["root_name"].as_str().unwrap()).collect();
+        assert_eq!(names.len(), 2, "{found}");
+        assert_eq!(names[0], "last");
+        let status = home.get("status", json!({})).await;
+        assert_eq!((&status["spans"], &status["issues"]["duplicate_span_id"]), (&json!(3), &json!(1)), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_check_up_finds_a_single_flipped_bit_in_a_file() {
+    let home = open().await;
+    let span = json!({ "traceId": "ab".repeat(16), "spanId": "12".repeat(8), "name": "x",
+        "startTimeUnixNano": NOW.to_string(), "endTimeUnixNano": NOW.to_string() });
+    home.send(&[], &[span]).await;
+    let files = home.get("lake_files", json!({ "flush": true })).await;
+    let failed =
+        |answer: &Json| answer["checks"].as_array().unwrap().iter().filter(|check| check["state"] == "failed").count();
+    assert_eq!(failed(&home.get("doctor", json!({})).await), 0);
+    let url = files["files"].as_array().unwrap().iter().find(|file| file["table"] == "spans").unwrap()["url"]
+        .as_str()
+        .unwrap();
+    let path = url.strip_prefix("file://").unwrap();
+    let mut bytes = std::fs::read(path).unwrap();
+    // Within the data, where no reader need notice.
+    bytes[10] ^= 1;
+    std::fs::write(path, bytes).unwrap();
+    let answer = home.get("doctor", json!({})).await;
+    assert!(failed(&answer) >= 1 && answer.to_string().contains("not those that were written"), "{answer}");
+}

@@ -82,6 +82,8 @@ pub struct FileMeta {
     pub start_max: UnixNanos,
     /// [`columns::SCHEMA_VERSION`] when it was written.
     pub schema_version: u32,
+    /// CRC-32C of the whole file; `None` where it was written before this was kept.
+    pub checksum: Option<u32>,
 }
 
 /// One live file.
@@ -110,6 +112,8 @@ pub struct GroupMeta {
     pub spans: u64,
     /// Traces that have at least one span here.
     pub traces: u64,
+    /// Spans whose id another, differing span of the same trace here has.
+    pub duplicate_span_ids: u64,
     /// The trace ids of all its rows, as [`TraceFilterSet::to_bytes`] writes them.
     pub filter: Bytes,
     /// Traces that some other group, live when this one was made, may hold too: 16 bytes each, sorted.

@@ -227,6 +227,7 @@ impl Assembly {
             start_max: UnixNanos(start_max),
             spans: self.spans,
             traces: traces.num_rows() as u64,
+            duplicate_span_ids: self.duplicate_span_ids,
             filter: TraceFilterSet::build(&self.trace_ids).to_bytes(),
             split: split.freeze(),
             runs: (self.runs.len() <= RUNS_MAX).then(|| self.runs.into_iter().collect()),

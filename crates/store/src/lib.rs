@@ -38,7 +38,7 @@ pub mod trace_row;
 pub use blobs::BlobHash;
 pub use config::{StoreConfig, SyncPolicy};
 pub use error::{AppendError, CatalogError, OpenError, StoreError};
-pub use file::FileEntry;
+pub use file::{FileEntry, FileMeta};
 pub use forget::{Forget, Forgotten};
 pub use kill_points::{KillMode, KillPoint, KillPoints};
 pub use recover::OpenReport;

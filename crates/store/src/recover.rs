@@ -192,10 +192,12 @@ fn take_in(shared: &Shared, replayed: Replayed, now: u64, report: &mut OpenRepor
 fn describe(report: &mut OpenReport) {
     let wal = &report.wal;
     if wal.torn_bytes > 0 {
-        tracing::info!(
-            bytes = wal.torn_bytes,
-            "the log ended in a write that a crash cut short; it was never acknowledged"
-        );
+        report.warnings.push(format!(
+            "the log ended in a record that is cut short or broken ({} bytes): after a crash that is a write nobody was \
+             told had succeeded, and its sender sends it again; if nothing crashed, check the disk. A copy is in the \
+             log's folder `aside`",
+            wal.torn_bytes
+        ));
     }
     if wal.damaged_stretches > 0 || wal.unreadable_records > 0 {
         report.warnings.push(format!(

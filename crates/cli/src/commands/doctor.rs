@@ -54,6 +54,7 @@ pub(crate) fn run(settings: Result<Settings, Failure>, json: bool) -> Outcome {
     checks.push(disk(&app.settings.home));
     checks.push(clock(&app.settings.home, app.now()));
     let engine = engine(&app, checks);
+    checks.extend(aside(&app.settings.home));
     checks.extend(ports(engine.as_ref()));
     checks.push(kino_sql(&app.settings));
     if let Some(engine) = engine {
@@ -126,6 +127,15 @@ fn clock(home: &Path, now: UnixNanos) -> Check {
     } else {
         check("clock", CheckState::Ok, "plausible", None)
     }
+}
+
+/// Copies of what could not be read of the log, until somebody looks at them.
+fn aside(home: &Path) -> Option<Check> {
+    let folder = home.join("wal").join("aside");
+    let files = fs::read_dir(&folder).ok()?.flatten().count();
+    let message = format!("{files} broken or cut stretches of the log are kept in {}", folder.display());
+    let next = "a cut end is what a crash leaves; anything else is a failing disk. Delete them once looked at";
+    (files > 0).then(|| check("log", CheckState::Warning, message, Some(next)))
 }
 
 /// Whether an engine runs or can be started, and which.

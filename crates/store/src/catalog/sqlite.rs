@@ -9,7 +9,7 @@ use bytes::Bytes;
 use kino_model::{TraceId, UnixNanos};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
-use super::schema::{CREATE, VERSION};
+use super::schema::{CREATE, FROM_1, VERSION};
 use super::{Catalog, Commit, GroupRow, Leftover, Loaded, PackRow, PackUsage};
 use crate::blobs::{BlobHash, Place};
 use crate::error::CatalogError;
@@ -43,8 +43,14 @@ impl SqliteCatalog {
             // What is forgotten must not stay readable in the file.
             connection.pragma_update(None, "secure_delete", "ON")?;
         }
-        if found == 0 && writable {
-            connection.execute_batch(&format!("BEGIN IMMEDIATE; {CREATE} PRAGMA user_version = {VERSION}; COMMIT;"))?;
+        let missing = match found {
+            0 => Some(CREATE),
+            1 => Some(FROM_1),
+            _ => None,
+        };
+        if let Some(missing) = missing.filter(|_| writable) {
+            connection
+                .execute_batch(&format!("BEGIN IMMEDIATE; {missing} PRAGMA user_version = {VERSION}; COMMIT;"))?;
         }
         Ok((Self { connection: Mutex::new(connection) }, None))
     }
@@ -263,6 +269,7 @@ struct StoredFile {
     start_min: i64,
     start_max: i64,
     schema_version: u32,
+    checksum: Option<u32>,
 }
 
 impl StoredFile {
@@ -274,6 +281,7 @@ impl StoredFile {
             start_min: UnixNanos(self.start_min),
             start_max: UnixNanos(self.start_max),
             schema_version: self.schema_version,
+            checksum: self.checksum,
         };
         Some(FileEntry { group, path: self.path, meta })
     }
@@ -293,9 +301,18 @@ fn load_files(connection: &Connection) -> Result<BTreeMap<GroupId, Vec<StoredFil
             start_min: number("start_min")?,
             start_max: number("start_max")?,
             schema_version: number("schema_version")? as u32,
+            checksum: since_2(row, "checksum")?.and_then(|sum| u32::try_from(sum).ok()),
         });
     }
     Ok(files)
+}
+
+/// A number in a column that came with version 2: a store of version 1 on a read-only disk does not have it.
+fn since_2(row: &Row<'_>, name: &str) -> Result<Option<i64>, CatalogError> {
+    match row.get(name) {
+        Err(rusqlite::Error::InvalidColumnName(_)) => Ok(None),
+        number => Ok(number?),
+    }
 }
 
 fn load_refs(connection: &Connection) -> Result<BTreeMap<GroupId, BTreeSet<BlobHash>>, CatalogError> {
@@ -331,6 +348,7 @@ fn group_meta(row: &Row<'_>) -> Result<GroupMeta, CatalogError> {
         start_max: UnixNanos(row.get("start_max")?),
         spans: row.get::<_, i64>("spans")? as u64,
         traces: row.get::<_, i64>("traces")? as u64,
+        duplicate_span_ids: since_2(row, "duplicate_span_ids")?.unwrap_or(0) as u64,
         filter: Bytes::from(row.get::<_, Vec<u8>>("filter")?),
         split: Bytes::from(row.get::<_, Vec<u8>>("split")?),
         runs: runs.as_deref().map(serde_json::from_str).transpose()?,
@@ -340,7 +358,7 @@ fn group_meta(row: &Row<'_>) -> Result<GroupMeta, CatalogError> {
 fn add_group(transaction: &Transaction<'_>, group: &GroupRow, now: i64) -> Result<(), CatalogError> {
     let GroupRow { id, meta, files, blobs } = group;
     let sql = "UPDATE groups SET state = 'live', since = ?2, arrival_min = ?3, arrival_max = ?4, start_min = ?5,
-               start_max = ?6, spans = ?7, traces = ?8, filter = ?9, split = ?10, runs = ?11
+               start_max = ?6, spans = ?7, traces = ?8, filter = ?9, split = ?10, runs = ?11, duplicate_span_ids = ?12
                WHERE id = ?1 AND state = 'pending'";
     let runs = meta.runs.as_ref().map(serde_json::to_string).transpose()?;
     let changed = transaction.execute(
@@ -356,14 +374,15 @@ fn add_group(transaction: &Transaction<'_>, group: &GroupRow, now: i64) -> Resul
             meta.traces as i64,
             meta.filter.as_ref(),
             meta.split.as_ref(),
-            runs
+            runs,
+            meta.duplicate_span_ids as i64
         ],
     )?;
     if changed != 1 {
         return Err(CatalogError::Conflict(format!("{} is not pending", id.0)));
     }
-    let sql = "UPDATE files SET tab = ?2, rows = ?3, bytes = ?4, start_min = ?5, start_max = ?6, schema_version = ?7
-               WHERE path = ?1 AND group_id = ?8";
+    let sql = "UPDATE files SET tab = ?2, rows = ?3, bytes = ?4, start_min = ?5, start_max = ?6, schema_version = ?7,
+               checksum = ?9 WHERE path = ?1 AND group_id = ?8";
     let mut update = transaction.prepare(sql)?;
     for FileEntry { path, meta, .. } in files {
         let changed = update.execute(params![
@@ -374,7 +393,8 @@ fn add_group(transaction: &Transaction<'_>, group: &GroupRow, now: i64) -> Resul
             meta.start_min.0,
             meta.start_max.0,
             meta.schema_version,
-            id.0 as i64
+            id.0 as i64,
+            meta.checksum
         ])?;
         if changed != 1 {
             return Err(CatalogError::Conflict(format!("{path} was never announced")));

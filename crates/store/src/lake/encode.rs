@@ -71,6 +71,7 @@ impl TableWriter {
             start_min: UnixNanos(start_min),
             start_max: UnixNanos(start_max),
             schema_version: SCHEMA_VERSION,
+            checksum: Some(crc32c::crc32c(&bytes)),
         };
         Ok(Some(NewFile { meta, bytes }))
     }

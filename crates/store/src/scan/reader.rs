@@ -161,10 +161,10 @@ impl LakeReader {
         Ok(footer.trace_pages())
     }
 
-    /// How many rows of a file sorted by start may start before `time`; the rest certainly do not.
-    pub(crate) async fn rows_before(&self, file: &FileEntry, time: i64) -> Result<usize, ScanError> {
+    /// How many rows of a file sorted by start may start at or before `time`; the rest certainly do not.
+    pub(crate) async fn rows_until(&self, file: &FileEntry, time: i64) -> Result<usize, ScanError> {
         let footer = self.footer(file).await.map_err(|source| ScanError::File { path: file.path.clone(), source })?;
-        Ok(footer.rows_before(time))
+        Ok(footer.rows_until(time))
     }
 
     /// What a file of rollups holds.
@@ -294,8 +294,8 @@ impl Footer {
         pages
     }
 
-    /// How many rows of a file sorted by `start_unix_nanos` may start before `time`; the rest certainly do not.
-    pub(crate) fn rows_before(&self, time: i64) -> usize {
+    /// How many rows of a file sorted by `start_unix_nanos` may start at or before `time`; the rest certainly do not.
+    pub(crate) fn rows_until(&self, time: i64) -> usize {
         let metadata = self.rows.metadata();
         let all = metadata.file_metadata().num_rows() as usize;
         let Some(leaf) = leaf(metadata, "start_unix_nanos") else { return all };
@@ -304,7 +304,7 @@ impl Footer {
         for (group, metadata) in metadata.row_groups().iter().enumerate() {
             let ColumnIndexMetaData::INT64(index) = &columns[group][leaf] else { return all };
             for (page, place) in offsets[group][leaf].page_locations().iter().enumerate() {
-                if index.min_value(page).is_some_and(|min| *min >= time) {
+                if index.min_value(page).is_some_and(|min| *min > time) {
                     return first + place.first_row_index as usize;
                 }
             }

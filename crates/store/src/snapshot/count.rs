@@ -36,6 +36,8 @@ pub(super) struct Correction {
     pub(super) real: Rollups,
     pub(super) spans_counted: u64,
     pub(super) spans_real: u64,
+    pub(super) duplicates_counted: u64,
+    pub(super) duplicates_real: u64,
     /// How often traces were counted more than once, and how many were counted that are hidden.
     pub(super) traces_too_many: u64,
 }
@@ -46,6 +48,8 @@ impl Correction {
         self.real.merge(&other.real);
         self.spans_counted += other.spans_counted;
         self.spans_real += other.spans_real;
+        self.duplicates_counted += other.duplicates_counted;
+        self.duplicates_real += other.duplicates_real;
         self.traces_too_many += other.traces_too_many;
     }
 }
@@ -67,6 +71,24 @@ impl Snapshot {
             in_memory += batch.index()?.spans;
         }
         Ok((in_files + in_memory + correction.spans_real).saturating_sub(correction.spans_counted))
+    }
+
+    /// Spans whose id another, differing span of the same trace has.
+    ///
+    /// # Errors
+    /// Where a file cannot be read.
+    pub async fn duplicate_span_ids(&self) -> Result<u64, ScanError> {
+        answer!(self, |snapshot| snapshot.duplicate_span_ids_once())
+    }
+
+    async fn duplicate_span_ids_once(&self) -> Result<u64, ScanError> {
+        let correction = self.correction().await?;
+        let in_files: u64 = self.groups.iter().map(|group| group.meta.duplicate_span_ids).sum();
+        let mut in_memory = 0;
+        for batch in &self.hot {
+            in_memory += batch.index()?.duplicate_span_ids;
+        }
+        Ok((in_files + in_memory + correction.duplicates_real).saturating_sub(correction.duplicates_counted))
     }
 
     /// Traces that have at least one span.
@@ -165,12 +187,14 @@ impl Snapshot {
         for columns in parts.iter().filter_map(SpanColumns::of) {
             correction.counted.merge(&Rollups::of_spans(&columns, 0..columns.rows()));
             correction.spans_counted += columns.rows() as u64;
+            correction.duplicates_counted += duplicates(&columns, 0..columns.rows());
         }
         let merged = together(&parts)?;
         if let Some(columns) = SpanColumns::of(&merged) {
             let real = |row: &usize| !self.hidden.contains(&columns.trace_id(*row));
             let rows: Vec<usize> = (0..columns.rows()).filter(real).collect();
             correction.spans_real += rows.len() as u64;
+            correction.duplicates_real += duplicates(&columns, rows.iter().copied());
             correction.real.merge(&Rollups::of_spans(&columns, rows.into_iter()));
         }
         Ok(())
@@ -198,4 +222,10 @@ impl Snapshot {
 fn together(parts: &[RecordBatch]) -> Result<RecordBatch, ScanError> {
     let parts: Vec<&RecordBatch> = parts.iter().collect();
     Ok(sort::sort(Table::Spans, &sort::gather(Table::Spans, &parts)?)?.rows)
+}
+
+/// Rows of one part that share their span's id with an earlier row. Repeats in it have collapsed.
+fn duplicates(spans: &SpanColumns<'_>, rows: impl Iterator<Item = usize>) -> u64 {
+    let mut seen = HashSet::new();
+    rows.filter(|row| !seen.insert((spans.trace_id(*row), spans.span_id(*row)))).count() as u64
 }

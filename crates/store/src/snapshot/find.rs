@@ -109,7 +109,8 @@ struct Search<'a> {
     snapshot: &'a Snapshot,
     asked: Asked,
     after: Option<Place>,
-    before: i64,
+    /// Nothing later than this is asked for.
+    latest: i64,
     several: Several,
     walks: Vec<Walk>,
     heap: BinaryHeap<(Place, Reverse<From>)>,
@@ -119,13 +120,13 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn new(snapshot: &'a Snapshot, filter: &TraceFilter, after: Option<Place>) -> Result<Self, ScanError> {
-        let until = filter.until.map_or(i64::MAX, |until| until.0);
-        let before = after.map_or(until, |place| until.min(place.0.saturating_add(1)));
+        let latest = filter.until.map_or(i64::MAX, |until| until.0.saturating_sub(1));
+        let latest = after.map_or(latest, |place| latest.min(place.0));
         let mut search = Self {
             snapshot,
             asked: Asked::new(filter),
             after,
-            before,
+            latest,
             several: snapshot.in_several()?,
             walks: snapshot.groups.iter().map(Walk::new).collect(),
             heap: BinaryHeap::new(),
@@ -152,7 +153,7 @@ impl<'a> Search<'a> {
                 let passes = self.several.contains(&id)
                     || self.asked.filter.admits_row(trace)
                         && matched.as_ref().is_none_or(|matched| matched.contains(&id));
-                if passes && trace.start.0 < self.before && !self.snapshot.hidden.contains(&id) {
+                if passes && trace.start.0 <= self.latest && !self.snapshot.hidden.contains(&id) {
                     self.heap.push(((trace.start.0, Reverse(id)), Reverse(From::Hot(at, row))));
                 }
             }
@@ -183,7 +184,7 @@ impl<'a> Search<'a> {
 
     async fn advance(&mut self, at: usize) -> Result<(), ScanError> {
         let question =
-            Question { snapshot: self.snapshot, asked: &self.asked, several: &self.several, before: self.before };
+            Question { snapshot: self.snapshot, asked: &self.asked, several: &self.several, latest: self.latest };
         let told = self.walks[at].advance(&question).await?;
         self.heap.extend(told.into_iter().map(|(start, id, row)| ((start, Reverse(id)), Reverse(From::Walk(at, row)))));
         Ok(())

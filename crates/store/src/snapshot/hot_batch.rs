@@ -34,6 +34,8 @@ pub(crate) struct HotIndex {
     pub(crate) rollups: Rollups,
     /// How many spans.
     pub(crate) spans: u64,
+    /// Spans whose id another, differing span of the same trace here has.
+    pub(crate) duplicate_span_ids: u64,
 }
 
 impl Deref for HotBatch {
@@ -93,9 +95,12 @@ impl HotIndex {
     fn of(batch: &Batch) -> Result<Self, ArrowError> {
         let mut orders: [Vec<u32>; 3] = Default::default();
         let mut all_ids: Vec<TraceId> = Vec::new();
+        let mut duplicate_span_ids = 0;
         for (table, order) in Table::ALL.into_iter().zip(&mut orders) {
             let rows = batch.table(table);
-            *order = sort::order(table, rows)?.order;
+            let sorted = sort::order(table, rows)?;
+            *order = sorted.order;
+            duplicate_span_ids += sorted.duplicate_span_ids;
             let Some(ids) = ids(rows, "trace_id") else { continue };
             let mut before = None;
             for row in order.iter() {
@@ -113,6 +118,7 @@ impl HotIndex {
             ids: all_ids,
             rollups: Rollups::default(),
             spans: orders[Table::Spans as usize].len() as u64,
+            duplicate_span_ids,
             orders,
         };
         if let Some(spans) = SpanColumns::of(&batch.spans) {

@@ -69,8 +69,8 @@ pub(super) struct Question<'a> {
     pub(super) asked: &'a Asked,
     /// Traces that lie in several sources: told whatever their row here says.
     pub(super) several: &'a Several,
-    /// Tell nothing that starts at or after this.
-    pub(super) before: i64,
+    /// Tell nothing that starts after this.
+    pub(super) latest: i64,
 }
 
 impl Walk {
@@ -118,7 +118,7 @@ impl Walk {
                 let Some(id) = trace_id_at(ids, row) else { continue };
                 let start = starts.value(row);
                 earliest.get_or_insert(start);
-                if start >= question.before {
+                if start > question.latest {
                     continue;
                 }
                 let several = question.several.contains(&id);
@@ -153,7 +153,7 @@ impl Walk {
     async fn open(&self, question: &Question<'_>) -> Result<Option<State>, ScanError> {
         let filter = &question.asked.filter;
         let outside = filter.since.is_some_and(|since| self.group.meta.start_max < since)
-            || self.group.meta.start_min.0 >= question.before;
+            || self.group.meta.start_min.0 > question.latest;
         let split = || question.several.iter().any(|id| self.group.may_hold(*id));
         // A trace in several groups may start here later or earlier than in the end; only time alone rules it out.
         if outside {
@@ -182,7 +182,7 @@ impl Walk {
             return Ok(None);
         }
         let Some(file) = self.group.file(LakeTable::Traces) else { return Ok(None) };
-        let end = question.snapshot.reader.rows_before(file, question.before).await?;
+        let end = question.snapshot.reader.rows_until(file, question.latest).await?;
         Ok(Some(State::Open { end, chunk: CHUNK_ROWS, operations, ask_spans, matched: None }))
     }
 }
