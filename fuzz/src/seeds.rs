@@ -201,7 +201,10 @@ fn wal() -> Seeds {
     damage.extend(&within);
     let mut torn = vec![255, 90, 0, 0];
     torn.extend(&within);
+    // The first record's payload: behind the segment's header and the record's.
+    let columns = segment_of(&batches[..1], &[])[56..].to_vec();
     vec![
+        ("columns", columns),
         ("batches", segment_of(&batches, &blobs)),
         ("blobs", small),
         ("within", within),

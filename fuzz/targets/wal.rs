@@ -7,5 +7,6 @@ use kino_store::wal::fuzzing;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     fuzzing::check_segment(bytes);
+    fuzzing::check_columns(bytes);
     fuzzing::check_damage(bytes);
 });
