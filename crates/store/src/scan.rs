@@ -9,6 +9,7 @@ mod cache;
 pub(crate) mod columns;
 mod distinct;
 pub(crate) mod predicate;
+mod ranged;
 mod reader;
 
 pub use reader::{FOOTER_CACHE_BYTES, LakeReader};

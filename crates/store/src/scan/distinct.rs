@@ -4,7 +4,6 @@
 //! values), its distinct values are not known.
 
 use std::collections::HashSet;
-use std::io::Cursor;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
@@ -13,8 +12,9 @@ use parquet::column::page::{Page, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::page_index::offset_index::PageLocation;
-use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
+
+use super::ranged::Pieces;
 
 /// What is known of a column's values.
 #[derive(Clone, Debug)]
@@ -62,7 +62,7 @@ pub(super) fn values(
     bytes: Bytes,
     first_page: PageLocation,
 ) -> Result<Vec<Bytes>> {
-    let piece = Arc::new(Piece { offset, bytes });
+    let piece = Arc::new(Pieces::new([(offset, bytes)]));
     let mut pages = SerializedPageReader::new(piece, chunk, chunk.num_values() as usize, Some(vec![first_page]))?;
     let Some(Page::DictionaryPage { buf, num_values, .. }) = pages.get_next_page()? else {
         return Err(ParquetError::General("a dictionary was expected".into()));
@@ -85,40 +85,4 @@ fn split(kind: Type, mut bytes: Bytes, count: usize) -> Result<Vec<Bytes>> {
         values.push(bytes.split_to(length));
     }
     Ok(values)
-}
-
-/// A piece of a file, at its place.
-struct Piece {
-    offset: u64,
-    bytes: Bytes,
-}
-
-impl Piece {
-    fn from(&self, start: u64) -> Result<Bytes> {
-        let skip = start.checked_sub(self.offset).filter(|skip| *skip <= self.bytes.len() as u64);
-        let skip = skip.ok_or_else(|| ParquetError::EOF("outside the piece that was read".into()))?;
-        Ok(self.bytes.slice(skip as usize..))
-    }
-}
-
-impl Length for Piece {
-    fn len(&self) -> u64 {
-        self.offset + self.bytes.len() as u64
-    }
-}
-
-impl ChunkReader for Piece {
-    type T = Cursor<Bytes>;
-
-    fn get_read(&self, start: u64) -> Result<Self::T> {
-        Ok(Cursor::new(self.from(start)?))
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
-        let bytes = self.from(start)?;
-        if bytes.len() < length {
-            return Err(ParquetError::EOF("outside the piece that was read".into()));
-        }
-        Ok(bytes.slice(..length))
-    }
 }

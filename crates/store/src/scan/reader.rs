@@ -8,15 +8,13 @@ use arrow_array::{BooleanArray, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use futures::{FutureExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use kino_model::TraceId;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowPredicate, ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, RowFilter, RowSelection,
-};
-use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
+use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
@@ -25,6 +23,7 @@ use super::ScanError;
 use super::cache::Cache;
 use super::columns::{ids, trace_id_at};
 use super::distinct::{self, Distinct};
+use super::ranged::{Part, Pieces, beside};
 use crate::file::{FileEntry, LakeTable};
 use crate::rollup::GroupRollups;
 use crate::snapshot::LatestFacts;
@@ -41,8 +40,8 @@ const DISTINCT_CACHE_BYTES: usize = 16 << 20;
 const DISTINCT_MAX: usize = 100_000;
 /// A decoded rollup takes about this many times the room of its row.
 const DECODED_GROWTH: usize = 4;
-/// Rows decoded at a time.
-const BATCH_ROWS: usize = 16 * 1_024;
+/// Row groups of a file that are read at the same time.
+const GROUPS_AT_ONCE: usize = 2;
 
 /// Reads the files of one lake; footers and rollups are cached within a bound.
 #[derive(Debug)]
@@ -93,7 +92,10 @@ pub(crate) struct Read<'a> {
 }
 
 /// A condition on rows: the columns it looks at, and which rows of a batch of them pass.
-pub(crate) type Condition<'a> = (&'a [&'a str], Box<dyn FnMut(&RecordBatch) -> BooleanArray + Send + 'static>);
+pub(crate) type Condition<'a> = (&'a [&'a str], Passes);
+
+/// Which rows of a batch pass.
+type Passes = Box<dyn FnMut(&RecordBatch) -> BooleanArray + Send + 'static>;
 
 impl LakeReader {
     /// Reads from `store`, keeping at most `footer_bytes_max` bytes of footers.
@@ -115,38 +117,33 @@ impl LakeReader {
 
     async fn read_inner(&self, file: &FileEntry, read: Read<'_>) -> Result<Vec<RecordBatch>, ParquetError> {
         let footer = self.footer(file).await?;
-        let metadata = if read.dictionaries { &footer.dictionaries } else { &footer.rows };
-        let mut builder =
-            ParquetRecordBatchStreamBuilder::new_with_metadata(self.object(file, &footer), metadata.clone())
-                .with_batch_size(BATCH_ROWS);
-        let parquet_schema = metadata.metadata().file_metadata().schema_descr_ptr();
+        let rows = if read.dictionaries { &footer.dictionaries } else { &footer.rows };
+        let parquet_schema = rows.metadata().file_metadata().schema_descr_ptr();
         let mask = |columns: &[&str]| {
             let wanted = |root: usize| columns.contains(&parquet_schema.root_schema().get_fields()[root].name());
             let roots = (0..parquet_schema.root_schema().get_fields().len()).filter(|root| wanted(*root));
             ProjectionMask::roots(&parquet_schema, roots)
         };
-        if let Some(columns) = read.columns {
-            builder = builder.with_projection(mask(columns));
-        }
-        let mut filters: Vec<Box<dyn ArrowPredicate>> = Vec::new();
-        match pages(metadata.metadata(), &read.pick) {
-            Pages::All => {}
-            Pages::None => return Ok(Vec::new()),
-            Pages::Some(groups, selection) => {
-                builder = builder.with_row_groups(groups).with_row_selection(selection);
+        let columns = read.columns.map_or_else(ProjectionMask::all, mask);
+        let parts = parts(rows.metadata(), pages(rows.metadata(), &read.pick));
+        let source =
+            Source { store: &self.store, path: Path::from(file.path.as_str()), rows, trace_id: mask(&["trace_id"]) };
+        let test = trace_test(&read.pick).map(Arc::new);
+        let Some((condition_columns, mut passes)) = read.condition else {
+            let reads = parts.into_iter().map(|part| source.rows_of(part, test.clone(), &columns));
+            let read: Vec<_> = futures::stream::iter(reads).buffered(GROUPS_AT_ONCE).try_collect().await?;
+            return Ok(read.into_iter().flatten().collect());
+        };
+        let condition_columns = mask(condition_columns);
+        let mut read = Vec::new();
+        for part in parts {
+            let (part, again) = source.passing(part, test.clone(), &condition_columns, passes).await?;
+            passes = again;
+            if !part.is_empty() {
+                read.extend(source.rows_of(part, None, &columns).await?);
             }
         }
-        if let Some(test) = trace_test(&read.pick) {
-            let passes = move |batch: RecordBatch| Ok(mark_traces(&batch, &test));
-            filters.push(Box::new(ArrowPredicateFn::new(mask(&["trace_id"]), passes)));
-        }
-        if let Some((columns, mut passes)) = read.condition {
-            filters.push(Box::new(ArrowPredicateFn::new(mask(columns), move |batch| Ok(passes(&batch)))));
-        }
-        if !filters.is_empty() {
-            builder = builder.with_row_filter(RowFilter::new(filters));
-        }
-        builder.build()?.try_collect().await
+        Ok(read)
     }
 
     /// The columns that a file has.
@@ -294,7 +291,7 @@ impl Footer {
         pages
     }
 
-    /// How many rows of a file sorted by `start_unix_nanos` may start at or before `time`; the rest certainly do not.
+    /// How many rows of a file sorted by `start_unix_nanos` may start before `time`; the rest certainly do not.
     pub(crate) fn rows_until(&self, time: i64) -> usize {
         let metadata = self.rows.metadata();
         let all = metadata.file_metadata().num_rows() as usize;
@@ -418,6 +415,100 @@ fn row_ranges(metadata: &ParquetMetaData, wanted: &[Range<usize>]) -> Pages {
         return Pages::None;
     }
     Pages::Some(groups, RowSelection::from_consecutive_ranges(ranges.into_iter(), total))
+}
+
+/// The row groups that a read needs, each with its part of the selection.
+fn parts(metadata: &ParquetMetaData, pages: Pages) -> Vec<Part> {
+    match pages {
+        Pages::None => Vec::new(),
+        Pages::All => (0..metadata.num_row_groups()).map(|group| Part { group, selection: None }).collect(),
+        Pages::Some(groups, mut selection) => {
+            let part = |group: usize| {
+                let rows = metadata.row_group(group).num_rows() as usize;
+                Part { group, selection: Some(selection.split_off(rows)) }
+            };
+            groups.into_iter().map(part).collect()
+        }
+    }
+}
+
+/// A file to read parts of.
+struct Source<'a> {
+    store: &'a Arc<dyn ObjectStore>,
+    path: Path,
+    rows: &'a ArrowReaderMetadata,
+    trace_id: ProjectionMask,
+}
+
+impl Source<'_> {
+    /// The bytes behind these columns of a part, and how many rows they may have to be decoded for.
+    async fn fetch(
+        &self,
+        part: &Part,
+        test: Option<&Arc<TraceTest>>,
+        columns: &ProjectionMask,
+    ) -> Result<(Pieces, usize), ParquetError> {
+        let mut needed = columns.clone();
+        if test.is_some() {
+            needed.union(&self.trace_id);
+        }
+        let ranges = part.ranges(self.rows.metadata(), &needed);
+        let read = self.store.get_ranges(&self.path, &ranges).await.map_err(external)?;
+        let pieces = Pieces::new(ranges.iter().map(|range| range.start).zip(read));
+        Ok((pieces, part.rows(self.rows.metadata())))
+    }
+
+    /// Narrows a part to the rows that pass the test.
+    fn narrow(
+        &self,
+        pieces: &Pieces,
+        test: Option<Arc<TraceTest>>,
+    ) -> impl Fn(&mut Part) -> Result<(), ParquetError> + Send + 'static {
+        let (pieces, metadata, trace_id) = (pieces.clone(), self.rows.clone(), self.trace_id.clone());
+        move |part| {
+            let Some(test) = &test else { return Ok(()) };
+            let ids = part.decode(&pieces, &metadata, &trace_id)?;
+            part.refine(&ids.iter().map(|batch| mark_traces(batch, test)).collect::<Vec<_>>());
+            Ok(())
+        }
+    }
+
+    /// The rows of a part that pass the test.
+    async fn rows_of(
+        &self,
+        mut part: Part,
+        test: Option<Arc<TraceTest>>,
+        columns: &ProjectionMask,
+    ) -> Result<Vec<RecordBatch>, ParquetError> {
+        let (pieces, rows) = self.fetch(&part, test.as_ref(), columns).await?;
+        let (metadata, columns, narrow) = (self.rows.clone(), columns.clone(), self.narrow(&pieces, test));
+        let decode = move || {
+            narrow(&mut part)?;
+            if part.is_empty() { Ok(Vec::new()) } else { part.decode(&pieces, &metadata, &columns) }
+        };
+        beside(rows, decode).await
+    }
+
+    /// The rows of a part that pass the test and the condition, as a part; the condition is given back.
+    async fn passing(
+        &self,
+        mut part: Part,
+        test: Option<Arc<TraceTest>>,
+        columns: &ProjectionMask,
+        mut passes: Passes,
+    ) -> Result<(Part, Passes), ParquetError> {
+        let (pieces, rows) = self.fetch(&part, test.as_ref(), columns).await?;
+        let (metadata, columns, narrow) = (self.rows.clone(), columns.clone(), self.narrow(&pieces, test));
+        let decode = move || {
+            narrow(&mut part)?;
+            if !part.is_empty() {
+                let batches = part.decode(&pieces, &metadata, &columns)?;
+                part.refine(&batches.iter().map(&mut passes).collect::<Vec<_>>());
+            }
+            Ok((part, passes))
+        };
+        beside(rows, decode).await
+    }
 }
 
 /// The exact test behind a pick; owned, since the decoder keeps it.

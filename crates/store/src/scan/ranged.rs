@@ -1,0 +1,181 @@
+//! The bytes that a read needs of one row group, fetched together, and the rows decoded from them.
+//!
+//! The page index says beforehand which pages hold the picked rows, so that a row group costs one request to the
+//! object store, and decoding needs no further IO: it can go on beside other work.
+
+use std::io::Cursor;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::{BooleanArray, RecordBatch};
+use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ParquetRecordBatchReaderBuilder, RowSelection, RowSelectionPolicy,
+};
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::reader::{ChunkReader, Length};
+
+/// Rows decoded at a time.
+const BATCH_ROWS: usize = 16 * 1_024;
+/// Bytes between two wanted ranges that are rather read along than asked around.
+const GAP_BYTES_MAX: u64 = 8 << 10;
+/// Decoding up to this many rows takes less than handing the work to another thread under load.
+const INLINE_ROWS_MAX: usize = 4 * 1_024;
+
+/// Rows of one row group.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) group: usize,
+    /// `None` for all its rows.
+    pub(super) selection: Option<RowSelection>,
+}
+
+impl Part {
+    /// How many rows it asks for.
+    pub(super) fn rows(&self, metadata: &ParquetMetaData) -> usize {
+        let all = || metadata.row_group(self.group).num_rows() as usize;
+        self.selection.as_ref().map_or_else(all, RowSelection::row_count)
+    }
+
+    /// Where the pages and dictionaries of these columns lie, sorted and joined.
+    pub(super) fn ranges(&self, metadata: &ParquetMetaData, columns: &ProjectionMask) -> Vec<Range<u64>> {
+        let mut ranges = Vec::new();
+        for (leaf, chunk) in metadata.row_group(self.group).columns().iter().enumerate() {
+            if !columns.leaf_included(leaf) {
+                continue;
+            }
+            let (start, length) = chunk.byte_range();
+            let pages = metadata.offset_index().and_then(|offsets| offsets.get(self.group)?.get(leaf));
+            match (pages.map(|pages| pages.page_locations().as_slice()), &self.selection) {
+                (Some(pages @ [first, ..]), Some(selection)) => {
+                    let first = first.offset as u64;
+                    ranges.extend((start < first).then_some(start..first));
+                    ranges.extend(selection.scan_ranges(pages));
+                }
+                _ => ranges.push(start..start.saturating_add(length)),
+            }
+        }
+        joined(ranges)
+    }
+
+    /// Decodes these columns of its rows.
+    pub(super) fn decode(
+        &self,
+        pieces: &Pieces,
+        metadata: &ArrowReaderMetadata,
+        columns: &ProjectionMask,
+    ) -> Result<Vec<RecordBatch>> {
+        let mut reader = ParquetRecordBatchReaderBuilder::new_with_metadata(pieces.clone(), metadata.clone())
+            .with_row_groups(vec![self.group])
+            .with_projection(columns.clone())
+            .with_batch_size(BATCH_ROWS)
+            // The other policy reads pages without a wanted row, which were not fetched.
+            .with_row_selection_policy(RowSelectionPolicy::Selectors);
+        if let Some(selection) = &self.selection {
+            reader = reader.with_row_selection(selection.clone());
+        }
+        reader.build()?.map(|batch| batch.map_err(ParquetError::from)).collect()
+    }
+
+    /// Keeps the rows of its selection that are marked; `marks` has one entry for each.
+    pub(super) fn refine(&mut self, marks: &[BooleanArray]) {
+        let marked = RowSelection::from_filters(marks);
+        self.selection = Some(self.selection.take().map_or_else(|| marked.clone(), |before| before.and_then(&marked)));
+    }
+
+    /// Whether any row is left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.selection.as_ref().is_some_and(|selection| !selection.selects_any())
+    }
+}
+
+/// Runs `decode` where it holds up nothing else: here if it is little, else on a thread for such work.
+pub(super) async fn beside<T: Send + 'static>(
+    rows: usize,
+    decode: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    if rows <= INLINE_ROWS_MAX {
+        return decode();
+    }
+    tokio::task::spawn_blocking(decode).await.map_err(|error| ParquetError::External(Box::new(error)))?
+}
+
+fn joined(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    ranges.sort_unstable_by_key(|range| range.start);
+    let mut joined: Vec<Range<u64>> = Vec::new();
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if range.start <= last.end.saturating_add(GAP_BYTES_MAX) => last.end = last.end.max(range.end),
+            _ => joined.push(range),
+        }
+    }
+    joined
+}
+
+/// Pieces of a file, each at its place, in the order of the file.
+#[derive(Clone, Debug)]
+pub(super) struct Pieces(Arc<[(u64, Bytes)]>);
+
+impl Pieces {
+    pub(super) fn new(pieces: impl IntoIterator<Item = (u64, Bytes)>) -> Self {
+        Self(pieces.into_iter().collect())
+    }
+
+    fn from(&self, start: u64) -> Result<Bytes> {
+        let after = self.0.partition_point(|(offset, _)| *offset <= start);
+        let piece = after.checked_sub(1).and_then(|at| self.0.get(at));
+        let piece = piece.filter(|(offset, bytes)| start - offset <= bytes.len() as u64);
+        let (offset, bytes) = piece.ok_or_else(outside)?;
+        Ok(bytes.slice((start - offset) as usize..))
+    }
+}
+
+fn outside() -> ParquetError {
+    ParquetError::EOF("outside the pieces that were read".into())
+}
+
+impl Length for Pieces {
+    fn len(&self) -> u64 {
+        self.0.last().map_or(0, |(offset, bytes)| offset + bytes.len() as u64)
+    }
+}
+
+impl ChunkReader for Pieces {
+    type T = Cursor<Bytes>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T> {
+        Ok(Cursor::new(self.from(start)?))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
+        let bytes = self.from(start)?;
+        if bytes.len() < length {
+            return Err(outside());
+        }
+        Ok(bytes.slice(..length))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_ranges_are_read_in_one() {
+        let far = 100 + GAP_BYTES_MAX;
+        assert_eq!(joined(vec![far..far + 1, 50..99, 0..60]), [0..99, far..far + 1]);
+        assert_eq!(joined(vec![0..100, far..far + 5]), std::iter::once(0..far + 5).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn pieces_give_what_they_hold_and_nothing_else() {
+        let pieces = Pieces::new([(10, Bytes::from_static(b"abc")), (20, Bytes::from_static(b"def"))]);
+        assert_eq!(pieces.get_bytes(11, 2).ok(), Some(Bytes::from_static(b"bc")));
+        assert_eq!(pieces.get_bytes(20, 3).ok(), Some(Bytes::from_static(b"def")));
+        for (start, length) in [(9, 1), (11, 3), (14, 1), (22, 2), (24, 1)] {
+            assert!(pieces.get_bytes(start, length).is_err(), "{start} {length}");
+        }
+    }
+}
