@@ -19,7 +19,7 @@ use crate::{Engine, project};
 
 /// Bodies up to this size are decoded where they arrive; larger ones go to a thread that may take its time. At the
 /// measured speed of the decoders this is well below a millisecond.
-const INLINE_BYTES_MAX: usize = 128 * 1024;
+const INLINE_BYTES_MAX: usize = 512 * 1024;
 /// Rows of a table that go into the log as one entry; keeps an entry well below what the log takes at once.
 const ROWS_PER_APPEND: usize = 32 * 1024;
 /// Bytes of memory of such an entry, about.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
-use arrow_array::{Array, ArrayRef, DictionaryArray, RecordBatch, RecordBatchOptions};
-use arrow_schema::{ArrowError, Schema};
+use arrow_array::{Array, ArrayRef, DictionaryArray, Int32Array, RecordBatch, RecordBatchOptions, StringArray};
+use arrow_schema::{ArrowError, FieldRef, Schema};
 use kino_model::Batch;
 use kino_model::columns::Table;
 
@@ -28,22 +28,42 @@ fn mark_table(table: Table, rows: &RecordBatch, project: &str) -> Result<RecordB
     if rows.num_rows() == 0 || named.is_some_and(|named| named.null_count() == 0) {
         return Ok(rows.clone());
     }
-    let named = named.and_then(DictionaryArray::downcast_dict::<arrow_array::StringArray>);
-    let text = |row: usize| {
-        named
-            .as_ref()
-            .filter(|named| named.is_valid(row))
-            .map(|named| named.values().value(named.keys().value(row) as usize))
+    let filled: ArrayRef = match named.and_then(DictionaryArray::downcast_dict::<StringArray>) {
+        Some(named) => {
+            let text = |row: usize| {
+                let key = named.is_valid(row).then(|| named.keys().value(row) as usize);
+                key.map_or(project, |key| named.values().value(key))
+            };
+            Arc::new((0..rows.num_rows()).map(text).collect::<DictionaryArray<Int32Type>>())
+        }
+        // One text for all rows needs no look at each.
+        None => {
+            let keys = Int32Array::from(vec![0; rows.num_rows()]);
+            Arc::new(DictionaryArray::<Int32Type>::try_new(keys, Arc::new(StringArray::from(vec![project])))?)
+        }
     };
-    let filled: DictionaryArray<Int32Type> =
-        (0..rows.num_rows()).map(|row| Some(text(row).unwrap_or(project))).collect();
-    let filled: ArrayRef = Arc::new(filled);
     // The columns keep their table's order.
-    let column = |column: &kino_model::columns::Column| match column.name {
-        COLUMN => Some((column.arrow(), Arc::clone(&filled))),
-        name => Some((column.arrow(), Arc::clone(rows.column_by_name(name)?))),
+    let place = |name: &str| table.column_index(name);
+    let own = place(COLUMN).expect("the tables that are marked have the column");
+    let (mut fields, mut columns): (Vec<FieldRef>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
+    let put = |fields: &mut Vec<FieldRef>, columns: &mut Vec<ArrayRef>| {
+        fields.push(Arc::clone(&table.schema().fields()[own]));
+        columns.push(Arc::clone(&filled));
     };
-    let (fields, columns): (Vec<_>, Vec<_>) = table.columns().iter().filter_map(column).unzip();
+    let mut is_put = false;
+    for (field, column) in rows.schema_ref().fields().iter().zip(rows.columns()) {
+        if !is_put && place(field.name()).is_some_and(|place| place >= own) {
+            put(&mut fields, &mut columns);
+            is_put = true;
+        }
+        if field.name() != COLUMN {
+            fields.push(Arc::clone(field));
+            columns.push(Arc::clone(column));
+        }
+    }
+    if !is_put {
+        put(&mut fields, &mut columns);
+    }
     let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
     RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
 }

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
@@ -18,6 +18,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// Permits stand for this many bytes, so that a budget of many gigabytes fits the semaphore's counter.
 const PERMIT_BYTES: usize = 1024;
+
+/// Room made at once for a body that says its length; a longer one grows as it comes.
+const ROOM_MAX: usize = 1 << 20;
 
 /// The bytes that requests may hold together.
 #[derive(Clone, Debug)]
@@ -124,6 +127,7 @@ fn compression(headers: &HeaderMap) -> Result<Compression, BodyError> {
 
 async fn collect(mut body: Body, limit: usize, budget: &Budget) -> Result<(Bytes, Held), BodyError> {
     let mut held = budget.hold(0).ok_or(BodyError::Busy)?;
+    let expected = body.size_hint().exact().map_or(0, |bytes| bytes.min(ROOM_MAX as u64) as usize);
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
     loop {
@@ -137,6 +141,9 @@ async fn collect(mut body: Body, limit: usize, budget: &Budget) -> Result<(Bytes
         if first.is_empty() && all.is_empty() {
             first = data;
         } else {
+            if all.is_empty() {
+                all.reserve(expected);
+            }
             all.extend_from_slice(&std::mem::take(&mut first));
             all.extend_from_slice(&data);
         }
