@@ -154,10 +154,7 @@ async fn bodies_over_the_limit_are_refused_compressed_or_not() {
     assert_eq!(server.send("/v1/traces", &[JSON], large).await.status, 413);
     let bomb = gzip(&vec![0; 4 << 20]);
     assert!(bomb.len() < 64 * 1024, "small enough that only what it unfolds to is over the limit");
-    let mut small = gzip(&vec![0; 8 << 20]);
-    small.shrink_to_fit();
-    assert!(small.len() < 64 * 1024);
-    let answer = server.send("/v1/traces", &[JSON, ("content-encoding", "gzip")], small).await;
+    let answer = server.send("/v1/traces", &[JSON, ("content-encoding", "gzip")], bomb).await;
     assert_eq!(answer.status, 413);
     assert_eq!(server.issue("body_too_large").await, 2);
     assert_eq!(server.send_json(&good()).await.status, 200);
