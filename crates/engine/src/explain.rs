@@ -112,17 +112,22 @@ impl Engine {
         snapshot: &kino_store::snapshot::Snapshot,
         ids: impl Iterator<Item = TraceId>,
     ) -> Result<(Vec<Trace>, Vec<TraceId>), Problem> {
-        /// Traces asked of the store at once: few enough to stop soon after the bound, enough to share its reads.
-        const AT_ONCE: usize = 64;
+        /// Traces asked of the store at first, before anything says how large they are.
+        const AT_FIRST: usize = 64;
+        /// Traces asked of the store at once: the more they are, the more pages and dictionaries are read once for all.
+        const AT_ONCE_MAX: usize = 1_024;
         let mut seen = BTreeSet::new();
         let ids: Vec<TraceId> = ids.filter(|id| seen.insert(*id)).collect();
-        let (mut traces, mut spans, mut next) = (Vec::new(), 0, 0);
+        let (mut traces, mut spans, mut next, mut at_once) = (Vec::new(), 0, 0, AT_FIRST);
         while next < ids.len() && spans < SPANS_LOADED_MAX {
-            let end = (next + AT_ONCE).min(ids.len());
+            let end = (next + at_once).min(ids.len());
             let more = snapshot.traces(&ids[next..end]).await.map_err(|error| problem(&error))?;
             spans += more.iter().map(|trace| trace.spans.len()).sum::<usize>();
             traces.extend(more);
             next = end;
+            // As many as the bound still has room for, if they are like those so far.
+            let room = SPANS_LOADED_MAX.saturating_sub(spans);
+            at_once = (room * next / spans.max(1)).clamp(AT_FIRST, AT_ONCE_MAX);
         }
         Ok((traces, ids[next..].to_vec()))
     }
