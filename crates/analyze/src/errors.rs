@@ -35,6 +35,8 @@ pub struct Exception<'a> {
     pub time: UnixNanos,
     /// The span it was recorded on.
     pub evidence: Evidence,
+    /// The user's own root folder where it ran, if known: absolute paths outside it are then a library's.
+    pub root: Option<&'a str>,
 }
 
 /// Exceptions of one fingerprint.
@@ -67,7 +69,7 @@ pub fn exception(event: &Event, evidence: Evidence) -> Option<Exception<'_>> {
     let message = text(names::EXCEPTION_MESSAGE);
     let is_one = event.name == "exception" || !exception_type.is_empty();
     let stacktrace = text(names::EXCEPTION_STACKTRACE);
-    is_one.then_some(Exception { exception_type, message, stacktrace, time: event.time, evidence })
+    is_one.then_some(Exception { exception_type, message, stacktrace, time: event.time, evidence, root: None })
 }
 
 /// Every exception on the spans and in the logs of `trace`.
@@ -83,25 +85,25 @@ pub fn exceptions(trace: &Trace) -> Vec<Exception<'_>> {
     on_spans.chain(in_logs).collect()
 }
 
-/// Groups exceptions, the most recently seen group first. `project` is the user's own root folder, if known.
-pub fn group<'a>(exceptions: impl IntoIterator<Item = Exception<'a>>, project: Option<&str>) -> Vec<ErrorGroup> {
+/// Groups exceptions, the most recently seen group first.
+pub fn group<'a>(exceptions: impl IntoIterator<Item = Exception<'a>>) -> Vec<ErrorGroup> {
     // Parsing a stack is the cost here, and the same texts come again and again.
-    let mut known: BTreeMap<(&str, &str, &str), String> = BTreeMap::new();
+    let mut known: BTreeMap<(&str, &str, &str, Option<&str>), String> = BTreeMap::new();
     let mut groups: BTreeMap<String, Group<'a>> = BTreeMap::new();
     for exception in exceptions {
-        let key = (exception.exception_type, exception.stacktrace, exception.message);
-        let fingerprint = known.entry(key).or_insert_with(|| fingerprint_of(&exception, project));
+        let key = (exception.exception_type, exception.stacktrace, exception.message, exception.root);
+        let fingerprint = known.entry(key).or_insert_with(|| fingerprint_of(&exception));
         groups.entry(fingerprint.clone()).or_insert_with(|| Group::new(exception)).add(exception);
     }
     let mut groups: Vec<ErrorGroup> =
-        groups.into_iter().map(|(fingerprint, group)| group.finish(fingerprint, project)).collect();
+        groups.into_iter().map(|(fingerprint, group)| group.finish(fingerprint)).collect();
     groups.sort_by(|a, b| b.last_seen.cmp(&a.last_seen).then_with(|| a.fingerprint.cmp(&b.fingerprint)));
     groups
 }
 
 /// The fingerprint under which an exception is grouped.
-pub fn fingerprint_of(exception: &Exception<'_>, project: Option<&str>) -> String {
-    let frames = frames(exception.stacktrace, project);
+pub fn fingerprint_of(exception: &Exception<'_>) -> String {
+    let frames = frames(exception.stacktrace, exception.root);
     let own: Vec<&Frame> = frames.iter().filter(|frame| frame.in_project).take(FINGERPRINT_FRAMES).collect();
     let chosen = if own.is_empty() { frames.iter().take(FINGERPRINT_FRAMES).collect() } else { own };
     let message = shape(exception.message);
@@ -143,8 +145,8 @@ impl<'a> Group<'a> {
         }
     }
 
-    fn finish(self, fingerprint: String, project: Option<&str>) -> ErrorGroup {
-        let mut frames = frames(self.latest.stacktrace, project);
+    fn finish(self, fingerprint: String) -> ErrorGroup {
+        let mut frames = frames(self.latest.stacktrace, self.latest.root);
         frames.truncate(MAX_FRAMES);
         ErrorGroup {
             exception_type: self.latest.exception_type.to_owned(),

@@ -68,10 +68,7 @@ fn other_version(address: &EngineFile) -> Failure {
 
 fn start(settings: &Settings, clock: &dyn Clock) -> Result<Client, Failure> {
     let home = &settings.home;
-    fs::create_dir_all(home).map_err(|error| {
-        let failure = Failure::because(format!("making {}", home.display()), &error);
-        Failure::no_engine(format!("{}; set KINO_HOME to a folder that you may write to", failure.message))
-    })?;
+    fs::create_dir_all(home).map_err(|error| unwritable(format!("making {}", home.display()), &error))?;
     let begun = clock.monotonic_nanos();
     let log = LogFrom::here(home);
     let elapsed = || Duration::from_nanos(clock.monotonic_nanos().saturating_sub(begun));
@@ -124,7 +121,7 @@ fn say_where(address: &EngineFile, settings: &Settings) {
 
 fn spawn(settings: &Settings) -> Result<Child, Failure> {
     let log = open_log(&settings.home.join(LOG_FILE))
-        .map_err(|error| Failure::because(format!("opening the log in {}", settings.home.display()), &error))?;
+        .map_err(|error| unwritable(format!("opening the log in {}", settings.home.display()), &error))?;
     let copy = log.try_clone().map_err(|error| Failure::because("opening the log", &error))?;
     // The root folder: a detached engine must not keep the caller's folder from being unmounted.
     let spawned = Command::new(&settings.program)
@@ -136,6 +133,21 @@ fn spawn(settings: &Settings) -> Result<Child, Failure> {
         .stderr(copy)
         .spawn();
     spawned.map_err(|error| Failure::because(format!("starting {} serve", settings.program.display()), &error))
+}
+
+/// A home that cannot be written, and what helps.
+fn unwritable(attempted: String, error: &io::Error) -> Failure {
+    let failure = Failure::because(attempted, error);
+    Failure::no_engine(format!("{}; {}", failure.message, remedy(error.kind())))
+}
+
+/// What helps where the home cannot be written.
+pub(crate) fn remedy(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space: the disk is full",
+        io::ErrorKind::ReadOnlyFilesystem => "mount the disk for writing, or set KINO_HOME to another place",
+        _ => "make it writable for you, or set KINO_HOME to another place",
+    }
 }
 
 fn open_log(path: &Path) -> io::Result<File> {

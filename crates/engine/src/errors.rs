@@ -34,7 +34,6 @@ impl Engine {
         };
         let found = self.inner.store.snapshot().exceptions(&filter, EXCEPTIONS_MAX).await;
         let (rows, more_rows) = found.map_err(|error| problem(&error))?;
-        let project = question.scope.project;
         let group = move || {
             let exceptions = rows.iter().map(|row| analyze::Exception {
                 exception_type: row.exception_type.as_deref().unwrap_or_default(),
@@ -42,8 +41,10 @@ impl Engine {
                 stacktrace: row.stacktrace.as_deref().unwrap_or_default(),
                 time: row.time.0,
                 evidence: Place { trace_id: row.trace_id.unwrap_or_default(), span_id: row.span_id },
+                // Without a worktree, the common git directory stands in the main one.
+                root: row.worktree.as_deref().or_else(|| row.project.as_deref()?.strip_suffix("/.git")),
             });
-            let mut groups = analyze::group(exceptions, project.as_deref());
+            let mut groups = analyze::group(exceptions);
             let more = groups.len() > limit || more_rows;
             groups.truncate(limit);
             Errors {

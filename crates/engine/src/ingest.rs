@@ -274,6 +274,10 @@ fn pieces(batch: Batch) -> Result<Vec<Batch>, IngestError> {
     }
     let piece = |piece: usize| {
         let cut = tables.map(|table| {
+            if table.num_rows() == 0 {
+                // It may have no columns either, and what has none cannot be taken from.
+                return Ok(table.clone());
+            }
             let step = table.num_rows().div_ceil(count);
             let begin = (piece * step).min(table.num_rows()) as u64;
             let end = ((piece + 1) * step).min(table.num_rows()) as u64;

@@ -326,3 +326,21 @@ async fn a_check_up_finds_a_single_flipped_bit_in_a_file() {
     let answer = home.get("doctor", json!({})).await;
     assert!(failed(&answer) >= 1 && answer.to_string().contains("not those that were written"), "{answer}");
 }
+
+#[tokio::test]
+async fn more_spans_than_the_log_takes_at_once_are_taken_in_whole() {
+    let home = open().await;
+    let spans: Vec<kino_model::Span> = (1..=40_000u64)
+        .map(|number| kino_model::Span {
+            trace_id: kino_model::TraceId([7; 16]),
+            span_id: kino_model::SpanId(number.to_be_bytes()),
+            start: UnixNanos(NOW),
+            end: Some(UnixNanos(NOW + 1)),
+            ..kino_model::Span::default()
+        })
+        .collect();
+    let bytes = kino_ingest::otlp::encode_traces(&spans, Encoding::Protobuf);
+    let imported = home.engine.import(bytes.into()).await.unwrap();
+    assert_eq!(imported.spans, 40_000);
+    assert_eq!(home.get("status", json!({})).await["spans"], json!(40_000));
+}

@@ -96,7 +96,7 @@ pub enum ServeError {
         source: io::Error,
     },
     /// `engine.json` cannot be written.
-    #[error("failed to write {} in {}: check that its owner may write there", engine_file::ENGINE_FILE, home.display())]
+    #[error("failed to write {} in {}: {}", engine_file::ENGINE_FILE, home.display(), remedy(source.kind()))]
     EngineFile {
         /// The home.
         home: PathBuf,
@@ -109,6 +109,15 @@ pub enum ServeError {
     /// A task ended early.
     #[error("a server task ended early")]
     Task(#[from] tokio::task::JoinError),
+}
+
+/// What helps where the home cannot be written.
+fn remedy(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space, the disk is full",
+        io::ErrorKind::ReadOnlyFilesystem => "mount the disk for writing, or set KINO_HOME to another place",
+        _ => "check that its owner may write there",
+    }
 }
 
 /// Opens the engine and its listeners. When this returns, every listener answers.

@@ -26,7 +26,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
             let found = span.events.iter().filter_map(|event| exception(event, facts.evidence(index)));
             for found in found {
                 let key = (found.exception_type, found.message, found.stacktrace);
-                let fingerprint = known.entry(key).or_insert_with(|| fingerprint_of(&found, None)).clone();
+                let fingerprint = known.entry(key).or_insert_with(|| fingerprint_of(&found)).clone();
                 // Later in preorder is further in.
                 here.insert(fingerprint, (found.exception_type, index));
             }

@@ -299,6 +299,7 @@ fn is_library(path: &str, function: &str, project: Option<&str>) -> bool {
         None => path.starts_with(part) || path.contains(&format!("/{part}")),
     });
     let is_library_function = LIBRARY_FUNCTIONS.iter().any(|start| function.trim_start_matches('<').starts_with(start));
-    let is_outside = project.is_some_and(|project| path.starts_with('/') && !path.starts_with(project));
+    let is_outside =
+        project.is_some_and(|project| path.starts_with('/') && !std::path::Path::new(path).starts_with(project));
     in_library_path || is_library_function || is_outside
 }

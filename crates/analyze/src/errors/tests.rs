@@ -116,7 +116,14 @@ fn absolute_paths_outside_a_known_project_are_a_librarys() {
 
 fn exception<'a>(message: &'a str, stacktrace: &'a str, seconds: i64) -> Exception<'a> {
     let evidence = Evidence { trace_id: TraceId([seconds as u8; 16]), span_id: None };
-    Exception { exception_type: "E", message, stacktrace, time: UnixNanos(seconds * 1_000_000_000), evidence }
+    Exception {
+        exception_type: "E",
+        message,
+        stacktrace,
+        time: UnixNanos(seconds * 1_000_000_000),
+        evidence,
+        root: None,
+    }
 }
 
 #[test]
@@ -131,7 +138,7 @@ fn groups_outlive_numbers_lines_and_folders() {
         exception("item 3 of 'abc' gone", "", 1),
         exception("item 44 of 'xyz' gone", "", 2),
     ];
-    let groups = group(all, None);
+    let groups = group(all);
     let shown: Vec<_> =
         groups.iter().map(|group| (group.count, group.message.as_str(), group.per_day.as_slice())).collect();
     let day = |day: &str, count| (day.to_owned(), count);

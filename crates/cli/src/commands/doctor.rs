@@ -36,7 +36,8 @@ pub(crate) fn run(settings: Result<Settings, Failure>, json: bool) -> Outcome {
         Ok(settings) => settings,
         Err(failure) => {
             let next = "mend config.toml, or move it away";
-            answer.checks.push(check("configuration", CheckState::Failed, failure.message, Some(next)));
+            let message = one_line(&failure.message);
+            answer.checks.push(check("configuration", CheckState::Failed, message, Some(next)));
             let text = if json {
                 serde_json::to_string(&answer).map_err(|error| Failure::because("writing JSON", &error))?
             } else {
@@ -72,6 +73,11 @@ fn check(name: &str, state: CheckState, message: impl Into<String>, next: Option
     Check { name: name.to_owned(), state, message: message.into(), next: next.map(str::to_owned) }
 }
 
+/// A check is one line; what the engine or a parser said may be several.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Whether the home takes files.
 fn home(home: &Path) -> Check {
     let probe = home.join(format!(".doctor.{}", std::process::id()));
@@ -84,12 +90,8 @@ fn home(home: &Path) -> Check {
         Err(error) => {
             // What was begun must not stay; where it cannot be removed it is empty.
             drop(fs::remove_file(&probe));
-            let next = match error.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space: the disk is full",
-                io::ErrorKind::ReadOnlyFilesystem => "mount the disk for writing, or set KINO_HOME to another place",
-                _ => "make it writable for you, or set KINO_HOME to another place",
-            };
-            check("home", CheckState::Failed, format!("{} takes no files: {error}", home.display()), Some(next))
+            let message = format!("{} takes no files: {error}", home.display());
+            check("home", CheckState::Failed, message, Some(start::remedy(error.kind())))
         }
     }
 }
@@ -170,7 +172,7 @@ fn engine(app: &App, checks: &mut Vec<Check>) -> Option<Client> {
             checks.push(check(
                 "engine",
                 CheckState::Failed,
-                failure.message,
+                one_line(&failure.message),
                 Some("mend what it names, then ask again"),
             ));
             None

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use arrow_array::{Array, RecordBatch};
-use kino_model::{SpanId, TraceId, UnixNanos};
+use kino_model::{SpanId, TraceId, UnixNanos, names};
 
 use super::{Snapshot, answer};
 use crate::file::LakeTable;
@@ -48,6 +48,8 @@ pub struct ExceptionRow {
     pub run_id: Option<String>,
     /// The project.
     pub project: Option<String>,
+    /// `kino.worktree` of the resource: the root of the code that ran.
+    pub worktree: Option<String>,
 }
 
 const COLUMNS: &[&str] = &[
@@ -61,6 +63,7 @@ const COLUMNS: &[&str] = &[
     "exception_stacktrace",
     "kino_run_id",
     "kino_project",
+    "resource",
 ];
 
 impl Snapshot {
@@ -169,7 +172,27 @@ impl EventFilter {
             stacktrace: text("exception_stacktrace", row),
             run_id: text("kino_run_id", row),
             project: text("kino_project", row),
+            worktree: TextColumn::of(events, "resource").get(row).and_then(worktree),
         };
         (0..events.num_rows()).filter(|at| self.passes(events, *at)).map(row).collect()
     }
+}
+
+/// The worktree that a resource, as JSON, names.
+fn worktree(resource: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Resource {
+        #[serde(default)]
+        attributes: Vec<Attribute>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Attribute {
+        key: String,
+        value: serde_json::Value,
+    }
+    // Most resources name none, and then need no parsing.
+    resource.contains(names::WORKTREE).then_some(())?;
+    let attributes = serde_json::from_str::<Resource>(resource).ok()?.attributes;
+    let named = attributes.into_iter().find(|attribute| attribute.key == names::WORKTREE)?;
+    Some(named.value.get("stringValue")?.as_str()?.to_owned())
 }
