@@ -133,6 +133,19 @@ mod tests {
     }
 
     #[test]
+    fn a_payload_that_looks_like_a_torn_record_costs_no_record_behind_it() {
+        let inner = segment_bytes(&[(Kind::Blob, b"within".to_vec()), (Kind::Blob, vec![b'x'; 4_000])]).0;
+        // A record and another's header, in a record whose own header is damaged.
+        let content = &inner[HEADER_LEN..HEADER_LEN + 2 * RECORD_HEADER_LEN + 10];
+        for at in 0..RECORD_HEADER_LEN as u8 {
+            let mut input = vec![content.len() as u8, at, 0, 1];
+            input.extend(content);
+            input.extend(b"behind");
+            check_damage(&input);
+        }
+    }
+
+    #[test]
     fn segments_of_batches_and_blobs_hold_what_is_checked() {
         let batch = Batch::from_rows(&[kino_model::Span::default()], &[kino_model::LogRecord::default()]);
         let segment = segment_of(&[batch.clone(), batch], &[b"blob", b""]);

@@ -95,13 +95,24 @@ pub(crate) fn scan(bytes: &[u8]) -> Scanned<'_> {
         return scanned;
     }
     let mut at = if header == Header::Ours { HEADER_LEN } else { 0 };
+    // Whether a record was written at `at`. What a search finds may be a payload's content that looks like a record.
+    let mut is_boundary = header == Header::Ours;
     while at < bytes.len() {
         if let Some((record, next)) = read_record(bytes, at) {
             scanned.records.push(record);
             at = next;
             continue;
         }
-        let Some(found) = following(bytes, at) else {
+        let followed = if is_boundary { following(bytes, at) } else { Following::Unknown };
+        let found = match followed {
+            Following::Record(found) => Some(found),
+            Following::None => None,
+            Following::Unknown => {
+                is_boundary = false;
+                next_record(bytes, at + 1)
+            }
+        };
+        let Some(found) = found else {
             scanned.torn_at = Some(at);
             break;
         };
@@ -149,24 +160,31 @@ fn read_record(bytes: &[u8], at: usize) -> Option<(Record<'_>, usize)> {
     Some((Record { kind, arrival, payload }, start + length))
 }
 
-/// The next record after one at `at` that is damaged or torn. Where its header is whole, the header says how far the
-/// record goes: what lies within is payload, however much of it looks like records. A record that goes past the end
-/// was being written when the bytes ended, and nothing follows it.
-fn following(bytes: &[u8], mut at: usize) -> Option<usize> {
+/// What the header of a damaged or torn record says of what follows it.
+enum Following {
+    /// A whole record, there.
+    Record(usize),
+    /// Nothing: the bytes end before the record or with it.
+    None,
+    /// It says nothing that can be relied on.
+    Unknown,
+}
+
+/// What follows a record written at `at` that is damaged or torn. Where its header is whole, the header says how far
+/// the record goes: what lies within is payload, however much of it looks like records. A record that goes past the
+/// end was being written when the bytes ended.
+fn following(bytes: &[u8], mut at: usize) -> Following {
     while let Some((header, _)) = record_header_at(bytes, at) {
         let end = at + RECORD_HEADER_LEN + u32_at(header, 8) as usize;
         if end >= bytes.len() {
-            return None;
+            return Following::None;
         }
         if read_record(bytes, end).is_some() {
-            return Some(end);
-        }
-        if record_header_at(bytes, end).is_none() {
-            break;
+            return Following::Record(end);
         }
         at = end;
     }
-    next_record(bytes, at + 1)
+    Following::Unknown
 }
 
 /// The next place from `from` on where a whole record stands.
