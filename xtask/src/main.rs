@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to the person who started it")]
 
+mod accuracy;
 mod bench;
 mod ci;
 mod crash;
@@ -41,6 +42,8 @@ enum Chore {
     /// Measures the design's budgets and writes docs/benchmarks.md
     #[command(disable_help_flag = true)]
     Bench(bench::Args),
+    /// Measures how often findings are right and writes docs/findings/accuracy.md
+    Accuracy(accuracy::Args),
     /// Kills a real engine under load, and counts what is left
     Crash(crash::Args),
     /// Runs each fuzz target for a while
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Chore::Ci(args) => ci::run(&args),
         Chore::Tidy(args) => tidy::run(&args),
         Chore::Bench(args) => bench::run(&args),
+        Chore::Accuracy(args) => accuracy::run(&args),
         Chore::Crash(args) => crash::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
     };

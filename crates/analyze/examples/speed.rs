@@ -15,12 +15,12 @@ fn main() {
     timed("trees of 1,000 executions", || traces.iter().map(Tree::new).collect::<Vec<_>>());
     let trees: Vec<Tree<'_>> = traces.iter().map(Tree::new).collect();
     let found = executions(&trees, Entry::Outermost);
-    let off = DetectorConfig { off: kino_analyze::finding::Code::ALL.to_vec() };
+    let off = DetectorConfig { off: kino_analyze::finding::Code::ALL.to_vec(), ..DetectorConfig::default() };
     timed("breakdown of 1,000 executions", || explain::explain_operation_with(&found, &off));
     timed("breakdown and all detectors", || explain::explain_operation(&found));
     for &code in kino_analyze::finding::Code::ALL {
         let off = kino_analyze::finding::Code::ALL.iter().copied().filter(|&other| other != code).collect();
-        let config = DetectorConfig { off };
+        let config = DetectorConfig { off, ..DetectorConfig::default() };
         timed(&format!("  {code} alone"), || kino_analyze::detect::findings(&found, &config));
     }
     timed("comparison of 500 with 500", || compare(&found[..500], &found[500..]));

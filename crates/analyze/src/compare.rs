@@ -7,6 +7,9 @@
 //! medians to exclude 1 and the ratio to be at least [`SMALLEST_EFFECT`] away from it: with thousands of executions a
 //! drift of the machine becomes "significant" long before it matters.
 //!
+//! A process's first execution of an operation is left out of timing where it has three or more: it loads code, opens
+//! connections and fills caches. Counts keep it.
+//!
 //! Counts are exact, so one execution a side is enough; where the executions of one side disagree among themselves
 //! the verdict is withheld. A set against itself shows no difference, however small it is.
 

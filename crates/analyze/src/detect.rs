@@ -17,6 +17,7 @@ mod identical;
 mod latency_grows;
 mod llm_waste;
 mod locks;
+mod memory;
 mod n_plus_one;
 mod rate_limited;
 mod retime;
@@ -35,17 +36,26 @@ use crate::finding::{Code, Evidence, Finding, Location, Number, Subject};
 use crate::fingerprint::{fingerprint, shape};
 use facts::Group;
 
-/// Which detectors run.
+/// Which detectors run, and what they are told of the world.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DetectorConfig {
     /// Codes that are switched off.
     pub off: Vec<Code>,
+    /// What a million input tokens cost, by the model's name or the beginning of it; the longest that fits counts. In
+    /// whatever currency the user thinks in. Without a price no money is told.
+    pub input_token_prices: BTreeMap<String, f64>,
 }
 
 impl DetectorConfig {
     /// Whether findings of this code are wanted.
     pub fn is_on(&self, code: Code) -> bool {
         !self.off.contains(&code)
+    }
+
+    /// What a million input tokens of `model` cost.
+    pub fn input_token_price(&self, model: &str) -> Option<f64> {
+        let fitting = self.input_token_prices.iter().filter(|(name, _)| model.starts_with(name.as_str()));
+        fitting.max_by_key(|(name, _)| name.len()).map(|(_, price)| *price)
     }
 }
 
@@ -66,6 +76,7 @@ const DETECTORS: &[(&[Code], Detector)] = &[
     (&[Code::CacheIneffective, Code::CacheKeyCollision], caches::detect),
     (&[Code::LockContention, Code::Deadlock], locks::detect),
     (&[Code::DeadTime], dead_time::detect),
+    (&[Code::MemoryGrowth], memory::detect),
     (&[Code::ClockSkew, Code::BrokenTrace], broken::detect),
     (&[Code::Bottleneck], bottleneck::detect),
 ];
@@ -80,7 +91,7 @@ pub fn findings(executions: &[Execution<'_, '_>], config: &DetectorConfig) -> Ve
     }
     let mut findings = Vec::new();
     for ((service, name), executions) in groups {
-        let group = Group::new(service, name, &executions);
+        let group = Group::new(service, name, &executions, config);
         for (codes, detector) in DETECTORS {
             if codes.iter().any(|&code| config.is_on(code)) {
                 detector(&group, &mut findings);

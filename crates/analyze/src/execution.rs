@@ -3,7 +3,9 @@
 //! An execution is the subtree under an entry span, whatever trace holds it, since under `TRACEPARENT` a whole test
 //! suite may share one trace. Executions of one call never overlap, so that no span counts twice.
 
-use kino_model::{SpanId, SpanKind, TraceId, names};
+use std::collections::HashMap;
+
+use kino_model::{Resource, SpanId, SpanKind, TraceId, attribute, names};
 
 use crate::tree::Tree;
 
@@ -92,6 +94,40 @@ fn outermost_where<'t, 'a>(
             position += 1;
         }
     }
+}
+
+/// A process with fewer executions of an operation than this has no «first of several» that could be left out.
+const SEVERAL: usize = 3;
+
+/// Of each execution whether it is the first of several of its operation in its process: such a one loads code, opens
+/// connections and fills caches, and its timing is not the others'. A process is known by `service.instance.id` or
+/// `process.pid`; without either nothing is said.
+pub(crate) fn cold(executions: &[Execution<'_, '_>]) -> Vec<bool> {
+    let mut processes: HashMap<*const Resource, Option<String>> = HashMap::new();
+    let mut firsts: HashMap<(String, &str), (usize, usize)> = HashMap::new();
+    for (number, execution) in executions.iter().enumerate() {
+        let span = execution.tree.span(execution.entry);
+        let process = processes.entry(&raw const *span.resource).or_insert_with(|| process(&span.resource));
+        if let Some(process) = process {
+            let (count, first) = firsts.entry((process.clone(), &span.name)).or_insert((0, number));
+            *count += 1;
+            if execution.start() < executions[*first].start() {
+                *first = number;
+            }
+        }
+    }
+    let mut cold = vec![false; executions.len()];
+    let mut several: Vec<usize> = firsts.into_values().filter(|it| it.0 >= SEVERAL).map(|it| it.1).collect();
+    several.sort_unstable();
+    several.into_iter().for_each(|first| cold[first] = true);
+    cold
+}
+
+/// What tells the sender's process from others of its service.
+pub(crate) fn process(resource: &Resource) -> Option<String> {
+    let found =
+        ["service.instance.id", "process.pid"].iter().find_map(|key| attribute::find(&resource.attributes, key));
+    found.map(|value| format!("{} {}", resource.service(), value.to_text()))
 }
 
 /// Whether this span is a `kino run`.

@@ -69,6 +69,8 @@ pub enum Unit {
     Tokens,
     /// Bytes.
     Bytes,
+    /// Money, in the currency of the configured prices.
+    Money,
 }
 
 /// A place in the code.
@@ -166,6 +168,8 @@ codes! {
     Deadlock = "deadlock",
     /// Time on the critical path that nothing explains.
     DeadTime = "dead_time",
+    /// A process's memory grows and does not come back.
+    MemoryGrowth = "memory_growth",
     /// Two senders' clocks disagree.
     ClockSkew = "clock_skew",
     /// A root operation became slower.
@@ -185,7 +189,7 @@ impl fmt::Display for Code {
 }
 
 impl Unit {
-    /// As it is written: `ns`, `count`, `ratio`, `tokens`, `bytes`.
+    /// As it is written: `ns`, `count`, `ratio`, `tokens`, `bytes`, `money`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Nanos => "ns",
@@ -193,6 +197,7 @@ impl Unit {
             Self::Ratio => "ratio",
             Self::Tokens => "tokens",
             Self::Bytes => "bytes",
+            Self::Money => "money",
         }
     }
 }

@@ -1,10 +1,14 @@
 //! How a duration grows with an input: the shape of the growth, what it predicts, and where it refuses to.
 //!
+//! Nothing grows on the word of a few points far out: the ranks must agree without them.
+//!
 //! Shapes are fitted by least squares on relative errors (durations spread in proportion to themselves) and chosen by
 //! held-out error: five folds along the input, and the simplest shape within one standard error of the best. The
 //! interval of a prediction is that of the held-out residuals, so that it holds what the fit did not see.
 
 use std::fmt;
+
+use crate::statistics::rank_correlation;
 
 /// Fewer points carry no shape.
 pub const MIN_POINTS: usize = 20;
@@ -15,6 +19,10 @@ pub const MAX_REACH: f64 = 2.0;
 const FOLDS: usize = 5;
 /// A growing shape must cut the held-out error of no growth at least by this part.
 const MIN_GAIN: f64 = 0.5;
+/// Inputs and durations must rise together (Spearman's rank correlation), even without the largest twentieth of the
+/// inputs: a single point far out is an outlier, not a growth.
+const MIN_AGREEMENT: f64 = 0.4;
+const FAR_OUT_PART: usize = 20;
 
 /// How a duration grows, the slowest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -150,7 +158,8 @@ pub fn growth(points: &[(f64, f64)]) -> Result<Growth, NoPrediction> {
         .map(|(_, ratios)| summary(ratios))
         .min_by(|a, b| a.0.total_cmp(&b.0))
         .unwrap_or((of_constant, 0.0));
-    let grows = best <= (1.0 - MIN_GAIN) * of_constant;
+    let near = &points[..points.len() - points.len().div_ceil(FAR_OUT_PART)];
+    let grows = best <= (1.0 - MIN_GAIN) * of_constant && rank_correlation(near).abs() >= MIN_AGREEMENT;
     let chosen = candidates.iter().find(|(shape, ratios)| {
         if grows { *shape != Shape::Constant && summary(ratios).0 <= best + spread } else { *shape == Shape::Constant }
     });

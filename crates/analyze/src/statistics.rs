@@ -23,6 +23,30 @@ pub(crate) fn quantile_f64(sorted: &[f64], part: f64) -> f64 {
     low + (high - low) * at.fract()
 }
 
+/// Spearman's rank correlation of (x, y) points, ties sharing their mean rank; 0 where one side is all alike.
+pub(crate) fn rank_correlation(points: &[(f64, f64)]) -> f64 {
+    let ranks = |value: fn(&(f64, f64)) -> f64| -> Vec<f64> {
+        let mut order: Vec<usize> = (0..points.len()).collect();
+        order.sort_by(|&a, &b| value(&points[a]).total_cmp(&value(&points[b])));
+        let mut ranks = vec![0.0; points.len()];
+        let mut from = 0;
+        while from < order.len() {
+            let tied =
+                order[from..].iter().take_while(|&&at| value(&points[at]) <= value(&points[order[from]])).count();
+            for &at in &order[from..from + tied] {
+                ranks[at] = from as f64 + (tied as f64 - 1.0) / 2.0;
+            }
+            from += tied;
+        }
+        ranks
+    };
+    let (x, y) = (ranks(|point| point.0), ranks(|point| point.1));
+    let mean = (points.len() as f64 - 1.0) / 2.0;
+    let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - mean) * (b - mean)).sum::<f64>();
+    let spread = (product(&x, &x) * product(&y, &y)).sqrt();
+    if spread > 0.0 { product(&x, &y) / spread } else { 0.0 }
+}
+
 /// More executions than this are never asked for: at this number the smallest p-value is below 1e-50.
 const MAX_NEEDED: usize = 100;
 

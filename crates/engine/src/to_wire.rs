@@ -30,6 +30,7 @@ pub(crate) fn finding(finding: found::Finding) -> Finding {
         found::Unit::Ratio => "ratio",
         found::Unit::Tokens => "tokens",
         found::Unit::Bytes => "bytes",
+        found::Unit::Money => "money",
     };
     let number = |number: &found::Number| Number {
         name: number.name.to_owned(),

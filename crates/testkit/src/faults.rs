@@ -22,7 +22,7 @@ use crate::random::mix;
 use crate::shop::Shop;
 use plan::Scene;
 
-pub use plan::TRACE_ID_MARK;
+pub use plan::is_own;
 
 /// Builds the traces of one case; the flag asks for the minimum evidence.
 type Build = fn(&mut Scene, bool) -> Vec<Trace>;
@@ -82,7 +82,7 @@ pub struct Case {
     pub truth: Truth,
     /// The traces before a change; empty except for comparisons.
     pub before: Vec<Trace>,
-    /// The traces; after the change, for comparisons. Those of this case carry [`TRACE_ID_MARK`], the others are noise.
+    /// The traces; after the change, for comparisons. Those of this case pass [`is_own`], the others are noise.
     pub traces: Vec<Trace>,
 }
 

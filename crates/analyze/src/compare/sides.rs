@@ -3,7 +3,7 @@
 use kino_model::Span;
 
 use crate::critical_path::critical_path_of;
-use crate::execution::{Execution, is_inner_entry};
+use crate::execution::{Execution, cold, is_inner_entry};
 use crate::operation::Operations;
 use crate::tree::Tree;
 
@@ -77,11 +77,10 @@ impl<'a> Sides<'a> {
             sides.is_root[root] = true;
         }
         for (side, executions) in [before, after].into_iter().enumerate() {
-            for execution in executions {
-                match execution.duration() {
-                    Some(duration) => sides.add(side, execution, duration),
-                    None => sides.open += 1,
-                }
+            let ended: Vec<Execution<'_, 'a>> = executions.iter().filter(|it| !it.is_open()).copied().collect();
+            sides.open += (executions.len() - ended.len()) as u64;
+            for (execution, is_cold) in ended.iter().zip(cold(&ended)) {
+                sides.add(side, execution, is_cold);
             }
         }
         let count = sides.operations.len();
@@ -90,12 +89,13 @@ impl<'a> Sides<'a> {
         sides
     }
 
-    fn add(&mut self, side: usize, execution: &Execution<'_, 'a>, duration: i64) {
+    /// The timing of a cold execution is left out, its counts are not.
+    fn add(&mut self, side: usize, execution: &Execution<'_, 'a>, is_cold: bool) {
         let tree = execution.tree;
         let root = self.operations.of(tree.span(execution.entry));
         let mut scratch: Vec<(usize, Sums)> = Vec::new();
         let mut at_operation: Vec<usize> = vec![usize::MAX; self.operations.len()];
-        let mut own_samples: Vec<(usize, f64)> = vec![(root, duration as f64)];
+        let mut own_samples: Vec<(usize, f64)> = vec![(root, tree.duration(execution.entry) as f64)];
         for &index in execution.spans() {
             let index = index as usize;
             let span = tree.span(index);
@@ -118,7 +118,7 @@ impl<'a> Sides<'a> {
             scratch[at_operation[operation]].1.critical += segment.duration() as f64;
         }
         self.samples[side].resize(self.operations.len(), OperationSamples::default());
-        for (operation, nanos) in &own_samples {
+        for (operation, nanos) in own_samples.iter().filter(|_| !is_cold) {
             self.samples[side][*operation].durations.push(nanos.max(SHORTEST_NANOS));
         }
         for (operation, sums) in &scratch {
@@ -126,7 +126,7 @@ impl<'a> Sides<'a> {
             samples.executions += 1;
             samples.calls += sums.calls;
             samples.errors += sums.errors;
-            if !self.is_root[*operation] && own_samples.iter().all(|(own, _)| own != operation) {
+            if !is_cold && !self.is_root[*operation] && own_samples.iter().all(|(own, _)| own != operation) {
                 samples.durations.push((sums.duration / sums.calls as f64).max(SHORTEST_NANOS));
             }
         }

@@ -3,14 +3,15 @@
 //! Evidence: at least [`MIN_EXECUTIONS`] executions, in four fifths of which it is called; its own time (without its
 //! children's) is at least [`MIN_SHARE`] of the critical path on average. Told are its drag (how much the whole would
 //! shrink without it, less than its time where something else runs meanwhile) and what half of it would save, both by
-//! replaying the recorded executions. Silent about the entry itself and about time
+//! replaying the recorded executions, and its slack (how much later its calls off the critical path could end). A
+//! process's first execution is left out where it has several. Silent about the entry itself and about time
 //! between an operation's children: that is `dead_time`.
 
 use std::collections::BTreeMap;
 
 use super::Draft;
 use super::dead_time::is_between;
-use super::facts::{Group, shown, top};
+use super::facts::{Facts, Group, shown, top};
 use super::retime::retime;
 use crate::finding::{Code, Finding, Number, Unit};
 use crate::operation::Operations;
@@ -30,19 +31,20 @@ struct Sum {
 }
 
 pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
-    let executions = group.facts.len();
+    let executions = group.warm().count();
     if executions < MIN_EXECUTIONS {
         return;
     }
     let (operations, sums) = own_times(group);
-    let total: f64 = group.facts.iter().map(super::facts::Facts::duration).sum();
+    let total: f64 = group.warm().map(|(_, facts)| facts.duration()).sum();
+    let warm: Vec<&Facts<'_, '_>> = group.warm().map(|(_, facts)| facts).collect();
     for (operation, sum) in sums {
         let share = sum.own / total;
         if share < MIN_SHARE || (sum.present as f64) < MIN_PRESENCE * executions as f64 {
             continue;
         }
         let name = operations.name(operation);
-        let replayed = &group.facts[executions.saturating_sub(MAX_REPLAYED)..];
+        let replayed = &warm[executions.saturating_sub(MAX_REPLAYED)..];
         let mean_saving = |factor: f64| {
             let saved = replayed.iter().map(|facts| {
                 let is_it = |index: usize| {
@@ -55,6 +57,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
             saved.sum::<f64>() / replayed.len() as f64
         };
         let (drag, half) = (mean_saving(0.0), mean_saving(0.5));
+        let slack = mean_slack(replayed, name);
         let critical = sum.own / executions as f64;
         let examples =
             sum.largest.iter().map(|&(nanos, number, span)| (nanos as f64, group.facts[number].evidence(span)));
@@ -70,6 +73,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
                 Number::new("critical_mean", critical, Unit::Nanos),
                 Number::new("drag", drag, Unit::Nanos),
                 Number::new("half_saves", half, Unit::Nanos),
+                Number::new("slack", slack, Unit::Nanos),
             ],
             saving_nanos: Some(half),
             confidence: sum.present as f64 / executions as f64,
@@ -92,11 +96,30 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     }
 }
 
+/// How much later the operation's calls could end, by the mean over them, without anything waiting for them: 0 for
+/// those on the critical path, else up to the end of the sibling that is waited for, or of the parent.
+fn mean_slack(replayed: &[&Facts<'_, '_>], name: (&str, &str)) -> f64 {
+    let (mut calls, mut slack) = (0u64, 0.0);
+    for facts in replayed {
+        let tree = facts.tree;
+        let is_it = |index: &usize| facts.span(*index).name == name.1 && facts.span(*index).service() == name.0;
+        for index in facts.indices().skip(1).filter(is_it) {
+            calls += 1;
+            let Some(parent) = tree.parent(index).filter(|_| facts.critical(index) == 0) else { continue };
+            let siblings = tree.children(parent).iter().map(|&sibling| sibling as usize);
+            let waited = siblings.filter(|&sibling| facts.critical(sibling) > 0).map(|sibling| tree.end(sibling));
+            let until = waited.filter(|&end| end >= tree.end(index)).min().unwrap_or(tree.end(parent));
+            slack += (until - tree.end(index)).max(0) as f64;
+        }
+    }
+    slack / calls.max(1) as f64
+}
+
 /// Each operation's own time on the critical paths.
 fn own_times<'a>(group: &Group<'_, 'a>) -> (Operations<'a>, BTreeMap<usize, Sum>) {
     let mut operations = Operations::default();
     let mut sums: BTreeMap<usize, Sum> = BTreeMap::new();
-    for (number, facts) in group.facts.iter().enumerate() {
+    for (number, facts) in group.warm() {
         let mut here: BTreeMap<usize, (i64, i64, usize)> = BTreeMap::new();
         for segment in &facts.path {
             if segment.span == facts.execution.entry || is_between(facts, segment.span) {

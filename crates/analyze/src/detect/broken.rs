@@ -1,7 +1,8 @@
 //! `clock_skew` and `broken_trace`: what makes a trace tell less, or something else, than what happened.
 //!
-//! Skew: at least [`MIN_PAIRS`] calls between two services, in four fifths of which the server's span sticks out of the
-//! client's although it is no longer; the offset is the median between their middles. Broken, for a whole trace: spans
+//! Skew: at least [`MIN_PAIRS`] calls between two services, in four fifths of which the server's span starts
+//! before the client's, or ends after it by more than the call took (10 ms at least: a span may well be closed a little
+//! late), although it is no longer; the offset is the median between their middles. Broken, for a whole trace: spans
 //! whose parent is missing (beyond the one orphan that continues a caller who records nothing), several entry spans
 //! under one id, spans still open after their root ended.
 
@@ -16,6 +17,10 @@ use crate::finding::{Code, Evidence, Finding, Number, Unit, evidence};
 
 const MIN_PAIRS: usize = 3;
 const MIN_AGREEING: f64 = 0.8;
+/// A server's span that starts earlier than its client's by more than the clocks' own grain.
+const MIN_EARLY_NANOS: i64 = 100_000;
+/// A server's span that ends later by more than this, and by more than the whole call took.
+const MIN_LATE_NANOS: i64 = 10_000_000;
 /// So many spans of the server kind without a parent in one trace are requests that share an id by mistake.
 const MIN_REQUESTS: usize = 3;
 
@@ -44,7 +49,11 @@ fn skew(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
             }
             let pairs = by_services.entry((client_span.service(), server_span.service())).or_default();
             pairs.count += 1;
-            if tree.start(server) < tree.start(client) || tree.end(server) > tree.end(client) {
+            let before = tree.start(client) - tree.start(server);
+            let after = tree.end(server) - tree.end(client);
+            // A server may close its span a little after its client has the answer; nothing starts before its cause.
+            let late = MIN_LATE_NANOS.max(tree.duration(client));
+            if before > MIN_EARLY_NANOS || after > late {
                 let middle = |index: usize| f64::midpoint(tree.start(index) as f64, tree.end(index) as f64);
                 pairs.outside.push((middle(server) - middle(client), facts.evidence(server)));
             }

@@ -30,6 +30,14 @@ pub(super) struct Call<'a> {
     pub(super) reads: bool,
     /// Whether it is a batch already.
     pub(super) batch: bool,
+    /// Whether it fetches one page of many, each of which may need what the last one said.
+    pub(super) page: bool,
+}
+
+impl Call<'_> {
+    fn new(kind: Kind, key: Rc<str>) -> Self {
+        Self { kind, key, whole: None, reads: false, batch: false, page: false }
+    }
 }
 
 /// Reads calls; remembers normalised texts, since the same ones come again and again.
@@ -52,20 +60,20 @@ impl<'a> Calls<'a> {
         }
         if is_model(span) {
             let key = Rc::from(span.name.as_str());
-            return Some(Call { kind: Kind::Model, key, whole: model_input(span), reads: true, batch: false });
+            return Some(Call { whole: model_input(span), reads: true, ..Call::new(Kind::Model, key) });
         }
         if let Some(method) = span.text("http.request.method") {
             return self.http(span, method);
         }
         if let (Some(service), Some(method)) = (span.text("rpc.service"), span.text("rpc.method")) {
             let key = Rc::from(format!("{service}/{method}"));
-            return Some(Call { kind: Kind::Rpc, key, whole: None, reads: false, batch: false });
+            return Some(Call::new(Kind::Rpc, key));
         }
         if span.kind != SpanKind::Client {
             return None;
         }
         let key = Rc::clone(self.names.entry(&span.name).or_insert_with(|| Rc::from(shape(&span.name))));
-        Some(Call { kind: Kind::Other, key, whole: None, reads: false, batch: false })
+        Some(Call::new(Kind::Other, key))
     }
 
     fn database(&mut self, span: &'a Span, statement: &'a str) -> Option<Call<'a>> {
@@ -81,7 +89,9 @@ impl<'a> Calls<'a> {
         let reads = ["select", "get", "mget", "hget", "hgetall", "exists", "find", "with"]
             .iter()
             .any(|read| word.eq_ignore_ascii_case(read));
-        Some(Call { kind: Kind::Database, whole: (!is_bound).then_some(statement), key, reads, batch })
+        let whole = (!is_bound && !is_volatile(&key)).then_some(statement);
+        let page = is_page_of_rows(&key);
+        Some(Call { whole, reads, batch, page, ..Call::new(Kind::Database, key) })
     }
 
     fn http(&mut self, span: &'a Span, method: &'a str) -> Option<Call<'a>> {
@@ -97,7 +107,8 @@ impl<'a> Calls<'a> {
             .any(|end| path.ends_with(end));
         let reads = matches!(method, "GET" | "HEAD");
         let whole = reads.then_some(url);
-        (!is_health).then(|| Call { kind: Kind::Http, key: Rc::clone(key), whole, reads, batch: false })
+        let page = is_page_of_url(url);
+        (!is_health).then(|| Call { whole, reads, page, ..Call::new(Kind::Http, Rc::clone(key)) })
     }
 }
 
@@ -122,6 +133,43 @@ pub(super) fn model_input(span: &Span) -> Option<&str> {
 /// Whether the span waits for something outside its process.
 pub(super) fn waits(span: &Span) -> bool {
     span.kind == SpanKind::Client || is_model(span)
+}
+
+/// Whether a URL asks for one page of many.
+pub(super) fn is_page_of_url(url: &str) -> bool {
+    const KEYS: [&str; 10] =
+        ["page", "cursor", "offset", "after", "start", "skip", "page_token", "pagetoken", "continuation", "next"];
+    let parameters = url.split_once('?').map_or("", |(_, query)| query).split('&');
+    parameters
+        .filter_map(|parameter| parameter.split_once('='))
+        .any(|(key, _)| KEYS.iter().any(|page| key.eq_ignore_ascii_case(page)))
+}
+
+/// Whether a normalised statement reads one page of many: by offset, or on from the last row's key.
+fn is_page_of_rows(normalised: &str) -> bool {
+    let text = normalised.to_ascii_lowercase();
+    text.contains(" offset ?")
+        || (text.contains("order by") && text.contains("limit ?") && (text.contains("> ?") || text.contains("< ?")))
+}
+
+/// Whether a statement's answer differs each time by nature.
+fn is_volatile(normalised: &str) -> bool {
+    const FUNCTIONS: [&str; 12] = [
+        "nextval(",
+        "random(",
+        "rand(",
+        "uuid",
+        "now(",
+        "clock_timestamp(",
+        "current_timestamp",
+        "sysdate",
+        "last_insert",
+        "changes(",
+        "for update",
+        "pg_try_advisory",
+    ];
+    let text = normalised.to_ascii_lowercase();
+    FUNCTIONS.iter().any(|function| text.contains(function))
 }
 
 fn is_bracket(normalised: &str) -> bool {

@@ -1,7 +1,8 @@
 //! `dead_time`: time on the critical path inside an operation, between its children, that nothing recorded explains.
 //!
 //! Evidence: at least [`MIN_EXECUTIONS`] executions; the operation has children, and its own time on the critical path
-//! is [`MIN_SHARE`] of the execution or more, by the median. Silent about leaves, whose own time is their work, and
+//! is [`MIN_SHARE`] of the execution or more, by the median. A process's first execution is left
+//! out where it has several. Silent about leaves, whose own time is their work, and
 //! about calls to the outside, which wait for somebody else. Nothing is claimed to be saved.
 
 use std::collections::BTreeMap;
@@ -23,11 +24,12 @@ pub(super) fn is_between(facts: &super::facts::Facts<'_, '_>, index: usize) -> b
 }
 
 pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
-    if group.facts.len() < MIN_EXECUTIONS {
+    let warm = group.warm().count();
+    if warm < MIN_EXECUTIONS {
         return;
     }
     let mut by_operation: BTreeMap<(&str, &str), OwnTimes> = BTreeMap::new();
-    for (number, facts) in group.facts.iter().enumerate() {
+    for (number, facts) in group.warm() {
         for index in facts.indices().filter(|&index| is_between(facts, index)) {
             let span = facts.span(index);
             let own = facts.own_critical(index) as f64;
@@ -36,7 +38,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
         }
     }
     for ((service, name), sums) in by_operation {
-        let own = median((0..group.facts.len()).map(|number| sums.get(&number).map_or(0.0, |sum| sum.0)).collect());
+        let own = median(group.warm().map(|(number, _)| sums.get(&number).map_or(0.0, |sum| sum.0)).collect());
         let share = own / group.median_duration().max(1.0);
         if share < MIN_SHARE {
             continue;
@@ -51,7 +53,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
             numbers: vec![Number::new("own", own, Unit::Nanos), Number::new("share", share, Unit::Ratio)],
             saving_nanos: None,
             confidence: 0.7,
-            executions: group.facts.len(),
+            executions: warm,
             location: first.flatten(),
             evidence: top(examples.collect()),
             text: format!(

@@ -1,11 +1,10 @@
 //! What detectors know of a group of executions: trees, critical paths, and the time each span holds on them.
 
-use std::collections::BTreeMap;
+use kino_model::{DurationNanos, Span};
 
-use kino_model::{DurationNanos, Span, attribute};
-
+use super::DetectorConfig;
 use crate::critical_path::{Segment, critical_path_of};
-use crate::execution::Execution;
+use crate::execution::{Execution, cold};
 use crate::finding::{Evidence, Location, MAX_EXAMPLES, evidence, location};
 use crate::statistics::quantile_f64;
 use crate::tree::Tree;
@@ -18,6 +17,7 @@ pub(super) struct Group<'t, 'a> {
     pub(super) facts: Vec<Facts<'t, 'a>>,
     /// Every execution, the open ones included.
     pub(super) all: Vec<Execution<'t, 'a>>,
+    pub(super) config: &'t DetectorConfig,
 }
 
 /// What is known of one execution.
@@ -34,21 +34,32 @@ pub(super) struct Facts<'t, 'a> {
 }
 
 impl<'t, 'a> Group<'t, 'a> {
-    pub(super) fn new(service: &'a str, name: &'a str, executions: &[Execution<'t, 'a>]) -> Self {
-        let mut facts: Vec<Facts<'t, 'a>> =
-            executions.iter().filter(|execution| !execution.is_open()).map(Facts::new).collect();
-        mark_cold(&mut facts);
-        Self { service, name, facts, all: executions.to_vec() }
+    pub(super) fn new(
+        service: &'a str,
+        name: &'a str,
+        executions: &[Execution<'t, 'a>],
+        config: &'t DetectorConfig,
+    ) -> Self {
+        let ended: Vec<Execution<'t, 'a>> =
+            executions.iter().filter(|execution| !execution.is_open()).copied().collect();
+        let cold = cold(&ended);
+        let facts = ended.iter().zip(cold).map(|(execution, is_cold)| Facts::new(execution, is_cold)).collect();
+        Self { service, name, facts, all: executions.to_vec(), config }
     }
 
     /// The median duration of an execution, in nanoseconds.
     pub(super) fn median_duration(&self) -> f64 {
-        median(self.facts.iter().filter(|facts| !facts.is_cold).map(Facts::duration).collect())
+        median(self.warm().map(|(_, facts)| facts.duration()).collect())
+    }
+
+    /// The executions whose timing counts, with their numbers.
+    pub(super) fn warm(&self) -> impl Iterator<Item = (usize, &Facts<'t, 'a>)> {
+        self.facts.iter().enumerate().filter(|(_, facts)| !facts.is_cold)
     }
 }
 
 impl<'t, 'a> Facts<'t, 'a> {
-    fn new(execution: &Execution<'t, 'a>) -> Self {
+    fn new(execution: &Execution<'t, 'a>, is_cold: bool) -> Self {
         let tree = execution.tree;
         let path = critical_path_of(tree, execution.entry).segments;
         let subtree = execution.spans();
@@ -61,7 +72,7 @@ impl<'t, 'a> Facts<'t, 'a> {
             let parent = tree.parent(subtree[position] as usize).expect("a span beneath another has a parent");
             inclusive[tree.position_below(execution.entry, parent)] += inclusive[position];
         }
-        Self { execution: *execution, tree, path, is_cold: false, own, inclusive }
+        Self { execution: *execution, tree, path, is_cold, own, inclusive }
     }
 
     /// Nanoseconds.
@@ -105,24 +116,6 @@ impl<'t, 'a> Facts<'t, 'a> {
                 return Some(if at == index { found } else { Location { known_by: "caller", ..found } });
             }
             at = self.tree.parent(at).filter(|_| at != self.execution.entry)?;
-        }
-    }
-}
-
-/// Marks each process's first execution, where it has several: it loads code, opens connections and fills caches.
-fn mark_cold(facts: &mut [Facts<'_, '_>]) {
-    let mut by_process: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (number, facts) in facts.iter().enumerate() {
-        let resource = &facts.span(facts.execution.entry).resource;
-        let process =
-            ["service.instance.id", "process.pid"].iter().find_map(|key| attribute::find(&resource.attributes, key));
-        if let Some(process) = process {
-            by_process.entry(process.to_text()).or_default().push(number);
-        }
-    }
-    for numbers in by_process.values().filter(|numbers| numbers.len() > 1) {
-        if let Some(&first) = numbers.iter().min_by_key(|&&number| facts[number].execution.start()) {
-            facts[first].is_cold = true;
         }
     }
 }

@@ -13,7 +13,10 @@ pub(super) fn is_timeout(span: &Span) -> bool {
 pub(super) fn is_rate_limited(span: &Span) -> bool {
     let by_status = span.int("http.response.status_code") == Some(429) || span.int("rpc.grpc.status_code") == Some(8);
     let said = ["ratelimit", "rate limit", "rate_limit", "toomanyrequests", "too many requests", "throttl"];
-    by_status || (span.is_error() && words(span).any(|text| contains_any(text, &said)))
+    // gRPC uses the same status for messages that are too large.
+    let too_large = ["larger than max", "too large", "exceeds maximum", "out of memory"];
+    let says = |parts: &[&str]| span.is_error() && words(span).any(|text| contains_any(text, parts));
+    (by_status && !says(&too_large)) || says(&said)
 }
 
 /// What names the failure.

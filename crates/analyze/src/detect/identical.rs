@@ -2,27 +2,46 @@
 //!
 //! Evidence: in at least half of the executions a reading call whose data was recorded in full is made
 //! [`MIN_REPEATS`] times or more with the same status. The saving is their time on the critical path less the longest.
-//! Silent about writes, about statements whose bound values were not recorded, and where something was written in
-//! between, since the answer may then differ.
+//! Silent about writes, about statements whose bound values were not recorded, about functions that answer anew each
+//! time, about polling (long silent pauses), and where something was written in between (a statement or an HTTP
+//! request that is no reading one), since the answer may then differ.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::Draft;
 use super::call::{Call, Calls, Kind};
-use super::facts::{Group, median, shown, top};
+use super::facts::{Facts, Group, median, shown, top};
 use crate::finding::{Code, Finding, Number, Unit};
 
 const MIN_REPEATS: usize = 3;
 const MIN_PRESENCE: f64 = 0.5;
 const MIN_SHARE: f64 = 0.01;
 const MANY_REPEATS: usize = 10;
+/// Pauses this many times a call's own time are somebody waiting on purpose.
+const POLLING_PAUSE: f64 = 5.0;
 
 struct Repeats {
     number: usize,
     last: usize,
     count: usize,
     saving: f64,
+}
+
+/// Whether somebody asks again on purpose: nothing recorded happens between the calls, and the pauses are long.
+pub(super) fn is_polling(facts: &Facts<'_, '_>, indices: &[usize]) -> bool {
+    let tree = facts.tree;
+    let is_pause = |pair: &[usize]| {
+        let (from, to) = (tree.end(pair[0]), tree.start(pair[1]));
+        let is_silent = tree.parent(pair[0]) == tree.parent(pair[1])
+            && tree.parent(pair[0]).is_some_and(|parent| {
+                let mut between = tree.children(parent).iter().map(|&child| child as usize);
+                !between.any(|child| tree.start(child) < to && tree.end(child) > from)
+            });
+        is_silent && (to - from) as f64 > POLLING_PAUSE * tree.duration(pair[0]) as f64
+    };
+    let pauses = indices.windows(2).filter(|pair| is_pause(pair)).count();
+    2 * pauses > indices.len() - 1
 }
 
 pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
@@ -34,7 +53,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
         made.sort_by_key(|(index, _)| facts.tree.start(*index));
         let writes: Vec<i64> = made
             .iter()
-            .filter(|(_, call)| call.kind == Kind::Database && !call.reads)
+            .filter(|(_, call)| matches!(call.kind, Kind::Database | Kind::Http) && !call.reads)
             .map(|(index, _)| facts.tree.start(*index))
             .collect();
         let mut same: BTreeMap<(Kind, &str, Option<i64>), Vec<usize>> = BTreeMap::new();
@@ -51,6 +70,9 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
             let (first, last) = (indices[0], indices[indices.len() - 1]);
             let between = facts.tree.start(first)..facts.tree.start(last);
             if indices.len() < MIN_REPEATS || writes.iter().any(|write| between.contains(write)) {
+                continue;
+            }
+            if is_polling(facts, &indices) {
                 continue;
             }
             let critical: Vec<f64> = indices.iter().map(|&index| facts.critical(index) as f64).collect();

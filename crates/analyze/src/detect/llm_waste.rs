@@ -1,10 +1,14 @@
 //! `llm_token_waste`: tokens sent to a language model that it had been sent before, or for next to nothing.
 //!
-//! Three forms, each a finding of its own, by medians over the executions that show it (at least half of them):
+//! Four forms, each a finding of its own, by medians over the executions that show it (at least half of them):
 //! - history: [`MIN_TURNS`] or more calls of one operation whose input never shrinks and at least doubles; what is
 //!   sent again is each call's input up to the size of the one before. Counts alone show it, no content is guessed.
 //! - duplicate: calls whose recorded input is the same text.
 //! - prefix: calls whose recorded inputs share the first [`MIN_PREFIX`] or more of their text.
+//! - tiny: in [`MIN_TINY_EXECUTIONS`] executions, calls with [`LARGE_INPUT`] input tokens or more that answer with
+//!   [`TINY_OUTPUT`] at most. A question, not a verdict: it is told with little confidence, and never of embeddings.
+//!
+//! Where the configuration has a price for the model, what these tokens cost is told too.
 //!
 //! Silent where providers report cached input tokens for the repeats.
 
@@ -20,6 +24,11 @@ const MIN_GROWTH: i64 = 2;
 const MIN_PREFIX: f64 = 0.5;
 const MIN_PREFIX_CALLS: usize = 3;
 const MIN_PRESENCE: f64 = 0.5;
+const LARGE_INPUT: i64 = 4_000;
+const TINY_OUTPUT: i64 = 16;
+const MIN_TINY_EXECUTIONS: usize = 3;
+/// Prices are for so many tokens.
+const PRICED_TOKENS: f64 = 1e6;
 /// Less than this is not worth a line.
 const MIN_WASTED_TOKENS: f64 = 200.0;
 
@@ -48,6 +57,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
                 ("history", history(facts, &indices)),
                 ("duplicate", duplicate(facts, &indices)),
                 ("prefix", prefix(facts, &indices)),
+                ("tiny", tiny(facts, &indices)),
             ] {
                 if wasted >= MIN_WASTED_TOKENS {
                     let sent = indices.iter().map(|&index| input_tokens(facts, index) as f64).sum();
@@ -65,7 +75,8 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
         }
     }
     for ((service, name, form), cases) in forms {
-        if (cases.len() as f64) >= MIN_PRESENCE * group.facts.len() as f64 {
+        let enough = form != "tiny" || cases.len() >= MIN_TINY_EXECUTIONS;
+        if enough && (cases.len() as f64) >= MIN_PRESENCE * group.facts.len() as f64 {
             findings.push(finding(group, (service, name), form, &cases));
         }
     }
@@ -120,6 +131,16 @@ fn prefix(facts: &Facts<'_, '_>, indices: &[usize]) -> f64 {
     inputs[1..].iter().map(|(text, tokens)| part(text) * *tokens as f64).sum()
 }
 
+fn tiny(facts: &Facts<'_, '_>, indices: &[usize]) -> f64 {
+    let is_tiny = |&&index: &&usize| {
+        let span = facts.span(index);
+        let embeds = span.text("gen_ai.operation.name").is_some_and(|name| name.eq_ignore_ascii_case("embeddings"));
+        let answered = span.int("gen_ai.usage.output_tokens").is_some_and(|count| (1..=TINY_OUTPUT).contains(&count));
+        answered && !embeds && input_tokens(facts, index) >= LARGE_INPUT
+    };
+    indices.iter().filter(is_tiny).map(|&index| input_tokens(facts, index) as f64).sum()
+}
+
 fn finding(group: &Group<'_, '_>, (service, name): (&str, &str), form: &str, cases: &[Waste]) -> Finding {
     let of = |value: fn(&Waste) -> f64| median(cases.iter().map(value).collect());
     let (wasted, sent, calls) = (of(|case| case.wasted), of(|case| case.sent), of(|case| case.calls as f64));
@@ -130,28 +151,43 @@ fn finding(group: &Group<'_, '_>, (service, name): (&str, &str), form: &str, cas
             "send a summary or the last turns, or use the provider's prompt cache",
         ),
         "duplicate" => ("the same input is sent again", "keep the first answer"),
+        "tiny" => (
+            "large inputs are answered with a few tokens each",
+            "see whether a part of the input, or a smaller model, gives the same answer",
+        ),
         _ => (
             "the inputs begin with the same text",
             "put the shared text first and use the provider's prompt cache, or ask once for all",
         ),
     };
+    let mut numbers = vec![
+        Number::new(if form == "tiny" { "tokens_in_question" } else { "tokens_sent_again" }, wasted, Unit::Tokens),
+        Number::new("tokens_sent", sent, Unit::Tokens),
+        Number::new("calls", calls, Unit::Count),
+    ];
+    let model = group.facts[cases[0].number].span(cases[0].index).text("gen_ai.request.model");
+    let price = model.and_then(|model| group.config.input_token_price(model));
+    let cost = price.map(|price| wasted * price / PRICED_TOKENS);
+    numbers.extend(cost.map(|cost| Number::new("cost", cost, Unit::Money)));
+    let cost = cost.map_or(String::new(), |cost| format!(" They cost {cost:.4} an execution."));
+    let done = if form == "tiny" { "are in question" } else { "are sent again" };
     let draft = Draft {
         code: Code::LlmTokenWaste,
         service,
         name,
         detail: form,
-        numbers: vec![
-            Number::new("tokens_sent_again", wasted, Unit::Tokens),
-            Number::new("tokens_sent", sent, Unit::Tokens),
-            Number::new("calls", calls, Unit::Count),
-        ],
+        numbers,
         saving_nanos: None,
-        confidence: if form == "duplicate" { 0.95 } else { 0.8 },
+        confidence: match form {
+            "duplicate" => 0.95,
+            "tiny" => 0.5,
+            _ => 0.8,
+        },
         executions: group.facts.len(),
         location: group.facts[cases[0].number].location(cases[0].index),
         evidence: top(examples.collect()),
         text: format!(
-            "{wasted:.0} of {sent:.0} input tokens of {name} in an execution ({calls} calls) are sent again: {what}."
+            "{wasted:.0} of {sent:.0} input tokens of {name} in an execution ({calls} calls) {done}: {what}.{cost}"
         ),
         next: Some(next.to_owned()),
     };

@@ -1,11 +1,11 @@
 //! `n_plus_one`: the same call, with its data taken out, made again for each item of a list.
 //!
-//! Evidence: in at least half of the executions the call is repeated [`MIN_REPEATS`] times or more, with its time at
-//! least [`MIN_SHARE`] of the execution (or [`MANY_REPEATS`] times, whatever the time). The subject is the nearest span
+//! Evidence: in at least half of the executions the call is repeated [`MIN_REPEATS`] times or more, and what one call instead of them
+//! would save is at least [`MIN_SHARE`] of the execution (or [`MANY_REPEATS`] times, whatever the time). The subject is the nearest span
 //! that has all the repeats beneath it, so that spread over several parents or interleaved they are still found. The
 //! saving is their time on the critical path less that of one.
 //!
-//! Silent about batches, failed calls (retries), calls of one and the same data (`repeated_identical_call`), polling
+//! Silent about batches, pages (by number, offset, cursor or last key), calls made at the same time, failed calls (retries), calls of one and the same data (`repeated_identical_call`), polling
 //! (long pauses between), language models, health checks, transaction brackets and `SELECT 1`.
 
 use std::collections::BTreeMap;
@@ -20,6 +20,8 @@ const MIN_REPEATS: usize = 5;
 const MANY_REPEATS: usize = 20;
 const MIN_SHARE: f64 = 0.05;
 const MIN_PRESENCE: f64 = 0.5;
+/// Repeats that hold less of the critical path than so many of them one after another run at the same time.
+const SCATTERED: f64 = 2.0;
 /// Pauses this many times the calls' own time are somebody waiting on purpose.
 const POLLING_PAUSE: f64 = 10.0;
 
@@ -42,7 +44,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     for (number, facts) in group.facts.iter().enumerate() {
         let mut here: BTreeMap<(Kind, Rc<str>), Vec<Made<'_>>> = BTreeMap::new();
         for index in facts.indices().skip(1) {
-            let call = calls.of(facts.span(index)).filter(|call| call.kind != Kind::Model && !call.batch);
+            let call = calls.of(facts.span(index)).filter(|call| call.kind != Kind::Model && !call.batch && !call.page);
             if let Some(call) = call.filter(|_| !facts.span(index).is_error()) {
                 here.entry((call.kind, Rc::clone(&call.key))).or_default().push((index, call));
             }
@@ -73,8 +75,9 @@ fn repeats(facts: &Facts<'_, '_>, number: usize, repeated: &[Made<'_>]) -> Optio
     let indices: Vec<usize> = repeated.iter().map(|(index, _)| *index).collect();
     let durations: Vec<f64> = indices.iter().map(|&index| facts.tree.duration(index) as f64).collect();
     let total: f64 = durations.iter().sum();
+    let one = median(durations);
     let critical: f64 = indices.iter().map(|&index| facts.critical(index) as f64).sum();
-    if count < MANY_REPEATS && critical < MIN_SHARE * facts.duration() {
+    if count < MANY_REPEATS && critical - one < MIN_SHARE * facts.duration() {
         return None;
     }
     let mut starts: Vec<i64> = indices.iter().map(|&index| facts.tree.start(index)).collect();
@@ -87,15 +90,12 @@ fn repeats(facts: &Facts<'_, '_>, number: usize, repeated: &[Made<'_>]) -> Optio
     {
         return None;
     }
+    // Nearly all at the same time: a scatter to shards, bounded by its slowest.
+    if critical < one * SCATTERED {
+        return None;
+    }
     let slowest = *indices.iter().max_by_key(|&&index| facts.tree.duration(index))?;
-    Some(Repeats {
-        number,
-        ancestor: common_ancestor(facts, &indices),
-        count,
-        critical,
-        one: median(durations),
-        slowest,
-    })
+    Some(Repeats { number, ancestor: common_ancestor(facts, &indices), count, critical, one, slowest })
 }
 
 /// The part of the ancestor's time, between the first and the last call, in which anything at all was recorded.

@@ -2,9 +2,12 @@
 //!
 //! Evidence: under one parent the same call (same data, where recorded) at least [`MIN_ATTEMPTS`] times in sequence,
 //! all but perhaps the last failed; in two executions, or once with [`CLEAR_ATTEMPTS`]. The saving is the failed
-//! attempts' time on the critical path. Silent inside tests that passed and about failures of different items.
+//! attempts' time on the critical path. Silent inside tests that passed, about failures of different items, and about
+//! asking again for what is not there yet (404).
 
 use std::collections::BTreeMap;
+
+use kino_model::Span;
 
 use super::Draft;
 use super::call::Calls;
@@ -35,7 +38,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
                     let data = |call: Option<super::call::Call<'_>>| {
                         call.map(|call| (call.key, call.whole.map(str::to_owned)))
                     };
-                    before.is_error()
+                    is_failure(before)
                         && before.name == span.name
                         && facts.tree.start(child) >= facts.tree.end(last)
                         && data(calls.of(before)) == data(calls.of(span))
@@ -88,6 +91,11 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Whether an attempt failed. «Not found» is an answer: whoever asks again waits for something to appear.
+fn is_failure(span: &Span) -> bool {
+    span.is_error() && span.int("http.response.status_code") != Some(404)
+}
+
 fn take<'a>(
     facts: &super::facts::Facts<'_, 'a>,
     number: usize,
@@ -96,7 +104,7 @@ fn take<'a>(
 ) {
     let attempts = std::mem::take(attempts);
     let Some(&last) = attempts.last().filter(|_| attempts.len() >= MIN_ATTEMPTS) else { return };
-    let failed = attempts.iter().filter(|&&index| facts.span(index).is_error());
+    let failed = attempts.iter().filter(|&&index| is_failure(facts.span(index)));
     let lost = failed.map(|&index| facts.critical(index) as f64).sum();
     let span = facts.span(last);
     let storm = Storm { number, last, attempts: attempts.len(), lost };

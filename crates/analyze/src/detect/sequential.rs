@@ -6,7 +6,7 @@
 //! [`MIN_SAVING`] of the execution. The saving is the sum less the longest, on the critical path.
 //!
 //! Silent where data flows or may flow: a link from one to another, an output value of one in a later one's input, a
-//! failed sibling (a retry), turns of one conversation (input that grows, a tool run between), and statements, which
+//! failed sibling (a retry), a change over HTTP (POST, PUT, PATCH, DELETE) among them, pages of one list, turns of one conversation (input that grows, a tool run between), and statements, which
 //! share a connection and mostly a transaction.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use kino_model::Span;
 
 use super::Draft;
-use super::call::{is_model, waits};
+use super::call::{is_model, is_page_of_url, waits};
 use super::facts::{Facts, Group, median, shown, top};
 use crate::finding::{Code, Finding, Number, Unit};
 
@@ -194,7 +194,8 @@ fn data_flows(facts: &Facts<'_, '_>, members: &[usize]) -> bool {
     let grows = same_name && all.len() >= 3 && all.windows(2).all(|pair| pair[1] > pair[0]);
     let runs_tools =
         members.iter().flat_map(|&member| spans(member)).any(|span| span.text("gen_ai.tool.name").is_some());
-    if is_one_conversation || grows || (runs_tools && !all.is_empty()) {
+    let is_ordered = members.iter().any(|&member| is_write(facts, member));
+    if is_one_conversation || is_ordered || is_paging(facts, members) || grows || (runs_tools && !all.is_empty()) {
         return true;
     }
     members.iter().enumerate().any(|(at, &before)| {
@@ -204,6 +205,29 @@ fn data_flows(facts: &Facts<'_, '_>, members: &[usize]) -> bool {
             is_linked || outputs.iter().any(|output| inputs_of(span).any(|input| input.contains(output)))
         })
     })
+}
+
+/// Whether beneath it something is changed over HTTP: what comes after may rest on it. Calls of language models are
+/// requests of that kind too, and change nothing.
+fn is_write(facts: &Facts<'_, '_>, member: usize) -> bool {
+    let mut inside_model_until = 0;
+    let subtree = facts.tree.subtree(member);
+    subtree.iter().enumerate().any(|(position, &index)| {
+        let index = index as usize;
+        if is_model(facts.span(index)) {
+            inside_model_until = inside_model_until.max(position + facts.tree.subtree(index).len());
+        }
+        let method = facts.span(index).text("http.request.method");
+        let changes = method.is_some_and(|method| matches!(method, "POST" | "PUT" | "PATCH" | "DELETE"));
+        changes && position >= inside_model_until
+    })
+}
+
+/// Whether two or more of them fetch pages.
+fn is_paging(facts: &Facts<'_, '_>, members: &[usize]) -> bool {
+    let spans = |member: usize| facts.tree.subtree(member).iter().map(|&index| facts.span(index as usize));
+    let fetches_page = |&&member: &&usize| spans(member).any(|span| span.text("url.full").is_some_and(is_page_of_url));
+    members.iter().filter(fetches_page).count() > 1
 }
 
 fn is_output(key: &str) -> bool {

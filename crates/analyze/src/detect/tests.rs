@@ -21,7 +21,7 @@ pub(super) fn check(code: Code, text: &str) -> String {
         assert!((0.0..=1.0).contains(&finding.confidence));
         assert!(!finding.evidence.is_empty() && finding.evidence.len() <= crate::finding::MAX_EXAMPLES);
     }
-    let off = DetectorConfig { off: vec![code] };
+    let off = DetectorConfig { off: vec![code], ..DetectorConfig::default() };
     assert!(findings(&found, &off).iter().all(|finding| finding.code != code), "the off switch works");
     shown
 }

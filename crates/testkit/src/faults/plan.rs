@@ -14,8 +14,13 @@ use kino_model::{
 use super::Ranges;
 use crate::random::Random;
 
-/// The first byte of the trace ids of a case's own traces.
-pub const TRACE_ID_MARK: u8 = 0xfa;
+/// How the trace ids of a case's own traces begin.
+const TRACE_ID_MARK: [u8; 4] = *b"case";
+
+/// Whether a trace is one of a case's own, rather than noise among them.
+pub fn is_own(id: TraceId) -> bool {
+    id.0.starts_with(&TRACE_ID_MARK)
+}
 
 const NANOS_PER_MILLI: f64 = 1e6;
 
@@ -243,7 +248,7 @@ impl Scene {
     pub(super) fn trace_of(&mut self, roots: &[Step]) -> Trace {
         self.traces += 1;
         let mut id = self.random.bits().to_be_bytes().repeat(2);
-        id[0] = TRACE_ID_MARK;
+        id[..4].copy_from_slice(&TRACE_ID_MARK);
         id[8..].copy_from_slice(&self.traces.to_be_bytes());
         let trace_id = TraceId::from_slice(&id).expect("sixteen bytes");
         let mut spans = Vec::new();

@@ -274,7 +274,7 @@ fn late_end(scene: &mut Scene, _: bool) -> Vec<Trace> {
     scene.requests(20, |scene, _| {
         let mut call = server_beneath(8.0, 3.0);
         // The server writes its log after the last byte went out: it ends later than the client, yet is shorter.
-        call.ends_after = Some(8.0 + scene.uniform(1.2, 1.4));
+        call.ends_after = Some(8.0 + scene.uniform(0.2, 0.4));
         call.children[0].millis = 7.5 + scene.uniform(0.0, 0.4);
         call.children[0].exact = true;
         scene.request("POST /work", vec![Step::work("prepare", 5.0), call])

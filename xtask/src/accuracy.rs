@@ -1,0 +1,38 @@
+//! `accuracy`: hands over to the program that measures detectors on planted faults, built in release.
+
+use std::path::Path;
+use std::process::Command;
+
+/// The page that a whole measure writes.
+const PAGE: &str = "docs/findings/accuracy.md";
+
+/// Arguments of `cargo xtask accuracy`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// How many seeds; each makes every form of every fault and every look-alike
+    #[arg(long, default_value_t = 40, value_name = "N")]
+    seeds: u64,
+    /// Measures one detector only, form by form, and writes nothing
+    #[arg(long, value_name = "CODE")]
+    detector: Option<String>,
+    /// Uses the seeds and ranges that detectors may be tuned on, and writes nothing
+    #[arg(long)]
+    tuning: bool,
+}
+
+/// Measures; says whether it ran to its end.
+pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
+    let command = ["run", "--release", "--quiet", "-p", "kino-analyze", "--example", "accuracy", "--"];
+    let mut cargo = Command::new("cargo");
+    cargo.args(command).args(["--seeds", &args.seeds.to_string()]);
+    if args.tuning {
+        cargo.args(["--tuning", "--detail"]);
+    }
+    if let Some(code) = &args.detector {
+        cargo.args(["--detector", code, "--detail"]);
+    } else if !args.tuning {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository");
+        cargo.arg("--write").arg(root.join(PAGE));
+    }
+    Ok(cargo.status()?.success())
+}
