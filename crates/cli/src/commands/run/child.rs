@@ -130,8 +130,11 @@ fn on_terminal(settings: &Settings, command: &[OsString], variables: &[(&str, Os
     drop(pair.slave);
     let mut child = spawned.map_err(|error| attempt("starting the command", error))?;
     let ended = Arc::new(AtomicBool::new(false));
+    let typed = if interactive { terminal::typed_ahead() } else { Vec::new() };
     let raw = if interactive { Raw::enter().ok() } else { None };
     if raw.is_some() {
+        // A child that is gone already reads nothing any more.
+        rustix::io::write(&pair.master, &typed).ok();
         capture::feed(copy(&pair.master)?, ended.clone());
     }
     let stderr = child.stderr.take().and_then(|stream| stream.into_owned_fd().ok());

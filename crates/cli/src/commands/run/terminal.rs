@@ -7,12 +7,18 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{getpgrp, ioctl_tiocsctty, setsid};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{self, OptionalActions, Termios};
 
 use crate::failure::{Failure, code};
+
+/// What is taken of a line typed before the command started: less than a terminal holds.
+const TYPED_AHEAD_MAX: usize = 2_048;
+/// What ends the input of a terminal with the usual settings.
+const END_OF_INPUT: u8 = 4;
 
 /// Both ends of a pseudo-terminal.
 pub(super) struct Pair {
@@ -47,6 +53,26 @@ pub(super) fn resize(master: &OwnedFd) {
 /// Whether this process may read from, and change, the terminal behind `descriptor`.
 pub(super) fn in_foreground(descriptor: impl AsFd) -> bool {
     termios::tcgetpgrp(descriptor).is_ok_and(|group| group == getpgrp())
+}
+
+/// Lines, and an end of input, that were typed before the terminal is in raw mode: afterwards an end of input would
+/// read as a zero byte. Takes no more than one read, which the child's terminal holds without waiting.
+pub(super) fn typed_ahead() -> Vec<u8> {
+    let stdin = io::stdin();
+    let mut ready = [PollFd::new(&stdin, PollFlags::IN)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    if !poll(&mut ready, Some(&now)).is_ok_and(|count| count > 0) || !ready[0].revents().contains(PollFlags::IN) {
+        return Vec::new();
+    }
+    let mut typed = vec![0; TYPED_AHEAD_MAX];
+    match rustix::io::read(&stdin, &mut typed) {
+        Ok(0) => vec![END_OF_INPUT],
+        Ok(count) => {
+            typed.truncate(count);
+            typed
+        }
+        Err(_) => Vec::new(),
+    }
 }
 
 /// The user's terminal in raw mode; dropping it brings back what was.
