@@ -10,9 +10,9 @@ use kino_store::snapshot::{EventFilter, Snapshot, TraceFilter};
 use kino_wire::Problem;
 use kino_wire::export::{ExportEncoding, ExportQuestion, Signal, TRACES_PER_MESSAGE};
 
+use crate::Engine;
 use crate::find::problem;
 use crate::ingest::{Encoding, blocking};
-use crate::Engine;
 
 /// Traces that one look into the store lists.
 const ROWS_AT_ONCE: usize = 10_000;

@@ -28,19 +28,16 @@ fn mark_table(table: Table, rows: &RecordBatch, project: &str) -> Result<RecordB
     if rows.num_rows() == 0 || named.is_some_and(|named| named.null_count() == 0) {
         return Ok(rows.clone());
     }
-    let filled: ArrayRef = match named.and_then(DictionaryArray::downcast_dict::<StringArray>) {
-        Some(named) => {
-            let text = |row: usize| {
-                let key = named.is_valid(row).then(|| named.keys().value(row) as usize);
-                key.map_or(project, |key| named.values().value(key))
-            };
-            Arc::new((0..rows.num_rows()).map(text).collect::<DictionaryArray<Int32Type>>())
-        }
+    let filled: ArrayRef = if let Some(named) = named.and_then(DictionaryArray::downcast_dict::<StringArray>) {
+        let text = |row: usize| {
+            let key = named.is_valid(row).then(|| named.keys().value(row) as usize);
+            key.map_or(project, |key| named.values().value(key))
+        };
+        Arc::new((0..rows.num_rows()).map(text).collect::<DictionaryArray<Int32Type>>())
+    } else {
         // One text for all rows needs no look at each.
-        None => {
-            let keys = Int32Array::from(vec![0; rows.num_rows()]);
-            Arc::new(DictionaryArray::<Int32Type>::try_new(keys, Arc::new(StringArray::from(vec![project])))?)
-        }
+        let keys = Int32Array::from(vec![0; rows.num_rows()]);
+        Arc::new(DictionaryArray::<Int32Type>::try_new(keys, Arc::new(StringArray::from(vec![project])))?)
     };
     // The columns keep their table's order.
     let place = |name: &str| table.column_index(name);
