@@ -85,7 +85,6 @@ fn main() -> std::io::Result<()> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the command line of a measurement for people")]
 fn arguments() -> Arguments {
     let mut found = Arguments { seeds: SEEDS, detector: None, ranges: Ranges::HeldOut, detail: false, write: None };
     let mut words = std::env::args().skip(1);
@@ -168,7 +167,7 @@ fn base_rate(seed: u64, scores: &mut BTreeMap<&'static str, Score>) {
     let (before, after) = traces.split_at(PLAIN_TRACES);
     let root_of: BTreeMap<_, &str> = traces
         .iter()
-        .flat_map(|trace| trace.spans.iter().find(|span| span.parent_span_id.is_none()))
+        .filter_map(|trace| trace.spans.iter().find(|span| span.parent_span_id.is_none()))
         .map(|span| (span.trace_id, span.name.as_str()))
         .collect();
     let roots: BTreeSet<&str> = root_of.values().copied().collect();

@@ -119,7 +119,9 @@ pub(crate) fn cold(executions: &[Execution<'_, '_>]) -> Vec<bool> {
     let mut cold = vec![false; executions.len()];
     let mut several: Vec<usize> = firsts.into_values().filter(|it| it.0 >= SEVERAL).map(|it| it.1).collect();
     several.sort_unstable();
-    several.into_iter().for_each(|first| cold[first] = true);
+    for first in several {
+        cold[first] = true;
+    }
     cold
 }
 

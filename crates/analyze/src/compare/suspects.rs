@@ -52,8 +52,13 @@ pub(super) fn rank(sides: &Sides<'_>, tests: &[Test], verdict: Verdict) -> Vec<S
         let mut reasons = Vec::new();
         let mut score = change.structure(&mut reasons);
         let part = change.moved().abs() / if change.moved() > 0.0 { slower } else { faster }.max(1.0);
-        // What counts is the movement in the verdict's direction; the other is told only with another reason.
-        let against = matches!((verdict, change.moved() > 0.0), (Verdict::Faster, true) | (Verdict::Slower, false));
+        // What counts is the movement in the direction of the whole; the other is told only with another reason.
+        let against = match verdict {
+            Verdict::Faster => change.moved() > 0.0,
+            Verdict::Slower => change.moved() <= 0.0,
+            Verdict::TooFewExecutions => change.moved() * (slower - faster) < 0.0,
+            Verdict::NoDifferenceShown | Verdict::Mixed => false,
+        };
         if (is_shown || is_large) && part >= SMALLEST_PART && !against {
             score = score.max(part);
             let [before, after] = change.critical.map(|nanos| DurationNanos(nanos.round() as i64));

@@ -150,6 +150,7 @@ fn batches_retries_polling_few_items_and_brackets_are_no_n_plus_one() {
 
 mod failures;
 mod inputs;
+mod resources;
 mod whole;
 
 proptest::proptest! {

@@ -70,7 +70,7 @@ fn load(scene: &mut Scene, calls: Vec<Step>) -> Step {
 
 /// Executions with a list each; lists have `least` items at the minimum.
 fn lists(scene: &mut Scene, is_least: bool, item: impl Fn(&mut Scene, u64) -> Vec<Step>) -> Vec<Trace> {
-    let executions = if is_least { 1 } else { scene.from_to(5, 30) };
+    let executions = if is_least { 1 } else { scene.between(5, 30) };
     scene.requests(executions, |scene, _| {
         let items = scene.count(is_least, 5);
         let calls = (0..items).flat_map(|number| item(scene, number)).collect();
@@ -125,9 +125,9 @@ fn retries_of_one(scene: &mut Scene, _: bool) -> Vec<Trace> {
 }
 
 fn few_items(scene: &mut Scene, _: bool) -> Vec<Trace> {
-    let executions = scene.from_to(5, 30);
+    let executions = scene.between(5, 30);
     scene.requests(executions, |scene, _| {
-        let items = scene.from_to(1, 4);
+        let items = scene.between(1, 4);
         let calls = (0..items)
             .map(|_| {
                 let id = scene.random.below(100_000);
@@ -158,7 +158,7 @@ fn polling(scene: &mut Scene, _: bool) -> Vec<Trace> {
 
 fn model_turns(scene: &mut Scene, _: bool) -> Vec<Trace> {
     lists(scene, false, |scene, _| {
-        let input = scene.from_to(200, 2_000) as i64;
+        let input = scene.between(200, 2_000) as i64;
         vec![Step::chat(input, 100, 40.0)]
     })
 }
@@ -176,8 +176,8 @@ fn sql_pages(scene: &mut Scene, _: bool) -> Vec<Trace> {
 }
 
 fn scatter(scene: &mut Scene, _: bool) -> Vec<Trace> {
-    let executions = scene.from_to(5, 30);
-    let shards = scene.from_to(5, 12);
+    let executions = scene.between(5, 30);
+    let shards = scene.between(5, 12);
     scene.requests(executions, |scene, _| {
         let calls = (0..shards).map(|shard| Step::http("GET", &format!("http://search:8080/shard/{shard}/q"), 8.0));
         let fan = Step::work("load", 0.5).of(calls.collect()).together();
@@ -195,7 +195,7 @@ fn seldom_loop(scene: &mut Scene, _: bool) -> Vec<Trace> {
 
 /// The same call again and again, with other work between.
 fn again(scene: &mut Scene, is_least: bool, call: &Step, between: Option<&Step>) -> Vec<Trace> {
-    let executions = if is_least { 1 } else { scene.from_to(4, 25) };
+    let executions = if is_least { 1 } else { scene.between(4, 25) };
     scene.requests(executions, |scene, _| {
         let times = scene.count(is_least, 3);
         let mut steps = Vec::new();
@@ -248,14 +248,14 @@ fn status_differs(scene: &mut Scene, _: bool) -> Vec<Trace> {
     })
 }
 
-fn storms(scene: &mut Scene, is_least: bool, attempt: impl Fn(u64) -> Step, last: Option<Step>) -> Vec<Trace> {
-    let (affected, executions) = if is_least { (2, 10) } else { (scene.from_to(4, 15), 30) };
+fn storms(scene: &mut Scene, is_least: bool, attempt: impl Fn(u64) -> Step, last: Option<&Step>) -> Vec<Trace> {
+    let (affected, executions) = if is_least { (2, 10) } else { (scene.between(4, 15), 30) };
     scene.requests(executions, |scene, number| {
         let mut steps = vec![Step::work("prepare", 5.0)];
         if number < affected {
             let attempts = scene.count(is_least, 3);
             steps.extend((0..attempts - u64::from(last.is_some())).map(&attempt));
-            steps.extend(last.clone());
+            steps.extend(last.cloned());
         }
         load(scene, steps)
     })
@@ -267,7 +267,7 @@ fn unavailable(url: &str) -> Step {
 
 fn storm_http(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
     let url = "http://prices:8080/v1/price/7";
-    storms(scene, is_least, |_| unavailable(url), Some(Step::http("GET", url, 4.0)))
+    storms(scene, is_least, |_| unavailable(url), Some(&Step::http("GET", url, 4.0)))
 }
 
 fn storm_sql(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
@@ -320,5 +320,5 @@ fn until_it_exists(scene: &mut Scene, _: bool) -> Vec<Trace> {
         .failed()
         .after(30.0);
     let there = Step::http("GET", "http://jobs:8080/v1/job/1234567", 2.0).after(30.0);
-    storms(scene, false, |_| missing.clone(), Some(there))
+    storms(scene, false, |_| missing.clone(), Some(&there))
 }

@@ -96,7 +96,7 @@ fn sizes(scene: &mut Scene, is_least: bool, least_bad: u64, least: u64) -> (u64,
     if is_least {
         (least_bad, least)
     } else {
-        (scene.from_to(2 * least_bad, 3 * least_bad), scene.from_to(2 * least, 4 * least))
+        (scene.between(2 * least_bad, 3 * least_bad), scene.between(2 * least, 4 * least))
     }
 }
 
@@ -367,12 +367,12 @@ fn slow_by_number(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
 }
 
 fn fails_at_random(scene: &mut Scene, _: bool) -> Vec<Trace> {
-    let (bad, all) = (scene.from_to(5, 30), scene.from_to(40, 150));
+    let (bad, all) = (scene.between(5, 30), scene.between(40, 150));
     outcomes(scene, bad, all, false, |_, is_bad, step| failed_if(is_bad, step))
 }
 
 fn slow_at_random(scene: &mut Scene, _: bool) -> Vec<Trace> {
-    let (bad, all) = (scene.from_to(5, 15), scene.from_to(40, 150));
+    let (bad, all) = (scene.between(5, 15), scene.between(40, 150));
     outcomes(scene, bad, all, true, |_, _, step| step)
 }
 

@@ -67,7 +67,7 @@ fn pair(scene: &mut Scene, count: u64, millis: [f64; 2], noise: f64) -> [Vec<Tra
 }
 
 fn slower(scene: &mut Scene, is_least: bool, ratio: f64, noise: f64) -> [Vec<Trace>; 2] {
-    let count = if is_least { 20 } else { scene.from_to(30, 80) };
+    let count = if is_least { 20 } else { scene.between(30, 80) };
     pair(scene, count, [40.0, 40.0 * ratio], noise)
 }
 
@@ -83,7 +83,7 @@ pub(super) fn slower_tenth(scene: &mut Scene) -> [Vec<Trace>; 2] {
 fn cold(scene: &mut Scene, _: bool) -> [Vec<Trace>; 2] {
     [1, 2].map(|process| {
         scene.process = process;
-        let firsts = if process == 2 { 1 } else { 0 };
+        let firsts = u64::from(process == 2);
         let mut traces = set(scene, firsts, 900.0, 0.05);
         traces.extend(set(scene, 20, 40.0, 0.05));
         traces
@@ -91,7 +91,7 @@ fn cold(scene: &mut Scene, _: bool) -> [Vec<Trace>; 2] {
 }
 
 fn structure(scene: &mut Scene, is_least: bool, extra: [Option<&str>; 2]) -> [Vec<Trace>; 2] {
-    let count = if is_least { 1 } else { scene.from_to(3, 30) };
+    let count = if is_least { 1 } else { scene.between(3, 30) };
     extra.map(|extra| {
         scene.requests(count, |scene, _| {
             let mut steps = vec![Step::work("prepare", 5.0), Step::work("handle", 10.0)];

@@ -185,13 +185,13 @@ impl Scene {
     }
 
     /// A whole number from `low` to `high`.
-    pub(super) fn from_to(&mut self, low: u64, high: u64) -> u64 {
+    pub(super) fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.random.below(high - low + 1)
     }
 
     /// `least`, or several times as much.
     pub(super) fn count(&mut self, is_least: bool, least: u64) -> u64 {
-        if is_least { least } else { self.from_to(2 * least, 6 * least) }
+        if is_least { least } else { self.between(2 * least, 6 * least) }
     }
 
     pub(super) fn uniform(&mut self, low: f64, high: f64) -> f64 {

@@ -90,8 +90,8 @@ fn lookups(scene: &mut Scene, count: u64, mut make: impl FnMut(&mut Scene, u64) 
 }
 
 fn few_hits(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
-    let count = if is_least { 20 } else { scene.from_to(60, 200) };
-    let (keys, rate) = (scene.from_to(2, 5), scene.uniform(0.0, 0.25));
+    let count = if is_least { 20 } else { scene.between(60, 200) };
+    let (keys, rate) = (scene.between(2, 5), scene.uniform(0.0, 0.25));
     lookups(scene, count, |scene, number| {
         let hit = number >= keys && scene.random.chance(rate);
         lookup(hit, Some(format!("price:{}", number % keys)), None)
@@ -99,13 +99,13 @@ fn few_hits(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
 }
 
 fn few_hits_no_keys(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
-    let count = if is_least { 20 } else { scene.from_to(60, 200) };
+    let count = if is_least { 20 } else { scene.between(60, 200) };
     let rate = scene.uniform(0.0, 0.25);
     lookups(scene, count, |scene, _| lookup(scene.random.chance(rate), None, None))
 }
 
 fn mostly_hits(scene: &mut Scene, _: bool) -> Vec<Trace> {
-    let keys = scene.from_to(5, 20);
+    let keys = scene.between(5, 20);
     lookups(scene, 150, |_, number| lookup(number >= keys, Some(format!("price:{}", number % keys)), None))
 }
 
@@ -126,7 +126,7 @@ fn barely_warm(scene: &mut Scene, _: bool) -> Vec<Trace> {
 }
 
 fn collision(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
-    let count = if is_least { 2 } else { scene.from_to(20, 80) };
+    let count = if is_least { 2 } else { scene.between(20, 80) };
     lookups(scene, count, |_, number| {
         let key = format!("price:{}", if is_least { 0 } else { number % 5 });
         lookup(
@@ -183,13 +183,13 @@ fn waiting(scene: &mut Scene, executions: u64, wait: f64, on_event: bool) -> Vec
 
 fn waits_on_spans(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
     scene.unscaled();
-    let executions = if is_least { 3 } else { scene.from_to(8, 30) };
+    let executions = if is_least { 3 } else { scene.between(8, 30) };
     waiting(scene, executions, if is_least { 8.0 } else { 25.0 }, false)
 }
 
 fn waits_on_events(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
     scene.unscaled();
-    let executions = if is_least { 3 } else { scene.from_to(8, 30) };
+    let executions = if is_least { 3 } else { scene.between(8, 30) };
     waiting(scene, executions, if is_least { 8.0 } else { 25.0 }, true)
 }
 
@@ -233,7 +233,7 @@ fn waiter(owner: usize, holder: usize, open: bool) -> Step {
 }
 
 fn waiters(scene: &mut Scene, holders: &[usize], open: bool) -> Vec<Trace> {
-    let before = scene.from_to(2, 10);
+    let before = scene.between(2, 10);
     let mut traces = scene.requests(before, |scene, _| scene.request("POST /work", vec![Step::work("prepare", 5.0)]));
     traces.extend(scene.requests(holders.len() as u64, |scene, owner| {
         let step = waiter(owner as usize, holders[owner as usize], open);
@@ -248,7 +248,7 @@ fn circle_of_two(scene: &mut Scene, _: bool) -> Vec<Trace> {
 }
 
 fn circle_of_several(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
-    let count = if is_least { 3 } else { scene.from_to(4, 9) as usize };
+    let count = if is_least { 3 } else { scene.between(4, 9) as usize };
     let holders: Vec<usize> = (0..count).map(|owner| (owner + 1) % count).collect();
     waiters(scene, &holders, true)
 }
@@ -275,7 +275,7 @@ fn memory(scene: &mut Scene, count: u64, mut mebibytes: impl FnMut(&mut Scene, u
 }
 
 fn leak(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
-    let count = if is_least { 30 } else { scene.from_to(60, 300) };
+    let count = if is_least { 30 } else { scene.between(60, 300) };
     let (first, noise) = (scene.uniform(80.0, 300.0), scene.uniform(0.002, 0.03));
     let growth = if is_least { 0.35 } else { scene.uniform(0.5, 3.0) };
     memory(scene, count, |scene, number| {
@@ -285,8 +285,8 @@ fn leak(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
 }
 
 fn leak_with_collections(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
-    let count = if is_least { 30 } else { scene.from_to(60, 300) };
-    let (first, tooth) = (scene.uniform(80.0, 300.0), scene.from_to(4, 7));
+    let count = if is_least { 30 } else { scene.between(60, 300) };
+    let (first, tooth) = (scene.uniform(80.0, 300.0), scene.between(4, 7));
     let growth = if is_least { 0.6 } else { scene.uniform(0.8, 3.0) };
     memory(scene, count, |scene, number| {
         let level = first * (1.0 + growth * number as f64 / count as f64);
@@ -310,7 +310,7 @@ fn warm_up(scene: &mut Scene, _: bool) -> Vec<Trace> {
 }
 
 fn sawtooth(scene: &mut Scene, _: bool) -> Vec<Trace> {
-    let (first, tooth) = (scene.uniform(80.0, 300.0), scene.from_to(5, 25));
+    let (first, tooth) = (scene.uniform(80.0, 300.0), scene.between(5, 25));
     memory(scene, 100, |scene, number| {
         let level = first * (1.0 + 1.5 * (number % tooth) as f64 / tooth as f64);
         (scene.random.log_normal(level, 0.02), 1)

@@ -50,7 +50,7 @@ pub(super) const SUITES: &[Suite] = &[
 ];
 
 fn gather(scene: &mut Scene, is_least: bool, steps: impl Fn(&mut Scene) -> Vec<Step>) -> Vec<Trace> {
-    let executions = if is_least { 5 } else { scene.from_to(10, 40) };
+    let executions = if is_least { 5 } else { scene.between(10, 40) };
     scene.requests(executions, |scene, _| {
         let steps = steps(scene);
         let gather = Step::work("gather", 0.5).of(steps);
@@ -70,12 +70,12 @@ fn gets(count: u64) -> Vec<Step> {
 }
 
 fn http_sequence(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
-    let count = if is_least { 2 } else { scene.from_to(3, 5) };
+    let count = if is_least { 2 } else { scene.between(3, 5) };
     gather(scene, is_least, |_| gets(count))
 }
 
 fn chat_sequence(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
-    let count = if is_least { 2 } else { scene.from_to(3, 5) };
+    let count = if is_least { 2 } else { scene.between(3, 5) };
     gather(scene, is_least, |scene| {
         // Independent prompts: sizes that fall, so that no conversation can be read into them.
         (0..count).map(|at| Step::chat(2_000 - 150 * at as i64 + scene.random.below(100) as i64, 100, 60.0)).collect()
@@ -83,7 +83,7 @@ fn chat_sequence(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
 }
 
 fn wrapped_sequence(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
-    let count = if is_least { 2 } else { scene.from_to(3, 5) };
+    let count = if is_least { 2 } else { scene.between(3, 5) };
     gather(scene, is_least, |_| {
         gets(count).into_iter().zip(HOSTS).map(|(get, host)| Step::work(host, 0.4).of(vec![get])).collect()
     })
@@ -187,16 +187,19 @@ fn sometimes(scene: &mut Scene, _: bool) -> Vec<Trace> {
 }
 
 fn chats(scene: &mut Scene, is_least: bool, steps: impl Fn(&mut Scene) -> Vec<Step>) -> Vec<Trace> {
-    let executions = if is_least { 1 } else { scene.from_to(3, 20) };
+    let executions = if is_least { 1 } else { scene.between(3, 20) };
     scene.requests(executions, |scene, _| {
         let steps = steps(scene);
         scene.request("POST /work", vec![Step::work("ask", 0.5).of(steps)])
     })
 }
 
+const SYLLABLES: [&str; 16] =
+    ["ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu", "na", "pe", "ri", "so", "tu", "va"];
+
 /// Recorded text of about so many tokens that no two calls share.
 fn prose(scene: &mut Scene, tokens: u64) -> String {
-    (0..tokens).map(|_| format!("{:03x} ", scene.random.below(4_096))).collect()
+    (0..tokens).flat_map(|_| [*scene.random.pick(&SYLLABLES), *scene.random.pick(&SYLLABLES), " "]).collect()
 }
 
 fn growing(scene: &mut Scene, turns: u64, first: i64, step: u64) -> Vec<Step> {
@@ -210,12 +213,12 @@ fn growing(scene: &mut Scene, turns: u64, first: i64, step: u64) -> Vec<Step> {
 }
 
 fn history(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
-    let turns = if is_least { 4 } else { scene.from_to(5, 12) };
+    let turns = if is_least { 4 } else { scene.between(5, 12) };
     chats(scene, is_least, |scene| growing(scene, turns, 300, 250))
 }
 
 fn duplicates(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
-    let times = if is_least { 2 } else { scene.from_to(2, 5) };
+    let times = if is_least { 2 } else { scene.between(2, 5) };
     chats(scene, is_least, |scene| {
         let text = prose(scene, 400);
         let chat = Step::chat(400, 80, 60.0).with("gen_ai.input.messages", text);
@@ -227,7 +230,7 @@ fn duplicates(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
 }
 
 fn prefixes(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
-    let calls = if is_least { 3 } else { scene.from_to(4, 10) };
+    let calls = if is_least { 3 } else { scene.between(4, 10) };
     chats(scene, is_least, |scene| {
         let shared = prose(scene, 500);
         let made = (0..calls).map(|_| {
@@ -239,10 +242,10 @@ fn prefixes(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
 }
 
 fn tiny_output(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
-    let executions = if is_least { 3 } else { scene.from_to(6, 20) };
+    let executions = if is_least { 3 } else { scene.between(6, 20) };
     scene.requests(executions, |scene, _| {
-        let input = if is_least { 6_000 } else { scene.from_to(6_000, 60_000) };
-        let output = scene.from_to(1, 10);
+        let input = if is_least { 6_000 } else { scene.between(6_000, 60_000) };
+        let output = scene.between(1, 10);
         scene.request("POST /work", vec![Step::chat(input as i64, output as i64, 60.0)])
     })
 }

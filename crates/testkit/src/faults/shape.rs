@@ -73,7 +73,7 @@ pub(super) const SUITES: &[Suite] = &[
 ];
 
 fn executions(scene: &mut Scene, is_least: bool, least: u64) -> u64 {
-    if is_least { least } else { scene.from_to(3 * least, 10 * least) }
+    if is_least { least } else { scene.between(3 * least, 10 * least) }
 }
 
 fn even(each: f64) -> Vec<Step> {
@@ -97,7 +97,7 @@ fn one_long_call(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
 
 fn many_short(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
     let count = executions(scene, is_least, 3);
-    let calls = if is_least { 8 } else { scene.from_to(16, 60) };
+    let calls = if is_least { 8 } else { scene.between(16, 60) };
     scene.requests(count, |scene, _| {
         let mut steps = even(5.0);
         steps.extend((0..calls).map(|_| Step::work("transform", 2.5)));
@@ -106,7 +106,7 @@ fn many_short(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
 }
 
 fn even_spread(scene: &mut Scene, _: bool) -> Vec<Trace> {
-    let (count, each) = (scene.from_to(10, 30), scene.uniform(3.0, 20.0));
+    let (count, each) = (scene.between(10, 30), scene.uniform(3.0, 20.0));
     scene.requests(count, |scene, _| {
         let steps = even(each);
         scene.request("POST /work", steps)
@@ -191,7 +191,7 @@ fn inputs(scene: &mut Scene, count: u64, spread: f64, millis: impl Fn(f64) -> f6
 }
 
 fn growing(scene: &mut Scene, is_least: bool, millis: fn(f64) -> f64) -> Vec<Trace> {
-    let count = if is_least { 20 } else { scene.from_to(50, 200) };
+    let count = if is_least { 20 } else { scene.between(50, 200) };
     let spread = if is_least { 3.0 } else { scene.uniform(3.5, 6.0) };
     inputs(scene, count, spread, millis)
 }
@@ -297,7 +297,7 @@ fn whole(scene: &mut Scene, count: u64) -> Vec<Trace> {
 }
 
 fn missing_parents(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
-    let (broken, count) = if is_least { (1, 1) } else { (scene.from_to(2, 10), 20) };
+    let (broken, count) = if is_least { (1, 1) } else { (scene.between(2, 10), 20) };
     let mut traces = whole(scene, count);
     for trace in traces.iter_mut().take(broken as usize) {
         trace.spans.retain(|span| span.name != "handle");
@@ -306,14 +306,14 @@ fn missing_parents(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
 }
 
 fn one_id(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
-    let requests = if is_least { 3 } else { scene.from_to(4, 12) };
+    let requests = if is_least { 3 } else { scene.between(4, 12) };
     let roots: Vec<Step> =
         (0..requests).map(|_| scene.request("POST /work", vec![Step::work("prepare", 5.0)])).collect();
     vec![scene.trace_of(&roots)]
 }
 
 fn never_ends(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
-    let (open, count) = if is_least { (1, 1) } else { (scene.from_to(2, 10), 20) };
+    let (open, count) = if is_least { (1, 1) } else { (scene.between(2, 10), 20) };
     scene.requests(count, |scene, number| {
         let fetch = Step { open: number < open, ..Step::client("GET", 5.0) };
         scene.request("POST /work", vec![fetch, Step::work("save", 5.0)])
