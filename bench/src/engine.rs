@@ -30,10 +30,10 @@ pub(crate) struct Programs {
 }
 
 /// Builds what is measured and what measures, as a user would.
-pub(crate) fn build(without_peers: bool) -> anyhow::Result<Programs> {
+pub(crate) fn build(with_sql: bool) -> anyhow::Result<Programs> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the package lies in the checkout")?.to_owned();
     let mut packages = vec!["-p", "kino", "-p", "kino-bench"];
-    if !without_peers {
+    if with_sql {
         packages.extend(["-p", "kino-sql"]);
     }
     cargo(&root, &["build", "--release"], &packages)?;

@@ -16,7 +16,7 @@ mod report;
 use std::io::Write;
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 /// Measures Kinescope and its peers on this machine and writes docs/benchmarks.md.
 #[derive(Debug, Parser)]
@@ -30,9 +30,9 @@ struct Arguments {
     /// Also measure a cold release build of `kino`, in a target folder of its own.
     #[arg(long)]
     cold_build: bool,
-    /// Leave out DuckDB and kino-sql.
-    #[arg(long)]
-    without_peers: bool,
+    /// Which peers to measure beside it; kino-sql takes about a quarter of an hour to build.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "duckdb,kino-sql,prost")]
+    peers: Vec<Peer>,
     /// Print the table, but leave docs/benchmarks.md as it is.
     #[arg(long)]
     dry: bool,
@@ -41,13 +41,24 @@ struct Arguments {
     home: Option<PathBuf>,
 }
 
+/// What is measured beside Kinescope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Peer {
+    /// DuckDB from PyPI over the same files.
+    Duckdb,
+    /// kino-sql over the same files and rows.
+    KinoSql,
+    /// A receiver on tonic and prost that only decodes.
+    Prost,
+}
+
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let temporary = tempfile::Builder::new().prefix("kino-bench-").tempdir()?;
     let home = arguments.home.clone().unwrap_or_else(|| temporary.path().join("home"));
     let mut report = report::Report::new(machine::describe()?, arguments.spans);
 
-    let programs = engine::build(arguments.without_peers)?;
+    let programs = engine::build(arguments.peers.contains(&Peer::KinoSql))?;
     if arguments.cold_build {
         report.add(engine::cold_build(temporary.path())?);
     }
@@ -61,12 +72,15 @@ fn main() -> anyhow::Result<()> {
     report.extend(questions::storage(&running)?);
     report.extend(questions::ask_all(&running, &temporary.path().join("ids"), arguments.repeats)?);
     report.extend(engine::idle(&running)?);
-    if !arguments.without_peers {
-        report.extend(peers::on_files(&running, &programs, temporary.path())?);
+    if arguments.peers.contains(&Peer::Duckdb) {
+        report.extend(peers::duckdb(&running, temporary.path())?);
+    }
+    if arguments.peers.contains(&Peer::KinoSql) {
+        report.extend(peers::kino_sql(&running, &programs)?);
     }
     running.stop()?;
     report.extend(engine::start_up(&programs, &home, "with everything in it")?);
-    if !arguments.without_peers {
+    if arguments.peers.contains(&Peer::Prost) {
         report.extend(peers::prost_receiver(&programs, arguments.spans)?);
     }
 

@@ -30,9 +30,9 @@ const QUERIES: [(&str, &str); 3] = [
     ("a map attribute over everything", "SELECT count(*) FROM spans WHERE attributes['client.address'] = '10.8.1.1'"),
 ];
 
-/// DuckDB (from PyPI) and kino-sql over the engine's files.
-pub(crate) fn on_files(running: &Running, programs: &Programs, temporary: &Path) -> anyhow::Result<Vec<Figure>> {
-    let mut figures = duckdb(running, temporary)?;
+/// `kino sql` over the engine's files and rows.
+pub(crate) fn kino_sql(running: &Running, programs: &Programs) -> anyhow::Result<Vec<Figure>> {
+    let mut figures = Vec::new();
     for (what, sql) in QUERIES {
         let sql = sql.replace("approx_percentile(duration_nanos)", "approx_percentile_cont(duration_nanos, 0.95)");
         let mut samples = Samples::default();
@@ -48,7 +48,8 @@ pub(crate) fn on_files(running: &Running, programs: &Programs, temporary: &Path)
     Ok(figures)
 }
 
-fn duckdb(running: &Running, temporary: &Path) -> anyhow::Result<Vec<Figure>> {
+/// DuckDB, from PyPI, over the engine's files.
+pub(crate) fn duckdb(running: &Running, temporary: &Path) -> anyhow::Result<Vec<Figure>> {
     let environment = temporary.join("venv");
     let made = Command::new("python3").args(["-m", "venv"]).arg(&environment).status()?;
     ensure!(made.success(), "failed to make a Python environment for DuckDB");
