@@ -83,6 +83,15 @@ fn load(count: usize, call: f64, jitter: f64, seed: u64) -> Vec<Trace> {
 }
 
 #[test]
+fn time_that_moved_against_the_whole_is_no_suspect_before_a_verdict_either() {
+    let before = traces("\n load 0..100\n   SELECT 10..90\n");
+    let after = traces("\n load 0..60\n   SELECT 20..40\n");
+    let suspects = compared(&before, &after).suspects;
+    let names: Vec<&str> = suspects.iter().map(|suspect| suspect.name.as_str()).collect();
+    assert_eq!(names, ["SELECT"], "{suspects:?}");
+}
+
+#[test]
 fn a_slower_call_makes_its_callers_slower_and_is_the_suspect() {
     let comparison = compared(&load(20, 100.0, 0.05, 1), &load(20, 115.0, 0.05, 2));
     assert_eq!(comparison.verdict, Verdict::Slower);
