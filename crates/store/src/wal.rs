@@ -8,9 +8,9 @@
 //! One thread writes; many appends share a write and a sync. A *generation* of hot rows ends exactly where a segment
 //! ends, so that one number, the first segment still needed, is the log's whole position.
 
+mod columns;
 #[doc(hidden)]
 pub mod fuzzing;
-mod columns;
 pub(crate) mod payload;
 pub mod replay;
 pub(crate) mod segment;
