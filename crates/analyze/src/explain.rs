@@ -124,10 +124,28 @@ pub struct OperationExplanation {
     pub duration: Option<Quantiles>,
     /// Time by operation, largest critical share first.
     pub breakdown: Vec<Row>,
+    /// What runs at the same time, the longest together first; at most [`MAX_CONCURRENT`].
+    pub concurrent: Vec<Concurrent>,
     /// What is wrong with it, the largest saving first.
     pub findings: Vec<Finding>,
     /// What was left out.
     pub left_out: LeftOut,
+}
+
+/// At most so many pairs that run at the same time are told.
+pub const MAX_CONCURRENT: usize = 5;
+/// A shorter time together than this part of the executions' is not told.
+const MIN_CONCURRENT_SHARE: f64 = 0.01;
+
+/// Two operations that one caller has under way at the same time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Concurrent {
+    /// Their span names; twice the same where calls of one operation run together.
+    pub names: [String; 2],
+    /// Time together; the mean of one execution.
+    pub overlap_nanos: i64,
+    /// That over the executions' time.
+    pub share: f64,
 }
 
 /// An operation at which executions start.
@@ -199,6 +217,7 @@ pub fn explain_operation_with(executions: &[Execution<'_, '_>], config: &Detecto
         explanation.spans += execution.spans().len() as u64;
         explanation.errors += u64::from(execution.is_error());
         breakdown.add_spans(execution);
+        breakdown.add_overlaps(execution);
         breakdown.add_path(tree, &path.segments);
         durations.push(duration);
         ended.push(*execution);
@@ -209,6 +228,7 @@ pub fn explain_operation_with(executions: &[Execution<'_, '_>], config: &Detecto
     services.sort_unstable();
     services.dedup();
     explanation.services = services.into_iter().map(str::to_owned).collect();
+    explanation.concurrent = breakdown.concurrent(ended.len() as u64, durations.iter().sum());
     explanation.breakdown = breakdown.rows(ended.len() as u64, durations.iter().sum());
     explanation.duration = quantiles(&mut durations);
     explanation.findings = detect::findings(&ended, config);
@@ -263,6 +283,8 @@ pub(crate) fn quantiles(durations: &mut [i64]) -> Option<Quantiles> {
 struct Breakdown<'a> {
     operations: Operations<'a>,
     sums: Vec<Sum<'a>>,
+    /// Time together, by two operations, the lower number first.
+    overlaps: BTreeMap<[usize; 2], i64>,
 }
 
 #[derive(Default)]
@@ -311,6 +333,41 @@ impl<'a> Breakdown<'a> {
         }
     }
 
+    /// Each sibling is set against that one of those before it which ends last: enough to see what runs together.
+    fn add_overlaps(&mut self, execution: &Execution<'_, 'a>) {
+        let tree = execution.tree;
+        for &parent in execution.spans() {
+            let children = tree.children(parent as usize);
+            let Some((&first, rest)) = children.split_first() else { continue };
+            let mut latest = first as usize;
+            for &child in rest {
+                let child = child as usize;
+                let together = tree.end(latest).min(tree.end(child)) - tree.start(child);
+                if together > 0 {
+                    let mut pair = [latest, child].map(|index| self.operations.of(tree.span(index)));
+                    pair.sort_unstable();
+                    *self.overlaps.entry(pair).or_default() += together;
+                }
+                if tree.end(child) > tree.end(latest) {
+                    latest = child;
+                }
+            }
+        }
+    }
+
+    fn concurrent(&self, executions: u64, total_nanos: i64) -> Vec<Concurrent> {
+        let share = |nanos: i64| nanos as f64 / total_nanos.max(1) as f64;
+        let mut pairs: Vec<(&[usize; 2], i64)> = self.overlaps.iter().map(|(pair, nanos)| (pair, *nanos)).collect();
+        pairs.retain(|(_, nanos)| share(*nanos) >= MIN_CONCURRENT_SHARE);
+        pairs.sort_by_key(|(_, nanos)| std::cmp::Reverse(*nanos));
+        let told = pairs.into_iter().take(MAX_CONCURRENT).map(|(pair, nanos)| Concurrent {
+            names: pair.map(|operation| self.operations.name(operation).1.to_owned()),
+            overlap_nanos: nanos / executions.max(1) as i64,
+            share: share(nanos),
+        });
+        told.collect()
+    }
+
     fn add_path(&mut self, tree: &Tree<'a>, segments: &[Segment]) {
         for segment in segments {
             self.sum_of(tree, segment.span).critical_nanos += segment.duration();
@@ -343,5 +400,21 @@ impl<'a> Breakdown<'a> {
                 .then_with(|| (&a.service, &a.name).cmp(&(&b.service, &b.name)))
         });
         rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{MILLI, traces, trees};
+
+    #[test]
+    fn what_runs_at_the_same_time_is_told_with_its_time_together() {
+        let traces =
+            traces("r 0..100\n  a 0..60\n  b 20..90\n  c 90..100\n---\nr 200..300\n  a 200..240\n  b 240..280");
+        let trees = trees(&traces);
+        let told = explain_operation(&executions(&trees, Entry::Outermost)).concurrent;
+        let names = ["a", "b"].map(str::to_owned);
+        assert_eq!(told, [Concurrent { names, overlap_nanos: 20 * MILLI, share: 0.2 }]);
     }
 }

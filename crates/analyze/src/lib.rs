@@ -28,6 +28,8 @@ pub use compare::{Comparison, compare};
 pub use critical_path::{CriticalPath, Segment, critical_path, critical_path_of};
 pub use detect::DetectorConfig;
 pub use execution::{Entry, Execution, executions};
-pub use explain::{OperationExplanation, TraceExplanation, explain_operation, explain_system, explain_trace};
+pub use explain::{
+    Concurrent, OperationExplanation, TraceExplanation, explain_operation, explain_system, explain_trace,
+};
 pub use finding::Finding;
 pub use tree::{Tree, tree};

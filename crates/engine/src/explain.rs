@@ -215,6 +215,7 @@ fn entry_point(point: analyze::EntryPoint) -> Option<EntryPoint> {
         errors: point.explanation.errors,
         duration: to_wire::quantiles(point.explanation.duration?),
         breakdown: breakdown(point.explanation.breakdown, true, &mut unsaid),
+        concurrent: point.explanation.concurrent.into_iter().map(to_wire::concurrent).collect(),
     })
 }
 

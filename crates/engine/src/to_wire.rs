@@ -61,6 +61,10 @@ pub(crate) fn quantiles(quantiles: from::Quantiles) -> Quantiles {
 }
 
 /// `many` says whether the row stands for many executions, whose quantiles are worth showing.
+pub(crate) fn concurrent(pair: from::Concurrent) -> kino_wire::explain::Concurrent {
+    kino_wire::explain::Concurrent { names: pair.names, overlap_nanos: pair.overlap_nanos, share: pair.share }
+}
+
 pub(crate) fn row(row: from::Row, many: bool) -> BreakdownRow {
     BreakdownRow {
         service: row.service,

@@ -94,6 +94,8 @@ impl Asker<'_> {
                 }
             }
         }
+        let mut tables = vec![entries, calls];
+        tables.extend(concurrent_table(&system.entry_points));
         let mut notes = Vec::new();
         if system.entry_points.is_empty() {
             notes.push(String::from("nothing recorded in this scope yet: trace a program with `kino run -- CMD`"));
@@ -101,13 +103,7 @@ impl Asker<'_> {
         if system.left_out > 0 {
             notes.push(format!("{} more entry points with less total time are not shown", system.left_out));
         }
-        let answer = Answer {
-            tool: "explain_system",
-            facts: vec![self.scope_fact()],
-            notes,
-            tables: vec![entries, calls],
-            next: None,
-        };
+        let answer = Answer { tool: "explain_system", facts: vec![self.scope_fact()], notes, tables, next: None };
         self.finish(&answer, arguments.cursor.as_ref())
     }
 
@@ -353,6 +349,23 @@ fn breakdown_table(rows: &[BreakdownRow]) -> Table {
         ]);
     }
     table
+}
+
+/// What runs at the same time beneath the entry points; `None` where nothing does.
+fn concurrent_table(entry_points: &[EntryPoint]) -> Option<Table> {
+    let mut table = Table::new("at_the_same_time", 6, &["entry", "first", "second", "together_each", "share"]);
+    for (index, entry) in entry_points.iter().enumerate() {
+        table.rows.extend(entry.concurrent.iter().map(|pair| {
+            vec![
+                Cell::Count(index as u64 + 1),
+                Cell::recorded(&pair.names[0]),
+                Cell::recorded(&pair.names[1]),
+                Cell::Nanos(pair.overlap_nanos),
+                Cell::Share(pair.share),
+            ]
+        }));
+    }
+    (!table.rows.is_empty()).then_some(table)
 }
 
 fn entry_row(index: usize, entry: &EntryPoint) -> Vec<Cell> {

@@ -209,6 +209,20 @@ pub struct EntryPoint {
     pub duration: Quantiles,
     /// The largest critical share first.
     pub breakdown: Vec<BreakdownRow>,
+    /// What runs at the same time beneath it, the longest together first; at most five pairs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub concurrent: Vec<Concurrent>,
+}
+
+/// Two operations that one caller has under way at the same time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Concurrent {
+    /// Their span names; twice the same where calls of one operation run together.
+    pub names: [String; 2],
+    /// Time together; the mean of one execution.
+    pub overlap_nanos: i64,
+    /// That over the executions' time.
+    pub share: f64,
 }
 
 crate::question!(ExplainTraceQuestion, "explain_trace", ExplainTrace);

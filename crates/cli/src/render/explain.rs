@@ -80,7 +80,13 @@ fn entry_point(entry: &EntryPoint, style: Style) -> String {
     let title = style.heading(&title);
     let executions = counted(entry.executions, "execution");
     let rows = breakdown(&entry.breakdown, style);
-    format!("{title} · {executions}{failed}\n{}\n{}", quantiles_line(&entry.duration), rows.trim_start_matches('\n'))
+    let pairs = entry.concurrent.iter().map(|pair| {
+        let [first, second] = [clean(&pair.names[0]), clean(&pair.names[1])];
+        format!("at the same time: {first} and {second}, {} an execution\n", duration(Some(pair.overlap_nanos)))
+    });
+    let beside = pairs.collect::<Vec<_>>().concat();
+    let quantiles = quantiles_line(&entry.duration);
+    format!("{title} · {executions}{failed}\n{quantiles}\n{}{beside}", rows.trim_start_matches('\n'))
 }
 
 fn quantiles_line(quantiles: &Quantiles) -> String {
