@@ -14,7 +14,7 @@ const INSTALL_LIMIT: Duration = Duration::from_mins(15);
 /// Enough to meet the named points; longer runs are for people to start.
 const KILLS: &str = "20";
 /// The oldest Node whose packages the end-to-end tests install.
-const NODE_NEEDED: &str = "process.exit(Number(process.versions.node.split('.')[0]) < 20)";
+const NODE_NEEDED: &str = "process.exit(Number(process.versions.node.split('.')[0]) < 20 ? 1 : 0)";
 
 /// One step.
 #[derive(Debug)]
