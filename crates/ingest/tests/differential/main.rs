@@ -102,7 +102,9 @@ fn comparable_origin(resource: &mut Arc<Resource>, scope: &mut Arc<Scope>) {
 }
 
 fn comparable(attributes: &mut Attributes) {
-    attributes.iter_mut().for_each(|(_, value)| expected::without_nan(value));
+    for (_, value) in attributes {
+        expected::without_nan(value);
+    }
 }
 
 /// A batch as it comes back from the lake: every column there, labels as plain text.

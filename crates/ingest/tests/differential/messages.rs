@@ -77,6 +77,7 @@ pub(crate) struct Scope {
     pub dropped_attributes_count: u32,
 }
 
+#[expect(clippy::struct_field_names, reason = "the fields are named as OTLP names them")]
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Span {
     #[prost(bytes = "vec", tag = "1")]
