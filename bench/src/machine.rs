@@ -17,7 +17,7 @@ pub(crate) fn describe() -> anyhow::Result<String> {
     Ok(format!(
         "{model}, {cores} cores, {} GiB of memory, Linux {}, a virtual machine; rustc {version}, profile `release`.",
         (kibibytes + (1 << 19)) >> 20,
-        kernel.trim(),
+        kernel.split('.').take(2).collect::<Vec<_>>().join("."),
     ))
 }
 

@@ -9,6 +9,8 @@ use crate::figures::{Figure, thousands};
 #[derive(Debug)]
 pub(crate) struct Report {
     machine: String,
+    /// The arguments of this run, each after a space.
+    arguments: String,
     spans: u64,
     figures: Vec<Figure>,
 }
@@ -16,7 +18,8 @@ pub(crate) struct Report {
 impl Report {
     /// An empty report.
     pub(crate) fn new(machine: String, spans: u64) -> Self {
-        Self { machine, spans, figures: Vec::new() }
+        let arguments = std::env::args().skip(1).fold(String::new(), |all, argument| all + " " + &argument);
+        Self { machine, arguments, spans, figures: Vec::new() }
     }
 
     /// Adds a figure.
@@ -47,12 +50,11 @@ impl Report {
     /// Writes the whole page.
     pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
         let page = format!(
-            "# Benchmarks\n\nWritten by `cargo xtask bench --spans {}`; every figure is of that one run, misses \
-             included.\n\n**Machine**: {}\n\n**Data**: at least {} spans of a made-up shop (`crates/testkit`: twelve \
+            "# Benchmarks\n\nWritten by `cargo xtask bench{}`; every figure is of that one run, misses included.\n\n**Machine**: {}\n\n**Data**: at least {} spans of a made-up shop (`crates/testkit`: twelve \
              services, HTTP, SQL, RPC, messaging and GenAI spans, 3 to 60 spans a trace), sent over OTLP/HTTP by two \
              connections from the same machine; ids and times are fresh throughout, other values repeat every 131,072 \
              spans.\n\n{}",
-            self.spans,
+            self.arguments,
             self.machine,
             thousands(self.spans),
             self.table()
