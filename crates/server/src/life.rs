@@ -17,14 +17,11 @@ pub(crate) async fn until_the_end(engine: &Engine, home: &Path, signals: bool) {
     }
 }
 
-/// Returns when the folder at `home` is not the one any more that was there at first.
+/// Returns when the folder at `home` is not the one any more that was there at first; at once where there is none.
 async fn home_gone(home: &Path) {
     let first = identity(home).await;
-    loop {
+    while first.is_some() && identity(home).await == first {
         tokio::time::sleep(HOME_EVERY).await;
-        if identity(home).await != first {
-            return;
-        }
     }
 }
 
