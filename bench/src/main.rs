@@ -30,7 +30,7 @@ struct Arguments {
     /// Also measure a cold release build of `kino`, in a target folder of its own.
     #[arg(long)]
     cold_build: bool,
-    /// Which peers to measure beside it; kino-sql takes about a quarter of an hour to build.
+    /// Which peers to measure beside it; kino-sql brings a query engine, which takes long to build.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "duckdb,kino-sql,prost")]
     peers: Vec<Peer>,
     /// Print the table, but leave docs/benchmarks.md as it is.

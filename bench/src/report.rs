@@ -52,7 +52,7 @@ impl Report {
         let page = format!(
             "# Benchmarks\n\nWritten by `cargo xtask bench{}`; every figure is of that one run, misses included.\n\n**Machine**: {}\n\n**Data**: at least {} spans of a made-up shop (`crates/testkit`: twelve \
              services, HTTP, SQL, RPC, messaging and GenAI spans, 3 to 60 spans a trace), sent over OTLP/HTTP by two \
-             connections from the same machine; ids and times are fresh throughout, other values repeat every 131,072 \
+             connections from the same machine; ids and times are fresh throughout, other values repeat about every 133,000 \
              spans.\n\n{}",
             self.arguments,
             self.machine,
