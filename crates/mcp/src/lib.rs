@@ -20,28 +20,25 @@ mod insights;
 mod project;
 mod prompts;
 mod recorded;
+mod sessions;
 mod sql;
 mod tools;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use kino_model::Clock;
 use kino_wire::Backend;
 use rmcp::ServiceExt;
-use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 
 pub use handler::Handler;
 pub use project::project_of;
+pub use sessions::Sessions;
 pub use sql::{Ran, SqlRows, SqlRunner};
 
 /// The largest request body over HTTP: questions are small.
 pub const REQUEST_BYTES_MAX: usize = 1 << 20;
-
-/// How long an HTTP session may be idle before it is dropped, so that clients that vanish do not add up.
-const SESSION_IDLE_MAX: Duration = Duration::from_mins(30);
 
 /// The MCP server: what it asks, and on whose behalf.
 #[derive(Clone)]
@@ -121,17 +118,15 @@ where
 }
 
 /// A `tower` service that speaks MCP's streamable HTTP: `router.nest_service("/mcp", http_service(server))`.
-pub type HttpService = StreamableHttpService<Handler, LocalSessionManager>;
+pub type HttpService = StreamableHttpService<Handler, Sessions>;
 
 /// Serves many clients over HTTP. `Host` must be one of the allowed names; an `Origin`, where there is one, must be
 /// loopback's.
 pub fn http_service(server: Server) -> HttpService {
-    let mut sessions = LocalSessionManager::default();
-    sessions.session_config.keep_alive = Some(SESSION_IDLE_MAX);
     let config = StreamableHttpServerConfig::default()
         .with_allowed_hosts(server.allowed_hosts.clone())
         .with_allowed_origins(["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"])
         .enforce_origin_validation()
         .with_max_request_body_bytes(REQUEST_BYTES_MAX);
-    StreamableHttpService::new(move || Ok(Handler::new(server.clone())), Arc::new(sessions), config)
+    StreamableHttpService::new(move || Ok(Handler::new(server.clone())), Arc::new(Sessions::default()), config)
 }
