@@ -11,8 +11,8 @@ mod call;
 mod dead_time;
 mod error_cluster;
 mod facts;
-mod failures;
-mod features;
+pub(crate) mod failures;
+pub(crate) mod features;
 mod identical;
 mod latency_grows;
 mod llm_waste;
@@ -28,7 +28,6 @@ mod what_differs;
 
 use std::collections::BTreeMap;
 
-pub use latency_grows::points;
 pub use retime::retime;
 
 use crate::execution::Execution;

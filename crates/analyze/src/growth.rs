@@ -4,9 +4,12 @@
 //!
 //! Shapes are fitted by least squares on relative errors (durations spread in proportion to themselves) and chosen by
 //! held-out error: five folds along the input, and the simplest shape within one standard error of the best. The
-//! interval of a prediction is that of the held-out residuals, so that it holds what the fit did not see.
+//! interval of a prediction is that of the held-out residuals, so that it holds what the fit did not see; beyond the
+//! largest input it also spans what every other shape says that fits as well, for there they part.
 
 use std::fmt;
+
+use kino_model::DurationNanos;
 
 use crate::statistics::rank_correlation;
 
@@ -16,6 +19,12 @@ pub const MIN_POINTS: usize = 20;
 pub const MIN_RANGE: f64 = 3.0;
 /// A prediction reaches at most this factor beyond the largest input seen.
 pub const MAX_REACH: f64 = 2.0;
+/// Beyond the largest input, so many inputs must lie within [`NEAR_REACH`] of what is asked: one point carries nothing.
+const MIN_NEAR: usize = 3;
+/// The factor within which inputs count as near.
+const NEAR_REACH: f64 = 4.0;
+/// An interval wider than this factor from end to end, beyond the largest input, is no prediction.
+const MAX_DISAGREEMENT: f64 = 4.0;
 const FOLDS: usize = 5;
 /// A growing shape must cut the held-out error of no growth at least by this part.
 const MIN_GAIN: f64 = 0.5;
@@ -58,8 +67,14 @@ pub struct Growth {
     pub largest: f64,
     /// Held-out error, relative: the root of the mean square.
     pub error: f64,
+    /// The part of the spread that the input explains, 0 to 1: how much of the held-out error of no growth is gone.
+    pub explained: f64,
     /// The 2.5 % and 97.5 % quantiles of measured over predicted, held out.
     residuals: [f64; 2],
+    /// The shapes that fit as well, this one included: shape, base, slope.
+    rivals: Vec<(Shape, f64, f64)>,
+    /// Of the largest inputs, the smallest that still counts to [`MIN_NEAR`].
+    third_largest: f64,
 }
 
 /// A predicted duration.
@@ -98,9 +113,61 @@ pub enum NoPrediction {
         /// The largest input.
         largest: f64,
     },
+    /// Too little was seen near the question.
+    #[error("only few of the inputs are near {at}: the third largest is {third_largest}")]
+    Thin {
+        /// What was asked.
+        at: f64,
+        /// How far at least [`MIN_NEAR`] inputs reach.
+        third_largest: f64,
+    },
+    /// Shapes that fit equally well part beyond what was seen.
+    #[error("beyond {largest} the shapes that fit equally well part: from {low} to {high} at {at}")]
+    Undecided {
+        /// What was asked.
+        at: f64,
+        /// The largest input.
+        largest: f64,
+        /// The least they say.
+        low: DurationNanos,
+        /// The most they say.
+        high: DurationNanos,
+    },
+}
+
+impl NoPrediction {
+    /// What to record so that the answer can be had.
+    pub fn help(&self) -> String {
+        match self {
+            Self::TooFew { found } => {
+                format!("record {} more executions that carry the attribute", MIN_POINTS.saturating_sub(*found))
+            }
+            Self::TooNarrow { smallest, .. } => {
+                format!("record executions up to at least {:.0}", MIN_RANGE * smallest.max(1.0))
+            }
+            Self::OutOfReach { at, smallest, .. } if at < smallest => {
+                format!("record executions down to {:.0}", at * MAX_REACH)
+            }
+            Self::OutOfReach { at, .. } => format!("record executions up to at least {:.0}", at / MAX_REACH),
+            Self::Thin { at, .. } => format!("record at least {MIN_NEAR} executions from {:.0} up", at / NEAR_REACH),
+            Self::Undecided { at, .. } => format!("record executions nearer to {at}, or more of them"),
+        }
+    }
 }
 
 impl Shape {
+    /// As the wire writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Constant => "constant",
+            Self::Logarithmic => "logarithmic",
+            Self::Linear => "linear",
+            Self::Linearithmic => "n_log_n",
+            Self::Quadratic => "quadratic",
+            Self::Cubic => "cubic",
+        }
+    }
+
     const ALL: [Self; 6] =
         [Self::Constant, Self::Logarithmic, Self::Linear, Self::Linearithmic, Self::Quadratic, Self::Cubic];
 
@@ -164,11 +231,32 @@ pub fn growth(points: &[(f64, f64)]) -> Result<Growth, NoPrediction> {
         if grows { *shape != Shape::Constant && summary(ratios).0 <= best + spread } else { *shape == Shape::Constant }
     });
     let (shape, mut ratios) = chosen.cloned().unwrap_or_else(|| candidates[0].clone());
-    let error = summary(&ratios).0.sqrt();
+    let left = summary(&ratios).0;
     ratios.sort_by(f64::total_cmp);
     let residuals = [0.025, 0.975].map(|part| crate::statistics::quantile_f64(&ratios, part));
     let (base_nanos, slope) = fit(&points, shape);
-    Ok(Growth { shape, base_nanos, slope, points: points.len(), smallest, largest, error, residuals })
+    let fits_as_well = |candidate: &&(Shape, Vec<f64>)| match (shape, candidate.0) {
+        (shape, other) if shape == other => true,
+        (Shape::Constant, _) | (_, Shape::Constant) => false,
+        _ => summary(&candidate.1).0 <= best + spread,
+    };
+    let rivals = candidates.iter().filter(fits_as_well).map(|(shape, _)| {
+        let (base, slope) = fit(&points, *shape);
+        (*shape, base, slope)
+    });
+    Ok(Growth {
+        shape,
+        base_nanos,
+        slope,
+        points: points.len(),
+        smallest,
+        largest,
+        error: left.sqrt(),
+        explained: if of_constant > 0.0 { (1.0 - left / of_constant).clamp(0.0, 1.0) } else { 0.0 },
+        residuals,
+        rivals: rivals.collect(),
+        third_largest: points[points.len() - MIN_NEAR].0,
+    })
 }
 
 /// Measured over predicted for each point, by a fit that did not see it; `None` if a fit predicts nothing positive.
@@ -218,20 +306,37 @@ impl Growth {
     /// # Errors
     /// Where the input lies further from those seen than the data can carry.
     pub fn predict(&self, at: f64) -> Result<Prediction, NoPrediction> {
-        if at > self.largest * MAX_REACH || at < self.smallest / MAX_REACH {
+        if !at.is_finite() || at < 0.0 || at > self.largest * MAX_REACH || at < self.smallest / MAX_REACH {
             return Err(NoPrediction::OutOfReach { at, smallest: self.smallest, largest: self.largest });
         }
         let nanos = self.base_nanos + self.slope * self.shape.of(at);
-        Ok(Prediction { nanos, interval: self.residuals.map(|ratio| ratio * nanos) })
+        let mut interval = self.residuals.map(|ratio| ratio * nanos);
+        if at > self.largest {
+            if self.third_largest < at / NEAR_REACH {
+                return Err(NoPrediction::Thin { at, third_largest: self.third_largest });
+            }
+            for (shape, base, slope) in &self.rivals {
+                let other = (base + slope * shape.of(at)).max(0.0);
+                interval[0] = interval[0].min(self.residuals[0] * other);
+                interval[1] = interval[1].max(self.residuals[1] * other);
+            }
+            // What scatter alone makes wide is an honest interval; what the shapes make wide is no answer.
+            let by_scatter = self.residuals[1] / self.residuals[0];
+            if interval[1] > MAX_DISAGREEMENT.max(by_scatter * 2.0) * interval[0] {
+                let [low, high] = interval.map(|nanos| DurationNanos(nanos.round() as i64));
+                return Err(NoPrediction::Undecided { at, largest: self.largest, low, high });
+            }
+        }
+        Ok(Prediction { nanos, interval })
     }
 
     /// The input at which `limit_nanos` is crossed, with the interval in which single executions begin to cross it and
     /// all have; `None` where it is not crossed within reach.
     pub fn crossing(&self, limit_nanos: f64) -> Option<(f64, [f64; 2])> {
         let reach = self.largest * MAX_REACH;
-        let crosses = |limit: f64| -> Option<f64> {
-            let at = |input: f64| self.base_nanos + self.slope * self.shape.of(input);
-            if self.slope <= 0.0 || at(reach) < limit {
+        let crosses = |(shape, base, slope): (Shape, f64, f64), limit: f64| -> Option<f64> {
+            let at = |input: f64| base + slope * shape.of(input);
+            if slope <= 0.0 || at(reach) < limit {
                 return None;
             }
             let (mut low, mut high) = (0.0, reach);
@@ -241,9 +346,16 @@ impl Growth {
             }
             Some(high)
         };
-        let input = crosses(limit_nanos)?;
-        let first = crosses(limit_nanos / self.residuals[1]).unwrap_or(input);
-        let last = crosses(limit_nanos / self.residuals[0]).unwrap_or(reach);
+        let chosen = (self.shape, self.base_nanos, self.slope);
+        let input = crosses(chosen, limit_nanos)?;
+        let mut first = crosses(chosen, limit_nanos / self.residuals[1]).unwrap_or(input);
+        let mut last = crosses(chosen, limit_nanos / self.residuals[0]).unwrap_or(reach);
+        if input > self.largest {
+            for &rival in &self.rivals {
+                first = first.min(crosses(rival, limit_nanos / self.residuals[1]).unwrap_or(first));
+                last = last.max(crosses(rival, limit_nanos / self.residuals[0]).unwrap_or(reach));
+            }
+        }
         Some((input, [first, last]))
     }
 }
@@ -297,11 +409,36 @@ mod tests {
     }
 
     #[test]
+    fn beyond_what_was_seen_the_interval_spans_the_shapes_that_fit_as_well() {
+        let grown = growth(&points(40, 0.3, 5, |input| 1e6 + 100.0 * input)).unwrap();
+        assert!(grown.rivals.len() > 1, "{:?}", grown.rivals);
+        let width = |at: f64| grown.predict(at).map(|it| it.interval[1] / it.interval[0]);
+        let inside = width(grown.largest * 0.9).unwrap();
+        assert!(
+            width(grown.largest * 1.9).is_ok_and(|wide| wide > inside),
+            "{inside} {:?}",
+            width(grown.largest * 1.9)
+        );
+    }
+
+    #[test]
+    fn every_refusal_says_what_would_help() {
+        let few = growth(&points(15, 0.1, 1, |input| input)).unwrap_err();
+        assert_eq!(few.help(), "record 5 more executions that carry the attribute");
+        let far = NoPrediction::OutOfReach { at: 8_000.0, smallest: 10.0, largest: 1_000.0 };
+        assert_eq!(far.help(), "record executions up to at least 4000");
+    }
+
+    #[test]
     fn what_the_data_cannot_carry_is_refused() {
         let grown = growth(&points(60, 0.02, 3, |input| input)).unwrap();
         assert!(matches!(grown.predict(grown.largest * 2.1), Err(NoPrediction::OutOfReach { .. })));
         assert!(grown.predict(grown.largest * 1.9).is_ok());
         assert!(matches!(growth(&points(19, 0.1, 1, |input| input)), Err(NoPrediction::TooFew { found: 19 })));
+        let far: Vec<(f64, f64)> = (1..60).map(|i| (f64::from(i), f64::from(i))).chain([(1_000.0, 1_000.0)]).collect();
+        let alone = growth(&far).unwrap();
+        assert!(matches!(alone.predict(1_500.0), Err(NoPrediction::Thin { .. })), "{alone:?}");
+        assert!(alone.predict(100.0).is_ok(), "between what was seen");
         let narrow: Vec<(f64, f64)> = (0..30).map(|i| (1_000.0 + f64::from(i), 5.0)).collect();
         assert!(matches!(growth(&narrow), Err(NoPrediction::TooNarrow { .. })));
     }

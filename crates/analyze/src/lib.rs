@@ -18,6 +18,7 @@ pub mod finding;
 mod fingerprint;
 pub mod growth;
 mod operation;
+pub mod predict;
 pub mod statement;
 pub mod statistics;
 #[cfg(test)]

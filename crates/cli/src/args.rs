@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Find(Find),
     /// Say where the time of a trace, an operation or the whole system goes.
     Explain(Explain),
+    /// Predict how long an operation takes at an input, from how its duration followed that input so far.
+    Predict(Predict),
     /// Compare two sets of traces, with a statistical verdict.
     Compare(Compare),
     /// Show exceptions, grouped.
@@ -212,6 +214,42 @@ pub(crate) struct Explain {
     pub(crate) service: Option<String>,
     /// Over how many executions, newest first.
     #[arg(long, value_name = "N", default_value_t = kino_wire::explain::DEFAULT_LAST)]
+    pub(crate) last: usize,
+    /// Whose traces.
+    #[command(flatten)]
+    pub(crate) scope: ScopeArguments,
+}
+
+/// Arguments of `predict`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without --attr it lists the numeric attributes that executions carry, and which explains most of the duration.
+The shape (constant, logarithmic, linear, n log n, quadratic, cubic) is chosen by its error on executions that
+it did not see. Where the data cannot carry an answer, it says why and what would help.
+Without --limit-duration the limit is the one at which executions were seen to time out.
+
+Examples:
+  kino predict review.diff
+  kino predict review.diff --attr diff_bytes --at 800000
+  kino predict 'GET /report' --attr rows --limit-duration 2s")]
+pub(crate) struct Predict {
+    /// The exact name of an operation.
+    #[arg(value_name = "OPERATION")]
+    pub(crate) operation: String,
+    /// The numeric attribute, of the operation's span or of any beneath it.
+    #[arg(long = "attr", value_name = "KEY")]
+    pub(crate) attribute: Option<String>,
+    /// The value to predict for.
+    #[arg(long, value_name = "VALUE", requires = "attribute")]
+    pub(crate) at: Option<f64>,
+    /// Say at which value this duration is crossed.
+    #[arg(long, value_name = "DURATION", requires = "attribute", value_parser = time::parse_duration)]
+    pub(crate) limit_duration: Option<i64>,
+    /// The operation of exactly this service.
+    #[arg(long, short, value_name = "SERVICE")]
+    pub(crate) service: Option<String>,
+    /// Over how many executions, newest first.
+    #[arg(long, value_name = "N", default_value_t = kino_wire::predict::DEFAULT_LAST)]
     pub(crate) last: usize,
     /// Whose traces.
     #[command(flatten)]

@@ -28,6 +28,7 @@ pub(crate) fn carry_out(app: &App, command: Command) -> Outcome {
         Command::Run(arguments) => Ok(run::run(app, &arguments)),
         Command::Find(arguments) => questions::find(app, arguments),
         Command::Explain(arguments) => questions::explain(app, arguments),
+        Command::Predict(arguments) => questions::predict(app, arguments),
         Command::Compare(arguments) => questions::compare(app, arguments),
         Command::Errors(arguments) => questions::errors(app, arguments),
         Command::Open(arguments) => questions::open(app, arguments),

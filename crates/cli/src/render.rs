@@ -15,6 +15,7 @@ pub(crate) mod explain;
 pub(crate) mod find;
 pub(crate) mod finding;
 pub(crate) mod open;
+pub(crate) mod predict;
 pub(crate) mod run;
 pub(crate) mod table;
 

@@ -34,12 +34,13 @@ macro_rules! answer {
 
 impl Engine {
     async fn dispatch(&self, name: &str, question: Json) -> Result<Json, Problem> {
-        use kino_wire::{admin, compare, errors, evidence, explain, find, run, sql};
+        use kino_wire::{admin, compare, errors, evidence, explain, find, predict, run, sql};
         answer!(self, name, question;
             find::FindQuestion => find,
             explain::ExplainTraceQuestion => explain_trace,
             explain::ExplainOperationQuestion => explain_operation,
             explain::ExplainSystemQuestion => explain_system,
+            predict::PredictQuestion => predict,
             compare::CompareQuestion => compare,
             errors::ErrorsQuestion => errors,
             evidence::OpenQuestion => open_evidence,

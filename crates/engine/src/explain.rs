@@ -40,9 +40,21 @@ impl Engine {
 
     pub(crate) async fn explain_operation(
         &self,
-        question: ExplainOperationQuestion,
+        mut question: ExplainOperationQuestion,
     ) -> Result<ExplainOperation, Problem> {
-        let last = limit(question.last, DEFAULT_LAST, MAX_LAST)?;
+        question.last = limit(question.last, DEFAULT_LAST, MAX_LAST)?;
+        let newest = self.newest_of(&question).await?;
+        let operation = question.operation;
+        blocking(move || newest.read(|found, left| operation_answer(operation, found, left)))
+            .await
+            .map_err(|error| error.problem())
+    }
+
+    /// The last executions of an operation, `last` of them.
+    ///
+    /// # Errors
+    /// Where there are none: with the nearest names.
+    pub(crate) async fn newest_of(&self, question: &ExplainOperationQuestion) -> Result<Newest, Problem> {
         let project = scope::project(&question.scope);
         let filter = OperationFilter {
             service: question.service.clone(),
@@ -51,9 +63,9 @@ impl Engine {
             ..OperationFilter::default()
         };
         let snapshot = self.inner.store.snapshot();
-        let newest = snapshot.newest_spans(&filter, last).await.map_err(|error| problem(&error))?;
+        let newest = snapshot.newest_spans(&filter, question.last).await.map_err(|error| problem(&error))?;
         if newest.spans.is_empty() {
-            return Err(self.no_operation(&question, project.as_deref()).await);
+            return Err(self.no_operation(question, project.as_deref()).await);
         }
         let chosen: BTreeSet<(TraceId, SpanId)> =
             newest.spans.iter().map(|span| (span.trace_id, span.span_id)).collect();
@@ -62,14 +74,8 @@ impl Engine {
         let unseen: BTreeSet<TraceId> = skipped.into_iter().collect();
         let beyond = if newest.more { newest.known.saturating_sub(newest.spans.len() as u64).max(1) } else { 0 };
         let left = beyond + chosen.iter().filter(|(trace_id, _)| unseen.contains(trace_id)).count() as u64;
-        let explain = move || {
-            let trees: Vec<Tree<'_>> = traces.iter().map(Tree::new).collect();
-            let entry = Entry::Operation { service: question.service.as_deref(), name: &question.operation };
-            let mut found = executions(&trees, entry);
-            found.retain(|execution| chosen.contains(&(execution.trace_id(), execution.span_id())));
-            operation_answer(question.operation.clone(), &found, left)
-        };
-        blocking(explain).await.map_err(|error| error.problem())
+        let (service, name) = (question.service.clone(), question.operation.clone());
+        Ok(Newest { service, name, traces, chosen, left })
     }
 
     pub(crate) async fn explain_system(&self, question: ExplainSystemQuestion) -> Result<ExplainSystem, Problem> {
@@ -168,6 +174,25 @@ impl Engine {
             _ => format!("{damaged} damaged groups of files are left out, which may hold it: `kino doctor` names them"),
         };
         Problem::not_found(format!("there is no trace {id}; {instead}"), Vec::new())
+    }
+}
+
+/// The last executions of an operation, with the traces that hold them.
+pub(crate) struct Newest {
+    service: Option<String>,
+    name: String,
+    traces: Vec<Trace>,
+    chosen: BTreeSet<(TraceId, SpanId)>,
+    left: u64,
+}
+
+impl Newest {
+    /// Hands the executions to `reader`, with how many there are beyond them.
+    pub(crate) fn read<T>(&self, reader: impl FnOnce(&[Execution<'_, '_>], u64) -> T) -> T {
+        let trees: Vec<Tree<'_>> = self.traces.iter().map(Tree::new).collect();
+        let mut found = executions(&trees, Entry::Operation { service: self.service.as_deref(), name: &self.name });
+        found.retain(|execution| self.chosen.contains(&(execution.trace_id(), execution.span_id())));
+        reader(&found, self.left)
     }
 }
 

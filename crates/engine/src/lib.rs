@@ -22,6 +22,7 @@ mod explain;
 mod export;
 mod find;
 mod open;
+mod predict;
 mod project;
 mod runs;
 mod scope;

@@ -344,3 +344,57 @@ async fn more_spans_than_the_log_takes_at_once_are_taken_in_whole() {
     assert_eq!(imported.spans, 40_000);
     assert_eq!(home.get("status", json!({})).await["spans"], json!(40_000));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_duration_is_predicted_or_refused_with_what_would_help() {
+    let home = open().await;
+    let execution = |number: i64, service: &str| {
+        let (size, start) = (number * 10_000, NOW - (100 - number) * 1_000 * MILLI);
+        let late = size > 500_000;
+        // 20 ms, and one more for each 10 kB; from 70 ms on somebody stops waiting.
+        let nanos = if late { 70 * MILLI } else { (20 + number) * MILLI + number % 3 * MILLI / 10 };
+        let status = if late { json!({ "code": 2 }) } else { json!({}) };
+        let timeout = if late { "timeout" } else { "" };
+        json!({
+            "traceId": format!("{:032x}", number + 1), "spanId": format!("{:016x}", number + 1),
+            "name": format!("review {service}"), "kind": 1, "status": status,
+            "startTimeUnixNano": start.to_string(), "endTimeUnixNano": (start + nanos).to_string(),
+            "attributes": [
+                { "key": "diff_bytes", "value": { "intValue": size.to_string() } },
+                { "key": "files", "value": { "intValue": (number * 7 % 5).to_string() } },
+                { "key": "error.type", "value": { "stringValue": timeout } },
+            ],
+        })
+    };
+    let spans: Vec<Json> = (1..60).map(|number| execution(number, "it")).collect();
+    home.send(&[("service.name", "review")], &spans).await;
+
+    let listed = home.get("predict", json!({ "operation": "review it" })).await;
+    assert_eq!(
+        (&listed["inputs"][0]["attribute"], &listed["inputs"][0]["model"]),
+        (&json!("diff_bytes"), &json!("linear"))
+    );
+    assert_eq!((&listed["executions"], &listed["left_out"]["failed_executions"]), (&json!(50), &json!(9)));
+
+    let asked = json!({ "operation": "review it", "attribute": "diff_bytes", "at": 800_000 });
+    let told = home.get("predict", asked).await;
+    assert_eq!((&told["schema"], &told["model"]), (&json!("kino.predict.v1"), &json!("linear")));
+    let nanos = told["predicted_nanos"].as_f64().unwrap();
+    assert!((nanos / 100e6 - 1.0).abs() < 0.02, "{told}");
+    assert_eq!((&told["crosses"]["limit_nanos"], &told["limit_was_seen"]), (&json!(70 * MILLI), &json!(true)));
+    assert!((told["crosses"]["at"].as_f64().unwrap() / 500_000.0 - 1.0).abs() < 0.02, "{told}");
+
+    let far = json!({ "operation": "review it", "attribute": "diff_bytes", "at": 5_000_000 });
+    let far = home.get("predict", far).await;
+    assert_eq!(
+        (&far["predicted_nanos"], &far["help"]),
+        (&Json::Null, &json!("record executions up to at least 2500000"))
+    );
+
+    let wrong = json!({ "operation": "review it", "attribute": "dif_bytes", "at": 5 });
+    let problem = home.ask("predict", wrong).await.unwrap_err();
+    assert_eq!((problem.kind, problem.did_you_mean), (ProblemKind::NotFound, vec!["diff_bytes".to_owned()]));
+    let problem = home.ask("predict", json!({ "operation": "review it", "at": 5 })).await.unwrap_err();
+    assert_eq!(problem.kind, ProblemKind::Invalid);
+    home.engine.close().await.unwrap();
+}

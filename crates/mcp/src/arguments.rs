@@ -45,6 +45,8 @@ pub(crate) struct Explain {
     pub(crate) service: Option<String>,
     #[serde(default)]
     pub(crate) last: usize,
+    pub(crate) attribute: Option<String>,
+    pub(crate) at: Option<f64>,
     pub(crate) cursor: Option<String>,
 }
 

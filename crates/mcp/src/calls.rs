@@ -10,12 +10,14 @@ use kino_wire::explain::{
 };
 use kino_wire::find::{FindItem, FindQuestion};
 use kino_wire::finding::{Evidence, Finding, Location};
+use kino_wire::predict::PredictQuestion;
 use kino_wire::{Backend, Problem};
 use serde_json::Value as Json;
 
 use crate::answer::{Answer, Page, Rendered, Table};
 use crate::arguments;
 use crate::cells::Cell;
+use crate::prediction;
 use crate::recorded::MESSAGE_BYTES_MAX;
 use crate::sql::SqlRunner;
 
@@ -150,7 +152,21 @@ impl Asker<'_> {
     }
 
     pub(crate) async fn explain(&self, arguments: arguments::Explain) -> Result<Rendered, Refusal> {
-        let answer = if let Ok(trace_id) = arguments.target.parse::<TraceId>() {
+        let predicts = arguments.attribute.is_some() || arguments.at.is_some();
+        let answer = if predicts {
+            let question = PredictQuestion {
+                operation: arguments.target,
+                service: arguments.service,
+                attribute: arguments.attribute,
+                at: arguments.at,
+                limit_nanos: None,
+                last: arguments.last,
+                scope: self.scope.clone(),
+            };
+            let mut answer = prediction::answer(&ask(self.backend, &question).await?);
+            answer.facts.push(self.scope_fact());
+            answer
+        } else if let Ok(trace_id) = arguments.target.parse::<TraceId>() {
             trace_answer(&ask(self.backend, &ExplainTraceQuestion { trace_id }).await?)
         } else {
             let question = ExplainOperationQuestion {

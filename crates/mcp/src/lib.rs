@@ -17,6 +17,7 @@ mod cells;
 mod evidence;
 mod handler;
 mod insights;
+mod prediction;
 mod project;
 mod prompts;
 mod recorded;

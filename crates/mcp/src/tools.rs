@@ -53,6 +53,8 @@ pub(crate) fn all() -> Vec<Tool> {
                 ("target", text("trace id, or exact span name")),
                 ("service", text("exact; for operations")),
                 ("last", count("executions")),
+                ("attribute", text("numeric: predicts the duration")),
+                ("at", json!({"type": "number"})),
                 CURSOR(),
             ],
             &["target"],
@@ -185,6 +187,7 @@ mod tests {
     #[test]
     fn the_list_and_the_instructions_fit_their_budget() {
         let bytes = serde_json::to_string(&all()).unwrap().len() + INSTRUCTIONS.len();
+        println!("{bytes}");
         assert!(bytes <= LIST_TOKENS_MAX * BYTES_PER_TOKEN, "{bytes} bytes");
     }
 

@@ -3,7 +3,7 @@
 use kino_model::Span;
 
 /// Whether it ended because somebody stopped waiting.
-pub(super) fn is_timeout(span: &Span) -> bool {
+pub(crate) fn is_timeout(span: &Span) -> bool {
     let by_status =
         matches!(span.int("http.response.status_code"), Some(408 | 504)) || span.int("rpc.grpc.status_code") == Some(4);
     by_status || (span.is_error() && words(span).any(|text| contains_any(text, &["timeout", "timed out", "deadline"])))

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use kino_model::Value;
 
-use super::facts::Facts;
+use crate::execution::Execution;
 
 /// Attributes that tell of the outcome or name the single execution; they explain nothing.
 const NOT_INPUT: &[&str] = &[
@@ -39,22 +39,22 @@ const MAX_TEXT_BYTES: usize = 200;
 
 /// A value that executions can be told apart by.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Feature<'a> {
+pub(crate) enum Feature<'a> {
     Number(f64),
     Text(&'a str),
 }
 
 /// Reads features; remembers of each key whether it can be an input.
 #[derive(Default)]
-pub(super) struct Features<'a> {
+pub(crate) struct Features<'a> {
     is_input: HashMap<&'a str, bool>,
 }
 
 impl<'a> Features<'a> {
-    pub(super) fn of(&mut self, facts: &Facts<'_, 'a>) -> BTreeMap<&'a str, Feature<'a>> {
+    pub(crate) fn of(&mut self, execution: &Execution<'_, 'a>) -> BTreeMap<&'a str, Feature<'a>> {
         let mut found = BTreeMap::new();
-        for index in facts.indices() {
-            for (key, value) in &facts.span(index).attributes {
+        for &index in execution.spans() {
+            for (key, value) in &execution.tree.span(index as usize).attributes {
                 let key = key.as_str();
                 let is_new_input = || !NOT_INPUT.iter().any(|part| key.contains(part));
                 if !*self.is_input.entry(key).or_insert_with(is_new_input) || found.contains_key(key) {

@@ -86,7 +86,7 @@ fn best_rule(group: &Group<'_, '_>, is_bad: &[bool], bad_total: usize, good_tota
     let mut numbers: BTreeMap<&str, Vec<(f64, bool)>> = BTreeMap::new();
     let mut texts: BTreeMap<&str, BTreeMap<&str, [usize; 2]>> = BTreeMap::new();
     for (facts, &bad) in group.facts.iter().zip(is_bad) {
-        for (key, feature) in known.of(facts) {
+        for (key, feature) in known.of(&facts.execution) {
             match feature {
                 Feature::Number(value) => numbers.entry(key).or_default().push((value, bad)),
                 Feature::Text(value) => texts.entry(key).or_default().entry(value).or_default()[usize::from(!bad)] += 1,

@@ -9,9 +9,10 @@ use kino_wire::errors::ErrorsQuestion;
 use kino_wire::evidence::OpenQuestion;
 use kino_wire::explain::{ExplainOperationQuestion, ExplainSystemQuestion, ExplainTraceQuestion};
 use kino_wire::find::FindQuestion;
+use kino_wire::predict::PredictQuestion;
 
 use crate::app::{App, Outcome};
-use crate::args::{Compare, Errors, Explain, Filters, Find, Open};
+use crate::args::{Compare, Errors, Explain, Filters, Find, Open, Predict};
 use crate::{render, start, time};
 
 /// Filters as the wire has them.
@@ -59,6 +60,21 @@ pub(super) fn explain(app: &App, arguments: Explain) -> Outcome {
         let answer = app.ask(&question)?;
         app.output.answer(&answer, |style| render::explain::operation(&answer, style))?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn predict(app: &App, arguments: Predict) -> Outcome {
+    let question = PredictQuestion {
+        scope: app.scope(&arguments.scope),
+        operation: arguments.operation,
+        service: arguments.service,
+        attribute: arguments.attribute,
+        at: arguments.at,
+        limit_nanos: arguments.limit_duration,
+        last: arguments.last,
+    };
+    let answer = app.ask(&question)?;
+    app.output.answer(&answer, |style| render::predict::text(&answer, style))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,0 +1,53 @@
+//! What `explain` says of an operation's duration at an input.
+
+use kino_wire::predict::Predict;
+
+use crate::answer::Answer;
+use crate::cells::Cell;
+
+pub(crate) fn answer(predicted: &Predict) -> Answer {
+    let value = |value: f64| Cell::Number(value);
+    let mut facts = vec![
+        ("operation", Cell::recorded(&predicted.operation)),
+        ("service", Cell::recorded(&predicted.service)),
+        ("attribute", Cell::recorded(predicted.attribute.as_deref().unwrap_or_default())),
+        ("executions", Cell::Count(predicted.executions)),
+    ];
+    facts.extend(predicted.model.as_deref().map(|model| ("model", Cell::word(model))));
+    facts.extend(predicted.held_out_error.map(|error| ("held_out_error", value(error))));
+    facts.extend(predicted.explained.map(|part| ("explained", Cell::Share(part))));
+    if let Some([low, high]) = predicted.range {
+        facts.extend([("seen_from", value(low)), ("seen_to", value(high))]);
+    }
+    facts.extend(predicted.at.map(|at| ("at", value(at))));
+    facts.extend(predicted.predicted_nanos.map(|nanos| ("predicted", Cell::Nanos(nanos))));
+    if let Some([low, high]) = predicted.interval {
+        facts.extend([("low", Cell::Nanos(low)), ("high", Cell::Nanos(high))]);
+    }
+    facts.extend(predicted.limit_nanos.map(|nanos| ("limit", Cell::Nanos(nanos))));
+    if let Some(crossing) = &predicted.crosses {
+        let [first, last] = crossing.interval;
+        facts.extend([("limit_crossed_at", value(crossing.at)), ("first_at", value(first)), ("all_at", value(last))]);
+    }
+    let left_out = &predicted.left_out;
+    let counts = [
+        ("executions_beyond", left_out.executions),
+        ("open_left_out", left_out.open_executions),
+        ("failed_left_out", left_out.failed_executions),
+        ("cold_left_out", left_out.cold_executions),
+        ("without_attribute", left_out.without_attribute),
+    ];
+    facts.extend(counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Cell::Count(count))));
+    let mut notes = Vec::new();
+    if let Some(refused) = &predicted.refused {
+        let help = predicted.help.as_deref().unwrap_or_default();
+        notes.push(format!("no prediction: {refused}; {help}"));
+    }
+    if predicted.predicted_nanos.is_some() {
+        notes.push(String::from("low..high holds 95% of single executions"));
+    }
+    if predicted.crosses.is_none() && predicted.limit_nanos.is_some() && predicted.model.is_some() {
+        notes.push(String::from("the limit is not crossed as far as this reaches"));
+    }
+    Answer { tool: "explain", facts, notes, tables: Vec::new(), next: None }
+}
