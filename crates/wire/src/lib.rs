@@ -12,6 +12,7 @@ pub mod explain;
 pub mod export;
 pub mod find;
 pub mod finding;
+pub mod insights;
 pub mod predict;
 pub mod run;
 pub mod sql;

@@ -1,0 +1,297 @@
+//! `insights`: findings as the engine keeps them. A finding opens, and is acknowledged, fixed, seen again, or decays.
+//!
+//! ```text
+//!  open ──────────► fixed ──► recurring ──► fixed …        (each proved by executions)
+//!    └► acknowledged ─┘            any ──► decayed          (its operation is not seen any more)
+//! ```
+
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::ask::Scope;
+use crate::finding::Finding;
+
+/// How many findings are told when nothing is said.
+pub const DEFAULT_LIMIT: usize = 50;
+/// The most findings one answer tells.
+pub const MAX_LIMIT: usize = 1_000;
+/// The longest that [`FindingsChanged`] and [`InsightsQuestion`] wait, in milliseconds: shorter than what HTTP clients
+/// and those between them take for silence.
+pub const MAX_WAIT_MILLIS: u64 = 25_000;
+
+/// Where in its life a finding is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingState {
+    /// Seen, and nobody has said anything about it.
+    #[default]
+    Open,
+    /// Seen, and the user knows.
+    Acknowledged,
+    /// Later executions show it gone.
+    Fixed,
+    /// It was fixed, and later executions show it again.
+    Recurring,
+    /// Its operation has not been seen for a while, so that nobody can say whether it is still there.
+    Decayed,
+}
+
+impl FindingState {
+    /// Every state.
+    pub const ALL: [Self; 5] = [Self::Open, Self::Acknowledged, Self::Fixed, Self::Recurring, Self::Decayed];
+
+    /// In snake case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Acknowledged => "acknowledged",
+            Self::Fixed => "fixed",
+            Self::Recurring => "recurring",
+            Self::Decayed => "decayed",
+        }
+    }
+
+    /// Whether the fault is there, as far as anybody knows.
+    pub fn is_present(self) -> bool {
+        matches!(self, Self::Open | Self::Acknowledged | Self::Recurring)
+    }
+}
+
+impl fmt::Display for FindingState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for FindingState {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|state| state.name() == text);
+        found.ok_or_else(|| format!("{text:?} is none of {}", Self::ALL.map(Self::name).join(", ")))
+    }
+}
+
+/// Asks for stored findings, what is worth most first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InsightsQuestion {
+    /// Only those located in one of these files; paths match where one ends in the other, in whole parts.
+    pub files: Vec<String>,
+    /// Only those that changed their state, or were seen for the first time, at or after this.
+    pub since_unix_nanos: Option<i64>,
+    /// At most so many; 0 stands for the default.
+    pub limit: usize,
+    /// Only those in one of these states; empty for `open` and `recurring`, the ones to act on.
+    pub states: Vec<FindingState>,
+    /// Only this one: a fingerprint, or a unique beginning of it.
+    pub fingerprint: Option<String>,
+    /// Only what this client has not been told yet, by [`InsightsTold`].
+    pub only_new_for: Option<String>,
+    /// How long the engine may take to look at what has just arrived before it answers; 0 for not at all.
+    pub wait_millis: u64,
+    /// Whose findings.
+    pub scope: Scope,
+}
+
+/// `kino.insights.v1`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Insights {
+    /// `kino.insights.v1`.
+    pub schema: String,
+    /// Findings, the most worth acting on first.
+    pub items: Vec<Insight>,
+    /// Executions that the engine's last looks at the operations in scope rested on.
+    pub executions: u64,
+    /// Their spans.
+    pub spans: u64,
+    /// The operations.
+    pub operations: u64,
+    /// The newest change; what [`FindingsChanged`] takes as `after`.
+    pub sequence: u64,
+    /// What the answer does not hold or does not rest on.
+    pub left_out: InsightsLeftOut,
+}
+
+/// What an answer about findings does not hold or does not rest on. All zero: nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InsightsLeftOut {
+    /// Findings beyond the limit.
+    pub findings: u64,
+    /// Findings that the client has been told before.
+    pub told_before: u64,
+    /// Findings in scope in other states than those asked for, by state.
+    pub other_states: std::collections::BTreeMap<String, u64>,
+    /// Traces that have arrived and not been looked at yet.
+    pub waiting_traces: u64,
+    /// Traces that arrived faster than they could be looked at, since the engine started. Operations are judged by
+    /// their newest executions, so that a finding that is there shows in the others.
+    pub unseen_traces: u64,
+    /// Findings that were not kept because there were too many, since the engine started.
+    pub not_kept: u64,
+}
+
+/// A stored finding.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Insight {
+    /// What was found, as of when it was last seen.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// Where in its life it is.
+    pub state: FindingState,
+    /// The operation whose executions show it.
+    pub entry: Operation,
+    /// The project it is in: the common git directory.
+    pub project: Option<String>,
+    /// The file of `where`, relative to the worktree it was recorded in.
+    pub file: Option<String>,
+    /// When it was first seen.
+    pub first_seen_unix_nanos: i64,
+    /// The start of the newest execution that it was last seen in or among.
+    pub last_seen_unix_nanos: i64,
+    /// When it came into its state.
+    pub changed_unix_nanos: i64,
+    /// The number of that change; later changes have larger ones.
+    pub sequence: u64,
+    /// The state of the code (`kino.code_state`) in which it was first seen.
+    pub opened_at_code: Option<String>,
+    /// The state of the code in which it was last seen.
+    pub last_seen_at_code: Option<String>,
+    /// The first state of the code without it, while it is fixed.
+    pub fixed_at_code: Option<String>,
+    /// What its last repair did, while it is fixed or recurring.
+    pub fix: Option<Fix>,
+    /// How often it came back after it was fixed.
+    pub recurrences: u64,
+    /// What repaired another finding of its kind in this project.
+    pub worked_here: Option<WorkedHere>,
+    /// What acting on it would save in a day at the rate of its operation's newest executions, times its confidence.
+    /// The order of the answer.
+    pub worth_nanos_per_day: i64,
+}
+
+/// An operation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Operation {
+    /// The service.
+    pub service: String,
+    /// The span name.
+    pub name: String,
+}
+
+/// What a repair did, measured on the operation whose executions showed the finding.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Fix {
+    /// The last state of the code that showed the finding.
+    pub before_code: Option<String>,
+    /// The first that did not.
+    pub after_code: Option<String>,
+    /// Executions the finding was last seen in or among.
+    pub executions_before: u64,
+    /// Executions that show it gone.
+    pub executions_after: u64,
+    /// The operation's median duration before.
+    pub median_nanos_before: Option<i64>,
+    /// And after.
+    pub median_nanos_after: Option<i64>,
+    /// After over before.
+    pub effect: Option<f64>,
+    /// When it was seen to be gone.
+    pub at_unix_nanos: i64,
+}
+
+/// A repair that worked on a finding like this one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WorkedHere {
+    /// The fingerprint of the finding that was repaired.
+    pub fingerprint: String,
+    /// What the repair did.
+    pub fix: Fix,
+    /// How to see it: `kino compare --before … --after …`, where both states of the code are known.
+    pub next: Option<String>,
+}
+
+/// Says that the user knows of a finding and does not want to be reminded, or takes that back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcknowledgeFinding {
+    /// The finding; a unique beginning is enough.
+    pub fingerprint: String,
+    /// Take it back.
+    #[serde(default)]
+    pub undo: bool,
+    /// Whose findings.
+    #[serde(default)]
+    pub scope: Scope,
+}
+
+/// Says which findings a client has been told, so that it is not told again until they change.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InsightsTold {
+    /// The client, as in [`InsightsQuestion::only_new_for`].
+    pub client: String,
+    /// The findings' fingerprints.
+    pub fingerprints: Vec<String>,
+    /// Whose findings.
+    #[serde(default)]
+    pub scope: Scope,
+}
+
+/// Waits until findings change: answers at once where one has since `after`, else when one does or the time is up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FindingsChanged {
+    /// The `sequence` of the answer before; `None` to be told today's at once, without changes.
+    pub after: Option<u64>,
+    /// How long to wait, in milliseconds.
+    pub wait_millis: u64,
+    /// Whose findings.
+    pub scope: Scope,
+}
+
+/// `kino.findings_changed.v1`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Changes {
+    /// `kino.findings_changed.v1`.
+    pub schema: String,
+    /// What to ask with next.
+    pub sequence: u64,
+    /// What changed, in its order: each finding once, in the state it is in now.
+    pub items: Vec<FindingChange>,
+    /// Whether findings were removed for good, so that a list of all is not whole any more.
+    pub removed: bool,
+}
+
+/// One finding that opened or changed its state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FindingChange {
+    /// The finding.
+    pub fingerprint: String,
+    /// Its kind.
+    pub code: String,
+    /// Its state now.
+    pub state: FindingState,
+    /// The number of its last change.
+    pub sequence: u64,
+    /// When that was.
+    pub changed_unix_nanos: i64,
+}
+
+/// `kino.finding.v1`: what became of a finding that somebody spoke about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Acknowledged {
+    /// `kino.finding.v1`.
+    pub schema: String,
+    /// The finding.
+    #[serde(flatten)]
+    pub insight: Insight,
+}
+
+crate::question!(InsightsQuestion, "insights", Insights);
+crate::question!(AcknowledgeFinding, "acknowledge_finding", Acknowledged);
+crate::question!(InsightsTold, "insights_told", crate::run::Done);
+crate::question!(FindingsChanged, "findings_changed", Changes);
