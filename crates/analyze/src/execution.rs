@@ -164,6 +164,11 @@ impl Execution<'_, '_> {
         self.tree.span(self.entry).is_error()
     }
 
+    /// Whether it is a test case that passed: failures inside it were wanted.
+    pub fn is_passed_test(&self) -> bool {
+        !self.is_error() && self.tree.span(self.entry).attribute(TEST_CASE_NAME).is_some()
+    }
+
     /// The trace it is in.
     pub fn trace_id(&self) -> TraceId {
         self.tree.trace().trace_id

@@ -24,6 +24,7 @@ pub mod statistics;
 #[cfg(test)]
 mod testing;
 pub mod tree;
+pub mod verify;
 
 pub use compare::{Comparison, compare};
 pub use critical_path::{CriticalPath, Segment, critical_path, critical_path_of};

@@ -25,7 +25,7 @@ use crate::client;
 /// Carries a command out.
 pub(crate) fn carry_out(app: &App, command: Command) -> Outcome {
     match command {
-        Command::Run(arguments) => Ok(run::run(app, &arguments)),
+        Command::Run(arguments) => run::run(app, &arguments),
         Command::Find(arguments) => questions::find(app, arguments),
         Command::Explain(arguments) => questions::explain(app, arguments),
         Command::Predict(arguments) => questions::predict(app, arguments),

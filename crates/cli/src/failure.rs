@@ -18,6 +18,10 @@ pub(crate) mod code {
     pub(crate) const UNAVAILABLE: u8 = 5;
     /// At a limit right now; also: another engine has this home.
     pub(crate) const TRY_AGAIN: u8 = 75;
+    /// A verification that could not be decided (`run --against`).
+    pub(crate) const UNDECIDED: u8 = 3;
+    /// Ended by the user, as shells say it.
+    pub(crate) const INTERRUPTED: u8 = 130;
     /// `run` itself failed, not its command.
     pub(crate) const RUN_FAILED: u8 = 125;
     /// `run`'s command cannot be executed.

@@ -3,6 +3,8 @@
 //! The diff is taken against a copy of the index to which untracked files are added by name only, so that one
 //! `git diff` tells about everything and the user's own index stays as it is.
 
+mod worktree;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -13,6 +15,7 @@ use std::time::Duration;
 
 use kino_wire::run::CodeState;
 
+pub(crate) use self::worktree::Worktree;
 use crate::project;
 
 /// How much of a diff is kept. The hash is over all of it.
@@ -69,6 +72,11 @@ pub(crate) fn look(directory: &Path, scratch: &Path) -> Code {
         )),
     }
     code
+}
+
+/// The commit that a revision names in the repository around `directory`; `None` where it names none.
+pub(crate) fn commit_of(directory: &Path, revision: &str) -> Option<String> {
+    line(directory, &["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{revision}^{{commit}}")])
 }
 
 struct Diff {
@@ -190,7 +198,7 @@ fn pump(child: &mut Child) -> Option<Receiver<Vec<u8>>> {
 mod tests {
     use super::*;
 
-    fn repository() -> tempfile::TempDir {
+    pub(super) fn repository() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         run(folder.path(), &["init", "-q", "-b", "main"]);
         fs::write(folder.path().join("kept.txt"), "one\n").unwrap();
@@ -200,7 +208,7 @@ mod tests {
         folder
     }
 
-    fn run(folder: &Path, arguments: &[&str]) {
+    pub(super) fn run(folder: &Path, arguments: &[&str]) {
         let done = git(folder, arguments).env("GIT_CONFIG_GLOBAL", "/dev/null").status().unwrap();
         assert!(done.success(), "git {arguments:?}");
     }

@@ -18,6 +18,7 @@ pub(crate) mod open;
 pub(crate) mod predict;
 pub(crate) mod run;
 pub(crate) mod table;
+pub(crate) mod verify;
 
 use std::borrow::Cow;
 

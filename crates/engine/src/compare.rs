@@ -33,7 +33,7 @@ impl Engine {
     }
 }
 
-fn answer(mut comparison: analyze::Comparison, traces_left_out: Sides<u64>) -> Compare {
+pub(crate) fn answer(mut comparison: analyze::Comparison, traces_left_out: Sides<u64>) -> Compare {
     let left_out = comparison.operations.len().saturating_sub(OPERATIONS_MAX)
         + comparison.counts.len().saturating_sub(COUNTS_MAX)
         + comparison.suspects.len().saturating_sub(SUSPECTS_MAX);

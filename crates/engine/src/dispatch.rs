@@ -34,7 +34,7 @@ macro_rules! answer {
 
 impl Engine {
     async fn dispatch(&self, name: &str, question: Json) -> Result<Json, Problem> {
-        use kino_wire::{admin, compare, errors, evidence, explain, find, predict, run, sql};
+        use kino_wire::{admin, compare, errors, evidence, explain, find, predict, run, sql, verify};
         answer!(self, name, question;
             find::FindQuestion => find,
             explain::ExplainTraceQuestion => explain_trace,
@@ -47,6 +47,10 @@ impl Engine {
             run::RunStart => run_start,
             run::RunFinish => run_finish,
             run::RunQuestion => run,
+            verify::VerifyStart => verify_start,
+            verify::VerifyProgress => verify_progress,
+            verify::VerifyFinish => verify_finish,
+            verify::VerifyQuestion => verify,
             admin::StatusQuestion => status,
             admin::LakeFilesQuestion => lake_files,
             admin::ForgetQuestion => forget,

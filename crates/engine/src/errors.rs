@@ -58,7 +58,7 @@ impl Engine {
     }
 }
 
-fn group_answer(group: analyze::ErrorGroup) -> ErrorGroup {
+pub(crate) fn group_answer(group: analyze::ErrorGroup) -> ErrorGroup {
     let frame = |frame: analyze::Frame| Frame {
         path: frame.path,
         line: frame.line,

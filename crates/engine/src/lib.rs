@@ -31,6 +31,7 @@ mod sets;
 mod sql;
 mod suggest;
 mod to_wire;
+mod verify;
 
 pub use admin::LOG_FILE;
 pub use config::EngineConfig;

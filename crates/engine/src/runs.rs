@@ -68,6 +68,18 @@ pub(crate) struct Record {
     cut_bytes: u64,
 }
 
+impl Record {
+    /// Whether its command has come to an end.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.end_unix_nanos.is_some()
+    }
+
+    /// Whether its command ended otherwise than well.
+    pub(crate) fn failed(&self) -> bool {
+        self.signal.is_some() || self.exit_code != Some(0)
+    }
+}
+
 impl Engine {
     pub(crate) async fn run_start(&self, start: RunStart) -> Result<Done, Problem> {
         let well_formed =
@@ -211,7 +223,7 @@ impl Engine {
         Ok(Some(hash.to_string()))
     }
 
-    fn redacted(&self, text: &str) -> String {
+    pub(crate) fn redacted(&self, text: &str) -> String {
         let Some(redactor) = &self.inner.redactor else { return text.to_owned() };
         let (clean, fired) = redactor.redact_text(text);
         self.count_redactions(&fired);

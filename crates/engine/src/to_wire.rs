@@ -23,20 +23,11 @@ pub(crate) fn location(location: found::Location) -> Location {
     }
 }
 
+pub(crate) fn number(number: &found::Number) -> Number {
+    Number { name: number.name.to_owned(), value: number.value, unit: number.unit.name().to_owned() }
+}
+
 pub(crate) fn finding(finding: found::Finding) -> Finding {
-    let unit = |unit| match unit {
-        found::Unit::Nanos => "ns",
-        found::Unit::Count => "count",
-        found::Unit::Ratio => "ratio",
-        found::Unit::Tokens => "tokens",
-        found::Unit::Bytes => "bytes",
-        found::Unit::Money => "money",
-    };
-    let number = |number: &found::Number| Number {
-        name: number.name.to_owned(),
-        value: number.value,
-        unit: unit(number.unit).to_owned(),
-    };
     Finding {
         code: finding.code.name().to_owned(),
         subject: Subject {

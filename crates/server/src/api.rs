@@ -124,7 +124,7 @@ async fn nothing_here() -> Response {
 fn scope_of(name: &str) -> Scope {
     match name {
         "forget" | "stop" => Scope::Admin,
-        "run_start" | "run_finish" => Scope::Ingest,
+        "run_start" | "run_finish" | "verify_start" | "verify_progress" | "verify_finish" => Scope::Ingest,
         _ => Scope::Read,
     }
 }

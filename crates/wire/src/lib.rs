@@ -16,5 +16,6 @@ pub mod insights;
 pub mod predict;
 pub mod run;
 pub mod sql;
+pub mod verify;
 
 pub use ask::{Backend, Problem, ProblemKind, Question};

@@ -6,11 +6,14 @@
 //!
 //! The command comes first: where no engine can be had it runs all the same, and its exit code is ours.
 
+mod against;
 mod capture;
 mod child;
 mod environment;
+mod heart;
 mod terminal;
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::os::unix::process::ExitStatusExt;
@@ -23,10 +26,10 @@ use kino_wire::admin::StatusQuestion;
 use kino_wire::run::{Run, RunFinish, RunOutput, RunStart};
 
 use self::capture::OUTPUT_BYTES_MAX;
-use self::child::Ended;
+use self::child::{Ended, Streams};
 use self::environment::{Ids, Known};
 pub(crate) use self::terminal::become_command;
-use crate::app::App;
+use crate::app::{App, Outcome};
 use crate::args;
 use crate::client::Client;
 use crate::failure::{Failure, code};
@@ -43,17 +46,27 @@ struct Recording {
     metric_points: u64,
 }
 
-/// Runs a command.
-pub(super) fn run(app: &App, arguments: &args::Run) -> ExitCode {
-    let recording = match begin(app, arguments) {
+/// Runs a command, or, where it is to be compared, verifies what changed.
+pub(super) fn run(app: &App, arguments: &args::Run) -> Outcome {
+    match &arguments.against {
+        Some(base) => against::run(app, arguments, base),
+        None => Ok(once(app, arguments)),
+    }
+}
+
+fn once(app: &App, arguments: &args::Run) -> ExitCode {
+    let recording = match begin(app, &arguments.command, arguments.label.as_deref()) {
         Ok(recording) => Some(recording),
         Err(failure) => {
             output::note(&format!("kino │ this run is not recorded: {failure}"));
             None
         }
     };
-    let variables = recording.as_ref().map(|recording| variables(recording, arguments)).unwrap_or_default();
-    let ended = child::run(&app.settings, &arguments.command, &variables, !arguments.no_output_capture);
+    let label = arguments.label.as_deref();
+    let variables =
+        recording.as_ref().map(|recording| variables(recording, &arguments.command, label)).unwrap_or_default();
+    let streams = if arguments.no_output_capture { Streams::Ours } else { Streams::HandedOn };
+    let ended = child::run(&app.settings, &arguments.command, &variables, streams);
     if let Err(failure) = &ended.status {
         output::note(&format!("kino: {failure}"));
     }
@@ -66,7 +79,7 @@ pub(super) fn run(app: &App, arguments: &args::Run) -> ExitCode {
     })
 }
 
-fn begin(app: &App, arguments: &args::Run) -> Result<Recording, Failure> {
+fn begin(app: &App, command: &[OsString], label: Option<&str>) -> Result<Recording, Failure> {
     let client = app.engine()?;
     let mut random = [0; 40];
     getrandom::fill(&mut random).map_err(|error| Failure::new(code::FAILED, format!("no randomness: {error}")))?;
@@ -78,8 +91,8 @@ fn begin(app: &App, arguments: &args::Run) -> Result<Recording, Failure> {
         trace_id: ids.trace,
         span_id: ids.span,
         parent_span_id: ids.parent_span,
-        label: arguments.label.clone(),
-        command: arguments.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+        label: label.map(str::to_owned),
+        command: command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
         directory: app.settings.directory.to_string_lossy().into_owned(),
         code: code.state.clone(),
         diff,
@@ -89,19 +102,27 @@ fn begin(app: &App, arguments: &args::Run) -> Result<Recording, Failure> {
     Ok(Recording { client, ids, code, metric_points })
 }
 
-fn variables(recording: &Recording, arguments: &args::Run) -> Vec<(&'static str, std::ffi::OsString)> {
+fn variables(recording: &Recording, command: &[OsString], label: Option<&str>) -> Vec<(&'static str, OsString)> {
     let known = Known {
         engine: &recording.client.address,
         ids: &recording.ids,
-        label: arguments.label.as_deref(),
+        label,
         code: &recording.code.state,
-        program: &arguments.command[0],
+        program: &command[0],
     };
     environment::variables(&known, crate::config::variable)
 }
 
 /// Reports the end. A failure is said and no more: the command's own outcome is what counts.
 fn finish(app: &App, arguments: &args::Run, recording: &Recording, ended: &Ended) {
+    match tell(app, recording, ended) {
+        Ok(run) => report(app, arguments, recording, ended, &run),
+        Err(failure) => output::note(&format!("kino │ the end of this run is not recorded: {failure}")),
+    }
+}
+
+/// The engine may have been stopped meanwhile: then another one is started, which finds the run in the store.
+fn tell(app: &App, recording: &Recording, ended: &Ended) -> Result<Run, Failure> {
     let (exit_code, signal) = match &ended.status {
         Ok(status) => (status.code(), status.signal()),
         Err(failure) => (Some(i32::from(failure.code)), None),
@@ -114,19 +135,27 @@ fn finish(app: &App, arguments: &args::Run, recording: &Recording, ended: &Ended
         stderr: kept(&ended.stderr.kept, ended.stderr.cut_bytes),
         end_unix_nanos: app.now().0,
     };
-    match tell(app, recording, &question) {
-        Ok(run) => report(app, arguments, recording, ended, &run),
-        Err(failure) => output::note(&format!("kino │ the end of this run is not recorded: {failure}")),
+    match recording.client.ask(&question) {
+        Ok(run) => Ok(run),
+        Err(Problem { kind: kino_wire::ProblemKind::Internal, .. }) => Ok(app.engine()?.ask(&question)?),
+        Err(problem) => Err(problem.into()),
     }
 }
 
-/// The engine may have been stopped meanwhile: then another one is started, which finds the run in the store.
-fn tell(app: &App, recording: &Recording, question: &RunFinish) -> Result<Run, Failure> {
-    match recording.client.ask(question) {
-        Ok(run) => Ok(run),
-        Err(Problem { kind: kino_wire::ProblemKind::Internal, .. }) => Ok(app.engine()?.ask(question)?),
-        Err(problem) => Err(problem.into()),
-    }
+/// One recorded execution of which nothing is shown.
+struct Quiet {
+    run: Run,
+    ended: Ended,
+}
+
+/// Runs a command in the app's directory with nothing to read and its output kept alone.
+fn quietly(app: &App, command: &[OsString]) -> Result<Quiet, Failure> {
+    let recording = begin(app, command, None)?;
+    let mut variables = variables(&recording, command, None);
+    variables.push(("PWD", app.settings.directory.clone().into_os_string()));
+    let ended = child::run(&app.settings, command, &variables, Streams::Kept);
+    let run = tell(app, &recording, &ended)?;
+    Ok(Quiet { run, ended })
 }
 
 fn report(app: &App, arguments: &args::Run, recording: &Recording, ended: &Ended, run: &Run) {

@@ -35,13 +35,15 @@ impl Captured {
     }
 }
 
-/// Which of our own streams something is handed on to.
+/// Which of our own streams something is handed on to, if any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum To {
     /// Standard output.
     Stdout,
     /// Standard error.
     Stderr,
+    /// Neither: it is only kept.
+    Nowhere,
 }
 
 /// Hands `from` on until it ends, or until it falls silent after `ended`. Where our own stream breaks, `from` is
@@ -71,6 +73,7 @@ pub(super) fn tee(from: OwnedFd, to: To, ended: Arc<AtomicBool>) -> JoinHandle<C
             let written = match to {
                 To::Stdout => write_all(io::stdout().as_fd(), chunk),
                 To::Stderr => write_all(io::stderr().as_fd(), chunk),
+                To::Nowhere => Ok(()),
             };
             if written.is_err() {
                 return captured;

@@ -28,6 +28,17 @@ const SIGNALS_MAX: usize = 64;
 /// What is passed on.
 const PASSED_ON: [Signal; 6] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::USR2];
 
+/// What becomes of the child's streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Streams {
+    /// Handed on and kept.
+    HandedOn,
+    /// Ours, and not kept.
+    Ours,
+    /// Only kept; there is nothing to read.
+    Kept,
+}
+
 /// How the child ended and what it wrote.
 pub(super) struct Ended {
     /// How it ended, or why it did not start.
@@ -39,7 +50,7 @@ pub(super) struct Ended {
 }
 
 /// Everything that lives as long as the child.
-struct Streams {
+struct Open {
     /// Our end of its terminal.
     master: Option<OwnedFd>,
     stdout: Option<JoinHandle<Captured>>,
@@ -51,7 +62,12 @@ struct Streams {
 }
 
 /// Runs `command` with `variables` added to its environment, to its end.
-pub(super) fn run(settings: &Settings, command: &[OsString], variables: &[(&str, OsString)], capture: bool) -> Ended {
+pub(super) fn run(
+    settings: &Settings,
+    command: &[OsString],
+    variables: &[(&str, OsString)],
+    streams: Streams,
+) -> Ended {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(Failure::new(code::RUN_FAILED, format!("starting a runtime: {error}"))),
@@ -59,11 +75,11 @@ pub(super) fn run(settings: &Settings, command: &[OsString], variables: &[(&str,
     runtime.block_on(async {
         // Before the child exists, so that a signal in between finds somebody who passes it on.
         let mut signals = listen();
-        let own_terminal = capture && io::stdout().is_terminal();
+        let own_terminal = streams == Streams::HandedOn && io::stdout().is_terminal();
         let started = if own_terminal {
             on_terminal(settings, command, variables)
         } else {
-            on_pipes(command, variables, capture)
+            on_pipes(settings, command, variables, streams)
         };
         let (mut child, streams) = match started {
             Ok(started) => started,
@@ -84,23 +100,33 @@ fn failed(failure: Failure) -> Ended {
     Ended { status: Err(failure), stdout: Captured::default(), stderr: Captured::default() }
 }
 
-type Started = (tokio::process::Child, Streams);
+type Started = (tokio::process::Child, Open);
 
 /// Standard input is handed over as it is; the outputs go through pipes, or as they are too.
-fn on_pipes(command: &[OsString], variables: &[(&str, OsString)], capture: bool) -> Result<Started, Failure> {
+fn on_pipes(
+    settings: &Settings,
+    command: &[OsString],
+    variables: &[(&str, OsString)],
+    streams: Streams,
+) -> Result<Started, Failure> {
     let mut child = Command::new(&command[0]);
     child.args(&command[1..]).envs(variables.iter().map(|(name, value)| (name, value)));
-    if capture {
+    child.current_dir(&settings.directory);
+    if streams == Streams::Kept {
+        child.stdin(Stdio::null());
+    }
+    if streams != Streams::Ours {
         child.stdout(Stdio::piped()).stderr(Stdio::piped());
     }
     let mut child = child.spawn().map_err(|error| terminal::not_started(&command[0], &error))?;
     let ended = Arc::new(AtomicBool::new(false));
     let stdout = child.stdout.take().and_then(|stream| stream.into_owned_fd().ok());
     let stderr = child.stderr.take().and_then(|stream| stream.into_owned_fd().ok());
-    let streams = Streams {
+    let [to_stdout, to_stderr] = if streams == Streams::Kept { [To::Nowhere; 2] } else { [To::Stdout, To::Stderr] };
+    let streams = Open {
         master: None,
-        stdout: stdout.map(|from| capture::tee(from, To::Stdout, ended.clone())),
-        stderr: stderr.map(|from| capture::tee(from, To::Stderr, ended.clone())),
+        stdout: stdout.map(|from| capture::tee(from, to_stdout, ended.clone())),
+        stderr: stderr.map(|from| capture::tee(from, to_stderr, ended.clone())),
         ended,
         raw: None,
     };
@@ -138,7 +164,7 @@ fn on_terminal(settings: &Settings, command: &[OsString], variables: &[(&str, Os
         capture::feed(copy(&pair.master)?, ended.clone());
     }
     let stderr = child.stderr.take().and_then(|stream| stream.into_owned_fd().ok());
-    let streams = Streams {
+    let streams = Open {
         stdout: Some(capture::tee(copy(&pair.master)?, To::Stdout, ended.clone())),
         stderr: stderr.map(|from| capture::tee(from, To::Stderr, ended.clone())),
         master: Some(pair.master),
@@ -148,7 +174,7 @@ fn on_terminal(settings: &Settings, command: &[OsString], variables: &[(&str, Os
     Ok((child, streams))
 }
 
-impl Streams {
+impl Open {
     /// Waits for the last bytes and gives the terminal back.
     fn finish(self, status: Result<ExitStatus, Failure>) -> Ended {
         self.ended.store(true, Ordering::Release);
@@ -159,6 +185,28 @@ impl Streams {
         drop(self.raw);
         ended
     }
+}
+
+/// A flag that the first signal to end raises, from now on. Whoever looks at it does not end at once, but in order.
+pub(super) fn interrupted() -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let raised = Arc::clone(&flag);
+    let (ready, listening) = std::sync::mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        runtime.block_on(async {
+            let mut signals = listen();
+            ready.send(()).ok();
+            while let Some(signal) = signals.recv().await {
+                if matches!(signal, Signal::INT | Signal::TERM | Signal::HUP | Signal::QUIT) {
+                    raised.store(true, Ordering::Release);
+                }
+            }
+        });
+    });
+    // Where the thread could not listen, a signal ends us as it would have anyway.
+    listening.recv().ok();
+    flag
 }
 
 /// Listens for what is passed on, and for changes of the terminal's size. Signals that we were told to ignore
@@ -193,7 +241,7 @@ fn ignored_signals() -> u64 {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
-fn pass_on(signal: Signal, pid: Option<Pid>, streams: &Streams) {
+fn pass_on(signal: Signal, pid: Option<Pid>, streams: &Open) {
     if signal == Signal::WINCH {
         if let Some(master) = &streams.master {
             terminal::resize(master);

@@ -1,0 +1,282 @@
+//! The reasons of a verification, each from one kind of evidence, with the sentence that tells it.
+
+use kino_model::DurationNanos;
+
+use super::{NewErrors, Reason, Side, StructureChange, Verdict};
+use crate::compare::{self, Comparison, Count, CountComparison, CountVerdict, OperationComparison};
+use crate::execution::Execution;
+use crate::finding::{Finding, MAX_EXAMPLES, Number, Unit};
+
+/// A root operation that takes less than this part of all root operations' time leaves nothing open where it has too
+/// few executions: the rare start-up task must not keep a verdict from the rest.
+const SHARE_THAT_MATTERS: f64 = 0.05;
+/// The chance of calling a command flakier when it is not.
+const FAILURE_LEVEL: f64 = 0.01;
+
+type Named<'a> = (&'a str, &'a str);
+
+fn reason(code: &'static str, decides: impl Into<Option<Verdict>>, numbers: Vec<Number>, text: String) -> Reason {
+    Reason { code, decides: decides.into(), operation: None, numbers, text }
+}
+
+fn about((service, name): Named<'_>, reason: Reason) -> Reason {
+    Reason { operation: Some((service.to_owned(), name.to_owned())), ..reason }
+}
+
+fn counts(before: u64, after: u64) -> Vec<Number> {
+    vec![
+        Number::new("executions_before", before as f64, Unit::Count),
+        Number::new("executions_after", after as f64, Unit::Count),
+    ]
+}
+
+/// One side has nothing.
+pub(super) fn nothing_to_compare(before: &[Execution<'_, '_>], after: &[Execution<'_, '_>]) -> Reason {
+    let numbers = counts(before.len() as u64, after.len() as u64);
+    let text = format!("nothing to compare: {} executions before, {} after.", before.len(), after.len());
+    reason("no_executions", Verdict::Undecided, numbers, text)
+}
+
+/// How often the command itself failed.
+pub(super) fn of_runs(before: Side<'_, '_, '_>, after: Side<'_, '_, '_>) -> Option<Reason> {
+    let numbers = vec![
+        Number::new("failed_before", before.failed_runs as f64, Unit::Count),
+        Number::new("runs_before", before.runs as f64, Unit::Count),
+        Number::new("failed_after", after.failed_runs as f64, Unit::Count),
+        Number::new("runs_after", after.runs as f64, Unit::Count),
+    ];
+    let was = match before.runs {
+        0 => "before is not known".to_owned(),
+        runs => format!("{} of {runs} before", before.failed_runs),
+    };
+    let share = |side: Side<'_, '_, '_>| side.failed_runs as f64 / side.runs.max(1) as f64;
+    let say = |code, decides: Option<Verdict>, rest: &str| {
+        let text = format!("the command failed in {} of {} runs, {was}{rest}.", after.failed_runs, after.runs);
+        Some(reason(code, decides, numbers.clone(), text))
+    };
+    if after.failed_runs == 0 {
+        let mended = before.failed_runs > 0 && after.runs > 0;
+        return if mended { say("command_mended", Some(Verdict::Pass), "") } else { None };
+    }
+    let more_often = before.runs > 0 && share(after) > share(before);
+    let never_before = before.failed_runs == 0 && after.failed_runs == after.runs;
+    if more_often && (never_before || chance_of_failures(before, after) <= FAILURE_LEVEL) {
+        return say("command_failed", Some(Verdict::Fail), "");
+    }
+    if after.failed_runs == after.runs {
+        return say("command_failed", Some(Verdict::Undecided), ": what it measures cannot be trusted");
+    }
+    let rest = ": more runs tell whether that is chance";
+    say("command_failed", more_often.then_some(Verdict::Undecided), if more_often { rest } else { "" })
+}
+
+/// Fisher's exact test, one-sided: the chance of at least so many failures after, were both sides alike.
+fn chance_of_failures(before: Side<'_, '_, '_>, after: Side<'_, '_, '_>) -> f64 {
+    let choose =
+        |n: u64, k: u64| -> f64 { if k > n { 0.0 } else { (1..=k).map(|i| (n - k + i) as f64 / i as f64).product() } };
+    let failures = before.failed_runs + after.failed_runs;
+    let all = choose(before.runs + after.runs, failures);
+    let at_least = after.failed_runs..=failures.min(after.runs);
+    at_least.map(|failed| choose(after.runs, failed) * choose(before.runs, failures - failed) / all).sum()
+}
+
+/// The time of each root operation.
+pub(super) fn of_time(comparison: &Comparison) -> Vec<Reason> {
+    let roots = || comparison.operations.iter().filter(|operation| operation.root);
+    let weight = |operation: &OperationComparison| {
+        let side = |side: &compare::OperationSide| side.median_nanos.unwrap_or(0) as f64 * side.executions as f64;
+        side(&operation.before) + side(&operation.after)
+    };
+    let total: f64 = roots().map(weight).sum();
+    let others_came = roots().any(|operation| operation.before.executions == 0);
+    roots().map(|operation| time(operation, weight(operation) >= SHARE_THAT_MATTERS * total, others_came)).collect()
+}
+
+fn time(operation: &OperationComparison, matters: bool, others_came: bool) -> Reason {
+    let (before, after) = (&operation.before, &operation.after);
+    let name = &operation.name;
+    let mut numbers = counts(before.executions, after.executions);
+    let median = |side: &compare::OperationSide| DurationNanos(side.median_nanos.unwrap_or(0)).to_string();
+    let medians = format!("median {} before, {} after", median(before), median(after));
+    for (key, value) in [("median_before", before.median_nanos), ("median_after", after.median_nanos)] {
+        numbers.extend(value.map(|nanos| Number::new(key, nanos as f64, Unit::Nanos)));
+    }
+    let mut bounds = String::new();
+    if let (Some(effect), Some([low, high])) = (operation.effect, operation.interval) {
+        bounds = format!("×{effect:.2}, between ×{low:.2} and ×{high:.2} at 95 % confidence");
+        numbers.extend([
+            Number::new("effect", effect, Unit::Ratio),
+            Number::new("effect_low", low, Unit::Ratio),
+            Number::new("effect_high", high, Unit::Ratio),
+        ]);
+    }
+    let rests = format!("{} and {} executions", before.executions, after.executions);
+    let (code, decides, text) = match operation.verdict {
+        _ if after.executions == 0 => {
+            let renamed = if others_came { "; others came, so it may have another name now" } else { "" };
+            let text =
+                format!("{name} does not run any more: {} executions before, none after{renamed}.", before.executions);
+            let verdict = if others_came { Verdict::Undecided } else { Verdict::Fail };
+            ("operation_lost", Some(verdict), text)
+        }
+        _ if before.executions == 0 => {
+            ("operation_new", None, format!("{name} is new: {} executions after.", after.executions))
+        }
+        compare::Verdict::Slower => {
+            ("slower", Some(Verdict::Fail), format!("{name} is slower: {medians}, {bounds} ({rests})."))
+        }
+        compare::Verdict::Faster => {
+            ("faster", Some(Verdict::Pass), format!("{name} is faster: {medians}, {bounds} ({rests})."))
+        }
+        compare::Verdict::NoDifferenceShown | compare::Verdict::Mixed => {
+            let bounds = if bounds.is_empty() { medians } else { format!("{medians}, {bounds}") };
+            ("no_difference_shown", Some(Verdict::Pass), format!("{name} shows no difference: {bounds} ({rests})."))
+        }
+        compare::Verdict::TooFewExecutions => {
+            let missing = operation.executions_missing.unwrap_or(1);
+            numbers.push(Number::new("executions_missing", missing as f64, Unit::Count));
+            let text = format!(
+                "{name} takes {missing} more executions a side for a verdict on its time: {medians} ({rests})."
+            );
+            ("too_few_executions", matters.then_some(Verdict::Undecided), text)
+        }
+    };
+    about((&operation.service, name), reason(code, decides, numbers, text))
+}
+
+/// What an execution did altogether.
+pub(super) fn of_counts(comparison: &Comparison) -> Vec<Reason> {
+    let totals = comparison.counts.iter().filter(|count| count.operation.is_none());
+    totals.filter_map(|total| of_count(total, &comparison.counts)).collect()
+}
+
+fn of_count(total: &CountComparison, all: &[CountComparison]) -> Option<Reason> {
+    let what = match total.count {
+        Count::Calls => "calls",
+        Count::Errors => "errors",
+        Count::Statements => "statements",
+        Count::InputTokens => "input tokens",
+        Count::OutputTokens => "output tokens",
+    };
+    let (more, fewer) = match total.count {
+        Count::Calls => ("more_calls", "fewer_calls"),
+        Count::Errors => ("more_errors", "fewer_errors"),
+        Count::Statements => ("more_statements", "fewer_statements"),
+        Count::InputTokens => ("more_input_tokens", "fewer_input_tokens"),
+        Count::OutputTokens => ("more_output_tokens", "fewer_output_tokens"),
+    };
+    let grown: Vec<&str> = all
+        .iter()
+        .filter(|count| count.count == total.count && count.root == total.root)
+        .filter(|count| count.verdict == CountVerdict::More && (total.count != Count::Calls || count.before >= 0.5))
+        .filter_map(|count| count.operation.as_ref().map(|(_, name)| name.as_str()))
+        .collect();
+    let (code, decides) = match total.verdict {
+        CountVerdict::More if total.count == Count::Calls && grown.is_empty() => return None,
+        CountVerdict::More => (more, Some(Verdict::Fail)),
+        CountVerdict::Fewer => (fewer, Some(Verdict::Pass)),
+        CountVerdict::Unstable => ("unsteady_count", None),
+        CountVerdict::Same => return None,
+    };
+    let of = if total.verdict == CountVerdict::More { named(&grown, " (", ")") } else { String::new() };
+    let unsteady = if decides.is_none() { ", which differs between executions of one side" } else { "" };
+    let text = format!(
+        "{what} in {}: {} before, {} after in each execution{of}{unsteady}.",
+        total.root.1,
+        short(total.before),
+        short(total.after)
+    );
+    let numbers =
+        vec![Number::new("before", total.before, Unit::Count), Number::new("after", total.after, Unit::Count)];
+    Some(about((&total.root.0, &total.root.1), reason(code, decides, numbers, text)))
+}
+
+fn short(number: f64) -> String {
+    if number.fract() == 0.0 { format!("{number:.0}") } else { format!("{number:.1}") }
+}
+
+/// Up to three names, and how many more there are; nothing at all without any.
+fn named(names: &[&str], begin: &str, end: &str) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    let shown = names[..names.len().min(MAX_EXAMPLES)].join(", ");
+    let more = names.len().saturating_sub(MAX_EXAMPLES);
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{begin}{shown}{rest}{end}")
+}
+
+/// Calls that appeared or vanished.
+pub(super) fn of_structure(comparison: &Comparison, structure: &[StructureChange]) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    for change in structure {
+        let (service, name) = (&change.operation.0, &change.operation.1);
+        let total = comparison
+            .counts
+            .iter()
+            .find(|count| count.operation.is_none() && count.count == Count::Calls && count.root == change.operation);
+        // The execution itself is one of its calls.
+        let lost = total.filter(|total| total.after < 1.5 && total.before > 1.5 && change.appeared.is_empty());
+        let vanished: Vec<&str> = change.vanished.iter().map(String::as_str).collect();
+        let appeared: Vec<&str> = change.appeared.iter().map(String::as_str).collect();
+        let numbers = vec![
+            Number::new("appeared", appeared.len() as f64, Unit::Count),
+            Number::new("vanished", vanished.len() as f64, Unit::Count),
+        ];
+        let reason = if let Some(total) = lost {
+            let text = format!(
+                "{name} calls nothing any more, {} calls before{}: whether that work is cached or lost no figure tells.",
+                short(total.before - 1.0),
+                named(&vanished, " (", ")")
+            );
+            reason("lost_all_calls", Verdict::Undecided, numbers, text)
+        } else {
+            let text = format!(
+                "{name} calls other operations than before.{}{}",
+                named(&appeared, " Appeared: ", "."),
+                named(&vanished, " Vanished: ", ".")
+            );
+            reason("structure_changed", None, numbers, text)
+        };
+        reasons.push(about((service, name), reason));
+    }
+    reasons
+}
+
+/// Exceptions that were not there before.
+pub(super) fn of_errors(errors: &NewErrors, executions: usize) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    for (index, (group, &seen)) in errors.groups.iter().zip(&errors.executions).enumerate() {
+        let is_new_type = index < errors.of_new_types;
+        let numbers = vec![
+            Number::new("count", group.count as f64, Unit::Count),
+            Number::new("executions_with_it", seen as f64, Unit::Count),
+            Number::new("executions_after", executions as f64, Unit::Count),
+        ];
+        let kind = if group.exception_type.is_empty() { "an error without a type" } else { &group.exception_type };
+        let what = if is_new_type { "is new" } else { "comes from another place" };
+        let text = format!("{kind} {what}: in {seen} of {executions} executions after, never before.");
+        let code = if is_new_type { "new_error" } else { "new_error_place" };
+        reasons.push(reason(code, is_new_type.then_some(Verdict::Fail), numbers, text));
+    }
+    reasons
+}
+
+/// Findings that are gone or new.
+pub(super) fn of_findings(fixed: &[Finding], opened: &[Finding]) -> Vec<Reason> {
+    let list = |findings: &[Finding]| {
+        let names: Vec<String> =
+            findings.iter().map(|finding| format!("{} in {}", finding.code, finding.subject.name)).collect();
+        named(&names.iter().map(String::as_str).collect::<Vec<_>>(), "", "")
+    };
+    let mut reasons = Vec::new();
+    let number = |findings: &[Finding]| vec![Number::new("findings", findings.len() as f64, Unit::Count)];
+    if !fixed.is_empty() {
+        let text = format!("fixed: {}.", list(fixed));
+        reasons.push(reason("findings_fixed", Verdict::Pass, number(fixed), text));
+    }
+    if !opened.is_empty() {
+        reasons.push(reason("findings_opened", None, number(opened), format!("opened: {}.", list(opened))));
+    }
+    reasons
+}

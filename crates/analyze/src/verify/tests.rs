@@ -1,0 +1,132 @@
+//! What a verification says of two sides written as text: each reason, and which verdict it speaks for.
+
+use super::*;
+use crate::execution::{Entry, executions};
+use crate::testing::{traces, trees};
+
+/// Ten traces a side, each the pattern with its numbers: `{n}` is replaced by `factor` times 100 to 109.
+fn repeated(pattern: &str, scale: f64) -> String {
+    let one = |number: i64| pattern.replace("{n}", &format!("{}", (scale * (100 + number) as f64) as i64));
+    (0..10).map(one).collect::<Vec<_>>().join("\n---\n")
+}
+
+fn told(before: &str, after: &str) -> Vec<String> {
+    told_with(before, after, [10, 0, 10, 0])
+}
+
+fn told_with(before: &str, after: &str, runs: [u64; 4]) -> Vec<String> {
+    let mut sides = [before, after].map(traces);
+    // Both sides are numbered alike, and a set against itself shows no difference.
+    sides[1].iter_mut().for_each(|trace| trace.trace_id.0[0] += 100);
+    let trees = [trees(&sides[0]), trees(&sides[1])];
+    let found = [executions(&trees[0], Entry::Outermost), executions(&trees[1], Entry::Outermost)];
+    let before = Side { executions: &found[0], runs: runs[0], failed_runs: runs[1] };
+    let after = Side { executions: &found[1], runs: runs[2], failed_runs: runs[3] };
+    let verification = verify(before, after, &DetectorConfig::default());
+    let decides = |reason: &Reason| match reason.decides {
+        Some(Verdict::Fail) => "fail: ",
+        Some(Verdict::Undecided) => "open: ",
+        Some(Verdict::Pass) => "pass: ",
+        None => "told: ",
+    };
+    let told = verification.reasons.iter().map(|reason| format!("{}{}", decides(reason), reason.text));
+    std::iter::once(format!("{:?}", verification.verdict)).chain(told).collect()
+}
+
+const PLAIN: &str = "cart 0..{n}\n  load 1..20 kind=client db.query.text='SELECT 1 FROM a'";
+
+#[test]
+fn faster_passes_with_its_bounds() {
+    insta::assert_snapshot!(told(&repeated(PLAIN, 1.0), &repeated(PLAIN, 0.5)).join("\n"));
+}
+
+#[test]
+fn slower_fails_with_its_bounds() {
+    insta::assert_snapshot!(told(&repeated(PLAIN, 1.0), &repeated(PLAIN, 1.5)).join("\n"));
+}
+
+#[test]
+fn the_same_passes_and_says_what_it_cannot_exclude() {
+    insta::assert_snapshot!(told(&repeated(PLAIN, 1.0), &repeated(PLAIN, 1.0)).join("\n"));
+}
+
+#[test]
+fn too_few_executions_leave_it_open_and_say_how_many_are_missing() {
+    let told = told("cart 0..100", "cart 0..50");
+    assert_eq!(told[0], "Undecided");
+    assert!(told[1].contains("more executions a side"), "{told:?}");
+}
+
+#[test]
+fn more_statements_fail_even_where_time_does_not_show_it() {
+    let after = format!("{PLAIN}\n  load 21..22 kind=client db.query.text='SELECT 1 FROM a'");
+    let told = told(&repeated(PLAIN, 1.0), &repeated(&after, 1.0));
+    assert_eq!(told[0], "Fail");
+    assert!(
+        told.contains(&"fail: statements in cart: 1 before, 2 after in each execution (load).".to_owned()),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn new_instrumentation_fails_nothing() {
+    let told = told(&repeated(PLAIN, 1.0), &repeated(&format!("{PLAIN}\n  render 21..22"), 1.0));
+    assert_eq!(told[0], "Pass");
+    assert!(told.contains(&"told: cart calls other operations than before. Appeared: render.".to_owned()), "{told:?}");
+}
+
+#[test]
+fn an_operation_called_more_often_fails() {
+    let before = "cart 0..{n}\n  fetch 1..5 kind=client";
+    let told = told(&repeated(before, 1.0), &repeated(&format!("{before}\n  fetch 6..9 kind=client"), 1.0));
+    assert!(told.contains(&"fail: calls in cart: 2 before, 3 after in each execution (fetch).".to_owned()), "{told:?}");
+}
+
+#[test]
+fn work_that_is_gone_altogether_is_not_called_an_improvement() {
+    let told = told(&repeated(PLAIN, 1.0), &repeated("cart 0..{n}", 0.2));
+    assert_eq!(told[0], "Undecided");
+    assert!(told[1].starts_with("open: cart calls nothing any more, 1 calls before (load)"), "{told:?}");
+}
+
+#[test]
+fn an_error_of_a_new_type_fails_and_one_of_a_known_type_does_not() {
+    let known = "cart 0..{n} exception=KeyError:a";
+    let new = told(&repeated(known, 1.0), &repeated("cart 0..{n} exception=ValueError:a", 1.0));
+    assert_eq!(new[..2], ["Fail", "fail: ValueError is new: in 10 of 10 executions after, never before."]);
+    let moved = told(&repeated(known, 1.0), &repeated("cart 0..{n} exception=KeyError:something_else", 1.0));
+    assert_eq!(moved[0], "Pass", "{moved:?}");
+}
+
+#[test]
+fn errors_inside_a_test_that_passed_count_for_nothing() {
+    let before = "test 0..{n} test.case.name=a";
+    let after = told(&repeated(before, 1.0), &repeated(&format!("{before}\n  call 1..2 exception=ValueError:a"), 1.0));
+    assert_eq!(after[0], "Pass", "{after:?}");
+}
+
+#[test]
+fn an_operation_that_does_not_run_any_more_fails_unless_it_may_have_another_name() {
+    let both = format!("{}\n---\n{}", repeated(PLAIN, 1.0), repeated("pay 0..{n}", 1.0));
+    assert_eq!(
+        told(&both, &repeated(PLAIN, 1.0))[..2],
+        ["Fail", "fail: pay does not run any more: 10 executions before, none after."]
+    );
+    assert_eq!(told(&repeated("pay 0..{n}", 1.0), &repeated("paying 0..{n}", 1.0))[0], "Undecided");
+}
+
+#[test]
+fn a_command_that_fails_is_told_apart_from_one_that_always_did() {
+    let same = repeated(PLAIN, 1.0);
+    let verdict = |runs| told_with(&same, &same, runs)[..2].join(" ");
+    assert!(verdict([10, 0, 10, 10]).starts_with("Fail fail: the command failed in 10 of 10 runs, 0 of 10 before"));
+    assert!(verdict([10, 10, 10, 10]).starts_with("Undecided open: the command failed in 10 of 10 runs"));
+    assert!(verdict([10, 0, 10, 1]).starts_with("Undecided open: the command failed in 1 of 10 runs"));
+    assert!(verdict([10, 0, 10, 6]).starts_with("Fail fail"), "{}", verdict([10, 0, 10, 6]));
+    assert!(verdict([10, 10, 10, 0]).starts_with("Pass pass: the command failed in 0 of 10 runs, 10 of 10 before"));
+}
+
+#[test]
+fn one_side_without_executions_is_no_pass() {
+    assert_eq!(told_with("", &repeated(PLAIN, 1.0), [0; 4])[0], "Undecided");
+}

@@ -1,0 +1,63 @@
+//! Tells the engine again and again how far a verification is, so that whoever waits for it knows that it goes on.
+
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use kino_wire::verify::{HEARTBEAT_SECONDS, VerifyProgress};
+
+use crate::app::App;
+
+/// Beats until it is dropped.
+pub(super) struct Heart {
+    progress: Arc<Mutex<VerifyProgress>>,
+    wake: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Heart {
+    /// Begins to beat.
+    pub(super) fn new(app: &App, progress: VerifyProgress) -> Self {
+        let progress = Arc::new(Mutex::new(progress));
+        let (wake, woken) = sync_channel(1);
+        let (app, told) = (app.clone(), Arc::clone(&progress));
+        let thread = thread::spawn(move || {
+            while woken.recv_timeout(Duration::from_secs(HEARTBEAT_SECONDS)) != Err(RecvTimeoutError::Disconnected) {
+                let now = told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                // An engine that does not answer now is asked again at the next beat; the end is what counts.
+                drop(app.ask(&now));
+            }
+        });
+        Self { progress, wake: Some(wake), thread: Some(thread) }
+    }
+
+    /// Changes what is told, and tells it soon.
+    pub(super) fn update(&self, change: impl FnOnce(&mut VerifyProgress)) {
+        change(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(wake) = &self.wake {
+            // Full: it is about to be told anyway.
+            wake.try_send(()).ok();
+        }
+    }
+
+    /// Stops, and gives the last word back.
+    pub(super) fn stop(mut self) -> VerifyProgress {
+        self.end();
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn end(&mut self) {
+        self.wake = None;
+        if let Some(thread) = self.thread.take() {
+            // It never panics; if it did, there would be nothing more to tell.
+            drop(thread.join());
+        }
+    }
+}
+
+impl Drop for Heart {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

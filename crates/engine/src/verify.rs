@@ -1,0 +1,334 @@
+//! Verifications: a command executed before and after a change, compared and judged. Their records are kept as runs'
+//! are, so that whoever asked may go away and ask again.
+//!
+//! ```text
+//!  verify_start ─► record (running) ◄─ verify_progress, again and again
+//!                     └─ verify_finish ─► both sides' runs ─► analyze::verify ─► record (done, with its verdict)
+//! ```
+
+mod answer;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use kino_analyze::detect::DetectorConfig;
+use kino_analyze::execution::{Entry, executions};
+use kino_analyze::tree::Tree;
+use kino_analyze::verify as analyze;
+use kino_store::snapshot::TraceFilter;
+use kino_wire::Problem;
+use kino_wire::ask::Scope;
+use kino_wire::compare::Sides;
+use kino_wire::run::Done;
+use kino_wire::verify::{
+    HEARTBEAT_SECONDS, Verify, VerifyBase, VerifyEnd, VerifyFinish, VerifyLeftOut, VerifyProgress, VerifyQuestion,
+    VerifyRuns, VerifySide, VerifyStart, VerifyState, VerifyVerdict,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::find::problem;
+use crate::ingest::blocking;
+use crate::runs::Record as Run;
+use crate::sets::{Members, Set, TRACES_MAX};
+use crate::{Engine, suggest};
+
+/// The kind under which the store keeps verifications.
+const RECORD_KIND: &str = "verification";
+/// Verifications that are looked through for a prefix, a running one and warm-ups, the newest.
+const RECORDS_MAX: usize = 200;
+/// After so long without a word, whoever executed is gone: several missed heartbeats.
+const SILENCE_MAX_NANOS: i64 = 6 * HEARTBEAT_SECONDS as i64 * 1_000_000_000;
+/// How long a question may wait for the end.
+const WAIT_MAX: Duration = Duration::from_mins(2);
+/// How often a waiting question looks.
+const WAIT_STEP: Duration = Duration::from_millis(100);
+/// The most executions a side that may be planned.
+const PLANNED_MAX: u64 = 1_000;
+/// Earlier runs of a command that a change is compared with, the newest.
+const PREVIOUS_RUNS_MAX: usize = 200;
+
+/// What the store keeps of a verification.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Record {
+    project: Option<String>,
+    /// What the base's traces are, where it is not executed.
+    selector: Option<String>,
+    /// Whether the base is executed too.
+    in_turn: bool,
+    /// The last word of whoever executes.
+    heard_unix_nanos: i64,
+    warm_up_runs: Vec<String>,
+    verify: Verify,
+}
+
+impl Engine {
+    pub(crate) async fn verify_start(&self, start: VerifyStart) -> Result<Verify, Problem> {
+        let well_formed =
+            start.id.len() == 32 && start.id.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+        if !well_formed || start.command.is_empty() || !(1..=PLANNED_MAX).contains(&start.planned) {
+            let message = format!(
+                "a verification needs an id of 32 lowercase hex digits, a command, and 1 to {PLANNED_MAX} executions a side"
+            );
+            return Err(Problem::invalid(message));
+        }
+        let records = self.verifications().await?;
+        if records.iter().any(|record| record.verify.id == start.id) {
+            return Err(Problem::invalid(format!("the verification {} exists already", start.id)));
+        }
+        let project = start.code.project.clone();
+        let is_running = |record: &&Record| record.verify.state == VerifyState::Running && record.project == project;
+        if let Some(running) = records.iter().find(is_running) {
+            return Err(Problem::busy(format!(
+                "another verification of this project runs, and two at once would disturb each other's timing: wait for {}",
+                running.verify.id
+            )));
+        }
+        let command: Vec<String> = start.command.iter().map(|argument| self.redacted(argument)).collect();
+        let warm_ups: BTreeSet<&str> =
+            records.iter().flat_map(|record| &record.warm_up_runs).map(String::as_str).collect();
+        let in_turn = matches!(start.base, VerifyBase::Revision { .. });
+        let (before, selector) = match start.base {
+            VerifyBase::Revision { commit, revision } => {
+                let short: String = commit.chars().take(12).collect();
+                (VerifySide { what: format!("{revision} ({short})"), ..VerifySide::default() }, None)
+            }
+            VerifyBase::Selector(selector) => {
+                let scope = Scope { project: project.clone(), all: project.is_none() };
+                // Whether it names anything is better known before anything is executed.
+                self.set(&selector, &scope).await?;
+                (VerifySide { what: selector.clone(), ..VerifySide::default() }, Some(selector))
+            }
+            VerifyBase::Previous => {
+                let code_state = start.code.code_state.as_deref();
+                let (what, runs) = self.previous(&command, project.as_deref(), code_state, &warm_ups).await?;
+                let failed_runs = runs.iter().filter(|run| run.failed()).count() as u64;
+                let runs = runs.into_iter().map(|run| run.run_id).collect();
+                (VerifySide { what, runs, failed_runs, executions: 0 }, None)
+            }
+        };
+        let verify = Verify {
+            schema: "kino.verify.v1".to_owned(),
+            id: start.id,
+            state: VerifyState::Running,
+            verdict: None,
+            reasons: Vec::new(),
+            command,
+            planned: start.planned,
+            before,
+            after: VerifySide { what: "this directory".to_owned(), ..VerifySide::default() },
+            comparison: None,
+            structure: Vec::new(),
+            new_errors: Vec::new(),
+            findings_fixed: Vec::new(),
+            findings_opened: Vec::new(),
+            left_out: VerifyLeftOut::default(),
+            notes: Vec::new(),
+            start_unix_nanos: start.start_unix_nanos,
+            end_unix_nanos: None,
+        };
+        let heard_unix_nanos = self.inner.clock.now().0;
+        let record = Record { project, selector, in_turn, heard_unix_nanos, warm_up_runs: Vec::new(), verify };
+        self.put_verification(&record).await?;
+        Ok(record.verify)
+    }
+
+    pub(crate) async fn verify_progress(&self, progress: VerifyProgress) -> Result<Done, Problem> {
+        let mut record = self.verification(&progress.id).await?;
+        if record.verify.state != VerifyState::Running {
+            return Err(Problem::invalid(format!("the verification {} has ended", record.verify.id)));
+        }
+        record.take(progress, self.inner.clock.now().0);
+        self.put_verification(&record).await?;
+        Ok(Done { count: 1 })
+    }
+
+    pub(crate) async fn verify_finish(&self, finish: VerifyFinish) -> Result<Verify, Problem> {
+        let mut record = self.verification(&finish.progress.id).await?;
+        if record.verify.state == VerifyState::Done {
+            return Ok(record.verify);
+        }
+        record.take(finish.progress, self.inner.clock.now().0);
+        record.verify.end_unix_nanos = Some(finish.end_unix_nanos.max(record.verify.start_unix_nanos));
+        record.verify.notes = finish.notes.iter().map(|note| self.redacted(note)).collect();
+        match &finish.end {
+            VerifyEnd::Failed(why) => record.fail("failed", &self.redacted(why)),
+            VerifyEnd::Whole | VerifyEnd::Interrupted => self.judge(&mut record).await?,
+        }
+        if finish.end == VerifyEnd::Interrupted {
+            record.verify.notes.push("it was interrupted: what had been recorded until then was compared".to_owned());
+        }
+        self.put_verification(&record).await?;
+        Ok(record.verify)
+    }
+
+    pub(crate) async fn verify(&self, question: VerifyQuestion) -> Result<Verify, Problem> {
+        let wait = Duration::from_millis(question.wait_millis).min(WAIT_MAX);
+        let waited = async {
+            loop {
+                let record = self.verification(&question.id).await?;
+                if record.verify.state != VerifyState::Running {
+                    return Ok(record.verify);
+                }
+                tokio::time::sleep(WAIT_STEP).await;
+            }
+        };
+        match tokio::time::timeout(wait, waited).await {
+            Ok(ended) => ended,
+            Err(_) => Ok(self.verification(&question.id).await?.verify),
+        }
+    }
+
+    /// Compares both sides and puts the verdict down.
+    async fn judge(&self, record: &mut Record) -> Result<(), Problem> {
+        let before = match &record.selector {
+            Some(selector) => {
+                let scope = Scope { project: record.project.clone(), all: record.project.is_none() };
+                self.set(selector, &scope).await?
+            }
+            None => self.set_of_runs(&record.verify.before.runs).await?,
+        };
+        let after = self.set_of_runs(&record.verify.after.runs).await?;
+        let sides =
+            [&record.verify.before, &record.verify.after].map(|side| (side.runs.len() as u64, side.failed_runs));
+        let traces = Sides { before: before.left_out, after: after.left_out };
+        let judged = blocking(move || {
+            let trees = [&before, &after].map(|set| set.traces.iter().map(Tree::new).collect::<Vec<_>>());
+            let found = [&trees[0], &trees[1]].map(|trees| executions(trees, Entry::Outermost));
+            let side = |index: usize| analyze::Side {
+                executions: &found[index],
+                runs: sides[index].0,
+                failed_runs: sides[index].1,
+            };
+            analyze::verify(side(0), side(1), &DetectorConfig::default())
+        });
+        let judged = judged.await.map_err(|error| error.problem())?;
+        let missing = record.missing();
+        answer::fill(&mut record.verify, judged, traces);
+        record.verify.left_out.executions_missing = missing;
+        record.verify.left_out.warm_up_runs.clone_from(&record.warm_up_runs);
+        Ok(())
+    }
+
+    /// The traces of these runs; none where there are none.
+    async fn set_of_runs(&self, runs: &[String]) -> Result<Set, Problem> {
+        if runs.is_empty() {
+            return Ok(Set { traces: Vec::new(), left_out: 0 });
+        }
+        let members = Members::Runs(runs.iter().cloned().collect());
+        let filter = TraceFilter { run_ids: Some(runs.to_vec()), ..TraceFilter::default() };
+        let snapshot = self.inner.store.snapshot();
+        let ids = snapshot.trace_ids_of(&filter).await.map_err(|error| problem(&error))?;
+        let beyond = ids.len().saturating_sub(TRACES_MAX) as u64;
+        let (traces, skipped) = self.load(&snapshot, ids.into_iter().take(TRACES_MAX)).await?;
+        let traces = traces.into_iter().map(|trace| members.keep(trace)).filter(|trace| !trace.spans.is_empty());
+        Ok(Set { traces: traces.collect(), left_out: beyond + skipped.len() as u64 })
+    }
+
+    /// Earlier runs of the same command: at the newest clean commit that has some, else at the newest other state.
+    async fn previous(
+        &self,
+        command: &[String],
+        project: Option<&str>,
+        code_state: Option<&str>,
+        warm_ups: &BTreeSet<&str>,
+    ) -> Result<(String, Vec<Run>), Problem> {
+        let mut runs = self.records().await?;
+        runs.retain(|run| run.command == command && run.code.project.as_deref() == project && run.has_ended());
+        runs.retain(|run| !warm_ups.contains(run.run_id.as_str()));
+        let other = |run: &&Run| code_state.is_none() || run.code.code_state.as_deref() != code_state;
+        let clean = runs.iter().filter(other).find(|run| run.code.commit.is_some() && !run.code.uncommitted);
+        let Some(chosen) = clean.or_else(|| runs.iter().find(other)) else {
+            let message = match runs.len() {
+                0 => {
+                    "this command has not been run here before: compare with a revision, e.g. --against HEAD".to_owned()
+                }
+                same => format!(
+                    "all {same} earlier runs of this command were of this very code: compare with a revision, e.g. --against HEAD~1"
+                ),
+            };
+            return Err(Problem::not_found(message, Vec::new()));
+        };
+        let state = chosen.code.code_state.clone();
+        let short: String = state.as_deref().unwrap_or("an unknown state").chars().take(24).collect();
+        runs.retain(|run| run.code.code_state == state);
+        runs.truncate(PREVIOUS_RUNS_MAX);
+        Ok((format!("previous runs at {short}"), runs))
+    }
+
+    /// The verification with this id, or with the only one that begins so.
+    async fn verification(&self, id: &str) -> Result<Record, Problem> {
+        let known = self.inner.store.record(RECORD_KIND, id).await.map_err(|error| Problem::internal(&error))?;
+        if let Some(json) = known {
+            let record = serde_json::from_value(json).map_err(|error| Problem::internal(&error))?;
+            return Ok(self.alive(record));
+        }
+        let records = self.verifications().await?;
+        let mut fitting = records.iter().filter(|record| !id.is_empty() && record.verify.id.starts_with(id));
+        match (fitting.next(), fitting.next()) {
+            (Some(one), None) => Ok(one.clone()),
+            (Some(one), Some(other)) => {
+                let near = vec![one.verify.id.clone(), other.verify.id.clone()];
+                Err(Problem::not_found(
+                    format!("{id:?} begins the ids of several verifications: give more digits"),
+                    near,
+                ))
+            }
+            (None, _) => {
+                let near = suggest::or_all(id, records.iter().map(|record| record.verify.id.as_str()));
+                Err(Problem::not_found(format!("there is no verification {id:?}"), near))
+            }
+        }
+    }
+
+    /// All verifications, last changed first.
+    async fn verifications(&self) -> Result<Vec<Record>, Problem> {
+        let records = self.inner.store.records(RECORD_KIND, RECORDS_MAX).await;
+        let records = records.map_err(|error| Problem::internal(&error))?;
+        let read = |json| serde_json::from_value(json).map_err(|error| Problem::internal(&error));
+        let records = records.into_iter().map(|(_, json)| read(json)).collect::<Result<Vec<Record>, _>>()?;
+        Ok(records.into_iter().map(|record| self.alive(record)).collect())
+    }
+
+    /// A record whose executing process has not been heard of for long is not running any more.
+    fn alive(&self, mut record: Record) -> Record {
+        let silence = self.inner.clock.now().0.saturating_sub(record.heard_unix_nanos);
+        if record.verify.state == VerifyState::Running && silence > SILENCE_MAX_NANOS {
+            record
+                .fail("broken_off", "whoever executed it ended without a word; its runs are recorded. Start it again");
+        }
+        record
+    }
+
+    async fn put_verification(&self, record: &Record) -> Result<(), Problem> {
+        let json = serde_json::to_value(record).map_err(|error| Problem::internal(&error))?;
+        let put = self.inner.store.put_record(RECORD_KIND, &record.verify.id, &json).await;
+        put.map_err(|error| Problem::internal(&error))
+    }
+}
+
+impl Record {
+    fn take(&mut self, progress: VerifyProgress, now: i64) {
+        self.heard_unix_nanos = now;
+        self.warm_up_runs = [progress.before.warm_up_runs.clone(), progress.after.warm_up_runs.clone()].concat();
+        let fill = |side: &mut VerifySide, runs: VerifyRuns| {
+            side.runs = runs.runs;
+            side.failed_runs = runs.failed_runs;
+        };
+        if progress.before != VerifyRuns::default() {
+            fill(&mut self.verify.before, progress.before);
+        }
+        fill(&mut self.verify.after, progress.after);
+    }
+
+    fn fail(&mut self, code: &'static str, why: &str) {
+        self.verify.state = VerifyState::Failed;
+        self.verify.verdict = None;
+        self.verify.reasons = vec![answer::plain(code, Some(VerifyVerdict::Undecided), why)];
+    }
+
+    /// Planned executions that did not come about.
+    fn missing(&self) -> u64 {
+        let short = |side: &VerifySide| self.verify.planned.saturating_sub(side.runs.len() as u64);
+        short(&self.verify.after) + if self.in_turn { short(&self.verify.before) } else { 0 }
+    }
+}

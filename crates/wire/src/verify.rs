@@ -1,0 +1,260 @@
+//! `verify`: a command executed before and after a change, and whether the change may stay.
+//!
+//! A verification outlives whoever asked for it: its record is kept as runs are, grows while the command is executed,
+//! and can be asked for again by its id.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::compare::{Compare, Sides};
+use crate::errors::ErrorGroup;
+use crate::finding::{Finding, Number};
+use crate::run::CodeState;
+
+/// What the state before the change is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum VerifyBase {
+    /// Earlier runs of the same command, at the last commit that has some.
+    Previous,
+    /// What a selector names: `run:ID`, `label:NAME`, `code:HASH` or `time:START..END`.
+    Selector(String),
+    /// Another revision, executed in turn with the present one.
+    Revision {
+        /// The whole commit.
+        commit: String,
+        /// As the user wrote it.
+        revision: String,
+    },
+}
+
+/// Says that a verification begins. The id is the caller's: 32 lowercase hex digits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyStart {
+    /// Its id.
+    pub id: String,
+    /// The command and its arguments.
+    pub command: Vec<String>,
+    /// The working directory.
+    pub directory: String,
+    /// The code after the change.
+    pub code: CodeState,
+    /// The state before it.
+    pub base: VerifyBase,
+    /// Executions of the command that are planned for each side that is executed.
+    pub planned: u64,
+    /// When it began.
+    pub start_unix_nanos: i64,
+}
+
+/// The runs of one side so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VerifyRuns {
+    /// Those that count.
+    pub runs: Vec<String>,
+    /// Those that only warmed up (or built).
+    pub warm_up_runs: Vec<String>,
+    /// How many of those that count failed.
+    pub failed_runs: u64,
+}
+
+/// Says how far it is. Sent at least every [`HEARTBEAT_SECONDS`], or the verification counts as broken off.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyProgress {
+    /// The verification.
+    pub id: String,
+    /// Before the change; empty where the base is not executed.
+    pub before: VerifyRuns,
+    /// After it.
+    pub after: VerifyRuns,
+}
+
+/// How often whoever executes says that it is still there, in seconds.
+pub const HEARTBEAT_SECONDS: u64 = 10;
+
+/// How the executing ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerifyEnd {
+    /// As planned.
+    Whole,
+    /// Early, by the user's wish. What was recorded is compared.
+    Interrupted,
+    /// It could not go on, and nothing is compared: why.
+    Failed(String),
+}
+
+/// Says that everything was executed: the two sides are compared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyFinish {
+    /// The last word on what ran.
+    pub progress: VerifyProgress,
+    /// How it ended.
+    pub end: VerifyEnd,
+    /// What else a reader should know, in words of our own.
+    pub notes: Vec<String>,
+    /// When it ended.
+    pub end_unix_nanos: i64,
+}
+
+/// Asks for a verification, by its id or a unique prefix.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyQuestion {
+    /// The verification.
+    pub id: String,
+    /// How long to wait for its end before answering as it is. At most two minutes count.
+    #[serde(default)]
+    pub wait_millis: u64,
+}
+
+/// `kino.verify.v1`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Verify {
+    /// `kino.verify.v1`.
+    pub schema: String,
+    /// Its id.
+    pub id: String,
+    /// Whether it runs, is done, or could not be carried out.
+    pub state: VerifyState,
+    /// The verdict; `null` until it is done.
+    pub verdict: Option<VerifyVerdict>,
+    /// What the verdict rests on, the deciding ones first.
+    pub reasons: Vec<Reason>,
+    /// The command and its arguments, redacted.
+    pub command: Vec<String>,
+    /// Executions of the command that were planned for each side that is executed.
+    pub planned: u64,
+    /// Before the change.
+    pub before: VerifySide,
+    /// After it.
+    pub after: VerifySide,
+    /// The whole comparison; `null` until it is done.
+    pub comparison: Option<Compare>,
+    /// Calls that appeared or vanished.
+    pub structure: Vec<StructureChange>,
+    /// Errors after the change of a kind that was never seen before it. Their counts are those after it.
+    pub new_errors: Vec<ErrorGroup>,
+    /// Findings of the side before that are gone.
+    pub findings_fixed: Vec<Finding>,
+    /// Findings of the side after that were not there.
+    pub findings_opened: Vec<Finding>,
+    /// What does not count, and what is not shown.
+    pub left_out: VerifyLeftOut,
+    /// What else there is to know, in words of our own.
+    pub notes: Vec<String>,
+    /// When it began.
+    pub start_unix_nanos: i64,
+    /// When it ended.
+    pub end_unix_nanos: Option<i64>,
+}
+
+/// How far a verification is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VerifyState {
+    /// The command is being executed.
+    Running,
+    /// There is a verdict.
+    Done,
+    /// It could not be carried out; the first reason says why.
+    Failed,
+}
+
+/// Whether the change may stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VerifyVerdict {
+    /// Nothing speaks against it, and there were enough executions for something to.
+    Pass,
+    /// Something got worse.
+    Fail,
+    /// It cannot be said; the reasons say what it takes.
+    Undecided,
+}
+
+impl VerifyVerdict {
+    /// As it is written: `pass`, `fail`, `undecided`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+/// One reason: a code, its numbers, and a sentence made of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Reason {
+    /// Closed list in snake case, e.g. `slower`, `more_statements`, `new_error`, `too_few_executions`.
+    pub code: String,
+    /// Which verdict it speaks for; `null` where it is only told.
+    pub decides: Option<VerifyVerdict>,
+    /// What it is about: a root operation, or empty for the command as a whole.
+    pub operation: String,
+    /// The operation's service, or empty.
+    pub service: String,
+    /// Measured values with their noise bounds.
+    pub numbers: Vec<Number>,
+    /// One sentence. Holds recorded names: untrusted.
+    pub text: String,
+}
+
+/// One side of a verification.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct VerifySide {
+    /// What it is, e.g. `HEAD~1 (4f2a91c0)`, `this directory`, `label:before`.
+    pub what: String,
+    /// The runs that count; empty where a selector names traces of no run.
+    pub runs: Vec<String>,
+    /// How many of them failed.
+    pub failed_runs: u64,
+    /// Executions compared.
+    pub executions: u64,
+}
+
+/// Calls that appeared in or vanished from an operation's executions.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StructureChange {
+    /// The root operation's service.
+    pub service: String,
+    /// The root operation.
+    pub operation: String,
+    /// Operations called by every execution after and by none before.
+    pub appeared: Vec<String>,
+    /// The other way round.
+    pub vanished: Vec<String>,
+    /// Names beyond the ones shown.
+    pub left_out: u64,
+}
+
+/// What does not count, and what is not shown.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct VerifyLeftOut {
+    /// Runs that only warmed up or built.
+    pub warm_up_runs: Vec<String>,
+    /// Traces beyond the newest ones that were looked at.
+    pub traces: Sides<u64>,
+    /// Reasons beyond the ones shown.
+    pub reasons: u64,
+    /// Kinds of new errors beyond the ones shown.
+    pub new_errors: u64,
+    /// Findings beyond the ones shown.
+    pub findings: u64,
+    /// Findings of one side for which the other has too few executions to tell.
+    pub findings_untold: u64,
+    /// Planned executions that did not come about, of both sides.
+    pub executions_missing: u64,
+}
+
+crate::question!(VerifyStart, "verify_start", Verify);
+crate::question!(VerifyProgress, "verify_progress", crate::run::Done);
+crate::question!(VerifyFinish, "verify_finish", Verify);
+crate::question!(VerifyQuestion, "verify", Verify);
