@@ -22,6 +22,10 @@ const PERMIT_BYTES: usize = 1024;
 /// Room made at once for a body that says its length; a longer one grows as it comes.
 const ROOM_MAX: usize = 1 << 20;
 
+/// Bytes of a body that says itself that it is too large which are read and thrown away: clients that send everything
+/// before they listen get their answer, where a connection closed in their face would look like a fault of the network.
+const DISCARDED_MAX: usize = 1 << 20;
+
 /// The bytes that requests may hold together.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget(Arc<Semaphore>);
@@ -92,6 +96,10 @@ pub(crate) async fn read(
     budget: &Budget,
 ) -> Result<(Bytes, Held), BodyError> {
     let compression = compression(headers)?;
+    if body.size_hint().lower() > limit as u64 {
+        discard(body).await;
+        return Err(BodyError::TooLarge { limit });
+    }
     let (raw, mut held) = collect(body, limit, budget).await?;
     let (encoding, bytes) = match compression {
         Compression::Identity => return Ok((raw, held)),
@@ -151,6 +159,16 @@ async fn collect(mut body: Body, limit: usize, budget: &Budget) -> Result<(Bytes
     Ok((if all.is_empty() { first } else { all.freeze() }, held))
 }
 
+/// Reads some of a body and keeps nothing.
+async fn discard(mut body: Body) {
+    let mut discarded = 0;
+    while discarded < DISCARDED_MAX
+        && let Ok(Some(Ok(frame))) = tokio::time::timeout(PAUSE_MAX, body.frame()).await
+    {
+        discarded += frame.data_ref().map_or(0, Bytes::len);
+    }
+}
+
 enum Decompress {
     TooLarge,
     Busy,
@@ -175,9 +193,14 @@ fn decompress(mut from: impl Read, limit: usize, budget: &Budget, held: &mut Hel
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
     use std::io::Write;
+    use std::pin::Pin;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Poll};
 
     use http::HeaderValue;
+    use hyper::body::{Frame, SizeHint};
 
     use super::*;
 
@@ -213,6 +236,28 @@ mod tests {
             let answer = check(encoding, body, 1 << 20, &budget).await;
             assert!(matches!(answer, Err(BodyError::TooLarge { .. })), "{encoding}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_stated_length_beyond_the_limit_is_refused_without_being_held_or_read_to_its_end() {
+        struct Endless(Arc<AtomicUsize>);
+        impl axum::body::HttpBody for Endless {
+            type Data = Bytes;
+            type Error = std::convert::Infallible;
+            fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+                self.0.fetch_add(4096, Ordering::Relaxed);
+                Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[0; 4096])))))
+            }
+            fn size_hint(&self) -> SizeHint {
+                SizeHint::with_exact(1 << 40)
+            }
+        }
+        let given = Arc::new(AtomicUsize::new(0));
+        // Nothing of it would fit this budget.
+        let budget = Budget::new(0);
+        let answer = read(&HeaderMap::new(), Body::new(Endless(Arc::clone(&given))), 1 << 30, &budget).await;
+        assert!(matches!(answer, Err(BodyError::TooLarge { .. })));
+        assert!(given.load(Ordering::Relaxed) <= DISCARDED_MAX + 4096);
     }
 
     #[tokio::test]

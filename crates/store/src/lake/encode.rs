@@ -94,17 +94,22 @@ fn properties(table: LakeTable, schema: &SchemaRef) -> WriterProperties {
         .set_write_batch_size(PAGE_ROWS)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX)
-        // Statistics of whole chunks let readers skip row groups; pages are found by trace and time alone, and an
-        // index of every column's pages would fill the readers' memory.
-        .set_statistics_enabled(EnabledStatistics::Chunk)
+        // The least and the greatest text of a chunk tell a reader nothing: rows lie by trace. Comparing every text to
+        // find them is a large part of writing a file.
+        .set_statistics_enabled(EnabledStatistics::None)
         .set_key_value_metadata(Some(vec![version]));
     let mut paged = vec!["trace_id"];
     paged.extend(time_column(table).filter(|_| table == LakeTable::Traces));
-    for name in paged {
-        properties = properties.set_column_statistics_enabled(ColumnPath::from(name), EnabledStatistics::Page);
+    for name in &paged {
+        properties = properties.set_column_statistics_enabled(ColumnPath::from(*name), EnabledStatistics::Page);
     }
     for field in schema.fields() {
         let path = ColumnPath::from(field.name().as_str());
+        // Whole chunks' ranges of numbers let other tools skip row groups. Pages are found by trace and time alone: an
+        // index of every column's pages would fill the readers' memory.
+        if field.data_type().is_primitive() && !paged.contains(&field.name().as_str()) {
+            properties = properties.set_column_statistics_enabled(path.clone(), EnabledStatistics::Chunk);
+        }
         if matches!(field.data_type(), DataType::Boolean | DataType::Int8 | DataType::Int32) {
             // A few bits a row already; a decompressor for each of them is a cost of every look-up.
             properties = properties.set_column_compression(path.clone(), Compression::UNCOMPRESSED);
