@@ -12,6 +12,7 @@ pub(crate) mod run;
 mod serve;
 mod sql;
 mod stop;
+mod verifier;
 
 use std::process::ExitCode;
 

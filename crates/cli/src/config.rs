@@ -100,6 +100,14 @@ pub(crate) fn variable(name: &str) -> Option<OsString> {
     env::var_os(name)
 }
 
+/// What `config.toml` of this home says now.
+///
+/// # Errors
+/// As [`Settings::read`].
+pub(crate) fn reread(home: &Path) -> Result<EngineConfig, Failure> {
+    read_file(&home.join(CONFIG_FILE))
+}
+
 fn read_file(path: &Path) -> Result<EngineConfig, Failure> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,

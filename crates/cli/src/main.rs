@@ -17,6 +17,7 @@ mod output;
 mod progress;
 mod project;
 mod render;
+mod shell;
 mod start;
 mod time;
 

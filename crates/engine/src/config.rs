@@ -27,6 +27,8 @@ pub struct EngineConfig {
     pub retention: Retention,
     /// What is taken out before anything is stored.
     pub redaction: Redaction,
+    /// What an assistant may execute.
+    pub verify: Verify,
     /// Who may ask, where not everyone on this machine may.
     pub keys: Vec<ApiKey>,
     /// Crash tests only: where the process ends itself.
@@ -124,6 +126,47 @@ pub struct RedactionPattern {
     pub regex: String,
 }
 
+/// What an assistant may execute over MCP with `verify_change`. Nothing, unless it is said here: this file is the
+/// user's own, and no repository's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Verify {
+    /// Commands that may be executed.
+    pub allow: Vec<AllowedCommand>,
+    /// How long a tool call waits for the end before it answers with an id to ask again. Clients give up after about
+    /// a minute.
+    pub wait_seconds: u64,
+}
+
+/// A command that may be executed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum AllowedCommand {
+    /// Any command that begins with these words: `["cargo", "test"]`.
+    Beginning(Vec<String>),
+    /// This command and no other: `{ exact = ["make", "bench"] }`.
+    Exact {
+        /// Its words.
+        exact: Vec<String>,
+    },
+}
+
+impl AllowedCommand {
+    /// Whether it allows `command`. No words at all allow nothing.
+    pub fn allows(&self, command: &[String]) -> bool {
+        match self {
+            Self::Beginning(words) => !words.is_empty() && command.starts_with(words),
+            Self::Exact { exact } => !exact.is_empty() && command == exact,
+        }
+    }
+}
+
+impl Default for Verify {
+    fn default() -> Self {
+        Self { allow: Vec::new(), wait_seconds: 45 }
+    }
+}
+
 /// A key that opens the engine to whoever holds it. Made with `kino key`; only its hash is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -216,6 +259,20 @@ mod tests {
     #[test]
     fn the_defaults_are_what_an_empty_file_says() {
         assert_eq!(serde_json::from_str::<EngineConfig>("{}").unwrap(), EngineConfig::default());
+    }
+
+    #[test]
+    fn commands_are_allowed_by_their_beginning_or_whole() {
+        let text = r#"{"verify":{"allow":[["cargo","test"],{"exact":["make"]},[]]}}"#;
+        let allow = serde_json::from_str::<EngineConfig>(text).unwrap().verify.allow;
+        let allows = |command: &[&str]| {
+            let command: Vec<String> = command.iter().map(|word| (*word).to_owned()).collect();
+            allow.iter().any(|allowed| allowed.allows(&command))
+        };
+        assert!(allows(&["cargo", "test", "--release"]) && allows(&["make"]));
+        for refused in [&["cargo"] as &[&str], &["cargo", "run"], &["make", "clean"], &["cargo test"], &["sh"], &[]] {
+            assert!(!allows(refused), "{refused:?}");
+        }
     }
 
     #[test]

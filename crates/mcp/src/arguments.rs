@@ -89,6 +89,15 @@ pub(crate) struct Sql {
     pub(crate) limit: Option<usize>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Verify {
+    pub(crate) command: Option<Vec<String>>,
+    pub(crate) against: Option<String>,
+    pub(crate) repeat: Option<u32>,
+    pub(crate) id: Option<String>,
+}
+
 /// Takes what all tools share out of `arguments`.
 pub(crate) fn common(arguments: &mut JsonObject) -> Result<Common, String> {
     let mut shared = JsonObject::new();

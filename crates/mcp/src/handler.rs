@@ -1,6 +1,7 @@
 //! MCP's requests, dispatched: which tool, whose project, what went wrong and what would be right.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -42,8 +43,8 @@ pub struct Handler {
 enum Rooted {
     /// It names none: its directory counts.
     Unknown,
-    /// All roots that are in a project are in this one.
-    One(String),
+    /// All roots that are in a project are in this one; the first of them.
+    One(String, PathBuf),
     /// They are in several, so all projects are meant.
     Several,
 }
@@ -57,20 +58,31 @@ impl Handler {
         if all {
             return Scope { project: None, all: true };
         }
-        let known = self.roots.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let rooted = if let Some(rooted) = known {
-            rooted
-        } else {
-            let rooted = rooted(context).await;
-            *self.roots.lock().unwrap_or_else(PoisonError::into_inner) = Some(rooted.clone());
-            rooted
-        };
-        let project = match rooted {
-            Rooted::One(project) => Some(project),
+        let project = match self.rooted(context).await {
+            Rooted::One(project, _) => Some(project),
             Rooted::Several => None,
             Rooted::Unknown => self.server.directory.as_deref().and_then(project_of),
         };
         Scope { project, all: false }
+    }
+
+    /// Where the client works, if that is one place.
+    async fn directory(&self, context: &RequestContext<RoleServer>) -> Option<PathBuf> {
+        match self.rooted(context).await {
+            Rooted::One(_, directory) => Some(directory),
+            Rooted::Several => None,
+            Rooted::Unknown => self.server.directory.clone(),
+        }
+    }
+
+    async fn rooted(&self, context: &RequestContext<RoleServer>) -> Rooted {
+        let known = self.roots.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(rooted) = known {
+            return rooted;
+        }
+        let rooted = rooted(context).await;
+        *self.roots.lock().unwrap_or_else(PoisonError::into_inner) = Some(rooted.clone());
+        rooted
     }
 
     async fn answer(
@@ -95,6 +107,10 @@ impl Handler {
             "compare_runs" => asker.compare_runs(arguments::read(arguments)?).await,
             "find_errors" => asker.find_errors(arguments::read(arguments)?).await,
             "check_insights" => asker.check_insights(arguments::read(arguments)?).await,
+            "verify_change" => {
+                let (verifier, directory) = (self.server.verifier.as_deref(), self.directory(context).await);
+                asker.verify_change(arguments::read(arguments)?, verifier, directory).await
+            }
             "query_sql" => asker.query_sql(arguments::read(arguments)?).await,
             "open_evidence" => {
                 let text = asker.open_evidence(arguments::read(arguments)?).await?;
@@ -115,17 +131,18 @@ async fn rooted(context: &RequestContext<RoleServer>) -> Rooted {
     let Ok(Ok(listed)) = tokio::time::timeout(ROOTS_WAIT, context.peer.list_roots()).await else {
         return Rooted::Unknown;
     };
-    let projects: BTreeSet<String> = listed
+    let projects: BTreeMap<String, PathBuf> = listed
         .roots
         .iter()
         .take(ROOTS_MAX)
         .filter_map(|root| path_of_uri(&root.uri))
-        .filter_map(|path| project_of(&path))
+        .filter_map(|path| Some((project_of(&path)?, path)))
+        .rev()
         .collect();
     let mut projects = projects.into_iter();
     match (projects.next(), projects.next()) {
         (None, _) => Rooted::Unknown,
-        (Some(project), None) => Rooted::One(project),
+        (Some((project, directory)), None) => Rooted::One(project, directory),
         (Some(_), Some(_)) => Rooted::Several,
     }
 }

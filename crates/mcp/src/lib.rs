@@ -8,7 +8,8 @@
 //!
 //! Two rules shape every answer. It fits a budget of tokens and says what was left out and how to get it. And what
 //! was recorded from programs is data: it stands only in fields named `untrusted.*`, cleaned and bounded, or, whole,
-//! between random markers in what `open_evidence` returns. Nothing here writes, executes, or reads a clock of its own.
+//! between random markers in what `open_evidence` returns. Nothing here writes, executes, or reads a clock of its own:
+//! what `verify_change` executes, a [`Verifier`] starts, if the user's configuration allows it.
 
 mod answer;
 mod arguments;
@@ -24,6 +25,7 @@ mod recorded;
 mod sessions;
 mod sql;
 mod tools;
+mod verify;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,6 +39,7 @@ pub use handler::Handler;
 pub use project::project_of;
 pub use sessions::Sessions;
 pub use sql::{Ran, SqlRows, SqlRunner};
+pub use verify::{Starting, Verifier, Verifying, Wanted};
 
 /// The largest request body over HTTP: questions are small.
 pub const REQUEST_BYTES_MAX: usize = 1 << 20;
@@ -47,6 +50,7 @@ pub struct Server {
     backend: Arc<dyn Backend>,
     clock: Arc<dyn Clock>,
     sql: Option<Arc<dyn SqlRunner>>,
+    verifier: Option<Arc<dyn Verifier>>,
     directory: Option<PathBuf>,
     allowed_hosts: Vec<String>,
 }
@@ -55,7 +59,7 @@ impl Server {
     /// A server whose answers come from `backend`. The clock resolves times such as "1h ago".
     pub fn new(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>) -> Self {
         let allowed_hosts = ["localhost", "127.0.0.1", "::1"].map(String::from).to_vec();
-        Self { backend, clock, sql: None, directory: None, allowed_hosts }
+        Self { backend, clock, sql: None, verifier: None, directory: None, allowed_hosts }
     }
 
     /// Sets the directory that the client works in: its project is the scope, unless the client's roots say otherwise.
@@ -69,6 +73,13 @@ impl Server {
     #[must_use]
     pub fn with_sql(mut self, runner: Arc<dyn SqlRunner>) -> Self {
         self.sql = Some(runner);
+        self
+    }
+
+    /// Sets what starts `verify_change`. Without it the tool only reads verifications that others made.
+    #[must_use]
+    pub fn with_verifier(mut self, verifier: Arc<dyn Verifier>) -> Self {
+        self.verifier = Some(verifier);
         self
     }
 

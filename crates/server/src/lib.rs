@@ -21,4 +21,4 @@ mod sender;
 mod serve;
 
 pub use engine_file::ENGINE_FILE;
-pub use serve::{Running, ServeError, ServerConfig, serve, serve_with_sql};
+pub use serve::{Programs, Running, ServeError, ServerConfig, serve, serve_with_programs};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kino_engine::{Engine, EngineConfig, OpenReport, StoreError};
-use kino_mcp::SqlRunner;
+use kino_mcp::{SqlRunner, Verifier};
 use kino_model::Clock;
 use kino_wire::admin::{EngineFile, Listeners};
 use tokio::net::TcpListener;
@@ -125,20 +125,29 @@ fn remedy(kind: io::ErrorKind) -> &'static str {
 /// # Errors
 /// As [`ServeError`] says; nothing is left open then.
 pub async fn serve(config: ServerConfig, clock: Arc<dyn Clock>) -> Result<Running, ServeError> {
-    serve_with_sql(config, clock, None).await
+    serve_with_programs(config, clock, Programs::default()).await
 }
 
-/// As [`serve`]; `sql` runs the statements that MCP's `query_sql` is given.
+/// What starts other programs for MCP's tools; without it, they say what is missing.
+#[derive(Clone, Default)]
+pub struct Programs {
+    /// Runs the statements that `query_sql` is given.
+    pub sql: Option<Arc<dyn SqlRunner>>,
+    /// Starts what `verify_change` is given.
+    pub verifier: Option<Arc<dyn Verifier>>,
+}
+
+/// As [`serve`], with what starts other programs.
 ///
 /// # Errors
 /// As [`serve`].
-pub async fn serve_with_sql(
+pub async fn serve_with_programs(
     config: ServerConfig,
     clock: Arc<dyn Clock>,
-    sql: Option<Arc<dyn SqlRunner>>,
+    programs: Programs,
 ) -> Result<Running, ServeError> {
     let (engine, report) = Engine::open(config.engine.clone(), &config.version, Arc::clone(&clock)).await?;
-    match start(&config, &engine, clock, sql).await {
+    match start(&config, &engine, clock, programs).await {
         Ok((listeners, notes, ended)) => Ok(Running { listeners, notes, report, engine, ended }),
         Err(error) => {
             if let Err(close) = engine.close().await {
@@ -165,7 +174,7 @@ async fn start(
     config: &ServerConfig,
     engine: &Engine,
     clock: Arc<dyn Clock>,
-    sql: Option<Arc<dyn SqlRunner>>,
+    programs: Programs,
 ) -> Result<Started, ServeError> {
     let listen = &config.engine.listen;
     let token = kino_engine::random_hex().map_err(|source| ServeError::Listener { source })?;
@@ -184,8 +193,11 @@ async fn start(
     });
     let (stop, stopping) = watch::channel(false);
     let mut mcp = kino_mcp::Server::new(Arc::new(engine.clone()), clock);
-    if let Some(sql) = sql {
+    if let Some(sql) = programs.sql {
         mcp = mcp.with_sql(sql);
+    }
+    if let Some(verifier) = programs.verifier {
+        mcp = mcp.with_verifier(verifier);
     }
     let hosts = ["localhost", "127.0.0.1", "::1"].into_iter().map(str::to_owned).chain(listen.hosts.clone());
     let mcp = kino_mcp::http_service(mcp.with_allowed_hosts(hosts.collect()));

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::sql::Runner;
+use super::verifier::Verifier;
 use crate::app::{App, Outcome};
 use crate::failure::Failure;
 
@@ -17,7 +18,8 @@ pub(super) fn run(app: &App) -> Outcome {
         .map_err(|error| Failure::because("starting a runtime", &error))?;
     let server = kino_mcp::Server::new(Arc::new(client), Arc::clone(&app.clock))
         .with_directory(app.settings.directory.clone())
-        .with_sql(Arc::new(Runner::new(&app.settings)));
+        .with_sql(Arc::new(Runner::new(&app.settings)))
+        .with_verifier(Arc::new(Verifier::new(&app.settings)));
     let served = runtime.block_on(kino_mcp::stdio(server));
     // Reading standard input cannot be cancelled; there is nothing left to wait for.
     runtime.shutdown_background();

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use kino_engine::config::SyncKind;
-use kino_server::{Running, ServeError, ServerConfig};
+use kino_server::{Programs, Running, ServeError, ServerConfig};
 use serde::Serialize;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::sql::Runner;
+use super::verifier::Verifier;
 use crate::app::{App, Outcome};
 use crate::args::Serve;
 use crate::client::VERSION;
@@ -42,8 +43,11 @@ pub(super) fn run(app: &App, arguments: Serve) -> Outcome {
         .build()
         .map_err(|error| Failure::because("starting a runtime", &error))?;
     let served = runtime.block_on(async {
-        let sql = Arc::new(Runner::new(&app.settings));
-        let running = kino_server::serve_with_sql(config, Arc::clone(&app.clock), Some(sql)).await;
+        let programs = Programs {
+            sql: Some(Arc::new(Runner::new(&app.settings))),
+            verifier: Some(Arc::new(Verifier::new(&app.settings))),
+        };
+        let running = kino_server::serve_with_programs(config, Arc::clone(&app.clock), programs).await;
         let running = running.map_err(|error| failure(&error))?;
         ready(app, &running)?;
         running.wait().await.map_err(|error| failure(&error))

@@ -123,7 +123,11 @@ fn not_carried_out(failure: Failure) -> Failure {
     Failure { code, ..failure }
 }
 
-fn fresh_id() -> Result<String, Failure> {
+/// An id for a new verification.
+///
+/// # Errors
+/// Where the system has no randomness.
+pub(crate) fn fresh_id() -> Result<String, Failure> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| Failure::new(code::RUN_FAILED, format!("no randomness: {error}")))?;
     Ok(kino_model::TraceId(random).to_string())

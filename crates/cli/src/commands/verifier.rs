@@ -1,0 +1,173 @@
+//! Starts verifications for MCP's `verify_change`: this very program, as `kino run --against`, in a process of its own.
+//!
+//! Only what the user's own configuration allows is executed, never through a shell, in the client's root, with this
+//! process' environment. The configuration is read anew each time, so that a permission counts at once and a
+//! withdrawn one no longer.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use kino_mcp::{Starting, Verifying, Wanted};
+use kino_wire::verify::VerifyQuestion;
+use kino_wire::{Problem, ProblemKind};
+
+use crate::args::REPEAT;
+use crate::config::{self, CONFIG_FILE, Settings};
+use crate::failure::{Failure, code};
+use crate::{shell, start};
+
+/// How long a verification may take to say that it runs: it looks at the code and at its base before.
+const START_MAX: Duration = Duration::from_secs(20);
+/// How often that is looked for.
+const START_STEP: Duration = Duration::from_millis(50);
+/// How much of what it said is shown where it did not start.
+const WORDS_MAX: usize = 600;
+
+/// Starts them.
+pub(super) struct Verifier {
+    settings: Settings,
+}
+
+impl Verifier {
+    /// For this home.
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self { settings: settings.clone() }
+    }
+}
+
+impl kino_mcp::Verifier for Verifier {
+    fn start(&self, wanted: Wanted) -> Starting<'_> {
+        let settings = self.settings.clone();
+        Box::pin(async move {
+            let started = tokio::task::spawn_blocking(move || begin(&settings, &wanted)).await;
+            started.map_err(|error| Problem::internal(&error))?
+        })
+    }
+
+    fn wait(&self) -> Duration {
+        // A file that cannot be read is said when something is to be started.
+        let config = config::reread(&self.settings.home).unwrap_or_default();
+        Duration::from_secs(config.verify.wait_seconds)
+    }
+}
+
+fn begin(settings: &Settings, wanted: &Wanted) -> Result<Verifying, Problem> {
+    let config = config::reread(&settings.home).map_err(problem)?;
+    let Some(directory) = &wanted.directory else {
+        let why = "the client names no single root, so that it is not known where the command belongs".to_owned();
+        return Ok(Verifying::NotHere { line: line(wanted, None), why });
+    };
+    if !config.verify.allow.iter().any(|allowed| allowed.allows(&wanted.command)) {
+        return Ok(Verifying::NotHere { line: line(wanted, Some(directory)), why: not_allowed(settings, wanted) });
+    }
+    let id = super::run::fresh_id().map_err(problem)?;
+    let log = settings.scratch().map_err(problem)?.join(format!("verify.{id}.log"));
+    let child = spawn(settings, wanted, directory, &id, &log).map_err(|error| Problem::internal(&error))?;
+    wait_until_it_runs(settings, child, &id, &log)?;
+    Ok(Verifying::Started(id))
+}
+
+fn spawn(settings: &Settings, wanted: &Wanted, directory: &Path, id: &str, log: &Path) -> io::Result<Child> {
+    let mut command = Command::new(&settings.program);
+    command.arg("run").args(options(wanted)).arg(format!("--verify-id={id}")).arg("--").args(&wanted.command);
+    command.current_dir(directory).env("KINO_HOME", &settings.home);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(log)?);
+    // A client that goes away, or is interrupted, takes its own process group with it, and not this.
+    command.process_group(0).spawn()
+}
+
+/// Waits until the engine knows of it, then leaves the process to a thread that waits for its end.
+fn wait_until_it_runs(settings: &Settings, mut child: Child, id: &str, log: &Path) -> Result<(), Problem> {
+    let client = start::running(settings).map_err(problem)?;
+    let question = VerifyQuestion { id: id.to_owned(), wait_millis: 0 };
+    let mut waited = Duration::ZERO;
+    let outcome = loop {
+        match client.ask(&question) {
+            Ok(_) => break Ok(()),
+            Err(Problem { kind: ProblemKind::NotFound, .. }) => {}
+            Err(problem) => break Err(problem),
+        }
+        match child.try_wait() {
+            Ok(Some(status)) => {
+                let said = fs::read_to_string(log).unwrap_or_default();
+                let said: String = said.trim().chars().take(WORDS_MAX).collect();
+                let busy = status.code() == Some(i32::from(code::TRY_AGAIN));
+                break Err(if busy { Problem::busy(said) } else { Problem::invalid(said) });
+            }
+            Ok(None) => {}
+            Err(error) => break Err(Problem::internal(&error)),
+        }
+        if waited > START_MAX {
+            break Err(Problem::busy(format!("the verification {id} has not begun yet: ask for it by its id")));
+        }
+        thread::sleep(START_STEP);
+        waited += START_STEP;
+    };
+    // The log has served: from here on the record says everything. Its process goes on writing to what nobody sees.
+    fs::remove_file(log).ok();
+    thread::spawn(move || {
+        // Nobody asks how it ended.
+        child.wait().ok();
+    });
+    outcome
+}
+
+fn options(wanted: &Wanted) -> [String; 2] {
+    // One word each, so that no value can be taken for an option.
+    [format!("--against={}", wanted.against), format!("--repeat={}", wanted.repeat.unwrap_or(REPEAT))]
+}
+
+/// What somebody can run instead.
+fn line(wanted: &Wanted, directory: Option<&Path>) -> String {
+    let options = options(wanted);
+    let words = ["kino", "run"].into_iter().chain(options.iter().map(String::as_str)).chain(["--"]);
+    let line = shell::line(words.chain(wanted.command.iter().map(String::as_str)));
+    match directory {
+        Some(directory) => format!("cd {} && {line}", shell::quoted(&directory.to_string_lossy())),
+        None => line,
+    }
+}
+
+fn not_allowed(settings: &Settings, wanted: &Wanted) -> String {
+    // As JSON writes strings, which is what the configuration wants.
+    let words = serde_json::to_string(&wanted.command).unwrap_or_default();
+    let file = settings.home.join(CONFIG_FILE);
+    format!(
+        "the user's configuration does not allow this command; the user may add to {}: [verify] allow = [{words}]",
+        file.display()
+    )
+}
+
+fn problem(failure: Failure) -> Problem {
+    let kind = match failure.code {
+        code::WRONG => ProblemKind::Invalid,
+        code::TRY_AGAIN => ProblemKind::Busy,
+        _ => ProblemKind::Internal,
+    };
+    Problem { kind, message: failure.message, did_you_mean: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(command: &[&str], against: &str) -> Wanted {
+        let command = command.iter().map(|word| (*word).to_owned()).collect();
+        Wanted { command, against: against.to_owned(), repeat: None, directory: None }
+    }
+
+    #[test]
+    fn the_line_to_run_is_quoted_and_no_value_becomes_an_option() {
+        let line =
+            line(&wanted(&["python", "app.py", "--n", "a b; rm -rf /"], "--setup=evil"), Some(Path::new("/a b")));
+        assert_eq!(
+            line,
+            "cd '/a b' && kino run --against=--setup=evil --repeat=10 -- python app.py --n 'a b; rm -rf /'"
+        );
+    }
+}

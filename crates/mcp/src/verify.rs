@@ -1,0 +1,236 @@
+//! `verify_change`: a command executed before and after a change, and the verdict.
+//!
+//! Nothing is executed here. Whoever serves MCP supplies a [`Verifier`], which decides from the user's own
+//! configuration whether this command may run, and starts it elsewhere. The tool waits a while for its end, then
+//! answers with the id to ask again.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::Duration;
+
+use kino_wire::Problem;
+use kino_wire::ask::ask;
+use kino_wire::errors::ErrorGroup;
+use kino_wire::finding::Finding;
+use kino_wire::verify::{Reason, Verify, VerifyQuestion, VerifyState, VerifyVerdict};
+
+use crate::answer::{Answer, Rendered, Table};
+use crate::arguments;
+use crate::calls::{Asker, Refusal, evidence};
+use crate::cells::Cell;
+use crate::recorded::MESSAGE_BYTES_MAX;
+
+/// What a change is compared with when nothing is said: what is uncommitted is the change.
+const AGAINST_DEFAULT: &str = "HEAD";
+/// The most words of a command, far beyond any that a person would write.
+const COMMAND_WORDS_MAX: usize = 1_000;
+/// The most executions a side.
+const REPEAT_MAX: u32 = 200;
+
+/// Starts verifications; in the product this starts `kino run --against`, a process of its own.
+pub trait Verifier: Send + Sync {
+    /// Starts one, if the user's configuration allows its command.
+    fn start(&self, wanted: Wanted) -> Starting<'_>;
+
+    /// How long a tool call waits for the end before it answers with the id to ask again.
+    fn wait(&self) -> Duration;
+}
+
+/// What a client wants verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The command and its arguments; never a shell's line.
+    pub command: Vec<String>,
+    /// What to compare with.
+    pub against: String,
+    /// Executions a side, if the client says.
+    pub repeat: Option<u32>,
+    /// The client's root: the working directory. `None` where it names none.
+    pub directory: Option<PathBuf>,
+}
+
+/// What is to become of [`Verifier::start`].
+pub type Starting<'a> = Pin<Box<dyn Future<Output = Result<Verifying, Problem>> + Send + 'a>>;
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verifying {
+    /// It runs under this id.
+    Started(String),
+    /// It may not be executed here: what the user, or the agent by its own means, can run.
+    NotHere {
+        /// A shell's line.
+        line: String,
+        /// Why, and what would allow it, in words of our own.
+        why: String,
+    },
+}
+
+impl Asker<'_> {
+    pub(crate) async fn verify_change(
+        &self,
+        arguments: arguments::Verify,
+        verifier: Option<&dyn Verifier>,
+        directory: Option<PathBuf>,
+    ) -> Result<Rendered, Refusal> {
+        let wait = verifier.map_or(Duration::ZERO, Verifier::wait);
+        let id = match (arguments.id, arguments.command) {
+            (Some(id), None) => id,
+            (None, Some(command)) => {
+                let against = arguments.against.unwrap_or_else(|| AGAINST_DEFAULT.to_owned());
+                let wanted = Wanted { command, against, repeat: arguments.repeat, directory };
+                check(&wanted)?;
+                let Some(verifier) = verifier else {
+                    let message =
+                        "this server cannot execute anything; id reads a verification that `kino run --against` made";
+                    return Err(Refusal::Problem(Problem::unavailable(message)));
+                };
+                match verifier.start(wanted).await? {
+                    Verifying::Started(id) => id,
+                    Verifying::NotHere { line, why } => return Ok(self.not_here(line, why)),
+                }
+            }
+            _ => return Err(Refusal::Arguments("give either command (with against, repeat) or id".to_owned())),
+        };
+        let question = VerifyQuestion { id, wait_millis: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) };
+        let verify = ask(self.backend, &question).await?;
+        Ok(answer(&verify).render(self.budget_tokens, None))
+    }
+
+    fn not_here(&self, line: String, why: String) -> Rendered {
+        let facts = vec![("executed", Cell::Plain("no".to_owned())), ("run", Cell::Plain(line))];
+        let after = "run that line in a shell; it prints the verdict and an id, which verify_change reads".to_owned();
+        let answer = Answer { tool: "verify_change", facts, notes: vec![why, after], tables: Vec::new(), next: None };
+        answer.render(self.budget_tokens, None)
+    }
+}
+
+fn check(wanted: &Wanted) -> Result<(), String> {
+    let is_sound = |word: &String| !word.contains('\0');
+    if wanted.command.is_empty() || wanted.command.len() > COMMAND_WORDS_MAX || !wanted.command.iter().all(is_sound) {
+        return Err(format!("command is a program and its arguments, 1 to {COMMAND_WORDS_MAX} words, no shell's line"));
+    }
+    if wanted.repeat.is_some_and(|repeat| !(1..=REPEAT_MAX).contains(&repeat)) {
+        return Err(format!("repeat is 1 to {REPEAT_MAX}"));
+    }
+    if wanted.against.is_empty() || wanted.against.contains('\0') {
+        return Err("against is a git revision, previous, run:ID or label:NAME".to_owned());
+    }
+    Ok(())
+}
+
+fn answer(verify: &Verify) -> Answer {
+    let verdict = match (verify.state, verify.verdict) {
+        (VerifyState::Running, _) => "running",
+        (VerifyState::Done, Some(verdict)) => verdict.name(),
+        _ => "failed",
+    };
+    let mut facts = vec![("verdict", Cell::Plain(verdict.to_owned())), ("id", Cell::word(&verify.id))];
+    facts.push(("before", Cell::recorded(&verify.before.what)));
+    if verify.state == VerifyState::Running {
+        let runs =
+            format!("{} before, {} after, of {}", verify.before.runs.len(), verify.after.runs.len(), verify.planned);
+        facts.push(("runs", Cell::Plain(runs)));
+        let notes = vec!["it goes on in the background: call verify_change with this id".to_owned()];
+        return Answer { tool: "verify_change", facts, notes, tables: Vec::new(), next: None };
+    }
+    facts.extend([
+        ("executions_before", Cell::Count(verify.before.executions)),
+        ("executions_after", Cell::Count(verify.after.executions)),
+    ]);
+    let left_out = &verify.left_out;
+    let counts = [
+        ("warm_ups_not_counted", left_out.warm_up_runs.len() as u64),
+        ("executions_missing", left_out.executions_missing),
+        ("traces_beyond", left_out.traces.before + left_out.traces.after),
+        ("findings_untold", left_out.findings_untold),
+        ("rows_beyond", left_out.reasons + left_out.new_errors + left_out.findings),
+    ];
+    facts.extend(counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Cell::Count(count))));
+    let mut tables = vec![reasons(&verify.reasons)];
+    if verify.verdict == Some(VerifyVerdict::Fail) {
+        tables.extend(suspects(verify));
+    }
+    tables.extend(errors(&verify.new_errors));
+    tables.extend(findings("findings_fixed", &verify.findings_fixed));
+    tables.extend(findings("findings_opened", &verify.findings_opened));
+    let mut notes = Vec::new();
+    if !verify.notes.is_empty() {
+        // They name arguments and places of the client's own command.
+        let mut table = Table::new("notes", 2, &["note"]);
+        table.rows = verify.notes.iter().map(|note| vec![Cell::recorded_up_to(note, MESSAGE_BYTES_MAX)]).collect();
+        tables.push(table);
+    }
+    if verify.verdict == Some(VerifyVerdict::Undecided) {
+        notes.push("undecided is not a pass: the open reasons say what it takes".to_owned());
+    }
+    Answer { tool: "verify_change", facts, notes, tables, next: None }
+}
+
+fn reasons(reasons: &[Reason]) -> Table {
+    let mut table = Table::new("reasons", 8, &["speaks_for", "code", "reason"]);
+    table.paged_by_backend = true;
+    table.rows = reasons
+        .iter()
+        .map(|reason| {
+            vec![
+                Cell::Plain(reason.decides.map_or("neither", VerifyVerdict::name).to_owned()),
+                Cell::word(&reason.code),
+                Cell::recorded_up_to(&reason.text, MESSAGE_BYTES_MAX),
+            ]
+        })
+        .collect();
+    table
+}
+
+fn suspects(verify: &Verify) -> Option<Table> {
+    let suspects = &verify.comparison.as_ref()?.suspects;
+    let mut table = Table::new("suspects", 3, &["score", "name", "why"]);
+    table.paged_by_backend = true;
+    table.rows = suspects
+        .iter()
+        .map(|suspect| {
+            vec![
+                Cell::Number(suspect.score),
+                Cell::recorded(&suspect.name),
+                Cell::recorded_up_to(&suspect.reason, MESSAGE_BYTES_MAX),
+            ]
+        })
+        .collect();
+    (!table.rows.is_empty()).then_some(table)
+}
+
+fn errors(groups: &[ErrorGroup]) -> Option<Table> {
+    let mut table = Table::new("new_errors", 3, &["count", "type", "message", "example"]);
+    table.paged_by_backend = true;
+    table.rows = groups
+        .iter()
+        .map(|group| {
+            vec![
+                Cell::Count(group.count),
+                Cell::recorded(&group.exception_type),
+                Cell::recorded_up_to(&group.message, MESSAGE_BYTES_MAX),
+                evidence(&group.examples),
+            ]
+        })
+        .collect();
+    (!table.rows.is_empty()).then_some(table)
+}
+
+fn findings(name: &'static str, findings: &[Finding]) -> Option<Table> {
+    let mut table = Table::new(name, 3, &["code", "saving", "text", "evidence"]);
+    table.paged_by_backend = true;
+    table.rows = findings
+        .iter()
+        .map(|finding| {
+            vec![
+                Cell::word(&finding.code),
+                Cell::nanos(finding.saving_nanos),
+                Cell::recorded_up_to(&finding.text, MESSAGE_BYTES_MAX),
+                evidence(&finding.evidence),
+            ]
+        })
+        .collect();
+    (!table.rows.is_empty()).then_some(table)
+}

@@ -1,0 +1,147 @@
+"""`kino run --against` and `verify_change`, on a real repository whose program is slow in one commit and fixed in the next."""
+
+import asyncio
+import json
+import re
+import shlex
+import subprocess
+
+import pytest
+from mcp import Client, StdioServerParameters
+
+from conftest import E2E, binary, eventually
+
+# Far apart, so that no machine's noise decides: what is tested is the verdict, not a time.
+SLOW, FIXED = "0.12", "0.01"
+
+
+@pytest.fixture
+def repository(own_engine, python):
+    """Two commits of a program: slow with an N+1 query, then fixed. The engine's directory is the repository."""
+    folder = own_engine.directory
+    program = (E2E / "apps" / "cart.py").read_text()
+    git(folder, "init", "-q", "-b", "main")
+    for delay, queries in [(SLOW, "6"), (FIXED, "1")]:
+        (folder / "cart.py").write_text(program.replace("DELAY_SECONDS", delay).replace("QUERIES", queries))
+        git(folder, "add", ".")
+        git(folder, "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "a step")
+    own_engine.program = [str(python), "cart.py"]
+    return own_engine
+
+
+def git(folder, *arguments):
+    subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True)
+
+
+def allow(engine, *commands, **more):
+    """Writes the user's own configuration; the addresses stay those of the running engine."""
+    lines = ["[verify]", f"allow = {json.dumps(list(commands))}", *(f"{key} = {value}" for key, value in more.items())]
+    (engine.home / "config.toml").write_text("\n".join(lines) + "\n")
+
+
+def call(engine, *calls, kind="stdio", directory=None):
+    """Calls tools one after another in one session; each may be made from the answers before it."""
+    async def run():
+        answers = []
+        async with asyncio.timeout(240):
+            stdio = StdioServerParameters(command=str(binary()), args=["mcp"], env=engine.environment, cwd=str(directory or engine.directory))
+            async with Client(stdio if kind == "stdio" else f"http://{engine.http}/mcp") as client:
+                for one in calls:
+                    answers.append(await client.call_tool("verify_change", one(answers) if callable(one) else one))
+        return answers
+
+    return asyncio.run(run())
+
+
+def facts(result):
+    assert not result.is_error, result.content
+    return result.structured_content["facts"]
+
+
+def reasons(result):
+    table = result.structured_content["tables"]["reasons"]
+    return [dict(zip(table["columns"], row)) for row in table["rows"]]
+
+
+def test_a_fixed_commit_passes_and_a_broken_one_fails(repository):
+    passed = repository.kino("run", "--json", "--against", "HEAD~1", "--", *repository.program)
+    answer = json.loads(passed.stdout)
+    assert (answer["schema"], answer["state"], answer["verdict"]) == ("kino.verify.v1", "done", "pass"), answer
+    codes = {reason["code"] for reason in answer["reasons"]}
+    assert {"faster", "fewer_statements"} <= codes, answer["reasons"]
+    faster = next(reason for reason in answer["reasons"] if reason["code"] == "faster")
+    numbers = {number["name"]: number["value"] for number in faster["numbers"]}
+    assert numbers["effect_low"] <= numbers["effect"] <= numbers["effect_high"] < 1
+    assert (numbers["executions_before"], numbers["executions_after"]) == (10, 10)
+    assert answer["comparison"]["schema"] == "kino.compare.v1"
+    assert len(answer["left_out"]["warm_up_runs"]) == 2
+
+    git(repository.directory, "checkout", "-q", "HEAD~1")
+    failed = repository.kino("run", "--against", "main", "--repeat", "6", "--", *repository.program, check=False)
+    assert failed.returncode == 1, failed.stderr
+    told = failed.stdout.decode()
+    assert told.startswith("fail: ") and "load_cart is slower" in told and "statements in load_cart: 1 before, 6 after" in told, told
+    assert b"verification" in failed.stderr
+    assert not list((repository.home / "scratch").iterdir())
+
+
+def test_nothing_is_executed_until_the_users_own_configuration_allows_it(repository):
+    command = [*repository.program, "--name", "it's; touch evil"]
+    # What the repository says counts for nothing.
+    (repository.directory / "config.toml").write_text('[verify]\nallow = [["python"]]\n')
+    [refused] = call(repository, {"command": command, "against": "HEAD~1"})
+    told = facts(refused)
+    assert told["executed"] == "no"
+    moved, line = told["run"].split(" && ")
+    assert shlex.split(moved) == ["cd", str(repository.directory)]
+    assert shlex.split(line) == ["kino", "run", "--against=HEAD~1", "--repeat=10", "--", *command]
+    assert "config.toml" in "".join(refused.structured_content["notes"])
+    assert repository.json("find", "--all")["items"] == []
+
+    # The agent runs the line by its own means, and reads the result by the id it prints.
+    line = line.replace("kino", str(binary()), 1).replace("--repeat=10", "--repeat=6")
+    ran = subprocess.run(line, shell=True, cwd=repository.directory, env=repository.environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    [read] = call(repository, {"id": re.search(r"verification ([0-9a-f]+)", ran.stderr)[1]})
+    assert facts(read)["verdict"] == "pass"
+    assert not (repository.directory / "evil").exists()
+
+
+@pytest.mark.parametrize("kind", ["stdio", "http"])
+def test_an_allowed_command_is_verified_and_asked_for_again(repository, kind):
+    allow(repository, repository.program, wait_seconds=0)
+    if kind == "http":
+        # Without roots, nobody over HTTP can say where the command belongs.
+        [refused] = call(repository, {"command": repository.program}, kind="http")
+        assert facts(refused)["executed"] == "no"
+        return
+    first, twice, again = call(
+        repository,
+        {"command": repository.program, "against": "HEAD~1", "repeat": 6},
+        {"command": repository.program, "against": "HEAD~1", "repeat": 6},
+        lambda answers: {"id": facts(answers[0])["id"]},
+    )
+    assert facts(first)["verdict"] == "running"
+    assert twice.is_error and "another verification" in twice.content[0].text
+    assert facts(again)["verdict"] in {"running", "pass"}
+
+    def ended():
+        [answer] = call(repository, {"id": facts(first)["id"]})
+        return answer if facts(answer)["verdict"] != "running" else None
+
+    done = eventually(ended, seconds=120)
+    assert facts(done)["verdict"] == "pass", done.structured_content
+    assert {"faster", "fewer_statements"} <= {reason["code"] for reason in reasons(done)}
+    assert all("untrusted.reason" in reason for reason in reasons(done))
+    assert eventually(lambda: not list((repository.home / "scratch").iterdir()))
+
+
+def test_one_call_waits_for_the_verdict_where_that_is_soon(repository):
+    allow(repository, [repository.program[0]])
+    git(repository.directory, "checkout", "-q", "HEAD~1")
+    [failed] = call(repository, {"command": repository.program, "against": "main", "repeat": 6})
+    assert facts(failed)["verdict"] == "fail"
+    assert {"slower", "more_statements"} <= {reason["code"] for reason in reasons(failed) if reason["speaks_for"] == "fail"}
+    wrong, none = call(repository, {"command": repository.program, "against": "nowhere"}, {"id": "f" * 32})
+    assert wrong.is_error and "nowhere" in wrong.content[0].text
+    assert none.is_error and "no verification" in none.content[0].text
