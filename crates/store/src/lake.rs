@@ -80,7 +80,7 @@ pub struct Arrival {
 pub fn build(batches: &[Batch], arrival: Arrival, live: &[Arc<Group>]) -> Result<FlushSet, LakeError> {
     let tables = |table: Table| batches.iter().map(|batch| batch.table(table)).collect::<Vec<_>>();
     let schemas = Table::ALL.map(|table| sort::gathered_schema(table, &tables(table)));
-    let mut assembly = Assembly::new(schemas)?;
+    let mut assembly = Assembly::new(schemas);
     for table in Table::ALL {
         assembly.add(table, sort::gather(table, &tables(table))?)?;
     }
@@ -108,13 +108,13 @@ struct Assembly {
 
 impl Assembly {
     /// Begins a group whose slices have these schemas.
-    fn new(schemas: [Arc<Schema>; 3]) -> Result<Self, LakeError> {
+    fn new(schemas: [Arc<Schema>; 3]) -> Self {
         let [spans, events, links] = schemas;
-        Ok(Self {
+        Self {
             writers: [
-                encode::TableWriter::new(LakeTable::Spans, spans)?,
-                encode::TableWriter::new(LakeTable::Events, events)?,
-                encode::TableWriter::new(LakeTable::Links, links)?,
+                encode::TableWriter::new(LakeTable::Spans, spans),
+                encode::TableWriter::new(LakeTable::Events, events),
+                encode::TableWriter::new(LakeTable::Links, links),
             ],
             traces: Vec::new(),
             operations: HashMap::new(),
@@ -129,7 +129,7 @@ impl Assembly {
             repeats: 0,
             duplicate_span_ids: 0,
             superseded: 0,
-        })
+        }
     }
 
     /// Adds one table's rows of a slice. They are let go as soon as they are sorted: at no time are there more than
@@ -211,7 +211,7 @@ impl Assembly {
         let traces = by_start(&concat_batches(&trace_row::schema(), &self.traces)?)?;
         let rollups = rollup::encode(&self.keys, &self.rollups, &self.other);
         for (table, rows) in [(LakeTable::Traces, &traces), (LakeTable::Rollups, &rollups)] {
-            let mut writer = encode::TableWriter::new(table, rows.schema())?;
+            let mut writer = encode::TableWriter::new(table, rows.schema());
             writer.write(rows)?;
             files.extend(writer.finish()?);
         }

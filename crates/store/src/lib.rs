@@ -12,6 +12,7 @@ pub mod config;
 pub mod error;
 pub mod store;
 
+mod attribute_filter;
 mod blobs;
 mod catalog;
 mod commit;

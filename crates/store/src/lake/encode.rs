@@ -1,7 +1,10 @@
 //! Writes one Parquet file: the encodings that pay for each column, small pages, a page index to find them by.
 //!
 //! A column that is null throughout is left out of the file, so that rare columns cost nothing; readers put it back.
-//! Labels are plain text in the file, whatever their encoding in memory.
+//! Labels are plain text in the file, whatever their encoding in memory. Columns that compression makes hardly smaller
+//! go without it: a decompressor is the dearest part of a look-up.
+
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
@@ -14,10 +17,11 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
+use parquet::file::metadata::{KeyValue, RowGroupMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::types::ColumnPath;
 
+use crate::attribute_filter::{self, ATTRIBUTE_FILTER_KEY};
 use crate::file::{FileMeta, LakeTable, NewFile};
 
 /// The key under which a file's metadata keeps the version of its schema.
@@ -30,38 +34,65 @@ const ROW_GROUP_ROWS: usize = 256 * 1_024;
 /// A look-up of one trace decodes the dictionary of every column it reads; past this a column is better off plain.
 const DICTIONARY_BYTES_MAX: usize = 64 * 1_024;
 
+/// Rows that are encoded beforehand to see which columns compress: this part of the first that come, within bounds.
+const SAMPLE_PART: usize = 16;
+const SAMPLE_ROWS_MIN: usize = 1_024;
+const SAMPLE_ROWS_MAX: usize = 8 * 1_024;
+/// A column that compression spares less than one byte in so many rows goes without.
+const SPARING_ROWS: i64 = 20;
+
 /// A file in the making.
 pub(crate) struct TableWriter {
     table: LakeTable,
+    schema: SchemaRef,
+    /// Begun with the first rows, which tell how to encode the columns.
     writer: Option<ArrowWriter<Vec<u8>>>,
+    /// What the file's spans hold, for searches.
+    attributes: Option<attribute_filter::Builder>,
     times: Option<(i64, i64)>,
     rows: u64,
 }
 
 impl TableWriter {
     /// Begins a file whose batches will have this schema.
-    pub(crate) fn new(table: LakeTable, schema: SchemaRef) -> Result<Self, ParquetError> {
-        let options =
-            ArrowWriterOptions::new().with_properties(properties(table, &schema)).with_skip_arrow_metadata(true);
-        let filled = !schema.fields().is_empty();
-        let writer = filled.then(|| ArrowWriter::try_new_with_options(Vec::new(), schema, options)).transpose()?;
-        Ok(Self { table, writer, times: None, rows: 0 })
+    pub(crate) fn new(table: LakeTable, schema: SchemaRef) -> Self {
+        let has = |name: &str| schema.column_with_name(name).is_some();
+        let attributes = (table == LakeTable::Spans).then(|| attribute_filter::Builder::new(has));
+        Self { table, schema, writer: None, attributes, times: None, rows: 0 }
     }
 
     /// Adds rows, which must come in the file's order.
     pub(crate) fn write(&mut self, rows: &RecordBatch) -> Result<(), ParquetError> {
+        if rows.num_rows() == 0 {
+            return Ok(());
+        }
         self.rows += rows.num_rows() as u64;
         let times = time_column(self.table).and_then(|name| rows.column_by_name(name)?.as_primitive_opt::<Int64Type>());
         for time in times.into_iter().flat_map(|times| times.iter().flatten()) {
             let (min, max) = self.times.unwrap_or((time, time));
             self.times = Some((min.min(time), max.max(time)));
         }
-        self.writer.as_mut().map_or(Ok(()), |writer| writer.write(rows))
+        if let Some(attributes) = &mut self.attributes {
+            attributes.add(rows);
+        }
+        let writer = if let Some(writer) = &mut self.writer {
+            writer
+        } else {
+            let plain = incompressible(self.table, rows)?;
+            self.writer.insert(writer(Arc::clone(&self.schema), properties(self.table, &self.schema, &plain))?)
+        };
+        writer.write(rows)
     }
 
     /// The finished file; `None` without rows.
     pub(crate) fn finish(self) -> Result<Option<NewFile>, ParquetError> {
-        let Some(writer) = self.writer.filter(|_| self.rows > 0) else { return Ok(None) };
+        let Some(mut writer) = self.writer else { return Ok(None) };
+        if let Some(attributes) = self.attributes {
+            writer.flush()?;
+            let (filter, place) = attributes.finish(writer.bytes_written() as u64);
+            writer.write_all(&filter)?;
+            writer.append_key_value_metadata(KeyValue::new(ATTRIBUTE_FILTER_KEY.to_owned(), place.to_json()));
+        }
         let bytes = Bytes::from(writer.into_inner()?);
         let (start_min, start_max) = self.times.unwrap_or_default();
         let meta = FileMeta {
@@ -77,6 +108,30 @@ impl TableWriter {
     }
 }
 
+fn writer(schema: SchemaRef, properties: WriterProperties) -> Result<ArrowWriter<Vec<u8>>, ParquetError> {
+    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    ArrowWriter::try_new_with_options(Vec::new(), schema, options)
+}
+
+/// The columns, by their paths in the file, that compression makes hardly smaller, going by the first of these rows.
+fn incompressible(table: LakeTable, rows: &RecordBatch) -> Result<Vec<ColumnPath>, ParquetError> {
+    let count = (rows.num_rows() / SAMPLE_PART).clamp(SAMPLE_ROWS_MIN, SAMPLE_ROWS_MAX).min(rows.num_rows());
+    let sample = rows.slice(0, count);
+    let mut writer = writer(sample.schema(), properties(table, &sample.schema(), &[]))?;
+    writer.write(&sample)?;
+    let metadata = writer.close()?;
+    let chunks = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
+    let hardly = chunks.filter(|chunk| {
+        let spared = chunk.uncompressed_size() - chunk.compressed_size();
+        // A column without a value in the sample says nothing of those to come.
+        let root = chunk.column_path().parts().first();
+        let column = root.and_then(|root| sample.column_by_name(root));
+        let said = column.is_some_and(|column| column.null_count() < column.len());
+        said && spared * SPARING_ROWS < count as i64
+    });
+    Ok(hardly.map(|chunk| chunk.column_path().clone()).collect())
+}
+
 fn time_column(table: LakeTable) -> Option<&'static str> {
     match table {
         LakeTable::Spans | LakeTable::Traces => Some("start_unix_nanos"),
@@ -85,7 +140,7 @@ fn time_column(table: LakeTable) -> Option<&'static str> {
     }
 }
 
-fn properties(table: LakeTable, schema: &SchemaRef) -> WriterProperties {
+fn properties(table: LakeTable, schema: &SchemaRef, plain: &[ColumnPath]) -> WriterProperties {
     let version = KeyValue::new(SCHEMA_VERSION_KEY.to_owned(), SCHEMA_VERSION.to_string());
     let mut properties = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_2_0)
@@ -95,13 +150,19 @@ fn properties(table: LakeTable, schema: &SchemaRef) -> WriterProperties {
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX)
         // The least and the greatest text of a chunk tell a reader nothing: rows lie by trace. Comparing every text to
-        // find them is a large part of writing a file.
+        // find them is a large part of writing a file. Pages are found by few columns alone, since an index of every
+        // column's pages would fill the readers' memory.
         .set_statistics_enabled(EnabledStatistics::None)
         .set_key_value_metadata(Some(vec![version]));
-    let mut paged = vec!["trace_id"];
-    paged.extend(time_column(table).filter(|_| table == LakeTable::Traces));
-    for name in &paged {
+    let paged: &[&str] = match table {
+        LakeTable::Traces => &["trace_id", "start_unix_nanos", "duration_nanos", "error_count"],
+        _ => &["trace_id"],
+    };
+    for name in paged {
         properties = properties.set_column_statistics_enabled(ColumnPath::from(*name), EnabledStatistics::Page);
+    }
+    for path in plain {
+        properties = properties.set_column_compression(path.clone(), Compression::UNCOMPRESSED);
     }
     for field in schema.fields() {
         let path = ColumnPath::from(field.name().as_str());

@@ -44,7 +44,7 @@ pub async fn merge(
         schemas.push(schema_of(reader, inputs, table).await?);
     }
     let schemas: [Arc<Schema>; 3] = schemas.try_into().expect("one schema a table");
-    let mut assembly = Assembly::new(schemas.clone())?;
+    let mut assembly = Assembly::new(schemas.clone());
     let bounds = slices(reader, inputs).await?;
     for (at, from) in bounds.iter().enumerate() {
         let pick = Pick::Between(*from, bounds.get(at + 1).copied());

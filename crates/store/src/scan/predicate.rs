@@ -4,6 +4,7 @@
 //! second spellings stay there), and in the resource. Each distinct text of a dictionary is looked at once.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray, RecordBatch};
@@ -12,6 +13,7 @@ use kino_model::{Resource, Value};
 
 use super::columns::{TextColumn, int64, map_text};
 use super::{LakeReader, ScanError};
+use crate::attribute_filter::Pair;
 use crate::file::FileEntry;
 
 /// What one span must be.
@@ -31,6 +33,22 @@ pub(crate) struct AttributeTest {
     value: String,
 }
 
+/// What of a file may hold a span that passes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Candidates {
+    /// The columns to look at.
+    pub(crate) columns: Vec<&'static str>,
+    /// The parts of the file; `None` for all of it.
+    pub(crate) rows: Option<Vec<Range<usize>>>,
+}
+
+impl Candidates {
+    /// How many rows these are; `None` for all of the file.
+    pub(crate) fn row_count(&self) -> Option<usize> {
+        self.rows.as_ref().map(|rows| rows.iter().map(ExactSizeIterator::len).sum())
+    }
+}
+
 impl AttributeTest {
     pub(crate) fn new(key: &str, value: &str) -> Self {
         let promoted: Option<&'static Column> = promoted_span_column(key).or_else(|| promoted_resource_column(key));
@@ -41,10 +59,13 @@ impl AttributeTest {
         Self { spellings, column: promoted.map(|column| (column.name, column.kind)), value: value.to_owned() }
     }
 
-    /// The columns of a file in which the value may stand; none where it certainly is nowhere.
-    async fn places(&self, reader: &LakeReader, file: &FileEntry) -> Result<Vec<&'static str>, ScanError> {
+    /// Where in a file the value may stand; without columns where it certainly is nowhere.
+    async fn places(&self, reader: &LakeReader, file: &FileEntry) -> Result<Candidates, ScanError> {
         let value = self.value.as_bytes();
-        let mut places = Vec::new();
+        let filter = reader.attribute_filter(file).await?;
+        let mut columns = Vec::new();
+        let mut pairs = Vec::new();
+        let mut everywhere = filter.is_none();
         if let Some((name, kind)) = self.column {
             let distinct = reader.distinct(file, name, name).await?;
             let number = self.value.parse::<i64>().ok().map(i64::to_le_bytes);
@@ -53,19 +74,32 @@ impl AttributeTest {
                 Kind::Bool => true,
                 _ => distinct.may(|held| held == value),
             };
-            places.extend(may.then_some(name));
+            if may {
+                columns.push(name);
+                pairs.push(Pair::of(name, &self.value));
+                everywhere |= filter.as_ref().is_none_or(|filter| !filter.covers(name));
+            }
         }
         let keys = reader.distinct(file, "attributes", "keys").await?;
         if keys.may(|held| self.spellings.iter().any(|spelling| spelling.as_bytes() == held))
             && reader.distinct(file, "attributes", "values").await?.may(|held| held == value)
         {
-            places.push("attributes");
+            columns.push("attributes");
+            pairs.extend(self.spellings.iter().map(|spelling| Pair::of(spelling, &self.value)));
         }
         let resources = reader.distinct(file, "resource", "resource").await?;
         if resources.may(|held| std::str::from_utf8(held).is_ok_and(|json| self.resource_holds(json))) {
-            places.push("resource");
+            columns.push("resource");
+            everywhere = true;
         }
-        Ok(places)
+        let rows = match filter.filter(|_| !everywhere && !columns.is_empty()) {
+            Some(filter) => Some(reader.blocks_with(file, &filter, &pairs).await?),
+            None => None,
+        };
+        if rows.as_ref().is_some_and(Vec::is_empty) {
+            columns.clear();
+        }
+        Ok(Candidates { columns, rows })
     }
 
     fn mark(&self, spans: &RecordBatch, passed: &mut [bool]) {
@@ -149,23 +183,27 @@ impl SpanTest {
         self.service.is_none() && self.name.is_none() && self.attributes.is_empty()
     }
 
-    /// The columns of a file that the test must look at; `None` where certainly no span of it passes.
-    pub(crate) async fn columns_in(
+    /// What of a file the test must look at; `None` where certainly no span of it passes.
+    pub(crate) async fn candidates(
         &self,
         reader: &LakeReader,
         file: &FileEntry,
-    ) -> Result<Option<Vec<&'static str>>, ScanError> {
-        let mut columns = Vec::new();
-        columns.extend(self.service.as_ref().map(|_| "service_name"));
-        columns.extend(self.name.as_ref().map(|_| "name"));
+    ) -> Result<Option<Candidates>, ScanError> {
+        let mut found = Candidates::default();
+        found.columns.extend(self.service.as_ref().map(|_| "service_name"));
+        found.columns.extend(self.name.as_ref().map(|_| "name"));
         for attribute in &self.attributes {
             let places = attribute.places(reader, file).await?;
-            if places.is_empty() {
+            found.rows = match (found.rows, places.rows) {
+                (Some(left), Some(right)) => Some(in_both(&left, &right)),
+                (left, right) => left.or(right),
+            };
+            if places.columns.is_empty() || found.rows.as_ref().is_some_and(Vec::is_empty) {
                 return Ok(None);
             }
-            columns.extend(places);
+            found.columns.extend(places.columns);
         }
-        Ok(Some(columns))
+        Ok(Some(found))
     }
 
     /// The columns of `spans` that the test looks at.
@@ -198,5 +236,33 @@ impl SpanTest {
             passed.iter_mut().zip(holds).for_each(|(passed, holds)| *passed &= holds);
         }
         BooleanArray::from(passed)
+    }
+}
+
+/// What lies in a range of both lists, which are sorted and do not overlap.
+fn in_both(left: &[Range<usize>], right: &[Range<usize>]) -> Vec<Range<usize>> {
+    let (mut at, mut both) = (0, Vec::new());
+    for range in left {
+        // A range of the right may reach into several of the left.
+        while at < right.len() && right[at].end <= range.start {
+            at += 1;
+        }
+        for other in right[at..].iter().take_while(|other| other.start < range.end) {
+            both.push(range.start.max(other.start)..range.end.min(other.end));
+        }
+    }
+    both
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_two_lists_of_ranges_share() {
+        let left = [0..10, 20..30, 40..50];
+        assert_eq!(in_both(&left, &[5..25, 28..45]), [5..10, 20..25, 28..30, 40..45]);
+        assert_eq!(in_both(&left, &[10..20, 50..60]), []);
+        assert_eq!(in_both(&left, &left), left);
     }
 }

@@ -22,7 +22,7 @@ const BATCH_ROWS: usize = 16 * 1_024;
 /// Bytes between two wanted ranges that are rather read along than asked around.
 const GAP_BYTES_MAX: u64 = 8 << 10;
 /// Decoding up to this many rows takes less than handing the work to another thread under load.
-const INLINE_ROWS_MAX: usize = 4 * 1_024;
+const INLINE_ROWS_MAX: usize = 2 * 1_024;
 
 /// Rows of one row group.
 #[derive(Clone, Debug)]

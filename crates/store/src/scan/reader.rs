@@ -1,6 +1,6 @@
 //! One file: its footer from the cache, the pages that hold the asked traces, the rows that pass.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -24,6 +24,7 @@ use super::cache::Cache;
 use super::columns::{ids, trace_id_at};
 use super::distinct::{self, Distinct};
 use super::ranged::{Part, Pieces, beside};
+use crate::attribute_filter::{ATTRIBUTE_FILTER_KEY, Pair, Place};
 use crate::file::{FileEntry, LakeTable};
 use crate::rollup::GroupRollups;
 use crate::snapshot::LatestFacts;
@@ -59,6 +60,8 @@ pub struct LakeReader {
 pub(crate) struct Footer {
     rows: ArrowReaderMetadata,
     dictionaries: ArrowReaderMetadata,
+    /// Where the file says which of its blocks may hold an attribute.
+    attributes: Option<Place>,
     bytes: usize,
 }
 
@@ -85,6 +88,8 @@ pub(crate) struct Read<'a> {
     pub(crate) columns: Option<&'a [&'a str]>,
     /// Which rows.
     pub(crate) pick: Pick<'a>,
+    /// Of these only those in some of these parts of the file, sorted.
+    pub(crate) within: Option<&'a [Range<usize>]>,
     /// Give all text dictionary-encoded, for conditions that look at each distinct text once.
     pub(crate) dictionaries: bool,
     /// A condition on the rows, and the columns it looks at.
@@ -125,7 +130,10 @@ impl LakeReader {
             ProjectionMask::roots(&parquet_schema, roots)
         };
         let columns = read.columns.map_or_else(ProjectionMask::all, mask);
-        let parts = parts(rows.metadata(), pages(rows.metadata(), &read.pick));
+        let mut parts = parts(rows.metadata(), pages(rows.metadata(), &read.pick));
+        if let Some(within) = read.within {
+            parts = in_both(parts, self::parts(rows.metadata(), row_ranges(rows.metadata(), within)));
+        }
         let source =
             Source { store: &self.store, path: Path::from(file.path.as_str()), rows, trace_id: mask(&["trace_id"]) };
         let test = trace_test(&read.pick).map(Arc::new);
@@ -221,6 +229,31 @@ impl LakeReader {
         Ok(Distinct::Among(Arc::new(values)))
     }
 
+    /// Where a file says which of its rows may hold an attribute; `None` for one that does not.
+    pub(crate) async fn attribute_filter(&self, file: &FileEntry) -> Result<Option<Place>, ScanError> {
+        let footer = self.footer(file).await.map_err(|source| ScanError::File { path: file.path.clone(), source })?;
+        Ok(footer.attributes.clone())
+    }
+
+    /// The parts of a file that may hold one of these pairs of attribute and text.
+    pub(crate) async fn blocks_with(
+        &self,
+        file: &FileEntry,
+        filter: &Place,
+        pairs: &[Pair],
+    ) -> Result<Vec<Range<usize>>, ScanError> {
+        let of_file = |source| ScanError::File { path: file.path.clone(), source };
+        let ranges: Vec<Range<u64>> = pairs.iter().map(|pair| filter.range(*pair)).collect();
+        let path = Path::from(file.path.as_str());
+        let read = self.store.get_ranges(&path, &ranges).await.map_err(|error| of_file(external(error)))?;
+        let mut marks = vec![false; filter.blocks()];
+        for (pair, bytes) in pairs.iter().zip(read) {
+            let marked = filter.mark(*pair, &bytes, &mut marks);
+            marked.map_err(|error| of_file(ParquetError::General(error.to_string())))?;
+        }
+        Ok(filter.rows(&marks))
+    }
+
     /// The file's footer, from the cache where it is there.
     pub(crate) async fn footer(&self, file: &FileEntry) -> Result<Arc<Footer>, ParquetError> {
         if let Some(footer) = self.footers.get(&file.path) {
@@ -233,7 +266,7 @@ impl LakeReader {
             .with_prefetch_hint(Some(FOOTER_GUESS_BYTES.min(file.meta.bytes as usize)))
             .load_and_finish(&mut object, file.meta.bytes)
             .await?;
-        let footer = Arc::new(Footer::new(&Arc::new(metadata), file.meta.table)?);
+        let footer = Arc::new(Footer::new(&Arc::new(metadata), file)?);
         self.footers.put(&file.path, &footer, footer.bytes);
         Ok(footer)
     }
@@ -248,7 +281,7 @@ impl LakeReader {
 }
 
 impl Footer {
-    fn new(metadata: &Arc<ParquetMetaData>, table: LakeTable) -> Result<Self, ParquetError> {
+    fn new(metadata: &Arc<ParquetMetaData>, file: &FileEntry) -> Result<Self, ParquetError> {
         let bytes = metadata.memory_size();
         let plain = ArrowReaderMetadata::try_new(Arc::clone(metadata), ArrowReaderOptions::new())?;
         let with = |encode: &dyn Fn(&Field) -> bool| {
@@ -262,13 +295,17 @@ impl Footer {
             let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields.collect::<Vec<_>>())));
             ArrowReaderMetadata::try_new(Arc::clone(metadata), options)
         };
-        let declared = declared(table);
+        let declared = declared(file.meta.table);
         let rows = with(&|field| {
             declared
                 .field_with_name(field.name())
                 .is_ok_and(|wanted| matches!(wanted.data_type(), DataType::Dictionary(..)))
         })?;
-        Ok(Self { rows, dictionaries: with(&|_| true)?, bytes })
+        let said = metadata.file_metadata().key_value_metadata().into_iter().flatten();
+        let attributes = said.filter(|said| said.key == ATTRIBUTE_FILTER_KEY).find_map(|said| said.value.as_deref());
+        let rows_in_file = metadata.file_metadata().num_rows() as u64;
+        let attributes = attributes.and_then(|json| Place::parse(json, rows_in_file, file.meta.bytes));
+        Ok(Self { rows, dictionaries: with(&|_| true)?, attributes, bytes })
     }
 
     fn trace_pages(&self) -> Vec<(u128, u64)> {
@@ -430,6 +467,20 @@ fn parts(metadata: &ParquetMetaData, pages: Pages) -> Vec<Part> {
             groups.into_iter().map(part).collect()
         }
     }
+}
+
+/// The rows that two reads have in common.
+fn in_both(left: Vec<Part>, right: Vec<Part>) -> Vec<Part> {
+    let mut right: HashMap<usize, Part> = right.into_iter().map(|part| (part.group, part)).collect();
+    let both = left.into_iter().filter_map(|part| {
+        let other = right.remove(&part.group)?;
+        let selection = match (part.selection, other.selection) {
+            (Some(left), Some(right)) => Some(left.intersection(&right)),
+            (left, right) => left.or(right),
+        };
+        Some(Part { group: part.group, selection })
+    });
+    both.filter(|part| !part.is_empty()).collect()
 }
 
 /// A file to read parts of.

@@ -8,6 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
 
+use futures::future::try_join_all;
 use kino_model::TraceId;
 use kino_model::columns::Table;
 
@@ -20,6 +21,9 @@ use crate::lake::sort;
 use crate::scan::columns::{SpanColumns, ids, trace_id_at};
 use crate::scan::{Pick, Read, ScanError};
 use crate::trace_row::{self, TraceFacts, TraceRow};
+
+/// Groups that are searched at the same time once the newest has not had enough of what is rare.
+const WALKS_AT_ONCE: usize = 4;
 
 /// A page of traces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -116,6 +120,8 @@ struct Search<'a> {
     heap: BinaryHeap<(Place, Reverse<From>)>,
     resolved: HashMap<TraceId, TraceRow>,
     seen: HashSet<TraceId>,
+    /// How many walks read on at the same time.
+    at_once: usize,
 }
 
 impl<'a> Search<'a> {
@@ -132,6 +138,7 @@ impl<'a> Search<'a> {
             heap: BinaryHeap::new(),
             resolved: HashMap::new(),
             seen: HashSet::new(),
+            at_once: 1,
         };
         search.tell_hot()?;
         Ok(search)
@@ -165,11 +172,17 @@ impl<'a> Search<'a> {
     async fn next(&mut self) -> Result<Option<(Place, Winner)>, ScanError> {
         loop {
             let top = self.heap.peek().map(|(place, _)| place.0);
-            let furthest = (0..self.walks.len()).filter_map(|at| Some((self.walks[at].bound?, at))).max();
-            if let Some((bound, at)) = furthest
-                && top.is_none_or(|top| bound >= top)
-            {
-                self.advance(at).await?;
+            // These may yet tell a trace whose turn is before the next one in the heap.
+            let behind = |walk: &Walk| walk.bound.filter(|bound| top.is_none_or(|top| *bound >= top));
+            let mut behind: Vec<(i64, usize)> =
+                self.walks.iter().enumerate().filter_map(|(at, walk)| Some((behind(walk)?, at))).collect();
+            if !behind.is_empty() {
+                behind.sort_unstable_by_key(|walk| Reverse(*walk));
+                behind.truncate(self.at_once);
+                self.advance(&behind.iter().map(|(_, at)| *at).collect::<Vec<_>>()).await?;
+                if !self.asked.spans.attributes.is_empty() {
+                    self.at_once = WALKS_AT_ONCE;
+                }
                 continue;
             }
             let Some((place, Reverse(from))) = self.heap.pop() else { return Ok(None) };
@@ -182,11 +195,18 @@ impl<'a> Search<'a> {
         }
     }
 
-    async fn advance(&mut self, at: usize) -> Result<(), ScanError> {
+    async fn advance(&mut self, places: &[usize]) -> Result<(), ScanError> {
         let question =
             Question { snapshot: self.snapshot, asked: &self.asked, several: &self.several, latest: self.latest };
-        let told = self.walks[at].advance(&question).await?;
-        self.heap.extend(told.into_iter().map(|(start, id, row)| ((start, Reverse(id)), Reverse(From::Walk(at, row)))));
+        let chosen = self.walks.iter_mut().enumerate().filter(|(at, _)| places.contains(at));
+        let reads = chosen.map(|(at, walk)| {
+            let question = &question;
+            async move { Ok::<_, ScanError>((at, walk.advance(question).await?)) }
+        });
+        for (at, told) in try_join_all(reads).await? {
+            let told = told.into_iter().map(|(start, id, row)| ((start, Reverse(id)), Reverse(From::Walk(at, row))));
+            self.heap.extend(told);
+        }
         Ok(())
     }
 

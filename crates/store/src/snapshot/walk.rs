@@ -16,6 +16,7 @@ use super::lake_facts::Several;
 use crate::file::{Group, LakeTable};
 use crate::rollup::OTHER;
 use crate::scan::columns::{ids, int64, trace_id_at};
+use crate::scan::predicate::Candidates;
 use crate::scan::{Pick, Read, ScanError};
 
 /// Rows of the first chunk: half a page of the file, more than an answer usually takes.
@@ -24,6 +25,10 @@ const CHUNK_ROWS: usize = 512;
 const CHUNK_GROWTH: usize = 4;
 /// Up to here the spans of a chunk's traces are looked up by trace; beyond, one pass over the file costs less.
 const LOOKED_UP_MAX: usize = 512;
+/// Where so few rows of spans may pass, they are looked into at once.
+const FEW_ROWS: usize = 64 * 1_024;
+/// Where so few traces have a span that passes, they are looked for in the whole file at once.
+const FEW_TRACES: usize = 64;
 
 /// A trace that a walk tells of: its start in that group, its id, and its place in the group's file.
 pub(super) type Told = (i64, TraceId, usize);
@@ -39,16 +44,20 @@ pub(super) struct Walk {
 enum State {
     /// Nothing has been read.
     New,
+    /// Nothing more is to be read.
+    Over,
     /// Rows before `end` are to be read yet.
     Open {
         end: usize,
         chunk: usize,
         operations: Operations,
-        /// Whether the spans themselves must be asked: for attributes, and where the group does not tell all its
-        /// operations apart.
-        ask_spans: bool,
+        /// What of the spans must be looked into: for attributes, and where the group does not tell all its operations
+        /// apart.
+        ask_spans: Option<Candidates>,
         /// The traces whose spans pass, once the whole file has been asked.
         matched: Option<HashSet<TraceId>>,
+        /// Whether the group may hold traces that lie in several sources, which are told in any case.
+        split: bool,
     },
 }
 
@@ -93,7 +102,11 @@ impl Walk {
             };
             self.state = state;
         }
-        let State::Open { end, chunk, operations, ask_spans, matched } = &mut self.state else { return Ok(Vec::new()) };
+        self.look_into_spans(question).await?;
+        let State::Open { end, chunk, operations, ask_spans, matched, .. } = &mut self.state else {
+            self.bound = None;
+            return Ok(Vec::new());
+        };
         let range = end.saturating_sub(*chunk)..*end;
         (*end, *chunk) = (range.start, *chunk * CHUNK_GROWTH);
         let operations = operations.clone();
@@ -102,7 +115,7 @@ impl Walk {
             columns.push("operations");
         }
         let read =
-            Read { columns: Some(&columns), pick: Pick::Rows(range.clone()), dictionaries: true, condition: None };
+            Read { columns: Some(&columns), pick: Pick::Rows(range.clone()), dictionaries: true, ..Read::default() };
         let batches = question.snapshot.read(file, read).await?;
         let mut told: Vec<Told> = Vec::new();
         let mut sure: Vec<bool> = Vec::new();
@@ -132,33 +145,54 @@ impl Walk {
         }
         let since = question.asked.filter.since.map_or(i64::MIN, |since| since.0);
         self.bound = earliest.filter(|start| range.start > 0 && *start >= since);
-        if !*ask_spans {
-            return Ok(told);
-        }
-        if range.len() > LOOKED_UP_MAX && matched.is_none() {
-            *matched = Some(spans_that_pass(question, &group, Pick::All).await?);
-        }
-        let looked_up = if let Some(matched) = matched {
-            matched.clone()
+        let Some(candidates) = ask_spans else { return Ok(told) };
+        let looked_up;
+        let passing = if let Some(matched) = matched {
+            &*matched
         } else {
             let mut wanted: Vec<TraceId> = told.iter().map(|told| told.1).collect();
             wanted.sort_unstable();
-            spans_that_pass(question, &group, Pick::Traces(&wanted)).await?
+            looked_up = spans_that_pass(question, &group, Pick::Traces(&wanted), candidates).await?;
+            &looked_up
         };
         let mut several = sure.into_iter();
-        told.retain(|told| several.next().unwrap_or_default() || looked_up.contains(&told.1));
+        told.retain(|told| several.next().unwrap_or_default() || passing.contains(&told.1));
         Ok(told)
+    }
+
+    /// Asks the whole file of spans at once where that costs less than looking traces up. Where none passes, the walk
+    /// is over.
+    async fn look_into_spans(&mut self, question: &Question<'_>) -> Result<(), ScanError> {
+        let State::Open { end, chunk, ask_spans: Some(candidates), matched: matched @ None, split, .. } =
+            &mut self.state
+        else {
+            return Ok(());
+        };
+        let few = candidates.row_count().is_some_and(|rows| rows <= FEW_ROWS);
+        if !few && *chunk <= LOOKED_UP_MAX {
+            return Ok(());
+        }
+        let found = spans_that_pass(question, &self.group, Pick::All, candidates).await?;
+        if found.len() <= FEW_TRACES {
+            *chunk = *end;
+        }
+        let over = found.is_empty() && !*split;
+        *matched = Some(found);
+        if over {
+            self.state = State::Over;
+        }
+        Ok(())
     }
 
     async fn open(&self, question: &Question<'_>) -> Result<Option<State>, ScanError> {
         let filter = &question.asked.filter;
         let outside = filter.since.is_some_and(|since| self.group.meta.start_max < since)
             || self.group.meta.start_min.0 > question.latest;
-        let split = || question.several.iter().any(|id| self.group.may_hold(*id));
         // A trace in several groups may start here later or earlier than in the end; only time alone rules it out.
         if outside {
             return Ok(None);
         }
+        let split = question.several.iter().any(|id| self.group.may_hold(*id));
         let spans = &question.asked.spans;
         let mut operations = Operations::Any;
         let mut ask_spans = !spans.attributes.is_empty();
@@ -172,18 +206,32 @@ impl Walk {
             }
             operations = if wanted.is_empty() { Operations::None } else { Operations::These(Arc::new(wanted)) };
             if let Operations::None = operations
-                && !split()
+                && !split
             {
                 return Ok(None);
             }
         }
         let runs = filter.run_ids.as_ref().zip(self.group.meta.runs.as_ref());
-        if runs.is_some_and(|(wanted, named)| wanted.iter().all(|run| named.binary_search(run).is_err())) && !split() {
+        if runs.is_some_and(|(wanted, named)| wanted.iter().all(|run| named.binary_search(run).is_err())) && !split {
             return Ok(None);
         }
         let Some(file) = self.group.file(LakeTable::Traces) else { return Ok(None) };
+        let (mut candidates, mut matched) = (None, None);
+        if ask_spans {
+            let found = match self.group.file(LakeTable::Spans) {
+                Some(file) => spans.candidates(&question.snapshot.reader, file).await?,
+                None => None,
+            };
+            if found.is_none() {
+                if !split {
+                    return Ok(None);
+                }
+                matched = Some(HashSet::new());
+            }
+            candidates = Some(found.unwrap_or_default());
+        }
         let end = question.snapshot.reader.rows_until(file, question.latest).await?;
-        Ok(Some(State::Open { end, chunk: CHUNK_ROWS, operations, ask_spans, matched: None }))
+        Ok(Some(State::Open { end, chunk: CHUNK_ROWS, operations, ask_spans: candidates, matched, split }))
     }
 }
 
@@ -211,20 +259,21 @@ impl Operations {
     }
 }
 
-/// The traces with a span in this group that passes.
+/// The traces with a span in this group, among the candidates, that passes.
 async fn spans_that_pass(
     question: &Question<'_>,
     group: &Group,
     pick: Pick<'_>,
+    candidates: &Candidates,
 ) -> Result<HashSet<TraceId>, ScanError> {
     let Some(file) = group.file(LakeTable::Spans) else { return Ok(HashSet::new()) };
     let spans = Arc::clone(&question.asked.spans);
-    let Some(columns) = spans.columns_in(&question.snapshot.reader, file).await? else { return Ok(HashSet::new()) };
     let read = Read {
         columns: Some(&["trace_id"]),
         pick,
+        within: candidates.rows.as_deref(),
         dictionaries: true,
-        condition: Some((&columns, Box::new(move |batch| spans.mark(batch)))),
+        condition: Some((&candidates.columns, Box::new(move |batch| spans.mark(batch)))),
     };
     let batches = question.snapshot.read(file, read).await?;
     let ids = batches.iter().filter_map(|batch| ids(batch, "trace_id"));
