@@ -80,7 +80,8 @@ const DETECTORS: &[(&[Code], Detector)] = &[
     (&[Code::Bottleneck], bottleneck::detect),
 ];
 
-/// All findings over executions of any operations, the largest saving first. Executions that have not ended count
+/// All findings over executions of any operations: those that name a cause before those that only say where the time
+/// is, then the largest saving first. Executions that have not ended count
 /// only for what is wrong with the trace itself.
 pub fn findings(executions: &[Execution<'_, '_>], config: &DetectorConfig) -> Vec<Finding> {
     let mut groups: BTreeMap<(&str, &str), Vec<Execution<'_, '_>>> = BTreeMap::new();
@@ -98,8 +99,10 @@ pub fn findings(executions: &[Execution<'_, '_>], config: &DetectorConfig) -> Ve
         }
     }
     findings.retain(|finding| config.is_on(finding.code));
+    let says_where = |finding: &Finding| matches!(finding.code, Code::Bottleneck | Code::DeadTime);
     findings.sort_by(|a, b| {
-        (b.saving_nanos.cmp(&a.saving_nanos))
+        (says_where(a).cmp(&says_where(b)))
+            .then(b.saving_nanos.cmp(&a.saving_nanos))
             .then(b.confidence.total_cmp(&a.confidence))
             .then(a.code.cmp(&b.code))
             .then_with(|| a.fingerprint.cmp(&b.fingerprint))

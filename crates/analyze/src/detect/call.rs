@@ -8,6 +8,9 @@ use kino_model::{Span, SpanKind};
 use crate::fingerprint::shape;
 use crate::statement::{normalise, url_template};
 
+/// Where the ports begin that systems hand out by themselves (Linux's usual range; others begin later).
+const EPHEMERAL_PORT_MIN: u16 = 32_768;
+
 /// What kind of thing is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Kind {
@@ -98,6 +101,7 @@ impl<'a> Calls<'a> {
         let url = span.text("url.full").or_else(|| span.text("url.path")).or_else(|| span.text("http.target"))?;
         let key = self.urls.entry((method, url)).or_insert_with(|| {
             let host = span.text("server.address").or_else(|| url.split("://").nth(1)?.split('/').next()).unwrap_or("");
+            let host = without_ephemeral_port(host);
             let path = span.text("http.route").map_or_else(|| url_template(url), str::to_owned);
             Rc::from(format!("{method} {host}{path}"))
         });
@@ -110,6 +114,12 @@ impl<'a> Calls<'a> {
         let page = is_page_of_url(url);
         (!is_health).then(|| Call { whole, reads, page, ..Call::new(Kind::Http, Rc::clone(key)) })
     }
+}
+
+/// The host, less a port that the operating system chose: the next process has another.
+fn without_ephemeral_port(host: &str) -> &str {
+    let port = |port: &str| port.parse::<u16>().is_ok_and(|port| port >= EPHEMERAL_PORT_MIN);
+    host.rsplit_once(':').filter(|(_, digits)| port(digits)).map_or(host, |(name, _)| name)
 }
 
 /// Whether the span asks a language model.

@@ -1,9 +1,10 @@
 //! `dead_time`: time on the critical path inside an operation, between its children, that nothing recorded explains.
 //!
 //! Evidence: at least [`MIN_EXECUTIONS`] executions; the operation has children, and its own time on the critical path
-//! is [`MIN_SHARE`] of the execution or more, by the median. A process's first execution is left
-//! out where it has several. Silent about leaves, whose own time is their work, and
-//! about calls to the outside, which wait for somebody else. Nothing is claimed to be saved.
+//! is [`MIN_SHARE`] of the execution or more, by the median; gaps shorter than [`MIN_GAP_NANOS`] do not count, since
+//! recording itself takes that. A process's first execution is left out where it has several. Silent about leaves,
+//! whose own time is their work, and about calls to the outside, which wait for somebody else. Nothing is claimed to be
+//! saved.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,8 @@ use crate::finding::{Code, Finding, Number, Unit};
 
 const MIN_EXECUTIONS: usize = 3;
 const MIN_SHARE: f64 = 0.3;
+/// Starting and ending a span takes up to this long in slow languages, and no further span would explain it.
+const MIN_GAP_NANOS: i64 = 100_000;
 
 /// By execution: nanoseconds, and a span that holds some of them.
 type OwnTimes = BTreeMap<usize, (f64, usize)>;
@@ -30,11 +33,10 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     }
     let mut by_operation: BTreeMap<(&str, &str), OwnTimes> = BTreeMap::new();
     for (number, facts) in group.warm() {
-        for index in facts.indices().filter(|&index| is_between(facts, index)) {
-            let span = facts.span(index);
-            let own = facts.own_critical(index) as f64;
+        for gap in facts.path.iter().filter(|gap| gap.duration() >= MIN_GAP_NANOS && is_between(facts, gap.span)) {
+            let span = facts.span(gap.span);
             let sums = by_operation.entry((span.service(), &span.name)).or_default();
-            sums.entry(number).or_insert((0.0, index)).0 += own;
+            sums.entry(number).or_insert((0.0, gap.span)).0 += gap.duration() as f64;
         }
     }
     for ((service, name), sums) in by_operation {

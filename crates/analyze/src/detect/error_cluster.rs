@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::Draft;
 use super::facts::{Group, top};
-use crate::errors::{exception, fingerprint_of};
+use crate::errors::{Exception, exception, fingerprint_of};
 use crate::finding::{Code, Finding, Number, Unit};
 
 const MIN_COUNT: usize = 3;
@@ -20,15 +20,26 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     let mut known: BTreeMap<(&str, &str, &str), String> = BTreeMap::new();
     let mut by_fingerprint: BTreeMap<String, Cluster<'_>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate().filter(|(_, facts)| !facts.is_passed_test()) {
-        let mut here: BTreeMap<String, (&str, usize)> = BTreeMap::new();
+        // Spans that recorded one and the same, parents before their children: each on its way up records it again,
+        // with the stack as seen from there.
+        let mut raised: BTreeMap<(&str, &str), Vec<(usize, Exception<'_>)>> = BTreeMap::new();
         for index in facts.indices().filter(|&index| facts.span(index).is_error()) {
-            let span = facts.span(index);
-            let found = span.events.iter().filter_map(|event| exception(event, facts.evidence(index)));
-            for found in found {
+            for event in &facts.span(index).events {
+                if let Some(found) = exception(event, facts.evidence(index)) {
+                    raised.entry((found.exception_type, found.message)).or_default().push((index, found));
+                }
+            }
+        }
+        let mut here: BTreeMap<String, (&str, usize)> = BTreeMap::new();
+        for same in raised.values() {
+            for (position, (index, found)) in same.iter().enumerate() {
+                let next = same[position + 1..].iter().find(|(other, _)| other != index);
+                if next.is_some_and(|(inner, _)| facts.tree.is_at_or_beneath(*inner, *index)) {
+                    continue;
+                }
                 let key = (found.exception_type, found.message, found.stacktrace);
-                let fingerprint = known.entry(key).or_insert_with(|| fingerprint_of(&found)).clone();
-                // Later in preorder is further in.
-                here.insert(fingerprint, (found.exception_type, index));
+                let fingerprint = known.entry(key).or_insert_with(|| fingerprint_of(found)).clone();
+                here.insert(fingerprint, (found.exception_type, *index));
             }
         }
         for (fingerprint, (exception_type, index)) in here {

@@ -6,13 +6,13 @@
 //! saving is their time on the critical path less that of one.
 //!
 //! Silent about batches, pages (by number, offset, cursor or last key), calls made at the same time, failed calls (retries), calls of one and the same data (`repeated_identical_call`), polling
-//! (long pauses between), language models, health checks, transaction brackets and `SELECT 1`.
+//! (long pauses between), language models and the requests that ask them, health checks, transaction brackets and `SELECT 1`.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::Draft;
-use super::call::{Call, Calls, Kind};
+use super::call::{Call, Calls, Kind, is_model};
 use super::facts::{Facts, Group, median, shown, top};
 use crate::finding::{Code, Finding, Number, Unit};
 
@@ -22,6 +22,8 @@ const MIN_SHARE: f64 = 0.05;
 const MIN_PRESENCE: f64 = 0.5;
 /// Repeats that hold less of the critical path than so many of them one after another run at the same time.
 const SCATTERED: f64 = 2.0;
+/// A request stands at most so far beneath the call of a language model that makes it.
+const MAX_WITHIN_MODEL: usize = 4;
 /// Pauses this many times the calls' own time are somebody waiting on purpose.
 const POLLING_PAUSE: f64 = 10.0;
 
@@ -45,6 +47,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
         let mut here: BTreeMap<(Kind, Rc<str>), Vec<Made<'_>>> = BTreeMap::new();
         for index in facts.indices().skip(1) {
             let call = calls.of(facts.span(index)).filter(|call| call.kind != Kind::Model && !call.batch && !call.page);
+            let call = call.filter(|_| !is_within_model(facts, index));
             if let Some(call) = call.filter(|_| !facts.span(index).is_error()) {
                 here.entry((call.kind, Rc::clone(&call.key))).or_default().push((index, call));
             }
@@ -61,6 +64,15 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
             findings.push(finding(group, &key, &found));
         }
     }
+}
+
+/// Whether it is how a language model is asked: the request beneath the call.
+fn is_within_model(facts: &Facts<'_, '_>, index: usize) -> bool {
+    let mut above = (0..MAX_WITHIN_MODEL).scan(index, |at, _| {
+        *at = facts.tree.parent(*at).filter(|_| *at != facts.execution.entry)?;
+        Some(*at)
+    });
+    above.any(|index| is_model(facts.span(index)))
 }
 
 fn repeats(facts: &Facts<'_, '_>, number: usize, repeated: &[Made<'_>]) -> Option<Repeats> {

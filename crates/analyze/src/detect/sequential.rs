@@ -62,16 +62,18 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
             continue;
         }
         // Several runs of one shape in one execution save together.
-        let mut savings: BTreeMap<usize, f64> = BTreeMap::new();
+        let mut by_execution: BTreeMap<usize, [f64; 3]> = BTreeMap::new();
         for (number, run) in &found {
-            *savings.entry(*number).or_default() += run.saving;
+            let [saving, sum, members] = by_execution.entry(*number).or_default();
+            *saving += run.saving;
+            *sum += run.sum;
+            *members += run.members.len() as f64;
         }
-        let saving = median(savings.values().copied().collect());
+        let of = |which: usize| median(by_execution.values().map(|sums| sums[which]).collect());
+        let (saving, sum, members) = (of(0), of(1), of(2).round());
         if saving < MIN_SAVING * group.median_duration() {
             continue;
         }
-        let sum = median(found.iter().map(|(_, run)| run.sum).collect());
-        let members = median(found.iter().map(|(_, run)| run.members.len() as f64).collect());
         let Some((number, run)) = found.iter().max_by(|a, b| a.1.saving.total_cmp(&b.1.saving)) else { continue };
         let facts = &group.facts[*number];
         let examples = found.iter().map(|(number, run)| (run.saving, group.facts[*number].evidence(run.parent)));
@@ -88,7 +90,8 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
             saving_nanos: Some(saving),
             confidence: 0.9 * present.len() as f64 / executions as f64,
             executions,
-            location: facts.location(run.members[0]).or_else(|| facts.location(run.parent)),
+            // What has to change is who makes the calls, not what is called.
+            location: facts.location(run.parent).or_else(|| facts.location(run.members[0])),
             evidence: top(examples.collect()),
             text: format!(
                 "{} calls beneath {parent_name} ({}) run one after another in {} of {executions} executions with no data seen to flow between them: at the same time they would save {} of {}.",

@@ -127,6 +127,58 @@ fn one_query_per_item_is_found_at_the_nearest_common_ancestor() {
 }
 
 #[test]
+fn requests_that_ask_a_language_model_are_no_n_plus_one() {
+    let chat = |i: usize| {
+        format!(
+            "  chat {a}..{b} kind=client gen_ai.request.model=m gen_ai.usage.input_tokens=100\n    POST {a}..{b} kind=client http.request.method=POST url.full=http://127.0.0.1:40001/chat?n={i}",
+            a = i * 10,
+            b = i * 10 + 9
+        )
+    };
+    let asked = format!("r 0..120\n{}", (0..12).map(chat).collect::<Vec<_>>().join("\n"));
+    assert_eq!(check(Code::NPlusOne, &asked), "");
+    assert_ne!(check(Code::NPlusOne, &asked.replace("gen_ai.request.model=m gen_ai.usage.input_tokens=100", "")), "");
+}
+
+#[test]
+fn a_port_that_the_system_chose_does_not_make_another_call() {
+    let page = |port: u16| {
+        let get = |i: usize| {
+            format!(
+                "  GET {}..{} kind=client http.request.method=GET url.full=http://127.0.0.1:{port}/price/{i}",
+                i * 10,
+                i * 10 + 9
+            )
+        };
+        format!("r 0..80\n{}", (0..8).map(get).collect::<Vec<_>>().join("\n"))
+    };
+    let one = "8 calls of one kind beneath r in an execution (at most 8), 72.0 ms on the critical path, where one would do: GET 127.0.0.1/price/{id}\n";
+    assert_eq!(check(Code::NPlusOne, &format!("{}\n---\n{}", page(40_001), page(40_002))), one);
+    assert_eq!(check(Code::NPlusOne, &format!("{}\n---\n{}", page(8_080), page(8_081))).lines().count(), 2);
+}
+
+#[test]
+fn what_says_why_comes_before_what_says_where() {
+    let traces = traces(&times(5, PARTS));
+    let trees = trees(&traces);
+    let found = findings(&executions(&trees, Entry::Outermost), &DetectorConfig::default());
+    let codes: Vec<Code> = found.iter().map(|finding| finding.code).collect();
+    assert_eq!(codes[0], Code::SequentialCouldBeParallel);
+    assert!(codes[1..].contains(&Code::Bottleneck), "{codes:?}");
+    assert!(found.iter().all(|finding| finding.code != Code::Bottleneck || finding.saving_nanos.is_none()));
+}
+
+#[test]
+fn gaps_that_recording_itself_takes_are_not_dead() {
+    let calls = |pause: f64| {
+        let call = |i: usize| format!("  call {}..{}", i as f64 * (0.01 + pause), i as f64 * (0.01 + pause) + 0.01);
+        format!("r 0..{}\n{}", 20.0 * (0.01 + pause), (0..20).map(call).collect::<Vec<_>>().join("\n"))
+    };
+    assert_eq!(check(Code::DeadTime, &times(3, &calls(0.05))), "");
+    assert_ne!(check(Code::DeadTime, &times(3, &calls(0.2))), "");
+}
+
+#[test]
 fn batches_retries_polling_few_items_and_brackets_are_no_n_plus_one() {
     let silent = |text: &str| assert_eq!(check(Code::NPlusOne, text), "", "{text}");
     silent(&list(4, |i| format!("kind=client db.query.text='SELECT {i} FROM t'")));

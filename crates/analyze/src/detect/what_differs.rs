@@ -76,7 +76,10 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
             "{} of {bad_total} {what} executions of {} have {} {}; so have {} of {good_total} others.",
             rule.bad, group.name, rule.key, rule.condition, rule.good
         ),
-        next: Some(format!("see how {} is handled beyond that", rule.key)),
+        next: Some(match rule.threshold {
+            Some(_) => format!("see how {} is handled beyond that", rule.key),
+            None => format!("see what is done differently where {} {}", rule.key, rule.condition),
+        }),
     };
     findings.push(draft.finding(group));
 }

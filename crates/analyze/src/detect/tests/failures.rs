@@ -2,8 +2,13 @@
 
 use insta::assert_snapshot;
 
+use kino_model::Value;
+
 use super::{check, times};
+use crate::detect::{DetectorConfig, findings};
+use crate::execution::{Entry, executions};
 use crate::finding::Code;
+use crate::testing::{traces, trees};
 
 const RETRIED: &str = "
     sync 0..100
@@ -85,4 +90,20 @@ fn one_exception_again_and_again_is_a_cluster_at_its_innermost_span() {
         check(Code::ErrorCluster, &times(9, "t 0..9 test.case.name=t\n  load 1..8 ! exception=KeyError:wanted")),
         ""
     );
+}
+
+#[test]
+fn an_exception_that_each_span_saw_from_its_own_place_is_one() {
+    let text = "handle 0..9 ! exception=KeyError:'id 17'\n  load 1..8 ! exception=KeyError:'id 17'";
+    let mut traces = traces(&times(3, text));
+    for span in traces.iter_mut().flat_map(|trace| &mut trace.spans) {
+        let stack =
+            format!("Traceback:\n  File \"/app/{name}.py\", line 3, in {name}\nKeyError: 'id 17'", name = span.name);
+        span.events[0].attributes.push(("exception.stacktrace".to_owned(), Value::from(stack.as_str())));
+    }
+    let trees = trees(&traces);
+    let found = findings(&executions(&trees, Entry::Outermost), &DetectorConfig::default());
+    let clusters: Vec<&str> =
+        found.iter().filter(|it| it.code == Code::ErrorCluster).map(|it| it.subject.name.as_str()).collect();
+    assert_eq!(clusters, ["load"]);
 }
