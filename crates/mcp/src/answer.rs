@@ -50,6 +50,9 @@ pub(crate) struct Table {
     pub(crate) rows: Vec<Vec<Cell>>,
     /// How many rows it may have before the next table gets its first.
     pub(crate) first: usize,
+    /// How many rows it has at most before somebody pages it, whatever room there is; 0: as many as fit. For details
+    /// that seldom matter and are paid for each time.
+    pub(crate) most: usize,
     /// Chosen rows are shown sorted by their first column, a count.
     pub(crate) grouped: bool,
     /// Whether the caller pages it by the backend's own cursor.
@@ -128,7 +131,7 @@ impl Answer {
             }
         }
         let bytes_max = budget_tokens.clamp(BUDGET_TOKENS_MIN, BUDGET_TOKENS_MAX) * BYTES_PER_TOKEN;
-        let mut shown = self.choose(&offsets, bytes_max);
+        let mut shown = self.choose(&offsets, bytes_max, page.is_some());
         loop {
             let rendered = self.write(&offsets, &shown, page.is_some());
             let last = shown.iter().rposition(|&count| count > 0);
@@ -140,13 +143,14 @@ impl Answer {
     }
 
     /// Counts rows into the answer while their estimated bytes fit.
-    fn choose(&self, offsets: &[usize], bytes_max: usize) -> Vec<usize> {
+    fn choose(&self, offsets: &[usize], bytes_max: usize, paged: bool) -> Vec<usize> {
         let mut shown = vec![0; self.tables.len()];
         let mut left = bytes_max.saturating_sub(self.write(offsets, &shown, false).cost());
         for first_round in [true, false] {
             for (index, table) in self.tables.iter().enumerate() {
                 let columns = table.shown_columns();
-                let goal = if first_round { table.first } else { usize::MAX };
+                let most = if paged || table.most == 0 { usize::MAX } else { table.most };
+                let goal = if first_round { table.first.min(most) } else { most };
                 let rows = table.rows.iter().skip(offsets[index] + shown[index]);
                 for row in rows.take(goal.saturating_sub(shown[index])) {
                     let bytes: usize = columns.iter().map(|(at, ..)| cell_bytes(&row[*at])).sum::<usize>() + 3;
@@ -194,10 +198,7 @@ impl Answer {
         }
         if !left_out.is_empty() {
             let parts: Vec<_> = left_out.iter().map(|(name, count)| format!("{count} {name}")).collect();
-            push(
-                &mut text,
-                format_args!("left out for the budget: {}; raise budget_tokens or page\n", parts.join(", ")),
-            );
+            push(&mut text, format_args!("left out to be brief: {}; page, or raise budget_tokens\n", parts.join(", ")));
         }
         if let Some(next) = &next {
             push(&mut text, format_args!("next page: cursor={next}\n"));
@@ -309,6 +310,16 @@ mod tests {
                 assert_eq!(left + rendered.shown[index] as u64, 400);
             }
         }
+    }
+
+    #[test]
+    fn a_table_of_details_is_kept_short_until_somebody_pages_it() {
+        let mut answer = numbered(40);
+        answer.tables[1].most = 3;
+        let whole = answer.render(4_000, None);
+        assert_eq!((whole.shown[1], whole.structured["left_out"]["late"].as_u64()), (3, Some(37)));
+        let page = answer.render(4_000, Page::parse("late:3").as_ref());
+        assert_eq!(page.shown[1], 37);
     }
 
     #[test]

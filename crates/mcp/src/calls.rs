@@ -29,6 +29,8 @@ const SQL_ROWS_DEFAULT: usize = 50;
 const SQL_ROWS_MAX: usize = 1_000;
 /// How often a page of traces is asked for again with fewer items, until it fits.
 const FIND_TRIES_MAX: usize = 4;
+/// How many segments of a critical path are told before somebody pages them: the breakdown has their sums.
+const PATH_ROWS_MAX: usize = 12;
 /// The fields of `untrusted.name` in an operation's critical path come after this many rows of findings.
 const FINDINGS_FIRST: usize = 4;
 
@@ -275,6 +277,7 @@ fn trace_answer(explained: &ExplainTrace) -> Answer {
     }
     facts.extend(left_out_facts(&explained.left_out));
     let mut path = Table::new("critical_path", 12, &["at", "took", "service", "name", "span_id"]);
+    path.most = PATH_ROWS_MAX;
     let start = explained.critical_path.first().map_or(0, |segment| segment.start_unix_nanos);
     for segment in &explained.critical_path {
         path.rows.push(vec![
