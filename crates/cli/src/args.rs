@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Errors(Errors),
     /// Show everything recorded of a trace, a span, or a run's output.
     Open(Open),
+    /// Watch traces and runs as they come, and look into them, in the terminal.
+    Watch(Watch),
     /// Ask in SQL (read-only).
     Sql(Sql),
     /// Read files of traces in: OTLP (JSON, protobuf) and Jaeger JSON.
@@ -353,6 +355,27 @@ pub(crate) struct Open {
     /// At most this many spans or bytes (0: as many as the engine gives at once).
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) limit: u64,
+}
+
+/// Arguments of `watch`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Traces appear as they are recorded, newest first; the bar beside a duration is half full at the operation's median.
+Enter opens a trace (waterfall, critical path, breakdown, findings, logs), a span, a run, its output; Esc goes back.
+/ narrows the list (service:shop name:\"GET /cart\" error min:250ms run:ID key=value words) or searches a text.
+? explains every key.
+
+Examples:
+  kino watch
+  kino watch --service checkout
+  kino watch --all")]
+pub(crate) struct Watch {
+    /// Only traces with a span of exactly this service, at first.
+    #[arg(long, short, value_name = "SERVICE")]
+    pub(crate) service: Option<String>,
+    /// Whose traces.
+    #[command(flatten)]
+    pub(crate) scope: ScopeArguments,
 }
 
 /// Arguments of `sql`.

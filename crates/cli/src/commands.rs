@@ -13,6 +13,7 @@ mod serve;
 mod sql;
 mod stop;
 mod verifier;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,7 @@ pub(crate) fn carry_out(app: &App, command: Command) -> Outcome {
         Command::Compare(arguments) => questions::compare(app, arguments),
         Command::Errors(arguments) => questions::errors(app, arguments),
         Command::Open(arguments) => questions::open(app, arguments),
+        Command::Watch(arguments) => watch::run(app, arguments),
         Command::Sql(arguments) => sql::run(app, &arguments),
         Command::Import(arguments) => import::run(app, &arguments),
         Command::Export(arguments) => export::run(app, arguments),

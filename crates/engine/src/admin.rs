@@ -148,6 +148,7 @@ impl Engine {
                 self.remove_run(&run.run_id).await?;
             }
         }
+        self.changed();
         Ok(Forget { schema: "kino.forget.v1".to_owned(), traces: forgotten.traces, spans: forgotten.spans })
     }
 

@@ -34,7 +34,7 @@ macro_rules! answer {
 
 impl Engine {
     async fn dispatch(&self, name: &str, question: Json) -> Result<Json, Problem> {
-        use kino_wire::{admin, compare, errors, evidence, explain, find, predict, run, sql, verify};
+        use kino_wire::{admin, compare, errors, evidence, explain, find, live, predict, run, sql, verify};
         answer!(self, name, question;
             find::FindQuestion => find,
             explain::ExplainTraceQuestion => explain_trace,
@@ -47,10 +47,13 @@ impl Engine {
             run::RunStart => run_start,
             run::RunFinish => run_finish,
             run::RunQuestion => run,
+            run::RunsQuestion => runs,
             verify::VerifyStart => verify_start,
             verify::VerifyProgress => verify_progress,
             verify::VerifyFinish => verify_finish,
             verify::VerifyQuestion => verify,
+            live::LiveQuestion => live,
+            live::OperationsQuestion => operations,
             admin::StatusQuestion => status,
             admin::LakeFilesQuestion => lake_files,
             admin::ForgetQuestion => forget,

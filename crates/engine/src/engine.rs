@@ -34,6 +34,8 @@ pub(crate) struct Inner {
     pub(crate) started: UnixNanos,
     listeners: RwLock<Listeners>,
     stopping: watch::Sender<bool>,
+    /// How often something changed: see [`Engine::changed`].
+    pub(crate) changes: watch::Sender<u64>,
 }
 
 /// Why an engine did not open. Each message says what to do.
@@ -92,6 +94,7 @@ impl Engine {
             pins: Pins::default(),
             listeners: RwLock::default(),
             stopping: watch::Sender::new(false),
+            changes: watch::Sender::new(0),
             config,
         };
         let engine = Self { inner: Arc::new(inner) };

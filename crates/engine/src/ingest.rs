@@ -204,6 +204,7 @@ impl Engine {
             for (counter, rows) in [&figures.spans, &figures.events, &figures.links].into_iter().zip(rows) {
                 counter.fetch_add(rows as u64, Ordering::Relaxed);
             }
+            self.changed();
         }
         Ok(())
     }

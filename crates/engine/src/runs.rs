@@ -21,13 +21,16 @@ use kino_model::{
 use kino_store::snapshot::TraceFilter;
 use kino_wire::Problem;
 use kino_wire::explain::LeftOut;
-use kino_wire::run::{CodeState, Done, Run, RunFinish, RunOutput, RunQuestion, RunStart};
+use kino_wire::run::{
+    CodeState, DEFAULT_RUNS, Done, MAX_RUNS, Run, RunFinish, RunItem, RunOutput, RunQuestion, RunStart, Runs,
+    RunsQuestion,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::find::problem;
+use crate::find::{limit, problem};
 use crate::ingest::blocking;
 use crate::sets::Members;
-use crate::{Engine, explain, suggest};
+use crate::{Engine, explain, scope, suggest};
 
 /// The kind under which the store keeps runs.
 const RECORD_KIND: &str = "run";
@@ -143,6 +146,19 @@ impl Engine {
             Some(record) => self.summary(record).await,
             None => Err(self.no_run(&question.run_id).await?),
         }
+    }
+
+    pub(crate) async fn runs(&self, question: RunsQuestion) -> Result<Runs, Problem> {
+        let limit = limit(question.limit, DEFAULT_RUNS, MAX_RUNS)?;
+        let project = scope::project(&question.scope);
+        let mut runs = self.records().await?;
+        runs.retain(|run| {
+            let labelled = question.label.is_none() || question.label == run.label;
+            labelled && (project.is_none() || run.code.project.is_none() || run.code.project == project)
+        });
+        let left_out = runs.len().saturating_sub(limit) as u64;
+        runs.truncate(limit);
+        Ok(Runs { schema: "kino.runs.v1".to_owned(), items: runs.into_iter().map(item).collect(), left_out })
     }
 
     /// The whole id for a unique prefix of a recorded run's; anything else stays as it is, since spans may name runs
@@ -267,6 +283,19 @@ impl Engine {
         let left_out_traces = (rows.len() - traces.len()) as u64;
         let counted = rows.len() as u64;
         blocking(move || summarise(record, traces, counted, left_out_traces)).await.map_err(|error| error.problem())
+    }
+}
+
+fn item(record: Record) -> RunItem {
+    RunItem {
+        duration_nanos: record.end_unix_nanos.map(|end| end - record.start_unix_nanos),
+        run_id: record.run_id,
+        trace_id: record.trace_id,
+        label: record.label,
+        command: record.command,
+        start_unix_nanos: record.start_unix_nanos,
+        exit_code: record.exit_code,
+        signal: record.signal,
     }
 }
 

@@ -13,6 +13,7 @@ pub mod export;
 pub mod find;
 pub mod finding;
 pub mod insights;
+pub mod live;
 pub mod predict;
 pub mod run;
 pub mod sql;

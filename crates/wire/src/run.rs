@@ -4,6 +4,7 @@ use kino_model::{SpanId, TraceId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::ask::Scope;
 use crate::finding::Finding;
 
 /// Says that a run begins. The engine assigns nothing: the ids are the caller's, so that the child can start at once.
@@ -134,6 +135,56 @@ pub struct Run {
     pub findings: Vec<Finding>,
 }
 
+/// How many runs an answer holds when nothing is said.
+pub const DEFAULT_RUNS: usize = 50;
+/// The most runs of an answer.
+pub const MAX_RUNS: usize = 1_000;
+
+/// Asks for the newest recorded runs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunsQuestion {
+    /// Only runs with exactly this label.
+    pub label: Option<String>,
+    /// At most this many; 0 stands for the default.
+    pub limit: usize,
+    /// Whose runs.
+    pub scope: Scope,
+}
+
+/// `kino.runs.v1`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Runs {
+    /// `kino.runs.v1`.
+    pub schema: String,
+    /// Newest first.
+    pub items: Vec<RunItem>,
+    /// Runs beyond these.
+    pub left_out: u64,
+}
+
+/// One run, as its command reported it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunItem {
+    /// The run.
+    pub run_id: String,
+    /// The trace its span is in.
+    #[schemars(with = "String")]
+    pub trace_id: TraceId,
+    /// The user's label.
+    pub label: Option<String>,
+    /// The command and its arguments, redacted.
+    pub command: Vec<String>,
+    /// When it began.
+    pub start_unix_nanos: i64,
+    /// How long it took; `null` while it runs.
+    pub duration_nanos: Option<i64>,
+    /// The command's exit code.
+    pub exit_code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+}
+
 /// The answer to something that has no other.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Done {
@@ -144,3 +195,4 @@ pub struct Done {
 crate::question!(RunStart, "run_start", Done);
 crate::question!(RunFinish, "run_finish", Run);
 crate::question!(RunQuestion, "run", Run);
+crate::question!(RunsQuestion, "runs", Runs);

@@ -17,8 +17,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("kino-testkit", &[]),
     ("kino-engine", &["kino-ingest", "kino-store", "kino-analyze", "kino-wire"]),
     ("kino-mcp", &["kino-wire"]),
+    ("kino-tui", &["kino-wire"]),
     ("kino-server", &["kino-engine", "kino-wire", "kino-ingest", "kino-mcp"]),
-    ("kino", &["kino-engine", "kino-wire", "kino-mcp", "kino-server"]),
+    ("kino", &["kino-engine", "kino-wire", "kino-mcp", "kino-server", "kino-tui"]),
     ("kino-sql", &["kino-wire"]),
     ("kino-bench", &["kino-testkit", "kino-wire"]),
 ];

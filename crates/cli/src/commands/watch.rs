@@ -1,0 +1,106 @@
+//! `watch`: the live view, over a client that finds the engine again when it has gone and come back.
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+
+use kino_tui::{Ended, Options};
+use kino_wire::ask::Asked;
+use kino_wire::{Backend, Problem, ProblemKind};
+use serde_json::Value as Json;
+
+use crate::app::{App, Outcome};
+use crate::args::Watch;
+use crate::client::{self, Client, Found, VERSION};
+use crate::failure::{Failure, code};
+use crate::{config, time};
+
+/// Shows what is recorded until the reader leaves.
+pub(super) fn run(app: &App, arguments: Watch) -> Outcome {
+    needs_a_terminal(app)?;
+    let options = Options {
+        scope: app.scope(&arguments.scope),
+        service: arguments.service,
+        colour: app.output.style.colour,
+        zone: time::zone(),
+    };
+    let backend = Following { home: app.settings.home.clone(), client: Mutex::new(app.engine()?) };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::because("starting a runtime", &error))?;
+    let ended = runtime.block_on(kino_tui::watch(Arc::new(backend), Arc::clone(&app.clock), options));
+    // A question may still wait for its answer; there is nobody left to tell.
+    runtime.shutdown_background();
+    match ended.map_err(|error| Failure::because("watching", &error))? {
+        Ended::Left => Ok(ExitCode::SUCCESS),
+        Ended::Signal(number) => Ok(ExitCode::from(u8::try_from(128 + number).unwrap_or(code::FAILED))),
+    }
+}
+
+fn needs_a_terminal(app: &App) -> Result<(), Failure> {
+    let wrong = |what: &str| {
+        let message = format!("`kino watch` is drawn on a terminal, and {what}; `kino find` lists traces anywhere");
+        Err(Failure::new(code::WRONG, message))
+    };
+    if app.output.json {
+        wrong("has no JSON")
+    } else if !io::stdout().is_terminal() {
+        wrong("standard output is none")
+    } else if !io::stdin().is_terminal() {
+        wrong("its keys come from standard input, which is none")
+    } else if config::variable("TERM").is_some_and(|term| term == "dumb") {
+        wrong("this one cannot move its cursor (TERM=dumb)")
+    } else {
+        Ok(())
+    }
+}
+
+/// Asks the engine of a home, wherever it is by now.
+struct Following {
+    home: PathBuf,
+    client: Mutex<Client>,
+}
+
+impl Following {
+    fn client(&self) -> Client {
+        self.client.lock().expect("nothing panics while it holds this lock").clone()
+    }
+
+    /// The engine that took the place of `gone`, or why there is none.
+    fn successor(home: &std::path::Path, gone: &Client) -> Result<Option<Client>, Problem> {
+        let message = match client::find(home) {
+            Found::Engine(found) if found.address == gone.address => return Ok(None),
+            Found::Engine(found) => return Ok(Some(found)),
+            Found::OtherVersion(address) => {
+                format!("the engine is version {} by now, this command is {VERSION}: start it again", address.version)
+            }
+            Found::Stale(_) | Found::None => {
+                format!("no engine runs on {} any more: any other `kino` command starts one", home.display())
+            }
+        };
+        Err(Problem { kind: ProblemKind::Internal, message, did_you_mean: Vec::new() })
+    }
+}
+
+impl Backend for Following {
+    fn ask_json(&self, name: &str, question: Json) -> Asked<'_> {
+        let name = name.to_owned();
+        Box::pin(async move {
+            let client = self.client();
+            let answer = client.ask_json(&name, question.clone()).await;
+            // Only a fault can mean that it has gone; whatever else it says, it said itself.
+            let fault = match answer {
+                Err(problem) if problem.kind == ProblemKind::Internal => problem,
+                answer => return answer,
+            };
+            let home = self.home.clone();
+            let found = tokio::task::spawn_blocking(move || Self::successor(&home, &client));
+            let Some(successor) = found.await.map_err(|error| Problem::internal(&error))?? else { return Err(fault) };
+            *self.client.lock().expect("nothing panics while it holds this lock") = successor.clone();
+            successor.ask_json(&name, question).await
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! `live` and `operations`: what a view that follows along asks for, both cheap however much is stored.
+
+use std::time::Duration;
+
+use kino_store::snapshot::Operation;
+use kino_wire::Problem;
+use kino_wire::explain::Quantiles;
+use kino_wire::live::{
+    DEFAULT_OPERATIONS, Live, LiveQuestion, MAX_OPERATIONS, OperationSummary, Operations, OperationsQuestion,
+    WAIT_MILLIS_MAX,
+};
+
+use crate::find::{limit, problem};
+use crate::{Engine, scope};
+
+impl Engine {
+    /// Answers once something changed, or the wait is over, or the engine is about to end.
+    pub(crate) async fn live(&self, question: LiveQuestion) -> Result<Live, Problem> {
+        let mut changes = self.inner.changes.subscribe();
+        let now = *changes.borrow_and_update();
+        if question.seen == Some(now) {
+            let wait = Duration::from_millis(question.wait_millis.min(WAIT_MILLIS_MAX));
+            tokio::select! {
+                // The sender lives as long as the engine: an error cannot come.
+                _ = changes.changed() => {}
+                () = tokio::time::sleep(wait) => {}
+                () = self.stop_requested() => {}
+            }
+        }
+        let changes = *changes.borrow_and_update();
+        Ok(Live { schema: "kino.live.v1".to_owned(), changes })
+    }
+
+    /// Says to whoever follows along that something changed.
+    pub(crate) fn changed(&self) {
+        self.inner.changes.send_modify(|changes| *changes += 1);
+    }
+
+    pub(crate) async fn operations(&self, question: OperationsQuestion) -> Result<Operations, Problem> {
+        let limit = limit(question.limit, DEFAULT_OPERATIONS, MAX_OPERATIONS)?;
+        let project = scope::project(&question.scope);
+        let known = self.inner.store.snapshot().operations(project.as_deref()).await;
+        let known = known.map_err(|error| problem(&error))?;
+        let mut operations = known.operations;
+        operations.retain(|operation| {
+            let of_service = question.service.as_ref().is_none_or(|service| *service == operation.service);
+            of_service && operation.rollup.count > 0 && (!question.roots || operation.rollup.roots > 0)
+        });
+        operations.sort_by_key(|operation| std::cmp::Reverse(operation.rollup.total_nanos));
+        let left_out = operations.len().saturating_sub(limit) as u64;
+        operations.truncate(limit);
+        Ok(Operations {
+            schema: "kino.operations.v1".to_owned(),
+            items: operations.into_iter().map(summary).collect(),
+            left_out,
+            other_spans: known.other.count,
+        })
+    }
+}
+
+fn summary(operation: Operation) -> OperationSummary {
+    let at = |q| operation.quantile(q);
+    let duration = match (at(0.5), at(0.95), at(0.99), at(1.0)) {
+        (Some(p50_nanos), Some(p95_nanos), Some(p99_nanos), Some(max_nanos)) => {
+            Some(Quantiles { p50_nanos, p95_nanos, p99_nanos, max_nanos })
+        }
+        _ => None,
+    };
+    OperationSummary {
+        spans: operation.rollup.count,
+        roots: operation.rollup.roots,
+        errors: operation.rollup.errors,
+        total_nanos: operation.rollup.total_nanos,
+        duration,
+        service: operation.service,
+        name: operation.name,
+    }
+}

@@ -1,0 +1,378 @@
+//! A page of text to read: lines that wrap, some of which lead on, and a search with its hits marked.
+
+use kino_model::{SpanId, TraceId};
+use kino_wire::finding::Finding;
+use unicode_width::UnicodeWidthChar;
+
+use crate::event::Key;
+use crate::list::List;
+use crate::text;
+
+/// Hits that a search keeps; beyond them it says that there are more.
+pub(crate) const HITS_MAX: usize = 10_000;
+/// Lines that a page holds; whoever fills it says what was left out.
+pub(crate) const LINES_MAX: usize = 500_000;
+
+/// What a piece of text is, which decides how it looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// Ordinary.
+    #[default]
+    Plain,
+    /// A heading, or what matters most.
+    Strong,
+    /// Ids and the like.
+    Faint,
+    /// Good news.
+    Good,
+    /// Worth a look.
+    Warn,
+    /// Bad news.
+    Bad,
+    /// What was searched for.
+    Hit,
+}
+
+/// Where a line leads.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Target {
+    /// To a trace.
+    Trace(TraceId),
+    /// To a span.
+    Span(TraceId, SpanId),
+    /// To a blob's text, under this title.
+    Text {
+        /// The blob's hash.
+        blob: String,
+        /// What it is.
+        title: String,
+    },
+    /// To what a finding says.
+    Finding(Box<Finding>),
+    /// To the list of this run's traces.
+    TracesOf(String),
+}
+
+/// A line.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Line {
+    /// Clean text.
+    text: String,
+    indent: usize,
+    tone: Tone,
+    target: Option<Target>,
+}
+
+impl Line {
+    /// A line of recorded or own text, cleaned here.
+    pub(crate) fn new(text: &str) -> Self {
+        Self { text: text::clean(text).into_owned(), ..Self::default() }
+    }
+
+    /// Set in by so many columns, what wraps too.
+    pub(crate) fn indent(mut self, columns: usize) -> Self {
+        self.indent = columns;
+        self
+    }
+
+    /// In this tone.
+    pub(crate) fn tone(mut self, tone: Tone) -> Self {
+        self.tone = tone;
+        self
+    }
+
+    /// Leading there.
+    pub(crate) fn to(mut self, target: Target) -> Self {
+        self.target = Some(target);
+        self
+    }
+}
+
+/// A part of a line that fits the width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Row {
+    line: usize,
+    start: usize,
+    end: usize,
+}
+
+/// A place where the search matches, in bytes of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Hit {
+    line: usize,
+    start: usize,
+    end: usize,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Search {
+    needle: String,
+    hits: Vec<Hit>,
+    more: bool,
+}
+
+/// Text to read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Doc {
+    lines: Vec<Line>,
+    rows: Vec<Row>,
+    width: usize,
+    list: List,
+    search: Option<Search>,
+}
+
+impl Doc {
+    /// A page of these lines, laid out for `width` columns.
+    pub(crate) fn new(lines: Vec<Line>, width: usize) -> Self {
+        let mut doc = Self { width: width.max(1), ..Self::default() };
+        doc.append(lines);
+        doc
+    }
+
+    /// Adds lines at the end; a search that is under way finds them too.
+    pub(crate) fn append(&mut self, lines: Vec<Line>) {
+        let first = self.lines.len();
+        self.lines.extend(lines);
+        for line in first..self.lines.len() {
+            wrap(line, &self.lines[line], self.width, &mut self.rows);
+        }
+        if let Some(mut search) = self.search.take() {
+            search.look(&self.lines, first);
+            self.search = Some(search);
+        }
+    }
+
+    /// Puts other lines in the place of these, keeping where the reader is.
+    pub(crate) fn replace(&mut self, lines: Vec<Line>, rows: usize) {
+        let needle = self.search.take().map(|search| search.needle);
+        self.lines.clear();
+        self.rows.clear();
+        self.append(lines);
+        self.list.fit(self.rows.len(), rows);
+        if let Some(needle) = needle {
+            self.search(&needle);
+        }
+    }
+
+    /// Lays the lines out anew.
+    pub(crate) fn resize(&mut self, width: usize, rows: usize) {
+        if self.width != width.max(1) {
+            let line = self.rows.get(self.list.chosen).map(|row| row.line);
+            self.width = width.max(1);
+            self.rows.clear();
+            for (index, line) in self.lines.iter().enumerate() {
+                wrap(index, line, self.width, &mut self.rows);
+            }
+            if let Some(line) = line {
+                self.list.chosen = self.rows.partition_point(|row| row.line < line);
+            }
+        }
+        self.list.fit(self.rows.len(), rows);
+    }
+
+    /// Moves as the key says; whether it was a key that moves.
+    pub(crate) fn key(&mut self, key: Key, rows: usize) -> bool {
+        self.list.key(key, self.rows.len(), rows)
+    }
+
+    /// Where the chosen line leads.
+    pub(crate) fn target(&self) -> Option<&Target> {
+        self.lines[self.rows.get(self.list.chosen)?.line].target.as_ref()
+    }
+
+    /// Whether the end is within a page's reach.
+    pub(crate) fn near_end(&self, rows: usize) -> bool {
+        self.list.chosen + 2 * rows >= self.rows.len()
+    }
+
+    /// How many lines there are.
+    pub(crate) fn line_count(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Searches for `needle`, ASCII letters in either case; nothing ends the search.
+    pub(crate) fn search(&mut self, needle: &str) {
+        self.search = (!needle.is_empty()).then(|| {
+            let mut search = Search { needle: needle.to_ascii_lowercase(), ..Search::default() };
+            search.look(&self.lines, 0);
+            search
+        });
+    }
+
+    /// What is searched for, how many hits there are, whether there are more, and the number of the chosen one, from 1.
+    pub(crate) fn searched(&self) -> Option<(&str, usize, bool, Option<usize>)> {
+        let search = self.search.as_ref()?;
+        let row = self.rows.get(self.list.chosen);
+        let at = row.and_then(|row| search.hits.iter().position(|hit| row.holds(*hit)));
+        Some((&search.needle, search.hits.len(), search.more, at.map(|at| at + 1)))
+    }
+
+    /// Goes to the first hit from here on, to the next or to the one before; false where there is none that way.
+    pub(crate) fn seek(&mut self, way: Way, rows: usize) -> bool {
+        let Some(search) = &self.search else { return false };
+        let Some(here) = self.rows.get(self.list.chosen).copied() else { return false };
+        let before = |hit: &Hit| (hit.line, hit.start) < (here.line, here.start);
+        let first_here = search.hits.partition_point(before);
+        let first_after = first_here + search.hits[first_here..].iter().take_while(|hit| here.holds(**hit)).count();
+        let found = match way {
+            Way::Here => search.hits.get(first_here),
+            Way::Next => search.hits.get(first_after),
+            Way::Back => first_here.checked_sub(1).and_then(|index| search.hits.get(index)),
+        };
+        let Some(hit) = found.copied() else { return false };
+        self.list.chosen = self.rows.partition_point(|row| (row.line, row.end) <= (hit.line, hit.start));
+        // A hit is read in its surroundings.
+        self.list.top = self.list.chosen.saturating_sub(rows / 3);
+        self.list.fit(self.rows.len(), rows);
+        true
+    }
+
+    /// The rows to show: whether each is the chosen one, its indent, whether it leads on, and its pieces.
+    pub(crate) fn shown(&self, rows: usize) -> impl Iterator<Item = Shown<'_>> {
+        let visible = self.rows.iter().enumerate().skip(self.list.top).take(rows);
+        visible.map(|(index, row)| {
+            let line = &self.lines[row.line];
+            Shown {
+                chosen: index == self.list.chosen,
+                indent: line.indent,
+                leads: line.target.is_some() && row.start == 0,
+                pieces: self.pieces(*row, line),
+            }
+        })
+    }
+
+    /// The first and the last row shown, from 1, and how many there are.
+    pub(crate) fn place(&self, rows: usize) -> (usize, usize, usize) {
+        let count = self.rows.len();
+        ((self.list.top + 1).min(count), (self.list.top + rows).min(count), count)
+    }
+
+    fn pieces<'a>(&'a self, row: Row, line: &'a Line) -> Vec<(&'a str, Tone)> {
+        let mut pieces = Vec::new();
+        let mut at = row.start;
+        let hits = self.search.as_ref().map(|search| &search.hits[..]).unwrap_or_default();
+        let from = hits.partition_point(|hit| (hit.line, hit.end) <= (row.line, row.start));
+        for hit in hits[from..].iter().take_while(|hit| hit.line == row.line && hit.start < row.end) {
+            let (start, end) = (hit.start.max(at), hit.end.min(row.end));
+            pieces.push((&line.text[at..start], line.tone));
+            pieces.push((&line.text[start..end], Tone::Hit));
+            at = end;
+        }
+        pieces.push((&line.text[at..row.end], line.tone));
+        pieces
+    }
+}
+
+/// Which hit to go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// The first from here on.
+    Here,
+    /// The next.
+    Next,
+    /// The one before.
+    Back,
+}
+
+/// A row as it is shown.
+pub(crate) struct Shown<'a> {
+    /// Whether it is the chosen one.
+    pub(crate) chosen: bool,
+    /// Columns before it.
+    pub(crate) indent: usize,
+    /// Whether Enter leads somewhere.
+    pub(crate) leads: bool,
+    /// Its text.
+    pub(crate) pieces: Vec<(&'a str, Tone)>,
+}
+
+impl Row {
+    fn holds(self, hit: Hit) -> bool {
+        hit.line == self.line && self.start <= hit.start && hit.start < self.end.max(self.start + 1)
+    }
+}
+
+impl Search {
+    fn look(&mut self, lines: &[Line], first: usize) {
+        for (index, line) in lines.iter().enumerate().skip(first) {
+            let text = line.text.to_ascii_lowercase();
+            for (start, found) in text.match_indices(&self.needle) {
+                if self.hits.len() >= HITS_MAX {
+                    self.more = true;
+                    return;
+                }
+                self.hits.push(Hit { line: index, start, end: start + found.len() });
+            }
+        }
+    }
+}
+
+/// Cuts a line into rows, after a blank where there is one in the last third.
+fn wrap(index: usize, line: &Line, width: usize, rows: &mut Vec<Row>) {
+    let room = width.saturating_sub(line.indent).max(8);
+    let (mut start, mut used, mut blank) = (0, 0, None);
+    for (at, c) in line.text.char_indices() {
+        let wide = c.width().unwrap_or(0);
+        if used + wide > room {
+            let (end, kept) = blank.filter(|(_, kept)| *kept > room * 2 / 3).unwrap_or((at, used));
+            rows.push(Row { line: index, start, end });
+            (start, used, blank) = (end, used - kept, None);
+        }
+        used += wide;
+        if c == ' ' {
+            blank = Some((at + 1, used));
+        }
+    }
+    rows.push(Row { line: index, start, end: line.text.len() });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(doc: &Doc) -> Vec<String> {
+        doc.shown(100).map(|row| row.pieces.iter().map(|(text, _)| *text).collect()).collect()
+    }
+
+    #[test]
+    fn lines_wrap_at_blanks_and_lose_nothing() {
+        let doc = Doc::new(vec![Line::new("one two three four"), Line::new("abcdefghijklmnopq"), Line::new("")], 10);
+        assert_eq!(rows(&doc), ["one two ", "three four", "abcdefghij", "klmnopq", ""]);
+        let wide = Doc::new(vec![Line::new("日本語日本語")], 9);
+        assert_eq!(rows(&wide), ["日本語日", "本語"]);
+    }
+
+    #[test]
+    fn hits_are_marked_across_rows_and_walked_through() {
+        let lines = vec![Line::new("a needle"), Line::new("nothing"), Line::new("xxxxNEEDLE and needle")];
+        let mut doc = Doc::new(lines, 10);
+        doc.search("needle");
+        let marked: Vec<String> = doc
+            .shown(100)
+            .flat_map(|row| {
+                row.pieces.into_iter().filter(|(_, tone)| *tone == Tone::Hit).map(|(text, _)| text.to_owned())
+            })
+            .collect();
+        assert_eq!(marked, ["needle", "NEEDLE", "needle"]);
+        assert_eq!(doc.searched(), Some(("needle", 3, false, Some(1))));
+        assert!(doc.seek(Way::Next, 3));
+        assert_eq!(doc.searched().unwrap().3, Some(2));
+        assert!(doc.seek(Way::Next, 3));
+        assert!(!doc.seek(Way::Next, 3));
+        assert!(doc.seek(Way::Back, 3) && doc.seek(Way::Back, 3) && !doc.seek(Way::Back, 3));
+        doc.append(vec![Line::new("a needle more")]);
+        assert_eq!(doc.searched().unwrap().1, 4);
+        doc.search("");
+        assert_eq!(doc.searched(), None);
+    }
+
+    #[test]
+    fn another_width_keeps_the_line() {
+        let lines = (0..50).map(|number| Line::new(&format!("line {number} of a text that is rather long"))).collect();
+        let mut doc = Doc::new(lines, 12);
+        doc.key(Key::End, 5);
+        doc.resize(60, 5);
+        assert_eq!(doc.place(5), (46, 50, 50));
+        assert!(doc.shown(5).last().unwrap().chosen);
+    }
+}

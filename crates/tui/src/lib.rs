@@ -1,0 +1,30 @@
+//! `kino watch`: traces as they come, runs, and everything below them, in a terminal.
+//!
+//! ```text
+//!  keys, answers, time ─► State::update ─► commands ─► the loop ─► backend
+//!                             │
+//!                             └─► draw ─► cells ─► terminal
+//! ```
+//!
+//! [`State`] and [`draw`] are pure; [`watch`] is the thin loop around them, which asks beside the drawing so that an
+//! engine that takes its time never holds a key up. It knows no engine, only the questions of `wire`; and recorded
+//! text, which is hostile, passes through one place on its way to the screen.
+
+mod compose;
+mod doc;
+mod event;
+mod filter;
+mod list;
+mod run;
+mod screen;
+mod state;
+mod text;
+mod time;
+mod trace;
+mod update;
+mod view;
+
+pub use event::{Answer, Ask, Command, Event, Key, Ticket};
+pub use run::{Ended, WatchError, watch};
+pub use state::{Options, State};
+pub use view::draw;

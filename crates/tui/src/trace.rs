@@ -1,0 +1,263 @@
+//! A trace as a page: its spans as a tree, its critical path, its breakdown, its findings and its logs.
+
+use std::collections::{HashMap, HashSet};
+
+use kino_model::{SpanId, TraceId};
+use kino_wire::evidence::{Open, OpenEvent, OpenSpan};
+use kino_wire::explain::ExplainTrace;
+
+use crate::list::List;
+
+/// Spans that one question asks for.
+pub(crate) const SPANS_AT_ONCE: u64 = 1_000;
+/// Spans that a page holds; the page says how many more there are.
+pub(crate) const SPANS_MAX: usize = 20_000;
+/// Deeper spans are drawn at this depth.
+const DEPTH_MAX: usize = 64;
+
+/// The sides of the page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Tab {
+    /// Spans over time.
+    #[default]
+    Waterfall,
+    /// The critical path.
+    Path,
+    /// Time by operation.
+    Breakdown,
+    /// What is wrong.
+    Findings,
+    /// Log records.
+    Logs,
+}
+
+impl Tab {
+    /// In the order in which they are gone through.
+    pub(crate) const ALL: [Self; 5] = [Self::Waterfall, Self::Path, Self::Breakdown, Self::Findings, Self::Logs];
+
+    /// The one `steps` further, around.
+    pub(crate) fn step(self, steps: usize) -> Self {
+        Self::ALL[(self as usize + steps) % Self::ALL.len()]
+    }
+}
+
+/// A span as the waterfall shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SpanRow {
+    /// Its id.
+    pub(crate) span_id: SpanId,
+    parent: Option<SpanId>,
+    /// Its service.
+    pub(crate) service: String,
+    /// Its name.
+    pub(crate) name: String,
+    /// Its start.
+    pub(crate) start: i64,
+    /// Its duration.
+    pub(crate) duration: Option<i64>,
+    /// Whether it failed.
+    pub(crate) failed: bool,
+    /// How deep in the tree.
+    pub(crate) depth: usize,
+}
+
+/// The page.
+#[derive(Clone, Debug)]
+pub(crate) struct TracePage {
+    /// The trace.
+    pub(crate) trace_id: TraceId,
+    /// Where its time goes, once that is known.
+    pub(crate) explained: Option<ExplainTrace>,
+    /// Spans in the order of the tree.
+    pub(crate) spans: Vec<SpanRow>,
+    /// Spans in all.
+    pub(crate) total: u64,
+    /// Where the spans that are not here yet begin.
+    pub(crate) next_offset: Option<u64>,
+    /// Log records, by time.
+    pub(crate) logs: Vec<OpenEvent>,
+    /// Log records that are not here.
+    pub(crate) logs_left_out: u64,
+    /// Which side is shown.
+    pub(crate) tab: Tab,
+    lists: [List; Tab::ALL.len()],
+    path: HashMap<SpanId, Vec<(i64, i64)>>,
+}
+
+impl TracePage {
+    /// A page that knows nothing yet.
+    pub(crate) fn new(trace_id: TraceId) -> Self {
+        Self {
+            trace_id,
+            explained: None,
+            spans: Vec::new(),
+            total: 0,
+            next_offset: None,
+            logs: Vec::new(),
+            logs_left_out: 0,
+            tab: Tab::default(),
+            lists: [List::default(); Tab::ALL.len()],
+            path: HashMap::new(),
+        }
+    }
+
+    /// Takes in where the time goes.
+    pub(crate) fn explain(&mut self, explained: ExplainTrace) {
+        self.path.clear();
+        for segment in &explained.critical_path {
+            let stretch = (segment.start_unix_nanos, segment.end_unix_nanos);
+            self.path.entry(segment.span_id).or_default().push(stretch);
+        }
+        self.explained = Some(explained);
+    }
+
+    /// Takes in spans from `offset` on; from the beginning, they replace what was there.
+    pub(crate) fn take(&mut self, offset: u64, open: Open) {
+        let chosen = self.spans.get(self.list().chosen).map(|span| span.span_id);
+        if offset == 0 {
+            self.spans.clear();
+            self.logs.clear();
+            self.logs_left_out = 0;
+        }
+        self.spans.extend(open.spans.into_iter().map(row));
+        self.spans = in_tree_order(std::mem::take(&mut self.spans));
+        self.logs.extend(open.logs);
+        self.logs.sort_by_key(|log| log.time_unix_nanos);
+        self.logs_left_out += open.logs_left_out;
+        self.total = open.total;
+        self.next_offset = open.next_offset.filter(|_| self.spans.len() < SPANS_MAX);
+        if let (Some(chosen), Tab::Waterfall) = (chosen, self.tab)
+            && let Some(at) = self.spans.iter().position(|span| span.span_id == chosen)
+        {
+            self.lists[Tab::Waterfall as usize].chosen = at;
+        }
+    }
+
+    /// Whether more of it may still come: its root is missing or has not ended.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        let root = self.explained.as_ref().and_then(|explained| explained.root.as_ref());
+        root.is_none_or(|root| root.duration_nanos.is_none())
+    }
+
+    /// The place in the list that is shown.
+    pub(crate) fn list(&self) -> &List {
+        &self.lists[self.tab as usize]
+    }
+
+    /// The place in the list that is shown.
+    pub(crate) fn list_mut(&mut self) -> &mut List {
+        &mut self.lists[self.tab as usize]
+    }
+
+    /// Entries of the list that is shown.
+    pub(crate) fn count(&self) -> usize {
+        let explained = self.explained.as_ref();
+        match self.tab {
+            Tab::Waterfall => self.spans.len(),
+            Tab::Path => explained.map_or(0, |explained| explained.critical_path.len()),
+            Tab::Breakdown => explained.map_or(0, |explained| explained.breakdown.len()),
+            Tab::Findings => explained.map_or(0, |explained| explained.findings.len()),
+            Tab::Logs => self.logs.len(),
+        }
+    }
+
+    /// When the spans that are here begin and end; the end is later.
+    pub(crate) fn time(&self) -> (i64, i64) {
+        let start = self.spans.iter().map(|span| span.start).min().unwrap_or_default();
+        let end = self.spans.iter().map(|span| span.start.saturating_add(span.duration.unwrap_or(0))).max();
+        (start, end.unwrap_or_default().max(start.saturating_add(1)))
+    }
+
+    /// Stretches of the critical path on which a span was what the root waited for.
+    pub(crate) fn critical(&self, span_id: SpanId) -> &[(i64, i64)] {
+        self.path.get(&span_id).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+fn row(span: OpenSpan) -> SpanRow {
+    SpanRow {
+        span_id: span.span_id,
+        parent: span.parent_span_id,
+        service: span.service,
+        name: span.name,
+        start: span.start_unix_nanos,
+        duration: span.duration_nanos,
+        failed: span.status == "error",
+        depth: 0,
+    }
+}
+
+/// Parents before their children, those by start; what no root leads to (a circle of parents) follows at the end.
+fn in_tree_order(mut spans: Vec<SpanRow>) -> Vec<SpanRow> {
+    spans.sort_by_key(|span| span.start);
+    let known: HashSet<SpanId> = spans.iter().map(|span| span.span_id).collect();
+    let mut children: HashMap<SpanId, Vec<usize>> = HashMap::new();
+    let mut roots = Vec::new();
+    for (index, span) in spans.iter().enumerate() {
+        match span.parent.filter(|parent| known.contains(parent) && *parent != span.span_id) {
+            Some(parent) => children.entry(parent).or_default().push(index),
+            None => roots.push(index),
+        }
+    }
+    let mut order: Vec<(usize, usize)> = Vec::with_capacity(spans.len());
+    let mut seen = vec![false; spans.len()];
+    let all: Vec<usize> = (0..spans.len()).collect();
+    for first in roots.into_iter().chain(all) {
+        let mut open = vec![(first, 0)];
+        while let Some((index, depth)) = open.pop() {
+            if std::mem::replace(&mut seen[index], true) {
+                continue;
+            }
+            order.push((index, depth));
+            // Taken out, so that a span id that occurs twice has its children once.
+            let below = children.remove(&spans[index].span_id).unwrap_or_default();
+            open.extend(below.into_iter().rev().map(|child| (child, (depth + 1).min(DEPTH_MAX))));
+        }
+    }
+    let mut spans: Vec<Option<SpanRow>> = spans.into_iter().map(Some).collect();
+    let placed = order.into_iter().filter_map(|(index, depth)| Some(SpanRow { depth, ..spans[index].take()? }));
+    placed.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(id: u8, parent: Option<u8>, start: i64) -> SpanRow {
+        SpanRow {
+            span_id: SpanId([id; 8]),
+            parent: parent.map(|id| SpanId([id; 8])),
+            service: String::new(),
+            name: id.to_string(),
+            start,
+            duration: Some(1),
+            failed: false,
+            depth: 0,
+        }
+    }
+
+    fn ordered(spans: Vec<SpanRow>) -> Vec<(String, usize)> {
+        in_tree_order(spans).into_iter().map(|span| (span.name, span.depth)).collect()
+    }
+
+    #[test]
+    fn parents_come_before_children_and_orphans_are_roots() {
+        let spans =
+            vec![span(3, Some(1), 9), span(1, None, 0), span(2, Some(1), 5), span(4, Some(2), 6), span(8, Some(7), 4)];
+        let expected = [("1", 0), ("2", 1), ("4", 2), ("3", 1), ("8", 0)];
+        assert_eq!(ordered(spans), expected.map(|(name, depth)| (name.to_owned(), depth)));
+    }
+
+    #[test]
+    fn circles_and_doubles_lose_no_span() {
+        let spans = vec![
+            span(1, Some(2), 0),
+            span(2, Some(1), 1),
+            span(3, Some(3), 2),
+            span(4, None, 3),
+            span(4, None, 4),
+            span(5, Some(4), 5),
+        ];
+        assert_eq!(ordered(spans).len(), 6);
+    }
+}

@@ -1,0 +1,228 @@
+//! Going deeper: which page an entry leads to, and what that page asks.
+
+use kino_model::TraceId;
+use kino_wire::evidence::OpenQuestion;
+use kino_wire::explain::ExplainTraceQuestion;
+use kino_wire::run::RunQuestion;
+
+use crate::compose;
+use crate::doc::{Doc, Line, Target, Way};
+use crate::event::{Ask, Command};
+use crate::filter::Filter;
+use crate::state::{Content, PAGES_MAX, Page, Pane, Part, Slot, State};
+use crate::trace::{SPANS_AT_ONCE, Tab, TracePage};
+
+/// Bytes of a text that are asked for at once.
+const TEXT_BYTES_AT_ONCE: u64 = 256 << 10;
+
+impl State {
+    /// Opens what the chosen entry stands for.
+    pub(super) fn enter(&mut self, commands: &mut Vec<Command>) {
+        match self.pages.last().map(|page| &page.content) {
+            None => self.enter_front(commands),
+            Some(Content::Trace(page)) => match trace_target(page) {
+                Some(Inner::Target(target)) => self.open(target, commands),
+                Some(Inner::Log(index)) => {
+                    let lines = compose::log(&page.logs[index], page.trace_id, &self.options.zone);
+                    self.push_text("Log".to_owned(), lines);
+                }
+                None => {}
+            },
+            Some(Content::Doc(doc, _)) => {
+                if let Some(target) = doc.target().cloned() {
+                    self.open(target, commands);
+                }
+            }
+            Some(Content::Waiting) => {}
+        }
+    }
+
+    fn enter_front(&mut self, commands: &mut Vec<Command>) {
+        match self.front {
+            Pane::Traces => {
+                let chosen = self.shown_traces().get(self.traces.list.chosen).map(|item| item.trace_id);
+                if let Some(trace_id) = chosen {
+                    self.open(Target::Trace(trace_id), commands);
+                }
+            }
+            Pane::Runs => {
+                let Some(run) = self.runs.items.get(self.runs.list.chosen) else { return };
+                let (title, run_id) = (run.command.join(" "), run.run_id.clone());
+                self.push_asking(title, Ask::Run(RunQuestion { run_id }), commands);
+            }
+        }
+    }
+
+    /// Opens a page.
+    pub(super) fn open(&mut self, target: Target, commands: &mut Vec<Command>) {
+        match target {
+            Target::Trace(trace_id) => {
+                self.push("Trace".to_owned(), None, Content::Trace(Box::new(TracePage::new(trace_id))));
+                self.page_fresh.stale = false;
+                self.ask_trace(commands);
+            }
+            Target::Span(trace_id, span_id) => {
+                let question = OpenQuestion { id: format!("{trace_id}/{span_id}"), ..OpenQuestion::default() };
+                self.push_asking("Span".to_owned(), Ask::Open(question), commands);
+            }
+            Target::Text { blob, title } => {
+                let question = OpenQuestion { id: format!("blob:{blob}"), offset: 0, limit: TEXT_BYTES_AT_ONCE };
+                self.push_asking(title, Ask::Open(question), commands);
+            }
+            Target::Finding(finding) => self.push_text(finding.code.clone(), compose::finding(&finding)),
+            Target::TracesOf(run_id) => {
+                self.pages.clear();
+                self.front = Pane::Traces;
+                self.narrow(Filter { run_id: Some(run_id), ..Filter::default() });
+            }
+        }
+    }
+
+    /// Shows the traces that this leaves.
+    pub(super) fn narrow(&mut self, filter: Filter) {
+        if filter != self.traces.filter {
+            // What was asked before is not what is wanted any more.
+            self.asked.retain(|(_, slot)| !matches!(slot, Slot::Traces(_)));
+            self.traces.filter = filter;
+            self.traces.items.clear();
+            self.traces.loaded = false;
+            self.traces.error = None;
+            self.traces.list = crate::list::List::default();
+        }
+        self.traces.fresh.stale = true;
+        self.traces.fresh.not_before = 0;
+        self.paused = false;
+    }
+
+    fn push_text(&mut self, title: String, lines: Vec<Line>) {
+        let doc = Doc::new(lines, self.doc_columns());
+        self.push(title, None, Content::Doc(Box::new(doc), None));
+    }
+
+    fn push_asking(&mut self, title: String, ask: Ask, commands: &mut Vec<Command>) {
+        let id = self.push(title, Some(ask.clone()), Content::Waiting);
+        self.ask(Slot::Page(id, Part::Whole), ask, commands);
+    }
+
+    fn push(&mut self, title: String, origin: Option<Ask>, content: Content) -> u64 {
+        let id = self.number();
+        if self.pages.len() >= PAGES_MAX {
+            self.pages.remove(0);
+        }
+        self.pages.push(Page { id, title, origin, error: None, content });
+        self.notice = None;
+        id
+    }
+
+    /// Asks for all of the trace that is in front.
+    pub(super) fn ask_trace(&mut self, commands: &mut Vec<Command>) {
+        let Some(Page { id, content: Content::Trace(page), .. }) = self.pages.last() else { return };
+        let (id, trace_id) = (*id, page.trace_id);
+        if self.is_asked(|slot| matches!(slot, Slot::Page(page, _) if *page == id)) {
+            return;
+        }
+        self.ask(Slot::Page(id, Part::Explained), Ask::Explain(ExplainTraceQuestion { trace_id }), commands);
+        self.ask_spans(id, trace_id, 0, commands);
+    }
+
+    fn ask_spans(&mut self, id: u64, trace_id: TraceId, offset: u64, commands: &mut Vec<Command>) {
+        let question = OpenQuestion { id: trace_id.to_string(), offset, limit: SPANS_AT_ONCE };
+        self.ask(Slot::Page(id, Part::From(offset)), Ask::Open(question), commands);
+    }
+
+    /// Asks for what comes after the end of the page, where the reader is near it.
+    pub(super) fn ask_more(&mut self, commands: &mut Vec<Command>) {
+        let rows = self.list_rows();
+        if self.pages.is_empty() && self.front == Pane::Traces {
+            let near = self.traces.list.chosen + 2 * rows >= self.traces.items.len();
+            if near && self.traces.more && self.traces.wanted < super::TRACES_MAX && !self.is_asked(Self::is_list) {
+                self.traces.wanted = (self.traces.wanted + super::TRACES_AT_ONCE).min(super::TRACES_MAX);
+                self.traces.fresh.stale = true;
+            }
+            return;
+        }
+        let Some(page) = self.pages.last() else { return };
+        let id = page.id;
+        if self.is_asked(|slot| matches!(slot, Slot::Page(page, _) if *page == id)) {
+            return;
+        }
+        match &page.content {
+            Content::Trace(trace) if trace.tab == Tab::Waterfall || trace.tab == Tab::Logs => {
+                let near = trace.list().chosen + 2 * rows >= trace.count();
+                if let (Some(offset), true) = (trace.next_offset, near) {
+                    let trace_id = trace.trace_id;
+                    self.ask_spans(id, trace_id, offset, commands);
+                }
+            }
+            Content::Doc(doc, Some(_)) if doc.near_end(rows) => {
+                self.ask_text(id, commands);
+            }
+            _ => {}
+        }
+    }
+
+    /// Asks for the next part of a text; false where this is its end.
+    fn ask_text(&mut self, id: u64, commands: &mut Vec<Command>) -> bool {
+        let page = self.pages.iter().find(|page| page.id == id);
+        let Some(Content::Doc(_, Some(source))) = page.map(|page| &page.content) else { return false };
+        let Some(offset) = source.next_offset else { return false };
+        let question = OpenQuestion { id: format!("blob:{}", source.blob), offset, limit: TEXT_BYTES_AT_ONCE };
+        self.ask(Slot::Page(id, Part::From(offset)), Ask::Open(question), commands);
+        true
+    }
+
+    /// Goes to a hit; where there is none in what is here, in what is still to come.
+    pub(super) fn seek(&mut self, way: Way, commands: &mut Vec<Command>) {
+        let rows = self.list_rows();
+        let Some(page) = self.pages.last_mut() else { return };
+        let id = page.id;
+        let Content::Doc(doc, _) = &mut page.content else { return };
+        if doc.searched().is_none() {
+            self.notice = Some("nothing is searched for: / begins a search".to_owned());
+            return;
+        }
+        if doc.seek(way, rows) {
+            self.notice = None;
+            return;
+        }
+        let under_way = self.is_asked(|slot| matches!(slot, Slot::Page(page, _) if *page == id));
+        if way != Way::Back && (under_way || self.ask_text(id, commands)) {
+            self.searching = Some(way);
+            self.notice = Some("reading on …".to_owned());
+        } else {
+            let where_to = if way == Way::Back { "before this" } else { "after this" };
+            self.notice = Some(format!("no hit {where_to}"));
+        }
+    }
+
+    /// A text went on: a search that reached its end does, too.
+    pub(super) fn go_on_searching(&mut self, id: u64, commands: &mut Vec<Command>) {
+        if self.pages.last().is_some_and(|page| page.id == id)
+            && let Some(way) = self.searching.take()
+        {
+            self.seek(way, commands);
+        }
+    }
+}
+
+/// Where an entry of a trace's page leads.
+enum Inner {
+    Target(Target),
+    Log(usize),
+}
+
+fn trace_target(page: &TracePage) -> Option<Inner> {
+    let index = page.list().chosen;
+    let explained = page.explained.as_ref();
+    let target = match page.tab {
+        Tab::Waterfall => Target::Span(page.trace_id, page.spans.get(index)?.span_id),
+        Tab::Path => Target::Span(page.trace_id, explained?.critical_path.get(index)?.span_id),
+        Tab::Breakdown => {
+            let example = explained?.breakdown.get(index)?.examples.first()?;
+            Target::Span(example.trace_id, example.span_id?)
+        }
+        Tab::Findings => Target::Finding(Box::new(explained?.findings.get(index)?.clone())),
+        Tab::Logs => return page.logs.get(index).map(|_| Inner::Log(index)),
+    };
+    Some(Inner::Target(target))
+}

@@ -1,0 +1,82 @@
+//! `live`: whether something changed, answered when it has; and which operations there are, from counts kept ready.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::ask::Scope;
+use crate::explain::Quantiles;
+
+/// The longest that one `live` question waits.
+pub const WAIT_MILLIS_MAX: u64 = 30_000;
+/// How many operations an answer holds when nothing is said.
+pub const DEFAULT_OPERATIONS: usize = 200;
+/// The most operations of an answer.
+pub const MAX_OPERATIONS: usize = 10_000;
+
+/// Asks whether anything was recorded or forgotten since an earlier answer, and waits until it was.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LiveQuestion {
+    /// `changes` of the earlier answer, of the same engine; without it, the answer comes at once.
+    pub seen: Option<u64>,
+    /// Answer after this long even if nothing changed; at most [`WAIT_MILLIS_MAX`].
+    pub wait_millis: u64,
+}
+
+/// `kino.live.v1`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Live {
+    /// `kino.live.v1`.
+    pub schema: String,
+    /// How often something changed since the engine started.
+    pub changes: u64,
+}
+
+/// Asks for operations with their counts and durations. Read from rollups: costs no look at spans.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OperationsQuestion {
+    /// Exact service name.
+    pub service: Option<String>,
+    /// Only operations at which traces begin.
+    pub roots: bool,
+    /// At most this many; 0 stands for the default.
+    pub limit: usize,
+    /// Whose traces.
+    pub scope: Scope,
+}
+
+/// `kino.operations.v1`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Operations {
+    /// `kino.operations.v1`.
+    pub schema: String,
+    /// The most total time first.
+    pub items: Vec<OperationSummary>,
+    /// Operations beyond these.
+    pub left_out: u64,
+    /// Spans of operations that the store does not tell apart, since there were too many on one day; of any project.
+    pub other_spans: u64,
+}
+
+/// What is known of one operation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OperationSummary {
+    /// The service.
+    pub service: String,
+    /// The span name.
+    pub name: String,
+    /// Its spans.
+    pub spans: u64,
+    /// Spans without a parent among them.
+    pub roots: u64,
+    /// Failed ones among them.
+    pub errors: u64,
+    /// Time of all together.
+    pub total_nanos: i64,
+    /// Durations of the ended ones; `null` where none has ended.
+    pub duration: Option<Quantiles>,
+}
+
+crate::question!(LiveQuestion, "live", Live);
+crate::question!(OperationsQuestion, "operations", Operations);
