@@ -105,6 +105,40 @@ async fn a_run_ends_with_what_it_sent_and_keeps_its_output() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_for_changes_is_told_of_one_and_of_the_end() {
+    let home = open().await;
+    let first = home.get("live", json!({})).await["changes"].clone();
+    assert_eq!(home.get("live", json!({ "seen": first, "wait_millis": 1 })).await["changes"], first);
+    let engine = home.engine.clone();
+    let question = json!({ "seen": first, "wait_millis": 30_000 });
+    let waiting = tokio::spawn(async move { engine.ask_json("live", question).await.unwrap() });
+    let (run_id, _) = home.recorded_run(1, "base", "abc", 20).await;
+    let told = waiting.await.unwrap()["changes"].clone();
+    assert_ne!(told, first);
+
+    let operations = home.get("operations", json!({ "service": "worker" })).await;
+    let known = &operations["items"][0];
+    assert_eq!((&known["name"], &known["spans"], &known["roots"]), (&json!("task"), &json!(1), &json!(0)));
+    assert_eq!(known["total_nanos"], json!(20 * MILLI));
+    assert_eq!(home.get("operations", json!({ "roots": true })).await["items"][0]["name"], "work");
+
+    home.recorded_run(2, "other", "abc", 20).await;
+    let runs = home.get("runs", json!({ "limit": 1 })).await;
+    assert_eq!((&runs["items"][0]["label"], &runs["left_out"]), (&json!("other"), &json!(1)));
+    let labelled = home.get("runs", json!({ "label": "base" })).await;
+    assert_eq!((&labelled["items"][0]["run_id"], &labelled["left_out"]), (&json!(run_id), &json!(0)));
+    assert_eq!(home.get("runs", json!({ "scope": { "project": "/elsewhere" } })).await["items"], json!([]));
+
+    let seen = home.get("live", json!({})).await["changes"].clone();
+    let engine = home.engine.clone();
+    let question = json!({ "seen": seen, "wait_millis": 30_000 });
+    let waiting = tokio::spawn(async move { engine.ask_json("live", question).await });
+    home.engine.request_stop();
+    assert_eq!(waiting.await.unwrap().unwrap()["changes"], seen);
+    home.engine.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn secrets_in_spans_and_commands_are_gone_and_counted() {
     let home = open().await;
     let secret = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";

@@ -353,7 +353,7 @@ mod tests {
                 row.pieces.into_iter().filter(|(_, tone)| *tone == Tone::Hit).map(|(text, _)| text.to_owned())
             })
             .collect();
-        assert_eq!(marked, ["needle", "NEEDLE", "needle"]);
+        assert_eq!(marked, ["needle", "NEEDLE", "needl", "e"], "the last one lies across two rows");
         assert_eq!(doc.searched(), Some(("needle", 3, false, Some(1))));
         assert!(doc.seek(Way::Next, 3));
         assert_eq!(doc.searched().unwrap().3, Some(2));

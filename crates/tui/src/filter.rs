@@ -61,7 +61,8 @@ impl Filter {
         let mut line = String::new();
         let mut say = |key: &str, value: &str| {
             let gap = if line.is_empty() { "" } else { " " };
-            let quoted = value.is_empty() || value.contains(|c: char| c.is_whitespace() || c == '"');
+            let blank = |c: char| c.is_whitespace() || c == '"';
+            let quoted = !key.is_empty() && (value.is_empty() || value.contains(blank));
             let value = if quoted { format!("\"{}\"", value.replace('"', "\"\"")) } else { value.to_owned() };
             write!(line, "{gap}{key}{value}").expect("writing to a string succeeds");
         };
@@ -84,7 +85,8 @@ impl Filter {
             say(&format!("{key}="), value);
         }
         for word in &self.words {
-            say("", word);
+            // In quotes it is a word, whatever it looks like.
+            say("", &format!("\"{}\"", word.replace('"', "\"\"")));
         }
         line
     }

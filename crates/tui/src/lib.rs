@@ -24,6 +24,9 @@ mod trace;
 mod update;
 mod view;
 
+#[cfg(test)]
+mod tests;
+
 pub use event::{Answer, Ask, Command, Event, Key, Ticket};
 pub use run::{Ended, WatchError, watch};
 pub use state::{Options, State};

@@ -59,7 +59,7 @@ impl State {
         let waiting = |stale: bool, asked: bool, at: u64| (stale && !asked).then_some(at);
         let list = self.following().then(|| {
             let fresh = self.fresh();
-            waiting(fresh.stale, self.is_asked(Self::is_list), fresh.not_before)
+            waiting(fresh.stale, self.front_is_asked(), fresh.not_before)
         });
         let usual =
             waiting(self.usual_fresh.stale, self.is_asked(|slot| *slot == Slot::Usual), self.usual_fresh.not_before);
@@ -81,7 +81,7 @@ impl State {
         }
         let fresh = self.fresh();
         if fresh.stale {
-            if now >= fresh.not_before && !self.is_asked(Self::is_list) {
+            if now >= fresh.not_before && !self.front_is_asked() {
                 self.ask_front(now, commands);
             }
         } else if !self.is_asked(|slot| *slot == Slot::Live) {
@@ -147,8 +147,13 @@ impl State {
         self.asked.iter().any(|(_, slot)| which(slot))
     }
 
-    fn is_list(slot: &Slot) -> bool {
-        matches!(slot, Slot::Traces(_) | Slot::Runs(_))
+    /// Whether an answer for the list in front is under way.
+    fn front_is_asked(&self) -> bool {
+        let front = self.front;
+        self.is_asked(|slot| match front {
+            Pane::Traces => matches!(slot, Slot::Traces(_)),
+            Pane::Runs => matches!(slot, Slot::Runs(_)),
+        })
     }
 
     /// Something changed: what shows it is asked for again when it is in front.

@@ -135,7 +135,7 @@ impl State {
         let rows = self.list_rows();
         if self.pages.is_empty() && self.front == Pane::Traces {
             let near = self.traces.list.chosen + 2 * rows >= self.traces.items.len();
-            if near && self.traces.more && self.traces.wanted < super::TRACES_MAX && !self.is_asked(Self::is_list) {
+            if near && self.traces.more && self.traces.wanted < super::TRACES_MAX && !self.front_is_asked() {
                 self.traces.wanted = (self.traces.wanted + super::TRACES_AT_ONCE).min(super::TRACES_MAX);
                 self.traces.fresh.stale = true;
             }
