@@ -1,7 +1,9 @@
 //! Merging small groups into larger ones.
 //!
 //! Size-tiered: groups of about the same size are merged once there are enough of them, so each row is rewritten once
-//! a tier, a handful of times in its life.
+//! a tier, a handful of times in its life. Small groups are merged soon, since each costs every reader something and
+//! their rows are few. Rewriting the large ones that a heavy load leaves costs as much as taking their rows in: it waits
+//! until nothing arrives, or until there are so many that readers suffer.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,14 +28,29 @@ const FAN_IN_MAX: usize = 16;
 const TIER_ROWS: u64 = 16_384;
 /// Rows of a merged group, at most: a merge holds its files, encoded, in memory.
 const MERGED_ROWS_MAX: u64 = 4_000_000;
+/// Groups of more rows are large.
+const LARGE_ROWS: u64 = TIER_ROWS * FAN_IN as u64;
+/// Live groups from which on large ones are merged under load, too.
+const GROUPS_UNDER_LOAD: usize = 96;
+/// Memory of one slice of a merge with its copies, beside the encoded files: rows read, gathered and sorted.
+const SLICE_BYTES: u64 = 64 << 20;
+
+/// Whether groups are merged while rows arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Haste {
+    /// All that is worth merging is merged.
+    Quiet,
+    /// Large groups stay as they are until there are too many.
+    UnderLoad,
+}
 
 impl Inner {
     /// Merges one set of groups, if one is worth it. Says whether it did.
-    pub(crate) async fn compact_once(self: &Arc<Self>) -> Result<bool, StoreError> {
+    pub(crate) async fn compact_once(self: &Arc<Self>, haste: Haste) -> Result<bool, StoreError> {
         self.writable()?;
         let _turn = self.rewriting.lock().await;
         let groups = Arc::clone(&self.shared.view().groups);
-        let Some(inputs) = choose(&groups) else { return Ok(false) };
+        let Some(inputs) = choose(&groups, haste) else { return Ok(false) };
         let Some(set) = self.merge(&inputs, true, |_| true).await? else { return Ok(false) };
         let named = self.named_by(&inputs);
         self.replace(&inputs, Some((set, named)), Vec::new(), KillPoint::InCompaction).await?;
@@ -50,6 +67,8 @@ impl Inner {
     ) -> Result<Option<FlushSet>, StoreError> {
         let live = Arc::clone(&self.shared.view().groups);
         let (objects, merged) = (Arc::clone(&self.storage.objects), inputs.to_vec());
+        let encoded: u64 = inputs.iter().flat_map(|group| &group.files).map(|file| file.meta.bytes).sum();
+        let _working = self.shared.work_on(encoded.saturating_add(SLICE_BYTES));
         let runtime = tokio::runtime::Handle::current();
         // Decoding and encoding would hold up the runtime's own threads.
         let set = blocking(move || {
@@ -92,9 +111,10 @@ impl Inner {
 }
 
 /// The groups that a merge should take, oldest arrivals first.
-fn choose(groups: &[Arc<Group>]) -> Option<Vec<Arc<Group>>> {
+fn choose(groups: &[Arc<Group>], haste: Haste) -> Option<Vec<Arc<Group>>> {
+    let large_too = haste == Haste::Quiet || groups.len() > GROUPS_UNDER_LOAD;
     let mut tier_rows = TIER_ROWS;
-    while tier_rows < MERGED_ROWS_MAX {
+    while tier_rows < MERGED_ROWS_MAX && (large_too || tier_rows <= LARGE_ROWS) {
         let mut small: Vec<_> = groups.iter().filter(|group| rows(group) <= tier_rows).collect();
         small.sort_by_key(|group| (group.meta.arrival_min, group.id));
         let mut total = 0;

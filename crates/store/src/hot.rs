@@ -20,6 +20,8 @@ use crate::snapshot::HotBatch;
 
 /// Batches of fewer rows are joined with their neighbours.
 const SMALL_ROWS: usize = 16_384;
+/// Batches of so many rows are indexed before they are asked about; an index of fewer takes no time that one notices.
+const INDEXED_ROWS: usize = 4_096;
 /// How many small batches must stand side by side before joining them pays.
 const JOIN_MIN: usize = 16;
 /// Warnings kept; the oldest go first, and repeats are kept once.
@@ -74,6 +76,8 @@ pub(crate) struct View {
     pub(crate) pack_sizes: BTreeMap<GroupId, u64>,
     /// Blobs that the live groups' spans name.
     pub(crate) blob_refs: BTreeMap<GroupId, BTreeSet<BlobHash>>,
+    /// When something arrived last, by the monotonic clock.
+    pub(crate) last_nanos: u64,
 }
 
 /// The view and the counters that stand beside it.
@@ -87,6 +91,8 @@ pub(crate) struct Shared {
     warnings: Mutex<Vec<String>>,
     flush_asked: AtomicBool,
     pub(crate) wake: Notify,
+    /// Told when something is in memory where nothing was.
+    pub(crate) arrived: Notify,
 }
 
 /// Memory that work takes; given back on drop.
@@ -168,7 +174,7 @@ impl Shared {
         true
     }
 
-    /// Sets memory aside for what the log already holds, whatever the limit says.
+    /// Sets memory aside for what is there already, whatever the limit says.
     pub(crate) fn reserve_replayed(&self, bytes: u64) {
         self.hot_bytes.fetch_add(bytes, Ordering::AcqRel);
     }
@@ -206,6 +212,8 @@ impl Shared {
     pub(crate) fn push(&self, accepted: Vec<Accepted>, now: u64) {
         let mut counts = [0; 3];
         let mut view = self.view();
+        view.last_nanos = now;
+        let first = view.active.is_empty();
         for accepted in accepted {
             if let Content::Batch(batch) = &accepted.content {
                 for (count, table) in counts.iter_mut().zip(Table::ALL) {
@@ -215,6 +223,9 @@ impl Shared {
             view.active.push(accepted, now);
         }
         drop(view);
+        if first {
+            self.arrived.notify_waiters();
+        }
         let mut totals = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
         for (count, table) in counts.into_iter().zip(Table::ALL) {
             *totals.entry(table.name()).or_default() += count;
@@ -237,6 +248,12 @@ impl Shared {
         view.frozen.push(Arc::clone(&generation));
         self.flush_asked.store(false, Ordering::Release);
         Some(generation)
+    }
+
+    /// Whether nothing is in memory.
+    pub(crate) fn is_empty(&self) -> bool {
+        let view = self.view();
+        view.active.is_empty() && view.frozen.is_empty()
     }
 
     pub(crate) fn ask_for_flush(&self) {
@@ -338,6 +355,29 @@ impl Shared {
             self.release(saved);
         }
         Ok(unchanged)
+    }
+}
+
+impl Shared {
+    /// Makes the index of a large batch that has none, so that the first question does not wait for it. Leaves it to
+    /// the flush while one is under way: what it would be made of is about to go. Says whether it made one.
+    pub(crate) fn index_joined(&self) -> Result<bool, ArrowError> {
+        let batch = {
+            let view = self.view();
+            let waits = |batch: &&Arc<HotBatch>| !batch.is_indexed() && rows(batch) >= INDEXED_ROWS;
+            let batches = Some(&view.active.batches).filter(|_| view.frozen.is_empty());
+            batches.and_then(|batches| batches.iter().find(waits)).cloned()
+        };
+        let Some(batch) = batch else { return Ok(false) };
+        let bytes = batch.index()?.memory_size();
+        let mut view = self.view();
+        // A flush that froze the batch meanwhile gives back what was set aside for it then.
+        if view.active.batches.iter().any(|there| Arc::ptr_eq(there, &batch)) {
+            view.active.reserved += bytes;
+            drop(view);
+            self.reserve_replayed(bytes);
+        }
+        Ok(true)
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use crate::blobs::{self, BlobHash};
 use crate::catalog::Catalog;
 use crate::commit::storage::Storage;
+use crate::compaction::Haste;
 use crate::config::StoreConfig;
 use crate::disk::{Disk, SystemDisk};
 use crate::error::{AppendError, OpenError, StoreError};
@@ -151,7 +152,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; nothing is lost.
     pub async fn compact(&self) -> Result<(), StoreError> {
-        while self.inner.compact_once().await? {}
+        while self.inner.compact_once(Haste::Quiet).await? {}
         Ok(())
     }
 

@@ -60,6 +60,11 @@ impl HotBatch {
         Ok(self.index.get_or_init(|| index))
     }
 
+    /// Whether the index has been made.
+    pub(crate) fn is_indexed(&self) -> bool {
+        self.index.get().is_some()
+    }
+
     /// The rows of these traces, which must be sorted, in the lake's order.
     pub(crate) fn pick(&self, table: Table, traces: &[TraceId]) -> Result<RecordBatch, ArrowError> {
         let rows = self.batch.table(table);
@@ -90,6 +95,17 @@ impl HotIndex {
     /// The places of a table's rows, in the lake's order, without those that collapsed.
     pub(crate) fn rows(&self, table: Table) -> &[u32] {
         &self.orders[table as usize]
+    }
+
+    /// Bytes of memory, about.
+    pub(crate) fn memory_size(&self) -> u64 {
+        let orders: usize = self.orders.iter().map(|order| size_of_val(order.as_slice())).sum();
+        let texts = |trace: &TraceRow| {
+            let runs = trace.run_ids.iter().chain(&trace.projects).map(|text| text.len() + size_of::<String>());
+            trace.root_service.len() + trace.root_name.len() + runs.sum::<usize>()
+        };
+        let traces: usize = self.traces.iter().map(|trace| size_of::<TraceRow>() + texts(trace)).sum();
+        (orders + traces + size_of_val(self.ids.as_slice())) as u64
     }
 
     fn of(batch: &Batch) -> Result<Self, ArrowError> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use super::{Inner, blocking};
+use crate::compaction::Haste;
 use crate::error::StoreError;
 
 /// After a failed step, the wait before the next try doubles up to this.
@@ -13,6 +14,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(30);
 const HOUSE_TICKS: u32 = 8;
 /// Rounds between two looks at the packs: they read every document.
 const PACK_ROUNDS: u32 = 32;
+/// How long nothing must have arrived before large groups are merged.
+const MERGE_QUIET: Duration = Duration::from_secs(1);
 /// Live groups from which on merging does not wait for flushes any more: readers look at every group.
 const GROUPS_BEFORE_FLUSHES: usize = 48;
 /// How the warnings of the disk and of the background begin, so that they can be taken back.
@@ -31,9 +34,11 @@ async fn flush_loop(inner: Weak<Inner>, tick: Duration) {
     let Some(mut closing) = inner.upgrade().map(|inner| inner.closing.subscribe()) else { return };
     loop {
         let Some(shared) = inner.upgrade().map(|inner| Arc::clone(&inner.shared)) else { return };
+        let sleep = if shared.is_empty() { wait * HOUSE_TICKS } else { wait };
         tokio::select! {
-            () = tokio::time::sleep(wait) => {}
+            () = tokio::time::sleep(sleep) => {}
             () = shared.wake.notified() => {}
+            () = shared.arrived.notified() => continue,
             // The sender gone is the store gone.
             _ = closing.wait_for(|closing| *closing) => return,
         }
@@ -59,23 +64,28 @@ async fn house_loop(inner: Weak<Inner>, tick: Duration) {
     let mut round = 0u32;
     let Some(mut closing) = inner.upgrade().map(|inner| inner.closing.subscribe()) else { return };
     loop {
+        let Some(shared) = inner.upgrade().map(|inner| Arc::clone(&inner.shared)) else { return };
+        // With nothing in memory there is nothing to do between two rounds of the house.
+        let ticks = if shared.is_empty() { HOUSE_TICKS - round % HOUSE_TICKS } else { 1 };
         tokio::select! {
-            () = tokio::time::sleep(tick) => {}
+            () = tokio::time::sleep(tick * ticks) => round = round.wrapping_add(ticks),
+            () = shared.arrived.notified() => continue,
             _ = closing.wait_for(|closing| *closing) => return,
         }
+        drop(shared);
         let Some(inner) = inner.upgrade() else { return };
         inner.look_at_the_disk();
         let mut outcome = if inner.has_small_work() {
             let small = Arc::clone(&inner);
             let tidied = blocking(move || -> Result<(), StoreError> {
                 while small.shared.join_small().map_err(|error| StoreError::Rows(error.into()))? {}
+                while small.shared.index_joined().map_err(|error| StoreError::Rows(error.into()))? {}
                 small.persist_counts()
             });
             tidied.await.and_then(|tidied| tidied)
         } else {
             Ok(())
         };
-        round = round.wrapping_add(1);
         if outcome.is_ok() && round.is_multiple_of(HOUSE_TICKS) {
             outcome = inner.keep_house((round / HOUSE_TICKS).is_multiple_of(PACK_ROUNDS)).await;
         }
@@ -87,16 +97,25 @@ async fn house_loop(inner: Weak<Inner>, tick: Duration) {
 }
 
 impl Inner {
-    /// Whether there may be batches to join or counters to write: an idle store does neither.
+    /// Whether there may be batches to join or to index or counters to write: an idle store does neither.
     fn has_small_work(&self) -> bool {
         let counts = !self.counts.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
-        counts || self.shared.view().active.batches.len() > 1
+        let view = self.shared.view();
+        counts || view.active.batches.len() > 1 || view.active.batches.iter().any(|batch| !batch.is_indexed())
     }
 
     /// Whether a merge would not stand in the way of a flush that waits, or there are so many groups that it must.
     fn has_time_to_merge(&self) -> bool {
         let view = self.shared.view();
         view.frozen.is_empty() || view.groups.len() > GROUPS_BEFORE_FLUSHES
+    }
+
+    /// Whether nothing has arrived for a moment.
+    fn haste(&self) -> Haste {
+        let view = self.shared.view();
+        let since = self.clock.monotonic_nanos().saturating_sub(view.last_nanos);
+        let quiet = view.frozen.is_empty() && Duration::from_nanos(since) >= MERGE_QUIET;
+        if quiet { Haste::Quiet } else { Haste::UnderLoad }
     }
 
     fn flush_is_due(&self) -> bool {
@@ -117,9 +136,13 @@ impl Inner {
 
     async fn keep_house(self: &Arc<Self>, packs: bool) -> Result<(), StoreError> {
         self.finish_forgetting().await?;
-        if self.config.compaction && self.has_time_to_merge() {
-            // One merge a round, so that retention gets its turn on a busy store.
-            self.compact_once().await?;
+        // One merge a round on a busy store, so that retention gets its turn.
+        while self.config.compaction && self.has_time_to_merge() {
+            let haste = self.haste();
+            let merged = self.compact_once(haste).await?;
+            if !merged || haste == Haste::UnderLoad || *self.closing.borrow() {
+                break;
+            }
         }
         self.retain(packs).await
     }
