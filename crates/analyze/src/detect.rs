@@ -32,7 +32,7 @@ pub use retime::retime;
 
 use crate::execution::Execution;
 use crate::finding::{Code, Evidence, Finding, Location, Number, Subject};
-use crate::fingerprint::{fingerprint, shape};
+use crate::fingerprint::{hierarchical, shape};
 use facts::Group;
 
 /// Which detectors run, and what they are told of the world.
@@ -129,11 +129,13 @@ struct Draft<'d> {
 
 impl Draft<'_> {
     fn finding(self, group: &Group<'_, '_>) -> Finding {
-        let parts = [self.code.name(), group.name, self.service, &shape(self.name), &shape(self.detail)];
+        let (name, detail) = (shape(self.name), shape(self.detail));
+        let family = [self.code.name(), if detail.is_empty() { &name } else { &detail }];
+        let parts = [self.code.name(), group.name, self.service, &name, &detail];
         Finding {
             code: self.code,
             subject: Subject { kind: "operation", service: self.service.to_owned(), name: self.name.to_owned() },
-            fingerprint: fingerprint(&parts),
+            fingerprint: hierarchical(&family, &parts),
             numbers: self.numbers,
             saving_nanos: self.saving_nanos.map(|nanos| nanos.round() as i64),
             confidence: self.confidence,

@@ -133,7 +133,7 @@ pub(crate) fn process(resource: &Resource) -> Option<String> {
 }
 
 /// Whether this span is a `kino run`.
-pub(crate) fn is_run(tree: &Tree<'_>, index: usize) -> bool {
+pub fn is_run(tree: &Tree<'_>, index: usize) -> bool {
     tree.span(index).attribute(names::RUN_COMMAND).is_some()
 }
 

@@ -26,7 +26,7 @@ pub struct Finding {
     pub location: Option<Location>,
     /// At most [`MAX_EXAMPLES`] spans to look at.
     pub evidence: Vec<Evidence>,
-    /// Stable across renames of paths, ids and numbers.
+    /// Stable across renames of paths, ids and numbers; begins with its [`family`].
     pub fingerprint: String,
     /// One sentence.
     pub text: String,
@@ -95,6 +95,12 @@ pub struct Evidence {
     pub span_id: Option<SpanId>,
 }
 
+/// What a fingerprint begins with: the same for findings of one code about the same statement, call or attribute, or,
+/// where there is none, about operations of the same name, whatever entry they were found beneath.
+pub fn family(fingerprint: &str) -> &str {
+    fingerprint.get(..crate::fingerprint::FAMILY_DIGITS).unwrap_or(fingerprint)
+}
+
 /// Where in the code a span says it was made: `code.file.path` and its kin.
 pub fn location(span: &Span) -> Option<Location> {
     let function = span.text("code.function.name");
@@ -124,6 +130,11 @@ macro_rules! codes {
         impl Code {
             /// Every code.
             pub const ALL: &'static [Self] = &[$(Self::$code,)*];
+
+            /// The code of that name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.name() == name)
+            }
 
             /// The name in snake case.
             pub fn name(self) -> &'static str {

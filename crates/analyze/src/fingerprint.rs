@@ -1,7 +1,25 @@
 //! Fingerprints: 64 bits over parts that stay the same, stable across versions of Rust and of this crate.
 
-/// FNV-1a over the parts, each closed by a byte that UTF-8 never has; 16 hex digits.
+/// 16 hex digits over the parts.
 pub(crate) fn fingerprint(parts: &[&str]) -> String {
+    format!("{:016x}", hash(parts))
+}
+
+/// 16 hex digits, of which the first [`FAMILY_DIGITS`] are the same for the same `family`, the others for the same
+/// `parts`.
+pub(crate) fn hierarchical(family: &[&str], parts: &[&str]) -> String {
+    let half = |parts| {
+        let hash = hash(parts);
+        (hash >> 32) ^ (hash & 0xffff_ffff)
+    };
+    format!("{:08x}{:08x}", half(family), half(parts))
+}
+
+/// How many digits of a finding's fingerprint are its family's.
+pub(crate) const FAMILY_DIGITS: usize = 8;
+
+/// FNV-1a over the parts, each closed by a byte that UTF-8 never has.
+fn hash(parts: &[&str]) -> u64 {
     const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0000_0100_0000_01b3;
     let mut hash = OFFSET;
@@ -10,7 +28,7 @@ pub(crate) fn fingerprint(parts: &[&str]) -> String {
             hash = (hash ^ u64::from(byte)).wrapping_mul(PRIME);
         }
     }
-    format!("{hash:016x}")
+    hash
 }
 
 /// Text with what differs from one time to the next taken out: numbers, hex, UUIDs and what stands in quotes.
@@ -60,6 +78,14 @@ mod tests {
     fn parts_do_not_run_together() {
         assert_ne!(fingerprint(&["ab", "c"]), fingerprint(&["a", "bc"]));
         assert_eq!(fingerprint(&["a"]), fingerprint(&["a"]));
+    }
+
+    #[test]
+    fn a_family_is_the_beginning_of_its_members() {
+        let [one, other] = ["GET /a", "GET /b"].map(|entry| hierarchical(&["n_plus_one", "SELECT ?"], &[entry]));
+        assert_eq!((one.len(), &one[..FAMILY_DIGITS]), (16, &other[..FAMILY_DIGITS]));
+        assert_ne!(one, other);
+        assert_ne!(one[..FAMILY_DIGITS], hierarchical(&["n_plus_one", "SELECT"], &["GET /a"])[..FAMILY_DIGITS]);
     }
 
     #[test]

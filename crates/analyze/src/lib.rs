@@ -17,6 +17,7 @@ pub mod explain;
 pub mod finding;
 mod fingerprint;
 pub mod growth;
+pub mod life;
 mod operation;
 pub mod predict;
 pub mod statement;

@@ -139,7 +139,9 @@ impl Engine {
         } else {
             Forgetting::Traces(question.trace_ids)
         };
+        let gone = forgetting.clone();
         let forgotten = self.inner.store.forget(forgetting).await.map_err(|error| Problem::internal(&error))?;
+        self.forget_findings(&gone).await?;
         if let Some(run_id) = question.run_id {
             let run_id = self.run_id(&run_id).await?;
             self.remove_run(&run_id).await?;

@@ -2,11 +2,16 @@
 //!
 //! It does no IO and reads no environment: the binary finds the home, reads the file, and parses it into this.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use kino_analyze::DetectorConfig;
+use kino_analyze::finding::Code;
 use kino_store::{KillMode, KillPoints, StoreConfig, SyncPolicy};
 use serde::{Deserialize, Serialize};
+
+use crate::suggest;
 
 /// The engine's configuration. Unknown keys are refused.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -29,6 +34,8 @@ pub struct EngineConfig {
     pub redaction: Redaction,
     /// What an assistant may execute.
     pub verify: Verify,
+    /// Which findings are looked for, and how long they are kept.
+    pub findings: Findings,
     /// Who may ask, where not everyone on this machine may.
     pub keys: Vec<ApiKey>,
     /// Crash tests only: where the process ends itself.
@@ -98,6 +105,19 @@ pub struct Retention {
     pub days: Option<u64>,
     /// Bytes that the lake may take; the oldest arrivals go first. `None`: no limit.
     pub lake_bytes_max: Option<u64>,
+}
+
+/// Which findings are looked for, and how long they are kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Findings {
+    /// Codes of findings that are not looked for, anywhere.
+    pub off: Vec<String>,
+    /// Days after which a finding decays whose operation was not seen.
+    pub decay_days: u64,
+    /// What a million input tokens cost, by the model's name or the beginning of it, in whatever currency the user
+    /// thinks in. Without a price no money is told.
+    pub input_token_prices: BTreeMap<String, f64>,
 }
 
 /// What is taken out before anything is stored.
@@ -208,6 +228,41 @@ impl Default for Limits {
             disk_reserve_bytes: store.disk_reserve_bytes,
             blob_bytes_max: 8 << 20,
         }
+    }
+}
+
+impl Default for Findings {
+    fn default() -> Self {
+        // A month: longer than most holidays.
+        Self { off: Vec::new(), decay_days: 30, input_token_prices: BTreeMap::new() }
+    }
+}
+
+impl Findings {
+    /// What the detectors are told.
+    ///
+    /// # Errors
+    /// Where a value names something that does not exist.
+    pub(crate) fn detectors(&self) -> Result<DetectorConfig, String> {
+        let code = |name: &String| {
+            Code::from_name(name).ok_or_else(|| {
+                let near = suggest::or_all(name, Code::ALL.iter().map(|code| code.name()));
+                format!("findings.off: there is no finding {name:?}; did you mean {}?", near.join(", "))
+            })
+        };
+        if let Some((model, price)) =
+            self.input_token_prices.iter().find(|(_, price)| !price.is_finite() || **price < 0.0)
+        {
+            return Err(format!("findings.input_token_prices: {price} is no price, for {model:?}"));
+        }
+        let off = self.off.iter().map(code).collect::<Result<_, _>>()?;
+        Ok(DetectorConfig { off, input_token_prices: self.input_token_prices.clone() })
+    }
+
+    /// In nanoseconds.
+    pub(crate) fn decay_nanos(&self) -> i64 {
+        const DAY: i64 = 86_400_000_000_000;
+        i64::try_from(self.decay_days).unwrap_or(i64::MAX).saturating_mul(DAY)
     }
 }
 

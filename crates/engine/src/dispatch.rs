@@ -34,7 +34,7 @@ macro_rules! answer {
 
 impl Engine {
     async fn dispatch(&self, name: &str, question: Json) -> Result<Json, Problem> {
-        use kino_wire::{admin, compare, errors, evidence, explain, find, live, predict, run, sql, verify};
+        use kino_wire::{admin, compare, errors, evidence, explain, find, insights, live, predict, run, sql, verify};
         answer!(self, name, question;
             find::FindQuestion => find,
             explain::ExplainTraceQuestion => explain_trace,
@@ -44,6 +44,10 @@ impl Engine {
             compare::CompareQuestion => compare,
             errors::ErrorsQuestion => errors,
             evidence::OpenQuestion => open_evidence,
+            insights::InsightsQuestion => insights,
+            insights::AcknowledgeFinding => acknowledge_finding,
+            insights::InsightsTold => insights_told,
+            insights::FindingsChanged => findings_changed,
             run::RunStart => run_start,
             run::RunFinish => run_finish,
             run::RunQuestion => run,

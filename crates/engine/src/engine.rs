@@ -5,15 +5,17 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
+use kino_analyze::DetectorConfig;
 use kino_ingest::Limits;
 use kino_ingest::redact::{InvalidRules, Redactor, Rules};
 use kino_model::{Clock, UnixNanos};
-use kino_store::{Exempt, OpenReport, Store, StoreError};
+use kino_store::{OpenReport, Store, StoreError};
 use kino_wire::admin::Listeners;
 use tokio::sync::watch;
 
 use crate::config::{EngineConfig, Redaction};
 use crate::figures::Figures;
+use crate::findings::{self, Findings, Ledger};
 use crate::secret;
 use crate::sql::Pins;
 
@@ -31,6 +33,8 @@ pub(crate) struct Inner {
     pub(crate) redactor: Option<Redactor>,
     pub(crate) figures: Figures,
     pub(crate) pins: Pins,
+    pub(crate) detectors: Arc<DetectorConfig>,
+    pub(crate) findings: Findings,
     pub(crate) started: UnixNanos,
     listeners: RwLock<Listeners>,
     stopping: watch::Sender<bool>,
@@ -74,6 +78,7 @@ impl Engine {
         version: &str,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, OpenReport), OpenError> {
+        let detectors = Arc::new(config.findings.detectors().map_err(OpenError::Config)?);
         let (store, report) = Store::open(config.store().map_err(OpenError::Config)?, Arc::clone(&clock)).await?;
         let redactor = match redactor(&config) {
             Ok(redactor) => redactor,
@@ -84,6 +89,14 @@ impl Engine {
                 return Err(error);
             }
         };
+        let ledger = match Ledger::load(&store).await {
+            Ok(ledger) => ledger,
+            Err(error) => {
+                tracing::warn!(%error, "failed to read the kept findings; the engine goes on without them");
+                Ledger::default()
+            }
+        };
+        let (findings, incoming) = Findings::new(ledger);
         let inner = Inner {
             version: version.to_owned(),
             started: clock.now(),
@@ -92,13 +105,16 @@ impl Engine {
             redactor,
             figures: Figures::default(),
             pins: Pins::default(),
+            detectors,
+            findings,
             listeners: RwLock::default(),
             stopping: watch::Sender::new(false),
             changes: watch::Sender::new(0),
             config,
         };
         let engine = Self { inner: Arc::new(inner) };
-        engine.exempt_labelled_runs().await;
+        engine.exempt_from_retention().await;
+        findings::start(&engine, incoming);
         Ok((engine, report))
     }
 
@@ -145,12 +161,18 @@ impl Engine {
         }
     }
 
+    /// Tells when the engine is to stop.
+    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
+        self.inner.stopping.subscribe()
+    }
+
     /// Writes out what is in memory and gives the home free.
     ///
     /// # Errors
     /// Where not everything could be written; the log still holds it.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.request_stop();
+        self.inner.findings.ended().await;
         self.inner.store.close().await
     }
 
@@ -158,17 +180,6 @@ impl Engine {
     pub(crate) fn count(&self, counts: &BTreeMap<String, u64>) {
         if !counts.is_empty() {
             self.inner.store.add_counts(counts);
-        }
-    }
-
-    /// Keeps the traces of labelled runs from retention.
-    pub(crate) async fn exempt_labelled_runs(&self) {
-        match self.records().await {
-            Ok(runs) => {
-                let labelled = runs.into_iter().filter(|run| run.label.is_some()).map(|run| run.run_id);
-                self.inner.store.set_exempt(Exempt { run_ids: labelled.collect(), ..Exempt::default() });
-            }
-            Err(problem) => tracing::warn!(%problem, "failed to read the runs; retention may take labelled ones"),
         }
     }
 

@@ -1,6 +1,7 @@
 //! `explain`: of one trace, of an operation over its last executions, of the whole system.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use kino_analyze::detect::DetectorConfig;
 use kino_analyze::execution::{Entry, Execution, executions};
@@ -35,7 +36,8 @@ impl Engine {
         let id = question.trace_id;
         let trace = self.inner.store.snapshot().trace(id).await.map_err(|error| problem(&error))?;
         let trace = trace.ok_or_else(|| self.no_trace(id))?;
-        blocking(move || explain_one(&trace)).await.map_err(|error| error.problem())
+        let detectors = Arc::clone(&self.inner.detectors);
+        blocking(move || explain_one(&trace, &detectors)).await.map_err(|error| error.problem())
     }
 
     pub(crate) async fn explain_operation(
@@ -45,7 +47,8 @@ impl Engine {
         question.last = limit(question.last, DEFAULT_LAST, MAX_LAST)?;
         let newest = self.newest_of(&question).await?;
         let operation = question.operation;
-        blocking(move || newest.read(|found, left| operation_answer(operation, found, left)))
+        let detectors = Arc::clone(&self.inner.detectors);
+        blocking(move || newest.read(|found, left| operation_answer(operation, found, left, &detectors)))
             .await
             .map_err(|error| error.problem())
     }
@@ -101,9 +104,10 @@ impl Engine {
             ids.extend(newest.rows.into_iter().map(|row| row.trace_id));
         }
         let (traces, _) = self.load(&snapshot, ids.into_iter()).await?;
+        let detectors = Arc::clone(&self.inner.detectors);
         let explain = move || {
             let trees: Vec<Tree<'_>> = traces.iter().map(Tree::new).collect();
-            let mut points = analyze::explain_system(&trees, last, &DetectorConfig::default());
+            let mut points = analyze::explain_system(&trees, last, &detectors);
             left_out += points.len().saturating_sub(ENTRY_POINTS_MAX) as u64;
             points.truncate(ENTRY_POINTS_MAX);
             let entry_points = points.into_iter().filter_map(entry_point).collect();
@@ -118,6 +122,16 @@ impl Engine {
         snapshot: &kino_store::snapshot::Snapshot,
         ids: impl Iterator<Item = TraceId>,
     ) -> Result<(Vec<Trace>, Vec<TraceId>), Problem> {
+        self.load_within(snapshot, ids, SPANS_LOADED_MAX).await
+    }
+
+    /// As [`Self::load`], until `spans_max` is reached.
+    pub(crate) async fn load_within(
+        &self,
+        snapshot: &kino_store::snapshot::Snapshot,
+        ids: impl Iterator<Item = TraceId>,
+        spans_max: usize,
+    ) -> Result<(Vec<Trace>, Vec<TraceId>), Problem> {
         /// Traces asked of the store at first, before anything says how large they are.
         const AT_FIRST: usize = 64;
         /// Traces asked of the store at once: the more they are, the more pages and dictionaries are read once for all.
@@ -125,14 +139,14 @@ impl Engine {
         let mut seen = BTreeSet::new();
         let ids: Vec<TraceId> = ids.filter(|id| seen.insert(*id)).collect();
         let (mut traces, mut spans, mut next, mut at_once) = (Vec::new(), 0, 0, AT_FIRST);
-        while next < ids.len() && spans < SPANS_LOADED_MAX {
+        while next < ids.len() && spans < spans_max {
             let end = (next + at_once).min(ids.len());
             let more = snapshot.traces(&ids[next..end]).await.map_err(|error| problem(&error))?;
             spans += more.iter().map(|trace| trace.spans.len()).sum::<usize>();
             traces.extend(more);
             next = end;
             // As many as the bound still has room for, if they are like those so far.
-            let room = SPANS_LOADED_MAX.saturating_sub(spans);
+            let room = spans_max.saturating_sub(spans);
             at_once = (room * next / spans.max(1)).clamp(AT_FIRST, AT_ONCE_MAX);
         }
         Ok((traces, ids[next..].to_vec()))
@@ -196,9 +210,9 @@ impl Newest {
     }
 }
 
-fn explain_one(trace: &Trace) -> ExplainTrace {
+fn explain_one(trace: &Trace, detectors: &DetectorConfig) -> ExplainTrace {
     let tree = Tree::new(trace);
-    let explained = analyze::explain_trace_with(&tree, &DetectorConfig::default());
+    let explained = analyze::explain_trace_with(&tree, detectors);
     let mut left_out = to_wire::left_out(explained.left_out);
     ExplainTrace {
         schema: "kino.explain.v1".to_owned(),
@@ -214,8 +228,13 @@ fn explain_one(trace: &Trace) -> ExplainTrace {
     }
 }
 
-fn operation_answer(operation: String, found: &[Execution<'_, '_>], executions_beyond: u64) -> ExplainOperation {
-    let explained = analyze::explain_operation(found);
+fn operation_answer(
+    operation: String,
+    found: &[Execution<'_, '_>],
+    executions_beyond: u64,
+    detectors: &DetectorConfig,
+) -> ExplainOperation {
+    let explained = analyze::explain_operation_with(found, detectors);
     let mut left_out = LeftOut { executions: executions_beyond, ..to_wire::left_out(explained.left_out) };
     ExplainOperation {
         schema: "kino.explain_operation.v1".to_owned(),

@@ -199,7 +199,9 @@ impl Engine {
         for piece in pieces(batch)? {
             let rows = [piece.spans.num_rows(), piece.events.num_rows(), piece.links.num_rows()];
             let begin = self.inner.clock.monotonic_nanos();
+            let spans = piece.spans.clone();
             self.inner.store.append(piece).await.map_err(IngestError::from)?;
+            self.inner.findings.arrivals.tell(&spans, begin);
             figures.appended(self.inner.clock.monotonic_nanos().saturating_sub(begin));
             for (counter, rows) in [&figures.spans, &figures.events, &figures.links].into_iter().zip(rows) {
                 counter.fetch_add(rows as u64, Ordering::Relaxed);

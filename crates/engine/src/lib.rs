@@ -21,6 +21,7 @@ mod errors;
 mod explain;
 mod export;
 mod find;
+mod findings;
 mod live;
 mod open;
 mod predict;

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use kino_analyze::DetectorConfig;
 use kino_analyze::execution::{Entry, executions};
 use kino_analyze::explain as analyze;
 use kino_analyze::tree::Tree;
@@ -21,6 +22,7 @@ use kino_model::{
 use kino_store::snapshot::TraceFilter;
 use kino_wire::Problem;
 use kino_wire::explain::LeftOut;
+use kino_wire::insights::FindingChange;
 use kino_wire::run::{
     CodeState, DEFAULT_RUNS, Done, MAX_RUNS, Run, RunFinish, RunItem, RunOutput, RunQuestion, RunStart, Runs,
     RunsQuestion,
@@ -69,6 +71,9 @@ pub(crate) struct Record {
     stderr_blob: Option<String>,
     diff_blob: Option<String>,
     cut_bytes: u64,
+    /// What became of findings by it.
+    #[serde(default)]
+    findings_changed: Vec<FindingChange>,
 }
 
 impl Record {
@@ -116,10 +121,11 @@ impl Engine {
             stderr_blob: None,
             diff_blob,
             cut_bytes: start.diff.map_or(0, |diff| diff.cut_bytes),
+            findings_changed: Vec::new(),
         };
         self.put(&record).await?;
         if record.label.is_some() {
-            self.exempt_labelled_runs().await;
+            self.exempt_from_retention().await;
         }
         self.emit(&record).await?;
         Ok(Done { count: 1 })
@@ -137,6 +143,12 @@ impl Engine {
         self.put(&record).await?;
         self.emit(&record).await?;
         self.settle(&record.run_id).await?;
+        let traces = self.of_run(&record.run_id).await?.0.into_iter().map(|row| row.trace_id).collect();
+        let project = record.code.project.as_deref();
+        record.findings_changed = self.changes_since(record.start_unix_nanos, project, traces).await;
+        if !record.findings_changed.is_empty() {
+            self.put(&record).await?;
+        }
         self.summary(record).await
     }
 
@@ -282,7 +294,9 @@ impl Engine {
         let (traces, _) = self.load(&self.inner.store.snapshot(), looked_at).await?;
         let left_out_traces = (rows.len() - traces.len()) as u64;
         let counted = rows.len() as u64;
-        blocking(move || summarise(record, traces, counted, left_out_traces)).await.map_err(|error| error.problem())
+        let detectors = Arc::clone(&self.inner.detectors);
+        let summarise = move || summarise(record, traces, counted, left_out_traces, &detectors);
+        blocking(summarise).await.map_err(|error| error.problem())
     }
 }
 
@@ -299,7 +313,13 @@ fn item(record: Record) -> RunItem {
     }
 }
 
-fn summarise(record: Record, traces: Vec<kino_model::Trace>, counted: u64, left_out_traces: u64) -> Run {
+fn summarise(
+    record: Record,
+    traces: Vec<kino_model::Trace>,
+    counted: u64,
+    left_out_traces: u64,
+    detectors: &DetectorConfig,
+) -> Run {
     let members = Members::Runs(BTreeSet::from([record.run_id.clone()]));
     let own = record.span_id;
     let traces: Vec<_> = traces.into_iter().map(|trace| members.keep(trace)).collect();
@@ -311,7 +331,7 @@ fn summarise(record: Record, traces: Vec<kino_model::Trace>, counted: u64, left_
     let trees: Vec<Tree<'_>> = traces.iter().map(Tree::new).collect();
     let mut found = executions(&trees, Entry::Outermost);
     found.retain(|execution| execution.span_id() != own);
-    let explained = analyze::explain_operation(&found);
+    let explained = analyze::explain_operation_with(&found, detectors);
     let mut left_out = LeftOut::default();
     Run {
         schema: "kino.run.v1".to_owned(),
@@ -335,6 +355,7 @@ fn summarise(record: Record, traces: Vec<kino_model::Trace>, counted: u64, left_
         left_out_traces,
         errors,
         services,
+        findings_changed: record.findings_changed,
     }
 }
 

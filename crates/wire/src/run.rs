@@ -133,6 +133,9 @@ pub struct Run {
     pub breakdown: Vec<crate::explain::BreakdownRow>,
     /// What is wrong.
     pub findings: Vec<Finding>,
+    /// Kept findings of its project that opened or changed their state while it ran, in the order in which they did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings_changed: Vec<crate::insights::FindingChange>,
 }
 
 /// How many runs an answer holds when nothing is said.

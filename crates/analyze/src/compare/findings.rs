@@ -12,7 +12,7 @@ use super::{Comparison, Count, CountVerdict, OperationComparison, Verdict};
 use crate::detect::DetectorConfig;
 use crate::execution::Execution;
 use crate::finding::{Code, Evidence, Finding, MAX_EXAMPLES, Number, Subject, Unit, evidence, location};
-use crate::fingerprint::fingerprint;
+use crate::fingerprint::hierarchical;
 
 /// The findings of `comparison`; the examples come from `after`, the executions after the change.
 pub fn findings(comparison: &Comparison, after: &[Execution<'_, '_>], config: &DetectorConfig) -> Vec<Finding> {
@@ -115,7 +115,7 @@ fn finding(
         executions,
         location: slowest.first().and_then(|it| location(it.tree.span(it.entry))),
         evidence: examples,
-        fingerprint: fingerprint(&[code.name(), &root.0, &root.1]),
+        fingerprint: hierarchical(&[code.name(), &root.1], &[code.name(), &root.0, &root.1]),
         text,
         next: Some("the suspects of the comparison say where".to_owned()),
         subject: Subject { kind: "operation", service: root.0, name: root.1 },

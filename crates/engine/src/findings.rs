@@ -1,0 +1,97 @@
+//! Findings that are kept: watched for in the background, stored, told, forgotten.
+//!
+//! ```text
+//!  ingest ─► arrivals ─► observer: which operations have new executions ─► analyze::life ─► ledger ─► store's records
+//!                                                                            questions ◄──┘   └─► who waits for changes
+//! ```
+//!
+//! The observer is one task that works at most half of the time. It never holds up what arrives: arrivals are told by
+//! handing over a column, and where they come faster than they can be looked at, the oldest are counted and let go.
+
+mod answers;
+mod arrivals;
+mod clients;
+mod ledger;
+mod look;
+mod observer;
+mod pending;
+mod stored;
+
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use kino_model::TraceId;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use arrivals::Arrivals;
+pub(crate) use ledger::Ledger;
+pub(crate) use observer::start;
+
+/// Looks that may be asked for at once; each is answered by the next.
+const REQUESTS_MAX: usize = 256;
+
+/// What the engine keeps about findings.
+pub(crate) struct Findings {
+    ledger: Mutex<Ledger>,
+    pub(crate) arrivals: Arrivals,
+    requests: mpsc::Sender<LookNow>,
+    /// The number of the newest change.
+    changed: watch::Sender<u64>,
+    /// Traces that have arrived and not been looked at.
+    waiting: AtomicU64,
+    /// Traces that were let go without a look.
+    unseen: AtomicU64,
+    /// Spans that looks rested on since the start.
+    pub(crate) looked_spans: AtomicU64,
+    /// Traces were forgotten since the last round.
+    forgotten: AtomicBool,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Asks the observer to look at once.
+struct LookNow {
+    /// Traces of which nothing more is to come.
+    settled: Vec<TraceId>,
+    done: oneshot::Sender<()>,
+}
+
+/// The observer's ends of the channels.
+pub(crate) struct Incoming {
+    arrivals: mpsc::Receiver<arrivals::Arrived>,
+    requests: mpsc::Receiver<LookNow>,
+}
+
+impl Findings {
+    pub(crate) fn new(ledger: Ledger) -> (Self, Incoming) {
+        let (arrivals, arrived) = Arrivals::new();
+        let (requests, asked) = mpsc::channel(REQUESTS_MAX);
+        let changed = watch::Sender::new(ledger.sequence());
+        let findings = Self {
+            ledger: Mutex::new(ledger),
+            arrivals,
+            requests,
+            changed,
+            waiting: AtomicU64::new(0),
+            unseen: AtomicU64::new(0),
+            looked_spans: AtomicU64::new(0),
+            forgotten: AtomicBool::new(false),
+            task: Mutex::new(None),
+        };
+        (findings, Incoming { arrivals: arrived, requests: asked })
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the observer to end; it does once the engine stops.
+    pub(crate) async fn ended(&self) {
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task
+            && let Err(error) = task.await
+        {
+            tracing::warn!(%error, "the observer of findings ended abnormally");
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Questions about kept findings.
+
+use std::cmp::Reverse;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use kino_model::TraceId;
+use kino_store::Forget as Forgetting;
+use kino_wire::Problem;
+use kino_wire::finding::Location;
+use kino_wire::insights::{
+    AcknowledgeFinding, Acknowledged, Changes, DEFAULT_LIMIT, FindingChange, FindingState, FindingsChanged, Insights,
+    InsightsLeftOut, InsightsQuestion, InsightsTold, MAX_LIMIT, MAX_WAIT_MILLIS,
+};
+use kino_wire::run::Done;
+
+use super::ledger::KIND;
+use super::stored::Stored;
+use crate::find::limit;
+use crate::{Engine, scope, suggest};
+
+/// How long a run that ends waits for what was found in it.
+const RUN_WAIT: Duration = Duration::from_secs(3);
+/// The states that are told when nothing is said: those to act on.
+const USUAL: [FindingState; 2] = [FindingState::Open, FindingState::Recurring];
+
+impl Engine {
+    pub(crate) async fn insights(&self, question: InsightsQuestion) -> Result<Insights, Problem> {
+        let limit = limit(question.limit, DEFAULT_LIMIT, MAX_LIMIT)?;
+        let wait = wait(question.wait_millis)?;
+        if !wait.is_zero() {
+            self.look_now(Vec::new(), wait).await;
+        }
+        let project = scope::project(&question.scope);
+        let project = project.as_deref();
+        let told = match &question.only_new_for {
+            Some(client) => Some(self.told(client, project).await?),
+            None => None,
+        };
+        if let Some(fingerprint) = &question.fingerprint {
+            self.finding_ids(fingerprint, project)?;
+        }
+        let findings = &self.inner.findings;
+        let ledger = findings.ledger();
+        let mut left_out = InsightsLeftOut {
+            waiting_traces: findings.waiting.load(Ordering::Relaxed),
+            unseen_traces: findings.unseen.load(Ordering::Relaxed),
+            not_kept: ledger.not_kept,
+            ..InsightsLeftOut::default()
+        };
+        let wanted = |state| match question.states.as_slice() {
+            [] if question.fingerprint.is_some() => true,
+            [] => USUAL.contains(&state),
+            states => states.contains(&state),
+        };
+        let mut found: Vec<&Stored> = Vec::new();
+        for stored in ledger.all().filter(|stored| stored.is_in(project)) {
+            let fingerprint = &stored.finding.fingerprint;
+            let named = question.fingerprint.as_ref().is_none_or(|wanted| fingerprint.starts_with(wanted.as_str()));
+            let in_files = question.files.is_empty() || is_in(stored, &question.files);
+            let in_time = question.since_unix_nanos.is_none_or(|since| stored.life.changed >= since);
+            if !(named && in_files && in_time) {
+                continue;
+            }
+            let state = stored.state();
+            if !wanted(state) {
+                *left_out.other_states.entry(state.name().to_owned()).or_default() += 1;
+                continue;
+            }
+            if let Some(told) = &told {
+                // That something is fixed is news only to who heard that it was there.
+                let unheard = !state.is_present() && !told.has_heard_of(&stored.id());
+                if unheard || told.knows(&stored.id(), stored.sequence) {
+                    left_out.told_before += u64::from(!unheard);
+                    continue;
+                }
+            }
+            found.push(stored);
+        }
+        found.sort_by(|one, other| {
+            let rank = |stored: &Stored| (stored.state().is_present(), stored.worth());
+            let ((here, worth), (other_here, other_worth)) = (rank(one), rank(other));
+            (other_here.cmp(&here)).then(other_worth.total_cmp(&worth)).then_with(|| {
+                let rest = |stored: &Stored| (Reverse(stored.sequence), stored.finding.fingerprint.clone());
+                rest(one).cmp(&rest(other))
+            })
+        });
+        left_out.findings = found.len().saturating_sub(limit) as u64;
+        found.truncate(limit);
+        let items = found.into_iter().map(|stored| stored.insight(ledger.worked_here(stored))).collect();
+        let looks = ledger
+            .looks()
+            .filter(|(key, _)| project.is_none() || key.project.is_none() || key.project.as_deref() == project);
+        let (mut operations, mut executions, mut spans) = (0, 0, 0);
+        for (_, looked) in looks {
+            operations += 1;
+            executions += looked.executions;
+            spans += looked.spans;
+        }
+        let schema = "kino.insights.v1".to_owned();
+        Ok(Insights { schema, items, executions, spans, operations, sequence: ledger.sequence(), left_out })
+    }
+
+    pub(crate) async fn acknowledge_finding(&self, question: AcknowledgeFinding) -> Result<Acknowledged, Problem> {
+        let project = scope::project(&question.scope);
+        let ids = self.finding_ids(&question.fingerprint, project.as_deref())?;
+        let now = self.inner.clock.now().0;
+        let changed = self.inner.findings.ledger().acknowledge(&ids, question.undo, now);
+        let nothing = changed.is_empty();
+        self.keep_findings(changed, []).await?;
+        let ledger = self.inner.findings.ledger();
+        let stored = ids.iter().find_map(|id| ledger.get(id));
+        let stored = stored.ok_or_else(|| Problem::not_found("the finding was removed meanwhile", Vec::new()))?;
+        let state = stored.state();
+        let as_wished = (state == FindingState::Acknowledged) != question.undo && state.is_present();
+        if nothing && !as_wished {
+            let message =
+                format!("the finding {} is {state}: only what is there can be acknowledged", question.fingerprint);
+            return Err(Problem::invalid(message));
+        }
+        let insight = stored.insight(ledger.worked_here(stored));
+        Ok(Acknowledged { schema: "kino.finding.v1".to_owned(), insight })
+    }
+
+    pub(crate) async fn insights_told(&self, question: InsightsTold) -> Result<Done, Problem> {
+        if question.fingerprints.len() > MAX_LIMIT {
+            return Err(Problem::invalid(format!("at most {MAX_LIMIT} findings can be told at once")));
+        }
+        let project = scope::project(&question.scope);
+        let count = self.tell(&question.client, project.as_deref(), &question.fingerprints).await?;
+        Ok(Done { count })
+    }
+
+    pub(crate) async fn findings_changed(&self, question: FindingsChanged) -> Result<Changes, Problem> {
+        let wait = wait(question.wait_millis)?;
+        let project = scope::project(&question.scope);
+        let mut changed = self.inner.findings.changed.subscribe();
+        let answer = |after: u64| {
+            let ledger = self.inner.findings.ledger();
+            let (items, removed) = ledger.changes(after, project.as_deref());
+            Changes { schema: "kino.findings_changed.v1".to_owned(), sequence: ledger.sequence(), items, removed }
+        };
+        let Some(after) = question.after else {
+            return Ok(Changes { items: Vec::new(), removed: false, ..answer(u64::MAX) });
+        };
+        let waiting = async {
+            loop {
+                // Seen before it is looked, so that no change falls in between.
+                changed.borrow_and_update();
+                let now = answer(after);
+                if !now.items.is_empty() || now.removed {
+                    return now;
+                }
+                if changed.changed().await.is_err() {
+                    return now;
+                }
+            }
+        };
+        let mut stopping = self.stopping();
+        tokio::select! {
+            now = waiting => Ok(now),
+            () = tokio::time::sleep(wait) => Ok(answer(after)),
+            stopped = stopping.wait_for(|stop| *stop) => {
+                drop(stopped);
+                Ok(answer(after))
+            }
+        }
+    }
+
+    /// What has become of findings of exactly this project since then, all that has arrived looked at; what arrived
+    /// of `settled` is all there is.
+    pub(crate) async fn changes_since(
+        &self,
+        since: i64,
+        project: Option<&str>,
+        settled: Vec<TraceId>,
+    ) -> Vec<FindingChange> {
+        self.look_now(settled, RUN_WAIT).await;
+        self.inner.findings.ledger().changes_since(since, project)
+    }
+
+    /// The ids of the finding that a fingerprint, or a unique beginning of it, names: one for each project it is in.
+    fn finding_ids(&self, fingerprint: &str, project: Option<&str>) -> Result<Vec<String>, Problem> {
+        let ledger = self.inner.findings.ledger();
+        let in_scope = || ledger.all().filter(|stored| stored.is_in(project));
+        let mut names: Vec<&str> = in_scope().map(|stored| stored.finding.fingerprint.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let fitting: Vec<&str> = names.iter().copied().filter(|name| name.starts_with(fingerprint)).collect();
+        match fitting.as_slice() {
+            _ if fingerprint.is_empty() => Err(Problem::invalid("a fingerprint is empty")),
+            [one] => Ok(in_scope().filter(|stored| stored.finding.fingerprint == *one).map(Stored::id).collect()),
+            [] => {
+                let message = format!("no finding has the fingerprint {fingerprint:?}");
+                Err(Problem::not_found(message, suggest::or_all(fingerprint, names.into_iter())))
+            }
+            several => {
+                let message = format!("{fingerprint:?} begins the fingerprints of several findings: give more digits");
+                Err(Problem::not_found(message, several.iter().take(5).map(|name| (*name).to_owned()).collect()))
+            }
+        }
+    }
+
+    /// Removes findings whose evidence has been forgotten: what was found in it is recorded text too.
+    pub(crate) async fn forget_findings(&self, forgotten: &Forgetting) -> Result<(), Problem> {
+        let removed = {
+            let mut ledger = self.inner.findings.ledger();
+            match forgotten {
+                Forgetting::Everything => {
+                    ledger.forget_looks();
+                    ledger.remove(|_| true)
+                }
+                Forgetting::Before(time) => {
+                    ledger.remove(|stored| stored.evidence_starts.iter().any(|at| *at < time.0))
+                }
+                Forgetting::Traces(ids) => {
+                    let ids: std::collections::BTreeSet<_> = ids.iter().collect();
+                    ledger.remove(|stored| stored.traces().any(|id| ids.contains(&id)))
+                }
+            }
+        };
+        self.inner.findings.forgotten.store(true, Ordering::Release);
+        if *forgotten == Forgetting::Everything {
+            // Also those that could not be read.
+            let kept = self.inner.store.records(KIND, usize::MAX).await.map_err(|error| Problem::internal(&error))?;
+            self.forget_clients().await?;
+            return self.keep_findings([], kept.into_iter().map(|(id, _)| id)).await;
+        }
+        self.keep_findings([], removed).await
+    }
+}
+
+fn wait(millis: u64) -> Result<Duration, Problem> {
+    if millis > MAX_WAIT_MILLIS {
+        return Err(Problem::invalid(format!("at most {MAX_WAIT_MILLIS} ms can be waited at once, not {millis}")));
+    }
+    Ok(Duration::from_millis(millis))
+}
+
+/// Whether a finding is located in one of the files.
+fn is_in(stored: &Stored, files: &[String]) -> bool {
+    let recorded = stored.finding.location.as_ref().map(|Location { path, .. }| path.as_str());
+    recorded.into_iter().chain(stored.file.as_deref()).any(|path| files.iter().any(|file| same_file(path, file)))
+}
+
+/// Whether the recorded path and the asked one end alike, in whole parts.
+fn same_file(recorded: &str, asked: &str) -> bool {
+    let ends_with =
+        |long: &str, short: &str| long == short || long.ends_with(&format!("/{}", short.trim_start_matches('/')));
+    let (recorded, asked) = (recorded.trim_start_matches("./"), asked.trim_start_matches("./"));
+    !asked.is_empty() && !recorded.is_empty() && (ends_with(recorded, asked) || ends_with(asked, recorded))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::same_file;
+
+    #[test]
+    fn files_match_in_whole_parts() {
+        assert!(same_file("/srv/app/models.py", "app/models.py"));
+        assert!(same_file("models.py", "/home/me/app/models.py"));
+        assert!(same_file("./a.py", "a.py"));
+        assert!(!same_file("/srv/app/old_models.py", "models.py"));
+        assert!(!same_file("", "models.py"));
+    }
+}

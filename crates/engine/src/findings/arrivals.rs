@@ -1,0 +1,88 @@
+//! What arrives, told to the observer without holding anything up: a batch's columns are shared, never copied.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use kino_model::TraceId;
+use tokio::sync::mpsc;
+
+/// Batches that wait for the observer.
+const BATCHES_MAX: usize = 4_096;
+/// Rows in them: 16 bytes each, so that this many hold 16 MiB.
+const ROWS_MAX: usize = 1 << 20;
+
+/// Where batches are told.
+pub(crate) struct Arrivals {
+    sender: mpsc::Sender<Arrived>,
+    rows: Arc<AtomicUsize>,
+    /// Traces, or parts of them, that were not told because the observer was too far behind.
+    missed: AtomicU64,
+}
+
+/// A batch that arrived.
+pub(super) struct Arrived {
+    ids: ArrayRef,
+    projects: Option<ArrayRef>,
+    /// Monotonic nanoseconds.
+    pub(super) at: u64,
+    rows: Arc<AtomicUsize>,
+}
+
+impl Arrivals {
+    pub(super) fn new() -> (Self, mpsc::Receiver<Arrived>) {
+        let (sender, receiver) = mpsc::channel(BATCHES_MAX);
+        (Self { sender, rows: Arc::default(), missed: AtomicU64::new(0) }, receiver)
+    }
+
+    /// Tells that these spans were stored.
+    pub(crate) fn tell(&self, spans: &RecordBatch, at: u64) {
+        let Some(ids) = spans.column_by_name("trace_id").filter(|ids| !ids.is_empty()) else { return };
+        let before = self.rows.fetch_add(ids.len(), Ordering::Relaxed);
+        let projects = spans.column_by_name("kino_project").cloned();
+        let arrived = Arrived { ids: Arc::clone(ids), projects, at, rows: Arc::clone(&self.rows) };
+        // What is dropped here gives its rows back.
+        if before > ROWS_MAX {
+            self.missed.fetch_add(arrived.traces().count() as u64, Ordering::Relaxed);
+        } else if let Err(error) = self.sender.try_send(arrived) {
+            self.missed.fetch_add(error.into_inner().traces().count() as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// How many were missed since this was asked last.
+    pub(super) fn take_missed(&self) -> u64 {
+        self.missed.swap(0, Ordering::Relaxed)
+    }
+}
+
+impl Arrived {
+    /// Runs of rows of one trace: the trace, how many rows, its project.
+    pub(super) fn traces(&self) -> impl Iterator<Item = (TraceId, u32, Option<&str>)> + '_ {
+        let ids = self.ids.as_fixed_size_binary_opt();
+        let projects = self.projects.as_ref().and_then(|column| column.as_dictionary_opt::<Int32Type>());
+        let project = move |row: usize| {
+            let projects = projects.filter(|projects| projects.is_valid(row))?;
+            let texts = projects.values().as_string_opt::<i32>()?;
+            Some(texts.value(projects.key(row)?))
+        };
+        let mut row = 0;
+        std::iter::from_fn(move || {
+            let ids = ids?;
+            let begin = row;
+            if begin == ids.len() {
+                return None;
+            }
+            let id = ids.value(begin);
+            row = (begin + 1..ids.len()).find(|next| ids.value(*next) != id).unwrap_or(ids.len());
+            Some((TraceId::from_slice(id).unwrap_or_default(), (row - begin) as u32, project(begin)))
+        })
+    }
+}
+
+impl Drop for Arrived {
+    fn drop(&mut self) {
+        self.rows.fetch_sub(self.ids.len(), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,93 @@
+//! Which client has been told of which finding: a small record for each client and project.
+
+use std::collections::BTreeMap;
+
+use kino_wire::Problem;
+use serde::{Deserialize, Serialize};
+
+use super::stored::id;
+use crate::Engine;
+
+/// The kind of the records.
+const KIND: &str = "insights_client";
+/// Clients that are remembered, those that asked last.
+const CLIENTS_MAX: usize = 64;
+/// The longest name of a client.
+const NAME_BYTES_MAX: usize = 128;
+
+/// By the finding's id, the number of the change that the client was told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Told {
+    findings: BTreeMap<String, u64>,
+}
+
+impl Told {
+    /// Whether the client knows of this change.
+    pub(super) fn knows(&self, id: &str, sequence: u64) -> bool {
+        self.findings.get(id).is_some_and(|told| *told >= sequence)
+    }
+
+    /// Whether the client was ever told of the finding.
+    pub(super) fn has_heard_of(&self, id: &str) -> bool {
+        self.findings.contains_key(id)
+    }
+}
+
+impl Engine {
+    /// What a client has been told about a project.
+    pub(super) async fn told(&self, client: &str, project: Option<&str>) -> Result<Told, Problem> {
+        let record = self.inner.store.record(KIND, &key(client, project)?).await;
+        let record = record.map_err(|error| Problem::internal(&error))?;
+        // One that cannot be read was written by a newer version: the client is told again.
+        Ok(record.and_then(|record| serde_json::from_value(record).ok()).unwrap_or_default())
+    }
+
+    /// Remembers that a client has been told of findings, as they are now. Gives how many.
+    pub(super) async fn tell(
+        &self,
+        client: &str,
+        project: Option<&str>,
+        fingerprints: &[String],
+    ) -> Result<u64, Problem> {
+        let mut told = self.told(client, project).await?;
+        let mut count = 0;
+        {
+            let ledger = self.inner.findings.ledger();
+            for stored in ledger.all().filter(|stored| stored.is_in(project)) {
+                if fingerprints.contains(&stored.finding.fingerprint) {
+                    told.findings.insert(stored.id(), stored.sequence);
+                    count += 1;
+                }
+            }
+            // What is no longer kept need not be remembered, which bounds the record.
+            told.findings.retain(|id, _| ledger.get(id).is_some());
+        }
+        let store = &self.inner.store;
+        if store.read_only().is_some() {
+            return Ok(count);
+        }
+        let json = serde_json::to_value(&told).map_err(|error| Problem::internal(&error))?;
+        store.put_record(KIND, &key(client, project)?, &json).await.map_err(|error| Problem::internal(&error))?;
+        let clients = store.records(KIND, CLIENTS_MAX + 1).await.map_err(|error| Problem::internal(&error))?;
+        for (oldest, _) in clients.into_iter().skip(CLIENTS_MAX) {
+            store.remove_record(KIND, &oldest).await.map_err(|error| Problem::internal(&error))?;
+        }
+        Ok(count)
+    }
+
+    /// Forgets what any client was told.
+    pub(super) async fn forget_clients(&self) -> Result<(), Problem> {
+        let store = &self.inner.store;
+        for (client, _) in store.records(KIND, CLIENTS_MAX + 1).await.map_err(|error| Problem::internal(&error))? {
+            store.remove_record(KIND, &client).await.map_err(|error| Problem::internal(&error))?;
+        }
+        Ok(())
+    }
+}
+
+fn key(client: &str, project: Option<&str>) -> Result<String, Problem> {
+    if client.is_empty() || client.len() > NAME_BYTES_MAX {
+        return Err(Problem::invalid(format!("a client's name has 1 to {NAME_BYTES_MAX} bytes")));
+    }
+    Ok(id(project, client))
+}

@@ -1,0 +1,105 @@
+//! One look at an operation: its executions in the traces given, line by line.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use kino_analyze::DetectorConfig;
+use kino_analyze::execution::{Entry, Execution, executions, is_run};
+use kino_analyze::life::{self, Kept, Life, Outcome, line_of};
+use kino_analyze::tree::Tree;
+use kino_model::{Trace, TraceId, names};
+
+use super::ledger::{LookedAt, Step};
+use super::pending::OperationKey;
+use super::stored::{Sighting, executions_per_day};
+
+/// Where executions start in a trace.
+pub(super) struct Entries {
+    /// Nothing of it is missing, as far as it can be told from itself.
+    pub(super) whole: bool,
+    /// With the project where the resource names one.
+    pub(super) keys: BTreeSet<OperationKey>,
+}
+
+/// Finds the operations that a trace has executions of.
+pub(super) fn entries(trace: &Trace) -> Entries {
+    let tree = Tree::new(trace);
+    let open_root = tree.roots().iter().any(|root| tree.span(*root as usize).end.is_none());
+    let whole = tree.missing_parents() == 0 && !open_root;
+    let found = executions(std::slice::from_ref(&tree), Entry::Outermost);
+    let keys = found.iter().filter(|execution| !is_run(execution.tree, execution.entry)).map(key_of).collect();
+    Entries { whole, keys }
+}
+
+fn key_of(execution: &Execution<'_, '_>) -> OperationKey {
+    let span = execution.tree.span(execution.entry);
+    OperationKey {
+        project: span.resource.text(names::PROJECT).map(str::to_owned),
+        service: span.service().to_owned(),
+        name: span.name.clone(),
+    }
+}
+
+/// What is looked at, and how.
+pub(super) struct Look {
+    pub(super) key: OperationKey,
+    pub(super) traces: Vec<Arc<Trace>>,
+    /// Traces that no look rested on before.
+    pub(super) fresh: BTreeSet<TraceId>,
+    /// Traces of which more may come.
+    pub(super) incomplete: BTreeSet<TraceId>,
+    pub(super) kept: Vec<(String, Life)>,
+    /// Executions of the operation that the store knows of.
+    pub(super) known: u64,
+    pub(super) config: Arc<DetectorConfig>,
+    pub(super) now: i64,
+}
+
+impl Look {
+    /// Judges. Long work for a thread that may take its time.
+    pub(super) fn judge(&self) -> (Vec<Step>, LookedAt) {
+        let trees: Vec<Tree<'_>> = self.traces.iter().map(|trace| Tree::new(trace)).collect();
+        let mut lines: BTreeMap<&str, Vec<Execution<'_, '_>>> = BTreeMap::new();
+        for execution in executions(&trees, Entry::Outermost) {
+            let span = execution.tree.span(execution.entry);
+            let elsewhere =
+                span.resource.text(names::PROJECT).is_some_and(|it| self.key.project.as_deref() != Some(it));
+            if span.name == self.key.name && span.service() == self.key.service && !elsewhere {
+                lines.entry(line_of(&execution)).or_default().push(execution);
+            }
+        }
+        let starts: HashMap<TraceId, i64> =
+            self.traces.iter().filter_map(|trace| Some((trace.trace_id, trace.spans.first()?.start.0))).collect();
+        let kept: Vec<Kept<'_>> = self.kept.iter().map(|(fingerprint, life)| Kept { fingerprint, life }).collect();
+        let mut looked = LookedAt { at: self.now, ..LookedAt::default() };
+        let mut steps = Vec::new();
+        for (line, executions) in lines {
+            looked.executions += executions.len() as u64;
+            looked.spans += executions.iter().map(|execution| execution.spans().len() as u64).sum::<u64>();
+            if !executions.iter().any(|execution| self.fresh.contains(&execution.trace_id())) {
+                continue;
+            }
+            let settled = !executions.iter().any(|execution| self.incomplete.contains(&execution.trace_id()));
+            let began: Vec<i64> = executions.iter().map(Execution::start).collect();
+            let per_day = executions_per_day(&began, self.known.max(began.len() as u64));
+            let sighting = |finding: Box<kino_analyze::Finding>| Sighting {
+                evidence_starts: finding
+                    .evidence
+                    .iter()
+                    .map(|evidence| starts.get(&evidence.trace_id).copied().unwrap_or(i64::MAX))
+                    .collect(),
+                finding: *finding,
+                line: line.to_owned(),
+                executions_per_day: per_day,
+            };
+            steps.extend(life::look(&executions, &kept, &self.config, settled).into_iter().map(
+                |outcome| match outcome {
+                    Outcome::Opened { finding, set, needed } => Step::Opened(sighting(finding), set, needed),
+                    Outcome::Seen { finding, set } => Step::Seen(sighting(finding), set),
+                    Outcome::Gone { fingerprint, set } => Step::Gone(fingerprint, set),
+                },
+            ));
+        }
+        (steps, looked)
+    }
+}

@@ -1,0 +1,333 @@
+//! The observer: one task that looks at operations with new executions, and sleeps at least as long as it worked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::Duration;
+
+use kino_model::{Trace, TraceId, UnixNanos};
+use kino_store::Exempt;
+use kino_store::snapshot::{OperationFilter, Snapshot, TraceFilter};
+use kino_wire::Problem;
+use tokio::sync::oneshot;
+
+use super::arrivals::Arrived;
+use super::ledger::KIND;
+use super::look::{Entries, Look, entries};
+use super::pending::{OperationKey, Operations, Pending, WINDOW};
+use super::{Incoming, LookNow};
+use crate::Engine;
+use crate::engine::Inner;
+use crate::find::problem;
+use crate::ingest::blocking;
+
+/// Between looks, where something waits; a look that takes longer is followed by as long a pause.
+const STEP: Duration = Duration::from_millis(500);
+/// Between wakings where nothing waits: findings decay meanwhile.
+const IDLE: Duration = Duration::from_mins(10);
+/// Traces that one round takes in, and the spans in them: some hundred megabytes while they are looked at.
+const ROUND_TRACES_MAX: usize = 2_000;
+const ROUND_SPANS_MAX: usize = 200_000;
+/// Spans that one look at an operation loads besides.
+const LOOK_SPANS_MAX: usize = 200_000;
+/// Traces that are looked at again after a start: what arrived before it may not have been looked at.
+const RESUMED_MAX: usize = 2_000;
+/// How far back from the last round before the end they are searched for.
+const RESUMED_SLACK_NANOS: i64 = 60_000_000_000;
+/// The record of how far the observer came.
+const OBSERVER: (&str, &str) = ("observer", "state");
+
+/// What the observer knows; nobody else sees it.
+struct Observer {
+    incoming: Incoming,
+    pending: Pending,
+    operations: Operations,
+    /// Whether what was there before the start is in `pending`.
+    resumed: bool,
+    /// When findings were last looked through for decay, Unix nanoseconds.
+    decayed: i64,
+}
+
+/// Starts the observer of an engine that was just opened.
+pub(crate) fn start(engine: &Engine, incoming: Incoming) {
+    let observer = Observer {
+        incoming,
+        pending: Pending::default(),
+        operations: Operations::default(),
+        resumed: false,
+        decayed: i64::MIN,
+    };
+    let stopping = engine.stopping();
+    let task = tokio::spawn(observer.run(Arc::downgrade(&engine.inner), stopping));
+    *engine.inner.findings.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+}
+
+impl Engine {
+    /// Asks the observer to look at all that has arrived, and waits for it, at most so long. `settled` are traces of
+    /// which nothing more is to come.
+    pub(crate) async fn look_now(&self, settled: Vec<TraceId>, wait: Duration) {
+        let (done, looked) = oneshot::channel();
+        if self.inner.findings.requests.try_send(LookNow { settled, done }).is_err() {
+            // As many others wait for a look; theirs will do.
+            return;
+        }
+        if let Ok(Err(error)) = tokio::time::timeout(wait, looked).await {
+            tracing::debug!(%error, "the observer ended while somebody waited for it");
+        }
+    }
+}
+
+impl Observer {
+    async fn run(mut self, engine: Weak<Inner>, mut stopping: tokio::sync::watch::Receiver<bool>) {
+        let mut pause = Duration::ZERO;
+        loop {
+            let mut asked = Vec::new();
+            tokio::select! {
+                stopped = stopping.wait_for(|stop| *stop) => { drop(stopped); return; }
+                request = self.incoming.requests.recv() => match request {
+                    Some(request) => asked.push(request),
+                    None => return,
+                },
+                arrived = self.incoming.arrivals.recv(), if !self.is_waiting() && self.resumed => match arrived {
+                    Some(arrived) => {
+                        let Some(inner) = engine.upgrade() else { return };
+                        self.take_in(&inner, Some(arrived));
+                        pause = STEP;
+                        continue;
+                    }
+                    None => return,
+                },
+                () = tokio::time::sleep(pause) => {}
+            }
+            while let Ok(request) = self.incoming.requests.try_recv() {
+                asked.push(request);
+            }
+            let Some(inner) = engine.upgrade() else { return };
+            let engine = Engine { inner };
+            let begin = engine.inner.clock.monotonic_nanos();
+            if let Err(problem) = self.round(&engine, &asked).await {
+                tracing::warn!(%problem, "failed to look for findings; what arrived is looked at again");
+            }
+            for request in asked {
+                if request.done.send(()).is_err() {
+                    tracing::debug!("whoever asked for a look had given up");
+                }
+            }
+            let took = Duration::from_nanos(engine.inner.clock.monotonic_nanos().saturating_sub(begin));
+            pause = if self.is_waiting() { STEP.max(took) } else { IDLE };
+        }
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.pending.len() > 0 || self.operations.is_waiting()
+    }
+
+    /// Takes over what was told of arrivals.
+    fn take_in(&mut self, inner: &Inner, first: Option<Arrived>) {
+        let mut unseen = inner.findings.arrivals.take_missed();
+        let mut next = first;
+        while let Some(arrived) = next.take().or_else(|| self.incoming.arrivals.try_recv().ok()) {
+            for (id, rows, project) in arrived.traces() {
+                unseen += self.pending.add(id, rows, project, arrived.at);
+            }
+        }
+        inner.findings.unseen.fetch_add(unseen, Ordering::Relaxed);
+        inner.findings.waiting.store(self.pending.len() as u64, Ordering::Relaxed);
+    }
+
+    async fn round(&mut self, engine: &Engine, asked: &[LookNow]) -> Result<(), Problem> {
+        let inner = &engine.inner;
+        self.take_in(inner, None);
+        let snapshot = inner.store.snapshot();
+        if !self.resumed {
+            self.resume(engine, &snapshot).await?;
+            self.resumed = true;
+        }
+        if inner.findings.forgotten.swap(false, Ordering::AcqRel) {
+            // What was remembered of operations names traces that may be gone.
+            self.operations.clear();
+        }
+        for request in asked {
+            self.pending.settle(&request.settled);
+        }
+        let at_once = !asked.is_empty();
+        let now = inner.clock.monotonic_nanos();
+        let loaded = self.take_traces(engine, &snapshot, now, at_once).await?;
+        let mut spans = 0;
+        for key in self.operations.due(now, at_once) {
+            if *engine.stopping().borrow() {
+                break;
+            }
+            spans += self.look(engine, &snapshot, &key, &loaded, now).await?;
+        }
+        inner.findings.waiting.store(self.pending.len() as u64, Ordering::Relaxed);
+        inner.findings.looked_spans.fetch_add(spans, Ordering::Relaxed);
+        self.let_decay(engine).await?;
+        if !loaded.is_empty() && inner.store.read_only().is_none() {
+            let state = serde_json::json!({ "looked_unix_nanos": inner.clock.now().0 });
+            let put = inner.store.put_record(OBSERVER.0, OBSERVER.1, &state).await;
+            put.map_err(|error| Problem::internal(&error))?;
+        }
+        Ok(())
+    }
+
+    /// What arrived since the last round before the start waits anew; all there is, where there was none.
+    async fn resume(&mut self, engine: &Engine, snapshot: &Snapshot) -> Result<(), Problem> {
+        let store = &engine.inner.store;
+        let state = store.record(OBSERVER.0, OBSERVER.1).await.map_err(|error| Problem::internal(&error))?;
+        let looked = state.and_then(|state| state["looked_unix_nanos"].as_i64());
+        let since = looked.map(|looked| UnixNanos(looked.saturating_sub(RESUMED_SLACK_NANOS)));
+        let filter = TraceFilter { since, ..TraceFilter::default() };
+        let found = snapshot.find(&filter, RESUMED_MAX, None).await.map_err(|error| problem(&error))?;
+        let now = engine.inner.clock.monotonic_nanos();
+        for row in found.rows {
+            let rows = u32::try_from(row.span_count).unwrap_or(u32::MAX);
+            let unseen = self.pending.add(row.trace_id, rows, row.project.as_deref(), now);
+            engine.inner.findings.unseen.fetch_add(unseen, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Loads traces that are due, and notes which operations they have executions of.
+    async fn take_traces(
+        &mut self,
+        engine: &Engine,
+        snapshot: &Snapshot,
+        now: u64,
+        at_once: bool,
+    ) -> Result<BTreeMap<TraceId, Arc<Trace>>, Problem> {
+        let due = self.pending.due(now, at_once, ROUND_TRACES_MAX, ROUND_SPANS_MAX);
+        if due.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let (traces, later) = engine.load_within(snapshot, due.iter().copied(), ROUND_SPANS_MAX).await?;
+        let find = move || {
+            let traces: Vec<Arc<Trace>> = traces.into_iter().map(Arc::new).collect();
+            traces.into_iter().map(|trace| (entries(&trace), trace)).collect::<Vec<_>>()
+        };
+        let found = blocking(find).await.map_err(|error| error.problem())?;
+        let mut loaded = BTreeMap::new();
+        for (Entries { whole, keys }, trace) in found {
+            let id = trace.trace_id;
+            let Some((project, complete)) = self.pending.taken(id, whole, now) else { continue };
+            for mut key in keys {
+                key.project = key.project.or_else(|| project.as_deref().map(str::to_owned));
+                self.operations.saw(&key, id, complete, now);
+            }
+            loaded.insert(id, trace);
+        }
+        // Forgotten since, or nothing but logs.
+        let later: BTreeSet<TraceId> = later.into_iter().collect();
+        for id in due.iter().filter(|id| !loaded.contains_key(id) && !later.contains(id)) {
+            self.pending.gone(*id);
+        }
+        Ok(loaded)
+    }
+
+    /// Looks at one operation; says how many spans that took.
+    async fn look(
+        &mut self,
+        engine: &Engine,
+        snapshot: &Snapshot,
+        key: &OperationKey,
+        loaded: &BTreeMap<TraceId, Arc<Trace>>,
+        now: u64,
+    ) -> Result<u64, Problem> {
+        let Some(watched) = self.operations.get(key) else { return Ok(0) };
+        let mut known = watched.recent.len() as u64;
+        if !watched.primed {
+            if watched.recent.len() < WINDOW {
+                let filter = OperationFilter {
+                    service: Some(key.service.clone()),
+                    name: Some(key.name.clone()),
+                    project: key.project.clone(),
+                    ..OperationFilter::default()
+                };
+                let newest = snapshot.newest_spans(&filter, WINDOW).await.map_err(|error| problem(&error))?;
+                known = newest.known;
+                for span in newest.spans {
+                    // Newest first, so that each goes before those that are there.
+                    if watched.recent.len() < WINDOW && !watched.recent.contains(&span.trace_id) {
+                        watched.recent.push_front(span.trace_id);
+                    }
+                }
+            }
+            watched.primed = true;
+        }
+        watched.known = watched.known.max(known) + watched.fresh.len() as u64;
+        let mut traces: Vec<Arc<Trace>> = watched.recent.iter().filter_map(|id| loaded.get(id).cloned()).collect();
+        let missing: Vec<TraceId> =
+            watched.recent.iter().rev().filter(|id| !loaded.contains_key(id)).copied().collect();
+        let (fresh, incomplete, known) = (watched.fresh.clone(), watched.incomplete.clone(), watched.known);
+        let (more, _) = engine.load_within(snapshot, missing.into_iter(), LOOK_SPANS_MAX).await?;
+        traces.extend(more.into_iter().map(Arc::new));
+        let look = Look {
+            key: key.clone(),
+            traces,
+            fresh,
+            incomplete,
+            known,
+            kept: engine.inner.findings.ledger().of(key),
+            config: Arc::clone(&engine.inner.detectors),
+            now: engine.inner.clock.now().0,
+        };
+        let (steps, looked) = blocking(move || look.judge()).await.map_err(|error| error.problem())?;
+        let (written, removed) = engine.inner.findings.ledger().apply(key, steps, looked, looked.at);
+        engine.keep_findings(written, removed).await?;
+        self.operations.looked(key, now);
+        Ok(looked.spans)
+    }
+
+    async fn let_decay(&mut self, engine: &Engine) -> Result<(), Problem> {
+        let now = engine.inner.clock.now().0;
+        if now.saturating_sub(self.decayed) < IDLE.as_nanos() as i64 {
+            return Ok(());
+        }
+        self.decayed = now;
+        let before = now.saturating_sub(engine.inner.config.findings.decay_nanos());
+        let decayed = engine.inner.findings.ledger().decay(before, now);
+        engine.keep_findings(decayed, []).await
+    }
+}
+
+impl Engine {
+    /// Writes what changed in the ledger down, and tells those who wait for it.
+    pub(crate) async fn keep_findings(
+        &self,
+        written: impl IntoIterator<Item = String>,
+        removed: impl IntoIterator<Item = String>,
+    ) -> Result<(), Problem> {
+        let (store, findings) = (&self.inner.store, &self.inner.findings);
+        let mut any = false;
+        if store.read_only().is_none() {
+            for id in removed {
+                any = true;
+                store.remove_record(KIND, &id).await.map_err(|error| Problem::internal(&error))?;
+            }
+            for id in written {
+                any = true;
+                let Some(stored) = findings.ledger().get(&id).cloned() else { continue };
+                let json = serde_json::to_value(&stored).map_err(|error| Problem::internal(&error))?;
+                store.put_record(KIND, &id, &json).await.map_err(|error| Problem::internal(&error))?;
+            }
+        }
+        if any {
+            self.exempt_from_retention().await;
+        }
+        let sequence = findings.ledger().sequence();
+        findings.changed.send_if_modified(|known| std::mem::replace(known, sequence) != sequence);
+        Ok(())
+    }
+
+    /// Keeps the traces of labelled runs and the evidence of findings that are there from retention.
+    pub(crate) async fn exempt_from_retention(&self) {
+        match self.records().await {
+            Ok(runs) => {
+                let labelled = runs.into_iter().filter(|run| run.label.is_some()).map(|run| run.run_id);
+                let trace_ids = self.inner.findings.ledger().evidence().collect();
+                self.inner.store.set_exempt(Exempt { run_ids: labelled.collect(), trace_ids });
+            }
+            Err(problem) => tracing::warn!(%problem, "failed to read the runs; retention may take labelled ones"),
+        }
+    }
+}

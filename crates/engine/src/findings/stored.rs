@@ -1,0 +1,226 @@
+//! A finding as it is kept in the store's records, and as it is told.
+
+use kino_analyze::finding::{self, Code, family};
+use kino_analyze::life::{Life, Repair, State};
+use kino_model::TraceId;
+use kino_wire::finding::Finding;
+use kino_wire::insights::{FindingState, Fix, Insight, Operation, WorkedHere};
+use serde::{Deserialize, Serialize};
+
+use super::pending::OperationKey;
+use crate::to_wire;
+
+/// What worth is measured over.
+const DAY_NANOS: f64 = 86_400e9;
+
+/// The document under the kind `finding`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Stored {
+    pub(super) project: Option<String>,
+    pub(super) entry: Operation,
+    pub(super) finding: Finding,
+    /// Relative to the worktree.
+    pub(super) file: Option<String>,
+    /// When the traces in the evidence started, Unix nanoseconds.
+    pub(super) evidence_starts: Vec<i64>,
+    pub(super) life: Life,
+    pub(super) sequence: u64,
+    /// Executions of the operation in a day, at the rate of the newest.
+    pub(super) executions_per_day: f64,
+}
+
+/// What was seen of a finding, besides what its life takes note of.
+#[derive(Clone, Debug)]
+pub(super) struct Sighting {
+    pub(super) finding: finding::Finding,
+    /// When the traces in its evidence started.
+    pub(super) evidence_starts: Vec<i64>,
+    pub(super) line: String,
+    pub(super) executions_per_day: f64,
+}
+
+impl Stored {
+    pub(super) fn new(key: &OperationKey, sighting: Sighting, life: Life) -> Self {
+        let mut stored = Self {
+            project: key.project.clone(),
+            entry: Operation { service: key.service.clone(), name: key.name.clone() },
+            finding: to_wire::finding(sighting.finding.clone()),
+            file: None,
+            evidence_starts: Vec::new(),
+            life,
+            sequence: 0,
+            executions_per_day: 0.0,
+        };
+        stored.update(sighting);
+        stored
+    }
+
+    /// Takes over what it looks like now.
+    pub(super) fn update(&mut self, sighting: Sighting) {
+        self.finding = to_wire::finding(sighting.finding);
+        self.file = self.finding.location.as_ref().and_then(|at| relative(&at.path, &sighting.line));
+        self.evidence_starts = sighting.evidence_starts;
+        self.executions_per_day = sighting.executions_per_day;
+    }
+
+    /// Under which it is kept: one finding may be in several projects.
+    pub(super) fn id(&self) -> String {
+        id(self.project.as_deref(), &self.finding.fingerprint)
+    }
+
+    pub(super) fn state(&self) -> FindingState {
+        match self.life.state {
+            State::Open => FindingState::Open,
+            State::Acknowledged => FindingState::Acknowledged,
+            State::Fixed => FindingState::Fixed,
+            State::Recurring => FindingState::Recurring,
+            State::Decayed => FindingState::Decayed,
+        }
+    }
+
+    pub(super) fn is_in(&self, project: Option<&str>) -> bool {
+        project.is_none() || self.project.is_none() || self.project.as_deref() == project
+    }
+
+    pub(super) fn is_of(&self, key: &OperationKey) -> bool {
+        self.entry.name == key.name && self.entry.service == key.service && self.project == key.project
+    }
+
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.finding.code == other.finding.code
+            && self.project == other.project
+            && family(&self.finding.fingerprint) == family(&other.finding.fingerprint)
+    }
+
+    pub(super) fn traces(&self) -> impl Iterator<Item = TraceId> + '_ {
+        self.finding.evidence.iter().map(|evidence| evidence.trace_id)
+    }
+
+    /// What acting on it would save in a day, nanoseconds. Where no saving is claimed, a failed execution counts as
+    /// lost, in the part of the executions that fail by it; what only tells of something has no worth.
+    pub(super) fn worth(&self) -> f64 {
+        let number = |name: &str| self.finding.numbers.iter().find(|number| number.name == name);
+        let saving = self.finding.saving_nanos.map_or_else(
+            || {
+                let median = self.life.median.unwrap_or(0) as f64;
+                let code = Code::from_name(&self.finding.code);
+                let failing = match code {
+                    Some(Code::ErrorCluster) => number("share").map_or(0.0, |share| share.value),
+                    Some(Code::TimeoutCluster) => self.part(number("timeouts").map(|count| count.value)),
+                    Some(Code::TimeoutBudgetExceeded) => self.part(number("cases").map(|count| count.value)),
+                    Some(Code::RateLimited) => self.part(number("refusals").map(|count| count.value)),
+                    Some(Code::CacheKeyCollision | Code::Deadlock) => self.part(Some(1.0)),
+                    _ => 0.0,
+                };
+                median * failing
+            },
+            |nanos| nanos as f64,
+        );
+        saving.max(0.0) * self.finding.confidence * self.executions_per_day
+    }
+
+    fn part(&self, count: Option<f64>) -> f64 {
+        (count.unwrap_or(0.0) / self.finding.executions.max(1) as f64).min(1.0)
+    }
+
+    /// As it is told.
+    pub(super) fn insight(&self, worked_here: Option<WorkedHere>) -> Insight {
+        let life = &self.life;
+        let fixed = life.state == State::Fixed;
+        Insight {
+            finding: self.finding.clone(),
+            state: self.state(),
+            entry: self.entry.clone(),
+            project: self.project.clone(),
+            file: self.file.clone(),
+            first_seen_unix_nanos: life.first_seen,
+            last_seen_unix_nanos: life.last_seen,
+            changed_unix_nanos: life.changed,
+            sequence: self.sequence,
+            opened_at_code: life.opened_at_code.clone(),
+            last_seen_at_code: life.last_seen_at_code.clone(),
+            fixed_at_code: life.repair.as_ref().filter(|_| fixed).and_then(|repair| repair.after_code.clone()),
+            fix: life.repair.as_ref().map(fix),
+            recurrences: life.recurrences,
+            worked_here,
+            worth_nanos_per_day: self.worth().min(i64::MAX as f64) as i64,
+        }
+    }
+
+    /// Its repair, as what may work for others.
+    pub(super) fn worked(&self) -> Option<WorkedHere> {
+        let repair = self.life.repair.as_ref().filter(|_| self.life.state == State::Fixed)?;
+        let next =
+            repair.before_code.as_ref().zip(repair.after_code.as_ref()).filter(|(before, after)| before != after);
+        Some(WorkedHere {
+            fingerprint: self.finding.fingerprint.clone(),
+            fix: fix(repair),
+            next: next.map(|(before, after)| format!("kino compare --before code:{before} --after code:{after}")),
+        })
+    }
+}
+
+/// FNV-1a of the project, so that ids stay short and hold no path.
+pub(super) fn id(project: Option<&str>, fingerprint: &str) -> String {
+    let hash = project
+        .unwrap_or_default()
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    format!("{fingerprint}-{hash:016x}")
+}
+
+/// Executions in a day at the rate at which these started, but no more than there are: a burst is no day.
+pub(super) fn executions_per_day(starts: &[i64], known: u64) -> f64 {
+    let (Some(first), Some(last)) = (starts.iter().min(), starts.iter().max()) else { return 0.0 };
+    let span = (last - first) as f64;
+    let count = starts.len() as f64;
+    if span <= 0.0 { count } else { ((count - 1.0) / span * DAY_NANOS).clamp(1.0, known.max(1) as f64) }
+}
+
+fn fix(repair: &Repair) -> Fix {
+    Fix {
+        before_code: repair.before_code.clone(),
+        after_code: repair.after_code.clone(),
+        executions_before: repair.executions_before,
+        executions_after: repair.executions_after,
+        median_nanos_before: repair.median_before,
+        median_nanos_after: repair.median_after,
+        effect: repair.effect(),
+        at_unix_nanos: repair.at,
+    }
+}
+
+/// A path relative to the worktree; `None` where it lies outside.
+fn relative(path: &str, worktree: &str) -> Option<String> {
+    let path = path.strip_prefix("file://").unwrap_or(path);
+    let inside = if path.starts_with('/') {
+        if worktree.is_empty() {
+            return None;
+        }
+        path.strip_prefix(worktree.trim_end_matches('/'))?.strip_prefix('/')?
+    } else {
+        path.strip_prefix("./").unwrap_or(path)
+    };
+    (!inside.is_empty()).then(|| inside.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_told_relative_to_their_worktree() {
+        assert_eq!(relative("/w/app/a.py", "/w/app").as_deref(), Some("a.py"));
+        assert_eq!(relative("./a.py", "").as_deref(), Some("a.py"));
+        assert_eq!(relative("/usr/lib/a.py", "/w/app"), None);
+        assert_eq!(relative("/w/apple/a.py", "/w/app"), None);
+        assert_eq!(relative("/a.py", ""), None);
+    }
+
+    #[test]
+    fn a_burst_of_executions_is_no_day_of_them() {
+        assert!((executions_per_day(&[0, 1, 2, 3], 4) - 4.0).abs() < 1e-9);
+        let hourly: Vec<i64> = (0..5).map(|hour| hour * 3_600_000_000_000).collect();
+        assert!((executions_per_day(&hourly, 1_000) - 24.0).abs() < 1e-6);
+    }
+}
