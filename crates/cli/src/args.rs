@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Compare(Compare),
     /// Show exceptions, grouped.
     Errors(Errors),
+    /// Show what is wrong, as it was found in the background: open, acknowledged, fixed, back again.
+    Insights(Insights),
     /// Show everything recorded of a trace, a span, or a run's output.
     Open(Open),
     /// Watch traces and runs as they come, and look into them, in the terminal.
@@ -336,6 +338,91 @@ pub(crate) struct Errors {
     /// Whose traces.
     #[command(flatten)]
     pub(crate) scope: ScopeArguments,
+}
+
+/// Arguments of `insights`.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+The engine looks at every operation with new executions and keeps what it finds. A finding is
+  open          seen, and nobody has said anything about it
+  acknowledged  seen, and you know (`kino insights ack`)
+  fixed         later executions show it gone; said is at which state of the code, and what it brought
+  recurring     it was fixed, and is back
+  decayed       its operation has not been seen for long (findings.decay_days in config.toml)
+The first is the one most worth acting on: its saving, times how often its operation runs, times how sure it is.
+In config.toml, `[findings] off = [\"dead_time\"]` switches a detector off.
+
+Examples:
+  kino insights
+  kino insights --file app/models.py
+  kino insights --state fixed --since 7d
+  kino insights show 3f9a
+  kino insights ack 3f9a"
+)]
+pub(crate) struct Insights {
+    /// Only those in this state; may be repeated. Open and recurring ones when nothing is said.
+    #[arg(long = "state", value_enum, value_name = "STATE")]
+    pub(crate) states: Vec<InsightState>,
+    /// Only those located in this file; may be repeated.
+    #[arg(long = "file", value_name = "PATH")]
+    pub(crate) files: Vec<String>,
+    /// Only those that opened or changed their state at or after this.
+    #[arg(long, value_name = "TIME", value_parser = time::parse_when)]
+    pub(crate) since: Option<When>,
+    /// At most this many.
+    #[arg(long, value_name = "N", default_value_t = kino_wire::insights::DEFAULT_LIMIT, value_parser = parse_limit)]
+    pub(crate) limit: usize,
+    /// Whose findings.
+    #[command(flatten)]
+    pub(crate) scope: ScopeArguments,
+    /// One finding.
+    #[command(subcommand)]
+    pub(crate) one: Option<OneInsight>,
+}
+
+/// What is to be done with one finding.
+#[derive(Debug, Subcommand)]
+pub(crate) enum OneInsight {
+    /// Show everything that is remembered of a finding.
+    Show {
+        /// Its fingerprint; a unique beginning will do.
+        #[arg(value_name = "FINGERPRINT")]
+        fingerprint: String,
+        /// Whose findings.
+        #[command(flatten)]
+        scope: ScopeArguments,
+    },
+    /// Say that you know of a finding, so that it is not told again until it comes back.
+    Ack {
+        /// Its fingerprint; a unique beginning will do.
+        #[arg(value_name = "FINGERPRINT")]
+        fingerprint: String,
+        /// Take it back.
+        #[arg(long)]
+        undo: bool,
+        /// Whose findings.
+        #[command(flatten)]
+        scope: ScopeArguments,
+    },
+}
+
+/// A state of a finding, or any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InsightState {
+    /// Seen.
+    Open,
+    /// Seen, and you know.
+    Acknowledged,
+    /// Later executions show it gone.
+    Fixed,
+    /// It was fixed, and is back.
+    Recurring,
+    /// Its operation has not been seen for long.
+    Decayed,
+    /// Whatever its state.
+    All,
 }
 
 /// Arguments of `open`.

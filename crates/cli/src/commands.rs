@@ -5,6 +5,7 @@ pub(crate) mod doctor;
 mod export;
 mod forget;
 mod import;
+mod insights;
 mod logs;
 mod mcp;
 mod questions;
@@ -33,6 +34,7 @@ pub(crate) fn carry_out(app: &App, command: Command) -> Outcome {
         Command::Predict(arguments) => questions::predict(app, arguments),
         Command::Compare(arguments) => questions::compare(app, arguments),
         Command::Errors(arguments) => questions::errors(app, arguments),
+        Command::Insights(arguments) => insights::run(app, arguments),
         Command::Open(arguments) => questions::open(app, arguments),
         Command::Watch(arguments) => watch::run(app, arguments),
         Command::Sql(arguments) => sql::run(app, &arguments),

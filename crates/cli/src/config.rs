@@ -150,6 +150,8 @@ mod tests {
         assert!(wrong.ends_with("did you mean `addr`?"), "{wrong}");
         let policy = parse("[sync]\npolicy = \"allways\"\n").unwrap_err();
         assert!(policy.ends_with("did you mean `always`?"), "{policy}");
+        let off = parse("[findings]\noff = [\"ded_time\"]\n").unwrap_err();
+        assert!(off.ends_with("did you mean `dead_time`?"), "{off}");
         let far = parse("colour = 1\n").unwrap_err();
         assert!(!far.contains("did you mean"), "{far}");
     }

@@ -14,6 +14,7 @@ pub(crate) mod errors;
 pub(crate) mod explain;
 pub(crate) mod find;
 pub(crate) mod finding;
+pub(crate) mod insights;
 pub(crate) mod open;
 pub(crate) mod predict;
 pub(crate) mod run;

@@ -112,6 +112,7 @@ pub struct Retention {
 #[serde(default, deny_unknown_fields)]
 pub struct Findings {
     /// Codes of findings that are not looked for, anywhere.
+    #[serde(deserialize_with = "codes")]
     pub off: Vec<String>,
     /// Days after which a finding decays whose operation was not seen.
     pub decay_days: u64,
@@ -272,6 +273,17 @@ impl Default for Redaction {
     }
 }
 
+/// Reads names of findings; one that is none is refused where it is read, with those that there are.
+fn codes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    static NAMES: std::sync::LazyLock<Vec<&str>> =
+        std::sync::LazyLock::new(|| Code::ALL.iter().map(|code| code.name()).collect());
+    let names = Vec::<String>::deserialize(deserializer)?;
+    match names.iter().find(|name| Code::from_name(name).is_none()) {
+        Some(wrong) => Err(serde::de::Error::unknown_variant(wrong, &NAMES)),
+        None => Ok(names),
+    }
+}
+
 impl EngineConfig {
     /// The defaults, for a home.
     pub fn new(home: impl Into<PathBuf>) -> Self {
@@ -345,6 +357,20 @@ mod tests {
         assert_eq!(store.sync, SyncPolicy::Always);
         assert_eq!(store.retention, Some(Duration::from_hours(30 * 24)));
         assert_eq!((store.hot_bytes_max, store.flush_bytes), (8 << 20, 1 << 20));
+    }
+
+    #[test]
+    fn findings_are_switched_off_by_names_that_exist() {
+        let text = r#"{"findings":{"off":["dead_time"],"input_token_prices":{"gpt-5":1.25}}}"#;
+        let detectors = serde_json::from_str::<EngineConfig>(text).unwrap().findings.detectors().unwrap();
+        assert!(!detectors.is_on(Code::DeadTime) && detectors.is_on(Code::NPlusOne));
+        assert_eq!(detectors.input_token_price("gpt-5-mini"), Some(1.25));
+        let wrong = serde_json::from_str::<EngineConfig>(r#"{"findings":{"off":["ded_time"]}}"#).unwrap_err();
+        assert!(wrong.to_string().contains("dead_time"), "{wrong}");
+        let free = Findings { off: vec!["ded_time".to_owned()], ..Findings::default() };
+        assert!(free.detectors().unwrap_err().contains("did you mean dead_time"));
+        let price = Findings { input_token_prices: [("m".to_owned(), -1.0)].into(), ..Findings::default() };
+        assert!(price.detectors().is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use kino_model::DurationNanos;
 use kino_wire::run::Run;
 
-use super::{Style, Tone, clean, counted, finding, percent};
+use super::{Style, Tone, clean, counted, finding, insights, percent};
 
 /// How many operations are named.
 const OPERATIONS_MAX: usize = 3;
@@ -45,6 +45,7 @@ pub(crate) fn report(run: &Run, known: &Known, style: Style) -> String {
     if run.left_out_traces > 0 {
         lines.push(format!("{} not looked at here", counted(run.left_out_traces, "further trace")));
     }
+    lines.extend(insights::changes(&run.findings_changed));
     lines.extend(known.notes.iter().cloned());
     lines.push(style.paint(Tone::Faint, &next(run)));
     let mark = style.paint(Tone::Faint, "kino │");
@@ -113,6 +114,7 @@ mod tests {
             services: vec!["journal".to_owned()],
             breakdown: Vec::new(),
             findings: Vec::new(),
+            findings_changed: Vec::new(),
         }
     }
 

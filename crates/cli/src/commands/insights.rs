@@ -1,0 +1,65 @@
+//! `insights`: kept findings, and the user's word about one.
+
+use std::process::ExitCode;
+
+use kino_wire::insights::{AcknowledgeFinding, FindingState, InsightsQuestion};
+
+use crate::app::{App, Outcome};
+use crate::args::{InsightState, Insights, OneInsight};
+use crate::output::note;
+use crate::render;
+
+/// How long the engine may take to look at what has just arrived: somebody waits at a terminal.
+const WAIT_MILLIS: u64 = 2_000;
+
+pub(super) fn run(app: &App, arguments: Insights) -> Outcome {
+    match arguments.one {
+        None => list(app, arguments),
+        Some(OneInsight::Show { fingerprint, scope }) => {
+            let question = InsightsQuestion {
+                fingerprint: Some(fingerprint),
+                wait_millis: WAIT_MILLIS,
+                scope: app.scope(&scope),
+                ..InsightsQuestion::default()
+            };
+            let answer = app.ask(&question)?;
+            let all = |style| {
+                answer.items.iter().map(|item| render::insights::one(item, style, app.now())).collect::<String>()
+            };
+            app.output.answer(&answer, all)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(OneInsight::Ack { fingerprint, undo, scope }) => {
+            let answer = app.ask(&AcknowledgeFinding { fingerprint, undo, scope: app.scope(&scope) })?;
+            app.output.answer(&answer, |style| render::insights::one(&answer.insight, style, app.now()))?;
+            if !app.output.json {
+                note(&format!("{} is {}", answer.insight.finding.fingerprint, answer.insight.state));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn list(app: &App, arguments: Insights) -> Outcome {
+    let state = |state: &InsightState| match state {
+        InsightState::Open => vec![FindingState::Open],
+        InsightState::Acknowledged => vec![FindingState::Acknowledged],
+        InsightState::Fixed => vec![FindingState::Fixed],
+        InsightState::Recurring => vec![FindingState::Recurring],
+        InsightState::Decayed => vec![FindingState::Decayed],
+        InsightState::All => FindingState::ALL.to_vec(),
+    };
+    let question = InsightsQuestion {
+        files: arguments.files,
+        since_unix_nanos: arguments.since.map(|when| when.unix_nanos(app.now())),
+        limit: arguments.limit,
+        states: arguments.states.iter().flat_map(state).collect(),
+        fingerprint: None,
+        only_new_for: None,
+        wait_millis: WAIT_MILLIS,
+        scope: app.scope(&arguments.scope),
+    };
+    let answer = app.ask(&question)?;
+    app.output.answer(&answer, |style| render::insights::text(&answer, style, app.now()))?;
+    Ok(ExitCode::SUCCESS)
+}
