@@ -295,6 +295,7 @@ fn recorded_run() -> Run {
         services: vec!["shop".to_owned()],
         breakdown: explained().breakdown,
         findings: vec![finding()],
+        findings_changed: Vec::new(),
     }
 }
 
