@@ -143,6 +143,44 @@ pub fn compare(before: &[Execution<'_, '_>], after: &[Execution<'_, '_>]) -> Com
     }
 }
 
+/// What is known of the time of one operation by its samples alone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TimeVerdict {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The ratio of medians, after over before; `None` when there are too few.
+    pub effect: Option<f64>,
+    /// Its 95 % interval.
+    pub interval: Option<[f64; 2]>,
+    /// How many more the smaller side needs; only with too few.
+    pub executions_missing: Option<u64>,
+}
+
+/// Judges pairs of samples (before and after, nanoseconds, none zero) as the root operations of one comparison.
+pub fn judge_samples(pairs: &[(Vec<f64>, Vec<f64>)]) -> Vec<TimeVerdict> {
+    let test = |(before, after): &(Vec<f64>, Vec<f64>)| Test {
+        operation: 0,
+        root: true,
+        verdict: Verdict::TooFewExecutions,
+        p_value: rank_test(before, after).p_value,
+        sizes: (before.len(), after.len()),
+        ratio: ratio_of_medians(before, after),
+        executions_missing: None,
+    };
+    let mut tests: Vec<Test> = pairs.iter().map(test).collect();
+    judge(&mut tests);
+    let verdict = |test: &Test| {
+        let ratio = test.ratio.filter(|_| test.verdict != Verdict::TooFewExecutions);
+        TimeVerdict {
+            verdict: test.verdict,
+            effect: ratio.map(|(effect, _)| effect),
+            interval: ratio.map(|(_, interval)| interval),
+            executions_missing: test.executions_missing,
+        }
+    };
+    tests.iter().map(verdict).collect()
+}
+
 fn same_executions(before: &[Execution<'_, '_>], after: &[Execution<'_, '_>]) -> bool {
     let ids = |executions: &[Execution<'_, '_>]| {
         let mut ids: Vec<(TraceId, SpanId)> = executions.iter().map(|it| (it.trace_id(), it.span_id())).collect();

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use kino_model::{Resource, SpanId, SpanKind, TraceId, attribute, names};
+use kino_model::{Resource, Span, SpanId, SpanKind, TraceId, attribute, names};
 
 use crate::tree::Tree;
 
@@ -43,6 +43,18 @@ pub fn executions<'t, 'a>(trees: &'t [Tree<'a>], entry: Entry<'_>) -> Vec<Execut
         match entry {
             Entry::Outermost => outermost(tree, &mut found),
             Entry::Operation { service, name } => named(tree, service, name, &mut found),
+        }
+    }
+    found.sort_by_key(|execution: &Execution<'_, '_>| (execution.start(), execution.trace_id(), execution.entry));
+    found
+}
+
+/// The executions that start at spans that pass, the outermost where they nest, by start time.
+pub fn executions_where<'t, 'a>(trees: &'t [Tree<'a>], passes: impl Fn(&Span) -> bool) -> Vec<Execution<'t, 'a>> {
+    let mut found = Vec::new();
+    for tree in trees {
+        for &root in tree.roots() {
+            outermost_where(tree, root as usize, &mut found, |index| passes(tree.span(index)));
         }
     }
     found.sort_by_key(|execution: &Execution<'_, '_>| (execution.start(), execution.trace_id(), execution.entry));
@@ -94,6 +106,13 @@ fn outermost_where<'t, 'a>(
             position += 1;
         }
     }
+}
+
+/// The executions that are the programs' own work: a `kino run` whose spans are in traces of their own, or that sent
+/// none, only counts where nothing else does.
+pub(crate) fn own_work<'t, 'a>(executions: &[Execution<'t, 'a>]) -> Vec<Execution<'t, 'a>> {
+    let has_work = executions.iter().any(|it| !is_run(it.tree, it.entry));
+    executions.iter().filter(|it| !has_work || !is_run(it.tree, it.entry)).copied().collect()
 }
 
 /// A process with fewer executions of an operation than this has no «first of several» that could be left out.

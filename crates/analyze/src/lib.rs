@@ -8,11 +8,13 @@
 //!             └───► critical_path, explain_trace
 //! ```
 
+pub mod baseline;
 pub mod compare;
 pub mod critical_path;
 pub mod detect;
 pub mod errors;
 pub mod execution;
+pub mod expect;
 pub mod explain;
 pub mod finding;
 mod fingerprint;

@@ -102,6 +102,11 @@ pub struct Verification {
 const NOT_COMPARED: [Code; 5] =
     [Code::Bottleneck, Code::DeadTime, Code::WhatDiffers, Code::BrokenTrace, Code::ClockSkew];
 
+/// Whether findings of this code are compared between two sets.
+pub(crate) fn is_compared(code: Code) -> bool {
+    !NOT_COMPARED.contains(&code)
+}
+
 /// Judges a change by the executions before and after it.
 pub fn verify(before: Side<'_, '_, '_>, after: Side<'_, '_, '_>, config: &DetectorConfig) -> Verification {
     let work = |side: Side<'_, '_, '_>| side.executions.iter().any(|it| !is_run(it.tree, it.entry));
@@ -181,7 +186,7 @@ impl NewErrors {
 }
 
 /// What was thrown in an execution; nothing where that is a test that passed.
-fn exceptions<'a>(execution: &Execution<'_, 'a>) -> Vec<errors::Exception<'a>> {
+pub(crate) fn exceptions<'a>(execution: &Execution<'_, 'a>) -> Vec<errors::Exception<'a>> {
     if execution.is_passed_test() {
         return Vec::new();
     }
@@ -209,7 +214,7 @@ fn findings(
 ) -> (Vec<Finding>, Vec<Finding>, u64) {
     let [old, new] = [before, after].map(|executions| {
         let mut findings = detect::findings(executions, config);
-        findings.retain(|finding| !NOT_COMPARED.contains(&finding.code));
+        findings.retain(|finding| is_compared(finding.code));
         findings
     });
     let only = |these: &[Finding], those: &[Finding], executions: usize| {

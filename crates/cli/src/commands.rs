@@ -1,5 +1,6 @@
 //! One module a command, and the way to them.
 
+mod check;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 mod export;
@@ -33,6 +34,7 @@ pub(crate) fn carry_out(app: &App, command: Command) -> Outcome {
         Command::Explain(arguments) => questions::explain(app, arguments),
         Command::Predict(arguments) => questions::predict(app, arguments),
         Command::Compare(arguments) => questions::compare(app, arguments),
+        Command::Check(arguments) => check::run(app, &arguments),
         Command::Errors(arguments) => questions::errors(app, arguments),
         Command::Insights(arguments) => insights::run(app, arguments),
         Command::Open(arguments) => questions::open(app, arguments),

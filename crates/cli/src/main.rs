@@ -10,6 +10,7 @@ mod args;
 mod client;
 mod commands;
 mod config;
+mod expectation;
 mod failure;
 mod git;
 mod memory;

@@ -8,6 +8,7 @@
     reason = "text for people is short, and lines that read well are worth an allocation"
 )]
 
+pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod engine;
 pub(crate) mod errors;

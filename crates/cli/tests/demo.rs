@@ -13,10 +13,10 @@ fn the_tour_rests_on_real_runs_and_leaves_nothing_behind() {
     let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).env("TMPDIR", temporary.path()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let toured: Json = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&toured["schema"], &toured["explain"]["executions"]), (&json!("kino.demo.v1"), &json!(3)));
+    assert_eq!((&toured["schema"], &toured["explain"]["executions"]), (&json!("kino.demo.v1"), &json!(2)));
     let operations = toured["explain"]["breakdown"].as_array().unwrap();
     let calls = |name: &str| operations.iter().find(|row| row["name"] == name).map(|row| row["count"].clone());
-    assert_eq!(calls("chat journal-small"), Some(json!(9)));
+    assert_eq!(calls("chat journal-small"), Some(json!(6)));
     assert_eq!(toured["compare"]["executions"], json!({"before": 3, "after": 3}));
     assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0, "the temporary home is gone");
     assert_eq!(home.json(&["stop"])["pid"], Json::Null, "the ordinary home was left alone");

@@ -34,7 +34,9 @@ macro_rules! answer {
 
 impl Engine {
     async fn dispatch(&self, name: &str, question: Json) -> Result<Json, Problem> {
-        use kino_wire::{admin, compare, errors, evidence, explain, find, insights, live, predict, run, sql, verify};
+        use kino_wire::{
+            admin, check, compare, errors, evidence, explain, find, insights, live, predict, run, sql, verify,
+        };
         answer!(self, name, question;
             find::FindQuestion => find,
             explain::ExplainTraceQuestion => explain_trace,
@@ -52,6 +54,8 @@ impl Engine {
             run::RunFinish => run_finish,
             run::RunQuestion => run,
             run::RunsQuestion => runs,
+            check::CheckQuestion => check,
+            check::BaselineQuestion => baseline,
             verify::VerifyStart => verify_start,
             verify::VerifyProgress => verify_progress,
             verify::VerifyFinish => verify_finish,

@@ -16,6 +16,7 @@ mod secret;
 mod dispatch;
 
 mod admin;
+mod check;
 mod compare;
 mod errors;
 mod explain;
@@ -36,6 +37,7 @@ mod to_wire;
 mod verify;
 
 pub use admin::LOG_FILE;
+pub use check::finding_codes;
 pub use config::EngineConfig;
 pub use engine::{Engine, OpenError};
 pub use export::ExportError;

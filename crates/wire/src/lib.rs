@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod ask;
+pub mod check;
 pub mod compare;
 pub mod errors;
 pub mod evidence;

@@ -25,7 +25,7 @@ use kino_wire::Problem;
 use kino_wire::admin::StatusQuestion;
 use kino_wire::run::{Run, RunFinish, RunOutput, RunStart};
 
-pub(super) use self::against::fresh_id;
+pub(super) use self::against::{fresh_id, in_turn};
 use self::capture::OUTPUT_BYTES_MAX;
 use self::child::{Ended, Streams};
 use self::environment::{Ids, Known};

@@ -185,6 +185,11 @@ fn execute(
     done
 }
 
+/// Both sides in the order of this turn: what drifts in between falls on each as often.
+pub(crate) fn in_turn<T>(turn: u32, [first, second]: [T; 2]) -> [T; 2] {
+    if turn.is_multiple_of(2) { [first, second] } else { [second, first] }
+}
+
 /// A warm-up each, then pairs: A B, B A, A B, …
 fn take_turns(
     repeat: u32,
@@ -195,7 +200,7 @@ fn take_turns(
     bar: &ProgressBar,
 ) -> Result<(), Failure> {
     for turn in 0..=repeat {
-        let order = if turn % 2 == 0 { [Which::Before, Which::After] } else { [Which::After, Which::Before] };
+        let order = in_turn(turn, [Which::Before, Which::After]);
         for which in order {
             let side = match which {
                 Which::After => &mut *after,

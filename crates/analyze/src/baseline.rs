@@ -1,0 +1,292 @@
+//! A baseline: what executions measured once, small enough to be committed, and whether later ones keep to it.
+//!
+//! Times are compared as two sets of traces are, over the durations that the baseline holds; counts only where the
+//! executions of each side agree among themselves; errors by type; findings by fingerprint, where the baseline rests
+//! on as many executions as the finding.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kino_model::DurationNanos;
+
+use crate::compare::{Verdict, judge_samples};
+use crate::detect::{self, DetectorConfig};
+use crate::execution::{Execution, own_work};
+use crate::expect::{Held, Outcome, error_groups, no_new_errors};
+use crate::finding::{Finding, MAX_EXAMPLES};
+use crate::verify::is_compared;
+
+/// Durations of an operation that a baseline holds; of more, evenly spaced quantiles.
+pub const DURATIONS_MAX: usize = 100;
+
+/// What executions measured.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Baseline {
+    /// How many they were.
+    pub executions: u64,
+    /// By service and name.
+    pub operations: BTreeMap<(String, String), Operation>,
+    /// Known errors: type and fingerprint.
+    pub errors: BTreeSet<(String, String)>,
+    /// Known findings: code, subject and fingerprint.
+    pub findings: BTreeSet<(String, String, String)>,
+}
+
+/// A root operation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Operation {
+    /// How often it was executed.
+    pub executions: u64,
+    /// Ascending.
+    pub durations_nanos: Vec<i64>,
+    /// Per execution, by name; only those on which all executions agree.
+    pub counts: BTreeMap<&'static str, u64>,
+}
+
+/// One line of a check against a baseline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// What is expected. Holds recorded names.
+    pub text: String,
+    /// Whether it holds.
+    pub held: Held,
+}
+
+/// The names of the counts that a baseline may hold.
+pub const COUNTS: [&str; 4] = ["errors", "statements", "input_tokens", "output_tokens"];
+
+/// What these executions measured.
+pub fn measure(executions: &[Execution<'_, '_>], config: &DetectorConfig) -> Baseline {
+    let ended = ended(executions);
+    let findings = findings(&ended, config).into_iter();
+    Baseline {
+        executions: ended.len() as u64,
+        operations: operations(&ended),
+        errors: error_groups(&ended).into_iter().map(|group| (group.exception_type, group.fingerprint)).collect(),
+        findings: findings.map(|it| (it.code.name().to_owned(), it.subject.name, it.fingerprint)).collect(),
+    }
+}
+
+/// Whether these executions keep to the baseline: a line for the time and one for the counts of each of its
+/// operations, one for errors, one for findings.
+pub fn check(baseline: &Baseline, executions: &[Execution<'_, '_>], config: &DetectorConfig) -> Vec<Line> {
+    let ended = ended(executions);
+    let now = operations(&ended);
+    let mut lines = Vec::new();
+    let samples = |durations: &[i64]| -> Vec<f64> { durations.iter().map(|&nanos| (nanos as f64).max(1.0)).collect() };
+    let empty = Operation::default();
+    let pairs: Vec<(Vec<f64>, Vec<f64>)> = baseline
+        .operations
+        .iter()
+        .map(|(key, before)| {
+            (samples(&before.durations_nanos), samples(&now.get(key).unwrap_or(&empty).durations_nanos))
+        })
+        .collect();
+    for (((key, before), judged), pair) in baseline.operations.iter().zip(judge_samples(&pairs)).zip(&pairs) {
+        let after = now.get(key).unwrap_or(&empty);
+        let named = if key.0.is_empty() { key.1.clone() } else { format!("{} ({})", key.1, key.0) };
+        let mut held = Held {
+            outcome: Outcome::NoData,
+            executions: after.executions,
+            measured: "never executed".to_owned(),
+            evidence: Vec::new(),
+        };
+        if !pair.1.is_empty() {
+            let medians = format!("median {} then, {} now", median(&pair.0), median(&pair.1));
+            let bounds = match (judged.effect, judged.interval) {
+                (Some(effect), Some([low, high])) => {
+                    format!(", ×{effect:.2}, between ×{low:.2} and ×{high:.2} at 95 % confidence")
+                }
+                _ => String::new(),
+            };
+            (held.outcome, held.measured) = match judged.verdict {
+                Verdict::Slower => (Outcome::Fail, format!("slower: {medians}{bounds}")),
+                Verdict::TooFewExecutions => {
+                    let missing = judged.executions_missing.unwrap_or(1);
+                    (Outcome::NoData, format!("{missing} more executions and there is a verdict: {medians}"))
+                }
+                Verdict::Faster => (Outcome::Pass, format!("faster: {medians}{bounds}")),
+                _ => (Outcome::Pass, format!("no difference shown: {medians}{bounds}")),
+            };
+        }
+        lines.push(Line { text: format!("{named} is not slower than the baseline"), held });
+        if after.executions > 0 && !before.counts.is_empty() {
+            lines
+                .push(Line { text: format!("{named} does no more than in the baseline"), held: counts(before, after) });
+        }
+    }
+    let known: BTreeSet<String> = baseline.errors.iter().map(|(kind, _)| kind.clone()).collect();
+    let held = no_new_errors(&ended, Some(&known));
+    lines.push(Line { text: "no error types beyond the baseline's".to_owned(), held });
+    lines.push(Line {
+        text: "no findings beyond the baseline's".to_owned(),
+        held: new_findings(baseline, &ended, config),
+    });
+    lines
+}
+
+fn ended<'t, 'a>(executions: &[Execution<'t, 'a>]) -> Vec<Execution<'t, 'a>> {
+    own_work(executions).into_iter().filter(|execution| !execution.is_open()).collect()
+}
+
+fn operations(executions: &[Execution<'_, '_>]) -> BTreeMap<(String, String), Operation> {
+    let mut groups: BTreeMap<(String, String), Vec<&Execution<'_, '_>>> = BTreeMap::new();
+    for execution in executions {
+        let span = execution.tree.span(execution.entry);
+        groups.entry((span.service().to_owned(), span.name.clone())).or_default().push(execution);
+    }
+    let measured = |group: Vec<&Execution<'_, '_>>| {
+        let mut durations: Vec<i64> = group.iter().filter_map(|execution| execution.duration()).collect();
+        durations.sort_unstable();
+        let sums: Vec<[u64; 4]> = group.iter().map(|execution| sums(execution)).collect();
+        let agreed = COUNTS.iter().enumerate().filter(|&(at, _)| sums.iter().all(|sum| sum[at] == sums[0][at]));
+        Operation {
+            executions: group.len() as u64,
+            counts: agreed.map(|(at, name)| (*name, sums[0][at])).collect(),
+            durations_nanos: thinned(&durations),
+        }
+    };
+    groups.into_iter().map(|(key, group)| (key, measured(group))).collect()
+}
+
+/// In the order of [`COUNTS`].
+fn sums(execution: &Execution<'_, '_>) -> [u64; 4] {
+    let mut sums = [0; 4];
+    for &index in execution.spans() {
+        let span = execution.tree.span(index as usize);
+        let tokens = |key| span.int(key).and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
+        sums[0] += u64::from(span.is_error() && !execution.is_passed_test());
+        sums[1] += u64::from(span.attribute("db.query.text").is_some());
+        sums[2] += tokens("gen_ai.usage.input_tokens");
+        sums[3] += tokens("gen_ai.usage.output_tokens");
+    }
+    sums
+}
+
+/// Evenly spaced values of many, the first and the last among them.
+fn thinned(sorted: &[i64]) -> Vec<i64> {
+    if sorted.len() <= DURATIONS_MAX {
+        return sorted.to_vec();
+    }
+    let step = (sorted.len() - 1) as f64 / (DURATIONS_MAX - 1) as f64;
+    (0..DURATIONS_MAX).map(|at| sorted[(at as f64 * step).round() as usize]).collect()
+}
+
+fn median(samples: &[f64]) -> DurationNanos {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    DurationNanos(crate::statistics::quantile_f64(&sorted, 0.5).round() as i64)
+}
+
+fn counts(before: &Operation, after: &Operation) -> Held {
+    let grown: Vec<String> = before
+        .counts
+        .iter()
+        .filter_map(|(name, then)| {
+            let now = after.counts.get(name)?;
+            (now > then).then(|| format!("{} {then} then, {now} now", name.replace('_', " ")))
+        })
+        .collect();
+    let unsteady = before.counts.keys().filter(|name| !after.counts.contains_key(*name)).count();
+    let rest =
+        if unsteady > 0 { format!("; {unsteady} differ between executions and are not judged") } else { String::new() };
+    let told = if grown.is_empty() { "no more".to_owned() } else { grown.join(", ") };
+    Held {
+        outcome: if grown.is_empty() { Outcome::Pass } else { Outcome::Fail },
+        executions: after.executions,
+        measured: format!("{told} in each execution{rest}"),
+        evidence: Vec::new(),
+    }
+}
+
+fn findings(executions: &[Execution<'_, '_>], config: &DetectorConfig) -> Vec<Finding> {
+    let mut findings = detect::findings(executions, config);
+    findings.retain(|finding| is_compared(finding.code));
+    findings
+}
+
+fn new_findings(baseline: &Baseline, ended: &[Execution<'_, '_>], config: &DetectorConfig) -> Held {
+    let known: BTreeSet<&str> = baseline.findings.iter().map(|(.., fingerprint)| fingerprint.as_str()).collect();
+    let mut new = findings(ended, config);
+    new.retain(|finding| !known.contains(finding.fingerprint.as_str()));
+    let all = new.len();
+    new.retain(|finding| baseline.executions >= finding.executions);
+    let untold = all - new.len();
+    let named: Vec<String> =
+        new.iter().take(MAX_EXAMPLES).map(|finding| format!("{}: {}", finding.code, finding.text)).collect();
+    let more = new.len().saturating_sub(MAX_EXAMPLES);
+    let mut measured = vec![if new.is_empty() { "none".to_owned() } else { named.join(" ") }];
+    if more > 0 {
+        measured.push(format!("and {more} more"));
+    }
+    if untold > 0 {
+        measured.push(format!("{untold} not judged: the baseline rests on too few executions"));
+    }
+    let measured = measured.join("; ");
+    let outcome = match ended.len() {
+        0 => Outcome::NoData,
+        _ if new.is_empty() => Outcome::Pass,
+        _ => Outcome::Fail,
+    };
+    let evidence = new.iter().flat_map(|finding| finding.evidence.clone()).take(MAX_EXAMPLES).collect();
+    Held { outcome, executions: ended.len() as u64, measured, evidence }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::execution::{Entry, executions};
+    use crate::testing::{traces, trees};
+
+    fn with<T>(text: &str, ask: impl Fn(&[Execution<'_, '_>]) -> T) -> T {
+        let traces = traces(text);
+        let trees = trees(&traces);
+        ask(&executions(&trees, Entry::Outermost))
+    }
+
+    fn side(count: i64, scale: i64, rest: &str) -> String {
+        (0..count).map(|at| format!("cart 0..{}{rest}", scale * (100 + at))).collect::<Vec<_>>().join("\n---\n")
+    }
+
+    fn told(before: &str, after: &str) -> Vec<String> {
+        let config = DetectorConfig::default();
+        let baseline = with(before, |found| measure(found, &config));
+        let lines = with(after, |found| check(&baseline, found, &config));
+        lines.iter().map(|line| format!("{:?} {}: {}", line.held.outcome, line.text, line.held.measured)).collect()
+    }
+
+    #[test]
+    fn the_same_again_keeps_to_it() {
+        let told = told(&side(12, 1, ""), &side(12, 1, ""));
+        assert!(told.iter().all(|line| line.starts_with("Pass")), "{told:?}");
+        assert_eq!(told.len(), 4);
+    }
+
+    #[test]
+    fn slower_more_statements_and_new_errors_do_not() {
+        let slower = told(&side(12, 1, ""), &side(12, 2, ""));
+        assert!(
+            slower[0].starts_with("Fail cart (app) is not slower than the baseline: slower: median 106 ms then"),
+            "{slower:?}"
+        );
+        let more = told(&side(12, 1, ""), &side(12, 1, "\n  load 1..2 db.query.text='SELECT 1'"));
+        assert!(more[1].ends_with("statements 0 then, 1 now in each execution"), "{more:?}");
+        let error = told(&side(12, 1, " exception=KeyError:a"), &side(12, 1, " exception=ValueError:a"));
+        assert!(error.contains(&"Fail no error types beyond the baseline's: ValueError".to_owned()), "{error:?}");
+    }
+
+    #[test]
+    fn what_did_not_run_or_not_often_enough_is_no_pass() {
+        assert!(told(&side(12, 1, ""), "other 0..5")[0].starts_with("NoData"));
+        let few = told(&side(12, 1, ""), &side(2, 1, ""));
+        assert!(few[0].starts_with("NoData") && few[0].contains("more executions"), "{few:?}");
+    }
+
+    #[test]
+    fn many_durations_are_thinned_to_their_quantiles() {
+        let all: Vec<i64> = (0..1_000).collect();
+        let kept = thinned(&all);
+        assert_eq!((kept.len(), kept[0], kept[DURATIONS_MAX - 1]), (DURATIONS_MAX, 0, 999));
+        assert!((kept[50] - 505).abs() < 10, "{}", kept[50]);
+        assert_eq!(thinned(&all[..5]), all[..5]);
+    }
+}

@@ -1,0 +1,266 @@
+//! `check` and `baseline`: whether executions keep to what is expected, and what they measured, to be kept to.
+
+use std::collections::BTreeSet;
+
+use kino_analyze::baseline as base;
+use kino_analyze::detect::DetectorConfig;
+use kino_analyze::execution::{Entry, executions};
+use kino_analyze::expect as analyze;
+use kino_analyze::tree::Tree;
+use kino_model::{Trace, UnixNanos, names};
+use kino_store::snapshot::{EventFilter, TraceFilter};
+use kino_wire::Problem;
+use kino_wire::ask::Scope;
+use kino_wire::check::{
+    Baseline, BaselineError, BaselineFinding, BaselineOperation, BaselineQuestion, Check, CheckLine, CheckOutcome,
+    CheckQuestion, CheckSet, Counted, DEFAULT_LAST, Expected, MAX_LAST, Measure,
+};
+
+use crate::find::{limit, problem};
+use crate::ingest::blocking;
+use crate::sets::Set;
+use crate::{Engine, scope, suggest, to_wire};
+
+/// The shape of a baseline.
+const BASELINE_SCHEMA: &str = "kino.baseline.v1";
+/// Expectations in one question.
+const EXPECTATIONS_MAX: usize = 500;
+/// Earlier exceptions that are looked at for their types.
+const EARLIER_EXCEPTIONS_MAX: usize = 20_000;
+
+/// The codes that a finding may have, as expectations name them.
+pub fn finding_codes() -> impl Iterator<Item = &'static str> + Clone {
+    kino_analyze::finding::Code::ALL.iter().map(|code| code.name())
+}
+
+/// The executions of a check.
+struct Chosen {
+    set: Set,
+    what: String,
+}
+
+impl Engine {
+    pub(crate) async fn check(&self, question: CheckQuestion) -> Result<Check, Problem> {
+        if question.expectations.len() > EXPECTATIONS_MAX {
+            return Err(Problem::invalid(format!("more than {EXPECTATIONS_MAX} expectations at once")));
+        }
+        let baseline = question.baseline.map(read_baseline).transpose()?;
+        let chosen = self.chosen(&question.set).await?;
+        let wants_earlier = question.expectations.iter().any(|it| it.expected == Expected::NoNewErrors);
+        let known = match &baseline {
+            Some(baseline) => Some(baseline.errors.iter().map(|(kind, _)| kind.clone()).collect()),
+            None if wants_earlier => self.earlier_errors(&question.set.scope, &chosen.set.traces).await?,
+            None => None,
+        };
+        let (traces, traces_left_out) = (chosen.set.traces.len() as u64, chosen.set.left_out);
+        let check = move || {
+            let trees: Vec<Tree<'_>> = chosen.set.traces.iter().map(Tree::new).collect();
+            let config = DetectorConfig::default();
+            let mut lines: Vec<CheckLine> = Vec::new();
+            for expectation in question.expectations {
+                let held = hold(&trees, &expectation.expected, known.as_ref(), &config);
+                lines.push(line(expectation.text, false, held));
+            }
+            if let Some(baseline) = &baseline {
+                let found = executions(&trees, Entry::Outermost);
+                let held = base::check(baseline, &found, &config);
+                lines.extend(held.into_iter().map(|one| line(one.text, true, one.held)));
+            }
+            lines
+        };
+        let what = chosen.what.clone();
+        let lines = blocking(check).await.map_err(|error| error.problem())?;
+        Ok(Check { schema: "kino.check.v1".to_owned(), set: what, traces, traces_left_out, lines })
+    }
+
+    pub(crate) async fn baseline(&self, question: BaselineQuestion) -> Result<Baseline, Problem> {
+        let chosen = self.chosen(&question.set).await?;
+        let states: BTreeSet<String> = chosen
+            .set
+            .traces
+            .iter()
+            .flat_map(|trace| &trace.spans)
+            .filter_map(|span| span.resource.text(names::CODE_STATE).map(str::to_owned))
+            .collect();
+        let code_state = (states.len() == 1).then(|| states.into_iter().next()).flatten();
+        let measure = move || {
+            let trees: Vec<Tree<'_>> = chosen.set.traces.iter().map(Tree::new).collect();
+            write_baseline(base::measure(&executions(&trees, Entry::Outermost), &DetectorConfig::default()), code_state)
+        };
+        blocking(measure).await.map_err(|error| error.problem())
+    }
+
+    /// The traces that a check rests on.
+    async fn chosen(&self, wanted: &CheckSet) -> Result<Chosen, Problem> {
+        let last = limit(wanted.last, DEFAULT_LAST, MAX_LAST)?;
+        let selector = match &wanted.selector {
+            Some(selector) => Some(selector.clone()),
+            None => self.newest_state(wanted).await?.map(|state| format!("code:{state}")),
+        };
+        if let Some(selector) = selector {
+            let mut set = self.set(&selector, &wanted.scope).await?;
+            set.traces.sort_by_key(|trace| std::cmp::Reverse(start(trace)));
+            set.left_out += set.traces.len().saturating_sub(last) as u64;
+            set.traces.truncate(last);
+            return Ok(Chosen { set, what: selector });
+        }
+        let filter = TraceFilter { project: scope::project(&wanted.scope), ..TraceFilter::default() };
+        let snapshot = self.inner.store.snapshot();
+        let found = snapshot.find(&filter, last, None).await.map_err(|error| problem(&error))?;
+        let older = u64::from(found.next.is_some());
+        let (traces, skipped) = self.load(&snapshot, found.rows.into_iter().map(|row| row.trace_id)).await?;
+        let what = if older > 0 { format!("the newest {last} traces") } else { "everything recorded".to_owned() };
+        Ok(Chosen { set: Set { traces, left_out: skipped.len() as u64 }, what })
+    }
+
+    /// The state of the caller's code if it was run, else the newest state that was run in this worktree.
+    async fn newest_state(&self, wanted: &CheckSet) -> Result<Option<String>, Problem> {
+        let Some(project) = scope::project(&wanted.scope) else { return Ok(None) };
+        let mut runs = self.records().await?;
+        runs.retain(|run| run.has_ended() && run.code.project.as_ref() == Some(&project));
+        runs.retain(|run| run.code.code_state.is_some());
+        let now = runs.iter().find(|run| run.code.code_state == wanted.code.code_state);
+        let here = || runs.iter().find(|run| run.code.worktree == wanted.code.worktree);
+        Ok(now.or_else(here).and_then(|run| run.code.code_state.clone()))
+    }
+
+    /// Types of exceptions before these traces; `None` where nothing at all was recorded before.
+    async fn earlier_errors(&self, scope: &Scope, traces: &[Trace]) -> Result<Option<BTreeSet<String>>, Problem> {
+        let Some(first) = traces.iter().map(start).min() else { return Ok(None) };
+        let until = Some(UnixNanos(first));
+        let project = scope::project(scope);
+        let snapshot = self.inner.store.snapshot();
+        let filter = TraceFilter { project: project.clone(), until, ..TraceFilter::default() };
+        let earlier = snapshot.find(&filter, 1, None).await.map_err(|error| problem(&error))?;
+        if earlier.rows.is_empty() {
+            return Ok(None);
+        }
+        let filter = EventFilter { project, until, ..EventFilter::default() };
+        let found = snapshot.exceptions(&filter, EARLIER_EXCEPTIONS_MAX).await.map_err(|error| problem(&error))?;
+        Ok(Some(found.0.into_iter().map(|row| row.exception_type.unwrap_or_default()).collect()))
+    }
+}
+
+fn start(trace: &Trace) -> i64 {
+    trace.spans.iter().map(|span| span.start.0).min().unwrap_or(0)
+}
+
+fn hold(
+    trees: &[Tree<'_>],
+    expected: &Expected,
+    known: Option<&BTreeSet<String>>,
+    config: &DetectorConfig,
+) -> analyze::Held {
+    let of = |operation: &str| analyze::of(trees, Some(operation));
+    let (held, operation) = match expected {
+        Expected::Time { operation, measure, limit_nanos, or_equal } => {
+            (analyze::time(&of(operation), figure(*measure), *limit_nanos, *or_equal), Some(operation))
+        }
+        Expected::ErrorRate { operation, limit, or_equal } => {
+            (analyze::error_rate(&of(operation), *limit, *or_equal), Some(operation))
+        }
+        Expected::AtMost { limit, count, operation } => {
+            (analyze::at_most(&of(operation), *limit, counted(count)), Some(operation))
+        }
+        Expected::NoFinding { code, operation } => {
+            let found = analyze::of(trees, operation.as_deref());
+            (analyze::no_finding(&found, code.as_deref(), config), operation.as_ref())
+        }
+        Expected::NoErrors { operation } => {
+            (analyze::no_errors(&analyze::of(trees, operation.as_deref())), operation.as_ref())
+        }
+        Expected::NoNewErrors => (analyze::no_new_errors(&analyze::of(trees, None), known), None),
+    };
+    match operation {
+        Some(operation) if held.executions == 0 => never_executed(trees, operation, held),
+        _ => held,
+    }
+}
+
+/// Says which operations there are that the one that never ran may have meant.
+fn never_executed(trees: &[Tree<'_>], operation: &str, held: analyze::Held) -> analyze::Held {
+    let names: BTreeSet<&str> =
+        trees.iter().flat_map(|tree| tree.trace().spans.iter().map(|span| span.name.as_str())).collect();
+    let near = suggest::nearest(operation, names);
+    let hint = if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) };
+    analyze::Held { measured: format!("{}{hint}", held.measured), ..held }
+}
+
+fn figure(measure: Measure) -> analyze::Measure {
+    match measure {
+        Measure::Median => analyze::Measure::Quantile(0.5),
+        Measure::P75 => analyze::Measure::Quantile(0.75),
+        Measure::P90 => analyze::Measure::Quantile(0.9),
+        Measure::P95 => analyze::Measure::Quantile(0.95),
+        Measure::P99 => analyze::Measure::Quantile(0.99),
+        Measure::Max => analyze::Measure::Quantile(1.0),
+        Measure::Mean => analyze::Measure::Mean,
+    }
+}
+
+fn counted(counted: &Counted) -> analyze::Counted<'_> {
+    match counted {
+        Counted::Calls => analyze::Counted::Calls,
+        Counted::CallsOf(name) => analyze::Counted::CallsOf(name),
+        Counted::Statements => analyze::Counted::Statements,
+        Counted::HttpCalls => analyze::Counted::HttpCalls,
+        Counted::LlmCalls => analyze::Counted::LlmCalls,
+        Counted::Errors => analyze::Counted::Errors,
+        Counted::Tokens => analyze::Counted::Tokens,
+    }
+}
+
+fn line(text: String, from_baseline: bool, held: analyze::Held) -> CheckLine {
+    CheckLine {
+        text,
+        from_baseline,
+        outcome: match held.outcome {
+            analyze::Outcome::Pass => CheckOutcome::Pass,
+            analyze::Outcome::Fail => CheckOutcome::Fail,
+            analyze::Outcome::NoData => CheckOutcome::NoData,
+        },
+        executions: held.executions,
+        measured: held.measured,
+        evidence: held.evidence.iter().map(to_wire::evidence).collect(),
+    }
+}
+
+fn read_baseline(baseline: Baseline) -> Result<base::Baseline, Problem> {
+    if baseline.schema != BASELINE_SCHEMA {
+        let message = format!("a baseline of the shape {:?}: this engine reads {BASELINE_SCHEMA}", baseline.schema);
+        return Err(Problem::invalid(message));
+    }
+    let operation = |operation: BaselineOperation| {
+        let mut durations_nanos = operation.durations_nanos;
+        durations_nanos.sort_unstable();
+        let counts = base::COUNTS.iter().filter_map(|name| Some((*name, *operation.counts.get(*name)?))).collect();
+        let measured = base::Operation { executions: operation.executions, durations_nanos, counts };
+        ((operation.service, operation.name), measured)
+    };
+    Ok(base::Baseline {
+        executions: baseline.executions,
+        operations: baseline.operations.into_iter().map(operation).collect(),
+        errors: baseline.errors.into_iter().map(|error| (error.exception_type, error.fingerprint)).collect(),
+        findings: baseline.findings.into_iter().map(|it| (it.code, it.subject, it.fingerprint)).collect(),
+    })
+}
+
+fn write_baseline(baseline: base::Baseline, code_state: Option<String>) -> Baseline {
+    let operation = |((service, name), operation): ((String, String), base::Operation)| BaselineOperation {
+        service,
+        name,
+        executions: operation.executions,
+        durations_nanos: operation.durations_nanos,
+        counts: operation.counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
+    };
+    let error = |(exception_type, fingerprint)| BaselineError { exception_type, fingerprint };
+    let finding = |(code, subject, fingerprint)| BaselineFinding { code, subject, fingerprint };
+    Baseline {
+        schema: BASELINE_SCHEMA.to_owned(),
+        code_state,
+        executions: baseline.executions,
+        operations: baseline.operations.into_iter().map(operation).collect(),
+        errors: baseline.errors.into_iter().map(error).collect(),
+        findings: baseline.findings.into_iter().map(finding).collect(),
+    }
+}
