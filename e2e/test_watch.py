@@ -142,7 +142,7 @@ def test_a_trace_appears_while_it_is_watched_and_can_be_looked_into(engine, watc
 def test_a_runs_output_is_read_and_searched(engine, watching):
     engine.kino("run", "--label", "noisy", "--", "sh", "-c", "for i in $(seq 200); do echo line $i; done; exit 3", check=False)
     terminal = watching("--all")
-    terminal.types("2")
+    terminal.types("3")
     terminal.shows("noisy", "exit 3", "sh -c")
     terminal.types(ENTER)
     terminal.shows("standard output")
@@ -155,6 +155,50 @@ def test_a_runs_output_is_read_and_searched(engine, watching):
     terminal.types("\x03")
     assert terminal.ends() == 0
     assert terminal.is_given_back()
+
+
+def test_a_text_is_searched_for_in_every_output(engine, watching):
+    script = "for i in $(seq 40000); do echo filler $i; done; echo a Quokka at last >&2; echo and a quokka here"
+    engine.kino("run", "--", "sh", "-c", script, check=False)
+    terminal = watching("--all")
+    terminal.shows("live")
+    terminal.types("squokka" + ENTER)
+    terminal.shows("2 hits in the output of", "a Quokka at last", "and a quokka here")
+    row = next(index for index, line in enumerate(terminal.screen.display) if "› " in line and "standard output" in line)
+    terminal.types(DOWN * (row - 3) + ENTER)
+    # It is beyond what is read at first.
+    terminal.shows("and a quokka here", "1 of 1 hit")
+    terminal.types("q")
+    assert terminal.ends() == 0
+
+
+def test_a_finding_is_listed_and_acknowledged(own_engine, watching):
+    terminal = watching("--all", on=own_engine)
+    terminal.types("2")
+    terminal.shows("nothing was found yet")
+    milli = 1_000_000
+    for trace in range(0x61, 0x6b):
+        start = time.time_ns() - 400 * milli
+        calls = [
+            span(trace, number, "SELECT item", start + number * 7 * milli, start + (number * 7 + 6) * milli, parent=1,
+                 kind=3, attributes=[text("db.system", "sqlite"), text("db.query.text", f"SELECT * FROM item WHERE id = {number}")])
+            for number in range(2, 42)
+        ]
+        own_engine.send(otlp("carts", [span(trace, 1, "GET /cart", start, start + 300 * milli, kind=2), *calls]))
+    # It comes by itself, once the engine has looked at what has settled.
+    terminal.shows(("open", "n_plus_one"))
+    terminal.types("o")
+    terminal.shows("newest first", ("•", "n_plus_one"))
+    rows = [line for line in terminal.screen.display if " open " in line]
+    place = next(index for index, line in enumerate(rows) if "n_plus_one" in line)
+    terminal.types(DOWN * place + ENTER)
+    terminal.shows("Findings › n_plus_one", "Evidence", "Its life")
+    terminal.types("a")
+    terminal.shows("n_plus_one is acknowledged")
+    known = own_engine.json("insights", "--state", "acknowledged", "--all")["items"]
+    assert [item["code"] for item in known] == ["n_plus_one"]
+    terminal.types("q")
+    assert terminal.ends() == 0
 
 
 def test_recorded_escapes_stay_out_of_the_terminal(engine, watching):

@@ -35,7 +35,7 @@ macro_rules! answer {
 impl Engine {
     async fn dispatch(&self, name: &str, question: Json) -> Result<Json, Problem> {
         use kino_wire::{
-            admin, check, compare, errors, evidence, explain, find, insights, live, predict, run, sql, verify,
+            admin, check, compare, errors, evidence, explain, find, insights, live, predict, run, search, sql, verify,
         };
         answer!(self, name, question;
             find::FindQuestion => find,
@@ -62,6 +62,7 @@ impl Engine {
             verify::VerifyQuestion => verify,
             live::LiveQuestion => live,
             live::OperationsQuestion => operations,
+            search::SearchQuestion => search,
             admin::StatusQuestion => status,
             admin::LakeFilesQuestion => lake_files,
             admin::ForgetQuestion => forget,

@@ -29,6 +29,7 @@ mod predict;
 mod project;
 mod runs;
 mod scope;
+mod search;
 mod selector;
 mod sets;
 mod sql;

@@ -67,8 +67,8 @@ pub(crate) struct Record {
     end_unix_nanos: Option<i64>,
     exit_code: Option<i32>,
     signal: Option<i32>,
-    stdout_blob: Option<String>,
-    stderr_blob: Option<String>,
+    pub(crate) stdout_blob: Option<String>,
+    pub(crate) stderr_blob: Option<String>,
     diff_blob: Option<String>,
     cut_bytes: u64,
     /// What became of findings by it.
@@ -166,7 +166,7 @@ impl Engine {
         let mut runs = self.records().await?;
         runs.retain(|run| {
             let labelled = question.label.is_none() || question.label == run.label;
-            labelled && (project.is_none() || run.code.project.is_none() || run.code.project == project)
+            labelled && run.is_of(project.as_deref())
         });
         let left_out = runs.len().saturating_sub(limit) as u64;
         runs.truncate(limit);
@@ -297,6 +297,13 @@ impl Engine {
         let detectors = Arc::clone(&self.inner.detectors);
         let summarise = move || summarise(record, traces, counted, left_out_traces, &detectors);
         blocking(summarise).await.map_err(|error| error.problem())
+    }
+}
+
+impl Record {
+    /// Whether a question about this project is about the run; one of unknown project always counts.
+    pub(crate) fn is_of(&self, project: Option<&str>) -> bool {
+        project.is_none() || self.code.project.is_none() || self.code.project.as_deref() == project
     }
 }
 

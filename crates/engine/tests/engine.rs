@@ -139,6 +139,43 @@ async fn whoever_waits_for_changes_is_told_of_one_and_of_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_text_is_found_in_outputs_and_logs_and_what_was_searched_is_said() {
+    let home = open().await;
+    let (run_id, run) = home.recorded_run(1, "base", "abc", 20).await;
+    let record = |body: &str, trace: u8| {
+        json!({
+            "timeUnixNano": NOW.to_string(), "severityText": "WARN", "body": { "stringValue": body },
+            "traceId": format!("{trace:032x}"), "spanId": format!("{trace:016x}"),
+        })
+    };
+    let service = json!([{ "key": "service.name", "value": { "stringValue": "worker" } }]);
+    let records = [record("All DONE here", 1), record("nothing", 2)];
+    let body = json!({ "resourceLogs": [{
+        "resource": { "attributes": service }, "scopeLogs": [{ "logRecords": records }],
+    }] });
+    home.engine.ingest(Signal::Logs, body.to_string().into(), Encoding::Json).await.unwrap();
+
+    let found = home.get("search", json!({ "text": " Done " })).await;
+    let hits = found["hits"].as_array().unwrap();
+    assert_eq!(hits.len(), 2, "{found}");
+    assert_eq!((&hits[0]["source"], &hits[0]["text"]), (&json!("log"), &json!("All DONE here")));
+    assert_eq!((&hits[0]["severity"], &hits[0]["service"]), (&json!("WARN"), &json!("worker")));
+    assert_eq!((&hits[1]["source"], &hits[1]["offset"]), (&json!("stdout"), &json!(0)));
+    assert_eq!((&hits[1]["blob"], &hits[1]["run_id"]), (&run["stdout_blob"], &json!(run_id)));
+    assert_eq!(found["searched"], json!({ "runs": 1, "output_bytes": 5, "logs": 2 }));
+    assert_eq!(found["left_out"], json!({ "hits": 0, "runs": 0, "log_sources": 0 }));
+
+    let one = home.get("search", json!({ "text": "done", "limit": 1 })).await;
+    assert_eq!((one["hits"].as_array().unwrap().len(), &one["left_out"]["hits"]), (1, &json!(1)));
+    let of_run = home.get("search", json!({ "text": "done", "run_id": &run_id[..6] })).await;
+    assert_eq!((of_run["hits"].as_array().unwrap().len(), &of_run["searched"]["logs"]), (1, &json!(0)));
+    for wrong in ["x", "two\nlines"] {
+        assert_eq!(home.ask("search", json!({ "text": wrong })).await.unwrap_err().kind, ProblemKind::Invalid);
+    }
+    home.engine.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn secrets_in_spans_and_commands_are_gone_and_counted() {
     let home = open().await;
     let secret = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";

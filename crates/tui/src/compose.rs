@@ -4,10 +4,12 @@ use jiff::tz::TimeZone;
 use kino_model::{SpanId, TraceId};
 use kino_wire::evidence::{Open, OpenEvent, OpenSpan};
 use kino_wire::finding::{Finding, Location};
+use kino_wire::insights::{Fix, Insight};
 use kino_wire::run::Run;
+use kino_wire::search::{Search, SearchSource};
 use serde_json::{Map, Value as Json};
 
-use crate::doc::{Line, Target, Tone};
+use crate::doc::{Goal, Line, Target, Tone};
 use crate::text::{self, counted, duration};
 use crate::time;
 
@@ -136,6 +138,101 @@ pub(crate) fn finding(finding: &Finding) -> Vec<Line> {
     lines
 }
 
+/// A stored finding: what it says, and its life so far.
+pub(crate) fn insight(insight: &Insight, zone: &TimeZone) -> Vec<Line> {
+    let mut lines = finding(&insight.finding);
+    heading("Its life", &mut lines);
+    let when = |nanos| time::exactly(nanos, zone);
+    let at_code = |code: &Option<String>| code.as_ref().map(|code| format!(" at {code}")).unwrap_or_default();
+    pair("is", &format!("{} since {}", insight.state, when(insight.changed_unix_nanos)), &mut lines);
+    let first = format!("{}{}", when(insight.first_seen_unix_nanos), at_code(&insight.opened_at_code));
+    pair("first seen", &first, &mut lines);
+    let last = format!("{}{}", when(insight.last_seen_unix_nanos), at_code(&insight.last_seen_at_code));
+    pair("last seen", &last, &mut lines);
+    if insight.worth_nanos_per_day > 0 {
+        pair("worth", &format!("{} a day", duration(Some(insight.worth_nanos_per_day))), &mut lines);
+    }
+    if insight.recurrences > 0 {
+        pair("came back", &counted(insight.recurrences, "time"), &mut lines);
+    }
+    if let Some(fix) = &insight.fix {
+        pair("fixed", &fixed(fix, zone), &mut lines);
+    }
+    if let Some(worked) = &insight.worked_here {
+        heading("What worked on one like it in this project", &mut lines);
+        value(&fixed(&worked.fix, zone), STEP, &mut lines);
+        if let Some(next) = &worked.next {
+            value(next, STEP, &mut lines);
+        }
+    }
+    lines
+}
+
+fn fixed(fix: &Fix, zone: &TimeZone) -> String {
+    let code = fix.after_code.as_ref().map(|code| format!(" by {code}")).unwrap_or_default();
+    let medians = match (fix.median_nanos_before, fix.median_nanos_after) {
+        (Some(before), Some(after)) => format!(", median {} → {}", duration(Some(before)), duration(Some(after))),
+        _ => String::new(),
+    };
+    let rests = counted(fix.executions_after, "execution");
+    format!("{}{code}{medians}, shown by {rests}", time::exactly(fix.at_unix_nanos, zone))
+}
+
+/// Hits of a search through outputs and logs.
+pub(crate) fn search(search: &Search, needle: &str, zone: &TimeZone) -> Vec<Line> {
+    let searched = &search.searched;
+    let through = format!(
+        "{} in the output of {} ({}) and in {}",
+        counted(search.hits.len() as u64, "hit"),
+        counted(searched.runs, "run"),
+        counted(searched.output_bytes, "byte"),
+        counted(searched.logs, "log record"),
+    );
+    let mut lines = vec![Line::new(&through).tone(Tone::Strong)];
+    let left = &search.left_out;
+    let left = [(left.hits, "further hit"), (left.runs, "older run"), (left.log_sources, "older log file")];
+    let left = left.iter().filter(|(count, _)| *count > 0).map(|(count, what)| counted(*count, what));
+    let left: Vec<String> = left.collect();
+    if !left.is_empty() {
+        lines.push(Line::new(&format!("not shown or not looked through: {}", left.join(", "))).tone(Tone::Warn));
+    }
+    lines.push(Line::default());
+    for hit in &search.hits {
+        let goal = Goal { needle: needle.to_owned(), offset: hit.offset.unwrap_or_default() };
+        let title = match hit.source {
+            SearchSource::Stdout => "standard output",
+            SearchSource::Stderr => "standard error",
+            SearchSource::Log => "log",
+        };
+        let target = match (&hit.blob, hit.trace_id, hit.span_id) {
+            (Some(blob), ..) => Some(Target::Text { blob: blob.clone(), title: title.to_owned(), goal: Some(goal) }),
+            (None, Some(trace_id), Some(span_id)) => Some(Target::Within(trace_id, span_id, goal)),
+            (None, Some(trace_id), None) => Some(Target::Trace(trace_id)),
+            (None, None, _) => None,
+        };
+        let run: String = hit.run_id.iter().flat_map(|run| run.chars().take(8)).collect();
+        let when = time::exactly(hit.time_unix_nanos, zone);
+        let words = [when.as_str(), title, &hit.service, &run, &hit.severity];
+        let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+        let line = Line::new(&words.join(" ")).indent(STEP).tone(Tone::Faint);
+        lines.push(match target {
+            Some(target) => line.to(target),
+            None => line,
+        });
+        let (text, _) = text::without_sequences(&hit.text);
+        lines.push(Line::new(text.trim_end()).indent(2 * STEP).tone(severity(&hit.severity)));
+    }
+    lines
+}
+
+/// The line of a page of recorded text that its byte `offset` is on.
+pub(crate) fn line_at(text: &str, offset: u64) -> usize {
+    let offset = text.floor_char_boundary(usize::try_from(offset).unwrap_or(usize::MAX));
+    let (before, _) = text::without_sequences(&text[..offset]);
+    // The line is not over: something stands on it.
+    text::lines(&format!("{before}x")).len() - 1
+}
+
 /// A run: how it went, what it wrote, what was learned.
 pub(crate) fn run(run: &Run, zone: &TimeZone) -> Vec<Line> {
     let ended = ending(run.duration_nanos, run.exit_code, run.signal);
@@ -163,7 +260,7 @@ pub(crate) fn run(run: &Run, zone: &TimeZone) -> Vec<Line> {
     let blobs = [("standard output", &run.stdout_blob), ("standard error", &run.stderr_blob), ("diff", &run.diff_blob)];
     for (title, blob) in blobs {
         if let Some(blob) = blob {
-            let target = Target::Text { blob: blob.clone(), title: title.to_owned() };
+            let target = Target::Text { blob: blob.clone(), title: title.to_owned(), goal: None };
             lines.push(Line::new(title).indent(STEP).to(target));
         }
     }

@@ -46,11 +46,24 @@ pub(crate) enum Target {
         blob: String,
         /// What it is.
         title: String,
+        /// What to look for in it.
+        goal: Option<Goal>,
     },
+    /// To a span, and what to look for in it.
+    Within(TraceId, SpanId, Goal),
     /// To what a finding says.
     Finding(Box<Finding>),
     /// To the list of this run's traces.
     TracesOf(String),
+}
+
+/// What to look for in a text that is being opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Goal {
+    /// What.
+    pub(crate) needle: String,
+    /// From which byte of the text on.
+    pub(crate) offset: u64,
 }
 
 /// A line.
@@ -178,6 +191,12 @@ impl Doc {
     /// Where the chosen line leads.
     pub(crate) fn target(&self) -> Option<&Target> {
         self.lines[self.rows.get(self.list.chosen)?.line].target.as_ref()
+    }
+
+    /// Goes to a line, or to the last.
+    pub(crate) fn go_to(&mut self, line: usize, rows: usize) {
+        self.list.chosen = self.rows.partition_point(|row| row.line < line);
+        self.list.fit(self.rows.len(), rows);
     }
 
     /// Whether the end is within a page's reach.

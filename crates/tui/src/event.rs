@@ -3,8 +3,10 @@
 use kino_wire::evidence::{Open, OpenQuestion};
 use kino_wire::explain::{ExplainTrace, ExplainTraceQuestion};
 use kino_wire::find::{Find, FindQuestion};
+use kino_wire::insights::{AcknowledgeFinding, Acknowledged, Changes, FindingsChanged, Insights, InsightsQuestion};
 use kino_wire::live::{Live, LiveQuestion, Operations, OperationsQuestion};
 use kino_wire::run::{Run, RunQuestion, Runs, RunsQuestion};
+use kino_wire::search::{Search, SearchQuestion};
 use kino_wire::{Backend, Problem, ask};
 
 /// A key, as far as the view tells them apart.
@@ -90,4 +92,8 @@ questions! {
     Open: OpenQuestion => Open, "Spans, logs or text.";
     Runs: RunsQuestion => Runs, "The newest runs.";
     Run: RunQuestion => Run, "What is known of a run.";
+    Findings: InsightsQuestion => Insights, "What is wrong.";
+    FindingsChanged: FindingsChanged => Changes, "Whether what is wrong changed.";
+    Acknowledge: AcknowledgeFinding => Acknowledged, "The reader knows of a finding.";
+    Search: SearchQuestion => Search, "Where a text stands in outputs and logs.";
 }

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use jiff::tz::TimeZone;
 use kino_wire::ask::Scope;
 use kino_wire::find::FindItem;
+use kino_wire::insights::{Insight, InsightsLeftOut};
 use kino_wire::run::RunItem;
 
-use crate::doc::{Doc, Way};
+use crate::doc::{Doc, Goal, Way};
 use crate::event::{Ask, Ticket};
 use crate::filter::Filter;
 use crate::list::List;
@@ -41,18 +42,21 @@ pub(crate) enum Pane {
     /// Traces as they come.
     #[default]
     Traces,
+    /// What is wrong.
+    Findings,
     /// Runs.
     Runs,
 }
 
 impl Pane {
     /// In the order of their keys.
-    pub(crate) const ALL: [Self; 2] = [Self::Traces, Self::Runs];
+    pub(crate) const ALL: [Self; 3] = [Self::Traces, Self::Findings, Self::Runs];
 
     /// What it is called.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Traces => "Traces",
+            Self::Findings => "Findings",
             Self::Runs => "Runs",
         }
     }
@@ -122,6 +126,31 @@ pub(crate) struct Runs {
     pub(crate) fresh: Fresh,
 }
 
+/// What is wrong, as the engine keeps it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Findings {
+    /// Those that the engine gave, in the order that is shown.
+    pub(crate) items: Vec<Insight>,
+    /// What it left out.
+    pub(crate) left_out: InsightsLeftOut,
+    /// Whether those that are fixed, known or gone are shown, too.
+    pub(crate) all: bool,
+    /// Whether the newest change comes first, rather than what is worth most.
+    pub(crate) newest: bool,
+    /// The place in them.
+    pub(crate) list: List,
+    /// Whether any answer came.
+    pub(crate) loaded: bool,
+    /// The newest change that is known.
+    pub(crate) sequence: Option<u64>,
+    /// The newest change when the view began: what is newer is new to the reader.
+    pub(crate) known: Option<u64>,
+    /// Why there is no list.
+    pub(crate) error: Option<String>,
+    /// When to ask.
+    pub(crate) fresh: Fresh,
+}
+
 /// How long an operation usually takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Usual {
@@ -140,6 +169,8 @@ pub(crate) struct Page {
     pub(crate) title: String,
     /// What asks for all of it anew.
     pub(crate) origin: Option<Ask>,
+    /// What to go to as soon as it is there.
+    pub(crate) goal: Option<Goal>,
     /// What went wrong with it.
     pub(crate) error: Option<String>,
     /// What is on it.
@@ -177,6 +208,8 @@ pub(crate) enum Purpose {
     Filter,
     /// To search the page.
     Find,
+    /// To search all outputs and logs.
+    Search,
 }
 
 /// A line of input.
@@ -199,6 +232,15 @@ pub(crate) enum Slot {
     Traces(u64),
     /// To the list of runs, asked at this time.
     Runs(u64),
+    /// To the list of findings, asked at this time.
+    Findings(u64),
+    /// To whoever follows what is wrong.
+    FindingsChanged,
+    /// To whoever said that it is known; or takes that back.
+    Acknowledged {
+        /// Whether it was taken back.
+        undo: bool,
+    },
     /// To what is usual.
     Usual,
     /// To a page.
@@ -227,6 +269,8 @@ pub struct State {
     pub(crate) front: Pane,
     /// Traces as they come.
     pub(crate) traces: Traces,
+    /// What is wrong.
+    pub(crate) findings: Findings,
     /// Runs.
     pub(crate) runs: Runs,
     /// What was opened, the last in front.
@@ -279,6 +323,7 @@ impl State {
             size,
             front: Pane::default(),
             traces,
+            findings: Findings { fresh: stale.clone(), ..Findings::default() },
             runs: Runs { fresh: stale.clone(), ..Runs::default() },
             pages: Vec::new(),
             page_fresh: Fresh::default(),

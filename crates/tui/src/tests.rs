@@ -6,9 +6,11 @@ use kino_wire::ask::Scope;
 use kino_wire::evidence::{Open, OpenEvent, OpenSpan};
 use kino_wire::explain::{BreakdownRow, ExplainTrace, LeftOut, PathSegment, Quantiles, RootSummary};
 use kino_wire::find::{Find, FindItem};
-use kino_wire::finding::{Evidence, Finding, Number, Subject};
+use kino_wire::finding::{Evidence, Finding, Location, Number, Subject};
+use kino_wire::insights::{Acknowledged, Changes, FindingChange, FindingState, Fix, Insight, Insights, Operation};
 use kino_wire::live::{Live, OperationSummary, Operations};
 use kino_wire::run::{CodeState, Run, RunItem, Runs};
+use kino_wire::search::{Search, SearchHit, SearchLeftOut, SearchSource, Searched};
 use kino_wire::{Problem, ProblemKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -78,6 +80,11 @@ impl Reader {
     fn live(&mut self, changes: u64) {
         let live = Live { schema: String::new(), changes };
         self.answer(|ask| matches!(ask, Ask::Live(_)), Ok(Answer::Live(Box::new(live))));
+    }
+
+    fn findings(&mut self, items: Vec<Insight>, sequence: u64) {
+        let insights = Insights { items, sequence, ..Insights::default() };
+        self.answer(|ask| matches!(ask, Ask::Findings(_)), Ok(Answer::Findings(Box::new(insights))));
     }
 
     fn asks(&self, which: impl Fn(&Ask) -> bool) -> bool {
@@ -245,7 +252,7 @@ fn in_a_trace() -> Reader {
 /// A reader who has opened a run's output.
 fn in_an_output(first: Open) -> Reader {
     let mut reader = Reader::new();
-    reader.press(&[Key::Tab]);
+    reader.press(&[Key::Char('3')]);
     let run = RunItem {
         run_id: "4f2a91c0".repeat(4),
         trace_id: TraceId([9; 16]),
@@ -350,8 +357,9 @@ fn a_view_at_rest_asks_nothing_and_wakes_for_nothing() {
     let mut reader = Reader::new();
     reader.answer(|ask| matches!(ask, Ask::Usual(_)), Ok(Answer::Usual(Box::default())));
     reader.traces(Vec::new());
+    reader.findings(Vec::new(), 5);
     reader.live(1);
-    assert_eq!(reader.asked.len(), 1, "only the question that waits: {:?}", reader.asked);
+    assert_eq!(reader.asked.len(), 2, "only the questions that wait: {:?}", reader.asked);
     assert_eq!(reader.state.wake_at(), None);
     reader.live(1);
     assert!(reader.asks(|ask| matches!(ask, Ask::Live(_))));
@@ -470,6 +478,126 @@ fn a_finding_shows_what_it_rests_on() {
     let mut reader = in_a_trace();
     reader.press(&[Key::Tab, Key::Tab, Key::Tab, Key::Enter]);
     insta::assert_snapshot!(reader.screen());
+}
+
+fn insight(fingerprint: &str, state: FindingState, sequence: u64, worth: i64) -> Insight {
+    let location = Location {
+        path: "/home/ada/shop/cart.py".to_owned(),
+        line: Some(41),
+        function: None,
+        known_by: "attribute".to_owned(),
+    };
+    Insight {
+        finding: Finding { fingerprint: fingerprint.to_owned(), location: Some(location), ..finding() },
+        state,
+        entry: Operation { service: "shop".to_owned(), name: "GET /cart".to_owned() },
+        project: None,
+        file: Some("shop/cart.py".to_owned()),
+        first_seen_unix_nanos: START,
+        last_seen_unix_nanos: START + MILLI,
+        changed_unix_nanos: START,
+        sequence,
+        opened_at_code: Some("9d03b7e".to_owned()),
+        last_seen_at_code: None,
+        fixed_at_code: None,
+        fix: (state == FindingState::Recurring).then(|| Fix {
+            after_code: Some("4f2a91c".to_owned()),
+            executions_after: 12,
+            median_nanos_before: Some(100 * MILLI),
+            median_nanos_after: Some(20 * MILLI),
+            at_unix_nanos: START,
+            ..Fix::default()
+        }),
+        recurrences: u64::from(state == FindingState::Recurring),
+        worked_here: None,
+        worth_nanos_per_day: worth * MILLI,
+    }
+}
+
+#[test]
+fn findings_are_listed_by_worth_and_what_came_meanwhile_is_marked() {
+    let mut reader = Reader::new();
+    reader.findings(vec![insight("a", FindingState::Open, 3, 10)], 3);
+    let change = FindingChange { fingerprint: "b".to_owned(), sequence: 4, ..FindingChange::default() };
+    let changes = Changes { sequence: 4, items: vec![change], ..Changes::default() };
+    let waits = |ask: &Ask| matches!(ask, Ask::FindingsChanged(question) if question.after == Some(3));
+    reader.answer(waits, Ok(Answer::FindingsChanged(Box::new(changes))));
+    reader.later(1_000);
+    let both = vec![insight("a", FindingState::Open, 3, 10), insight("b", FindingState::Recurring, 4, 90)];
+    reader.findings(both, 4);
+    assert!(reader.screen().contains("2 Findings (2)"), "what is wrong is told wherever the reader is");
+    reader.press(&[Key::Char('2')]);
+    insta::assert_snapshot!(reader.screen());
+    reader.press(&[Key::Enter]);
+    insta::assert_snapshot!(reader.screen());
+}
+
+#[test]
+fn a_finding_is_acknowledged_and_the_list_asked_again() {
+    let mut reader = Reader::new();
+    reader.findings(vec![insight("a", FindingState::Open, 3, 10)], 3);
+    reader.press(&[Key::Char('2'), Key::Char('a')]);
+    let insight = insight("a", FindingState::Acknowledged, 4, 10);
+    let answer = Acknowledged { schema: String::new(), insight: insight.clone() };
+    let asked = |ask: &Ask| matches!(ask, Ask::Acknowledge(question) if question.fingerprint == "a" && !question.undo);
+    reader.answer(asked, Ok(Answer::Acknowledge(Box::new(answer))));
+    assert!(reader.screen().contains("n_plus_one is acknowledged"), "{}", reader.screen());
+    reader.later(1_000);
+    reader.findings(Vec::new(), 4);
+    reader.press(&[Key::Char('f')]);
+    reader.later(1_000);
+    assert!(reader.asks(|ask| matches!(ask, Ask::Findings(question) if question.states.len() == 5)));
+    reader.findings(vec![insight], 4);
+    reader.press(&[Key::Char('a')]);
+    assert!(reader.asks(|ask| matches!(ask, Ask::Acknowledge(question) if question.undo)), "it is taken back");
+}
+
+#[test]
+fn a_search_of_everything_leads_into_the_text_at_the_hit() {
+    let mut reader = Reader::new();
+    reader.press(&[Key::Char('s')]);
+    reader.types("boom");
+    reader.press(&[Key::Enter]);
+    let hit = SearchHit {
+        source: SearchSource::Stderr,
+        time_unix_nanos: START,
+        run_id: Some("4f2a91c0".repeat(4)),
+        blob: Some("abc".to_owned()),
+        offset: Some(1_601),
+        service: "pytest".to_owned(),
+        text: "x Boom\u{1b}[0m!".to_owned(),
+        ..SearchHit::default()
+    };
+    let log = SearchHit {
+        source: SearchSource::Log,
+        time_unix_nanos: START,
+        trace_id: Some(TraceId([9; 16])),
+        span_id: Some(SpanId([2; 8])),
+        service: "shop".to_owned(),
+        severity: "ERROR".to_owned(),
+        text: "boom".to_owned(),
+        ..SearchHit::default()
+    };
+    let answer = Search {
+        schema: String::new(),
+        hits: vec![hit, log],
+        searched: Searched { runs: 3, output_bytes: 5_000, logs: 20 },
+        left_out: SearchLeftOut { runs: 1, ..SearchLeftOut::default() },
+    };
+    reader.answer(
+        |ask| matches!(ask, Ask::Search(question) if question.text == "boom"),
+        Ok(Answer::Search(Box::new(answer))),
+    );
+    insta::assert_snapshot!(reader.screen());
+    reader.press(&[Key::Down, Key::Down, Key::Down, Key::Enter]);
+    let first = "boom, but not this one\n".repeat(10) + &"nothing of note\n".repeat(60);
+    let more = "no\nx Boom\u{1b}[0m!\nboom again\n";
+    let begins = |ask: &Ask| matches!(ask, Ask::Open(question) if question.offset == 0);
+    reader.answer(begins, Ok(Answer::Open(Box::new(text(&first, 1_700, Some(1_596))))));
+    let goes_on = |ask: &Ask| matches!(ask, Ask::Open(question) if question.offset == 1_596);
+    reader.answer(goes_on, Ok(Answer::Open(Box::new(text(more, 1_700, None)))));
+    let screen = reader.screen();
+    assert!(screen.contains("11 of 12 hits") && screen.contains("x Boom!"), "{screen}");
 }
 
 #[test]

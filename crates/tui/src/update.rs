@@ -11,6 +11,7 @@ mod keys;
 mod open;
 
 use kino_wire::find::FindQuestion;
+use kino_wire::insights::{FindingState, FindingsChanged, InsightsQuestion};
 use kino_wire::live::{LiveQuestion, OperationsQuestion};
 use kino_wire::run::RunsQuestion;
 
@@ -23,6 +24,8 @@ pub(crate) const TRACES_AT_ONCE: usize = 100;
 pub(crate) const TRACES_MAX: usize = 2_000;
 /// Runs that the list holds.
 const RUNS_SHOWN: usize = 500;
+/// Findings that the list holds.
+const FINDINGS_SHOWN: usize = 500;
 /// The least rest between two questions for the same list.
 const REST_MILLIS: u64 = 250;
 /// How many times as long as an answer took the rest is: a busy engine spends a quarter of a core on a view at most.
@@ -61,9 +64,13 @@ impl State {
             let fresh = self.fresh();
             waiting(fresh.stale, self.front_is_asked(), fresh.not_before)
         });
+        let findings = (!self.paused).then(|| {
+            let fresh = &self.findings.fresh;
+            waiting(fresh.stale, self.is_asked(|slot| matches!(slot, Slot::Findings(_))), fresh.not_before)
+        });
         let usual =
             waiting(self.usual_fresh.stale, self.is_asked(|slot| *slot == Slot::Usual), self.usual_fresh.not_before);
-        [list.flatten(), usual].into_iter().flatten().min()
+        [list.flatten(), findings.flatten(), usual].into_iter().flatten().min()
     }
 
     /// Asks what has to be asked by now.
@@ -76,7 +83,10 @@ impl State {
             let question = OperationsQuestion { roots: true, limit: USUAL_MAX, scope, ..OperationsQuestion::default() };
             self.ask(Slot::Usual, Ask::Usual(question), commands);
         }
-        if !self.following() {
+        if !self.paused {
+            self.follow_findings(now, commands);
+        }
+        if !self.following() || self.pages.is_empty() && self.front == Pane::Findings {
             return;
         }
         let fresh = self.fresh();
@@ -87,6 +97,23 @@ impl State {
         } else if !self.is_asked(|slot| *slot == Slot::Live) {
             let question = LiveQuestion { seen: self.seen, wait_millis: WAIT_MILLIS };
             self.ask(Slot::Live, Ask::Live(question), commands);
+        }
+    }
+
+    /// Findings are followed wherever the reader is: how many there are is always on the screen.
+    fn follow_findings(&mut self, now: u64, commands: &mut Vec<Command>) {
+        let findings = &self.findings;
+        let scope = self.options.scope.clone();
+        if findings.fresh.stale {
+            if now >= findings.fresh.not_before && !self.is_asked(|slot| matches!(slot, Slot::Findings(_))) {
+                let states = if findings.all { FindingState::ALL.to_vec() } else { Vec::new() };
+                let question = InsightsQuestion { states, limit: FINDINGS_SHOWN, scope, ..InsightsQuestion::default() };
+                self.findings.fresh.stale = false;
+                self.ask(Slot::Findings(now), Ask::Findings(question), commands);
+            }
+        } else if findings.sequence.is_some() && !self.is_asked(|slot| *slot == Slot::FindingsChanged) {
+            let question = FindingsChanged { after: findings.sequence, wait_millis: WAIT_MILLIS, scope };
+            self.ask(Slot::FindingsChanged, Ask::FindingsChanged(question), commands);
         }
     }
 
@@ -104,6 +131,7 @@ impl State {
         match (self.pages.is_empty(), self.front) {
             (false, _) => &self.page_fresh,
             (true, Pane::Traces) => &self.traces.fresh,
+            (true, Pane::Findings) => &self.findings.fresh,
             (true, Pane::Runs) => &self.runs.fresh,
         }
     }
@@ -123,6 +151,8 @@ impl State {
                 self.traces.filter.ask(&mut question);
                 self.ask(Slot::Traces(now), Ask::Traces(question), commands);
             }
+            // Followed by itself.
+            (true, Pane::Findings) => {}
             (true, Pane::Runs) => {
                 self.runs.fresh.stale = false;
                 let question = RunsQuestion { label: None, limit: RUNS_SHOWN, scope: self.options.scope.clone() };
@@ -152,6 +182,7 @@ impl State {
         let front = self.front;
         self.is_asked(|slot| match front {
             Pane::Traces => matches!(slot, Slot::Traces(_)),
+            Pane::Findings => matches!(slot, Slot::Findings(_)),
             Pane::Runs => matches!(slot, Slot::Runs(_)),
         })
     }
@@ -161,6 +192,12 @@ impl State {
         for fresh in [&mut self.traces.fresh, &mut self.runs.fresh, &mut self.page_fresh, &mut self.usual_fresh] {
             fresh.stale = true;
         }
+    }
+
+    /// The lists may lack something that nobody told of.
+    fn catch_up(&mut self) {
+        self.everything_is_stale();
+        self.findings.fresh.stale = true;
     }
 
     fn resize(&mut self, size: (u16, u16)) {
@@ -178,6 +215,7 @@ impl State {
         }
         let shown = self.shown_traces().len();
         self.traces.list.fit(shown, lists);
+        self.findings.list.fit(self.findings.items.len(), lists);
         self.runs.list.fit(self.runs.items.len(), lists);
     }
 }

@@ -31,6 +31,7 @@ pub fn draw(state: &State, buffer: &mut Buffer) {
         Some(page) => page::draw(state, page, &mut canvas),
         None => match state.front {
             Pane::Traces => lists::traces(state, &mut canvas),
+            Pane::Findings => lists::findings(state, &mut canvas),
             Pane::Runs => lists::runs(state, &mut canvas),
         },
     }
@@ -53,7 +54,9 @@ fn bar(state: &State, canvas: &mut Canvas<'_>) {
     let mut at = row.put(0, " kino watch  ", Tone::Strong);
     for (index, pane) in Pane::ALL.into_iter().enumerate() {
         let chosen = pane == state.front;
-        let title = format!(" {} {} ", index + 1, pane.title());
+        let count = (pane == Pane::Findings && state.findings.loaded).then(|| open_findings(state));
+        let count = count.map(|count| format!("({count}) ")).unwrap_or_default();
+        let title = format!(" {} {} {count}", index + 1, pane.title());
         let start = at;
         at = row.put(at, &title, if chosen { Tone::Strong } else { Tone::Plain });
         if chosen {
@@ -75,6 +78,13 @@ fn bar(state: &State, canvas: &mut Canvas<'_>) {
     let column = row.columns().saturating_sub(text::width(&right) as u16);
     let column = row.put(column, &format!("{scope}  "), Tone::Faint);
     row.put(column, &text, tone);
+}
+
+/// How many findings are there, as far as the list tells.
+fn open_findings(state: &State) -> String {
+    let present = state.findings.items.iter().filter(|item| item.state.is_present()).count();
+    let more = if state.findings.left_out.findings > 0 { "+" } else { "" };
+    format!("{present}{more}")
 }
 
 fn below(state: &State, canvas: &mut Canvas<'_>) {
@@ -108,6 +118,7 @@ fn hints(state: &State, canvas: &mut Canvas<'_>) {
         let label = match prompt.purpose {
             Purpose::Filter => "filter: ",
             Purpose::Find => "find: ",
+            Purpose::Search => "search all outputs and logs: ",
         };
         let at = row.put(0, label, Tone::Strong);
         let room = usize::from(row.columns().saturating_sub(at + 1));
@@ -131,7 +142,10 @@ fn hints(state: &State, canvas: &mut Canvas<'_>) {
         None if state.front == Pane::Traces => {
             "↑↓ move  Enter opens  / filter  Space pauses  Tab panes  ? help  q quit"
         }
-        None => "↑↓ move  Enter opens  Space pauses  Tab panes  ? help  q quit",
+        None if state.front == Pane::Findings => {
+            "↑↓ move  Enter opens  a acknowledges  o order  f all or open  ? help  q quit"
+        }
+        None => "↑↓ move  Enter opens  s searches all outputs  Space pauses  Tab panes  ? help  q quit",
     };
     row.put(1, keys, Tone::Faint);
 }
@@ -147,15 +161,17 @@ fn tail(line: &str, columns: usize) -> &str {
     from
 }
 
-const HELP: [(&str, &str); 16] = [
+const HELP: [(&str, &str); 18] = [
     ("↑ ↓  j k", "move; PgUp PgDn a page, Home End (g G) to an end"),
     ("Enter", "open what is chosen: trace, span, run, text, evidence"),
     ("Esc", "back: out of a search, a page, the filter"),
-    ("Tab  1 2", "the next pane; within a trace, its next side (← →)"),
+    ("Tab  1 2 3", "the next pane; within a trace, its next side (← →)"),
     ("/", "in traces: narrow them; in a text: find"),
+    ("s", "search the outputs of all runs, and all logs"),
     ("n  N", "the next hit, the one before"),
     ("Space", "hold the lists still, and go on"),
     ("r", "ask again"),
+    ("a  o  f", "findings: acknowledge one, order by worth or age, show all"),
     ("q  Ctrl-C", "quit"),
     ("", ""),
     ("filter", "service:shop  name:\"GET /cart\"  error  min:250ms  run:ID"),

@@ -17,6 +17,7 @@ pub mod insights;
 pub mod live;
 pub mod predict;
 pub mod run;
+pub mod search;
 pub mod sql;
 pub mod verify;
 

@@ -1,13 +1,14 @@
 //! What an answer changes.
 
 use kino_wire::find::Find;
+use kino_wire::insights::Insights;
 use kino_wire::live::Operations;
 use kino_wire::run::Runs;
 use kino_wire::{Problem, ProblemKind};
 
 use super::{REST_MILLIS, REST_TIMES, RETRY_MILLIS, USUAL_MILLIS};
 use crate::compose;
-use crate::doc::{Doc, LINES_MAX, Line};
+use crate::doc::{Doc, Goal, LINES_MAX, Line, Way};
 use crate::event::{Answer, Command, Ticket};
 use crate::state::{Content, Fresh, Link, Part, Slot, Source, State, Usual};
 
@@ -35,7 +36,7 @@ impl State {
     fn is_up(&mut self) {
         if matches!(self.link, Link::Down { .. }) {
             self.seen = None;
-            self.everything_is_stale();
+            self.catch_up();
         }
         self.link = Link::Up;
     }
@@ -54,6 +55,25 @@ impl State {
             (Slot::Runs(asked), Answer::Runs(runs)) => {
                 self.runs.fresh.rest(asked, now);
                 self.take_runs(*runs);
+            }
+            (Slot::Findings(asked), Answer::Findings(insights)) => {
+                self.findings.fresh.rest(asked, now);
+                self.take_findings(*insights);
+            }
+            (Slot::FindingsChanged, Answer::FindingsChanged(changes)) => {
+                if !changes.items.is_empty() || changes.removed {
+                    self.findings.fresh.stale = true;
+                }
+                self.findings.sequence = Some(changes.sequence);
+            }
+            (Slot::Acknowledged { undo }, Answer::Acknowledge(answer)) => {
+                let code = answer.insight.finding.code;
+                self.notice = Some(if undo {
+                    format!("{code} is open again")
+                } else {
+                    format!("{code} is acknowledged: a takes that back, f shows it among all")
+                });
+                self.findings.fresh.stale = true;
             }
             (Slot::Usual, Answer::Usual(operations)) => {
                 self.usual_fresh = Fresh { stale: false, not_before: now + USUAL_MILLIS };
@@ -93,6 +113,30 @@ impl State {
         self.runs.list.fit(self.runs.items.len(), rows);
     }
 
+    fn take_findings(&mut self, insights: Insights) {
+        let chosen = self.findings.items.get(self.findings.list.chosen).map(|item| item.finding.fingerprint.clone());
+        (self.findings.items, self.findings.left_out) = (insights.items, insights.left_out);
+        (self.findings.loaded, self.findings.error) = (true, None);
+        self.findings.sequence = Some(insights.sequence);
+        self.findings.known.get_or_insert(insights.sequence);
+        self.order_findings(chosen.as_deref());
+    }
+
+    /// Puts findings in the order that is shown; the chosen one stays chosen.
+    pub(super) fn order_findings(&mut self, chosen: Option<&str>) {
+        if self.findings.newest {
+            self.findings.items.sort_by_key(|item| std::cmp::Reverse(item.sequence));
+        } else {
+            self.findings.items.sort_by_key(|item| std::cmp::Reverse(item.worth_nanos_per_day));
+        }
+        let place = self.findings.items.iter().position(|item| Some(item.finding.fingerprint.as_str()) == chosen);
+        if let (Some(place), true) = (place, self.findings.list.chosen > 0) {
+            self.findings.list.chosen = place;
+        }
+        let rows = self.list_rows();
+        self.findings.list.fit(self.findings.items.len(), rows);
+    }
+
     fn take_usual(&mut self, operations: Operations) {
         let usual = operations.items.into_iter().filter_map(|operation| {
             let duration = operation.duration?;
@@ -108,6 +152,7 @@ impl State {
         let Some(page) = self.pages.iter_mut().find(|page| page.id == id) else { return };
         page.error = None;
         let mut source = None;
+        let mut line = 0;
         let lines = match (part, answer, &mut page.content) {
             (_, Answer::Explain(explained), Content::Trace(trace)) => {
                 if let Some(root) = &explained.root {
@@ -122,17 +167,27 @@ impl State {
                 trace.list_mut().fit(count, trace_rows);
                 return;
             }
-            (Part::From(_), Answer::Open(open), Content::Doc(doc, Some(source))) => {
-                let (lines, removed) = compose::recorded(open.text.as_deref().unwrap_or_default());
+            (Part::From(offset), Answer::Open(open), Content::Doc(doc, Some(source))) => {
+                let text = open.text.as_deref().unwrap_or_default();
+                let goal = page.goal.take_if(|goal| is_in(goal, open.next_offset));
+                let first = doc.line_count();
+                let (lines, removed) = compose::recorded(text);
                 doc.append(lines);
+                if let Some(goal) = goal {
+                    doc.go_to(first + compose::line_at(text, goal.offset.saturating_sub(offset)), rows);
+                    doc.search(&goal.needle);
+                    doc.seek(Way::Here, rows);
+                }
                 source.removed += removed;
                 source.next_offset = open.next_offset.filter(|_| doc.line_count() < LINES_MAX);
                 self.go_on_searching(id, commands);
+                self.go_on_to_goal(id, commands);
                 return;
             }
             (_, Answer::Open(open), _) => {
                 if let Some(text) = &open.text {
                     let (lines, removed) = compose::recorded(text);
+                    line = page.goal.as_ref().map_or(0, |goal| compose::line_at(text, goal.offset));
                     let blob = open.id.strip_prefix("blob:").unwrap_or(&open.id).to_owned();
                     source = Some(Source { blob, next_offset: open.next_offset, total: open.total, removed });
                     if lines.is_empty() { vec![Line::new("(nothing was written)")] } else { lines }
@@ -144,11 +199,13 @@ impl State {
                 }
             }
             (_, Answer::Run(run), _) => compose::run(&run, &zone),
+            (_, Answer::Search(search), _) => compose::search(&search, &page.title, &zone),
             (part, answer, _) => {
                 debug_assert!(false, "{part:?} of a page was answered by {answer:?}");
                 return;
             }
         };
+        let next_offset = source.as_ref().and_then(|source| source.next_offset);
         match &mut page.content {
             Content::Doc(doc, old) => {
                 doc.replace(lines, rows);
@@ -156,6 +213,14 @@ impl State {
             }
             content => *content = Content::Doc(Box::new(Doc::new(lines, columns)), source),
         }
+        if let Content::Doc(doc, _) = &mut page.content
+            && let Some(goal) = page.goal.take_if(|goal| is_in(goal, next_offset))
+        {
+            doc.go_to(line, rows);
+            doc.search(&goal.needle);
+            doc.seek(Way::Here, rows);
+        }
+        self.go_on_to_goal(id, commands);
     }
 
     fn refused(&mut self, slot: &Slot, problem: &Problem, now: u64) {
@@ -172,6 +237,16 @@ impl State {
         }
         match slot {
             Slot::Live => self.seen = None,
+            Slot::Findings(_) => {
+                self.findings.fresh = Fresh { stale: down || busy, not_before: now + RETRY_MILLIS };
+                self.findings.error = (!down && !busy).then_some(message);
+            }
+            // Asked for anew, with what is known by then.
+            Slot::FindingsChanged => {
+                self.findings.sequence = None;
+                self.findings.fresh = Fresh { stale: down || busy, not_before: now + RETRY_MILLIS };
+            }
+            Slot::Acknowledged { .. } => self.notice = Some(message),
             Slot::Usual => self.usual_fresh = Fresh { stale: true, not_before: now + RETRY_MILLIS },
             Slot::Traces(_) => {
                 self.traces.fresh = Fresh { stale: down || busy, not_before: now + RETRY_MILLIS };
@@ -188,6 +263,11 @@ impl State {
             }
         }
     }
+}
+
+/// Whether a text that goes on from here already holds the goal.
+fn is_in(goal: &Goal, next_offset: Option<u64>) -> bool {
+    next_offset.is_none_or(|next| goal.offset + (goal.needle.len() as u64) < next)
 }
 
 impl Fresh {

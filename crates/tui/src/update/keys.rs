@@ -33,6 +33,18 @@ impl State {
             Key::Char(' ') => self.pause(),
             Key::Char('r') => self.refresh(now, commands),
             Key::Char('/') => self.open_prompt(),
+            Key::Char('s') => self.prompt = Some(Prompt { purpose: Purpose::Search, text: String::new(), error: None }),
+            Key::Char('a') => self.acknowledge(commands),
+            Key::Char('f') if self.front == Pane::Findings && self.pages.is_empty() => {
+                self.findings.all = !self.findings.all;
+                self.findings.fresh.stale = true;
+                self.findings.fresh.not_before = now;
+            }
+            Key::Char('o') if self.front == Pane::Findings && self.pages.is_empty() => {
+                self.findings.newest = !self.findings.newest;
+                self.findings.list = crate::list::List::default();
+                self.order_findings(None);
+            }
             Key::Char('n') => self.seek(Way::Next, commands),
             Key::Char('N') => self.seek(Way::Back, commands),
             Key::Enter => self.enter(commands),
@@ -57,6 +69,9 @@ impl State {
                 Pane::Traces => {
                     let count = self.shown_traces().len();
                     self.traces.list.key(key, count, rows);
+                }
+                Pane::Findings => {
+                    self.findings.list.key(key, self.findings.items.len(), rows);
                 }
                 Pane::Runs => {
                     self.runs.list.key(key, self.runs.items.len(), rows);
@@ -95,7 +110,7 @@ impl State {
     fn pause(&mut self) {
         self.paused = !self.paused;
         if !self.paused {
-            self.everything_is_stale();
+            self.catch_up();
         }
     }
 
@@ -103,7 +118,7 @@ impl State {
     fn refresh(&mut self, now: u64, commands: &mut Vec<Command>) {
         let Some(page) = self.pages.last() else {
             self.paused = false;
-            for fresh in [&mut self.traces.fresh, &mut self.runs.fresh] {
+            for fresh in [&mut self.traces.fresh, &mut self.findings.fresh, &mut self.runs.fresh] {
                 fresh.stale = true;
                 fresh.not_before = now;
             }
@@ -178,6 +193,13 @@ impl State {
     fn accept(&mut self, prompt: &Prompt, commands: &mut Vec<Command>) -> Result<(), String> {
         match prompt.purpose {
             Purpose::Filter => self.narrow(Filter::parse(&prompt.text)?),
+            Purpose::Search => {
+                let needle = prompt.text.trim();
+                if needle.len() < kino_wire::search::TEXT_BYTES_MIN {
+                    return Err(format!("at least {} characters", kino_wire::search::TEXT_BYTES_MIN));
+                }
+                self.search_all(needle, commands);
+            }
             Purpose::Find => {
                 if let Some(page) = self.pages.last_mut()
                     && let Content::Doc(doc, _) = &mut page.content

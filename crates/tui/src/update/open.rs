@@ -3,10 +3,12 @@
 use kino_model::TraceId;
 use kino_wire::evidence::OpenQuestion;
 use kino_wire::explain::ExplainTraceQuestion;
+use kino_wire::insights::{AcknowledgeFinding, FindingState};
 use kino_wire::run::RunQuestion;
+use kino_wire::search::SearchQuestion;
 
 use crate::compose;
-use crate::doc::{Doc, Line, Target, Way};
+use crate::doc::{Doc, Goal, Line, Target, Way};
 use crate::event::{Ask, Command};
 use crate::filter::Filter;
 use crate::state::{Content, PAGES_MAX, Page, Pane, Part, Slot, State};
@@ -14,6 +16,8 @@ use crate::trace::{SPANS_AT_ONCE, Tab, TracePage};
 
 /// Bytes of a text that are asked for at once.
 const TEXT_BYTES_AT_ONCE: u64 = 256 << 10;
+/// Hits that a search of everything shows; it says how many more there are.
+const HITS_SHOWN: usize = 500;
 
 impl State {
     /// Opens what the chosen entry stands for.
@@ -45,6 +49,11 @@ impl State {
                     self.open(Target::Trace(trace_id), commands);
                 }
             }
+            Pane::Findings => {
+                let Some(insight) = self.findings.items.get(self.findings.list.chosen) else { return };
+                let lines = compose::insight(insight, &self.options.zone);
+                self.push_text(insight.finding.code.clone(), lines);
+            }
             Pane::Runs => {
                 let Some(run) = self.runs.items.get(self.runs.list.chosen) else { return };
                 let (title, run_id) = (run.command.join(" "), run.run_id.clone());
@@ -65,9 +74,14 @@ impl State {
                 let question = OpenQuestion { id: format!("{trace_id}/{span_id}"), ..OpenQuestion::default() };
                 self.push_asking("Span".to_owned(), Ask::Open(question), commands);
             }
-            Target::Text { blob, title } => {
+            Target::Within(trace_id, span_id, goal) => {
+                self.open(Target::Span(trace_id, span_id), commands);
+                self.aim(Some(goal));
+            }
+            Target::Text { blob, title, goal } => {
                 let question = OpenQuestion { id: format!("blob:{blob}"), offset: 0, limit: TEXT_BYTES_AT_ONCE };
                 self.push_asking(title, Ask::Open(question), commands);
+                self.aim(goal);
             }
             Target::Finding(finding) => self.push_text(finding.code.clone(), compose::finding(&finding)),
             Target::TracesOf(run_id) => {
@@ -76,6 +90,38 @@ impl State {
                 self.narrow(Filter { run_id: Some(run_id), ..Filter::default() });
             }
         }
+    }
+
+    /// What was just opened is opened for this.
+    fn aim(&mut self, goal: Option<Goal>) {
+        if let Some(page) = self.pages.last_mut() {
+            page.goal = goal;
+        }
+    }
+
+    /// Searches all outputs and logs.
+    pub(super) fn search_all(&mut self, needle: &str, commands: &mut Vec<Command>) {
+        let scope = self.options.scope.clone();
+        let question =
+            SearchQuestion { text: needle.to_owned(), limit: HITS_SHOWN, scope, ..SearchQuestion::default() };
+        self.push_asking(needle.to_owned(), Ask::Search(question), commands);
+    }
+
+    /// Says that the chosen finding is known, or takes that back.
+    pub(super) fn acknowledge(&mut self, commands: &mut Vec<Command>) {
+        // The page on top of the list, if there is one, is that of the chosen one.
+        if self.front != Pane::Findings || self.pages.len() > 1 {
+            return;
+        }
+        let Some(insight) = self.findings.items.get(self.findings.list.chosen) else { return };
+        let undo = insight.state == FindingState::Acknowledged;
+        if !undo && !insight.state.is_present() {
+            self.notice = Some(format!("it is {}: there is nothing to acknowledge", insight.state));
+            return;
+        }
+        let (fingerprint, scope) = (insight.finding.fingerprint.clone(), self.options.scope.clone());
+        let question = AcknowledgeFinding { fingerprint, undo, scope };
+        self.ask(Slot::Acknowledged { undo }, Ask::Acknowledge(question), commands);
     }
 
     /// Shows the traces that this leaves.
@@ -109,7 +155,7 @@ impl State {
         if self.pages.len() >= PAGES_MAX {
             self.pages.remove(0);
         }
-        self.pages.push(Page { id, title, origin, error: None, content });
+        self.pages.push(Page { id, title, origin, goal: None, error: None, content });
         self.notice = None;
         id
     }
@@ -192,6 +238,13 @@ impl State {
         } else {
             let where_to = if way == Way::Back { "before this" } else { "after this" };
             self.notice = Some(format!("no hit {where_to}"));
+        }
+    }
+
+    /// A text went on: whoever opened it for something further on reads on.
+    pub(super) fn go_on_to_goal(&mut self, id: u64, commands: &mut Vec<Command>) {
+        if self.pages.iter().any(|page| page.id == id && page.goal.is_some()) && !self.ask_text(id, commands) {
+            self.aim(None);
         }
     }
 

@@ -1,13 +1,14 @@
 //! The lists in front: traces and runs.
 
 use kino_wire::find::FindItem;
+use kino_wire::insights::{FindingState, Insight};
 use kino_wire::run::RunItem;
 
 use super::canvas::{Canvas, Row};
 use crate::compose;
 use crate::doc::Tone;
 use crate::state::{State, Usual};
-use crate::text::{self, counted, duration};
+use crate::text::{self, count, counted, duration};
 use crate::time;
 
 /// The first row of a body.
@@ -86,6 +87,73 @@ fn trace(state: &State, item: &FindItem, row: &mut Row<'_>, root_end: u16, wide:
 fn beside(took: i64, usual: Usual) -> (f64, Tone) {
     let share = took as f64 / (2.0 * usual.p50.max(1) as f64);
     (share, if took > usual.p95 { Tone::Warn } else { Tone::Good })
+}
+
+/// What is wrong.
+pub(super) fn findings(state: &State, canvas: &mut Canvas<'_>) {
+    let findings = &state.findings;
+    let mut head = canvas.row(TOP);
+    for (column, title) in [(5, "SAVES"), (12, "STATE"), (26, "WHAT"), (54, "WHERE")] {
+        head.put(column, title, Tone::Faint);
+    }
+    let order = if findings.newest { "newest first" } else { "worth most first" };
+    let which = if findings.all { "all, " } else { "" };
+    let mut said = format!("{which}{order}");
+    if findings.left_out.findings > 0 {
+        said = format!("{said}, {} more", count(findings.left_out.findings));
+    }
+    head.put_right(state.size.0 - 1, state.size.0.saturating_sub(60), &said, Tone::Faint);
+    if findings.items.is_empty() {
+        let others: u64 = findings.left_out.other_states.values().sum();
+        let text = match (&findings.error, findings.loaded) {
+            (Some(error), _) => error.clone(),
+            (None, false) => "asking …".to_owned(),
+            (None, true) if others > 0 => {
+                format!(
+                    "nothing to act on; f shows {} that somebody knows of, or that went",
+                    counted(others, "finding")
+                )
+            }
+            (None, true) => "nothing was found yet; what comes in is looked at in the background".to_owned(),
+        };
+        canvas.row(TOP + 2).put(1, &text, if findings.error.is_some() { Tone::Bad } else { Tone::Plain });
+        return;
+    }
+    let list = findings.list;
+    for (line, (index, insight)) in findings.items.iter().enumerate().skip(list.top).take(state.list_rows()).enumerate()
+    {
+        let mut row = canvas.row(TOP + 1 + line as u16);
+        self::finding(state, insight, &mut row);
+        if index == list.chosen {
+            row.reverse(0, state.size.0);
+        }
+    }
+}
+
+fn finding(state: &State, insight: &Insight, row: &mut Row<'_>) {
+    // What came or changed while the reader watches.
+    if state.findings.known.is_some_and(|known| insight.sequence > known) {
+        row.put(0, "•", Tone::Good);
+    }
+    let finding = &insight.finding;
+    if finding.saving_nanos.is_some() {
+        row.put_right(10, 9, &duration(finding.saving_nanos), Tone::Good);
+    }
+    let tone = match insight.state {
+        FindingState::Open | FindingState::Recurring => Tone::Warn,
+        FindingState::Fixed => Tone::Good,
+        FindingState::Acknowledged | FindingState::Decayed => Tone::Faint,
+    };
+    row.put_within(12, 25, insight.state.name(), tone);
+    row.put_within(26, 53, &finding.code, Tone::Strong);
+    let place = match (&finding.location, &insight.file) {
+        (Some(location), Some(file)) => {
+            format!("{file}{}", location.line.map(|line| format!(":{line}")).unwrap_or_default())
+        }
+        (Some(location), None) => compose::location(location),
+        (None, _) => format!("{} {}", finding.subject.name, finding.subject.service),
+    };
+    row.put(54, &place, Tone::Plain);
 }
 
 /// Runs, newest first.
