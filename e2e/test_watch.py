@@ -192,7 +192,9 @@ def test_a_finding_is_listed_and_acknowledged(own_engine, watching):
     rows = [line for line in terminal.screen.display if " open " in line]
     place = next(index for index, line in enumerate(rows) if "n_plus_one" in line)
     terminal.types(DOWN * place + ENTER)
-    terminal.shows("Findings › n_plus_one", "Evidence", "Its life")
+    terminal.shows("Findings › n_plus_one", "would save", "Evidence")
+    terminal.types("G")
+    terminal.shows("Its life", "first seen")
     terminal.types("a")
     terminal.shows("n_plus_one is acknowledged")
     known = own_engine.json("insights", "--state", "acknowledged", "--all")["items"]

@@ -75,7 +75,7 @@ pub(crate) enum Command {
     Insights(Insights),
     /// Show everything recorded of a trace, a span, or a run's output.
     Open(Open),
-    /// Watch traces and runs as they come, and look into them, in the terminal.
+    /// Watch traces, findings and runs as they come, and look into them, in the terminal.
     Watch(Watch),
     /// Ask in SQL (read-only).
     Sql(Sql),
@@ -515,9 +515,10 @@ pub(crate) struct Open {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Traces appear as they are recorded, newest first; the bar beside a duration is half full at the operation's median.
-Enter opens a trace (waterfall, critical path, breakdown, findings, logs), a span, a run, its output; Esc goes back.
-/ narrows the list (service:shop name:\"GET /cart\" error min:250ms run:ID key=value words) or searches a text.
-? explains every key.
+Enter opens a trace (waterfall, critical path, breakdown, findings, logs), a span, a finding, a run, its output;
+Esc goes back, Tab leads to findings and runs.
+/ narrows the list (service:shop name:\"GET /cart\" error min:250ms run:ID key=value words) or searches a text;
+s searches the outputs of all runs and all logs. ? explains every key.
 
 Examples:
   kino watch

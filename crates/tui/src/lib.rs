@@ -1,4 +1,4 @@
-//! `kino watch`: traces as they come, runs, and everything below them, in a terminal.
+//! `kino watch`: traces, findings and runs as they come, and everything below them, in a terminal.
 //!
 //! ```text
 //!  keys, answers, time ─► State::update ─► commands ─► the loop ─► backend
