@@ -8,6 +8,7 @@ comparison says so. No file of a program is read by whoever asks.
 import asyncio
 import json
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass, field
@@ -38,13 +39,15 @@ class Story:
     code: str
     # Where the cause must be placed, as `FILE` and `FUNCTION`.
     place: tuple[str, str]
-    # What the finding's sentence must hold.
+    # What the finding's sentence must hold, as regular expressions.
     says: tuple[str, ...]
     # From and to: what the finding must say to be saved, in nanoseconds; None where nothing is claimed.
     saves: tuple[float, float] | None
-    # What the comparison of the fault with the repair says of the operation, and which counts must be fewer.
+    # What the comparison of the fault with the repair may say of the operation, and what must be counted fewer.
     verdict: set[str]
     fewer: tuple[str, ...] = ()
+    # The finding that the repair ends, where it is another: large inputs stay slower than others when none times out.
+    ends: str | None = None
     arguments: list[str] = field(default_factory=list)
 
     @property
@@ -66,36 +69,35 @@ STORIES = [
     ),
     Story(
         "python/sql_in_a_loop.py", "cart.load", 10, "n_plus_one",
-        ("python/sql_in_a_loop.py", "load_cart"), ("25 calls", "SELECT price FROM product WHERE id = ?"), (50_000, 20 * MS),
+        ("python/sql_in_a_loop.py", "load_cart"), ("25 calls", r"SELECT price FROM product WHERE id = \?"), (50_000, 20 * MS),
         {"faster"}, ("SELECT",),
     ),
     Story(
         "python/cache_key.py", "quote.make", 60, "cache_key_collision",
         ("python/cache_key.py", "lookup"), ("3 keys of price.lookup", "different inputs"), None,
-        {"no_difference_shown", "slower", "faster"},
+        {"no difference shown", "slower", "faster"},
     ),
     Story(
-        "python/timeout_on_large_input.py", "review.diff", 60, "what_differs",
-        ("python/timeout_on_large_input.py", "review_diff"), ("12 of 12 failed", "diff_bytes >", "0 of 48 others"), None,
-        {"no_difference_shown", "slower", "faster"}, ("errors",),
+        "python/timeout_on_large_input.py", "review.diff", 45, "what_differs",
+        ("python/timeout_on_large_input.py", "review_diff"), (r"(\d+) of \1 failed executions", r"diff_bytes > \d+; so have [01] of"), None,
+        {"no difference shown", "slower", "faster"}, ends="timeout_cluster",
     ),
     Story(
         "python/chat_history.py", "conversation.answer", 6, "llm_token_waste",
         ("python/model.py", "chat"), ("input tokens", "grows with each call"), None,
-        {"faster", "no_difference_shown"}, ("input_tokens",),
+        {"faster", "no difference shown"}, ("input_tokens",),
     ),
     Story(
         "node/retry_storm.js", "order.place", 15, "retry_storm",
-        ("node/retry_storm.js", "placeOrder"), ("POST is tried", "lost to failed attempts"), (1 * MS, 60 * MS),
-        {"no_difference_shown", "slower", "faster"}, ("POST",),
+        ("node/retry_storm.js", "placeOrder"), (r"POST is tried [5-8](\.\d)? times in a row", "lost to failed attempts"), (40 * MS, 200 * MS), {"faster"},
     ),
     Story(
         "node/request_per_item.js", "shelf.show", 10, "n_plus_one",
-        ("node/request_per_item.js", "showShelf"), ("18 calls", "/stock/{id}"), (20 * MS, 300 * MS), {"faster"}, ("GET",),
+        ("node/request_per_item.js", "showShelf"), ("18 calls", r"/stock/\{id\}"), (20 * MS, 300 * MS), {"faster"}, ("GET",),
     ),
     Story(
         "ledger", "transfer.book", 48, "lock_contention",
-        ("examples/ledger/src/book.rs", "book"), ("the lock accounts",), (5 * MS, 40 * MS), {"faster"}, (), ["book"],
+        ("examples/ledger/src/book.rs", "book"), ("the lock accounts",), (5 * MS, 40 * MS), {"faster"}, arguments=["book"],
     ),
 ]
 
@@ -111,17 +113,19 @@ class Desk:
         for arguments in (["init", "-q"], ["add", "-A"], [*author, "commit", "-q", "-m", "As it is"]):
             subprocess.run(["git", *arguments], cwd=self.project, check=True, capture_output=True, timeout=60)
 
-    def run(self, story, label, *more):
-        """Runs it under `kino run` and returns the run's record."""
-        record = self.project.parent / f"{self.project.name}-{label}.json"
-        environment = {
+    def environment(self, story):
+        return {
             **self.engine.environment, "OTEL_SERVICE_NAME": story.name, "OTEL_TRACES_EXPORTER": "otlp",
             "OTEL_LOGS_EXPORTER": "none", "OTEL_NODE_RESOURCE_DETECTORS": "env", "NODE_PATH": str(NODE_MODULES),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+
+    def run(self, story, label, *more):
+        """Runs it under `kino run` and returns the run's record."""
+        record = self.project.parent / f"{self.project.name}-{label}.json"
         done = subprocess.run(
             [binary(), "run", "--label", label, "--json-out", record, "--", *story.command(self.python), *more],
-            env=environment, cwd=self.project, capture_output=True, timeout=120, text=True,
+            env=self.environment(story), cwd=self.project, capture_output=True, timeout=120, text=True,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(record.read_text())
@@ -134,11 +138,10 @@ class Desk:
         assert done.returncode == 0, (arguments, done.stderr)
         return json.loads(done.stdout)
 
-    def mcp(self, ask):
+    def mcp(self, ask, environment=None):
         """What `ask` makes of a client that was started in the project."""
-        server = StdioServerParameters(
-            command=str(binary()), args=["mcp"], env=self.engine.environment, cwd=str(self.project)
-        )
+        environment = environment or self.engine.environment
+        server = StdioServerParameters(command=str(binary()), args=["mcp"], env=environment, cwd=str(self.project))
 
         async def session():
             async with asyncio.timeout(120):
@@ -147,13 +150,13 @@ class Desk:
 
         return asyncio.run(session())
 
-    def ask(self, *calls):
+    def ask(self, *calls, environment=None):
         """Answers of tools, each checked to be one."""
 
         async def asked(client):
             return [await client.call_tool(name, arguments) for name, arguments in calls]
 
-        answers = self.mcp(asked)
+        answers = self.mcp(asked, environment)
         for call, answer in zip(calls, answers):
             assert not answer.is_error, (call, words(answer))
         return answers
@@ -192,7 +195,10 @@ def ended(desk, story, executions):
 
 @pytest.fixture(scope="module")
 def desks(engine, python):
-    """Each story run once with its fault and once repaired."""
+    """Each story, run once with its fault."""
+    # What may be executed over MCP, only the user's own configuration says.
+    allowed = [[str(word) for word in story.command(python)] for story in STORIES]
+    (engine.home / "config.toml").write_text(f"[verify]\nallow = {json.dumps(allowed)}\nwait_seconds = 100\n")
     made = {}
     for story in STORIES:
         desk = Desk(engine, python, story.name)
@@ -230,7 +236,7 @@ def test_the_cause_is_named_within_two_calls_and_the_budget(desks, costs, story)
     assert not told.is_error and not pushed.is_error, words(told) + words(pushed)
     finding = named(told, story.code)
     assert finding, words(told)
-    assert finding is not None and all(part in finding["text"] for part in story.says), finding
+    assert all(re.search(part, finding["text"]) for part in story.says), finding
     assert all(part in finding["code_at"] for part in story.place), finding
     assert finding["executions"] == story.executions, finding
     if story.saves:
@@ -244,3 +250,110 @@ def test_the_cause_is_named_within_two_calls_and_the_budget(desks, costs, story)
     costs[story.name] = (story.code, before, tokens(told), tokens(pushed), tokens(opened))
     assert tokens(told) <= TOKENS_MAX, words(told)
     assert tokens(pushed) + tokens(opened) <= TOKENS_MAX, words(pushed) + words(opened)
+
+
+def test_timeouts_come_with_the_threshold_and_a_prediction(desks):
+    desk = desks["timeout_on_large_input"]
+    findings, predicted, refused = desk.ask(
+        ("explain", {"target": "review.diff"}),
+        ("explain", {"target": "review.diff", "attribute": "diff_bytes", "at": 800_000}),
+        ("explain", {"target": "review.diff", "attribute": "diff_bytes", "at": 50_000_000}),
+    )
+    # 10 ms and a third of a microsecond for each byte, and nobody waits longer than 200 ms: some 560,000 bytes.
+    facts = predicted.structured_content["facts"]
+    assert facts["model"] in {"linear", "n_log_n"}, facts
+    assert 480_000 <= facts["limit_crossed_at"] <= 600_000 and facts["first_at"] < facts["limit_crossed_at"] < facts["all_at"], facts
+    assert 230 * MS <= facts["predicted_nanos"] <= 370 * MS, facts
+    assert tokens(findings) + tokens(predicted) <= 2 * TOKENS_MAX
+    assert "no prediction" in words(refused) and "record executions up to at least 25000000" in words(refused)
+    assert named(findings, "timeout_cluster") and named(findings, "latency_grows_with_input"), words(findings)
+
+    answer = desk.kino("predict", "review.diff", "--attr", "diff_bytes", "--at", "800000", "--limit-duration", "120ms")
+    assert (answer["schema"], answer["crosses"]["limit_nanos"], answer["refused"]) == ("kino.predict.v1", 120 * MS, None)
+    assert answer["interval"][0] < answer["predicted_nanos"] < answer["interval"][1]
+    assert 250_000 <= answer["crosses"]["at"] <= 400_000
+    listed = desk.kino("predict", "review.diff")
+    assert listed["inputs"][0]["attribute"] == "diff_bytes" and listed["inputs"][0]["explained"] > 0.8, listed["inputs"]
+
+
+@STORY
+def test_repaired_the_finding_is_gone_and_the_comparison_says_so(desks, story):
+    desk = desks[story.name]
+    desk.run(story, "repaired", "--fixed")
+    ended(desk, story, 2 * story.executions)
+    explained, compared = desk.ask(
+        ("explain", {"target": story.operation, "last": story.executions}),
+        ("compare_runs", {"before": "label:fault", "after": "label:repaired", "budget_tokens": 4_000}),
+    )
+    assert explained.structured_content["facts"]["executions"] == story.executions
+    assert named(explained, story.ends or story.code) is None, words(explained)
+    operation = next(row for row in rows(compared, "operations") if row["name"] == story.operation)
+    assert operation["verdict"] in story.verdict, words(compared)
+    assert operation["errors_after"] == 0, operation
+    counts = {row["what"]: row["verdict"] for row in rows(compared, "counts")}
+    for what in story.fewer:
+        assert any(what in count and verdict == "fewer" for count, verdict in counts.items()), (what, counts)
+
+
+@STORY
+def test_the_repair_is_verified_over_mcp(desks, python, story):
+    desk = desks[story.name]
+    command = [str(word) for word in story.command(python)] + ["--fixed"]
+    [verified] = desk.ask(
+        ("verify_change", {"command": command, "against": "label:fault", "repeat": 1}), environment=desk.environment(story)
+    )
+    told = verified.structured_content["facts"]
+    assert told["verdict"] == "pass", words(verified)
+    assert told["executions_after"] >= story.executions, told
+    assert (story.ends or story.code) in {row["code"] for row in rows(verified, "findings_fixed")}, words(verified)
+
+
+def test_fifteen_percent_among_noise_is_a_regression_and_nothing_is_none(engine, python):
+    desk = Desk(engine, python, "regression")
+    statements = 60
+    story = Story("ledger", "statement.print", statements, "regression", ("", ""), (), None, set(), arguments=["print"])
+    # In turn, so that a machine that slows down slows all alike.
+    for half in range(2):
+        for label, percent in [("before", 0), ("same", 0), ("slower", 15)]:
+            seed = 10 * half + ["before", "same", "slower"].index(label)
+            desk.run(story, label, "--slower", str(percent), "--statements", str(statements), "--seed", str(seed))
+    ended(desk, story, 6 * statements)
+
+    def verdict(after):
+        [compared] = desk.ask(("compare_runs", {"before": "label:before", "after": f"label:{after}"}))
+        return compared.structured_content["facts"], rows(compared, "operations")[0]
+
+    facts, operation = verdict("slower")
+    assert (facts["verdict"], operation["verdict"]) == ("slower", "slower"), operation
+    assert operation["low"] > 1.05 and operation["low"] <= 1.15 <= operation["high"] + 0.02, operation
+    facts, operation = verdict("same")
+    assert (facts["verdict"], operation["verdict"]) == ("no difference shown", "no difference shown"), operation
+    assert operation["low"] <= 1 <= operation["high"], operation
+
+
+def page(measured):
+    """The page that says what naming each cause cost."""
+    head = """# What it costs to be told the cause
+
+What an MCP client receives until the cause is named, for each program in [`examples/stories`](../../examples/stories) and [`examples/ledger`](../../examples/ledger). Written by
+
+```
+KINO_WRITE_TOKENS=1 target/e2e/venv/bin/python -m pytest e2e/test_stories.py
+```
+
+which runs each with its fault and asks through the official Python SDK on standard input and output. A token is four bytes of UTF-8, rounded up, an estimate that holds for English and JSON; ids cost about twice that. Each answer counts twice, as text and as structured content, though most clients show their model one of them. No file of a program is read.
+
+- **Told**: somebody said which operation is slow or wrong. One call, `explain`.
+- **Untold**: nobody said anything. `check_insights`, which names the code, the file and the numbers, then `explain` on its evidence. Two calls.
+
+The test wants both within 1,500 tokens. The tool list and instructions come before, once a session.
+
+| program | cause | told: `explain` | untold: `check_insights` | … then `explain` | together |
+|---|---|---:|---:|---:|---:|
+"""
+    lines = [
+        f"| `{name}` | `{code}` | {told:,} | {pushed:,} | {opened:,} | {pushed + opened:,} |"
+        for name, (code, _, told, pushed, opened) in measured.items()
+    ]
+    listed = max((before for _, before, *_ in measured.values()), default=0)
+    return head + "\n".join(lines) + f"\n\nTool list and instructions: {listed:,} tokens.\n"

@@ -10,6 +10,8 @@ use opentelemetry::trace::Span;
 
 const TELLERS: u32 = 4;
 const TRANSFERS_EACH: u32 = 12;
+/// Between two transfers, a teller greets the next customer.
+const GREETING: Duration = Duration::from_millis(2);
 /// A receipt goes to a slow disk.
 const RECEIPT: Duration = Duration::from_millis(6);
 
@@ -21,7 +23,12 @@ pub(crate) fn transfers(fixed: bool) {
     thread::scope(|scope| {
         for teller in 0..TELLERS {
             let accounts = &accounts;
-            scope.spawn(move || (0..TRANSFERS_EACH).for_each(|number| book(accounts, teller, number, fixed)));
+            scope.spawn(move || {
+                for number in 0..TRANSFERS_EACH {
+                    thread::sleep(GREETING);
+                    book(accounts, teller, number, fixed);
+                }
+            });
         }
     });
 }

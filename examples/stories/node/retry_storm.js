@@ -1,23 +1,23 @@
-// Places orders; each is paid at a payment service that takes so many requests a second and refuses the rest.
+// Places orders; each is paid at a payment service that refuses whoever comes again too soon.
 //
-// Fault:  a refused payment is tried again at once, ten times if need be: the service is never left alone.
-// Repair: `--fixed` waits as long as the refusal says (Retry-After), and a little longer each time.
+// Fault:  a refused payment is tried again at once, eight times if need be: the service is never left alone.
+// Repair: `--fixed` waits as long as the refusal says, and longer each time.
 const http = require("node:http");
 const path = require("node:path");
 const { trace, SpanStatusCode } = require("@opentelemetry/api");
 
 const ORDERS = 15;
-const ATTEMPTS_MAX = 10;
-const PAUSE_MILLIS = 25;
+const ATTEMPTS_MAX = 8;
+const PAUSE_MILLIS = 50;
 const fixed = process.argv.includes("--fixed");
 const tracer = trace.getTracer("stories");
 const wait = (millis) => new Promise((resolve) => setTimeout(resolve, millis));
 
-let paidAt = 0;
+let askedAt = 0;
 const payments = http.createServer((request, response) => {
-  const early = Date.now() - paidAt < PAUSE_MILLIS;
-  if (!early) paidAt = Date.now();
-  setTimeout(() => response.writeHead(early ? 503 : 200, early ? { "retry-after-ms": PAUSE_MILLIS } : {}).end(), 2);
+  const early = Date.now() - askedAt < PAUSE_MILLIS;
+  askedAt = Date.now();
+  setTimeout(() => response.writeHead(early ? 503 : 200, early ? { "retry-after-ms": PAUSE_MILLIS } : {}).end(), 12);
 });
 
 const post = (url) =>
@@ -30,7 +30,7 @@ async function pay(url) {
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     const response = await post(url);
     if (response.statusCode === 200) return attempt;
-    if (fixed) await wait(Number(response.headers["retry-after-ms"]) * attempt);
+    if (fixed) await wait((Number(response.headers["retry-after-ms"]) + 1) * attempt);
   }
   throw new Error("the payment service refuses");
 }

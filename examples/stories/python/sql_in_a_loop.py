@@ -13,14 +13,13 @@ CARTS, LINES = 10, 25
 
 
 def fill(connection):
-    # By a cursor: `connection.execute` is not seen by the instrumentation, `cursor().execute` is.
-    cursor = connection.cursor()
-    cursor.execute("CREATE TABLE product (id INTEGER PRIMARY KEY, name TEXT, price INTEGER)")
-    cursor.execute("CREATE TABLE line (cart_id INTEGER, product_id INTEGER, amount INTEGER)")
+    # Not by a cursor: the instrumentation does not see what `connection.execute` does, only `cursor().execute`.
+    connection.execute("CREATE TABLE product (id INTEGER PRIMARY KEY, name TEXT, price INTEGER)")
+    connection.execute("CREATE TABLE line (cart_id INTEGER, product_id INTEGER, amount INTEGER)")
     products = [(number, f"product {number}", 100 + number) for number in range(LINES)]
-    cursor.executemany("INSERT INTO product VALUES (?, ?, ?)", products)
+    connection.executemany("INSERT INTO product VALUES (?, ?, ?)", products)
     lines = [(cart, product, 1 + product % 3) for cart in range(CARTS) for product in range(LINES)]
-    cursor.executemany("INSERT INTO line VALUES (?, ?, ?)", lines)
+    connection.executemany("INSERT INTO line VALUES (?, ?, ?)", lines)
     connection.commit()
 
 

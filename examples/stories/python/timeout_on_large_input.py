@@ -14,15 +14,15 @@ import requests
 
 from traced import note, traced
 
-DIFFS, SMALLEST, LARGEST = 60, 20_000, 1_200_000
-TIMEOUT_SECONDS = 0.15
+DIFFS, SMALLEST, LARGEST = 45, 20_000, 1_200_000
+TIMEOUT_SECONDS = 0.2
 PIECE_BYTES = 250_000
 
 
 class Reviewing(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
-        time.sleep(0.01 + len(body) / 4_000_000)
+        time.sleep(0.01 + len(body) / 3_000_000)
         try:
             self.send_response(200)
             self.send_header("content-length", "0")
@@ -45,7 +45,7 @@ def review_diff(address, diff, fixed):
 def main():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Reviewing)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    sizes = random.Random(11)
+    sizes = random.Random(22)
     failed = 0
     for _ in range(DIFFS):
         # As many small ones as large ones, by order of magnitude.

@@ -120,6 +120,21 @@ impl<'t, 'a> Facts<'t, 'a> {
     }
 }
 
+/// What a whole millisecond is, in nanoseconds.
+const MILLI: i64 = 1_000_000;
+
+impl Facts<'_, '_> {
+    /// Whether `after` began when `before` had ended. JavaScript's SDK cuts starts off to whole milliseconds and
+    /// measures durations finely, so that a start on a whole millisecond may be up to one later, and calls in sequence
+    /// seem to overlap by that; by no more than half of the shorter one, else nothing is known.
+    pub(super) fn follows(&self, before: usize, after: usize) -> bool {
+        let overlap = self.tree.end(before) - self.tree.start(after);
+        let shorter = self.tree.duration(before).min(self.tree.duration(after));
+        let is_coarse = self.tree.start(after) % MILLI == 0 && self.tree.end(before) % MILLI != 0;
+        overlap <= 0 || (is_coarse && overlap < MILLI && 2 * overlap <= shorter)
+    }
+}
+
 /// The median; 0 without values.
 pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);

@@ -40,7 +40,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
                     };
                     is_failure(before)
                         && before.name == span.name
-                        && facts.tree.start(child) >= facts.tree.end(last)
+                        && facts.follows(last, child)
                         && data(calls.of(before)) == data(calls.of(span))
                 });
                 if !again {

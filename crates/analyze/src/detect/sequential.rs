@@ -115,10 +115,10 @@ fn runs(facts: &Facts<'_, '_>) -> Vec<Run> {
             continue;
         }
         let mut members: Vec<usize> = Vec::new();
-        let mut overlapped_until = i64::MIN;
+        let mut latest: Option<usize> = None;
         for &child in children {
             let child = child as usize;
-            let is_fit = fits(facts, child) && facts.tree.start(child) >= overlapped_until;
+            let is_fit = fits(facts, child) && latest.is_none_or(|latest| facts.follows(latest, child));
             let follows = members.last().is_some_and(|&last| is_close(facts, last, child));
             if !(is_fit && (members.is_empty() || follows)) && facts.critical(child) > 0 {
                 close(facts, parent, &mut members, &mut found);
@@ -126,7 +126,7 @@ fn runs(facts: &Facts<'_, '_>) -> Vec<Run> {
             if is_fit && (members.is_empty() || follows) {
                 members.push(child);
             }
-            overlapped_until = overlapped_until.max(facts.tree.end(child));
+            latest = [latest, Some(child)].into_iter().flatten().max_by_key(|&child| facts.tree.end(child));
         }
         close(facts, parent, &mut members, &mut found);
     }
@@ -170,7 +170,7 @@ fn fits(facts: &Facts<'_, '_>, child: usize) -> bool {
 fn is_close(facts: &Facts<'_, '_>, before: usize, after: usize) -> bool {
     let gap = facts.tree.start(after) - facts.tree.end(before);
     let shorter = facts.tree.duration(before).min(facts.tree.duration(after));
-    gap >= 0 && gap as f64 <= MAX_GAP * shorter as f64
+    facts.follows(before, after) && gap as f64 <= MAX_GAP * shorter as f64
 }
 
 fn data_flows(facts: &Facts<'_, '_>, members: &[usize]) -> bool {

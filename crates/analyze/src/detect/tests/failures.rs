@@ -24,6 +24,19 @@ fn a_call_that_fails_and_is_made_again_is_a_storm() {
 }
 
 #[test]
+fn starts_that_were_cut_to_whole_milliseconds_do_not_hide_a_storm() {
+    let retried = |ends: [&str; 3]| {
+        let call = |(at, end): (usize, &&str)| {
+            format!("  PUT {}..{end} kind=client ! http.request.method=PUT url.full=http://shop/a", at * 10)
+        };
+        times(2, &format!("sync 0..40\n{}", ends.iter().enumerate().map(call).collect::<Vec<_>>().join("\n")))
+    };
+    assert_ne!(check(Code::RetryStorm, &retried(["10.8", "20.9", "30.7"])), "");
+    assert_eq!(check(Code::RetryStorm, &retried(["12", "22", "32"])), "");
+    assert_eq!(check(Code::RetryStorm, &retried(["11.5", "21.5", "31.5"])), "");
+}
+
+#[test]
 fn one_retry_other_items_and_passed_tests_are_no_storm() {
     let silent = |text: &str| assert_eq!(check(Code::RetryStorm, text), "", "{text}");
     silent(RETRIED);
