@@ -10,6 +10,9 @@
 //! A process's first execution of an operation is left out of timing where it has three or more: it loads code, opens
 //! connections and fills caches. Counts keep it.
 //!
+//! Programs that do not read `TRACEPARENT` have traces of their own beside their run's, which then is no execution but
+//! what held them: where both sides have other executions, runs are left out.
+//!
 //! Counts are exact, so one execution a side is enough; where the executions of one side disagree among themselves
 //! the verdict is withheld. A set against itself shows no difference, however small it is.
 
@@ -24,7 +27,7 @@ pub use counts::{Count, CountComparison, CountVerdict};
 pub use findings::findings;
 pub use suspects::Suspect;
 
-use crate::execution::Execution;
+use crate::execution::{Execution, is_run};
 use crate::statistics::{executions_needed, holm_testable, quantile_f64, rank_test, ratio_of_medians};
 use sides::{OperationSamples, Sides};
 
@@ -111,6 +114,9 @@ pub struct OperationSide {
 
 /// Compares two sets of executions.
 pub fn compare(before: &[Execution<'_, '_>], after: &[Execution<'_, '_>]) -> Comparison {
+    let is_work = |execution: &&Execution<'_, '_>| !is_run(execution.tree, execution.entry);
+    let work = [before, after].map(|side| side.iter().filter(is_work).copied().collect::<Vec<_>>());
+    let [before, after] = if work.iter().any(Vec::is_empty) { [before, after] } else { [&work[0][..], &work[1][..]] };
     let sides = Sides::new(before, after);
     let identical = same_executions(before, after);
     let mut tests: Vec<Test> = (0..sides.operations.len()).map(|operation| Test::new(&sides, operation)).collect();

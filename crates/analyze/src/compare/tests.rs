@@ -23,6 +23,19 @@ fn compared(before: &[Trace], after: &[Trace]) -> Comparison {
     compare(&executions(&before, Entry::Outermost), &executions(&after, Entry::Outermost))
 }
 
+#[test]
+fn a_run_beside_the_traces_that_it_held_is_no_execution() {
+    let run = "python 0..900 kino.run.command=app.py";
+    let work = ["load 0..10"; 6].join("\n---\n");
+    let names = |comparison: &Comparison| comparison.operations.iter().map(|it| it.name.clone()).collect::<Vec<_>>();
+    let with = traces(&format!("{run}\n---\n{work}"));
+    let comparison = compared(&with, &with.clone());
+    assert_eq!((names(&comparison), comparison.executions_before), (vec!["load".to_owned()], 6));
+    let alone = traces(run);
+    assert_eq!(names(&compared(&alone, &alone.clone())), ["python"]);
+    assert_eq!(names(&compared(&with, &alone)).len(), 2, "one side has nothing else");
+}
+
 fn check(before: &str, after: &str) -> String {
     let comparison = compared(&traces(before), &traces(after));
     let mut shown = format!("{:?}\n", comparison.verdict);
