@@ -72,6 +72,7 @@ pub(crate) struct Errors {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Insights {
     pub(crate) files: Vec<String>,
+    pub(crate) since: Option<String>,
     pub(crate) limit: Option<usize>,
 }
 

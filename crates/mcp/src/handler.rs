@@ -5,26 +5,30 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use kino_wire::Problem;
 use kino_wire::ask::Scope;
+use kino_wire::{Problem, ProblemKind};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, GetPromptRequestParams, GetPromptResponse,
-    Implementation, JsonObject, ListPromptsResult, ListToolsResult, PaginatedRequestParams, ServerCapabilities,
-    ServerConfig, Tool,
+    Implementation, JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ResourceContents,
+    ServerCapabilities, ServerConfig, SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
 };
-use rmcp::service::{NotificationContext, RequestContext};
+use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 
 use crate::answer::{BUDGET_TOKENS_DEFAULT, BUDGET_TOKENS_MAX, BUDGET_TOKENS_MIN, Rendered};
 use crate::calls::{Asker, Refusal};
 use crate::project::{path_of_uri, project_of};
 use crate::recorded::{CELL_BYTES_MAX, MESSAGE_BYTES_MAX, clean};
-use crate::{Server, arguments, insights, prompts, tools};
+use crate::watching::Subscribed;
+use crate::{Server, arguments, insights, prompts, tools, watching};
 
 /// How long a client may take to name its roots before its directory is taken instead.
 const ROOTS_WAIT: Duration = Duration::from_secs(2);
 /// How many roots are looked at.
 const ROOTS_MAX: usize = 32;
+/// How much of a client's name tells it from others.
+const CLIENT_BYTES_MAX: usize = 64;
 /// How many near names a refusal names.
 const NEAREST_MAX: usize = 5;
 /// How like a name must be to be named, 0 to 1.
@@ -36,6 +40,8 @@ pub struct Handler {
     server: Server,
     /// The project of the client's roots, once they were asked for.
     roots: Arc<Mutex<Option<Rooted>>>,
+    /// The resources it has subscribed to.
+    subscribed: Subscribed,
 }
 
 /// What a client's roots say about its project.
@@ -51,7 +57,7 @@ enum Rooted {
 
 impl Handler {
     pub(crate) fn new(server: Server) -> Self {
-        Self { server, roots: Arc::default() }
+        Self { server, roots: Arc::default(), subscribed: Subscribed::default() }
     }
 
     async fn scope(&self, all: bool, context: &RequestContext<RoleServer>) -> Scope {
@@ -106,7 +112,7 @@ impl Handler {
             "explain" => asker.explain(arguments::read(arguments)?).await,
             "compare_runs" => asker.compare_runs(arguments::read(arguments)?).await,
             "find_errors" => asker.find_errors(arguments::read(arguments)?).await,
-            "check_insights" => asker.check_insights(arguments::read(arguments)?).await,
+            "check_insights" => asker.check_insights(arguments::read(arguments)?, &client(context)).await,
             "verify_change" => {
                 let (verifier, directory) = (self.server.verifier.as_deref(), self.directory(context).await);
                 asker.verify_change(arguments::read(arguments)?, verifier, directory).await
@@ -120,6 +126,12 @@ impl Handler {
         };
         rendered.map(Rendered::into_result)
     }
+}
+
+/// The client's name, under which is remembered what it was told.
+fn client(context: &RequestContext<RoleServer>) -> String {
+    let name = context.client_info().map(|info| clean(&info.name, CLIENT_BYTES_MAX)).unwrap_or_default();
+    if name.is_empty() { "unknown".to_owned() } else { name }
 }
 
 /// Asks the client for its roots, if it has such, and finds their project.
@@ -164,6 +176,11 @@ fn refused(refusal: Refusal) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(text)])
 }
 
+/// A problem of ours, where the protocol has only errors to tell it by.
+fn failed(problem: &Problem) -> ErrorData {
+    ErrorData::internal_error(clean(&problem.message, 2 * MESSAGE_BYTES_MAX), None)
+}
+
 /// The names most like `wrong`, best first.
 fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut scored: Vec<(f64, &str)> = names.map(|name| (strsim::jaro_winkler(wrong, name), name)).collect();
@@ -184,7 +201,13 @@ fn no_such<'a>(what: &str, wrong: &str, names: impl Iterator<Item = &'a str> + C
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().enable_prompts().build();
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_prompts()
+            .enable_resources()
+            .enable_resources_subscribe()
+            .enable_resources_list_changed()
+            .build();
         ServerConfig::new(capabilities)
             .with_server_info(Implementation::new("kinescope", env!("CARGO_PKG_VERSION")).with_title("Kinescope"))
             .with_instructions(tools::INSTRUCTIONS)
@@ -233,6 +256,71 @@ impl ServerHandler for Handler {
         prompts::get(&request.name, request.arguments.as_ref())
             .map(GetPromptResponse::Complete)
             .ok_or_else(|| no_such("prompt", &request.name, all.iter().map(|prompt| prompt.name.as_str())))
+    }
+
+    async fn list_resources(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let scope = self.scope(false, &context).await;
+        let found = insights::present(self.server.backend.as_ref(), scope).await.map_err(|problem| failed(&problem))?;
+        Ok(ListResourcesResult::with_all_items(insights::resources(&found.items)))
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Ok(ListResourceTemplatesResult::with_all_items(vec![insights::template()]))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let scope = self.scope(request.uri != insights::FINDINGS_URI, &context).await;
+        let content = match insights::read(self.server.backend.as_ref(), &request.uri, scope).await {
+            Ok(Some(content)) => content,
+            Ok(None) | Err(Problem { kind: ProblemKind::NotFound, .. }) => return Err(watching::unknown()),
+            Err(problem) => return Err(failed(&problem)),
+        };
+        let contents = ResourceContents::text(content.to_string(), request.uri).with_mime_type("application/json");
+        Ok(ReadResourceResult::new(vec![contents]).into())
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(watching::accepted(requested))
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let scope = self.scope(false, context.request_context()).await;
+        watching::listen(self.server.backend.as_ref(), &scope, &context).await;
+        Ok(())
+    }
+
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        if self.subscribed.add(&request.uri)? {
+            let scope = self.scope(false, &context).await;
+            let backend = Arc::clone(&self.server.backend);
+            self.subscribed.clone().follow(backend, scope, context.peer.clone()).await;
+        }
+        Ok(())
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.subscribed.remove(&request.uri);
+        Ok(())
     }
 
     async fn on_roots_list_changed(&self, _context: NotificationContext<RoleServer>) {

@@ -26,6 +26,7 @@ mod sessions;
 mod sql;
 mod tools;
 mod verify;
+mod watching;
 
 use std::path::PathBuf;
 use std::sync::Arc;

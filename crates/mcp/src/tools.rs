@@ -101,12 +101,10 @@ pub(crate) fn all() -> Vec<Tool> {
         tool(
             "check_insights",
             "Check for known problems",
-            "Findings over recent executions, largest saving first: codes, numbers and ids only, no recorded text. Ask before editing.",
+            "What was found in the background and is new to you, most worth first: codes, numbers, ids, no recorded text. Ask before editing.",
             &[
-                (
-                    "files",
-                    json!({"type": "array", "items": {"type": "string"}, "description": "only findings in these files"}),
-                ),
+                ("files", json!({"type": "array", "items": {"type": "string"}, "description": "all in these first"})),
+                ("since", text("also known ones; RFC 3339 or age")),
                 ("limit", count("findings")),
             ],
             &[],
