@@ -1,6 +1,7 @@
 //! `check` and `baseline`: whether executions keep to what is expected, and what they measured, to be kept to.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use kino_analyze::baseline as base;
 use kino_analyze::detect::DetectorConfig;
@@ -53,9 +54,9 @@ impl Engine {
             None => None,
         };
         let (traces, traces_left_out) = (chosen.set.traces.len() as u64, chosen.set.left_out);
+        let config = Arc::clone(&self.inner.detectors);
         let check = move || {
             let trees: Vec<Tree<'_>> = chosen.set.traces.iter().map(Tree::new).collect();
-            let config = DetectorConfig::default();
             let mut lines: Vec<CheckLine> = Vec::new();
             for expectation in question.expectations {
                 let held = hold(&trees, &expectation.expected, known.as_ref(), &config);
@@ -83,9 +84,10 @@ impl Engine {
             .filter_map(|span| span.resource.text(names::CODE_STATE).map(str::to_owned))
             .collect();
         let code_state = (states.len() == 1).then(|| states.into_iter().next()).flatten();
+        let config = Arc::clone(&self.inner.detectors);
         let measure = move || {
             let trees: Vec<Tree<'_>> = chosen.set.traces.iter().map(Tree::new).collect();
-            write_baseline(base::measure(&executions(&trees, Entry::Outermost), &DetectorConfig::default()), code_state)
+            write_baseline(base::measure(&executions(&trees, Entry::Outermost), &config), code_state)
         };
         blocking(measure).await.map_err(|error| error.problem())
     }

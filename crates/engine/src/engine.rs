@@ -133,6 +133,12 @@ impl Engine {
         &self.inner.version
     }
 
+    /// The folder in which commands put what lives as long as they do, other revisions' worktrees too; links resolved.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        let home = &self.inner.config.home;
+        home.canonicalize().unwrap_or_else(|_| home.clone()).join("scratch")
+    }
+
     /// When it was opened.
     pub fn started(&self) -> UnixNanos {
         self.inner.started

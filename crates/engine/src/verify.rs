@@ -9,9 +9,9 @@
 mod answer;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use kino_analyze::detect::DetectorConfig;
 use kino_analyze::execution::{Entry, executions};
 use kino_analyze::tree::Tree;
 use kino_analyze::verify as analyze;
@@ -191,6 +191,7 @@ impl Engine {
         let sides =
             [&record.verify.before, &record.verify.after].map(|side| (side.runs.len() as u64, side.failed_runs));
         let traces = Sides { before: before.left_out, after: after.left_out };
+        let config = Arc::clone(&self.inner.detectors);
         let judged = blocking(move || {
             let trees = [&before, &after].map(|set| set.traces.iter().map(Tree::new).collect::<Vec<_>>());
             let found = [&trees[0], &trees[1]].map(|trees| executions(trees, Entry::Outermost));
@@ -199,7 +200,7 @@ impl Engine {
                 runs: sides[index].0,
                 failed_runs: sides[index].1,
             };
-            analyze::verify(side(0), side(1), &DetectorConfig::default())
+            analyze::verify(side(0), side(1), &config)
         });
         let judged = judged.await.map_err(|error| error.problem())?;
         let missing = record.missing();

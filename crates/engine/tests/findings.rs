@@ -228,3 +228,18 @@ async fn what_is_not_seen_any_more_decays() {
     assert_eq!(home.state().await, "open");
     home.engine.close().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_verification_executes_of_older_code_is_no_news() {
+    let home = open_with("{}").await;
+    let scratch = home.folder.path().canonicalize().unwrap().join("scratch/tree.1/main");
+    let elsewhere = Code("c0ffee", scratch.to_str().unwrap());
+    home.run(&faulty(), 60, Some(elsewhere)).await;
+    assert_eq!(home.state().await, "none", "it ran in a worktree that is gone by now");
+    home.run(&faulty(), 60, Some(BAD)).await;
+    assert_eq!(home.state().await, "open");
+    home.run(&repaired(), 60, Some(GOOD)).await;
+    assert_eq!(home.state().await, "fixed");
+    home.run(&faulty(), 60, Some(elsewhere)).await;
+    assert_eq!(home.state().await, "fixed");
+}

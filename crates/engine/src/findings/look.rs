@@ -1,6 +1,7 @@
 //! One look at an operation: its executions in the traces given, line by line.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kino_analyze::DetectorConfig;
@@ -21,13 +22,20 @@ pub(super) struct Entries {
     pub(super) keys: BTreeSet<OperationKey>,
 }
 
-/// Finds the operations that a trace has executions of.
-pub(super) fn entries(trace: &Trace) -> Entries {
+/// Whether an execution ran in a worktree that was made for one verification: what it shows of other code is told
+/// there, and is no news of the code that people work on.
+fn is_temporary(execution: &Execution<'_, '_>, scratch: &Path) -> bool {
+    Path::new(line_of(execution)).starts_with(scratch)
+}
+
+/// Finds the operations that a trace has executions of, those in worktrees beneath `scratch` left out.
+pub(super) fn entries(trace: &Trace, scratch: &Path) -> Entries {
     let tree = Tree::new(trace);
     let open_root = tree.roots().iter().any(|root| tree.span(*root as usize).end.is_none());
     let whole = tree.missing_parents() == 0 && !open_root;
     let found = executions(std::slice::from_ref(&tree), Entry::Outermost);
-    let keys = found.iter().filter(|execution| !is_run(execution.tree, execution.entry)).map(key_of).collect();
+    let own = found.iter().filter(|execution| !is_run(execution.tree, execution.entry));
+    let keys = own.filter(|execution| !is_temporary(execution, scratch)).map(key_of).collect();
     Entries { whole, keys }
 }
 
@@ -52,6 +60,8 @@ pub(super) struct Look {
     /// Executions of the operation that the store knows of.
     pub(super) known: u64,
     pub(super) config: Arc<DetectorConfig>,
+    /// Where temporary worktrees are.
+    pub(super) scratch: PathBuf,
     pub(super) now: i64,
 }
 
@@ -64,7 +74,8 @@ impl Look {
             let span = execution.tree.span(execution.entry);
             let elsewhere =
                 span.resource.text(names::PROJECT).is_some_and(|it| self.key.project.as_deref() != Some(it));
-            if span.name == self.key.name && span.service() == self.key.service && !elsewhere {
+            let counts = !elsewhere && !is_temporary(&execution, &self.scratch);
+            if span.name == self.key.name && span.service() == self.key.service && counts {
                 lines.entry(line_of(&execution)).or_default().push(execution);
             }
         }

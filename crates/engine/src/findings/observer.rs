@@ -201,9 +201,10 @@ impl Observer {
             return Ok(BTreeMap::new());
         }
         let (traces, later) = engine.load_within(snapshot, due.iter().copied(), ROUND_SPANS_MAX).await?;
+        let scratch = engine.scratch();
         let find = move || {
             let traces: Vec<Arc<Trace>> = traces.into_iter().map(Arc::new).collect();
-            traces.into_iter().map(|trace| (entries(&trace), trace)).collect::<Vec<_>>()
+            traces.into_iter().map(|trace| (entries(&trace, &scratch), trace)).collect::<Vec<_>>()
         };
         let found = blocking(find).await.map_err(|error| error.problem())?;
         let mut loaded = BTreeMap::new();
@@ -269,6 +270,7 @@ impl Observer {
             known,
             kept: engine.inner.findings.ledger().of(key),
             config: Arc::clone(&engine.inner.detectors),
+            scratch: engine.scratch(),
             now: engine.inner.clock.now().0,
         };
         let (steps, looked) = blocking(move || look.judge()).await.map_err(|error| error.problem())?;
