@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -24,7 +25,7 @@ ENTER, ESC, TAB, DOWN = "\r", "\x1b", "\t", "\x1b[B"
 class Terminal:
     """A program in a terminal of its own, and what its screen shows."""
 
-    def __init__(self, engine, *arguments):
+    def __init__(self, engine, *arguments, **variables):
         self.screen = pyte.Screen(COLUMNS, ROWS)
         self.stream = pyte.ByteStream(self.screen)
         self.written = b""
@@ -35,6 +36,7 @@ class Terminal:
         self.theirs = theirs
         environment = {**engine.environment, "TERM": "xterm-256color"}
         environment.pop("NO_COLOR", None)
+        environment.update(variables)
         self.process = subprocess.Popen(
             [binary(), "watch", *arguments], env=environment, cwd=engine.directory,
             stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
@@ -90,8 +92,8 @@ class Terminal:
 def watching(engine):
     opened = []
 
-    def watch(*arguments, on=engine):
-        opened.append(Terminal(on, *arguments))
+    def watch(*arguments, on=engine, **variables):
+        opened.append(Terminal(on, *arguments, **variables))
         return opened[-1]
 
     yield watch
@@ -245,6 +247,16 @@ def test_a_terminal_that_shrinks_is_followed(engine, watching):
         terminal.shows(shown)
     terminal.types("q")
     assert terminal.ends() == 0
+
+
+def test_colour_is_used_unless_it_is_unwanted(engine, watching):
+    colours = re.compile(rb"\x1b\[[0-9;]*(3[0-8]|4[0-8])[0-9;]*m")
+    for variables, expected in (({}, True), ({"NO_COLOR": "1"}, False)):
+        terminal = watching("--all", **variables)
+        terminal.shows("● live")
+        terminal.types("q")
+        assert terminal.ends() == 0
+        assert bool(colours.search(terminal.written)) == expected, variables
 
 
 def test_without_a_terminal_it_says_what_to_do(engine):

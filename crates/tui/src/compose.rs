@@ -100,6 +100,25 @@ pub(crate) fn log(log: &OpenEvent, trace_id: TraceId, zone: &TimeZone) -> Vec<Li
     lines
 }
 
+/// All log records of a trace; each leads to the span that it was written in.
+pub(crate) fn logs(logs: &[OpenEvent], trace_id: TraceId, left_out: u64, zone: &TimeZone) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for log in logs {
+        let head = lines.len();
+        one_log(log, zone, &mut lines);
+        if let Some(span_id) = log.span_id
+            && let Some(line) = lines.get_mut(head)
+        {
+            *line = std::mem::take(line).to(Target::Span(trace_id, span_id));
+        }
+    }
+    if left_out > 0 {
+        lines
+            .push(Line::new(&format!("and {} that are not shown", counted(left_out, "further log"))).tone(Tone::Faint));
+    }
+    lines
+}
+
 /// What a finding says, what it measured, and what it rests on.
 pub(crate) fn finding(finding: &Finding) -> Vec<Line> {
     let mut lines = vec![Line::new(&finding.code).tone(Tone::Warn), Line::new(&finding.text), Line::default()];

@@ -74,7 +74,7 @@ pub async fn watch(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>, options: Op
             }
         }
         screen.draw(&state)?;
-        let wake = state.wake_at().map(|at| Duration::from_millis(at.saturating_sub(millis()).max(1)));
+        let wake = state.wake_at(millis()).map(|at| Duration::from_millis(at.saturating_sub(millis()).max(1)));
         event = tokio::select! {
             next = happened.recv() => match next {
                 Some(next) => next?,

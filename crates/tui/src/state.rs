@@ -195,6 +195,8 @@ pub(crate) struct Source {
     pub(crate) blob: String,
     /// Where what is not here yet begins; `None` at the end.
     pub(crate) next_offset: Option<u64>,
+    /// Where what a page has no room for begins.
+    pub(crate) cut_at: Option<u64>,
     /// Its bytes.
     pub(crate) total: u64,
     /// Escape sequences that are not shown.

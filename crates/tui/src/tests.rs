@@ -360,7 +360,7 @@ fn a_view_at_rest_asks_nothing_and_wakes_for_nothing() {
     reader.findings(Vec::new(), 5);
     reader.live(1);
     assert_eq!(reader.asked.len(), 2, "only the questions that wait: {:?}", reader.asked);
-    assert_eq!(reader.state.wake_at(), None);
+    assert_eq!(reader.state.wake_at(reader.now), None);
     reader.live(1);
     assert!(reader.asks(|ask| matches!(ask, Ask::Live(_))));
     assert!(!reader.asks(|ask| matches!(ask, Ask::Traces(_))));
@@ -374,7 +374,7 @@ fn a_slow_answer_is_followed_by_a_longer_rest() {
     reader.traces(Vec::new());
     reader.live(1);
     reader.live(2);
-    assert_eq!(reader.state.wake_at(), Some(reader.now + 6_000));
+    assert_eq!(reader.state.wake_at(reader.now), Some(reader.now + 6_000));
     reader.later(5_999);
     assert!(!reader.asks(|ask| matches!(ask, Ask::Traces(_))));
     reader.later(1);
@@ -443,6 +443,45 @@ fn a_trace_has_other_sides() {
         screens.push_str("\n----\n");
     }
     insta::assert_snapshot!(screens);
+}
+
+#[test]
+fn an_entry_is_found_by_its_text_on_every_side() {
+    let mut reader = in_a_trace();
+    reader.press(&[Key::Char('/')]);
+    reader.types("PAY");
+    reader.press(&[Key::Enter, Key::Enter]);
+    let pay = format!("{}/{}", TraceId([9; 16]), SpanId([4; 8]));
+    assert!(reader.asks(|ask| matches!(ask, Ask::Open(question) if question.id == pay)), "{:?}", reader.asked);
+    reader.press(&[Key::Esc, Key::Char('n')]);
+    assert!(reader.screen().contains("no \"PAY\" after"), "{}", reader.screen());
+    // The records of a trace are searched as one text.
+    reader.press(&[Key::Esc, Key::BackTab, Key::Char('/')]);
+    reader.types("refused");
+    reader.press(&[Key::Enter]);
+    let screen = reader.screen();
+    assert!(screen.contains("› Logs") && screen.contains("\"refused\": 1 of 1 hit"), "{screen}");
+}
+
+#[test]
+fn while_no_engine_answers_it_tries_once_a_second_wherever_the_reader_is() {
+    let mut reader = in_an_output(text("one\n", 4, None));
+    let gone = Problem { kind: ProblemKind::Internal, message: "gone".to_owned(), did_you_mean: Vec::new() };
+    reader.press(&[Key::Char(' ')]);
+    while let Some((ticket, _)) = reader.asked.pop() {
+        reader.happens(Event::Answered(ticket, Err(gone.clone())));
+    }
+    assert_eq!(reader.state.wake_at(reader.now), Some(reader.now + 1_000));
+    reader.later(1_000);
+    assert_eq!(
+        reader.asked.len(),
+        1 + usize::from(reader.asks(|ask| matches!(ask, Ask::Usual(_)))),
+        "{:?}",
+        reader.asked
+    );
+    assert_eq!(reader.state.wake_at(reader.now), None, "it waits for the answer");
+    reader.live(1);
+    assert!(reader.screen().contains("paused"), "{}", reader.screen());
 }
 
 #[test]
@@ -634,7 +673,7 @@ fn an_engine_that_goes_is_said_and_found_again() {
     reader.answer(|ask| matches!(ask, Ask::Live(_)), Err(gone.clone()));
     let screen = reader.screen();
     assert!(screen.contains("no engine runs; trying again") && screen.contains("kept"), "{screen}");
-    assert_eq!(reader.state.wake_at(), Some(reader.now + 1_000));
+    assert_eq!(reader.state.wake_at(reader.now), Some(reader.now + 1_000));
     reader.later(1_000);
     reader.answer(|ask| matches!(ask, Ask::Live(_)), Err(gone));
     reader.later(1_000);

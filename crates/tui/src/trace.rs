@@ -6,6 +6,7 @@ use kino_model::{SpanId, TraceId};
 use kino_wire::evidence::{Open, OpenEvent, OpenSpan};
 use kino_wire::explain::ExplainTrace;
 
+use crate::doc::Way;
 use crate::list::List;
 
 /// Spans that one question asks for.
@@ -78,6 +79,8 @@ pub(crate) struct TracePage {
     pub(crate) logs: Vec<OpenEvent>,
     /// Log records that are not here.
     pub(crate) logs_left_out: u64,
+    /// What is looked for on all sides.
+    pub(crate) find: Option<String>,
     /// Which side is shown.
     pub(crate) tab: Tab,
     lists: [List; Tab::ALL.len()],
@@ -95,6 +98,7 @@ impl TracePage {
             next_offset: None,
             logs: Vec::new(),
             logs_left_out: 0,
+            find: None,
             tab: Tab::default(),
             lists: [List::default(); Tab::ALL.len()],
             path: HashMap::new(),
@@ -159,6 +163,43 @@ impl TracePage {
             Tab::Findings => explained.map_or(0, |explained| explained.findings.len()),
             Tab::Logs => self.logs.len(),
         }
+    }
+
+    /// Chooses the next entry, or the one before, on which the text stands that is looked for; false where there is none.
+    pub(crate) fn seek(&mut self, way: Way, rows: usize) -> bool {
+        let Some(needle) = self.find.as_ref().map(|needle| needle.to_ascii_lowercase()) else { return false };
+        let (here, count) = (self.list().chosen, self.count());
+        let holds = |index: &usize| self.entry_text(*index).to_ascii_lowercase().contains(&needle);
+        let found = match way {
+            Way::Here => (here..count).find(holds),
+            Way::Next => (here + 1..count).find(holds),
+            Way::Back => (0..here).rev().find(holds),
+        };
+        if let Some(index) = found {
+            self.list_mut().chosen = index;
+            self.list_mut().fit(count, rows);
+        }
+        found.is_some()
+    }
+
+    /// What an entry of the side that is shown says.
+    fn entry_text(&self, index: usize) -> String {
+        let explained = self.explained.as_ref();
+        let text = match self.tab {
+            Tab::Waterfall => self.spans.get(index).map(|span| format!("{} {}", span.name, span.service)),
+            Tab::Path => explained
+                .and_then(|explained| explained.critical_path.get(index))
+                .map(|segment| format!("{} {}", segment.name, segment.service)),
+            Tab::Breakdown => explained
+                .and_then(|explained| explained.breakdown.get(index))
+                .map(|row| format!("{} {} {}", row.name, row.service, row.statement.as_deref().unwrap_or_default())),
+            Tab::Findings => explained
+                .and_then(|explained| explained.findings.get(index))
+                .map(|finding| format!("{} {}", finding.code, finding.text)),
+            // Searched as a text, with all that stands in the records.
+            Tab::Logs => None,
+        };
+        text.unwrap_or_default()
     }
 
     /// When the spans that are here begin and end; the end is later.

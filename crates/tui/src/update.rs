@@ -54,10 +54,11 @@ impl State {
         commands
     }
 
-    /// When to wake the view although nothing happened, in the clock of `update`.
-    pub fn wake_at(&self) -> Option<u64> {
+    /// When to wake the view although nothing happened, in the clock of `update`; always later than `now`.
+    pub fn wake_at(&self, now: u64) -> Option<u64> {
         if let Link::Down { retry_at, .. } = &self.link {
-            return Some(*retry_at);
+            // Past it, an answer is what is waited for.
+            return Some(*retry_at).filter(|at| *at > now);
         }
         let waiting = |stale: bool, asked: bool, at: u64| (stale && !asked).then_some(at);
         let list = self.following().then(|| {
@@ -70,13 +71,19 @@ impl State {
         });
         let usual =
             waiting(self.usual_fresh.stale, self.is_asked(|slot| *slot == Slot::Usual), self.usual_fresh.not_before);
-        [list.flatten(), findings.flatten(), usual].into_iter().flatten().min()
+        [list.flatten(), findings.flatten(), usual].into_iter().flatten().filter(|at| *at > now).min()
     }
 
     /// Asks what has to be asked by now.
     fn follow(&mut self, now: u64, commands: &mut Vec<Command>) {
-        if matches!(self.link, Link::Down { retry_at, .. } if now < retry_at) {
-            return;
+        if let Link::Down { retry_at, .. } = self.link {
+            if now < retry_at {
+                return;
+            }
+            // Whatever is in front: whether it is back is worth knowing.
+            if self.asked.is_empty() {
+                self.ask(Slot::Live, Ask::Live(LiveQuestion::default()), commands);
+            }
         }
         if self.usual_fresh.stale && now >= self.usual_fresh.not_before && !self.is_asked(|slot| *slot == Slot::Usual) {
             let scope = self.options.scope.clone();

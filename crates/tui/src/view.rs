@@ -66,7 +66,7 @@ fn bar(state: &State, canvas: &mut Canvas<'_>) {
     }
     let (text, tone) = match &state.link {
         Link::Waiting => ("… asking".to_owned(), Tone::Faint),
-        Link::Down { .. } => ("✗ no engine".to_owned(), Tone::Bad),
+        Link::Down { .. } => ("✗ no answer".to_owned(), Tone::Bad),
         Link::Up if state.paused => ("‖ paused".to_owned(), Tone::Warn),
         Link::Up => ("● live".to_owned(), Tone::Good),
     };
@@ -136,7 +136,7 @@ fn hints(state: &State, canvas: &mut Canvas<'_>) {
         return;
     }
     let keys = match state.pages.last().map(|page| &page.content) {
-        Some(Content::Trace(_)) => "↑↓ move  ←→ sides  Enter opens  r refresh  Esc back  ? help  q quit",
+        Some(Content::Trace(_)) => "↑↓ move  ←→ sides  Enter opens  / find  r refresh  Esc back  ? help  q quit",
         Some(Content::Doc(..)) => "↑↓ move  Enter follows ›  / find  n N hits  Esc back  ? help  q quit",
         Some(Content::Waiting) => "Esc back  q quit",
         None if state.front == Pane::Traces => {
@@ -166,7 +166,7 @@ const HELP: [(&str, &str); 18] = [
     ("Enter", "open what is chosen: trace, span, run, text, evidence"),
     ("Esc", "back: out of a search, a page, the filter"),
     ("Tab  1 2 3", "the next pane; within a trace, its next side (← →)"),
-    ("/", "in traces: narrow them; in a text: find"),
+    ("/", "in traces: narrow them; in a trace or a text: find"),
     ("s", "search the outputs of all runs, and all logs"),
     ("n  N", "the next hit, the one before"),
     ("Space", "hold the lists still, and go on"),

@@ -180,6 +180,7 @@ impl State {
                 }
                 source.removed += removed;
                 source.next_offset = open.next_offset.filter(|_| doc.line_count() < LINES_MAX);
+                source.cut_at = open.next_offset.filter(|_| source.next_offset.is_none());
                 self.go_on_searching(id, commands);
                 self.go_on_to_goal(id, commands);
                 return;
@@ -189,7 +190,8 @@ impl State {
                     let (lines, removed) = compose::recorded(text);
                     line = page.goal.as_ref().map_or(0, |goal| compose::line_at(text, goal.offset));
                     let blob = open.id.strip_prefix("blob:").unwrap_or(&open.id).to_owned();
-                    source = Some(Source { blob, next_offset: open.next_offset, total: open.total, removed });
+                    source =
+                        Some(Source { blob, next_offset: open.next_offset, cut_at: None, total: open.total, removed });
                     if lines.is_empty() { vec![Line::new("(nothing was written)")] } else { lines }
                 } else {
                     if let Some(span) = open.spans.first() {
@@ -230,7 +232,9 @@ impl State {
         }
         let down = problem.kind == ProblemKind::Internal;
         let busy = problem.kind == ProblemKind::Busy;
-        if down || busy {
+        if matches!(slot, Slot::Page(..)) {
+            // Said on the page; whether the engine has gone is for those to find out who follow it.
+        } else if down || busy {
             self.link = Link::Down { retry_at: now + RETRY_MILLIS, message: message.clone() };
         } else {
             self.is_up();

@@ -4,6 +4,7 @@ use crate::doc::Way;
 use crate::event::{Command, Key};
 use crate::filter::Filter;
 use crate::state::{Content, Pane, Prompt, Purpose, State};
+use crate::trace::Tab;
 
 /// Characters that a line of input holds.
 const PROMPT_CHARS_MAX: usize = 500;
@@ -149,6 +150,11 @@ impl State {
                 doc.search("");
                 return;
             }
+            if let Content::Trace(trace) = &mut page.content
+                && trace.find.take().is_some()
+            {
+                return;
+            }
             self.pages.pop();
         } else if self.front == Pane::Traces && self.traces.filter != Filter::default() {
             self.narrow(Filter::default());
@@ -158,6 +164,12 @@ impl State {
     fn open_prompt(&mut self) {
         let purpose = match self.pages.last().map(|page| &page.content) {
             Some(Content::Doc(..)) => Purpose::Find,
+            Some(Content::Trace(trace)) => {
+                if trace.tab == Tab::Logs && trace.count() > 0 {
+                    self.open_logs();
+                }
+                Purpose::Find
+            }
             None if self.front == Pane::Traces => Purpose::Filter,
             _ => {
                 self.notice = Some("there is no text to search here: Enter opens one".to_owned());
@@ -205,9 +217,14 @@ impl State {
                     && let Content::Doc(doc, _) = &mut page.content
                 {
                     doc.search(&prompt.text);
-                    if !prompt.text.is_empty() {
-                        self.seek(Way::Here, commands);
-                    }
+                }
+                if let Some(page) = self.pages.last_mut()
+                    && let Content::Trace(trace) = &mut page.content
+                {
+                    trace.find = Some(prompt.text.clone()).filter(|text| !text.is_empty());
+                }
+                if !prompt.text.is_empty() {
+                    self.seek(Way::Here, commands);
                 }
             }
         }

@@ -140,6 +140,13 @@ impl State {
         self.paused = false;
     }
 
+    /// Opens all logs of the trace in front as one text, to be searched.
+    pub(super) fn open_logs(&mut self) {
+        let Some(Content::Trace(trace)) = self.pages.last().map(|page| &page.content) else { return };
+        let lines = compose::logs(&trace.logs, trace.trace_id, trace.logs_left_out, &self.options.zone);
+        self.push_text("Logs".to_owned(), lines);
+    }
+
     fn push_text(&mut self, title: String, lines: Vec<Line>) {
         let doc = Doc::new(lines, self.doc_columns());
         self.push(title, None, Content::Doc(Box::new(doc), None));
@@ -219,9 +226,18 @@ impl State {
 
     /// Goes to a hit; where there is none in what is here, in what is still to come.
     pub(super) fn seek(&mut self, way: Way, commands: &mut Vec<Command>) {
-        let rows = self.list_rows();
+        let (rows, trace_rows) = (self.list_rows(), self.trace_rows());
         let Some(page) = self.pages.last_mut() else { return };
         let id = page.id;
+        if let Content::Trace(trace) = &mut page.content {
+            let found = trace.seek(way, trace_rows);
+            self.notice = match &trace.find {
+                None => Some("nothing is searched for: / begins a search".to_owned()),
+                Some(_) if found => None,
+                Some(needle) => Some(format!("no {needle:?} {}", if way == Way::Back { "before" } else { "after" })),
+            };
+            return;
+        }
         let Content::Doc(doc, _) = &mut page.content else { return };
         if doc.searched().is_none() {
             self.notice = Some("nothing is searched for: / begins a search".to_owned());

@@ -66,6 +66,22 @@ impl Row<'_> {
         self.put_within(x, end, &text, tone);
     }
 
+    /// Marks where the needle stands in the row, ASCII letters in either case.
+    pub(super) fn mark(&mut self, needle: &str) {
+        let (mut text, mut columns) = (String::new(), Vec::new());
+        for x in 0..self.columns() {
+            let symbol = self.buffer.cell((x, self.y)).map_or("", |cell| cell.symbol());
+            text.push_str(symbol);
+            columns.extend(std::iter::repeat_n(x, symbol.len()));
+        }
+        let look = look(Tone::Hit, self.colour);
+        for (at, found) in text.to_ascii_lowercase().match_indices(&needle.to_ascii_lowercase()) {
+            if let (Some(first), Some(last)) = (columns.get(at), columns.get(at + found.len() - 1)) {
+                self.style(*first, last + 1, look);
+            }
+        }
+    }
+
     /// Shows the columns from `start` to before `end` as chosen.
     pub(super) fn reverse(&mut self, start: u16, end: u16) {
         self.style(start, end, Style::new().add_modifier(Modifier::REVERSED));

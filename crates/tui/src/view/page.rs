@@ -32,6 +32,10 @@ fn text_page(state: &State, page: &Page, doc: &Doc, source: Option<&Source>, can
     }
     if let Some(source) = source {
         match source.next_offset {
+            None if source.cut_at.is_some() => {
+                let (offset, blob) = (source.cut_at.unwrap_or_default(), &source.blob);
+                said.push(format!("the page is full: kino open blob:{blob} --offset {offset}"));
+            }
             Some(offset) => said.push(format!("{} of {} bytes read", count(offset), count(source.total))),
             None => said.push(counted(source.total, "byte")),
         }
@@ -154,6 +158,9 @@ fn entries(
     for (line, index) in (list.top..trace.count()).take(state.trace_rows()).enumerate() {
         let mut row = canvas.row(TOP + 4 + line as u16);
         entry(index, &mut row);
+        if let Some(needle) = &trace.find {
+            row.mark(needle);
+        }
         if index == list.chosen {
             row.reverse(0, state.size.0);
         }
