@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 from mcp import Client, StdioServerParameters
+from mcp.types import ListRootsResult, Root
 
 from conftest import E2E, binary, eventually
 
@@ -39,13 +40,20 @@ def allow(engine, *commands, **more):
     (engine.home / "config.toml").write_text("\n".join(lines) + "\n")
 
 
-def call(engine, *calls, kind="stdio", directory=None):
-    """Calls tools one after another in one session; each may be made from the answers before it."""
+def call(engine, *calls, kind="stdio", root=None):
+    """Calls the tool again and again in one session; each call may be made from the answers before it."""
+    async def roots(_context):
+        return ListRootsResult(roots=[Root(uri=root.as_uri())])
+
     async def run():
         answers = []
+        # Roots are asked of the client by the protocol's earlier versions.
+        more = {"list_roots_callback": roots, "mode": "legacy"} if root else {}
         async with asyncio.timeout(240):
-            stdio = StdioServerParameters(command=str(binary()), args=["mcp"], env=engine.environment, cwd=str(directory or engine.directory))
-            async with Client(stdio if kind == "stdio" else f"http://{engine.http}/mcp") as client:
+            stdio = StdioServerParameters(command=str(binary()), args=["mcp"], env=engine.environment, cwd=str(engine.home))
+            if not root:
+                stdio.cwd = str(engine.directory)
+            async with Client(stdio if kind == "stdio" else f"http://{engine.http}/mcp", **more) as client:
                 for one in calls:
                     answers.append(await client.call_tool("verify_change", one(answers) if callable(one) else one))
         return answers
@@ -108,13 +116,17 @@ def test_nothing_is_executed_until_the_users_own_configuration_allows_it(reposit
 
 
 @pytest.mark.parametrize("kind", ["stdio", "http"])
-def test_an_allowed_command_is_verified_and_asked_for_again(repository, kind):
-    allow(repository, repository.program, wait_seconds=0)
+def test_a_client_with_a_root_is_served_there_and_one_without_has_no_place_over_http(repository, kind):
+    allow(repository, repository.program)
     if kind == "http":
-        # Without roots, nobody over HTTP can say where the command belongs.
-        [refused] = call(repository, {"command": repository.program}, kind="http")
-        assert facts(refused)["executed"] == "no"
-        return
+        [refused] = call(repository, {"command": repository.program}, kind=kind)
+        assert facts(refused)["executed"] == "no" and "root" in "".join(refused.structured_content["notes"])
+    [done] = call(repository, {"command": repository.program, "against": "HEAD~1", "repeat": 6}, kind=kind, root=repository.directory)
+    assert facts(done)["verdict"] == "pass", done.structured_content
+
+
+def test_an_allowed_command_is_verified_and_asked_for_again(repository):
+    allow(repository, repository.program, wait_seconds=0)
     first, twice, again = call(
         repository,
         {"command": repository.program, "against": "HEAD~1", "repeat": 6},
