@@ -241,3 +241,6 @@ impl Life {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

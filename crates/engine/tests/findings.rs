@@ -242,4 +242,143 @@ async fn what_a_verification_executes_of_older_code_is_no_news() {
     assert_eq!(home.state().await, "fixed");
     home.run(&faulty(), 60, Some(elsewhere)).await;
     assert_eq!(home.state().await, "fixed");
+    home.engine.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_forgotten_is_found_no_more() {
+    let home = open_with("{}").await;
+    home.run(&faulty(), 6, Some(BAD)).await;
+    let found = home.n_plus_one().await.unwrap();
+    let trace = found["evidence"][0]["trace_id"].clone();
+    home.get("insights_told", json!({ "client": "assistant", "fingerprints": [found["fingerprint"]] })).await;
+    let before = home.get("findings_changed", json!({})).await["sequence"].clone();
+    home.get("forget", json!({ "trace_ids": [trace] })).await;
+    let all = home.get("insights", json!({ "states": ["open", "decayed"] })).await;
+    let codes: Vec<&Json> = all["items"].as_array().unwrap().iter().map(|item| &item["code"]).collect();
+    assert!(!codes.contains(&&json!("n_plus_one")), "{codes:?}");
+    assert_eq!(home.get("findings_changed", json!({ "after": before })).await["removed"], true);
+    home.get("forget", json!({ "everything": true })).await;
+    let all = home.insights(json!({})).await;
+    assert_eq!((&all["items"], &all["operations"]), (&json!([]), &json!(0)));
+    home.engine.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_code_that_runs_elsewhere_after_the_repair_is_no_recurrence() {
+    let home = open_with("{}").await;
+    home.run(&faulty(), 6, Some(BAD)).await;
+    assert_eq!(home.state().await, "open");
+    home.run(&repaired(), 6, Some(GOOD)).await;
+    assert_eq!(home.state().await, "fixed");
+    home.run(&faulty(), 6, Some(Code(BAD.0, "/tmp/worktree-of-the-base"))).await;
+    assert_eq!(home.state().await, "fixed", "a comparison ran the base in a worktree of its own");
+    home.run(&faulty(), 6, Some(Code(BAD.0, BAD.1))).await;
+    assert_eq!(home.state().await, "recurring", "the repair was taken back where it was made");
+    home.engine.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_state_of_the_code_time_alone_tells_what_is_gone() {
+    let home = open_with("{}").await;
+    home.run(&faulty(), 6, None).await;
+    assert_eq!(home.state().await, "open");
+    home.run(&repaired(), 6, None).await;
+    assert_eq!(home.state().await, "fixed");
+    home.run(&faulty(), 6, None).await;
+    assert_eq!(home.state().await, "recurring");
+    home.engine.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repair_is_told_to_the_next_finding_like_it() {
+    let home = open_with("{}").await;
+    home.run(&faulty(), 6, Some(BAD)).await;
+    assert_eq!(home.state().await, "open");
+    home.run(&repaired(), 6, Some(GOOD)).await;
+    assert_eq!(home.state().await, "fixed");
+    // The same statements in a loop, beneath another entry.
+    let mut other = faulty();
+    for span in other.iter_mut().flat_map(|trace| &mut trace.spans).filter(|span| span.parent_span_id.is_none()) {
+        span.name = "GET /another".to_owned();
+    }
+    home.run(&other, 6, Some(GOOD)).await;
+    let open = home.insights(json!({ "states": ["open"] })).await;
+    let items = open["items"].as_array().unwrap();
+    let like = items.iter().find(|item| item["code"] == "n_plus_one").unwrap();
+    let worked = &like["worked_here"];
+    assert_eq!(worked["fix"]["after_code"], GOOD.0, "{like}");
+    assert_eq!(worked["next"], json!(format!("kino compare --before code:{} --after code:{}", BAD.0, GOOD.0)));
+    home.engine.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_is_told_once_until_something_changes() {
+    let home = open_with("{}").await;
+    home.run(&faulty(), 6, Some(BAD)).await;
+    let news = json!({ "only_new_for": "assistant", "states": ["open", "recurring", "fixed"] });
+    let codes = |answer: &Json| -> Vec<(String, String)> {
+        let text = |item: &Json, key: &str| item[key].as_str().unwrap().to_owned();
+        answer["items"].as_array().unwrap().iter().map(|item| (text(item, "code"), text(item, "state"))).collect()
+    };
+    let first = home.insights(news.clone()).await;
+    assert!(codes(&first).contains(&("n_plus_one".to_owned(), "open".to_owned())));
+    let fingerprints: Vec<&Json> = first["items"].as_array().unwrap().iter().map(|item| &item["fingerprint"]).collect();
+    home.get("insights_told", json!({ "client": "assistant", "fingerprints": fingerprints })).await;
+    let again = home.insights(news.clone()).await;
+    assert_eq!((codes(&again), &again["left_out"]["told_before"]), (Vec::new(), &json!(fingerprints.len())));
+    let other = home.insights(json!({ "only_new_for": "another" })).await;
+    assert_eq!(codes(&other), codes(&first), "another client has not heard of it");
+    home.run(&repaired(), 6, Some(GOOD)).await;
+    assert!(codes(&home.insights(news).await).contains(&("n_plus_one".to_owned(), "fixed".to_owned())));
+    let unheard = json!({ "only_new_for": "another", "states": ["fixed"] });
+    assert_eq!(codes(&home.insights(unheard).await), Vec::new(), "who never heard of it need not hear that it is gone");
+    home.engine.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_for_changes_is_woken() {
+    let home = open_with("{}").await;
+    let after = home.get("findings_changed", json!({})).await["sequence"].clone();
+    let waiting = home.get("findings_changed", json!({ "after": after, "wait_millis": 25_000 }));
+    let (changes, ()) = tokio::join!(waiting, async {
+        home.run(&faulty(), 6, Some(BAD)).await;
+        home.insights(json!({})).await;
+    });
+    assert!(changes["sequence"].as_u64() > after.as_u64());
+    assert!(changes["items"].as_array().unwrap().iter().all(|item| item["state"] == "open"), "{changes}");
+    let nothing = home.get("findings_changed", json!({ "after": u64::MAX / 2, "wait_millis": 1 })).await;
+    assert_eq!(nothing["items"], json!([]));
+    home.engine.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_switched_off_is_found_nowhere() {
+    let home = open_with(r#"{"findings":{"off":["n_plus_one"]}}"#).await;
+    home.run(&faulty(), 6, Some(BAD)).await;
+    assert_eq!(home.state().await, "none");
+    let entry = faulty()[0].spans.iter().find(|span| span.parent_span_id.is_none()).unwrap().name.clone();
+    let explained = home.get("explain_operation", json!({ "operation": entry })).await;
+    assert_eq!(explained["executions"], 6);
+    let codes: Vec<&Json> = explained["findings"].as_array().unwrap().iter().map(|it| &it["code"]).collect();
+    assert!(!codes.contains(&&json!("n_plus_one")), "{codes:?}");
+    home.engine.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_planted_fault_of_one_set_opens_and_no_look_alike_does() {
+    for code in ["n_plus_one", "retry_storm", "error_cluster", "lock_contention"] {
+        for case in faults::cases(code, 3, Ranges::Tuning) {
+            if matches!(case.truth, Truth::Planted { at_minimum: true, .. }) {
+                continue;
+            }
+            let home = open_with("{}").await;
+            let own: Vec<Trace> = case.traces.iter().filter(|it| faults::is_own(it.trace_id)).cloned().collect();
+            home.run(&own, own.len(), Some(BAD)).await;
+            let all = home.insights(json!({ "limit": 1_000 })).await;
+            let found = all["items"].as_array().unwrap().iter().any(|item| item["code"] == code);
+            assert_eq!(found, case.truth != Truth::LookAlike, "{code}: {}", case.name);
+            home.engine.close().await.unwrap();
+        }
+    }
 }
