@@ -291,6 +291,13 @@ def test_repaired_the_finding_is_gone_and_the_comparison_says_so(desks, story):
     assert operation["verdict"] in story.verdict, words(compared)
     # A slow machine may let one time out that should not.
     assert 5 * operation["errors_after"] <= operation["errors_before"], operation
+    ended_code = story.ends or story.code
+    states = lambda: {item["state"] for item in desk.kino("insights", "--state", "all")["items"] if item["code"] == ended_code}
+    assert eventually(lambda: states() == {"fixed"}), (ended_code, states())
+    # Who asks again is told of the change, once.
+    [news, again] = desk.ask(("check_insights", {}), ("check_insights", {}))
+    assert {row["state"] for row in rows(news, "findings") if row["code"] == ended_code} == {"fixed"}, words(news)
+    assert named(again, ended_code) is None, words(again)
     counts = {row["what"]: row["verdict"] for row in rows(compared, "counts")}
     for what in story.fewer:
         assert any(what in count and verdict == "fewer" for count, verdict in counts.items()), (what, counts)
