@@ -84,6 +84,10 @@ def test_a_fixed_commit_passes_and_a_broken_one_fails(repository):
     assert answer["comparison"]["schema"] == "kino.compare.v1"
     assert len(answer["left_out"]["warm_up_runs"]) == 2
 
+    # What ran of the older code is no part of what this code does.
+    explained = repository.json("explain", "load_cart")
+    assert (explained["executions"], explained["left_out"]["executions"]) == (11, 11), explained
+
     git(repository.directory, "checkout", "-q", "HEAD~1")
     failed = repository.kino("run", "--against", "main", "--repeat", "6", "--", *repository.program, check=False)
     assert failed.returncode == 1, failed.stderr

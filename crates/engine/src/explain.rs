@@ -1,13 +1,14 @@
 //! `explain`: of one trace, of an operation over its last executions, of the whole system.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use kino_analyze::detect::DetectorConfig;
 use kino_analyze::execution::{Entry, Execution, executions};
 use kino_analyze::explain as analyze;
 use kino_analyze::tree::Tree;
-use kino_model::{SpanId, Trace, TraceId};
+use kino_model::{SpanId, Trace, TraceId, names};
 use kino_store::snapshot::{OperationFilter, TraceFilter};
 use kino_wire::Problem;
 use kino_wire::explain::{
@@ -70,13 +71,15 @@ impl Engine {
         if newest.spans.is_empty() {
             return Err(self.no_operation(question, project.as_deref()).await);
         }
-        let chosen: BTreeSet<(TraceId, SpanId)> =
+        let mut chosen: BTreeSet<(TraceId, SpanId)> =
             newest.spans.iter().map(|span| (span.trace_id, span.span_id)).collect();
         let ids = newest.spans.iter().map(|span| span.trace_id);
-        let (traces, skipped) = self.load(&snapshot, ids).await?;
-        let unseen: BTreeSet<TraceId> = skipped.into_iter().collect();
+        let (mut traces, skipped) = self.load(&snapshot, ids).await?;
+        let mut unseen: BTreeSet<TraceId> = skipped.into_iter().collect();
+        unseen.extend(leave_out_temporary(&mut traces, &self.scratch()));
         let beyond = if newest.more { newest.known.saturating_sub(newest.spans.len() as u64).max(1) } else { 0 };
         let left = beyond + chosen.iter().filter(|(trace_id, _)| unseen.contains(trace_id)).count() as u64;
+        chosen.retain(|(trace_id, _)| !unseen.contains(trace_id));
         let (service, name) = (question.service.clone(), question.operation.clone());
         Ok(Newest { service, name, traces, chosen, left })
     }
@@ -103,7 +106,8 @@ impl Engine {
             let newest = snapshot.find(&filter, last, None).await.map_err(|error| problem(&error))?;
             ids.extend(newest.rows.into_iter().map(|row| row.trace_id));
         }
-        let (traces, _) = self.load(&snapshot, ids.into_iter()).await?;
+        let (mut traces, _) = self.load(&snapshot, ids.into_iter()).await?;
+        leave_out_temporary(&mut traces, &self.scratch());
         let detectors = Arc::clone(&self.inner.detectors);
         let explain = move || {
             let trees: Vec<Tree<'_>> = traces.iter().map(Tree::new).collect();
@@ -226,6 +230,19 @@ fn explain_one(trace: &Trace, detectors: &DetectorConfig) -> ExplainTrace {
         findings: findings(explained.findings, &mut left_out),
         left_out,
     }
+}
+
+/// Leaves out the traces of worktrees beneath `scratch`, which were made for one verification and ran other code in turn
+/// with this one; unless there are no others. Returns which.
+fn leave_out_temporary(traces: &mut Vec<Trace>, scratch: &Path) -> Vec<TraceId> {
+    let is_temporary = |trace: &Trace| {
+        let worktree = trace.spans.iter().find_map(|span| span.resource.text(names::WORKTREE));
+        worktree.is_some_and(|worktree| Path::new(worktree).starts_with(scratch))
+    };
+    if traces.iter().all(is_temporary) {
+        return Vec::new();
+    }
+    traces.extract_if(.., |trace| is_temporary(trace)).map(|trace| trace.trace_id).collect()
 }
 
 fn operation_answer(

@@ -120,7 +120,7 @@ pub struct Quantiles {
 /// What an answer does not rest on. All zero: on everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeftOut {
-    /// Executions beyond the ones looked at.
+    /// Executions beyond the ones looked at, and those of other code that a verification ran in turn with this one.
     pub executions: u64,
     /// Executions that have not ended.
     pub open_executions: u64,

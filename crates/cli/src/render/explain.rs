@@ -173,7 +173,7 @@ pub(crate) fn findings(findings: &[kino_wire::finding::Finding], style: Style) -
 
 fn left_out(left_out: &LeftOut, style: Style) -> String {
     let parts = [
-        (left_out.executions, "older execution"),
+        (left_out.executions, "other execution"),
         (left_out.open_executions, "unfinished execution"),
         (left_out.spans_outside_parent, "span outside its parent's time"),
         (left_out.open_spans, "unfinished span"),
