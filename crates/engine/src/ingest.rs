@@ -14,12 +14,17 @@ use kino_model::Batch;
 use kino_store::AppendError;
 use kino_wire::Problem;
 use kino_wire::admin::Import;
+use tokio::sync::Semaphore;
 
 use crate::{Engine, project};
 
 /// Bodies up to this size are decoded where they arrive; larger ones go to a thread that may take its time. At the
 /// measured speed of the decoders this is well below a millisecond.
 const INLINE_BYTES_MAX: usize = 512 * 1024;
+/// Large bodies decoded at one time. Each takes several times its size in memory, and more than there are cores for
+/// would only wait for each other.
+const DECODED_AT_ONCE: usize = 4;
+static DECODING: Semaphore = Semaphore::const_new(DECODED_AT_ONCE);
 /// Rows of a table that go into the log as one entry; keeps an entry well below what the log takes at once.
 const ROWS_PER_APPEND: usize = 32 * 1024;
 /// Bytes of memory of such an entry, about.
@@ -124,7 +129,7 @@ impl Engine {
             };
             decoded.map(|decoded| Decoded { batch: engine.redact(decoded.batch), ..decoded })
         };
-        let decoded = if inline { decode() } else { blocking(decode).await? };
+        let decoded = if inline { decode() } else { in_turn(decode).await? };
         let decoded = decoded.map_err(|error| IngestError::Undecodable(error.to_string()))?;
         let (accepted, rejected) = match signal {
             Signal::Traces => (decoded.spans, decoded.rejected_spans),
@@ -160,7 +165,7 @@ impl Engine {
             let decoded = kino_ingest::decode_file(&body, &engine.decoding_limits());
             decoded.map(|(format, decoded)| (format, Decoded { batch: engine.redact(decoded.batch), ..decoded }))
         };
-        let decoded = blocking(decode).await.map_err(|error| error.problem())?;
+        let decoded = in_turn(decode).await.map_err(|error| error.problem())?;
         let (format, decoded) = decoded.map_err(|error| {
             self.refuse("undecodable_file");
             Problem::invalid(error.to_string())
@@ -264,6 +269,12 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 /// Runs long work where it may block.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, IngestError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| IngestError::Fault(error.to_string()))
+}
+
+/// Decodes a large body when it is its turn.
+async fn in_turn<T: Send + 'static>(decode: impl FnOnce() -> T + Send + 'static) -> Result<T, IngestError> {
+    let _turn = DECODING.acquire().await.map_err(|error| IngestError::Fault(error.to_string()))?;
+    blocking(decode).await
 }
 
 /// Splits a batch by rows; rows find each other by ids, so that the tables may be cut independently. Pieces are

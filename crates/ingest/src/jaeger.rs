@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use kino_model::{Attributes, Event, Link, Resource, Scope, Span, SpanKind, StatusCode, UnixNanos, Value};
+use kino_model::{Attributes, Event, Link, Resource, Scope, Span, SpanKind, StatusCode, Value};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -226,7 +226,8 @@ impl Log {
             .position(|(key, value)| key == "event" && value.as_str().is_some())
             .map(|index| attributes.remove(index).1.to_text())
             .unwrap_or_default();
-        Event { time: UnixNanos::from_u64(self.micros.saturating_mul(1_000)), name, attributes, ..Event::default() }
+        let time = judge.time_within_range(self.micros.saturating_mul(1_000));
+        Event { time, name, attributes, ..Event::default() }
     }
 }
 

@@ -94,11 +94,20 @@ impl<'l> Judge<'l> {
         }
     }
 
-    pub(crate) fn time(&mut self, nanos: u64) -> UnixNanos {
-        let time = UnixNanos::from_u64(nanos);
+    /// A time that a sender may leave unset or take from elsewhere: only what cannot be kept is named.
+    pub(crate) fn time_within_range(&mut self, nanos: u64) -> UnixNanos {
         if i64::try_from(nanos).is_err() {
             self.issues.add("time_out_of_range", || format!("{nanos} ns"));
-        } else if time.0 < YEAR_2000 {
+        }
+        UnixNanos::from_u64(nanos)
+    }
+
+    pub(crate) fn time(&mut self, nanos: u64) -> UnixNanos {
+        let time = self.time_within_range(nanos);
+        if i64::try_from(nanos).is_err() {
+            return time;
+        }
+        if time.0 < YEAR_2000 {
             self.issues.add("time_before_2000", || format!("{nanos} ns"));
         } else if self.limits.now.0 > 0 && time.since(self.limits.now) > self.limits.ahead_max {
             self.issues.add("time_in_future", || format!("{nanos} ns"));

@@ -85,6 +85,28 @@ fn jaeger_json_comes_in_with_references_tags_and_logs() {
 }
 
 #[test]
+fn times_that_cannot_be_kept_are_named_wherever_they_stand() {
+    let traces = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"000000000000000000000000000000aa",
+        "spanId":"00000000000000aa","startTimeUnixNano":"1760000000000000000","endTimeUnixNano":"1760000000000000001",
+        "events":[{"timeUnixNano":"18446744073709551615"},{"timeUnixNano":"5"}]}]}]}]}"#;
+    let decoded = otlp::decode_traces(traces, Encoding::Json, &Limits::default()).unwrap();
+    assert_eq!(decoded.issues.iter().collect::<Vec<_>>(), [("time_out_of_range", 1)]);
+    let spans = rows::spans(&decoded.batch);
+    assert_eq!(spans[0].events.iter().map(|event| event.time.0).collect::<Vec<_>>(), [i64::MAX, 5]);
+    // As protobuf: fixed64 fields of a log record, its time and its observed time.
+    let log = [&[0x09][..], &1_760_000_000_000_000_000u64.to_le_bytes(), &[0x59], &[0xff; 8]].concat();
+    let nest = |field: u8, inner: &[u8]| [&[field << 3 | 2, inner.len() as u8][..], inner].concat();
+    let body = nest(1, &nest(2, &nest(2, &log)));
+    let decoded = otlp::decode_logs(&body, Encoding::Protobuf, &Limits::default()).unwrap();
+    assert_eq!(decoded.issues.iter().collect::<Vec<_>>(), [("time_out_of_range", 1)]);
+    let jaeger = br#"{"data":[{"traceID":"abc","spans":[{"traceID":"abc","spanID":"1","operationName":"root",
+        "startTime":18446744073709551615,"duration":1,"logs":[{"timestamp":18446744073709551615,"fields":[]}],
+        "processID":"p1"}],"processes":{"p1":{"serviceName":"shop"}}}]}"#;
+    let (_, decoded) = decode_file(jaeger, &Limits::default()).unwrap();
+    assert_eq!(decoded.issues.counts["time_out_of_range"], 3, "the start, the end, and the log");
+}
+
+#[test]
 fn a_bad_line_costs_the_other_lines_nothing() {
     let spans = shop_spans(4);
     let mut text = otlp::encode_traces(&spans[..4], Encoding::Json);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use kino_model::exact::any_value::Faults;
 use kino_model::exact::json_attributes::{AttributesSeed, ValueSeed};
-use kino_model::{Attributes, Event, Link, LogRecord, Resource, Scope, Span, Status, UnixNanos, Value};
+use kino_model::{Attributes, Event, Link, LogRecord, Resource, Scope, Span, Status, Value};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value as Json;
@@ -396,8 +396,9 @@ impl<'l> Writer<'l> {
     }
 
     fn event(&mut self, json: JsonEvent) -> Event {
+        let time = self.nanos(&json.time_unix_nano);
         Event {
-            time: UnixNanos::from_u64(self.nanos(&json.time_unix_nano)),
+            time: self.judge.time_within_range(time),
             name: json.name,
             attributes: self.attributes(json.attributes),
             dropped_attributes_count: json.dropped_attributes_count,
@@ -419,7 +420,7 @@ impl<'l> Writer<'l> {
     fn log(&mut self, json: JsonLog, resource: &Arc<Resource>, scope: &Arc<Scope>) {
         let (trace_id, span_id) = self.judge.log_ids(&id_bytes(&json.trace_id), &id_bytes(&json.span_id));
         let observed = self.nanos(&json.observed_time_unix_nano);
-        let observed = (observed != 0).then(|| UnixNanos::from_u64(observed));
+        let observed = (observed != 0).then(|| self.judge.time_within_range(observed));
         let time = match (self.nanos(&json.time_unix_nano), observed) {
             (0, Some(observed)) => observed,
             (time, _) => self.judge.time(time),

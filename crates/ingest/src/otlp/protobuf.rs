@@ -23,7 +23,7 @@ use kino_model::batch::row::{EventRow, LinkRow, SpanRow};
 use kino_model::batch::{BatchBuilder, ResourceText, ScopeText};
 use kino_model::exact::any_value::{self, Faults};
 use kino_model::exact::protobuf::{Reader, WireError};
-use kino_model::{LogRecord, StatusCode, UnixNanos};
+use kino_model::{LogRecord, StatusCode};
 
 use crate::judge::Judge;
 use crate::{Decoded, Limits, Undecodable};
@@ -203,17 +203,18 @@ impl<'b, 'l> Walker<'b, 'l> {
         for ordinal in 0..self.events.len() {
             let mut reader = self.events[ordinal];
             let mut row = EventRow { ordinal, ..EventRow::default() };
-            let mut name = Cow::default();
+            let (mut name, mut time) = (Cow::default(), 0);
             self.attributes.clear();
             while let Some((field, payload)) = reader.field()? {
                 match field {
-                    1 => row.time = UnixNanos::from_u64(payload.fixed64(&reader)?),
+                    1 => time = payload.fixed64(&reader)?,
                     2 => name = text(payload.delimited(&reader)?, &mut self.faults),
                     3 => self.attribute(payload.delimited(&reader)?)?,
                     4 => row.dropped_attributes_count = payload.varint(&reader)? as u32,
                     _ => {}
                 }
             }
+            row.time = self.judge.time_within_range(time);
             if let Some(span) = span {
                 let row = EventRow { trace_id: span.trace_id, span_id: span.span_id, name: &name, ..row };
                 self.batch.push_event_row(&row, self.attributes.as_slice());
@@ -266,7 +267,7 @@ impl<'b, 'l> Walker<'b, 'l> {
     fn log(&mut self, mut reader: Reader<'b>) -> Walked {
         let mut log = LogRecord::default();
         let (mut trace_id, mut span_id): (&[u8], &[u8]) = (&[], &[]);
-        let mut time = 0;
+        let (mut time, mut observed) = (0, 0);
         self.attributes.clear();
         while let Some((field, payload)) = reader.field()? {
             match field {
@@ -279,16 +280,14 @@ impl<'b, 'l> Walker<'b, 'l> {
                 8 => log.flags = payload.fixed32(&reader)?,
                 9 => trace_id = payload.delimited(&reader)?.bytes(),
                 10 => span_id = payload.delimited(&reader)?.bytes(),
-                11 => {
-                    let observed = payload.fixed64(&reader)?;
-                    log.observed = (observed != 0).then(|| UnixNanos::from_u64(observed));
-                }
+                11 => observed = payload.fixed64(&reader)?,
                 12 => log.event.name = self.owned_text(payload.delimited(&reader)?),
                 _ => {}
             }
         }
         self.judge.value(&mut log.body);
         (log.trace_id, log.span_id) = self.judge.log_ids(trace_id, span_id);
+        log.observed = (observed != 0).then(|| self.judge.time_within_range(observed));
         log.event.time = match (time, log.observed) {
             (0, Some(observed)) => observed,
             (time, _) => self.judge.time(time),

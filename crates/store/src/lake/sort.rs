@@ -218,9 +218,13 @@ impl<'a> Keys<'a> {
         let prefix = |row| self.trace(row).map_or(u64::MAX, |trace| (trace >> 64) as u64);
         let mut entries: Vec<(u64, u32)> = (0..self.rows as u32).map(|row| (prefix(row), row)).collect();
         entries.sort_unstable();
+        let mut keyed: Vec<(Key, u32)> = Vec::new();
         for run in entries.chunk_by_mut(|left, right| left.0 == right.0) {
             if run.len() > 1 {
-                run.sort_unstable_by_key(|(_, row)| (self.key(*row), *row));
+                keyed.clear();
+                keyed.extend(run.iter().map(|(_, row)| (self.key(*row), *row)));
+                keyed.sort_unstable();
+                run.iter_mut().zip(&keyed).for_each(|((_, row), (_, sorted))| *row = *sorted);
             }
         }
         entries.into_iter().map(|(_, row)| row).collect()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kino_model::exact::any_value::{self, Faults};
 use kino_model::exact::protobuf::{Reader, WireError};
-use kino_model::{Attributes, Event, Link, LogRecord, Resource, Scope, Span, Status, UnixNanos, Value};
+use kino_model::{Attributes, Event, Link, LogRecord, Resource, Scope, Span, Status, Value};
 
 use super::undecodable;
 use crate::judge::Judge;
@@ -178,15 +178,17 @@ impl Walker<'_> {
 
     fn event(&mut self, mut reader: Reader<'_>) -> Walked<Event> {
         let mut event = Event::default();
+        let mut time = 0;
         while let Some((field, payload)) = reader.field()? {
             match field {
-                1 => event.time = UnixNanos::from_u64(payload.fixed64(&reader)?),
+                1 => time = payload.fixed64(&reader)?,
                 2 => event.name = self.text(payload.delimited(&reader)?),
                 3 => self.attribute(payload.delimited(&reader)?, &mut event.attributes)?,
                 4 => event.dropped_attributes_count = payload.varint(&reader)? as u32,
                 _ => {}
             }
         }
+        event.time = self.judge.time_within_range(time);
         Ok(event)
     }
 
@@ -221,7 +223,7 @@ impl Walker<'_> {
     fn log(&mut self, mut reader: Reader<'_>, resource: &Arc<Resource>, scope: &Arc<Scope>) -> Walked {
         let mut log = LogRecord { resource: Arc::clone(resource), scope: Arc::clone(scope), ..LogRecord::default() };
         let (mut trace_id, mut span_id): (&[u8], &[u8]) = (&[], &[]);
-        let mut time = 0;
+        let (mut time, mut observed) = (0, 0);
         while let Some((field, payload)) = reader.field()? {
             match field {
                 1 => time = payload.fixed64(&reader)?,
@@ -233,16 +235,14 @@ impl Walker<'_> {
                 8 => log.flags = payload.fixed32(&reader)?,
                 9 => trace_id = payload.delimited(&reader)?.bytes(),
                 10 => span_id = payload.delimited(&reader)?.bytes(),
-                11 => {
-                    let observed = payload.fixed64(&reader)?;
-                    log.observed = (observed != 0).then(|| UnixNanos::from_u64(observed));
-                }
+                11 => observed = payload.fixed64(&reader)?,
                 12 => log.event.name = self.text(payload.delimited(&reader)?),
                 _ => {}
             }
         }
         self.judge.value(&mut log.body);
         (log.trace_id, log.span_id) = self.judge.log_ids(trace_id, span_id);
+        log.observed = (observed != 0).then(|| self.judge.time_within_range(observed));
         log.event.time = match (time, log.observed) {
             (0, Some(observed)) => observed,
             (time, _) => self.judge.time(time),
