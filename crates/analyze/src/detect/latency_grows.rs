@@ -58,7 +58,29 @@ fn finding(group: &Group<'_, '_>, input: &Input, grown: &Growth) -> Finding {
         location: group.facts.first().and_then(|facts| facts.location(facts.execution.entry)),
         evidence: top(examples.collect()),
         text,
-        next: Some(format!("kino predict {} --attr {key} --at VALUE", group.name)),
+        next: Some(format!("kino predict {} --attr {} --at VALUE", word(group.name), word(key))),
     };
     draft.finding(group)
+}
+
+/// One word of a shell's line: names are recorded text, and may hold anything.
+fn word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/:@-".contains(c);
+    if text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::word;
+
+    #[test]
+    fn names_stay_one_word_of_a_line_to_run() {
+        assert_eq!(word("review.diff"), "review.diff");
+        assert_eq!(word("GET /orders"), "'GET /orders'");
+        assert_eq!(word("x'; rm -rf ~ #"), r"'x'\''; rm -rf ~ #'");
+        assert_eq!(word("--all"), "'--all'");
+    }
 }
