@@ -19,6 +19,7 @@ Start here:
   kino demo                 a real program traced, explained, and its change proved
   kino run -- pytest        run anything with tracing switched on
   kino explain checkout     where the time of an operation goes
+  kino run --against HEAD -- pytest   prove an uncommitted change: pass, fail or undecided
   kino compare --before label:old --after label:new
 
 Exit codes:
@@ -26,6 +27,7 @@ Exit codes:
   1   failed                         5   something it needs is not installed or not allowed
   2   wrong arguments                75  at a limit right now: try again
   3   nothing has that name or id
+  `kino run --against` exits with its verdict: 0 pass, 1 fail, 3 undecided.
   `kino run` exits as its command does (128+N after signal N; 125: kino itself failed,
   126: the command cannot be executed, 127: it was not found).
 

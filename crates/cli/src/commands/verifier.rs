@@ -6,6 +6,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -19,7 +20,7 @@ use kino_wire::{Problem, ProblemKind};
 use crate::args::REPEAT;
 use crate::config::{self, CONFIG_FILE, Settings};
 use crate::failure::{Failure, code};
-use crate::{shell, start};
+use crate::{project, shell, start};
 
 /// How long a verification may take to say that it runs: it looks at the code and at its base before.
 const START_MAX: Duration = Duration::from_secs(20);
@@ -65,11 +66,25 @@ fn begin(settings: &Settings, wanted: &Wanted) -> Result<Verifying, Problem> {
     if !config.verify.allow.iter().any(|allowed| allowed.allows(&wanted.command)) {
         return Ok(Verifying::NotHere { line: line(wanted, Some(directory)), why: not_allowed(settings, wanted) });
     }
+    if !is_own(directory) {
+        let why = "the root is no folder of this user's: an allowed command could run somebody else's files".to_owned();
+        return Ok(Verifying::NotHere { line: line(wanted, Some(directory)), why });
+    }
     let id = super::run::fresh_id().map_err(problem)?;
     let log = settings.scratch().map_err(problem)?.join(format!("verify.{id}.log"));
     let child = spawn(settings, wanted, directory, &id, &log).map_err(|error| Problem::internal(&error))?;
     wait_until_it_runs(settings, child, &id, &log)?;
     Ok(Verifying::Started(id))
+}
+
+/// Whether a folder, and the worktree it is in, belong to the user whose configuration allows commands. The client
+/// names it, and over HTTP any user of this machine may be the client.
+fn is_own(directory: &Path) -> bool {
+    let user = rustix::process::geteuid().as_raw();
+    let root = project::of(directory).map_or_else(|| directory.to_owned(), |project| project.worktree);
+    [directory, root.as_path()]
+        .iter()
+        .all(|folder| fs::metadata(folder).is_ok_and(|folder| folder.is_dir() && folder.uid() == user))
 }
 
 fn spawn(settings: &Settings, wanted: &Wanted, directory: &Path, id: &str, log: &Path) -> io::Result<Child> {
@@ -159,6 +174,21 @@ mod tests {
     fn wanted(command: &[&str], against: &str) -> Wanted {
         let command = command.iter().map(|word| (*word).to_owned()).collect();
         Wanted { command, against: against.to_owned(), repeat: None, directory: None }
+    }
+
+    #[test]
+    fn only_folders_of_the_user_are_executed_in() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(is_own(folder.path()));
+        assert!(!is_own(&folder.path().join("absent")));
+        fs::write(folder.path().join("file"), "").unwrap();
+        assert!(!is_own(&folder.path().join("file")));
+        let inner = folder.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        // Only a privileged user can give a folder away; for others there is nothing more to try.
+        if std::os::unix::fs::chown(&inner, Some(12_345), None).is_ok() {
+            assert!(!is_own(&inner));
+        }
     }
 
     #[test]
