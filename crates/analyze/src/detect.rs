@@ -27,6 +27,7 @@ mod timeouts;
 mod what_differs;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use retime::retime;
 
@@ -57,6 +58,11 @@ impl DetectorConfig {
         fitting.max_by_key(|(name, _)| name.len()).map(|(_, price)| *price)
     }
 }
+
+/// A group of fewer spans is judged before other threads would have begun.
+const ALONE_SPANS_MAX: usize = 2_000;
+/// Threads that judge a large group: detectors differ so much in their cost that more would wait for one.
+const THREADS: usize = 2;
 
 type Detector = fn(&Group<'_, '_>, &mut Vec<Finding>);
 
@@ -92,11 +98,12 @@ pub fn findings(executions: &[Execution<'_, '_>], config: &DetectorConfig) -> Ve
     let mut findings = Vec::new();
     for ((service, name), executions) in groups {
         let group = Group::new(service, name, &executions, config);
-        for (codes, detector) in DETECTORS {
-            if codes.iter().any(|&code| config.is_on(code)) {
-                detector(&group, &mut findings);
-            }
-        }
+        let detectors: Vec<Detector> = DETECTORS
+            .iter()
+            .filter(|(codes, _)| codes.iter().any(|&code| config.is_on(code)))
+            .map(|(_, detector)| *detector)
+            .collect();
+        findings.extend(found(&group, &detectors));
     }
     findings.retain(|finding| config.is_on(finding.code));
     let says_where = |finding: &Finding| matches!(finding.code, Code::Bottleneck | Code::DeadTime);
@@ -108,6 +115,39 @@ pub fn findings(executions: &[Execution<'_, '_>], config: &DetectorConfig) -> Ve
             .then_with(|| a.fingerprint.cmp(&b.fingerprint))
     });
     findings
+}
+
+/// What the detectors say of a group, in their order. Large groups are judged by several threads at once.
+fn found(group: &Group<'_, '_>, detectors: &[Detector]) -> Vec<Finding> {
+    let run = |detector: &Detector| {
+        let mut findings = Vec::new();
+        detector(group, &mut findings);
+        findings
+    };
+    let spans: usize = group.all.iter().map(|execution| execution.spans().len()).sum();
+    if spans < ALONE_SPANS_MAX {
+        return detectors.iter().flat_map(run).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some((at, detector)) =
+            Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, detectors.get(at)?)))
+        {
+            done.push((at, run(detector)));
+        }
+        done
+    };
+    let mut done = std::thread::scope(|scope| {
+        let helpers: Vec<_> = (1..THREADS).map(|_| scope.spawn(work)).collect();
+        let mut done = work();
+        for helper in helpers {
+            done.extend(helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_unstable_by_key(|(at, _)| *at);
+    done.into_iter().flat_map(|(_, findings)| findings).collect()
 }
 
 /// What a detector says; the rest of a finding follows from it.

@@ -1,8 +1,19 @@
 //! Which question is answered where.
 
+use std::sync::Arc;
+
+use kino_wire::admin::{LogsQuestion, StatusQuestion};
 use kino_wire::ask::Asked;
+use kino_wire::compare::CompareQuestion;
+use kino_wire::errors::ErrorsQuestion;
+use kino_wire::evidence::OpenQuestion;
+use kino_wire::explain::{ExplainOperationQuestion, ExplainSystemQuestion, ExplainTraceQuestion};
+use kino_wire::find::FindQuestion;
+use kino_wire::live::OperationsQuestion;
+use kino_wire::predict::PredictQuestion;
 use kino_wire::{Backend, Problem, Question};
 use serde_json::Value as Json;
+use tokio::runtime::Handle;
 
 use crate::Engine;
 use crate::suggest;
@@ -10,9 +21,33 @@ use crate::suggest;
 impl Backend for Engine {
     fn ask_json(&self, name: &str, question: Json) -> Asked<'_> {
         let name = name.to_owned();
-        Box::pin(async move { self.dispatch(&name, question).await })
+        Box::pin(async move {
+            if READS.contains(&name.as_str()) {
+                self.aside(name, question).await
+            } else {
+                self.dispatch(&name, question).await
+            }
+        })
     }
 }
+
+/// Questions that read rows, and may have much to compute on: they are answered on threads of their own.
+const READS: &[&str] = &[
+    FindQuestion::NAME,
+    ExplainTraceQuestion::NAME,
+    ExplainOperationQuestion::NAME,
+    ExplainSystemQuestion::NAME,
+    PredictQuestion::NAME,
+    CompareQuestion::NAME,
+    ErrorsQuestion::NAME,
+    OpenQuestion::NAME,
+    OperationsQuestion::NAME,
+    StatusQuestion::NAME,
+    LogsQuestion::NAME,
+];
+/// So many of them at a time; the others wait. Each may need further threads to read files, of which there must be
+/// some left.
+pub(crate) const ASIDE_MAX: usize = 64;
 
 /// Reads the question, asks the method, and writes its answer.
 macro_rules! answer {
@@ -33,6 +68,18 @@ macro_rules! answer {
 }
 
 impl Engine {
+    /// Answers where nothing else is held up: neither what arrives meanwhile nor other questions.
+    async fn aside(&self, name: String, question: Json) -> Result<Json, Problem> {
+        let turn = Arc::clone(&self.inner.asking).acquire_owned().await.map_err(|error| Problem::internal(&error))?;
+        let (engine, runtime) = (self.clone(), Handle::current());
+        let answer = tokio::task::spawn_blocking(move || {
+            let answer = runtime.block_on(engine.dispatch(&name, question));
+            drop(turn);
+            answer
+        });
+        answer.await.map_err(|error| Problem::internal(&error))?
+    }
+
     async fn dispatch(&self, name: &str, question: Json) -> Result<Json, Problem> {
         use kino_wire::{
             admin, check, compare, errors, evidence, explain, find, insights, live, predict, run, search, sql, verify,

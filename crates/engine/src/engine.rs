@@ -11,9 +11,10 @@ use kino_ingest::redact::{InvalidRules, Redactor, Rules};
 use kino_model::{Clock, UnixNanos};
 use kino_store::{OpenReport, Store, StoreError};
 use kino_wire::admin::Listeners;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::config::{EngineConfig, Redaction};
+use crate::dispatch::ASIDE_MAX;
 use crate::figures::Figures;
 use crate::findings::{self, Findings, Ledger};
 use crate::secret;
@@ -35,6 +36,8 @@ pub(crate) struct Inner {
     pub(crate) pins: Pins,
     pub(crate) detectors: Arc<DetectorConfig>,
     pub(crate) findings: Findings,
+    /// Turns for questions that read rows.
+    pub(crate) asking: Arc<Semaphore>,
     pub(crate) started: UnixNanos,
     listeners: RwLock<Listeners>,
     stopping: watch::Sender<bool>,
@@ -107,6 +110,7 @@ impl Engine {
             pins: Pins::default(),
             detectors,
             findings,
+            asking: Arc::new(Semaphore::new(ASIDE_MAX)),
             listeners: RwLock::default(),
             stopping: watch::Sender::new(false),
             changes: watch::Sender::new(0),

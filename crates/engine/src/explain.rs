@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use kino_analyze::detect::DetectorConfig;
-use kino_analyze::execution::{Entry, Execution, executions};
+use kino_analyze::execution::Execution;
 use kino_analyze::explain as analyze;
 use kino_analyze::tree::Tree;
-use kino_model::{SpanId, Trace, TraceId, names};
-use kino_store::snapshot::{OperationFilter, TraceFilter};
+use kino_model::{Trace, TraceId, names};
+use kino_store::snapshot::TraceFilter;
 use kino_wire::Problem;
 use kino_wire::explain::{
     DEFAULT_LAST, EntryPoint, ExplainOperation, ExplainOperationQuestion, ExplainSystem, ExplainSystemQuestion,
@@ -52,36 +52,6 @@ impl Engine {
         blocking(move || newest.read(|found, left| operation_answer(operation, found, left, &detectors)))
             .await
             .map_err(|error| error.problem())
-    }
-
-    /// The last executions of an operation, `last` of them.
-    ///
-    /// # Errors
-    /// Where there are none: with the nearest names.
-    pub(crate) async fn newest_of(&self, question: &ExplainOperationQuestion) -> Result<Newest, Problem> {
-        let project = scope::project(&question.scope);
-        let filter = OperationFilter {
-            service: question.service.clone(),
-            name: Some(question.operation.clone()),
-            project: project.clone(),
-            ..OperationFilter::default()
-        };
-        let snapshot = self.inner.store.snapshot();
-        let newest = snapshot.newest_spans(&filter, question.last).await.map_err(|error| problem(&error))?;
-        if newest.spans.is_empty() {
-            return Err(self.no_operation(question, project.as_deref()).await);
-        }
-        let mut chosen: BTreeSet<(TraceId, SpanId)> =
-            newest.spans.iter().map(|span| (span.trace_id, span.span_id)).collect();
-        let ids = newest.spans.iter().map(|span| span.trace_id);
-        let (mut traces, skipped) = self.load(&snapshot, ids).await?;
-        let mut unseen: BTreeSet<TraceId> = skipped.into_iter().collect();
-        unseen.extend(leave_out_temporary(&mut traces, &self.scratch()));
-        let beyond = if newest.more { newest.known.saturating_sub(newest.spans.len() as u64).max(1) } else { 0 };
-        let left = beyond + chosen.iter().filter(|(trace_id, _)| unseen.contains(trace_id)).count() as u64;
-        chosen.retain(|(trace_id, _)| !unseen.contains(trace_id));
-        let (service, name) = (question.service.clone(), question.operation.clone());
-        Ok(Newest { service, name, traces, chosen, left })
     }
 
     pub(crate) async fn explain_system(&self, question: ExplainSystemQuestion) -> Result<ExplainSystem, Problem> {
@@ -157,7 +127,7 @@ impl Engine {
     }
 
     /// Says that no operation has that name, and which ones are near.
-    async fn no_operation(&self, question: &ExplainOperationQuestion, project: Option<&str>) -> Problem {
+    pub(crate) async fn no_operation(&self, question: &ExplainOperationQuestion, project: Option<&str>) -> Problem {
         let operations = match self.inner.store.snapshot().operations(project).await {
             Ok(known) => known.operations,
             Err(error) => return problem(&error),
@@ -195,25 +165,6 @@ impl Engine {
     }
 }
 
-/// The last executions of an operation, with the traces that hold them.
-pub(crate) struct Newest {
-    service: Option<String>,
-    name: String,
-    traces: Vec<Trace>,
-    chosen: BTreeSet<(TraceId, SpanId)>,
-    left: u64,
-}
-
-impl Newest {
-    /// Hands the executions to `reader`, with how many there are beyond them.
-    pub(crate) fn read<T>(&self, reader: impl FnOnce(&[Execution<'_, '_>], u64) -> T) -> T {
-        let trees: Vec<Tree<'_>> = self.traces.iter().map(Tree::new).collect();
-        let mut found = executions(&trees, Entry::Operation { service: self.service.as_deref(), name: &self.name });
-        found.retain(|execution| self.chosen.contains(&(execution.trace_id(), execution.span_id())));
-        reader(&found, self.left)
-    }
-}
-
 fn explain_one(trace: &Trace, detectors: &DetectorConfig) -> ExplainTrace {
     let tree = Tree::new(trace);
     let explained = analyze::explain_trace_with(&tree, detectors);
@@ -234,7 +185,7 @@ fn explain_one(trace: &Trace, detectors: &DetectorConfig) -> ExplainTrace {
 
 /// Leaves out the traces of worktrees beneath `scratch`, which were made for one verification and ran other code in turn
 /// with this one; unless there are no others. Returns which.
-fn leave_out_temporary(traces: &mut Vec<Trace>, scratch: &Path) -> Vec<TraceId> {
+pub(crate) fn leave_out_temporary(traces: &mut Vec<Trace>, scratch: &Path) -> Vec<TraceId> {
     let is_temporary = |trace: &Trace| {
         let worktree = trace.spans.iter().find_map(|span| span.resource.text(names::WORKTREE));
         worktree.is_some_and(|worktree| Path::new(worktree).starts_with(scratch))

@@ -24,6 +24,7 @@ mod export;
 mod find;
 mod findings;
 mod live;
+mod newest;
 mod open;
 mod predict;
 mod project;

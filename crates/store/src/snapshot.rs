@@ -22,6 +22,7 @@ mod find;
 mod gather;
 mod hot_batch;
 mod lake_facts;
+mod latest;
 mod logs;
 mod operations;
 mod overlay;
@@ -35,6 +36,7 @@ pub use filter::TraceFilter;
 pub use find::Found;
 pub(crate) use hot_batch::HotBatch;
 pub(crate) use lake_facts::LatestFacts;
+pub use latest::LatestTraces;
 pub use operations::{NewestSpans, Operation, OperationFilter, Operations, SpanRef};
 pub use overlay::Overlay;
 

@@ -94,7 +94,10 @@ pub(crate) fn sort(table: Table, rows: &RecordBatch) -> Result<Sorted, ArrowErro
 pub(crate) fn sort_owned(table: Table, rows: RecordBatch) -> Result<Sorted, ArrowError> {
     let mut sorted = order(table, &rows)?;
     drop(rows);
-    if sorted.rows.num_rows() > 0 {
+    let as_they_came = sorted.order.len() == sorted.rows.num_rows() && sorted.order.is_sorted();
+    if as_they_came {
+        sorted.order.clear();
+    } else if sorted.rows.num_rows() > 0 {
         sorted.rows = take_rows(&sorted.rows, &UInt32Array::from(std::mem::take(&mut sorted.order)))?;
     }
     Ok(sorted)

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use arrow_array::RecordBatch;
 use futures::future::try_join_all;
-use kino_model::columns::Table;
+use kino_model::columns::{Column, Table};
 use kino_model::{Batch, TraceId};
 
 use super::{Snapshot, answer};
@@ -41,11 +41,27 @@ impl Snapshot {
 
     /// The rows of these traces from every source, sorted and collapsed.
     pub(crate) async fn gather(&self, trace_ids: &[TraceId], tables: &[Table]) -> Result<Batch, ScanError> {
-        let mut batch = Batch::empty();
-        for table in tables {
-            let parts = self.parts(*table, trace_ids).await?;
+        self.gather_columns(trace_ids, tables, |_| true).await
+    }
+
+    /// As [`Self::gather`], of the columns wanted alone. What is left out must follow from what is not, or rows that
+    /// differ would count as repeats.
+    pub(super) async fn gather_columns(
+        &self,
+        trace_ids: &[TraceId],
+        tables: &[Table],
+        wanted: impl Fn(&Column) -> bool,
+    ) -> Result<Batch, ScanError> {
+        let sorted = self.shown(trace_ids);
+        let gather = async |table: Table| {
+            let columns: Vec<&str> =
+                table.columns().iter().filter(|column| wanted(column)).map(|column| column.name).collect();
+            let parts = self.parts_of(table, &sorted, &columns).await?;
             let parts: Vec<&RecordBatch> = parts.iter().collect();
-            let rows = sort::sort(*table, &sort::gather(*table, &parts)?)?.rows;
+            Ok::<_, ScanError>((table, sort::sort(table, &sort::gather(table, &parts)?)?.rows))
+        };
+        let mut batch = Batch::empty();
+        for (table, rows) in try_join_all(tables.iter().map(|table| gather(*table))).await? {
             match table {
                 Table::Spans => batch.spans = rows,
                 Table::Events => batch.events = rows,
@@ -55,19 +71,47 @@ impl Snapshot {
         Ok(batch)
     }
 
+    /// Which of these are not hidden, sorted.
+    fn shown(&self, trace_ids: &[TraceId]) -> Vec<TraceId> {
+        let shown = trace_ids.iter().filter(|id| !self.hidden.contains(id)).copied();
+        shown.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
     /// The rows of these traces, one batch from each group and each batch in memory that has any, each sorted and
     /// collapsed in itself. Hidden traces are left out.
     pub(crate) async fn parts(&self, table: Table, trace_ids: &[TraceId]) -> Result<Vec<RecordBatch>, ScanError> {
-        let shown = trace_ids.iter().filter(|id| !self.hidden.contains(id)).copied();
-        let shown = shown.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>();
-        let mut parts = self.parts_of_files(table, &shown).await?;
-        parts.extend(self.parts_of_memory(table, &shown)?);
+        let columns: Vec<&str> = table.columns().iter().map(|column| column.name).collect();
+        self.parts_of(table, &self.shown(trace_ids), &columns).await
+    }
+
+    async fn parts_of(
+        &self,
+        table: Table,
+        sorted: &[TraceId],
+        columns: &[&str],
+    ) -> Result<Vec<RecordBatch>, ScanError> {
+        let mut parts = self.columns_of_files(table, sorted, columns).await?;
+        for part in self.parts_of_memory(table, sorted)? {
+            let fields = part.schema_ref().fields().iter().enumerate();
+            let wanted = fields.filter(|(_, field)| columns.contains(&field.name().as_str())).map(|(at, _)| at);
+            parts.push(part.project(&wanted.collect::<Vec<_>>())?);
+        }
         Ok(parts)
     }
 
     /// The part of [`Self::parts`] that lies in files, of sorted ids, hidden or not.
     pub(super) async fn parts_of_files(&self, table: Table, sorted: &[TraceId]) -> Result<Vec<RecordBatch>, ScanError> {
-        let reads = self.groups.iter().map(|group| self.part_of_group(group, table, sorted));
+        let columns: Vec<&str> = table.columns().iter().map(|column| column.name).collect();
+        self.columns_of_files(table, sorted, &columns).await
+    }
+
+    async fn columns_of_files(
+        &self,
+        table: Table,
+        sorted: &[TraceId],
+        columns: &[&str],
+    ) -> Result<Vec<RecordBatch>, ScanError> {
+        let reads = self.groups.iter().map(|group| self.part_of_group(group, table, sorted, columns));
         let parts = try_join_all(reads).await?.into_iter().flatten();
         Ok(parts.filter(|part| part.num_rows() > 0).collect())
     }
@@ -91,13 +135,14 @@ impl Snapshot {
         group: &Group,
         table: Table,
         wanted: &[TraceId],
+        columns: &[&str],
     ) -> Result<Option<RecordBatch>, ScanError> {
         let Some(file) = group.file(LakeTable::from(table)) else { return Ok(None) };
         let held: Vec<TraceId> = wanted.iter().filter(|id| group.may_hold(**id)).copied().collect();
         if held.is_empty() {
             return Ok(None);
         }
-        let read = Read { pick: Pick::Traces(&held), ..Read::default() };
+        let read = Read { columns: Some(columns), pick: Pick::Traces(&held), ..Read::default() };
         let batches = self.read(file, read).await?;
         let batches: Vec<&RecordBatch> = batches.iter().collect();
         Ok(Some(sort::gather(table, &batches)?))

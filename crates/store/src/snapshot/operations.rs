@@ -197,7 +197,7 @@ impl OperationFilter {
         columns
     }
 
-    fn mark(&self, spans: &RecordBatch) -> BooleanArray {
+    pub(super) fn mark(&self, spans: &RecordBatch) -> BooleanArray {
         let marks = self.test().mark(spans);
         let starts = int64(spans, "start_unix_nanos");
         let (project, run) = (TextColumn::of(spans, "kino_project"), TextColumn::of(spans, "kino_run_id"));
@@ -215,13 +215,15 @@ impl OperationFilter {
         (0..spans.num_rows()).map(|row| Some(passes(row))).collect()
     }
 
-    fn count(&self, rollups: &Rollups) -> u64 {
-        let same = |key: &OperationKey| {
-            (self.service.is_none() || self.service == key.service)
-                && self.name.as_ref().is_none_or(|name| *name == key.name)
-                && (self.project.is_none() || key.project.is_none() || self.project == key.project)
-        };
-        rollups.operations.iter().filter(|(key, _)| same(key)).map(|(_, rollup)| rollup.count).sum()
+    pub(super) fn count(&self, rollups: &Rollups) -> u64 {
+        rollups.operations.iter().filter(|(key, _)| self.is_of(key)).map(|(_, rollup)| rollup.count).sum()
+    }
+
+    /// Whether it asks for this operation's spans.
+    pub(super) fn is_of(&self, key: &OperationKey) -> bool {
+        (self.service.is_none() || self.service == key.service)
+            && self.name.as_ref().is_none_or(|name| *name == key.name)
+            && (self.project.is_none() || key.project.is_none() || self.project == key.project)
     }
 }
 

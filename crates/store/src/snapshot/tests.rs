@@ -325,6 +325,18 @@ async fn check_newest(snapshot: &Snapshot, rows: &[Row]) {
         rows.iter().filter(passes).map(|row| (-row.start, trace_id(row.trace), span_id(row.span))).collect();
     expected.sort_unstable();
     expected.dedup();
+    for least in [0, 2, 100] {
+        let latest = snapshot.latest_traces(&filter, least).await.unwrap();
+        let ids: HashSet<TraceId> = latest.traces.iter().map(|(_, id)| *id).collect();
+        assert_eq!(ids.len(), latest.traces.len());
+        assert!(latest.traces.is_sorted_by_key(|(at, _)| std::cmp::Reverse(*at)));
+        assert!(latest.traces.len() >= least || latest.rest.is_none());
+        for row in rows.iter().filter(passes) {
+            let told = latest.traces.iter().find(|(_, id)| *id == trace_id(row.trace));
+            let bound = told.map(|(at, _)| *at).or(latest.rest);
+            assert!(bound.is_some_and(|bound| bound.0 >= row.start), "{row:?} of {latest:?}");
+        }
+    }
     let newest = snapshot.newest_spans(&filter, 3).await.unwrap();
     let told: Vec<_> = newest.spans.iter().map(|span| (-span.start.0, span.trace_id, span.span_id)).collect();
     assert_eq!(newest.more, expected.len() > 3);

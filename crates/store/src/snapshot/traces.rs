@@ -2,13 +2,20 @@
 
 use std::collections::{HashMap, HashSet};
 
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::ArrowError;
+use futures::future::try_join_all;
 use kino_model::batch::rows;
-use kino_model::columns::Table;
-use kino_model::{SpanId, Trace, TraceId};
+use kino_model::columns::{Source, Table};
+use kino_model::{Batch, SpanId, Trace, TraceId};
 
 use super::gather::TRACES_AT_A_TIME;
 use super::{Snapshot, answer};
 use crate::scan::ScanError;
+use crate::scan::columns::{ids, trace_id_at};
+
+/// Spans that are put together on one thread.
+const PIECE_ROWS: usize = 4 * 1_024;
 
 impl Snapshot {
     /// Everything that is known of a trace; `None` where nothing is.
@@ -31,25 +38,110 @@ impl Snapshot {
     async fn traces_once(&self, trace_ids: &[TraceId]) -> Result<Vec<Trace>, ScanError> {
         let mut traces = Vec::with_capacity(trace_ids.len());
         for chunk in trace_ids.chunks(TRACES_AT_A_TIME) {
-            let batch = self.gather(chunk, &Table::ALL).await?;
+            // What is promoted from a resource stands in the resource, which is read whole.
+            let batch = self.gather_columns(chunk, &Table::ALL, |column| column.source != Source::Resource).await?;
             let mut known: HashMap<TraceId, Trace> = HashMap::new();
-            let empty = |trace_id| Trace { trace_id, ..Trace::default() };
-            for span in rows::spans(&batch) {
-                known.entry(span.trace_id).or_insert_with_key(|id| empty(*id)).spans.push(span);
+            for piece in try_join_all(pieces(&batch).into_iter().map(assembled)).await? {
+                known.extend(piece);
             }
-            for log in rows::logs(&batch) {
-                let Some(id) = log.trace_id else { continue };
-                known.entry(id).or_insert_with_key(|id| empty(*id)).logs.push(log);
-            }
-            for id in chunk {
-                let Some(mut trace) = known.remove(id) else { continue };
-                trace.spans.sort_by_key(|span| (span.start, span.span_id));
-                trace.logs.sort_by_key(|log| log.event.time);
-                let distinct: HashSet<SpanId> = trace.spans.iter().map(|span| span.span_id).collect();
-                trace.duplicate_span_ids = (trace.spans.len() - distinct.len()) as u64;
-                traces.push(trace);
-            }
+            traces.extend(chunk.iter().filter_map(|id| known.remove(id)));
         }
         Ok(traces)
+    }
+}
+
+/// Puts a piece's traces together, beside other work where there is much to do.
+async fn assembled(batch: Batch) -> Result<HashMap<TraceId, Trace>, ScanError> {
+    if batch.spans.num_rows() + batch.events.num_rows() < PIECE_ROWS {
+        return Ok(assemble(&batch));
+    }
+    tokio::task::spawn_blocking(move || assemble(&batch)).await.map_err(|error| {
+        // It has nothing to fail at; the runtime may be at its end.
+        ScanError::Rows(ArrowError::ExternalError(Box::new(error)))
+    })
+}
+
+fn assemble(batch: &Batch) -> HashMap<TraceId, Trace> {
+    let mut known: HashMap<TraceId, Trace> = HashMap::new();
+    let empty = |trace_id| Trace { trace_id, ..Trace::default() };
+    for span in rows::spans(batch) {
+        known.entry(span.trace_id).or_insert_with_key(|id| empty(*id)).spans.push(span);
+    }
+    for log in rows::logs(batch) {
+        let Some(id) = log.trace_id else { continue };
+        known.entry(id).or_insert_with_key(|id| empty(*id)).logs.push(log);
+    }
+    known.values_mut().for_each(settle);
+    known
+}
+
+fn settle(trace: &mut Trace) {
+    trace.spans.sort_by_key(|span| (span.start, span.span_id));
+    trace.logs.sort_by_key(|log| log.event.time);
+    let distinct: HashSet<SpanId> = trace.spans.iter().map(|span| span.span_id).collect();
+    trace.duplicate_span_ids = (trace.spans.len() - distinct.len()) as u64;
+}
+
+/// Cuts sorted tables between traces, into pieces of about [`PIECE_ROWS`] spans.
+fn pieces(batch: &Batch) -> Vec<Batch> {
+    let mut pieces = Vec::new();
+    let mut rest = batch.clone();
+    while let Some(cut) = cut(&rest.spans) {
+        let [spans, events, links] = Table::ALL.map(|table| halves(rest.table(table), cut));
+        pieces.push(Batch { spans: spans.0, events: events.0, links: links.0 });
+        rest = Batch { spans: spans.1, events: events.1, links: links.1 };
+    }
+    pieces.push(rest);
+    pieces
+}
+
+/// The trace at which the second piece begins; a trace of more rows than a piece stays whole.
+fn cut(spans: &RecordBatch) -> Option<TraceId> {
+    let ids = ids(spans, "trace_id").filter(|ids| ids.len() > PIECE_ROWS)?;
+    let first = trace_id_at(ids, 0);
+    // Of a trace that fills the piece the end is looked for.
+    let mut later = (PIECE_ROWS..ids.len()).map(|row| trace_id_at(ids, row));
+    later.find(|id| *id != first)?
+}
+
+/// The rows of traces before `cut`, and the others.
+fn halves(rows: &RecordBatch, cut: TraceId) -> (RecordBatch, RecordBatch) {
+    let Some(ids) = ids(rows, "trace_id") else { return (rows.slice(0, 0), rows.clone()) };
+    let places: Vec<usize> = (0..rows.num_rows()).collect();
+    let before = places.partition_point(|row| trace_id_at(ids, *row).is_some_and(|id| id < cut));
+    (rows.slice(0, before), rows.slice(before, rows.num_rows() - before))
+}
+
+#[cfg(test)]
+mod tests {
+    use kino_model::{LogRecord, Span, UnixNanos};
+
+    use super::*;
+
+    #[test]
+    fn pieces_keep_traces_whole_and_lose_no_row() {
+        let trace = |number: usize| TraceId((number as u128 + 1).to_be_bytes());
+        let sizes = [10, PIECE_ROWS * 2, 5, PIECE_ROWS - 5, 1, 300];
+        let span =
+            |number, start: usize| Span { trace_id: trace(number), start: UnixNanos(start as i64), ..Span::default() };
+        let spans: Vec<Span> =
+            sizes.iter().enumerate().flat_map(|(number, size)| (0..*size).map(move |at| span(number, at))).collect();
+        let logs: Vec<LogRecord> = (0..sizes.len())
+            .map(|number| LogRecord { trace_id: Some(trace(number)), ..LogRecord::default() })
+            .collect();
+        let batch = Batch::from_rows(&spans, &logs);
+        let mut known: HashMap<TraceId, Trace> = HashMap::new();
+        let pieces = pieces(&batch);
+        assert!(pieces.len() > 2);
+        for traces in pieces.iter().map(assemble) {
+            let before = known.len();
+            let more = traces.len();
+            known.extend(traces);
+            assert_eq!(known.len(), before + more, "a trace in two pieces");
+        }
+        for (number, size) in sizes.iter().enumerate() {
+            let found = &known[&trace(number)];
+            assert_eq!((found.spans.len(), found.logs.len()), (*size, 1), "trace {number}");
+        }
     }
 }

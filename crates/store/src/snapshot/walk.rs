@@ -14,7 +14,7 @@ use super::Snapshot;
 use super::filter::Asked;
 use super::lake_facts::Several;
 use crate::file::{Group, LakeTable};
-use crate::rollup::OTHER;
+use crate::rollup::{GroupRollups, OTHER, OperationKey};
 use crate::scan::columns::{ids, int64, trace_id_at};
 use crate::scan::predicate::Candidates;
 use crate::scan::{Pick, Read, ScanError};
@@ -63,7 +63,7 @@ enum State {
 
 /// Which operations of the group can pass.
 #[derive(Clone)]
-enum Operations {
+pub(super) enum Operations {
     /// The question does not ask for any.
     Any,
     /// Those with these ordinals.
@@ -198,16 +198,9 @@ impl Walk {
         let mut ask_spans = !spans.attributes.is_empty();
         if spans.service.is_some() || spans.name.is_some() {
             let rollups = question.snapshot.rollups(&self.group).await?;
-            let mut wanted: HashSet<i32> =
-                rollups.ordinals.iter().filter(|(key, _)| filter.admits(key)).map(|(_, ordinal)| *ordinal).collect();
-            if rollups.has_other {
-                wanted.insert(OTHER as i32);
-                ask_spans = true;
-            }
-            operations = if wanted.is_empty() { Operations::None } else { Operations::These(Arc::new(wanted)) };
-            if let Operations::None = operations
-                && !split
-            {
+            ask_spans |= rollups.has_other;
+            operations = Operations::of(&rollups, |key| filter.admits(key));
+            if operations.is_none() && !split {
                 return Ok(None);
             }
         }
@@ -231,12 +224,29 @@ impl Walk {
             candidates = Some(found.unwrap_or_default());
         }
         let end = question.snapshot.reader.rows_until(file, question.latest).await?;
-        Ok(Some(State::Open { end, chunk: CHUNK_ROWS, operations, ask_spans: candidates, matched, split }))
+        let chunk = if matched.is_some() { end } else { CHUNK_ROWS };
+        Ok(Some(State::Open { end, chunk, operations, ask_spans: candidates, matched, split }))
     }
 }
 
 impl Operations {
-    fn mark(&self, traces: &RecordBatch) -> BooleanArray {
+    /// Those of a group that are admitted, and those that it does not tell apart.
+    pub(super) fn of(rollups: &GroupRollups, admits: impl Fn(&OperationKey) -> bool) -> Self {
+        let mut wanted: HashSet<i32> =
+            rollups.ordinals.iter().filter(|(key, _)| admits(key)).map(|(_, ordinal)| *ordinal).collect();
+        if rollups.has_other {
+            wanted.insert(OTHER as i32);
+        }
+        if wanted.is_empty() { Self::None } else { Self::These(Arc::new(wanted)) }
+    }
+
+    /// Whether none can pass.
+    pub(super) fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    /// Marks the rows of `traces` with an operation that can pass.
+    pub(super) fn mark(&self, traces: &RecordBatch) -> BooleanArray {
         let rows = traces.num_rows();
         let wanted = match self {
             Self::Any => return BooleanArray::from(vec![true; rows]),

@@ -1,0 +1,170 @@
+//! The last executions of an operation, with the traces that hold them.
+//!
+//! The store tells in which traces it ran last; these are loaded from the latest on, until no other can hold a later
+//! execution than those found. So no span is looked for that is not read anyway.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashSet};
+
+use kino_analyze::execution::{Entry, Execution, executions};
+use kino_analyze::tree::Tree;
+use kino_model::{Span, SpanId, Trace, TraceId, UnixNanos, names};
+use kino_store::scan::ScanError;
+use kino_store::snapshot::{OperationFilter, Snapshot};
+use kino_wire::Problem;
+use kino_wire::explain::ExplainOperationQuestion;
+
+use crate::explain::{SPANS_LOADED_MAX, leave_out_temporary};
+use crate::find::problem;
+use crate::{Engine, scope};
+
+/// Traces beyond those that seem to be enough: a trace that began earlier may end later, and is looked into too.
+const SPARE_TRACES: usize = 16;
+/// The same, as a part of those that seem to be enough.
+const SPARE_PART: usize = 8;
+/// Traces asked of the store at once: the more they are, the more pages and dictionaries are read once for all.
+const AT_ONCE_MAX: usize = 2_048;
+
+/// The last executions of an operation, with the traces that hold them.
+pub(crate) struct Newest {
+    service: Option<String>,
+    name: String,
+    traces: Vec<Trace>,
+    chosen: BTreeSet<(TraceId, SpanId)>,
+    left: u64,
+}
+
+impl Newest {
+    /// Hands the executions to `reader`, with how many there are beyond them.
+    pub(crate) fn read<T>(&self, reader: impl FnOnce(&[Execution<'_, '_>], u64) -> T) -> T {
+        let trees: Vec<Tree<'_>> = self.traces.iter().map(Tree::new).collect();
+        let mut found = executions(&trees, Entry::Operation { service: self.service.as_deref(), name: &self.name });
+        found.retain(|execution| self.chosen.contains(&(execution.trace_id(), execution.span_id())));
+        reader(&found, self.left)
+    }
+}
+
+impl Engine {
+    /// The last executions of an operation, `last` of them.
+    ///
+    /// # Errors
+    /// Where there are none: with the nearest names.
+    pub(crate) async fn newest_of(&self, question: &ExplainOperationQuestion) -> Result<Newest, Problem> {
+        let project = scope::project(&question.scope);
+        let filter = OperationFilter {
+            service: question.service.clone(),
+            name: Some(question.operation.clone()),
+            project: project.clone(),
+            ..OperationFilter::default()
+        };
+        let snapshot = self.inner.store.snapshot();
+        let mut search = Search::new(snapshot, filter, question.last);
+        let known = search.run().await.map_err(|error| problem(&error))?;
+        if search.found.is_empty() {
+            return Err(self.no_operation(question, project.as_deref()).await);
+        }
+        let mut newest = search.newest(question, known);
+        let temporary = leave_out_temporary(&mut newest.traces, &self.scratch());
+        let executions = newest.chosen.len();
+        newest.chosen.retain(|(trace, _)| !temporary.contains(trace));
+        newest.left += (executions - newest.chosen.len()) as u64;
+        Ok(newest)
+    }
+}
+
+/// A search on its way.
+struct Search {
+    snapshot: Snapshot,
+    filter: OperationFilter,
+    last: usize,
+    /// Those of the loaded traces that hold an execution.
+    traces: Vec<Trace>,
+    seen: HashSet<TraceId>,
+    spans: usize,
+    /// The executions in them.
+    found: Vec<(Reverse<UnixNanos>, TraceId, SpanId)>,
+    /// Whether the bound on what is loaded ended the search.
+    stopped: bool,
+}
+
+impl Search {
+    fn new(snapshot: Snapshot, filter: OperationFilter, last: usize) -> Self {
+        let (traces, seen, found) = (Vec::new(), HashSet::new(), Vec::new());
+        Self { snapshot, filter, last, traces, seen, spans: 0, found, stopped: false }
+    }
+
+    /// Loads traces until no other can hold a later execution than the last wanted. Gives how many executions there
+    /// are in all.
+    async fn run(&mut self) -> Result<u64, ScanError> {
+        let mut least = self.last + self.last / SPARE_PART + SPARE_TRACES;
+        loop {
+            let latest = self.snapshot.latest_traces(&self.filter, least).await?;
+            let each = (latest.counted / latest.traces.len().max(1) as u64).max(1);
+            let mut enough = self.last.div_ceil(usize::try_from(each).unwrap_or(usize::MAX));
+            enough += enough / SPARE_PART + SPARE_TRACES;
+            let mut rest = latest.traces.as_slice();
+            while let Some((start, _)) = rest.first() {
+                if self.is_settled(*start) {
+                    return Ok(latest.known);
+                }
+                let (now, later) = rest.split_at(enough.clamp(SPARE_TRACES, AT_ONCE_MAX).min(rest.len()));
+                rest = later;
+                self.load(now).await?;
+            }
+            match latest.rest {
+                Some(rest) if !self.is_settled(rest) => least = least.saturating_mul(2),
+                _ => return Ok(latest.known),
+            }
+        }
+    }
+
+    /// Whether nothing that starts at or before `start` is wanted any more, or may be loaded.
+    fn is_settled(&mut self, start: UnixNanos) -> bool {
+        self.stopped = self.spans >= SPANS_LOADED_MAX;
+        // One more than asked, to know whether there are more.
+        let beyond = self.found.get(self.last).is_some_and(|(found, ..)| found.0 > start);
+        beyond || self.stopped
+    }
+
+    async fn load(&mut self, latest: &[(UnixNanos, TraceId)]) -> Result<(), ScanError> {
+        let fresh = latest.iter().map(|(_, id)| *id).filter(|id| self.seen.insert(*id));
+        let fresh: Vec<TraceId> = fresh.collect();
+        for trace in self.snapshot.traces(&fresh).await? {
+            self.spans += trace.spans.len();
+            let before = self.found.len();
+            let executions = trace.spans.iter().filter(|span| is_of(span, &self.filter));
+            self.found.extend(executions.map(|span| (Reverse(span.start), span.trace_id, span.span_id)));
+            if self.found.len() > before {
+                self.traces.push(trace);
+            }
+        }
+        self.found.sort_unstable();
+        Ok(())
+    }
+
+    fn newest(mut self, question: &ExplainOperationQuestion, known: u64) -> Newest {
+        let more = self.stopped || self.found.len() > self.last;
+        self.found.truncate(self.last);
+        let left = if more { known.saturating_sub(self.found.len() as u64).max(1) } else { 0 };
+        let chosen: BTreeSet<(TraceId, SpanId)> = self.found.iter().map(|(_, trace, span)| (*trace, *span)).collect();
+        let held: HashSet<TraceId> = chosen.iter().map(|(trace, _)| *trace).collect();
+        self.traces.retain(|trace| held.contains(&trace.trace_id));
+        Newest {
+            service: question.service.clone(),
+            name: question.operation.clone(),
+            traces: self.traces,
+            chosen,
+            left,
+        }
+    }
+}
+
+/// Whether a span is one of the operation.
+fn is_of(span: &Span, filter: &OperationFilter) -> bool {
+    filter.name.as_ref().is_none_or(|name| *name == span.name)
+        && filter.service.as_ref().is_none_or(|service| service == span.service())
+        && filter
+            .project
+            .as_deref()
+            .is_none_or(|project| span.resource.text(names::PROJECT).is_none_or(|own| own == project))
+}

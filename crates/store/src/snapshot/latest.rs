@@ -1,0 +1,105 @@
+//! The traces in which an operation ran last, from `traces` and the rollups alone: no span in a file is looked at.
+//!
+//! A group's row of a trace says when its latest span there started, which is at or after every start of the operation.
+//! So the groups are read from the latest on, until those that are left end before what has been told.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use kino_model::columns::Table;
+use kino_model::{TraceId, UnixNanos};
+
+use super::walk::Operations;
+use super::{OperationFilter, Snapshot, answer};
+use crate::file::{Group, LakeTable};
+use crate::scan::columns::{ids, int64, trace_id_at};
+use crate::scan::{Read, ScanError};
+
+/// Traces in which an operation may have run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LatestTraces {
+    /// By the time after which no span of the operation in it started, the latest first.
+    pub traces: Vec<(UnixNanos, TraceId)>,
+    /// No span of the operation in another trace started later; `None` where these are all traces.
+    pub rest: Option<UnixNanos>,
+    /// All spans of the operation that the rollups count, whatever run or time was asked.
+    pub known: u64,
+    /// As many of them as lie where these traces are from.
+    pub counted: u64,
+}
+
+impl Snapshot {
+    /// At least so many of the traces, if there are, in which the operation may have run last. Runs and times are not
+    /// looked at.
+    ///
+    /// # Errors
+    /// Where a file cannot be read.
+    pub async fn latest_traces(&self, filter: &OperationFilter, least: usize) -> Result<LatestTraces, ScanError> {
+        answer!(self, |snapshot| snapshot.latest_traces_once(filter, least))
+    }
+
+    async fn latest_traces_once(&self, filter: &OperationFilter, least: usize) -> Result<LatestTraces, ScanError> {
+        let mut found = Latest { snapshot: self, by_trace: HashMap::new() };
+        let mut counted = 0;
+        for batch in &self.hot {
+            let index = batch.index()?;
+            counted += filter.count(&index.rollups);
+            let marks = filter.mark(&batch.spans);
+            let rows = index.rows(Table::Spans).iter().map(|row| *row as usize);
+            found.add(&batch.spans, "start_unix_nanos", rows.filter(|row| marks.value(*row)));
+        }
+        let mut known = counted;
+        let mut groups: Vec<(&Arc<Group>, Operations, u64)> = Vec::new();
+        for group in self.groups.iter() {
+            let rollups = self.rollups(group).await?;
+            let here = filter.count(&rollups.rollups);
+            known += here;
+            let operations = Operations::of(&rollups, |key| filter.is_of(key));
+            if !operations.is_none() && group.file(LakeTable::Traces).is_some() {
+                groups.push((group, operations, here));
+            }
+        }
+        groups.sort_by_key(|(group, ..)| group.meta.start_max);
+        loop {
+            let rest = groups.last().map(|(group, ..)| group.meta.start_max);
+            let settled = rest.is_none_or(|rest| found.count_from(rest) >= least);
+            let next = if settled { None } else { groups.pop() };
+            let Some((group, operations, here)) = next else {
+                let mut traces: Vec<(UnixNanos, TraceId)> = found.by_trace.iter().map(|(id, at)| (*at, *id)).collect();
+                traces.retain(|(at, _)| rest.is_none_or(|rest| *at >= rest));
+                traces.sort_unstable_by_key(|(at, id)| (std::cmp::Reverse(*at), *id));
+                return Ok(LatestTraces { traces, rest, known, counted });
+            };
+            counted += here;
+            let Some(file) = group.file(LakeTable::Traces) else { continue };
+            let read = Read { columns: Some(&["trace_id", "last_start_unix_nanos", "operations"]), ..Read::default() };
+            for batch in self.read(file, read).await? {
+                let marks = operations.mark(&batch);
+                let rows = (0..batch.num_rows()).filter(|row| marks.value(*row));
+                found.add(&batch, "last_start_unix_nanos", rows);
+            }
+        }
+    }
+}
+
+/// The latest start known of each trace.
+struct Latest<'a> {
+    snapshot: &'a Snapshot,
+    by_trace: HashMap<TraceId, UnixNanos>,
+}
+
+impl Latest<'_> {
+    fn add(&mut self, batch: &RecordBatch, starts: &str, rows: impl Iterator<Item = usize>) {
+        let (Some(traces), Some(starts)) = (ids(batch, "trace_id"), int64(batch, starts)) else { return };
+        for row in rows {
+            let Some(id) = trace_id_at(traces, row).filter(|id| !self.snapshot.hidden.contains(id)) else { continue };
+            let start = UnixNanos(starts.value(row));
+            self.by_trace.entry(id).and_modify(|latest| *latest = start.max(*latest)).or_insert(start);
+        }
+    }
+
+    fn count_from(&self, time: UnixNanos) -> usize {
+        self.by_trace.values().filter(|latest| **latest >= time).count()
+    }
+}
