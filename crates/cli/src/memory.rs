@@ -14,12 +14,13 @@ pub(crate) fn keep_small() {
 mod glibc {
     use std::time::Duration;
 
-    /// Arenas: enough that two busy threads do not wait for each other.
-    const ARENAS: i32 = 2;
-    /// Buffers of at least this many bytes are mapped on their own and go back when they are freed.
-    const MAPPED_BYTES: i32 = 256 << 10;
-    /// What the heap's top may keep.
-    const TOP_BYTES: i32 = 1 << 20;
+    /// Arenas: enough that the threads which take rows in, sort and merge them seldom wait for each other.
+    const ARENAS: i32 = 4;
+    /// Buffers of at least this many bytes are mapped on their own and go back when they are freed. A flush's columns
+    /// are smaller: mapping each of them anew costs more, in pages that the kernel clears, than sorting it.
+    const MAPPED_BYTES: i32 = 16 << 20;
+    /// What the heap's top may keep until the next look.
+    const TOP_BYTES: i32 = 32 << 20;
     /// How often memory is looked at: reading one small file.
     const PERIOD: Duration = Duration::from_secs(5);
     /// Growth since the last time that is worth going through the arenas for.

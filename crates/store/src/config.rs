@@ -23,9 +23,9 @@ pub struct StoreConfig {
     pub lake_url: Option<String>,
     /// When an append counts as done.
     pub sync: SyncPolicy,
-    /// Bytes of memory for rows not yet in the lake, the copies that a flush makes of them among it. Over it appends
-    /// are refused until a flush has made room. Beside it stand the readers' caches ([`Self::footer_bytes_max`], and
-    /// the scans' 48 MiB of rollups and distinct values) and one merge, which holds a slice of its inputs at a time.
+    /// Bytes of memory for rows not yet in the lake, their indexes, the copies that a flush makes of them, and what a
+    /// merge holds. Over it appends are refused until a flush has made room. Beside it stand the readers' caches
+    /// ([`Self::footer_bytes_max`], and the scans' 48 MiB of rollups and distinct values).
     pub hot_bytes_max: u64,
     /// Hot bytes at which a flush begins without being asked.
     pub flush_bytes: u64,

@@ -28,7 +28,7 @@ use crate::retention::{Exempt, Retired};
 use crate::scan::LakeReader;
 use crate::snapshot::Snapshot;
 use crate::wal::payload;
-use crate::wal::segment::{Kind, PAYLOAD_MAX, record_header};
+use crate::wal::segment::{Kind, PAYLOAD_MAX, check_of};
 use crate::wal::writer::{Append, Frozen, RETRY_AFTER, Writer};
 
 /// Batches above this size are encoded on a blocking thread, so that other tasks go on.
@@ -342,10 +342,10 @@ impl Inner {
         }
         let Some(writer) = &self.writer else { return Err(release(AppendError::Closed)) };
         let arrival = self.clock.now().0;
-        let header = record_header(kind, arrival, &payload);
+        let check = check_of(&payload);
         let (reply, answer) = oneshot::channel();
         let accepted = Accepted { content, arrival, reserved };
-        writer.append(Append { header, payload, accepted, reply }).map_err(release)?;
+        writer.append(Append { kind, check, payload, accepted, reply }).map_err(release)?;
         answer.await.unwrap_or(Err(AppendError::Closed))
     }
 

@@ -2,24 +2,28 @@
 //!
 //! ```text
 //!  segment  magic "KINOWAL1" │ version u32 │ schema version u32 │ number u64 │ crc32c u32 of the bytes before
-//!  record   mark "KREC" │ kind u8 │ 3 × 0 │ length u32 │ crc32c u32 of the payload │ arrival i64 │ crc32c u32 of the
-//!           header's bytes before │ payload
+//!  record   mark "KREC" │ kind u8 │ 3 × 0 │ length u32 │ crc32c u32 of the payload │ arrival i64 │ place u64 │
+//!           crc32c u32 of the header's bytes before │ payload
 //! ```
 //!
 //! All integers are little-endian. The mark and the header's own checksum let a reader find the next record after a
-//! damaged stretch.
+//! damaged stretch; the place, where the record begins in the file, tells it from a payload that looks like one.
 
 /// The first bytes of every segment.
 pub(crate) const MAGIC: &[u8; 8] = b"KINOWAL1";
-/// The version of this layout and of the payloads in it. 2 brought columns without a schema of their own; the Arrow
-/// streams of 1 are still read.
-pub(crate) const VERSION: u32 = 2;
+/// The version of this layout and of the payloads in it. 2 brought columns without a schema of their own, 3 a record's
+/// place in its header; the Arrow streams of 1 and the headers of 1 and 2 are still read.
+pub(crate) const VERSION: u32 = 3;
+/// The first version whose records say their place.
+const PLACED_SINCE: u32 = 3;
 /// Length of a segment's header.
 pub(crate) const HEADER_LEN: usize = 28;
 /// The first bytes of every record.
 const MARK: &[u8; 4] = b"KREC";
 /// Length of a record's header.
-pub(crate) const RECORD_HEADER_LEN: usize = 28;
+pub(crate) const RECORD_HEADER_LEN: usize = 36;
+/// The same before records said their place.
+const OLD_RECORD_HEADER_LEN: usize = 28;
 /// The largest payload: what one request may carry after decoding, with room to spare.
 pub(crate) const PAYLOAD_MAX: usize = 256 << 20;
 
@@ -39,6 +43,17 @@ pub(crate) struct Record<'a> {
     pub(crate) kind: Kind,
     pub(crate) arrival: i64,
     pub(crate) payload: &'a [u8],
+    /// Where it begins.
+    pub(crate) at: usize,
+}
+
+/// What a record's header holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    /// Everything but its place.
+    Old,
+    /// Its place, too.
+    Placed,
 }
 
 /// What stands at the start of a segment.
@@ -74,17 +89,48 @@ pub(crate) fn header(number: u64) -> [u8; HEADER_LEN] {
     bytes
 }
 
-pub(crate) fn record_header(kind: Kind, arrival: i64, payload: &[u8]) -> [u8; RECORD_HEADER_LEN] {
+/// The checksum of a payload.
+pub(crate) fn check_of(payload: &[u8]) -> u32 {
+    crc32c::crc32c(payload)
+}
+
+/// The header of a record that begins at `place` in its file.
+pub(crate) fn record_header(
+    kind: Kind,
+    arrival: i64,
+    payload: &[u8],
+    check: u32,
+    place: u64,
+) -> [u8; RECORD_HEADER_LEN] {
     assert!(payload.len() <= PAYLOAD_MAX, "the caller holds payloads to the limit");
     let mut bytes = [0; RECORD_HEADER_LEN];
     bytes[..4].copy_from_slice(MARK);
     bytes[4] = kind as u8;
     bytes[8..12].copy_from_slice(&(payload.len() as u32).to_le_bytes());
-    bytes[12..16].copy_from_slice(&crc32c::crc32c(payload).to_le_bytes());
+    bytes[12..16].copy_from_slice(&check.to_le_bytes());
     bytes[16..24].copy_from_slice(&arrival.to_le_bytes());
-    let check = crc32c::crc32c(&bytes[..24]);
-    bytes[24..].copy_from_slice(&check.to_le_bytes());
+    bytes[24..32].copy_from_slice(&place.to_le_bytes());
+    let check = crc32c::crc32c(&bytes[..32]);
+    bytes[32..].copy_from_slice(&check.to_le_bytes());
     bytes
+}
+
+impl Layout {
+    fn header_len(self) -> usize {
+        match self {
+            Self::Old => OLD_RECORD_HEADER_LEN,
+            Self::Placed => RECORD_HEADER_LEN,
+        }
+    }
+
+    /// That of a segment. Where its header does not tell, the records do: one that knows its place is no old one.
+    fn of(bytes: &[u8], header: Header) -> Self {
+        let placed = match header {
+            Header::Ours => u32_at(bytes, 8) >= PLACED_SINCE,
+            Header::Newer { .. } | Header::Damaged => next_record(bytes, 0, Self::Placed).is_some(),
+        };
+        if placed { Self::Placed } else { Self::Old }
+    }
 }
 
 /// Takes a segment's bytes apart. Never fails: what cannot be read is named by its place.
@@ -94,22 +140,23 @@ pub(crate) fn scan(bytes: &[u8]) -> Scanned<'_> {
     if matches!(header, Header::Newer { .. }) {
         return scanned;
     }
+    let layout = Layout::of(bytes, header);
     let mut at = if header == Header::Ours { HEADER_LEN } else { 0 };
     // Whether a record was written at `at`. What a search finds may be a payload's content that looks like a record.
     let mut is_boundary = header == Header::Ours;
     while at < bytes.len() {
-        if let Some((record, next)) = read_record(bytes, at) {
+        if let Some((record, next)) = read_record(bytes, at, layout) {
             scanned.records.push(record);
             at = next;
             continue;
         }
-        let followed = if is_boundary { following(bytes, at) } else { Following::Unknown };
+        let followed = if is_boundary { following(bytes, at, layout) } else { Following::Unknown };
         let found = match followed {
             Following::Record(found) => Some(found),
             Following::None => None,
             Following::Unknown => {
                 is_boundary = false;
-                next_record(bytes, at + 1)
+                next_record(bytes, at + 1, layout)
             }
         };
         let Some(found) = found else {
@@ -135,9 +182,13 @@ fn read_header(bytes: &[u8]) -> Header {
 }
 
 /// A record's header at `at`, if one stands there whole.
-fn record_header_at(bytes: &[u8], at: usize) -> Option<(&[u8], Kind)> {
-    let header = bytes.get(at..)?.get(..RECORD_HEADER_LEN)?;
-    if &header[..4] != MARK || u32_at(header, 24) != crc32c::crc32c(&header[..24]) {
+fn record_header_at(bytes: &[u8], at: usize, layout: Layout) -> Option<(&[u8], Kind)> {
+    let header = bytes.get(at..)?.get(..layout.header_len())?;
+    let (said, check) = header.split_at(header.len() - 4);
+    if &header[..4] != MARK || u32_at(check, 0) != crc32c::crc32c(said) {
+        return None;
+    }
+    if layout == Layout::Placed && header[24..32] != (at as u64).to_le_bytes() {
         return None;
     }
     match header[4] {
@@ -148,16 +199,16 @@ fn record_header_at(bytes: &[u8], at: usize) -> Option<(&[u8], Kind)> {
 }
 
 /// The record at `at` and where the next one begins.
-fn read_record(bytes: &[u8], at: usize) -> Option<(Record<'_>, usize)> {
-    let (header, kind) = record_header_at(bytes, at)?;
+fn read_record(bytes: &[u8], at: usize, layout: Layout) -> Option<(Record<'_>, usize)> {
+    let (header, kind) = record_header_at(bytes, at, layout)?;
     let length = u32_at(header, 8) as usize;
-    let start = at + RECORD_HEADER_LEN;
+    let start = at + header.len();
     let payload = bytes.get(start..)?.get(..length)?;
     if u32_at(header, 12) != crc32c::crc32c(payload) {
         return None;
     }
     let arrival = i64::from_le_bytes(header[16..24].try_into().expect("eight bytes"));
-    Some((Record { kind, arrival, payload }, start + length))
+    Some((Record { kind, arrival, payload, at }, start + length))
 }
 
 /// What the header of a damaged or torn record says of what follows it.
@@ -173,13 +224,13 @@ enum Following {
 /// What follows a record written at `at` that is damaged or torn. Where its header is whole, the header says how far
 /// the record goes: what lies within is payload, however much of it looks like records. A record that goes past the
 /// end was being written when the bytes ended.
-fn following(bytes: &[u8], mut at: usize) -> Following {
-    while let Some((header, _)) = record_header_at(bytes, at) {
-        let end = at + RECORD_HEADER_LEN + u32_at(header, 8) as usize;
+fn following(bytes: &[u8], mut at: usize, layout: Layout) -> Following {
+    while let Some((header, _)) = record_header_at(bytes, at, layout) {
+        let end = at + header.len() + u32_at(header, 8) as usize;
         if end >= bytes.len() {
             return Following::None;
         }
-        if read_record(bytes, end).is_some() {
+        if read_record(bytes, end, layout).is_some() {
             return Following::Record(end);
         }
         at = end;
@@ -188,11 +239,11 @@ fn following(bytes: &[u8], mut at: usize) -> Following {
 }
 
 /// The next place from `from` on where a whole record stands.
-fn next_record(bytes: &[u8], from: usize) -> Option<usize> {
+fn next_record(bytes: &[u8], from: usize, layout: Layout) -> Option<usize> {
     let mut at = from;
     while let Some(offset) = bytes.get(at..)?.windows(MARK.len()).position(|window| window == MARK) {
         at += offset;
-        if read_record(bytes, at).is_some() {
+        if read_record(bytes, at, layout).is_some() {
             return Some(at);
         }
         at += 1;
@@ -214,11 +265,54 @@ mod tests {
         let mut bytes = header(7).to_vec();
         let mut ends = Vec::new();
         for (index, payload) in payloads.iter().enumerate() {
-            bytes.extend(record_header(Kind::Batch, index as i64, payload));
+            let place = bytes.len() as u64;
+            bytes.extend(record_header(Kind::Batch, index as i64, payload, check_of(payload), place));
             bytes.extend(payload);
             ends.push(bytes.len());
         }
         (bytes, ends)
+    }
+
+    /// A segment as version 2 wrote it: two blobs, arrived at 1 and 2.
+    const VERSION_2: &str = "4b494e4f57414c3102000000010000000700000000000000af22ef8f4b524543020000000500000050a13e8a010000000000\
+        00002eb8d52966697273744b52454302000000060000002894fd7a02000000000000008f2eb9f07365636f6e64";
+
+    fn version_2() -> Vec<u8> {
+        let digits: Vec<u32> = VERSION_2.chars().map(|digit| digit.to_digit(16).unwrap()).collect();
+        digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()
+    }
+
+    #[test]
+    fn segments_of_version_2_are_read_whole_cut_and_with_a_damaged_header() {
+        let bytes = version_2();
+        let read = |bytes: &[u8]| -> Vec<_> {
+            let records = scan(bytes).records;
+            records.iter().map(|record| (record.kind, record.arrival, record.payload.to_vec())).collect()
+        };
+        let (first, second) = ((Kind::Blob, 1, b"first".to_vec()), (Kind::Blob, 2, b"second".to_vec()));
+        assert_eq!(scan(&bytes).header, Header::Ours);
+        assert_eq!(read(&bytes), [first.clone(), second.clone()]);
+        assert_eq!(read(&bytes[..bytes.len() - 1]), std::slice::from_ref(&first));
+        let mut damaged = bytes.clone();
+        damaged[20] ^= 1;
+        assert_eq!(read(&damaged), [first, second.clone()]);
+        let mut damaged = bytes;
+        damaged[HEADER_LEN + 9] ^= 1;
+        assert_eq!(read(&damaged), [second]);
+    }
+
+    #[test]
+    fn a_record_that_lies_elsewhere_than_it_says_is_none() {
+        let (inner, _) = segment(&[b"within".to_vec()]);
+        let (mut bytes, _) = segment(&[inner[HEADER_LEN..].to_vec(), b"behind".to_vec()]);
+        // The outer record's length: nothing tells where it ends.
+        bytes[HEADER_LEN + 8] ^= 1;
+        let read: Vec<_> = scan(&bytes).records.iter().map(|record| record.payload).collect();
+        assert_eq!(read, [b"behind"]);
+        // Nor when the segment's own header is gone, too.
+        bytes[0] ^= 1;
+        let read: Vec<_> = scan(&bytes).records.iter().map(|record| record.payload).collect();
+        assert_eq!(read, [b"behind"]);
     }
 
     fn payloads() -> impl Strategy<Value = Vec<Vec<u8>>> {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use kino_model::Clock;
 use tokio::sync::oneshot;
 
-use super::segment;
+use super::segment::{self, Kind};
 use crate::config::SyncPolicy;
 use crate::disk::{Disk, DiskFile};
 use crate::error::AppendError;
@@ -41,7 +41,9 @@ pub(crate) struct Options {
 
 /// One record, ready to be written.
 pub(crate) struct Append {
-    pub(crate) header: [u8; segment::RECORD_HEADER_LEN],
+    pub(crate) kind: Kind,
+    /// The payload's checksum.
+    pub(crate) check: u32,
     pub(crate) payload: Vec<u8>,
     pub(crate) accepted: Accepted,
     pub(crate) reply: oneshot::Sender<Result<(), AppendError>>,
@@ -167,9 +169,13 @@ impl State {
         let mut group = Vec::new();
         let mut left_over = None;
         self.buffer.clear();
+        // A segment that is not there yet begins with its header.
+        let begin = self.current.as_ref().map_or(segment::HEADER_LEN as u64, |segment| segment.length);
         let mut next = Some(first);
         while let Some(append) = next.take() {
-            self.buffer.extend_from_slice(&append.header);
+            let place = begin + self.buffer.len() as u64;
+            let Append { kind, check, accepted, payload, .. } = &append;
+            self.buffer.extend_from_slice(&segment::record_header(*kind, accepted.arrival, payload, *check, place));
             self.buffer.extend_from_slice(&append.payload);
             group.push((append.accepted, append.reply));
             if self.buffer.len() >= GROUP_BYTES {
