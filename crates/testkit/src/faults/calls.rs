@@ -23,6 +23,7 @@ pub(super) const SUITES: &[Suite] = &[
             LookAlike { name: "connection checks", build: connection_checks },
             LookAlike { name: "polling", build: polling },
             LookAlike { name: "language model turns", build: model_turns },
+            LookAlike { name: "requests that ask a model", build: model_requests },
             LookAlike { name: "pages by number", build: http_pages },
             LookAlike { name: "pages by offset", build: sql_pages },
             LookAlike { name: "scatter to shards, at once", build: scatter },
@@ -160,6 +161,15 @@ fn model_turns(scene: &mut Scene, _: bool) -> Vec<Trace> {
     lists(scene, false, |scene, _| {
         let input = scene.between(200, 2_000) as i64;
         vec![Step::chat(input, 100, 40.0)]
+    })
+}
+
+/// Turns whose HTTP client is instrumented as well.
+fn model_requests(scene: &mut Scene, _: bool) -> Vec<Trace> {
+    lists(scene, false, |scene, _| {
+        let input = scene.between(200, 2_000) as i64;
+        let request = Step::http("POST", "https://api.models.example/v1/chat", 38.0);
+        vec![Step::chat(input, 100, 2.0).of(vec![request])]
     })
 }
 
