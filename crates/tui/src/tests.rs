@@ -731,6 +731,14 @@ fn every_size_is_drawn_or_refused() {
         let refused = columns < 60 || rows < 12;
         assert_eq!(screen.contains("Waterfall"), !refused, "{columns}×{rows}\n{screen}");
     }
+    // The terminal may have shrunk already, and the state not been told.
+    reader.happens(Event::Resize(80, 24));
+    for (columns, rows) in [(0, 0), (1, 1), (80, 2), (10, 24)] {
+        for keys in [vec![], vec![Key::Char('?')], vec![Key::Char('?'), Key::Esc], vec![Key::Char('/')]] {
+            reader.press(&keys);
+            view::draw(&reader.state, &mut Buffer::empty(Rect::new(0, 0, columns, rows)));
+        }
+    }
     reader.happens(Event::Resize(40, 10));
     insta::assert_snapshot!(reader.screen());
 }

@@ -112,7 +112,7 @@ fn below(state: &State, canvas: &mut Canvas<'_>) {
 }
 
 fn hints(state: &State, canvas: &mut Canvas<'_>) {
-    let last = canvas.rows() - 1;
+    let last = canvas.rows().saturating_sub(1);
     let mut row = canvas.row(last);
     if let Some(prompt) = &state.prompt {
         let label = match prompt.purpose {

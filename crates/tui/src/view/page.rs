@@ -81,7 +81,7 @@ fn trace_page(state: &State, page: &Page, trace: &TracePage, canvas: &mut Canvas
             Tone::Faint,
         );
     }
-    at = head.put(at + 2, &trace.trace_id.to_string(), Tone::Faint);
+    head.put(at + 2, &trace.trace_id.to_string(), Tone::Faint);
     let mut said = canvas.row(TOP + 1);
     let mut notes = vec![counted(trace.total, "span")];
     if trace.total > trace.spans.len() as u64 {
@@ -107,7 +107,6 @@ fn trace_page(state: &State, page: &Page, trace: &TracePage, canvas: &mut Canvas
     } else if explained.is_none() {
         said.put(noted + 2, "explaining …", Tone::Faint);
     }
-    debug_assert!(at <= state.size.0, "text ends at the edge");
     sides(trace, &mut canvas.row(TOP + 2));
     match trace.tab {
         Tab::Waterfall => waterfall(state, trace, canvas),
