@@ -40,10 +40,6 @@ pub(crate) struct Findings {
     changed: watch::Sender<u64>,
     /// Traces that have arrived and not been looked at.
     waiting: AtomicU64,
-    /// Traces that were let go without a look.
-    unseen: AtomicU64,
-    /// Spans that looks rested on since the start.
-    pub(crate) looked_spans: AtomicU64,
     /// Traces were forgotten since the last round.
     forgotten: AtomicBool,
     task: Mutex<Option<JoinHandle<()>>>,
@@ -73,8 +69,6 @@ impl Findings {
             requests,
             changed,
             waiting: AtomicU64::new(0),
-            unseen: AtomicU64::new(0),
-            looked_spans: AtomicU64::new(0),
             forgotten: AtomicBool::new(false),
             task: Mutex::new(None),
         };

@@ -17,6 +17,10 @@ pub(crate) async fn text(engine: &Engine) -> Result<String, Problem> {
     page.counters("kino_redactions_total", "Redactions since the store was made.", "rule", &status.redactions);
     page.one("kino_ingested_bytes_total", "counter", "Bytes of bodies taken in since the start.", reading.bytes);
     page.one("kino_requests_total", "counter", "Requests taken in since the start.", reading.requests);
+    page.one("kino_looked_spans_total", "counter", "Spans that looks for findings rested on.", reading.looked_spans);
+    let millis = u64::try_from(reading.looked_time.as_millis()).unwrap_or(u64::MAX);
+    page.one("kino_looked_milliseconds_total", "counter", "The time of those looks.", millis);
+    page.one("kino_unseen_traces_total", "counter", "Traces that no look could keep up with.", reading.unseen_traces);
     page.one("kino_spans", "gauge", "Spans visible to queries.", status.spans);
     page.one("kino_hot_rows", "gauge", "Rows in memory.", status.hot_rows);
     page.one("kino_hot_bytes", "gauge", "Bytes of memory that they take.", status.hot_bytes);

@@ -44,7 +44,7 @@ impl Engine {
         let ledger = findings.ledger();
         let mut left_out = InsightsLeftOut {
             waiting_traces: findings.waiting.load(Ordering::Relaxed),
-            unseen_traces: findings.unseen.load(Ordering::Relaxed),
+            unseen_traces: self.inner.figures.unseen_traces.load(Ordering::Relaxed),
             not_kept: ledger.not_kept,
             ..InsightsLeftOut::default()
         };

@@ -21,15 +21,19 @@ use crate::engine::Inner;
 use crate::find::problem;
 use crate::ingest::blocking;
 
-/// Between looks, where something waits; a look that takes longer is followed by as long a pause.
+/// Between looks, where something waits to settle; a look that takes longer is followed by as long a pause.
 const STEP: Duration = Duration::from_millis(500);
+/// Between looks, where more has settled than one takes in.
+const STEP_BEHIND: Duration = Duration::from_millis(20);
+/// After a look that failed: what failed it seldom goes away at once.
+const STEP_FAILED: Duration = Duration::from_secs(10);
 /// Between wakings where nothing waits: findings decay meanwhile.
 const IDLE: Duration = Duration::from_mins(10);
-/// Traces that one round takes in, and the spans in them: some hundred megabytes while they are looked at.
+/// Traces that one round takes in, and the spans in them: some fifty megabytes while they are looked at.
 const ROUND_TRACES_MAX: usize = 2_000;
-const ROUND_SPANS_MAX: usize = 200_000;
+const ROUND_SPANS_MAX: usize = 50_000;
 /// Spans that one look at an operation loads besides.
-const LOOK_SPANS_MAX: usize = 200_000;
+const LOOK_SPANS_MAX: usize = 100_000;
 /// Traces that are looked at again after a start: what arrived before it may not have been looked at.
 const RESUMED_MAX: usize = 2_000;
 /// How far back from the last round before the end they are searched for.
@@ -105,7 +109,8 @@ impl Observer {
             let Some(inner) = engine.upgrade() else { return };
             let engine = Engine { inner };
             let begin = engine.inner.clock.monotonic_nanos();
-            if let Err(problem) = self.round(&engine, &asked).await {
+            let outcome = self.round(&engine, &asked).await;
+            if let Err(problem) = &outcome {
                 tracing::warn!(%problem, "failed to look for findings; what arrived is looked at again");
             }
             for request in asked {
@@ -114,7 +119,14 @@ impl Observer {
                 }
             }
             let took = Duration::from_nanos(engine.inner.clock.monotonic_nanos().saturating_sub(begin));
-            pause = if self.is_waiting() { STEP.max(took) } else { IDLE };
+            let now = engine.inner.clock.monotonic_nanos();
+            let behind = !self.pending.due(now, false, 1, usize::MAX).is_empty();
+            pause = match (behind, self.is_waiting()) {
+                _ if outcome.is_err() => STEP_FAILED,
+                (true, _) => STEP_BEHIND.max(took),
+                (false, true) => STEP.max(took),
+                (false, false) => IDLE,
+            };
         }
     }
 
@@ -131,7 +143,7 @@ impl Observer {
                 unseen += self.pending.add(id, rows, project, arrived.at);
             }
         }
-        inner.findings.unseen.fetch_add(unseen, Ordering::Relaxed);
+        inner.figures.unseen_traces.fetch_add(unseen, Ordering::Relaxed);
         inner.findings.waiting.store(self.pending.len() as u64, Ordering::Relaxed);
     }
 
@@ -161,7 +173,9 @@ impl Observer {
             spans += self.look(engine, &snapshot, &key, &loaded, now).await?;
         }
         inner.findings.waiting.store(self.pending.len() as u64, Ordering::Relaxed);
-        inner.findings.looked_spans.fetch_add(spans, Ordering::Relaxed);
+        let took = inner.clock.monotonic_nanos().saturating_sub(now);
+        inner.figures.looked_spans.fetch_add(spans, Ordering::Relaxed);
+        inner.figures.looked_nanos.fetch_add(took, Ordering::Relaxed);
         self.let_decay(engine).await?;
         if !loaded.is_empty() && inner.store.read_only().is_none() {
             let state = serde_json::json!({ "looked_unix_nanos": inner.clock.now().0 });
@@ -183,7 +197,7 @@ impl Observer {
         for row in found.rows {
             let rows = u32::try_from(row.span_count).unwrap_or(u32::MAX);
             let unseen = self.pending.add(row.trace_id, rows, row.project.as_deref(), now);
-            engine.inner.findings.unseen.fetch_add(unseen, Ordering::Relaxed);
+            engine.inner.figures.unseen_traces.fetch_add(unseen, Ordering::Relaxed);
         }
         Ok(())
     }
