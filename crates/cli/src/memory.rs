@@ -1,7 +1,7 @@
 //! How the engine's process uses and returns memory.
 //!
 //! The C library's allocator keeps an arena for each thread and what was freed in the middle of one: after a burst of
-//! spans a process would stay at its largest for ever. Two arenas, large buffers mapped on their own, and a look every
+//! spans a process would stay at its largest for ever. A few arenas, large buffers mapped on their own, and a look every
 //! few seconds whether there is something to give back hold it to what is in use. It does nothing elsewhere.
 
 /// Prepares the process; once, before its threads.

@@ -12,6 +12,9 @@ use crate::finding::{Finding, MAX_EXAMPLES, Number, Unit};
 const SHARE_THAT_MATTERS: f64 = 0.05;
 /// The chance of calling a command flakier when it is not.
 const FAILURE_LEVEL: f64 = 0.01;
+/// A slowdown of less than this fails nothing. Executions of one process share where its memory lies and which core it
+/// runs on, which alone moves operations of a few microseconds by this much from process to process.
+const DECIDING_NANOS: i64 = 5_000;
 
 type Named<'a> = (&'a str, &'a str);
 
@@ -122,6 +125,10 @@ fn time(operation: &OperationComparison, matters: bool, others_came: bool) -> Re
         _ if before.executions == 0 => {
             ("operation_new", None, format!("{name} is new: {} executions after.", after.executions))
         }
+        compare::Verdict::Slower if is_slight(operation) => {
+            let text = format!("{name} is slower, by less than counts: {medians}, {bounds} ({rests}).");
+            ("slightly_slower", Some(Verdict::Pass), text)
+        }
         compare::Verdict::Slower => {
             ("slower", Some(Verdict::Fail), format!("{name} is slower: {medians}, {bounds} ({rests})."))
         }
@@ -142,6 +149,12 @@ fn time(operation: &OperationComparison, matters: bool, others_came: bool) -> Re
         }
     };
     about((&operation.service, name), reason(code, decides, numbers, text))
+}
+
+/// Whether the medians differ by so little that another process of the same code might.
+fn is_slight(operation: &OperationComparison) -> bool {
+    let [before, after] = [&operation.before, &operation.after].map(|side| side.median_nanos.unwrap_or(0));
+    after - before < DECIDING_NANOS
 }
 
 /// What an execution did altogether.
