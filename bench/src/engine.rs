@@ -32,11 +32,10 @@ pub(crate) struct Programs {
 /// Builds what is measured and what measures, as a user would.
 pub(crate) fn build(with_sql: bool) -> anyhow::Result<Programs> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the package lies in the checkout")?.to_owned();
-    let mut packages = vec!["-p", "kino", "-p", "kino-bench"];
-    if with_sql {
-        packages.extend(["-p", "kino-sql"]);
+    // One by one: built together, each would have the features that the others want of what they share.
+    for package in ["kino", "kino-bench"].into_iter().chain(with_sql.then_some("kino-sql")) {
+        cargo(&root, &["build", "--release", "-p", package], &[])?;
     }
-    cargo(&root, &["build", "--release"], &packages)?;
     let own = std::env::current_exe()?;
     let target = own.ancestors().nth(2).context("the binary lies in the target folder")?;
     Ok(Programs { folder: target.join("release"), root })
