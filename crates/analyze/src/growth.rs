@@ -118,7 +118,7 @@ pub enum NoPrediction {
     Thin {
         /// What was asked.
         at: f64,
-        /// How far at least [`MIN_NEAR`] inputs reach.
+        /// How far at least `MIN_NEAR` inputs reach.
         third_largest: f64,
     },
     /// Shapes that fit equally well part beyond what was seen.
