@@ -1,4 +1,4 @@
-//! The observer: one task that looks at operations with new executions, and sleeps at least as long as it worked.
+//! The observer: one task that looks at operations with new executions, and sleeps several times as long as it worked.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
@@ -21,9 +21,11 @@ use crate::engine::Inner;
 use crate::find::problem;
 use crate::ingest::blocking;
 
-/// Between looks, where something waits to settle; a look that takes longer is followed by as long a pause.
+/// A look is followed by a pause so many times as long: what arrives and what is asked need the cores more.
+const PAUSE_PER_WORK: u32 = 4;
+/// Between looks at least, where something waits to settle.
 const STEP: Duration = Duration::from_millis(500);
-/// Between looks, where more has settled than one takes in.
+/// Between looks at least, where more has settled than one takes in.
 const STEP_BEHIND: Duration = Duration::from_millis(20);
 /// After a look that failed: what failed it seldom goes away at once.
 const STEP_FAILED: Duration = Duration::from_secs(10);
@@ -121,10 +123,11 @@ impl Observer {
             let took = Duration::from_nanos(engine.inner.clock.monotonic_nanos().saturating_sub(begin));
             let now = engine.inner.clock.monotonic_nanos();
             let behind = !self.pending.due(now, false, 1, usize::MAX).is_empty();
+            let rest = took.saturating_mul(PAUSE_PER_WORK);
             pause = match (behind, self.is_waiting()) {
                 _ if outcome.is_err() => STEP_FAILED,
-                (true, _) => STEP_BEHIND.max(took),
-                (false, true) => STEP.max(took),
+                (true, _) => STEP_BEHIND.max(rest),
+                (false, true) => STEP.max(rest),
                 (false, false) => IDLE,
             };
         }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use kino_model::TraceId;
 
-/// Traces that wait at most; beyond it those that arrived first are let go, and counted.
-const TRACES_MAX: usize = 100_000;
+/// Traces that wait at most; beyond it those that arrived first are let go, and counted. Operations are judged by their
+/// newest executions, so that what waits longest says least, and after a burst the engine is soon at rest.
+const TRACES_MAX: usize = 20_000;
 /// A trace with more spans than this is not looked at, and counted: looking at it would take more memory than the
 /// rest of the engine.
 const TRACE_SPANS_MAX: u32 = 100_000;
