@@ -34,11 +34,13 @@ async fn flush_loop(inner: Weak<Inner>, tick: Duration) {
     let Some(mut closing) = inner.upgrade().map(|inner| inner.closing.subscribe()) else { return };
     loop {
         let Some(shared) = inner.upgrade().map(|inner| Arc::clone(&inner.shared)) else { return };
-        let sleep = if shared.is_empty() { wait * HOUSE_TICKS } else { wait };
+        let is_empty = shared.is_empty();
+        let sleep = if is_empty { wait * HOUSE_TICKS } else { wait };
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
             () = shared.wake.notified() => {}
-            () = shared.arrived.notified() => continue,
+            // It ends the long sleep alone: what arrives all the time must not put the turn off.
+            () = shared.arrived.notified(), if is_empty => continue,
             // The sender gone is the store gone.
             _ = closing.wait_for(|closing| *closing) => return,
         }
@@ -66,10 +68,11 @@ async fn house_loop(inner: Weak<Inner>, tick: Duration) {
     loop {
         let Some(shared) = inner.upgrade().map(|inner| Arc::clone(&inner.shared)) else { return };
         // With nothing in memory there is nothing to do between two rounds of the house.
-        let ticks = if shared.is_empty() { HOUSE_TICKS - round % HOUSE_TICKS } else { 1 };
+        let is_empty = shared.is_empty();
+        let ticks = if is_empty { HOUSE_TICKS - round % HOUSE_TICKS } else { 1 };
         tokio::select! {
             () = tokio::time::sleep(tick * ticks) => round = round.wrapping_add(ticks),
-            () = shared.arrived.notified() => continue,
+            () = shared.arrived.notified(), if is_empty => continue,
             _ = closing.wait_for(|closing| *closing) => return,
         }
         drop(shared);
