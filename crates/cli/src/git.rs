@@ -126,6 +126,9 @@ impl Index {
         // A repository without an index yet is fine: git makes one at the new place.
         if original.exists() {
             fs::copy(&original, &index.path).ok()?;
+            // As old as the original: by that git tells which files may have changed since within the clock's grain.
+            let modified = fs::metadata(&original).ok()?.modified().ok()?;
+            fs::File::options().write(true).open(&index.path).ok()?.set_modified(modified).ok()?;
         }
         let mut add = git(worktree, &["add", "--intent-to-add", "--all", "--ignore-errors", "--", "."]);
         add.env("GIT_INDEX_FILE", &index.path);
