@@ -25,7 +25,7 @@ pub(crate) mod verify;
 use std::borrow::Cow;
 
 use anstyle::{AnsiColor, Style as Ansi};
-use kino_model::DurationNanos;
+pub(crate) use kino_tui::figures::{bar, count, counted, duration, percent};
 
 /// How text looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,33 +75,6 @@ impl Style {
     }
 }
 
-/// A duration, or a dash where there is none.
-pub(crate) fn duration(nanos: Option<i64>) -> String {
-    nanos.map_or_else(|| "–".to_owned(), |nanos| DurationNanos(nanos).to_string())
-}
-
-/// A number with its thousands apart.
-pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A number of things, in the singular where it is one.
-pub(crate) fn counted(number: u64, thing: &str) -> String {
-    match (number, thing.strip_suffix('y')) {
-        (1, _) => format!("1 {thing}"),
-        (_, Some(stem)) if !thing.ends_with("ay") => format!("{} {stem}ies", count(number)),
-        _ => format!("{} {thing}s", count(number)),
-    }
-}
-
 /// A number of bytes.
 pub(crate) fn bytes(number: u64) -> String {
     let mut value = number as f64;
@@ -112,25 +85,6 @@ pub(crate) fn bytes(number: u64) -> String {
         value /= 1024.0;
     }
     format!("{value:.1} TiB")
-}
-
-/// A part of a whole, in percent.
-pub(crate) fn percent(share: f64) -> String {
-    if share > 0.0 && share < 0.005 {
-        return "<1 %".to_owned();
-    }
-    format!("{:.0} %", share * 100.0)
-}
-
-/// A part of a whole as a bar of at most `cells` characters.
-pub(crate) fn bar(share: f64, cells: usize) -> String {
-    const PARTS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
-    let eighths = (share.clamp(0.0, 1.0) * (cells * 8) as f64).round() as usize;
-    let mut text = "█".repeat(eighths / 8);
-    if !eighths.is_multiple_of(8) {
-        text.push(PARTS[eighths % 8]);
-    }
-    text
 }
 
 /// Recorded text on one line, harmless to a terminal.
@@ -178,12 +132,8 @@ pub(crate) mod tests {
     pub(crate) const EIGHTY: Style = Style { colour: false, width: Some(80) };
 
     #[test]
-    fn numbers_read_well() {
-        assert_eq!((count(7), count(1_234), count(1_234_567)), ("7".into(), "1,234".into(), "1,234,567".into()));
-        assert_eq!((counted(1, "query"), counted(2, "query")), ("1 query".into(), "2 queries".into()));
-        assert_eq!((counted(0, "day"), counted(2, "span")), ("0 days".into(), "2 spans".into()));
+    fn bytes_read_well() {
         assert_eq!((bytes(1023), bytes(1536), bytes(5 << 30)), ("1023 B".into(), "1.5 KiB".into(), "5.0 GiB".into()));
-        assert_eq!((bar(0.5, 4), bar(0.03, 4), bar(7.0, 2)), ("██".into(), "▏".into(), "██".into()));
     }
 
     #[test]

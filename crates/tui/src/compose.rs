@@ -10,7 +10,8 @@ use kino_wire::search::{Search, SearchSource};
 use serde_json::{Map, Value as Json};
 
 use crate::doc::{Goal, Line, Target, Tone};
-use crate::text::{self, counted, duration};
+use crate::figures::{count, counted, duration, percent};
+use crate::text;
 use crate::time;
 
 /// Columns that what belongs to something is set in by.
@@ -128,7 +129,7 @@ pub(crate) fn finding(finding: &Finding) -> Vec<Line> {
     if finding.saving_nanos.is_some() {
         pair("would save", &format!("{} of an execution", duration(finding.saving_nanos)), &mut lines);
     }
-    pair("confidence", &text::percent(finding.confidence), &mut lines);
+    pair("confidence", &percent(finding.confidence), &mut lines);
     pair("rests on", &counted(finding.executions, "execution"), &mut lines);
     if let Some(location) = &finding.location {
         pair("at", &format!("{} (by {})", self::location(location), location.known_by), &mut lines);
@@ -293,7 +294,7 @@ pub(crate) fn run(run: &Run, zone: &TimeZone) -> Vec<Line> {
         heading("Where the time goes", &mut lines);
     }
     for row in &run.breakdown {
-        let share = text::percent(row.share);
+        let share = percent(row.share);
         let line = format!("{share:>5}  {:>9}  {:>6} × {}", duration(Some(row.critical_nanos)), row.count, row.name);
         let line = Line::new(&line).indent(STEP);
         lines.push(match row.examples.first() {
@@ -358,8 +359,8 @@ fn in_parentheses(text: &str) -> String {
 fn measured(value: f64, unit: &str) -> String {
     match unit {
         "ns" => duration(Some(value as i64)),
-        "ratio" => text::percent(value),
-        "count" if value.fract() == 0.0 && value >= 0.0 => text::count(value as u64),
+        "ratio" => percent(value),
+        "count" if value.fract() == 0.0 && value >= 0.0 => count(value as u64),
         "count" => format!("{value:.2}"),
         unit if value.fract() == 0.0 => format!("{value:.0} {unit}"),
         unit => format!("{value:.2} {unit}"),

@@ -13,6 +13,7 @@
 mod compose;
 mod doc;
 mod event;
+pub mod figures;
 mod filter;
 mod list;
 mod run;

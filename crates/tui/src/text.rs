@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 
-use kino_model::DurationNanos;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// How far a tab goes.
@@ -108,45 +107,6 @@ fn sequence_length(text: &str) -> usize {
     }
 }
 
-/// A duration, or a dash where there is none.
-pub(crate) fn duration(nanos: Option<i64>) -> String {
-    nanos.map_or_else(|| "–".to_owned(), |nanos| DurationNanos(nanos).to_string())
-}
-
-/// A number with its thousands apart.
-pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A number of things, in the singular where it is one.
-pub(crate) fn counted(number: u64, thing: &str) -> String {
-    if number == 1 { format!("1 {thing}") } else { format!("{} {thing}s", count(number)) }
-}
-
-/// A part of a whole, in percent.
-pub(crate) fn percent(share: f64) -> String {
-    if share > 0.0 && share < 0.005 { "<1 %".to_owned() } else { format!("{:.0} %", share * 100.0) }
-}
-
-/// A part of a whole as a bar of at most `cells` columns.
-pub(crate) fn bar(share: f64, cells: usize) -> String {
-    const PARTS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
-    let eighths = (share.clamp(0.0, 1.0) * (cells * 8) as f64).round() as usize;
-    let mut text = "█".repeat(eighths / 8);
-    if !eighths.is_multiple_of(8) {
-        text.push(PARTS[eighths % 8]);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,10 +138,5 @@ mod tests {
     fn every_kind_of_line_end_ends_a_line() {
         assert_eq!(lines("a\r\nb\rc\n\td\n"), ["a", "b", "c", "    d"]);
         assert!(lines("").is_empty());
-    }
-
-    #[test]
-    fn bars_end_within_a_cell() {
-        assert_eq!((bar(0.5, 4), bar(0.03, 4), bar(7.0, 2)), ("██".into(), "▏".into(), "██".into()));
     }
 }

@@ -14,6 +14,7 @@ mod page;
 use ratatui::buffer::Buffer;
 
 use crate::doc::Tone;
+use crate::figures::count;
 use crate::state::{COLUMNS_MIN, Content, Link, Pane, Purpose, ROWS_MIN, State};
 use crate::text;
 use canvas::Canvas;
@@ -105,7 +106,7 @@ fn below(state: &State, canvas: &mut Canvas<'_>) {
         at = row.put(at + 2, &line, Tone::Plain);
         if !state.traces.filter.words.is_empty() {
             let shown = state.shown_traces().len();
-            let of = format!("{} of the newest {} fit", text::count(shown as u64), state.traces.items.len());
+            let of = format!("{} of the newest {} fit", count(shown as u64), state.traces.items.len());
             row.put(at + 2, &of, Tone::Faint);
         }
     }

@@ -7,8 +7,9 @@ use kino_wire::run::RunItem;
 use super::canvas::{Canvas, Row};
 use crate::compose;
 use crate::doc::Tone;
+use crate::figures::{bar, count, counted, duration};
 use crate::state::{State, Usual};
-use crate::text::{self, count, counted, duration};
+use crate::text;
 use crate::time;
 
 /// The first row of a body.
@@ -60,11 +61,11 @@ fn trace(state: &State, item: &FindItem, row: &mut Row<'_>, root_end: u16, wide:
     row.put_right(21, 8, &duration(took), Tone::Strong);
     if let (Some(took), Some(usual)) = (took, usual) {
         let (share, tone) = beside(took, *usual);
-        row.put(22, &text::bar(share, BAR), tone);
+        row.put(22, &bar(share, BAR), tone);
     }
-    row.put_right(33, 5, &text::count(item.span_count), Tone::Plain);
+    row.put_right(33, 5, &count(item.span_count), Tone::Plain);
     if item.error_count > 0 {
-        row.put_right(40, 6, &text::count(item.error_count), Tone::Bad);
+        row.put_right(40, 6, &count(item.error_count), Tone::Bad);
     }
     let tone = if item.error_count > 0 { Tone::Bad } else { Tone::Plain };
     if item.root_name.is_empty() {

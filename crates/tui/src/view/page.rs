@@ -4,8 +4,9 @@ use super::canvas::{Canvas, Row};
 use super::lists::TOP;
 use crate::compose;
 use crate::doc::{Doc, Tone};
+use crate::figures::{bar, count, counted, duration, percent};
 use crate::state::{Content, Page, Source, State};
-use crate::text::{self, count, counted, duration, percent};
+use crate::text;
 use crate::time;
 use crate::trace::{SpanRow, Tab, TracePage};
 
@@ -236,7 +237,7 @@ fn path(state: &State, trace: &TracePage, canvas: &mut Canvas<'_>) {
         let took = segment.end_unix_nanos.saturating_sub(segment.start_unix_nanos);
         row.put_right(12, 10, &duration(Some(segment.start_unix_nanos.saturating_sub(begin))), Tone::Faint);
         row.put_right(21, 9, &duration(Some(took)), Tone::Strong);
-        row.put(22, &text::bar(took as f64 / whole, 5), Tone::Good);
+        row.put(22, &bar(took as f64 / whole, 5), Tone::Good);
         row.put_right(33, 5, &percent(took as f64 / whole), Tone::Plain);
         let at = row.put(34, &segment.name, Tone::Plain);
         row.put(at + 1, &segment.service, Tone::Faint);
@@ -249,7 +250,7 @@ fn breakdown(state: &State, trace: &TracePage, canvas: &mut Canvas<'_>) {
     let heading = [(1, "ON THE PATH"), (19, "CRITICAL"), (33, "SELF"), (40, "CALLS"), (47, "OPERATION")];
     entries(state, trace, canvas, &heading, nothing, |index, row| {
         let Some(part) = rows.and_then(|rows| rows.get(index)) else { return };
-        row.put(1, &text::bar(part.share, 10), Tone::Good);
+        row.put(1, &bar(part.share, 10), Tone::Good);
         row.put_right(17, 5, &percent(part.share), Tone::Plain);
         row.put_right(27, 9, &duration(Some(part.critical_nanos)), Tone::Strong);
         row.put_right(37, 9, &duration(Some(part.self_nanos)), Tone::Plain);

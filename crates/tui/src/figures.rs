@@ -1,0 +1,66 @@
+//! Figures as people read them, on every terminal alike: durations, numbers, shares.
+
+use kino_model::DurationNanos;
+
+/// A duration, or a dash where there is none.
+pub fn duration(nanos: Option<i64>) -> String {
+    nanos.map_or_else(|| "–".to_owned(), |nanos| DurationNanos(nanos).to_string())
+}
+
+/// A number with its thousands apart.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number of things, in the singular where it is one.
+pub fn counted(number: u64, thing: &str) -> String {
+    match (number, thing.strip_suffix('y')) {
+        (1, _) => format!("1 {thing}"),
+        (_, Some(stem)) if !thing.ends_with("ay") => format!("{} {stem}ies", count(number)),
+        _ => format!("{} {thing}s", count(number)),
+    }
+}
+
+/// A part of a whole, in percent.
+pub fn percent(share: f64) -> String {
+    if share > 0.0 && share < 0.005 {
+        return "<1 %".to_owned();
+    }
+    format!("{:.0} %", share * 100.0)
+}
+
+/// A part of a whole as a bar of at most `cells` characters.
+pub fn bar(share: f64, cells: usize) -> String {
+    const PARTS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+    let eighths = (share.clamp(0.0, 1.0) * (cells * 8) as f64).round() as usize;
+    let mut text = "█".repeat(eighths / 8);
+    if !eighths.is_multiple_of(8) {
+        text.push(PARTS[eighths % 8]);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!((count(7), count(1_234), count(1_234_567)), ("7".into(), "1,234".into(), "1,234,567".into()));
+        assert_eq!((counted(1, "query"), counted(2, "query")), ("1 query".into(), "2 queries".into()));
+        assert_eq!((counted(0, "day"), counted(2, "span")), ("0 days".into(), "2 spans".into()));
+    }
+
+    #[test]
+    fn bars_end_within_a_cell() {
+        assert_eq!((bar(0.5, 4), bar(0.03, 4), bar(7.0, 2)), ("██".into(), "▏".into(), "██".into()));
+    }
+}
