@@ -1,17 +1,20 @@
 //! Exceptions, grouped by a fingerprint that outlives line numbers, ids and numbers.
 //!
 //! The fingerprint rests on the type and on the functions of the user's own frames; without frames, on the message
-//! with everything taken out that differs from one time to the next.
+//! with everything taken out that differs from one time to the next. What several spans recorded of one exception
+//! counts once: see [`occurrences`].
 
 mod frames;
+mod passing;
 
 use std::collections::BTreeMap;
 
-use kino_model::{Event, Trace, UnixNanos, attribute, names};
+use kino_model::{Event, UnixNanos, attribute, names};
 
 pub use frames::{Frame, frames};
+pub use passing::{Parents, occurrences, recorded_alike};
 
-use crate::finding::{Evidence, MAX_EXAMPLES, evidence};
+use crate::finding::{Evidence, MAX_EXAMPLES};
 use crate::fingerprint::{fingerprint, shape};
 
 /// At most this many characters of a message are shown.
@@ -35,6 +38,8 @@ pub struct Exception<'a> {
     pub time: UnixNanos,
     /// The span it was recorded on.
     pub evidence: Evidence,
+    /// Whether a log told of it rather than an event of the span.
+    pub in_log: bool,
     /// The user's own root folder where it ran, if known: absolute paths outside it are then a library's.
     pub root: Option<&'a str>,
 }
@@ -69,20 +74,9 @@ pub fn exception(event: &Event, evidence: Evidence) -> Option<Exception<'_>> {
     let message = text(names::EXCEPTION_MESSAGE);
     let is_one = event.name == "exception" || !exception_type.is_empty();
     let stacktrace = text(names::EXCEPTION_STACKTRACE);
-    is_one.then_some(Exception { exception_type, message, stacktrace, time: event.time, evidence, root: None })
-}
-
-/// Every exception on the spans and in the logs of `trace`.
-pub fn exceptions(trace: &Trace) -> Vec<Exception<'_>> {
-    let on_spans = trace
-        .spans
-        .iter()
-        .flat_map(|span| span.events.iter().filter_map(|event| exception(event, evidence(trace.trace_id, span))));
-    let in_logs = trace
-        .logs
-        .iter()
-        .filter_map(|log| exception(&log.event, Evidence { trace_id: trace.trace_id, span_id: log.span_id }));
-    on_spans.chain(in_logs).collect()
+    let exception =
+        Exception { exception_type, message, stacktrace, time: event.time, evidence, in_log: false, root: None };
+    is_one.then_some(exception)
 }
 
 /// Groups exceptions, the most recently seen group first.

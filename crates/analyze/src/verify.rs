@@ -185,7 +185,7 @@ impl NewErrors {
     }
 }
 
-/// What was thrown in an execution; nothing where that is a test that passed.
+/// What was thrown in an execution, each exception once; nothing where that is a test that passed.
 pub(crate) fn exceptions<'a>(execution: &Execution<'_, 'a>) -> Vec<errors::Exception<'a>> {
     if execution.is_passed_test() {
         return Vec::new();
@@ -202,8 +202,15 @@ pub(crate) fn exceptions<'a>(execution: &Execution<'_, 'a>) -> Vec<errors::Excep
         found.extend(on_span.map(|exception| errors::Exception { root, ..exception }));
     }
     let in_logs = execution.tree.trace().logs.iter().filter(|log| log.span_id.is_some_and(|id| ids.contains(&id)));
-    found.extend(in_logs.filter_map(|log| errors::exception(&log.event, Evidence { trace_id, span_id: log.span_id })));
-    found
+    let in_log = |exception| errors::Exception { in_log: true, ..exception };
+    let log_of = |span_id| Evidence { trace_id, span_id };
+    found.extend(in_logs.filter_map(|log| errors::exception(&log.event, log_of(log.span_id)).map(in_log)));
+    if errors::recorded_alike(&found).is_empty() {
+        return found;
+    }
+    let spans = execution.spans().iter().map(|&index| execution.tree.span(index as usize));
+    let parents = spans.filter_map(|span| Some(((trace_id, span.span_id), span.parent_span_id?))).collect();
+    errors::occurrences(found, &parents)
 }
 
 /// Findings that are gone, findings that are new, and how many cannot be told.

@@ -72,6 +72,8 @@ pub(crate) enum Command {
     /// Hold what was recorded against what the repository expects.
     Check(Check),
     /// Show exceptions, grouped.
+    ///
+    /// An exception that several spans recorded as it passed up through them counts once, at the innermost.
     Errors(Errors),
     /// Show what is wrong, as it was found in the background: open, acknowledged, fixed, back again.
     Insights(Insights),

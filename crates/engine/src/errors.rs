@@ -3,7 +3,7 @@
 use kino_analyze::errors as analyze;
 use kino_analyze::finding::Evidence as Place;
 use kino_model::UnixNanos;
-use kino_store::snapshot::EventFilter;
+use kino_store::snapshot::{EventFilter, ExceptionRow};
 use kino_wire::Problem;
 use kino_wire::errors::{DayCount, ErrorGroup, Errors, ErrorsQuestion, Frame};
 
@@ -15,7 +15,7 @@ use crate::{Engine, scope, to_wire};
 const DEFAULT_GROUPS: usize = 20;
 /// The most groups of an answer.
 const GROUPS_MAX: usize = 1_000;
-/// Exceptions that are grouped, the newest. Stacks are a few kilobytes each.
+/// Recorded exceptions that are looked at, the newest. Stacks are a few kilobytes each.
 const EXCEPTIONS_MAX: usize = 20_000;
 
 impl Engine {
@@ -32,19 +32,17 @@ impl Engine {
             project: if run_id.is_some() { None } else { scope::project(&question.scope) },
             run_ids: run_id.map(|run_id| vec![run_id]),
         };
-        let found = self.inner.store.snapshot().exceptions(&filter, EXCEPTIONS_MAX).await;
+        let snapshot = self.inner.store.snapshot();
+        let found = snapshot.exceptions(&filter, EXCEPTIONS_MAX).await;
         let (rows, more_rows) = found.map_err(|error| problem(&error))?;
+        let look = move || {
+            let alike = analyze::recorded_alike(&exceptions(&rows));
+            (rows, alike)
+        };
+        let (rows, alike) = blocking(look).await.map_err(|error| error.problem())?;
+        let parents = snapshot.ancestors(&alike).await.map_err(|error| problem(&error))?;
         let group = move || {
-            let exceptions = rows.iter().map(|row| analyze::Exception {
-                exception_type: row.exception_type.as_deref().unwrap_or_default(),
-                message: row.message.as_deref().unwrap_or_default(),
-                stacktrace: row.stacktrace.as_deref().unwrap_or_default(),
-                time: row.time.0,
-                evidence: Place { trace_id: row.trace_id.unwrap_or_default(), span_id: row.span_id },
-                // Without a worktree, the common git directory stands in the main one.
-                root: row.worktree.as_deref().or_else(|| row.project.as_deref()?.strip_suffix("/.git")),
-            });
-            let mut groups = analyze::group(exceptions);
+            let mut groups = analyze::group(analyze::occurrences(exceptions(&rows), &parents));
             let more = groups.len() > limit || more_rows;
             groups.truncate(limit);
             Errors {
@@ -56,6 +54,21 @@ impl Engine {
         };
         blocking(group).await.map_err(|error| error.problem())
     }
+}
+
+fn exceptions(rows: &[ExceptionRow]) -> Vec<analyze::Exception<'_>> {
+    let found = rows.iter().map(|row| analyze::Exception {
+        exception_type: row.exception_type.as_deref().unwrap_or_default(),
+        message: row.message.as_deref().unwrap_or_default(),
+        stacktrace: row.stacktrace.as_deref().unwrap_or_default(),
+        time: row.time.0,
+        evidence: Place { trace_id: row.trace_id.unwrap_or_default(), span_id: row.span_id },
+        // A span's event has a place among the span's events, a log has none.
+        in_log: row.ordinal.is_none(),
+        // Without a worktree, the common git directory stands in the main one.
+        root: row.worktree.as_deref().or_else(|| row.project.as_deref()?.strip_suffix("/.git")),
+    });
+    found.collect()
 }
 
 pub(crate) fn group_answer(group: analyze::ErrorGroup) -> ErrorGroup {

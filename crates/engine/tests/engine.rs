@@ -193,6 +193,63 @@ async fn secrets_in_spans_and_commands_are_gone_and_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_exception_that_passes_up_through_spans_counts_once_where_it_was_raised() {
+    let home = open().await;
+    let stack = |functions: &[&str]| {
+        let lines = functions.iter().map(|name| format!("  File \"/p/{name}.py\", line 7, in {name}\n    call()\n"));
+        format!("Traceback (most recent call last):\n{}LoadError: refused", lines.collect::<String>())
+    };
+    // A span with its parent, and the stack of the exception that it recorded.
+    let span = |trace: u8, id: u8, parent: u8, functions: &[&str]| {
+        let text = |key: &str, value: &str| json!({ "key": key, "value": { "stringValue": value } });
+        let at = (NOW - i64::from(id) * MILLI).to_string();
+        let event = json!({ "name": "exception", "timeUnixNano": at, "attributes": [
+            text("exception.type", "LoadError"), text("exception.message", "refused"),
+            text("exception.stacktrace", &stack(functions)),
+        ] });
+        let parent = if parent == 0 { String::new() } else { format!("{parent:016x}") };
+        json!({
+            "traceId": format!("{trace:032x}"), "spanId": format!("{id:016x}"), "parentSpanId": parent, "name": "work",
+            "startTimeUnixNano": (NOW - 1_000 * MILLI).to_string(), "endTimeUnixNano": NOW.to_string(),
+            "status": { "code": 2 }, "events": [event],
+        })
+    };
+    // In the first trace it passes from 4 through 2 to 1, and 3 fails for itself; in the second it is raised again.
+    let first = [
+        span(1, 1, 0, &["handle", "load", "connect"]),
+        span(1, 2, 1, &["load", "connect"]),
+        span(1, 3, 1, &["check", "connect"]),
+        span(1, 4, 2, &["connect"]),
+    ];
+    let second = [span(2, 1, 0, &["load", "connect"]), span(2, 2, 1, &["connect"])];
+    for flush in [false, true] {
+        // Parents may lie elsewhere than what they are the parents of.
+        home.send(&[("service.name", "worker")], &first[..2]).await;
+        home.get("lake_files", json!({ "flush": flush })).await;
+        home.send(&[("service.name", "worker")], &first[2..]).await;
+        home.send(&[("service.name", "worker")], &second).await;
+        let errors = home.get("errors", json!({ "scope": { "all": true } })).await;
+        let shown: Vec<(&Json, &Json, &Json)> = errors["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| {
+                (
+                    &it["frames"].as_array().unwrap().last().unwrap()["function"],
+                    &it["count"],
+                    &it["examples"][0]["span_id"],
+                )
+            })
+            .collect();
+        let (raised, check) = (json!("connect"), json!("check"));
+        let (two, one) = (json!(2), json!(1));
+        let (inner, aside) = (json!(format!("{:016x}", 2)), json!(format!("{:016x}", 3)));
+        assert_eq!(shown, [(&raised, &two, &inner), (&check, &one, &aside)], "{errors}");
+    }
+    home.engine.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sets_are_named_by_run_label_commit_code_and_time() {
     let home = open().await;
     let (slow, _) = home.recorded_run(1, "base", "abc1", 200).await;

@@ -15,6 +15,7 @@ use crate::hot::Shared;
 use crate::rollup::GroupRollups;
 use crate::scan::{LakeReader, Read, ScanError};
 
+mod ancestors;
 mod count;
 mod exceptions;
 mod filter;

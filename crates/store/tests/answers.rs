@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kino_model::batch::rows;
-use kino_model::{Attributes, Batch, Event, LogRecord, Span, TraceId, UnixNanos, Value};
+use kino_model::{Attributes, Batch, Event, LogRecord, Span, SpanId, TraceId, UnixNanos, Value};
 use kino_store::snapshot::{EventFilter, TraceFilter};
 use kino_store::{Store, StoreConfig};
 use kino_testkit::{Shop, TestClock};
@@ -143,4 +143,36 @@ async fn logs_outside_any_trace_stay_beside_the_traces() {
     assert_eq!(snapshot.files().iter().map(|file| file.meta.rows).sum::<u64>(), 1);
     assert_eq!(snapshot.trace_count().await.expect("the files are readable"), 0);
     assert!(snapshot.find(&TraceFilter::default(), 5, None).await.expect("the files are readable").rows.is_empty());
+}
+
+#[tokio::test]
+async fn ancestors_are_told_wherever_they_lie_and_no_others() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let store = open(&home).await;
+    let trace_id = TraceId([3; 16]);
+    let id = |number: u64| SpanId(number.to_be_bytes());
+    let span = |number: u64, parent: Option<u64>| Span {
+        trace_id,
+        span_id: id(number),
+        parent_span_id: parent.map(id),
+        start: UnixNanos(START.0 + number as i64),
+        end: Some(START),
+        name: "work".into(),
+        ..Span::default()
+    };
+    // 1 above 2 above 3; 4 beneath 1; 5 and 6 above each other.
+    let spans =
+        [span(1, None), span(2, Some(1)), span(3, Some(2)), span(4, Some(1)), span(5, Some(6)), span(6, Some(5))];
+    store.append(Batch::from_rows(&spans[..2], &[])).await.expect("the store takes it");
+    store.flush().await.expect("the flush succeeds");
+    store.append(Batch::from_rows(&spans[2..], &[])).await.expect("the store takes it");
+    let snapshot = store.snapshot();
+    let above = async |of: &[u64]| {
+        let of = of.iter().map(|number| (trace_id, id(*number))).chain([(TraceId([9; 16]), id(1))]).collect();
+        let found = snapshot.ancestors(&of).await.expect("the files are readable");
+        found.into_iter().map(|((_, span), parent)| (span, parent)).collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(above(&[3]).await, BTreeMap::from([(id(3), id(2)), (id(2), id(1))]));
+    assert_eq!(above(&[4, 5]).await, BTreeMap::from([(id(4), id(1)), (id(5), id(6)), (id(6), id(5))]));
+    assert_eq!(above(&[1]).await, BTreeMap::new());
 }

@@ -52,7 +52,7 @@ pub struct ErrorGroup {
     pub message: String,
     /// Stable across line numbers, ids and numbers in the message.
     pub fingerprint: String,
-    /// How often.
+    /// How often it was raised; what several spans recorded of one exception counts once.
     pub count: u64,
     /// The first time.
     pub first_seen_unix_nanos: i64,

@@ -122,6 +122,7 @@ fn exception<'a>(message: &'a str, stacktrace: &'a str, seconds: i64) -> Excepti
         stacktrace,
         time: UnixNanos(seconds * 1_000_000_000),
         evidence,
+        in_log: false,
         root: None,
     }
 }

@@ -72,7 +72,7 @@ impl Snapshot {
     }
 
     /// Which of these are not hidden, sorted.
-    fn shown(&self, trace_ids: &[TraceId]) -> Vec<TraceId> {
+    pub(super) fn shown(&self, trace_ids: &[TraceId]) -> Vec<TraceId> {
         let shown = trace_ids.iter().filter(|id| !self.hidden.contains(id)).copied();
         shown.collect::<BTreeSet<_>>().into_iter().collect()
     }
