@@ -3,10 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where its helpers do")]
 
 use std::path::Path;
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use kino_engine::{Encoding, Engine, EngineConfig, Signal};
-use kino_model::{Resource, Span, Trace, TraceId, UnixNanos};
+use kino_model::{Resource, Span, SpanId, SpanKind, Trace, TraceId, UnixNanos, Value};
 use kino_testkit::faults::{self, Ranges, Truth};
 use kino_testkit::{TestClock, otlp};
 use kino_wire::{Backend, Problem, ProblemKind};
@@ -381,4 +382,72 @@ async fn every_planted_fault_of_one_set_opens_and_no_look_alike_does() {
             home.engine.close().await.unwrap();
         }
     }
+}
+
+/// Ten executions of `work`, in which `fetch` (with these attributes) follows `login` (with those).
+fn two_calls(login: &[(&str, Value)], fetch: &[(&str, Value)]) -> Vec<Span> {
+    let resource =
+        Arc::new(Resource { attributes: vec![("service.name".into(), "shop".into())], ..Resource::default() });
+    let span = |trace: u64, id: u64, name: &str, millis: std::ops::Range<i64>, attributes: &[(&str, Value)]| Span {
+        trace_id: TraceId(u128::from(trace).to_be_bytes()),
+        span_id: SpanId((trace * 10 + id).to_be_bytes()),
+        parent_span_id: (id > 1).then(|| SpanId((trace * 10 + 1).to_be_bytes())),
+        name: name.to_owned(),
+        kind: if id > 1 { SpanKind::Client } else { SpanKind::Internal },
+        start: UnixNanos(NOW - SECOND + millis.start * 1_000_000),
+        end: Some(UnixNanos(NOW - SECOND + millis.end * 1_000_000)),
+        attributes: attributes.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
+        resource: Arc::clone(&resource),
+        ..Span::default()
+    };
+    let execution = |trace: u64| {
+        let calls = [span(trace, 2, "login", 0..100, login), span(trace, 3, "fetch", 100..200, fetch)];
+        [span(trace, 1, "work", 0..201, &[])].into_iter().chain(calls)
+    };
+    (1..=10).flat_map(execution).collect()
+}
+
+/// Whether the calls are said to run in sequence without need, once they went through redaction.
+async fn could_be_parallel(login: &[(&str, Value)], fetch: &[(&str, Value)]) -> bool {
+    let home = open_with("{}").await;
+    let body = otlp::traces_request(&two_calls(login, fetch));
+    home.engine.ingest(Signal::Traces, body.into(), Encoding::Protobuf).await.unwrap();
+    let told = home.get("explain_operation", json!({ "operation": "work", "scope": { "all": true } })).await;
+    assert_eq!(told["executions"], json!(10));
+    home.engine.close().await.unwrap();
+    told["findings"].as_array().unwrap().iter().any(|it| it["code"] == "sequential_could_be_parallel")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_flows_from_one_call_into_the_next_is_seen_to_flow_though_it_is_redacted() {
+    const TOKEN: &str = "tok-9f86d081884c7d65";
+    let text = |text: &str| Value::from(text);
+    let header = |text: &str| Value::Array(vec![Value::from(text)]);
+    let bearer = format!("Bearer {TOKEN}");
+    let outputs = [
+        ("app.result.token", text(TOKEN)),
+        ("app.result", text(TOKEN)),
+        ("output.value", text(&format!(r#"{{"access_token":"{TOKEN}","expires_in":3600}}"#))),
+        ("http.response.header.x-auth-token", header(TOKEN)),
+        ("http.response.header.x-session", header(TOKEN)),
+    ];
+    let inputs = [
+        ("app.request.token", text(&bearer)),
+        ("http.request.header.authorization", header(&bearer)),
+        ("http.request.header.x-api-key", header(TOKEN)),
+        ("http.request.body", text(&format!(r#"{{"token": "{TOKEN}"}}"#))),
+        ("url.full", text(&format!("http://shop/cart?access_token={TOKEN}"))),
+    ];
+    for output in &outputs {
+        for input in &inputs {
+            assert!(!could_be_parallel(from_ref(output), from_ref(input)).await, "{output:?} {input:?}");
+        }
+    }
+    // The look-alikes: every call shows the same key; what came out is something else; nothing came out.
+    let key = ("http.request.header.authorization", header(&bearer));
+    assert!(could_be_parallel(&[key.clone(), ("app.result", text("plenty-of-stock"))], from_ref(&key)).await);
+    let other = ("output.value", text(r#"{"access_token": "tok-0000d081884c7d66"}"#));
+    assert!(could_be_parallel(&[key.clone(), other], from_ref(&key)).await);
+    assert!(could_be_parallel(&[("app.result", text("12 pieces, in two boxes"))], from_ref(&key)).await);
+    assert!(could_be_parallel(&[], from_ref(&key)).await);
 }

@@ -28,15 +28,12 @@ use memchr::memmem::Finder;
 use sha2::Sha256;
 
 use anchors::{Anchors, KeyAnchors, Sign};
-use kino_model::Batch;
+use kino_model::{Batch, redacted};
 use rules::Rule;
 pub use rules::{InvalidRules, Rules};
 
 /// How often each rule fired, by its name.
 pub type Fired = BTreeMap<&'static str, u64>;
-
-/// Hexadecimal digits of a token: enough to tell secrets apart, too few to pass for a card number.
-const TOKEN_DIGITS: usize = 12;
 
 /// Replaces secrets by keyed tokens.
 pub struct Redactor {
@@ -115,9 +112,9 @@ impl Redactor {
     fn token(&self, rule: &str, secret: &[u8]) -> String {
         use fmt::Write as _;
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes keys of any length");
-        mac.update(secret);
-        let mut token = format!("[redacted:{rule}:");
-        for byte in &mac.finalize().into_bytes()[..TOKEN_DIGITS / 2] {
+        mac.update(assignment::bare(secret));
+        let mut token = format!("{}{rule}:", redacted::START);
+        for byte in &mac.finalize().into_bytes()[..redacted::HASH_DIGITS / 2] {
             write!(token, "{byte:02x}").expect("writing to a string cannot fail");
         }
         token.push(']');
@@ -231,14 +228,14 @@ impl fmt::Debug for Redactor {
 mod tests {
     use super::*;
 
-    fn redacted(text: &str) -> String {
+    fn after(text: &str) -> String {
         Redactor::new([1; 32], Rules::default()).redact_text(text).0.into_owned()
     }
 
     #[test]
     fn equal_secrets_give_equal_tokens_under_one_key_only() {
         let text = "password=hunter22 and again pwd=hunter22";
-        let first = redacted(text);
+        let first = after(text);
         let token = first.split(['=', ' ']).nth(1).unwrap();
         assert!(token.starts_with("[redacted:password:") && token.ends_with(']') && token.len() == 32, "{token}");
         assert_eq!(first.matches(token).count(), 2);
@@ -247,9 +244,30 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_has_one_hash_wherever_it_stands() {
+        let redactor = Redactor::new([1; 32], Rules::default());
+        let hash = |text: &str| redacted::hashes(text).next().map(str::to_owned).unwrap();
+        let under = |key: &str, value: &str| hash(&redactor.under_key(key, value, &mut Fired::new()).unwrap());
+        let plain = under("app.token", "tok-9f86d081884c7d65");
+        for value in
+            ["Bearer tok-9f86d081884c7d65", r#"["Bearer tok-9f86d081884c7d65"]"#, r#"["tok-9f86d081884c7d65"]"#]
+        {
+            assert_eq!(under("http.request.header.authorization", value), plain, "{value}");
+        }
+        for text in [
+            r#"{"access_token": "tok-9f86d081884c7d65"}"#,
+            "Authorization: Bearer tok-9f86d081884c7d65",
+            "GET /cart?token=tok-9f86d081884c7d65",
+        ] {
+            assert_eq!(hash(&redactor.redact_text(text).0), plain, "{text}");
+        }
+        assert_ne!(under("app.token", "tok-9f86d081884c7d66"), plain);
+    }
+
+    #[test]
     fn a_secret_of_many_lines_keeps_their_number() {
         let text = "a\n-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc\n-----END RSA PRIVATE KEY-----\nb";
-        let after = redacted(text);
+        let after = self::after(text);
         assert_eq!(after.lines().count(), text.lines().count());
         assert!(after.starts_with("a\n[redacted:private-key:") && after.ends_with("\nb"), "{after}");
     }

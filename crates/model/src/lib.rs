@@ -14,6 +14,7 @@ pub mod columns;
 pub mod exact;
 pub mod id;
 pub mod names;
+pub mod redacted;
 pub mod span;
 pub mod time;
 

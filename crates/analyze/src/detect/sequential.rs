@@ -5,13 +5,15 @@
 //! spends most of its time in calls to the outside; the gaps between are small; together they could save
 //! [`MIN_SAVING`] of the execution. The saving is the sum less the longest, on the critical path.
 //!
-//! Silent where data flows or may flow: a link from one to another, an output value of one in a later one's input, a
-//! failed sibling (a retry), a change over HTTP (POST, PUT, PATCH, DELETE) among them, pages of one list, turns of one conversation (input that grows, a tool run between), and statements, which
-//! share a connection and mostly a transaction.
+//! Silent where data flows or may flow: a link from one to another, an output value of one in a later one's input (the
+//! hash of a secret that was redacted in both, or a secret that no call before had and one may have brought), a failed
+//! sibling (a retry), a change over HTTP (POST, PUT, PATCH, DELETE) among them, pages of one list, turns of one
+//! conversation (input that grows, a tool run between), and statements, which share a connection and mostly a
+//! transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use kino_model::Span;
+use kino_model::{Span, Value, redacted};
 
 use super::Draft;
 use super::call::{is_model, is_page_of_url, waits};
@@ -201,12 +203,36 @@ fn data_flows(facts: &Facts<'_, '_>, members: &[usize]) -> bool {
     if is_one_conversation || is_ordered || is_paging(facts, members) || grows || (runs_tools && !all.is_empty()) {
         return true;
     }
+    if secret_flows(facts, members) {
+        return true;
+    }
     members.iter().enumerate().any(|(at, &before)| {
         let outputs: Vec<&str> = spans(before).flat_map(outputs).collect();
         members[at + 1..].iter().flat_map(|&after| spans(after)).any(|span| {
             let is_linked = span.links.iter().any(|link| spans(before).any(|earlier| earlier.span_id == link.span_id));
             is_linked || outputs.iter().any(|output| inputs_of(span).any(|input| input.contains(output)))
         })
+    })
+}
+
+/// Whether a secret of one's output stands in a later one's input, or may: redaction leaves a keyed hash of a secret
+/// that it recognises, but not in every text. So an input's secret that is new may be an output that was left in the
+/// clear, if that is a single word, or a part of one that was redacted as a whole.
+fn secret_flows(facts: &Facts<'_, '_>, members: &[usize]) -> bool {
+    let spans = |member: usize| facts.tree.subtree(member).iter().map(|&index| facts.span(index as usize));
+    let mut shown: BTreeSet<&str> = BTreeSet::new();
+    let mut brought: BTreeSet<&str> = BTreeSet::new();
+    let mut may_bring = false;
+    members.iter().any(|&member| {
+        let needed: BTreeSet<&str> = spans(member).flat_map(inputs_of).flat_map(redacted::hashes).collect();
+        let flows = needed.iter().any(|hash| brought.contains(hash) || (may_bring && !shown.contains(hash)));
+        shown.extend(needed);
+        for output in spans(member).flat_map(outputs) {
+            let before = brought.len();
+            brought.extend(redacted::hashes(output));
+            may_bring |= brought.len() > before || !output.contains(char::is_whitespace);
+        }
+        flows
     })
 }
 
@@ -234,14 +260,22 @@ fn is_paging(facts: &Facts<'_, '_>, members: &[usize]) -> bool {
 }
 
 fn is_output(key: &str) -> bool {
-    ["output", "result", "response.body", "completion", "gen_ai.response.id"].iter().any(|part| key.contains(part))
+    ["output", "result", "response.body", "response.header", "completion", "gen_ai.response.id"]
+        .iter()
+        .any(|part| key.contains(part))
 }
 
 fn outputs(span: &Span) -> impl Iterator<Item = &str> {
-    let recorded = span.attributes.iter().filter(|(key, _)| is_output(key)).filter_map(|(_, value)| value.as_str());
+    let recorded = span.attributes.iter().filter(|(key, _)| is_output(key)).flat_map(|(_, value)| texts(value));
     recorded.map(str::trim).filter(|text| text.chars().count() >= MIN_OUTPUT_CHARS)
 }
 
 fn inputs_of(span: &Span) -> impl Iterator<Item = &str> {
-    span.attributes.iter().filter(|(key, _)| !is_output(key)).filter_map(|(_, value)| value.as_str())
+    span.attributes.iter().filter(|(key, _)| !is_output(key)).flat_map(|(_, value)| texts(value))
+}
+
+/// A text, or those of a list: headers are recorded as such.
+fn texts(value: &Value) -> impl Iterator<Item = &str> {
+    let values = if let Value::Array(members) = value { members.as_slice() } else { std::slice::from_ref(value) };
+    values.iter().filter_map(Value::as_str)
 }

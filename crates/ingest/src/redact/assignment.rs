@@ -21,7 +21,7 @@ const NAME_MAX: usize = 64;
 /// Spaces around a separator: more of them are a table.
 const SPACES_MAX: usize = 3;
 /// How a value begins that was redacted before.
-pub(super) const TOKEN_START: &[u8] = b"[redacted:";
+pub(super) const TOKEN_START: &[u8] = kino_model::redacted::START.as_bytes();
 
 /// Endings of names, without `-`, `_` and `.`, and the rule that they belong to.
 const ENDINGS: [(&str, Rule); 12] = [
@@ -162,6 +162,26 @@ pub(super) fn sensitive_key(key: &str, added: &[String]) -> bool {
         || added.iter().any(|added| key.eq_ignore_ascii_case(added))
 }
 
+/// The schemes that stand before a credential in headers.
+const SCHEMES: [&str; 6] = ["bearer", "basic", "token", "apikey", "negotiate", "key"];
+
+/// The secret without what stands around it in headers: `["…"]` of a list with one member, quotes, a scheme such as
+/// `Bearer`. What is left is the same wherever the secret stands.
+pub(super) fn bare(secret: &[u8]) -> &[u8] {
+    let within = |text: &[u8], open: &[u8], close: &[u8]| -> Option<(usize, usize)> {
+        let inner = text.strip_prefix(open)?.strip_suffix(close)?;
+        (!inner.is_empty() && !inner.contains(&b'"')).then_some((open.len(), open.len() + inner.len()))
+    };
+    let trimmed = secret.trim_ascii();
+    let quoted = within(trimmed, b"[\"", b"\"]").or_else(|| within(trimmed, b"\"", b"\""));
+    let header = quoted.map_or(trimmed, |(start, end)| &trimmed[start..end]);
+    let scheme = header.iter().position(|byte| *byte == b' ').unwrap_or(0);
+    let is_scheme = SCHEMES.iter().any(|known| header[..scheme].eq_ignore_ascii_case(known.as_bytes()));
+    let credential = header[scheme..].trim_ascii();
+    // A credential is one word; anything else is not what its first word says.
+    if is_scheme && !credential.is_empty() && !credential.contains(&b' ') { credential } else { header }
+}
+
 /// Whether a value under a sensitive key is worth redacting: it is not empty, a truth value, redacted already, or a
 /// number of tokens.
 pub(super) fn is_worth_redacting(key: &str, value: &str) -> bool {
@@ -201,7 +221,7 @@ pub(super) fn authorization(text: &[u8], word: usize) -> Option<(usize, usize)> 
     }
     let scheme = header.iter().position(|byte| *byte == b' ').unwrap_or(0);
     let known = match header[..scheme].to_ascii_lowercase().as_slice() {
-        b"bearer" | b"basic" | b"token" | b"apikey" | b"negotiate" | b"key" => Some(false),
+        scheme if SCHEMES.iter().any(|known| known.as_bytes() == scheme) => Some(false),
         b"digest" | b"aws4-hmac-sha256" | b"hawk" | b"oauth" | b"signature" => Some(true),
         _ => None,
     };
@@ -511,6 +531,16 @@ mod tests {
         assert_eq!(found("see https://example.org/~ada or write to ada@example.org"), None);
         assert_eq!(found("postgres://ada:$PASSWORD@db/app"), None);
         assert_eq!(found("ssh://git@example.org/repo"), None);
+    }
+
+    #[test]
+    fn what_stands_around_a_secret_in_headers_is_no_part_of_it() {
+        for text in ["a1b2", "Bearer a1b2", "bearer  a1b2 ", r#"["Bearer a1b2"]"#, r#"["a1b2"]"#, r#""Token a1b2""#] {
+            assert_eq!(bare(text.as_bytes()), b"a1b2", "{text}");
+        }
+        for text in ["Digest a1b2", "open sesame", "key to the door", r#"["a1","b2"]"#, "Bearer", "Bearer ", "[\"\"]"] {
+            assert_eq!(bare(text.as_bytes()), text.trim().as_bytes(), "{text}");
+        }
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl<'r> Work<'r> {
     fn dictionary(&self, name: &str, array: &ArrayRef, fired: &mut Fired) -> Option<ArrayRef> {
         let dictionary = array.as_dictionary_opt::<Int32Type>()?;
         let values = self.label(name, dictionary.values().as_string_opt()?, fired)?;
-        // Two secrets never become one value, and a value that occurs twice is still the same value.
+        // Values that become one, as a secret with and without what stands around it does, are read as the same text.
         Some(Arc::new(DictionaryArray::<Int32Type>::new(dictionary.keys().clone(), values)))
     }
 
