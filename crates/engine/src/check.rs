@@ -56,7 +56,7 @@ impl Engine {
         let (traces, traces_left_out) = (chosen.set.traces.len() as u64, chosen.set.left_out);
         let config = Arc::clone(&self.inner.detectors);
         let check = move || {
-            let trees: Vec<Tree<'_>> = chosen.set.traces.iter().map(Tree::new).collect();
+            let trees: Vec<Tree<'_>> = chosen.set.traces.iter().map(|trace| Tree::new(trace)).collect();
             let mut lines: Vec<CheckLine> = Vec::new();
             for expectation in question.expectations {
                 let held = hold(&trees, &expectation.expected, known.as_ref(), &config);
@@ -86,7 +86,7 @@ impl Engine {
         let code_state = (states.len() == 1).then(|| states.into_iter().next()).flatten();
         let config = Arc::clone(&self.inner.detectors);
         let measure = move || {
-            let trees: Vec<Tree<'_>> = chosen.set.traces.iter().map(Tree::new).collect();
+            let trees: Vec<Tree<'_>> = chosen.set.traces.iter().map(|trace| Tree::new(trace)).collect();
             write_baseline(base::measure(&executions(&trees, Entry::Outermost), &config), code_state)
         };
         blocking(measure).await.map_err(|error| error.problem())
@@ -127,8 +127,8 @@ impl Engine {
     }
 
     /// Types of exceptions before these traces; `None` where nothing at all was recorded before.
-    async fn earlier_errors(&self, scope: &Scope, traces: &[Trace]) -> Result<Option<BTreeSet<String>>, Problem> {
-        let Some(first) = traces.iter().map(start).min() else { return Ok(None) };
+    async fn earlier_errors(&self, scope: &Scope, traces: &[Arc<Trace>]) -> Result<Option<BTreeSet<String>>, Problem> {
+        let Some(first) = traces.iter().map(|trace| start(trace)).min() else { return Ok(None) };
         let until = Some(UnixNanos(first));
         let project = scope::project(scope);
         let snapshot = self.inner.store.snapshot();

@@ -25,7 +25,8 @@ impl Engine {
         let after = self.set(&question.after, &question.scope).await?;
         let traces_left_out = Sides { before: before.left_out, after: after.left_out };
         let compare = move || {
-            let trees = [&before, &after].map(|set| set.traces.iter().map(Tree::new).collect::<Vec<_>>());
+            let trees =
+                [&before, &after].map(|set| set.traces.iter().map(|trace| Tree::new(trace)).collect::<Vec<_>>());
             let [before, after] = [&trees[0], &trees[1]].map(|trees| executions(trees, Entry::Outermost));
             answer(analyze::compare(&before, &after), traces_left_out)
         };

@@ -80,7 +80,7 @@ impl Engine {
         leave_out_temporary(&mut traces, &self.scratch());
         let detectors = Arc::clone(&self.inner.detectors);
         let explain = move || {
-            let trees: Vec<Tree<'_>> = traces.iter().map(Tree::new).collect();
+            let trees: Vec<Tree<'_>> = traces.iter().map(|trace| Tree::new(trace)).collect();
             let mut points = analyze::explain_system(&trees, last, &detectors);
             left_out += points.len().saturating_sub(ENTRY_POINTS_MAX) as u64;
             points.truncate(ENTRY_POINTS_MAX);
@@ -95,7 +95,7 @@ impl Engine {
         &self,
         snapshot: &kino_store::snapshot::Snapshot,
         ids: impl Iterator<Item = TraceId>,
-    ) -> Result<(Vec<Trace>, Vec<TraceId>), Problem> {
+    ) -> Result<(Vec<Arc<Trace>>, Vec<TraceId>), Problem> {
         self.load_within(snapshot, ids, SPANS_LOADED_MAX).await
     }
 
@@ -105,7 +105,7 @@ impl Engine {
         snapshot: &kino_store::snapshot::Snapshot,
         ids: impl Iterator<Item = TraceId>,
         spans_max: usize,
-    ) -> Result<(Vec<Trace>, Vec<TraceId>), Problem> {
+    ) -> Result<(Vec<Arc<Trace>>, Vec<TraceId>), Problem> {
         /// Traces asked of the store at first, before anything says how large they are.
         const AT_FIRST: usize = 64;
         /// Traces asked of the store at once: the more they are, the more pages and dictionaries are read once for all.
@@ -185,8 +185,8 @@ fn explain_one(trace: &Trace, detectors: &DetectorConfig) -> ExplainTrace {
 
 /// Leaves out the traces of worktrees beneath `scratch`, which were made for one verification and ran other code in turn
 /// with this one; unless there are no others. Returns which.
-pub(crate) fn leave_out_temporary(traces: &mut Vec<Trace>, scratch: &Path) -> Vec<TraceId> {
-    let is_temporary = |trace: &Trace| {
+pub(crate) fn leave_out_temporary(traces: &mut Vec<Arc<Trace>>, scratch: &Path) -> Vec<TraceId> {
+    let is_temporary = |trace: &Arc<Trace>| {
         let worktree = trace.spans.iter().find_map(|span| span.resource.text(names::WORKTREE));
         worktree.is_some_and(|worktree| Path::new(worktree).starts_with(scratch))
     };

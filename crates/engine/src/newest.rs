@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use kino_analyze::execution::{Entry, Execution, executions};
 use kino_analyze::tree::Tree;
@@ -29,7 +30,7 @@ const AT_ONCE_MAX: usize = 2_048;
 pub(crate) struct Newest {
     service: Option<String>,
     name: String,
-    traces: Vec<Trace>,
+    traces: Vec<Arc<Trace>>,
     chosen: BTreeSet<(TraceId, SpanId)>,
     left: u64,
 }
@@ -37,7 +38,7 @@ pub(crate) struct Newest {
 impl Newest {
     /// Hands the executions to `reader`, with how many there are beyond them.
     pub(crate) fn read<T>(&self, reader: impl FnOnce(&[Execution<'_, '_>], u64) -> T) -> T {
-        let trees: Vec<Tree<'_>> = self.traces.iter().map(Tree::new).collect();
+        let trees: Vec<Tree<'_>> = self.traces.iter().map(|trace| Tree::new(trace)).collect();
         let mut found = executions(&trees, Entry::Operation { service: self.service.as_deref(), name: &self.name });
         found.retain(|execution| self.chosen.contains(&(execution.trace_id(), execution.span_id())));
         reader(&found, self.left)
@@ -78,7 +79,7 @@ struct Search {
     filter: OperationFilter,
     last: usize,
     /// Those of the loaded traces that hold an execution.
-    traces: Vec<Trace>,
+    traces: Vec<Arc<Trace>>,
     seen: HashSet<TraceId>,
     spans: usize,
     /// The executions in them.

@@ -322,7 +322,7 @@ fn item(record: Record) -> RunItem {
 
 fn summarise(
     record: Record,
-    traces: Vec<kino_model::Trace>,
+    traces: Vec<Arc<kino_model::Trace>>,
     counted: u64,
     left_out_traces: u64,
     detectors: &DetectorConfig,
@@ -335,7 +335,7 @@ fn summarise(
     let services: BTreeSet<&str> = sent().map(Span::service).filter(|service| !service.is_empty()).collect();
     let services = services.into_iter().map(str::to_owned).collect();
     let (spans, errors) = (sent().count() as u64, sent().filter(|span| span.is_error()).count() as u64);
-    let trees: Vec<Tree<'_>> = traces.iter().map(Tree::new).collect();
+    let trees: Vec<Tree<'_>> = traces.iter().map(|trace| Tree::new(trace)).collect();
     let mut found = executions(&trees, Entry::Outermost);
     found.retain(|execution| execution.span_id() != own);
     let explained = analyze::explain_operation_with(&found, detectors);

@@ -4,6 +4,7 @@
 //! run or code, and those beneath them that name none.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use kino_model::{Span, SpanId, Trace, names};
 use kino_store::snapshot::TraceFilter;
@@ -33,7 +34,7 @@ pub(crate) enum Members {
 /// The traces of a set, reduced to the spans that belong.
 #[derive(Debug)]
 pub(crate) struct Set {
-    pub(crate) traces: Vec<Trace>,
+    pub(crate) traces: Vec<Arc<Trace>>,
     /// Traces beyond the ones looked at.
     pub(crate) left_out: u64,
 }
@@ -74,7 +75,7 @@ impl Engine {
         let ids = snapshot.trace_ids_of(&filter).await.map_err(|error| problem(&error))?;
         let beyond = ids.len().saturating_sub(TRACES_MAX) as u64;
         let (traces, skipped) = self.load(&snapshot, ids.into_iter().take(TRACES_MAX)).await?;
-        let traces: Vec<Trace> =
+        let traces: Vec<Arc<Trace>> =
             traces.into_iter().map(|trace| members.keep(trace)).filter(|trace| !trace.spans.is_empty()).collect();
         if traces.is_empty() {
             return Err(self.empty_set(text, &selector).await);
@@ -160,7 +161,7 @@ impl Engine {
 
 impl Members {
     /// The trace with only the spans that belong.
-    pub(crate) fn keep(&self, mut trace: Trace) -> Trace {
+    pub(crate) fn keep(&self, trace: Arc<Trace>) -> Arc<Trace> {
         let says = |span: &Span| match self {
             Self::All => Some(true),
             Self::Runs(ids) => span.resource.text(names::RUN_ID).map(|id| ids.contains(id)),
@@ -188,18 +189,20 @@ impl Members {
                 belongs[index] = Some(verdict);
             }
         }
+        if belongs.iter().all(|belongs| *belongs == Some(true)) {
+            return trace;
+        }
+        let mut trace = Arc::unwrap_or_clone(trace);
         let mut kept = belongs.into_iter();
         trace.spans.retain(|_| kept.next().flatten().unwrap_or_default());
         let ids: BTreeSet<SpanId> = trace.spans.iter().map(|span| span.span_id).collect();
         trace.logs.retain(|log| log.span_id.is_none_or(|id| ids.contains(&id)));
-        trace
+        Arc::new(trace)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use kino_model::{Resource, Value};
 
     use super::*;
@@ -216,7 +219,7 @@ mod tests {
 
     fn check(spans: Vec<Span>, expected: &[u8]) {
         let members = Members::Runs(BTreeSet::from(["a".to_owned()]));
-        let kept = members.keep(Trace { spans, ..Trace::default() });
+        let kept = members.keep(Arc::new(Trace { spans, ..Trace::default() }));
         let ids: Vec<u8> = kept.spans.iter().map(|span| span.span_id.0[0]).collect();
         assert_eq!(ids, expected);
     }

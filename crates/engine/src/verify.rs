@@ -193,7 +193,8 @@ impl Engine {
         let traces = Sides { before: before.left_out, after: after.left_out };
         let config = Arc::clone(&self.inner.detectors);
         let judged = blocking(move || {
-            let trees = [&before, &after].map(|set| set.traces.iter().map(Tree::new).collect::<Vec<_>>());
+            let trees =
+                [&before, &after].map(|set| set.traces.iter().map(|trace| Tree::new(trace)).collect::<Vec<_>>());
             let found = [&trees[0], &trees[1]].map(|trees| executions(trees, Entry::Outermost));
             let side = |index: usize| analyze::Side {
                 executions: &found[index],

@@ -11,6 +11,7 @@ use arrow_schema::{Schema, SchemaRef};
 use crate::columns::Table;
 
 pub mod builder;
+mod cells;
 mod column;
 mod origin;
 pub mod row;

@@ -134,6 +134,7 @@ impl Inner {
             hidden.extend(ids);
             view.hidden = Arc::new(hidden);
         }
+        self.reader.kept.clear();
         self.finish_forgetting().await
     }
 

@@ -219,10 +219,7 @@ impl Observer {
         }
         let (traces, later) = engine.load_within(snapshot, due.iter().copied(), ROUND_SPANS_MAX).await?;
         let scratch = engine.scratch();
-        let find = move || {
-            let traces: Vec<Arc<Trace>> = traces.into_iter().map(Arc::new).collect();
-            traces.into_iter().map(|trace| (entries(&trace, &scratch), trace)).collect::<Vec<_>>()
-        };
+        let find = move || traces.into_iter().map(|trace| (entries(&trace, &scratch), trace)).collect::<Vec<_>>();
         let found = blocking(find).await.map_err(|error| error.problem())?;
         let mut loaded = BTreeMap::new();
         for (Entries { whole, keys }, trace) in found {
@@ -278,7 +275,7 @@ impl Observer {
             watched.recent.iter().rev().filter(|id| !loaded.contains_key(id)).copied().collect();
         let (fresh, incomplete, known) = (watched.fresh.clone(), watched.incomplete.clone(), watched.known);
         let (more, _) = engine.load_within(snapshot, missing.into_iter(), LOOK_SPANS_MAX).await?;
-        traces.extend(more.into_iter().map(Arc::new));
+        traces.extend(more);
         let look = Look {
             key: key.clone(),
             traces,

@@ -7,17 +7,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int8Type, Int32Type, Int64Type};
-use arrow_array::{Array, ArrayRef, MapArray, RecordBatch};
-use arrow_schema::DataType;
+use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch};
+use serde::de::DeserializeOwned;
 
 use super::builder::LOG_RECORD;
+use super::cells::{Bytes, Ids, Int8s, Int32s, Int64s, Maps, Texts};
 use super::{Batch, BatchBuilder};
 use crate::attribute::{Attributes, Value};
 use crate::columns::{Column, Kind, Source, Table};
 use crate::exact::{self, Record, any_value};
 use crate::id::{SpanId, TraceId};
-use crate::span::{Event, Link, LogRecord, Resource, Scope, Span, SpanKind, Status, StatusCode};
+use crate::span::{Event, Link, LogRecord, Span, SpanKind, Status, StatusCode};
 use crate::time::{DurationNanos, UnixNanos};
 
 impl Batch {
@@ -65,23 +65,31 @@ pub fn spans(batch: &Batch) -> Vec<Span> {
 
 /// The log records of a batch, in its order.
 pub fn logs(batch: &Batch) -> Vec<LogRecord> {
-    let rows = Rows::new(Table::Events, &batch.events);
-    let mut origins = Origins::default();
-    (0..batch.events.num_rows())
-        .filter(|&row| rows.int8("source", row) == LOG_RECORD)
-        .map(|row| LogRecord {
-            trace_id: rows.id("trace_id", row).and_then(TraceId::from_slice),
-            span_id: rows.id("span_id", row).and_then(SpanId::from_slice),
-            event: rows.event(row),
-            observed: rows.int("observed_unix_nanos", row).map(UnixNanos),
-            severity_number: rows.int32("severity_number", row).unwrap_or(0),
-            severity_text: rows.text("severity_text", row).unwrap_or_default().to_owned(),
-            body: body(&rows, row),
-            flags: rows.int("flags", row).unwrap_or(0) as u32,
-            resource: origins.resource(rows.text("resource", row)),
-            scope: origins.scope(rows.text("scope", row)),
-        })
-        .collect()
+    let batch = &batch.events;
+    let (owners, events) = (Owners::of(batch), Events::of(batch));
+    let observed = Int64s::of(batch, "observed_unix_nanos");
+    let severity_numbers = Int32s::of(batch, "severity_number");
+    let severity_texts = Texts::of(batch, "severity_text");
+    let (bodies, exact_bodies) = (Texts::of(batch, "body"), Bytes::of(batch, "body_exact"));
+    let flags = Int64s::of(batch, "flags");
+    let (mut resources, mut scopes) = (Origins::of(batch, "resource"), Origins::of(batch, "scope"));
+    let body = |row| {
+        let exact = exact_bodies.get(row).and_then(|message| any_value::decode(message).ok());
+        exact.unwrap_or_else(|| bodies.get(row).map_or(Value::Empty, Value::from))
+    };
+    let log = |row| LogRecord {
+        trace_id: owners.traces.get(row).and_then(TraceId::from_slice),
+        span_id: owners.spans.get(row).and_then(SpanId::from_slice),
+        event: events.get(row),
+        observed: observed.get(row).map(UnixNanos),
+        severity_number: severity_numbers.get(row).unwrap_or(0),
+        severity_text: severity_texts.owned(row),
+        body: body(row),
+        flags: flags.get(row).unwrap_or(0) as u32,
+        resource: resources.get(row),
+        scope: scopes.get(row),
+    };
+    (0..batch.num_rows()).filter(|row| events.is_log(*row)).map(log).collect()
 }
 
 fn in_order<T>(mut rows: Vec<(i32, T)>) -> Vec<T> {
@@ -90,202 +98,232 @@ fn in_order<T>(mut rows: Vec<(i32, T)>) -> Vec<T> {
 }
 
 fn bare_spans(batch: &RecordBatch) -> Vec<Span> {
-    let rows = Rows::new(Table::Spans, batch);
-    let mut origins = Origins::default();
-    (0..batch.num_rows())
-        .map(|row| {
-            let start = UnixNanos(rows.int("start_unix_nanos", row).unwrap_or_default());
-            Span {
-                trace_id: rows.id("trace_id", row).and_then(TraceId::from_slice).unwrap_or_default(),
-                span_id: rows.id("span_id", row).and_then(SpanId::from_slice).unwrap_or_default(),
-                parent_span_id: rows.id("parent_span_id", row).and_then(SpanId::from_slice),
-                name: rows.text("name", row).unwrap_or_default().to_owned(),
-                kind: SpanKind::from_number(rows.int8("kind", row).into()).unwrap_or_default(),
-                start,
-                end: rows.int("duration_nanos", row).map(|nanos| start.plus(DurationNanos(nanos))),
-                status: Status {
-                    code: StatusCode::from_number(rows.int8("status_code", row).into()).unwrap_or_default(),
-                    message: rows.text("status_message", row).unwrap_or_default().to_owned(),
-                },
-                trace_state: rows.text("trace_state", row).unwrap_or_default().to_owned(),
-                flags: rows.int("flags", row).unwrap_or(0) as u32,
-                attributes: rows.attributes(row),
-                dropped_attributes_count: rows.count("dropped_attributes_count", row),
-                events: Vec::new(),
-                dropped_events_count: rows.count("dropped_events_count", row),
-                links: Vec::new(),
-                dropped_links_count: rows.count("dropped_links_count", row),
-                resource: origins.resource(rows.text("resource", row)),
-                scope: origins.scope(rows.text("scope", row)),
-                revision: rows.count("revision", row),
-            }
-        })
-        .collect()
+    let owners = Owners::of(batch);
+    let parents = Ids::of(batch, "parent_span_id");
+    let names = Texts::of(batch, "name");
+    let (kinds, status_codes) = (Int8s::of(batch, "kind"), Int8s::of(batch, "status_code"));
+    let (starts, durations) = (Int64s::of(batch, "start_unix_nanos"), Int64s::of(batch, "duration_nanos"));
+    let (status_messages, trace_states) = (Texts::of(batch, "status_message"), Texts::of(batch, "trace_state"));
+    let flags = Int64s::of(batch, "flags");
+    let attributes = AttributeCells::of(Table::Spans, batch);
+    let dropped = ["dropped_attributes_count", "dropped_events_count", "dropped_links_count"];
+    let [dropped_attributes, dropped_events, dropped_links] = dropped.map(|name| Int32s::of(batch, name));
+    let (mut resources, mut scopes) = (Origins::of(batch, "resource"), Origins::of(batch, "scope"));
+    let revisions = Int32s::of(batch, "revision");
+    let span = |row| {
+        let start = UnixNanos(starts.get(row).unwrap_or_default());
+        Span {
+            trace_id: owners.traces.get(row).and_then(TraceId::from_slice).unwrap_or_default(),
+            span_id: owners.spans.get(row).and_then(SpanId::from_slice).unwrap_or_default(),
+            parent_span_id: parents.get(row).and_then(SpanId::from_slice),
+            name: names.owned(row),
+            kind: SpanKind::from_number(kinds.get(row).unwrap_or(0).into()).unwrap_or_default(),
+            start,
+            end: durations.get(row).map(|nanos| start.plus(DurationNanos(nanos))),
+            status: Status {
+                code: StatusCode::from_number(status_codes.get(row).unwrap_or(0).into()).unwrap_or_default(),
+                message: status_messages.owned(row),
+            },
+            trace_state: trace_states.owned(row),
+            flags: flags.get(row).unwrap_or(0) as u32,
+            attributes: attributes.get(row),
+            dropped_attributes_count: dropped_attributes.count(row),
+            events: Vec::new(),
+            dropped_events_count: dropped_events.count(row),
+            links: Vec::new(),
+            dropped_links_count: dropped_links.count(row),
+            resource: resources.get(row),
+            scope: scopes.get(row),
+            revision: revisions.count(row),
+        }
+    };
+    (0..batch.num_rows()).map(span).collect()
 }
 
 fn span_events(batch: &RecordBatch) -> Vec<(TraceId, SpanId, i32, Event)> {
-    let rows = Rows::new(Table::Events, batch);
-    let of_spans = (0..batch.num_rows()).filter(|&row| rows.int8("source", row) != LOG_RECORD);
-    of_spans
-        .filter_map(|row| rows.owner(row).map(|(trace, span)| (trace, span, rows.ordinal(row), rows.event(row))))
-        .collect()
+    let (owners, events) = (Owners::of(batch), Events::of(batch));
+    let of_spans = (0..batch.num_rows()).filter(|row| !events.is_log(*row));
+    of_spans.filter_map(|row| owners.get(row).map(|(trace, span, at)| (trace, span, at, events.get(row)))).collect()
 }
 
 fn span_links(batch: &RecordBatch) -> Vec<(TraceId, SpanId, i32, Link)> {
-    let rows = Rows::new(Table::Links, batch);
+    let owners = Owners::of(batch);
+    let (traces, spans) = (Ids::of(batch, "linked_trace_id"), Ids::of(batch, "linked_span_id"));
+    let (trace_states, flags) = (Texts::of(batch, "trace_state"), Int64s::of(batch, "flags"));
+    let attributes = AttributeCells::of(Table::Links, batch);
+    let dropped = Int32s::of(batch, "dropped_attributes_count");
     let link = |row| Link {
-        trace_id: rows.id("linked_trace_id", row).and_then(TraceId::from_slice).unwrap_or_default(),
-        span_id: rows.id("linked_span_id", row).and_then(SpanId::from_slice).unwrap_or_default(),
-        trace_state: rows.text("trace_state", row).unwrap_or_default().to_owned(),
-        flags: rows.int("flags", row).unwrap_or(0) as u32,
-        attributes: rows.attributes(row),
-        dropped_attributes_count: rows.count("dropped_attributes_count", row),
+        trace_id: traces.get(row).and_then(TraceId::from_slice).unwrap_or_default(),
+        span_id: spans.get(row).and_then(SpanId::from_slice).unwrap_or_default(),
+        trace_state: trace_states.owned(row),
+        flags: flags.get(row).unwrap_or(0) as u32,
+        attributes: attributes.get(row),
+        dropped_attributes_count: dropped.count(row),
     };
-    (0..batch.num_rows())
-        .filter_map(|row| rows.owner(row).map(|(trace, span)| (trace, span, rows.ordinal(row), link(row))))
-        .collect()
+    let rows = 0..batch.num_rows();
+    rows.filter_map(|row| owners.get(row).map(|(trace, span, at)| (trace, span, at, link(row)))).collect()
 }
 
-fn body(rows: &Rows<'_>, row: usize) -> Value {
-    if let Some(value) = rows.bytes("body_exact", row).and_then(|message| any_value::decode(message).ok()) {
-        return value;
+/// Which span a row belongs to, and its place among the span's rows.
+struct Owners<'a> {
+    traces: Ids<'a>,
+    spans: Ids<'a>,
+    ordinals: Int32s<'a>,
+}
+
+impl<'a> Owners<'a> {
+    fn of(batch: &'a RecordBatch) -> Self {
+        let (traces, spans) = (Ids::of(batch, "trace_id"), Ids::of(batch, "span_id"));
+        Self { traces, spans, ordinals: Int32s::of(batch, "ordinal") }
     }
-    rows.text("body", row).map_or(Value::Empty, Value::from)
+
+    fn get(&self, row: usize) -> Option<(TraceId, SpanId, i32)> {
+        let trace_id = TraceId::from_slice(self.traces.get(row)?)?;
+        Some((trace_id, SpanId::from_slice(self.spans.get(row)?)?, self.ordinals.get(row).unwrap_or(0)))
+    }
 }
 
-/// Resources and scopes repeat; each text is read once.
-#[derive(Default)]
-struct Origins {
-    resources: HashMap<String, Arc<Resource>>,
-    scopes: HashMap<String, Arc<Scope>>,
+/// The columns that make an event.
+struct Events<'a> {
+    sources: Int8s<'a>,
+    times: Int64s<'a>,
+    names: Texts<'a>,
+    attributes: AttributeCells<'a>,
+    dropped: Int32s<'a>,
 }
 
-impl Origins {
-    fn resource(&mut self, json: Option<&str>) -> Arc<Resource> {
-        let json = json.unwrap_or_default();
-        if let Some(known) = self.resources.get(json) {
-            return Arc::clone(known);
+impl<'a> Events<'a> {
+    fn of(batch: &'a RecordBatch) -> Self {
+        Self {
+            sources: Int8s::of(batch, "source"),
+            times: Int64s::of(batch, "time_unix_nanos"),
+            names: Texts::of(batch, "name"),
+            attributes: AttributeCells::of(Table::Events, batch),
+            dropped: Int32s::of(batch, "dropped_attributes_count"),
         }
-        // The column is written by the builder alone; damage to a file is found by its checksums before this.
-        let read = Arc::new(exact_json::<Resource>(json).unwrap_or_default());
-        self.resources.insert(json.to_owned(), Arc::clone(&read));
-        read
     }
 
-    fn scope(&mut self, json: Option<&str>) -> Arc<Scope> {
-        let json = json.unwrap_or_default();
-        if let Some(known) = self.scopes.get(json) {
-            return Arc::clone(known);
-        }
-        let read = Arc::new(exact_json::<Scope>(json).unwrap_or_default());
-        self.scopes.insert(json.to_owned(), Arc::clone(&read));
-        read
-    }
-}
-
-/// A table's columns by name.
-struct Rows<'a> {
-    table: Table,
-    by_name: HashMap<&'a str, &'a ArrayRef>,
-    promoted: Vec<(usize, &'static Column, &'a ArrayRef)>,
-}
-
-impl<'a> Rows<'a> {
-    fn new(table: Table, batch: &'a RecordBatch) -> Self {
-        let schema = batch.schema_ref();
-        let by_name: HashMap<&str, &ArrayRef> =
-            schema.fields().iter().zip(batch.columns()).map(|(field, array)| (field.name().as_str(), array)).collect();
-        let columns = table.columns().iter().enumerate().filter(|(_, column)| column.source == Source::Attribute);
-        let promoted = columns
-            .filter_map(|(index, column)| by_name.get(column.name).map(|array| (index, column, *array)))
-            .filter(|(_, _, array)| array.null_count() < array.len())
-            .collect();
-        Self { table, by_name, promoted }
+    fn is_log(&self, row: usize) -> bool {
+        self.sources.get(row).unwrap_or(0) == LOG_RECORD
     }
 
-    fn cell(&self, name: &str, row: usize) -> Option<&'a ArrayRef> {
-        self.by_name.get(name).copied().filter(|array| array.is_valid(row))
-    }
-
-    fn id(&self, name: &str, row: usize) -> Option<&'a [u8]> {
-        self.cell(name, row).map(|array| array.as_fixed_size_binary().value(row))
-    }
-
-    fn int(&self, name: &str, row: usize) -> Option<i64> {
-        self.cell(name, row).map(|array| array.as_primitive::<Int64Type>().value(row))
-    }
-
-    fn int32(&self, name: &str, row: usize) -> Option<i32> {
-        self.cell(name, row).map(|array| array.as_primitive::<Int32Type>().value(row))
-    }
-
-    fn count(&self, name: &str, row: usize) -> u32 {
-        self.int32(name, row).unwrap_or(0).cast_unsigned()
-    }
-
-    fn ordinal(&self, row: usize) -> i32 {
-        self.int32("ordinal", row).unwrap_or(0)
-    }
-
-    fn int8(&self, name: &str, row: usize) -> i8 {
-        self.cell(name, row).map_or(0, |array| array.as_primitive::<Int8Type>().value(row))
-    }
-
-    fn bytes(&self, name: &str, row: usize) -> Option<&'a [u8]> {
-        self.cell(name, row).map(|array| array.as_binary::<i32>().value(row))
-    }
-
-    fn text(&self, name: &str, row: usize) -> Option<&'a str> {
-        self.cell(name, row).map(|array| text_at(array, row))
-    }
-
-    fn owner(&self, row: usize) -> Option<(TraceId, SpanId)> {
-        let trace_id = TraceId::from_slice(self.id("trace_id", row)?)?;
-        Some((trace_id, SpanId::from_slice(self.id("span_id", row)?)?))
-    }
-
-    fn event(&self, row: usize) -> Event {
+    fn get(&self, row: usize) -> Event {
         Event {
-            time: UnixNanos(self.int("time_unix_nanos", row).unwrap_or_default()),
-            name: self.text("name", row).unwrap_or_default().to_owned(),
-            attributes: self.attributes(row),
-            dropped_attributes_count: self.count("dropped_attributes_count", row),
+            time: UnixNanos(self.times.get(row).unwrap_or_default()),
+            name: self.names.owned(row),
+            attributes: self.attributes.get(row),
+            dropped_attributes_count: self.dropped.count(row),
         }
     }
+}
 
-    fn attributes(&self, row: usize) -> Attributes {
-        let mut attributes = self.map_entries(row);
-        let in_map = attributes.len();
-        let mut spellings: HashMap<usize, usize> = HashMap::new();
-        let mut extras = Vec::new();
-        for record in self.bytes("attributes_exact", row).into_iter().flat_map(exact::records).map_while(Result::ok) {
+/// Resources or scopes, which repeat; each text is read once.
+struct Origins<'a, T> {
+    texts: Texts<'a>,
+    /// By the key of a label.
+    by_key: HashMap<i32, Arc<T>>,
+    by_text: HashMap<&'a str, Arc<T>>,
+}
+
+impl<'a, T: Default + DeserializeOwned> Origins<'a, T> {
+    fn of(batch: &'a RecordBatch, name: &str) -> Self {
+        Self { texts: Texts::of(batch, name), by_key: HashMap::new(), by_text: HashMap::new() }
+    }
+
+    fn get(&mut self, row: usize) -> Arc<T> {
+        let key = match self.texts {
+            Texts::Labels(keys, _) if keys.is_valid(row) => Some(keys.value(row)),
+            _ => None,
+        };
+        if let Some(known) = key.and_then(|key| self.by_key.get(&key)) {
+            return Arc::clone(known);
+        }
+        let json = self.texts.get(row).unwrap_or_default();
+        // The column is written by the builder alone; damage to a file is found by its checksums before this.
+        let read = self.by_text.entry(json).or_insert_with(|| Arc::new(exact_json(json).unwrap_or_default()));
+        if let Some(key) = key {
+            self.by_key.insert(key, Arc::clone(read));
+        }
+        Arc::clone(read)
+    }
+}
+
+/// The columns that attributes are put together from.
+struct AttributeCells<'a> {
+    map: Maps<'a>,
+    exact: Bytes<'a>,
+    /// With their places among the table's columns; those without a value are left out.
+    promoted: Vec<(usize, &'static Column, Promoted<'a>)>,
+}
+
+/// A column that holds one attribute's values.
+enum Promoted<'a> {
+    Ints(&'a Int64Array),
+    Bools(&'a BooleanArray),
+    Texts(&'a ArrayRef, Texts<'a>),
+}
+
+impl<'a> AttributeCells<'a> {
+    fn of(table: Table, batch: &'a RecordBatch) -> Self {
+        let columns = table.columns().iter().enumerate().filter(|(_, column)| column.source == Source::Attribute);
+        let promoted = columns.filter_map(|(index, column)| {
+            let array = batch.column_by_name(column.name).filter(|array| array.null_count() < array.len())?;
+            let cells = match column.kind {
+                Kind::Int => Promoted::Ints(array.as_primitive()),
+                Kind::Bool => Promoted::Bools(array.as_boolean()),
+                _ => Promoted::Texts(array, Texts::from_array(array)),
+            };
+            Some((index, column, cells))
+        });
+        let promoted = promoted.collect();
+        Self { map: Maps::of(batch, "attributes"), exact: Bytes::of(batch, "attributes_exact"), promoted }
+    }
+
+    fn get(&self, row: usize) -> Attributes {
+        let entries = self.map.entries(row);
+        let in_map = entries.len();
+        let promoted = self.promoted.iter().filter(|(_, _, cells)| cells.is_valid(row));
+        let mut attributes = Vec::with_capacity(in_map + promoted.clone().count());
+        attributes.extend(entries.map(|at| (self.map.keys.owned(at), Value::String(self.map.values.owned(at)))));
+        let (mut spellings, mut extras) = (Vec::new(), Vec::new());
+        for record in self.exact.get(row).into_iter().flat_map(exact::records).map_while(Result::ok) {
             match record {
-                Record::Spelling { column, spelling } => {
-                    spellings.insert(column, spelling);
-                }
+                Record::Spelling { column, spelling } => spellings.push((column, spelling)),
                 Record::Extra { message } => extras.extend(any_value::decode_key_value(message).ok()),
                 typed => set_type(&mut attributes[..in_map], typed),
             }
         }
-        for (index, column, array) in self.promoted.iter().filter(|(_, _, array)| array.is_valid(row)) {
-            let spelling = spellings.get(index).copied().unwrap_or(0);
+        for (index, column, cells) in promoted {
+            let spelling =
+                spellings.iter().rev().find(|(column, _)| column == index).map_or(0, |(_, spelling)| *spelling);
             let key = column.spellings.get(spelling).or(column.spellings.first()).copied().unwrap_or(column.name);
-            attributes.push((key.to_owned(), promoted_value(column.kind, array, row)));
+            attributes.push((key.to_owned(), cells.get(row)));
         }
         attributes.sort_by(|left, right| left.0.cmp(&right.0));
-        attributes.extend(extras);
-        // Stable: the first of a key stays before its repeats.
-        attributes.sort_by(|left, right| left.0.cmp(&right.0));
+        if !extras.is_empty() {
+            attributes.extend(extras);
+            // Stable: the first of a key stays before its repeats.
+            attributes.sort_by(|left, right| left.0.cmp(&right.0));
+        }
         attributes
     }
+}
 
-    fn map_entries(&self, row: usize) -> Attributes {
-        let Some(array) = self.cell("attributes", row) else { return Vec::new() };
-        debug_assert!(self.table.column_index("attributes").is_some(), "every table has attributes");
-        let map: &MapArray = array.as_map();
-        let (keys, values) = (map.keys(), map.values());
-        let range = map.value_offsets()[row] as usize..map.value_offsets()[row + 1] as usize;
-        range.map(|entry| (text_at(keys, entry).to_owned(), Value::from(text_at(values, entry)))).collect()
+impl Promoted<'_> {
+    fn is_valid(&self, row: usize) -> bool {
+        match self {
+            Self::Ints(ints) => ints.is_valid(row),
+            Self::Bools(bools) => bools.is_valid(row),
+            Self::Texts(texts, _) => texts.is_valid(row),
+        }
+    }
+
+    fn get(&self, row: usize) -> Value {
+        match self {
+            Self::Ints(ints) => Value::Int(ints.value(row)),
+            Self::Bools(bools) => Value::Bool(bools.value(row)),
+            Self::Texts(_, texts) => Value::String(texts.owned(row)),
+        }
     }
 }
 
@@ -307,25 +345,6 @@ fn parsed<T: std::str::FromStr>(entries: &[(String, Value)], entry: usize) -> Op
     entries.get(entry)?.1.as_str()?.parse().ok()
 }
 
-fn promoted_value(kind: Kind, array: &ArrayRef, row: usize) -> Value {
-    match kind {
-        Kind::Int => Value::Int(array.as_primitive::<Int64Type>().value(row)),
-        Kind::Bool => Value::Bool(array.as_boolean().value(row)),
-        _ => Value::from(text_at(array, row)),
-    }
-}
-
-fn text_at(array: &ArrayRef, row: usize) -> &str {
-    match array.data_type() {
-        DataType::Dictionary(..) => {
-            let labels = array.as_dictionary::<Int32Type>();
-            let key = labels.keys().value(row) as usize;
-            labels.values().as_string::<i32>().value(key)
-        }
-        _ => array.as_string::<i32>().value(row),
-    }
-}
-
 /// Reads a resource or scope. Their values are nested up to [`crate::attribute::MAX_VALUE_DEPTH`], which is deeper in
 /// JSON than the parser allows by itself; attributes bound their own depth, and unknown fields are skipped without
 /// recursion.
@@ -339,6 +358,7 @@ fn exact_json<'a, T: serde::Deserialize<'a>>(json: &'a str) -> serde_json::Resul
 mod tests {
     use super::*;
     use crate::batch::conform;
+    use crate::span::{Resource, Scope};
 
     fn awkward() -> Span {
         Span {

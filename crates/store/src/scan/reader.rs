@@ -27,7 +27,7 @@ use super::ranged::{Part, Pieces, beside};
 use crate::attribute_filter::{ATTRIBUTE_FILTER_KEY, Pair, Place};
 use crate::file::{FileEntry, LakeTable};
 use crate::rollup::GroupRollups;
-use crate::snapshot::LatestFacts;
+use crate::snapshot::{KEPT_BYTES, KeptTraces, LatestFacts};
 
 /// Bytes of footers kept in memory when nothing else is said: those of about 100 M spans.
 pub const FOOTER_CACHE_BYTES: usize = 96 << 20;
@@ -53,6 +53,8 @@ pub struct LakeReader {
     distinct: Cache<Distinct>,
     /// What snapshots work out about the groups that are live.
     pub(crate) facts: LatestFacts,
+    /// Traces that were asked about lately.
+    pub(crate) kept: Arc<KeptTraces>,
 }
 
 /// A file's footer, as readers of rows and of dictionaries want it.
@@ -111,6 +113,7 @@ impl LakeReader {
             rollups: Cache::new(ROLLUP_CACHE_BYTES),
             distinct: Cache::new(DISTINCT_CACHE_BYTES),
             facts: LatestFacts::default(),
+            kept: Arc::new(KeptTraces::new(KEPT_BYTES)),
         }
     }
 

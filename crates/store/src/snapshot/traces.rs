@@ -1,6 +1,7 @@
 //! Whole traces, as rows.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::ArrowError;
@@ -10,6 +11,7 @@ use kino_model::columns::{Source, Table};
 use kino_model::{Batch, SpanId, Trace, TraceId};
 
 use super::gather::TRACES_AT_A_TIME;
+use super::kept::{Sources, bytes_of};
 use super::{Snapshot, answer};
 use crate::scan::ScanError;
 use crate::scan::columns::{ids, trace_id_at};
@@ -22,40 +24,75 @@ impl Snapshot {
     ///
     /// # Errors
     /// Where a file cannot be read.
-    pub async fn trace(&self, trace_id: TraceId) -> Result<Option<Trace>, ScanError> {
+    pub async fn trace(&self, trace_id: TraceId) -> Result<Option<Arc<Trace>>, ScanError> {
         Ok(self.traces(&[trace_id]).await?.pop())
     }
 
     /// Everything that is known of these traces, in the order asked; unknown ones are left out. Each span is there
-    /// once: exact repeats collapse, the highest revision wins, differing duplicates stay and are counted.
+    /// once: exact repeats collapse, the highest revision wins, differing duplicates stay and are counted. What was
+    /// asked about lately need not be read again.
     ///
     /// # Errors
     /// Where a file cannot be read.
-    pub async fn traces(&self, trace_ids: &[TraceId]) -> Result<Vec<Trace>, ScanError> {
+    pub async fn traces(&self, trace_ids: &[TraceId]) -> Result<Vec<Arc<Trace>>, ScanError> {
         answer!(self, |snapshot| snapshot.traces_once(trace_ids))
     }
 
-    async fn traces_once(&self, trace_ids: &[TraceId]) -> Result<Vec<Trace>, ScanError> {
+    /// As [`Self::traces`], for those who read everything once.
+    ///
+    /// # Errors
+    /// Where a file cannot be read.
+    pub async fn traces_read(&self, trace_ids: &[TraceId]) -> Result<Vec<Trace>, ScanError> {
+        let read = answer!(self, |snapshot| snapshot.read_traces(trace_ids))?;
+        let mut known: HashMap<TraceId, Trace> = read.into_iter().map(|(trace, _)| (trace.trace_id, trace)).collect();
+        Ok(trace_ids.iter().filter_map(|id| known.remove(id)).collect())
+    }
+
+    async fn traces_once(&self, trace_ids: &[TraceId]) -> Result<Vec<Arc<Trace>>, ScanError> {
+        let mut sources: HashMap<TraceId, Sources> = HashMap::new();
+        for id in trace_ids.iter().filter(|id| !self.hidden.contains(id)) {
+            sources.extend(self.sources(*id)?.map(|sources| (*id, sources)));
+        }
+        let kept = self.reader.kept.find(sources.iter().map(|(id, sources)| (*id, sources)));
+        let mut known: HashMap<TraceId, Arc<Trace>> = kept.into_iter().map(|trace| (trace.trace_id, trace)).collect();
+        let missing: Vec<TraceId> = trace_ids.iter().filter(|id| !known.contains_key(id)).copied().collect();
+        let read = self.read_traces(&missing).await?.into_iter().map(|(trace, bytes)| (Arc::new(trace), bytes));
+        let read: Vec<(Arc<Trace>, usize)> = read.collect();
+        known.extend(read.iter().map(|(trace, _)| (trace.trace_id, Arc::clone(trace))));
+        let to_keep = read.into_iter().filter_map(|(trace, bytes)| {
+            let sources = sources.remove(&trace.trace_id)?;
+            Some((trace, bytes, sources))
+        });
+        self.reader.kept.keep(to_keep);
+        Ok(trace_ids.iter().filter_map(|id| known.remove(id)).collect())
+    }
+
+    /// Reads traces, in any order, and says how much memory each takes.
+    async fn read_traces(&self, trace_ids: &[TraceId]) -> Result<Vec<(Trace, usize)>, ScanError> {
         let mut traces = Vec::with_capacity(trace_ids.len());
         for chunk in trace_ids.chunks(TRACES_AT_A_TIME) {
             // What is promoted from a resource stands in the resource, which is read whole.
             let batch = self.gather_columns(chunk, &Table::ALL, |column| column.source != Source::Resource).await?;
-            let mut known: HashMap<TraceId, Trace> = HashMap::new();
             for piece in try_join_all(pieces(&batch).into_iter().map(assembled)).await? {
-                known.extend(piece);
+                traces.extend(piece);
             }
-            traces.extend(chunk.iter().filter_map(|id| known.remove(id)));
         }
         Ok(traces)
     }
 }
 
 /// Puts a piece's traces together, beside other work where there is much to do.
-async fn assembled(batch: Batch) -> Result<HashMap<TraceId, Trace>, ScanError> {
-    if batch.spans.num_rows() + batch.events.num_rows() < PIECE_ROWS {
-        return Ok(assemble(&batch));
+async fn assembled(batch: Batch) -> Result<Vec<(Trace, usize)>, ScanError> {
+    let rows = batch.spans.num_rows() + batch.events.num_rows();
+    let measured = |trace: Trace| {
+        let bytes = bytes_of(&trace);
+        (trace, bytes)
+    };
+    let assemble = move || assemble(&batch).into_values().map(measured).collect();
+    if rows < PIECE_ROWS {
+        return Ok(assemble());
     }
-    tokio::task::spawn_blocking(move || assemble(&batch)).await.map_err(|error| {
+    tokio::task::spawn_blocking(assemble).await.map_err(|error| {
         // It has nothing to fail at; the runtime may be at its end.
         ScanError::Rows(ArrowError::ExternalError(Box::new(error)))
     })

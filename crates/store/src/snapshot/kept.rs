@@ -1,0 +1,249 @@
+//! Traces as they were put together for earlier questions, since the same ones are asked about again and again: an
+//! operation is explained, changed, explained once more, and watched all the while.
+//!
+//! A trace is kept with the groups that may hold it, and answers for as long as exactly these may. Rows that arrive in
+//! memory, a flush, a merge or a damaged file change that: then it is put together anew. What nobody has asked about for
+//! a while is let go, so that an engine at rest is small.
+
+use std::collections::HashMap;
+use std::mem::size_of;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use arrow_schema::ArrowError;
+use kino_model::attribute::{Attributes, Value};
+use kino_model::{Trace, TraceId};
+
+use super::Snapshot;
+use crate::file::GroupId;
+
+/// Bytes of traces kept: some forty thousand spans.
+pub(crate) const KEPT_BYTES: usize = 64 << 20;
+/// How long they are kept after the last question.
+const KEPT_FOR: Duration = Duration::from_secs(30);
+/// What is left when there are too many, so that room is not made for each anew.
+const LEFT_PART: (usize, usize) = (3, 4);
+/// What an allocation takes beside its content.
+const ALLOCATION_BYTES: usize = 16;
+
+/// Traces by id, within a number of bytes.
+#[derive(Debug)]
+pub(crate) struct KeptTraces {
+    held: Mutex<Held>,
+    bytes_max: usize,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    by_id: HashMap<TraceId, Kept>,
+    bytes: usize,
+    /// Questions so far.
+    questions: u64,
+    /// Whether a task waits to let go of them.
+    watched: bool,
+}
+
+#[derive(Debug)]
+struct Kept {
+    trace: Arc<Trace>,
+    sources: Sources,
+    bytes: usize,
+    /// The last question that it answered.
+    used: u64,
+}
+
+/// The groups that may hold a trace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Sources(Box<[GroupId]>);
+
+impl Snapshot {
+    /// Where a trace may lie; `None` where rows of it are in memory, which change too often to keep what they are.
+    pub(super) fn sources(&self, id: TraceId) -> Result<Option<Sources>, ArrowError> {
+        for batch in &self.hot {
+            if batch.index()?.ids.binary_search(&id).is_ok() {
+                return Ok(None);
+            }
+        }
+        let groups = self.groups.iter().filter(|group| group.may_hold(id)).map(|group| group.id);
+        Ok(Some(Sources(groups.collect())))
+    }
+}
+
+impl KeptTraces {
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        Self { held: Mutex::default(), bytes_max }
+    }
+
+    /// Those of these traces that are as they were.
+    pub(super) fn find<'a>(&self, wanted: impl Iterator<Item = (TraceId, &'a Sources)>) -> Vec<Arc<Trace>> {
+        let mut held = self.lock();
+        held.questions += 1;
+        let now = held.questions;
+        let found = wanted.filter_map(|(id, sources)| {
+            let kept = held.by_id.get_mut(&id).filter(|kept| kept.sources == *sources)?;
+            kept.used = now;
+            Some(Arc::clone(&kept.trace))
+        });
+        found.collect()
+    }
+
+    /// Keeps these, and lets go of what was asked about longest ago where they are too many.
+    pub(super) fn keep(self: &Arc<Self>, traces: impl Iterator<Item = (Arc<Trace>, usize, Sources)>) {
+        let mut held = self.lock();
+        let used = held.questions;
+        for (trace, bytes, sources) in traces {
+            held.bytes += bytes;
+            if let Some(before) = held.by_id.insert(trace.trace_id, Kept { trace, sources, bytes, used }) {
+                held.bytes -= before.bytes;
+            }
+        }
+        if held.bytes > self.bytes_max {
+            held.shrink(self.bytes_max / LEFT_PART.1 * LEFT_PART.0);
+        }
+        if !held.watched {
+            held.watched = true;
+            tokio::spawn(let_go(Arc::downgrade(self)));
+        }
+    }
+
+    /// Lets go of all.
+    pub(crate) fn clear(&self) {
+        let mut held = self.lock();
+        (held.by_id, held.bytes) = (HashMap::new(), 0);
+    }
+
+    /// Lets go of all if nobody has asked since `seen` questions; else says how many there were.
+    fn let_go_since(&self, seen: u64) -> Option<u64> {
+        let mut held = self.lock();
+        if held.questions > seen {
+            return Some(held.questions);
+        }
+        *held = Held { questions: seen, ..Held::default() };
+        None
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn shrink(&mut self, bytes: usize) {
+        let mut oldest: Vec<(u64, TraceId)> = self.by_id.iter().map(|(id, kept)| (kept.used, *id)).collect();
+        oldest.sort_unstable();
+        for (_, id) in oldest {
+            if self.bytes <= bytes {
+                break;
+            }
+            self.bytes -= self.by_id.remove(&id).map_or(0, |kept| kept.bytes);
+        }
+    }
+}
+
+/// Lets go of everything once nobody has asked for a while.
+async fn let_go(traces: Weak<KeptTraces>) {
+    let mut seen = 0;
+    loop {
+        tokio::time::sleep(KEPT_FOR).await;
+        let Some(traces) = traces.upgrade() else { return };
+        match traces.let_go_since(seen) {
+            Some(questions) => seen = questions,
+            None => return,
+        }
+    }
+}
+
+/// About how much memory a trace takes. What it shares with others, its resources and scopes, is not counted.
+pub(super) fn bytes_of(trace: &Trace) -> usize {
+    let spans = trace.spans.iter().map(|span| {
+        let events =
+            span.events.iter().map(|event| size_of_val(event) + event.name.len() + attributes(&event.attributes));
+        let links =
+            span.links.iter().map(|link| size_of_val(link) + link.trace_state.len() + attributes(&link.attributes));
+        let texts = span.name.len() + span.status.message.len() + span.trace_state.len();
+        size_of_val(span) + ALLOCATION_BYTES + texts + attributes(&span.attributes) + events.chain(links).sum::<usize>()
+    });
+    let logs = trace.logs.iter().map(|log| {
+        let texts = log.event.name.len() + log.severity_text.len();
+        size_of_val(log) + texts + value(&log.body) + attributes(&log.event.attributes)
+    });
+    size_of::<Trace>() + spans.chain(logs).sum::<usize>()
+}
+
+fn attributes(attributes: &Attributes) -> usize {
+    let each = attributes.iter().map(|(key, own)| size_of::<String>() + key.len() + ALLOCATION_BYTES + value(own));
+    each.sum::<usize>() + ALLOCATION_BYTES
+}
+
+fn value(value: &Value) -> usize {
+    let beneath = match value {
+        Value::String(text) => text.len() + ALLOCATION_BYTES,
+        Value::Bytes(bytes) => bytes.len() + ALLOCATION_BYTES,
+        Value::Array(members) => members.iter().map(self::value).sum(),
+        Value::Map(members) => attributes(members),
+        Value::Empty | Value::Bool(_) | Value::Int(_) | Value::Double(_) => 0,
+    };
+    size_of_val(value) + beneath
+}
+
+#[cfg(test)]
+mod tests {
+    use kino_model::Span;
+
+    use super::*;
+
+    fn trace(number: u8, spans: usize) -> (Arc<Trace>, usize, Sources) {
+        let spans = vec![Span { name: "work".into(), ..Span::default() }; spans];
+        let trace = Trace { trace_id: TraceId([number; 16]), spans, ..Trace::default() };
+        let bytes = bytes_of(&trace);
+        (Arc::new(trace), bytes, sources(&[1]))
+    }
+
+    fn sources(groups: &[u64]) -> Sources {
+        Sources(groups.iter().copied().map(GroupId).collect())
+    }
+
+    fn finds(kept: &KeptTraces, number: u8, sources: &Sources) -> bool {
+        !kept.find([(TraceId([number; 16]), sources)].into_iter()).is_empty()
+    }
+
+    #[tokio::test]
+    async fn a_trace_answers_only_from_where_it_was_read() {
+        let kept = Arc::new(KeptTraces::new(KEPT_BYTES));
+        kept.keep([trace(1, 3)].into_iter());
+        assert!(finds(&kept, 1, &sources(&[1])));
+        assert!(!finds(&kept, 1, &sources(&[2])) && !finds(&kept, 1, &sources(&[1, 2])));
+        assert!(!finds(&kept, 2, &sources(&[1])));
+        kept.clear();
+        assert!(!finds(&kept, 1, &sources(&[1])) && kept.lock().bytes == 0);
+    }
+
+    #[tokio::test]
+    async fn what_was_asked_about_longest_ago_goes_first() {
+        let each = trace(1, 10).1;
+        let kept = Arc::new(KeptTraces::new(4 * each));
+        for number in 1..=4 {
+            assert!(!finds(&kept, number, &sources(&[1])));
+            kept.keep([trace(number, 10)].into_iter());
+        }
+        assert!(finds(&kept, 1, &sources(&[1])));
+        kept.keep([trace(5, 10)].into_iter());
+        let left = [1, 2, 3, 4, 5].map(|number| finds(&kept, number, &sources(&[1])));
+        assert_eq!(left, [true, false, false, true, true]);
+        assert_eq!(kept.lock().bytes, 3 * each);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_kept_once_nobody_asks() {
+        let kept = Arc::new(KeptTraces::new(KEPT_BYTES));
+        kept.keep([trace(1, 3)].into_iter());
+        assert!(finds(&kept, 1, &sources(&[1])));
+        let seen = kept.let_go_since(0).expect("somebody asked");
+        assert!(finds(&kept, 1, &sources(&[1])), "let go though somebody asked");
+        let seen = kept.let_go_since(seen).expect("somebody asked again");
+        assert_eq!(kept.let_go_since(seen), None);
+        assert!(!finds(&kept, 1, &sources(&[1])));
+        kept.keep([trace(2, 3)].into_iter());
+        assert!(finds(&kept, 2, &sources(&[1])));
+    }
+}
