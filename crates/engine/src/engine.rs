@@ -118,6 +118,7 @@ impl Engine {
         };
         let engine = Self { inner: Arc::new(inner) };
         engine.exempt_from_retention().await;
+        engine.prune_verifications().await;
         findings::start(&engine, incoming);
         Ok((engine, report))
     }

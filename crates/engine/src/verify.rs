@@ -1,5 +1,5 @@
-//! Verifications: a command executed before and after a change, compared and judged. Their records are kept as runs'
-//! are, so that whoever asked may go away and ask again.
+//! Verifications: a command executed before and after a change, compared and judged. Their records are kept for a
+//! while, so that whoever asked may go away and ask again.
 //!
 //! ```text
 //!  verify_start ─► record (running) ◄─ verify_progress, again and again
@@ -7,6 +7,7 @@
 //! ```
 
 mod answer;
+mod records;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,23 +22,17 @@ use kino_wire::ask::Scope;
 use kino_wire::compare::Sides;
 use kino_wire::run::Done;
 use kino_wire::verify::{
-    HEARTBEAT_SECONDS, Verify, VerifyBase, VerifyEnd, VerifyFinish, VerifyLeftOut, VerifyProgress, VerifyQuestion,
-    VerifyRuns, VerifySide, VerifyStart, VerifyState, VerifyVerdict,
+    Verify, VerifyBase, VerifyEnd, VerifyFinish, VerifyLeftOut, VerifyProgress, VerifyQuestion, VerifyRuns, VerifySide,
+    VerifyStart, VerifyState, VerifyVerdict,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::Engine;
 use crate::find::problem;
 use crate::ingest::blocking;
 use crate::runs::Record as Run;
 use crate::sets::{Members, Set, TRACES_MAX};
-use crate::{Engine, suggest};
 
-/// The kind under which the store keeps verifications.
-const RECORD_KIND: &str = "verification";
-/// Verifications that are looked through for a prefix, a running one and warm-ups, the newest.
-const RECORDS_MAX: usize = 200;
-/// After so long without a word, whoever executed is gone: several missed heartbeats.
-const SILENCE_MAX_NANOS: i64 = 6 * HEARTBEAT_SECONDS as i64 * 1_000_000_000;
 /// How long a question may wait for the end.
 const WAIT_MAX: Duration = Duration::from_mins(2);
 /// How often a waiting question looks.
@@ -129,6 +124,7 @@ impl Engine {
         let heard_unix_nanos = self.inner.clock.now().0;
         let record = Record { project, selector, in_turn, heard_unix_nanos, warm_up_runs: Vec::new(), verify };
         self.put_verification(&record).await?;
+        self.prune_verifications().await;
         Ok(record.verify)
     }
 
@@ -255,56 +251,6 @@ impl Engine {
         runs.retain(|run| run.code.code_state == state);
         runs.truncate(PREVIOUS_RUNS_MAX);
         Ok((format!("previous runs at {short}"), runs))
-    }
-
-    /// The verification with this id, or with the only one that begins so.
-    async fn verification(&self, id: &str) -> Result<Record, Problem> {
-        let known = self.inner.store.record(RECORD_KIND, id).await.map_err(|error| Problem::internal(&error))?;
-        if let Some(json) = known {
-            let record = serde_json::from_value(json).map_err(|error| Problem::internal(&error))?;
-            return Ok(self.alive(record));
-        }
-        let records = self.verifications().await?;
-        let mut fitting = records.iter().filter(|record| !id.is_empty() && record.verify.id.starts_with(id));
-        match (fitting.next(), fitting.next()) {
-            (Some(one), None) => Ok(one.clone()),
-            (Some(one), Some(other)) => {
-                let near = vec![one.verify.id.clone(), other.verify.id.clone()];
-                Err(Problem::not_found(
-                    format!("{id:?} begins the ids of several verifications: give more digits"),
-                    near,
-                ))
-            }
-            (None, _) => {
-                let near = suggest::or_all(id, records.iter().map(|record| record.verify.id.as_str()));
-                Err(Problem::not_found(format!("there is no verification {id:?}"), near))
-            }
-        }
-    }
-
-    /// All verifications, last changed first.
-    async fn verifications(&self) -> Result<Vec<Record>, Problem> {
-        let records = self.inner.store.records(RECORD_KIND, RECORDS_MAX).await;
-        let records = records.map_err(|error| Problem::internal(&error))?;
-        let read = |json| serde_json::from_value(json).map_err(|error| Problem::internal(&error));
-        let records = records.into_iter().map(|(_, json)| read(json)).collect::<Result<Vec<Record>, _>>()?;
-        Ok(records.into_iter().map(|record| self.alive(record)).collect())
-    }
-
-    /// A record whose executing process has not been heard of for long is not running any more.
-    fn alive(&self, mut record: Record) -> Record {
-        let silence = self.inner.clock.now().0.saturating_sub(record.heard_unix_nanos);
-        if record.verify.state == VerifyState::Running && silence > SILENCE_MAX_NANOS {
-            record
-                .fail("broken_off", "whoever executed it ended without a word; its runs are recorded. Start it again");
-        }
-        record
-    }
-
-    async fn put_verification(&self, record: &Record) -> Result<(), Problem> {
-        let json = serde_json::to_value(record).map_err(|error| Problem::internal(&error))?;
-        let put = self.inner.store.put_record(RECORD_KIND, &record.verify.id, &json).await;
-        put.map_err(|error| Problem::internal(&error))
     }
 }
 

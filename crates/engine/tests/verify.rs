@@ -171,6 +171,58 @@ async fn previous_runs_are_the_newest_clean_ones_of_other_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn old_verifications_go_and_so_do_those_beyond_a_number_the_oldest_first() {
+    const KEPT: u64 = 200;
+    let home = open().await;
+    let id = |number: u64| format!("{number:032x}");
+    let begin = async |number: u64, project: u64| {
+        let start = json!({
+            "id": id(number), "command": ["bench"], "directory": "/p", "planned": 1, "start_unix_nanos": NOW,
+            "code": { "project": format!("/{project}"), "worktree": null, "commit": null, "branch": null,
+                      "code_state": null, "uncommitted": false },
+            "base": revision("aaaa"),
+        });
+        home.get("verify_start", start).await;
+    };
+    let end = async |number: u64| {
+        let progress = json!({ "id": id(number), "before": runs(&[], &[]), "after": runs(&[], &[]) });
+        let finish = json!({ "progress": progress, "end": { "failed": "no" }, "notes": [], "end_unix_nanos": NOW });
+        home.get("verify_finish", finish).await;
+    };
+    let is_kept = async |number: u64| home.ask("verify", json!({ "id": id(number) })).await.is_ok();
+    for number in 1..=KEPT {
+        begin(number, 0).await;
+        end(number).await;
+    }
+    assert!(is_kept(1).await && is_kept(KEPT).await);
+    for number in KEPT + 1..=KEPT + 3 {
+        begin(number, 0).await;
+        end(number).await;
+    }
+    let kept = [is_kept(1).await, is_kept(3).await, is_kept(4).await, is_kept(KEPT + 3).await];
+    assert_eq!(kept, [false, false, true, true], "the oldest made room");
+
+    let days = |days: i64| days * 86_400 * SECOND;
+    home.clock.advance_nanos(days(89));
+    begin(1_000, 1).await;
+    assert_eq!([is_kept(4).await, is_kept(5).await, is_kept(1_000).await], [false, true, true]);
+    end(1_000).await;
+    home.clock.advance_nanos(days(2));
+    begin(1_001, 2).await;
+    assert_eq!([is_kept(5).await, is_kept(KEPT + 3).await], [false, false], "they were too old");
+    assert_eq!([is_kept(1_000).await, is_kept(1_001).await], [true, true]);
+
+    // What is too old goes when the engine starts, too.
+    home.clock.advance_nanos(days(91));
+    let Home { engine, clock, _folder: folder } = home;
+    engine.close().await.unwrap();
+    let (engine, _) = Engine::open(EngineConfig::new(folder.path()), "0.0.1-test", clock).await.unwrap();
+    let gone = engine.ask_json("verify", json!({ "id": id(1_001) })).await.unwrap_err();
+    assert!(gone.kind == ProblemKind::NotFound && gone.did_you_mean.is_empty(), "{gone}");
+    engine.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_selector_that_names_nothing_is_refused_before_anything_runs() {
     let home = open().await;
     let refused = home.start(0xd1, json!({ "selector": "label:never" }), "bbbb").await.unwrap_err();

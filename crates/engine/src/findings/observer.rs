@@ -302,6 +302,7 @@ impl Observer {
         self.decayed = now;
         let before = now.saturating_sub(engine.inner.config.findings.decay_nanos());
         let decayed = engine.inner.findings.ledger().decay(before, now);
+        engine.prune_verifications().await;
         engine.keep_findings(decayed, []).await
     }
 }
