@@ -502,9 +502,10 @@ pub(crate) enum InsightState {
 Examples:
   kino open 5b8efff798038103d269b633813fc60c
   kino open 5b8efff798038103d269b633813fc60c/eee19b7ec3c1b174
-  kino open blob:HASH                a run's output or diff; `kino run` names it")]
+  kino open blob:HASH                a run's output or diff; `kino run` names it
+  kino open verification:8d3f        what `kino run --against` answered; the beginning of its id will do")]
 pub(crate) struct Open {
-    /// TRACE_ID, TRACE_ID/SPAN_ID or blob:HASH.
+    /// TRACE_ID, TRACE_ID/SPAN_ID, blob:HASH or verification:ID.
     #[arg(value_name = "ID")]
     pub(crate) id: String,
     /// Skip this many spans or bytes.

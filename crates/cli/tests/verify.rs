@@ -104,6 +104,34 @@ fn a_change_that_breaks_the_command_fails_and_both_codes_are_recorded_right() {
 }
 
 #[test]
+fn an_old_verification_is_shown_again_by_its_id() {
+    let repository = Repository::new("exit 0\n", "exit 0\n# second\n");
+    let (output, answer) = repository.against("HEAD~1", "1");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let id = answer["id"].as_str().unwrap();
+    let printed = told.split_once("verification ").unwrap().1.split_once(':').unwrap().0;
+    assert!(id.starts_with(printed) && printed.len() >= 8, "{told}");
+    for named in [id.to_owned(), printed.to_owned(), format!("verification:{id}"), format!("verification:{printed}")] {
+        assert_eq!(repository.home.json(&["open", &named]), answer, "{named}");
+    }
+    let shown = repository.command(&["open", printed]).output().unwrap();
+    let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.status.success() && text.starts_with("undecided: 1 execution of HEAD~1"), "{text}");
+
+    // What is neither a trace nor a verification is answered as a trace that is not there.
+    let missing = |named: &str| {
+        let output = repository.command(&["open", named]).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, told) = missing(&"0".repeat(31));
+    assert!(code == Some(2) && told.contains("TRACE_ID") && told.contains("there is no verification"), "{told}");
+    let (code, told) = missing(&format!("{}1", "0".repeat(31)));
+    assert!(code == Some(3) && told.contains("trace"), "{told}");
+    let (code, told) = missing("verification:000");
+    assert!(code == Some(3) && told.contains(&format!("did you mean {id:?}")), "{told}");
+}
+
+#[test]
 fn one_execution_a_side_is_undecided_and_says_how_many_it_takes() {
     let repository = Repository::new("exit 0\n", "exit 0\n# second\n");
     let (output, answer) = repository.against("HEAD~1", "1");

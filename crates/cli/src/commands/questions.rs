@@ -10,10 +10,15 @@ use kino_wire::evidence::OpenQuestion;
 use kino_wire::explain::{ExplainOperationQuestion, ExplainSystemQuestion, ExplainTraceQuestion};
 use kino_wire::find::FindQuestion;
 use kino_wire::predict::PredictQuestion;
+use kino_wire::verify::VerifyQuestion;
 
 use crate::app::{App, Outcome};
 use crate::args::{Compare, Errors, Explain, Filters, Find, Open, Predict};
+use crate::failure::{Failure, code};
 use crate::{render, start, time};
+
+/// What stands before a verification's id, as `blob:` before a blob's.
+const VERIFICATION: &str = "verification:";
 
 /// Filters as the wire has them.
 pub(super) fn filter(app: &App, filters: Filters) -> FindQuestion {
@@ -101,10 +106,35 @@ pub(super) fn errors(app: &App, arguments: Errors) -> Outcome {
 }
 
 pub(super) fn open(app: &App, arguments: Open) -> Outcome {
+    if let Some(id) = arguments.id.strip_prefix(VERIFICATION) {
+        return open_verification(app, id.to_owned());
+    }
     let question = OpenQuestion { id: arguments.id, offset: arguments.offset, limit: arguments.limit };
-    let answer = app.ask(&question)?;
-    app.output.answer(&answer, |style| render::open::text(&answer, style, &time::zone()))?;
+    match app.ask(&question) {
+        Ok(answer) => {
+            app.output.answer(&answer, |style| render::open::text(&answer, style, &time::zone()))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        // A verification's id, and its beginning as `run --against` prints it, look as a trace's does.
+        Err(failure) if is_hexadecimal(&question.id) && matches!(failure.code, code::WRONG | code::NOT_FOUND) => {
+            open_verification(app, question.id).map_err(|other| match (failure.code, other.code) {
+                (code::WRONG, code::NOT_FOUND) => Failure::new(code::WRONG, format!("{failure}; and {other}")),
+                (_, code::NOT_FOUND) => failure,
+                _ => other,
+            })
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn open_verification(app: &App, id: String) -> Outcome {
+    let verify = app.ask(&VerifyQuestion { id, wait_millis: 0 })?;
+    app.output.answer(&verify, |style| render::verify::text(&verify, style))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn is_hexadecimal(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 pub(super) fn lake_files(app: &App, flush: bool) -> Outcome {
