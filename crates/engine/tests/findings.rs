@@ -451,3 +451,80 @@ async fn a_secret_that_flows_from_one_call_into_the_next_is_seen_to_flow_though_
     assert!(could_be_parallel(&[("app.result", text("12 pieces, in two boxes"))], from_ref(&key)).await);
     assert!(could_be_parallel(&[], from_ref(&key)).await);
 }
+
+impl Home {
+    /// A run whose one trace holds its own span alone; its trace's id.
+    async fn recorded_run(&self, number: u8, label: Option<&str>) -> String {
+        let now = kino_model::Clock::now(self.clock.as_ref()).0;
+        let (run_id, trace_id) = (format!("{number:02x}").repeat(16), format!("{number:032x}"));
+        let code = json!({ "project": "/p", "worktree": null, "commit": null, "branch": null, "code_state": null,
+            "uncommitted": false });
+        let begin = json!({
+            "run_id": run_id, "trace_id": trace_id, "span_id": format!("{number:016x}"), "parent_span_id": null,
+            "label": label, "command": ["bench"], "directory": "/p", "code": code, "diff": null,
+            "start_unix_nanos": now - SECOND,
+        });
+        self.get("run_start", begin).await;
+        let none = json!({ "base64": "", "cut_bytes": 0 });
+        let finish = json!({ "run_id": run_id, "exit_code": 0, "signal": null, "stdout": none, "stderr": none,
+            "end_unix_nanos": now });
+        self.get("run_finish", finish).await;
+        trace_id
+    }
+
+    async fn is_there(&self, trace_id: &str) -> bool {
+        match self.ask("open", json!({ "id": trace_id })).await {
+            Ok(_) => true,
+            Err(problem) if problem.kind == ProblemKind::NotFound => false,
+            Err(problem) => panic!("{problem}"),
+        }
+    }
+
+    /// Lets what is in memory become files, lets these grow older than the retention, and waits until it has taken
+    /// this trace: the youngest, and so the last.
+    async fn outlive(&self, youngest: &str) {
+        self.get("lake_files", json!({ "flush": true })).await;
+        assert!(self.is_there(youngest).await);
+        self.clock.advance_nanos(2 * DAY);
+        // The background looks every few seconds.
+        for _ in 0..600 {
+            if !self.is_there(youngest).await {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        panic!("retention did not come by");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retention_leaves_the_evidence_of_open_findings_and_labelled_runs() {
+    let config = r#"{"retention":{"days":1},"findings":{"decay_days":30}}"#;
+    let mut home = open_with(config).await;
+    home.run(&faulty(), 6, Some(BAD)).await;
+    let found = home.n_plus_one().await.unwrap();
+    assert_eq!(found["state"], "open");
+    let evidence: Vec<String> =
+        found["evidence"].as_array().unwrap().iter().map(|it| it["trace_id"].as_str().unwrap().to_owned()).collect();
+    assert!(!evidence.is_empty() && evidence.len() < 6, "{found}");
+    let sent = home.get("find", json!({ "scope": { "all": true } })).await;
+    let other = sent["items"].as_array().unwrap().iter().map(|it| it["trace_id"].as_str().unwrap().to_owned());
+    let other = other.into_iter().find(|id| !evidence.contains(id)).unwrap();
+    let labelled = home.recorded_run(0xa1, Some("base")).await;
+    let unlabelled = home.recorded_run(0xa2, None).await;
+    home.outlive(&unlabelled).await;
+    let check = async |home: &Home, when: &str| {
+        for trace_id in evidence.iter().chain([&labelled]) {
+            assert!(home.is_there(trace_id).await, "{trace_id} is gone {when}");
+        }
+        assert!(!home.is_there(&other).await, "what is no evidence goes");
+    };
+    check(&home, "after the first round").await;
+
+    // The next engine knows what the last one left.
+    home.restart(config).await;
+    let unlabelled = home.recorded_run(0xa3, None).await;
+    home.outlive(&unlabelled).await;
+    check(&home, "after a restart").await;
+    home.engine.close().await.unwrap();
+}
