@@ -1,7 +1,6 @@
 //! Operations: (service, span name) pairs under small numbers, so that no name is copied per span.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use kino_model::{Resource, Span};
 
 /// The operations seen so far. Borrows every name from the spans.

@@ -11,8 +11,7 @@
 //!  id used twice         → children go to the first span under that id; both spans stay
 //! ```
 
-use std::collections::HashMap;
-
+use foldhash::{HashMap, HashMapExt};
 use kino_model::{Span, SpanKind, Trace};
 
 /// No span.

@@ -342,9 +342,39 @@ impl Kind {
 
 /// The promoted attribute column of `spans` that `key`, in any released spelling, feeds.
 pub fn promoted_span_column(key: &str) -> Option<&'static Column> {
-    static BY_SPELLING: LazyLock<HashMap<&'static str, &'static Column>> =
-        LazyLock::new(|| by_spelling(Table::Spans, Source::Attribute));
-    BY_SPELLING.get(key).copied()
+    meaning(key).map(|meaning| meaning.column)
+}
+
+/// What a promoted attribute of a span means, whatever the spelling.
+#[derive(Debug)]
+pub(crate) struct Meaning {
+    column: &'static Column,
+    /// One bit for each length that a spelling has: most other keys are told apart by it.
+    lengths: u64,
+}
+
+impl Meaning {
+    /// The place of `key` among the spellings, if it is one.
+    pub(crate) fn spelling(&self, key: &str) -> Option<usize> {
+        if self.lengths & length_bit(key) == 0 {
+            return None;
+        }
+        self.column.spellings.iter().position(|spelling| *spelling == key)
+    }
+}
+
+fn length_bit(key: &str) -> u64 {
+    1 << key.len().min(63)
+}
+
+/// What `key` means if it is a spelling of a promoted attribute of spans.
+pub(crate) fn meaning(key: &str) -> Option<&'static Meaning> {
+    static BY_SPELLING: LazyLock<foldhash::HashMap<&'static str, Meaning>> = LazyLock::new(|| {
+        let columns = by_spelling(Table::Spans, Source::Attribute).into_iter();
+        let lengths = |column: &Column| column.spellings.iter().fold(0, |bits, spelling| bits | length_bit(spelling));
+        columns.map(|(spelling, column)| (spelling, Meaning { column, lengths: lengths(column) })).collect()
+    });
+    BY_SPELLING.get(key)
 }
 
 /// The promoted resource column of `spans` that `key`, in any released spelling, feeds.

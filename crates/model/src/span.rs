@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::attribute::{self, Attributes, Value};
+use crate::columns;
 use crate::id::{SpanId, TraceId};
 use crate::time::{DurationNanos, UnixNanos};
 
@@ -236,12 +237,18 @@ impl Span {
     /// The first value under `key`, in whatever released spelling the sender used: for a key whose meaning is a
     /// promoted column, all spellings of that column are tried, the asked one first.
     pub fn attribute(&self, key: &str) -> Option<&Value> {
-        attribute::find(&self.attributes, key).or_else(|| {
-            crate::columns::promoted_span_column(key)?
-                .spellings
-                .iter()
-                .find_map(|spelling| attribute::find(&self.attributes, spelling))
-        })
+        let Some(meaning) = columns::meaning(key) else { return attribute::find(&self.attributes, key) };
+        let mut best: Option<(usize, &Value)> = None;
+        for (name, value) in &self.attributes {
+            let Some(spelling) = meaning.spelling(name) else { continue };
+            if name == key {
+                return Some(value);
+            }
+            if best.is_none_or(|(before, _)| spelling < before) {
+                best = Some((spelling, value));
+            }
+        }
+        best.map(|(_, value)| value)
     }
 
     /// The text under `key`; see [`Span::attribute`].

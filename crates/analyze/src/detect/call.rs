@@ -1,8 +1,8 @@
 //! Calls: what a span asks of something else, with its data taken out, so that repeats are recognised.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
+use foldhash::HashMap;
 use kino_model::{Span, SpanKind};
 
 use crate::fingerprint::shape;

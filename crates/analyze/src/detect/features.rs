@@ -1,7 +1,6 @@
 //! What an execution was given: the attributes of its spans, each key with its first value in call order.
 
-use std::collections::{BTreeMap, HashMap};
-
+use foldhash::HashMap;
 use kino_model::Value;
 
 use crate::execution::Execution;
@@ -47,19 +46,29 @@ pub(crate) enum Feature<'a> {
 /// Reads features; remembers of each key whether it can be an input.
 #[derive(Default)]
 pub(crate) struct Features<'a> {
-    is_input: HashMap<&'a str, bool>,
+    /// The place of each key that can.
+    inputs: HashMap<&'a str, Option<usize>>,
+    /// By the place of a key: the last execution that was seen to have it.
+    seen: Vec<usize>,
+    executions: usize,
 }
 
 impl<'a> Features<'a> {
-    pub(crate) fn of(&mut self, execution: &Execution<'_, 'a>) -> BTreeMap<&'a str, Feature<'a>> {
-        let mut found = BTreeMap::new();
+    /// By key, in the order in which the keys are met.
+    pub(crate) fn of(&mut self, execution: &Execution<'_, 'a>) -> Vec<(&'a str, Feature<'a>)> {
+        self.executions += 1;
+        let mut found = Vec::new();
         for &index in execution.spans() {
             for (key, value) in &execution.tree.span(index as usize).attributes {
                 let key = key.as_str();
-                let is_new_input = || !NOT_INPUT.iter().any(|part| key.contains(part));
-                if !*self.is_input.entry(key).or_insert_with(is_new_input) || found.contains_key(key) {
-                    continue;
-                }
+                let (next, known) = (self.seen.len(), self.inputs.get(key).copied());
+                let place = known.unwrap_or_else(|| {
+                    let place = (!NOT_INPUT.iter().any(|part| key.contains(part))).then_some(next);
+                    self.seen.extend(place.map(|_| 0));
+                    self.inputs.insert(key, place);
+                    place
+                });
+                let Some(place) = place.filter(|place| self.seen[*place] != self.executions) else { continue };
                 let feature = match value {
                     Value::Int(number) => Feature::Number(*number as f64),
                     Value::Double(number) if number.is_finite() => Feature::Number(*number),
@@ -70,7 +79,8 @@ impl<'a> Features<'a> {
                 if found.len() >= MAX_KEYS {
                     return found;
                 }
-                found.insert(key, feature);
+                self.seen[place] = self.executions;
+                found.push((key, feature));
             }
         }
         found
