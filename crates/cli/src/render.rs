@@ -1,7 +1,7 @@
 //! Text for people, made from the wire's shapes: one module a shape, and what they share.
 //!
-//! Pure: the same answer and style give the same text. Recorded text is shown with its control characters escaped,
-//! so that no trace can move the reader's cursor or colour their terminal.
+//! Pure: the same answer and style give the same text. Recorded text is shown with its harmful characters escaped,
+//! so that no trace can move the reader's cursor, colour their terminal, or hide what it says.
 
 #![expect(
     clippy::format_push_string,
@@ -25,6 +25,7 @@ pub(crate) mod verify;
 use std::borrow::Cow;
 
 use anstyle::{AnsiColor, Style as Ansi};
+use kino_model::untrusted::is_harmful;
 pub(crate) use kino_tui::figures::{bar, count, counted, duration, percent};
 
 /// How text looks.
@@ -115,11 +116,6 @@ pub(crate) fn wrap(text: &str, style: Style, margin: &str) -> String {
     lines.iter().flat_map(|line| [margin, line, "\n"]).collect()
 }
 
-/// Control characters, and those that reverse the direction of writing.
-fn is_harmful(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 fn escape(c: char) -> Vec<char> {
     if is_harmful(c) { c.escape_default().collect() } else { vec![c] }
 }
@@ -141,5 +137,10 @@ pub(crate) mod tests {
         assert_eq!(clean("plain ünïcode"), "plain ünïcode");
         assert_eq!(clean("red\u{1b}[31m\nnext\u{202e}"), "red\\u{1b}[31m\\nnext\\u{202e}");
         assert_eq!(clean_lines("a\r\nb\tc\u{7}"), "a\nb\tc\\u{7}");
+        for hidden in ["\u{9b}", "\u{202e}", "\u{2066}", "\u{200b}", "\u{200d}", "\u{fe0f}", "\u{e0041}"] {
+            let shown = format!("a{}b", hidden.escape_unicode());
+            let text = format!("a{hidden}b");
+            assert_eq!((clean(&text).into_owned(), clean_lines(&text)), (shown.clone(), shown));
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use kino_model::untrusted::is_harmful;
+
 /// Characters that no shell treats specially anywhere in a word.
 const PLAIN: &[u8] = b"_-./:=@%+,";
 
@@ -21,22 +23,22 @@ pub(crate) fn quoted(word: &str) -> String {
     if !word.is_empty() && (0..bytes.len()).all(is_plain) {
         return word.to_owned();
     }
-    if word.chars().any(char::is_control) {
+    if word.chars().any(is_harmful) {
         return dollar_quoted(word);
     }
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// A word with control characters: a line stays one line, and nothing in it moves a terminal's cursor.
+/// A word with harmful characters: a line stays one line, and nothing in it acts on a terminal or hides.
 fn dollar_quoted(word: &str) -> String {
     let mut text = String::from("$'");
     for character in word.chars() {
         match character {
             '\\' => text.push_str(r"\\"),
             '\'' => text.push_str(r"\'"),
-            control if control.is_control() => {
+            harmful if is_harmful(harmful) => {
                 let mut bytes = [0; 4];
-                for byte in control.encode_utf8(&mut bytes).bytes() {
+                for byte in harmful.encode_utf8(&mut bytes).bytes() {
                     // Writing to a String cannot fail.
                     write!(text, "\\x{byte:02x}").ok();
                 }
@@ -80,6 +82,7 @@ mod tests {
             "new\nline",
             "tab\tand\u{1b}[31m",
             "'\n'a1",
+            "turned \u{202e}around, and \u{200b}\u{e0041}unseen",
         ];
         let printed = Command::new("bash").arg("-c").arg(format!("printf '%s\\0' {}", line(words))).output();
         let Ok(printed) = printed else { return };
@@ -92,6 +95,6 @@ mod tests {
     fn a_line_is_one_line_and_plain_words_stay_plain() {
         assert_eq!(line(["kino", "run", "--against=HEAD~1"]), "kino run --against=HEAD~1");
         assert_eq!(line(["python", "app.py", "a b"]), "python app.py 'a b'");
-        assert!(!line(["a\nb\u{1b}"]).chars().any(char::is_control));
+        assert!(!line(["a\nb\u{1b}\u{202e}\u{200b}"]).chars().any(is_harmful));
     }
 }

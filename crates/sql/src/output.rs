@@ -51,10 +51,11 @@ fn write_json(out: &mut impl Write, answer: &Answer) -> anyhow::Result<()> {
 
 fn write_table(out: &mut impl Write, answer: &Answer) -> anyhow::Result<()> {
     let table = pretty_format_batches_with_schema(answer.schema.clone(), &answer.batches)?;
-    // Recorded text is hostile: a control character would speak to the terminal.
+    // Recorded text is hostile: a harmful character would speak to the terminal, or hide.
     let text = table.to_string();
     for line in text.lines() {
-        let clean: String = line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        let clean: String =
+            line.chars().map(|c| if kino_model::untrusted::is_harmful(c) { '\u{fffd}' } else { c }).collect();
         writeln!(out, "{clean}")?;
     }
     let rows = row_count(answer);

@@ -697,7 +697,7 @@ fn a_refusal_is_shown_where_it_belongs() {
 
 #[test]
 fn recorded_text_reaches_no_cell_unescaped() {
-    let hostile = "\u{1b}[2J\u{1b}]0;x\u{7}\r\n\u{9b}31m\u{202e}\u{200b}end";
+    let hostile = "\u{1b}[2J\u{1b}]0;x\u{7}\r\n\u{9b}31m\u{202e}\u{200b}\u{fe0f}\u{e0041}end";
     let mut reader = Reader::new();
     reader.traces(vec![FindItem { root_service: hostile.to_owned(), ..item(9, hostile, Some(1)) }]);
     reader.press(&[Key::Enter]);
@@ -717,7 +717,7 @@ fn recorded_text_reaches_no_cell_unescaped() {
     reader.press(&[Key::Tab, Key::Enter]);
     reader.answer(|ask| matches!(ask, Ask::Open(_)), Ok(Answer::Open(Box::new(open(vec![one])))));
     screens.push_str(&reader.screen());
-    let harmful = |c: char| c != '\n' && (c.is_control() || matches!(c, '\u{202e}' | '\u{200b}'));
+    let harmful = |c: char| c != '\n' && kino_model::untrusted::is_harmful(c);
     assert!(!screens.chars().any(harmful), "{screens:?}");
     assert!(screens.contains("\\u{1b}[2J"), "{screens}");
 }

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use kino_model::untrusted::is_harmful;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// How far a tab goes.
@@ -13,14 +14,6 @@ const TAB_COLUMNS: usize = 4;
 /// Text on one line, harmless to a terminal.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     if text.chars().any(is_harmful) { Cow::Owned(text.chars().flat_map(escape).collect()) } else { Cow::Borrowed(text) }
-}
-
-/// Control characters, and those that change the direction of writing or take no room.
-fn is_harmful(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 fn escape(c: char) -> Vec<char> {
@@ -115,6 +108,15 @@ mod tests {
     fn recorded_text_cannot_reach_the_terminal() {
         assert_eq!(clean("plain ünïcode 日本"), "plain ünïcode 日本");
         assert_eq!(clean("red\u{1b}[31m\n\u{202e}\u{200b}\u{9b}"), "red\\u{1b}[31m\\u{a}\\u{202e}\\u{200b}\\u{9b}");
+    }
+
+    #[test]
+    fn nothing_hides_or_turns_around_what_is_shown() {
+        for hidden in ["\u{9b}", "\u{202e}", "\u{2066}", "\u{200b}", "\u{200d}", "\u{fe0f}", "\u{e0041}"] {
+            let shown = format!("a{}b", hidden.escape_unicode());
+            assert_eq!(clean(&format!("a{hidden}b")), shown);
+            assert_eq!(width(&shown), shown.len(), "it takes the room that it shows");
+        }
     }
 
     #[test]
