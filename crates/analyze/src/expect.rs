@@ -176,6 +176,9 @@ pub fn no_finding(found: &[Execution<'_, '_>], code: Option<&str>, config: &Dete
     if found.is_empty() {
         return no_data(0, "never executed");
     }
+    if let Some(code) = config.off.iter().find(|off| code == Some(off.name())) {
+        return no_data(found.len(), format!("{code} is switched off in the user's configuration"));
+    }
     let mut findings = detect::findings(found, config);
     findings.retain(|finding| code.is_none_or(|code| finding.code.name() == code));
     let named: Vec<String> =
@@ -230,6 +233,7 @@ pub fn error_groups(found: &[Execution<'_, '_>]) -> Vec<ErrorGroup> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::Code;
     use crate::testing::{traces, trees};
 
     fn check(text: &str, operation: Option<&str>, ask: impl Fn(&[Execution<'_, '_>]) -> Held) -> String {
@@ -310,5 +314,10 @@ mod tests {
             |code| check(&text, Some("/cart"), move |found| no_finding(found, Some(code), &DetectorConfig::default()));
         assert!(code("n_plus_one").starts_with("Fail over 12: n_plus_one: "), "{}", code("n_plus_one"));
         assert_eq!(code("deadlock"), "Pass over 12: none (0 examples)");
+        let off = DetectorConfig { off: vec![Code::NPlusOne], ..DetectorConfig::default() };
+        let without = |code| check(&text, Some("/cart"), |found| no_finding(found, Some(code), &off));
+        let said = "NoData over 12: n_plus_one is switched off in the user's configuration (0 examples)";
+        assert_eq!(without("n_plus_one"), said, "what does not look finds nothing");
+        assert_eq!(without("deadlock"), "Pass over 12: none (0 examples)");
     }
 }
