@@ -204,7 +204,7 @@ async fn start(
     let tasks = [
         http(open.http, api::routes(&otlp, mcp), stopping.clone()),
         http(open.otlp_http, otlp::http::routes(Arc::clone(&otlp)), stopping.clone()),
-        grpc(open.otlp_grpc, Services(otlp), stopping),
+        grpc(open.otlp_grpc, Services::new(otlp), stopping),
     ];
 
     let home = config.engine.home.clone();
@@ -247,7 +247,10 @@ fn http(listener: TcpListener, routes: axum::Router, mut stopping: watch::Receiv
 fn grpc(listener: TcpListener, services: Services, mut stopping: watch::Receiver<bool>) -> Server {
     tokio::spawn(async move {
         let incoming = Bounded::new(listener).into_stream();
-        let server = tonic::transport::Server::builder().max_concurrent_streams(Some(otlp::STREAMS_MAX));
+        let server = tonic::transport::Server::builder()
+            .max_concurrent_streams(Some(otlp::STREAMS_MAX))
+            // What was meant for the other port is answered, too.
+            .accept_http1(true);
         let signal = async move { stopped(&mut stopping).await };
         server.serve_with_incoming_shutdown(services, incoming, signal).await.map_err(|error| error.to_string())
     })

@@ -5,7 +5,7 @@
 mod harness;
 
 use bytes::{Buf, BufMut, Bytes};
-use harness::{Server, start, start_changed};
+use harness::{Server, request, start, start_changed};
 use kino_model::{Clock, UnixNanos};
 use kino_testkit::Shop;
 use serde_json::json;
@@ -58,7 +58,16 @@ async fn call(
     body: Vec<u8>,
     compression: Option<CompressionEncoding>,
 ) -> Result<Bytes, Status> {
-    let address = format!("http://{}", server.running.listeners.otlp_grpc);
+    call_at(&server.running.listeners.otlp_grpc, path, body, compression).await
+}
+
+async fn call_at(
+    address: &str,
+    path: &'static str,
+    body: Vec<u8>,
+    compression: Option<CompressionEncoding>,
+) -> Result<Bytes, Status> {
+    let address = format!("http://{address}");
     let channel = tonic::transport::Endpoint::from_shared(address).unwrap().connect().await.unwrap();
     let mut client = tonic::client::Grpc::new(channel);
     if let Some(compression) = compression {
@@ -132,5 +141,65 @@ async fn metrics_are_answered_and_other_services_are_not() {
     assert!(call(&server, METRICS, Vec::new(), None).await.is_ok());
     let status = call(&server, "/grpc.health.v1.Health/Check", Vec::new(), None).await.unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_at_the_port_of_http_is_answered_as_at_its_own() {
+    let server = start().await;
+    let address = &server.running.listeners.otlp_http;
+    let spans = spans(1);
+    let body = kino_testkit::otlp::traces_request(&spans);
+    for compression in [None, Some(CompressionEncoding::Gzip)] {
+        assert!(call_at(address, TRACES, body.clone(), compression).await.unwrap().is_empty());
+        assert_eq!(stored(&server).await, spans.len() as u64, "what comes twice is there once");
+    }
+    let nonsense = call_at(address, TRACES, vec![0xff; 30], None).await.unwrap_err();
+    assert!(nonsense.code() == Code::InvalidArgument && !nonsense.message().is_empty(), "{nonsense:?}");
+    let other = call_at(address, "/grpc.health.v1.Health/Check", Vec::new(), None).await.unwrap_err();
+    assert_eq!(other.code(), Code::Unimplemented, "{other:?}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http_at_the_port_of_grpc_is_answered_as_at_its_own() {
+    let server = start().await;
+    let url = |path: &str| format!("http://{}{path}", server.running.listeners.otlp_grpc);
+    let spans = spans(1);
+    let protobuf = [("content-type", "application/x-protobuf")];
+    let answer = request("POST", url("/v1/traces"), &protobuf, kino_testkit::otlp::traces_request(&spans)).await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, "application/x-protobuf"));
+    assert_eq!(stored(&server).await, spans.len() as u64);
+
+    let json = [("content-type", "application/json")];
+    let nonsense = request("POST", url("/v1/traces"), &json, b"nonsense".to_vec()).await;
+    assert_eq!((nonsense.status, nonsense.header("content-type")), (400, "application/json"));
+    assert!(!nonsense.json()["message"].as_str().unwrap().is_empty());
+    let elsewhere = request("GET", url("/"), &[], Vec::new()).await;
+    assert_eq!(elsewhere.status, 404);
+    assert!(elsewhere.text().contains("/v1/traces"), "{}", elsewhere.text());
+    // What guards the one port guards the other.
+    let foreign = [json[0], ("origin", "https://evil.example")];
+    assert_eq!(request("POST", url("/v1/traces"), &foreign, b"{}".to_vec()).await.status, 403);
+    let disguised = [("content-type", "application/grpc"), ("origin", "https://evil.example")];
+    assert_eq!(request("POST", url(TRACES), &disguised, vec![0; 5]).await.status, 403);
+    server.stop().await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_to_the_other_port_is_known_all_the_same() {
+    let server = start().await;
+    let Some(project) = kino_mcp::project_of(&std::env::current_dir().unwrap()) else { return server.stop().await };
+    let body = |seed| kino_testkit::otlp::traces_request(&spans(seed));
+    let find = async |project: &str| {
+        let found = server.ask("find", json!({ "scope": { "project": project } })).await.json();
+        found["items"].as_array().unwrap().len()
+    };
+    call_at(&server.running.listeners.otlp_http, TRACES, body(1), None).await.unwrap();
+    assert_eq!((find("/elsewhere/.git").await, find(&project).await), (0, 1));
+    let url = format!("http://{}/v1/traces", server.running.listeners.otlp_grpc);
+    request("POST", url, &[("content-type", "application/x-protobuf")], body(2)).await;
+    assert_eq!((find("/elsewhere/.git").await, find(&project).await), (0, 2));
     server.stop().await;
 }

@@ -8,16 +8,19 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use axum::extract::ConnectInfo;
 use bytes::{Buf, BufMut, Bytes};
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, Version};
 use kino_engine::{Encoding, IngestError, Signal};
 use tonic::body::Body;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::server::{Grpc, UnaryService};
+use tonic::transport::server::TcpConnectInfo;
 use tonic::{Code, Status};
 
 use super::Otlp;
 use super::reply;
+use crate::connections::Peer;
 use crate::guard::Scope;
 
 const PATHS: [(&str, Signal); 3] = [
@@ -26,9 +29,27 @@ const PATHS: [(&str, Signal); 3] = [
     ("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", Signal::Metrics),
 ];
 
-/// The three services as one, told apart by path.
+/// How the content type of a gRPC call begins.
+const CONTENT_TYPE: &[u8] = b"application/grpc";
+
+/// The three services as one, told apart by path. What is no call of gRPC is answered as OTLP over HTTP: an exporter
+/// that was given the wrong one of the two ports works, or reads what is wrong.
 #[derive(Clone, Debug)]
-pub(crate) struct Services(pub(crate) Arc<Otlp>);
+pub(crate) struct Services {
+    otlp: Arc<Otlp>,
+    http: axum::Router,
+}
+
+impl Services {
+    pub(crate) fn new(otlp: Arc<Otlp>) -> Self {
+        Self { http: super::http::routes(Arc::clone(&otlp)), otlp }
+    }
+}
+
+/// Whether a request is a call of gRPC.
+pub(super) fn is_call(headers: &http::HeaderMap) -> bool {
+    headers.get(http::header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(CONTENT_TYPE))
+}
 
 impl tower::Service<Request<Body>> for Services {
     type Response = Response<Body>;
@@ -40,8 +61,18 @@ impl tower::Service<Request<Body>> for Services {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let otlp = Arc::clone(&self.0);
-        Box::pin(async move { Ok(call(otlp, request).await) })
+        // A page in a browser speaks HTTP/1.1 here, whatever it names its content: the routes look where it is from.
+        if is_call(request.headers()) && request.version() == Version::HTTP_2 {
+            let otlp = Arc::clone(&self.otlp);
+            return Box::pin(async move { Ok(call(otlp, request).await) });
+        }
+        let mut request = request.map(axum::body::Body::new);
+        let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(ConnectInfo(Peer(peer)));
+        }
+        let answer = self.http.call(request);
+        Box::pin(async move { Ok(answer.await?.map(Body::new)) })
     }
 }
 

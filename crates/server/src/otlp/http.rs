@@ -11,6 +11,7 @@ use axum::routing::post;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use kino_engine::{Encoding, IngestError, Signal};
+use tonic::transport::server::TcpConnectInfo;
 
 use super::Otlp;
 use super::body::{self, BodyError};
@@ -125,10 +126,12 @@ async fn not_a_post() -> Response {
 }
 
 /// Programs with a hard-wired gRPC exporter are given this port too, by an endpoint that knows nothing of them.
-async fn elsewhere(State(otlp): State<Arc<Otlp>>, request: Request) -> Response {
-    let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    if !content_type.is_some_and(|value| value.starts_with(b"application/grpc")) {
+async fn elsewhere(State(otlp): State<Arc<Otlp>>, mut request: Request) -> Response {
+    if !grpc::is_call(request.headers()) {
         return nothing_here();
+    }
+    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<Peer>>().copied() {
+        request.extensions_mut().insert(TcpConnectInfo { local_addr: None, remote_addr: Some(peer.0) });
     }
     grpc::call(otlp, request.map(tonic::body::Body::new)).await.map(Body::new)
 }
