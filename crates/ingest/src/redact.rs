@@ -13,6 +13,7 @@
 
 mod anchors;
 mod assignment;
+mod clean;
 mod columns;
 mod numbers;
 pub mod rules;
@@ -28,6 +29,7 @@ use memchr::memmem::Finder;
 use sha2::Sha256;
 
 use anchors::{Anchors, KeyAnchors, Sign};
+use clean::Clean;
 use kino_model::{Batch, redacted};
 use rules::Rule;
 pub use rules::{InvalidRules, Rules};
@@ -42,6 +44,8 @@ pub struct Redactor {
     anchors: Anchors,
     key_anchors: KeyAnchors,
     sk: Finder<'static>,
+    /// Labels seen before.
+    clean: Clean,
 }
 
 /// A secret: where it lies, and the name of the rule that found it.
@@ -57,7 +61,7 @@ impl Redactor {
     pub fn new(key: [u8; 32], rules: Rules) -> Self {
         let anchors = Anchors::new().expect("the anchors are few and short");
         let key_anchors = KeyAnchors::new(&rules.keys).expect("the keys are few, and bounded by the rules");
-        Self { key, rules, anchors, key_anchors, sk: Finder::new(b"sk-") }
+        Self { key, rules, anchors, key_anchors, sk: Finder::new(b"sk-"), clean: Clean::default() }
     }
 
     /// Redacts every text of a batch: columns, attribute maps with what they hold exactly, resources and scopes.

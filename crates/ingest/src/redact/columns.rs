@@ -19,6 +19,7 @@ use kino_model::columns::{Kind, Table};
 use kino_model::exact::{self, Record, any_value};
 use kino_model::{Batch, Value, names};
 
+use super::clean::Judged;
 use super::{Fired, Redactor, number, numbers, sk_key, url_password};
 
 /// The rules that fired, by row.
@@ -85,7 +86,15 @@ impl<'r> Work<'r> {
 
     /// Values that stand for many rows each; which rows is not worth finding out.
     fn label(&self, name: &str, array: &StringArray, fired: &mut Fired) -> Option<ArrayRef> {
-        let described = name == "resource" || name == "scope";
+        let judged = match name {
+            "resource" => Judged::Resource,
+            "scope" => Judged::Scope,
+            _ => Judged::Text,
+        };
+        if self.redactor.clean.holds_all(judged, array.iter().flatten()) {
+            return None;
+        }
+        let described = judged != Judged::Text;
         let rows = if described {
             self.redactor.suspects(array.value_offsets(), array.value_data())
         } else {
@@ -95,12 +104,14 @@ impl<'r> Work<'r> {
         for row in rows {
             let text = array.value(row);
             let redacted = if described {
-                self.redactor.described(text, name == "scope", fired)
+                self.redactor.described(text, judged == Judged::Scope, fired)
             } else {
                 self.redactor.text(text, fired)
             };
             new.extend(redacted.map(|redacted| (row, redacted)));
         }
+        let clean = array.iter().enumerate().filter(|(row, _)| !new.contains_key(row)).filter_map(|(_, text)| text);
+        self.redactor.clean.add(judged, clean);
         (!new.is_empty()).then(|| Arc::new(replaced(array, &new)) as ArrayRef)
     }
 
