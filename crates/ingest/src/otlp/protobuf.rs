@@ -29,11 +29,6 @@ use crate::judge::Judge;
 use crate::{Decoded, Limits, Undecodable};
 use attributes::{Scratch, text};
 
-/// Bytes of a record, about: how many rows to make room for. Real spans have 250 to 500.
-const RECORD_BYTES: usize = 256;
-/// Rows for which room is made at once; beyond, it grows as they come.
-const RECORDS_MAX: usize = 64 * 1024;
-
 type Walked<T = ()> = Result<T, WireError>;
 
 /// Decodes an `ExportTraceServiceRequest`.
@@ -68,7 +63,7 @@ fn walk<'b, 'l>(
     limits: &'l Limits,
     each: impl Fn(&mut Walker<'b, 'l>, Reader<'b>) -> Walked,
 ) -> Result<Decoded, Undecodable> {
-    let mut walker = Walker::new(limits, body.len() / RECORD_BYTES);
+    let mut walker = Walker::new(limits);
     let mut reader = Reader::new(body);
     let walked = (|| {
         while let Some((field, payload)) = reader.field()? {
@@ -102,13 +97,12 @@ struct Walker<'b, 'l> {
 }
 
 impl<'b, 'l> Walker<'b, 'l> {
-    /// A walker that makes room for about `records`.
-    fn new(limits: &'l Limits, records: usize) -> Self {
+    fn new(limits: &'l Limits) -> Self {
         Self {
             limits,
             judge: Judge::new(limits),
             faults: Faults::default(),
-            batch: BatchBuilder::with_capacity(records.min(RECORDS_MAX)),
+            batch: BatchBuilder::new(),
             spans: 0,
             logs: 0,
             rejected_spans: 0,

@@ -20,9 +20,6 @@ pub(crate) const SPAN_EVENT: i8 = 0;
 /// A log record's `source`.
 pub(crate) const LOG_RECORD: i8 = 1;
 
-/// Spans for each event and link for which room is made; most spans have neither.
-const EVENTS_PART: usize = 16;
-
 /// Builds a [`Batch`].
 pub struct BatchBuilder {
     spans: TableBuilder,
@@ -55,15 +52,10 @@ impl Default for BatchBuilder {
 impl BatchBuilder {
     /// An empty builder.
     pub fn new() -> Self {
-        Self::with_capacity(0)
-    }
-
-    /// An empty builder whose columns, each when it is first touched, make room for about so many spans.
-    pub fn with_capacity(spans: usize) -> Self {
         Self {
-            spans: TableBuilder::new(Table::Spans, spans),
-            events: TableBuilder::new(Table::Events, spans / EVENTS_PART),
-            links: TableBuilder::new(Table::Links, spans / EVENTS_PART),
+            spans: TableBuilder::new(Table::Spans),
+            events: TableBuilder::new(Table::Events),
+            links: TableBuilder::new(Table::Links),
             resource: None,
             scope: None,
         }

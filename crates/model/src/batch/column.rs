@@ -1,7 +1,7 @@
 //! One column in the making: plain buffers, and a bit for each row that has a value.
 //!
 //! A column that no row touches costs nothing, and rows that it skips become null when it is touched next, or at the
-//! end.
+//! end. What is handed over at the end has no room to spare, and the room in which it was made serves the next batch.
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -19,10 +19,8 @@ use arrow_schema::DataType;
 use super::row::ValueRef;
 use crate::columns::Kind;
 
-/// Bytes of a text for which room is made, about.
-const TEXT_BYTES: usize = 12;
-/// Entries of a row's map for which room is made, about.
-const ROW_ENTRIES: usize = 3;
+/// Bytes of room that a buffer keeps for the next batch. Requests of some thousand spans need no more.
+const KEPT_BYTES: usize = 128 * 1024;
 
 /// A column in the making.
 pub(super) struct ColumnBuilder {
@@ -31,8 +29,6 @@ pub(super) struct ColumnBuilder {
     /// Rows that have a place in `data`.
     len: usize,
     validity: Validity,
-    /// Rows for which room is made at the first value.
-    capacity: usize,
 }
 
 enum Data {
@@ -79,7 +75,7 @@ struct Label {
 }
 
 impl ColumnBuilder {
-    pub(super) fn new(kind: Kind, capacity: usize) -> Self {
+    pub(super) fn new(kind: Kind) -> Self {
         let data = match kind {
             Kind::TraceId | Kind::SpanId => Data::Id(Vec::new()),
             Kind::Text | Kind::Bytes => Data::Text(Texts::default()),
@@ -90,7 +86,7 @@ impl ColumnBuilder {
             Kind::Bool => Data::Bool(Vec::new()),
             Kind::Map => Data::Map(Box::default()),
         };
-        Self { kind, data, len: 0, validity: Validity::default(), capacity }
+        Self { kind, data, len: 0, validity: Validity::default() }
     }
 
     /// Whether `row` has a value already.
@@ -129,8 +125,6 @@ impl ColumnBuilder {
     /// Text, which is UTF-8, or bytes.
     pub(super) fn put_text(&mut self, row: usize, text: &[u8]) {
         let Data::Text(texts) = &mut self.data else { unreachable!("the column is of another kind") };
-        make_room(&mut texts.offsets, self.capacity + 1);
-        make_room(&mut texts.bytes, self.capacity * TEXT_BYTES);
         texts.fill(row);
         texts.push(text);
         self.set(row);
@@ -138,7 +132,6 @@ impl ColumnBuilder {
 
     pub(super) fn put_id(&mut self, row: usize, id: &[u8]) {
         let Data::Id(bytes) = &mut self.data else { unreachable!("the column is of another kind") };
-        make_room(bytes, self.capacity * id.len());
         bytes.resize(row * id.len(), 0);
         bytes.extend_from_slice(id);
         self.set(row);
@@ -146,7 +139,6 @@ impl ColumnBuilder {
 
     pub(super) fn put_int(&mut self, row: usize, value: i64) {
         let Data::Int(values) = &mut self.data else { unreachable!("the column is of another kind") };
-        make_room(values, self.capacity);
         values.resize(row, 0);
         values.push(value);
         self.set(row);
@@ -154,7 +146,6 @@ impl ColumnBuilder {
 
     pub(super) fn put_int32(&mut self, row: usize, value: i32) {
         let Data::Int32(values) = &mut self.data else { unreachable!("the column is of another kind") };
-        make_room(values, self.capacity);
         values.resize(row, 0);
         values.push(value);
         self.set(row);
@@ -162,7 +153,6 @@ impl ColumnBuilder {
 
     pub(super) fn put_int8(&mut self, row: usize, value: i8) {
         let Data::Int8(values) = &mut self.data else { unreachable!("the column is of another kind") };
-        make_room(values, self.capacity);
         values.resize(row, 0);
         values.push(value);
         self.set(row);
@@ -171,7 +161,6 @@ impl ColumnBuilder {
     /// Sets one text for rows that follow each other.
     pub(super) fn put_label(&mut self, rows: Range<usize>, text: &str) {
         let Data::Label(label) = &mut self.data else { unreachable!("the column is of another kind") };
-        make_room(&mut label.keys, self.capacity);
         label.keys.resize(rows.start, 0);
         let key = label.key(text);
         label.keys.resize(rows.end, key);
@@ -182,13 +171,6 @@ impl ColumnBuilder {
     /// Adds an entry to the map of the row that [`Self::end_entries`] will name.
     pub(super) fn put_entry(&mut self, key: &[u8], value: ValueRef<'_>) {
         let Data::Map(entries) = &mut self.data else { unreachable!("the column is of another kind") };
-        if entries.offsets.capacity() == 0 {
-            entries.offsets.reserve(self.capacity + 1);
-            for texts in [&mut entries.keys, &mut entries.values] {
-                make_room(&mut texts.offsets, self.capacity * ROW_ENTRIES);
-                make_room(&mut texts.bytes, self.capacity * ROW_ENTRIES * TEXT_BYTES);
-            }
-        }
         entries.keys.fill(0);
         entries.values.fill(0);
         entries.keys.push(key);
@@ -210,60 +192,45 @@ impl ColumnBuilder {
         self.validity.set_one(row);
     }
 
-    /// The column of `rows` rows.
-    pub(super) fn finish(self, rows: usize) -> ArrayRef {
-        let kind = self.kind;
+    /// The column of `rows` rows. What remains is an empty column.
+    pub(super) fn finish(&mut self, rows: usize) -> ArrayRef {
         let nulls = self.validity.finish(rows);
-        match self.data {
-            Data::Id(mut bytes) => {
-                let width = if kind == Kind::TraceId { 16 } else { 8 };
-                bytes.resize(rows * width, 0);
-                bytes.shrink_to_fit();
-                Arc::new(FixedSizeBinaryArray::new(width as i32, Buffer::from_vec(bytes), nulls))
+        self.len = 0;
+        match &mut self.data {
+            Data::Id(bytes) => {
+                let width = if self.kind == Kind::TraceId { 16 } else { 8 };
+                Arc::new(FixedSizeBinaryArray::new(width as i32, Buffer::from_vec(filled(bytes, rows * width)), nulls))
             }
-            Data::Text(texts) if kind == Kind::Bytes => {
+            Data::Text(texts) if self.kind == Kind::Bytes => {
                 let (offsets, bytes) = texts.finish(rows);
                 Arc::new(BinaryArray::new(offsets, bytes, nulls))
             }
             Data::Text(texts) => Arc::new(texts.finish_text(rows, nulls)),
-            Data::Label(mut label) => {
-                label.keys.resize(rows, 0);
-                label.keys.shrink_to_fit();
-                let values = StringArray::from_iter_values(label.texts.iter().map(|text| &**text));
-                let keys = Int32Array::new(label.keys.into(), nulls);
-                let labels = DictionaryArray::<Int32Type>::try_new(keys, Arc::new(values));
-                Arc::new(labels.expect("every key was given to a text"))
-            }
-            Data::Int(mut values) => {
-                values.resize(rows, 0);
-                values.shrink_to_fit();
-                Arc::new(Int64Array::new(values.into(), nulls))
-            }
-            Data::Int32(mut values) => {
-                values.resize(rows, 0);
-                values.shrink_to_fit();
-                Arc::new(Int32Array::new(values.into(), nulls))
-            }
-            Data::Int8(mut values) => {
-                values.resize(rows, 0);
-                values.shrink_to_fit();
-                Arc::new(Int8Array::new(values.into(), nulls))
-            }
-            Data::Bool(mut values) => {
-                values.resize(rows, false);
-                Arc::new(BooleanArray::new(BooleanBuffer::from(values), nulls))
-            }
+            Data::Label(label) => Arc::new(label.finish(rows, nulls)),
+            Data::Int(values) => Arc::new(Int64Array::new(filled(values, rows).into(), nulls)),
+            Data::Int32(values) => Arc::new(Int32Array::new(filled(values, rows).into(), nulls)),
+            Data::Int8(values) => Arc::new(Int8Array::new(filled(values, rows).into(), nulls)),
+            Data::Bool(values) => Arc::new(BooleanArray::new(BooleanBuffer::from(filled(values, rows)), nulls)),
             Data::Map(entries) => Arc::new(entries.finish(rows, nulls)),
         }
     }
 }
 
-/// Makes room where there is none yet.
-#[inline]
-fn make_room<T>(values: &mut Vec<T>, rows: usize) {
-    if values.capacity() == 0 {
-        values.reserve_exact(rows);
+/// Hands the values over, filled up to `rows`. Their room stays here, unless there is much of it.
+fn filled<T: Copy + Default>(values: &mut Vec<T>, rows: usize) -> Vec<T> {
+    values.resize(rows, T::default());
+    handed_over(values)
+}
+
+fn handed_over<T: Copy>(values: &mut Vec<T>) -> Vec<T> {
+    if values.capacity() * size_of::<T>() <= KEPT_BYTES {
+        let exact = values.to_vec();
+        values.clear();
+        return exact;
     }
+    let mut all = std::mem::take(values);
+    all.shrink_to_fit();
+    all
 }
 
 impl Validity {
@@ -287,14 +254,16 @@ impl Validity {
         self.count += rows.len();
     }
 
-    fn finish(mut self, rows: usize) -> Option<NullBuffer> {
-        if self.count == rows {
+    fn finish(&mut self, rows: usize) -> Option<NullBuffer> {
+        let count = std::mem::take(&mut self.count);
+        if count == rows {
+            self.words.clear();
             return None;
         }
-        self.words.resize(rows.div_ceil(64), 0);
+        let mut words = filled(&mut self.words, rows.div_ceil(64));
         // Arrow's bits are those of bytes, the lowest first.
-        self.words.iter_mut().for_each(|word| *word = word.to_le());
-        Some(NullBuffer::new(BooleanBuffer::new(Buffer::from_vec(self.words), 0, rows)))
+        words.iter_mut().for_each(|word| *word = word.to_le());
+        Some(NullBuffer::new(BooleanBuffer::new(Buffer::from_vec(words), 0, rows)))
     }
 }
 
@@ -338,34 +307,41 @@ impl Texts {
         self.seal();
     }
 
-    fn finish(mut self, rows: usize) -> (OffsetBuffer<i32>, Buffer) {
+    fn finish(&mut self, rows: usize) -> (OffsetBuffer<i32>, Buffer) {
         self.fill(rows);
-        self.offsets.shrink_to_fit();
-        self.bytes.shrink_to_fit();
-        (OffsetBuffer::new(ScalarBuffer::from(self.offsets)), Buffer::from_vec(self.bytes))
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(handed_over(&mut self.offsets)));
+        (offsets, Buffer::from_vec(handed_over(&mut self.bytes)))
     }
 
     /// One look over all texts at once says that they are UTF-8.
-    fn finish_text(self, rows: usize, nulls: Option<NullBuffer>) -> StringArray {
+    fn finish_text(&mut self, rows: usize, nulls: Option<NullBuffer>) -> StringArray {
         let (offsets, bytes) = self.finish(rows);
         StringArray::try_new(offsets, bytes, nulls).expect("texts are made valid before they are put here")
     }
 }
 
 impl Entries {
-    fn finish(mut self, rows: usize, nulls: Option<NullBuffer>) -> MapArray {
+    fn finish(&mut self, rows: usize, nulls: Option<NullBuffer>) -> MapArray {
         let count = self.keys.len();
         self.offsets.resize(rows + 1, count as i32);
-        self.offsets.shrink_to_fit();
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(handed_over(&mut self.offsets)));
         let DataType::Map(field, ordered) = Kind::Map.arrow() else { unreachable!("a map is a map") };
         let DataType::Struct(fields) = field.data_type().clone() else { unreachable!("entries are pairs") };
         let (keys, values) = (self.keys.finish_text(count, None), self.values.finish_text(count, None));
         let entries = StructArray::new(fields, vec![Arc::new(keys), Arc::new(values)], None);
-        MapArray::new(field, OffsetBuffer::new(ScalarBuffer::from(self.offsets)), entries, nulls, ordered)
+        MapArray::new(field, offsets, entries, nulls, ordered)
     }
 }
 
 impl Label {
+    fn finish(&mut self, rows: usize, nulls: Option<NullBuffer>) -> DictionaryArray<Int32Type> {
+        let values = StringArray::from_iter_values(self.texts.drain(..));
+        self.by_text.clear();
+        self.last = 0;
+        let keys = Int32Array::new(filled(&mut self.keys, rows).into(), nulls);
+        DictionaryArray::try_new(keys, Arc::new(values)).expect("every key was given to a text")
+    }
+
     fn key(&mut self, text: &str) -> i32 {
         if self.texts.get(self.last).is_none_or(|last| **last != *text) {
             self.last = if let Some(known) = self.by_text.get(text) {

@@ -1,7 +1,7 @@
 //! One table in the making.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{FieldRef, Schema};
@@ -18,6 +18,12 @@ const SHAPES_MAX: usize = 64;
 const SHAPE_KEYS_MAX: usize = 128;
 /// Bytes of such a set's keys, so that what is remembered is bounded in bytes, too.
 const SHAPE_BYTES_MAX: usize = 8 * 1024;
+
+/// Tables kept for later batches: as many as there are requests decoded at one time on a few cores.
+const SPARE_MAX: usize = 4;
+
+/// Tables without rows, with the room and the sets of keys of those that were made of them.
+static SPARE: [Mutex<Vec<TableBuilder>>; 3] = [const { Mutex::new(Vec::new()) }; 3];
 
 /// A table in the making.
 pub(super) struct TableBuilder {
@@ -60,9 +66,12 @@ struct Step {
 }
 
 impl TableBuilder {
-    /// A table whose columns make room for so many rows.
-    pub(super) fn new(table: Table, rows: usize) -> Self {
-        let columns = table.columns().iter().map(|column| ColumnBuilder::new(column.kind, rows)).collect();
+    /// A table without rows.
+    pub(super) fn new(table: Table) -> Self {
+        if let Some(spare) = spare(table).pop() {
+            return spare;
+        }
+        let columns = table.columns().iter().map(|column| ColumnBuilder::new(column.kind)).collect();
         let place = |name| table.column_index(name).unwrap_or(usize::MAX);
         let places = Places {
             flags: place("flags"),
@@ -195,12 +204,12 @@ impl TableBuilder {
         self.rows += 1;
     }
 
-    pub(super) fn finish(self) -> RecordBatch {
-        let rows = self.rows;
+    pub(super) fn finish(mut self) -> RecordBatch {
+        let rows = std::mem::take(&mut self.rows);
         let schema = self.table.schema();
         let mut fields: Vec<FieldRef> = Vec::new();
         let mut arrays: Vec<ArrayRef> = Vec::new();
-        for (field, data) in schema.fields().iter().zip(self.columns) {
+        for (field, data) in schema.fields().iter().zip(&mut self.columns) {
             // Every row fills the columns that are not nullable, so that one without values is of a table without rows.
             if !data.has_values() {
                 continue;
@@ -208,10 +217,19 @@ impl TableBuilder {
             fields.push(Arc::clone(field));
             arrays.push(data.finish(rows));
         }
+        let mut spare = spare(self.table);
+        if spare.len() < SPARE_MAX {
+            spare.push(self);
+        }
+        drop(spare);
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
             .expect("every column was filled to the same length")
     }
+}
+
+fn spare(table: Table) -> MutexGuard<'static, Vec<TableBuilder>> {
+    SPARE[table as usize].lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where rows with keys of these lengths and ends are remembered. Cheap, not fair: a wrong guess costs a sort.

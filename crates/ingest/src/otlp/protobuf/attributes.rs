@@ -103,7 +103,17 @@ impl<'b> Scratch<'b> {
     }
 
     /// Reads a `KeyValue`.
-    pub(super) fn read(&mut self, mut reader: Reader<'b>, faults: &mut Faults, judge: &mut Judge<'_>) -> Walked {
+    #[inline]
+    pub(super) fn read(&mut self, reader: Reader<'b>, faults: &mut Faults, judge: &mut Judge<'_>) -> Walked {
+        if let Some(attribute) = usual(reader.bytes(), judge.value_bytes_max()) {
+            self.attributes.push(attribute);
+            return Ok(());
+        }
+        self.read_any(reader, faults, judge)
+    }
+
+    #[inline(never)]
+    fn read_any(&mut self, mut reader: Reader<'b>, faults: &mut Faults, judge: &mut Judge<'_>) -> Walked {
         let (mut key, mut value) = (Cow::default(), RawValue::Empty);
         while let Some((field, payload)) = reader.field()? {
             match field {
@@ -124,6 +134,41 @@ impl<'b> Scratch<'b> {
         self.attributes.push(RawAttribute { key, value });
         Ok(())
     }
+}
+
+/// An attribute as nearly all are written: a short key, then a short text or an integer, all of it ASCII. Anything else
+/// is left to the walk over its fields, which gives the same for these.
+#[inline]
+fn usual(bytes: &[u8], value_bytes_max: usize) -> Option<RawAttribute<'_>> {
+    const KEY: u8 = 1 << 3 | 2;
+    const VALUE: u8 = 2 << 3 | 2;
+    const TEXT: u8 = 1 << 3 | 2;
+    const INT: u8 = 3 << 3;
+    let [KEY, length, rest @ ..] = bytes else { return None };
+    let (key, rest) = rest.split_at_checked(short(*length)?)?;
+    let [VALUE, length, rest @ ..] = rest else { return None };
+    if short(*length)? != rest.len() {
+        return None;
+    }
+    let value = match rest {
+        [TEXT, length, text @ ..] if usize::from(*length) == text.len() && text.len() <= value_bytes_max => {
+            RawValue::Text(text)
+        }
+        [INT, value @ ..] => {
+            let mut value = Reader::new(value);
+            let number = value.varint().ok()?;
+            value.is_empty().then_some(RawValue::Int(number.cast_signed()))?
+        }
+        _ => return None,
+    };
+    // The text lies within `rest`: looked at together with its tag and length, which are ASCII too.
+    (key.is_ascii() && (rest[0] != TEXT || rest.is_ascii())).then_some(RawAttribute { key: Cow::Borrowed(key), value })
+}
+
+/// A length that takes one byte.
+#[inline]
+fn short(length: u8) -> Option<usize> {
+    (length < 0x80).then_some(usize::from(length))
 }
 
 /// The bytes, which are text: as they are where they are ASCII or other UTF-8, else mended and counted.
