@@ -57,12 +57,14 @@ pub fn check_segment(bytes: &[u8]) {
 /// Reads any bytes as a batch's columns: refused, or a batch that can be written and read again. (Arrow streams are left
 /// out: their reader is not ours, and checksums keep damage from it.)
 pub fn check_columns(bytes: &[u8]) {
-    let mut payload = columns::MAGIC.to_vec();
-    payload.extend_from_slice(bytes.strip_prefix(columns::MAGIC).unwrap_or(bytes));
-    let Ok(batch) = payload::decode(&payload) else { return };
-    let written = payload::encode(&batch).expect("a batch can be written");
-    assert!(written.starts_with(columns::MAGIC), "columns of their table's types are written as columns");
-    assert_eq!(payload::decode(&written).ok(), Some(batch), "a batch reads back as written");
+    let magics = [columns::MAGIC, columns::OLD_MAGIC];
+    let bare = magics.into_iter().find_map(|magic| bytes.strip_prefix(magic)).unwrap_or(bytes);
+    for magic in magics {
+        let Ok(batch) = payload::decode(&[magic, bare].concat()) else { continue };
+        let written = payload::encode(&batch).expect("a batch can be written");
+        assert!(written.starts_with(columns::MAGIC), "columns of their table's types are written as columns");
+        assert_eq!(payload::decode(&written).ok(), Some(batch), "a batch reads back as written");
+    }
 }
 
 /// Makes a segment whose payloads are pieces of `bytes`, cuts it or damages one byte as `bytes` says, and asserts that

@@ -9,7 +9,7 @@ use arrow_ipc::writer::StreamWriter;
 use kino_model::Batch;
 use kino_model::columns::Table;
 
-use super::columns;
+use super::columns::{self, Numbers};
 
 /// Why bytes are no batch.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +24,8 @@ pub(crate) enum PayloadError {
     Column(usize),
     #[error("texts whose ends are not in order")]
     Offsets,
+    #[error("numbers of {0} bytes")]
+    Width(u8),
     #[error("{0} bytes too many")]
     Trailing(usize),
 }
@@ -51,7 +53,10 @@ pub(crate) fn encode(batch: &Batch) -> Result<Vec<u8>, PayloadError> {
 
 pub(crate) fn decode(mut bytes: &[u8]) -> Result<Batch, PayloadError> {
     if let Some(columns) = bytes.strip_prefix(columns::MAGIC) {
-        return columns::decode(columns);
+        return columns::decode(columns, Numbers::Narrow);
+    }
+    if let Some(columns) = bytes.strip_prefix(columns::OLD_MAGIC) {
+        return columns::decode(columns, Numbers::Full);
     }
     let mut batch = Batch::empty();
     for table in Table::ALL {

@@ -12,8 +12,8 @@
 /// The first bytes of every segment.
 pub(crate) const MAGIC: &[u8; 8] = b"KINOWAL1";
 /// The version of this layout and of the payloads in it. 2 brought columns without a schema of their own, 3 a record's
-/// place in its header; the Arrow streams of 1 and the headers of 1 and 2 are still read.
-pub(crate) const VERSION: u32 = 3;
+/// place in its header, 4 narrow numbers in columns; all that was written before is still read.
+pub(crate) const VERSION: u32 = 4;
 /// The first version whose records say their place.
 const PLACED_SINCE: u32 = 3;
 /// Length of a segment's header.
