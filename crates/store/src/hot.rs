@@ -24,6 +24,11 @@ const SMALL_ROWS: usize = 16_384;
 const INDEXED_ROWS: usize = 4_096;
 /// How many small batches must stand side by side before joining them pays.
 const JOIN_MIN: usize = 16;
+/// A generation that is younger may be flushed, and with that joined, before anybody looks at it: at full speed each of
+/// its rows would be copied once more for nothing.
+const JOIN_AGE_NANOS: u64 = 2_000_000_000;
+/// So many batches are joined however young they are: what each costs a question is then felt.
+const JOIN_MANY: usize = 1_024;
 /// Warnings kept; the oldest go first, and repeats are kept once.
 const WARNINGS_MAX: usize = 50;
 
@@ -311,12 +316,16 @@ impl Shared {
         ));
     }
 
-    /// Joins a run of small batches of the active generation, if there is one worth it. Costs CPU, holds no lock
-    /// meanwhile. Says whether it did.
-    pub(crate) fn join_small(&self) -> Result<bool, ArrowError> {
+    /// Joins a run of small batches of the active generation, if there is one worth it at `now`, by the monotonic clock.
+    /// Costs CPU, holds no lock meanwhile. Says whether it did.
+    pub(crate) fn join_small(&self, now: u64) -> Result<bool, ArrowError> {
         let (start, run) = {
             let mut view = self.view();
             let active = &mut view.active;
+            let is_young = now.saturating_sub(active.first_nanos) < JOIN_AGE_NANOS;
+            if is_young && active.batches.len() < JOIN_MANY {
+                return Ok(false);
+            }
             // Batches that are large enough already are passed over once and for all.
             while active.batches.get(active.joined).is_some_and(|batch| rows(batch) >= SMALL_ROWS) {
                 active.joined += 1;
@@ -419,4 +428,33 @@ pub(crate) fn concat(batches: &[Arc<HotBatch>]) -> Result<Batch, ArrowError> {
         RecordBatch::try_new_with_options(schema, columns, &RecordBatchOptions::new().with_row_count(Some(rows)))
     };
     Ok(Batch { spans: table(Table::Spans)?, events: table(Table::Events)?, links: table(Table::Links)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use kino_model::UnixNanos;
+    use kino_testkit::Shop;
+
+    use super::*;
+
+    fn pushed(shared: &Shared, batches: usize) -> usize {
+        let mut shop = Shop::new(3, UnixNanos(1_760_000_000_000_000_000));
+        let content = |_| Content::Batch(Batch::from_rows(&shop.next_trace(), &[]));
+        let accepted = |content| Accepted { content, arrival: 1, reserved: 0 };
+        shared.push((0..batches).map(content).map(accepted).collect(), 5);
+        shared.view().active.batches.iter().map(|batch| batch.spans.num_rows()).sum()
+    }
+
+    #[test]
+    fn small_batches_are_joined_once_they_are_old_or_many() {
+        let shared = Shared::new(1 << 30);
+        let spans = pushed(&shared, JOIN_MIN);
+        assert!(!shared.join_small(5 + JOIN_AGE_NANOS - 1).unwrap());
+        assert!(shared.join_small(5 + JOIN_AGE_NANOS).unwrap());
+        let joined = shared.view().active.batches.clone();
+        assert_eq!((joined.len(), joined[0].spans.num_rows()), (1, spans));
+        let shared = Shared::new(1 << 30);
+        pushed(&shared, JOIN_MANY);
+        assert!(shared.join_small(5).unwrap());
+    }
 }

@@ -462,7 +462,7 @@ fn the_background_flushes_what_is_quiet_and_joins_what_is_small() {
         let clock = clock();
         let config = StoreConfig {
             tick: Duration::from_millis(5),
-            quiet: Duration::from_secs(1),
+            quiet: Duration::from_secs(10),
             compaction: true,
             ..quiet(&home)
         };
@@ -470,11 +470,13 @@ fn the_background_flushes_what_is_quiet_and_joins_what_is_small() {
         for span in 0..100 {
             store.append(batch(&[(1, span)])).await.unwrap();
         }
+        // Long enough to be joined, and not yet to be flushed.
+        clock.advance_nanos(2_000_000_000);
         while store.snapshot().hot().len() > 20 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         check(&store, (0..100).map(|span| (1, span)));
-        clock.advance_nanos(2_000_000_000);
+        clock.advance_nanos(10_000_000_000);
         while store.status().hot_rows > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

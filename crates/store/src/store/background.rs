@@ -81,7 +81,8 @@ async fn house_loop(inner: Weak<Inner>, tick: Duration) {
         let mut outcome = if inner.has_small_work() {
             let small = Arc::clone(&inner);
             let tidied = blocking(move || -> Result<(), StoreError> {
-                while small.shared.join_small().map_err(|error| StoreError::Rows(error.into()))? {}
+                let now = small.clock.monotonic_nanos();
+                while small.shared.join_small(now).map_err(|error| StoreError::Rows(error.into()))? {}
                 while small.shared.index_joined().map_err(|error| StoreError::Rows(error.into()))? {}
                 small.persist_counts()
             });
