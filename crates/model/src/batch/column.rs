@@ -224,7 +224,7 @@ fn filled<T: Copy + Default>(values: &mut Vec<T>, rows: usize) -> Vec<T> {
 
 fn handed_over<T: Copy>(values: &mut Vec<T>) -> Vec<T> {
     if values.capacity() * size_of::<T>() <= KEPT_BYTES {
-        let exact = values.to_vec();
+        let exact = values.clone();
         values.clear();
         return exact;
     }
@@ -262,7 +262,9 @@ impl Validity {
         }
         let mut words = filled(&mut self.words, rows.div_ceil(64));
         // Arrow's bits are those of bytes, the lowest first.
-        words.iter_mut().for_each(|word| *word = word.to_le());
+        for word in &mut words {
+            *word = word.to_le();
+        }
         Some(NullBuffer::new(BooleanBuffer::new(Buffer::from_vec(words), 0, rows)))
     }
 }
