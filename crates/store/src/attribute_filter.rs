@@ -15,18 +15,12 @@
 
 use std::ops::Range;
 
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, RecordBatch};
 use kino_model::columns::{Column, Kind, Source, Table};
 use serde::{Deserialize, Serialize};
-
-use crate::scan::columns::TextColumn;
 
 /// The key under which a file's metadata says where its filter is.
 pub(crate) const ATTRIBUTE_FILTER_KEY: &str = "kino.attribute_filter";
 
-/// The column whose entries count under their own keys.
-const MAP: &str = "attributes";
 /// Rows of a block: four pages. Smaller ones repeat the common pairs too often, larger ones cost more to look into.
 const BLOCK_ROWS: usize = 4_096;
 /// Bits of filter for each pair of a block: less than one block in a hundred is looked into in vain.
@@ -57,12 +51,12 @@ pub(crate) struct Place {
     columns: Vec<String>,
 }
 
-/// A filter in the making, from rows in the file's order.
+/// A filter in the making, told of the pairs of each block of rows in the file's order.
 #[derive(Debug)]
 pub(crate) struct Builder {
     columns: Vec<&'static str>,
-    rows: usize,
-    block: Vec<u32>,
+    /// The block that is turned to.
+    block: usize,
     remembered: Vec<u32>,
     blocks: Vec<Vec<u32>>,
 }
@@ -97,75 +91,55 @@ impl Builder {
         let covered = Table::Spans.columns().iter().filter(|column| is_covered(column) && has(column.name));
         Self {
             columns: covered.map(|column| column.name).collect(),
-            rows: 0,
-            block: Vec::new(),
+            block: 0,
             remembered: vec![0; REMEMBERED],
             blocks: Vec::new(),
         }
     }
 
-    /// Adds rows.
-    pub(crate) fn add(&mut self, spans: &RecordBatch) {
-        let mut start = 0;
-        while start < spans.num_rows() {
-            let length = (BLOCK_ROWS - self.rows % BLOCK_ROWS).min(spans.num_rows() - start);
-            self.add_to_block(&spans.slice(start, length));
-            start += length;
-            self.rows += length;
-            if self.rows.is_multiple_of(BLOCK_ROWS) {
-                self.end_block();
-            }
-        }
+    /// What the hashes of a column's texts begin with, where the filter covers the column. The hash of an entry of
+    /// `attributes` begins with that of its key, which begins with zero.
+    pub(crate) fn covers(&self, column: &str) -> Option<u64> {
+        self.columns.contains(&column).then(|| hash(column.as_bytes(), 0))
     }
 
-    fn add_to_block(&mut self, spans: &RecordBatch) {
-        for column in self.columns.clone() {
-            let texts = TextColumn::of(spans, column);
-            assert!(!texts.is_absent(), "{column} is not the text that its filter would have to cover");
-            let key = hash(column.as_bytes(), 0);
-            for text in (0..spans.num_rows()).filter_map(|row| texts.get(row)) {
-                self.note(hash(text.as_bytes(), key));
-            }
+    /// Turns to the block that a row of the file is in; says how many rows are left of it from there. Rows may be gone
+    /// through several times, once for each column.
+    pub(crate) fn turn_to(&mut self, row: usize) -> usize {
+        let block = row / BLOCK_ROWS;
+        if self.blocks.len() <= block {
+            self.blocks.resize_with(block + 1, Vec::new);
         }
-        let Some(map) = spans.column_by_name(MAP).and_then(|column| column.as_map_opt()) else { return };
-        let (keys, values) = (TextColumn::from_array(map.keys()), TextColumn::from_array(map.values()));
-        assert!(!keys.is_absent() && !values.is_absent(), "attributes are not the texts that a filter covers");
-        let offsets = map.value_offsets();
-        for row in (0..map.len()).filter(|row| map.is_valid(*row)) {
-            for entry in offsets[row] as usize..offsets[row + 1] as usize {
-                if let (Some(key), Some(text)) = (keys.get(entry), values.get(entry)) {
-                    self.note(hash(text.as_bytes(), hash(key.as_bytes(), 0)));
-                }
-            }
-        }
+        self.block = block;
+        self.remembered.fill(0);
+        (block + 1) * BLOCK_ROWS - row
     }
 
-    fn note(&mut self, hash: u64) {
+    /// The number of the block.
+    pub(crate) fn block(&self) -> u32 {
+        self.block as u32
+    }
+
+    /// Notes a pair, by its hash, in the block.
+    pub(crate) fn note(&mut self, hash: u64) {
         let pair = (hash ^ (hash >> 32)) as u32;
         let slot = &mut self.remembered[pair as usize % REMEMBERED];
         if *slot != pair || pair == 0 {
             *slot = pair;
-            self.block.push(pair);
+            self.blocks[self.block].push(pair);
         }
     }
 
-    fn end_block(&mut self) {
-        let mut pairs = std::mem::take(&mut self.block);
-        pairs.sort_unstable();
-        pairs.dedup();
-        pairs.shrink_to_fit();
-        self.blocks.push(pairs);
-        self.remembered.fill(0);
-    }
-
-    /// The filter, and where it is once it has been written at `offset`.
-    pub(crate) fn finish(mut self, offset: u64) -> (Vec<u8>, Place) {
-        if !self.rows.is_multiple_of(BLOCK_ROWS) {
-            self.end_block();
+    /// The filter of a file of so many rows, and where it is once it has been written at `offset`.
+    pub(crate) fn finish(mut self, rows: usize, offset: u64) -> (Vec<u8>, Place) {
+        self.blocks.resize_with(rows.div_ceil(BLOCK_ROWS), Vec::new);
+        for pairs in &mut self.blocks {
+            pairs.sort_unstable();
+            pairs.dedup();
         }
         let blocks = self.blocks.len();
         let pairs: u64 = self.blocks.iter().map(|block| block.len() as u64).sum();
-        let bytes = (pairs * BITS_PER_PAIR / 8).min(self.rows as u64 * BYTES_PER_ROW_MAX);
+        let bytes = (pairs * BITS_PER_PAIR / 8).min(rows as u64 * BYTES_PER_ROW_MAX);
         let buckets = bytes.div_ceil((blocks.max(1) * BUCKET_BYTES) as u64).max(1) as u32;
         let row = blocks * BUCKET_BYTES + CHECKSUM_BYTES;
         let mut filter = vec![0; row * buckets as usize];
@@ -259,7 +233,8 @@ fn is_covered(column: &Column) -> bool {
 }
 
 /// A hash that stays the same on every machine and in every version: files keep what follows from it.
-fn hash(bytes: &[u8], seed: u64) -> u64 {
+#[inline]
+pub(crate) fn hash(bytes: &[u8], seed: u64) -> u64 {
     let mut hash = mix(seed ^ 0x2d35_8dcc_aa6c_78a5, bytes.len() as u64 ^ 0x8bb8_4b93_962e_acc9);
     let mut words = bytes.chunks_exact(8);
     for word in &mut words {
@@ -283,16 +258,19 @@ fn mix(left: u64, right: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow_array::StringArray;
-    use arrow_schema::{DataType, Field, Schema};
-
     use super::*;
 
-    fn spans(texts: &[String]) -> RecordBatch {
-        let schema = Schema::new(vec![Field::new("session_id", DataType::Utf8, true)]);
-        RecordBatch::try_new(Arc::new(schema), vec![Arc::new(StringArray::from(texts.to_vec()))]).unwrap()
+    fn add(builder: &mut Builder, first: usize, texts: &[String]) {
+        let seed = builder.covers("session_id").unwrap();
+        let (mut rest, mut row) = (texts, first);
+        while !rest.is_empty() {
+            let (block, later) = rest.split_at(rest.len().min(builder.turn_to(row)));
+            for text in block {
+                builder.note(hash(text.as_bytes(), seed));
+            }
+            row += block.len();
+            rest = later;
+        }
     }
 
     /// A filter over `count` distinct texts, added in batches of several sizes.
@@ -302,13 +280,13 @@ mod tests {
         let mut rest = texts.as_slice();
         for size in [1, 5_000, 100, 9_000].into_iter().cycle() {
             let (now, later) = rest.split_at(size.min(rest.len()));
-            builder.add(&spans(now));
+            add(&mut builder, count - rest.len(), now);
             rest = later;
             if rest.is_empty() {
                 break;
             }
         }
-        let (bytes, place) = builder.finish(4);
+        let (bytes, place) = builder.finish(count, 4);
         (bytes, place, texts)
     }
 
@@ -344,8 +322,8 @@ mod tests {
     #[test]
     fn the_same_pair_in_many_rows_is_kept_once() {
         let mut builder = Builder::new(|name| name == "session_id");
-        builder.add(&spans(&vec!["same".to_owned(); 3 * BLOCK_ROWS]));
-        let (bytes, place) = builder.finish(4);
+        add(&mut builder, 0, &vec!["same".to_owned(); 3 * BLOCK_ROWS]);
+        let (bytes, place) = builder.finish(3 * BLOCK_ROWS, 4);
         assert_eq!(bytes.len(), 3 * BUCKET_BYTES + CHECKSUM_BYTES);
         assert_eq!(asked(&bytes, &place, "same"), [true; 3]);
     }

@@ -1,7 +1,7 @@
 //! The lake's writer: batches in, the encoded files of one group out.
 //!
 //! ```text
-//!  batches ─► gather ─► sort, collapse repeats ─► spans, events, links
+//!  batches ─► order found, repeats collapsed ─► spans, events, links
 //!                              └─► operations numbered ─► rollups, traces ─► Parquet, trace filter, split traces
 //! ```
 //!
@@ -28,7 +28,10 @@ use crate::trace_row;
 
 pub(crate) mod encode;
 mod merge;
+pub(crate) mod rows;
 pub(crate) mod sort;
+
+use rows::Rows;
 
 pub use encode::SCHEMA_VERSION_KEY;
 pub use merge::{merge, traces_of_runs};
@@ -82,7 +85,7 @@ pub fn build(batches: &[Batch], arrival: Arrival, live: &[Arc<Group>]) -> Result
     let schemas = Table::ALL.map(|table| sort::gathered_schema(table, &tables(table)));
     let mut assembly = Assembly::new(schemas);
     for table in Table::ALL {
-        assembly.add(table, sort::gather(table, &tables(table))?)?;
+        assembly.add(table, tables(table).into_iter().cloned().collect())?;
     }
     assembly.end_slice();
     assembly.finish(arrival, live)
@@ -132,40 +135,27 @@ impl Assembly {
         }
     }
 
-    /// Adds one table's rows of a slice. They are let go as soon as they are sorted: at no time are there more than
-    /// two copies of one table.
-    fn add(&mut self, table: Table, rows: RecordBatch) -> Result<(), LakeError> {
-        let sorted = sort::sort_owned(table, rows)?;
-        self.repeats += sorted.repeats;
-        self.duplicate_span_ids += sorted.duplicate_span_ids;
-        self.superseded += sorted.superseded;
-        self.note_ids(&sorted.rows);
+    /// Adds one table's rows of a slice.
+    fn add(&mut self, table: Table, parts: Vec<RecordBatch>) -> Result<(), LakeError> {
+        let rows = Rows::arrange(table, parts)?;
+        self.repeats += rows.repeats;
+        self.duplicate_span_ids += rows.duplicate_span_ids;
+        self.superseded += rows.superseded;
+        self.trace_ids.extend(rows.traces());
         if table == Table::Spans {
-            widen(&mut self.times, &sorted.rows, "start_unix_nanos");
-            self.add_spans(&sorted.rows);
+            widen(&mut self.times, rows.times("start_unix_nanos"));
+            self.add_spans(&rows.columns(table, &SpanColumns::NAMES)?);
         }
         if table == Table::Events {
-            widen(&mut self.event_times, &sorted.rows, "time_unix_nanos");
+            widen(&mut self.event_times, rows.times("time_unix_nanos"));
         }
-        Ok(self.writers[table as usize].write(&sorted.rows)?)
+        Ok(self.writers[table as usize].write(&rows)?)
     }
 
     /// Ends a slice whose tables have all been added.
     fn end_slice(&mut self) {
         self.trace_ids.sort_unstable();
         self.trace_ids.dedup();
-    }
-
-    fn note_ids(&mut self, rows: &RecordBatch) {
-        let Some(ids) = ids(rows, "trace_id") else { return };
-        let mut before = None;
-        for row in 0..rows.num_rows() {
-            let id = trace_id_at(ids, row);
-            if id != before {
-                self.trace_ids.extend(id);
-                before = id;
-            }
-        }
     }
 
     fn add_spans(&mut self, rows: &RecordBatch) {
@@ -205,15 +195,13 @@ impl Assembly {
     /// Encodes what is left and states the group's figures.
     fn finish(self, arrival: Arrival, live: &[Arc<Group>]) -> Result<FlushSet, LakeError> {
         let mut files: Vec<NewFile> = Vec::new();
-        for writer in self.writers {
-            files.extend(writer.finish()?);
+        for (writer, times) in self.writers.into_iter().zip([self.times, self.event_times, None]) {
+            files.extend(writer.finish(times)?);
         }
         let traces = by_start(&concat_batches(&trace_row::schema(), &self.traces)?)?;
         let rollups = rollup::encode(&self.keys, &self.rollups, &self.other);
         for (table, rows) in [(LakeTable::Traces, &traces), (LakeTable::Rollups, &rollups)] {
-            let mut writer = encode::TableWriter::new(table, rows.schema());
-            writer.write(rows)?;
-            files.extend(writer.finish()?);
+            files.extend(encode::whole(table, rows)?);
         }
         let mut split = BytesMut::new();
         for id in self.trace_ids.iter().filter(|id| live.iter().any(|group| group.may_hold(**id))) {
@@ -252,9 +240,9 @@ fn by_start(traces: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     sort::take_rows(traces, &UInt32Array::from(order))
 }
 
-fn widen(times: &mut Option<(i64, i64)>, rows: &RecordBatch, name: &str) {
-    for time in int64(rows, name).into_iter().flat_map(|times| times.iter().flatten()) {
-        let (min, max) = times.unwrap_or((time, time));
-        *times = Some((min.min(time), max.max(time)));
+fn widen(widest: &mut Option<(i64, i64)>, times: impl Iterator<Item = i64>) {
+    for time in times {
+        let (min, max) = widest.unwrap_or((time, time));
+        *widest = Some((min.min(time), max.max(time)));
     }
 }

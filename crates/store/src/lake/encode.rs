@@ -1,28 +1,53 @@
 //! Writes one Parquet file: the encodings that pay for each column, small pages, a page index to find them by.
 //!
+//! ```text
+//!  batches ─► view: values of many rows fetched ─► column, map: levels ─► leaf: dictionary or plain ─► chunk: pages
+//!                                                            └─► filter of attributes
+//! ```
+//!
+//! The tables that batches carry are encoded here rather than by the `parquet` crate's Arrow writer: rows go into pages
+//! from where they came in without being put together and sorted first, labels by their keys without being hashed
+//! again, and a text's one hash serves dictionary and filter. The crate still writes headers, footer and page index,
+//! and the derived tables, which are small. Columns are gone through one after another, since a column of all batches
+//! fits a processor's cache and the batches do not.
+//!
 //! A column that is null throughout is left out of the file, so that rare columns cost nothing; readers put it back.
 //! Labels are plain text in the file, whatever their encoding in memory. Columns that compression makes hardly smaller
 //! go without it: a decompressor is the dearest part of a look-up.
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_schema::{DataType, SchemaRef};
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::{DataType, Schema, SchemaRef};
 use bytes::Bytes;
 use kino_model::UnixNanos;
 use kino_model::columns::SCHEMA_VERSION;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{KeyValue, RowGroupMetaData};
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
-use parquet::schema::types::ColumnPath;
+use parquet::file::metadata::{ColumnChunkMetaData, KeyValue, RowGroupMetaData};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr, WriterVersion};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 
 use crate::attribute_filter::{self, ATTRIBUTE_FILTER_KEY};
 use crate::file::{FileMeta, LakeTable, NewFile};
+use crate::lake::rows::{Place, Rows};
+
+mod bits;
+mod chunk;
+mod column;
+mod dictionary;
+mod leaf;
+mod map;
+mod view;
+
+use chunk::Zstd;
+use column::{Column, Scratch, Work};
+use view::View;
 
 /// The key under which a file's metadata keeps the version of its schema.
 pub const SCHEMA_VERSION_KEY: &str = "kino.schema_version";
@@ -41,103 +66,230 @@ const SAMPLE_ROWS_MAX: usize = 8 * 1_024;
 /// A column that compression spares less than one byte in so many rows goes without.
 const SPARING_ROWS: i64 = 20;
 
-/// A file in the making.
+/// A file of one of the tables that batches carry, in the making.
 pub(crate) struct TableWriter {
     table: LakeTable,
     schema: SchemaRef,
     /// Begun with the first rows, which tell how to encode the columns.
-    writer: Option<ArrowWriter<Vec<u8>>>,
+    file: Option<File>,
     /// What the file's spans hold, for searches.
-    attributes: Option<attribute_filter::Builder>,
-    times: Option<(i64, i64)>,
-    rows: u64,
+    filter: Option<attribute_filter::Builder>,
+    rows: usize,
+}
+
+/// What has been begun.
+struct File {
+    writer: SerializedFileWriter<Vec<u8>>,
+    properties: WriterPropertiesPtr,
+    columns: Vec<Column>,
+    /// Rows of the row group.
+    rows: usize,
+    zstd: Zstd,
+    scratch: Scratch,
 }
 
 impl TableWriter {
-    /// Begins a file whose batches will have this schema.
+    /// Begins a file whose rows will have these columns.
     pub(crate) fn new(table: LakeTable, schema: SchemaRef) -> Self {
         let has = |name: &str| schema.column_with_name(name).is_some();
-        let attributes = (table == LakeTable::Spans).then(|| attribute_filter::Builder::new(has));
-        Self { table, schema, writer: None, attributes, times: None, rows: 0 }
+        let filter = (table == LakeTable::Spans).then(|| attribute_filter::Builder::new(has));
+        Self { table, schema, file: None, filter, rows: 0 }
     }
 
     /// Adds rows, which must come in the file's order.
-    pub(crate) fn write(&mut self, rows: &RecordBatch) -> Result<(), ParquetError> {
-        if rows.num_rows() == 0 {
+    pub(crate) fn write(&mut self, rows: &Rows) -> Result<(), ParquetError> {
+        if rows.places.is_empty() {
             return Ok(());
         }
-        self.rows += rows.num_rows() as u64;
-        let times = time_column(self.table).and_then(|name| rows.column_by_name(name)?.as_primitive_opt::<Int64Type>());
-        for time in times.into_iter().flat_map(|times| times.iter().flatten()) {
-            let (min, max) = self.times.unwrap_or((time, time));
-            self.times = Some((min.min(time), max.max(time)));
+        if self.file.is_none() {
+            let sample = &rows.places[..sample_rows(rows.places.len())];
+            let plain = incompressible(self.table, &self.schema, &rows.parts, sample)?;
+            self.file = Some(File::new(self.table, &self.schema, &plain, self.filter.as_ref())?);
         }
-        if let Some(attributes) = &mut self.attributes {
-            attributes.add(rows);
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let mut rest = rows.places.as_slice();
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(ROW_GROUP_ROWS - file.rows));
+            file.add(self.rows, &self.schema, &rows.parts, now, self.filter.as_mut())?;
+            self.rows += now.len();
+            if file.rows == ROW_GROUP_ROWS {
+                file.end_row_group(&self.schema, self.filter.as_ref())?;
+            }
+            rest = later;
         }
-        let writer = if let Some(writer) = &mut self.writer {
-            writer
-        } else {
-            let plain = incompressible(self.table, rows)?;
-            self.writer.insert(writer(Arc::clone(&self.schema), properties(self.table, &self.schema, &plain))?)
-        };
-        writer.write(rows)
+        Ok(())
     }
 
-    /// The finished file; `None` without rows.
-    pub(crate) fn finish(self) -> Result<Option<NewFile>, ParquetError> {
-        let Some(mut writer) = self.writer else { return Ok(None) };
-        if let Some(attributes) = self.attributes {
-            writer.flush()?;
-            let (filter, place) = attributes.finish(writer.bytes_written() as u64);
+    /// The finished file, of rows of these times; `None` without rows.
+    pub(crate) fn finish(self, times: Option<(i64, i64)>) -> Result<Option<NewFile>, ParquetError> {
+        let Some(mut file) = self.file else { return Ok(None) };
+        if file.rows > 0 {
+            file.end_row_group(&self.schema, self.filter.as_ref())?;
+        }
+        let mut writer = file.writer;
+        if let Some(filter) = self.filter {
+            let (filter, place) = filter.finish(self.rows, writer.bytes_written() as u64);
             writer.write_all(&filter)?;
             writer.append_key_value_metadata(KeyValue::new(ATTRIBUTE_FILTER_KEY.to_owned(), place.to_json()));
         }
-        let bytes = Bytes::from(writer.into_inner()?);
-        let (start_min, start_max) = self.times.unwrap_or_default();
-        let meta = FileMeta {
-            table: self.table,
-            rows: self.rows,
-            bytes: bytes.len() as u64,
-            start_min: UnixNanos(start_min),
-            start_max: UnixNanos(start_max),
-            schema_version: SCHEMA_VERSION,
-            checksum: Some(crc32c::crc32c(&bytes)),
-        };
-        Ok(Some(NewFile { meta, bytes }))
+        Ok(Some(new_file(self.table, self.rows as u64, times, writer.into_inner()?)))
     }
 }
 
-fn writer(schema: SchemaRef, properties: WriterProperties) -> Result<ArrowWriter<Vec<u8>>, ParquetError> {
-    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-    ArrowWriter::try_new_with_options(Vec::new(), schema, options)
+impl File {
+    fn new(
+        table: LakeTable,
+        schema: &SchemaRef,
+        plain: &[ColumnPath],
+        filter: Option<&attribute_filter::Builder>,
+    ) -> Result<Self, ParquetError> {
+        let properties = Arc::new(properties(table, schema, plain));
+        let root = ArrowSchemaConverter::new().convert(schema)?.root_schema_ptr();
+        let writer = SerializedFileWriter::new(Vec::new(), root, Arc::clone(&properties))?;
+        let columns = columns(schema, writer.schema_descr(), &properties, filter)?;
+        Ok(Self { writer, properties, columns, rows: 0, zstd: Zstd::new()?, scratch: Scratch::default() })
+    }
+
+    /// Adds rows of the row group, of which the file has so many before them.
+    fn add(
+        &mut self,
+        first: usize,
+        schema: &Schema,
+        parts: &[RecordBatch],
+        places: &[Place],
+        mut filter: Option<&mut attribute_filter::Builder>,
+    ) -> Result<(), ParquetError> {
+        let mut views: Vec<View<'_>> =
+            schema.fields().iter().map(|field| View::of(parts, field)).collect::<Result<_, _>>()?;
+        for (column, view) in self.columns.iter_mut().zip(&mut views) {
+            let (mut rest, mut row) = (places, first);
+            while !rest.is_empty() {
+                let most = filter.as_mut().map_or(rest.len(), |filter| filter.turn_to(row));
+                let (block, later) = rest.split_at(rest.len().min(most));
+                let mut work = Work { zstd: &mut self.zstd, filter: filter.as_deref_mut(), scratch: &mut self.scratch };
+                column.put(view, block, &mut work)?;
+                row += block.len();
+                rest = later;
+            }
+        }
+        self.rows += places.len();
+        Ok(())
+    }
+
+    fn end_row_group(
+        &mut self,
+        schema: &Schema,
+        filter: Option<&attribute_filter::Builder>,
+    ) -> Result<(), ParquetError> {
+        let next = columns(schema, self.writer.schema_descr(), &self.properties, filter)?;
+        let mut group = self.writer.next_row_group()?;
+        for column in std::mem::replace(&mut self.columns, next) {
+            let mut work = Work { zstd: &mut self.zstd, filter: None, scratch: &mut self.scratch };
+            for (bytes, close) in column.finish(&mut work)? {
+                group.append_column(&bytes, close)?;
+            }
+        }
+        group.close()?;
+        self.rows = 0;
+        Ok(())
+    }
 }
 
-/// The columns, by their paths in the file, that compression makes hardly smaller, going by the first of these rows.
-fn incompressible(table: LakeTable, rows: &RecordBatch) -> Result<Vec<ColumnPath>, ParquetError> {
-    let count = (rows.num_rows() / SAMPLE_PART).clamp(SAMPLE_ROWS_MIN, SAMPLE_ROWS_MAX).min(rows.num_rows());
-    let sample = rows.slice(0, count);
-    let mut writer = writer(sample.schema(), properties(table, &sample.schema(), &[]))?;
-    writer.write(&sample)?;
-    let metadata = writer.close()?;
-    let chunks = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
-    let hardly = chunks.filter(|chunk| {
-        let spared = chunk.uncompressed_size() - chunk.compressed_size();
+/// The columns of a row group that begins.
+fn columns(
+    schema: &Schema,
+    leaves: &SchemaDescriptor,
+    properties: &WriterProperties,
+    filter: Option<&attribute_filter::Builder>,
+) -> Result<Vec<Column>, ParquetError> {
+    let mut leaves = leaves.columns().iter().cloned();
+    let covered = |name: &str| filter.and_then(|filter| filter.covers(name));
+    schema.fields().iter().map(|field| Column::new(field, &mut leaves, properties, covered(field.name()))).collect()
+}
+
+/// How many of the first rows are encoded beforehand.
+fn sample_rows(rows: usize) -> usize {
+    (rows / SAMPLE_PART).clamp(SAMPLE_ROWS_MIN, SAMPLE_ROWS_MAX).min(rows)
+}
+
+/// The columns, by their paths in the file, that compression makes hardly smaller, going by these rows.
+fn incompressible(
+    table: LakeTable,
+    schema: &SchemaRef,
+    parts: &[RecordBatch],
+    sample: &[Place],
+) -> Result<Vec<ColumnPath>, ParquetError> {
+    let mut file = File::new(table, schema, &[], None)?;
+    file.add(0, schema, parts, sample, None)?;
+    let mut plain = Vec::new();
+    for (column, field) in file.columns.into_iter().zip(schema.fields()) {
+        let has_value = |place: &Place| {
+            let column = parts[place.part as usize].column_by_name(field.name());
+            column.is_some_and(|column| column.is_valid(place.row as usize))
+        };
         // A column without a value in the sample says nothing of those to come.
+        if sample.iter().any(has_value) {
+            let mut work = Work { zstd: &mut file.zstd, filter: None, scratch: &mut file.scratch };
+            let finished = column.finish(&mut work)?;
+            let hardly =
+                finished.iter().map(|(_, close)| &close.metadata).filter(|chunk| is_spared(chunk, sample.len()));
+            plain.extend(hardly.map(|chunk| chunk.column_path().clone()));
+        }
+    }
+    Ok(plain)
+}
+
+/// Whether a column of so many rows may be spared compression, which makes it hardly smaller.
+fn is_spared(chunk: &ColumnChunkMetaData, rows: usize) -> bool {
+    let smaller = chunk.uncompressed_size() - chunk.compressed_size();
+    smaller * SPARING_ROWS < rows as i64
+}
+
+/// A whole file of a table that the store derives; `None` without rows.
+pub(crate) fn whole(table: LakeTable, rows: &RecordBatch) -> Result<Option<NewFile>, ParquetError> {
+    if rows.num_rows() == 0 {
+        return Ok(None);
+    }
+    let schema = rows.schema();
+    let begin = |plain: &[ColumnPath]| {
+        let options =
+            ArrowWriterOptions::new().with_properties(properties(table, &schema, plain)).with_skip_arrow_metadata(true);
+        ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&schema), options)
+    };
+    let sample = rows.slice(0, sample_rows(rows.num_rows()));
+    let mut tried = begin(&[])?;
+    tried.write(&sample)?;
+    let metadata = tried.close()?;
+    let has_value = |chunk: &&ColumnChunkMetaData| {
         let root = chunk.column_path().parts().first();
         let column = root.and_then(|root| sample.column_by_name(root));
-        let said = column.is_some_and(|column| column.null_count() < column.len());
-        said && spared * SPARING_ROWS < count as i64
-    });
-    Ok(hardly.map(|chunk| chunk.column_path().clone()).collect())
+        column.is_some_and(|column| column.null_count() < column.len())
+    };
+    let chunks = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns).filter(has_value);
+    let plain: Vec<ColumnPath> =
+        chunks.filter(|chunk| is_spared(chunk, sample.num_rows())).map(|chunk| chunk.column_path().clone()).collect();
+    let mut writer = begin(&plain)?;
+    writer.write(rows)?;
+    let starts = rows.column_by_name("start_unix_nanos").and_then(|column| column.as_primitive_opt::<Int64Type>());
+    let starts = || starts.into_iter().flat_map(|starts| starts.iter().flatten());
+    let times = starts().min().zip(starts().max());
+    Ok(Some(new_file(table, rows.num_rows() as u64, times, writer.into_inner()?)))
 }
 
-fn time_column(table: LakeTable) -> Option<&'static str> {
-    match table {
-        LakeTable::Spans | LakeTable::Traces => Some("start_unix_nanos"),
-        LakeTable::Events => Some("time_unix_nanos"),
-        LakeTable::Links | LakeTable::Rollups => None,
-    }
+/// The finished file.
+fn new_file(table: LakeTable, rows: u64, times: Option<(i64, i64)>, bytes: Vec<u8>) -> NewFile {
+    let bytes = Bytes::from(bytes);
+    let (start_min, start_max) = times.unwrap_or_default();
+    let meta = FileMeta {
+        table,
+        rows,
+        bytes: bytes.len() as u64,
+        start_min: UnixNanos(start_min),
+        start_max: UnixNanos(start_max),
+        schema_version: SCHEMA_VERSION,
+        checksum: Some(crc32c::crc32c(&bytes)),
+    };
+    NewFile { meta, bytes }
 }
 
 fn properties(table: LakeTable, schema: &SchemaRef, plain: &[ColumnPath]) -> WriterProperties {
@@ -192,3 +344,6 @@ fn properties(table: LakeTable, schema: &SchemaRef, plain: &[ColumnPath]) -> Wri
     }
     properties.build()
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{BooleanArray, RecordBatch};
 use arrow_schema::{Field, Schema};
 use kino_model::TraceId;
 use kino_model::columns::Table;
 use object_store::ObjectStore;
 
-use super::{Arrival, Assembly, LakeError, sort};
+use super::{Arrival, Assembly, LakeError};
 use crate::file::{FlushSet, Group, LakeTable};
 use crate::scan::columns::{TextColumn, ids, trace_id_at};
 use crate::scan::{LakeReader, Pick, Read, ScanError};
@@ -44,11 +44,11 @@ pub async fn merge(
         schemas.push(schema_of(reader, inputs, table).await?);
     }
     let schemas: [Arc<Schema>; 3] = schemas.try_into().expect("one schema a table");
-    let mut assembly = Assembly::new(schemas.clone());
+    let mut assembly = Assembly::new(schemas);
     let bounds = slices(reader, inputs).await?;
     for (at, from) in bounds.iter().enumerate() {
         let pick = Pick::Between(*from, bounds.get(at + 1).copied());
-        for (table, schema) in Table::ALL.into_iter().zip(&schemas) {
+        for table in Table::ALL {
             let mut parts = Vec::new();
             for group in inputs {
                 let Some(file) = group.file(table.into()) else { continue };
@@ -57,14 +57,7 @@ pub async fn merge(
                     parts.push(kept(&rows, &keep)?);
                 }
             }
-            let rows = sort::gather(table, &parts.iter().collect::<Vec<_>>())?;
-            drop(parts);
-            let rows = if rows.num_rows() == 0 {
-                RecordBatch::new_empty(Arc::clone(schema))
-            } else {
-                kino_model::batch::conform(&rows, schema)
-            };
-            assembly.add(table, rows)?;
+            assembly.add(table, parts)?;
         }
         assembly.end_slice();
     }
@@ -103,7 +96,10 @@ pub async fn traces_of_runs(
 fn kept(rows: &RecordBatch, keep: &impl Fn(TraceId) -> bool) -> Result<RecordBatch, LakeError> {
     let ids = ids(rows, "trace_id");
     let mark = |row| Some(keep(ids.and_then(|ids| trace_id_at(ids, row)).unwrap_or_default()));
-    let mask = (0..rows.num_rows()).map(mark).collect();
+    let mask: BooleanArray = (0..rows.num_rows()).map(mark).collect();
+    if mask.true_count() == rows.num_rows() {
+        return Ok(rows.clone());
+    }
     Ok(arrow_select::filter::filter_record_batch(rows, &mask)?)
 }
 

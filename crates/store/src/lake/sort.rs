@@ -87,35 +87,42 @@ pub(crate) fn as_declared(batch: &RecordBatch, schema: &Schema) -> Result<Record
 
 /// Sorts gathered rows and collapses repeats.
 pub(crate) fn sort(table: Table, rows: &RecordBatch) -> Result<Sorted, ArrowError> {
-    sort_owned(table, rows.clone())
-}
-
-/// As [`sort`]; lets the rows as they came go once they are sorted.
-pub(crate) fn sort_owned(table: Table, rows: RecordBatch) -> Result<Sorted, ArrowError> {
-    let mut sorted = order(table, &rows)?;
-    drop(rows);
-    let as_they_came = sorted.order.len() == sorted.rows.num_rows() && sorted.order.is_sorted();
+    let mut sorted = order(table, rows)?;
+    let as_they_came = sorted.order.len() == rows.num_rows() && sorted.order.is_sorted();
     if as_they_came {
         sorted.order.clear();
-    } else if sorted.rows.num_rows() > 0 {
-        sorted.rows = take_rows(&sorted.rows, &UInt32Array::from(std::mem::take(&mut sorted.order)))?;
+    } else if rows.num_rows() > 0 {
+        sorted.rows = take_rows(rows, &UInt32Array::from(std::mem::take(&mut sorted.order)))?;
     }
     Ok(sorted)
 }
 
 /// Finds the order without moving the rows.
 pub(crate) fn order(table: Table, rows: &RecordBatch) -> Result<Sorted, ArrowError> {
+    for column in table.columns().iter().filter(|column| !column.nullable && rows.num_rows() > 0) {
+        rows.schema_ref().field_with_name(column.name)?;
+    }
+    order_by(table, rows, |places| take_rows(rows, &UInt32Array::from(places.to_vec())))
+}
+
+/// As [`order`], of rows of which only the columns that decide it are at hand; `whole` gives all columns of those whose
+/// content must be compared.
+pub(crate) fn order_by(
+    table: Table,
+    rows: &RecordBatch,
+    whole: impl Fn(&[u32]) -> Result<RecordBatch, ArrowError>,
+) -> Result<Sorted, ArrowError> {
     let mut sorted = Sorted { rows: rows.clone(), order: Vec::new(), repeats: 0, duplicate_span_ids: 0, superseded: 0 };
     if rows.num_rows() == 0 {
         return Ok(sorted);
     }
-    let keys = Keys::of(table, rows)?;
+    let keys = Keys::of(table, rows);
     let order = keys.order();
     let mut dropped = HashSet::new();
     let groups = if table == Table::Spans { keys.same_span(&order) } else { keys.same_key(&order) };
     if !groups.is_empty() {
         let candidates: Vec<u32> = groups.iter().flatten().copied().collect();
-        let contents = contents(table, rows, &candidates)?;
+        let contents = contents(table, &whole(&candidates)?)?;
         let mut at = 0;
         for group in &groups {
             let content = &contents[at..at + group.len()];
@@ -148,8 +155,8 @@ pub(crate) fn take_rows(rows: &RecordBatch, places: &UInt32Array) -> Result<Reco
 }
 
 /// Each row's whole content as comparable bytes, whatever columns the batch happens to lack.
-fn contents(table: Table, rows: &RecordBatch, places: &[u32]) -> Result<Vec<Vec<u8>>, ArrowError> {
-    let picked = conform(&take_rows(rows, &UInt32Array::from(places.to_vec()))?, &table.schema());
+fn contents(table: Table, rows: &RecordBatch) -> Result<Vec<Vec<u8>>, ArrowError> {
+    let picked = conform(rows, &table.schema());
     let fields = picked.schema_ref().fields().iter().map(|field| SortField::new(field.data_type().clone())).collect();
     let converted = RowConverter::new(fields)?.convert_columns(picked.columns())?;
     Ok(converted.iter().map(|row| row.as_ref().to_vec()).collect())
@@ -171,13 +178,9 @@ struct Keys<'a> {
 }
 
 impl<'a> Keys<'a> {
-    fn of(table: Table, rows: &'a RecordBatch) -> Result<Self, ArrowError> {
-        let complete = table.columns().iter().filter(|column| !column.nullable);
-        for column in complete {
-            rows.schema_ref().field_with_name(column.name)?;
-        }
+    fn of(table: Table, rows: &'a RecordBatch) -> Self {
         let time = if table == Table::Spans { "start_unix_nanos" } else { "time_unix_nanos" };
-        Ok(Self {
+        Self {
             table,
             rows: rows.num_rows(),
             traces: ids(rows, "trace_id"),
@@ -186,7 +189,7 @@ impl<'a> Keys<'a> {
             ordinals: int32(rows, "ordinal"),
             sources: int8(rows, "source"),
             revisions: int32(rows, "revision"),
-        })
+        }
     }
 
     fn trace(&self, row: u32) -> Option<u128> {

@@ -19,8 +19,9 @@ use crate::kill_points::KillPoint;
 use crate::lake::Arrival;
 use crate::wal::writer::Frozen;
 
-/// Copies of its rows that a flush makes, at most: put together, and sorted.
-const FLUSH_COPIES: u64 = 2;
+/// Copies of its rows that a flush holds, at most: the columns that decide the order or that derived tables are made of,
+/// and the encoded files, are together less than one.
+const FLUSH_COPIES: u64 = 1;
 
 impl Inner {
     /// Freezes what is hot and brings it, and what earlier attempts left, to the lake.
