@@ -35,7 +35,13 @@ pub enum WatchError {
     /// The terminal.
     #[error("failed to use the terminal")]
     Terminal(#[from] io::Error),
+    /// What works beside the loop panicked. By then the terminal is given back, so there is nothing left to draw on.
+    #[error("a part of the view has failed; its own words stand above")]
+    Panicked,
 }
+
+/// What comes to the loop.
+type Happened = Result<Event, WatchError>;
 
 /// Shows what the backend answers until the reader leaves. Runs within tokio. The terminal is given back in any case.
 ///
@@ -104,16 +110,17 @@ async fn first(signals: &mut [(i32, tokio::signal::unix::Signal)]) -> i32 {
 }
 
 /// Asks beside the loop.
-fn carry_out(ticket: Ticket, ask: Box<Ask>, backend: Arc<dyn Backend>, events: mpsc::Sender<io::Result<Event>>) {
+fn carry_out(ticket: Ticket, ask: Box<Ask>, backend: Arc<dyn Backend>, events: mpsc::Sender<Happened>) {
     tokio::spawn(async move {
-        let answer = ask.carry_out(&*backend).await;
+        let answer = tokio::spawn(async move { ask.carry_out(&*backend).await }).await;
+        let happened = answer.map(|answer| Event::Answered(ticket, answer)).map_err(|_| WatchError::Panicked);
         // Where nobody listens any more, the view has ended.
-        drop(events.send(Ok(Event::Answered(ticket, answer))).await);
+        drop(events.send(happened).await);
     });
 }
 
 /// Reads keys in a thread of its own, which ends with the program: reading a terminal cannot be cancelled.
-fn read_keys(events: mpsc::Sender<io::Result<Event>>) -> io::Result<()> {
+fn read_keys(events: mpsc::Sender<Happened>) -> io::Result<()> {
     let read = move || {
         loop {
             let event = match terminal::read() {
@@ -123,7 +130,7 @@ fn read_keys(events: mpsc::Sender<io::Result<Event>>) -> io::Result<()> {
                 Ok(terminal::Event::Resize(columns, rows)) => Some(Event::Resize(columns, rows)),
                 Ok(_) => None,
                 Err(error) => {
-                    drop(events.blocking_send(Err(error)));
+                    drop(events.blocking_send(Err(error.into())));
                     return;
                 }
             };

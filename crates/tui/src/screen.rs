@@ -47,11 +47,14 @@ impl Screen {
         self.terminal.size().map(|size| (size.width, size.height))
     }
 
-    /// Draws what differs from what is there.
+    /// Draws what differs from what is there; nothing once a panic has given the terminal back.
     ///
     /// # Errors
     /// Where the terminal cannot be written.
     pub(crate) fn draw(&mut self, state: &State) -> io::Result<()> {
+        if !TAKEN.load(Ordering::SeqCst) {
+            return Ok(());
+        }
         self.terminal.draw(|frame| view::draw(state, frame.buffer_mut())).map(|_| ())
     }
 }
