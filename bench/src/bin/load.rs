@@ -34,6 +34,9 @@ struct Arguments {
     /// How many connections send at once.
     #[arg(long, default_value_t = 2)]
     connections: u64,
+    /// How many spans a second at most; as fast as they are taken when nothing is said.
+    #[arg(long)]
+    rate: Option<u64>,
     /// How many distinct requests there are before ids are renewed.
     #[arg(long, default_value_t = 128)]
     templates: usize,
@@ -102,7 +105,13 @@ fn work(arguments: &Arguments, connection: u64, sent: &Sent) -> anyhow::Result<V
     let mut sender = Sender::connect(arguments)?;
     let mut ids = Vec::new();
     let mut requests = 0u64;
+    #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+    let started = std::time::Instant::now();
     while sent.spans.load(Ordering::Relaxed) < arguments.spans {
+        if let Some(rate) = arguments.rate {
+            let due = Duration::from_secs_f64(sent.spans.load(Ordering::Relaxed) as f64 / rate as f64);
+            thread::sleep(due.saturating_sub(started.elapsed()));
+        }
         let (body, spans) = stream.next_request();
         while let Some(wait) = sender.send(body)? {
             sent.refusals.fetch_add(1, Ordering::Relaxed);

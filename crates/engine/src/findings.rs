@@ -5,8 +5,8 @@
 //!                                                                            questions ◄──┘   └─► who waits for changes
 //! ```
 //!
-//! The observer is one task that works at most half of the time. It never holds up what arrives: arrivals are told by
-//! handing over a column, and where they come faster than they can be looked at, the oldest are counted and let go.
+//! The observer is one thread that yields to all others. It never holds up what arrives: arrivals are told by handing
+//! over a column, and where they come faster than they can be looked at, the oldest are counted and let go.
 
 mod answers;
 mod arrivals;
@@ -19,14 +19,16 @@ mod stored;
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 use kino_model::TraceId;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
 
 use arrivals::Arrivals;
 pub(crate) use ledger::Ledger;
 pub(crate) use observer::start;
+
+use crate::ingest::blocking;
 
 /// Looks that may be asked for at once; each is answered by the next.
 const REQUESTS_MAX: usize = 256;
@@ -42,7 +44,7 @@ pub(crate) struct Findings {
     waiting: AtomicU64,
     /// Traces were forgotten since the last round.
     forgotten: AtomicBool,
-    task: Mutex<Option<JoinHandle<()>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// Asks the observer to look at once.
@@ -70,7 +72,7 @@ impl Findings {
             changed,
             waiting: AtomicU64::new(0),
             forgotten: AtomicBool::new(false),
-            task: Mutex::new(None),
+            thread: Mutex::new(None),
         };
         (findings, Incoming { arrivals: arrived, requests: asked })
     }
@@ -81,11 +83,10 @@ impl Findings {
 
     /// Waits for the observer to end; it does once the engine stops.
     pub(crate) async fn ended(&self) {
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = task
-            && let Err(error) = task.await
-        {
-            tracing::warn!(%error, "the observer of findings ended abnormally");
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(thread) = thread else { return };
+        if !matches!(blocking(move || thread.join()).await, Ok(Ok(()))) {
+            tracing::warn!("the observer of findings ended abnormally");
         }
     }
 }

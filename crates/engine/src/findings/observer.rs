@@ -1,4 +1,7 @@
-//! The observer: one task that looks at operations with new executions, and sleeps several times as long as it worked.
+//! The observer: one thread that looks at operations with new executions when nobody else needs the core.
+//!
+//! It has a runtime of its own, so that all its work, the reading of files too, is done by threads which the system lets
+//! go last: what arrives and what is asked come first, and an idle core is used.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
@@ -21,12 +24,15 @@ use crate::engine::Inner;
 use crate::find::problem;
 use crate::ingest::blocking;
 
-/// A look is followed by a pause so many times as long: what arrives and what is asked need the cores more.
-const PAUSE_PER_WORK: u32 = 4;
-/// Between looks at least, where something waits to settle.
+/// How far its threads stand behind others: beside two that never rest, they get about a fifth of a core.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 5;
+/// Threads that read and judge for it at a time.
+const WORKERS_MAX: usize = 2;
+/// Between looks, where something waits to settle.
 const STEP: Duration = Duration::from_millis(500);
-/// Between looks at least, where more has settled than one takes in.
-const STEP_BEHIND: Duration = Duration::from_millis(20);
+/// Between looks, where more has settled than one takes in.
+const STEP_BEHIND: Duration = Duration::from_millis(5);
 /// After a look that failed: what failed it seldom goes away at once.
 const STEP_FAILED: Duration = Duration::from_secs(10);
 /// Between wakings where nothing waits: findings decay meanwhile.
@@ -34,12 +40,16 @@ const IDLE: Duration = Duration::from_mins(10);
 /// Traces that one round takes in, and the spans in them: some fifty megabytes while they are looked at.
 const ROUND_TRACES_MAX: usize = 2_000;
 const ROUND_SPANS_MAX: usize = 50_000;
+/// A round that takes in so many is soon followed by another: what is looked at can wait for more of its kind.
+const BUSY_TRACES: usize = 200;
 /// Spans that one look at an operation loads besides.
 const LOOK_SPANS_MAX: usize = 100_000;
 /// Traces that are looked at again after a start: what arrived before it may not have been looked at.
 const RESUMED_MAX: usize = 2_000;
 /// How far back from the last round before the end they are searched for.
 const RESUMED_SLACK_NANOS: i64 = 60_000_000_000;
+/// What its threads are called.
+const THREAD: &str = "kino-observer";
 /// The record of how far the observer came.
 const OBSERVER: (&str, &str) = ("observer", "state");
 
@@ -63,9 +73,31 @@ pub(crate) fn start(engine: &Engine, incoming: Incoming) {
         resumed: false,
         decayed: i64::MIN,
     };
-    let stopping = engine.stopping();
-    let task = tokio::spawn(observer.run(Arc::downgrade(&engine.inner), stopping));
-    *engine.inner.findings.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+    let (inner, stopping) = (Arc::downgrade(&engine.inner), engine.stopping());
+    let run = move || {
+        stand_behind();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .thread_name(THREAD)
+            .max_blocking_threads(WORKERS_MAX)
+            .build();
+        match runtime {
+            Ok(runtime) => runtime.block_on(observer.run(inner, stopping)),
+            Err(error) => tracing::warn!(%error, "nothing looks for findings: failed to start the observer's runtime"),
+        }
+    };
+    match std::thread::Builder::new().name(THREAD.to_owned()).spawn(run) {
+        Ok(thread) => *engine.inner.findings.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread),
+        Err(error) => tracing::warn!(%error, "nothing looks for findings: failed to start the observer's thread"),
+    }
+}
+
+/// Makes this thread, and those that it starts, yield to others. Elsewhere than on Linux that would mean the process.
+fn stand_behind() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(NICENESS) {
+        tracing::debug!(%error, "the observer works at the priority of the others");
+    }
 }
 
 impl Engine {
@@ -110,7 +142,6 @@ impl Observer {
             }
             let Some(inner) = engine.upgrade() else { return };
             let engine = Engine { inner };
-            let begin = engine.inner.clock.monotonic_nanos();
             let outcome = self.round(&engine, &asked).await;
             if let Err(problem) = &outcome {
                 tracing::warn!(%problem, "failed to look for findings; what arrived is looked at again");
@@ -120,17 +151,18 @@ impl Observer {
                     tracing::debug!("whoever asked for a look had given up");
                 }
             }
-            let took = Duration::from_nanos(engine.inner.clock.monotonic_nanos().saturating_sub(begin));
-            let now = engine.inner.clock.monotonic_nanos();
-            let behind = !self.pending.due(now, false, 1, usize::MAX).is_empty();
-            let rest = took.saturating_mul(PAUSE_PER_WORK);
-            pause = match (behind, self.is_waiting()) {
+            pause = match (self.is_behind(&engine), self.is_waiting()) {
                 _ if outcome.is_err() => STEP_FAILED,
-                (true, _) => STEP_BEHIND.max(rest),
-                (false, true) => STEP.max(rest),
+                (true, _) => STEP_BEHIND,
+                (false, true) => STEP,
                 (false, false) => IDLE,
             };
         }
+    }
+
+    /// Whether more has settled than the last round took in.
+    fn is_behind(&self, engine: &Engine) -> bool {
+        self.pending.any_due(engine.inner.clock.monotonic_nanos())
     }
 
     fn is_waiting(&self) -> bool {
@@ -169,7 +201,8 @@ impl Observer {
         let now = inner.clock.monotonic_nanos();
         let loaded = self.take_traces(engine, &snapshot, now, at_once).await?;
         let mut spans = 0;
-        for key in self.operations.due(now, at_once) {
+        let busy = loaded.len() >= BUSY_TRACES;
+        for key in self.operations.due(now, at_once, busy) {
             if *engine.stopping().borrow() {
                 break;
             }

@@ -1,6 +1,6 @@
 //! Traces that have arrived and wait to be looked at, and what is known of operations that executions were seen of.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use kino_model::TraceId;
 
 /// Traces that wait at most; beyond it those that arrived first are let go, and counted. Operations are judged by their
 /// newest executions, so that what waits longest says least, and after a burst the engine is soon at rest.
-const TRACES_MAX: usize = 20_000;
+const TRACES_MAX: usize = 50_000;
 /// A trace with more spans than this is not looked at, and counted: looking at it would take more memory than the
 /// rest of the engine.
 const TRACE_SPANS_MAX: u32 = 100_000;
@@ -24,15 +24,17 @@ const OPERATIONS_MAX: usize = 1_000;
 pub(super) const WINDOW: usize = 100;
 /// Executions that it is judged by at most, where so many are new.
 pub(super) const WINDOW_MAX: usize = 2_000;
-/// So many new executions are worth a look at once …
+/// So many new executions are worth a look at once, or a whole window where many come: those before them need not be
+/// loaded and judged again then …
 const WORTH_A_LOOK: usize = 10;
+const WORTH_A_LOOK_BUSY: usize = WINDOW;
 /// … and fewer, once they have waited so long: a rare operation is not loaded again for each of its executions.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// Traces that wait.
 #[derive(Default)]
 pub(super) struct Pending {
-    traces: BTreeMap<TraceId, Waiting>,
+    traces: HashMap<TraceId, Waiting>,
     huge: BTreeSet<TraceId>,
 }
 
@@ -45,6 +47,12 @@ pub(super) struct Waiting {
     pub(super) project: Option<Arc<str>>,
     /// Nothing more is to come.
     settled: bool,
+}
+
+impl Waiting {
+    fn is_due(&self, now: u64) -> bool {
+        self.settled || self.due <= now
+    }
 }
 
 impl Pending {
@@ -90,9 +98,14 @@ impl Pending {
         }
     }
 
+    /// Whether any may be looked at.
+    pub(super) fn any_due(&self, now: u64) -> bool {
+        self.traces.values().any(|waiting| waiting.is_due(now))
+    }
+
     /// The newest that may be looked at, within bounds of traces and spans; all that wait, with `at_once`.
     pub(super) fn due(&self, now: u64, at_once: bool, traces_max: usize, spans_max: usize) -> Vec<TraceId> {
-        let due = self.traces.iter().filter(|(_, waiting)| at_once || waiting.settled || waiting.due <= now);
+        let due = self.traces.iter().filter(|(_, waiting)| at_once || waiting.is_due(now));
         let mut due: Vec<(u64, TraceId, u32)> = due.map(|(id, waiting)| (waiting.last, *id, waiting.rows)).collect();
         due.sort_unstable_by(|one, other| other.cmp(one));
         let mut spans = 0;
@@ -196,11 +209,12 @@ impl Operations {
         }
     }
 
-    /// Operations that are worth a look now; all with something new, with `at_once`.
-    pub(super) fn due(&self, now: u64, at_once: bool) -> Vec<OperationKey> {
+    /// Operations that are worth a look now; all with something new, with `at_once`. Fewer in a busy time.
+    pub(super) fn due(&self, now: u64, at_once: bool, busy: bool) -> Vec<OperationKey> {
+        let enough = if busy { WORTH_A_LOOK_BUSY } else { WORTH_A_LOOK };
         let due = self.watched.iter().filter(|(_, watched)| {
             let waited = now.saturating_sub(watched.waiting_since) >= WAIT_MAX.as_nanos() as u64;
-            let worth = at_once || waited || watched.looked == 0 || watched.fresh.len() >= WORTH_A_LOOK;
+            let worth = at_once || waited || watched.looked == 0 || watched.fresh.len() >= enough;
             !watched.fresh.is_empty() && worth
         });
         due.map(|(key, _)| key.clone()).collect()
