@@ -3,6 +3,18 @@
 //! The C library's allocator keeps an arena for each thread and what was freed in the middle of one: after a burst of
 //! spans a process would stay at its largest for ever. A few arenas, large buffers mapped on their own, and a look every
 //! few seconds whether there is something to give back hold it to what is in use. It does nothing elsewhere.
+//!
+//! What each is worth, over twice 2 M spans on two busy cores. The kernel's time is mostly the clearing of pages that
+//! are taken anew; the last column is the memory held 13 s after the load.
+//!
+//! | | kernel's time a span | page faults a span | memory at most | and after |
+//! |---|---|---|---|---|
+//! | all of it | 1,030, 1,000 ns | 0.23, 0.22 | 1,360, 1,170 MB | 70, 250 MB |
+//! | without the bound on arenas | 1,210, 1,210 ns | 0.29, 0.27 | 1,450, 1,510 MB | 170, 90 MB |
+//! | without the bound on what is mapped | 1,550, 1,640 ns | 0.44, 0.51 | 850, 1,410 MB | 500, 100 MB |
+//! | without the bound on the heap's top | 1,630, 1,010 ns | 0.26, 0.19 | 1,480, 1,100 MB | 160, 100 MB |
+//! | without giving back | 840, 760 ns | 0.13, 0.16 | 960, 1,110 MB | 970, 1,140 MB |
+//! | none of it | 860, 1,030 ns | 0.16, 0.23 | 1,110, 1,610 MB | 1,790, 1,460 MB |
 
 /// Prepares the process; once, before its threads.
 pub(crate) fn keep_small() {
