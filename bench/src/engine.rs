@@ -14,9 +14,10 @@ use serde_json::Value as Json;
 
 use crate::Arguments;
 use crate::figures::{Figure, Samples, millis, now, thousands};
+use crate::watching::Watched;
 
 /// Clock ticks a second in `/proc/PID/stat`: fixed at 100 on Linux.
-const TICKS_PER_SECOND: u64 = 100;
+pub(crate) const TICKS_PER_SECOND: u64 = 100;
 /// How long the engine is watched when nothing is asked of it.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -124,11 +125,12 @@ impl Running {
 
     /// Processor time taken so far, user and system.
     pub(crate) fn cpu_time(&self) -> anyhow::Result<Duration> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let after_name = stat.rsplit_once(')').context("a process has a name")?.1;
-        let fields: Vec<u64> = after_name.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect();
-        let ticks = fields.get(11).zip(fields.get(12)).map(|(user, system)| user + system).context("stat is short")?;
-        Ok(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
+        processor_time(&self.pid().to_string())
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// A memory figure of `/proc/PID/status`, in bytes: `VmRSS` now, `VmHWM` at most so far.
@@ -156,6 +158,15 @@ impl Drop for Running {
             let _killed = self.child.kill().is_ok() && self.child.wait().is_ok();
         }
     }
+}
+
+/// Processor time, user and system, that a process has taken so far; `self` is this one.
+pub(crate) fn processor_time(process: &str) -> anyhow::Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let after_name = stat.rsplit_once(')').context("a process has a name")?.1;
+    let fields: Vec<u64> = after_name.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect();
+    let ticks = fields.get(11).zip(fields.get(12)).map(|(user, system)| user + system).context("stat is short")?;
+    Ok(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
 }
 
 fn read_engine_file(home: &Path, pid: u32) -> Option<EngineFile> {
@@ -224,17 +235,17 @@ pub(crate) fn load(
 pub(crate) fn settle(running: &Running) -> anyhow::Result<Vec<Figure>> {
     let started = now();
     running.ask(&LakeFilesQuestion { flush: true })?;
-    let mut last = (0, 0);
+    let mut last = (0, 0, 0);
     let mut quiet = 0;
     while quiet < 5 && started.elapsed() < Duration::from_mins(5) {
         let status = running.ask(&StatusQuestion {})?;
-        let seen = (status.lake_files, status.lake_bytes);
+        let seen = (status.lake_files, status.lake_bytes, Watched::of(running)?.spans);
         quiet = if seen == last { quiet + 1 } else { 0 };
         last = seen;
         thread::sleep(Duration::from_secs(1));
     }
     let took = DurationNanos(started.elapsed().as_nanos() as i64);
-    Ok(vec![Figure::plain("writing out and compacting after the load", took.to_string())])
+    Ok(vec![Figure::plain("writing out, compacting and looking for findings after the load", took.to_string())])
 }
 
 /// What the engine takes when nothing is asked of it.

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: measures the budgets of the design on a real engine, beside peers on the same data.
 //!
 //! ```text
-//!  build release ─► engine on a home of its own ─► load (OTLP) ─► flush ─► questions ─► peers ─► docs/benchmarks.md
+//!  build release ─► engine on a home of its own ─► load (OTLP) ─► watch ─► flush ─► questions ─► peers ─► docs/benchmarks.md
 //! ```
 //!
 //! Figures are whole-process and end-to-end: what a client sees. Nothing here passes or fails.
@@ -12,6 +12,7 @@ mod machine;
 mod peers;
 mod questions;
 mod report;
+mod watching;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -68,6 +69,8 @@ fn main() -> anyhow::Result<()> {
     let mut running = engine::Running::start(&programs, &home)?;
     report.extend(engine::load(&mut running, &programs, &arguments, temporary.path())?);
     report.extend(questions::visibility(&running)?);
+    report.add(watching::detectors()?);
+    report.add(watching::beside_load(&running, &programs)?);
     report.extend(engine::settle(&running)?);
     report.extend(questions::storage(&running)?);
     report.extend(questions::ask_all(&running, &temporary.path().join("ids"), arguments.repeats)?);

@@ -136,13 +136,18 @@ fn finds(running: &Running, repeats: usize) -> anyhow::Result<Vec<Figure>> {
 
 fn explanations(running: &Running, repeats: usize) -> anyhow::Result<Vec<Figure>> {
     let mut figures = Vec::new();
-    let mut explain = Samples::default();
-    let operation = ExplainOperationQuestion { operation: "POST /checkout".into(), last: 1_000, ..Default::default() };
-    for _ in 0..repeats.min(50) {
-        explain.time(|| running.ask(&operation))?;
+    let mut first = Samples::default();
+    let mut again = Samples::default();
+    for turn in 0..=repeats.min(50) {
+        let operation =
+            ExplainOperationQuestion { operation: "POST /checkout".into(), last: 1_000, ..Default::default() };
+        let samples = if turn == 0 { &mut first } else { &mut again };
+        samples.time(|| running.ask(&operation))?;
     }
-    let met = explain.quantile(0.95) <= Duration::from_millis(100);
-    figures.push(Figure::with_goal("explain an operation over its last 1,000", "p95 ≤ 100 ms", explain.summary(), met));
+    let met = again.quantile(0.95) <= Duration::from_millis(100);
+    figures.push(Figure::with_goal("explain an operation over its last 1,000", "p95 ≤ 100 ms", again.summary(), met));
+    let what = "the same, the first time in half a minute: its traces are read from the files";
+    figures.push(Figure::plain(what, millis(first.quantile(1.0))));
 
     let mut system = Samples::default();
     for _ in 0..repeats.min(20) {

@@ -9,7 +9,7 @@ use kino_analyze::execution::Execution;
 use kino_analyze::explain as analyze;
 use kino_analyze::tree::Tree;
 use kino_model::{Trace, TraceId, names};
-use kino_store::snapshot::TraceFilter;
+use kino_store::snapshot::{Snapshot, TraceFilter};
 use kino_wire::Problem;
 use kino_wire::explain::{
     DEFAULT_LAST, EntryPoint, ExplainOperation, ExplainOperationQuestion, ExplainSystem, ExplainSystemQuestion,
@@ -93,7 +93,7 @@ impl Engine {
     /// Loads the traces, in the order given, until [`SPANS_LOADED_MAX`] is reached; the ids of the others follow.
     pub(crate) async fn load(
         &self,
-        snapshot: &kino_store::snapshot::Snapshot,
+        snapshot: &Snapshot,
         ids: impl Iterator<Item = TraceId>,
     ) -> Result<(Vec<Arc<Trace>>, Vec<TraceId>), Problem> {
         self.load_within(snapshot, ids, SPANS_LOADED_MAX).await
@@ -102,28 +102,37 @@ impl Engine {
     /// As [`Self::load`], until `spans_max` is reached.
     pub(crate) async fn load_within(
         &self,
-        snapshot: &kino_store::snapshot::Snapshot,
+        snapshot: &Snapshot,
         ids: impl Iterator<Item = TraceId>,
         spans_max: usize,
     ) -> Result<(Vec<Arc<Trace>>, Vec<TraceId>), Problem> {
-        /// Traces asked of the store at first, before anything says how large they are.
-        const AT_FIRST: usize = 64;
-        /// Traces asked of the store at once: the more they are, the more pages and dictionaries are read once for all.
-        const AT_ONCE_MAX: usize = 1_024;
         let mut seen = BTreeSet::new();
         let ids: Vec<TraceId> = ids.filter(|id| seen.insert(*id)).collect();
-        let (mut traces, mut spans, mut next, mut at_once) = (Vec::new(), 0, 0, AT_FIRST);
-        while next < ids.len() && spans < spans_max {
-            let end = (next + at_once).min(ids.len());
-            let more = snapshot.traces(&ids[next..end]).await.map_err(|error| problem(&error))?;
-            spans += more.iter().map(|trace| trace.spans.len()).sum::<usize>();
+        let mut within = Within::new(&ids, spans_max);
+        let mut traces: Vec<Arc<Trace>> = Vec::new();
+        while let Some(next) = within.next() {
+            let more = snapshot.traces(next).await.map_err(|error| problem(&error))?;
+            within.loaded(more.iter().map(|trace| trace.spans.len()).sum());
             traces.extend(more);
-            next = end;
-            // As many as the bound still has room for, if they are like those so far.
-            let room = spans_max.saturating_sub(spans);
-            at_once = (room * next / spans.max(1)).clamp(AT_FIRST, AT_ONCE_MAX);
         }
-        Ok((traces, ids[next..].to_vec()))
+        Ok((traces, within.rest().to_vec()))
+    }
+
+    /// As [`Self::load_within`], of distinct traces that are not asked about again soon.
+    pub(crate) async fn read_within(
+        &self,
+        snapshot: &Snapshot,
+        ids: &[TraceId],
+        spans_max: usize,
+    ) -> Result<(Vec<Arc<Trace>>, Vec<TraceId>), Problem> {
+        let mut within = Within::new(ids, spans_max);
+        let mut traces = Vec::new();
+        while let Some(next) = within.next() {
+            let more = snapshot.traces_read(next).await.map_err(|error| problem(&error))?;
+            within.loaded(more.iter().map(|trace| trace.spans.len()).sum());
+            traces.extend(more.into_iter().map(Arc::new));
+        }
+        Ok((traces, within.rest().to_vec()))
     }
 
     /// Says that no operation has that name, and which ones are near.
@@ -150,6 +159,50 @@ impl Engine {
                 suggest::nearest(name, services_by_name.into_keys()),
             ),
         }
+    }
+}
+
+/// A list of traces that is loaded a part at a time, until a number of spans is reached.
+struct Within<'a> {
+    ids: &'a [TraceId],
+    spans_max: usize,
+    spans: usize,
+    next: usize,
+}
+
+impl<'a> Within<'a> {
+    /// Traces asked of the store at first, before anything says how large they are.
+    const AT_FIRST: usize = 64;
+    /// Traces asked of the store at once: the more they are, the more pages and dictionaries are read once for all.
+    const AT_ONCE_MAX: usize = 1_024;
+
+    fn new(ids: &'a [TraceId], spans_max: usize) -> Self {
+        Self { ids, spans_max, spans: 0, next: 0 }
+    }
+
+    /// The traces to load next: as many as the bound still has room for, if they are like those so far.
+    fn next(&mut self) -> Option<&'a [TraceId]> {
+        if self.next == self.ids.len() || self.spans >= self.spans_max {
+            return None;
+        }
+        let at_once = match self.next {
+            0 => Self::AT_FIRST,
+            so_far => {
+                ((self.spans_max - self.spans) * so_far / self.spans.max(1)).clamp(Self::AT_FIRST, Self::AT_ONCE_MAX)
+            }
+        };
+        let (from, end) = (self.next, (self.next + at_once).min(self.ids.len()));
+        self.next = end;
+        Some(&self.ids[from..end])
+    }
+
+    fn loaded(&mut self, spans: usize) {
+        self.spans += spans;
+    }
+
+    /// Those that were not asked for.
+    fn rest(&self) -> &'a [TraceId] {
+        &self.ids[self.next..]
     }
 }
 

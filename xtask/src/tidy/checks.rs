@@ -21,7 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("kino-server", &["kino-engine", "kino-wire", "kino-ingest", "kino-mcp"]),
     ("kino", &["kino-engine", "kino-wire", "kino-mcp", "kino-server", "kino-tui"]),
     ("kino-sql", &["kino-wire"]),
-    ("kino-bench", &["kino-testkit", "kino-wire"]),
+    ("kino-bench", &["kino-analyze", "kino-testkit", "kino-wire"]),
 ];
 
 /// Packages that stand apart: chores and examples use no crate of the product, not even the model.

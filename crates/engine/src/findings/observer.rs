@@ -250,7 +250,7 @@ impl Observer {
         if due.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let (traces, later) = engine.load_within(snapshot, due.iter().copied(), ROUND_SPANS_MAX).await?;
+        let (traces, later) = engine.read_within(snapshot, &due, ROUND_SPANS_MAX).await?;
         let scratch = engine.scratch();
         let find = move || traces.into_iter().map(|trace| (entries(&trace, &scratch), trace)).collect::<Vec<_>>();
         let found = blocking(find).await.map_err(|error| error.problem())?;

@@ -88,10 +88,11 @@ impl KeptTraces {
     }
 
     /// Keeps these, and lets go of what was asked about longest ago where they are too many.
-    pub(super) fn keep(self: &Arc<Self>, traces: impl Iterator<Item = (Arc<Trace>, usize, Sources)>) {
+    pub(super) fn keep(self: &Arc<Self>, traces: impl Iterator<Item = (Sources, Arc<Trace>)>) {
         let mut held = self.lock();
         let used = held.questions;
-        for (trace, bytes, sources) in traces {
+        for (sources, trace) in traces {
+            let bytes = bytes_of(&trace);
             held.bytes += bytes;
             if let Some(before) = held.by_id.insert(trace.trace_id, Kept { trace, sources, bytes, used }) {
                 held.bytes -= before.bytes;
@@ -154,7 +155,7 @@ async fn let_go(traces: Weak<KeptTraces>) {
 }
 
 /// About how much memory a trace takes. What it shares with others, its resources and scopes, is not counted.
-pub(super) fn bytes_of(trace: &Trace) -> usize {
+fn bytes_of(trace: &Trace) -> usize {
     let spans = trace.spans.iter().map(|span| {
         let events =
             span.events.iter().map(|event| size_of_val(event) + event.name.len() + attributes(&event.attributes));
@@ -192,11 +193,10 @@ mod tests {
 
     use super::*;
 
-    fn trace(number: u8, spans: usize) -> (Arc<Trace>, usize, Sources) {
+    fn trace(number: u8, spans: usize) -> (Sources, Arc<Trace>) {
         let spans = vec![Span { name: "work".into(), ..Span::default() }; spans];
         let trace = Trace { trace_id: TraceId([number; 16]), spans, ..Trace::default() };
-        let bytes = bytes_of(&trace);
-        (Arc::new(trace), bytes, sources(&[1]))
+        (sources(&[1]), Arc::new(trace))
     }
 
     fn sources(groups: &[u64]) -> Sources {
@@ -220,7 +220,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_asked_about_longest_ago_goes_first() {
-        let each = trace(1, 10).1;
+        let each = bytes_of(&trace(1, 10).1);
         let kept = Arc::new(KeptTraces::new(4 * each));
         for number in 1..=4 {
             assert!(!finds(&kept, number, &sources(&[1])));

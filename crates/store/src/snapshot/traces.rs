@@ -11,7 +11,7 @@ use kino_model::columns::{Source, Table};
 use kino_model::{Batch, SpanId, Trace, TraceId};
 
 use super::gather::TRACES_AT_A_TIME;
-use super::kept::{Sources, bytes_of};
+use super::kept::Sources;
 use super::{Snapshot, answer};
 use crate::scan::ScanError;
 use crate::scan::columns::{ids, trace_id_at};
@@ -44,7 +44,7 @@ impl Snapshot {
     /// Where a file cannot be read.
     pub async fn traces_read(&self, trace_ids: &[TraceId]) -> Result<Vec<Trace>, ScanError> {
         let read = answer!(self, |snapshot| snapshot.read_traces(trace_ids))?;
-        let mut known: HashMap<TraceId, Trace> = read.into_iter().map(|(trace, _)| (trace.trace_id, trace)).collect();
+        let mut known: HashMap<TraceId, Trace> = read.into_iter().map(|trace| (trace.trace_id, trace)).collect();
         Ok(trace_ids.iter().filter_map(|id| known.remove(id)).collect())
     }
 
@@ -56,19 +56,15 @@ impl Snapshot {
         let kept = self.reader.kept.find(sources.iter().map(|(id, sources)| (*id, sources)));
         let mut known: HashMap<TraceId, Arc<Trace>> = kept.into_iter().map(|trace| (trace.trace_id, trace)).collect();
         let missing: Vec<TraceId> = trace_ids.iter().filter(|id| !known.contains_key(id)).copied().collect();
-        let read = self.read_traces(&missing).await?.into_iter().map(|(trace, bytes)| (Arc::new(trace), bytes));
-        let read: Vec<(Arc<Trace>, usize)> = read.collect();
-        known.extend(read.iter().map(|(trace, _)| (trace.trace_id, Arc::clone(trace))));
-        let to_keep = read.into_iter().filter_map(|(trace, bytes)| {
-            let sources = sources.remove(&trace.trace_id)?;
-            Some((trace, bytes, sources))
-        });
-        self.reader.kept.keep(to_keep);
+        let read: Vec<Arc<Trace>> = self.read_traces(&missing).await?.into_iter().map(Arc::new).collect();
+        known.extend(read.iter().map(|trace| (trace.trace_id, Arc::clone(trace))));
+        let with_sources = |trace: Arc<Trace>| Some((sources.remove(&trace.trace_id)?, trace));
+        self.reader.kept.keep(read.into_iter().filter_map(with_sources));
         Ok(trace_ids.iter().filter_map(|id| known.remove(id)).collect())
     }
 
-    /// Reads traces, in any order, and says how much memory each takes.
-    async fn read_traces(&self, trace_ids: &[TraceId]) -> Result<Vec<(Trace, usize)>, ScanError> {
+    /// Reads traces, in any order.
+    async fn read_traces(&self, trace_ids: &[TraceId]) -> Result<Vec<Trace>, ScanError> {
         let mut traces = Vec::with_capacity(trace_ids.len());
         for chunk in trace_ids.chunks(TRACES_AT_A_TIME) {
             // What is promoted from a resource stands in the resource, which is read whole.
@@ -82,13 +78,9 @@ impl Snapshot {
 }
 
 /// Puts a piece's traces together, beside other work where there is much to do.
-async fn assembled(batch: Batch) -> Result<Vec<(Trace, usize)>, ScanError> {
+async fn assembled(batch: Batch) -> Result<Vec<Trace>, ScanError> {
     let rows = batch.spans.num_rows() + batch.events.num_rows();
-    let measured = |trace: Trace| {
-        let bytes = bytes_of(&trace);
-        (trace, bytes)
-    };
-    let assemble = move || assemble(&batch).into_values().map(measured).collect();
+    let assemble = move || assemble(&batch).into_values().collect();
     if rows < PIECE_ROWS {
         return Ok(assemble());
     }
