@@ -61,30 +61,30 @@ fn main() -> anyhow::Result<()> {
 
     let programs = engine::build(arguments.peers.contains(&Peer::KinoSql))?;
     if arguments.cold_build {
-        report.add(engine::cold_build(temporary.path())?);
+        report.add(engine::cold_build(temporary.path())?)?;
     }
-    report.add(engine::binary_size(&programs)?);
-    report.extend(engine::start_up(&programs, &home, "empty home")?);
+    report.add(engine::binary_size(&programs)?)?;
+    report.extend(engine::start_up(&programs, &home, "empty home")?)?;
 
     let mut running = engine::Running::start(&programs, &home)?;
-    report.extend(engine::load(&mut running, &programs, &arguments, temporary.path())?);
-    report.extend(questions::visibility(&running)?);
-    report.add(watching::detectors()?);
-    report.add(watching::beside_load(&running, &programs)?);
-    report.extend(engine::settle(&running)?);
-    report.extend(questions::storage(&running)?);
-    report.extend(questions::ask_all(&running, &temporary.path().join("ids"), arguments.repeats)?);
-    report.extend(engine::idle(&running)?);
+    report.extend(engine::load(&mut running, &programs, &arguments, temporary.path())?)?;
+    report.extend(questions::visibility(&running)?)?;
+    report.add(watching::detectors()?)?;
+    report.add(watching::beside_load(&running, &programs)?)?;
+    report.extend(engine::settle(&running)?)?;
+    report.extend(questions::storage(&running)?)?;
+    report.extend(questions::ask_all(&running, &temporary.path().join("ids"), arguments.repeats)?)?;
+    report.extend(engine::idle(&running)?)?;
     if arguments.peers.contains(&Peer::Duckdb) {
-        report.extend(peers::duckdb(&running, temporary.path())?);
+        report.extend(peers::duckdb(&running, temporary.path())?)?;
     }
     if arguments.peers.contains(&Peer::KinoSql) {
-        report.extend(peers::kino_sql(&running, &programs)?);
+        report.extend(peers::kino_sql(&running, &programs)?)?;
     }
     running.stop()?;
-    report.extend(engine::start_up(&programs, &home, "with everything in it")?);
+    report.extend(engine::start_up(&programs, &home, "with everything in it")?)?;
     if arguments.peers.contains(&Peer::Prost) {
-        report.extend(peers::prost_receiver(&programs, arguments.spans)?);
+        report.extend(peers::prost_receiver(&programs, arguments.spans)?)?;
     }
 
     writeln!(std::io::stdout(), "{}", report.table())?;

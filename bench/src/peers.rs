@@ -38,7 +38,7 @@ pub(crate) fn kino_sql(running: &Running, programs: &Programs) -> anyhow::Result
         let mut samples = Samples::default();
         for _ in 0..3 {
             let mut query = Command::new(&running.kino);
-            query.args(["sql", "--json", "--all", &sql]).env("KINO_HOME", &running.home).stdout(Stdio::null());
+            query.args(["sql", "--json", &sql]).env("KINO_HOME", &running.home).stdout(Stdio::null());
             query.env("PATH", format!("{}:/usr/bin:/bin", programs.folder.display()));
             let status = samples.time(|| query.status())?;
             ensure!(status.success(), "kino sql failed on {sql}");

@@ -1,6 +1,7 @@
 //! The report: a table on the terminal, and docs/benchmarks.md.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 
 use crate::figures::{Figure, thousands};
@@ -22,14 +23,16 @@ impl Report {
         Self { machine, arguments, spans, figures: Vec::new() }
     }
 
-    /// Adds a figure.
-    pub(crate) fn add(&mut self, figure: Figure) {
+    /// Adds a figure, and tells it at once: a run takes minutes, and may fail on its way.
+    pub(crate) fn add(&mut self, figure: Figure) -> std::io::Result<()> {
+        writeln!(std::io::stderr(), "{}: {}", figure.what, figure.measured)?;
         self.figures.push(figure);
+        Ok(())
     }
 
     /// Adds figures.
-    pub(crate) fn extend(&mut self, figures: Vec<Figure>) {
-        self.figures.extend(figures);
+    pub(crate) fn extend(&mut self, figures: Vec<Figure>) -> std::io::Result<()> {
+        figures.into_iter().try_for_each(|figure| self.add(figure))
     }
 
     /// The figures as a Markdown table.
