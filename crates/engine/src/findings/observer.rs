@@ -24,9 +24,9 @@ use crate::engine::Inner;
 use crate::find::problem;
 use crate::ingest::blocking;
 
-/// How far its threads stand behind others: beside two that never rest, they get about a fifth of a core.
+/// How far its threads stand behind others: beside two that never rest, they get about a tenth of a core.
 #[cfg(target_os = "linux")]
-const NICENESS: i32 = 5;
+const NICENESS: i32 = 10;
 /// Threads that read and judge for it at a time.
 const WORKERS_MAX: usize = 2;
 /// Between looks, where something waits to settle.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Values by path, within a number of bytes.
 #[derive(Debug)]
-pub(super) struct Cache<T> {
+pub(crate) struct Cache<T> {
     held: Mutex<Held<T>>,
     bytes_max: usize,
 }
@@ -29,7 +29,7 @@ impl<T> Cache<T> {
         Self { held: Mutex::new(Held { by_path: HashMap::new(), bytes: 0, uses: 0 }), bytes_max }
     }
 
-    pub(super) fn get(&self, path: &str) -> Option<Arc<T>> {
+    pub(crate) fn get(&self, path: &str) -> Option<Arc<T>> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.uses += 1;
         let now = held.uses;
@@ -39,7 +39,7 @@ impl<T> Cache<T> {
     }
 
     /// Keeps a value; one that is larger than the whole cache is kept alone.
-    pub(super) fn put(&self, path: &str, value: &Arc<T>, bytes: usize) {
+    pub(crate) fn put(&self, path: &str, value: &Arc<T>, bytes: usize) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.uses += 1;
         let entry = Entry { value: Arc::clone(value), bytes, used: held.uses };

@@ -9,7 +9,7 @@ use arrow_schema::{DataType, Field, Schema};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
-use kino_model::TraceId;
+use kino_model::{TraceId, UnixNanos};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::ProjectionMask;
@@ -37,6 +37,8 @@ const FOOTER_GUESS_BYTES: usize = 256 << 10;
 const ROLLUP_CACHE_BYTES: usize = 32 << 20;
 /// Bytes of columns' distinct values kept in memory.
 const DISTINCT_CACHE_BYTES: usize = 16 << 20;
+/// Bytes of lists kept of the traces that operations ran in.
+const LATEST_CACHE_BYTES: usize = 16 << 20;
 /// A column of more distinct values than this is not looked through.
 const DISTINCT_MAX: usize = 100_000;
 /// A decoded rollup takes about this many times the room of its row.
@@ -51,6 +53,8 @@ pub struct LakeReader {
     footers: Cache<Footer>,
     rollups: Cache<GroupRollups>,
     distinct: Cache<Distinct>,
+    /// By a file of traces and an operation: the traces that it ran in, with their latest starts.
+    pub(crate) latest: Cache<Vec<(TraceId, UnixNanos)>>,
     /// What snapshots work out about the groups that are live.
     pub(crate) facts: LatestFacts,
     /// Traces that were asked about lately.
@@ -112,6 +116,7 @@ impl LakeReader {
             footers: Cache::new(footer_bytes_max),
             rollups: Cache::new(ROLLUP_CACHE_BYTES),
             distinct: Cache::new(DISTINCT_CACHE_BYTES),
+            latest: Cache::new(LATEST_CACHE_BYTES),
             facts: LatestFacts::default(),
             kept: Arc::new(KeptTraces::new(KEPT_BYTES)),
         }

@@ -12,7 +12,7 @@ use kino_model::{TraceId, UnixNanos};
 
 use super::walk::Operations;
 use super::{OperationFilter, Snapshot, answer};
-use crate::file::{Group, LakeTable};
+use crate::file::{FileEntry, Group, LakeTable};
 use crate::scan::columns::{ids, int64, trace_id_at};
 use crate::scan::{Read, ScanError};
 
@@ -47,7 +47,7 @@ impl Snapshot {
             counted += filter.count(&index.rollups);
             let marks = filter.mark(&batch.spans);
             let rows = index.rows(Table::Spans).iter().map(|row| *row as usize);
-            found.add(&batch.spans, "start_unix_nanos", rows.filter(|row| marks.value(*row)));
+            found.extend(starts(&batch.spans, "start_unix_nanos", rows.filter(|row| marks.value(*row))));
         }
         let mut known = counted;
         let mut groups: Vec<(&Arc<Group>, Operations, u64)> = Vec::new();
@@ -73,14 +73,47 @@ impl Snapshot {
             };
             counted += here;
             let Some(file) = group.file(LakeTable::Traces) else { continue };
-            let read = Read { columns: Some(&["trace_id", "last_start_unix_nanos", "operations"]), ..Read::default() };
-            for batch in self.read(file, read).await? {
-                let marks = operations.mark(&batch);
-                let rows = (0..batch.num_rows()).filter(|row| marks.value(*row));
-                found.add(&batch, "last_start_unix_nanos", rows);
-            }
+            found.extend(self.latest_in(file, filter, &operations).await?.iter().copied());
         }
     }
+
+    /// The traces in a file in which the operation ran, with their latest starts. The file never changes, so that it is
+    /// read once for all that ask about the operation.
+    async fn latest_in(
+        &self,
+        file: &FileEntry,
+        filter: &OperationFilter,
+        operations: &Operations,
+    ) -> Result<Arc<Vec<(TraceId, UnixNanos)>>, ScanError> {
+        let key = format!("{}#{:?}", file.path, (&filter.service, &filter.name, &filter.project));
+        if let Some(known) = self.reader.latest.get(&key) {
+            return Ok(known);
+        }
+        let mut traces = Vec::new();
+        let read = Read { columns: Some(&["trace_id", "last_start_unix_nanos", "operations"]), ..Read::default() };
+        for batch in self.read(file, read).await? {
+            let marks = operations.mark(&batch);
+            let rows = (0..batch.num_rows()).filter(|row| marks.value(*row));
+            traces.extend(starts(&batch, "last_start_unix_nanos", rows));
+        }
+        traces.shrink_to_fit();
+        let traces = Arc::new(traces);
+        self.reader.latest.put(&key, &traces, key.len() + size_of_val(traces.as_slice()));
+        Ok(traces)
+    }
+}
+
+/// The traces of these rows, with the times in the column `name`.
+fn starts(
+    batch: &RecordBatch,
+    name: &str,
+    rows: impl Iterator<Item = usize>,
+) -> impl Iterator<Item = (TraceId, UnixNanos)> {
+    let columns = ids(batch, "trace_id").zip(int64(batch, name));
+    rows.filter_map(move |row| {
+        let (traces, starts) = columns?;
+        Some((trace_id_at(traces, row)?, UnixNanos(starts.value(row))))
+    })
 }
 
 /// The latest start known of each trace.
@@ -90,11 +123,8 @@ struct Latest<'a> {
 }
 
 impl Latest<'_> {
-    fn add(&mut self, batch: &RecordBatch, starts: &str, rows: impl Iterator<Item = usize>) {
-        let (Some(traces), Some(starts)) = (ids(batch, "trace_id"), int64(batch, starts)) else { return };
-        for row in rows {
-            let Some(id) = trace_id_at(traces, row).filter(|id| !self.snapshot.hidden.contains(id)) else { continue };
-            let start = UnixNanos(starts.value(row));
+    fn extend(&mut self, traces: impl Iterator<Item = (TraceId, UnixNanos)>) {
+        for (id, start) in traces.filter(|(id, _)| !self.snapshot.hidden.contains(id)) {
             self.by_trace.entry(id).and_modify(|latest| *latest = start.max(*latest)).or_insert(start);
         }
     }
