@@ -128,7 +128,7 @@ impl Engine {
         let mut within = Within::new(ids, spans_max);
         let mut traces = Vec::new();
         while let Some(next) = within.next() {
-            let more = snapshot.traces_read(next).await.map_err(|error| problem(&error))?;
+            let more = snapshot.traces_unkept(next).await.map_err(|error| problem(&error))?;
             within.loaded(more.iter().map(|trace| trace.spans.len()).sum());
             traces.extend(more.into_iter().map(Arc::new));
         }

@@ -54,7 +54,7 @@ impl Engine {
         if !named.is_empty() {
             // A wrong id is an error before the first byte.
             for ids in question.trace_ids.chunks(TRACES_PER_MESSAGE) {
-                let traces = snapshot.traces_read(ids).await.map_err(|error| problem(&error))?;
+                let traces = snapshot.traces_unkept(ids).await.map_err(|error| problem(&error))?;
                 let found: BTreeSet<TraceId> = traces.iter().map(|trace| trace.trace_id).collect();
                 if let Some(missing) = ids.iter().find(|id| !found.contains(id)) {
                     return Err(self.no_trace(*missing));
@@ -91,7 +91,7 @@ impl Export {
                 return self.next_logs().await;
             }
             let ids: Vec<TraceId> = self.ids.drain(..self.ids.len().min(TRACES_PER_MESSAGE)).collect();
-            let traces = self.snapshot.traces_read(&ids).await.map_err(|error| problem(&error))?;
+            let traces = self.snapshot.traces_unkept(&ids).await.map_err(|error| problem(&error))?;
             let (signal, encoding) = (self.signal, self.encoding);
             let message = blocking(move || match signal {
                 Signal::Traces => {

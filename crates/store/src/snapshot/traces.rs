@@ -38,11 +38,11 @@ impl Snapshot {
         answer!(self, |snapshot| snapshot.traces_once(trace_ids))
     }
 
-    /// As [`Self::traces`], for those who read everything once.
+    /// As [`Self::traces`], for those who ask about each trace once: it is not kept.
     ///
     /// # Errors
     /// Where a file cannot be read.
-    pub async fn traces_read(&self, trace_ids: &[TraceId]) -> Result<Vec<Trace>, ScanError> {
+    pub async fn traces_unkept(&self, trace_ids: &[TraceId]) -> Result<Vec<Trace>, ScanError> {
         let read = answer!(self, |snapshot| snapshot.read_traces(trace_ids))?;
         let mut known: HashMap<TraceId, Trace> = read.into_iter().map(|trace| (trace.trace_id, trace)).collect();
         Ok(trace_ids.iter().filter_map(|id| known.remove(id)).collect())
