@@ -6,14 +6,17 @@
 //! ```
 //!
 //! The observer is one thread that yields to all others. It never holds up what arrives: arrivals are told by handing
-//! over a column, and where they come faster than they can be looked at, the oldest are counted and let go.
+//! over columns that are there anyway, and traces are put together from these. What arrived while it did not watch is
+//! read from the store; where more comes than can be looked at, the oldest are counted and let go.
 
 mod answers;
 mod arrivals;
 mod clients;
+mod held;
 mod ledger;
 mod look;
 mod observer;
+mod operations;
 mod pending;
 mod stored;
 

@@ -201,12 +201,14 @@ impl Engine {
     /// Stores a batch, in pieces that the log takes.
     pub(crate) async fn append(&self, batch: Batch) -> Result<(), IngestError> {
         let figures = &self.inner.figures;
-        for piece in pieces(batch)? {
+        let pieces = pieces(batch)?;
+        let whole = pieces.len() == 1;
+        for piece in pieces {
             let rows = [piece.spans.num_rows(), piece.events.num_rows(), piece.links.num_rows()];
             let begin = self.inner.clock.monotonic_nanos();
-            let spans = piece.spans.clone();
+            let told = piece.clone();
             self.inner.store.append(piece).await.map_err(IngestError::from)?;
-            self.inner.findings.arrivals.tell(&spans, begin);
+            self.inner.findings.arrivals.tell(&told, whole, begin);
             figures.appended(self.inner.clock.monotonic_nanos().saturating_sub(begin));
             for (counter, rows) in [&figures.spans, &figures.events, &figures.links].into_iter().zip(rows) {
                 counter.fetch_add(rows as u64, Ordering::Relaxed);

@@ -349,14 +349,15 @@ pub fn promoted_span_column(key: &str) -> Option<&'static Column> {
 #[derive(Debug)]
 pub(crate) struct Meaning {
     column: &'static Column,
-    /// One bit for each length that a spelling has: most other keys are told apart by it.
+    /// One bit for each length and one for each last byte that a spelling has: most other keys are told apart by them.
     lengths: u64,
+    ends: u64,
 }
 
 impl Meaning {
     /// The place of `key` among the spellings, if it is one.
     pub(crate) fn spelling(&self, key: &str) -> Option<usize> {
-        if self.lengths & length_bit(key) == 0 {
+        if self.lengths & length_bit(key) == 0 || self.ends & end_bit(key) == 0 {
             return None;
         }
         self.column.spellings.iter().position(|spelling| *spelling == key)
@@ -367,12 +368,17 @@ fn length_bit(key: &str) -> u64 {
     1 << key.len().min(63)
 }
 
+fn end_bit(key: &str) -> u64 {
+    1 << (key.as_bytes().last().copied().unwrap_or_default() & 63)
+}
+
 /// What `key` means if it is a spelling of a promoted attribute of spans.
 pub(crate) fn meaning(key: &str) -> Option<&'static Meaning> {
     static BY_SPELLING: LazyLock<foldhash::HashMap<&'static str, Meaning>> = LazyLock::new(|| {
         let columns = by_spelling(Table::Spans, Source::Attribute).into_iter();
-        let lengths = |column: &Column| column.spellings.iter().fold(0, |bits, spelling| bits | length_bit(spelling));
-        columns.map(|(spelling, column)| (spelling, Meaning { column, lengths: lengths(column) })).collect()
+        let any = |column: &Column, bit: fn(&str) -> u64| column.spellings.iter().fold(0, |bits, key| bits | bit(key));
+        let meaning = |column| Meaning { column, lengths: any(column, length_bit), ends: any(column, end_bit) };
+        columns.map(|(spelling, column)| (spelling, meaning(column))).collect()
     });
     BY_SPELLING.get(key)
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use foldhash::HashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::attribute::{self, Attributes, Value};
@@ -152,6 +153,15 @@ pub struct Trace {
     pub logs: Vec<LogRecord>,
     /// Spans that came under an id that another, differing span already had; they are among `spans`.
     pub duplicate_span_ids: u64,
+}
+
+impl Trace {
+    /// Puts the spans in order, and counts those whose id is another's.
+    pub(crate) fn settle(&mut self) {
+        self.spans.sort_by_key(|span| (span.start, span.span_id));
+        let distinct: HashSet<SpanId> = self.spans.iter().map(|span| span.span_id).collect();
+        self.duplicate_span_ids = (self.spans.len() - distinct.len()) as u64;
+    }
 }
 
 /// How a span ended.

@@ -81,6 +81,16 @@ impl Snapshot {
         &self.hidden
     }
 
+    /// Whether no row is in memory alone.
+    pub fn is_all_in_files(&self) -> bool {
+        self.hot.is_empty()
+    }
+
+    /// The live files as they are now, to be asked later which traces they may hold.
+    pub fn trace_files(&self) -> TraceFiles {
+        TraceFiles(Arc::clone(&self.groups))
+    }
+
     /// Where an error means that a file is damaged or gone: leaves its group out of this and of later snapshots, says
     /// so in the status, and gives `true`: asking again answers from the rest.
     pub(crate) fn leave_out_damaged(&mut self, error: &ScanError) -> bool {
@@ -105,6 +115,23 @@ impl Snapshot {
             Some(file) => self.reader.rollups(file).await,
             None => Ok(Arc::default()),
         }
+    }
+}
+
+/// The files that were live at one moment. As long as it lives, they are not removed.
+#[derive(Clone, Default)]
+pub struct TraceFiles(Arc<Vec<Arc<Group>>>);
+
+impl TraceFiles {
+    /// Whether any of them may hold rows of this trace; `false` is certain.
+    pub fn may_hold(&self, trace_id: TraceId) -> bool {
+        self.0.iter().any(|group| group.may_hold(trace_id))
+    }
+}
+
+impl fmt::Debug for TraceFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TraceFiles").field(&self.0.len()).finish()
     }
 }
 

@@ -124,13 +124,17 @@ fn without_ephemeral_port(host: &str) -> &str {
 
 /// Whether the span asks a language model.
 pub(super) fn is_model(span: &Span) -> bool {
-    let operation = span.text("gen_ai.operation.name");
-    let is_tool = operation.is_some_and(|name| {
-        ["execute_tool", "tool", "invoke_agent", "agent", "chain", "workflow", "task"]
-            .iter()
-            .any(|other| name.eq_ignore_ascii_case(other))
-    });
-    !is_tool && (span.text("gen_ai.request.model").is_some() || span.int("gen_ai.usage.input_tokens").is_some())
+    // Few spans have these, so that they are asked for first.
+    let has_model = span.text("gen_ai.request.model").is_some() || span.int("gen_ai.usage.input_tokens").is_some();
+    let is_tool = || {
+        let operation = span.text("gen_ai.operation.name");
+        operation.is_some_and(|name| {
+            ["execute_tool", "tool", "invoke_agent", "agent", "chain", "workflow", "task"]
+                .iter()
+                .any(|other| name.eq_ignore_ascii_case(other))
+        })
+    };
+    has_model && !is_tool()
 }
 
 /// What a model was sent, where it was recorded.

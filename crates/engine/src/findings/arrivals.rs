@@ -5,19 +5,23 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
-use arrow_array::{Array, ArrayRef, RecordBatch};
-use kino_model::TraceId;
+use arrow_array::{Array, ArrayRef};
+use kino_model::{Batch, TraceId};
 use tokio::sync::mpsc;
 
 /// Batches that wait for the observer.
 const BATCHES_MAX: usize = 4_096;
-/// Rows in them: 16 bytes each, so that this many hold 16 MiB.
+/// Rows in them: of each at least its trace id is there, so that this many hold 16 MiB.
 const ROWS_MAX: usize = 1 << 20;
+/// Bytes of batches that are held with all their columns, by the channel and by the observer: two seconds' worth of
+/// 100,000 spans/s. For about as long they are in memory anyway.
+const HELD_BYTES_MAX: usize = 128 << 20;
 
 /// Where batches are told.
 pub(crate) struct Arrivals {
     sender: mpsc::Sender<Arrived>,
     rows: Arc<AtomicUsize>,
+    held_bytes: Arc<AtomicUsize>,
     /// Traces, or parts of them, that were not told because the observer was too far behind.
     missed: AtomicU64,
 }
@@ -26,29 +30,71 @@ pub(crate) struct Arrivals {
 pub(super) struct Arrived {
     ids: ArrayRef,
     projects: Option<ArrayRef>,
+    /// All of it, where there was room.
+    pub(super) rows: Option<Rows>,
     /// Monotonic nanoseconds.
     pub(super) at: u64,
-    rows: Arc<AtomicUsize>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// All rows of a batch that arrived, within the bytes that are held.
+pub(super) struct Rows {
+    batch: Batch,
+    bytes: usize,
+    held_bytes: Arc<AtomicUsize>,
+}
+
+impl Rows {
+    fn hold(batch: &Batch, held_bytes: &Arc<AtomicUsize>) -> Option<Self> {
+        let bytes = batch.memory_size();
+        let held = Self { batch: batch.clone(), bytes, held_bytes: Arc::clone(held_bytes) };
+        // Where there is no room, what is dropped here gives it back.
+        let before = held_bytes.fetch_add(bytes, Ordering::Relaxed);
+        (before + bytes <= HELD_BYTES_MAX).then_some(held)
+    }
+
+    /// The rows.
+    pub(super) fn batch(&self) -> &Batch {
+        &self.batch
+    }
+
+    /// Whether less than a quarter of the room is left.
+    pub(super) fn is_room_short(&self) -> bool {
+        self.held_bytes.load(Ordering::Relaxed) > HELD_BYTES_MAX / 4 * 3
+    }
+}
+
+impl Drop for Rows {
+    fn drop(&mut self) {
+        self.held_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl Arrivals {
     pub(super) fn new() -> (Self, mpsc::Receiver<Arrived>) {
         let (sender, receiver) = mpsc::channel(BATCHES_MAX);
-        (Self { sender, rows: Arc::default(), missed: AtomicU64::new(0) }, receiver)
+        (Self { sender, rows: Arc::default(), held_bytes: Arc::default(), missed: AtomicU64::new(0) }, receiver)
     }
 
-    /// Tells that these spans were stored.
-    pub(crate) fn tell(&self, spans: &RecordBatch, at: u64) {
-        let Some(ids) = spans.column_by_name("trace_id").filter(|ids| !ids.is_empty()) else { return };
+    /// Tells that this batch was stored. Without `whole` it is a piece of one, and events may lie in another piece.
+    pub(crate) fn tell(&self, batch: &Batch, whole: bool, at: u64) {
+        let Some(ids) = batch.spans.column_by_name("trace_id").filter(|ids| !ids.is_empty()) else { return };
         let before = self.rows.fetch_add(ids.len(), Ordering::Relaxed);
-        let projects = spans.column_by_name("kino_project").cloned();
-        let arrived = Arrived { ids: Arc::clone(ids), projects, at, rows: Arc::clone(&self.rows) };
+        let projects = batch.spans.column_by_name("kino_project").cloned();
+        let rows = if whole { Rows::hold(batch, &self.held_bytes) } else { None };
+        let arrived = Arrived { ids: Arc::clone(ids), projects, rows, at, waiting: Arc::clone(&self.rows) };
         // What is dropped here gives its rows back.
         if before > ROWS_MAX {
             self.missed.fetch_add(arrived.traces().count() as u64, Ordering::Relaxed);
         } else if let Err(error) = self.sender.try_send(arrived) {
             self.missed.fetch_add(error.into_inner().traces().count() as u64, Ordering::Relaxed);
         }
+    }
+
+    /// Bytes of batches that are held.
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self) -> usize {
+        self.held_bytes.load(Ordering::Relaxed)
     }
 
     /// How many were missed since this was asked last.
@@ -83,6 +129,6 @@ impl Arrived {
 
 impl Drop for Arrived {
     fn drop(&mut self) {
-        self.rows.fetch_sub(self.ids.len(), Ordering::Relaxed);
+        self.waiting.fetch_sub(self.ids.len(), Ordering::Relaxed);
     }
 }

@@ -7,7 +7,7 @@ use kino_model::TraceId;
 use kino_store::{Store, StoreError};
 use kino_wire::insights::{FindingChange, WorkedHere};
 
-use super::pending::OperationKey;
+use super::operations::OperationKey;
 use super::stored::{Sighting, Stored, id};
 
 /// The kind of the records.

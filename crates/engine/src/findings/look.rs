@@ -11,7 +11,7 @@ use kino_analyze::tree::Tree;
 use kino_model::{Trace, TraceId, names};
 
 use super::ledger::{LookedAt, Step};
-use super::pending::OperationKey;
+use super::operations::OperationKey;
 use super::stored::{Sighting, executions_per_day};
 
 /// Where executions start in a trace.
@@ -67,7 +67,7 @@ pub(super) struct Look {
 
 impl Look {
     /// Judges. Long work for a thread that may take its time.
-    pub(super) fn judge(&self) -> (Vec<Step>, LookedAt) {
+    pub(super) fn judge(self) -> (OperationKey, Vec<Step>, LookedAt) {
         let trees: Vec<Tree<'_>> = self.traces.iter().map(|trace| Tree::new(trace)).collect();
         let mut lines: BTreeMap<&str, Vec<Execution<'_, '_>>> = BTreeMap::new();
         for execution in executions(&trees, Entry::Outermost) {
@@ -111,6 +111,6 @@ impl Look {
                 },
             ));
         }
-        (steps, looked)
+        (self.key, steps, looked)
     }
 }

@@ -4,20 +4,23 @@
 //! go last: what arrives and what is asked come first, and an idle core is used.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use kino_model::{Trace, TraceId, UnixNanos};
 use kino_store::Exempt;
-use kino_store::snapshot::{OperationFilter, Snapshot, TraceFilter};
+use kino_store::snapshot::{OperationFilter, Snapshot, TraceFiles, TraceFilter};
 use kino_wire::Problem;
 use tokio::sync::oneshot;
 
 use super::arrivals::Arrived;
 use super::ledger::KIND;
 use super::look::{Entries, Look, entries};
-use super::pending::{OperationKey, Operations, Pending, WINDOW};
+use super::operations::{OperationKey, Operations, WINDOW};
+use super::pending::{Arrival, Due, Pending};
 use super::{Incoming, LookNow};
 use crate::Engine;
 use crate::engine::Inner;
@@ -58,6 +61,8 @@ struct Observer {
     incoming: Incoming,
     pending: Pending,
     operations: Operations,
+    /// The files at the last look, before what has been told of since arrived; `None` at rest, when they need not stay.
+    files: Option<TraceFiles>,
     /// Whether what was there before the start is in `pending`.
     resumed: bool,
     /// When findings were last looked through for decay, Unix nanoseconds.
@@ -70,6 +75,7 @@ pub(crate) fn start(engine: &Engine, incoming: Incoming) {
         incoming,
         pending: Pending::default(),
         operations: Operations::default(),
+        files: None,
         resumed: false,
         decayed: i64::MIN,
     };
@@ -171,11 +177,22 @@ impl Observer {
 
     /// Takes over what was told of arrivals.
     fn take_in(&mut self, inner: &Inner, first: Option<Arrived>) {
+        let files = inner.store.snapshot().trace_files();
+        let before = self.files.replace(files.clone()).unwrap_or(files);
         let mut unseen = inner.findings.arrivals.take_missed();
+        let now = inner.clock.monotonic_nanos();
+        if unseen > 0 {
+            self.pending.distrust(now);
+        }
         let mut next = first;
-        while let Some(arrived) = next.take().or_else(|| self.incoming.arrivals.try_recv().ok()) {
+        while let Some(mut arrived) = next.take().or_else(|| self.incoming.arrivals.try_recv().ok()) {
+            let at = arrived.at;
+            let part = arrived.rows.take().and_then(|rows| self.pending.hold(rows, at));
             for (id, rows, project) in arrived.traces() {
-                unseen += self.pending.add(id, rows, project, arrived.at);
+                unseen += self.pending.add(Arrival { id, rows, project, at, part }, &before);
+            }
+            if let Some(part) = part {
+                self.pending.all_added(part, now);
             }
         }
         inner.figures.unseen_traces.fetch_add(unseen, Ordering::Relaxed);
@@ -193,6 +210,7 @@ impl Observer {
         if inner.findings.forgotten.swap(false, Ordering::AcqRel) {
             // What was remembered of operations names traces that may be gone.
             self.operations.clear();
+            self.pending.let_go_of_rows();
         }
         for request in asked {
             self.pending.settle(&request.settled);
@@ -202,16 +220,33 @@ impl Observer {
         let loaded = self.take_traces(engine, &snapshot, now, at_once).await?;
         let mut spans = 0;
         let busy = loaded.len() >= BUSY_TRACES;
-        for key in self.operations.due(now, at_once, busy) {
+        for keys in self.operations.due(now, at_once, busy).chunks(WORKERS_MAX) {
             if *engine.stopping().borrow() {
                 break;
             }
-            spans += self.look(engine, &snapshot, &key, &loaded, now).await?;
+            let mut looks = Vec::with_capacity(keys.len());
+            for key in keys {
+                looks.extend(self.look(engine, &snapshot, key, &loaded).await?);
+            }
+            let judged = looks.into_iter().map(|look| blocking(move || look.judge()));
+            let judged = try_join_all(judged).await.map_err(|error| error.problem())?;
+            for (key, steps, looked) in judged {
+                spans += looked.spans;
+                let (written, removed) = inner.findings.ledger().apply(&key, steps, looked, looked.at);
+                engine.keep_findings(written, removed).await?;
+                self.operations.looked(&key, now);
+            }
         }
         inner.findings.waiting.store(self.pending.len() as u64, Ordering::Relaxed);
         let took = inner.clock.monotonic_nanos().saturating_sub(now);
         inner.figures.looked_spans.fetch_add(spans, Ordering::Relaxed);
         inner.figures.looked_nanos.fetch_add(took, Ordering::Relaxed);
+        if !self.is_waiting() {
+            self.files = None;
+            if snapshot.is_all_in_files() {
+                self.pending.rest();
+            }
+        }
         self.let_decay(engine).await?;
         if !loaded.is_empty() && inner.store.read_only().is_none() {
             let state = serde_json::json!({ "looked_unix_nanos": inner.clock.now().0 });
@@ -230,9 +265,14 @@ impl Observer {
         let filter = TraceFilter { since, ..TraceFilter::default() };
         let found = snapshot.find(&filter, RESUMED_MAX, None).await.map_err(|error| problem(&error))?;
         let now = engine.inner.clock.monotonic_nanos();
+        if !snapshot.is_all_in_files() {
+            self.pending.distrust(now);
+        }
+        let files = snapshot.trace_files();
         for row in found.rows {
             let rows = u32::try_from(row.span_count).unwrap_or(u32::MAX);
-            let unseen = self.pending.add(row.trace_id, rows, row.project.as_deref(), now);
+            let arrival = Arrival { id: row.trace_id, rows, project: row.project.as_deref(), at: now, part: None };
+            let unseen = self.pending.add(arrival, &files);
             engine.inner.figures.unseen_traces.fetch_add(unseen, Ordering::Relaxed);
         }
         Ok(())
@@ -246,14 +286,22 @@ impl Observer {
         now: u64,
         at_once: bool,
     ) -> Result<BTreeMap<TraceId, Arc<Trace>>, Problem> {
-        let due = self.pending.due(now, at_once, ROUND_TRACES_MAX, ROUND_SPANS_MAX);
-        if due.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let (traces, later) = engine.read_within(snapshot, &due, ROUND_SPANS_MAX).await?;
+        let Due { held, mut stored } = self.pending.due(now, at_once, ROUND_TRACES_MAX, ROUND_SPANS_MAX);
         let scratch = engine.scratch();
-        let find = move || traces.into_iter().map(|trace| (entries(&trace, &scratch), trace)).collect::<Vec<_>>();
-        let found = blocking(find).await.map_err(|error| error.problem())?;
+        let gather = move || {
+            let (traces, others) = held.traces();
+            (with_entries(traces.into_iter().map(Arc::new), &scratch), others.collect::<Vec<_>>())
+        };
+        let (mut found, others) = blocking(gather).await.map_err(|error| error.problem())?;
+        stored.extend(others);
+        let mut later = BTreeSet::new();
+        if !stored.is_empty() {
+            let (traces, beyond) = engine.read_within(snapshot, &stored, ROUND_SPANS_MAX).await?;
+            later.extend(beyond);
+            let scratch = engine.scratch();
+            let find = move || with_entries(traces.into_iter(), &scratch);
+            found.extend(blocking(find).await.map_err(|error| error.problem())?);
+        }
         let mut loaded = BTreeMap::new();
         for (Entries { whole, keys }, trace) in found {
             let id = trace.trace_id;
@@ -265,23 +313,21 @@ impl Observer {
             loaded.insert(id, trace);
         }
         // Forgotten since, or nothing but logs.
-        let later: BTreeSet<TraceId> = later.into_iter().collect();
-        for id in due.iter().filter(|id| !loaded.contains_key(id) && !later.contains(id)) {
+        for id in stored.iter().filter(|id| !loaded.contains_key(id) && !later.contains(id)) {
             self.pending.gone(*id);
         }
         Ok(loaded)
     }
 
-    /// Looks at one operation; says how many spans that took.
+    /// What a look at an operation rests on.
     async fn look(
         &mut self,
         engine: &Engine,
         snapshot: &Snapshot,
         key: &OperationKey,
         loaded: &BTreeMap<TraceId, Arc<Trace>>,
-        now: u64,
-    ) -> Result<u64, Problem> {
-        let Some(watched) = self.operations.get(key) else { return Ok(0) };
+    ) -> Result<Option<Look>, Problem> {
+        let Some(watched) = self.operations.get(key) else { return Ok(None) };
         let mut known = watched.recent.len() as u64;
         if !watched.primed {
             if watched.recent.len() < WINDOW {
@@ -309,7 +355,7 @@ impl Observer {
         let (fresh, incomplete, known) = (watched.fresh.clone(), watched.incomplete.clone(), watched.known);
         let (more, _) = engine.load_within(snapshot, missing.into_iter(), LOOK_SPANS_MAX).await?;
         traces.extend(more);
-        let look = Look {
+        Ok(Some(Look {
             key: key.clone(),
             traces,
             fresh,
@@ -319,12 +365,7 @@ impl Observer {
             config: Arc::clone(&engine.inner.detectors),
             scratch: engine.scratch(),
             now: engine.inner.clock.now().0,
-        };
-        let (steps, looked) = blocking(move || look.judge()).await.map_err(|error| error.problem())?;
-        let (written, removed) = engine.inner.findings.ledger().apply(key, steps, looked, looked.at);
-        engine.keep_findings(written, removed).await?;
-        self.operations.looked(key, now);
-        Ok(looked.spans)
+        }))
     }
 
     async fn let_decay(&mut self, engine: &Engine) -> Result<(), Problem> {
@@ -338,6 +379,10 @@ impl Observer {
         engine.prune_verifications().await;
         engine.keep_findings(decayed, []).await
     }
+}
+
+fn with_entries(traces: impl Iterator<Item = Arc<Trace>>, scratch: &Path) -> Vec<(Entries, Arc<Trace>)> {
+    traces.map(|trace| (entries(&trace, scratch), trace)).collect()
 }
 
 impl Engine {

@@ -1,10 +1,15 @@
-//! Traces that have arrived and wait to be looked at, and what is known of operations that executions were seen of.
+//! Traces that have arrived and wait to be looked at.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kino_model::TraceId;
+use kino_model::batch::rows;
+use kino_model::{Batch, Trace, TraceId};
+use kino_store::snapshot::TraceFiles;
+
+use super::arrivals::Rows;
+use super::held::Held;
 
 /// Traces that wait at most; beyond it those that arrived first are let go, and counted. Operations are judged by their
 /// newest executions, so that what waits longest says least, and after a burst the engine is soon at rest.
@@ -15,62 +20,124 @@ const TRACE_SPANS_MAX: u32 = 100_000;
 /// Traces so large that are remembered as such.
 const HUGE_MAX: usize = 1_000;
 /// A whole trace is complete once nothing of it has arrived for so long.
-pub(super) const QUIET: Duration = Duration::from_secs(2);
+const QUIET: Duration = Duration::from_secs(1);
 /// One whose root or parents are missing may still get them: exporters send every five seconds.
 const QUIET_IN_PARTS: Duration = Duration::from_secs(10);
-/// Operations that are watched at a time; beyond it the one looked at longest ago is primed anew when it is next seen.
-const OPERATIONS_MAX: usize = 1_000;
-/// Executions an operation is judged by, where so many ran: enough for every detector, cheap enough to load again.
-pub(super) const WINDOW: usize = 100;
-/// Executions that it is judged by at most, where so many are new.
-pub(super) const WINDOW_MAX: usize = 2_000;
-/// So many new executions are worth a look at once, or a whole window where many come: those before them need not be
-/// loaded and judged again then …
-const WORTH_A_LOOK: usize = 10;
-const WORTH_A_LOOK_BUSY: usize = WINDOW;
-/// … and fewer, once they have waited so long: a rare operation is not loaded again for each of its executions.
-const WAIT_MAX: Duration = Duration::from_secs(30);
+/// Batches that the rows of one trace are gathered from; a trace in more is read from the store.
+const PARTS_MAX: usize = 64;
 
 /// Traces that wait.
 #[derive(Default)]
 pub(super) struct Pending {
     traces: HashMap<TraceId, Waiting>,
     huge: BTreeSet<TraceId>,
+    held: Held,
 }
 
 /// One that waits. Times are monotonic nanoseconds.
 #[derive(Clone, Debug)]
-pub(super) struct Waiting {
+struct Waiting {
     rows: u32,
     last: u64,
     due: u64,
-    pub(super) project: Option<Arc<str>>,
+    project: Option<Arc<str>>,
     /// Nothing more is to come.
     settled: bool,
+    /// The numbers of the batches that hold all its rows; `None` where some lie elsewhere.
+    parts: Option<Vec<u64>>,
+}
+
+/// Rows of one trace that arrived together.
+#[derive(Clone, Copy)]
+pub(super) struct Arrival<'a> {
+    pub(super) id: TraceId,
+    pub(super) rows: u32,
+    pub(super) project: Option<&'a str>,
+    /// Monotonic nanoseconds.
+    pub(super) at: u64,
+    /// The number of the batch, if it is held.
+    pub(super) part: Option<u64>,
+}
+
+/// What may be looked at now.
+pub(super) struct Due {
+    /// Traces whose rows are held.
+    pub(super) held: Gathered,
+    /// Traces that the store has to be asked for.
+    pub(super) stored: Vec<TraceId>,
+}
+
+/// Batches that hold all rows of some traces.
+pub(super) struct Gathered {
+    batches: Vec<Batch>,
+    ids: HashSet<TraceId>,
+}
+
+impl Gathered {
+    /// Puts the traces together, without logs, which no detector looks at; the others are to be asked of the store,
+    /// which says what counts where a span came more than once. Long work for a thread that may take its time.
+    pub(super) fn traces(mut self) -> (Vec<Trace>, impl Iterator<Item = TraceId>) {
+        let mut traces = rows::traces(&self.batches, |id| self.ids.contains(&id));
+        traces.retain(|trace| trace.duplicate_span_ids == 0 && self.ids.remove(&trace.trace_id));
+        (traces, self.ids.into_iter())
+    }
 }
 
 impl Waiting {
     fn is_due(&self, now: u64) -> bool {
         self.settled || self.due <= now
     }
+
+    fn is_held(&self, held: &Held) -> bool {
+        self.parts.as_ref().is_some_and(|parts| parts.iter().all(|part| held.get(*part).is_some()))
+    }
 }
 
 impl Pending {
-    /// Takes in rows that arrived; says how many traces had to be let go for it.
-    pub(super) fn add(&mut self, id: TraceId, rows: u32, project: Option<&str>, at: u64) -> u64 {
+    /// Takes a batch to gather traces from; gives its number.
+    pub(super) fn hold(&mut self, rows: Rows, at: u64) -> Option<u64> {
+        self.held.hold(rows, at)
+    }
+
+    /// Says that all of the batch was added.
+    pub(super) fn all_added(&mut self, part: u64, now: u64) {
+        self.held.drop_unneeded(part);
+        self.held.make_room(now);
+    }
+
+    /// Takes in rows that arrived; says how many traces had to be let go for it. `before` are files from before they
+    /// arrived.
+    pub(super) fn add(&mut self, arrival: Arrival<'_>, before: &TraceFiles) -> u64 {
+        let Arrival { id, rows, project, at, part } = arrival;
         if self.huge.contains(&id) {
             return 0;
         }
         let due = at.saturating_add(QUIET.as_nanos() as u64);
-        let waiting =
-            self.traces.entry(id).or_insert(Waiting { rows: 0, last: at, due, project: None, settled: false });
+        let held = &mut self.held;
+        let waiting = self.traces.entry(id).or_insert_with(|| {
+            let is_new = part.is_some() && !held.has_left(id) && !before.may_hold(id);
+            Waiting { rows: 0, last: at, due, project: None, settled: false, parts: is_new.then(Vec::new) }
+        });
         waiting.rows = waiting.rows.saturating_add(rows);
         (waiting.last, waiting.due, waiting.settled) = (at, due, false);
         if waiting.project.is_none() {
             waiting.project = project.map(Arc::from);
         }
+        if let Some(parts) = &mut waiting.parts {
+            match part {
+                Some(part) if parts.last() == Some(&part) => {}
+                Some(part) if parts.len() < PARTS_MAX => {
+                    held.need(part);
+                    parts.push(part);
+                }
+                _ => {
+                    held.release(parts);
+                    waiting.parts = None;
+                }
+            }
+        }
         if waiting.rows > TRACE_SPANS_MAX {
-            self.traces.remove(&id);
+            self.remove(id);
             if self.huge.len() < HUGE_MAX {
                 self.huge.insert(id);
             }
@@ -84,7 +151,7 @@ impl Pending {
         oldest.sort_unstable();
         oldest.truncate(TRACES_MAX / 10);
         for (_, id) in &oldest {
-            self.traces.remove(id);
+            self.remove(*id);
         }
         oldest.len() as u64
     }
@@ -98,23 +165,51 @@ impl Pending {
         }
     }
 
+    /// Rows are in memory that nobody told of, of traces that wait or do not.
+    pub(super) fn distrust(&mut self, now: u64) {
+        self.held.distrust(now);
+    }
+
+    /// Whatever waits is to be read from the store: rows of it may have been forgotten.
+    pub(super) fn let_go_of_rows(&mut self) {
+        self.held.clear();
+    }
+
+    /// Forgets which traces were looked at, once all rows there were are in files.
+    pub(super) fn rest(&mut self) {
+        self.held.forget_left();
+        self.traces.shrink_to_fit();
+    }
+
     /// Whether any may be looked at.
     pub(super) fn any_due(&self, now: u64) -> bool {
         self.traces.values().any(|waiting| waiting.is_due(now))
     }
 
-    /// The newest that may be looked at, within bounds of traces and spans; all that wait, with `at_once`.
-    pub(super) fn due(&self, now: u64, at_once: bool, traces_max: usize, spans_max: usize) -> Vec<TraceId> {
+    /// The newest that may be looked at, within bounds of traces and spans; of all that wait, with `at_once`. Otherwise
+    /// those that the store has to be asked for come only when no other is due.
+    pub(super) fn due(&self, now: u64, at_once: bool, traces_max: usize, spans_max: usize) -> Due {
         let due = self.traces.iter().filter(|(_, waiting)| at_once || waiting.is_due(now));
-        let mut due: Vec<(u64, TraceId, u32)> = due.map(|(id, waiting)| (waiting.last, *id, waiting.rows)).collect();
+        let mut due: Vec<(bool, u64, TraceId, u32)> =
+            due.map(|(id, waiting)| (waiting.is_held(&self.held), waiting.last, *id, waiting.rows)).collect();
         due.sort_unstable_by(|one, other| other.cmp(one));
+        let any_held = due.first().is_some_and(|(is_held, ..)| *is_held);
         let mut spans = 0;
-        let within = due.into_iter().take(traces_max).take_while(|(_, _, rows)| {
+        let alike = due.into_iter().filter(|(is_held, ..)| at_once || *is_held == any_held);
+        let within = alike.take(traces_max).take_while(|(.., rows)| {
             let first = spans == 0;
             spans += *rows as usize;
             first || spans <= spans_max
         });
-        within.map(|(_, id, _)| id).collect()
+        let (held, stored): (Vec<_>, Vec<_>) = within.partition(|(is_held, ..)| *is_held);
+        let ids = |due: Vec<(bool, u64, TraceId, u32)>| due.into_iter().map(|(_, _, id, _)| id);
+        Due { held: self.gather(ids(held).collect()), stored: ids(stored).collect() }
+    }
+
+    fn gather(&self, ids: HashSet<TraceId>) -> Gathered {
+        let waiting = ids.iter().filter_map(|id| self.traces.get(id));
+        let numbers: BTreeSet<u64> = waiting.flat_map(|waiting| waiting.parts.iter().flatten()).copied().collect();
+        Gathered { batches: numbers.into_iter().filter_map(|number| self.held.get(number)).cloned().collect(), ids }
     }
 
     /// Of a trace that was loaded: its project, and whether it is complete. `None`: it is to be looked at later. What
@@ -128,7 +223,7 @@ impl Pending {
             quiet >= QUIET_IN_PARTS.as_nanos() as u64
         };
         if complete {
-            return self.traces.remove(&id).map(|waiting| (waiting.project, true));
+            return self.remove(id).map(|waiting| (waiting.project, true));
         }
         if whole {
             return Some((waiting.project.clone(), false));
@@ -140,108 +235,118 @@ impl Pending {
 
     /// It is not there any more.
     pub(super) fn gone(&mut self, id: TraceId) {
-        self.traces.remove(&id);
+        self.remove(id);
     }
 
     pub(super) fn len(&self) -> usize {
         self.traces.len()
     }
+
+    fn remove(&mut self, id: TraceId) -> Option<Waiting> {
+        let waiting = self.traces.remove(&id)?;
+        self.held.leaves(id);
+        self.held.release(waiting.parts.as_deref().unwrap_or_default());
+        Some(waiting)
+    }
 }
 
-/// An operation at which executions start, in a project.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct OperationKey {
-    pub(super) project: Option<String>,
-    pub(super) service: String,
-    pub(super) name: String,
-}
+#[cfg(test)]
+mod tests {
+    use kino_model::{Span, UnixNanos};
+    use kino_testkit::Shop;
 
-/// What is remembered of it between looks.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Watched {
-    /// Traces with its newest executions, the newest last.
-    pub(super) recent: VecDeque<TraceId>,
-    /// Those that no look rests on yet.
-    pub(super) fresh: BTreeSet<TraceId>,
-    /// Those among them of which more may come.
-    pub(super) incomplete: BTreeSet<TraceId>,
-    /// When the first of them came, monotonic nanoseconds.
-    waiting_since: u64,
-    /// Whether `recent` holds what the store had before.
-    pub(super) primed: bool,
-    looked: u64,
-    /// Executions that there are, as far as it is known.
-    pub(super) known: u64,
-}
+    use super::*;
+    use crate::findings::arrivals::Arrivals;
 
-/// Operations that are watched.
-#[derive(Default)]
-pub(super) struct Operations {
-    watched: BTreeMap<OperationKey, Watched>,
-}
+    const AT: u64 = 1_000;
 
-impl Operations {
-    /// An execution of the operation was seen in the trace.
-    pub(super) fn saw(&mut self, key: &OperationKey, trace: TraceId, complete: bool, now: u64) {
-        if !self.watched.contains_key(key) {
-            while self.watched.len() >= OPERATIONS_MAX {
-                let oldest = self.watched.iter().min_by_key(|(_, watched)| watched.looked).map(|(key, _)| key.clone());
-                oldest.and_then(|key| self.watched.remove(&key));
+    /// Batches that arrive one after the other, and what waits after it.
+    struct Told {
+        arrivals: Arrivals,
+        incoming: tokio::sync::mpsc::Receiver<crate::findings::arrivals::Arrived>,
+        pending: Pending,
+    }
+
+    impl Told {
+        fn new() -> Self {
+            let (arrivals, incoming) = Arrivals::new();
+            Self { arrivals, incoming, pending: Pending::default() }
+        }
+
+        fn arrive(&mut self, spans: &[Span], whole: bool) {
+            self.arrivals.tell(&Batch::from_rows(spans, &[]), whole, AT);
+            let mut arrived = self.incoming.try_recv().expect("it was told");
+            let part = arrived.rows.take().and_then(|rows| self.pending.hold(rows, AT));
+            for (id, rows, project) in arrived.traces() {
+                let arrival = Arrival { id, rows, project, at: AT, part };
+                assert_eq!(self.pending.add(arrival, &TraceFiles::default()), 0);
             }
-            self.watched.insert(key.clone(), Watched::default());
+            if let Some(part) = part {
+                self.pending.all_added(part, AT);
+            }
         }
-        let Some(watched) = self.watched.get_mut(key) else { return };
-        if watched.fresh.is_empty() {
-            watched.waiting_since = now;
-        }
-        if !watched.recent.contains(&trace) {
-            watched.recent.push_back(trace);
-        }
-        watched.fresh.insert(trace);
-        if complete {
-            watched.incomplete.remove(&trace);
-        } else {
-            watched.incomplete.insert(trace);
-        }
-        let room = watched.fresh.len().clamp(WINDOW, WINDOW_MAX);
-        while watched.recent.len() > room {
-            watched.recent.pop_front().map(|old| watched.fresh.remove(&old) | watched.incomplete.remove(&old));
+
+        /// What is due in an hour: the traces put together, and those that the store is asked for.
+        fn due(&self) -> (Vec<Trace>, Vec<TraceId>) {
+            let Due { held, mut stored } = self.pending.due(AT + 3_600_000_000_000, true, 100, 100_000);
+            let (traces, others) = held.traces();
+            stored.extend(others);
+            (traces, stored)
         }
     }
 
-    /// Operations that are worth a look now; all with something new, with `at_once`. Fewer in a busy time.
-    pub(super) fn due(&self, now: u64, at_once: bool, busy: bool) -> Vec<OperationKey> {
-        let enough = if busy { WORTH_A_LOOK_BUSY } else { WORTH_A_LOOK };
-        let due = self.watched.iter().filter(|(_, watched)| {
-            let waited = now.saturating_sub(watched.waiting_since) >= WAIT_MAX.as_nanos() as u64;
-            let worth = at_once || waited || watched.looked == 0 || watched.fresh.len() >= enough;
-            !watched.fresh.is_empty() && worth
-        });
-        due.map(|(key, _)| key.clone()).collect()
-    }
-
-    /// Whether any has something new.
-    pub(super) fn is_waiting(&self) -> bool {
-        self.watched.values().any(|watched| !watched.fresh.is_empty())
-    }
-
-    pub(super) fn get(&mut self, key: &OperationKey) -> Option<&mut Watched> {
-        self.watched.get_mut(key)
-    }
-
-    /// A look rests on what was new.
-    pub(super) fn looked(&mut self, key: &OperationKey, now: u64) {
-        if let Some(watched) = self.watched.get_mut(key) {
-            watched.fresh.clear();
-            watched.incomplete.clear();
-            watched.looked = now.max(1);
-            let beyond = watched.recent.len().saturating_sub(WINDOW);
-            watched.recent.drain(..beyond);
+    fn trace() -> (TraceId, Vec<Span>) {
+        let mut shop = Shop::new(7, UnixNanos(1_760_000_000_000_000_000));
+        let mut spans = std::iter::repeat_with(|| shop.next_trace()).find(|spans| spans.len() > 3).expect("some");
+        spans.sort_by_key(|span| (span.start, span.span_id));
+        for span in &mut spans {
+            span.attributes.sort_by(|one, other| one.0.cmp(&other.0));
         }
+        (spans[0].trace_id, spans)
     }
 
-    /// Nothing is remembered any more: traces were forgotten.
-    pub(super) fn clear(&mut self) {
-        self.watched.clear();
+    #[test]
+    fn a_trace_is_put_together_from_the_batches_that_it_came_in() {
+        let (trace_id, spans) = trace();
+        let mut told = Told::new();
+        told.arrive(&spans[2..], true);
+        told.arrive(&spans[..2], true);
+        assert!(told.arrivals.held_bytes() > 0);
+        let whole = Trace { trace_id, spans, ..Trace::default() };
+        assert_eq!(told.due(), (vec![whole], vec![]));
+        assert!(told.pending.taken(trace_id, true, u64::MAX).is_some());
+        assert_eq!(told.arrivals.held_bytes(), 0, "what nobody waits for is let go");
+        assert_eq!(told.due(), (vec![], vec![]));
+    }
+
+    #[test]
+    fn rows_that_lie_elsewhere_are_asked_of_the_store() {
+        let (trace_id, spans) = trace();
+        let mut told = Told::new();
+        told.arrive(&spans[2..], true);
+        told.arrive(&spans[..2], false);
+        assert_eq!(told.due(), (vec![], vec![trace_id]), "a piece of a batch");
+
+        let mut told = Told::new();
+        told.arrive(&spans[2..], true);
+        assert!(told.pending.taken(trace_id, true, u64::MAX).is_some());
+        told.arrive(&spans[..2], true);
+        assert_eq!(told.due(), (vec![], vec![trace_id]), "a part was looked at before");
+
+        let mut told = Told::new();
+        told.arrive(&spans, true);
+        told.arrive(&spans[..1], true);
+        assert_eq!(told.due(), (vec![], vec![trace_id]), "a span came twice");
+
+        let mut told = Told::new();
+        told.arrive(&spans, true);
+        told.pending.let_go_of_rows();
+        assert_eq!(told.due(), (vec![], vec![trace_id]), "rows were let go");
+        assert_eq!(told.arrivals.held_bytes(), 0);
+
+        let mut told = Told::new();
+        told.pending.distrust(AT);
+        told.arrive(&spans, true);
+        assert_eq!(told.due(), (vec![], vec![trace_id]), "rows went untold");
     }
 }

@@ -7,7 +7,7 @@ use kino_wire::finding::Finding;
 use kino_wire::insights::{FindingState, Fix, Insight, Operation, WorkedHere};
 use serde::{Deserialize, Serialize};
 
-use super::pending::OperationKey;
+use super::operations::OperationKey;
 use crate::to_wire;
 
 /// What worth is measured over.

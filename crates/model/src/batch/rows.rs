@@ -3,11 +3,11 @@
 //! Reads sparse batches, full ones, and batches read from Parquet, where labels are plain text. What comes back is
 //! normalised: attributes sorted by key, repeats of a key in the sender's order; events and links in theirs.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch};
+use foldhash::{HashMap, HashMapExt};
 use serde::de::DeserializeOwned;
 
 use super::builder::LOG_RECORD;
@@ -17,7 +17,7 @@ use crate::attribute::{Attributes, Value};
 use crate::columns::{Column, Kind, Source, Table};
 use crate::exact::{self, Record, any_value};
 use crate::id::{SpanId, TraceId};
-use crate::span::{Event, Link, LogRecord, Span, SpanKind, Status, StatusCode};
+use crate::span::{Event, Link, LogRecord, Span, SpanKind, Status, StatusCode, Trace};
 use crate::time::{DurationNanos, UnixNanos};
 
 impl Batch {
@@ -36,31 +36,43 @@ impl Batch {
 
 /// The spans of a batch in its order, with those of its events and links that carry their ids.
 pub fn spans(batch: &Batch) -> Vec<Span> {
-    let mut spans = bare_spans(&batch.spans);
-    let mut places: HashMap<(TraceId, SpanId), Vec<usize>> = HashMap::new();
-    if batch.events.num_rows() > 0 || batch.links.num_rows() > 0 {
-        for (index, span) in spans.iter().enumerate() {
-            places.entry((span.trace_id, span.span_id)).or_default().push(index);
-        }
+    spans_of(batch, |_| true)
+}
+
+/// As [`spans`], those of the traces that are wanted.
+pub fn spans_of(batch: &Batch, wanted: impl Fn(TraceId) -> bool) -> Vec<Span> {
+    let mut spans = bare_spans(&batch.spans, &wanted);
+    if batch.events.num_rows() == 0 && batch.links.num_rows() == 0 {
+        return spans;
     }
     // Of several spans under one id, the first takes the events and links.
-    let mut events: HashMap<usize, Vec<(i32, Event)>> = HashMap::new();
-    for (trace_id, span_id, ordinal, event) in span_events(&batch.events) {
-        if let Some(place) = places.get(&(trace_id, span_id)).and_then(|places| places.first()) {
-            events.entry(*place).or_default().push((ordinal, event));
-        }
+    let mut places: HashMap<(TraceId, SpanId), usize> = HashMap::with_capacity(spans.len());
+    for (index, span) in spans.iter().enumerate() {
+        places.entry((span.trace_id, span.span_id)).or_insert(index);
     }
-    let mut links: HashMap<usize, Vec<(i32, Link)>> = HashMap::new();
-    for (trace_id, span_id, ordinal, link) in span_links(&batch.links) {
-        if let Some(place) = places.get(&(trace_id, span_id)).and_then(|places| places.first()) {
-            links.entry(*place).or_default().push((ordinal, link));
-        }
+    for (place, event) in in_order(span_events(&batch.events, |owner| places.get(&owner).copied())) {
+        spans[place].events.push(event);
     }
-    for (index, span) in spans.iter_mut().enumerate() {
-        span.events = events.remove(&index).map(in_order).unwrap_or_default();
-        span.links = links.remove(&index).map(in_order).unwrap_or_default();
+    for (place, link) in in_order(span_links(&batch.links, |owner| places.get(&owner).copied())) {
+        spans[place].links.push(link);
     }
     spans
+}
+
+/// The traces that are wanted, put together from the spans of all batches; in any order, and without logs. Nothing
+/// collapses: what came twice is there twice, and counted.
+pub fn traces<'a>(batches: impl IntoIterator<Item = &'a Batch>, wanted: impl Fn(TraceId) -> bool) -> Vec<Trace> {
+    let mut traces: HashMap<TraceId, Trace> = HashMap::new();
+    for batch in batches {
+        for span in spans_of(batch, &wanted) {
+            let trace = traces.entry(span.trace_id).or_default();
+            trace.trace_id = span.trace_id;
+            trace.spans.push(span);
+        }
+    }
+    let mut traces: Vec<Trace> = traces.into_values().collect();
+    traces.iter_mut().for_each(Trace::settle);
+    traces
 }
 
 /// The log records of a batch, in its order.
@@ -92,12 +104,13 @@ pub fn logs(batch: &Batch) -> Vec<LogRecord> {
     (0..batch.num_rows()).filter(|row| events.is_log(*row)).map(log).collect()
 }
 
-fn in_order<T>(mut rows: Vec<(i32, T)>) -> Vec<T> {
-    rows.sort_by_key(|(ordinal, _)| *ordinal);
-    rows.into_iter().map(|(_, row)| row).collect()
+/// Rows of spans by place and ordinal, those of one ordinal in their order.
+fn in_order<T>(mut rows: Vec<(usize, i32, T)>) -> impl Iterator<Item = (usize, T)> {
+    rows.sort_by_key(|(place, ordinal, _)| (*place, *ordinal));
+    rows.into_iter().map(|(place, _, row)| (place, row))
 }
 
-fn bare_spans(batch: &RecordBatch) -> Vec<Span> {
+fn bare_spans(batch: &RecordBatch, wanted: impl Fn(TraceId) -> bool) -> Vec<Span> {
     let owners = Owners::of(batch);
     let parents = Ids::of(batch, "parent_span_id");
     let names = Texts::of(batch, "name");
@@ -110,10 +123,10 @@ fn bare_spans(batch: &RecordBatch) -> Vec<Span> {
     let [dropped_attributes, dropped_events, dropped_links] = dropped.map(|name| Int32s::of(batch, name));
     let (mut resources, mut scopes) = (Origins::of(batch, "resource"), Origins::of(batch, "scope"));
     let revisions = Int32s::of(batch, "revision");
-    let span = |row| {
+    let span = |(row, trace_id)| {
         let start = UnixNanos(starts.get(row).unwrap_or_default());
         Span {
-            trace_id: owners.traces.get(row).and_then(TraceId::from_slice).unwrap_or_default(),
+            trace_id,
             span_id: owners.spans.get(row).and_then(SpanId::from_slice).unwrap_or_default(),
             parent_span_id: parents.get(row).and_then(SpanId::from_slice),
             name: names.owned(row),
@@ -137,16 +150,20 @@ fn bare_spans(batch: &RecordBatch) -> Vec<Span> {
             revision: revisions.count(row),
         }
     };
-    (0..batch.num_rows()).map(span).collect()
+    let trace_id = |row| owners.traces.get(row).and_then(TraceId::from_slice).unwrap_or_default();
+    let rows = (0..batch.num_rows()).map(|row| (row, trace_id(row)));
+    rows.filter(|(_, trace_id)| wanted(*trace_id)).map(span).collect()
 }
 
-fn span_events(batch: &RecordBatch) -> Vec<(TraceId, SpanId, i32, Event)> {
+/// The events of those spans that `place` has a place for, with it and their ordinal.
+fn span_events(batch: &RecordBatch, place: impl Fn((TraceId, SpanId)) -> Option<usize>) -> Vec<(usize, i32, Event)> {
     let (owners, events) = (Owners::of(batch), Events::of(batch));
     let of_spans = (0..batch.num_rows()).filter(|row| !events.is_log(*row));
-    of_spans.filter_map(|row| owners.get(row).map(|(trace, span, at)| (trace, span, at, events.get(row)))).collect()
+    of_spans.filter_map(|row| Some((place(owners.get(row)?)?, owners.ordinal(row), events.get(row)))).collect()
 }
 
-fn span_links(batch: &RecordBatch) -> Vec<(TraceId, SpanId, i32, Link)> {
+/// As [`span_events`], of links.
+fn span_links(batch: &RecordBatch, place: impl Fn((TraceId, SpanId)) -> Option<usize>) -> Vec<(usize, i32, Link)> {
     let owners = Owners::of(batch);
     let (traces, spans) = (Ids::of(batch, "linked_trace_id"), Ids::of(batch, "linked_span_id"));
     let (trace_states, flags) = (Texts::of(batch, "trace_state"), Int64s::of(batch, "flags"));
@@ -161,7 +178,7 @@ fn span_links(batch: &RecordBatch) -> Vec<(TraceId, SpanId, i32, Link)> {
         dropped_attributes_count: dropped.count(row),
     };
     let rows = 0..batch.num_rows();
-    rows.filter_map(|row| owners.get(row).map(|(trace, span, at)| (trace, span, at, link(row)))).collect()
+    rows.filter_map(|row| Some((place(owners.get(row)?)?, owners.ordinal(row), link(row)))).collect()
 }
 
 /// Which span a row belongs to, and its place among the span's rows.
@@ -177,9 +194,12 @@ impl<'a> Owners<'a> {
         Self { traces, spans, ordinals: Int32s::of(batch, "ordinal") }
     }
 
-    fn get(&self, row: usize) -> Option<(TraceId, SpanId, i32)> {
-        let trace_id = TraceId::from_slice(self.traces.get(row)?)?;
-        Some((trace_id, SpanId::from_slice(self.spans.get(row)?)?, self.ordinals.get(row).unwrap_or(0)))
+    fn get(&self, row: usize) -> Option<(TraceId, SpanId)> {
+        Some((TraceId::from_slice(self.traces.get(row)?)?, SpanId::from_slice(self.spans.get(row)?)?))
+    }
+
+    fn ordinal(&self, row: usize) -> i32 {
+        self.ordinals.get(row).unwrap_or(0)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whole traces, as rows.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::{Array, RecordBatch};
@@ -8,7 +8,7 @@ use arrow_schema::ArrowError;
 use futures::future::try_join_all;
 use kino_model::batch::rows;
 use kino_model::columns::{Source, Table};
-use kino_model::{Batch, SpanId, Trace, TraceId};
+use kino_model::{Batch, Trace, TraceId};
 
 use super::gather::TRACES_AT_A_TIME;
 use super::kept::Sources;
@@ -91,24 +91,16 @@ async fn assembled(batch: Batch) -> Result<Vec<Trace>, ScanError> {
 }
 
 fn assemble(batch: &Batch) -> HashMap<TraceId, Trace> {
-    let mut known: HashMap<TraceId, Trace> = HashMap::new();
-    let empty = |trace_id| Trace { trace_id, ..Trace::default() };
-    for span in rows::spans(batch) {
-        known.entry(span.trace_id).or_insert_with_key(|id| empty(*id)).spans.push(span);
-    }
-    for log in rows::logs(batch) {
+    let traces = rows::traces([batch], |_| true).into_iter();
+    let mut known: HashMap<TraceId, Trace> = traces.map(|trace| (trace.trace_id, trace)).collect();
+    let mut logs = rows::logs(batch);
+    logs.sort_by_key(|log| log.event.time);
+    for log in logs {
         let Some(id) = log.trace_id else { continue };
-        known.entry(id).or_insert_with_key(|id| empty(*id)).logs.push(log);
+        let trace = known.entry(id).or_insert_with(|| Trace { trace_id: id, ..Trace::default() });
+        trace.logs.push(log);
     }
-    known.values_mut().for_each(settle);
     known
-}
-
-fn settle(trace: &mut Trace) {
-    trace.spans.sort_by_key(|span| (span.start, span.span_id));
-    trace.logs.sort_by_key(|log| log.event.time);
-    let distinct: HashSet<SpanId> = trace.spans.iter().map(|span| span.span_id).collect();
-    trace.duplicate_span_ids = (trace.spans.len() - distinct.len()) as u64;
 }
 
 /// Cuts sorted tables between traces, into pieces of about [`PIECE_ROWS`] spans.

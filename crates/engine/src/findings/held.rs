@@ -1,0 +1,126 @@
+//! Rows that arrived lately, held until their traces have been looked at: a trace of which all came while the observer
+//! watched need not be read back from the store.
+
+use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
+
+use kino_model::{Batch, TraceId};
+
+use super::arrivals::Rows;
+
+/// Where there is little room left, batches that are older go, the oldest first. Most traces are looked at before.
+const HELD_FOR: Duration = Duration::from_secs(3);
+/// After rows went untold, so long no trace counts as held: it may have begun with them. By then they are in files, which
+/// tell.
+const DISTRUST: Duration = Duration::from_mins(6);
+/// Traces remembered as looked at or let go: as many as can have rows in memory, in one generation of the store's. Those
+/// before them are in files, which tell.
+const LEFT_MAX: usize = 250_000;
+
+/// The batches, and which traces have rows besides.
+#[derive(Default)]
+pub(super) struct Held {
+    batches: VecDeque<Slot>,
+    /// The number of the first.
+    first: u64,
+    left: HashSet<TraceId>,
+    left_before: HashSet<TraceId>,
+    /// Until when no batch is taken, monotonic nanoseconds.
+    closed_until: u64,
+}
+
+/// One batch.
+struct Slot {
+    rows: Option<Rows>,
+    /// How many waiting traces have rows in it.
+    needed: usize,
+    at: u64,
+}
+
+impl Held {
+    /// Takes a batch; gives its number.
+    pub(super) fn hold(&mut self, rows: Rows, at: u64) -> Option<u64> {
+        if at < self.closed_until {
+            return None;
+        }
+        self.batches.push_back(Slot { rows: Some(rows), needed: 0, at });
+        Some(self.first + self.batches.len() as u64 - 1)
+    }
+
+    /// One trace more has rows in the batch.
+    pub(super) fn need(&mut self, number: u64) {
+        if let Some(slot) = self.slot(number) {
+            slot.needed += 1;
+        }
+    }
+
+    /// One trace less has rows in these.
+    pub(super) fn release(&mut self, numbers: &[u64]) {
+        for number in numbers {
+            if let Some(slot) = self.slot(*number) {
+                slot.needed = slot.needed.saturating_sub(1);
+                self.drop_unneeded(*number);
+            }
+        }
+    }
+
+    /// Lets go of a batch that no trace needs.
+    pub(super) fn drop_unneeded(&mut self, number: u64) {
+        if let Some(slot) = self.slot(number).filter(|slot| slot.needed == 0) {
+            slot.rows = None;
+        }
+        self.drop_first(|slot| slot.rows.is_none());
+    }
+
+    /// Makes room: lets go of those that have waited long, as long as there is little.
+    pub(super) fn make_room(&mut self, now: u64) {
+        let oldest = now.saturating_sub(HELD_FOR.as_nanos() as u64);
+        self.drop_first(|slot| slot.rows.as_ref().is_none_or(|rows| slot.at < oldest && rows.is_room_short()));
+    }
+
+    /// The batch, if it is still there.
+    pub(super) fn get(&self, number: u64) -> Option<&Batch> {
+        let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.batches.get(place)?.rows.as_ref().map(Rows::batch)
+    }
+
+    /// Lets go of all batches.
+    pub(super) fn clear(&mut self) {
+        self.drop_first(|_| true);
+    }
+
+    /// Rows are in memory that nobody told of: what is held may be parts of traces.
+    pub(super) fn distrust(&mut self, now: u64) {
+        self.clear();
+        self.closed_until = now.saturating_add(DISTRUST.as_nanos() as u64);
+    }
+
+    /// The trace waits no longer; its rows are in the store.
+    pub(super) fn leaves(&mut self, id: TraceId) {
+        if self.left.len() == LEFT_MAX {
+            self.left_before = std::mem::take(&mut self.left);
+        }
+        self.left.insert(id);
+    }
+
+    /// Whether rows of the trace came before, lately.
+    pub(super) fn has_left(&self, id: TraceId) -> bool {
+        self.left.contains(&id) || self.left_before.contains(&id)
+    }
+
+    /// Forgets which traces left: all rows there were are in files by now.
+    pub(super) fn forget_left(&mut self) {
+        (self.left, self.left_before) = Default::default();
+    }
+
+    fn slot(&mut self, number: u64) -> Option<&mut Slot> {
+        let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.batches.get_mut(place)
+    }
+
+    fn drop_first(&mut self, mut is_over: impl FnMut(&Slot) -> bool) {
+        while self.batches.pop_front_if(|slot| is_over(slot)).is_some() {
+            self.first += 1;
+        }
+    }
+}
