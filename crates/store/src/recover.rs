@@ -93,7 +93,8 @@ pub(crate) fn open(
     } else {
         None
     };
-    let reader = Arc::new(LakeReader::new(Arc::clone(&storage.objects), config.footer_bytes_max));
+    let reader =
+        Arc::new(LakeReader::new(Arc::clone(&storage.objects), config.footer_bytes_max).in_folder(storage.folder()));
     let inner = Inner {
         config,
         clock,

@@ -8,6 +8,8 @@ use parquet::errors::ParquetError;
 mod cache;
 pub(crate) mod columns;
 mod distinct;
+mod few;
+mod folder;
 pub(crate) mod predicate;
 mod ranged;
 mod reader;

@@ -63,6 +63,11 @@ impl Storage {
         Ok(Self { objects: Arc::new(objects), url, local: Some(folder), disk: Arc::clone(disk) })
     }
 
+    /// The folder, where the lake is one.
+    pub(crate) fn folder(&self) -> Option<PathBuf> {
+        self.local.clone()
+    }
+
     /// Writes files and makes them durable.
     pub(crate) async fn put_all(&self, files: Vec<(String, Bytes)>) -> Result<(), StoreError> {
         let paths: Vec<String> = files.iter().map(|(path, _)| path.clone()).collect();

@@ -9,13 +9,15 @@ use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch};
 use bytes::Bytes;
-use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ParquetRecordBatchReaderBuilder, RowSelection, RowSelectionPolicy,
+    ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection, RowSelectionPolicy,
 };
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::{ChunkReader, Length};
+
+use super::few::FewRows;
 
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 16 * 1_024;
@@ -67,10 +69,21 @@ impl Part {
         metadata: &ArrowReaderMetadata,
         columns: &ProjectionMask,
     ) -> Result<Vec<RecordBatch>> {
+        // Parquet makes room for a whole batch in each column.
+        let batch_rows = self.rows(metadata.metadata()).clamp(1, BATCH_ROWS);
+        if let Some(selection) = &self.selection
+            && let Some(few) = FewRows::of(metadata.metadata(), self.group, pieces, selection)?
+        {
+            let schema = metadata.metadata().file_metadata().schema_descr();
+            let levels = parquet_to_arrow_field_levels(schema, columns.clone(), Some(metadata.schema().fields()))?;
+            let wanted = Some(few.selection());
+            let reader = ParquetRecordBatchReader::try_new_with_row_groups(&levels, &few, batch_rows, wanted)?;
+            return reader.map(|batch| batch.map_err(ParquetError::from)).collect();
+        }
         let mut reader = ParquetRecordBatchReaderBuilder::new_with_metadata(pieces.clone(), metadata.clone())
             .with_row_groups(vec![self.group])
             .with_projection(columns.clone())
-            .with_batch_size(BATCH_ROWS)
+            .with_batch_size(batch_rows)
             // The other policy reads pages without a wanted row, which were not fetched.
             .with_row_selection_policy(RowSelectionPolicy::Selectors);
         if let Some(selection) = &self.selection {

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch};
@@ -23,6 +24,7 @@ use super::ScanError;
 use super::cache::Cache;
 use super::columns::{ids, trace_id_at};
 use super::distinct::{self, Distinct};
+use super::folder::Folder;
 use super::ranged::{Part, Pieces, beside};
 use crate::attribute_filter::{ATTRIBUTE_FILTER_KEY, Pair, Place};
 use crate::file::{FileEntry, LakeTable};
@@ -49,7 +51,7 @@ const GROUPS_AT_ONCE: usize = 2;
 /// Reads the files of one lake; footers and rollups are cached within a bound.
 #[derive(Debug)]
 pub struct LakeReader {
-    store: Arc<dyn ObjectStore>,
+    files: Files,
     footers: Cache<Footer>,
     rollups: Cache<GroupRollups>,
     distinct: Cache<Distinct>,
@@ -59,6 +61,25 @@ pub struct LakeReader {
     pub(crate) facts: LatestFacts,
     /// Traces that were asked about lately.
     pub(crate) kept: Arc<KeptTraces>,
+}
+
+/// Where files lie.
+#[derive(Debug)]
+struct Files {
+    store: Arc<dyn ObjectStore>,
+    folder: Option<Folder>,
+}
+
+impl Files {
+    async fn ranges(&self, path: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, ParquetError> {
+        if let Some(folder) = &self.folder
+            && let Some(read) = folder.ranges(path, ranges).await
+        {
+            return Ok(read);
+        }
+        // It also knows best what is wrong with a file that could not be read.
+        self.store.get_ranges(&Path::from(path), ranges).await.map_err(external)
+    }
 }
 
 /// A file's footer, as readers of rows and of dictionaries want it.
@@ -112,7 +133,7 @@ impl LakeReader {
     /// Reads from `store`, keeping at most `footer_bytes_max` bytes of footers.
     pub fn new(store: Arc<dyn ObjectStore>, footer_bytes_max: usize) -> Self {
         Self {
-            store,
+            files: Files { store, folder: None },
             footers: Cache::new(footer_bytes_max),
             rollups: Cache::new(ROLLUP_CACHE_BYTES),
             distinct: Cache::new(DISTINCT_CACHE_BYTES),
@@ -120,6 +141,12 @@ impl LakeReader {
             facts: LatestFacts::default(),
             kept: Arc::new(KeptTraces::new(KEPT_BYTES)),
         }
+    }
+
+    /// Says in which folder the files lie, where they do.
+    pub(crate) fn in_folder(mut self, folder: Option<PathBuf>) -> Self {
+        self.files.folder = folder.map(Folder::new);
+        self
     }
 
     /// Reads rows in the file's order.
@@ -142,8 +169,7 @@ impl LakeReader {
         if let Some(within) = read.within {
             parts = in_both(parts, self::parts(rows.metadata(), row_ranges(rows.metadata(), within)));
         }
-        let source =
-            Source { store: &self.store, path: Path::from(file.path.as_str()), rows, trace_id: mask(&["trace_id"]) };
+        let source = Source { files: &self.files, path: file.path.as_str(), rows, trace_id: mask(&["trace_id"]) };
         let test = trace_test(&read.pick).map(Arc::new);
         let Some((condition_columns, mut passes)) = read.condition else {
             let reads = parts.into_iter().map(|part| source.rows_of(part, test.clone(), &columns));
@@ -252,8 +278,7 @@ impl LakeReader {
     ) -> Result<Vec<Range<usize>>, ScanError> {
         let of_file = |source| ScanError::File { path: file.path.clone(), source };
         let ranges: Vec<Range<u64>> = pairs.iter().map(|pair| filter.range(*pair)).collect();
-        let path = Path::from(file.path.as_str());
-        let read = self.store.get_ranges(&path, &ranges).await.map_err(|error| of_file(external(error)))?;
+        let read = self.files.ranges(&file.path, &ranges).await.map_err(of_file)?;
         let mut marks = vec![false; filter.blocks()];
         for (pair, bytes) in pairs.iter().zip(read) {
             let marked = filter.mark(*pair, &bytes, &mut marks);
@@ -268,7 +293,7 @@ impl LakeReader {
             return Ok(footer);
         }
         let mut object =
-            Object { store: Arc::clone(&self.store), path: Path::from(file.path.as_str()), metadata: None };
+            Object { store: Arc::clone(&self.files.store), path: Path::from(file.path.as_str()), metadata: None };
         let metadata = ParquetMetaDataReader::new()
             .with_page_index_policy(PageIndexPolicy::Optional)
             .with_prefetch_hint(Some(FOOTER_GUESS_BYTES.min(file.meta.bytes as usize)))
@@ -281,7 +306,7 @@ impl LakeReader {
 
     fn object(&self, file: &FileEntry, footer: &Footer) -> Object {
         Object {
-            store: Arc::clone(&self.store),
+            store: Arc::clone(&self.files.store),
             path: Path::from(file.path.as_str()),
             metadata: Some(Arc::clone(footer.rows.metadata())),
         }
@@ -493,8 +518,8 @@ fn in_both(left: Vec<Part>, right: Vec<Part>) -> Vec<Part> {
 
 /// A file to read parts of.
 struct Source<'a> {
-    store: &'a Arc<dyn ObjectStore>,
-    path: Path,
+    files: &'a Files,
+    path: &'a str,
     rows: &'a ArrowReaderMetadata,
     trace_id: ProjectionMask,
 }
@@ -512,7 +537,7 @@ impl Source<'_> {
             needed.union(&self.trace_id);
         }
         let ranges = part.ranges(self.rows.metadata(), &needed);
-        let read = self.store.get_ranges(&self.path, &ranges).await.map_err(external)?;
+        let read = self.files.ranges(self.path, &ranges).await?;
         let pieces = Pieces::new(ranges.iter().map(|range| range.start).zip(read));
         Ok((pieces, part.rows(self.rows.metadata())))
     }
