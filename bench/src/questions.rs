@@ -10,6 +10,7 @@ use kino_testkit::RequestStream;
 use kino_wire::admin::{LakeFilesQuestion, StatusQuestion};
 use kino_wire::explain::{ExplainOperationQuestion, ExplainSystemQuestion, ExplainTraceQuestion};
 use kino_wire::find::FindQuestion;
+use kino_wire::live::{MAX_OPERATIONS, OperationsQuestion};
 
 use crate::engine::Running;
 use crate::figures::{Figure, Samples, millis, thousands};
@@ -154,8 +155,21 @@ fn explanations(running: &Running, repeats: usize) -> anyhow::Result<Vec<Figure>
         system.time(|| running.ask(&ExplainSystemQuestion::default()))?;
     }
     figures.push(Figure::plain("explain the system", system.summary()));
-
+    figures.push(percentiles(running, repeats)?);
     Ok(figures)
+}
+
+/// Percentiles of every operation over every span in the store.
+fn percentiles(running: &Running, repeats: usize) -> anyhow::Result<Figure> {
+    let everything = OperationsQuestion { limit: MAX_OPERATIONS, ..OperationsQuestion::default() };
+    let mut samples = Samples::default();
+    for _ in 0..repeats {
+        let answer = samples.time(|| running.ask(&everything))?;
+        ensure!(answer.items.iter().any(|operation| operation.duration.is_some()), "no operation has percentiles");
+    }
+    let met = samples.quantile(0.95) <= Duration::from_millis(20);
+    let what = "percentiles per operation over everything, from rollups";
+    Ok(Figure::with_goal(what, "≤ 20 ms", samples.summary(), met))
 }
 
 fn command(running: &Running, repeats: usize) -> anyhow::Result<Figure> {
