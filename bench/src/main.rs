@@ -69,9 +69,10 @@ fn main() -> anyhow::Result<()> {
     let mut running = engine::Running::start(&programs, &home)?;
     report.extend(engine::load(&mut running, &programs, &arguments, temporary.path())?)?;
     report.extend(questions::visibility(&running)?)?;
+    report.extend(engine::settle(&running)?)?;
     report.add(watching::detectors()?)?;
     report.add(watching::beside_load(&running, &programs)?)?;
-    report.extend(engine::settle(&running)?)?;
+    engine::settle(&running)?;
     report.extend(questions::storage(&running)?)?;
     report.extend(questions::ask_all(&running, &temporary.path().join("ids"), arguments.repeats)?)?;
     report.extend(engine::idle(&running)?)?;

@@ -123,10 +123,10 @@ impl Watched {
 
 /// Processor time of the observer's threads; one that has ended counts as it was last seen.
 #[derive(Default)]
-struct Threads(HashMap<String, u64>);
+pub(crate) struct Threads(HashMap<String, u64>);
 
 impl Threads {
-    fn look(&mut self, running: &Running) -> anyhow::Result<()> {
+    pub(crate) fn look(&mut self, running: &Running) -> anyhow::Result<()> {
         for thread in fs::read_dir(format!("/proc/{}/task", running.pid()))? {
             let path = thread?.path();
             let is_observer = fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == "kino-observer");
@@ -138,7 +138,7 @@ impl Threads {
         Ok(())
     }
 
-    fn time(&self) -> Duration {
+    pub(crate) fn time(&self) -> Duration {
         Duration::from_millis(self.0.values().sum::<u64>() * 1_000 / TICKS_PER_SECOND)
     }
 }

@@ -1,7 +1,7 @@
 //! All rows of given traces, wherever they lie: read from every group that may hold them, picked from memory, put
 //! together, repeats collapsed. What a trace holds is decided here and nowhere else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use arrow_array::RecordBatch;
 use futures::future::try_join_all;
@@ -118,16 +118,13 @@ impl Snapshot {
 
     /// The part of [`Self::parts`] that lies in memory, of sorted ids, hidden or not.
     pub(super) fn parts_of_memory(&self, table: Table, sorted: &[TraceId]) -> Result<Vec<RecordBatch>, ScanError> {
-        let mut parts = Vec::new();
-        for batch in &self.hot {
-            let ids = &batch.index()?.ids;
-            let held: Vec<TraceId> = sorted.iter().filter(|id| ids.binary_search(id).is_ok()).copied().collect();
-            if !held.is_empty() {
-                parts.push(batch.pick(table, &held)?);
-            }
-        }
-        parts.retain(|part| part.num_rows() > 0);
-        Ok(parts)
+        let picked = self.hot.iter().filter_map(|batch| batch.pick(table, sorted).transpose());
+        Ok(picked.collect::<Result<_, _>>()?)
+    }
+
+    /// Those of these sorted traces that have rows in memory.
+    pub(super) fn in_memory(&self, sorted: &[TraceId]) -> HashSet<TraceId> {
+        self.hot.iter().flat_map(|batch| batch.held(sorted)).collect()
     }
 
     async fn part_of_group(

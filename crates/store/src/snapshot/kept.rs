@@ -10,7 +10,6 @@ use std::mem::size_of;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use arrow_schema::ArrowError;
 use kino_model::attribute::{Attributes, Value};
 use kino_model::{Trace, TraceId};
 
@@ -57,15 +56,9 @@ struct Kept {
 pub(super) struct Sources(Box<[GroupId]>);
 
 impl Snapshot {
-    /// Where a trace may lie; `None` where rows of it are in memory, which change too often to keep what they are.
-    pub(super) fn sources(&self, id: TraceId) -> Result<Option<Sources>, ArrowError> {
-        for batch in &self.hot {
-            if batch.index()?.ids.binary_search(&id).is_ok() {
-                return Ok(None);
-            }
-        }
-        let groups = self.groups.iter().filter(|group| group.may_hold(id)).map(|group| group.id);
-        Ok(Some(Sources(groups.collect())))
+    /// In which files a trace may lie.
+    pub(super) fn sources(&self, id: TraceId) -> Sources {
+        Sources(self.groups.iter().filter(|group| group.may_hold(id)).map(|group| group.id).collect())
     }
 }
 

@@ -17,7 +17,7 @@ use arrow_schema::Schema;
 use kino_model::columns::Table;
 use kino_model::{Batch, SpanId, TraceId, UnixNanos};
 use kino_store::disk::{Disk, DiskFile, SystemDisk};
-use kino_store::{OpenReport, Store, StoreConfig};
+use kino_store::{OpenError, OpenReport, Store, StoreConfig};
 use kino_testkit::TestClock;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -74,6 +74,9 @@ pub(crate) fn batch(keys: &[Key]) -> Batch {
     batch_with(keys, None)
 }
 
+/// How often a home that is locked is tried again, every ten milliseconds.
+const LOCKED_TRIES: usize = 500;
+
 /// A store that does nothing by itself.
 pub(crate) fn quiet(home: &Path) -> StoreConfig {
     StoreConfig {
@@ -89,9 +92,15 @@ pub(crate) fn clock() -> Arc<TestClock> {
     Arc::new(TestClock::at(START))
 }
 
-/// Opens a home whose owner was dropped a moment ago.
+/// Opens a home whose owner was dropped a moment ago: work of its that was under way may hold it a little longer.
 pub(crate) async fn open(config: StoreConfig) -> (Store, OpenReport) {
-    Store::open(config, clock()).await.unwrap()
+    for _ in 0..LOCKED_TRIES {
+        match Store::open(config.clone(), clock()).await {
+            Err(OpenError::Locked { .. }) => tokio::time::sleep(Duration::from_millis(10)).await,
+            opened => return opened.unwrap(),
+        }
+    }
+    panic!("the home stayed locked");
 }
 
 /// How often each span is there, hot or in files, hidden traces left out.
