@@ -25,7 +25,7 @@ const INDEXED_ROWS: usize = 4_096;
 /// How many small batches must stand side by side before joining them pays.
 const JOIN_MIN: usize = 16;
 /// A generation that is younger may be flushed, and with that joined, before anybody looks at it: at full speed each of
-/// its rows would be copied once more for nothing.
+/// its rows would be copied once more for nothing. While a flush is under way the next may follow it at once.
 const JOIN_AGE_NANOS: u64 = 2_000_000_000;
 /// So many batches are joined however young they are: what each costs a question is then felt.
 const JOIN_MANY: usize = 1_024;
@@ -321,9 +321,10 @@ impl Shared {
     pub(crate) fn join_small(&self, now: u64) -> Result<bool, ArrowError> {
         let (start, run) = {
             let mut view = self.view();
+            let is_flushing = !view.frozen.is_empty();
             let active = &mut view.active;
             let is_young = now.saturating_sub(active.first_nanos) < JOIN_AGE_NANOS;
-            if is_young && active.batches.len() < JOIN_MANY {
+            if (is_young || is_flushing) && active.batches.len() < JOIN_MANY {
                 return Ok(false);
             }
             // Batches that are large enough already are passed over once and for all.
@@ -456,5 +457,20 @@ mod tests {
         let shared = Shared::new(1 << 30);
         pushed(&shared, JOIN_MANY);
         assert!(shared.join_small(5).unwrap());
+    }
+
+    #[test]
+    fn what_the_next_flush_may_take_is_joined_only_if_it_is_many() {
+        let shared = Shared::new(1 << 30);
+        pushed(&shared, 1);
+        let flushing = shared.freeze().unwrap();
+        pushed(&shared, JOIN_MIN);
+        assert!(!shared.join_small(5 + JOIN_AGE_NANOS).unwrap());
+        pushed(&shared, JOIN_MANY - JOIN_MIN);
+        assert!(shared.join_small(5).unwrap());
+        shared.view().frozen.retain(|frozen| !Arc::ptr_eq(frozen, &flushing));
+        while shared.join_small(5 + JOIN_AGE_NANOS).unwrap() {}
+        pushed(&shared, JOIN_MIN);
+        assert!(shared.join_small(5 + JOIN_AGE_NANOS).unwrap());
     }
 }

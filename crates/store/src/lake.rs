@@ -21,10 +21,10 @@ use parquet::errors::ParquetError;
 
 use crate::file::{FlushSet, Group, GroupId, GroupMeta, LakeTable, NewFile, RUNS_MAX};
 use crate::filter::TraceFilterSet;
-use crate::rollup::{self, Numbered, OPERATIONS_MAX, OTHER, OperationKey, Rollup};
+use crate::rollup::{self, OPERATIONS_MAX, OTHER, OperationKey, Operations, Rollup};
 use crate::scan::ScanError;
 use crate::scan::columns::{SpanColumns, ids, int64, trace_id_at};
-use crate::trace_row;
+use crate::trace_row::{self, TraceFacts};
 
 pub(crate) mod encode;
 mod merge;
@@ -143,8 +143,7 @@ impl Assembly {
         self.superseded += rows.superseded;
         self.trace_ids.extend(rows.traces());
         if table == Table::Spans {
-            widen(&mut self.times, rows.times("start_unix_nanos"));
-            self.add_spans(&rows.columns(table, &SpanColumns::NAMES)?);
+            self.add_spans(&rows);
         }
         if table == Table::Events {
             widen(&mut self.event_times, rows.times("time_unix_nanos"));
@@ -158,37 +157,48 @@ impl Assembly {
         self.trace_ids.dedup();
     }
 
-    fn add_spans(&mut self, rows: &RecordBatch) {
-        let Some(spans) = SpanColumns::of(rows) else { return };
-        self.spans += spans.rows() as u64;
-        let mut numbered = Numbered::of(&spans);
-        let rollups = numbered.roll_up(&spans);
-        let ordinals: Vec<u32> =
-            numbered.keys().into_iter().zip(&rollups).map(|(key, rollup)| self.absorb(key, rollup)).collect();
-        numbered.ordinals.iter_mut().for_each(|ordinal| *ordinal = ordinals[*ordinal as usize]);
-        let facts = trace_row::of_sorted(&spans, &numbered.ordinals);
-        for run in facts.iter().flat_map(trace_row::TraceFacts::runs) {
+    /// Counts a slice's spans, in the order in which they lie in memory.
+    fn add_spans(&mut self, rows: &Rows) {
+        let (numbers, traces) = rows.trace_numbers();
+        let mut facts = vec![TraceFacts::default(); traces];
+        let mut operations = Operations::default();
+        for (part, numbers) in rows.parts.iter().zip(&numbers) {
+            let Some(spans) = SpanColumns::of(part) else { continue };
+            let kept = (0..spans.rows()).filter(|row| numbers[*row] != rows::NOWHERE);
+            operations.add(&spans, kept, |row, operation| {
+                let trace = &mut facts[numbers[row] as usize];
+                trace.add(&spans, row);
+                trace.add_operation(operation);
+            });
+        }
+        let ordinals: Vec<u32> = operations.finish().map(|(key, rollup)| self.absorb(key, rollup)).collect();
+        for trace in &mut facts {
+            trace.renumber(&ordinals);
+        }
+        for run in facts.iter().flat_map(TraceFacts::runs) {
             if self.runs.len() <= RUNS_MAX && !self.runs.contains(run) {
                 self.runs.insert(run.to_owned());
             }
         }
+        self.spans += rows.places.len() as u64;
+        widen(&mut self.times, facts.iter().flat_map(TraceFacts::starts));
         self.traces.push(trace_row::encode(&facts));
     }
 
     /// Gives a slice's operation its number in the group.
-    fn absorb(&mut self, key: OperationKey, rollup: &Rollup) -> u32 {
+    fn absorb(&mut self, key: OperationKey, rollup: Rollup) -> u32 {
         if let Some(ordinal) = self.operations.get(&key) {
-            self.rollups[*ordinal as usize].merge(rollup);
+            self.rollups[*ordinal as usize].merge(&rollup);
             return *ordinal;
         }
         if self.keys.len() == OPERATIONS_MAX {
-            self.other.merge(rollup);
+            self.other.merge(&rollup);
             return OTHER;
         }
         let ordinal = self.keys.len() as u32;
         self.operations.insert(key.clone(), ordinal);
         self.keys.push(key);
-        self.rollups.push(rollup.clone());
+        self.rollups.push(rollup);
         ordinal
     }
 

@@ -14,6 +14,7 @@ use arrow_array::{Array, RecordBatch};
 use arrow_schema::{Schema, SchemaRef};
 use kino_model::columns::{Column, Kind, Source};
 
+use crate::attribute_filter::hash;
 use crate::scan::columns::{SpanColumns, TextColumn, int32, int64};
 use crate::sketch::{BadSketch, Sketch, bucket_of};
 
@@ -124,9 +125,9 @@ impl Rollups {
 
     /// Counts the given rows.
     pub(crate) fn of_spans(spans: &SpanColumns<'_>, rows: impl Iterator<Item = usize>) -> Self {
-        let numbered = Numbered::of_rows(spans, rows);
-        let operations = numbered.keys().into_iter().zip(numbered.roll_up(spans)).collect();
-        Self { operations, other: Rollup::default() }
+        let mut operations = Operations::default();
+        operations.add(spans, rows, |_, _| {});
+        Self { operations: operations.finish().collect(), other: Rollup::default() }
     }
 }
 
@@ -171,78 +172,68 @@ pub fn schema() -> SchemaRef {
 /// An operation as borrowed from a batch: service, name, project.
 type BorrowedKey<'a> = (Option<&'a str>, Option<&'a str>, Option<&'a str>);
 
-/// The operations of a batch as they are numbered, and which one each span is of.
-#[derive(Debug)]
-pub(crate) struct Numbered<'a> {
+/// Operations that were looked up last in a batch; a power of two.
+const REMEMBERED: usize = 256;
+
+/// What tells operations of one batch apart: its labels for service and project, and the name.
+type Remembered<'a> = ((u32, u32), Option<&'a str>, u32);
+
+/// Numbers the operations of spans in the order they come, and counts their spans.
+#[derive(Debug, Default)]
+pub(crate) struct Operations<'a> {
     keys: Vec<BorrowedKey<'a>>,
-    /// For each span the ordinal of its operation.
-    pub(crate) ordinals: Vec<u32>,
-    /// The spans' rows; all of them, in order, where there are none.
-    rows: Option<Vec<usize>>,
+    known: HashMap<BorrowedKey<'a>, u32>,
+    rollups: Vec<Rollup>,
+    /// An ordinal and the bucket of a duration. Sorting them all is several times faster than a map look-up for each.
+    durations: Vec<u64>,
 }
 
-impl<'a> Numbered<'a> {
-    /// Numbers the operations of `spans` in the order they come.
-    pub(crate) fn of(spans: &SpanColumns<'a>) -> Self {
-        let (keys, ordinals) = Self::number(spans, 0..spans.rows());
-        Self { keys, ordinals, rows: None }
-    }
-
-    /// As [`Self::of`], of these rows alone.
-    fn of_rows(spans: &SpanColumns<'a>, rows: impl Iterator<Item = usize>) -> Self {
-        let rows: Vec<usize> = rows.collect();
-        let (keys, ordinals) = Self::number(spans, rows.iter().copied());
-        Self { keys, ordinals, rows: Some(rows) }
-    }
-
-    fn number(spans: &SpanColumns<'a>, rows: impl Iterator<Item = usize>) -> (Vec<BorrowedKey<'a>>, Vec<u32>) {
-        let mut known: HashMap<BorrowedKey<'a>, u32> = HashMap::new();
-        // Labels are told apart by their keys; only the name is hashed as text, and two places of equal labels meet
-        // in `known`.
-        let mut seen: HashMap<(u64, Option<&'a str>), u32> = HashMap::new();
-        let mut keys = Vec::new();
-        let mut ordinal = |row| {
-            let mut look_up = || {
-                let key = (spans.service.get(row), spans.name.get(row), spans.project.get(row));
-                *known.entry(key).or_insert_with(|| {
-                    keys.push(key);
-                    keys.len() as u32 - 1
-                })
+impl<'a> Operations<'a> {
+    /// Adds these rows of a batch and tells of each the ordinal of its operation.
+    pub(crate) fn add(
+        &mut self,
+        spans: &SpanColumns<'a>,
+        rows: impl Iterator<Item = usize>,
+        mut tell: impl FnMut(usize, u32),
+    ) {
+        // Labels are told apart by their places, which mean something within one batch alone.
+        let mut remembered: Vec<Option<Remembered<'a>>> = vec![None; REMEMBERED];
+        for row in rows {
+            let name = spans.name.get(row);
+            let mut number = || self.number((spans.service.get(row), name, spans.project.get(row)));
+            let ordinal = if let Some(labels) = spans.service.label(row).zip(spans.project.label(row)) {
+                let seed = u64::from(labels.0) << 32 | u64::from(labels.1);
+                let slot = &mut remembered[hash(name.unwrap_or_default().as_bytes(), seed) as usize % REMEMBERED];
+                let known = slot.filter(|last| last.0 == labels && last.1 == name).map(|last| last.2);
+                let ordinal = known.unwrap_or_else(&mut number);
+                *slot = Some((labels, name, ordinal));
+                ordinal
+            } else {
+                number()
             };
-            match spans.service.label(row).zip(spans.project.label(row)) {
-                Some((service, project)) => {
-                    let labels = u64::from(service) << 32 | u64::from(project);
-                    *seen.entry((labels, spans.name.get(row))).or_insert_with(look_up)
-                }
-                None => look_up(),
-            }
-        };
-        let ordinals = rows.map(&mut ordinal).collect();
-        (keys, ordinals)
-    }
-
-    /// The operations, by ordinal.
-    pub(crate) fn keys(&self) -> Vec<OperationKey> {
-        self.keys.iter().map(|key| owned(*key)).collect()
-    }
-
-    /// Counts the spans of each operation.
-    pub(crate) fn roll_up(&self, spans: &SpanColumns<'_>) -> Vec<Rollup> {
-        let mut rollups = vec![Rollup::default(); self.keys.len()];
-        // Sorting (operation, bucket) pairs is several times faster than a map look-up for each span.
-        let mut pairs: Vec<u64> = Vec::with_capacity(self.ordinals.len());
-        for (at, ordinal) in self.ordinals.iter().enumerate() {
-            let row = self.rows.as_ref().map_or(at, |rows| rows[at]);
-            rollups[*ordinal as usize].add(spans, row);
+            self.rollups[ordinal as usize].add(spans, row);
             if let Some(nanos) = spans.duration(row) {
-                pairs.push(u64::from(*ordinal) << 16 | u64::from(bucket_of(nanos)));
+                self.durations.push(u64::from(ordinal) << 16 | u64::from(bucket_of(nanos)));
             }
+            tell(row, ordinal);
         }
-        pairs.sort_unstable();
-        for same in pairs.chunk_by(|left, right| left == right) {
-            rollups[(same[0] >> 16) as usize].sketch.add_bucket(same[0] as u16, same.len() as u64);
+    }
+
+    fn number(&mut self, key: BorrowedKey<'a>) -> u32 {
+        *self.known.entry(key).or_insert_with(|| {
+            self.keys.push(key);
+            self.rollups.push(Rollup::default());
+            self.keys.len() as u32 - 1
+        })
+    }
+
+    /// The operations, by ordinal, with what was counted.
+    pub(crate) fn finish(mut self) -> impl Iterator<Item = (OperationKey, Rollup)> {
+        self.durations.sort_unstable();
+        for same in self.durations.chunk_by(|left, right| left == right) {
+            self.rollups[(same[0] >> 16) as usize].sketch.add_bucket(same[0] as u16, same.len() as u64);
         }
-        rollups
+        self.keys.into_iter().map(owned).zip(self.rollups)
     }
 }
 

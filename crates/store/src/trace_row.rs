@@ -126,7 +126,9 @@ struct Named<'a> {
 
 impl<'a> Named<'a> {
     fn add(&mut self, text: Option<&'a str>) {
-        if let Some(text) = text
+        // Spans that came together name the same text, not an equal one.
+        let is_first = |text: &str| self.all.first().is_some_and(|first| std::ptr::eq(*first, text));
+        if let Some(text) = text.filter(|text| !is_first(text))
             && let Err(place) = self.all.binary_search(&text)
         {
             self.all.insert(place, text);
@@ -166,6 +168,25 @@ impl<'a> TraceFacts<'a> {
             self.root = Some(candidate);
             named.iter_mut().zip(texts).for_each(|(named, text)| named.root = text);
         }
+    }
+
+    /// Adds the operation of a span.
+    pub(crate) fn add_operation(&mut self, ordinal: u32) {
+        if let Err(place) = self.operations.binary_search(&(ordinal as i32)) {
+            self.operations.insert(place, ordinal as i32);
+        }
+    }
+
+    /// Gives the operations the numbers they have in the group, of which several may share one.
+    pub(crate) fn renumber(&mut self, ordinals: &[u32]) {
+        self.operations.iter_mut().for_each(|ordinal| *ordinal = ordinals[*ordinal as usize] as i32);
+        self.operations.sort_unstable();
+        self.operations.dedup();
+    }
+
+    /// The earliest and the latest start of a span.
+    pub(crate) fn starts(&self) -> [i64; 2] {
+        [self.start_min.0, self.last_start.0]
     }
 
     /// The trace's place in time.
@@ -215,7 +236,7 @@ impl<'a> TraceFacts<'a> {
 }
 
 /// Gathers facts about each trace of a batch that is sorted by trace.
-pub(crate) fn of_sorted<'a>(spans: &SpanColumns<'a>, operations: &[u32]) -> Vec<TraceFacts<'a>> {
+pub(crate) fn of_sorted<'a>(spans: &SpanColumns<'a>) -> Vec<TraceFacts<'a>> {
     let mut traces: Vec<TraceFacts<'a>> = Vec::new();
     for row in 0..spans.rows() {
         let trace_id = spans.trace_id(row);
@@ -224,11 +245,6 @@ pub(crate) fn of_sorted<'a>(spans: &SpanColumns<'a>, operations: &[u32]) -> Vec<
         }
         let Some(last) = traces.last_mut() else { continue };
         last.add(spans, row);
-        if let Some(ordinal) = operations.get(row).map(|ordinal| *ordinal as i32)
-            && let Err(place) = last.operations.binary_search(&ordinal)
-        {
-            last.operations.insert(place, ordinal);
-        }
     }
     traces
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  batches ─► view: values of many rows fetched ─► column, map: levels ─► leaf: dictionary or plain ─► chunk: pages
-//!                                                            └─► filter of attributes
+//!         └─► codes: few distinct texts numbered ──┘         └─► filter of attributes
 //! ```
 //!
 //! The tables that batches carry are encoded here rather than by the `parquet` crate's Arrow writer: rows go into pages
@@ -39,6 +39,7 @@ use crate::lake::rows::{Place, Rows};
 
 mod bits;
 mod chunk;
+mod codes;
 mod column;
 mod dictionary;
 mod leaf;
@@ -46,6 +47,7 @@ mod map;
 mod view;
 
 use chunk::Zstd;
+use codes::{Codes, Ranks};
 use column::{Column, Scratch, Work};
 use view::View;
 
@@ -161,7 +163,16 @@ impl File {
     ) -> Result<(), ParquetError> {
         let mut views: Vec<View<'_>> =
             schema.fields().iter().map(|field| View::of(parts, field)).collect::<Result<_, _>>()?;
+        let all: usize = parts.iter().map(RecordBatch::num_rows).sum();
+        let ranks = (places.len() * 2 >= all).then(|| Ranks::of(places, parts.iter().map(RecordBatch::num_rows)));
+        let mut room = Vec::new();
         for (column, view) in self.columns.iter_mut().zip(&mut views) {
+            // Where few of the batches' rows are wanted, to look up all of their texts would be a waste.
+            if let (Some(ranks), Some(seed)) = (&ranks, column.coded_under())
+                && let Some(codes) = Codes::of(view, ranks, seed, &mut room)
+            {
+                *view = View::Codes(codes);
+            }
             let (mut rest, mut row) = (places, first);
             while !rest.is_empty() {
                 let most = filter.as_mut().map_or(rest.len(), |filter| filter.turn_to(row));
@@ -170,6 +181,9 @@ impl File {
                 column.put(view, block, &mut work)?;
                 row += block.len();
                 rest = later;
+            }
+            if let View::Codes(codes) = std::mem::replace(view, View::Absent) {
+                room = codes.into_room();
             }
         }
         self.rows += places.len();

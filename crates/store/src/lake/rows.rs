@@ -1,7 +1,6 @@
 //! Rows of one table as they are to lie in a file: the batches they came in, and the order of the kept ones.
 //!
-//! Nothing is moved for it: what is wide is copied once, from where it came into the file's pages. Only the columns
-//! that decide the order are put together, and the few that derived tables are made of.
+//! Nothing is moved for it: what is in the rows is copied once, from where it came into the file's pages.
 
 use std::sync::Arc;
 
@@ -12,13 +11,13 @@ use kino_model::TraceId;
 use kino_model::columns::Table;
 
 use super::sort;
-use crate::scan::columns::{ids, trace_id_at};
+use crate::scan::columns::{ids, int64, trace_id_at};
 
-/// The columns that decide order and identity, of whichever table has them.
-const KEYS: [&str; 7] = ["trace_id", "span_id", "start_unix_nanos", "time_unix_nanos", "source", "ordinal", "revision"];
+/// The number of a row that is not kept.
+pub(crate) const NOWHERE: u32 = u32::MAX;
 
 /// Where a row is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Place {
     /// Which batch.
     pub(crate) part: u32,
@@ -33,10 +32,6 @@ pub(crate) struct Rows {
     pub(crate) parts: Vec<RecordBatch>,
     /// The kept rows, in order.
     pub(crate) places: Vec<Place>,
-    /// The columns that decided the order, of all parts' rows one after another.
-    keys: RecordBatch,
-    /// The kept rows' places in `keys`, in order.
-    order: Vec<u32>,
     /// Rows that were exact repeats.
     pub(crate) repeats: u64,
     /// Spans under an id that another, differing span has.
@@ -49,37 +44,53 @@ impl Rows {
     /// Arranges the rows of `parts` and collapses repeats.
     pub(crate) fn arrange(table: Table, parts: Vec<RecordBatch>) -> Result<Self, ArrowError> {
         let parts: Vec<RecordBatch> = parts.into_iter().filter(|part| part.num_rows() > 0).collect();
-        let keys = keys_of(table, &parts)?;
-        let all: Vec<Place> = (0..).zip(&parts).flat_map(|(part, rows)| places_of(part, rows)).collect();
-        let sorted = sort::order_by(table, &keys, |rows| {
-            let places: Vec<Place> = rows.iter().map(|row| all[*row as usize]).collect();
-            picked(&parts, &places, &table.schema().fields().iter().map(AsRef::as_ref).collect::<Vec<_>>())
+        let sorted = sort::order_of(table, &parts, |places| {
+            picked(&parts, places, &table.schema().fields().iter().map(AsRef::as_ref).collect::<Vec<_>>())
         })?;
-        let order = sorted.order;
-        let places = order.iter().map(|row| all[*row as usize]).collect();
-        let (repeats, duplicate_span_ids, superseded) = (sorted.repeats, sorted.duplicate_span_ids, sorted.superseded);
-        Ok(Self { parts, places, keys, order, repeats, duplicate_span_ids, superseded })
+        let sort::Order { places, repeats, duplicate_span_ids, superseded } = sorted;
+        Ok(Self { parts, places, repeats, duplicate_span_ids, superseded })
     }
 
     /// The traces of the kept rows, each once for every time it begins.
     pub(crate) fn traces(&self) -> impl Iterator<Item = TraceId> + '_ {
-        let ids = ids(&self.keys, "trace_id");
         let mut before = None;
-        self.order.iter().filter_map(move |row| {
-            let id = trace_id_at(ids?, *row as usize);
+        self.trace_ids().filter_map(move |id| {
             let begins = id != before;
             before = id;
             id.filter(|_| begins)
         })
     }
 
+    /// For each row of each part the number of its trace among those of the kept rows, in their order, or [`NOWHERE`];
+    /// and how many traces there are.
+    pub(crate) fn trace_numbers(&self) -> (Vec<Vec<u32>>, usize) {
+        let mut numbers: Vec<Vec<u32>> = self.parts.iter().map(|part| vec![NOWHERE; part.num_rows()]).collect();
+        let (mut before, mut traces) = (None, 0);
+        for (place, id) in self.places.iter().zip(self.trace_ids()) {
+            if before != Some(id) {
+                before = Some(id);
+                traces += 1;
+            }
+            numbers[place.part as usize][place.row as usize] = traces as u32 - 1;
+        }
+        (numbers, traces)
+    }
+
+    fn trace_ids(&self) -> impl Iterator<Item = Option<TraceId>> + '_ {
+        let ids: Vec<_> = self.parts.iter().map(|part| ids(part, "trace_id")).collect();
+        self.places.iter().map(move |place| trace_id_at(ids[place.part as usize]?, place.row as usize))
+    }
+
     /// The times of the kept rows.
     pub(crate) fn times(&self, name: &str) -> impl Iterator<Item = i64> + '_ {
-        let times = crate::scan::columns::int64(&self.keys, name);
-        self.order.iter().filter_map(move |row| times.map(|times| times.value(*row as usize)))
+        let times: Vec<_> = self.parts.iter().map(|part| int64(part, name)).collect();
+        self.places
+            .iter()
+            .filter_map(move |place| times[place.part as usize].map(|part| part.value(place.row as usize)))
     }
 
     /// Some columns of the kept rows, moved into their order.
+    #[cfg(test)]
     pub(crate) fn columns(&self, table: Table, names: &[&str]) -> Result<RecordBatch, ArrowError> {
         let schema = table.schema();
         let there = |name: &&&str| self.parts.iter().any(|part| part.column_by_name(name).is_some());
@@ -87,37 +98,6 @@ impl Rows {
             names.iter().filter(there).map(|name| schema.field_with_name(name)).collect::<Result<Vec<_>, _>>()?;
         picked(&self.parts, &self.places, &fields)
     }
-}
-
-fn places_of(part: u32, rows: &RecordBatch) -> impl Iterator<Item = Place> {
-    (0..rows.num_rows() as u32).map(move |row| Place { part, row })
-}
-
-fn keys_of(table: Table, parts: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
-    let narrow = |part: &RecordBatch| {
-        let of = part.schema_ref().fields().iter().enumerate();
-        let wanted: Vec<usize> =
-            of.filter(|(_, field)| KEYS.contains(&field.name().as_str())).map(|(at, _)| at).collect();
-        part.project(&wanted)
-    };
-    let narrow = parts.iter().map(narrow).collect::<Result<Vec<_>, _>>()?;
-    let fields: Vec<Field> = table
-        .columns()
-        .iter()
-        .filter(|column| KEYS.contains(&column.name))
-        .filter(|column| !column.nullable || narrow.iter().any(|part| part.column_by_name(column.name).is_some()))
-        .map(kino_model::columns::Column::arrow)
-        .collect();
-    let columns = fields.iter().map(|field| {
-        let pieces = pieces(&narrow, field)?;
-        match pieces.as_slice() {
-            [] => Ok(new_null_array(field.data_type(), 0)),
-            [single] => Ok(Arc::clone(single)),
-            several => arrow_select::concat::concat(&several.iter().map(AsRef::as_ref).collect::<Vec<_>>()),
-        }
-    });
-    let columns = columns.collect::<Result<Vec<_>, ArrowError>>()?;
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 
 /// The rows at `places`, with these columns.

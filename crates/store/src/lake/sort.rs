@@ -20,22 +20,8 @@ use arrow_select::take::take;
 use kino_model::batch::conform;
 use kino_model::columns::Table;
 
+use super::rows::Place;
 use crate::scan::columns::{ids, int8, int32, int64};
-
-/// Sorted rows, and what happened to the others.
-#[derive(Debug)]
-pub(crate) struct Sorted {
-    /// The rows, with the columns that any of them needs.
-    pub(crate) rows: RecordBatch,
-    /// The places of the kept rows, in order; empty once the rows stand in it.
-    pub(crate) order: Vec<u32>,
-    /// Rows that were exact repeats.
-    pub(crate) repeats: u64,
-    /// Spans under an id that another, differing span has.
-    pub(crate) duplicate_span_ids: u64,
-    /// Spans replaced by a higher revision.
-    pub(crate) superseded: u64,
-}
 
 /// Puts batches of one table together, keeping the columns that any of them has, in the table's order and types.
 pub(crate) fn gather(table: Table, batches: &[&RecordBatch]) -> Result<RecordBatch, ArrowError> {
@@ -86,65 +72,77 @@ pub(crate) fn as_declared(batch: &RecordBatch, schema: &Schema) -> Result<Record
 }
 
 /// Sorts gathered rows and collapses repeats.
-pub(crate) fn sort(table: Table, rows: &RecordBatch) -> Result<Sorted, ArrowError> {
-    let mut sorted = order(table, rows)?;
-    let as_they_came = sorted.order.len() == rows.num_rows() && sorted.order.is_sorted();
-    if as_they_came {
-        sorted.order.clear();
-    } else if rows.num_rows() > 0 {
-        sorted.rows = take_rows(rows, &UInt32Array::from(std::mem::take(&mut sorted.order)))?;
+pub(crate) fn sort(table: Table, rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let order: Vec<u32> = order(table, rows)?.places.into_iter().map(|place| place.row).collect();
+    if order.len() == rows.num_rows() && order.is_sorted() {
+        return Ok(rows.clone());
     }
-    Ok(sorted)
+    take_rows(rows, &UInt32Array::from(order))
 }
 
 /// Finds the order without moving the rows.
-pub(crate) fn order(table: Table, rows: &RecordBatch) -> Result<Sorted, ArrowError> {
-    for column in table.columns().iter().filter(|column| !column.nullable && rows.num_rows() > 0) {
-        rows.schema_ref().field_with_name(column.name)?;
-    }
-    order_by(table, rows, |places| take_rows(rows, &UInt32Array::from(places.to_vec())))
+pub(crate) fn order(table: Table, rows: &RecordBatch) -> Result<Order, ArrowError> {
+    let whole = |places: &[Place]| take_rows(rows, &places.iter().map(|place| place.row).collect());
+    order_of(table, std::slice::from_ref(rows), whole)
 }
 
-/// As [`order`], of rows of which only the columns that decide it are at hand; `whole` gives all columns of those whose
-/// content must be compared.
-pub(crate) fn order_by(
+/// The kept ones of some rows, and what happened to the others.
+#[derive(Debug, Default)]
+pub(crate) struct Order {
+    /// The places of the kept rows, in order.
+    pub(crate) places: Vec<Place>,
+    /// Rows that were exact repeats.
+    pub(crate) repeats: u64,
+    /// Spans under an id that another, differing span has.
+    pub(crate) duplicate_span_ids: u64,
+    /// Spans replaced by a higher revision.
+    pub(crate) superseded: u64,
+}
+
+/// As [`order`], of the rows of several batches; `whole` gives those at some places, whose content must be compared.
+pub(crate) fn order_of(
     table: Table,
-    rows: &RecordBatch,
-    whole: impl Fn(&[u32]) -> Result<RecordBatch, ArrowError>,
-) -> Result<Sorted, ArrowError> {
-    let mut sorted = Sorted { rows: rows.clone(), order: Vec::new(), repeats: 0, duplicate_span_ids: 0, superseded: 0 };
-    if rows.num_rows() == 0 {
-        return Ok(sorted);
+    parts: &[RecordBatch],
+    whole: impl Fn(&[Place]) -> Result<RecordBatch, ArrowError>,
+) -> Result<Order, ArrowError> {
+    for part in parts.iter().filter(|part| part.num_rows() > 0) {
+        for column in table.columns().iter().filter(|column| !column.nullable) {
+            part.schema_ref().field_with_name(column.name)?;
+        }
     }
-    let keys = Keys::of(table, rows);
-    let order = keys.order();
+    let keys = Keys { table, parts: parts.iter().map(|part| PartKeys::of(table, part)).collect() };
+    let places = keys.order();
+    let mut order = Order::default();
     let mut dropped = HashSet::new();
-    let groups = if table == Table::Spans { keys.same_span(&order) } else { keys.same_key(&order) };
+    let groups = if table == Table::Spans { keys.same_span(&places) } else { keys.same_key(&places) };
     if !groups.is_empty() {
-        let candidates: Vec<u32> = groups.iter().flatten().copied().collect();
+        let candidates: Vec<Place> = groups.iter().flatten().copied().collect();
         let contents = contents(table, &whole(&candidates)?)?;
         let mut at = 0;
         for group in &groups {
             let content = &contents[at..at + group.len()];
             at += group.len();
-            let newest = group.iter().map(|row| keys.revision(*row)).max().unwrap_or_default();
+            let newest = group.iter().map(|place| keys.revision(*place)).max().unwrap_or_default();
             let mut seen = HashSet::new();
-            for (row, bytes) in group.iter().zip(content) {
-                if keys.revision(*row) < newest {
-                    sorted.superseded += 1;
-                    dropped.insert(*row);
+            for (place, bytes) in group.iter().zip(content) {
+                if keys.revision(*place) < newest {
+                    order.superseded += 1;
+                    dropped.insert(*place);
                 } else if !seen.insert(bytes.as_slice()) {
-                    sorted.repeats += 1;
-                    dropped.insert(*row);
+                    order.repeats += 1;
+                    dropped.insert(*place);
                 }
             }
             if table == Table::Spans {
-                sorted.duplicate_span_ids += seen.len() as u64 - 1;
+                order.duplicate_span_ids += seen.len() as u64 - 1;
             }
         }
     }
-    sorted.order = order.into_iter().filter(|row| dropped.is_empty() || !dropped.contains(row)).collect();
-    Ok(sorted)
+    order.places = places;
+    if !dropped.is_empty() {
+        order.places.retain(|place| !dropped.contains(place));
+    }
+    Ok(order)
 }
 
 /// The rows at the given places, in that order.
@@ -168,6 +166,11 @@ type Key = (bool, u128, i64, u64, i64);
 /// The columns that decide the order and the identity of rows.
 struct Keys<'a> {
     table: Table,
+    parts: Vec<PartKeys<'a>>,
+}
+
+/// Those of one batch.
+struct PartKeys<'a> {
     rows: usize,
     traces: Option<&'a FixedSizeBinaryArray>,
     spans: Option<&'a FixedSizeBinaryArray>,
@@ -177,11 +180,10 @@ struct Keys<'a> {
     revisions: Option<&'a Int32Array>,
 }
 
-impl<'a> Keys<'a> {
+impl<'a> PartKeys<'a> {
     fn of(table: Table, rows: &'a RecordBatch) -> Self {
         let time = if table == Table::Spans { "start_unix_nanos" } else { "time_unix_nanos" };
         Self {
-            table,
             rows: rows.num_rows(),
             traces: ids(rows, "trace_id"),
             spans: ids(rows, "span_id"),
@@ -204,11 +206,6 @@ impl<'a> Keys<'a> {
         ids.and_then(|ids| ids.value(row).try_into().ok()).map_or(0, u64::from_be_bytes)
     }
 
-    fn revision(&self, row: u32) -> i32 {
-        let row = row as usize;
-        self.revisions.filter(|revisions| revisions.is_valid(row)).map_or(0, |revisions| revisions.value(row))
-    }
-
     fn key(&self, row: u32) -> Key {
         let at = row as usize;
         let ordinal =
@@ -218,41 +215,64 @@ impl<'a> Keys<'a> {
         let time = self.times.map_or(0, |times| times.value(at));
         (trace.is_none(), trace.unwrap_or_default(), time, self.span(row), source << 40 | (ordinal + 1))
     }
+}
+
+impl Keys<'_> {
+    fn trace(&self, place: Place) -> Option<u128> {
+        self.parts[place.part as usize].trace(place.row)
+    }
+
+    fn key(&self, place: Place) -> Key {
+        self.parts[place.part as usize].key(place.row)
+    }
+
+    fn revision(&self, place: Place) -> i32 {
+        let row = place.row as usize;
+        let revisions = self.parts[place.part as usize].revisions.filter(|revisions| revisions.is_valid(row));
+        revisions.map_or(0, |revisions| revisions.value(row))
+    }
 
     /// All rows in order; equal keys keep the order in which they came.
-    fn order(&self) -> Vec<u32> {
-        let prefix = |row| self.trace(row).map_or(u64::MAX, |trace| (trace >> 64) as u64);
-        let mut entries: Vec<(u64, u32)> = (0..self.rows as u32).map(|row| (prefix(row), row)).collect();
-        entries.sort_unstable();
-        let mut keyed: Vec<(Key, u32)> = Vec::new();
-        for run in entries.chunk_by_mut(|left, right| left.0 == right.0) {
-            if run.len() > 1 {
-                keyed.clear();
-                keyed.extend(run.iter().map(|(_, row)| (self.key(*row), *row)));
-                keyed.sort_unstable();
-                run.iter_mut().zip(&keyed).for_each(|((_, row), (_, sorted))| *row = *sorted);
-            }
+    fn order(&self) -> Vec<Place> {
+        // Half of the trace and the place in one number: they are compared at one go.
+        let pack =
+            |prefix: u64, place: Place| u128::from(prefix) << 64 | u128::from(place.part) << 32 | u128::from(place.row);
+        let place_of = |entry: u128| Place { part: (entry >> 32) as u32, row: entry as u32 };
+        let mut entries: Vec<u128> = Vec::with_capacity(self.parts.iter().map(|part| part.rows).sum());
+        for (part, keys) in (0..).zip(&self.parts) {
+            let prefix = |row| keys.trace(row).map_or(u64::MAX, |trace| (trace >> 64) as u64);
+            entries.extend((0..keys.rows as u32).map(|row| pack(prefix(row), Place { part, row })));
         }
-        entries.into_iter().map(|(_, row)| row).collect()
+        entries.sort_unstable();
+        let mut order = Vec::with_capacity(entries.len());
+        let mut keyed: Vec<(Key, Place)> = Vec::new();
+        for run in entries.chunk_by(|left, right| left >> 64 == right >> 64) {
+            keyed.clear();
+            keyed.extend(run.iter().map(|entry| (self.key(place_of(*entry)), place_of(*entry))));
+            keyed.sort_unstable();
+            order.extend(keyed.iter().map(|(_, place)| *place));
+        }
+        order
     }
 
     /// Groups of two and more rows with the same key.
-    fn same_key(&self, order: &[u32]) -> Vec<Vec<u32>> {
+    fn same_key(&self, order: &[Place]) -> Vec<Vec<Place>> {
         let runs = order.chunk_by(|left, right| self.key(*left) == self.key(*right));
-        runs.filter(|run| run.len() > 1).map(<[u32]>::to_vec).collect()
+        runs.filter(|run| run.len() > 1).map(<[Place]>::to_vec).collect()
     }
 
     /// Groups of two and more spans of one trace with the same id.
-    fn same_span(&self, order: &[u32]) -> Vec<Vec<u32>> {
+    fn same_span(&self, order: &[Place]) -> Vec<Vec<Place>> {
         debug_assert_eq!(self.table, Table::Spans);
         let mut groups = Vec::new();
         let mut spans: Vec<(u64, u32)> = Vec::new();
         for run in order.chunk_by(|left, right| self.trace(*left) == self.trace(*right)) {
             spans.clear();
-            spans.extend(run.iter().enumerate().map(|(place, row)| (self.span(*row), place as u32)));
+            let span = |place: &Place| self.parts[place.part as usize].span(place.row);
+            spans.extend(run.iter().zip(0..).map(|(place, at)| (span(place), at)));
             spans.sort_unstable();
             let same = spans.chunk_by(|left, right| left.0 == right.0).filter(|same| same.len() > 1);
-            groups.extend(same.map(|same| same.iter().map(|(_, place)| run[*place as usize]).collect()));
+            groups.extend(same.map(|same| same.iter().map(|(_, at)| run[*at as usize]).collect()));
         }
         groups
     }

@@ -143,22 +143,6 @@ pub(crate) struct SpanColumns<'a> {
 }
 
 impl<'a> SpanColumns<'a> {
-    /// What the columns are called.
-    pub(crate) const NAMES: [&'static str; 12] = [
-        "trace_id",
-        "span_id",
-        "parent_span_id",
-        "start_unix_nanos",
-        "duration_nanos",
-        "status_code",
-        "name",
-        "service_name",
-        "kino_project",
-        "kino_worktree",
-        "kino_code_state",
-        "kino_run_id",
-    ];
-
     /// The columns of a batch of spans; `None` for one without rows, which may lack even the required ones.
     pub(crate) fn of(spans: &'a RecordBatch) -> Option<Self> {
         if spans.num_rows() == 0 {

@@ -221,7 +221,7 @@ impl Snapshot {
 /// The rows of all parts, collapsed.
 fn together(parts: &[RecordBatch]) -> Result<RecordBatch, ScanError> {
     let parts: Vec<&RecordBatch> = parts.iter().collect();
-    Ok(sort::sort(Table::Spans, &sort::gather(Table::Spans, &parts)?)?.rows)
+    Ok(sort::sort(Table::Spans, &sort::gather(Table::Spans, &parts)?)?)
 }
 
 /// Rows of one part that share their span's id with an earlier row. Repeats in it have collapsed.

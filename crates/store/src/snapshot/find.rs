@@ -246,7 +246,7 @@ impl<'a> Search<'a> {
         let parts = self.snapshot.parts(Table::Spans, &[id]).await?;
         let latest = parts.iter().filter_map(|part| facts(part).map(|facts| facts.start().0)).max();
         let parts: Vec<_> = parts.iter().collect();
-        let spans = sort::sort(Table::Spans, &sort::gather(Table::Spans, &parts)?)?.rows;
+        let spans = sort::sort(Table::Spans, &sort::gather(Table::Spans, &parts)?)?;
         let Some(row) = facts(&spans).map(|facts| facts.to_row()) else { return Ok(None) };
         let passes = self.asked.filter.admits_row(&row)
             && (self.asked.spans.is_empty() || self.asked.spans.mark(&spans).true_count() > 0);

@@ -33,7 +33,7 @@ impl Snapshot {
             let rows = self.gather(chunk, &[Table::Spans]).await?.spans;
             spans += rows.num_rows() as u64;
             if let Some(columns) = SpanColumns::of(&rows) {
-                traces += trace_row::of_sorted(&columns, &[]).len() as u64;
+                traces += trace_row::of_sorted(&columns).len() as u64;
             }
         }
         Ok((traces, spans))
@@ -58,7 +58,7 @@ impl Snapshot {
                 table.columns().iter().filter(|column| wanted(column)).map(|column| column.name).collect();
             let parts = self.parts_of(table, &sorted, &columns).await?;
             let parts: Vec<&RecordBatch> = parts.iter().collect();
-            Ok::<_, ScanError>((table, sort::sort(table, &sort::gather(table, &parts)?)?.rows))
+            Ok::<_, ScanError>((table, sort::sort(table, &sort::gather(table, &parts)?)?))
         };
         let mut batch = Batch::empty();
         for (table, rows) in try_join_all(tables.iter().map(|table| gather(*table))).await? {

@@ -154,7 +154,7 @@ impl HotIndex {
         for (table, order) in Table::ALL.into_iter().zip(&mut orders) {
             let rows = batch.table(table);
             let sorted = sort::order(table, rows)?;
-            *order = sorted.order;
+            *order = sorted.places.into_iter().map(|place| place.row).collect();
             duplicate_span_ids += sorted.duplicate_span_ids;
             let Some(ids) = ids(rows, "trace_id") else { continue };
             let mut before = None;

@@ -69,7 +69,7 @@ fn decode(
     hidden: &HashSet<TraceId>,
 ) -> Result<Vec<LogRecord>, ArrowError> {
     let batches: Vec<&RecordBatch> = batches.iter().collect();
-    let events = sort::sort(Table::Events, &sort::gather(Table::Events, &batches)?)?.rows;
+    let events = sort::sort(Table::Events, &sort::gather(Table::Events, &batches)?)?;
     let passes = (0..events.num_rows()).map(|row| Some(filter.is_log(&events, row, hidden))).collect();
     let events = arrow_select::filter::filter_record_batch(&events, &passes)?;
     Ok(rows::logs(&Batch { events: conform(&events, &Table::Events.schema()), ..Batch::empty() }))

@@ -42,8 +42,8 @@ impl Snapshot {
         }
         let mut batch = self.gather(&wanted, &Table::ALL).await?;
         let events: Vec<&RecordBatch> = std::iter::once(&batch.events).chain(&loose).collect();
-        batch.events = sort::sort(Table::Events, &sort::gather(Table::Events, &events)?)?.rows;
-        let facts = SpanColumns::of(&batch.spans).map_or_else(Vec::new, |spans| trace_row::of_sorted(&spans, &[]));
+        batch.events = sort::sort(Table::Events, &sort::gather(Table::Events, &events)?)?;
+        let facts = SpanColumns::of(&batch.spans).map_or_else(Vec::new, |spans| trace_row::of_sorted(&spans));
         let mut facts: Vec<TraceFacts<'_>> = facts;
         facts.sort_by_key(|facts| (facts.start(), facts.trace_id));
         let traces = trace_row::encode(&facts);

@@ -30,9 +30,11 @@ pub(super) struct Work<'a> {
     pub(super) scratch: &'a mut Scratch,
 }
 
-/// Room for a page's encoded parts.
+/// Room for rows that have been gathered and for a page's encoded parts.
 #[derive(Default)]
 pub(super) struct Scratch {
+    codes: Vec<u32>,
+    numbers: Vec<Option<i64>>,
     pub(super) levels: Vec<u8>,
     pub(super) values: Vec<u8>,
 }
@@ -105,6 +107,17 @@ impl Column {
         Ok(Self::Flat(Box::new(Flat { chunk, values, present, rows, nulls, is_nullable, statistics })))
     }
 
+    /// What the hashes of its texts begin with, where numbers for texts are of use.
+    pub(super) fn coded_under(&self) -> Option<u64> {
+        match self {
+            Self::Flat(flat) => match &flat.values {
+                Values::Texts(texts) => texts.coded_under(),
+                _ => None,
+            },
+            Self::Map(_) => None,
+        }
+    }
+
     /// Adds rows.
     pub(super) fn put(
         &mut self,
@@ -151,11 +164,35 @@ impl Flat {
                     self.end_row(present, is_full, work)?;
                 }
             }
+            (Values::Texts(_), View::Codes(codes)) => {
+                let mut room = std::mem::take(&mut work.scratch.codes);
+                room.clear();
+                codes.next(places.len(), &mut room);
+                let mut rest = room.as_slice();
+                while !rest.is_empty() {
+                    let (now, later) = rest.split_at(rest.len().min(PAGE_ROWS - self.rows));
+                    let Values::Texts(texts) = &mut self.values else { break };
+                    for at in now.iter().filter_map(|code| code.checked_sub(1)) {
+                        texts.put_code(codes, at as usize, work.filter.as_deref_mut());
+                    }
+                    let is_full = texts.is_full();
+                    self.nulls += now.iter().filter(|code| **code == 0).count();
+                    if self.is_nullable {
+                        self.present.extend(now.iter().map(|code| u32::from(*code != 0)));
+                    }
+                    self.rows += now.len();
+                    if self.rows == PAGE_ROWS || is_full {
+                        self.end_page(work)?;
+                    }
+                    rest = later;
+                }
+                work.scratch.codes = room;
+            }
             (_, view) => {
                 let mut rest = places;
                 while !rest.is_empty() {
                     let (now, later) = rest.split_at(rest.len().min(PAGE_ROWS - self.rows));
-                    self.put_small(view, now);
+                    self.put_small(view, now, &mut work.scratch.numbers);
                     self.rows += now.len();
                     if self.rows == PAGE_ROWS {
                         self.end_page(work)?;
@@ -186,7 +223,7 @@ impl Flat {
     }
 
     /// Adds rows that the page has room for, of values that are small, or of none.
-    fn put_small(&mut self, view: &View<'_>, places: &[Place]) {
+    fn put_small(&mut self, view: &View<'_>, places: &[Place], room: &mut Vec<Option<i64>>) {
         let Self { values, present, nulls, is_nullable, .. } = self;
         let mut note = |there: bool| {
             *nulls += usize::from(!there);
@@ -202,17 +239,17 @@ impl Flat {
                 view::gather_fixed::<{ SpanId::LEN }>(parts, places, bytes, note);
             }
             (Values::Numbers(numbers), view @ (View::Longs(_) | View::Ints(_) | View::Smalls(_))) => {
-                let mut gathered = Vec::with_capacity(places.len());
+                room.clear();
                 match view {
-                    View::Longs(parts) => view::gather_numbers(parts, places, &mut gathered),
-                    View::Ints(parts) => view::gather_numbers(parts, places, &mut gathered),
-                    View::Smalls(parts) => view::gather_numbers(parts, places, &mut gathered),
+                    View::Longs(parts) => view::gather_numbers(parts, places, room),
+                    View::Ints(parts) => view::gather_numbers(parts, places, room),
+                    View::Smalls(parts) => view::gather_numbers(parts, places, room),
                     _ => {}
                 }
-                for number in gathered {
+                for number in room {
                     note(number.is_some());
                     if let Some(number) = number {
-                        numbers.put(number);
+                        numbers.put(*number);
                     }
                 }
             }
@@ -229,7 +266,7 @@ impl Flat {
     }
 
     fn end_page(&mut self, work: &mut Work<'_>) -> Result<(), ParquetError> {
-        let Scratch { levels, values } = &mut *work.scratch;
+        let Scratch { levels, values, .. } = &mut *work.scratch;
         levels.clear();
         values.clear();
         if self.is_nullable {

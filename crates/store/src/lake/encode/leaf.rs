@@ -6,6 +6,7 @@ use arrow_array::{Array, Int32Array, StringArray};
 use parquet::basic::Encoding;
 
 use super::bits;
+use super::codes::Codes;
 use super::dictionary::Dictionary;
 use crate::attribute_filter::{self, hash};
 
@@ -70,7 +71,11 @@ impl Texts {
             self.put_plain(value);
             return None;
         }
-        let hash = hash(value, self.seed);
+        self.put_hashed(value, hash(value, self.seed), filter)
+    }
+
+    /// As [`Self::put`], of a value whose hash is known.
+    fn put_hashed(&mut self, value: &[u8], hash: u64, filter: Option<&mut attribute_filter::Builder>) -> Option<u32> {
         if let Some(dictionary) = &mut self.dictionary {
             if let Some(place) = dictionary.place(value, hash) {
                 self.put_place(place, filter);
@@ -125,6 +130,28 @@ impl Texts {
         true
     }
 
+    /// What hashes begin with, where numbers for texts are of use: while there is a dictionary.
+    pub(super) fn coded_under(&self) -> Option<u64> {
+        self.dictionary.as_ref().map(|_| self.seed)
+    }
+
+    /// Adds one of the texts that have been looked up. Gives its place in the dictionary, if it has one.
+    pub(super) fn put_code(
+        &mut self,
+        codes: &mut Codes,
+        at: usize,
+        filter: Option<&mut attribute_filter::Builder>,
+    ) -> Option<u32> {
+        if let Some(place) = codes.places[at].filter(|_| self.dictionary.is_some()) {
+            self.put_place(place, filter);
+            return Some(place);
+        }
+        let (text, hash) = codes.text(at);
+        let place = self.put_hashed(text, hash, filter);
+        codes.places[at] = place;
+        place
+    }
+
     /// Goes on without the dictionary.
     fn outgrow(&mut self) {
         let Some(dictionary) = self.dictionary.take() else { return };
@@ -168,6 +195,16 @@ impl<'a> Labels<'a> {
         let labels = column.as_dictionary_opt::<Int32Type>()?;
         let values = labels.values().as_string_opt::<i32>()?;
         Some(Self { keys: labels.keys(), values, places: vec![None; values.len()] })
+    }
+
+    /// The distinct texts; some may be none.
+    pub(super) fn texts(&self) -> impl Iterator<Item = Option<&'a [u8]>> {
+        self.values.iter().map(|text| text.map(str::as_bytes))
+    }
+
+    /// For each row the place of its text.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Option<usize>> {
+        self.keys.iter().map(|key| key.map(|key| key as usize))
     }
 }
 

@@ -134,7 +134,7 @@ impl MapColumn {
     fn end_page(&mut self, work: &mut Work<'_>) -> Result<(), ParquetError> {
         let entries = self.depths.len();
         let deepest = self.empty + 2;
-        let Scratch { levels, values } = &mut *work.scratch;
+        let Scratch { levels, values, .. } = &mut *work.scratch;
         // The values' levels first: a key is as deep as an entry without a value.
         for ((chunk, texts), deepest) in [(&mut self.values, deepest), (&mut self.keys, deepest - 1)] {
             levels.clear();

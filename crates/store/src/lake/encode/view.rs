@@ -13,6 +13,7 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field};
 use parquet::errors::ParquetError;
 
+use super::codes::Codes;
 use super::leaf::Labels;
 use crate::lake::rows::Place;
 
@@ -30,6 +31,8 @@ pub(super) enum View<'a> {
     Bools(Vec<Option<&'a arrow_array::BooleanArray>>),
     Texts(Vec<Option<Texts<'a>>>),
     Labels(Vec<Option<Labels<'a>>>),
+    /// Texts or labels that have been looked up.
+    Codes(Codes),
     Maps(Vec<Option<Map<'a>>>),
 }
 
@@ -123,6 +126,15 @@ impl<'a> Texts<'a> {
         Some(Self { offsets: bytes.value_offsets(), bytes: bytes.value_data(), nulls: bytes.nulls() })
     }
 
+    /// Goes through the rows that have a text, until that gives `None`.
+    pub(super) fn each(&self, mut go: impl FnMut(usize, &'a [u8]) -> Option<()>) -> Option<()> {
+        let mut go = |row| go(row, &self.bytes[self.offsets[row] as usize..self.offsets[row + 1] as usize]);
+        match self.nulls {
+            None => (0..self.offsets.len() - 1).try_for_each(&mut go),
+            Some(nulls) => nulls.valid_indices().try_for_each(&mut go),
+        }
+    }
+
     #[inline]
     fn get(&self, row: usize) -> Option<&'a [u8]> {
         is_valid(self.nulls, row).then(|| &self.bytes[self.offsets[row] as usize..self.offsets[row + 1] as usize])
@@ -143,6 +155,11 @@ fn is_valid(nulls: Option<&NullBuffer>, row: usize) -> bool {
     nulls.is_none_or(|nulls| nulls.is_valid(row))
 }
 
+/// Places that follow each other in one batch: what is asked of a batch is asked once for all of them.
+fn runs(places: &[Place]) -> impl Iterator<Item = (usize, &[Place])> {
+    places.chunk_by(|left, right| left.part == right.part).map(|run| (run[0].part as usize, run))
+}
+
 /// Appends the values of one size at `places` and says for each row whether there is one.
 pub(super) fn gather_fixed<const SIZE: usize>(
     parts: &[Option<Fixed<'_>>],
@@ -150,12 +167,21 @@ pub(super) fn gather_fixed<const SIZE: usize>(
     bytes: &mut Vec<u8>,
     mut present: impl FnMut(bool),
 ) {
-    for place in places {
-        let row = place.row as usize;
-        let part = parts[place.part as usize].as_ref().filter(|part| is_valid(part.nulls, row));
-        present(part.is_some());
-        if let Some(value) = part.and_then(|part| part.bytes[row * SIZE..].first_chunk::<SIZE>()) {
-            bytes.extend_from_slice(value);
+    bytes.reserve(places.len() * SIZE);
+    for (part, run) in runs(places) {
+        let Some(Fixed { bytes: values, nulls }) = &parts[part] else {
+            for _ in run {
+                present(false);
+            }
+            continue;
+        };
+        let (values, _) = values.as_chunks::<SIZE>();
+        for row in run.iter().map(|place| place.row as usize) {
+            let valid = is_valid(*nulls, row);
+            present(valid);
+            if valid {
+                bytes.extend_from_slice(&values[row]);
+            }
         }
     }
 }
@@ -166,16 +192,26 @@ pub(super) fn gather_numbers<T: Copy + Into<i64>>(
     places: &[Place],
     out: &mut Vec<Option<i64>>,
 ) {
-    out.extend(places.iter().map(|place| {
-        let row = place.row as usize;
-        let part = parts[place.part as usize].as_ref().filter(|part| is_valid(part.nulls, row))?;
-        Some(part.values[row].into())
-    }));
+    for (part, run) in runs(places) {
+        let rows = run.iter().map(|place| place.row as usize);
+        match &parts[part] {
+            None => out.extend(rows.map(|_| None)),
+            Some(Numbers { values, nulls: None }) => out.extend(rows.map(|row| Some(values[row].into()))),
+            Some(Numbers { values, nulls: Some(nulls) }) => {
+                out.extend(rows.map(|row| nulls.is_valid(row).then(|| values[row].into())));
+            }
+        }
+    }
 }
 
 /// The texts at `places`.
 pub(super) fn gather_texts<'a>(parts: &[Option<Texts<'a>>], places: &[Place], out: &mut Vec<Option<&'a [u8]>>) {
-    out.extend(places.iter().map(|place| parts[place.part as usize].as_ref()?.get(place.row as usize)));
+    for (part, run) in runs(places) {
+        match &parts[part] {
+            None => out.extend(run.iter().map(|_| None)),
+            Some(part) => out.extend(run.iter().map(|place| part.get(place.row as usize))),
+        }
+    }
     touch(out.iter().flatten().copied());
 }
 
@@ -186,15 +222,20 @@ pub(super) fn gather_maps<'a>(
     counts: &mut Vec<Option<usize>>,
     entries: &mut Vec<Entry<'a>>,
 ) {
-    for place in places {
-        let row = place.row as usize;
-        let Some(part) = parts[place.part as usize].as_ref().filter(|part| is_valid(part.nulls, row)) else {
-            counts.push(None);
+    for (part, run) in runs(places) {
+        let Some(part) = &parts[part] else {
+            counts.extend(run.iter().map(|_| None));
             continue;
         };
-        let range = part.offsets[row] as usize..part.offsets[row + 1] as usize;
-        counts.push(Some(range.len()));
-        entries.extend(range.map(|entry| (part.keys.get(entry).unwrap_or_default(), part.values.get(entry))));
+        for row in run.iter().map(|place| place.row as usize) {
+            if !is_valid(part.nulls, row) {
+                counts.push(None);
+                continue;
+            }
+            let range = part.offsets[row] as usize..part.offsets[row + 1] as usize;
+            counts.push(Some(range.len()));
+            entries.extend(range.map(|entry| (part.keys.get(entry).unwrap_or_default(), part.values.get(entry))));
+        }
     }
     touch(entries.iter().map(|(key, _)| *key));
     touch(entries.iter().filter_map(|(_, value)| *value));

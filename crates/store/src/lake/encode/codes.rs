@@ -1,0 +1,93 @@
+//! A column of texts as numbers, so that bringing it into the file's order moves numbers instead of texts.
+//!
+//! Rows that lie together in the file lie far apart in memory, and to fetch a text from far away costs more than to
+//! find it in a dictionary. All batches' texts are therefore looked up in the order in which they lie, and their
+//! numbers, which a processor's cache holds, are put down in the file's order. Texts that are too many for a dictionary
+//! are left alone: that shows after a few thousand of them.
+
+use super::dictionary::Dictionary;
+use super::view::View;
+use crate::attribute_filter::hash;
+use crate::lake::rows::{NOWHERE, Place};
+
+/// The texts of rows, in the file's order.
+pub(super) struct Codes {
+    /// For each row one more than its text's place in `texts`; zero for none.
+    rows: Vec<u32>,
+    /// How many rows have been asked for.
+    asked: usize,
+    texts: Dictionary,
+    /// The texts' places in the column's dictionary, once they are known.
+    pub(super) places: Vec<Option<u32>>,
+}
+
+/// Which row of the file each row of the batches becomes.
+pub(super) struct Ranks {
+    /// Batch by batch.
+    parts: Vec<Vec<u32>>,
+    rows: usize,
+}
+
+impl Ranks {
+    /// Of rows that come to lie at these places, of batches of so many rows.
+    pub(super) fn of(places: &[Place], rows: impl Iterator<Item = usize>) -> Self {
+        let mut parts: Vec<Vec<u32>> = rows.map(|rows| vec![NOWHERE; rows]).collect();
+        for (place, rank) in places.iter().zip(0..) {
+            parts[place.part as usize][place.row as usize] = rank;
+        }
+        Self { parts, rows: places.len() }
+    }
+}
+
+impl Codes {
+    /// Of a column, with hashes that begin with `seed`; `None` unless it is of texts that fit a dictionary. `room` is
+    /// taken for the numbers then.
+    pub(super) fn of(view: &View<'_>, ranks: &Ranks, seed: u64, room: &mut Vec<u32>) -> Option<Self> {
+        room.clear();
+        room.resize(ranks.rows, 0);
+        let mut texts = Dictionary::of_texts();
+        for (part, ranks) in ranks.parts.iter().enumerate() {
+            let mut number = |text: &[u8]| Some(texts.place(text, hash(text, seed))? + 1);
+            match view {
+                View::Texts(parts) => {
+                    let Some(part) = &parts[part] else { continue };
+                    part.each(|row, text| {
+                        if let Some(code) = room.get_mut(ranks[row] as usize) {
+                            *code = number(text)?;
+                        }
+                        Some(())
+                    })?;
+                }
+                View::Labels(parts) => {
+                    let Some(labels) = &parts[part] else { continue };
+                    let numbers: Vec<u32> =
+                        labels.texts().map(|text| text.map_or(Some(0), &mut number)).collect::<Option<_>>()?;
+                    for (rank, key) in ranks.iter().zip(labels.keys()) {
+                        if let (Some(code), Some(key)) = (room.get_mut(*rank as usize), key) {
+                            *code = numbers[key];
+                        }
+                    }
+                }
+                _ => return None,
+            }
+        }
+        let places = vec![None; texts.len()];
+        Some(Self { rows: std::mem::take(room), asked: 0, texts, places })
+    }
+
+    /// Appends the codes of the next rows: one more than a text's place among the texts, or zero.
+    pub(super) fn next(&mut self, rows: usize, out: &mut Vec<u32>) {
+        out.extend_from_slice(&self.rows[self.asked..self.asked + rows]);
+        self.asked += rows;
+    }
+
+    /// A text, with its hash.
+    pub(super) fn text(&self, at: usize) -> (&[u8], u64) {
+        (self.texts.value(at as u32), self.texts.hash(at as u32))
+    }
+
+    /// The room that it took.
+    pub(super) fn into_room(self) -> Vec<u32> {
+        self.rows
+    }
+}
