@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
-/// Measures Kinescope and its peers on this machine and writes docs/benchmarks.md.
+/// Measures Kinescope and its peers on this machine and writes a page of it.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// How many spans to load.
@@ -34,7 +34,10 @@ struct Arguments {
     /// Which peers to measure beside it; kino-sql brings a query engine, which takes long to build.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "duckdb,kino-sql,prost")]
     peers: Vec<Peer>,
-    /// Print the table, but leave docs/benchmarks.md as it is.
+    /// The page to write, in the checkout.
+    #[arg(long, default_value = "docs/benchmarks.md")]
+    page: PathBuf,
+    /// Print the table, but leave the page as it is.
     #[arg(long)]
     dry: bool,
     /// Keep the engine's home here instead of in a temporary folder.
@@ -90,7 +93,7 @@ fn main() -> anyhow::Result<()> {
 
     writeln!(std::io::stdout(), "{}", report.table())?;
     if !arguments.dry {
-        report.write(&programs.root.join("docs/benchmarks.md"))?;
+        report.write(&programs.root.join(&arguments.page))?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The report: a table on the terminal, and docs/benchmarks.md.
+//! The report: a table on the terminal, and a page.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
