@@ -89,7 +89,7 @@ impl HotBatch {
                 return Ok(None);
             }
             let picked = sort::take_rows(rows, &UInt32Array::from(places))?;
-            return Ok(Some(sort::sort(table, &picked)?.rows));
+            return Ok(Some(sort::sort(table, &picked)?));
         };
         let order = index.rows(table);
         let mut places = Vec::new();
