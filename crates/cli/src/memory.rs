@@ -2,7 +2,7 @@
 //!
 //! The C library's allocator keeps an arena for each thread and what was freed in the middle of one: after a burst of
 //! spans a process would stay at its largest for ever. A few arenas, large buffers mapped on their own, and a look every
-//! few seconds whether there is something to give back hold it to what is in use. It does nothing elsewhere.
+//! few seconds whether there is something to give back, and one more once it rests, hold it to what is in use. It does nothing elsewhere.
 //!
 //! What each is worth, over twice 2 M spans on two busy cores. The kernel's time is mostly the clearing of pages that
 //! are taken anew; the last column is the memory held 13 s after the load.
@@ -33,10 +33,15 @@ mod glibc {
     const MAPPED_BYTES: i32 = 16 << 20;
     /// What the heap's top may keep until the next look.
     const TOP_BYTES: i32 = 32 << 20;
-    /// How often memory is looked at: reading one small file.
+    /// How often memory is looked at: reading two small files.
     const PERIOD: Duration = Duration::from_secs(5);
     /// Growth since the last time that is worth going through the arenas for.
     const WORTH_PAGES: u64 = 2_048;
+    /// Processor time between two looks, in hundredths of a second, that is no work but the house being kept.
+    const RESTING_TICKS: u64 = 3;
+    /// Looks at a resting process until what it has let go of meanwhile is given back too: a little more than a minute,
+    /// after which nothing is kept for a next question. What is freed in the middle of an arena does not show before.
+    const RESTING_LOOKS: u32 = 13;
 
     pub(super) fn keep_small() {
         set(libc::M_ARENA_MAX, ARENAS);
@@ -50,13 +55,25 @@ mod glibc {
 
     fn give_back() {
         let mut settled = resident_pages();
+        let (mut worked, mut resting) = (processor_ticks(), 0);
         loop {
             std::thread::sleep(PERIOD);
-            if resident_pages().abs_diff(settled) >= WORTH_PAGES {
+            let ticks = processor_ticks();
+            resting = if ticks.saturating_sub(worked) > RESTING_TICKS { 0 } else { resting + 1 };
+            worked = ticks;
+            if resting == RESTING_LOOKS || resident_pages().abs_diff(settled) >= WORTH_PAGES {
                 trim();
                 settled = resident_pages();
             }
         }
+    }
+
+    /// Processor time taken so far, user and system; zero where the kernel does not tell.
+    fn processor_ticks() -> u64 {
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        // The name before it may hold anything.
+        let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        after_name.split_ascii_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum()
     }
 
     /// Resident pages; zero where the kernel does not tell.

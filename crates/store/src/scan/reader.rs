@@ -48,15 +48,15 @@ const DECODED_GROWTH: usize = 4;
 /// Row groups of a file that are read at the same time.
 const GROUPS_AT_ONCE: usize = 2;
 
-/// Reads the files of one lake; footers and rollups are cached within a bound.
+/// Reads the files of one lake; footers and rollups are cached within a bound, for as long as they are asked for.
 #[derive(Debug)]
 pub struct LakeReader {
     files: Files,
-    footers: Cache<Footer>,
-    rollups: Cache<GroupRollups>,
-    distinct: Cache<Distinct>,
+    footers: Arc<Cache<Footer>>,
+    rollups: Arc<Cache<GroupRollups>>,
+    distinct: Arc<Cache<Distinct>>,
     /// By a file of traces and an operation: the traces that it ran in, with their latest starts.
-    pub(crate) latest: Cache<Vec<(TraceId, UnixNanos)>>,
+    pub(crate) latest: Arc<Cache<Vec<(TraceId, UnixNanos)>>>,
     /// What snapshots work out about the groups that are live.
     pub(crate) facts: LatestFacts,
     /// Traces that were asked about lately.
