@@ -38,7 +38,7 @@ mod glibc {
     /// Growth since the last time that is worth going through the arenas for.
     const WORTH_PAGES: u64 = 2_048;
     /// Processor time between two looks, in hundredths of a second, that is no work but the house being kept.
-    const RESTING_TICKS: u64 = 3;
+    const RESTING_TICKS: u64 = 10;
     /// Looks at a resting process until what it has let go of meanwhile is given back too: a little more than a minute,
     /// after which nothing is kept for a next question. What is freed in the middle of an arena does not show before.
     const RESTING_LOOKS: u32 = 13;
