@@ -74,7 +74,7 @@ impl HotBatch {
         let mut held = BTreeSet::new();
         for rows in Table::ALL.map(|table| self.batch.table(table)) {
             let ids = ids(rows, "trace_id");
-            held.extend(ids.iter().flat_map(|ids| look_through(ids, wanted)).filter_map(|(_, id)| id));
+            held.extend(ids.iter().flat_map(|ids| look_through(ids, wanted)).map(|(_, id)| id));
         }
         held.into_iter().collect()
     }
@@ -116,17 +116,24 @@ impl HotBatch {
     }
 }
 
-/// The rows of wanted traces, in the order they lie in. That takes a few nanoseconds a row, where an index takes a
+/// The rows of wanted traces, in the order they lie in. That takes a nanosecond or two a row, where an index takes a
 /// microsecond: a question about few traces does not wait for one.
-fn look_through(ids: &FixedSizeBinaryArray, wanted: &[TraceId]) -> impl Iterator<Item = (u32, Option<TraceId>)> {
-    let mut last = (None, false);
-    (0..ids.len()).filter_map(move |row| {
-        let id = trace_id_at(ids, row);
-        if id != last.0 {
-            // Rows of a trace mostly lie together.
-            last = (id, id.is_some_and(|id| wanted.binary_search(&id).is_ok()));
+fn look_through<'a>(
+    ids: &'a FixedSizeBinaryArray,
+    wanted: &[TraceId],
+) -> impl Iterator<Item = (u32, TraceId)> + use<'a> {
+    let wanted: Vec<u128> = wanted.iter().map(|id| u128::from_be_bytes(id.0)).collect();
+    let (least, most) = (wanted.first().copied().unwrap_or(u128::MAX), wanted.last().copied().unwrap_or_default());
+    let (values, _) = ids.value_data().as_chunks::<{ size_of::<TraceId>() }>();
+    // Rows of a trace mostly lie together.
+    let (mut last, mut is_wanted) = (None, false);
+    (0..).zip(values).filter_map(move |(row, value)| {
+        let id = u128::from_be_bytes(*value);
+        if last != Some(id) {
+            last = Some(id);
+            is_wanted = least <= id && id <= most && wanted.binary_search(&id).is_ok();
         }
-        last.1.then_some((row as u32, id))
+        (is_wanted && ids.is_valid(row as usize)).then_some((row, TraceId(*value)))
     })
 }
 
