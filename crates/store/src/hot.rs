@@ -379,7 +379,7 @@ impl Shared {
             batches.and_then(|batches| batches.iter().find(waits)).cloned()
         };
         let Some(batch) = batch else { return Ok(false) };
-        let bytes = batch.index()?.memory_size();
+        let bytes = batch.index()?.memory_size() + size_of_val(batch.ids()) as u64;
         let mut view = self.view();
         // A flush that froze the batch meanwhile gives back what was set aside for it then.
         if view.active.batches.iter().any(|there| Arc::ptr_eq(there, &batch)) {

@@ -110,23 +110,23 @@ impl Snapshot {
     }
 
     /// Traces that more than one source holds.
-    pub(super) fn in_several(&self) -> Result<Several, ScanError> {
+    pub(super) fn in_several(&self) -> Several {
         let lake = self.reader.facts.of(&self.groups);
         let (mut hot, mut in_memory) = (HashSet::new(), HashSet::new());
         for batch in &self.hot {
-            for id in &batch.index()?.ids {
+            for id in batch.ids() {
                 if !in_memory.insert(*id) || self.groups.iter().any(|group| group.may_hold(*id)) {
                     hot.insert(*id);
                 }
             }
         }
-        Ok(Several::new(lake, hot))
+        Several::new(lake, hot)
     }
 
     /// What must be taken from the sums over all sources, and what put in its place. First the groups are set right
     /// among themselves, once for as long as they are the same; then they count as one source beside those in memory.
     pub(super) async fn correction(&self) -> Result<Correction, ScanError> {
-        let several = self.in_several()?;
+        let several = self.in_several();
         let settled = several.lake.correction.get_or_try_init(|| async {
             let split: BTreeSet<TraceId> = several.lake.split.iter().copied().collect();
             let shown = Self { hidden: Arc::default(), hot: Vec::new(), ..self.clone() };

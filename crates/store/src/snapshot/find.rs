@@ -133,7 +133,7 @@ impl<'a> Search<'a> {
             asked: Asked::new(filter),
             after,
             latest,
-            several: snapshot.in_several()?,
+            several: snapshot.in_several(),
             walks: snapshot.groups.iter().map(Walk::new).collect(),
             heap: BinaryHeap::new(),
             resolved: HashMap::new(),

@@ -1,11 +1,10 @@
 //! Rows in memory with an index that is made when they are first asked about: the order a file would have, and what
 //! each trace looks like from here.
 
-use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::OnceLock;
 
-use arrow_array::{Array, FixedSizeBinaryArray, RecordBatch, UInt32Array};
+use arrow_array::{Array, RecordBatch, UInt32Array};
 use arrow_schema::ArrowError;
 use kino_model::columns::Table;
 use kino_model::{Batch, TraceId};
@@ -19,6 +18,7 @@ use crate::trace_row::{TraceFacts, TraceRow};
 #[derive(Debug)]
 pub(crate) struct HotBatch {
     batch: Batch,
+    ids: OnceLock<Vec<TraceId>>,
     index: OnceLock<HotIndex>,
 }
 
@@ -29,8 +29,6 @@ pub(crate) struct HotIndex {
     orders: [Vec<u32>; 3],
     /// The traces that have spans here, by id.
     pub(crate) traces: Vec<TraceRow>,
-    /// The traces that have any row here, sorted.
-    pub(crate) ids: Vec<TraceId>,
     /// What the spans add up to.
     pub(crate) rollups: Rollups,
     /// How many spans.
@@ -49,7 +47,7 @@ impl Deref for HotBatch {
 
 impl HotBatch {
     pub(crate) fn new(batch: Batch) -> Self {
-        Self { batch, index: OnceLock::new() }
+        Self { batch, ids: OnceLock::new(), index: OnceLock::new() }
     }
 
     /// The index. Making it takes about as long as sorting the batch.
@@ -66,34 +64,48 @@ impl HotBatch {
         self.index.get().is_some()
     }
 
-    /// Those of these traces, which must be sorted, that have any row here.
+    /// The traces that have any row here, sorted. Finding them takes a few nanoseconds a row, where an index takes a
+    /// microsecond: a question about few traces does not wait for one.
+    pub(crate) fn ids(&self) -> &[TraceId] {
+        self.ids.get_or_init(|| {
+            let mut all = Vec::new();
+            for ids in Table::ALL.iter().filter_map(|table| ids(self.batch.table(*table), "trace_id")) {
+                let mut last = None;
+                for id in (0..ids.len()).map(|row| trace_id_at(ids, row)) {
+                    // Rows of a trace mostly lie together.
+                    if id != last {
+                        all.extend(id);
+                        last = id;
+                    }
+                }
+            }
+            all.sort_unstable();
+            all.dedup();
+            all.shrink_to_fit();
+            all
+        })
+    }
+
+    /// Those of these traces that have any row here.
     pub(crate) fn held(&self, wanted: &[TraceId]) -> Vec<TraceId> {
-        if let Some(index) = self.index.get() {
-            return wanted.iter().filter(|id| index.ids.binary_search(id).is_ok()).copied().collect();
-        }
-        let mut held = BTreeSet::new();
-        for rows in Table::ALL.map(|table| self.batch.table(table)) {
-            let ids = ids(rows, "trace_id");
-            held.extend(ids.iter().flat_map(|ids| look_through(ids, wanted)).map(|(_, id)| id));
-        }
-        held.into_iter().collect()
+        let ids = self.ids();
+        wanted.iter().filter(|id| ids.binary_search(id).is_ok()).copied().collect()
     }
 
     /// The rows of these traces, which must be sorted, in the lake's order; `None` where there are none.
     pub(crate) fn pick(&self, table: Table, wanted: &[TraceId]) -> Result<Option<RecordBatch>, ArrowError> {
         let rows = self.batch.table(table);
-        let Some(ids) = ids(rows, "trace_id") else { return Ok(None) };
+        let held = self.held(wanted);
+        let Some(ids) = ids(rows, "trace_id").filter(|_| !held.is_empty()) else { return Ok(None) };
         let Some(index) = self.index.get() else {
-            let places: Vec<u32> = look_through(ids, wanted).map(|(row, _)| row).collect();
-            if places.is_empty() {
-                return Ok(None);
-            }
+            let is_held = |row: &u32| trace_id_at(ids, *row as usize).is_some_and(|id| held.binary_search(&id).is_ok());
+            let places: Vec<u32> = (0..ids.len() as u32).filter(is_held).collect();
             let picked = sort::take_rows(rows, &UInt32Array::from(places))?;
-            return Ok(Some(sort::sort(table, &picked)?));
+            return Ok(Some(sort::sort(table, &picked)?).filter(|rows| rows.num_rows() > 0));
         };
         let order = index.rows(table);
         let mut places = Vec::new();
-        for trace in self.held(wanted) {
+        for trace in held {
             // Rows outside any trace come last.
             let before = |row: &u32| trace_id_at(ids, *row as usize).is_some_and(|id| id < trace);
             let first = order.partition_point(before);
@@ -116,27 +128,6 @@ impl HotBatch {
     }
 }
 
-/// The rows of wanted traces, in the order they lie in. That takes a nanosecond or two a row, where an index takes a
-/// microsecond: a question about few traces does not wait for one.
-fn look_through<'a>(
-    ids: &'a FixedSizeBinaryArray,
-    wanted: &[TraceId],
-) -> impl Iterator<Item = (u32, TraceId)> + use<'a> {
-    let wanted: Vec<u128> = wanted.iter().map(|id| u128::from_be_bytes(id.0)).collect();
-    let (least, most) = (wanted.first().copied().unwrap_or(u128::MAX), wanted.last().copied().unwrap_or_default());
-    let (values, _) = ids.value_data().as_chunks::<{ size_of::<TraceId>() }>();
-    // Rows of a trace mostly lie together.
-    let (mut last, mut is_wanted) = (None, false);
-    (0..).zip(values).filter_map(move |(row, value)| {
-        let id = u128::from_be_bytes(*value);
-        if last != Some(id) {
-            last = Some(id);
-            is_wanted = least <= id && id <= most && wanted.binary_search(&id).is_ok();
-        }
-        (is_wanted && ids.is_valid(row as usize)).then_some((row, TraceId(*value)))
-    })
-}
-
 impl HotIndex {
     /// The places of a table's rows, in the lake's order, without those that collapsed.
     pub(crate) fn rows(&self, table: Table) -> &[u32] {
@@ -151,33 +142,19 @@ impl HotIndex {
             trace.root_service.len() + trace.root_name.len() + runs.sum::<usize>()
         };
         let traces: usize = self.traces.iter().map(|trace| size_of::<TraceRow>() + texts(trace)).sum();
-        (orders + traces + size_of_val(self.ids.as_slice())) as u64
+        (orders + traces) as u64
     }
 
     fn of(batch: &Batch) -> Result<Self, ArrowError> {
         let mut orders: [Vec<u32>; 3] = Default::default();
-        let mut all_ids: Vec<TraceId> = Vec::new();
         let mut duplicate_span_ids = 0;
         for (table, order) in Table::ALL.into_iter().zip(&mut orders) {
-            let rows = batch.table(table);
-            let sorted = sort::order(table, rows)?;
+            let sorted = sort::order(table, batch.table(table))?;
             *order = sorted.places.into_iter().map(|place| place.row).collect();
             duplicate_span_ids += sorted.duplicate_span_ids;
-            let Some(ids) = ids(rows, "trace_id") else { continue };
-            let mut before = None;
-            for row in order.iter() {
-                let id = trace_id_at(ids, *row as usize);
-                if id != before {
-                    all_ids.extend(id);
-                    before = id;
-                }
-            }
         }
-        all_ids.sort_unstable();
-        all_ids.dedup();
         let mut index = Self {
             traces: Vec::new(),
-            ids: all_ids,
             rollups: Rollups::default(),
             spans: orders[Table::Spans as usize].len() as u64,
             duplicate_span_ids,

@@ -31,13 +31,13 @@ impl Snapshot {
     }
 
     async fn overlay_once(&self) -> Result<Overlay, ScanError> {
-        let mut replaced: Vec<TraceId> = self.in_several()?.iter().chain(self.hidden.iter()).copied().collect();
+        let mut replaced: Vec<TraceId> = self.in_several().iter().chain(self.hidden.iter()).copied().collect();
         replaced.sort_unstable();
         replaced.dedup();
         let mut wanted = replaced.clone();
         let mut loose = Vec::new();
         for batch in &self.hot {
-            wanted.extend(&batch.index()?.ids);
+            wanted.extend(batch.ids());
             loose.push(batch.loose_events()?);
         }
         let mut batch = self.gather(&wanted, &Table::ALL).await?;
