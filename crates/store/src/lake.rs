@@ -19,7 +19,7 @@ use kino_model::columns::Table;
 use kino_model::{Batch, TraceId, UnixNanos};
 use parquet::errors::ParquetError;
 
-use crate::file::{FlushSet, Group, GroupId, GroupMeta, LakeTable, NewFile, RUNS_MAX};
+use crate::file::{FlushSet, Group, GroupId, GroupMeta, LakeTable, NewFile, RUNS_MAX, held_by_any};
 use crate::filter::TraceFilterSet;
 use crate::rollup::{self, OPERATIONS_MAX, OTHER, OperationKey, Operations, Rollup};
 use crate::scan::ScanError;
@@ -214,8 +214,10 @@ impl Assembly {
             files.extend(encode::whole(table, rows)?);
         }
         let mut split = BytesMut::new();
-        for id in self.trace_ids.iter().filter(|id| live.iter().any(|group| group.may_hold(**id))) {
-            split.put_slice(&id.0);
+        for (id, is_elsewhere) in self.trace_ids.iter().zip(held_by_any(live, &self.trace_ids)) {
+            if is_elsewhere {
+                split.put_slice(&id.0);
+            }
         }
         let (start_min, start_max) = self.times.or(self.event_times).unwrap_or_default();
         let group = GroupMeta {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use kino_model::{Batch, TraceId};
 
-use crate::file::{FileEntry, Group, LakeTable};
+use crate::file::{FileEntry, Group, LakeTable, held_by_any};
 use crate::hot::Shared;
 use crate::rollup::GroupRollups;
 use crate::scan::{LakeReader, Read, ScanError};
@@ -123,9 +123,10 @@ impl Snapshot {
 pub struct TraceFiles(Arc<Vec<Arc<Group>>>);
 
 impl TraceFiles {
-    /// Whether any of them may hold rows of this trace; `false` is certain.
-    pub fn may_hold(&self, trace_id: TraceId) -> bool {
-        self.0.iter().any(|group| group.may_hold(trace_id))
+    /// Those of these traces that any of them may hold rows of; of the others they certainly hold none.
+    pub fn which_may_be_held(&self, ids: &[TraceId]) -> HashSet<TraceId> {
+        let held = held_by_any(&self.0, ids);
+        ids.iter().zip(held).filter_map(|(id, is_held)| is_held.then_some(*id)).collect()
     }
 }
 

@@ -182,7 +182,7 @@ proptest! {
             let config = StoreConfig { sync, ..quiet(&home) };
             let (mut safe, mut acknowledged, mut next) = (BTreeSet::new(), BTreeSet::new(), 0);
             for (spans, flush, close, kept_percent) in steps {
-                let (store, _) = Store::open_on(config.clone(), clock(), disk.clone()).await.unwrap();
+                let (store, _) = support::open_on(config.clone(), disk.clone()).await;
                 for _ in 0..spans {
                     store.append(batch(&[(spans, next), (spans, next + 1)])).await.unwrap();
                     acknowledged.extend([(spans, next), (spans, next + 1)]);
@@ -206,7 +206,7 @@ proptest! {
                 }
                 drop(store);
                 disk.lose_power(&home, kept_percent);
-                let (store, _) = Store::open_on(config.clone(), clock(), disk.clone()).await.unwrap();
+                let (store, _) = support::open_on(config.clone(), disk.clone()).await;
                 let there = stored(&store);
                 let key = |key: &Key| (trace_id(key.0), support::span_id(key.1));
                 let lost: Vec<&Key> = safe.iter().filter(|safe| !there.contains_key(&key(safe))).collect();

@@ -3,7 +3,7 @@
 //! It has a runtime of its own, so that all its work, the reading of files too, is done by threads which the system lets
 //! go last: what arrives and what is asked come first, and an idle core is used.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
@@ -184,12 +184,16 @@ impl Observer {
         if unseen > 0 {
             self.pending.distrust(now);
         }
-        let mut next = first;
-        while let Some(mut arrived) = next.take().or_else(|| self.incoming.arrivals.try_recv().ok()) {
+        let mut arrived: Vec<Arrived> = first.into_iter().collect();
+        arrived.extend(std::iter::from_fn(|| self.incoming.arrivals.try_recv().ok()));
+        let held = arrived.iter().filter(|arrived| arrived.rows.is_some());
+        let ids: BTreeSet<TraceId> = held.flat_map(|arrived| arrived.traces().map(|(id, ..)| id)).collect();
+        let in_files = before.which_may_be_held(&ids.into_iter().collect::<Vec<_>>());
+        for mut arrived in arrived {
             let at = arrived.at;
             let part = arrived.rows.take().and_then(|rows| self.pending.hold(rows, at));
             for (id, rows, project) in arrived.traces() {
-                unseen += self.pending.add(Arrival { id, rows, project, at, part }, &before);
+                unseen += self.pending.add(Arrival { id, rows, project, at, part }, &in_files);
             }
             if let Some(part) = part {
                 self.pending.all_added(part, now);
@@ -268,11 +272,10 @@ impl Observer {
         if !snapshot.is_all_in_files() {
             self.pending.distrust(now);
         }
-        let files = snapshot.trace_files();
         for row in found.rows {
             let rows = u32::try_from(row.span_count).unwrap_or(u32::MAX);
             let arrival = Arrival { id: row.trace_id, rows, project: row.project.as_deref(), at: now, part: None };
-            let unseen = self.pending.add(arrival, &files);
+            let unseen = self.pending.add(arrival, &HashSet::new());
             engine.inner.figures.unseen_traces.fetch_add(unseen, Ordering::Relaxed);
         }
         Ok(())

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use kino_model::batch::rows;
 use kino_model::{Batch, Trace, TraceId};
-use kino_store::snapshot::TraceFiles;
 
 use super::arrivals::Rows;
 use super::held::Held;
@@ -105,9 +104,9 @@ impl Pending {
         self.held.make_room(now);
     }
 
-    /// Takes in rows that arrived; says how many traces had to be let go for it. `before` are files from before they
-    /// arrived.
-    pub(super) fn add(&mut self, arrival: Arrival<'_>, before: &TraceFiles) -> u64 {
+    /// Takes in rows that arrived; says how many traces had to be let go for it. Of traces `in_files` there were rows
+    /// before.
+    pub(super) fn add(&mut self, arrival: Arrival<'_>, in_files: &HashSet<TraceId>) -> u64 {
         let Arrival { id, rows, project, at, part } = arrival;
         if self.huge.contains(&id) {
             return 0;
@@ -115,7 +114,7 @@ impl Pending {
         let due = at.saturating_add(QUIET.as_nanos() as u64);
         let held = &mut self.held;
         let waiting = self.traces.entry(id).or_insert_with(|| {
-            let is_new = part.is_some() && !held.has_left(id) && !before.may_hold(id);
+            let is_new = part.is_some() && !held.has_left(id) && !in_files.contains(&id);
             Waiting { rows: 0, last: at, due, project: None, settled: false, parts: is_new.then(Vec::new) }
         });
         waiting.rows = waiting.rows.saturating_add(rows);
@@ -265,12 +264,13 @@ mod tests {
         arrivals: Arrivals,
         incoming: tokio::sync::mpsc::Receiver<crate::findings::arrivals::Arrived>,
         pending: Pending,
+        in_files: HashSet<TraceId>,
     }
 
     impl Told {
         fn new() -> Self {
             let (arrivals, incoming) = Arrivals::new();
-            Self { arrivals, incoming, pending: Pending::default() }
+            Self { arrivals, incoming, pending: Pending::default(), in_files: HashSet::new() }
         }
 
         fn arrive(&mut self, spans: &[Span], whole: bool) {
@@ -279,7 +279,7 @@ mod tests {
             let part = arrived.rows.take().and_then(|rows| self.pending.hold(rows, AT));
             for (id, rows, project) in arrived.traces() {
                 let arrival = Arrival { id, rows, project, at: AT, part };
-                assert_eq!(self.pending.add(arrival, &TraceFiles::default()), 0);
+                assert_eq!(self.pending.add(arrival, &self.in_files), 0);
             }
             if let Some(part) = part {
                 self.pending.all_added(part, AT);
@@ -332,6 +332,11 @@ mod tests {
         assert!(told.pending.taken(trace_id, true, u64::MAX).is_some());
         told.arrive(&spans[..2], true);
         assert_eq!(told.due(), (vec![], vec![trace_id]), "a part was looked at before");
+
+        let mut told = Told::new();
+        told.in_files.insert(trace_id);
+        told.arrive(&spans, true);
+        assert_eq!(told.due(), (vec![], vec![trace_id]), "rows of it are in files");
 
         let mut told = Told::new();
         told.arrive(&spans, true);

@@ -9,7 +9,7 @@ use kino_model::{SpanId, TraceId};
 
 use super::lake_facts::Several;
 use super::{Snapshot, answer};
-use crate::file::LakeTable;
+use crate::file::{LakeTable, held_by_any};
 use crate::lake::sort;
 use crate::rollup::Rollups;
 use crate::scan::columns::{SpanColumns, ids, trace_id_at};
@@ -112,14 +112,13 @@ impl Snapshot {
     /// Traces that more than one source holds.
     pub(super) fn in_several(&self) -> Several {
         let lake = self.reader.facts.of(&self.groups);
-        let (mut hot, mut in_memory) = (HashSet::new(), HashSet::new());
-        for batch in &self.hot {
-            for id in batch.ids() {
-                if !in_memory.insert(*id) || self.groups.iter().any(|group| group.may_hold(*id)) {
-                    hot.insert(*id);
-                }
-            }
-        }
+        let mut in_memory: Vec<TraceId> = self.hot.iter().flat_map(|batch| batch.ids()).copied().collect();
+        in_memory.sort_unstable();
+        let repeated = in_memory.chunk_by(|left, right| left == right).filter(|same| same.len() > 1);
+        let mut hot: HashSet<TraceId> = repeated.map(|same| same[0]).collect();
+        in_memory.dedup();
+        let in_files = held_by_any(&self.groups, &in_memory);
+        hot.extend(in_memory.into_iter().zip(in_files).filter_map(|(id, is_there)| is_there.then_some(id)));
         Several::new(lake, hot)
     }
 

@@ -56,9 +56,16 @@ struct Kept {
 pub(super) struct Sources(Box<[GroupId]>);
 
 impl Snapshot {
-    /// In which files a trace may lie.
-    pub(super) fn sources(&self, id: TraceId) -> Sources {
-        Sources(self.groups.iter().filter(|group| group.may_hold(id)).map(|group| group.id).collect())
+    /// In which files each of these traces may lie.
+    pub(super) fn sources(&self, ids: &[TraceId]) -> Vec<Sources> {
+        let mut sources = vec![Vec::new(); ids.len()];
+        // Group by group, as in `held_by_any`.
+        for group in self.groups.iter() {
+            for (_, groups) in ids.iter().zip(&mut sources).filter(|(id, _)| group.may_hold(**id)) {
+                groups.push(group.id);
+            }
+        }
+        sources.into_iter().map(|groups| Sources(groups.into())).collect()
     }
 }
 

@@ -52,8 +52,8 @@ impl Snapshot {
         let shown = self.shown(trace_ids);
         // What is in memory changes too often to keep what it is.
         let in_memory = self.in_memory(&shown);
-        let in_files = shown.into_iter().filter(|id| !in_memory.contains(id));
-        let mut sources: HashMap<TraceId, Sources> = in_files.map(|id| (id, self.sources(id))).collect();
+        let in_files: Vec<TraceId> = shown.into_iter().filter(|id| !in_memory.contains(id)).collect();
+        let mut sources: HashMap<TraceId, Sources> = in_files.iter().copied().zip(self.sources(&in_files)).collect();
         let kept = self.reader.kept.find(sources.iter().map(|(id, sources)| (*id, sources)));
         let mut known: HashMap<TraceId, Arc<Trace>> = kept.into_iter().map(|trace| (trace.trace_id, trace)).collect();
         let missing: Vec<TraceId> = trace_ids.iter().filter(|id| !known.contains_key(id)).copied().collect();

@@ -92,10 +92,15 @@ pub(crate) fn clock() -> Arc<TestClock> {
     Arc::new(TestClock::at(START))
 }
 
-/// Opens a home whose owner was dropped a moment ago: work of its that was under way may hold it a little longer.
+/// Opens a home whose owner was dropped a moment ago.
 pub(crate) async fn open(config: StoreConfig) -> (Store, OpenReport) {
+    open_on(config, Arc::new(SystemDisk)).await
+}
+
+/// As [`open`], on another disk. Work of the owner that was under way may hold the home a little longer.
+pub(crate) async fn open_on(config: StoreConfig, disk: Arc<dyn Disk>) -> (Store, OpenReport) {
     for _ in 0..LOCKED_TRIES {
-        match Store::open(config.clone(), clock()).await {
+        match Store::open_on(config.clone(), clock(), Arc::clone(&disk)).await {
             Err(OpenError::Locked { .. }) => tokio::time::sleep(Duration::from_millis(10)).await,
             opened => return opened.unwrap(),
         }
