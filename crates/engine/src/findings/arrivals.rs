@@ -9,8 +9,8 @@ use arrow_array::{Array, ArrayRef};
 use kino_model::{Batch, TraceId};
 use tokio::sync::mpsc;
 
-/// Batches that wait for the observer.
-const BATCHES_MAX: usize = 4_096;
+/// Batches that wait for the observer: the small ones of a heavy load reach the other bounds first.
+const BATCHES_MAX: usize = 16_384;
 /// Rows in them: of each at least its trace id is there, so that this many hold 16 MiB.
 const ROWS_MAX: usize = 1 << 20;
 /// Bytes of batches that are held with all their columns, by the channel and by the observer: two seconds' worth of

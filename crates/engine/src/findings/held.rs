@@ -8,8 +8,9 @@ use kino_model::{Batch, TraceId};
 
 use super::arrivals::Rows;
 
-/// Where there is little room left, batches that are older go, the oldest first. Most traces are looked at before.
-const HELD_FOR: Duration = Duration::from_secs(3);
+/// Where there is little room left, batches that are older go, the oldest first. Where more arrives than can be looked
+/// at, they wait that long for their turn: to look at their traces then still costs half of what the store's would.
+const HELD_FOR: Duration = Duration::from_secs(10);
 /// After rows went untold, so long no trace counts as held: it may have begun with them. By then they are in files, which
 /// tell.
 const DISTRUST: Duration = Duration::from_mins(6);

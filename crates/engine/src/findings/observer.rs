@@ -228,6 +228,8 @@ impl Observer {
             if *engine.stopping().borrow() {
                 break;
             }
+            // A round may take seconds, and what is not taken in meanwhile goes untold at last.
+            self.take_in(inner, None);
             let mut looks = Vec::with_capacity(keys.len());
             for key in keys {
                 looks.extend(self.look(engine, &snapshot, key, &loaded).await?);
