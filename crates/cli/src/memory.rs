@@ -2,7 +2,8 @@
 //!
 //! The C library's allocator keeps an arena for each thread and what was freed in the middle of one: after a burst of
 //! spans a process would stay at its largest for ever. A few arenas, large buffers mapped on their own, and a look every
-//! few seconds whether there is something to give back, and one more once it rests, hold it to what is in use. It does nothing elsewhere.
+//! few seconds whether there is something to give back, and one more once it rests, hold it to what is in use. It does
+//! nothing elsewhere.
 //!
 //! What each is worth, over twice 2 M spans on two busy cores. The kernel's time is mostly the clearing of pages that
 //! are taken anew; the last column is the memory held 13 s after the load.

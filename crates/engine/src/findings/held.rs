@@ -14,8 +14,8 @@ const HELD_FOR: Duration = Duration::from_secs(10);
 /// After rows went untold, so long no trace counts as held: it may have begun with them. By then they are in files, which
 /// tell.
 const DISTRUST: Duration = Duration::from_mins(6);
-/// Traces remembered as looked at or let go: as many as can have rows in memory, in one generation of the store's. Those
-/// before them are in files, which tell.
+/// Traces remembered as looked at or let go, and once more as many: at least as many as one generation of rows in the
+/// store's memory can have. Those before them are in files, which tell, unless flushes are generations behind.
 const LEFT_MAX: usize = 250_000;
 
 /// The batches, and which traces have rows besides.
