@@ -117,6 +117,21 @@ pub fn findings(executions: &[Execution<'_, '_>], config: &DetectorConfig) -> Ve
     findings
 }
 
+/// What is left of a fault of this code in executions of one operation: findings that need but a single case, and half
+/// of the usual shares. They are no findings to tell of; a known one that is not among them is gone, if the executions
+/// are many enough to say so.
+pub(crate) fn remains(executions: &[Execution<'_, '_>], config: &DetectorConfig, code: Code) -> Vec<Finding> {
+    let Some(first) = executions.first() else { return Vec::new() };
+    let span = first.tree.span(first.entry);
+    let group = Group::new(span.service(), &span.name, executions, config).keen();
+    let mut findings = Vec::new();
+    for (_, detector) in DETECTORS.iter().filter(|(codes, _)| codes.contains(&code)) {
+        detector(&group, &mut findings);
+    }
+    findings.retain(|finding| finding.code == code);
+    findings
+}
+
 /// What the detectors say of a group, in their order. Large groups are judged by several threads at once.
 fn found(group: &Group<'_, '_>, detectors: &[Detector]) -> Vec<Finding> {
     let run = |detector: &Detector| {

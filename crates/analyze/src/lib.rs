@@ -22,6 +22,7 @@ pub mod growth;
 pub mod life;
 mod operation;
 pub mod predict;
+pub mod prevalence;
 pub mod statement;
 pub mod statistics;
 #[cfg(test)]

@@ -9,10 +9,12 @@
 //! ```
 //!
 //! [`look`] judges executions of one operation that ran in one *line* of code (a worktree); [`Life`] takes what it
-//! says. A finding is *seen* where its detector fires on executions that were not judged before, *gone* where it does
-//! not fire on at least as many as it needs to fire. Executions of a state of the code in which it was never seen are
-//! judged by themselves, so that a repair counts from its first execution; those of a state in which it was seen count
-//! only if they are newer than the last judgement. Nothing here reads a clock.
+//! says. A finding is *seen* where its detector fires on executions that were not judged before. It is *gone* where
+//! enough of them do not show it, nor much of what is left of it: of what every execution shows, as many as the detector
+//! needs to fire, and twice as many where nobody changed the code; of what happens now and then, as many as say that it
+//! became rarer ([`Prevalence`]). Executions of a state of the code in which it was never seen are judged by themselves,
+//! so that a repair counts from its first execution; those of a state in which it was seen count only if they are newer
+//! than the last judgement. Nothing here reads a clock.
 
 mod look;
 
@@ -20,7 +22,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use look::{Kept, Outcome, Set, line_of, look};
+pub use look::{Kept, Outcome, Set, Sign, line_of, look};
+
+use crate::prevalence::Prevalence;
 
 /// States of the code in which a finding was seen that are remembered, the newest: enough to know old code again.
 const BAD_CODES_MAX: usize = 16;
@@ -94,8 +98,11 @@ pub struct Life {
     pub opened_at_code: Option<String>,
     /// The one in which it was last seen.
     pub last_seen_at_code: Option<String>,
-    /// How many executions must show it gone.
+    /// How many executions of other code must show it gone; twice as many of the same.
     pub needed: u64,
+    /// How often it showed at its last sighting, where it happens now and then.
+    #[serde(default)]
+    prevalence: Option<Prevalence>,
     /// Executions of its last sighting.
     pub executions: u64,
     /// Their median duration, nanoseconds.
@@ -110,11 +117,22 @@ pub struct Life {
     bad_codes: Vec<String>,
     /// By line, the start of the newest execution that was judged.
     judged: BTreeMap<String, i64>,
+    /// By line, executions judged since it was last seen that do not show it, where they were too few to say so.
+    #[serde(default)]
+    clean: BTreeMap<String, Clean>,
+}
+
+/// Executions without the finding.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Clean {
+    executions: u64,
+    /// The first state of the code among them in which it was never seen, or else the first.
+    code: Option<String>,
 }
 
 impl Life {
-    /// It is seen for the first time, among the executions of `set`; it would take `needed` to show it gone.
-    pub fn open(set: &Set, needed: u64, now: i64) -> Self {
+    /// It is seen for the first time, among the executions of `set`.
+    pub fn open(set: &Set, sign: Sign, now: i64) -> Self {
         let mut life = Self {
             state: State::Open,
             changed: now,
@@ -123,7 +141,8 @@ impl Life {
             looked: now,
             opened_at_code: set.last_code.clone(),
             last_seen_at_code: None,
-            needed,
+            needed: sign.needed,
+            prevalence: None,
             executions: 0,
             median: None,
             repair: None,
@@ -131,13 +150,14 @@ impl Life {
             fixed_in: None,
             bad_codes: Vec::new(),
             judged: BTreeMap::new(),
+            clean: BTreeMap::new(),
         };
-        life.sighted(set);
+        life.sighted(set, sign);
         life
     }
 
     /// It is seen among the executions of `set`. Says whether that changed its state.
-    pub fn seen(&mut self, set: &Set, now: i64) -> bool {
+    pub fn seen(&mut self, set: &Set, sign: Sign, now: i64) -> bool {
         self.looked = now;
         let old_code = set.code.as_ref().is_some_and(|code| self.bad_codes.contains(code));
         let elsewhere = self.fixed_in.as_ref().is_some_and(|line| !line.is_empty() && *line != set.line);
@@ -146,7 +166,7 @@ impl Life {
             self.judged(set);
             return false;
         }
-        self.sighted(set);
+        self.sighted(set, sign);
         let next = match self.state {
             State::Open | State::Acknowledged | State::Recurring => return false,
             State::Decayed if self.recurrences == 0 => State::Open,
@@ -166,17 +186,38 @@ impl Life {
         if self.state == State::Fixed {
             return false;
         }
+        let after = self.clean_after(set);
+        self.clean.clear();
         self.repair = Some(Repair {
             before_code: self.last_seen_at_code.clone(),
-            after_code: set.first_code.clone(),
+            after_code: after.code,
             executions_before: self.executions,
-            executions_after: set.executions,
+            executions_after: after.executions,
             median_before: self.median,
             median_after: set.median,
             at: now,
         });
         self.fixed_in = Some(set.line.clone());
         self.enter(State::Fixed, now)
+    }
+
+    /// The executions of `set` do not show it, and are too few to say that it is gone.
+    pub fn clean(&mut self, set: &Set, now: i64) {
+        self.looked = now;
+        self.judged(set);
+        let after = self.clean_after(set);
+        self.clean.insert(set.line.clone(), after);
+        while self.clean.len() > LINES_MAX {
+            let fewest = self.clean.iter().min_by_key(|(_, clean)| clean.executions).map(|(line, _)| line.clone());
+            fewest.and_then(|line| self.clean.remove(&line));
+        }
+    }
+
+    /// Executions without it, those of `set` among them.
+    fn clean_after(&self, set: &Set) -> Clean {
+        let Clean { executions, code } = self.clean.get(&set.line).cloned().unwrap_or_default();
+        let is_new = code.as_ref().is_some_and(|code| !self.is_known_in(code));
+        Clean { executions: executions + set.executions, code: code.filter(|_| is_new).or(set.first_code.clone()) }
     }
 
     /// Its operation was looked at; nothing follows from that.
@@ -217,8 +258,15 @@ impl Life {
         true
     }
 
-    fn sighted(&mut self, set: &Set) {
+    /// How often it showed at its last sighting, and executions of the line since that do not show it.
+    fn since_seen(&self, line: &str) -> Option<(Prevalence, u64)> {
+        Some((self.prevalence?, self.clean.get(line).map_or(0, |clean| clean.executions)))
+    }
+
+    fn sighted(&mut self, set: &Set, sign: Sign) {
         self.judged(set);
+        self.clean.remove(&set.line);
+        self.prevalence = sign.prevalence.or(self.prevalence);
         self.last_seen = self.last_seen.max(set.newest);
         self.executions = set.executions;
         self.median = set.median.or(self.median);

@@ -130,6 +130,37 @@ pub fn executions_needed(level: f64) -> usize {
     count
 }
 
+/// The chance of at least `bad` of the bad among `bad + good` drawn from all (Fisher's exact test, one side).
+/// `ln_factorials` goes up to all of them.
+pub(crate) fn fisher(bad: usize, good: usize, bad_total: usize, good_total: usize, ln_factorials: &[f64]) -> f64 {
+    /// Terms this much smaller than the sum change nothing that is shown.
+    const NEGLIGIBLE: f64 = 1e-12;
+    if bad * good_total <= good * bad_total {
+        return 1.0;
+    }
+    let drawn = bad + good;
+    let ln_choose = |n: usize, k: usize| ln_factorials[n] - ln_factorials[k] - ln_factorials[n - k];
+    let all = ln_choose(bad_total + good_total, drawn);
+    let mut sum = 0.0;
+    for bad in bad..=bad_total.min(drawn) {
+        let term = (ln_choose(bad_total, bad) + ln_choose(good_total, drawn - bad) - all).exp();
+        sum += term;
+        if term < NEGLIGIBLE * sum {
+            break;
+        }
+    }
+    sum.min(1.0)
+}
+
+/// The natural logarithms of the factorials of 0 to `last`.
+pub(crate) fn ln_factorials(last: usize) -> Vec<f64> {
+    let mut logarithms = vec![0.0; last + 1];
+    for number in 1..=last {
+        logarithms[number] = logarithms[number - 1] + (number as f64).ln();
+    }
+    logarithms
+}
+
 /// The upper tail of the standard normal distribution (W. J. Cody-style rational fit of erfc, relative error < 1.2e-7:
 /// Numerical Recipes' `erfcc`, exact enough for levels of 1e-6).
 pub(crate) fn normal_upper(z: f64) -> f64 {

@@ -27,6 +27,7 @@ use crate::detect::{self, DetectorConfig};
 use crate::errors::{self, ErrorGroup};
 use crate::execution::{Execution, is_run};
 use crate::finding::{Code, Evidence, Finding, Number};
+use crate::prevalence::{CHANCE, Prevalence};
 
 /// What is known of one side.
 #[derive(Clone, Copy, Debug)]
@@ -224,14 +225,17 @@ fn findings(
         findings.retain(|finding| is_compared(finding.code));
         findings
     });
-    let only = |these: &[Finding], those: &[Finding], executions: usize| {
+    let only = |these: &[Finding], those: &[Finding], here: &[Execution<'_, '_>], there: &[Execution<'_, '_>]| {
         let known: BTreeSet<&str> = those.iter().map(|finding| finding.fingerprint.as_str()).collect();
         let missing = these.iter().filter(|finding| !known.contains(finding.fingerprint.as_str())).cloned();
         // The other side must have had as much chance to show it.
-        missing.partition::<Vec<_>, _>(|finding| executions as u64 >= finding.executions)
+        missing.partition::<Vec<_>, _>(|finding| match Prevalence::of(finding, here, config) {
+            Some(often) => often.fell_to(Prevalence::among(&finding.fingerprint, finding.code, there, config), CHANCE),
+            None => there.len() as u64 >= finding.executions,
+        })
     };
-    let (fixed, untold_fixed) = only(&old, &new, after.len());
-    let (opened, untold_opened) = only(&new, &old, before.len());
+    let (fixed, untold_fixed) = only(&old, &new, before, after);
+    let (opened, untold_opened) = only(&new, &old, after, before);
     let untold = (untold_fixed.len() + untold_opened.len()) as u64;
     (fixed, opened, untold)
 }

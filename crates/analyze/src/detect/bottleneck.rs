@@ -40,7 +40,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     let warm: Vec<&Facts<'_, '_>> = group.warm().map(|(_, facts)| facts).collect();
     for (operation, sum) in sums {
         let share = sum.own / total;
-        if share < MIN_SHARE || (sum.present as f64) < MIN_PRESENCE * executions as f64 {
+        if share < group.part(MIN_SHARE) || (sum.present as f64) < group.part(MIN_PRESENCE) * executions as f64 {
             continue;
         }
         let name = operations.name(operation);

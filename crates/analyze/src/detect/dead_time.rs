@@ -42,7 +42,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     for ((service, name), sums) in by_operation {
         let own = median(group.warm().map(|(number, _)| sums.get(&number).map_or(0.0, |sum| sum.0)).collect());
         let share = own / group.median_duration().max(1.0);
-        if share < MIN_SHARE {
+        if share < group.part(MIN_SHARE) {
             continue;
         }
         let examples = sums.iter().map(|(&number, &(nanos, index))| (nanos, group.facts[number].evidence(index)));

@@ -47,7 +47,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
         }
     }
     for (fingerprint, (exception_type, cases)) in by_fingerprint {
-        if cases.len() < MIN_COUNT {
+        if cases.len() < group.cases(MIN_COUNT) {
             continue;
         }
         let executions = group.facts.len();

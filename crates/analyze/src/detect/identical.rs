@@ -86,7 +86,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     for (key, found) in by_call {
         let mut present: Vec<usize> = found.iter().map(|repeats| repeats.number).collect();
         present.dedup();
-        if (present.len() as f64) < MIN_PRESENCE * group.facts.len() as f64 {
+        if (present.len() as f64) < group.part(MIN_PRESENCE) * group.facts.len() as f64 {
             continue;
         }
         let count = median(found.iter().map(|repeats| repeats.count as f64).collect());

@@ -76,7 +76,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     }
     for ((service, name, form), cases) in forms {
         let enough = form != "tiny" || cases.len() >= MIN_TINY_EXECUTIONS;
-        if enough && (cases.len() as f64) >= MIN_PRESENCE * group.facts.len() as f64 {
+        if enough && (cases.len() as f64) >= group.part(MIN_PRESENCE) * group.facts.len() as f64 {
             findings.push(finding(group, (service, name), form, &cases));
         }
     }

@@ -51,7 +51,7 @@ fn contention(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
         }
         let wait = median(per_execution.values().copied().collect());
         let share = wait / group.median_duration().max(1.0);
-        if per_execution.len() < MIN_EXECUTIONS || share < MIN_SHARE {
+        if per_execution.len() < group.cases(MIN_EXECUTIONS) || share < group.part(MIN_SHARE) {
             continue;
         }
         let Some(&(number, index, _)) = waits.iter().max_by(|a, b| a.2.total_cmp(&b.2)) else { continue };

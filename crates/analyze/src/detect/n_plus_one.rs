@@ -60,7 +60,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     }
     for ((_, key), found) in by_call {
         let ended = group.facts.len();
-        if (found.len() as f64) >= MIN_PRESENCE * ended as f64 {
+        if (found.len() as f64) >= group.part(MIN_PRESENCE) * ended as f64 {
             findings.push(finding(group, &key, &found));
         }
     }

@@ -34,7 +34,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     }
     for ((service, name), mut requests) in by_operation {
         let refusals = requests.iter().filter(|request| request.refused).count();
-        if refusals < MIN_REFUSALS {
+        if refusals < group.cases(MIN_REFUSALS) {
             continue;
         }
         requests.sort_by_key(|request| request.start);

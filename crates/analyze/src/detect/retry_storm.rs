@@ -1,7 +1,7 @@
 //! `retry_storm`: a failing call made again and again, one right after another.
 //!
 //! Evidence: under one parent the same call (same data, where recorded) at least [`MIN_ATTEMPTS`] times in sequence,
-//! all but perhaps the last failed; in two executions, or once with [`CLEAR_ATTEMPTS`]. The saving is the failed
+//! all but perhaps the last failed; in [`MIN_EXECUTIONS`] executions, or once with [`CLEAR_ATTEMPTS`]. The saving is the failed
 //! attempts' time on the critical path. Silent inside tests that passed, about failures of different items, and about
 //! asking again for what is not there yet (404).
 
@@ -15,6 +15,7 @@ use super::facts::{Group, median, shown, top};
 use crate::finding::{Code, Evidence, Finding, Number, Unit};
 
 const MIN_ATTEMPTS: usize = 3;
+const MIN_EXECUTIONS: usize = 2;
 const CLEAR_ATTEMPTS: usize = 5;
 
 struct Storm {
@@ -55,7 +56,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
         let most = storms.iter().map(|storm| storm.attempts).max().unwrap_or(0);
         let mut present: Vec<usize> = storms.iter().map(|storm| storm.number).collect();
         present.dedup();
-        if present.len() < 2 && most < CLEAR_ATTEMPTS {
+        if present.len() < group.cases(MIN_EXECUTIONS) && most < CLEAR_ATTEMPTS {
             continue;
         }
         let attempts = median(storms.iter().map(|storm| storm.attempts as f64).collect());

@@ -60,7 +60,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     for ((parent_name, names), found) in by_shape {
         let mut present: Vec<usize> = found.iter().map(|(number, _)| *number).collect();
         present.dedup();
-        if (present.len() as f64) < MIN_PRESENCE * executions as f64 {
+        if (present.len() as f64) < group.part(MIN_PRESENCE) * executions as f64 {
             continue;
         }
         // Several runs of one shape in one execution save together.
@@ -73,7 +73,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
         }
         let of = |which: usize| median(by_execution.values().map(|sums| sums[which]).collect());
         let (saving, sum, members) = (of(0), of(1), of(2).round());
-        if saving < MIN_SAVING * group.median_duration() {
+        if saving < group.part(MIN_SAVING) * group.median_duration() {
             continue;
         }
         let Some((number, run)) = found.iter().max_by(|a, b| a.1.saving.total_cmp(&b.1.saving)) else { continue };

@@ -49,7 +49,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
             findings.push(finding);
         }
     }
-    for ((service, name), cases) in overruns.into_iter().filter(|(_, cases)| cases.len() >= MIN_TIMEOUTS) {
+    for ((service, name), cases) in overruns.into_iter().filter(|(_, cases)| cases.len() >= group.cases(MIN_TIMEOUTS)) {
         let over = median(cases.iter().map(|case| case.2).collect());
         let draft = Draft {
             code: Code::TimeoutBudgetExceeded,
@@ -85,7 +85,7 @@ fn is_near(facts: &Facts<'_, '_>, child: usize, parent: usize) -> bool {
 fn cluster(group: &Group<'_, '_>, (service, name): (&str, &str), cases: &[Case], calls: usize) -> Option<Finding> {
     let limit = median(cases.iter().map(|case| case.2).collect());
     let near = cases.iter().filter(|case| (case.2 - limit).abs() <= TOLERANCE * limit).count();
-    if near < MIN_TIMEOUTS || (near as f64) < MIN_CLUSTERED * cases.len() as f64 {
+    if near < group.cases(MIN_TIMEOUTS) || (near as f64) < MIN_CLUSTERED * cases.len() as f64 {
         return None;
     }
     let draft = Draft {

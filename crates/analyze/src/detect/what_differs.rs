@@ -12,6 +12,7 @@ use super::Draft;
 use super::facts::{Group, top};
 use super::features::{Feature, Features};
 use crate::finding::{Code, Finding, Number, Unit};
+use crate::statistics::{fisher, ln_factorials};
 
 const MIN_SIDE: usize = 5;
 const LEVEL: f64 = 0.01;
@@ -104,10 +105,7 @@ fn best_rule(group: &Group<'_, '_>, is_bad: &[bool], bad_total: usize, good_tota
             best = Some(rule);
         }
     };
-    let mut ln_factorials = vec![0.0];
-    for number in 1..=is_bad.len() {
-        ln_factorials.push(ln_factorials[number - 1] + (number as f64).ln());
-    }
+    let ln_factorials = ln_factorials(is_bad.len());
     let p_value = |bad: usize, good: usize| fisher(bad, good, bad_total, good_total, &ln_factorials);
     for (key, values) in texts {
         for (value, [bad, good]) in values {
@@ -176,26 +174,4 @@ fn number(pair: &[(f64, bool)], threshold: f64) -> f64 {
         step /= 10.0;
     }
     threshold
-}
-
-/// The chance of at least `bad` of the bad among `bad + good` drawn from all (Fisher's exact test, one side).
-/// `ln_factorials` goes up to all of them.
-fn fisher(bad: usize, good: usize, bad_total: usize, good_total: usize, ln_factorials: &[f64]) -> f64 {
-    /// Terms this much smaller than the sum change nothing that is shown.
-    const NEGLIGIBLE: f64 = 1e-12;
-    if bad * good_total <= good * bad_total {
-        return 1.0;
-    }
-    let drawn = bad + good;
-    let ln_choose = |n: usize, k: usize| ln_factorials[n] - ln_factorials[k] - ln_factorials[n - k];
-    let all = ln_choose(bad_total + good_total, drawn);
-    let mut sum = 0.0;
-    for bad in bad..=bad_total.min(drawn) {
-        let term = (ln_choose(bad_total, bad) + ln_choose(good_total, drawn - bad) - all).exp();
-        sum += term;
-        if term < NEGLIGIBLE * sum {
-            break;
-        }
-    }
-    sum.min(1.0)
 }

@@ -9,7 +9,13 @@ use crate::detect::{self, DetectorConfig};
 use crate::execution::{Execution, cold};
 use crate::explain::quantiles;
 use crate::finding::{Code, Finding};
+use crate::prevalence::{CHANCE, Prevalence, is_occasional};
 
+/// The chance taken ([`CHANCE`] otherwise) where nobody changed the code: hardly anything but luck or the world can have
+/// made a fault rarer.
+const CHANCE_UNCHANGED: f64 = 0.001;
+/// Where more than this part of what it cost is left, it is not gone, though it is too little to be found anew.
+const LEFT_MAX: f64 = 0.5;
 /// Nothing is gone because fewer executions than this do not show it: a program is often run twice.
 const NEEDED_MIN: usize = 3;
 
@@ -39,8 +45,21 @@ pub struct Set {
 pub struct Kept<'k> {
     /// Its fingerprint.
     pub fingerprint: &'k str,
+    /// What it is.
+    pub code: Code,
+    /// What it cost at its last sighting, where that is claimed.
+    pub saving_nanos: Option<i64>,
     /// What is remembered of it.
     pub life: &'k Life,
+}
+
+/// What it would take to show a finding gone that is seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sign {
+    /// How many executions of other code.
+    pub needed: u64,
+    /// Among the executions at hand, where it happens now and then and shows in single ones.
+    pub prevalence: Option<Prevalence>,
 }
 
 /// What follows for one finding.
@@ -52,13 +71,22 @@ pub enum Outcome {
         finding: Box<Finding>,
         /// The executions.
         set: Set,
-        /// How many executions it would take to show it gone.
-        needed: u64,
+        /// What it would take to show it gone.
+        sign: Sign,
     },
     /// It is there, in executions that were not judged before.
     Seen {
         /// As it is now.
         finding: Box<Finding>,
+        /// The executions.
+        set: Set,
+        /// What it would take to show it gone.
+        sign: Sign,
+    },
+    /// Executions that were not judged before do not show it; they are too few to say that it is gone.
+    Clean {
+        /// Which.
+        fingerprint: String,
         /// The executions.
         set: Set,
     },
@@ -99,13 +127,10 @@ pub fn look(
         .cloned()
         .collect();
     for finding in unknown {
-        let needed = judge.needed(&finding, &all);
+        let sign = judge.sign(&finding, &all);
         // What the newest code has done away with is not opened for the sake of the older executions.
-        let gone = newest_code.len() < all.len()
-            && newest_code.len() >= needed
-            && !judge.shows(&finding.fingerprint, &newest_code);
-        if !gone {
-            outcomes.push(Outcome::Opened { finding: Box::new(finding), set: judge.set(&all), needed: needed as u64 });
+        if newest_code.len() == all.len() || !judge.is_gone_from(&finding, sign, &newest_code) {
+            outcomes.push(Outcome::Opened { finding: Box::new(finding), set: judge.set(&all), sign });
         }
     }
     outcomes
@@ -121,9 +146,9 @@ struct Judge<'e, 't, 'a> {
 
 impl<'e, 't, 'a> Judge<'e, 't, 'a> {
     fn new(executions: &[Execution<'t, 'a>], config: &'e DetectorConfig) -> Self {
-        let mut ended: Vec<Execution<'t, 'a>> = executions.iter().filter(|it| !it.is_open()).copied().collect();
-        ended.sort_by_key(|execution| (execution.start(), execution.trace_id(), execution.entry));
-        Self { is_cold: cold(&ended), executions: ended, config, said: BTreeMap::new() }
+        let mut executions = executions.to_vec();
+        executions.sort_by_key(|execution| (execution.start(), execution.trace_id(), execution.entry));
+        Self { is_cold: cold(&executions), executions, config, said: BTreeMap::new() }
     }
 
     fn code(&self, index: usize) -> Option<&'a str> {
@@ -139,8 +164,7 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
 
     fn findings(&mut self, part: &[usize]) -> &[Finding] {
         if !self.said.contains_key(part) {
-            let executions: Vec<Execution<'t, 'a>> = part.iter().map(|index| self.executions[*index]).collect();
-            self.said.insert(part.to_vec(), detect::findings(&executions, self.config));
+            self.said.insert(part.to_vec(), detect::findings(&self.executions_of(part), self.config));
         }
         self.said.get(part).map_or(&[], Vec::as_slice)
     }
@@ -152,9 +176,9 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
     fn kept(&mut self, kept: &Kept<'_>, all: &[usize], newest_code: &[usize], settled: bool) -> Option<Outcome> {
         let line = line_of(self.executions.first()?);
         let judged = kept.life.judged_until(line);
-        let fresh = |part: &[usize]| -> Vec<usize> {
-            part.iter().copied().filter(|index| self.executions[*index].start() > judged).collect()
-        };
+        let starts: Vec<i64> = self.executions.iter().map(Execution::start).collect();
+        let fresh =
+            |part: &[usize]| -> Vec<usize> { part.iter().copied().filter(|index| starts[*index] > judged).collect() };
         let new_code = self.code(*newest_code.last()?).is_some_and(|code| !kept.life.is_known_in(code));
         // Where nothing ran since the last judgement, nothing new is to be learned.
         let since = fresh(all);
@@ -169,18 +193,74 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
         for part in parts {
             if let Some(finding) = self.findings(&part).iter().find(|it| it.fingerprint == kept.fingerprint) {
                 let finding = Box::new(finding.clone());
-                return Some(Outcome::Seen { finding, set: self.set(&part) });
+                let sign = self.sign(&finding, all);
+                return Some(Outcome::Seen { finding, set: self.set(&part), sign });
             }
-            if settled && part.len() as u64 >= kept.life.needed {
-                return Some(Outcome::Gone { fingerprint: kept.fingerprint.to_owned(), set: self.set(&part) });
+            // What has not ended may still show it.
+            let ended: Vec<usize> = part.into_iter().filter(|index| !self.executions[*index].is_open()).collect();
+            let new = fresh(&ended);
+            if settled
+                && !new.is_empty()
+                && let Some(outcome) = self.missing(kept, line, &ended, &new)
+            {
+                return Some(outcome);
             }
         }
         None
     }
 
+    /// What follows from executions on which its detector does not fire, some of them not judged before.
+    fn missing(&mut self, kept: &Kept<'_>, line: &str, part: &[usize], fresh: &[usize]) -> Option<Outcome> {
+        let is_changed = part.iter().all(|index| self.code(*index).is_some_and(|code| !kept.life.is_known_in(code)));
+        let fingerprint = || kept.fingerprint.to_owned();
+        let Some((before, clean)) = kept.life.since_seen(line) else {
+            let needed = if is_changed { kept.life.needed } else { 2 * kept.life.needed };
+            let is_gone =
+                part.len() as u64 >= needed && !self.is_much_left(kept.fingerprint, kept.code, kept.saving_nanos, part);
+            return is_gone.then(|| Outcome::Gone { fingerprint: fingerprint(), set: self.set(part) });
+        };
+        let here = self.prevalence(kept.fingerprint, kept.code, fresh);
+        let later = here.and(Prevalence { affected: 0, executions: clean });
+        let chance = if is_changed { CHANCE } else { CHANCE_UNCHANGED };
+        if later.executions >= NEEDED_MIN as u64 && before.fell_to(later, chance) {
+            return Some(Outcome::Gone { fingerprint: fingerprint(), set: self.set(fresh) });
+        }
+        // Executions that show it wait for others like them, which together may be enough for its detector.
+        (here.affected == 0).then(|| Outcome::Clean { fingerprint: fingerprint(), set: self.set(fresh) })
+    }
+
+    /// Whether executions of other code show a finding gone.
+    fn is_gone_from(&mut self, finding: &Finding, sign: Sign, part: &[usize]) -> bool {
+        let Finding { code, fingerprint, saving_nanos, .. } = finding;
+        if self.shows(fingerprint, part) {
+            return false;
+        }
+        sign.prevalence.map_or_else(
+            || part.len() as u64 >= sign.needed && !self.is_much_left(fingerprint, *code, *saving_nanos, part),
+            |before| before.fell_to(self.prevalence(fingerprint, *code, part), CHANCE),
+        )
+    }
+
+    /// Whether a good part is left of a fault of which too little is left to be found anew.
+    fn is_much_left(&self, fingerprint: &str, code: Code, saving: Option<i64>, part: &[usize]) -> bool {
+        let left = detect::remains(&self.executions_of(part), self.config, code);
+        let Some(left) = left.iter().find(|it| it.fingerprint == fingerprint) else { return false };
+        match (saving, left.saving_nanos) {
+            (Some(before), Some(left)) => left as f64 > LEFT_MAX * before as f64,
+            _ => true,
+        }
+    }
+
+    fn prevalence(&self, fingerprint: &str, code: Code, part: &[usize]) -> Prevalence {
+        Prevalence::among(fingerprint, code, &self.executions_of(part), self.config)
+    }
+
     /// How many executions must show it gone: as many as its detector needed to fire on the newest, found by halving;
-    /// twice that for what does not happen in every execution, since so few may miss it by chance.
-    fn needed(&mut self, finding: &Finding, all: &[usize]) -> usize {
+    /// twice that for what does not happen in every execution nor shows in single ones, since so few may miss it.
+    fn sign(&mut self, finding: &Finding, all: &[usize]) -> Sign {
+        if let Some(prevalence) = Prevalence::of(finding, &self.executions_of(all), self.config) {
+            return Sign { needed: NEEDED_MIN as u64, prevalence: Some(prevalence) };
+        }
         let mut fired = all.len();
         while fired > NEEDED_MIN {
             let half = fired.div_ceil(2).max(NEEDED_MIN);
@@ -189,7 +269,12 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
             }
             fired = half;
         }
-        if happens_now_and_then(finding.code) { 2 * fired.max(NEEDED_MIN) } else { fired.max(NEEDED_MIN) }
+        let fired = fired.max(NEEDED_MIN) as u64;
+        Sign { needed: if is_occasional(finding.code) { 2 * fired } else { fired }, prevalence: None }
+    }
+
+    fn executions_of(&self, part: &[usize]) -> Vec<Execution<'t, 'a>> {
+        part.iter().map(|index| self.executions[*index]).collect()
     }
 
     fn set(&self, part: &[usize]) -> Set {
@@ -208,21 +293,4 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
             median: quantiles(&mut durations).map(|quantiles| quantiles.p50),
         }
     }
-}
-
-/// Whether a fault of this kind is missing from many executions even while it is there.
-fn happens_now_and_then(code: Code) -> bool {
-    matches!(
-        code,
-        Code::RetryStorm
-            | Code::TimeoutCluster
-            | Code::TimeoutBudgetExceeded
-            | Code::RateLimited
-            | Code::ErrorCluster
-            | Code::WhatDiffers
-            | Code::CacheKeyCollision
-            | Code::Deadlock
-            | Code::LockContention
-            | Code::BrokenTrace
-    )
 }

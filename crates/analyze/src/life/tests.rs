@@ -1,6 +1,20 @@
 //! The state machine alone, and what looks make of executions.
 
+use std::collections::BTreeMap;
+use std::hash::BuildHasher as _;
+
+use foldhash::quality::FixedState;
+use kino_model::Trace;
+use kino_testkit::faults::{self, Case, Ranges, Truth};
+
 use super::*;
+use crate::detect::DetectorConfig;
+use crate::execution::{Entry, Execution, executions};
+use crate::finding::Code;
+use crate::prevalence::is_occasional;
+use crate::tree::Tree;
+
+const SIGN: Sign = Sign { needed: 3, prevalence: None };
 
 fn set(line: &str, code: &str, newest: i64, executions: u64) -> Set {
     let code = (!code.is_empty()).then(|| code.to_owned());
@@ -17,20 +31,20 @@ fn set(line: &str, code: &str, newest: i64, executions: u64) -> Set {
 }
 
 fn opened() -> Life {
-    Life::open(&set("main", "bad", 10, 5), 3, 11)
+    Life::open(&set("main", "bad", 10, 5), SIGN, 11)
 }
 
 #[test]
 fn it_opens_is_fixed_and_comes_back() {
     let mut life = opened();
     assert_eq!((life.state, life.opened_at_code.as_deref(), life.last_seen), (State::Open, Some("bad"), 10));
-    assert!(!life.seen(&set("main", "bad", 20, 4), 21), "seeing it again is no change");
+    assert!(!life.seen(&set("main", "bad", 20, 4), SIGN, 21), "seeing it again is no change");
     assert!(life.gone(&set("main", "good", 30, 3), 31));
     let repair = life.repair.clone().unwrap();
     assert_eq!((repair.before_code.as_deref(), repair.after_code.as_deref()), (Some("bad"), Some("good")));
     assert_eq!((repair.executions_before, repair.executions_after, repair.effect()), (4, 3, Some(1.5)));
     assert!(!life.gone(&set("main", "good", 32, 3), 33), "gone for longer is no change");
-    assert!(life.seen(&set("main", "worse", 40, 3), 41));
+    assert!(life.seen(&set("main", "worse", 40, 3), SIGN, 41));
     assert_eq!((life.state, life.recurrences, life.changed), (State::Recurring, 1, 41));
     assert!(life.gone(&set("main", "better", 50, 3), 51));
     assert_eq!(life.state, State::Fixed);
@@ -44,7 +58,7 @@ fn only_what_is_there_can_be_acknowledged() {
     assert_eq!(life.state, State::Open);
     life.gone(&set("main", "good", 30, 3), 31);
     assert!(!life.acknowledge(false, 32));
-    life.seen(&set("main", "", 40, 3), 41);
+    life.seen(&set("main", "", 40, 3), SIGN, 41);
     life.acknowledge(false, 42);
     assert!(life.acknowledge(true, 43));
     assert_eq!(life.state, State::Recurring, "it is what it was before");
@@ -54,9 +68,9 @@ fn only_what_is_there_can_be_acknowledged() {
 fn old_code_in_another_worktree_does_not_bring_it_back() {
     let mut life = opened();
     life.gone(&set("main", "good", 30, 3), 31);
-    assert!(!life.seen(&set("base", "bad", 40, 3), 41));
+    assert!(!life.seen(&set("base", "bad", 40, 3), SIGN, 41));
     assert_eq!((life.state, life.last_seen), (State::Fixed, 10));
-    assert!(life.seen(&set("base", "new", 50, 3), 51), "new code does");
+    assert!(life.seen(&set("base", "new", 50, 3), SIGN, 51), "new code does");
 }
 
 #[test]
@@ -65,7 +79,7 @@ fn what_was_not_looked_at_decays_and_what_is_fixed_stays() {
     assert!(!life.decay(11, 100));
     assert!(life.decay(12, 100));
     assert!(!life.decay(12, 101));
-    assert!(life.seen(&set("main", "bad", 200, 3), 201));
+    assert!(life.seen(&set("main", "bad", 200, 3), SIGN, 201));
     assert_eq!(life.state, State::Open);
     life.gone(&set("main", "good", 300, 3), 301);
     assert!(!life.decay(1_000, 1_001));
@@ -76,9 +90,109 @@ fn what_is_remembered_is_bounded() {
     let mut life = opened();
     for number in 0..100 {
         let place = number.to_string();
-        life.seen(&set(&place, &place, 20 + number, 3), 200);
+        life.seen(&set(&place, &place, 20 + number, 3), SIGN, 200);
     }
     assert_eq!((life.bad_codes.len(), life.judged.len()), (BAD_CODES_MAX, LINES_MAX));
     assert!(life.is_known_in("99") && !life.is_known_in("bad"));
     assert_eq!((life.judged_until("99"), life.judged_until("0")), (119, i64::MIN));
+}
+
+/// A case's own traces, ten seconds apart. Those in which something that happens now and then does come first; `mixed`,
+/// they do not.
+fn own_traces(case: &Case, mixed: bool) -> Vec<Trace> {
+    let mut own: Vec<Trace> = case.traces.iter().filter(|trace| faults::is_own(trace.trace_id)).cloned().collect();
+    if mixed && Code::from_name(case.code).is_some_and(is_occasional) {
+        own.sort_by_key(|trace| FixedState::with_seed(3).hash_one(trace.trace_id));
+    }
+    for (number, trace) in own.iter_mut().enumerate() {
+        let first = trace.spans.iter().map(|span| span.start.0).min().unwrap_or_default();
+        let shift = 10_000_000_000 * number as i64 - first;
+        for span in &mut trace.spans {
+            span.start.0 += shift;
+            for end in &mut span.end {
+                end.0 += shift;
+            }
+        }
+    }
+    own
+}
+
+/// What is kept after looks at the first executions of each number, all of one state of the code.
+fn kept_after(own: &[Trace], looks: &[usize]) -> Vec<(Code, Life)> {
+    let mut kept: BTreeMap<(String, String), (crate::Finding, Life)> = BTreeMap::new();
+    for (now, traces) in looks.iter().map(|&count| &own[..count]).enumerate() {
+        let trees: Vec<Tree<'_>> = traces.iter().map(Tree::new).collect();
+        let mut operations: BTreeMap<String, Vec<Execution<'_, '_>>> = BTreeMap::new();
+        for execution in executions(&trees, Entry::Outermost) {
+            operations.entry(execution.tree.span(execution.entry).name.clone()).or_default().push(execution);
+        }
+        for (operation, executions) in operations {
+            let of = kept.iter().filter(|((of, _), _)| *of == operation);
+            let known: Vec<Kept<'_>> = of
+                .map(|((_, fingerprint), (finding, life))| Kept {
+                    fingerprint,
+                    code: finding.code,
+                    saving_nanos: finding.saving_nanos,
+                    life,
+                })
+                .collect();
+            for outcome in look(&executions, &known, &DetectorConfig::default(), true) {
+                let now = now as i64;
+                match outcome {
+                    Outcome::Opened { finding, set, sign } => {
+                        let life = Life::open(&set, sign, now);
+                        kept.insert((operation.clone(), finding.fingerprint.clone()), (*finding, life));
+                    }
+                    Outcome::Seen { finding, set, sign } => {
+                        let id = (operation.clone(), finding.fingerprint.clone());
+                        let (before, life) = kept.get_mut(&id).unwrap();
+                        life.seen(&set, sign, now);
+                        *before = *finding;
+                    }
+                    Outcome::Clean { fingerprint, set } => {
+                        kept.get_mut(&(operation.clone(), fingerprint)).unwrap().1.clean(&set, now);
+                    }
+                    Outcome::Gone { fingerprint, set } => {
+                        kept.get_mut(&(operation.clone(), fingerprint)).unwrap().1.gone(&set, now);
+                    }
+                }
+            }
+        }
+    }
+    kept.into_values().map(|(finding, life)| (finding.code, life)).collect()
+}
+
+#[test]
+fn whenever_it_is_looked_at_a_fault_that_is_there_stays_open() {
+    for code in faults::codes() {
+        let planted = |case: &Case| case.before.is_empty() && case.truth != Truth::LookAlike;
+        for case in faults::cases(code, 3, Ranges::Tuning).into_iter().filter(planted) {
+            let own = own_traces(&case, true);
+            for cut in (1..own.len()).step_by(own.len().div_ceil(5)) {
+                let kept = kept_after(&own, &[cut, own.len()]);
+                let is_there = kept.iter().any(|(found, life)| found.name() == code && life.state.is_present());
+                assert!(is_there, "{code}: {}: at {cut} and {}", case.name, own.len());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_happens_now_and_then_is_gone_when_hardly_by_luck() {
+    let planted =
+        |case: &Case| case.name == "HTTP 503" && matches!(case.truth, Truth::Planted { at_minimum: false, .. });
+    let case = faults::cases("retry_storm", 3, Ranges::Tuning).into_iter().find(planted).unwrap();
+    let own = own_traces(&case, false);
+    let life = |looks: &[usize]| -> Life {
+        let kept = kept_after(&own, looks);
+        kept.into_iter().find(|(code, _)| *code == Code::RetryStorm).unwrap().1
+    };
+    let stormy = life(&[own.len()]).prevalence.unwrap().affected as usize;
+    assert!(stormy > 5 && own.len() > stormy + 10, "{stormy} of {}", own.len());
+    assert_eq!(life(&[stormy, stormy + 3]).state, State::Open);
+    assert_eq!(life(&[stormy, own.len()]).state, State::Fixed);
+    let looks: Vec<usize> = (stormy..=own.len()).collect();
+    let fixed = life(&looks);
+    assert_eq!(fixed.state, State::Fixed, "one by one they count together");
+    assert!((4..=10).contains(&fixed.repair.unwrap().executions_after));
 }

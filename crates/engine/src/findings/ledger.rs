@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kino_analyze::life::{Life, State};
+use kino_analyze::life::{Life, Set, Sign, State};
 use kino_model::TraceId;
 use kino_store::{Store, StoreError};
 use kino_wire::insights::{FindingChange, WorkedHere};
@@ -40,10 +40,10 @@ pub(super) struct LookedAt {
 /// What became of a finding.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    /// With how many executions it would take to show it gone.
-    Opened(Sighting, kino_analyze::life::Set, u64),
-    Seen(Sighting, kino_analyze::life::Set),
-    Gone(String, kino_analyze::life::Set),
+    Opened(Sighting, Set, Sign),
+    Seen(Sighting, Set, Sign),
+    Clean(String, Set),
+    Gone(String, Set),
 }
 
 impl Ledger {
@@ -74,10 +74,9 @@ impl Ledger {
         self.looks.iter()
     }
 
-    /// Lives of what is kept about an operation, by fingerprint.
-    pub(super) fn of(&self, key: &OperationKey) -> Vec<(String, Life)> {
-        let of = self.by_id.values().filter(|stored| stored.is_of(key));
-        of.map(|stored| (stored.finding.fingerprint.clone(), stored.life.clone())).collect()
+    /// What is kept about an operation.
+    pub(super) fn of(&self, key: &OperationKey) -> Vec<Stored> {
+        self.by_id.values().filter(|stored| stored.is_of(key)).cloned().collect()
     }
 
     /// Takes in what a look showed; gives the ids of what is to be written, and of what has to make room.
@@ -91,14 +90,14 @@ impl Ledger {
         let (mut written, mut removed) = (BTreeSet::new(), BTreeSet::new());
         for step in steps {
             let (id, changed) = match step {
-                Step::Opened(sighting, set, needed) => {
+                Step::Opened(sighting, set, sign) => {
                     let id = id(key.project.as_deref(), &sighting.finding.fingerprint);
                     if let Some(stored) = self.by_id.get_mut(&id) {
                         // Another worktree opened it just before.
-                        let changed = stored.life.seen(&set, now);
+                        let changed = stored.life.seen(&set, sign, now);
                         (id, changed)
                     } else if self.make_room(&mut removed) {
-                        let stored = Stored::new(key, sighting, Life::open(&set, needed, now));
+                        let stored = Stored::new(key, sighting, Life::open(&set, sign, now));
                         self.by_id.insert(id.clone(), stored);
                         (id, true)
                     } else {
@@ -106,14 +105,20 @@ impl Ledger {
                         continue;
                     }
                 }
-                Step::Seen(sighting, set) => {
+                Step::Seen(sighting, set, sign) => {
                     let id = id(key.project.as_deref(), &sighting.finding.fingerprint);
                     let Some(stored) = self.by_id.get_mut(&id) else { continue };
-                    let changed = stored.life.seen(&set, now);
+                    let changed = stored.life.seen(&set, sign, now);
                     if stored.life.state.is_present() {
                         stored.update(sighting);
                     }
                     (id, changed)
+                }
+                Step::Clean(fingerprint, set) => {
+                    let id = id(key.project.as_deref(), &fingerprint);
+                    let Some(stored) = self.by_id.get_mut(&id) else { continue };
+                    stored.life.clean(&set, now);
+                    (id, false)
                 }
                 Step::Gone(fingerprint, set) => {
                     let id = id(key.project.as_deref(), &fingerprint);

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use kino_analyze::DetectorConfig;
 use kino_analyze::execution::{Entry, Execution, executions, is_run};
-use kino_analyze::life::{self, Kept, Life, Outcome, line_of};
+use kino_analyze::life::{self, Kept, Outcome, line_of};
 use kino_analyze::tree::Tree;
 use kino_model::{Trace, TraceId, names};
 
 use super::ledger::{LookedAt, Step};
 use super::operations::OperationKey;
-use super::stored::{Sighting, executions_per_day};
+use super::stored::{Sighting, Stored, executions_per_day};
 
 /// Where executions start in a trace.
 pub(super) struct Entries {
@@ -56,7 +56,8 @@ pub(super) struct Look {
     pub(super) fresh: BTreeSet<TraceId>,
     /// Traces of which more may come.
     pub(super) incomplete: BTreeSet<TraceId>,
-    pub(super) kept: Vec<(String, Life)>,
+    /// What is kept about the operation.
+    pub(super) kept: Vec<Stored>,
     /// Executions of the operation that the store knows of.
     pub(super) known: u64,
     pub(super) config: Arc<DetectorConfig>,
@@ -81,7 +82,7 @@ impl Look {
         }
         let starts: HashMap<TraceId, i64> =
             self.traces.iter().filter_map(|trace| Some((trace.trace_id, trace.spans.first()?.start.0))).collect();
-        let kept: Vec<Kept<'_>> = self.kept.iter().map(|(fingerprint, life)| Kept { fingerprint, life }).collect();
+        let kept: Vec<Kept<'_>> = self.kept.iter().filter_map(Stored::kept).collect();
         let mut looked = LookedAt { at: self.now, ..LookedAt::default() };
         let mut steps = Vec::new();
         for (line, executions) in lines {
@@ -105,8 +106,9 @@ impl Look {
             };
             steps.extend(life::look(&executions, &kept, &self.config, settled).into_iter().map(
                 |outcome| match outcome {
-                    Outcome::Opened { finding, set, needed } => Step::Opened(sighting(finding), set, needed),
-                    Outcome::Seen { finding, set } => Step::Seen(sighting(finding), set),
+                    Outcome::Opened { finding, set, sign } => Step::Opened(sighting(finding), set, sign),
+                    Outcome::Seen { finding, set, sign } => Step::Seen(sighting(finding), set, sign),
+                    Outcome::Clean { fingerprint, set } => Step::Clean(fingerprint, set),
                     Outcome::Gone { fingerprint, set } => Step::Gone(fingerprint, set),
                 },
             ));

@@ -1,7 +1,7 @@
 //! A finding as it is kept in the store's records, and as it is told.
 
 use kino_analyze::finding::{self, Code, family};
-use kino_analyze::life::{Life, Repair, State};
+use kino_analyze::life::{Kept, Life, Repair, State};
 use kino_model::TraceId;
 use kino_wire::finding::Finding;
 use kino_wire::insights::{FindingState, Fix, Insight, Operation, WorkedHere};
@@ -53,6 +53,12 @@ impl Stored {
         };
         stored.update(sighting);
         stored
+    }
+
+    /// What a look needs to know of it; nothing follows for kinds that this version does not know.
+    pub(super) fn kept(&self) -> Option<Kept<'_>> {
+        let Finding { code, fingerprint, saving_nanos, .. } = &self.finding;
+        Some(Kept { fingerprint, code: Code::from_name(code)?, saving_nanos: *saving_nanos, life: &self.life })
     }
 
     /// Takes over what it looks like now.
