@@ -122,7 +122,7 @@ fn own_times<'a>(group: &Group<'_, 'a>) -> (Operations<'a>, BTreeMap<usize, Sum>
     let mut sums: BTreeMap<usize, Sum> = BTreeMap::new();
     for (number, facts) in group.warm() {
         let mut here: BTreeMap<usize, (i64, i64, usize)> = BTreeMap::new();
-        for segment in &facts.path {
+        for segment in facts.path() {
             if segment.span == facts.execution.entry || is_between(facts, segment.span) {
                 continue;
             }

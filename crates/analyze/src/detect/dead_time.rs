@@ -33,7 +33,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     }
     let mut by_operation: BTreeMap<(&str, &str), OwnTimes> = BTreeMap::new();
     for (number, facts) in group.warm() {
-        for gap in facts.path.iter().filter(|gap| gap.duration() >= MIN_GAP_NANOS && is_between(facts, gap.span)) {
+        for gap in facts.path().iter().filter(|gap| gap.duration() >= MIN_GAP_NANOS && is_between(facts, gap.span)) {
             let span = facts.span(gap.span);
             let sums = by_operation.entry((span.service(), &span.name)).or_default();
             sums.entry(number).or_insert((0.0, gap.span)).0 += gap.duration() as f64;

@@ -1,5 +1,7 @@
 //! What detectors know of a group of executions: trees, critical paths, and the time each span holds on them.
 
+use std::sync::OnceLock;
+
 use kino_model::{DurationNanos, Span};
 
 use super::DetectorConfig;
@@ -26,9 +28,15 @@ pub(super) struct Group<'t, 'a> {
 pub(super) struct Facts<'t, 'a> {
     pub(super) execution: Execution<'t, 'a>,
     pub(super) tree: &'t Tree<'a>,
-    pub(super) path: Vec<Segment>,
+    /// Found when it is first asked for: some faults show without it.
+    times: OnceLock<Times>,
     /// Whether it is the first of several executions in its process.
     pub(super) is_cold: bool,
+}
+
+/// Where an execution's time is.
+struct Times {
+    path: Vec<Segment>,
     /// By position in the subtree: time on the critical path in the span itself.
     own: Vec<i64>,
     /// The same with all that is beneath it.
@@ -78,19 +86,33 @@ impl<'t, 'a> Group<'t, 'a> {
 
 impl<'t, 'a> Facts<'t, 'a> {
     fn new(execution: &Execution<'t, 'a>, is_cold: bool) -> Self {
-        let tree = execution.tree;
-        let path = critical_path_of(tree, execution.entry).segments;
-        let subtree = execution.spans();
-        let mut own = vec![0; subtree.len()];
-        for segment in &path {
-            own[tree.position_below(execution.entry, segment.span)] += segment.duration();
-        }
-        let mut inclusive = own.clone();
-        for position in (1..subtree.len()).rev() {
-            let parent = tree.parent(subtree[position] as usize).expect("a span beneath another has a parent");
-            inclusive[tree.position_below(execution.entry, parent)] += inclusive[position];
-        }
-        Self { execution: *execution, tree, path, is_cold, own, inclusive }
+        Self { execution: *execution, tree: execution.tree, times: OnceLock::new(), is_cold }
+    }
+
+    fn times(&self) -> &Times {
+        self.times.get_or_init(|| {
+            let path = critical_path_of(self.tree, self.execution.entry).segments;
+            let subtree = self.execution.spans();
+            let mut own = vec![0; subtree.len()];
+            for segment in &path {
+                own[self.position(segment.span)] += segment.duration();
+            }
+            let mut inclusive = own.clone();
+            for position in (1..subtree.len()).rev() {
+                let parent = self.tree.parent(subtree[position] as usize).expect("a span beneath another has a parent");
+                inclusive[self.position(parent)] += inclusive[position];
+            }
+            Times { path, own, inclusive }
+        })
+    }
+
+    fn position(&self, index: usize) -> usize {
+        self.tree.position_below(self.execution.entry, index)
+    }
+
+    /// Its critical path.
+    pub(super) fn path(&self) -> &[Segment] {
+        &self.times().path
     }
 
     /// Nanoseconds.
@@ -105,12 +127,12 @@ impl<'t, 'a> Facts<'t, 'a> {
 
     /// Time on the critical path in the span itself, in nanoseconds.
     pub(super) fn own_critical(&self, index: usize) -> i64 {
-        self.own[self.tree.position_below(self.execution.entry, index)]
+        self.times().own[self.position(index)]
     }
 
     /// Time on the critical path in the span and beneath it.
     pub(super) fn critical(&self, index: usize) -> i64 {
-        self.inclusive[self.tree.position_below(self.execution.entry, index)]
+        self.times().inclusive[self.position(index)]
     }
 
     pub(super) fn span(&self, index: usize) -> &'a Span {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::BuildHasher as _;
 
 use foldhash::quality::FixedState;
-use kino_model::Trace;
+use kino_model::{Trace, UnixNanos};
 use kino_testkit::faults::{self, Case, Ranges, Truth};
 
 use super::*;
@@ -109,9 +109,7 @@ fn own_traces(case: &Case, mixed: bool) -> Vec<Trace> {
         let shift = 10_000_000_000 * number as i64 - first;
         for span in &mut trace.spans {
             span.start.0 += shift;
-            for end in &mut span.end {
-                end.0 += shift;
-            }
+            span.end = span.end.map(|end| UnixNanos(end.0 + shift));
         }
     }
     own
