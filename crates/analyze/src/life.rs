@@ -100,7 +100,7 @@ pub struct Life {
     pub last_seen_at_code: Option<String>,
     /// How many executions of other code must show it gone; twice as many of the same.
     pub needed: u64,
-    /// How often it showed at its last sighting, where it happens now and then.
+    /// How often it showed until its last sighting, where it happens now and then.
     #[serde(default)]
     prevalence: Option<Prevalence>,
     /// Executions of its last sighting.
@@ -152,12 +152,12 @@ impl Life {
             judged: BTreeMap::new(),
             clean: BTreeMap::new(),
         };
-        life.sighted(set, sign);
+        life.sighted(set, sign.prevalence);
         life
     }
 
     /// It is seen among the executions of `set`. Says whether that changed its state.
-    pub fn seen(&mut self, set: &Set, sign: Sign, now: i64) -> bool {
+    pub fn seen(&mut self, set: &Set, prevalence: Option<Prevalence>, now: i64) -> bool {
         self.looked = now;
         let old_code = set.code.as_ref().is_some_and(|code| self.bad_codes.contains(code));
         let elsewhere = self.fixed_in.as_ref().is_some_and(|line| !line.is_empty() && *line != set.line);
@@ -166,7 +166,7 @@ impl Life {
             self.judged(set);
             return false;
         }
-        self.sighted(set, sign);
+        self.sighted(set, prevalence);
         let next = match self.state {
             State::Open | State::Acknowledged | State::Recurring => return false,
             State::Decayed if self.recurrences == 0 => State::Open,
@@ -258,15 +258,19 @@ impl Life {
         true
     }
 
-    /// How often it showed at its last sighting, and executions of the line since that do not show it.
-    fn since_seen(&self, line: &str) -> Option<(Prevalence, u64)> {
-        Some((self.prevalence?, self.clean.get(line).map_or(0, |clean| clean.executions)))
+    /// How often it showed until its last sighting, and since then in the line, where it was too rare to be seen.
+    fn since_seen(&self, line: &str) -> Option<(Prevalence, Prevalence)> {
+        let executions = self.clean.get(line).map_or(0, |clean| clean.executions);
+        Some((self.prevalence?, Prevalence { affected: 0, executions }))
     }
 
-    fn sighted(&mut self, set: &Set, sign: Sign) {
+    fn sighted(&mut self, set: &Set, here: Option<Prevalence>) {
         self.judged(set);
+        self.prevalence = match self.since_seen(&set.line).filter(|_| self.state != State::Fixed) {
+            Some((before, clean)) => Some(before.and(clean).and(here.unwrap_or_default())),
+            None => here.filter(|here| here.affected > 0),
+        };
         self.clean.remove(&set.line);
-        self.prevalence = sign.prevalence.or(self.prevalence);
         self.last_seen = self.last_seen.max(set.newest);
         self.executions = set.executions;
         self.median = set.median.or(self.median);

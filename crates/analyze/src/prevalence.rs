@@ -10,8 +10,8 @@ use crate::statistics::{fisher, ln_factorials};
 
 /// The chance taken that a fault is said to be gone, or to be new, and was missing on one side by luck.
 pub(crate) const CHANCE: f64 = 0.05;
-/// Executions that count at most, where a count goes on for long: more would change no answer.
-const EXECUTIONS_MAX: u64 = 100_000;
+/// Executions that count at most; of more, what was long ago counts half.
+const EXECUTIONS_MAX: u64 = 1_000;
 
 /// Among how many executions how many show a fault by themselves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,12 +48,18 @@ impl Prevalence {
         Self { affected, executions: executions.len() as u64 }
     }
 
-    /// Both together.
-    pub(crate) fn and(self, other: Self) -> Self {
+    /// Both together, this one before the other.
+    pub(crate) fn and(self, later: Self) -> Self {
+        let kept = if self.executions > EXECUTIONS_MAX { 2 } else { 1 };
         Self {
-            affected: self.affected + other.affected,
-            executions: (self.executions + other.executions).min(EXECUTIONS_MAX),
+            affected: self.affected.div_ceil(kept) + later.affected,
+            executions: self.executions / kept + later.executions,
         }
+    }
+
+    /// Which part of them shows it, 0 to 1.
+    pub(crate) fn part(self) -> f64 {
+        self.affected as f64 / self.executions.max(1) as f64
     }
 
     /// Whether executions like these, in which nothing was done about the fault, would show it so rarely as `later` only

@@ -16,6 +16,8 @@ use crate::prevalence::{CHANCE, Prevalence, is_occasional};
 const CHANCE_UNCHANGED: f64 = 0.001;
 /// Where more than this part of what it cost is left, it is not gone, though it is too little to be found anew.
 const LEFT_MAX: f64 = 0.5;
+/// The same of the executions that show what happens now and then.
+const PREVALENCE_LEFT_MAX: f64 = 0.1;
 /// Nothing is gone because fewer executions than this do not show it: a program is often run twice.
 const NEEDED_MIN: usize = 3;
 
@@ -80,8 +82,8 @@ pub enum Outcome {
         finding: Box<Finding>,
         /// The executions.
         set: Set,
-        /// What it would take to show it gone.
-        sign: Sign,
+        /// Among those that were not judged before, where it happens now and then.
+        prevalence: Option<Prevalence>,
     },
     /// Executions that were not judged before do not show it; they are too few to say that it is gone.
     Clean {
@@ -134,6 +136,12 @@ pub fn look(
         }
     }
     outcomes
+}
+
+/// Whether what happens now and then became so rare as hardly by luck, and little of it is left.
+fn is_gone(before: Prevalence, later: Prevalence, chance: f64) -> bool {
+    let is_little = later.part() <= PREVALENCE_LEFT_MAX * before.part();
+    later.executions >= NEEDED_MIN as u64 && is_little && before.fell_to(later, chance)
 }
 
 /// Executions, and what the detectors said of parts of them.
@@ -193,8 +201,9 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
         for part in parts {
             if let Some(finding) = self.findings(&part).iter().find(|it| it.fingerprint == kept.fingerprint) {
                 let finding = Box::new(finding.clone());
-                let sign = self.sign(&finding, all);
-                return Some(Outcome::Seen { finding, set: self.set(&part), sign });
+                let prevalence =
+                    is_occasional(kept.code).then(|| self.prevalence(kept.fingerprint, kept.code, &fresh(&part)));
+                return Some(Outcome::Seen { finding, set: self.set(&part), prevalence });
             }
             // What has not ended may still show it.
             let ended: Vec<usize> = part.into_iter().filter(|index| !self.executions[*index].is_open()).collect();
@@ -220,9 +229,8 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
             return is_gone.then(|| Outcome::Gone { fingerprint: fingerprint(), set: self.set(part) });
         };
         let here = self.prevalence(kept.fingerprint, kept.code, fresh);
-        let later = here.and(Prevalence { affected: 0, executions: clean });
         let chance = if is_changed { CHANCE } else { CHANCE_UNCHANGED };
-        if later.executions >= NEEDED_MIN as u64 && before.fell_to(later, chance) {
+        if kept.life.state != super::State::Fixed && is_gone(before, here.and(clean), chance) {
             return Some(Outcome::Gone { fingerprint: fingerprint(), set: self.set(fresh) });
         }
         // Executions that show it wait for others like them, which together may be enough for its detector.
@@ -237,7 +245,7 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
         }
         sign.prevalence.map_or_else(
             || part.len() as u64 >= sign.needed && !self.is_much_left(fingerprint, *code, *saving_nanos, part),
-            |before| before.fell_to(self.prevalence(fingerprint, *code, part), CHANCE),
+            |before| is_gone(before, self.prevalence(fingerprint, *code, part), CHANCE),
         )
     }
 

@@ -38,13 +38,13 @@ fn opened() -> Life {
 fn it_opens_is_fixed_and_comes_back() {
     let mut life = opened();
     assert_eq!((life.state, life.opened_at_code.as_deref(), life.last_seen), (State::Open, Some("bad"), 10));
-    assert!(!life.seen(&set("main", "bad", 20, 4), SIGN, 21), "seeing it again is no change");
+    assert!(!life.seen(&set("main", "bad", 20, 4), None, 21), "seeing it again is no change");
     assert!(life.gone(&set("main", "good", 30, 3), 31));
     let repair = life.repair.clone().unwrap();
     assert_eq!((repair.before_code.as_deref(), repair.after_code.as_deref()), (Some("bad"), Some("good")));
     assert_eq!((repair.executions_before, repair.executions_after, repair.effect()), (4, 3, Some(1.5)));
     assert!(!life.gone(&set("main", "good", 32, 3), 33), "gone for longer is no change");
-    assert!(life.seen(&set("main", "worse", 40, 3), SIGN, 41));
+    assert!(life.seen(&set("main", "worse", 40, 3), None, 41));
     assert_eq!((life.state, life.recurrences, life.changed), (State::Recurring, 1, 41));
     assert!(life.gone(&set("main", "better", 50, 3), 51));
     assert_eq!(life.state, State::Fixed);
@@ -58,7 +58,7 @@ fn only_what_is_there_can_be_acknowledged() {
     assert_eq!(life.state, State::Open);
     life.gone(&set("main", "good", 30, 3), 31);
     assert!(!life.acknowledge(false, 32));
-    life.seen(&set("main", "", 40, 3), SIGN, 41);
+    life.seen(&set("main", "", 40, 3), None, 41);
     life.acknowledge(false, 42);
     assert!(life.acknowledge(true, 43));
     assert_eq!(life.state, State::Recurring, "it is what it was before");
@@ -68,9 +68,9 @@ fn only_what_is_there_can_be_acknowledged() {
 fn old_code_in_another_worktree_does_not_bring_it_back() {
     let mut life = opened();
     life.gone(&set("main", "good", 30, 3), 31);
-    assert!(!life.seen(&set("base", "bad", 40, 3), SIGN, 41));
+    assert!(!life.seen(&set("base", "bad", 40, 3), None, 41));
     assert_eq!((life.state, life.last_seen), (State::Fixed, 10));
-    assert!(life.seen(&set("base", "new", 50, 3), SIGN, 51), "new code does");
+    assert!(life.seen(&set("base", "new", 50, 3), None, 51), "new code does");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn what_was_not_looked_at_decays_and_what_is_fixed_stays() {
     assert!(!life.decay(11, 100));
     assert!(life.decay(12, 100));
     assert!(!life.decay(12, 101));
-    assert!(life.seen(&set("main", "bad", 200, 3), SIGN, 201));
+    assert!(life.seen(&set("main", "bad", 200, 3), None, 201));
     assert_eq!(life.state, State::Open);
     life.gone(&set("main", "good", 300, 3), 301);
     assert!(!life.decay(1_000, 1_001));
@@ -90,7 +90,7 @@ fn what_is_remembered_is_bounded() {
     let mut life = opened();
     for number in 0..100 {
         let place = number.to_string();
-        life.seen(&set(&place, &place, 20 + number, 3), SIGN, 200);
+        life.seen(&set(&place, &place, 20 + number, 3), None, 200);
     }
     assert_eq!((life.bad_codes.len(), life.judged.len()), (BAD_CODES_MAX, LINES_MAX));
     assert!(life.is_known_in("99") && !life.is_known_in("bad"));
@@ -141,10 +141,10 @@ fn kept_after(own: &[Trace], looks: &[usize]) -> Vec<(Code, Life)> {
                         let life = Life::open(&set, sign, now);
                         kept.insert((operation.clone(), finding.fingerprint.clone()), (*finding, life));
                     }
-                    Outcome::Seen { finding, set, sign } => {
+                    Outcome::Seen { finding, set, prevalence } => {
                         let id = (operation.clone(), finding.fingerprint.clone());
                         let (before, life) = kept.get_mut(&id).unwrap();
-                        life.seen(&set, sign, now);
+                        life.seen(&set, prevalence, now);
                         *before = *finding;
                     }
                     Outcome::Clean { fingerprint, set } => {

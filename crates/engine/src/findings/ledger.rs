@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kino_analyze::life::{Life, Set, Sign, State};
+use kino_analyze::prevalence::Prevalence;
 use kino_model::TraceId;
 use kino_store::{Store, StoreError};
 use kino_wire::insights::{FindingChange, WorkedHere};
@@ -41,7 +42,7 @@ pub(super) struct LookedAt {
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     Opened(Sighting, Set, Sign),
-    Seen(Sighting, Set, Sign),
+    Seen(Sighting, Set, Option<Prevalence>),
     Clean(String, Set),
     Gone(String, Set),
 }
@@ -94,7 +95,7 @@ impl Ledger {
                     let id = id(key.project.as_deref(), &sighting.finding.fingerprint);
                     if let Some(stored) = self.by_id.get_mut(&id) {
                         // Another worktree opened it just before.
-                        let changed = stored.life.seen(&set, sign, now);
+                        let changed = stored.life.seen(&set, sign.prevalence, now);
                         (id, changed)
                     } else if self.make_room(&mut removed) {
                         let stored = Stored::new(key, sighting, Life::open(&set, sign, now));
@@ -105,10 +106,10 @@ impl Ledger {
                         continue;
                     }
                 }
-                Step::Seen(sighting, set, sign) => {
+                Step::Seen(sighting, set, prevalence) => {
                     let id = id(key.project.as_deref(), &sighting.finding.fingerprint);
                     let Some(stored) = self.by_id.get_mut(&id) else { continue };
-                    let changed = stored.life.seen(&set, sign, now);
+                    let changed = stored.life.seen(&set, prevalence, now);
                     if stored.life.state.is_present() {
                         stored.update(sighting);
                     }

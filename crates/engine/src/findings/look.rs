@@ -107,7 +107,7 @@ impl Look {
             steps.extend(life::look(&executions, &kept, &self.config, settled).into_iter().map(
                 |outcome| match outcome {
                     Outcome::Opened { finding, set, sign } => Step::Opened(sighting(finding), set, sign),
-                    Outcome::Seen { finding, set, sign } => Step::Seen(sighting(finding), set, sign),
+                    Outcome::Seen { finding, set, prevalence } => Step::Seen(sighting(finding), set, prevalence),
                     Outcome::Clean { fingerprint, set } => Step::Clean(fingerprint, set),
                     Outcome::Gone { fingerprint, set } => Step::Gone(fingerprint, set),
                 },
