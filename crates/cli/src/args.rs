@@ -638,7 +638,7 @@ pub(crate) struct Forget {
     /// Traces that started before this.
     #[arg(long, value_name = "TIME", value_parser = time::parse_when)]
     pub(crate) before: Option<When>,
-    /// Everything, of every project.
+    /// Everything, of every project: traces, findings, runs and verifications.
     #[arg(long, conflicts_with_all = ["trace_ids", "run", "before"])]
     pub(crate) everything: bool,
     /// Do not ask.

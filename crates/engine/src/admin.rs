@@ -146,9 +146,8 @@ impl Engine {
             let run_id = self.run_id(&run_id).await?;
             self.remove_run(&run_id).await?;
         } else if question.everything {
-            for run in self.records().await? {
-                self.remove_run(&run.run_id).await?;
-            }
+            self.remove_runs().await?;
+            self.remove_verifications().await?;
         }
         self.changed();
         Ok(Forget { schema: "kino.forget.v1".to_owned(), traces: forgotten.traces, spans: forgotten.spans })

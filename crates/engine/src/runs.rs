@@ -38,6 +38,8 @@ use crate::{Engine, explain, scope, suggest};
 const RECORD_KIND: &str = "run";
 /// Runs that are looked through for a label or a prefix, the newest.
 const RUNS_MAX: usize = 10_000;
+/// As many as this are read beyond [`RUNS_MAX`] at a time when old ones are removed.
+const PRUNED_AT_ONCE: usize = 1_000;
 /// Traces of a run that are counted.
 const TRACES_COUNTED_MAX: usize = 100_000;
 /// Traces of a run that its summary rests on.
@@ -213,6 +215,31 @@ impl Engine {
 
     pub(crate) async fn remove_run(&self, id: &str) -> Result<bool, Problem> {
         self.inner.store.remove_record(RECORD_KIND, id).await.map_err(|error| Problem::internal(&error))
+    }
+
+    /// Removes all runs.
+    pub(crate) async fn remove_runs(&self) -> Result<(), Problem> {
+        self.remove_records(RECORD_KIND).await
+    }
+
+    /// Removes the oldest of more runs than are looked through, those with a label excepted. Where that fails it is
+    /// tried again at the next occasion.
+    pub(crate) async fn prune_runs(&self) {
+        let store = &self.inner.store;
+        if store.read_only().is_some() {
+            return;
+        }
+        let prune = async {
+            let records = store.records(RECORD_KIND, RUNS_MAX + PRUNED_AT_ONCE).await?;
+            let is_labelled = |json: &serde_json::Value| json.get("label").is_some_and(|label| !label.is_null());
+            for (id, _) in records.into_iter().skip(RUNS_MAX).filter(|(_, json)| !is_labelled(json)) {
+                store.remove_record(RECORD_KIND, &id).await?;
+            }
+            Ok::<(), kino_store::StoreError>(())
+        };
+        if let Err(error) = prune.await {
+            tracing::warn!(%error, "failed to remove old runs; they stay until it succeeds");
+        }
     }
 
     async fn record(&self, id: &str) -> Result<Option<Record>, Problem> {

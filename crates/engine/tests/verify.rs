@@ -232,3 +232,18 @@ async fn a_selector_that_names_nothing_is_refused_before_anything_runs() {
     assert!(home.ask("verify", json!({ "id": id(0xd1) })).await.is_err(), "nothing was kept of it");
     home.engine.close().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forgetting_everything_forgets_runs_and_verifications() {
+    let home = open().await;
+    home.run(1, "aaaa", 10).await;
+    home.start(0xf0, revision("aaaa"), "bbbb").await.unwrap();
+    home.finish(0xf0, runs(&[1], &[]), runs(&[], &[]), json!({ "failed": "no" })).await;
+    assert_eq!(home.get("runs", json!({})).await["items"].as_array().unwrap().len(), 1);
+    home.get("verify", json!({ "id": id(0xf0) })).await;
+    home.get("forget", json!({ "everything": true })).await;
+    assert_eq!(home.get("runs", json!({})).await["items"], json!([]));
+    let gone = home.ask("verify", json!({ "id": id(0xf0) })).await.unwrap_err();
+    assert_eq!(gone.kind, ProblemKind::NotFound);
+    home.engine.close().await.unwrap();
+}

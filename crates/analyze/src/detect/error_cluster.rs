@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use kino_model::names;
+
 use super::Draft;
 use super::facts::{Group, top};
 use crate::errors::{Exception, exception, fingerprint_of};
@@ -17,15 +19,17 @@ const MIN_COUNT: usize = 3;
 type Cluster<'a> = (&'a str, Vec<(usize, usize)>);
 
 pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
-    let mut known: BTreeMap<(&str, &str, &str), String> = BTreeMap::new();
+    let mut known: BTreeMap<(&str, &str, &str, Option<&str>), String> = BTreeMap::new();
     let mut by_fingerprint: BTreeMap<String, Cluster<'_>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate().filter(|(_, facts)| !facts.is_passed_test()) {
         // Spans that recorded one and the same, parents before their children: each on its way up records it again,
         // with the stack as seen from there.
         let mut raised: BTreeMap<(&str, &str), Vec<(usize, Exception<'_>)>> = BTreeMap::new();
         for index in facts.indices().filter(|&index| facts.span(index).is_error()) {
+            let root = facts.span(index).resource.text(names::WORKTREE);
             for event in &facts.span(index).events {
                 if let Some(found) = exception(event, facts.evidence(index)) {
+                    let found = Exception { root, ..found };
                     raised.entry((found.exception_type, found.message)).or_default().push((index, found));
                 }
             }
@@ -37,7 +41,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
                 if next.is_some_and(|(inner, _)| facts.tree.is_at_or_beneath(*inner, *index)) {
                     continue;
                 }
-                let key = (found.exception_type, found.message, found.stacktrace);
+                let key = (found.exception_type, found.message, found.stacktrace, found.root);
                 let fingerprint = known.entry(key).or_insert_with(|| fingerprint_of(found)).clone();
                 here.insert(fingerprint, (found.exception_type, *index));
             }

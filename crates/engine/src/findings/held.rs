@@ -125,3 +125,42 @@ impl Held {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kino_model::{Span, UnixNanos};
+    use kino_testkit::Shop;
+
+    use super::*;
+    use crate::findings::arrivals::Arrivals;
+
+    #[test]
+    fn what_has_waited_long_goes_where_room_is_short() {
+        let mut shop = Shop::new(7, UnixNanos(1_760_000_000_000_000_000));
+        let spans: Vec<Span> = std::iter::repeat_with(|| shop.next_trace()).flatten().take(5_000).collect();
+        let batch = Batch::from_rows(&spans, &[]);
+        let (arrivals, mut incoming) = Arrivals::new();
+        let mut held = Held::default();
+        let mut last = None;
+        // The batch is shared: what is held is counted, not copied.
+        for at in 0.. {
+            arrivals.tell(&batch, true, at);
+            let Some(rows) = incoming.try_recv().unwrap().rows.take() else { break };
+            let number = held.hold(rows, at).unwrap();
+            held.need(number);
+            last = Some(number);
+        }
+        let last = last.unwrap();
+        let full = arrivals.held_bytes();
+        held.make_room(last);
+        assert_eq!(arrivals.held_bytes(), full, "none has waited long");
+        held.make_room(last / 2 + HELD_FOR.as_nanos() as u64);
+        let kept: Vec<bool> = (0..=last).map(|number| held.get(number).is_some()).collect();
+        let first = kept.iter().position(|is_kept| *is_kept).unwrap() as u64;
+        assert!(0 < first && first < last / 2, "{first} of {last}: as many as make room, the oldest");
+        assert!(kept[first as usize..].iter().all(|is_kept| *is_kept));
+        assert!(arrivals.held_bytes() < full);
+        held.make_room(u64::MAX);
+        assert!(held.get(first).is_some(), "where there is room they stay");
+    }
+}

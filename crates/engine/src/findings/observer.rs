@@ -382,6 +382,7 @@ impl Observer {
         let before = now.saturating_sub(engine.inner.config.findings.decay_nanos());
         let decayed = engine.inner.findings.ledger().decay(before, now);
         engine.prune_verifications().await;
+        engine.prune_runs().await;
         engine.keep_findings(decayed, []).await
     }
 }

@@ -69,6 +69,11 @@ impl Engine {
         put.map_err(|error| Problem::internal(&error))
     }
 
+    /// Removes all of them; one that runs ends with an error.
+    pub(crate) async fn remove_verifications(&self) -> Result<(), Problem> {
+        self.remove_records(RECORD_KIND).await
+    }
+
     /// Removes those that are too old, and the oldest of those that are too many; never one that runs. Where that
     /// fails it is tried again at the next occasion.
     pub(crate) async fn prune_verifications(&self) {

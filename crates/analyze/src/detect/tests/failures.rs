@@ -120,3 +120,37 @@ fn an_exception_that_each_span_saw_from_its_own_place_is_one() {
         found.iter().filter(|it| it.code == Code::ErrorCluster).map(|it| it.subject.name.as_str()).collect();
     assert_eq!(clusters, ["load"]);
 }
+
+#[test]
+fn a_cluster_has_the_fingerprint_under_which_errors_are_grouped() {
+    let own = |root: &str| {
+        let stack = format!(
+            "Traceback (most recent call last):\n  File \"/usr/lib/python3/site-packages/flask/app.py\", line 9, in run\n  \
+             File \"{root}/shop/load.py\", line 7, in load\nKeyError: 7"
+        );
+        let mut traces = traces(&times(3, "handle 0..9\n  load 1..8 ! exception=KeyError:7"));
+        for span in traces.iter_mut().flat_map(|trace| &mut trace.spans) {
+            let mut resource = kino_model::Resource::clone(&span.resource);
+            resource.attributes.push((kino_model::names::WORKTREE.to_owned(), Value::from(root)));
+            span.resource = std::sync::Arc::new(resource);
+            for event in &mut span.events {
+                event.attributes.push(("exception.stacktrace".to_owned(), Value::from(stack.as_str())));
+            }
+        }
+        traces
+    };
+    let told = |root: &str| {
+        let traces = own(root);
+        let trees = trees(&traces);
+        let found = findings(&executions(&trees, Entry::Outermost), &DetectorConfig::default());
+        found.into_iter().find(|it| it.code == Code::ErrorCluster).unwrap().next.unwrap()
+    };
+    let (here, elsewhere) = (told("/home/me/shop"), told("/tmp/another"));
+    assert_eq!(here, elsewhere, "in whatever worktree it happened");
+    let traces = own("/home/me/shop");
+    let span = traces[0].spans.iter().find(|span| span.is_error()).unwrap();
+    let evidence = crate::finding::Evidence { trace_id: traces[0].trace_id, span_id: None };
+    let raised = crate::errors::exception(&span.events[0], evidence).unwrap();
+    let raised = crate::errors::Exception { root: Some("/home/me/shop"), ..raised };
+    assert_eq!(here, format!("errors, fingerprint {}", crate::errors::fingerprint_of(&raised)));
+}
