@@ -201,10 +201,13 @@ impl Life {
         self.enter(State::Fixed, now)
     }
 
-    /// The executions of `set` do not show it, and are too few to say that it is gone.
+    /// The executions of `set` do not show it, and do not say that it is gone.
     pub fn clean(&mut self, set: &Set, now: i64) {
         self.looked = now;
         self.judged(set);
+        if self.prevalence.is_none() {
+            return;
+        }
         let after = self.clean_after(set);
         self.clean.insert(set.line.clone(), after);
         while self.clean.len() > LINES_MAX {

@@ -18,6 +18,8 @@ const CHANCE_UNCHANGED: f64 = 0.001;
 const LEFT_MAX: f64 = 0.5;
 /// The same of the executions that show what happens now and then.
 const PREVALENCE_LEFT_MAX: f64 = 0.1;
+/// So many executions are enough for every detector.
+const ENOUGH_TO_OPEN: usize = 50;
 /// Nothing is gone because fewer executions than this do not show it: a program is often run twice.
 const NEEDED_MIN: usize = 3;
 
@@ -85,7 +87,8 @@ pub enum Outcome {
         /// Among those that were not judged before, where it happens now and then.
         prevalence: Option<Prevalence>,
     },
-    /// Executions that were not judged before do not show it; they are too few to say that it is gone.
+    /// Executions that were not judged before do not show it; they are too few to say that it is gone, or too much is left
+    /// of it.
     Clean {
         /// Which.
         fingerprint: String,
@@ -122,8 +125,9 @@ pub fn look(
     let newest_code = judge.newest_code(&all);
     let mut outcomes: Vec<Outcome> =
         kept.iter().filter_map(|kept| judge.kept(kept, &all, &newest_code, settled)).collect();
+    let enough = judge.enough_to_open(kept, &all);
     let unknown: Vec<Finding> = judge
-        .findings(&all)
+        .findings(&enough)
         .iter()
         .filter(|finding| !kept.iter().any(|kept| kept.fingerprint == finding.fingerprint))
         .cloned()
@@ -132,7 +136,7 @@ pub fn look(
         let sign = judge.sign(&finding, &all);
         // What the newest code has done away with is not opened for the sake of the older executions.
         if newest_code.len() == all.len() || !judge.is_gone_from(&finding, sign, &newest_code) {
-            outcomes.push(Outcome::Opened { finding: Box::new(finding), set: judge.set(&all), sign });
+            outcomes.push(Outcome::Opened { finding: Box::new(finding), set: judge.set(&enough), sign });
         }
     }
     outcomes
@@ -175,6 +179,16 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
             self.said.insert(part.to_vec(), detect::findings(&self.executions_of(part), self.config));
         }
         self.said.get(part).map_or(&[], Vec::as_slice)
+    }
+
+    /// The executions that what is not known yet is searched in: all, or those since the last judgement, which are judged
+    /// anyway, where they are many and most. Some start before the last judgement and arrive after it, so that the two
+    /// differ though all are new.
+    fn enough_to_open(&self, kept: &[Kept<'_>], all: &[usize]) -> Vec<usize> {
+        let Some(first) = self.executions.first() else { return Vec::new() };
+        let judged = kept.iter().map(|kept| kept.life.judged_until(line_of(first))).max().unwrap_or(i64::MIN);
+        let since: Vec<usize> = all.iter().copied().filter(|index| self.executions[*index].start() > judged).collect();
+        if since.len() >= ENOUGH_TO_OPEN && 2 * since.len() >= all.len() { since } else { all.to_vec() }
     }
 
     fn shows(&mut self, fingerprint: &str, part: &[usize]) -> bool {
@@ -224,9 +238,15 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
         let fingerprint = || kept.fingerprint.to_owned();
         let Some((before, clean)) = kept.life.since_seen(line) else {
             let needed = if is_changed { kept.life.needed } else { 2 * kept.life.needed };
-            let is_gone =
-                part.len() as u64 >= needed && !self.is_much_left(kept.fingerprint, kept.code, kept.saving_nanos, part);
-            return is_gone.then(|| Outcome::Gone { fingerprint: fingerprint(), set: self.set(part) });
+            if (part.len() as u64) < needed {
+                return None;
+            }
+            let is_left = self.is_much_left(kept.fingerprint, kept.code, kept.saving_nanos, part);
+            return Some(if is_left {
+                Outcome::Clean { fingerprint: fingerprint(), set: self.set(fresh) }
+            } else {
+                Outcome::Gone { fingerprint: fingerprint(), set: self.set(part) }
+            });
         };
         let here = self.prevalence(kept.fingerprint, kept.code, fresh);
         let chance = if is_changed { CHANCE } else { CHANCE_UNCHANGED };
