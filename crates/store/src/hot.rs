@@ -150,6 +150,12 @@ impl Generation {
 }
 
 impl View {
+    /// When the oldest generation began, by the monotonic clock.
+    pub(crate) fn oldest_nanos(&self) -> Option<u64> {
+        let generations = self.frozen.iter().map(AsRef::as_ref).chain([&self.active]);
+        generations.filter(|generation| !generation.is_empty()).map(|generation| generation.first_nanos).min()
+    }
+
     /// A blob that no pack has yet.
     pub(crate) fn hot_blob(&self, hash: BlobHash) -> Option<Bytes> {
         let mut generations = self.frozen.iter().map(AsRef::as_ref).chain([&self.active]);

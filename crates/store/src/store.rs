@@ -139,6 +139,12 @@ impl Store {
         }
     }
 
+    /// No row that is in memory alone arrived before this, by the monotonic clock in nanoseconds; `None` where there is
+    /// none.
+    pub fn oldest_in_memory(&self) -> Option<u64> {
+        self.inner.shared.view().oldest_nanos()
+    }
+
     /// Writes every hot row to the lake.
     ///
     /// # Errors

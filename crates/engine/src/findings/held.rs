@@ -11,9 +11,6 @@ use super::arrivals::Rows;
 /// Where there is little room left, batches that are older go, the oldest first. Where more arrives than can be looked
 /// at, they wait that long for their turn: to look at their traces then still costs half of what the store's would.
 const HELD_FOR: Duration = Duration::from_secs(10);
-/// After rows went untold, so long no trace counts as held: it may have begun with them. By then they are in files, which
-/// tell.
-const DISTRUST: Duration = Duration::from_mins(6);
 /// Traces remembered as looked at or let go, and once more as many: at least as many as one generation of rows in the
 /// store's memory can have. Those before them are in files, which tell, unless flushes are generations behind.
 const LEFT_MAX: usize = 250_000;
@@ -26,8 +23,9 @@ pub(super) struct Held {
     first: u64,
     left: HashSet<TraceId>,
     left_before: HashSet<TraceId>,
-    /// Until when no batch is taken, monotonic nanoseconds.
-    closed_until: u64,
+    /// When rows were last found to have gone untold, monotonic nanoseconds: until those that were in memory then are in
+    /// files, which tell, no trace counts as held. It may have begun with them.
+    distrusted: Option<u64>,
 }
 
 /// One batch.
@@ -41,7 +39,7 @@ struct Slot {
 impl Held {
     /// Takes a batch; gives its number.
     pub(super) fn hold(&mut self, rows: Rows, at: u64) -> Option<u64> {
-        if at < self.closed_until {
+        if self.distrusted.is_some() {
             return None;
         }
         self.batches.push_back(Slot { rows: Some(rows), needed: 0, at });
@@ -93,7 +91,12 @@ impl Held {
     /// Rows are in memory that nobody told of: what is held may be parts of traces.
     pub(super) fn distrust(&mut self, now: u64) {
         self.clear();
-        self.closed_until = now.saturating_add(DISTRUST.as_nanos() as u64);
+        self.distrusted = Some(now);
+    }
+
+    /// No row in memory alone is older than this, if any is.
+    pub(super) fn in_memory_since(&mut self, oldest: Option<u64>) {
+        self.distrusted = self.distrusted.filter(|at| oldest.is_some_and(|oldest| oldest <= *at));
     }
 
     /// The trace waits no longer; its rows are in the store.

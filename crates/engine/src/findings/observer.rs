@@ -177,11 +177,13 @@ impl Observer {
 
     /// Takes over what was told of arrivals.
     fn take_in(&mut self, inner: &Inner, first: Option<Arrived>) {
+        let oldest = inner.store.oldest_in_memory();
         let files = inner.store.snapshot().trace_files();
         let before = self.files.replace(files.clone()).unwrap_or(files);
-        let mut unseen = inner.findings.arrivals.take_missed();
+        let missed = inner.findings.arrivals.take_missed();
+        let mut unseen = missed;
         let now = inner.clock.monotonic_nanos();
-        if unseen > 0 {
+        if missed > 0 {
             self.pending.distrust(now);
         }
         let mut arrived: Vec<Arrived> = first.into_iter().collect();
@@ -198,6 +200,10 @@ impl Observer {
             if let Some(part) = part {
                 self.pending.all_added(part, now);
             }
+        }
+        if missed == 0 {
+            // From now on, because what arrived by now was held against files of before.
+            self.pending.in_memory_since(oldest);
         }
         inner.figures.unseen_traces.fetch_add(unseen, Ordering::Relaxed);
         inner.findings.waiting.store(self.pending.len() as u64, Ordering::Relaxed);

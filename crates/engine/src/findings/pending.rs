@@ -169,6 +169,11 @@ impl Pending {
         self.held.distrust(now);
     }
 
+    /// No row in memory alone is older than this, if any is, monotonic nanoseconds.
+    pub(super) fn in_memory_since(&mut self, oldest: Option<u64>) {
+        self.held.in_memory_since(oldest);
+    }
+
     /// Whatever waits is to be read from the store: rows of it may have been forgotten.
     pub(super) fn let_go_of_rows(&mut self) {
         self.held.clear();
@@ -353,5 +358,13 @@ mod tests {
         told.pending.distrust(AT);
         told.arrive(&spans, true);
         assert_eq!(told.due(), (vec![], vec![trace_id]), "rows went untold");
+
+        for (oldest, is_held) in [(Some(AT), false), (Some(AT + 1), true), (None, true)] {
+            let mut told = Told::new();
+            told.pending.distrust(AT);
+            told.pending.in_memory_since(oldest);
+            told.arrive(&spans, true);
+            assert_eq!(told.due().1.is_empty(), is_held, "untold rows are in files once nothing as old is in memory");
+        }
     }
 }
