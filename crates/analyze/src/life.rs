@@ -10,7 +10,7 @@
 //!
 //! [`look`] judges executions of one operation that ran in one *line* of code (a worktree); [`Life`] takes what it
 //! says. A finding is *seen* where its detector fires on executions that were not judged before. It is *gone* where
-//! enough of them do not show it, nor much of what is left of it: of what every execution shows, as many as the detector
+//! enough of them do not show it, and little of it is left: of what every execution shows, as many as the detector
 //! needs to fire, and twice as many where nobody changed the code; of what happens now and then, as many as say that it
 //! became rarer ([`Prevalence`]). Executions of a state of the code in which it was never seen are judged by themselves,
 //! so that a repair counts from its first execution; those of a state in which it was seen count only if they are newer

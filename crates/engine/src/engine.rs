@@ -10,7 +10,6 @@ use kino_ingest::Limits;
 use kino_ingest::redact::{InvalidRules, Redactor, Rules};
 use kino_model::{Clock, UnixNanos};
 use kino_store::{OpenReport, Store, StoreError};
-use kino_wire::Problem;
 use kino_wire::admin::Listeners;
 use tokio::sync::{Semaphore, watch};
 
@@ -192,22 +191,6 @@ impl Engine {
     pub(crate) fn count(&self, counts: &BTreeMap<String, u64>) {
         if !counts.is_empty() {
             self.inner.store.add_counts(counts);
-        }
-    }
-
-    /// Removes all records of a kind, in steps that take little memory.
-    pub(crate) async fn remove_records(&self, kind: &str) -> Result<(), Problem> {
-        /// Records that are read at a time.
-        const AT_ONCE: usize = 1_000;
-        loop {
-            let store = &self.inner.store;
-            let records = store.records(kind, AT_ONCE).await.map_err(|error| Problem::internal(&error))?;
-            if records.is_empty() {
-                return Ok(());
-            }
-            for (id, _) in records {
-                store.remove_record(kind, &id).await.map_err(|error| Problem::internal(&error))?;
-            }
         }
     }
 

@@ -219,7 +219,7 @@ impl Engine {
 
     /// Removes all runs.
     pub(crate) async fn remove_runs(&self) -> Result<(), Problem> {
-        self.remove_records(RECORD_KIND).await
+        self.inner.store.remove_records(RECORD_KIND).await.map_err(|error| Problem::internal(&error))
     }
 
     /// Removes the oldest of more runs than are looked through, those with a label excepted. Where that fails it is

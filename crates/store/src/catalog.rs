@@ -96,6 +96,7 @@ pub(crate) trait Catalog: Debug + Send + Sync {
     fn record(&self, kind: &str, id: &str) -> Result<Option<serde_json::Value>, CatalogError>;
     fn records(&self, kind: &str, limit: usize) -> Result<Vec<(String, serde_json::Value)>, CatalogError>;
     fn remove_record(&self, kind: &str, id: &str) -> Result<bool, CatalogError>;
+    fn remove_records(&self, kind: &str) -> Result<(), CatalogError>;
     fn add_counts(&self, counts: &BTreeMap<String, u64>) -> Result<(), CatalogError>;
     fn counts(&self) -> Result<BTreeMap<String, u64>, CatalogError>;
 }

@@ -265,6 +265,16 @@ impl Store {
         Ok(blocking(move || inner.catalog.remove_record(&kind, &id)).await??)
     }
 
+    /// Removes all documents of a kind.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn remove_records(&self, kind: &str) -> Result<(), StoreError> {
+        self.inner.writable()?;
+        let (inner, kind) = (Arc::clone(&self.inner), kind.to_owned());
+        Ok(blocking(move || inner.catalog.remove_records(&kind)).await??)
+    }
+
     /// Adds to the named counters. They are written down within a tick: a crash may lose the last of them.
     pub fn add_counts(&self, counts: &BTreeMap<String, u64>) {
         let mut pending = self.inner.counts.lock().unwrap_or_else(PoisonError::into_inner);

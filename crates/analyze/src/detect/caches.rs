@@ -59,6 +59,7 @@ fn ineffective(group: &Group<'_, '_>, (service, name): (&str, &str), cache: &Cac
     let hits = cache.lookups.iter().filter(|(_, _, hit)| *hit).count();
     let rate = hits as f64 / lookups as f64;
     let is_cold = !cache.keys.is_empty() && cache.keys.len() * 2 > lookups;
+    // Misses are what there is too much of.
     if lookups < MIN_LOOKUPS || rate >= 1.0 - group.part(1.0 - MIN_HIT_RATE) || is_cold {
         return None;
     }

@@ -1,9 +1,9 @@
 //! `retry_storm`: a failing call made again and again, one right after another.
 //!
 //! Evidence: under one parent the same call (same data, where recorded) at least [`MIN_ATTEMPTS`] times in sequence,
-//! all but perhaps the last failed; in [`MIN_EXECUTIONS`] executions, or once with [`CLEAR_ATTEMPTS`]. The saving is the failed
-//! attempts' time on the critical path. Silent inside tests that passed, about failures of different items, and about
-//! asking again for what is not there yet (404).
+//! all but perhaps the last failed; in [`MIN_EXECUTIONS`] executions, or once with [`CLEAR_ATTEMPTS`]. The saving is the
+//! failed attempts' time on the critical path. Silent inside tests that passed, about failures of different items, and
+//! about asking again for what is not there yet (404).
 
 use std::collections::BTreeMap;
 

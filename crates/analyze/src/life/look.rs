@@ -187,7 +187,7 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
     fn enough_to_open(&self, kept: &[Kept<'_>], all: &[usize]) -> Vec<usize> {
         let Some(first) = self.executions.first() else { return Vec::new() };
         let judged = kept.iter().map(|kept| kept.life.judged_until(line_of(first))).max().unwrap_or(i64::MIN);
-        let since: Vec<usize> = all.iter().copied().filter(|index| self.executions[*index].start() > judged).collect();
+        let since = self.since(all, judged);
         if since.len() >= ENOUGH_TO_OPEN && 2 * since.len() >= all.len() { since } else { all.to_vec() }
     }
 
@@ -198,12 +198,9 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
     fn kept(&mut self, kept: &Kept<'_>, all: &[usize], newest_code: &[usize], settled: bool) -> Option<Outcome> {
         let line = line_of(self.executions.first()?);
         let judged = kept.life.judged_until(line);
-        let starts: Vec<i64> = self.executions.iter().map(Execution::start).collect();
-        let fresh =
-            |part: &[usize]| -> Vec<usize> { part.iter().copied().filter(|index| starts[*index] > judged).collect() };
         let new_code = self.code(*newest_code.last()?).is_some_and(|code| !kept.life.is_known_in(code));
         // Where nothing ran since the last judgement, nothing new is to be learned.
-        let since = fresh(all);
+        let since = self.since(all, judged);
         if since.is_empty() {
             return None;
         }
@@ -215,13 +212,13 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
         for part in parts {
             if let Some(finding) = self.findings(&part).iter().find(|it| it.fingerprint == kept.fingerprint) {
                 let finding = Box::new(finding.clone());
-                let prevalence =
-                    is_occasional(kept.code).then(|| self.prevalence(kept.fingerprint, kept.code, &fresh(&part)));
+                let prevalence = is_occasional(kept.code)
+                    .then(|| self.prevalence(kept.fingerprint, kept.code, &self.since(&part, judged)));
                 return Some(Outcome::Seen { finding, set: self.set(&part), prevalence });
             }
             // What has not ended may still show it.
             let ended: Vec<usize> = part.into_iter().filter(|index| !self.executions[*index].is_open()).collect();
-            let new = fresh(&ended);
+            let new = self.since(&ended, judged);
             if settled
                 && !new.is_empty()
                 && let Some(outcome) = self.missing(kept, line, &ended, &new)
@@ -299,6 +296,11 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
         }
         let fired = fired.max(NEEDED_MIN) as u64;
         Sign { needed: if is_occasional(finding.code) { 2 * fired } else { fired }, prevalence: None }
+    }
+
+    /// Those that started later.
+    fn since(&self, part: &[usize], judged: i64) -> Vec<usize> {
+        part.iter().copied().filter(|index| self.executions[*index].start() > judged).collect()
     }
 
     fn executions_of(&self, part: &[usize]) -> Vec<Execution<'t, 'a>> {

@@ -71,7 +71,7 @@ impl Engine {
 
     /// Removes all of them; one that runs ends with an error.
     pub(crate) async fn remove_verifications(&self) -> Result<(), Problem> {
-        self.remove_records(RECORD_KIND).await
+        self.inner.store.remove_records(RECORD_KIND).await.map_err(|error| Problem::internal(&error))
     }
 
     /// Removes those that are too old, and the oldest of those that are too many; never one that runs. Where that

@@ -240,6 +240,11 @@ impl Catalog for SqliteCatalog {
         Ok(self.lock().execute("DELETE FROM records WHERE kind = ?1 AND id = ?2", [kind, id])? == 1)
     }
 
+    fn remove_records(&self, kind: &str) -> Result<(), CatalogError> {
+        self.lock().execute("DELETE FROM records WHERE kind = ?1", [kind])?;
+        Ok(())
+    }
+
     fn add_counts(&self, counts: &BTreeMap<String, u64>) -> Result<(), CatalogError> {
         self.transact(|transaction| {
             let sql =
