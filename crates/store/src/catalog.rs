@@ -7,6 +7,8 @@
 //!
 //! It is a trait, so that a team's PostgreSQL can stand where SQLite does; calls block and belong on a blocking thread.
 
+mod check;
+mod entries;
 mod schema;
 pub(crate) mod sqlite;
 
@@ -38,6 +40,16 @@ pub(crate) struct PackRow {
     pub(crate) blobs: BTreeMap<BlobHash, Place>,
 }
 
+/// A live group or pack whose entry is not what was written.
+#[derive(Clone, Debug)]
+pub(crate) struct DamagedEntry {
+    pub(crate) id: GroupId,
+    pub(crate) is_pack: bool,
+    /// As far as the entry says.
+    pub(crate) spans: u64,
+    pub(crate) why: String,
+}
+
 /// Files that are on their way in or out.
 #[derive(Clone, Debug)]
 pub(crate) struct Leftover {
@@ -53,6 +65,7 @@ pub(crate) struct Loaded {
     pub(crate) groups: Vec<GroupRow>,
     pub(crate) packed: BTreeMap<BlobHash, Place>,
     pub(crate) pack_sizes: BTreeMap<GroupId, u64>,
+    pub(crate) damaged: Vec<DamagedEntry>,
     pub(crate) pending: Vec<Leftover>,
     pub(crate) retired: Vec<Leftover>,
     /// The first log segment that is still needed.
@@ -69,6 +82,8 @@ pub(crate) struct Commit {
     pub(crate) pack: Option<PackRow>,
     /// Groups and packs that are live and retire.
     pub(crate) retire: Vec<GroupId>,
+    /// Entries that cannot be read, of groups or packs: they retire whatever they say.
+    pub(crate) discard: Vec<GroupId>,
     /// The log's new position.
     pub(crate) wal_position: Option<u64>,
     /// Traces whose forgetting is complete.
@@ -84,6 +99,8 @@ pub(crate) trait Catalog: Debug + Send + Sync {
     /// names from the number.
     fn begin(&self, paths: &dyn Fn(GroupId) -> Vec<String>, now: i64) -> Result<GroupId, CatalogError>;
     fn commit(&self, commit: &Commit) -> Result<(), CatalogError>;
+    /// Enters the block sums that a group's files did not have before.
+    fn learn_blocks(&self, files: &[FileEntry]) -> Result<(), CatalogError>;
     /// Forgets entries whose files are gone.
     fn remove(&self, ids: &[GroupId]) -> Result<(), CatalogError>;
     fn hide(&self, traces: &[TraceId], now: i64) -> Result<(), CatalogError>;

@@ -30,6 +30,8 @@ pub(crate) struct Change {
     pub(crate) pack: BTreeMap<BlobHash, Bytes>,
     /// What the new files replace.
     pub(crate) retire: Vec<GroupId>,
+    /// What cannot be read and goes all the same.
+    pub(crate) discard: Vec<GroupId>,
     /// A generation that the new group replaces, and the log's position after it.
     pub(crate) flushed: Option<(Arc<Generation>, u64)>,
     /// Traces whose forgetting is then complete.
@@ -44,10 +46,11 @@ impl Inner {
     /// Carries a change through. When it fails before the catalog's transaction, nothing has changed; the files it
     /// may have written are swept later.
     pub(crate) async fn carry_through(self: &Arc<Self>, change: Change) -> Result<(), StoreError> {
-        let Change { add, pack, retire, flushed, forgotten, gone_blobs, after_upload } = change;
+        let Change { add, pack, retire, discard, flushed, forgotten, gone_blobs, after_upload } = change;
         let now = self.clock.now().0;
         let mut commit = Commit {
-            retire: retire.clone(),
+            retire,
+            discard,
             wal_position: flushed.as_ref().map(|(_, position)| *position),
             forgotten: forgotten.clone(),
             now,
@@ -73,6 +76,9 @@ impl Inner {
             self.config.kill_points.pass(point)?;
         }
         self.config.kill_points.pass(KillPoint::BeforeCommit)?;
+        if let Some(id) = self.first_quarantined(&commit.retire) {
+            return Err(StoreError::SetAside(id.0));
+        }
         let commit = Arc::new(commit);
         let (inner, committing) = (Arc::clone(self), Arc::clone(&commit));
         blocking(move || inner.catalog.commit(&committing)).await??;
@@ -83,6 +89,12 @@ impl Inner {
             blocking(move || inner.drop_segments(position)).await??;
         }
         Ok(())
+    }
+
+    /// One of these that was found damaged since the step began: nothing takes the place of what cannot be read.
+    fn first_quarantined(&self, ids: &[GroupId]) -> Option<GroupId> {
+        let view = self.shared.view();
+        ids.iter().copied().find(|id| view.quarantined.contains_key(id))
     }
 
     async fn announce_group(
@@ -144,7 +156,8 @@ impl Inner {
         groups.extend(group);
         groups.sort_by_key(|group| group.id);
         view.groups = Arc::new(groups);
-        for id in &commit.retire {
+        for id in commit.retire.iter().chain(&commit.discard) {
+            view.quarantined.remove(id);
             view.blob_refs.remove(id);
             view.pack_sizes.remove(id);
         }

@@ -66,14 +66,14 @@ impl Inner {
         keep: impl Fn(TraceId) -> bool + Send + Sync + 'static,
     ) -> Result<Option<FlushSet>, StoreError> {
         let live = Arc::clone(&self.shared.view().groups);
-        let (objects, merged) = (Arc::clone(&self.storage.objects), inputs.to_vec());
+        let (reader, merged) = (Arc::clone(&self.reader), inputs.to_vec());
         let encoded: u64 = inputs.iter().flat_map(|group| &group.files).map(|file| file.meta.bytes).sum();
         let _working = self.shared.work_on(encoded.saturating_add(SLICE_BYTES));
         let runtime = tokio::runtime::Handle::current();
         // Decoding and encoding would hold up the runtime's own threads.
         let set = blocking(move || {
             let keep = move |trace: TraceId| if trace.is_zero() { loose } else { keep(trace) };
-            runtime.block_on(crate::lake::merge(&objects, &merged, &live, keep))
+            runtime.block_on(crate::lake::merge(&reader, &merged, &live, keep))
         })
         .await?;
         match set {

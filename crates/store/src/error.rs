@@ -102,9 +102,22 @@ pub enum StoreError {
     /// The blob is gone or damaged.
     #[error("the blob {0} does not match its hash")]
     DamagedBlob(String),
+    /// A blob that may be in a pack whose entry in the catalog is damaged.
+    #[error("the blob {0} is not known; an entry of the catalog that may name it is damaged: run `kino doctor`")]
+    LostBlob(String),
+    /// A group was found damaged while something was to take its place.
+    #[error("group {0} was found damaged meanwhile and stays as it is")]
+    SetAside(u64),
     /// Rows for the log were refused.
     #[error(transparent)]
     Append(#[from] AppendError),
+}
+
+impl StoreError {
+    /// Whether it is a large value that is at fault, rather than the store.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::DamagedBlob(_) | Self::LostBlob(_) | Self::Lake(object_store::Error::NotFound { .. }))
+    }
 }
 
 /// Why the metadata database failed.
@@ -116,6 +129,9 @@ pub enum CatalogError {
     /// A stored document is not what this version writes.
     #[error("failed to read an entry of the metadata database")]
     Entry(#[from] serde_json::Error),
+    /// An entry is not what was written.
+    #[error("{0}")]
+    Damaged(String),
     /// The database is from a newer version.
     #[error("the metadata database has version {found}, this build knows {known}: upgrade kino")]
     Newer {
@@ -127,4 +143,15 @@ pub enum CatalogError {
     /// Someone else changed the entries that this step was about.
     #[error("the catalog's files changed underneath: {0}")]
     Conflict(String),
+}
+
+/// An error with all that caused it, on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }

@@ -17,6 +17,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::filter::TraceFilterSet;
 
+mod blocks;
+
+pub(crate) use blocks::Sums;
+pub use blocks::{BLOCK_BYTES, BlockSums, first_changed, whole_blocks};
+
 /// The tables of the lake: those that batches carry and those that the store derives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -86,6 +91,8 @@ pub struct FileMeta {
     pub schema_version: u32,
     /// CRC-32C of the whole file; `None` where it was written before this was kept.
     pub checksum: Option<u32>,
+    /// CRC-32C of each of its blocks, once they are known.
+    pub blocks: BlockSums,
 }
 
 /// One live file.

@@ -17,10 +17,10 @@ use kino_model::{Batch, TraceId, UnixNanos};
 use crate::blobs::BlobHash;
 use crate::commit::Change;
 use crate::error::StoreError;
-use crate::file::{FlushSet, Group, GroupId, LakeTable};
+use crate::file::{FlushSet, Group, LakeTable};
 use crate::kill_points::KillPoint;
 use crate::retention::Retired;
-use crate::scan::{Pick, Read, columns};
+use crate::scan::{Pick, Read, ScanError, columns};
 use crate::snapshot::Snapshot;
 use crate::store::{Inner, Store, blocking};
 
@@ -54,10 +54,10 @@ impl Store {
     pub async fn forget(&self, forget: Forget) -> Result<Forgotten, StoreError> {
         let inner = &self.inner;
         inner.writable()?;
-        let snapshot = self.snapshot();
+        let mut snapshot = self.snapshot();
         match forget {
             Forget::Everything => {
-                let known = known(&snapshot, None).await?;
+                let known = known(&mut snapshot, None).await?;
                 drop(snapshot);
                 inner.forget_everything().await?;
                 Ok(total(known.values()))
@@ -65,14 +65,14 @@ impl Store {
             Forget::Traces(mut ids) => {
                 ids.sort_unstable();
                 ids.dedup();
-                let known = known(&snapshot, Some(&ids)).await?;
+                let known = known(&mut snapshot, Some(&ids)).await?;
                 drop(snapshot);
                 // Rows of a trace without spans, its logs, go too: all that was named is hidden.
                 inner.forget_traces(ids).await?;
                 Ok(total(known.values()))
             }
             Forget::Before(time) => {
-                let mut known = known(&snapshot, None).await?;
+                let mut known = known(&mut snapshot, None).await?;
                 drop(snapshot);
                 known.retain(|_, trace| trace.start < time);
                 inner.forget_traces(known.keys().copied().collect()).await?;
@@ -93,7 +93,16 @@ fn total<'a>(known: impl Iterator<Item = &'a Known>) -> Forgotten {
 }
 
 /// The traces that the store has spans of: these, or all. Repeats that no merge has met yet count each time.
-async fn known(snapshot: &Snapshot, ids: Option<&[TraceId]>) -> Result<BTreeMap<TraceId, Known>, StoreError> {
+async fn known(snapshot: &mut Snapshot, ids: Option<&[TraceId]>) -> Result<BTreeMap<TraceId, Known>, StoreError> {
+    loop {
+        match known_once(snapshot, ids).await {
+            Err(error) if snapshot.leave_out_damaged(&error) => {}
+            known => return known.map_err(|error| StoreError::Rows(error.into())),
+        }
+    }
+}
+
+async fn known_once(snapshot: &Snapshot, ids: Option<&[TraceId]>) -> Result<BTreeMap<TraceId, Known>, ScanError> {
     let mut known = BTreeMap::new();
     let mut add = |batch: &RecordBatch| {
         let (Some(traces), Some(starts)) = (columns::ids(batch, "trace_id"), columns::int64(batch, "start_unix_nanos"))
@@ -117,7 +126,7 @@ async fn known(snapshot: &Snapshot, ids: Option<&[TraceId]>) -> Result<BTreeMap<
         let Some(file) = group.file(LakeTable::Spans).filter(|_| wanted) else { continue };
         let pick = ids.map_or(Pick::All, Pick::Traces);
         let read = Read { columns: Some(&["trace_id", "start_unix_nanos"]), pick, ..Read::default() };
-        let batches = snapshot.reader.read(file, read).await.map_err(|error| StoreError::Rows(error.into()))?;
+        let batches = snapshot.reader.read(file, read).await?;
         batches.iter().for_each(&mut add);
     }
     Ok(known)
@@ -135,11 +144,20 @@ impl Inner {
             view.hidden = Arc::new(hidden);
         }
         self.reader.kept.clear();
-        self.finish_forgetting().await
+        self.carry_out_forgetting().await
     }
 
-    /// Carries out what the tombstones say, also those of an earlier process.
+    /// Carries out what the tombstones say, also those of an earlier process. Those of traces that a group may hold
+    /// which cannot be read stay: the group may come back from a backup.
     pub(crate) async fn finish_forgetting(self: &Arc<Self>) -> Result<(), StoreError> {
+        let is_due = {
+            let view = self.shared.view();
+            view.hidden.iter().any(|trace| !view.is_stuck(*trace))
+        };
+        if is_due { self.carry_out_forgetting().await } else { Ok(()) }
+    }
+
+    async fn carry_out_forgetting(self: &Arc<Self>) -> Result<(), StoreError> {
         let hidden = Arc::clone(&self.shared.view().hidden);
         if hidden.is_empty() {
             return Ok(());
@@ -156,7 +174,10 @@ impl Inner {
             self.replace(inputs, Some((set, named)), Vec::new(), KillPoint::InCompaction).await?;
         }
         drop(groups);
-        let mut forgotten: Vec<_> = hidden.iter().copied().collect();
+        let mut forgotten: Vec<_> = {
+            let view = self.shared.view();
+            hidden.iter().copied().filter(|trace| !view.is_stuck(*trace)).collect()
+        };
         forgotten.sort_unstable();
         self.carry_through(Change { forgotten, ..Change::default() }).await?;
         self.drop_packs(0, true).await?;
@@ -191,11 +212,10 @@ impl Inner {
         let inner = Arc::clone(self);
         let frozen = blocking(move || inner.writer.as_ref().and_then(crate::wal::writer::Writer::freeze)).await?;
         self.waiting().extend(frozen);
-        let quarantined: Vec<_> =
-            std::mem::take(&mut self.shared.view().quarantined).into_keys().map(GroupId).collect();
-        let mut retire: Vec<_> = self.shared.view().groups.iter().map(|group| group.id).collect();
-        retire.extend(&quarantined);
-        let mut change = Change { retire, after_upload: Some(KillPoint::InCompaction), ..Change::default() };
+        let quarantined: Vec<_> = self.shared.view().quarantined.keys().copied().collect();
+        let retire: Vec<_> = self.shared.view().groups.iter().map(|group| group.id).collect();
+        let discard = quarantined.clone();
+        let mut change = Change { retire, discard, after_upload: Some(KillPoint::InCompaction), ..Change::default() };
         // The generations go one by one: the first takes the groups along.
         loop {
             let next = self.waiting().front().map(|frozen| (Arc::clone(&frozen.generation), frozen.position));

@@ -74,7 +74,7 @@ pub(crate) struct View {
     /// Traces that are being forgotten.
     pub(crate) hidden: Arc<HashSet<TraceId>>,
     /// Groups that cannot be read, with their spans; left out of everything until someone looks at them.
-    pub(crate) quarantined: BTreeMap<u64, u64>,
+    pub(crate) quarantined: BTreeMap<GroupId, Quarantined>,
     /// Blobs that are in a pack of the lake.
     pub(crate) packed: BTreeMap<BlobHash, crate::blobs::Place>,
     /// The packs' bytes.
@@ -83,6 +83,29 @@ pub(crate) struct View {
     pub(crate) blob_refs: BTreeMap<GroupId, BTreeSet<BlobHash>>,
     /// When something arrived last, by the monotonic clock.
     pub(crate) last_nanos: u64,
+}
+
+/// What is known of a group, or a pack, that cannot be read.
+#[derive(Debug)]
+pub(crate) struct Quarantined {
+    /// The spans that the catalog says it holds.
+    pub(crate) spans: u64,
+    /// `None` where the catalog's own entry is damaged.
+    pub(crate) group: Option<Arc<Group>>,
+}
+
+impl View {
+    /// Whether a group that cannot be read may hold rows of this trace.
+    pub(crate) fn is_stuck(&self, trace: TraceId) -> bool {
+        self.quarantined
+            .values()
+            .any(|quarantined| quarantined.group.as_ref().is_none_or(|group| group.may_hold(trace)))
+    }
+
+    /// Whether an entry of the catalog is damaged: what it said of blobs is then not known.
+    pub(crate) fn has_damaged_entry(&self) -> bool {
+        self.quarantined.values().any(|quarantined| quarantined.group.is_none())
+    }
 }
 
 /// The view and the counters that stand beside it.
@@ -304,22 +327,30 @@ impl Shared {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).retain(|warning| !over(warning));
     }
 
-    /// Leaves a group out of every later snapshot, because one of its files cannot be read.
-    pub(crate) fn quarantine(&self, group: &Group, why: &dyn std::fmt::Display) {
+    /// Leaves a group out of every later snapshot, because one of its files cannot be read. `false` for a group that
+    /// was replaced since the reader took its snapshot: later answers lack nothing, only this one cannot be given.
+    pub(crate) fn quarantine(&self, group: &Arc<Group>, why: &dyn std::error::Error) -> bool {
         let mut view = self.view();
-        if view.quarantined.insert(group.id.0, group.meta.spans).is_none() {
-            let kept = view.groups.iter().filter(|live| live.id != group.id).cloned().collect();
-            view.groups = Arc::new(kept);
+        if view.quarantined.contains_key(&group.id) {
+            return true;
         }
+        if view.groups.iter().all(|live| live.id != group.id) {
+            return false;
+        }
+        view.groups = Arc::new(view.groups.iter().filter(|live| live.id != group.id).cloned().collect());
+        let quarantined = Quarantined { spans: group.meta.spans, group: Some(Arc::clone(group)) };
+        view.quarantined.insert(group.id, quarantined);
         drop(view);
+        let reasons = crate::error::chain(why);
         let files: Vec<_> = group.files.iter().map(|file| file.path.as_str()).collect();
         self.warn(format!(
-            "a lake file is damaged ({why}): its group {} ({} spans, {}) is left out of every answer; restore the files \
-             from a backup and restart",
+            "a lake file is damaged ({reasons}): its group {} ({} spans, {}) is left out of every answer; restore the \
+             files from a backup and restart",
             group.id.0,
             group.meta.spans,
             files.join(", ")
         ));
+        true
     }
 
     /// Joins a run of small batches of the active generation, if there is one worth it at `now`, by the monotonic clock.

@@ -12,13 +12,13 @@ use kino_model::Clock;
 use tokio::sync::watch;
 
 use crate::catalog::sqlite::SqliteCatalog;
-use crate::catalog::{Catalog, Loaded};
+use crate::catalog::{Catalog, DamagedEntry, Loaded};
 use crate::commit::storage::Storage;
 use crate::config::StoreConfig;
 use crate::disk::Disk;
 use crate::error::OpenError;
 use crate::file::Group;
-use crate::hot::Shared;
+use crate::hot::{Quarantined, Shared};
 use crate::kill_points::KillPoint;
 use crate::lock::{HomeLock, LockError};
 use crate::retention::{Exempt, Retired};
@@ -94,7 +94,7 @@ pub(crate) fn open(
         None
     };
     let reader =
-        Arc::new(LakeReader::new(Arc::clone(&storage.objects), config.footer_bytes_max).in_folder(storage.folder()));
+        Arc::new(LakeReader::in_folder(Arc::clone(&storage.objects), storage.folder(), config.footer_bytes_max));
     let inner = Inner {
         config,
         clock,
@@ -159,7 +159,7 @@ fn fill_view(shared: &Shared, loaded: &Loaded, now: i64, report: &mut OpenReport
         match Group::new(row.id, row.meta.clone(), row.files.clone()) {
             Ok(group) => groups.push(Arc::new(group)),
             Err(error) => {
-                view.quarantined.insert(row.id.0, row.meta.spans);
+                view.quarantined.insert(row.id, Quarantined { spans: row.meta.spans, group: None });
                 report.quarantined += 1;
                 report.warnings.push(format!(
                     "the catalog's entry of group {} is damaged ({error}): its {} spans are left out of every answer",
@@ -168,6 +168,16 @@ fn fill_view(shared: &Shared, loaded: &Loaded, now: i64, report: &mut OpenReport
             }
         }
         view.blob_refs.insert(row.id, row.blobs.clone());
+    }
+    for DamagedEntry { id, is_pack, spans, why } in &loaded.damaged {
+        view.quarantined.insert(*id, Quarantined { spans: *spans, group: None });
+        report.quarantined += 1;
+        let what = if *is_pack { "the large values in it".to_owned() } else { format!("its {spans} spans") };
+        report.warnings.push(format!(
+            "the catalog's entry of group {} is damaged ({why}): {what} are left out of every answer; restore \
+             meta.sqlite from a backup and restart",
+            id.0
+        ));
     }
     view.groups = Arc::new(groups);
     view.packed.clone_from(&loaded.packed);

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use bytes::Bytes;
 use kino_model::TraceId;
 
-use crate::blobs;
+use crate::blobs::{self, BlobHash};
 use crate::catalog::{Leftover, PackUsage};
 use crate::commit::Change;
 use crate::error::StoreError;
@@ -48,9 +48,10 @@ impl Retired {
         Self { id, since, paths: vec![crate::commit::pack_path(id)], group: None }
     }
 
-    /// A group that cannot be read: what files it has is not known, so every table's is tried.
+    /// A group or pack that cannot be read: what files it has is not known, so every possible one is tried.
     pub(crate) fn quarantined(id: GroupId) -> Self {
-        let paths = LakeTable::ALL.map(|table| crate::commit::file_path(table, id)).into();
+        let of_table = LakeTable::ALL.map(|table| crate::commit::file_path(table, id));
+        let paths = of_table.into_iter().chain([crate::commit::pack_path(id)]).collect();
         Self { id, since: i64::MIN, paths, group: None }
     }
 
@@ -63,6 +64,7 @@ impl Inner {
     /// `packs` says whether to look at the blobs too.
     pub(crate) async fn retain(self: &Arc<Self>, packs: bool) -> Result<(), StoreError> {
         self.writable()?;
+        self.enter_learned().await?;
         let turn = self.rewriting.lock().await;
         let over = self.over_the_limits();
         for group in over {
@@ -102,8 +104,14 @@ impl Inner {
             exempt.trace_ids.iter().copied().filter(|trace| group.may_hold(*trace)).collect();
         let names_run = |runs: &Vec<String>| runs.iter().any(|run| exempt.run_ids.contains(run));
         if !exempt.run_ids.is_empty() && group.meta.runs.as_ref().is_none_or(names_run) {
-            let named = crate::lake::traces_of_runs(&self.storage.objects, group, &exempt.run_ids).await;
-            kept.extend(named.map_err(|error| StoreError::Rows(error.into()))?);
+            match crate::lake::traces_of_runs(&self.reader, group, &exempt.run_ids).await {
+                Ok(named) => kept.extend(named),
+                Err(error) if error.damaged_group().is_some() => {
+                    self.shared.quarantine(group, &error);
+                    return Ok(());
+                }
+                Err(error) => return Err(StoreError::Rows(error.into())),
+            }
         }
         let inputs = std::slice::from_ref(group);
         if kept.is_empty() {
@@ -132,8 +140,12 @@ impl Inner {
     /// Retires packs of which nothing is needed. With `exactly`, what is still needed of a pack moves to a new one, so
     /// that what was forgotten goes. Packs younger than `age` stay: a blob is kept before the row that names it.
     pub(crate) async fn drop_packs(self: &Arc<Self>, age: i64, exactly: bool) -> Result<(), StoreError> {
-        if self.shared.view().packed.is_empty() {
-            return Ok(());
+        {
+            // A damaged entry may name any blob.
+            let view = self.shared.view();
+            if view.packed.is_empty() || view.has_damaged_entry() {
+                return Ok(());
+            }
         }
         let inner = Arc::clone(self);
         let usage = blocking(move || inner.catalog.pack_usage()).await??;
@@ -146,13 +158,14 @@ impl Inner {
             if !idle || needed.len() == blobs.len() || !(needed.is_empty() || exactly) {
                 continue;
             }
-            let mut moved: BTreeMap<_, Bytes> = BTreeMap::new();
-            for hash in &needed {
-                let place = blobs[hash];
-                let frame =
-                    self.storage.read(&crate::commit::pack_path(id), place.offset..place.offset + place.length).await?;
-                moved.insert(*hash, blobs::unpack(*hash, place, &frame)?);
-            }
+            let moved = match self.read_blobs(id, &needed, &blobs).await {
+                Ok(moved) => moved,
+                Err(error) if error.is_damage() => {
+                    self.shared.warn(format!("pack {} of large values is damaged ({error}) and stays as it is", id.0));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let gone = blobs.keys().filter(|hash| !needed.contains(hash)).copied().collect();
             let change = Change { pack: moved, retire: vec![id], gone_blobs: gone, ..Change::default() };
             self.carry_through(change).await?;
@@ -161,8 +174,24 @@ impl Inner {
         Ok(())
     }
 
+    async fn read_blobs(
+        &self,
+        pack: GroupId,
+        wanted: &BTreeSet<BlobHash>,
+        places: &BTreeMap<BlobHash, blobs::Place>,
+    ) -> Result<BTreeMap<BlobHash, Bytes>, StoreError> {
+        let mut read = BTreeMap::new();
+        for hash in wanted {
+            let place = places[hash];
+            let range = place.offset..place.offset + place.length;
+            let frame = self.storage.read(&crate::commit::pack_path(pack), range).await?;
+            read.insert(*hash, blobs::unpack(*hash, place, &frame)?);
+        }
+        Ok(read)
+    }
+
     /// The blobs that hot rows name.
-    fn hot_names(&self) -> BTreeSet<blobs::BlobHash> {
+    fn hot_names(&self) -> BTreeSet<BlobHash> {
         let batches: Vec<_> = {
             let view = self.shared.view();
             view.frozen.iter().flat_map(|frozen| &frozen.batches).chain(&view.active.batches).cloned().collect()

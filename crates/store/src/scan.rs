@@ -9,6 +9,7 @@ mod cache;
 pub(crate) mod columns;
 mod distinct;
 mod few;
+pub(crate) mod files;
 mod folder;
 pub(crate) mod predicate;
 mod ranged;
@@ -51,7 +52,7 @@ impl ScanError {
     pub fn is_damage(&self) -> bool {
         match self {
             Self::File { source: ParquetError::External(source), .. } => {
-                matches!(source.downcast_ref(), Some(object_store::Error::NotFound { .. }))
+                source.downcast_ref().is_none_or(files::Fault::is_damage)
             }
             Self::File { .. } | Self::Rollups { .. } => true,
             Self::Rows(_) | Self::Cursor(_) => false,

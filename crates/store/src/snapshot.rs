@@ -92,16 +92,26 @@ impl Snapshot {
     }
 
     /// Where an error means that a file is damaged or gone: leaves its group out of this and of later snapshots, says
-    /// so in the status, and gives `true`: asking again answers from the rest.
+    /// so in the status, and gives `true`: asking again answers from the rest. `false` also where the group was replaced
+    /// meanwhile: the rest is then not what a later snapshot holds.
     pub(crate) fn leave_out_damaged(&mut self, error: &ScanError) -> bool {
         let Some(path) = error.path().filter(|_| error.is_damage()) else { return false };
         let Some(group) = self.groups.iter().find(|group| group.files.iter().any(|file| file.path == path)) else {
             return false;
         };
-        self.shared.quarantine(group, error);
+        if !self.shared.quarantine(group, error) {
+            return false;
+        }
         let id = group.id;
         self.groups = Arc::new(self.groups.iter().filter(|group| group.id != id).cloned().collect());
         true
+    }
+
+    /// How many of its groups were found damaged since it was taken: answers that it gave before have their rows,
+    /// later ones have not.
+    pub fn lost_groups(&self) -> usize {
+        let view = self.shared.view();
+        self.groups.iter().filter(|group| view.quarantined.contains_key(&group.id)).count()
     }
 
     /// Reads rows of a file.

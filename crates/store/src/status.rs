@@ -37,7 +37,23 @@ pub struct StoreStatus {
     pub warnings: Vec<String>,
 }
 
+/// What every answer lacks, because it cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Damage {
+    /// Groups of files.
+    pub groups: u64,
+    /// The spans that the catalog says they hold.
+    pub spans: u64,
+}
+
 impl Store {
+    /// What cannot be read, as of now. Costs no IO.
+    pub fn damage(&self) -> Damage {
+        let view = self.inner.shared.view();
+        let spans = view.quarantined.values().map(|quarantined| quarantined.spans).sum();
+        Damage { groups: view.quarantined.len() as u64, spans }
+    }
+
     /// How the store is. Costs no IO.
     pub fn status(&self) -> StoreStatus {
         let shared = &self.inner.shared;
@@ -59,7 +75,7 @@ impl Store {
             lake_bytes: files().map(|file| file.meta.bytes).sum(),
             blob_bytes: view.pack_sizes.values().sum::<u64>() + hot_blobs,
             quarantined_groups: view.quarantined.len() as u64,
-            quarantined_spans: view.quarantined.values().sum(),
+            quarantined_spans: view.quarantined.values().map(|quarantined| quarantined.spans).sum(),
             hidden_traces: view.hidden.len() as u64,
             warnings: shared.warnings(),
         }

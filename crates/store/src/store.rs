@@ -218,8 +218,11 @@ impl Store {
             if let Some(bytes) = view.hot_blob(hash) {
                 return Ok(Some(bytes));
             }
-            let Some(place) = view.packed.get(&hash) else { return Ok(None) };
-            *place
+            match view.packed.get(&hash) {
+                Some(place) => *place,
+                None if view.has_damaged_entry() => return Err(StoreError::LostBlob(hash.to_string())),
+                None => return Ok(None),
+            }
         };
         let range = place.offset..place.offset + place.length;
         let frame = self.inner.storage.read(&crate::commit::pack_path(place.pack), range).await?;

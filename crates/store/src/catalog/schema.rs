@@ -1,7 +1,7 @@
 //! The metadata database's tables.
 
 /// The version of these tables, kept in SQLite's `user_version`.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// Makes them. `AUTOINCREMENT` is the promise that a number, and with it a path, is never given twice.
 pub(crate) const CREATE: &str = "
@@ -12,14 +12,15 @@ CREATE TABLE groups (
     since INTEGER NOT NULL,
     pack INTEGER NOT NULL DEFAULT 0,
     arrival_min INTEGER, arrival_max INTEGER, start_min INTEGER, start_max INTEGER,
-    spans INTEGER, traces INTEGER, duplicate_span_ids INTEGER, filter BLOB, split BLOB, runs TEXT
+    spans INTEGER, traces INTEGER, duplicate_span_ids INTEGER, filter BLOB, split BLOB, runs TEXT,
+    checksum INTEGER
 );
 CREATE INDEX groups_by_state ON groups (state);
 CREATE TABLE files (
     path TEXT PRIMARY KEY,
     group_id INTEGER NOT NULL REFERENCES groups (id) ON DELETE CASCADE,
     tab TEXT, rows INTEGER, bytes INTEGER, start_min INTEGER, start_max INTEGER, schema_version INTEGER,
-    checksum INTEGER
+    checksum INTEGER, blocks BLOB
 ) WITHOUT ROWID;
 CREATE INDEX files_by_group ON files (group_id);
 CREATE TABLE blobs (
@@ -43,8 +44,14 @@ CREATE TABLE counters (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT RO
 INSERT INTO meta VALUES ('wal_position', 1);
 ";
 
-/// Brings tables of version 1 to version 2.
-pub(crate) const FROM_1: &str = "
-ALTER TABLE groups ADD COLUMN duplicate_span_ids INTEGER;
-ALTER TABLE files ADD COLUMN checksum INTEGER;
-";
+/// Each brings the tables from one version to the next, from version 1 on.
+pub(crate) const STEPS: [&str; VERSION as usize - 1] = [
+    "ALTER TABLE groups ADD COLUMN duplicate_span_ids INTEGER;
+     ALTER TABLE files ADD COLUMN checksum INTEGER;",
+    // The checksums of what is live then are computed besides.
+    "ALTER TABLE groups ADD COLUMN checksum INTEGER;
+     ALTER TABLE files ADD COLUMN blocks BLOB;",
+];
+
+/// The version from which on every live entry has its checksum.
+pub(crate) const CHECKED: u32 = 3;

@@ -34,7 +34,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 
 use crate::attribute_filter::{self, ATTRIBUTE_FILTER_KEY};
-use crate::file::{FileMeta, LakeTable, NewFile};
+use crate::file::{BlockSums, FileMeta, LakeTable, NewFile};
 use crate::lake::rows::{Place, Rows};
 
 mod bits;
@@ -302,6 +302,7 @@ fn new_file(table: LakeTable, rows: u64, times: Option<(i64, i64)>, bytes: Vec<u
         start_max: UnixNanos(start_max),
         schema_version: SCHEMA_VERSION,
         checksum: Some(crc32c::crc32c(&bytes)),
+        blocks: BlockSums::of(&bytes),
     };
     NewFile { meta, bytes }
 }

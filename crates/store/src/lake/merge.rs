@@ -7,7 +7,6 @@ use arrow_array::{BooleanArray, RecordBatch};
 use arrow_schema::{Field, Schema};
 use kino_model::TraceId;
 use kino_model::columns::Table;
-use object_store::ObjectStore;
 
 use super::{Arrival, Assembly, LakeError};
 use crate::file::{FlushSet, Group, LakeTable};
@@ -27,12 +26,12 @@ const FOOTER_BYTES: usize = 32 << 20;
 /// # Errors
 /// Where an input cannot be read or its columns are not those of its table.
 pub async fn merge(
-    objects: &Arc<dyn ObjectStore>,
+    lake: &LakeReader,
     inputs: &[Arc<Group>],
     live: &[Arc<Group>],
     keep: impl Fn(TraceId) -> bool + Send + Sync + 'static,
 ) -> Result<FlushSet, LakeError> {
-    let reader = &LakeReader::new(Arc::clone(objects), FOOTER_BYTES);
+    let reader = &lake.apart(FOOTER_BYTES);
     let others: Vec<Arc<Group>> =
         live.iter().filter(|group| inputs.iter().all(|input| input.id != group.id)).cloned().collect();
     let arrival = Arrival {
@@ -74,11 +73,11 @@ fn of(group: &Group) -> impl Fn(ScanError) -> LakeError {
 /// # Errors
 /// Where the group's `traces` cannot be read.
 pub async fn traces_of_runs(
-    objects: &Arc<dyn ObjectStore>,
+    lake: &LakeReader,
     group: &Group,
     runs: &BTreeSet<String>,
 ) -> Result<Vec<TraceId>, LakeError> {
-    let reader = LakeReader::new(Arc::clone(objects), FOOTER_BYTES);
+    let reader = lake.apart(FOOTER_BYTES);
     let Some(file) = group.file(LakeTable::Traces) else { return Ok(Vec::new()) };
     let columns = ["trace_id", "kino_run_id", "kino_run_ids"];
     let read = Read { columns: Some(&columns), ..Read::default() };

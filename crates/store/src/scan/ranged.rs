@@ -5,6 +5,7 @@
 
 use std::io::Cursor;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch};
@@ -18,6 +19,7 @@ use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::few::FewRows;
+use super::files::Fault;
 
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 16 * 1_024;
@@ -109,10 +111,12 @@ pub(super) async fn beside<T: Send + 'static>(
     rows: usize,
     decode: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
+    // A file without checksums may hold anything, and the decoder's own checks are not made for damage.
+    let decode = move || catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| Err(Fault::Undecodable.into()));
     if rows <= INLINE_ROWS_MAX {
         return decode();
     }
-    tokio::task::spawn_blocking(decode).await.map_err(|error| ParquetError::External(Box::new(error)))?
+    tokio::task::spawn_blocking(decode).await.map_err(|_| Fault::Stopping)?
 }
 
 fn joined(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {

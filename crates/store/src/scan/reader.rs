@@ -8,11 +8,9 @@ use std::sync::Arc;
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use bytes::Bytes;
-use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt};
 use kino_model::{TraceId, UnixNanos};
-use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::ObjectStore;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
 use parquet::arrow::async_reader::AsyncFileReader;
@@ -24,7 +22,7 @@ use super::ScanError;
 use super::cache::Cache;
 use super::columns::{ids, trace_id_at};
 use super::distinct::{self, Distinct};
-use super::folder::Folder;
+use super::files::{Files, Object};
 use super::ranged::{Part, Pieces, beside};
 use crate::attribute_filter::{ATTRIBUTE_FILTER_KEY, Pair, Place};
 use crate::file::{FileEntry, LakeTable};
@@ -51,7 +49,7 @@ const GROUPS_AT_ONCE: usize = 2;
 /// Reads the files of one lake; footers and rollups are cached within a bound, for as long as they are asked for.
 #[derive(Debug)]
 pub struct LakeReader {
-    files: Files,
+    files: Arc<Files>,
     footers: Arc<Cache<Footer>>,
     rollups: Arc<Cache<GroupRollups>>,
     distinct: Arc<Cache<Distinct>>,
@@ -61,25 +59,6 @@ pub struct LakeReader {
     pub(crate) facts: LatestFacts,
     /// Traces that were asked about lately.
     pub(crate) kept: Arc<KeptTraces>,
-}
-
-/// Where files lie.
-#[derive(Debug)]
-struct Files {
-    store: Arc<dyn ObjectStore>,
-    folder: Option<Folder>,
-}
-
-impl Files {
-    async fn ranges(&self, path: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, ParquetError> {
-        if let Some(folder) = &self.folder
-            && let Some(read) = folder.ranges(path, ranges).await
-        {
-            return Ok(read);
-        }
-        // It also knows best what is wrong with a file that could not be read.
-        self.store.get_ranges(&Path::from(path), ranges).await.map_err(external)
-    }
 }
 
 /// A file's footer, as readers of rows and of dictionaries want it.
@@ -132,8 +111,12 @@ type Passes = Box<dyn FnMut(&RecordBatch) -> BooleanArray + Send + 'static>;
 impl LakeReader {
     /// Reads from `store`, keeping at most `footer_bytes_max` bytes of footers.
     pub fn new(store: Arc<dyn ObjectStore>, footer_bytes_max: usize) -> Self {
+        Self::of(Arc::new(Files::new(store, None)), footer_bytes_max)
+    }
+
+    fn of(files: Arc<Files>, footer_bytes_max: usize) -> Self {
         Self {
-            files: Files { store, folder: None },
+            files,
             footers: Cache::new(footer_bytes_max),
             rollups: Cache::new(ROLLUP_CACHE_BYTES),
             distinct: Cache::new(DISTINCT_CACHE_BYTES),
@@ -143,10 +126,19 @@ impl LakeReader {
         }
     }
 
-    /// Says in which folder the files lie, where they do.
-    pub(crate) fn in_folder(mut self, folder: Option<PathBuf>) -> Self {
-        self.files.folder = folder.map(Folder::new);
-        self
+    /// As [`LakeReader::new`], of files that lie in this folder, where they do.
+    pub(crate) fn in_folder(store: Arc<dyn ObjectStore>, folder: Option<PathBuf>, footer_bytes_max: usize) -> Self {
+        Self::of(Arc::new(Files::new(store, folder)), footer_bytes_max)
+    }
+
+    /// A reader of the same files with caches of its own, for work that reads each of them once.
+    pub(crate) fn apart(&self, footer_bytes_max: usize) -> Self {
+        Self::of(Arc::clone(&self.files), footer_bytes_max)
+    }
+
+    /// The bytes of its files.
+    pub(crate) fn files(&self) -> &Files {
+        &self.files
     }
 
     /// Reads rows in the file's order.
@@ -169,7 +161,7 @@ impl LakeReader {
         if let Some(within) = read.within {
             parts = in_both(parts, self::parts(rows.metadata(), row_ranges(rows.metadata(), within)));
         }
-        let source = Source { files: &self.files, path: file.path.as_str(), rows, trace_id: mask(&["trace_id"]) };
+        let source = Source { files: &self.files, file, rows, trace_id: mask(&["trace_id"]) };
         let test = trace_test(&read.pick).map(Arc::new);
         let Some((condition_columns, mut passes)) = read.condition else {
             let reads = parts.into_iter().map(|part| source.rows_of(part, test.clone(), &columns));
@@ -244,7 +236,7 @@ impl LakeReader {
         let metadata = footer.rows.metadata();
         let Some(column) = distinct::leaf_of(metadata, root, leaf) else { return Ok(Distinct::Absent) };
         let Some(offsets) = metadata.offset_index() else { return Ok(Distinct::Unknown) };
-        let mut object = self.object(file, &footer);
+        let mut object = Object { files: &self.files, file, metadata: Some(Arc::clone(metadata)) };
         let mut values = HashSet::new();
         for (group, pages) in metadata.row_groups().iter().zip(offsets) {
             let chunk = group.column(column);
@@ -278,7 +270,7 @@ impl LakeReader {
     ) -> Result<Vec<Range<usize>>, ScanError> {
         let of_file = |source| ScanError::File { path: file.path.clone(), source };
         let ranges: Vec<Range<u64>> = pairs.iter().map(|pair| filter.range(*pair)).collect();
-        let read = self.files.ranges(&file.path, &ranges).await.map_err(of_file)?;
+        let read = self.files.ranges(file, &ranges).await.map_err(|fault| of_file(fault.into()))?;
         let mut marks = vec![false; filter.blocks()];
         for (pair, bytes) in pairs.iter().zip(read) {
             let marked = filter.mark(*pair, &bytes, &mut marks);
@@ -292,8 +284,7 @@ impl LakeReader {
         if let Some(footer) = self.footers.get(&file.path) {
             return Ok(footer);
         }
-        let mut object =
-            Object { store: Arc::clone(&self.files.store), path: Path::from(file.path.as_str()), metadata: None };
+        let mut object = Object { files: &self.files, file, metadata: None };
         let metadata = ParquetMetaDataReader::new()
             .with_page_index_policy(PageIndexPolicy::Optional)
             .with_prefetch_hint(Some(FOOTER_GUESS_BYTES.min(file.meta.bytes as usize)))
@@ -302,14 +293,6 @@ impl LakeReader {
         let footer = Arc::new(Footer::new(&Arc::new(metadata), file)?);
         self.footers.put(&file.path, &footer, footer.bytes);
         Ok(footer)
-    }
-
-    fn object(&self, file: &FileEntry, footer: &Footer) -> Object {
-        Object {
-            store: Arc::clone(&self.files.store),
-            path: Path::from(file.path.as_str()),
-            metadata: Some(Arc::clone(footer.rows.metadata())),
-        }
     }
 }
 
@@ -519,7 +502,7 @@ fn in_both(left: Vec<Part>, right: Vec<Part>) -> Vec<Part> {
 /// A file to read parts of.
 struct Source<'a> {
     files: &'a Files,
-    path: &'a str,
+    file: &'a FileEntry,
     rows: &'a ArrowReaderMetadata,
     trace_id: ProjectionMask,
 }
@@ -537,7 +520,7 @@ impl Source<'_> {
             needed.union(&self.trace_id);
         }
         let ranges = part.ranges(self.rows.metadata(), &needed);
-        let read = self.files.ranges(self.path, &ranges).await?;
+        let read = self.files.ranges(self.file, &ranges).await?;
         let pieces = Pieces::new(ranges.iter().map(|range| range.start).zip(read));
         Ok((pieces, part.rows(self.rows.metadata())))
     }
@@ -629,33 +612,4 @@ fn mark_traces(batch: &RecordBatch, test: &TraceTest) -> BooleanArray {
         Some(before.1)
     };
     (0..batch.num_rows()).map(mark).collect()
-}
-
-/// A file in the object store, as the Parquet reader wants it.
-struct Object {
-    store: Arc<dyn ObjectStore>,
-    path: Path,
-    metadata: Option<Arc<ParquetMetaData>>,
-}
-
-fn external(error: object_store::Error) -> ParquetError {
-    ParquetError::External(Box::new(error))
-}
-
-impl AsyncFileReader for Object {
-    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
-        async move { self.store.get_range(&self.path, range).await.map_err(external) }.boxed()
-    }
-
-    fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
-        async move { self.store.get_ranges(&self.path, &ranges).await.map_err(external) }.boxed()
-    }
-
-    fn get_metadata<'a>(
-        &'a mut self,
-        _options: Option<&'a ArrowReaderOptions>,
-    ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>, ParquetError>> {
-        let metadata = self.metadata.clone();
-        async move { metadata.ok_or_else(|| ParquetError::General("the footer is read beforehand".into())) }.boxed()
-    }
 }

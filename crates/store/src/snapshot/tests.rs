@@ -157,18 +157,24 @@ impl Lake {
 
     async fn merge(&mut self) {
         let inputs = self.groups.clone();
-        let set = lake::merge(&self.objects, &inputs, &inputs, |_| true).await.unwrap();
+        let set = lake::merge(&self.reader(), &inputs, &inputs, |_| true).await.unwrap();
         self.put(set).await;
         self.groups.drain(..inputs.len());
     }
 
+    fn reader(&self) -> LakeReader {
+        LakeReader::new(Arc::clone(&self.objects), FOOTER_CACHE_BYTES)
+    }
+
     fn snapshot(&self, hot: &[Vec<Row>], hidden: &[u8]) -> Snapshot {
+        let shared = Arc::new(Shared::new(0));
+        shared.view().groups = Arc::new(self.groups.clone());
         Snapshot {
-            reader: Arc::new(LakeReader::new(Arc::clone(&self.objects), FOOTER_CACHE_BYTES)),
+            reader: Arc::new(self.reader()),
             groups: Arc::new(self.groups.clone()),
             hot: hot.iter().map(|rows| Arc::new(HotBatch::new(batch(rows)))).collect(),
             hidden: Arc::new(hidden.iter().map(|number| trace_id(*number)).collect()),
-            shared: Arc::new(Shared::new(0)),
+            shared,
         }
     }
 }
@@ -490,10 +496,10 @@ async fn a_merge_leaves_out_what_is_not_wanted() {
     lake.flush(&[plain(1, 0, 5), plain(2, 0, 50)]).await;
     lake.flush(&[plain(2, 1, 51), plain(3, 0, 70)]).await;
     let inputs = lake.groups.clone();
-    let set = lake::merge(&lake.objects, &inputs, &inputs, |trace| trace != trace_id(2)).await.unwrap();
+    let set = lake::merge(&lake.reader(), &inputs, &inputs, |trace| trace != trace_id(2)).await.unwrap();
     assert_eq!((set.group.spans, set.group.traces, set.group.start_max), (2, 2, UnixNanos(70)));
     assert_eq!(set.group.arrival_max, ARRIVAL.max);
-    let none = lake::merge(&lake.objects, &inputs, &inputs, |_| false).await.unwrap();
+    let none = lake::merge(&lake.reader(), &inputs, &inputs, |_| false).await.unwrap();
     assert!(none.files.is_empty() && none.group.spans == 0);
 }
 

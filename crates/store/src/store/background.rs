@@ -151,6 +151,16 @@ impl Inner {
         self.retain(packs).await
     }
 
+    /// Enters what reading files of an earlier version has told of their blocks, so that the next engine knows it.
+    pub(crate) async fn enter_learned(self: &Arc<Self>) -> Result<(), StoreError> {
+        let learned = self.reader.files().take_learned();
+        if learned.is_empty() {
+            return Ok(());
+        }
+        let inner = Arc::clone(self);
+        Ok(blocking(move || inner.catalog.learn_blocks(&learned)).await??)
+    }
+
     /// Refuses appends in time, while the catalog and a flush still have room.
     fn look_at_the_disk(&self) {
         let free = match self.disk.free_bytes(&self.config.home) {
@@ -175,12 +185,7 @@ impl Inner {
     }
 
     fn note(&self, what: &str, and: &str, error: &StoreError) {
-        let mut reasons = error.to_string();
-        let mut source = std::error::Error::source(error);
-        while let Some(cause) = source {
-            reasons = format!("{reasons}: {cause}");
-            source = cause.source();
-        }
+        let reasons = crate::error::chain(error);
         tracing::warn!("{what}: {reasons}");
         self.shared.unwarn(|warning| warning.starts_with(what));
         self.shared.warn(format!("{what} ({reasons}){and}"));

@@ -1,0 +1,77 @@
+//! Holding everything in the lake against what was written: what `kino doctor` asks for.
+
+use std::sync::Arc;
+
+use parquet::errors::ParquetError;
+
+use crate::blobs;
+use crate::error::StoreError;
+use crate::file::Group;
+use crate::scan::ScanError;
+use crate::store::Store;
+
+/// What a look at every byte of the lake found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Files and large values that are whole.
+    pub whole: u64,
+    /// Files of which the catalog has no checksum: an early version wrote them, and no damage of theirs is noticed
+    /// unless it breaks what a reader decodes. A merge gives their rows checksums.
+    pub without_checksum: Vec<String>,
+    /// What is damaged, each with why. The groups of damaged files are left out of every answer from then on.
+    pub damaged: Vec<String>,
+}
+
+impl Store {
+    /// Reads every live file and every large value, and holds them against their checksums. Costs as much IO as the
+    /// lake is large.
+    ///
+    /// # Errors
+    /// Where something cannot be reached; what is damaged is no error.
+    pub async fn check_files(&self) -> Result<Checked, StoreError> {
+        let mut checked = Checked::default();
+        let snapshot = self.snapshot();
+        for group in snapshot.groups.iter() {
+            self.check_group(group, &mut checked).await?;
+        }
+        self.check_blobs(&mut checked).await?;
+        Ok(checked)
+    }
+
+    async fn check_group(&self, group: &Arc<Group>, checked: &mut Checked) -> Result<(), StoreError> {
+        for file in &group.files {
+            let read = self.inner.reader.files().read_through(file).await;
+            let source = match read {
+                Ok(_) if file.meta.checksum.is_none() => {
+                    checked.without_checksum.push(file.path.clone());
+                    continue;
+                }
+                Ok(_) => {
+                    checked.whole += 1;
+                    continue;
+                }
+                Err(fault) => ParquetError::from(fault),
+            };
+            let error = ScanError::File { path: file.path.clone(), source };
+            if !error.is_damage() {
+                return Err(StoreError::Rows(error.into()));
+            }
+            checked.damaged.push(crate::error::chain(&error));
+            self.inner.shared.quarantine(group, &error);
+        }
+        Ok(())
+    }
+
+    async fn check_blobs(&self, checked: &mut Checked) -> Result<(), StoreError> {
+        let packed = self.inner.shared.view().packed.clone();
+        for (hash, place) in packed {
+            let path = crate::commit::pack_path(place.pack);
+            let frame = self.inner.storage.read(&path, place.offset..place.offset + place.length).await;
+            match frame.and_then(|frame| blobs::unpack(hash, place, &frame)) {
+                Ok(_) => checked.whole += 1,
+                Err(error) => checked.damaged.push(format!("{path}: {}", crate::error::chain(&error))),
+            }
+        }
+        Ok(())
+    }
+}
