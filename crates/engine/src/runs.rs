@@ -114,7 +114,7 @@ impl Engine {
             label: start.label.map(|label| self.redacted(&label)),
             command: start.command.iter().map(|argument| self.redacted(argument)).collect(),
             directory: start.directory,
-            code: start.code,
+            code: CodeState { branch: start.code.branch.map(|branch| self.redacted(&branch)), ..start.code },
             start_unix_nanos: start.start_unix_nanos,
             end_unix_nanos: None,
             exit_code: None,

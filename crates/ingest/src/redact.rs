@@ -5,7 +5,7 @@
 //! give equal tokens under one key, and the token keeps the number of lines.
 //!
 //! ```text
-//!  a column's buffer ─► anchors (one pass of SIMD), `@`, `sk-`, runs of digits ─► the rule's closer look
+//!  a column's buffer ─► anchors (a few passes of SIMD), `@`, runs ─► the rule's closer look
 //!       nothing found: the column stays, untouched and shared ◄────────────┴────► found: that column is rebuilt
 //! ```
 //!
@@ -16,16 +16,17 @@ mod assignment;
 mod clean;
 mod columns;
 mod numbers;
+mod prefixed;
 pub mod rules;
 mod tokens;
 mod values;
+mod vendors;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
-use memchr::memmem::Finder;
 use sha2::Sha256;
 
 use anchors::{Anchors, KeyAnchors, Sign};
@@ -43,7 +44,6 @@ pub struct Redactor {
     rules: Rules,
     anchors: Anchors,
     key_anchors: KeyAnchors,
-    sk: Finder<'static>,
     /// Labels seen before.
     clean: Clean,
 }
@@ -61,7 +61,7 @@ impl Redactor {
     pub fn new(key: [u8; 32], rules: Rules) -> Self {
         let anchors = Anchors::new().expect("the anchors are few and short");
         let key_anchors = KeyAnchors::new(&rules.keys).expect("the keys are few, and bounded by the rules");
-        Self { key, rules, anchors, key_anchors, sk: Finder::new(b"sk-"), clean: Clean::default() }
+        Self { key, rules, anchors, key_anchors, clean: Clean::default() }
     }
 
     /// Redacts every text of a batch: columns, attribute maps with what they hold exactly, resources and scopes.
@@ -129,13 +129,12 @@ impl Redactor {
     /// Every secret in `text`, in order, without overlaps: where rules overlap, the first one names the whole.
     fn find_all(&self, text: &[u8]) -> Vec<Found> {
         let mut found = Vec::new();
-        let mut from = 0;
-        while let Some((start, end, sign)) = self.anchors.next(text, from) {
-            from = self.keep(text, self.examine(text, start, end, sign), &mut found).unwrap_or(end);
-        }
-        from = 0;
-        while let Some(at) = self.sk.find(&text[from..]).map(|at| from + at) {
-            from = self.keep(text, sk_key(text, at), &mut found).unwrap_or(at + 3);
+        let mut from;
+        for set in self.anchors.sets() {
+            from = 0;
+            while let Some((start, end, sign)) = set.next(text, from) {
+                from = self.keep(text, self.examine(text, start, end, sign), &mut found).unwrap_or(end);
+            }
         }
         from = 0;
         while let Some(at) = memchr::memchr(b'@', &text[from..]).map(|at| from + at) {
@@ -145,6 +144,10 @@ impl Redactor {
         from = 0;
         while let Some((start, end)) = numbers::next_run(text, from) {
             from = self.keep(text, number(text, start, end), &mut found).unwrap_or(end).max(end);
+        }
+        from = 0;
+        while let Some((start, end)) = prefixed::next_run(text, from) {
+            from = self.keep(text, prefixed_token(text, start, end), &mut found).unwrap_or(end).max(end);
         }
         for pattern in &self.rules.patterns {
             for captures in pattern.regex.captures_iter(text) {
@@ -170,6 +173,17 @@ impl Redactor {
         let word = || start.checked_sub(1);
         match sign {
             Sign::Token(shape) => shape.end(text, start, end).map(|end| (start, end, shape.rule.name())),
+            Sign::SkKey => tokens::sk_key(text, start).map(|(end, rule)| (start, end, rule.name())),
+            Sign::Segment => tokens::segmented(text, start, end).map(|found| named(Rule::VendorToken, found)),
+            Sign::Mailchimp => tokens::mailchimp(text, start).map(|found| named(Rule::VendorToken, found)),
+            Sign::AzureSecret => tokens::azure_secret(text, start).map(|found| named(Rule::VendorToken, found)),
+            Sign::WrappedKey => tokens::wrapped_key(text, start).map(|found| named(Rule::PrivateKey, found)),
+            Sign::WrappedJwt => tokens::wrapped_jwt(text, start).map(|found| named(Rule::Jwt, found)),
+            Sign::Curl => assignment::curl_password(text, end).map(|found| named(Rule::Password, found)),
+            Sign::IdentifiedBy => {
+                assignment::identified_by(text, word()?, end).map(|found| named(Rule::Password, found))
+            }
+            Sign::Auth => assignment::auth(text, start).map(|found| named(Rule::Authorization, found)),
             Sign::Jwt => tokens::jwt(text, start).map(|found| named(Rule::Jwt, found)),
             Sign::PrivateKey => tokens::private_key(text, start).map(|found| named(Rule::PrivateKey, found)),
             Sign::Name => assignment::assigned(text, start).map(|(start, end, rule)| (start, end, rule.name())),
@@ -209,12 +223,12 @@ fn is_in_token(text: &[u8], at: usize) -> bool {
     opened.is_some_and(|opened| !before[opened..].contains(&b']'))
 }
 
-fn sk_key(text: &[u8], at: usize) -> Option<(usize, usize, &'static str)> {
-    tokens::sk_key(text, at).map(|(end, rule)| (at, end, rule.name()))
-}
-
 fn url_password(text: &[u8], at: usize) -> Option<(usize, usize, &'static str)> {
     assignment::url_password(text, at).map(|(start, end)| (start, end, Rule::UrlPassword.name()))
+}
+
+fn prefixed_token(text: &[u8], start: usize, end: usize) -> Option<(usize, usize, &'static str)> {
+    prefixed::token(text, start, end).map(|(start, end)| (start, end, Rule::VendorToken.name()))
 }
 
 fn number(text: &[u8], start: usize, end: usize) -> Option<(usize, usize, &'static str)> {

@@ -5,6 +5,8 @@
 
 #[path = "redaction/corpus.rs"]
 mod corpus;
+#[path = "redaction/forms.rs"]
+mod forms;
 
 use std::collections::BTreeMap;
 
@@ -13,7 +15,7 @@ use kino_ingest::redact::{Redactor, Rules};
 
 /// What the corpus yields today, rounded down; a change that does worse has to say why.
 const PRECISION_FLOOR: f64 = 0.99;
-const RECALL_FLOOR: f64 = 0.94;
+const RECALL_FLOOR: f64 = 0.97;
 
 fn redactor() -> Redactor {
     Redactor::new([42; 32], Rules::default())

@@ -20,11 +20,13 @@ use super::tokens::{entropy, has_digit, is_base64, is_random, is_word};
 const NAME_MAX: usize = 64;
 /// Spaces around a separator: more of them are a table.
 const SPACES_MAX: usize = 3;
+/// Escapes before a quote: JSON within JSON within JSON.
+const ESCAPES_MAX: usize = 7;
 /// How a value begins that was redacted before.
 pub(super) const TOKEN_START: &[u8] = kino_model::redacted::START.as_bytes();
 
 /// Endings of names, without `-`, `_` and `.`, and the rule that they belong to.
-const ENDINGS: [(&str, Rule); 12] = [
+const ENDINGS: [(&str, Rule); 33] = [
     ("password", Rule::Password),
     ("passwd", Rule::Password),
     ("passphrase", Rule::Password),
@@ -36,7 +38,28 @@ const ENDINGS: [(&str, Rule); 12] = [
     ("accountkey", Rule::ApiKey),
     ("privatekey", Rule::ApiKey),
     ("authkey", Rule::ApiKey),
+    ("secretkeybase", Rule::Secret),
+    ("encryptionkey", Rule::ApiKey),
+    ("encryptkey", Rule::ApiKey),
+    ("signingkey", Rule::ApiKey),
+    ("masterkey", Rule::ApiKey),
+    ("applicationkey", Rule::ApiKey),
+    ("appkey", Rule::ApiKey),
+    ("clientkey", Rule::ApiKey),
+    ("serverkey", Rule::ApiKey),
+    ("servicekey", Rule::ApiKey),
+    ("rolekey", Rule::ApiKey),
+    ("storagekey", Rule::ApiKey),
+    ("sharedkey", Rule::ApiKey),
+    ("subscriptionkey", Rule::ApiKey),
+    ("functionskey", Rule::ApiKey),
+    ("licensekey", Rule::ApiKey),
+    ("sshkey", Rule::ApiKey),
+    ("hmackey", Rule::ApiKey),
+    ("deploykey", Rule::ApiKey),
+    ("writekey", Rule::ApiKey),
     ("token", Rule::Token),
+    ("pass", Rule::Password),
 ];
 
 /// Endings that only attribute keys have.
@@ -148,7 +171,15 @@ pub(super) fn assigned(text: &[u8], anchor: usize) -> Option<(usize, usize, Rule
     let (start, end, quoted) = value(text, at, begins && form == Form::Tight && !flag);
     let form = if quoted { Form::Quoted } else { form };
     let form = if form == Form::Loose && is_line(text, name_start, end) { Form::Line } else { form };
-    is_secret(&text[start..end], rule, form).then_some((start, end, rule))
+    // On the line after its name a value stands alone, or it is the next name.
+    let form = match text[name_end..start].contains(&b'\n') {
+        true if text[end..].iter().take_while(|byte| **byte != b'\n').any(|byte| *byte > b' ') => return None,
+        true if text[start..end].ends_with(b":") => return None,
+        true => Form::Line,
+        false => form,
+    };
+    let weak = name.to_ascii_lowercase().ends_with(b"pass") && !has_digit(&text[start..end]);
+    (!weak && is_secret(&text[start..end], rule, form)).then_some((start, end, rule))
 }
 
 /// The rule that an attribute's key calls for, if its whole value is to go.
@@ -183,10 +214,11 @@ pub(super) fn bare(secret: &[u8]) -> &[u8] {
 }
 
 /// Whether a value under a sensitive key is worth redacting: it is not empty, a truth value, redacted already, or a
-/// number of tokens.
+/// number of tokens or of tests that pass.
 pub(super) fn is_worth_redacting(key: &str, value: &str) -> bool {
     let number = value.len() < 10 && value.bytes().all(|byte| byte.is_ascii_digit());
-    let counts = number && name_rule(key.as_bytes()) == Some(Rule::Token);
+    let counted = name_rule(key.as_bytes()) == Some(Rule::Token) || key.to_ascii_lowercase().ends_with("pass");
+    let counts = number && counted;
     !counts
         && !matches!(value, "" | "true" | "false" | "null" | "[]" | "{}")
         && !value.as_bytes().starts_with(TOKEN_START)
@@ -254,10 +286,51 @@ pub(super) fn cookie(text: &[u8], word: usize, name_end: usize) -> Option<(usize
     (named && !header.starts_with(TOKEN_START)).then_some((start, start + header.len()))
 }
 
-/// The hexadecimal signature that begins at `from`.
+/// The signature that begins at `from`: hexadecimal, or base64, which may be percent-encoded.
 pub(super) fn signature(text: &[u8], from: usize) -> Option<(usize, usize)> {
-    let length = text[from..].iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
-    (length >= 16).then_some((from, from + length))
+    let is_part = |byte: u8| is_base64(byte) || matches!(byte, b'_' | b'-' | b'~' | b'%');
+    let length = text[from..].iter().take_while(|byte| is_part(**byte)).count();
+    let value = &text[from..from + length];
+    let hex = length >= 16 && value.iter().all(u8::is_ascii_hexdigit);
+    (hex || length >= 32 && is_random(value)).then_some((from, from + length))
+}
+
+/// The password of `-u user:password` or `--user user:password` among the arguments of `curl`, which begin at `from`.
+pub(super) fn curl_password(text: &[u8], from: usize) -> Option<(usize, usize)> {
+    /// Arguments further away are not looked for.
+    const ARGUMENTS_MAX: usize = 512;
+    let arguments = &text[from..text.len().min(from + ARGUMENTS_MAX)];
+    let line = &arguments[..memchr::memchr(b'\n', arguments).unwrap_or(arguments.len())];
+    let option = |name: &[u8]| memchr::memmem::find(line, name).map(|at| from + at + name.len());
+    let at = option(b"-u ").or_else(|| option(b"--user ")).or_else(|| option(b"--user="))?;
+    let (start, end, _) = value(text, at, false);
+    let colon = start + text[start..end].iter().position(|byte| *byte == b':')? + 1;
+    let password = &text[colon..end];
+    (password.len() >= 4 && !is_placeholder(password)).then_some((colon, end))
+}
+
+/// The quoted password behind `IDENTIFIED BY`, whose first letter stands at `word`.
+pub(super) fn identified_by(text: &[u8], word: usize, from: usize) -> Option<(usize, usize)> {
+    starts_word(text, word, b'I')?;
+    let from = from + if text[from..].starts_with(b" PASSWORD") { " PASSWORD".len() } else { 0 };
+    let (start, end, quoted) = value(text, from + spaces(text, from), false);
+    let password = &text[start..end];
+    (quoted && password.len() >= 4 && !is_placeholder(password)).then_some((start, end))
+}
+
+/// What is assigned to a name that ends in `auth`, as in Docker's and npm's configuration: base64 of a user and a
+/// password, or something long and random.
+pub(super) fn auth(text: &[u8], anchor: usize) -> Option<(usize, usize)> {
+    let (name_start, name_end) = name_around(text, anchor)?;
+    if !compacted(&text[name_start..name_end]).ends_with("auth") {
+        return None;
+    }
+    let (at, _) = separator(text, name_start, name_end, false, Rule::Authorization)?;
+    let (start, end, _) = value(text, at, false);
+    let secret = &text[start..end];
+    let opaque = secret.len() >= 20 && is_random(secret) && !is_code(secret) && !is_placeholder(secret);
+    let encoded = secret.iter().all(|byte| is_base64(*byte) || matches!(byte, b'_' | b'-'));
+    (is_basic(secret) || opaque && encoded).then_some((start, end))
 }
 
 /// The password, or the token in its place, before the `@` at `at` of a URL.
@@ -267,7 +340,10 @@ pub(super) fn url_password(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let is_userinfo = |byte: u8| byte > b' ' && !matches!(byte, b'/' | b'"' | b'<' | b'>' | b'\'' | b'`' | b',');
     let length = text[..at].iter().rev().take(USERINFO_MAX).take_while(|byte| is_userinfo(**byte)).count();
     let start = at - length;
-    if length == 0 || !text[..start].ends_with(b"://") {
+    let is_url = text[..start].ends_with(b"://");
+    // Data source names of Go's drivers: `user:password@tcp(host:port)/name`.
+    let is_dsn = [b"@tcp(".as_slice(), b"@unix("].iter().any(|network| text[at..].starts_with(network));
+    if length == 0 || !is_url && !is_dsn {
         return None;
     }
     let info = &text[start..at];
@@ -321,6 +397,7 @@ fn name_rule(name: &[u8]) -> Option<Rule> {
     let (_, rule) = ENDINGS.iter().find(|(ending, _)| bare.ends_with(ending))?;
     let harmless = match rule {
         Rule::Token => HARMLESS_TOKENS.iter().any(|harmless| bare.ends_with(harmless)),
+        Rule::Password if bare.ends_with("pass") => !is_pass(name),
         // The shell's working directory.
         Rule::Password => bare == "pwd" && name == b"PWD" || bare == "oldpwd",
         _ => false,
@@ -328,11 +405,22 @@ fn name_rule(name: &[u8]) -> Option<Rule> {
     (!harmless).then_some(*rule)
 }
 
+/// Whether `pass` at the name's end is a word of its own, as in `DB_PASS` and `dbPass`, and not the end of `bypass`.
+fn is_pass(name: &[u8]) -> bool {
+    let end = name.iter().rev().skip_while(|byte| byte.is_ascii_digit()).count();
+    let start = end.saturating_sub("pass".len());
+    match name[..start].last() {
+        Some(before) => !before.is_ascii_alphabetic() || before.is_ascii_lowercase() && name[start] == b'P',
+        None => true,
+    }
+}
+
 /// Where the value begins behind the name, and in what form.
 fn separator(text: &[u8], name_start: usize, name_end: usize, flag: bool, rule: Rule) -> Option<(usize, Form)> {
     let mut at = name_end;
-    if text[at..].starts_with(b"\\\"") {
-        at += 2;
+    let escapes = text[at..].iter().take(ESCAPES_MAX).take_while(|byte| **byte == b'\\').count();
+    if escapes > 0 && text.get(at + escapes) == Some(&b'"') {
+        at += escapes + 1;
     } else if matches!(text.get(at), Some(b'"' | b'\'' | b']' | b'`')) {
         at += 1;
     }
@@ -351,6 +439,10 @@ fn separator(text: &[u8], name_start: usize, name_end: usize, flag: bool, rule: 
         // A list of arguments: `"--password", "x"`.
         (b',', _) if flag && keyed => 1,
         (_, _) if flag && spaces > 0 && !keyed => return Some((at, Form::Tight)),
+        // `.netrc`: `machine example.org login ada password x`.
+        (_, _) if rule == Rule::Password && spaces > 0 && !keyed && is_netrc(text, name_start) => {
+            return Some((at, Form::Tight));
+        }
         // SQL: `PASSWORD 'x'`.
         (b'\'', _) if rule == Rule::Password && spaces > 0 && !keyed => return Some((at, Form::Loose)),
         _ => return None,
@@ -358,9 +450,30 @@ fn separator(text: &[u8], name_start: usize, name_end: usize, flag: bool, rule: 
     let tight = text[at] == b'=' && spaces == 0;
     at += length;
     let after = self::spaces(text, at);
-    // A name that ends its line assigns nothing here.
+    if let Some(next_line) = continued(text, at + after) {
+        return Some((next_line, Form::Loose));
+    }
     let form = if tight && after == 0 && length == 1 { Form::Tight } else { Form::Loose };
     Some((at + after, form))
+}
+
+/// Whether the name stands behind `login` and one word, as in a line of `.netrc`.
+fn is_netrc(text: &[u8], name_start: usize) -> bool {
+    let before = &text[name_start.saturating_sub(2 * NAME_MAX)..name_start];
+    let mut words = before.rsplit(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty());
+    words.next().is_some_and(|login| !login.ends_with(b",")) && words.next() == Some(b"login")
+}
+
+/// Where the value begins on the next line, if the line ends at `at`, perhaps with what YAML or a shell has for that.
+fn continued(text: &[u8], at: usize) -> Option<usize> {
+    let marks = text[at..].iter().take(2).take_while(|byte| matches!(byte, b'|' | b'>' | b'-' | b'\\')).count();
+    let line_end = at + marks + usize::from(text.get(at + marks) == Some(&b'\r'));
+    if text.get(line_end) != Some(&b'\n') {
+        return None;
+    }
+    let next = &text[line_end + 1..];
+    let indented = next.iter().take(NAME_MAX).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    (indented > 0).then_some(line_end + 1 + indented)
 }
 
 fn spaces(text: &[u8], at: usize) -> usize {
@@ -369,8 +482,9 @@ fn spaces(text: &[u8], at: usize) -> usize {
 
 /// The opening quote at `at`, if there is one: where the value begins, and how it ends.
 fn opening(text: &[u8], at: usize) -> (usize, Option<u8>) {
-    if text[at..].starts_with(b"\\\"") {
-        return (at + 2, Some(b'\\'));
+    let escapes = text[at..].iter().take(ESCAPES_MAX).take_while(|byte| **byte == b'\\').count();
+    if escapes > 0 && text.get(at + escapes) == Some(&b'"') {
+        return (at + escapes + 1, Some(b'\\'));
     }
     match text.get(at) {
         Some(quote @ (b'"' | b'\'' | b'`')) => (at + 1, Some(*quote)),

@@ -20,7 +20,7 @@ use kino_model::exact::{self, Record, any_value};
 use kino_model::{Batch, Value, names};
 
 use super::clean::Judged;
-use super::{Fired, Redactor, number, numbers, sk_key, url_password};
+use super::{Fired, Redactor, number, numbers, prefixed, prefixed_token, url_password};
 
 /// The rules that fired, by row.
 type RulesByRow = BTreeMap<usize, BTreeSet<&'static str>>;
@@ -335,25 +335,19 @@ impl Redactor {
         let column = Texts { offsets: array.value_offsets(), bytes: array.value_data() };
         let bytes = &column.bytes[..column.end()];
         let mut hits = BTreeSet::new();
-        let mut from = column.start();
-        while let Some((start, end, sign)) = self.anchors.next(bytes, from) {
-            let (row, first, last) = column.around(start);
-            if end > last {
-                from = start + 1;
-            } else if self.examine(&bytes[first..last], start - first, end - first, sign).is_some() {
-                hits.insert(row);
-                from = last;
-            } else {
-                from = end;
+        for set in self.anchors.sets() {
+            let mut from = column.start();
+            while let Some((start, end, sign)) = set.next(bytes, from) {
+                let (row, first, last) = column.around(start);
+                if end > last {
+                    from = start + 1;
+                } else if self.examine(&bytes[first..last], start - first, end - first, sign).is_some() {
+                    hits.insert(row);
+                    from = last;
+                } else {
+                    from = end;
+                }
             }
-        }
-        from = column.start();
-        while let Some(at) = self.sk.find(&bytes[from..]).map(|at| from + at) {
-            let (row, first, last) = column.around(at);
-            if at + 3 <= last && sk_key(&bytes[first..last], at - first).is_some() {
-                hits.insert(row);
-            }
-            from = at + 3;
         }
         for at in memchr::memchr_iter(b'@', &bytes[column.start()..]).map(|at| column.start() + at) {
             let (row, first, last) = column.around(at);
@@ -361,11 +355,22 @@ impl Redactor {
                 hits.insert(row);
             }
         }
-        from = column.start();
+        let mut from = column.start();
         while let Some((mut start, end)) = numbers::next_run(bytes, from) {
             while start < end {
                 let (row, first, last) = column.around(start);
                 if number(&bytes[first..last], start - first, end.min(last) - first).is_some() {
+                    hits.insert(row);
+                }
+                start = last;
+            }
+            from = end;
+        }
+        from = column.start();
+        while let Some((mut start, end)) = prefixed::next_run(bytes, from) {
+            while start < end {
+                let (row, first, last) = column.around(start);
+                if prefixed_token(&bytes[first..last], start - first, end.min(last) - first).is_some() {
                     hits.insert(row);
                 }
                 start = last;
@@ -400,11 +405,13 @@ impl Redactor {
                 from = last;
             }
         };
-        all(&|from| self.anchors.next(bytes, from).map(|(start, ..)| start));
+        for set in self.anchors.sets() {
+            all(&|from| set.next(bytes, from).map(|(start, ..)| start));
+        }
         all(&|from| self.key_anchors.next(bytes, from));
-        all(&|from| self.sk.find(&bytes[from..]).map(|at| from + at));
         all(&|from| memchr::memchr(b'@', &bytes[from..]).map(|at| from + at));
         all(&|from| numbers::next_run(bytes, from).map(|(start, _)| start));
+        all(&|from| prefixed::next_run(bytes, from).map(|(start, _)| start));
         suspects
     }
 

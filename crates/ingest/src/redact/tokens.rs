@@ -1,5 +1,8 @@
 //! Tokens that say by their form what they are: a prefix, an alphabet, a length, and a checksum or enough entropy.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
 use super::rules::Rule;
 
 /// The form of one kind of token.
@@ -14,38 +17,25 @@ pub(super) struct Shape {
     check: fn(&[u8]) -> bool,
 }
 
-const fn shape(rule: Rule, alphabet: fn(u8) -> bool, length: (usize, usize), check: fn(&[u8]) -> bool) -> Shape {
+pub(super) const fn shape(
+    rule: Rule,
+    alphabet: fn(u8) -> bool,
+    length: (usize, usize),
+    check: fn(&[u8]) -> bool,
+) -> Shape {
     Shape { rule, alphabet, length, check }
 }
 
 /// Longer than any token of a kind that has no fixed length.
-const LONG: usize = 4096;
+pub(super) const LONG: usize = 4096;
 
-pub(super) static AWS: Shape = shape(Rule::AwsKey, is_upper_or_digit, (16, 16), has_digit_or_mix);
-pub(super) static GITHUB: Shape = shape(Rule::GithubToken, is_alphanumeric, (36, 251), is_github);
-pub(super) static GITHUB_FINE: Shape = shape(Rule::GithubToken, is_word, (40, 255), is_random);
-pub(super) static GITLAB: Shape = shape(Rule::GitlabToken, is_base64url_or_dot, (20, 300), is_random);
-pub(super) static SLACK: Shape = shape(Rule::SlackToken, is_base64url, (10, 300), has_digit);
-pub(super) static SLACK_HOOK: Shape = shape(Rule::SlackToken, is_alphanumeric_or_slash, (20, 200), has_digit_or_mix);
-pub(super) static STRIPE: Shape = shape(Rule::StripeKey, is_alphanumeric, (16, 300), is_random);
-pub(super) static STRIPE_HOOK: Shape = shape(Rule::StripeKey, is_base64, (16, 300), is_random);
 pub(super) static OPENAI: Shape = shape(Rule::OpenaiKey, is_base64url, (20, 300), is_openai);
 pub(super) static ANTHROPIC: Shape = shape(Rule::AnthropicKey, is_base64url, (20, 300), is_random);
-pub(super) static GOOGLE: Shape = shape(Rule::GoogleKey, is_base64url, (35, 35), is_random);
-pub(super) static GOOGLE_CLIENT: Shape = shape(Rule::GoogleKey, is_base64url, (24, 40), is_random);
-pub(super) static GOOGLE_ACCESS: Shape = shape(Rule::GoogleKey, is_base64url_or_dot, (20, LONG), is_random);
-pub(super) static NPM: Shape = shape(Rule::VendorToken, is_alphanumeric, (36, 36), is_random);
-pub(super) static PYPI: Shape = shape(Rule::VendorToken, is_base64url, (50, LONG), is_random);
-pub(super) static VAULT: Shape = shape(Rule::VendorToken, is_base64url, (20, 300), is_random);
-pub(super) static DIGITALOCEAN: Shape = shape(Rule::VendorToken, is_hex, (64, 64), is_random);
-pub(super) static SHOPIFY: Shape = shape(Rule::VendorToken, is_hex, (32, 32), is_random);
-pub(super) static DOCKER: Shape = shape(Rule::VendorToken, is_base64url, (20, 60), is_random);
-pub(super) static GROQ: Shape = shape(Rule::VendorToken, is_alphanumeric, (40, 80), is_random);
 
 impl Shape {
     /// The end of the token whose prefix is `text[start..prefix_end]`, if it is one.
     pub(super) fn end(&self, text: &[u8], start: usize, prefix_end: usize) -> Option<usize> {
-        if start > 0 && is_word(text[start - 1]) {
+        if is_word(text[start]) && continues_word(text, start) {
             return None;
         }
         let rest = &text[prefix_end..];
@@ -57,6 +47,48 @@ impl Shape {
         let bounded = rest.get(length).is_none_or(|next| !is_word(*next));
         (fits && bounded && (self.check)(&rest[..length])).then_some(prefix_end + length)
     }
+}
+
+/// Whether the byte before `start` is part of the same word: neither an escape, as in `\\n`, nor a percent-encoded byte.
+fn continues_word(text: &[u8], start: usize) -> bool {
+    let before = &text[..start];
+    let escape = matches!(before, [.., b'\\', b'n' | b'r' | b't']);
+    let encoded = matches!(before, [.., b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit());
+    before.last().is_some_and(|byte| is_word(*byte)) && !escape && !encoded
+}
+
+/// The token that has the segment `start..end`, such as `_live_`: a short prefix before it, and behind it at least
+/// twenty random characters in a row, or thirty-two where all letters are small.
+pub(super) fn segmented(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
+    /// Longer prefixes are names in snake case.
+    const PREFIX_MAX: usize = 16;
+    let prefix = text[..start].iter().rev().take(PREFIX_MAX + 1).take_while(|byte| is_base64url(**byte)).count();
+    let length = text[end..].iter().take(LONG).take_while(|byte| is_base64url(**byte)).count();
+    let rest = &text[end..end + length];
+    let runs = rest.split(|byte| matches!(byte, b'_' | b'-'));
+    let run = runs.max_by_key(|run| run.len()).unwrap_or_default();
+    let digits = run.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let cases = run.iter().any(u8::is_ascii_uppercase) && run.iter().any(u8::is_ascii_lowercase);
+    let random = digits >= 3 && is_random(run) && run.len() >= if cases { 20 } else { 32 };
+    (random && (1..=PREFIX_MAX).contains(&prefix) && length <= 300).then_some((start - prefix, end + length))
+}
+
+/// The key of Mailchimp whose data centre's name begins at `dash`: 32 hexadecimal digits stand before it.
+pub(super) fn mailchimp(text: &[u8], dash: usize) -> Option<(usize, usize)> {
+    let start = dash.checked_sub(32)?;
+    let centre = text[dash + 3..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let whole = text[start..dash].iter().all(|byte| is_hex(*byte)) && !continues_word(text, start);
+    (whole && (1..=2).contains(&centre)).then_some((start, dash + 3 + centre))
+}
+
+/// The client secret of Azure whose version, a digit and `Q~`, begins at `version`: three characters stand before it.
+pub(super) fn azure_secret(text: &[u8], version: usize) -> Option<(usize, usize)> {
+    let is_part = |byte: &u8| is_base64url_or_dot(*byte) || *byte == b'~';
+    let start = version.checked_sub(3)?;
+    let length = text[version + 3..].iter().take_while(|byte| is_part(byte)).count();
+    let whole = text[start..version].iter().all(|byte| is_part(byte)) && !continues_word(text, start);
+    let end = version + 3 + length;
+    (whole && (31..=34).contains(&length) && is_random(&text[start..end])).then_some((start, end))
 }
 
 /// The end of the key that starts with `sk-` at `start`, and whose it is.
@@ -83,21 +115,45 @@ pub(super) fn jwt(text: &[u8], dot: usize) -> Option<(usize, usize)> {
     (signature >= 16 || payload >= 16).then_some((start, second + 1 + signature))
 }
 
-/// Where the PEM private key lies whose first line holds `anchor`. One that was cut off goes to the text's end.
+/// Where the private key lies whose first line holds `anchor`: in PEM, of PGP or of SSH2. One that was cut off goes to
+/// the text's end.
 pub(super) fn private_key(text: &[u8], anchor: usize) -> Option<(usize, usize)> {
-    const BEGIN: &[u8] = b"-----BEGIN ";
+    const BEGIN: &[u8] = b"---- BEGIN ";
+    const BEGIN_PEM: &[u8] = b"-----BEGIN ";
     const END: &[u8] = b"-----END ";
+    const END_SSH2: &[u8] = b"---- END ";
     // The longest label that is in use, "ENCRYPTED" and its like, is far shorter.
-    let from = anchor.saturating_sub(BEGIN.len() + 32);
-    let start = from + memchr::memmem::rfind(&text[from..anchor], BEGIN)?;
-    let Some(end) = memchr::memmem::find(&text[anchor..], END) else { return Some((start, text.len())) };
-    let label = &text[anchor + end + END.len()..];
-    let dashes = memchr::memmem::find(&label[..label.len().min(64)], b"-----").map_or(0, |at| at + 5);
-    Some((start, anchor + end + END.len() + dashes))
+    let from = anchor.saturating_sub(BEGIN_PEM.len() + 32);
+    let begun = |begin: &[u8]| memchr::memmem::rfind(&text[from..anchor], begin).map(|at| from + at);
+    let (start, end) = match begun(BEGIN_PEM) {
+        Some(start) => (start, END),
+        None => (begun(BEGIN)?, END_SSH2),
+    };
+    let Some(ended) = memchr::memmem::find(&text[anchor..], end) else { return Some((start, text.len())) };
+    let label = &text[anchor + ended + end.len()..];
+    let line = &label[..label.len().min(64)];
+    let dashes = memchr::memmem::find(line, b"----")
+        .map_or(0, |at| at + line[at..].iter().take_while(|byte| **byte == b'-').count());
+    Some((start, anchor + ended + end.len() + dashes))
+}
+
+/// Where the base64 of a PEM private key lies, which begins at `start`.
+pub(super) fn wrapped_key(text: &[u8], start: usize) -> Option<(usize, usize)> {
+    let length = text[start..].iter().take_while(|byte| is_base64(**byte)).count();
+    // The first line names what the key is for.
+    let head = &text[start..start + length.min(80) / 4 * 4];
+    let decoded = BASE64_STANDARD.decode(head).ok()?;
+    memchr::memmem::find(&decoded, b"PRIVATE KEY").map(|_| (start, start + length))
+}
+
+/// Where the base64 of a JSON web token lies, which begins at `start`.
+pub(super) fn wrapped_jwt(text: &[u8], start: usize) -> Option<(usize, usize)> {
+    let length = text[start..].iter().take_while(|byte| is_base64(**byte) || is_base64url(**byte)).count();
+    (length >= 60 && !continues_word(text, start)).then_some((start, start + length))
 }
 
 /// The GitHub checksum, or entropy: the last six characters are the CRC-32 of those before, in base 62.
-fn is_github(secret: &[u8]) -> bool {
+pub(super) fn is_github(secret: &[u8]) -> bool {
     let (random, sum) = secret.split_at(secret.len() - 6);
     base62(crc32(random)) == *sum || is_random(secret)
 }
@@ -122,7 +178,9 @@ fn crc32(bytes: &[u8]) -> u32 {
 fn is_openai(secret: &[u8]) -> bool {
     // Identifiers in kebab case begin with "sk-" too; they have neither capitals nor the length.
     let mixed = secret.iter().any(u8::is_ascii_uppercase) || !secret.contains(&b'-');
-    mixed && is_random(secret)
+    // Some services end them in many hexadecimal digits or in a UUID.
+    let digits = secret.iter().rev().take_while(|byte| is_hex(**byte) || **byte == b'-').count();
+    (mixed || digits >= 32) && is_random(secret)
 }
 
 /// Whether the bytes hold a digit and vary as random ones do: at least half the entropy that their length allows.
@@ -150,7 +208,7 @@ pub(super) fn has_digit(bytes: &[u8]) -> bool {
     bytes.iter().any(u8::is_ascii_digit)
 }
 
-fn has_digit_or_mix(bytes: &[u8]) -> bool {
+pub(super) fn has_digit_or_mix(bytes: &[u8]) -> bool {
     has_digit(bytes) || entropy(bytes) >= 2.5
 }
 
@@ -162,7 +220,7 @@ pub(super) fn is_base64url(byte: u8) -> bool {
     is_word(byte) || byte == b'-'
 }
 
-fn is_base64url_or_dot(byte: u8) -> bool {
+pub(super) fn is_base64url_or_dot(byte: u8) -> bool {
     is_base64url(byte) || byte == b'.'
 }
 
@@ -170,18 +228,14 @@ pub(super) fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
 }
 
-fn is_alphanumeric(byte: u8) -> bool {
+pub(super) fn is_alphanumeric(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
 }
 
-fn is_alphanumeric_or_slash(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'/'
-}
-
-fn is_upper_or_digit(byte: u8) -> bool {
+pub(super) fn is_upper_or_digit(byte: u8) -> bool {
     byte.is_ascii_uppercase() || byte.is_ascii_digit()
 }
 
-fn is_hex(byte: u8) -> bool {
+pub(super) fn is_hex(byte: u8) -> bool {
     byte.is_ascii_hexdigit()
 }

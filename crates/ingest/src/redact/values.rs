@@ -58,6 +58,13 @@ impl Redactor {
         attributes.iter_mut().fold(false, |changed, (key, value)| self.attribute(key, value, fired) | changed)
     }
 
+    /// Redacts every text; whether any changed.
+    fn texts<const N: usize>(&self, texts: [&mut String; N], fired: &mut Fired) -> bool {
+        texts
+            .into_iter()
+            .fold(false, |changed, text| self.text(text, fired).map(|redacted| *text = redacted).is_some() | changed)
+    }
+
     /// Redacts a resource's or scope's JSON; text that is neither is redacted as text.
     pub(super) fn described(&self, json: &str, is_scope: bool, fired: &mut Fired) -> Option<String> {
         let redacted = if is_scope { self.scope(json, fired) } else { self.resource(json, fired) };
@@ -68,14 +75,15 @@ impl Redactor {
     #[expect(clippy::option_option, reason = "whether it was understood, and whether it changed")]
     fn resource(&self, json: &str, fired: &mut Fired) -> Option<Option<String>> {
         let mut resource: Resource = serde_json::from_str(json).ok()?;
-        let changed = self.attributes(&mut resource.attributes, fired);
+        let changed = self.attributes(&mut resource.attributes, fired) | self.texts([&mut resource.schema_url], fired);
         Some(if changed { serde_json::to_string(&resource).ok() } else { None })
     }
 
     #[expect(clippy::option_option, reason = "whether it was understood, and whether it changed")]
     fn scope(&self, json: &str, fired: &mut Fired) -> Option<Option<String>> {
         let mut scope: Scope = serde_json::from_str(json).ok()?;
-        let changed = self.attributes(&mut scope.attributes, fired);
+        let texts = [&mut scope.name, &mut scope.version, &mut scope.schema_url];
+        let changed = self.texts(texts, fired) | self.attributes(&mut scope.attributes, fired);
         Some(if changed { serde_json::to_string(&scope).ok() } else { None })
     }
 }

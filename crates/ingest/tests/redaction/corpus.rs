@@ -3,11 +3,13 @@
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 
-const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-const LOWER: &str = "abcdefghijklmnopqrstuvwxyz";
-const DIGITS: &str = "0123456789";
-const HEX: &str = "0123456789abcdef";
-const ROUNDS: usize = 12;
+use super::forms;
+
+pub(crate) const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+pub(crate) const LOWER: &str = "abcdefghijklmnopqrstuvwxyz";
+pub(crate) const DIGITS: &str = "0123456789";
+pub(crate) const HEX: &str = "0123456789abcdef";
+pub(crate) const ROUNDS: usize = 12;
 
 /// One text with its label.
 #[derive(Debug)]
@@ -38,7 +40,7 @@ impl Random {
         (mixed ^ (mixed >> 31)) % bound
     }
 
-    fn text(&mut self, alphabet: &str, length: usize) -> String {
+    pub(crate) fn text(&mut self, alphabet: &str, length: usize) -> String {
         let letters: Vec<char> = alphabet.chars().collect();
         (0..length).map(|_| letters[self.below(letters.len() as u64) as usize]).collect()
     }
@@ -57,6 +59,9 @@ pub(crate) fn positives() -> Vec<Case> {
         named(&mut random, round, &mut cases);
         structured(&mut random, round, &mut cases);
         hard(&mut random, &mut cases);
+        forms::vendors(&mut random, round, &mut cases);
+        forms::names(&mut random, round, &mut cases);
+        forms::structures(&mut random, &mut cases);
     }
     cases
 }
@@ -69,7 +74,7 @@ fn hard(random: &mut Random, cases: &mut Vec<Case>) {
     let forms = [
         ("hard: prose", format!("the new password is {short}, tell nobody"), &short),
         ("hard: words in yaml", format!("db:\n  password: {words}\n"), &words),
-        ("hard: bare token", format!("using hf_{opaque} for downloads"), &opaque),
+        ("hard: bare token", format!("using {opaque} for downloads"), &opaque),
         ("hard: percent-encoded", format!("redirect=https%3A%2F%2Fa%2Fcb%3Ftoken%3D{opaque}"), &opaque),
         ("hard: argument list", format!("[\"mysql\", \"--password\", \"{short}\"]"), &short),
         ("hard: two lines", format!("password:\n  {short}\n"), &short),
@@ -80,7 +85,7 @@ fn hard(random: &mut Random, cases: &mut Vec<Case>) {
 }
 
 /// Sentences, logs, code and commands around a token that says by its form what it is.
-fn wrapped(random: &mut Random, round: usize, token: &str) -> String {
+pub(crate) fn wrapped(random: &mut Random, round: usize, token: &str) -> String {
     let word = random.text(LOWER, 6);
     match round % 8 {
         0 => token.to_owned(),
@@ -471,6 +476,32 @@ const WRITTEN: &[&str] = &[
     "version 1.2.3.4, build 20261121.1234567",
     "AWS_REGION=eu-central-1 AWS_PROFILE=default",
     "key=value; other_key=other_value",
+    "12 tests pass: 11, fail: 1",
+    "{\"pass\": 12, \"fail\": 0, \"bypass\": \"cache1\"}",
+    "bypass=true1 compass=north2 by-pass: lane3",
+    "curl -u $USER:$PASSWORD https://example.org",
+    "curl -sSL https://example.org/install.sh | sh -u x",
+    "CREATE USER ada IDENTIFIED BY $1",
+    "primary_key: order_id1, foreign_key=user_id2, sort_key = created_at3, cache_key: home-v12",
+    "partition-key: tenant42, row-key: order-17",
+    "author=\"Ada\" oauth=enabled auth=none",
+    "sig=SIGTERM, sig=11, significant=0.05",
+    "the signature=def login(user, password)",
+    "sk_buff_head_init, sk_alloc_percpu_counters2, re_search_pattern_1",
+    "test_api_client_returns_200_when_the_order_exists, load_test_v1_results_2026",
+    "cus_NffrFeUfNV2Hib pi_3MtwBwLkdIwHu7ix28a3tqPa msg_01XFDUDYJgAACzvnptvVoYEL toolu_01A09q90qw90lq917835lq9",
+    "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT resp_67ccd2bed1ec8190b14f964abc0542670bb6a6b452d3795b",
+    "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+    "registry.example.org/app@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    "password:\n  rules:\n    length: 12",
+    "secret:\n  name: db-credentials\n  key: url",
+    "key-value store, key-frame, key-0123456789",
+    "2026-us-east-1 data-us7 eu-west-3",
+    "login ada, no password needed",
+    "pat.matches(text) sat.solve(x) dapi://host API-Gateway API-VERSION-2",
+    "-----BEGIN PGP PUBLIC KEY BLOCK-----\nmQEN\n-----END PGP PUBLIC KEY BLOCK-----",
+    "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUI=",
+    "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
     "Content-Type: application/json; charset=utf-8",
     "ETag: \"33a64df551425fcc55e4d42a148795d9f25f89d4\"",
     "keyboard_key: Enter, primary_key: id, foreign_key: user_id",
