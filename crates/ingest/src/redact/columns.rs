@@ -243,29 +243,18 @@ impl RowAttributes {
         Self { entries, exact }
     }
 
-    /// Redacts the entries and what stands exactly; an entry whose text lost something is text from then on.
+    /// Redacts the entries and what stands exactly; an entry whose text lost something is text from then on. Takes time
+    /// proportional to the entries and records: a row may have as many as its sender likes.
     fn redact(&mut self, redactor: &Redactor, fired: &mut Fired) -> bool {
-        let mut changed = false;
         let old = self.exact.take().unwrap_or_default();
-        let records: Vec<Record<'_>> = exact::records(&old).map_while(Result::ok).collect();
-        let mut written = Vec::new();
-        let mut plain = BTreeSet::new();
+        let mut side = ExactSide::read(&old, self.entries.len());
+        let mut changed = false;
         for (index, (key, text)) in self.entries.iter_mut().enumerate() {
-            let message = records.iter().find_map(|record| match record {
-                Record::Value { entry, message } if *entry == index => Some(*message),
-                _ => None,
-            });
-            let exact = message.and_then(|message| any_value::decode(message).ok());
-            if let Some(mut value) = exact {
+            if let Some(mut value) = side.value(index) {
                 if redactor.attribute(key, &mut value, fired) {
                     changed = true;
                     *text = Some(value.to_text());
-                    plain.insert(index);
-                    if !matches!(value, Value::String(_)) {
-                        let mut message = Vec::new();
-                        any_value::encode(&value, &mut message);
-                        exact::write(Record::Value { entry: index, message: &message }, &mut written);
-                    }
+                    side.replace(index, &value);
                 }
             } else if let Some(renamed) = redactor.text(key, fired) {
                 *key = renamed;
@@ -276,33 +265,12 @@ impl RowAttributes {
                 *text = Some(redacted);
                 changed = true;
                 // Its exact form held what the text showed.
-                plain.insert(index);
-                written = without_value(&written, index);
+                side.remove(index);
             }
         }
-        for record in records {
-            match record {
-                Record::Extra { message } => {
-                    let Ok((mut key, mut value)) = any_value::decode_key_value(message) else { continue };
-                    let mut message = message.to_vec();
-                    if redactor.attribute(&mut key, &mut value, fired) {
-                        changed = true;
-                        message.clear();
-                        any_value::encode_key_value(&key, &value, &mut message);
-                    }
-                    exact::write(Record::Extra { message: &message }, &mut written);
-                }
-                Record::Int { entry }
-                | Record::Bool { entry }
-                | Record::Double { entry, .. }
-                | Record::Empty { entry }
-                | Record::Value { entry, .. }
-                    if plain.contains(&entry) => {}
-                other => exact::write(other, &mut written),
-            }
-        }
+        let (written, extras_changed) = side.written(redactor, fired);
         self.exact = (!written.is_empty()).then_some(written);
-        changed
+        changed || extras_changed
     }
 
     /// Names the rules in the row's `kino.redacted`, behind all other entries, whose places the exact side counts.
@@ -319,14 +287,88 @@ impl RowAttributes {
     }
 }
 
-fn without_value(written: &[u8], index: usize) -> Vec<u8> {
-    let mut kept = Vec::with_capacity(written.len());
-    for record in exact::records(written).map_while(Result::ok) {
-        if !matches!(record, Record::Value { entry, .. } if entry == index) {
-            exact::write(record, &mut kept);
+/// The exact side of one row under redaction.
+struct ExactSide<'a> {
+    records: Vec<Record<'a>>,
+    /// What becomes of each entry's type and value.
+    fates: Vec<Fate<'a>>,
+}
+
+/// What becomes of an entry's records.
+enum Fate<'a> {
+    /// They stay; here is its value's message, where it has one.
+    Kept(Option<&'a [u8]>),
+    /// They go, and this message of its value takes their place.
+    Replaced(Vec<u8>),
+    /// They go: the entry is text from now on.
+    Removed,
+}
+
+impl<'a> ExactSide<'a> {
+    fn read(bytes: &'a [u8], entries: usize) -> Self {
+        let records: Vec<Record<'a>> = exact::records(bytes).map_while(Result::ok).collect();
+        let mut fates: Vec<Fate<'a>> = (0..entries).map(|_| Fate::Kept(None)).collect();
+        for record in &records {
+            if let Record::Value { entry, message } = record
+                && let Some(Fate::Kept(first @ None)) = fates.get_mut(*entry)
+            {
+                *first = Some(message);
+            }
         }
+        Self { records, fates }
     }
-    kept
+
+    /// The entry's list, map or bytes.
+    fn value(&self, entry: usize) -> Option<Value> {
+        let Some(Fate::Kept(Some(message))) = self.fates.get(entry) else { return None };
+        any_value::decode(message).ok()
+    }
+
+    fn replace(&mut self, entry: usize, value: &Value) {
+        self.fates[entry] = if matches!(value, Value::String(_)) {
+            Fate::Removed
+        } else {
+            let mut message = Vec::new();
+            any_value::encode(value, &mut message);
+            Fate::Replaced(message)
+        };
+    }
+
+    fn remove(&mut self, entry: usize) {
+        self.fates[entry] = Fate::Removed;
+    }
+
+    /// The records that stay, values that changed first, and whether a repeated key's attribute changed.
+    fn written(self, redactor: &Redactor, fired: &mut Fired) -> (Vec<u8>, bool) {
+        let (mut written, mut changed) = (Vec::new(), false);
+        for (entry, fate) in self.fates.iter().enumerate() {
+            if let Fate::Replaced(message) = fate {
+                exact::write(Record::Value { entry, message }, &mut written);
+            }
+        }
+        for record in self.records {
+            match record {
+                Record::Extra { message } => {
+                    let Ok((mut key, mut value)) = any_value::decode_key_value(message) else { continue };
+                    let mut message = message.to_vec();
+                    if redactor.attribute(&mut key, &mut value, fired) {
+                        changed = true;
+                        message.clear();
+                        any_value::encode_key_value(&key, &value, &mut message);
+                    }
+                    exact::write(Record::Extra { message: &message }, &mut written);
+                }
+                Record::Int { entry }
+                | Record::Bool { entry }
+                | Record::Double { entry, .. }
+                | Record::Empty { entry }
+                | Record::Value { entry, .. }
+                    if !matches!(self.fates.get(entry), None | Some(Fate::Kept(_))) => {}
+                other => exact::write(other, &mut written),
+            }
+        }
+        (written, changed)
+    }
 }
 
 impl Redactor {

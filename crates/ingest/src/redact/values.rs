@@ -22,7 +22,9 @@ impl Redactor {
 
     /// Redacts one attribute; whether it changed.
     pub(super) fn attribute(&self, key: &mut String, value: &mut Value, fired: &mut Fired) -> bool {
-        let changed = if let Some(token) = self.under_key(key, &value.to_text(), fired) {
+        // A nested value's text is as long as all that it holds: only what its key calls for is written out.
+        let token = if self.is_sensitive(key) { self.under_key(key, &value.to_text(), fired) } else { None };
+        let changed = if let Some(token) = token {
             *value = Value::String(token);
             true
         } else {
