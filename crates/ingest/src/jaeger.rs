@@ -16,7 +16,7 @@ use kino_model::{Attributes, Event, Link, Resource, Scope, Span, SpanKind, Statu
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use crate::judge::Judge;
+use crate::judge::{Judge, RawId};
 use crate::{Decoded, Harvest, Limits, Undecodable};
 
 /// Decodes a document of Jaeger's query service.
@@ -123,14 +123,17 @@ impl Process {
     fn resource(self, judge: &mut Judge<'_>) -> Resource {
         let mut attributes = vec![("service.name".to_owned(), Value::from(self.service_name))];
         attributes.extend(self.tags.into_iter().map(|tag| tag.read(judge)));
-        Resource { attributes, ..Resource::default() }
+        let mut resource = Resource { attributes, ..Resource::default() };
+        judge.attributes(&mut resource.attributes, &mut resource.dropped_attributes_count);
+        resource
     }
 }
 
 impl JaegerSpan {
     fn read(self, trace_id: &str, processes: &HashMap<String, Arc<Resource>>, judge: &mut Judge<'_>) -> Option<Span> {
         let own_trace = if self.trace_id.is_empty() { trace_id } else { &self.trace_id };
-        let (trace_id, span_id) = judge.ids(&id(own_trace, 32), &id(&self.span_id, 16), &self.operation_name)?;
+        let (trace_id, span_id) = (padded(own_trace, 32), padded(&self.span_id, 16));
+        let (trace_id, span_id) = judge.ids(RawId::Text(&trace_id), RawId::Text(&span_id), &self.operation_name)?;
         let (start, end) = judge.span_times(
             self.start_micros.saturating_mul(1_000),
             self.start_micros.saturating_add(self.duration_micros).saturating_mul(1_000),
@@ -152,12 +155,12 @@ impl JaegerSpan {
             resource,
             ..Span::default()
         };
-        span.parent_span_id =
-            judge.parent(&if self.parent_span_id.is_empty() { Vec::new() } else { id(&self.parent_span_id, 16) });
+        span.parent_span_id = judge.parent(RawId::Text(&padded(&self.parent_span_id, 16)));
         for reference in self.references {
             refer(&mut span, &reference, judge);
         }
         span.attributes = self.tags.into_iter().map(|tag| tag.read(judge)).collect();
+        judge.attributes(&mut span.attributes, &mut span.dropped_attributes_count);
         span.events = self.logs.unwrap_or_default().into_iter().map(|log| log.read(judge)).collect();
         take_conventions(&mut span);
         Some(span)
@@ -165,7 +168,8 @@ impl JaegerSpan {
 }
 
 fn refer(span: &mut Span, reference: &Reference, judge: &mut Judge<'_>) {
-    let Some((trace_id, span_id)) = judge.link_ids(&id(&reference.trace_id, 32), &id(&reference.span_id, 16)) else {
+    let (trace_id, span_id) = (padded(&reference.trace_id, 32), padded(&reference.span_id, 16));
+    let Some((trace_id, span_id)) = judge.link_ids(RawId::Text(&trace_id), RawId::Text(&span_id)) else {
         return;
     };
     let child_of = reference.kind == "CHILD_OF";
@@ -227,7 +231,9 @@ impl Log {
             .map(|index| attributes.remove(index).1.to_text())
             .unwrap_or_default();
         let time = judge.time_within_range(self.micros.saturating_mul(1_000));
-        Event { time, name, attributes, ..Event::default() }
+        let mut event = Event { time, name, attributes, ..Event::default() };
+        judge.attributes(&mut event.attributes, &mut event.dropped_attributes_count);
+        event
     }
 }
 
@@ -251,9 +257,7 @@ impl Tag {
     }
 }
 
-/// An id in hex, which Jaeger writes without leading zeros; what is no hex comes out empty.
-fn id(hex: &str, digits: usize) -> Vec<u8> {
-    let padded = format!("{hex:0>digits$}");
-    let bytes = padded.parse::<kino_model::TraceId>().map(|id| id.0.to_vec());
-    bytes.or_else(|_| padded.parse::<kino_model::SpanId>().map(|id| id.0.to_vec())).unwrap_or_default()
+/// An id in hex with the leading zeros that Jaeger leaves out; one that is missing stays empty.
+fn padded(hex: &str, digits: usize) -> String {
+    if hex.is_empty() { String::new() } else { format!("{hex:0>digits$}") }
 }

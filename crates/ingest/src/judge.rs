@@ -14,11 +14,59 @@
 //! | `invalid_utf8` | replaced by U+FFFD |
 //! | `value_too_deep` | nested deeper than the model keeps: left empty |
 //! | `value_cut` | longer than the limit: cut |
+//! | `attributes_cut` | more attributes than the limit: the last are left out, and count as dropped in the record |
 
 use kino_model::exact::any_value::Faults;
 use kino_model::{SpanId, SpanKind, StatusCode, TraceId, UnixNanos, Value};
 
 use crate::{Issues, Limits};
+
+/// An id as it was sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RawId<'a> {
+    /// In binary.
+    Bytes(&'a [u8]),
+    /// In hex.
+    Text(&'a str),
+}
+
+impl RawId<'_> {
+    fn trace(self) -> Option<TraceId> {
+        match self {
+            Self::Bytes(bytes) => TraceId::from_slice(bytes),
+            Self::Text(text) => text.parse().ok(),
+        }
+    }
+
+    fn span(self) -> Option<SpanId> {
+        match self {
+            Self::Bytes(bytes) => SpanId::from_slice(bytes),
+            Self::Text(text) => text.parse().ok(),
+        }
+    }
+
+    fn is_empty(self) -> bool {
+        match self {
+            Self::Bytes(bytes) => bytes.is_empty(),
+            Self::Text(text) => text.is_empty(),
+        }
+    }
+
+    /// What keeps it from being an id of `length` bytes other than zero.
+    fn fault(self, length: usize) -> String {
+        match self {
+            _ if self.is_empty() => "it is missing".to_owned(),
+            Self::Bytes(bytes) if bytes.len() != length => format!("it has {} bytes instead of {length}", bytes.len()),
+            Self::Text(text) if text.chars().count() != 2 * length => {
+                format!("it has {} characters instead of {} hex digits", text.chars().count(), 2 * length)
+            }
+            Self::Text(text) if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                "it holds characters that are no hex digits".to_owned()
+            }
+            _ => "it is all zeros".to_owned(),
+        }
+    }
+}
 
 /// The first day of the year 2000. Earlier times come from unset clocks.
 const YEAR_2000: i64 = 946_684_800_000_000_000;
@@ -36,42 +84,49 @@ impl<'l> Judge<'l> {
     }
 
     /// A span's ids; `None` refuses it.
-    pub(crate) fn ids(&mut self, trace_id: &[u8], span_id: &[u8], name: impl AsRef<[u8]>) -> Option<(TraceId, SpanId)> {
-        let name = || String::from_utf8_lossy(name.as_ref());
-        let Some(trace) = TraceId::from_slice(trace_id).filter(|id| !id.is_zero()) else {
-            self.issues
-                .add("invalid_trace_id", || format!("span {:?} has a trace id of {} bytes", name(), trace_id.len()));
+    pub(crate) fn ids(
+        &mut self,
+        trace_id: RawId<'_>,
+        span_id: RawId<'_>,
+        name: impl AsRef<[u8]>,
+    ) -> Option<(TraceId, SpanId)> {
+        let of = || format!("of span {:?}", String::from_utf8_lossy(name.as_ref()));
+        let Some(trace) = trace_id.trace().filter(|id| !id.is_zero()) else {
+            self.issues.add("invalid_trace_id", || format!("{}, {}", trace_id.fault(TraceId::LEN), of()));
             return None;
         };
-        let Some(span) = SpanId::from_slice(span_id).filter(|id| !id.is_zero()) else {
-            self.issues
-                .add("invalid_span_id", || format!("span {:?} has a span id of {} bytes", name(), span_id.len()));
+        let Some(span) = span_id.span().filter(|id| !id.is_zero()) else {
+            self.issues.add("invalid_span_id", || format!("{}, {}", span_id.fault(SpanId::LEN), of()));
             return None;
         };
         Some((trace, span))
     }
 
-    pub(crate) fn parent(&mut self, parent: &[u8]) -> Option<SpanId> {
-        let id = SpanId::from_slice(parent);
+    pub(crate) fn parent(&mut self, parent: RawId<'_>) -> Option<SpanId> {
+        let id = parent.span();
         if id.is_none() && !parent.is_empty() {
-            self.issues.add("invalid_parent_span_id", || format!("{} bytes", parent.len()));
+            self.issues.add("invalid_parent_span_id", || parent.fault(SpanId::LEN));
         }
         id.filter(|id| !id.is_zero())
     }
 
-    pub(crate) fn link_ids(&mut self, trace_id: &[u8], span_id: &[u8]) -> Option<(TraceId, SpanId)> {
-        let ids = TraceId::from_slice(trace_id).zip(SpanId::from_slice(span_id));
-        let ids = ids.filter(|(trace, span)| !trace.is_zero() && !span.is_zero());
-        if ids.is_none() {
-            self.issues.add("invalid_link", || format!("ids of {} and {} bytes", trace_id.len(), span_id.len()));
+    pub(crate) fn link_ids(&mut self, trace_id: RawId<'_>, span_id: RawId<'_>) -> Option<(TraceId, SpanId)> {
+        let trace = trace_id.trace().filter(|id| !id.is_zero());
+        let span = span_id.span().filter(|id| !id.is_zero());
+        if trace.is_none() {
+            self.issues.add("invalid_link", || format!("its trace id: {}", trace_id.fault(TraceId::LEN)));
+        } else if span.is_none() {
+            self.issues.add("invalid_link", || format!("its span id: {}", span_id.fault(SpanId::LEN)));
         }
-        ids
+        trace.zip(span)
     }
 
-    pub(crate) fn log_ids(&mut self, trace_id: &[u8], span_id: &[u8]) -> (Option<TraceId>, Option<SpanId>) {
-        let (trace, span) = (TraceId::from_slice(trace_id), SpanId::from_slice(span_id));
-        if (trace.is_none() && !trace_id.is_empty()) || (span.is_none() && !span_id.is_empty()) {
-            self.issues.add("invalid_log_ids", || format!("{} and {} bytes", trace_id.len(), span_id.len()));
+    pub(crate) fn log_ids(&mut self, trace_id: RawId<'_>, span_id: RawId<'_>) -> (Option<TraceId>, Option<SpanId>) {
+        let (trace, span) = (trace_id.trace(), span_id.span());
+        if trace.is_none() && !trace_id.is_empty() {
+            self.issues.add("invalid_log_ids", || format!("its trace id: {}", trace_id.fault(TraceId::LEN)));
+        } else if span.is_none() && !span_id.is_empty() {
+            self.issues.add("invalid_log_ids", || format!("its span id: {}", span_id.fault(SpanId::LEN)));
         }
         (trace.filter(|id| !id.is_zero()), span.filter(|id| !id.is_zero()))
     }
@@ -132,6 +187,16 @@ impl<'l> Judge<'l> {
     /// Texts up to this length stay whole.
     pub(crate) fn value_bytes_max(&self) -> usize {
         self.limits.value_bytes_max
+    }
+
+    /// Leaves out a record's attributes past the limit: they join those that the sender dropped itself.
+    pub(crate) fn attributes<A>(&mut self, attributes: &mut Vec<A>, dropped: &mut u32) {
+        let (all, max) = (attributes.len(), self.limits.attributes_max);
+        if all > max {
+            self.issues.add_many("attributes_cut", (all - max) as u64, || format!("a record has {all} of them"));
+            attributes.truncate(max);
+            *dropped = dropped.saturating_add(u32::try_from(all - max).unwrap_or(u32::MAX));
+        }
     }
 
     /// Cuts texts past the limit, however deep they lie.

@@ -12,10 +12,22 @@ pub struct Limits {
     /// The longest text kept of one value, in bytes; the rest is cut and counted. Statements and prompts are far
     /// shorter; a body holds 64 MiB at most.
     pub value_bytes_max: usize,
+    /// The most attributes of one span, event, link, log record, resource or scope; the others are left out and counted.
+    /// OpenTelemetry's SDKs send 128 unless they are set otherwise; instrumentations of language models, which write a
+    /// conversation out as attributes, set up to 10,000.
+    pub attributes_max: usize,
 }
+
+/// See [`Limits::attributes_max`].
+const ATTRIBUTES_MAX: usize = 16 * 1024;
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { now: UnixNanos(0), ahead_max: DurationNanos::from_secs(24 * 3_600), value_bytes_max: 4 << 20 }
+        Self {
+            now: UnixNanos(0),
+            ahead_max: DurationNanos::from_secs(24 * 3_600),
+            value_bytes_max: 4 << 20,
+            attributes_max: ATTRIBUTES_MAX,
+        }
     }
 }

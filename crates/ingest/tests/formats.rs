@@ -1,8 +1,12 @@
 //! The formats against each other: what one says, the others say.
 
+use std::sync::Arc;
+
 use kino_ingest::{Encoding, Format, Limits, decode_file, otlp};
 use kino_model::batch::rows;
-use kino_model::{Span, SpanKind, StatusCode, UnixNanos, Value};
+use kino_model::{
+    Attributes, Event, Link, LogRecord, Resource, Scope, Span, SpanId, SpanKind, StatusCode, TraceId, UnixNanos, Value,
+};
 use kino_testkit::Shop;
 use proptest::prelude::*;
 
@@ -142,4 +146,146 @@ proptest! {
             drop(decode_file(&damaged, &Limits::default()));
         }
     }
+}
+
+/// A span with `count` attributes, an event, a link, a resource and a scope with as many, and a log.
+fn crowded(count: usize) -> (Span, LogRecord) {
+    let attributes: Attributes = (0..count).map(|number| (format!("k{number:06}"), Value::from("v"))).collect();
+    let event = Event { attributes: attributes.clone(), dropped_attributes_count: 1, ..Event::default() };
+    let link =
+        Link { trace_id: TraceId([1; 16]), span_id: SpanId([2; 8]), attributes: attributes.clone(), ..Link::default() };
+    let resource = Arc::new(Resource { attributes: attributes.clone(), ..Resource::default() });
+    let scope = Arc::new(Scope { attributes: attributes.clone(), ..Scope::default() });
+    let span = Span {
+        trace_id: TraceId([3; 16]),
+        span_id: SpanId([4; 8]),
+        start: UnixNanos(1_760_000_000_000_000_000),
+        attributes,
+        events: vec![event.clone()],
+        links: vec![link],
+        resource: Arc::clone(&resource),
+        scope: Arc::clone(&scope),
+        ..Span::default()
+    };
+    (span, LogRecord { event, resource, scope, ..LogRecord::default() })
+}
+
+#[test]
+fn attributes_past_the_limit_are_left_out_counted_and_said_in_the_record() {
+    let limits = Limits { attributes_max: 10, ..Limits::default() };
+    let (span, log) = crowded(13);
+    for encoding in [Encoding::Protobuf, Encoding::Json] {
+        let body = otlp::encode_traces(std::slice::from_ref(&span), encoding);
+        let decoded = otlp::decode_traces(&body, encoding, &limits).unwrap();
+        assert_eq!(decoded.issues.counts["attributes_cut"], 5 * 3, "{encoding:?}");
+        let read = rows::spans(&decoded.batch).remove(0);
+        assert_eq!((read.attributes.as_slice(), read.dropped_attributes_count), (&span.attributes[..10], 3));
+        let (event, link) = (&read.events[0], &read.links[0]);
+        assert_eq!((event.attributes.len(), event.dropped_attributes_count), (10, 1 + 3), "{encoding:?}");
+        assert_eq!((link.attributes.len(), link.dropped_attributes_count), (10, 3), "{encoding:?}");
+        assert_eq!((read.resource.attributes.len(), read.resource.dropped_attributes_count), (10, 3), "{encoding:?}");
+        assert_eq!((read.scope.attributes.len(), read.scope.dropped_attributes_count), (10, 3), "{encoding:?}");
+
+        let body = otlp::encode_logs(std::slice::from_ref(&log), encoding);
+        let decoded = otlp::decode_logs(&body, encoding, &limits).unwrap();
+        assert_eq!(decoded.issues.counts["attributes_cut"], 3 * 3, "{encoding:?}");
+        let event = &rows::logs(&decoded.batch)[0].event;
+        assert_eq!((event.attributes.len(), event.dropped_attributes_count), (10, 1 + 3), "{encoding:?}");
+    }
+}
+
+#[test]
+fn a_resource_remembered_under_one_limit_is_cut_under_a_lower_one() {
+    let (span, _) = crowded(13);
+    let body = otlp::encode_traces(std::slice::from_ref(&span), Encoding::Protobuf);
+    for (attributes_max, kept) in [(100, 13), (10, 10), (100, 13)] {
+        let limits = Limits { attributes_max, ..Limits::default() };
+        let decoded = otlp::decode_traces(&body, Encoding::Protobuf, &limits).unwrap();
+        assert_eq!(rows::spans(&decoded.batch)[0].resource.attributes.len(), kept);
+    }
+}
+
+#[test]
+fn as_many_attributes_as_any_instrumentation_sends_stay() {
+    // What OpenInference sets as the limit of its spans.
+    let (span, _) = crowded(10_000);
+    let body = otlp::encode_traces(std::slice::from_ref(&span), Encoding::Protobuf);
+    let decoded = otlp::decode_traces(&body, Encoding::Protobuf, &Limits::default()).unwrap();
+    assert!(decoded.issues.is_empty(), "{:?}", decoded.issues);
+    assert_eq!(rows::spans(&decoded.batch)[0].attributes.len(), 10_000);
+}
+
+#[test]
+fn ids_that_are_none_are_described_as_they_were_sent() {
+    let json = |trace: &str, span: &str| {
+        format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"{trace}","spanId":"{span}"}}]}}]}}]}}"#)
+    };
+    let jaeger = |trace: &str, span: &str| {
+        format!(r#"{{"data":[{{"spans":[{{"traceID":"{trace}","spanID":"{span}"}}],"processes":{{}}}}]}}"#)
+    };
+    let (trace, span) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
+    for (body, said) in [
+        (json(&trace[1..], span), "invalid_trace_id: it has 31 characters instead of 32 hex digits, of span \"\""),
+        (json(span, span), "invalid_trace_id: it has 16 characters instead of 32 hex digits, of span \"\""),
+        (
+            json("CvdlGRbNQ92ESOshHIAxnA==", span),
+            "invalid_trace_id: it has 24 characters instead of 32 hex digits, of span \"\"",
+        ),
+        (
+            json(&trace.replace('0', "x"), span),
+            "invalid_trace_id: it holds characters that are no hex digits, of span \"\"",
+        ),
+        (json("", span), "invalid_trace_id: it is missing, of span \"\""),
+        (json(trace, "0000000000000000"), "invalid_span_id: it is all zeros, of span \"\""),
+        (json(trace, "b7ad"), "invalid_span_id: it has 4 characters instead of 16 hex digits, of span \"\""),
+        (
+            jaeger(&format!("{trace}0"), span),
+            "invalid_trace_id: it has 33 characters instead of 32 hex digits, of span \"\"",
+        ),
+        (jaeger(trace, "b7xd"), "invalid_span_id: it holds characters that are no hex digits, of span \"\""),
+    ] {
+        let (_, decoded) = decode_file(body.as_bytes(), &Limits::default()).unwrap();
+        assert_eq!((decoded.spans, decoded.rejected_spans), (0, 1), "{body}");
+        assert_eq!(decoded.issues.examples, [said], "{body}");
+    }
+    let mut bad = shop_spans(1).remove(0);
+    bad.span_id = SpanId([0; 8]);
+    bad.name = "checkout".to_owned();
+    let body = otlp::encode_traces(&[bad], Encoding::Protobuf);
+    let decoded = otlp::decode_traces(&body, Encoding::Protobuf, &Limits::default()).unwrap();
+    assert_eq!(decoded.issues.examples, ["invalid_span_id: it is all zeros, of span \"checkout\""]);
+}
+
+#[test]
+fn lists_do_not_pass_for_the_objects_that_otlp_json_is_made_of() {
+    let span = r#"{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331"}"#;
+    let whole = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{span}]}}]}}]}}"#);
+    let decode = |body: &str| otlp::decode_traces(body.as_bytes(), Encoding::Json, &Limits::default());
+    assert_eq!(decode(&whole).unwrap().spans, 1);
+    assert_eq!(decode("{}").unwrap().spans, 0);
+    for body in [
+        "[]".to_owned(),
+        "[[]]".to_owned(),
+        "null".to_owned(),
+        "1".to_owned(),
+        r#""{}""#.to_owned(),
+        format!("[{whole}]"),
+        r#"{"resourceSpans":[[]]}"#.to_owned(),
+        r#"{"resourceSpans":[{"resource":[],"scopeSpans":[]}]}"#.to_owned(),
+        r#"{"resourceSpans":[{"scopeSpans":[[]]}]}"#.to_owned(),
+        r#"{"resourceSpans":[{"scopeSpans":[{"scope":[]}]}]}"#.to_owned(),
+        r#"{"resourceSpans":[{"scopeSpans":[{"spans":[["0af7651916cd43dd8448eb211c80319c"]]}]}]}"#.to_owned(),
+        whole.replace("\"}]", "\",\"status\":[]}]"),
+        whole.replace("\"}]", "\",\"events\":[[]]}]"),
+        whole.replace("\"}]", "\",\"links\":[[]]}]"),
+    ] {
+        let refused = decode(&body).map(|decoded| decoded.spans).unwrap_err();
+        assert!(refused.to_string().contains("expected an object"), "{body}: {refused}");
+    }
+    for body in ["[]", "1", "null"] {
+        assert!(otlp::decode_logs(body.as_bytes(), Encoding::Json, &Limits::default()).is_err(), "{body}");
+        assert!(otlp::count_metrics(body.as_bytes(), Encoding::Json, &Limits::default()).is_err(), "{body}");
+    }
+    let points = r#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"sum":{"dataPoints":[{},{}]}}]}]}]}"#;
+    assert_eq!(otlp::count_metrics(points.as_bytes(), Encoding::Json, &Limits::default()), Ok(2));
 }

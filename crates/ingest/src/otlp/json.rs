@@ -1,19 +1,20 @@
 //! OTLP as JSON: ids in hex, 64-bit integers as text or number, enumerations as number or name, unknown fields
 //! passed over.
 
-use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use kino_model::exact::any_value::Faults;
 use kino_model::exact::json_attributes::{AttributesSeed, ValueSeed};
 use kino_model::{Attributes, Event, Link, LogRecord, Resource, Scope, Span, Status, Value};
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value as Json;
 
-use crate::judge::Judge;
+use crate::judge::{Judge, RawId};
 use crate::{Decoded, Harvest, Limits, Undecodable};
 
 /// Decodes an `ExportTraceServiceRequest`.
@@ -52,17 +53,22 @@ pub(super) fn logs(body: &[u8], limits: &Limits) -> Result<Decoded, Undecodable>
 pub(super) fn metric_points(body: &[u8]) -> Result<u64, Undecodable> {
     let request: Json = serde_json::from_slice(body)
         .map_err(|error| Undecodable { expected: "OTLP JSON", problem: error.to_string() })?;
-    let list = |json: &Json, key: &str| json.get(key).and_then(Json::as_array).cloned().unwrap_or_default();
+    if !request.is_object() {
+        return Err(Undecodable { expected: "OTLP JSON", problem: "it is not an object".to_owned() });
+    }
     let metrics = list(&request, "resourceMetrics")
         .iter()
         .flat_map(|resource| list(resource, "scopeMetrics"))
-        .flat_map(|scope| list(&scope, "metrics"))
-        .collect::<Vec<_>>();
+        .flat_map(|scope| list(scope, "metrics"));
     let kinds = ["gauge", "sum", "histogram", "exponentialHistogram", "summary"];
     let points = |metric: &Json| {
         kinds.iter().filter_map(|kind| metric.get(kind)).map(|data| list(data, "dataPoints").len() as u64).sum::<u64>()
     };
-    Ok(metrics.iter().map(points).sum())
+    Ok(metrics.map(points).sum())
+}
+
+fn list<'j>(json: &'j Json, key: &str) -> &'j [Json] {
+    json.get(key).and_then(Json::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// Reads a request. Deep nesting is the attributes' business, which bound it and name it: whatever else is nested is
@@ -70,8 +76,8 @@ pub(super) fn metric_points(body: &[u8]) -> Result<u64, Undecodable> {
 fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Undecodable> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     deserializer.disable_recursion_limit();
-    T::deserialize(&mut deserializer)
-        .and_then(|request| deserializer.end().map(|()| request))
+    Message::<T>::deserialize(&mut deserializer)
+        .and_then(|request| deserializer.end().map(|()| request.0))
         .map_err(|error| Undecodable { expected: "OTLP JSON", problem: error.to_string() })
 }
 
@@ -168,16 +174,16 @@ impl<'de> Visitor<'de> for ScalarVisitor {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct TracesRequest {
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "messages")]
     resource_spans: Vec<ResourceSpans>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct ResourceSpans {
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "message")]
     resource: JsonResource,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "messages")]
     scope_spans: Vec<ScopeSpans>,
     #[serde(deserialize_with = "nullable")]
     schema_url: String,
@@ -186,9 +192,9 @@ struct ResourceSpans {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct ScopeSpans {
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "message")]
     scope: JsonScope,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "messages")]
     spans: Vec<JsonSpan>,
     #[serde(deserialize_with = "nullable")]
     schema_url: String,
@@ -197,16 +203,16 @@ struct ScopeSpans {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct LogsRequest {
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "messages")]
     resource_logs: Vec<ResourceLogs>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct ResourceLogs {
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "message")]
     resource: JsonResource,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "messages")]
     scope_logs: Vec<ScopeLogs>,
     #[serde(deserialize_with = "nullable")]
     schema_url: String,
@@ -215,9 +221,9 @@ struct ResourceLogs {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct ScopeLogs {
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "message")]
     scope: JsonScope,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "messages")]
     log_records: Vec<JsonLog>,
     #[serde(deserialize_with = "nullable")]
     schema_url: String,
@@ -232,8 +238,8 @@ struct JsonResource {
 
 impl JsonResource {
     fn with_schema(self, schema_url: String, writer: &mut Writer<'_>) -> Resource {
-        let attributes = writer.attributes(self.attributes);
-        Resource { attributes, dropped_attributes_count: self.dropped_attributes_count, schema_url }
+        let (attributes, dropped_attributes_count) = writer.attributes(self.attributes, self.dropped_attributes_count);
+        Resource { attributes, dropped_attributes_count, schema_url }
     }
 }
 
@@ -250,13 +256,8 @@ struct JsonScope {
 
 impl JsonScope {
     fn with_schema(self, schema_url: String, writer: &mut Writer<'_>) -> Scope {
-        Scope {
-            name: self.name,
-            version: self.version,
-            attributes: writer.attributes(self.attributes),
-            dropped_attributes_count: self.dropped_attributes_count,
-            schema_url,
-        }
+        let (attributes, dropped_attributes_count) = writer.attributes(self.attributes, self.dropped_attributes_count);
+        Scope { name: self.name, version: self.version, attributes, dropped_attributes_count, schema_url }
     }
 }
 
@@ -278,13 +279,13 @@ struct JsonSpan {
     end_time_unix_nano: Scalar,
     attributes: Pairs,
     dropped_attributes_count: u32,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "messages")]
     events: Vec<JsonEvent>,
     dropped_events_count: u32,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "messages")]
     links: Vec<JsonLink>,
     dropped_links_count: u32,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "message")]
     status: JsonStatus,
     flags: u32,
 }
@@ -346,6 +347,40 @@ fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializ
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
+/// A message of Protocol Buffers, which in JSON is an object. Without this, a list would do as well, with the fields'
+/// values in their order.
+#[derive(Default)]
+struct Message<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Message<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MessageVisitor(PhantomData))
+    }
+}
+
+struct MessageVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for MessageVisitor<T> {
+    type Value = Message<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Message<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Message)
+    }
+}
+
+fn message<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    nullable::<D, Message<T>>(deserializer).map(|message| message.0)
+}
+
+fn messages<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let messages: Vec<Message<T>> = nullable(deserializer)?;
+    Ok(messages.into_iter().map(|message| message.0).collect())
+}
+
 struct Writer<'l> {
     judge: Judge<'l>,
     harvest: Harvest,
@@ -362,8 +397,8 @@ impl<'l> Writer<'l> {
     }
 
     fn span(&mut self, json: JsonSpan, resource: &Arc<Resource>, scope: &Arc<Scope>) {
-        let (trace_id, span_id) = (id_bytes(&json.trace_id), id_bytes(&json.span_id));
-        let Some((trace_id, span_id)) = self.judge.ids(&trace_id, &span_id, &json.name) else {
+        let (trace_id, span_id) = (RawId::Text(&json.trace_id), RawId::Text(&json.span_id));
+        let Some((trace_id, span_id)) = self.judge.ids(trace_id, span_id, &json.name) else {
             self.harvest.rejected_spans += 1;
             return;
         };
@@ -371,10 +406,11 @@ impl<'l> Writer<'l> {
         let (start, end) = self.judge.span_times(start, end);
         let kind = enumeration(&json.kind, &SPAN_KINDS);
         let code = enumeration(&json.status.code, &STATUS_CODES);
+        let (attributes, dropped_attributes_count) = self.attributes(json.attributes, json.dropped_attributes_count);
         let span = Span {
             trace_id,
             span_id,
-            parent_span_id: self.judge.parent(&id_bytes(&json.parent_span_id)),
+            parent_span_id: self.judge.parent(RawId::Text(&json.parent_span_id)),
             name: json.name,
             kind: self.judge.kind(kind),
             start,
@@ -382,8 +418,8 @@ impl<'l> Writer<'l> {
             status: Status { code: self.judge.status(code), message: json.status.message },
             trace_state: json.trace_state,
             flags: json.flags,
-            attributes: self.attributes(json.attributes),
-            dropped_attributes_count: json.dropped_attributes_count,
+            attributes,
+            dropped_attributes_count,
             events: json.events.into_iter().map(|event| self.event(event)).collect(),
             dropped_events_count: json.dropped_events_count,
             links: json.links.into_iter().filter_map(|link| self.link(link)).collect(),
@@ -397,28 +433,19 @@ impl<'l> Writer<'l> {
 
     fn event(&mut self, json: JsonEvent) -> Event {
         let time = self.nanos(&json.time_unix_nano);
-        Event {
-            time: self.judge.time_within_range(time),
-            name: json.name,
-            attributes: self.attributes(json.attributes),
-            dropped_attributes_count: json.dropped_attributes_count,
-        }
+        let (attributes, dropped_attributes_count) = self.attributes(json.attributes, json.dropped_attributes_count);
+        Event { time: self.judge.time_within_range(time), name: json.name, attributes, dropped_attributes_count }
     }
 
     fn link(&mut self, json: JsonLink) -> Option<Link> {
-        let (trace_id, span_id) = self.judge.link_ids(&id_bytes(&json.trace_id), &id_bytes(&json.span_id))?;
-        Some(Link {
-            trace_id,
-            span_id,
-            trace_state: json.trace_state,
-            flags: json.flags,
-            attributes: self.attributes(json.attributes),
-            dropped_attributes_count: json.dropped_attributes_count,
-        })
+        let (trace_id, span_id) = self.judge.link_ids(RawId::Text(&json.trace_id), RawId::Text(&json.span_id))?;
+        let (attributes, dropped_attributes_count) = self.attributes(json.attributes, json.dropped_attributes_count);
+        let (trace_state, flags) = (json.trace_state, json.flags);
+        Some(Link { trace_id, span_id, trace_state, flags, attributes, dropped_attributes_count })
     }
 
     fn log(&mut self, json: JsonLog, resource: &Arc<Resource>, scope: &Arc<Scope>) {
-        let (trace_id, span_id) = self.judge.log_ids(&id_bytes(&json.trace_id), &id_bytes(&json.span_id));
+        let (trace_id, span_id) = self.judge.log_ids(RawId::Text(&json.trace_id), RawId::Text(&json.span_id));
         let observed = self.nanos(&json.observed_time_unix_nano);
         let observed = (observed != 0).then(|| self.judge.time_within_range(observed));
         let time = match (self.nanos(&json.time_unix_nano), observed) {
@@ -429,16 +456,11 @@ impl<'l> Writer<'l> {
         self.judge.faults(Faults { too_deep, invalid_utf8: 0 });
         self.judge.value(&mut body);
         let severity_number = enumeration(&json.severity_number, &[]) as i32;
-        let attributes = self.attributes(json.attributes);
+        let (attributes, dropped_attributes_count) = self.attributes(json.attributes, json.dropped_attributes_count);
         self.harvest.logs.push(LogRecord {
             trace_id,
             span_id,
-            event: Event {
-                time,
-                name: json.event_name,
-                attributes,
-                dropped_attributes_count: json.dropped_attributes_count,
-            },
+            event: Event { time, name: json.event_name, attributes, dropped_attributes_count },
             observed,
             severity_number,
             severity_text: json.severity_text,
@@ -449,13 +471,15 @@ impl<'l> Writer<'l> {
         });
     }
 
-    fn attributes(&mut self, pairs: Pairs) -> Attributes {
+    /// The attributes that stay, and how many the sender or the limit dropped.
+    fn attributes(&mut self, pairs: Pairs, mut dropped: u32) -> (Attributes, u32) {
         let Pairs { mut attributes, too_deep } = pairs;
+        self.judge.attributes(&mut attributes, &mut dropped);
         self.judge.faults(Faults { too_deep, invalid_utf8: 0 });
         for (_, value) in &mut attributes {
             self.judge.value(value);
         }
-        attributes
+        (attributes, dropped)
     }
 
     /// A `fixed64`: a number, or a number as text. Anything else counts as unset and is named.
@@ -498,18 +522,5 @@ fn enumeration(json: &Scalar, names: &[&str]) -> i64 {
             .position(|name| name == text)
             .map_or_else(|| text.parse().unwrap_or(-1), |number| number as i64),
         Scalar::Other => -1,
-    }
-}
-
-/// The bytes of an id in hex; what is no hex comes out as its text's bytes, of a length that no id has.
-fn id_bytes(hex: &str) -> Cow<'_, [u8]> {
-    if let Ok(id) = hex.parse::<kino_model::TraceId>() {
-        Cow::Owned(id.0.to_vec())
-    } else if let Ok(id) = hex.parse::<kino_model::SpanId>() {
-        Cow::Owned(id.0.to_vec())
-    } else if matches!(hex.len(), 8 | 16) {
-        Cow::Borrowed(&[0])
-    } else {
-        Cow::Borrowed(hex.as_bytes())
     }
 }

@@ -25,7 +25,7 @@ use kino_model::exact::any_value::{self, Faults};
 use kino_model::exact::protobuf::{Reader, WireError};
 use kino_model::{LogRecord, StatusCode};
 
-use crate::judge::Judge;
+use crate::judge::{Judge, RawId};
 use crate::{Decoded, Limits, Undecodable};
 use attributes::{Scratch, text};
 
@@ -176,10 +176,11 @@ impl<'b, 'l> Walker<'b, 'l> {
                 _ => {}
             }
         }
-        let ids = self.judge.ids(trace_id, span_id, &name);
+        self.attributes.cut(&mut self.judge, &mut row.dropped_attributes_count);
+        let ids = self.judge.ids(RawId::Bytes(trace_id), RawId::Bytes(span_id), &name);
         if let Some(ids) = ids {
             (row.trace_id, row.span_id) = ids;
-            row.parent_span_id = self.judge.parent(parent);
+            row.parent_span_id = self.judge.parent(RawId::Bytes(parent));
             let (start, end) = self.judge.span_times(start, end);
             (row.start, row.duration) = (start, end.map(|end| end.since(start)));
             (row.name, row.trace_state, row.status_message) = (&name, &state, &message);
@@ -208,6 +209,7 @@ impl<'b, 'l> Walker<'b, 'l> {
                     _ => {}
                 }
             }
+            self.attributes.cut(&mut self.judge, &mut row.dropped_attributes_count);
             row.time = self.judge.time_within_range(time);
             if let Some(span) = span {
                 let row = EventRow { trace_id: span.trace_id, span_id: span.span_id, name: &name, ..row };
@@ -236,7 +238,9 @@ impl<'b, 'l> Walker<'b, 'l> {
                     _ => {}
                 }
             }
-            let Some((linked_trace_id, linked_span_id)) = self.judge.link_ids(trace_id, span_id) else { continue };
+            self.attributes.cut(&mut self.judge, &mut row.dropped_attributes_count);
+            let ids = self.judge.link_ids(RawId::Bytes(trace_id), RawId::Bytes(span_id));
+            let Some((linked_trace_id, linked_span_id)) = ids else { continue };
             let Some(SpanRow { trace_id, span_id, .. }) = span.copied() else { continue };
             let row =
                 LinkRow { trace_id, span_id, ordinal, linked_trace_id, linked_span_id, trace_state: &state, ..row };
@@ -279,8 +283,9 @@ impl<'b, 'l> Walker<'b, 'l> {
                 _ => {}
             }
         }
+        self.attributes.cut(&mut self.judge, &mut log.event.dropped_attributes_count);
         self.judge.value(&mut log.body);
-        (log.trace_id, log.span_id) = self.judge.log_ids(trace_id, span_id);
+        (log.trace_id, log.span_id) = self.judge.log_ids(RawId::Bytes(trace_id), RawId::Bytes(span_id));
         log.observed = (observed != 0).then(|| self.judge.time_within_range(observed));
         log.event.time = match (time, log.observed) {
             (0, Some(observed)) => observed,

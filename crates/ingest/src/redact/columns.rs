@@ -287,6 +287,14 @@ impl RowAttributes {
     }
 }
 
+/// The records of a row, as far as they can be read.
+fn records(bytes: &[u8]) -> impl Iterator<Item = Record<'_>> {
+    let records = exact::records(bytes).map_while(Result::ok);
+    #[cfg(test)]
+    let records = records.inspect(|_| tests::RECORDS_READ.set(tests::RECORDS_READ.get() + 1));
+    records
+}
+
 /// The exact side of one row under redaction.
 struct ExactSide<'a> {
     records: Vec<Record<'a>>,
@@ -306,7 +314,7 @@ enum Fate<'a> {
 
 impl<'a> ExactSide<'a> {
     fn read(bytes: &'a [u8], entries: usize) -> Self {
-        let records: Vec<Record<'a>> = exact::records(bytes).map_while(Result::ok).collect();
+        let records: Vec<Record<'a>> = records(bytes).collect();
         let mut fates: Vec<Fate<'a>> = (0..entries).map(|_| Fate::Kept(None)).collect();
         for record in &records {
             if let Record::Value { entry, message } = record
@@ -555,10 +563,17 @@ fn replaced_map(map: Option<&MapArray>, rows: usize, new: &BTreeMap<usize, RowAt
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
     use crate::redact::Rules;
 
     const CARD: &str = "4111111111111111";
+
+    thread_local! {
+        /// Records that were read on this thread, each time they were.
+        pub(super) static RECORDS_READ: Cell<usize> = const { Cell::new(0) };
+    }
 
     fn redactor() -> Redactor {
         Redactor::new([7; 32], Rules::default())
@@ -676,6 +691,48 @@ mod tests {
         for secret in ["sesame", "0a1b2c", CARD] {
             assert!(memchr::memmem::find(&rest, secret.as_bytes()).is_none(), "{secret}");
         }
+    }
+
+    #[test]
+    fn each_attribute_of_a_crowded_row_is_redacted_as_if_it_were_alone() {
+        const COUNT: usize = 2_000;
+        let nested = Value::Map(vec![("password".into(), Value::from("open sesame")), ("n".into(), Value::Int(3))]);
+        let (mut message, mut exact) = (Vec::new(), Vec::new());
+        any_value::encode(&nested, &mut message);
+        let text = nested.to_text();
+        let entries: Vec<(String, &str)> =
+            (0..COUNT).map(|entry| (format!("k{entry}"), if entry % 2 == 0 { CARD } else { text.as_str() })).collect();
+        for entry in 0..COUNT {
+            let record =
+                if entry % 2 == 0 { Record::Int { entry } } else { Record::Value { entry, message: &message } };
+            exact::write(record, &mut exact);
+        }
+        let row: Vec<(&str, &str)> = entries.iter().map(|(key, text)| (key.as_str(), *text)).collect();
+        let batch = spans(&[
+            ("name", strings(&[Some("a")])),
+            ("attributes", map(&[&row])),
+            ("attributes_exact", Arc::new(BinaryArray::from_vec(vec![&exact]))),
+        ]);
+        let (redacted, fired) = redactor().redact_batch(batch);
+        assert_eq!(RECORDS_READ.get(), COUNT, "each record is read once");
+        let half = COUNT as u64 / 2;
+        assert_eq!(fired, Fired::from([("credit-card", half), ("sensitive-key", half)]));
+        let alone = |key: &str, value: &mut Value| {
+            redactor().attribute(&mut key.to_owned(), value, &mut Fired::new());
+            value.to_text()
+        };
+        let expected = [alone("k0", &mut Value::from(CARD)), alone("k1", &mut nested.clone())];
+        let entries = self::entries(&redacted, 0);
+        assert_eq!(entries.len(), COUNT + 1);
+        assert!(entries[..COUNT].iter().enumerate().all(|(entry, (_, text))| *text == expected[entry % 2]));
+        let rest = redacted.spans.column_by_name("attributes_exact").unwrap().as_binary::<i32>().value(0).to_vec();
+        let left: Vec<usize> = exact::records(&rest)
+            .map(|record| match record.unwrap() {
+                Record::Value { entry, .. } => entry,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert!(left.iter().copied().eq((1..COUNT).step_by(2)));
     }
 
     #[test]

@@ -102,6 +102,11 @@ impl<'b> Scratch<'b> {
         &self.attributes
     }
 
+    /// Leaves out what a record has past the limit; see [`Judge::attributes`].
+    pub(super) fn cut(&mut self, judge: &mut Judge<'_>, dropped: &mut u32) {
+        judge.attributes(&mut self.attributes, dropped);
+    }
+
     /// Reads a `KeyValue`.
     #[inline]
     pub(super) fn read(&mut self, reader: Reader<'b>, faults: &mut Faults, judge: &mut Judge<'_>) -> Walked {

@@ -44,6 +44,7 @@ pub(super) fn resource(
                 _ => {}
             }
         }
+        judge.attributes(&mut resource.attributes, &mut resource.dropped_attributes_count);
         Ok(ResourceText::from(&resource))
     })
 }
@@ -65,6 +66,7 @@ pub(super) fn scope(
                 _ => {}
             }
         }
+        judge.attributes(&mut scope.attributes, &mut scope.dropped_attributes_count);
         Ok(ScopeText::from(&scope))
     })
 }
@@ -76,7 +78,9 @@ fn remembered<T>(
     faults: &mut Faults,
     work_out: impl FnOnce(&mut Faults) -> Walked<T>,
 ) -> Walked<Arc<T>> {
-    let Some(key) = key(reader)?.filter(|key| key.len() <= limits.value_bytes_max) else {
+    // No value of these bytes, and no number of attributes, which take two bytes each, is over a limit.
+    let is_within = |key: &Vec<u8>| key.len() <= limits.value_bytes_max && key.len() / 2 <= limits.attributes_max;
+    let Some(key) = key(reader)?.filter(is_within) else {
         return Ok(Arc::new(work_out(faults)?));
     };
     if let Some(text) = lock(known).get(&key) {

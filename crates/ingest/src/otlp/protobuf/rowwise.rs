@@ -8,7 +8,7 @@ use kino_model::exact::protobuf::{Reader, WireError};
 use kino_model::{Attributes, Event, Link, LogRecord, Resource, Scope, Span, Status, Value};
 
 use super::undecodable;
-use crate::judge::Judge;
+use crate::judge::{Judge, RawId};
 use crate::{Decoded, Harvest, Limits, Undecodable};
 
 type Walked<T = ()> = Result<T, WireError>;
@@ -75,6 +75,7 @@ impl Walker<'_> {
                 _ => {}
             }
         }
+        self.judge.attributes(&mut resource.attributes, &mut resource.dropped_attributes_count);
         let resource = Arc::new(resource);
         let mut lists = reader;
         while let Some((field, payload)) = lists.field()? {
@@ -100,6 +101,7 @@ impl Walker<'_> {
                 _ => {}
             }
         }
+        self.judge.attributes(&mut scope.attributes, &mut scope.dropped_attributes_count);
         let scope = Arc::new(scope);
         let mut records = reader;
         while let Some((field, payload)) = records.field()? {
@@ -165,12 +167,13 @@ impl Walker<'_> {
                 _ => {}
             }
         }
-        let Some(ids) = self.judge.ids(trace_id, span_id, &span.name) else {
+        self.judge.attributes(&mut span.attributes, &mut span.dropped_attributes_count);
+        let Some(ids) = self.judge.ids(RawId::Bytes(trace_id), RawId::Bytes(span_id), &span.name) else {
             self.harvest.rejected_spans += 1;
             return Ok(());
         };
         (span.trace_id, span.span_id) = ids;
-        span.parent_span_id = self.judge.parent(parent);
+        span.parent_span_id = self.judge.parent(RawId::Bytes(parent));
         (span.start, span.end) = self.judge.span_times(start, end);
         self.harvest.spans.push(span);
         Ok(())
@@ -188,6 +191,7 @@ impl Walker<'_> {
                 _ => {}
             }
         }
+        self.judge.attributes(&mut event.attributes, &mut event.dropped_attributes_count);
         event.time = self.judge.time_within_range(time);
         Ok(event)
     }
@@ -206,7 +210,9 @@ impl Walker<'_> {
                 _ => {}
             }
         }
-        Ok(self.judge.link_ids(trace_id, span_id).map(|(trace_id, span_id)| Link { trace_id, span_id, ..link }))
+        self.judge.attributes(&mut link.attributes, &mut link.dropped_attributes_count);
+        let ids = self.judge.link_ids(RawId::Bytes(trace_id), RawId::Bytes(span_id));
+        Ok(ids.map(|(trace_id, span_id)| Link { trace_id, span_id, ..link }))
     }
 
     fn status(&mut self, mut reader: Reader<'_>, status: &mut Status) -> Walked {
@@ -240,8 +246,9 @@ impl Walker<'_> {
                 _ => {}
             }
         }
+        self.judge.attributes(&mut log.event.attributes, &mut log.event.dropped_attributes_count);
         self.judge.value(&mut log.body);
-        (log.trace_id, log.span_id) = self.judge.log_ids(trace_id, span_id);
+        (log.trace_id, log.span_id) = self.judge.log_ids(RawId::Bytes(trace_id), RawId::Bytes(span_id));
         log.observed = (observed != 0).then(|| self.judge.time_within_range(observed));
         log.event.time = match (time, log.observed) {
             (0, Some(observed)) => observed,

@@ -25,9 +25,11 @@ fn check(columnar: Result<Decoded, Undecodable>, by_rows: Result<Decoded, Undeco
 }
 
 fn check_body(body: &[u8]) {
-    // A limit that real texts pass, and one at which they are cut.
-    for value_bytes_max in [4 << 20, 12] {
-        let limits = Limits { now: UnixNanos(1_760_000_000_000_000_000), value_bytes_max, ..Limits::default() };
+    // Limits that what is real stays within, and some at which it is cut.
+    let usual = Limits { now: UnixNanos(1_760_000_000_000_000_000), ..Limits::default() };
+    for limits in
+        [usual.clone(), Limits { value_bytes_max: 12, ..usual.clone() }, Limits { attributes_max: 2, ..usual }]
+    {
         check(traces(body, &limits), rowwise::traces(body, &limits));
         check(logs(body, &limits), rowwise::logs(body, &limits));
     }
