@@ -186,13 +186,24 @@ impl Redactor {
             Sign::Auth => assignment::auth(text, start).map(|found| named(Rule::Authorization, found)),
             Sign::Jwt => tokens::jwt(text, start).map(|found| named(Rule::Jwt, found)),
             Sign::PrivateKey => tokens::private_key(text, start).map(|found| named(Rule::PrivateKey, found)),
-            Sign::Name => assignment::assigned(text, start).map(|(start, end, rule)| (start, end, rule.name())),
+            Sign::Name => {
+                let found = look(text, end, |text| assignment::assigned(text, start));
+                found.map(|(start, end, rule)| (start, end, rule.name()))
+            }
             Sign::Bearer => assignment::bearer(text, word()?, end).map(|found| named(Rule::Authorization, found)),
             Sign::Basic => assignment::basic(text, word()?, end).map(|found| named(Rule::Authorization, found)),
             Sign::Authorization => {
-                assignment::authorization(text, word()?).map(|found| named(Rule::Authorization, found))
+                let word = word()?;
+                let header = |text: &[u8]| assignment::authorization(text, word);
+                look(text, end, |text| header(text).map(|(start, end)| (start, end, Rule::Authorization)))
+                    .map(|(start, end, rule)| (start, end, rule.name()))
             }
-            Sign::Cookie => assignment::cookie(text, word()?, end).map(|found| named(Rule::Cookie, found)),
+            Sign::Cookie => {
+                let word = word()?;
+                let header = |text: &[u8]| assignment::cookie(text, word, end);
+                look(text, end, |text| header(text).map(|(start, end)| (start, end, Rule::Cookie)))
+                    .map(|(start, end, rule)| (start, end, rule.name()))
+            }
             Sign::Signature => assignment::signature(text, end).map(|found| named(Rule::Signature, found)),
         }
         .filter(|(start, end, rule)| self.applies(&text[*start..*end], rule) && !is_in_token(text, *start))
@@ -212,6 +223,18 @@ impl Redactor {
         let built_in = rules::RULES.iter().find(|(_, name, _)| *name == rule);
         built_in.is_none_or(|(rule, ..)| self.rules.is_on(*rule)) && !self.rules.allows(secret)
     }
+}
+
+/// Bytes behind a sign in which it is decided whether a secret follows. Names and headers can be repeated without an end
+/// of the value in sight: looking for it from each of them would take time that grows with the square of the text.
+const LOOKED_AT_MAX: usize = 1024;
+
+/// What `find` finds behind a sign that ends at `at`, decided by the bytes near it; one that goes on beyond them is found
+/// whole.
+fn look<R>(text: &[u8], at: usize, find: impl Fn(&[u8]) -> Option<(usize, usize, R)>) -> Option<(usize, usize, R)> {
+    let near = &text[..text.len().min(at.saturating_add(LOOKED_AT_MAX))];
+    let found = find(near)?;
+    if found.1 == near.len() && near.len() < text.len() { find(text).or(Some(found)) } else { Some(found) }
 }
 
 /// Whether `at` lies within a token that took a secret's place before.
@@ -288,6 +311,33 @@ mod tests {
         let after = self::after(text);
         assert_eq!(after.lines().count(), text.lines().count());
         assert!(after.starts_with("a\n[redacted:private-key:") && after.ends_with("\nb"), "{after}");
+    }
+
+    #[test]
+    fn what_follows_a_sign_is_looked_at_as_far_as_decides_and_no_further_where_nothing_is_found() {
+        let text = "=password".repeat(10_000);
+        let seen = |found: Option<usize>| {
+            let seen = std::cell::RefCell::new(Vec::new());
+            let found = look(text.as_bytes(), 9, |text| {
+                seen.borrow_mut().push(text.len());
+                found.map(|end| (9, end.min(text.len()), ()))
+            });
+            (seen.into_inner(), found.map(|(_, end, ())| end))
+        };
+        let near = 9 + LOOKED_AT_MAX;
+        assert_eq!(seen(None), (vec![near], None));
+        assert_eq!(seen(Some(100)), (vec![near], Some(100)));
+        assert_eq!(seen(Some(usize::MAX)), (vec![near, text.len()], Some(text.len())));
+    }
+
+    #[test]
+    fn a_secret_longer_than_what_decides_goes_whole() {
+        let long: String = (0..3 * LOOKED_AT_MAX).map(|at| char::from(b"aB3dE5gH7"[at % 9])).collect();
+        for (before, after) in [("password=", " b"), ("token: \"", "\" b"), ("Authorization: Digest ", "\nb")] {
+            let redacted = self::after(&format!("a\n{before}{long}{after}"));
+            assert!(redacted.starts_with(&format!("a\n{before}[redacted:")), "{redacted}");
+            assert!(redacted.ends_with(&format!("]{after}")), "{redacted}");
+        }
     }
 
     #[test]
