@@ -87,8 +87,11 @@ pub struct Limits {
     pub body_bytes_max: u64,
     /// Bytes of one file given to `import`.
     pub import_bytes_max: u64,
-    /// Bytes that all requests may hold at one time: room for several of the largest.
+    /// Bytes that all requests may hold at one time: room for several of the largest. Files given to `import` are
+    /// bounded by their own limit, all of them together.
     pub in_flight_bytes_max: u64,
+    /// Attributes of one span, event, link, log record, resource or scope; the others are left out and counted.
+    pub attributes_max: u64,
     /// Bytes of memory for rows that are not in the lake yet.
     pub hot_bytes_max: u64,
     /// Free disk space under which nothing is taken in.
@@ -225,6 +228,7 @@ impl Default for Limits {
             body_bytes_max: 64 << 20,
             import_bytes_max: 1 << 30,
             in_flight_bytes_max: 512 << 20,
+            attributes_max: kino_ingest::Limits::default().attributes_max as u64,
             hot_bytes_max: store.hot_bytes_max,
             disk_reserve_bytes: store.disk_reserve_bytes,
             blob_bytes_max: 8 << 20,

@@ -125,6 +125,10 @@ impl Engine {
 /// Reads a question; no body at all is the question without any wishes.
 fn read<Q: Question>(json: Json) -> Result<Q, Problem> {
     let json = if json.is_null() { Json::Object(serde_json::Map::new()) } else { json };
+    if !json.is_object() {
+        // A list would be taken for the fields in their order.
+        return Err(Problem::invalid(format!("the question `{}` is not a JSON object", Q::NAME)));
+    }
     serde_json::from_value(json).map_err(|error| Problem::invalid(format!("the question `{}`: {error}", Q::NAME)))
 }
 

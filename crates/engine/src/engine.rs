@@ -195,7 +195,8 @@ impl Engine {
     }
 
     pub(crate) fn decoding_limits(&self) -> Limits {
-        Limits { now: self.inner.clock.now(), ..Limits::default() }
+        let attributes_max = usize::try_from(self.inner.config.limits.attributes_max).unwrap_or(usize::MAX);
+        Limits { now: self.inner.clock.now(), attributes_max, ..Limits::default() }
     }
 }
 

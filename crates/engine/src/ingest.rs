@@ -14,21 +14,18 @@ use kino_model::Batch;
 use kino_store::AppendError;
 use kino_wire::Problem;
 use kino_wire::admin::Import;
-use tokio::sync::Semaphore;
 
+pub(crate) use crate::work::blocking;
+use crate::work::{importing, on_bytes};
 use crate::{Engine, project};
 
-/// Bodies up to this size are decoded where they arrive; larger ones go to a thread that may take its time. At the
-/// measured speed of the decoders this is well below a millisecond.
-const INLINE_BYTES_MAX: usize = 512 * 1024;
-/// Large bodies decoded at one time. Each takes several times its size in memory, and more than there are cores for
-/// would only wait for each other.
-const DECODED_AT_ONCE: usize = 4;
-static DECODING: Semaphore = Semaphore::const_new(DECODED_AT_ONCE);
 /// Rows of a table that go into the log as one entry; keeps an entry well below what the log takes at once.
 const ROWS_PER_APPEND: usize = 32 * 1024;
 /// Bytes of memory of such an entry, about.
 const BYTES_PER_APPEND: usize = 32 << 20;
+/// How often an import asks a full store again, at the store's own pace of some hundred milliseconds: a flush that
+/// makes room for it takes seconds.
+const IMPORT_ATTEMPTS_MAX: usize = 300;
 /// Named issues an OTLP answer spells out; the counts are complete.
 const ISSUES_IN_ANSWER_MAX: usize = 5;
 
@@ -99,7 +96,7 @@ impl Engine {
     ) -> Result<Taken, IngestError> {
         let bytes = body.len() as u64;
         let outcome = match signal {
-            Signal::Metrics => self.count_metrics(&body, encoding),
+            Signal::Metrics => self.count_metrics(body, encoding).await,
             Signal::Traces | Signal::Logs => self.ingest_rows(signal, body, encoding, project).await,
         };
         match &outcome {
@@ -119,36 +116,39 @@ impl Engine {
         encoding: Encoding,
         project: Option<Arc<str>>,
     ) -> Result<Taken, IngestError> {
-        let engine = self.clone();
-        let inline = body.len() <= INLINE_BYTES_MAX;
+        let (engine, bytes) = (self.clone(), body.len());
         let decode = move || {
             let limits = engine.decoding_limits();
             let decoded = match signal {
                 Signal::Traces => otlp::decode_traces(&body, encoding, &limits),
                 Signal::Logs | Signal::Metrics => otlp::decode_logs(&body, encoding, &limits),
             };
-            decoded.map(|decoded| Decoded { batch: engine.redact(decoded.batch), ..decoded })
+            let decoded = decoded.map_err(|error| IngestError::Undecodable(error.to_string()))?;
+            let batch = engine.redact(decoded.batch);
+            let batch = match project {
+                Some(project) => {
+                    project::mark(batch, &project).map_err(|error| IngestError::Fault(error.to_string()))?
+                }
+                None => batch,
+            };
+            Ok::<_, IngestError>(Decoded { batch, ..decoded })
         };
-        let decoded = if inline { decode() } else { in_turn(decode).await? };
-        let decoded = decoded.map_err(|error| IngestError::Undecodable(error.to_string()))?;
+        let decoded = on_bytes(bytes, decode).await??;
         let (accepted, rejected) = match signal {
             Signal::Traces => (decoded.spans, decoded.rejected_spans),
             Signal::Logs | Signal::Metrics => (decoded.logs, decoded.rejected_logs),
         };
         let message = say(&decoded.issues, rejected);
-        let batch = match project {
-            Some(project) => project::mark(decoded.batch, &project),
-            None => Ok(decoded.batch),
-        };
-        self.append(batch.map_err(|error| IngestError::Fault(error.to_string()))?).await?;
+        self.append(decoded.batch).await?;
         self.count_issues(&decoded.issues);
         Ok(Taken { accepted, rejected, message })
     }
 
     /// Metrics are not stored, which their sender is told.
-    fn count_metrics(&self, body: &[u8], encoding: Encoding) -> Result<Taken, IngestError> {
-        let points = otlp::count_metrics(body, encoding, &self.decoding_limits())
-            .map_err(|error| IngestError::Undecodable(error.to_string()))?;
+    async fn count_metrics(&self, body: Bytes, encoding: Encoding) -> Result<Taken, IngestError> {
+        let limits = self.decoding_limits();
+        let points = on_bytes(body.len(), move || otlp::count_metrics(&body, encoding, &limits)).await?;
+        let points = points.map_err(|error| IngestError::Undecodable(error.to_string()))?;
         self.count(&BTreeMap::from([("issue/metric_points_not_stored".to_owned(), points)]));
         let message = "metrics are not stored; set OTEL_METRICS_EXPORTER=none to stop sending them".to_owned();
         Ok(Taken { accepted: 0, rejected: points, message })
@@ -165,13 +165,13 @@ impl Engine {
             let decoded = kino_ingest::decode_file(&body, &engine.decoding_limits());
             decoded.map(|(format, decoded)| (format, Decoded { batch: engine.redact(decoded.batch), ..decoded }))
         };
-        let decoded = in_turn(decode).await.map_err(|error| error.problem())?;
+        let decoded = importing(decode).await.map_err(|error| error.problem())?;
         let (format, decoded) = decoded.map_err(|error| {
             self.refuse("undecodable_file");
             Problem::invalid(error.to_string())
         })?;
         let (events, links) = (decoded.batch.events.num_rows() as u64, decoded.batch.links.num_rows() as u64);
-        self.append(decoded.batch).await.map_err(|error| error.problem())?;
+        self.append_all(decoded.batch, IMPORT_ATTEMPTS_MAX).await.map_err(|error| error.problem())?;
         self.count_issues(&decoded.issues);
         self.inner.figures.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.inner.figures.requests.fetch_add(1, Ordering::Relaxed);
@@ -200,15 +200,29 @@ impl Engine {
 
     /// Stores a batch, in pieces that the log takes.
     pub(crate) async fn append(&self, batch: Batch) -> Result<(), IngestError> {
+        self.append_all(batch, 1).await
+    }
+
+    /// As [`Self::append`]; asks a full store so often for each piece.
+    async fn append_all(&self, batch: Batch, attempts_max: usize) -> Result<(), IngestError> {
         let figures = &self.inner.figures;
-        let pieces = pieces(batch)?;
+        let count = piece_count(&batch);
+        let pieces = if count <= 1 { vec![batch] } else { blocking(move || pieces(&batch, count)).await?? };
         let whole = pieces.len() == 1;
         for piece in pieces {
             let rows = [piece.spans.num_rows(), piece.events.num_rows(), piece.links.num_rows()];
-            let begin = self.inner.clock.monotonic_nanos();
-            let told = piece.clone();
-            self.inner.store.append(piece).await.map_err(IngestError::from)?;
-            self.inner.findings.arrivals.tell(&told, whole, begin);
+            let mut begin = self.inner.clock.monotonic_nanos();
+            let mut attempts = 1;
+            while let Err(error) = self.inner.store.append(piece.clone()).await {
+                let AppendError::Full { retry_after } = error else { return Err(error.into()) };
+                if attempts >= attempts_max {
+                    return Err(error.into());
+                }
+                attempts += 1;
+                tokio::time::sleep(retry_after).await;
+                begin = self.inner.clock.monotonic_nanos();
+            }
+            self.inner.findings.arrivals.tell(&piece, whole, begin);
             figures.appended(self.inner.clock.monotonic_nanos().saturating_sub(begin));
             for (counter, rows) in [&figures.spans, &figures.events, &figures.links].into_iter().zip(rows) {
                 counter.fetch_add(rows as u64, Ordering::Relaxed);
@@ -268,26 +282,17 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     Problem::internal(error).message
 }
 
-/// Runs long work where it may block.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, IngestError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| IngestError::Fault(error.to_string()))
-}
-
-/// Decodes a large body when it is its turn.
-async fn in_turn<T: Send + 'static>(decode: impl FnOnce() -> T + Send + 'static) -> Result<T, IngestError> {
-    let _turn = DECODING.acquire().await.map_err(|error| IngestError::Fault(error.to_string()))?;
-    blocking(decode).await
+/// In how many pieces the log takes a batch.
+fn piece_count(batch: &Batch) -> usize {
+    let tables = [&batch.spans, &batch.events, &batch.links];
+    let rows = tables.iter().map(|table| table.num_rows()).max().unwrap_or_default();
+    rows.div_ceil(ROWS_PER_APPEND).max(batch.memory_size().div_ceil(BYTES_PER_APPEND))
 }
 
 /// Splits a batch by rows; rows find each other by ids, so that the tables may be cut independently. Pieces are
 /// copies: a slice would hold, and count as, the memory of the whole.
-fn pieces(batch: Batch) -> Result<Vec<Batch>, IngestError> {
+fn pieces(batch: &Batch, count: usize) -> Result<Vec<Batch>, IngestError> {
     let tables = [&batch.spans, &batch.events, &batch.links];
-    let rows = tables.iter().map(|table| table.num_rows()).max().unwrap_or_default();
-    let count = rows.div_ceil(ROWS_PER_APPEND).max(batch.memory_size().div_ceil(BYTES_PER_APPEND));
-    if count <= 1 {
-        return Ok(vec![batch]);
-    }
     let piece = |piece: usize| {
         let cut = tables.map(|table| {
             if table.num_rows() == 0 {

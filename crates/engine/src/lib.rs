@@ -37,6 +37,7 @@ mod sql;
 mod suggest;
 mod to_wire;
 mod verify;
+mod work;
 
 pub use admin::LOG_FILE;
 pub use check::finding_codes;
@@ -46,3 +47,4 @@ pub use export::ExportError;
 pub use ingest::{Encoding, IngestError, Signal, Taken};
 pub use kino_store::{OpenReport, StoreError};
 pub use secret::random_hex;
+pub use work::{in_turn, on_bytes};

@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use futures::StreamExt;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use kino_engine::Engine;
+use kino_engine::{Engine, on_bytes};
 use kino_wire::admin::Health;
 use kino_wire::export::{ExportEncoding, ExportQuestion};
 use kino_wire::{Backend, Problem, ProblemKind};
@@ -24,6 +24,8 @@ use crate::otlp::body::{self, Budget};
 /// Bytes of a question's body. A run's two output streams and its diff travel in one, each at most the limit for
 /// blobs, and a third longer as base64.
 const QUESTION_BYTES_MAX: usize = 64 << 20;
+/// Bytes of the question for an export, which is a few names and times.
+const EXPORT_QUESTION_BYTES_MAX: usize = 64 << 10;
 
 /// What the routes share.
 #[derive(Clone, Debug)]
@@ -31,11 +33,19 @@ struct Api {
     engine: Engine,
     guard: Guard,
     budget: Budget,
+    /// For files given to `import`: one as large as the limit fits while nothing else is imported.
+    imports: Budget,
 }
 
 /// The routes, checks included.
 pub(crate) fn routes(otlp: &Otlp, mcp: kino_mcp::HttpService) -> Router {
-    let api = Api { engine: otlp.engine.clone(), guard: otlp.guard.clone(), budget: otlp.budget.clone() };
+    let imports = usize::try_from(otlp.engine.config().limits.import_bytes_max).unwrap_or(usize::MAX);
+    let api = Api {
+        engine: otlp.engine.clone(),
+        guard: otlp.guard.clone(),
+        budget: otlp.budget.clone(),
+        imports: Budget::new(imports),
+    };
     let mcp = Router::new().fallback_service(mcp).layer(middleware::from_fn_with_state(api.clone(), key_to_read));
     Router::new()
         .route("/api/v1/import", post(import))
@@ -51,28 +61,26 @@ pub(crate) fn routes(otlp: &Otlp, mcp: kino_mcp::HttpService) -> Router {
 
 async fn ask(State(api): State<Api>, Path(name): Path<String>, request: Request) -> Result<Response, Response> {
     allow(&api, request.headers(), scope_of(&name))?;
-    let question = read(&api, request, QUESTION_BYTES_MAX).await?.0;
-    let question = if question.is_empty() {
-        Json::Null
-    } else {
-        serde_json::from_slice(&question)
-            .map_err(|error| refuse(&Problem::invalid(format!("the body is no JSON: {error}"))))?
-    };
+    let question = read(request, QUESTION_BYTES_MAX, &api.budget).await?.0;
+    let bytes = question.len();
+    let read = move || if question.is_empty() { Ok(Json::Null) } else { serde_json::from_slice(&question) };
+    let question = on_bytes(bytes, read).await.map_err(|error| refuse(&Problem::internal(&error)))?;
+    let question = question.map_err(|error| refuse(&Problem::invalid(format!("the body is not JSON: {error}"))))?;
     let answer = api.engine.ask_json(&name, question).await.map_err(|problem| refuse(&problem))?;
-    Ok(json(StatusCode::OK, &answer))
+    written(answer).await
 }
 
 async fn import(State(api): State<Api>, request: Request) -> Result<Response, Response> {
     allow(&api, request.headers(), Scope::Ingest)?;
     let limit = usize::try_from(api.engine.config().limits.import_bytes_max).unwrap_or(usize::MAX);
-    let (body, _held) = read(&api, request, limit).await?;
+    let (body, _held) = read(request, limit, &api.imports).await?;
     let answer = api.engine.import(body).await.map_err(|problem| refuse(&problem))?;
     Ok(json(StatusCode::OK, &answer))
 }
 
 async fn export(State(api): State<Api>, request: Request) -> Result<Response, Response> {
     allow(&api, request.headers(), Scope::Read)?;
-    let body = read(&api, request, QUESTION_BYTES_MAX).await?.0;
+    let body = read(request, EXPORT_QUESTION_BYTES_MAX, &api.budget).await?.0;
     let question: ExportQuestion = serde_json::from_slice(&body)
         .map_err(|error| refuse(&Problem::invalid(format!("the question `export`: {error}"))))?;
     let content_type = match question.encoding {
@@ -139,9 +147,9 @@ fn allow(api: &Api, headers: &HeaderMap, scope: Scope) -> Result<(), Response> {
     })
 }
 
-async fn read(api: &Api, request: Request, limit: usize) -> Result<(bytes::Bytes, body::Held), Response> {
+async fn read(request: Request, limit: usize, budget: &Budget) -> Result<(bytes::Bytes, body::Held), Response> {
     let (parts, body) = request.into_parts();
-    body::read(&parts.headers, body, limit, &api.budget).await.map_err(|error| match error {
+    body::read(&parts.headers, body, limit, budget).await.map_err(|error| match error {
         body::BodyError::Busy => refuse(&Problem::busy(error.to_string())),
         body::BodyError::TooLarge { .. } => json(StatusCode::PAYLOAD_TOO_LARGE, &Problem::invalid(error.to_string())),
         other => refuse(&Problem::invalid(other.to_string())),
@@ -155,6 +163,12 @@ fn refuse(problem: &Problem) -> Response {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
+}
+
+/// An answer, which may be large: it is written where that may take its time.
+async fn written(answer: Json) -> Result<Response, Response> {
+    let written = tokio::task::spawn_blocking(move || json(StatusCode::OK, &answer)).await;
+    written.map_err(|error| refuse(&Problem::internal(&error)))
 }
 
 fn json(status: StatusCode, value: &impl Serialize) -> Response {

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
-use http::header::CONTENT_ENCODING;
+use http::header::{AsHeaderName, CONTENT_ENCODING};
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -26,13 +26,21 @@ const ROOM_MAX: usize = 1 << 20;
 /// before they listen get their answer, where a connection closed in their face would look like a fault of the network.
 const DISCARDED_MAX: usize = 1 << 20;
 
+/// The bytes in front of a message of gRPC.
+pub(crate) const FRAME_BYTES: usize = 5;
+/// The header that says how messages of gRPC are compressed.
+const GRPC_ENCODING: &str = "grpc-encoding";
+
 /// The bytes that requests may hold together.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget(Arc<Semaphore>);
 
 /// A part of the budget; given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Held(OwnedSemaphorePermit);
+pub(crate) struct Held {
+    permit: OwnedSemaphorePermit,
+    bytes: usize,
+}
 
 /// Why a body was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +55,7 @@ pub(crate) enum BodyError {
     #[error("too many bytes are being taken in at the moment; send again")]
     Busy,
     /// A compression that is not known.
-    #[error("Content-Encoding {0:?} is not known; use gzip, zstd or identity")]
+    #[error("the content encoding {0:?} is not known; use gzip, zstd or identity")]
     Encoding(String),
     /// The compressed stream is broken.
     #[error("the {encoding} stream is broken: {source}")]
@@ -72,19 +80,21 @@ enum Compression {
 
 impl Budget {
     pub(crate) fn new(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new((bytes / PERMIT_BYTES).clamp(1, Semaphore::MAX_PERMITS))))
+        Self(Arc::new(Semaphore::new(bytes.div_ceil(PERMIT_BYTES).clamp(1, Semaphore::MAX_PERMITS))))
     }
 
     /// Takes `bytes` out of the budget for as long as the answer lives.
     pub(crate) fn hold(&self, bytes: usize) -> Option<Held> {
         let permits = u32::try_from(bytes.div_ceil(PERMIT_BYTES)).ok()?;
-        Arc::clone(&self.0).try_acquire_many_owned(permits).ok().map(Held)
+        Arc::clone(&self.0).try_acquire_many_owned(permits).ok().map(|permit| Held { permit, bytes })
     }
-}
 
-impl Held {
-    fn add(&mut self, more: Self) {
-        self.0.merge(more.0);
+    /// Takes out what `held` lacks for this many more bytes.
+    fn hold_more(&self, held: &mut Held, more: usize) -> Option<()> {
+        held.bytes += more;
+        let lacking = held.bytes.div_ceil(PERMIT_BYTES).saturating_sub(held.permit.num_permits());
+        held.permit.merge(Arc::clone(&self.0).try_acquire_many_owned(u32::try_from(lacking).ok()?).ok()?);
+        Some(())
     }
 }
 
@@ -95,32 +105,77 @@ pub(crate) async fn read(
     limit: usize,
     budget: &Budget,
 ) -> Result<(Bytes, Held), BodyError> {
-    let compression = compression(headers)?;
+    let compression = compression(headers, &CONTENT_ENCODING)?;
     if body.size_hint().lower() > limit as u64 {
         discard(body).await;
         return Err(BodyError::TooLarge { limit });
     }
-    let (raw, mut held) = collect(body, limit, budget).await?;
-    let (encoding, bytes) = match compression {
-        Compression::Identity => return Ok((raw, held)),
-        Compression::Gzip => {
-            ("gzip", decompress(flate2::read::MultiGzDecoder::new(&raw[..]), limit, budget, &mut held))
-        }
-        Compression::Zstd => {
-            let decoder = zstd::stream::read::Decoder::new(&raw[..]);
-            ("zstd", decoder.map_err(Decompress::Io).and_then(|decoder| decompress(decoder, limit, budget, &mut held)))
-        }
-    };
-    match bytes {
-        Ok(bytes) => Ok((bytes.into(), held)),
-        Err(Decompress::TooLarge) => Err(BodyError::TooLarge { limit }),
-        Err(Decompress::Busy) => Err(BodyError::Busy),
-        Err(Decompress::Io(source)) => Err(BodyError::Compressed { encoding, source }),
-    }
+    let (raw, held) = collect(body, limit, budget).await?;
+    decompressed(compression, raw, held, limit, budget).await
 }
 
-fn compression(headers: &HeaderMap) -> Result<Compression, BodyError> {
-    let mut values = headers.get_all(CONTENT_ENCODING).iter();
+/// Reads the one message of a unary gRPC call, as [`read`]: a byte that says whether it is compressed, its length in
+/// four bytes, and the message.
+pub(crate) async fn read_message(
+    headers: &HeaderMap,
+    body: Body,
+    limit: usize,
+    budget: &Budget,
+) -> Result<(Bytes, Held), BodyError> {
+    let collected = collect(body, limit.saturating_add(FRAME_BYTES), budget).await;
+    let (mut raw, held) = collected.map_err(|error| match error {
+        BodyError::TooLarge { .. } => BodyError::TooLarge { limit },
+        other => other,
+    })?;
+    let Some([is_compressed, length @ ..]) = raw.first_chunk::<FRAME_BYTES>().copied() else {
+        return Err(BodyError::Incomplete);
+    };
+    if u32::from_be_bytes(length) as usize != raw.len() - FRAME_BYTES {
+        return Err(BodyError::Incomplete);
+    }
+    let compression = match compression(headers, GRPC_ENCODING)? {
+        _ if is_compressed == 0 => Compression::Identity,
+        Compression::Identity => return Err(BodyError::Encoding("identity, of a compressed message".to_owned())),
+        known => known,
+    };
+    raw.advance(FRAME_BYTES);
+    decompressed(compression, raw, held, limit, budget).await
+}
+
+/// What a few bytes become may take long: decompressing waits for its turn elsewhere.
+async fn decompressed(
+    compression: Compression,
+    raw: Bytes,
+    mut held: Held,
+    limit: usize,
+    budget: &Budget,
+) -> Result<(Bytes, Held), BodyError> {
+    if compression == Compression::Identity {
+        return Ok((raw, held));
+    }
+    let budget = budget.clone();
+    let work = move || {
+        let (encoding, bytes) = match compression {
+            Compression::Zstd => {
+                let bytes = zstd::stream::read::Decoder::new(&raw[..]).map_err(Decompress::Io);
+                ("zstd", bytes.and_then(|decoder| decompress(decoder, limit, &budget, &mut held)))
+            }
+            Compression::Gzip | Compression::Identity => {
+                ("gzip", decompress(flate2::read::MultiGzDecoder::new(&raw[..]), limit, &budget, &mut held))
+            }
+        };
+        match bytes {
+            Ok(bytes) => Ok((bytes.into(), held)),
+            Err(Decompress::TooLarge) => Err(BodyError::TooLarge { limit }),
+            Err(Decompress::Busy) => Err(BodyError::Busy),
+            Err(Decompress::Io(source)) => Err(BodyError::Compressed { encoding, source }),
+        }
+    };
+    kino_engine::in_turn(work).await.map_err(|_| BodyError::Incomplete)?
+}
+
+fn compression(headers: &HeaderMap, header: impl AsHeaderName) -> Result<Compression, BodyError> {
+    let mut values = headers.get_all(header).iter();
     let Some(value) = values.next() else { return Ok(Compression::Identity) };
     if values.next().is_some() {
         return Err(BodyError::Encoding("several".to_owned()));
@@ -145,7 +200,7 @@ async fn collect(mut body: Body, limit: usize, budget: &Budget) -> Result<(Bytes
         if first.len() + all.len() + data.len() > limit {
             return Err(BodyError::TooLarge { limit });
         }
-        held.add(budget.hold(data.len()).ok_or(BodyError::Busy)?);
+        budget.hold_more(&mut held, data.len()).ok_or(BodyError::Busy)?;
         if first.is_empty() && all.is_empty() {
             first = data;
         } else {
@@ -180,7 +235,7 @@ fn decompress(mut from: impl Read, limit: usize, budget: &Budget, held: &mut Hel
     const STEP: usize = 64 * 1024;
     let mut bytes = Vec::new();
     loop {
-        held.add(budget.hold(STEP).ok_or(Decompress::Busy)?);
+        budget.hold_more(held, STEP).ok_or(Decompress::Busy)?;
         let step = from.by_ref().take(STEP as u64).read_to_end(&mut bytes).map_err(Decompress::Io)?;
         if bytes.len() > limit {
             return Err(Decompress::TooLarge);
@@ -266,6 +321,29 @@ mod tests {
         let answer = check("gzip", gzip(&vec![0; 2 << 20]), 8 << 20, &budget).await;
         assert!(matches!(answer, Err(BodyError::Busy)));
         assert!(budget.hold(1 << 20).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_body_in_small_frames_holds_as_much_of_the_budget_as_in_one() {
+        let frames = futures::stream::iter((0..64 * 1024).map(|_| Ok::<_, Infallible>(Bytes::from_static(&[7; 16]))));
+        let budget = Budget::new(1 << 20);
+        let (bytes, _held) =
+            read(&HeaderMap::new(), Body::from_stream(frames), 1 << 20, &budget).await.expect("it fits exactly");
+        assert_eq!(bytes.len(), 1 << 20);
+        assert!(budget.hold(1).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_message_whose_length_is_not_what_it_says_is_refused() {
+        let budget = Budget::new(1 << 20);
+        let read = async |body: &'static [u8]| read_message(&HeaderMap::new(), Body::from(body), 4, &budget).await;
+        assert_eq!(read(b"\0\0\0\0\x02ab").await.unwrap().0, "ab");
+        assert!(read(b"\0\0\0\0\0").await.unwrap().0.is_empty());
+        for wrong in [&b""[..], b"\0\0\0", b"\0\0\0\0\x03ab", b"\0\0\0\0\x01ab", b"\0\xff\xff\xff\xffab"] {
+            assert!(matches!(read(wrong).await, Err(BodyError::Incomplete)), "{wrong:?}");
+        }
+        assert!(matches!(read(b"\0\0\0\0\x05abcde").await, Err(BodyError::TooLarge { limit: 4 })));
+        assert!(matches!(read(b"\x01\0\0\0\x01a").await, Err(BodyError::Encoding(_))));
     }
 
     #[tokio::test]

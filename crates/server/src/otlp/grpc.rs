@@ -1,7 +1,7 @@
 //! OTLP over gRPC: the `Export` call of the trace, logs and metrics services.
 //!
 //! Messages pass through as the bytes they came as: the decoder that writes columns reads them, so no message object
-//! is ever built.
+//! is ever built. A call is read and answered here rather than by `tonic`, which decompresses on the threads that answer.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -9,16 +9,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::extract::ConnectInfo;
-use bytes::{Buf, BufMut, Bytes};
-use http::{HeaderValue, Request, Response, Version};
+use bytes::{BufMut, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version};
+use http_body_util::{BodyExt, Full};
 use kino_engine::{Encoding, IngestError, Signal};
 use tonic::body::Body;
-use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::server::{Grpc, UnaryService};
+use tonic::metadata::MetadataValue;
 use tonic::transport::server::TcpConnectInfo;
 use tonic::{Code, Status};
 
 use super::Otlp;
+use super::body::{self, BodyError};
 use super::reply;
 use crate::connections::Peer;
 use crate::guard::Scope;
@@ -28,6 +29,8 @@ const PATHS: [(&str, Signal); 3] = [
     ("/opentelemetry.proto.collector.logs.v1.LogsService/Export", Signal::Logs),
     ("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", Signal::Metrics),
 ];
+
+const GRPC_STATUS: &str = "grpc-status";
 
 /// How the content type of a gRPC call begins.
 const CONTENT_TYPE: &[u8] = b"application/grpc";
@@ -83,54 +86,56 @@ pub(super) async fn call(otlp: Arc<Otlp>, request: Request<Body>) -> Response<Bo
     if let Err(refusal) = otlp.guard.key(request.headers(), Scope::Ingest) {
         return Status::new(Code::from(reply::UNAUTHENTICATED), refusal).into_http();
     }
-    let limit = otlp.body_bytes_max;
-    let refusals = Arc::clone(&otlp);
-    let mut grpc = Grpc::new(RawCodec)
-        .accept_compressed(CompressionEncoding::Gzip)
-        .accept_compressed(CompressionEncoding::Zstd)
-        .max_decoding_message_size(limit);
-    let response = grpc.unary(Export { otlp, signal: *signal }, request).await;
-    too_large_is_final(response, &refusals)
+    match export(&otlp, *signal, request).await {
+        Ok(answer) => unary(&answer),
+        Err(status) => status.into_http(),
+    }
 }
 
-/// The codec refuses a message over the limit with `OUT_OF_RANGE`, which OTLP's clients retry for ever; the answer
-/// they take as final is `INVALID_ARGUMENT`.
-fn too_large_is_final(mut response: Response<Body>, otlp: &Otlp) -> Response<Body> {
-    const OUT_OF_RANGE: &str = "11";
-    let code = response.headers().get("grpc-status").map(HeaderValue::as_bytes);
-    if code == Some(OUT_OF_RANGE.as_bytes()) {
-        otlp.engine.refuse("body_too_large");
-        response.headers_mut().insert("grpc-status", HeaderValue::from(reply::INVALID_ARGUMENT));
-    }
+async fn export(otlp: &Otlp, signal: Signal, request: Request<Body>) -> Result<Vec<u8>, Status> {
+    let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+    let (parts, body) = request.into_parts();
+    let body = axum::body::Body::new(body);
+    let read = body::read_message(&parts.headers, body, otlp.body_bytes_max, &otlp.budget).await;
+    let (bytes, _held) = read.map_err(|error| body_status(otlp, &error))?;
+    let project = otlp.senders.project(peer).await;
+    let taken = otlp.engine.ingest_from(signal, bytes, Encoding::Protobuf, project).await;
+    let taken = taken.map_err(|error| status(&error))?;
+    Ok(reply::export_response(signal, taken.rejected, &taken.message, Encoding::Protobuf))
+}
+
+/// The answer of a call that went well: one message in its frame, and the status behind it.
+fn unary(message: &[u8]) -> Response<Body> {
+    let mut frame = BytesMut::with_capacity(body::FRAME_BYTES + message.len());
+    frame.put_u8(0);
+    frame.put_u32(message.len() as u32);
+    frame.put_slice(message);
+    let trailers = HeaderMap::from_iter([(HeaderName::from_static(GRPC_STATUS), HeaderValue::from_static("0"))]);
+    let body = Full::new(frame.freeze()).with_trailers(std::future::ready(Some(Ok(trailers))));
+    let mut response = Response::new(Body::new(body));
+    response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     response
 }
 
-struct Export {
-    otlp: Arc<Otlp>,
-    signal: Signal,
-}
-
-impl UnaryService<Bytes> for Export {
-    type Response = Bytes;
-    type Future = Pin<Box<dyn Future<Output = Result<tonic::Response<Bytes>, Status>> + Send>>;
-
-    fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
-        let (otlp, signal) = (Arc::clone(&self.otlp), self.signal);
-        Box::pin(async move {
-            let peer = request.remote_addr();
-            let bytes = request.into_inner();
-            let Some(_held) = otlp.budget.hold(bytes.len()) else {
-                otlp.engine.refuse("overloaded");
-                let reason = "too many bytes are being taken in at the moment; send again".to_owned();
-                return Err(status(&IngestError::Full { retry_after: super::RETRY_AFTER, reason }));
-            };
-            let project = otlp.senders.project(peer).await;
-            let taken = otlp.engine.ingest_from(signal, bytes, Encoding::Protobuf, project).await;
-            let taken = taken.map_err(|error| status(&error))?;
-            let response = reply::export_response(signal, taken.rejected, &taken.message, Encoding::Protobuf);
-            Ok(tonic::Response::new(response.into()))
-        })
+/// What OTLP's clients take as final is `INVALID_ARGUMENT`; `OUT_OF_RANGE`, which gRPC has for a message over the
+/// limit, they send again for ever.
+fn body_status(otlp: &Otlp, error: &BodyError) -> Status {
+    let (name, code) = match error {
+        BodyError::Busy => {
+            otlp.engine.refuse("overloaded");
+            return status(&IngestError::Full { retry_after: super::RETRY_AFTER, reason: error.to_string() });
+        }
+        BodyError::TooLarge { .. } => ("body_too_large", Code::InvalidArgument),
+        BodyError::Encoding(_) => ("unsupported_content_encoding", Code::Unimplemented),
+        BodyError::Compressed { .. } => ("undecodable_body", Code::InvalidArgument),
+        BodyError::Incomplete => ("incomplete_body", Code::Unavailable),
+    };
+    otlp.engine.refuse(name);
+    let mut status = Status::new(code, error.to_string());
+    if code == Code::Unimplemented {
+        status.metadata_mut().insert("grpc-accept-encoding", MetadataValue::from_static("gzip,zstd,identity"));
     }
+    status
 }
 
 fn status(error: &IngestError) -> Status {
@@ -142,43 +147,5 @@ fn status(error: &IngestError) -> Status {
             Status::with_details(Code::ResourceExhausted, message, details.into())
         }
         IngestError::ReadOnly(_) | IngestError::Fault(_) => Status::new(Code::Unavailable, message),
-    }
-}
-
-/// Hands messages over as bytes.
-#[derive(Clone, Copy, Debug, Default)]
-struct RawCodec;
-
-impl Codec for RawCodec {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for RawCodec {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for RawCodec {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
     }
 }
