@@ -4,6 +4,8 @@ use std::fmt;
 
 use kino_wire::{Problem, ProblemKind};
 
+use crate::render;
+
 /// Exit codes, as `kino --help` lists them.
 pub(crate) mod code {
     /// It failed.
@@ -78,7 +80,8 @@ impl From<Problem> for Failure {
             ProblemKind::Internal => code::FAILED,
         };
         let mut message = problem.message;
-        if let Some((first, others)) = problem.did_you_mean.split_first() {
+        let near: Vec<_> = problem.did_you_mean.iter().map(|near| render::clean(near)).collect();
+        if let Some((first, others)) = near.split_first() {
             message = format!("{message}\n  did you mean {first:?}?");
             for other in others {
                 message = format!("{message}\n            or {other:?}?");

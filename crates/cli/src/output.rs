@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::config::Settings;
 use crate::failure::Failure;
-use crate::render::Style;
+use crate::render::{Style, clean_lines};
 
 /// The narrowest width that tables are laid out for.
 const WIDTH_MIN: u16 = 40;
@@ -76,8 +76,14 @@ impl Output {
     }
 }
 
-/// Says something beside the answer, on standard error. Where that is closed, there is nobody to tell.
+/// Says something beside the answer, on standard error, harmless to a terminal: it may name files and recorded texts.
 pub(crate) fn note(text: &str) {
+    note_as_it_is(&clean_lines(text));
+}
+
+/// As [`note`], of text that is JSON or was made harmless before it was coloured. Where standard error is closed, there
+/// is nobody to tell.
+pub(crate) fn note_as_it_is(text: &str) {
     let mut err = io::stderr().lock();
     drop(writeln!(err, "{text}"));
 }

@@ -23,6 +23,7 @@ pub(crate) mod table;
 pub(crate) mod verify;
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use anstyle::{AnsiColor, Style as Ansi};
 use kino_model::untrusted::is_harmful;
@@ -88,8 +89,19 @@ pub(crate) fn bytes(number: u64) -> String {
     format!("{value:.1} TiB")
 }
 
-/// Recorded text on one line, harmless to a terminal.
+/// Characters of a recorded text that a line or a cell of a table shows. No name of an operation is as long; of a
+/// statement or a message it is the part that is read. `--json` has the whole, and `kino open` the long ones.
+const SHOWN_CHARS_MAX: usize = 500;
+
+/// Recorded text on one line, harmless to a terminal; of a longer one the beginning, and how much is left out.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
+    let Some((cut, _)) = text.char_indices().nth(SHOWN_CHARS_MAX) else { return clean_whole(text) };
+    let left_out = text[cut..].chars().count() as u64;
+    Cow::Owned(format!("{}… ({})", clean_whole(&text[..cut]), counted(left_out, "more character")))
+}
+
+/// Text on one line, harmless to a terminal, however long it is.
+pub(crate) fn clean_whole(text: &str) -> Cow<'_, str> {
     if text.chars().any(is_harmful) { Cow::Owned(text.chars().flat_map(escape).collect()) } else { Cow::Borrowed(text) }
 }
 
@@ -116,6 +128,11 @@ pub(crate) fn wrap(text: &str, style: Style, margin: &str) -> String {
     lines.iter().flat_map(|line| [margin, line, "\n"]).collect()
 }
 
+/// A path on one line, harmless to a terminal: a file's name may hold any character.
+pub(crate) fn path(path: &Path) -> String {
+    clean_whole(&path.to_string_lossy()).into_owned()
+}
+
 fn escape(c: char) -> Vec<char> {
     if is_harmful(c) { c.escape_default().collect() } else { vec![c] }
 }
@@ -130,6 +147,17 @@ pub(crate) mod tests {
     #[test]
     fn bytes_read_well() {
         assert_eq!((bytes(1023), bytes(1536), bytes(5 << 30)), ("1023 B".into(), "1.5 KiB".into(), "5.0 GiB".into()));
+    }
+
+    #[test]
+    fn a_long_text_is_cut_and_says_how_much_is_left_out() {
+        let fits = "é".repeat(SHOWN_CHARS_MAX);
+        assert_eq!(clean(&fits), fits);
+        assert_eq!(clean(&format!("{fits}x")), format!("{fits}… (1 more character)"));
+        let long = "\u{1b}".repeat(1 << 20);
+        assert!(clean(&long).len() < 10 * SHOWN_CHARS_MAX, "{}", clean(&long).len());
+        assert!(clean(&long).ends_with("\\u{1b}… (1,048,076 more characters)"), "{}", clean(&long));
+        assert_eq!(clean_whole(&fits.repeat(9)).chars().count(), 9 * SHOWN_CHARS_MAX);
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub(super) fn run(app: &App, arguments: &args::Check) -> Outcome {
         let message = format!(
             "nothing is expected: write {} with\n\n  expect = [\"load_cart p95 < 1 s\", \"no new error types\"]\n\nor give \
              --expect or --baseline",
-            root.join(FILE).display()
+            render::path(&root.join(FILE))
         );
         return Err(Failure::new(code::WRONG, message));
     }
@@ -77,7 +77,7 @@ fn expectations(root: &Path, more: &[String]) -> Result<(Vec<Expectation>, Vec<P
     let path = root.join(FILE);
     let text = read(&path)?.unwrap_or_default();
     let wrong = |error: toml::de::Error| {
-        Failure::new(code::WRONG, format!("{} is wrong: {}", path.display(), error.to_string().trim_end()))
+        Failure::new(code::WRONG, format!("{} is wrong: {}", render::path(&path), error.to_string().trim_end()))
     };
     let file: KinoToml = toml::from_str(&text).map_err(wrong)?;
     let (mut expectations, mut places, mut mistakes) = (Vec::new(), Vec::new(), Vec::new());
@@ -85,7 +85,7 @@ fn expectations(root: &Path, more: &[String]) -> Result<(Vec<Expectation>, Vec<P
         let line = text[..one.span().start].bytes().filter(|byte| *byte == b'\n').count() as u64 + 1;
         match expectation::parse(one.get_ref()) {
             Ok(expectation) => expectations.push(expectation),
-            Err(mistake) => mistakes.push(format!("{}:{line}, {mistake}", path.display())),
+            Err(mistake) => mistakes.push(format!("{}:{line}, {mistake}", render::path(&path))),
         }
         places.push(Place { file: FILE.to_owned(), line: Some(line) });
     }
@@ -101,12 +101,12 @@ fn expectations(root: &Path, more: &[String]) -> Result<(Vec<Expectation>, Vec<P
 
 /// A file's text; `None` where there is none.
 fn read(path: &Path) -> Result<Option<String>, Failure> {
-    let failed = |error: &io::Error| Failure::new(code::WRONG, format!("reading {}: {error}", path.display()));
+    let failed = |error: &io::Error| Failure::new(code::WRONG, format!("reading {}: {error}", render::path(path)));
     match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(&error)),
         Ok(file) if file.len() > FILE_BYTES_MAX => {
-            let message = format!("{} is larger than {FILE_BYTES_MAX} bytes", path.display());
+            let message = format!("{} is larger than {FILE_BYTES_MAX} bytes", render::path(path));
             return Err(Failure::new(code::WRONG, message));
         }
         Ok(_) => {}
@@ -117,7 +117,7 @@ fn read(path: &Path) -> Result<Option<String>, Failure> {
 fn read_baseline(path: &Path) -> Result<Baseline, Failure> {
     let wrong = |what: String| {
         let hint = "kino check --write-baseline FILE writes one";
-        Failure::new(code::WRONG, format!("{} is no baseline: {what}; {hint}", path.display()))
+        Failure::new(code::WRONG, format!("{} is no baseline: {what}; {hint}", render::path(path)))
     };
     let text = read(path)?.ok_or_else(|| wrong("there is no such file".to_owned()))?;
     serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))
@@ -128,11 +128,11 @@ fn write_baseline(app: &App, set: CheckSet, path: &PathBuf) -> Outcome {
     // Lines of their own, so that a change of it can be reviewed.
     let mut text = serde_json::to_string_pretty(&baseline).map_err(|error| Failure::because("writing JSON", &error))?;
     text.push('\n');
-    fs::write(path, text).map_err(|error| Failure::because(format!("writing {}", path.display()), &error))?;
+    fs::write(path, text).map_err(|error| Failure::because(format!("writing {}", render::path(path)), &error))?;
     let (executions, operations) = (baseline.executions, baseline.operations.len() as u64);
     output::note(&format!(
         "kino: {} holds {} of {}",
-        path.display(),
+        render::path(path),
         render::counted(executions, "execution"),
         render::counted(operations, "operation")
     ));

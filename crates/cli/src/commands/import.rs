@@ -1,19 +1,25 @@
 //! `import`: hands files to the engine one by one; each is read whole there before the next begins.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
 
-use kino_wire::admin;
+use kino_wire::{ProblemKind, admin};
 
 use crate::app::{App, Outcome};
 use crate::args::Import;
+use crate::client::Client;
 use crate::failure::{Failure, code};
 use crate::{output, progress, render};
 
 /// The largest file that is handed over: the engine reads a file as one body.
 const FILE_BYTES_MAX: u64 = 1 << 30;
+/// How often a file is handed over while the engine is busy, and how long is waited before the next time.
+const ATTEMPTS_MAX: usize = 60;
+const PAUSE: Duration = Duration::from_secs(1);
 /// How deep folders are looked into.
 const DEPTH_MAX: usize = 32;
 /// How many examples of issues are kept over all files.
@@ -29,14 +35,14 @@ struct Source {
 pub(super) fn run(app: &App, arguments: &Import) -> Outcome {
     let mut sources = Vec::new();
     for path in &arguments.paths {
-        collect(path, 0, &mut sources).map_err(|error| Failure::because(path.display(), &error))?;
+        collect(path, 0, &mut sources).map_err(|error| Failure::because(render::path(path), &error))?;
     }
     let client = app.engine()?;
     let bar = progress::bar(sources.len() as u64, "importing");
     let mut total = admin::Import { schema: "kino.import.v1".to_owned(), ..admin::Import::default() };
     let (mut read, mut refused) = (0, 0);
     for source in &sources {
-        match bytes(&source.path).and_then(|bytes| Ok(client.import(&bytes)?)) {
+        match bytes(&source.path).and_then(|bytes| import(&client, &bytes)) {
             Ok(answer) => {
                 read += 1;
                 add(&mut total, answer);
@@ -45,7 +51,7 @@ pub(super) fn run(app: &App, arguments: &Import) -> Outcome {
                 // A folder may hold anything; what the user named is meant.
                 refused += u64::from(source.named);
                 *total.issues.entry("file_not_read".to_owned()).or_default() += 1;
-                bar.suspend(|| output::note(&format!("kino: {}: {failure}", source.path.display())));
+                bar.suspend(|| output::note(&format!("kino: {}: {failure}", render::path(&source.path))));
             }
             Err(failure) => return Err(failure),
         }
@@ -61,6 +67,9 @@ fn collect(path: &Path, depth: usize, sources: &mut Vec<Source>) -> io::Result<(
     let kind = if depth == 0 { fs::metadata(path)? } else { fs::symlink_metadata(path)? };
     if kind.is_file() {
         sources.push(Source { path: path.to_owned(), named: depth == 0 });
+    } else if depth == 0 && !kind.is_dir() {
+        // It may never end, or never begin; what else lies in a folder is passed over.
+        return Err(io::Error::other("it is neither a file nor a folder; write what comes from it to a file first"));
     } else if kind.is_dir() && depth < DEPTH_MAX {
         let mut entries = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
         entries.sort_unstable();
@@ -73,10 +82,29 @@ fn collect(path: &Path, depth: usize, sources: &mut Vec<Source>) -> io::Result<(
 
 fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     let reading = |error: io::Error| Failure::because("reading it", &error);
-    if fs::metadata(path).map_err(reading)?.len() > FILE_BYTES_MAX {
+    let mut file = fs::File::open(path).map_err(reading)?;
+    let length = file.metadata().map_err(reading)?.len();
+    let mut bytes = Vec::with_capacity(usize::try_from(length.min(FILE_BYTES_MAX)).unwrap_or(0));
+    // It may be longer than it says by now.
+    let read = file.by_ref().take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(reading)?;
+    if read as u64 > FILE_BYTES_MAX {
         return Err(Failure::new(code::FAILED, "it is larger than 1 GiB: split it into several files"));
     }
-    fs::read(path).map_err(reading)
+    Ok(bytes)
+}
+
+/// Hands one file over; where others are being imported, when they are done.
+fn import(client: &Client, bytes: &[u8]) -> Result<admin::Import, Failure> {
+    let mut attempts = 1;
+    loop {
+        match client.import(bytes) {
+            Err(problem) if problem.kind == ProblemKind::Busy && attempts < ATTEMPTS_MAX => {
+                attempts += 1;
+                thread::sleep(PAUSE);
+            }
+            other => return Ok(other?),
+        }
+    }
 }
 
 fn add(total: &mut admin::Import, answer: admin::Import) {
@@ -111,5 +139,19 @@ mod tests {
         let names: Vec<_> = sources.iter().map(|source| source.path.strip_prefix(folder.path()).unwrap()).collect();
         assert_eq!(names, [Path::new("a.json"), Path::new("b/2.json")]);
         assert!(sources.iter().all(|source| !source.named));
+    }
+
+    #[test]
+    fn what_is_named_and_is_neither_file_nor_folder_is_refused_and_in_a_folder_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("socket");
+        let _bound = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for named in [socket.as_path(), Path::new("/dev/null")] {
+            let refused = collect(named, 0, &mut Vec::new()).unwrap_err();
+            assert!(refused.to_string().contains("neither a file nor a folder"), "{refused}");
+        }
+        let mut sources = Vec::new();
+        collect(folder.path(), 0, &mut sources).unwrap();
+        assert!(sources.is_empty());
     }
 }

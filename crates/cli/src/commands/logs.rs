@@ -40,7 +40,7 @@ pub(super) fn run(app: &App, arguments: &Logs) -> Outcome {
     }
     loop {
         match line(&mut reader).map_err(|error| Failure::because(path.display(), &error))? {
-            Some((line, _)) => app.output.text(&render::clean(&line))?,
+            Some((line, _)) => app.output.text(&render::clean_whole(&line))?,
             None => thread::sleep(POLL),
         }
     }

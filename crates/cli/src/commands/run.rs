@@ -178,14 +178,14 @@ fn report(app: &App, arguments: &args::Run, recording: &Recording, ended: &Ended
         output::note("");
     }
     let style = Style { colour: io::stderr().is_terminal() && !app.settings.no_color, width: app.output.style.width };
-    output::note(render::run::report(run, &known, style).trim_end());
+    output::note_as_it_is(render::run::report(run, &known, style).trim_end());
     let json = || serde_json::to_string(run).expect("a record of text and numbers is JSON");
     if let Some(path) = &arguments.json_out {
         if let Err(error) = fs::write(path, json() + "\n") {
             output::note(&format!("kino │ writing {}: {error}", path.display()));
         }
     } else if app.output.json {
-        output::note(&json());
+        output::note_as_it_is(&json());
     }
 }
 

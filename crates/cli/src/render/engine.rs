@@ -4,7 +4,7 @@ use kino_model::UnixNanos;
 use kino_wire::admin::{Check, CheckState, Doctor, Import, LakeFiles, Status};
 
 use super::table::Table;
-use super::{Style, Tone, bytes, clean, count, counted};
+use super::{Style, Tone, bytes, clean, clean_whole, count, counted};
 use crate::time;
 
 /// How an engine is.
@@ -17,10 +17,10 @@ pub(crate) fn status(status: &Status, style: Style, now: UnixNanos) -> String {
         time::ago(status.started_unix_nanos, now)
     );
     if let Some(why) = &status.read_only {
-        text.push_str(&format!("{}: {}\n", style.paint(Tone::Bad, "read only"), clean(why)));
+        text.push_str(&format!("{}: {}\n", style.paint(Tone::Bad, "read only"), clean_whole(why)));
     }
     for warning in &status.warnings {
-        text.push_str(&format!("{}: {}\n", style.paint(Tone::Warn, "warning"), clean(warning)));
+        text.push_str(&format!("{}: {}\n", style.paint(Tone::Warn, "warning"), clean_whole(warning)));
     }
     let listeners = &status.listeners;
     let mut table = Table::new(style, &["", ""]);
@@ -71,8 +71,8 @@ fn check(check: &Check, style: Style) -> String {
         CheckState::Warning => ("warn", Tone::Warn),
         CheckState::Failed => ("FAIL", Tone::Bad),
     };
-    let next = check.next.as_deref().map(|next| format!("      → {}\n", clean(next))).unwrap_or_default();
-    format!("{}  {}: {}\n{next}", style.paint(tone, mark), clean(&check.name), clean(&check.message))
+    let next = check.next.as_deref().map(|next| format!("      → {}\n", clean_whole(next))).unwrap_or_default();
+    format!("{}  {}: {}\n{next}", style.paint(tone, mark), clean(&check.name), clean_whole(&check.message))
 }
 
 /// The lake's files.

@@ -7,7 +7,7 @@ use kino_model::SpanId;
 use kino_wire::evidence::{Open, OpenEvent, OpenSpan};
 use serde_json::{Map, Value as Json};
 
-use super::{Style, Tone, clean, clean_lines, count, counted, duration};
+use super::{Style, Tone, clean, clean_lines, clean_whole, count, counted, duration};
 use crate::time;
 
 /// Deeper spans are shown at this depth: indentation has to end somewhere.
@@ -47,7 +47,12 @@ fn spans(answer: &Open, style: Style, zone: &TimeZone) -> String {
     for log in &answer.logs {
         let time = time::show(log.time_unix_nanos, zone);
         let body = log.body.as_ref().map(plain).unwrap_or_default();
-        text.push_str(&format!("{} {} {}\n", style.paint(Tone::Faint, &time), clean(&log.severity), clean(&body)));
+        text.push_str(&format!(
+            "{} {} {}\n",
+            style.paint(Tone::Faint, &time),
+            clean(&log.severity),
+            clean_whole(&body)
+        ));
         text.push_str(&attributes(&log.attributes, "    "));
     }
     text
