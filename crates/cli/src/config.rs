@@ -100,6 +100,11 @@ pub(crate) fn variable(name: &str) -> Option<OsString> {
     env::var_os(name)
 }
 
+/// The names of all environment variables.
+pub(crate) fn variable_names() -> impl Iterator<Item = OsString> {
+    env::vars_os().map(|(name, _)| name)
+}
+
 /// What `config.toml` of this home says now.
 ///
 /// # Errors

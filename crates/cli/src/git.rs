@@ -1,33 +1,39 @@
 //! The state of the code when a run begins: commit, branch, and everything uncommitted, asked of the git command.
 //!
 //! The diff is taken against a copy of the index to which untracked files are added by name only, so that one
-//! `git diff` tells about everything and the user's own index stays as it is.
+//! `git diff` covers everything and the user's own index stays as it is. Nothing that the repository's configuration
+//! names is executed on the way ([ADR 9](../../../docs/adr/0009-nothing-a-repository-names-is-executed.md)).
 
+mod command;
+mod isolated;
 mod worktree;
 
-use std::fs;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::thread;
-use std::time::Duration;
+use std::path::Path;
+use std::process::Stdio;
 
 use kino_wire::run::CodeState;
 
+use self::command::{GIT_TIMEOUT, line};
+use self::isolated::{IsolatedGitDir, is_word};
 pub(crate) use self::worktree::Worktree;
 use crate::project;
 
 /// How much of a diff is kept. The hash is over all of it.
 pub(crate) const DIFF_BYTES_MAX: usize = 4 << 20;
-/// How long one git command may take before the run goes on without its answer.
-const GIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many hex digits of the diff's hash name a state of the code.
 const HASH_DIGITS: usize = 16;
 /// Files longer than this are told apart by hash alone, so that a large untracked file does not hold up the start.
 const TEXT_FILE_MAX: &str = "core.bigFileThreshold=1m";
-/// How much is read from git at a time.
-const CHUNK_BYTES: usize = 64 << 10;
+/// The mode and the hash of no content, under which untracked files enter the copy of the index: what is in them is
+/// read by the diff.
+const UNTRACKED: &[u8] = b"100644 e69de29bb2d1d6434b8b29ae775ad8c2e48c5391\t";
+/// The same where objects are named by SHA-256.
+const UNTRACKED_SHA256: &[u8] = b"100644 473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813\t";
+/// How many hex digits a name by SHA-256 has.
+const SHA256_DIGITS: usize = 64;
+/// How many filters a note names.
+const FILTERS_NAMED_MAX: usize = 4;
 
 /// What is known of the code, and the diff that belongs to it.
 #[derive(Clone, Debug, Default)]
@@ -55,8 +61,11 @@ pub(crate) fn look(directory: &Path, scratch: &Path) -> Code {
         code.notes.push("git names no commit here, so runs of this code cannot be told apart by its state".to_owned());
         return code;
     };
-    let index = Index::copy(&project.worktree, scratch);
-    match diff(&project.worktree, index.as_ref()) {
+    let diffed = IsolatedGitDir::open(&project.worktree, &commit, scratch).and_then(|isolated| {
+        code.notes.extend(notes(&project.worktree, &isolated));
+        diff(&isolated, &commit)
+    });
+    match diffed {
         Some(diff) => {
             code.state.uncommitted = diff.hash.is_some();
             code.state.code_state = Some(match &diff.hash {
@@ -67,11 +76,34 @@ pub(crate) fn look(directory: &Path, scratch: &Path) -> Code {
             code.diff_cut_bytes = diff.cut_bytes;
         }
         None => code.notes.push(format!(
-            "git diff failed or took longer than {} s, so uncommitted changes are not recorded",
+            "git failed or took longer than {} s, so uncommitted changes are not recorded (git 2.31 is needed)",
             GIT_TIMEOUT.as_secs()
         )),
     }
     code
+}
+
+/// What is compared other than git would, since it would execute what the repository names.
+fn notes(worktree: &Path, isolated: &IsolatedGitDir) -> Vec<String> {
+    let mut notes = Vec::new();
+    let filters = &isolated.refused.filters;
+    if !filters.is_empty() {
+        // A name that is no word could say anything.
+        let named = filters.iter().filter(|name| is_word(name)).take(FILTERS_NAMED_MAX);
+        let named: Vec<&str> = named.map(String::as_str).collect();
+        notes.push(format!(
+            "the repository's own configuration defines {} filter{} ({}), which {} not executed: such files are taken as \
+             git stores them",
+            filters.len(),
+            if filters.len() == 1 { "" } else { "s" },
+            if named.is_empty() { "unnamed".to_owned() } else { named.join(", ") },
+            if filters.len() == 1 { "is" } else { "are" },
+        ));
+    }
+    if worktree.join(".gitmodules").exists() {
+        notes.push("of submodules only the commit is looked at, not what is uncommitted in them".to_owned());
+    }
+    notes
 }
 
 /// The commit that a revision names in the repository around `directory`; `None` where it names none.
@@ -86,16 +118,19 @@ struct Diff {
     hash: Option<String>,
 }
 
-fn diff(worktree: &Path, index: Option<&Index>) -> Option<Diff> {
-    let mut command = git(worktree, &["-c", TEXT_FILE_MAX, "diff", "--no-color", "--no-ext-diff", "--no-textconv"]);
-    command.args(["--no-renames", "--full-index", "--src-prefix=a/", "--dst-prefix=b/", "--submodule=short", "HEAD"]);
-    if let Some(index) = index {
-        command.env("GIT_INDEX_FILE", &index.path);
+fn diff(isolated: &IsolatedGitDir, commit: &str) -> Option<Diff> {
+    // Without the index the diff lacks untracked files, and no more.
+    if isolated.copy_index().is_ok() {
+        add_untracked(isolated, commit);
     }
-    let mut hasher = git(worktree, &["hash-object", "--stdin"]).stdin(Stdio::piped()).spawn().ok()?;
+    let mut command = isolated.git(&["-c", TEXT_FILE_MAX, "diff", "--no-color", "--no-ext-diff", "--no-textconv"]);
+    command.args(["--no-renames", "--full-index", "--src-prefix=a/", "--dst-prefix=b/", "--submodule=short"]);
+    // Looking into a submodule is a git of its own, in a repository of its own.
+    command.args(["--ignore-submodules=dirty", "HEAD"]);
+    let mut hasher = isolated.git(&["hash-object", "--stdin"]).stdin(Stdio::piped()).spawn().ok()?;
     let mut feed = hasher.stdin.take()?;
     let (mut kept, mut cut_bytes) = (Vec::new(), 0);
-    let whole = read(command, |chunk| {
+    let whole = command::read(command, |chunk| {
         let take = chunk.len().min(DIFF_BYTES_MAX - kept.len());
         kept.extend_from_slice(&chunk[..take]);
         cut_bytes += (chunk.len() - take) as u64;
@@ -112,93 +147,35 @@ fn diff(worktree: &Path, index: Option<&Index>) -> Option<Diff> {
     Some(Diff { kept, cut_bytes, hash })
 }
 
-/// A copy of the index that knows of untracked files; removed when dropped.
-struct Index {
-    path: PathBuf,
-}
-
-impl Index {
-    /// `None` where it cannot be made: the diff is then without untracked files.
-    fn copy(worktree: &Path, scratch: &Path) -> Option<Self> {
-        let original = PathBuf::from(line(worktree, &["rev-parse", "--path-format=absolute", "--git-path", "index"])?);
-        let path = scratch.join(format!("index.{}", std::process::id()));
-        let index = Self { path };
-        // A repository without an index yet is fine: git makes one at the new place.
-        if original.exists() {
-            fs::copy(&original, &index.path).ok()?;
-            // As old as the original: by that git tells which files may have changed since within the clock's grain.
-            let modified = fs::metadata(&original).ok()?.modified().ok()?;
-            fs::File::options().write(true).open(&index.path).ok()?.set_modified(modified).ok()?;
-        }
-        let mut add = git(worktree, &["add", "--intent-to-add", "--all", "--ignore-errors", "--", "."]);
-        add.env("GIT_INDEX_FILE", &index.path);
-        // Unreadable files make it fail after it added the others, which is as good as can be.
-        read(add, |_| true);
-        Some(index)
-    }
-}
-
-impl Drop for Index {
-    fn drop(&mut self) {
-        // Left behind, it would be a stray file in the home's temporary folder and nothing worse.
-        drop(fs::remove_file(&self.path));
-    }
-}
-
-fn git(worktree: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new("git");
-    command.arg("-C").arg(worktree).args(arguments).env("GIT_OPTIONAL_LOCKS", "0").env("LC_ALL", "C");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    command
-}
-
-/// The first line of git's answer; `None` where it fails or says nothing.
-fn line(worktree: &Path, arguments: &[&str]) -> Option<String> {
-    let mut text = Vec::new();
-    let whole = read(git(worktree, arguments), |chunk| {
-        text.extend_from_slice(chunk);
-        text.len() < CHUNK_BYTES
-    });
-    let text = String::from_utf8_lossy(&text).lines().next().unwrap_or_default().trim().to_owned();
-    (whole && !text.is_empty()).then_some(text)
-}
-
-/// Hands a command's output to `each` as it comes, until `each` declines. Whether all of it came in time and the
-/// command succeeded.
-fn read(mut command: Command, mut each: impl FnMut(&[u8]) -> bool) -> bool {
-    let Ok(mut child) = command.spawn() else { return false };
-    let Some(chunks) = pump(&mut child) else { return false };
-    let whole = loop {
-        match chunks.recv_timeout(GIT_TIMEOUT) {
-            Ok(chunk) if each(&chunk) => {}
-            Ok(_) | Err(RecvTimeoutError::Timeout) => break false,
-            Err(RecvTimeoutError::Disconnected) => break true,
-        }
-    };
-    if !whole {
-        // It may have ended by itself just now.
-        drop(child.kill());
-    }
-    child.wait().is_ok_and(|status| status.success()) && whole
-}
-
-/// Reads on a thread of its own, so that a command that hangs does not hang the reader.
-fn pump(child: &mut Child) -> Option<Receiver<Vec<u8>>> {
-    let mut out = child.stdout.take()?;
-    let (send, receive) = sync_channel(4);
-    thread::spawn(move || {
-        let mut buffer = vec![0; CHUNK_BYTES];
-        while let Ok(length @ 1..) = out.read(&mut buffer) {
-            if send.send(buffer[..length].to_vec()).is_err() {
-                return;
+/// Adds untracked files to the copy of the index by name alone. `git add` would do, but looks into submodules.
+fn add_untracked(isolated: &IsolatedGitDir, commit: &str) -> Option<()> {
+    let prefix = if commit.len() == SHA256_DIGITS { UNTRACKED_SHA256 } else { UNTRACKED };
+    let mut index = isolated.git(&["update-index", "-z", "--index-info"]).stdin(Stdio::piped()).spawn().ok()?;
+    let mut feed = index.stdin.take()?;
+    let mut name = Vec::new();
+    command::read(isolated.git(&["ls-files", "-z", "--others", "--exclude-standard"]), |chunk| {
+        let mut lines = Vec::new();
+        for &byte in chunk {
+            name.push(byte);
+            if byte == 0 {
+                // A repository within this one ends with a slash. It is another's.
+                if !name.ends_with(b"/\0") {
+                    lines.extend_from_slice(prefix);
+                    lines.extend_from_slice(&name);
+                }
+                name.clear();
             }
         }
+        feed.write_all(&lines).is_ok()
     });
-    Some(receive)
+    drop(feed);
+    index.wait().ok()?.success().then_some(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     pub(super) fn repository() -> tempfile::TempDir {
@@ -212,7 +189,7 @@ mod tests {
     }
 
     pub(super) fn run(folder: &Path, arguments: &[&str]) {
-        let done = git(folder, arguments).env("GIT_CONFIG_GLOBAL", "/dev/null").status().unwrap();
+        let done = command::git(folder, arguments).env("GIT_CONFIG_GLOBAL", "/dev/null").status().unwrap();
         assert!(done.success(), "git {arguments:?}");
     }
 

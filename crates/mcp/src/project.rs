@@ -21,6 +21,10 @@ pub fn project_of(directory: &Path) -> Option<String> {
 
 /// Reads a file that names a directory, absolute or relative to the file's own.
 fn pointed_to(file: &Path, prefix: &str) -> Option<PathBuf> {
+    // Opening a pipe would wait for its writer.
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
     let mut text = String::new();
     fs::File::open(file).ok()?.take(POINTER_BYTES_MAX).read_to_string(&mut text).ok()?;
     let path = text.strip_prefix(prefix)?.trim();

@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, test_kill_process};
 
-use super::git;
+use super::command::git;
+use super::isolated::{self, IsolatedGitDir};
 use crate::failure::{Failure, code};
 
 /// What the folders of temporary worktrees begin with; the process that made one follows.
@@ -31,58 +32,60 @@ impl Worktree {
     /// # Errors
     /// Where git cannot, with what it said.
     pub(crate) fn add(origin: &Path, commit: &str, scratch: &Path) -> Result<Self, Failure> {
-        sweep(scratch);
+        isolated::sweep(scratch, &[PREFIX, isolated::PREFIX], lives);
+        let refused = isolated::configuration(origin).map(|(_, refused)| refused);
+        if refused.ok_or_else(|| too_old(commit))?.hooks {
+            let message = "the repository's configuration defines hooks (hook.NAME.command), and Kinescope executes \
+                           nothing that a repository names: take them out, or compare with recorded runs";
+            return Err(Failure::new(code::RUN_FAILED, message));
+        }
         let folder = scratch.join(format!("{PREFIX}{}", std::process::id()));
         fs::create_dir_all(&folder)
             .map_err(|error| Failure::because(format!("making {}", folder.display()), &error))?;
         // The same name, for programs that look at it.
         let root = folder.join(origin.file_name().unwrap_or("tree".as_ref()));
         let tree = Self { folder, root, origin: origin.to_owned() };
-        // Hooks are for the user's own worktrees.
-        let mut add =
-            tree.git(&["-c", "core.hooksPath=/dev/null", "worktree", "add", "--quiet", "--detach", "--force"]);
-        let added = add.arg(&tree.root).arg(commit).stderr(Stdio::piped()).output();
-        let added = added.map_err(|error| Failure::because("starting git", &error))?;
-        if added.status.success() {
-            return Ok(tree);
-        }
-        let said: String = String::from_utf8_lossy(&added.stderr).trim().chars().take(WORDS_MAX).collect();
-        Err(Failure::new(code::RUN_FAILED, format!("git could not check {commit} out: {said}")))
+        // Its files are written by a git that does not see the repository's configuration.
+        let mut add = git(origin, &["worktree", "add", "--no-checkout", "--quiet", "--detach", "--force"]);
+        add.arg(&tree.root).arg(commit);
+        succeed(add, commit)?;
+        let isolated = IsolatedGitDir::open(&tree.root, commit, scratch).ok_or_else(|| too_old(commit))?;
+        succeed(isolated.check_out(), commit).map_err(|failure| {
+            let hint = if isolated.refused.is_partial {
+                "; this is a partial clone, and Kinescope fetches nothing: check the revision out once by git itself"
+            } else {
+                ""
+            };
+            Failure { message: failure.message + hint, ..failure }
+        })?;
+        Ok(tree)
     }
+}
 
-    fn git(&self, arguments: &[&str]) -> Command {
-        let mut command = git(&self.origin, arguments);
-        // Set where git itself started us; they would lead it to the user's own tree.
-        for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {
-            command.env_remove(name);
-        }
-        command
+fn too_old(commit: &str) -> Failure {
+    Failure::new(code::RUN_FAILED, format!("git could not check {commit} out: git 2.31 or newer is needed"))
+}
+
+fn succeed(mut command: Command, commit: &str) -> Result<(), Failure> {
+    let ended = command.stderr(Stdio::piped()).output().map_err(|error| Failure::because("starting git", &error))?;
+    if ended.status.success() {
+        return Ok(());
     }
+    let said: String = String::from_utf8_lossy(&ended.stderr).trim().chars().take(WORDS_MAX).collect();
+    Err(Failure::new(code::RUN_FAILED, format!("git could not check {commit} out: {said}")))
 }
 
 impl Drop for Worktree {
     fn drop(&mut self) {
         // What is left where this fails is swept by the next one.
         drop(fs::remove_dir_all(&self.folder));
-        drop(self.git(&["worktree", "prune"]).status());
+        drop(git(&self.origin, &["worktree", "prune"]).status());
     }
 }
 
-/// Removes what processes left that were killed.
-fn sweep(scratch: &Path) {
-    let Ok(entries) = fs::read_dir(scratch) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let pid = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.parse().ok()).and_then(Pid::from_raw);
-        if pid.is_some_and(|pid| !lives(pid)) {
-            drop(fs::remove_dir_all(entry.path()));
-        }
-    }
-}
-
-fn lives(pid: Pid) -> bool {
-    // Whoever may not be signalled lives.
-    !matches!(test_kill_process(pid), Err(rustix::io::Errno::SRCH))
+fn lives(pid: i32) -> bool {
+    // A process that may not be signalled lives.
+    Pid::from_raw(pid).is_some_and(|pid| !matches!(test_kill_process(pid), Err(rustix::io::Errno::SRCH)))
 }
 
 #[cfg(test)]
@@ -114,7 +117,7 @@ mod tests {
         for pid in [ended.id(), std::process::id()] {
             fs::create_dir(scratch.path().join(format!("{PREFIX}{pid}"))).unwrap();
         }
-        sweep(scratch.path());
+        isolated::sweep(scratch.path(), &[PREFIX], lives);
         let left: Vec<_> = fs::read_dir(scratch.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
         assert_eq!(left, [format!("{PREFIX}{}", std::process::id()).as_str()]);
     }

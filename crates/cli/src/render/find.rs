@@ -56,6 +56,7 @@ mod tests {
             span_count: 1_204,
             error_count,
             run_id: None,
+            run_recorded: false,
         };
         let answer = Find {
             schema: "kino.find.v1".to_owned(),

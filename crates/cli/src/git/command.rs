@@ -1,0 +1,111 @@
+//! The one place that starts git, so that what every call of it may not do is said once.
+//!
+//! Commands made here see the repository's own configuration. They name things (`rev-parse`, `symbolic-ref`, `config`,
+//! `worktree add --no-checkout`) and read no file of the worktree; what reads or writes its files goes through
+//! [`IsolatedGitDir`](super::isolated::IsolatedGitDir).
+
+use std::io::Read;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use crate::config;
+
+/// How long one git command may be silent before the run goes on without its answer.
+pub(super) const GIT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How much is read from git at a time.
+const CHUNK_BYTES: usize = 64 << 10;
+/// What even commands that name things could execute, switched off: hooks, the file system monitor, submodules, and a
+/// folder of the worktree that looks like a bare repository and brings a configuration along.
+const OFF: [&str; 4] =
+    ["core.hooksPath=/dev/null", "core.fsmonitor=false", "submodule.recurse=false", "safe.bareRepository=explicit"];
+/// What is left of git's variables: where the user's own configuration is, and how far up a repository is looked for.
+/// All others lead git to another repository, or name programs.
+const VARIABLES: [&str; 7] = [
+    "GIT_EXEC_PATH",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_NOSYSTEM",
+    "GIT_CONFIG_COUNT",
+    "GIT_CEILING_DIRECTORIES",
+    "GIT_DISCOVERY_ACROSS_FILESYSTEM",
+];
+/// Of these families all variables are left: the user's own settings by environment, and git-lfs'.
+const VARIABLE_FAMILIES: [&str; 3] = ["GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_LFS_"];
+
+/// A git command in `directory` that reads nothing, whose output is piped, and that neither executes a hook nor fetches.
+pub(super) fn git(directory: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("git");
+    command.arg("--no-pager").arg("-C").arg(directory);
+    for off in OFF {
+        command.args(["-c", off]);
+    }
+    for name in config::variable_names() {
+        let is_gits = name.as_encoded_bytes().starts_with(b"GIT_");
+        let stays = name.to_str().is_some_and(|name| {
+            VARIABLES.contains(&name) || VARIABLE_FAMILIES.iter().any(|family| name.starts_with(family))
+        });
+        if is_gits && !stays {
+            command.env_remove(name);
+        }
+    }
+    // A partial clone fetches what it lacks by programs that its configuration names. Git before 2.44 knows only the
+    // second: no protocol is allowed.
+    command.env("GIT_NO_LAZY_FETCH", "1").env("GIT_ALLOW_PROTOCOL", "").env("GIT_TERMINAL_PROMPT", "0");
+    command.env("GIT_OPTIONAL_LOCKS", "0").env("LC_ALL", "C").args(arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+}
+
+/// The first line of git's answer; `None` where it fails or says nothing.
+pub(super) fn line(directory: &Path, arguments: &[&str]) -> Option<String> {
+    let text = text(git(directory, arguments), CHUNK_BYTES)?;
+    let line = text.lines().next().unwrap_or_default().trim().to_owned();
+    (!line.is_empty()).then_some(line)
+}
+
+/// A command's whole output; `None` where it fails or writes more than `bytes_max`.
+pub(super) fn text(command: Command, bytes_max: usize) -> Option<String> {
+    let mut bytes = Vec::new();
+    let whole = read(command, |chunk| {
+        bytes.extend_from_slice(chunk);
+        bytes.len() <= bytes_max
+    });
+    whole.then(|| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Hands a command's output to `each` as it comes, until `each` declines. Whether all of it came in time and the
+/// command succeeded.
+pub(super) fn read(mut command: Command, mut each: impl FnMut(&[u8]) -> bool) -> bool {
+    let Ok(mut child) = command.spawn() else { return false };
+    let Some(chunks) = pump(&mut child) else { return false };
+    let whole = loop {
+        match chunks.recv_timeout(GIT_TIMEOUT) {
+            Ok(chunk) if each(&chunk) => {}
+            Ok(_) | Err(RecvTimeoutError::Timeout) => break false,
+            Err(RecvTimeoutError::Disconnected) => break true,
+        }
+    };
+    if !whole {
+        // It may have ended by itself just now.
+        drop(child.kill());
+    }
+    child.wait().is_ok_and(|status| status.success()) && whole
+}
+
+/// Reads on a thread of its own, so that a command that hangs does not hang the reader.
+fn pump(child: &mut Child) -> Option<Receiver<Vec<u8>>> {
+    let mut out = child.stdout.take()?;
+    let (send, receive) = sync_channel(4);
+    thread::spawn(move || {
+        let mut buffer = vec![0; CHUNK_BYTES];
+        while let Ok(length @ 1..) = out.read(&mut buffer) {
+            if send.send(buffer[..length].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    Some(receive)
+}
