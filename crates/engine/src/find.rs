@@ -1,5 +1,7 @@
 //! `find`: traces by filter, newest first.
 
+use std::collections::BTreeSet;
+
 use kino_model::{DurationNanos, UnixNanos};
 use kino_store::snapshot::TraceFilter;
 use kino_store::trace_row::TraceRow;
@@ -19,9 +21,10 @@ impl Engine {
             .find(&filter, limit, question.cursor.as_deref())
             .await
             .map_err(|error| problem(&error))?;
+        let recorded = self.recorded_runs(found.rows.iter().filter_map(|row| row.run_id.as_deref())).await?;
         Ok(Find {
             schema: "kino.find.v1".to_owned(),
-            items: found.rows.into_iter().map(item).collect(),
+            items: found.rows.into_iter().map(|row| item(row, &recorded)).collect(),
             more: found.next.is_some(),
             cursor: found.next,
         })
@@ -66,8 +69,9 @@ pub(crate) fn problem(error: &kino_store::scan::ScanError) -> Problem {
     }
 }
 
-pub(crate) fn item(row: TraceRow) -> FindItem {
+fn item(row: TraceRow, recorded: &BTreeSet<String>) -> FindItem {
     FindItem {
+        run_recorded: row.run_id.as_ref().is_some_and(|run_id| recorded.contains(run_id)),
         trace_id: row.trace_id,
         root_service: row.root_service,
         root_name: row.root_name,

@@ -38,6 +38,8 @@ use crate::{Engine, explain, scope, suggest};
 const RECORD_KIND: &str = "run";
 /// Runs that are looked through for a label or a prefix, the newest.
 const RUNS_MAX: usize = 10_000;
+/// More ids than these are compared with all runs at once, rather than looked up one by one.
+const LOOKED_UP_MAX: usize = 100;
 /// As many as this are read beyond [`RUNS_MAX`] at a time when old ones are removed.
 const PRUNED_AT_ONCE: usize = 1_000;
 /// Traces of a run that are counted.
@@ -92,9 +94,7 @@ impl Record {
 
 impl Engine {
     pub(crate) async fn run_start(&self, start: RunStart) -> Result<Done, Problem> {
-        let well_formed =
-            start.run_id.len() == 32 && start.run_id.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
-        if !well_formed || start.trace_id.is_zero() || start.span_id.is_zero() {
+        if !is_run_id(&start.run_id) || start.trace_id.is_zero() || start.span_id.is_zero() {
             let message = "a run needs an id of 32 lowercase hex digits, and trace and span ids that are not zero";
             return Err(Problem::invalid(message));
         }
@@ -194,6 +194,26 @@ impl Engine {
             }
             (None, _) => Ok(prefix.to_owned()),
         }
+    }
+
+    /// Which of these ids name runs that `kino run` recorded.
+    pub(crate) async fn recorded_runs<'a>(
+        &self,
+        ids: impl Iterator<Item = &'a str>,
+    ) -> Result<BTreeSet<String>, Problem> {
+        let mut ids: BTreeSet<String> = ids.filter(|id| is_run_id(id)).map(str::to_owned).collect();
+        if ids.len() > LOOKED_UP_MAX {
+            let known: BTreeSet<String> = self.records().await?.into_iter().map(|run| run.run_id).collect();
+            ids.retain(|id| known.contains(id));
+            return Ok(ids);
+        }
+        let mut recorded = BTreeSet::new();
+        for id in ids {
+            if self.record(&id).await?.is_some() {
+                recorded.insert(id);
+            }
+        }
+        Ok(recorded)
     }
 
     /// Recorded runs, the newest first.
@@ -332,6 +352,11 @@ impl Record {
     pub(crate) fn is_of(&self, project: Option<&str>) -> bool {
         project.is_none() || self.code.project.is_none() || self.code.project.as_deref() == project
     }
+}
+
+/// Whether text has the form of a run's id.
+fn is_run_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn item(record: Record) -> RunItem {

@@ -69,9 +69,9 @@ impl Table {
     fn shown_columns(&self) -> Vec<(usize, String, String)> {
         let mut shown = Vec::with_capacity(self.columns.len());
         for (index, column) in self.columns.iter().enumerate() {
-            let mut cells = self.rows.iter().map(|row| &row[index]).filter(|cell| **cell != Cell::Empty);
-            let Some(sample) = cells.next() else { continue };
-            let untrusted = matches!(sample, Cell::Recorded(_) | Cell::Any(_));
+            let cells = || self.rows.iter().map(|row| &row[index]).filter(|cell| **cell != Cell::Empty);
+            let Some(sample) = cells().next() else { continue };
+            let untrusted = cells().any(|cell| matches!(cell, Cell::Recorded(_) | Cell::Any(_)));
             let name = if untrusted { format!("untrusted.{column}") } else { column.to_string() };
             let machine = format!("{name}{}", sample.unit());
             shown.push((index, name, machine));
@@ -320,6 +320,15 @@ mod tests {
         assert_eq!((whole.shown[1], whole.structured["left_out"]["late"].as_u64()), (3, Some(37)));
         let page = answer.render(4_000, Page::parse("late:3").as_ref());
         assert_eq!(page.shown[1], 37);
+    }
+
+    #[test]
+    fn a_column_with_any_recorded_text_is_marked() {
+        let mut table = Table::new("mixed", 2, &["where"]);
+        table.rows = vec![vec![Cell::Plain("ours".into())], vec![Cell::recorded("theirs")]];
+        let answer = Answer { tool: "test", tables: vec![table], ..Answer::default() };
+        let columns = &answer.render(1_500, None).structured["tables"]["mixed"]["columns"];
+        assert_eq!(*columns, json!(["untrusted.where"]));
     }
 
     #[test]

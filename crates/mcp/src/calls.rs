@@ -11,7 +11,7 @@ use kino_wire::explain::{
 use kino_wire::find::{FindItem, FindQuestion};
 use kino_wire::finding::{Evidence, Finding, Location};
 use kino_wire::predict::PredictQuestion;
-use kino_wire::{Backend, Problem};
+use kino_wire::{Backend, Problem, ProblemKind};
 use serde_json::Value as Json;
 
 use crate::answer::{Answer, Page, Rendered, Table};
@@ -40,6 +40,8 @@ pub(crate) enum Refusal {
     Arguments(String),
     /// The backend's problem.
     Problem(Problem),
+    /// What is wrong with a statement, in words that may quote what was recorded.
+    Quoting(String),
 }
 
 impl From<String> for Refusal {
@@ -132,7 +134,7 @@ impl Asker<'_> {
             let mut table = Table::new(
                 "traces",
                 usize::MAX,
-                &["trace_id", "service", "name", "start", "duration", "spans", "errors", "run"],
+                &["trace_id", "service", "name", "start", "duration", "spans", "errors", "run", "run"],
             );
             table.paged_by_backend = true;
             table.rows = found.items.iter().map(find_row).collect();
@@ -223,7 +225,11 @@ impl Asker<'_> {
             )));
         };
         let limit = arguments.limit.unwrap_or(SQL_ROWS_DEFAULT).clamp(1, SQL_ROWS_MAX);
-        let result = runner.run(arguments.sql, limit).await?;
+        let result = runner.run(arguments.sql, limit).await.map_err(|problem| match problem.kind {
+            // A value that cannot be converted is named.
+            ProblemKind::Invalid => Refusal::Quoting(problem.message),
+            _ => Refusal::Problem(problem),
+        })?;
         let mut table = Table::new("rows", usize::MAX, &[]);
         table.paged_by_backend = true;
         table.columns = result
@@ -413,6 +419,9 @@ fn call_row(index: usize, entry: &EntryPoint, row: &BreakdownRow) -> Vec<Cell> {
 }
 
 fn find_row(item: &FindItem) -> Vec<Cell> {
+    // Any program may say that a run of some name produced it. Only `kino run` makes ids of its own.
+    let run = item.run_id.as_deref();
+    let (recorded_run, claimed_run) = if item.run_recorded { (run, None) } else { (None, run) };
     vec![
         Cell::Plain(item.trace_id.to_string()),
         Cell::recorded(&item.root_service),
@@ -421,7 +430,8 @@ fn find_row(item: &FindItem) -> Vec<Cell> {
         Cell::nanos(item.duration_nanos),
         Cell::Count(item.span_count),
         Cell::Count(item.error_count),
-        item.run_id.as_deref().map_or(Cell::Empty, Cell::word),
+        recorded_run.map_or(Cell::Empty, Cell::word),
+        claimed_run.map_or(Cell::Empty, Cell::recorded),
     ]
 }
 

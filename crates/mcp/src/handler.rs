@@ -21,6 +21,7 @@ use crate::calls::{Asker, Refusal};
 use crate::project::{path_of_uri, project_of};
 use crate::recorded::{CELL_BYTES_MAX, MESSAGE_BYTES_MAX, clean};
 use crate::watching::Subscribed;
+use crate::worktree::Worktrees;
 use crate::{Server, arguments, insights, prompts, tools, watching};
 
 /// How long a client may take to name its roots before its directory is taken instead.
@@ -51,8 +52,8 @@ enum Rooted {
     Unknown,
     /// All roots that are in a project are in this one; the first of them.
     One(String, PathBuf),
-    /// They are in several, so all projects are meant.
-    Several,
+    /// They are in several, so all projects are meant; one root of each.
+    Several(Vec<PathBuf>),
 }
 
 impl Handler {
@@ -66,7 +67,7 @@ impl Handler {
         }
         let project = match self.rooted(context).await {
             Rooted::One(project, _) => Some(project),
-            Rooted::Several => None,
+            Rooted::Several(_) => None,
             Rooted::Unknown => self.server.directory.as_deref().and_then(project_of),
         };
         Scope { project, all: false }
@@ -76,9 +77,19 @@ impl Handler {
     async fn directory(&self, context: &RequestContext<RoleServer>) -> Option<PathBuf> {
         match self.rooted(context).await {
             Rooted::One(_, directory) => Some(directory),
-            Rooted::Several => None,
+            Rooted::Several(_) => None,
             Rooted::Unknown => self.server.directory.clone(),
         }
+    }
+
+    /// Where the client works, wherever that is.
+    async fn worktrees(&self, context: &RequestContext<RoleServer>) -> Worktrees {
+        let directories = match self.rooted(context).await {
+            Rooted::One(_, directory) => vec![directory],
+            Rooted::Several(directories) => directories,
+            Rooted::Unknown => self.server.directory.iter().cloned().collect(),
+        };
+        Worktrees::around(&directories)
     }
 
     async fn rooted(&self, context: &RequestContext<RoleServer>) -> Rooted {
@@ -112,7 +123,10 @@ impl Handler {
             "explain" => asker.explain(arguments::read(arguments)?).await,
             "compare_runs" => asker.compare_runs(arguments::read(arguments)?).await,
             "find_errors" => asker.find_errors(arguments::read(arguments)?).await,
-            "check_insights" => asker.check_insights(arguments::read(arguments)?, &client(context)).await,
+            "check_insights" => {
+                let worktrees = self.worktrees(context).await;
+                asker.check_insights(arguments::read(arguments)?, &client(context), &worktrees).await
+            }
             "verify_change" => {
                 let (verifier, directory) = (self.server.verifier.as_deref(), self.directory(context).await);
                 asker.verify_change(arguments::read(arguments)?, verifier, directory).await
@@ -151,18 +165,19 @@ async fn rooted(context: &RequestContext<RoleServer>) -> Rooted {
         .filter_map(|path| Some((project_of(&path)?, path)))
         .rev()
         .collect();
-    let mut projects = projects.into_iter();
-    match (projects.next(), projects.next()) {
-        (None, _) => Rooted::Unknown,
-        (Some((project, directory)), None) => Rooted::One(project, directory),
-        (Some(_), Some(_)) => Rooted::Several,
+    if projects.len() > 1 {
+        return Rooted::Several(projects.into_values().collect());
     }
+    projects.into_iter().next().map_or(Rooted::Unknown, |(project, directory)| Rooted::One(project, directory))
 }
 
 /// What a refusal says to the model: ours first, then recorded names, marked.
 fn refused(refusal: Refusal) -> CallToolResult {
     let text = match refusal {
         Refusal::Arguments(message) => clean(&message, 2 * MESSAGE_BYTES_MAX),
+        Refusal::Quoting(message) => {
+            format!("the statement failed\nuntrusted.message:\n{}", clean(&message, 2 * MESSAGE_BYTES_MAX))
+        }
         Refusal::Problem(Problem { message, did_you_mean, .. }) => {
             let mut text = clean(&message, 2 * MESSAGE_BYTES_MAX);
             let names: Vec<_> = did_you_mean.iter().take(NEAREST_MAX).map(|name| clean(name, CELL_BYTES_MAX)).collect();
@@ -282,7 +297,8 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let scope = self.scope(request.uri != insights::FINDINGS_URI, &context).await;
-        let content = match insights::read(self.server.backend.as_ref(), &request.uri, scope).await {
+        let worktrees = self.worktrees(&context).await;
+        let content = match insights::read(self.server.backend.as_ref(), &request.uri, scope, &worktrees).await {
             Ok(Some(content)) => content,
             Ok(None) | Err(Problem { kind: ProblemKind::NotFound, .. }) => return Err(watching::unknown()),
             Err(problem) => return Err(failed(&problem)),

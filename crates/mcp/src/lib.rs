@@ -27,6 +27,7 @@ mod sql;
 mod tools;
 mod verify;
 mod watching;
+mod worktree;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -119,6 +119,7 @@ fn item(number: u8, name: &str, millis: Option<i64>) -> FindItem {
         span_count: 1_204,
         error_count: 0,
         run_id: None,
+        run_recorded: false,
     }
 }
 

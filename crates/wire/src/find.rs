@@ -71,8 +71,11 @@ pub struct FindItem {
     pub span_count: u64,
     /// Failed spans among them.
     pub error_count: u64,
-    /// The run that produced it.
+    /// The run that produced it, as its resource says.
     pub run_id: Option<String>,
+    /// Whether `kino run` recorded a run of that id. Else the id is the program's own text.
+    #[serde(default)]
+    pub run_recorded: bool,
 }
 
 crate::question!(FindQuestion, "find", Find);
