@@ -160,7 +160,12 @@ impl Engine {
     #[expect(clippy::unused_async, reason = "every question is answered by an async method")]
     pub(crate) async fn stop(&self, _: StopQuestion) -> Result<Done, Problem> {
         self.request_stop();
-        Ok(Done { count: 1 })
+        match self.inner.store.vanished() {
+            Some(what) => Err(Problem::unavailable(format!(
+                "the engine ends, and what it had in memory alone is lost with it: {what}"
+            ))),
+            None => Ok(Done { count: 1 }),
+        }
     }
 
     pub(crate) async fn logs(&self, question: LogsQuestion) -> Result<Logs, Problem> {

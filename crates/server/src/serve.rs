@@ -106,6 +106,9 @@ pub enum ServeError {
     /// The store did not close cleanly.
     #[error("failed to write everything out at the end; the log holds it, and the next start takes it up")]
     Close(#[source] StoreError),
+    /// The home, or a part of it, was taken away while the engine ran.
+    #[error("failed to write everything out at the end; what was in memory alone is lost")]
+    Gone(#[source] StoreError),
     /// A task ended early.
     #[error("a server task ended early")]
     Task(#[from] tokio::task::JoinError),
@@ -226,7 +229,10 @@ async fn start(
         engine.request_stop();
         stop.send_replace(true);
         finish(tasks).await;
-        let closed = engine.close().await.map_err(ServeError::Close);
+        let closed = engine.close().await.map_err(|error| match error {
+            StoreError::Gone(_) => ServeError::Gone(error),
+            _ => ServeError::Close(error),
+        });
         engine_file::remove(&home, file.pid);
         closed
     });

@@ -95,6 +95,8 @@ pub(crate) struct Commit {
 /// The transactions that a store needs.
 pub(crate) trait Catalog: Debug + Send + Sync {
     fn load(&self) -> Result<Loaded, CatalogError>;
+    /// Fails where the database is not there any more: what is written then is lost with the process.
+    fn check(&self) -> std::io::Result<()>;
     /// Gives a number for a group or pack and remembers the files that will be written for it. `paths` makes their
     /// names from the number.
     fn begin(&self, paths: &dyn Fn(GroupId) -> Vec<String>, now: i64) -> Result<GroupId, CatalogError>;

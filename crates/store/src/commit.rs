@@ -47,6 +47,7 @@ impl Inner {
     /// may have written are swept later.
     pub(crate) async fn carry_through(self: &Arc<Self>, change: Change) -> Result<(), StoreError> {
         let Change { add, pack, retire, discard, flushed, forgotten, gone_blobs, after_upload } = change;
+        self.vanished().map_err(StoreError::Gone)?;
         let now = self.clock.now().0;
         let mut commit = Commit {
             retire,

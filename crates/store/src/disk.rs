@@ -6,6 +6,7 @@
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// A folder tree of files that are appended to and synced.
@@ -30,6 +31,11 @@ pub trait Disk: Debug + Send + Sync {
     /// # Errors
     /// Those of the file system.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    /// Replaces the content of a small file. It is not durable by that.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
     /// Renames a file within the tree, replacing what was there.
     ///
     /// # Errors
@@ -74,6 +80,30 @@ pub trait DiskFile: Debug + Send {
     /// # Errors
     /// Those of the file system.
     fn truncate(&mut self, length: u64) -> io::Result<()>;
+    /// Whether `path` still names this file: false where it was removed, renamed or replaced, or its disk unmounted.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    fn is_at(&self, path: &Path) -> io::Result<bool>;
+}
+
+/// Which file this is on its machine: device and inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity(u64, u64);
+
+impl Identity {
+    pub(crate) fn of(metadata: &fs::Metadata) -> Self {
+        Self(metadata.dev(), metadata.ino())
+    }
+
+    /// Whether `path` names this file.
+    pub(crate) fn is_at(self, path: &Path) -> io::Result<bool> {
+        match fs::metadata(path) {
+            Ok(there) => Ok(Self::of(&there) == self),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// The operating system's file system.
@@ -98,6 +128,10 @@ impl Disk for SystemDisk {
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         Ok(Box::new(OpenOptions::new().append(true).create_new(true).open(path)?))
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        fs::write(path, bytes)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -133,5 +167,9 @@ impl DiskFile for File {
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {
         self.set_len(length)
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        Identity::of(&self.metadata()?).is_at(path)
     }
 }

@@ -90,6 +90,9 @@ pub enum StoreError {
     /// The store only reads.
     #[error("the store only reads: {0}")]
     ReadOnly(String),
+    /// The home, or a part of it, is not there any more.
+    #[error("nothing can be written: {0}; rows in memory alone will be lost with the engine")]
+    Gone(#[source] io::Error),
     /// The store is closing.
     #[error("the store is closing")]
     Closed,
@@ -140,6 +143,9 @@ pub enum CatalogError {
         /// Ours.
         known: u32,
     },
+    /// The database's file is not where it was opened.
+    #[error(transparent)]
+    Gone(#[from] io::Error),
     /// Someone else changed the entries that this step was about.
     #[error("the catalog's files changed underneath: {0}")]
     Conflict(String),

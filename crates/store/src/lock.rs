@@ -2,9 +2,11 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
+
+use crate::disk::Identity;
 
 /// The lock's file within the home.
 const LOCK_FILE: &str = "lock";
@@ -12,7 +14,33 @@ const LOCK_FILE: &str = "lock";
 /// The held lock.
 #[derive(Debug)]
 pub(crate) struct HomeLock {
-    _file: File,
+    file: File,
+}
+
+/// Where the lock was taken, and which file it was.
+///
+/// A home that is removed, renamed, replaced or unmounted while its engine runs takes the lock's file along: whatever
+/// lies at the path afterwards is not this engine's to write to.
+#[derive(Clone, Debug)]
+pub(crate) struct HomeMark {
+    lock: PathBuf,
+    identity: Identity,
+}
+
+impl HomeMark {
+    /// Passes while the path still names the home whose lock was taken.
+    ///
+    /// # Errors
+    /// `NotFound`, with a sentence, where it does not; otherwise those of the file system.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        if self.identity.is_at(&self.lock)? { Ok(()) } else { Err(gone(self.lock.parent().unwrap_or(&self.lock))) }
+    }
+}
+
+/// What is said of a file or folder that vanished under the engine.
+pub(crate) fn gone(path: &Path) -> io::Error {
+    let what = format!("{} was removed, renamed or replaced while the engine ran", path.display());
+    io::Error::new(io::ErrorKind::NotFound, what)
 }
 
 /// Why the lock was not taken.
@@ -52,6 +80,11 @@ impl HomeLock {
             file.seek(SeekFrom::Start(0))?;
             writeln!(file, "{}", std::process::id())?;
         }
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+
+    /// What tells whether the home is still where the lock was taken.
+    pub(crate) fn mark(&self, home: &Path) -> io::Result<HomeMark> {
+        Ok(HomeMark { lock: home.join(LOCK_FILE), identity: Identity::of(&self.file.metadata()?) })
     }
 }

@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kino_model::Clock;
@@ -29,6 +29,9 @@ use crate::wal::writer::{Options, Writer};
 
 /// The metadata database within the home.
 const DATABASE: &str = "meta.sqlite";
+/// The counters of log segments that were missing, or cut, when a store opened.
+const MISSING_SEGMENT: &str = "issue/log_segment_missing";
+const CUT_SEGMENT: &str = "issue/log_segment_cut";
 
 /// What opening a store found and did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,16 +82,19 @@ pub(crate) fn open(
     let now = clock.now().0;
     let retired = fill_view(&shared, &loaded, now, &mut report);
     let next_segment = replayed.next_segment.max(loaded.wal_position);
+    let extents = std::mem::take(&mut replayed.extents);
     take_in(&shared, replayed, clock.monotonic_nanos(), &mut report);
     describe(&mut report);
     for warning in &report.warnings {
         tracing::warn!("{warning}");
         shared.warn(warning.clone());
     }
-    let writer = if read_only.is_none() {
+    let home = lock.as_ref().map(|lock| lock.mark(&config.home)).transpose().map_err(refuse)?;
+    let writer = if let Some(home) = home.clone().filter(|_| read_only.is_none()) {
         disk.sync_dir(&config.home).map_err(refuse)?;
-        let options =
-            Options { folder: folder.clone(), sync: config.sync, segment_bytes: config.segment_bytes, next_segment };
+        extents.write(disk.as_ref());
+        let (sync, segment_bytes) = (config.sync, config.segment_bytes);
+        let options = Options { folder: folder.clone(), sync, segment_bytes, next_segment, extents, home };
         Some(Writer::start(options, Arc::clone(&disk), Arc::clone(&clock), Arc::clone(&shared)).map_err(refuse)?)
     } else {
         None
@@ -116,7 +122,9 @@ pub(crate) fn open(
         closing: watch::Sender::new(false),
         tasks: Mutex::new(Vec::new()),
         lock: Mutex::new(lock),
+        home,
     };
+    inner.count_missing(&report.wal);
     if inner.read_only.is_none() {
         // A crash may have come between the catalog's transaction and the end of the segments.
         inner.drop_segments(loaded.wal_position).map_err(|error| refuse(io::Error::other(error)))?;
@@ -200,6 +208,16 @@ fn take_in(shared: &Shared, replayed: Replayed, now: u64, report: &mut OpenRepor
     report.replayed_rows = view.active.rows;
 }
 
+impl Inner {
+    /// Counts what the log misses for good: the warning goes with this process.
+    fn count_missing(&self, wal: &WalReport) {
+        let missing = [(MISSING_SEGMENT, wal.missing_segments), (CUT_SEGMENT, wal.cut_segments)];
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts
+            .extend(missing.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name.to_owned(), count)));
+    }
+}
+
 fn describe(report: &mut OpenReport) {
     let wal = &report.wal;
     if wal.torn_bytes > 0 {
@@ -208,6 +226,14 @@ fn describe(report: &mut OpenReport) {
              told had succeeded, and its sender sends it again; if nothing crashed, check the disk. A copy is in the \
              log's folder `aside`",
             wal.torn_bytes
+        ));
+    }
+    if wal.missing_segments > 0 || wal.cut_segments > 0 {
+        report.warnings.push(format!(
+            "of the log {} segments are missing and {} are cut short or empty ({} bytes that were there): what was \
+             acknowledged and stood in them alone is lost, unless they are put back into the log's folder before the \
+             next start; check the disk and what removes files there",
+            wal.missing_segments, wal.cut_segments, wal.missing_bytes
         ));
     }
     if wal.damaged_stretches > 0 || wal.unreadable_records > 0 {

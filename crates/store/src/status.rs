@@ -54,8 +54,13 @@ impl Store {
         Damage { groups: view.quarantined.len() as u64, spans }
     }
 
-    /// How the store is. Costs no IO.
+    /// How the store is. Costs a few looks at the file system, and reads nothing.
     pub fn status(&self) -> StoreStatus {
+        let mut warnings = self.inner.shared.warnings();
+        if let Some(what) = self.vanished() {
+            warnings
+                .insert(0, format!("{what}: nothing more is stored; stop the engine, put it back, and start again"));
+        }
         let shared = &self.inner.shared;
         let view = shared.view();
         let files = || view.groups.iter().flat_map(|group| &group.files);
@@ -77,7 +82,7 @@ impl Store {
             quarantined_groups: view.quarantined.len() as u64,
             quarantined_spans: view.quarantined.values().map(|quarantined| quarantined.spans).sum(),
             hidden_traces: view.hidden.len() as u64,
-            warnings: shared.warnings(),
+            warnings,
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::disk::{Disk, SystemDisk};
 use crate::error::{AppendError, OpenError, StoreError};
 use crate::file::GroupId;
 use crate::hot::{Accepted, Content, Shared};
-use crate::lock::HomeLock;
+use crate::lock::{self, HomeLock, HomeMark};
 use crate::recover::OpenReport;
 use crate::retention::{Exempt, Retired};
 use crate::scan::LakeReader;
@@ -82,6 +82,8 @@ pub(crate) struct Inner {
     pub(crate) closing: watch::Sender<bool>,
     pub(crate) tasks: Mutex<Vec<JoinHandle<()>>>,
     pub(crate) lock: Mutex<Option<HomeLock>>,
+    /// Whether the home is still there; `None` where no lock could be taken.
+    pub(crate) home: Option<HomeMark>,
 }
 
 impl Store {
@@ -305,8 +307,14 @@ impl Store {
     pub async fn counts(&self) -> Result<BTreeMap<String, u64>, StoreError> {
         let inner = Arc::clone(&self.inner);
         blocking(move || {
-            inner.persist_counts()?;
-            Ok(inner.catalog.counts()?)
+            let written = inner.persist_counts();
+            let mut counts = inner.catalog.counts()?;
+            if written.is_err() {
+                for (name, count) in inner.counts.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+                    *counts.entry(name.clone()).or_default() += count;
+                }
+            }
+            Ok(counts)
         })
         .await?
     }
@@ -314,6 +322,12 @@ impl Store {
     /// Why the store only reads, if it does.
     pub fn read_only(&self) -> Option<&str> {
         self.inner.read_only.as_deref()
+    }
+
+    /// What vanished under the running engine, in a sentence: the home, the log's folder, the lake or the database.
+    /// Nothing more is acknowledged where the log has no place. Costs a few looks at the file system.
+    pub fn vanished(&self) -> Option<String> {
+        self.inner.vanished().err().map(|error| error.to_string())
     }
 
     /// The lake's URL.
@@ -334,6 +348,8 @@ impl Store {
             drop(task.await);
         }
         let flushed = if inner.read_only.is_none() { inner.flush().await } else { Ok(()) };
+        // Where nothing was left to write, the end is told all the same.
+        let flushed = flushed.and_then(|()| inner.vanished().map_err(StoreError::Gone));
         let closing = Arc::clone(inner);
         let counted = blocking(move || {
             if let Some(writer) = &closing.writer {
@@ -378,6 +394,17 @@ impl Inner {
         let accepted = Accepted { content, arrival, reserved };
         writer.append(Append { kind, check, payload, accepted, reply }).map_err(release)?;
         answer.await.unwrap_or(Err(AppendError::Closed))
+    }
+
+    /// Fails where what the store writes to is not there any more.
+    pub(crate) fn vanished(&self) -> std::io::Result<()> {
+        let Some(home) = self.home.as_ref().filter(|_| self.writer.is_some()) else { return Ok(()) };
+        home.check()?;
+        let folders = [Some(crate::wal::folder(&self.config.home)), self.storage.folder()];
+        match folders.into_iter().flatten().find(|folder| !folder.is_dir()) {
+            Some(folder) => Err(lock::gone(&folder)),
+            None => Ok(self.catalog.check()?),
+        }
     }
 
     pub(crate) fn writable(&self) -> Result<(), StoreError> {

@@ -3,12 +3,14 @@
 //! ```text
 //!  wal/0000000000000007.wal   header │ record │ record │ …     (format in `segment`)
 //!  wal/aside/                 torn or damaged stretches, kept for a person to look at
+//!  wal.extents                beside the folder: which segments there are and how long (`extents`)
 //! ```
 //!
 //! One thread writes; many appends share a write and a sync. A *generation* of hot rows ends exactly where a segment
 //! ends, so that one number, the first segment still needed, is the log's whole position.
 
 mod columns;
+mod extents;
 #[doc(hidden)]
 pub mod fuzzing;
 pub(crate) mod payload;

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
 
+#[path = "support/lost.rs"]
+mod lost;
 mod support;
 
 use std::collections::BTreeSet;

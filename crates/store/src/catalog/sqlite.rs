@@ -1,7 +1,7 @@
 //! The catalog in a SQLite file, with the write-ahead journal and full sync: a commit that returned is durable.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use super::entries::{self, add_group, add_pack, load_places, load_refs};
 use super::schema::{CHECKED, CREATE, STEPS, VERSION};
 use super::{Catalog, Commit, Loaded, PackUsage};
 use crate::blobs::BlobHash;
+use crate::disk::Identity;
 use crate::error::CatalogError;
 use crate::file::{FileEntry, GroupId};
 
@@ -22,6 +23,9 @@ const BUSY: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct SqliteCatalog {
     connection: Mutex<Connection>,
+    path: PathBuf,
+    /// Which file was opened.
+    identity: Identity,
 }
 
 impl SqliteCatalog {
@@ -32,7 +36,7 @@ impl SqliteCatalog {
         connection.busy_timeout(BUSY)?;
         let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if found > VERSION {
-            let catalog = Self { connection: Mutex::new(open_read_only(path)?) };
+            let catalog = Self::of(open_read_only(path)?, path)?;
             let reason = CatalogError::Newer { found, known: VERSION }.to_string();
             return Ok((catalog, Some(reason)));
         }
@@ -43,11 +47,16 @@ impl SqliteCatalog {
             // What is forgotten must not stay readable in the file.
             connection.pragma_update(None, "secure_delete", "ON")?;
         }
-        let catalog = Self { connection: Mutex::new(connection) };
+        let catalog = Self::of(connection, path)?;
         if writable && found < VERSION {
             catalog.transact(|transaction| upgrade(transaction, found))?;
         }
         Ok((catalog, None))
+    }
+
+    fn of(connection: Connection, path: &Path) -> Result<Self, CatalogError> {
+        let identity = Identity::of(&std::fs::metadata(path)?);
+        Ok(Self { connection: Mutex::new(connection), path: path.to_path_buf(), identity })
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
@@ -55,6 +64,7 @@ impl SqliteCatalog {
     }
 
     fn transact<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, CatalogError>) -> Result<T, CatalogError> {
+        self.check()?;
         let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let value = work(&transaction)?;
@@ -103,6 +113,10 @@ impl Catalog for SqliteCatalog {
             loaded.tombstones.extend(TraceId::from_slice(&id?));
         }
         Ok(loaded)
+    }
+
+    fn check(&self) -> std::io::Result<()> {
+        if self.identity.is_at(&self.path)? { Ok(()) } else { Err(crate::lock::gone(&self.path)) }
     }
 
     fn begin(&self, paths: &dyn Fn(GroupId) -> Vec<String>, now: i64) -> Result<GroupId, CatalogError> {
@@ -195,14 +209,17 @@ impl Catalog for SqliteCatalog {
 
     fn touch_pack(&self, id: GroupId, now: i64) -> Result<bool, CatalogError> {
         let sql = "UPDATE groups SET since = ?2 WHERE id = ?1 AND pack = 1 AND state = 'live'";
-        Ok(self.lock().execute(sql, params![id.0 as i64, now])? == 1)
+        self.transact(|transaction| Ok(transaction.execute(sql, params![id.0 as i64, now])? == 1))
     }
 
     fn put_record(&self, kind: &str, id: &str, json: &serde_json::Value, now: i64) -> Result<(), CatalogError> {
         let sql = "INSERT INTO records (kind, id, json, updated) VALUES (?1, ?2, ?3, ?4)
                    ON CONFLICT (kind, id) DO UPDATE SET json = excluded.json, updated = excluded.updated";
-        self.lock().execute(sql, params![kind, id, serde_json::to_string(json)?, now])?;
-        Ok(())
+        let json = serde_json::to_string(json)?;
+        self.transact(|transaction| {
+            transaction.execute(sql, params![kind, id, json, now])?;
+            Ok(())
+        })
     }
 
     fn record(&self, kind: &str, id: &str) -> Result<Option<serde_json::Value>, CatalogError> {
@@ -226,12 +243,15 @@ impl Catalog for SqliteCatalog {
     }
 
     fn remove_record(&self, kind: &str, id: &str) -> Result<bool, CatalogError> {
-        Ok(self.lock().execute("DELETE FROM records WHERE kind = ?1 AND id = ?2", [kind, id])? == 1)
+        let sql = "DELETE FROM records WHERE kind = ?1 AND id = ?2";
+        self.transact(|transaction| Ok(transaction.execute(sql, [kind, id])? == 1))
     }
 
     fn remove_records(&self, kind: &str) -> Result<(), CatalogError> {
-        self.lock().execute("DELETE FROM records WHERE kind = ?1", [kind])?;
-        Ok(())
+        self.transact(|transaction| {
+            transaction.execute("DELETE FROM records WHERE kind = ?1", [kind])?;
+            Ok(())
+        })
     }
 
     fn add_counts(&self, counts: &BTreeMap<String, u64>) -> Result<(), CatalogError> {

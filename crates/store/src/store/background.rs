@@ -56,7 +56,11 @@ async fn flush_loop(inner: Weak<Inner>, tick: Duration) {
             }
             Err(error) => {
                 wait = (wait * 2).min(BACKOFF_MAX);
-                inner.note(FLUSH_WARNING, "; they are safe in the log, and it will be tried again", &error);
+                let and = match error {
+                    StoreError::Gone(_) => "",
+                    _ => "; they are safe in the log, and it will be tried again",
+                };
+                inner.note(FLUSH_WARNING, and, &error);
             }
         }
     }
@@ -95,6 +99,8 @@ async fn house_loop(inner: Weak<Inner>, tick: Duration) {
         }
         match outcome {
             Ok(()) => inner.shared.unwarn(|warning| warning.starts_with(HOUSE_WARNING)),
+            // The flush says it.
+            Err(StoreError::Gone(error)) => tracing::debug!(%error, "files were neither merged nor removed"),
             Err(error) => inner.note(HOUSE_WARNING, "; nothing is lost, and it will be tried again", &error),
         }
     }

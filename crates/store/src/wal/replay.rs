@@ -3,11 +3,13 @@
 //! Nothing that cannot be read is thrown away: torn tails and damaged stretches are copied aside, counted, and named
 //! in the report. Acknowledged records before and after a damaged stretch are taken in.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
+use super::extents::Extents;
 use super::segment::{self, Header, Kind};
 use super::{aside_folder, payload, segment_number};
 use crate::blobs::BlobHash;
@@ -26,6 +28,8 @@ pub(crate) struct Replayed {
     pub(crate) next_segment: u64,
     /// Bytes of the segments that are still needed.
     pub(crate) bytes: u64,
+    /// The segments that are still needed, and their lengths.
+    pub(crate) extents: Extents,
     pub(crate) report: WalReport,
     /// The version of a segment that this build must not touch.
     pub(crate) newer: Option<String>,
@@ -36,6 +40,12 @@ pub(crate) struct Replayed {
 pub struct WalReport {
     /// Segments read.
     pub segments: u64,
+    /// Segments that an earlier process wrote, that no flush has taken over, and that are not there.
+    pub missing_segments: u64,
+    /// Segments that are shorter than they were when they were synced, or empty.
+    pub cut_segments: u64,
+    /// Bytes that the segments of these two kinds surely had and have not.
+    pub missing_bytes: u64,
     /// Records taken in.
     pub records: u64,
     /// Bytes at the end of a segment that are no whole record: a write that a crash cut short, never acknowledged.
@@ -55,6 +65,8 @@ pub struct WalReport {
 /// Reads every segment from `position` on. Writes only copies of what is damaged, and only if `writable`.
 pub(crate) fn replay(disk: &dyn Disk, folder: &Path, position: u64, writable: bool) -> io::Result<Replayed> {
     let mut replayed = Replayed { next_segment: position, ..Replayed::default() };
+    let known = Extents::read(disk, folder);
+    let mut found = BTreeMap::new();
     for path in disk.list(folder)? {
         let Some(number) = segment_number(&path) else { continue };
         replayed.next_segment = replayed.next_segment.max(number + 1);
@@ -63,11 +75,41 @@ pub(crate) fn replay(disk: &dyn Disk, folder: &Path, position: u64, writable: bo
         }
         let bytes = disk.read(&path)?;
         replayed.bytes += bytes.len() as u64;
+        found.insert(number, bytes.len() as u64);
         let mut aside = Aside { disk, folder, number, writable };
         read_segment(&bytes, &mut replayed, &mut |report, at, stretch| aside.keep(report, at, stretch))?;
         replayed.report.segments += 1;
     }
+    if let Some(known) = &known {
+        replayed.next_segment = replayed.next_segment.max(known.next());
+    }
+    compare(known.as_ref(), &found, position, &mut replayed.report);
+    replayed.extents = Extents::of(folder, found);
     Ok(replayed)
+}
+
+/// Counts what is missing of the log: `known` is what an earlier process wrote down, `found` what lies there. Where
+/// nothing was written down, by a build that did not, gaps between the numbers and segments without a header tell.
+fn compare(known: Option<&Extents>, found: &BTreeMap<u64, u64>, position: u64, report: &mut WalReport) {
+    let Some(known) = known else {
+        let last = found.last_key_value().map_or(position, |(number, _)| *number);
+        report.missing_segments += (position..last).filter(|number| !found.contains_key(number)).count() as u64;
+        report.cut_segments += found.values().filter(|bytes| **bytes < segment::HEADER_LEN as u64).count() as u64;
+        return;
+    };
+    for (number, bytes) in known.since(position) {
+        match found.get(&number) {
+            None => {
+                report.missing_segments += 1;
+                report.missing_bytes += bytes;
+            }
+            Some(found) if *found < bytes => {
+                report.cut_segments += 1;
+                report.missing_bytes += bytes - found;
+            }
+            Some(_) => {}
+        }
+    }
 }
 
 /// Is handed each stretch that cannot be read, with its place.

@@ -14,11 +14,13 @@ use std::time::Duration;
 use kino_model::Clock;
 use tokio::sync::oneshot;
 
+use super::extents::Extents;
 use super::segment::{self, Kind};
 use crate::config::SyncPolicy;
 use crate::disk::{Disk, DiskFile};
 use crate::error::AppendError;
 use crate::hot::{Accepted, Generation, Shared};
+use crate::lock::{self, HomeMark};
 
 /// Requests that may wait. Each carries at most one client's request, whose memory is already reserved.
 const QUEUE_LEN: usize = 1024;
@@ -37,6 +39,10 @@ pub(crate) struct Options {
     pub(crate) segment_bytes: u64,
     /// The number of the first segment that it may make.
     pub(crate) next_segment: u64,
+    /// The segments that are there already.
+    pub(crate) extents: Extents,
+    /// Whose log it is.
+    pub(crate) home: HomeMark,
 }
 
 /// One record, ready to be written.
@@ -71,6 +77,7 @@ pub(crate) struct Writer {
 
 struct Segment {
     file: Box<dyn DiskFile>,
+    path: PathBuf,
     length: u64,
 }
 
@@ -199,6 +206,10 @@ impl State {
             }
             Err(error) => {
                 tracing::warn!(%error, "the log refused {} appends", replies.len());
+                if error.kind() == io::ErrorKind::NotFound {
+                    // The log is gone: what is in memory has only the lake to go to.
+                    self.shared.ask_for_flush();
+                }
                 for (accepted, reply) in accepted.into_iter().zip(replies) {
                     self.shared.release(accepted.reserved);
                     drop(reply.send(Err(refusal(&error))));
@@ -214,8 +225,11 @@ impl State {
             None => self.open_segment()?,
         };
         let always = self.options.sync == SyncPolicy::Always;
-        let written =
-            segment.file.append(&self.buffer).and_then(|()| if always { segment.file.sync() } else { Ok(()) });
+        let written = segment
+            .file
+            .append(&self.buffer)
+            .and_then(|()| if always { segment.file.sync() } else { Ok(()) })
+            .and_then(|()| self.still_there(&segment));
         if let Err(error) = written {
             // None of it was acknowledged. Where the file cannot be cut back, the next segment takes over and replay
             // recognises the torn record.
@@ -239,7 +253,14 @@ impl State {
         Ok(())
     }
 
+    /// Fails where a segment's path names another file or none: what is written to it then comes back to nobody.
+    fn still_there(&self, segment: &Segment) -> io::Result<()> {
+        if segment.file.is_at(&segment.path)? { Ok(()) } else { Err(lock::gone(&self.options.folder)) }
+    }
+
     fn open_segment(&mut self) -> io::Result<Segment> {
+        // Whatever lies at the path may be another engine's by now.
+        self.options.home.check()?;
         let number = self.options.next_segment;
         let path = super::segment_path(&self.options.folder, number);
         let made = self.disk.create(&path).and_then(|mut file| {
@@ -249,7 +270,11 @@ impl State {
             Ok(file)
         });
         match made {
-            Ok(file) => Ok(Segment { file, length: segment::HEADER_LEN as u64 }),
+            Ok(file) => {
+                let length = segment::HEADER_LEN as u64;
+                self.options.extents.note(self.disk.as_ref(), number, length);
+                Ok(Segment { file, path, length })
+            }
             Err(error) => {
                 // A half-made file would stand in the way of the next attempt; its number is not needed again.
                 if self.disk.remove(&path).is_err() {
@@ -268,7 +293,10 @@ impl State {
 
     fn finish_segment(&mut self) {
         self.sync();
-        if self.current.take().is_some() {
+        if let Some(segment) = self.current.take() {
+            if self.options.home.check().is_ok() {
+                self.options.extents.note(self.disk.as_ref(), self.options.next_segment, segment.length);
+            }
             self.options.next_segment += 1;
         }
     }

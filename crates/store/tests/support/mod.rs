@@ -228,6 +228,11 @@ impl Disk for LossyDisk {
         Ok(Box::new(LossyFile { file, path: path.to_path_buf(), state: Arc::clone(&self.state) }))
     }
 
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.fault()?;
+        SystemDisk.write(path, bytes)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         SystemDisk.rename(from, to)
     }
@@ -287,5 +292,9 @@ impl DiskFile for LossyFile {
             *synced = length.min(*synced);
         }
         Ok(())
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        self.file.is_at(path)
     }
 }

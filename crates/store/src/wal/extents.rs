@@ -1,0 +1,71 @@
+//! How far the log goes, written beside its folder, so that a segment that is missing or cut is noticed.
+//!
+//! ```text
+//!  wal.extents   a line a segment: number, bytes it surely has       7 67108912
+//!                                                                    8 28          (the one being written: its header)
+//! ```
+//!
+//! It is not synced: after the machine went down it may be older than the log and then says less, never more, since a
+//! line is written after the sync of the bytes that it speaks of. A line without its end counts as none.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::disk::Disk;
+
+/// The file beside the log's folder.
+const FILE: &str = "wal.extents";
+/// Segments that it names at most: more than memory has room for the rows of.
+const SEGMENTS_MAX: usize = 256;
+
+/// Segments and the bytes that each surely has.
+#[derive(Debug, Default)]
+pub(crate) struct Extents {
+    path: PathBuf,
+    bytes: BTreeMap<u64, u64>,
+}
+
+impl Extents {
+    /// Those of the log in `folder`, as an earlier process wrote them. `None` where none did.
+    pub(super) fn read(disk: &dyn Disk, folder: &Path) -> Option<Self> {
+        let path = folder.with_file_name(FILE);
+        let text = String::from_utf8(disk.read(&path).ok()?).ok()?;
+        let line = |line: &str| {
+            let (number, bytes) = line.strip_suffix('\n')?.split_once(' ')?;
+            Some((number.parse().ok()?, bytes.parse().ok()?))
+        };
+        Some(Self { path, bytes: text.split_inclusive('\n').filter_map(line).collect() })
+    }
+
+    /// Those of segments that were just read.
+    pub(super) fn of(folder: &Path, bytes: BTreeMap<u64, u64>) -> Self {
+        Self { path: folder.with_file_name(FILE), bytes }
+    }
+
+    /// The number after the last.
+    pub(super) fn next(&self) -> u64 {
+        self.bytes.last_key_value().map_or(0, |(number, _)| number + 1)
+    }
+
+    /// Segments from `position` on, with their bytes.
+    pub(super) fn since(&self, position: u64) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.bytes.range(position..).map(|(number, bytes)| (*number, *bytes))
+    }
+
+    /// Notes a segment's bytes, which are synced, and writes all down.
+    pub(super) fn note(&mut self, disk: &dyn Disk, number: u64, bytes: u64) {
+        self.bytes.insert(number, bytes);
+        while self.bytes.len() > SEGMENTS_MAX {
+            self.bytes.pop_first();
+        }
+        self.write(disk);
+    }
+
+    /// Writes all down. Where that fails, less is noticed at the next open, and nothing else.
+    pub(crate) fn write(&self, disk: &dyn Disk) {
+        let lines: Vec<String> = self.bytes.iter().map(|(number, bytes)| format!("{number} {bytes}\n")).collect();
+        if let Err(error) = disk.write(&self.path, lines.concat().as_bytes()) {
+            tracing::debug!(%error, "the log's extents could not be written");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What is taken away under the store: files of the log, folders while the engine runs.
+
+use std::fs;
+
+use kino_store::{AppendError, Store, StoreError};
+
+use crate::support::{batch, check, clock, open, quiet};
+use crate::with_home;
+
+#[test]
+fn a_missing_segment_is_noticed_also_if_it_is_the_only_one_and_a_clean_end_is_none() {
+    with_home(|home| async move {
+        let (store, report) = open(quiet(&home)).await;
+        assert_eq!(report.warnings, [String::new(); 0]);
+        store.append(batch(&[(1, 0)])).await.unwrap();
+        drop(store);
+        fs::remove_file(home.join("wal/0000000000000001.wal")).unwrap();
+        let (store, report) = open(quiet(&home)).await;
+        assert_eq!((report.wal.missing_segments, report.wal.cut_segments), (1, 0));
+        assert!(report.warnings[0].contains("1 segments are missing"), "{:?}", report.warnings);
+        assert_eq!(store.counts().await.unwrap()["issue/log_segment_missing"], 1);
+        store.append(batch(&[(2, 0)])).await.unwrap();
+        assert!(!home.join("wal/0000000000000001.wal").exists(), "a number is never given twice");
+        drop(store);
+        for ends_in_close in [true, false] {
+            let (store, report) = open(quiet(&home)).await;
+            assert_eq!(report.wal.missing_segments, 0, "it is said once");
+            assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+            check(&store, [(2, 0)]);
+            if ends_in_close {
+                store.close().await.unwrap();
+            }
+        }
+        let (store, report) = open(quiet(&home)).await;
+        assert!(report.warnings.is_empty(), "nothing was in the log: {:?}", report.warnings);
+        assert_eq!(store.counts().await.unwrap()["issue/log_segment_missing"], 1);
+    });
+}
+
+#[test]
+fn emptied_and_cut_segments_are_noticed() {
+    with_home(|home| async move {
+        // Each batch fills a segment.
+        let config = kino_store::StoreConfig { segment_bytes: 1, ..quiet(&home) };
+        let (store, _) = open(config.clone()).await;
+        for trace in 1..=4 {
+            store.append(batch(&[(trace, 0)])).await.unwrap();
+        }
+        drop(store);
+        let segment = |number: u64| home.join(format!("wal/{number:016}.wal"));
+        fs::write(segment(1), b"").unwrap();
+        // Cut where a record ends: the rest reads well.
+        fs::write(segment(2), &fs::read(segment(2)).unwrap()[..28]).unwrap();
+        fs::remove_file(segment(3)).unwrap();
+        let (store, report) = open(config).await;
+        assert_eq!((report.wal.missing_segments, report.wal.cut_segments), (1, 2));
+        assert!(report.wal.missing_bytes > 28, "{:?}", report.wal);
+        check(&store, [(4, 0)]);
+        let counts = store.counts().await.unwrap();
+        assert_eq!((counts["issue/log_segment_missing"], counts["issue/log_segment_cut"]), (1, 2));
+    });
+}
+
+#[test]
+fn without_notes_of_an_earlier_build_gaps_and_empty_segments_tell() {
+    with_home(|home| async move {
+        let config = kino_store::StoreConfig { segment_bytes: 1, ..quiet(&home) };
+        let (store, _) = open(config.clone()).await;
+        for trace in 1..=3 {
+            store.append(batch(&[(trace, 0)])).await.unwrap();
+        }
+        drop(store);
+        fs::remove_file(home.join("wal.extents")).unwrap();
+        fs::remove_file(home.join("wal/0000000000000001.wal")).unwrap();
+        fs::write(home.join("wal/0000000000000002.wal"), b"").unwrap();
+        let (store, report) = open(config).await;
+        assert_eq!((report.wal.missing_segments, report.wal.cut_segments), (1, 1));
+        check(&store, [(3, 0)]);
+    });
+}
+
+/// What is done to a home under a running engine.
+#[derive(Clone, Copy, Debug)]
+enum Vanishing {
+    Removed,
+    Renamed,
+    Replaced,
+    LogRemoved,
+    LogRenamed,
+}
+
+#[test]
+fn nothing_is_acknowledged_once_the_home_or_the_log_has_vanished() {
+    use Vanishing::{LogRemoved, LogRenamed, Removed, Renamed, Replaced};
+    for vanishing in [Removed, Renamed, Replaced, LogRemoved, LogRenamed] {
+        // With a segment open, and with none.
+        for is_open in [true, false] {
+            with_home(|folder| async move {
+                let (home, other) = (folder.join("home"), folder.join("other"));
+                let (store, _) = open(quiet(&home)).await;
+                store.append(batch(&[(1, 0)])).await.unwrap();
+                if !is_open {
+                    store.flush().await.unwrap();
+                }
+                assert_eq!(store.vanished(), None);
+                match vanishing {
+                    Removed => fs::remove_dir_all(&home).unwrap(),
+                    Renamed => fs::rename(&home, &other).unwrap(),
+                    Replaced => {
+                        fs::rename(&home, &other).unwrap();
+                        drop(Store::open(quiet(&home), clock()).await.unwrap());
+                    }
+                    LogRemoved => fs::remove_dir_all(home.join("wal")).unwrap(),
+                    LogRenamed => fs::rename(home.join("wal"), &other).unwrap(),
+                }
+                for span in 1..11 {
+                    let refused = store.append(batch(&[(1, span)])).await;
+                    assert!(matches!(refused, Err(AppendError::Io(_))), "{vanishing:?} {is_open}: {refused:?}");
+                }
+                let what = store.vanished().unwrap();
+                assert!(what.contains("removed, renamed or replaced"), "{what}");
+                assert!(store.status().warnings[0].contains(&what));
+                assert!(!home.join("wal").exists() || fs::read_dir(home.join("wal")).unwrap().count() == 0);
+                let refused = store.flush().await;
+                assert!(!is_open || matches!(refused, Err(StoreError::Gone(_))), "{refused:?}");
+                assert!(matches!(store.close().await, Err(StoreError::Gone(_))));
+                if matches!(vanishing, Renamed | Replaced) {
+                    drop(store);
+                    let (store, report) = open(quiet(&other)).await;
+                    assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+                    check(&store, [(1, 0)]);
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn a_home_that_comes_back_takes_rows_again() {
+    with_home(|folder| async move {
+        let (home, other) = (folder.join("home"), folder.join("other"));
+        let (store, _) = open(quiet(&home)).await;
+        store.append(batch(&[(1, 0)])).await.unwrap();
+        fs::rename(&home, &other).unwrap();
+        assert!(store.append(batch(&[(1, 1)])).await.is_err());
+        fs::rename(&other, &home).unwrap();
+        store.append(batch(&[(1, 2)])).await.unwrap();
+        assert_eq!(store.vanished(), None);
+        drop(store);
+        let (store, _) = open(quiet(&home)).await;
+        check(&store, [(1, 0), (1, 2)]);
+    });
+}
+
+#[test]
+fn a_database_that_was_deleted_under_the_engine_takes_no_commit_and_the_log_stays() {
+    with_home(|home| async move {
+        let (store, _) = open(quiet(&home)).await;
+        store.append(batch(&[(1, 0)])).await.unwrap();
+        fs::remove_file(home.join("meta.sqlite")).unwrap();
+        assert!(store.vanished().unwrap().contains("meta.sqlite"));
+        assert!(matches!(store.flush().await, Err(StoreError::Gone(_))));
+        assert!(store.put_record("run", "r", &serde_json::json!({})).await.is_err());
+        store.append(batch(&[(1, 1)])).await.unwrap();
+        assert_eq!(fs::read_dir(home.join("wal")).unwrap().count(), 2, "what was frozen, and what came after it");
+        check(&store, [(1, 0), (1, 1)]);
+    });
+}
