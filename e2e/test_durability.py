@@ -1,8 +1,13 @@
 """What was acknowledged survives a kill, and strangers on the web get no answer."""
 
+import json
+import shutil
+import threading
 import time
 
-from conftest import otlp, span
+import pytest
+
+from conftest import COMMAND_SECONDS_MAX, eventually, otlp, span
 
 
 def test_acknowledged_spans_survive_a_kill(own_engine):
@@ -38,3 +43,86 @@ def test_a_body_that_is_no_trace_is_refused_whole(engine):
     assert status == 400
     status, _ = engine.request(engine.otlp_http, "/v1/traces", b"{}", {"content-type": "text/plain"})
     assert status == 415
+
+
+class Senders:
+    """Four programs that send without a pause, and what each was answered."""
+
+    def __init__(self, engine, service):
+        self.engine, self.service = engine, service
+        self.acknowledged, self.refused = [], []
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self.send, args=(number,)) for number in range(4)]
+        for thread in self.threads:
+            thread.start()
+
+    def send(self, number):
+        for batch in range(1_000_000):
+            if self.over.is_set():
+                return
+            now, trace = time.time_ns(), (number + 1) << 40 | batch + 1
+            body = json.dumps(otlp(self.service, [span(trace, 1, "work", now, now + 1_000)])).encode()
+            began = time.monotonic()
+            try:
+                kind = {"content-type": "application/json"}
+                status, _ = self.engine.request(self.engine.otlp_http, "/v1/traces", body, kind)
+            except OSError:
+                status = 0
+            (self.acknowledged if status == 200 else self.refused).append((began, f"{trace:032x}"))
+
+    def stop(self):
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+
+
+@pytest.mark.parametrize("what", ["renamed", "removed", "log removed"])
+def test_nothing_is_acknowledged_once_the_home_is_gone(own_engine, what):
+    other = own_engine.home.parent / "other"
+    senders = Senders(own_engine, "gone")
+    assert eventually(lambda: len(senders.acknowledged) > 200)
+    if what == "renamed":
+        own_engine.home.rename(other)
+    elif what == "removed":
+        shutil.rmtree(own_engine.home)
+    else:
+        shutil.rmtree(own_engine.home / "wal")
+    gone = time.monotonic()
+    assert eventually(lambda: sum(began > gone for began, _ in senders.refused) > 20)
+    senders.stop()
+    late = [trace for began, trace in senders.acknowledged if began > gone]
+    assert late == [], f"{len(late)} of {len(late) + len(senders.refused)} requests after the home was gone"
+    if what == "log removed":
+        warnings = own_engine.json("status")["warnings"]
+        assert "removed, renamed or replaced" in warnings[0], warnings
+        stopped = own_engine.kino("stop", check=False)
+        assert stopped.returncode != 0 and b"removed, renamed or replaced" in stopped.stderr, stopped
+    else:
+        own_engine.process.terminate()
+    assert own_engine.process.wait(timeout=COMMAND_SECONDS_MAX) != 0
+    assert "removed, renamed or replaced" in (own_engine.home.parent / "serve.log").read_text()
+    if what == "renamed":
+        own_engine.home, own_engine.environment["KINO_HOME"] = other, str(other)
+        own_engine.start()
+        spans = own_engine.json("status")["spans"]
+        assert spans == len(senders.acknowledged), "each request was one span"
+
+
+def test_a_lost_catalog_is_said_and_restored(own_engine):
+    now = time.time_ns()
+    own_engine.send(otlp("lost", [span(0x3000, 1 + n, "work", now, now + 1_000) for n in range(5)]))
+    own_engine.kino("run", "--", "true")
+    own_engine.kino("lake", "files", "--flush", check=False)
+    own_engine.kino("stop")
+    for file in own_engine.home.glob("meta.sqlite*"):
+        file.unlink()
+    refused = own_engine.kino("find", check=False)
+    assert refused.returncode == 4 and b"kino doctor --rebuild" in refused.stderr, refused
+    assert not (own_engine.home / "meta.sqlite").exists()
+    rebuilt = own_engine.json("doctor", "--rebuild")
+    assert all(check["state"] == "ok" for check in rebuilt["checks"]), rebuilt
+    own_engine.start()
+    items = own_engine.json("find", "--service", "lost", "--all")["items"]
+    assert [item["span_count"] for item in items] == [5]
+    again = own_engine.kino("doctor", "--rebuild", check=False)
+    assert again.returncode == 75, again

@@ -24,7 +24,8 @@ use self::load::{Book, SPANS_PER_TRACE, TRACES_PER_BATCH};
 use crate::exec;
 
 /// The engine's kill points, as `KINO_KILL_POINT` names them.
-const KILL_POINTS: [&str; 5] = ["after-upload", "before-commit", "before-wal-drop", "in-compaction", "in-retention"];
+const KILL_POINTS: [&str; 6] =
+    ["after-upload", "before-commit", "before-inventory", "before-wal-drop", "in-compaction", "in-retention"];
 /// How long an engine has to reach its kill point before it is killed from outside.
 const REACH_LIMIT: Duration = Duration::from_secs(20);
 /// The longest that an engine lives before it is killed at random.
@@ -49,6 +50,9 @@ pub(crate) struct Args {
     /// The engine's binary; built when not given
     #[arg(long)]
     bin: Option<PathBuf>,
+    /// After each kill, delete the catalog and restore it with `kino doctor --rebuild`
+    #[arg(long)]
+    lose_catalog: bool,
     /// Repeats a run's load and moments
     #[arg(long)]
     seed: Option<u64>,
@@ -88,6 +92,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
         }
         book.begin_life();
         let end = live(&mut engine, &mut book, point, &mut random)?;
+        if args.lose_catalog {
+            engine::lose_catalog(&bin, &home)?;
+        }
         println!("kill {:>4}: {end}; {} batches acknowledged so far", kill + 1, book.acknowledged().len());
         *ends.entry(end).or_default() += 1;
         if wrong.lost + wrong.doubled > 0 {

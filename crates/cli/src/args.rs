@@ -105,7 +105,7 @@ pub(crate) enum Command {
     /// Show the engine's log.
     Logs(Logs),
     /// Look for what is wrong, and say what to do about it.
-    Doctor,
+    Doctor(Doctor),
     /// Print a completion script for a shell.
     Completions(Completions),
     /// Takes a terminal of its own, then becomes the command. For `run`, which has no other way to say it.
@@ -119,6 +119,14 @@ pub(crate) struct ScopeArguments {
     /// Look at all projects, not just the one this directory belongs to.
     #[arg(long)]
     pub(crate) all: bool,
+}
+
+/// Arguments of `doctor`.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Doctor {
+    /// Restore a lost or older catalog (meta.sqlite) from the lake's files. No engine may run.
+    #[arg(long)]
+    pub(crate) rebuild: bool,
 }
 
 /// Arguments of `run`.

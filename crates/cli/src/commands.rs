@@ -51,7 +51,7 @@ pub(crate) fn carry_out(app: &App, command: Command) -> Outcome {
         Command::Status => questions::status(app),
         Command::Logs(arguments) => logs::run(app, &arguments),
         Command::Completions(arguments) => completions(app, &arguments),
-        Command::Doctor | Command::Terminal(_) => unreachable!("carried out before there is an app"),
+        Command::Doctor(_) | Command::Terminal(_) => unreachable!("carried out before there is an app"),
     }
 }
 

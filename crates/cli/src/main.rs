@@ -55,8 +55,8 @@ fn carry_out(arguments: Arguments) -> Outcome {
         _ => {}
     }
     let settings = Settings::read();
-    if let Some(Command::Doctor) = arguments.command {
-        return commands::doctor::run(settings, arguments.json);
+    if let Some(Command::Doctor(doctor)) = arguments.command {
+        return commands::doctor::run(settings, arguments.json, doctor);
     }
     let settings = settings?;
     let output = Output::new(arguments.json, &settings);

@@ -9,15 +9,18 @@
 
 mod check;
 mod entries;
+mod restore;
 mod schema;
 pub(crate) mod sqlite;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
+use std::path::Path;
 
 use kino_model::TraceId;
 
 use crate::blobs::{BlobHash, Place};
+use crate::describe::Inventory;
 use crate::error::CatalogError;
 use crate::file::{FileEntry, GroupId, GroupMeta};
 
@@ -92,11 +95,17 @@ pub(crate) struct Commit {
     pub(crate) now: i64,
 }
 
+pub(crate) use restore::Restored;
+
 /// The transactions that a store needs.
 pub(crate) trait Catalog: Debug + Send + Sync {
     fn load(&self) -> Result<Loaded, CatalogError>;
     /// Fails where the database is not there any more: what is written then is lost with the process.
     fn check(&self) -> std::io::Result<()>;
+    /// The lake as it is now.
+    fn state(&self) -> Result<Inventory, CatalogError>;
+    /// Counts a change of the lake that is none of the catalog's own.
+    fn touch(&self) -> Result<(), CatalogError>;
     /// Gives a number for a group or pack and remembers the files that will be written for it. `paths` makes their
     /// names from the number.
     fn begin(&self, paths: &dyn Fn(GroupId) -> Vec<String>, now: i64) -> Result<GroupId, CatalogError>;
@@ -118,6 +127,10 @@ pub(crate) trait Catalog: Debug + Send + Sync {
     fn remove_records(&self, kind: &str) -> Result<(), CatalogError>;
     fn add_counts(&self, counts: &BTreeMap<String, u64>) -> Result<(), CatalogError>;
     fn counts(&self) -> Result<BTreeMap<String, u64>, CatalogError>;
+    /// How often documents or counters have changed.
+    fn changes(&self) -> Result<u64, CatalogError>;
+    /// Writes a copy of documents and counters in the place of the one before; says how many changes it has seen.
+    fn copy_documents(&self, to: &Path) -> Result<u64, CatalogError>;
 }
 
 /// How much of a pack is still needed.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  announce files as pending ─► write and sync them ─► one catalog transaction: new live, old retired, log's position
-//!                                                        ─► the view changes ─► log segments go
+//!                                     ─► the view changes ─► the lake's inventory is written ─► log segments go
 //! ```
 
 pub(crate) mod storage;
@@ -15,11 +15,16 @@ use kino_model::TraceId;
 
 use crate::blobs::{self, BlobHash};
 use crate::catalog::{Commit, GroupRow, PackRow};
+use crate::describe::{describe_group, describe_pack, manifest_path};
 use crate::error::StoreError;
 use crate::file::{FileEntry, FlushSet, Group, GroupId, LakeTable, NewFile};
 use crate::hot::Generation;
 use crate::kill_points::KillPoint;
 use crate::store::{Inner, blocking};
+
+/// What files of rows, and packs, end in.
+const EXTENSION: &str = "parquet";
+const PACK_EXTENSION: &str = "pack";
 
 /// What one step changes.
 #[derive(Debug, Default)]
@@ -84,6 +89,17 @@ impl Inner {
         let (inner, committing) = (Arc::clone(self), Arc::clone(&commit));
         blocking(move || inner.catalog.commit(&committing)).await??;
         self.change_view(group, &commit, flushed.as_ref().map(|(generation, _)| generation), &gone_blobs);
+        self.config.kill_points.pass(KillPoint::BeforeInventory)?;
+        self.take_inventory().await?;
+        if !forgotten.is_empty() {
+            // Only now: what the last inventory hides, a rebuild hides.
+            let mut view = self.shared.view();
+            let mut hidden = view.hidden.as_ref().clone();
+            for trace in &forgotten {
+                hidden.remove(trace);
+            }
+            view.hidden = Arc::new(hidden);
+        }
         if let Some((_, position)) = flushed {
             self.config.kill_points.pass(KillPoint::BeforeWalDrop)?;
             let inner = Arc::clone(self);
@@ -118,7 +134,9 @@ impl Inner {
             uploads.push((path.clone(), bytes));
             FileEntry { group: id, path, meta }
         };
-        Ok(GroupRow { id, meta, files: files.into_iter().map(entry).collect(), blobs })
+        let row = GroupRow { id, meta, files: files.into_iter().map(entry).collect(), blobs };
+        uploads.push((manifest_path(id), describe_group(self.lake, &row)?));
+        Ok(row)
     }
 
     async fn announce_pack(
@@ -136,6 +154,7 @@ impl Inner {
         .await??;
         let row = PackRow { id, path: path.clone(), bytes: bytes.len() as u64, blobs };
         uploads.push((path, bytes));
+        uploads.push((manifest_path(id), describe_pack(self.lake, &row)?));
         Ok(row)
     }
 
@@ -173,13 +192,6 @@ impl Inner {
         if let Some(generation) = flushed {
             view.frozen.retain(|frozen| !Arc::ptr_eq(frozen, generation));
         }
-        if !commit.forgotten.is_empty() {
-            let mut hidden = view.hidden.as_ref().clone();
-            for trace in &commit.forgotten {
-                hidden.remove(trace);
-            }
-            view.hidden = Arc::new(hidden);
-        }
         drop(view);
         if let Some(generation) = flushed {
             self.shared.release(generation.reserved);
@@ -188,14 +200,19 @@ impl Inner {
         self.retired().extend(retired.into_iter().map(|group| crate::retention::Retired::group(group, now)));
     }
 
-    /// Removes the copies of damaged stretches of the log: what was forgotten may stand in them.
+    /// Removes the copies of damaged stretches of the log, and what a rebuild put aside: what was forgotten may stand in
+    /// them.
     pub(crate) fn drop_aside(&self) -> Result<(), StoreError> {
-        let folder = crate::wal::aside_folder(&crate::wal::folder(&self.config.home));
-        match self.disk.list(&folder) {
-            Ok(copies) => Ok(copies.iter().try_for_each(|copy| self.disk.remove(copy))?),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error.into()),
+        let log = crate::wal::aside_folder(&crate::wal::folder(&self.config.home));
+        let lake = self.storage.folder().map(|lake| lake.join(crate::rebuild::ASIDE));
+        for folder in [Some(log), lake].into_iter().flatten() {
+            match self.disk.list(&folder) {
+                Ok(copies) => copies.iter().try_for_each(|copy| self.disk.remove(copy))?,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
         }
+        Ok(())
     }
 
     /// Removes log segments that the lake has taken over.
@@ -214,14 +231,15 @@ impl Inner {
 
 /// The path of a group's file.
 pub(crate) fn file_path(table: LakeTable, id: GroupId) -> String {
-    path(table.name(), id, "parquet")
+    path(table.name(), id.0, EXTENSION)
 }
 
 /// The path of a pack.
 pub(crate) fn pack_path(id: GroupId) -> String {
-    path(storage::BLOBS, id, "pack")
+    path(storage::BLOBS, id.0, PACK_EXTENSION)
 }
 
-fn path(folder: &str, id: GroupId, extension: &str) -> String {
-    format!("{folder}/{:012}.{extension}", id.0)
+/// The path of a numbered file in one of the lake's folders.
+pub(crate) fn path(folder: &str, number: u64, extension: &str) -> String {
+    format!("{folder}/{number:012}.{extension}")
 }

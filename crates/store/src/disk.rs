@@ -1,7 +1,7 @@
 //! The few file operations that durability rests on, behind a trait, so that a test can lose what was not synced.
 //!
-//! Only the write-ahead log and the syncing of local lake files go through here: `object_store` writes the lake's
-//! bytes, and SQLite keeps its own promises.
+//! The write-ahead log and what is written to a local lake go through here: `object_store` reads the lake, and SQLite
+//! keeps its own promises.
 
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
@@ -46,11 +46,6 @@ pub trait Disk: Debug + Send + Sync {
     /// # Errors
     /// Those of the file system.
     fn remove(&self, path: &Path) -> io::Result<()>;
-    /// Makes the content of a file that something else wrote durable.
-    ///
-    /// # Errors
-    /// Those of the file system.
-    fn sync_file(&self, path: &Path) -> io::Result<()>;
     /// Makes the entries of `dir` durable.
     ///
     /// # Errors
@@ -140,10 +135,6 @@ impl Disk for SystemDisk {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
-    }
-
-    fn sync_file(&self, path: &Path) -> io::Result<()> {
-        File::open(path)?.sync_all()
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {

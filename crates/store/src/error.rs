@@ -33,8 +33,33 @@ pub enum OpenError {
         /// Why.
         source: object_store::Error,
     },
+    /// The catalog is not this lake's, or not its last.
+    #[error(
+        "the catalog {} does not know the lake that it finds ({what}): it was deleted, emptied, or replaced by an older \
+         one. Nothing was changed: put the right one back, or run `kino doctor --rebuild`, which restores it from the \
+         lake's files",
+        database.display()
+    )]
+    UnknownLake {
+        /// The database.
+        database: PathBuf,
+        /// What it does not know.
+        what: String,
+    },
+    /// The lake cannot say what a lost catalog said.
+    #[error(
+        "the catalog cannot be restored from the lake {}: it has no inventory that can be read ({why}). Put meta.sqlite \
+         back from a backup",
+        lake.display()
+    )]
+    NoInventory {
+        /// The lake.
+        lake: PathBuf,
+        /// What is wrong with its inventory.
+        why: String,
+    },
     /// The metadata database cannot be used.
-    #[error("failed to open the metadata database: run `kino doctor`")]
+    #[error("failed to open the metadata database: if it is damaged, `kino doctor --rebuild` restores it")]
     Catalog(#[from] CatalogError),
 }
 

@@ -137,6 +137,7 @@ impl Inner {
         let now = self.clock.now().0;
         let (inner, hidden) = (Arc::clone(self), ids.clone());
         blocking(move || inner.catalog.hide(&hidden, now)).await??;
+        self.take_inventory().await?;
         {
             let mut view = self.shared.view();
             let mut hidden = view.hidden.as_ref().clone();

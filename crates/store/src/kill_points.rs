@@ -10,7 +10,9 @@ pub enum KillPoint {
     AfterUpload,
     /// Everything is ready for the catalog's transaction.
     BeforeCommit,
-    /// The catalog knows, the log still holds the rows.
+    /// The catalog knows, the lake's inventory does not.
+    BeforeInventory,
+    /// Catalog and inventory know, the log still holds the rows.
     BeforeWalDrop,
     /// A merged file is written, its inputs still stand.
     InCompaction,
@@ -40,14 +42,21 @@ pub struct Killed(pub KillPoint);
 
 impl KillPoint {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::AfterUpload, Self::BeforeCommit, Self::BeforeWalDrop, Self::InCompaction, Self::InRetention];
+    pub const ALL: [Self; 6] = [
+        Self::AfterUpload,
+        Self::BeforeCommit,
+        Self::BeforeInventory,
+        Self::BeforeWalDrop,
+        Self::InCompaction,
+        Self::InRetention,
+    ];
 
     /// Its name in `KINO_KILL_POINT`.
     pub fn name(self) -> &'static str {
         match self {
             Self::AfterUpload => "after-upload",
             Self::BeforeCommit => "before-commit",
+            Self::BeforeInventory => "before-inventory",
             Self::BeforeWalDrop => "before-wal-drop",
             Self::InCompaction => "in-compaction",
             Self::InRetention => "in-retention",

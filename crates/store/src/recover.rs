@@ -15,12 +15,14 @@ use crate::catalog::sqlite::SqliteCatalog;
 use crate::catalog::{Catalog, DamagedEntry, Loaded};
 use crate::commit::storage::Storage;
 use crate::config::StoreConfig;
+use crate::describe::Written;
 use crate::disk::Disk;
 use crate::error::OpenError;
 use crate::file::Group;
 use crate::hot::{Quarantined, Shared};
 use crate::kill_points::KillPoint;
 use crate::lock::{HomeLock, LockError};
+use crate::recognise::{expect_database, recognise};
 use crate::retention::{Exempt, Retired};
 use crate::scan::LakeReader;
 use crate::store::Inner;
@@ -28,7 +30,7 @@ use crate::wal::replay::{self, Replayed, WalReport};
 use crate::wal::writer::{Options, Writer};
 
 /// The metadata database within the home.
-const DATABASE: &str = "meta.sqlite";
+pub(crate) const DATABASE: &str = "meta.sqlite";
 /// The counters of log segments that were missing, or cut, when a store opened.
 const MISSING_SEGMENT: &str = "issue/log_segment_missing";
 const CUT_SEGMENT: &str = "issue/log_segment_cut";
@@ -60,12 +62,12 @@ pub(crate) fn open(
         // The point would be met only after minutes otherwise.
         config.grace = Duration::ZERO;
     }
-    let mut read_only = check_writable(&config.home, disk.as_ref())?;
+    let read_only = check_writable(&config.home, disk.as_ref())?;
     let lock = take_lock(&config.home, read_only.is_none())?;
-    let (catalog, newer) = SqliteCatalog::open(&config.home.join(DATABASE), read_only.is_none())?;
-    read_only = read_only.or(newer);
-    let loaded = catalog.load()?;
     let storage = Storage::open(config.lake_url.as_deref(), &config.home, &disk, read_only.is_none())?;
+    let mut report = OpenReport { read_only, ..OpenReport::default() };
+    let (catalog, loaded, lake, written) = open_catalog(&config.home, &storage, disk.as_ref(), &mut report)?;
+    let mut read_only = report.read_only.take();
     let shared = Arc::new(Shared::new(config.hot_bytes_max));
 
     let folder = crate::wal::folder(&config.home);
@@ -78,7 +80,7 @@ pub(crate) fn open(
     };
     read_only = read_only.or(replayed.newer.take().map(|what| format!("{what}, newer than this build: upgrade kino")));
 
-    let mut report = OpenReport { wal: replayed.report.clone(), read_only: read_only.clone(), ..OpenReport::default() };
+    (report.wal, report.read_only) = (replayed.report.clone(), read_only.clone());
     let now = clock.now().0;
     let retired = fill_view(&shared, &loaded, now, &mut report);
     let next_segment = replayed.next_segment.max(loaded.wal_position);
@@ -123,13 +125,39 @@ pub(crate) fn open(
         tasks: Mutex::new(Vec::new()),
         lock: Mutex::new(lock),
         home,
+        lake,
+        written: tokio::sync::Mutex::new(written),
+        copied: Mutex::default(),
     };
     inner.count_missing(&report.wal);
-    if inner.read_only.is_none() {
-        // A crash may have come between the catalog's transaction and the end of the segments.
-        inner.drop_segments(loaded.wal_position).map_err(|error| refuse(io::Error::other(error)))?;
-    }
     Ok((inner, report))
+}
+
+/// Opens the catalog, if it is the one of the lake that is there. The number is the lake's.
+fn open_catalog(
+    home: &Path,
+    storage: &Storage,
+    disk: &dyn Disk,
+    report: &mut OpenReport,
+) -> Result<(SqliteCatalog, Loaded, u64, Written), OpenError> {
+    let database = home.join(DATABASE);
+    let names = storage.names().map_err(|source| OpenError::Home { path: database.clone(), source })?;
+    expect_database(&database, &names)?;
+    let (catalog, newer) = SqliteCatalog::open(&database, report.read_only.is_none())?;
+    report.read_only = report.read_only.take().or(newer);
+    let (loaded, state) = (catalog.load()?, catalog.state()?);
+    let written = match recognise(&database, &names, &state, &loaded, disk) {
+        Err(error) if report.read_only.is_some() => {
+            // A read-only disk does not give back the end of the catalog's journal.
+            report.warnings.push(error.to_string());
+            Written::default()
+        }
+        written => written?,
+    };
+    if written.current.is_none() && written.inventories.last() == Some(&state.sequence) && report.read_only.is_none() {
+        catalog.touch()?;
+    }
+    Ok((catalog, loaded, state.home, written))
 }
 
 /// Makes the home, and says why it cannot be written if that is so.
@@ -147,7 +175,7 @@ fn check_writable(home: &Path, disk: &dyn Disk) -> Result<Option<String>, OpenEr
     }
 }
 
-fn take_lock(home: &Path, writable: bool) -> Result<Option<HomeLock>, OpenError> {
+pub(crate) fn take_lock(home: &Path, writable: bool) -> Result<Option<HomeLock>, OpenError> {
     match HomeLock::take(home, writable) {
         Ok(lock) => Ok(Some(lock)),
         Err(LockError::Held(pid)) => Err(OpenError::Locked { home: home.to_path_buf(), pid }),
@@ -182,8 +210,8 @@ fn fill_view(shared: &Shared, loaded: &Loaded, now: i64, report: &mut OpenReport
         report.quarantined += 1;
         let what = if *is_pack { "the large values in it".to_owned() } else { format!("its {spans} spans") };
         report.warnings.push(format!(
-            "the catalog's entry of group {} is damaged ({why}): {what} are left out of every answer; restore \
-             meta.sqlite from a backup and restart",
+            "the catalog's entry of group {} is damaged ({why}): {what} are left out of every answer; `kino stop`, then \
+             `kino doctor --rebuild` restores the entry",
             id.0
         ));
     }

@@ -9,6 +9,7 @@ use kino_model::TraceId;
 use crate::blobs::{self, BlobHash};
 use crate::catalog::{Leftover, PackUsage};
 use crate::commit::Change;
+use crate::describe::manifest_path;
 use crate::error::StoreError;
 use crate::file::{Group, GroupId, LakeTable};
 use crate::kill_points::KillPoint;
@@ -221,11 +222,14 @@ impl Inner {
     }
 
     async fn remove_files(self: &Arc<Self>, due: &[Retired]) -> Result<(), StoreError> {
+        // The last inventory must not name what goes.
+        self.take_inventory().await?;
         self.config.kill_points.pass(KillPoint::InRetention)?;
         for retired in due {
             for path in &retired.paths {
                 self.storage.remove(path).await?;
             }
+            self.storage.remove(&manifest_path(retired.id)).await?;
         }
         let ids: Vec<_> = due.iter().map(|retired| retired.id).collect();
         let inner = Arc::clone(self);

@@ -18,7 +18,9 @@ use crate::catalog::Catalog;
 use crate::commit::storage::Storage;
 use crate::compaction::Haste;
 use crate::config::StoreConfig;
+use crate::describe::Written;
 use crate::disk::{Disk, SystemDisk};
+use crate::documents::Copied;
 use crate::error::{AppendError, OpenError, StoreError};
 use crate::file::GroupId;
 use crate::hot::{Accepted, Content, Shared};
@@ -84,6 +86,10 @@ pub(crate) struct Inner {
     pub(crate) lock: Mutex<Option<HomeLock>>,
     /// Whether the home is still there; `None` where no lock could be taken.
     pub(crate) home: Option<HomeMark>,
+    /// Whose lake it is, as its inventories say.
+    pub(crate) lake: u64,
+    pub(crate) written: tokio::sync::Mutex<Written>,
+    pub(crate) copied: Mutex<Copied>,
 }
 
 impl Store {
@@ -108,6 +114,7 @@ impl Store {
         let (inner, report) = opened.expect("opening does not panic, and the runtime is running")?;
         let inner = Arc::new(inner);
         if inner.read_only.is_none() {
+            inner.settle().await;
             background::start(&inner);
         }
         Ok((Self { inner }, report))
@@ -358,8 +365,9 @@ impl Store {
             closing.persist_counts()
         })
         .await?;
+        let copied = if inner.read_only.is_none() { inner.copy_documents(Duration::ZERO).await } else { Ok(()) };
         drop(inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
-        flushed.and(counted)
+        flushed.and(counted).and(copied)
     }
 }
 

@@ -4,6 +4,8 @@
 
 #[path = "support/lost.rs"]
 mod lost;
+#[path = "support/rebuilt.rs"]
+mod rebuilt;
 mod support;
 
 use std::collections::BTreeSet;
@@ -62,7 +64,8 @@ fn a_second_engine_is_told_who_owns_the_home() {
 
 #[test]
 fn no_kill_point_loses_or_doubles_a_row() {
-    for point in KillPoint::ALL {
+    // With its catalog, and with one that was restored after each kill.
+    for (point, is_lost) in KillPoint::ALL.into_iter().flat_map(|point| [(point, false), (point, true)]) {
         with_home(|home| async move {
             let armed = StoreConfig { kill_points: KillPoints::armed(point, KillMode::Fail), ..quiet(&home) };
             let keys: Vec<Key> = (0..40).map(|number| (number as u8 % 4, number)).collect();
@@ -78,10 +81,16 @@ fn no_kill_point_loses_or_doubles_a_row() {
                 let not_yet = [KillPoint::InCompaction, KillPoint::InRetention].contains(&point);
                 assert!(killed || not_yet, "{point}");
                 drop(store);
+                if is_lost {
+                    rebuilt::lose_and_rebuild(&home).await;
+                }
             }
             let (store, _) = open(armed).await;
             let last = [store.compact().await, store.retain().await];
             drop(store);
+            if is_lost {
+                rebuilt::lose_and_rebuild(&home).await;
+            }
             let (store, _) = open(quiet(&home)).await;
             check(&store, keys.iter().copied().chain([(9, 0), (9, 10), (9, 20), (9, 30)]));
             store.compact().await.unwrap();
@@ -93,8 +102,10 @@ fn no_kill_point_loses_or_doubles_a_row() {
 }
 
 fn files_on_disk(home: &std::path::Path) -> usize {
-    let folders = fs::read_dir(home.join("lake")).unwrap();
-    folders.map(|folder| fs::read_dir(folder.unwrap().path()).unwrap().count()).sum()
+    let folders = fs::read_dir(home.join("lake")).unwrap().map(|folder| folder.unwrap().path());
+    let others = ["manifests", "inventory", "aside"];
+    let rows = folders.filter(|folder| !others.iter().any(|other| folder.ends_with(other)));
+    rows.map(|folder| fs::read_dir(folder).unwrap().count()).sum()
 }
 
 /// What a test does to a store.
@@ -107,6 +118,8 @@ enum Step {
     Retain,
     Crash,
     Close,
+    /// The catalog is lost after a crash, and restored.
+    Rebuild,
     /// A crash at a kill point of the next step that meets it.
     Kill(usize),
 }
@@ -120,6 +133,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Retain),
         2 => Just(Step::Crash),
         1 => Just(Step::Close),
+        1 => Just(Step::Rebuild),
         2 => (0..KillPoint::ALL.len()).prop_map(Step::Kill),
     ];
     proptest::collection::vec(step, 1..24)
@@ -152,14 +166,17 @@ async fn follow(home: &std::path::Path, steps: &[Step]) {
                 }
             }
             Step::Close => drop(store.close().await),
-            Step::Crash | Step::Kill(_) => {}
+            Step::Crash | Step::Kill(_) | Step::Rebuild => {}
         }
         let kill_points = match step {
             Step::Kill(point) => KillPoints::armed(KillPoint::ALL[*point], KillMode::Fail),
             _ => KillPoints::NONE,
         };
-        if matches!(step, Step::Crash | Step::Close | Step::Kill(_)) {
+        if matches!(step, Step::Crash | Step::Close | Step::Kill(_) | Step::Rebuild) {
             drop(store);
+            if matches!(step, Step::Rebuild) {
+                rebuilt::lose_and_rebuild(home).await;
+            }
             store = open(StoreConfig { kill_points, ..quiet(home) }).await.0;
         }
         check(&store, model.iter().copied());
@@ -177,6 +194,7 @@ proptest! {
     #[test]
     fn what_was_synced_survives_power_loss(
         steps in proptest::collection::vec((1..6u8, any::<bool>(), any::<bool>(), 0..=100u64), 1..10), always in any::<bool>(),
+        is_lost in any::<bool>(),
     ) {
         with_home(|home| async move {
             let sync = if always { SyncPolicy::Always } else { SyncPolicy::Interval(Duration::from_hours(1)) };
@@ -207,7 +225,10 @@ proptest! {
                     safe.clone_from(&acknowledged);
                 }
                 drop(store);
-                disk.lose_power(&home, kept_percent);
+                disk.lose_power(kept_percent);
+                if is_lost {
+                    rebuilt::lose_and_rebuild(&home).await;
+                }
                 let (store, _) = support::open_on(config.clone(), disk.clone()).await;
                 let there = stored(&store);
                 let key = |key: &Key| (trace_id(key.0), support::span_id(key.1));

@@ -112,6 +112,22 @@ impl Drop for Engine {
     }
 }
 
+/// Deletes the catalog of a home without an engine, and restores it.
+pub(super) fn lose_catalog(bin: &Path, home: &Path) -> anyhow::Result<()> {
+    for suffix in ["", "-wal", "-shm"] {
+        match fs::remove_file(home.join(format!("meta.sqlite{suffix}"))) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    let rebuilt = Command::new(bin).args(["doctor", "--rebuild"]).env("KINO_HOME", home).output()?;
+    if !rebuilt.status.success() {
+        let said = [rebuilt.stdout, rebuilt.stderr].concat();
+        bail!("the catalog was not restored:\n{}", String::from_utf8_lossy(&said));
+    }
+    Ok(())
+}
+
 /// Asks a question over REST.
 pub(super) fn ask(addresses: &Addresses, name: &str, question: &Value) -> anyhow::Result<String> {
     let url = format!("http://{}/api/v1/{name}", addresses.http);

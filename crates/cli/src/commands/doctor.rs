@@ -1,5 +1,7 @@
 //! `doctor`: looks for what is wrong from outside the engine, then asks the engine what it sees from within.
 
+mod rebuild;
+
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::net::TcpListener;
@@ -13,6 +15,7 @@ use kino_wire::admin::{Check, CheckState, Doctor, DoctorQuestion};
 
 use super::sql;
 use crate::app::{App, Outcome};
+use crate::args;
 use crate::client::{self, Client, Found, VERSION};
 use crate::config::Settings;
 use crate::failure::{Failure, code};
@@ -30,7 +33,7 @@ const CLOCK_SLACK: Duration = Duration::from_mins(1);
 const USUAL_PORTS: [(&str, u16); 3] = [("OTLP/gRPC", 4317), ("OTLP/HTTP", 4318), ("REST and MCP", 4319)];
 
 /// Looks at everything. Takes the settings as they were read, because they may be what is wrong.
-pub(crate) fn run(settings: Result<Settings, Failure>, json: bool) -> Outcome {
+pub(crate) fn run(settings: Result<Settings, Failure>, json: bool, arguments: args::Doctor) -> Outcome {
     let mut answer = Doctor { schema: "kino.doctor.v1".to_owned(), checks: Vec::new() };
     let settings = match settings {
         Ok(settings) => settings,
@@ -49,6 +52,9 @@ pub(crate) fn run(settings: Result<Settings, Failure>, json: bool) -> Outcome {
     };
     let output = Output::new(json, &settings);
     let app = App { settings, output, clock: Arc::new(SystemClock::new()) };
+    if arguments.rebuild {
+        return rebuild::run(&app);
+    }
     let checks = &mut answer.checks;
     checks.push(check("version", CheckState::Ok, format!("kino {VERSION}"), None));
     checks.push(home(&app.settings.home));

@@ -44,6 +44,11 @@ CREATE TABLE counters (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT RO
 INSERT INTO meta VALUES ('wal_position', 1);
 ";
 
+/// Names the lake, and begins to count its states and the changes of documents.
+pub(crate) const IDENTIFY: &str = "
+INSERT OR IGNORE INTO meta VALUES ('home', random() & 0x7fffffffffffffff), ('sequence', 0), ('changes', 0);
+";
+
 /// Each brings the tables from one version to the next, from version 1 on.
 pub(crate) const STEPS: [&str; VERSION as usize - 1] = [
     "ALTER TABLE groups ADD COLUMN duplicate_span_ids INTEGER;

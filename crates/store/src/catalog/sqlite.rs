@@ -9,9 +9,10 @@ use kino_model::TraceId;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::entries::{self, add_group, add_pack, load_places, load_refs};
-use super::schema::{CHECKED, CREATE, STEPS, VERSION};
+use super::schema::{CHECKED, CREATE, IDENTIFY, STEPS, VERSION};
 use super::{Catalog, Commit, Loaded, PackUsage};
 use crate::blobs::BlobHash;
+use crate::describe::Inventory;
 use crate::disk::Identity;
 use crate::error::CatalogError;
 use crate::file::{FileEntry, GroupId};
@@ -51,6 +52,9 @@ impl SqliteCatalog {
         if writable && found < VERSION {
             catalog.transact(|transaction| upgrade(transaction, found))?;
         }
+        if writable {
+            catalog.lock().execute_batch(IDENTIFY)?;
+        }
         Ok((catalog, None))
     }
 
@@ -59,11 +63,19 @@ impl SqliteCatalog {
         Ok(Self { connection: Mutex::new(connection), path: path.to_path_buf(), identity })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Connection> {
+    /// Where the database is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn transact<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, CatalogError>) -> Result<T, CatalogError> {
+    pub(super) fn transact<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, CatalogError>,
+    ) -> Result<T, CatalogError> {
         self.check()?;
         let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -87,36 +99,56 @@ fn upgrade(transaction: &Transaction<'_>, found: u32) -> Result<(), CatalogError
 
 /// A store that was not closed leaves a journal beside the database, which a read-only disk cannot replay; the
 /// database is then read as of its last checkpoint.
-fn open_read_only(path: &Path) -> Result<Connection, CatalogError> {
+pub(super) fn open_read_only(path: &Path) -> Result<Connection, CatalogError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let plain = Connection::open_with_flags(path, flags)?;
     if plain.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).is_ok() {
         return Ok(plain);
     }
+    Ok(Connection::open_with_flags(uri(path, "immutable=1"), flags)?)
+}
+
+/// A database's path with an option, as SQLite takes it.
+pub(super) fn uri(path: &Path, option: &str) -> String {
     let escaped = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-    Ok(Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)?)
+    format!("file:{escaped}?{option}")
 }
 
 impl Catalog for SqliteCatalog {
     fn load(&self) -> Result<Loaded, CatalogError> {
         let connection = self.lock();
-        let mut loaded = Loaded {
-            wal_position: connection
-                .query_row("SELECT value FROM meta WHERE key = 'wal_position'", [], |row| row.get::<_, i64>(0))?
-                as u64,
-            ..Loaded::default()
-        };
+        let mut loaded = Loaded { wal_position: meta(&connection, "wal_position")?, ..Loaded::default() };
         entries::load(&connection, &mut loaded)?;
-        let mut statement = connection.prepare("SELECT trace_id FROM tombstones")?;
-        let ids = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
-        for id in ids {
-            loaded.tombstones.extend(TraceId::from_slice(&id?));
-        }
+        loaded.tombstones = load_tombstones(&connection)?;
         Ok(loaded)
     }
 
     fn check(&self) -> std::io::Result<()> {
         if self.identity.is_at(&self.path)? { Ok(()) } else { Err(crate::lock::gone(&self.path)) }
+    }
+
+    fn state(&self) -> Result<Inventory, CatalogError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction()?;
+        let ids = |pack: bool| -> Result<Vec<GroupId>, CatalogError> {
+            let sql = "SELECT id FROM groups WHERE state = 'live' AND pack = ?1 ORDER BY id";
+            let mut statement = transaction.prepare(sql)?;
+            let ids = statement.query_map([pack], |row| Ok(GroupId(row.get::<_, i64>(0)? as u64)))?;
+            Ok(ids.collect::<Result<_, _>>()?)
+        };
+        Ok(Inventory {
+            home: meta(&transaction, "home")?,
+            sequence: meta(&transaction, "sequence")?,
+            next_id: next_id(&transaction)?,
+            wal_position: meta(&transaction, "wal_position")?,
+            groups: ids(false)?,
+            packs: ids(true)?,
+            hidden: load_tombstones(&transaction)?,
+        })
+    }
+
+    fn touch(&self) -> Result<(), CatalogError> {
+        self.transact(count_state)
     }
 
     fn begin(&self, paths: &dyn Fn(GroupId) -> Vec<String>, now: i64) -> Result<GroupId, CatalogError> {
@@ -158,7 +190,7 @@ impl Catalog for SqliteCatalog {
             for trace in &commit.forgotten {
                 transaction.execute("DELETE FROM tombstones WHERE trace_id = ?1", [trace.0.as_slice()])?;
             }
-            Ok(())
+            count_state(transaction)
         })
     }
 
@@ -181,7 +213,7 @@ impl Catalog for SqliteCatalog {
             for trace in traces {
                 insert.execute(params![trace.0.as_slice(), now])?;
             }
-            Ok(())
+            count_state(transaction)
         })
     }
 
@@ -218,7 +250,7 @@ impl Catalog for SqliteCatalog {
         let json = serde_json::to_string(json)?;
         self.transact(|transaction| {
             transaction.execute(sql, params![kind, id, json, now])?;
-            Ok(())
+            count_change(transaction)
         })
     }
 
@@ -244,13 +276,16 @@ impl Catalog for SqliteCatalog {
 
     fn remove_record(&self, kind: &str, id: &str) -> Result<bool, CatalogError> {
         let sql = "DELETE FROM records WHERE kind = ?1 AND id = ?2";
-        self.transact(|transaction| Ok(transaction.execute(sql, [kind, id])? == 1))
+        self.transact(|transaction| {
+            count_change(transaction)?;
+            Ok(transaction.execute(sql, [kind, id])? == 1)
+        })
     }
 
     fn remove_records(&self, kind: &str) -> Result<(), CatalogError> {
         self.transact(|transaction| {
             transaction.execute("DELETE FROM records WHERE kind = ?1", [kind])?;
-            Ok(())
+            count_change(transaction)
         })
     }
 
@@ -262,7 +297,7 @@ impl Catalog for SqliteCatalog {
             for (name, count) in counts {
                 add.execute(params![name, *count as i64])?;
             }
-            Ok(())
+            count_change(transaction)
         })
     }
 
@@ -272,4 +307,44 @@ impl Catalog for SqliteCatalog {
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+
+    fn changes(&self) -> Result<u64, CatalogError> {
+        meta(&self.lock(), "changes")
+    }
+
+    fn copy_documents(&self, to: &Path) -> Result<u64, CatalogError> {
+        self.write_copy(to)
+    }
+}
+
+/// A number of `meta`; zero where a read-only store of an earlier version does not have it.
+pub(super) fn meta(connection: &Connection, key: &str) -> Result<u64, CatalogError> {
+    let sql = "SELECT value FROM meta WHERE key = ?1";
+    let value: Option<i64> = connection.query_row(sql, [key], |row| row.get(0)).optional()?;
+    Ok(value.unwrap_or(0) as u64)
+}
+
+/// The number that the next group gets.
+fn next_id(connection: &Connection) -> Result<u64, CatalogError> {
+    let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'groups'";
+    let last: Option<i64> = connection.query_row(sql, [], |row| row.get(0)).optional()?;
+    Ok(last.unwrap_or(0) as u64 + 1)
+}
+
+/// Counts a change of the lake.
+fn count_state(transaction: &Transaction<'_>) -> Result<(), CatalogError> {
+    transaction.execute("UPDATE meta SET value = value + 1 WHERE key = 'sequence'", [])?;
+    Ok(())
+}
+
+/// Counts a change of the documents or counters.
+fn count_change(transaction: &Transaction<'_>) -> Result<(), CatalogError> {
+    transaction.execute("UPDATE meta SET value = value + 1 WHERE key = 'changes'", [])?;
+    Ok(())
+}
+
+fn load_tombstones(connection: &Connection) -> Result<Vec<TraceId>, CatalogError> {
+    let mut statement = connection.prepare("SELECT trace_id FROM tombstones ORDER BY trace_id")?;
+    let ids = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?.collect::<Result<Vec<_>, _>>()?;
+    Ok(ids.iter().filter_map(|id| TraceId::from_slice(id)).collect())
 }

@@ -1,13 +1,15 @@
 //! The lake's storage: `object_store`, plus the syncing that it leaves out for local folders.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use object_store::local::LocalFileSystem;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
+use crate::describe::{INVENTORIES, MANIFESTS};
 use crate::disk::Disk;
 use crate::error::{OpenError, StoreError};
 use crate::file::LakeTable;
@@ -48,7 +50,7 @@ impl Storage {
         };
         let refuse = |source| OpenError::Home { path: folder.clone(), source };
         if writable {
-            for name in LakeTable::ALL.map(LakeTable::name).into_iter().chain([BLOBS]) {
+            for name in folders() {
                 disk.create_dir_all(&folder.join(name)).map_err(refuse)?;
             }
             disk.sync_dir(&folder).map_err(refuse)?;
@@ -68,24 +70,46 @@ impl Storage {
         self.local.clone()
     }
 
-    /// Writes files and makes them durable.
+    /// Writes files and makes them durable. A file that is there already is never written over: that is an error.
+    /// Where it fails, what it made is removed as far as that goes.
     pub(crate) async fn put_all(&self, files: Vec<(String, Bytes)>) -> Result<(), StoreError> {
-        let paths: Vec<String> = files.iter().map(|(path, _)| path.clone()).collect();
-        for (path, bytes) in files {
-            self.objects.put(&object_store::path::Path::from(path), PutPayload::from_bytes(bytes)).await?;
-        }
-        let Some(folder) = self.local.clone() else { return Ok(()) };
-        let disk = Arc::clone(&self.disk);
-        let synced = tokio::task::spawn_blocking(move || {
-            let mut folders = BTreeSet::new();
-            for path in &paths {
-                let path = folder.join(path);
-                disk.sync_file(&path)?;
-                folders.extend(path.parent().map(Path::to_path_buf));
+        let Some(folder) = self.local.clone() else {
+            for (path, bytes) in files {
+                let path = object_store::path::Path::from(path);
+                self.objects.put_opts(&path, PutPayload::from_bytes(bytes), PutMode::Create.into()).await?;
             }
-            folders.iter().try_for_each(|folder| disk.sync_dir(folder))
+            return Ok(());
+        };
+        let disk = Arc::clone(&self.disk);
+        let written = tokio::task::spawn_blocking(move || {
+            let mut made = Vec::new();
+            let written = create_all(disk.as_ref(), &folder, &files, &mut made);
+            if written.is_err() {
+                for path in made {
+                    if let Err(error) = disk.remove(&path) {
+                        tracing::debug!(%error, "a file that was not completed stays");
+                    }
+                }
+            }
+            written
         });
-        Ok(synced.await.map_err(|_| StoreError::Worker)??)
+        Ok(written.await.map_err(|_| StoreError::Worker)??)
+    }
+
+    /// The numbered files of the lake, by their folders. Nothing where the lake is no local folder.
+    pub(crate) fn names(&self) -> io::Result<BTreeMap<&'static str, Vec<(u64, PathBuf)>>> {
+        let mut names = BTreeMap::new();
+        let Some(folder) = &self.local else { return Ok(names) };
+        for name in folders() {
+            let files = match self.disk.list(&folder.join(name)) {
+                Ok(files) => files,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+                Err(error) => return Err(error),
+            };
+            let numbered = |path: PathBuf| Some((path.file_stem()?.to_str()?.parse().ok()?, path));
+            names.insert(name, files.into_iter().filter_map(numbered).collect());
+        }
+        Ok(names)
     }
 
     /// Removes a file; one that is gone already is fine.
@@ -100,4 +124,23 @@ impl Storage {
     pub(crate) async fn read(&self, path: &str, range: std::ops::Range<u64>) -> Result<Bytes, StoreError> {
         Ok(self.objects.get_range(&object_store::path::Path::from(path), range).await?)
     }
+}
+
+/// The lake's folders of numbered files.
+fn folders() -> impl Iterator<Item = &'static str> {
+    LakeTable::ALL.map(LakeTable::name).into_iter().chain([BLOBS, MANIFESTS, INVENTORIES])
+}
+
+/// Makes each file and syncs it, and then their folders.
+fn create_all(disk: &dyn Disk, folder: &Path, files: &[(String, Bytes)], made: &mut Vec<PathBuf>) -> io::Result<()> {
+    let mut folders = BTreeSet::new();
+    for (path, bytes) in files {
+        let path = folder.join(path);
+        let mut file = disk.create(&path)?;
+        made.push(path.clone());
+        file.append(bytes)?;
+        file.sync()?;
+        folders.extend(path.parent().map(Path::to_path_buf));
+    }
+    folders.iter().try_for_each(|folder| disk.sync_dir(folder))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Inner, blocking};
 use crate::compaction::Haste;
+use crate::documents::{COPY, COPY_AGE};
 use crate::error::StoreError;
 
 /// After a failed step, the wait before the next try doubles up to this.
@@ -107,6 +108,20 @@ async fn house_loop(inner: Weak<Inner>, tick: Duration) {
 }
 
 impl Inner {
+    /// Does what a crash may have left between the catalog's transaction and its end. Where that fails, the next
+    /// commit does it.
+    pub(super) async fn settle(self: &Arc<Self>) {
+        let settled = async {
+            self.take_inventory().await?;
+            let inner = Arc::clone(self);
+            blocking(move || inner.drop_segments(inner.catalog.state()?.wal_position)).await??;
+            if self.config.home.join(COPY).exists() { Ok(()) } else { self.copy_documents(Duration::ZERO).await }
+        };
+        if let Err(error) = settled.await {
+            self.note(HOUSE_WARNING, "; nothing is lost, and it will be tried again", &error);
+        }
+    }
+
     /// Whether there may be batches to join or to index or counters to write: an idle store does neither.
     fn has_small_work(&self) -> bool {
         let counts = !self.counts.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
@@ -154,7 +169,8 @@ impl Inner {
                 break;
             }
         }
-        self.retain(packs).await
+        self.retain(packs).await?;
+        self.copy_documents(COPY_AGE).await
     }
 
     /// Enters what reading files of an earlier version has told of their blocks, so that the next engine knows it.

@@ -157,8 +157,6 @@ struct Unsynced {
     new: Vec<PathBuf>,
     /// Files whose folder was not synced since they were removed, with what they held.
     removed: Vec<(PathBuf, Vec<u8>)>,
-    /// Lake files that were synced from outside, and folders that were.
-    outside: Vec<PathBuf>,
     /// Writes fail from now on, with this error.
     broken: Option<io::ErrorKind>,
 }
@@ -173,7 +171,7 @@ struct LossyFile {
 impl LossyDisk {
     /// Loses what was not synced; of the unsynced end of each file about `kept_percent` survives. The store must be
     /// gone.
-    pub(crate) fn lose_power(&self, home: &Path, kept_percent: u64) {
+    pub(crate) fn lose_power(&self, kept_percent: u64) {
         let mut state = self.state.lock().unwrap();
         for (path, synced) in std::mem::take(&mut state.synced) {
             let Ok(meta) = fs::metadata(&path) else { continue };
@@ -185,14 +183,6 @@ impl LossyDisk {
         }
         for (path, bytes) in std::mem::take(&mut state.removed) {
             fs::write(path, bytes).unwrap();
-        }
-        for folder in fs::read_dir(home.join("lake")).unwrap() {
-            for file in fs::read_dir(folder.unwrap().path()).unwrap() {
-                let path = file.unwrap().path();
-                if !state.outside.contains(&path) {
-                    fs::write(path, b"").unwrap();
-                }
-            }
         }
     }
 
@@ -247,12 +237,6 @@ impl Disk for LossyDisk {
             Some(index) => drop(state.new.remove(index)),
             None => state.removed.push((path.to_path_buf(), bytes)),
         }
-        Ok(())
-    }
-
-    fn sync_file(&self, path: &Path) -> io::Result<()> {
-        self.fault()?;
-        self.state.lock().unwrap().outside.push(path.to_path_buf());
         Ok(())
     }
 

@@ -1,0 +1,306 @@
+//! Restoring a catalog from the lake.
+//!
+//! ```text
+//!  last inventory ─► manifests of what was live ─► each file held against its checksum ─► a new database
+//!      ─► documents and counters from their copy or the old database ─► the old one aside, the new one in its place
+//! ```
+//!
+//! Only what the last inventory calls live comes back, so nothing that was merged comes twice and nothing that was
+//! forgotten comes back. What is not live but older than the inventory goes the way of retired files; what is younger was
+//! never part of the lake, and its rows are in the log. The log itself is not touched: the next open replays it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kino_model::Clock;
+
+use crate::blobs::{self, BlobHash, Place};
+use crate::catalog::sqlite::SqliteCatalog;
+use crate::catalog::{GroupRow, Leftover, PackRow, Restored};
+use crate::commit::storage::Storage;
+use crate::config::StoreConfig;
+use crate::describe::{Described, INVENTORIES, Inventory, manifest_path, read_manifest};
+use crate::disk::{Disk, SystemDisk};
+use crate::documents::COPY;
+use crate::error::OpenError;
+use crate::file::{FileEntry, GroupId, Sums};
+use crate::recognise::Names;
+use crate::recover::{DATABASE, take_lock};
+
+/// Where files go that do not come back, within the lake.
+pub(crate) const ASIDE: &str = "aside";
+/// The new database while it is made.
+const FRESH: &str = "meta.sqlite.new";
+/// What SQLite puts beside a database; the database itself comes last.
+const DATABASE_FILES: [&str; 3] = ["-wal", "-shm", ""];
+/// Bytes of a file that are read at once.
+const CHUNK: usize = 1 << 20;
+
+/// What a rebuild brought back, and what not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// Groups of files that are live again and whole.
+    pub groups: u64,
+    /// Their spans.
+    pub spans: u64,
+    /// Packs of large values that are live again.
+    pub packs: u64,
+    /// Their values that are whole.
+    pub blobs: u64,
+    /// Traces whose forgetting was under way; the next engine finishes it.
+    pub hidden_traces: u64,
+    /// Files of live groups and packs that are damaged or gone, in sentences, with the spans of their groups: those are
+    /// left out of every answer until the files are put back.
+    pub damaged: Vec<(String, u64)>,
+    /// Manifests that cannot be read, in sentences: what they describe is lost, and its files are put aside.
+    pub lost: Vec<String>,
+    /// Files without a checksum, of an early version, which were taken as they are.
+    pub unverified_files: u64,
+    /// Files that do not come back and were put aside.
+    pub aside: Vec<PathBuf>,
+    /// What only a database knows, and where it came from. `None` where it is lost.
+    pub documents: Option<Documents>,
+    /// Where the database is that was there before.
+    pub old_database: Option<PathBuf>,
+    /// The last inventory could not be read, and the one before was used: what came in between is not known.
+    pub is_last_inventory_lost: bool,
+}
+
+/// Records of runs, findings, acknowledgements, verifications, and counters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Documents {
+    /// The database that they were read from.
+    pub from: PathBuf,
+    /// Records.
+    pub records: u64,
+    /// Counters.
+    pub counters: u64,
+}
+
+/// Restores the catalog of a home from its lake. No engine may run. Reads every live file; blocks.
+///
+/// # Errors
+/// Where an engine runs, the lake has no inventory that can be read, or the disk fails. Until the last step, which
+/// renames the new database into its place, a failure leaves the old one as it was.
+pub fn rebuild(config: &StoreConfig, clock: &dyn Clock) -> Result<Rebuilt, OpenError> {
+    let home = config.home.as_path();
+    let _lock = take_lock(home, true)?;
+    let disk: Arc<dyn Disk> = Arc::new(SystemDisk);
+    let storage = Storage::open(config.lake_url.as_deref(), home, &disk, true)?;
+    let lake = storage.folder().unwrap_or_default();
+    let refuse = |source| OpenError::Home { path: lake.clone(), source };
+    let names = storage.names().map_err(refuse)?;
+    let mut rebuilt = Rebuilt::default();
+    let inventory = last_inventory(&lake, &names, &mut rebuilt)?;
+    let mut restored = Restored { inventory, ..Restored::default() };
+    for id in restored.inventory.groups.iter().chain(&restored.inventory.packs) {
+        let path = manifest_path(*id);
+        let bytes = fs::read(lake.join(&path)).map_err(|error| error.to_string());
+        let home = restored.inventory.home;
+        match bytes.and_then(|bytes| read_manifest(&bytes, home, *id).map_err(|error| error.to_string())) {
+            Ok(Described::Group(row)) => {
+                verify_group(&lake, &row, &mut rebuilt);
+                restored.groups.push(row);
+            }
+            Ok(Described::Pack(row)) => {
+                verify_pack(&lake, &row, &mut rebuilt);
+                restored.packs.push(row);
+            }
+            Err(why) => rebuilt.lost.push(format!("{path} cannot be used: {why}")),
+        }
+    }
+    rebuilt.hidden_traces = restored.inventory.hidden.len() as u64;
+    clear_up(&lake, &names, &mut restored, &mut rebuilt, disk.as_ref()).map_err(refuse)?;
+
+    let fresh = home.join(FRESH);
+    remove_database(&fresh).map_err(refuse)?;
+    {
+        let (catalog, _) = SqliteCatalog::open(&fresh, true)?;
+        catalog.restore(&restored, clock.now().0)?;
+        rebuilt.documents = take_documents(&catalog, home, restored.inventory.home);
+    }
+    rebuilt.old_database = put_in_place(home, &fresh, disk.as_ref()).map_err(refuse)?;
+    Ok(rebuilt)
+}
+
+/// The last inventory that can be read.
+fn last_inventory(lake: &Path, names: &Names, rebuilt: &mut Rebuilt) -> Result<Inventory, OpenError> {
+    let mut why = "there is none: no engine of this version has opened it".to_owned();
+    let mut last = 0;
+    for (number, path) in names.get(INVENTORIES).into_iter().flatten().rev() {
+        last = last.max(*number);
+        let bytes = fs::read(path).map_err(|source| OpenError::Home { path: path.clone(), source })?;
+        match Inventory::from_bytes(&bytes) {
+            Ok(mut inventory) => {
+                // The next one must come after all that lie there.
+                inventory.sequence = inventory.sequence.max(last);
+                return Ok(inventory);
+            }
+            Err(error) => {
+                rebuilt.is_last_inventory_lost = true;
+                why = error.to_string();
+            }
+        }
+    }
+    Err(OpenError::NoInventory { lake: lake.to_path_buf(), why })
+}
+
+/// Holds a group's files against their checksums. A file that is whole has the sums of its blocks from then on; one
+/// that is not keeps its group: readers leave it out and say so, and it is whole again once the file is put back.
+fn verify_group(lake: &Path, row: &GroupRow, rebuilt: &mut Rebuilt) {
+    let mut is_whole = true;
+    for file in &row.files {
+        match verify(lake, file) {
+            Ok(()) if file.meta.checksum.is_none() => rebuilt.unverified_files += 1,
+            Ok(()) => {}
+            Err(why) => {
+                is_whole = false;
+                rebuilt.damaged.push((why, row.meta.spans));
+            }
+        }
+    }
+    if is_whole {
+        rebuilt.groups += 1;
+        rebuilt.spans += row.meta.spans;
+    }
+}
+
+fn verify(lake: &Path, file: &FileEntry) -> Result<(), String> {
+    let read = || -> io::Result<(u64, u32, Bytes)> {
+        let mut reader = File::open(lake.join(&file.path))?;
+        let (mut chunk, mut bytes, mut check, mut sums) = (vec![0; CHUNK], 0, 0, Sums::default());
+        loop {
+            let length = reader.read(&mut chunk)?;
+            if length == 0 {
+                return Ok((bytes, check, sums.finish()));
+            }
+            bytes += length as u64;
+            check = crc32c::crc32c_append(check, &chunk[..length]);
+            sums.add(&chunk[..length]);
+        }
+    };
+    let (bytes, check, sums) = read().map_err(|error| format!("{} cannot be read: {error}", file.path))?;
+    if bytes != file.meta.bytes {
+        return Err(format!("{} has {bytes} bytes instead of {}", file.path, file.meta.bytes));
+    }
+    match file.meta.checksum {
+        Some(expected) if expected != check => Err(format!("{} does not match its checksum", file.path)),
+        Some(_) => {
+            file.meta.blocks.learn(sums);
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// A pack's values are called by the hashes of their content.
+fn verify_pack(lake: &Path, row: &PackRow, rebuilt: &mut Rebuilt) {
+    let bytes = fs::read(lake.join(&row.path)).unwrap_or_default();
+    let is_whole = |(hash, place): (&BlobHash, &Place)| {
+        let end = place.offset.checked_add(place.length)?;
+        let frame = bytes.get(place.offset as usize..end as usize)?;
+        blobs::unpack(*hash, *place, frame).ok()
+    };
+    let whole = row.blobs.iter().filter(|blob| is_whole(*blob).is_some()).count();
+    rebuilt.packs += 1;
+    rebuilt.blobs += whole as u64;
+    if whole < row.blobs.len() {
+        rebuilt.damaged.push((format!("{}: {} large values are damaged", row.path, row.blobs.len() - whole), 0));
+    }
+}
+
+/// Finds what lies in the lake and is not live: what an earlier state gave up is left for the engine to remove, what
+/// cannot be used or was never part of the lake goes aside.
+fn clear_up(
+    lake: &Path,
+    names: &Names,
+    restored: &mut Restored,
+    rebuilt: &mut Rebuilt,
+    disk: &dyn Disk,
+) -> io::Result<()> {
+    let live: BTreeSet<GroupId> =
+        restored.groups.iter().map(|row| row.id).chain(restored.packs.iter().map(|row| row.id)).collect();
+    let listed: BTreeSet<GroupId> =
+        restored.inventory.groups.iter().chain(&restored.inventory.packs).copied().collect();
+    let mut leftovers: BTreeMap<GroupId, Vec<String>> = BTreeMap::new();
+    let mut highest = 0;
+    for (folder, files) in names.iter().filter(|(folder, _)| **folder != INVENTORIES) {
+        for (number, path) in files {
+            let (id, name) = (GroupId(*number), path.file_name().unwrap_or_default().to_string_lossy());
+            highest = highest.max(*number);
+            if live.contains(&id) {
+                continue;
+            }
+            let is_known = *number < restored.inventory.next_id && !rebuilt.is_last_inventory_lost;
+            if is_known && !listed.contains(&id) {
+                leftovers.entry(id).or_default().push(format!("{folder}/{name}"));
+                continue;
+            }
+            disk.create_dir_all(&lake.join(ASIDE))?;
+            let aside = lake.join(ASIDE).join(format!("{folder}-{name}"));
+            disk.rename(path, &aside)?;
+            rebuilt.aside.push(aside);
+        }
+    }
+    restored.inventory.next_id = restored.inventory.next_id.max(highest + 1);
+    restored.leftovers = leftovers.into_iter().map(|(id, paths)| Leftover { id, since: 0, paths }).collect();
+    Ok(())
+}
+
+/// Takes over the newest documents of this lake that can be read: the copy's, or those of the database that was there.
+fn take_documents(catalog: &SqliteCatalog, home: &Path, lake: u64) -> Option<Documents> {
+    let mut sources = Vec::new();
+    for from in [home.join(COPY), home.join(DATABASE)] {
+        if fs::metadata(&from).is_ok_and(|metadata| metadata.len() > 0) {
+            match SqliteCatalog::changes_of(&from) {
+                // A database from before lakes had a number is better than none.
+                Ok((of, changes)) if of == lake || of == 0 => sources.push((of == lake, changes, from)),
+                Ok(_) => tracing::warn!("{} is of another lake", from.display()),
+                Err(error) => tracing::warn!(%error, "{} cannot be read", from.display()),
+            }
+        }
+    }
+    sources.sort();
+    sources.into_iter().rev().find_map(|(_, _, from)| match catalog.take_documents(&from) {
+        Ok((records, counters)) => Some(Documents { from, records, counters }),
+        Err(error) => {
+            tracing::warn!(%error, "the documents of {} cannot be read", from.display());
+            None
+        }
+    })
+}
+
+/// Puts the new database in the place of the old one; says where that is now. What SQLite keeps beside the old one goes
+/// first: it must never be applied to the new one.
+fn put_in_place(home: &Path, fresh: &Path, disk: &dyn Disk) -> io::Result<Option<PathBuf>> {
+    let beside = |path: &Path, suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
+    let database = home.join(DATABASE);
+    let aside = (1..).map(|number| home.join(format!("{DATABASE}.before-rebuild-{number}")));
+    let mut free = aside.filter(|aside| DATABASE_FILES.iter().all(|suffix| !beside(aside, suffix).exists()));
+    let aside = free.next().unwrap_or_else(|| home.join(format!("{DATABASE}.before-rebuild")));
+    let mut kept = None;
+    for suffix in DATABASE_FILES {
+        let old = beside(&database, suffix);
+        if old.exists() {
+            disk.rename(&old, &beside(&aside, suffix))?;
+            kept = Some(aside.clone());
+        }
+    }
+    disk.rename(fresh, &database)?;
+    disk.sync_dir(home)?;
+    Ok(kept)
+}
+
+fn remove_database(path: &Path) -> io::Result<()> {
+    for suffix in DATABASE_FILES {
+        match fs::remove_file(format!("{}{suffix}", path.display())) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! Whether the catalog knows the lake that it finds.
+//!
+//! A catalog that was deleted, emptied, or replaced by an older one or another home's knows less than what lies there:
+//! files with numbers that it has not given yet, or an inventory of a later state. Going on would overlook rows, and
+//! bring back what was forgotten; so the store does not open. What a crash leaves is never taken for that, since the
+//! catalog announces each number, and makes each change, before the lake sees it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use crate::blobs::Place;
+use crate::catalog::{Loaded, PackRow};
+use crate::commit::pack_path;
+use crate::describe::{INVENTORIES, Inventory, MANIFESTS, Written, describe_group, describe_pack, manifest_path};
+use crate::disk::Disk;
+use crate::error::{OpenError, StoreError};
+use crate::file::GroupId;
+
+/// Numbered files of the lake by folder, as [`crate::commit::storage::Storage::names`] finds them.
+pub(crate) type Names = BTreeMap<&'static str, Vec<(u64, PathBuf)>>;
+
+/// Fails where there is a lake and no database: opening would make an empty one.
+pub(crate) fn expect_database(database: &Path, names: &Names) -> Result<(), OpenError> {
+    let is_empty = match fs::metadata(database) {
+        Ok(metadata) => metadata.len() == 0,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+        Err(source) => return Err(OpenError::Home { path: database.to_path_buf(), source }),
+    };
+    let found: usize = names.values().map(Vec::len).sum();
+    if is_empty && found > 0 {
+        return Err(unknown(database, format!("it is missing or empty, and {found} files lie in the lake")));
+    }
+    Ok(())
+}
+
+/// Compares the catalog's state with what lies in the lake, and says what of the lake's descriptions is to be written.
+pub(crate) fn recognise(
+    database: &Path,
+    names: &Names,
+    state: &Inventory,
+    loaded: &Loaded,
+    disk: &dyn Disk,
+) -> Result<Written, OpenError> {
+    let of = |folder: &str| names.get(folder).map(Vec::as_slice).unwrap_or_default();
+    let mut written =
+        Written { inventories: of(INVENTORIES).iter().map(|(number, _)| *number).collect(), ..Written::default() };
+    if let Some((number, path)) = of(INVENTORIES).last() {
+        if *number > state.sequence {
+            let what = format!("the lake's last inventory is number {number}, the catalog is at {}", state.sequence);
+            return Err(unknown(database, what));
+        }
+        let bytes = disk.read(path).map_err(|source| OpenError::Home { path: path.clone(), source })?;
+        match Inventory::from_bytes(&bytes) {
+            Ok(last) if last.home != state.home => {
+                return Err(unknown(database, "the lake was written under another catalog".to_owned()));
+            }
+            Ok(last) if last == *state => written.current = Some(state.sequence),
+            // It is written again, under the next number.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    let rows = names.iter().filter(|(folder, _)| **folder != INVENTORIES).flat_map(|(_, files)| files);
+    if let Some((number, path)) = rows.max().filter(|(number, _)| *number >= state.next_id) {
+        let what =
+            format!("{} has number {number}, the catalog has given none above {}", path.display(), state.next_id - 1);
+        return Err(unknown(database, what));
+    }
+    let described: BTreeSet<u64> = of(MANIFESTS).iter().map(|(number, _)| *number).collect();
+    written.missing = missing(state, loaded, &described).map_err(|error| unknown(database, error.to_string()))?;
+    Ok(written)
+}
+
+/// The manifests of live groups and packs that have none: an earlier build made none.
+fn missing(state: &Inventory, loaded: &Loaded, described: &BTreeSet<u64>) -> Result<Vec<(String, Bytes)>, StoreError> {
+    let mut missing = Vec::new();
+    for row in loaded.groups.iter().filter(|row| !described.contains(&row.id.0)) {
+        missing.push((manifest_path(row.id), describe_group(state.home, row)?));
+    }
+    let mut places: BTreeMap<GroupId, BTreeMap<_, Place>> = BTreeMap::new();
+    for (hash, place) in &loaded.packed {
+        places.entry(place.pack).or_default().insert(*hash, *place);
+    }
+    for (id, bytes) in loaded.pack_sizes.iter().filter(|(id, _)| !described.contains(&id.0)) {
+        let blobs = places.remove(id).unwrap_or_default();
+        let row = PackRow { id: *id, path: pack_path(*id), bytes: *bytes, blobs };
+        missing.push((manifest_path(*id), describe_pack(state.home, &row)?));
+    }
+    Ok(missing)
+}
+
+fn unknown(database: &Path, what: String) -> OpenError {
+    OpenError::UnknownLake { database: database.to_path_buf(), what }
+}
