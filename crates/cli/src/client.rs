@@ -6,10 +6,14 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use kino_wire::admin::{EngineFile, Health};
+use kino_wire::admin::{EngineFile, Health, StatusQuestion};
 use kino_wire::ask::Asked;
-use kino_wire::{Backend, Problem, ProblemKind, Question};
+use kino_wire::export::DAMAGE_HEADER;
+use kino_wire::{Backend, Damage, Problem, ProblemKind, Question};
+use serde::Deserialize;
 use serde_json::Value as Json;
+
+use crate::output;
 
 /// The file of the home in which a running engine says where it is.
 pub(crate) const ENGINE_FILE: &str = "engine.json";
@@ -73,6 +77,12 @@ fn agent() -> ureq::Agent {
     )
 }
 
+/// The part of any answer that says what it lacks.
+#[derive(Deserialize)]
+struct Lacking {
+    damage: Option<Damage>,
+}
+
 impl Client {
     /// A client of the engine at `address`, unverified.
     pub(crate) fn at(address: EngineFile) -> Self {
@@ -96,6 +106,9 @@ impl Client {
     pub(crate) fn ask<Q: Question>(&self, question: &Q) -> Result<Q::Answer, Problem> {
         let body = serde_json::to_vec(question).map_err(|error| Problem::internal(&error))?;
         let answer = self.post(Q::NAME, "application/json", &body)?;
+        if let Ok(Lacking { damage: Some(damage) }) = serde_json::from_slice(&answer) {
+            output::answers_lack(damage);
+        }
         serde_json::from_slice(&answer).map_err(|error| Problem::internal(&error))
     }
 
@@ -119,7 +132,20 @@ impl Client {
     ) -> Result<u64, Problem> {
         let body = serde_json::to_vec(question).map_err(|error| Problem::internal(&error))?;
         let mut response = self.send("export", "application/json", &body)?;
-        std::io::copy(&mut response.body_mut().as_reader(), out).map_err(|error| Problem::internal(&error))
+        if let Some(damage) = response.headers().get(DAMAGE_HEADER)
+            && let Ok(damage) = serde_json::from_slice(damage.as_bytes())
+        {
+            output::answers_lack(damage);
+        }
+        std::io::copy(&mut response.body_mut().as_reader(), out).map_err(|error| {
+            // Where the engine found damage on the way, its next answer says so.
+            drop(self.ask(&StatusQuestion {}));
+            let Problem { message, .. } = Problem::internal(&error);
+            let message = format!(
+                "the export broke off ({message}): what was written is not all. Exporting again gives the rest"
+            );
+            Problem { kind: ProblemKind::Internal, message, did_you_mean: Vec::new() }
+        })
     }
 
     /// Posts to `/api/v1/NAME` and reads the whole answer.

@@ -1,7 +1,9 @@
 //! The one place that writes to standard output and standard error, and knows what they are.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 
+use kino_wire::Damage;
 use serde::Serialize;
 
 use crate::config::Settings;
@@ -46,7 +48,14 @@ impl Output {
     /// # Errors
     /// As [`Output::answer`].
     pub(crate) fn json<T: Serialize>(&self, answer: &T) -> Result<(), Failure> {
-        let mut bytes = serde_json::to_vec(answer).map_err(|error| Failure::because("writing JSON", &error))?;
+        let written = match DAMAGE.get() {
+            None => serde_json::to_vec(answer),
+            Some(damage) => serde_json::to_value(answer).and_then(|mut answer| {
+                damage.put(&mut answer);
+                serde_json::to_vec(&answer)
+            }),
+        };
+        let mut bytes = written.map_err(|error| Failure::because("writing JSON", &error))?;
         bytes.push(b'\n');
         self.bytes(&bytes)
     }
@@ -73,6 +82,16 @@ impl Output {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// What the engine's answers lack because it cannot be read: said once, and in each answer's JSON.
+static DAMAGE: OnceLock<Damage> = OnceLock::new();
+
+/// Says what the engine's answers lack.
+pub(crate) fn answers_lack(damage: Damage) {
+    if DAMAGE.set(damage).is_ok() {
+        note(&format!("kino: {}", damage.sentence()));
     }
 }
 

@@ -5,7 +5,6 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use kino_model::UnixNanos;
-use kino_store::FileMeta;
 use kino_store::Forget as Forgetting;
 use kino_store::snapshot::TraceFilter;
 use kino_wire::Problem;
@@ -56,12 +55,7 @@ impl Engine {
         };
         let store = self.inner.store.status();
         let mut warnings = store.warnings;
-        if store.quarantined_groups > 0 {
-            warnings.push(format!(
-                "{} groups of files with {} spans cannot be read: run `kino doctor`",
-                store.quarantined_groups, store.quarantined_spans
-            ));
-        }
+        warnings.extend(self.damage().map(kino_wire::Damage::sentence));
         Ok(Status {
             schema: "kino.status.v1".to_owned(),
             version: self.inner.version.clone(),
@@ -99,9 +93,14 @@ impl Engine {
     }
 
     /// A snapshot's files in the wire's shape.
-    pub(crate) fn files(&self, snapshot: &kino_store::Snapshot) -> Vec<LakeFile> {
+    fn files(&self, snapshot: &kino_store::Snapshot) -> Vec<LakeFile> {
+        snapshot.files().into_iter().map(|entry| self.file(entry)).collect()
+    }
+
+    /// A file in the wire's shape.
+    pub(crate) fn file(&self, entry: kino_store::FileEntry) -> LakeFile {
         let lake = self.inner.store.lake_url().trim_end_matches('/');
-        let file = |entry: kino_store::FileEntry| LakeFile {
+        LakeFile {
             table: entry.meta.table.name().to_owned(),
             url: format!("{lake}/{}", entry.path),
             path: entry.path,
@@ -109,8 +108,8 @@ impl Engine {
             bytes: entry.meta.bytes,
             start_unix_nanos_min: entry.meta.start_min.0,
             start_unix_nanos_max: entry.meta.start_max.0,
-        };
-        snapshot.files().into_iter().map(file).collect()
+            blocks: None,
+        }
     }
 
     pub(crate) async fn forget(&self, question: ForgetQuestion) -> Result<Forget, Problem> {
@@ -195,44 +194,35 @@ impl Engine {
         for warning in &store.warnings {
             check("store", CheckState::Warning, warning.clone(), None);
         }
-        let mut damaged = self.damaged_files().await?;
+        let checked = self.inner.store.check_files().await.map_err(|error| Problem::internal(&error))?;
+        let mut damaged = checked.damaged;
         if let Err(error) = self.read_through().await {
             damaged.push(crate::ingest::chain(&error));
         }
         for what in &damaged {
-            let next = "restore the file from a backup, or move it away to go on without its rows";
+            let next = "restore the file from a backup, then `kino stop`: the rest answers meanwhile";
             check("lake", CheckState::Failed, what.clone(), Some(next));
         }
-        let quarantined = self.inner.store.status().quarantined_groups;
-        if damaged.is_empty() && quarantined == 0 {
+        let lost = self.damage();
+        if let Some(damage) = lost.filter(|_| damaged.is_empty()) {
+            let next = "the warnings name the files: restore them from a backup, then `kino stop`";
+            check("lake", CheckState::Failed, damage.sentence(), Some(next));
+        } else if damaged.is_empty() {
             let message = format!("all {} files are whole", store.lake_files);
             check("lake", CheckState::Ok, message, None);
-        } else if damaged.is_empty() {
-            let message = format!("{quarantined} groups of files cannot be read and are left out of answers");
-            let next = "the warnings name the files: restore them from a backup, then `kino stop`";
-            check("lake", CheckState::Failed, message, Some(next));
+        }
+        if let [first, rest @ ..] = checked.without_checksum.as_slice() {
+            let message = format!(
+                "{first} and {} more files are of an early version, without checksums: damage of theirs may go unnoticed",
+                rest.len()
+            );
+            check("lake", CheckState::Warning, message, Some("none is needed: merging gives their rows checksums"));
         }
         Ok(Doctor { schema: "kino.doctor.v1".to_owned(), checks })
     }
 }
 
 impl Engine {
-    /// Files of a local lake that are missing, cut, or no Parquet, in words. A lake elsewhere is only read through.
-    async fn damaged_files(&self) -> Result<Vec<String>, Problem> {
-        let snapshot = self.inner.store.snapshot();
-        let lake = self.inner.store.lake_url().trim_end_matches('/').to_owned();
-        let look = move || {
-            let Some(folder) = lake.strip_prefix("file://") else { return Vec::new() };
-            // The snapshot lives while its files are looked at, so that none is removed meanwhile.
-            let checked = snapshot.files().into_iter().map(|file| {
-                let path = format!("{folder}/{}", file.path);
-                look_at(&path, &file.meta).err().map(|what| format!("{path}: {what}"))
-            });
-            checked.flatten().collect()
-        };
-        blocking(look).await.map_err(|error| error.problem())
-    }
-
     /// Reads every file that the questions read: a search that nothing passes, and all exceptions.
     async fn read_through(&self) -> Result<(), kino_store::scan::ScanError> {
         let snapshot = self.inner.store.snapshot();
@@ -241,41 +231,6 @@ impl Engine {
         snapshot.trace_ids_of(&filter).await?;
         snapshot.exceptions(&kino_store::snapshot::EventFilter::default(), 1).await?;
         snapshot.operations(None).await.map(drop)
-    }
-}
-
-/// Whether a file is as long as it should be, begins and ends as Parquet does, and has the bytes that were written.
-fn look_at(path: &str, meta: &FileMeta) -> Result<(), String> {
-    const MAGIC: &[u8; 4] = b"PAR1";
-    const STEP: usize = 1 << 20;
-    let read = || {
-        let mut file = std::fs::File::open(path)?;
-        let (mut length, mut sum) = (0, 0);
-        let (mut begin, mut end) = (Vec::<u8>::new(), Vec::<u8>::new());
-        let mut step = vec![0; STEP];
-        loop {
-            let count = file.read(&mut step)?;
-            if count == 0 {
-                return Ok::<_, std::io::Error>((length, sum, begin == MAGIC && end == MAGIC));
-            }
-            let bytes = &step[..count];
-            length += count as u64;
-            sum = crc32c::crc32c_append(sum, bytes);
-            begin.extend(bytes.iter().take(MAGIC.len() - begin.len()));
-            end.extend(&bytes[bytes.len().saturating_sub(MAGIC.len())..]);
-            end.drain(..end.len().saturating_sub(MAGIC.len()));
-        }
-    };
-    match read() {
-        Err(error) => Err(error.to_string()),
-        Ok((length, ..)) if length != meta.bytes => {
-            Err(format!("it has {length} bytes, the catalog says {}", meta.bytes))
-        }
-        Ok((.., false)) => Err("it is no Parquet file".to_owned()),
-        Ok((_, sum, true)) if meta.checksum.is_some_and(|expected| expected != sum) => {
-            Err("its bytes are not those that were written".to_owned())
-        }
-        Ok((.., true)) => Ok(()),
     }
 }
 

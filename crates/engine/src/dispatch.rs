@@ -11,7 +11,7 @@ use kino_wire::explain::{ExplainOperationQuestion, ExplainSystemQuestion, Explai
 use kino_wire::find::FindQuestion;
 use kino_wire::live::OperationsQuestion;
 use kino_wire::predict::PredictQuestion;
-use kino_wire::{Backend, Problem, Question};
+use kino_wire::{Backend, Damage, Problem, Question};
 use serde_json::Value as Json;
 use tokio::runtime::Handle;
 
@@ -22,11 +22,16 @@ impl Backend for Engine {
     fn ask_json(&self, name: &str, question: Json) -> Asked<'_> {
         let name = name.to_owned();
         Box::pin(async move {
-            if READS.contains(&name.as_str()) {
+            let mut answer = if READS.contains(&name.as_str()) {
                 self.aside(name, question).await
             } else {
                 self.dispatch(&name, question).await
+            }?;
+            // Asked afterwards: answering may have found it.
+            if let Some(damage) = self.damage() {
+                damage.put(&mut answer);
             }
+            Ok(answer)
         })
     }
 }
@@ -68,6 +73,12 @@ macro_rules! answer {
 }
 
 impl Engine {
+    /// What every answer lacks because it cannot be read, if anything.
+    pub fn damage(&self) -> Option<Damage> {
+        let kino_store::Damage { groups, spans } = self.inner.store.damage();
+        (groups > 0).then_some(Damage { groups, spans })
+    }
+
     /// Answers where nothing else is held up: neither what arrives meanwhile nor other questions.
     async fn aside(&self, name: String, question: Json) -> Result<Json, Problem> {
         let turn = Arc::clone(&self.inner.asking).acquire_owned().await.map_err(|error| Problem::internal(&error))?;

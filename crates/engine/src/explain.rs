@@ -208,12 +208,10 @@ impl<'a> Within<'a> {
 
 impl Engine {
     pub(crate) fn no_trace(&self, id: TraceId) -> Problem {
-        let damaged = self.inner.store.status().quarantined_groups;
-        let instead = match damaged {
-            0 => "`find` lists what there is".to_owned(),
-            1 => "1 damaged group of files is left out, which may hold it: `kino doctor` names it".to_owned(),
-            _ => format!("{damaged} damaged groups of files are left out, which may hold it: `kino doctor` names them"),
-        };
+        let instead = self.damage().map_or_else(
+            || "`find` lists what there is".to_owned(),
+            |damage| format!("what is damaged may hold it: {}", damage.sentence()),
+        );
         Problem::not_found(format!("there is no trace {id}; {instead}"), Vec::new())
     }
 }

@@ -7,8 +7,8 @@ use futures::Stream;
 use kino_ingest::otlp;
 use kino_model::{LogRecord, Span, TraceId};
 use kino_store::snapshot::{EventFilter, Snapshot, TraceFilter};
-use kino_wire::Problem;
 use kino_wire::export::{ExportEncoding, ExportQuestion, Signal, TRACES_PER_MESSAGE};
+use kino_wire::{Problem, ProblemKind};
 
 use crate::Engine;
 use crate::find::problem;
@@ -81,8 +81,19 @@ impl Engine {
 }
 
 impl Export {
-    /// The next message; `None` at the end.
+    /// The next message; `None` at the end. What is found damaged on the way ends it: what was written already could
+    /// not say that the rest is short.
     async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        let message = self.next_message().await?;
+        if self.snapshot.lost_groups() > 0 {
+            let message = "files were found damaged on the way, so what was written is not all: `kino doctor` names them; \
+                           exporting again gives the rest";
+            return Err(Problem { kind: ProblemKind::Internal, message: message.to_owned(), did_you_mean: Vec::new() });
+        }
+        Ok(message)
+    }
+
+    async fn next_message(&mut self) -> Result<Option<Bytes>, Problem> {
         loop {
             while self.ids.len() < TRACES_PER_MESSAGE && self.listing {
                 self.list_more().await?;

@@ -81,8 +81,15 @@ impl Engine {
         for (source, blob) in [(SearchSource::Stdout, &run.stdout_blob), (SearchSource::Stderr, &run.stderr_blob)] {
             let Some(blob) = blob else { continue };
             // One that was forgotten has nothing to say.
-            let bytes = self.inner.store.blob(blob).await.map_err(|error| Problem::internal(&error))?;
-            let Some(bytes) = bytes else { continue };
+            let bytes = match self.inner.store.blob(blob).await {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => continue,
+                Err(error) if error.is_damage() => {
+                    found.left_out.damaged_outputs += 1;
+                    continue;
+                }
+                Err(error) => return Err(Problem::internal(&error)),
+            };
             let hit = SearchHit {
                 source,
                 time_unix_nanos: run.start_unix_nanos,

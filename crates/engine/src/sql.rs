@@ -15,6 +15,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use kino_store::Snapshot;
 use kino_store::file::LakeTable;
 use kino_wire::Problem;
+use kino_wire::admin::LakeFile;
 use kino_wire::run::Done;
 use kino_wire::sql::{PIN_SECONDS, SqlReleaseQuestion, SqlRows, SqlSnapshot, SqlSnapshotQuestion};
 
@@ -39,7 +40,12 @@ impl Engine {
         let snapshot = self.inner.store.snapshot();
         let overlay = snapshot.overlay().await.map_err(|error| problem(&error))?;
         let pin = random_hex().map_err(|error| Problem::internal(&error))?;
-        let files = self.files(&snapshot).into_iter().filter(|file| file.table != "rollups").collect();
+        let files = snapshot.files_with_blocks().await.map_err(|error| problem(&error))?;
+        let files = files.into_iter().filter(|file| file.meta.table != LakeTable::Rollups).map(|file| {
+            let blocks = file.meta.blocks.bytes().map(|sums| BASE64.encode(sums));
+            LakeFile { blocks, ..self.file(file) }
+        });
+        let files = files.collect();
         self.pin(&pin, snapshot)?;
         let encode = move || {
             let batch = &overlay.batch;
@@ -55,12 +61,14 @@ impl Engine {
         };
         let encoded = blocking(encode).await.map_err(|error| error.problem())?;
         let (rows, replaced_traces) = encoded.map_err(|error| Problem::internal(&error))?;
-        Ok(SqlSnapshot { schema: "kino.sql_snapshot.v1".to_owned(), pin, files, replaced_traces, rows })
+        Ok(SqlSnapshot { schema: "kino.sql_snapshot.v1".to_owned(), pin, files, replaced_traces, damage: None, rows })
     }
 
-    #[expect(clippy::unused_async, reason = "every question is answered by an async method")]
     pub(crate) async fn sql_release(&self, question: SqlReleaseQuestion) -> Result<Done, Problem> {
         let released = self.inner.pins.lock().remove(&question.pin);
+        if question.damaged {
+            self.inner.store.check_files().await.map_err(|error| Problem::internal(&error))?;
+        }
         Ok(Done { count: u64::from(released.is_some()) })
     }
 

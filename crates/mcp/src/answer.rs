@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use kino_wire::Damage;
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Map, Value as Json, json};
 
@@ -111,6 +112,13 @@ impl Rendered {
     /// What it costs, in bytes.
     pub(crate) fn cost(&self) -> usize {
         self.text.len() + self.structured.to_string().len()
+    }
+
+    /// Says what the answers behind it lack, in both forms.
+    pub(crate) fn lacks(&mut self, damage: Damage) {
+        let end_of_facts = self.text.find('\n').map_or(self.text.len(), |line| line + 1);
+        self.text.insert_str(end_of_facts, &format!("{}\n", damage.sentence()));
+        damage.put(&mut self.structured);
     }
 
     /// As MCP returns it.

@@ -251,7 +251,11 @@ impl Asker<'_> {
             notes.push(format!("there are more than {limit} rows: aggregate, or raise limit"));
         }
         let answer = Answer { tool: "query_sql", facts: Vec::new(), notes, tables: vec![table], next: None };
-        Ok(answer.render(self.budget_tokens, None))
+        let mut rendered = answer.render(self.budget_tokens, None);
+        if let Some(damage) = result.damage {
+            rendered.lacks(damage);
+        }
+        Ok(rendered)
     }
 }
 

@@ -16,8 +16,9 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 
-use crate::answer::{BUDGET_TOKENS_DEFAULT, BUDGET_TOKENS_MAX, BUDGET_TOKENS_MIN, Rendered};
+use crate::answer::{BUDGET_TOKENS_DEFAULT, BUDGET_TOKENS_MAX, BUDGET_TOKENS_MIN};
 use crate::calls::{Asker, Refusal};
+use crate::lacking::Lacking;
 use crate::project::{path_of_uri, project_of};
 use crate::recorded::{CELL_BYTES_MAX, MESSAGE_BYTES_MAX, clean};
 use crate::watching::Subscribed;
@@ -110,8 +111,9 @@ impl Handler {
     ) -> Result<CallToolResult, Refusal> {
         let common = arguments::common(&mut arguments)?;
         let usual = if name == "check_insights" { insights::BUDGET_TOKENS } else { BUDGET_TOKENS_DEFAULT };
+        let backend = Lacking::new(self.server.backend.as_ref());
         let asker = Asker {
-            backend: self.server.backend.as_ref(),
+            backend: &backend,
             sql: self.server.sql.as_deref(),
             scope: self.scope(common.all, context).await,
             now: self.server.clock.now(),
@@ -133,12 +135,19 @@ impl Handler {
             }
             "query_sql" => asker.query_sql(arguments::read(arguments)?).await,
             "open_evidence" => {
-                let text = asker.open_evidence(arguments::read(arguments)?).await?;
+                let mut text = asker.open_evidence(arguments::read(arguments)?).await?;
+                if let Some(damage) = backend.damage() {
+                    text = format!("{}\n{text}", damage.sentence());
+                }
                 return Ok(CallToolResult::success(vec![ContentBlock::text(text)]));
             }
             _ => Err(Refusal::Arguments(format!("no tool is called {name}"))),
         };
-        rendered.map(Rendered::into_result)
+        let mut rendered = rendered?;
+        if let Some(damage) = backend.damage() {
+            rendered.lacks(damage);
+        }
+        Ok(rendered.into_result())
     }
 }
 

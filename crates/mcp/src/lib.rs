@@ -18,6 +18,7 @@ mod cells;
 mod evidence;
 mod handler;
 mod insights;
+mod lacking;
 mod prediction;
 mod project;
 mod prompts;

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use kino_wire::Problem;
+use kino_wire::{Damage, Problem};
 use serde_json::Value as Json;
 
 /// Runs read-only SQL; in the product this starts `kino-sql`, a process of its own.
@@ -24,4 +24,6 @@ pub struct SqlRows {
     pub rows: Vec<Vec<Json>>,
     /// Whether there are more rows than these.
     pub more: bool,
+    /// What is left out because it cannot be read, if anything.
+    pub damage: Option<Damage>,
 }

@@ -8,10 +8,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures::StreamExt;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use kino_engine::{Engine, on_bytes};
 use kino_wire::admin::Health;
-use kino_wire::export::{ExportEncoding, ExportQuestion};
+use kino_wire::export::{DAMAGE_HEADER, ExportEncoding, ExportQuestion};
 use kino_wire::{Backend, Problem, ProblemKind};
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -87,6 +87,8 @@ async fn export(State(api): State<Api>, request: Request) -> Result<Response, Re
         ExportEncoding::Json => "application/x-ndjson",
         ExportEncoding::Protobuf => "application/x-protobuf",
     };
+    // What is found later breaks the export off.
+    let damage = api.engine.damage();
     let messages = api.engine.export(question).await.map_err(|problem| refuse(&problem))?;
     let stream = messages.inspect(|message| {
         if let Err(error) = message {
@@ -95,7 +97,12 @@ async fn export(State(api): State<Api>, request: Request) -> Result<Response, Re
         }
     });
     let content_type = HeaderValue::from_static(content_type);
-    Ok(([(CONTENT_TYPE, content_type)], Body::from_stream(stream)).into_response())
+    let mut response = ([(CONTENT_TYPE, content_type)], Body::from_stream(stream)).into_response();
+    let damage = damage.and_then(|damage| HeaderValue::try_from(serde_json::to_string(&damage).ok()?).ok());
+    if let Some(damage) = damage {
+        response.headers_mut().insert(HeaderName::from_static(DAMAGE_HEADER), damage);
+    }
+    Ok(response)
 }
 
 async fn health(State(api): State<Api>) -> Response {

@@ -122,6 +122,7 @@ impl World {
             bytes: 0,
             start_unix_nanos_min: 1000,
             start_unix_nanos_max: 2000,
+            blocks: None,
         };
         let mut rows: Vec<SqlRows> =
             Table::ALL.map(|table| rows_of(table.name(), &as_in_files(table, beside.table(table)))).into();
@@ -132,6 +133,7 @@ impl World {
             pin: "1".into(),
             files: vec![file],
             replaced_traces: STANDARD.encode(trace(2).0),
+            damage: None,
             rows,
         };
         std::fs::write(folder.path().join("snapshot.json"), serde_json::to_vec(&snapshot).unwrap()).unwrap();

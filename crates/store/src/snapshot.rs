@@ -71,6 +71,30 @@ impl Snapshot {
         self.groups.iter().flat_map(|group| group.files.iter().cloned()).collect()
     }
 
+    /// As [`Snapshot::files`], where the blocks' checksums must be known: files of an earlier version are read through
+    /// for it. Those that are damaged are left out.
+    ///
+    /// # Errors
+    /// Where a file cannot be reached.
+    pub async fn files_with_blocks(&self) -> Result<Vec<FileEntry>, ScanError> {
+        let mut snapshot = self.clone();
+        loop {
+            match snapshot.files_with_blocks_once().await {
+                Err(error) if snapshot.leave_out_damaged(&error) => {}
+                files => return files,
+            }
+        }
+    }
+
+    async fn files_with_blocks_once(&self) -> Result<Vec<FileEntry>, ScanError> {
+        let files = self.files();
+        for file in &files {
+            let known = self.reader.files().sums(file).await;
+            known.map_err(|fault| ScanError::File { path: file.path.clone(), source: fault.into() })?;
+        }
+        Ok(files)
+    }
+
     /// The rows in memory. Their columns are sparse; see [`kino_model::batch::conform`].
     pub fn hot(&self) -> Vec<Batch> {
         self.hot.iter().map(|batch| Batch::clone(batch)).collect()

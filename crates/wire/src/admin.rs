@@ -135,6 +135,9 @@ pub struct LakeFile {
     pub start_unix_nanos_min: i64,
     /// The latest start in it.
     pub start_unix_nanos_max: i64,
+    /// For `kino-sql`: base64 of the CRC-32C, in four little-endian bytes, of each 4,096 bytes of the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocks: Option<String>,
 }
 
 /// Which traces to hide at once and remove for good.

@@ -8,6 +8,9 @@ use crate::find::FindQuestion;
 /// The most traces that go into one OTLP message; an export is as many messages as it takes.
 pub const TRACES_PER_MESSAGE: usize = 100;
 
+/// The answer's header with a [`Damage`](crate::Damage) as JSON, where something is left out of it.
+pub const DAMAGE_HEADER: &str = "kino-damage";
+
 /// What to export, and how it is written. Served as `POST /api/v1/export`, whose answer's body is
 /// `application/x-ndjson` (one OTLP JSON message a line) or `application/x-protobuf` (each message is a
 /// `TracesData` or `LogsData`; concatenated messages of one kind are one message).

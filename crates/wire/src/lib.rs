@@ -7,6 +7,7 @@ pub mod admin;
 pub mod ask;
 pub mod check;
 pub mod compare;
+pub mod damage;
 pub mod errors;
 pub mod evidence;
 pub mod explain;
@@ -22,3 +23,4 @@ pub mod sql;
 pub mod verify;
 
 pub use ask::{Backend, Problem, ProblemKind, Question};
+pub use damage::Damage;

@@ -102,6 +102,14 @@ pub struct SearchLeftOut {
     pub runs: u64,
     /// Files and batches of logs that were not looked through.
     pub log_sources: u64,
+    /// Outputs that are damaged.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub damaged_outputs: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 crate::question!(SearchQuestion, "search", Search);

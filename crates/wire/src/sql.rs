@@ -10,6 +10,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Damage;
 use crate::admin::LakeFile;
 
 /// How long an engine keeps a snapshot's files when nobody says that the query is done.
@@ -31,6 +32,9 @@ pub struct SqlSnapshot {
     pub files: Vec<LakeFile>,
     /// Base64 of 16-byte trace ids, sorted, one after another: traces whose rows in `files` do not count.
     pub replaced_traces: String,
+    /// What is left out of it because it cannot be read, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damage: Option<Damage>,
     /// Rows besides the files': base64 of one Arrow IPC stream a table, in the schema of the files.
     pub rows: Vec<SqlRows>,
 }
@@ -50,6 +54,9 @@ pub struct SqlRows {
 pub struct SqlReleaseQuestion {
     /// The snapshot's pin.
     pub pin: String,
+    /// A file of it was damaged: what there is now is checked, so that another snapshot leaves damage out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub damaged: bool,
 }
 
 crate::question!(SqlSnapshotQuestion, "sql_snapshot", SqlSnapshot);

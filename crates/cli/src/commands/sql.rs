@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use kino_mcp::{Ran, SqlRows, SqlRunner};
 use kino_wire::sql::{SqlReleaseQuestion, SqlSnapshotQuestion};
-use kino_wire::{Problem, ProblemKind};
+use kino_wire::{Damage, Problem, ProblemKind};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
@@ -21,6 +21,8 @@ use crate::start;
 
 /// The separate program.
 const PROGRAM: &str = "kino-sql";
+/// Its exit code where a file of the snapshot is damaged.
+const DAMAGED: u8 = 3;
 /// How to get it.
 pub(super) const HOW_TO_GET_IT: &str = "kino-sql is not installed: `cargo build --release -p kino-sql` in a checkout builds it; put it beside kino or on PATH";
 
@@ -28,8 +30,17 @@ pub(super) const HOW_TO_GET_IT: &str = "kino-sql is not installed: `cargo build 
 pub(super) fn run(app: &App, arguments: &Sql) -> Outcome {
     let program = find(&app.settings).ok_or_else(|| Failure::new(code::UNAVAILABLE, HOW_TO_GET_IT))?;
     let client = app.engine()?;
-    let snapshot = Snapshot::take(&app.settings, &client)?;
-    let mut command = Command::new(&program);
+    let mut exit = ask_once(app, arguments, &program, &client)?;
+    if exit == DAMAGED {
+        // The engine has looked since, and leaves out what is damaged.
+        exit = ask_once(app, arguments, &program, &client)?;
+    }
+    Ok(ExitCode::from(exit))
+}
+
+fn ask_once(app: &App, arguments: &Sql, program: &Path, client: &Client) -> Result<u8, Failure> {
+    let mut snapshot = Snapshot::take(&app.settings, client)?;
+    let mut command = Command::new(program);
     command.arg("--snapshot").arg(&snapshot.path);
     if app.output.json {
         command.arg("--json");
@@ -47,7 +58,8 @@ pub(super) fn run(app: &App, arguments: &Sql) -> Outcome {
     let status = command.arg("--").arg(&arguments.query).status();
     let status = status.map_err(|error| Failure::because(program.display(), &error))?;
     let exit = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(code::FAILED);
-    Ok(ExitCode::from(exit))
+    snapshot.damaged = exit == DAMAGED;
+    Ok(exit)
 }
 
 /// Where `kino-sql` is: beside this program, or on `PATH`.
@@ -63,6 +75,10 @@ struct Snapshot<'a> {
     path: PathBuf,
     pin: String,
     client: &'a Client,
+    /// What the engine answered without, if anything.
+    damage: Option<Damage>,
+    /// Whether the query met damage, which the engine is to look for.
+    damaged: bool,
 }
 
 impl<'a> Snapshot<'a> {
@@ -70,7 +86,7 @@ impl<'a> Snapshot<'a> {
         let snapshot = client.ask(&SqlSnapshotQuestion {})?;
         let folder = settings.scratch()?;
         let path = folder.join(format!("sql.{}.{}.json", std::process::id(), snapshot.pin));
-        let taken = Self { path, pin: snapshot.pin.clone(), client };
+        let taken = Self { path, pin: snapshot.pin.clone(), client, damage: snapshot.damage, damaged: false };
         let failed = |error: &dyn std::error::Error| Failure::because(taken.path.display(), error);
         let bytes = serde_json::to_vec(&snapshot).map_err(|error| failed(&error))?;
         // Recorded rows are for the owner's eyes.
@@ -84,7 +100,7 @@ impl Drop for Snapshot<'_> {
     fn drop(&mut self) {
         // The file may never have been made; an unreleased pin ends by itself.
         drop(fs::remove_file(&self.path));
-        drop(self.client.ask(&SqlReleaseQuestion { pin: self.pin.clone() }));
+        drop(self.client.ask(&SqlReleaseQuestion { pin: self.pin.clone(), damaged: self.damaged }));
     }
 }
 
@@ -124,15 +140,31 @@ impl SqlRunner for Runner {
 }
 
 fn query(settings: &Settings, statement: &str, rows_max: usize) -> Result<SqlRows, Problem> {
+    // Where the first met damage, the engine has looked since, and leaves it out.
+    match query_once(settings, statement, rows_max)? {
+        Some(rows) => Ok(rows),
+        None => query_once(settings, statement, rows_max)?.ok_or_else(|| {
+            let message = "a file of the lake was found damaged while it was read: ask again".to_owned();
+            Problem { kind: ProblemKind::Internal, message, did_you_mean: Vec::new() }
+        }),
+    }
+}
+
+/// `None` where a file turned out to be damaged.
+fn query_once(settings: &Settings, statement: &str, rows_max: usize) -> Result<Option<SqlRows>, Problem> {
     let program = find(settings).ok_or_else(|| Problem::unavailable(HOW_TO_GET_IT))?;
     let failed = |message: String| Problem { kind: ProblemKind::Internal, message, did_you_mean: Vec::new() };
     let client = start::running(settings).map_err(|failure| failed(failure.message))?;
-    let snapshot = Snapshot::take(settings, &client).map_err(|failure| failed(failure.message))?;
+    let mut snapshot = Snapshot::take(settings, &client).map_err(|failure| failed(failure.message))?;
     let mut command = Command::new(program);
     command.arg("--snapshot").arg(&snapshot.path).args(["--json", "--limit"]).arg(rows_max.to_string());
     // Standard input is the client's: the query must not read from it.
     let ran = command.arg("--").arg(statement).stdin(Stdio::null()).output();
     let ran = ran.map_err(|error| Problem::internal(&error))?;
+    if ran.status.code() == Some(DAMAGED.into()) {
+        snapshot.damaged = true;
+        return Ok(None);
+    }
     if !ran.status.success() {
         return Err(Problem::invalid(String::from_utf8_lossy(&ran.stderr).trim().to_owned()));
     }
@@ -140,5 +172,5 @@ fn query(settings: &Settings, statement: &str, rows_max: usize) -> Result<SqlRow
     let columns: Vec<String> = printed.columns.into_iter().map(|column| column.name).collect();
     let cells = |mut row: Map<String, Json>| columns.iter().map(|name| row.remove(name).unwrap_or_default()).collect();
     let rows = printed.rows.into_iter().map(cells).collect();
-    Ok(SqlRows { columns, rows, more: printed.more })
+    Ok(Some(SqlRows { columns, rows, more: printed.more, damage: snapshot.damage }))
 }

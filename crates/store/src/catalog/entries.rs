@@ -93,7 +93,12 @@ fn verified(row: &Row<'_>, found: Found) -> Result<Entry, CatalogError> {
 
 fn entry(row: &Row<'_>, found: Found) -> Result<Entry, CatalogError> {
     let Found { id, files, blobs, places } = found;
-    if row.get::<_, bool>("pack")? {
+    let is_pack = match row.get::<_, i64>("pack")? {
+        0 => false,
+        1 => true,
+        _ => return Err(CatalogError::Damaged("it says neither that it is a group nor that it is a pack".to_owned())),
+    };
+    if is_pack {
         let file = files.into_iter().next();
         let (path, bytes) = file.map(|file| (file.path, file.bytes)).unwrap_or_default();
         return Ok(Entry::Pack(PackRow { id, path, bytes, blobs: places }));

@@ -117,7 +117,7 @@ impl Files {
     }
 
     /// The sums of a file's blocks; `None` for a file of which the catalog has no checksum at all.
-    async fn sums(&self, file: &FileEntry) -> Result<Option<Bytes>, Fault> {
+    pub(crate) async fn sums(&self, file: &FileEntry) -> Result<Option<Bytes>, Fault> {
         if let Some(sums) = file.meta.blocks.bytes() {
             return Ok(Some(sums.clone()));
         }
