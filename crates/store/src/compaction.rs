@@ -34,6 +34,10 @@ const LARGE_ROWS: u64 = TIER_ROWS * FAN_IN as u64;
 const GROUPS_UNDER_LOAD: usize = 96;
 /// Memory of one slice of a merge with its copies, beside the encoded files: rows read, gathered and sorted.
 const SLICE_BYTES: u64 = 64 << 20;
+/// Rows of such a slice.
+const SLICE_ROWS: u64 = 65_536;
+/// The part of the memory for rows that the slice of a merge may take, and the part that its files may.
+const MERGE_PART: u64 = 4;
 
 /// Whether groups are merged while rows arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +54,13 @@ impl Inner {
         self.writable()?;
         let _turn = self.rewriting.lock().await;
         let groups = Arc::clone(&self.shared.view().groups);
-        let Some(inputs) = choose(&groups, haste) else { return Ok(false) };
-        let Some(set) = self.merge(&inputs, true, |_| true).await? else { return Ok(false) };
+        let Some(inputs) = choose(&groups, haste, self.config.hot_bytes_max / MERGE_PART) else { return Ok(false) };
+        let Some(_working) = self.shared.try_work_on(self.merge_bytes(&inputs)) else {
+            // A flush makes room; the next round tries again.
+            self.shared.ask_for_flush();
+            return Ok(false);
+        };
+        let Some(set) = self.merge_counted(&inputs, true, |_| true).await? else { return Ok(false) };
         let named = self.named_by(&inputs);
         self.replace(&inputs, Some((set, named)), Vec::new(), KillPoint::InCompaction).await?;
         Ok(true)
@@ -65,15 +74,34 @@ impl Inner {
         loose: bool,
         keep: impl Fn(TraceId) -> bool + Send + Sync + 'static,
     ) -> Result<Option<FlushSet>, StoreError> {
+        let _working = self.shared.work_on(self.merge_bytes(inputs));
+        self.merge_counted(inputs, loose, keep).await
+    }
+
+    /// Memory that a merge takes.
+    fn merge_bytes(&self, inputs: &[Arc<Group>]) -> u64 {
+        inputs.iter().map(|group| bytes(group)).sum::<u64>().saturating_add(self.slice_bytes())
+    }
+
+    fn slice_bytes(&self) -> u64 {
+        SLICE_BYTES.min(self.config.hot_bytes_max / MERGE_PART)
+    }
+
+    /// As [`Self::merge`], with memory that was set aside before.
+    async fn merge_counted(
+        self: &Arc<Self>,
+        inputs: &[Arc<Group>],
+        loose: bool,
+        keep: impl Fn(TraceId) -> bool + Send + Sync + 'static,
+    ) -> Result<Option<FlushSet>, StoreError> {
         let live = Arc::clone(&self.shared.view().groups);
         let (reader, merged) = (Arc::clone(&self.reader), inputs.to_vec());
-        let encoded: u64 = inputs.iter().flat_map(|group| &group.files).map(|file| file.meta.bytes).sum();
-        let _working = self.shared.work_on(encoded.saturating_add(SLICE_BYTES));
+        let slice_rows = (SLICE_ROWS * self.slice_bytes() / SLICE_BYTES).max(1);
         let runtime = tokio::runtime::Handle::current();
         // Decoding and encoding would hold up the runtime's own threads.
         let set = blocking(move || {
             let keep = move |trace: TraceId| if trace.is_zero() { loose } else { keep(trace) };
-            runtime.block_on(crate::lake::merge(&reader, &merged, &live, keep))
+            runtime.block_on(crate::lake::merge(&reader, &merged, &live, slice_rows, keep))
         })
         .await?;
         match set {
@@ -110,20 +138,21 @@ impl Inner {
     }
 }
 
-/// The groups that a merge should take, oldest arrivals first.
-fn choose(groups: &[Arc<Group>], haste: Haste) -> Option<Vec<Arc<Group>>> {
+/// The groups that a merge should take, oldest arrivals first, with files of at most so many bytes together.
+fn choose(groups: &[Arc<Group>], haste: Haste, bytes_max: u64) -> Option<Vec<Arc<Group>>> {
     let large_too = haste == Haste::Quiet || groups.len() > GROUPS_UNDER_LOAD;
     let mut tier_rows = TIER_ROWS;
     while tier_rows < MERGED_ROWS_MAX && (large_too || tier_rows <= LARGE_ROWS) {
         let mut small: Vec<_> = groups.iter().filter(|group| rows(group) <= tier_rows).collect();
         small.sort_by_key(|group| (group.meta.arrival_min, group.id));
-        let mut total = 0;
+        let (mut total, mut total_bytes) = (0, 0);
         let fitting: Vec<_> = small
             .into_iter()
             .take(FAN_IN_MAX)
             .take_while(|group| {
                 total += rows(group);
-                total <= MERGED_ROWS_MAX
+                total_bytes += bytes(group);
+                total <= MERGED_ROWS_MAX && total_bytes <= bytes_max
             })
             .cloned()
             .collect();
@@ -134,6 +163,10 @@ fn choose(groups: &[Arc<Group>], haste: Haste) -> Option<Vec<Arc<Group>>> {
         tier_rows *= FAN_IN as u64;
     }
     None
+}
+
+fn bytes(group: &Group) -> u64 {
+    group.files.iter().map(|file| file.meta.bytes).sum()
 }
 
 pub(crate) fn rows(group: &Group) -> u64 {

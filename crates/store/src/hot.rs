@@ -220,6 +220,13 @@ impl Shared {
         Working { shared: Arc::clone(self), bytes }
     }
 
+    /// As [`Self::work_on`], of work that can wait: `None` where the limit leaves no room for it now.
+    pub(crate) fn try_work_on(self: &Arc<Self>, bytes: u64) -> Option<Working> {
+        let fits = |held: u64| held.checked_add(bytes).filter(|all| *all <= self.hot_bytes_max);
+        self.hot_bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits).ok()?;
+        Some(Working { shared: Arc::clone(self), bytes })
+    }
+
     pub(crate) fn release(&self, bytes: u64) {
         self.hot_bytes.fetch_sub(bytes, Ordering::AcqRel);
     }

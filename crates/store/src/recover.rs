@@ -118,6 +118,7 @@ pub(crate) fn open(
         rewriting: tokio::sync::Mutex::new(()),
         retired: Mutex::new(retired),
         exempt: Mutex::new(Exempt::default()),
+        retention: Mutex::default(),
         kept_whole: Mutex::default(),
         counts: Mutex::new(BTreeMap::new()),
         disk_low: AtomicBool::new(false),

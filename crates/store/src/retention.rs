@@ -6,6 +6,10 @@ use std::sync::{Arc, PoisonError};
 use bytes::Bytes;
 use kino_model::TraceId;
 
+mod jump;
+
+use jump::{ClockWatch, Seen};
+
 use crate::blobs::{self, BlobHash};
 use crate::catalog::{Leftover, PackUsage};
 use crate::commit::Change;
@@ -13,7 +17,37 @@ use crate::describe::manifest_path;
 use crate::error::StoreError;
 use crate::file::{Group, GroupId, LakeTable};
 use crate::kill_points::KillPoint;
+use crate::scan::columns::{ids, int64, trace_id_at};
+use crate::scan::{Read, ScanError};
 use crate::store::{Inner, blocking};
+
+/// What is removed for its size goes down to this part below the limit.
+const CUT_PART: u64 = 16;
+/// A group of which less than this part would be left goes whole.
+const KEPT_PART: u64 = 8;
+/// Where the store keeps what it saw of the clock.
+const RECORD_KIND: &str = "retention";
+const RECORD_CLOCK: &str = "clock";
+/// What the status says, so that it can be taken back.
+const CLOCK_WARNING: &str =
+    "the clock has jumped, so nothing is removed for its age until it has gone on for a day: is it right?";
+const SIZE_WARNING: &str = "the lake has reached its limit";
+
+/// What retention knows between its rounds.
+#[derive(Debug, Default)]
+pub(crate) struct RetentionState {
+    clock: ClockWatch,
+    /// Spans that the limit on the lake's size has cost since the start.
+    removed: u64,
+}
+
+/// A group that goes, or is cut.
+struct Expired {
+    group: Arc<Group>,
+    /// About how much of it stays.
+    kept_bytes: u64,
+    is_old: bool,
+}
 
 /// What retention keeps whatever its age: the evidence of open findings and of labelled runs. The bound is the
 /// caller's: it knows its findings.
@@ -67,9 +101,13 @@ impl Inner {
         self.writable()?;
         self.enter_learned().await?;
         let turn = self.rewriting.lock().await;
-        let over = self.over_the_limits();
-        for group in over {
-            self.let_go(&group).await?;
+        let too_old = self.horizon().await?;
+        for Expired { group, kept_bytes, is_old } in self.over_the_limits(too_old) {
+            let before = group.meta.spans;
+            let left = if kept_bytes == 0 { self.let_go(&group).await? } else { self.cut(&group, kept_bytes).await? };
+            if !is_old {
+                self.say_removed(before.saturating_sub(left));
+            }
         }
         if packs {
             self.drop_packs(self.config.grace.as_nanos() as i64, false).await?;
@@ -78,28 +116,128 @@ impl Inner {
         self.remove_retired(self.config.grace.as_nanos() as i64).await
     }
 
-    /// Groups that are too old, and the oldest of those that are too many.
-    fn over_the_limits(&self) -> Vec<Arc<Group>> {
+    /// Rows that arrived before this are too old; `None` where none are, or where the clock has jumped lately.
+    async fn horizon(self: &Arc<Self>) -> Result<Option<i64>, StoreError> {
+        let Some(age) = self.config.retention else { return Ok(None) };
+        let (wall, monotonic) = (self.clock.now().0, self.clock.monotonic_nanos());
+        let lock = || self.retention.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = if lock().clock.is_new() { self.seen_before().await? } else { None };
+        let (must_wait, to_write) = {
+            let mut state = lock();
+            (state.clock.must_wait(wall, monotonic, before), state.clock.take_unwritten())
+        };
+        if let Some(seen) = to_write {
+            let inner = Arc::clone(self);
+            let json = serde_json::to_value(seen).map_err(|error| StoreError::Rows(error.into()))?;
+            blocking(move || inner.catalog.put_record(RECORD_KIND, RECORD_CLOCK, &json, wall)).await??;
+        }
+        self.shared.unwarn(|warning| !must_wait && warning == CLOCK_WARNING);
+        if must_wait {
+            self.shared.warn(CLOCK_WARNING.to_owned());
+            return Ok(None);
+        }
+        Ok(Some(wall.saturating_sub(age.as_nanos() as i64)))
+    }
+
+    /// The clock as an earlier run saw it last.
+    async fn seen_before(self: &Arc<Self>) -> Result<Option<Seen>, StoreError> {
+        let inner = Arc::clone(self);
+        let record = blocking(move || inner.catalog.record(RECORD_KIND, RECORD_CLOCK)).await??;
+        let arrivals = || self.shared.view().groups.iter().map(|group| group.meta.arrival_max.0).max().map(Seen::at);
+        Ok(record.and_then(|json| serde_json::from_value(json).ok()).or_else(arrivals))
+    }
+
+    /// Groups that are too old, and the oldest of those that are too many. Of the last of these only so much goes as
+    /// must, and a little more, so that the next flush does not cut it again.
+    fn over_the_limits(&self, too_old: Option<i64>) -> Vec<Expired> {
         let groups = Arc::clone(&self.shared.view().groups);
         let kept_whole = self.kept_whole();
         let mut groups: Vec<_> = groups.iter().filter(|group| !kept_whole.contains(&group.id)).cloned().collect();
         groups.sort_by_key(|group| (group.meta.arrival_max, group.id));
-        let now = self.clock.now().0;
-        let horizon = self.config.retention.map(|age| now.saturating_sub(age.as_nanos() as i64));
         let mut bytes: u64 = groups.iter().map(|group| size(group)).sum();
-        groups
-            .into_iter()
-            .take_while(|group| {
-                let old = horizon.is_some_and(|horizon| group.meta.arrival_max.0 < horizon);
-                let many = self.config.lake_bytes_max.is_some_and(|limit| bytes > limit);
-                bytes -= size(group);
-                old || many
-            })
-            .collect()
+        let mut expired = Vec::new();
+        for group in groups {
+            let is_old = too_old.is_some_and(|horizon| group.meta.arrival_max.0 < horizon);
+            let limit = self.config.lake_bytes_max.filter(|limit| bytes > *limit);
+            let too_many = limit.map_or(0, |limit| bytes - (limit - limit / CUT_PART));
+            if !is_old && too_many == 0 {
+                break;
+            }
+            let own = size(&group);
+            let kept_bytes = if is_old { 0 } else { own.saturating_sub(too_many) };
+            // Of what little is left of a group not much is worth writing again.
+            let kept_bytes = if kept_bytes < own / KEPT_PART { 0 } else { kept_bytes };
+            bytes -= own - kept_bytes;
+            expired.push(Expired { group, kept_bytes, is_old });
+        }
+        expired
     }
 
-    /// Retires a group, but for what is exempt.
-    async fn let_go(self: &Arc<Self>, group: &Arc<Group>) -> Result<(), StoreError> {
+    /// Keeps of a group the traces that started last, as far as they take about so many bytes, and what is exempt; says
+    /// how many spans are left. When each row arrived is not known; in one group that is mostly the order of their
+    /// starts.
+    async fn cut(self: &Arc<Self>, group: &Arc<Group>, kept_bytes: u64) -> Result<u64, StoreError> {
+        let latest = match self.latest_traces(group, kept_bytes as f64 / size(group) as f64).await {
+            Ok(latest) => latest,
+            Err(error) if error.is_damage() => {
+                self.shared.quarantine(group, &error);
+                return Ok(group.meta.spans);
+            }
+            Err(error) => return Err(StoreError::Rows(error.into())),
+        };
+        let Some(mut kept) = self.exempt_in(group).await? else { return Ok(group.meta.spans) };
+        kept.extend(latest);
+        let inputs = std::slice::from_ref(group);
+        let Some(set) = self.merge(inputs, true, move |trace| kept.contains(&trace)).await? else {
+            return Ok(group.meta.spans);
+        };
+        let written: u64 = set.files.iter().map(|file| file.meta.bytes).sum();
+        if written > kept_bytes.midpoint(size(group)) {
+            // It is logs, or what is exempt, that take the room.
+            return self.let_go(group).await;
+        }
+        let left = set.group.spans;
+        let named = self.named_by(inputs);
+        self.replace(inputs, Some((set, named)), Vec::new(), KillPoint::InRetention).await?;
+        Ok(left)
+    }
+
+    /// The traces of a group that started last, which together have this share of its spans.
+    async fn latest_traces(&self, group: &Group, share: f64) -> Result<Vec<TraceId>, ScanError> {
+        let Some(file) = group.file(LakeTable::Traces) else { return Ok(Vec::new()) };
+        let columns = ["trace_id", "span_count"];
+        let rows = self.reader.read(file, Read { columns: Some(&columns), ..Read::default() }).await?;
+        let mut traces = Vec::new();
+        for batch in &rows {
+            let Some((ids, spans)) = ids(batch, "trace_id").zip(int64(batch, "span_count")) else { continue };
+            let row = |row: usize| Some((trace_id_at(ids, row)?, spans.value(row) as u64));
+            traces.extend((0..batch.num_rows()).filter_map(row));
+        }
+        // The file is in the order of starts.
+        let mut room = (group.meta.spans as f64 * share) as u64;
+        let fits = |(_, spans): &(TraceId, u64)| {
+            let fits = *spans <= room;
+            room = room.saturating_sub(*spans);
+            fits
+        };
+        Ok(traces.into_iter().rev().take_while(fits).map(|(id, _)| id).collect())
+    }
+
+    /// Says in the status how much the size limit has cost.
+    fn say_removed(&self, spans: u64) {
+        let total = {
+            let mut state = self.retention.lock().unwrap_or_else(PoisonError::into_inner);
+            state.removed += spans;
+            state.removed
+        };
+        let Some(limit) = self.config.lake_bytes_max.filter(|_| total > 0) else { return };
+        self.shared.unwarn(|warning| warning.starts_with(SIZE_WARNING));
+        let limit = limit >> 20;
+        self.shared.warn(format!("{SIZE_WARNING} of {limit} MiB: {total} spans, the oldest, went since the start"));
+    }
+
+    /// The traces of a group that retention must keep; `None` where it cannot be read: it is quarantined.
+    async fn exempt_in(&self, group: &Arc<Group>) -> Result<Option<HashSet<TraceId>>, StoreError> {
         let exempt = self.exempt.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut kept: HashSet<TraceId> =
             exempt.trace_ids.iter().copied().filter(|trace| group.may_hold(*trace)).collect();
@@ -109,23 +247,34 @@ impl Inner {
                 Ok(named) => kept.extend(named),
                 Err(error) if error.damaged_group().is_some() => {
                     self.shared.quarantine(group, &error);
-                    return Ok(());
+                    return Ok(None);
                 }
                 Err(error) => return Err(StoreError::Rows(error.into())),
             }
         }
+        Ok(Some(kept))
+    }
+
+    /// Retires a group, but for what is exempt; says how many spans are left.
+    async fn let_go(self: &Arc<Self>, group: &Arc<Group>) -> Result<u64, StoreError> {
+        let Some(kept) = self.exempt_in(group).await? else { return Ok(group.meta.spans) };
         let inputs = std::slice::from_ref(group);
         if kept.is_empty() {
-            return self.replace(inputs, None, Vec::new(), KillPoint::InRetention).await;
+            self.replace(inputs, None, Vec::new(), KillPoint::InRetention).await?;
+            return Ok(0);
         }
-        let Some(set) = self.merge(inputs, false, move |trace| kept.contains(&trace)).await? else { return Ok(()) };
+        let Some(set) = self.merge(inputs, false, move |trace| kept.contains(&trace)).await? else {
+            return Ok(group.meta.spans);
+        };
+        let left = set.group.spans;
         if set.group.spans == group.meta.spans {
             let mut whole = self.kept_whole.lock().unwrap_or_else(PoisonError::into_inner);
             whole.1.insert(group.id);
-            return Ok(());
+            return Ok(left);
         }
         let named = self.named_by(inputs);
-        self.replace(inputs, Some((set, named)), Vec::new(), KillPoint::InRetention).await
+        self.replace(inputs, Some((set, named)), Vec::new(), KillPoint::InRetention).await?;
+        Ok(left)
     }
 
     /// Groups of which nothing may go, as found by earlier rounds under the same exemptions.

@@ -26,7 +26,7 @@ use crate::file::GroupId;
 use crate::hot::{Accepted, Content, Shared};
 use crate::lock::{self, HomeLock, HomeMark};
 use crate::recover::OpenReport;
-use crate::retention::{Exempt, Retired};
+use crate::retention::{Exempt, RetentionState, Retired};
 use crate::scan::LakeReader;
 use crate::snapshot::Snapshot;
 use crate::wal::payload;
@@ -76,6 +76,7 @@ pub(crate) struct Inner {
     pub(crate) rewriting: tokio::sync::Mutex<()>,
     pub(crate) retired: Mutex<Vec<Retired>>,
     pub(crate) exempt: Mutex<Exempt>,
+    pub(crate) retention: Mutex<RetentionState>,
     /// Groups of which nothing may go under these exemptions.
     pub(crate) kept_whole: Mutex<(Exempt, BTreeSet<GroupId>)>,
     pub(crate) counts: Mutex<BTreeMap<String, u64>>,

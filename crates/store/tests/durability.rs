@@ -18,7 +18,7 @@ use kino_store::{
     AppendError, Exempt, Forget, KillMode, KillPoint, KillPoints, OpenError, Store, StoreConfig, StoreError, SyncPolicy,
 };
 use proptest::prelude::*;
-use support::{Key, LossyDisk, batch, batch_with, check, clock, open, quiet, stored, trace_id};
+use support::{Key, LossyDisk, batch, batch_with, check, clock, open, quiet, span_id, stored, trace_id};
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
@@ -505,5 +505,93 @@ fn the_background_flushes_what_is_quiet_and_joins_what_is_small() {
         }
         check(&store, (0..100).map(|span| (1, span)));
         store.close().await.unwrap();
+    });
+}
+
+#[test]
+fn a_clock_that_jumps_a_year_removes_nothing_for_a_day_and_the_status_says_so() {
+    const HOUR: i64 = 3_600_000_000_000;
+    with_home(|home| async move {
+        let clock = clock();
+        let config = StoreConfig { retention: Some(Duration::from_hours(48)), ..quiet(&home) };
+        let (store, _) = Store::open(config.clone(), clock.clone()).await.unwrap();
+        store.append(batch(&[(1, 0)])).await.unwrap();
+        store.flush().await.unwrap();
+        store.retain().await.unwrap();
+        clock.jump_nanos(365 * 24 * HOUR);
+        store.retain().await.unwrap();
+        check(&store, [(1, 0)]);
+        assert!(
+            store.status().warnings.iter().any(|warning| warning.contains("jumped")),
+            "{:?}",
+            store.status().warnings
+        );
+        // The next run goes on waiting.
+        store.close().await.unwrap();
+        let (store, _) = Store::open(config, clock.clone()).await.unwrap();
+        clock.advance_nanos(23 * HOUR);
+        store.retain().await.unwrap();
+        check(&store, [(1, 0)]);
+        clock.advance_nanos(2 * HOUR);
+        store.retain().await.unwrap();
+        check(&store, []);
+        assert!(!store.status().warnings.iter().any(|warning| warning.contains("jumped")));
+    });
+}
+
+#[test]
+fn over_the_limit_on_its_size_the_lake_keeps_the_newest_traces_of_a_group() {
+    with_home(|home| async move {
+        let keys: Vec<Key> =
+            (0..100u8).flat_map(|trace| (0..40).map(move |span| (trace, u32::from(trace) * 40 + span))).collect();
+        let bytes = {
+            let (store, _) = open(quiet(&home)).await;
+            store.append(batch(&keys)).await.unwrap();
+            store.flush().await.unwrap();
+            let bytes: u64 = store.snapshot().files().iter().map(|file| file.meta.bytes).sum();
+            store.close().await.unwrap();
+            bytes
+        };
+        let (store, _) = open(StoreConfig { lake_bytes_max: Some(bytes * 3 / 4), ..quiet(&home) }).await;
+        store.retain().await.unwrap();
+        let left = stored(&store);
+        assert!(left.len() > keys.len() / 3 && left.len() < keys.len() * 9 / 10, "{} of {}", left.len(), keys.len());
+        let started = |key: &Key| left.contains_key(&(trace_id(key.0), span_id(key.1)));
+        let first = keys.iter().position(started).unwrap();
+        assert!(keys[first..].iter().all(started), "the oldest went, and whole");
+        let size: u64 = store.snapshot().files().iter().map(|file| file.meta.bytes).sum();
+        assert!(size <= bytes * 3 / 4, "{size} of {bytes}");
+        let removed = format!("{} spans", keys.len() - left.len());
+        assert!(
+            store.status().warnings.iter().any(|warning| warning.contains(&removed)),
+            "{:?}",
+            store.status().warnings
+        );
+        store.retain().await.unwrap();
+        assert_eq!(stored(&store), left, "it goes once");
+    });
+}
+
+#[test]
+fn merges_stay_within_the_memory_for_rows() {
+    with_home(|home| async move {
+        let config = StoreConfig { hot_bytes_max: 8 << 20, ..quiet(&home) };
+        let (store, _) = open(config).await;
+        for trace in 0..12 {
+            let keys: Vec<Key> = (0..2_000).map(|span| (trace, span)).collect();
+            store.append(batch(&keys)).await.unwrap();
+            store.flush().await.unwrap();
+        }
+        let merging = store.clone();
+        let merge = tokio::spawn(async move { merging.compact().await });
+        let mut most = 0;
+        while !merge.is_finished() {
+            most = store.status().hot_bytes.max(most);
+            tokio::task::yield_now().await;
+        }
+        merge.await.unwrap().unwrap();
+        assert!(most > 0 && most <= 8 << 20, "{most} bytes");
+        let groups: BTreeSet<_> = store.snapshot().files().iter().map(|file| file.group).collect();
+        assert!(groups.len() < 12, "they were merged: {}", groups.len());
     });
 }

@@ -14,14 +14,12 @@ use crate::scan::columns::{TextColumn, ids, trace_id_at};
 use crate::scan::{LakeReader, Pick, Read, ScanError};
 use crate::trace_row::TextLists;
 
-/// Rows of all inputs that one slice holds, about. A trace is never cut, so that a larger one is a slice of its own.
-const SLICE_ROWS: u64 = 65_536;
-
 /// Bytes of footers that a merge keeps: its own inputs', read once.
 const FOOTER_BYTES: usize = 32 << 20;
 
 /// Makes one group out of several, leaving out the traces that `keep` does not want; it is asked for the zero id
-/// about rows outside any trace. `live` are the groups that readers see; the inputs may be among them.
+/// about rows outside any trace. `live` are the groups that readers see; the inputs may be among them. One slice holds
+/// about `slice_rows` rows of all inputs; a trace is never cut, so that a larger one is a slice of its own.
 ///
 /// # Errors
 /// Where an input cannot be read or its columns are not those of its table.
@@ -29,6 +27,7 @@ pub async fn merge(
     lake: &LakeReader,
     inputs: &[Arc<Group>],
     live: &[Arc<Group>],
+    slice_rows: u64,
     keep: impl Fn(TraceId) -> bool + Send + Sync + 'static,
 ) -> Result<FlushSet, LakeError> {
     let reader = &lake.apart(FOOTER_BYTES);
@@ -44,7 +43,7 @@ pub async fn merge(
     }
     let schemas: [Arc<Schema>; 3] = schemas.try_into().expect("one schema a table");
     let mut assembly = Assembly::new(schemas);
-    let bounds = slices(reader, inputs).await?;
+    let bounds = slices(reader, inputs, slice_rows).await?;
     for (at, from) in bounds.iter().enumerate() {
         let pick = Pick::Between(*from, bounds.get(at + 1).copied());
         for table in Table::ALL {
@@ -121,7 +120,7 @@ async fn schema_of(reader: &LakeReader, inputs: &[Arc<Group>], table: Table) -> 
 }
 
 /// The first trace id of each slice; the first slice begins at zero.
-async fn slices(reader: &LakeReader, inputs: &[Arc<Group>]) -> Result<Vec<u128>, LakeError> {
+async fn slices(reader: &LakeReader, inputs: &[Arc<Group>], slice_rows: u64) -> Result<Vec<u128>, LakeError> {
     let mut pages: BTreeMap<u128, u64> = BTreeMap::new();
     for group in inputs {
         for table in [LakeTable::Spans, LakeTable::Events, LakeTable::Links] {
@@ -134,7 +133,7 @@ async fn slices(reader: &LakeReader, inputs: &[Arc<Group>]) -> Result<Vec<u128>,
     let mut bounds = vec![0];
     let mut rows = 0;
     for (first, more) in pages {
-        if rows >= SLICE_ROWS && bounds.last() != Some(&first) {
+        if rows >= slice_rows && bounds.last() != Some(&first) {
             bounds.push(first);
             rows = 0;
         }

@@ -157,7 +157,7 @@ impl Lake {
 
     async fn merge(&mut self) {
         let inputs = self.groups.clone();
-        let set = lake::merge(&self.reader(), &inputs, &inputs, |_| true).await.unwrap();
+        let set = lake::merge(&self.reader(), &inputs, &inputs, 65_536, |_| true).await.unwrap();
         self.put(set).await;
         self.groups.drain(..inputs.len());
     }
@@ -496,10 +496,10 @@ async fn a_merge_leaves_out_what_is_not_wanted() {
     lake.flush(&[plain(1, 0, 5), plain(2, 0, 50)]).await;
     lake.flush(&[plain(2, 1, 51), plain(3, 0, 70)]).await;
     let inputs = lake.groups.clone();
-    let set = lake::merge(&lake.reader(), &inputs, &inputs, |trace| trace != trace_id(2)).await.unwrap();
+    let set = lake::merge(&lake.reader(), &inputs, &inputs, 65_536, |trace| trace != trace_id(2)).await.unwrap();
     assert_eq!((set.group.spans, set.group.traces, set.group.start_max), (2, 2, UnixNanos(70)));
     assert_eq!(set.group.arrival_max, ARRIVAL.max);
-    let none = lake::merge(&lake.reader(), &inputs, &inputs, |_| false).await.unwrap();
+    let none = lake::merge(&lake.reader(), &inputs, &inputs, 65_536, |_| false).await.unwrap();
     assert!(none.files.is_empty() && none.group.spans == 0);
 }
 
