@@ -243,7 +243,7 @@ impl Assembly {
 }
 
 /// `traces` in the order of its file: by start, then trace.
-fn by_start(traces: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn by_start(traces: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let (Some(starts), Some(ids)) = (int64(traces, "start_unix_nanos"), ids(traces, "trace_id")) else {
         return Ok(traces.clone());
     };

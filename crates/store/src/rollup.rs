@@ -123,6 +123,24 @@ impl Rollups {
         }
     }
 
+    /// Counts one span.
+    pub(crate) fn add_span(&mut self, key: &OperationKey, duration: Option<i64>, is_error: bool, is_root: bool) {
+        if !self.operations.contains_key(key) {
+            self.operations.insert(key.clone(), Rollup::default());
+        }
+        let Some(rollup) = self.operations.get_mut(key) else { return };
+        rollup.count += 1;
+        rollup.errors += u64::from(is_error);
+        rollup.roots += u64::from(is_root);
+        match duration {
+            Some(nanos) => {
+                rollup.total_nanos = rollup.total_nanos.saturating_add(nanos.max(0));
+                rollup.sketch.add(nanos);
+            }
+            None => rollup.open += 1,
+        }
+    }
+
     /// Counts the given rows.
     pub(crate) fn of_spans(spans: &SpanColumns<'_>, rows: impl Iterator<Item = usize>) -> Self {
         let mut operations = Operations::default();

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use kino_model::{Batch, TraceId};
+use tokio::sync::OnceCell;
 
 use crate::file::{FileEntry, Group, LakeTable, held_by_any};
 use crate::hot::Shared;
@@ -23,11 +24,11 @@ mod find;
 mod gather;
 mod hot_batch;
 mod kept;
-mod lake_facts;
 mod latest;
 mod logs;
 mod operations;
 mod overlay;
+mod split;
 #[cfg(test)]
 mod tests;
 mod traces;
@@ -38,10 +39,10 @@ pub use filter::TraceFilter;
 pub use find::Found;
 pub(crate) use hot_batch::HotBatch;
 pub(crate) use kept::{KEPT_BYTES, KeptTraces};
-pub(crate) use lake_facts::LatestFacts;
 pub use latest::LatestTraces;
 pub use operations::{NewestSpans, Operation, OperationFilter, Operations, SpanRef};
 pub use overlay::Overlay;
+pub(crate) use split::{SplitCache, SplitView};
 
 /// What a query reads.
 #[derive(Clone)]
@@ -54,6 +55,8 @@ pub struct Snapshot {
     /// Traces that are being forgotten: their rows are to be left out.
     pub(crate) hidden: Arc<HashSet<TraceId>>,
     pub(crate) shared: Arc<Shared>,
+    /// The traces that several of these sources hold, once a question has needed them.
+    pub(crate) split: Arc<OnceCell<Arc<SplitView>>>,
 }
 
 impl fmt::Debug for Snapshot {
@@ -128,6 +131,7 @@ impl Snapshot {
         }
         let id = group.id;
         self.groups = Arc::new(self.groups.iter().filter(|group| group.id != id).cloned().collect());
+        self.split = Arc::default();
         true
     }
 

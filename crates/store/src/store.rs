@@ -3,13 +3,13 @@
 mod background;
 mod flush;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use kino_model::{Batch, Clock};
+use kino_model::{Batch, Clock, TraceId};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -22,13 +22,13 @@ use crate::describe::Written;
 use crate::disk::{Disk, SystemDisk};
 use crate::documents::Copied;
 use crate::error::{AppendError, OpenError, StoreError};
-use crate::file::GroupId;
+use crate::file::{Group, GroupId};
 use crate::hot::{Accepted, Content, Shared};
 use crate::lock::{self, HomeLock, HomeMark};
 use crate::recover::OpenReport;
 use crate::retention::{Exempt, RetentionState, Retired};
 use crate::scan::LakeReader;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{HotBatch, Snapshot};
 use crate::wal::payload;
 use crate::wal::segment::{Kind, PAYLOAD_MAX, check_of};
 use crate::wal::writer::{Append, Frozen, RETRY_AFTER, Writer};
@@ -152,13 +152,8 @@ impl Store {
     pub fn snapshot(&self) -> Snapshot {
         let view = self.inner.shared.view();
         let frozen = view.frozen.iter().flat_map(|generation| &generation.batches);
-        Snapshot {
-            reader: Arc::clone(&self.inner.reader),
-            groups: Arc::clone(&view.groups),
-            hot: frozen.chain(&view.active.batches).cloned().collect(),
-            hidden: Arc::clone(&view.hidden),
-            shared: Arc::clone(&self.inner.shared),
-        }
+        let hot = frozen.chain(&view.active.batches).cloned().collect();
+        self.inner.snapshot_of(Arc::clone(&view.groups), hot, Arc::clone(&view.hidden))
     }
 
     /// No row that is in memory alone arrived before this, by the monotonic clock in nanoseconds; `None` where there is
@@ -373,6 +368,17 @@ impl Store {
 }
 
 impl Inner {
+    /// A view of these groups and batches without the hidden traces.
+    pub(crate) fn snapshot_of(
+        &self,
+        groups: Arc<Vec<Arc<Group>>>,
+        hot: Vec<Arc<HotBatch>>,
+        hidden: Arc<HashSet<TraceId>>,
+    ) -> Snapshot {
+        let (reader, shared) = (Arc::clone(&self.reader), Arc::clone(&self.shared));
+        Snapshot { reader, groups, hot, hidden, shared, split: Arc::default() }
+    }
+
     /// Refuses what the store has no room for, and sets memory aside for what it takes.
     fn admit(&self, bytes: u64) -> Result<(), AppendError> {
         if let Some(reason) = &self.read_only {

@@ -3,6 +3,7 @@
 //! Rows are sorted by start, the newest last. A trace that lies in several groups has a row in each; readers then
 //! make the row anew from the trace's spans, in which repeats have collapsed.
 
+use std::cmp::Ordering;
 use std::sync::{Arc, LazyLock};
 
 use arrow_array::builder::{
@@ -114,7 +115,9 @@ pub(crate) struct TraceFacts<'a> {
     pub(crate) operations: Vec<i32>,
 }
 
-/// The root, by what decides between several: start and id, then, between spans that share both, what they say.
+/// The root, by what decides between several: start and id, then, between spans that share both, what they say. Of spans
+/// that agree in all of this the run, project, worktree and code state are each the first in the alphabet that any of
+/// them names, so that the order in which they are read decides nothing.
 type RootKey<'a> = (UnixNanos, SpanId, Option<&'a str>, Option<&'a str>, Option<i64>);
 
 /// The distinct texts that a trace's spans hold in one column, and the root's.
@@ -164,9 +167,16 @@ impl<'a> TraceFacts<'a> {
             return;
         }
         let candidate = (start, spans.span_id(row), spans.name.get(row), spans.service.get(row), duration);
-        if self.root.as_ref().is_none_or(|root| candidate < *root) {
-            self.root = Some(candidate);
-            named.iter_mut().zip(texts).for_each(|(named, text)| named.root = text);
+        match self.root.map(|root| candidate.cmp(&root)) {
+            Some(Ordering::Greater) => {}
+            Some(Ordering::Equal) => {
+                let first = |named: Option<&'a str>, text: Option<&'a str>| named.into_iter().chain(text).min();
+                named.iter_mut().zip(texts).for_each(|(named, text)| named.root = first(named.root, text));
+            }
+            Some(Ordering::Less) | None => {
+                self.root = Some(candidate);
+                named.iter_mut().zip(texts).for_each(|(named, text)| named.root = text);
+            }
         }
     }
 

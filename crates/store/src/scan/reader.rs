@@ -27,7 +27,7 @@ use super::ranged::{Part, Pieces, beside};
 use crate::attribute_filter::{ATTRIBUTE_FILTER_KEY, Pair, Place};
 use crate::file::{FileEntry, LakeTable};
 use crate::rollup::GroupRollups;
-use crate::snapshot::{KEPT_BYTES, KeptTraces, LatestFacts};
+use crate::snapshot::{KEPT_BYTES, KeptTraces, SplitCache};
 
 /// Bytes of footers kept in memory when nothing else is said: those of about 100 M spans.
 pub const FOOTER_CACHE_BYTES: usize = 96 << 20;
@@ -55,8 +55,8 @@ pub struct LakeReader {
     distinct: Arc<Cache<Distinct>>,
     /// By a file of traces and an operation: the traces that it ran in, with their latest starts.
     pub(crate) latest: Arc<Cache<Vec<(TraceId, UnixNanos)>>>,
-    /// What snapshots work out about the groups that are live.
-    pub(crate) facts: LatestFacts,
+    /// Traces in several sources, as snapshots merged them last.
+    pub(crate) split: SplitCache,
     /// Traces that were asked about lately.
     pub(crate) kept: Arc<KeptTraces>,
 }
@@ -121,7 +121,7 @@ impl LakeReader {
             rollups: Cache::new(ROLLUP_CACHE_BYTES),
             distinct: Cache::new(DISTINCT_CACHE_BYTES),
             latest: Cache::new(LATEST_CACHE_BYTES),
-            facts: LatestFacts::default(),
+            split: SplitCache::default(),
             kept: Arc::new(KeptTraces::new(KEPT_BYTES)),
         }
     }

@@ -1,8 +1,7 @@
 //! `find`: traces by filter, newest first, page by page.
 //!
-//! Every source (a group, a batch in memory) tells its traces by the start it knows, the latest first; a heap merges
-//! them. A trace in one source alone is what its row says. One in several is put together from its spans, and takes
-//! the place that its true start gives it; since some source knows that start, its turn comes in time.
+//! Every source (a group, a batch in memory, the merged rows of traces that lie in several of these) tells its traces
+//! by their start, the latest first; a heap merges them. Each trace is told by one source alone.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -13,14 +12,13 @@ use kino_model::TraceId;
 use kino_model::columns::Table;
 
 use super::filter::{Asked, TraceFilter};
-use super::lake_facts::Several;
-use super::walk::{Question, Walk};
+use super::split::{PieceWalk, SplitView};
+use super::walk::{Question, Told, Walk};
 use super::{Snapshot, answer};
 use crate::file::LakeTable;
-use crate::lake::sort;
-use crate::scan::columns::{SpanColumns, ids, trace_id_at};
+use crate::scan::columns::{ids, trace_id_at};
 use crate::scan::{Pick, Read, ScanError};
-use crate::trace_row::{self, TraceFacts, TraceRow};
+use crate::trace_row::{self, TraceRow};
 
 /// Groups that are searched at the same time once the newest has not had enough of what is rare.
 const WALKS_AT_ONCE: usize = 4;
@@ -42,13 +40,12 @@ type Place = (i64, Reverse<TraceId>);
 enum From {
     Walk(usize, usize),
     Hot(usize, usize),
-    Resolved,
 }
 
 /// A row that belongs into the answer.
 enum Winner {
     Row(Box<TraceRow>),
-    InFile(usize, usize),
+    Walked(usize, usize),
 }
 
 impl Snapshot {
@@ -63,7 +60,7 @@ impl Snapshot {
     async fn find_once(&self, filter: &TraceFilter, limit: usize, cursor: Option<&str>) -> Result<Found, ScanError> {
         let after =
             cursor.map(|cursor| parse(cursor).ok_or_else(|| ScanError::Cursor(cursor.to_owned()))).transpose()?;
-        let mut search = Search::new(self, filter, after)?;
+        let mut search = Search::new(self, filter, after).await?;
         let mut winners: Vec<(Place, Winner)> = Vec::new();
         while winners.len() <= limit {
             match search.next().await? {
@@ -86,7 +83,7 @@ impl Snapshot {
     }
 
     async fn trace_ids_of_once(&self, filter: &TraceFilter) -> Result<Vec<TraceId>, ScanError> {
-        let mut search = Search::new(self, filter, None)?;
+        let mut search = Search::new(self, filter, None).await?;
         let mut ids = Vec::new();
         while let Some((place, _)) = search.next().await? {
             ids.push(place.1.0);
@@ -108,6 +105,29 @@ fn parse(cursor: &str) -> Option<Place> {
     Some((start.parse().ok()?, Reverse(id.parse().ok()?)))
 }
 
+/// What is walked over.
+enum Source {
+    Group(Walk),
+    Piece(PieceWalk),
+}
+
+impl Source {
+    /// Nothing untold starts later than this; `None` when all is told.
+    fn bound(&self) -> Option<i64> {
+        match self {
+            Self::Group(walk) => walk.bound,
+            Self::Piece(walk) => walk.bound,
+        }
+    }
+
+    async fn advance(&mut self, question: &Question<'_>) -> Result<Vec<Told>, ScanError> {
+        match self {
+            Self::Group(walk) => walk.advance(question).await,
+            Self::Piece(walk) => walk.advance(question).await,
+        }
+    }
+}
+
 /// A question on its way.
 struct Search<'a> {
     snapshot: &'a Snapshot,
@@ -115,31 +135,22 @@ struct Search<'a> {
     after: Option<Place>,
     /// Nothing later than this is asked for.
     latest: i64,
-    several: Several,
-    walks: Vec<Walk>,
+    split: Arc<SplitView>,
+    walks: Vec<Source>,
     heap: BinaryHeap<(Place, Reverse<From>)>,
-    resolved: HashMap<TraceId, TraceRow>,
-    seen: HashSet<TraceId>,
     /// How many walks read on at the same time.
     at_once: usize,
 }
 
 impl<'a> Search<'a> {
-    fn new(snapshot: &'a Snapshot, filter: &TraceFilter, after: Option<Place>) -> Result<Self, ScanError> {
+    async fn new(snapshot: &'a Snapshot, filter: &TraceFilter, after: Option<Place>) -> Result<Self, ScanError> {
         let latest = filter.until.map_or(i64::MAX, |until| until.0.saturating_sub(1));
         let latest = after.map_or(latest, |place| latest.min(place.0));
-        let mut search = Self {
-            snapshot,
-            asked: Asked::new(filter),
-            after,
-            latest,
-            several: snapshot.in_several(),
-            walks: snapshot.groups.iter().map(Walk::new).collect(),
-            heap: BinaryHeap::new(),
-            resolved: HashMap::new(),
-            seen: HashSet::new(),
-            at_once: 1,
-        };
+        let asked = Asked::new(filter);
+        let split = Arc::clone(snapshot.split().await?);
+        let mut walks: Vec<Source> = snapshot.groups.iter().map(|group| Source::Group(Walk::new(group))).collect();
+        walks.extend(PieceWalk::all(&split, &asked, latest).into_iter().map(Source::Piece));
+        let mut search = Self { snapshot, asked, after, latest, split, walks, heap: BinaryHeap::new(), at_once: 1 };
         search.tell_hot()?;
         Ok(search)
     }
@@ -157,10 +168,9 @@ impl<'a> Search<'a> {
             });
             for (row, trace) in index.traces.iter().enumerate() {
                 let id = trace.trace_id;
-                let passes = self.several.contains(&id)
-                    || self.asked.filter.admits_row(trace)
-                        && matched.as_ref().is_none_or(|matched| matched.contains(&id));
-                if passes && trace.start.0 <= self.latest && !self.snapshot.hidden.contains(&id) {
+                let passes =
+                    self.asked.filter.admits_row(trace) && matched.as_ref().is_none_or(|matched| matched.contains(&id));
+                if passes && trace.start.0 <= self.latest && !self.split.contains(&id) {
                     self.heap.push(((trace.start.0, Reverse(id)), Reverse(From::Hot(at, row))));
                 }
             }
@@ -173,7 +183,7 @@ impl<'a> Search<'a> {
         loop {
             let top = self.heap.peek().map(|(place, _)| place.0);
             // These may yet tell a trace whose turn is before the next one in the heap.
-            let behind = |walk: &Walk| walk.bound.filter(|bound| top.is_none_or(|top| *bound >= top));
+            let behind = |walk: &Source| walk.bound().filter(|bound| top.is_none_or(|top| *bound >= top));
             let mut behind: Vec<(i64, usize)> =
                 self.walks.iter().enumerate().filter_map(|(at, walk)| Some((behind(walk)?, at))).collect();
             if !behind.is_empty() {
@@ -189,15 +199,17 @@ impl<'a> Search<'a> {
             if self.after.is_some_and(|after| place >= after) {
                 continue;
             }
-            if let Some(winner) = self.judge(place, from).await? {
-                return Ok(Some(winner));
-            }
+            let winner = match from {
+                From::Walk(walk, row) => Winner::Walked(walk, row),
+                From::Hot(batch, row) => Winner::Row(Box::new(self.snapshot.hot[batch].index()?.traces[row].clone())),
+            };
+            return Ok(Some((place, winner)));
         }
     }
 
     async fn advance(&mut self, places: &[usize]) -> Result<(), ScanError> {
         let question =
-            Question { snapshot: self.snapshot, asked: &self.asked, several: &self.several, latest: self.latest };
+            Question { snapshot: self.snapshot, asked: &self.asked, split: &self.split, latest: self.latest };
         let chosen = self.walks.iter_mut().enumerate().filter(|(at, _)| places.contains(at));
         let reads = chosen.map(|(at, walk)| {
             let question = &question;
@@ -210,54 +222,11 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    async fn judge(&mut self, place: Place, from: From) -> Result<Option<(Place, Winner)>, ScanError> {
-        let id = place.1.0;
-        if from == From::Resolved {
-            return Ok(self.resolved.remove(&id).map(|row| (place, Winner::Row(Box::new(row)))));
-        }
-        if !self.several.contains(&id) {
-            let winner = match from {
-                From::Walk(walk, row) => Winner::InFile(walk, row),
-                From::Hot(batch, row) => Winner::Row(Box::new(self.snapshot.hot[batch].index()?.traces[row].clone())),
-                From::Resolved => return Ok(None),
-            };
-            return Ok(Some((place, winner)));
-        }
-        if !self.seen.insert(id) {
-            return Ok(None);
-        }
-        let Some((row, latest)) = self.resolve(id).await? else { return Ok(None) };
-        // Where its start lies beyond what any source knows of it (a revision hid an earlier root), it is told at
-        // the latest start known, so that every page puts it at the same place.
-        let true_place = (row.start.0.min(latest), Reverse(id));
-        if self.after.is_some_and(|after| true_place >= after) {
-            return Ok(None);
-        }
-        if true_place == place {
-            return Ok(Some((place, Winner::Row(Box::new(row)))));
-        }
-        self.resolved.insert(id, row);
-        self.heap.push((true_place, Reverse(From::Resolved)));
-        Ok(None)
-    }
-
-    /// Puts a trace together; `None` where it does not pass. Also the latest start that a single source gives it.
-    async fn resolve(&self, id: TraceId) -> Result<Option<(TraceRow, i64)>, ScanError> {
-        let parts = self.snapshot.parts(Table::Spans, &[id]).await?;
-        let latest = parts.iter().filter_map(|part| facts(part).map(|facts| facts.start().0)).max();
-        let parts: Vec<_> = parts.iter().collect();
-        let spans = sort::sort(Table::Spans, &sort::gather(Table::Spans, &parts)?)?;
-        let Some(row) = facts(&spans).map(|facts| facts.to_row()) else { return Ok(None) };
-        let passes = self.asked.filter.admits_row(&row)
-            && (self.asked.spans.is_empty() || self.asked.spans.mark(&spans).true_count() > 0);
-        Ok(passes.then(|| (row, latest.unwrap_or(i64::MAX))))
-    }
-
     /// The rows behind the winners, in their order.
     async fn rows(&self, winners: Vec<(Place, Winner)>) -> Result<Vec<TraceRow>, ScanError> {
         let mut wanted: HashMap<usize, Vec<usize>> = HashMap::new();
         for (_, winner) in &winners {
-            if let Winner::InFile(walk, row) = winner {
+            if let Winner::Walked(walk, row) = winner {
                 wanted.entry(*walk).or_default().push(*row);
             }
         }
@@ -266,7 +235,13 @@ impl<'a> Search<'a> {
         let mut read: HashMap<TraceId, TraceRow> = HashMap::new();
         for (walk, mut rows) in walks {
             rows.sort_unstable();
-            let group = Arc::clone(&self.walks[walk].group);
+            let group = match &self.walks[walk] {
+                Source::Group(walk) => Arc::clone(&walk.group),
+                Source::Piece(walk) => {
+                    read.extend(rows.into_iter().filter_map(|row| walk.row(row)).map(|row| (row.trace_id, row)));
+                    continue;
+                }
+            };
             let Some(file) = group.file(LakeTable::Traces) else { continue };
             let batches = self.snapshot.read(file, Read { pick: Pick::Places(&rows), ..Read::default() }).await?;
             let rows = batches.iter().flat_map(trace_row::decode);
@@ -274,16 +249,8 @@ impl<'a> Search<'a> {
         }
         let row = |(place, winner): (Place, Winner)| match winner {
             Winner::Row(row) => Some(*row),
-            Winner::InFile(..) => read.remove(&place.1.0),
+            Winner::Walked(..) => read.remove(&place.1.0),
         };
         Ok(winners.into_iter().filter_map(row).collect())
     }
-}
-
-/// What the spans of one trace say of it.
-fn facts(spans: &arrow_array::RecordBatch) -> Option<TraceFacts<'_>> {
-    let columns = SpanColumns::of(spans)?;
-    let mut facts = TraceFacts::default();
-    (0..columns.rows()).for_each(|row| facts.add(&columns, row));
-    Some(facts)
 }

@@ -77,13 +77,8 @@ impl Snapshot {
         shown.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// The rows of these traces, one batch from each group and each batch in memory that has any, each sorted and
-    /// collapsed in itself. Hidden traces are left out.
-    pub(crate) async fn parts(&self, table: Table, trace_ids: &[TraceId]) -> Result<Vec<RecordBatch>, ScanError> {
-        let columns: Vec<&str> = table.columns().iter().map(|column| column.name).collect();
-        self.parts_of(table, &self.shown(trace_ids), &columns).await
-    }
-
+    /// The rows of these sorted traces, one batch from each group and each batch in memory that has any, each sorted and
+    /// collapsed in itself.
     async fn parts_of(
         &self,
         table: Table,
@@ -99,12 +94,6 @@ impl Snapshot {
         Ok(parts)
     }
 
-    /// The part of [`Self::parts`] that lies in files, of sorted ids, hidden or not.
-    pub(super) async fn parts_of_files(&self, table: Table, sorted: &[TraceId]) -> Result<Vec<RecordBatch>, ScanError> {
-        let columns: Vec<&str> = table.columns().iter().map(|column| column.name).collect();
-        self.columns_of_files(table, sorted, &columns).await
-    }
-
     async fn columns_of_files(
         &self,
         table: Table,
@@ -116,7 +105,7 @@ impl Snapshot {
         Ok(parts.filter(|part| part.num_rows() > 0).collect())
     }
 
-    /// The part of [`Self::parts`] that lies in memory, of sorted ids, hidden or not.
+    /// The part of [`Self::parts_of`] that lies in memory, of sorted ids, hidden or not.
     pub(super) fn parts_of_memory(&self, table: Table, sorted: &[TraceId]) -> Result<Vec<RecordBatch>, ScanError> {
         let picked = self.hot.iter().filter_map(|batch| batch.pick(table, sorted).transpose());
         Ok(picked.collect::<Result<_, _>>()?)

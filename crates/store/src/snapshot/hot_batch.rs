@@ -2,13 +2,15 @@
 //! each trace looks like from here.
 
 use std::ops::Deref;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use arrow_array::{Array, RecordBatch, UInt32Array};
 use arrow_schema::ArrowError;
 use kino_model::columns::Table;
 use kino_model::{Batch, TraceId};
 
+use super::split::{Groups, is_same};
 use crate::lake::sort;
 use crate::rollup::Rollups;
 use crate::scan::columns::{SpanColumns, ids, trace_id_at};
@@ -18,9 +20,15 @@ use crate::trace_row::{TraceFacts, TraceRow};
 #[derive(Debug)]
 pub(crate) struct HotBatch {
     batch: Batch,
+    /// No other batch of this process has this number.
+    serial: u64,
     ids: OnceLock<Vec<TraceId>>,
     index: OnceLock<HotIndex>,
+    elsewhere: Mutex<Elsewhere>,
 }
+
+/// The groups that were asked last, and which traces of a batch they may hold.
+type Elsewhere = (Weak<Groups>, Arc<Vec<TraceId>>);
 
 /// What is known of a batch once it has been looked at. Exact repeats within the batch are left out.
 #[derive(Debug)]
@@ -47,7 +55,27 @@ impl Deref for HotBatch {
 
 impl HotBatch {
     pub(crate) fn new(batch: Batch) -> Self {
-        Self { batch, ids: OnceLock::new(), index: OnceLock::new() }
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let serial = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { batch, serial, ids: OnceLock::new(), index: OnceLock::new(), elsewhere: Mutex::default() }
+    }
+
+    /// A number that no other batch of this process has.
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    /// The traces of this batch that `groups` may hold; `find` is asked once for the same groups.
+    pub(super) fn elsewhere(
+        &self,
+        groups: &Arc<Groups>,
+        find: impl FnOnce(&[TraceId]) -> Vec<TraceId>,
+    ) -> Arc<Vec<TraceId>> {
+        let mut known = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_same(&known.0, groups) {
+            *known = (Arc::downgrade(groups), Arc::new(find(self.ids())));
+        }
+        Arc::clone(&known.1)
     }
 
     /// The index. Making it takes about as long as sorting the batch.

@@ -82,7 +82,7 @@ impl Operation {
 
 impl Snapshot {
     /// Counts and durations of every operation of `project` (and of unknown projects), or of all. Reads rollups, and
-    /// spans only of traces that lie in several places.
+    /// spans only of traces that lie in several places, once for as long as these stay the same.
     ///
     /// # Errors
     /// Where a file cannot be read.
@@ -110,9 +110,7 @@ impl Snapshot {
         for batch in &self.hot {
             sum.merge(&batch.index()?.rollups);
         }
-        let correction = self.correction().await?;
-        sum.merge(&correction.real);
-        sum.subtract(&correction.counted);
+        sum.subtract(&self.split().await?.correction.removed);
         Ok(sum)
     }
 

@@ -31,7 +31,7 @@ impl Snapshot {
     }
 
     async fn overlay_once(&self) -> Result<Overlay, ScanError> {
-        let mut replaced: Vec<TraceId> = self.in_several().iter().chain(self.hidden.iter()).copied().collect();
+        let mut replaced: Vec<TraceId> = self.split().await?.ids().chain(self.hidden.iter()).copied().collect();
         replaced.sort_unstable();
         replaced.dedup();
         let mut wanted = replaced.clone();

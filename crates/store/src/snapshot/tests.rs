@@ -128,18 +128,25 @@ fn batch(rows: &[Row]) -> Batch {
 /// A lake in memory and what lies in it.
 struct Lake {
     objects: Arc<dyn ObjectStore>,
+    /// One for all snapshots: what it keeps of earlier ones must fit later ones.
+    reader: Arc<LakeReader>,
     groups: Vec<Arc<Group>>,
+    /// Groups so far; no number is given twice.
+    made: u64,
 }
 
 const ARRIVAL: Arrival = Arrival { min: UnixNanos(5), max: UnixNanos(9) };
 
 impl Lake {
     fn new() -> Self {
-        Self { objects: Arc::new(InMemory::new()), groups: Vec::new() }
+        let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        let reader = Arc::new(LakeReader::new(Arc::clone(&objects), FOOTER_CACHE_BYTES));
+        Self { objects, reader, groups: Vec::new(), made: 0 }
     }
 
     async fn put(&mut self, set: FlushSet) {
-        let id = GroupId(self.groups.last().map_or(1, |group| group.id.0 + 1));
+        self.made += 1;
+        let id = GroupId(self.made);
         let mut files = Vec::new();
         for file in set.files {
             let path = format!("{}/{}.parquet", file.meta.table.name(), id.0);
@@ -157,26 +164,31 @@ impl Lake {
 
     async fn merge(&mut self) {
         let inputs = self.groups.clone();
-        let set = lake::merge(&self.reader(), &inputs, &inputs, 65_536, |_| true).await.unwrap();
+        let set = lake::merge(&self.reader, &inputs, &inputs, 65_536, |_| true).await.unwrap();
         self.put(set).await;
         self.groups.drain(..inputs.len());
     }
 
-    fn reader(&self) -> LakeReader {
-        LakeReader::new(Arc::clone(&self.objects), FOOTER_CACHE_BYTES)
+    fn snapshot(&self, hot: &[Vec<Row>], hidden: &[u8]) -> Snapshot {
+        self.snapshot_with(&in_memory(hot), hidden)
     }
 
-    fn snapshot(&self, hot: &[Vec<Row>], hidden: &[u8]) -> Snapshot {
+    fn snapshot_with(&self, hot: &[Arc<HotBatch>], hidden: &[u8]) -> Snapshot {
         let shared = Arc::new(Shared::new(0));
         shared.view().groups = Arc::new(self.groups.clone());
         Snapshot {
-            reader: Arc::new(self.reader()),
+            reader: Arc::clone(&self.reader),
             groups: Arc::new(self.groups.clone()),
-            hot: hot.iter().map(|rows| Arc::new(HotBatch::new(batch(rows)))).collect(),
+            hot: hot.to_vec(),
             hidden: Arc::new(hidden.iter().map(|number| trace_id(*number)).collect()),
             shared,
+            split: Arc::default(),
         }
     }
+}
+
+fn in_memory(parts: &[Vec<Row>]) -> Vec<Arc<HotBatch>> {
+    parts.iter().map(|rows| Arc::new(HotBatch::new(batch(rows)))).collect()
 }
 
 /// The rows that count: repeats collapsed, lower revisions gone, hidden traces gone.
@@ -196,10 +208,11 @@ fn texts(texts: impl Iterator<Item = Option<&'static str>>) -> Vec<String> {
 }
 
 fn naive_row(rows: &[&Row]) -> TraceRow {
-    let root = rows
-        .iter()
-        .filter(|row| row.parent.is_none())
-        .min_by_key(|row| (row.start, row.span, row.name, row.service, row.duration));
+    let roots = || rows.iter().filter(|row| row.parent.is_none());
+    let key = |row: &Row| (row.start, row.span, row.name, row.service, row.duration);
+    let root = roots().min_by_key(|row| key(row));
+    // Copies of the root that differ in what they name besides: the first in the alphabet that any names counts.
+    let copies = || roots().filter(|row| root.is_some_and(|root| key(row) == key(root)));
     let run_ids = texts(rows.iter().map(|row| row.run));
     let projects = texts(rows.iter().map(|row| row.project));
     let owned = |text: Option<&str>| text.map(str::to_owned);
@@ -214,8 +227,8 @@ fn naive_row(rows: &[&Row]) -> TraceRow {
         end: rows.iter().filter_map(|row| Some(UnixNanos(row.start + row.duration?))).max(),
         span_count: rows.len() as u64,
         error_count: rows.iter().filter(|row| row.error).count() as u64,
-        run_id: owned(root.and_then(|row| row.run)).or_else(|| run_ids.first().cloned()),
-        project: owned(root.and_then(|row| row.project)).or_else(|| projects.first().cloned()),
+        run_id: owned(copies().filter_map(|row| row.run).min()).or_else(|| run_ids.first().cloned()),
+        project: owned(copies().filter_map(|row| row.project).min()).or_else(|| projects.first().cloned()),
         worktree: None,
         code_state: None,
         run_ids,
@@ -433,7 +446,7 @@ proptest! {
         let mut parts = vec![rows[..cuts[0]].to_vec()];
         parts.extend(cuts.windows(2).map(|cut| rows[cut[0]..cut[1]].to_vec()));
         let settled_all = settled(&rows, &hidden);
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             check(&Lake::new().snapshot(&parts, &hidden), &settled_all, &filters).await;
             let mut lake = Lake::new();
@@ -449,6 +462,54 @@ proptest! {
             check(&lake.snapshot(&[], &hidden), &settled_all, &filters).await;
             lake.merge().await;
             check(&lake.snapshot(&[], &hidden), &settled_all, &filters).await;
+        });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_was_merged_before_a_change_fits_what_is_there_after_it(
+        parts in prop::collection::vec(prop::collection::vec(row(false), 0..8), 8),
+        filters in prop::collection::vec(filters(), 2),
+        hidden in 0u8..8,
+        // Each flushes the oldest batch, merges all groups, expires the oldest group, hides a trace, or shows it again.
+        changes in prop::collection::vec(0u8..6, 8),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let mut lake = Lake::new();
+            // What each group and each batch holds.
+            let (mut stored, mut waiting) = (Vec::<Vec<Row>>::new(), Vec::<(Vec<Row>, Arc<HotBatch>)>::new());
+            let mut hiding: &[u8] = &[];
+            for (part, change) in parts.iter().zip(changes) {
+                let arrived = in_memory(std::slice::from_ref(part)).remove(0);
+                waiting.push((part.clone(), arrived));
+                match change {
+                    0 | 1 => {
+                        let (rows, _) = waiting.remove(0);
+                        if !rows.is_empty() {
+                            lake.flush(&rows).await;
+                            stored.push(rows);
+                        }
+                    }
+                    2 if lake.groups.len() > 1 => {
+                        lake.merge().await;
+                        stored = vec![stored.concat()];
+                    }
+                    3 if !stored.is_empty() => {
+                        lake.groups.remove(0);
+                        stored.remove(0);
+                    }
+                    4 => hiding = std::slice::from_ref(&hidden),
+                    5 => hiding = &[],
+                    _ => {}
+                }
+                let hot: Vec<_> = waiting.iter().map(|(_, batch)| Arc::clone(batch)).collect();
+                let rows: Vec<Row> = stored.iter().chain(waiting.iter().map(|(rows, _)| rows)).flatten().cloned().collect();
+                check(&lake.snapshot_with(&hot, hiding), &settled(&rows, hiding), &filters).await;
+            }
         });
     }
 }
@@ -491,15 +552,62 @@ async fn a_trace_in_two_files_counts_its_repeats_once_and_takes_its_roots_place(
 }
 
 #[tokio::test]
+async fn a_root_that_came_twice_names_what_either_copy_names_in_any_order() {
+    let root = |run, project| Row { project, run, ..plain(1, 0, 5) };
+    let copies = [root(Some("r2"), None), root(None, Some("p1")), root(Some("r1"), None)];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
+        let rows = order.map(|at: usize| copies[at].clone());
+        let mut lake = Lake::new();
+        lake.flush(&rows[..2]).await;
+        lake.flush(&rows[2..]).await;
+        let found = lake.snapshot(&[], &[]).find(&TraceFilter::default(), 10, None).await.unwrap().rows;
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].run_id.as_deref(), found[0].project.as_deref()), (Some("r1"), Some("p1")), "{order:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_merges_again_only_what_it_touches() {
+    let mut lake = Lake::new();
+    let spans = |traces: std::ops::Range<u8>, span| -> Vec<Row> {
+        traces.map(|trace| plain(trace, span, 100 + i64::from(trace))).collect()
+    };
+    // A hundred traces in two groups each.
+    lake.flush(&spans(0..100, 1)).await;
+    lake.flush(&spans(0..100, 0)).await;
+    let ask = async |lake: &Lake, hot: &[Arc<HotBatch>]| {
+        let before = lake.reader.split.merged();
+        assert_eq!(
+            lake.snapshot_with(hot, &[]).find(&TraceFilter::default(), 500, None).await.unwrap().rows.len(),
+            100
+        );
+        lake.reader.split.merged() - before
+    };
+    assert_eq!(ask(&lake, &[]).await, 100);
+    assert_eq!(ask(&lake, &[]).await, 0);
+    // Three of them come once more, first in memory, then in a third group.
+    let mut hot = in_memory(&[spans(3..6, 2)]);
+    assert_eq!(ask(&lake, &hot).await, 3);
+    assert_eq!(ask(&lake, &hot).await, 0);
+    hot.extend(in_memory(&[spans(5..7, 3)]));
+    assert_eq!(ask(&lake, &hot).await, 2, "one that is new in memory, and one that is there twice");
+    lake.flush(&spans(3..6, 2)).await;
+    hot.remove(0);
+    // The three between the groups, and the two that are in memory, as one of their sources is another.
+    assert!(ask(&lake, &hot).await <= 6);
+    assert_eq!(ask(&lake, &hot).await, 0);
+}
+
+#[tokio::test]
 async fn a_merge_leaves_out_what_is_not_wanted() {
     let mut lake = Lake::new();
     lake.flush(&[plain(1, 0, 5), plain(2, 0, 50)]).await;
     lake.flush(&[plain(2, 1, 51), plain(3, 0, 70)]).await;
     let inputs = lake.groups.clone();
-    let set = lake::merge(&lake.reader(), &inputs, &inputs, 65_536, |trace| trace != trace_id(2)).await.unwrap();
+    let set = lake::merge(&lake.reader, &inputs, &inputs, 65_536, |trace| trace != trace_id(2)).await.unwrap();
     assert_eq!((set.group.spans, set.group.traces, set.group.start_max), (2, 2, UnixNanos(70)));
     assert_eq!(set.group.arrival_max, ARRIVAL.max);
-    let none = lake::merge(&lake.reader(), &inputs, &inputs, 65_536, |_| false).await.unwrap();
+    let none = lake::merge(&lake.reader, &inputs, &inputs, 65_536, |_| false).await.unwrap();
     assert!(none.files.is_empty() && none.group.spans == 0);
 }
 

@@ -12,7 +12,7 @@ use kino_model::TraceId;
 
 use super::Snapshot;
 use super::filter::Asked;
-use super::lake_facts::Several;
+use super::split::SplitView;
 use crate::file::{Group, LakeTable};
 use crate::rollup::{GroupRollups, OTHER, OperationKey};
 use crate::scan::columns::{ids, int64, trace_id_at};
@@ -20,9 +20,9 @@ use crate::scan::predicate::Candidates;
 use crate::scan::{Pick, Read, ScanError};
 
 /// Rows of the first chunk: half a page of the file, more than an answer usually takes.
-const CHUNK_ROWS: usize = 512;
+pub(super) const CHUNK_ROWS: usize = 512;
 /// Each chunk is this many times as large as the one before.
-const CHUNK_GROWTH: usize = 4;
+pub(super) const CHUNK_GROWTH: usize = 4;
 /// Up to here the spans of a chunk's traces are looked up by trace; beyond, one pass over the file costs less.
 const LOOKED_UP_MAX: usize = 512;
 /// Where so few rows of spans may pass, they are looked into at once.
@@ -56,8 +56,6 @@ enum State {
         ask_spans: Option<Candidates>,
         /// The traces whose spans pass, once the whole file has been asked.
         matched: Option<HashSet<TraceId>>,
-        /// Whether the group may hold traces that lie in several sources, which are told in any case.
-        split: bool,
     },
 }
 
@@ -76,8 +74,8 @@ pub(super) enum Operations {
 pub(super) struct Question<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) asked: &'a Asked,
-    /// Traces that lie in several sources: told whatever their row here says.
-    pub(super) several: &'a Several,
+    /// Traces that lie in several sources: told by the walks over their merged rows alone.
+    pub(super) split: &'a SplitView,
     /// Tell nothing that starts after this.
     pub(super) latest: i64,
 }
@@ -118,7 +116,6 @@ impl Walk {
             Read { columns: Some(&columns), pick: Pick::Rows(range.clone()), dictionaries: true, ..Read::default() };
         let batches = question.snapshot.read(file, read).await?;
         let mut told: Vec<Told> = Vec::new();
-        let mut sure: Vec<bool> = Vec::new();
         let mut place = range.start;
         let mut earliest = None;
         for batch in &batches {
@@ -134,11 +131,8 @@ impl Walk {
                 if start > question.latest {
                     continue;
                 }
-                let several = question.several.contains(&id);
-                let passes = several || passed.value(row) && named.value(row);
-                if passes && !question.snapshot.hidden.contains(&id) {
+                if passed.value(row) && named.value(row) && !question.split.contains(&id) {
                     told.push((start, id, place + row));
-                    sure.push(several);
                 }
             }
             place += batch.num_rows();
@@ -155,16 +149,14 @@ impl Walk {
             looked_up = spans_that_pass(question, &group, Pick::Traces(&wanted), candidates).await?;
             &looked_up
         };
-        let mut several = sure.into_iter();
-        told.retain(|told| several.next().unwrap_or_default() || passing.contains(&told.1));
+        told.retain(|told| passing.contains(&told.1));
         Ok(told)
     }
 
     /// Asks the whole file of spans at once where that costs less than looking traces up. Where none passes, the walk
     /// is over.
     async fn look_into_spans(&mut self, question: &Question<'_>) -> Result<(), ScanError> {
-        let State::Open { end, chunk, ask_spans: Some(candidates), matched: matched @ None, split, .. } =
-            &mut self.state
+        let State::Open { end, chunk, ask_spans: Some(candidates), matched: matched @ None, .. } = &mut self.state
         else {
             return Ok(());
         };
@@ -176,7 +168,7 @@ impl Walk {
         if found.len() <= FEW_TRACES {
             *chunk = *end;
         }
-        let over = found.is_empty() && !*split;
+        let over = found.is_empty();
         *matched = Some(found);
         if over {
             self.state = State::Over;
@@ -188,11 +180,9 @@ impl Walk {
         let filter = &question.asked.filter;
         let outside = filter.since.is_some_and(|since| self.group.meta.start_max < since)
             || self.group.meta.start_min.0 > question.latest;
-        // A trace in several groups may start here later or earlier than in the end; only time alone rules it out.
         if outside {
             return Ok(None);
         }
-        let split = question.several.iter().any(|id| self.group.may_hold(*id));
         let spans = &question.asked.spans;
         let mut operations = Operations::Any;
         let mut ask_spans = !spans.attributes.is_empty();
@@ -200,32 +190,25 @@ impl Walk {
             let rollups = question.snapshot.rollups(&self.group).await?;
             ask_spans |= rollups.has_other;
             operations = Operations::of(&rollups, |key| filter.admits(key));
-            if operations.is_none() && !split {
+            if operations.is_none() {
                 return Ok(None);
             }
         }
         let runs = filter.run_ids.as_ref().zip(self.group.meta.runs.as_ref());
-        if runs.is_some_and(|(wanted, named)| wanted.iter().all(|run| named.binary_search(run).is_err())) && !split {
+        if runs.is_some_and(|(wanted, named)| wanted.iter().all(|run| named.binary_search(run).is_err())) {
             return Ok(None);
         }
         let Some(file) = self.group.file(LakeTable::Traces) else { return Ok(None) };
-        let (mut candidates, mut matched) = (None, None);
+        let mut candidates = None;
         if ask_spans {
-            let found = match self.group.file(LakeTable::Spans) {
-                Some(file) => spans.candidates(&question.snapshot.reader, file).await?,
-                None => None,
-            };
-            if found.is_none() {
-                if !split {
-                    return Ok(None);
-                }
-                matched = Some(HashSet::new());
+            let Some(file) = self.group.file(LakeTable::Spans) else { return Ok(None) };
+            candidates = spans.candidates(&question.snapshot.reader, file).await?;
+            if candidates.is_none() {
+                return Ok(None);
             }
-            candidates = Some(found.unwrap_or_default());
         }
         let end = question.snapshot.reader.rows_until(file, question.latest).await?;
-        let chunk = if matched.is_some() { end } else { CHUNK_ROWS };
-        Ok(Some(State::Open { end, chunk, operations, ask_spans: candidates, matched, split }))
+        Ok(Some(State::Open { end, chunk: CHUNK_ROWS, operations, ask_spans: candidates, matched: None }))
     }
 }
 
@@ -237,6 +220,11 @@ impl Operations {
         if rollups.has_other {
             wanted.insert(OTHER as i32);
         }
+        Self::these(wanted)
+    }
+
+    /// Those of these numbers.
+    pub(super) fn these(wanted: HashSet<i32>) -> Self {
         if wanted.is_empty() { Self::None } else { Self::These(Arc::new(wanted)) }
     }
 
@@ -270,7 +258,7 @@ impl Operations {
 }
 
 /// The traces with a span in this group, among the candidates, that passes.
-async fn spans_that_pass(
+pub(super) async fn spans_that_pass(
     question: &Question<'_>,
     group: &Group,
     pick: Pick<'_>,

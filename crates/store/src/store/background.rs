@@ -98,6 +98,9 @@ async fn house_loop(inner: Weak<Inner>, tick: Duration) {
         if outcome.is_ok() && round.is_multiple_of(HOUSE_TICKS) {
             outcome = inner.keep_house((round / HOUSE_TICKS).is_multiple_of(PACK_ROUNDS)).await;
         }
+        if outcome.is_ok() {
+            outcome = inner.settle_split().await;
+        }
         match outcome {
             Ok(()) => inner.shared.unwarn(|warning| warning.starts_with(HOUSE_WARNING)),
             // The flush says it.
@@ -181,6 +184,13 @@ impl Inner {
         }
         let inner = Arc::clone(self);
         Ok(blocking(move || inner.catalog.learn_blocks(&learned)).await??)
+    }
+
+    /// Merges the traces that a flush or a merge has left in several groups, before anyone asks about them.
+    async fn settle_split(&self) -> Result<(), StoreError> {
+        let groups = Arc::clone(&self.shared.view().groups);
+        let settled = self.snapshot_of(groups, Vec::new(), Arc::default()).settle_split();
+        settled.await.map_err(|error| StoreError::Rows(error.into()))
     }
 
     /// Refuses appends in time, while the catalog and a flush still have room.

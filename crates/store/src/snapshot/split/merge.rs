@@ -1,0 +1,312 @@
+//! Merges traces from the sources that hold them: the few columns that their rows are made of, and whole spans only
+//! where an id comes more than once, since spans are repeats if all that they say is equal.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arrow_array::{BooleanArray, RecordBatch};
+use arrow_schema::ArrowError;
+use arrow_select::filter::filter_record_batch;
+use foldhash::{HashMap, HashSet};
+use futures::future::try_join_all;
+use kino_model::columns::Table;
+use kino_model::{SpanId, TraceId};
+
+use super::{Entry, NO_PIECE, RemovedSpan, Snapshot, Wrong};
+use crate::file::LakeTable;
+use crate::lake::rows::{NOWHERE, Rows};
+use crate::rollup::{OperationKey, Operations};
+use crate::scan::columns::{SpanColumns, ids, trace_id_at};
+use crate::scan::{Pick, Read, ScanError};
+use crate::trace_row::{self, TraceFacts};
+
+/// Traces whose rows are merged at a time: sorted, so that most pages of a file are read for one part alone, and few
+/// enough that their columns take some tens of megabytes.
+const TRACES_AT_A_TIME: usize = 4_096;
+/// Row of `traces` and operations come from these; a span's id tells repeats.
+const COLUMNS: &[&str] = &[
+    "trace_id",
+    "span_id",
+    "parent_span_id",
+    "start_unix_nanos",
+    "duration_nanos",
+    "status_code",
+    "name",
+    "service_name",
+    "kino_project",
+    "kino_worktree",
+    "kino_code_state",
+    "kino_run_id",
+];
+
+/// A span, by its trace and id.
+type SpanKey = (TraceId, SpanId);
+
+/// Traces that were merged.
+#[derive(Debug, Default)]
+pub(super) struct Merged {
+    /// Rows of those with visible spans, in no order.
+    pub(super) rows: Vec<RecordBatch>,
+    /// The operations that the rows name.
+    pub(super) keys: Numbered,
+    /// All of them; one with a row has the piece 0.
+    pub(super) entries: Vec<(TraceId, Entry)>,
+}
+
+/// Operations with their numbers.
+#[derive(Debug, Default)]
+pub(super) struct Numbered {
+    pub(super) keys: Vec<OperationKey>,
+    by_key: HashMap<OperationKey, u32>,
+}
+
+impl Numbered {
+    pub(super) fn number(&mut self, key: &OperationKey) -> u32 {
+        if let Some(number) = self.by_key.get(key) {
+            return *number;
+        }
+        let number = self.keys.len() as u32;
+        self.keys.push(key.clone());
+        self.by_key.insert(key.clone(), number);
+        number
+    }
+}
+
+impl Merged {
+    /// Says from which sources each trace was merged.
+    pub(super) fn set_fingerprints(&mut self, fingerprints: &HashMap<TraceId, u64>) {
+        for (id, entry) in &mut self.entries {
+            entry.fingerprint = fingerprints.get(id).copied().unwrap_or_default();
+        }
+    }
+}
+
+/// Rows of some traces as the sources hold them.
+#[derive(Debug)]
+struct Chunk {
+    traces: Vec<TraceId>,
+    hidden: Vec<bool>,
+    /// For each source its rows, in [`COLUMNS`] or more.
+    sources: Vec<Vec<RecordBatch>>,
+    /// Spans whose id comes more than once.
+    shared: HashSet<SpanKey>,
+    /// All columns of these.
+    whole: Vec<RecordBatch>,
+}
+
+/// What is found of one trace.
+#[derive(Clone, Debug, Default)]
+struct Found {
+    sources: u32,
+    /// One more than the last source that was counted.
+    last: usize,
+    removed: Vec<u32>,
+    duplicates: i64,
+}
+
+impl Snapshot {
+    /// Merges these traces, which must be sorted, from all sources.
+    pub(super) async fn merge_traces(&self, traces: &[TraceId]) -> Result<Merged, ScanError> {
+        let mut merged = Merged::default();
+        self.reader.split.merged.fetch_add(traces.len() as u64, Ordering::Relaxed);
+        for traces in traces.chunks(TRACES_AT_A_TIME) {
+            let sources = self.split_parts(traces).await?;
+            let shared = shared(&sources);
+            let whole = self.whole_spans(&shared).await?;
+            let hidden = traces.iter().map(|id| self.hidden.contains(id)).collect();
+            let chunk = Chunk { traces: traces.to_vec(), hidden, sources, shared, whole };
+            // It takes milliseconds, which the runtime's own threads do not have.
+            let add = move || chunk.merge_into(&mut merged).map(|()| merged);
+            merged = tokio::task::spawn_blocking(add)
+                .await
+                .map_err(|error| ScanError::Rows(ArrowError::ExternalError(Box::new(error))))??;
+        }
+        Ok(merged)
+    }
+
+    async fn split_parts(&self, traces: &[TraceId]) -> Result<Vec<Vec<RecordBatch>>, ScanError> {
+        let read = async |group: &Arc<crate::file::Group>| {
+            let held: Vec<TraceId> = traces.iter().filter(|id| group.may_hold(**id)).copied().collect();
+            let Some(file) = group.file(LakeTable::Spans).filter(|_| !held.is_empty()) else { return Ok(Vec::new()) };
+            let pick = Pick::Traces(&held);
+            self.read(file, Read { columns: Some(COLUMNS), pick, dictionaries: true, ..Read::default() }).await
+        };
+        let mut sources = try_join_all(self.groups.iter().map(read)).await?;
+        sources.extend(self.parts_of_memory(Table::Spans, traces)?.into_iter().map(|part| vec![part]));
+        Ok(sources)
+    }
+
+    /// All columns of these spans from all sources.
+    async fn whole_spans(&self, spans: &HashSet<SpanKey>) -> Result<Vec<RecordBatch>, ScanError> {
+        let mut traces: Vec<TraceId> = spans.iter().map(|span| span.0).collect();
+        traces.sort_unstable();
+        traces.dedup();
+        let wanted = Arc::new(spans.clone());
+        let read = async |group: &Arc<crate::file::Group>| {
+            let held: Vec<TraceId> = traces.iter().filter(|id| group.may_hold(**id)).copied().collect();
+            let Some(file) = group.file(LakeTable::Spans).filter(|_| !held.is_empty()) else { return Ok(Vec::new()) };
+            let wanted = Arc::clone(&wanted);
+            let read = Read {
+                pick: Pick::Traces(&held),
+                condition: Some((&["trace_id", "span_id"], Box::new(move |rows| among(rows, &wanted)))),
+                ..Read::default()
+            };
+            self.read(file, read).await
+        };
+        let mut parts: Vec<RecordBatch> =
+            try_join_all(self.groups.iter().map(read)).await?.into_iter().flatten().collect();
+        for part in self.parts_of_memory(Table::Spans, &traces)? {
+            parts.push(filter_record_batch(&part, &among(&part, spans))?);
+        }
+        Ok(parts)
+    }
+}
+
+/// Marks the rows of these spans.
+fn among(rows: &RecordBatch, spans: &HashSet<SpanKey>) -> BooleanArray {
+    let columns = ids(rows, "trace_id").zip(ids(rows, "span_id"));
+    let key = |row| {
+        let (traces, spans) = columns?;
+        trace_id_at(traces, row).zip(SpanId::from_slice(spans.value(row)))
+    };
+    (0..rows.num_rows()).map(|row| Some(key(row).is_some_and(|key| spans.contains(&key)))).collect()
+}
+
+/// The spans whose id comes more than once in a trace.
+fn shared(sources: &[Vec<RecordBatch>]) -> HashSet<SpanKey> {
+    let mut keys: Vec<SpanKey> = Vec::new();
+    for rows in sources.iter().flatten() {
+        let Some((traces, spans)) = ids(rows, "trace_id").zip(ids(rows, "span_id")) else { continue };
+        let key = |row| trace_id_at(traces, row).zip(SpanId::from_slice(spans.value(row)));
+        keys.extend((0..rows.num_rows()).filter_map(key));
+    }
+    keys.sort_unstable();
+    keys.chunk_by(|left, right| left == right).filter(|same| same.len() > 1).map(|same| same[0]).collect()
+}
+
+impl Chunk {
+    /// Adds the traces' rows, and what the sources count that does not count.
+    fn merge_into(self, merged: &mut Merged) -> Result<(), ScanError> {
+        let whole = Rows::arrange(Table::Spans, self.whole.clone())?;
+        let (kept, _) = whole.trace_numbers();
+        let mut facts = vec![TraceFacts::default(); self.traces.len()];
+        let mut found = vec![Found::default(); self.traces.len()];
+        let mut operations = Operations::default();
+        let mut removed = Removed::default();
+        for (source, rows) in self.sources.iter().enumerate() {
+            let mut in_source: HashSet<SpanKey> = HashSet::default();
+            for spans in rows.iter().filter_map(SpanColumns::of) {
+                let numbers = self.numbers(&spans);
+                let mut once: Vec<usize> = Vec::new();
+                for (row, number) in numbers.iter().enumerate() {
+                    let found = &mut found[*number];
+                    if found.last <= source {
+                        (found.last, found.sources) = (source + 1, found.sources + 1);
+                    }
+                    let key = (spans.trace_id(row), spans.span_id(row));
+                    let is_shared = self.shared.contains(&key);
+                    // The source has counted it as one of several of that id.
+                    found.duplicates += i64::from(is_shared && !in_source.insert(key));
+                    if self.hidden[*number] {
+                        found.removed.push(removed.add(&spans, row));
+                    } else if !is_shared {
+                        once.push(row);
+                    }
+                }
+                operations.add(&spans, once.into_iter(), |row, operation| {
+                    facts[numbers[row]].add(&spans, row);
+                    facts[numbers[row]].add_operation(operation);
+                });
+            }
+        }
+        let mut known: HashSet<SpanKey> = HashSet::default();
+        for (rows, kept) in whole.parts.iter().zip(&kept) {
+            let Some(spans) = SpanColumns::of(rows) else { continue };
+            let numbers = self.numbers(&spans);
+            let visible = |row: &usize| !self.hidden[numbers[*row]];
+            for row in (0..spans.rows()).filter(visible) {
+                let found = &mut found[numbers[row]];
+                if kept[row] == NOWHERE {
+                    found.removed.push(removed.add(&spans, row));
+                } else {
+                    found.duplicates -= i64::from(!known.insert((spans.trace_id(row), spans.span_id(row))));
+                }
+            }
+            let counts = (0..spans.rows()).filter(visible).filter(|row| kept[*row] != NOWHERE);
+            operations.add(&spans, counts, |row, operation| {
+                facts[numbers[row]].add(&spans, row);
+                facts[numbers[row]].add_operation(operation);
+            });
+        }
+        let ordinals: Vec<u32> = operations.finish().map(|(key, _)| merged.keys.number(&key)).collect();
+        for facts in &mut facts {
+            facts.renumber(&ordinals);
+        }
+        let has_row: Vec<bool> = facts.iter().map(|facts| facts.span_count > 0).collect();
+        facts.retain(|facts| facts.span_count > 0);
+        merged.rows.push(trace_row::encode(&facts));
+        for (number, found) in found.into_iter().enumerate() {
+            let entry = found.entry(has_row[number], self.hidden[number], &removed);
+            merged.entries.push((self.traces[number], entry));
+        }
+        Ok(())
+    }
+
+    /// The number of each row's trace. All rows are of these traces.
+    fn numbers(&self, spans: &SpanColumns<'_>) -> Vec<usize> {
+        let mut last = 0;
+        let number = |row| {
+            let id = spans.trace_id(row);
+            if self.traces[last] != id {
+                last = self.traces.binary_search(&id).unwrap_or_default();
+            }
+            last
+        };
+        (0..spans.rows()).map(number).collect()
+    }
+}
+
+impl Found {
+    fn entry(self, has_row: bool, is_hidden: bool, removed: &Removed<'_>) -> Entry {
+        let wrong = Wrong {
+            removed: self.removed.iter().map(|place| removed.span(*place)).collect(),
+            duplicates: self.duplicates,
+        };
+        let is_right = wrong.removed.is_empty() && wrong.duplicates == 0;
+        Entry {
+            piece: if has_row { 0 } else { NO_PIECE },
+            counted_again: if is_hidden { self.sources } else { self.sources.saturating_sub(1) },
+            fingerprint: 0,
+            wrong: (!is_right).then(|| Arc::new(wrong)),
+        }
+    }
+}
+
+/// A removed span: its operation's place, duration, whether it failed, whether it is a root.
+type RemovedAt = (usize, Option<i64>, bool, bool);
+
+/// Spans that do not count, and their operations, each once.
+#[derive(Default)]
+struct Removed<'a> {
+    spans: Vec<RemovedAt>,
+    operations: Vec<Arc<OperationKey>>,
+    by_texts: HashMap<[Option<&'a str>; 3], usize>,
+}
+
+impl<'a> Removed<'a> {
+    fn add(&mut self, spans: &SpanColumns<'a>, row: usize) -> u32 {
+        let texts = [spans.service, spans.name, spans.project].map(|column| column.get(row));
+        let operation = *self.by_texts.entry(texts).or_insert_with(|| {
+            let [service, name, project] = texts.map(|text| text.map(str::to_owned));
+            self.operations.push(Arc::new(OperationKey { service, name: name.unwrap_or_default(), project }));
+            self.operations.len() - 1
+        });
+        self.spans.push((operation, spans.duration(row), spans.is_error(row), spans.is_root(row)));
+        self.spans.len() as u32 - 1
+    }
+
+    fn span(&self, place: u32) -> RemovedSpan {
+        let (operation, duration, is_error, is_root) = self.spans[place as usize];
+        RemovedSpan { operation: Arc::clone(&self.operations[operation]), duration, is_error, is_root }
+    }
+}
