@@ -29,6 +29,7 @@ pub struct Tree<'a> {
     child_offsets: Vec<u32>,
     children: Vec<u32>,
     ends: Vec<i64>,
+    self_times: Vec<i64>,
     preorder: Vec<u32>,
     positions: Vec<u32>,
     sizes: Vec<u32>,
@@ -53,6 +54,7 @@ impl<'a> Tree<'a> {
             child_offsets: Vec::new(),
             children: Vec::new(),
             ends: Vec::new(),
+            self_times: Vec::new(),
             preorder: Vec::with_capacity(count),
             positions: vec![0; count],
             sizes: vec![1; count],
@@ -66,6 +68,7 @@ impl<'a> Tree<'a> {
         tree.list_children();
         tree.number_in_preorder();
         tree.find_ends();
+        tree.self_times = (0..count).map(|index| tree.uncovered(index)).collect();
         tree
     }
 
@@ -300,6 +303,10 @@ impl<'a> Tree<'a> {
 
     /// The time in this span that none of its children covers, in nanoseconds.
     pub fn self_time(&self, index: usize) -> i64 {
+        self.self_times[index]
+    }
+
+    fn uncovered(&self, index: usize) -> i64 {
         let (start, end) = (self.start(index), self.end(index));
         let mut covered = 0;
         let mut reached = start;

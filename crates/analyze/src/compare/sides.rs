@@ -1,5 +1,6 @@
 //! Both sides of a comparison, reduced to what is compared: per operation and execution.
 
+use foldhash::HashSet;
 use kino_model::Span;
 
 use crate::critical_path::critical_path_of;
@@ -20,7 +21,12 @@ pub(super) struct Sides<'a> {
     pub(super) executions: [Vec<ExecutionSums>; 2],
     pub(super) ended: [u64; 2],
     pub(super) open: u64,
+    /// By operation: its place in the sums of the execution at hand; none between two executions.
+    places: Vec<usize>,
 }
+
+/// The place of an operation that the execution at hand has not called yet.
+const NO_PLACE: usize = usize::MAX;
 
 /// One operation on one side.
 #[derive(Clone, Default)]
@@ -69,6 +75,7 @@ impl<'a> Sides<'a> {
             executions: [Vec::new(), Vec::new()],
             ended: [0, 0],
             open: 0,
+            places: Vec::new(),
         };
         // Roots first, so that it is known of every operation whether executions start there.
         for execution in before.iter().chain(after) {
@@ -94,20 +101,19 @@ impl<'a> Sides<'a> {
         let tree = execution.tree;
         let root = self.operations.of(tree.span(execution.entry));
         let mut scratch: Vec<(usize, Sums)> = Vec::new();
-        let mut at_operation: Vec<usize> = vec![usize::MAX; self.operations.len()];
         let mut own_samples: Vec<(usize, f64)> = vec![(root, tree.duration(execution.entry) as f64)];
         for &index in execution.spans() {
             let index = index as usize;
             let span = tree.span(index);
             let operation = self.operations.of(span);
-            at_operation.resize(self.operations.len(), usize::MAX);
+            self.places.resize(self.operations.len(), NO_PLACE);
             self.is_root.resize(self.operations.len(), false);
-            if at_operation[operation] == usize::MAX {
-                at_operation[operation] = scratch.len();
+            if self.places[operation] == NO_PLACE {
+                self.places[operation] = scratch.len();
                 scratch.push((operation, Sums::default()));
             }
             let nanos = tree.duration(index) as f64;
-            scratch[at_operation[operation]].1.add(span, nanos);
+            scratch[self.places[operation]].1.add(span, nanos);
             if !self.is_root[operation] && is_inner_entry(tree, index) && span.end.is_some() {
                 own_samples.push((operation, nanos));
             }
@@ -115,9 +121,10 @@ impl<'a> Sides<'a> {
         for segment in critical_path_of(tree, execution.entry).segments {
             let charged = charged_to(tree, segment.span);
             let operation = self.operations.of(tree.span(charged));
-            scratch[at_operation[operation]].1.critical += segment.duration() as f64;
+            scratch[self.places[operation]].1.critical += segment.duration() as f64;
         }
         self.samples[side].resize(self.operations.len(), OperationSamples::default());
+        let sampled: HashSet<usize> = own_samples.iter().map(|(operation, _)| *operation).collect();
         for (operation, nanos) in own_samples.iter().filter(|_| !is_cold) {
             self.samples[side][*operation].durations.push(nanos.max(SHORTEST_NANOS));
         }
@@ -126,7 +133,8 @@ impl<'a> Sides<'a> {
             samples.executions += 1;
             samples.calls += sums.calls;
             samples.errors += sums.errors;
-            if !is_cold && !self.is_root[*operation] && own_samples.iter().all(|(own, _)| own != operation) {
+            self.places[*operation] = NO_PLACE;
+            if !is_cold && !self.is_root[*operation] && !sampled.contains(operation) {
                 samples.durations.push((sums.duration / sums.calls as f64).max(SHORTEST_NANOS));
             }
         }

@@ -104,13 +104,25 @@ fn mean_slack(replayed: &[&Facts<'_, '_>], name: (&str, &str)) -> f64 {
     for facts in replayed {
         let tree = facts.tree;
         let is_it = |index: &usize| facts.span(*index).name == name.1 && facts.span(*index).service() == name.0;
-        for index in facts.indices().skip(1).filter(is_it) {
-            calls += 1;
-            let Some(parent) = tree.parent(index).filter(|_| facts.critical(index) == 0) else { continue };
-            let siblings = tree.children(parent).iter().map(|&sibling| sibling as usize);
-            let waited = siblings.filter(|&sibling| facts.critical(sibling) > 0).map(|sibling| tree.end(sibling));
-            let until = waited.filter(|&end| end >= tree.end(index)).min().unwrap_or(tree.end(parent));
-            slack += (until - tree.end(index)).max(0) as f64;
+        for parent in facts.indices() {
+            let children = || tree.children(parent).iter().map(|&child| child as usize);
+            // When those siblings end that are waited for; found when a call first needs it.
+            let mut waited: Option<Vec<i64>> = None;
+            for index in children().filter(is_it) {
+                calls += 1;
+                if facts.critical(index) > 0 {
+                    continue;
+                }
+                let waited = waited.get_or_insert_with(|| {
+                    let on_path = children().filter(|&sibling| facts.critical(sibling) > 0);
+                    let mut ends: Vec<i64> = on_path.map(|sibling| tree.end(sibling)).collect();
+                    ends.sort_unstable();
+                    ends
+                });
+                let next = waited.partition_point(|end| *end < tree.end(index));
+                let until = waited.get(next).copied().unwrap_or(tree.end(parent));
+                slack += (until - tree.end(index)).max(0) as f64;
+            }
         }
     }
     slack / calls.max(1) as f64

@@ -36,8 +36,11 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
         }
         let mut here: BTreeMap<String, (&str, usize)> = BTreeMap::new();
         for same in raised.values() {
-            for (position, (index, found)) in same.iter().enumerate() {
-                let next = same[position + 1..].iter().find(|(other, _)| other != index);
+            let by_span: Vec<&[(usize, Exception<'_>)]> = same.chunk_by(|left, right| left.0 == right.0).collect();
+            for (position, (index, found)) in
+                by_span.iter().enumerate().flat_map(|(at, own)| own.iter().map(move |it| (at, it)))
+            {
+                let next = by_span.get(position + 1).and_then(|inner| inner.first());
                 if next.is_some_and(|(inner, _)| facts.tree.is_at_or_beneath(*inner, *index)) {
                     continue;
                 }

@@ -11,6 +11,10 @@ use crate::finding::{Evidence, Location, MAX_EXAMPLES, evidence, location};
 use crate::statistics::quantile_f64;
 use crate::tree::Tree;
 
+/// How far up a search goes that is made for each of many calls: in a chain of a million spans the way to the top is
+/// half a million long on average. Traces that people make are a few dozen deep.
+pub(super) const ANCESTORS_MAX: usize = 256;
+
 /// Executions of one entry operation.
 pub(super) struct Group<'t, 'a> {
     pub(super) service: &'a str,
@@ -148,15 +152,16 @@ impl<'t, 'a> Facts<'t, 'a> {
         !self.execution.is_error() && self.span(self.execution.entry).attribute("test.case.name").is_some()
     }
 
-    /// Where in the code: the span's own word, or the nearest ancestor's.
+    /// Where in the code: the span's own word, or the nearest ancestor's, at most [`ANCESTORS_MAX`] above.
     pub(super) fn location(&self, index: usize) -> Option<Location> {
         let mut at = index;
-        loop {
+        for _ in 0..=ANCESTORS_MAX {
             if let Some(found) = location(self.span(at)) {
                 return Some(if at == index { found } else { Location { known_by: "caller", ..found } });
             }
             at = self.tree.parent(at).filter(|_| at != self.execution.entry)?;
         }
+        None
     }
 }
 

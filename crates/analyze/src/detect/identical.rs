@@ -9,6 +9,8 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use foldhash::HashMap;
+
 use super::Draft;
 use super::call::{Call, Calls, Kind};
 use super::facts::{Facts, Group, median, shown, top};
@@ -28,17 +30,29 @@ struct Repeats {
     saving: f64,
 }
 
+/// By parent: for each of its children the latest end among it and those before it.
+type Reached = HashMap<usize, Vec<i64>>;
+
 /// Whether somebody asks again on purpose: nothing recorded happens between the calls, and the pauses are long.
-pub(super) fn is_polling(facts: &Facts<'_, '_>, indices: &[usize]) -> bool {
+fn is_polling(facts: &Facts<'_, '_>, indices: &[usize], reached: &mut Reached) -> bool {
     let tree = facts.tree;
-    let is_pause = |pair: &[usize]| {
+    let mut is_pause = |pair: &[usize]| {
         let (from, to) = (tree.end(pair[0]), tree.start(pair[1]));
-        let is_silent = tree.parent(pair[0]) == tree.parent(pair[1])
-            && tree.parent(pair[0]).is_some_and(|parent| {
-                let mut between = tree.children(parent).iter().map(|&child| child as usize);
-                !between.any(|child| tree.start(child) < to && tree.end(child) > from)
-            });
-        is_silent && (to - from) as f64 > POLLING_PAUSE * tree.duration(pair[0]) as f64
+        let parent = tree.parent(pair[0]).filter(|parent| tree.parent(pair[1]) == Some(*parent));
+        let Some(parent) = parent.filter(|_| (to - from) as f64 > POLLING_PAUSE * tree.duration(pair[0]) as f64) else {
+            return false;
+        };
+        let children = tree.children(parent);
+        let reached = reached.entry(parent).or_insert_with(|| {
+            let ends = children.iter().map(|&child| tree.end(child as usize));
+            ends.scan(i64::MIN, |latest, end| {
+                *latest = end.max(*latest);
+                Some(*latest)
+            })
+            .collect()
+        });
+        let begun = children.partition_point(|&child| tree.start(child as usize) < to);
+        begun.checked_sub(1).is_none_or(|last| reached[last] <= from)
     };
     let pauses = indices.windows(2).filter(|pair| is_pause(pair)).count();
     2 * pauses > indices.len() - 1
@@ -66,13 +80,14 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
                 keys.entry(whole).or_insert_with(|| Rc::clone(&call.key));
             }
         }
+        let mut reached = Reached::default();
         for ((_, whole, _), indices) in same {
             let (first, last) = (indices[0], indices[indices.len() - 1]);
-            let between = facts.tree.start(first)..facts.tree.start(last);
-            if indices.len() < MIN_REPEATS || writes.iter().any(|write| between.contains(write)) {
+            let next_write = writes.get(writes.partition_point(|write| *write < facts.tree.start(first)));
+            if indices.len() < MIN_REPEATS || next_write.is_some_and(|write| *write < facts.tree.start(last)) {
                 continue;
             }
-            if is_polling(facts, &indices) {
+            if is_polling(facts, &indices, &mut reached) {
                 continue;
             }
             let critical: Vec<f64> = indices.iter().map(|&index| facts.critical(index) as f64).collect();

@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use super::Draft;
 use super::call::{Call, Calls, Kind, is_model};
-use super::facts::{Facts, Group, median, shown, top};
+use super::facts::{ANCESTORS_MAX, Facts, Group, median, shown, top};
 use crate::finding::{Code, Finding, Number, Unit};
 
 const MIN_REPEATS: usize = 5;
@@ -117,7 +117,7 @@ fn busy_between(facts: &Facts<'_, '_>, indices: &[usize]) -> f64 {
     1.0 - facts.tree.self_time(ancestor) as f64 / duration
 }
 
-/// The nearest span that has all of these beneath it.
+/// The nearest span that has all of these beneath it; the entry where none of the nearest [`ANCESTORS_MAX`] has.
 fn common_ancestor(facts: &Facts<'_, '_>, indices: &[usize]) -> usize {
     let entry = facts.execution.entry;
     let (first, last) = indices.iter().fold((usize::MAX, 0), |(first, last), &index| {
@@ -125,14 +125,14 @@ fn common_ancestor(facts: &Facts<'_, '_>, indices: &[usize]) -> usize {
         (first.min(position), last.max(position))
     });
     let mut ancestor = facts.tree.parent(indices[0]).unwrap_or(entry);
-    while ancestor != entry {
+    for _ in 0..ANCESTORS_MAX {
         let from = facts.tree.position_below(entry, ancestor);
-        if from <= first && last < from + facts.tree.subtree(ancestor).len() {
-            break;
+        if ancestor == entry || from <= first && last < from + facts.tree.subtree(ancestor).len() {
+            return ancestor;
         }
         ancestor = facts.tree.parent(ancestor).unwrap_or(entry);
     }
-    ancestor
+    entry
 }
 
 fn finding(group: &Group<'_, '_>, key: &str, found: &[Repeats]) -> Finding {

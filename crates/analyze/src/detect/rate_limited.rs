@@ -40,16 +40,18 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
         requests.sort_by_key(|request| request.start);
         let mut rates = Vec::new();
         let mut safe = 0;
-        let mut from = 0;
+        let (mut from, mut refused_within) = (0, 0);
         for (at, request) in requests.iter().enumerate() {
+            refused_within += usize::from(request.refused);
             while requests[from].start <= request.start - WINDOW_NANOS {
+                refused_within -= usize::from(requests[from].refused);
                 from += 1;
             }
-            let window = &requests[from..=at];
+            let within = at + 1 - from;
             if request.refused {
-                rates.push(window.len() as f64);
-            } else if window.iter().all(|request| !request.refused) {
-                safe = safe.max(window.len());
+                rates.push(within as f64);
+            } else if refused_within == 0 {
+                safe = safe.max(within);
             }
         }
         let rate = median(rates);

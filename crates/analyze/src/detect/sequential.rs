@@ -11,7 +11,7 @@
 //! conversation (input that grows, a tool run between), and statements, which share a connection and mostly a
 //! transaction.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use kino_model::{Span, Value, redacted};
 
@@ -29,6 +29,11 @@ const MIN_WAITING: f64 = 0.5;
 const MAX_GAP: f64 = 0.1;
 /// A shorter sibling than this part of the execution is not worth running beside another.
 const MIN_PART: f64 = 0.02;
+/// Spans that are looked at beneath siblings, as a multiple of the execution's: each counts once for every sibling that
+/// it is beneath. Siblings beyond it are not judged: that takes siblings nested this deep.
+const LOOKS_PER_SPAN: usize = 16;
+/// Recorded outputs times recorded inputs that are compared among siblings; beyond that data may flow unseen.
+const COMPARED_MAX: usize = 1_000_000;
 /// Shorter recorded outputs are too common to prove anything.
 const MIN_OUTPUT_CHARS: usize = 6;
 
@@ -111,6 +116,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
 
 fn runs(facts: &Facts<'_, '_>) -> Vec<Run> {
     let mut found = Vec::new();
+    let mut looks_left = LOOKS_PER_SPAN.saturating_mul(facts.execution.spans().len());
     for parent in facts.indices() {
         let children = facts.tree.children(parent);
         if children.len() < 2 || facts.critical(parent) == 0 {
@@ -120,7 +126,8 @@ fn runs(facts: &Facts<'_, '_>) -> Vec<Run> {
         let mut latest: Option<usize> = None;
         for &child in children {
             let child = child as usize;
-            let is_fit = fits(facts, child) && latest.is_none_or(|latest| facts.follows(latest, child));
+            let is_fit =
+                fits(facts, child, &mut looks_left) && latest.is_none_or(|latest| facts.follows(latest, child));
             let follows = members.last().is_some_and(|&last| is_close(facts, last, child));
             if !(is_fit && (members.is_empty() || follows)) && facts.critical(child) > 0 {
                 close(facts, parent, &mut members, &mut found);
@@ -147,12 +154,14 @@ fn close(facts: &Facts<'_, '_>, parent: usize, members: &mut Vec<usize>, found: 
 
 /// Whether the child is long enough, went well, was waited for and is mostly calls to the outside that are no
 /// statements.
-fn fits(facts: &Facts<'_, '_>, child: usize) -> bool {
+fn fits(facts: &Facts<'_, '_>, child: usize, looks_left: &mut usize) -> bool {
     let span = facts.span(child);
     let critical = facts.critical(child) as f64;
     if span.is_error() || span.end.is_none() || critical < MIN_PART * facts.duration() {
         return false;
     }
+    let Some(left) = looks_left.checked_sub(facts.tree.subtree(child).len()) else { return false };
+    *looks_left = left;
     let mut waiting = 0.0;
     let mut waiting_until = i64::MIN;
     for &index in facts.tree.subtree(child) {
@@ -206,12 +215,21 @@ fn data_flows(facts: &Facts<'_, '_>, members: &[usize]) -> bool {
     if secret_flows(facts, members) {
         return true;
     }
-    members.iter().enumerate().any(|(at, &before)| {
-        let outputs: Vec<&str> = spans(before).flat_map(outputs).collect();
-        members[at + 1..].iter().flat_map(|&after| spans(after)).any(|span| {
-            let is_linked = span.links.iter().any(|link| spans(before).any(|earlier| earlier.span_id == link.span_id));
-            is_linked || outputs.iter().any(|output| inputs_of(span).any(|input| input.contains(output)))
-        })
+    let (mut earlier, mut brought) = (HashSet::new(), Vec::new());
+    let mut compared = 0;
+    members.iter().any(|&member| {
+        let flows = spans(member).any(|span| {
+            let is_linked = span.links.iter().any(|link| earlier.contains(&link.span_id));
+            let mut needs = inputs_of(span).filter(|_| !brought.is_empty());
+            is_linked
+                || needs.any(|input| {
+                    compared += brought.len();
+                    compared > COMPARED_MAX || brought.iter().any(|output| input.contains(*output))
+                })
+        });
+        earlier.extend(spans(member).map(|span| span.span_id));
+        brought.extend(spans(member).flat_map(outputs));
+        flows
     })
 }
 

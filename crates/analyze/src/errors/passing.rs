@@ -24,6 +24,10 @@ pub type Parents = HashMap<(TraceId, SpanId), SpanId>;
 /// may seem to have happened earlier.
 const CLOCK_GRAIN_NANOS: i64 = 1_000_000;
 
+/// Exceptions of one type and message that came up to a span and that a recording there is compared with: the newest.
+/// Thousands of them make each comparison cost as much as all the others.
+const RAISED_MAX: usize = 256;
+
 /// The spans whose ancestors [`occurrences`] asks for: those of traces in which one exception may have been recorded
 /// more than once.
 pub fn recorded_alike(recorded: &[Exception<'_>]) -> BTreeSet<(TraceId, SpanId)> {
@@ -144,7 +148,8 @@ impl<'r, 'a> Passing<'r, 'a> {
         };
         // The latest of those before it, or else the one that followed soonest.
         let distance = |it: &Raised| (!not_after(it.last), time(index).abs_diff(time(it.last)));
-        let Some(found) = raised.iter_mut().filter(|it| fits(it)).min_by_key(|it| distance(it)) else {
+        let newest = raised.len().saturating_sub(RAISED_MAX);
+        let Some(found) = raised[newest..].iter_mut().filter(|it| fits(it)).min_by_key(|it| distance(it)) else {
             let mut told = [false; 2];
             told[place] = true;
             raised.push(Raised { first: index, last: index, told });
