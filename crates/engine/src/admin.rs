@@ -32,7 +32,7 @@ const DUPLICATE_SPAN_ID: &str = "duplicate_span_id";
 
 impl Engine {
     pub(crate) async fn status(&self, _: StatusQuestion) -> Result<Status, Problem> {
-        let snapshot = self.inner.store.snapshot();
+        let snapshot = self.snapshot();
         let spans = snapshot.span_count().await.map_err(|error| problem(&error))?;
         let duplicates = snapshot.duplicate_span_ids().await.map_err(|error| problem(&error))?;
         let mut status = Status { spans, ..self.figures_of_the_store().await? };
@@ -88,7 +88,7 @@ impl Engine {
         if question.flush {
             self.inner.store.flush().await.map_err(|error| Problem::internal(&error))?;
         }
-        let files = self.files(&self.inner.store.snapshot());
+        let files = self.files(&self.snapshot());
         Ok(LakeFiles { schema: "kino.lake_files.v1".to_owned(), lake: self.inner.store.lake_url().to_owned(), files })
     }
 
@@ -153,7 +153,7 @@ impl Engine {
     }
 
     async fn trace_ids(&self, filter: &TraceFilter) -> Result<Vec<kino_model::TraceId>, Problem> {
-        self.inner.store.snapshot().trace_ids_of(filter).await.map_err(|error| problem(&error))
+        self.snapshot().trace_ids_of(filter).await.map_err(|error| problem(&error))
     }
 
     #[expect(clippy::unused_async, reason = "every question is answered by an async method")]
@@ -225,7 +225,7 @@ impl Engine {
 impl Engine {
     /// Reads every file that the questions read: a search that nothing passes, and all exceptions.
     async fn read_through(&self) -> Result<(), kino_store::scan::ScanError> {
-        let snapshot = self.inner.store.snapshot();
+        let snapshot = self.snapshot();
         let impossible = ("kino.doctor".to_owned(), "no span says this".to_owned());
         let filter = TraceFilter { attributes: vec![impossible], ..TraceFilter::default() };
         snapshot.trace_ids_of(&filter).await?;

@@ -107,7 +107,7 @@ impl Engine {
             return Ok(Chosen { set, what: selector });
         }
         let filter = TraceFilter { project: scope::project(&wanted.scope), ..TraceFilter::default() };
-        let snapshot = self.inner.store.snapshot();
+        let snapshot = self.snapshot();
         let found = snapshot.find(&filter, last, None).await.map_err(|error| problem(&error))?;
         let older = u64::from(found.next.is_some());
         let (traces, skipped) = self.load(&snapshot, found.rows.into_iter().map(|row| row.trace_id)).await?;
@@ -131,7 +131,7 @@ impl Engine {
         let Some(first) = traces.iter().map(|trace| start(trace)).min() else { return Ok(None) };
         let until = Some(UnixNanos(first));
         let project = scope::project(scope);
-        let snapshot = self.inner.store.snapshot();
+        let snapshot = self.snapshot();
         let filter = TraceFilter { project: project.clone(), until, ..TraceFilter::default() };
         let earlier = snapshot.find(&filter, 1, None).await.map_err(|error| problem(&error))?;
         if earlier.rows.is_empty() {

@@ -98,6 +98,9 @@ pub struct Limits {
     pub disk_reserve_bytes: u64,
     /// Bytes kept of each of a run's output streams and of its diff.
     pub blob_bytes_max: u64,
+    /// Bytes of memory that all questions may take at one time, by estimate: a trace of a million spans takes about half
+    /// of the default. A question that finds no room waits a few seconds, then is to be asked again.
+    pub question_bytes_max: u64,
 }
 
 /// How long and how much is kept.
@@ -232,6 +235,23 @@ impl Default for Limits {
             hot_bytes_max: store.hot_bytes_max,
             disk_reserve_bytes: store.disk_reserve_bytes,
             blob_bytes_max: 8 << 20,
+            question_bytes_max: 1 << 30,
+        }
+    }
+}
+
+impl Limits {
+    /// Less memory for questions would refuse ordinary ones.
+    const QUESTION_BYTES_MIN: u64 = 16 << 20;
+
+    /// Refuses limits that nothing would work under.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match self.question_bytes_max {
+            Self::QUESTION_BYTES_MIN.. => Ok(()),
+            bytes => {
+                let least = Self::QUESTION_BYTES_MIN;
+                Err(format!("limits.question_bytes_max: {bytes} bytes are too few for any question; at least {least}"))
+            }
         }
     }
 }
@@ -361,6 +381,15 @@ mod tests {
         assert_eq!(store.sync, SyncPolicy::Always);
         assert_eq!(store.retention, Some(Duration::from_hours(30 * 24)));
         assert_eq!((store.hot_bytes_max, store.flush_bytes), (8 << 20, 1 << 20));
+    }
+
+    #[test]
+    fn too_little_memory_for_questions_is_refused() {
+        let limits = |text: &str| serde_json::from_str::<EngineConfig>(text).unwrap().limits;
+        assert_eq!(limits("{}").question_bytes_max, 1 << 30);
+        assert!(limits(r#"{"limits":{"question_bytes_max":16777216}}"#).check().is_ok());
+        let refused = limits(r#"{"limits":{"question_bytes_max":1000}}"#).check().unwrap_err();
+        assert!(refused.contains("limits.question_bytes_max") && refused.contains("16777216"), "{refused}");
     }
 
     #[test]

@@ -23,9 +23,9 @@ impl Backend for Engine {
         let name = name.to_owned();
         Box::pin(async move {
             let mut answer = if READS.contains(&name.as_str()) {
-                self.aside(name, question).await
+                self.for_question().aside(name, question).await
             } else {
-                self.dispatch(&name, question).await
+                self.for_question().dispatch(&name, question).await
             }?;
             // Asked afterwards: answering may have found it.
             if let Some(damage) = self.damage() {

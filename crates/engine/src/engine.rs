@@ -9,7 +9,7 @@ use kino_analyze::DetectorConfig;
 use kino_ingest::Limits;
 use kino_ingest::redact::{InvalidRules, Redactor, Rules};
 use kino_model::{Clock, UnixNanos};
-use kino_store::{OpenReport, Store, StoreError};
+use kino_store::{Budget, OpenReport, Reservation, Snapshot, Store, StoreError};
 use kino_wire::admin::Listeners;
 use tokio::sync::{Semaphore, watch};
 
@@ -24,6 +24,8 @@ use crate::sql::Pins;
 #[derive(Clone)]
 pub struct Engine {
     pub(crate) inner: Arc<Inner>,
+    /// What the question at hand takes of the memory that questions may take; unbounded outside of questions.
+    pub(crate) memory: Arc<Reservation>,
 }
 
 pub(crate) struct Inner {
@@ -38,6 +40,8 @@ pub(crate) struct Inner {
     pub(crate) findings: Findings,
     /// Turns for questions that read rows.
     pub(crate) asking: Arc<Semaphore>,
+    /// What questions may take of memory, all of them together.
+    pub(crate) question_memory: Arc<Budget>,
     pub(crate) started: UnixNanos,
     listeners: RwLock<Listeners>,
     stopping: watch::Sender<bool>,
@@ -82,6 +86,7 @@ impl Engine {
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, OpenReport), OpenError> {
         let detectors = Arc::new(config.findings.detectors().map_err(OpenError::Config)?);
+        config.limits.check().map_err(OpenError::Config)?;
         let (store, report) = Store::open(config.store().map_err(OpenError::Config)?, Arc::clone(&clock)).await?;
         let redactor = match redactor(&config) {
             Ok(redactor) => redactor,
@@ -111,16 +116,33 @@ impl Engine {
             detectors,
             findings,
             asking: Arc::new(Semaphore::new(ASIDE_MAX)),
+            question_memory: Budget::new(config.limits.question_bytes_max),
             listeners: RwLock::default(),
             stopping: watch::Sender::new(false),
             changes: watch::Sender::new(0),
             config,
         };
-        let engine = Self { inner: Arc::new(inner) };
+        let engine = Self::over(Arc::new(inner));
         engine.exempt_from_retention().await;
         engine.prune_verifications().await;
         findings::start(&engine, incoming);
         Ok((engine, report))
+    }
+
+    /// The engine outside of any question.
+    pub(crate) fn over(inner: Arc<Inner>) -> Self {
+        Self { inner, memory: Reservation::unbounded() }
+    }
+
+    /// The engine for one question: what that reads counts against the memory that questions may take, until the last
+    /// clone of this is gone.
+    pub(crate) fn for_question(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), memory: self.inner.question_memory.reservation() }
+    }
+
+    /// What the store holds now, for the question at hand.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.inner.store.snapshot().within(&self.memory)
     }
 
     /// Counters since the start.

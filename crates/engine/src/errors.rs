@@ -32,7 +32,7 @@ impl Engine {
             project: if run_id.is_some() { None } else { scope::project(&question.scope) },
             run_ids: run_id.map(|run_id| vec![run_id]),
         };
-        let snapshot = self.inner.store.snapshot();
+        let snapshot = self.snapshot();
         let found = snapshot.exceptions(&filter, EXCEPTIONS_MAX).await;
         let (rows, more_rows) = found.map_err(|error| problem(&error))?;
         let look = move || {

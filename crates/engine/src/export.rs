@@ -1,11 +1,13 @@
 //! `export`: recorded traces and logs as OTLP, piece by piece, from one snapshot.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::Stream;
 use kino_ingest::otlp;
 use kino_model::{LogRecord, Span, TraceId};
+use kino_store::Budget;
 use kino_store::snapshot::{EventFilter, Snapshot, TraceFilter};
 use kino_wire::export::{ExportEncoding, ExportQuestion, Signal, TRACES_PER_MESSAGE};
 use kino_wire::{Problem, ProblemKind};
@@ -25,6 +27,7 @@ pub struct ExportError(#[from] Problem);
 /// Where an export stands.
 struct Export {
     snapshot: Snapshot,
+    memory: Arc<Budget>,
     filter: TraceFilter,
     /// Ids listed and not yet written.
     ids: VecDeque<TraceId>,
@@ -49,12 +52,14 @@ impl Engine {
         &self,
         question: ExportQuestion,
     ) -> Result<impl Stream<Item = Result<Bytes, ExportError>> + Send + 'static, Problem> {
-        let snapshot = self.inner.store.snapshot();
+        let memory = &self.inner.question_memory;
+        let snapshot = self.inner.store.snapshot().within(&memory.reservation());
         let named: BTreeSet<TraceId> = question.trace_ids.iter().copied().collect();
         if !named.is_empty() {
             // A wrong id is an error before the first byte.
             for ids in question.trace_ids.chunks(TRACES_PER_MESSAGE) {
-                let traces = snapshot.traces_unkept(ids).await.map_err(|error| problem(&error))?;
+                let part = snapshot.clone().within(&memory.reservation());
+                let traces = part.traces_unkept(ids).await.map_err(|error| problem(&error))?;
                 let found: BTreeSet<TraceId> = traces.iter().map(|trace| trace.trace_id).collect();
                 if let Some(missing) = ids.iter().find(|id| !found.contains(id)) {
                     return Err(self.no_trace(*missing));
@@ -70,6 +75,7 @@ impl Engine {
             ids: named.into_iter().collect(),
             left: if question.filter.limit == 0 { usize::MAX } else { question.filter.limit },
             snapshot,
+            memory: Arc::clone(memory),
             signal: question.signal,
             encoding: question.encoding,
             logs: logs.map(|filter| (filter, 0)),
@@ -102,7 +108,9 @@ impl Export {
                 return self.next_logs().await;
             }
             let ids: Vec<TraceId> = self.ids.drain(..self.ids.len().min(TRACES_PER_MESSAGE)).collect();
-            let traces = self.snapshot.traces_unkept(&ids).await.map_err(|error| problem(&error))?;
+            // Each message is gone before the next is made, and so is what it took.
+            let part = self.snapshot.clone().within(&self.memory.reservation());
+            let traces = part.traces_unkept(&ids).await.map_err(|error| problem(&error))?;
             let (signal, encoding) = (self.signal, self.encoding);
             let message = blocking(move || match signal {
                 Signal::Traces => {

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use kino_model::{DurationNanos, UnixNanos};
+use kino_store::BudgetError;
+use kino_store::scan::ScanError;
 use kino_store::snapshot::TraceFilter;
 use kino_store::trace_row::TraceRow;
 use kino_wire::Problem;
@@ -14,13 +16,8 @@ impl Engine {
     pub(crate) async fn find(&self, question: FindQuestion) -> Result<Find, Problem> {
         let limit = limit(question.limit, DEFAULT_LIMIT, MAX_LIMIT)?;
         let filter = self.filter(&question).await?;
-        let found = self
-            .inner
-            .store
-            .snapshot()
-            .find(&filter, limit, question.cursor.as_deref())
-            .await
-            .map_err(|error| problem(&error))?;
+        let found =
+            self.snapshot().find(&filter, limit, question.cursor.as_deref()).await.map_err(|error| problem(&error))?;
         let recorded = self.recorded_runs(found.rows.iter().filter_map(|row| row.run_id.as_deref())).await?;
         Ok(Find {
             schema: "kino.find.v1".to_owned(),
@@ -61,10 +58,12 @@ pub(crate) fn limit(asked: usize, default: usize, max: usize) -> Result<usize, P
     }
 }
 
-/// A scan's failure: a wrong cursor is the asker's, the rest is ours.
-pub(crate) fn problem(error: &kino_store::scan::ScanError) -> Problem {
+/// A scan's failure: a wrong cursor is the asker's, a lack of memory passes or is the configuration's, the rest is ours.
+pub(crate) fn problem(error: &ScanError) -> Problem {
     match error {
-        kino_store::scan::ScanError::Cursor(_) => Problem::invalid(error.to_string()),
+        ScanError::Cursor(_) => Problem::invalid(error.to_string()),
+        ScanError::Memory(BudgetError::Busy { .. }) => Problem::busy(error.to_string()),
+        ScanError::Memory(BudgetError::TooLarge { .. }) => Problem::unavailable(error.to_string()),
         other => Problem::internal(other),
     }
 }

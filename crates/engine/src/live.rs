@@ -39,7 +39,7 @@ impl Engine {
     pub(crate) async fn operations(&self, question: OperationsQuestion) -> Result<Operations, Problem> {
         let limit = limit(question.limit, DEFAULT_OPERATIONS, MAX_OPERATIONS)?;
         let project = scope::project(&question.scope);
-        let known = self.inner.store.snapshot().operations(project.as_deref()).await;
+        let known = self.snapshot().operations(project.as_deref()).await;
         let known = known.map_err(|error| problem(&error))?;
         let mut operations = known.operations;
         operations.retain(|operation| {

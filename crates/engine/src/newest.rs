@@ -58,7 +58,7 @@ impl Engine {
             project: project.clone(),
             ..OperationFilter::default()
         };
-        let snapshot = self.inner.store.snapshot();
+        let snapshot = self.snapshot();
         let mut search = Search::new(snapshot, filter, question.last);
         let known = search.run().await.map_err(|error| problem(&error))?;
         if search.found.is_empty() {

@@ -329,7 +329,7 @@ impl Engine {
     /// The run's traces, newest first, and whether there are more.
     async fn of_run(&self, run_id: &str) -> Result<(Vec<kino_store::trace_row::TraceRow>, bool), Problem> {
         let filter = TraceFilter { run_ids: Some(vec![run_id.to_owned()]), ..TraceFilter::default() };
-        let found = self.inner.store.snapshot().find(&filter, TRACES_COUNTED_MAX, None).await;
+        let found = self.snapshot().find(&filter, TRACES_COUNTED_MAX, None).await;
         let found = found.map_err(|error| problem(&error))?;
         Ok((found.rows, found.next.is_some()))
     }
@@ -338,7 +338,7 @@ impl Engine {
     async fn summary(&self, record: Record) -> Result<Run, Problem> {
         let (rows, _) = self.of_run(&record.run_id).await?;
         let looked_at = rows.iter().map(|row| row.trace_id).take(TRACES_EXPLAINED_MAX);
-        let (traces, _) = self.load(&self.inner.store.snapshot(), looked_at).await?;
+        let (traces, _) = self.load(&self.snapshot(), looked_at).await?;
         let left_out_traces = (rows.len() - traces.len()) as u64;
         let counted = rows.len() as u64;
         let detectors = Arc::clone(&self.inner.detectors);

@@ -59,7 +59,7 @@ impl Engine {
             found = self.search_output(run, found).await?;
         }
         let filter = EventFilter { project, run_ids: run_id.map(|run_id| vec![run_id]), ..EventFilter::default() };
-        let snapshot = self.inner.store.snapshot();
+        let snapshot = self.snapshot();
         // What is in memory comes last, and is the newest.
         for source in (0..snapshot.log_sources()).rev() {
             if found.searched.logs >= LOGS_MAX {

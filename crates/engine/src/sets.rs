@@ -71,7 +71,7 @@ impl Engine {
                 (TraceFilter { since: Some(*start), until: Some(*end), ..scoped }, Members::All)
             }
         };
-        let snapshot = self.inner.store.snapshot();
+        let snapshot = self.snapshot();
         let ids = snapshot.trace_ids_of(&filter).await.map_err(|error| problem(&error))?;
         let beyond = ids.len().saturating_sub(TRACES_MAX) as u64;
         let (traces, skipped) = self.load(&snapshot, ids.into_iter().take(TRACES_MAX)).await?;
@@ -105,7 +105,7 @@ impl Engine {
     /// The one commit that a prefix means among the recorded code states without uncommitted changes.
     async fn commit(&self, prefix: &str, scoped: &TraceFilter) -> Result<String, Problem> {
         let filter = TraceFilter { code_state: Some(prefix.to_owned()), ..scoped.clone() };
-        let found = self.inner.store.snapshot().find(&filter, COMMIT_ROWS_MAX, None).await;
+        let found = self.snapshot().find(&filter, COMMIT_ROWS_MAX, None).await;
         let rows = found.map_err(|error| problem(&error))?.rows;
         let states: BTreeSet<&str> = rows.iter().filter_map(|row| row.code_state.as_deref()).collect();
         let clean: Vec<&str> = states.iter().copied().filter(|state| !state.contains('+')).collect();
@@ -144,7 +144,7 @@ impl Engine {
             Selector::Code(_) | Selector::Commit(_) => self.known_code_states().await.unwrap_or_default(),
             Selector::Label(_) | Selector::Time(..) => Vec::new(),
         };
-        let (newest, oldest) = match self.inner.store.snapshot().find(&TraceFilter::default(), 1, None).await {
+        let (newest, oldest) = match self.snapshot().find(&TraceFilter::default(), 1, None).await {
             Ok(found) => (found.rows.first().map(|row| row.start.0), found.next.is_some()),
             Err(error) => return problem(&error),
         };

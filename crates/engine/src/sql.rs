@@ -12,8 +12,8 @@ use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, DataType, Field, Fields, Schema};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use kino_store::Snapshot;
 use kino_store::file::LakeTable;
+use kino_store::{Reservation, Snapshot};
 use kino_wire::Problem;
 use kino_wire::admin::LakeFile;
 use kino_wire::run::Done;
@@ -27,6 +27,8 @@ use crate::{Engine, random_hex};
 const PINS_MAX: usize = 16;
 /// Hot rows that travel beside the files; more are written to the lake first.
 const HOT_ROWS_MAX: u64 = 50_000;
+/// Rows, the same as plain text, as a stream, in base64, and in the answer: so many times their room.
+const ENCODED_GROWTH: u64 = 6;
 
 /// Snapshots that queries outside this process read, by pin.
 #[derive(Debug, Default)]
@@ -37,8 +39,11 @@ impl Engine {
         if self.inner.store.status().hot_rows > HOT_ROWS_MAX && self.read_only().is_none() {
             self.inner.store.flush().await.map_err(|error| Problem::internal(&error))?;
         }
-        let snapshot = self.inner.store.snapshot();
+        let snapshot = self.snapshot();
         let overlay = snapshot.overlay().await.map_err(|error| problem(&error))?;
+        let bytes = (overlay.batch.memory_size() + overlay.traces.get_array_memory_size()) as u64;
+        let grown = self.memory.grow(bytes * ENCODED_GROWTH).await;
+        grown.map_err(|error| problem(&error.into()))?;
         let pin = random_hex().map_err(|error| Problem::internal(&error))?;
         let files = snapshot.files_with_blocks().await.map_err(|error| problem(&error))?;
         let files = files.into_iter().filter(|file| file.meta.table != LakeTable::Rollups).map(|file| {
@@ -46,7 +51,8 @@ impl Engine {
             LakeFile { blocks, ..self.file(file) }
         });
         let files = files.collect();
-        self.pin(&pin, snapshot)?;
+        // What is pinned are files: it takes no memory once the answer is written.
+        self.pin(&pin, snapshot.within(&Reservation::unbounded()))?;
         let encode = move || {
             let batch = &overlay.batch;
             let tables = [

@@ -214,7 +214,7 @@ impl Engine {
         }
         let members = Members::Runs(runs.iter().cloned().collect());
         let filter = TraceFilter { run_ids: Some(runs.to_vec()), ..TraceFilter::default() };
-        let snapshot = self.inner.store.snapshot();
+        let snapshot = self.snapshot();
         let ids = snapshot.trace_ids_of(&filter).await.map_err(|error| problem(&error))?;
         let beyond = ids.len().saturating_sub(TRACES_MAX) as u64;
         let (traces, skipped) = self.load(&snapshot, ids.into_iter().take(TRACES_MAX)).await?;

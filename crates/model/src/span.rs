@@ -158,7 +158,10 @@ pub struct Trace {
 impl Trace {
     /// Puts the spans in order, and counts those whose id is another's.
     pub(crate) fn settle(&mut self) {
-        self.spans.sort_by_key(|span| (span.start, span.span_id));
+        let key = |span: &Span| (span.start, span.span_id);
+        if !self.spans.is_sorted_by_key(key) {
+            self.spans.sort_by_key(key);
+        }
         let distinct: HashSet<SpanId> = self.spans.iter().map(|span| span.span_id).collect();
         self.duplicate_span_ids = (self.spans.len() - distinct.len()) as u64;
     }

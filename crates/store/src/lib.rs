@@ -14,6 +14,7 @@ pub mod store;
 
 mod attribute_filter;
 mod blobs;
+pub mod budget;
 mod catalog;
 mod check;
 mod commit;
@@ -42,6 +43,7 @@ pub mod snapshot;
 pub mod trace_row;
 
 pub use blobs::BlobHash;
+pub use budget::{Budget, BudgetError, Reservation};
 pub use check::Checked;
 pub use config::{StoreConfig, SyncPolicy};
 pub use error::{AppendError, CatalogError, OpenError, StoreError};

@@ -45,6 +45,9 @@ pub enum ScanError {
     /// A cursor that no earlier answer gave.
     #[error("read the cursor {0:?}: take it from an earlier answer")]
     Cursor(String),
+    /// The question takes more memory than there is for it now.
+    #[error(transparent)]
+    Memory(#[from] crate::budget::BudgetError),
 }
 
 impl ScanError {
@@ -55,7 +58,7 @@ impl ScanError {
                 source.downcast_ref().is_none_or(files::Fault::is_damage)
             }
             Self::File { .. } | Self::Rollups { .. } => true,
-            Self::Rows(_) | Self::Cursor(_) => false,
+            Self::Rows(_) | Self::Cursor(_) | Self::Memory(_) => false,
         }
     }
 }
@@ -65,7 +68,7 @@ impl ScanError {
     pub fn path(&self) -> Option<&str> {
         match self {
             Self::File { path, .. } | Self::Rollups { path, .. } => Some(path),
-            Self::Rows(_) | Self::Cursor(_) => None,
+            Self::Rows(_) | Self::Cursor(_) | Self::Memory(_) => None,
         }
     }
 }

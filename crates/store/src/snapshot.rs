@@ -11,6 +11,7 @@ use arrow_array::RecordBatch;
 use kino_model::{Batch, TraceId};
 use tokio::sync::OnceCell;
 
+use crate::budget::Reservation;
 use crate::file::{FileEntry, Group, LakeTable, held_by_any};
 use crate::hot::Shared;
 use crate::rollup::GroupRollups;
@@ -57,6 +58,8 @@ pub struct Snapshot {
     pub(crate) shared: Arc<Shared>,
     /// The traces that several of these sources hold, once a question has needed them.
     pub(crate) split: Arc<OnceCell<Arc<SplitView>>>,
+    /// What the question takes of the memory that questions may take.
+    pub(crate) memory: Arc<Reservation>,
 }
 
 impl fmt::Debug for Snapshot {
@@ -69,6 +72,12 @@ impl fmt::Debug for Snapshot {
 }
 
 impl Snapshot {
+    /// The same view for a question that may take memory as `memory` says. Without this nothing bounds it.
+    #[must_use]
+    pub fn within(self, memory: &Arc<Reservation>) -> Self {
+        Self { memory: Arc::clone(memory), ..self }
+    }
+
     /// The live files, group by group.
     pub fn files(&self) -> Vec<FileEntry> {
         self.groups.iter().flat_map(|group| group.files.iter().cloned()).collect()

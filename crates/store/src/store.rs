@@ -376,7 +376,8 @@ impl Inner {
         hidden: Arc<HashSet<TraceId>>,
     ) -> Snapshot {
         let (reader, shared) = (Arc::clone(&self.reader), Arc::clone(&self.shared));
-        Snapshot { reader, groups, hot, hidden, shared, split: Arc::default() }
+        let memory = crate::Reservation::unbounded();
+        Snapshot { reader, groups, hot, hidden, shared, split: Arc::default(), memory }
     }
 
     /// Refuses what the store has no room for, and sets memory aside for what it takes.

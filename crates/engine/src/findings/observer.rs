@@ -147,7 +147,7 @@ impl Observer {
                 asked.push(request);
             }
             let Some(inner) = engine.upgrade() else { return };
-            let engine = Engine { inner };
+            let engine = Engine::over(inner);
             let outcome = self.round(&engine, &asked).await;
             if let Err(problem) = &outcome {
                 tracing::warn!(%problem, "failed to look for findings; what arrived is looked at again");

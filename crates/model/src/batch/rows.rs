@@ -64,7 +64,14 @@ pub fn spans_of(batch: &Batch, wanted: impl Fn(TraceId) -> bool) -> Vec<Span> {
 pub fn traces<'a>(batches: impl IntoIterator<Item = &'a Batch>, wanted: impl Fn(TraceId) -> bool) -> Vec<Trace> {
     let mut traces: HashMap<TraceId, Trace> = HashMap::new();
     for batch in batches {
-        for span in spans_of(batch, &wanted) {
+        let spans = spans_of(batch, &wanted);
+        let Some(first) = spans.first().map(|span| span.trace_id) else { continue };
+        if !traces.contains_key(&first) && spans.iter().all(|span| span.trace_id == first) {
+            // A large trace comes alone, and is not copied span by span.
+            traces.insert(first, Trace { trace_id: first, spans, ..Trace::default() });
+            continue;
+        }
+        for span in spans {
             let trace = traces.entry(span.trace_id).or_default();
             trace.trace_id = span.trace_id;
             trace.spans.push(span);

@@ -1,6 +1,7 @@
 //! Exceptions: the events that carry `exception.type` or `exception.message`.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use arrow_array::{Array, RecordBatch};
 use kino_model::{SpanId, TraceId, UnixNanos, names};
@@ -8,7 +9,7 @@ use kino_model::{SpanId, TraceId, UnixNanos, names};
 use super::{Snapshot, answer};
 use crate::file::LakeTable;
 use crate::scan::columns::{TextColumn, ids, int32, int64, trace_id_at};
-use crate::scan::{Read, ScanError};
+use crate::scan::{Pick, Read, ScanError};
 
 /// Which exceptions, or which logs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,6 +52,9 @@ pub struct ExceptionRow {
     /// `kino.worktree` of the resource: the root of the code that ran.
     pub worktree: Option<String>,
 }
+
+/// Rows of a file that are looked at at a time: stacks are kilobytes each.
+const ROWS_AT_ONCE: usize = 16 * 1_024;
 
 const COLUMNS: &[&str] = &[
     "time_unix_nanos",
@@ -101,27 +105,13 @@ impl Snapshot {
             if outside {
                 continue;
             }
-            let test = filter.clone();
-            let condition =
-                move |batch: &RecordBatch| (0..batch.num_rows()).map(|row| Some(test.passes(batch, row))).collect();
-            let read = Read {
-                columns: Some(COLUMNS),
-                dictionaries: true,
-                condition: Some((
-                    &[
-                        "time_unix_nanos",
-                        "service_name",
-                        "exception_type",
-                        "exception_message",
-                        "kino_run_id",
-                        "kino_project",
-                    ],
-                    Box::new(condition),
-                )),
-                ..Read::default()
-            };
-            for batch in self.read(file, read).await? {
-                needed = keep(filter.rows(&batch));
+            let rows = file.meta.rows as usize;
+            for from in (0..rows).step_by(ROWS_AT_ONCE) {
+                let batches = self.read(file, filter.read(from..rows.min(from + ROWS_AT_ONCE))).await?;
+                let _looking = self.memory.hold(memory_size(&batches)).await?;
+                for batch in batches {
+                    needed = keep(filter.rows(&batch));
+                }
             }
         }
         let more = found.len() > limit;
@@ -129,7 +119,36 @@ impl Snapshot {
     }
 }
 
+/// What decoded rows take.
+pub(super) fn memory_size(batches: &[RecordBatch]) -> u64 {
+    batches.iter().map(RecordBatch::get_array_memory_size).sum::<usize>() as u64
+}
+
 impl EventFilter {
+    /// Reads the exceptions that pass among some rows of a file.
+    fn read(&self, rows: Range<usize>) -> Read<'static> {
+        let test = self.clone();
+        let condition =
+            move |batch: &RecordBatch| (0..batch.num_rows()).map(|row| Some(test.passes(batch, row))).collect();
+        Read {
+            columns: Some(COLUMNS),
+            pick: Pick::Rows(rows),
+            dictionaries: true,
+            condition: Some((
+                &[
+                    "time_unix_nanos",
+                    "service_name",
+                    "exception_type",
+                    "exception_message",
+                    "kino_run_id",
+                    "kino_project",
+                ],
+                Box::new(condition),
+            )),
+            ..Read::default()
+        }
+    }
+
     fn passes(&self, events: &RecordBatch, row: usize) -> bool {
         let text = |name: &str| TextColumn::of(events, name).get(row);
         if text("exception_type").is_none() && text("exception_message").is_none() {

@@ -23,6 +23,11 @@ use crate::trace_row::{self, TraceRow};
 /// Groups that are searched at the same time once the newest has not had enough of what is rare.
 const WALKS_AT_ONCE: usize = 4;
 
+/// Ids for which memory is reserved at once.
+const IDS_AT_ONCE: usize = 16 * 1_024;
+/// What an id takes: in the list, which grows by doubling, and in the heap before.
+const ID_BYTES: usize = 96;
+
 /// A page of traces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
@@ -86,6 +91,9 @@ impl Snapshot {
         let mut search = Search::new(self, filter, None).await?;
         let mut ids = Vec::new();
         while let Some((place, _)) = search.next().await? {
+            if ids.len() % IDS_AT_ONCE == 0 {
+                self.memory.grow((IDS_AT_ONCE * ID_BYTES) as u64).await?;
+            }
             ids.push(place.1.0);
         }
         Ok(ids)

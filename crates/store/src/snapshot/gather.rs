@@ -17,6 +17,8 @@ use crate::trace_row;
 
 /// Traces whose rows are put together at a time, so that a long list does not stand in memory twice.
 pub(super) const TRACES_AT_A_TIME: usize = 1_024;
+/// What a row of a large trace takes while it is decoded and sorted: its columns twice, its key and its place.
+const READING_ROW_BYTES: u64 = 256;
 
 impl Snapshot {
     /// How many of these traces have spans, and how many spans.
@@ -53,6 +55,7 @@ impl Snapshot {
         wanted: impl Fn(&Column) -> bool,
     ) -> Result<Batch, ScanError> {
         let sorted = self.shown(trace_ids);
+        let _reading = self.memory.hold(self.reading_bytes(&sorted).await?).await?;
         let gather = async |table: Table| {
             let columns: Vec<&str> =
                 table.columns().iter().filter(|column| wanted(column)).map(|column| column.name).collect();
@@ -69,6 +72,22 @@ impl Snapshot {
             }
         }
         Ok(batch)
+    }
+
+    /// About how much memory the rows of these sorted traces take while they are decoded and put in order: of the large
+    /// ones, which fill whole pages of their files. The others are small, and bounded by their number.
+    async fn reading_bytes(&self, sorted: &[TraceId]) -> Result<u64, ScanError> {
+        let mut rows = 0;
+        for group in self.groups.iter() {
+            let held: Vec<u128> =
+                sorted.iter().filter(|id| group.may_hold(**id)).map(|id| u128::from_be_bytes(id.0)).collect();
+            let Some(file) = group.file(LakeTable::Spans).filter(|_| !held.is_empty()) else { continue };
+            let pages = self.reader.trace_pages(file).await?;
+            let whole =
+                pages.windows(2).filter(|pair| pair[0].0 == pair[1].0 && held.binary_search(&pair[0].0).is_ok());
+            rows += whole.map(|pair| pair[0].1).sum::<u64>();
+        }
+        Ok(rows * READING_ROW_BYTES)
     }
 
     /// Which of these are not hidden, sorted.

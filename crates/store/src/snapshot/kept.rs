@@ -22,6 +22,8 @@ pub(crate) const KEPT_BYTES: usize = 64 << 20;
 const KEPT_FOR: Duration = Duration::from_secs(30);
 /// What is left when there are too many, so that room is not made for each anew.
 const LEFT_PART: (usize, usize) = (3, 4);
+/// A trace of more than this part of the room is not kept.
+const LARGE_PART: usize = 4;
 /// What an allocation takes beside its content.
 const ALLOCATION_BYTES: usize = 16;
 
@@ -93,6 +95,10 @@ impl KeptTraces {
         let used = held.questions;
         for (sources, trace) in traces {
             let bytes = bytes_of(&trace);
+            if bytes > self.bytes_max / LARGE_PART {
+                // It would push out all others, and itself.
+                continue;
+            }
             held.bytes += bytes;
             if let Some(before) = held.by_id.insert(trace.trace_id, Kept { trace, sources, bytes, used }) {
                 held.bytes -= before.bytes;
@@ -155,7 +161,7 @@ async fn let_go(traces: Weak<KeptTraces>) {
 }
 
 /// About how much memory a trace takes. What it shares with others, its resources and scopes, is not counted.
-fn bytes_of(trace: &Trace) -> usize {
+pub(super) fn bytes_of(trace: &Trace) -> usize {
     let spans = trace.spans.iter().map(|span| {
         let events =
             span.events.iter().map(|event| size_of_val(event) + event.name.len() + attributes(&event.attributes));

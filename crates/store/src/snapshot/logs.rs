@@ -1,9 +1,10 @@
 //! Logs for themselves: those outside any trace, and of traces without spans, are found by no question about traces.
 //!
-//! They are read one source after another, so that a store full of logs stands in memory a file at a time. A record
-//! that was sent twice is there twice as long as its copies lie in different sources.
+//! They are read one source after another, a part of a file at a time, so that a store full of logs never stands in
+//! memory. A record that was sent twice is there twice as long as its copies lie in different files.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::ArrowError;
@@ -15,15 +16,18 @@ use super::{EventFilter, Snapshot};
 use crate::file::{FileEntry, LakeTable};
 use crate::lake::sort;
 use crate::scan::columns::{ids, int32, trace_id_at};
-use crate::scan::{Read, ScanError};
+use crate::scan::{Pick, Read, ScanError};
+
+/// Rows of a file that are one source: some tens of megabytes of records.
+const PART_ROWS: usize = 32 * 1_024;
 
 /// What decides about a row before the rest of it is read.
 const CONDITION: &[&str] = &["trace_id", "time_unix_nanos", "ordinal", "service_name", "kino_run_id", "kino_project"];
 
 impl Snapshot {
-    /// How many sources [`Snapshot::logs`] can be asked of: files and batches in memory.
+    /// How many sources [`Snapshot::logs`] can be asked of: parts of files, and batches in memory.
     pub fn log_sources(&self) -> usize {
-        self.event_files().count() + self.hot.len()
+        self.event_parts().count() + self.hot.len()
     }
 
     /// The logs of one source that pass the filter, in the order of the lake. A damaged file has none; its group is
@@ -32,9 +36,9 @@ impl Snapshot {
     /// # Errors
     /// Where a file cannot be read.
     pub async fn logs(&self, source: usize, filter: &EventFilter) -> Result<Vec<LogRecord>, ScanError> {
-        let files = self.event_files().count();
-        let Some(file) = self.event_files().nth(source) else {
-            let Some(batch) = source.checked_sub(files).and_then(|at| self.hot.get(at)) else { return Ok(Vec::new()) };
+        let parts = self.event_parts().count();
+        let Some((file, rows)) = self.event_parts().nth(source) else {
+            let Some(batch) = source.checked_sub(parts).and_then(|at| self.hot.get(at)) else { return Ok(Vec::new()) };
             return Ok(decode(std::slice::from_ref(&batch.events), filter, &self.hidden)?);
         };
         let test = filter.clone();
@@ -42,15 +46,20 @@ impl Snapshot {
         let condition = move |batch: &RecordBatch| {
             (0..batch.num_rows()).map(|row| Some(test.is_log(batch, row, &hidden))).collect()
         };
-        let read = Read { condition: Some((CONDITION, Box::new(condition))), ..Read::default() };
+        let read =
+            Read { pick: Pick::Rows(rows), condition: Some((CONDITION, Box::new(condition))), ..Read::default() };
         match self.read(file, read).await {
             Err(error) if self.clone().leave_out_damaged(&error) => Ok(Vec::new()),
             batches => Ok(decode(&batches?, filter, &self.hidden)?),
         }
     }
 
-    fn event_files(&self) -> impl Iterator<Item = &FileEntry> {
-        self.groups.iter().filter_map(|group| group.file(LakeTable::Events))
+    fn event_parts(&self) -> impl Iterator<Item = (&FileEntry, Range<usize>)> {
+        let files = self.groups.iter().filter_map(|group| group.file(LakeTable::Events));
+        files.flat_map(|file| {
+            let rows = file.meta.rows as usize;
+            (0..rows).step_by(PART_ROWS).map(move |from| (file, from..rows.min(from + PART_ROWS)))
+        })
     }
 }
 

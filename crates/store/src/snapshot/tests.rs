@@ -183,6 +183,7 @@ impl Lake {
             hidden: Arc::new(hidden.iter().map(|number| trace_id(*number)).collect()),
             shared,
             split: Arc::default(),
+            memory: crate::Reservation::unbounded(),
         }
     }
 }

@@ -8,16 +8,18 @@ use arrow_schema::ArrowError;
 use futures::future::try_join_all;
 use kino_model::batch::rows;
 use kino_model::columns::{Source, Table};
-use kino_model::{Batch, Trace, TraceId};
+use kino_model::{Batch, Event, Span, Trace, TraceId};
 
 use super::gather::TRACES_AT_A_TIME;
-use super::kept::Sources;
+use super::kept::{Sources, bytes_of};
 use super::{Snapshot, answer};
 use crate::scan::ScanError;
 use crate::scan::columns::{ids, trace_id_at};
 
 /// Spans that are put together on one thread.
 const PIECE_ROWS: usize = 4 * 1_024;
+/// What a question works out about a span: its place in the tree, its part of the critical path, what detectors note.
+const QUESTION_SPAN_BYTES: usize = 160;
 
 impl Snapshot {
     /// Everything that is known of a trace; `None` where nothing is.
@@ -70,12 +72,29 @@ impl Snapshot {
         for chunk in trace_ids.chunks(TRACES_AT_A_TIME) {
             // What is promoted from a resource stands in the resource, which is read whole.
             let batch = self.gather_columns(chunk, &Table::ALL, |column| column.source != Source::Resource).await?;
-            for piece in try_join_all(pieces(&batch).into_iter().map(assembled)).await? {
+            let held = self.memory.hold(assembled_bytes(&batch)).await?;
+            let pieces = pieces(batch);
+            let before = traces.len();
+            for piece in try_join_all(pieces.into_iter().map(assembled)).await? {
                 traces.extend(piece);
             }
+            held.keep(traces[before..].iter().map(question_bytes).sum()).await?;
         }
         Ok(traces)
     }
+}
+
+/// About what traces take once they are put together from these rows: what they hold, and as much again for the texts
+/// that shared a dictionary.
+fn assembled_bytes(batch: &Batch) -> u64 {
+    let rows = [&batch.spans, &batch.events, &batch.links].map(RecordBatch::num_rows);
+    let fixed = rows[0] * (size_of::<Span>() + QUESTION_SPAN_BYTES) + (rows[1] + rows[2]) * size_of::<Event>();
+    (fixed + 2 * batch.memory_size()) as u64
+}
+
+/// What a trace takes of a question's memory: itself, and the tree and the sums that are made of it.
+fn question_bytes(trace: &Trace) -> u64 {
+    (bytes_of(trace) + trace.spans.len() * QUESTION_SPAN_BYTES) as u64
 }
 
 /// Puts a piece's traces together, beside other work where there is much to do.
@@ -105,9 +124,9 @@ fn assemble(batch: &Batch) -> HashMap<TraceId, Trace> {
 }
 
 /// Cuts sorted tables between traces, into pieces of about [`PIECE_ROWS`] spans.
-fn pieces(batch: &Batch) -> Vec<Batch> {
+fn pieces(batch: Batch) -> Vec<Batch> {
     let mut pieces = Vec::new();
-    let mut rest = batch.clone();
+    let mut rest = batch;
     while let Some(cut) = cut(&rest.spans) {
         let [spans, events, links] = Table::ALL.map(|table| halves(rest.table(table), cut));
         pieces.push(Batch { spans: spans.0, events: events.0, links: links.0 });
@@ -136,7 +155,7 @@ fn halves(rows: &RecordBatch, cut: TraceId) -> (RecordBatch, RecordBatch) {
 
 #[cfg(test)]
 mod tests {
-    use kino_model::{LogRecord, Span, UnixNanos};
+    use kino_model::{LogRecord, UnixNanos};
 
     use super::*;
 
@@ -153,7 +172,7 @@ mod tests {
             .collect();
         let batch = Batch::from_rows(&spans, &logs);
         let mut known: HashMap<TraceId, Trace> = HashMap::new();
-        let pieces = pieces(&batch);
+        let pieces = pieces(batch);
         assert!(pieces.len() > 2);
         for traces in pieces.iter().map(assemble) {
             let before = known.len();
