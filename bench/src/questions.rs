@@ -27,7 +27,7 @@ pub(crate) fn visibility(running: &Running) -> anyhow::Result<Vec<Figure>> {
         let url = format!("http://{}/v1/traces", running.file.otlp_http);
         ureq::post(url).header("Content-Type", "application/x-protobuf").send(&request[..])?;
         let trace_id = *stream.last_trace_ids().first().context("a request has traces")?;
-        samples.time(|| while running.ask(&ExplainTraceQuestion { trace_id }).is_err() {});
+        samples.time(|| while running.ask(&ExplainTraceQuestion::overview(trace_id)).is_err() {});
     }
     let worst = samples.quantile(1.0);
     let figure = Figure::with_goal(
@@ -69,7 +69,7 @@ pub(crate) fn ask_all(running: &Running, ids: &Path, repeats: usize) -> anyhow::
     let mut by_id = Samples::default();
     for turn in 0..repeats.max(100) {
         let trace_id = ids[turn * 7_919 % ids.len()];
-        by_id.time(|| running.ask(&ExplainTraceQuestion { trace_id }))?;
+        by_id.time(|| running.ask(&ExplainTraceQuestion::overview(trace_id)))?;
     }
     let met = by_id.quantile(0.99) <= Duration::from_millis(10);
     figures.push(Figure::with_goal("one trace by id, explained", "p99 ≤ 10 ms", by_id.summary(), met));

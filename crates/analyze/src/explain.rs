@@ -27,10 +27,8 @@ pub struct TraceExplanation {
     pub missing_parents: u64,
     /// Circles of parents that were cut.
     pub cycles: u64,
-    /// The root that the path is about.
+    /// The root that the path is about: [`Tree::root`].
     pub root: Option<Root>,
-    /// Further roots, orphans included.
-    pub other_roots: Vec<Root>,
     /// Segments in time order that cover the root; spans by their index in the trace.
     pub critical_path: Vec<Segment>,
     /// Time by operation over all spans of the trace, largest critical share first.
@@ -176,9 +174,7 @@ pub fn explain_trace_with(tree: &Tree<'_>, config: &DetectorConfig) -> TraceExpl
     };
     explanation.left_out.open_spans = tree.open_spans();
     let Some(root) = tree.root() else { return explanation };
-    let mut roots = tree.roots().iter().map(|&index| root_summary(tree, index as usize));
-    explanation.root = roots.next();
-    explanation.other_roots = roots.collect();
+    explanation.root = Some(Root::of(tree, root));
     let path = critical_path_of(tree, root);
     let mut breakdown = Breakdown::default();
     for &root in tree.roots() {
@@ -258,15 +254,18 @@ pub fn explain_system(trees: &[Tree<'_>], last: usize, config: &DetectorConfig) 
     entry_points.into_iter().map(|(_, entry_point)| entry_point).collect()
 }
 
-fn root_summary(tree: &Tree<'_>, index: usize) -> Root {
-    let span = tree.span(index);
-    Root {
-        index,
-        span_id: span.span_id,
-        service: span.service().to_owned(),
-        name: span.name.clone(),
-        start_nanos: span.start.0,
-        duration_nanos: span.duration().map(|DurationNanos(nanos)| nanos),
+impl Root {
+    /// The span at `index` as a root.
+    pub fn of(tree: &Tree<'_>, index: usize) -> Self {
+        let span = tree.span(index);
+        Self {
+            index,
+            span_id: span.span_id,
+            service: span.service().to_owned(),
+            name: span.name.clone(),
+            start_nanos: span.start.0,
+            duration_nanos: span.duration().map(|DurationNanos(nanos)| nanos),
+        }
     }
 }
 
@@ -277,6 +276,9 @@ pub(crate) fn quantiles(durations: &mut [i64]) -> Option<Quantiles> {
     let at = |part| quantile(durations, part).round() as i64;
     Some(Quantiles { p50: at(0.5), p95: at(0.95), p99: at(0.99), max })
 }
+
+/// Statements of one operation, as sent, among which the one with the most time is sought; later ones are not looked at.
+const STATEMENTS_MAX: usize = 10_000;
 
 /// Sums by operation over executions.
 #[derive(Default)]
@@ -321,7 +323,9 @@ impl<'a> Breakdown<'a> {
                 sum.code = location(span);
             }
             let duration = tree.duration(index);
-            if let Some(statement) = span.text("db.query.text") {
+            if let Some(statement) = span.text("db.query.text")
+                && (sum.statements.len() < STATEMENTS_MAX || sum.statements.contains_key(statement))
+            {
                 *sum.statements.entry(statement).or_default() += duration.max(1);
             }
             sum.durations.push(duration);
@@ -405,8 +409,70 @@ impl<'a> Breakdown<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use kino_model::{Resource, Span, SpanKind, UnixNanos, Value};
+
     use super::*;
     use crate::testing::{MILLI, traces, trees};
+
+    const LARGE: u64 = 10_000;
+
+    /// A trace of [`LARGE`] spans with an end each: `place` gives a span's parent, start and end by its number.
+    fn large(text: Option<&str>, place: impl Fn(u64) -> (Option<u64>, u64, u64)) -> Trace {
+        let resource = vec![("service.name".to_owned(), Value::from("app"))];
+        let resource = Arc::new(Resource { attributes: resource, ..Resource::default() });
+        let id = |number: u64| SpanId((number + 1).to_be_bytes());
+        let statement = text.map(|text| ("db.query.text".to_owned(), Value::from(text)));
+        let span = |number: u64| {
+            let (parent, start, end) = place(number);
+            Span {
+                span_id: id(number),
+                parent_span_id: parent.map(id),
+                name: format!("call {}", number % 7),
+                kind: if parent.is_some() { SpanKind::Client } else { SpanKind::Server },
+                start: UnixNanos(start as i64),
+                end: Some(UnixNanos(end as i64)),
+                attributes: statement.clone().into_iter().collect(),
+                resource: Arc::clone(&resource),
+                ..Span::default()
+            }
+        };
+        let mut spans: Vec<Span> = (0..LARGE).map(span).collect();
+        spans.sort_by_key(|span| span.start);
+        Trace { spans, ..Trace::default() }
+    }
+
+    #[test]
+    fn large_traces_of_every_shape_are_explained_whole() {
+        let all = 100 * LARGE;
+        let chain = large(None, |number| (number.checked_sub(1), number, all - number));
+        let flat = |number: u64| (number.checked_sub(1).map(|_| 0), number * 100, number * 100 + 10);
+        let flat = |number: u64| if number == 0 { (None, 0, all) } else { flat(number) };
+        let at_once = |number: u64| if number == 0 { (None, 0, all) } else { (Some(0), number, all / 2 + number) };
+        // A spine; each of its spans has the next one and a leaf as children.
+        let spine = |number: u64| match (number, number % 2) {
+            (0, _) => (None, 0, all),
+            (1 | 2, 1) => (Some(0), 10, all - 10),
+            (_, 1) => (Some(number - 2), 10 * number, all - 10 * number),
+            (2, _) => (Some(0), 1, 9),
+            _ => (Some(number - 3), 10 * number - 19, 10 * number - 11),
+        };
+        let shapes = [
+            ("chain", chain),
+            ("flat", large(None, flat)),
+            ("the same call again and again, with pauses", large(Some("SELECT * FROM job"), flat)),
+            ("all at the same time", large(None, at_once)),
+            ("spine with leaves", large(Some("SELECT * FROM item WHERE id = 7"), spine)),
+            ("no parents", large(None, |number| (None, number * 100, number * 100 + 10))),
+        ];
+        for (shape, trace) in shapes {
+            let explained = explain_trace(&trace);
+            assert_eq!(explained.breakdown.iter().map(|row| row.count).sum::<u64>(), LARGE, "{shape}");
+            let path: i64 = explained.critical_path.iter().map(Segment::duration).sum();
+            assert_eq!(Some(path), explained.root.and_then(|root| root.duration_nanos), "{shape}");
+        }
+    }
 
     #[test]
     fn what_runs_at_the_same_time_is_told_with_its_time_together() {

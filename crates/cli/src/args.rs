@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::list_page::ListPage;
 use crate::time::{self, When};
 
 const STYLES: Styles = Styles::styled()
@@ -246,6 +247,7 @@ pub(crate) struct Find {
 
 Examples:
   kino explain 5b8efff798038103d269b633813fc60c
+  kino explain 5b8efff798038103d269b633813fc60c --list critical-path --offset 500 --json
   kino explain journal.generate --last 50
   kino explain --system")]
 pub(crate) struct Explain {
@@ -261,6 +263,9 @@ pub(crate) struct Explain {
     /// Over how many executions, newest first.
     #[arg(long, value_name = "N", default_value_t = kino_wire::explain::DEFAULT_LAST)]
     pub(crate) last: usize,
+    /// A part of a trace's answer.
+    #[command(flatten)]
+    pub(crate) page: ListPage,
     /// Whose traces.
     #[command(flatten)]
     pub(crate) scope: ScopeArguments,

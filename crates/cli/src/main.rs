@@ -13,6 +13,7 @@ mod config;
 mod expectation;
 mod failure;
 mod git;
+mod list_page;
 mod memory;
 mod output;
 mod progress;

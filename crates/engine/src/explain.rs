@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use kino_analyze::critical_path::Segment;
 use kino_analyze::detect::DetectorConfig;
 use kino_analyze::execution::Execution;
 use kino_analyze::explain as analyze;
@@ -12,8 +13,9 @@ use kino_model::{Trace, TraceId, names};
 use kino_store::snapshot::{Snapshot, TraceFilter};
 use kino_wire::Problem;
 use kino_wire::explain::{
-    DEFAULT_LAST, EntryPoint, ExplainOperation, ExplainOperationQuestion, ExplainSystem, ExplainSystemQuestion,
-    ExplainTrace, ExplainTraceQuestion, LeftOut, MAX_LAST,
+    DEFAULT_LAST, DEFAULT_PAGE, EntryPoint, ExplainList, ExplainOperation, ExplainOperationQuestion, ExplainSystem,
+    ExplainSystemQuestion, ExplainTrace, ExplainTraceQuestion, LeftOut, MAX_LAST, MAX_PAGE, PATH_SEGMENTS_MAX,
+    PathTotal,
 };
 
 use crate::find::{limit, problem};
@@ -24,6 +26,8 @@ use crate::{Engine, scope, suggest, to_wire};
 const BREAKDOWN_ROWS_MAX: usize = 200;
 /// Findings in one answer; the rest is counted.
 const FINDINGS_MAX: usize = 50;
+/// Roots besides the first in one answer; the rest is counted.
+const OTHER_ROOTS_MAX: usize = 20;
 /// Entry points in one answer; the rest is counted.
 const ENTRY_POINTS_MAX: usize = 50;
 /// Over how many executions of each entry point the system is explained when nothing is said.
@@ -35,10 +39,10 @@ pub(crate) const SPANS_LOADED_MAX: usize = 1_000_000;
 impl Engine {
     pub(crate) async fn explain_trace(&self, question: ExplainTraceQuestion) -> Result<ExplainTrace, Problem> {
         let id = question.trace_id;
-        let trace = self.inner.store.snapshot().trace(id).await.map_err(|error| problem(&error))?;
+        let trace = self.snapshot().trace(id).await.map_err(|error| problem(&error))?;
         let trace = trace.ok_or_else(|| self.no_trace(id))?;
         let detectors = Arc::clone(&self.inner.detectors);
-        blocking(move || explain_one(&trace, &detectors)).await.map_err(|error| error.problem())
+        blocking(move || trace_answer(&trace, &question, &detectors)).await.map_err(|error| error.problem())?
     }
 
     pub(crate) async fn explain_operation(
@@ -57,7 +61,7 @@ impl Engine {
     pub(crate) async fn explain_system(&self, question: ExplainSystemQuestion) -> Result<ExplainSystem, Problem> {
         let last = limit(question.last, DEFAULT_SYSTEM_LAST, MAX_LAST)?;
         let project = scope::project(&question.scope);
-        let snapshot = self.inner.store.snapshot();
+        let snapshot = self.snapshot();
         let known = snapshot.operations(project.as_deref()).await.map_err(|error| problem(&error))?;
         let mut operations = known.operations;
         operations.retain(|operation| operation.rollup.roots > 0);
@@ -137,7 +141,7 @@ impl Engine {
 
     /// Says that no operation has that name, and which ones are near.
     pub(crate) async fn no_operation(&self, question: &ExplainOperationQuestion, project: Option<&str>) -> Problem {
-        let operations = match self.inner.store.snapshot().operations(project).await {
+        let operations = match self.snapshot().operations(project).await {
             Ok(known) => known.operations,
             Err(error) => return problem(&error),
         };
@@ -216,22 +220,85 @@ impl Engine {
     }
 }
 
-fn explain_one(trace: &Trace, detectors: &DetectorConfig) -> ExplainTrace {
+fn trace_answer(
+    trace: &Trace,
+    question: &ExplainTraceQuestion,
+    detectors: &DetectorConfig,
+) -> Result<ExplainTrace, Problem> {
     let tree = Tree::new(trace);
     let explained = analyze::explain_trace_with(&tree, detectors);
+    let other_roots = tree.roots().get(1..).unwrap_or_default();
+    let segments = &explained.critical_path;
+    let root = |index: &u32| to_wire::root(analyze::Root::of(&tree, *index as usize));
     let mut left_out = to_wire::left_out(explained.left_out);
-    ExplainTrace {
-        schema: "kino.explain.v1".to_owned(),
+    let mut answer = ExplainTrace {
+        schema: "kino.explain.v2".to_owned(),
         trace_id: explained.trace_id,
         spans: explained.spans,
         missing_parents: explained.missing_parents,
         root: explained.root.map(to_wire::root),
-        other_roots: explained.other_roots.into_iter().map(to_wire::root).collect(),
-        critical_path: explained.critical_path.iter().map(|segment| to_wire::segment(&tree, segment)).collect(),
-        breakdown: breakdown(explained.breakdown, false, &mut left_out),
-        findings: findings(explained.findings, &mut left_out),
-        left_out,
+        path: PathTotal {
+            segments: segments.len() as u64,
+            start_unix_nanos: segments.first().map_or(0, |segment| segment.start),
+            end_unix_nanos: segments.last().map_or(0, |segment| segment.end),
+        },
+        other_roots: Vec::new(),
+        critical_path: Vec::new(),
+        breakdown: Vec::new(),
+        findings: Vec::new(),
+        left_out: LeftOut::default(),
+        next_offset: None,
+    };
+    let Some(list) = question.list else {
+        left_out.other_roots = other_roots.len().saturating_sub(OTHER_ROOTS_MAX) as u64;
+        left_out.path_segments = segments.len().saturating_sub(PATH_SEGMENTS_MAX) as u64;
+        answer.other_roots = other_roots.iter().take(OTHER_ROOTS_MAX).map(root).collect();
+        answer.critical_path = longest(segments).map(|segment| to_wire::segment(&tree, segment)).collect();
+        answer.breakdown = breakdown(explained.breakdown, false, &mut left_out);
+        answer.findings = findings(explained.findings, &mut left_out);
+        return Ok(ExplainTrace { left_out, ..answer });
+    };
+    let limit = limit(usize::try_from(question.limit).unwrap_or(usize::MAX), DEFAULT_PAGE, MAX_PAGE)?;
+    let offset = usize::try_from(question.offset).unwrap_or(usize::MAX);
+    let entries = match list {
+        ExplainList::CriticalPath => segments.len(),
+        ExplainList::Breakdown => explained.breakdown.len(),
+        ExplainList::Findings => explained.findings.len(),
+        ExplainList::OtherRoots => other_roots.len(),
+    };
+    match list {
+        ExplainList::CriticalPath => {
+            let page = segments.iter().skip(offset).take(limit);
+            answer.critical_path = page.map(|segment| to_wire::segment(&tree, segment)).collect();
+        }
+        ExplainList::Breakdown => {
+            let page = explained.breakdown.into_iter().skip(offset).take(limit);
+            answer.breakdown = page.map(|row| to_wire::row(row, false)).collect();
+        }
+        ExplainList::Findings => {
+            let page = explained.findings.into_iter().skip(offset).take(limit);
+            answer.findings = page.map(to_wire::finding).collect();
+        }
+        ExplainList::OtherRoots => {
+            answer.other_roots = other_roots.iter().skip(offset).take(limit).map(root).collect();
+        }
     }
+    let end = offset.saturating_add(limit);
+    answer.next_offset = (end < entries).then_some(end as u64);
+    Ok(ExplainTrace { left_out, ..answer })
+}
+
+/// The longest segments, at most [`PATH_SEGMENTS_MAX`], in time order.
+fn longest(segments: &[Segment]) -> impl Iterator<Item = &Segment> {
+    let mut chosen: Vec<&Segment> = segments.iter().collect();
+    if chosen.len() > PATH_SEGMENTS_MAX {
+        chosen.select_nth_unstable_by_key(PATH_SEGMENTS_MAX, |segment| {
+            (std::cmp::Reverse(segment.duration()), segment.start)
+        });
+        chosen.truncate(PATH_SEGMENTS_MAX);
+        chosen.sort_unstable_by_key(|segment| segment.start);
+    }
+    chosen.into_iter()
 }
 
 /// Leaves out the traces of worktrees beneath `scratch`, which were made for one verification and ran other code in turn

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kino_model::{LogRecord, SpanId, Trace, TraceId};
+use kino_model::{LogRecord, Span, SpanId, Trace, TraceId, Value};
 use kino_wire::Problem;
 use kino_wire::evidence::{Open, OpenEvent, OpenQuestion};
 
@@ -13,6 +13,10 @@ use crate::{Engine, to_wire};
 const DEFAULT_SPANS: u64 = 100;
 /// The most spans of a page.
 const SPANS_MAX: u64 = 5_000;
+/// Bytes of a trace's page: spans beyond come with the next.
+const PAGE_BYTES_MAX: usize = 16 << 20;
+/// What a span, an event or a link takes of a page beside its attributes.
+const SPAN_BYTES: usize = 256;
 /// Bytes of a blob's page when nothing is said.
 const DEFAULT_BYTES: u64 = 64 * 1024;
 /// The most bytes of a blob's page.
@@ -33,7 +37,7 @@ impl Engine {
         let trace_id: TraceId = trace_id.parse().map_err(|error| unknown_form(&question.id, &error))?;
         let span_id = span_id.map(str::parse::<SpanId>).transpose();
         let span_id = span_id.map_err(|error| unknown_form(&question.id, &error))?;
-        let trace = self.inner.store.snapshot().trace(trace_id).await.map_err(|error| problem(&error))?;
+        let trace = self.snapshot().trace(trace_id).await.map_err(|error| problem(&error))?;
         let trace = trace.ok_or_else(|| self.no_trace(trace_id))?;
         match span_id {
             Some(span_id) => open_span(&question, &trace, span_id),
@@ -73,7 +77,8 @@ fn open_trace(question: &OpenQuestion, trace: &Trace) -> Open {
     let limit = if question.limit == 0 { DEFAULT_SPANS } else { question.limit.min(SPANS_MAX) };
     let begin = question.offset.min(total);
     let end = begin.saturating_add(limit).min(total);
-    let page = &trace.spans[begin as usize..end as usize];
+    let page = within_bytes(&trace.spans[begin as usize..end as usize]);
+    let end = begin + page.len() as u64;
     let ids: BTreeSet<SpanId> = page.iter().map(|span| span.span_id).collect();
     let first = begin == 0;
     let all: BTreeSet<SpanId> = trace.spans.iter().map(|span| span.span_id).collect();
@@ -88,6 +93,30 @@ fn open_trace(question: &OpenQuestion, trace: &Trace) -> Open {
         logs_left_out,
         next_offset: (end < total).then_some(end),
         ..empty(question, total)
+    }
+}
+
+/// The first spans, as many as make an answer of about [`PAGE_BYTES_MAX`]; at least one.
+fn within_bytes(spans: &[Span]) -> &[Span] {
+    let mut bytes = 0;
+    let fits = |span: &&Span| {
+        let attributes = [&span.attributes, &span.resource.attributes]
+            .into_iter()
+            .chain(span.events.iter().map(|it| &it.attributes));
+        let texts = attributes.flatten().map(|(key, value)| key.len() + text_bytes(value));
+        bytes += SPAN_BYTES * (1 + span.events.len() + span.links.len()) + texts.sum::<usize>();
+        bytes <= PAGE_BYTES_MAX
+    };
+    &spans[..spans.iter().take_while(fits).count().max(1).min(spans.len())]
+}
+
+fn text_bytes(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Bytes(bytes) => 2 * bytes.len(),
+        Value::Array(members) => members.iter().map(text_bytes).sum(),
+        Value::Map(members) => members.iter().map(|(key, value)| key.len() + text_bytes(value)).sum(),
+        Value::Empty | Value::Bool(_) | Value::Int(_) | Value::Double(_) => 0,
     }
 }
 

@@ -10,6 +10,9 @@ use kino_wire::explain::{BreakdownRow, LeftOut, PathSegment, Quantiles, RootSumm
 use kino_wire::finding::{Evidence, Finding, Location, Number, Subject};
 use serde_json::{Map, Value as Json};
 
+/// Events, and links, of a span that are shown; the others are counted.
+const ENTRIES_MAX: usize = 1_000;
+
 pub(crate) fn evidence(evidence: &found::Evidence) -> Evidence {
     Evidence { trace_id: evidence.trace_id, span_id: evidence.span_id }
 }
@@ -51,11 +54,11 @@ pub(crate) fn quantiles(quantiles: from::Quantiles) -> Quantiles {
     Quantiles { p50_nanos: quantiles.p50, p95_nanos: quantiles.p95, p99_nanos: quantiles.p99, max_nanos: quantiles.max }
 }
 
-/// `many` says whether the row stands for many executions, whose quantiles are worth showing.
 pub(crate) fn concurrent(pair: from::Concurrent) -> kino_wire::explain::Concurrent {
     kino_wire::explain::Concurrent { names: pair.names, overlap_nanos: pair.overlap_nanos, share: pair.share }
 }
 
+/// `many` says whether the row stands for many executions, whose quantiles are worth showing.
 pub(crate) fn row(row: from::Row, many: bool) -> BreakdownRow {
     BreakdownRow {
         service: row.service,
@@ -125,8 +128,10 @@ pub(crate) fn span(span: &Span) -> OpenSpan {
         status_message: span.status.message.clone(),
         attributes: attributes(&span.attributes),
         resource: attributes(&span.resource.attributes),
-        events: span.events.iter().map(event).collect(),
-        links: span.links.iter().map(linked).collect(),
+        events: span.events.iter().take(ENTRIES_MAX).map(event).collect(),
+        events_left_out: span.events.len().saturating_sub(ENTRIES_MAX) as u64,
+        links: span.links.iter().take(ENTRIES_MAX).map(linked).collect(),
+        links_left_out: span.links.len().saturating_sub(ENTRIES_MAX) as u64,
     }
 }
 

@@ -171,7 +171,7 @@ impl Asker<'_> {
             answer.facts.push(self.scope_fact());
             answer
         } else if let Ok(trace_id) = arguments.target.parse::<TraceId>() {
-            trace_answer(&ask(self.backend, &ExplainTraceQuestion { trace_id }).await?)
+            trace_answer(&ask(self.backend, &ExplainTraceQuestion::overview(trace_id)).await?)
         } else {
             let question = ExplainOperationQuestion {
                 operation: arguments.target,
@@ -282,13 +282,14 @@ fn trace_answer(explained: &ExplainTrace) -> Answer {
     }
     facts.push(("spans", Cell::Count(explained.spans)));
     facts.push(("missing_parents", Cell::Count(explained.missing_parents)));
-    if !explained.other_roots.is_empty() {
-        facts.push(("other_roots", Cell::Count(explained.other_roots.len() as u64)));
+    let other_roots = explained.other_roots.len() as u64 + explained.left_out.other_roots;
+    if other_roots > 0 {
+        facts.push(("other_roots", Cell::Count(other_roots)));
     }
     facts.extend(left_out_facts(&explained.left_out));
     let mut path = Table::new("critical_path", 12, &["at", "took", "service", "name", "span_id"]);
     path.most = PATH_ROWS_MAX;
-    let start = explained.critical_path.first().map_or(0, |segment| segment.start_unix_nanos);
+    let start = explained.path.start_unix_nanos;
     for segment in &explained.critical_path {
         path.rows.push(vec![
             Cell::Nanos(segment.start_unix_nanos - start),
@@ -332,6 +333,7 @@ fn left_out_facts(left_out: &LeftOut) -> Vec<(&'static str, Cell)> {
         ("open_spans", left_out.open_spans),
         ("breakdown_beyond", left_out.breakdown_rows),
         ("findings_beyond", left_out.findings),
+        ("path_segments_beyond", left_out.path_segments),
     ];
     counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Cell::Count(count))).collect()
 }

@@ -43,6 +43,10 @@ impl Asker<'_> {
         if opened.logs_left_out > 0 {
             push(&mut page, format_args!("logs left out: {}; query_sql over events has them\n", opened.logs_left_out));
         }
+        let left_out: u64 = opened.spans.iter().map(|span| span.events_left_out + span.links_left_out).sum();
+        if left_out > 0 {
+            push(&mut page, format_args!("events and links left out: {left_out}; query_sql has them\n"));
+        }
         page.push_str(&frame(&text, &boundary));
         match next {
             Some(next) => push(&mut page, format_args!("\nmore: cursor={next}")),
@@ -126,7 +130,9 @@ mod tests {
             attributes: serde_json::Map::new(),
             resource: serde_json::Map::new(),
             events: Vec::new(),
+            events_left_out: 0,
             links: Vec::new(),
+            links_left_out: 0,
         });
         Open {
             schema: "kino.open.v1".into(),

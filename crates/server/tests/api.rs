@@ -30,7 +30,7 @@ async fn a_trace_that_was_sent_is_found_and_explained() {
     assert_eq!(found["items"][0]["duration_nanos"], 5_000_000);
 
     let explained = server.ask("explain_trace", json!({ "trace_id": TRACE })).await.json();
-    assert_eq!((&explained["schema"], &explained["spans"]), (&json!("kino.explain.v1"), &json!(2)));
+    assert_eq!((&explained["schema"], &explained["spans"]), (&json!("kino.explain.v2"), &json!(2)));
     let path = explained["critical_path"].as_array().unwrap();
     assert_eq!(path.len(), 1);
     assert_eq!(path[0]["name"], "SELECT");

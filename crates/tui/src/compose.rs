@@ -58,6 +58,9 @@ fn one_span(span: &OpenSpan, zone: &TimeZone, lines: &mut Vec<Line>) {
         lines.push(Line::new(&format!("{} after {after}", event.name)).indent(STEP).tone(Tone::Warn));
         values(&event.attributes, 2 * STEP, lines);
     }
+    if span.events_left_out > 0 {
+        lines.push(Line::new(&counted(span.events_left_out, "further event")).indent(STEP).tone(Tone::Faint));
+    }
     if !span.links.is_empty() {
         heading("Links", lines);
     }

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use kino_model::{SpanId, TraceId};
 use kino_wire::ask::Scope;
 use kino_wire::evidence::{Open, OpenEvent, OpenSpan};
-use kino_wire::explain::{BreakdownRow, ExplainTrace, LeftOut, PathSegment, Quantiles, RootSummary};
+use kino_wire::explain::{BreakdownRow, ExplainTrace, LeftOut, PathSegment, PathTotal, Quantiles, RootSummary};
 use kino_wire::find::{Find, FindItem};
 use kino_wire::finding::{Evidence, Finding, Location, Number, Subject};
 use kino_wire::insights::{Acknowledged, Changes, FindingChange, FindingState, Fix, Insight, Insights, Operation};
@@ -138,7 +138,9 @@ fn span(id: u8, parent: Option<u8>, name: &str, from: i64, millis: Option<i64>) 
         attributes: Map::new(),
         resource: map(&json!({"service.name": "shop"})),
         events: Vec::new(),
+        events_left_out: 0,
         links: Vec::new(),
+        links_left_out: 0,
     }
 }
 
@@ -212,6 +214,7 @@ fn explained() -> ExplainTrace {
             duration_nanos: Some(100 * MILLI),
         }),
         other_roots: Vec::new(),
+        path: PathTotal { segments: 3, start_unix_nanos: START, end_unix_nanos: START + 100 * MILLI },
         critical_path: vec![
             segment(1, "GET /cart", 0, 10),
             segment(2, "SELECT item", 10, 90),
@@ -220,6 +223,7 @@ fn explained() -> ExplainTrace {
         breakdown: vec![row("SELECT item", 80, 0.8), row("GET /cart", 20, 0.2)],
         findings: vec![finding()],
         left_out: LeftOut::default(),
+        next_offset: None,
     }
 }
 

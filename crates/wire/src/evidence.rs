@@ -69,10 +69,16 @@ pub struct OpenSpan {
     pub attributes: serde_json::Map<String, Json>,
     /// The resource's attributes as plain JSON.
     pub resource: serde_json::Map<String, Json>,
-    /// Events, by time.
+    /// Events, by time; the first thousand.
     pub events: Vec<OpenEvent>,
-    /// Linked spans.
+    /// Events beyond the ones shown.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub events_left_out: u64,
+    /// Linked spans; the first thousand.
     pub links: Vec<crate::finding::Evidence>,
+    /// Links beyond the ones shown.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub links_left_out: u64,
 }
 
 /// An event or log with everything recorded on it.
@@ -91,6 +97,11 @@ pub struct OpenEvent {
     pub body: Option<Json>,
     /// Attributes as plain JSON.
     pub attributes: serde_json::Map<String, Json>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 crate::question!(OpenQuestion, "open", Open);

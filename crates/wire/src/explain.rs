@@ -12,18 +12,62 @@ pub const DEFAULT_LAST: usize = 100;
 /// The most executions one answer rests on.
 pub const MAX_LAST: usize = 10_000;
 
+/// Segments of a critical path in one answer, unless they are paged through.
+pub const PATH_SEGMENTS_MAX: usize = 500;
+/// Entries of a page of [`ExplainTraceQuestion::list`] when nothing is said.
+pub const DEFAULT_PAGE: usize = 500;
+/// The most entries of such a page.
+pub const MAX_PAGE: usize = 10_000;
+
 /// Asks about one trace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExplainTraceQuestion {
     /// The trace.
     pub trace_id: TraceId,
+    /// One list of the answer to page through; the answer's other lists are empty then. `None`: an overview, with what
+    /// matters most of each list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<ExplainList>,
+    /// Entries of the list to skip.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub offset: u64,
+    /// At most this many entries of the list; 0 stands for [`DEFAULT_PAGE`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub limit: u64,
 }
 
-/// `kino.explain.v1`.
+/// A list of [`ExplainTrace`] that has a next page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExplainList {
+    /// `critical_path`, in time order.
+    CriticalPath,
+    /// `breakdown`, the largest critical share first.
+    Breakdown,
+    /// `findings`, causes first, then the largest saving.
+    Findings,
+    /// `other_roots`, those without a parent first, then by start.
+    OtherRoots,
+}
+
+impl ExplainTraceQuestion {
+    /// The question for the overview of a trace.
+    pub fn overview(trace_id: TraceId) -> Self {
+        Self { trace_id, list: None, offset: 0, limit: 0 }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// `kino.explain.v2`. Its lists are bounded: `left_out` counts what is beyond, and [`ExplainTraceQuestion::list`] pages
+/// through it. In v1 they were whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExplainTrace {
-    /// `kino.explain.v1`.
+    /// `kino.explain.v2`.
     pub schema: String,
     /// The trace.
     #[schemars(with = "String")]
@@ -34,9 +78,12 @@ pub struct ExplainTrace {
     pub missing_parents: u64,
     /// The root that the path and the breakdown are about.
     pub root: Option<RootSummary>,
-    /// Roots besides it: other spans without a known parent.
+    /// Roots besides it: other spans without a known parent. The first few of them.
     pub other_roots: Vec<RootSummary>,
-    /// Segments in time order that do not overlap and cover the root from start to end.
+    /// The whole critical path, of which `critical_path` may be a part.
+    pub path: PathTotal,
+    /// Segments in time order that do not overlap and together cover the root from start to end. Of more than
+    /// [`PATH_SEGMENTS_MAX`] the longest.
     pub critical_path: Vec<PathSegment>,
     /// Time by operation, largest critical share first.
     pub breakdown: Vec<BreakdownRow>,
@@ -44,6 +91,19 @@ pub struct ExplainTrace {
     pub findings: Vec<Finding>,
     /// What was left out, and how much of it.
     pub left_out: LeftOut,
+    /// Where the list that was asked for goes on; `null` at its end, and in an overview.
+    pub next_offset: Option<u64>,
+}
+
+/// The extent of a critical path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PathTotal {
+    /// Its segments.
+    pub segments: u64,
+    /// The first one's start.
+    pub start_unix_nanos: i64,
+    /// The last one's end.
+    pub end_unix_nanos: i64,
 }
 
 /// A root span.
@@ -132,6 +192,12 @@ pub struct LeftOut {
     pub breakdown_rows: u64,
     /// Findings beyond the ones shown.
     pub findings: u64,
+    /// Segments of the critical path beyond the ones shown.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub path_segments: u64,
+    /// Other roots beyond the ones shown.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub other_roots: u64,
 }
 
 /// Asks about an operation over its last executions.

@@ -117,9 +117,9 @@ fn newest_path(client: &Client, style: Style, scope: &kino_wire::ask::Scope) -> 
     let Some(newest) = client.ask(&question)?.items.into_iter().next() else {
         return Err(Failure::new(code::FAILED, "the program ran, but no trace of it arrived; `kino doctor` looks why"));
     };
-    let trace = client.ask(&ExplainTraceQuestion { trace_id: newest.trace_id })?;
+    let trace = client.ask(&ExplainTraceQuestion::overview(newest.trace_id))?;
     let title = format!("{} of the newest run, in time order", style.heading("Critical path"));
-    Ok(format!("{title}\n{}", render::explain::path(&trace.critical_path, style)))
+    Ok(format!("{title}\n{}", render::explain::path(&trace.critical_path, &trace.path, style)))
 }
 
 /// One way to run the program.

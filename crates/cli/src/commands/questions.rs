@@ -7,7 +7,7 @@ use kino_wire::admin::{LakeFilesQuestion, StatusQuestion};
 use kino_wire::compare::CompareQuestion;
 use kino_wire::errors::ErrorsQuestion;
 use kino_wire::evidence::OpenQuestion;
-use kino_wire::explain::{ExplainOperationQuestion, ExplainSystemQuestion, ExplainTraceQuestion};
+use kino_wire::explain::{ExplainOperationQuestion, ExplainSystemQuestion};
 use kino_wire::find::FindQuestion;
 use kino_wire::predict::PredictQuestion;
 use kino_wire::verify::VerifyQuestion;
@@ -57,8 +57,11 @@ pub(super) fn explain(app: &App, arguments: Explain) -> Outcome {
     };
     // 32 hex digits are a trace id, anything else an operation's name.
     if let Ok(trace_id) = what.parse::<TraceId>() {
-        let answer = app.ask(&ExplainTraceQuestion { trace_id })?;
-        app.output.answer(&answer, |style| render::explain::trace(&answer, style))?;
+        let answer = app.ask(&arguments.page.question(trace_id))?;
+        let show = if arguments.page.list.is_some() { render::explain::page } else { render::explain::trace };
+        app.output.answer(&answer, |style| show(&answer, style))?;
+    } else if arguments.page.list.is_some() {
+        return Err(Failure::new(code::WRONG, "--list pages through what is known of one trace: give its id"));
     } else {
         let question =
             ExplainOperationQuestion { operation: what, service: arguments.service, last: arguments.last, scope };

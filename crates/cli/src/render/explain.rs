@@ -1,8 +1,8 @@
 //! `explain`: a trace, an operation over many executions, or the whole system.
 
 use kino_wire::explain::{
-    BreakdownRow, EntryPoint, ExplainOperation, ExplainSystem, ExplainTrace, LeftOut, PathSegment, Quantiles,
-    RootSummary,
+    BreakdownRow, EntryPoint, ExplainOperation, ExplainSystem, ExplainTrace, LeftOut, PathSegment, PathTotal,
+    Quantiles, RootSummary,
 };
 
 use super::table::Table;
@@ -31,15 +31,16 @@ pub(crate) fn trace(answer: &ExplainTrace, style: Style) -> String {
     for other in answer.other_roots.iter().take(ROOTS_MAX) {
         text.push_str(&format!("also a root: {}\n", root_line(other)));
     }
-    if let Some(more @ 1..) = answer.other_roots.len().checked_sub(ROOTS_MAX) {
-        text.push_str(&format!("and {} (--json names them)\n", counted(more as u64, "other root")));
+    let more = answer.other_roots.len().saturating_sub(ROOTS_MAX) as u64 + answer.left_out.other_roots;
+    if more > 0 {
+        text.push_str(&format!("and {} (--list other-roots names them)\n", counted(more, "other root")));
     }
     if answer.missing_parents > 0 {
         text.push_str(&format!("{} not arrived\n", counted(answer.missing_parents, "parent")));
     }
     if !answer.critical_path.is_empty() {
         text.push_str(&format!("\n{} (what the whole waits for, in time order)\n", style.heading("Critical path")));
-        text.push_str(&path(&answer.critical_path, style));
+        text.push_str(&path(&answer.critical_path, &answer.path, style));
     }
     text.push_str(&breakdown(&answer.breakdown, style));
     text.push_str(&findings(&answer.findings, style));
@@ -99,38 +100,65 @@ fn root_line(root: &RootSummary) -> String {
     format!("{} ({}) {}", clean(&root.name), clean(&root.service), duration(root.duration_nanos))
 }
 
-/// The critical path's segments, each with its place in the whole. Of a path of many, those that matter are shown.
-pub(crate) fn path(segments: &[PathSegment], style: Style) -> String {
-    let begin = segments.first().map_or(0, |segment| segment.start_unix_nanos);
-    let whole = segments.last().map_or(0, |segment| segment.end_unix_nanos) - begin;
-    let takes = |segment: &PathSegment| segment.end_unix_nanos - segment.start_unix_nanos;
-    let share = |segment: &PathSegment| takes(segment) as f64 / whole.max(1) as f64;
-    let long =
-        segments.iter().filter(|segment| segments.len() <= SEGMENTS_ALL_MAX || share(segment) >= SEGMENT_SHARE_MIN);
-    let mut table = Table::new(style, &[">AT", ">TAKES", "", "SPAN"]);
-    let (mut shown, mut shown_nanos) = (0, 0);
-    for segment in long.take(SEGMENTS_MAX) {
-        (shown, shown_nanos) = (shown + 1, shown_nanos + takes(segment));
-        table.row(&[
-            (&duration(Some(segment.start_unix_nanos - begin)), Tone::Faint),
-            (&duration(Some(takes(segment))), Tone::Plain),
-            (&bar(share(segment), BAR_CELLS), Tone::Warn),
-            (&format!("{} ({})", clean(&segment.name), clean(&segment.service)), Tone::Plain),
-        ]);
+/// A page of one of its lists, whole.
+pub(crate) fn page(answer: &ExplainTrace, style: Style) -> String {
+    let mut text = String::new();
+    for root in &answer.other_roots {
+        text.push_str(&format!("{} {}\n", root.span_id, root_line(root)));
     }
-    let mut text = table.finish();
-    if let Some(more @ 1..) = segments.len().checked_sub(shown) {
+    text.push_str(&segments(answer.critical_path.iter(), &answer.path, style));
+    text.push_str(&rows(&answer.breakdown, usize::MAX, style));
+    text.push_str(&findings(&answer.findings, style));
+    if let Some(offset) = answer.next_offset {
+        text.push_str(&format!("\nThere is more: --offset {offset}\n"));
+    }
+    if text.is_empty() { "Nothing is there.\n".to_owned() } else { text }
+}
+
+/// The critical path's segments, each with its place in the whole. Of a path of many, those that matter are shown.
+pub(crate) fn path(known: &[PathSegment], total: &PathTotal, style: Style) -> String {
+    let whole = total.end_unix_nanos - total.start_unix_nanos;
+    let share = |segment: &PathSegment| takes(segment) as f64 / whole.max(1) as f64;
+    let is_long = |segment: &&PathSegment| known.len() <= SEGMENTS_ALL_MAX || share(segment) >= SEGMENT_SHARE_MIN;
+    let shown: Vec<&PathSegment> = known.iter().filter(is_long).take(SEGMENTS_MAX).collect();
+    let shown_nanos: i64 = shown.iter().map(|segment| takes(segment)).sum();
+    let mut text = segments(shown.iter().copied(), total, style);
+    if let Some(more @ 1..) = total.segments.checked_sub(shown.len() as u64) {
         let together = duration(Some(whole - shown_nanos));
         text.push_str(&format!(
-            "and {}, {together} together (--json has them)\n",
-            counted(more as u64, "further segment")
+            "and {}, {together} together (--list critical-path has them)\n",
+            counted(more, "further segment")
         ));
     }
     text
 }
 
-/// Time by operation.
-pub(crate) fn breakdown(rows: &[BreakdownRow], style: Style) -> String {
+fn segments<'a>(shown: impl Iterator<Item = &'a PathSegment>, total: &PathTotal, style: Style) -> String {
+    let whole = total.end_unix_nanos - total.start_unix_nanos;
+    let mut table = Table::new(style, &[">AT", ">TAKES", "", "SPAN"]);
+    let mut is_empty = true;
+    for segment in shown {
+        is_empty = false;
+        table.row(&[
+            (&duration(Some(segment.start_unix_nanos - total.start_unix_nanos)), Tone::Faint),
+            (&duration(Some(takes(segment))), Tone::Plain),
+            (&bar(takes(segment) as f64 / whole.max(1) as f64, BAR_CELLS), Tone::Warn),
+            (&format!("{} ({})", clean(&segment.name), clean(&segment.service)), Tone::Plain),
+        ]);
+    }
+    if is_empty { String::new() } else { table.finish() }
+}
+
+fn takes(segment: &PathSegment) -> i64 {
+    segment.end_unix_nanos - segment.start_unix_nanos
+}
+
+/// Time by operation, the first few.
+pub(crate) fn breakdown(known: &[BreakdownRow], style: Style) -> String {
+    rows(known, ROWS_MAX, style)
+}
+
+fn rows(rows: &[BreakdownRow], rows_max: usize, style: Style) -> String {
     if rows.is_empty() {
         return String::new();
     }
@@ -138,7 +166,7 @@ pub(crate) fn breakdown(rows: &[BreakdownRow], style: Style) -> String {
     let mut text = format!("\n{} (share of the critical path)\n", style.heading("Where the time goes"));
     let last = if many { ">MEDIAN" } else { ">SELF" };
     let mut table = Table::new(style, &[">SHARE", "", ">CRITICAL", last, ">CALLS", "OPERATION"]);
-    for row in rows.iter().take(ROWS_MAX) {
+    for row in rows.iter().take(rows_max) {
         let mut operation = format!("{} ({})", clean(&row.name), clean(&row.service));
         if let Some(code) = &row.code {
             operation.push_str(&format!("\n  at {}", finding::place(code)));
@@ -157,7 +185,7 @@ pub(crate) fn breakdown(rows: &[BreakdownRow], style: Style) -> String {
         ]);
     }
     text.push_str(&table.finish());
-    if let Some(more @ 1..) = rows.len().checked_sub(ROWS_MAX) {
+    if let Some(more @ 1..) = rows.len().checked_sub(rows_max) {
         text.push_str(&format!("and {} (--json has them)\n", counted(more as u64, "further operation")));
     }
     text
@@ -248,7 +276,7 @@ mod tests {
             end_unix_nanos: end,
         };
         let answer = ExplainTrace {
-            schema: "kino.explain.v1".to_owned(),
+            schema: "kino.explain.v2".to_owned(),
             trace_id: TraceId([0xab; 16]),
             spans: 11,
             missing_parents: 1,
@@ -260,6 +288,7 @@ mod tests {
                 duration_nanos: Some(391_000_000),
             }),
             other_roots: Vec::new(),
+            path: PathTotal { segments: 2, start_unix_nanos: 1_000, end_unix_nanos: 391_001_000 },
             critical_path: vec![
                 segment("summary.generate", 1_000, 120_001_000),
                 segment("dialogue\u{1b}[2J", 120_001_000, 391_001_000),
@@ -267,6 +296,7 @@ mod tests {
             breakdown: vec![row("dialogue.generate", 0.69, 271_000_000), row("summary.generate", 0.31, 120_000_000)],
             findings: vec![finding()],
             left_out: LeftOut { spans_outside_parent: 2, ..LeftOut::default() },
+            next_offset: None,
         };
         let text = trace(&answer, EIGHTY);
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");

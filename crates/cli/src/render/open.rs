@@ -94,6 +94,11 @@ fn one(span: &OpenSpan, depth: usize, style: Style, zone: &TimeZone) -> String {
         let span_id = link.span_id.map(|id| format!("/{id}")).unwrap_or_default();
         text.push_str(&format!("{inner}→ {}{span_id}\n", link.trace_id));
     }
+    for (beyond, thing) in [(span.events_left_out, "further event"), (span.links_left_out, "further link")] {
+        if beyond > 0 {
+            text.push_str(&format!("{inner}and {}: `kino export` has them\n", counted(beyond, thing)));
+        }
+    }
     text
 }
 
@@ -151,7 +156,9 @@ mod tests {
             attributes: Map::new(),
             resource: map(&json!({"service.name": "shop"})),
             events: Vec::new(),
+            events_left_out: 0,
             links: Vec::new(),
+            links_left_out: 0,
         };
         let mut child = span(2, Some(1), "SELECT");
         child.status = "error".to_owned();

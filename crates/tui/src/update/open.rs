@@ -174,7 +174,7 @@ impl State {
         if self.is_asked(|slot| matches!(slot, Slot::Page(page, _) if *page == id)) {
             return;
         }
-        self.ask(Slot::Page(id, Part::Explained), Ask::Explain(ExplainTraceQuestion { trace_id }), commands);
+        self.ask(Slot::Page(id, Part::Explained), Ask::Explain(ExplainTraceQuestion::overview(trace_id)), commands);
         self.ask_spans(id, trace_id, 0, commands);
     }
 

@@ -92,8 +92,12 @@ fn trace_page(state: &State, page: &Page, trace: &TracePage, canvas: &mut Canvas
         if explained.missing_parents > 0 {
             notes.push(counted(explained.missing_parents, "missing parent"));
         }
-        if !explained.other_roots.is_empty() {
-            notes.push(counted(explained.other_roots.len() as u64, "other root"));
+        let other_roots = explained.other_roots.len() as u64 + explained.left_out.other_roots;
+        if other_roots > 0 {
+            notes.push(counted(other_roots, "other root"));
+        }
+        if trace.tab == Tab::Path && explained.left_out.path_segments > 0 {
+            notes.push(format!("{} not shown", counted(explained.left_out.path_segments, "shorter segment")));
         }
         if explained.left_out.open_spans > 0 {
             notes.push(format!("{} open", counted(explained.left_out.open_spans, "span")));
@@ -228,8 +232,7 @@ fn path(state: &State, trace: &TracePage, canvas: &mut Canvas<'_>) {
     let Some(explained) = &trace.explained else {
         return entries(state, trace, canvas, &[], "explaining …", |_, _| {});
     };
-    let begin = explained.critical_path.first().map_or(0, |segment| segment.start_unix_nanos);
-    let end = explained.critical_path.last().map_or(0, |segment| segment.end_unix_nanos);
+    let (begin, end) = (explained.path.start_unix_nanos, explained.path.end_unix_nanos);
     let whole = end.saturating_sub(begin).max(1) as f64;
     let heading = [(7, "AFTER"), (17, "FOR"), (22, "SHARE"), (34, "SPAN")];
     entries(state, trace, canvas, &heading, "no critical path: the root is missing or has not ended", |index, row| {
