@@ -1,116 +1,271 @@
-//! Bounds how many connections a listener has open: each takes a descriptor, of which the store needs some too.
+//! Serves the connections of a listener: how many are open, for how long, and which goes when there are too many.
+//!
+//! ```text
+//!  accept ─► room? ── no ─► the connection that has waited longest for its peer is asked to close
+//!             │ yes          (HTTP/2: GOAWAY, so that no call is lost; whoever does not go is cut)
+//!             ▼
+//!         HTTP/1.1 or HTTP/2 ─► routes          every few seconds: whatever has passed a time limit is closed
+//! ```
+//!
+//! Each connection takes a descriptor, of which the store needs some too: the bound is [`Shares`](crate::descriptors).
+//! A connection on which a request is worked on, or a stream waits for something to say, is never closed for room.
 
+mod slot;
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use http::{Request, Response};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tonic::transport::server::TcpConnectInfo;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tower::Service;
 
-/// Connections of one listener. Those beyond it wait in the system's queue. Three listeners stay below the usual
-/// limit of 1,024 descriptors.
-const CONNECTIONS_MAX: usize = 256;
+use self::slot::{Incoming, Outgoing, Slot, Watched};
 
-/// A listener that accepts while it has room.
-#[derive(Debug)]
-pub(crate) struct Bounded {
-    listener: TcpListener,
-    room: Arc<Semaphore>,
-}
-
-/// A connection that gives its room back when it closes.
-#[derive(Debug)]
-pub(crate) struct Connection {
-    stream: TcpStream,
-    _room: OwnedSemaphorePermit,
-}
+/// Calls at one time on one connection of HTTP/2; exporters use one or a few.
+const STREAMS_MAX: u32 = 256;
+/// How often time limits are looked at.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How long a connection that was asked to close may take: the answer to a call that came meanwhile still goes out.
+const CLOSING_MAX: Duration = Duration::from_secs(1);
+/// Connections that may be closing at one time, beside those that are open, before the oldest is cut.
+const CLOSING_AT_ONCE: usize = 32;
+/// How often room is looked for while every connection is at work.
+const ROOM_EVERY: Duration = Duration::from_millis(20);
+/// How long to leave the system alone that refuses another connection, mostly for want of descriptors.
+const REFUSED_PAUSE: Duration = Duration::from_millis(50);
+/// An HTTP/2 peer is asked after this long without a word whether it is still there.
+const PING_EVERY: Duration = Duration::from_mins(1);
+/// How long it may take to answer that.
+const PING_MAX: Duration = Duration::from_secs(20);
 
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
-impl Bounded {
-    pub(crate) fn new(listener: TcpListener) -> Self {
-        Self { listener, room: Arc::new(Semaphore::new(CONNECTIONS_MAX)) }
-    }
+/// What connections come from.
+pub(crate) trait Listener: Send + 'static {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
 
-    /// The connections as tonic takes them.
-    pub(crate) fn into_stream(self) -> impl futures::Stream<Item = io::Result<Connection>> {
-        futures::stream::unfold(self, |mut listener| async move {
-            let (connection, _) = listener.accept().await;
-            Some((Ok(connection), listener))
-        })
-    }
+    /// The next connection, and who is at its other end, where that is an address.
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Option<Peer>)>> + Send;
 }
 
-impl Listener for Bounded {
-    type Io = Connection;
-    type Addr = SocketAddr;
+impl Listener for TcpListener {
+    type Stream = TcpStream;
 
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
-        let room = Arc::clone(&self.room).acquire_owned().await.expect("the semaphore is never closed");
-        // Retries what passes by itself, such as a lack of descriptors.
-        let (stream, peer) = Listener::accept(&mut self.listener).await;
+    async fn accept(&self) -> io::Result<(TcpStream, Option<Peer>)> {
+        let (stream, peer) = self.accept().await?;
         // Small answers must not wait for the acknowledgement of the one before.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection keeps its delay");
         }
-        (Connection { stream, _room: room }, peer)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        Ok((stream, Some(Peer(peer))))
     }
 }
 
-impl Connected<IncomingStream<'_, Bounded>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Bounded>) -> Self {
-        Self(*stream.remote_addr())
+/// Serves `routes` to at most `connections_max` connections at one time. Returns after a stop, once what was under way
+/// has been answered.
+pub(crate) async fn serve<L: Listener>(
+    listener: L,
+    routes: Router,
+    connections_max: usize,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let open = Arc::new(Open { connections_max, slots: Mutex::default(), left: Notify::new() });
+    let mut tasks = JoinSet::new();
+    let mut sweep = tokio::time::interval(SWEEP_EVERY);
+    let stop = stopping.clone();
+    let mut stopped = pin!(stopped(&mut stopping));
+    for id in 0_u64.. {
+        let (stream, peer) = tokio::select! {
+            accepted = accept(&listener, &open, &mut sweep) => accepted,
+            () = &mut stopped => break,
+        };
+        let slot = Slot::new(Instant::now());
+        let place = Place { open: Arc::clone(&open), id };
+        open.slots().insert(id, Arc::clone(&slot));
+        tasks.spawn(connection(stream, peer, slot, place, routes.clone(), stop.clone()));
+        while tasks.try_join_next().is_some() {}
+    }
+    drop(listener);
+    while tasks.join_next().await.is_some() {}
+}
+
+/// The next connection, once there is room for it.
+async fn accept<L: Listener>(
+    listener: &L,
+    open: &Open,
+    sweep: &mut tokio::time::Interval,
+) -> (L::Stream, Option<Peer>) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            now = sweep.tick() => {
+                open.close_overdue(now);
+                continue;
+            }
+        };
+        match accepted {
+            Ok(accepted) => {
+                open.make_room().await;
+                return accepted;
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a connection was not accepted");
+                open.close_longest_waiting();
+                tokio::time::sleep(REFUSED_PAUSE).await;
+            }
+        }
     }
 }
 
-impl tonic::transport::server::Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+/// The open connections of one listener, in the order in which they came.
+#[derive(Debug)]
+struct Open {
+    connections_max: usize,
+    slots: Mutex<BTreeMap<u64, Arc<Slot>>>,
+    /// One has closed.
+    left: Notify,
+}
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        tonic::transport::server::Connected::connect_info(&self.stream)
+impl Open {
+    fn slots(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Slot>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close_overdue(&self, now: Instant) {
+        let slots = self.slots();
+        for slot in slots.values().filter(|slot| !slot.is_closing() && slot.is_overdue(now)) {
+            slot.close();
+        }
+    }
+
+    /// Asks the connection to close that has waited longest for its peer. `false` where none waits.
+    fn close_longest_waiting(&self) -> bool {
+        let now = Instant::now();
+        let slots = self.slots();
+        let waiting = slots.values().filter(|slot| !slot.is_closing());
+        let longest = waiting.filter_map(|slot| Some((slot.waits_since(now)?, slot))).min_by_key(|(since, _)| *since);
+        longest.map(|(_, slot)| slot.close()).is_some()
+    }
+
+    /// Returns once one more connection may be open.
+    async fn make_room(&self) {
+        loop {
+            let closing = {
+                let slots = self.slots();
+                let mut closing: Vec<_> = slots.values().filter(|slot| slot.is_closing()).cloned().collect();
+                if slots.len() - closing.len() < self.connections_max {
+                    return;
+                }
+                closing.truncate(CLOSING_AT_ONCE);
+                closing
+            };
+            if closing.len() == CLOSING_AT_ONCE {
+                // Too many take their time: the oldest of them is cut.
+                closing[0].close();
+            } else if self.close_longest_waiting() {
+                return;
+            }
+            tokio::select! {
+                () = self.left.notified() => {}
+                () = tokio::time::sleep(ROOM_EVERY) => {}
+            }
+        }
     }
 }
 
-impl AsyncRead for Connection {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(cx, buffer)
+/// The place that a connection takes; given back when dropped.
+#[derive(Debug)]
+struct Place {
+    open: Arc<Open>,
+    id: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.open.slots().remove(&self.id);
+        self.open.left.notify_one();
     }
 }
 
-impl AsyncWrite for Connection {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
+/// Serves one connection until it ends, is asked to close, or the engine stops.
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    peer: Option<Peer>,
+    slot: Arc<Slot>,
+    _place: Place,
+    routes: Router,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let answering = Arc::clone(&slot);
+    let service = service_fn(move |request| answer(routes.clone(), Arc::clone(&answering), peer, request));
+    let mut builder = Builder::new(TokioExecutor::new());
+    // The header's time is the slot's matter: hyper's own would end idle connections with it.
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(None);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_MAX);
+    let watched = Watched { stream, slot: Arc::clone(&slot) };
+    let mut served = pin!(builder.serve_connection(TokioIo::new(watched), service));
+    let ended = tokio::select! {
+        ended = served.as_mut() => ended,
+        () = slot.asked_to_close() => {
+            served.as_mut().graceful_shutdown();
+            tokio::select! {
+                ended = served.as_mut() => ended,
+                // Cut: it closes when it is dropped.
+                () = tokio::time::sleep(CLOSING_MAX) => Ok(()),
+                () = slot.asked_to_close() => Ok(()),
+            }
+        }
+        () = stopped(&mut stopping) => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(error, "a connection ended early");
     }
+}
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+async fn answer(
+    mut routes: Router,
+    slot: Arc<Slot>,
+    peer: Option<Peer>,
+    request: Request<hyper::body::Incoming>,
+) -> Result<Response<Outgoing>, Infallible> {
+    let under_way = slot.begin();
+    let mut request = request.map(|body| Body::new(Incoming::new(body, &slot)));
+    if let Some(peer) = peer {
+        request.extensions_mut().insert(ConnectInfo(peer));
     }
+    // A router is always ready.
+    let response = routes.call(request).await?;
+    Ok(response.map(|body| Outgoing::new(body, under_way)))
+}
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, pieces)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    if stopping.wait_for(|stop| *stop).await.is_err() {
+        tracing::debug!("the server was dropped without a stop");
     }
 }

@@ -11,6 +11,7 @@
 
 mod api;
 mod connections;
+mod descriptors;
 mod engine_file;
 mod guard;
 mod life;

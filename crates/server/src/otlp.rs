@@ -15,9 +15,6 @@ mod reply;
 /// When to come again after a refusal that the store did not time itself. Its flush takes about that long.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Calls at one time on one gRPC connection; exporters use one or a few.
-pub(crate) const STREAMS_MAX: u32 = 256;
-
 /// What both listeners share.
 #[derive(Debug)]
 pub(crate) struct Otlp {

@@ -12,17 +12,15 @@ use kino_engine::{Engine, EngineConfig, OpenReport, StoreError};
 use kino_mcp::{SqlRunner, Verifier};
 use kino_model::Clock;
 use kino_wire::admin::{EngineFile, Listeners};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::connections::{Bounded, Peer};
+use crate::descriptors::Shares;
 use crate::guard::Guard;
 use crate::otlp::Otlp;
 use crate::otlp::body::Budget;
-use crate::otlp::grpc::Services;
 use crate::sender::Senders;
-use crate::{api, engine_file, life, listen, otlp};
+use crate::{api, connections, engine_file, life, listen, otlp};
 
 /// How long requests that are under way at a stop may take to finish. Clients of streams would hold it up for ever.
 const FINISH_MAX: Duration = Duration::from_secs(5);
@@ -204,10 +202,12 @@ async fn start(
     }
     let hosts = ["localhost", "127.0.0.1", "::1"].into_iter().map(str::to_owned).chain(listen.hosts.clone());
     let mcp = kino_mcp::http_service(mcp.with_allowed_hosts(hosts.collect()));
+    let shares = Shares::available();
+    let serve = |listener, routes, share| tokio::spawn(connections::serve(listener, routes, share, stopping.clone()));
     let tasks = [
-        http(open.http, api::routes(&otlp, mcp), stopping.clone()),
-        http(open.otlp_http, otlp::http::routes(Arc::clone(&otlp)), stopping.clone()),
-        grpc(open.otlp_grpc, Services::new(otlp), stopping),
+        serve(open.http, api::routes(&otlp, mcp), shares.rest),
+        serve(open.otlp_http, otlp::http::routes(Arc::clone(&otlp)), shares.otlp_http),
+        serve(open.otlp_grpc, otlp::grpc::routes(otlp), shares.otlp_grpc),
     ];
 
     let home = config.engine.home.clone();
@@ -239,44 +239,14 @@ async fn start(
     Ok((addresses, open.notes, ended))
 }
 
-type Server = JoinHandle<Result<(), String>>;
-
-fn http(listener: TcpListener, routes: axum::Router, mut stopping: watch::Receiver<bool>) -> Server {
-    tokio::spawn(async move {
-        let listener = Bounded::new(listener);
-        let serve = axum::serve(listener, routes.into_make_service_with_connect_info::<Peer>())
-            .with_graceful_shutdown(async move { stopped(&mut stopping).await });
-        serve.await.map_err(|error| error.to_string())
-    })
-}
-
-fn grpc(listener: TcpListener, services: Services, mut stopping: watch::Receiver<bool>) -> Server {
-    tokio::spawn(async move {
-        let incoming = Bounded::new(listener).into_stream();
-        let server = tonic::transport::Server::builder()
-            .max_concurrent_streams(Some(otlp::STREAMS_MAX))
-            // What was meant for the other port is answered, too.
-            .accept_http1(true);
-        let signal = async move { stopped(&mut stopping).await };
-        server.serve_with_incoming_shutdown(services, incoming, signal).await.map_err(|error| error.to_string())
-    })
-}
-
-async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    if stopping.wait_for(|stop| *stop).await.is_err() {
-        tracing::debug!("the server was dropped without a stop");
-    }
-}
-
 /// Lets requests under way finish, and ends what does not.
-async fn finish(tasks: [Server; 3]) {
+async fn finish(tasks: [JoinHandle<()>; 3]) {
     let deadline = tokio::time::sleep(FINISH_MAX);
     tokio::pin!(deadline);
     for mut task in tasks {
         tokio::select! {
             ended = &mut task => match ended {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(error, "a listener ended with an error"),
+                Ok(()) => {}
                 Err(error) => tracing::warn!(%error, "a listener's task ended early"),
             },
             () = &mut deadline => {

@@ -203,3 +203,26 @@ async fn who_sends_to_the_other_port_is_known_all_the_same() {
     assert_eq!((find("/elsewhere/.git").await, find(&project).await), (0, 2));
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_client_whose_connection_was_closed_for_room_connects_again_and_loses_nothing() {
+    let server = start().await;
+    let address = server.running.listeners.otlp_grpc.clone();
+    let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+    let mut client = tonic::client::Grpc::new(channel);
+    let mut sent = 0;
+    for seed in 1..=2 {
+        let spans = spans(seed);
+        sent += spans.len() as u64;
+        let body = Bytes::from(kino_testkit::otlp::traces_request(&spans));
+        client.ready().await.unwrap();
+        client.unary(tonic::Request::new(body), TRACES.parse().unwrap(), Raw).await.unwrap();
+        assert_eq!(stored(&server).await, sent);
+        // More than the listener has room for.
+        let others: Vec<_> = (0..1_100).map(|_| std::net::TcpStream::connect(&address).unwrap()).collect();
+        let answer = request("GET", format!("http://{address}/"), &[], Vec::new()).await;
+        assert_eq!(answer.status, 404, "every connection has been accepted");
+        drop(others);
+    }
+    server.stop().await;
+}

@@ -35,18 +35,16 @@ const GRPC_STATUS: &str = "grpc-status";
 /// How the content type of a gRPC call begins.
 const CONTENT_TYPE: &[u8] = b"application/grpc";
 
-/// The three services as one, told apart by path. What is no call of gRPC is answered as OTLP over HTTP: an exporter
-/// that was given the wrong one of the two ports works, or reads what is wrong.
-#[derive(Clone, Debug)]
-pub(crate) struct Services {
-    otlp: Arc<Otlp>,
-    http: axum::Router,
+/// The routes of OTLP over gRPC: the three services, told apart by path. What is no call of gRPC is answered as OTLP
+/// over HTTP: an exporter that was given the wrong one of the two ports works, or reads what is wrong.
+pub(crate) fn routes(otlp: Arc<Otlp>) -> axum::Router {
+    axum::Router::new().fallback_service(Services { http: super::http::routes(Arc::clone(&otlp)), otlp })
 }
 
-impl Services {
-    pub(crate) fn new(otlp: Arc<Otlp>) -> Self {
-        Self { http: super::http::routes(Arc::clone(&otlp)), otlp }
-    }
+#[derive(Clone, Debug)]
+struct Services {
+    otlp: Arc<Otlp>,
+    http: axum::Router,
 }
 
 /// Whether a request is a call of gRPC.
@@ -54,32 +52,34 @@ pub(super) fn is_call(headers: &http::HeaderMap) -> bool {
     headers.get(http::header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(CONTENT_TYPE))
 }
 
-impl tower::Service<Request<Body>> for Services {
-    type Response = Response<Body>;
+impl tower::Service<Request<axum::body::Body>> for Services {
+    type Response = axum::response::Response;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<axum::response::Response, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, request: Request<axum::body::Body>) -> Self::Future {
         // A page in a browser speaks HTTP/1.1 here, whatever it names its content: the routes look where it is from.
         if is_call(request.headers()) && request.version() == Version::HTTP_2 {
             let otlp = Arc::clone(&self.otlp);
             return Box::pin(async move { Ok(call(otlp, request).await) });
         }
-        let mut request = request.map(axum::body::Body::new);
-        let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
-        if let Some(peer) = peer {
-            request.extensions_mut().insert(ConnectInfo(Peer(peer)));
-        }
-        let answer = self.http.call(request);
-        Box::pin(async move { Ok(answer.await?.map(Body::new)) })
+        Box::pin(self.http.call(request))
     }
 }
 
-pub(super) async fn call(otlp: Arc<Otlp>, request: Request<Body>) -> Response<Body> {
+/// Answers a call of gRPC.
+pub(super) async fn call(otlp: Arc<Otlp>, mut request: Request<axum::body::Body>) -> axum::response::Response {
+    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<Peer>>().copied() {
+        request.extensions_mut().insert(TcpConnectInfo { local_addr: None, remote_addr: Some(peer.0) });
+    }
+    respond(otlp, request.map(Body::new)).await.map(axum::body::Body::new)
+}
+
+async fn respond(otlp: Arc<Otlp>, request: Request<Body>) -> Response<Body> {
     let Some((_, signal)) = PATHS.iter().find(|(path, _)| *path == request.uri().path()) else {
         return Status::new(Code::from(reply::UNIMPLEMENTED), "only OTLP's Export calls are served here").into_http();
     };

@@ -11,7 +11,6 @@ use axum::routing::post;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use kino_engine::{Encoding, IngestError, Signal};
-use tonic::transport::server::TcpConnectInfo;
 
 use super::Otlp;
 use super::body::{self, BodyError};
@@ -126,14 +125,11 @@ async fn not_a_post() -> Response {
 }
 
 /// Programs with a hard-wired gRPC exporter are given this port too, by an endpoint that knows nothing of them.
-async fn elsewhere(State(otlp): State<Arc<Otlp>>, mut request: Request) -> Response {
+async fn elsewhere(State(otlp): State<Arc<Otlp>>, request: Request) -> Response {
     if !grpc::is_call(request.headers()) {
         return nothing_here();
     }
-    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<Peer>>().copied() {
-        request.extensions_mut().insert(TcpConnectInfo { local_addr: None, remote_addr: Some(peer.0) });
-    }
-    grpc::call(otlp, request.map(tonic::body::Body::new)).await.map(Body::new)
+    grpc::call(otlp, request).await
 }
 
 fn nothing_here() -> Response {
