@@ -3,13 +3,18 @@
 //! An engine is never looked for at default ports: another user's, or another home's, may answer there.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
 use std::time::Duration;
 
 use kino_wire::admin::{EngineFile, Health, StatusQuestion};
 use kino_wire::ask::Asked;
 use kino_wire::export::DAMAGE_HEADER;
 use kino_wire::{Backend, Damage, Problem, ProblemKind, Question};
+use rustix::process::{Pid, test_kill_process};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -21,10 +26,24 @@ pub(crate) const ENGINE_FILE: &str = "engine.json";
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// How long an engine may take to say that it is well.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a connection may take. On one machine it takes longer only where the engine has stopped accepting.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a question may take. Long, because an engine bounds its own work and says so.
 const QUESTION_TIMEOUT: Duration = Duration::from_mins(5);
+/// How long the engine may pause while it takes a request.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// While an answer is awaited, the engine is asked this often whether it is well.
+const HEALTH_EVERY: Duration = Duration::from_secs(3);
+/// Health checks in a row without an answer after which a question is given up.
+const SILENT_CHECKS_MAX: u32 = 2;
 /// The largest answer that is read: beyond anything that an engine's own limits allow.
-const ANSWER_BYTES_MAX: u64 = 1 << 30;
+const ANSWER_BYTES_MAX: usize = 1 << 30;
+/// The largest refusal that is read.
+const REFUSAL_BYTES_MAX: u64 = 1 << 20;
+/// Bytes of an answer that are read at a time.
+const PIECE_BYTES: usize = 64 << 10;
+/// Pieces of an answer that wait for whoever writes them.
+const PIECES_WAITING_MAX: usize = 16;
 
 /// What became of looking for an engine.
 #[derive(Debug)]
@@ -33,7 +52,9 @@ pub(crate) enum Found {
     Engine(Client),
     /// One of another version.
     OtherVersion(EngineFile),
-    /// `engine.json` names one that does not answer.
+    /// One that accepts connections, or has stopped doing so, and does not answer.
+    Silent(EngineFile),
+    /// `engine.json` names one that is not there: its port is closed, or somebody else's.
     Stale(EngineFile),
     /// No `engine.json`.
     None,
@@ -52,18 +73,39 @@ pub(crate) fn find(home: &Path) -> Found {
     let Some(address) = read_address(home) else { return Found::None };
     let client = Client { agent: agent(), address: address.clone() };
     match client.health() {
-        Some(health) if health.pid != address.pid => Found::Stale(address),
-        Some(health) if health.version != VERSION => {
-            Found::OtherVersion(EngineFile { version: health.version, ..address })
+        Ok(Some(health)) if health.pid == address.pid => {
+            if health.version == VERSION {
+                Found::Engine(client)
+            } else {
+                Found::OtherVersion(EngineFile { version: health.version, ..address })
+            }
         }
-        Some(_) => Found::Engine(client),
-        None => Found::Stale(address),
+        Err(ureq::Error::Timeout(_)) => Found::Silent(address),
+        Ok(_) | Err(_) => Found::Stale(address),
     }
+}
+
+/// What to say of an engine that does not answer.
+pub(crate) fn silent(address: &EngineFile) -> String {
+    let EngineFile { pid, http, .. } = address;
+    format!(
+        "the engine (process {pid}) does not answer at {http}: it is stopped, or has too much to do. If it does not \
+         come back, `kill -9 {pid}` ends it, nothing acknowledged is lost, and the next command starts another"
+    )
 }
 
 /// What `engine.json` says, if there is a readable one.
 pub(crate) fn read_address(home: &Path) -> Option<EngineFile> {
     serde_json::from_slice(&fs::read(home.join(ENGINE_FILE)).ok()?).ok()
+}
+
+/// Where the engine of `home` says that it is, if that process lives: it may not answer yet.
+pub(crate) fn announced(home: &Path) -> Option<EngineFile> {
+    let address = read_address(home)?;
+    // Signalling another user's process is refused.
+    let process = Pid::from_raw(address.pid.cast_signed())?;
+    test_kill_process(process).ok()?;
+    Some(address)
 }
 
 fn agent() -> ureq::Agent {
@@ -72,7 +114,9 @@ fn agent() -> ureq::Agent {
             .http_status_as_error(false)
             .proxy(None)
             .max_redirects(0)
-            .timeout_global(Some(QUESTION_TIMEOUT))
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_per_write(Some(PAUSE_MAX))
+            .timeout_per_read(Some(QUESTION_TIMEOUT))
             .build(),
     )
 }
@@ -93,10 +137,18 @@ impl Client {
         format!("http://{}{path}", self.address.http)
     }
 
-    fn health(&self) -> Option<Health> {
+    /// What `/healthz` answers; `None` where something else answers there.
+    fn health(&self) -> Result<Option<Health>, ureq::Error> {
         let request = self.agent.get(self.url("/healthz")).config().timeout_global(Some(HEALTH_TIMEOUT)).build();
-        let mut response = request.call().ok()?;
-        if response.status() == 200 { response.body_mut().read_json().ok() } else { None }
+        let mut response = request.call()?;
+        if response.status() != 200 {
+            return Ok(None);
+        }
+        match response.body_mut().read_json() {
+            Ok(health) => Ok(Some(health)),
+            Err(error @ ureq::Error::Timeout(_)) => Err(error),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Asks a typed question.
@@ -105,7 +157,7 @@ impl Client {
     /// The engine's own, or that it cannot be reached.
     pub(crate) fn ask<Q: Question>(&self, question: &Q) -> Result<Q::Answer, Problem> {
         let body = serde_json::to_vec(question).map_err(|error| Problem::internal(&error))?;
-        let answer = self.post(Q::NAME, "application/json", &body)?;
+        let answer = self.post(Q::NAME, "application/json", Arc::new(body))?;
         if let Ok(Lacking { damage: Some(damage) }) = serde_json::from_slice(&answer) {
             output::answers_lack(damage);
         }
@@ -116,8 +168,8 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::ask`].
-    pub(crate) fn import(&self, bytes: &[u8]) -> Result<kino_wire::admin::Import, Problem> {
-        let answer = self.post("import", "application/octet-stream", bytes)?;
+    pub(crate) fn import(&self, bytes: &Arc<Vec<u8>>) -> Result<kino_wire::admin::Import, Problem> {
+        let answer = self.post("import", "application/octet-stream", Arc::clone(bytes))?;
         serde_json::from_slice(&answer).map_err(|error| Problem::internal(&error))
     }
 
@@ -131,45 +183,116 @@ impl Client {
         out: &mut dyn std::io::Write,
     ) -> Result<u64, Problem> {
         let body = serde_json::to_vec(question).map_err(|error| Problem::internal(&error))?;
-        let mut response = self.send("export", "application/json", &body)?;
-        if let Some(damage) = response.headers().get(DAMAGE_HEADER)
-            && let Ok(damage) = serde_json::from_slice(damage.as_bytes())
-        {
-            output::answers_lack(damage);
+        let mut bytes = 0;
+        let exported = self.exchange("export", "application/json", Arc::new(body), |piece| {
+            bytes += piece.len() as u64;
+            out.write_all(&piece).map_err(|error| Problem::internal(&error))
+        });
+        match exported {
+            Err(Problem { message, .. }) if bytes > 0 => {
+                // Where the engine found damage on the way, its next answer says so.
+                drop(self.ask(&StatusQuestion {}));
+                let message = format!(
+                    "the export broke off ({message}): what was written is not all. Exporting again gives the rest"
+                );
+                Err(Problem { kind: ProblemKind::Internal, message, did_you_mean: Vec::new() })
+            }
+            exported => exported.map(|()| bytes),
         }
-        std::io::copy(&mut response.body_mut().as_reader(), out).map_err(|error| {
-            // Where the engine found damage on the way, its next answer says so.
-            drop(self.ask(&StatusQuestion {}));
-            let Problem { message, .. } = Problem::internal(&error);
-            let message = format!(
-                "the export broke off ({message}): what was written is not all. Exporting again gives the rest"
-            );
-            Problem { kind: ProblemKind::Internal, message, did_you_mean: Vec::new() }
-        })
     }
 
     /// Posts to `/api/v1/NAME` and reads the whole answer.
-    fn post(&self, name: &str, content_type: &str, body: &[u8]) -> Result<Vec<u8>, Problem> {
-        let mut response = self.send(name, content_type, body)?;
-        let read = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
-        read.map_err(|error| self.unreachable(&error))
+    fn post(&self, name: &str, content_type: &'static str, body: Arc<Vec<u8>>) -> Result<Vec<u8>, Problem> {
+        let mut whole = Vec::new();
+        self.exchange(name, content_type, body, |piece| {
+            if whole.len() + piece.len() > ANSWER_BYTES_MAX {
+                let message = format!("the answer to {name} has more than {ANSWER_BYTES_MAX} bytes; narrow it down");
+                return Err(Problem::invalid(message));
+            }
+            whole.extend_from_slice(&piece);
+            Ok(())
+        })?;
+        Ok(whole)
     }
 
-    fn send(&self, name: &str, content_type: &str, body: &[u8]) -> Result<ureq::http::Response<ureq::Body>, Problem> {
+    /// Posts to `/api/v1/NAME` and hands over the answer piece by piece, for as long as the engine says that it is well.
+    ///
+    /// The exchange has a thread of its own, because nothing can interrupt it: one that is given up ends with its own
+    /// timeouts, or with this process.
+    fn exchange(
+        &self,
+        name: &str,
+        content_type: &'static str,
+        body: Arc<Vec<u8>>,
+        mut take: impl FnMut(Vec<u8>) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        let (sender, pieces) = sync_channel(PIECES_WAITING_MAX);
+        let (client, name) = (self.clone(), name.to_owned());
+        let run = move || {
+            if let Err(problem) = client.send(&name, content_type, &body, &sender) {
+                // Fails only where nobody waits any more.
+                sender.send(Err(problem)).ok();
+            }
+        };
+        thread::Builder::new().name("question".to_owned()).spawn(run).map_err(|error| Problem::internal(&error))?;
+        let mut silent_checks = 0;
+        loop {
+            match pieces.recv_timeout(HEALTH_EVERY) {
+                Ok(piece) => take(piece?)?,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) if self.health().is_ok() => silent_checks = 0,
+                Err(RecvTimeoutError::Timeout) => {
+                    silent_checks += 1;
+                    if silent_checks == SILENT_CHECKS_MAX {
+                        return Err(self.silent());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends a request, and its answer's pieces to `pieces` until nobody takes them any more.
+    fn send(
+        &self,
+        name: &str,
+        content_type: &str,
+        body: &[u8],
+        pieces: &SyncSender<Result<Vec<u8>, Problem>>,
+    ) -> Result<(), Problem> {
         let mut request = self.agent.post(self.url(&format!("/api/v1/{name}"))).header("content-type", content_type);
         if !self.address.token.is_empty() {
             request = request.header("authorization", format!("Bearer {}", self.address.token));
         }
         let mut response = request.send(body).map_err(|error| self.unreachable(&error))?;
-        if response.status().is_success() {
-            return Ok(response);
+        if !response.status().is_success() {
+            let status = response.status().as_u16();
+            let body = response.body_mut().with_config().limit(REFUSAL_BYTES_MAX).read_to_vec().unwrap_or_default();
+            return Err(problem(name, status, &body));
         }
-        let status = response.status().as_u16();
-        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec().unwrap_or_default();
-        Err(problem(name, status, &body))
+        if let Some(damage) = response.headers().get(DAMAGE_HEADER)
+            && let Ok(damage) = serde_json::from_slice(damage.as_bytes())
+        {
+            output::answers_lack(damage);
+        }
+        let mut reader = response.body_mut().as_reader();
+        loop {
+            let mut piece = vec![0; PIECE_BYTES];
+            let length = reader.read(&mut piece).map_err(|error| self.unreachable(&error.into()))?;
+            piece.truncate(length);
+            if length == 0 || pieces.send(Ok(piece)).is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn silent(&self) -> Problem {
+        Problem { kind: ProblemKind::Internal, message: silent(&self.address), did_you_mean: Vec::new() }
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Problem {
+        if let ureq::Error::Timeout(_) = error {
+            return self.silent();
+        }
         let message =
             format!("the engine at {} does not answer: {error}. `kino doctor` finds out why", self.address.http);
         Problem { kind: ProblemKind::Internal, message, did_you_mean: Vec::new() }
@@ -199,7 +322,7 @@ impl Backend for Client {
         Box::pin(async move {
             let exchange = tokio::task::spawn_blocking(move || {
                 let body = serde_json::to_vec(&question).map_err(|error| Problem::internal(&error))?;
-                let answer = client.post(&name, "application/json", &body)?;
+                let answer = client.post(&name, "application/json", Arc::new(body))?;
                 serde_json::from_slice(&answer).map_err(|error| Problem::internal(&error))
             });
             exchange.await.map_err(|error| Problem::internal(&error))?
@@ -222,6 +345,19 @@ mod tests {
         );
         fs::write(home.path().join(ENGINE_FILE), text).unwrap();
         assert!(matches!(find(home.path()), Found::Stale(address) if address.pid == 1));
+    }
+
+    #[test]
+    fn an_engine_that_falls_silent_is_told_from_one_that_is_gone() {
+        let home = tempfile::tempdir().unwrap();
+        // Accepts, as the system does for it, and never answers.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let http = listener.local_addr().unwrap().to_string();
+        let address = EngineFile { version: VERSION.to_owned(), pid: 1, http, ..EngineFile::default() };
+        fs::write(home.path().join(ENGINE_FILE), serde_json::to_vec(&address).unwrap()).unwrap();
+        assert!(matches!(find(home.path()), Found::Silent(found) if found == address));
+        let problem = Client::at(address).ask(&kino_wire::admin::StatusQuestion {}).unwrap_err();
+        assert!(problem.message.contains("kill -9 1"), "{}", problem.message);
     }
 
     #[test]

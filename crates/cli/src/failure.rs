@@ -33,7 +33,7 @@ pub(crate) mod code {
 }
 
 /// A failure: what, and what to do next.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Failure {
     /// The exit code.
     pub(crate) code: u8,

@@ -24,6 +24,8 @@ const POLL: Duration = Duration::from_millis(5);
 const SPAWN_EVERY: Duration = Duration::from_millis(300);
 /// How long an engine may take to start: replaying a full write-ahead log takes seconds.
 const START_MAX: Duration = Duration::from_mins(1);
+/// How long an engine may be silent while it has the lock.
+const SILENT_MAX: Duration = Duration::from_secs(5);
 /// After this long, say why it takes so long.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A log longer than this begins anew when an engine starts; the old one is kept beside it.
@@ -36,10 +38,23 @@ const LOG_TAIL_BYTES: u64 = 2_000;
 /// # Errors
 /// Where none can be had, with what to do.
 pub(crate) fn engine(settings: &Settings, clock: &dyn Clock) -> Result<Client, Failure> {
-    match client::find(&settings.home) {
+    engine_after(client::find(&settings.home), settings, clock, &output::note)
+}
+
+/// As [`engine`], after a look whose result is `found`; `say` takes sentences for the user.
+///
+/// # Errors
+/// As [`engine`].
+pub(crate) fn engine_after(
+    found: Found,
+    settings: &Settings,
+    clock: &dyn Clock,
+    say: &dyn Fn(&str),
+) -> Result<Client, Failure> {
+    match found {
         Found::Engine(client) => Ok(client),
         Found::OtherVersion(address) => Err(other_version(&address)),
-        Found::Stale(_) | Found::None => start(settings, clock),
+        Found::Silent(_) | Found::Stale(_) | Found::None => start(settings, clock, say),
     }
 }
 
@@ -51,6 +66,7 @@ pub(crate) fn running(settings: &Settings) -> Result<Client, Failure> {
     match client::find(&settings.home) {
         Found::Engine(client) => Ok(client),
         Found::OtherVersion(address) => Err(other_version(&address)),
+        Found::Silent(address) => Err(Failure::no_engine(client::silent(&address))),
         Found::Stale(_) | Found::None => {
             let home = settings.home.display();
             Err(Failure::no_engine(format!("no engine runs on {home}; any question starts one, or `kino serve`")))
@@ -66,7 +82,7 @@ fn other_version(address: &EngineFile) -> Failure {
     ))
 }
 
-fn start(settings: &Settings, clock: &dyn Clock) -> Result<Client, Failure> {
+fn start(settings: &Settings, clock: &dyn Clock, say: &dyn Fn(&str)) -> Result<Client, Failure> {
     let home = &settings.home;
     fs::create_dir_all(home).map_err(|error| unwritable(format!("making {}", home.display()), &error))?;
     let begun = clock.monotonic_nanos();
@@ -76,12 +92,14 @@ fn start(settings: &Settings, clock: &dyn Clock) -> Result<Client, Failure> {
     let mut spawned = elapsed();
     let mut told = false;
     while elapsed() < START_MAX {
+        let mut silent = None;
         match client::find(home) {
             Found::Engine(client) => {
-                say_where(&client.address, settings);
+                say_where(&client.address, settings, say);
                 return Ok(client);
             }
             Found::OtherVersion(address) => return Err(other_version(&address)),
+            Found::Silent(address) => silent = Some(address),
             Found::Stale(_) | Found::None => {}
         }
         match child.as_mut().map(Child::try_wait) {
@@ -91,13 +109,18 @@ fn start(settings: &Settings, clock: &dyn Clock) -> Result<Client, Failure> {
             Some(Ok(None)) | None => {}
             Some(Err(error)) => return Err(Failure::because("waiting for the engine", &error)),
         }
+        let is_silent = silent.is_some();
+        // Without the lock, the one that is silent is no engine, and the process started here takes its place.
+        if let Some(address) = silent.filter(|_| child.is_none() && elapsed() > SILENT_MAX) {
+            return Err(Failure::no_engine(client::silent(&address)));
+        }
         if child.is_none() && elapsed().saturating_sub(spawned) > SPAWN_EVERY {
             child = Some(spawn(settings)?);
             spawned = elapsed();
         }
-        if !told && elapsed() > PATIENCE {
+        if !told && !is_silent && elapsed() > PATIENCE {
             told = true;
-            output::note("kino: the engine is starting; it reads back what was not yet written out …");
+            say("kino: the engine is starting; it reads back what was not yet written out …");
         }
         thread::sleep(POLL);
     }
@@ -105,7 +128,7 @@ fn start(settings: &Settings, clock: &dyn Clock) -> Result<Client, Failure> {
 }
 
 /// Where an engine that was just started listens, if that is not where programs look by themselves.
-fn say_where(address: &EngineFile, settings: &Settings) {
+fn say_where(address: &EngineFile, settings: &Settings, say: &dyn Fn(&str)) {
     let listen = &settings.engine.listen;
     let moved = [
         ("OTLP/gRPC", &address.otlp_grpc, &listen.otlp_grpc, "127.0.0.1:4317"),
@@ -114,7 +137,7 @@ fn say_where(address: &EngineFile, settings: &Settings) {
     ];
     for (what, is, configured, wanted) in moved {
         if configured.is_none() && is != wanted {
-            output::note(&format!("kino: {wanted} is busy; this engine's {what} is at {is}"));
+            say(&format!("kino: {wanted} is busy; this engine's {what} is at {is}"));
         }
     }
 }

@@ -160,6 +160,11 @@ fn engine(app: &App, checks: &mut Vec<Check>) -> Option<Client> {
             checks.push(check("engine", CheckState::Failed, message, Some("`kino stop`, then ask again")));
             return None;
         }
+        Found::Silent(address) => {
+            let next = "see `kino logs`; ending it with kill -9 loses nothing that was acknowledged";
+            let message = format!("process {} does not answer at {}", address.pid, address.http);
+            checks.push(check("engine_file", CheckState::Warning, message, Some(next)));
+        }
         Found::Stale(address) => {
             let message =
                 format!("engine.json names process {}, which does not answer at {}", address.pid, address.http);

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ pub(super) fn run(app: &App, arguments: &Import) -> Outcome {
     let mut total = admin::Import { schema: "kino.import.v1".to_owned(), ..admin::Import::default() };
     let (mut read, mut refused) = (0, 0);
     for source in &sources {
-        match bytes(&source.path).and_then(|bytes| import(&client, &bytes)) {
+        match bytes(&source.path).and_then(|bytes| import(&client, &Arc::new(bytes))) {
             Ok(answer) => {
                 read += 1;
                 add(&mut total, answer);
@@ -94,7 +95,7 @@ fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// Hands one file over; where others are being imported, when they are done.
-fn import(client: &Client, bytes: &[u8]) -> Result<admin::Import, Failure> {
+fn import(client: &Client, bytes: &Arc<Vec<u8>>) -> Result<admin::Import, Failure> {
     let mut attempts = 1;
     loop {
         match client.import(bytes) {

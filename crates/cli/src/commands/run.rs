@@ -4,13 +4,15 @@
 //!  engine, code state, ids ─► run_start ─► child (environment, streams, signals) ─► run_finish ─► a few lines
 //! ```
 //!
-//! The command comes first: where no engine can be had it runs all the same, and its exit code is ours.
+//! The command comes first: where no engine can be had it runs all the same, and its exit code is ours. It waits for
+//! an engine only so long, and what is recorded of it then is recorded afterwards.
 
 mod against;
 mod capture;
 mod child;
 mod environment;
 mod heart;
+mod registration;
 mod terminal;
 
 use std::ffi::OsString;
@@ -23,18 +25,19 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use kino_wire::Problem;
 use kino_wire::admin::StatusQuestion;
-use kino_wire::run::{Run, RunFinish, RunOutput, RunStart};
+use kino_wire::run::{Run, RunFinish, RunOutput};
 
 pub(super) use self::against::{fresh_id, in_turn};
 use self::capture::OUTPUT_BYTES_MAX;
 use self::child::{Ended, Streams};
 use self::environment::{Ids, Known};
+use self::registration::{Registered, Registration};
 pub(crate) use self::terminal::become_command;
 use crate::app::{App, Outcome};
 use crate::args;
 use crate::client::Client;
 use crate::failure::{Failure, code};
-use crate::git::{self, Code, DIFF_BYTES_MAX};
+use crate::git::{Code, DIFF_BYTES_MAX};
 use crate::output;
 use crate::render::{self, Style};
 
@@ -56,23 +59,22 @@ pub(super) fn run(app: &App, arguments: &args::Run) -> Outcome {
 }
 
 fn once(app: &App, arguments: &args::Run) -> ExitCode {
-    let recording = match begin(app, &arguments.command, arguments.label.as_deref()) {
-        Ok(recording) => Some(recording),
-        Err(failure) => {
-            output::note(&format!("kino │ this run is not recorded: {failure}"));
-            None
-        }
-    };
     let label = arguments.label.as_deref();
-    let variables =
-        recording.as_ref().map(|recording| variables(recording, &arguments.command, label)).unwrap_or_default();
+    let not_recorded = |failure: &Failure| output::note(&format!("kino │ this run is not recorded: {failure}"));
+    let begun = Registration::begin(app, &arguments.command, label);
+    let begun = begun.and_then(|mut registration| registration.wait_a_little(app).map(|()| registration));
+    let registration = begun.inspect_err(not_recorded).ok();
+    let variables = registration.as_ref().map(|begun| variables(begun, &arguments.command, label)).unwrap_or_default();
     let streams = if arguments.no_output_capture { Streams::Ours } else { Streams::HandedOn };
     let ended = child::run(&app.settings, &arguments.command, &variables, streams);
     if let Err(failure) = &ended.status {
         output::note(&format!("kino: {failure}"));
     }
-    if let Some(recording) = &recording {
-        finish(app, arguments, recording, &ended);
+    if let Some(registration) = registration {
+        match Recording::of(registration, app) {
+            Ok(recording) => finish(app, arguments, &recording, &ended),
+            Err(failure) => not_recorded(&failure),
+        }
     }
     ExitCode::from(match &ended.status {
         Ok(status) => exit_code(*status),
@@ -80,38 +82,19 @@ fn once(app: &App, arguments: &args::Run) -> ExitCode {
     })
 }
 
-fn begin(app: &App, command: &[OsString], label: Option<&str>) -> Result<Recording, Failure> {
-    let client = app.engine()?;
-    let mut random = [0; 40];
-    getrandom::fill(&mut random).map_err(|error| Failure::new(code::FAILED, format!("no randomness: {error}")))?;
-    let ids = Ids::new(random, crate::config::variable("TRACEPARENT").as_deref());
-    let code = git::look(&app.settings.directory, &app.settings.scratch()?);
-    let diff = (!code.diff.is_empty()).then(|| kept(&code.diff, code.diff_cut_bytes));
-    client.ask(&RunStart {
-        run_id: ids.run.clone(),
-        trace_id: ids.trace,
-        span_id: ids.span,
-        parent_span_id: ids.parent_span,
-        label: label.map(str::to_owned),
-        command: command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
-        directory: app.settings.directory.to_string_lossy().into_owned(),
-        code: code.state.clone(),
-        diff,
-        start_unix_nanos: app.now().0,
-    })?;
-    let metric_points = metric_points(&client);
-    Ok(Recording { client, ids, code, metric_points })
+impl Recording {
+    /// Of a run whose command has ended.
+    fn of(registration: Registration, app: &App) -> Result<Self, Failure> {
+        let (Registered { client, metric_points }, ids, code) = registration.registered(app)?;
+        Ok(Self { client, ids, code, metric_points })
+    }
 }
 
-fn variables(recording: &Recording, command: &[OsString], label: Option<&str>) -> Vec<(&'static str, OsString)> {
-    let known = Known {
-        engine: &recording.client.address,
-        ids: &recording.ids,
-        label,
-        code: &recording.code.state,
-        program: &command[0],
-    };
-    environment::variables(&known, crate::config::variable)
+/// What the command needs to send its spans here; nothing where it is not known where that is.
+fn variables(registration: &Registration, command: &[OsString], label: Option<&str>) -> Vec<(&'static str, OsString)> {
+    let Some(engine) = &registration.engine else { return Vec::new() };
+    let (ids, code) = (&registration.ids, &registration.code.state);
+    environment::variables(&Known { engine, ids, label, code, program: &command[0] }, crate::config::variable)
 }
 
 /// Reports the end. A failure is said and no more: the command's own outcome is what counts.
@@ -151,11 +134,12 @@ struct Quiet {
 
 /// Runs a command in the app's directory with nothing to read and its output kept alone.
 fn quietly(app: &App, command: &[OsString]) -> Result<Quiet, Failure> {
-    let recording = begin(app, command, None)?;
-    let mut variables = variables(&recording, command, None);
+    let mut registration = Registration::begin(app, command, None)?;
+    registration.wait()?;
+    let mut variables = variables(&registration, command, None);
     variables.push(("PWD", app.settings.directory.clone().into_os_string()));
     let ended = child::run(&app.settings, command, &variables, Streams::Kept);
-    let run = tell(app, &recording, &ended)?;
+    let run = tell(app, &Recording::of(registration, app)?, &ended)?;
     Ok(Quiet { run, ended })
 }
 

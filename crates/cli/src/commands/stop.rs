@@ -41,6 +41,7 @@ pub(super) fn stop(settings: &Settings) -> Result<Option<u32>, Failure> {
     let address = match client::find(&settings.home) {
         Found::Engine(client) => client.address,
         Found::OtherVersion(address) => address,
+        Found::Silent(address) => return Err(Failure::no_engine(client::silent(&address))),
         Found::Stale(_) | Found::None => return Ok(None),
     };
     Client::at(address.clone()).ask(&StopQuestion {})?;

@@ -77,6 +77,7 @@ impl Following {
             Found::OtherVersion(address) => {
                 format!("the engine is version {} by now, this command is {VERSION}: start it again", address.version)
             }
+            Found::Silent(address) => client::silent(&address),
             Found::Stale(_) | Found::None => {
                 format!("no engine runs on {} any more: any other `kino` command starts one", home.display())
             }

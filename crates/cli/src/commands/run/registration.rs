@@ -1,0 +1,213 @@
+//! Makes a run known to the engine beside its command, which waits for that for a bounded time only.
+//!
+//! ```text
+//!  thread:   find or start the engine ─► run_start ─────────────► registered
+//!  command:  waits 100 ms, or 2 s where one must start ─► runs ─► ends ─► run_finish, once registered
+//! ```
+//!
+//! What the command needs (ids, code state, the engine's addresses) is known before the engine has answered: an engine
+//! that starts publishes its addresses first, and its listeners queue what comes meanwhile.
+
+use std::ffi::OsString;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use kino_wire::admin::EngineFile;
+use kino_wire::run::RunStart;
+
+use super::environment::Ids;
+use super::{kept, metric_points};
+use crate::app::App;
+use crate::client::{self, Client, Found};
+use crate::failure::{Failure, code};
+use crate::git::{self, Code};
+use crate::{output, start};
+
+/// How long a command waits for an engine that runs.
+const ANSWER_PATIENCE: Duration = Duration::from_millis(100);
+/// How long it waits for one that must start.
+const START_PATIENCE: Duration = Duration::from_secs(2);
+/// Events that wait to be looked at; more than one registration has.
+const EVENTS_MAX: usize = 32;
+
+/// A run on its way to the engine.
+pub(super) struct Registration {
+    pub(super) ids: Ids,
+    pub(super) code: Code,
+    start: RunStart,
+    /// Where spans go: the engine, or one that is about to answer.
+    pub(super) engine: Option<EngineFile>,
+    events: Receiver<Event>,
+    outcome: Option<Result<Registered, Failure>>,
+}
+
+/// What is known of a run that the engine knows of.
+pub(super) struct Registered {
+    pub(super) client: Client,
+    /// Metric points refused before the run, to tell whether it sent any.
+    pub(super) metric_points: u64,
+}
+
+enum Event {
+    /// No engine runs: one is started.
+    Starting,
+    /// A sentence for the user.
+    Said(String),
+    /// The engine answers.
+    Engine(EngineFile),
+    Ended(Result<Registered, Failure>),
+}
+
+impl Registration {
+    /// Looks at the code and begins to register the run.
+    ///
+    /// # Errors
+    /// Where the system has no randomness or no threads.
+    pub(super) fn begin(app: &App, command: &[OsString], label: Option<&str>) -> Result<Self, Failure> {
+        let mut random = [0; 40];
+        getrandom::fill(&mut random).map_err(|error| Failure::new(code::FAILED, format!("no randomness: {error}")))?;
+        let ids = Ids::new(random, crate::config::variable("TRACEPARENT").as_deref());
+        let code = git::look(&app.settings.directory, &app.settings.scratch()?);
+        let diff = (!code.diff.is_empty()).then(|| kept(&code.diff, code.diff_cut_bytes));
+        let start = RunStart {
+            run_id: ids.run.clone(),
+            trace_id: ids.trace,
+            span_id: ids.span,
+            parent_span_id: ids.parent_span,
+            label: label.map(str::to_owned),
+            command: command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+            directory: app.settings.directory.to_string_lossy().into_owned(),
+            code: code.state.clone(),
+            diff,
+            start_unix_nanos: app.now().0,
+        };
+        let (sender, events) = sync_channel(EVENTS_MAX);
+        let (asking, question) = (app.clone(), start.clone());
+        let run = move || {
+            let ended = register(&asking, &question, &sender);
+            tell(&sender, Event::Ended(ended));
+        };
+        let spawned = thread::Builder::new().name("registration".to_owned()).spawn(run);
+        spawned.map_err(|error| Failure::because("starting a thread", &error))?;
+        Ok(Self { ids, code, start, engine: None, events, outcome: None })
+    }
+
+    /// Waits until the engine knows of the run, but not for long.
+    ///
+    /// # Errors
+    /// Where it has turned out by then that it cannot be recorded.
+    pub(super) fn wait_a_little(&mut self, app: &App) -> Result<(), Failure> {
+        let begun = app.clock.monotonic_nanos();
+        let mut patience = ANSWER_PATIENCE;
+        while self.outcome.is_none() {
+            let waited = Duration::from_nanos(app.clock.monotonic_nanos().saturating_sub(begun));
+            match self.events.recv_timeout(patience.saturating_sub(waited)) {
+                Ok(Event::Starting) => patience = START_PATIENCE,
+                Ok(event) => self.take(event),
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => self.outcome = Some(Err(ended_early())),
+            }
+        }
+        if self.engine.is_none() && self.outcome.is_none() {
+            self.engine = client::announced(&app.settings.home);
+            let where_to = match &self.engine {
+                Some(engine) => format!("sends its spans to {}, where they wait", engine.otlp_http),
+                None => "sends its spans nowhere, because no address is known yet".to_owned(),
+            };
+            output::note(&format!(
+                "kino │ the engine does not answer yet: the command starts and {where_to}; the run is recorded as soon \
+                 as the engine answers"
+            ));
+        }
+        self.failure()
+    }
+
+    /// Waits until the engine knows of the run.
+    ///
+    /// # Errors
+    /// Where it cannot be recorded.
+    pub(super) fn wait(&mut self) -> Result<(), Failure> {
+        while self.outcome.is_none() {
+            match self.events.recv() {
+                Ok(event) => self.take(event),
+                Err(_) => self.outcome = Some(Err(ended_early())),
+            }
+        }
+        self.failure()
+    }
+
+    /// Waits until the engine knows of the run, whose command has ended, and tries once more where it did not answer.
+    ///
+    /// # Errors
+    /// Where the run cannot be recorded.
+    pub(super) fn registered(mut self, app: &App) -> Result<(Registered, Ids, Code), Failure> {
+        let sent_to = self.engine.clone();
+        while let Ok(event) = self.events.try_recv() {
+            self.take(event);
+        }
+        if self.outcome.is_none() {
+            output::note("kino │ waiting for the engine, to record this run");
+            self.wait()?;
+        }
+        let registered = if let Some(Ok(registered)) = self.outcome {
+            registered
+        } else {
+            // It failed a while ago, while the command ran.
+            let (sender, _events) = sync_channel(EVENTS_MAX);
+            register(app, &self.start, &sender)?
+        };
+        let is_at = &registered.client.address.otlp_http;
+        match sent_to {
+            None => output::note(
+                "kino │ the engine's address was not known when this command began: its spans are not here",
+            ),
+            Some(sent_to) if sent_to.otlp_http != *is_at => output::note(&format!(
+                "kino │ this command sent its spans to {}, and the engine is at {is_at} by now: they are not here",
+                sent_to.otlp_http
+            )),
+            Some(_) => {}
+        }
+        Ok((registered, self.ids, self.code))
+    }
+
+    fn failure(&self) -> Result<(), Failure> {
+        match &self.outcome {
+            Some(Err(failure)) => Err(failure.clone()),
+            Some(Ok(_)) | None => Ok(()),
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Starting => {}
+            Event::Said(text) => output::note(&text),
+            Event::Engine(engine) => {
+                // What the command was given stays what is reported.
+                self.engine.get_or_insert(engine);
+            }
+            Event::Ended(outcome) => self.outcome = Some(outcome),
+        }
+    }
+}
+
+fn register(app: &App, question: &RunStart, events: &SyncSender<Event>) -> Result<Registered, Failure> {
+    let found = client::find(&app.settings.home);
+    if matches!(found, Found::None | Found::Stale(_)) {
+        tell(events, Event::Starting);
+    }
+    let say = |text: &str| tell(events, Event::Said(text.to_owned()));
+    let client = start::engine_after(found, &app.settings, &*app.clock, &say)?;
+    tell(events, Event::Engine(client.address.clone()));
+    client.ask(question)?;
+    Ok(Registered { metric_points: metric_points(&client), client })
+}
+
+/// The command may be running, and nobody looks; what no longer fits is not worth waiting for.
+fn tell(events: &SyncSender<Event>, event: Event) {
+    events.try_send(event).ok();
+}
+
+fn ended_early() -> Failure {
+    Failure::new(code::FAILED, "the thread that registers the run ended early")
+}
