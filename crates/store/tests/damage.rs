@@ -174,14 +174,7 @@ impl Home {
 
     /// Asks everything of a home with one flipped bit; `what` says which. Gives whether the flip was noticed.
     async fn look(&self, what: &str) -> bool {
-        let store = match open(self.folder.path()).await {
-            Ok(store) => store,
-            // Where not even the catalog can be read, that is said.
-            Err(error) => {
-                assert!(matches!(error, OpenError::Catalog(_)), "{what}: {error}");
-                return true;
-            }
-        };
+        let store = open(self.folder.path()).await.unwrap_or_else(|error| panic!("{what}: {error}"));
         let answers = self.ask(&store, |answers| {
             let changed = answers.iter().find(|(name, answer)| **answer != self.whole[*name]);
             assert!(changed.is_none() || store.damage().groups > 0, "{what}: changed unsaid: {changed:?}");
@@ -250,7 +243,7 @@ async fn flip_files(flips: u64) {
 /// Flips bits of what stands in the catalog's entries.
 async fn flip_entries(flips: u64) {
     let home = Home::new().await;
-    let kept = fs::read(home.database()).unwrap();
+    let kept = tree(home.folder.path());
     let mut random = Random::new(2);
     let tables = ["groups", "files", "blobs", "blob_refs"];
     let mut unnoticed = Vec::new();
@@ -261,16 +254,31 @@ async fn flip_entries(flips: u64) {
         if !home.look(&what).await && !what.contains("groups.since") {
             unnoticed.push(what);
         }
-        restore(&home.database(), &kept);
+        restore(home.folder.path(), &kept);
     }
     assert!(unnoticed.is_empty(), "{unnoticed:#?}");
 }
 
-fn restore(database: &Path, kept: &[u8]) {
-    for beside in ["meta.sqlite-wal", "meta.sqlite-shm"] {
-        drop(fs::remove_file(database.with_file_name(beside)));
+/// Every file below a folder, with its bytes.
+fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(tree(&path));
+        } else {
+            files.insert(path.clone(), fs::read(&path).unwrap());
+        }
     }
-    fs::write(database, kept).unwrap();
+    files
+}
+
+/// Brings a home back to what it was, the lake's account of itself included.
+fn restore(folder: &Path, kept: &BTreeMap<PathBuf, Vec<u8>>) {
+    for path in tree(folder).into_keys().filter(|path| !kept.contains_key(path)) {
+        fs::remove_file(path).unwrap();
+    }
+    kept.iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
 }
 
 /// Flips a bit of one value of one row. `None` where there is none to flip.
