@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from mcp.client.streamable_http import create_mcp_http_client, streamable_http_client
 
 ROOT = Path(__file__).resolve().parent.parent
 E2E = ROOT / "e2e"
@@ -88,6 +89,17 @@ class Engine:
 
     def json(self, *arguments, **more):
         return json.loads(self.kino(*arguments, "--json", **more).stdout)
+
+    def token(self):
+        """The owner's token: new at each start."""
+        return json.loads((self.home / "engine.json").read_text())["token"]
+
+    def bearer(self, key=None):
+        return {"authorization": f"Bearer {key or self.token()}"}
+
+    def mcp_over_http(self, key=None):
+        """How the official SDK's client asks over HTTP, with the owner's token or a key."""
+        return streamable_http_client(f"http://{self.http}/mcp", http_client=create_mcp_http_client(headers=self.bearer(key)))
 
     def request(self, address, path, body=None, headers=None):
         """Status and body of one HTTP request; refusals are answers too."""

@@ -69,7 +69,7 @@ class Shop:
 
     def transport(self, kind):
         if kind == "http":
-            return f"http://{self.engine.http}/mcp"
+            return self.engine.mcp_over_http()
         return StdioServerParameters(command=str(binary()), args=["mcp"], env=self.engine.environment, cwd=str(self.directory))
 
     def mcp(self, ask, kind="stdio", **options):
@@ -195,13 +195,8 @@ def test_a_plain_exporter_is_looked_at_without_being_asked(shop):
     subprocess.run([shop.python, "cart.py"], cwd=shop.directory, env=environment, check=True)
 
     def kept():
-        status, answer = shop.engine.request(shop.engine.http, "/api/v1/insights", b"{}", token(shop.engine))
+        status, answer = shop.engine.request(shop.engine.http, "/api/v1/insights", b"{}", {"content-type": "application/json", **shop.engine.bearer()})
         assert status == 200, answer
         return [item for item in json.loads(answer)["items"] if item["code"] == "n_plus_one"]
 
     assert eventually(kept)
-
-
-def token(engine):
-    told = json.loads((engine.home / "engine.json").read_text())
-    return {"content-type": "application/json", "authorization": f"Bearer {told['token']}"}

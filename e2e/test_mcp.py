@@ -38,7 +38,7 @@ def told(engine):
 
 def transport(engine, kind):
     if kind == "http":
-        return f"http://{engine.http}/mcp"
+        return engine.mcp_over_http()
     return StdioServerParameters(command=str(binary()), args=["mcp"], env=engine.environment, cwd=str(engine.directory))
 
 

@@ -53,7 +53,7 @@ def call(engine, *calls, kind="stdio", root=None):
             stdio = StdioServerParameters(command=str(binary()), args=["mcp"], env=engine.environment, cwd=str(engine.home))
             if not root:
                 stdio.cwd = str(engine.directory)
-            async with Client(stdio if kind == "stdio" else f"http://{engine.http}/mcp", **more) as client:
+            async with Client(stdio if kind == "stdio" else engine.mcp_over_http(), **more) as client:
                 for one in calls:
                     answers.append(await client.call_tool("verify_change", one(answers) if callable(one) else one))
         return answers

@@ -112,7 +112,9 @@ pub(crate) struct Watched {
 
 impl Watched {
     pub(crate) fn of(running: &Running) -> anyhow::Result<Self> {
-        let text = ureq::get(format!("http://{}/metrics", running.file.http)).call()?.body_mut().read_to_string()?;
+        let metrics = ureq::get(format!("http://{}/metrics", running.file.http));
+        let metrics = metrics.header("Authorization", format!("Bearer {}", running.file.token));
+        let text = metrics.call()?.body_mut().read_to_string()?;
         let figure = |name: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
             line.and_then(|value| value.parse().ok()).with_context(|| format!("/metrics says nothing of {name}"))

@@ -1,11 +1,15 @@
 //! The command line: what can be said, in words that teach. Parsing only; what happens is in `commands`.
 
+mod lake;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::lake::Lake;
+use crate::commands::key::Key;
 use crate::list_page::ListPage;
 use crate::time::{self, When};
 
@@ -93,6 +97,9 @@ pub(crate) enum Command {
     /// The files that hold the data, for other tools.
     #[command(subcommand)]
     Lake(Lake),
+    /// Keys for what does not run as you on this machine: MCP over HTTP, Prometheus, other machines.
+    #[command(subcommand)]
+    Key(Key),
     /// Serve MCP on standard input and output, for an assistant.
     Mcp,
     /// A tour with a real program: traced, explained, changed, and the change proved.
@@ -660,17 +667,6 @@ pub(crate) struct Forget {
     /// Whose traces.
     #[command(flatten)]
     pub(crate) scope: ScopeArguments,
-}
-
-/// Commands under `lake`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Lake {
-    /// List the Parquet files that hold the data now. DuckDB, Polars and Spark read them as they are.
-    Files {
-        /// Write what is still in memory out first.
-        #[arg(long)]
-        flush: bool,
-    },
 }
 
 /// Arguments of `demo`.

@@ -1,6 +1,9 @@
-//! Asks an engine over HTTP: finds it by the address in its home, makes sure that it is the one, and speaks JSON.
+//! Asks an engine in HTTP and JSON over its home's socket, which this user's engine alone can listen on.
 //!
-//! An engine is never looked for at default ports: another user's, or another home's, may answer there.
+//! An engine is never looked for at default ports: another user's, or another home's, may answer there. No token is
+//! sent, and the socket is found again for each question, so that an engine may be restarted meanwhile.
+
+mod transport;
 
 use std::fs;
 use std::io::Read;
@@ -10,7 +13,8 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use kino_wire::admin::{EngineFile, Health, StatusQuestion};
+use kino_server::SocketPlaces;
+use kino_wire::admin::{EngineFile, Health, Listeners, StatusQuestion};
 use kino_wire::ask::Asked;
 use kino_wire::export::DAMAGE_HEADER;
 use kino_wire::{Backend, Damage, Problem, ProblemKind, Question};
@@ -18,10 +22,13 @@ use rustix::process::{Pid, test_kill_process};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use crate::config::Settings;
 use crate::output;
 
 /// The file of the home in which a running engine says where it is.
 pub(crate) const ENGINE_FILE: &str = "engine.json";
+/// A socket has no host name; this one needs no look-up, and every engine serves it.
+const OVER_THE_SOCKET: &str = "http://127.0.0.1";
 /// The version that client and engine must share.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// How long an engine may take to say that it is well.
@@ -51,12 +58,12 @@ pub(crate) enum Found {
     /// One that answers and is of this version.
     Engine(Client),
     /// One of another version.
-    OtherVersion(EngineFile),
+    OtherVersion(Client),
     /// One that accepts connections, or has stopped doing so, and does not answer.
     Silent(EngineFile),
-    /// `engine.json` names one that is not there: its port is closed, or somebody else's.
+    /// `engine.json` names one that is not there.
     Stale(EngineFile),
-    /// No `engine.json`.
+    /// None, and no `engine.json`.
     None,
 }
 
@@ -64,30 +71,53 @@ pub(crate) enum Found {
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     agent: ureq::Agent,
+    /// The beginning of every URL.
+    base: String,
     /// Where it is.
     pub(crate) address: EngineFile,
 }
 
-/// Looks for the engine of `home`.
-pub(crate) fn find(home: &Path) -> Found {
-    let Some(address) = read_address(home) else { return Found::None };
-    let client = Client { agent: agent(), address: address.clone() };
+/// Looks for the engine of the home of these settings.
+pub(crate) fn find(settings: &Settings) -> Found {
+    let places = SocketPlaces::of(&settings.home, settings.runtime.as_deref());
+    let agent = transport::agent(config(), places);
+    let client = Client { agent, base: OVER_THE_SOCKET.to_owned(), address: EngineFile::default() };
     match client.health() {
-        Ok(Some(health)) if health.pid == address.pid => {
-            if health.version == VERSION {
-                Found::Engine(client)
-            } else {
-                Found::OtherVersion(EngineFile { version: health.version, ..address })
-            }
+        Ok(Some(health)) => {
+            let client = Client { address: address_of(&health), ..client };
+            return if health.version == VERSION { Found::Engine(client) } else { Found::OtherVersion(client) };
         }
-        Err(ureq::Error::Timeout(_)) => Found::Silent(address),
-        Ok(_) | Err(_) => Found::Stale(address),
+        Err(ureq::Error::Timeout(_)) => return Found::Silent(read_address(&settings.home).unwrap_or_default()),
+        Ok(None) | Err(_) => {}
     }
+    let Some(address) = read_address(&settings.home) else { return Found::None };
+    without_socket(&address).map_or(Found::Stale(address), Found::OtherVersion)
+}
+
+/// An engine from before there were sockets: one that is alive and answers with its process id at its TCP address.
+/// It is shown no token.
+fn without_socket(address: &EngineFile) -> Option<Client> {
+    if !address.socket.is_empty() {
+        return None;
+    }
+    let agent = ureq::Agent::new_with_config(config());
+    let client = Client { agent, base: format!("http://{}", address.http), address: address.clone() };
+    let health = client.health().ok().flatten().filter(|health| health.pid == address.pid && lives(address))?;
+    Some(Client { address: address_of(&health), ..client })
+}
+
+fn address_of(health: &Health) -> EngineFile {
+    let Listeners { http, otlp_grpc, otlp_http } = health.listeners.clone();
+    let (version, pid, started_unix_nanos) = (health.version.clone(), health.pid, health.started_unix_nanos);
+    EngineFile { version, pid, http, otlp_grpc, otlp_http, started_unix_nanos, ..EngineFile::default() }
 }
 
 /// What to say of an engine that does not answer.
 pub(crate) fn silent(address: &EngineFile) -> String {
     let EngineFile { pid, http, .. } = address;
+    if *pid == 0 {
+        return "the engine accepts connections and does not answer: it is stopped, or has too much to do".to_owned();
+    }
     format!(
         "the engine (process {pid}) does not answer at {http}: it is stopped, or has too much to do. If it does not \
          come back, `kill -9 {pid}` ends it, nothing acknowledged is lost, and the next command starts another"
@@ -95,30 +125,30 @@ pub(crate) fn silent(address: &EngineFile) -> String {
 }
 
 /// What `engine.json` says, if there is a readable one.
-pub(crate) fn read_address(home: &Path) -> Option<EngineFile> {
+fn read_address(home: &Path) -> Option<EngineFile> {
     serde_json::from_slice(&fs::read(home.join(ENGINE_FILE)).ok()?).ok()
 }
 
 /// Where the engine of `home` says that it is, if that process lives: it may not answer yet.
 pub(crate) fn announced(home: &Path) -> Option<EngineFile> {
-    let address = read_address(home)?;
-    // Signalling another user's process is refused.
-    let process = Pid::from_raw(address.pid.cast_signed())?;
-    test_kill_process(process).ok()?;
-    Some(address)
+    read_address(home).filter(lives)
 }
 
-fn agent() -> ureq::Agent {
-    ureq::Agent::new_with_config(
-        ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .proxy(None)
-            .max_redirects(0)
-            .timeout_connect(Some(CONNECT_TIMEOUT))
-            .timeout_per_write(Some(PAUSE_MAX))
-            .timeout_per_read(Some(QUESTION_TIMEOUT))
-            .build(),
-    )
+/// Whether the process that a file names lives, and is this user's: signalling another's is refused.
+fn lives(address: &EngineFile) -> bool {
+    Pid::from_raw(address.pid.cast_signed()).is_some_and(|process| test_kill_process(process).is_ok())
+}
+
+fn config() -> ureq::config::Config {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .proxy(None)
+        .max_redirects(0)
+        .max_idle_connections(0)
+        .timeout_connect(Some(CONNECT_TIMEOUT))
+        .timeout_per_write(Some(PAUSE_MAX))
+        .timeout_per_read(Some(QUESTION_TIMEOUT))
+        .build()
 }
 
 /// The part of any answer that says what it lacks.
@@ -128,13 +158,8 @@ struct Lacking {
 }
 
 impl Client {
-    /// A client of the engine at `address`, unverified.
-    pub(crate) fn at(address: EngineFile) -> Self {
-        Self { agent: agent(), address }
-    }
-
     fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address.http)
+        format!("{}{path}", self.base)
     }
 
     /// What `/healthz` answers; `None` where something else answers there.
@@ -259,10 +284,7 @@ impl Client {
         body: &[u8],
         pieces: &SyncSender<Result<Vec<u8>, Problem>>,
     ) -> Result<(), Problem> {
-        let mut request = self.agent.post(self.url(&format!("/api/v1/{name}"))).header("content-type", content_type);
-        if !self.address.token.is_empty() {
-            request = request.header("authorization", format!("Bearer {}", self.address.token));
-        }
+        let request = self.agent.post(self.url(&format!("/api/v1/{name}"))).header("content-type", content_type);
         let mut response = request.send(body).map_err(|error| self.unreachable(&error))?;
         if !response.status().is_success() {
             let status = response.status().as_u16();
@@ -294,7 +316,7 @@ impl Client {
             return self.silent();
         }
         let message =
-            format!("the engine at {} does not answer: {error}. `kino doctor` finds out why", self.address.http);
+            format!("the engine (process {}) does not answer: {error}. `kino doctor` finds out why", self.address.pid);
         Problem { kind: ProblemKind::Internal, message, did_you_mean: Vec::new() }
     }
 }
@@ -334,17 +356,22 @@ impl Backend for Client {
 mod tests {
     use super::*;
 
+    fn settings(home: &Path) -> Settings {
+        Settings { home: home.to_owned(), runtime: None, ..Settings::for_tests() }
+    }
+
     #[test]
     fn a_home_without_an_engine_and_a_dead_one_are_told_apart() {
         let home = tempfile::tempdir().unwrap();
-        assert!(matches!(find(home.path()), Found::None));
+        let settings = settings(home.path());
+        assert!(matches!(find(&settings), Found::None));
         // A port that was free a moment ago and that nobody listens on.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let text = format!(
             r#"{{"version":"{VERSION}","pid":1,"http":"127.0.0.1:{port}","otlp_grpc":"","otlp_http":"","started_unix_nanos":0,"token":""}}"#
         );
         fs::write(home.path().join(ENGINE_FILE), text).unwrap();
-        assert!(matches!(find(home.path()), Found::Stale(address) if address.pid == 1));
+        assert!(matches!(find(&settings), Found::Stale(address) if address.pid == 1));
     }
 
     #[test]

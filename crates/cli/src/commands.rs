@@ -7,6 +7,7 @@ mod export;
 mod forget;
 mod import;
 mod insights;
+pub(crate) mod key;
 mod logs;
 mod mcp;
 mod questions;
@@ -44,6 +45,7 @@ pub(crate) fn carry_out(app: &App, command: Command) -> Outcome {
         Command::Export(arguments) => export::run(app, arguments),
         Command::Forget(arguments) => forget::run(app, arguments),
         Command::Lake(Lake::Files { flush }) => questions::lake_files(app, flush),
+        Command::Key(command) => key::run(app, &command),
         Command::Mcp => mcp::run(app),
         Command::Demo(arguments) => demo::run(app, &arguments),
         Command::Serve(arguments) => serve::run(app, arguments),

@@ -2,14 +2,16 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File, Metadata};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use kino_engine::EngineConfig;
 use kino_engine::config::SyncKind;
 
 use crate::failure::{Failure, code};
+use crate::home;
 
 /// The file of the home that holds settings.
 pub(crate) const CONFIG_FILE: &str = "config.toml";
@@ -27,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) directory: PathBuf,
     /// This program.
     pub(crate) program: PathBuf,
+    /// `XDG_RUNTIME_DIR`.
+    pub(crate) runtime: Option<PathBuf>,
     /// What `config.toml` says of the engine.
     pub(crate) engine: EngineConfig,
     /// Whether `NO_COLOR` is set.
@@ -72,9 +76,24 @@ impl Settings {
         let program = env::current_exe().map_err(|error| Failure::because("finding this program", &error))?;
         let columns = variable("COLUMNS").and_then(|columns| columns.to_str()?.parse().ok());
         let no_color = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let runtime = variable("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty()).map(PathBuf::from);
         let kill_point = variable("KINO_KILL_POINT").and_then(|point| point.into_string().ok());
         let engine = EngineConfig { home: home.clone(), kill_point, ..read_file(&home.join(CONFIG_FILE))? };
-        Ok(Self { home, directory, program, engine, no_color, columns })
+        Ok(Self { home, directory, program, runtime, engine, no_color, columns })
+    }
+
+    /// Settings of no place in particular.
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Self {
+        Self {
+            home: PathBuf::new(),
+            directory: PathBuf::new(),
+            program: PathBuf::new(),
+            runtime: None,
+            engine: EngineConfig::default(),
+            no_color: true,
+            columns: None,
+        }
     }
 
     /// The same settings with another home, whose own configuration is not read.
@@ -88,7 +107,10 @@ impl Settings {
     /// Where it cannot be made.
     pub(crate) fn scratch(&self) -> Result<PathBuf, Failure> {
         let folder = self.home.join("scratch");
-        fs::create_dir_all(&folder)
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
             .map_err(|error| Failure::because(format!("making {}", folder.display()), &error))?;
         Ok(folder)
     }
@@ -114,15 +136,33 @@ pub(crate) fn reread(home: &Path) -> Result<EngineConfig, Failure> {
 }
 
 fn read_file(path: &Path) -> Result<EngineConfig, Failure> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
+    let file = match File::open(path) {
+        Ok(file) => file,
         // A home that is no folder is for whoever uses it to report.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(EngineConfig::default());
         }
         Err(error) => return Err(Failure::because(format!("reading {}", path.display()), &error)),
     };
+    let reading = |error| Failure::because(format!("reading {}", path.display()), &error);
+    refuse_untrusted(path, &file.metadata().map_err(reading)?)?;
+    let text = io::read_to_string(file).map_err(reading)?;
     parse(&text).map_err(|error| Failure::new(code::WRONG, format!("{} is wrong: {error}", path.display())))
+}
+
+/// Refuses a configuration that another user wrote, or could have: it says what is executed and where recordings go.
+/// Where each user has a group of their own, the group of the same number is theirs.
+fn refuse_untrusted(path: &Path, file: &Metadata) -> Result<(), Failure> {
+    let refuse = |why: String| Err(Failure::new(code::WRONG, format!("{} is not obeyed: {why}", path.display())));
+    let own_group = file.gid() == file.uid() && file.gid() != 0;
+    let forbidden = if own_group { 0o002 } else { 0o022 };
+    if !home::is_trusted(file) {
+        refuse(format!("it belongs to {}; make it yours, or move it away", home::user_name(file.uid())))
+    } else if file.mode() & forbidden != 0 {
+        refuse(format!("other users may write it (mode {:04o}); `chmod go-w` it, once looked at", file.mode() & 0o7777))
+    } else {
+        Ok(())
+    }
 }
 
 fn parse(text: &str) -> Result<EngineConfig, String> {
@@ -144,6 +184,30 @@ fn did_you_mean(message: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_configuration_that_others_may_write_is_not_obeyed() {
+        use std::os::unix::fs::{PermissionsExt, chown};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(CONFIG_FILE);
+        fs::write(&path, "[verify]\nallow = [[\"sh\"]]\n").unwrap();
+        let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        for good in [0o600, 0o644, 0o444] {
+            mode(good);
+            assert_eq!(read_file(&path).unwrap().verify.allow.len(), 1);
+        }
+        mode(0o646);
+        let refused = read_file(&path).unwrap_err().message;
+        assert!(refused.contains("0646") && refused.contains("go-w"), "{refused}");
+        mode(0o600);
+        // Only a privileged user can give a file away; for others there is nothing more to try.
+        if chown(&path, Some(12_345), Some(12_345)).is_ok() {
+            assert!(read_file(&path).unwrap_err().message.contains("user 12345"));
+            chown(&path, Some(0), Some(0)).unwrap();
+            mode(0o664);
+            assert!(read_file(&path).unwrap_err().message.contains("0664"));
+        }
+    }
 
     #[test]
     fn settings_are_read_and_typos_refused() {

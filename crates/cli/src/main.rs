@@ -1,7 +1,7 @@
 //! `kino`: the command. Reads the arguments, settings and environment, and hands them to one command each.
 //!
 //! ```text
-//!  args ─► main ─► commands/NAME ─► client ─HTTP─► engine (started when none runs)
+//!  args ─► main ─► commands/NAME ─► client ─socket─► engine (started when none runs)
 //!                       └─► render ─► output
 //! ```
 
@@ -13,6 +13,7 @@ mod config;
 mod expectation;
 mod failure;
 mod git;
+mod home;
 mod list_page;
 mod memory;
 mod output;

@@ -4,7 +4,8 @@
 //! processes leave with [`code::TRY_AGAIN`]; all the commands then use the one that won.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -16,7 +17,7 @@ use kino_wire::admin::EngineFile;
 use crate::client::{self, Client, Found, VERSION};
 use crate::config::{LOG_FILE, Settings};
 use crate::failure::{Failure, code};
-use crate::output;
+use crate::{home, output};
 
 /// How often a starting engine is looked for.
 const POLL: Duration = Duration::from_millis(5);
@@ -38,7 +39,7 @@ const LOG_TAIL_BYTES: u64 = 2_000;
 /// # Errors
 /// Where none can be had, with what to do.
 pub(crate) fn engine(settings: &Settings, clock: &dyn Clock) -> Result<Client, Failure> {
-    engine_after(client::find(&settings.home), settings, clock, &output::note)
+    engine_after(client::find(settings), settings, clock, &output::note)
 }
 
 /// As [`engine`], after a look whose result is `found`; `say` takes sentences for the user.
@@ -53,7 +54,7 @@ pub(crate) fn engine_after(
 ) -> Result<Client, Failure> {
     match found {
         Found::Engine(client) => Ok(client),
-        Found::OtherVersion(address) => Err(other_version(&address)),
+        Found::OtherVersion(other) => Err(other_version(&other.address)),
         Found::Silent(_) | Found::Stale(_) | Found::None => start(settings, clock, say),
     }
 }
@@ -63,9 +64,9 @@ pub(crate) fn engine_after(
 /// # Errors
 /// Where it does not run, or is of another version.
 pub(crate) fn running(settings: &Settings) -> Result<Client, Failure> {
-    match client::find(&settings.home) {
+    match client::find(settings) {
         Found::Engine(client) => Ok(client),
-        Found::OtherVersion(address) => Err(other_version(&address)),
+        Found::OtherVersion(other) => Err(other_version(&other.address)),
         Found::Silent(address) => Err(Failure::no_engine(client::silent(&address))),
         Found::Stale(_) | Found::None => {
             let home = settings.home.display();
@@ -76,29 +77,30 @@ pub(crate) fn running(settings: &Settings) -> Result<Client, Failure> {
 
 fn other_version(address: &EngineFile) -> Failure {
     Failure::no_engine(format!(
-        "the running engine is version {}, this command is {VERSION}: `kino stop` ends it, and the next command starts \
-         one of its own version",
+        "the running engine is of version {} or of another build, this command is of {VERSION}: `kino stop` ends it, \
+         and the next command starts one of its own version",
         address.version
     ))
 }
 
 fn start(settings: &Settings, clock: &dyn Clock, say: &dyn Fn(&str)) -> Result<Client, Failure> {
-    let home = &settings.home;
-    fs::create_dir_all(home).map_err(|error| unwritable(format!("making {}", home.display()), &error))?;
+    for said in home::prepare(&settings.home)? {
+        say(&format!("kino: {said}"));
+    }
     let begun = clock.monotonic_nanos();
-    let log = LogFrom::here(home);
+    let log = Log::of(&settings.home);
     let elapsed = || Duration::from_nanos(clock.monotonic_nanos().saturating_sub(begun));
-    let mut child = Some(spawn(settings)?);
+    let mut child = Some(spawn(settings, &log)?);
     let mut spawned = elapsed();
     let mut told = false;
     while elapsed() < START_MAX {
         let mut silent = None;
-        match client::find(home) {
+        match client::find(settings) {
             Found::Engine(client) => {
                 say_where(&client.address, settings, say);
                 return Ok(client);
             }
-            Found::OtherVersion(address) => return Err(other_version(&address)),
+            Found::OtherVersion(other) => return Err(other_version(&other.address)),
             Found::Silent(address) => silent = Some(address),
             Found::Stale(_) | Found::None => {}
         }
@@ -115,7 +117,7 @@ fn start(settings: &Settings, clock: &dyn Clock, say: &dyn Fn(&str)) -> Result<C
             return Err(Failure::no_engine(client::silent(&address)));
         }
         if child.is_none() && elapsed().saturating_sub(spawned) > SPAWN_EVERY {
-            child = Some(spawn(settings)?);
+            child = Some(spawn(settings, &log)?);
             spawned = elapsed();
         }
         if !told && !is_silent && elapsed() > PATIENCE {
@@ -142,24 +144,28 @@ fn say_where(address: &EngineFile, settings: &Settings, say: &dyn Fn(&str)) {
     }
 }
 
-fn spawn(settings: &Settings) -> Result<Child, Failure> {
-    let log = open_log(&settings.home.join(LOG_FILE))
-        .map_err(|error| unwritable(format!("opening the log in {}", settings.home.display()), &error))?;
-    let copy = log.try_clone().map_err(|error| Failure::because("opening the log", &error))?;
+fn spawn(settings: &Settings, log: &Log) -> Result<Child, Failure> {
+    let (out, err) = match log.append() {
+        Ok(log) => {
+            let copy = log.try_clone().map_err(|error| Failure::because("opening the log", &error))?;
+            (Stdio::from(log), Stdio::from(copy))
+        }
+        Err(_) => (Stdio::null(), Stdio::null()),
+    };
     // The root folder: a detached engine must not keep the caller's folder from being unmounted.
     let spawned = Command::new(&settings.program)
         .args(["serve", "--detached"])
         .env("KINO_HOME", &settings.home)
         .current_dir("/")
         .stdin(Stdio::null())
-        .stdout(log)
-        .stderr(copy)
+        .stdout(out)
+        .stderr(err)
         .spawn();
     spawned.map_err(|error| Failure::because(format!("starting {} serve", settings.program.display()), &error))
 }
 
 /// A home that cannot be written, and what helps.
-fn unwritable(attempted: String, error: &io::Error) -> Failure {
+pub(crate) fn unwritable(attempted: String, error: &io::Error) -> Failure {
     let failure = Failure::because(attempted, error);
     Failure::no_engine(format!("{}; {}", failure.message, remedy(error.kind())))
 }
@@ -173,34 +179,57 @@ pub(crate) fn remedy(kind: io::ErrorKind) -> &'static str {
     }
 }
 
-fn open_log(path: &Path) -> io::Result<File> {
-    if fs::metadata(path).is_ok_and(|log| log.len() > LOG_BYTES_MAX) {
-        fs::rename(path, path.with_extension("log.old"))?;
-    }
-    OpenOptions::new().create(true).append(true).open(path)
-}
-
-/// The part of the log that is written from now on.
-struct LogFrom {
+/// The log of an engine that is being started, from where this start begins.
+struct Log {
     path: PathBuf,
     begin: u64,
+    /// Whether it is there for this start alone.
+    is_temporary: bool,
 }
 
-impl LogFrom {
-    fn here(home: &Path) -> Self {
+impl Log {
+    /// The home's log; on a read-only or full disk a file elsewhere, so that a start that fails can say why.
+    fn of(home: &Path) -> Self {
         let path = home.join(LOG_FILE);
-        let begin = fs::metadata(&path).map_or(0, |log| log.len());
-        Self { path, begin }
+        if fs::metadata(&path).is_ok_and(|log| log.len() > LOG_BYTES_MAX) {
+            // Where that fails the log grows on.
+            fs::rename(&path, path.with_extension("log.old")).ok();
+        }
+        let mut log = Self { path, begin: 0, is_temporary: false };
+        let begun = log.append().and_then(|mut file| {
+            writeln!(file, "kino {VERSION} starts")?;
+            file.metadata()
+        });
+        if let Ok(begun) = begun {
+            log.begin = begun.len();
+        } else {
+            let name = format!("kino-engine-{}-{}.log", rustix::process::geteuid().as_raw(), std::process::id());
+            log = Self { path: std::env::temp_dir().join(name), begin: 0, is_temporary: true };
+        }
+        log
+    }
+
+    fn append(&self) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.append(true).mode(0o600);
+        // In a folder for everyone, a file that is there already may be somebody else's.
+        if self.is_temporary && fs::symlink_metadata(&self.path).is_err() {
+            options.create_new(true);
+        } else {
+            options.create(!self.is_temporary).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+        }
+        let file = options.open(&self.path)?;
+        let is_own = file.metadata()?.uid() == rustix::process::geteuid().as_raw();
+        if is_own { Ok(file) } else { Err(io::ErrorKind::PermissionDenied.into()) }
     }
 
     fn did_not_start(&self, how: &str) -> Failure {
         let tail = self.tail().unwrap_or_default();
         let tail = tail.trim();
         let said = if tail.is_empty() { String::new() } else { format!(" Its last words:\n\n{tail}\n\n") };
-        Failure::no_engine(format!(
-            "the engine did not start: {how}.{said} `kino doctor` looks for the cause; the whole log is {}",
-            self.path.display()
-        ))
+        let whole =
+            if self.is_temporary { String::new() } else { format!("; the whole log is {}", self.path.display()) };
+        Failure::no_engine(format!("the engine did not start: {how}.{said} `kino doctor` looks for the cause{whole}"))
     }
 
     fn tail(&self) -> io::Result<String> {
@@ -212,6 +241,15 @@ impl LogFrom {
         let mut bytes = Vec::new();
         log.take(LOG_TAIL_BYTES).read_to_end(&mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        if self.is_temporary {
+            // The engine goes on writing to what has no name any more.
+            fs::remove_file(&self.path).ok();
+        }
     }
 }
 

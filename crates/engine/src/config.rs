@@ -36,7 +36,7 @@ pub struct EngineConfig {
     pub verify: Verify,
     /// Which findings are looked for, and how long they are kept.
     pub findings: Findings,
-    /// Who may ask, where not everyone on this machine may.
+    /// Who may ask besides the engine's user. `kino key` makes more, in a file of their own.
     pub keys: Vec<ApiKey>,
     /// Crash tests only: where the process ends itself.
     #[serde(skip)]
@@ -194,7 +194,7 @@ impl Default for Verify {
     }
 }
 
-/// A key that opens the engine to whoever holds it. Made with `kino key`; only its hash is kept.
+/// A key that opens the engine to others than its user's own commands. Only its hash is here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApiKey {

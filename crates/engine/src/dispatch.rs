@@ -11,11 +11,15 @@ use kino_wire::explain::{ExplainOperationQuestion, ExplainSystemQuestion, Explai
 use kino_wire::find::FindQuestion;
 use kino_wire::live::OperationsQuestion;
 use kino_wire::predict::PredictQuestion;
-use kino_wire::{Backend, Damage, Problem, Question};
+use kino_wire::{
+    Backend, Damage, Problem, Question, admin, check, compare, errors, evidence, explain, find, insights, live,
+    predict, run, search, sql, verify,
+};
 use serde_json::Value as Json;
 use tokio::runtime::Handle;
 
 use crate::Engine;
+use crate::config::KeyScope;
 use crate::suggest;
 
 impl Backend for Engine {
@@ -54,22 +58,73 @@ const READS: &[&str] = &[
 /// some left.
 pub(crate) const ASIDE_MAX: usize = 64;
 
-/// Reads the question, asks the method, and writes its answer.
-macro_rules! answer {
-    ($engine:expr, $name:expr, $json:expr; $($question:ty => $method:ident),+ $(,)?) => {
-        match $name {
-            $(<$question as Question>::NAME => {
-                let answer: <$question as Question>::Answer = $engine.$method(read::<$question>($json)?).await?;
-                write(&answer)
-            })+
-            unknown => {
-                let names = [$(<$question as Question>::NAME),+];
-                let near = suggest::nearest(unknown, names);
-                let message = format!("no question is called {unknown:?}; there are: {}", names.join(", "));
-                Err(Problem::not_found(message, near))
+/// Makes the two functions that know every question: the one that answers, and the one that says who may ask. A
+/// question cannot be added without its scope.
+macro_rules! questions {
+    ($($question:ty => $method:ident, $scope:ident;)+) => {
+        impl Engine {
+            async fn dispatch(&self, name: &str, question: Json) -> Result<Json, Problem> {
+                match name {
+                    $(<$question as Question>::NAME => {
+                        let answer: <$question as Question>::Answer =
+                            self.$method(read::<$question>(question)?).await?;
+                        write(&answer)
+                    })+
+                    unknown => {
+                        let names = [$(<$question as Question>::NAME),+];
+                        let near = suggest::nearest(unknown, names);
+                        let message = format!("no question is called {unknown:?}; there are: {}", names.join(", "));
+                        Err(Problem::not_found(message, near))
+                    }
+                }
+            }
+
+            /// What a key must allow for the question called `name`; `None` where no question has that name.
+            pub fn scope_of(name: &str) -> Option<KeyScope> {
+                match name {
+                    $(<$question as Question>::NAME => Some(KeyScope::$scope),)+
+                    _ => None,
+                }
             }
         }
     };
+}
+
+// `Read` changes nothing, `Ingest` adds records, `Admin` changes what others see, or ends the engine.
+questions! {
+    find::FindQuestion => find, Read;
+    explain::ExplainTraceQuestion => explain_trace, Read;
+    explain::ExplainOperationQuestion => explain_operation, Read;
+    explain::ExplainSystemQuestion => explain_system, Read;
+    predict::PredictQuestion => predict, Read;
+    compare::CompareQuestion => compare, Read;
+    errors::ErrorsQuestion => errors, Read;
+    evidence::OpenQuestion => open_evidence, Read;
+    insights::InsightsQuestion => insights, Read;
+    insights::AcknowledgeFinding => acknowledge_finding, Admin;
+    insights::InsightsTold => insights_told, Admin;
+    insights::FindingsChanged => findings_changed, Read;
+    run::RunStart => run_start, Ingest;
+    run::RunFinish => run_finish, Ingest;
+    run::RunQuestion => run, Read;
+    run::RunsQuestion => runs, Read;
+    check::CheckQuestion => check, Read;
+    check::BaselineQuestion => baseline, Read;
+    verify::VerifyStart => verify_start, Ingest;
+    verify::VerifyProgress => verify_progress, Ingest;
+    verify::VerifyFinish => verify_finish, Ingest;
+    verify::VerifyQuestion => verify, Read;
+    live::LiveQuestion => live, Read;
+    live::OperationsQuestion => operations, Read;
+    search::SearchQuestion => search, Read;
+    admin::StatusQuestion => status, Read;
+    admin::LakeFilesQuestion => lake_files, Read;
+    admin::ForgetQuestion => forget, Admin;
+    admin::StopQuestion => stop, Admin;
+    admin::LogsQuestion => logs, Read;
+    admin::DoctorQuestion => doctor, Read;
+    sql::SqlSnapshotQuestion => sql_snapshot, Read;
+    sql::SqlReleaseQuestion => sql_release, Read;
 }
 
 impl Engine {
@@ -89,47 +144,6 @@ impl Engine {
             answer
         });
         answer.await.map_err(|error| Problem::internal(&error))?
-    }
-
-    async fn dispatch(&self, name: &str, question: Json) -> Result<Json, Problem> {
-        use kino_wire::{
-            admin, check, compare, errors, evidence, explain, find, insights, live, predict, run, search, sql, verify,
-        };
-        answer!(self, name, question;
-            find::FindQuestion => find,
-            explain::ExplainTraceQuestion => explain_trace,
-            explain::ExplainOperationQuestion => explain_operation,
-            explain::ExplainSystemQuestion => explain_system,
-            predict::PredictQuestion => predict,
-            compare::CompareQuestion => compare,
-            errors::ErrorsQuestion => errors,
-            evidence::OpenQuestion => open_evidence,
-            insights::InsightsQuestion => insights,
-            insights::AcknowledgeFinding => acknowledge_finding,
-            insights::InsightsTold => insights_told,
-            insights::FindingsChanged => findings_changed,
-            run::RunStart => run_start,
-            run::RunFinish => run_finish,
-            run::RunQuestion => run,
-            run::RunsQuestion => runs,
-            check::CheckQuestion => check,
-            check::BaselineQuestion => baseline,
-            verify::VerifyStart => verify_start,
-            verify::VerifyProgress => verify_progress,
-            verify::VerifyFinish => verify_finish,
-            verify::VerifyQuestion => verify,
-            live::LiveQuestion => live,
-            live::OperationsQuestion => operations,
-            search::SearchQuestion => search,
-            admin::StatusQuestion => status,
-            admin::LakeFilesQuestion => lake_files,
-            admin::ForgetQuestion => forget,
-            admin::StopQuestion => stop,
-            admin::LogsQuestion => logs,
-            admin::DoctorQuestion => doctor,
-            sql::SqlSnapshotQuestion => sql_snapshot,
-            sql::SqlReleaseQuestion => sql_release,
-        )
     }
 }
 

@@ -88,7 +88,7 @@ impl Engine {
         let detectors = Arc::new(config.findings.detectors().map_err(OpenError::Config)?);
         config.limits.check().map_err(OpenError::Config)?;
         let (store, report) = Store::open(config.store().map_err(OpenError::Config)?, Arc::clone(&clock)).await?;
-        let redactor = match redactor(&config) {
+        let redactor = match redactor(&config, store.read_only().is_some()) {
             Ok(redactor) => redactor,
             Err(error) => {
                 if let Err(close) = store.close().await {
@@ -228,12 +228,15 @@ impl std::fmt::Debug for Engine {
     }
 }
 
-fn redactor(config: &EngineConfig) -> Result<Option<Redactor>, OpenError> {
+fn redactor(config: &EngineConfig, read_only: bool) -> Result<Option<Redactor>, OpenError> {
     if !config.redaction.enabled {
         return Ok(None);
     }
-    let key =
-        secret::redaction_key(&config.home).map_err(|source| OpenError::Key { home: config.home.clone(), source })?;
+    let key = match secret::redaction_key(&config.home) {
+        // Nothing is taken in, so that no token is made by it.
+        Err(_) if read_only => [0; 32],
+        key => key.map_err(|source| OpenError::Key { home: config.home.clone(), source })?,
+    };
     let rules = rules(&config.redaction).map_err(|error| OpenError::Config(error.to_string()))?;
     Ok(Some(Redactor::new(key, rules)))
 }

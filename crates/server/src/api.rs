@@ -1,4 +1,5 @@
-//! Everything on the third port: questions under `/api/v1/`, imports and exports, MCP, health and metrics.
+//! Everything on the third port and on the socket: questions under `/api/v1/`, imports and exports, MCP, health and
+//! metrics.
 
 use axum::Router;
 use axum::body::Body;
@@ -8,9 +9,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures::StreamExt;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use kino_engine::{Engine, on_bytes};
-use kino_wire::admin::Health;
+use kino_wire::admin::{Health, Liveness};
 use kino_wire::export::{DAMAGE_HEADER, ExportEncoding, ExportQuestion};
 use kino_wire::{Backend, Problem, ProblemKind};
 use serde::Serialize;
@@ -37,8 +38,15 @@ struct Api {
     imports: Budget,
 }
 
+/// MCP for those who may only read, and for those who may do everything.
+#[derive(Clone)]
+pub(crate) struct Mcp {
+    pub(crate) reading: kino_mcp::HttpService,
+    pub(crate) executing: kino_mcp::HttpService,
+}
+
 /// The routes, checks included.
-pub(crate) fn routes(otlp: &Otlp, mcp: kino_mcp::HttpService) -> Router {
+pub(crate) fn routes(otlp: &Otlp, mcp: Mcp) -> Router {
     let imports = usize::try_from(otlp.engine.config().limits.import_bytes_max).unwrap_or(usize::MAX);
     let api = Api {
         engine: otlp.engine.clone(),
@@ -46,7 +54,7 @@ pub(crate) fn routes(otlp: &Otlp, mcp: kino_mcp::HttpService) -> Router {
         budget: otlp.budget.clone(),
         imports: Budget::new(imports),
     };
-    let mcp = Router::new().fallback_service(mcp).layer(middleware::from_fn_with_state(api.clone(), key_to_read));
+    let mcp = Router::new().fallback(ask_over_mcp).with_state((api.clone(), mcp));
     Router::new()
         .route("/api/v1/import", post(import))
         .route("/api/v1/export", post(export))
@@ -56,11 +64,12 @@ pub(crate) fn routes(otlp: &Otlp, mcp: kino_mcp::HttpService) -> Router {
         .nest_service("/mcp", mcp)
         .fallback(nothing_here)
         .with_state(api)
-        .layer(middleware::from_fn_with_state(otlp.guard.clone(), guard::host_and_origin))
+        .layer(middleware::from_fn_with_state(otlp.guard.clone(), guard::own_pages))
 }
 
 async fn ask(State(api): State<Api>, Path(name): Path<String>, request: Request) -> Result<Response, Response> {
-    allow(&api, request.headers(), scope_of(&name))?;
+    // A name that is none is answered with those that there are, to those who may ask.
+    allow(&api, &request, Engine::scope_of(&name).unwrap_or(Scope::Read))?;
     let question = read(request, QUESTION_BYTES_MAX, &api.budget).await?.0;
     let bytes = question.len();
     let read = move || if question.is_empty() { Ok(Json::Null) } else { serde_json::from_slice(&question) };
@@ -71,7 +80,7 @@ async fn ask(State(api): State<Api>, Path(name): Path<String>, request: Request)
 }
 
 async fn import(State(api): State<Api>, request: Request) -> Result<Response, Response> {
-    allow(&api, request.headers(), Scope::Ingest)?;
+    allow(&api, &request, Scope::Ingest)?;
     let limit = usize::try_from(api.engine.config().limits.import_bytes_max).unwrap_or(usize::MAX);
     let (body, _held) = read(request, limit, &api.imports).await?;
     let answer = api.engine.import(body).await.map_err(|problem| refuse(&problem))?;
@@ -79,7 +88,7 @@ async fn import(State(api): State<Api>, request: Request) -> Result<Response, Re
 }
 
 async fn export(State(api): State<Api>, request: Request) -> Result<Response, Response> {
-    allow(&api, request.headers(), Scope::Read)?;
+    allow(&api, &request, Scope::Read)?;
     let body = read(request, EXPORT_QUESTION_BYTES_MAX, &api.budget).await?.0;
     let question: ExportQuestion = serde_json::from_slice(&body)
         .map_err(|error| refuse(&Problem::invalid(format!("the question `export`: {error}"))))?;
@@ -105,29 +114,31 @@ async fn export(State(api): State<Api>, request: Request) -> Result<Response, Re
     Ok(response)
 }
 
-async fn health(State(api): State<Api>) -> Response {
-    let read_only = api.engine.read_only().is_some();
-    let health = Health {
-        status: if read_only { "read_only" } else { "ok" }.to_owned(),
-        version: api.engine.version().to_owned(),
-        pid: std::process::id(),
-        listeners: api.engine.listeners(),
-    };
-    json(StatusCode::OK, &health)
+/// Strangers are told that it lives; the process and its addresses, who may ask.
+async fn health(State(api): State<Api>, request: Request) -> Response {
+    let status = if api.engine.read_only().is_some() { "read_only" } else { "ok" }.to_owned();
+    let version = api.engine.version().to_owned();
+    if allow(&api, &request, Scope::Read).is_err() {
+        return json(StatusCode::OK, &Liveness { status, version });
+    }
+    let (pid, listeners) = (std::process::id(), api.engine.listeners());
+    let started_unix_nanos = api.engine.started().0;
+    json(StatusCode::OK, &Health { status, version, pid, listeners, started_unix_nanos })
 }
 
-async fn own_figures(State(api): State<Api>, headers: HeaderMap) -> Result<Response, Response> {
-    allow(&api, &headers, Scope::Read)?;
+async fn own_figures(State(api): State<Api>, request: Request) -> Result<Response, Response> {
+    allow(&api, &request, Scope::Read)?;
     let text = metrics::text(&api.engine).await.map_err(|problem| refuse(&problem))?;
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     Ok(([(CONTENT_TYPE, content_type)], text).into_response())
 }
 
-async fn key_to_read(State(api): State<Api>, request: Request, next: middleware::Next) -> Response {
-    match allow(&api, request.headers(), Scope::Read) {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => refusal,
-    }
+/// The same tools for all, but only who may do everything has commands executed.
+async fn ask_over_mcp(State((api, mcp)): State<(Api, Mcp)>, request: Request) -> Result<Response, Response> {
+    allow(&api, &request, Scope::Read)?;
+    let mut service = if allow(&api, &request, Scope::Admin).is_ok() { mcp.executing } else { mcp.reading };
+    let answer = tower::Service::call(&mut service, request).await;
+    answer.map(IntoResponse::into_response).map_err(|never| match never {})
 }
 
 async fn nothing_here() -> Response {
@@ -135,18 +146,9 @@ async fn nothing_here() -> Response {
     refuse(&Problem::not_found(message, Vec::new()))
 }
 
-/// What a question changes decides what its asker must be allowed.
-fn scope_of(name: &str) -> Scope {
-    match name {
-        "forget" | "stop" => Scope::Admin,
-        "run_start" | "run_finish" | "verify_start" | "verify_progress" | "verify_finish" => Scope::Ingest,
-        _ => Scope::Read,
-    }
-}
-
 #[expect(clippy::result_large_err, reason = "the error is the answer itself, made once a request at most")]
-fn allow(api: &Api, headers: &HeaderMap, scope: Scope) -> Result<(), Response> {
-    api.guard.key(headers, scope).map_err(|message| {
+fn allow(api: &Api, request: &Request, scope: Scope) -> Result<(), Response> {
+    api.guard.allows(request.headers(), request.extensions(), scope).map_err(|message| {
         let problem = Problem::unavailable(message);
         let mut response = json(StatusCode::UNAUTHORIZED, &problem);
         response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

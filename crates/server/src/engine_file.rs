@@ -1,4 +1,5 @@
-//! `engine.json`: where the engine of a home is. Written once everything is open, removed when it ends.
+//! `engine.json`: where the engine of a home is, for programs other than `kino`. Written once everything is open,
+//! removed when it ends. On a read-only or full disk there is none: commands need the socket alone.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -16,11 +17,18 @@ pub(crate) fn write(home: &Path, file: &EngineFile) -> io::Result<PathBuf> {
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut out = options.open(&temporary)?;
-    out.write_all(serde_json::to_string_pretty(file)?.as_bytes())?;
-    out.write_all(b"\n")?;
-    out.sync_all()?;
-    std::fs::rename(&temporary, &path)?;
+    let text = serde_json::to_string_pretty(file)?;
+    let write = || {
+        let mut out = options.open(&temporary)?;
+        out.write_all(text.as_bytes())?;
+        out.write_all(b"\n")?;
+        out.sync_all()?;
+        std::fs::rename(&temporary, &path)
+    };
+    write().inspect_err(|_| {
+        // On a full disk it was begun; where it cannot be removed it was not.
+        std::fs::remove_file(&temporary).ok();
+    })?;
     Ok(path)
 }
 

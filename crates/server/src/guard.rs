@@ -1,19 +1,30 @@
-//! Who may ask: the `Host` and `Origin` checks against web pages, and API keys.
+//! Who may ask: the engine's own user, keys, and the `Host` and `Origin` checks against web pages.
+//!
+//! Other users of the machine reach loopback as well as the engine's own does, so whatever comes over TCP shows the
+//! token or a key; only sending OTLP from this machine needs none. What comes over the socket is the user's own.
 //!
 //! A web page that the user happens to visit can reach loopback too, under its own origin or, by rebinding a name of
 //! its own, under a foreign host. Both show in the headers that the browser sets.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
-use http::{HeaderMap, Method, StatusCode, Uri};
-use kino_engine::config::ApiKey;
+use http::{Extensions, HeaderMap, Method, StatusCode, Uri};
 pub(crate) use kino_engine::config::KeyScope as Scope;
-use sha2::{Digest, Sha256};
+
+use crate::keys::{self, Keys};
+
+/// What a request without a key is answered.
+const NO_KEY: &str =
+    "this engine asks for a key: `kino key new NAME` makes one; send the header Authorization: Bearer KEY";
+
+/// Marks a request that came over the socket, which the engine's own user alone can reach.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Owner;
 
 /// Who may ask.
 #[derive(Clone, Debug)]
@@ -21,7 +32,7 @@ pub(crate) struct Guard(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    keys: Vec<(Vec<u8>, Vec<Scope>)>,
+    keys: Keys,
     /// Who can read the engine's file owns the engine.
     owner_token_hash: Vec<u8>,
     /// Names under which the engine may be addressed besides loopback's.
@@ -29,37 +40,40 @@ struct Inner {
 }
 
 impl Guard {
-    /// # Errors
-    /// A key whose hash is not 64 hex digits, by name.
-    pub(crate) fn new(keys: &[ApiKey], owner_token: &str, hosts: Vec<String>) -> Result<Self, String> {
-        let read = |key: &ApiKey| {
-            let hash = from_hex(&key.sha256).filter(|hash| hash.len() == 32);
-            let hash = hash.ok_or_else(|| format!("the key {:?}: sha256 must be 64 hex digits", key.name))?;
-            Ok((hash, key.scopes.clone()))
-        };
-        let keys = keys.iter().map(read).collect::<Result<_, String>>()?;
-        Ok(Self(Arc::new(Inner { keys, owner_token_hash: hash(owner_token.as_bytes()), hosts })))
+    pub(crate) fn new(keys: Keys, owner_token: &str, hosts: Vec<String>) -> Self {
+        Self(Arc::new(Inner { keys, owner_token_hash: keys::hash(owner_token.as_bytes()), hosts }))
     }
 
-    /// Whether a request may do what `scope` covers. Without configured keys everyone on loopback may.
+    /// Whether a request may do what `scope` covers.
     ///
     /// # Errors
     /// What to send instead.
-    pub(crate) fn key(&self, headers: &HeaderMap, scope: Scope) -> Result<(), &'static str> {
-        if self.0.keys.is_empty() {
-            return Ok(());
-        }
+    pub(crate) fn allows(
+        &self,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+        scope: Scope,
+    ) -> Result<(), &'static str> {
+        if extensions.get::<Owner>().is_some() { Ok(()) } else { self.key(headers, scope) }
+    }
+
+    /// Whether a request may send OTLP. Every program of this machine may; others show a key.
+    ///
+    /// # Errors
+    /// What to send instead.
+    pub(crate) fn takes_otlp(&self, headers: &HeaderMap, peer: Option<SocketAddr>) -> Result<(), &'static str> {
+        let here = peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+        if here { Ok(()) } else { self.key(headers, Scope::Ingest) }
+    }
+
+    fn key(&self, headers: &HeaderMap, scope: Scope) -> Result<(), &'static str> {
         let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let bearer = value.and_then(|value| value.split_once(' '));
         let Some((_, key)) = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
-            return Err("this engine asks for a key: send the header Authorization: Bearer KEY");
+            return Err(NO_KEY);
         };
-        let given = hash(key.trim().as_bytes());
-        // Every key is compared, whole, so that time tells nothing.
-        let mut allowed = same(&given, &self.0.owner_token_hash);
-        for (known, scopes) in &self.0.keys {
-            allowed |= same(&given, known) & (scopes.contains(&scope) | scopes.contains(&Scope::Admin));
-        }
+        let given = keys::hash(key.trim().as_bytes());
+        let allowed = keys::same(&given, &self.0.owner_token_hash) | self.0.keys.allow(&given, scope);
         if allowed { Ok(()) } else { Err("this key is not known, or does not allow that") }
     }
 
@@ -71,13 +85,10 @@ impl Guard {
             || self.0.hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
     }
 
-    fn origin_allowed(&self, origin: &str) -> bool {
-        let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-        authority.is_some_and(|authority| self.host_allowed(authority))
-    }
-
-    fn origin_fits(&self, headers: &HeaderMap) -> bool {
-        headers.get_all(ORIGIN).iter().all(|value| value.to_str().is_ok_and(|origin| self.origin_allowed(origin)))
+    /// Whether every origin is one of this machine's, or of a listed host.
+    fn origin_is_near(&self, headers: &HeaderMap) -> bool {
+        let near = |origin| authority(origin).is_some_and(|authority| self.host_allowed(authority));
+        headers.get_all(ORIGIN).iter().all(|value| value.to_str().is_ok_and(near))
     }
 
     fn host_fits(&self, headers: &HeaderMap, uri: &Uri) -> bool {
@@ -87,19 +98,23 @@ impl Guard {
     }
 }
 
-/// Refuses what a foreign web page sent: both headers are checked.
-pub(crate) async fn host_and_origin(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+/// Refuses what any web page sent but one that this listener served itself: a page on another port of this machine is
+/// as foreign as any.
+pub(crate) async fn own_pages(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     if !guard.host_fits(request.headers(), request.uri()) {
-        return forbidden("Host");
+        return forbidden("Host", "; list the host under `listen.hosts` to allow it");
     }
-    origin(State(guard), request, next).await
+    if !origin_is_own(request.headers(), request.uri()) {
+        return forbidden("Origin", "");
+    }
+    next.run(request).await
 }
 
 /// Refuses what a foreign web page sent, and lets local pages' OpenTelemetry send. `Host` is not checked: containers
 /// reach the listener under names of their own.
-pub(crate) async fn origin(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    if !guard.origin_fits(request.headers()) {
-        return forbidden("Origin");
+pub(crate) async fn near_pages(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    if !guard.origin_is_near(request.headers()) {
+        return forbidden("Origin", "; list the host under `listen.hosts` to allow it");
     }
     let origin = request.headers().get(ORIGIN).cloned();
     let preflight = request.method() == Method::OPTIONS && origin.is_some();
@@ -109,10 +124,8 @@ pub(crate) async fn origin(State(guard): State<Guard>, request: Request, next: N
         headers.insert(http::header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(http::header::VARY, http::HeaderValue::from_static("Origin"));
         if preflight {
-            let methods = http::HeaderValue::from_static("GET, POST, DELETE");
-            let allowed = http::HeaderValue::from_static(
-                "authorization, content-type, content-encoding, mcp-session-id, mcp-protocol-version, last-event-id",
-            );
+            let methods = http::HeaderValue::from_static("POST");
+            let allowed = http::HeaderValue::from_static("authorization, content-type, content-encoding");
             headers.insert(http::header::ACCESS_CONTROL_ALLOW_METHODS, methods);
             headers.insert(http::header::ACCESS_CONTROL_ALLOW_HEADERS, allowed);
         }
@@ -120,9 +133,21 @@ pub(crate) async fn origin(State(guard): State<Guard>, request: Request, next: N
     response
 }
 
-fn forbidden(header: &str) -> Response {
-    let text = format!("requests under this {header} are not served; list the host under `listen.hosts` to allow it\n");
-    (StatusCode::FORBIDDEN, text).into_response()
+fn forbidden(header: &str, remedy: &str) -> Response {
+    (StatusCode::FORBIDDEN, format!("requests under this {header} are not served{remedy}\n")).into_response()
+}
+
+/// Whether every origin is the very address that was asked.
+fn origin_is_own(headers: &HeaderMap, uri: &Uri) -> bool {
+    let host = headers.get(HOST).and_then(|value| value.to_str().ok());
+    let host = host.or_else(|| uri.authority().map(http::uri::Authority::as_str));
+    let own = |origin| authority(origin).zip(host).is_some_and(|(origin, host)| origin.eq_ignore_ascii_case(host));
+    headers.get_all(ORIGIN).iter().all(|value| value.to_str().is_ok_and(own))
+}
+
+/// Host and port of a web page's origin.
+fn authority(origin: &str) -> Option<&str> {
+    origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"))
 }
 
 fn without_port(authority: &str) -> &str {
@@ -132,28 +157,17 @@ fn without_port(authority: &str) -> &str {
     }
 }
 
-fn hash(bytes: &[u8]) -> Vec<u8> {
-    Sha256::digest(bytes).to_vec()
-}
-
-fn same(one: &[u8], other: &[u8]) -> bool {
-    one.len() == other.len() && one.iter().zip(other).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(16)).collect();
-    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
-    Some(digits.chunks_exact(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use http::HeaderValue;
+    use kino_engine::config::ApiKey;
 
     use super::*;
 
     fn guard(keys: &[ApiKey]) -> Guard {
-        Guard::new(keys, "owner", vec!["kino.example".to_owned()]).unwrap()
+        Guard::new(Keys::new(Path::new(""), keys).unwrap(), "owner", vec!["kino.example".to_owned()])
     }
 
     fn with(name: http::HeaderName, value: &str) -> HeaderMap {
@@ -173,13 +187,48 @@ mod tests {
     }
 
     #[test]
-    fn foreign_origins_are_refused_and_none_at_all_is_fine() {
+    fn pages_of_this_machine_may_send_and_no_page_but_the_listeners_own_may_ask() {
         let guard = guard(&[]);
-        assert!(guard.origin_fits(&HeaderMap::new()));
-        assert!(guard.origin_fits(&with(ORIGIN, "http://localhost:3000")));
+        let uri = Uri::from_static("/");
+        let to = |origin: &str, host: &str| {
+            HeaderMap::from_iter([(ORIGIN, origin.parse().unwrap()), (HOST, host.parse().unwrap())])
+        };
+        assert!(guard.origin_is_near(&HeaderMap::new()) && origin_is_own(&with(HOST, "localhost:4319"), &uri));
+        assert!(guard.origin_is_near(&with(ORIGIN, "http://localhost:3000")));
         for origin in ["https://evil.example", "null", "file://", "http://localhost.evil.example"] {
-            assert!(!guard.origin_fits(&with(ORIGIN, origin)), "{origin}");
+            assert!(!guard.origin_is_near(&with(ORIGIN, origin)), "{origin}");
+            assert!(!origin_is_own(&to(origin, "localhost:4319"), &uri), "{origin}");
         }
+        assert!(origin_is_own(&to("http://localhost:4319", "localhost:4319"), &uri));
+        for origin in ["http://localhost:3000", "http://localhost", "http://127.0.0.1:4319", "http://localhost:43190"] {
+            assert!(!origin_is_own(&to(origin, "localhost:4319"), &uri), "{origin}");
+        }
+        let two = HeaderMap::from_iter([(HOST, "a".parse().unwrap()), (ORIGIN, "http://a".parse().unwrap())]);
+        let mut two = two;
+        two.append(ORIGIN, "http://b".parse().unwrap());
+        assert!(!origin_is_own(&two, &uri));
+    }
+
+    #[test]
+    fn sending_from_this_machine_needs_no_key_and_from_elsewhere_one_that_may() {
+        let guard = guard(&[]);
+        let [here, mapped, there] = ["127.0.0.1:5", "[::ffff:127.0.0.1]:5", "10.0.0.7:5"].map(|peer| peer.parse().ok());
+        assert!(guard.takes_otlp(&HeaderMap::new(), here).is_ok());
+        assert!(guard.takes_otlp(&HeaderMap::new(), mapped).is_ok());
+        assert!(guard.takes_otlp(&HeaderMap::new(), there).is_err());
+        assert!(guard.takes_otlp(&HeaderMap::new(), None).is_err());
+        assert!(guard.takes_otlp(&with(AUTHORIZATION, "Bearer owner"), there).is_ok());
+    }
+
+    #[test]
+    fn without_any_key_the_token_or_the_socket_is_needed() {
+        let guard = guard(&[]);
+        let nothing = http::Extensions::new();
+        let mut socket = http::Extensions::new();
+        socket.insert(Owner);
+        assert!(guard.allows(&HeaderMap::new(), &nothing, Scope::Read).is_err());
+        assert!(guard.allows(&with(AUTHORIZATION, "Bearer owner"), &nothing, Scope::Admin).is_ok());
+        assert!(guard.allows(&HeaderMap::new(), &socket, Scope::Admin).is_ok());
     }
 
     #[test]
@@ -193,11 +242,5 @@ mod tests {
         assert!(guard.key(&with(AUTHORIZATION, "Bearer other"), Scope::Ingest).is_err());
         assert!(guard.key(&HeaderMap::new(), Scope::Ingest).is_err());
         assert!(guard.key(&with(AUTHORIZATION, "bearer owner"), Scope::Admin).is_ok());
-    }
-
-    #[test]
-    fn a_key_that_is_no_hash_is_refused_by_name() {
-        let key = ApiKey { name: "ci".to_owned(), sha256: "s3cret".to_owned(), scopes: Vec::new() };
-        assert!(Guard::new(&[key], "owner", Vec::new()).unwrap_err().contains("\"ci\""));
     }
 }

@@ -4,6 +4,7 @@
 //!  :4317  gRPC   Export of traces, logs, metrics ─┐
 //!  :4318  HTTP   /v1/traces  /v1/logs  /v1/metrics┼─► Engine
 //!  :4319  HTTP   /api/v1/NAME  /mcp  /healthz  /metrics
+//!  socket HTTP   the same, for the commands of the engine's own user
 //! ```
 //!
 //! It owns sockets, bodies, compression, who may ask, and the engine's life as a process. What a question means is
@@ -14,12 +15,16 @@ mod connections;
 mod descriptors;
 mod engine_file;
 mod guard;
+pub mod keys;
 mod life;
 mod listen;
 mod metrics;
 mod otlp;
 mod sender;
 mod serve;
+mod socket;
 
 pub use engine_file::ENGINE_FILE;
+pub use keys::{KeyError, StoredKey};
 pub use serve::{Programs, Running, ServeError, ServerConfig, serve, serve_with_programs};
+pub use socket::{SocketError, SocketPlaces};

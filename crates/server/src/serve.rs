@@ -1,13 +1,15 @@
 //! Opens everything in the right order, and closes it in the reverse one.
 //!
 //! The store first, so that a second engine on the same home fails before it takes a port; then the listeners, which
-//! queue connections until they are served; then the servers; last `engine.json`, by which clients find them.
+//! queue connections until they are served; then the socket, by which commands find them, and the servers; last
+//! `engine.json`, for other programs.
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use kino_engine::{Engine, EngineConfig, OpenReport, StoreError};
 use kino_mcp::{SqlRunner, Verifier};
 use kino_model::Clock;
@@ -15,11 +17,14 @@ use kino_wire::admin::{EngineFile, Listeners};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::api::Mcp;
 use crate::descriptors::Shares;
-use crate::guard::Guard;
+use crate::guard::{Guard, Owner};
+use crate::keys::Keys;
 use crate::otlp::Otlp;
 use crate::otlp::body::Budget;
 use crate::sender::Senders;
+use crate::socket::{SocketError, SocketPlaces};
 use crate::{api, connections, engine_file, life, listen, otlp};
 
 /// How long requests that are under way at a stop may take to finish. Clients of streams would hold it up for ever.
@@ -32,6 +37,8 @@ pub struct ServerConfig {
     pub engine: EngineConfig,
     /// The version that `/healthz` names.
     pub version: String,
+    /// `XDG_RUNTIME_DIR`: where the socket lies that the home does not take.
+    pub runtime: Option<PathBuf>,
     /// End on SIGTERM and SIGINT.
     pub signals: bool,
 }
@@ -75,9 +82,7 @@ pub enum ServeError {
         source: io::Error,
     },
     /// Listening beyond this machine without a key.
-    #[error(
-        "{option} {address} can be reached from other machines: configure a key in config.toml under [[keys]] first"
-    )]
+    #[error("{option} {address} can be reached from other machines: make a key first, with `kino key new NAME`")]
     NeedsKey {
         /// Which address.
         option: &'static str,
@@ -93,14 +98,9 @@ pub enum ServeError {
         /// Why.
         source: io::Error,
     },
-    /// `engine.json` cannot be written.
-    #[error("failed to write {} in {}: {}", engine_file::ENGINE_FILE, home.display(), remedy(source.kind()))]
-    EngineFile {
-        /// The home.
-        home: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    /// There is no socket for the commands.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
     /// The store did not close cleanly.
     #[error("failed to write everything out at the end; the log holds it, and the next start takes it up")]
     Close(#[source] StoreError),
@@ -112,12 +112,14 @@ pub enum ServeError {
     Task(#[from] tokio::task::JoinError),
 }
 
-/// What helps where the home cannot be written.
-fn remedy(kind: io::ErrorKind) -> &'static str {
-    match kind {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space, the disk is full",
-        io::ErrorKind::ReadOnlyFilesystem => "mount the disk for writing, or set KINO_HOME to another place",
-        _ => "check that its owner may write there",
+impl ServeError {
+    /// Whether another engine has the home, so that using that one makes sense.
+    pub fn is_taken(&self) -> bool {
+        match self {
+            Self::Open(open) => open.is_locked(),
+            Self::Socket(socket) => matches!(socket, SocketError::InUse(_)),
+            _ => false,
+        }
     }
 }
 
@@ -179,9 +181,14 @@ async fn start(
 ) -> Result<Started, ServeError> {
     let listen = &config.engine.listen;
     let token = kino_engine::random_hex().map_err(|source| ServeError::Listener { source })?;
-    let guard = Guard::new(&config.engine.keys, &token, listen.hosts.clone()).map_err(ServeError::Keys)?;
-    let open = listen::open(listen, !config.engine.keys.is_empty()).await?;
+    let keys = Keys::new(&config.engine.home, &config.engine.keys).map_err(ServeError::Keys)?;
+    let open = listen::open(listen, keys.exist()).await?;
+    let guard = Guard::new(keys, &token, listen.hosts.clone());
     engine.set_listeners(open.addresses.clone());
+    let home = config.engine.home.clone();
+    let bound = SocketPlaces::of(&home, config.runtime.as_deref()).bind()?;
+    let socket = bound.path.display().to_string();
+    let (own, remover) = bound.split().map_err(|source| ServeError::Listener { source })?;
 
     let limits = &config.engine.limits;
     let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -197,20 +204,21 @@ async fn start(
     if let Some(sql) = programs.sql {
         mcp = mcp.with_sql(sql);
     }
-    if let Some(verifier) = programs.verifier {
-        mcp = mcp.with_verifier(verifier);
-    }
     let hosts = ["localhost", "127.0.0.1", "::1"].into_iter().map(str::to_owned).chain(listen.hosts.clone());
-    let mcp = kino_mcp::http_service(mcp.with_allowed_hosts(hosts.collect()));
+    let mcp = mcp.with_allowed_hosts(hosts.collect());
+    let executing = programs.verifier.map_or_else(|| mcp.clone(), |verifier| mcp.clone().with_verifier(verifier));
+    let mcp = Mcp { reading: kino_mcp::http_service(mcp), executing: kino_mcp::http_service(executing) };
+    let routes = api::routes(&otlp, mcp);
     let shares = Shares::available();
     let serve = |listener, routes, share| tokio::spawn(connections::serve(listener, routes, share, stopping.clone()));
+    let for_the_owner = routes.clone().layer(Extension(Owner));
     let tasks = [
-        serve(open.http, api::routes(&otlp, mcp), shares.rest),
+        tokio::spawn(connections::serve(own, for_the_owner, shares.rest, stopping.clone())),
+        serve(open.http, routes, shares.rest),
         serve(open.otlp_http, otlp::http::routes(Arc::clone(&otlp)), shares.otlp_http),
         serve(open.otlp_grpc, otlp::grpc::routes(otlp), shares.otlp_grpc),
     ];
 
-    let home = config.engine.home.clone();
     let addresses = open.addresses;
     let file = EngineFile {
         version: config.version.clone(),
@@ -219,9 +227,13 @@ async fn start(
         otlp_grpc: addresses.otlp_grpc.clone(),
         otlp_http: addresses.otlp_http.clone(),
         started_unix_nanos: engine.started().0,
+        socket,
         token,
     };
-    engine_file::write(&home, &file).map_err(|source| ServeError::EngineFile { home: home.clone(), source })?;
+    if let Err(error) = engine_file::write(&home, &file) {
+        // Commands find the socket; other programs have to be told the addresses.
+        tracing::warn!(%error, home = %home.display(), "{} cannot be written", engine_file::ENGINE_FILE);
+    }
 
     let (engine, signals) = (engine.clone(), config.signals);
     let ended = tokio::spawn(async move {
@@ -229,6 +241,8 @@ async fn start(
         engine.request_stop();
         stop.send_replace(true);
         finish(tasks).await;
+        // While this engine has the home: afterwards the name may be a successor's.
+        drop(remover);
         let closed = engine.close().await.map_err(|error| match error {
             StoreError::Gone(_) => ServeError::Gone(error),
             _ => ServeError::Close(error),
@@ -240,7 +254,7 @@ async fn start(
 }
 
 /// Lets requests under way finish, and ends what does not.
-async fn finish(tasks: [JoinHandle<()>; 3]) {
+async fn finish(tasks: [JoinHandle<()>; 4]) {
     let deadline = tokio::time::sleep(FINISH_MAX);
     tokio::pin!(deadline);
     for mut task in tasks {

@@ -10,6 +10,13 @@ const KEY: &str = "a key that is long enough";
 /// SHA-256 of [`KEY`].
 const HASH: &str = "8954b7cb67decd26deeabf5d80881b75912b904a2696399f02e64af3cea10bfb";
 
+/// The beginning of a conversation over MCP.
+fn hello() -> Vec<u8> {
+    let hello = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": { "name": "test", "version": "1" } } });
+    hello.to_string().into_bytes()
+}
+
 async fn with_a_trace() -> Server {
     let server = start().await;
     let root = span("aaa19b7ec3c1b174", "", "GET /", 2 * SECOND);
@@ -79,13 +86,13 @@ async fn exported_otlp_comes_back_in_through_an_import() {
         let exported = server.ask("export", json!({ "encoding": encoding })).await;
         assert_eq!(exported.status, 200);
         let other = start().await;
-        let imported = request("POST", other.api("/api/v1/import"), &[], exported.body).await;
+        let bearer = other.bearer();
+        let owner = [("authorization", bearer.as_str())];
+        let imported = request("POST", other.api("/api/v1/import"), &owner, exported.body).await;
         assert_eq!(imported.status, 200, "{}", imported.text());
         assert_eq!(imported.json()["spans"], 2);
-        let opened = |server: &Server| server.api("/api/v1/open");
-        let body = || json!({ "id": TRACE }).to_string().into_bytes();
-        let [before, after] =
-            [request("POST", opened(&server), &[], body()).await, request("POST", opened(&other), &[], body()).await];
+        let open = || json!({ "id": TRACE });
+        let [before, after] = [server.ask("open", open()).await, other.ask("open", open()).await];
         assert_eq!(before.json()["spans"], after.json()["spans"]);
         other.stop().await;
     }
@@ -106,31 +113,81 @@ async fn forgetting_hides_at_once_and_for_good() {
 #[tokio::test(flavor = "multi_thread")]
 async fn health_metrics_and_mcp_are_served() {
     let server = with_a_trace().await;
-    let health = request("GET", server.api("/healthz"), &[], Vec::new()).await;
-    assert_eq!(health.status, 200);
+    let bearer = server.bearer();
+    let owner = ("authorization", bearer.as_str());
+    let health = request("GET", server.api("/healthz"), &[owner], Vec::new()).await;
     assert_eq!((&health.json()["status"], &health.json()["pid"]), (&json!("ok"), &json!(std::process::id())));
-    let metrics = request("GET", server.api("/metrics"), &[], Vec::new()).await.text();
+    let metrics = request("GET", server.api("/metrics"), &[owner], Vec::new()).await.text();
     assert!(metrics.contains("kino_accepted_rows_total{table=\"spans\"} 2\n"), "{metrics}");
     assert!(metrics.contains("kino_append_seconds_count 1\n"), "{metrics}");
-    let headers = [("content-type", "application/json"), ("accept", "application/json, text/event-stream")];
-    let hello = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
-        "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": { "name": "test", "version": "1" } } });
-    let mcp = request("POST", server.api("/mcp"), &headers, hello.to_string().into_bytes()).await;
+    let headers = [owner, ("content-type", "application/json"), ("accept", "application/json, text/event-stream")];
+    let mcp = request("POST", server.api("/mcp"), &headers, hello()).await;
     assert_eq!(mcp.status, 200, "{}", mcp.text());
     assert!(mcp.text().contains("serverInfo"));
     server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn foreign_hosts_and_origins_are_refused() {
+async fn foreign_hosts_and_the_pages_of_other_ports_are_refused_whatever_they_show() {
     let server = start().await;
-    for header in [("host", "evil.example"), ("origin", "https://evil.example"), ("origin", "null")] {
+    let bearer = server.bearer();
+    let owner = ("authorization", bearer.as_str());
+    let own = format!("http://{}", server.running.listeners.http);
+    let origins =
+        ["https://evil.example", "null", "http://localhost:3000", "http://127.0.0.1:3000", "http://localhost"];
+    for header in origins.map(|origin| ("origin", origin)).into_iter().chain([("host", "evil.example")]) {
         for path in ["/healthz", "/metrics", "/mcp"] {
-            assert_eq!(request("GET", server.api(path), &[header], Vec::new()).await.status, 403, "{path} {header:?}");
+            let answer = request("GET", server.api(path), &[header, owner], Vec::new()).await;
+            assert_eq!(answer.status, 403, "{path} {header:?}");
+            assert_eq!(answer.header("access-control-allow-origin"), "");
         }
-        assert_eq!(request("POST", server.api("/api/v1/find"), &[header], Vec::new()).await.status, 403);
+        assert_eq!(request("POST", server.api("/api/v1/find"), &[header, owner], Vec::new()).await.status, 403);
+        assert_eq!(request("OPTIONS", server.api("/api/v1/forget"), &[header], Vec::new()).await.status, 403);
     }
+    assert_eq!(request("GET", server.api("/metrics"), &[("origin", &own), owner], Vec::new()).await.status, 200);
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_learn_that_it_lives_and_may_send_and_nothing_else() {
+    let server = with_a_trace().await;
+    let health = request("GET", server.api("/healthz"), &[], Vec::new()).await;
+    assert_eq!((health.status, health.json()), (200, json!({ "status": "ok", "version": "0.0.1-test" })));
+    for wrong in [None, Some("Bearer "), Some("Bearer 0"), Some("Basic eDp5"), Some("Bearer")] {
+        let headers: Vec<_> = wrong.map(|wrong| ("authorization", wrong)).into_iter().collect();
+        assert_eq!(request("GET", server.api("/metrics"), &headers, Vec::new()).await.status, 401, "{wrong:?}");
+        assert_eq!(request("POST", server.api("/mcp"), &headers, hello()).await.status, 401, "{wrong:?}");
+        let questions = ["find", "status", "forget", "stop", "acknowledge_finding", "insights_told", "sql_snapshot"];
+        for name in questions.into_iter().chain(["import", "export", "no_such_question"]) {
+            let answer = request("POST", server.api(&format!("/api/v1/{name}")), &headers, b"{}".to_vec()).await;
+            assert_eq!(answer.status, 401, "{name} {wrong:?}");
+        }
+    }
+    assert_eq!(server.ask("find", json!({})).await.json()["items"][0]["trace_id"], TRACE);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_socket_answers_without_a_token_and_is_gone_with_the_engine() {
+    use std::io::{Read, Write};
+    let server = with_a_trace().await;
+    let places = kino_server::SocketPlaces::of(server.home.path(), None);
+    let mut stream = places.connect().unwrap();
+    let asked = tokio::task::spawn_blocking(move || {
+        let body = r#"{"service":"shop"}"#;
+        let head = "POST /api/v1/find HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: ";
+        stream.write_all(format!("{head}{}\r\n\r\n{body}", body.len()).as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    let answer = asked.await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(TRACE), "{answer}");
+    let Server { running, home } = server;
+    running.engine.request_stop();
+    running.wait().await.unwrap();
+    assert_eq!(places.connect().unwrap_err().kind(), std::io::ErrorKind::NotFound);
+    drop(home);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,18 +200,67 @@ async fn keys_open_what_they_are_for() {
     let key = ("authorization", bearer.as_str());
     let json = ("content-type", "application/json");
     assert_eq!(request("GET", server.api("/healthz"), &[], Vec::new()).await.status, 200);
-    assert_eq!(server.ask("find", json!({})).await.status, 401);
+    assert_eq!(request("POST", server.api("/api/v1/find"), &[], Vec::new()).await.status, 401);
     assert_eq!(request("POST", server.api("/api/v1/find"), &[key], Vec::new()).await.status, 200);
     assert_eq!(request("POST", server.api("/api/v1/stop"), &[key], Vec::new()).await.status, 401);
-    assert_eq!(server.send("/v1/traces", &[json, key], b"{}".to_vec()).await.status, 401);
+    assert_eq!(request("POST", server.api("/api/v1/acknowledge_finding"), &[key], Vec::new()).await.status, 401);
+    // A key for one's own use must not silence every program of this machine.
+    assert_eq!(server.send("/v1/traces", &[json], b"{}".to_vec()).await.status, 200);
 
-    let file = std::fs::read(server.home.path().join(kino_server::ENGINE_FILE)).unwrap();
-    let file: serde_json::Value = serde_json::from_slice(&file).unwrap();
-    let owner = format!("Bearer {}", file["token"].as_str().unwrap());
-    let owner = ("authorization", owner.as_str());
-    assert_eq!(server.send("/v1/traces", &[json, owner], b"{}".to_vec()).await.status, 200);
+    let bearer = server.bearer();
+    let owner = ("authorization", bearer.as_str());
     assert_eq!(request("POST", server.api("/api/v1/stop"), &[owner], Vec::new()).await.status, 200);
     server.running.wait().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_made_and_revoked_while_the_engine_runs() {
+    let server = start().await;
+    let home = server.home.path();
+    let key = kino_server::keys::create(home, "reader", &[KeyScope::Read], 0).unwrap();
+    let sender = kino_server::keys::create(home, "sender", &[KeyScope::Ingest], 0).unwrap();
+    let status = async |name: &str, key: &str| {
+        let bearer = format!("Bearer {key}");
+        let url = server.api(&format!("/api/v1/{name}"));
+        request("POST", url, &[("authorization", bearer.as_str())], b"{}".to_vec()).await.status
+    };
+    assert_eq!(status("find", &key).await, 200);
+    assert_eq!(status("forget", &key).await, 401);
+    assert_eq!(status("import", &key).await, 401);
+    assert_eq!(status("find", &sender).await, 401);
+    assert_eq!(status("run_start", &sender).await, 400, "allowed, and no question");
+    assert!(kino_server::keys::revoke(home, "reader").unwrap());
+    assert_eq!(status("find", &key).await, 401);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bound_to_every_address_with_a_key_it_serves_its_own_socket() {
+    let home = tempfile::tempdir().unwrap();
+    kino_server::keys::create(home.path(), "other", &[KeyScope::Read], 0).unwrap();
+    let mut config = config(home.path());
+    let every = Some("0.0.0.0:0".to_owned());
+    (config.listen.addr, config.listen.otlp_http) = (every.clone(), every);
+    let server = Server { running: start_with(config).await.unwrap(), home };
+    kino_server::SocketPlaces::of(server.home.path(), None).connect().unwrap();
+    let port = server.running.listeners.otlp_http.rsplit_once(':').unwrap().1;
+    let json = ("content-type", "application/json");
+    let url = |host: &str| format!("http://{host}:{port}/v1/traces");
+    let sent = async |host: &str| request("POST", url(host), &[json], b"{}".to_vec()).await.status;
+    assert_eq!(sent("127.0.0.1").await, 200);
+    // An address of this machine that is not loopback's stands for another machine, where there is one.
+    if let Some(address) = own_address() {
+        assert_eq!(sent(&address).await, 401, "{address}");
+    }
+    server.stop().await;
+}
+
+/// An address of this machine other than loopback's. No packet is sent.
+fn own_address() -> Option<String> {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("192.0.2.1:9").ok()?;
+    let address = socket.local_addr().ok()?.ip();
+    (!address.is_loopback() && !address.is_unspecified()).then(|| address.to_string())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,7 +269,7 @@ async fn listening_beyond_this_machine_needs_a_key() {
     let mut config = config(home.path());
     config.listen.addr = Some("0.0.0.0:0".to_owned());
     let error = start_with(config).await.unwrap_err().to_string();
-    assert!(error.contains("[[keys]]"), "{error}");
+    assert!(error.contains("kino key new"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -64,6 +64,7 @@ async fn a_request_that_waits_for_news_is_not_idle() {
     let mut waiting = TcpStream::connect(&server.running.listeners.http).unwrap();
     waiting.set_read_timeout(Some(HANG)).unwrap();
     let head = "POST /api/v1/findings_changed HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
+    let head = format!("{head}Authorization: {}\r\n", server.bearer());
     write!(waiting, "{head}Content-Length: {}\r\n\r\n{question}", question.len()).unwrap();
     let idle = flood(&server.running.listeners.http, REST_MANY, b"");
     let mut answer = String::new();

@@ -54,6 +54,14 @@ pub(crate) enum LockError {
     Io(#[from] io::Error),
 }
 
+/// Writes over what is there, which needs no new block on a full disk.
+fn write_id(file: &mut File) -> io::Result<()> {
+    let text = format!("{}\n", std::process::id());
+    file.seek(SeekFrom::Start(0))?;
+    file.write_all(text.as_bytes())?;
+    file.set_len(text.len() as u64)
+}
+
 impl HomeLock {
     /// Takes the lock and writes this process's id into its file. `writable` is false on a read-only disk.
     pub(crate) fn take(home: &Path, writable: bool) -> Result<Self, LockError> {
@@ -75,10 +83,9 @@ impl HomeLock {
             let pid = pid.trim();
             return Err(LockError::Held(if pid.is_empty() { "unknown".to_owned() } else { pid.to_owned() }));
         }
-        if writable {
-            file.set_len(0)?;
-            file.seek(SeekFrom::Start(0))?;
-            writeln!(file, "{}", std::process::id())?;
+        if writable && let Err(error) = write_id(&mut file) {
+            // The lock counts, not what the file says; a full disk must not keep an engine from starting.
+            tracing::debug!(%error, "the lock does not say who holds it");
         }
         Ok(Self { file })
     }

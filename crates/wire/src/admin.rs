@@ -67,7 +67,7 @@ pub struct Listeners {
     pub otlp_http: String,
 }
 
-/// `engine.json` in the home: where its engine is. A client trusts it after `/healthz` at `http` named the same pid.
+/// `engine.json` in the home: where its engine is, for programs other than `kino`, whose commands ask over the socket.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineFile {
     /// The engine's version.
@@ -82,11 +82,24 @@ pub struct EngineFile {
     pub otlp_http: String,
     /// When it started.
     pub started_unix_nanos: i64,
-    /// Opens every scope of this engine: sent as `Authorization: Bearer TOKEN`.
+    /// The socket that answers as `http` does, to this user alone. Empty in files of older versions.
+    #[serde(default)]
+    pub socket: String,
+    /// Opens every scope of this engine, until it ends: sent as `Authorization: Bearer TOKEN`. Whatever listens at
+    /// `http` after the engine's end may be another user's.
     pub token: String,
 }
 
-/// What `/healthz` answers.
+/// What `/healthz` answers to everyone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Liveness {
+    /// `ok`, or `read_only` where the engine answers but takes nothing in.
+    pub status: String,
+    /// The engine's version.
+    pub version: String,
+}
+
+/// What `/healthz` answers to those who may read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
     /// `ok`, or `read_only` where the engine answers but takes nothing in.
@@ -97,6 +110,9 @@ pub struct Health {
     pub pid: u32,
     /// Where it listens.
     pub listeners: Listeners,
+    /// When it started.
+    #[serde(default)]
+    pub started_unix_nanos: i64,
 }
 
 /// Asks for the lake's current files.

@@ -45,7 +45,7 @@ pub(super) fn run(app: &App, arguments: &Demo) -> Outcome {
     let program = build(&checkout)?;
     let home = Home::new(app, arguments.keep);
     let settings = home.settings(&app.settings);
-    let ran_before = matches!(client::find(&settings.home), Found::Engine(_));
+    let ran_before = matches!(client::find(&settings), Found::Engine(_));
     let client = start::engine(&settings, &*app.clock)?;
     let toured = tour(app, arguments, &settings, &client, &program, &checkout);
     if !ran_before {

@@ -87,8 +87,13 @@ fn one_line(text: &str) -> String {
 /// Whether the home takes files.
 fn home(home: &Path) -> Check {
     let probe = home.join(format!(".doctor.{}", std::process::id()));
-    let written = fs::create_dir_all(home)
-        .and_then(|()| OpenOptions::new().write(true).create_new(true).open(&probe))
+    if let Err(failure) = crate::home::prepare(home) {
+        return check("home", CheckState::Failed, failure.message, None);
+    }
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&probe)
         .and_then(|mut file| file.write_all(b"probe").and_then(|()| file.sync_all()))
         .and_then(|()| fs::remove_file(&probe));
     match written {
@@ -148,15 +153,15 @@ fn aside(home: &Path) -> Option<Check> {
 
 /// Whether an engine runs or can be started, and which.
 fn engine(app: &App, checks: &mut Vec<Check>) -> Option<Client> {
-    let home = &app.settings.home;
-    match client::find(home) {
+    match client::find(&app.settings) {
         Found::Engine(client) => {
             let message = format!("process {} at {}", client.address.pid, client.address.http);
             checks.push(check("engine", CheckState::Ok, message, None));
             return Some(client);
         }
-        Found::OtherVersion(address) => {
-            let message = format!("the running engine is version {}, this command is {VERSION}", address.version);
+        Found::OtherVersion(other) => {
+            let version = &other.address.version;
+            let message = format!("the running engine is of version {version}, this command is of {VERSION}");
             checks.push(check("engine", CheckState::Failed, message, Some("`kino stop`, then ask again")));
             return None;
         }

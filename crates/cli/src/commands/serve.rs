@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use kino_engine::config::SyncKind;
 use kino_server::{Programs, Running, ServeError, ServerConfig};
+use rustix::fs::Mode;
 use serde::Serialize;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -15,6 +16,7 @@ use crate::app::{App, Outcome};
 use crate::args::Serve;
 use crate::client::VERSION;
 use crate::failure::{Failure, code};
+use crate::home;
 use crate::output::{self, Output};
 
 #[derive(Serialize)]
@@ -30,6 +32,11 @@ struct Ready<'a> {
 pub(super) fn run(app: &App, arguments: Serve) -> Outcome {
     tracing_subscriber::fmt().with_max_level(LevelFilter::INFO).with_ansi(false).with_writer(io::stderr).init();
     crate::memory::keep_small();
+    for said in home::prepare(&app.settings.home)? {
+        output::note(&format!("kino: {said}"));
+    }
+    // Whatever the engine writes, wherever the lake is, is for its user alone; what it executes is not its own.
+    let umask = rustix::process::umask(Mode::from_raw_mode(0o077));
     let mut config = app.settings.engine.clone();
     let listen = &mut config.listen;
     listen.addr = arguments.addr.or(listen.addr.take());
@@ -37,7 +44,8 @@ pub(super) fn run(app: &App, arguments: Serve) -> Outcome {
     listen.otlp_http = arguments.otlp_http.or(listen.otlp_http.take());
     config.lake = arguments.lake.or(config.lake.take());
     config.sync.policy = arguments.sync.map_or(config.sync.policy, SyncKind::from);
-    let config = ServerConfig { engine: config, version: VERSION.to_owned(), signals: true };
+    let runtime = app.settings.runtime.clone();
+    let config = ServerConfig { engine: config, version: VERSION.to_owned(), runtime, signals: true };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -45,11 +53,15 @@ pub(super) fn run(app: &App, arguments: Serve) -> Outcome {
     let served = runtime.block_on(async {
         let programs = Programs {
             sql: Some(Arc::new(Runner::new(&app.settings))),
-            verifier: Some(Arc::new(Verifier::new(&app.settings))),
+            verifier: Some(Arc::new(Verifier::new(&app.settings).with_umask(umask))),
         };
         let running = kino_server::serve_with_programs(config, Arc::clone(&app.clock), programs).await;
         let running = running.map_err(|error| failure(&error))?;
-        ready(app, &running)?;
+        match ready(app, &running) {
+            // Whoever started it finds its socket; the log may lie on a full disk.
+            Err(failure) if arguments.detached => tracing::warn!("the log was not written: {failure}"),
+            said => said?,
+        }
         running.wait().await.map_err(|error| failure(&error))
     });
     // What still runs is work nobody waits for; the store is closed.
@@ -82,7 +94,7 @@ fn ready(app: &App, running: &Running) -> Result<(), Failure> {
 fn failure(error: &ServeError) -> Failure {
     let failure = Failure::because("the engine", error);
     match error {
-        ServeError::Open(open) if open.is_locked() => Failure::new(code::TRY_AGAIN, failure.message),
+        taken if taken.is_taken() => Failure::new(code::TRY_AGAIN, failure.message),
         _ => Failure::no_engine(failure.message),
     }
 }

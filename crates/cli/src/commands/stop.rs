@@ -9,7 +9,7 @@ use rustix::process::{Pid, WaitOptions, test_kill_process, waitpid};
 use serde::Serialize;
 
 use crate::app::{App, Outcome};
-use crate::client::{self, Client, Found};
+use crate::client::{self, Found};
 use crate::config::Settings;
 use crate::failure::{Failure, code};
 
@@ -38,26 +38,21 @@ pub(super) fn run(app: &App) -> Outcome {
 
 /// Stops the engine of these settings' home, of whatever version. Its process id, where one ran.
 pub(super) fn stop(settings: &Settings) -> Result<Option<u32>, Failure> {
-    let address = match client::find(&settings.home) {
-        Found::Engine(client) => client.address,
-        Found::OtherVersion(address) => address,
+    let client = match client::find(settings) {
+        Found::Engine(client) | Found::OtherVersion(client) => client,
         Found::Silent(address) => return Err(Failure::no_engine(client::silent(&address))),
         Found::Stale(_) | Found::None => return Ok(None),
     };
-    Client::at(address.clone()).ask(&StopQuestion {})?;
+    let pid = client.address.pid;
+    client.ask(&StopQuestion {})?;
     for _ in 0..STOP_MAX.as_millis() / POLL.as_millis() {
-        // It removes its file as the last thing but one; the file of a successor names another process.
-        let gone = client::read_address(&settings.home).is_none_or(|now| now.pid != address.pid);
-        if gone && !alive(address.pid) {
-            return Ok(Some(address.pid));
+        if !alive(pid) {
+            return Ok(Some(pid));
         }
         thread::sleep(POLL);
     }
-    let message = format!(
-        "the engine (process {}) did not end within {} s; `kino logs` says why",
-        address.pid,
-        STOP_MAX.as_secs()
-    );
+    let message =
+        format!("the engine (process {pid}) did not end within {} s; `kino logs` says why", STOP_MAX.as_secs());
     Err(Failure::new(code::FAILED, message))
 }
 

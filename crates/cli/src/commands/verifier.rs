@@ -16,6 +16,7 @@ use std::time::Duration;
 use kino_mcp::{Starting, Verifying, Wanted};
 use kino_wire::verify::VerifyQuestion;
 use kino_wire::{Problem, ProblemKind};
+use rustix::fs::Mode;
 
 use crate::args::REPEAT;
 use crate::config::{self, CONFIG_FILE, Settings};
@@ -32,20 +33,27 @@ const WORDS_MAX: usize = 600;
 /// Starts them.
 pub(super) struct Verifier {
     settings: Settings,
+    /// The mode bits that what is executed takes from new files, where they are not this process's own.
+    umask: Option<Mode>,
 }
 
 impl Verifier {
     /// For this home.
     pub(super) fn new(settings: &Settings) -> Self {
-        Self { settings: settings.clone() }
+        Self { settings: settings.clone(), umask: None }
+    }
+
+    /// What is executed makes files as it would without this process.
+    pub(super) fn with_umask(self, umask: Mode) -> Self {
+        Self { umask: Some(umask), ..self }
     }
 }
 
 impl kino_mcp::Verifier for Verifier {
     fn start(&self, wanted: Wanted) -> Starting<'_> {
-        let settings = self.settings.clone();
+        let (settings, umask) = (self.settings.clone(), self.umask);
         Box::pin(async move {
-            let started = tokio::task::spawn_blocking(move || begin(&settings, &wanted)).await;
+            let started = tokio::task::spawn_blocking(move || begin(&settings, umask, &wanted)).await;
             started.map_err(|error| Problem::internal(&error))?
         })
     }
@@ -57,7 +65,7 @@ impl kino_mcp::Verifier for Verifier {
     }
 }
 
-fn begin(settings: &Settings, wanted: &Wanted) -> Result<Verifying, Problem> {
+fn begin(settings: &Settings, umask: Option<Mode>, wanted: &Wanted) -> Result<Verifying, Problem> {
     let config = config::reread(&settings.home).map_err(problem)?;
     let Some(directory) = &wanted.directory else {
         let why = "the client names no single root, so that it is not known where the command belongs".to_owned();
@@ -66,15 +74,31 @@ fn begin(settings: &Settings, wanted: &Wanted) -> Result<Verifying, Problem> {
     if !config.verify.allow.iter().any(|allowed| allowed.allows(&wanted.command)) {
         return Ok(Verifying::NotHere { line: line(wanted, Some(directory)), why: not_allowed(settings, wanted) });
     }
+    if lies_within(settings, directory) {
+        let why =
+            "the configuration that allows it lies in this very worktree, which is no place for permissions: move \
+                   KINO_HOME out of it"
+                .to_owned();
+        return Ok(Verifying::NotHere { line: line(wanted, Some(directory)), why });
+    }
     if !is_own(directory) {
         let why = "the root is no folder of this user's: an allowed command could run somebody else's files".to_owned();
         return Ok(Verifying::NotHere { line: line(wanted, Some(directory)), why });
     }
     let id = super::run::fresh_id().map_err(problem)?;
     let log = settings.scratch().map_err(problem)?.join(format!("verify.{id}.log"));
-    let child = spawn(settings, wanted, directory, &id, &log).map_err(|error| Problem::internal(&error))?;
+    let child = spawn(settings, umask, wanted, directory, &id, &log).map_err(|error| Problem::internal(&error))?;
     wait_until_it_runs(settings, child, &id, &log)?;
     Ok(Verifying::Started(id))
+}
+
+/// Whether the home, or its configuration, is part of the worktree in which something would be executed: whoever
+/// writes the worktree would write the permission too.
+fn lies_within(settings: &Settings, directory: &Path) -> bool {
+    let root = project::of(directory).map_or_else(|| directory.to_owned(), |project| project.worktree);
+    let root = root.canonicalize().unwrap_or(root);
+    let parts = [settings.home.clone(), settings.home.join(CONFIG_FILE)];
+    parts.iter().any(|part| part.canonicalize().is_ok_and(|part| part.starts_with(&root)))
 }
 
 /// Whether a folder, and the worktree it is in, belong to the user whose configuration allows commands. The client
@@ -87,8 +111,24 @@ fn is_own(directory: &Path) -> bool {
         .all(|folder| fs::metadata(folder).is_ok_and(|folder| folder.is_dir() && folder.uid() == user))
 }
 
-fn spawn(settings: &Settings, wanted: &Wanted, directory: &Path, id: &str, log: &Path) -> io::Result<Child> {
-    let mut command = Command::new(&settings.program);
+fn spawn(
+    settings: &Settings,
+    umask: Option<Mode>,
+    wanted: &Wanted,
+    directory: &Path,
+    id: &str,
+    log: &Path,
+) -> io::Result<Child> {
+    let mut command = match umask {
+        None => Command::new(&settings.program),
+        Some(umask) => {
+            // A shell can set it between two programs, which is all that it does here: it reads none of the words.
+            let mut command = Command::new("/bin/sh");
+            command.args(["-c", r#"umask "$0" && exec "$@""#]).arg(format!("{:04o}", umask.bits()));
+            command.arg(&settings.program);
+            command
+        }
+    };
     command.arg("run").args(options(wanted)).arg(format!("--verify-id={id}")).arg("--").args(&wanted.command);
     command.current_dir(directory).env("KINO_HOME", &settings.home);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(log)?);
@@ -189,6 +229,23 @@ mod tests {
         if std::os::unix::fs::chown(&inner, Some(12_345), None).is_ok() {
             assert!(!is_own(&inner));
         }
+    }
+
+    #[test]
+    fn a_worktree_cannot_bring_the_permission_along() {
+        let folder = tempfile::tempdir().unwrap();
+        let worktree = folder.path().join("worktree");
+        fs::create_dir_all(worktree.join(".git")).unwrap();
+        fs::create_dir_all(worktree.join("inner/home")).unwrap();
+        fs::create_dir_all(folder.path().join("home")).unwrap();
+        let settings = |home: &Path| Settings { home: home.to_owned(), ..Settings::for_tests() };
+        assert!(lies_within(&settings(&worktree.join("inner/home")), &worktree));
+        assert!(lies_within(&settings(&worktree), &worktree));
+        assert!(!lies_within(&settings(&folder.path().join("home")), &worktree));
+        fs::write(worktree.join("kino.toml"), "").unwrap();
+        let link = folder.path().join("home").join(CONFIG_FILE);
+        std::os::unix::fs::symlink(worktree.join("kino.toml"), link).unwrap();
+        assert!(lies_within(&settings(&folder.path().join("home")), &worktree));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! `watch`: the live view, over a client that finds the engine again when it has gone and come back.
 
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
@@ -13,6 +12,7 @@ use serde_json::Value as Json;
 use crate::app::{App, Outcome};
 use crate::args::Watch;
 use crate::client::{self, Client, Found, VERSION};
+use crate::config::Settings;
 use crate::failure::{Failure, code};
 use crate::{config, time};
 
@@ -25,7 +25,7 @@ pub(super) fn run(app: &App, arguments: Watch) -> Outcome {
         colour: app.output.style.colour,
         zone: time::zone(),
     };
-    let backend = Following { home: app.settings.home.clone(), client: Mutex::new(app.engine()?) };
+    let backend = Following { settings: app.settings.clone(), client: Mutex::new(app.engine()?) };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -60,7 +60,7 @@ fn needs_a_terminal(app: &App) -> Result<(), Failure> {
 
 /// Asks the engine of a home, wherever it is by now.
 struct Following {
-    home: PathBuf,
+    settings: Settings,
     client: Mutex<Client>,
 }
 
@@ -70,16 +70,17 @@ impl Following {
     }
 
     /// The engine that took the place of `gone`, or why there is none.
-    fn successor(home: &std::path::Path, gone: &Client) -> Result<Option<Client>, Problem> {
-        let message = match client::find(home) {
+    fn successor(settings: &Settings, gone: &Client) -> Result<Option<Client>, Problem> {
+        let message = match client::find(settings) {
             Found::Engine(found) if found.address == gone.address => return Ok(None),
             Found::Engine(found) => return Ok(Some(found)),
-            Found::OtherVersion(address) => {
-                format!("the engine is version {} by now, this command is {VERSION}: start it again", address.version)
+            Found::OtherVersion(other) => {
+                let version = &other.address.version;
+                format!("the engine is version {version} by now, this command is {VERSION}: start it again")
             }
             Found::Silent(address) => client::silent(&address),
             Found::Stale(_) | Found::None => {
-                format!("no engine runs on {} any more: any other `kino` command starts one", home.display())
+                format!("no engine runs on {} any more: any other `kino` command starts one", settings.home.display())
             }
         };
         Err(Problem { kind: ProblemKind::Internal, message, did_you_mean: Vec::new() })
@@ -97,8 +98,8 @@ impl Backend for Following {
                 Err(problem) if problem.kind == ProblemKind::Internal => problem,
                 answer => return answer,
             };
-            let home = self.home.clone();
-            let found = tokio::task::spawn_blocking(move || Self::successor(&home, &client));
+            let settings = self.settings.clone();
+            let found = tokio::task::spawn_blocking(move || Self::successor(&settings, &client));
             let Some(successor) = found.await.map_err(|error| Problem::internal(&error))?? else { return Err(fault) };
             *self.client.lock().expect("nothing panics while it holds this lock") = successor.clone();
             successor.ask_json(&name, question).await

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -16,6 +17,8 @@ impl Home {
     /// A home whose engine listens on free ports.
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        // As `kino` makes it; one that is open would be mended, and that said.
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
         let any = "127.0.0.1:0";
         let config = format!("[listen]\naddr = \"{any}\"\notlp_grpc = \"{any}\"\notlp_http = \"{any}\"\n");
         std::fs::write(folder.path().join("config.toml"), config).unwrap();

@@ -460,7 +460,7 @@ fn separator(text: &[u8], name_start: usize, name_end: usize, flag: bool, rule: 
 /// Whether the name stands behind `login` and one word, as in a line of `.netrc`.
 fn is_netrc(text: &[u8], name_start: usize) -> bool {
     let before = &text[name_start.saturating_sub(2 * NAME_MAX)..name_start];
-    let mut words = before.rsplit(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty());
+    let mut words = before.rsplit(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     words.next().is_some_and(|login| !login.ends_with(b",")) && words.next() == Some(b"login")
 }
 

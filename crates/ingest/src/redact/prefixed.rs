@@ -77,7 +77,7 @@ fn is_alphanumeric(block: &[u8]) -> bool {
     debug_assert!(rest.is_empty(), "blocks are whole");
     eights.iter().all(|eight| {
         let lanes = u64::from_le_bytes(*eight);
-        lanes & HIGH == 0 && within(lanes | 0x20 * ONES, b'a', b'z') | within(lanes, b'0', b'9') == HIGH
+        lanes & HIGH == 0 && within(lanes | (0x20 * ONES), b'a', b'z') | within(lanes, b'0', b'9') == HIGH
     })
 }
 

@@ -86,7 +86,7 @@ pub(super) fn azure_secret(text: &[u8], version: usize) -> Option<(usize, usize)
     let is_part = |byte: &u8| is_base64url_or_dot(*byte) || *byte == b'~';
     let start = version.checked_sub(3)?;
     let length = text[version + 3..].iter().take_while(|byte| is_part(byte)).count();
-    let whole = text[start..version].iter().all(|byte| is_part(byte)) && !continues_word(text, start);
+    let whole = text[start..version].iter().all(is_part) && !continues_word(text, start);
     let end = version + 3 + length;
     (whole && (31..=34).contains(&length) && is_random(&text[start..end])).then_some((start, end))
 }

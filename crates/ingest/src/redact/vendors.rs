@@ -280,12 +280,12 @@ fn is_resend(secret: &[u8]) -> bool {
 
 /// Two random parts with a dot between them.
 fn is_sendgrid(secret: &[u8]) -> bool {
-    secret.iter().filter(|byte| **byte == b'.').count() == 1 && is_random(secret)
+    memchr::memchr_iter(b'.', secret).count() == 1 && is_random(secret)
 }
 
 /// Groups of capitals and digits.
 fn is_one_password(secret: &[u8]) -> bool {
-    secret.iter().filter(|byte| **byte == b'-').count() >= 4 && !secret.iter().any(u8::is_ascii_lowercase)
+    memchr::memchr_iter(b'-', secret).count() >= 4 && !secret.iter().any(u8::is_ascii_lowercase)
 }
 
 fn is_dashed_hex(byte: u8) -> bool {

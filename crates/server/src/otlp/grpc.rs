@@ -22,7 +22,6 @@ use super::Otlp;
 use super::body::{self, BodyError};
 use super::reply;
 use crate::connections::Peer;
-use crate::guard::Scope;
 
 const PATHS: [(&str, Signal); 3] = [
     ("/opentelemetry.proto.collector.trace.v1.TraceService/Export", Signal::Traces),
@@ -83,7 +82,8 @@ async fn respond(otlp: Arc<Otlp>, request: Request<Body>) -> Response<Body> {
     let Some((_, signal)) = PATHS.iter().find(|(path, _)| *path == request.uri().path()) else {
         return Status::new(Code::from(reply::UNIMPLEMENTED), "only OTLP's Export calls are served here").into_http();
     };
-    if let Err(refusal) = otlp.guard.key(request.headers(), Scope::Ingest) {
+    let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+    if let Err(refusal) = otlp.guard.takes_otlp(request.headers(), peer) {
         return Status::new(Code::from(reply::UNAUTHENTICATED), refusal).into_http();
     }
     match export(&otlp, *signal, request).await {

@@ -16,7 +16,7 @@ use super::Otlp;
 use super::body::{self, BodyError};
 use super::{grpc, reply};
 use crate::connections::Peer;
-use crate::guard::{self, Scope};
+use crate::guard;
 
 /// The routes of OTLP over HTTP.
 pub(crate) fn routes(otlp: Arc<Otlp>) -> Router {
@@ -25,13 +25,14 @@ pub(crate) fn routes(otlp: Arc<Otlp>) -> Router {
         .route("/v1/logs", post(|state, request| export(state, request, Signal::Logs)).fallback(not_a_post))
         .route("/v1/metrics", post(|state, request| export(state, request, Signal::Metrics)).fallback(not_a_post))
         .fallback(elsewhere)
-        .layer(middleware::from_fn_with_state(otlp.guard.clone(), guard::origin))
+        .layer(middleware::from_fn_with_state(otlp.guard.clone(), guard::near_pages))
         .with_state(otlp)
 }
 
 async fn export(State(otlp): State<Arc<Otlp>>, request: Request, signal: Signal) -> Response {
     let (parts, body) = request.into_parts();
-    if let Err(message) = otlp.guard.key(&parts.headers, Scope::Ingest) {
+    let peer = parts.extensions.get::<ConnectInfo<Peer>>().map(|info| info.0.0);
+    if let Err(message) = otlp.guard.takes_otlp(&parts.headers, peer) {
         return refusal(StatusCode::UNAUTHORIZED, reply::UNAUTHENTICATED, message, Encoding::Json);
     }
     let Some(encoding) = encoding(&parts.headers) else {
@@ -43,7 +44,6 @@ async fn export(State(otlp): State<Arc<Otlp>>, request: Request, signal: Signal)
         Ok(read) => read,
         Err(error) => return body_refusal(&otlp, &error, encoding),
     };
-    let peer = parts.extensions.get::<ConnectInfo<Peer>>().map(|info| info.0.0);
     let project = otlp.senders.project(peer).await;
     let outcome = otlp.engine.ingest_from(signal, bytes, encoding, project).await;
     drop(held);

@@ -62,7 +62,7 @@ pub(crate) fn config(home: &std::path::Path) -> EngineConfig {
 }
 
 pub(crate) async fn start_with(config: EngineConfig) -> Result<Running, ServeError> {
-    let config = ServerConfig { engine: config, version: "0.0.1-test".to_owned(), signals: false };
+    let config = ServerConfig { engine: config, version: "0.0.1-test".to_owned(), runtime: None, signals: false };
     serve(config, Arc::new(SystemClock)).await
 }
 
@@ -97,9 +97,17 @@ impl Server {
         request("POST", self.otlp(path), headers, body).await
     }
 
-    /// Asks a question over REST.
+    /// The header that opens everything.
+    pub(crate) fn bearer(&self) -> String {
+        let file = std::fs::read(self.home.path().join(kino_server::ENGINE_FILE)).unwrap();
+        let file: Json = serde_json::from_slice(&file).unwrap();
+        format!("Bearer {}", file["token"].as_str().unwrap())
+    }
+
+    /// Asks a question over REST as the engine's own user.
     pub(crate) async fn ask(&self, name: &str, question: Json) -> Answer {
-        let headers = [("content-type", "application/json")];
+        let bearer = self.bearer();
+        let headers = [("content-type", "application/json"), ("authorization", bearer.as_str())];
         request("POST", self.api(&format!("/api/v1/{name}")), &headers, question.to_string().into_bytes()).await
     }
 

@@ -192,7 +192,7 @@ impl Registration {
 }
 
 fn register(app: &App, question: &RunStart, events: &SyncSender<Event>) -> Result<Registered, Failure> {
-    let found = client::find(&app.settings.home);
+    let found = client::find(&app.settings);
     if matches!(found, Found::None | Found::Stale(_)) {
         tell(events, Event::Starting);
     }
