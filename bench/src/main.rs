@@ -12,6 +12,7 @@ mod machine;
 mod peers;
 mod questions;
 mod report;
+mod split;
 mod watching;
 
 use std::io::Write;
@@ -40,6 +41,12 @@ struct Arguments {
     /// Print the table, but leave the page as it is.
     #[arg(long)]
     dry: bool,
+    /// Measure only what it costs that of a hundred traces so many have a root that comes long after the rest.
+    #[arg(long, default_value_t = 0)]
+    split: u64,
+    /// The same, of a hundred requests that are sent once more, long after.
+    #[arg(long, default_value_t = 0)]
+    doubled: u64,
     /// Keep the engine's home here instead of in a temporary folder.
     #[arg(long)]
     home: Option<PathBuf>,
@@ -63,6 +70,11 @@ fn main() -> anyhow::Result<()> {
     let mut report = report::Report::new(machine::describe()?, arguments.spans);
 
     let programs = engine::build(arguments.peers.contains(&Peer::KinoSql))?;
+    if arguments.split + arguments.doubled > 0 {
+        report.extend(split::measure(&programs, &arguments, temporary.path())?)?;
+        writeln!(std::io::stdout(), "{}", report.table())?;
+        return if arguments.dry { Ok(()) } else { report.add_to(&programs.root.join(&arguments.page)) };
+    }
     if arguments.cold_build {
         report.add(engine::cold_build(temporary.path())?)?;
     }

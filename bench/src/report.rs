@@ -50,6 +50,14 @@ impl Report {
         table
     }
 
+    /// Adds a table to a page that is there.
+    pub(crate) fn add_to(&self, path: &Path) -> anyhow::Result<()> {
+        let page = std::fs::read_to_string(path)?;
+        let title = format!("Of `cargo xtask bench{}`, over at least {} spans", self.arguments, thousands(self.spans));
+        std::fs::write(path, format!("{}\n\n{title}:\n\n{}", page.trim_end(), self.table()))?;
+        Ok(())
+    }
+
     /// Writes the whole page.
     pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
         let page = format!(

@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 use bytes::{Buf, BufMut, Bytes};
 use clap::{Parser, ValueEnum};
 use kino_model::{TraceId, UnixNanos};
-use kino_testkit::RequestStream;
+use kino_testkit::{RequestStream, Unrest};
 use serde_json::json;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::{Code, Status};
@@ -40,6 +40,12 @@ struct Arguments {
     /// How many distinct requests there are before ids are renewed.
     #[arg(long, default_value_t = 128)]
     templates: usize,
+    /// Of a hundred traces, how many have a root that comes long after the rest.
+    #[arg(long, default_value_t = 0)]
+    split: u64,
+    /// Of a hundred requests, how many are sent once more, long after.
+    #[arg(long, default_value_t = 0)]
+    doubled: u64,
     /// Seed of everything random.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -100,8 +106,9 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn work(arguments: &Arguments, connection: u64, sent: &Sent) -> anyhow::Result<Vec<TraceId>> {
-    let mut stream =
-        RequestStream::new(arguments.seed * 1_000 + connection, arguments.templates, UnixNanos(arguments.start));
+    let unrest = Unrest { split_percent: arguments.split, doubled_percent: arguments.doubled };
+    let seed = arguments.seed * 1_000 + connection;
+    let mut stream = RequestStream::with_unrest(seed, arguments.templates, UnixNanos(arguments.start), unrest);
     let mut sender = Sender::connect(arguments)?;
     let mut ids = Vec::new();
     let mut requests = 0u64;
@@ -113,16 +120,14 @@ fn work(arguments: &Arguments, connection: u64, sent: &Sent) -> anyhow::Result<V
             thread::sleep(due.saturating_sub(started.elapsed()));
         }
         let (body, spans) = stream.next_request();
-        while let Some(wait) = sender.send(body)? {
-            sent.refusals.fetch_add(1, Ordering::Relaxed);
-            thread::sleep(wait);
-        }
-        sent.spans.fetch_add(spans as u64, Ordering::Relaxed);
-        sent.bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
+        sender.send_on(body, spans, sent)?;
         if requests.is_multiple_of(1_000) {
             ids.extend(stream.last_trace_ids());
         }
         requests += 1;
+    }
+    while let Some((body, spans)) = stream.next_late() {
+        sender.send_on(body, spans, sent)?;
     }
     Ok(ids)
 }
@@ -138,6 +143,17 @@ impl Sender {
             Protocol::Http => Self::Http(HttpSender::connect(&arguments.to)?),
             Protocol::Grpc => Self::Grpc(GrpcSender::connect(&arguments.to)?),
         })
+    }
+
+    /// Sends until it is acknowledged.
+    fn send_on(&mut self, body: &[u8], spans: usize, sent: &Sent) -> anyhow::Result<()> {
+        while let Some(wait) = self.send(body)? {
+            sent.refusals.fetch_add(1, Ordering::Relaxed);
+            thread::sleep(wait);
+        }
+        sent.spans.fetch_add(spans as u64, Ordering::Relaxed);
+        sent.bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
+        Ok(())
     }
 
     fn send(&mut self, body: &[u8]) -> anyhow::Result<Option<Duration>> {

@@ -12,4 +12,4 @@ pub mod stream;
 pub use clock::TestClock;
 pub use random::Random;
 pub use shop::Shop;
-pub use stream::RequestStream;
+pub use stream::{RequestStream, Unrest};
