@@ -26,6 +26,10 @@ const FAN_IN_LOWEST: usize = 4;
 const FAN_IN_MAX: usize = 16;
 /// The largest group of the lowest tier, in rows of all tables; each tier above holds [`FAN_IN`] times as many.
 const TIER_ROWS: u64 = 16_384;
+/// Split traces of a group that are asked of the others.
+const SPLIT_SAMPLE: usize = 256;
+/// One trace of so many must be shared to make merging two groups worth its while.
+const SPLIT_PART: u64 = 100;
 /// Rows of a merged group, at most: a merge holds its files, encoded, in memory.
 const MERGED_ROWS_MAX: u64 = 4_000_000;
 /// Groups of more rows are large.
@@ -162,7 +166,27 @@ fn choose(groups: &[Arc<Group>], haste: Haste, bytes_max: u64) -> Option<Vec<Arc
         }
         tier_rows *= FAN_IN as u64;
     }
-    None
+    if haste == Haste::Quiet { choose_split(groups, bytes_max) } else { None }
+}
+
+/// A small group and the one that shares most of its split traces, where that is not much larger: once they are one, these
+/// traces need no merging by readers any more.
+fn choose_split(groups: &[Arc<Group>], bytes_max: u64) -> Option<Vec<Arc<Group>>> {
+    let small = groups.iter().filter(|group| rows(group) <= LARGE_ROWS && !group.meta.split.is_empty());
+    small.into_iter().find_map(|group| {
+        let split: Vec<TraceId> = group.split().take(SPLIT_SAMPLE).collect();
+        let shared = |other: &&Arc<Group>| split.iter().filter(|id| other.may_hold(**id)).count();
+        let cheap = |other: &&Arc<Group>| {
+            other.id != group.id
+                && rows(other) <= rows(group).saturating_mul(FAN_IN as u64)
+                && rows(other) + rows(group) <= MERGED_ROWS_MAX
+                && bytes(other) + bytes(group) <= bytes_max
+        };
+        let (count, other) =
+            groups.iter().filter(cheap).map(|other| (shared(&other), other)).max_by_key(|other| other.0)?;
+        let is_worth_it = count > 0 && count as u64 * SPLIT_PART >= group.meta.traces.min(SPLIT_SAMPLE as u64);
+        is_worth_it.then(|| vec![Arc::clone(other), Arc::clone(group)])
+    })
 }
 
 fn bytes(group: &Group) -> u64 {

@@ -595,3 +595,23 @@ fn merges_stay_within_the_memory_for_rows() {
         assert!(groups.len() < 12, "they were merged: {}", groups.len());
     });
 }
+
+#[test]
+fn two_groups_that_share_traces_are_merged_where_that_is_cheap() {
+    with_home(|home| async move {
+        let (store, _) = open(quiet(&home)).await;
+        let groups = || store.snapshot().files().iter().map(|file| file.group).collect::<BTreeSet<_>>().len();
+        let keys = |traces: std::ops::Range<u8>, span| traces.map(move |trace| (trace, span)).collect::<Vec<Key>>();
+        for part in [keys(0..50, 1), keys(50..100, 1)] {
+            store.append(batch(&part)).await.unwrap();
+            store.flush().await.unwrap();
+        }
+        store.compact().await.unwrap();
+        assert_eq!(groups(), 2, "what shares nothing waits for more of its size");
+        store.append(batch(&keys(0..50, 0))).await.unwrap();
+        store.flush().await.unwrap();
+        store.compact().await.unwrap();
+        assert_eq!(groups(), 2);
+        check(&store, keys(0..50, 0).into_iter().chain(keys(0..100, 1)));
+    });
+}
