@@ -42,7 +42,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// While an answer is awaited, the engine is asked this often whether it is well.
 const HEALTH_EVERY: Duration = Duration::from_secs(3);
 /// Health checks in a row without an answer after which a question is given up.
-const SILENT_CHECKS_MAX: u32 = 2;
+const SILENT_CHECKS_MAX: u32 = 3;
 /// The largest answer that is read: beyond anything that an engine's own limits allow.
 const ANSWER_BYTES_MAX: usize = 1 << 30;
 /// The largest refusal that is read.

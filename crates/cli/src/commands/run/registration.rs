@@ -5,8 +5,8 @@
 //!  command:  waits 100 ms, or 2 s where one must start ─► runs ─► ends ─► run_finish, once registered
 //! ```
 //!
-//! What the command needs (ids, code state, the engine's addresses) is known before the engine has answered: an engine
-//! that starts publishes its addresses first, and its listeners queue what comes meanwhile.
+//! What the command needs is known before the engine has answered, but for the addresses of one that is starting: those
+//! of an engine that runs are in its home, and its listeners queue what comes meanwhile.
 
 use std::ffi::OsString;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
