@@ -85,7 +85,7 @@ def test_json_that_is_no_otlp_object_is_refused(engine):
         status, answer = engine.request(engine.otlp_http, "/v1/traces", body, {"content-type": "application/json"})
         assert status == 400, (body, answer)
     for question in (b"[]", b"1"):
-        status, answer = engine.request(engine.http, "/api/v1/find", question, {"content-type": "application/json"})
+        status, answer = engine.request(engine.http, "/api/v1/find", question, {"content-type": "application/json", **engine.bearer()})
         assert status in (400, 401), (question, answer)
 
 
