@@ -67,6 +67,9 @@ impl Inner {
             return Ok(());
         }
         if !written.missing.is_empty() {
+            for (path, _) in &written.missing {
+                self.storage.remove(path).await?;
+            }
             self.storage.put_all(written.missing.clone()).await?;
             written.missing.clear();
         }

@@ -69,7 +69,9 @@ pub(crate) fn recognise(
             format!("{} has number {number}, the catalog has given none above {}", path.display(), state.next_id - 1);
         return Err(unknown(database, what));
     }
-    let described: BTreeSet<u64> = of(MANIFESTS).iter().map(|(number, _)| *number).collect();
+    // Without any inventory the manifests may be what a first opening left when it was cut short.
+    let is_described = !written.inventories.is_empty();
+    let described = of(MANIFESTS).iter().map(|(number, _)| *number).filter(|_| is_described).collect();
     written.missing = missing(state, loaded, &described).map_err(|error| unknown(database, error.to_string()))?;
     Ok(written)
 }
