@@ -30,6 +30,11 @@ struct Repeats {
     saving: f64,
 }
 
+/// Whether a call may change what others answer: a statement or an HTTP request that is no reading one.
+fn is_change(call: &Call<'_>) -> bool {
+    matches!(call.kind, Kind::Database | Kind::Http) && !call.reads
+}
+
 /// By parent: for each of its children the latest end among it and those before it.
 type Reached = HashMap<usize, Vec<i64>>;
 
@@ -62,14 +67,15 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     let mut calls = Calls::default();
     let mut by_call: BTreeMap<Rc<str>, Vec<Repeats>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate() {
-        let mut made: Vec<(usize, Call<'_>)> =
-            facts.indices().skip(1).filter_map(|index| Some((index, calls.of(facts.span(index))?))).collect();
+        // Others neither repeat, as far as is known, nor change what a repeat would answer.
+        let matters = |call: &Call<'_>| call.whole.is_some() || is_change(call);
+        let mut made: Vec<(usize, Call<'_>)> = Vec::new();
+        for index in facts.indices().skip(1) {
+            made.extend(calls.of(facts.span(index)).filter(matters).map(|call| (index, call)));
+        }
         made.sort_by_key(|(index, _)| facts.tree.start(*index));
-        let writes: Vec<i64> = made
-            .iter()
-            .filter(|(_, call)| matches!(call.kind, Kind::Database | Kind::Http) && !call.reads)
-            .map(|(index, _)| facts.tree.start(*index))
-            .collect();
+        let writes: Vec<i64> =
+            made.iter().filter(|(_, call)| is_change(call)).map(|(index, _)| facts.tree.start(*index)).collect();
         let mut same: BTreeMap<(Kind, &str, Option<i64>), Vec<usize>> = BTreeMap::new();
         let mut keys: BTreeMap<&str, Rc<str>> = BTreeMap::new();
         for (index, call) in &made {

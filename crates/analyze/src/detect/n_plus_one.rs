@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::Draft;
-use super::call::{Call, Calls, Kind, is_model};
+use super::call::{Calls, Kind, is_model};
 use super::facts::{ANCESTORS_MAX, Facts, Group, median, shown, top};
 use crate::finding::{Code, Finding, Number, Unit};
 
@@ -27,8 +27,8 @@ const MAX_WITHIN_MODEL: usize = 4;
 /// Pauses this many times the calls' own time are somebody waiting on purpose.
 const POLLING_PAUSE: f64 = 10.0;
 
-/// A span and the call it is.
-type Made<'a> = (usize, Call<'a>);
+/// A span, and its call with all of its data, where that was recorded.
+type Made<'a> = (usize, Option<&'a str>);
 
 /// The repeats of one call in one execution.
 struct Repeats {
@@ -49,7 +49,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
             let call = calls.of(facts.span(index)).filter(|call| call.kind != Kind::Model && !call.batch && !call.page);
             let call = call.filter(|_| !is_within_model(facts, index));
             if let Some(call) = call.filter(|_| !facts.span(index).is_error()) {
-                here.entry((call.kind, Rc::clone(&call.key))).or_default().push((index, call));
+                here.entry((call.kind, call.key)).or_default().push((index, call.whole));
             }
         }
         for (key, repeated) in here {
@@ -80,7 +80,7 @@ fn repeats(facts: &Facts<'_, '_>, number: usize, repeated: &[Made<'_>]) -> Optio
     if count < MIN_REPEATS {
         return None;
     }
-    let is_identical = repeated.iter().all(|(_, call)| call.whole.is_some() && call.whole == repeated[0].1.whole);
+    let is_identical = repeated.iter().all(|(_, whole)| whole.is_some() && *whole == repeated[0].1);
     if is_identical {
         return None;
     }
