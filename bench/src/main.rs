@@ -8,6 +8,7 @@
 
 mod engine;
 mod figures;
+mod large;
 mod machine;
 mod peers;
 mod questions;
@@ -97,6 +98,7 @@ fn main() -> anyhow::Result<()> {
     if arguments.peers.contains(&Peer::KinoSql) {
         report.extend(peers::kino_sql(&running, &programs)?)?;
     }
+    report.extend(large::traces(&running)?)?;
     running.stop()?;
     report.extend(engine::start_up(&programs, &home, "with everything in it")?)?;
     if arguments.peers.contains(&Peer::Prost) {
