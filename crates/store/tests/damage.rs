@@ -106,7 +106,9 @@ impl Home {
             let paths: Vec<PathBuf> =
                 files.iter().filter(|file| file.group == group).map(|file| home.lake(&file.path)).collect();
             let kept: Vec<Vec<u8>> = paths.iter().map(|path| fs::read(path).unwrap()).collect();
-            paths.iter().for_each(|path| fs::remove_file(path).unwrap());
+            for path in &paths {
+                fs::remove_file(path).unwrap();
+            }
             let store = open(home.folder.path()).await.unwrap();
             assert!(!store.check_files().await.unwrap().damaged.is_empty());
             let answers = home.ask(&store, |_| {}).await.unwrap();
@@ -278,7 +280,9 @@ fn restore(folder: &Path, kept: &BTreeMap<PathBuf, Vec<u8>>) {
     for path in tree(folder).into_keys().filter(|path| !kept.contains_key(path)) {
         fs::remove_file(path).unwrap();
     }
-    kept.iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
+    for (path, bytes) in kept {
+        fs::write(path, bytes).unwrap();
+    }
 }
 
 /// Flips a bit of one value of one row. `None` where there is none to flip.
@@ -287,7 +291,7 @@ fn flip_entry(database: &Path, table: &str, random: &mut Random) -> Option<Strin
     connection.pragma_update(None, "foreign_keys", "OFF").unwrap();
     connection.pragma_update(None, "ignore_check_constraints", "ON").unwrap();
     let mut statement = connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1")).unwrap();
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows: Vec<Vec<Sql>> = Vec::new();
     let mut found = statement.query([]).unwrap();
     while let Some(row) = found.next().unwrap() {
