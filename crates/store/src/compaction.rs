@@ -149,18 +149,26 @@ fn choose(groups: &[Arc<Group>], haste: Haste, bytes_max: u64) -> Option<Vec<Arc
     while tier_rows < MERGED_ROWS_MAX && (large_too || tier_rows <= LARGE_ROWS) {
         let mut small: Vec<_> = groups.iter().filter(|group| rows(group) <= tier_rows).collect();
         small.sort_by_key(|group| (group.meta.arrival_min, group.id));
-        let (mut total, mut total_bytes) = (0, 0);
+        let (mut total, mut total_bytes, mut is_full) = (0, 0, false);
         let fitting: Vec<_> = small
             .into_iter()
+            // A larger one would leave no room for others: it stays as it is.
+            .filter(|group| bytes(group) <= bytes_max / 2)
             .take(FAN_IN_MAX)
             .take_while(|group| {
                 total += rows(group);
                 total_bytes += bytes(group);
+                is_full = total_bytes > bytes_max;
                 total <= MERGED_ROWS_MAX && total_bytes <= bytes_max
             })
             .cloned()
             .collect();
-        let enough = if tier_rows == TIER_ROWS { FAN_IN_LOWEST } else { FAN_IN };
+        let enough = match tier_rows {
+            // More would not fit at once, however many there are.
+            _ if is_full => 2,
+            TIER_ROWS => FAN_IN_LOWEST,
+            _ => FAN_IN,
+        };
         if fitting.len() >= enough {
             return Some(fitting);
         }
@@ -195,4 +203,47 @@ fn bytes(group: &Group) -> u64 {
 
 pub(crate) fn rows(group: &Group) -> u64 {
     group.files.iter().map(|file| file.meta.rows).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use kino_model::UnixNanos;
+
+    use super::*;
+    use crate::file::{BlockSums, FileEntry, FileMeta, LakeTable};
+    use crate::lake::Arrival;
+
+    fn group(id: u64, bytes: u64, rows: u64) -> Arc<Group> {
+        let arrival = Arrival { min: UnixNanos(id as i64), max: UnixNanos(id as i64) };
+        let meta = crate::lake::build(&[], arrival, &[]).expect("there is nothing in it").group;
+        let file = FileMeta {
+            table: LakeTable::Spans,
+            rows,
+            bytes,
+            start_min: UnixNanos(0),
+            start_max: UnixNanos(0),
+            schema_version: 1,
+            checksum: None,
+            blocks: BlockSums::default(),
+        };
+        let files = vec![FileEntry { group: GroupId(id), path: String::new(), meta: file }];
+        Arc::new(Group::new(GroupId(id), meta, files).expect("the filter is ours"))
+    }
+
+    #[test]
+    fn with_little_memory_groups_are_merged_on_until_each_fills_half_of_it() {
+        for (bytes_each, rows_each) in [(5 << 20, 60_000), (7 << 20, 200_000), (1 << 20, 10_000)] {
+            let limit = 16 << 20;
+            let mut groups: Vec<_> = (0..40).map(|id| group(id, bytes_each, rows_each)).collect();
+            let mut merges = 0;
+            while let Some(inputs) = choose(&groups, Haste::Quiet, limit) {
+                let total: u64 = inputs.iter().map(|group| bytes(group)).sum();
+                assert!(inputs.len() > 1 && total <= limit, "{} groups, {total} bytes", inputs.len());
+                groups.retain(|group| inputs.iter().all(|input| input.id != group.id));
+                merges += 1;
+                groups.push(group(100 + merges, total, inputs.iter().map(|group| rows(group)).sum()));
+            }
+            assert!((groups.len() as u64) <= 40 * bytes_each / (limit / 2) + 8, "{} groups", groups.len());
+        }
+    }
 }
