@@ -79,9 +79,7 @@ pub(crate) struct Client {
 
 /// Looks for the engine of the home of these settings.
 pub(crate) fn find(settings: &Settings) -> Found {
-    let places = SocketPlaces::of(&settings.home, settings.runtime.as_deref());
-    let agent = transport::agent(config(), places);
-    let client = Client { agent, base: OVER_THE_SOCKET.to_owned(), address: EngineFile::default() };
+    let client = Client::of(settings);
     match client.health() {
         Ok(Some(health)) => {
             let client = Client { address: address_of(&health), ..client };
@@ -158,6 +156,13 @@ struct Lacking {
 }
 
 impl Client {
+    /// A client of whatever answers for the home of these settings.
+    fn of(settings: &Settings) -> Self {
+        let places = SocketPlaces::of(&settings.home, settings.runtime.as_deref());
+        let agent = transport::agent(config(), places);
+        Self { agent, base: OVER_THE_SOCKET.to_owned(), address: EngineFile::default() }
+    }
+
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
@@ -377,13 +382,14 @@ mod tests {
     #[test]
     fn an_engine_that_falls_silent_is_told_from_one_that_is_gone() {
         let home = tempfile::tempdir().unwrap();
+        let settings = settings(home.path());
         // Accepts, as the system does for it, and never answers.
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let http = listener.local_addr().unwrap().to_string();
-        let address = EngineFile { version: VERSION.to_owned(), pid: 1, http, ..EngineFile::default() };
+        let _listener = std::os::unix::net::UnixListener::bind(home.path().join("engine.sock")).unwrap();
+        let address = EngineFile { version: VERSION.to_owned(), pid: 1, ..EngineFile::default() };
         fs::write(home.path().join(ENGINE_FILE), serde_json::to_vec(&address).unwrap()).unwrap();
-        assert!(matches!(find(home.path()), Found::Silent(found) if found == address));
-        let problem = Client::at(address).ask(&kino_wire::admin::StatusQuestion {}).unwrap_err();
+        assert!(matches!(find(&settings), Found::Silent(found) if found == address));
+        let client = Client { address, ..Client::of(&settings) };
+        let problem = client.ask(&kino_wire::admin::StatusQuestion {}).unwrap_err();
         assert!(problem.message.contains("kill -9 1"), "{}", problem.message);
     }
 
