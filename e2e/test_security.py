@@ -289,3 +289,24 @@ def test_on_a_read_only_home_an_engine_starts_and_answers(own_engine, disk):
     assert status.returncode == 0 and json.loads(status.stdout)["read_only"], status
     assert kino("stop").returncode == 0
     assert kino("status").returncode == 4
+
+
+@needs_root
+def test_on_a_full_disk_an_engine_starts_and_answers(own_engine, disk):
+    home, kino = filled(own_engine, disk)
+    with (disk / "filler").open("wb") as filler:
+        with pytest.raises(OSError):
+            while True:
+                filler.write(b"x" * 65_536)
+                filler.flush()
+    assert shutil.disk_usage(disk).free < 4_096
+    found = kino("find", "--all", "--json")
+    assert found.returncode == 0, found.stderr
+    assert json.loads(found.stdout)["items"][0]["root_name"] == "work"
+    status = kino("status", "--json")
+    assert status.returncode == 0, status.stderr
+    assert kino("stop").returncode == 0
+    (disk / "filler").unlink()
+    assert eventually(lambda: kino("find", "--all", "--json").returncode == 0)
+    assert (home / "engine.json").exists()
+    assert kino("stop").returncode == 0

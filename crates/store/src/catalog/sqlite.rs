@@ -33,9 +33,18 @@ impl SqliteCatalog {
     /// Opens or makes the database. Where it is of a newer version, or `writable` is false, it is only read; the
     /// second value says why.
     pub(crate) fn open(path: &Path, writable: bool) -> Result<(Self, Option<String>), CatalogError> {
-        let connection = if writable { Connection::open(path)? } else { open_read_only(path)? };
+        let mut connection = if writable { Connection::open(path)? } else { open_read_only(path)? };
         connection.busy_timeout(BUSY)?;
-        let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let mut found = version(&connection);
+        if writable && found.as_ref().is_err_and(lacks_room) {
+            // On a full disk there is no room for the journal's index, which processes share; a connection that has
+            // the database to itself keeps it in memory.
+            connection = Connection::open(path)?;
+            connection.busy_timeout(BUSY)?;
+            connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+            found = version(&connection);
+        }
+        let found = found?;
         if found > VERSION {
             let catalog = Self::of(open_read_only(path)?, path)?;
             let reason = CatalogError::Newer { found, known: VERSION }.to_string();
@@ -83,6 +92,19 @@ impl SqliteCatalog {
         transaction.commit()?;
         Ok(value)
     }
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Whether the disk is full, also where SQLite only says that the shared index cannot be made.
+fn lacks_room(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_IOERR_SHMMAP, SQLITE_IOERR_SHMOPEN, SQLITE_IOERR_SHMSIZE};
+    let rusqlite::Error::SqliteFailure(failure, _) = error else { return false };
+    let code = failure.extended_code;
+    failure.code == rusqlite::ErrorCode::DiskFull
+        || [SQLITE_IOERR_SHMMAP, SQLITE_IOERR_SHMOPEN, SQLITE_IOERR_SHMSIZE].contains(&code)
 }
 
 /// Makes the tables, or brings those of an older version up to date.
