@@ -199,7 +199,7 @@ fn take_over(listed: &str) -> (String, Refused) {
         refused.hooks |= section.starts_with("hook.");
         refused.is_partial |= name == "promisor" || key == "extensions.partialclone";
         if SETTINGS.contains(&key) && is_word(value) {
-            config.push_str(&format!("[{section}]\n\t{name} = {value}\n"));
+            config.extend(["[", section, "]\n\t", name, " = ", value, "\n"]);
         }
         if key == "extensions.objectformat" {
             config.push_str("[core]\n\trepositoryformatversion = 1\n");
@@ -210,7 +210,7 @@ fn take_over(listed: &str) -> (String, Refused) {
             && is_word(remote)
             && is_address(value)
         {
-            config.push_str(&format!("[remote \"{remote}\"]\n\turl = {value}\n"));
+            config.extend(["[remote \"", remote, "\"]\n\turl = ", value, "\n"]);
         }
     }
     refused.filters.retain(|filter| !own.contains(filter));
@@ -274,7 +274,7 @@ mod tests {
             ("submodule", "filter.unknown.clean\nevil"),
             ("local", "hook.own.command\nevil"),
         ];
-        let listed: String = listed.iter().map(|(scope, entry)| format!("{scope}\0{entry}\0")).collect();
+        let listed: String = listed.iter().flat_map(|(scope, entry)| [*scope, "\0", *entry, "\0"]).collect();
         let (config, refused) = take_over(&listed);
         let filters: Vec<&str> = refused.filters.iter().map(String::as_str).collect();
         assert_eq!(filters, ["a.b", "crypt", "unknown"]);
