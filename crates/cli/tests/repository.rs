@@ -221,6 +221,7 @@ impl Hostile {
 
     fn kino(&self, arguments: &[&str]) -> Command {
         let mut command = self.home.command(arguments);
+        #[expect(clippy::disallowed_methods, reason = "the planted programs come before those of the caller")]
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders = [self.folder.path().join("bin")].into_iter().chain(std::env::split_paths(&path));
         command.current_dir(self.work()).env("PATH", std::env::join_paths(folders).unwrap());

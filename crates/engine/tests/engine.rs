@@ -19,14 +19,14 @@ const MILLI: i64 = 1_000_000;
 
 struct Home {
     engine: Engine,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 async fn open() -> Home {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(TestClock::at(UnixNanos(NOW)));
     let (engine, _) = Engine::open(EngineConfig::new(folder.path()), "0.0.1-test", clock).await.unwrap();
-    Home { engine, _folder: folder }
+    Home { engine, folder }
 }
 
 impl Home {
@@ -312,14 +312,14 @@ async fn counts_runs_and_rows_outlive_the_engine() {
     let clock = Arc::new(TestClock::at(UnixNanos(NOW)));
     let config = EngineConfig::new(folder.path());
     let (engine, _) = Engine::open(config.clone(), "0.0.1-test", clock.clone()).await.unwrap();
-    let home = Home { engine, _folder: tempfile::tempdir().unwrap() };
+    let home = Home { engine, folder: tempfile::tempdir().unwrap() };
     let (run_id, run) = home.recorded_run(1, "base", "abc", 20).await;
     let nonsense = home.engine.ingest(Signal::Traces, "nonsense".into(), Encoding::Json).await;
     assert!(nonsense.is_err());
     home.engine.close().await.unwrap();
 
     let (engine, _) = Engine::open(config, "0.0.1-test", clock).await.unwrap();
-    let home = Home { engine, _folder: folder };
+    let home = Home { engine, folder };
     assert_eq!(home.get("run", json!({ "run_id": run_id })).await, run);
     assert_eq!(home.get("status", json!({})).await["issues"]["undecodable_body"], 1);
     assert!(
@@ -391,7 +391,7 @@ async fn rules_of_ones_own_and_allowed_texts_are_heeded() {
     let config = EngineConfig { redaction, ..EngineConfig::new(folder.path()) };
     let clock = Arc::new(TestClock::at(UnixNanos(NOW)));
     let (engine, _) = Engine::open(config, "0.0.1-test", clock).await.unwrap();
-    let home = Home { engine, _folder: folder };
+    let home = Home { engine, folder };
     let text = "badge B-123456 password=hunter2hunter2";
     let span = json!({ "traceId": "ef".repeat(16), "spanId": "12".repeat(8), "name": text,
         "startTimeUnixNano": NOW.to_string(), "endTimeUnixNano": (NOW + 1).to_string() });
@@ -529,7 +529,7 @@ async fn a_duration_is_predicted_or_refused_with_what_would_help() {
 
 /// Changes every byte of a file of the lake, if it has any of that table, and gives its path.
 fn damage(home: &Home, table: &str) -> std::path::PathBuf {
-    let folder = home._folder.path().join("lake").join(table);
+    let folder = home.folder.path().join("lake").join(table);
     let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     let path = paths.swap_remove(0);

@@ -191,7 +191,7 @@ fn output() -> JsonObject {
     schema.insert(
         "properties".into(),
         json!({"facts": {"type": "object"}, "tables": {"type": "object"}, "left_out": {"type": "object"},
-            "next": {"type": ["string", "null"]}, "damage": {"type": "object"}}),
+            "next": {"type": ["string", "null"]}, "damage": {}}),
     );
     schema.insert("required".into(), json!(["facts", "tables", "left_out"]));
     schema
