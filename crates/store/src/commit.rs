@@ -243,3 +243,9 @@ pub(crate) fn pack_path(id: GroupId) -> String {
 pub(crate) fn path(folder: &str, number: u64, extension: &str) -> String {
     format!("{folder}/{number:012}.{extension}")
 }
+
+/// The number that a path names.
+pub(crate) fn number_in(path: &str) -> Option<u64> {
+    let (_, name) = path.split_once('/')?;
+    name.split_once('.')?.0.parse().ok()
+}

@@ -207,8 +207,13 @@ fn load_files(
     let mut rows = statement.query(params)?;
     while let Some(row) = rows.next()? {
         let number = |name| row.get::<_, Option<i64>>(name).ok().flatten().unwrap_or_default();
-        files.entry(GroupId(number("group_id") as u64)).or_default().push(StoredFile {
-            path: row.get("path").unwrap_or_default(),
+        let (group, path) = (GroupId(number("group_id") as u64), row.get::<_, String>("path").unwrap_or_default());
+        if crate::commit::number_in(&path) != Some(group.0) {
+            // Damage that costs its own group alone, not the one it points to.
+            continue;
+        }
+        files.entry(group).or_default().push(StoredFile {
+            path,
             table: row.get::<_, Option<String>>("tab").ok().flatten().and_then(|name| LakeTable::from_name(&name)),
             rows: number("rows") as u64,
             bytes: number("bytes") as u64,
