@@ -99,7 +99,11 @@ async fn house_loop(inner: Weak<Inner>, tick: Duration) {
             outcome = inner.keep_house((round / HOUSE_TICKS).is_multiple_of(PACK_ROUNDS)).await;
         }
         if outcome.is_ok() {
-            outcome = inner.settle_split().await;
+            outcome = tokio::select! {
+                settled = inner.settle_split() => settled,
+                // What it has begun is lost, and the end does not wait for it.
+                _ = closing.wait_for(|closing| *closing) => return,
+            };
         }
         match outcome {
             Ok(()) => inner.shared.unwarn(|warning| warning.starts_with(HOUSE_WARNING)),
