@@ -30,7 +30,7 @@ pub(crate) fn traces(running: &Running) -> anyhow::Result<Vec<Figure>> {
         let trace_id = TraceId([kind; 16]);
         send(running, trace_id, shape)?;
         settle(running)?;
-        // From here on the kernel counts anew how much memory the process had at most.
+        // Resets the kernel's record of the process's peak memory.
         fs::write(format!("/proc/{}/clear_refs", running.pid()), "5")?;
         let before = running.memory("VmRSS")?;
         let mut samples = Samples::default();

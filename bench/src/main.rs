@@ -42,7 +42,7 @@ struct Arguments {
     /// Print the table, but leave the page as it is.
     #[arg(long)]
     dry: bool,
-    /// Measure only what it costs that of a hundred traces so many have a root that comes long after the rest.
+    /// Measure only the cost of late roots: the percentage of traces whose root arrives long after the rest.
     #[arg(long, default_value_t = 0)]
     split: u64,
     /// The same, of a hundred requests that are sent once more, long after.

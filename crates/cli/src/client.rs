@@ -49,7 +49,7 @@ const ANSWER_BYTES_MAX: usize = 1 << 30;
 const REFUSAL_BYTES_MAX: u64 = 1 << 20;
 /// Bytes of an answer that are read at a time.
 const PIECE_BYTES: usize = 64 << 10;
-/// Pieces of an answer that wait for whoever writes them.
+/// Pieces of an answer that wait to be written.
 const PIECES_WAITING_MAX: usize = 16;
 
 /// What became of looking for an engine.
@@ -260,7 +260,7 @@ impl Client {
         let (client, name) = (self.clone(), name.to_owned());
         let run = move || {
             if let Err(problem) = client.send(&name, content_type, &body, &sender) {
-                // Fails only where nobody waits any more.
+                // Fails only where the receiver is gone.
                 sender.send(Err(problem)).ok();
             }
         };
@@ -281,7 +281,7 @@ impl Client {
         }
     }
 
-    /// Sends a request, and its answer's pieces to `pieces` until nobody takes them any more.
+    /// Sends a request, and its answer's pieces to `pieces` until the receiver is gone.
     fn send(
         &self,
         name: &str,

@@ -1,4 +1,4 @@
-//! The home as a folder: private to its user, and refused where somebody else could have put something into it.
+//! The home as a folder: private to its user, and refused where another user could have written into it.
 //!
 //! A folder is changed only where it holds nothing but Kinescope's own files: one that was named by mistake, such as
 //! the user's own home or `/tmp`, keeps its mode, and there the files alone are made private, or nothing is started.

@@ -100,8 +100,8 @@ pub(crate) fn note(text: &str) {
     note_as_it_is(&clean_lines(text));
 }
 
-/// As [`note`], of text that is JSON or was made harmless before it was coloured. Where standard error is closed, there
-/// is nobody to tell.
+/// As [`note`], of text that is JSON or was made harmless before it was coloured. It is dropped where standard
+/// error is closed.
 pub(crate) fn note_as_it_is(text: &str) {
     let mut err = io::stderr().lock();
     drop(writeln!(err, "{text}"));

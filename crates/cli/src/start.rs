@@ -212,7 +212,7 @@ impl Log {
     fn append(&self) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.append(true).mode(0o600);
-        // In a folder for everyone, a file that is there already may be somebody else's.
+        // In a shared folder, a file that exists already may be another user's.
         if self.is_temporary && fs::symlink_metadata(&self.path).is_err() {
             options.create_new(true);
         } else {

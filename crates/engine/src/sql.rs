@@ -27,7 +27,7 @@ use crate::{Engine, random_hex};
 const PINS_MAX: usize = 16;
 /// Hot rows that travel beside the files; more are written to the lake first.
 const HOT_ROWS_MAX: u64 = 50_000;
-/// Rows, the same as plain text, as a stream, in base64, and in the answer: so many times their room.
+/// Rows, the same as plain text, as a stream, in base64, and in the answer: the sum, as a multiple of their room.
 const ENCODED_GROWTH: u64 = 6;
 
 /// Snapshots that queries outside this process read, by pin.

@@ -114,7 +114,7 @@ async fn export(State(api): State<Api>, request: Request) -> Result<Response, Re
     Ok(response)
 }
 
-/// Strangers are told that it lives; the process and its addresses, who may ask.
+/// Answers strangers with status and version alone, and callers that may read with the process and its addresses.
 async fn health(State(api): State<Api>, request: Request) -> Response {
     let status = if api.engine.read_only().is_some() { "read_only" } else { "ok" }.to_owned();
     let version = api.engine.version().to_owned();

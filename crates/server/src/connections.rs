@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  accept ─► room? ── no ─► the connection that has waited longest for its peer is asked to close
-//!             │ yes          (HTTP/2: GOAWAY, so that no call is lost; whoever does not go is cut)
+//!             │ yes          (HTTP/2: GOAWAY, so that no call is lost; a peer that stays is cut)
 //!             ▼
 //!         HTTP/1.1 or HTTP/2 ─► routes          every few seconds: whatever has passed a time limit is closed
 //! ```

@@ -1,4 +1,4 @@
-//! Keys: what opens the engine to somebody other than its own user's commands.
+//! Keys: what opens the engine to callers other than its own user's commands.
 //!
 //! They come from `config.toml`, and from `keys.json` in the home, which `kino key` writes and a running engine reads
 //! again when it has changed. Of each key only the SHA-256 is there: the key itself has 256 random bits, so that
@@ -63,7 +63,7 @@ pub enum KeyError {
         source: serde_json::Error,
     },
     /// Others may have written it.
-    #[error("{} is not used: other users may write it; `chmod 600` it, or make its keys anew", .0.display())]
+    #[error("{} is not used: other users may write it; `chmod 600` it, or make new keys", .0.display())]
     Untrusted(PathBuf),
     /// The file cannot be read or written.
     #[error("failed to read or write {}: {source}", path.display())]

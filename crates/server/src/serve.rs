@@ -231,7 +231,7 @@ async fn start(
         token,
     };
     if let Err(error) = engine_file::write(&home, &file) {
-        // Commands find the socket; other programs have to be told the addresses.
+        // Commands find the socket; other programs need the addresses.
         tracing::warn!(%error, home = %home.display(), "{} cannot be written", engine_file::ENGINE_FILE);
     }
 

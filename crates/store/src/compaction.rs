@@ -28,7 +28,7 @@ const FAN_IN_MAX: usize = 16;
 const TIER_ROWS: u64 = 16_384;
 /// Split traces of a group that are asked of the others.
 const SPLIT_SAMPLE: usize = 256;
-/// One trace of so many must be shared to make merging two groups worth its while.
+/// Two groups are merged where they share at least one of this many traces.
 const SPLIT_PART: u64 = 100;
 /// Rows of a merged group, at most: a merge holds its files, encoded, in memory.
 const MERGED_ROWS_MAX: u64 = 4_000_000;
@@ -142,7 +142,7 @@ impl Inner {
     }
 }
 
-/// The groups that a merge should take, oldest arrivals first, with files of at most so many bytes together.
+/// The groups that a merge should take, oldest arrivals first, bounded by the bytes of their files together.
 fn choose(groups: &[Arc<Group>], haste: Haste, bytes_max: u64) -> Option<Vec<Arc<Group>>> {
     let large_too = haste == Haste::Quiet || groups.len() > GROUPS_UNDER_LOAD;
     let mut tier_rows = TIER_ROWS;

@@ -173,8 +173,8 @@ impl Inner {
         expired
     }
 
-    /// Keeps of a group the traces that started last, as far as they take about so many bytes, and what is exempt; says
-    /// how many spans are left. When each row arrived is not known; in one group that is mostly the order of their
+    /// Keeps the traces of a group that started last, up to about `kept_bytes`, and what is exempt; returns how many
+    /// spans are left. When each row arrived is not known; in one group that is mostly the order of their
     /// starts.
     async fn cut(self: &Arc<Self>, group: &Arc<Group>, kept_bytes: u64) -> Result<u64, StoreError> {
         let latest = match self.latest_traces(group, kept_bytes as f64 / size(group) as f64).await {

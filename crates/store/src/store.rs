@@ -351,7 +351,7 @@ impl Store {
             drop(task.await);
         }
         let flushed = if inner.read_only.is_none() { inner.flush().await } else { Ok(()) };
-        // Where nothing was left to write, the end is told all the same.
+        // The end is reported also where nothing was left to write.
         let flushed = flushed.and_then(|()| inner.vanished().map_err(StoreError::Gone));
         let closing = Arc::clone(inner);
         let counted = blocking(move || {

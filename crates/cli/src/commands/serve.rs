@@ -58,7 +58,7 @@ pub(super) fn run(app: &App, arguments: Serve) -> Outcome {
         let running = kino_server::serve_with_programs(config, Arc::clone(&app.clock), programs).await;
         let running = running.map_err(|error| failure(&error))?;
         match ready(app, &running) {
-            // Whoever started it finds its socket; the log may lie on a full disk.
+            // The command that started it finds its socket; the log may be on a full disk.
             Err(failure) if arguments.detached => tracing::warn!("the log was not written: {failure}"),
             said => said?,
         }

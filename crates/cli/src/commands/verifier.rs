@@ -92,8 +92,8 @@ fn begin(settings: &Settings, umask: Option<Mode>, wanted: &Wanted) -> Result<Ve
     Ok(Verifying::Started(id))
 }
 
-/// Whether the home, or its configuration, is part of the worktree in which something would be executed: whoever
-/// writes the worktree would write the permission too.
+/// Whether the home, or its configuration, is part of the worktree in which something would be executed: what
+/// can write the worktree could write the permission too.
 fn lies_within(settings: &Settings, directory: &Path) -> bool {
     let root = project::of(directory).map_or_else(|| directory.to_owned(), |project| project.worktree);
     let root = root.canonicalize().unwrap_or(root);

@@ -5,7 +5,7 @@
 //!   objects ─────────── GIT_OBJECT_DIRECTORY ──────►   (none)
 //!   index ──────────────────── copied ─────────────►   index
 //!   info/{exclude,attributes,sparse-checkout} ── copied ──► info/
-//!   config ──── the keys of SETTINGS and filters of nobody ──► config
+//!   config ──── the keys of SETTINGS, and no filters ──► config
 //!   hooks, filters, drivers, monitors, remotes' programs, modules ── not taken
 //! ```
 //!

@@ -457,7 +457,7 @@ fn separator(text: &[u8], name_start: usize, name_end: usize, flag: bool, rule: 
     Some((at + after, form))
 }
 
-/// Whether the name stands behind `login` and one word, as in a line of `.netrc`.
+/// Whether the name follows `login` and one word, as in a line of `.netrc`.
 fn is_netrc(text: &[u8], name_start: usize) -> bool {
     let before = &text[name_start.saturating_sub(2 * NAME_MAX)..name_start];
     let mut words = before.rsplit(u8::is_ascii_whitespace).filter(|word| !word.is_empty());

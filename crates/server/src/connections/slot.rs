@@ -27,7 +27,7 @@ const STALLED_MAX: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long a sender may pause in a body, in all, beside what its length grants it.
 const BODY_GRACE: Duration = Duration::from_secs(30);
-/// Each so many bytes of a body grant one more second.
+/// Bytes of a body that grant one more second.
 const BODY_BYTES_PER_SECOND: u64 = 8 << 10;
 
 /// How a connection of HTTP/2 begins; no method of HTTP/1.1 is called so.

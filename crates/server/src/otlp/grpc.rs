@@ -34,8 +34,8 @@ const GRPC_STATUS: &str = "grpc-status";
 /// How the content type of a gRPC call begins.
 const CONTENT_TYPE: &[u8] = b"application/grpc";
 
-/// The routes of OTLP over gRPC: the three services, told apart by path. What is no call of gRPC is answered as OTLP
-/// over HTTP: an exporter that was given the wrong one of the two ports works, or reads what is wrong.
+/// The routes of OTLP over gRPC: the three services, by path. Other requests are answered as OTLP over HTTP:
+/// an exporter that was given the wrong one of the two ports works, or reads what is wrong.
 pub(crate) fn routes(otlp: Arc<Otlp>) -> axum::Router {
     axum::Router::new().fallback_service(Services { http: super::http::routes(Arc::clone(&otlp)), otlp })
 }

@@ -1,4 +1,4 @@
-//! Making a catalog anew from what the lake says of itself, and copying what the lake cannot say.
+//! Restores a catalog from the lake's own descriptions, and copies what these do not hold.
 
 use std::fs::{self, File};
 use std::io;

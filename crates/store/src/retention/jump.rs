@@ -1,5 +1,5 @@
 //! Notices that the wall clock has jumped: to a clock that is a year ahead the whole store looks old. Retention by age
-//! then waits for a day, in which somebody may set the clock right.
+//! then waits for a day, in which the clock may be corrected.
 
 use std::time::Duration;
 

@@ -180,7 +180,7 @@ impl Inner {
         self.copy_documents(COPY_AGE).await
     }
 
-    /// Enters what reading files of an earlier version has told of their blocks, so that the next engine knows it.
+    /// Enters block sums learnt by reading files of an earlier version into the catalog, for the next engine.
     pub(crate) async fn enter_learned(self: &Arc<Self>) -> Result<(), StoreError> {
         let learned = self.reader.files().take_learned();
         if learned.is_empty() {

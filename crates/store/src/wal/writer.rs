@@ -253,7 +253,7 @@ impl State {
         Ok(())
     }
 
-    /// Fails where a segment's path names another file or none: what is written to it then comes back to nobody.
+    /// Fails where a segment's path names another file or none: what is written to it then cannot be read back.
     fn still_there(&self, segment: &Segment) -> io::Result<()> {
         if segment.file.is_at(&segment.path)? { Ok(()) } else { Err(lock::gone(&self.options.folder)) }
     }

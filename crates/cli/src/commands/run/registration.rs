@@ -203,7 +203,7 @@ fn register(app: &App, question: &RunStart, events: &SyncSender<Event>) -> Resul
     Ok(Registered { metric_points: metric_points(&client), client })
 }
 
-/// The command may be running, and nobody looks; what no longer fits is not worth waiting for.
+/// The command may be running, and nothing reads the notes yet: what exceeds the bound is not waited for.
 fn tell(events: &SyncSender<Event>, event: Event) {
     events.try_send(event).ok();
 }

@@ -18,7 +18,7 @@ use crate::scan::ScanError;
 use crate::scan::columns::{ids, trace_id_at};
 use crate::trace_row;
 
-/// From so many pieces on they are made one: each costs a question a step.
+/// Pieces beyond this number are joined into one: each costs a question a step.
 const PIECES_MAX: usize = 8;
 
 impl SplitTraces {
