@@ -1,7 +1,9 @@
 """SQL through everything: the official SDK's client, `kino`, the engine's snapshot, `kino-sql`."""
 
 import asyncio
+import json
 import time
+from pathlib import Path
 
 import pytest
 from mcp import Client, StdioServerParameters
@@ -58,3 +60,24 @@ def test_the_command_prints_rows_with_ids_in_hex_and_times_in_nanoseconds(shop):
     [row] = answer["rows"]
     assert row["trace_id"] == f"{0x7000:032x}"
     assert isinstance(row["start_unix_nanos"], int) and abs(row["start_unix_nanos"] - time.time_ns()) < 3_600_000 * MS
+
+
+def test_a_query_that_meets_damage_is_asked_again_over_what_is_left(own_engine):
+    """Each of two groups has one span; a bit of one group's file flips after the engine has read it."""
+    now = time.time_ns()
+    files = set()
+    for trace, name in [(0x8001, "sound"), (0x8002, "damaged")]:
+        own_engine.send(otlp("shop", [span(trace, 1, name, now, now + MS)]))
+        listed = own_engine.json("lake", "files", "--flush")["files"]
+        [new] = {file["url"].removeprefix("file://") for file in listed if file["table"] == "spans"} - files
+        files.add(new)
+    query = "SELECT name FROM spans ORDER BY name"
+    assert own_engine.json("sql", query)["rows"] == [{"name": "damaged"}, {"name": "sound"}]
+    damaged = bytearray(Path(new).read_bytes())
+    damaged[len(damaged) // 3] ^= 4
+    Path(new).write_bytes(damaged)
+    answer = own_engine.kino("sql", query, "--json")
+    assert json.loads(answer.stdout)["rows"] == [{"name": "sound"}]
+    assert json.loads(answer.stdout)["damage"] == {"groups": 1, "spans": 1}
+    assert b"is damaged" in answer.stderr
+    assert new.rsplit("/", 1)[1] in own_engine.kino("doctor", check=False).stdout.decode()

@@ -8,6 +8,7 @@
 //! hurts nobody else. It never writes: not to the store, not anywhere else.
 
 mod hex;
+mod lake;
 mod output;
 mod query;
 mod snapshot;
@@ -46,14 +47,17 @@ struct Arguments {
     query: String,
 }
 
-/// Exit codes: 0 answered, 1 the query or the store is at fault, 2 wrong arguments (clap's own).
+/// The exit code where a file of the snapshot is damaged: `kino sql` lets the engine look, and asks once more.
+const DAMAGED: u8 = 3;
+
+/// Exit codes: 0 answered, 1 the query or the store is at fault, 2 wrong arguments (clap's own), 3 a file is damaged.
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::complain(&error);
-            ExitCode::FAILURE
+            if error.is::<query::Damaged>() { ExitCode::from(DAMAGED) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Prints an answer: a table for people, `kino.sql.v1` for programs.
 //!
 //! ```text
-//!  {"schema":"kino.sql.v1","columns":[{"name","type"}…],"rows":[{column: value…}…],"row_count":N,"more":bool}
+//!  {"schema":"kino.sql.v1","columns":[{"name","type"}…],"rows":[{column: value…}…],"row_count":N,"more":bool,"damage":{…}?}
 //! ```
 
 use std::io::{self, Write};
@@ -10,6 +10,7 @@ use anyhow::Context;
 use arrow_array::RecordBatch;
 use arrow_json::writer::{JsonArray, WriterBuilder};
 use datafusion::arrow::util::pretty::pretty_format_batches_with_schema;
+use kino_wire::Damage;
 use serde_json::json;
 
 use crate::query::Answer;
@@ -45,7 +46,11 @@ fn write_json(out: &mut impl Write, answer: &Answer) -> anyhow::Result<()> {
     rows.write_batches(&answer.batches.iter().collect::<Vec<_>>()).context("failed to write the rows as JSON")?;
     rows.finish()?;
     drop(rows);
-    writeln!(out, ",\"row_count\":{},\"more\":{}}}", row_count(answer), answer.more)?;
+    write!(out, ",\"row_count\":{},\"more\":{}", row_count(answer), answer.more)?;
+    if let Some(damage) = answer.damage {
+        write!(out, ",\"{}\":{}", Damage::FIELD, serde_json::to_string(&damage)?)?;
+    }
+    writeln!(out, "}}")?;
     Ok(())
 }
 
@@ -63,6 +68,9 @@ fn write_table(out: &mut impl Write, answer: &Answer) -> anyhow::Result<()> {
         writeln!(out, "{rows} rows shown; the query has more (raise --limit)")?;
     } else {
         writeln!(out, "{rows} {}", if rows == 1 { "row" } else { "rows" })?;
+    }
+    if let Some(damage) = answer.damage {
+        writeln!(out, "{}", damage.sentence())?;
     }
     Ok(())
 }

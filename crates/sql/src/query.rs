@@ -12,6 +12,8 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::TryStreamExt as _;
 
+use kino_wire::Damage;
+
 use crate::snapshot::Snapshot;
 use crate::tables;
 
@@ -35,7 +37,14 @@ pub(crate) struct Answer {
     pub batches: Vec<RecordBatch>,
     /// Whether the query has more rows than these.
     pub more: bool,
+    /// What the snapshot leaves out because it cannot be read, if anything.
+    pub damage: Option<Damage>,
 }
+
+/// A file of the snapshot turned out to be damaged, so that there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Damaged(String);
 
 /// Runs `sql` over `snapshot`. Statements that would change or reach anything else are refused.
 ///
@@ -48,7 +57,11 @@ pub(crate) fn run(snapshot: Snapshot, sql: String, limits: Limits) -> anyhow::Re
         let answer = async {
             let context = context(&limits)?;
             tables::register(&context, &snapshot)?;
-            answer(&context, &sql, limits.rows).await
+            let answer = answer(&context, &sql, limits.rows).await;
+            match snapshot.lake.damage() {
+                Some(damage) => Err(Damaged(damage.to_owned()).into()),
+                None => Ok(Answer { damage: snapshot.damage, ..answer? }),
+            }
         };
         // Nobody waits any more where time has run out.
         let _unheard = done.send(answer.await).is_err();
@@ -91,10 +104,10 @@ async fn answer(context: &SessionContext, sql: &str, rows_max: usize) -> anyhow:
     while let Some(batch) = stream.try_next().await.context("failed to run the query")? {
         if batch.num_rows() > rows_left {
             batches.push(batch.slice(0, rows_left));
-            return Ok(Answer { schema, batches, more: true });
+            return Ok(Answer { schema, batches, more: true, damage: None });
         }
         rows_left -= batch.num_rows();
         batches.push(batch);
     }
-    Ok(Answer { schema, batches, more: false })
+    Ok(Answer { schema, batches, more: false, damage: None })
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::io::Cursor;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
 use arrow_array::RecordBatch;
@@ -11,7 +12,10 @@ use arrow_schema::SchemaRef;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kino_model::TraceId;
+use kino_wire::Damage;
 use kino_wire::sql::SqlSnapshot;
+
+use crate::lake::Lake;
 
 /// The tables a query may name.
 pub(crate) const TABLES: [&str; 4] = ["spans", "events", "links", "traces"];
@@ -23,6 +27,10 @@ pub(crate) struct Snapshot {
     pub tables: BTreeMap<String, TableSnapshot>,
     /// Traces whose rows in files do not count.
     pub replaced_traces: HashSet<[u8; 16]>,
+    /// Reads the files.
+    pub lake: Arc<Lake>,
+    /// What is left out because it cannot be read, if anything.
+    pub damage: Option<Damage>,
 }
 
 /// One table: files, and rows besides.
@@ -76,5 +84,6 @@ pub(crate) fn decode(wire: &SqlSnapshot) -> anyhow::Result<Snapshot> {
     let ids = STANDARD.decode(&wire.replaced_traces).context("the snapshot's trace ids are not base64")?;
     ensure!(ids.len() % TraceId::LEN == 0, "the snapshot's trace ids are cut short");
     let replaced_traces = ids.chunks_exact(TraceId::LEN).filter_map(|id| id.try_into().ok()).collect();
-    Ok(Snapshot { tables, replaced_traces })
+    let lake = Arc::new(Lake::of(&wire.files)?);
+    Ok(Snapshot { tables, replaced_traces, lake, damage: wire.damage })
 }

@@ -14,6 +14,9 @@ use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use datafusion::prelude::{DataFrame, SessionContext};
 
 use crate::hex::{Counts, HexId, compare_in_binary};
+use object_store::ObjectStore;
+
+use crate::lake::Lake;
 use crate::snapshot::{Snapshot, TableSnapshot};
 
 /// Registers a view for each table of the snapshot.
@@ -22,7 +25,7 @@ pub(crate) fn register(context: &SessionContext, snapshot: &Snapshot) -> Result<
         .then(|| Arc::new(Counts::udf(Arc::new(snapshot.replaced_traces.clone()))));
     let hex = Arc::new(HexId::udf());
     for (name, table) in &snapshot.tables {
-        let whole = files_and_rows(context, table, counts.as_ref())?;
+        let whole = files_and_rows(context, table, &snapshot.lake, counts.as_ref())?;
         let columns = table.schema.fields().iter().map(|field| match field.data_type() {
             DataType::FixedSizeBinary(_) => hex.call(vec![ident(field.name())]).alias(field.name()),
             _ => ident(field.name()),
@@ -35,6 +38,7 @@ pub(crate) fn register(context: &SessionContext, snapshot: &Snapshot) -> Result<
 fn files_and_rows(
     context: &SessionContext,
     table: &TableSnapshot,
+    lake: &Arc<Lake>,
     counts: Option<&Arc<ScalarUDF>>,
 ) -> Result<DataFrame> {
     let rows = MemTable::try_new(Arc::clone(&table.schema), vec![table.rows.clone()])?;
@@ -43,6 +47,9 @@ fn files_and_rows(
         return Ok(rows);
     }
     let urls = table.files.iter().map(ListingTableUrl::parse).collect::<Result<Vec<_>>>()?;
+    for url in &urls {
+        context.register_object_store(url.object_store().as_ref(), Arc::clone(lake) as Arc<dyn ObjectStore>);
+    }
     let options = ListingOptions::new(Arc::new(ParquetFormat::default().with_enable_pruning(true)))
         .with_file_extension(".parquet");
     let listing = ListingTableConfig::new_with_multi_paths(urls)

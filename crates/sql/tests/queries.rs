@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where its helpers do")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
@@ -101,6 +101,36 @@ fn a_query_out_of_memory_or_time_says_so() {
     assert!(String::from_utf8_lossy(&full.stderr).to_lowercase().contains("memory"), "{full:?}");
 }
 
+#[test]
+fn no_changed_byte_of_a_file_changes_an_answer() {
+    let world = World::new();
+    let all = "SELECT * FROM spans ORDER BY trace_id, span_id, start_unix_nanos";
+    let (path, sound) = (world.file(), world.ask(all));
+    let written = std::fs::read(&path).unwrap();
+    for at in (0..written.len()).step_by(written.len() / 20) {
+        let mut changed = written.clone();
+        changed[at] ^= 1;
+        std::fs::write(&path, changed).unwrap();
+        let output = world.run(&["--json", all]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        let is_said = output.status.code() == Some(3) && output.stdout.is_empty() && said.contains("is damaged");
+        assert!(is_said || stdout(&output) == sound, "byte {at}: {output:?}");
+    }
+    std::fs::write(&path, &written[..written.len() - 1]).unwrap();
+    assert_eq!(world.run(&["--json", all]).status.code(), Some(3), "a file cut short");
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(world.run(&["--json", all]).status.code(), Some(3), "a file that is gone");
+}
+
+#[test]
+fn what_the_engine_left_out_is_said() {
+    let world = World::new();
+    world.change(|snapshot| snapshot.damage = Some(kino_wire::Damage { groups: 1, spans: 7 }));
+    assert_eq!(world.ask("SELECT 1 AS one")["damage"], json!({"groups": 1, "spans": 7}));
+    let table = world.run(&["SELECT 1 AS one"]);
+    assert!(String::from_utf8_lossy(&table.stdout).contains("1 damaged group of files is left out"), "{table:?}");
+}
+
 /// A snapshot in a folder of its own.
 struct World {
     folder: tempfile::TempDir,
@@ -114,15 +144,17 @@ impl World {
             Batch::from_rows(&[span(2, 1, "GET /", 2000), span(2, 2, "late", 2500), span(3, 1, "GET /", 3000)], &[]);
         let path = folder.path().join("one.parquet");
         write_file(&path, &as_in_files(Table::Spans, &in_file.spans));
+        let written = std::fs::read(&path).unwrap();
+        let sums = kino_store::file::BlockSums::of(&written);
         let file = LakeFile {
             table: "spans".into(),
             path: "one.parquet".into(),
             url: format!("file://{}", path.display()),
             rows: 2,
-            bytes: 0,
+            bytes: written.len() as u64,
             start_unix_nanos_min: 1000,
             start_unix_nanos_max: 2000,
-            blocks: None,
+            blocks: sums.bytes().map(|sums| STANDARD.encode(sums)),
         };
         let mut rows: Vec<SqlRows> =
             Table::ALL.map(|table| rows_of(table.name(), &as_in_files(table, beside.table(table)))).into();
@@ -138,6 +170,17 @@ impl World {
         };
         std::fs::write(folder.path().join("snapshot.json"), serde_json::to_vec(&snapshot).unwrap()).unwrap();
         Self { folder }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("one.parquet")
+    }
+
+    fn change(&self, change: impl FnOnce(&mut SqlSnapshot)) {
+        let path = self.folder.path().join("snapshot.json");
+        let mut snapshot = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        change(&mut snapshot);
+        std::fs::write(path, serde_json::to_vec(&snapshot).unwrap()).unwrap();
     }
 
     fn run(&self, arguments: &[&str]) -> Output {

@@ -20,7 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("kino-tui", &["kino-wire"]),
     ("kino-server", &["kino-engine", "kino-wire", "kino-ingest", "kino-mcp"]),
     ("kino", &["kino-engine", "kino-wire", "kino-mcp", "kino-server", "kino-tui"]),
-    ("kino-sql", &["kino-wire"]),
+    ("kino-sql", &["kino-store", "kino-wire"]),
     ("kino-bench", &["kino-analyze", "kino-testkit", "kino-wire"]),
 ];
 
