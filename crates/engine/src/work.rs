@@ -5,6 +5,9 @@
 //!        └► more, or of unknown size ─► waits for its turn ─► a thread that may take its time
 //! ```
 
+use std::num::NonZero;
+use std::sync::LazyLock;
+
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::IngestError;
@@ -12,10 +15,13 @@ use crate::IngestError;
 /// Bytes that are decoded and searched for secrets where they arrived. The slowest that a sender can make of these many
 /// takes some hundred microseconds; ordinary ones take ten.
 pub(crate) const INLINE_BYTES_MAX: usize = 4 * 1024;
-/// Bodies worked on at one time. Each takes several times its size in memory, and more than there are cores for would
-/// only wait for each other.
-const WORKED_ON_AT_ONCE: usize = 4;
-static TURNS: Semaphore = Semaphore::const_new(WORKED_ON_AT_ONCE);
+/// The most bodies worked on at one time, however many cores there are: each takes several times its size in memory.
+const WORKED_ON_AT_ONCE_MAX: usize = 4;
+/// More than there are cores for would only take turns with each other, and with questions.
+static TURNS: LazyLock<Semaphore> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    Semaphore::new(cores.min(WORKED_ON_AT_ONCE_MAX))
+});
 /// Files imported at one time: their limit is a gigabyte, and they must not keep programs from reporting.
 static IMPORTS: Semaphore = Semaphore::const_new(1);
 
