@@ -1,13 +1,17 @@
 """What was acknowledged survives a kill, and strangers on the web get no answer."""
 
 import json
+import re
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
-from conftest import COMMAND_SECONDS_MAX, eventually, otlp, span
+from conftest import COMMAND_SECONDS_MAX, binary, eventually, otlp, span
 
 
 def test_acknowledged_spans_survive_a_kill(own_engine):
@@ -126,3 +130,48 @@ def test_a_lost_catalog_is_said_and_restored(own_engine):
     assert [item["span_count"] for item in items] == [5]
     again = own_engine.kino("doctor", "--rebuild", check=False)
     assert again.returncode == 75, again
+
+
+EXPORTS_ONE_SPAN = """
+import os, pathlib, sys, urllib.request
+pathlib.Path(sys.argv[1]).write_text("begun")
+url = os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] + "/v1/traces"
+urllib.request.urlopen(urllib.request.Request(url, sys.argv[2].encode(), {"content-type": "application/json"})).read()
+"""
+
+
+def test_a_command_need_not_wait_for_the_log_to_be_read_back(own_engine, tmp_path):
+    """The engine is held while it starts: the command begins, its span waits at the listener, and both are kept."""
+    now = time.time_ns()
+    for number in range(5):
+        first = number * 1000
+        own_engine.send(otlp("before", [span(first + each + 1, 1, "old", now, now + 1) for each in range(1000)]))
+    own_engine.kill()
+    addresses = ["--addr", own_engine.http, "--otlp-http", own_engine.otlp_http, "--otlp-grpc", own_engine.otlp_grpc]
+    starting = subprocess.Popen(
+        [binary(), "serve", *addresses], env=own_engine.environment, stdout=subprocess.DEVNULL
+    )
+    own_engine.process = starting
+    said = {}
+    while said.get("pid") != starting.pid:
+        assert starting.poll() is None, "the engine ended"
+        said = json.loads((own_engine.home / "engine.json").read_text())
+    starting.send_signal(signal.SIGSTOP)
+    assert said["starting"] and said["otlp_http"] == own_engine.otlp_http, said
+
+    begun, body = tmp_path / "begun", json.dumps(otlp("meanwhile", [span(0xFEED, 1, "sent early", now, now + 1)]))
+    run = subprocess.Popen(
+        [binary(), "run", "--", sys.executable, "-c", EXPORTS_ONE_SPAN, str(begun), body],
+        env=own_engine.environment, cwd=own_engine.directory, stderr=subprocess.PIPE, text=True,
+    )
+    try:
+        assert eventually(begun.exists), "the command waits for the engine"
+        assert run.poll() is None
+    finally:
+        starting.send_signal(signal.SIGCONT)
+    _, notes = run.communicate(timeout=COMMAND_SECONDS_MAX)
+    assert run.returncode == 0, notes
+    assert own_engine.otlp_http in notes and "where they wait" in notes, notes
+    assert own_engine.json("find", "--service", "meanwhile")["items"], notes
+    recorded = re.search(r"kino explain ([0-9a-f]{32})", notes)[1]
+    assert own_engine.json("explain", recorded)["schema"] == "kino.explain.v2", notes

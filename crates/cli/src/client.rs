@@ -61,6 +61,8 @@ pub(crate) enum Found {
     OtherVersion(Client),
     /// One that accepts connections, or has stopped doing so, and does not answer.
     Silent(EngineFile),
+    /// One that reads back what was not written out, and answers then.
+    Starting(EngineFile),
     /// `engine.json` names one that is not there.
     Stale(EngineFile),
     /// None, and no `engine.json`.
@@ -89,6 +91,9 @@ pub(crate) fn find(settings: &Settings) -> Found {
         Ok(None) | Err(_) => {}
     }
     let Some(address) = read_address(&settings.home) else { return Found::None };
+    if address.starting && lives(&address) {
+        return Found::Starting(address);
+    }
     without_socket(&address).map_or(Found::Stale(address), Found::OtherVersion)
 }
 
@@ -377,6 +382,23 @@ mod tests {
         );
         fs::write(home.path().join(ENGINE_FILE), text).unwrap();
         assert!(matches!(find(&settings), Found::Stale(address) if address.pid == 1));
+    }
+
+    #[test]
+    fn an_engine_that_reads_its_log_back_is_told_from_one_that_died_then() {
+        let home = tempfile::tempdir().unwrap();
+        let settings = settings(home.path());
+        let mut address = EngineFile { pid: std::process::id(), starting: true, ..EngineFile::default() };
+        let write = |address: &EngineFile| {
+            fs::write(home.path().join(ENGINE_FILE), serde_json::to_vec(address).unwrap()).unwrap();
+        };
+        write(&address);
+        assert!(matches!(find(&settings), Found::Starting(found) if found == address));
+        // No process has the largest number that there is.
+        address.pid = i32::MAX.cast_unsigned();
+        address.socket = "engine.sock".to_owned();
+        write(&address);
+        assert!(matches!(find(&settings), Found::Stale(found) if found == address));
     }
 
     #[test]

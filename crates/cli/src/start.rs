@@ -55,24 +55,44 @@ pub(crate) fn engine_after(
     match found {
         Found::Engine(client) => Ok(client),
         Found::OtherVersion(other) => Err(other_version(&other.address)),
-        Found::Silent(_) | Found::Stale(_) | Found::None => start(settings, clock, say),
+        Found::Starting(_) | Found::Silent(_) | Found::Stale(_) | Found::None => start(settings, clock, say),
     }
 }
 
-/// The engine, only if it runs already.
+/// As [`client::find`], once an engine that is starting has started, or has taken too long.
+pub(crate) fn settled(settings: &Settings) -> Found {
+    let mut found = client::find(settings);
+    for _ in 0..START_MAX.as_millis() / POLL.as_millis() {
+        if !matches!(found, Found::Starting(_)) {
+            break;
+        }
+        thread::sleep(POLL);
+        found = client::find(settings);
+    }
+    found
+}
+
+/// The engine, only if it runs already, or is about to.
 ///
 /// # Errors
 /// Where it does not run, or is of another version.
 pub(crate) fn running(settings: &Settings) -> Result<Client, Failure> {
-    match client::find(settings) {
+    match settled(settings) {
         Found::Engine(client) => Ok(client),
         Found::OtherVersion(other) => Err(other_version(&other.address)),
         Found::Silent(address) => Err(Failure::no_engine(client::silent(&address))),
+        Found::Starting(address) => Err(still_starting(&address)),
         Found::Stale(_) | Found::None => {
             let home = settings.home.display();
             Err(Failure::no_engine(format!("no engine runs on {home}; any question starts one, or `kino serve`")))
         }
     }
+}
+
+/// What to say of an engine that takes very long to start.
+pub(crate) fn still_starting(address: &EngineFile) -> Failure {
+    let message = format!("the engine (process {}) is still reading its log back; ask again later", address.pid);
+    Failure::new(code::TRY_AGAIN, message)
 }
 
 fn other_version(address: &EngineFile) -> Failure {
@@ -94,7 +114,7 @@ fn start(settings: &Settings, clock: &dyn Clock, say: &dyn Fn(&str)) -> Result<C
     let mut spawned = elapsed();
     let mut told = false;
     while elapsed() < START_MAX {
-        let mut silent = None;
+        let (mut silent, mut is_starting) = (None, false);
         match client::find(settings) {
             Found::Engine(client) => {
                 say_where(&client.address, settings, say);
@@ -102,6 +122,7 @@ fn start(settings: &Settings, clock: &dyn Clock, say: &dyn Fn(&str)) -> Result<C
             }
             Found::OtherVersion(other) => return Err(other_version(&other.address)),
             Found::Silent(address) => silent = Some(address),
+            Found::Starting(_) => is_starting = true,
             Found::Stale(_) | Found::None => {}
         }
         match child.as_mut().map(Child::try_wait) {
@@ -116,7 +137,7 @@ fn start(settings: &Settings, clock: &dyn Clock, say: &dyn Fn(&str)) -> Result<C
         if let Some(address) = silent.filter(|_| child.is_none() && elapsed() > SILENT_MAX) {
             return Err(Failure::no_engine(client::silent(&address)));
         }
-        if child.is_none() && elapsed().saturating_sub(spawned) > SPAWN_EVERY {
+        if child.is_none() && !is_starting && elapsed().saturating_sub(spawned) > SPAWN_EVERY {
             child = Some(spawn(settings, &log)?);
             spawned = elapsed();
         }

@@ -9,7 +9,7 @@ use kino_analyze::DetectorConfig;
 use kino_ingest::Limits;
 use kino_ingest::redact::{InvalidRules, Redactor, Rules};
 use kino_model::{Clock, UnixNanos};
-use kino_store::{Budget, OpenReport, Reservation, Snapshot, Store, StoreError};
+use kino_store::{Budget, Claim, OpenReport, Reservation, Snapshot, Store, StoreError};
 use kino_wire::admin::Listeners;
 use tokio::sync::{Semaphore, watch};
 
@@ -85,9 +85,25 @@ impl Engine {
         version: &str,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, OpenReport), OpenError> {
+        // Nothing runs yet that this could hold up.
+        let claim = Claim::of(&config.home)?;
+        Self::open_claimed(claim, config, version, clock).await
+    }
+
+    /// As [`Engine::open`], of the configuration's home, which was claimed.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub async fn open_claimed(
+        claim: Claim,
+        config: EngineConfig,
+        version: &str,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, OpenReport), OpenError> {
         let detectors = Arc::new(config.findings.detectors().map_err(OpenError::Config)?);
         config.limits.check().map_err(OpenError::Config)?;
-        let (store, report) = Store::open(config.store().map_err(OpenError::Config)?, Arc::clone(&clock)).await?;
+        let store = config.store().map_err(OpenError::Config)?;
+        let (store, report) = Store::open_claimed(claim, store, Arc::clone(&clock)).await?;
         let redactor = match redactor(&config, store.read_only().is_some()) {
             Ok(redactor) => redactor,
             Err(error) => {

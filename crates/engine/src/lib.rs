@@ -46,7 +46,7 @@ pub use config::EngineConfig;
 pub use engine::{Engine, OpenError};
 pub use export::ExportError;
 pub use ingest::{Encoding, IngestError, Signal, Taken};
-pub use kino_store::{OpenReport, StoreError};
+pub use kino_store::{Claim, OpenReport, StoreError};
 pub use rebuild::rebuild;
 pub use secret::random_hex;
 pub use work::{in_turn, on_bytes};

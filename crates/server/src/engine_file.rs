@@ -1,5 +1,5 @@
-//! `engine.json`: where the engine of a home is, for programs other than `kino`. Written once everything is open,
-//! removed when it ends. On a read-only or full disk there is none: commands need the socket alone.
+//! `engine.json`: where the engine of a home is, for programs other than `kino`. Written once its listeners are
+//! open, again once it answers, and removed when it ends. On a read-only or full disk there is none: commands need the socket alone.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,8 +9,15 @@ use kino_wire::admin::EngineFile;
 /// The file's name in the home.
 pub const ENGINE_FILE: &str = "engine.json";
 
+/// Writes the file, or says that it cannot be written: commands find the socket, other programs need the addresses.
+pub(crate) fn announce(home: &Path, file: &EngineFile) {
+    if let Err(error) = write(home, file) {
+        tracing::warn!(%error, home = %home.display(), "{ENGINE_FILE} cannot be written");
+    }
+}
+
 /// Writes the file at once or not at all; only its owner may read it.
-pub(crate) fn write(home: &Path, file: &EngineFile) -> io::Result<PathBuf> {
+fn write(home: &Path, file: &EngineFile) -> io::Result<PathBuf> {
     let path = home.join(ENGINE_FILE);
     let temporary = home.join(format!("{ENGINE_FILE}.{}", file.pid));
     let mut options = std::fs::OpenOptions::new();

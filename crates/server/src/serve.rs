@@ -1,8 +1,8 @@
 //! Opens everything in the right order, and closes it in the reverse one.
 //!
-//! The store first, so that a second engine on the same home fails before it takes a port; then the listeners, which
-//! queue connections until they are served; then the socket, by which commands find them, and the servers; last
-//! `engine.json`, for other programs.
+//! The home first, so that a second engine on it fails before it takes a port; then the listeners, which queue
+//! connections until they are served, and `engine.json`, so that a command that reports to them need not wait for the
+//! log to be read back; then the store, the socket, by which commands find the engine, and the servers.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
-use kino_engine::{Engine, EngineConfig, OpenReport, StoreError};
+use kino_engine::{Claim, Engine, EngineConfig, OpenReport, StoreError};
 use kino_mcp::{SqlRunner, Verifier};
-use kino_model::Clock;
+use kino_model::{Clock, UnixNanos};
 use kino_wire::admin::{EngineFile, Listeners};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -149,15 +149,44 @@ pub async fn serve_with_programs(
     clock: Arc<dyn Clock>,
     programs: Programs,
 ) -> Result<Running, ServeError> {
-    let (engine, report) = Engine::open(config.engine.clone(), &config.version, Arc::clone(&clock)).await?;
-    match start(&config, &engine, clock, programs).await {
-        Ok((listeners, notes, ended)) => Ok(Running { listeners, notes, report, engine, ended }),
-        Err(error) => {
-            if let Err(close) = engine.close().await {
-                tracing::warn!(error = %close, "failed to close the store after a failed start");
-            }
-            Err(error)
-        }
+    // Nothing runs yet that these milliseconds could hold up.
+    let claim = Claim::of(&config.engine.home).map_err(kino_engine::OpenError::from)?;
+    let door = Door::open(&config, clock.now()).await?;
+    let started = start(&config, claim, door, clock, programs).await;
+    if started.is_err() {
+        engine_file::remove(&config.engine.home, std::process::id());
+    }
+    started
+}
+
+/// What clients find: open listeners that nobody serves yet, and where they are.
+struct Door {
+    open: listen::Open,
+    guard: Guard,
+    file: EngineFile,
+}
+
+impl Door {
+    async fn open(config: &ServerConfig, now: UnixNanos) -> Result<Self, ServeError> {
+        let listen = &config.engine.listen;
+        let token = kino_engine::random_hex().map_err(|source| ServeError::Listener { source })?;
+        let keys = Keys::new(&config.engine.home, &config.engine.keys).map_err(ServeError::Keys)?;
+        let open = listen::open(listen, keys.exist()).await?;
+        let Listeners { http, otlp_grpc, otlp_http } = open.addresses.clone();
+        let guard = Guard::new(keys, &token, listen.hosts.clone());
+        let file = EngineFile {
+            version: config.version.clone(),
+            pid: std::process::id(),
+            http,
+            otlp_grpc,
+            otlp_http,
+            started_unix_nanos: now.0,
+            starting: true,
+            socket: String::new(),
+            token,
+        };
+        engine_file::announce(&config.engine.home, &file);
+        Ok(Self { open, guard, file })
     }
 }
 
@@ -171,19 +200,37 @@ impl Running {
     }
 }
 
-type Started = (Listeners, Vec<String>, JoinHandle<Result<(), ServeError>>);
-
 async fn start(
     config: &ServerConfig,
-    engine: &Engine,
+    claim: Claim,
+    door: Door,
     clock: Arc<dyn Clock>,
     programs: Programs,
-) -> Result<Started, ServeError> {
+) -> Result<Running, ServeError> {
+    let version = &config.version;
+    let (engine, report) = Engine::open_claimed(claim, config.engine.clone(), version, Arc::clone(&clock)).await?;
+    match serve_opened(config, &engine, door, clock, programs) {
+        Ok((listeners, notes, ended)) => Ok(Running { listeners, notes, report, engine, ended }),
+        Err(error) => {
+            if let Err(close) = engine.close().await {
+                tracing::warn!(error = %close, "failed to close the store after a failed start");
+            }
+            Err(error)
+        }
+    }
+}
+
+type Served = (Listeners, Vec<String>, JoinHandle<Result<(), ServeError>>);
+
+fn serve_opened(
+    config: &ServerConfig,
+    engine: &Engine,
+    door: Door,
+    clock: Arc<dyn Clock>,
+    programs: Programs,
+) -> Result<Served, ServeError> {
+    let Door { open, guard, file } = door;
     let listen = &config.engine.listen;
-    let token = kino_engine::random_hex().map_err(|source| ServeError::Listener { source })?;
-    let keys = Keys::new(&config.engine.home, &config.engine.keys).map_err(ServeError::Keys)?;
-    let open = listen::open(listen, keys.exist()).await?;
-    let guard = Guard::new(keys, &token, listen.hosts.clone());
     engine.set_listeners(open.addresses.clone());
     let home = config.engine.home.clone();
     let bound = SocketPlaces::of(&home, config.runtime.as_deref()).bind()?;
@@ -219,21 +266,8 @@ async fn start(
         serve(open.otlp_grpc, otlp::grpc::routes(otlp), shares.otlp_grpc),
     ];
 
-    let addresses = open.addresses;
-    let file = EngineFile {
-        version: config.version.clone(),
-        pid: std::process::id(),
-        http: addresses.http.clone(),
-        otlp_grpc: addresses.otlp_grpc.clone(),
-        otlp_http: addresses.otlp_http.clone(),
-        started_unix_nanos: engine.started().0,
-        socket,
-        token,
-    };
-    if let Err(error) = engine_file::write(&home, &file) {
-        // Commands find the socket; other programs need the addresses.
-        tracing::warn!(%error, home = %home.display(), "{} cannot be written", engine_file::ENGINE_FILE);
-    }
+    let file = EngineFile { started_unix_nanos: engine.started().0, starting: false, socket, ..file };
+    engine_file::announce(&home, &file);
 
     let (engine, signals) = (engine.clone(), config.signals);
     let ended = tokio::spawn(async move {
@@ -250,7 +284,7 @@ async fn start(
         engine_file::remove(&home, file.pid);
         closed
     });
-    Ok((addresses, open.notes, ended))
+    Ok((open.addresses, open.notes, ended))
 }
 
 /// Lets requests under way finish, and ends what does not.

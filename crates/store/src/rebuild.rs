@@ -21,6 +21,7 @@ use kino_model::Clock;
 use crate::blobs::{self, BlobHash, Place};
 use crate::catalog::sqlite::SqliteCatalog;
 use crate::catalog::{GroupRow, Leftover, PackRow, Restored};
+use crate::claim;
 use crate::commit::storage::Storage;
 use crate::config::StoreConfig;
 use crate::describe::{Described, INVENTORIES, Inventory, manifest_path, read_manifest};
@@ -29,7 +30,7 @@ use crate::documents::COPY;
 use crate::error::OpenError;
 use crate::file::{FileEntry, GroupId, Sums};
 use crate::recognise::Names;
-use crate::recover::{DATABASE, take_lock};
+use crate::recover::DATABASE;
 
 /// Where files go that do not come back, within the lake.
 pub(crate) const ASIDE: &str = "aside";
@@ -88,7 +89,7 @@ pub struct Documents {
 /// renames the new database into its place, a failure leaves the old one as it was.
 pub fn rebuild(config: &StoreConfig, clock: &dyn Clock) -> Result<Rebuilt, OpenError> {
     let home = config.home.as_path();
-    let _lock = take_lock(home, true)?;
+    let _lock = claim::lock(home, true)?;
     let disk: Arc<dyn Disk> = Arc::new(SystemDisk);
     let storage = Storage::open(config.lake_url.as_deref(), home, &disk, true)?;
     let lake = storage.folder().unwrap_or_default();

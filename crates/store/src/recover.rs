@@ -1,8 +1,6 @@
-//! Opening a home: lock, catalog, lake, log, in this order; what a crash left behind is put right here.
+//! Opening a home that was claimed: catalog, lake, log, in this order; what a crash left behind is put right here.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::fs::OpenOptions;
-use std::io;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::catalog::sqlite::SqliteCatalog;
 use crate::catalog::{Catalog, DamagedEntry, Loaded};
+use crate::claim::Claim;
 use crate::commit::storage::Storage;
 use crate::config::StoreConfig;
 use crate::describe::Written;
@@ -21,7 +20,6 @@ use crate::error::OpenError;
 use crate::file::Group;
 use crate::hot::{Quarantined, Shared};
 use crate::kill_points::KillPoint;
-use crate::lock::{HomeLock, LockError};
 use crate::recognise::{expect_database, recognise};
 use crate::retention::{Exempt, Retired};
 use crate::scan::LakeReader;
@@ -52,8 +50,9 @@ pub struct OpenReport {
     pub warnings: Vec<String>,
 }
 
-/// Opens a home. Blocks.
+/// Opens a home that this process has. Blocks.
 pub(crate) fn open(
+    claim: Claim,
     mut config: StoreConfig,
     clock: Arc<dyn Clock>,
     disk: Arc<dyn Disk>,
@@ -62,8 +61,8 @@ pub(crate) fn open(
         // The point would be met only after minutes otherwise.
         config.grace = Duration::ZERO;
     }
-    let read_only = check_writable(&config.home, disk.as_ref())?;
-    let lock = take_lock(&config.home, read_only.is_none())?;
+    let Claim { home, lock, read_only } = claim;
+    config.home = home;
     let storage = Storage::open(config.lake_url.as_deref(), &config.home, &disk, read_only.is_none())?;
     let mut report = OpenReport { read_only, ..OpenReport::default() };
     let (catalog, loaded, lake, written) = open_catalog(&config.home, &storage, disk.as_ref(), &mut report)?;
@@ -159,34 +158,6 @@ fn open_catalog(
         catalog.touch()?;
     }
     Ok((catalog, loaded, state.home, written))
-}
-
-/// Makes the home, and says why it cannot be written if that is so.
-fn check_writable(home: &Path, disk: &dyn Disk) -> Result<Option<String>, OpenError> {
-    let read_only =
-        |error: &io::Error| matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied);
-    let refuse = |source| OpenError::Home { path: home.to_path_buf(), source };
-    if let Err(error) = disk.create_dir_all(home) {
-        return Err(refuse(error));
-    }
-    match OpenOptions::new().write(true).create(true).truncate(false).open(home.join("lock")) {
-        Ok(_) => Ok(None),
-        Err(error) if read_only(&error) => Ok(Some(format!("{} cannot be written: {error}", home.display()))),
-        Err(error) => Err(refuse(error)),
-    }
-}
-
-pub(crate) fn take_lock(home: &Path, writable: bool) -> Result<Option<HomeLock>, OpenError> {
-    match HomeLock::take(home, writable) {
-        Ok(lock) => Ok(Some(lock)),
-        Err(LockError::Held(pid)) => Err(OpenError::Locked { home: home.to_path_buf(), pid }),
-        // On a read-only disk that never was a home there is nothing to lock.
-        Err(LockError::Io(error)) if !writable => {
-            tracing::info!(%error, "no lock is taken on a read-only home");
-            Ok(None)
-        }
-        Err(LockError::Io(source)) => Err(OpenError::Home { path: home.join("lock"), source }),
-    }
 }
 
 fn fill_view(shared: &Shared, loaded: &Loaded, now: i64, report: &mut OpenReport) -> Vec<Retired> {

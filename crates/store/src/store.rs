@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::blobs::{self, BlobHash};
 use crate::catalog::Catalog;
+use crate::claim::Claim;
 use crate::commit::storage::Storage;
 use crate::compaction::Haste;
 use crate::config::StoreConfig;
@@ -25,7 +26,7 @@ use crate::error::{AppendError, OpenError, StoreError};
 use crate::file::{Group, GroupId};
 use crate::hot::{Accepted, Content, Shared};
 use crate::lock::{self, HomeLock, HomeMark};
-use crate::recover::OpenReport;
+use crate::recover::{self, OpenReport};
 use crate::retention::{Exempt, RetentionState, Retired};
 use crate::scan::LakeReader;
 use crate::snapshot::{HotBatch, Snapshot};
@@ -102,6 +103,18 @@ impl Store {
         Self::open_on(config, clock, Arc::new(SystemDisk)).await
     }
 
+    /// As [`Store::open`], of the home that was claimed.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_claimed(
+        claim: Claim,
+        config: StoreConfig,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, OpenReport), OpenError> {
+        Self::opened(move || recover::open(claim, config, clock, Arc::new(SystemDisk))).await
+    }
+
     /// As [`Store::open`], on a disk of the caller's.
     ///
     /// # Errors
@@ -111,7 +124,14 @@ impl Store {
         clock: Arc<dyn Clock>,
         disk: Arc<dyn Disk>,
     ) -> Result<(Self, OpenReport), OpenError> {
-        let opened = tokio::task::spawn_blocking(move || crate::recover::open(config, clock, disk)).await;
+        let open = move || recover::open(Claim::on(&config.home, disk.as_ref())?, config, clock, disk);
+        Self::opened(open).await
+    }
+
+    async fn opened(
+        open: impl FnOnce() -> Result<(Inner, OpenReport), OpenError> + Send + 'static,
+    ) -> Result<(Self, OpenReport), OpenError> {
+        let opened = tokio::task::spawn_blocking(open).await;
         let (inner, report) = opened.expect("opening does not panic, and the runtime is running")?;
         let inner = Arc::new(inner);
         if inner.read_only.is_none() {

@@ -82,6 +82,9 @@ pub struct EngineFile {
     pub otlp_http: String,
     /// When it started.
     pub started_unix_nanos: i64,
+    /// It still reads back what was not written out: its listeners take connections, and answer once it has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub starting: bool,
     /// The socket that answers as `http` does, to this user alone. Empty in files of older versions.
     #[serde(default)]
     pub socket: String,

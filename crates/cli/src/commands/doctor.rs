@@ -176,7 +176,7 @@ fn engine(app: &App, checks: &mut Vec<Check>) -> Option<Client> {
             let next = "an engine that was killed leaves it behind; the next start replaces it";
             checks.push(check("engine_file", CheckState::Warning, message, Some(next)));
         }
-        Found::None => {}
+        Found::Starting(_) | Found::None => {}
     }
     match start::engine(&app.settings, &*app.clock) {
         Ok(client) => {

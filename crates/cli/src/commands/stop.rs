@@ -12,6 +12,7 @@ use crate::app::{App, Outcome};
 use crate::client::{self, Found};
 use crate::config::Settings;
 use crate::failure::{Failure, code};
+use crate::start;
 
 /// How long an engine may take to write everything out.
 const STOP_MAX: Duration = Duration::from_mins(1);
@@ -38,9 +39,10 @@ pub(super) fn run(app: &App) -> Outcome {
 
 /// Stops the engine of these settings' home, of whatever version. Its process id, where one ran.
 pub(super) fn stop(settings: &Settings) -> Result<Option<u32>, Failure> {
-    let client = match client::find(settings) {
+    let client = match start::settled(settings) {
         Found::Engine(client) | Found::OtherVersion(client) => client,
         Found::Silent(address) => return Err(Failure::no_engine(client::silent(&address))),
+        Found::Starting(address) => return Err(start::still_starting(&address)),
         Found::Stale(_) | Found::None => return Ok(None),
     };
     let pid = client.address.pid;

@@ -14,7 +14,7 @@ use crate::args::Watch;
 use crate::client::{self, Client, Found, VERSION};
 use crate::config::Settings;
 use crate::failure::{Failure, code};
-use crate::{config, time};
+use crate::{config, start, time};
 
 /// Shows what is recorded until the reader leaves.
 pub(super) fn run(app: &App, arguments: Watch) -> Outcome {
@@ -71,7 +71,7 @@ impl Following {
 
     /// The engine that took the place of `gone`, or why there is none.
     fn successor(settings: &Settings, gone: &Client) -> Result<Option<Client>, Problem> {
-        let message = match client::find(settings) {
+        let message = match start::settled(settings) {
             Found::Engine(found) if found.address == gone.address => return Ok(None),
             Found::Engine(found) => return Ok(Some(found)),
             Found::OtherVersion(other) => {
@@ -79,6 +79,7 @@ impl Following {
                 format!("the engine is version {version} by now, this command is {VERSION}: start it again")
             }
             Found::Silent(address) => client::silent(&address),
+            Found::Starting(address) => start::still_starting(&address).message,
             Found::Stale(_) | Found::None => {
                 format!("no engine runs on {} any more: any other `kino` command starts one", settings.home.display())
             }

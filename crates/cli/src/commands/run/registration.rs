@@ -5,8 +5,8 @@
 //!  command:  waits 100 ms, or 2 s where one must start ─► runs ─► ends ─► run_finish, once registered
 //! ```
 //!
-//! What the command needs is known before the engine has answered, but for the addresses of one that is starting: those
-//! of an engine that runs are in its home, and its listeners queue what comes meanwhile.
+//! What the command needs is known before the engine has answered: its addresses are in its home as soon as its
+//! listeners are open, and these queue what comes until the engine answers.
 
 use std::ffi::OsString;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -193,7 +193,7 @@ impl Registration {
 
 fn register(app: &App, question: &RunStart, events: &SyncSender<Event>) -> Result<Registered, Failure> {
     let found = client::find(&app.settings);
-    if matches!(found, Found::None | Found::Stale(_)) {
+    if matches!(found, Found::Starting(_) | Found::Stale(_) | Found::None) {
         tell(events, Event::Starting);
     }
     let say = |text: &str| tell(events, Event::Said(text.to_owned()));
