@@ -21,8 +21,8 @@ use kino_wire::admin::LakeFile;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    Attributes, CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 /// What errors call it.
@@ -119,7 +119,7 @@ impl ObjectStore for Lake {
         let part = part.map_err(|error| self.damaged(path, &error))?;
         let read = if head { Vec::new() } else { self.verified(path, std::slice::from_ref(&part)).await? };
         let payload = GetResultPayload::Stream(stream::iter(read).map(Ok).boxed());
-        Ok(GetResult { payload, meta, range: part, attributes: Default::default() })
+        Ok(GetResult { payload, meta, range: part, attributes: Attributes::default() })
     }
 
     async fn get_ranges(&self, path: &Path, parts: &[Range<u64>]) -> Result<Vec<Bytes>> {
