@@ -16,7 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use datafusion::datasource::listing::ListingTableUrl;
 use futures::stream::{self, BoxStream, StreamExt as _};
-use kino_store::file::{first_changed, whole_blocks};
+use kino_store::file::{cut, whole_blocks};
 use kino_wire::admin::LakeFile;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -94,13 +94,11 @@ impl Lake {
         let blocks = |part| whole_blocks(part, file.bytes).ok_or_else(|| self.damaged(path, &"its footer is wrong"));
         let blocks = parts.iter().map(blocks).collect::<Result<Vec<_>>>()?;
         let read = self.disk.get_ranges(path, &blocks).await.map_err(unreadable)?;
-        let cut = |((part, blocks), bytes): ((&Range<u64>, Range<u64>), Bytes)| {
-            if let Some(at) = first_changed(sums, blocks.start, &bytes) {
-                return Err(self.damaged(path, &format!("its bytes from {at} on are not those that were written")));
-            }
-            Ok(bytes.slice((part.start - blocks.start) as usize..(part.end - blocks.start) as usize))
-        };
-        parts.iter().zip(blocks).zip(read).map(cut).collect()
+        let of_blocks = parts.iter().zip(&blocks).zip(&read);
+        let verified = of_blocks.map(|((part, blocks), bytes)| cut(sums, part, blocks, bytes));
+        verified
+            .collect::<Result<_, _>>()
+            .map_err(|at| self.damaged(path, &format!("its bytes from {at} on are not those that were written")))
     }
 }
 

@@ -20,7 +20,7 @@ use crate::filter::TraceFilterSet;
 mod blocks;
 
 pub(crate) use blocks::Sums;
-pub use blocks::{BLOCK_BYTES, BlockSums, first_changed, whole_blocks};
+pub use blocks::{BLOCK_BYTES, BlockSums, cut, whole_blocks};
 
 /// The tables of the lake: those that batches carry and those that the store derives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,22 +1,24 @@
 //! OTLP over gRPC: the `Export` call of the trace, logs and metrics services.
 //!
 //! Messages pass through as the bytes they came as: the decoder that writes columns reads them, so no message object
-//! is ever built. A call is read and answered here rather than by `tonic`, which decompresses on the threads that answer.
+//! is ever built. A call is read and answered here rather than by `tonic`, which decompresses on the threads that answer
+//! and takes half a minute to build.
 
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::{BufMut, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Version};
 use http_body_util::{BodyExt, Full};
 use kino_engine::{Encoding, IngestError, Signal};
-use tonic::body::Body;
-use tonic::metadata::MetadataValue;
-use tonic::transport::server::TcpConnectInfo;
-use tonic::{Code, Status};
 
 use super::Otlp;
 use super::body::{self, BodyError};
@@ -29,10 +31,12 @@ const PATHS: [(&str, Signal); 3] = [
     ("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", Signal::Metrics),
 ];
 
-const GRPC_STATUS: &str = "grpc-status";
-
-/// How the content type of a gRPC call begins.
-const CONTENT_TYPE: &[u8] = b"application/grpc";
+/// How the content type of a gRPC call begins, and that of every answer.
+const GRPC: &str = "application/grpc";
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+const GRPC_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
 /// The routes of OTLP over gRPC: the three services, by path. Other requests are answered as OTLP over HTTP:
 /// an exporter that was given the wrong one of the two ports works, or reads what is wrong.
@@ -48,19 +52,19 @@ struct Services {
 
 /// Whether a request is a call of gRPC.
 pub(super) fn is_call(headers: &http::HeaderMap) -> bool {
-    headers.get(http::header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(CONTENT_TYPE))
+    headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(GRPC.as_bytes()))
 }
 
-impl tower::Service<Request<axum::body::Body>> for Services {
-    type Response = axum::response::Response;
+impl tower::Service<Request<Body>> for Services {
+    type Response = Response;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<axum::response::Response, Infallible>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<axum::body::Body>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         // A page in a browser speaks HTTP/1.1 here, whatever it names its content: the routes look where it is from.
         if is_call(request.headers()) && request.version() == Version::HTTP_2 {
             let otlp = Arc::clone(&self.otlp);
@@ -71,81 +75,125 @@ impl tower::Service<Request<axum::body::Body>> for Services {
 }
 
 /// Answers a call of gRPC.
-pub(super) async fn call(otlp: Arc<Otlp>, mut request: Request<axum::body::Body>) -> axum::response::Response {
-    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<Peer>>().copied() {
-        request.extensions_mut().insert(TcpConnectInfo { local_addr: None, remote_addr: Some(peer.0) });
-    }
-    respond(otlp, request.map(Body::new)).await.map(axum::body::Body::new)
-}
-
-async fn respond(otlp: Arc<Otlp>, request: Request<Body>) -> Response<Body> {
-    let Some((_, signal)) = PATHS.iter().find(|(path, _)| *path == request.uri().path()) else {
-        return Status::new(Code::from(reply::UNIMPLEMENTED), "only OTLP's Export calls are served here").into_http();
-    };
-    let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
-    if let Err(refusal) = otlp.guard.takes_otlp(request.headers(), peer) {
-        return Status::new(Code::from(reply::UNAUTHENTICATED), refusal).into_http();
-    }
-    match export(&otlp, *signal, request).await {
+pub(super) async fn call(otlp: Arc<Otlp>, request: Request<Body>) -> Response {
+    match export(&otlp, request).await {
         Ok(answer) => unary(&answer),
-        Err(status) => status.into_http(),
+        Err(refusal) => refusal.into_response(),
     }
 }
 
-async fn export(otlp: &Otlp, signal: Signal, request: Request<Body>) -> Result<Vec<u8>, Status> {
-    let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+async fn export(otlp: &Otlp, request: Request<Body>) -> Result<Vec<u8>, Refusal> {
+    let Some((_, signal)) = PATHS.iter().find(|(path, _)| *path == request.uri().path()) else {
+        return Err(Refusal::new(reply::UNIMPLEMENTED, "only OTLP's Export calls are served here"));
+    };
+    let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0.0);
     let (parts, body) = request.into_parts();
-    let body = axum::body::Body::new(body);
+    otlp.guard.takes_otlp(&parts.headers, peer).map_err(|why| Refusal::new(reply::UNAUTHENTICATED, why))?;
     let read = body::read_message(&parts.headers, body, otlp.body_bytes_max, &otlp.budget).await;
-    let (bytes, _held) = read.map_err(|error| body_status(otlp, &error))?;
+    let (bytes, _held) = read.map_err(|error| of_body(otlp, &error))?;
     let project = otlp.senders.project(peer).await;
-    let taken = otlp.engine.ingest_from(signal, bytes, Encoding::Protobuf, project).await;
-    let taken = taken.map_err(|error| status(&error))?;
-    Ok(reply::export_response(signal, taken.rejected, &taken.message, Encoding::Protobuf))
+    let taken = otlp.engine.ingest_from(*signal, bytes, Encoding::Protobuf, project).await;
+    let taken = taken.map_err(|error| of_ingest(&error))?;
+    Ok(reply::export_response(*signal, taken.rejected, &taken.message, Encoding::Protobuf))
 }
 
 /// The answer of a call that went well: one message in its frame, and the status behind it.
-fn unary(message: &[u8]) -> Response<Body> {
+fn unary(message: &[u8]) -> Response {
     let mut frame = BytesMut::with_capacity(body::FRAME_BYTES + message.len());
     frame.put_u8(0);
     frame.put_u32(message.len() as u32);
     frame.put_slice(message);
-    let trailers = HeaderMap::from_iter([(HeaderName::from_static(GRPC_STATUS), HeaderValue::from_static("0"))]);
+    let trailers = HeaderMap::from_iter([(GRPC_STATUS, HeaderValue::from_static("0"))]);
     let body = Full::new(frame.freeze()).with_trailers(std::future::ready(Some(Ok(trailers))));
     let mut response = Response::new(Body::new(body));
-    response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(GRPC));
     response
+}
+
+/// A call that went wrong.
+#[derive(Debug)]
+struct Refusal {
+    code: i32,
+    message: String,
+    /// A `google.rpc.Status`, where it says more.
+    details: Option<Vec<u8>>,
+}
+
+impl Refusal {
+    fn new(code: i32, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), details: None }
+    }
+
+    /// An answer of headers alone, as gRPC has it for whatever ends without a message.
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(GRPC));
+        headers.insert(GRPC_STATUS, self.code.into());
+        let texts = [
+            (GRPC_MESSAGE, Some(percent_encoded(&self.message))),
+            (GRPC_DETAILS, self.details.map(|details| STANDARD_NO_PAD.encode(details))),
+        ];
+        for (name, text) in texts {
+            if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
+                headers.insert(name, value);
+            }
+        }
+        if self.code == reply::UNIMPLEMENTED {
+            headers.insert(GRPC_ACCEPT_ENCODING, HeaderValue::from_static("gzip,zstd,identity"));
+        }
+        response
+    }
+}
+
+/// A message as gRPC's header takes it: bytes that are not printable ASCII, and the percent sign, as `%XX`.
+fn percent_encoded(message: &str) -> String {
+    let is_plain = |byte| matches!(byte, b' '..=b'~') && byte != b'%';
+    let encode = |byte: u8| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    message.bytes().map(encode).collect()
 }
 
 /// What OTLP's clients take as final is `INVALID_ARGUMENT`; `OUT_OF_RANGE`, which gRPC has for a message over the
 /// limit, they send again for ever.
-fn body_status(otlp: &Otlp, error: &BodyError) -> Status {
+fn of_body(otlp: &Otlp, error: &BodyError) -> Refusal {
     let (name, code) = match error {
         BodyError::Busy => {
             otlp.engine.refuse("overloaded");
-            return status(&IngestError::Full { retry_after: super::RETRY_AFTER, reason: error.to_string() });
+            return of_ingest(&IngestError::Full { retry_after: super::RETRY_AFTER, reason: error.to_string() });
         }
-        BodyError::TooLarge { .. } => ("body_too_large", Code::InvalidArgument),
-        BodyError::Encoding(_) => ("unsupported_content_encoding", Code::Unimplemented),
-        BodyError::Compressed { .. } => ("undecodable_body", Code::InvalidArgument),
-        BodyError::Incomplete => ("incomplete_body", Code::Unavailable),
+        BodyError::TooLarge { .. } => ("body_too_large", reply::INVALID_ARGUMENT),
+        BodyError::Encoding(_) => ("unsupported_content_encoding", reply::UNIMPLEMENTED),
+        BodyError::Compressed { .. } => ("undecodable_body", reply::INVALID_ARGUMENT),
+        BodyError::Incomplete => ("incomplete_body", reply::UNAVAILABLE),
     };
     otlp.engine.refuse(name);
-    let mut status = Status::new(code, error.to_string());
-    if code == Code::Unimplemented {
-        status.metadata_mut().insert("grpc-accept-encoding", MetadataValue::from_static("gzip,zstd,identity"));
-    }
-    status
+    Refusal::new(code, error.to_string())
 }
 
-fn status(error: &IngestError) -> Status {
+fn of_ingest(error: &IngestError) -> Refusal {
     let message = error.to_string();
     match error {
-        IngestError::Undecodable(_) => Status::new(Code::InvalidArgument, message),
+        IngestError::Undecodable(_) => Refusal::new(reply::INVALID_ARGUMENT, message),
         IngestError::Full { retry_after, .. } => {
             let details = reply::status(reply::RESOURCE_EXHAUSTED, &message, Some(*retry_after), Encoding::Protobuf);
-            Status::with_details(Code::ResourceExhausted, message, details.into())
+            Refusal { code: reply::RESOURCE_EXHAUSTED, message, details: Some(details) }
         }
-        IngestError::ReadOnly(_) | IngestError::Fault(_) => Status::new(Code::Unavailable, message),
+        IngestError::ReadOnly(_) | IngestError::Fault(_) => Refusal::new(reply::UNAVAILABLE, message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_any_characters_fits_into_a_header() {
+        assert_eq!(percent_encoded("100 % of ü\n"), "100 %25 of %C3%BC%0A");
+        let refusal = Refusal { code: 8, message: "voll: ü\n".to_owned(), details: Some(vec![8, 8]) };
+        let response = refusal.into_response();
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        assert_eq!(header(GRPC_STATUS), Some("8"));
+        assert_eq!(header(GRPC_MESSAGE), Some("voll: %C3%BC%0A"));
+        assert_eq!(header(GRPC_DETAILS), Some("CAg"));
     }
 }

@@ -56,13 +56,24 @@ pub fn whole_blocks(part: &Range<u64>, length: u64) -> Option<Range<u64>> {
 
 /// Where the first block lies whose bytes are not those that were written. `bytes` begin at `start`, a block's begin,
 /// and end with a block; `sums` are those of the whole file.
-pub fn first_changed(sums: &[u8], start: u64, bytes: &[u8]) -> Option<u64> {
+fn first_changed(sums: &[u8], start: u64, bytes: &[u8]) -> Option<u64> {
     let first = (start / BLOCK_BYTES) as usize;
     bytes.chunks(BLOCK_BYTES as usize).enumerate().find_map(|(at, block)| {
         let expected = sums.as_chunks().0.get(first + at);
         let is_same = expected == Some(&crc32c::crc32c(block).to_le_bytes());
         (!is_same).then_some((first + at) as u64 * BLOCK_BYTES)
     })
+}
+
+/// A part of a file, cut out of the `blocks` that hold it once these have proved to be what was written.
+///
+/// # Errors
+/// Where the first block lies whose bytes are not.
+pub fn cut(sums: &[u8], part: &Range<u64>, blocks: &Range<u64>, bytes: &Bytes) -> Result<Bytes, u64> {
+    match first_changed(sums, blocks.start, bytes) {
+        Some(at) => Err(at),
+        None => Ok(bytes.slice((part.start - blocks.start) as usize..(part.end - blocks.start) as usize)),
+    }
 }
 
 /// Block sums in the making, of a file that comes in pieces.

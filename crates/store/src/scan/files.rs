@@ -23,7 +23,7 @@ use parquet::file::metadata::ParquetMetaData;
 use rustix::io::Errno;
 
 use super::folder::Folder;
-use crate::file::{FileEntry, Sums, first_changed, whole_blocks};
+use crate::file::{FileEntry, Sums, cut, whole_blocks};
 
 /// More than this is verified on a thread for such work: a tenth of a millisecond of one core.
 const INLINE_BYTES_MAX: u64 = 1 << 20;
@@ -95,22 +95,14 @@ impl Files {
             .map(|part| whole_blocks(part, file.meta.bytes).ok_or_else(|| Fault::Outside(part.clone())))
             .collect::<Result<_, _>>()?;
         let read = self.read(file, &blocks).await?;
-        let cut =
-            {
-                let parts = parts.to_vec();
-                move || {
-                    let verified =
-                        parts.into_iter().zip(blocks).zip(read).map(|((part, blocks), bytes)| {
-                            match first_changed(&sums, blocks.start, &bytes) {
-                                Some(at) => Err(Fault::Changed { at }),
-                                None => Ok(bytes
-                                    .slice((part.start - blocks.start) as usize..(part.end - blocks.start) as usize)),
-                            }
-                        });
-                    verified.collect::<Result<Vec<_>, _>>()
-                }
-            };
-        if parts.iter().map(|part| part.end - part.start).sum::<u64>() <= INLINE_BYTES_MAX {
+        let parts = parts.to_vec();
+        let bytes = parts.iter().map(|part| part.end - part.start).sum::<u64>();
+        let cut = move || {
+            let of_blocks = parts.iter().zip(&blocks).zip(&read);
+            let verified = of_blocks.map(|((part, blocks), bytes)| cut(&sums, part, blocks, bytes));
+            verified.collect::<Result<Vec<_>, _>>().map_err(|at| Fault::Changed { at })
+        };
+        if bytes <= INLINE_BYTES_MAX {
             return cut();
         }
         tokio::task::spawn_blocking(cut).await.map_err(|_| Fault::Stopping)?
