@@ -219,7 +219,7 @@ fn load_files(
             bytes: number("bytes") as u64,
             start_min: number("start_min"),
             start_max: number("start_max"),
-            schema_version: number("schema_version") as u32,
+            schema_version: u32::try_from(number("schema_version")).unwrap_or_default(),
             checksum: row.get::<_, Option<i64>>("checksum").ok().flatten().and_then(|sum| u32::try_from(sum).ok()),
             blocks: row
                 .get::<_, Option<Vec<u8>>>("blocks")
