@@ -347,8 +347,7 @@ async fn a_flipped_bit_of_a_catalog_entry_changes_no_answer_unsaid() {
 #[tokio::test]
 #[ignore = "2,000 flips take minutes: cargo nextest run -p kino-store --run-ignored only flipped_bits"]
 async fn two_thousand_flipped_bits_change_no_answer_unsaid() {
-    flip_files(1_400).await;
-    flip_entries(600).await;
+    tokio::join!(flip_files(1_400), flip_entries(600));
 }
 
 /// Brings the catalog back to what version 2 wrote.
