@@ -1,7 +1,7 @@
 //! `kino-sql`: read-only SQL over one pinned snapshot of a Kinescope store.
 //!
 //! ```text
-//!  kino sql "…" ─► engine pins a snapshot ─► kino-sql --snapshot FILE "…" ─► table or JSON on stdout
+//!  kino sql "…" ─► engine pins a snapshot ─► kino-sql --snapshot - "…" ─► table or JSON on stdout
 //! ```
 //!
 //! A process of its own, so that the main binary carries no query engine and a wild query that runs out of memory
@@ -27,7 +27,7 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "kino-sql", version)]
 struct Arguments {
-    /// The answer of the engine's `sql_snapshot`, as a JSON file.
+    /// The answer of the engine's `sql_snapshot`, as a JSON file; `-` reads it from standard input.
     #[arg(long, value_name = "FILE")]
     snapshot: PathBuf,
     /// Print JSON (`kino.sql.v1`) instead of a table.

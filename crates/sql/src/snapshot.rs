@@ -1,7 +1,7 @@
 //! Reads the engine's snapshot: the files, the rows beside them, and the traces whose rows in files do not count.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io::Cursor;
+use std::io::{Cursor, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -44,9 +44,15 @@ pub(crate) struct TableSnapshot {
     pub rows: Vec<RecordBatch>,
 }
 
-/// Reads and decodes the file at `path`.
+/// Reads and decodes the file at `path`; `-` is standard input.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Snapshot> {
-    let text = std::fs::read(path).with_context(|| format!("failed to read the snapshot {}", path.display()))?;
+    let mut text = Vec::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin().lock().read_to_end(&mut text).map(|_| ())
+    } else {
+        std::fs::read(path).map(|file| text = file)
+    };
+    read.with_context(|| format!("failed to read the snapshot {}", path.display()))?;
     let wire: SqlSnapshot = serde_json::from_slice(&text).context(
         "failed to read the snapshot: kino and kino-sql may be of different versions; build both from one checkout",
     )?;

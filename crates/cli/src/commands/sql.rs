@@ -1,10 +1,10 @@
 //! `sql`: hands one pinned snapshot to `kino-sql`, a process of its own.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::thread;
 
 use kino_mcp::{Ran, SqlRows, SqlRunner};
 use kino_wire::sql::{SqlReleaseQuestion, SqlSnapshotQuestion};
@@ -39,9 +39,9 @@ pub(super) fn run(app: &App, arguments: &Sql) -> Outcome {
 }
 
 fn ask_once(app: &App, arguments: &Sql, program: &Path, client: &Client) -> Result<u8, Failure> {
-    let mut snapshot = Snapshot::take(&app.settings, client)?;
+    let mut snapshot = Snapshot::take(client)?;
     let mut command = Command::new(program);
-    command.arg("--snapshot").arg(&snapshot.path);
+    command.args(["--snapshot", "-"]);
     if app.output.json {
         command.arg("--json");
     }
@@ -55,7 +55,8 @@ fn ask_once(app: &App, arguments: &Sql, program: &Path, client: &Client) -> Resu
     if let Some(memory) = arguments.memory {
         command.arg("--memory").arg(memory.to_string());
     }
-    let status = command.arg("--").arg(&arguments.query).status();
+    let child = snapshot.given_to(command.arg("--").arg(&arguments.query));
+    let status = child.and_then(|mut child| child.wait());
     let status = status.map_err(|error| Failure::because(program.display(), &error))?;
     let exit = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(code::FAILED);
     snapshot.damaged = exit == DAMAGED;
@@ -70,9 +71,10 @@ pub(super) fn find(settings: &Settings) -> Option<PathBuf> {
     folders.map(|folder| folder.join(PROGRAM)).find(|program| program.is_file())
 }
 
-/// A pinned snapshot in a file; dropping it removes the file and releases the pin.
+/// A pinned snapshot; dropping it releases the pin.
 struct Snapshot<'a> {
-    path: PathBuf,
+    /// As JSON. Recorded rows are for the owner's eyes: they go through a pipe, and no file is left of them.
+    json: Arc<Vec<u8>>,
     pin: String,
     client: &'a Client,
     /// What the engine answered without, if anything.
@@ -82,24 +84,28 @@ struct Snapshot<'a> {
 }
 
 impl<'a> Snapshot<'a> {
-    fn take(settings: &Settings, client: &'a Client) -> Result<Self, Failure> {
+    fn take(client: &'a Client) -> Result<Self, Failure> {
         let snapshot = client.ask(&SqlSnapshotQuestion {})?;
-        let folder = settings.scratch()?;
-        let path = folder.join(format!("sql.{}.{}.json", std::process::id(), snapshot.pin));
-        let taken = Self { path, pin: snapshot.pin.clone(), client, damage: snapshot.damage, damaged: false };
-        let failed = |error: &dyn std::error::Error| Failure::because(taken.path.display(), error);
-        let bytes = serde_json::to_vec(&snapshot).map_err(|error| failed(&error))?;
-        // Recorded rows are for the owner's eyes.
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&taken.path);
-        file.and_then(|mut file| file.write_all(&bytes)).map_err(|error| failed(&error))?;
-        Ok(taken)
+        let json = serde_json::to_vec(&snapshot).map_err(|error| Failure::because("the snapshot", &error))?;
+        Ok(Self { json: Arc::new(json), pin: snapshot.pin, client, damage: snapshot.damage, damaged: false })
+    }
+
+    /// Starts the program with this on its standard input.
+    fn given_to(&self, command: &mut Command) -> io::Result<Child> {
+        let mut child = command.stdin(Stdio::piped()).spawn()?;
+        if let Some(mut input) = child.stdin.take() {
+            let json = Arc::clone(&self.json);
+            // A program that refuses its arguments reads nothing.
+            let feed = move || drop(input.write_all(&json));
+            thread::Builder::new().name("snapshot".to_owned()).spawn(feed)?;
+        }
+        Ok(child)
     }
 }
 
 impl Drop for Snapshot<'_> {
     fn drop(&mut self) {
-        // The file may never have been made; an unreleased pin ends by itself.
-        drop(fs::remove_file(&self.path));
+        // An unreleased pin ends by itself.
         drop(self.client.ask(&SqlReleaseQuestion { pin: self.pin.clone(), damaged: self.damaged }));
     }
 }
@@ -155,12 +161,11 @@ fn query_once(settings: &Settings, statement: &str, rows_max: usize) -> Result<O
     let program = find(settings).ok_or_else(|| Problem::unavailable(HOW_TO_GET_IT))?;
     let failed = |message: String| Problem { kind: ProblemKind::Internal, message, did_you_mean: Vec::new() };
     let client = start::running(settings).map_err(|failure| failed(failure.message))?;
-    let mut snapshot = Snapshot::take(settings, &client).map_err(|failure| failed(failure.message))?;
+    let mut snapshot = Snapshot::take(&client).map_err(|failure| failed(failure.message))?;
     let mut command = Command::new(program);
-    command.arg("--snapshot").arg(&snapshot.path).args(["--json", "--limit"]).arg(rows_max.to_string());
-    // Standard input is the client's: the query must not read from it.
-    let ran = command.arg("--").arg(statement).stdin(Stdio::null()).output();
-    let ran = ran.map_err(|error| Problem::internal(&error))?;
+    command.args(["--snapshot", "-", "--json", "--limit"]).arg(rows_max.to_string()).arg("--").arg(statement);
+    let child = snapshot.given_to(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let ran = child.and_then(Child::wait_with_output).map_err(|error| Problem::internal(&error))?;
     if ran.status.code() == Some(DAMAGED.into()) {
         snapshot.damaged = true;
         return Ok(None);
