@@ -4,6 +4,7 @@
 //! row it lies in. Columns without a hit are handed on as they are. Attribute maps are looked at together with the
 //! exact side of the same rows, so that neither keeps what the other lost.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -20,7 +21,10 @@ use kino_model::exact::{self, Record, any_value};
 use kino_model::{Batch, Value, names};
 
 use super::clean::Judged;
-use super::{Fired, Redactor, number, numbers, prefixed, prefixed_token, url_password};
+use super::{Fired, Redactor, assignment, number, numbers, prefixed, url_password};
+
+/// The most bytes in which an encoded text's length is written, up to 2 MiB of text.
+const LENGTH_BYTES: usize = 3;
 
 /// The rules that fired, by row.
 type RulesByRow = BTreeMap<usize, BTreeSet<&'static str>>;
@@ -382,7 +386,7 @@ impl<'a> ExactSide<'a> {
 impl Redactor {
     /// The rows of a column that hold a secret.
     fn hits(&self, array: &StringArray) -> BTreeSet<usize> {
-        let column = Texts { offsets: array.value_offsets(), bytes: array.value_data() };
+        let column = Texts::new(array.value_offsets(), array.value_data());
         let bytes = &column.bytes[..column.end()];
         let mut hits = BTreeSet::new();
         for set in self.anchors.sets() {
@@ -417,13 +421,12 @@ impl Redactor {
             from = end;
         }
         from = column.start();
-        while let Some((mut start, end)) = prefixed::next_run(bytes, from) {
-            while start < end {
-                let (row, first, last) = column.around(start);
-                if prefixed_token(&bytes[first..last], start - first, end.min(last) - first).is_some() {
+        while let Some((start, end)) = prefixed::next_word(bytes, from) {
+            for (row, first, last) in column.between(start, end) {
+                let part = (start.max(first) - first, end.min(last) - first);
+                if self.prefixed_token(&bytes[first..last], part.0, part.1).is_some() {
                     hits.insert(row);
                 }
-                start = last;
             }
             from = end;
         }
@@ -439,7 +442,7 @@ impl Redactor {
 
     /// The rows of encoded values that may hold a secret: there the rules' closer look needs the decoded text.
     fn suspects(&self, offsets: &[i32], bytes: &[u8]) -> BTreeSet<usize> {
-        let column = Texts { offsets, bytes };
+        let column = Texts::new(offsets, bytes);
         let bytes = &column.bytes[..column.end()];
         let mut suspects = BTreeSet::new();
         if !self.rules.patterns.is_empty() {
@@ -461,7 +464,18 @@ impl Redactor {
         all(&|from| self.key_anchors.next(bytes, from));
         all(&|from| memchr::memchr(b'@', &bytes[from..]).map(|at| from + at));
         all(&|from| numbers::next_run(bytes, from).map(|(start, _)| start));
-        all(&|from| prefixed::next_run(bytes, from).map(|(start, _)| start));
+        let mut from = column.start();
+        while let Some((start, end)) = prefixed::next_word(bytes, from) {
+            for (row, first, last) in column.between(start, end) {
+                let part = (start.max(first), end.min(last));
+                // The length of a text stands right before it, and may look like a letter.
+                let begins = (part.0..part.1).take(LENGTH_BYTES + 1);
+                if begins.into_iter().any(|at| self.prefixed_token(&bytes[at..last], 0, part.1 - at).is_some()) {
+                    suspects.insert(row);
+                }
+            }
+            from = end;
+        }
         suspects
     }
 
@@ -473,15 +487,14 @@ impl Redactor {
         };
         let mut entries = self.hits(values);
         entries.extend(self.hits(keys));
-        let column = Texts { offsets: keys.value_offsets(), bytes: keys.value_data() };
-        let bytes = &column.bytes[..column.end()];
-        let mut from = column.start();
-        while let Some(at) = self.key_anchors.next(bytes, from) {
-            let (entry, _, last) = column.around(at);
-            if self.is_sensitive(keys.value(entry)) && values.is_valid(entry) {
+        let bytes = keys.value_data();
+        let (mut begin, added) = (keys.value_offsets()[0] as usize, !self.rules.keys.is_empty());
+        for (entry, end) in keys.value_offsets()[1..].iter().map(|end| *end as usize).enumerate() {
+            let suspect = added || assignment::may_be_sensitive(&bytes[begin..end]);
+            if suspect && values.is_valid(entry) && self.is_secret_under(keys.value(entry), values.value(entry)) {
                 entries.insert(entry);
             }
-            from = last;
+            begin = end;
         }
         let offsets = map.value_offsets();
         let row_of = |entry: usize| offsets.partition_point(|offset| *offset as usize <= entry).checked_sub(1);
@@ -493,9 +506,15 @@ impl Redactor {
 struct Texts<'a> {
     offsets: &'a [i32],
     bytes: &'a [u8],
+    /// The row that was looked at last: the next one is seldom far behind it.
+    row: Cell<usize>,
 }
 
-impl Texts<'_> {
+impl<'a> Texts<'a> {
+    fn new(offsets: &'a [i32], bytes: &'a [u8]) -> Self {
+        Self { offsets, bytes, row: Cell::new(0) }
+    }
+
     fn start(&self) -> usize {
         self.offsets.first().map_or(0, |offset| *offset as usize)
     }
@@ -504,9 +523,29 @@ impl Texts<'_> {
         self.offsets.last().map_or(0, |offset| *offset as usize)
     }
 
+    /// The rows that hold bytes of `start..end`, with their bounds.
+    fn between(&self, start: usize, end: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+        let (first, ..) = self.around(start);
+        (first..self.offsets.len() - 1).map(|row| self.bounds(row)).take_while(move |(_, first, _)| *first < end)
+    }
+
     /// The row that holds the byte at `at`, with its bounds.
     fn around(&self, at: usize) -> (usize, usize, usize) {
-        let row = self.offsets.partition_point(|offset| *offset as usize <= at) - 1;
+        let begins_by = |row: usize| self.offsets.get(row).is_some_and(|offset| *offset as usize <= at);
+        // From the row before, in steps that double: the last row that begins by then, empty ones before it.
+        let mut row = if begins_by(self.row.get()) { self.row.get() } else { 0 };
+        let mut step = 1;
+        while begins_by(row + step) {
+            row += step;
+            step *= 2;
+        }
+        let rest = &self.offsets[row..self.offsets.len().min(row + step)];
+        row += rest.partition_point(|offset| *offset as usize <= at) - 1;
+        self.row.set(row);
+        self.bounds(row)
+    }
+
+    fn bounds(&self, row: usize) -> (usize, usize, usize) {
         (row, self.offsets[row] as usize, self.offsets[row + 1] as usize)
     }
 }
