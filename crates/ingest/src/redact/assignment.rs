@@ -324,7 +324,7 @@ pub(super) fn may_be_sensitive(key: &[u8]) -> bool {
     let identifier = || key.iter().rev().skip(2).find(|byte| !is_joint(**byte)).is_some_and(|byte| byte | 0x20 == b't');
     last[2].is_ascii_digit()
         || matches!(
-            &last.map(|byte| byte | 0x20),
+            &[last[0] | 0x20, last[1] | 0x20, last[2] | 0x20],
             // Of `password`, `passwort`, `passphrase`, `secret`, `secrets`, `secret_id`, `token`, `key`, `key_base`.
             b"ord" | b"ort" | b"ase" | b"ret" | b"ets" | b"ken" | b"key"
             // Of `passwd`, `pwd`, `pass`, `passcode`, `pat`, `auth`, `authorization`, `bearer`, `salt`, `signature`.

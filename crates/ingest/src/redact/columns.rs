@@ -21,10 +21,14 @@ use kino_model::exact::{self, Record, any_value};
 use kino_model::{Batch, Value, names};
 
 use super::clean::Judged;
+use super::prefixed::WORD_MIN;
 use super::{Fired, Redactor, assignment, number, numbers, prefixed, url_password};
 
 /// The most bytes in which an encoded text's length is written, up to 2 MiB of text.
 const LENGTH_BYTES: usize = 3;
+
+/// Texts that are shorter on average are looked at one by one.
+const SHORT_TEXT: usize = 32;
 
 /// The rules that fired, by row.
 type RulesByRow = BTreeMap<usize, BTreeSet<&'static str>>;
@@ -420,16 +424,11 @@ impl Redactor {
             }
             from = end;
         }
-        from = column.start();
-        while let Some((start, end)) = prefixed::next_word(bytes, from) {
-            for (row, first, last) in column.between(start, end) {
-                let part = (start.max(first) - first, end.min(last) - first);
-                if self.prefixed_token(&bytes[first..last], part.0, part.1).is_some() {
-                    hits.insert(row);
-                }
+        column.each_word(|(row, first, last), (start, end)| {
+            if self.prefixed_token(&bytes[first..last], start - first, end - first).is_some() {
+                hits.insert(row);
             }
-            from = end;
-        }
+        });
         if !self.rules.patterns.is_empty() {
             let matches = |row: &usize| {
                 let text = array.value(*row).as_bytes();
@@ -464,18 +463,13 @@ impl Redactor {
         all(&|from| self.key_anchors.next(bytes, from));
         all(&|from| memchr::memchr(b'@', &bytes[from..]).map(|at| from + at));
         all(&|from| numbers::next_run(bytes, from).map(|(start, _)| start));
-        let mut from = column.start();
-        while let Some((start, end)) = prefixed::next_word(bytes, from) {
-            for (row, first, last) in column.between(start, end) {
-                let part = (start.max(first), end.min(last));
-                // The length of a text stands right before it, and may look like a letter.
-                let begins = (part.0..part.1).take(LENGTH_BYTES + 1);
-                if begins.into_iter().any(|at| self.prefixed_token(&bytes[at..last], 0, part.1 - at).is_some()) {
-                    suspects.insert(row);
-                }
+        column.each_word(|(row, _, last), (start, end)| {
+            // The length of a text stands right before it, and may look like a letter.
+            let mut begins = (start..end).take(LENGTH_BYTES + 1);
+            if begins.any(|at| self.prefixed_token(&bytes[at..last], 0, end - at).is_some()) {
+                suspects.insert(row);
             }
-            from = end;
-        }
+        });
         suspects
     }
 
@@ -523,10 +517,30 @@ impl<'a> Texts<'a> {
         self.offsets.last().map_or(0, |offset| *offset as usize)
     }
 
-    /// The rows that hold bytes of `start..end`, with their bounds.
-    fn between(&self, start: usize, end: usize) -> impl Iterator<Item = (usize, usize, usize)> {
-        let (first, ..) = self.around(start);
-        (first..self.offsets.len() - 1).map(|row| self.bounds(row)).take_while(move |(_, first, _)| *first < end)
+    /// Calls `look` with each long word, and with the row that holds it and its bounds.
+    fn each_word(&self, mut look: impl FnMut((usize, usize, usize), (usize, usize))) {
+        let rows = self.offsets.len() - 1;
+        let bytes = &self.bytes[..self.end()];
+        let mut from = self.start();
+        // Short texts are mostly shorter than a word that is looked for, and make long ones where they lie side by side.
+        if bytes.len() - from < rows * SHORT_TEXT {
+            for row in (0..rows).map(|row| self.bounds(row)).filter(|(_, first, last)| last - first >= WORD_MIN) {
+                let (mut at, text) = (row.1, &bytes[..row.2]);
+                while let Some((start, end)) = prefixed::next_word(text, at) {
+                    look(row, (start, end));
+                    at = end;
+                }
+            }
+            return;
+        }
+        while let Some((start, end)) = prefixed::next_word(bytes, from) {
+            let (first, ..) = self.around(start);
+            let rows = (first..rows).map(|row| self.bounds(row)).take_while(|(_, first, _)| *first < end);
+            for row in rows.filter(|(_, first, last)| last.min(&end) - first.max(&start) >= WORD_MIN) {
+                look(row, (start.max(row.1), end.min(row.2)));
+            }
+            from = end;
+        }
     }
 
     /// The row that holds the byte at `at`, with its bounds.

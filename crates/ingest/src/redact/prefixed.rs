@@ -16,7 +16,7 @@ use super::tokens::{self, Shape, entropy, is_base64url, is_hex, is_random};
 use super::vendors::{SHORT, VENDORS};
 
 /// The shortest word worth looking at: the shortest token with its prefix.
-const WORD_MIN: usize = 15;
+pub(super) const WORD_MIN: usize = 15;
 /// Longer words are looked at in parts, so that one with many tokens takes no longer than many words.
 const WORD_MAX: usize = 4096;
 /// A word of [`WORD_MIN`] bytes fills one of any blocks of this size that lie side by side.
@@ -100,10 +100,12 @@ impl Prefixes {
         if end - start < WORD_MIN {
             return None;
         }
-        let first = [start.saturating_sub(1), start, escaped(text, start)];
-        let first = &first[usize::from(start == 0)..if first[2] == start { 2 } else { 3 }];
-        if let Some(found) = first.iter().find_map(|at| self.at(text, *at)) {
-            return Some(found);
+        // What an escape ends in is no letter of the word; a few prefixes begin with a mark.
+        let marked = start.checked_sub(1).filter(|at| matches!(text[*at], b':' | b'$'));
+        let first =
+            self.at(text, start).or_else(|| self.at(text, escaped(text, start)?)).or_else(|| self.at(text, marked?));
+        if first.is_some() {
+            return first;
         }
         // Most words are names, of hosts and of classes.
         if !text[start..end].iter().any(u8::is_ascii_digit) {
@@ -152,11 +154,11 @@ fn slot(head: [u8; 3]) -> usize {
 }
 
 /// Where the word at `start` begins if what stands there belongs to an escape, as in `\\n` or `%3D`.
-fn escaped(text: &[u8], start: usize) -> usize {
-    match text[..start].last() {
-        Some(b'\\') if matches!(text[start], b'n' | b'r' | b't') => start + 1,
-        Some(b'%') if text[start..].iter().take(2).all(|byte| is_hex(*byte)) => start + 2,
-        _ => start,
+fn escaped(text: &[u8], start: usize) -> Option<usize> {
+    match text[..start].last()? {
+        b'\\' if matches!(text[start], b'n' | b'r' | b't') => Some(start + 1),
+        b'%' if text[start..].iter().take(2).all(|byte| is_hex(*byte)) => Some(start + 2),
+        _ => None,
     }
 }
 
@@ -170,7 +172,7 @@ pub(super) fn next_word(text: &[u8], from: usize) -> Option<(usize, usize)> {
         };
         let inside = at + block;
         let start = inside - text[from..inside].iter().rev().take_while(|byte| is_part(**byte)).count();
-        let end = inside + text[inside..].iter().take(WORD_MAX).take_while(|byte| is_part(**byte)).count();
+        let end = inside + extent(&text[inside..text.len().min(inside + WORD_MAX)]);
         if end - start >= WORD_MIN {
             return Some((start, end));
         }
@@ -179,24 +181,48 @@ pub(super) fn next_word(text: &[u8], from: usize) -> Option<(usize, usize)> {
     // What is left is shorter than a chunk; a word may have begun before it.
     at -= text[from..at.min(text.len())].iter().rev().take_while(|byte| is_part(**byte)).count();
     while at + WORD_MIN <= text.len() {
-        let length = text[at..].iter().take_while(|byte| is_part(**byte)).count();
-        if length >= WORD_MIN {
-            return Some((at, at + length));
+        match text[at..at + WORD_MIN].iter().rposition(|byte| !is_part(*byte)) {
+            Some(other) => at += other + 1,
+            None => return Some((at, at + extent(&text[at..text.len().min(at + WORD_MAX)]))),
         }
-        at += length + 1;
     }
     None
 }
 
 /// Where the first block lies that is filled by bytes of words.
 fn filled_block(chunk: &[u8; CHUNK]) -> Option<usize> {
-    // One comparison after the other over all bytes: the compiler makes of it a few instructions for many bytes.
+    // One comparison after the other over all bytes: the compiler makes of it a few instructions for many bytes, which it
+    // does not of `map`.
     let mut classes = [0_u8; CHUNK];
     for (class, byte) in classes.iter_mut().zip(chunk) {
         *class = if is_part(*byte) { 0xff } else { 0 };
     }
     let (blocks, _) = classes.as_chunks::<BLOCK>();
     blocks.iter().position(|block| u64::from_ne_bytes(*block) == u64::MAX).map(|block| block * BLOCK)
+}
+
+/// How many bytes of a word stand at the beginning of `text`: eight at once, each in its own lane of an integer.
+fn extent(text: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * ONES;
+    // Lanes are below 0x80, so no sum reaches the next lane.
+    let within = |lanes: u64, least: u8, most: u8| {
+        (lanes + u64::from(0x80 - least) * ONES) & !(lanes + u64::from(0x7f - most) * ONES)
+    };
+    let (blocks, rest) = text.as_chunks::<BLOCK>();
+    for (index, block) in blocks.iter().enumerate() {
+        let bytes = u64::from_le_bytes(*block);
+        let (lanes, small) = (bytes & !HIGH, bytes & !HIGH | (0x20 * ONES));
+        let parts = within(small, b'a', b'z')
+            | within(small, b'~', 0x7f)
+            | within(lanes, b'0', b'9')
+            | within(lanes, b'-', b'.');
+        let others = (!parts | bytes) & HIGH;
+        if others != 0 {
+            return index * BLOCK + others.trailing_zeros() as usize / 8;
+        }
+    }
+    blocks.len() * BLOCK + rest.iter().take_while(|byte| is_part(**byte)).count()
 }
 
 /// Whether a byte belongs to a word: a letter, a digit, or one of `-._~`, which stand within tokens.
@@ -321,6 +347,11 @@ mod tests {
         for byte in 0..=u8::MAX {
             let part = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'^' | 0x7f);
             assert_eq!(is_part(byte), part, "{byte}");
+            for (at, length) in [(0, 0), (3, 3), (7, 7)] {
+                let mut text = [b'x'; 8];
+                text[at] = byte;
+                assert_eq!(extent(&text), if part { 8 } else { length }, "{byte}");
+            }
         }
     }
 

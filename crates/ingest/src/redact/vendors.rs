@@ -353,7 +353,8 @@ fn is_mixed(secret: &[u8]) -> bool {
 fn is_sk_key(secret: &[u8]) -> bool {
     let random = secret.rsplit(|byte| *byte == b'_').next().unwrap_or_default();
     let known = [b"live_".as_slice(), b"test_", b"prod_", b"org_"].iter().any(|word| secret.starts_with(word));
-    random.len() >= if known { 10 } else { 16 } && is_random(random)
+    let letters = known && random.len() >= 24 && random.iter().any(u8::is_ascii_uppercase);
+    random.len() >= if known { 10 } else { 16 } && (is_random(random) || letters && has_digit_or_mix(random))
 }
 
 /// Eight characters, an underscore, and at least twenty more.
