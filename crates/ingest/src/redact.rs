@@ -5,7 +5,7 @@
 //! give equal tokens under one key, and the token keeps the number of lines.
 //!
 //! ```text
-//!  a column's buffer ─► anchors (two passes of SIMD), `@`, words, digits ─► the rule's closer look
+//!  a column's buffer ─► anchors (a few passes of SIMD), `@`, words, digits ─► the rule's closer look
 //!       nothing found: the column stays, untouched and shared ◄────────────┴────► found: that column is rebuilt
 //! ```
 //!

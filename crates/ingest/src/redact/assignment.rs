@@ -814,6 +814,7 @@ fn is_secret(value: &[u8], rule: Rule, form: Form) -> bool {
         (Form::Bare, _) => false,
         (Form::Line, Rule::Password) if value.iter().all(u8::is_ascii_lowercase) => value.len() >= 8,
         (Form::Line, Rule::Password | Rule::Secret) => (varied || has_symbol(value)) && !is_code(value),
+        (Form::Loose, _) if is_constant(value) => false,
         (Form::Loose, Rule::Token | Rule::Secret) => {
             value.len() >= 12 && is_random(value) && !is_code(value) && !is_slug(value)
         }
@@ -882,6 +883,13 @@ fn is_slug(value: &[u8]) -> bool {
     let mut parts = value.split(|byte| matches!(byte, b'-' | b'_'));
     let plain = |part: &[u8]| part.iter().all(u8::is_ascii_lowercase) || part.iter().all(u8::is_ascii_digit);
     value.len() < 24 && value.iter().any(|byte| matches!(byte, b'-' | b'_')) && parts.all(plain)
+}
+
+/// Whether the value is a constant's or a type's name: words with a digit or two in them.
+fn is_constant(value: &[u8]) -> bool {
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let shouted = value.contains(&b'_') && !value.iter().any(u8::is_ascii_lowercase);
+    value.iter().all(|byte| is_word(*byte)) && value[0].is_ascii_uppercase() && digits <= if shouted { 3 } else { 1 }
 }
 
 fn is_template(value: &[u8]) -> bool {

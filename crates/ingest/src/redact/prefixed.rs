@@ -44,6 +44,8 @@ const PREFIX_MAX: usize = 24;
 const ENTROPY_MIN: f64 = 4.2;
 /// Fewer digits stand in names in camel case.
 const DIGITS_MIN: usize = 3;
+/// The fewest changes between letters and digits behind a prefix that says nothing: names have fewer.
+const CHANGES_MIN: usize = 5;
 /// What digests are written behind.
 const DIGESTS: [&[u8]; 6] = [b"sha1", b"sha256", b"sha384", b"sha512", b"md5", b"h1"];
 /// Parts of a prefix, or their ends, that say that a key follows.
@@ -277,7 +279,12 @@ fn is_unlisted(text: &[u8], word: (usize, usize), from: usize, to: usize) -> boo
         return false;
     }
     let hex = run.iter().all(|byte| is_hex(*byte));
-    if entropy(run) >= ENTROPY_MIN && run.len() >= if mixed { RANDOM_MIN } else { RANDOM_SMALL_MIN } && !hex {
+    let changes = run.windows(2).filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit()).count();
+    if changes >= CHANGES_MIN
+        && entropy(run) >= ENTROPY_MIN
+        && run.len() >= if mixed { RANDOM_MIN } else { RANDOM_SMALL_MIN }
+        && !hex
+    {
         return true;
     }
     let parts = || name.split(|byte| !byte.is_ascii_alphanumeric());
