@@ -1,9 +1,9 @@
 //! The prefilter: short texts of which one stands in every secret that is named or that has a structure, found in three
 //! passes of SIMD.
 //!
-//! Teddy compares as many bytes at once as the shortest of them has, up to four. Upper and
-//! lower case are separate anchors, since folding would cost a pass of its own. Tokens that a service's prefix gives
-//! away are not found here: they stand in long words, see [`super::prefixed`].
+//! Teddy compares as many bytes at once as the shortest of them has, up to four. Upper and lower case are separate
+//! anchors, since folding would cost a pass of its own. Tokens that a service's prefix gives away are not found here: they
+//! stand in long words, see [`super::prefixed`].
 
 use aho_corasick::packed::{self, MatchKind, Searcher};
 use aho_corasick::{AhoCorasick, BuildError};

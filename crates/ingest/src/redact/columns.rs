@@ -4,7 +4,6 @@
 //! row it lies in. Columns without a hit are handed on as they are. Attribute maps are looked at together with the
 //! exact side of the same rows, so that neither keeps what the other lost.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -21,14 +20,11 @@ use kino_model::exact::{self, Record, any_value};
 use kino_model::{Batch, Value, names};
 
 use super::clean::Judged;
-use super::prefixed::WORD_MIN;
-use super::{Fired, Redactor, assignment, number, numbers, prefixed, url_password};
+use super::texts::Texts;
+use super::{Fired, Redactor, number, numbers, url_password};
 
 /// The most bytes in which an encoded text's length is written, up to 2 MiB of text.
 const LENGTH_BYTES: usize = 3;
-
-/// Texts that are shorter on average are looked at one by one.
-const SHORT_TEXT: usize = 32;
 
 /// The rules that fired, by row.
 type RulesByRow = BTreeMap<usize, BTreeSet<&'static str>>;
@@ -484,7 +480,7 @@ impl Redactor {
         let bytes = keys.value_data();
         let (mut begin, added) = (keys.value_offsets()[0] as usize, !self.rules.keys.is_empty());
         for (entry, end) in keys.value_offsets()[1..].iter().map(|end| *end as usize).enumerate() {
-            let suspect = added || assignment::may_be_sensitive(&bytes[begin..end]);
+            let suspect = added || super::names::may_be_sensitive(&bytes[begin..end]);
             if suspect && values.is_valid(entry) && self.is_secret_under(keys.value(entry), values.value(entry)) {
                 entries.insert(entry);
             }
@@ -493,74 +489,6 @@ impl Redactor {
         let offsets = map.value_offsets();
         let row_of = |entry: usize| offsets.partition_point(|offset| *offset as usize <= entry).checked_sub(1);
         entries.into_iter().filter_map(row_of).filter(|row| *row < map.len()).collect()
-    }
-}
-
-/// Texts that lie one behind the other.
-struct Texts<'a> {
-    offsets: &'a [i32],
-    bytes: &'a [u8],
-    /// The row that was looked at last: the next one is seldom far behind it.
-    row: Cell<usize>,
-}
-
-impl<'a> Texts<'a> {
-    fn new(offsets: &'a [i32], bytes: &'a [u8]) -> Self {
-        Self { offsets, bytes, row: Cell::new(0) }
-    }
-
-    fn start(&self) -> usize {
-        self.offsets.first().map_or(0, |offset| *offset as usize)
-    }
-
-    fn end(&self) -> usize {
-        self.offsets.last().map_or(0, |offset| *offset as usize)
-    }
-
-    /// Calls `look` with each long word, and with the row that holds it and its bounds.
-    fn each_word(&self, mut look: impl FnMut((usize, usize, usize), (usize, usize))) {
-        let rows = self.offsets.len() - 1;
-        let bytes = &self.bytes[..self.end()];
-        let mut from = self.start();
-        // Short texts are mostly shorter than a word that is looked for, and make long ones where they lie side by side.
-        if bytes.len() - from < rows * SHORT_TEXT {
-            for row in (0..rows).map(|row| self.bounds(row)).filter(|(_, first, last)| last - first >= WORD_MIN) {
-                let (mut at, text) = (row.1, &bytes[..row.2]);
-                while let Some((start, end)) = prefixed::next_word(text, at) {
-                    look(row, (start, end));
-                    at = end;
-                }
-            }
-            return;
-        }
-        while let Some((start, end)) = prefixed::next_word(bytes, from) {
-            let (first, ..) = self.around(start);
-            let rows = (first..rows).map(|row| self.bounds(row)).take_while(|(_, first, _)| *first < end);
-            for row in rows.filter(|(_, first, last)| last.min(&end) - first.max(&start) >= WORD_MIN) {
-                look(row, (start.max(row.1), end.min(row.2)));
-            }
-            from = end;
-        }
-    }
-
-    /// The row that holds the byte at `at`, with its bounds.
-    fn around(&self, at: usize) -> (usize, usize, usize) {
-        let begins_by = |row: usize| self.offsets.get(row).is_some_and(|offset| *offset as usize <= at);
-        // From the row before, in steps that double: the last row that begins by then, empty ones before it.
-        let mut row = if begins_by(self.row.get()) { self.row.get() } else { 0 };
-        let mut step = 1;
-        while begins_by(row + step) {
-            row += step;
-            step *= 2;
-        }
-        let rest = &self.offsets[row..self.offsets.len().min(row + step)];
-        row += rest.partition_point(|offset| *offset as usize <= at) - 1;
-        self.row.set(row);
-        self.bounds(row)
-    }
-
-    fn bounds(&self, row: usize) -> (usize, usize, usize) {
-        (row, self.offsets[row] as usize, self.offsets[row + 1] as usize)
     }
 }
 
@@ -616,10 +544,10 @@ fn replaced_map(map: Option<&MapArray>, rows: usize, new: &BTreeMap<usize, RowAt
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
 
     use super::*;
     use crate::redact::Rules;
+    use std::cell::Cell;
 
     const CARD: &str = "4111111111111111";
 

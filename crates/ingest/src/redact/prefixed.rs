@@ -10,7 +10,8 @@
 
 use std::collections::HashMap;
 
-use super::assignment::{is_harmless_key, is_uuid};
+use super::assignment::is_uuid;
+use super::names::is_harmless_key;
 use super::rules::Rule;
 use super::tokens::{self, Shape, entropy, is_base64url, is_hex, is_random};
 use super::vendors::{SHORT, VENDORS};

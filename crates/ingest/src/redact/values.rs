@@ -3,7 +3,7 @@
 use kino_model::{Attributes, Resource, Scope, Value};
 
 use super::rules::Rule;
-use super::{Fired, Redactor, assignment};
+use super::{Fired, Redactor, assignment, names};
 
 impl Redactor {
     /// The token for the whole of `value`, if `key` says that it is secret.
@@ -23,7 +23,7 @@ impl Redactor {
     }
 
     pub(super) fn is_sensitive(&self, key: &str) -> bool {
-        self.rules.is_on(Rule::SensitiveKey) && assignment::sensitive_key(key, &self.rules.keys)
+        self.rules.is_on(Rule::SensitiveKey) && names::sensitive_key(key, &self.rules.keys)
     }
 
     /// Redacts one attribute; whether it changed.
