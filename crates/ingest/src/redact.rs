@@ -5,7 +5,7 @@
 //! give equal tokens under one key, and the token keeps the number of lines.
 //!
 //! ```text
-//!  a column's buffer ─► anchors (a few passes of SIMD), `@`, runs ─► the rule's closer look
+//!  a column's buffer ─► anchors (a few passes of SIMD), `@`, words, digits ─► the rule's closer look
 //!       nothing found: the column stays, untouched and shared ◄────────────┴────► found: that column is rebuilt
 //! ```
 //!
@@ -15,9 +15,12 @@ mod anchors;
 mod assignment;
 mod clean;
 mod columns;
+mod commands;
+mod names;
 mod numbers;
 mod prefixed;
 pub mod rules;
+mod texts;
 mod tokens;
 mod values;
 mod vendors;
@@ -32,6 +35,7 @@ use sha2::Sha256;
 use anchors::{Anchors, KeyAnchors, Sign};
 use clean::Clean;
 use kino_model::{Batch, redacted};
+use prefixed::Prefixes;
 use rules::Rule;
 pub use rules::{InvalidRules, Rules};
 
@@ -44,6 +48,7 @@ pub struct Redactor {
     rules: Rules,
     anchors: Anchors,
     key_anchors: KeyAnchors,
+    prefixes: Prefixes,
     /// Labels seen before.
     clean: Clean,
 }
@@ -61,7 +66,7 @@ impl Redactor {
     pub fn new(key: [u8; 32], rules: Rules) -> Self {
         let anchors = Anchors::new().expect("the anchors are few and short");
         let key_anchors = KeyAnchors::new(&rules.keys).expect("the keys are few, and bounded by the rules");
-        Self { key, rules, anchors, key_anchors, clean: Clean::default() }
+        Self { key, rules, anchors, key_anchors, prefixes: Prefixes::new(), clean: Clean::default() }
     }
 
     /// Redacts every text of a batch: columns, attribute maps with what they hold exactly, resources and scopes.
@@ -133,7 +138,7 @@ impl Redactor {
         for set in self.anchors.sets() {
             from = 0;
             while let Some((start, end, sign)) = set.next(text, from) {
-                from = self.keep(text, self.examine(text, start, end, sign), &mut found).unwrap_or(end);
+                from = self.keep(text, self.examine(text, start, end, sign), &mut found).unwrap_or(end).max(end);
             }
         }
         from = 0;
@@ -146,8 +151,9 @@ impl Redactor {
             from = self.keep(text, number(text, start, end), &mut found).unwrap_or(end).max(end);
         }
         from = 0;
-        while let Some((start, end)) = prefixed::next_run(text, from) {
-            from = self.keep(text, prefixed_token(text, start, end), &mut found).unwrap_or(end).max(end);
+        while let Some((start, end)) = prefixed::next_word(text, from) {
+            // What stands behind a token may be one, too.
+            from = self.keep(text, self.prefixed_token(text, start, end), &mut found).unwrap_or(end);
         }
         for pattern in &self.rules.patterns {
             for captures in pattern.regex.captures_iter(text) {
@@ -173,28 +179,34 @@ impl Redactor {
         let word = || start.checked_sub(1);
         match sign {
             Sign::Token(shape) => shape.end(text, start, end).map(|end| (start, end, shape.rule.name())),
-            Sign::SkKey => tokens::sk_key(text, start).map(|(end, rule)| (start, end, rule.name())),
-            Sign::Segment => tokens::segmented(text, start, end).map(|found| named(Rule::VendorToken, found)),
-            Sign::Mailchimp => tokens::mailchimp(text, start).map(|found| named(Rule::VendorToken, found)),
-            Sign::AzureSecret => tokens::azure_secret(text, start).map(|found| named(Rule::VendorToken, found)),
             Sign::WrappedKey => tokens::wrapped_key(text, start).map(|found| named(Rule::PrivateKey, found)),
             Sign::WrappedJwt => tokens::wrapped_jwt(text, start).map(|found| named(Rule::Jwt, found)),
-            Sign::Curl => assignment::curl_password(text, end).map(|found| named(Rule::Password, found)),
+            Sign::Command(options) => {
+                commands::password(text, start, end, options).map(|found| named(Rule::Password, found))
+            }
+            Sign::PgPass => commands::pgpass(text, start, end).map(|found| named(Rule::Password, found)),
+            Sign::Putty => tokens::putty(text, end).map(|found| named(Rule::PrivateKey, found)),
+            Sign::Mnemonic => assignment::mnemonic(text, end).map(|found| named(Rule::Secret, found)),
             Sign::IdentifiedBy => {
                 assignment::identified_by(text, word()?, end).map(|found| named(Rule::Password, found))
             }
             Sign::Auth => assignment::auth(text, start).map(|found| named(Rule::Authorization, found)),
             Sign::Jwt => tokens::jwt(text, start).map(|found| named(Rule::Jwt, found)),
             Sign::PrivateKey => tokens::private_key(text, start).map(|found| named(Rule::PrivateKey, found)),
-            Sign::Name => {
+            Sign::Bearer if text.get(end) == Some(&b' ') => {
+                assignment::bearer(text, word()?, end + 1).map(|found| named(Rule::Authorization, found))
+            }
+            Sign::Signature if text[..end].ends_with(b"=") || text.get(end) == Some(&b'=') => {
+                let from = if text[..end].ends_with(b"=") { end } else { end + 1 };
+                assignment::signature(text, from).map(|found| named(Rule::Signature, found))
+            }
+            Sign::Name | Sign::Bearer | Sign::Signature => {
                 let found = look(text, end, |text| assignment::assigned(text, start));
                 found.map(|(start, end, rule)| (start, end, rule.name()))
             }
-            Sign::Bearer => assignment::bearer(text, word()?, end).map(|found| named(Rule::Authorization, found)),
             Sign::Basic => assignment::basic(text, word()?, end).map(|found| named(Rule::Authorization, found)),
             Sign::Authorization => {
-                let word = word()?;
-                let header = |text: &[u8]| assignment::authorization(text, word);
+                let header = |text: &[u8]| assignment::authorization(text, start);
                 look(text, end, |text| header(text).map(|(start, end)| (start, end, Rule::Authorization)))
                     .map(|(start, end, rule)| (start, end, rule.name()))
             }
@@ -204,9 +216,12 @@ impl Redactor {
                 look(text, end, |text| header(text).map(|(start, end)| (start, end, Rule::Cookie)))
                     .map(|(start, end, rule)| (start, end, rule.name()))
             }
-            Sign::Signature => assignment::signature(text, end).map(|found| named(Rule::Signature, found)),
         }
         .filter(|(start, end, rule)| self.applies(&text[*start..*end], rule) && !is_in_token(text, *start))
+    }
+
+    fn prefixed_token(&self, text: &[u8], start: usize, end: usize) -> Option<(usize, usize, &'static str)> {
+        self.prefixes.token(text, start, end).map(|(start, end, rule)| (start, end, rule.name()))
     }
 
     /// Keeps a secret that the rules want gone; returns its end.
@@ -248,10 +263,6 @@ fn is_in_token(text: &[u8], at: usize) -> bool {
 
 fn url_password(text: &[u8], at: usize) -> Option<(usize, usize, &'static str)> {
     assignment::url_password(text, at).map(|(start, end)| (start, end, Rule::UrlPassword.name()))
-}
-
-fn prefixed_token(text: &[u8], start: usize, end: usize) -> Option<(usize, usize, &'static str)> {
-    prefixed::token(text, start, end).map(|(start, end)| (start, end, Rule::VendorToken.name()))
 }
 
 fn number(text: &[u8], start: usize, end: usize) -> Option<(usize, usize, &'static str)> {

@@ -1,37 +1,36 @@
-//! The prefilter: short texts of which one stands in every secret that the rules know, found in a few passes of SIMD.
+//! The prefilter: short texts of which one stands in every secret that is named or that has a structure, found in three
+//! passes of SIMD.
 //!
-//! Teddy takes at most 64 texts a pass and compares as many bytes at once as the shortest of them has, up to four. So
-//! the anchors go in sets: those of names and structures, those of vendors' tokens, and those of three bytes. Upper and
-//! lower case are separate anchors, since folding would cost a pass of its own.
+//! Teddy compares as many bytes at once as the shortest of them has, up to four. Upper and lower case are separate
+//! anchors, since folding would cost a pass of its own. Tokens that a service's prefix gives away are not found here: they
+//! stand in long words, see [`super::prefixed`].
 
 use aho_corasick::packed::{self, MatchKind, Searcher};
 use aho_corasick::{AhoCorasick, BuildError};
 
 use super::tokens::Shape;
-use super::vendors::{SHORT, VENDORS};
+use super::vendors::ANYWHERE;
 
-/// The most texts that one pass of Teddy takes.
-const SET_MAX: usize = 64;
+/// The most texts of one pass. Teddy takes 64, but with so many it stops at every other byte to compare them.
+const SET_MAX: usize = 48;
 
 /// What an anchor's position is examined for.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Sign {
     /// A token that begins here.
     Token(&'static Shape),
-    /// A key of OpenAI, of Anthropic, or of a service that follows their form.
-    SkKey,
-    /// A word that stands between the prefix of a token and its random part.
-    Segment,
-    /// The data centre of a Mailchimp key.
-    Mailchimp,
-    /// The version of an Azure client secret.
-    AzureSecret,
     /// The first line of a PEM private key in base64.
     WrappedKey,
     /// The beginning of a JSON web token in base64.
     WrappedJwt,
-    /// `curl`, whose argument `-u` is a user and a password.
-    Curl,
+    /// A command with the options that a password, perhaps with a user before it, follows.
+    Command(&'static [&'static str]),
+    /// The port of PostgreSQL in a line of `.pgpass`.
+    PgPass,
+    /// The line before the private part of a key of PuTTY.
+    Putty,
+    /// A phrase of words that keys are made of.
+    Mnemonic,
     /// `IDENTIFIED BY` of SQL, without its first letter.
     IdentifiedBy,
     /// A name that ends in `auth`.
@@ -42,119 +41,71 @@ pub(super) enum Sign {
     PrivateKey,
     /// Within the name that something is assigned to.
     Name,
-    /// `Bearer` without its first letter.
+    /// `Bearer` without its first letter, before a credential or as the end of a name.
     Bearer,
     /// `Basic` without its first letter.
     Basic,
-    /// `Authorization` without its first letter.
+    /// `Authorization`.
     Authorization,
     /// `Cookie:` without its first letter.
     Cookie,
-    /// A signature's name with its equals sign.
+    /// A signature's name.
     Signature,
 }
 
-/// In names and structures.
-const NAMED: [(&str, Sign); 55] = [
+/// What stands in names and structures, the longer of two that begin alike first.
+const SIGNS: [(&str, Sign); 42] = [
     (".eyJ", Sign::Jwt),
     ("PRIVATE KEY", Sign::PrivateKey),
+    ("rivate-Lines", Sign::Putty),
     ("LS0tLS1CRUdJTi", Sign::WrappedKey),
     ("ZXlKaGJH", Sign::WrappedJwt),
-    ("earer ", Sign::Bearer),
+    ("earer", Sign::Bearer),
+    ("EARER", Sign::Name),
     ("asic ", Sign::Basic),
-    ("uthoriz", Sign::Authorization),
-    ("UTHORIZ", Sign::Authorization),
+    ("authoriz", Sign::Authorization),
+    ("Authoriz", Sign::Authorization),
+    ("AUTHORIZ", Sign::Authorization),
     ("ookie", Sign::Cookie),
     ("OOKIE", Sign::Cookie),
-    ("ignature=", Sign::Signature),
+    ("ignature", Sign::Signature),
+    ("IGNATURE", Sign::Name),
     ("sig=", Sign::Signature),
-    ("curl ", Sign::Curl),
+    ("curl ", Sign::Command(&["-u ", "--user ", "--user="])),
+    ("mysql", Sign::Command(&[" -p"])),
+    ("redis-cli", Sign::Command(&["-a ", "--pass "])),
+    (":5432:", Sign::PgPass),
     ("DENTIFIED BY", Sign::IdentifiedBy),
     ("dentified by", Sign::IdentifiedBy),
-    ("auth\"", Sign::Auth),
-    ("auth=", Sign::Auth),
-    ("AUTH=", Sign::Auth),
-    ("auth\\\"", Sign::Auth),
+    ("auth", Sign::Auth),
+    ("Auth", Sign::Auth),
+    ("AUTH", Sign::Auth),
     ("pass", Sign::Name),
     ("Pass", Sign::Name),
     ("PASS", Sign::Name),
-    ("pwd=", Sign::Name),
-    ("Pwd=", Sign::Name),
-    ("_PWD=", Sign::Name),
-    ("pwd\"", Sign::Name),
-    ("Pwd\"", Sign::Name),
-    ("pwd:", Sign::Name),
     ("ecret", Sign::Name),
     ("ECRET", Sign::Name),
     ("oken", Sign::Name),
     ("OKEN", Sign::Name),
-    ("_key", Sign::Name),
-    ("_KEY", Sign::Name),
-    ("-key", Sign::Name),
-    ("-KEY", Sign::Name),
-    ("-Key", Sign::Name),
-    ("_Key", Sign::Name),
-    ("iKey", Sign::Name),
-    ("tKey", Sign::Name),
-    ("nKey", Sign::Name),
-    ("gKey", Sign::Name),
-    ("rKey", Sign::Name),
-    ("eKey", Sign::Name),
-    ("sKey", Sign::Name),
-    ("pKey", Sign::Name),
-    ("dKey", Sign::Name),
-    ("hKey", Sign::Name),
-    ("IKey", Sign::Name),
-    ("pikey", Sign::Name),
-    ("PIKEY", Sign::Name),
-    ("sskey", Sign::Name),
-    ("SSKEY", Sign::Name),
-    ("tekey", Sign::Name),
     ("redential", Sign::Name),
+    ("REDENTIAL", Sign::Name),
+    ("_pat", Sign::Name),
+    ("_PAT", Sign::Name),
+    ("salt", Sign::Name),
+    ("Salt", Sign::Name),
+    ("SALT", Sign::Name),
+    ("ebhook", Sign::Name),
+    ("EBHOOK", Sign::Name),
+    ("nemonic", Sign::Mnemonic),
 ];
 
-/// Of three bytes, and what would be one too many for the set above.
-const SHORT_SIGNS: [(&str, Sign); 36] = [
-    ("sk-", Sign::SkKey),
-    ("-us", Sign::Mailchimp),
-    ("6Q~", Sign::AzureSecret),
-    ("7Q~", Sign::AzureSecret),
-    ("8Q~", Sign::AzureSecret),
-    ("9Q~", Sign::AzureSecret),
-    ("_live_", Sign::Segment),
-    ("_prod_", Sign::Segment),
-    ("_production_", Sign::Segment),
-    ("_test_", Sign::Segment),
-    ("_sandbox_", Sign::Segment),
-    ("_pat_", Sign::Segment),
-    ("-pat-", Sign::Segment),
-    ("_api_", Sign::Segment),
-    ("-api-", Sign::Segment),
-    ("_secret_", Sign::Segment),
-    ("_sec_", Sign::Segment),
-    ("_token_", Sign::Segment),
-    ("-token-", Sign::Segment),
-    ("_key_", Sign::Segment),
-    ("-key-", Sign::Segment),
-    ("_sk_", Sign::Segment),
-    ("_sat_", Sign::Segment),
-    ("_oat_", Sign::Segment),
-    ("_auth_", Sign::Segment),
-    ("-auth-", Sign::Segment),
-    ("_svc_", Sign::Segment),
-    ("_admin_", Sign::Segment),
-    ("_v1_", Sign::Segment),
-    ("-v1-", Sign::Segment),
-    ("_v2_", Sign::Segment),
-    ("_v3_", Sign::Segment),
-    ("_server_", Sign::Segment),
-    ("_org_", Sign::Segment),
-    ("_user_", Sign::Segment),
-    ("_personal_", Sign::Segment),
-];
+/// Ends of names that are too short for a search: they are searched for with what follows a name.
+const SHORT_ENDS: [&str; 8] = ["key", "Key", "KEY", "pwd", "Pwd", "PWD", "_pw", "_PW"];
+/// What follows a name, or stands between it and its number.
+const FOLLOWING: [char; 9] = ['=', ':', '"', '\'', ' ', '\\', '>', '_', '1'];
 
-/// What stands in every attribute key whose value is secret; [`super::assignment::sensitive_key`] looks closer.
-const KEYS: [&str; 37] = [
+/// What stands in attribute keys whose value may be secret; [`super::assignment::sensitive_key`] looks closer.
+const KEYS: [&str; 34] = [
     "uthoriz",
     "UTHORIZ",
     "ookie",
@@ -165,47 +116,44 @@ const KEYS: [&str; 37] = [
     "pwd",
     "Pwd",
     "PWD",
+    "_pw",
+    "_PW",
     "ecret",
     "ECRET",
     "oken",
     "OKEN",
-    "_key",
-    "-key",
-    ".key",
-    "ikey",
-    "iKey",
-    "_KEY",
-    "-KEY",
-    "-Key",
-    "_Key",
-    "sKey",
-    "tKey",
-    "nKey",
-    "gKey",
-    "rKey",
-    "eKey",
-    "pKey",
-    "dKey",
-    "hKey",
+    "key",
+    "Key",
+    "KEY",
     "redential",
     "REDENTIAL",
-    "sskey",
-    "tekey",
-    "ngkey",
+    "auth",
+    "Auth",
+    "AUTH",
+    "_pat",
+    "_PAT",
+    "salt",
+    "SALT",
+    "ignature",
+    "IGNATURE",
+    "ebhook",
+    "EBHOOK",
+    "earer",
+    "EARER",
 ];
 
-/// Finds anchors, set by set.
+/// Finds the signs of secrets, in as few passes as take all of them.
 #[derive(Debug)]
 pub(super) struct Anchors(Vec<AnchorSet>);
 
-/// Finds the anchors of one set.
+/// Finds the anchors of one pass.
 #[derive(Debug)]
 pub(super) struct AnchorSet {
     engine: Engine,
     signs: Vec<Sign>,
 }
 
-/// Finds what an attribute key may be sensitive for.
+/// Finds what an attribute key may be sensitive for, within encoded attributes.
 #[derive(Debug)]
 pub(super) struct KeyAnchors(Engine);
 
@@ -243,7 +191,7 @@ impl KeyAnchors {
         Engine::new(KEYS.into_iter().chain(added)).map(Self)
     }
 
-    /// Where the next sign of a sensitive key stands.
+    /// Where the next of them stands.
     pub(super) fn next(&self, text: &[u8], from: usize) -> Option<usize> {
         self.0.find(text, from).map(|(start, ..)| start)
     }
@@ -251,10 +199,13 @@ impl KeyAnchors {
 
 impl Anchors {
     pub(super) fn new() -> Result<Self, BuildError> {
-        let token = |(text, shape): &'static (&'static str, Shape)| (*text, Sign::Token(shape));
-        let short: Vec<_> = SHORT.iter().map(token).chain(SHORT_SIGNS).collect();
-        let vendors: Vec<_> = VENDORS.iter().map(token).collect();
-        let sets = [NAMED.as_slice(), &short].into_iter().chain(vendors.chunks(SET_MAX));
+        let anywhere = ANYWHERE.iter().map(|(text, shape)| ((*text).to_owned(), Sign::Token(shape)));
+        let signs = SIGNS.iter().map(|(text, sign)| ((*text).to_owned(), *sign));
+        let with_next = |end: &&'static str| FOLLOWING.map(|next| (format!("{end}{next}"), Sign::Name));
+        let mut anchors: Vec<_> = anywhere.chain(signs).chain(SHORT_ENDS.iter().flat_map(with_next)).collect();
+        // Alike ones together, so that few bytes begin an anchor of the same pass; the longer of two first.
+        anchors.sort_by(|(one, _), (other, _)| other.cmp(one));
+        let sets = anchors.chunks(anchors.len().div_ceil(anchors.len().div_ceil(SET_MAX)));
         sets.map(AnchorSet::new).collect::<Result<_, _>>().map(Self)
     }
 
@@ -265,8 +216,8 @@ impl Anchors {
 }
 
 impl AnchorSet {
-    fn new(anchors: &[(&'static str, Sign)]) -> Result<Self, BuildError> {
-        let engine = Engine::new(anchors.iter().map(|(text, _)| *text))?;
+    fn new(anchors: &[(String, Sign)]) -> Result<Self, BuildError> {
+        let engine = Engine::new(anchors.iter().map(|(text, _)| text.as_str()))?;
         Ok(Self { engine, signs: anchors.iter().map(|(_, sign)| *sign).collect() })
     }
 
@@ -282,15 +233,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_anchor_is_found_and_fits_its_set() {
+    fn every_anchor_is_found_in_one_of_three_passes() {
         let anchors = Anchors::new().unwrap();
-        let texts = NAMED.iter().chain(&SHORT_SIGNS).map(|(text, _)| *text);
-        for text in texts.chain(VENDORS.iter().chain(&SHORT).map(|(text, _)| *text)) {
+        let texts = || ANYWHERE.iter().map(|(text, _)| *text).chain(SIGNS.iter().map(|(text, _)| *text));
+        for text in texts().chain(["api-key=", "DB_PW:", "Pwd=", "KEY\\"]) {
             let padded = format!("{:64}{text}{:64}", "", "");
             let found = anchors.sets().iter().filter_map(|set| set.next(padded.as_bytes(), 0));
-            assert!(found.map(|(start, end, _)| (start, end)).any(|found| found == (64, 64 + text.len())), "{text}");
+            assert!(found.map(|(_, end, _)| end).any(|end| end == 64 + text.len()), "{text}");
         }
-        assert!(NAMED.len() <= SET_MAX && SHORT.len() + SHORT_SIGNS.len() <= SET_MAX);
-        assert!(NAMED.iter().all(|(text, _)| text.len() >= 4) && VENDORS.iter().all(|(text, _)| text.len() >= 4));
+        // Teddy compares as many bytes as the shortest text has, and fewer than four let half of all bytes pass.
+        assert!(texts().all(|text| text.len() >= 4));
+        assert!(anchors.sets().len() == 3 && anchors.sets().iter().all(|set| set.signs.len() <= SET_MAX));
     }
 }

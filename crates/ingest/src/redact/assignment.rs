@@ -13,87 +13,20 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
+use super::names::{self, NAME_MAX, compacted, name_rule, weak_rule};
 use super::rules::Rule;
 use super::tokens::{entropy, has_digit, is_base64, is_random, is_word};
 
-/// Longer names are sentences without spaces.
-const NAME_MAX: usize = 64;
 /// Spaces around a separator: more of them are a table.
 const SPACES_MAX: usize = 3;
+/// Spaces behind a separator: values are aligned with those of other names.
+const ALIGNED_MAX: usize = 40;
+/// The shortest value behind nothing but a space.
+const BARE_MIN: usize = 20;
 /// Escapes before a quote: JSON within JSON within JSON.
 const ESCAPES_MAX: usize = 7;
 /// How a value begins that was redacted before.
 pub(super) const TOKEN_START: &[u8] = kino_model::redacted::START.as_bytes();
-
-/// Endings of names, without `-`, `_` and `.`, and the rule that they belong to.
-const ENDINGS: [(&str, Rule); 33] = [
-    ("password", Rule::Password),
-    ("passwd", Rule::Password),
-    ("passphrase", Rule::Password),
-    ("pwd", Rule::Password),
-    ("secret", Rule::Secret),
-    ("secretkey", Rule::Secret),
-    ("apikey", Rule::ApiKey),
-    ("accesskey", Rule::ApiKey),
-    ("accountkey", Rule::ApiKey),
-    ("privatekey", Rule::ApiKey),
-    ("authkey", Rule::ApiKey),
-    ("secretkeybase", Rule::Secret),
-    ("encryptionkey", Rule::ApiKey),
-    ("encryptkey", Rule::ApiKey),
-    ("signingkey", Rule::ApiKey),
-    ("masterkey", Rule::ApiKey),
-    ("applicationkey", Rule::ApiKey),
-    ("appkey", Rule::ApiKey),
-    ("clientkey", Rule::ApiKey),
-    ("serverkey", Rule::ApiKey),
-    ("servicekey", Rule::ApiKey),
-    ("rolekey", Rule::ApiKey),
-    ("storagekey", Rule::ApiKey),
-    ("sharedkey", Rule::ApiKey),
-    ("subscriptionkey", Rule::ApiKey),
-    ("functionskey", Rule::ApiKey),
-    ("licensekey", Rule::ApiKey),
-    ("sshkey", Rule::ApiKey),
-    ("hmackey", Rule::ApiKey),
-    ("deploykey", Rule::ApiKey),
-    ("writekey", Rule::ApiKey),
-    ("token", Rule::Token),
-    ("pass", Rule::Password),
-];
-
-/// Endings that only attribute keys have.
-const KEY_ENDINGS: [&str; 6] = ["authorization", "cookie", "setcookie", "credential", "credentials", "secrets"];
-
-/// Tokens that guard nothing: those of paging, of concurrency, of language models.
-const HARMLESS_TOKENS: [&str; 26] = [
-    "pagetoken",
-    "nexttoken",
-    "continuationtoken",
-    "cancellationtoken",
-    "canceltoken",
-    "synctoken",
-    "resumetoken",
-    "eostoken",
-    "bostoken",
-    "padtoken",
-    "unktoken",
-    "septoken",
-    "masktoken",
-    "clstoken",
-    "stoptoken",
-    "starttoken",
-    "endtoken",
-    "firsttoken",
-    "lasttoken",
-    "currenttoken",
-    "peektoken",
-    "maxtoken",
-    "mintoken",
-    "pertoken",
-    "toptoken",
-    "specialtoken",
-];
 
 /// Words that stand where a secret would, in documentation, schemas and code.
 const PLACEHOLDERS: [&str; 44] = [
@@ -150,6 +83,10 @@ enum Form {
     Quoted,
     /// Directly behind an equals sign, or as a command line's argument.
     Tight,
+    /// In a pair of its own beside the pair that holds the name, as in `name: DB_PASSWORD, value: x`.
+    Pair,
+    /// Behind nothing but a space.
+    Bare,
     /// Alone on its line, as in YAML and in headers.
     Line,
     /// Anything else.
@@ -159,9 +96,12 @@ enum Form {
 /// The value assigned to the name that holds `text[anchor..]`, if both are a secret's.
 pub(super) fn assigned(text: &[u8], anchor: usize) -> Option<(usize, usize, Rule)> {
     let (name_start, name_end) = name_around(text, anchor)?;
+    text.get(name_end)?;
+    let name_start = spaced_name(text, name_start, name_end);
     let name = &text[name_start..name_end];
-    let rule = name_rule(name)?;
-    let flag = name.starts_with(b"--");
+    let (rule, weak) = name_rule(name).map(|rule| (rule, false)).or_else(|| Some((weak_rule(name)?, true)))?;
+    let flag = name.starts_with(b"--")
+        || name.starts_with(b"-") && (name_start == 0 || text[name_start - 1].is_ascii_whitespace());
     let (mut at, form) = separator(text, name_start, name_end, flag, rule)?;
     if text.get(at) == Some(&b'[') && matches!(text.get(at + 1), Some(b'"' | b'\'')) {
         at += 1;
@@ -169,28 +109,46 @@ pub(super) fn assigned(text: &[u8], anchor: usize) -> Option<(usize, usize, Rule
     // A line of an environment file: everything up to the next space belongs to the value.
     let begins = name_start == 0 || matches!(text[name_start - 1], b'\n' | b'\r');
     let (start, end, quoted) = value(text, at, begins && form == Form::Tight && !flag);
-    let form = if quoted { Form::Quoted } else { form };
+    let form = if quoted && form != Form::Bare { Form::Quoted } else { form };
     let form = if form == Form::Loose && is_line(text, name_start, end) { Form::Line } else { form };
     // On the line after its name a value stands alone, or it is the next name.
-    let form = match text[name_end..start].contains(&b'\n') {
+    let form = match at > name_end && !is_pair(text, name_end, at) && text[name_end..start].contains(&b'\n') {
         true if text[end..].iter().take_while(|byte| **byte != b'\n').any(|byte| *byte > b' ') => return None,
         true if text[start..end].ends_with(b":") => return None,
         true => Form::Line,
         false => form,
     };
-    let weak = name.to_ascii_lowercase().ends_with(b"pass") && !has_digit(&text[start..end]);
-    (!weak && is_secret(&text[start..end], rule, form)).then_some((start, end, rule))
+    let secret = &text[start..end];
+    let opaque = || is_opaque(secret) && !is_placeholder(secret);
+    let found = match (weak, form) {
+        (true, Form::Bare) => false,
+        (true, _) if compacted(name).contains("webhook") => is_webhook(secret),
+        (true, _) => opaque(),
+        // What stands behind a space is the next word of a sentence, or another column.
+        (false, Form::Bare) => opaque() && (quoted || secret.len() >= BARE_MIN),
+        (false, _) => !is_count(name, secret, form) && is_secret(secret, rule, form),
+    };
+    found.then_some((start, end, rule))
 }
 
-/// The rule that an attribute's key calls for, if its whole value is to go.
-pub(super) fn sensitive_key(key: &str, added: &[String]) -> bool {
-    if key.len() > 2 * NAME_MAX {
-        return false;
+/// Whether `pass` counts what passes: a name without capitals before a value without a digit.
+fn is_count(name: &[u8], value: &[u8], form: Form) -> bool {
+    let shouted = form == Form::Tight && name.ends_with(b"_PASS") && value.len() >= 6;
+    name.to_ascii_lowercase().ends_with(b"pass") && !has_digit(value) && !shouted
+}
+
+/// Where a name of two words begins, as in `api key: x`: its last word is all that the byte before it leaves.
+fn spaced_name(text: &[u8], name_start: usize, name_end: usize) -> usize {
+    let before = &text[..name_start];
+    if !text[name_start..name_end].eq_ignore_ascii_case(b"key") || before.last() != Some(&b' ') {
+        return name_start;
     }
-    let compact = compacted(key.as_bytes());
-    name_rule(key.as_bytes()).is_some()
-        || KEY_ENDINGS.iter().any(|ending| compact.ends_with(ending))
-        || added.iter().any(|added| key.eq_ignore_ascii_case(added))
+    let word =
+        before[..before.len() - 1].iter().rev().take(NAME_MAX).take_while(|byte| is_word(**byte) || **byte == b'-');
+    match word.count() {
+        0 => name_start,
+        length => name_start - 1 - length,
+    }
 }
 
 /// The schemes that stand before a credential in headers.
@@ -213,9 +171,17 @@ pub(super) fn bare(secret: &[u8]) -> &[u8] {
     if is_scheme && !credential.is_empty() && !credential.contains(&b' ') { credential } else { header }
 }
 
-/// Whether a value under a sensitive key is worth redacting: it is not empty, a truth value, redacted already, or a
-/// number of tokens or of tests that pass.
-pub(super) fn is_worth_redacting(key: &str, value: &str) -> bool {
+/// Whether a value under a sensitive key is worth redacting: it is not empty, a truth value, redacted already, a number of
+/// tokens or of tests that pass, or what a key that proves little stands before.
+pub(super) fn is_worth_redacting(key: &str, value: &str, added: &[String]) -> bool {
+    let compact = compacted(key.as_bytes());
+    let sure = name_rule(key.as_bytes()).is_some()
+        || names::KEY_ENDINGS.iter().any(|ending| compact.ends_with(ending))
+        || added.iter().any(|added| key.eq_ignore_ascii_case(added));
+    let opaque = || is_opaque(bare(value.as_bytes()));
+    if !(sure || opaque() || compact.contains("webhook") && is_webhook(value.as_bytes())) {
+        return false;
+    }
     let number = value.len() < 10 && value.bytes().all(|byte| byte.is_ascii_digit());
     let counted = name_rule(key.as_bytes()) == Some(Rule::Token) || key.to_ascii_lowercase().ends_with("pass");
     let counts = number && counted;
@@ -241,7 +207,13 @@ pub(super) fn basic(text: &[u8], word: usize, from: usize) -> Option<(usize, usi
 /// What an `Authorization` header carries; its first letter stands at `word`.
 pub(super) fn authorization(text: &[u8], word: usize) -> Option<(usize, usize)> {
     let end = word + 1 + text[word + 1..].iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
-    let (mut at, _) = separator(text, word, end, false, Rule::Authorization)?;
+    if word > 0 && text[word - 1].is_ascii_alphanumeric() {
+        return None;
+    }
+    let (mut at, form) = separator(text, word, end, false, Rule::Authorization)?;
+    if form == Form::Bare {
+        return None;
+    }
     if text.get(at) == Some(&b'[') && matches!(text.get(at + 1), Some(b'"' | b'\'')) {
         at += 1;
     }
@@ -265,6 +237,13 @@ pub(super) fn authorization(text: &[u8], word: usize) -> Option<(usize, usize)> 
         return (length >= 4 && !is_placeholder(secret)).then_some((start, start + length));
     }
     let length = header.iter().take_while(|byte| !ends_value(**byte)).count();
+    // A scheme that is not known, and one credential behind it.
+    let rest = header[scheme..].trim_ascii_start();
+    let name = header[..scheme].iter().all(|byte| is_word(*byte) || *byte == b'-');
+    if scheme > 1 && name && is_opaque(rest) && !is_placeholder(rest) {
+        let start = opened + header.len() - rest.len();
+        return Some((start, start + rest.len()));
+    }
     let alone = length == header.len() || quote.is_none();
     let secret = &header[..length];
     (alone && length >= 8 && has_digit(secret) && !is_placeholder(secret) && !is_code(secret))
@@ -276,7 +255,10 @@ pub(super) fn cookie(text: &[u8], word: usize, name_end: usize) -> Option<(usize
     if !text.get(word).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'c')) {
         return None;
     }
-    let (at, _) = separator(text, word, name_end, false, Rule::Cookie)?;
+    let (at, form) = separator(text, word, name_end, false, Rule::Cookie)?;
+    if form == Form::Bare {
+        return None;
+    }
     let (start, quote) = opening(text, at);
     let length = text[start..].iter().take_while(|byte| !ends_header(**byte, quote)).count();
     let header = text[start..start + length].trim_ascii_end();
@@ -295,42 +277,49 @@ pub(super) fn signature(text: &[u8], from: usize) -> Option<(usize, usize)> {
     (hex || length >= 32 && is_random(value)).then_some((from, from + length))
 }
 
-/// The password of `-u user:password` or `--user user:password` among the arguments of `curl`, which begin at `from`.
-pub(super) fn curl_password(text: &[u8], from: usize) -> Option<(usize, usize)> {
-    /// Arguments further away are not looked for.
-    const ARGUMENTS_MAX: usize = 512;
-    let arguments = &text[from..text.len().min(from + ARGUMENTS_MAX)];
-    let line = &arguments[..memchr::memchr(b'\n', arguments).unwrap_or(arguments.len())];
-    let option = |name: &[u8]| memchr::memmem::find(line, name).map(|at| from + at + name.len());
-    let at = option(b"-u ").or_else(|| option(b"--user ")).or_else(|| option(b"--user="))?;
-    let (start, end, _) = value(text, at, false);
-    let colon = start + text[start..end].iter().position(|byte| *byte == b':')? + 1;
-    let password = &text[colon..end];
-    (password.len() >= 4 && !is_placeholder(password)).then_some((colon, end))
-}
-
 /// The quoted password behind `IDENTIFIED BY`, whose first letter stands at `word`.
 pub(super) fn identified_by(text: &[u8], word: usize, from: usize) -> Option<(usize, usize)> {
     starts_word(text, word, b'I')?;
     let from = from + if text[from..].starts_with(b" PASSWORD") { " PASSWORD".len() } else { 0 };
     let (start, end, quoted) = value(text, from + spaces(text, from), false);
     let password = &text[start..end];
-    (quoted && password.len() >= 4 && !is_placeholder(password)).then_some((start, end))
+    // In prose something is identified by its name.
+    let prose = text[word + 1].is_ascii_lowercase() && !has_digit(password);
+    (quoted && password.len() >= 4 && !prose && !is_placeholder(password)).then_some((start, end))
 }
 
 /// What is assigned to a name that ends in `auth`, as in Docker's and npm's configuration: base64 of a user and a
 /// password, or something long and random.
 pub(super) fn auth(text: &[u8], anchor: usize) -> Option<(usize, usize)> {
-    let (name_start, name_end) = name_around(text, anchor)?;
-    if !compacted(&text[name_start..name_end]).ends_with("auth") {
+    let end = anchor + "auth".len();
+    if text.get(end).is_none_or(u8::is_ascii_alphabetic) {
         return None;
     }
-    let (at, _) = separator(text, name_start, name_end, false, Rule::Authorization)?;
+    let (name_start, name_end) = name_around(text, anchor)?;
+    let name = &text[name_start..name_end];
+    let last = |ending: &str| compacted(name).ends_with(ending);
+    if !last("auth") && !last("authkey") {
+        return None;
+    }
+    let (at, form) = separator(text, name_start, name_end, name.starts_with(b"--"), Rule::Authorization)?;
     let (start, end, _) = value(text, at, false);
     let secret = &text[start..end];
-    let opaque = secret.len() >= 20 && is_random(secret) && !is_code(secret) && !is_placeholder(secret);
-    let encoded = secret.iter().all(|byte| is_base64(*byte) || matches!(byte, b'_' | b'-'));
-    (is_basic(secret) || opaque && encoded).then_some((start, end))
+    let opaque = form != Form::Bare && is_opaque(secret) && !is_placeholder(secret);
+    (is_basic(secret) || opaque).then_some((start, end))
+}
+
+/// The words of the phrase that is assigned to a name which holds `mnemonic` before `from`.
+pub(super) fn mnemonic(text: &[u8], from: usize) -> Option<(usize, usize)> {
+    /// The shortest phrase in use.
+    const WORDS_MIN: usize = 12;
+    let (name_start, name_end) = name_around(text, from - 1)?;
+    let (at, _) = separator(text, name_start, name_end, false, Rule::Authorization)?;
+    let (start, quote) = opening(text, at);
+    let line = &text[start..];
+    let length = line.iter().take(512).take_while(|byte| byte.is_ascii_lowercase() || **byte == b' ').count();
+    let words = line[..length].split(|byte| *byte == b' ').filter(|word| word.len() >= 3).count();
+    let closed = line.get(length).is_none_or(|byte| quote.map_or(*byte < b' ', |quote| *byte == quote));
+    (words >= WORDS_MIN && closed).then_some((start, start + length))
 }
 
 /// The password, or the token in its place, before the `@` at `at` of a URL.
@@ -348,12 +337,14 @@ pub(super) fn url_password(text: &[u8], at: usize) -> Option<(usize, usize)> {
     }
     let info = &text[start..at];
     let (from, password) = match info.iter().position(|byte| *byte == b':') {
+        // The token takes the user's place.
+        Some(colon) if colon + 1 == info.len() && is_opaque(&info[..colon]) => (start, &info[..colon]),
         Some(colon) => (start + colon + 1, &info[colon + 1..]),
         None if length >= 20 && is_random(info) => (start, info),
         None => return None,
     };
     let hidden = password.iter().all(|byte| matches!(byte, b'*' | b'x' | b'.'));
-    (!hidden && !password.starts_with(TOKEN_START) && !is_template(password)).then_some((from, at))
+    (!hidden && !password.starts_with(TOKEN_START) && !is_template(password)).then_some((from, from + password.len()))
 }
 
 fn starts_word(text: &[u8], word: usize, letter: u8) -> Option<()> {
@@ -386,35 +377,6 @@ fn name_around(text: &[u8], anchor: usize) -> Option<(usize, usize)> {
     (back < NAME_MAX && ahead < NAME_MAX).then_some((anchor - back, anchor + ahead))
 }
 
-fn compacted(name: &[u8]) -> String {
-    let letters = name.iter().filter(|byte| !matches!(byte, b'-' | b'_' | b'.'));
-    letters.map(|byte| char::from(byte.to_ascii_lowercase())).collect()
-}
-
-fn name_rule(name: &[u8]) -> Option<Rule> {
-    let compact = compacted(name);
-    let bare = compact.trim_end_matches(|last: char| last.is_ascii_digit());
-    let (_, rule) = ENDINGS.iter().find(|(ending, _)| bare.ends_with(ending))?;
-    let harmless = match rule {
-        Rule::Token => HARMLESS_TOKENS.iter().any(|harmless| bare.ends_with(harmless)),
-        Rule::Password if bare.ends_with("pass") => !is_pass(name),
-        // The shell's working directory.
-        Rule::Password => bare == "pwd" && name == b"PWD" || bare == "oldpwd",
-        _ => false,
-    };
-    (!harmless).then_some(*rule)
-}
-
-/// Whether `pass` at the name's end is a word of its own, as in `DB_PASS` and `dbPass`, and not the end of `bypass`.
-fn is_pass(name: &[u8]) -> bool {
-    let end = name.iter().rev().skip_while(|byte| byte.is_ascii_digit()).count();
-    let start = end.saturating_sub("pass".len());
-    match name[..start].last() {
-        Some(before) => !before.is_ascii_alphabetic() || before.is_ascii_lowercase() && name[start] == b'P',
-        None => true,
-    }
-}
-
 /// Where the value begins behind the name, and in what form.
 fn separator(text: &[u8], name_start: usize, name_end: usize, flag: bool, rule: Rule) -> Option<(usize, Form)> {
     let mut at = name_end;
@@ -425,6 +387,9 @@ fn separator(text: &[u8], name_start: usize, name_end: usize, flag: bool, rule: 
         at += 1;
     }
     let keyed = at > name_end;
+    if let Some(value) = paired(text, name_start, name_end) {
+        return Some((value, Form::Pair));
+    }
     // In a URL within a URL.
     if text[at..].starts_with(b"%3D") || text[at..].starts_with(b"%3d") {
         return Some((at + 3, Form::Tight));
@@ -433,11 +398,21 @@ fn separator(text: &[u8], name_start: usize, name_end: usize, flag: bool, rule: 
     at += spaces;
     let length = match (text.get(at)?, text.get(at + 1)) {
         (b'=', Some(b'=' | b'~')) | (b':', Some(b':')) => return None,
+        // A resource's kind, as in `arn:aws:secretsmanager:eu-west-1:1234:secret:shop`.
+        (b':', _) if name_start > 0 && text[name_start - 1] == b':' => return None,
         (b'=', Some(b'>')) | (b':', Some(b'=')) => 2,
         (b'=' | b':', _) => 1,
-        (b'>', _) if name_start > 0 && text[name_start - 1] == b'<' => return Some((at + 1, Form::Tight)),
+        (b'>', _) if name_start > 0 && text[name_start - 1] == b'<' => {
+            let nested = if text[at + 1..].starts_with(b"<Value>") { "<Value>".len() } else { 0 };
+            return Some((at + 1 + nested, Form::Tight));
+        }
         // A list of arguments: `"--password", "x"`.
         (b',', _) if flag && keyed => 1,
+        // What a program takes where a variable is not set: `getenv("API_KEY", "x")`.
+        (b',', _) if keyed => {
+            let next = at + 1 + self::spaces(text, at + 1);
+            return matches!(text.get(next), Some(b'"' | b'\'')).then_some((next, Form::Bare));
+        }
         (_, _) if flag && spaces > 0 && !keyed => return Some((at, Form::Tight)),
         // `.netrc`: `machine example.org login ada password x`.
         (_, _) if rule == Rule::Password && spaces > 0 && !keyed && is_netrc(text, name_start) => {
@@ -445,16 +420,50 @@ fn separator(text: &[u8], name_start: usize, name_end: usize, flag: bool, rule: 
         }
         // SQL: `PASSWORD 'x'`.
         (b'\'', _) if rule == Rule::Password && spaces > 0 && !keyed => return Some((at, Form::Loose)),
+        (_, _) if spaces > 0 && !keyed && is_set(text, name_start) => return Some((at, Form::Tight)),
+        (_, _) if spaces > 0 && !keyed => return Some((at, Form::Bare)),
         _ => return None,
     };
     let tight = text[at] == b'=' && spaces == 0;
     at += length;
-    let after = self::spaces(text, at);
+    let after = text[at..].iter().take(ALIGNED_MAX).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     if let Some(next_line) = continued(text, at + after) {
         return Some((next_line, Form::Loose));
     }
     let form = if tight && after == 0 && length == 1 { Form::Tight } else { Form::Loose };
     Some((at + after, form))
+}
+
+/// Whether the name follows a command that sets a variable, as in `ENV NAME value` and `setx NAME value`.
+fn is_set(text: &[u8], name_start: usize) -> bool {
+    let before = &text[name_start.saturating_sub(5)..name_start];
+    [b"ENV ".as_slice(), b"ARG ", b"setx "].iter().any(|command| before.ends_with(command))
+}
+
+/// Where the value begins of a pair of pairs: `name: DB_PASSWORD, value: x` in YAML and JSON, `key="ApiKey" value="x"` in
+/// XML.
+fn paired(text: &[u8], name_start: usize, name_end: usize) -> Option<usize> {
+    let is_quote = |byte: &u8| matches!(byte, b'"' | b'\'' | b'\\');
+    let is_gap = |byte: &u8| is_quote(byte) || byte.is_ascii_whitespace() || *byte == b',';
+    let gap = |at: usize| text[at..].iter().take(ALIGNED_MAX).take_while(|byte| is_gap(byte)).count();
+    let at = name_end + gap(name_end);
+    let is_value = text.get(at..at + 5)?.eq_ignore_ascii_case(b"value");
+    // Before the name stands what it is the value of.
+    let before = text[..name_start].iter().rev().take(SPACES_MAX + ESCAPES_MAX);
+    let assigned =
+        before.copied().find(|byte| !is_quote(byte) && *byte != b' ').is_some_and(|byte| matches!(byte, b':' | b'='));
+    if !is_value || at == name_end || !assigned {
+        return None;
+    }
+    let separator =
+        at + 5 + text[at + 5..].iter().take(ESCAPES_MAX).take_while(|byte| is_quote(byte) || **byte == b' ').count();
+    let from = separator + 1;
+    matches!(text.get(separator), Some(b':' | b'=')).then(|| from + spaces(text, from))
+}
+
+/// Whether what lies between a name and its value names the value, as [`paired`] says.
+fn is_pair(text: &[u8], name_end: usize, at: usize) -> bool {
+    text[name_end..at].windows(5).any(|window| window.eq_ignore_ascii_case(b"value"))
 }
 
 /// Whether the name follows `login` and one word, as in a line of `.netrc`.
@@ -493,7 +502,7 @@ fn opening(text: &[u8], at: usize) -> (usize, Option<u8>) {
 }
 
 /// The value that begins at `at`: its bounds, and whether it stands in quotes.
-fn value(text: &[u8], at: usize, environment: bool) -> (usize, usize, bool) {
+pub(super) fn value(text: &[u8], at: usize, environment: bool) -> (usize, usize, bool) {
     let (start, quote) = opening(text, at);
     let Some(quote) = quote else {
         let encoded = text[..start].ends_with(b"%3D") || text[..start].ends_with(b"%3d");
@@ -535,13 +544,69 @@ fn is_secret(value: &[u8], rule: Rule, form: Form) -> bool {
         (Form::Quoted, Rule::Token) => value.len() >= 8 && (has_digit(value) || entropy(value) > 3.5) && varied,
         (Form::Quoted, Rule::Password) => true,
         (Form::Quoted, _) => value.len() >= 6 && (varied || value.len() >= 12 && !is_code(value)),
-        (Form::Tight, Rule::Token) => value.len() >= 6 && varied && !is_code(value) && !is_slug(value),
-        (Form::Tight, _) => !is_code(value),
+        (Form::Tight | Form::Pair, Rule::Token) => value.len() >= 6 && varied && !is_code(value) && !is_slug(value),
+        (Form::Tight | Form::Pair, _) => !is_code(value),
+        (Form::Bare, _) => false,
         (Form::Line, Rule::Password) if value.iter().all(u8::is_ascii_lowercase) => value.len() >= 8,
         (Form::Line, Rule::Password | Rule::Secret) => (varied || has_symbol(value)) && !is_code(value),
-        (Form::Loose, Rule::Token | Rule::Secret) => value.len() >= 12 && is_random(value) && !is_code(value),
+        (Form::Loose, _) if is_constant(value) => false,
+        (Form::Loose, Rule::Token | Rule::Secret) => {
+            value.len() >= 12 && is_random(value) && !is_code(value) && !is_slug(value)
+        }
         (Form::Line | Form::Loose, _) => value.len() >= 8 && varied && !is_code(value),
     }
+}
+
+/// Whether the value looks like nothing but a secret: a UUID, many hexadecimal digits, or letters and digits that take
+/// turns as they do in random text.
+fn is_opaque(value: &[u8]) -> bool {
+    const LENGTH_MIN: usize = 16;
+    const LENGTH_MAX: usize = 1024;
+    const HEX_MIN: usize = 20;
+    /// Names with numbers have fewer changes between letters and digits.
+    const CHANGES_MIN: usize = 4;
+    let is_part = |byte: &u8| is_base64(*byte) || matches!(byte, b'_' | b'-' | b'.' | b'~' | b':' | b'!' | b'$' | b'*');
+    if !(LENGTH_MIN..=LENGTH_MAX).contains(&value.len()) || !value.iter().all(is_part) || is_code(value) {
+        return false;
+    }
+    if is_uuid(value) {
+        return true;
+    }
+    let runs = || value.split(|byte| !byte.is_ascii_alphanumeric());
+    let longest = runs().max_by_key(|run| run.len()).unwrap_or_default();
+    if longest.iter().all(u8::is_ascii_hexdigit) && longest.len() >= HEX_MIN {
+        return has_digit(longest) && longest.iter().any(u8::is_ascii_alphabetic);
+    }
+    // Base64 has other characters, too, and is no path.
+    let whole: Vec<u8>;
+    let base64 = value.contains(&b'+') || value.ends_with(b"=");
+    let run = if base64 {
+        whole = runs().flatten().copied().collect();
+        whole.as_slice()
+    } else {
+        longest
+    };
+    let changes = run.windows(2).filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit()).count();
+    let cases = run.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
+    let digits = run.iter().filter(|byte| byte.is_ascii_digit()).count();
+    longest.len() >= if base64 { 6 } else { 12 }
+        && digits >= 2
+        && is_random(run)
+        && changes >= 1
+        && changes + cases >= CHANGES_MIN
+}
+
+pub(super) fn is_uuid(value: &[u8]) -> bool {
+    let is_dash = |at: usize| matches!(at, 8 | 13 | 18 | 23);
+    value.len() == 36
+        && value.iter().enumerate().all(|(at, byte)| if is_dash(at) { *byte == b'-' } else { byte.is_ascii_hexdigit() })
+}
+
+/// Whether the value is a web address with a path that nobody would guess.
+fn is_webhook(value: &[u8]) -> bool {
+    let segments = || value.split(|byte| matches!(byte, b'/' | b'?' | b'=' | b'&')).skip(3);
+    value.starts_with(b"http")
+        && segments().any(|segment| segment.len() >= 8 && has_digit(segment) && is_random(segment))
 }
 
 fn has_symbol(value: &[u8]) -> bool {
@@ -555,16 +620,24 @@ fn is_slug(value: &[u8]) -> bool {
     value.len() < 24 && value.iter().any(|byte| matches!(byte, b'-' | b'_')) && parts.all(plain)
 }
 
+/// Whether the value is a constant's or a type's name: words with a digit or two in them.
+fn is_constant(value: &[u8]) -> bool {
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let shouted = value.contains(&b'_') && !value.iter().any(u8::is_ascii_lowercase);
+    value.iter().all(|byte| is_word(*byte)) && value[0].is_ascii_uppercase() && digits <= if shouted { 3 } else { 1 }
+}
+
 fn is_template(value: &[u8]) -> bool {
     matches!(value, [b'$' | b'<' | b'{' | b'%', ..])
 }
 
 /// Whether the value only stands for a secret.
-fn is_placeholder(value: &[u8]) -> bool {
+pub(super) fn is_placeholder(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
     is_template(value)
         || value.starts_with(TOKEN_START)
-        || matches!(value[0], b'*' | b':' | b'?' | b'[' | b'(' | b'&')
+        || matches!(value[0], b':' | b'?' | b'[' | b'(' | b'&')
+        || value.starts_with(b"**")
         || value.iter().all(|byte| *byte == value[0])
         || lower.starts_with(b"your")
         || lower.starts_with(b"insert")
@@ -655,25 +728,5 @@ mod tests {
         for text in ["Digest a1b2", "open sesame", "key to the door", r#"["a1","b2"]"#, "Bearer", "Bearer ", "[\"\"]"] {
             assert_eq!(bare(text.as_bytes()), text.trim().as_bytes(), "{text}");
         }
-    }
-
-    #[test]
-    fn keys_are_sensitive_by_their_ending() {
-        for key in [
-            "http.request.header.authorization",
-            "http.request.header.cookie",
-            "db.password",
-            "x-api-key",
-            "http.response.header.set-cookie",
-            "apiKey",
-            "AWS_SECRET_ACCESS_KEY",
-        ] {
-            assert!(sensitive_key(key, &[]), "{key}");
-        }
-        for key in ["gen_ai.usage.total_tokens", "gen_ai.token.type", "next_page_token", "http.route", "secretary.name"]
-        {
-            assert!(!sensitive_key(key, &[]), "{key}");
-        }
-        assert!(sensitive_key("X-Internal", &["x-internal".into()]));
     }
 }

@@ -20,7 +20,11 @@ use kino_model::exact::{self, Record, any_value};
 use kino_model::{Batch, Value, names};
 
 use super::clean::Judged;
-use super::{Fired, Redactor, number, numbers, prefixed, prefixed_token, url_password};
+use super::texts::Texts;
+use super::{Fired, Redactor, number, numbers, url_password};
+
+/// The most bytes in which an encoded text's length is written, up to 2 MiB of text.
+const LENGTH_BYTES: usize = 3;
 
 /// The rules that fired, by row.
 type RulesByRow = BTreeMap<usize, BTreeSet<&'static str>>;
@@ -382,7 +386,7 @@ impl<'a> ExactSide<'a> {
 impl Redactor {
     /// The rows of a column that hold a secret.
     fn hits(&self, array: &StringArray) -> BTreeSet<usize> {
-        let column = Texts { offsets: array.value_offsets(), bytes: array.value_data() };
+        let column = Texts::new(array.value_offsets(), array.value_data());
         let bytes = &column.bytes[..column.end()];
         let mut hits = BTreeSet::new();
         for set in self.anchors.sets() {
@@ -416,17 +420,11 @@ impl Redactor {
             }
             from = end;
         }
-        from = column.start();
-        while let Some((mut start, end)) = prefixed::next_run(bytes, from) {
-            while start < end {
-                let (row, first, last) = column.around(start);
-                if prefixed_token(&bytes[first..last], start - first, end.min(last) - first).is_some() {
-                    hits.insert(row);
-                }
-                start = last;
+        column.each_word(|(row, first, last), (start, end)| {
+            if self.prefixed_token(&bytes[first..last], start - first, end - first).is_some() {
+                hits.insert(row);
             }
-            from = end;
-        }
+        });
         if !self.rules.patterns.is_empty() {
             let matches = |row: &usize| {
                 let text = array.value(*row).as_bytes();
@@ -439,7 +437,7 @@ impl Redactor {
 
     /// The rows of encoded values that may hold a secret: there the rules' closer look needs the decoded text.
     fn suspects(&self, offsets: &[i32], bytes: &[u8]) -> BTreeSet<usize> {
-        let column = Texts { offsets, bytes };
+        let column = Texts::new(offsets, bytes);
         let bytes = &column.bytes[..column.end()];
         let mut suspects = BTreeSet::new();
         if !self.rules.patterns.is_empty() {
@@ -461,7 +459,13 @@ impl Redactor {
         all(&|from| self.key_anchors.next(bytes, from));
         all(&|from| memchr::memchr(b'@', &bytes[from..]).map(|at| from + at));
         all(&|from| numbers::next_run(bytes, from).map(|(start, _)| start));
-        all(&|from| prefixed::next_run(bytes, from).map(|(start, _)| start));
+        column.each_word(|(row, _, last), (start, end)| {
+            // The length of a text stands right before it, and may look like a letter.
+            let mut begins = (start..end).take(LENGTH_BYTES + 1);
+            if begins.any(|at| self.prefixed_token(&bytes[at..last], 0, end - at).is_some()) {
+                suspects.insert(row);
+            }
+        });
         suspects
     }
 
@@ -473,41 +477,18 @@ impl Redactor {
         };
         let mut entries = self.hits(values);
         entries.extend(self.hits(keys));
-        let column = Texts { offsets: keys.value_offsets(), bytes: keys.value_data() };
-        let bytes = &column.bytes[..column.end()];
-        let mut from = column.start();
-        while let Some(at) = self.key_anchors.next(bytes, from) {
-            let (entry, _, last) = column.around(at);
-            if self.is_sensitive(keys.value(entry)) && values.is_valid(entry) {
+        let bytes = keys.value_data();
+        let (mut begin, added) = (keys.value_offsets()[0] as usize, !self.rules.keys.is_empty());
+        for (entry, end) in keys.value_offsets()[1..].iter().map(|end| *end as usize).enumerate() {
+            let suspect = added || super::names::may_be_sensitive(&bytes[begin..end]);
+            if suspect && values.is_valid(entry) && self.is_secret_under(keys.value(entry), values.value(entry)) {
                 entries.insert(entry);
             }
-            from = last;
+            begin = end;
         }
         let offsets = map.value_offsets();
         let row_of = |entry: usize| offsets.partition_point(|offset| *offset as usize <= entry).checked_sub(1);
         entries.into_iter().filter_map(row_of).filter(|row| *row < map.len()).collect()
-    }
-}
-
-/// Texts that lie one behind the other.
-struct Texts<'a> {
-    offsets: &'a [i32],
-    bytes: &'a [u8],
-}
-
-impl Texts<'_> {
-    fn start(&self) -> usize {
-        self.offsets.first().map_or(0, |offset| *offset as usize)
-    }
-
-    fn end(&self) -> usize {
-        self.offsets.last().map_or(0, |offset| *offset as usize)
-    }
-
-    /// The row that holds the byte at `at`, with its bounds.
-    fn around(&self, at: usize) -> (usize, usize, usize) {
-        let row = self.offsets.partition_point(|offset| *offset as usize <= at) - 1;
-        (row, self.offsets[row] as usize, self.offsets[row + 1] as usize)
     }
 }
 
@@ -563,10 +544,10 @@ fn replaced_map(map: Option<&MapArray>, rows: usize, new: &BTreeMap<usize, RowAt
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
 
     use super::*;
     use crate::redact::Rules;
+    use std::cell::Cell;
 
     const CARD: &str = "4111111111111111";
 

@@ -57,22 +57,6 @@ fn continues_word(text: &[u8], start: usize) -> bool {
     before.last().is_some_and(|byte| is_word(*byte)) && !escape && !encoded
 }
 
-/// The token that has the segment `start..end`, such as `_live_`: a short prefix before it, and behind it at least
-/// twenty random characters in a row, or thirty-two where all letters are small.
-pub(super) fn segmented(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
-    /// Longer prefixes are names in snake case.
-    const PREFIX_MAX: usize = 16;
-    let prefix = text[..start].iter().rev().take(PREFIX_MAX + 1).take_while(|byte| is_base64url(**byte)).count();
-    let length = text[end..].iter().take(LONG).take_while(|byte| is_base64url(**byte)).count();
-    let rest = &text[end..end + length];
-    let runs = rest.split(|byte| matches!(byte, b'_' | b'-'));
-    let run = runs.max_by_key(|run| run.len()).unwrap_or_default();
-    let digits = run.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let cases = run.iter().any(u8::is_ascii_uppercase) && run.iter().any(u8::is_ascii_lowercase);
-    let random = digits >= 3 && is_random(run) && run.len() >= if cases { 20 } else { 32 };
-    (random && (1..=PREFIX_MAX).contains(&prefix) && length <= 300).then_some((start - prefix, end + length))
-}
-
 /// The key of Mailchimp whose data centre's name begins at `dash`: 32 hexadecimal digits stand before it.
 pub(super) fn mailchimp(text: &[u8], dash: usize) -> Option<(usize, usize)> {
     let start = dash.checked_sub(32)?;
@@ -89,6 +73,41 @@ pub(super) fn azure_secret(text: &[u8], version: usize) -> Option<(usize, usize)
     let whole = text[start..version].iter().all(is_part) && !continues_word(text, start);
     let end = version + 3 + length;
     (whole && (31..=34).contains(&length) && is_random(&text[start..end])).then_some((start, end))
+}
+
+/// The key of Twilio that begins at `start`: `SK` and 32 hexadecimal digits.
+pub(super) fn twilio(text: &[u8], start: usize) -> Option<(usize, usize)> {
+    let length = text[start + 2..].iter().take(33).take_while(|byte| is_word(**byte)).count();
+    let digits = &text[start + 2..start + 2 + length];
+    let whole = length == 32 && digits.iter().all(|byte| is_hex(*byte)) && is_random(digits);
+    (whole && !continues_word(text, start)).then_some((start, start + 34))
+}
+
+/// The token of Vault in its old form that begins at `start`: `s.` and 24 random letters and digits.
+pub(super) fn vault(text: &[u8], start: usize) -> Option<(usize, usize)> {
+    let length = text[start + 2..].iter().take(25).take_while(|byte| is_base64url_or_dot(**byte)).count();
+    let random = &text[start + 2..start + 2 + length];
+    let digits = random.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let whole = length == 24 && digits >= 3 && random.iter().all(u8::is_ascii_alphanumeric) && is_random(random);
+    (whole && !continues_word(text, start)).then_some((start, start + 26))
+}
+
+/// The token of a Discord bot that is the word `start..end`: its number in base64, a time, and a code.
+pub(super) fn discord(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
+    let mut parts = text[start..end].split(|byte| *byte == b'.');
+    let (number, time, code) = (parts.next()?, parts.next()?, parts.next()?);
+    let lengths = (23..=28).contains(&number.len()) && time.len() == 6 && (27..=40).contains(&code.len());
+    let decoded = || BASE64_STANDARD.decode(&number[..24.min(number.len())]);
+    let numbered = lengths && decoded().is_ok_and(|decoded| decoded.iter().all(u8::is_ascii_digit));
+    (numbered && parts.next().is_none()).then_some((start, end))
+}
+
+/// The session of Salesforce whose organization is the word `start..end`: an exclamation mark and a code follow it.
+pub(super) fn salesforce(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
+    let code = text[end..].strip_prefix(b"!")?;
+    let length = code.iter().take(300).take_while(|byte| is_base64url_or_dot(**byte)).count();
+    let whole = text[start..end].starts_with(b"00D") && matches!(end - start, 15 | 18) && length >= 60;
+    (whole && is_random(&code[..length])).then_some((start, end + 1 + length))
 }
 
 /// The end of the key that starts with `sk-` at `start`, and whose it is.
@@ -135,6 +154,19 @@ pub(super) fn private_key(text: &[u8], anchor: usize) -> Option<(usize, usize)> 
     let dashes = memchr::memmem::find(line, b"----")
         .map_or(0, |at| at + line[at..].iter().take_while(|byte| **byte == b'-').count());
     Some((start, anchor + ended + end.len() + dashes))
+}
+
+/// Where the private part of a PuTTY key lies, whose number of lines stands behind `from`.
+pub(super) fn putty(text: &[u8], from: usize) -> Option<(usize, usize)> {
+    let rest = text[from..].strip_prefix(b": ")?;
+    let digits = rest.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
+    let start = from + 2 + digits;
+    let is_part = |byte: &u8| is_base64(*byte) || matches!(byte, b'\n' | b'\r' | b'\\');
+    let length = text[start..].iter().take_while(|byte| is_part(byte)).count();
+    // The line that ends the file names the code that authenticates it.
+    let name = if text[start..start + length].ends_with(b"Private") { "Private".len() } else { 0 };
+    let first = text[start..start + length].iter().take_while(|byte| !byte.is_ascii_alphanumeric()).count();
+    (digits > 0 && length > first + name + 40).then_some((start + first, start + length - name))
 }
 
 /// Where the base64 of a PEM private key lies, which begins at `start`.

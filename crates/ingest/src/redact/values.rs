@@ -3,21 +3,27 @@
 use kino_model::{Attributes, Resource, Scope, Value};
 
 use super::rules::Rule;
-use super::{Fired, Redactor, assignment};
+use super::{Fired, Redactor, assignment, names};
 
 impl Redactor {
     /// The token for the whole of `value`, if `key` says that it is secret.
     pub(super) fn under_key(&self, key: &str, value: &str, fired: &mut Fired) -> Option<String> {
-        let secret = self.is_sensitive(key) && assignment::is_worth_redacting(key, value);
-        if !secret || !self.applies(value.as_bytes(), Rule::SensitiveKey.name()) {
+        if !self.is_secret_under(key, value) {
             return None;
         }
         *fired.entry(Rule::SensitiveKey.name()).or_default() += 1;
         Some(self.token(Rule::SensitiveKey.name(), value.as_bytes()))
     }
 
+    /// Whether the whole of `value` goes because of `key`.
+    pub(super) fn is_secret_under(&self, key: &str, value: &str) -> bool {
+        self.is_sensitive(key)
+            && assignment::is_worth_redacting(key, value, &self.rules.keys)
+            && self.applies(value.as_bytes(), Rule::SensitiveKey.name())
+    }
+
     pub(super) fn is_sensitive(&self, key: &str) -> bool {
-        self.rules.is_on(Rule::SensitiveKey) && assignment::sensitive_key(key, &self.rules.keys)
+        self.rules.is_on(Rule::SensitiveKey) && names::sensitive_key(key, &self.rules.keys)
     }
 
     /// Redacts one attribute; whether it changed.

@@ -9,9 +9,9 @@ use super::tokens::{
     is_hex, is_random, is_upper_or_digit, is_word, shape,
 };
 
-/// Under prefixes of at least four bytes.
+/// Those that a word begins with.
 #[rustfmt::skip]
-pub(super) static VENDORS: [(&str, Shape); 228] = [
+pub(super) static VENDORS: &[(&str, Shape)] = &[
     ("AKIA", shape(Rule::AwsKey, is_upper_or_digit, (16, 16), has_digit_or_mix)),
     ("ASIA", shape(Rule::AwsKey, is_upper_or_digit, (16, 16), has_digit_or_mix)),
     ("ABIA", shape(Rule::AwsKey, is_upper_or_digit, (16, 16), has_digit_or_mix)),
@@ -42,7 +42,6 @@ pub(super) static VENDORS: [(&str, Shape); 228] = [
     ("xoxa-", shape(Rule::SlackToken, is_base64url, (10, LONG), has_digit)),
     ("xoxb-", shape(Rule::SlackToken, is_base64url, (10, LONG), has_digit)),
     ("xoxc-", shape(Rule::SlackToken, is_base64url, (10, LONG), has_digit)),
-    ("xoxd-", shape(Rule::SlackToken, is_slack_cookie, (20, 300), has_digit)),
     ("xoxe-", shape(Rule::SlackToken, is_base64url, (10, LONG), has_digit)),
     ("xoxe.", shape(Rule::SlackToken, is_base64url, (10, LONG), has_digit)),
     ("xoxo-", shape(Rule::SlackToken, is_base64url, (10, LONG), has_digit)),
@@ -51,17 +50,12 @@ pub(super) static VENDORS: [(&str, Shape); 228] = [
     ("xoxs-", shape(Rule::SlackToken, is_base64url, (10, LONG), has_digit)),
     ("xapp-", shape(Rule::SlackToken, is_base64url, (10, LONG), has_digit)),
     ("xwfp-", shape(Rule::SlackToken, is_base64url, (10, LONG), has_digit)),
-    ("hooks.slack.com/services/", shape(Rule::SlackToken, is_path, (20, 200), has_digit_or_mix)),
-    ("hooks.slack.com/workflows/", shape(Rule::SlackToken, is_path, (20, 200), has_digit_or_mix)),
-    ("hooks.slack.com/triggers/", shape(Rule::SlackToken, is_path, (20, 200), has_digit_or_mix)),
     ("rk_live_", shape(Rule::StripeKey, is_alphanumeric, (10, 300), is_random)),
     ("rk_test_", shape(Rule::StripeKey, is_alphanumeric, (16, 300), is_random)),
     ("rk_prod_", shape(Rule::StripeKey, is_alphanumeric, (10, 300), is_random)),
-    ("whsec_", shape(Rule::StripeKey, is_base64, (16, 300), is_random)),
     ("AIza", shape(Rule::GoogleKey, is_base64url, (35, 35), is_random)),
     ("GOCSPX-", shape(Rule::GoogleKey, is_base64url, (24, 40), is_random)),
     ("ya29.", shape(Rule::GoogleKey, is_base64url_or_dot, (20, LONG), is_random)),
-    ("1//0", shape(Rule::GoogleKey, is_base64url, (40, 200), is_random)),
     ("npm_", shape(Rule::VendorToken, is_alphanumeric, (36, 36), has_digit_or_mix)),
     ("pypi-AgE", shape(Rule::VendorToken, is_base64url, (50, LONG), is_random)),
     ("rubygems_", shape(Rule::VendorToken, is_hex, (48, 48), is_random)),
@@ -72,7 +66,7 @@ pub(super) static VENDORS: [(&str, Shape); 228] = [
     ("hvs.", shape(Rule::VendorToken, is_base64url, (20, 300), is_random)),
     ("hvb.", shape(Rule::VendorToken, is_base64url, (100, 400), is_random)),
     ("hvr.", shape(Rule::VendorToken, is_base64url, (20, 300), is_random)),
-    (".atlasv1.", shape(Rule::VendorToken, is_base64url, (60, 80), is_random)),
+    ("atlasv1.", shape(Rule::VendorToken, is_base64url, (60, 80), is_random)),
     ("dop_v1_", shape(Rule::VendorToken, is_hex, (64, 64), is_random)),
     ("doo_v1_", shape(Rule::VendorToken, is_hex, (64, 64), is_random)),
     ("dor_v1_", shape(Rule::VendorToken, is_hex, (64, 64), is_random)),
@@ -136,12 +130,10 @@ pub(super) static VENDORS: [(&str, Shape); 228] = [
     ("AKCp", shape(Rule::VendorToken, is_alphanumeric, (60, 75), is_random)),
     ("cmVmd", shape(Rule::VendorToken, is_alphanumeric, (59, 59), is_random)),
     ("AGE-SECRET-KEY-1", shape(Rule::PrivateKey, is_upper_or_digit, (58, 58), has_digit_or_mix)),
+    ("AGE-SECRET-KEY-PQ-1", shape(Rule::PrivateKey, is_upper_or_digit, (50, 200), has_digit_or_mix)),
     ("CFPAT-", shape(Rule::VendorToken, is_base64url, (40, 50), is_random)),
-    ("sl.B", shape(Rule::VendorToken, is_base64url, (100, 400), is_random)),
-    ("sl.u.", shape(Rule::VendorToken, is_base64url, (100, LONG), is_random)),
     ("dnkey-", shape(Rule::VendorToken, is_base64url, (60, 90), is_random)),
     ("fo1_", shape(Rule::VendorToken, is_base64url, (40, 50), is_random)),
-    ("FlyV1 fm", shape(Rule::VendorToken, is_fly, (60, LONG), is_random)),
     ("pat.", shape(Rule::VendorToken, is_base64url_or_dot, (60, 80), is_mixed)),
     ("API-", shape(Rule::VendorToken, is_upper_or_digit, (25, 32), is_random)),
     ("ops_eyJ", shape(Rule::VendorToken, is_base64, (100, LONG), is_random)),
@@ -161,17 +153,12 @@ pub(super) static VENDORS: [(&str, Shape); 228] = [
     ("key-", shape(Rule::VendorToken, is_hex, (32, 32), is_random)),
     ("glsa_", shape(Rule::VendorToken, is_word, (38, 50), is_random)),
     ("glc_", shape(Rule::VendorToken, is_base64, (32, 400), is_random)),
-    ("eyJrIjoi", shape(Rule::VendorToken, is_base64, (60, 400), is_random)),
     ("EAAC", shape(Rule::VendorToken, is_alphanumeric, (90, 400), is_random)),
     ("EAAM", shape(Rule::VendorToken, is_alphanumeric, (90, 400), is_random)),
     ("EAAA", shape(Rule::VendorToken, is_base64url, (22, 64), is_mixed)),
     ("sq0atp-", shape(Rule::VendorToken, is_base64url, (22, 64), is_random)),
     ("sq0csp-", shape(Rule::VendorToken, is_base64url, (40, 64), is_random)),
-    ("access_token$production$", shape(Rule::VendorToken, is_braintree, (40, 64), is_random)),
     ("AAAAAAAAAAAAAAAAAAAAA", shape(Rule::VendorToken, is_twitter, (60, 140), is_random)),
-    ("/api/webhooks/", shape(Rule::VendorToken, is_path, (70, 110), is_random)),
-    (".webhook.office.com/", shape(Rule::VendorToken, is_path, (60, 300), is_random)),
-    ("hooks.zapier.com/hooks/catch/", shape(Rule::VendorToken, is_path, (10, 60), has_digit)),
     ("rzp_live_", shape(Rule::VendorToken, is_alphanumeric, (14, 32), has_digit_or_mix)),
     ("xnd_production_", shape(Rule::VendorToken, is_alphanumeric, (40, 90), is_random)),
     ("xnd_development_", shape(Rule::VendorToken, is_alphanumeric, (40, 90), is_random)),
@@ -191,7 +178,6 @@ pub(super) static VENDORS: [(&str, Shape); 228] = [
     ("ddp_", shape(Rule::VendorToken, is_alphanumeric, (36, 36), is_random)),
     ("apify_api_", shape(Rule::VendorToken, is_alphanumeric, (34, 40), has_digit_or_mix)),
     ("waka_", shape(Rule::VendorToken, is_base64url, (36, 80), is_random)),
-    ("AstraCS:", shape(Rule::VendorToken, is_astra, (20, 120), is_random)),
     ("os_v2_", shape(Rule::VendorToken, is_word, (90, 120), is_random)),
     ("hcaik_", shape(Rule::VendorToken, is_alphanumeric, (50, 70), is_random)),
     ("ATAT", shape(Rule::VendorToken, is_planetscale, (80, 250), is_random)),
@@ -237,14 +223,86 @@ pub(super) static VENDORS: [(&str, Shape); 228] = [
     ("wrkapj-", shape(Rule::VendorToken, is_base64url_or_dot, (60, 200), is_random)),
     ("packagist_", shape(Rule::VendorToken, is_word, (30, 90), is_random)),
     ("prf_", shape(Rule::VendorToken, is_base64url, (32, 60), is_mixed)),
-    ("apk_", shape(Rule::VendorToken, is_base64, (100, 200), is_random)),
     ("cog_", shape(Rule::VendorToken, is_lower_or_digit, (52, 52), is_random)),
-    ("incoming+", shape(Rule::VendorToken, is_base64url, (30, 120), is_mixed)),
+    ("v1.local.", shape(Rule::VendorToken, is_base64url_or_dot, (60, LONG), is_random)),
+    ("v2.local.", shape(Rule::VendorToken, is_base64url_or_dot, (60, LONG), is_random)),
+    ("v3.local.", shape(Rule::VendorToken, is_base64url_or_dot, (60, LONG), is_random)),
+    ("v4.local.", shape(Rule::VendorToken, is_base64url_or_dot, (60, LONG), is_random)),
+    ("v2.public.", shape(Rule::VendorToken, is_base64url_or_dot, (60, LONG), is_random)),
+    ("v3.public.", shape(Rule::VendorToken, is_base64url_or_dot, (60, LONG), is_random)),
+    ("v4.public.", shape(Rule::VendorToken, is_base64url_or_dot, (60, LONG), is_random)),
+    ("bpk-", shape(Rule::VendorToken, is_hex, (32, 32), is_random)),
+    ("cr-", shape(Rule::VendorToken, is_hex, (58, 58), is_random)),
+    ("slk_", shape(Rule::VendorToken, is_hex, (64, 64), is_random)),
+    ("ovsxat_", shape(Rule::VendorToken, is_dashed_hex, (36, 36), has_digit)),
+    ("ovsxp_", shape(Rule::VendorToken, is_dashed_hex, (36, 36), has_digit)),
+    ("phr_", shape(Rule::VendorToken, is_alphanumeric, (40, 60), is_mixed)),
+    ("phs_", shape(Rule::VendorToken, is_alphanumeric, (40, 60), is_mixed)),
+    ("tgp_v1_", shape(Rule::VendorToken, is_base64url, (40, 50), is_mixed)),
+    ("zpka_", shape(Rule::VendorToken, is_word, (41, 41), is_random)),
+    ("APP_USR-", shape(Rule::VendorToken, is_dashed_hex, (50, 90), is_random)),
+    ("RGAPI-", shape(Rule::VendorToken, is_dashed_hex, (36, 36), has_digit)),
+    ("pat-na2-", shape(Rule::VendorToken, is_dashed_hex, (36, 36), has_digit)),
+    ("pat-na3-", shape(Rule::VendorToken, is_dashed_hex, (36, 36), has_digit)),
+    ("pat-ap1-", shape(Rule::VendorToken, is_dashed_hex, (36, 36), has_digit)),
+    ("LSIA", shape(Rule::VendorToken, is_upper_or_digit, (16, 16), has_digit)),
+    ("tgpak_", shape(Rule::VendorToken, is_lower_or_digit, (40, 60), is_random)),
+    ("tgpat_", shape(Rule::VendorToken, is_lower_or_digit, (40, 60), is_random)),
+    ("sdk-", shape(Rule::VendorToken, is_dashed_hex, (36, 36), has_digit)),
+    ("VF.", shape(Rule::VendorToken, is_base64url_or_dot, (40, 60), is_mixed)),
+    ("ddog_", shape(Rule::VendorToken, is_alphanumeric, (32, 60), is_mixed)),
+    ("prk_", shape(Rule::VendorToken, is_alphanumeric, (32, 60), is_mixed)),
+    ("api_org_", shape(Rule::VendorToken, is_alphanumeric, (34, 40), has_digit_or_mix)),
+    ("e2b_", shape(Rule::VendorToken, is_hex, (40, 40), is_random)),
+    ("cal_live_", shape(Rule::VendorToken, is_hex, (32, 32), is_random)),
+    ("lin_wh_", shape(Rule::VendorToken, is_alphanumeric, (32, 80), is_random)),
+    ("gcntfy-", shape(Rule::VendorToken, is_base64url, (73, 140), is_random)),
+    ("DO00", shape(Rule::VendorToken, is_upper_or_digit, (16, 16), has_digit)),
+    ("BBDC-", shape(Rule::VendorToken, is_base64, (40, 60), is_mixed)),
+    ("KEY0", shape(Rule::VendorToken, is_base64url, (50, 60), is_mixed)),
+    ("IGQV", shape(Rule::VendorToken, is_base64url, (100, 300), is_mixed)),
+    ("APA91", shape(Rule::VendorToken, is_base64url, (100, 300), is_mixed)),
+    ("live_", shape(Rule::VendorToken, is_alphanumeric, (28, 60), is_random)),
+    ("rzp_test_", shape(Rule::VendorToken, is_alphanumeric, (14, 32), has_digit_or_mix)),
+    ("ls__", shape(Rule::VendorToken, is_hex, (32, 32), is_random)),
+    ("nfc_", shape(Rule::VendorToken, is_alphanumeric, (36, 64), is_random)),
+    ("nfo_", shape(Rule::VendorToken, is_alphanumeric, (36, 64), is_random)),
+    ("nfu_", shape(Rule::VendorToken, is_alphanumeric, (36, 64), is_random)),
+    ("nfb_", shape(Rule::VendorToken, is_alphanumeric, (36, 64), is_random)),
+    ("vercel_blob_rw_", shape(Rule::VendorToken, is_word, (30, 80), is_mixed)),
+    ("AKID", shape(Rule::VendorToken, is_alphanumeric, (32, 36), is_mixed)),
+    ("AKLT", shape(Rule::VendorToken, is_base64url, (40, 64), is_mixed)),
+    ("ALTAK-", shape(Rule::VendorToken, is_path, (40, 100), is_random)),
+    ("GOOG1E", shape(Rule::VendorToken, is_upper_or_digit, (55, 60), is_random)),
+    ("IQoJb3JpZ2lu", shape(Rule::VendorToken, is_base64, (100, LONG), is_random)),
+    ("FwoGZXIvYXdz", shape(Rule::VendorToken, is_base64, (100, LONG), is_random)),
+    ("amzn1.oa2-cs.", shape(Rule::VendorToken, is_base64url_or_dot, (60, 80), is_random)),
+    ("nsec1", shape(Rule::VendorToken, is_lower_or_digit, (58, 58), is_random)),
+    ("xprv", shape(Rule::VendorToken, is_alphanumeric, (107, 108), is_mixed)),
+    ("sess-", shape(Rule::VendorToken, is_alphanumeric, (40, 40), is_mixed)),
+    ("KGAT_", shape(Rule::VendorToken, is_hex, (32, 32), is_random)),
+    ("sk.eyJ", shape(Rule::VendorToken, is_base64url_or_dot, (80, 300), is_random)),
+    ("secret-", shape(Rule::VendorToken, is_alphanumeric, (40, 50), is_mixed)),
+    ("ser.", shape(Rule::VendorToken, is_alphanumeric, (22, 22), is_mixed)),
+    ("dG9rO", shape(Rule::VendorToken, is_base64, (50, 60), is_random)),
+    ("cflt", shape(Rule::VendorToken, is_base64, (60, 64), is_mixed)),
+    ("AVNS_", shape(Rule::VendorToken, is_base64url, (15, 30), is_mixed)),
+    ("npg_", shape(Rule::VendorToken, is_alphanumeric, (12, 24), is_mixed)),
+    ("CCDB1_", shape(Rule::VendorToken, is_base64url, (60, 70), is_mixed)),
+    ("essu_", shape(Rule::VendorToken, is_base64, (40, 120), is_mixed)),
+    ("xaat-", shape(Rule::VendorToken, is_dashed_hex, (36, 36), has_digit)),
+    ("xapt-", shape(Rule::VendorToken, is_dashed_hex, (36, 36), has_digit)),
+    ("hcbik_", shape(Rule::VendorToken, is_alphanumeric, (50, 70), is_random)),
+    ("hcxik_", shape(Rule::VendorToken, is_alphanumeric, (50, 70), is_random)),
+    ("shpua_", shape(Rule::VendorToken, is_hex, (32, 64), is_random)),
+    ("shptka_", shape(Rule::VendorToken, is_hex, (32, 64), is_random)),
+    ("figu_", shape(Rule::VendorToken, is_base64url, (36, 60), is_random)),
+    ("glwt-", shape(Rule::VendorToken, is_base64url, (20, 64), is_random)),
 ];
 
 /// Under prefixes of three bytes.
 #[rustfmt::skip]
-pub(super) static SHORT: [(&str, Shape); 13] = [
+pub(super) static SHORT: &[(&str, Shape)] = &[
     ("sk_", shape(Rule::StripeKey, is_word, (20, 300), is_sk_key)),
     ("hf_", shape(Rule::VendorToken, is_alphanumeric, (34, 40), has_digit_or_mix)),
     ("r8_", shape(Rule::VendorToken, is_alphanumeric, (37, 40), is_random)),
@@ -258,6 +316,31 @@ pub(super) static SHORT: [(&str, Shape); 13] = [
     ("pa-", shape(Rule::VendorToken, is_base64url, (43, 43), is_mixed)),
     ("rf_", shape(Rule::VendorToken, is_alphanumeric, (20, 40), is_mixed)),
     ("fw_", shape(Rule::VendorToken, is_alphanumeric, (20, 40), is_mixed)),
+    ("sl.", shape(Rule::VendorToken, is_base64url_or_dot, (100, LONG), is_mixed)),
+    ("EAA", shape(Rule::VendorToken, is_alphanumeric, (90, 400), is_mixed)),
+    ("cio", shape(Rule::VendorToken, is_alphanumeric, (32, 32), is_mixed)),
+    ("al-", shape(Rule::VendorToken, is_base64url, (43, 43), is_mixed)),
+    ("pat", shape(Rule::VendorToken, is_airtable, (79, 79), is_mixed)),
+    ("pk_", shape(Rule::VendorToken, is_word, (34, 50), is_pk_key)),
+];
+
+/// Those whose prefix or random part holds more than letters, digits and `-._~`: they are searched for as they are.
+#[rustfmt::skip]
+pub(super) static ANYWHERE: &[(&str, Shape)] = &[
+    ("hooks.slack.com/", shape(Rule::SlackToken, is_path, (28, 220), has_digit_or_mix)),
+    ("xoxd-", shape(Rule::SlackToken, is_slack_cookie, (20, 300), has_digit)),
+    ("apk_", shape(Rule::VendorToken, is_base64, (100, 200), is_random)),
+    ("eyJrIjoi", shape(Rule::VendorToken, is_base64, (60, 400), is_random)),
+    ("whsec_", shape(Rule::StripeKey, is_base64, (16, 300), is_random)),
+    ("1//0", shape(Rule::GoogleKey, is_base64url, (40, 200), is_random)),
+    ("FlyV1 fm", shape(Rule::VendorToken, is_fly, (60, LONG), is_random)),
+    ("access_token$production$", shape(Rule::VendorToken, is_braintree, (40, 64), is_random)),
+    ("/api/webhooks/", shape(Rule::VendorToken, is_path, (70, 110), is_random)),
+    (".webhook.office.com/", shape(Rule::VendorToken, is_path, (60, 300), is_random)),
+    ("hooks.zapier.com/hooks/catch/", shape(Rule::VendorToken, is_path, (10, 60), has_digit)),
+    ("AstraCS:", shape(Rule::VendorToken, is_astra, (20, 120), is_random)),
+    ("incoming+", shape(Rule::VendorToken, is_base64url, (30, 120), is_mixed)),
+    ("outlook.office.com/webhook", shape(Rule::VendorToken, is_path, (60, 300), is_random)),
 ];
 
 /// Whether the bytes hold digits, capitals and small letters, and vary as random ones do.
@@ -270,12 +353,22 @@ fn is_mixed(secret: &[u8]) -> bool {
 fn is_sk_key(secret: &[u8]) -> bool {
     let random = secret.rsplit(|byte| *byte == b'_').next().unwrap_or_default();
     let known = [b"live_".as_slice(), b"test_", b"prod_", b"org_"].iter().any(|word| secret.starts_with(word));
-    random.len() >= if known { 10 } else { 16 } && is_random(random)
+    let letters = known && random.len() >= 24 && random.iter().any(u8::is_ascii_uppercase);
+    random.len() >= if known { 10 } else { 16 } && (is_random(random) || letters && has_digit_or_mix(random))
 }
 
 /// Eight characters, an underscore, and at least twenty more.
 fn is_resend(secret: &[u8]) -> bool {
     secret.get(8) == Some(&b'_') && !secret[9..].contains(&b'_') && is_mixed(secret)
+}
+
+/// What follows `pk_` in private keys: one random part, or a number before one in capitals. Others are public.
+fn is_pk_key(secret: &[u8]) -> bool {
+    let random = secret.rsplit(|byte| *byte == b'_').next().unwrap_or_default();
+    let number = &secret[..secret.len() - random.len()];
+    let numbered = number.iter().all(|byte| byte.is_ascii_digit() || *byte == b'_');
+    let capitals = !random.iter().any(u8::is_ascii_lowercase);
+    numbered && is_random(random) && if number.is_empty() { random.len() == 34 } else { capitals && random.len() >= 30 }
 }
 
 /// Two random parts with a dot between them.
@@ -316,6 +409,10 @@ fn is_fly(byte: u8) -> bool {
     is_base64(byte) || matches!(byte, b'_' | b',' | b'-')
 }
 
+fn is_airtable(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'.'
+}
+
 fn is_braintree(byte: u8) -> bool {
     is_lower_or_digit(byte) || byte == b'$'
 }
@@ -342,7 +439,7 @@ mod tests {
 
     #[test]
     fn no_prefix_hides_behind_a_shorter_one_that_comes_first() {
-        for table in [VENDORS.as_slice(), &SHORT] {
+        for table in [VENDORS, SHORT, ANYWHERE] {
             for (index, (prefix, _)) in table.iter().enumerate() {
                 let hidden = table[..index].iter().find(|(earlier, _)| prefix.starts_with(earlier));
                 assert!(hidden.is_none(), "{prefix}");

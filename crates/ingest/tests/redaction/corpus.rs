@@ -315,7 +315,8 @@ fn identifiers(random: &mut Random) -> Vec<(&'static str, String)> {
     let order = random.text(DIGITS, 12);
     let integrity = BASE64_STANDARD.encode(random.text(&alphanumeric, 64));
     let version = format!("{}.{}", random.below(20), random.below(90));
-    vec![
+    let mut made = telemetry(random);
+    made.extend([
         ("uuid", uuid.clone()),
         ("uuid in url", format!("GET /api/v1/{word}/{uuid}?page={number}&sort={other}")),
         ("git sha", format!("commit {sha}\nAuthor: {word} <{word}@example.org>")),
@@ -329,6 +330,54 @@ fn identifiers(random: &mut Random) -> Vec<(&'static str, String)> {
         ("order", format!("order {order} shipped to {word}, tracking 1Z{}", random.text(DIGITS, 9))),
         ("image", format!("<img src=\"data:image/png;base64,{image}\">")),
         ("integrity", format!("\"integrity\": \"sha512-{integrity}\"")),
+    ]);
+    made
+}
+
+/// What telemetry is full of and what a name or a form brings close to a secret.
+fn telemetry(random: &mut Random) -> Vec<(&'static str, String)> {
+    let alphanumeric = format!("{UPPER}{LOWER}{DIGITS}");
+    let uuid = [8, 4, 4, 4, 12].map(|length| random.text(HEX, length)).join("-");
+    let (digest, sum) = (random.text(HEX, 32), random.text(HEX, 64));
+    let word = random.text(LOWER, 7);
+    let account = random.text(DIGITS, 12);
+    let bytes: Vec<u8> = (0..32).map(|_| random.below(256) as u8).collect();
+    vec![
+        ("cache key", format!("cache_key={digest} hit")),
+        ("message key", format!("messaging.kafka.message.key={uuid}")),
+        ("partition key", format!("{{\"partitionKey\":\"{uuid}\",\"routingKey\":\"{word}.{digest}\"}}")),
+        ("idempotency key", format!("Idempotency-Key: {uuid}")),
+        ("public key", format!("\"publicKey\": \"{}\"", BASE64_STANDARD.encode(&bytes))),
+        ("websocket key", format!("Sec-WebSocket-Key: {}", BASE64_STANDARD.encode(&bytes[..16]))),
+        ("key in prose", format!("lookup of key {uuid} took 3 ms; token validated for {uuid}")),
+        ("duplicate key", format!("Duplicate entry '{uuid}' for key 'orders.PRIMARY'")),
+        (
+            "secret's resource",
+            format!("arn:aws:secretsmanager:eu-west-1:{account}:secret:{word}/db-password-{}", &digest[..6]),
+        ),
+        ("kms resource", format!("arn:aws:kms:us-east-1:{account}:key/{uuid}")),
+        ("pod", format!("{word}-api-{}-{}", random.text("bcdfghjklmnpqrstvwxz2456789", 10), random.text(LOWER, 5))),
+        ("container", format!("cri-containerd-{sum}.scope in image {word}@sha256:{sum}")),
+        ("object", format!("s3://{word}/part-00012-{uuid}-c000.snappy.parquet")),
+        ("tracing header", format!("Root=1-{}-{};Parent={};Sampled=1", &digest[..8], &digest[..24], &digest[..16])),
+        ("request id", format!("X-Request-Id: {}", random.text(&alphanumeric, 32))),
+        (
+            "prefixed id",
+            format!("{}_{} created", random.pick(&["cus", "pi", "evt", "user", "req"]), random.text(&alphanumeric, 24)),
+        ),
+        ("publishable key", format!("pk_live_{}", random.text(&alphanumeric, 24))),
+        ("mangled name", format!("_ZN5tokio7runtime4task7harness20Harness4poll17h{}E", &digest[..16])),
+        (
+            "store path",
+            format!("/nix/store/{}-{word}-1.2.3/bin/{word}", random.text("0123456789abcdfghijklmnpqrsvwxyz", 32)),
+        ),
+        ("chunk", format!("/static/js/main.{}.chunk.js /assets/img_{digest}.webp", &digest[..8])),
+        (
+            "paired schema",
+            format!(
+                "{{\"name\": \"{word}\", \"value\": \"{uuid}\"}}, {{\"name\": \"password\", \"value\": \"string\"}}"
+            ),
+        ),
     ]
 }
 

@@ -119,6 +119,17 @@ const VENDORS: &[(&str, &str, Letters, usize)] = &[
     ("xendit", "xnd_production_", Any, 60),
     ("yandex", "AQVN", Url, 36),
     ("unlisted service", "acme_", Any, 40),
+    ("unlisted service, small letters", "acme_", Small, 48),
+    ("unlisted key", "ajkey_", Small, 26),
+    ("unlisted personal token", "acme-pat-", Any, 24),
+    ("unlisted marked", "acme_live_", Any, 24),
+    ("paseto", "v4.local.", Url, 120),
+    ("aiven", "AVNS_", Any, 20),
+    ("facebook page", "EAAG", Any, 150),
+    ("crates.io", "cio", Any, 32),
+    ("airtable", "patQw3rTy7UiOpAs4.", Hex, 64),
+    ("twilio", "SK", Hex, 32),
+    ("vault old", "s.", Any, 24),
 ];
 
 fn random_part(random: &mut Random, letters: Letters, length: usize) -> String {
@@ -204,6 +215,32 @@ const NAMES: &[(&str, &str)] = &[
     ("go dsn", "dial ada:{}@tcp(db:3306)/shop failed"),
     ("jdbc", "jdbc:postgresql://db/shop?user=ada&password={}"),
     ("odbc", "Driver={SQL Server};Server=db;Uid=ada;Pwd={};"),
+    ("env vendor's key", "FAL_KEY={}"),
+    ("env salt", "PASSWORD_SALT={}"),
+    ("env personal access token", "OVSX_PAT={}"),
+    ("env bearer", "TWITTER_BEARER=\"{}\""),
+    ("env auth", "REDIS_AUTH={}"),
+    ("env short password", "DB_PW={}"),
+    ("camel vendor's key", "meraki: { dashboardKey: '{}' }"),
+    ("dotted vendor's key", "wechat.pay.key = {}"),
+    ("key of two words", "deepgram key: {}"),
+    ("api key in a sentence", "tracking api key: {}"),
+    ("aligned", "fbApiKey:            \"{}\","),
+    ("behind a space", "vendor CLIENT_SECRET {}"),
+    ("Dockerfile", "ENV API_TOKEN {}"),
+    ("setx", "setx DB_PASSWORD {}"),
+    ("pod's environment", "env:\n- name: DB_PASSWORD\n  value: {}\n"),
+    ("task's environment", "{\"name\": \"DB_PASSWORD\", \"value\": \"{}\"}"),
+    ("web.config", "<add key=\"ApiKey\" value=\"{}\" />"),
+    ("getenv with a default", "key = os.getenv(\"SERVICE_API_KEY\", \"{}\")"),
+    ("PowerShell flag", "Connect-Server -User ada -Password {}"),
+    ("mysql -p", "mysql -h db -u ada -p{} shop"),
+    ("redis-cli -a", "redis-cli -h cache -a {} ping"),
+    ("pgpass", "db.example.org:5432:shop:ada:{}"),
+    ("header unknown scheme", "Authorization: sso-key {}"),
+    ("header signature", "X-Hub-Signature-256: sha256={}"),
+    ("webhook", "ALERT_WEBHOOK_URL=https://alerts.example.org/hooks/{}"),
+    ("token as user", "https://{}:@pypi.example.org/simple"),
     ("shared access", "Endpoint=sb://a.example/;SharedAccessKeyName=root;SharedAccessKey={}="),
 ];
 
@@ -237,6 +274,14 @@ pub(crate) fn structures(random: &mut Random, cases: &mut Vec<Case>) {
     for (kind, text) in forms {
         cases.push(Case { kind, text, secret: secret.clone() });
     }
+    let putty =
+        format!("PuTTY-User-Key-File-3: ssh-ed25519\nPrivate-Lines: 4\n{body}\nPrivate-MAC: {}", random.text(HEX, 64));
+    cases.push(Case { kind: "putty key", text: putty, secret: secret.clone() });
+    let discord =
+        format!("{}.GaB3xY.{}", BASE64_STANDARD.encode(random.text(DIGITS, 18)), random_part(random, Url, 38));
+    cases.push(Case { kind: "discord bot", text: format!("login with {discord} failed"), secret: discord });
+    let salesforce = format!("00D5f000000aBcD!{}", random_part(random, Any, 96));
+    cases.push(Case { kind: "salesforce", text: format!("sid {salesforce} expired"), secret: salesforce });
     let age = random.text("QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L", 58);
     cases.push(Case { kind: "age key", text: format!("# created\nAGE-SECRET-KEY-1{age}\n"), secret: age });
     let pem =
