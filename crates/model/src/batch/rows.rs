@@ -11,7 +11,7 @@ use foldhash::{HashMap, HashMapExt};
 use serde::de::DeserializeOwned;
 
 use super::builder::LOG_RECORD;
-use super::cells::{Bytes, Ids, Int8s, Int32s, Int64s, Maps, Texts};
+use super::cells::{Bytes, Ids, Int8s, Int32s, Int64s, Maps, SharedTexts, Texts};
 use super::{Batch, BatchBuilder};
 use crate::attribute::{Attributes, Value};
 use crate::columns::{Column, Kind, Source, Table};
@@ -19,6 +19,7 @@ use crate::exact::{self, Record, any_value};
 use crate::id::{SpanId, TraceId};
 use crate::span::{Event, Link, LogRecord, Span, SpanKind, Status, StatusCode, Trace};
 use crate::time::{DurationNanos, UnixNanos};
+use crate::{Text, ThinVec};
 
 impl Batch {
     /// The batch of these rows.
@@ -85,10 +86,10 @@ pub fn traces<'a>(batches: impl IntoIterator<Item = &'a Batch>, wanted: impl Fn(
 /// The log records of a batch, in its order.
 pub fn logs(batch: &Batch) -> Vec<LogRecord> {
     let batch = &batch.events;
-    let (owners, events) = (Owners::of(batch), Events::of(batch));
+    let (owners, mut events) = (Owners::of(batch), Events::of(batch));
     let observed = Int64s::of(batch, "observed_unix_nanos");
     let severity_numbers = Int32s::of(batch, "severity_number");
-    let severity_texts = Texts::of(batch, "severity_text");
+    let mut severity_texts = SharedTexts::of(batch, "severity_text");
     let (bodies, exact_bodies) = (Texts::of(batch, "body"), Bytes::of(batch, "body_exact"));
     let flags = Int64s::of(batch, "flags");
     let (mut resources, mut scopes) = (Origins::of(batch, "resource"), Origins::of(batch, "scope"));
@@ -102,13 +103,13 @@ pub fn logs(batch: &Batch) -> Vec<LogRecord> {
         event: events.get(row),
         observed: observed.get(row).map(UnixNanos),
         severity_number: severity_numbers.get(row).unwrap_or(0),
-        severity_text: severity_texts.owned(row),
+        severity_text: severity_texts.get(row),
         body: body(row),
         flags: flags.get(row).unwrap_or(0) as u32,
         resource: resources.get(row),
         scope: scopes.get(row),
     };
-    (0..batch.num_rows()).filter(|row| events.is_log(*row)).map(log).collect()
+    rows_of_logs(batch, true).map(log).collect()
 }
 
 /// Rows of spans by place and ordinal, those of one ordinal in their order.
@@ -120,12 +121,13 @@ fn in_order<T>(mut rows: Vec<(usize, i32, T)>) -> impl Iterator<Item = (usize, T
 fn bare_spans(batch: &RecordBatch, wanted: impl Fn(TraceId) -> bool) -> Vec<Span> {
     let owners = Owners::of(batch);
     let parents = Ids::of(batch, "parent_span_id");
-    let names = Texts::of(batch, "name");
+    let mut names = SharedTexts::of(batch, "name");
     let (kinds, status_codes) = (Int8s::of(batch, "kind"), Int8s::of(batch, "status_code"));
     let (starts, durations) = (Int64s::of(batch, "start_unix_nanos"), Int64s::of(batch, "duration_nanos"));
-    let (status_messages, trace_states) = (Texts::of(batch, "status_message"), Texts::of(batch, "trace_state"));
+    let mut status_messages = SharedTexts::of(batch, "status_message");
+    let mut trace_states = SharedTexts::of(batch, "trace_state");
     let flags = Int64s::of(batch, "flags");
-    let attributes = AttributeCells::of(Table::Spans, batch);
+    let mut attributes = AttributeCells::of(Table::Spans, batch);
     let dropped = ["dropped_attributes_count", "dropped_events_count", "dropped_links_count"];
     let [dropped_attributes, dropped_events, dropped_links] = dropped.map(|name| Int32s::of(batch, name));
     let (mut resources, mut scopes) = (Origins::of(batch, "resource"), Origins::of(batch, "scope"));
@@ -136,21 +138,21 @@ fn bare_spans(batch: &RecordBatch, wanted: impl Fn(TraceId) -> bool) -> Vec<Span
             trace_id,
             span_id: owners.spans.get(row).and_then(SpanId::from_slice).unwrap_or_default(),
             parent_span_id: parents.get(row).and_then(SpanId::from_slice),
-            name: names.owned(row),
+            name: names.get(row),
             kind: SpanKind::from_number(kinds.get(row).unwrap_or(0).into()).unwrap_or_default(),
             start,
             end: durations.get(row).map(|nanos| start.plus(DurationNanos(nanos))),
             status: Status {
                 code: StatusCode::from_number(status_codes.get(row).unwrap_or(0).into()).unwrap_or_default(),
-                message: status_messages.owned(row),
+                message: status_messages.get(row),
             },
-            trace_state: trace_states.owned(row),
+            trace_state: trace_states.get(row),
             flags: flags.get(row).unwrap_or(0) as u32,
             attributes: attributes.get(row),
             dropped_attributes_count: dropped_attributes.count(row),
-            events: Vec::new(),
+            events: ThinVec::new(),
             dropped_events_count: dropped_events.count(row),
-            links: Vec::new(),
+            links: ThinVec::new(),
             dropped_links_count: dropped_links.count(row),
             resource: resources.get(row),
             scope: scopes.get(row),
@@ -164,28 +166,35 @@ fn bare_spans(batch: &RecordBatch, wanted: impl Fn(TraceId) -> bool) -> Vec<Span
 
 /// The events of those spans that `place` has a place for, with it and their ordinal.
 fn span_events(batch: &RecordBatch, place: impl Fn((TraceId, SpanId)) -> Option<usize>) -> Vec<(usize, i32, Event)> {
-    let (owners, events) = (Owners::of(batch), Events::of(batch));
-    let of_spans = (0..batch.num_rows()).filter(|row| !events.is_log(*row));
-    of_spans.filter_map(|row| Some((place(owners.get(row)?)?, owners.ordinal(row), events.get(row)))).collect()
+    let (owners, mut events) = (Owners::of(batch), Events::of(batch));
+    rows_of_logs(batch, false)
+        .filter_map(|row| Some((place(owners.get(row)?)?, owners.ordinal(row), events.get(row))))
+        .collect()
 }
 
 /// As [`span_events`], of links.
 fn span_links(batch: &RecordBatch, place: impl Fn((TraceId, SpanId)) -> Option<usize>) -> Vec<(usize, i32, Link)> {
     let owners = Owners::of(batch);
     let (traces, spans) = (Ids::of(batch, "linked_trace_id"), Ids::of(batch, "linked_span_id"));
-    let (trace_states, flags) = (Texts::of(batch, "trace_state"), Int64s::of(batch, "flags"));
-    let attributes = AttributeCells::of(Table::Links, batch);
+    let (mut trace_states, flags) = (SharedTexts::of(batch, "trace_state"), Int64s::of(batch, "flags"));
+    let mut attributes = AttributeCells::of(Table::Links, batch);
     let dropped = Int32s::of(batch, "dropped_attributes_count");
-    let link = |row| Link {
+    let mut link = |row| Link {
         trace_id: traces.get(row).and_then(TraceId::from_slice).unwrap_or_default(),
         span_id: spans.get(row).and_then(SpanId::from_slice).unwrap_or_default(),
-        trace_state: trace_states.owned(row),
+        trace_state: trace_states.get(row),
         flags: flags.get(row).unwrap_or(0) as u32,
         attributes: attributes.get(row),
         dropped_attributes_count: dropped.count(row),
     };
     let rows = 0..batch.num_rows();
     rows.filter_map(|row| Some((place(owners.get(row)?)?, owners.ordinal(row), link(row)))).collect()
+}
+
+/// The rows that are log records, or those that are not.
+fn rows_of_logs(batch: &RecordBatch, wanted: bool) -> impl Iterator<Item = usize> {
+    let sources = Int8s::of(batch, "source");
+    (0..batch.num_rows()).filter(move |row| (sources.get(*row).unwrap_or(0) == LOG_RECORD) == wanted)
 }
 
 /// Which span a row belongs to, and its place among the span's rows.
@@ -212,9 +221,8 @@ impl<'a> Owners<'a> {
 
 /// The columns that make an event.
 struct Events<'a> {
-    sources: Int8s<'a>,
     times: Int64s<'a>,
-    names: Texts<'a>,
+    names: SharedTexts<'a>,
     attributes: AttributeCells<'a>,
     dropped: Int32s<'a>,
 }
@@ -222,22 +230,17 @@ struct Events<'a> {
 impl<'a> Events<'a> {
     fn of(batch: &'a RecordBatch) -> Self {
         Self {
-            sources: Int8s::of(batch, "source"),
             times: Int64s::of(batch, "time_unix_nanos"),
-            names: Texts::of(batch, "name"),
+            names: SharedTexts::of(batch, "name"),
             attributes: AttributeCells::of(Table::Events, batch),
             dropped: Int32s::of(batch, "dropped_attributes_count"),
         }
     }
 
-    fn is_log(&self, row: usize) -> bool {
-        self.sources.get(row).unwrap_or(0) == LOG_RECORD
-    }
-
-    fn get(&self, row: usize) -> Event {
+    fn get(&mut self, row: usize) -> Event {
         Event {
             time: UnixNanos(self.times.get(row).unwrap_or_default()),
-            name: self.names.owned(row),
+            name: self.names.get(row),
             attributes: self.attributes.get(row),
             dropped_attributes_count: self.dropped.count(row),
         }
@@ -287,7 +290,7 @@ struct AttributeCells<'a> {
 enum Promoted<'a> {
     Ints(&'a Int64Array),
     Bools(&'a BooleanArray),
-    Texts(&'a ArrayRef, Texts<'a>),
+    Texts(&'a ArrayRef, SharedTexts<'a>),
 }
 
 impl<'a> AttributeCells<'a> {
@@ -298,7 +301,7 @@ impl<'a> AttributeCells<'a> {
             let cells = match column.kind {
                 Kind::Int => Promoted::Ints(array.as_primitive()),
                 Kind::Bool => Promoted::Bools(array.as_boolean()),
-                _ => Promoted::Texts(array, Texts::from_array(array)),
+                _ => Promoted::Texts(array, SharedTexts::new(Texts::from_array(array))),
             };
             Some((index, column, cells))
         });
@@ -306,12 +309,12 @@ impl<'a> AttributeCells<'a> {
         Self { map: Maps::of(batch, "attributes"), exact: Bytes::of(batch, "attributes_exact"), promoted }
     }
 
-    fn get(&self, row: usize) -> Attributes {
+    fn get(&mut self, row: usize) -> Attributes {
         let entries = self.map.entries(row);
         let in_map = entries.len();
-        let promoted = self.promoted.iter().filter(|(_, _, cells)| cells.is_valid(row));
-        let mut attributes = Vec::with_capacity(in_map + promoted.clone().count());
-        attributes.extend(entries.map(|at| (self.map.keys.owned(at), Value::String(self.map.values.owned(at)))));
+        let promoted = self.promoted.iter().filter(|(_, _, cells)| cells.is_valid(row)).count();
+        let mut attributes = ThinVec::with_capacity(in_map + promoted);
+        attributes.extend(entries.map(|at| (self.map.keys.get(at), Value::String(self.map.values.get(at)))));
         let (mut spellings, mut extras) = (Vec::new(), Vec::new());
         for record in self.exact.get(row).into_iter().flat_map(exact::records).map_while(Result::ok) {
             match record {
@@ -320,11 +323,11 @@ impl<'a> AttributeCells<'a> {
                 typed => set_type(&mut attributes[..in_map], typed),
             }
         }
-        for (index, column, cells) in promoted {
+        for (index, column, cells) in self.promoted.iter_mut().filter(|(_, _, cells)| cells.is_valid(row)) {
             let spelling =
                 spellings.iter().rev().find(|(column, _)| column == index).map_or(0, |(_, spelling)| *spelling);
             let key = column.spellings.get(spelling).or(column.spellings.first()).copied().unwrap_or(column.name);
-            attributes.push((key.to_owned(), cells.get(row)));
+            attributes.push((Text::new_static(key), cells.get(row)));
         }
         attributes.sort_by(|left, right| left.0.cmp(&right.0));
         if !extras.is_empty() {
@@ -345,16 +348,16 @@ impl Promoted<'_> {
         }
     }
 
-    fn get(&self, row: usize) -> Value {
+    fn get(&mut self, row: usize) -> Value {
         match self {
             Self::Ints(ints) => Value::Int(ints.value(row)),
             Self::Bools(bools) => Value::Bool(bools.value(row)),
-            Self::Texts(_, texts) => Value::String(texts.owned(row)),
+            Self::Texts(_, texts) => Value::String(texts.get(row)),
         }
     }
 }
 
-fn set_type(entries: &mut [(String, Value)], record: Record<'_>) {
+fn set_type(entries: &mut [(Text, Value)], record: Record<'_>) {
     let (entry, value) = match record {
         Record::Int { entry } => (entry, parsed(entries, entry).map(Value::Int)),
         Record::Bool { entry } => (entry, parsed(entries, entry).map(Value::Bool)),
@@ -368,7 +371,7 @@ fn set_type(entries: &mut [(String, Value)], record: Record<'_>) {
     }
 }
 
-fn parsed<T: std::str::FromStr>(entries: &[(String, Value)], entry: usize) -> Option<T> {
+fn parsed<T: std::str::FromStr>(entries: &[(Text, Value)], entry: usize) -> Option<T> {
     entries.get(entry)?.1.as_str()?.parse().ok()
 }
 
@@ -386,6 +389,7 @@ mod tests {
     use super::*;
     use crate::batch::conform;
     use crate::span::{Resource, Scope};
+    use crate::thin_vec;
 
     fn awkward() -> Span {
         Span {
@@ -399,9 +403,9 @@ mod tests {
             status: Status { code: StatusCode::Error, message: "no".into() },
             trace_state: "a=b".into(),
             flags: 0x101,
-            attributes: vec![
-                ("array".into(), Value::Array(vec![Value::Int(1), Value::Empty])),
-                ("bytes".into(), Value::Bytes(vec![0, 255])),
+            attributes: thin_vec![
+                ("array".into(), Value::Array(thin_vec![Value::Int(1), Value::Empty])),
+                ("bytes".into(), Value::Bytes(thin_vec![0, 255])),
                 ("db.statement".into(), Value::from("SELECT 1")),
                 ("double".into(), Value::Double(0.1)),
                 ("empty".into(), Value::Empty),
@@ -414,15 +418,15 @@ mod tests {
                 ("yes".into(), Value::from("again")),
             ],
             dropped_attributes_count: u32::MAX,
-            events: vec![
+            events: thin_vec![
                 Event { time: UnixNanos(20), name: "b".into(), ..Event::default() },
                 Event { time: UnixNanos(12), name: "a".into(), ..Event::default() },
             ],
             dropped_events_count: 1,
-            links: vec![Link { trace_id: TraceId([4; 16]), span_id: SpanId([5; 8]), flags: 3, ..Link::default() }],
+            links: thin_vec![Link { trace_id: TraceId([4; 16]), span_id: SpanId([5; 8]), flags: 3, ..Link::default() }],
             dropped_links_count: 2,
             resource: Arc::new(Resource {
-                attributes: vec![("service.name".into(), Value::from("shop")), ("pid".into(), Value::Int(1))],
+                attributes: thin_vec![("service.name".into(), Value::from("shop")), ("pid".into(), Value::Int(1))],
                 dropped_attributes_count: 9,
                 schema_url: "https://example.test/1".into(),
             }),
@@ -435,7 +439,7 @@ mod tests {
     fn rows_come_back_as_they_went_in() {
         let open = Span { end: None, resource: Arc::default(), ..awkward() };
         let rows = vec![Span { span_id: SpanId([9; 8]), ..awkward() }, open];
-        let log = LogRecord { body: Value::Map(vec![("k".into(), Value::Int(1))]), ..LogRecord::default() };
+        let log = LogRecord { body: Value::Map(thin_vec![("k".into(), Value::Int(1))]), ..LogRecord::default() };
         let batch = Batch::from_rows(&rows, std::slice::from_ref(&log));
         assert_eq!(spans(&batch), rows);
         assert_eq!(logs(&batch), std::slice::from_ref(&log));
@@ -459,8 +463,9 @@ mod tests {
 
     #[test]
     fn the_deepest_value_of_a_resource_does_not_cost_the_resource() {
-        let deepest = (0..crate::attribute::MAX_VALUE_DEPTH).fold(Value::Int(1), |inner, _| Value::Array(vec![inner]));
-        let attributes = vec![("deep".into(), deepest), ("service.name".into(), "shop".into())];
+        let deepest =
+            (0..crate::attribute::MAX_VALUE_DEPTH).fold(Value::Int(1), |inner, _| Value::Array(thin_vec![inner]));
+        let attributes = thin_vec![("deep".into(), deepest), ("service.name".into(), "shop".into())];
         let span = Span { resource: Arc::new(Resource { attributes, ..Resource::default() }), ..awkward() };
         assert_eq!(spans(&Batch::from_rows(std::slice::from_ref(&span), &[])), [span]);
     }
