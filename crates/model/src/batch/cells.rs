@@ -15,7 +15,7 @@ use foldhash::fast::FixedState;
 use crate::Text;
 
 /// Texts of up to this many bytes lie within a [`Text`] and are not worth sharing.
-const INLINE_BYTES_MAX: usize = 23;
+pub(super) const INLINE_BYTES_MAX: usize = 23;
 /// Long texts of a column that are shared while they repeat: statements and routes, of which a trace has some dozens.
 const RECENT_TEXTS: usize = 256;
 
@@ -88,6 +88,12 @@ impl<'a> Bytes<'a> {
         Self(batch.column_by_name(name).map(AsArray::as_binary))
     }
 
+    /// Bytes of all rows.
+    pub(super) fn bytes(self) -> usize {
+        let offsets = self.0.map(BinaryArray::value_offsets).unwrap_or_default();
+        offsets.last().zip(offsets.first()).map_or(0, |(end, start)| (end - start) as usize)
+    }
+
     pub(super) fn get(self, row: usize) -> Option<&'a [u8]> {
         self.0.filter(|bytes| bytes.is_valid(row)).map(|bytes| bytes.value(row))
     }
@@ -103,6 +109,12 @@ impl<'a> Texts<'a> {
             Some(labels) => Self::Labels(labels.keys(), labels.values().as_string()),
             None => Self::Plain(array.as_string()),
         }
+    }
+
+    /// The lengths of plain texts, in bytes.
+    pub(super) fn lengths(self) -> impl Iterator<Item = usize> + 'a {
+        let offsets = if let Self::Plain(texts) = self { texts.value_offsets() } else { &[] };
+        offsets.windows(2).map(|pair| (pair[1] - pair[0]) as usize)
     }
 
     pub(super) fn get(self, row: usize) -> Option<&'a str> {
@@ -121,6 +133,11 @@ impl<'a> SharedTexts<'a> {
 
     pub(super) fn new(texts: Texts<'a>) -> Self {
         Self { texts, recent: Vec::new() }
+    }
+
+    /// The texts as they are read.
+    pub(super) fn texts(&self) -> Texts<'a> {
+        self.texts
     }
 
     /// The row's text; empty where there is none.
@@ -143,6 +160,12 @@ impl<'a> Maps<'a> {
         let map = batch.column_by_name(name).map(AsArray::as_map);
         let texts = |array: Option<&'a ArrayRef>| SharedTexts::new(array.map_or(Texts::Absent, Texts::from_array));
         Self { map, keys: texts(map.map(MapArray::keys)), values: texts(map.map(MapArray::values)) }
+    }
+
+    /// Entries of all rows.
+    pub(super) fn count(&self) -> usize {
+        let offsets = self.map.map(MapArray::value_offsets).unwrap_or_default();
+        offsets.last().zip(offsets.first()).map_or(0, |(end, start)| (end - start) as usize)
     }
 
     /// The places of a row's keys and values.

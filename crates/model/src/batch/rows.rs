@@ -11,7 +11,7 @@ use foldhash::{HashMap, HashMapExt};
 use serde::de::DeserializeOwned;
 
 use super::builder::LOG_RECORD;
-use super::cells::{Bytes, Ids, Int8s, Int32s, Int64s, Maps, SharedTexts, Texts};
+use super::cells::{Bytes, INLINE_BYTES_MAX, Ids, Int8s, Int32s, Int64s, Maps, SharedTexts, Texts};
 use super::{Batch, BatchBuilder};
 use crate::attribute::{Attributes, Value};
 use crate::columns::{Column, Kind, Source, Table};
@@ -42,22 +42,81 @@ pub fn spans(batch: &Batch) -> Vec<Span> {
 
 /// As [`spans`], those of the traces that are wanted.
 pub fn spans_of(batch: &Batch, wanted: impl Fn(TraceId) -> bool) -> Vec<Span> {
-    let mut spans = bare_spans(&batch.spans, &wanted);
-    if batch.events.num_rows() == 0 && batch.links.num_rows() == 0 {
-        return spans;
+    let mut spans = bare_spans_of(&batch.spans, &wanted);
+    attach(&mut spans, &batch.events, &batch.links);
+    spans
+}
+
+/// The spans of some rows in their order, without events and links, which [`attach`] gives them.
+pub fn bare_spans(rows: &RecordBatch) -> Vec<Span> {
+    bare_spans_of(rows, |_| true)
+}
+
+/// Gives spans those of these events and links that carry their ids. Of several spans under one id, the first takes
+/// them. Takes memory in proportion to the events and links, not to the spans.
+pub fn attach(spans: &mut [Span], events: &RecordBatch, links: &RecordBatch) {
+    const NOWHERE: usize = usize::MAX;
+    let owners = [events, links].into_iter().flat_map(|rows| {
+        let owners = Owners::of(rows);
+        (0..rows.num_rows()).filter_map(move |row| owners.get(row))
+    });
+    let mut places: HashMap<(TraceId, SpanId), usize> = owners.map(|owner| (owner, NOWHERE)).collect();
+    if places.is_empty() {
+        return;
     }
-    // Of several spans under one id, the first takes the events and links.
-    let mut places: HashMap<(TraceId, SpanId), usize> = HashMap::with_capacity(spans.len());
     for (index, span) in spans.iter().enumerate() {
-        places.entry((span.trace_id, span.span_id)).or_insert(index);
+        if let Some(place) = places.get_mut(&(span.trace_id, span.span_id)) {
+            *place = index.min(*place);
+        }
     }
-    for (place, event) in in_order(span_events(&batch.events, |owner| places.get(&owner).copied())) {
+    let place = |owner| places.get(&owner).copied().filter(|place| *place != NOWHERE);
+    for (place, event) in in_order(span_events(events, place)) {
         spans[place].events.push(event);
     }
-    for (place, link) in in_order(span_links(&batch.links, |owner| places.get(&owner).copied())) {
+    for (place, link) in in_order(span_links(links, place)) {
         spans[place].links.push(link);
     }
-    spans
+}
+
+/// The traces of spans of which those of one trace follow each other; without logs.
+pub fn traces_in_order(spans: Vec<Span>) -> Vec<Trace> {
+    let mut traces: Vec<Trace> = Vec::new();
+    let ends = spans.first().zip(spans.last()).map(|(first, last)| (first.trace_id, last.trace_id));
+    if let Some((trace_id, last)) = ends
+        && trace_id == last
+    {
+        // A large trace comes alone, and is not copied span by span.
+        traces.push(Trace { trace_id, spans, ..Trace::default() });
+    } else {
+        for span in spans {
+            match traces.last_mut().filter(|trace| trace.trace_id == span.trace_id) {
+                Some(trace) => trace.spans.push(span),
+                None => traces.push(Trace { trace_id: span.trace_id, spans: vec![span], ..Trace::default() }),
+            }
+        }
+    }
+    traces.iter_mut().for_each(Trace::settle);
+    traces
+}
+
+/// About how many bytes the attributes of a table's rows take as values, at most; the rows' other texts as well, and the
+/// lists' own allocations. What only their exact side holds is counted at twice its bytes.
+pub fn value_bytes(table: Table, rows: &RecordBatch) -> usize {
+    /// What a list takes beside its members, and its allocation.
+    const LIST_BYTES: usize = 32;
+    /// What a text that does not lie within its value takes beside its bytes.
+    const TEXT_BYTES: usize = 32;
+    let cells = AttributeCells::of(table, rows);
+    let promoted = cells.promoted.iter().map(|(_, _, cells)| cells.count());
+    let attributes = cells.map.count() + promoted.sum::<usize>();
+    let texts = table.columns().iter().filter(|column| column.kind == Kind::Text && column.source != Source::Resource);
+    let texts = texts.filter_map(|column| rows.column_by_name(column.name)).map(Texts::from_array);
+    let outside = |bytes: usize| bytes + TEXT_BYTES;
+    let texts = texts.chain([cells.map.keys.texts(), cells.map.values.texts()]).flat_map(Texts::lengths);
+    attributes * size_of::<(Text, Value)>()
+        + rows.num_rows() * LIST_BYTES
+        + texts.filter(|bytes| *bytes > INLINE_BYTES_MAX).map(outside).sum::<usize>()
+        + 2 * cells.exact.bytes()
 }
 
 /// The traces that are wanted, put together from the spans of all batches; in any order, and without logs. Nothing
@@ -118,7 +177,7 @@ fn in_order<T>(mut rows: Vec<(usize, i32, T)>) -> impl Iterator<Item = (usize, T
     rows.into_iter().map(|(place, _, row)| (place, row))
 }
 
-fn bare_spans(batch: &RecordBatch, wanted: impl Fn(TraceId) -> bool) -> Vec<Span> {
+fn bare_spans_of(batch: &RecordBatch, wanted: impl Fn(TraceId) -> bool) -> Vec<Span> {
     let owners = Owners::of(batch);
     let parents = Ids::of(batch, "parent_span_id");
     let mut names = SharedTexts::of(batch, "name");
@@ -345,6 +404,15 @@ impl Promoted<'_> {
             Self::Ints(ints) => ints.is_valid(row),
             Self::Bools(bools) => bools.is_valid(row),
             Self::Texts(texts, _) => texts.is_valid(row),
+        }
+    }
+
+    /// Rows with a value.
+    fn count(&self) -> usize {
+        match self {
+            Self::Ints(ints) => ints.len() - ints.null_count(),
+            Self::Bools(bools) => bools.len() - bools.null_count(),
+            Self::Texts(texts, _) => texts.len() - texts.null_count(),
         }
     }
 
