@@ -175,6 +175,9 @@ pub fn explain_trace_with(tree: &Tree<'_>, config: &DetectorConfig) -> TraceExpl
     explanation.left_out.open_spans = tree.open_spans();
     let Some(root) = tree.root() else { return explanation };
     explanation.root = Some(Root::of(tree, root));
+    // Detectors work out the path for themselves, and let go of theirs before this one is there.
+    let found = executions(std::slice::from_ref(tree), Entry::Outermost);
+    explanation.findings = detect::findings(&found, config);
     let path = critical_path_of(tree, root);
     let mut breakdown = Breakdown::default();
     for &root in tree.roots() {
@@ -184,8 +187,6 @@ pub fn explain_trace_with(tree: &Tree<'_>, config: &DetectorConfig) -> TraceExpl
     explanation.breakdown = breakdown.rows(1, tree.duration(root));
     explanation.left_out.spans_outside_parent = path.spans_outside_parent;
     explanation.critical_path = path.segments;
-    let found = executions(std::slice::from_ref(tree), Entry::Outermost);
-    explanation.findings = detect::findings(&found, config);
     explanation
 }
 
