@@ -105,9 +105,9 @@ proptest! {
         for event in &mut spans[last / 2].events {
             event.attributes.clone_from(&others);
         }
-        spans[last / 2].attributes = own.clone().into();
-        spans[last].attributes = others.into();
-        std::sync::Arc::make_mut(&mut spans[last].resource).attributes = own.into();
+        spans[last / 2].attributes = own.clone();
+        spans[last].attributes = others;
+        std::sync::Arc::make_mut(&mut spans[last].resource).attributes = own;
         check_body(&kino_testkit::otlp::traces_request(&spans));
     }
 
