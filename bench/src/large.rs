@@ -56,7 +56,7 @@ fn send(running: &Running, trace_id: TraceId, shape: Shape) -> anyhow::Result<()
             trace_id,
             span_id: id(number),
             parent_span_id: parent.map(id),
-            name: format!("call {}", number % 7),
+            name: format!("call {}", number % 7).into(),
             kind: SpanKind::Client,
             start: UnixNanos(begin + start as i64),
             end: Some(UnixNanos(begin + end as i64)),

@@ -11,7 +11,7 @@ use kino_ingest::otlp::{encode_logs, encode_traces};
 use kino_model::exact::protobuf::put_message_field;
 use kino_model::{
     Attributes, Batch, Event, Link, LogRecord, Resource, Scope, Span, SpanId, SpanKind, Status, StatusCode, TraceId,
-    UnixNanos, Value,
+    UnixNanos, Value, thin_vec,
 };
 use kino_store::wal::fuzzing::segment_of;
 use kino_testkit::Shop;
@@ -60,15 +60,18 @@ fn shop(seed: u64, spans: usize) -> Vec<Span> {
 
 /// Every kind of value, keys that repeat and keys of columns under old spellings, events and links.
 fn awkward() -> Span {
-    let values: Attributes = vec![
-        ("array".into(), Value::Array(vec![Value::Int(1), Value::Empty, Value::Array(vec![Value::Bool(true)])])),
-        ("bytes".into(), Value::Bytes(vec![0, 255])),
+    let values: Attributes = thin_vec![
+        (
+            "array".into(),
+            Value::Array(thin_vec![Value::Int(1), Value::Empty, Value::Array(thin_vec![Value::Bool(true)])])
+        ),
+        ("bytes".into(), Value::Bytes(thin_vec![0, 255])),
         ("db.statement".into(), Value::from("SELECT 1")),
         ("double".into(), Value::Double(-0.1)),
         ("empty".into(), Value::Empty),
         ("http.status_code".into(), Value::Int(500)),
         ("http.status_code".into(), Value::Int(501)),
-        ("map".into(), Value::Map(vec![("k".into(), Value::from("v")), ("k".into(), Value::Int(-1))])),
+        ("map".into(), Value::Map(thin_vec![("k".into(), Value::from("v")), ("k".into(), Value::Int(-1))])),
         ("text".into(), Value::from("é \u{1F600} \n")),
     ];
     Span {
@@ -83,19 +86,19 @@ fn awkward() -> Span {
         trace_state: "a=b".into(),
         flags: 0x101,
         dropped_attributes_count: u32::MAX,
-        events: vec![Event {
+        events: thin_vec![Event {
             time: UnixNanos(1_760_000_000_000_000_020),
             name: "exception".into(),
-            attributes: vec![("exception.type".into(), Value::from("E"))],
+            attributes: thin_vec![("exception.type".into(), Value::from("E"))],
             dropped_attributes_count: 1,
         }],
         dropped_events_count: 1,
-        links: vec![Link {
+        links: thin_vec![Link {
             trace_id: TraceId([4; 16]),
             span_id: SpanId([5; 8]),
             trace_state: "c=d".into(),
             flags: 3,
-            attributes: vec![("k".into(), Value::from("v"))],
+            attributes: thin_vec![("k".into(), Value::from("v"))],
             dropped_attributes_count: 2,
         }],
         dropped_links_count: 2,
@@ -107,7 +110,7 @@ fn awkward() -> Span {
         scope: Arc::new(Scope {
             name: "lib".into(),
             version: "1".into(),
-            attributes: vec![("k".into(), Value::from("v"))],
+            attributes: thin_vec![("k".into(), Value::from("v"))],
             dropped_attributes_count: 1,
             schema_url: "s".into(),
         }),
@@ -134,7 +137,10 @@ fn logs() -> Vec<LogRecord> {
         resource: awkward.resource,
         scope: awkward.scope,
     };
-    let body = Value::Map(vec![("code".into(), Value::Int(7)), ("at".into(), Value::Array(vec![Value::Double(0.5)]))]);
+    let body = Value::Map(thin_vec![
+        ("code".into(), Value::Int(7)),
+        ("at".into(), Value::Array(thin_vec![Value::Double(0.5)]))
+    ]);
     vec![within, LogRecord { body, ..LogRecord::default() }]
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use kino_analyze::{DetectorConfig, Entry, Tree, compare, critical_path, executions, explain};
-use kino_model::{Resource, Span, SpanId, SpanKind, Trace, TraceId, UnixNanos, Value};
+use kino_model::{Attributes, Resource, Span, SpanId, SpanKind, Trace, TraceId, UnixNanos, Value, thin_vec};
 
 fn main() {
     let traces: Vec<Trace> = (0..1_000).map(request).collect();
@@ -43,7 +43,7 @@ fn timed<T>(what: &str, work: impl Fn() -> T) {
 
 fn request(number: u64) -> Trace {
     let resource = |service: &str| {
-        let attributes = vec![("service.name".to_owned(), Value::from(service))];
+        let attributes = thin_vec![("service.name".into(), Value::from(service))];
         Arc::new(Resource { attributes, ..Resource::default() })
     };
     let (shop, prices) = (resource("shop"), resource("prices"));
@@ -57,7 +57,7 @@ fn request(number: u64) -> Trace {
             trace_id,
             span_id: SpanId(id.to_be_bytes()),
             parent_span_id: (parent > 0).then(|| SpanId(parent.to_be_bytes())),
-            name: name.to_owned(),
+            name: name.into(),
             kind,
             start: UnixNanos(begin + range.0),
             end: Some(UnixNanos(begin + range.1)),
@@ -68,24 +68,25 @@ fn request(number: u64) -> Trace {
         id
     };
     let jitter = (number * 7_919 % 1_000) as i64 * 100;
-    let size = vec![("items.count".to_owned(), Value::from((number % 50) as i64 + 1))];
+    let size = thin_vec![("items.count".into(), Value::from((number % 50) as i64 + 1))];
     let root = add(0, "POST /checkout", SpanKind::Server, (0, 3_000_000 + jitter), &shop, size);
     for i in 0..20 {
-        let statement = vec![
-            ("db.system.name".to_owned(), Value::from("sqlite")),
-            ("db.query.text".to_owned(), Value::from(format!("SELECT * FROM item WHERE id = {i}"))),
+        let statement = thin_vec![
+            ("db.system.name".into(), Value::from("sqlite")),
+            ("db.query.text".into(), Value::from(format!("SELECT * FROM item WHERE id = {i}"))),
         ];
         add(root, "SELECT item", SpanKind::Client, (i * 100_000, i * 100_000 + 80_000), &shop, statement);
     }
     for at in [2_000_000, 2_400_000] {
-        let attributes = vec![
-            ("http.request.method".to_owned(), Value::from("GET")),
-            ("url.full".to_owned(), Value::from(format!("http://prices/price/{number}"))),
+        let attributes = thin_vec![
+            ("http.request.method".into(), Value::from("GET")),
+            ("url.full".into(), Value::from(format!("http://prices/price/{number}"))),
         ];
         let client = add(root, "GET", SpanKind::Client, (at, at + 350_000), &shop, attributes);
-        let server = add(client, "GET /price", SpanKind::Server, (at + 20_000, at + 330_000), &prices, Vec::new());
+        let server =
+            add(client, "GET /price", SpanKind::Server, (at + 20_000, at + 330_000), &prices, Attributes::new());
         if at == 2_000_000 {
-            add(server, "compute", SpanKind::Internal, (at + 30_000, at + 300_000), &prices, Vec::new());
+            add(server, "compute", SpanKind::Internal, (at + 30_000, at + 300_000), &prices, Attributes::new());
         }
     }
     spans.sort_by_key(|span| span.start);

@@ -132,7 +132,7 @@ fn operations(executions: &[Execution<'_, '_>]) -> BTreeMap<(String, String), Op
     let mut groups: BTreeMap<(String, String), Vec<&Execution<'_, '_>>> = BTreeMap::new();
     for execution in executions {
         let span = execution.tree.span(execution.entry);
-        groups.entry((span.service().to_owned(), span.name.clone())).or_default().push(execution);
+        groups.entry((span.service().to_owned(), span.name.to_string())).or_default().push(execution);
     }
     let measured = |group: Vec<&Execution<'_, '_>>| {
         let mut durations: Vec<i64> = group.iter().filter_map(|execution| execution.duration()).collect();

@@ -53,9 +53,10 @@ pub fn critical_path_of(tree: &Tree<'_>, entry: usize) -> CriticalPath {
     let mut waiting: Vec<u32> = Vec::new();
     let mut frames = vec![open_frame(tree, entry, &mut waiting, &clip_of)];
     while let Some(frame) = frames.last_mut() {
-        let (start, _) = clip_of(frame.span);
+        let span = frame.span as usize;
+        let (start, _) = clip_of(span);
         let mut next = None;
-        while waiting.len() > frame.waiting_from {
+        while waiting.len() > frame.waiting_from as usize {
             let child = waiting.pop().expect("longer than where the frame's part begins") as usize;
             if clip_of(child).1 <= frame.point {
                 next = Some(child);
@@ -63,12 +64,12 @@ pub fn critical_path_of(tree: &Tree<'_>, entry: usize) -> CriticalPath {
             }
         }
         let Some(child) = next else {
-            push(&mut segments, frame.span, start, frame.point);
+            push(&mut segments, span, start, frame.point);
             frames.pop();
             continue;
         };
         let (child_start, child_end) = clip_of(child);
-        push(&mut segments, frame.span, child_end, frame.point);
+        push(&mut segments, span, child_end, frame.point);
         frame.point = child_start;
         frames.push(open_frame(tree, child, &mut waiting, &clip_of));
     }
@@ -76,11 +77,12 @@ pub fn critical_path_of(tree: &Tree<'_>, entry: usize) -> CriticalPath {
     CriticalPath { segments, spans_outside_parent }
 }
 
+/// A span whose children are being tried; in a chain there are as many as spans.
 struct Frame {
-    span: usize,
+    span: u32,
+    waiting_from: u32,
     /// What lies later in this span is told.
     point: i64,
-    waiting_from: usize,
 }
 
 fn open_frame(tree: &Tree<'_>, span: usize, waiting: &mut Vec<u32>, clip_of: &impl Fn(usize) -> (i64, i64)) -> Frame {
@@ -93,7 +95,7 @@ fn open_frame(tree: &Tree<'_>, span: usize, waiting: &mut Vec<u32>, clip_of: &im
     // Taken from the end: the latest end last, and among equal ends the earliest start last.
     waiting[waiting_from..]
         .sort_by_key(|&child| (clip_of(child as usize).1, std::cmp::Reverse((tree.start(child as usize), child))));
-    Frame { span, point: clip_of(span).1, waiting_from }
+    Frame { span: span as u32, waiting_from: waiting_from as u32, point: clip_of(span).1 }
 }
 
 fn push(segments: &mut Vec<Segment>, span: usize, start: i64, end: i64) {

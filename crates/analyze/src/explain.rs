@@ -175,6 +175,9 @@ pub fn explain_trace_with(tree: &Tree<'_>, config: &DetectorConfig) -> TraceExpl
     explanation.left_out.open_spans = tree.open_spans();
     let Some(root) = tree.root() else { return explanation };
     explanation.root = Some(Root::of(tree, root));
+    // Detectors work out the path for themselves, and let go of theirs before this one is there.
+    let found = executions(std::slice::from_ref(tree), Entry::Outermost);
+    explanation.findings = detect::findings(&found, config);
     let path = critical_path_of(tree, root);
     let mut breakdown = Breakdown::default();
     for &root in tree.roots() {
@@ -184,8 +187,6 @@ pub fn explain_trace_with(tree: &Tree<'_>, config: &DetectorConfig) -> TraceExpl
     explanation.breakdown = breakdown.rows(1, tree.duration(root));
     explanation.left_out.spans_outside_parent = path.spans_outside_parent;
     explanation.critical_path = path.segments;
-    let found = executions(std::slice::from_ref(tree), Entry::Outermost);
-    explanation.findings = detect::findings(&found, config);
     explanation
 }
 
@@ -262,7 +263,7 @@ impl Root {
             index,
             span_id: span.span_id,
             service: span.service().to_owned(),
-            name: span.name.clone(),
+            name: span.name.to_string(),
             start_nanos: span.start.0,
             duration_nanos: span.duration().map(|DurationNanos(nanos)| nanos),
         }
@@ -411,7 +412,7 @@ impl<'a> Breakdown<'a> {
 mod tests {
     use std::sync::Arc;
 
-    use kino_model::{Resource, Span, SpanKind, UnixNanos, Value};
+    use kino_model::{Resource, Span, SpanKind, Text, UnixNanos, Value, thin_vec};
 
     use super::*;
     use crate::testing::{MILLI, traces, trees};
@@ -420,16 +421,16 @@ mod tests {
 
     /// A trace of [`LARGE`] spans with an end each: `place` gives a span's parent, start and end by its number.
     fn large(text: Option<&str>, place: impl Fn(u64) -> (Option<u64>, u64, u64)) -> Trace {
-        let resource = vec![("service.name".to_owned(), Value::from("app"))];
-        let resource = Arc::new(Resource { attributes: resource, ..Resource::default() });
+        let attributes = thin_vec![("service.name".into(), Value::from("app"))];
+        let resource = Arc::new(Resource { attributes, ..Resource::default() });
         let id = |number: u64| SpanId((number + 1).to_be_bytes());
-        let statement = text.map(|text| ("db.query.text".to_owned(), Value::from(text)));
+        let statement = text.map(|text| (Text::from("db.query.text"), Value::from(text)));
         let span = |number: u64| {
             let (parent, start, end) = place(number);
             Span {
                 span_id: id(number),
                 parent_span_id: parent.map(id),
-                name: format!("call {}", number % 7),
+                name: format!("call {}", number % 7).into(),
                 kind: if parent.is_some() { SpanKind::Client } else { SpanKind::Server },
                 start: UnixNanos(start as i64),
                 end: Some(UnixNanos(end as i64)),

@@ -12,7 +12,9 @@
 
 use std::sync::Arc;
 
-use kino_model::{Event, Link, Resource, Span, SpanId, SpanKind, StatusCode, Trace, TraceId, UnixNanos, Value};
+use kino_model::{
+    Attributes, Event, Link, Resource, Span, SpanId, SpanKind, StatusCode, Trace, TraceId, UnixNanos, Value, thin_vec,
+};
 
 use crate::tree::Tree;
 
@@ -38,7 +40,7 @@ pub(crate) fn trace(text: &str, number: u8) -> Trace {
         let mut span = Span { trace_id, span_id: span_id(spans.len() as u64 + 1), ..Span::default() };
         span.parent_span_id = open.last().map(|(_, id)| *id);
         let range = words.iter().position(|word| word.contains("..")).expect("each line has start..end");
-        span.name = words[..range].join(" ");
+        span.name = words[..range].join(" ").into();
         let (start, end) = words[range].split_once("..").unwrap();
         span.start = millis(start);
         span.end = (!end.is_empty()).then(|| millis(end));
@@ -51,7 +53,7 @@ pub(crate) fn trace(text: &str, number: u8) -> Trace {
             }
         }
         span.resource = Arc::new(Resource {
-            attributes: vec![("service.name".to_owned(), Value::from(service.as_str()))],
+            attributes: thin_vec![("service.name".into(), Value::from(service.as_str()))],
             ..Resource::default()
         });
         open.push((depth, span.span_id));
@@ -77,22 +79,22 @@ fn modify(span: &mut Span, word: &str) {
         "parent" => span.parent_span_id = Some(id()),
         "kind" => span.kind = (0..=5).filter_map(SpanKind::from_number).find(|kind| kind.name() == value).unwrap(),
         "link" | "follows" => {
-            let marked = || vec![("opentracing.ref_type".to_owned(), Value::from("follows_from"))];
-            let attributes = if key == "follows" { marked() } else { Vec::new() };
+            let marked = || thin_vec![("opentracing.ref_type".into(), Value::from("follows_from"))];
+            let attributes = if key == "follows" { marked() } else { Attributes::new() };
             span.links.push(Link { trace_id: span.trace_id, span_id: id(), attributes, ..Link::default() });
         }
         "exception" => {
             let (kind, message) = value.split_once(':').unwrap_or((value, ""));
-            let attributes = vec![
-                ("exception.type".to_owned(), Value::from(kind)),
-                ("exception.message".to_owned(), Value::from(message)),
+            let attributes = thin_vec![
+                ("exception.type".into(), Value::from(kind)),
+                ("exception.message".into(), Value::from(message)),
             ];
-            span.events.push(Event { name: "exception".to_owned(), time: span.start, attributes, ..Event::default() });
+            span.events.push(Event { name: "exception".into(), time: span.start, attributes, ..Event::default() });
         }
         _ => {
             let number = value.parse::<i64>().ok().map(Value::Int);
             let truth = value.parse::<bool>().ok().map(Value::Bool);
-            span.attributes.push((key.to_owned(), number.or(truth).unwrap_or_else(|| Value::from(value))));
+            span.attributes.push((key.into(), number.or(truth).unwrap_or_else(|| Value::from(value))));
         }
     }
 }

@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     fn span(project: Option<&str>) -> Span {
-        let attributes = project.map(|project| (names::PROJECT.to_owned(), Value::from(project))).into_iter().collect();
+        let attributes = project.map(|project| (names::PROJECT.into(), Value::from(project))).into_iter().collect();
         Span { resource: Arc::new(Resource { attributes, ..Resource::default() }), ..Span::default() }
     }
 

@@ -17,7 +17,7 @@ use kino_analyze::execution::{Entry, executions};
 use kino_analyze::explain as analyze;
 use kino_analyze::tree::Tree;
 use kino_model::{
-    Batch, Resource, Scope, Span, SpanId, SpanKind, Status, StatusCode, TraceId, UnixNanos, Value, names,
+    Batch, Resource, Scope, Span, SpanId, SpanKind, Status, StatusCode, Text, TraceId, UnixNanos, Value, names,
 };
 use kino_store::snapshot::TraceFilter;
 use kino_wire::Problem;
@@ -422,10 +422,10 @@ fn summarise(
 fn span(record: &Record) -> Span {
     let program = record.command.first().map(String::as_str).unwrap_or_default();
     let name = Path::new(program).file_name().map_or(program.into(), |name| name.to_string_lossy());
-    let text = |key: &str, value: &Option<String>| value.clone().map(|value| (key.to_owned(), Value::String(value)));
-    let int = |key: &str, value: Option<i32>| value.map(|value| (key.to_owned(), Value::Int(value.into())));
+    let text = |key: &str, value: &Option<String>| value.as_deref().map(|value| (Text::new(key), Value::from(value)));
+    let int = |key: &str, value: Option<i32>| value.map(|value| (Text::new(key), Value::Int(value.into())));
     let resource = [
-        Some((names::SERVICE_NAME.to_owned(), Value::from(SERVICE))),
+        Some((names::SERVICE_NAME.into(), Value::from(SERVICE))),
         text(names::PROJECT, &record.code.project),
         text(names::WORKTREE, &record.code.worktree),
         text(names::CODE_STATE, &record.code.code_state),
@@ -445,14 +445,14 @@ fn span(record: &Record) -> Span {
         trace_id: record.trace_id,
         span_id: record.span_id,
         parent_span_id: record.parent_span_id,
-        name: name.into_owned(),
+        name: name.into(),
         kind: SpanKind::Internal,
         start: UnixNanos(record.start_unix_nanos),
         end: record.end_unix_nanos.map(UnixNanos),
-        status: Status { code: if failed { StatusCode::Error } else { StatusCode::Unset }, message: String::new() },
+        status: Status { code: if failed { StatusCode::Error } else { StatusCode::Unset }, message: Text::default() },
         attributes: attributes.into_iter().flatten().collect(),
         resource: Arc::new(Resource { attributes: resource.into_iter().flatten().collect(), ..Resource::default() }),
-        scope: Arc::new(Scope { name: SERVICE.to_owned(), ..Scope::default() }),
+        scope: Arc::new(Scope { name: SERVICE.into(), ..Scope::default() }),
         revision: if record.end_unix_nanos.is_some() { 2 } else { 1 },
         ..Span::default()
     }

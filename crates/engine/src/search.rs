@@ -126,7 +126,7 @@ impl Found {
         let mut seen: BTreeSet<(i64, String)> = BTreeSet::new();
         for log in logs {
             let attributes = log.event.attributes.iter().map(|(key, value)| format!("{key}={}", value.to_text()));
-            let texts = [log.body.to_text(), log.event.name.clone()].into_iter().chain(attributes);
+            let texts = [log.body.to_text(), log.event.name.to_string()].into_iter().chain(attributes);
             let mut texts = texts.filter_map(|text| find(text.as_bytes(), self.needle.as_bytes()).map(|at| (text, at)));
             let Some((text, at)) = texts.next() else { continue };
             let text = around(text.as_bytes(), at, self.needle.len());
@@ -141,7 +141,7 @@ impl Found {
                 trace_id: log.trace_id,
                 span_id: log.span_id,
                 service: log.resource.service().to_owned(),
-                severity: log.severity_text.clone(),
+                severity: log.severity_text.to_string(),
                 text,
                 ..SearchHit::default()
             });

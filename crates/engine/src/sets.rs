@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     fn span(id: u8, parent: u8, run: Option<&str>) -> Span {
-        let attributes = run.map(|run| (names::RUN_ID.to_owned(), Value::from(run))).into_iter().collect();
+        let attributes = run.map(|run| (names::RUN_ID.into(), Value::from(run))).into_iter().collect();
         Span {
             span_id: SpanId([id; 8]),
             parent_span_id: (parent > 0).then_some(SpanId([parent; 8])),

@@ -89,7 +89,7 @@ pub(crate) fn segment(tree: &Tree<'_>, segment: &kino_analyze::critical_path::Se
     PathSegment {
         span_id: span.span_id,
         service: span.service().to_owned(),
-        name: span.name.clone(),
+        name: span.name.to_string(),
         start_unix_nanos: segment.start,
         end_unix_nanos: segment.end,
     }
@@ -105,7 +105,7 @@ pub(crate) fn left_out(left_out: from::LeftOut) -> LeftOut {
 }
 
 pub(crate) fn attributes(attributes: &Attributes) -> Map<String, Json> {
-    attributes.iter().map(|(key, value)| (key.clone(), value.to_json())).collect()
+    attributes.iter().map(|(key, value)| (key.to_string(), value.to_json())).collect()
 }
 
 pub(crate) fn span(span: &Span) -> OpenSpan {
@@ -115,7 +115,7 @@ pub(crate) fn span(span: &Span) -> OpenSpan {
         span_id: span.span_id,
         parent_span_id: span.parent_span_id,
         service: span.service().to_owned(),
-        name: span.name.clone(),
+        name: span.name.to_string(),
         kind: span.kind.name().to_owned(),
         start_unix_nanos: span.start.0,
         duration_nanos: span.duration().map(|DurationNanos(nanos)| nanos),
@@ -125,7 +125,7 @@ pub(crate) fn span(span: &Span) -> OpenSpan {
             StatusCode::Error => "error",
         }
         .to_owned(),
-        status_message: span.status.message.clone(),
+        status_message: span.status.message.to_string(),
         attributes: attributes(&span.attributes),
         resource: attributes(&span.resource.attributes),
         events: span.events.iter().take(ENTRIES_MAX).map(event).collect(),
@@ -138,7 +138,7 @@ pub(crate) fn span(span: &Span) -> OpenSpan {
 fn event(event: &Event) -> OpenEvent {
     OpenEvent {
         time_unix_nanos: event.time.0,
-        name: event.name.clone(),
+        name: event.name.to_string(),
         span_id: None,
         severity: String::new(),
         body: None,
@@ -150,7 +150,7 @@ pub(crate) fn log(log: &LogRecord) -> OpenEvent {
     let body = log.body.to_json();
     OpenEvent {
         span_id: log.span_id,
-        severity: log.severity_text.clone(),
+        severity: log.severity_text.to_string(),
         body: (!body.is_null()).then_some(body),
         ..event(&log.event)
     }

@@ -7,7 +7,7 @@ use std::slice::from_ref;
 use std::sync::Arc;
 
 use kino_engine::{Encoding, Engine, EngineConfig, Signal};
-use kino_model::{Resource, Span, SpanId, SpanKind, Trace, TraceId, UnixNanos, Value};
+use kino_model::{Resource, Span, SpanId, SpanKind, Trace, TraceId, UnixNanos, Value, thin_vec};
 use kino_testkit::faults::{self, Ranges, Truth};
 use kino_testkit::{TestClock, otlp};
 use kino_wire::{Backend, Problem, ProblemKind};
@@ -104,7 +104,7 @@ impl Home {
             if let Some(Code(state, worktree)) = code {
                 let mut resource = Resource::clone(&span.resource);
                 let attributes = [("kino.project", "/p"), ("kino.code_state", state), ("kino.worktree", worktree)];
-                resource.attributes.extend(attributes.map(|(key, value)| (key.to_owned(), value.into())));
+                resource.attributes.extend(attributes.map(|(key, value)| (key.into(), value.into())));
                 span.resource = Arc::new(resource);
             }
         }
@@ -301,7 +301,7 @@ async fn a_repair_is_told_to_the_next_finding_like_it() {
     // The same statements in a loop, beneath another entry.
     let mut other = faulty();
     for span in other.iter_mut().flat_map(|trace| &mut trace.spans).filter(|span| span.parent_span_id.is_none()) {
-        span.name = "GET /another".to_owned();
+        span.name = "GET /another".into();
     }
     home.run(&other, 6, Some(GOOD)).await;
     let open = home.insights(json!({ "states": ["open"] })).await;
@@ -389,16 +389,16 @@ async fn every_planted_fault_of_one_set_opens_and_no_look_alike_does() {
 /// Ten executions of `work`, in which `fetch` (with these attributes) follows `login` (with those).
 fn two_calls(login: &[(&str, Value)], fetch: &[(&str, Value)]) -> Vec<Span> {
     let resource =
-        Arc::new(Resource { attributes: vec![("service.name".into(), "shop".into())], ..Resource::default() });
+        Arc::new(Resource { attributes: thin_vec![("service.name".into(), "shop".into())], ..Resource::default() });
     let span = |trace: u64, id: u64, name: &str, millis: std::ops::Range<i64>, attributes: &[(&str, Value)]| Span {
         trace_id: TraceId(u128::from(trace).to_be_bytes()),
         span_id: SpanId((trace * 10 + id).to_be_bytes()),
         parent_span_id: (id > 1).then(|| SpanId((trace * 10 + 1).to_be_bytes())),
-        name: name.to_owned(),
+        name: name.into(),
         kind: if id > 1 { SpanKind::Client } else { SpanKind::Internal },
         start: UnixNanos(NOW - SECOND + millis.start * 1_000_000),
         end: Some(UnixNanos(NOW - SECOND + millis.end * 1_000_000)),
-        attributes: attributes.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
+        attributes: attributes.iter().map(|(key, value)| ((*key).into(), value.clone())).collect(),
         resource: Arc::clone(&resource),
         ..Span::default()
     };
@@ -424,7 +424,7 @@ async fn could_be_parallel(login: &[(&str, Value)], fetch: &[(&str, Value)]) -> 
 async fn a_secret_that_flows_from_one_call_into_the_next_is_seen_to_flow_though_it_is_redacted() {
     const TOKEN: &str = "tok-9f86d081884c7d65";
     let text = |text: &str| Value::from(text);
-    let header = |text: &str| Value::Array(vec![Value::from(text)]);
+    let header = |text: &str| Value::Array(thin_vec![Value::from(text)]);
     let bearer = format!("Bearer {TOKEN}");
     let outputs = [
         ("app.result.token", text(TOKEN)),

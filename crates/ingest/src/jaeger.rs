@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use kino_model::{Attributes, Event, Link, Resource, Scope, Span, SpanKind, StatusCode, Value};
+use kino_model::{Attributes, Event, Link, Resource, Scope, Span, SpanKind, StatusCode, Text, Value, thin_vec};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -65,7 +65,7 @@ struct JaegerSpan {
     #[serde(rename = "parentSpanID", default)]
     parent_span_id: String,
     #[serde(rename = "operationName", default)]
-    operation_name: String,
+    operation_name: Text,
     #[serde(default)]
     references: Vec<Reference>,
     #[serde(rename = "startTime", default)]
@@ -112,7 +112,7 @@ struct Process {
 
 #[derive(Deserialize)]
 struct Tag {
-    key: String,
+    key: Text,
     #[serde(rename = "type", default)]
     kind: String,
     #[serde(default)]
@@ -121,7 +121,7 @@ struct Tag {
 
 impl Process {
     fn resource(self, judge: &mut Judge<'_>) -> Resource {
-        let mut attributes = vec![("service.name".to_owned(), Value::from(self.service_name))];
+        let mut attributes = thin_vec![("service.name".into(), Value::from(self.service_name))];
         attributes.extend(self.tags.into_iter().map(|tag| tag.read(judge)));
         let mut resource = Resource { attributes, ..Resource::default() };
         judge.attributes(&mut resource.attributes, &mut resource.dropped_attributes_count);
@@ -177,7 +177,7 @@ fn refer(span: &mut Span, reference: &Reference, judge: &mut Judge<'_>) {
         span.parent_span_id = Some(span_id);
     } else if !child_of || span.parent_span_id != Some(span_id) {
         let kind = if child_of { "child_of" } else { "follows_from" };
-        let attributes = vec![("opentracing.ref_type".to_owned(), Value::from(kind))];
+        let attributes = thin_vec![("opentracing.ref_type".into(), Value::from(kind))];
         span.links.push(Link { trace_id, span_id, attributes, ..Link::default() });
     }
 }
@@ -228,7 +228,7 @@ impl Log {
         let name = attributes
             .iter()
             .position(|(key, value)| key == "event" && value.as_str().is_some())
-            .map(|index| attributes.remove(index).1.to_text())
+            .map(|index| Text::from(attributes.remove(index).1.to_text()))
             .unwrap_or_default();
         let time = judge.time_within_range(self.micros.saturating_mul(1_000));
         let mut event = Event { time, name, attributes, ..Event::default() };
@@ -238,7 +238,7 @@ impl Log {
 }
 
 impl Tag {
-    fn read(self, judge: &mut Judge<'_>) -> (String, Value) {
+    fn read(self, judge: &mut Judge<'_>) -> (Text, Value) {
         let mut value = match (self.kind.as_str(), &self.value) {
             ("bool", Json::String(text)) => text.parse().map_or_else(|_| Value::from(text.as_str()), Value::Bool),
             ("int64", Json::String(text)) => text.parse().map_or_else(|_| Value::from(text.as_str()), Value::Int),

@@ -17,7 +17,7 @@
 //! | `attributes_cut` | more attributes than the limit: the last are left out, and count as dropped in the record |
 
 use kino_model::exact::any_value::Faults;
-use kino_model::{SpanId, SpanKind, StatusCode, TraceId, UnixNanos, Value};
+use kino_model::{Attributes, SpanId, SpanKind, StatusCode, TraceId, UnixNanos, Value};
 
 use crate::{Issues, Limits};
 
@@ -190,13 +190,18 @@ impl<'l> Judge<'l> {
     }
 
     /// Leaves out a record's attributes past the limit: they join those that the sender dropped itself.
-    pub(crate) fn attributes<A>(&mut self, attributes: &mut Vec<A>, dropped: &mut u32) {
-        let (all, max) = (attributes.len(), self.limits.attributes_max);
+    pub(crate) fn attributes(&mut self, attributes: &mut Attributes, dropped: &mut u32) {
+        attributes.truncate(self.attributes_within(attributes.len(), dropped));
+    }
+
+    /// How many of a record's attributes stay; as [`Self::attributes`].
+    pub(crate) fn attributes_within(&mut self, all: usize, dropped: &mut u32) -> usize {
+        let max = self.limits.attributes_max;
         if all > max {
             self.issues.add_many("attributes_cut", (all - max) as u64, || format!("a record has {all} of them"));
-            attributes.truncate(max);
             *dropped = dropped.saturating_add(u32::try_from(all - max).unwrap_or(u32::MAX));
         }
+        all.min(max)
     }
 
     /// Cuts texts past the limit, however deep they lie.
@@ -204,7 +209,7 @@ impl<'l> Judge<'l> {
         match value {
             Value::String(text) if text.len() > self.limits.value_bytes_max => {
                 self.issues.add("value_cut", || format!("{} bytes", text.len()));
-                text.truncate(text.floor_char_boundary(self.limits.value_bytes_max));
+                *text = text[..text.floor_char_boundary(self.limits.value_bytes_max)].into();
             }
             Value::Bytes(bytes) if bytes.len() > self.limits.value_bytes_max => {
                 self.issues.add("value_cut", || format!("{} bytes", bytes.len()));

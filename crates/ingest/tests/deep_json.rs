@@ -29,7 +29,7 @@ fn a_bottomless_value_costs_nothing_but_itself() {
     assert_eq!((decoded.spans, decoded.rejected_spans), (2, 0));
     assert_eq!(decoded.issues.counts.get("value_too_deep"), Some(&1));
     let spans = rows::spans(&decoded.batch);
-    assert_eq!(spans[1].attributes, [("k".to_owned(), Value::from("fine"))]);
+    assert_eq!(spans[1].attributes, [("k".into(), Value::from("fine"))]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use kino_ingest::{Encoding, Format, Limits, decode_file, otlp};
 use kino_model::batch::rows;
 use kino_model::{
     Attributes, Event, Link, LogRecord, Resource, Scope, Span, SpanId, SpanKind, StatusCode, TraceId, UnixNanos, Value,
+    thin_vec,
 };
 use kino_testkit::Shop;
 use proptest::prelude::*;
@@ -82,7 +83,7 @@ fn jaeger_json_comes_in_with_references_tags_and_logs() {
     assert_eq!((root.kind, root.status.code), (SpanKind::Server, StatusCode::Error));
     assert_eq!(root.int("n"), Some(7));
     assert_eq!((root.events[0].name.as_str(), root.events[0].time.0), ("boom", 1_200_000));
-    assert_eq!(root.events[0].attributes, [("x".to_owned(), Value::Double(2.0))]);
+    assert_eq!(root.events[0].attributes, [("x".into(), Value::Double(2.0))]);
     assert_eq!((root.service(), root.resource.text("hostname")), ("shop", Some("h")));
     assert_eq!(child.parent_span_id, Some(root.span_id));
     assert_eq!((later.parent_span_id, later.links[0].span_id), (None, root.span_id));
@@ -150,7 +151,7 @@ proptest! {
 
 /// A span with `count` attributes, an event, a link, a resource and a scope with as many, and a log.
 fn crowded(count: usize) -> (Span, LogRecord) {
-    let attributes: Attributes = (0..count).map(|number| (format!("k{number:06}"), Value::from("v"))).collect();
+    let attributes: Attributes = (0..count).map(|number| (format!("k{number:06}").into(), Value::from("v"))).collect();
     let event = Event { attributes: attributes.clone(), dropped_attributes_count: 1, ..Event::default() };
     let link =
         Link { trace_id: TraceId([1; 16]), span_id: SpanId([2; 8]), attributes: attributes.clone(), ..Link::default() };
@@ -161,8 +162,8 @@ fn crowded(count: usize) -> (Span, LogRecord) {
         span_id: SpanId([4; 8]),
         start: UnixNanos(1_760_000_000_000_000_000),
         attributes,
-        events: vec![event.clone()],
-        links: vec![link],
+        events: thin_vec![event.clone()],
+        links: thin_vec![link],
         resource: Arc::clone(&resource),
         scope: Arc::clone(&scope),
         ..Span::default()
@@ -250,7 +251,7 @@ fn ids_that_are_none_are_described_as_they_were_sent() {
     }
     let mut bad = shop_spans(1).remove(0);
     bad.span_id = SpanId([0; 8]);
-    bad.name = "checkout".to_owned();
+    bad.name = "checkout".into();
     let body = otlp::encode_traces(&[bad], Encoding::Protobuf);
     let decoded = otlp::decode_traces(&body, Encoding::Protobuf, &Limits::default()).unwrap();
     assert_eq!(decoded.issues.examples, ["invalid_span_id: it is all zeros, of span \"checkout\""]);

@@ -1,4 +1,9 @@
 //! Attribute values, as OpenTelemetry defines them.
+//!
+//! A large trace has millions of them. A short [`Text`] lies where it is used, a long one is shared by its clones, and
+//! a [`ThinVec`] keeps its length beside its members, so that a value takes three words and an empty list one.
+
+use crate::{Text, ThinVec};
 
 /// The deepest nesting of arrays and maps that is kept; what lies deeper is refused by the decoders by name.
 /// OpenTelemetry sets no limit; real emitters stay below five.
@@ -11,7 +16,7 @@ pub enum Value {
     #[default]
     Empty,
     /// Text.
-    String(String),
+    String(Text),
     /// A truth value.
     Bool(bool),
     /// A signed integer.
@@ -19,15 +24,18 @@ pub enum Value {
     /// A double; NaN and infinities occur.
     Double(f64),
     /// Opaque bytes.
-    Bytes(Vec<u8>),
+    Bytes(ThinVec<u8>),
     /// A list, whose members may differ in type.
-    Array(Vec<Value>),
+    Array(ThinVec<Value>),
     /// A nested map, in the sender's order; keys may repeat.
-    Map(Vec<(String, Value)>),
+    Map(Attributes),
 }
 
 /// Key–value pairs in the sender's order; keys may repeat.
-pub type Attributes = Vec<(String, Value)>;
+pub type Attributes = ThinVec<(Text, Value)>;
+
+// A large trace holds millions of these.
+const _: () = assert!(size_of::<Value>() == 24);
 
 impl Value {
     /// The text, if this is one.
@@ -68,7 +76,7 @@ impl Value {
     pub fn to_text(&self) -> String {
         match self {
             Self::Empty => String::new(),
-            Self::String(text) => text.clone(),
+            Self::String(text) => text.to_string(),
             Self::Bool(value) => value.to_string(),
             Self::Int(value) => value.to_string(),
             Self::Double(value) => value.to_string(),
@@ -90,7 +98,7 @@ impl Value {
             Self::Bytes(bytes) => Json::from(hex(bytes)),
             Self::Array(members) => Json::Array(members.iter().map(Self::to_json).collect()),
             Self::Map(members) => {
-                Json::Object(members.iter().map(|(key, value)| (key.clone(), value.to_json())).collect())
+                Json::Object(members.iter().map(|(key, value)| (key.to_string(), value.to_json())).collect())
             }
         }
     }
@@ -98,12 +106,18 @@ impl Value {
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        Self::String(text.to_owned())
+        Self::String(text.into())
     }
 }
 
 impl From<String> for Value {
     fn from(text: String) -> Self {
+        Self::String(text.into())
+    }
+}
+
+impl From<Text> for Value {
+    fn from(text: Text) -> Self {
         Self::String(text)
     }
 }
@@ -132,7 +146,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// The first value under `key`.
-pub fn find<'a>(attributes: &'a [(String, Value)], key: &str) -> Option<&'a Value> {
+pub fn find<'a>(attributes: &'a [(Text, Value)], key: &str) -> Option<&'a Value> {
     // Keys of one length mostly begin alike and end otherwise.
     let end = key.as_bytes().last();
     attributes.iter().find(|(name, _)| name.as_bytes().last() == end && name == key).map(|(_, value)| value)

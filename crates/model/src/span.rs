@@ -9,6 +9,7 @@ use crate::attribute::{self, Attributes, Value};
 use crate::columns;
 use crate::id::{SpanId, TraceId};
 use crate::time::{DurationNanos, UnixNanos};
+use crate::{Text, ThinVec};
 
 /// One operation: OTLP's `Span` with the resource and scope it was sent under.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,7 +21,7 @@ pub struct Span {
     /// The span that caused it; none for a root.
     pub parent_span_id: Option<SpanId>,
     /// The operation's name.
-    pub name: String,
+    pub name: Text,
     /// Its role between processes.
     pub kind: SpanKind,
     /// When it started.
@@ -30,7 +31,7 @@ pub struct Span {
     /// How it ended.
     pub status: Status,
     /// W3C `tracestate`.
-    pub trace_state: String,
+    pub trace_state: Text,
     /// OTLP's `flags`: W3C trace flags and whether the parent is remote.
     pub flags: u32,
     /// Attributes in the sender's order.
@@ -38,11 +39,11 @@ pub struct Span {
     /// Attributes the sender dropped.
     pub dropped_attributes_count: u32,
     /// Point events, in the sender's order.
-    pub events: Vec<Event>,
+    pub events: ThinVec<Event>,
     /// Events the sender dropped.
     pub dropped_events_count: u32,
     /// Links, in the sender's order.
-    pub links: Vec<Link>,
+    pub links: ThinVec<Link>,
     /// Links the sender dropped.
     pub dropped_links_count: u32,
     /// Who sent it.
@@ -59,7 +60,7 @@ pub struct Event {
     /// When it happened.
     pub time: UnixNanos,
     /// Its name; for logs OTLP's `event_name`.
-    pub name: String,
+    pub name: Text,
     /// Attributes in the sender's order.
     pub attributes: Attributes,
     /// Attributes the sender dropped.
@@ -80,7 +81,7 @@ pub struct LogRecord {
     /// OTLP's severity number, 0 when unset.
     pub severity_number: i32,
     /// The sender's word for the severity.
-    pub severity_text: String,
+    pub severity_text: Text,
     /// The message.
     pub body: Value,
     /// OTLP's `flags`.
@@ -99,7 +100,7 @@ pub struct Link {
     /// The linked span.
     pub span_id: SpanId,
     /// W3C `tracestate` of the linked span.
-    pub trace_state: String,
+    pub trace_state: Text,
     /// OTLP's `flags`.
     pub flags: u32,
     /// Attributes in the sender's order.
@@ -112,34 +113,34 @@ pub struct Link {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Resource {
     /// Attributes in the sender's order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "crate::exact::json_attributes")]
+    #[serde(default, skip_serializing_if = "ThinVec::is_empty", with = "crate::exact::json_attributes")]
     pub attributes: Attributes,
     /// Attributes the sender dropped.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub dropped_attributes_count: u32,
     /// The schema of the resource's attributes.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub schema_url: String,
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
+    pub schema_url: Text,
 }
 
 /// The instrumentation library that made a span.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scope {
     /// The library's name.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub name: String,
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
+    pub name: Text,
     /// The library's version.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub version: String,
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
+    pub version: Text,
     /// Attributes in the sender's order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "crate::exact::json_attributes")]
+    #[serde(default, skip_serializing_if = "ThinVec::is_empty", with = "crate::exact::json_attributes")]
     pub attributes: Attributes,
     /// Attributes the sender dropped.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub dropped_attributes_count: u32,
     /// The schema of the spans' attributes.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub schema_url: String,
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
+    pub schema_url: Text,
 }
 
 /// All that is known of one trace.
@@ -173,7 +174,7 @@ pub struct Status {
     /// OTLP's code.
     pub code: StatusCode,
     /// The developer's words, for errors.
-    pub message: String,
+    pub message: Text,
 }
 
 /// OTLP's status codes. Others come in as [`StatusCode::Unset`] and are a named issue.

@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use datafusion::arrow::compute::cast;
 use datafusion::parquet::arrow::ArrowWriter;
 use kino_model::columns::Table;
-use kino_model::{Batch, Resource, Span, SpanId, Status, StatusCode, TraceId, UnixNanos, Value};
+use kino_model::{Batch, Resource, Span, SpanId, Status, StatusCode, TraceId, UnixNanos, Value, thin_vec};
 use kino_wire::admin::LakeFile;
 use kino_wire::sql::{SqlRows, SqlSnapshot};
 use serde_json::{Value as Json, json};
@@ -209,14 +209,14 @@ fn span(trace_number: u8, span_number: u8, name: &str, start: i64) -> Span {
         name: name.into(),
         start: UnixNanos(start),
         end: Some(UnixNanos(start + 10)),
-        status: Status { code: StatusCode::Ok, message: String::new() },
+        status: Status { code: StatusCode::Ok, ..Status::default() },
         attributes: if name == "late" {
-            vec![]
+            thin_vec![]
         } else {
-            vec![("color".into(), Value::from("red")), ("db.statement".into(), Value::from("SELECT 1"))]
+            thin_vec![("color".into(), Value::from("red")), ("db.statement".into(), Value::from("SELECT 1"))]
         },
         resource: Arc::new(Resource {
-            attributes: vec![("service.name".into(), Value::from("shop"))],
+            attributes: thin_vec![("service.name".into(), Value::from("shop"))],
             ..Resource::default()
         }),
         ..Span::default()

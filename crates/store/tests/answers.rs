@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kino_model::batch::rows;
-use kino_model::{Attributes, Batch, Event, LogRecord, Span, SpanId, TraceId, UnixNanos, Value};
+use kino_model::{Attributes, Batch, Event, LogRecord, Span, SpanId, TraceId, UnixNanos, Value, thin_vec};
 use kino_store::snapshot::{EventFilter, TraceFilter};
 use kino_store::{Store, StoreConfig};
 use kino_testkit::{Shop, TestClock};
@@ -29,7 +29,7 @@ fn log(span: &Span, time: i64, message: &str) -> LogRecord {
 
 fn exception(time: UnixNanos, kind: &str) -> Event {
     let attributes: Attributes =
-        vec![("exception.message".into(), Value::from("it broke")), ("exception.type".into(), Value::from(kind))];
+        thin_vec![("exception.message".into(), Value::from("it broke")), ("exception.type".into(), Value::from(kind))];
     Event { time, name: "exception".into(), attributes, dropped_attributes_count: 0 }
 }
 
@@ -112,7 +112,7 @@ async fn exceptions_come_newest_first_and_once() {
         span.events.clear();
     }
     for (number, kind) in ["First", "Second", "Third"].into_iter().enumerate() {
-        trace[number].events = vec![exception(UnixNanos(START.0 + number as i64), kind)];
+        trace[number].events = thin_vec![exception(UnixNanos(START.0 + number as i64), kind)];
     }
     store.append(Batch::from_rows(&trace, &[])).await.expect("the store takes it");
     store.flush().await.expect("the flush succeeds");

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kino_model::{Batch, Event, LogRecord, Span, TraceId, UnixNanos, Value};
+use kino_model::{Batch, Event, LogRecord, Span, TraceId, UnixNanos, Value, thin_vec};
 use kino_store::snapshot::{EventFilter, OperationFilter, TraceFilter};
 use kino_store::{OpenError, Store, StoreConfig};
 use kino_testkit::{Random, Shop, TestClock};
@@ -66,7 +66,7 @@ impl Home {
             spans[2].events.push(Event {
                 time,
                 name: "exception".into(),
-                attributes: vec![
+                attributes: thin_vec![
                     ("exception.type".into(), Value::from("Broken")),
                     ("exception.message".into(), Value::from(format!("group {number}"))),
                 ],

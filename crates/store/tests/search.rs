@@ -51,7 +51,7 @@ fn seen(spans: &[Span]) -> Seen {
     let mut seen = Seen::new();
     for span in spans {
         for (key, value) in span.attributes.iter().chain(&span.resource.attributes) {
-            seen.entry((key.clone(), value.to_text())).or_default().insert(span.trace_id);
+            seen.entry((key.to_string(), value.to_text())).or_default().insert(span.trace_id);
         }
     }
     seen
@@ -75,7 +75,7 @@ async fn check(store: &Store, spans: &[Span], pairs: &[(String, String)]) {
     // Two that hold together on one span, and one that is rare among those of an operation.
     let job = spans.iter().position(|span| span.attributes.iter().any(|(key, _)| key == "weather")).unwrap_or(7);
     let filter = TraceFilter {
-        name: Some(spans[job].name.clone()),
+        name: Some(spans[job].name.to_string()),
         attributes: vec![("job.id".into(), format!("job-{job}")), ("weather".into(), "hail".into())],
         ..TraceFilter::default()
     };

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use kino_model::{
-    Attributes, Event, Link, Resource, Scope, Span, SpanId, SpanKind, Status, StatusCode, TraceId, UnixNanos, Value,
+    Attributes, Event, Link, Resource, Scope, Span, SpanId, SpanKind, Status, StatusCode, Text, TraceId, UnixNanos,
+    Value, thin_vec,
 };
 
 use crate::random::{Random, mix};
@@ -223,10 +224,10 @@ impl Shop {
             Call::Publish(topic) => publish(topic, request),
             Call::Chat(model) => chat(&mut self.random, model),
             Call::Work(name) => (
-                name.to_owned(),
+                name.into(),
                 SpanKind::Internal,
                 4,
-                vec![("shop.candidates".into(), Value::Int(self.random.below(200) as i64))],
+                thin_vec![("shop.candidates".into(), Value::Int(self.random.below(200) as i64))],
             ),
         };
         attributes.push(("thread.id".into(), Value::Int(1 + self.random.below(16) as i64)));
@@ -246,7 +247,7 @@ impl Shop {
             span.events.push(Event {
                 time: span.end.unwrap_or(span.start),
                 name: "exception".into(),
-                attributes: vec![
+                attributes: thin_vec![
                     ("exception.type".into(), Value::from("payment.errors.CardDeclined")),
                     ("exception.message".into(), Value::from(message)),
                     ("exception.stacktrace".into(), Value::from(STACK)),
@@ -264,7 +265,7 @@ struct TraceInMaking {
     failed: bool,
 }
 
-type Description = (String, SpanKind, usize, Attributes);
+type Description = (Text, SpanKind, usize, Attributes);
 
 fn own_time_nanos(call: Call) -> f64 {
     match call {
@@ -279,7 +280,7 @@ fn own_time_nanos(call: Call) -> f64 {
 
 fn serve(random: &mut Random, method: &str, route: &str, fails: bool) -> Description {
     let path = route.replace("{id}", &format!("{:08X}", random.below(10_000)));
-    let attributes = vec![
+    let attributes = thin_vec![
         text("http.request.method", method),
         text("url.path", &path),
         text("url.scheme", "http"),
@@ -291,12 +292,12 @@ fn serve(random: &mut Random, method: &str, route: &str, fails: bool) -> Descrip
         text("session.id", &format!("{:016x}", random.below(50_000).wrapping_mul(0x9e37_79b9_7f4a_7c15))),
         ("http.response.status_code".into(), Value::Int(if fails { 500 } else { 200 })),
     ];
-    (format!("{method} {route}"), SpanKind::Server, 0, attributes)
+    (format!("{method} {route}").into(), SpanKind::Server, 0, attributes)
 }
 
 fn http(random: &mut Random, url: &str) -> Description {
     let host = url.split('/').nth(2).unwrap_or_default().split(':').next().unwrap_or_default();
-    let attributes = vec![
+    let attributes = thin_vec![
         text("http.request.method", "POST"),
         text("url.full", url),
         text("server.address", host),
@@ -309,7 +310,7 @@ fn http(random: &mut Random, url: &str) -> Description {
 
 fn query(statement: usize) -> Description {
     let (operation, table, statement) = STATEMENTS[statement];
-    let attributes = vec![
+    let attributes = thin_vec![
         text("db.system", "postgresql"),
         text("db.name", "shop"),
         text("db.statement", statement),
@@ -317,11 +318,11 @@ fn query(statement: usize) -> Description {
         text("net.peer.name", "postgres"),
         ("net.peer.port".into(), Value::Int(5432)),
     ];
-    (format!("{operation} {table}"), SpanKind::Client, 1, attributes)
+    (format!("{operation} {table}").into(), SpanKind::Client, 1, attributes)
 }
 
 fn rpc(service: &str, method: &str, fails: bool) -> Description {
-    let attributes = vec![
+    let attributes = thin_vec![
         text("rpc.system", "grpc"),
         text("rpc.service", &format!("shop.v1.{service}")),
         text("rpc.method", method),
@@ -329,36 +330,36 @@ fn rpc(service: &str, method: &str, fails: bool) -> Description {
         ("server.port".into(), Value::Int(50_051)),
         ("rpc.grpc.status_code".into(), Value::Int(if fails { 9 } else { 0 })),
     ];
-    (format!("shop.v1.{service}/{method}"), SpanKind::Client, 2, attributes)
+    (format!("shop.v1.{service}/{method}").into(), SpanKind::Client, 2, attributes)
 }
 
 fn publish(topic: &str, request: u64) -> Description {
-    let attributes = vec![
+    let attributes = thin_vec![
         text("messaging.system", "kafka"),
         text("messaging.destination.name", topic),
         text("messaging.operation.type", "send"),
         text("messaging.message.id", &format!("{request:016x}")),
     ];
-    (format!("send {topic}"), SpanKind::Producer, 4, attributes)
+    (format!("send {topic}").into(), SpanKind::Producer, 4, attributes)
 }
 
 fn chat(random: &mut Random, model: &str) -> Description {
-    let attributes = vec![
+    let attributes = thin_vec![
         text("gen_ai.operation.name", "chat"),
         text("gen_ai.provider.name", "openai"),
         text("gen_ai.request.model", model),
         ("gen_ai.request.temperature".into(), Value::Double(0.2)),
         ("gen_ai.usage.input_tokens".into(), Value::Int(400 + random.below(6_000) as i64)),
         ("gen_ai.usage.output_tokens".into(), Value::Int(20 + random.below(800) as i64)),
-        ("gen_ai.response.finish_reasons".into(), Value::Array(vec![Value::from("stop")])),
+        ("gen_ai.response.finish_reasons".into(), Value::Array(thin_vec![Value::from("stop")])),
     ];
-    (format!("chat {model}"), SpanKind::Client, 3, attributes)
+    (format!("chat {model}").into(), SpanKind::Client, 3, attributes)
 }
 
 fn resource(index: usize, name: &str) -> Resource {
     let language = ["nodejs", "python", "go", "java"][index % 4];
     Resource {
-        attributes: vec![
+        attributes: thin_vec![
             text("service.name", name),
             text("service.version", "1.4.0"),
             text("service.instance.id", &format!("{:08x}-0000-4000-8000-{:012x}", mix(index as u64) as u32, index)),
@@ -373,8 +374,8 @@ fn resource(index: usize, name: &str) -> Resource {
     }
 }
 
-fn text(key: &str, value: &str) -> (String, Value) {
-    (key.to_owned(), Value::from(value))
+fn text(key: &str, value: &str) -> (Text, Value) {
+    (key.into(), Value::from(value))
 }
 
 #[cfg(test)]

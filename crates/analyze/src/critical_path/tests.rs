@@ -212,7 +212,7 @@ fn attributes(id: u64, start: i64) -> Attributes {
         ("kino.lock.wait_nanos", Value::from(start)),
         ("size", Value::from(start as f64 / 3.0)),
     ];
-    all.into_iter().skip((id % 11) as usize).step_by(2).map(|(key, value)| (key.to_owned(), value)).collect()
+    all.into_iter().skip((id % 11) as usize).step_by(2).map(|(key, value)| (key.into(), value)).collect()
 }
 
 /// Traces of every kind of brokenness: parents anywhere, itself included, times anywhere.
@@ -223,13 +223,13 @@ pub(crate) fn any_trace() -> impl Strategy<Value = Trace> {
             // Now and then an id that another span has.
             span_id: span_id(if id == 0 { 1 } else { index as u64 + 1 }),
             parent_span_id: (parent > 0).then(|| span_id(parent)),
-            name: format!("op{}", id % 4),
+            name: format!("op{}", id % 4).into(),
             start: UnixNanos(start),
             end: length.map(|length| UnixNanos(start + length)),
             kind: kino_model::SpanKind::from_number((id % 6) as i64).unwrap(),
             status: Status {
                 code: if id % 5 == 0 { StatusCode::Error } else { StatusCode::Unset },
-                message: if id % 10 == 0 { "deadline exceeded".to_owned() } else { String::new() },
+                message: if id % 10 == 0 { "deadline exceeded".into() } else { kino_model::Text::default() },
             },
             attributes: attributes(id, start),
             ..Span::default()

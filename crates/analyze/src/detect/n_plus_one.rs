@@ -27,8 +27,14 @@ const MAX_WITHIN_MODEL: usize = 4;
 /// Pauses this many times the calls' own time are somebody waiting on purpose.
 const POLLING_PAUSE: f64 = 10.0;
 
-/// A span, and its call with all of its data, where that was recorded.
-type Made<'a> = (usize, Option<&'a str>);
+/// The spans that made one call in one execution.
+struct Made<'a> {
+    indices: Vec<u32>,
+    /// The first one's call with all of its data, where that was recorded.
+    whole: Option<&'a str>,
+    /// Whether all others had the same data.
+    is_identical: bool,
+}
 
 /// The repeats of one call in one execution.
 struct Repeats {
@@ -44,16 +50,19 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     let mut calls = Calls::default();
     let mut by_call: BTreeMap<(Kind, Rc<str>), Vec<Repeats>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate() {
-        let mut here: BTreeMap<(Kind, Rc<str>), Vec<Made<'_>>> = BTreeMap::new();
+        let mut here: BTreeMap<(Kind, Rc<str>), Made<'_>> = BTreeMap::new();
         for index in facts.indices().skip(1) {
             let call = calls.of(facts.span(index)).filter(|call| call.kind != Kind::Model && !call.batch && !call.page);
             let call = call.filter(|_| !is_within_model(facts, index));
             if let Some(call) = call.filter(|_| !facts.span(index).is_error()) {
-                here.entry((call.kind, call.key)).or_default().push((index, call.whole));
+                let first = || Made { indices: Vec::new(), whole: call.whole, is_identical: call.whole.is_some() };
+                let made = here.entry((call.kind, call.key)).or_insert_with(first);
+                made.is_identical &= made.whole == call.whole;
+                made.indices.push(index as u32);
             }
         }
-        for (key, repeated) in here {
-            if let Some(repeats) = repeats(facts, number, &repeated) {
+        for (key, made) in here {
+            if let Some(repeats) = repeats(facts, number, &made) {
                 by_call.entry(key).or_default().push(repeats);
             }
         }
@@ -75,30 +84,26 @@ fn is_within_model(facts: &Facts<'_, '_>, index: usize) -> bool {
     above.any(|index| is_model(facts.span(index)))
 }
 
-fn repeats(facts: &Facts<'_, '_>, number: usize, repeated: &[Made<'_>]) -> Option<Repeats> {
-    let count = repeated.len();
-    if count < MIN_REPEATS {
+fn repeats(facts: &Facts<'_, '_>, number: usize, made: &Made<'_>) -> Option<Repeats> {
+    let count = made.indices.len();
+    if count < MIN_REPEATS || made.is_identical {
         return None;
     }
-    let is_identical = repeated.iter().all(|(_, whole)| whole.is_some() && *whole == repeated[0].1);
-    if is_identical {
-        return None;
-    }
-    let indices: Vec<usize> = repeated.iter().map(|(index, _)| *index).collect();
-    let durations: Vec<f64> = indices.iter().map(|&index| facts.tree.duration(index) as f64).collect();
+    let indices = || made.indices.iter().map(|&index| index as usize);
+    let durations: Vec<f64> = indices().map(|index| facts.tree.duration(index) as f64).collect();
     let total: f64 = durations.iter().sum();
     let one = median(durations);
-    let critical: f64 = indices.iter().map(|&index| facts.critical(index) as f64).sum();
+    let critical: f64 = indices().map(|index| facts.critical(index) as f64).sum();
     if count < MANY_REPEATS && critical - one < MIN_SHARE * facts.duration() {
         return None;
     }
-    let mut starts: Vec<i64> = indices.iter().map(|&index| facts.tree.start(index)).collect();
+    let mut starts: Vec<i64> = indices().map(|index| facts.tree.start(index)).collect();
     starts.sort_unstable();
     let spread = (starts[count - 1] - starts[0]) as f64;
     if spread > POLLING_PAUSE * total
         && median(starts.windows(2).map(|pair| (pair[1] - pair[0]) as f64).collect())
             > POLLING_PAUSE * total / count as f64
-        && busy_between(facts, &indices) < 0.5
+        && busy_between(facts, &made.indices) < 0.5
     {
         return None;
     }
@@ -106,25 +111,25 @@ fn repeats(facts: &Facts<'_, '_>, number: usize, repeated: &[Made<'_>]) -> Optio
     if critical < one * SCATTERED {
         return None;
     }
-    let slowest = *indices.iter().max_by_key(|&&index| facts.tree.duration(index))?;
-    Some(Repeats { number, ancestor: common_ancestor(facts, &indices), count, critical, one, slowest })
+    let slowest = indices().max_by_key(|&index| facts.tree.duration(index))?;
+    Some(Repeats { number, ancestor: common_ancestor(facts, &made.indices), count, critical, one, slowest })
 }
 
 /// The part of the ancestor's time, between the first and the last call, in which anything at all was recorded.
-fn busy_between(facts: &Facts<'_, '_>, indices: &[usize]) -> f64 {
+fn busy_between(facts: &Facts<'_, '_>, indices: &[u32]) -> f64 {
     let ancestor = common_ancestor(facts, indices);
     let duration = facts.tree.duration(ancestor).max(1) as f64;
     1.0 - facts.tree.self_time(ancestor) as f64 / duration
 }
 
 /// The nearest span that has all of these beneath it; the entry where none of the nearest [`ANCESTORS_MAX`] has.
-fn common_ancestor(facts: &Facts<'_, '_>, indices: &[usize]) -> usize {
+fn common_ancestor(facts: &Facts<'_, '_>, indices: &[u32]) -> usize {
     let entry = facts.execution.entry;
     let (first, last) = indices.iter().fold((usize::MAX, 0), |(first, last), &index| {
-        let position = facts.tree.position_below(entry, index);
+        let position = facts.tree.position_below(entry, index as usize);
         (first.min(position), last.max(position))
     });
-    let mut ancestor = facts.tree.parent(indices[0]).unwrap_or(entry);
+    let mut ancestor = facts.tree.parent(indices[0] as usize).unwrap_or(entry);
     for _ in 0..ANCESTORS_MAX {
         let from = facts.tree.position_below(entry, ancestor);
         if ancestor == entry || from <= first && last < from + facts.tree.subtree(ancestor).len() {

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::Draft;
-use super::facts::{Group, median, shown, top};
+use super::facts::{Facts, Group, median, shown, top};
 use super::failures::is_rate_limited;
 use crate::finding::{Code, Finding, Number, Unit};
 
@@ -23,13 +23,27 @@ struct Request {
 }
 
 pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+    let is_refused = |facts: &Facts<'_, '_>, index| {
+        let below = || facts.tree.children(index).iter().any(|&child| is_rate_limited(facts.span(child as usize)));
+        is_rate_limited(facts.span(index)) && !below()
+    };
+    let counted = || group.facts.iter().enumerate().filter(|(_, facts)| !facts.is_passed_test());
+    // Requests are listed of operations that were refused alone: mostly there are none.
     let mut by_operation: BTreeMap<(&str, &str), Vec<Request>> = BTreeMap::new();
-    for (number, facts) in group.facts.iter().enumerate().filter(|(_, facts)| !facts.is_passed_test()) {
+    for (_, facts) in counted() {
+        for span in facts.indices().filter(|&index| is_refused(facts, index)).map(|index| facts.span(index)) {
+            by_operation.entry((span.service(), &span.name)).or_default();
+        }
+    }
+    if by_operation.is_empty() {
+        return;
+    }
+    for (number, facts) in counted() {
         for index in facts.indices() {
             let span = facts.span(index);
-            let below = facts.tree.children(index).iter().any(|&child| is_rate_limited(facts.span(child as usize)));
-            let request = Request { start: span.start.0, refused: is_rate_limited(span) && !below, number, index };
-            by_operation.entry((span.service(), &span.name)).or_default().push(request);
+            if let Some(requests) = by_operation.get_mut(&(span.service(), span.name.as_str())) {
+                requests.push(Request { start: span.start.0, refused: is_refused(facts, index), number, index });
+            }
         }
     }
     for ((service, name), mut requests) in by_operation {

@@ -122,7 +122,7 @@ fn kept_after(own: &[Trace], looks: &[usize]) -> Vec<(Code, Life)> {
         let trees: Vec<Tree<'_>> = traces.iter().map(Tree::new).collect();
         let mut operations: BTreeMap<String, Vec<Execution<'_, '_>>> = BTreeMap::new();
         for execution in executions(&trees, Entry::Outermost) {
-            operations.entry(execution.tree.span(execution.entry).name.clone()).or_default().push(execution);
+            operations.entry(execution.tree.span(execution.entry).name.to_string()).or_default().push(execution);
         }
         for (operation, executions) in operations {
             let of = kept.iter().filter(|((of, _), _)| *of == operation);

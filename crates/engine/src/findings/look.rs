@@ -44,7 +44,7 @@ fn key_of(execution: &Execution<'_, '_>) -> OperationKey {
     OperationKey {
         project: span.resource.text(names::PROJECT).map(str::to_owned),
         service: span.service().to_owned(),
-        name: span.name.clone(),
+        name: span.name.to_string(),
     }
 }
 

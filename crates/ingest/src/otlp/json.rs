@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use kino_model::exact::any_value::Faults;
 use kino_model::exact::json_attributes::{AttributesSeed, ValueSeed};
-use kino_model::{Attributes, Event, Link, LogRecord, Resource, Scope, Span, Status, Value};
+use kino_model::{Attributes, Event, Link, LogRecord, Resource, Scope, Span, Status, Text, Value};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -186,7 +186,7 @@ struct ResourceSpans {
     #[serde(deserialize_with = "messages")]
     scope_spans: Vec<ScopeSpans>,
     #[serde(deserialize_with = "nullable")]
-    schema_url: String,
+    schema_url: Text,
 }
 
 #[derive(Default, Deserialize)]
@@ -197,7 +197,7 @@ struct ScopeSpans {
     #[serde(deserialize_with = "messages")]
     spans: Vec<JsonSpan>,
     #[serde(deserialize_with = "nullable")]
-    schema_url: String,
+    schema_url: Text,
 }
 
 #[derive(Default, Deserialize)]
@@ -215,7 +215,7 @@ struct ResourceLogs {
     #[serde(deserialize_with = "messages")]
     scope_logs: Vec<ScopeLogs>,
     #[serde(deserialize_with = "nullable")]
-    schema_url: String,
+    schema_url: Text,
 }
 
 #[derive(Default, Deserialize)]
@@ -226,7 +226,7 @@ struct ScopeLogs {
     #[serde(deserialize_with = "messages")]
     log_records: Vec<JsonLog>,
     #[serde(deserialize_with = "nullable")]
-    schema_url: String,
+    schema_url: Text,
 }
 
 #[derive(Default, Deserialize)]
@@ -237,7 +237,7 @@ struct JsonResource {
 }
 
 impl JsonResource {
-    fn with_schema(self, schema_url: String, writer: &mut Writer<'_>) -> Resource {
+    fn with_schema(self, schema_url: Text, writer: &mut Writer<'_>) -> Resource {
         let (attributes, dropped_attributes_count) = writer.attributes(self.attributes, self.dropped_attributes_count);
         Resource { attributes, dropped_attributes_count, schema_url }
     }
@@ -247,15 +247,15 @@ impl JsonResource {
 #[serde(rename_all = "camelCase", default)]
 struct JsonScope {
     #[serde(deserialize_with = "nullable")]
-    name: String,
+    name: Text,
     #[serde(deserialize_with = "nullable")]
-    version: String,
+    version: Text,
     attributes: Pairs,
     dropped_attributes_count: u32,
 }
 
 impl JsonScope {
-    fn with_schema(self, schema_url: String, writer: &mut Writer<'_>) -> Scope {
+    fn with_schema(self, schema_url: Text, writer: &mut Writer<'_>) -> Scope {
         let (attributes, dropped_attributes_count) = writer.attributes(self.attributes, self.dropped_attributes_count);
         Scope { name: self.name, version: self.version, attributes, dropped_attributes_count, schema_url }
     }
@@ -265,15 +265,15 @@ impl JsonScope {
 #[serde(rename_all = "camelCase", default)]
 struct JsonSpan {
     #[serde(deserialize_with = "nullable")]
-    trace_id: String,
+    trace_id: Text,
     #[serde(deserialize_with = "nullable")]
-    span_id: String,
+    span_id: Text,
     #[serde(deserialize_with = "nullable")]
-    trace_state: String,
+    trace_state: Text,
     #[serde(deserialize_with = "nullable")]
-    parent_span_id: String,
+    parent_span_id: Text,
     #[serde(deserialize_with = "nullable")]
-    name: String,
+    name: Text,
     kind: Scalar,
     start_time_unix_nano: Scalar,
     end_time_unix_nano: Scalar,
@@ -295,7 +295,7 @@ struct JsonSpan {
 struct JsonEvent {
     time_unix_nano: Scalar,
     #[serde(deserialize_with = "nullable")]
-    name: String,
+    name: Text,
     attributes: Pairs,
     dropped_attributes_count: u32,
 }
@@ -304,11 +304,11 @@ struct JsonEvent {
 #[serde(rename_all = "camelCase", default)]
 struct JsonLink {
     #[serde(deserialize_with = "nullable")]
-    trace_id: String,
+    trace_id: Text,
     #[serde(deserialize_with = "nullable")]
-    span_id: String,
+    span_id: Text,
     #[serde(deserialize_with = "nullable")]
-    trace_state: String,
+    trace_state: Text,
     attributes: Pairs,
     dropped_attributes_count: u32,
     flags: u32,
@@ -318,7 +318,7 @@ struct JsonLink {
 #[serde(default)]
 struct JsonStatus {
     #[serde(deserialize_with = "nullable")]
-    message: String,
+    message: Text,
     code: Scalar,
 }
 
@@ -329,17 +329,17 @@ struct JsonLog {
     observed_time_unix_nano: Scalar,
     severity_number: Scalar,
     #[serde(deserialize_with = "nullable")]
-    severity_text: String,
+    severity_text: Text,
     body: Body,
     attributes: Pairs,
     dropped_attributes_count: u32,
     flags: u32,
     #[serde(deserialize_with = "nullable")]
-    trace_id: String,
+    trace_id: Text,
     #[serde(deserialize_with = "nullable")]
-    span_id: String,
+    span_id: Text,
     #[serde(deserialize_with = "nullable")]
-    event_name: String,
+    event_name: Text,
 }
 
 /// In Protobuf's JSON mapping `null` stands for the default.

@@ -23,7 +23,7 @@ use kino_model::batch::row::{EventRow, LinkRow, SpanRow};
 use kino_model::batch::{BatchBuilder, ResourceText, ScopeText};
 use kino_model::exact::any_value::{self, Faults};
 use kino_model::exact::protobuf::{Reader, WireError};
-use kino_model::{LogRecord, StatusCode};
+use kino_model::{LogRecord, StatusCode, Text};
 
 use crate::judge::{Judge, RawId};
 use crate::{Decoded, Limits, Undecodable};
@@ -300,8 +300,8 @@ impl<'b, 'l> Walker<'b, 'l> {
         self.attributes.read(reader, &mut self.faults, &mut self.judge)
     }
 
-    fn owned_text(&mut self, reader: Reader<'b>) -> String {
-        self.faults.text(reader.bytes()).into_owned()
+    fn owned_text(&mut self, reader: Reader<'b>) -> Text {
+        self.faults.text(reader.bytes()).into()
     }
 
     fn resource_text(&mut self, reader: Reader<'b>) -> Walked<Arc<ResourceText>> {

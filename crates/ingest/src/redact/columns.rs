@@ -17,7 +17,7 @@ use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, Field, Schema};
 use kino_model::columns::{Kind, Table};
 use kino_model::exact::{self, Record, any_value};
-use kino_model::{Batch, Value, names};
+use kino_model::{Batch, Text, Value, names};
 
 use super::clean::Judged;
 use super::texts::Texts;
@@ -229,7 +229,7 @@ impl<'r> Work<'r> {
 
 /// The attributes of one row.
 struct RowAttributes {
-    entries: Vec<(String, Option<String>)>,
+    entries: Vec<(Text, Option<String>)>,
     exact: Option<Vec<u8>>,
 }
 
@@ -240,7 +240,7 @@ impl RowAttributes {
             let (keys, values) = (map.keys().as_string::<i32>(), map.values().as_string::<i32>());
             let range = map.value_offsets()[row] as usize..map.value_offsets()[row + 1] as usize;
             entries.extend(range.map(|entry| {
-                (keys.value(entry).to_owned(), values.is_valid(entry).then(|| values.value(entry).to_owned()))
+                (keys.value(entry).into(), values.is_valid(entry).then(|| values.value(entry).to_owned()))
             }));
         }
         let exact = exact.filter(|exact| exact.is_valid(row)).map(|exact| exact.value(row).to_vec());
@@ -261,7 +261,7 @@ impl RowAttributes {
                     side.replace(index, &value);
                 }
             } else if let Some(renamed) = redactor.text(key, fired) {
-                *key = renamed;
+                *key = renamed.into();
                 changed = true;
             }
             let seen = text.as_deref().unwrap_or_default();
@@ -286,7 +286,7 @@ impl RowAttributes {
         let text = all.into_iter().collect::<Vec<_>>().join(",");
         match said {
             Some((_, value)) => *value = Some(text),
-            None => self.entries.push((names::REDACTED.to_owned(), Some(text))),
+            None => self.entries.push((names::REDACTED.into(), Some(text))),
         }
     }
 }
@@ -544,6 +544,7 @@ fn replaced_map(map: Option<&MapArray>, rows: usize, new: &BTreeMap<usize, RowAt
 
 #[cfg(test)]
 mod tests {
+    use kino_model::thin_vec;
 
     use super::*;
     use crate::redact::Rules;
@@ -570,7 +571,7 @@ mod tests {
 
     fn map(rows: &[&[(&str, &str)]]) -> ArrayRef {
         let read = |row: &&[(&str, &str)]| RowAttributes {
-            entries: row.iter().map(|(key, value)| ((*key).to_owned(), Some((*value).to_owned()))).collect(),
+            entries: row.iter().map(|(key, value)| ((*key).into(), Some((*value).to_owned()))).collect(),
             exact: None,
         };
         let new = rows.iter().map(read).enumerate().collect();
@@ -587,7 +588,7 @@ mod tests {
     fn entries(batch: &Batch, row: usize) -> Vec<(String, String)> {
         let map = batch.spans.column_by_name("attributes").map(|array| array.as_map().clone());
         let read = RowAttributes::read(map.as_ref(), None, row);
-        read.entries.into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect()
+        read.entries.into_iter().map(|(key, value)| (key.into(), value.unwrap_or_default())).collect()
     }
 
     #[test]
@@ -643,7 +644,8 @@ mod tests {
 
     #[test]
     fn what_stands_exactly_is_redacted_with_its_text() {
-        let nested = Value::Map(vec![("password".into(), Value::from("open sesame")), ("n".into(), Value::Int(3))]);
+        let nested =
+            Value::Map(thin_vec![("password".into(), Value::from("open sesame")), ("n".into(), Value::Int(3))]);
         let mut message = Vec::new();
         any_value::encode(&nested, &mut message);
         let mut exact = Vec::new();
@@ -677,7 +679,8 @@ mod tests {
     #[test]
     fn each_attribute_of_a_crowded_row_is_redacted_as_if_it_were_alone() {
         const COUNT: usize = 2_000;
-        let nested = Value::Map(vec![("password".into(), Value::from("open sesame")), ("n".into(), Value::Int(3))]);
+        let nested =
+            Value::Map(thin_vec![("password".into(), Value::from("open sesame")), ("n".into(), Value::Int(3))]);
         let (mut message, mut exact) = (Vec::new(), Vec::new());
         any_value::encode(&nested, &mut message);
         let text = nested.to_text();
@@ -699,7 +702,7 @@ mod tests {
         let half = COUNT as u64 / 2;
         assert_eq!(fired, Fired::from([("credit-card", half), ("sensitive-key", half)]));
         let alone = |key: &str, value: &mut Value| {
-            redactor().attribute(&mut key.to_owned(), value, &mut Fired::new());
+            redactor().attribute(&mut key.into(), value, &mut Fired::new());
             value.to_text()
         };
         let expected = [alone("k0", &mut Value::from(CARD)), alone("k1", &mut nested.clone())];
@@ -719,7 +722,7 @@ mod tests {
     #[test]
     fn a_resource_loses_the_value_and_keeps_its_shape() {
         let resource = kino_model::Resource {
-            attributes: vec![
+            attributes: thin_vec![
                 ("api.token".into(), Value::from("abcdefgh12345")),
                 ("service.name".into(), "shop".into()),
             ],

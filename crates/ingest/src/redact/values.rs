@@ -1,6 +1,6 @@
 //! Redaction of values that nest: what attributes hold exactly, and the JSON of resources and scopes.
 
-use kino_model::{Attributes, Resource, Scope, Value};
+use kino_model::{Attributes, Resource, Scope, Text, Value};
 
 use super::rules::Rule;
 use super::{Fired, Redactor, assignment, names};
@@ -27,11 +27,11 @@ impl Redactor {
     }
 
     /// Redacts one attribute; whether it changed.
-    pub(super) fn attribute(&self, key: &mut String, value: &mut Value, fired: &mut Fired) -> bool {
+    pub(super) fn attribute(&self, key: &mut Text, value: &mut Value, fired: &mut Fired) -> bool {
         // A nested value's text is as long as all that it holds: only what its key calls for is written out.
         let token = if self.is_sensitive(key) { self.under_key(key, &value.to_text(), fired) } else { None };
         let changed = if let Some(token) = token {
-            *value = Value::String(token);
+            *value = Value::from(token);
             true
         } else {
             self.value(value, fired)
@@ -39,7 +39,7 @@ impl Redactor {
         let renamed = self.text(key, fired);
         let is_renamed = renamed.is_some();
         if let Some(renamed) = renamed {
-            *key = renamed;
+            *key = renamed.into();
         }
         changed || is_renamed
     }
@@ -47,8 +47,8 @@ impl Redactor {
     /// Redacts a value and all that it holds; whether it changed.
     pub(super) fn value(&self, value: &mut Value, fired: &mut Fired) -> bool {
         match value {
-            Value::String(text) => self.text(text, fired).map(|redacted| *text = redacted).is_some(),
-            Value::Bytes(bytes) => self.bytes(bytes, fired).map(|redacted| *bytes = redacted).is_some(),
+            Value::String(text) => self.text(text, fired).map(|redacted| *text = redacted.into()).is_some(),
+            Value::Bytes(bytes) => self.bytes(bytes, fired).map(|redacted| *bytes = redacted.into()).is_some(),
             // An exact copy of the sequence with every member visited: a change in one must not hide the others.
             Value::Array(members) => {
                 members.iter_mut().fold(false, |changed, member| self.value(member, fired) | changed)
@@ -56,7 +56,7 @@ impl Redactor {
             Value::Map(members) => self.attributes(members, fired),
             Value::Int(_) | Value::Double(_) => {
                 let redacted = self.text(&value.to_text(), fired);
-                redacted.map(|redacted| *value = Value::String(redacted)).is_some()
+                redacted.map(|redacted| *value = Value::from(redacted)).is_some()
             }
             Value::Empty | Value::Bool(_) => false,
         }
@@ -67,10 +67,10 @@ impl Redactor {
     }
 
     /// Redacts every text; whether any changed.
-    fn texts<const N: usize>(&self, texts: [&mut String; N], fired: &mut Fired) -> bool {
-        texts
-            .into_iter()
-            .fold(false, |changed, text| self.text(text, fired).map(|redacted| *text = redacted).is_some() | changed)
+    fn texts<const N: usize>(&self, texts: [&mut Text; N], fired: &mut Fired) -> bool {
+        texts.into_iter().fold(false, |changed, text| {
+            self.text(text, fired).map(|redacted| *text = redacted.into()).is_some() | changed
+        })
     }
 
     /// Redacts a resource's or scope's JSON; text that is neither is redacted as text.

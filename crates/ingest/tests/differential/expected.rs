@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kino_model as model;
-use kino_model::{Attributes, SpanId, SpanKind, StatusCode, TraceId, UnixNanos, Value};
+use kino_model::{Attributes, SpanId, SpanKind, StatusCode, Text, TraceId, UnixNanos, Value};
 
 use crate::messages::{
     AnyValue, Event, KeyValue, Kind, Link, LogRecord, LogsRequest, Resource, Scope, Span, Status, TracesRequest,
@@ -160,8 +160,8 @@ fn time(nanos: u64) -> UnixNanos {
     UnixNanos(nanos.min(i64::MAX as u64) as i64)
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+fn text(bytes: &[u8]) -> Text {
+    String::from_utf8_lossy(bytes).into()
 }
 
 fn sorted(sent: &[KeyValue]) -> Attributes {
@@ -183,7 +183,7 @@ fn value(sent: Option<&AnyValue>) -> Value {
         Some(Kind::Double(double)) => Value::Double(*double),
         Some(Kind::Array(array)) => Value::Array(array.values.iter().map(|member| value(Some(member))).collect()),
         Some(Kind::Map(map)) => Value::Map(pairs(&map.values)),
-        Some(Kind::Bytes(bytes)) => Value::Bytes(bytes.clone()),
+        Some(Kind::Bytes(bytes)) => Value::Bytes(bytes.clone().into()),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use crate::Text;
 use crate::attribute::Value;
 use crate::columns::{Column, Source, Table, by_spelling};
 use crate::span::{Resource, Scope};
@@ -34,7 +35,7 @@ pub(super) static NAMES: LazyLock<[Names; 3]> = LazyLock::new(|| {
 pub struct ResourceText {
     pub(super) json: Option<String>,
     /// For `spans` and `events`: the promoted columns with their texts.
-    pub(super) promoted: [Vec<(usize, String)>; 2],
+    pub(super) promoted: [Vec<(usize, Text)>; 2],
 }
 
 /// A scope as columns hold it.
@@ -47,7 +48,7 @@ impl From<&Resource> for ResourceText {
     fn from(resource: &Resource) -> Self {
         let promoted = [Table::Spans, Table::Events].map(|table| {
             let columns = &NAMES[table as usize].resource;
-            let mut promoted: Vec<(usize, String)> = Vec::new();
+            let mut promoted: Vec<(usize, Text)> = Vec::new();
             for (key, value) in &resource.attributes {
                 if let Some(&(column, _)) = columns.get(key.as_bytes())
                     && let Value::String(text) = value

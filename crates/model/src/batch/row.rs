@@ -3,6 +3,7 @@
 //! Texts are bytes here, because a decoder need not look at each by itself: the builder asserts, column by column,
 //! that they are UTF-8.
 
+use crate::Text;
 use crate::attribute::Value;
 use crate::id::{SpanId, TraceId};
 use crate::span::{SpanKind, StatusCode};
@@ -50,7 +51,7 @@ impl ValueRef<'_> {
     pub(super) fn to_value(self) -> Value {
         match self {
             Self::Empty => Value::Empty,
-            Self::Text(text) => Value::String(String::from_utf8_lossy(text).into_owned()),
+            Self::Text(text) => Value::String(String::from_utf8_lossy(text).into()),
             Self::Bool(value) => Value::Bool(value),
             Self::Int(value) => Value::Int(value),
             Self::Double(value) => Value::Double(value),
@@ -59,7 +60,7 @@ impl ValueRef<'_> {
     }
 }
 
-impl Attribute for (String, Value) {
+impl Attribute for (Text, Value) {
     fn key(&self) -> &[u8] {
         self.0.as_bytes()
     }

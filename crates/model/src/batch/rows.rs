@@ -11,7 +11,7 @@ use foldhash::{HashMap, HashMapExt};
 use serde::de::DeserializeOwned;
 
 use super::builder::LOG_RECORD;
-use super::cells::{Bytes, Ids, Int8s, Int32s, Int64s, Maps, Texts};
+use super::cells::{Bytes, INLINE_BYTES_MAX, Ids, Int8s, Int32s, Int64s, Maps, SharedTexts, Texts};
 use super::{Batch, BatchBuilder};
 use crate::attribute::{Attributes, Value};
 use crate::columns::{Column, Kind, Source, Table};
@@ -19,6 +19,7 @@ use crate::exact::{self, Record, any_value};
 use crate::id::{SpanId, TraceId};
 use crate::span::{Event, Link, LogRecord, Span, SpanKind, Status, StatusCode, Trace};
 use crate::time::{DurationNanos, UnixNanos};
+use crate::{Text, ThinVec};
 
 impl Batch {
     /// The batch of these rows.
@@ -41,22 +42,81 @@ pub fn spans(batch: &Batch) -> Vec<Span> {
 
 /// As [`spans`], those of the traces that are wanted.
 pub fn spans_of(batch: &Batch, wanted: impl Fn(TraceId) -> bool) -> Vec<Span> {
-    let mut spans = bare_spans(&batch.spans, &wanted);
-    if batch.events.num_rows() == 0 && batch.links.num_rows() == 0 {
-        return spans;
+    let mut spans = bare_spans_of(&batch.spans, &wanted);
+    attach(&mut spans, &batch.events, &batch.links);
+    spans
+}
+
+/// The spans of some rows in their order, without events and links, which [`attach`] gives them.
+pub fn bare_spans(rows: &RecordBatch) -> Vec<Span> {
+    bare_spans_of(rows, |_| true)
+}
+
+/// Gives spans those of these events and links that carry their ids. Of several spans under one id, the first takes
+/// them. Takes memory in proportion to the events and links, not to the spans.
+pub fn attach(spans: &mut [Span], events: &RecordBatch, links: &RecordBatch) {
+    const NOWHERE: usize = usize::MAX;
+    let owners = [events, links].into_iter().flat_map(|rows| {
+        let owners = Owners::of(rows);
+        (0..rows.num_rows()).filter_map(move |row| owners.get(row))
+    });
+    let mut places: HashMap<(TraceId, SpanId), usize> = owners.map(|owner| (owner, NOWHERE)).collect();
+    if places.is_empty() {
+        return;
     }
-    // Of several spans under one id, the first takes the events and links.
-    let mut places: HashMap<(TraceId, SpanId), usize> = HashMap::with_capacity(spans.len());
     for (index, span) in spans.iter().enumerate() {
-        places.entry((span.trace_id, span.span_id)).or_insert(index);
+        if let Some(place) = places.get_mut(&(span.trace_id, span.span_id)) {
+            *place = index.min(*place);
+        }
     }
-    for (place, event) in in_order(span_events(&batch.events, |owner| places.get(&owner).copied())) {
+    let place = |owner| places.get(&owner).copied().filter(|place| *place != NOWHERE);
+    for (place, event) in in_order(span_events(events, place)) {
         spans[place].events.push(event);
     }
-    for (place, link) in in_order(span_links(&batch.links, |owner| places.get(&owner).copied())) {
+    for (place, link) in in_order(span_links(links, place)) {
         spans[place].links.push(link);
     }
-    spans
+}
+
+/// The traces of spans of which those of one trace follow each other; without logs.
+pub fn traces_in_order(spans: Vec<Span>) -> Vec<Trace> {
+    let mut traces: Vec<Trace> = Vec::new();
+    let ends = spans.first().zip(spans.last()).map(|(first, last)| (first.trace_id, last.trace_id));
+    if let Some((trace_id, last)) = ends
+        && trace_id == last
+    {
+        // A large trace comes alone, and is not copied span by span.
+        traces.push(Trace { trace_id, spans, ..Trace::default() });
+    } else {
+        for span in spans {
+            match traces.last_mut().filter(|trace| trace.trace_id == span.trace_id) {
+                Some(trace) => trace.spans.push(span),
+                None => traces.push(Trace { trace_id: span.trace_id, spans: vec![span], ..Trace::default() }),
+            }
+        }
+    }
+    traces.iter_mut().for_each(Trace::settle);
+    traces
+}
+
+/// About how many bytes the attributes of a table's rows take as values, at most; the rows' other texts as well, and the
+/// lists' own allocations. What only their exact side holds is counted at twice its bytes.
+pub fn value_bytes(table: Table, rows: &RecordBatch) -> usize {
+    /// What a list takes beside its members, and its allocation.
+    const LIST_BYTES: usize = 32;
+    /// What a text that does not lie within its value takes beside its bytes.
+    const TEXT_BYTES: usize = 32;
+    let cells = AttributeCells::of(table, rows);
+    let promoted = cells.promoted.iter().map(|(_, _, cells)| cells.count());
+    let attributes = cells.map.count() + promoted.sum::<usize>();
+    let texts = table.columns().iter().filter(|column| column.kind == Kind::Text && column.source != Source::Resource);
+    let texts = texts.filter_map(|column| rows.column_by_name(column.name)).map(Texts::from_array);
+    let outside = |bytes: usize| bytes + TEXT_BYTES;
+    let texts = texts.chain([cells.map.keys.texts(), cells.map.values.texts()]).flat_map(Texts::lengths);
+    attributes * size_of::<(Text, Value)>()
+        + rows.num_rows() * LIST_BYTES
+        + texts.filter(|bytes| *bytes > INLINE_BYTES_MAX).map(outside).sum::<usize>()
+        + 2 * cells.exact.bytes()
 }
 
 /// The traces that are wanted, put together from the spans of all batches; in any order, and without logs. Nothing
@@ -85,10 +145,10 @@ pub fn traces<'a>(batches: impl IntoIterator<Item = &'a Batch>, wanted: impl Fn(
 /// The log records of a batch, in its order.
 pub fn logs(batch: &Batch) -> Vec<LogRecord> {
     let batch = &batch.events;
-    let (owners, events) = (Owners::of(batch), Events::of(batch));
+    let (owners, mut events) = (Owners::of(batch), Events::of(batch));
     let observed = Int64s::of(batch, "observed_unix_nanos");
     let severity_numbers = Int32s::of(batch, "severity_number");
-    let severity_texts = Texts::of(batch, "severity_text");
+    let mut severity_texts = SharedTexts::of(batch, "severity_text");
     let (bodies, exact_bodies) = (Texts::of(batch, "body"), Bytes::of(batch, "body_exact"));
     let flags = Int64s::of(batch, "flags");
     let (mut resources, mut scopes) = (Origins::of(batch, "resource"), Origins::of(batch, "scope"));
@@ -102,13 +162,13 @@ pub fn logs(batch: &Batch) -> Vec<LogRecord> {
         event: events.get(row),
         observed: observed.get(row).map(UnixNanos),
         severity_number: severity_numbers.get(row).unwrap_or(0),
-        severity_text: severity_texts.owned(row),
+        severity_text: severity_texts.get(row),
         body: body(row),
         flags: flags.get(row).unwrap_or(0) as u32,
         resource: resources.get(row),
         scope: scopes.get(row),
     };
-    (0..batch.num_rows()).filter(|row| events.is_log(*row)).map(log).collect()
+    rows_of_logs(batch, true).map(log).collect()
 }
 
 /// Rows of spans by place and ordinal, those of one ordinal in their order.
@@ -117,15 +177,16 @@ fn in_order<T>(mut rows: Vec<(usize, i32, T)>) -> impl Iterator<Item = (usize, T
     rows.into_iter().map(|(place, _, row)| (place, row))
 }
 
-fn bare_spans(batch: &RecordBatch, wanted: impl Fn(TraceId) -> bool) -> Vec<Span> {
+fn bare_spans_of(batch: &RecordBatch, wanted: impl Fn(TraceId) -> bool) -> Vec<Span> {
     let owners = Owners::of(batch);
     let parents = Ids::of(batch, "parent_span_id");
-    let names = Texts::of(batch, "name");
+    let mut names = SharedTexts::of(batch, "name");
     let (kinds, status_codes) = (Int8s::of(batch, "kind"), Int8s::of(batch, "status_code"));
     let (starts, durations) = (Int64s::of(batch, "start_unix_nanos"), Int64s::of(batch, "duration_nanos"));
-    let (status_messages, trace_states) = (Texts::of(batch, "status_message"), Texts::of(batch, "trace_state"));
+    let mut status_messages = SharedTexts::of(batch, "status_message");
+    let mut trace_states = SharedTexts::of(batch, "trace_state");
     let flags = Int64s::of(batch, "flags");
-    let attributes = AttributeCells::of(Table::Spans, batch);
+    let mut attributes = AttributeCells::of(Table::Spans, batch);
     let dropped = ["dropped_attributes_count", "dropped_events_count", "dropped_links_count"];
     let [dropped_attributes, dropped_events, dropped_links] = dropped.map(|name| Int32s::of(batch, name));
     let (mut resources, mut scopes) = (Origins::of(batch, "resource"), Origins::of(batch, "scope"));
@@ -136,21 +197,21 @@ fn bare_spans(batch: &RecordBatch, wanted: impl Fn(TraceId) -> bool) -> Vec<Span
             trace_id,
             span_id: owners.spans.get(row).and_then(SpanId::from_slice).unwrap_or_default(),
             parent_span_id: parents.get(row).and_then(SpanId::from_slice),
-            name: names.owned(row),
+            name: names.get(row),
             kind: SpanKind::from_number(kinds.get(row).unwrap_or(0).into()).unwrap_or_default(),
             start,
             end: durations.get(row).map(|nanos| start.plus(DurationNanos(nanos))),
             status: Status {
                 code: StatusCode::from_number(status_codes.get(row).unwrap_or(0).into()).unwrap_or_default(),
-                message: status_messages.owned(row),
+                message: status_messages.get(row),
             },
-            trace_state: trace_states.owned(row),
+            trace_state: trace_states.get(row),
             flags: flags.get(row).unwrap_or(0) as u32,
             attributes: attributes.get(row),
             dropped_attributes_count: dropped_attributes.count(row),
-            events: Vec::new(),
+            events: ThinVec::new(),
             dropped_events_count: dropped_events.count(row),
-            links: Vec::new(),
+            links: ThinVec::new(),
             dropped_links_count: dropped_links.count(row),
             resource: resources.get(row),
             scope: scopes.get(row),
@@ -164,28 +225,35 @@ fn bare_spans(batch: &RecordBatch, wanted: impl Fn(TraceId) -> bool) -> Vec<Span
 
 /// The events of those spans that `place` has a place for, with it and their ordinal.
 fn span_events(batch: &RecordBatch, place: impl Fn((TraceId, SpanId)) -> Option<usize>) -> Vec<(usize, i32, Event)> {
-    let (owners, events) = (Owners::of(batch), Events::of(batch));
-    let of_spans = (0..batch.num_rows()).filter(|row| !events.is_log(*row));
-    of_spans.filter_map(|row| Some((place(owners.get(row)?)?, owners.ordinal(row), events.get(row)))).collect()
+    let (owners, mut events) = (Owners::of(batch), Events::of(batch));
+    rows_of_logs(batch, false)
+        .filter_map(|row| Some((place(owners.get(row)?)?, owners.ordinal(row), events.get(row))))
+        .collect()
 }
 
 /// As [`span_events`], of links.
 fn span_links(batch: &RecordBatch, place: impl Fn((TraceId, SpanId)) -> Option<usize>) -> Vec<(usize, i32, Link)> {
     let owners = Owners::of(batch);
     let (traces, spans) = (Ids::of(batch, "linked_trace_id"), Ids::of(batch, "linked_span_id"));
-    let (trace_states, flags) = (Texts::of(batch, "trace_state"), Int64s::of(batch, "flags"));
-    let attributes = AttributeCells::of(Table::Links, batch);
+    let (mut trace_states, flags) = (SharedTexts::of(batch, "trace_state"), Int64s::of(batch, "flags"));
+    let mut attributes = AttributeCells::of(Table::Links, batch);
     let dropped = Int32s::of(batch, "dropped_attributes_count");
-    let link = |row| Link {
+    let mut link = |row| Link {
         trace_id: traces.get(row).and_then(TraceId::from_slice).unwrap_or_default(),
         span_id: spans.get(row).and_then(SpanId::from_slice).unwrap_or_default(),
-        trace_state: trace_states.owned(row),
+        trace_state: trace_states.get(row),
         flags: flags.get(row).unwrap_or(0) as u32,
         attributes: attributes.get(row),
         dropped_attributes_count: dropped.count(row),
     };
     let rows = 0..batch.num_rows();
     rows.filter_map(|row| Some((place(owners.get(row)?)?, owners.ordinal(row), link(row)))).collect()
+}
+
+/// The rows that are log records, or those that are not.
+fn rows_of_logs(batch: &RecordBatch, wanted: bool) -> impl Iterator<Item = usize> {
+    let sources = Int8s::of(batch, "source");
+    (0..batch.num_rows()).filter(move |row| (sources.get(*row).unwrap_or(0) == LOG_RECORD) == wanted)
 }
 
 /// Which span a row belongs to, and its place among the span's rows.
@@ -212,9 +280,8 @@ impl<'a> Owners<'a> {
 
 /// The columns that make an event.
 struct Events<'a> {
-    sources: Int8s<'a>,
     times: Int64s<'a>,
-    names: Texts<'a>,
+    names: SharedTexts<'a>,
     attributes: AttributeCells<'a>,
     dropped: Int32s<'a>,
 }
@@ -222,22 +289,17 @@ struct Events<'a> {
 impl<'a> Events<'a> {
     fn of(batch: &'a RecordBatch) -> Self {
         Self {
-            sources: Int8s::of(batch, "source"),
             times: Int64s::of(batch, "time_unix_nanos"),
-            names: Texts::of(batch, "name"),
+            names: SharedTexts::of(batch, "name"),
             attributes: AttributeCells::of(Table::Events, batch),
             dropped: Int32s::of(batch, "dropped_attributes_count"),
         }
     }
 
-    fn is_log(&self, row: usize) -> bool {
-        self.sources.get(row).unwrap_or(0) == LOG_RECORD
-    }
-
-    fn get(&self, row: usize) -> Event {
+    fn get(&mut self, row: usize) -> Event {
         Event {
             time: UnixNanos(self.times.get(row).unwrap_or_default()),
-            name: self.names.owned(row),
+            name: self.names.get(row),
             attributes: self.attributes.get(row),
             dropped_attributes_count: self.dropped.count(row),
         }
@@ -287,7 +349,7 @@ struct AttributeCells<'a> {
 enum Promoted<'a> {
     Ints(&'a Int64Array),
     Bools(&'a BooleanArray),
-    Texts(&'a ArrayRef, Texts<'a>),
+    Texts(&'a ArrayRef, SharedTexts<'a>),
 }
 
 impl<'a> AttributeCells<'a> {
@@ -298,7 +360,7 @@ impl<'a> AttributeCells<'a> {
             let cells = match column.kind {
                 Kind::Int => Promoted::Ints(array.as_primitive()),
                 Kind::Bool => Promoted::Bools(array.as_boolean()),
-                _ => Promoted::Texts(array, Texts::from_array(array)),
+                _ => Promoted::Texts(array, SharedTexts::new(Texts::from_array(array))),
             };
             Some((index, column, cells))
         });
@@ -306,12 +368,12 @@ impl<'a> AttributeCells<'a> {
         Self { map: Maps::of(batch, "attributes"), exact: Bytes::of(batch, "attributes_exact"), promoted }
     }
 
-    fn get(&self, row: usize) -> Attributes {
+    fn get(&mut self, row: usize) -> Attributes {
         let entries = self.map.entries(row);
         let in_map = entries.len();
-        let promoted = self.promoted.iter().filter(|(_, _, cells)| cells.is_valid(row));
-        let mut attributes = Vec::with_capacity(in_map + promoted.clone().count());
-        attributes.extend(entries.map(|at| (self.map.keys.owned(at), Value::String(self.map.values.owned(at)))));
+        let promoted = self.promoted.iter().filter(|(_, _, cells)| cells.is_valid(row)).count();
+        let mut attributes = ThinVec::with_capacity(in_map + promoted);
+        attributes.extend(entries.map(|at| (self.map.keys.get(at), Value::String(self.map.values.get(at)))));
         let (mut spellings, mut extras) = (Vec::new(), Vec::new());
         for record in self.exact.get(row).into_iter().flat_map(exact::records).map_while(Result::ok) {
             match record {
@@ -320,11 +382,11 @@ impl<'a> AttributeCells<'a> {
                 typed => set_type(&mut attributes[..in_map], typed),
             }
         }
-        for (index, column, cells) in promoted {
+        for (index, column, cells) in self.promoted.iter_mut().filter(|(_, _, cells)| cells.is_valid(row)) {
             let spelling =
                 spellings.iter().rev().find(|(column, _)| column == index).map_or(0, |(_, spelling)| *spelling);
             let key = column.spellings.get(spelling).or(column.spellings.first()).copied().unwrap_or(column.name);
-            attributes.push((key.to_owned(), cells.get(row)));
+            attributes.push((Text::new_static(key), cells.get(row)));
         }
         attributes.sort_by(|left, right| left.0.cmp(&right.0));
         if !extras.is_empty() {
@@ -345,16 +407,25 @@ impl Promoted<'_> {
         }
     }
 
-    fn get(&self, row: usize) -> Value {
+    /// Rows with a value.
+    fn count(&self) -> usize {
+        match self {
+            Self::Ints(ints) => ints.len() - ints.null_count(),
+            Self::Bools(bools) => bools.len() - bools.null_count(),
+            Self::Texts(texts, _) => texts.len() - texts.null_count(),
+        }
+    }
+
+    fn get(&mut self, row: usize) -> Value {
         match self {
             Self::Ints(ints) => Value::Int(ints.value(row)),
             Self::Bools(bools) => Value::Bool(bools.value(row)),
-            Self::Texts(_, texts) => Value::String(texts.owned(row)),
+            Self::Texts(_, texts) => Value::String(texts.get(row)),
         }
     }
 }
 
-fn set_type(entries: &mut [(String, Value)], record: Record<'_>) {
+fn set_type(entries: &mut [(Text, Value)], record: Record<'_>) {
     let (entry, value) = match record {
         Record::Int { entry } => (entry, parsed(entries, entry).map(Value::Int)),
         Record::Bool { entry } => (entry, parsed(entries, entry).map(Value::Bool)),
@@ -368,7 +439,7 @@ fn set_type(entries: &mut [(String, Value)], record: Record<'_>) {
     }
 }
 
-fn parsed<T: std::str::FromStr>(entries: &[(String, Value)], entry: usize) -> Option<T> {
+fn parsed<T: std::str::FromStr>(entries: &[(Text, Value)], entry: usize) -> Option<T> {
     entries.get(entry)?.1.as_str()?.parse().ok()
 }
 
@@ -386,6 +457,7 @@ mod tests {
     use super::*;
     use crate::batch::conform;
     use crate::span::{Resource, Scope};
+    use crate::thin_vec;
 
     fn awkward() -> Span {
         Span {
@@ -399,9 +471,9 @@ mod tests {
             status: Status { code: StatusCode::Error, message: "no".into() },
             trace_state: "a=b".into(),
             flags: 0x101,
-            attributes: vec![
-                ("array".into(), Value::Array(vec![Value::Int(1), Value::Empty])),
-                ("bytes".into(), Value::Bytes(vec![0, 255])),
+            attributes: thin_vec![
+                ("array".into(), Value::Array(thin_vec![Value::Int(1), Value::Empty])),
+                ("bytes".into(), Value::Bytes(thin_vec![0, 255])),
                 ("db.statement".into(), Value::from("SELECT 1")),
                 ("double".into(), Value::Double(0.1)),
                 ("empty".into(), Value::Empty),
@@ -414,15 +486,15 @@ mod tests {
                 ("yes".into(), Value::from("again")),
             ],
             dropped_attributes_count: u32::MAX,
-            events: vec![
+            events: thin_vec![
                 Event { time: UnixNanos(20), name: "b".into(), ..Event::default() },
                 Event { time: UnixNanos(12), name: "a".into(), ..Event::default() },
             ],
             dropped_events_count: 1,
-            links: vec![Link { trace_id: TraceId([4; 16]), span_id: SpanId([5; 8]), flags: 3, ..Link::default() }],
+            links: thin_vec![Link { trace_id: TraceId([4; 16]), span_id: SpanId([5; 8]), flags: 3, ..Link::default() }],
             dropped_links_count: 2,
             resource: Arc::new(Resource {
-                attributes: vec![("service.name".into(), Value::from("shop")), ("pid".into(), Value::Int(1))],
+                attributes: thin_vec![("service.name".into(), Value::from("shop")), ("pid".into(), Value::Int(1))],
                 dropped_attributes_count: 9,
                 schema_url: "https://example.test/1".into(),
             }),
@@ -435,7 +507,7 @@ mod tests {
     fn rows_come_back_as_they_went_in() {
         let open = Span { end: None, resource: Arc::default(), ..awkward() };
         let rows = vec![Span { span_id: SpanId([9; 8]), ..awkward() }, open];
-        let log = LogRecord { body: Value::Map(vec![("k".into(), Value::Int(1))]), ..LogRecord::default() };
+        let log = LogRecord { body: Value::Map(thin_vec![("k".into(), Value::Int(1))]), ..LogRecord::default() };
         let batch = Batch::from_rows(&rows, std::slice::from_ref(&log));
         assert_eq!(spans(&batch), rows);
         assert_eq!(logs(&batch), std::slice::from_ref(&log));
@@ -459,8 +531,9 @@ mod tests {
 
     #[test]
     fn the_deepest_value_of_a_resource_does_not_cost_the_resource() {
-        let deepest = (0..crate::attribute::MAX_VALUE_DEPTH).fold(Value::Int(1), |inner, _| Value::Array(vec![inner]));
-        let attributes = vec![("deep".into(), deepest), ("service.name".into(), "shop".into())];
+        let deepest =
+            (0..crate::attribute::MAX_VALUE_DEPTH).fold(Value::Int(1), |inner, _| Value::Array(thin_vec![inner]));
+        let attributes = thin_vec![("deep".into(), deepest), ("service.name".into(), "shop".into())];
         let span = Span { resource: Arc::new(Resource { attributes, ..Resource::default() }), ..awkward() };
         assert_eq!(spans(&Batch::from_rows(std::slice::from_ref(&span), &[])), [span]);
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::protobuf::{Reader, WireError, put_bytes_field, put_fixed64_field, put_message_field, put_varint_field};
 use crate::attribute::{MAX_VALUE_DEPTH, Value};
+use crate::{Text, ThinVec};
 
 /// What was wrong with values that could be read nevertheless.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,7 +71,7 @@ pub fn decode(message: &[u8]) -> Result<Value, WireError> {
 ///
 /// # Errors
 /// When the bytes are no such message.
-pub fn decode_key_value(message: &[u8]) -> Result<(String, Value), WireError> {
+pub fn decode_key_value(message: &[u8]) -> Result<(Text, Value), WireError> {
     key_value(Reader::new(message), 0, &mut Faults::default())
 }
 
@@ -82,7 +83,7 @@ pub fn decode_key_value(message: &[u8]) -> Result<(String, Value), WireError> {
 pub fn merge(value: &mut Value, mut reader: Reader<'_>, depth: usize, faults: &mut Faults) -> Result<(), WireError> {
     while let Some((field, payload)) = reader.field()? {
         match field {
-            1 => *value = Value::String(faults.text(payload.delimited(&reader)?.bytes()).into_owned()),
+            1 => *value = Value::String(faults.text(payload.delimited(&reader)?.bytes()).into()),
             2 => *value = Value::Bool(payload.varint(&reader)? != 0),
             3 => *value = Value::Int(payload.varint(&reader)? as i64),
             4 => *value = Value::Double(f64::from_bits(payload.fixed64(&reader)?)),
@@ -96,7 +97,7 @@ pub fn merge(value: &mut Value, mut reader: Reader<'_>, depth: usize, faults: &m
                     merge_map(value, inner, depth + 1, faults)?;
                 }
             }
-            7 => *value = Value::Bytes(payload.delimited(&reader)?.bytes().to_vec()),
+            7 => *value = Value::Bytes(payload.delimited(&reader)?.bytes().into()),
             _ => {}
         }
     }
@@ -106,7 +107,7 @@ pub fn merge(value: &mut Value, mut reader: Reader<'_>, depth: usize, faults: &m
 fn merge_array(value: &mut Value, mut reader: Reader<'_>, depth: usize, faults: &mut Faults) -> Result<(), WireError> {
     let mut members = match std::mem::take(value) {
         Value::Array(members) => members,
-        _ => Vec::new(),
+        _ => ThinVec::new(),
     };
     while let Some((field, payload)) = reader.field()? {
         if field == 1 {
@@ -122,7 +123,7 @@ fn merge_array(value: &mut Value, mut reader: Reader<'_>, depth: usize, faults: 
 fn merge_map(value: &mut Value, mut reader: Reader<'_>, depth: usize, faults: &mut Faults) -> Result<(), WireError> {
     let mut members = match std::mem::take(value) {
         Value::Map(members) => members,
-        _ => Vec::new(),
+        _ => ThinVec::new(),
     };
     while let Some((field, payload)) = reader.field()? {
         if field == 1 {
@@ -137,11 +138,11 @@ fn merge_map(value: &mut Value, mut reader: Reader<'_>, depth: usize, faults: &m
 ///
 /// # Errors
 /// When the bytes are no such message.
-pub fn key_value(mut reader: Reader<'_>, depth: usize, faults: &mut Faults) -> Result<(String, Value), WireError> {
-    let (mut key, mut value) = (String::new(), Value::Empty);
+pub fn key_value(mut reader: Reader<'_>, depth: usize, faults: &mut Faults) -> Result<(Text, Value), WireError> {
+    let (mut key, mut value) = (Text::default(), Value::Empty);
     while let Some((field, payload)) = reader.field()? {
         match field {
-            1 => key = faults.text(payload.delimited(&reader)?.bytes()).into_owned(),
+            1 => key = faults.text(payload.delimited(&reader)?.bytes()).into(),
             2 => merge(&mut value, payload.delimited(&reader)?, depth, faults)?,
             _ => {}
         }
@@ -152,14 +153,15 @@ pub fn key_value(mut reader: Reader<'_>, depth: usize, faults: &mut Faults) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::thin_vec;
 
     #[test]
     fn every_type_reads_back() {
-        let value = Value::Map(vec![
-            ("a".into(), Value::Array(vec![Value::Empty, Value::Int(-1), Value::Bool(true)])),
-            (String::new(), Value::Double(1.5)),
-            ("a".into(), Value::Bytes(vec![0, 255])),
-            ("nothing".into(), Value::Array(vec![])),
+        let value = Value::Map(thin_vec![
+            ("a".into(), Value::Array(thin_vec![Value::Empty, Value::Int(-1), Value::Bool(true)])),
+            (Text::default(), Value::Double(1.5)),
+            ("a".into(), Value::Bytes(thin_vec![0, 255])),
+            ("nothing".into(), Value::Array(thin_vec![])),
             ("text".into(), "é".into()),
         ]);
         let mut message = Vec::new();

@@ -16,6 +16,7 @@ use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
 
 use crate::attribute::{Attributes, MAX_VALUE_DEPTH, Value};
+use crate::{Text, ThinVec};
 
 /// An `AnyValue` to be written as OTLP/JSON.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +24,7 @@ pub struct JsonValue<'a>(pub &'a Value);
 
 /// A list of `KeyValue` to be written as OTLP/JSON.
 #[derive(Clone, Copy, Debug)]
-pub struct JsonAttributes<'a>(pub &'a [(String, Value)]);
+pub struct JsonAttributes<'a>(pub &'a [(Text, Value)]);
 
 /// Writes attributes as a list of `KeyValue`.
 ///
@@ -127,7 +128,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
             match &*key {
                 "stringValue" | "string_value" => {
-                    if let Some(text) = map.next_value::<Option<String>>()? {
+                    if let Some(text) = map.next_value::<Option<Text>>()? {
                         value = Value::String(text);
                     }
                 }
@@ -144,7 +145,8 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
                 }
                 "bytesValue" | "bytes_value" => {
                     if let Some(text) = map.next_value::<Option<Cow<'de, str>>>()? {
-                        value = Value::Bytes(base64(&text).ok_or_else(|| A::Error::custom("bytesValue is no base64"))?);
+                        let bytes = base64(&text).ok_or_else(|| A::Error::custom("bytesValue is no base64"))?;
+                        value = Value::Bytes(bytes.into());
                     }
                 }
                 "arrayValue" | "array_value" => value = map.next_value_seed(NestedSeed { of: self, map: false })?,
@@ -195,7 +197,7 @@ impl<'de> Visitor<'de> for NestedSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let ValueSeed { depth, too_deep } = self.of;
-        let mut value = if self.map { Value::Map(Vec::new()) } else { Value::Array(Vec::new()) };
+        let mut value = if self.map { Value::Map(ThinVec::new()) } else { Value::Array(ThinVec::new()) };
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
             if key != "values" {
                 map.next_value::<IgnoredAny>()?;
@@ -212,26 +214,26 @@ impl<'de> Visitor<'de> for NestedSeed<'_> {
 struct ListSeed<'c>(ValueSeed<'c>);
 
 impl<'de> DeserializeSeed<'de> for ListSeed<'_> {
-    type Value = Vec<Value>;
+    type Value = ThinVec<Value>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<Value>, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<ThinVec<Value>, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for ListSeed<'_> {
-    type Value = Vec<Value>;
+    type Value = ThinVec<Value>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list of AnyValue")
     }
 
-    fn visit_unit<E>(self) -> Result<Vec<Value>, E> {
-        Ok(Vec::new())
+    fn visit_unit<E>(self) -> Result<ThinVec<Value>, E> {
+        Ok(ThinVec::new())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<Value>, A::Error> {
-        let mut members = Vec::new();
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ThinVec<Value>, A::Error> {
+        let mut members = ThinVec::new();
         while let Some(member) = list.next_element_seed(self.0)? {
             members.push(member);
         }
@@ -255,11 +257,11 @@ impl<'de> Visitor<'de> for AttributesSeed<'_> {
     }
 
     fn visit_unit<E>(self) -> Result<Attributes, E> {
-        Ok(Vec::new())
+        Ok(ThinVec::new())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Attributes, A::Error> {
-        let mut attributes = Vec::new();
+        let mut attributes = ThinVec::new();
         while let Some(attribute) = list.next_element_seed(KeyValueSeed(self))? {
             attributes.push(attribute);
         }
@@ -270,26 +272,26 @@ impl<'de> Visitor<'de> for AttributesSeed<'_> {
 struct KeyValueSeed<'c>(AttributesSeed<'c>);
 
 impl<'de> DeserializeSeed<'de> for KeyValueSeed<'_> {
-    type Value = (String, Value);
+    type Value = (Text, Value);
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(String, Value), D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(Text, Value), D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for KeyValueSeed<'_> {
-    type Value = (String, Value);
+    type Value = (Text, Value);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a KeyValue")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(String, Value), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(Text, Value), A::Error> {
         let AttributesSeed { depth, too_deep } = self.0;
-        let (mut key, mut value) = (String::new(), Value::Empty);
+        let (mut key, mut value) = (Text::default(), Value::Empty);
         while let Some(name) = map.next_key::<Cow<'de, str>>()? {
             match &*name {
-                "key" => key = map.next_value::<Option<String>>()?.unwrap_or_default(),
+                "key" => key = map.next_value::<Option<Text>>()?.unwrap_or_default(),
                 "value" => value = map.next_value_seed(ValueSeed { depth, too_deep })?,
                 _ => {
                     map.next_value::<IgnoredAny>()?;

@@ -80,6 +80,21 @@ pub(crate) fn sort(table: Table, rows: &RecordBatch) -> Result<RecordBatch, Arro
     take_rows(rows, &UInt32Array::from(order))
 }
 
+/// Sorts the rows of several batches and collapses repeats. Batches that are in order as they follow each other stay
+/// as they are, so that what is made of one can be made without the others.
+pub(crate) fn sorted_parts(table: Table, mut parts: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, ArrowError> {
+    declares_required(table, &parts)?;
+    parts.retain(|part| part.num_rows() > 0);
+    parts.sort_by_cached_key(|part| PartKeys::of(table, part).key(0));
+    let keys = Keys { table, parts: parts.iter().map(|part| PartKeys::of(table, part)).collect() };
+    if keys.is_settled() {
+        return Ok(parts);
+    }
+    let together = gather(table, &parts.iter().collect::<Vec<_>>())?;
+    drop(parts);
+    Ok(vec![sort(table, &together)?])
+}
+
 /// Finds the order without moving the rows.
 pub(crate) fn order(table: Table, rows: &RecordBatch) -> Result<Order, ArrowError> {
     let whole = |places: &[Place]| take_rows(rows, &places.iter().map(|place| place.row).collect());
@@ -105,16 +120,12 @@ pub(crate) fn order_of(
     parts: &[RecordBatch],
     whole: impl Fn(&[Place]) -> Result<RecordBatch, ArrowError>,
 ) -> Result<Order, ArrowError> {
-    for part in parts.iter().filter(|part| part.num_rows() > 0) {
-        for column in table.columns().iter().filter(|column| !column.nullable) {
-            part.schema_ref().field_with_name(column.name)?;
-        }
-    }
+    declares_required(table, parts)?;
     let keys = Keys { table, parts: parts.iter().map(|part| PartKeys::of(table, part)).collect() };
     let places = keys.order();
     let mut order = Order::default();
     let mut dropped = HashSet::new();
-    let groups = if table == Table::Spans { keys.same_span(&places) } else { keys.same_key(&places) };
+    let groups = keys.same(&places);
     if !groups.is_empty() {
         let candidates: Vec<Place> = groups.iter().flatten().copied().collect();
         let contents = contents(table, &whole(&candidates)?)?;
@@ -143,6 +154,16 @@ pub(crate) fn order_of(
         order.places.retain(|place| !dropped.contains(place));
     }
     Ok(order)
+}
+
+/// Fails where a batch with rows lacks a column that its table requires.
+fn declares_required(table: Table, parts: &[RecordBatch]) -> Result<(), ArrowError> {
+    for part in parts.iter().filter(|part| part.num_rows() > 0) {
+        for column in table.columns().iter().filter(|column| !column.nullable) {
+            part.schema_ref().field_with_name(column.name)?;
+        }
+    }
+    Ok(())
 }
 
 /// The rows at the given places, in that order.
@@ -232,13 +253,25 @@ impl Keys<'_> {
         revisions.map_or(0, |revisions| revisions.value(row))
     }
 
+    /// The places of all rows as they came.
+    fn places(&self) -> impl Iterator<Item = Place> {
+        (0..).zip(&self.parts).flat_map(|(part, keys)| (0..keys.rows as u32).map(move |row| Place { part, row }))
+    }
+
+    fn is_sorted(&self) -> bool {
+        self.places().map(|place| self.key(place)).is_sorted()
+    }
+
+    /// Whether all rows are in order as they came, and none has the identity of another.
+    fn is_settled(&self) -> bool {
+        self.is_sorted() && self.same(&self.places().collect::<Vec<_>>()).is_empty()
+    }
+
     /// All rows in order; equal keys keep the order in which they came.
     fn order(&self) -> Vec<Place> {
-        if let [part] = self.parts.as_slice()
-            && (0..part.rows as u32).map(|row| part.key(row)).is_sorted()
-        {
-            // Rows of one file are in order already.
-            return (0..part.rows as u32).map(|row| Place { part: 0, row }).collect();
+        if self.is_sorted() {
+            // Rows of one file are in order already, and mostly those of files that follow each other.
+            return self.places().collect();
         }
         // Half of the trace and the place in one number: they are compared at one go.
         let pack =
@@ -259,6 +292,11 @@ impl Keys<'_> {
             order.extend(keyed.iter().map(|(_, place)| *place));
         }
         order
+    }
+
+    /// Groups of two and more rows in this order with the same identity.
+    fn same(&self, order: &[Place]) -> Vec<Vec<Place>> {
+        if self.table == Table::Spans { self.same_span(order) } else { self.same_key(order) }
     }
 
     /// Groups of two and more rows with the same key.

@@ -9,7 +9,7 @@ use std::ops::Range;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray, RecordBatch};
 use kino_model::columns::{Column, Kind, promoted_resource_column, promoted_span_column};
-use kino_model::{Resource, Value};
+use kino_model::{Resource, Text, Value};
 
 use super::columns::{TextColumn, int64, map_text};
 use super::{LakeReader, ScanError};
@@ -172,7 +172,9 @@ impl AttributeTest {
             return false;
         }
         let Ok(resource) = serde_json::from_str::<Resource>(json) else { return false };
-        let same = |(key, value): &(String, Value)| self.spellings.contains(key) && value.to_text() == self.value;
+        let same = |(key, value): &(Text, Value)| {
+            self.spellings.iter().any(|known| key == known) && value.to_text() == self.value
+        };
         resource.attributes.iter().any(same)
     }
 }

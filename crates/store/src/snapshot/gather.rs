@@ -20,6 +20,17 @@ pub(super) const TRACES_AT_A_TIME: usize = 1_024;
 /// What a row of a large trace takes while it is decoded and sorted: its columns twice, its key and its place.
 const READING_ROW_BYTES: u64 = 256;
 
+/// Rows of some traces, sorted and collapsed.
+#[derive(Debug)]
+pub(super) struct Parts {
+    /// Those of `spans`, over all batches.
+    pub(super) spans: Vec<RecordBatch>,
+    /// Those of `events`.
+    pub(super) events: RecordBatch,
+    /// Those of `links`.
+    pub(super) links: RecordBatch,
+}
+
 impl Snapshot {
     /// How many of these traces have spans, and how many spans.
     ///
@@ -43,25 +54,12 @@ impl Snapshot {
 
     /// The rows of these traces from every source, sorted and collapsed.
     pub(crate) async fn gather(&self, trace_ids: &[TraceId], tables: &[Table]) -> Result<Batch, ScanError> {
-        self.gather_columns(trace_ids, tables, |_| true).await
-    }
-
-    /// As [`Self::gather`], of the columns wanted alone. What is left out must follow from what is not, or rows that
-    /// differ would count as repeats.
-    pub(super) async fn gather_columns(
-        &self,
-        trace_ids: &[TraceId],
-        tables: &[Table],
-        wanted: impl Fn(&Column) -> bool,
-    ) -> Result<Batch, ScanError> {
         let sorted = self.shown(trace_ids);
         let _reading = self.memory.hold(self.reading_bytes(&sorted).await?).await?;
         let gather = async |table: Table| {
-            let columns: Vec<&str> =
-                table.columns().iter().filter(|column| wanted(column)).map(|column| column.name).collect();
+            let columns: Vec<&str> = table.columns().iter().map(|column| column.name).collect();
             let parts = self.parts_of(table, &sorted, &columns).await?;
-            let parts: Vec<&RecordBatch> = parts.iter().collect();
-            Ok::<_, ScanError>((table, sort::sort(table, &sort::gather(table, &parts)?)?))
+            Ok::<_, ScanError>((table, together(table, parts)?))
         };
         let mut batch = Batch::empty();
         for (table, rows) in try_join_all(tables.iter().map(|table| gather(*table))).await? {
@@ -72,6 +70,28 @@ impl Snapshot {
             }
         }
         Ok(batch)
+    }
+
+    /// As [`Self::gather`], of all tables and the columns wanted alone; spans that lie in order stay in the batches in
+    /// which they were read. What is left out must follow from what is not, or rows that differ would count as repeats.
+    pub(super) async fn gather_parts(
+        &self,
+        trace_ids: &[TraceId],
+        wanted: impl Fn(&Column) -> bool,
+    ) -> Result<Parts, ScanError> {
+        let sorted = self.shown(trace_ids);
+        let _reading = self.memory.hold(self.reading_bytes(&sorted).await?).await?;
+        let columns =
+            Table::ALL.map(|table| table.columns().iter().filter(|column| wanted(column)).map(|column| column.name));
+        let columns = columns.map(Iterator::collect::<Vec<&str>>);
+        let parts = async |table: Table| self.parts_of(table, &sorted, &columns[table as usize]).await;
+        let (spans, events, links) =
+            futures::try_join!(parts(Table::Spans), parts(Table::Events), parts(Table::Links))?;
+        Ok(Parts {
+            spans: sort::sorted_parts(Table::Spans, spans)?,
+            events: together(Table::Events, events)?,
+            links: together(Table::Links, links)?,
+        })
     }
 
     /// About how much memory the rows of these sorted traces take while they are decoded and put in order: of the large
@@ -96,8 +116,8 @@ impl Snapshot {
         shown.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// The rows of these sorted traces, one batch from each group and each batch in memory that has any, each sorted and
-    /// collapsed in itself.
+    /// The rows of these sorted traces, those of each group and of each batch in memory that has any sorted and collapsed
+    /// in themselves.
     async fn parts_of(
         &self,
         table: Table,
@@ -120,8 +140,8 @@ impl Snapshot {
         columns: &[&str],
     ) -> Result<Vec<RecordBatch>, ScanError> {
         let reads = self.groups.iter().map(|group| self.part_of_group(group, table, sorted, columns));
-        let parts = try_join_all(reads).await?.into_iter().flatten();
-        Ok(parts.filter(|part| part.num_rows() > 0).collect())
+        let parts = try_join_all(reads).await?.into_iter();
+        Ok(parts.flatten().filter(|part| part.num_rows() > 0).collect())
     }
 
     /// The part of [`Self::parts_of`] that lies in memory, of sorted ids, hidden or not.
@@ -141,15 +161,20 @@ impl Snapshot {
         table: Table,
         wanted: &[TraceId],
         columns: &[&str],
-    ) -> Result<Option<RecordBatch>, ScanError> {
-        let Some(file) = group.file(LakeTable::from(table)) else { return Ok(None) };
+    ) -> Result<Vec<RecordBatch>, ScanError> {
+        let Some(file) = group.file(LakeTable::from(table)) else { return Ok(Vec::new()) };
         let held: Vec<TraceId> = wanted.iter().filter(|id| group.may_hold(**id)).copied().collect();
         if held.is_empty() {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let read = Read { columns: Some(columns), pick: Pick::Traces(&held), ..Read::default() };
-        let batches = self.read(file, read).await?;
-        let batches: Vec<&RecordBatch> = batches.iter().collect();
-        Ok(Some(sort::gather(table, &batches)?))
+        self.read(file, read).await
     }
+}
+
+/// Parts of one table as one batch, sorted and collapsed.
+fn together(table: Table, parts: Vec<RecordBatch>) -> Result<RecordBatch, ScanError> {
+    let all = sort::gather(table, &parts.iter().collect::<Vec<_>>())?;
+    drop(parts);
+    Ok(sort::sort(table, &all)?)
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use kino_model::attribute::{Attributes, Value};
-use kino_model::{Trace, TraceId};
+use kino_model::{Text, ThinVec, Trace, TraceId};
 
 use super::Snapshot;
 use crate::file::GroupId;
@@ -26,6 +26,10 @@ const LEFT_PART: (usize, usize) = (3, 4);
 const LARGE_PART: usize = 4;
 /// What an allocation takes beside its content.
 const ALLOCATION_BYTES: usize = 16;
+/// What a text of its own takes beside its bytes: who shares it.
+const SHARED_TEXT_BYTES: usize = 16;
+/// What a list that is not empty takes beside its members: how many there are, and have room.
+const LIST_BYTES: usize = 16;
 
 /// Traces by id, within a number of bytes.
 #[derive(Debug)]
@@ -94,7 +98,9 @@ impl KeptTraces {
         let mut held = self.lock();
         let used = held.questions;
         for (sources, trace) in traces {
-            let bytes = bytes_of(&trace);
+            // What is far too large need not be looked through.
+            let at_least = size_of_val(&*trace.spans);
+            let bytes = if at_least > self.bytes_max / LARGE_PART { at_least } else { bytes_of(&trace) };
             if bytes > self.bytes_max / LARGE_PART {
                 // It would push out all others, and itself.
                 continue;
@@ -162,35 +168,67 @@ async fn let_go(traces: Weak<KeptTraces>) {
 
 /// About how much memory a trace takes. What it shares with others, its resources and scopes, is not counted.
 pub(super) fn bytes_of(trace: &Trace) -> usize {
-    let spans = trace.spans.iter().map(|span| {
-        let events =
-            span.events.iter().map(|event| size_of_val(event) + event.name.len() + attributes(&event.attributes));
-        let links =
-            span.links.iter().map(|link| size_of_val(link) + link.trace_state.len() + attributes(&link.attributes));
-        let texts = span.name.len() + span.status.message.len() + span.trace_state.len();
-        size_of_val(span) + ALLOCATION_BYTES + texts + attributes(&span.attributes) + events.chain(links).sum::<usize>()
-    });
-    let logs = trace.logs.iter().map(|log| {
-        let texts = log.event.name.len() + log.severity_text.len();
-        size_of_val(log) + texts + value(&log.body) + attributes(&log.event.attributes)
-    });
-    size_of::<Trace>() + spans.chain(logs).sum::<usize>()
+    let mut texts = Texts::default();
+    let mut bytes = size_of::<Trace>() + size_of_val(&*trace.spans) + size_of_val(&*trace.logs);
+    for span in &trace.spans {
+        bytes += texts.bytes(&span.name) + texts.bytes(&span.status.message) + texts.bytes(&span.trace_state);
+        bytes += list(&span.events) + list(&span.links) + attributes(&span.attributes, &mut texts);
+        for event in &span.events {
+            bytes += texts.bytes(&event.name) + attributes(&event.attributes, &mut texts);
+        }
+        for link in &span.links {
+            bytes += texts.bytes(&link.trace_state) + attributes(&link.attributes, &mut texts);
+        }
+    }
+    for log in &trace.logs {
+        bytes += texts.bytes(&log.event.name) + texts.bytes(&log.severity_text) + value(&log.body, &mut texts);
+        bytes += attributes(&log.event.attributes, &mut texts);
+    }
+    bytes
 }
 
-fn attributes(attributes: &Attributes) -> usize {
-    let each = attributes.iter().map(|(key, own)| size_of::<String>() + key.len() + ALLOCATION_BYTES + value(own));
-    each.sum::<usize>() + ALLOCATION_BYTES
+/// Texts outside their rows, of which those that lately came already are counted once.
+struct Texts {
+    /// Where they lie, by the hash of that.
+    recent: [usize; 512],
 }
 
-fn value(value: &Value) -> usize {
-    let beneath = match value {
-        Value::String(text) => text.len() + ALLOCATION_BYTES,
-        Value::Bytes(bytes) => bytes.len() + ALLOCATION_BYTES,
-        Value::Array(members) => members.iter().map(self::value).sum(),
-        Value::Map(members) => attributes(members),
+impl Default for Texts {
+    fn default() -> Self {
+        Self { recent: [0; 512] }
+    }
+}
+
+impl Texts {
+    fn bytes(&mut self, text: &Text) -> usize {
+        if !text.is_heap_allocated() {
+            return 0;
+        }
+        let place = text.as_ptr().addr();
+        let recent = &mut self.recent[(place >> 4) % 512];
+        if std::mem::replace(recent, place) == place { 0 } else { SHARED_TEXT_BYTES + text.len() + ALLOCATION_BYTES }
+    }
+}
+
+/// What a list takes outside of what it lies in.
+fn list<T>(list: &ThinVec<T>) -> usize {
+    if list.capacity() == 0 { 0 } else { LIST_BYTES + list.capacity() * size_of::<T>() + ALLOCATION_BYTES }
+}
+
+fn attributes(attributes: &Attributes, texts: &mut Texts) -> usize {
+    let each = attributes.iter().map(|(key, own)| texts.bytes(key) + value(own, texts));
+    list(attributes) + each.sum::<usize>()
+}
+
+/// What a value takes outside of what it lies in.
+fn value(value: &Value, texts: &mut Texts) -> usize {
+    match value {
+        Value::String(text) => texts.bytes(text),
+        Value::Bytes(bytes) => list(bytes),
+        Value::Array(members) => list(members) + members.iter().map(|member| self::value(member, texts)).sum::<usize>(),
+        Value::Map(members) => attributes(members, texts),
         Value::Empty | Value::Bool(_) | Value::Int(_) | Value::Double(_) => 0,
-    };
-    size_of_val(value) + beneath
+    }
 }
 
 #[cfg(test)]

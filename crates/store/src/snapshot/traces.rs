@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::ArrowError;
+use futures::StreamExt as _;
 use futures::future::try_join_all;
 use kino_model::batch::rows;
 use kino_model::columns::{Source, Table};
-use kino_model::{Batch, Event, Span, Trace, TraceId};
+use kino_model::{Batch, Link, LogRecord, Span, Trace, TraceId};
 
-use super::gather::TRACES_AT_A_TIME;
+use super::gather::{Parts, TRACES_AT_A_TIME};
 use super::kept::{Sources, bytes_of};
 use super::{Snapshot, answer};
 use crate::scan::ScanError;
@@ -18,8 +19,10 @@ use crate::scan::columns::{ids, trace_id_at};
 
 /// Spans that are put together on one thread.
 const PIECE_ROWS: usize = 4 * 1_024;
+/// Batches of a large trace's spans that are read beside each other.
+const BATCHES_AT_ONCE: usize = 2;
 /// What a question works out about a span: its place in the tree, its part of the critical path, what detectors note.
-const QUESTION_SPAN_BYTES: usize = 160;
+const QUESTION_SPAN_BYTES: usize = 192;
 
 impl Snapshot {
     /// Everything that is known of a trace; `None` where nothing is.
@@ -71,11 +74,10 @@ impl Snapshot {
         let mut traces = Vec::with_capacity(trace_ids.len());
         for chunk in trace_ids.chunks(TRACES_AT_A_TIME) {
             // What is promoted from a resource stands in the resource, which is read whole.
-            let batch = self.gather_columns(chunk, &Table::ALL, |column| column.source != Source::Resource).await?;
-            let held = self.memory.hold(assembled_bytes(&batch)).await?;
-            let pieces = pieces(batch);
+            let parts = self.gather_parts(chunk, |column| column.source != Source::Resource).await?;
+            let held = self.memory.hold(assembled_bytes(&parts)).await?;
             let before = traces.len();
-            for piece in try_join_all(pieces.into_iter().map(assembled)).await? {
+            for piece in try_join_all(pieces(parts).into_iter().map(assembled)).await? {
                 traces.extend(piece);
             }
             held.keep(traces[before..].iter().map(question_bytes).sum()).await?;
@@ -84,12 +86,20 @@ impl Snapshot {
     }
 }
 
-/// About what traces take once they are put together from these rows: what they hold, and as much again for the texts
-/// that shared a dictionary.
-fn assembled_bytes(batch: &Batch) -> u64 {
-    let rows = [&batch.spans, &batch.events, &batch.links].map(RecordBatch::num_rows);
-    let fixed = rows[0] * (size_of::<Span>() + QUESTION_SPAN_BYTES) + (rows[1] + rows[2]) * size_of::<Event>();
-    (fixed + 2 * batch.memory_size()) as u64
+/// About what traces take while they are put together from these rows and looked at: what they hold, and the batches
+/// that are being read.
+fn assembled_bytes(parts: &Parts) -> u64 {
+    let spans = |rows: &RecordBatch| {
+        rows.num_rows() * (size_of::<Span>() + QUESTION_SPAN_BYTES) + rows::value_bytes(Table::Spans, rows)
+    };
+    let beneath =
+        [(Table::Events, &parts.events, size_of::<LogRecord>()), (Table::Links, &parts.links, size_of::<Link>())];
+    let beneath = beneath.map(|(table, rows, bytes)| {
+        rows.num_rows() * bytes + rows::value_bytes(table, rows) + rows.get_array_memory_size()
+    });
+    let made = parts.spans.iter().map(spans).sum::<usize>() + beneath.iter().sum::<usize>();
+    let largest = parts.spans.iter().map(RecordBatch::get_array_memory_size).max().unwrap_or(0);
+    (made + BATCHES_AT_ONCE * largest) as u64
 }
 
 /// What a trace takes of a question's memory: itself, and the tree and the sums that are made of it.
@@ -97,52 +107,91 @@ fn question_bytes(trace: &Trace) -> u64 {
     (bytes_of(trace) + trace.spans.len() * QUESTION_SPAN_BYTES) as u64
 }
 
-/// Puts a piece's traces together, beside other work where there is much to do.
-async fn assembled(batch: Batch) -> Result<Vec<Trace>, ScanError> {
-    let rows = batch.spans.num_rows() + batch.events.num_rows();
-    let assemble = move || assemble(&batch).into_values().collect();
-    if rows < PIECE_ROWS {
-        return Ok(assemble());
+/// Puts a piece's traces together, beside other work where there is much to do. Each batch of spans is let go of as soon
+/// as it is read, so that a large trace does not stand in memory twice.
+async fn assembled(piece: Parts) -> Result<Vec<Trace>, ScanError> {
+    let rows: usize = piece.spans.iter().map(RecordBatch::num_rows).sum();
+    let Parts { spans: batches, events, links } = piece;
+    let mut spans = Vec::with_capacity(rows);
+    if rows + events.num_rows() < PIECE_ROWS {
+        for batch in &batches {
+            spans.extend(rows::bare_spans(batch));
+        }
+        return Ok(assemble(spans, &events, &links));
     }
-    tokio::task::spawn_blocking(assemble).await.map_err(|error| {
+    let read = batches.into_iter().map(|batch| blocking(move || rows::bare_spans(&batch)));
+    let mut read = futures::stream::iter(read).buffered(BATCHES_AT_ONCE);
+    while let Some(more) = read.next().await {
+        spans.extend(more?);
+    }
+    blocking(move || assemble(spans, &events, &links)).await
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ScanError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
         // It has nothing to fail at; the runtime may be at its end.
         ScanError::Rows(ArrowError::ExternalError(Box::new(error)))
     })
 }
 
-fn assemble(batch: &Batch) -> HashMap<TraceId, Trace> {
-    let traces = rows::traces([batch], |_| true).into_iter();
-    let mut known: HashMap<TraceId, Trace> = traces.map(|trace| (trace.trace_id, trace)).collect();
-    let mut logs = rows::logs(batch);
+/// Makes traces of sorted spans, and of the events, links and logs of all of them.
+fn assemble(mut spans: Vec<Span>, events: &RecordBatch, links: &RecordBatch) -> Vec<Trace> {
+    rows::attach(&mut spans, events, links);
+    let mut traces = rows::traces_in_order(spans);
+    let mut logs = rows::logs(&Batch { events: events.clone(), ..Batch::empty() });
+    if logs.is_empty() {
+        return traces;
+    }
+    let mut places: HashMap<TraceId, usize> =
+        traces.iter().enumerate().map(|(place, trace)| (trace.trace_id, place)).collect();
     logs.sort_by_key(|log| log.event.time);
     for log in logs {
-        let Some(id) = log.trace_id else { continue };
-        let trace = known.entry(id).or_insert_with(|| Trace { trace_id: id, ..Trace::default() });
-        trace.logs.push(log);
+        let Some(trace_id) = log.trace_id else { continue };
+        let place = *places.entry(trace_id).or_insert_with(|| {
+            traces.push(Trace { trace_id, ..Trace::default() });
+            traces.len() - 1
+        });
+        traces[place].logs.push(log);
     }
-    known
+    traces
 }
 
-/// Cuts sorted tables between traces, into pieces of about [`PIECE_ROWS`] spans.
-fn pieces(batch: Batch) -> Vec<Batch> {
+/// Cuts sorted tables between traces, into pieces of [`PIECE_ROWS`] spans and the rest of a trace.
+fn pieces(parts: Parts) -> Vec<Parts> {
+    let Parts { spans: batches, mut events, mut links } = parts;
     let mut pieces = Vec::new();
-    let mut rest = batch;
-    while let Some(cut) = cut(&rest.spans) {
-        let [spans, events, links] = Table::ALL.map(|table| halves(rest.table(table), cut));
-        pieces.push(Batch { spans: spans.0, events: events.0, links: links.0 });
-        rest = Batch { spans: spans.1, events: events.1, links: links.1 };
+    let (mut spans, mut rows, mut last) = (Vec::new(), 0, None);
+    for mut batch in batches {
+        while let Some((row, first)) = cut(&batch, PIECE_ROWS.saturating_sub(rows), last) {
+            spans.push(batch.slice(0, row));
+            batch = batch.slice(row, batch.num_rows() - row);
+            let [(own_events, other_events), (own_links, other_links)] =
+                [&events, &links].map(|rows| halves(rows, first));
+            pieces.push(Parts { spans: std::mem::take(&mut spans), events: own_events, links: own_links });
+            (events, links) = (other_events, other_links);
+            (rows, last) = (0, None);
+        }
+        rows += batch.num_rows();
+        last = ids(&batch, "trace_id").and_then(|ids| trace_id_at(ids, batch.num_rows().checked_sub(1)?)).or(last);
+        spans.push(batch);
     }
-    pieces.push(rest);
+    pieces.push(Parts { spans, events, links });
     pieces
 }
 
-/// The trace at which the second piece begins; a trace of more rows than a piece stays whole.
-fn cut(spans: &RecordBatch) -> Option<TraceId> {
-    let ids = ids(spans, "trace_id").filter(|ids| ids.len() > PIECE_ROWS)?;
-    let first = trace_id_at(ids, 0);
-    // Of a trace that fills the piece the end is looked for.
-    let mut later = (PIECE_ROWS..ids.len()).map(|row| trace_id_at(ids, row));
-    later.find(|id| *id != first)?
+/// The first row at or behind `from` that begins a trace, and that trace; `last` is the trace before the first row.
+fn cut(spans: &RecordBatch, from: usize, last: Option<TraceId>) -> Option<(usize, TraceId)> {
+    let ids = ids(spans, "trace_id")?;
+    let mut before =
+        if from == 0 { last } else { trace_id_at(ids, from.checked_sub(1).filter(|row| *row < ids.len())?) };
+    for row in from..ids.len() {
+        let id = trace_id_at(ids, row);
+        if before.is_some() && id != before {
+            return id.map(|id| (row, id));
+        }
+        before = id;
+    }
+    None
 }
 
 /// The rows of traces before `cut`, and the others.
@@ -159,8 +208,8 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn pieces_keep_traces_whole_and_lose_no_row() {
+    #[tokio::test]
+    async fn pieces_keep_traces_whole_and_lose_no_row() {
         let trace = |number: usize| TraceId((number as u128 + 1).to_be_bytes());
         let sizes = [10, PIECE_ROWS * 2, 5, PIECE_ROWS - 5, 1, 300];
         let span =
@@ -170,15 +219,17 @@ mod tests {
         let logs: Vec<LogRecord> = (0..sizes.len())
             .map(|number| LogRecord { trace_id: Some(trace(number)), ..LogRecord::default() })
             .collect();
-        let batch = Batch::from_rows(&spans, &logs);
+        let Batch { spans, events, links } = Batch::from_rows(&spans, &logs);
+        let batches =
+            (0..spans.num_rows()).step_by(1_000).map(|row| spans.slice(row, (spans.num_rows() - row).min(1_000)));
+        let parts = Parts { spans: batches.collect(), events, links };
         let mut known: HashMap<TraceId, Trace> = HashMap::new();
-        let pieces = pieces(batch);
+        let pieces = pieces(parts);
         assert!(pieces.len() > 2);
-        for traces in pieces.iter().map(assemble) {
-            let before = known.len();
-            let more = traces.len();
-            known.extend(traces);
-            assert_eq!(known.len(), before + more, "a trace in two pieces");
+        for piece in pieces {
+            for trace in assembled(piece).await.unwrap() {
+                assert!(known.insert(trace.trace_id, trace).is_none(), "a trace in two pieces");
+            }
         }
         for (number, size) in sizes.iter().enumerate() {
             let found = &known[&trace(number)];

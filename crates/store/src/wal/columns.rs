@@ -351,6 +351,7 @@ impl<'a> Input<'a> {
 
 #[cfg(test)]
 mod tests {
+    use kino_model::thin_vec;
     use kino_model::{Event, Link, LogRecord, Resource, Span, SpanId, TraceId, UnixNanos, Value};
     use kino_testkit::Shop;
 
@@ -379,8 +380,8 @@ mod tests {
         09090909090909";
 
     fn written_before() -> Batch {
-        let text = |key: &str, value: &str| (key.to_owned(), Value::from(value));
-        let resource = Resource { attributes: vec![text("service.name", "shop")], ..Resource::default() };
+        let text = |key: &str, value: &str| (kino_model::Text::from(key), Value::from(value));
+        let resource = Resource { attributes: thin_vec![text("service.name", "shop")], ..Resource::default() };
         let first = Span {
             trace_id: TraceId([7; 16]),
             span_id: SpanId([1; 8]),
@@ -389,14 +390,14 @@ mod tests {
             name: "GET /cart".into(),
             flags: 0x101,
             resource: Arc::new(resource),
-            attributes: vec![
+            attributes: thin_vec![
                 text("http.route", "/cart"),
                 text("thread.name", "main"),
-                ("cache.hit".to_owned(), Value::Bool(true)),
-                ("n".to_owned(), Value::Int(5)),
+                ("cache.hit".into(), Value::Bool(true)),
+                ("n".into(), Value::Int(5)),
             ],
-            events: vec![Event { name: "retry".into(), ..Event::default() }],
-            links: vec![Link { trace_id: TraceId([8; 16]), span_id: SpanId([9; 8]), ..Link::default() }],
+            events: thin_vec![Event { name: "retry".into(), ..Event::default() }],
+            links: thin_vec![Link { trace_id: TraceId([8; 16]), span_id: SpanId([9; 8]), ..Link::default() }],
             ..Span::default()
         };
         let second = Span {

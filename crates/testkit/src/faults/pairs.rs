@@ -58,7 +58,7 @@ fn set(scene: &mut Scene, count: u64, millis: f64, noise: f64) -> Vec<Trace> {
         let whole = scene.random.log_normal(millis, noise);
         let steps = vec![Step::work("prepare", 0.3 * whole), Step::work("handle", 0.7 * whole)];
         let root = Step::work("work", 0.01).of(steps);
-        Step { name: ROOT.to_owned(), kind: kino_model::SpanKind::Server, ..root }
+        Step { name: ROOT.into(), kind: kino_model::SpanKind::Server, ..root }
     })
 }
 

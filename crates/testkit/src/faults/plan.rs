@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kino_model::{
-    Attributes, Event, Link, Resource, Span, SpanId, SpanKind, StatusCode, Trace, TraceId, UnixNanos, Value,
+    Attributes, Event, Link, Resource, Span, SpanId, SpanKind, StatusCode, Text, Trace, TraceId, UnixNanos, Value,
+    thin_vec,
 };
 
 use super::Ranges;
@@ -27,7 +28,7 @@ const NANOS_PER_MILLI: f64 = 1e6;
 /// A span to be, with what is beneath it. Times are medians in milliseconds.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
-    pub(super) name: String,
+    pub(super) name: Text,
     pub(super) service: &'static str,
     pub(super) kind: SpanKind,
     pub(super) attributes: Attributes,
@@ -55,10 +56,10 @@ pub(super) struct Step {
 impl Step {
     pub(super) fn new(name: &str, kind: SpanKind, millis: f64) -> Self {
         Self {
-            name: name.to_owned(),
+            name: name.into(),
             service: "app",
             kind,
-            attributes: Vec::new(),
+            attributes: Attributes::new(),
             millis,
             pause: 0.0,
             children: Vec::new(),
@@ -112,7 +113,7 @@ impl Step {
         let value = value.into();
         match self.attributes.iter_mut().find(|(known, _)| known == key) {
             Some((_, slot)) => *slot = value,
-            None => self.attributes.push((key.to_owned(), value)),
+            None => self.attributes.push((key.into(), value)),
         }
         self
     }
@@ -138,9 +139,12 @@ impl Step {
     }
 
     pub(super) fn raising(mut self, kind: &str, message: &str, stack: &str) -> Self {
-        let text = |key: &str, value: &str| (key.to_owned(), Value::from(value));
-        let attributes =
-            vec![text("exception.type", kind), text("exception.message", message), text("exception.stacktrace", stack)];
+        let text = |key: &str, value: &str| (key.into(), Value::from(value));
+        let attributes = thin_vec![
+            text("exception.type", kind),
+            text("exception.message", message),
+            text("exception.stacktrace", stack)
+        ];
         self.failed = true;
         self.events.push(("exception", attributes));
         self
@@ -318,7 +322,7 @@ impl Scene {
             span.status.code = StatusCode::Error;
         }
         let made = |(name, attributes): &(&'static str, Attributes)| Event {
-            name: (*name).to_owned(),
+            name: (*name).into(),
             time: UnixNanos(end + skew),
             attributes: attributes.clone(),
             ..Event::default()
@@ -330,10 +334,10 @@ impl Scene {
     fn resource(&mut self, service: &'static str) -> Arc<Resource> {
         let process = self.process;
         let make = || {
-            let mut attributes = vec![("service.name".to_owned(), Value::from(service))];
+            let mut attributes = thin_vec![("service.name".into(), Value::from(service))];
             if process > 0 {
-                attributes.push(("service.instance.id".to_owned(), Value::from(format!("{service}-{process}"))));
-                attributes.push(("process.pid".to_owned(), Value::Int(process as i64)));
+                attributes.push(("service.instance.id".into(), Value::from(format!("{service}-{process}"))));
+                attributes.push(("process.pid".into(), Value::Int(process as i64)));
             }
             Arc::new(Resource { attributes, ..Resource::default() })
         };

@@ -1,6 +1,6 @@
 //! Caches, locks and memory.
 
-use kino_model::{SpanKind, Trace, Value};
+use kino_model::{Attributes, SpanKind, Trace, Value, thin_vec};
 
 use super::plan::{Scene, Step};
 use super::{LookAlike, Planted, Suite};
@@ -160,13 +160,13 @@ fn two_caches(scene: &mut Scene, _: bool) -> Vec<Trace> {
 
 fn update(scene: &mut Scene, wait_millis: f64, on_event: bool) -> Step {
     let wait = scene.random.log_normal(wait_millis, 0.3);
-    let held = [
-        ("kino.lock.name".to_owned(), Value::from("stock")),
-        ("kino.lock.wait_nanos".to_owned(), Value::Int((wait * 1e6) as i64)),
+    let held: Attributes = thin_vec![
+        ("kino.lock.name".into(), Value::from("stock")),
+        ("kino.lock.wait_nanos".into(), Value::Int((wait * 1e6) as i64)),
     ];
     let mut step = Step { exact: true, ..Step::work("update stock", wait + 5.0) };
     if on_event {
-        step.events.push(("lock acquired", held.to_vec()));
+        step.events.push(("lock acquired", held));
     } else {
         step.attributes.extend(held);
     }

@@ -64,7 +64,7 @@ const HOSTS: [&str; 5] = ["prices", "stock", "reviews", "images", "offers"];
 fn gets(count: u64) -> Vec<Step> {
     let get = |host: &&str| {
         let step = Step::http("GET", &format!("http://{host}:8080/v1/{host}/7"), 15.0);
-        Step { name: format!("GET {host}"), ..step }
+        Step { name: format!("GET {host}").into(), ..step }
     };
     HOSTS.iter().take(count as usize).map(get).collect()
 }

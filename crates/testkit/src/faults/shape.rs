@@ -81,7 +81,7 @@ fn even(each: f64) -> Vec<Step> {
 }
 
 fn named(name: &str, millis: f64) -> Step {
-    Step { name: name.to_owned(), ..Step::http("GET", "http://reports:8080/v1/report/7", millis) }
+    Step { name: name.into(), ..Step::http("GET", "http://reports:8080/v1/report/7", millis) }
 }
 
 fn one_long_call(scene: &mut Scene, is_least: bool) -> Vec<Trace> {

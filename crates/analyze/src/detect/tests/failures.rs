@@ -112,7 +112,7 @@ fn an_exception_that_each_span_saw_from_its_own_place_is_one() {
     for span in traces.iter_mut().flat_map(|trace| &mut trace.spans) {
         let stack =
             format!("Traceback:\n  File \"/app/{name}.py\", line 3, in {name}\nKeyError: 'id 17'", name = span.name);
-        span.events[0].attributes.push(("exception.stacktrace".to_owned(), Value::from(stack.as_str())));
+        span.events[0].attributes.push(("exception.stacktrace".into(), Value::from(stack.as_str())));
     }
     let trees = trees(&traces);
     let found = findings(&executions(&trees, Entry::Outermost), &DetectorConfig::default());
@@ -131,10 +131,10 @@ fn a_cluster_has_the_fingerprint_under_which_errors_are_grouped() {
         let mut traces = traces(&times(3, "handle 0..9\n  load 1..8 ! exception=KeyError:7"));
         for span in traces.iter_mut().flat_map(|trace| &mut trace.spans) {
             let mut resource = kino_model::Resource::clone(&span.resource);
-            resource.attributes.push((kino_model::names::WORKTREE.to_owned(), Value::from(root)));
+            resource.attributes.push((kino_model::names::WORKTREE.into(), Value::from(root)));
             span.resource = std::sync::Arc::new(resource);
             for event in &mut span.events {
-                event.attributes.push(("exception.stacktrace".to_owned(), Value::from(stack.as_str())));
+                event.attributes.push(("exception.stacktrace".into(), Value::from(stack.as_str())));
             }
         }
         traces

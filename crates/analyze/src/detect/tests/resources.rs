@@ -81,7 +81,7 @@ fn a_cold_first_execution_is_no_regression() {
         let mut traces = traces(&lines.collect::<Vec<_>>().join("\n---\n"));
         for span in traces.iter_mut().flat_map(|trace| &mut trace.spans) {
             let mut resource = (*span.resource).clone();
-            resource.attributes.push(("service.instance.id".to_owned(), Value::from(process)));
+            resource.attributes.push(("service.instance.id".into(), Value::from(process)));
             span.resource = std::sync::Arc::new(resource);
         }
         traces

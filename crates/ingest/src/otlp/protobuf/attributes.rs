@@ -57,7 +57,7 @@ impl<'b> RawValue<'b> {
     fn into_value(self) -> Value {
         match self {
             Self::Empty => Value::Empty,
-            Self::Text(text) => Value::String(String::from_utf8_lossy(text).into_owned()),
+            Self::Text(text) => Value::String(String::from_utf8_lossy(text).into()),
             Self::Bool(value) => Value::Bool(value),
             Self::Int(value) => Value::Int(value),
             Self::Double(value) => Value::Double(value),
@@ -75,7 +75,7 @@ impl<'b> RawValue<'b> {
                 1 => {
                     *self = match text(payload.delimited(&reader)?, faults) {
                         Cow::Borrowed(text) => Self::Text(text),
-                        Cow::Owned(mended) => Self::Owned(Value::String(String::from_utf8_lossy(&mended).into_owned())),
+                        Cow::Owned(mended) => Self::Owned(Value::String(String::from_utf8_lossy(&mended).into())),
                     }
                 }
                 2 => *self = Self::Bool(payload.varint(&reader)? != 0),
@@ -104,7 +104,7 @@ impl<'b> Scratch<'b> {
 
     /// Leaves out what a record has past the limit; see [`Judge::attributes`].
     pub(super) fn cut(&mut self, judge: &mut Judge<'_>, dropped: &mut u32) {
-        judge.attributes(&mut self.attributes, dropped);
+        self.attributes.truncate(judge.attributes_within(self.attributes.len(), dropped));
     }
 
     /// Reads a `KeyValue`.

@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use kino_model::batch::{ResourceText, ScopeText};
 use kino_model::exact::any_value::{self, Faults};
 use kino_model::exact::protobuf::{Reader, put_bytes};
-use kino_model::{Attributes, Resource, Scope};
+use kino_model::{Attributes, Resource, Scope, Text};
 
 use super::Walked;
 use crate::Limits;
@@ -160,6 +160,6 @@ fn attribute(reader: Reader<'_>, attributes: &mut Attributes, faults: &mut Fault
     Ok(())
 }
 
-fn owned(reader: Reader<'_>, faults: &mut Faults) -> String {
-    faults.text(reader.bytes()).into_owned()
+fn owned(reader: Reader<'_>, faults: &mut Faults) -> Text {
+    faults.text(reader.bytes()).into()
 }

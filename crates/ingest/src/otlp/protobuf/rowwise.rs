@@ -1,11 +1,10 @@
 //! The same decoding by way of rows: what the columnar walk is held against.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use kino_model::exact::any_value::{self, Faults};
 use kino_model::exact::protobuf::{Reader, WireError};
-use kino_model::{Attributes, Event, Link, LogRecord, Resource, Scope, Span, Status, Value};
+use kino_model::{Attributes, Event, Link, LogRecord, Resource, Scope, Span, Status, Text};
 
 use super::undecodable;
 use crate::judge::{Judge, RawId};
@@ -259,14 +258,14 @@ impl Walker<'_> {
     }
 
     fn attribute(&mut self, reader: Reader<'_>, attributes: &mut Attributes) -> Walked {
-        let (key, mut value): (String, Value) = any_value::key_value(reader, 0, &mut self.faults)?;
+        let (key, mut value) = any_value::key_value(reader, 0, &mut self.faults)?;
         self.judge.value(&mut value);
         attributes.push((key, value));
         Ok(())
     }
 
-    fn text(&mut self, reader: Reader<'_>) -> String {
-        Cow::into_owned(self.faults.text(reader.bytes()))
+    fn text(&mut self, reader: Reader<'_>) -> Text {
+        self.faults.text(reader.bytes()).into()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The columnar walk against the way over rows, on what a shop sends and on what damage makes of it.
 
 use kino_model::exact::protobuf::{put_bytes_field, put_message_field, put_varint_field};
-use kino_model::{Span, UnixNanos, Value};
+use kino_model::{Attributes, Span, Text, UnixNanos, Value};
 use kino_testkit::Shop;
 use proptest::prelude::*;
 
@@ -43,24 +43,28 @@ fn shop(seed: u64) -> Vec<Span> {
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Empty),
-        "[a-zé]{0,20}".prop_map(Value::String),
+        "[a-zé]{0,20}".prop_map(Value::from),
         any::<bool>().prop_map(Value::Bool),
         any::<i64>().prop_map(Value::Int),
         any::<f64>().prop_filter("NaN equals nothing", |value| !value.is_nan()).prop_map(Value::Double),
-        proptest::collection::vec(any::<u8>(), 0..20).prop_map(Value::Bytes),
+        proptest::collection::vec(any::<u8>(), 0..20).prop_map(|bytes| Value::Bytes(bytes.into())),
     ];
     leaf.prop_recursive(3, 12, 4, |inner| {
         prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
-            proptest::collection::vec(("[a-c]", inner), 0..4).prop_map(Value::Map),
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(|members| Value::Array(members.into())),
+            proptest::collection::vec(("[a-c]", inner), 0..4).prop_map(|members| Value::Map(named(members))),
         ]
     })
 }
 
-fn attributes() -> impl Strategy<Value = Vec<(String, Value)>> {
+fn named<K: Into<Text>>(values: Vec<(K, Value)>) -> Attributes {
+    values.into_iter().map(|(key, value)| (key.into(), value)).collect()
+}
+
+fn attributes() -> impl Strategy<Value = Attributes> {
     const KEYS: [&str; 9] =
         ["http.method", "http.request.method", "http.status_code", "cache.hit", "db.statement", "a", "b", "é", ""];
-    proptest::collection::vec((proptest::sample::select(&KEYS[..]).prop_map(str::to_owned), value()), 0..8)
+    proptest::collection::vec((proptest::sample::select(&KEYS[..]), value()), 0..8).prop_map(named)
 }
 
 /// A value as several fields of one message: the last wins, lists are joined.
