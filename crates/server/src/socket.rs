@@ -15,6 +15,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rustix::fs::FlockOperation;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
@@ -26,6 +28,8 @@ use crate::keys::to_hex;
 
 /// The socket's name in a home.
 const SOCKET_FILE: &str = "engine.sock";
+/// How often an engine looks whether its socket still has its name.
+const NAME_EVERY: Duration = Duration::from_secs(2);
 /// Bytes of the hash that names a home in a folder for all homes.
 const HASH_BYTES: usize = 16;
 
@@ -223,30 +227,92 @@ fn user() -> u32 {
 impl Bound {
     /// The socket as axum takes it, and what removes it at the end.
     pub(crate) fn split(self) -> io::Result<(OwnSocket, Remover)> {
-        let listener = UnixListener::from_std(self.listener)?;
-        Ok((OwnSocket { listener }, Remover { path: self.path, _lock: self.lock }))
+        let folder = identity(self.path.parent().unwrap_or(&self.path))?;
+        let socket = Mutex::new(identity(&self.path)?);
+        let name = Arc::new(Name { path: self.path, folder, socket });
+        let listener = tokio::sync::Mutex::new(UnixListener::from_std(self.listener)?);
+        Ok((OwnSocket { listener, name: Arc::clone(&name) }, Remover { name, _lock: self.lock }))
     }
 }
 
-/// Removes the socket when it is dropped.
+/// A file or folder, whatever its name is by now: its device and its number there.
+type Identity = (u64, u64);
+
+fn identity(path: &Path) -> io::Result<Identity> {
+    fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()))
+}
+
+/// The name by which commands find an engine's socket.
+#[derive(Debug)]
+struct Name {
+    path: PathBuf,
+    /// The folder it was made in. Another of the same name may be another engine's.
+    folder: Identity,
+    /// The socket it was given to.
+    socket: Mutex<Identity>,
+}
+
+impl Name {
+    fn socket(&self) -> MutexGuard<'_, Identity> {
+        self.socket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Listens under the name once more where somebody removed it. `None` where nobody did, or the folder is another.
+    fn regain(&self) -> io::Result<Option<StdListener>> {
+        let is_gone = identity(&self.path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        if !is_gone || identity(self.path.parent().unwrap_or(&self.path))? != self.folder {
+            return Ok(None);
+        }
+        let listener = bind(&self.path)?;
+        *self.socket() = identity(&self.path)?;
+        Ok(Some(listener))
+    }
+}
+
+/// Removes the socket when it is dropped, unless its name is another's by then.
 #[derive(Debug)]
 pub(crate) struct Remover {
-    path: PathBuf,
+    name: Arc<Name>,
     _lock: Option<File>,
 }
 
 impl Drop for Remover {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.path) {
-            tracing::debug!(%error, path = %self.path.display(), "the socket could not be removed");
+        let path = &self.name.path;
+        if identity(path).is_ok_and(|found| found != *self.name.socket()) {
+            return;
+        }
+        if let Err(error) = fs::remove_file(path) {
+            tracing::debug!(%error, path = %path.display(), "the socket could not be removed");
         }
     }
 }
 
-/// Accepts connections of this user alone.
+/// Accepts connections of this user alone, under its name for as long as its folder is there.
 #[derive(Debug)]
 pub(crate) struct OwnSocket {
-    listener: UnixListener,
+    listener: tokio::sync::Mutex<UnixListener>,
+    name: Arc<Name>,
+}
+
+impl OwnSocket {
+    /// Looks now and then whether commands still find the socket, and makes it again where they do not.
+    async fn accept_here(&self) -> io::Result<UnixStream> {
+        let mut listener = self.listener.lock().await;
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => return accepted.map(|(stream, _)| stream),
+                () = tokio::time::sleep(NAME_EVERY) => match self.name.regain() {
+                    Ok(Some(regained)) => {
+                        tracing::warn!(path = %self.name.path.display(), "the socket was removed; made it again");
+                        *listener = UnixListener::from_std(regained)?;
+                    }
+                    Ok(None) => {}
+                    Err(error) => tracing::debug!(%error, "the socket is gone and cannot be made again"),
+                },
+            }
+        }
+    }
 }
 
 impl Listener for OwnSocket {
@@ -254,7 +320,7 @@ impl Listener for OwnSocket {
 
     async fn accept(&self) -> io::Result<(UnixStream, Option<Peer>)> {
         loop {
-            let (stream, _) = self.listener.accept().await?;
+            let stream = self.accept_here().await?;
             let peer = stream.peer_cred()?.uid();
             if peer == user() {
                 return Ok((stream, None));
@@ -291,6 +357,37 @@ mod tests {
         assert_eq!(places.connect().unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
         let _again = places.bind().unwrap();
         places.connect().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_somebody_removed_is_there_again() {
+        let (home, runtime) = (folder(), folder());
+        let places = places(home.path(), runtime.path());
+        let (socket, remover) = places.bind().unwrap().split().unwrap();
+        let accepting = tokio::spawn(async move { socket.accept().await.map(|_| ()) });
+        fs::remove_file(home.path().join(SOCKET_FILE)).unwrap();
+        while places.connect().is_err() {
+            tokio::time::sleep(NAME_EVERY / 10).await;
+        }
+        accepting.await.unwrap().unwrap();
+        drop(remover);
+        assert!(!home.path().join(SOCKET_FILE).exists());
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_ends_leaves_the_socket_of_its_successor() {
+        let (above, runtime) = (folder(), folder());
+        let home = above.path().join("home");
+        fs::create_dir(&home).unwrap();
+        let places = places(&home, runtime.path());
+        let (_socket, remover) = places.bind().unwrap().split().unwrap();
+        fs::rename(&home, above.path().join("away")).unwrap();
+        fs::create_dir(&home).unwrap();
+        assert!(remover.name.regain().unwrap().is_none(), "the home is another's");
+        let successor = places.bind().unwrap();
+        drop(remover);
+        places.connect().unwrap();
+        drop(successor);
     }
 
     #[test]
