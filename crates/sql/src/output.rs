@@ -31,7 +31,13 @@ pub(crate) fn print(answer: &Answer, as_json: bool) -> anyhow::Result<()> {
 /// Writes an error, with what caused it, to standard error.
 pub(crate) fn complain(error: &anyhow::Error) {
     // Nothing is left to do where even standard error is gone.
-    let _unwritten = writeln!(io::stderr(), "kino-sql: {error:#}").is_err();
+    let _unwritten = writeln!(io::stderr(), "kino-sql: {}", clean(&format!("{error:#}"))).is_err();
+}
+
+/// Recorded text is hostile: a harmful character would speak to the terminal, or hide.
+fn clean(text: &str) -> String {
+    let is_harmful = |c| c != '\n' && kino_model::untrusted::is_harmful(c);
+    text.chars().map(|c| if is_harmful(c) { '\u{fffd}' } else { c }).collect()
 }
 
 fn write_json(out: &mut impl Write, answer: &Answer) -> anyhow::Result<()> {
@@ -56,13 +62,7 @@ fn write_json(out: &mut impl Write, answer: &Answer) -> anyhow::Result<()> {
 
 fn write_table(out: &mut impl Write, answer: &Answer) -> anyhow::Result<()> {
     let table = pretty_format_batches_with_schema(answer.schema.clone(), &answer.batches)?;
-    // Recorded text is hostile: a harmful character would speak to the terminal, or hide.
-    let text = table.to_string();
-    for line in text.lines() {
-        let clean: String =
-            line.chars().map(|c| if kino_model::untrusted::is_harmful(c) { '\u{fffd}' } else { c }).collect();
-        writeln!(out, "{clean}")?;
-    }
+    writeln!(out, "{}", clean(&table.to_string()))?;
     let rows = row_count(answer);
     if answer.more {
         writeln!(out, "{rows} rows shown; the query has more (raise --limit)")?;
