@@ -4,11 +4,12 @@
 //! process' environment. The configuration is read anew each time, so that a permission counts at once and a
 //! withdrawn one no longer.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -97,8 +98,32 @@ fn begin(settings: &Settings, umask: Option<Mode>, wanted: &Wanted) -> Result<Ve
 fn lies_within(settings: &Settings, directory: &Path) -> bool {
     let root = project::of(directory).map_or_else(|| directory.to_owned(), |project| project.worktree);
     let root = root.canonicalize().unwrap_or(root);
-    let parts = [settings.home.clone(), settings.home.join(CONFIG_FILE)];
-    parts.iter().any(|part| part.canonicalize().is_ok_and(|part| part.starts_with(&root)))
+    passes_through(&settings.home.join(CONFIG_FILE), &root)
+}
+
+/// Whether the way to a file leads into `root`, be it by a link that lies there and leads out again.
+fn passes_through(path: &Path, root: &Path) -> bool {
+    const LINKS_MAX: usize = 40;
+    let Ok(path) = std::path::absolute(path) else { return true };
+    let components = |path: &Path| path.components().map(|part| part.as_os_str().to_owned()).collect::<Vec<_>>();
+    let mut ahead: Vec<OsString> = components(&path);
+    ahead.reverse();
+    let (mut here, mut links) = (PathBuf::from("/"), 0);
+    while let Some(part) = ahead.pop() {
+        let next = if part == ".." { here.parent().unwrap_or(&here).to_owned() } else { here.join(&part) };
+        if next.starts_with(root) {
+            return true;
+        }
+        match fs::read_link(&next) {
+            Ok(_) if links == LINKS_MAX => return true,
+            Ok(target) => {
+                links += 1;
+                ahead.extend(components(&target).into_iter().rev());
+            }
+            Err(_) => here = next,
+        }
+    }
+    false
 }
 
 /// Whether a folder, and the worktree it is in, belong to the user whose configuration allows commands. The client
@@ -242,6 +267,13 @@ mod tests {
         assert!(lies_within(&settings(&worktree.join("inner/home")), &worktree));
         assert!(lies_within(&settings(&worktree), &worktree));
         assert!(!lies_within(&settings(&folder.path().join("home")), &worktree));
+        // Who writes the worktree can lead a link that lies in it elsewhere.
+        std::os::unix::fs::symlink(folder.path().join("home"), worktree.join("out")).unwrap();
+        assert!(lies_within(&settings(&worktree.join("out")), &worktree));
+        std::os::unix::fs::symlink(worktree.join("out"), folder.path().join("in-and-out")).unwrap();
+        assert!(lies_within(&settings(&folder.path().join("in-and-out")), &worktree));
+        std::os::unix::fs::symlink("home/..", folder.path().join("around")).unwrap();
+        assert!(!lies_within(&settings(&folder.path().join("around/home")), &worktree));
         fs::write(worktree.join("kino.toml"), "").unwrap();
         let link = folder.path().join("home").join(CONFIG_FILE);
         std::os::unix::fs::symlink(worktree.join("kino.toml"), link).unwrap();
