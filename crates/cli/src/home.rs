@@ -14,16 +14,19 @@ use crate::start;
 /// How the names of the files begin that Kinescope makes in a home.
 const OWN_NAMES: &[&str] = &[
     "config.toml",
-    "engine.",
-    "keys.",
+    "engine.json",
+    "engine.log",
+    "engine.sock",
+    "keys.json",
     "lake",
     "lock",
-    "meta.",
+    "meta.copy.sqlite",
+    "meta.sqlite",
     "packs",
     "redaction.key",
     "scratch",
     "wal",
-    ".doctor.",
+    ".doctor",
 ];
 /// What lets other users read, write or enter.
 const OTHERS: u32 = 0o077;
@@ -114,7 +117,9 @@ fn entries(home: &Path) -> io::Result<Vec<(PathBuf, Metadata)>> {
 
 fn is_own_name(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    OWN_NAMES.iter().any(|own| name.starts_with(own))
+    // Behind it stands what marks a temporary, an old or an attached file: `engine.json.4711`, `meta.sqlite-wal`.
+    let is_of = |own| name.strip_prefix(own).is_some_and(|rest: &str| rest.is_empty() || rest.starts_with(['.', '-']));
+    OWN_NAMES.iter().copied().any(is_of)
 }
 
 /// Whether a folder can be there for Kinescope alone: it is this user's, has no purpose of its own, and is none of
@@ -192,6 +197,16 @@ mod tests {
         assert!(said.len() == 1 && said[0].contains("meta.sqlite"), "{said:?}");
         let modes = ["", "meta.sqlite", ".bashrc"].map(|file| mode(&home.path().join(file)));
         assert_eq!(modes, [0o755, 0o600, 0o644]);
+    }
+
+    #[test]
+    fn files_whose_names_begin_like_kinescopes_are_not_kinescopes() {
+        let home = folder(0o755, &["engine.py", "keys.md", "lakes", "meta.yaml"]);
+        assert!(prepare(home.path()).unwrap().is_empty());
+        assert_eq!(["", "engine.py", "keys.md"].map(|file| mode(&home.path().join(file))), [0o755, 0o644, 0o644]);
+        for name in ["engine.json.4711", "engine.log.old", "meta.sqlite-wal", "wal.extents", "lock", "keys.json"] {
+            assert!(is_own_name(Path::new(name)), "{name}");
+        }
     }
 
     #[test]
