@@ -4,15 +4,18 @@ use std::collections::BTreeSet;
 
 /// How many names are suggested.
 const SUGGESTIONS_MAX: usize = 5;
+/// Characters of a name that are compared: comparing takes time by the product of two lengths.
+const COMPARED_MAX: usize = 200;
 /// Names less alike than this are no help.
 const LIKENESS_MIN: f64 = 0.7;
 
 /// The names nearest to `wrong`, best first. A name that holds `wrong`, or differs in case alone, is near.
 pub(crate) fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    let lower = wrong.to_lowercase();
+    let beginning = |text: &str| text.chars().take(COMPARED_MAX).flat_map(char::to_lowercase).collect::<String>();
+    let lower = beginning(wrong);
     let names: BTreeSet<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
     let score = |name: &str| {
-        let name = name.to_lowercase();
+        let name = beginning(name);
         let contains = !lower.is_empty() && (name.contains(&lower) || lower.contains(&name));
         strsim::jaro_winkler(&lower, &name).max(if contains { 0.9 } else { 0.0 })
     };
