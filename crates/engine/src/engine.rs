@@ -11,6 +11,7 @@ use kino_ingest::redact::{InvalidRules, Redactor, Rules};
 use kino_model::{Clock, UnixNanos};
 use kino_store::{Budget, Claim, OpenReport, Reservation, Snapshot, Store, StoreError};
 use kino_wire::admin::Listeners;
+use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, watch};
 
 use crate::config::{EngineConfig, Redaction};
@@ -143,6 +144,16 @@ impl Engine {
         engine.prune_verifications().await;
         findings::start(&engine, incoming);
         Ok((engine, report))
+    }
+
+    /// A kept document. One that cannot be read, since it is a newer version's or damaged, is left out and named in
+    /// `status` and by `doctor`: it must not take the others along.
+    pub(crate) fn readable<T: DeserializeOwned>(&self, kind: &str, id: &str, json: serde_json::Value) -> Option<T> {
+        let read = serde_json::from_value(json);
+        if let Err(error) = &read {
+            self.inner.store.warn(format!("the {kind} {id} cannot be read and is left out: {error}"));
+        }
+        read.ok()
     }
 
     /// The engine outside of any question.

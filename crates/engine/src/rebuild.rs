@@ -31,9 +31,14 @@ fn describe(rebuilt: &Rebuilt) -> Vec<Check> {
         check("forgetting", CheckState::Ok, message, None);
     }
     if rebuilt.is_last_inventory_lost {
-        let message = "the lake's last inventory cannot be read; the one before was used: the last commit may be missing, \
-                       and files that it wrote were put aside";
-        check("inventory", CheckState::Failed, message.to_owned(), Some("check the disk"));
+        let message = "the lake's last inventory is missing or cannot be read; the one before was used: what was written \
+                       out since may be missing, and its files were put aside";
+        check(
+            "inventory",
+            CheckState::Failed,
+            message.to_owned(),
+            Some("keep the lake's folder `aside`; check the disk"),
+        );
     }
     for (what, spans) in &rebuilt.damaged {
         let message = format!("{what}; {spans} spans of its group are left out of every answer");

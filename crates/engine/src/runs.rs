@@ -216,12 +216,12 @@ impl Engine {
         Ok(recorded)
     }
 
-    /// Recorded runs, the newest first.
+    /// Recorded runs, the newest first. One that cannot be read is left out, and named.
     pub(crate) async fn records(&self) -> Result<Vec<Record>, Problem> {
         let records =
             self.inner.store.records(RECORD_KIND, RUNS_MAX).await.map_err(|error| Problem::internal(&error))?;
-        let read = |json| serde_json::from_value(json).map_err(|error| Problem::internal(&error));
-        let mut records = records.into_iter().map(|(_, json)| read(json)).collect::<Result<Vec<Record>, _>>()?;
+        let mut records: Vec<Record> =
+            records.into_iter().filter_map(|(id, json)| self.readable(RECORD_KIND, &id, json)).collect();
         records.sort_by_key(|run| std::cmp::Reverse(run.start_unix_nanos));
         Ok(records)
     }
@@ -264,7 +264,7 @@ impl Engine {
 
     async fn record(&self, id: &str) -> Result<Option<Record>, Problem> {
         let json = self.inner.store.record(RECORD_KIND, id).await.map_err(|error| Problem::internal(&error))?;
-        json.map(|json| serde_json::from_value(json).map_err(|error| Problem::internal(&error))).transpose()
+        Ok(json.and_then(|json| self.readable(RECORD_KIND, id, json)))
     }
 
     async fn put(&self, record: &Record) -> Result<(), Problem> {

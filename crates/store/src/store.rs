@@ -286,7 +286,12 @@ impl Store {
         Ok(blocking(move || inner.catalog.record(&kind, &id)).await??)
     }
 
-    /// Documents of a kind with their ids, last changed first.
+    /// Says something in [`Self::status`] from now on, once.
+    pub fn warn(&self, warning: String) {
+        self.inner.shared.warn(warning);
+    }
+
+    /// Documents of a kind with their ids, last changed first. One that is no JSON any more is null.
     ///
     /// # Errors
     /// [`StoreError`].

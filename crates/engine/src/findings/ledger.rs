@@ -57,7 +57,7 @@ impl Ledger {
                     ledger.sequence = ledger.sequence.max(stored.sequence);
                     ledger.by_id.insert(id, stored);
                 }
-                Err(error) => tracing::warn!(%id, %error, "failed to read a kept finding; it is left out"),
+                Err(error) => store.warn(format!("the finding {id} cannot be read and is left out: {error}")),
             }
         }
         Ok(ledger)

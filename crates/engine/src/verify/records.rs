@@ -22,8 +22,7 @@ impl Engine {
     /// The verification with this id, or with the only one that begins so.
     pub(super) async fn verification(&self, id: &str) -> Result<Record, Problem> {
         let known = self.inner.store.record(RECORD_KIND, id).await.map_err(|error| Problem::internal(&error))?;
-        if let Some(json) = known {
-            let record = serde_json::from_value(json).map_err(|error| Problem::internal(&error))?;
+        if let Some(record) = known.and_then(|json| self.readable(RECORD_KIND, id, json)) {
             return Ok(self.alive(record));
         }
         let records = self.verifications().await?;
@@ -48,9 +47,8 @@ impl Engine {
     pub(super) async fn verifications(&self) -> Result<Vec<Record>, Problem> {
         let records = self.inner.store.records(RECORD_KIND, RECORDS_MAX).await;
         let records = records.map_err(|error| Problem::internal(&error))?;
-        let read = |json| serde_json::from_value(json).map_err(|error| Problem::internal(&error));
-        let records = records.into_iter().map(|(_, json)| read(json)).collect::<Result<Vec<Record>, _>>()?;
-        Ok(records.into_iter().map(|record| self.alive(record)).collect())
+        let readable = records.into_iter().filter_map(|(id, json)| self.readable(RECORD_KIND, &id, json));
+        Ok(readable.map(|record| self.alive(record)).collect())
     }
 
     /// A record whose executing process has not been heard of for long is not running any more.
