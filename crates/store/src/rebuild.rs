@@ -31,6 +31,8 @@ use crate::error::OpenError;
 use crate::file::{FileEntry, GroupId, Sums};
 use crate::recognise::Names;
 use crate::recover::DATABASE;
+use crate::wal;
+use crate::wal::replay::replay;
 
 /// Where files go that do not come back, within the lake.
 pub(crate) const ASIDE: &str = "aside";
@@ -97,6 +99,9 @@ pub fn rebuild(config: &StoreConfig, clock: &dyn Clock) -> Result<Rebuilt, OpenE
     let names = storage.names().map_err(refuse)?;
     let mut rebuilt = Rebuilt::default();
     let inventory = last_inventory(&lake, &names, &mut rebuilt)?;
+    // The log lets go of a segment only after an inventory that needs it no more.
+    let log = replay(disk.as_ref(), &wal::folder(home), inventory.wal_position, false);
+    rebuilt.is_last_inventory_lost |= log.is_ok_and(|log| log.report.missing_segments > 0);
     let mut restored = Restored { inventory, ..Restored::default() };
     for id in restored.inventory.groups.iter().chain(&restored.inventory.packs) {
         let path = manifest_path(*id);

@@ -222,15 +222,15 @@ fn describe(report: &mut OpenReport) {
     let wal = &report.wal;
     if wal.torn_bytes > 0 {
         report.warnings.push(format!(
-            "the log ended in a record that is cut short or broken ({} bytes): after a crash that is a write nobody was \
-             told had succeeded, and its sender sends it again; if nothing crashed, check the disk. A copy is in the \
-             log's folder `aside`",
+            "the log ended in a record that is cut short or broken ({} bytes): after a crash that is a write that was \
+             not acknowledged, and its sender sends it again. If nothing crashed, the end of the log is lost, and what \
+             was acknowledged may have stood in it: check the disk. A copy of the record is in the log's folder `aside`",
             wal.torn_bytes
         ));
     }
     if wal.missing_segments > 0 || wal.cut_segments > 0 {
         report.warnings.push(format!(
-            "of the log {} segments are missing and {} are cut short or empty ({} bytes that were there): what was \
+            "of the log {} segments are missing and {} are cut short or empty (at least {} bytes that were there): what was \
              acknowledged and stood in them alone is lost, unless they are put back into the log's folder before the \
              next start; check the disk and what removes files there",
             wal.missing_segments, wal.cut_segments, wal.missing_bytes

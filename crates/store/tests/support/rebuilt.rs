@@ -240,7 +240,12 @@ fn damage_is_left_out_by_name_and_the_rest_comes_back() {
 
 #[test]
 fn without_its_last_inventory_the_one_before_is_used_and_said() {
-    with_home(|home| async move {
+    last_inventory_lost_by(|last| fs::write(last, b"").unwrap());
+    last_inventory_lost_by(|last| fs::remove_file(last).unwrap());
+}
+
+fn last_inventory_lost_by(lose: fn(&Path)) {
+    with_home(move |home| async move {
         let (store, _) = open(quiet(&home)).await;
         for trace in 1..=3 {
             store.append(batch(&[(trace, 0)])).await.unwrap();
@@ -251,7 +256,7 @@ fn without_its_last_inventory_the_one_before_is_used_and_said() {
         free(&home).await;
         lose_catalog(&home);
         let last = home.join(format!("lake/inventory/{:012}.inventory", numbers(&home, "inventory").last().unwrap()));
-        fs::write(&last, b"").unwrap();
+        lose(&last);
         let rebuilt = rebuild(&home).await;
         assert!(rebuilt.is_last_inventory_lost);
         assert_eq!((rebuilt.groups, rebuilt.aside.is_empty()), (2, false));
