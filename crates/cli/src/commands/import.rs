@@ -38,6 +38,9 @@ pub(super) fn run(app: &App, arguments: &Import) -> Outcome {
     for path in &arguments.paths {
         collect(path, 0, &mut sources).map_err(|error| Failure::because(render::path(path), &error))?;
     }
+    if sources.is_empty() {
+        output::note("kino: nothing to read: what was named holds no files; links, pipes and devices are passed over");
+    }
     let client = app.engine()?;
     let bar = progress::bar(sources.len() as u64, "importing");
     let mut total = admin::Import { schema: "kino.import.v1".to_owned(), ..admin::Import::default() };
