@@ -21,7 +21,7 @@ use crate::scan::{Pick, Read, ScanError};
 use crate::trace_row::{self, TraceRow};
 
 /// Groups that are searched at the same time once the newest has not had enough of what is rare.
-const WALKS_AT_ONCE: usize = 4;
+pub(super) const WALKS_AT_ONCE: usize = 4;
 
 /// Ids for which memory is reserved at once.
 const IDS_AT_ONCE: usize = 16 * 1_024;

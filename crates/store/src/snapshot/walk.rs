@@ -24,9 +24,9 @@ pub(super) const CHUNK_ROWS: usize = 512;
 /// Each chunk is this many times as large as the one before.
 pub(super) const CHUNK_GROWTH: usize = 4;
 /// Up to here the spans of a chunk's traces are looked up by trace; beyond, one pass over the file costs less.
-const LOOKED_UP_MAX: usize = 512;
+pub(super) const LOOKED_UP_MAX: usize = 512;
 /// Where so few rows of spans may pass, they are looked into at once.
-const FEW_ROWS: usize = 64 * 1_024;
+pub(super) const FEW_ROWS: usize = 64 * 1_024;
 /// Where so few traces have a span that passes, they are looked for in the whole file at once.
 const FEW_TRACES: usize = 64;
 

@@ -4,8 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use futures::future::try_join_all;
 use kino_model::TraceId;
 use kino_model::columns::Table;
+use tokio::sync::OnceCell;
 
 use super::{Snapshot, SplitTraces, SplitView};
 use crate::file::LakeTable;
@@ -13,7 +15,10 @@ use crate::scan::columns::{ids, int64, trace_id_at};
 use crate::scan::predicate::Candidates;
 use crate::scan::{Pick, ScanError};
 use crate::snapshot::filter::Asked;
-use crate::snapshot::walk::{CHUNK_GROWTH, CHUNK_ROWS, Operations, Question, Told, spans_that_pass};
+use crate::snapshot::find::WALKS_AT_ONCE;
+use crate::snapshot::walk::{
+    CHUNK_GROWTH, CHUNK_ROWS, FEW_ROWS, LOOKED_UP_MAX, Operations, Question, Told, spans_that_pass,
+};
 use crate::trace_row::{self, TraceRow};
 
 /// A walk over one piece.
@@ -27,15 +32,25 @@ pub(in crate::snapshot) struct PieceWalk {
     end: usize,
     chunk: usize,
     operations: Operations,
-    /// Where in each group's spans the asked attributes may be, once that has been asked.
-    candidates: Option<Vec<Option<Candidates>>>,
+    spans: Arc<AskedSpans>,
+}
+
+/// What the groups' spans say of the attributes that are asked for: found out once, for all pieces.
+#[derive(Default)]
+struct AskedSpans {
+    /// Where in each group's spans they may be.
+    candidates: OnceCell<Vec<Option<Candidates>>>,
+    /// The split traces with a span in some group that passes.
+    passing: OnceCell<HashSet<TraceId>>,
 }
 
 impl PieceWalk {
     /// A walk over each piece.
     pub(in crate::snapshot) fn all(split: &Arc<SplitView>, asked: &Asked, latest: i64) -> Vec<Self> {
+        let spans = Arc::new(AskedSpans::default());
         let pieces = |in_lake: bool, traces: &SplitTraces| {
-            (0..traces.pieces.len()).map(|piece| Self::new(split, in_lake, piece, asked, latest)).collect::<Vec<_>>()
+            let walk = |piece| Self { spans: Arc::clone(&spans), ..Self::new(split, in_lake, piece, asked, latest) };
+            (0..traces.pieces.len()).map(walk).collect::<Vec<_>>()
         };
         let mut walks = pieces(true, &split.lake);
         walks.extend(pieces(false, &split.hot));
@@ -51,7 +66,7 @@ impl PieceWalk {
             end: 0,
             chunk: CHUNK_ROWS,
             operations: Operations::Any,
-            candidates: None,
+            spans: Arc::default(),
         };
         let keys = &walk.traces().pieces[piece].keys;
         if asked.spans.service.is_some() || asked.spans.name.is_some() {
@@ -88,6 +103,7 @@ impl PieceWalk {
     pub(in crate::snapshot) async fn advance(&mut self, question: &Question<'_>) -> Result<Vec<Told>, ScanError> {
         let first = self.end.saturating_sub(self.chunk);
         let rows = self.rows().slice(first, self.end - first);
+        let is_long = self.chunk > LOOKED_UP_MAX;
         (self.end, self.chunk) = (first, self.chunk * CHUNK_GROWTH);
         let mut told: Vec<Told> = Vec::new();
         self.bound = None;
@@ -103,26 +119,34 @@ impl PieceWalk {
             self.bound = earliest.filter(|start| *start >= since);
         }
         if !question.asked.spans.attributes.is_empty() && !told.is_empty() {
-            let passing = self.that_pass(question, &told).await?;
+            let passing = self.that_pass(question, &told, is_long).await?;
             told.retain(|told| passing.contains(&told.1));
         }
         Ok(told)
     }
 
     /// Those of these traces with a span that passes: first those with one in some source, then, of these, those with
-    /// one that counts.
-    async fn that_pass(&mut self, question: &Question<'_>, told: &[Told]) -> Result<HashSet<TraceId>, ScanError> {
+    /// one that counts. Where few spans may pass, or many traces are asked about, the groups are asked as a whole.
+    async fn that_pass(
+        &self,
+        question: &Question<'_>,
+        told: &[Told],
+        is_long: bool,
+    ) -> Result<HashSet<TraceId>, ScanError> {
         let Question { snapshot, asked, .. } = question;
         let mut wanted: Vec<TraceId> = told.iter().map(|told| told.1).collect();
         wanted.sort_unstable();
-        if self.candidates.is_none() {
-            self.candidates = Some(candidates(snapshot, asked).await?);
-        }
+        let candidates = self.spans.candidates.get_or_try_init(|| candidates(snapshot, asked)).await?;
         let mut some: HashSet<TraceId> = HashSet::new();
-        for (group, candidates) in snapshot.groups.iter().zip(self.candidates.iter().flatten()) {
-            let held: Vec<TraceId> = wanted.iter().filter(|id| group.may_hold(**id)).copied().collect();
-            let Some(candidates) = candidates.as_ref().filter(|_| !held.is_empty()) else { continue };
-            some.extend(spans_that_pass(question, group, Pick::Traces(&held), candidates).await?);
+        if is_long || are_few(candidates) {
+            let passing = self.spans.passing.get_or_try_init(|| passing(question, candidates)).await?;
+            some.extend(wanted.iter().filter(|id| passing.contains(id)));
+        } else {
+            for (group, candidates) in snapshot.groups.iter().zip(candidates) {
+                let held: Vec<TraceId> = wanted.iter().filter(|id| group.may_hold(**id)).copied().collect();
+                let Some(candidates) = candidates.as_ref().filter(|_| !held.is_empty()) else { continue };
+                some.extend(spans_that_pass(question, group, Pick::Traces(&held), candidates).await?);
+            }
         }
         let marked = |rows: &RecordBatch| -> Vec<TraceId> {
             let (marks, ids) = (asked.spans.mark(rows), ids(rows, "trace_id"));
@@ -139,6 +163,25 @@ impl PieceWalk {
         }
         Ok(passing)
     }
+}
+
+/// Whether so few rows of spans may pass that looking into them costs less than looking traces up.
+fn are_few(candidates: &[Option<Candidates>]) -> bool {
+    let rows = candidates.iter().flatten().map(Candidates::row_count);
+    rows.sum::<Option<usize>>().is_some_and(|rows| rows <= FEW_ROWS)
+}
+
+/// The split traces with a span in some group that passes.
+async fn passing(question: &Question<'_>, candidates: &[Option<Candidates>]) -> Result<HashSet<TraceId>, ScanError> {
+    let groups = question.snapshot.groups.iter().zip(candidates);
+    let groups: Vec<_> = groups.filter_map(|(group, candidates)| Some((group, candidates.as_ref()?))).collect();
+    let mut passing = HashSet::new();
+    for some in groups.chunks(WALKS_AT_ONCE) {
+        let asked = some.iter().map(|(group, candidates)| spans_that_pass(question, group, Pick::All, candidates));
+        let found = try_join_all(asked).await?;
+        passing.extend(found.into_iter().flatten().filter(|id| question.split.contains(id)));
+    }
+    Ok(passing)
 }
 
 async fn candidates(snapshot: &Snapshot, asked: &Asked) -> Result<Vec<Option<Candidates>>, ScanError> {
