@@ -161,7 +161,7 @@ impl PieceWalk {
 }
 
 impl AskedSpans {
-    /// Those of these traces with a span in the group that passes. Where few spans may pass, or many traces are asked
+    /// Those of these traces, sorted, with a span in the group that passes. Where few spans may pass, or many traces are asked
     /// about, the group is asked as a whole.
     async fn that_pass(
         &self,
@@ -170,11 +170,12 @@ impl AskedSpans {
         wanted: &[TraceId],
         is_long: bool,
     ) -> Result<Vec<TraceId>, ScanError> {
-        let held: Vec<TraceId> = wanted.iter().filter(|id| group.may_hold(**id)).copied().collect();
-        let Some(file) = group.file(LakeTable::Spans).filter(|_| !held.is_empty()) else { return Ok(Vec::new()) };
+        let is_held = || wanted.iter().any(|id| group.may_hold(*id));
+        let Some(file) = group.file(LakeTable::Spans).filter(|_| is_held()) else { return Ok(Vec::new()) };
         let candidates = || question.asked.spans.candidates(&question.snapshot.reader, file);
         let Some(candidates) = self.candidates.get_or_try_init(candidates).await? else { return Ok(Vec::new()) };
         if !is_long && candidates.row_count().is_none_or(|rows| rows > FEW_ROWS) {
+            let held: Vec<TraceId> = wanted.iter().filter(|id| group.may_hold(**id)).copied().collect();
             let passing = spans_that_pass(question, group, Pick::Traces(&held), candidates).await?;
             return Ok(passing.into_iter().collect());
         }
@@ -183,6 +184,6 @@ impl AskedSpans {
             Ok::<_, ScanError>(found.into_iter().filter(|id| question.split.contains(id)).collect())
         };
         let passing = self.passing.get_or_try_init(passing).await?;
-        Ok(held.into_iter().filter(|id| passing.contains(id)).collect())
+        Ok(passing.iter().filter(|id| wanted.binary_search(id).is_ok()).copied().collect())
     }
 }
