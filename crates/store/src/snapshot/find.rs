@@ -157,7 +157,7 @@ impl<'a> Search<'a> {
         let asked = Asked::new(filter);
         let split = Arc::clone(snapshot.split().await?);
         let mut walks: Vec<Source> = snapshot.groups.iter().map(|group| Source::Group(Walk::new(group))).collect();
-        walks.extend(PieceWalk::all(&split, snapshot.groups.len(), &asked, latest).into_iter().map(Source::Piece));
+        walks.extend(PieceWalk::all(&split, &asked, latest).into_iter().map(Source::Piece));
         let mut search = Self { snapshot, asked, after, latest, split, walks, heap: BinaryHeap::new(), at_once: 1 };
         search.tell_hot()?;
         Ok(search)

@@ -9,8 +9,8 @@ use kino_model::TraceId;
 use kino_model::columns::Table;
 use tokio::sync::OnceCell;
 
-use super::{SplitTraces, SplitView};
-use crate::file::{Group, LakeTable};
+use super::{Snapshot, SplitTraces, SplitView};
+use crate::file::LakeTable;
 use crate::scan::columns::{ids, int64, trace_id_at};
 use crate::scan::predicate::Candidates;
 use crate::scan::{Pick, ScanError};
@@ -32,23 +32,22 @@ pub(in crate::snapshot) struct PieceWalk {
     end: usize,
     chunk: usize,
     operations: Operations,
-    /// By group.
-    spans: Arc<Vec<AskedSpans>>,
+    spans: Arc<AskedSpans>,
 }
 
-/// What a group's spans say of the attributes that are asked for: found out once, for all pieces.
+/// What the groups' spans say of the attributes that are asked for: found out once, for all pieces.
 #[derive(Default)]
 struct AskedSpans {
-    /// Where they may be; `None` where they are nowhere.
-    candidates: OnceCell<Option<Candidates>>,
-    /// The split traces with a span in the group that passes.
+    /// Where in each group's spans they may be.
+    candidates: OnceCell<Vec<Option<Candidates>>>,
+    /// The split traces with a span in some group that passes.
     passing: OnceCell<HashSet<TraceId>>,
 }
 
 impl PieceWalk {
-    /// A walk over each piece, of a snapshot of so many groups.
-    pub(in crate::snapshot) fn all(split: &Arc<SplitView>, groups: usize, asked: &Asked, latest: i64) -> Vec<Self> {
-        let spans: Arc<Vec<AskedSpans>> = Arc::new((0..groups).map(|_| AskedSpans::default()).collect());
+    /// A walk over each piece.
+    pub(in crate::snapshot) fn all(split: &Arc<SplitView>, asked: &Asked, latest: i64) -> Vec<Self> {
+        let spans = Arc::new(AskedSpans::default());
         let pieces = |in_lake: bool, traces: &SplitTraces| {
             let walk = |piece| Self { spans: Arc::clone(&spans), ..Self::new(split, in_lake, piece, asked, latest) };
             (0..traces.pieces.len()).map(walk).collect::<Vec<_>>()
@@ -127,7 +126,7 @@ impl PieceWalk {
     }
 
     /// Those of these traces with a span that passes: first those with one in some source, then, of these, those with
-    /// one that counts.
+    /// one that counts. Where few spans may pass, or many traces are asked about, the groups are asked as a whole.
     async fn that_pass(
         &self,
         question: &Question<'_>,
@@ -137,11 +136,17 @@ impl PieceWalk {
         let Question { snapshot, asked, .. } = question;
         let mut wanted: Vec<TraceId> = told.iter().map(|told| told.1).collect();
         wanted.sort_unstable();
+        let candidates = self.spans.candidates.get_or_try_init(|| candidates(snapshot, asked)).await?;
         let mut some: HashSet<TraceId> = HashSet::new();
-        let groups: Vec<_> = snapshot.groups.iter().zip(self.spans.iter()).collect();
-        for groups in groups.chunks(WALKS_AT_ONCE) {
-            let asked = groups.iter().map(|(group, spans)| spans.that_pass(question, group, &wanted, is_long));
-            some.extend(try_join_all(asked).await?.into_iter().flatten());
+        if is_long || are_few(candidates) {
+            let passing = self.spans.passing.get_or_try_init(|| passing(question, candidates)).await?;
+            some.extend(wanted.iter().filter(|id| passing.contains(id)));
+        } else {
+            for (group, candidates) in snapshot.groups.iter().zip(candidates) {
+                let held: Vec<TraceId> = wanted.iter().filter(|id| group.may_hold(**id)).copied().collect();
+                let Some(candidates) = candidates.as_ref().filter(|_| !held.is_empty()) else { continue };
+                some.extend(spans_that_pass(question, group, Pick::Traces(&held), candidates).await?);
+            }
         }
         let marked = |rows: &RecordBatch| -> Vec<TraceId> {
             let (marks, ids) = (asked.spans.mark(rows), ids(rows, "trace_id"));
@@ -160,30 +165,32 @@ impl PieceWalk {
     }
 }
 
-impl AskedSpans {
-    /// Those of these traces, sorted, with a span in the group that passes. Where few spans may pass, or many traces are asked
-    /// about, the group is asked as a whole.
-    async fn that_pass(
-        &self,
-        question: &Question<'_>,
-        group: &Group,
-        wanted: &[TraceId],
-        is_long: bool,
-    ) -> Result<Vec<TraceId>, ScanError> {
-        let is_held = || wanted.iter().any(|id| group.may_hold(*id));
-        let Some(file) = group.file(LakeTable::Spans).filter(|_| is_held()) else { return Ok(Vec::new()) };
-        let candidates = || question.asked.spans.candidates(&question.snapshot.reader, file);
-        let Some(candidates) = self.candidates.get_or_try_init(candidates).await? else { return Ok(Vec::new()) };
-        if !is_long && candidates.row_count().is_none_or(|rows| rows > FEW_ROWS) {
-            let held: Vec<TraceId> = wanted.iter().filter(|id| group.may_hold(**id)).copied().collect();
-            let passing = spans_that_pass(question, group, Pick::Traces(&held), candidates).await?;
-            return Ok(passing.into_iter().collect());
-        }
-        let passing = || async {
-            let found = spans_that_pass(question, group, Pick::All, candidates).await?;
-            Ok::<_, ScanError>(found.into_iter().filter(|id| question.split.contains(id)).collect())
-        };
-        let passing = self.passing.get_or_try_init(passing).await?;
-        Ok(passing.iter().filter(|id| wanted.binary_search(id).is_ok()).copied().collect())
+/// Whether so few rows of spans may pass that looking into them costs less than looking traces up.
+fn are_few(candidates: &[Option<Candidates>]) -> bool {
+    let rows = candidates.iter().flatten().map(Candidates::row_count);
+    rows.sum::<Option<usize>>().is_some_and(|rows| rows <= FEW_ROWS)
+}
+
+/// The split traces with a span in some group that passes.
+async fn passing(question: &Question<'_>, candidates: &[Option<Candidates>]) -> Result<HashSet<TraceId>, ScanError> {
+    let groups = question.snapshot.groups.iter().zip(candidates);
+    let groups: Vec<_> = groups.filter_map(|(group, candidates)| Some((group, candidates.as_ref()?))).collect();
+    let mut passing = HashSet::new();
+    for some in groups.chunks(WALKS_AT_ONCE) {
+        let asked = some.iter().map(|(group, candidates)| spans_that_pass(question, group, Pick::All, candidates));
+        let found = try_join_all(asked).await?;
+        passing.extend(found.into_iter().flatten().filter(|id| question.split.contains(id)));
     }
+    Ok(passing)
+}
+
+async fn candidates(snapshot: &Snapshot, asked: &Asked) -> Result<Vec<Option<Candidates>>, ScanError> {
+    let mut candidates = Vec::with_capacity(snapshot.groups.len());
+    for group in snapshot.groups.iter() {
+        candidates.push(match group.file(LakeTable::Spans) {
+            Some(file) => asked.spans.candidates(&snapshot.reader, file).await?,
+            None => None,
+        });
+    }
+    Ok(candidates)
 }
