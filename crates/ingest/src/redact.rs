@@ -152,7 +152,7 @@ impl Redactor {
         }
         from = 0;
         while let Some((start, end)) = prefixed::next_word(text, from) {
-            // What stands behind a token may be one, too.
+            // Another token may follow directly after this one.
             from = self.keep(text, self.prefixed_token(text, start, end), &mut found).unwrap_or(end);
         }
         for pattern in &self.rules.patterns {

@@ -159,7 +159,7 @@ pub async fn serve_with_programs(
     started
 }
 
-/// What clients find: open listeners that nobody serves yet, and where they are.
+/// Listeners that are open and queue connections, but are not served yet, with their addresses.
 struct Door {
     open: listen::Open,
     guard: Guard,

@@ -257,7 +257,7 @@ impl Name {
         self.socket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Listens under the name once more where somebody removed it. `None` where nobody did, or the folder is another.
+    /// Makes the socket again if its file was removed. `None` if the file exists, or if the folder was replaced.
     fn regain(&self) -> io::Result<Option<StdListener>> {
         let is_gone = identity(&self.path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
         if !is_gone || identity(self.path.parent().unwrap_or(&self.path))? != self.folder {

@@ -345,7 +345,7 @@ async fn a_flipped_bit_of_a_catalog_entry_changes_no_answer_unsaid() {
 }
 
 #[tokio::test]
-#[ignore = "2,000 flips take minutes: cargo nextest run -p kino-store --run-ignored only flipped_bits"]
+#[ignore = "2,000 flips take ten minutes: cargo test -p kino-store --test damage -- --ignored"]
 async fn two_thousand_flipped_bits_change_no_answer_unsaid() {
     tokio::join!(flip_files(1_400), flip_entries(600));
 }

@@ -11,7 +11,7 @@ use aho_corasick::{AhoCorasick, BuildError};
 use super::tokens::Shape;
 use super::vendors::ANYWHERE;
 
-/// The most texts of one pass. Teddy takes 64, but with so many it stops at every other byte to compare them.
+/// The most texts of one pass. Teddy allows 64, but then finds a possible match at every second byte.
 const SET_MAX: usize = 48;
 
 /// What an anchor's position is examined for.

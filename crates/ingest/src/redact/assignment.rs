@@ -124,7 +124,7 @@ pub(super) fn assigned(text: &[u8], anchor: usize) -> Option<(usize, usize, Rule
         (true, Form::Bare) => false,
         (true, _) if compacted(name).contains("webhook") => is_webhook(secret),
         (true, _) => opaque(),
-        // What stands behind a space is the next word of a sentence, or another column.
+        // The text after a space is the next word of a sentence, or another column.
         (false, Form::Bare) => opaque() && (quoted || secret.len() >= BARE_MIN),
         (false, _) => !is_count(name, secret, form) && is_secret(secret, rule, form),
     };
@@ -602,7 +602,7 @@ pub(super) fn is_uuid(value: &[u8]) -> bool {
         && value.iter().enumerate().all(|(at, byte)| if is_dash(at) { *byte == b'-' } else { byte.is_ascii_hexdigit() })
 }
 
-/// Whether the value is a web address with a path that nobody would guess.
+/// Whether the value is a web address whose path looks random.
 fn is_webhook(value: &[u8]) -> bool {
     let segments = || value.split(|byte| matches!(byte, b'/' | b'?' | b'=' | b'&')).skip(3);
     value.starts_with(b"http")

@@ -156,7 +156,7 @@ pub(super) fn private_key(text: &[u8], anchor: usize) -> Option<(usize, usize)> 
     Some((start, anchor + ended + end.len() + dashes))
 }
 
-/// Where the private part of a PuTTY key lies, whose number of lines stands behind `from`.
+/// The range of the private part of a PuTTY key. Its number of lines follows at `from`.
 pub(super) fn putty(text: &[u8], from: usize) -> Option<(usize, usize)> {
     let rest = text[from..].strip_prefix(b": ")?;
     let digits = rest.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();

@@ -1,8 +1,7 @@
 //! OTLP over gRPC: the `Export` call of the trace, logs and metrics services.
 //!
 //! Messages pass through as the bytes they came as: the decoder that writes columns reads them, so no message object
-//! is ever built. A call is read and answered here rather than by `tonic`, which decompresses on the threads that answer
-//! and takes half a minute to build.
+//! is ever built. A call is read and answered here rather than by `tonic`, which decompresses on the threads that answer.
 
 use std::convert::Infallible;
 use std::pin::Pin;
