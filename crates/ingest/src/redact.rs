@@ -12,14 +12,17 @@
 //! Both directions of error are measured on a labelled corpus: see `docs/redaction.md`.
 
 mod anchors;
+mod announced;
 mod assignment;
 mod clean;
 mod columns;
 mod commands;
+mod connections;
 mod names;
 mod numbers;
 mod prefixed;
 pub mod rules;
+mod services;
 mod texts;
 mod tokens;
 mod values;
@@ -184,6 +187,8 @@ impl Redactor {
             Sign::Command(options) => {
                 commands::password(text, start, end, options).map(|found| named(Rule::Password, found))
             }
+            Sign::Community => connections::community(text, end).map(|found| named(Rule::Password, found)),
+            Sign::Connection => connections::opened(text, end).map(|found| named(Rule::Password, found)),
             Sign::PgPass => commands::pgpass(text, start, end).map(|found| named(Rule::Password, found)),
             Sign::Putty => tokens::putty(text, end).map(|found| named(Rule::PrivateKey, found)),
             Sign::Mnemonic => assignment::mnemonic(text, end).map(|found| named(Rule::Secret, found)),
@@ -202,7 +207,10 @@ impl Redactor {
             }
             Sign::Name | Sign::Bearer | Sign::Signature => {
                 let found = look(text, end, |text| assignment::assigned(text, start));
-                found.map(|(start, end, rule)| (start, end, rule.name()))
+                let found = found.or_else(|| connections::device(text, start, end));
+                found
+                    .or_else(|| connections::described(text, start))
+                    .map(|(start, end, rule)| (start, end, rule.name()))
             }
             Sign::Basic => assignment::basic(text, word()?, end).map(|found| named(Rule::Authorization, found)),
             Sign::Authorization => {

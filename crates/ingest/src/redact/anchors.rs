@@ -25,6 +25,10 @@ pub(super) enum Sign {
     WrappedJwt,
     /// A command with the options that a password, perhaps with a user before it, follows.
     Command(&'static [&'static str]),
+    /// `community` before the one that opens a network device, without its first letters.
+    Community,
+    /// The end of a call that opens a connection.
+    Connection,
     /// The port of PostgreSQL in a line of `.pgpass`.
     PgPass,
     /// The line before the private part of a key of PuTTY.
@@ -54,7 +58,7 @@ pub(super) enum Sign {
 }
 
 /// What stands in names and structures, the longer of two that begin alike first.
-const SIGNS: [(&str, Sign); 42] = [
+const SIGNS: [(&str, Sign); 53] = [
     (".eyJ", Sign::Jwt),
     ("PRIVATE KEY", Sign::PrivateKey),
     ("rivate-Lines", Sign::Putty),
@@ -74,6 +78,17 @@ const SIGNS: [(&str, Sign); 42] = [
     ("curl ", Sign::Command(&["-u ", "--user ", "--user="])),
     ("mysql", Sign::Command(&[" -p"])),
     ("redis-cli", Sign::Command(&["-a ", "--pass "])),
+    ("psexec", Sign::Command(&[" -p "])),
+    ("PsExec", Sign::Command(&[" -p "])),
+    ("PSEXEC", Sign::Command(&[" -p "])),
+    ("psExec", Sign::Command(&[" -p "])),
+    ("sshpass", Sign::Command(&[" -p"])),
+    ("docker login", Sign::Command(&[" -p "])),
+    ("mmunity ", Sign::Community),
+    ("onnect(", Sign::Connection),
+    ("onnection(", Sign::Connection),
+    ("ysqli(", Sign::Connection),
+    ("PDO(", Sign::Connection),
     (":5432:", Sign::PgPass),
     ("DENTIFIED BY", Sign::IdentifiedBy),
     ("dentified by", Sign::IdentifiedBy),

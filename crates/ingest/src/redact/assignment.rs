@@ -138,7 +138,7 @@ fn is_count(name: &[u8], value: &[u8], form: Form) -> bool {
 }
 
 /// Where a name of two words begins, as in `api key: x`: its last word is all that the byte before it leaves.
-fn spaced_name(text: &[u8], name_start: usize, name_end: usize) -> usize {
+pub(super) fn spaced_name(text: &[u8], name_start: usize, name_end: usize) -> usize {
     let before = &text[..name_start];
     if !text[name_start..name_end].eq_ignore_ascii_case(b"key") || before.last() != Some(&b' ') {
         return name_start;
@@ -370,7 +370,7 @@ fn is_basic(encoded: &[u8]) -> bool {
     BASE64_STANDARD.decode(encoded).is_ok_and(|decoded| printable(&decoded))
 }
 
-fn name_around(text: &[u8], anchor: usize) -> Option<(usize, usize)> {
+pub(super) fn name_around(text: &[u8], anchor: usize) -> Option<(usize, usize)> {
     let is_name = |byte: u8| is_word(byte) || byte == b'-';
     let back = text[..anchor].iter().rev().take(NAME_MAX).take_while(|byte| is_name(**byte) || **byte == b'.').count();
     let ahead = text[anchor..].iter().take(NAME_MAX).take_while(|byte| is_name(**byte)).count();
@@ -485,7 +485,7 @@ fn continued(text: &[u8], at: usize) -> Option<usize> {
     (indented > 0).then_some(line_end + 1 + indented)
 }
 
-fn spaces(text: &[u8], at: usize) -> usize {
+pub(super) fn spaces(text: &[u8], at: usize) -> usize {
     text[at..].iter().take(SPACES_MAX).take_while(|byte| matches!(byte, b' ' | b'\t')).count()
 }
 
@@ -559,7 +559,7 @@ fn is_secret(value: &[u8], rule: Rule, form: Form) -> bool {
 
 /// Whether the value looks like nothing but a secret: a UUID, many hexadecimal digits, or letters and digits that take
 /// turns as they do in random text.
-fn is_opaque(value: &[u8]) -> bool {
+pub(super) fn is_opaque(value: &[u8]) -> bool {
     const LENGTH_MIN: usize = 16;
     const LENGTH_MAX: usize = 1024;
     const HEX_MIN: usize = 20;
@@ -609,7 +609,7 @@ fn is_webhook(value: &[u8]) -> bool {
         && segments().any(|segment| segment.len() >= 8 && has_digit(segment) && is_random(segment))
 }
 
-fn has_symbol(value: &[u8]) -> bool {
+pub(super) fn has_symbol(value: &[u8]) -> bool {
     value.iter().any(|byte| byte.is_ascii_punctuation() && !matches!(byte, b'_' | b'-' | b'.'))
 }
 
@@ -627,7 +627,7 @@ fn is_constant(value: &[u8]) -> bool {
     value.iter().all(|byte| is_word(*byte)) && value[0].is_ascii_uppercase() && digits <= if shouted { 3 } else { 1 }
 }
 
-fn is_template(value: &[u8]) -> bool {
+pub(super) fn is_template(value: &[u8]) -> bool {
     matches!(value, [b'$' | b'<' | b'{' | b'%', ..])
 }
 

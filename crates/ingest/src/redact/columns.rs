@@ -459,10 +459,12 @@ impl Redactor {
         all(&|from| self.key_anchors.next(bytes, from));
         all(&|from| memchr::memchr(b'@', &bytes[from..]).map(|at| from + at));
         all(&|from| numbers::next_run(bytes, from).map(|(start, _)| start));
-        column.each_word(|(row, _, last), (start, end)| {
+        column.each_word(|(row, first, last), (start, end)| {
             // The length of a text stands right before it, and may look like a letter.
             let mut begins = (start..end).take(LENGTH_BYTES + 1);
-            if begins.any(|at| self.prefixed_token(&bytes[at..last], 0, end - at).is_some()) {
+            if begins.any(|at| self.prefixed_token(&bytes[at..last], 0, end - at).is_some())
+                || self.prefixed_token(&bytes[first..last], start - first, end - first).is_some()
+            {
                 suspects.insert(row);
             }
         });

@@ -9,7 +9,7 @@ use super::rules::Rule;
 pub(super) const NAME_MAX: usize = 64;
 
 /// Endings of names, without `-`, `_` and `.`, and the rule that they belong to.
-const ENDINGS: [(&str, Rule); 37] = [
+const ENDINGS: [(&str, Rule); 38] = [
     ("password", Rule::Password),
     ("passwd", Rule::Password),
     ("passphrase", Rule::Password),
@@ -41,6 +41,7 @@ const ENDINGS: [(&str, Rule); 37] = [
     ("hmackey", Rule::ApiKey),
     ("deploykey", Rule::ApiKey),
     ("writekey", Rule::ApiKey),
+    ("sdkkey", Rule::ApiKey),
     ("token", Rule::Token),
     ("passcode", Rule::Password),
     ("passwort", Rule::Password),
@@ -237,12 +238,25 @@ pub(super) fn weak_rule(name: &[u8]) -> Option<Rule> {
     (!harmless).then_some(*rule)
 }
 
+/// Letters before `key` in words that are no names of keys, and in names of public ones.
+const HARMLESS_LETTERS: [&str; 12] = ["pub", "mon", "tur", "don", "hot", "sub", "p", "f", "u", "data", "db", "part"];
+
+/// The rule of a name that ends in `key` without a word's end before it, as in `acmekey`.
+pub(super) fn glued_key(name: &[u8]) -> Option<Rule> {
+    let compact = compacted(name);
+    let before = compact.trim_end_matches(|last: char| last.is_ascii_digit() || last == 'v').strip_suffix("key")?;
+    let harmless = HARMLESS_KEYS.iter().any(|harmless| before.ends_with(harmless));
+    // An option alone says that a key follows.
+    let alone = before.is_empty() && !name.starts_with(b"--");
+    (!alone && !harmless && !HARMLESS_LETTERS.contains(&before) && !before.ends_with("pub")).then_some(Rule::ApiKey)
+}
+
 /// Whether a name ends in `key` behind a word that says that it opens nothing.
 pub(super) fn is_harmless_key(name: &[u8]) -> bool {
     HARMLESS_KEYS.iter().any(|before| ends_with_words(name, before, "key"))
 }
 
-fn ends_with_word(name: &[u8], word: &str) -> bool {
+pub(super) fn ends_with_word(name: &[u8], word: &str) -> bool {
     ends_with_words(name, word, "")
 }
 

@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 
+use super::announced::announced;
 use super::assignment::is_uuid;
 use super::names::is_harmless_key;
 use super::rules::Rule;
@@ -118,8 +119,9 @@ impl Prefixes {
         let mut inner = (start + 1..end.saturating_sub(2)).filter(begins);
         inner.find_map(|at| self.at(text, at)).or_else(|| {
             let found = tokens::discord(text, start, end).or_else(|| tokens::salesforce(text, start, end));
-            let (start, end) = found.or_else(|| unlisted(text, start, end))?;
-            Some((start, end, Rule::VendorToken))
+            let found =
+                found.or_else(|| unlisted(text, start, end)).map(|(start, end)| (start, end, Rule::VendorToken));
+            found.or_else(|| announced(text, start, end))
         })
     }
 
