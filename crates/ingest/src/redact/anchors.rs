@@ -58,7 +58,7 @@ pub(super) enum Sign {
 }
 
 /// What stands in names and structures, the longer of two that begin alike first.
-const SIGNS: [(&str, Sign); 53] = [
+const SIGNS: [(&str, Sign); 54] = [
     (".eyJ", Sign::Jwt),
     ("PRIVATE KEY", Sign::PrivateKey),
     ("rivate-Lines", Sign::Putty),
@@ -112,6 +112,7 @@ const SIGNS: [(&str, Sign); 53] = [
     ("ebhook", Sign::Name),
     ("EBHOOK", Sign::Name),
     ("nemonic", Sign::Mnemonic),
+    ("_phrase", Sign::Mnemonic),
 ];
 
 /// Ends of names that are too short for a search: they are searched for with what follows a name.

@@ -11,8 +11,8 @@
 use super::assignment::{is_opaque, is_placeholder, spaced_name};
 use super::names::{NAME_MAX, compacted, ends_with_word, glued_key, name_rule, weak_rule};
 use super::rules::Rule;
-use super::services::SERVICES;
-use super::tokens::is_word;
+use super::services::{COMMON, SERVICES};
+use super::tokens::{is_random, is_word};
 
 /// The shortest value that [`is_opaque`] takes for a secret.
 const VALUE_MIN: usize = 16;
@@ -20,6 +20,8 @@ const VALUE_MIN: usize = 16;
 const AROUND_MAX: usize = 256;
 /// Bytes between a name and its value.
 const GAP_MAX: usize = 24;
+/// The shortest value behind a variable's name and a space.
+const VARIABLE_MIN: usize = 20;
 /// A longer line that ends in a name is a sentence.
 const TITLE_MAX: usize = 40;
 /// Words behind a service's name which say no more than that a key follows.
@@ -67,8 +69,10 @@ const KEYED_HOSTS: [&[u8]; 8] = [
 /// How a name and its value are put together.
 #[derive(Clone, Copy, PartialEq)]
 enum Joint {
-    /// By `=`, `:`, `=>` or a tag's end.
+    /// By `=`, `:` or `=>`.
     Assigned,
+    /// The value is what a tag holds.
+    Tagged,
     /// As arguments of a call or members of a list.
     Listed,
     /// The value stands on the next line.
@@ -92,7 +96,8 @@ pub(super) fn announced(text: &[u8], start: usize, end: usize) -> Option<(usize,
         return None;
     }
     let (start, end) = value_around(text, start, end);
-    if end - start < VALUE_MIN {
+    // What is called or indexed is a name.
+    if end - start < VALUE_MIN || matches!(text.get(end), Some(b'(' | b'[')) {
         return None;
     }
     let (name_end, joint) = gap_before(text, start)?;
@@ -123,25 +128,37 @@ fn value_around(text: &[u8], start: usize, end: usize) -> (usize, usize) {
 
 /// Where the name ends before the value at `start`, and how they are joined.
 fn gap_before(text: &[u8], start: usize) -> Option<(usize, Joint)> {
-    let (mut at, mut joint, mut lines) = (start, Joint::Spaced, 0);
-    while at > 0 && start - at < GAP_MAX {
-        match text[at - 1] {
-            b'=' | b':' => joint = Joint::Assigned,
-            b'>' if joint != Joint::Assigned => joint = Joint::Assigned,
-            b',' if joint == Joint::Spaced => joint = Joint::Listed,
-            b'\n' => lines += 1,
-            b' ' | b'\t' | b'\r' | b'"' | b'\'' | b'`' | b'[' | b']' | b'(' | b'{' | b'>' | b',' => {}
-            b'\\' if text.get(at) == Some(&b'"') => {}
-            _ => break,
-        }
-        at -= 1;
-    }
-    match lines {
-        0 => Some((at, joint)),
+    let from = start.saturating_sub(GAP_MAX);
+    let is_gap = |byte: &u8| {
+        matches!(byte, b'=' | b':' | b',' | b'>' | b'[' | b']' | b'(' | b'{')
+            || is_quote(*byte)
+            || byte.is_ascii_whitespace()
+            || *byte == b'\\'
+    };
+    let length = text[from..start].iter().rev().take_while(|byte| is_gap(byte)).count();
+    let gap = &text[start - length..start];
+    let holds = |byte: u8| gap.contains(&byte);
+    // The value of the name was an empty string, or something else was between.
+    let other = gap.windows(2).any(|pair| pair[0] == pair[1] && is_quote(pair[0]))
+        || gap.iter().filter(|byte| **byte == b',').count() > 1
+        || holds(b',') && (holds(b':') || holds(b'='))
+        || holds(b']') && !gap.starts_with(b"[]") && !gap.starts_with(b"\"]") && !gap.starts_with(b"']");
+    let lines = gap.iter().filter(|byte| **byte == b'\n').count();
+    let joint = match lines {
+        _ if other => return None,
         // Alone on its line.
-        1 | 2 if text[at..start].iter().all(u8::is_ascii_whitespace) => Some((at, Joint::NextLine)),
-        _ => None,
-    }
+        1 | 2 if gap.iter().all(u8::is_ascii_whitespace) => Joint::NextLine,
+        0 if holds(b'=') || holds(b':') => Joint::Assigned,
+        0 if gap == b">" => Joint::Tagged,
+        0 if holds(b',') && gap.last().is_some_and(|byte| is_quote(*byte)) => Joint::Listed,
+        0 if gap.iter().all(|byte| *byte == b' ') => Joint::Spaced,
+        _ => return None,
+    };
+    Some((start - length, joint))
+}
+
+fn is_quote(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\'' | b'`')
 }
 
 /// The rule of the name that ends at `name_end`, if it announces `value`.
@@ -169,11 +186,17 @@ fn announces(text: &[u8], name_end: usize, joint: Joint, value: &[u8]) -> Option
     let interface = || (!is_hex_digest(value) && ends_with_word(name, "api")).then_some(Rule::ApiKey);
     let secret = || name_rule(name).or_else(|| weak_rule(spaced)).or_else(|| glued_key(name));
     match joint {
-        Joint::Assigned | Joint::Listed => {
+        Joint::Tagged if !text[..name_start].ends_with(b"<") => None,
+        Joint::Assigned | Joint::Tagged => {
             secret().or_else(interface).or_else(|| is_service(name, value).then_some(Rule::ApiKey))
+        }
+        // A service's name among arguments is that of a module, unless it says more.
+        Joint::Listed => {
+            secret().or_else(|| (is_service(name, value) && !is_listed(last_word(name))).then_some(Rule::ApiKey))
         }
         Joint::NextLine if is_title(text, name_end) && ends_line(text, value) => secret(),
         Joint::Spaced if verb => secret().or_else(|| is_service(name, value).then_some(Rule::ApiKey)),
+        Joint::Spaced if is_variable(name) && value.len() >= VARIABLE_MIN => secret(),
         Joint::Spaced if name == b"unseal" => Some(Rule::ApiKey),
         Joint::Spaced if name == b"login" => {
             let command = name_before(text, name_start.saturating_sub(1))?;
@@ -181,6 +204,11 @@ fn announces(text: &[u8], name_end: usize, joint: Joint, value: &[u8]) -> Option
         }
         Joint::NextLine | Joint::Spaced => None,
     }
+}
+
+/// Whether a name is a variable's of an environment: words in capitals.
+fn is_variable(name: &[u8]) -> bool {
+    name.contains(&b'_') && !name.iter().any(u8::is_ascii_lowercase)
 }
 
 fn name_before(text: &[u8], end: usize) -> Option<(usize, usize)> {
@@ -224,7 +252,14 @@ fn is_service(name: &[u8], value: &[u8]) -> bool {
     }
     // Paths look like base64.
     let plain = !value.contains(&b'/') || value.ends_with(b"=");
-    plain && (is_listed(rest) || is_listed(&compact) || is_last_word(name, rest))
+    // A reversed domain, as that of a package.
+    let package = [b"com.".as_slice(), b"org.", b"io.", b"net."].iter().any(|top| name.starts_with(top))
+        || memchr::memmem::find(name, b".com.").is_some();
+    if package {
+        return false;
+    }
+    let variable = || name.iter().all(u8::is_ascii_uppercase) && COMMON.binary_search(&&*compact).is_ok();
+    plain && (variable() || is_listed(rest) || is_listed(&compact) || is_last_word(name, rest))
 }
 
 /// Whether a service's name is the last words of `name`, whose letters before the suffixes are `rest`.
@@ -244,8 +279,22 @@ fn is_last_word(name: &[u8], rest: &str) -> bool {
     begins.take_while(|begin| *begin < rest.len()).any(|begin| is_listed(&rest[begin..]))
 }
 
+/// What stands behind the last dot of a name, if it is in small letters.
+fn last_word(name: &[u8]) -> &str {
+    let last = name.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+    std::str::from_utf8(last).unwrap_or_default()
+}
+
 fn is_listed(name: &str) -> bool {
     SERVICES.binary_search(&name).is_ok()
+}
+
+/// Whether the address whose scheme ends at `scheme_end` stands behind a name of addresses with a key in them.
+fn is_named_address(text: &[u8], scheme_end: usize) -> bool {
+    let scheme = text[..scheme_end].iter().rev().take(NAME_MAX).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let name = gap_before(text, scheme_end - scheme).and_then(|(name_end, _)| name_before(text, name_end));
+    let compact = name.map(|(start, end)| compacted(&text[start..end])).unwrap_or_default();
+    ["rpcurl", "rpc", "hook", "hookurl", "hookuri", "rpcendpoint"].iter().any(|ending| compact.ends_with(ending))
 }
 
 /// Where the key ends that begins at `start`, as a part of the path of a host that takes keys there.
@@ -256,10 +305,9 @@ fn path_key(text: &[u8], start: usize, end: usize) -> Option<usize> {
         let part = text[..at].iter().rev().take(NAME_MAX).take_while(|byte| is_host(byte)).count();
         let host = &text[at - part..at];
         if text[..at - part].ends_with(b"://") {
-            let known = KEYED_HOSTS.iter().any(|known| host.ends_with(known));
             let key = &text[start..end];
-            let random = key.len() >= 20 && super::tokens::is_random(key);
-            return (known && random).then_some(end);
+            let known = KEYED_HOSTS.iter().any(|known| host.ends_with(known)) && key.len() >= 20 && is_random(key);
+            return (known || is_opaque(key) && is_named_address(text, at - part - "://".len())).then_some(end);
         }
         at = (at - part).checked_sub(1).filter(|slash| part > 0 && text[*slash] == b'/')?;
     }
@@ -334,6 +382,8 @@ mod tests {
             "Unseal Key 2: ",
             "the token is ",
             "wasabikey=",
+            "ACME_PAT ",
+            "BASE_RPC_URL=https://node.example.org/v1/",
             "https://app.example.org/callback?state=a&code=",
         ] {
             assert_eq!(found(&format!("{before}{MIXED}")), Some(MIXED), "{before}");
@@ -357,6 +407,16 @@ mod tests {
             assert_eq!(found(&format!("{before}{MIXED}")), None, "{before}");
         }
         assert_eq!(found(&format!("token\n{MIXED} first line")), None);
+        for text in [
+            format!("\"password\": \"\", \"{MIXED}\": \"\""),
+            format!("copy(private_key, {MIXED}, 32)"),
+            format!("UniquePtr<EVP_PKEY> {MIXED}();"),
+            format!("signerKey: {MIXED}(options)"),
+            format!("- iqn.1998-01.com.datadog:{UUID}"),
+            format!("lookup('plugins.datadog', '{UUID}')"),
+        ] {
+            assert_eq!(found(&text), None, "{text}");
+        }
     }
 
     #[test]
