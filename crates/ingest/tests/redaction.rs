@@ -109,6 +109,12 @@ fn no_bytes_make_it_panic_or_take_long() {
         "=password",
         "authorization: x ",
         "cookie: a ",
+        "deepgram=a1B2c3D4e5F6g7H8i9J0k1 ",
+        "https://a.alchemy.com/v2/",
+        "mysql_connect(\"a\", ",
+        "snmp-server community ",
+        "Server=a;Password=b",
+        "API Key\n",
     ] {
         redactor.redact_text(&piece.repeat(10_000));
     }

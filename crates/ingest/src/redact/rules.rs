@@ -94,11 +94,15 @@ pub const RULES: [(Rule, &str, &str); 22] = [
     (
         Rule::Password,
         "password",
-        "`password=…`, `\"pwd\": \"…\"`, `--password …`, `DB_PASS=…`, `IDENTIFIED BY '…'`, `curl -u user:…`",
+        "`password=…`, `\"pwd\": \"…\"`, `--password …`, `DB_PASS=…`, `IDENTIFIED BY '…'`, `curl -u user:…`; calls of database drivers, connection strings, lines of network devices",
     ),
     (Rule::Secret, "secret", "`client_secret=…`, `\"secretKey\": \"…\"`, `SECRET_KEY_BASE=…`"),
     (Rule::Token, "token", "`token=…`, `\"access_token\": \"…\"`"),
-    (Rule::ApiKey, "api-key", "`api_key=…`, `AccountKey=…`, `X-API-KEY: …`, `ENCRYPTION_KEY=…`"),
+    (
+        Rule::ApiKey,
+        "api-key",
+        "`api_key=…`, `AccountKey=…`, `X-API-KEY: …`, `ENCRYPTION_KEY=…`; a service's name alone, `deepgram=…`",
+    ),
     (Rule::CreditCard, "credit-card", "an issuer's prefix, its length, and Luhn's checksum"),
     (Rule::Iban, "iban", "a country, its length, and the checksum modulo 97"),
     (Rule::SensitiveKey, "sensitive-key", "the whole value under a key such as `http.request.header.authorization`"),

@@ -45,7 +45,7 @@ impl Random {
         (0..length).map(|_| letters[self.below(letters.len() as u64) as usize]).collect()
     }
 
-    fn pick<'a>(&mut self, choices: &[&'a str]) -> &'a str {
+    pub(crate) fn pick<'a>(&mut self, choices: &[&'a str]) -> &'a str {
         choices[self.below(choices.len() as u64) as usize]
     }
 }
@@ -62,6 +62,7 @@ pub(crate) fn positives() -> Vec<Case> {
         forms::vendors(&mut random, round, &mut cases);
         forms::names(&mut random, round, &mut cases);
         forms::structures(&mut random, &mut cases);
+        forms::announced(&mut random, &mut cases);
     }
     cases
 }
@@ -372,6 +373,12 @@ fn telemetry(random: &mut Random) -> Vec<(&'static str, String)> {
             format!("/nix/store/{}-{word}-1.2.3/bin/{word}", random.text("0123456789abcdfghijklmnpqrsvwxyz", 32)),
         ),
         ("chunk", format!("/static/js/main.{}.chunk.js /assets/img_{digest}.webp", &digest[..8])),
+        ("service's trace", format!("sentry-trace: {digest}-{} x-datadog-parent-id: {}", &digest[..16], &account)),
+        ("service's id", format!("stripe.customer={digest} heroku.request_id={uuid} github: {sum}")),
+        ("service's package", format!("\"mapbox\": \"sha512-{}\" com.datadog:{uuid}", BASE64_STANDARD.encode(&bytes))),
+        ("release", format!("release=orders-api@{digest} revision: {sum} checkout={uuid} segment={digest}")),
+        ("interface's image", format!("orders-api: {sum} cart_api={uuid}")),
+        ("id on its own line", format!("Request ID\n{uuid}\ncommit\n{digest}\n")),
         (
             "paired schema",
             format!(
@@ -548,6 +555,11 @@ const WRITTEN: &[&str] = &[
     "2026-us-east-1 data-us7 eu-west-3",
     "login ada, no password needed",
     "pat.matches(text) sat.solve(x) dapi://host API-Gateway API-VERSION-2",
+    "enable password protection, then press key 7 of 10",
+    "the secret 5 ingredients and a password 7 characters long",
+    "socket.connect(\"a\", \"b\", \"c12\") mysql_connect($host, $user, $password)",
+    "psycopg2.connect(host=host, password=password)",
+    "the community meets, snmp-server community <name> RW",
     "-----BEGIN PGP PUBLIC KEY BLOCK-----\nmQEN\n-----END PGP PUBLIC KEY BLOCK-----",
     "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUI=",
     "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",

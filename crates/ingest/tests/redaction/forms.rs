@@ -294,3 +294,32 @@ pub(crate) fn structures(random: &mut Random, cases: &mut Vec<Case>) {
     let text = format!("https://a.blob.example/c?sv=2024-05-04&se=2026-01-01&sig={signature}%3D");
     cases.push(Case { kind: "shared access signature", text, secret: signature });
 }
+
+/// Values that the name of a service alone stands before, or a name on another line, and passwords of connections.
+pub(crate) fn announced(random: &mut Random, cases: &mut Vec<Case>) {
+    let alphanumeric = format!("{UPPER}{LOWER}{DIGITS}");
+    let (hex, mixed) = (random.text(HEX, 40), format!("{}7x3K", random.text(&alphanumeric, 28)));
+    let uuid = [8, 4, 4, 4, 12].map(|length| random.text(HEX, length)).join("-");
+    let (password, scrambled) = (format!("{}7", random.text(LOWER, 6)), format!("{}4A", random.text(DIGITS, 8)));
+    let word = random.pick(&["deepgram", "shodan", "opsgenie", "veracode", "mixpanel"]);
+    let made = [
+        ("service alone", format!("{word} = {hex}"), &hex),
+        ("service in json", format!("{{\"{word}\": \"{mixed}\"}}"), &mixed),
+        ("service and word", format!("{word}.hec={uuid}"), &uuid),
+        ("service in capitals", format!("export {}={mixed}", word.to_uppercase()), &mixed),
+        ("name on the line before", format!("API Key\n{hex}\n"), &hex),
+        ("odd capitals", format!("{word}_aPi_KeY={mixed}"), &mixed),
+        ("arguments", format!("field('String' , 'API_KEY' , '\"{hex}\"')"), &hex),
+        ("key in a path", format!("https://eth-mainnet.g.alchemy.com/v2/{mixed}"), &mixed),
+        ("code of oauth", format!("GET /callback?state=a1&code={mixed}"), &mixed),
+        ("call by position", format!("mysql_connect(\"db\", \"ada\", \"{password}\")"), &password),
+        ("call by name", format!("psycopg2.connect(host=\"db\", password=\"{password}\")"), &password),
+        ("connection string", format!("Server=db;User Id=ada;Password={password};Database=shop"), &password),
+        ("network device", format!("hostname a\nline vty 0 4\n password 7 {scrambled}\n login"), &scrambled),
+        ("community", format!("snmp-server community {password} RO"), &password),
+        ("psexec", format!("psexec \\\\host -u ada -p {password} cmd"), &password),
+    ];
+    for (kind, text, secret) in made {
+        cases.push(Case { kind, text, secret: secret.clone() });
+    }
+}
