@@ -97,7 +97,8 @@ pub(super) fn announced(text: &[u8], start: usize, end: usize) -> Option<(usize,
     }
     let (start, end) = value_around(text, start, end);
     // What is called or indexed is a name.
-    if end - start < VALUE_MIN || matches!(text.get(end), Some(b'(' | b'[')) {
+    let code = matches!(text.get(end), Some(b'(' | b'[')) || text[end..].starts_with(b".(");
+    if code || end - start < VALUE_MIN {
         return None;
     }
     let (name_end, joint) = gap_before(text, start)?;
@@ -140,10 +141,10 @@ fn gap_before(text: &[u8], start: usize) -> Option<(usize, Joint)> {
     let holds = |byte: u8| gap.contains(&byte);
     // The value of the name was an empty string, or something else was between.
     let other = gap.windows(2).any(|pair| pair[0] == pair[1] && is_quote(pair[0]))
-        || gap.iter().filter(|byte| **byte == b',').count() > 1
+        || memchr::memchr_iter(b',', gap).nth(1).is_some()
         || holds(b',') && (holds(b':') || holds(b'='))
         || holds(b']') && !gap.starts_with(b"[]") && !gap.starts_with(b"\"]") && !gap.starts_with(b"']");
-    let lines = gap.iter().filter(|byte| **byte == b'\n').count();
+    let lines = memchr::memchr_iter(b'\n', gap).count();
     let joint = match lines {
         _ if other => return None,
         // Alone on its line.
@@ -412,6 +413,7 @@ mod tests {
             format!("copy(private_key, {MIXED}, 32)"),
             format!("UniquePtr<EVP_PKEY> {MIXED}();"),
             format!("signerKey: {MIXED}(options)"),
+            format!("clientKey = {MIXED}.(*rsa.PrivateKey)"),
             format!("- iqn.1998-01.com.datadog:{UUID}"),
             format!("lookup('plugins.datadog', '{UUID}')"),
         ] {

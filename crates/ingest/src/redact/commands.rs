@@ -28,7 +28,8 @@ pub(super) fn password(text: &[u8], start: usize, end: usize, options: &[&'stati
     // `mysql -p shop` asks for the password; `-port` is another option.
     let glued = at > 0 && text[at - 1] != b' ' && text[at - 1] != b'=';
     let weak = glued && !password.iter().any(|byte| byte.is_ascii_digit() || byte.is_ascii_punctuation());
-    (password.len() >= 4 && !weak && !is_placeholder(password)).then_some((from, to))
+    let word = password.iter().any(u8::is_ascii_alphanumeric);
+    (password.len() >= 4 && word && !weak && !is_placeholder(password)).then_some((from, to))
 }
 
 /// The password in a line of `.pgpass`, `host:port:database:user:password`, whose port is at `start..end`.

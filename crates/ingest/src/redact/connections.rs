@@ -90,7 +90,6 @@ fn argument(call: &[u8], at: usize) -> Option<(usize, usize, bool, Option<usize>
         match (*call.get(end)?, quote) {
             (b'\\', Some(_)) => end += 1,
             (byte, Some(open)) if byte == open => quote = None,
-            (_, Some(_)) => {}
             (byte @ (b'"' | b'\''), None) => quote = Some(byte),
             (b',' | b')', None) => break,
             (b'(' | b';' | b'{', None) => return None,
@@ -148,10 +147,10 @@ pub(super) fn described(text: &[u8], anchor: usize) -> Option<(usize, usize, Rul
     let known = |name: &&[u8]| {
         key.len() > name.len()
             && key[..name.len()].eq_ignore_ascii_case(name)
-            && key[name.len()..].trim_ascii()[0] == b'='
+            && key[name.len()..].trim_ascii().first() == Some(&b'=')
     };
-    let any = CONNECTION_KEYS.iter().any(|name| known(name))
-        || [b"database".as_slice(), b"initial catalog", b"port"].iter().any(known);
+    let any =
+        CONNECTION_KEYS.iter().any(known) || [b"database".as_slice(), b"initial catalog", b"port"].iter().any(known);
     let closed = text.get(end).is_none_or(|byte| matches!(byte, b';' | b'"' | b'\'' | b'\n'));
     (any && closed && end - start >= 3 && !is_hidden(&text[start..end])).then_some((start, end, Rule::Password))
 }
@@ -178,24 +177,21 @@ pub(super) fn device(text: &[u8], anchor: usize, end: usize) -> Option<(usize, u
         return None;
     }
     let (at, rest) = (name_end + 1, text.get(name_end + 1..)?);
-    let found = match rest {
-        [kind @ b'0'..=b'9', b' ', ..] => {
-            let (start, end) = (at + 2, at + 2 + word(text, at + 2));
-            let value = &text[start..end];
-            let hex = value.len() >= 6 && value.len() % 2 == 0 && value.iter().all(u8::is_ascii_hexdigit);
-            let secret = match kind {
-                // Scrambled in a way that is known, or hashed.
-                b'7' => hex && has_digit(value) && ends_line(text, end),
-                b'4' | b'5' | b'8' | b'9' => value.starts_with(b"$") && value.len() >= 6,
-                _ => is_command(line_before(text, name_start)) && is_chosen(value),
-            };
-            secret.then_some((start, end))
-        }
-        _ => {
-            let end = at + word(text, at);
-            let enabled = line_before(text, name_start).trim_ascii() == b"enable";
-            (enabled && ends_line(text, end) && is_chosen(&text[at..end])).then_some((at, end))
-        }
+    let found = if let [kind @ b'0'..=b'9', b' ', ..] = rest {
+        let (start, end) = (at + 2, at + 2 + word(text, at + 2));
+        let value = &text[start..end];
+        let hex = value.len() >= 6 && value.len().is_multiple_of(2) && value.iter().all(u8::is_ascii_hexdigit);
+        let secret = match kind {
+            // Scrambled in a way that is known, or hashed.
+            b'7' => hex && has_digit(value) && ends_line(text, end),
+            b'4' | b'5' | b'8' | b'9' => value.starts_with(b"$") && value.len() >= 6,
+            _ => is_command(line_before(text, name_start)) && is_chosen(value),
+        };
+        secret.then_some((start, end))
+    } else {
+        let end = at + word(text, at);
+        let enabled = line_before(text, name_start).trim_ascii() == b"enable";
+        (enabled && ends_line(text, end) && is_chosen(&text[at..end])).then_some((at, end))
     };
     found.map(|(start, end)| (start, end, Rule::Password))
 }
@@ -252,7 +248,7 @@ mod tests {
     fn calls_of_drivers_lose_their_password_by_its_position_or_its_name() {
         for text in [
             r#"mysql_connect("db", "ada", "pw1")"#,
-            r#"$db = new PDO('mysql:host=db', 'ada', 'pw1');"#,
+            "$db = new PDO('mysql:host=db', 'ada', 'pw1');",
             r#"new mysqli("db", $user, "pw1", "shop")"#,
             r#"DBI->connect("dbi:Pg:dbname=shop", "ada", "pw1")"#,
             r#"DriverManager.getConnection(url, "ada", "pw1")"#,
@@ -291,6 +287,7 @@ mod tests {
         assert_eq!(found("Server=db;Password=${PASSWORD};"), None);
         assert_eq!(found("Server=db;Password=****;"), None);
         assert_eq!(found("a=b;password=secret;"), None);
+        assert_eq!(found("server ;password=secret;"), None);
         assert_eq!(found("user = name; password = secret;"), None);
     }
 

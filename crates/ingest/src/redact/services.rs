@@ -5,7 +5,7 @@
 
 /// The names in small letters and digits, in order.
 #[rustfmt::skip]
-pub(super) const SERVICES: [&str; 1397] = [
+pub(super) static SERVICES: [&str; 1397] = [
     "100ms", "123formbuilder", "1password", "4everland", "abbysale", "ably", "abstractapi", "abtasty", "abuseipdb",
     "accuweather", "actionnetwork", "activecampaign", "activepieces", "acuityscheduling", "adafruit", "adafruitio",
     "adalo", "adobestock", "adyen", "adzuna", "aerisweather", "aeroworkflow", "africastalking", "aftership",
@@ -172,7 +172,7 @@ pub(super) const SERVICES: [&str; 1397] = [
 
 /// Services whose names are words of other things, too: in capitals, as a variable of an environment, they stand for them.
 #[rustfmt::skip]
-pub(super) const COMMON: [&str; 98] = [
+pub(super) static COMMON: [&str; 98] = [
     "abstract", "bamboo", "bandwidth", "beacon", "brave", "bubble", "builder", "canvas", "carto", "census", "checkout",
     "clay", "clearout", "copper", "cortex", "courier", "daily", "drift", "drip", "drone", "envoy", "exa", "fauna",
     "footprint", "foundation", "fountain", "gamma", "genius", "ghost", "glean", "glitch", "gong", "guru", "harvest",
