@@ -27,7 +27,7 @@ pub(crate) async fn rebuild(home: &Path) -> Rebuilt {
 }
 
 /// Waits until the owner is gone: it would write its last to what a test takes away.
-async fn free(home: &Path) {
+pub(crate) async fn free(home: &Path) {
     while fs::File::open(home.join("lock")).unwrap().try_lock().is_err() {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
