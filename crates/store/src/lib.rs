@@ -45,7 +45,7 @@ pub mod trace_row;
 
 pub use blobs::BlobHash;
 pub use budget::{Budget, BudgetError, Reservation};
-pub use check::Checked;
+pub use check::{Checked, Lacked};
 pub use claim::Claim;
 pub use config::{StoreConfig, SyncPolicy};
 pub use error::{AppendError, CatalogError, OpenError, StoreError};

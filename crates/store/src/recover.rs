@@ -166,6 +166,14 @@ fn open_catalog(
         }
         written => written?,
     };
+    if let Some(lacking) = written.lacking.describe() {
+        let and = match report.read_only {
+            None => "It is written again from the catalog",
+            Some(_) => "It cannot be written again, since the store only reads",
+        };
+        let lake = storage.folder().unwrap_or_default();
+        report.warnings.push(format!("{lacking}. {and}; check what removes files in {}", lake.display()));
+    }
     if written.current.is_none() && written.inventories.last() == Some(&state.sequence) && report.read_only.is_none() {
         catalog.touch()?;
     }
