@@ -11,6 +11,8 @@
 //! and the log together are one consistent store. It is what a lost catalog is restored from, and what an older one
 //! betrays itself by.
 
+#[doc(hidden)]
+pub mod fuzzing;
 mod inventory;
 mod manifest;
 mod sealed;

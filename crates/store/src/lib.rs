@@ -20,7 +20,8 @@ mod check;
 mod claim;
 mod commit;
 mod compaction;
-mod describe;
+#[doc(hidden)]
+pub mod describe;
 pub mod disk;
 mod documents;
 pub mod forget;
