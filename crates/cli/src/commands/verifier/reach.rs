@@ -159,15 +159,12 @@ fn unescaped(text: &str) -> PathBuf {
     let mut left = text.as_bytes();
     while let Some((&first, rest)) = left.split_first() {
         let octal = |digits: &[u8]| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok();
-        left = match rest.get(..3).filter(|_| first == b'\\').and_then(octal) {
-            Some(byte) => {
-                bytes.push(byte);
-                &rest[3..]
-            }
-            None => {
-                bytes.push(first);
-                rest
-            }
+        left = if let Some(byte) = rest.get(..3).filter(|_| first == b'\\').and_then(octal) {
+            bytes.push(byte);
+            &rest[3..]
+        } else {
+            bytes.push(first);
+            rest
         };
     }
     PathBuf::from(OsString::from_vec(bytes))
