@@ -193,13 +193,17 @@ mod tests {
                 assert!(is_read, "{name} is one of them");
             }
             for at in 0..seed.len() {
-                check(&seed[..at]);
-                for flip in [1, 0x10, 0xff] {
-                    let mut damaged = seed.clone();
-                    damaged[at] ^= flip;
-                    check(&damaged);
+                let mut damaged = seed.clone();
+                damaged[at] ^= 0x10;
+                for bytes in [&seed[..at], &damaged] {
+                    check_inventory(bytes);
+                    check_manifest(bytes);
                 }
             }
+        }
+        for (at, flip) in (0..=u16::MAX).step_by(97).flat_map(|at| [(at, 0), (at, 0x10)]) {
+            let [low, high] = at.to_le_bytes();
+            check_damage(&[&[low, high, flip], b"some content".as_slice()].concat());
         }
     }
 
