@@ -10,6 +10,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::config::CONFIG_FILE;
 use crate::failure::Failure;
 use crate::start;
 
@@ -65,7 +66,10 @@ pub(crate) fn prepare(home: &Path) -> Result<Vec<String>, Failure> {
         return Ok(Vec::new());
     }
     let is_open = |(_, entry): &&&(PathBuf, Metadata)| !entry.is_symlink() && entry.mode() & OTHERS != 0;
-    let is_of_an_earlier_version = own.len() == entries.len() && own.iter().any(|entry| is_open(&entry));
+    // People write the configuration, and other programs have one of that name.
+    let is_made = |(path, _): &&&(PathBuf, Metadata)| path.file_name().is_some_and(|name| name != CONFIG_FILE);
+    let is_of_an_earlier_version =
+        own.len() == entries.len() && own.iter().filter(is_made).any(|entry| is_open(&entry));
     if is_of_an_earlier_version && is_dedicated(home, &found) {
         return Ok(vec![make_private(home, mode, 0o700)]);
     }
@@ -212,6 +216,9 @@ mod tests {
         fs::set_permissions(home.path().join("lock"), Permissions::from_mode(0o600)).unwrap();
         assert!(prepare(home.path()).unwrap().is_empty());
         assert_eq!(mode(home.path()), 0o755);
+        let other = folder(0o755, &["config.toml"]);
+        assert!(prepare(other.path()).unwrap().iter().all(|said| said.contains("config.toml")));
+        assert_eq!(mode(other.path()), 0o755);
         for before in [0o775, 0o777] {
             let home = folder(before, &[]);
             let refused = prepare(home.path()).unwrap_err().message;

@@ -214,9 +214,9 @@ impl Engine {
         if let Some(Lacked { what, why_not_mended }) = checked.descriptions {
             let next = Some("check the disk and what removes or changes files in the lake");
             match why_not_mended {
-                None => check("lake", CheckState::Warning, format!("{what}. It was written again"), next),
+                None => check("lake", CheckState::Warning, format!("{what}. They are written again"), next),
                 Some(why) => {
-                    check("lake", CheckState::Failed, format!("{what}. It could not be written again: {why}"), next);
+                    check("lake", CheckState::Failed, format!("{what}. They could not be written again: {why}"), next);
                 }
             }
         }

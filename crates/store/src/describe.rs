@@ -70,8 +70,8 @@ impl Lacking {
             Self { manifests, inventory: true } => format!("its inventory and {manifests} manifests"),
         };
         Some(format!(
-            "of what the lake says of itself, {what} were missing or damaged: `kino doctor --rebuild` restores a lost \
-             catalog from that"
+            "of the lake's descriptions of itself, from which `kino doctor --rebuild` restores a lost catalog, these were \
+             missing or damaged: {what}"
         ))
     }
 }

@@ -168,8 +168,8 @@ fn open_catalog(
     };
     if let Some(lacking) = written.lacking.describe() {
         let and = match report.read_only {
-            None => "It is written again from the catalog",
-            Some(_) => "It cannot be written again, since the store only reads",
+            None => "They are written again from the catalog",
+            Some(_) => "They cannot be written again, since the store only reads",
         };
         let lake = storage.folder().unwrap_or_default();
         report.warnings.push(format!("{lacking}. {and}; check what removes files in {}", lake.display()));
@@ -268,8 +268,8 @@ fn describe(report: &mut OpenReport) {
     if wal.is_gone {
         report.warnings.push(
             "the log is gone (the folder `wal` or all that was in it, and `wal.extents` beside it), and the last engine \
-             had not ended in order: what it had acknowledged and not yet written to files is lost; check the disk and \
-             what removes files there"
+             had not ended in order: what it had acknowledged and not yet written to files, if anything, is lost; check \
+             the disk and what removes files there"
                 .to_owned(),
         );
     }

@@ -225,5 +225,20 @@ mod tests {
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             check(&bytes);
         }
+
+        #[test]
+        fn a_seed_of_which_a_few_bytes_are_others_is_read_or_refused(
+            seed in 0..seeds().len(),
+            others in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        ) {
+            let mut bytes = seeds().remove(seed).1;
+            for (at, byte) in others {
+                let at = at.index(bytes.len());
+                // Numbers and names differ by one character.
+                bytes[at] = if byte < 128 { byte } else { bytes[at] ^ (byte & 7) };
+            }
+            check_inventory(&bytes);
+            check_manifest(&bytes);
+        }
     }
 }
