@@ -4,11 +4,12 @@ use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use kino_engine::EngineConfig;
 use kino_engine::config::SyncKind;
+use rustix::fs::OFlags;
 
 use crate::failure::{Failure, code};
 use crate::home;
@@ -135,19 +136,35 @@ pub(crate) fn reread(home: &Path) -> Result<EngineConfig, Failure> {
     read_file(&home.join(CONFIG_FILE))
 }
 
+/// As [`reread`], with under how many names the file is known: whoever may write at one of them writes all.
+///
+/// # Errors
+/// As [`Settings::read`].
+pub(crate) fn reread_with_links(home: &Path) -> Result<(EngineConfig, u64), Failure> {
+    read_with_links(&home.join(CONFIG_FILE))
+}
+
 fn read_file(path: &Path) -> Result<EngineConfig, Failure> {
-    let file = match File::open(path) {
+    Ok(read_with_links(path)?.0)
+}
+
+fn read_with_links(path: &Path) -> Result<(EngineConfig, u64), Failure> {
+    // Opening a pipe would wait for its writer.
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = match File::options().read(true).custom_flags(flags).open(path) {
         Ok(file) => file,
         // A home that is no folder is for whoever uses it to report.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(EngineConfig::default());
+            return Ok((EngineConfig::default(), 0));
         }
         Err(error) => return Err(Failure::because(format!("reading {}", path.display()), &error)),
     };
     let reading = |error| Failure::because(format!("reading {}", path.display()), &error);
-    refuse_untrusted(path, &file.metadata().map_err(reading)?)?;
+    let found = file.metadata().map_err(reading)?;
+    refuse_untrusted(path, &found)?;
     let text = io::read_to_string(file).map_err(reading)?;
-    parse(&text).map_err(|error| Failure::new(code::WRONG, format!("{} is wrong: {error}", path.display())))
+    let wrong = |error| Failure::new(code::WRONG, format!("{} is wrong: {error}", path.display()));
+    Ok((parse(&text).map_err(wrong)?, found.nlink()))
 }
 
 /// Refuses a configuration that another user wrote, or could have: it says what is executed and where recordings go.
@@ -156,7 +173,9 @@ fn refuse_untrusted(path: &Path, file: &Metadata) -> Result<(), Failure> {
     let refuse = |why: String| Err(Failure::new(code::WRONG, format!("{} is not obeyed: {why}", path.display())));
     let own_group = file.gid() == file.uid() && file.gid() != 0;
     let forbidden = if own_group { 0o002 } else { 0o022 };
-    if !home::is_trusted(file) {
+    if !file.is_file() {
+        refuse("it is no file".to_owned())
+    } else if !home::is_trusted(file) {
         refuse(format!("it belongs to {}; make it yours, or move it away", home::user_name(file.uid())))
     } else if file.mode() & forbidden != 0 {
         refuse(format!("other users may write it (mode {:04o}); `chmod go-w` it, once looked at", file.mode() & 0o7777))
@@ -182,8 +201,14 @@ fn did_you_mean(message: &str) -> Option<&str> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// Makes a named pipe, which nobody writes to.
+    pub(crate) fn pipe(path: &Path) {
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    }
 
     #[test]
     fn a_configuration_that_others_may_write_is_not_obeyed() {
@@ -207,6 +232,20 @@ mod tests {
             mode(0o664);
             assert!(read_file(&path).unwrap_err().message.contains("0664"));
         }
+    }
+
+    #[test]
+    fn a_pipe_is_no_configuration_and_the_names_of_a_file_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(CONFIG_FILE);
+        assert_eq!(read_with_links(&path).unwrap().1, 0);
+        pipe(&path);
+        assert!(read_file(&path).unwrap_err().message.contains("no file"));
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "").unwrap();
+        assert_eq!(read_with_links(&path).unwrap().1, 1);
+        fs::hard_link(&path, folder.path().join("other")).unwrap();
+        assert_eq!(read_with_links(&path).unwrap().1, 2);
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! The home as a folder: private to its user, and refused where another user could have written into it.
 //!
-//! A folder is changed only where it holds nothing but Kinescope's own files: one that was named by mistake, such as
-//! the user's own home or `/tmp`, keeps its mode, and there the files alone are made private, or nothing is started.
+//! A folder is changed only where it holds nothing but Kinescope's own files, and some of them are open to others, as an
+//! earlier version made them. One that somebody else made, empty or with other files, may have been named by mistake,
+//! such as the user's own home or `/tmp`: it keeps its mode, and Kinescope's files alone are private, or nothing is
+//! started.
 
 use std::fs::{self, DirBuilder, Metadata, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::config::CONFIG_FILE;
 use crate::failure::Failure;
 use crate::start;
 
@@ -35,8 +38,8 @@ const OTHERS_WRITE: u32 = 0o022;
 /// Set-user, set-group and sticky bits: of a folder that has a purpose of its own.
 const SPECIAL: u32 = 0o7000;
 
-/// Makes the home where there is none, and makes it private where others may read it. Returns what was changed, in
-/// sentences for its user.
+/// Makes the home where there is none, and makes private what others may read in it. Returns what was changed, and what
+/// stays open, in sentences for its user.
 ///
 /// # Errors
 /// Where it cannot be made, or other users could have put something into it.
@@ -62,8 +65,12 @@ pub(crate) fn prepare(home: &Path) -> Result<Vec<String>, Failure> {
     if mode & OTHERS == 0 {
         return Ok(Vec::new());
     }
-    let is_ours = own.len() == entries.len() && is_dedicated(home, &found);
-    if is_ours {
+    let is_open = |(_, entry): &&&(PathBuf, Metadata)| !entry.is_symlink() && entry.mode() & OTHERS != 0;
+    // People write the configuration, and other programs have one of that name.
+    let is_made = |(path, _): &&&(PathBuf, Metadata)| path.file_name().is_some_and(|name| name != CONFIG_FILE);
+    let is_of_an_earlier_version =
+        own.len() == entries.len() && own.iter().filter(is_made).any(|entry| is_open(&entry));
+    if is_of_an_earlier_version && is_dedicated(home, &found) {
         return Ok(vec![make_private(home, mode, 0o700)]);
     }
     if mode & OTHERS_WRITE != 0 {
@@ -74,8 +81,15 @@ pub(crate) fn prepare(home: &Path) -> Result<Vec<String>, Failure> {
             mode & 0o7777
         )));
     }
-    let open = own.iter().filter(|(_, entry)| !entry.is_symlink() && entry.mode() & OTHERS != 0);
-    Ok(open.map(|(path, entry)| make_private(path, entry.mode(), entry.mode() & 0o700)).collect())
+    if entries.is_empty() {
+        return Ok(vec![format!(
+            "{} stays open to other users (mode {:04o}), and what Kinescope writes in it is private; `chmod 700` it to \
+             hide the names of its files too",
+            home.display(),
+            mode & 0o7777
+        )]);
+    }
+    Ok(own.iter().filter(is_open).map(|(path, entry)| make_private(path, entry.mode(), entry.mode() & 0o700)).collect())
 }
 
 /// The name of a user, or their number.
@@ -183,10 +197,33 @@ mod tests {
     fn a_home_of_an_earlier_version_is_made_private_once_and_said() {
         for before in [0o755, 0o775, 0o777] {
             let home = folder(before, &["meta.sqlite", "lock", "engine.json", "config.toml"]);
+            fs::set_permissions(home.path().join("engine.json"), Permissions::from_mode(0o600)).unwrap();
             let said = prepare(home.path()).unwrap();
             assert!(said.len() == 1 && said[0].contains(&format!("{before:04o}")), "{said:?}");
             assert_eq!(mode(home.path()), 0o700);
             assert!(prepare(home.path()).unwrap().is_empty());
+        }
+    }
+
+    #[test]
+    fn an_empty_folder_that_somebody_made_keeps_its_mode_and_that_is_said_once() {
+        let home = folder(0o755, &[]);
+        let said = prepare(home.path()).unwrap();
+        assert!(said.len() == 1 && said[0].contains("0755") && said[0].contains("chmod 700"), "{said:?}");
+        assert_eq!(mode(home.path()), 0o755);
+        // As an engine writes it.
+        fs::write(home.path().join("lock"), "").unwrap();
+        fs::set_permissions(home.path().join("lock"), Permissions::from_mode(0o600)).unwrap();
+        assert!(prepare(home.path()).unwrap().is_empty());
+        assert_eq!(mode(home.path()), 0o755);
+        let other = folder(0o755, &["config.toml"]);
+        assert!(prepare(other.path()).unwrap().iter().all(|said| said.contains("config.toml")));
+        assert_eq!(mode(other.path()), 0o755);
+        for before in [0o775, 0o777] {
+            let home = folder(before, &[]);
+            let refused = prepare(home.path()).unwrap_err().message;
+            assert!(refused.contains("chmod 700") && refused.contains(&format!("{before:04o}")), "{refused}");
+            assert_eq!(mode(home.path()), before);
         }
     }
 

@@ -5,8 +5,8 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use kino_model::UnixNanos;
-use kino_store::Forget as Forgetting;
 use kino_store::snapshot::TraceFilter;
+use kino_store::{Forget as Forgetting, Lacked};
 use kino_wire::Problem;
 use kino_wire::admin::{
     Check, CheckState, Doctor, DoctorQuestion, Forget, ForgetQuestion, LakeFile, LakeFiles, LakeFilesQuestion, Logs,
@@ -210,6 +210,15 @@ impl Engine {
         } else if damaged.is_empty() {
             let message = format!("all {} files are whole", store.lake_files);
             check("lake", CheckState::Ok, message, None);
+        }
+        if let Some(Lacked { what, why_not_mended }) = checked.descriptions {
+            let next = Some("check the disk and what removes or changes files in the lake");
+            match why_not_mended {
+                None => check("lake", CheckState::Warning, format!("{what}. They are written again"), next),
+                Some(why) => {
+                    check("lake", CheckState::Failed, format!("{what}. They could not be written again: {why}"), next);
+                }
+            }
         }
         if let [first, rest @ ..] = checked.without_checksum.as_slice() {
             let message = format!(

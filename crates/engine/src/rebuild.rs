@@ -30,6 +30,15 @@ fn describe(rebuilt: &Rebuilt) -> Vec<Check> {
         let message = format!("{} traces were being forgotten; the engine finishes that", rebuilt.hidden_traces);
         check("forgetting", CheckState::Ok, message, None);
     }
+    if rebuilt.is_inventory_of_copy {
+        let message = "the lake's last inventory is missing or cannot be read; its copy in the home was used";
+        check(
+            "inventory",
+            CheckState::Warning,
+            message.to_owned(),
+            Some("check the disk and what removes files there"),
+        );
+    }
     if rebuilt.is_last_inventory_lost {
         let message = "the lake's last inventory is missing or cannot be read; the one before was used: what was written \
                        out since may be missing, and its files were put aside";

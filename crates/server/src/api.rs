@@ -17,16 +17,21 @@ use kino_wire::{Backend, Problem, ProblemKind};
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use crate::exports::Exports;
 use crate::guard::{self, Guard, Scope};
-use crate::metrics;
 use crate::otlp::Otlp;
 use crate::otlp::body::{self, Budget};
+use crate::{granted, metrics};
 
 /// Bytes of a question's body. A run's two output streams and its diff travel in one, each at most the limit for
 /// blobs, and a third longer as base64.
 const QUESTION_BYTES_MAX: usize = 64 << 20;
 /// Bytes of the question for an export, which is a few names and times.
 const EXPORT_QUESTION_BYTES_MAX: usize = 64 << 10;
+
+/// What an export over TCP is answered beside too many others.
+const TOO_MANY_EXPORTS: &str =
+    "too many exports are under way with this key, or with all keys together: read them first";
 
 /// What the routes share.
 #[derive(Clone, Debug)]
@@ -36,6 +41,7 @@ struct Api {
     budget: Budget,
     /// For files given to `import`: one as large as the limit fits while nothing else is imported.
     imports: Budget,
+    exports: Exports,
 }
 
 /// MCP for those who may only read, and for those who may do everything.
@@ -45,14 +51,15 @@ pub(crate) struct Mcp {
     pub(crate) executing: kino_mcp::HttpService,
 }
 
-/// The routes, checks included.
-pub(crate) fn routes(otlp: &Otlp, mcp: Mcp) -> Router {
+/// The routes, checks included, for a listener of this many connections.
+pub(crate) fn routes(otlp: &Otlp, mcp: Mcp, connections_max: usize) -> Router {
     let imports = usize::try_from(otlp.engine.config().limits.import_bytes_max).unwrap_or(usize::MAX);
     let api = Api {
         engine: otlp.engine.clone(),
         guard: otlp.guard.clone(),
         budget: otlp.budget.clone(),
         imports: Budget::new(imports),
+        exports: Exports::new(connections_max),
     };
     let mcp = Router::new().fallback(ask_over_mcp).with_state((api.clone(), mcp));
     Router::new()
@@ -64,6 +71,7 @@ pub(crate) fn routes(otlp: &Otlp, mcp: Mcp) -> Router {
         .nest_service("/mcp", mcp)
         .fallback(nothing_here)
         .with_state(api)
+        .layer(middleware::from_fn_with_state(otlp.guard.clone(), granted::while_the_key_lasts))
         .layer(middleware::from_fn_with_state(otlp.guard.clone(), guard::own_pages))
 }
 
@@ -89,6 +97,11 @@ async fn import(State(api): State<Api>, request: Request) -> Result<Response, Re
 
 async fn export(State(api): State<Api>, request: Request) -> Result<Response, Response> {
     allow(&api, &request, Scope::Read)?;
+    let caller = Guard::caller(request.headers(), request.extensions());
+    let under_way = caller.map(|caller| api.exports.begin(caller));
+    if matches!(under_way, Some(None)) {
+        return Err(refuse(&Problem::busy(TOO_MANY_EXPORTS)));
+    }
     let body = read(request, EXPORT_QUESTION_BYTES_MAX, &api.budget).await?.0;
     let question: ExportQuestion = serde_json::from_slice(&body)
         .map_err(|error| refuse(&Problem::invalid(format!("the question `export`: {error}"))))?;
@@ -99,7 +112,9 @@ async fn export(State(api): State<Api>, request: Request) -> Result<Response, Re
     // What is found later breaks the export off.
     let damage = api.engine.damage();
     let messages = api.engine.export(question).await.map_err(|problem| refuse(&problem))?;
-    let stream = messages.inspect(|message| {
+    let stream = messages.inspect(move |message| {
+        // For as long as it is read.
+        let _ = &under_way;
         if let Err(error) = message {
             // The status has long been sent: the broken stream is what the client sees.
             tracing::warn!(%error, "an export broke off");
@@ -148,12 +163,14 @@ async fn nothing_here() -> Response {
 
 #[expect(clippy::result_large_err, reason = "the error is the answer itself, made once a request at most")]
 fn allow(api: &Api, request: &Request, scope: Scope) -> Result<(), Response> {
-    api.guard.allows(request.headers(), request.extensions(), scope).map_err(|message| {
-        let problem = Problem::unavailable(message);
-        let mut response = json(StatusCode::UNAUTHORIZED, &problem);
-        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        response
-    })
+    api.guard.allows(request.headers(), request.extensions(), scope).map_err(unauthorized)
+}
+
+/// The answer to who shows no key, or not the right one.
+pub(crate) fn unauthorized(message: &str) -> Response {
+    let mut response = json(StatusCode::UNAUTHORIZED, &Problem::unavailable(message));
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
 }
 
 async fn read(request: Request, limit: usize, budget: &Budget) -> Result<(bytes::Bytes, body::Held), Response> {

@@ -66,13 +66,18 @@ impl Guard {
         if here { Ok(()) } else { self.key(headers, Scope::Ingest) }
     }
 
+    /// The hash of the token or key that a request shows. `None` where it shows none, or needs none.
+    pub(crate) fn caller(headers: &HeaderMap, extensions: &Extensions) -> Option<Vec<u8>> {
+        if extensions.get::<Owner>().is_some() { None } else { bearer_hash(headers) }
+    }
+
+    /// What the key with this hash allows now; nothing where there is none.
+    pub(crate) fn scopes(&self, given: &[u8]) -> Vec<Scope> {
+        self.0.keys.scopes(given)
+    }
+
     fn key(&self, headers: &HeaderMap, scope: Scope) -> Result<(), &'static str> {
-        let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let bearer = value.and_then(|value| value.split_once(' '));
-        let Some((_, key)) = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
-            return Err(NO_KEY);
-        };
-        let given = keys::hash(key.trim().as_bytes());
+        let Some(given) = bearer_hash(headers) else { return Err(NO_KEY) };
         let allowed = keys::same(&given, &self.0.owner_token_hash) | self.0.keys.allow(&given, scope);
         if allowed { Ok(()) } else { Err("this key is not known, or does not allow that") }
     }
@@ -96,6 +101,11 @@ impl Guard {
         let first = hosts.next().or_else(|| uri.authority().map(http::uri::Authority::as_str));
         hosts.next().is_none() && first.is_some_and(|host| self.host_allowed(host))
     }
+}
+
+fn bearer_hash(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let (scheme, key) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| keys::hash(key.trim().as_bytes()))
 }
 
 /// Refuses what any web page sent but one that this listener served itself: a page on another port of this machine is

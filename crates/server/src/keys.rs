@@ -215,6 +215,13 @@ impl Keys {
         })
     }
 
+    /// What the key with this hash allows now; nothing where there is none.
+    pub(crate) fn scopes(&self, given: &[u8]) -> Vec<KeyScope> {
+        let stored = self.stored();
+        let all = self.configured.iter().chain(stored.iter());
+        all.filter(|key| same(given, &key.hash)).flat_map(|key| key.scopes.iter().copied()).collect()
+    }
+
     /// The keys of the file, read again where it is not the one that was read.
     fn stored(&self) -> Arc<Vec<Known>> {
         let stamp = fs::metadata(self.home.join(KEY_FILE)).ok();

@@ -14,6 +14,8 @@ mod api;
 mod connections;
 mod descriptors;
 mod engine_file;
+mod exports;
+mod granted;
 mod guard;
 pub mod keys;
 mod life;

@@ -255,8 +255,8 @@ fn serve_opened(
     let mcp = mcp.with_allowed_hosts(hosts.collect());
     let executing = programs.verifier.map_or_else(|| mcp.clone(), |verifier| mcp.clone().with_verifier(verifier));
     let mcp = Mcp { reading: kino_mcp::http_service(mcp), executing: kino_mcp::http_service(executing) };
-    let routes = api::routes(&otlp, mcp);
     let shares = Shares::available();
+    let routes = api::routes(&otlp, mcp, shares.rest);
     let serve = |listener, routes, share| tokio::spawn(connections::serve(listener, routes, share, stopping.clone()));
     let for_the_owner = routes.clone().layer(Extension(Owner));
     let tasks = [

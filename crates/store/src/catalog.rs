@@ -74,6 +74,8 @@ pub(crate) struct Loaded {
     /// The first log segment that is still needed.
     pub(crate) wal_position: u64,
     pub(crate) tombstones: Vec<TraceId>,
+    /// Whether the log may hold what no file has: not after an end in order. `None` where an earlier build wrote last.
+    pub(crate) log_in_use: Option<bool>,
 }
 
 /// One step from one consistent state to the next. All of it happens, or nothing.
@@ -106,6 +108,8 @@ pub(crate) trait Catalog: Debug + Send + Sync {
     fn state(&self) -> Result<Inventory, CatalogError>;
     /// Counts a change of the lake that is none of the catalog's own.
     fn touch(&self) -> Result<(), CatalogError>;
+    /// Notes whether the log may hold what no file has.
+    fn set_log_in_use(&self, in_use: bool) -> Result<(), CatalogError>;
     /// Gives a number for a group or pack and remembers the files that will be written for it. `paths` makes their
     /// names from the number.
     fn begin(&self, paths: &dyn Fn(GroupId) -> Vec<String>, now: i64) -> Result<GroupId, CatalogError>;

@@ -20,10 +20,22 @@ pub struct Checked {
     pub without_checksum: Vec<String>,
     /// What is damaged, each with why. The groups of damaged files are left out of every answer from then on.
     pub damaged: Vec<String>,
+    /// What was missing or damaged of the lake's descriptions of itself.
+    pub descriptions: Option<Lacked>,
+}
+
+/// Manifests or an inventory that were missing or damaged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lacked {
+    /// Which, as the beginning of a sentence.
+    pub what: String,
+    /// Why they could not be written again; `None` where they were.
+    pub why_not_mended: Option<String>,
 }
 
 impl Store {
-    /// Reads every live file and every large value, and holds them against their checksums. Costs as much IO as the
+    /// Reads every live file and every large value, and holds them against their checksums; writes manifests and an
+    /// inventory again where they are missing or damaged. Costs as much IO as the
     /// lake is large.
     ///
     /// # Errors
@@ -35,6 +47,10 @@ impl Store {
             self.check_group(group, &mut checked).await?;
         }
         self.check_blobs(&mut checked).await?;
+        checked.descriptions = self.inner.mend_descriptions().await?.map(|(what, error)| Lacked {
+            what,
+            why_not_mended: error.as_ref().map(|error| crate::error::chain(error)),
+        });
         Ok(checked)
     }
 

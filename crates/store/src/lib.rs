@@ -20,7 +20,8 @@ mod check;
 mod claim;
 mod commit;
 mod compaction;
-mod describe;
+#[doc(hidden)]
+pub mod describe;
 pub mod disk;
 mod documents;
 pub mod forget;
@@ -45,7 +46,7 @@ pub mod trace_row;
 
 pub use blobs::BlobHash;
 pub use budget::{Budget, BudgetError, Reservation};
-pub use check::Checked;
+pub use check::{Checked, Lacked};
 pub use claim::Claim;
 pub use config::{StoreConfig, SyncPolicy};
 pub use error::{AppendError, CatalogError, OpenError, StoreError};

@@ -24,7 +24,9 @@ use crate::catalog::{GroupRow, Leftover, PackRow, Restored};
 use crate::claim;
 use crate::commit::storage::Storage;
 use crate::config::StoreConfig;
-use crate::describe::{Described, INVENTORIES, Inventory, manifest_path, read_manifest};
+use crate::describe::{
+    Described, INVENTORIES, INVENTORY_COPY, Inventory, inventory_path, manifest_path, read_manifest,
+};
 use crate::disk::{Disk, SystemDisk};
 use crate::documents::COPY;
 use crate::error::OpenError;
@@ -71,6 +73,8 @@ pub struct Rebuilt {
     pub old_database: Option<PathBuf>,
     /// The last inventory could not be read, and the one before was used: what came in between is not known.
     pub is_last_inventory_lost: bool,
+    /// The last inventory was missing or could not be read, and its copy in the home was used.
+    pub is_inventory_of_copy: bool,
 }
 
 /// Records of runs, findings, acknowledgements, verifications, and counters.
@@ -98,7 +102,13 @@ pub fn rebuild(config: &StoreConfig, clock: &dyn Clock) -> Result<Rebuilt, OpenE
     let refuse = |source| OpenError::Home { path: lake.clone(), source };
     let names = storage.names().map_err(refuse)?;
     let mut rebuilt = Rebuilt::default();
-    let inventory = last_inventory(&lake, &names, &mut rebuilt)?;
+    let inventory = match (last_inventory(&lake, &names, &mut rebuilt), copied_inventory(home, &lake)) {
+        (Ok(last), Some(copied)) if copied.home == last.home && copied.sequence > last.sequence => {
+            use_copy(copied, &names, &mut rebuilt)
+        }
+        (Err(OpenError::NoInventory { .. }), Some(copied)) => use_copy(copied, &names, &mut rebuilt),
+        (last, _) => last?,
+    };
     // The log lets go of a segment only after an inventory that needs it no more.
     let log = replay(disk.as_ref(), &wal::folder(home), inventory.wal_position, false);
     rebuilt.is_last_inventory_lost |= log.is_ok_and(|log| log.report.missing_segments > 0);
@@ -122,6 +132,9 @@ pub fn rebuild(config: &StoreConfig, clock: &dyn Clock) -> Result<Rebuilt, OpenE
     rebuilt.hidden_traces = restored.inventory.hidden.len() as u64;
     clear_up(&lake, &names, &mut restored, &mut rebuilt, disk.as_ref()).map_err(refuse)?;
 
+    if rebuilt.is_inventory_of_copy {
+        put_back(&lake, &restored.inventory, disk.as_ref()).map_err(refuse)?;
+    }
     let fresh = home.join(FRESH);
     remove_database(&fresh).map_err(refuse)?;
     {
@@ -153,6 +166,36 @@ fn last_inventory(lake: &Path, names: &Names, rebuilt: &mut Rebuilt) -> Result<I
         }
     }
     Err(OpenError::NoInventory { lake: lake.to_path_buf(), why })
+}
+
+/// The copy of the last inventory in the home, if the lake has a manifest of all that it names: a lake that was put back
+/// from a backup is older than the copy, and has its own inventory.
+fn copied_inventory(home: &Path, lake: &Path) -> Option<Inventory> {
+    let copied = Inventory::from_bytes(&fs::read(home.join(INVENTORY_COPY)).ok()?).ok()?;
+    let is_described = |id: &GroupId| {
+        fs::read(lake.join(manifest_path(*id))).is_ok_and(|bytes| read_manifest(&bytes, copied.home, *id).is_ok())
+    };
+    copied.groups.iter().chain(&copied.packs).all(is_described).then_some(copied)
+}
+
+fn use_copy(mut copied: Inventory, names: &Names, rebuilt: &mut Rebuilt) -> Inventory {
+    (rebuilt.is_last_inventory_lost, rebuilt.is_inventory_of_copy) = (false, true);
+    let numbers = names.get(INVENTORIES).into_iter().flatten().map(|(number, _)| *number);
+    copied.sequence = numbers.fold(copied.sequence, u64::max);
+    copied
+}
+
+/// Puts a copied inventory where the lake lacks it.
+fn put_back(lake: &Path, inventory: &Inventory, disk: &dyn Disk) -> io::Result<()> {
+    let path = lake.join(inventory_path(inventory.sequence));
+    if path.exists() {
+        return Ok(());
+    }
+    let bytes = inventory.to_bytes().map_err(io::Error::other)?;
+    let mut file = disk.create(&path)?;
+    file.append(&bytes)?;
+    file.sync()?;
+    disk.sync_dir(&lake.join(INVENTORIES))
 }
 
 /// Holds a group's files against their checksums. A file that is whole has the sums of its blocks from then on; one

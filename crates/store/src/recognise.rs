@@ -15,7 +15,9 @@ use bytes::Bytes;
 use crate::blobs::Place;
 use crate::catalog::{Loaded, PackRow};
 use crate::commit::pack_path;
-use crate::describe::{INVENTORIES, Inventory, MANIFESTS, Written, describe_group, describe_pack, manifest_path};
+use crate::describe::{
+    INVENTORIES, Inventory, Lacking, MANIFESTS, Written, describe_group, describe_pack, manifest_path,
+};
 use crate::disk::Disk;
 use crate::error::{OpenError, StoreError};
 use crate::file::GroupId;
@@ -73,11 +75,25 @@ pub(crate) fn recognise(
     let is_described = !written.inventories.is_empty();
     let described = of(MANIFESTS).iter().map(|(number, _)| *number).filter(|_| is_described).collect();
     written.missing = missing(state, loaded, &described).map_err(|error| unknown(database, error.to_string()))?;
+    if !written.missing.is_empty() {
+        written.current = None;
+    }
+    // A state that was counted had an inventory, and each of its groups a manifest.
+    let inventory = !is_described && state.sequence > 0;
+    if is_described || inventory {
+        let there: BTreeSet<u64> = of(MANIFESTS).iter().map(|(number, _)| *number).collect();
+        let live = state.groups.iter().chain(&state.packs);
+        written.lacking = Lacking { manifests: live.filter(|id| !there.contains(&id.0)).count(), inventory };
+    }
     Ok(written)
 }
 
-/// The manifests of live groups and packs that have none: an earlier build made none.
-fn missing(state: &Inventory, loaded: &Loaded, described: &BTreeSet<u64>) -> Result<Vec<(String, Bytes)>, StoreError> {
+/// The manifests of live groups and packs that are not among `described`.
+pub(crate) fn missing(
+    state: &Inventory,
+    loaded: &Loaded,
+    described: &BTreeSet<u64>,
+) -> Result<Vec<(String, Bytes)>, StoreError> {
     let mut missing = Vec::new();
     for row in loaded.groups.iter().filter(|row| !described.contains(&row.id.0)) {
         missing.push((manifest_path(row.id), describe_group(state.home, row)?));

@@ -32,6 +32,10 @@ pub(crate) const DATABASE: &str = "meta.sqlite";
 /// The counters of log segments that were missing, or cut, when a store opened.
 const MISSING_SEGMENT: &str = "issue/log_segment_missing";
 const CUT_SEGMENT: &str = "issue/log_segment_cut";
+/// The counter of logs that were gone as a whole.
+const MISSING_LOG: &str = "issue/log_missing";
+/// The log's position in a new catalog.
+const FIRST_POSITION: u64 = 1;
 
 /// What opening a store found and did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,12 +75,16 @@ pub(crate) fn open(
 
     let folder = crate::wal::folder(&config.home);
     let refuse = |source| OpenError::Home { path: folder.clone(), source };
-    let mut replayed = if read_only.is_some() && disk.list(&folder).is_err() {
-        Replayed::default()
+    let has_log = disk.list(&folder).is_ok();
+    let mut replayed = if read_only.is_some() && !has_log {
+        Replayed { is_blank: true, ..Replayed::default() }
     } else {
         disk.create_dir_all(&folder).map_err(refuse)?;
         replay::replay(disk.as_ref(), &folder, loaded.wal_position, read_only.is_none()).map_err(refuse)?
     };
+    if replayed.is_blank && expects_log(&loaded, has_log) {
+        replayed.mark_gone();
+    }
     read_only = read_only.or(replayed.newer.take().map(|what| format!("{what}, newer than this build: upgrade kino")));
 
     (report.wal, report.read_only) = (replayed.report.clone(), read_only.clone());
@@ -92,8 +100,12 @@ pub(crate) fn open(
     }
     let home = lock.as_ref().map(|lock| lock.mark(&config.home)).transpose().map_err(refuse)?;
     let writer = if let Some(home) = home.clone().filter(|_| read_only.is_none()) {
+        let is_written = extents.write(disk.as_ref());
         disk.sync_dir(&config.home).map_err(refuse)?;
-        extents.write(disk.as_ref());
+        if is_written && loaded.log_in_use != Some(true) {
+            // Only now: where the catalog says so, folder and record of the log are durable.
+            note_log_in_use(&catalog, true);
+        }
         let (sync, segment_bytes) = (config.sync, config.segment_bytes);
         let options = Options { folder: folder.clone(), sync, segment_bytes, next_segment, extents, home };
         Some(Writer::start(options, Arc::clone(&disk), Arc::clone(&clock), Arc::clone(&shared)).map_err(refuse)?)
@@ -154,10 +166,31 @@ fn open_catalog(
         }
         written => written?,
     };
+    if let Some(lacking) = written.lacking.describe() {
+        let and = match report.read_only {
+            None => "They are written again from the catalog",
+            Some(_) => "They cannot be written again, since the store only reads",
+        };
+        let lake = storage.folder().unwrap_or_default();
+        report.warnings.push(format!("{lacking}. {and}; check what removes files in {}", lake.display()));
+    }
     if written.current.is_none() && written.inventories.last() == Some(&state.sequence) && report.read_only.is_none() {
         catalog.touch()?;
     }
     Ok((catalog, loaded, state.home, written))
+}
+
+/// Whether there must be a log, or the record of one: an engine made both and did not end in order. An earlier build
+/// did not note its end, but it made the folder.
+fn expects_log(loaded: &Loaded, has_folder: bool) -> bool {
+    loaded.log_in_use.unwrap_or(!has_folder && loaded.wal_position > FIRST_POSITION)
+}
+
+/// Where that fails, a log that vanishes before the next start is not noticed, or one that held nothing is missed.
+pub(crate) fn note_log_in_use(catalog: &dyn Catalog, in_use: bool) {
+    if let Err(error) = catalog.set_log_in_use(in_use) {
+        tracing::debug!(%error, "whether the log is in use could not be noted");
+    }
 }
 
 fn fill_view(shared: &Shared, loaded: &Loaded, now: i64, report: &mut OpenReport) -> Vec<Retired> {
@@ -211,7 +244,11 @@ fn take_in(shared: &Shared, replayed: Replayed, now: u64, report: &mut OpenRepor
 impl Inner {
     /// Counts what the log misses for good: the warning goes with this process.
     fn count_missing(&self, wal: &WalReport) {
-        let missing = [(MISSING_SEGMENT, wal.missing_segments), (CUT_SEGMENT, wal.cut_segments)];
+        let missing = [
+            (MISSING_SEGMENT, wal.missing_segments),
+            (CUT_SEGMENT, wal.cut_segments),
+            (MISSING_LOG, u64::from(wal.is_gone)),
+        ];
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts
             .extend(missing.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name.to_owned(), count)));
@@ -227,6 +264,14 @@ fn describe(report: &mut OpenReport) {
              was acknowledged may have stood in it: check the disk. A copy of the record is in the log's folder `aside`",
             wal.torn_bytes
         ));
+    }
+    if wal.is_gone {
+        report.warnings.push(
+            "the log is gone (the folder `wal` or all that was in it, and `wal.extents` beside it), and the last engine \
+             had not ended in order: what it had acknowledged and not yet written to files, if anything, is lost; check \
+             the disk and what removes files there"
+                .to_owned(),
+        );
     }
     if wal.missing_segments > 0 || wal.cut_segments > 0 {
         report.warnings.push(format!(

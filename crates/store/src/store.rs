@@ -382,6 +382,9 @@ impl Store {
         let counted = blocking(move || {
             if let Some(writer) = &closing.writer {
                 writer.close();
+                if closing.shared.is_empty() {
+                    recover::note_log_in_use(closing.catalog.as_ref(), false);
+                }
             }
             closing.persist_counts()
         })

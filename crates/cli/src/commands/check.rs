@@ -105,6 +105,11 @@ fn read(path: &Path) -> Result<Option<String>, Failure> {
     match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(&error)),
+        Ok(file) if !file.is_file() => {
+            // Opening a pipe would wait for its writer, and a device may never end.
+            let message = format!("{} is no file: write what comes from it to one first", render::path(path));
+            return Err(Failure::new(code::WRONG, message));
+        }
         Ok(file) if file.len() > FILE_BYTES_MAX => {
             let message = format!("{} is larger than {FILE_BYTES_MAX} bytes", render::path(path));
             return Err(Failure::new(code::WRONG, message));
@@ -161,5 +166,18 @@ mod tests {
         assert!(wrong.message.contains("kino.toml:3, column 4: "), "{}", wrong.message);
         write("expectt = []\n");
         assert!(expectations(root.path(), &[]).unwrap_err().message.contains("expectt"));
+    }
+
+    #[test]
+    fn a_pipe_or_a_folder_is_neither_a_baseline_nor_expectations_and_nobody_waits_for_it() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join(FILE);
+        crate::config::tests::pipe(&path);
+        for refused in [read_baseline(&path).unwrap_err(), expectations(root.path(), &[]).unwrap_err()] {
+            assert_eq!(refused.code, code::WRONG);
+            assert!(refused.message.contains("is no file"), "{}", refused.message);
+        }
+        assert!(read_baseline(root.path()).unwrap_err().message.contains("is no file"));
+        assert!(read_baseline(Path::new("/dev/zero")).unwrap_err().message.contains("is no file"));
     }
 }

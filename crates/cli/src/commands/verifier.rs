@@ -4,12 +4,13 @@
 //! process' environment. The configuration is read anew each time, so that a permission counts at once and a
 //! withdrawn one no longer.
 
-use std::ffi::OsString;
+mod reach;
+
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -67,7 +68,7 @@ impl kino_mcp::Verifier for Verifier {
 }
 
 fn begin(settings: &Settings, umask: Option<Mode>, wanted: &Wanted) -> Result<Verifying, Problem> {
-    let config = config::reread(&settings.home).map_err(problem)?;
+    let (config, links) = config::reread_with_links(&settings.home).map_err(problem)?;
     let Some(directory) = &wanted.directory else {
         let why = "the client names no single root, so that it is not known where the command belongs".to_owned();
         return Ok(Verifying::NotHere { line: line(wanted, None), why });
@@ -75,11 +76,19 @@ fn begin(settings: &Settings, umask: Option<Mode>, wanted: &Wanted) -> Result<Ve
     if !config.verify.allow.iter().any(|allowed| allowed.allows(&wanted.command)) {
         return Ok(Verifying::NotHere { line: line(wanted, Some(directory)), why: not_allowed(settings, wanted) });
     }
-    if lies_within(settings, directory) {
-        let why =
-            "the configuration that allows it lies in this very worktree, which is no place for permissions: move \
-                   KINO_HOME out of it"
-                .to_owned();
+    if links > 1 {
+        let file = settings.home.join(CONFIG_FILE);
+        let why = format!(
+            "{} has {links} names (hard links), so that it can be written elsewhere too: copy it, and put the copy in \
+             its place",
+            file.display()
+        );
+        return Ok(Verifying::NotHere { line: line(wanted, Some(directory)), why });
+    }
+    if reach::lies_within(settings, directory) {
+        let why = "the configuration that allows it lies in this very worktree, or in another one of its repository, \
+                   which is no place for permissions: move KINO_HOME out of it"
+            .to_owned();
         return Ok(Verifying::NotHere { line: line(wanted, Some(directory)), why });
     }
     if !is_own(directory) {
@@ -91,39 +100,6 @@ fn begin(settings: &Settings, umask: Option<Mode>, wanted: &Wanted) -> Result<Ve
     let child = spawn(settings, umask, wanted, directory, &id, &log).map_err(|error| Problem::internal(&error))?;
     wait_until_it_runs(settings, child, &id, &log)?;
     Ok(Verifying::Started(id))
-}
-
-/// Whether the home, or its configuration, is part of the worktree in which something would be executed: what
-/// can write the worktree could write the permission too.
-fn lies_within(settings: &Settings, directory: &Path) -> bool {
-    let root = project::of(directory).map_or_else(|| directory.to_owned(), |project| project.worktree);
-    let root = root.canonicalize().unwrap_or(root);
-    passes_through(&settings.home.join(CONFIG_FILE), &root)
-}
-
-/// Whether the way to a file leads into `root`, be it by a link that lies there and leads out again.
-fn passes_through(path: &Path, root: &Path) -> bool {
-    const LINKS_MAX: usize = 40;
-    let Ok(path) = std::path::absolute(path) else { return true };
-    let components = |path: &Path| path.components().map(|part| part.as_os_str().to_owned()).collect::<Vec<_>>();
-    let mut ahead: Vec<OsString> = components(&path);
-    ahead.reverse();
-    let (mut here, mut links) = (PathBuf::from("/"), 0);
-    while let Some(part) = ahead.pop() {
-        let next = if part == ".." { here.parent().unwrap_or(&here).to_owned() } else { here.join(&part) };
-        if next.starts_with(root) {
-            return true;
-        }
-        match fs::read_link(&next) {
-            Ok(_) if links == LINKS_MAX => return true,
-            Ok(target) => {
-                links += 1;
-                ahead.extend(components(&target).into_iter().rev());
-            }
-            Err(_) => here = next,
-        }
-    }
-    false
 }
 
 /// Whether a folder, and the worktree it is in, belong to the user whose configuration allows commands. The client
@@ -257,27 +233,14 @@ mod tests {
     }
 
     #[test]
-    fn a_worktree_cannot_bring_the_permission_along() {
-        let folder = tempfile::tempdir().unwrap();
-        let worktree = folder.path().join("worktree");
-        fs::create_dir_all(worktree.join(".git")).unwrap();
-        fs::create_dir_all(worktree.join("inner/home")).unwrap();
-        fs::create_dir_all(folder.path().join("home")).unwrap();
-        let settings = |home: &Path| Settings { home: home.to_owned(), ..Settings::for_tests() };
-        assert!(lies_within(&settings(&worktree.join("inner/home")), &worktree));
-        assert!(lies_within(&settings(&worktree), &worktree));
-        assert!(!lies_within(&settings(&folder.path().join("home")), &worktree));
-        // Who writes the worktree can lead a link that lies in it elsewhere.
-        std::os::unix::fs::symlink(folder.path().join("home"), worktree.join("out")).unwrap();
-        assert!(lies_within(&settings(&worktree.join("out")), &worktree));
-        std::os::unix::fs::symlink(worktree.join("out"), folder.path().join("in-and-out")).unwrap();
-        assert!(lies_within(&settings(&folder.path().join("in-and-out")), &worktree));
-        std::os::unix::fs::symlink("home/..", folder.path().join("around")).unwrap();
-        assert!(!lies_within(&settings(&folder.path().join("around/home")), &worktree));
-        fs::write(worktree.join("kino.toml"), "").unwrap();
-        let link = folder.path().join("home").join(CONFIG_FILE);
-        std::os::unix::fs::symlink(worktree.join("kino.toml"), link).unwrap();
-        assert!(lies_within(&settings(&folder.path().join("home")), &worktree));
+    fn a_configuration_that_has_another_name_too_allows_nothing() {
+        let [home, worktree] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let settings = Settings { home: home.path().to_owned(), ..Settings::for_tests() };
+        fs::write(worktree.path().join("kino.toml"), "[verify]\nallow = [[\"true\"]]\n").unwrap();
+        fs::hard_link(worktree.path().join("kino.toml"), home.path().join(CONFIG_FILE)).unwrap();
+        let wanted = Wanted { directory: Some(worktree.path().to_owned()), ..wanted(&["true"], "HEAD") };
+        let refused = begin(&settings, None, &wanted);
+        assert!(matches!(&refused, Ok(Verifying::NotHere { why, .. }) if why.contains("hard links")), "{refused:?}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 use rusqlite::{Connection, Transaction, params};
 
 use super::entries::{add_group, add_pack};
-use super::sqlite::{SqliteCatalog, meta, open_read_only, uri};
+use super::sqlite::{LOG_IN_USE, SqliteCatalog, meta, open_read_only, uri};
 use super::{Catalog, GroupRow, Leftover, PackRow};
 use crate::describe::Inventory;
 use crate::error::CatalogError;
@@ -67,6 +67,8 @@ impl SqliteCatalog {
             for (key, value) in [("home", *home), ("sequence", sequence + 1), ("wal_position", *wal_position)] {
                 transaction.execute("UPDATE meta SET value = ?2 WHERE key = ?1", params![key, value as i64])?;
             }
+            // What the lost catalog said of it is not known.
+            transaction.execute("INSERT OR REPLACE INTO meta VALUES (?1, 1)", [LOG_IN_USE])?;
             // SQLite makes the row with the first group; a number that was given is never given again.
             transaction.execute("DELETE FROM sqlite_sequence WHERE name = 'groups'", [])?;
             let last = *next_id as i64 - 1;

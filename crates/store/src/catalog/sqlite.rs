@@ -20,6 +20,9 @@ use crate::file::{FileEntry, GroupId};
 /// How long a statement waits for another connection, such as a person's `sqlite3`.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// The key of `meta` that says whether the log may hold what no file has.
+pub(super) const LOG_IN_USE: &str = "log_in_use";
+
 /// The catalog's connection.
 #[derive(Debug)]
 pub(crate) struct SqliteCatalog {
@@ -142,6 +145,7 @@ impl Catalog for SqliteCatalog {
         let mut loaded = Loaded { wal_position: meta(&connection, "wal_position")?, ..Loaded::default() };
         entries::load(&connection, &mut loaded)?;
         loaded.tombstones = load_tombstones(&connection)?;
+        loaded.log_in_use = number(&connection, LOG_IN_USE)?.map(|in_use| in_use != 0);
         Ok(loaded)
     }
 
@@ -171,6 +175,14 @@ impl Catalog for SqliteCatalog {
 
     fn touch(&self) -> Result<(), CatalogError> {
         self.transact(count_state)
+    }
+
+    fn set_log_in_use(&self, in_use: bool) -> Result<(), CatalogError> {
+        self.transact(|transaction| {
+            let sql = "INSERT OR REPLACE INTO meta VALUES (?1, ?2)";
+            transaction.execute(sql, params![LOG_IN_USE, in_use])?;
+            Ok(())
+        })
     }
 
     fn begin(&self, paths: &dyn Fn(GroupId) -> Vec<String>, now: i64) -> Result<GroupId, CatalogError> {
@@ -337,9 +349,12 @@ impl Catalog for SqliteCatalog {
 
 /// A number of `meta`; zero where a read-only store of an earlier version does not have it.
 pub(super) fn meta(connection: &Connection, key: &str) -> Result<u64, CatalogError> {
+    Ok(number(connection, key)?.unwrap_or(0) as u64)
+}
+
+fn number(connection: &Connection, key: &str) -> Result<Option<i64>, CatalogError> {
     let sql = "SELECT value FROM meta WHERE key = ?1";
-    let value: Option<i64> = connection.query_row(sql, [key], |row| row.get(0)).optional()?;
-    Ok(value.unwrap_or(0) as u64)
+    Ok(connection.query_row(sql, [key], |row| row.get(0)).optional()?)
 }
 
 /// The number that the next group gets.

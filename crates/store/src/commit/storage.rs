@@ -50,10 +50,7 @@ impl Storage {
         };
         let refuse = |source| OpenError::Home { path: folder.clone(), source };
         if writable {
-            for name in folders() {
-                disk.create_dir_all(&folder.join(name)).map_err(refuse)?;
-            }
-            disk.sync_dir(&folder).map_err(refuse)?;
+            make_folders(disk.as_ref(), &folder).map_err(refuse)?;
             if let Some(parent) = folder.parent() {
                 disk.sync_dir(parent).map_err(refuse)?;
             }
@@ -63,6 +60,11 @@ impl Storage {
         let objects =
             LocalFileSystem::new_with_prefix(&folder).map_err(|source| OpenError::Lake { url: url.clone(), source })?;
         Ok(Self { objects: Arc::new(objects), url, local: Some(folder), disk: Arc::clone(disk) })
+    }
+
+    /// Makes the folders that are missing in the lake.
+    pub(crate) fn make_folders(&self) -> io::Result<()> {
+        self.local.as_ref().map_or(Ok(()), |folder| make_folders(self.disk.as_ref(), folder))
     }
 
     /// The folder, where the lake is one.
@@ -129,6 +131,11 @@ impl Storage {
 /// The lake's folders of numbered files.
 fn folders() -> impl Iterator<Item = &'static str> {
     LakeTable::ALL.map(LakeTable::name).into_iter().chain([BLOBS, MANIFESTS, INVENTORIES])
+}
+
+fn make_folders(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
+    folders().try_for_each(|name| disk.create_dir_all(&folder.join(name)))?;
+    disk.sync_dir(folder)
 }
 
 /// Makes each file and syncs it, and then their folders.

@@ -9,7 +9,7 @@ use crate::error::StoreError;
 use crate::file::GroupId;
 
 /// The first bytes of an inventory.
-const MAGIC: [u8; 8] = *b"KINOINV1";
+pub(super) const MAGIC: [u8; 8] = *b"KINOINV1";
 
 /// A state of the catalog.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

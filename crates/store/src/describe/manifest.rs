@@ -12,9 +12,10 @@ use crate::catalog::{GroupRow, PackRow};
 use crate::commit::{file_path, pack_path};
 use crate::error::StoreError;
 use crate::file::{BlockSums, FileEntry, FileMeta, GroupId, GroupMeta, LakeTable};
+use crate::wal::segment::PAYLOAD_MAX;
 
 /// The first bytes of a manifest.
-const MAGIC: [u8; 8] = *b"KINOMAN1";
+pub(super) const MAGIC: [u8; 8] = *b"KINOMAN1";
 
 /// What a manifest describes.
 #[derive(Clone, Debug)]
@@ -153,6 +154,10 @@ pub(crate) fn read_manifest(bytes: &[u8], home: u64, id: GroupId) -> Result<Desc
             let mut blobs = BTreeMap::new();
             for (name, offset, length, raw_length) in &pack.blobs {
                 let place = Place { pack: id, offset: *offset, length: *length, raw_length: *raw_length };
+                let is_within = offset.checked_add(*length).is_some_and(|end| end <= pack.bytes);
+                if !is_within || *raw_length > PAYLOAD_MAX as u64 {
+                    return Err(BadDescription::Damaged);
+                }
                 blobs.insert(hash(name)?, place);
             }
             Ok(Described::Pack(PackRow { id, path: pack_path(id), bytes: pack.bytes, blobs }))

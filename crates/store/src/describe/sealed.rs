@@ -27,7 +27,11 @@ pub(crate) enum BadDescription {
 
 /// Seals a head and a tail.
 pub(super) fn seal(magic: [u8; 8], head: &impl Serialize, tail: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
-    let head = serde_json::to_vec(head)?;
+    Ok(seal_bytes(magic, &serde_json::to_vec(head)?, tail))
+}
+
+/// As [`seal`], of a head that is written already.
+pub(super) fn seal_bytes(magic: [u8; 8], head: &[u8], tail: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(PREFIX + head.len() + tail.len());
     bytes.extend(magic);
     bytes.extend([0; 4]);
@@ -36,7 +40,7 @@ pub(super) fn seal(magic: [u8; 8], head: &impl Serialize, tail: &[u8]) -> Result
     bytes.extend(tail);
     let check = crc32c::crc32c(&bytes[12..]);
     bytes[8..12].copy_from_slice(&check.to_le_bytes());
-    Ok(bytes)
+    bytes
 }
 
 /// Opens what [`seal`] made.

@@ -16,7 +16,7 @@ use crate::disk::Disk;
 /// The file beside the log's folder.
 const FILE: &str = "wal.extents";
 /// Segments that it names at most: more than memory has room for the rows of.
-const SEGMENTS_MAX: usize = 256;
+pub(super) const SEGMENTS_MAX: usize = 256;
 
 /// Segments and the bytes that each surely has.
 #[derive(Debug, Default)]
@@ -61,11 +61,13 @@ impl Extents {
         self.write(disk);
     }
 
-    /// Writes all down. Where that fails, less is noticed at the next open, and nothing else.
-    pub(crate) fn write(&self, disk: &dyn Disk) {
+    /// Writes all down; says whether that worked. Where it fails, less is noticed at the next open, and nothing else.
+    pub(crate) fn write(&self, disk: &dyn Disk) -> bool {
         let lines: Vec<String> = self.bytes.iter().map(|(number, bytes)| format!("{number} {bytes}\n")).collect();
-        if let Err(error) = disk.write(&self.path, lines.concat().as_bytes()) {
+        let written = disk.write(&self.path, lines.concat().as_bytes());
+        if let Err(error) = &written {
             tracing::debug!(%error, "the log's extents could not be written");
         }
+        written.is_ok()
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::extents::Extents;
+use super::extents::{Extents, SEGMENTS_MAX};
 use super::segment::{self, Header, Kind};
 use super::{aside_folder, payload, segment_number};
 use crate::blobs::BlobHash;
@@ -30,6 +30,8 @@ pub(crate) struct Replayed {
     pub(crate) bytes: u64,
     /// The segments that are still needed, and their lengths.
     pub(crate) extents: Extents,
+    /// Neither a segment nor the record of segments was found.
+    pub(crate) is_blank: bool,
     pub(crate) report: WalReport,
     /// The version of a segment that this build must not touch.
     pub(crate) newer: Option<String>,
@@ -40,6 +42,8 @@ pub(crate) struct Replayed {
 pub struct WalReport {
     /// Segments read.
     pub segments: u64,
+    /// Nothing of the log is there, nor of the record of what it held, and the last engine had not ended in order.
+    pub is_gone: bool,
     /// Segments that an earlier process wrote, that no flush has taken over, and that are not there.
     pub missing_segments: u64,
     /// Segments that are shorter than they were when they were synced, or empty.
@@ -84,8 +88,17 @@ pub(crate) fn replay(disk: &dyn Disk, folder: &Path, position: u64, writable: bo
         replayed.next_segment = replayed.next_segment.max(known.next());
     }
     compare(known.as_ref(), &found, position, &mut replayed.report);
+    replayed.is_blank = known.is_none() && replayed.next_segment == position;
     replayed.extents = Extents::of(folder, found);
     Ok(replayed)
+}
+
+impl Replayed {
+    /// Marks the log as gone. Its numbers are not given again: what is put back must not meet a new file.
+    pub(crate) fn mark_gone(&mut self) {
+        self.report.is_gone = true;
+        self.next_segment += SEGMENTS_MAX as u64;
+    }
 }
 
 /// Counts what is missing of the log: `known` is what an earlier process wrote down, `found` what lies there. Where

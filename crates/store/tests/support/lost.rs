@@ -1,9 +1,11 @@
 //! What is taken away under the store: files of the log, folders while the engine runs.
 
 use std::fs;
+use std::path::Path;
 
 use kino_store::{AppendError, Store, StoreError};
 
+use crate::rebuilt::free;
 use crate::support::{batch, check, clock, open, quiet};
 use crate::with_home;
 
@@ -76,6 +78,68 @@ fn without_notes_of_an_earlier_build_gaps_and_empty_segments_tell() {
         let (store, report) = open(config).await;
         assert_eq!((report.wal.missing_segments, report.wal.cut_segments), (1, 1));
         check(&store, [(3, 0)]);
+    });
+}
+
+/// Removes the log with its record, or its segments alone with the record.
+fn lose_log(home: &Path, with_folder: bool) {
+    let log = home.join("wal");
+    if with_folder {
+        fs::remove_dir_all(&log).unwrap();
+    } else {
+        for segment in fs::read_dir(&log).unwrap() {
+            fs::remove_file(segment.unwrap().path()).unwrap();
+        }
+    }
+    fs::remove_file(home.join("wal.extents")).unwrap();
+}
+
+#[test]
+fn a_log_that_vanished_with_its_record_is_noticed_once_and_a_clean_end_lost_nothing() {
+    for with_folder in [true, false] {
+        with_home(|home| async move {
+            let (store, _) = open(quiet(&home)).await;
+            store.append(batch(&[(1, 0)])).await.unwrap();
+            store.flush().await.unwrap();
+            store.append(batch(&[(2, 0)])).await.unwrap();
+            drop(store);
+            free(&home).await;
+            lose_log(&home, with_folder);
+            let (store, report) = open(quiet(&home)).await;
+            assert!(report.wal.is_gone && report.warnings[0].contains("the log is gone"), "{:?}", report.warnings);
+            assert_eq!(store.status().warnings, report.warnings);
+            assert_eq!(store.counts().await.unwrap()["issue/log_missing"], 1);
+            store.append(batch(&[(3, 0)])).await.unwrap();
+            assert!(!home.join("wal/0000000000000002.wal").exists(), "a number is never given twice");
+            drop(store);
+            let (store, report) = open(quiet(&home)).await;
+            assert!(report.warnings.is_empty(), "it is said once: {:?}", report.warnings);
+            check(&store, [(1, 0), (3, 0)]);
+            store.close().await.unwrap();
+            drop(store);
+            lose_log(&home, with_folder);
+            let (store, report) = open(quiet(&home)).await;
+            assert!(report.warnings.is_empty(), "nothing was in the log: {:?}", report.warnings);
+            check(&store, [(1, 0), (3, 0)]);
+            assert_eq!(store.counts().await.unwrap()["issue/log_missing"], 1);
+        });
+    }
+}
+
+#[test]
+fn without_notes_of_an_earlier_build_a_missing_folder_of_the_log_tells() {
+    with_home(|home| async move {
+        let (store, _) = open(quiet(&home)).await;
+        store.append(batch(&[(1, 0)])).await.unwrap();
+        store.flush().await.unwrap();
+        drop(store);
+        free(&home).await;
+        let database = rusqlite::Connection::open(home.join("meta.sqlite")).unwrap();
+        database.execute("DELETE FROM meta WHERE key = 'log_in_use'", []).unwrap();
+        drop(database);
+        lose_log(&home, true);
+        let (_, report) = open(quiet(&home)).await;
+        assert!(report.wal.is_gone, "{:?}", report.warnings);
     });
 }
 

@@ -10,7 +10,7 @@ use crate::support::{batch, batch_with, check, clock, open, quiet, trace_id};
 use crate::with_home;
 
 /// Removes the catalog with all that SQLite puts beside it.
-fn lose_catalog(home: &Path) {
+pub(crate) fn lose_catalog(home: &Path) {
     for suffix in ["", "-wal", "-shm"] {
         drop(fs::remove_file(home.join(format!("meta.sqlite{suffix}"))));
     }
@@ -27,7 +27,7 @@ pub(crate) async fn rebuild(home: &Path) -> Rebuilt {
 }
 
 /// Waits until the owner is gone: it would write its last to what a test takes away.
-async fn free(home: &Path) {
+pub(crate) async fn free(home: &Path) {
     while fs::File::open(home.join("lock")).unwrap().try_lock().is_err() {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
@@ -52,7 +52,7 @@ async fn refusal(home: &Path) -> String {
     }
 }
 
-fn numbers(home: &Path, folder: &str) -> Vec<u64> {
+pub(crate) fn numbers(home: &Path, folder: &str) -> Vec<u64> {
     let files = fs::read_dir(home.join("lake").join(folder)).unwrap();
     let number = |path: std::path::PathBuf| path.file_stem().unwrap().to_str().unwrap().parse().unwrap();
     let mut numbers: Vec<u64> = files.map(|file| number(file.unwrap().path())).collect();
@@ -257,6 +257,7 @@ fn last_inventory_lost_by(lose: fn(&Path)) {
         lose_catalog(&home);
         let last = home.join(format!("lake/inventory/{:012}.inventory", numbers(&home, "inventory").last().unwrap()));
         lose(&last);
+        fs::remove_file(home.join("lake.inventory")).unwrap();
         let rebuilt = rebuild(&home).await;
         assert!(rebuilt.is_last_inventory_lost);
         assert_eq!((rebuilt.groups, rebuilt.aside.is_empty()), (2, false));
@@ -266,6 +267,7 @@ fn last_inventory_lost_by(lose: fn(&Path)) {
         for number in numbers(&home, "inventory") {
             fs::remove_file(home.join(format!("lake/inventory/{number:012}.inventory"))).unwrap();
         }
+        fs::remove_file(home.join("lake.inventory")).unwrap();
         let error = kino_store::rebuild(&quiet(&home), clock().as_ref()).unwrap_err();
         assert!(matches!(error, OpenError::NoInventory { .. }), "{error}");
     });

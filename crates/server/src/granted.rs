@@ -1,0 +1,82 @@
+//! Ends what was opened with a key once the key is revoked: a question that waits for news, a stream.
+//!
+//! Each request shows its key once, at its beginning, and may be under way for minutes. Who came over the socket, or
+//! with the engine's own token, needs no key and is not looked at again.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+
+use crate::api;
+use crate::guard::{Guard, Scope};
+
+/// How often the key of a request that is under way is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Sent in place of the answer, or breaks it off.
+#[derive(Debug, thiserror::Error)]
+#[error("the key of this request has been revoked")]
+struct Revoked;
+
+/// Serves a request for as long as its key allows what it did at first.
+pub(crate) async fn while_the_key_lasts(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let Some(caller) = Guard::caller(request.headers(), request.extensions()) else { return next.run(request).await };
+    let scopes = guard.scopes(&caller);
+    if scopes.is_empty() {
+        // The engine's own token, or what is refused all the same.
+        return next.run(request).await;
+    }
+    let mut revoked: Ended = Box::pin(revoked(guard, caller, scopes));
+    tokio::select! {
+        response = next.run(request) => response.map(|body| Body::new(Granted { body, revoked: Some(revoked) })),
+        () = &mut revoked => api::unauthorized(&Revoked.to_string()),
+    }
+}
+
+type Ended = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Returns once the key no longer allows all of `scopes`.
+async fn revoked(guard: Guard, caller: Vec<u8>, scopes: Vec<Scope>) {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let now = guard.scopes(&caller);
+        if !scopes.iter().all(|scope| now.contains(scope)) {
+            return;
+        }
+    }
+}
+
+/// The body of an answer, which breaks off when the key is revoked.
+struct Granted {
+    body: Body,
+    /// `None` once it has.
+    revoked: Option<Ended>,
+}
+
+impl HttpBody for Granted {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let Some(revoked) = &mut self.revoked else { return Poll::Ready(None) };
+        if revoked.as_mut().poll(cx).is_ready() {
+            self.revoked = None;
+            return Poll::Ready(Some(Err(axum::Error::new(Revoked))));
+        }
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
