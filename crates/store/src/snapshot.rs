@@ -23,6 +23,7 @@ mod exceptions;
 mod filter;
 mod find;
 mod gather;
+mod group_spans;
 mod hot_batch;
 mod kept;
 mod latest;

@@ -4,14 +4,16 @@
 //! by their start, the latest first; a heap merges them. Each trace is told by one source alone.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashSet};
 use futures::future::try_join_all;
 use kino_model::TraceId;
 use kino_model::columns::Table;
 
 use super::filter::{Asked, TraceFilter};
+use super::group_spans::GroupSpans;
 use super::split::{PieceWalk, SplitView};
 use super::walk::{Question, Told, Walk};
 use super::{Snapshot, answer};
@@ -144,6 +146,10 @@ struct Search<'a> {
     /// Nothing later than this is asked for.
     latest: i64,
     split: Arc<SplitView>,
+    /// The spans of each of the snapshot's groups.
+    spans: Vec<GroupSpans>,
+    /// Split traces with a span in memory that passes.
+    in_memory: HashSet<TraceId>,
     walks: Vec<Source>,
     heap: BinaryHeap<(Place, Reverse<From>)>,
     /// How many walks read on at the same time.
@@ -156,9 +162,12 @@ impl<'a> Search<'a> {
         let latest = after.map_or(latest, |place| latest.min(place.0));
         let asked = Asked::new(filter);
         let split = Arc::clone(snapshot.split().await?);
-        let mut walks: Vec<Source> = snapshot.groups.iter().map(|group| Source::Group(Walk::new(group))).collect();
+        let spans = snapshot.groups.iter().map(GroupSpans::new).collect();
+        let groups = snapshot.groups.iter().enumerate();
+        let mut walks: Vec<Source> = groups.map(|(place, group)| Source::Group(Walk::new(place, group))).collect();
         walks.extend(PieceWalk::all(&split, &asked, latest).into_iter().map(Source::Piece));
-        let mut search = Self { snapshot, asked, after, latest, split, walks, heap: BinaryHeap::new(), at_once: 1 };
+        let (in_memory, heap) = (HashSet::default(), BinaryHeap::new());
+        let mut search = Self { snapshot, asked, after, latest, split, spans, in_memory, walks, heap, at_once: 1 };
         search.tell_hot()?;
         Ok(search)
     }
@@ -174,6 +183,8 @@ impl<'a> Search<'a> {
                 let passed = index.rows(Table::Spans).iter().map(|row| *row as usize).filter(|row| marks.value(*row));
                 passed.filter_map(|row| ids.and_then(|ids| trace_id_at(ids, row))).collect()
             });
+            let is_split = |id: &&TraceId| self.split.contains(id);
+            self.in_memory.extend(matched.iter().flatten().filter(is_split));
             for (row, trace) in index.traces.iter().enumerate() {
                 let id = trace.trace_id;
                 let passes =
@@ -216,8 +227,14 @@ impl<'a> Search<'a> {
     }
 
     async fn advance(&mut self, places: &[usize]) -> Result<(), ScanError> {
-        let question =
-            Question { snapshot: self.snapshot, asked: &self.asked, split: &self.split, latest: self.latest };
+        let question = Question {
+            snapshot: self.snapshot,
+            asked: &self.asked,
+            split: &self.split,
+            latest: self.latest,
+            spans: &self.spans,
+            in_memory: &self.in_memory,
+        };
         let chosen = self.walks.iter_mut().enumerate().filter(|(at, _)| places.contains(at));
         let reads = chosen.map(|(at, walk)| {
             let question = &question;
@@ -232,7 +249,7 @@ impl<'a> Search<'a> {
 
     /// The rows behind the winners, in their order.
     async fn rows(&self, winners: Vec<(Place, Winner)>) -> Result<Vec<TraceRow>, ScanError> {
-        let mut wanted: HashMap<usize, Vec<usize>> = HashMap::new();
+        let mut wanted: HashMap<usize, Vec<usize>> = HashMap::default();
         for (_, winner) in &winners {
             if let Winner::Walked(walk, row) = winner {
                 wanted.entry(*walk).or_default().push(*row);
@@ -240,7 +257,7 @@ impl<'a> Search<'a> {
         }
         let mut walks: Vec<(usize, Vec<usize>)> = wanted.into_iter().collect();
         walks.sort_unstable();
-        let mut read: HashMap<TraceId, TraceRow> = HashMap::new();
+        let mut read: HashMap<TraceId, TraceRow> = HashMap::default();
         for (walk, mut rows) in walks {
             rows.sort_unstable();
             let group = match &self.walks[walk] {

@@ -80,6 +80,8 @@ struct Entry {
     piece: u32,
     /// How often it is counted beyond once; for a hidden trace, beyond never.
     counted_again: u32,
+    /// Whether some of its sources may have spans that another replaces by a higher revision.
+    is_superseded: bool,
     /// Of the sources that it was merged from; zero between groups, where each change says what it touches.
     fingerprint: u64,
     wrong: Option<Arc<Wrong>>,
@@ -105,6 +107,7 @@ struct RemovedSpan {
 /// Merged rows, sorted by start as in a file of `traces`; some may belong to traces that were merged again since.
 #[derive(Debug)]
 struct Piece {
+    /// The columns of `traces`, and [`pieces::GROUPS`].
     rows: RecordBatch,
     /// The operations, by the numbers under which `operations` names them.
     keys: Vec<OperationKey>,

@@ -369,8 +369,8 @@ fn some<T: Clone + std::fmt::Debug + 'static>(values: &'static [T]) -> impl Stra
 }
 
 prop_compose! {
-    fn row(revised: bool)(
-        trace in 0u8..6,
+    fn row(revised: bool, traces: u8)(
+        trace in 0..traces,
         span in 0u8..4,
         parent in prop::option::of(0u8..5),
         start in 0i64..40,
@@ -398,7 +398,7 @@ prop_compose! {
 }
 
 fn rows() -> impl Strategy<Value = Vec<Row>> {
-    any::<bool>().prop_flat_map(|revised| prop::collection::vec(row(revised), 0..25))
+    any::<bool>().prop_flat_map(|revised| prop::collection::vec(row(revised, 6), 0..25))
 }
 
 fn filters() -> impl Strategy<Value = TraceFilter> {
@@ -472,7 +472,7 @@ proptest! {
 
     #[test]
     fn what_was_merged_before_a_change_fits_what_is_there_after_it(
-        parts in prop::collection::vec(prop::collection::vec(row(false), 0..8), 8),
+        parts in prop::collection::vec(prop::collection::vec(row(false, 6), 0..8), 8),
         filters in prop::collection::vec(filters(), 2),
         hidden in 0u8..8,
         // Each flushes the oldest batch, merges all groups, expires the oldest group, hides a trace, or shows it again.
@@ -510,6 +510,57 @@ proptest! {
                 let hot: Vec<_> = waiting.iter().map(|(_, batch)| Arc::clone(batch)).collect();
                 let rows: Vec<Row> = stored.iter().chain(waiting.iter().map(|(rows, _)| rows)).flatten().cloned().collect();
                 check(&lake.snapshot_with(&hot, hiding), &settled(&rows, hiding), &filters).await;
+            }
+        });
+    }
+}
+
+/// Parts of few rows each, of traces that lie in several of them; some rows come twice.
+fn parts() -> impl Strategy<Value = Vec<Vec<Row>>> {
+    let row =
+        any::<bool>().prop_flat_map(|revised| prop::collection::vec((row(revised, 12), 0usize..10, 0usize..10), 60));
+    row.prop_map(|rows| {
+        let mut parts = vec![Vec::new(); 10];
+        for (row, part, again) in rows {
+            if again % 4 == 0 {
+                parts[again].push(row.clone());
+            }
+            parts[part].push(row);
+        }
+        parts
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn traces_in_many_groups_are_found_by_what_one_of_their_spans_says(
+        parts in parts(),
+        mut filters in prop::collection::vec(filters(), 6),
+        in_memory in 0usize..4,
+        hidden in prop::collection::vec(0u8..12, 0..3),
+    ) {
+        for filter in filters.iter_mut().filter(|filter| filter.attributes.is_empty()) {
+            let (key, value) = if filter.error { ("http.status_code", "200") } else { ("color", "red") };
+            filter.attributes = vec![(key.to_owned(), value.to_owned())];
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let mut lake = Lake::new();
+            let (stored, waiting) = parts.split_at(parts.len() - in_memory);
+            for part in stored {
+                lake.flush(part).await;
+            }
+            let snapshot = lake.snapshot(waiting, &hidden);
+            let rows = settled(&parts.concat(), &hidden);
+            for filter in &filters {
+                let expected = naive_find(&rows, filter);
+                for limit in [1, 3, 100] {
+                    assert_eq!(find_in_pages(&snapshot, filter, limit).await, expected, "{filter:?}");
+                }
+                let ids: Vec<TraceId> = expected.iter().map(|row| row.trace_id).collect();
+                assert_eq!(snapshot.trace_ids_of(filter).await.unwrap(), ids, "{filter:?}");
             }
         });
     }

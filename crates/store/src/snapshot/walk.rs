@@ -3,30 +3,26 @@
 //! `traces` is sorted by start, so a walk reads it from its end in growing chunks. Until it has read on, it promises
 //! only that nothing it has not told yet starts later than its bound.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray, Int32Array, RecordBatch};
+use foldhash::HashSet;
 use kino_model::TraceId;
 
 use super::Snapshot;
 use super::filter::Asked;
+use super::group_spans::{GroupSpans, LOOKED_UP_MAX};
 use super::split::SplitView;
-use crate::file::{Group, LakeTable};
+use crate::file::{Group, GroupId, LakeTable};
 use crate::rollup::{GroupRollups, OTHER, OperationKey};
 use crate::scan::columns::{ids, int64, trace_id_at};
-use crate::scan::predicate::Candidates;
 use crate::scan::{Pick, Read, ScanError};
 
-/// Rows of the first chunk: half a page of the file, more than an answer usually takes.
-pub(super) const CHUNK_ROWS: usize = 512;
+/// Rows of the first chunk: half a page of the file, more than an answer usually takes. Tests have few rows.
+pub(super) const CHUNK_ROWS: usize = if cfg!(test) { 2 } else { 512 };
 /// Each chunk is this many times as large as the one before.
 pub(super) const CHUNK_GROWTH: usize = 4;
-/// Up to here the spans of a chunk's traces are looked up by trace; beyond, one pass over the file costs less.
-pub(super) const LOOKED_UP_MAX: usize = 512;
-/// Where so few rows of spans may pass, they are looked into at once.
-pub(super) const FEW_ROWS: usize = 64 * 1_024;
 /// Where so few traces have a span that passes, they are looked for in the whole file at once.
 const FEW_TRACES: usize = 64;
 
@@ -36,6 +32,8 @@ pub(super) type Told = (i64, TraceId, usize);
 /// A walk over one group.
 pub(super) struct Walk {
     pub(super) group: Arc<Group>,
+    /// The group's place among those of the question.
+    place: usize,
     /// Nothing untold starts later than this; `None` when all is told.
     pub(super) bound: Option<i64>,
     state: State,
@@ -51,11 +49,9 @@ enum State {
         end: usize,
         chunk: usize,
         operations: Operations,
-        /// What of the spans must be looked into: for attributes, and where the group does not tell all its operations
+        /// Whether spans must be looked into: for attributes, and where the group does not tell all its operations
         /// apart.
-        ask_spans: Option<Candidates>,
-        /// The traces whose spans pass, once the whole file has been asked.
-        matched: Option<HashSet<TraceId>>,
+        ask_spans: bool,
     },
 }
 
@@ -78,12 +74,25 @@ pub(super) struct Question<'a> {
     pub(super) split: &'a SplitView,
     /// Tell nothing that starts after this.
     pub(super) latest: i64,
+    /// The spans of each of the snapshot's groups.
+    pub(super) spans: &'a [GroupSpans],
+    /// Split traces with a span in memory that passes.
+    pub(super) in_memory: &'a HashSet<TraceId>,
+}
+
+impl<'a> Question<'a> {
+    /// The spans of a group.
+    pub(super) fn spans_of(&self, group: GroupId) -> Option<&'a GroupSpans> {
+        let place = self.spans.binary_search_by_key(&group, GroupSpans::id).ok()?;
+        Some(&self.spans[place])
+    }
 }
 
 impl Walk {
-    pub(super) fn new(group: &Arc<Group>) -> Self {
+    /// A walk over the group at this place.
+    pub(super) fn new(place: usize, group: &Arc<Group>) -> Self {
         let there = group.file(LakeTable::Traces).is_some();
-        Self { group: Arc::clone(group), bound: there.then_some(group.meta.start_max.0), state: State::New }
+        Self { group: Arc::clone(group), place, bound: there.then_some(group.meta.start_max.0), state: State::New }
     }
 
     /// Reads on, and tells the traces found.
@@ -101,7 +110,7 @@ impl Walk {
             self.state = state;
         }
         self.look_into_spans(question).await?;
-        let State::Open { end, chunk, operations, ask_spans, matched, .. } = &mut self.state else {
+        let State::Open { end, chunk, operations, ask_spans } = &mut self.state else {
             self.bound = None;
             return Ok(Vec::new());
         };
@@ -115,6 +124,8 @@ impl Walk {
         let read =
             Read { columns: Some(&columns), pick: Pick::Rows(range.clone()), dictionaries: true, ..Read::default() };
         let batches = question.snapshot.read(file, read).await?;
+        let spans = &question.spans[self.place];
+        let known = spans.passing().filter(|_| *ask_spans);
         let mut told: Vec<Told> = Vec::new();
         let mut place = range.start;
         let mut earliest = None;
@@ -131,7 +142,9 @@ impl Walk {
                 if start > question.latest {
                     continue;
                 }
-                if passed.value(row) && named.value(row) && !question.split.contains(&id) {
+                // Of all traces of the group, only few may be known to pass.
+                let passes = passed.value(row) && named.value(row) && known.is_none_or(|known| known.contains(&id));
+                if passes && !question.split.contains(&id) {
                     told.push((start, id, place + row));
                 }
             }
@@ -139,39 +152,25 @@ impl Walk {
         }
         let since = question.asked.filter.since.map_or(i64::MIN, |since| since.0);
         self.bound = earliest.filter(|start| range.start > 0 && *start >= since);
-        let Some(candidates) = ask_spans else { return Ok(told) };
-        let looked_up;
-        let passing = if let Some(matched) = matched {
-            &*matched
-        } else {
+        if *ask_spans && known.is_none() {
             let mut wanted: Vec<TraceId> = told.iter().map(|told| told.1).collect();
             wanted.sort_unstable();
-            looked_up = spans_that_pass(question, &group, Pick::Traces(&wanted), candidates).await?;
-            &looked_up
-        };
-        told.retain(|told| passing.contains(&told.1));
+            let passing = spans.among(question, &wanted).await?;
+            told.retain(|told| passing.contains(&told.1));
+        }
         Ok(told)
     }
 
-    /// Asks the whole file of spans at once where that costs less than looking traces up. Where none passes, the walk
-    /// is over.
+    /// Reads the spans of the whole group at once where that costs less than looking traces up. Where none passes, the
+    /// walk is over.
     async fn look_into_spans(&mut self, question: &Question<'_>) -> Result<(), ScanError> {
-        let State::Open { end, chunk, ask_spans: Some(candidates), matched: matched @ None, .. } = &mut self.state
-        else {
-            return Ok(());
-        };
-        let few = candidates.row_count().is_some_and(|rows| rows <= FEW_ROWS);
-        if !few && *chunk <= LOOKED_UP_MAX {
-            return Ok(());
-        }
-        let found = spans_that_pass(question, &self.group, Pick::All, candidates).await?;
-        if found.len() <= FEW_TRACES {
-            *chunk = *end;
-        }
-        let over = found.is_empty();
-        *matched = Some(found);
-        if over {
-            self.state = State::Over;
+        let State::Open { end, chunk, ask_spans: true, .. } = &mut self.state else { return Ok(()) };
+        let spans = &question.spans[self.place];
+        spans.read(question, *chunk > LOOKED_UP_MAX).await?;
+        match spans.passing().map(HashSet::len) {
+            Some(0) => self.state = State::Over,
+            Some(1..=FEW_TRACES) => *chunk = *end,
+            _ => {}
         }
         Ok(())
     }
@@ -199,16 +198,15 @@ impl Walk {
             return Ok(None);
         }
         let Some(file) = self.group.file(LakeTable::Traces) else { return Ok(None) };
-        let mut candidates = None;
         if ask_spans {
-            let Some(file) = self.group.file(LakeTable::Spans) else { return Ok(None) };
-            candidates = spans.candidates(&question.snapshot.reader, file).await?;
-            if candidates.is_none() {
+            let spans = &question.spans[self.place];
+            spans.read(question, false).await?;
+            if spans.passing().is_some_and(HashSet::is_empty) {
                 return Ok(None);
             }
         }
         let end = question.snapshot.reader.rows_until(file, question.latest).await?;
-        Ok(Some(State::Open { end, chunk: CHUNK_ROWS, operations, ask_spans: candidates, matched: None }))
+        Ok(Some(State::Open { end, chunk: CHUNK_ROWS, operations, ask_spans }))
     }
 }
 
@@ -255,25 +253,4 @@ impl Operations {
         };
         (0..rows).map(|row| Some(any(row))).collect()
     }
-}
-
-/// The traces with a span in this group, among the candidates, that passes.
-pub(super) async fn spans_that_pass(
-    question: &Question<'_>,
-    group: &Group,
-    pick: Pick<'_>,
-    candidates: &Candidates,
-) -> Result<HashSet<TraceId>, ScanError> {
-    let Some(file) = group.file(LakeTable::Spans) else { return Ok(HashSet::new()) };
-    let spans = Arc::clone(&question.asked.spans);
-    let read = Read {
-        columns: Some(&["trace_id"]),
-        pick,
-        within: candidates.rows.as_deref(),
-        dictionaries: true,
-        condition: Some((&candidates.columns, Box::new(move |batch| spans.mark(batch)))),
-    };
-    let batches = question.snapshot.read(file, read).await?;
-    let ids = batches.iter().filter_map(|batch| ids(batch, "trace_id"));
-    Ok(ids.flat_map(|ids| (0..ids.len()).filter_map(|row| trace_id_at(ids, row))).collect())
 }

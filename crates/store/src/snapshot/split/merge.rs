@@ -12,8 +12,9 @@ use futures::future::try_join_all;
 use kino_model::columns::Table;
 use kino_model::{SpanId, TraceId};
 
+use super::pieces::with_groups;
 use super::{Entry, NO_PIECE, RemovedSpan, Snapshot, Wrong};
-use crate::file::LakeTable;
+use crate::file::{GroupId, LakeTable};
 use crate::lake::rows::{NOWHERE, Rows};
 use crate::rollup::{OperationKey, Operations};
 use crate::scan::columns::{SpanColumns, ids, trace_id_at};
@@ -86,6 +87,8 @@ impl Merged {
 struct Chunk {
     traces: Vec<TraceId>,
     hidden: Vec<bool>,
+    /// The groups, which come first among the sources.
+    groups: Vec<GroupId>,
     /// For each source its rows, in [`COLUMNS`] or more.
     sources: Vec<Vec<RecordBatch>>,
     /// Spans whose id comes more than once.
@@ -98,6 +101,8 @@ struct Chunk {
 #[derive(Clone, Debug, Default)]
 struct Found {
     sources: u32,
+    /// The groups among them.
+    groups: Vec<GroupId>,
     /// One more than the last source that was counted.
     last: usize,
     removed: Vec<u32>,
@@ -114,7 +119,8 @@ impl Snapshot {
             let shared = shared(&sources);
             let whole = self.whole_spans(&shared).await?;
             let hidden = traces.iter().map(|id| self.hidden.contains(id)).collect();
-            let chunk = Chunk { traces: traces.to_vec(), hidden, sources, shared, whole };
+            let groups = self.groups.iter().map(|group| group.id).collect();
+            let chunk = Chunk { traces: traces.to_vec(), hidden, groups, sources, shared, whole };
             // It takes milliseconds, which the runtime's own threads do not have.
             let add = move || chunk.merge_into(&mut merged).map(|()| merged);
             merged = tokio::task::spawn_blocking(add)
@@ -202,6 +208,7 @@ impl Chunk {
                     let found = &mut found[*number];
                     if found.last <= source {
                         (found.last, found.sources) = (source + 1, found.sources + 1);
+                        found.groups.extend(self.groups.get(source));
                     }
                     let key = (spans.trace_id(row), spans.span_id(row));
                     let is_shared = self.shared.contains(&key);
@@ -244,9 +251,11 @@ impl Chunk {
         }
         let has_row: Vec<bool> = facts.iter().map(|facts| facts.span_count > 0).collect();
         facts.retain(|facts| facts.span_count > 0);
-        merged.rows.push(trace_row::encode(&facts));
+        let groups = found.iter().zip(&has_row).filter_map(|(found, has_row)| has_row.then_some(&found.groups[..]));
+        merged.rows.push(with_groups(&trace_row::encode(&facts), groups)?);
         for (number, found) in found.into_iter().enumerate() {
-            let entry = found.entry(has_row[number], self.hidden[number], &removed);
+            let mut entry = found.entry(has_row[number], self.hidden[number], &removed);
+            entry.is_superseded &= whole.superseded > 0;
             merged.entries.push((self.traces[number], entry));
         }
         Ok(())
@@ -276,6 +285,7 @@ impl Found {
         Entry {
             piece: if has_row { 0 } else { NO_PIECE },
             counted_again: if is_hidden { self.sources } else { self.sources.saturating_sub(1) },
+            is_superseded: !wrong.removed.is_empty(),
             fingerprint: 0,
             wrong: (!is_right).then(|| Arc::new(wrong)),
         }

@@ -1,25 +1,74 @@
-//! The merged rows of split traces, in few sorted pieces.
+//! The merged rows of split traces, in few sorted pieces. Beside the columns of `traces` they have the groups with spans
+//! of the trace: a question about spans then asks these groups alone.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use arrow_array::builder::{ListBuilder, UInt64Builder};
 use arrow_array::cast::AsArray;
-use arrow_array::types::Int32Type;
+use arrow_array::types::{Int32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, Int32Array, ListArray, RecordBatch};
-use arrow_schema::{ArrowError, DataType};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use arrow_select::filter::filter_record_batch;
 use kino_model::TraceId;
 
 use super::merge::{Merged, Numbered};
-use super::{Correction, NO_PIECE, Piece, SplitTraces};
+use super::{Correction, Entry, NO_PIECE, Piece, SplitTraces};
+use crate::file::GroupId;
 use crate::lake::by_start;
 use crate::rollup::OperationKey;
 use crate::scan::ScanError;
 use crate::scan::columns::{ids, trace_id_at};
 use crate::trace_row;
 
+/// The column with the groups of a trace.
+const GROUPS: &str = "groups";
 /// Pieces beyond this number are joined into one: each costs a question a step.
 const PIECES_MAX: usize = 8;
+
+/// Adds to rows of `traces` the groups that have spans of each.
+pub(super) fn with_groups<'a>(
+    rows: &RecordBatch,
+    groups: impl Iterator<Item = &'a [GroupId]>,
+) -> Result<RecordBatch, ArrowError> {
+    let mut lists = ListBuilder::new(UInt64Builder::new());
+    for groups in groups {
+        lists.append_value(groups.iter().map(|group| Some(group.0)));
+    }
+    let mut columns = rows.columns().to_vec();
+    columns.push(Arc::new(lists.finish()));
+    RecordBatch::try_new(schema(), columns)
+}
+
+fn schema() -> SchemaRef {
+    static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+        let mut fields = trace_row::schema().fields().to_vec();
+        let item = Arc::new(Field::new("item", DataType::UInt64, true));
+        fields.push(Arc::new(Field::new(GROUPS, DataType::List(item), false)));
+        Arc::new(Schema::new(fields))
+    });
+    Arc::clone(&SCHEMA)
+}
+
+/// The groups of each row's trace, by their numbers.
+pub(super) struct GroupLists<'a> {
+    offsets: &'a [i32],
+    groups: &'a [u64],
+}
+
+impl<'a> GroupLists<'a> {
+    /// Those of a piece's rows.
+    pub(super) fn of(rows: &'a RecordBatch) -> Option<Self> {
+        let lists = rows.column_by_name(GROUPS)?.as_list_opt::<i32>()?;
+        let groups = lists.values().as_primitive_opt::<UInt64Type>()?.values();
+        Some(Self { offsets: lists.value_offsets(), groups })
+    }
+
+    /// Those of one row.
+    pub(super) fn at(&self, row: usize) -> &'a [u64] {
+        &self.groups[self.offsets[row] as usize..self.offsets[row + 1] as usize]
+    }
+}
 
 impl SplitTraces {
     /// Puts in what was merged, of which nothing must be here.
@@ -35,7 +84,7 @@ impl SplitTraces {
             self.entries.insert(id, entry);
         }
         self.correction.add(&correction);
-        let rows = by_start(&concat_batches(&trace_row::schema(), &rows)?)?;
+        let rows = by_start(&concat_batches(&schema(), &rows)?)?;
         if rows.num_rows() > 0 {
             self.pieces.push(Arc::new(Piece { rows, keys: keys.keys }));
         }
@@ -54,7 +103,7 @@ impl SplitTraces {
             let rows = filter_record_batch(&piece.rows, &self.live(at, &piece.rows))?;
             parts.push(repacked(&rows, &piece.keys, &mut keys)?);
         }
-        let rows = by_start(&concat_batches(&trace_row::schema(), &parts)?)?;
+        let rows = by_start(&concat_batches(&schema(), &parts)?)?;
         self.pieces = if rows.num_rows() > 0 { vec![Arc::new(Piece { rows, keys: keys.keys })] } else { Vec::new() };
         for entry in self.entries.values_mut().filter(|entry| entry.piece != NO_PIECE) {
             entry.piece = 0;
@@ -64,13 +113,14 @@ impl SplitTraces {
 
     fn live(&self, piece: usize, rows: &RecordBatch) -> BooleanArray {
         let ids = ids(rows, "trace_id");
-        let is_live = |row| ids.and_then(|ids| trace_id_at(ids, row)).is_some_and(|id| self.is_in(&id, piece));
+        let is_live =
+            |row| ids.and_then(|ids| trace_id_at(ids, row)).and_then(|id| self.entry_in(&id, piece)).is_some();
         (0..rows.num_rows()).map(|row| Some(is_live(row))).collect()
     }
 
-    /// Whether the row of this trace that counts is in this piece.
-    pub(super) fn is_in(&self, id: &TraceId, piece: usize) -> bool {
-        self.entries.get(id).is_some_and(|entry| entry.piece as usize == piece)
+    /// The entry of a trace whose row that counts is in this piece.
+    pub(super) fn entry_in(&self, id: &TraceId, piece: usize) -> Option<&Entry> {
+        self.entries.get(id).filter(|entry| entry.piece as usize == piece)
     }
 }
 

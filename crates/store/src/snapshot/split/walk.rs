@@ -1,24 +1,23 @@
 //! Walks the merged rows of one piece from the newest to the oldest, as [`super::super::walk`] does for a file.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use foldhash::{HashMap, HashSet};
 use futures::future::try_join_all;
 use kino_model::TraceId;
 use kino_model::columns::Table;
-use tokio::sync::OnceCell;
 
-use super::{Snapshot, SplitTraces, SplitView};
-use crate::file::LakeTable;
+use super::pieces::GroupLists;
+use super::{Entry, SplitTraces, SplitView};
+use crate::file::GroupId;
+use crate::scan::ScanError;
 use crate::scan::columns::{ids, int64, trace_id_at};
-use crate::scan::predicate::Candidates;
-use crate::scan::{Pick, ScanError};
 use crate::snapshot::filter::Asked;
 use crate::snapshot::find::WALKS_AT_ONCE;
-use crate::snapshot::walk::{
-    CHUNK_GROWTH, CHUNK_ROWS, FEW_ROWS, LOOKED_UP_MAX, Operations, Question, Told, spans_that_pass,
-};
+use crate::snapshot::gather::TRACES_AT_A_TIME;
+use crate::snapshot::group_spans::{GroupSpans, LOOKED_UP_MAX};
+use crate::snapshot::walk::{CHUNK_GROWTH, CHUNK_ROWS, Operations, Question, Told};
 use crate::trace_row::{self, TraceRow};
 
 /// A walk over one piece.
@@ -31,25 +30,16 @@ pub(in crate::snapshot) struct PieceWalk {
     /// Rows before this one are to be told yet.
     end: usize,
     chunk: usize,
+    /// Rows so far whose traces' spans had to be looked into.
+    asked: usize,
     operations: Operations,
-    spans: Arc<AskedSpans>,
-}
-
-/// What the groups' spans say of the attributes that are asked for: found out once, for all pieces.
-#[derive(Default)]
-struct AskedSpans {
-    /// Where in each group's spans they may be.
-    candidates: OnceCell<Vec<Option<Candidates>>>,
-    /// The split traces with a span in some group that passes.
-    passing: OnceCell<HashSet<TraceId>>,
 }
 
 impl PieceWalk {
     /// A walk over each piece.
     pub(in crate::snapshot) fn all(split: &Arc<SplitView>, asked: &Asked, latest: i64) -> Vec<Self> {
-        let spans = Arc::new(AskedSpans::default());
         let pieces = |in_lake: bool, traces: &SplitTraces| {
-            let walk = |piece| Self { spans: Arc::clone(&spans), ..Self::new(split, in_lake, piece, asked, latest) };
+            let walk = |piece| Self::new(split, in_lake, piece, asked, latest);
             (0..traces.pieces.len()).map(walk).collect::<Vec<_>>()
         };
         let mut walks = pieces(true, &split.lake);
@@ -65,8 +55,8 @@ impl PieceWalk {
             bound: None,
             end: 0,
             chunk: CHUNK_ROWS,
+            asked: 0,
             operations: Operations::Any,
-            spans: Arc::default(),
         };
         let keys = &walk.traces().pieces[piece].keys;
         if asked.spans.service.is_some() || asked.spans.name.is_some() {
@@ -89,9 +79,9 @@ impl PieceWalk {
         &self.traces().pieces[self.piece].rows
     }
 
-    /// Whether a row counts.
-    fn is_live(&self, id: &TraceId) -> bool {
-        self.traces().is_in(id, self.piece) && !(self.in_lake && self.split.hot.contains(id))
+    /// What is known of a trace; `None` where its row in this piece does not count.
+    fn entry(&self, id: &TraceId) -> Option<&Entry> {
+        self.traces().entry_in(id, self.piece).filter(|_| !(self.in_lake && self.split.hot.contains(id)))
     }
 
     /// The merged row at a place.
@@ -103,94 +93,100 @@ impl PieceWalk {
     pub(in crate::snapshot) async fn advance(&mut self, question: &Question<'_>) -> Result<Vec<Told>, ScanError> {
         let first = self.end.saturating_sub(self.chunk);
         let rows = self.rows().slice(first, self.end - first);
-        let is_long = self.chunk > LOOKED_UP_MAX;
-        (self.end, self.chunk) = (first, self.chunk * CHUNK_GROWTH);
-        let mut told: Vec<Told> = Vec::new();
-        self.bound = None;
-        if let Some((ids, starts)) = ids(&rows, "trace_id").zip(int64(&rows, "start_unix_nanos")) {
-            let passed = question.asked.filter.mark(&rows);
-            let named = self.operations.mark(&rows);
-            for row in (0..rows.num_rows()).filter(|row| passed.value(*row) && named.value(*row)) {
-                let id = trace_id_at(ids, row).filter(|id| self.is_live(id));
-                told.extend(id.map(|id| (starts.value(row), id, first + row)));
-            }
-            let since = question.asked.filter.since.map_or(i64::MIN, |since| since.0);
-            let earliest = (first > 0 && !starts.is_empty()).then(|| starts.value(0));
-            self.bound = earliest.filter(|start| *start >= since);
-        }
-        if !question.asked.spans.attributes.is_empty() && !told.is_empty() {
-            let passing = self.that_pass(question, &told, is_long).await?;
-            told.retain(|told| passing.contains(&told.1));
+        let Some((ids, starts)) = ids(&rows, "trace_id").zip(int64(&rows, "start_unix_nanos")) else {
+            self.bound = None;
+            return Ok(Vec::new());
+        };
+        let (passed, named) = (question.asked.filter.mark(&rows), self.operations.mark(&rows));
+        let mut marked: Vec<usize> =
+            (0..rows.num_rows()).filter(|row| passed.value(*row) && named.value(*row)).collect();
+        let asks_spans = !question.asked.spans.attributes.is_empty();
+        let begin = if asks_spans {
+            self.asked += marked.len();
+            keep_with_spans(question, &rows, &mut marked, self.asked > LOOKED_UP_MAX).await?
+        } else {
+            0
+        };
+        // Where the chunk was too long, the next one is as long as what this one came to.
+        self.chunk = if begin > 0 { rows.num_rows() - begin } else { self.chunk * CHUNK_GROWTH };
+        self.end = first + begin;
+        let since = question.asked.filter.since.map_or(i64::MIN, |since| since.0);
+        let earliest = (self.end > 0).then(|| starts.value(begin));
+        self.bound = earliest.filter(|start| *start >= since);
+        let id = |row| trace_id_at(ids, row).filter(|id| self.entry(id).is_some());
+        let mut told: Vec<Told> =
+            marked.into_iter().filter_map(|row| Some((starts.value(row), id(row)?, first + row))).collect();
+        if asks_spans {
+            self.drop_superseded(question, &mut told).await?;
         }
         Ok(told)
     }
 
-    /// Those of these traces with a span that passes: first those with one in some source, then, of these, those with
-    /// one that counts. Where few spans may pass, or many traces are asked about, the groups are asked as a whole.
-    async fn that_pass(
-        &self,
-        question: &Question<'_>,
-        told: &[Told],
-        is_long: bool,
-    ) -> Result<HashSet<TraceId>, ScanError> {
-        let Question { snapshot, asked, .. } = question;
-        let mut wanted: Vec<TraceId> = told.iter().map(|told| told.1).collect();
-        wanted.sort_unstable();
-        let candidates = self.spans.candidates.get_or_try_init(|| candidates(snapshot, asked)).await?;
-        let mut some: HashSet<TraceId> = HashSet::new();
-        if is_long || are_few(candidates) {
-            let passing = self.spans.passing.get_or_try_init(|| passing(question, candidates)).await?;
-            some.extend(wanted.iter().filter(|id| passing.contains(id)));
-        } else {
-            for (group, candidates) in snapshot.groups.iter().zip(candidates) {
-                let held: Vec<TraceId> = wanted.iter().filter(|id| group.may_hold(**id)).copied().collect();
-                let Some(candidates) = candidates.as_ref().filter(|_| !held.is_empty()) else { continue };
-                some.extend(spans_that_pass(question, group, Pick::Traces(&held), candidates).await?);
+    /// Of traces with a span that passes, drops those where only spans that another replaces do.
+    async fn drop_superseded(&self, question: &Question<'_>, told: &mut Vec<Told>) -> Result<(), ScanError> {
+        let is_superseded = |id: &TraceId| self.entry(id).is_some_and(|entry| entry.is_superseded);
+        let superseded: Vec<TraceId> = told.iter().map(|told| told.1).filter(is_superseded).collect();
+        let mut dropped: HashSet<TraceId> = superseded.iter().copied().collect();
+        for some in superseded.chunks(TRACES_AT_A_TIME) {
+            let spans = question.snapshot.gather(some, &[Table::Spans]).await?.spans;
+            let (marks, ids) = (question.asked.spans.mark(&spans), ids(&spans, "trace_id"));
+            for id in (0..spans.num_rows()).filter(|row| marks.value(*row)).filter_map(|row| trace_id_at(ids?, row)) {
+                dropped.remove(&id);
             }
         }
-        let marked = |rows: &RecordBatch| -> Vec<TraceId> {
-            let (marks, ids) = (asked.spans.mark(rows), ids(rows, "trace_id"));
-            let passed = (0..rows.num_rows()).filter(|row| marks.value(*row));
-            passed.filter_map(|row| ids.and_then(|ids| trace_id_at(ids, row))).collect()
-        };
-        for part in snapshot.parts_of_memory(Table::Spans, &wanted)? {
-            some.extend(marked(&part));
+        told.retain(|told| !dropped.contains(&told.1));
+        Ok(())
+    }
+}
+
+/// A group that has spans of the traces asked about.
+struct Met<'a> {
+    spans: &'a GroupSpans,
+    is_read: bool,
+    /// The traces to ask it about, where it has not been read.
+    traces: Vec<TraceId>,
+}
+
+/// Keeps the rows of traces with a span in some source that passes. Goes from the newest row only as far as few groups
+/// must be asked, and gives the row from which on all have been looked at.
+async fn keep_with_spans(
+    question: &Question<'_>,
+    rows: &RecordBatch,
+    marked: &mut Vec<usize>,
+    many: bool,
+) -> Result<usize, ScanError> {
+    let Some((ids, groups)) = ids(rows, "trace_id").zip(GroupLists::of(rows)) else { return Ok(0) };
+    let meet = |group: u64| {
+        let spans = question.spans_of(GroupId(group))?;
+        Some(Met { spans, is_read: spans.passing().is_some(), traces: Vec::new() })
+    };
+    let mut met: HashMap<u64, Option<Met<'_>>> = HashMap::default();
+    let (mut begin, mut unread) = (0, 0);
+    for row in marked.iter().rev() {
+        for group in groups.at(*row) {
+            let met = met.entry(*group).or_insert_with(|| meet(*group)).as_mut();
+            if let Some(met) = met.filter(|met| !met.is_read) {
+                unread += usize::from(met.traces.is_empty());
+                met.traces.extend(trace_id_at(ids, *row));
+            }
         }
-        wanted.retain(|id| some.contains(id));
-        let mut passing = HashSet::new();
-        for wanted in wanted.chunks(crate::snapshot::gather::TRACES_AT_A_TIME) {
-            passing.extend(marked(&snapshot.gather(wanted, &[Table::Spans]).await?.spans));
+        if unread > WALKS_AT_ONCE {
+            begin = *row;
+            break;
         }
-        Ok(passing)
     }
-}
-
-/// Whether so few rows of spans may pass that looking into them costs less than looking traces up.
-fn are_few(candidates: &[Option<Candidates>]) -> bool {
-    let rows = candidates.iter().flatten().map(Candidates::row_count);
-    rows.sum::<Option<usize>>().is_some_and(|rows| rows <= FEW_ROWS)
-}
-
-/// The split traces with a span in some group that passes.
-async fn passing(question: &Question<'_>, candidates: &[Option<Candidates>]) -> Result<HashSet<TraceId>, ScanError> {
-    let groups = question.snapshot.groups.iter().zip(candidates);
-    let groups: Vec<_> = groups.filter_map(|(group, candidates)| Some((group, candidates.as_ref()?))).collect();
-    let mut passing = HashSet::new();
-    for some in groups.chunks(WALKS_AT_ONCE) {
-        let asked = some.iter().map(|(group, candidates)| spans_that_pass(question, group, Pick::All, candidates));
-        let found = try_join_all(asked).await?;
-        passing.extend(found.into_iter().flatten().filter(|id| question.split.contains(id)));
-    }
-    Ok(passing)
-}
-
-async fn candidates(snapshot: &Snapshot, asked: &Asked) -> Result<Vec<Option<Candidates>>, ScanError> {
-    let mut candidates = Vec::with_capacity(snapshot.groups.len());
-    for group in snapshot.groups.iter() {
-        candidates.push(match group.file(LakeTable::Spans) {
-            Some(file) => asked.spans.candidates(&snapshot.reader, file).await?,
-            None => None,
-        });
-    }
-    Ok(candidates)
+    let asked = met.values_mut().flatten().filter(|met| !met.is_read).map(async |met| {
+        met.spans.read(question, many).await?;
+        met.traces.sort_unstable();
+        met.spans.among(question, &met.traces).await
+    });
+    let found: HashSet<TraceId> = try_join_all(asked).await?.into_iter().flatten().collect();
+    let known: HashMap<u64, &HashSet<TraceId>> =
+        met.iter().filter_map(|(group, met)| Some((*group, met.as_ref()?.spans.passing()?))).collect();
+    let passes = |row: usize, id: &TraceId| {
+        let is_known = |group: &u64| known.get(group).is_some_and(|passing| passing.contains(id));
+        question.in_memory.contains(id) || found.contains(id) || groups.at(row).iter().any(is_known)
+    };
+    marked.retain(|row| *row >= begin && trace_id_at(ids, *row).is_some_and(|id| passes(*row, &id)));
+    Ok(begin)
 }

@@ -1,0 +1,102 @@
+//! What the spans of one group say to a question: found at most once, for the walk over the group and for the walks over
+//! traces that lie in several groups.
+
+use std::sync::Arc;
+
+use arrow_array::Array;
+use foldhash::HashSet;
+use kino_model::TraceId;
+use tokio::sync::OnceCell;
+
+use super::walk::Question;
+use crate::file::{Group, GroupId, LakeTable};
+use crate::scan::columns::{ids, trace_id_at};
+use crate::scan::predicate::Candidates;
+use crate::scan::{Pick, Read, ScanError};
+
+/// Up to this number traces are looked up by their ids; for more, one pass over the file costs less. Tests
+/// have few.
+pub(super) const LOOKED_UP_MAX: usize = if cfg!(test) { 4 } else { 512 };
+/// Where at most this many rows of spans may pass, all of them are read at once.
+const FEW_ROWS: usize = if cfg!(test) { 4 } else { 64 * 1_024 };
+
+/// The spans of one group.
+pub(super) struct GroupSpans {
+    group: Arc<Group>,
+    /// Where in the file spans that pass may be; `None` where there are certainly none.
+    candidates: OnceCell<Option<Candidates>>,
+    /// All traces with a span that passes.
+    passing: OnceCell<HashSet<TraceId>>,
+}
+
+impl GroupSpans {
+    pub(super) fn new(group: &Arc<Group>) -> Self {
+        Self { group: Arc::clone(group), candidates: OnceCell::new(), passing: OnceCell::new() }
+    }
+
+    /// The number of the group.
+    pub(super) fn id(&self) -> GroupId {
+        self.group.id
+    }
+
+    /// All traces with a span that passes; `None` as long as the whole group has not been read.
+    pub(super) fn passing(&self) -> Option<&HashSet<TraceId>> {
+        self.passing.get()
+    }
+
+    /// Reads the whole group where that costs less than looking traces up: where few spans may pass, or where `many`
+    /// traces are asked about. [`Self::passing`] then has the result.
+    pub(super) async fn read(&self, question: &Question<'_>, many: bool) -> Result<(), ScanError> {
+        let Some(candidates) = self.candidates(question).await? else {
+            self.passing.get_or_init(async || HashSet::default()).await;
+            return Ok(());
+        };
+        if many || candidates.row_count().is_some_and(|rows| rows <= FEW_ROWS) {
+            self.passing.get_or_try_init(|| self.spans_that_pass(question, Pick::All, candidates)).await?;
+        }
+        Ok(())
+    }
+
+    /// Those of these sorted traces with a span that passes.
+    pub(super) async fn among(
+        &self,
+        question: &Question<'_>,
+        wanted: &[TraceId],
+    ) -> Result<HashSet<TraceId>, ScanError> {
+        if let Some(passing) = self.passing() {
+            return Ok(wanted.iter().filter(|id| passing.contains(*id)).copied().collect());
+        }
+        match self.candidates(question).await? {
+            Some(candidates) => self.spans_that_pass(question, Pick::Traces(wanted), candidates).await,
+            None => Ok(HashSet::default()),
+        }
+    }
+
+    async fn candidates(&self, question: &Question<'_>) -> Result<Option<&Candidates>, ScanError> {
+        let find = async || match self.group.file(LakeTable::Spans) {
+            Some(file) => question.asked.spans.candidates(&question.snapshot.reader, file).await,
+            None => Ok(None),
+        };
+        Ok(self.candidates.get_or_try_init(find).await?.as_ref())
+    }
+
+    async fn spans_that_pass(
+        &self,
+        question: &Question<'_>,
+        pick: Pick<'_>,
+        candidates: &Candidates,
+    ) -> Result<HashSet<TraceId>, ScanError> {
+        let Some(file) = self.group.file(LakeTable::Spans) else { return Ok(HashSet::default()) };
+        let spans = Arc::clone(&question.asked.spans);
+        let read = Read {
+            columns: Some(&["trace_id"]),
+            pick,
+            within: candidates.rows.as_deref(),
+            dictionaries: true,
+            condition: Some((&candidates.columns, Box::new(move |batch| spans.mark(batch)))),
+        };
+        let batches = question.snapshot.read(file, read).await?;
+        let ids = batches.iter().filter_map(|batch| ids(batch, "trace_id"));
+        Ok(ids.flat_map(|ids| (0..ids.len()).filter_map(|row| trace_id_at(ids, row))).collect())
+    }
+}
