@@ -12,6 +12,7 @@ mod ci;
 mod crash;
 mod exec;
 mod fuzz;
+mod random;
 mod tidy;
 
 use std::process::ExitCode;
