@@ -111,7 +111,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<bool> {
     Ok(!system::interrupted())
 }
 
-/// Runs one program until its recordings hold `until` runs; amounts of work take turns, and who begins changes.
+/// Runs one program until each of its recordings has `until` runs; amounts of work take turns, and who begins changes.
 fn record_block(
     place: &Place,
     program: &Program,

@@ -25,7 +25,7 @@ use super::measure::Run;
 const COLUMNS: &str = "start_ms,program,operation,executions,micros";
 const FIRST_RUN: &str = "; first_run_unix_ms=";
 
-/// An open file, and what it holds.
+/// An open file, and how far it has got.
 #[derive(Debug)]
 pub(super) struct Recording {
     path: PathBuf,
@@ -67,17 +67,17 @@ impl Recording {
         Ok(Self { path, file, about, first_run_unix_millis, runs })
     }
 
-    /// How many runs of the program it holds.
+    /// Returns the number of runs of the program in the file.
     pub(super) fn runs(&self, program: &str) -> usize {
         self.runs.get(program).copied().unwrap_or_default()
     }
 
-    /// Where it lies.
+    /// Returns the place of the file.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Adds a run.
+    /// Appends the lines of a run.
     ///
     /// # Errors
     ///

@@ -22,7 +22,7 @@ pub(super) fn catch_interrupts() {
     }
 }
 
-/// Whether one of the two came.
+/// Returns whether one of the two arrived.
 pub(super) fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
