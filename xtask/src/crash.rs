@@ -22,6 +22,7 @@ use anyhow::{Context, bail};
 use self::engine::Engine;
 use self::load::{Book, SPANS_PER_TRACE, TRACES_PER_BATCH};
 use crate::exec;
+use crate::random::Random;
 
 /// The engine's kill points, as `KINO_KILL_POINT` names them.
 const KILL_POINTS: [&str; 6] =
@@ -77,7 +78,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
     std::fs::create_dir_all(&home).context("failed to make a home")?;
     // Small bounds, so that flushes and merges happen within an engine's short life.
     std::fs::write(home.join("config.toml"), "[limits]\nhot_bytes_max = 16777216\n")?;
-    let mut random = load::Random(seed);
+    let mut random = Random(seed);
     let mut book = Book::new(seed);
     let mut ends: BTreeMap<String, u64> = BTreeMap::new();
     let mut wrong = Wrong::default();
@@ -136,12 +137,7 @@ fn build() -> anyhow::Result<PathBuf> {
 }
 
 /// Sends until the engine is dead; says how it died.
-fn live(
-    engine: &mut Engine,
-    book: &mut Book,
-    point: Option<&str>,
-    random: &mut load::Random,
-) -> anyhow::Result<String> {
+fn live(engine: &mut Engine, book: &mut Book, point: Option<&str>, random: &mut Random) -> anyhow::Result<String> {
     let over = AtomicBool::new(false);
     let life = Duration::from_millis(50 + random.below(LIFE_MILLIS_MAX));
     let flushes = point.is_some() || random.below(2) == 0;
@@ -168,7 +164,7 @@ fn live(
 }
 
 /// Looks at what the last life was told, and at some of what earlier lives were.
-fn check_life(engine: &Engine, book: &Book, random: &mut load::Random, wrong: &mut Wrong) -> anyhow::Result<()> {
+fn check_life(engine: &Engine, book: &Book, random: &mut Random, wrong: &mut Wrong) -> anyhow::Result<()> {
     let mut batches = book.of_last_life().to_vec();
     let all = book.acknowledged();
     for _ in 0..SAMPLE.min(all.len()) {

@@ -8,10 +8,12 @@
 
 mod accuracy;
 mod bench;
+mod calibrate;
 mod ci;
 mod crash;
 mod exec;
 mod fuzz;
+mod random;
 mod tidy;
 
 use std::process::ExitCode;
@@ -44,6 +46,8 @@ enum Chore {
     Bench(bench::Args),
     /// Measures how often findings are right and writes docs/findings/accuracy.md
     Accuracy(accuracy::Args),
+    /// Runs unchanged programs many times, to know what verdicts on time are worth
+    Calibrate(calibrate::Args),
     /// Kills a real engine under load, and counts what is left
     Crash(crash::Args),
     /// Runs each fuzz target for a while
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         Chore::Tidy(args) => tidy::run(&args),
         Chore::Bench(args) => bench::run(&args),
         Chore::Accuracy(args) => accuracy::run(&args),
+        Chore::Calibrate(args) => calibrate::run(&args),
         Chore::Crash(args) => crash::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
     };

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::engine::{ANSWER_LIMIT, Addresses, ask};
+use crate::random::mix;
 
 /// Traces in one request.
 pub(super) const TRACES_PER_BATCH: usize = 5;
@@ -22,27 +23,6 @@ const FULL_SPEED_BATCHES: usize = 100;
 const PACE: Duration = Duration::from_millis(100);
 /// The pause between two asked flushes.
 const FLUSH_PAUSE: Duration = Duration::from_millis(120);
-
-/// A small generator (SplitMix64).
-#[derive(Debug)]
-pub(super) struct Random(pub(super) u64);
-
-impl Random {
-    fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mix(self.0)
-    }
-
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
-        self.bits() % bound
-    }
-}
-
-fn mix(mut bits: u64) -> u64 {
-    bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ bits >> 31
-}
 
 /// What was sent and what was acknowledged.
 #[derive(Debug)]

@@ -1,0 +1,34 @@
+//! Whether verdicts on time survive the same unchanged code, run many times.
+//!
+//! ```text
+//!  calibration/programs ── record: `kino run`, again and again ──► calibration/recorded/*.csv
+//! ```
+//!
+//! Owns what is executed and what is written down of it; never decides whether two times differ.
+
+mod bursts;
+mod measure;
+mod programs;
+mod record;
+mod recording;
+mod system;
+
+/// Arguments of `cargo xtask calibrate`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    /// Runs the programs of calibration/ under `kino run` and writes their times down
+    Record(record::Args),
+}
+
+/// Runs the action; false when it did not reach its end.
+pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
+    match &args.action {
+        Action::Record(args) => record::run(args),
+    }
+}
