@@ -1,21 +1,24 @@
 //! A baseline: what executions measured once, small enough to be committed, and whether later ones keep to it.
 //!
-//! Times are compared as two sets of traces are, over the durations that the baseline holds; counts only where the
-//! executions of each side agree among themselves; errors by type; findings by fingerprint, where the baseline rests
-//! on as many executions as the finding.
+//! Times are compared as two sets of traces are, by the runs that the baseline holds; counts only where the executions
+//! of each side agree among themselves; errors by type; findings by fingerprint, where the baseline rests on as many
+//! executions as the finding.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kino_model::DurationNanos;
 
-use crate::compare::{Verdict, judge_samples};
+use crate::compare::timing::Missing;
+use crate::compare::{LEVEL, Samples, TimeVerdict, Verdict, judge_samples, located};
 use crate::detect::{self, DetectorConfig};
 use crate::execution::{Execution, own_work};
 use crate::expect::{Held, Outcome, error_groups, no_new_errors};
 use crate::finding::{Finding, MAX_EXAMPLES};
-use crate::verify::is_compared;
+use crate::noise::{Located, Timed};
+use crate::statistics::quantile;
+use crate::verify::{TOLERATED, is_compared};
 
-/// Durations of an operation that a baseline holds; of more, evenly spaced quantiles.
+/// Durations of an operation that a baseline holds; of more, evenly spaced quantiles. As many runs, the newest.
 pub const DURATIONS_MAX: usize = 100;
 
 /// What executions measured.
@@ -38,6 +41,8 @@ pub struct Operation {
     pub executions: u64,
     /// Ascending.
     pub durations_nanos: Vec<i64>,
+    /// One location for each run; none where executions have no run.
+    pub runs: Vec<Located>,
     /// Per execution, by name; only those on which all executions agree.
     pub counts: BTreeMap<&'static str, u64>,
 }
@@ -72,42 +77,13 @@ pub fn check(baseline: &Baseline, executions: &[Execution<'_, '_>], config: &Det
     let ended = ended(executions);
     let now = operations(&ended);
     let mut lines = Vec::new();
-    let samples = |durations: &[i64]| -> Vec<f64> { durations.iter().map(|&nanos| (nanos as f64).max(1.0)).collect() };
     let empty = Operation::default();
-    let pairs: Vec<(Vec<f64>, Vec<f64>)> = baseline
-        .operations
-        .iter()
-        .map(|(key, before)| {
-            (samples(&before.durations_nanos), samples(&now.get(key).unwrap_or(&empty).durations_nanos))
-        })
-        .collect();
-    for (((key, before), judged), pair) in baseline.operations.iter().zip(judge_samples(&pairs)).zip(&pairs) {
+    let pairs: Vec<Samples> =
+        baseline.operations.iter().map(|(key, before)| samples(before, now.get(key).unwrap_or(&empty))).collect();
+    for ((key, before), judged) in baseline.operations.iter().zip(judge_samples(&pairs, LEVEL)) {
         let after = now.get(key).unwrap_or(&empty);
         let named = if key.0.is_empty() { key.1.clone() } else { format!("{} ({})", key.1, key.0) };
-        let mut held = Held {
-            outcome: Outcome::NoData,
-            executions: after.executions,
-            measured: "never executed".to_owned(),
-            evidence: Vec::new(),
-        };
-        if !pair.1.is_empty() {
-            let medians = format!("median {} then, {} now", median(&pair.0), median(&pair.1));
-            let bounds = match (judged.effect, judged.interval) {
-                (Some(effect), Some([low, high])) => {
-                    format!(", ×{effect:.2}, between ×{low:.2} and ×{high:.2} at 95 % confidence")
-                }
-                _ => String::new(),
-            };
-            (held.outcome, held.measured) = match judged.verdict {
-                Verdict::Slower => (Outcome::Fail, format!("slower: {medians}{bounds}")),
-                Verdict::TooFewExecutions => {
-                    let missing = judged.executions_missing.unwrap_or(1);
-                    (Outcome::NoData, format!("{missing} more executions and there is a verdict: {medians}"))
-                }
-                Verdict::Faster => (Outcome::Pass, format!("faster: {medians}{bounds}")),
-                _ => (Outcome::Pass, format!("no difference shown: {medians}{bounds}")),
-            };
-        }
+        let held = times(before, after, &judged);
         lines.push(Line { text: format!("{named} is not slower than the baseline"), held });
         if after.executions > 0 && !before.counts.is_empty() {
             lines
@@ -122,6 +98,60 @@ pub fn check(baseline: &Baseline, executions: &[Execution<'_, '_>], config: &Det
         held: new_findings(baseline, &ended, config),
     });
     lines
+}
+
+/// Both sides by run, or, where neither has runs, by execution.
+fn samples(before: &Operation, after: &Operation) -> Samples {
+    if before.runs.is_empty() && after.runs.is_empty() {
+        let each = |operation: &Operation| -> Vec<Located> {
+            let location = |nanos: &i64| Located { start: 0, location: (*nanos as f64).max(1.0).ln() };
+            operation.durations_nanos.iter().map(location).collect()
+        };
+        return Samples { before: each(before), after: each(after), ..Samples::default() };
+    }
+    let runs = |operation: &Operation| match &operation.runs[..] {
+        // Written before runs counted, or of executions without one: together they are as good as one run.
+        [] => median(&operation.durations_nanos).map(|nanos| Located { start: 0, location: nanos.max(1.0).ln() }),
+        _ => None,
+    };
+    let all = |operation: &Operation| runs(operation).map_or_else(|| operation.runs.clone(), |one| vec![one]);
+    Samples { before: all(before), after: all(after), are_runs: true, ..Samples::default() }
+}
+
+/// Whether an operation is not slower than it was.
+fn times(before: &Operation, after: &Operation, judged: &TimeVerdict) -> Held {
+    let held = |outcome, measured| Held { outcome, executions: after.executions, measured, evidence: Vec::new() };
+    let shown = |operation: &Operation| DurationNanos(median(&operation.durations_nanos).unwrap_or(0.0).round() as i64);
+    if after.durations_nanos.is_empty() {
+        return held(Outcome::NoData, "never executed".to_owned());
+    }
+    let medians = format!("median {} then, {} now", shown(before), shown(after));
+    let bounds = match (judged.effect, judged.interval) {
+        (Some(effect), Some([low, high])) => format!(", ×{effect:.2}, between ×{low:.2} and ×{high:.2}"),
+        (Some(effect), None) => format!(", ×{effect:.2} observed"),
+        _ => String::new(),
+    };
+    match (judged.verdict, judged.missing) {
+        (Verdict::Slower, _) => held(Outcome::Fail, format!("slower: {medians}{bounds}")),
+        (Verdict::Faster, _) => held(Outcome::Pass, format!("faster: {medians}{bounds}")),
+        (Verdict::TooFewOccasions, Some(Missing::Occasions(missing))) => {
+            let is_near = judged.effect.is_some_and(|effect| effect <= 1.0 + TOLERATED);
+            let outcome = if is_near { Outcome::Pass } else { Outcome::NoData };
+            let rest = format!("{missing} more occasions would tell it from the machine's own changes");
+            held(outcome, format!("not shown to be slower: {medians}{bounds}; {rest}"))
+        }
+        (
+            Verdict::TooFewRuns | Verdict::TooFewOccasions,
+            Some(Missing::Runs(missing) | Missing::Occasions(missing)),
+        ) => held(Outcome::NoData, format!("{missing} more runs and there is a verdict: {medians}{bounds}")),
+        (Verdict::TooFewExecutions | Verdict::TooFewRuns | Verdict::TooFewOccasions, _) => {
+            let missing = judged.executions_missing.unwrap_or(1);
+            held(Outcome::NoData, format!("{missing} more executions and there is a verdict: {medians}"))
+        }
+        (Verdict::NoDifferenceShown | Verdict::Mixed, _) => {
+            held(Outcome::Pass, format!("no difference shown: {medians}{bounds}"))
+        }
+    }
 }
 
 fn ended<'t, 'a>(executions: &[Execution<'t, 'a>]) -> Vec<Execution<'t, 'a>> {
@@ -143,9 +173,23 @@ fn operations(executions: &[Execution<'_, '_>]) -> BTreeMap<(String, String), Op
             executions: group.len() as u64,
             counts: agreed.map(|(at, name)| (*name, sums[0][at])).collect(),
             durations_nanos: thinned(&durations),
+            runs: Vec::new(),
         }
     };
-    groups.into_iter().map(|(key, group)| (key, measured(group))).collect()
+    let mut operations: BTreeMap<(String, String), Operation> =
+        groups.into_iter().map(|(key, group)| (key, measured(group))).collect();
+    for (timed, _, located) in located(executions) {
+        let Timed::Operation(service, name) = timed else { continue };
+        if let Some(operation) = operations.get_mut(&(service, name)) {
+            operation.runs.push(located);
+        }
+    }
+    for operation in operations.values_mut() {
+        operation.runs.sort_by_key(|run| run.start);
+        let beyond = operation.runs.len().saturating_sub(DURATIONS_MAX);
+        operation.runs.drain(..beyond);
+    }
+    operations
 }
 
 /// In the order of [`COUNTS`].
@@ -171,10 +215,9 @@ fn thinned(sorted: &[i64]) -> Vec<i64> {
     (0..DURATIONS_MAX).map(|at| sorted[(at as f64 * step).round() as usize]).collect()
 }
 
-fn median(samples: &[f64]) -> DurationNanos {
-    let mut sorted = samples.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    DurationNanos(crate::statistics::quantile_f64(&sorted, 0.5).round() as i64)
+/// The median of ascending durations; `None` without any.
+fn median(sorted: &[i64]) -> Option<f64> {
+    (!sorted.is_empty()).then(|| quantile(sorted, 0.5))
 }
 
 fn counts(before: &Operation, after: &Operation) -> Held {

@@ -20,6 +20,7 @@ pub mod finding;
 mod fingerprint;
 pub mod growth;
 pub mod life;
+pub mod noise;
 mod operation;
 pub mod predict;
 pub mod prevalence;

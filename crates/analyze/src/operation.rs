@@ -1,13 +1,15 @@
 //! Operations: (service, span name) pairs under small numbers, so that no name is copied per span.
 
+use std::borrow::Cow;
+
 use foldhash::HashMap;
 use kino_model::{Resource, Span};
 
 /// The operations seen so far. Borrows every name from the spans.
 #[derive(Debug, Default)]
 pub(crate) struct Operations<'a> {
-    ids: HashMap<(&'a str, &'a str), u32>,
-    names: Vec<(&'a str, &'a str)>,
+    ids: HashMap<(&'a str, Cow<'a, str>), u32>,
+    names: Vec<(&'a str, Cow<'a, str>)>,
     // Spans of one sender share its resource, and looking its service up again and again would cost more than the rest.
     services: HashMap<*const Resource, &'a str>,
 }
@@ -15,19 +17,25 @@ pub(crate) struct Operations<'a> {
 impl<'a> Operations<'a> {
     /// The number of the span's operation.
     pub(crate) fn of(&mut self, span: &'a Span) -> usize {
+        self.named(span, Cow::Borrowed(&*span.name))
+    }
+
+    /// The number of an operation of the span's service under another name.
+    pub(crate) fn named(&mut self, span: &'a Span, name: Cow<'a, str>) -> usize {
         let resource: *const Resource = &raw const *span.resource;
         let service = *self.services.entry(resource).or_insert_with(|| span.resource.service());
         let next = self.names.len() as u32;
-        let id = *self.ids.entry((service, &span.name)).or_insert(next);
+        let id = *self.ids.entry((service, name.clone())).or_insert(next);
         if id == next {
-            self.names.push((service, &span.name));
+            self.names.push((service, name));
         }
         id as usize
     }
 
-    /// Service and span name.
-    pub(crate) fn name(&self, operation: usize) -> (&'a str, &'a str) {
-        self.names[operation]
+    /// Service and name.
+    pub(crate) fn name(&self, operation: usize) -> (&'a str, &str) {
+        let (service, name) = &self.names[operation];
+        (service, name)
     }
 
     /// How many there are.

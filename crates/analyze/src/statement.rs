@@ -41,7 +41,27 @@ struct Token<'a> {
 
 const VALUE: &str = "?";
 
+/// Whether values are bound to the statement, so that its text does not say which they are.
+pub(crate) fn is_bound(statement: &str) -> bool {
+    let is_placeholder = |value: &str| {
+        let mut characters = value.chars();
+        match characters.next() {
+            Some('?' | '%' | ':' | '@') => true,
+            Some('$') => characters.next().is_some_and(|next| next.is_ascii_digit()),
+            _ => false,
+        }
+    };
+    let mut found = false;
+    scan(statement, |value| found |= is_placeholder(value));
+    found
+}
+
 fn tokens(statement: &str) -> Vec<Token<'_>> {
+    scan(statement, |_| {})
+}
+
+/// The tokens; each value is shown as it was written.
+fn scan<'a>(statement: &'a str, mut value: impl FnMut(&'a str)) -> Vec<Token<'a>> {
     let mut tokens: Vec<Token<'_>> = Vec::new();
     let mut rest = statement;
     let mut spaced = false;
@@ -52,6 +72,9 @@ fn tokens(statement: &str) -> Vec<Token<'_>> {
             continue;
         }
         let (length, is_value) = token(rest, first, tokens.last().map_or("", |token| token.text));
+        if is_value {
+            value(&rest[..length]);
+        }
         let text = if is_value { VALUE } else { &rest[..length] };
         tokens.push(Token { text, spaced });
         spaced = false;
@@ -302,7 +325,9 @@ mod tests {
     #[test]
     fn every_dialects_placeholders_are_one() {
         for placeholder in ["?", "$1", ":id", "%s", "%(id)s", "@id", "?1"] {
-            check(&format!("SELECT a FROM t WHERE id = {placeholder}"), "SELECT a FROM t WHERE id = ?");
+            let statement = format!("SELECT a FROM t WHERE id = {placeholder}");
+            check(&statement, "SELECT a FROM t WHERE id = ?");
+            assert!(is_bound(&statement), "{statement}");
         }
     }
 

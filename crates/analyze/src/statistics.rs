@@ -1,6 +1,8 @@
-//! Statistics that need no distribution: quantiles, a rank test, an interval for the ratio of medians.
+//! Statistics: quantiles, Student's t, a rank test, an interval for the ratio of medians.
 //!
 //! Everything is deterministic: there is no resampling, hence no seed.
+
+pub(crate) mod student;
 
 /// Up to this many pairs of a value before and a value after the rank test is exact; beyond, and with ties, the
 /// normal approximation differs from it by less than the last digit shown.
@@ -244,23 +246,25 @@ fn median_interval(values: &[f64]) -> Option<(f64, f64, f64)> {
     Some((median, low.min(median), high.max(median)))
 }
 
-/// Holm's correction within one family of rank tests at `level`, leaving out tests that cannot reach their share of it
-/// however clear the data (Tarone): `None` for those. Given are (p-value, size before, size after).
-pub fn holm_testable(tests: &[(f64, usize, usize)], level: f64) -> Vec<Option<bool>> {
-    let smallest: Vec<f64> = tests.iter().map(|&(_, before, after)| smallest_p_value(before, after)).collect();
-    let mut sorted = smallest.clone();
-    sorted.sort_by(f64::total_cmp);
-    let reaching = |count: usize| sorted.partition_point(|&p_value| p_value <= level / count as f64);
+/// Holm's correction within one family of tests at `level`, leaving out those that cannot reach their share of it
+/// however clear the data (Tarone): `None` for these. Given are the p-value and the smallest that the test could have;
+/// the answer says whether it is significant, and the level at which that was decided.
+pub(crate) fn holm_testable(tests: &[(f64, f64)], level: f64) -> Vec<Option<(bool, f64)>> {
+    let mut smallest: Vec<f64> = tests.iter().map(|test| test.1).collect();
+    smallest.sort_by(f64::total_cmp);
+    let reaching = |count: usize| smallest.partition_point(|&p_value| p_value <= level / count as f64);
     let count = (1..=tests.len()).find(|&count| reaching(count) <= count).unwrap_or(1);
-    let mut outcomes: Vec<Option<bool>> =
-        smallest.iter().map(|&p_value| (p_value <= level / count as f64).then_some(false)).collect();
-    let mut order: Vec<usize> = (0..tests.len()).filter(|&index| outcomes[index].is_some()).collect();
+    let mut order: Vec<usize> = (0..tests.len()).filter(|&index| tests[index].1 <= level / count as f64).collect();
     order.sort_by(|&a, &b| tests[a].0.total_cmp(&tests[b].0));
+    let mut outcomes = vec![None; tests.len()];
+    let mut stopped: Option<f64> = None;
     for (rank, index) in order.into_iter().enumerate() {
-        if tests[index].0 > level / (count - rank) as f64 {
-            break;
+        let level = stopped.unwrap_or(level / (count - rank) as f64);
+        let significant = stopped.is_none() && tests[index].0 <= level;
+        if !significant {
+            stopped = Some(level);
         }
-        outcomes[index] = Some(true);
+        outcomes[index] = Some((significant, level));
     }
     outcomes
 }

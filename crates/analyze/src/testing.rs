@@ -13,7 +13,8 @@
 use std::sync::Arc;
 
 use kino_model::{
-    Attributes, Event, Link, Resource, Span, SpanId, SpanKind, StatusCode, Trace, TraceId, UnixNanos, Value, thin_vec,
+    Attributes, Event, Link, Resource, Span, SpanId, SpanKind, StatusCode, Trace, TraceId, UnixNanos, Value, names,
+    thin_vec,
 };
 
 use crate::tree::Tree;
@@ -45,17 +46,19 @@ pub(crate) fn trace(text: &str, number: u8) -> Trace {
         span.start = millis(start);
         span.end = (!end.is_empty()).then(|| millis(end));
         let mut service = "app".to_owned();
+        let mut run = None;
         for word in &words[range + 1..] {
             if let Some(name) = word.strip_prefix('@') {
                 name.clone_into(&mut service);
+            } else if let Some(id) = word.strip_prefix("run=") {
+                run = Some((names::RUN_ID.into(), Value::from(id)));
             } else {
                 modify(&mut span, word);
             }
         }
-        span.resource = Arc::new(Resource {
-            attributes: thin_vec![("service.name".into(), Value::from(service.as_str()))],
-            ..Resource::default()
-        });
+        let mut attributes = thin_vec![("service.name".into(), Value::from(service.as_str()))];
+        attributes.extend(run);
+        span.resource = Arc::new(Resource { attributes, ..Resource::default() });
         open.push((depth, span.span_id));
         spans.push(span);
     }

@@ -4,7 +4,9 @@
 //!
 //! | | fails | leaves it open | is told |
 //! |---|---|---|---|
-//! | time of a root operation | slower | too few executions, unless it hardly matters | faster, no difference shown |
+//! | time of a root operation | slower | too few runs, or what is tolerated is not excluded, unless it hardly matters | faster, no difference shown, slower within what is tolerated |
+//! | executions in a run | – | more or fewer | – |
+//! | root operations', wall and processor time of a run | slower | the wall time could be | faster |
 //! | a root operation | gone, and no other came | gone, and others came: renamed or lost | new |
 //! | errors, statements, tokens of an execution | more | – | fewer; unsteady |
 //! | calls of an execution | more, of an operation called before | – | fewer; unsteady |
@@ -22,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kino_model::names;
 
-use crate::compare::{Comparison, Count, CountVerdict, compare};
+use crate::compare::{Comparison, Count, CountVerdict, Design, compare_with};
 use crate::detect::{self, DetectorConfig};
 use crate::errors::{self, ErrorGroup};
 use crate::execution::{Execution, is_run};
@@ -108,24 +110,42 @@ pub(crate) fn is_compared(code: Code) -> bool {
     !NOT_COMPARED.contains(&code)
 }
 
+/// The part by which an operation may be slower where nothing else is said.
+pub const TOLERATED: f64 = 0.1;
+
+/// What a change is judged by.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'d> {
+    /// How the sides were recorded.
+    pub design: Design<'d>,
+    /// The part by which an operation may be slower: 0.1 is 10 %.
+    pub tolerate: f64,
+    /// What detectors go by.
+    pub config: &'d DetectorConfig,
+}
+
 /// Judges a change by the executions before and after it.
-pub fn verify(before: Side<'_, '_, '_>, after: Side<'_, '_, '_>, config: &DetectorConfig) -> Verification {
+pub fn verify(before: Side<'_, '_, '_>, after: Side<'_, '_, '_>, terms: &Terms<'_>) -> Verification {
     let work = |side: Side<'_, '_, '_>| side.executions.iter().any(|it| !is_run(it.tree, it.entry));
     let keep_runs = !work(before) && !work(after);
     let executions = [before, after].map(|side| {
         let kept = side.executions.iter().filter(|it| keep_runs || !is_run(it.tree, it.entry));
         kept.copied().collect::<Vec<_>>()
     });
-    let comparison = compare(&executions[0], &executions[1]);
+    // Runs are no executions where there is other work, and have its totals.
+    let comparison = compare_with(before.executions, after.executions, &terms.design);
     let structure = structure(&comparison);
     let errors = NewErrors::of(&executions[0], &executions[1]);
-    let (fixed, opened, untold) = findings(&executions[0], &executions[1], config);
+    let (fixed, opened, untold) = findings(&executions[0], &executions[1], terms.config);
 
     let mut reasons: Vec<Reason> = reasons::of_runs(before, after).into_iter().collect();
     if executions.iter().any(Vec::is_empty) {
         reasons.push(reasons::nothing_to_compare(&executions[0], &executions[1]));
     } else {
-        reasons.extend(reasons::of_time(&comparison));
+        reasons.extend(reasons::of_time(&comparison, terms.tolerate));
+        reasons.extend(reasons::of_executions(&comparison));
+        reasons.extend(reasons::of_totals(&comparison, terms.tolerate));
+        reasons.extend(reasons::of_drift(&comparison));
         reasons.extend(reasons::of_counts(&comparison));
         reasons.extend(reasons::of_structure(&comparison, &structure));
     }

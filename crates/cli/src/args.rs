@@ -1,6 +1,7 @@
 //! The command line: what can be said, in words that teach. Parsing only; what happens is in `commands`.
 
 mod lake;
+mod run;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ pub(crate) use self::lake::Lake;
 use crate::commands::key::Key;
 use crate::list_page::ListPage;
 use crate::time::{self, When};
+pub(crate) use run::{Cores, REPEAT, Run};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -136,62 +138,6 @@ pub(crate) struct Doctor {
     #[arg(long)]
     pub(crate) rebuild: bool,
 }
-
-/// Arguments of `run`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Sets, where they are absent, OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL, OTEL_SERVICE_NAME and
-OTEL_METRICS_EXPORTER=none; adds to OTEL_RESOURCE_ATTRIBUTES; sets TRACEPARENT, as the child of an incoming one.
-Records exit code, duration, output and the state of the code (commit and uncommitted diff).
-Input, output, signals and the exit code pass through untouched. With --json the run's record (kino.run.v1)
-goes to standard error as its last line, or to the file that --json-out names.
-
-Examples:
-  kino run -- cargo test
-  kino run --label before -- python app.py
-  kino run --json-out run.json -- npm test
-  kino run --against HEAD -- python app.py           prove an uncommitted change
-  kino run --against main --setup 'npm ci' -- node bench.js
-
-With --against, CMD is executed N times on each side and the answer is a verdict: pass, fail or undecided,
-with its reasons. BASE is a git revision, which is executed in a temporary worktree in turn with this
-directory; `previous` for earlier runs of the same command; or run:ID, label:NAME, code:HASH, time:START..END.
-CMD gets no input and its output is kept, not shown. With --json the answer (kino.verify.v1) goes to
-standard output. Exit codes then: 0 pass, 1 fail, 3 undecided, 2 wrong arguments, 75 another verification of
-this project runs, 125 it could not be carried out, 126 and 127 as always, 130 interrupted.")]
-pub(crate) struct Run {
-    /// A name for this run and others like it, for `compare --before label:NAME`.
-    #[arg(long, short, value_name = "NAME")]
-    pub(crate) label: Option<String>,
-    /// Do not keep the command's output, and hand it the output streams as they are.
-    #[arg(long)]
-    pub(crate) no_output_capture: bool,
-    /// Write the run's record as JSON to this file, keeping standard error free of it.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json_out: Option<PathBuf>,
-    /// Execute the command before and after a change, and say whether the change may stay.
-    #[arg(long, value_name = "BASE", conflicts_with_all = ["label", "no_output_capture"])]
-    pub(crate) against: Option<String>,
-    /// How often on each side.
-    #[arg(long, value_name = "N", requires = "against", default_value_t = REPEAT,
-          value_parser = clap::value_parser!(u32).range(1..=REPEAT_MAX))]
-    pub(crate) repeat: u32,
-    /// What a shell does first in the temporary worktree; KINO_ORIGIN there names this one.
-    #[arg(long, value_name = "CMDLINE", requires = "against")]
-    pub(crate) setup: Option<String>,
-    /// The verification's id, where somebody waits for it.
-    #[arg(long, value_name = "ID", requires = "against", hide = true)]
-    pub(crate) verify_id: Option<String>,
-    /// The command and its arguments.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "CMD")]
-    pub(crate) command: Vec<OsString>,
-}
-
-/// How often each side is executed when nothing is said: twice what the 1 % level needs at the very least, so that
-/// a few percent show through ordinary noise.
-pub(crate) const REPEAT: u32 = 10;
-/// How often each side is executed at most.
-pub(crate) const REPEAT_MAX: i64 = 200;
 
 /// Which traces.
 #[derive(Clone, Debug, Default, Args)]

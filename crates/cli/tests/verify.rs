@@ -137,8 +137,8 @@ fn one_execution_a_side_is_undecided_and_says_how_many_it_takes() {
     let (output, answer) = repository.against("HEAD~1", "1");
     assert_eq!((output.status.code(), &answer["verdict"]), (Some(3), &json!("undecided")));
     let reason = &answer["reasons"][0];
-    assert_eq!(reason["code"], "too_few_executions");
-    let missing = reason["numbers"].as_array().unwrap().iter().find(|number| number["name"] == "executions_missing");
+    assert_eq!(reason["code"], "too_few_runs");
+    let missing = reason["numbers"].as_array().unwrap().iter().find(|number| number["name"] == "runs_missing");
     assert!(missing.unwrap()["value"].as_f64().unwrap() >= 3.0, "{reason}");
 }
 

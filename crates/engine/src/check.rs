@@ -7,14 +7,15 @@ use kino_analyze::baseline as base;
 use kino_analyze::detect::DetectorConfig;
 use kino_analyze::execution::{Entry, executions};
 use kino_analyze::expect as analyze;
+use kino_analyze::noise::Located;
 use kino_analyze::tree::Tree;
 use kino_model::{Trace, UnixNanos, names};
 use kino_store::snapshot::{EventFilter, TraceFilter};
 use kino_wire::Problem;
 use kino_wire::ask::Scope;
 use kino_wire::check::{
-    Baseline, BaselineError, BaselineFinding, BaselineOperation, BaselineQuestion, Check, CheckLine, CheckOutcome,
-    CheckQuestion, CheckSet, Counted, DEFAULT_LAST, Expected, MAX_LAST, Measure,
+    Baseline, BaselineError, BaselineFinding, BaselineOperation, BaselineQuestion, BaselineRun, Check, CheckLine,
+    CheckOutcome, CheckQuestion, CheckSet, Counted, DEFAULT_LAST, Expected, MAX_LAST, Measure,
 };
 
 use crate::find::{limit, problem};
@@ -236,7 +237,10 @@ fn read_baseline(baseline: Baseline) -> Result<base::Baseline, Problem> {
         let mut durations_nanos = operation.durations_nanos;
         durations_nanos.sort_unstable();
         let counts = base::COUNTS.iter().filter_map(|name| Some((*name, *operation.counts.get(*name)?))).collect();
-        let measured = base::Operation { executions: operation.executions, durations_nanos, counts };
+        let located =
+            |run: BaselineRun| Located { start: run.start_unix_nanos, location: run.median_nanos.max(1.0).ln() };
+        let runs = operation.runs.into_iter().map(located).collect();
+        let measured = base::Operation { executions: operation.executions, durations_nanos, runs, counts };
         ((operation.service, operation.name), measured)
     };
     Ok(base::Baseline {
@@ -247,12 +251,18 @@ fn read_baseline(baseline: Baseline) -> Result<base::Baseline, Problem> {
     })
 }
 
+/// Rounded to whole nanoseconds: what is committed is short.
+fn baseline_run(run: &Located) -> BaselineRun {
+    BaselineRun { start_unix_nanos: run.start, median_nanos: run.location.exp().round() }
+}
+
 fn write_baseline(baseline: base::Baseline, code_state: Option<String>) -> Baseline {
     let operation = |((service, name), operation): ((String, String), base::Operation)| BaselineOperation {
         service,
         name,
         executions: operation.executions,
         durations_nanos: operation.durations_nanos,
+        runs: operation.runs.iter().map(baseline_run).collect(),
         counts: operation.counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
     };
     let error = |(exception_type, fingerprint)| BaselineError { exception_type, fingerprint };

@@ -1,12 +1,13 @@
 //! `compare`: two sets of executions, with a statistical verdict.
 
 use kino_analyze::compare as analyze;
+use kino_analyze::compare::timing::{Missing, NoiseSource};
 use kino_analyze::execution::{Entry, executions};
 use kino_analyze::tree::Tree;
 use kino_wire::Problem;
 use kino_wire::compare::{
-    Compare, CompareQuestion, CountComparison, CountVerdict, OperationComparison, OperationSide, Sides, Suspect,
-    Verdict,
+    self as wire, Compare, CompareQuestion, CountComparison, CountVerdict, ExecutionsChanged, OperationComparison,
+    OperationSide, Sides, Suspect, TotalComparison, Verdict,
 };
 
 use crate::Engine;
@@ -24,11 +25,13 @@ impl Engine {
         let before = self.set(&question.before, &question.scope).await?;
         let after = self.set(&question.after, &question.scope).await?;
         let traces_left_out = Sides { before: before.left_out, after: after.left_out };
+        let history = self.history_of([&before, &after]).await?;
         let compare = move || {
             let trees =
                 [&before, &after].map(|set| set.traces.iter().map(|trace| Tree::new(trace)).collect::<Vec<_>>());
             let [before, after] = [&trees[0], &trees[1]].map(|trees| executions(trees, Entry::Outermost));
-            answer(analyze::compare(&before, &after), traces_left_out)
+            let design = analyze::Design { history: &history, ..analyze::Design::default() };
+            answer(analyze::compare_with(&before, &after, &design), traces_left_out)
         };
         blocking(compare).await.map_err(|error| error.problem())
     }
@@ -51,9 +54,14 @@ pub(crate) fn answer(mut comparison: analyze::Comparison, traces_left_out: Sides
         schema: "kino.compare.v1".to_owned(),
         verdict: verdict(comparison.verdict),
         executions: Sides { before: comparison.executions_before, after: comparison.executions_after },
+        runs: Sides { before: comparison.runs_before, after: comparison.runs_after },
+        occasions: Sides { before: comparison.occasions_before, after: comparison.occasions_after },
         open_executions: comparison.open_executions,
         traces_left_out,
         operations: comparison.operations.into_iter().map(operation).collect(),
+        totals: comparison.totals.iter().map(total).collect(),
+        executions_changed: comparison.executions_changed.into_iter().map(changed).collect(),
+        drift: comparison.drift,
         counts: comparison.counts.into_iter().map(|comparison| count(&comparison)).collect(),
         suspects: comparison.suspects.into_iter().map(suspect).collect(),
         left_out: left_out as u64,
@@ -66,6 +74,8 @@ fn verdict(verdict: analyze::Verdict) -> Verdict {
         analyze::Verdict::Slower => Verdict::Slower,
         analyze::Verdict::NoDifferenceShown => Verdict::NoDifferenceShown,
         analyze::Verdict::TooFewExecutions => Verdict::TooFewExecutions,
+        analyze::Verdict::TooFewRuns => Verdict::TooFewRuns,
+        analyze::Verdict::TooFewOccasions => Verdict::TooFewOccasions,
         analyze::Verdict::Mixed => Verdict::Mixed,
     }
 }
@@ -73,6 +83,7 @@ fn verdict(verdict: analyze::Verdict) -> Verdict {
 fn operation(operation: analyze::OperationComparison) -> OperationComparison {
     let side = |side: analyze::OperationSide| OperationSide {
         executions: side.executions,
+        runs: side.runs,
         median_nanos: side.median_nanos,
         p95_nanos: side.p95_nanos,
         calls: side.calls,
@@ -81,14 +92,46 @@ fn operation(operation: analyze::OperationComparison) -> OperationComparison {
     OperationComparison {
         service: operation.service,
         name: operation.name,
+        kind: operation.kind,
         root: operation.root,
         before: side(operation.before),
         after: side(operation.after),
         effect: operation.effect,
         interval: operation.interval,
         verdict: verdict(operation.verdict),
+        smallest_shown: operation.smallest_shown,
+        run_noise: operation.run_noise.map(|(noise, _)| noise),
+        noise_source: operation.run_noise.map(|(_, source)| match source {
+            NoiseSource::TheseRuns => wire::NoiseSource::TheseRuns,
+            NoiseSource::History => wire::NoiseSource::History,
+            NoiseSource::Default => wire::NoiseSource::Default,
+        }),
+        runs_missing: match operation.missing {
+            Some(Missing::Runs(missing)) => Some(missing),
+            _ => None,
+        },
+        occasions_missing: match operation.missing {
+            Some(Missing::Occasions(missing)) => Some(missing),
+            _ => None,
+        },
         executions_missing: operation.executions_missing,
     }
+}
+
+fn total(total: &analyze::TotalComparison) -> TotalComparison {
+    TotalComparison {
+        what: total.total.name().to_owned(),
+        before_nanos: total.before_nanos,
+        after_nanos: total.after_nanos,
+        effect: total.effect,
+        interval: total.interval,
+        verdict: verdict(total.verdict),
+    }
+}
+
+fn changed(changed: analyze::ExecutionsChanged) -> ExecutionsChanged {
+    let (service, name) = changed.operation;
+    ExecutionsChanged { service, name, before: changed.before, after: changed.after }
 }
 
 /// What is counted, in words: `calls of SERVICE NAME in SERVICE NAME`.

@@ -112,6 +112,7 @@ questions! {
     check::BaselineQuestion => baseline, Read;
     verify::VerifyStart => verify_start, Ingest;
     verify::VerifyProgress => verify_progress, Ingest;
+    verify::VerifyLook => verify_look, Ingest;
     verify::VerifyFinish => verify_finish, Ingest;
     verify::VerifyQuestion => verify, Read;
     live::LiveQuestion => live, Read;

@@ -23,6 +23,7 @@ mod explain;
 mod export;
 mod find;
 mod findings;
+mod history;
 mod live;
 mod newest;
 mod open;

@@ -30,6 +30,7 @@ use kino_wire::run::{
 use serde::{Deserialize, Serialize};
 
 use crate::find::{limit, problem};
+use crate::history::{self, Location};
 use crate::ingest::blocking;
 use crate::sets::Members;
 use crate::{Engine, explain, scope, suggest};
@@ -75,6 +76,12 @@ pub(crate) struct Record {
     pub(crate) stderr_blob: Option<String>,
     diff_blob: Option<String>,
     cut_bytes: u64,
+    /// Processor time of its command and the command's children.
+    #[serde(default)]
+    cpu_nanos: Option<i64>,
+    /// Where its operations and totals lay: what history is made of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) locations: Vec<Location>,
     /// What became of findings by it.
     #[serde(default)]
     findings_changed: Vec<FindingChange>,
@@ -123,6 +130,8 @@ impl Engine {
             stderr_blob: None,
             diff_blob,
             cut_bytes: start.diff.map_or(0, |diff| diff.cut_bytes),
+            cpu_nanos: None,
+            locations: Vec::new(),
             findings_changed: Vec::new(),
         };
         self.put(&record).await?;
@@ -142,22 +151,25 @@ impl Engine {
         record.cut_bytes += finish.stdout.cut_bytes + finish.stderr.cut_bytes;
         record.end_unix_nanos = Some(finish.end_unix_nanos.max(record.start_unix_nanos));
         (record.exit_code, record.signal) = (finish.exit_code, finish.signal);
+        record.cpu_nanos = finish.cpu_nanos;
         self.put(&record).await?;
         self.emit(&record).await?;
         self.settle(&record.run_id).await?;
         let traces = self.of_run(&record.run_id).await?.0.into_iter().map(|row| row.trace_id).collect();
         let project = record.code.project.as_deref();
         record.findings_changed = self.changes_since(record.start_unix_nanos, project, traces).await;
-        if !record.findings_changed.is_empty() {
+        let (run, locations) = self.summary(record.clone()).await?;
+        record.locations = locations;
+        if !record.findings_changed.is_empty() || !record.locations.is_empty() {
             self.put(&record).await?;
         }
-        self.summary(record).await
+        Ok(run)
     }
 
     pub(crate) async fn run(&self, question: RunQuestion) -> Result<Run, Problem> {
         let id = self.run_id(&question.run_id).await?;
         match self.record(&id).await? {
-            Some(record) => self.summary(record).await,
+            Some(record) => Ok(self.summary(record).await?.0),
             None => Err(self.no_run(&question.run_id).await?),
         }
     }
@@ -334,8 +346,8 @@ impl Engine {
         Ok((found.rows, found.next.is_some()))
     }
 
-    /// The record, and what its spans say.
-    async fn summary(&self, record: Record) -> Result<Run, Problem> {
+    /// The record and what its spans say, and where its operations lay.
+    async fn summary(&self, record: Record) -> Result<(Run, Vec<Location>), Problem> {
         let (rows, _) = self.of_run(&record.run_id).await?;
         let looked_at = rows.iter().map(|row| row.trace_id).take(TRACES_EXPLAINED_MAX);
         let (traces, _) = self.load(&self.snapshot(), looked_at).await?;
@@ -378,7 +390,7 @@ fn summarise(
     counted: u64,
     left_out_traces: u64,
     detectors: &DetectorConfig,
-) -> Run {
+) -> (Run, Vec<Location>) {
     let members = Members::Runs(BTreeSet::from([record.run_id.clone()]));
     let own = record.span_id;
     let traces: Vec<_> = traces.into_iter().map(|trace| members.keep(trace)).collect();
@@ -389,10 +401,11 @@ fn summarise(
     let (spans, errors) = (sent().count() as u64, sent().filter(|span| span.is_error()).count() as u64);
     let trees: Vec<Tree<'_>> = traces.iter().map(|trace| Tree::new(trace)).collect();
     let mut found = executions(&trees, Entry::Outermost);
+    let locations = history::locations(&found, &record.run_id);
     found.retain(|execution| execution.span_id() != own);
     let explained = analyze::explain_operation_with(&found, detectors);
     let mut left_out = LeftOut::default();
-    Run {
+    let run = Run {
         schema: "kino.run.v1".to_owned(),
         breakdown: explain::breakdown(explained.breakdown, true, &mut left_out),
         findings: explain::findings(explained.findings, &mut left_out),
@@ -403,6 +416,7 @@ fn summarise(
         command: record.command,
         code: record.code,
         start_unix_nanos: record.start_unix_nanos,
+        cpu_nanos: record.cpu_nanos,
         exit_code: record.exit_code,
         signal: record.signal,
         stdout_blob: record.stdout_blob,
@@ -415,7 +429,8 @@ fn summarise(
         errors,
         services,
         findings_changed: record.findings_changed,
-    }
+    };
+    (run, locations)
 }
 
 /// The run as a span: its name is the program's, its end is missing while it runs.
@@ -434,6 +449,7 @@ fn span(record: &Record) -> Span {
     ];
     let attributes = [
         text(names::RUN_COMMAND, &Some(record.command.join(" "))),
+        record.cpu_nanos.map(|nanos| (names::RUN_CPU_NANOS.into(), Value::Int(nanos))),
         int(names::RUN_EXIT_CODE, record.exit_code),
         int(names::RUN_SIGNAL, record.signal),
         text(names::RUN_STDOUT, &record.stdout_blob),

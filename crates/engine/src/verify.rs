@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kino_analyze::compare::{Design, LEVEL};
 use kino_analyze::execution::{Entry, executions};
 use kino_analyze::tree::Tree;
 use kino_analyze::verify as analyze;
@@ -22,8 +23,8 @@ use kino_wire::ask::Scope;
 use kino_wire::compare::Sides;
 use kino_wire::run::Done;
 use kino_wire::verify::{
-    Verify, VerifyBase, VerifyEnd, VerifyFinish, VerifyLeftOut, VerifyProgress, VerifyQuestion, VerifyRuns, VerifySide,
-    VerifyStart, VerifyState, VerifyVerdict,
+    Verify, VerifyBase, VerifyEnd, VerifyFinish, VerifyLeftOut, VerifyLook, VerifyLooked, VerifyProgress,
+    VerifyQuestion, VerifyRuns, VerifySide, VerifyStart, VerifyState, VerifyVerdict, looks,
 };
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,8 @@ const WAIT_MAX: Duration = Duration::from_mins(2);
 const WAIT_STEP: Duration = Duration::from_millis(100);
 /// The most executions a side that may be planned.
 const PLANNED_MAX: u64 = 1_000;
+/// The largest slowdown that may be tolerated: ten times as slow.
+const TOLERATE_MAX: f64 = 9.0;
 /// Earlier runs of a command that a change is compared with, the newest.
 const PREVIOUS_RUNS_MAX: usize = 200;
 
@@ -53,19 +56,36 @@ struct Record {
     /// The last word of whoever executes.
     heard_unix_nanos: i64,
     warm_up_runs: Vec<String>,
+    /// How often it was looked whether the verdict is sure.
+    #[serde(default)]
+    looks: u64,
+    /// Whether a look made it sure, so that the rest was not executed.
+    #[serde(default)]
+    is_sure: bool,
     verify: Verify,
+}
+
+/// The part of the chance of a false verdict that all looks before the last turn have together.
+const LOOKS_SHARE: f64 = 0.4;
+
+/// Whether a verification can begin so.
+fn check(start: &VerifyStart) -> Result<(), Problem> {
+    let well_formed = start.id.len() == 32 && start.id.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+    if !well_formed || start.command.is_empty() || !(1..=PLANNED_MAX).contains(&start.planned) {
+        let message = format!(
+            "a verification needs an id of 32 lowercase hex digits, a command, and 1 to {PLANNED_MAX} executions a side"
+        );
+        return Err(Problem::invalid(message));
+    }
+    if !(0.0..=TOLERATE_MAX).contains(&start.tolerate) {
+        return Err(Problem::invalid(format!("a tolerated slowdown is a part from 0 to {TOLERATE_MAX}")));
+    }
+    Ok(())
 }
 
 impl Engine {
     pub(crate) async fn verify_start(&self, start: VerifyStart) -> Result<Verify, Problem> {
-        let well_formed =
-            start.id.len() == 32 && start.id.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
-        if !well_formed || start.command.is_empty() || !(1..=PLANNED_MAX).contains(&start.planned) {
-            let message = format!(
-                "a verification needs an id of 32 lowercase hex digits, a command, and 1 to {PLANNED_MAX} executions a side"
-            );
-            return Err(Problem::invalid(message));
-        }
+        check(&start)?;
         let records = self.verifications().await?;
         if records.iter().any(|record| record.verify.id == start.id) {
             return Err(Problem::invalid(format!("the verification {} exists already", start.id)));
@@ -109,6 +129,7 @@ impl Engine {
             reasons: Vec::new(),
             command,
             planned: start.planned,
+            tolerate: start.tolerate,
             before,
             after: VerifySide { what: "this directory".to_owned(), ..VerifySide::default() },
             comparison: None,
@@ -122,7 +143,16 @@ impl Engine {
             end_unix_nanos: None,
         };
         let heard_unix_nanos = self.inner.clock.now().0;
-        let record = Record { project, selector, in_turn, heard_unix_nanos, warm_up_runs: Vec::new(), verify };
+        let record = Record {
+            project,
+            selector,
+            in_turn,
+            heard_unix_nanos,
+            warm_up_runs: Vec::new(),
+            looks: 0,
+            is_sure: false,
+            verify,
+        };
         self.put_verification(&record).await?;
         self.prune_verifications().await;
         Ok(record.verify)
@@ -136,6 +166,21 @@ impl Engine {
         record.take(progress, self.inner.clock.now().0);
         self.put_verification(&record).await?;
         Ok(Done { count: 1 })
+    }
+
+    /// Whether the verdict is sure already. What a look decides stays decided: the same runs are judged at the end, at
+    /// the same level.
+    pub(crate) async fn verify_look(&self, look: VerifyLook) -> Result<VerifyLooked, Problem> {
+        let mut record = self.verification(&look.progress.id).await?;
+        if record.verify.state != VerifyState::Running {
+            return Err(Problem::invalid(format!("the verification {} has ended", record.verify.id)));
+        }
+        record.take(look.progress, self.inner.clock.now().0);
+        record.looks += 1;
+        let (judged, _) = self.judged(&record, record.level_of_look()).await?;
+        record.is_sure = judged.verdict != analyze::Verdict::Undecided;
+        self.put_verification(&record).await?;
+        Ok(VerifyLooked { verdict: record.is_sure.then(|| answer::verdict(judged.verdict)) })
     }
 
     pub(crate) async fn verify_finish(&self, finish: VerifyFinish) -> Result<Verify, Problem> {
@@ -176,6 +221,16 @@ impl Engine {
 
     /// Compares both sides and puts the verdict down.
     async fn judge(&self, record: &mut Record) -> Result<(), Problem> {
+        let (judged, traces) = self.judged(record, record.level()).await?;
+        let missing = record.missing();
+        answer::fill(&mut record.verify, judged, traces);
+        record.verify.left_out.executions_missing = missing;
+        record.verify.left_out.warm_up_runs.clone_from(&record.warm_up_runs);
+        Ok(())
+    }
+
+    /// What both sides say as they are, at this level; and the traces of each that were left out.
+    async fn judged(&self, record: &Record, level: f64) -> Result<(analyze::Verification, Sides<u64>), Problem> {
         let before = match &record.selector {
             Some(selector) => {
                 let scope = Scope { project: record.project.clone(), all: record.project.is_none() };
@@ -188,6 +243,13 @@ impl Engine {
             [&record.verify.before, &record.verify.after].map(|side| (side.runs.len() as u64, side.failed_runs));
         let traces = Sides { before: before.left_out, after: after.left_out };
         let config = Arc::clone(&self.inner.detectors);
+        let turns: Option<Vec<(String, String)>> = record
+            .in_turn
+            .then(|| record.verify.before.runs.iter().cloned().zip(record.verify.after.runs.iter().cloned()).collect());
+        let own = record.verify.before.runs.iter().chain(&record.verify.after.runs).chain(&record.warm_up_runs);
+        let own: BTreeSet<&str> = own.map(String::as_str).collect();
+        let history = self.history(&record.verify.command, record.project.as_deref(), &own).await?;
+        let tolerate = record.verify.tolerate;
         let judged = blocking(move || {
             let trees =
                 [&before, &after].map(|set| set.traces.iter().map(|trace| Tree::new(trace)).collect::<Vec<_>>());
@@ -197,14 +259,10 @@ impl Engine {
                 runs: sides[index].0,
                 failed_runs: sides[index].1,
             };
-            analyze::verify(side(0), side(1), &config)
+            let design = Design { in_turn: turns.as_deref(), history: &history, level };
+            analyze::verify(side(0), side(1), &analyze::Terms { design, tolerate, config: &config })
         });
-        let judged = judged.await.map_err(|error| error.problem())?;
-        let missing = record.missing();
-        answer::fill(&mut record.verify, judged, traces);
-        record.verify.left_out.executions_missing = missing;
-        record.verify.left_out.warm_up_runs.clone_from(&record.warm_up_runs);
-        Ok(())
+        Ok((judged.await.map_err(|error| error.problem())?, traces))
     }
 
     /// The traces of these runs; none where there are none.
@@ -274,8 +332,21 @@ impl Record {
         self.verify.reasons = vec![answer::plain(code, Some(VerifyVerdict::Undecided), why)];
     }
 
-    /// Planned executions that did not come about.
+    /// The level of one look before the last turn.
+    fn level_of_look(&self) -> f64 {
+        LEVEL * LOOKS_SHARE / looks(self.verify.planned).len().max(1) as f64
+    }
+
+    /// The level of the verdict: of the look that made it sure, else what looks have left.
+    fn level(&self) -> f64 {
+        if self.is_sure { self.level_of_look() } else { LEVEL - self.looks as f64 * self.level_of_look() }
+    }
+
+    /// Planned executions that did not come about, though the verdict was not sure without them.
     fn missing(&self) -> u64 {
+        if self.is_sure {
+            return 0;
+        }
         let short = |side: &VerifySide| self.verify.planned.saturating_sub(side.runs.len() as u64);
         short(&self.verify.after) + if self.in_turn { short(&self.verify.before) } else { 0 }
     }

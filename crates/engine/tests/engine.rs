@@ -254,16 +254,15 @@ async fn sets_are_named_by_run_label_commit_code_and_time() {
     let home = open().await;
     let (slow, _) = home.recorded_run(1, "base", "abc1", 200).await;
     let (fast, _) = home.recorded_run(2, "new", "abd2+77", 20).await;
+    let compare = |before: &str, after: &str| home.get("compare", json!({ "before": before, "after": after }));
+    let one = compare(&format!("run:{}", &slow[..6]), &format!("run:{fast}")).await;
+    assert_eq!((&one["verdict"], &one["executions"]), (&json!("too few runs"), &json!({ "before": 1, "after": 1 })));
     for number in 3..8 {
         home.recorded_run(number, "base", "abc1", 200 + i64::from(number)).await;
         home.recorded_run(number + 10, "new", "abd2+77", 20 + i64::from(number)).await;
     }
-    let compare = |before: &str, after: &str| home.get("compare", json!({ "before": before, "after": after }));
-    let one = compare(&format!("run:{}", &slow[..6]), &format!("run:{fast}")).await;
-    assert_eq!(
-        (&one["verdict"], &one["executions"]),
-        (&json!("too few executions"), &json!({ "before": 1, "after": 1 }))
-    );
+    let known = compare(&format!("run:{slow}"), &format!("run:{fast}")).await;
+    assert_eq!((&known["verdict"], &known["operations"][0]["noise_source"]), (&json!("faster"), &json!("history")));
     for (before, after) in [("label:base", "label:new"), ("commit:abc", "code:abd2+77")] {
         let answer = compare(before, after).await;
         assert_eq!(answer["executions"], json!({ "before": 6, "after": 6 }), "{before}");

@@ -2,7 +2,7 @@
 
 use kino_model::{TraceId, UnixNanos};
 use kino_wire::ask::{Scope, ask};
-use kino_wire::compare::{Compare, CompareQuestion, OperationComparison};
+use kino_wire::compare::{Compare, CompareQuestion, OperationComparison, TotalComparison};
 use kino_wire::errors::{ErrorGroup, ErrorsQuestion, Frame};
 use kino_wire::explain::{
     BreakdownRow, EntryPoint, ExplainOperation, ExplainOperationQuestion, ExplainSystemQuestion, ExplainTrace,
@@ -473,7 +473,7 @@ fn compare_answer(compared: &Compare) -> Answer {
             "calls_after",
             "errors_before",
             "errors_after",
-            "executions_missing",
+            "missing",
         ],
     );
     operations.rows = compared.operations.iter().map(operation_row).collect();
@@ -495,24 +495,56 @@ fn compare_answer(compared: &Compare) -> Answer {
             Cell::recorded_up_to(&suspect.reason, MESSAGE_BYTES_MAX),
         ]);
     }
+    let mut runs = Table::new("runs", 4, &["what", "verdict", "before", "after", "effect", "low", "high"]);
+    runs.rows = compared.totals.iter().map(total_row).collect();
+    for changed in &compared.executions_changed {
+        let what = Cell::recorded(&format!("executions of {} {}", changed.service, changed.name));
+        let values = [Cell::Number(changed.before), Cell::Number(changed.after)];
+        runs.rows.push(
+            [what, Cell::Plain("changed".into())]
+                .into_iter()
+                .chain(values)
+                .chain([(); 3].map(|()| Cell::Empty))
+                .collect(),
+        );
+    }
     let mut facts = vec![
         ("verdict", verdict(compared.verdict)),
         ("executions_before", Cell::Count(compared.executions.before)),
         ("executions_after", Cell::Count(compared.executions.after)),
+        ("runs_before", Cell::Count(compared.runs.before)),
+        ("runs_after", Cell::Count(compared.runs.after)),
     ];
+    facts.extend(compared.drift.map(|drift| ("drift_of_both_sides", Cell::Number(drift))));
     if compared.left_out > 0 {
         facts.push(("beyond", Cell::Count(compared.left_out)));
     }
-    let notes =
-        vec![String::from("effect is the ratio of medians, after over before, with its 95% interval low..high")];
-    Answer { tool: "compare_runs", facts, notes, tables: vec![suspects, operations, counts], next: None }
+    let notes = vec![String::from(
+        "effect is the ratio, after over before, in the interval low..high; runs are the unit of time",
+    )];
+    Answer { tool: "compare_runs", facts, notes, tables: vec![suspects, operations, counts, runs], next: None }
+}
+
+/// A total of whole runs.
+fn total_row(total: &TotalComparison) -> Vec<Cell> {
+    vec![
+        Cell::Plain(format!("{} time", total.what)),
+        verdict(total.verdict),
+        Cell::nanos(Some(total.before_nanos)),
+        Cell::nanos(Some(total.after_nanos)),
+        Cell::number(Some(total.effect)),
+        Cell::number(total.interval.map(|[low, _]| low)),
+        Cell::number(total.interval.map(|[_, high]| high)),
+    ]
 }
 
 fn operation_row(operation: &OperationComparison) -> Vec<Cell> {
     let root = if operation.root { Cell::Plain("yes".into()) } else { Cell::Empty };
+    let missing = operation.runs_missing.or(operation.occasions_missing).or(operation.executions_missing);
+    let kind = operation.kind.as_ref().map(|kind| format!(" [{kind}]")).unwrap_or_default();
     vec![
         Cell::recorded(&operation.service),
-        Cell::recorded(&operation.name),
+        Cell::recorded(&format!("{}{kind}", operation.name)),
         root,
         verdict(operation.verdict),
         Cell::nanos(operation.before.median_nanos),
@@ -524,7 +556,7 @@ fn operation_row(operation: &OperationComparison) -> Vec<Cell> {
         Cell::Count(operation.after.calls),
         Cell::Count(operation.before.errors),
         Cell::Count(operation.after.errors),
-        operation.executions_missing.map_or(Cell::Empty, Cell::Count),
+        missing.map_or(Cell::Empty, Cell::Count),
     ]
 }
 

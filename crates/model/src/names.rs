@@ -14,6 +14,8 @@ pub const RUN_ID: &str = "kino.run.id";
 pub const RUN_LABEL: &str = "kino.run.label";
 /// The command line of a run, redacted. Span.
 pub const RUN_COMMAND: &str = "kino.run.command";
+/// Processor time of a run's command and its children, user and system, in nanoseconds. Span.
+pub const RUN_CPU_NANOS: &str = "kino.run.cpu_nanos";
 /// The exit code of a run. Span.
 pub const RUN_EXIT_CODE: &str = "kino.run.exit_code";
 /// The signal that ended a run. Span.

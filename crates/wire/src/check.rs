@@ -221,8 +221,21 @@ pub struct BaselineOperation {
     pub executions: u64,
     /// Durations, ascending: all of them, or evenly spaced quantiles where they are many.
     pub durations_nanos: Vec<i64>,
+    /// The runs it was executed in, the newest; none where executions have no run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<BaselineRun>,
     /// Per execution: `errors`, `statements`, `input_tokens`, `output_tokens`; only those whose executions agree.
     pub counts: std::collections::BTreeMap<String, u64>,
+}
+
+/// An operation in one run of a baseline.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BaselineRun {
+    /// The run's first execution of it.
+    pub start_unix_nanos: i64,
+    /// The median of its durations in that run.
+    pub median_nanos: f64,
 }
 
 /// A known error.

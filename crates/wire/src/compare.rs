@@ -26,6 +26,12 @@ pub struct Compare {
     pub verdict: Verdict,
     /// Executions each side rests on.
     pub executions: Sides<u64>,
+    /// Runs (else processes, else minutes) each side rests on: what counts for time. 0 where executions have none.
+    #[serde(default)]
+    pub runs: Sides<u64>,
+    /// Occasions each side was recorded on: stretches of time without a gap of ten minutes.
+    #[serde(default)]
+    pub occasions: Sides<u64>,
     /// Executions of both sides that have not ended and do not count.
     #[serde(default)]
     pub open_executions: u64,
@@ -34,6 +40,16 @@ pub struct Compare {
     pub traces_left_out: Sides<u64>,
     /// Root operations first, then by the size of the effect.
     pub operations: Vec<OperationComparison>,
+    /// Totals of whole runs; none where executions have no run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub totals: Vec<TotalComparison>,
+    /// Root operations that a run executes more or less often than before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub executions_changed: Vec<ExecutionsChanged>,
+    /// By which factor both sides became slower from the first run to the last, where a trend shows. It is not charged
+    /// to the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<f64>,
     /// Counts, compared from one execution a side on.
     pub counts: Vec<CountComparison>,
     /// Ranked, most likely cause first.
@@ -54,9 +70,15 @@ pub enum Verdict {
     /// The data shows no difference.
     #[serde(rename = "no difference shown")]
     NoDifferenceShown,
-    /// Too few executions to tell.
+    /// Too few executions to tell, of those that have no run.
     #[serde(rename = "too few executions")]
     TooFewExecutions,
+    /// Too few runs to tell how much they vary.
+    #[serde(rename = "too few runs")]
+    TooFewRuns,
+    /// Recorded on too few occasions to tell how much these differ.
+    #[serde(rename = "too few occasions")]
+    TooFewOccasions,
     /// Root operations disagree. Only for the whole.
     #[serde(rename = "mixed")]
     Mixed,
@@ -90,20 +112,40 @@ pub struct Sides<T> {
 pub struct OperationComparison {
     /// The service.
     pub service: String,
-    /// The span name.
+    /// The span name; of a client span that names a method alone, with its route.
     pub name: String,
+    /// Which of the operation's executions, where those of several kinds are compared apart: `with query`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// Whether executions start here.
     pub root: bool,
     /// Before the change.
     pub before: OperationSide,
     /// After it.
     pub after: OperationSide,
-    /// The ratio of medians, after over before; `null` when there are too few.
+    /// The ratio, after over before: of the runs' locations (medians of logarithms), averaged, else of medians. With
+    /// too few runs it is what was observed.
     pub effect: Option<f64>,
-    /// Its 95 % interval; `null` when there are too few.
+    /// Its interval at the level of the verdict, so that it contains 1 exactly where no difference is shown; `null` when
+    /// there are too few.
     pub interval: Option<[f64; 2]>,
     /// The verdict at the 1 % level, corrected for the operations tried.
     pub verdict: Verdict,
+    /// The smallest change that would have shown (0.05 is 5 %); absent where executions have no run, or too few.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smallest_shown: Option<f64>,
+    /// By how much a run differs from the next (0.03 is 3 %); absent where executions have no run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_noise: Option<f64>,
+    /// Where that figure comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise_source: Option<NoiseSource>,
+    /// How many more runs a side a verdict takes; only with `too few runs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs_missing: Option<u64>,
+    /// How many more occasions a side a verdict takes; only with `too few occasions`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occasions_missing: Option<u64>,
     /// How many more executions a side a verdict takes; only with `too few executions`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub executions_missing: Option<u64>,
@@ -114,6 +156,9 @@ pub struct OperationComparison {
 pub struct OperationSide {
     /// Executions it was called in.
     pub executions: u64,
+    /// Runs it was timed in; 0 where executions have no run.
+    #[serde(default)]
+    pub runs: u64,
     /// Median of its duration; `null` where it was not called.
     pub median_nanos: Option<i64>,
     /// 95th percentile of its duration; `null` where it was not called.
@@ -122,6 +167,48 @@ pub struct OperationSide {
     pub calls: u64,
     /// Failed calls among them.
     pub errors: u64,
+}
+
+/// Where a figure of noise comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NoiseSource {
+    /// The runs that are compared.
+    TheseRuns,
+    /// Earlier runs of the same code on this machine, with those that are compared.
+    History,
+    /// Nothing was known: what other programs showed.
+    Default,
+}
+
+/// A total of whole runs on both sides.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TotalComparison {
+    /// `roots` (the durations of all root executions), `wall` or `cpu` (processor time).
+    pub what: String,
+    /// Median of the runs before, in nanoseconds.
+    pub before_nanos: i64,
+    /// Median of the runs after.
+    pub after_nanos: i64,
+    /// The ratio, after over before.
+    pub effect: f64,
+    /// Its interval at the level of the verdict; `null` when there are too few runs.
+    pub interval: Option<[f64; 2]>,
+    /// The verdict.
+    pub verdict: Verdict,
+}
+
+/// A root operation that a run executes more or less often than before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ExecutionsChanged {
+    /// The service.
+    pub service: String,
+    /// The operation.
+    pub name: String,
+    /// Executions in one run before; the median.
+    pub before: f64,
+    /// After.
+    pub after: f64,
 }
 
 /// One count on both sides, per execution.

@@ -75,6 +75,9 @@ pub struct RunFinish {
     pub stderr: RunOutput,
     /// When it ended.
     pub end_unix_nanos: i64,
+    /// Processor time of the command and its children, user and system; `None` where the system does not say.
+    #[serde(default)]
+    pub cpu_nanos: Option<i64>,
 }
 
 /// Asks for a run's record. `run_id` may be a unique prefix.
@@ -105,6 +108,9 @@ pub struct Run {
     pub start_unix_nanos: i64,
     /// How long it took; `null` while it runs.
     pub duration_nanos: Option<i64>,
+    /// Processor time of the command and its children, user and system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_nanos: Option<i64>,
     /// The command's exit code.
     pub exit_code: Option<i32>,
     /// The signal that ended it.

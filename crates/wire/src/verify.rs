@@ -44,8 +44,18 @@ pub struct VerifyStart {
     pub base: VerifyBase,
     /// Executions of the command that are planned for each side that is executed.
     pub planned: u64,
+    /// The part by which an operation may be slower: 0.1 is 10 %.
+    #[serde(default = "tolerated")]
+    pub tolerate: f64,
     /// When it began.
     pub start_unix_nanos: i64,
+}
+
+/// The part by which an operation may be slower where nothing else is said.
+pub const TOLERATED: f64 = 0.1;
+
+fn tolerated() -> f64 {
+    TOLERATED
 }
 
 /// The runs of one side so far.
@@ -70,6 +80,31 @@ pub struct VerifyProgress {
     pub before: VerifyRuns,
     /// After it.
     pub after: VerifyRuns,
+}
+
+/// Asks, between two turns, whether the verdict is sure already. Every look spends a part of the chance of a false
+/// verdict, so that it is asked after the turns that [`looks`] names and no others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyLook {
+    /// How far it is.
+    pub progress: VerifyProgress,
+}
+
+/// Whether more turns are worth it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyLooked {
+    /// Pass or fail where that is sure; `None` where it takes more turns.
+    pub verdict: Option<VerifyVerdict>,
+}
+
+/// The turns, of this many planned ones, after which it is looked whether the verdict is sure: each of the first few,
+/// then at growing distances, and never after the last, where the verdict is given anyway.
+pub fn looks(planned: u64) -> Vec<u64> {
+    /// Fewer turns say nothing of how much runs vary.
+    const FIRST: u64 = 4;
+    std::iter::successors(Some(FIRST), |turn| Some(turn + 1 + turn / 10)).take_while(|turn| *turn < planned).collect()
 }
 
 /// How often whoever executes says that it is still there, in seconds.
@@ -129,6 +164,9 @@ pub struct Verify {
     pub command: Vec<String>,
     /// Executions of the command that were planned for each side that is executed.
     pub planned: u64,
+    /// The part by which an operation may be slower: 0.1 is 10 %.
+    #[serde(default = "tolerated")]
+    pub tolerate: f64,
     /// Before the change.
     pub before: VerifySide,
     /// After it.
@@ -169,7 +207,7 @@ pub enum VerifyState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VerifyVerdict {
-    /// Nothing speaks against it, and there were enough executions for something to.
+    /// Nothing speaks against it, and a slowdown by more than what is tolerated is excluded.
     Pass,
     /// Something got worse.
     Fail,
@@ -256,5 +294,6 @@ pub struct VerifyLeftOut {
 
 crate::question!(VerifyStart, "verify_start", Verify);
 crate::question!(VerifyProgress, "verify_progress", crate::run::Done);
+crate::question!(VerifyLook, "verify_look", VerifyLooked);
 crate::question!(VerifyFinish, "verify_finish", Verify);
 crate::question!(VerifyQuestion, "verify", Verify);

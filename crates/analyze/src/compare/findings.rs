@@ -51,7 +51,7 @@ fn timing(operation: &OperationComparison, after: &[Execution<'_, '_>]) -> Optio
         Number::new("median_after", now as f64, Unit::Nanos),
     ];
     let text = format!(
-        "{} is {}: {} before, {} after, {:.2} times as long (95 % interval {low:.2} to {high:.2}).",
+        "{} is {}: {} before, {} after, {:.2} times as long (between {low:.2} and {high:.2}).",
         operation.name,
         if code == Code::Regression { "slower" } else { "faster" },
         DurationNanos(before),

@@ -1,12 +1,15 @@
 //! Both sides of a comparison, reduced to what is compared: per operation and execution.
 
-use foldhash::HashSet;
+use foldhash::{HashMap, HashSet};
 use kino_model::Span;
 
-use crate::critical_path::critical_path_of;
+use super::suspects::Profile;
+use super::units::Units;
+use super::{kinds, suspects};
 use crate::execution::{Execution, cold, is_inner_entry};
+use crate::noise::Located;
 use crate::operation::Operations;
-use crate::tree::Tree;
+use crate::statistics::quantile_f64;
 
 /// Durations are compared as ratios, so that none may be zero.
 const SHORTEST_NANOS: f64 = 1.0;
@@ -15,10 +18,18 @@ const SHORTEST_NANOS: f64 = 1.0;
 pub(super) struct Sides<'a> {
     pub(super) operations: Operations<'a>,
     pub(super) is_root: Vec<bool>,
+    /// Operations that stand for one kind of a root operation's executions: the root and the kind's name.
+    pub(super) kinds: HashMap<usize, (usize, String)>,
     /// By side and operation.
     pub(super) samples: [Vec<OperationSamples>; 2],
     /// By side: the ended executions.
     pub(super) executions: [Vec<ExecutionSums>; 2],
+    /// By side.
+    pub(super) units: [Units; 2],
+    /// By side.
+    pub(super) profiles: [Profile; 2],
+    /// By side: of each execution in a run the run, the root operation and the duration.
+    pub(super) entries: [Vec<(String, usize, i64)>; 2],
     pub(super) ended: [u64; 2],
     pub(super) open: u64,
     /// By operation: its place in the sums of the execution at hand; none between two executions.
@@ -32,9 +43,39 @@ const NO_PLACE: usize = usize::MAX;
 #[derive(Clone, Default)]
 pub(super) struct OperationSamples {
     pub(super) durations: Vec<f64>,
+    /// Of each duration the unit.
+    units: Vec<Option<u32>>,
     pub(super) executions: u64,
     pub(super) calls: u64,
     pub(super) errors: u64,
+}
+
+impl OperationSamples {
+    fn push(&mut self, nanos: f64, unit: Option<u32>) {
+        self.durations.push(nanos.max(SHORTEST_NANOS));
+        self.units.push(unit);
+    }
+
+    fn count(&mut self, sums: &Sums) {
+        self.executions += 1;
+        self.calls += sums.calls;
+        self.errors += sums.errors;
+    }
+
+    /// One location for each unit, with the unit's number, in the order of their numbers; `None` where executions
+    /// stand for themselves.
+    pub(super) fn located(&self, units: &Units) -> Option<Vec<(u32, Located)>> {
+        let mut sorted: Vec<(u32, f64)> = Vec::with_capacity(self.durations.len());
+        for (nanos, unit) in self.durations.iter().zip(&self.units) {
+            sorted.push(((*unit)?, nanos.ln()));
+        }
+        sorted.sort_by(|left, right| left.0.cmp(&right.0).then(left.1.total_cmp(&right.1)));
+        let of_unit = |logs: &[(u32, f64)]| {
+            let (unit, values) = (logs[0].0, logs.iter().map(|log| log.1).collect::<Vec<_>>());
+            (unit, Located { start: units.all[unit as usize].start, location: quantile_f64(&values, 0.5) })
+        };
+        Some(sorted.chunk_by(|left, right| left.0 == right.0).map(of_unit).collect())
+    }
 }
 
 /// What one execution did, by operation.
@@ -49,13 +90,10 @@ pub(super) struct ExecutionSums {
 pub(super) struct Sums {
     pub(super) calls: u64,
     pub(super) errors: u64,
-    pub(super) exceptions: u64,
     pub(super) statements: u64,
     pub(super) input_tokens: u64,
     pub(super) output_tokens: u64,
     duration: f64,
-    /// Time on the critical path; the gap between a client span and the server span under it counts for the server.
-    pub(super) critical: f64,
 }
 
 impl ExecutionSums {
@@ -66,46 +104,101 @@ impl ExecutionSums {
     }
 }
 
+/// What is known of an execution before its spans are looked at.
+struct Placed {
+    side: usize,
+    /// What counts are told of.
+    root: usize,
+    /// What its time counts for: the root, or one kind of it.
+    timed: usize,
+    unit: Option<u32>,
+    /// The first of several in its process: it is counted, and not timed.
+    is_cold: bool,
+}
+
 impl<'a> Sides<'a> {
-    pub(super) fn new(before: &[Execution<'_, 'a>], after: &[Execution<'_, 'a>]) -> Self {
+    /// `in_turn`: whether the runs of both sides were made in turn.
+    pub(super) fn new(before: &[Execution<'_, 'a>], after: &[Execution<'_, 'a>], in_turn: bool) -> Self {
+        let ended = [before, after].map(|executions| {
+            executions.iter().filter(|it| !it.is_open()).copied().collect::<Vec<Execution<'_, 'a>>>()
+        });
         let mut sides = Self {
             operations: Operations::default(),
             is_root: Vec::new(),
+            kinds: HashMap::default(),
             samples: [Vec::new(), Vec::new()],
             executions: [Vec::new(), Vec::new()],
-            ended: [0, 0],
-            open: 0,
+            units: ended.each_ref().map(|executions| Units::new(executions, in_turn)),
+            profiles: [Profile::default(), Profile::default()],
+            entries: [Vec::new(), Vec::new()],
+            ended: ended.each_ref().map(|executions| executions.len() as u64),
+            open: (before.len() + after.len() - ended[0].len() - ended[1].len()) as u64,
             places: Vec::new(),
         };
         // Roots first, so that it is known of every operation whether executions start there.
         for execution in before.iter().chain(after) {
-            let root = sides.operations.of(execution.tree.span(execution.entry));
-            sides.is_root.resize(sides.operations.len(), true);
-            sides.is_root[root] = true;
+            let root = sides.root(execution);
+            sides.set_root(root);
         }
-        for (side, executions) in [before, after].into_iter().enumerate() {
-            let ended: Vec<Execution<'_, 'a>> = executions.iter().filter(|it| !it.is_open()).copied().collect();
-            sides.open += (executions.len() - ended.len()) as u64;
-            for (execution, is_cold) in ended.iter().zip(cold(&ended)) {
-                sides.add(side, execution, is_cold);
+        let roots = ended
+            .each_ref()
+            .map(|executions| executions.iter().map(|execution| sides.root(execution)).collect::<Vec<usize>>());
+        let kinds = kinds::kinds([&ended[0], &ended[1]], [&roots[0], &roots[1]], &mut sides.operations);
+        for (side, executions) in ended.iter().enumerate() {
+            for (at, (execution, is_cold)) in executions.iter().zip(cold(executions)).enumerate() {
+                let root = roots[side][at];
+                let timed = match &kinds[side][at] {
+                    Some(kind) => sides.kind(execution, root, kind),
+                    None => root,
+                };
+                let unit = sides.units[side].of[at];
+                sides.add(execution, &Placed { side, root, timed, unit, is_cold });
             }
         }
+        let floor = suspects::floor([&ended[0], &ended[1]]);
+        sides.profiles =
+            [0, 1].map(|side| Profile::new(&ended[side], &sides.units[side], &mut sides.operations, floor));
         let count = sides.operations.len();
         sides.is_root.resize(count, false);
         sides.samples.iter_mut().for_each(|samples| samples.resize(count, OperationSamples::default()));
         sides
     }
 
-    /// The timing of a cold execution is left out, its counts are not.
-    fn add(&mut self, side: usize, execution: &Execution<'_, 'a>, is_cold: bool) {
+    fn root(&mut self, execution: &Execution<'_, 'a>) -> usize {
+        self.operations.named(execution.tree.span(execution.entry), kinds::name(execution))
+    }
+
+    fn set_root(&mut self, operation: usize) {
+        self.is_root.resize(self.operations.len().max(self.is_root.len()), false);
+        self.is_root[operation] = true;
+    }
+
+    /// The operation that stands for one kind of a root operation's executions.
+    fn kind(&mut self, execution: &Execution<'_, 'a>, root: usize, kind: &str) -> usize {
+        let name = format!("{} [{kind}]", self.operations.name(root).1);
+        let operation = self.operations.named(execution.tree.span(execution.entry), name.into());
+        self.kinds.insert(operation, (root, kind.to_owned()));
+        self.set_root(operation);
+        operation
+    }
+
+    /// Whether an operation's executions are timed by their kinds.
+    pub(super) fn is_split(&self, operation: usize) -> bool {
+        self.kinds.values().any(|(root, _)| *root == operation)
+    }
+
+    fn add(&mut self, execution: &Execution<'_, 'a>, placed: &Placed) {
+        let Placed { side, root, timed, unit, is_cold } = *placed;
         let tree = execution.tree;
-        let root = self.operations.of(tree.span(execution.entry));
+        if let Some(run) = unit.and_then(|unit| self.units[side].all[unit as usize].run_id.as_ref()) {
+            self.entries[side].push((run.clone(), root, tree.duration(execution.entry)));
+        }
         let mut scratch: Vec<(usize, Sums)> = Vec::new();
-        let mut own_samples: Vec<(usize, f64)> = vec![(root, tree.duration(execution.entry) as f64)];
+        let mut own_samples: Vec<(usize, f64)> = vec![(timed, tree.duration(execution.entry) as f64)];
         for &index in execution.spans() {
             let index = index as usize;
             let span = tree.span(index);
-            let operation = self.operations.of(span);
+            let operation = if index == execution.entry { root } else { self.operations.of(span) };
             self.places.resize(self.operations.len(), NO_PLACE);
             self.is_root.resize(self.operations.len(), false);
             if self.places[operation] == NO_PLACE {
@@ -118,28 +211,22 @@ impl<'a> Sides<'a> {
                 own_samples.push((operation, nanos));
             }
         }
-        for segment in critical_path_of(tree, execution.entry).segments {
-            let charged = charged_to(tree, segment.span);
-            let operation = self.operations.of(tree.span(charged));
-            scratch[self.places[operation]].1.critical += segment.duration() as f64;
-        }
         self.samples[side].resize(self.operations.len(), OperationSamples::default());
         let sampled: HashSet<usize> = own_samples.iter().map(|(operation, _)| *operation).collect();
         for (operation, nanos) in own_samples.iter().filter(|_| !is_cold) {
-            self.samples[side][*operation].durations.push(nanos.max(SHORTEST_NANOS));
+            self.samples[side][*operation].push(*nanos, unit);
         }
         for (operation, sums) in &scratch {
-            let samples = &mut self.samples[side][*operation];
-            samples.executions += 1;
-            samples.calls += sums.calls;
-            samples.errors += sums.errors;
+            self.samples[side][*operation].count(sums);
+            if *operation == root && timed != root {
+                self.samples[side][timed].count(sums);
+            }
             self.places[*operation] = NO_PLACE;
             if !is_cold && !self.is_root[*operation] && !sampled.contains(operation) {
-                samples.durations.push((sums.duration / sums.calls as f64).max(SHORTEST_NANOS));
+                self.samples[side][*operation].push(sums.duration / sums.calls as f64, unit);
             }
         }
         scratch.sort_unstable_by_key(|(operation, _)| *operation);
-        self.ended[side] += 1;
         self.executions[side].push(ExecutionSums { root, operations: scratch });
     }
 }
@@ -149,21 +236,9 @@ impl Sums {
         let tokens = |key| span.int(key).and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
         self.calls += 1;
         self.errors += u64::from(span.is_error());
-        self.exceptions += span.events.iter().filter(|event| event.name == "exception").count() as u64;
         self.statements += u64::from(span.attribute("db.query.text").is_some());
         self.input_tokens += tokens("gen_ai.usage.input_tokens");
         self.output_tokens += tokens("gen_ai.usage.output_tokens");
         self.duration += nanos;
     }
-}
-
-/// A client that waits while its server works waits for the server: what lies between the two is the network or the
-/// server's queue, and a fault there shows nowhere else.
-fn charged_to(tree: &Tree<'_>, index: usize) -> usize {
-    use kino_model::SpanKind::{Client, Server};
-    if tree.span(index).kind != Client {
-        return index;
-    }
-    let mut servers = tree.children(index).iter().filter(|&&child| tree.span(child as usize).kind == Server);
-    servers.next().map_or(index, |&server| server as usize)
 }

@@ -1,25 +1,40 @@
 //! Suspects: which operation most likely makes the difference, and why.
 //!
-//! Latency alone misleads: an exception or an early return hardly moves it. So an operation is suspected for what
-//! changed in structure (it appeared, vanished, fails, throws, is called more or less often) and for its part in the
-//! change of the critical path, the gap between a client and its server being the server's.
+//! Each kind of evidence has a test of its own, per call, and needs no verdict of the whole:
+//!
+//! | evidence | charged to |
+//! |---|---|
+//! | own time (what no child covers) | the operation |
+//! | gap between client and server | shared between the caller's service and the callee's |
+//! | failures that no failure beneath explains | the operation; the server that did not answer, where it is a client |
+//! | log lines that came or vanished | the operation whose span they were written in |
+//! | calls lost or gained, per call of the parent | the parent; where shortened calls now stop, the last one called |
+//!
+//! All of it is on one scale: the logarithm of how many times as much there is, less two standard errors. Of two that
+//! cannot be told apart the deeper one comes first, since what is beneath makes what is above.
+
+mod profile;
+mod shift;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use kino_model::DurationNanos;
 
-use super::sides::{ExecutionSums, Sides};
-use super::{Test, Verdict};
-use crate::statistics::quantile_f64;
+use super::Verdict;
+use super::sides::Sides;
+use crate::operation::Operations;
+use profile::{OperationProfile, PairProfile};
+pub(super) use profile::{Profile, floor};
+use shift::{Clusters, Shift};
 
-/// New failures are the strongest reason: their score starts here and grows with the share of failing executions.
-const FAILURE_SCORE: f64 = 0.6;
-/// Appearing and vanishing come next.
-const STRUCTURE_SCORE: f64 = 0.4;
-/// A changed number of calls is a weaker reason.
-const CALLS_SCORE: f64 = 0.2;
-/// A smaller part of the change of the critical path is not worth a line.
-const SMALLEST_PART: f64 = 0.05;
-/// Without a verdict, time is a reason only if it moved by this part of the whole.
-const UNPROVED_PART: f64 = 0.1;
+/// The chance that anything is suspected when nothing changed.
+const LEVEL: f64 = 0.05;
+/// Rounds in which gaps are shared between callers and callees; they settle in a few.
+const ROUNDS: usize = 20;
+/// A service with one edge takes this part of its gap at most: where it lies cannot be told.
+const EDGE_PRIOR: f64 = 0.25;
+/// The part of shortened calls that must stop at the same place to name it.
+const STOPS_MIN: f64 = 0.5;
 
 /// A likely cause.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,133 +43,282 @@ pub struct Suspect {
     pub service: String,
     /// The span name.
     pub name: String,
-    /// 0 to 1.
+    /// 0 to 1: grows with how many times as much there is of what changed.
     pub score: f64,
-    /// Why, in numbers.
+    /// Why, in numbers. Holds recorded names and words of log lines.
     pub reason: String,
 }
 
-pub(super) fn rank(sides: &Sides<'_>, tests: &[Test], verdict: Verdict) -> Vec<Suspect> {
-    if sides.executions.iter().any(Vec::is_empty) {
-        return Vec::new();
-    }
-    let count = sides.operations.len();
-    let changes: Vec<Change> = (0..count).map(|operation| Change::new(sides, operation)).collect();
-    let whole_before: f64 = changes.iter().map(|change| change.critical[0]).sum();
-    let slower: f64 = changes.iter().map(|change| change.moved().max(0.0)).sum();
-    let faster: f64 = changes.iter().map(|change| (-change.moved()).max(0.0)).sum();
-    let mut suspects = Vec::new();
-    for (operation, change) in changes.iter().enumerate() {
-        let test = &tests[operation];
-        let is_shown = matches!(verdict, Verdict::Faster | Verdict::Slower | Verdict::Mixed)
-            || matches!(test.verdict, Verdict::Faster | Verdict::Slower);
-        let is_large = verdict == Verdict::TooFewExecutions && change.moved().abs() > UNPROVED_PART * whole_before;
-        let mut reasons = Vec::new();
-        let mut score = change.structure(&mut reasons);
-        let part = change.moved().abs() / if change.moved() > 0.0 { slower } else { faster }.max(1.0);
-        // What counts is the movement in the direction of the whole; the other is told only with another reason.
-        let against = match verdict {
-            Verdict::Faster => change.moved() > 0.0,
-            Verdict::Slower => change.moved() <= 0.0,
-            Verdict::TooFewExecutions => change.moved() * (slower - faster) < 0.0,
-            Verdict::NoDifferenceShown | Verdict::Mixed => false,
-        };
-        if (is_shown || is_large) && part >= SMALLEST_PART && !against {
-            score = score.max(part);
-            let [before, after] = change.critical.map(|nanos| DurationNanos(nanos.round() as i64));
-            reasons.push(format!(
-                "{before} → {after} on the critical path, {:.0} % of the change{}",
-                part * 100.0,
-                if is_shown { "" } else { " (too few executions to tell from noise)" }
-            ));
-        }
-        if !reasons.is_empty() {
-            let (service, name) = sides.operations.name(operation);
-            let (service, name) = (service.to_owned(), name.to_owned());
-            suspects.push(Suspect { service, name, score: score.min(1.0), reason: reasons.join("; ") });
-        }
-    }
-    suspects.sort_by(|a, b| b.score.total_cmp(&a.score).then((&a.service, &a.name).cmp(&(&b.service, &b.name))));
-    suspects
+/// Something that changed, and whose it is.
+struct Evidence {
+    operation: usize,
+    shift: Shift,
+    reason: String,
 }
 
-/// One operation's figures per execution, before and after.
-struct Change {
-    /// The median of its time on the critical path.
-    critical: [f64; 2],
-    /// The share of executions it was called in.
-    present: [f64; 2],
-    /// The share of executions it failed in.
-    failing: [f64; 2],
-    /// The share of executions it threw in.
-    throwing: [f64; 2],
-    /// The median of its calls.
-    calls: [f64; 2],
-    /// Whether each side's number of calls is the same throughout.
-    steady: bool,
+/// Ranks what changed from the first side to the second.
+pub(super) fn rank(sides: &Sides<'_>, verdict: Verdict) -> Vec<Suspect> {
+    let [before, after] = &sides.profiles;
+    let comparison = Profiles { before, after, operations: &sides.operations, faster: verdict == Verdict::Faster };
+    let mut found: Vec<Evidence> = Vec::new();
+    let mut tried = 0;
+    for operation in 0..sides.operations.len() {
+        let (Some(before), Some(after)) = (before.of(operation), after.of(operation)) else { continue };
+        let of = Both { operation, before, after };
+        for evidence in [comparison.own_time(&of), Profiles::failures(&of)].into_iter().flatten() {
+            tried += 1;
+            found.push(evidence);
+        }
+        let structure = comparison.calls(&of).into_iter().chain(Profiles::lines(&of));
+        for evidence in structure {
+            tried += 1;
+            found.push(evidence);
+        }
+    }
+    let gaps = comparison.gaps();
+    tried += gaps.len();
+    found.extend(gaps);
+    let level = LEVEL / f64::from(u32::try_from(tried).unwrap_or(u32::MAX)).max(1.0);
+    found.retain(|evidence| evidence.shift.p_value <= level && evidence.shift.at_least() > 0.0);
+    comparison.ordered(found)
 }
 
-impl Change {
-    fn new(sides: &Sides<'_>, operation: usize) -> Self {
-        let sums = |side: usize| sides.executions[side].iter().map(move |it: &ExecutionSums| it.of(operation));
-        let median = |mut values: Vec<f64>| {
-            values.sort_by(f64::total_cmp);
-            quantile_f64(&values, 0.5)
-        };
-        let share = |side: usize, is: fn(&super::sides::Sums) -> bool| {
-            sums(side).filter(is).count() as f64 / sides.executions[side].len() as f64
-        };
-        let steady_side = |side: usize| {
-            let mut calls = sums(side).map(|it| it.calls);
-            let first = calls.next();
-            calls.all(|calls| Some(calls) == first)
-        };
-        Self {
-            critical: [0, 1].map(|side| median(sums(side).map(|it| it.critical).collect())),
-            present: [0, 1].map(|side| share(side, |it| it.calls > 0)),
-            failing: [0, 1].map(|side| share(side, |it| it.errors > 0)),
-            throwing: [0, 1].map(|side| share(side, |it| it.exceptions > 0)),
-            calls: [0, 1].map(|side| median(sums(side).map(|it| it.calls as f64).collect())),
-            steady: steady_side(0) && steady_side(1),
-        }
+/// Both sides.
+struct Profiles<'p, 'a> {
+    before: &'p Profile,
+    after: &'p Profile,
+    operations: &'p Operations<'a>,
+    /// Whether the whole became faster, so that it is time saved which is looked for.
+    faster: bool,
+}
+
+/// One operation on both sides.
+struct Both<'p> {
+    operation: usize,
+    before: &'p OperationProfile,
+    after: &'p OperationProfile,
+}
+
+impl Profiles<'_, '_> {
+    fn few_runs(&self) -> Option<usize> {
+        [self.before.few_runs, self.after.few_runs].into_iter().flatten().min()
     }
 
-    fn moved(&self) -> f64 {
-        self.critical[1] - self.critical[0]
+    fn own_time(&self, of: &Both<'_>) -> Option<Evidence> {
+        let shift = Shift::of_means(&of.before.own, &of.after.own, self.few_runs())?;
+        let reason = format!(
+            "own time {} → {} a call, in {:.0} and {:.0} calls",
+            nanos(of.before.own_mean()),
+            nanos(of.after.own_mean()),
+            of.before.own.calls(),
+            of.after.own.calls()
+        );
+        let wanted = if self.faster { shift.difference < 0.0 } else { shift.difference > 0.0 };
+        wanted.then_some(Evidence { operation: of.operation, shift, reason })
     }
 
-    /// Medians of whole numbers: half a call is the least they can move by.
-    fn moved_calls(&self) -> bool {
-        (self.calls[1] - self.calls[0]).abs() >= 0.5
+    /// A client without an answer accuses who used to answer.
+    fn failures(of: &Both<'_>) -> Option<Evidence> {
+        let (before, after) = (&of.before.failures, &of.after.failures);
+        let shift = Shift::of_rates((before, &of.before.calls), (after, &of.after.calls))?;
+        let accused = of.before.answered_by.or(of.after.answered_by);
+        let whose = if accused.is_some() { "a call of it fails" } else { "fails" };
+        let reason = format!(
+            "{whose} in {:.0} of {:.0} calls, before in {:.0} of {:.0}",
+            after.sum(),
+            of.after.calls.calls(),
+            before.sum(),
+            of.before.calls.calls()
+        );
+        let operation = accused.unwrap_or(of.operation);
+        (shift.difference > 0.0).then_some(Evidence { operation, shift, reason })
     }
 
-    /// Adds the structural reasons; returns the score of the strongest.
-    fn structure(&self, reasons: &mut Vec<String>) -> f64 {
-        let mut score = 0.0f64;
-        let mut percent = |what: &str, [before, after]: [f64; 2], base: f64| {
-            let difference = (after - before).abs();
-            reasons.push(format!("{what} in {:.0} % of executions, before {:.0} %", after * 100.0, before * 100.0));
-            score = score.max(base + (1.0 - base) * difference);
+    /// Calls made per call.
+    fn calls(&self, of: &Both<'_>) -> Vec<Evidence> {
+        let none = Clusters::default();
+        let called: BTreeSet<usize> = of.before.children.keys().chain(of.after.children.keys()).copied().collect();
+        let rates = |child: usize| {
+            let (before, after) = (&of.before.children, &of.after.children);
+            [before.get(&child).unwrap_or(&none), after.get(&child).unwrap_or(&none)]
         };
-        if self.failing[1] > self.failing[0] {
-            percent("fails", self.failing, FAILURE_SCORE);
-        } else if self.throwing[1] > self.throwing[0] {
-            percent("throws", self.throwing, FAILURE_SCORE);
+        let mut evidence = Vec::new();
+        for child in called {
+            let [before, after] = rates(child);
+            let Some(shift) = Shift::of_rates((before, &of.before.calls), (after, &of.after.calls)) else { continue };
+            let stops_at = if shift.difference < 0.0 { self.stops_at(of, child) } else { None };
+            let operation = stops_at.unwrap_or(of.operation);
+            let (parent, name) = (self.operations.name(of.operation).1, self.operations.name(child).1);
+            let per_call = |made: &Clusters, calls: &Clusters| short(made.sum() / calls.calls().max(1.0));
+            let stops = if stops_at.is_some() { ", and calls now end after this" } else { "" };
+            let reason = format!(
+                "{} → {} calls of {name} in each of {:.0} and {:.0} calls of {parent}{stops}",
+                per_call(before, &of.before.calls),
+                per_call(after, &of.after.calls),
+                of.before.calls.calls(),
+                of.after.calls.calls()
+            );
+            evidence.push(Evidence { operation, shift, reason });
         }
-        match self.present {
-            [before, after] if before == 0.0 && after > 0.0 => {
-                percent("appeared: called", self.present, STRUCTURE_SCORE);
-            }
-            [before, after] if after == 0.0 && before > 0.0 => {
-                percent("vanished: called", self.present, STRUCTURE_SCORE);
-            }
-            _ if self.steady && self.moved_calls() => {
-                let [before, after] = self.calls;
-                reasons.push(format!("{before} → {after} calls an execution"));
-                score = score.max(CALLS_SCORE + (1.0 - CALLS_SCORE) * (after - before).abs() / before.max(after) / 2.0);
-            }
-            _ => {}
-        }
-        score
+        evidence
     }
+
+    /// The operation after which calls now end that went on to `lost` before; `None` where they end by themselves.
+    fn stops_at(&self, of: &Both<'_>, lost: usize) -> Option<usize> {
+        let share = |profile: &OperationProfile, operation: usize| {
+            let calls: u64 = profile.last.values().sum();
+            profile.last.get(&operation).copied().unwrap_or(0) as f64 / calls.max(1) as f64
+        };
+        let (last, _) = of.after.last.iter().max_by_key(|(_, count)| **count)?;
+        let moved = share(of.after, *last) - share(of.before, *last);
+        let answered = |operation: usize| self.before.of(operation).and_then(|profile| profile.answered_by);
+        (*last != lost && moved >= STOPS_MIN).then(|| answered(*last).unwrap_or(*last))
+    }
+
+    /// Log lines per call.
+    fn lines(of: &Both<'_>) -> Vec<Evidence> {
+        let none = Clusters::default();
+        let shapes: BTreeSet<&String> = of.before.lines.keys().chain(of.after.lines.keys()).collect();
+        let evidence = |shape: &String| {
+            let (before, after) = (of.before.lines.get(shape), of.after.lines.get(shape));
+            let (before, after) = (before.unwrap_or(&none), after.unwrap_or(&none));
+            let shift = Shift::of_rates((before, &of.before.calls), (after, &of.after.calls))?;
+            let reason = format!(
+                "logs {:?} {:.0} times in {:.0} calls, before {:.0} times in {:.0}",
+                shape.trim_start_matches('!'),
+                after.sum(),
+                of.after.calls.calls(),
+                before.sum(),
+                of.before.calls.calls()
+            );
+            Some(Evidence { operation: of.operation, shift, reason })
+        };
+        shapes.into_iter().filter_map(evidence).collect()
+    }
+
+    /// Gaps between clients and servers, shared between the two services.
+    fn gaps(&self) -> Vec<Evidence> {
+        let mut edges: Vec<(&(String, String), Shift, [&PairProfile; 2])> = Vec::new();
+        for (key, before) in &self.before.pairs {
+            let Some(after) = self.after.pairs.get(key).filter(|_| key.0 != key.1) else { continue };
+            if let Some(shift) = Shift::of_means(&before.gaps, &after.gaps, self.few_runs()) {
+                edges.push((key, shift, [before, after]));
+            }
+        }
+        let mut callers: BTreeMap<&str, f64> = BTreeMap::new();
+        let mut callees: BTreeMap<&str, f64> = BTreeMap::new();
+        let of = |parts: &BTreeMap<&str, f64>, service: &str| parts.get(service).copied().unwrap_or(0.0);
+        for _ in 0..ROUNDS {
+            callees = shared(edges.iter().map(|((from, to), shift, _)| (&**to, shift.difference - of(&callers, from))));
+            callers = shared(edges.iter().map(|((from, to), shift, _)| (&**from, shift.difference - of(&callees, to))));
+        }
+        let mut evidence = Vec::new();
+        for ((from, to), shift, [before, after]) in &edges {
+            let wanted = if self.faster { shift.difference < 0.0 } else { shift.difference > 0.0 };
+            if !wanted || shift.difference == 0.0 {
+                continue;
+            }
+            let reason = format!(
+                "the time between {from} and {to} {} → {} a call, in {:.0} and {:.0} calls",
+                nanos(before.nanos / before.gaps.calls().max(1.0)),
+                nanos(after.nanos / after.gaps.calls().max(1.0)),
+                before.gaps.calls(),
+                after.gaps.calls()
+            );
+            let answering = after.answers.iter().max_by_key(|(_, count)| **count).map(|(operation, _)| *operation);
+            let calling = self.busiest(from);
+            for (operation, part) in [(answering, of(&callees, to)), (calling, of(&callers, from))] {
+                let part = (part / shift.difference).clamp(0.0, 1.0);
+                if let Some(operation) = operation {
+                    evidence.push(Evidence { operation, shift: shift.times(part), reason: reason.clone() });
+                }
+            }
+        }
+        evidence
+    }
+
+    /// The operation of a service with most own time after: what stands for it as a caller.
+    fn busiest(&self, service: &str) -> Option<usize> {
+        let of_service = (0..self.operations.len()).filter(|operation| self.operations.name(*operation).0 == service);
+        of_service
+            .filter_map(|operation| Some((operation, self.after.of(operation)?.own_nanos)))
+            .max_by(|left, right| left.1.total_cmp(&right.1))
+            .map(|(operation, _)| operation)
+    }
+
+    /// By operation, the strongest first, what lies deeper before what it cannot be told apart from.
+    fn ordered(&self, found: Vec<Evidence>) -> Vec<Suspect> {
+        let mut by_operation: BTreeMap<usize, Vec<Evidence>> = BTreeMap::new();
+        for evidence in found {
+            by_operation.entry(evidence.operation).or_default().push(evidence);
+        }
+        let mut candidates: Vec<(usize, Vec<Evidence>)> = by_operation.into_iter().collect();
+        for (_, evidence) in &mut candidates {
+            evidence.sort_by(|left, right| right.shift.at_least().total_cmp(&left.shift.at_least()));
+        }
+        let strength = |evidence: &[Evidence]| evidence[0].shift.at_least();
+        candidates.sort_by(|left, right| strength(&right.1).total_cmp(&strength(&left.1)).then(left.0.cmp(&right.0)));
+        let mut suspects = Vec::new();
+        while !candidates.is_empty() {
+            let mut first = 0;
+            // The strongest, or what lies beneath it and may be as strong.
+            while let Some(deeper) = (0..candidates.len()).find(|&at| {
+                let might = candidates[at].1[0].shift.at_most() >= strength(&candidates[first].1);
+                at != first && might && self.is_beneath(candidates[at].0, candidates[first].0)
+            }) {
+                first = deeper;
+            }
+            let (operation, evidence) = candidates.remove(first);
+            let (service, name) = self.operations.name(operation);
+            let reasons: Vec<&str> = evidence.iter().take(3).map(|evidence| evidence.reason.as_str()).collect();
+            suspects.push(Suspect {
+                service: service.to_owned(),
+                name: name.to_owned(),
+                score: 1.0 - (-strength(&evidence)).exp(),
+                reason: reasons.join("; "),
+            });
+        }
+        suspects
+    }
+
+    /// Whether an operation is called, however indirectly, by another, and not the other way round.
+    fn is_beneath(&self, operation: usize, above: usize) -> bool {
+        self.reaches(above, operation) && !self.reaches(operation, above)
+    }
+
+    fn reaches(&self, from: usize, to: usize) -> bool {
+        let mut seen = BTreeSet::from([from]);
+        let mut open = vec![from];
+        while let Some(operation) = open.pop() {
+            for side in [self.before, self.after] {
+                for child in side.of(operation).into_iter().flat_map(|profile| profile.children.keys()) {
+                    if *child == to {
+                        return true;
+                    }
+                    if seen.insert(*child) {
+                        open.push(*child);
+                    }
+                }
+            }
+        }
+        false
+    }
+}
+
+/// Each service's mean, drawn towards none the more the fewer edges it has.
+fn shared<'s>(edges: impl Iterator<Item = (&'s str, f64)>) -> BTreeMap<&'s str, f64> {
+    let mut sums: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+    for (service, part) in edges {
+        let sum = sums.entry(service).or_default();
+        *sum = (sum.0 + part, sum.1 + 1.0);
+    }
+    sums.into_iter().map(|(service, (sum, count))| (service, sum / (count + EDGE_PRIOR))).collect()
+}
+
+fn nanos(value: f64) -> DurationNanos {
+    DurationNanos(value.round() as i64)
+}
+
+fn short(value: f64) -> String {
+    if (value - value.round()).abs() < 0.005 { format!("{value:.0}") } else { format!("{value:.2}") }
 }

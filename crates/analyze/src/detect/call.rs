@@ -6,7 +6,7 @@ use foldhash::HashMap;
 use kino_model::{Span, SpanKind};
 
 use crate::fingerprint::shape;
-use crate::statement::{normalise, url_template};
+use crate::statement::{is_bound, normalise, url_template};
 
 /// Where the ports begin that systems hand out by themselves (Linux's usual range; others begin later).
 const EPHEMERAL_PORT_MIN: u16 = 32_768;
@@ -46,7 +46,7 @@ impl Call<'_> {
 /// Reads calls; remembers normalised texts, since the same ones come again and again.
 #[derive(Default)]
 pub(super) struct Calls<'a> {
-    statements: HashMap<&'a str, Rc<str>>,
+    statements: HashMap<&'a str, (Rc<str>, bool)>,
     urls: HashMap<(&'a str, &'a str), Rc<str>>,
     names: HashMap<&'a str, Rc<str>>,
 }
@@ -80,11 +80,11 @@ impl<'a> Calls<'a> {
     }
 
     fn database(&mut self, span: &'a Span, statement: &'a str) -> Option<Call<'a>> {
-        let key = Rc::clone(self.statements.entry(statement).or_insert_with(|| Rc::from(normalise(statement))));
+        let known = self.statements.entry(statement);
+        let (key, is_bound) = known.or_insert_with(|| (Rc::from(normalise(statement)), is_bound(statement))).clone();
         if is_bracket(&key) {
             return None;
         }
-        let is_bound = ["?", "%s", "%(", "$1", ":"].iter().any(|placeholder| statement.contains(placeholder));
         let batch = span.int("db.operation.batch.size").is_some_and(|size| size > 1)
             || statement.contains("),(")
             || statement.contains("), (");

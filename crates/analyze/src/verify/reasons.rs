@@ -1,20 +1,16 @@
 //! The reasons of a verification, each from one kind of evidence, with the sentence that tells it.
 
-use kino_model::DurationNanos;
+mod time;
 
 use super::{NewErrors, Reason, Side, StructureChange, Verdict};
-use crate::compare::{self, Comparison, Count, CountComparison, CountVerdict, OperationComparison};
+use crate::compare::{Comparison, Count, CountComparison, CountVerdict};
 use crate::execution::Execution;
 use crate::finding::{Finding, MAX_EXAMPLES, Number, Unit};
 
-/// A root operation that takes less than this part of all root operations' time leaves nothing open where it has too
-/// few executions: the rare start-up task must not keep a verdict from the rest.
-const SHARE_THAT_MATTERS: f64 = 0.05;
 /// The chance of calling a command flakier when it is not.
 const FAILURE_LEVEL: f64 = 0.01;
-/// A slowdown of less than this fails nothing. Executions of one process share where its memory lies and which core it
-/// runs on, which alone moves operations of a few microseconds by this much from process to process.
-const DECIDING_NANOS: i64 = 5_000;
+
+pub(super) use time::{of_drift, of_executions, of_time, of_totals};
 
 type Named<'a> = (&'a str, &'a str);
 
@@ -81,80 +77,6 @@ fn chance_of_failures(before: Side<'_, '_, '_>, after: Side<'_, '_, '_>) -> f64 
     let all = choose(before.runs + after.runs, failures);
     let at_least = after.failed_runs..=failures.min(after.runs);
     at_least.map(|failed| choose(after.runs, failed) * choose(before.runs, failures - failed) / all).sum()
-}
-
-/// The time of each root operation.
-pub(super) fn of_time(comparison: &Comparison) -> Vec<Reason> {
-    let roots = || comparison.operations.iter().filter(|operation| operation.root);
-    let weight = |operation: &OperationComparison| {
-        let side = |side: &compare::OperationSide| side.median_nanos.unwrap_or(0) as f64 * side.executions as f64;
-        side(&operation.before) + side(&operation.after)
-    };
-    let total: f64 = roots().map(weight).sum();
-    let others_came = roots().any(|operation| operation.before.executions == 0);
-    roots().map(|operation| time(operation, weight(operation) >= SHARE_THAT_MATTERS * total, others_came)).collect()
-}
-
-fn time(operation: &OperationComparison, matters: bool, others_came: bool) -> Reason {
-    let (before, after) = (&operation.before, &operation.after);
-    let name = &operation.name;
-    let mut numbers = counts(before.executions, after.executions);
-    let median = |side: &compare::OperationSide| DurationNanos(side.median_nanos.unwrap_or(0)).to_string();
-    let medians = format!("median {} before, {} after", median(before), median(after));
-    for (key, value) in [("median_before", before.median_nanos), ("median_after", after.median_nanos)] {
-        numbers.extend(value.map(|nanos| Number::new(key, nanos as f64, Unit::Nanos)));
-    }
-    let mut bounds = String::new();
-    if let (Some(effect), Some([low, high])) = (operation.effect, operation.interval) {
-        bounds = format!("×{effect:.2}, between ×{low:.2} and ×{high:.2} at 95 % confidence");
-        numbers.extend([
-            Number::new("effect", effect, Unit::Ratio),
-            Number::new("effect_low", low, Unit::Ratio),
-            Number::new("effect_high", high, Unit::Ratio),
-        ]);
-    }
-    let rests = format!("{} and {} executions", before.executions, after.executions);
-    let (code, decides, text) = match operation.verdict {
-        _ if after.executions == 0 => {
-            let renamed = if others_came { "; others came, so it may have another name now" } else { "" };
-            let text =
-                format!("{name} does not run any more: {} executions before, none after{renamed}.", before.executions);
-            let verdict = if others_came { Verdict::Undecided } else { Verdict::Fail };
-            ("operation_lost", Some(verdict), text)
-        }
-        _ if before.executions == 0 => {
-            ("operation_new", None, format!("{name} is new: {} executions after.", after.executions))
-        }
-        compare::Verdict::Slower if is_slight(operation) => {
-            let text = format!("{name} is slower, by less than counts: {medians}, {bounds} ({rests}).");
-            ("slightly_slower", Some(Verdict::Pass), text)
-        }
-        compare::Verdict::Slower => {
-            ("slower", Some(Verdict::Fail), format!("{name} is slower: {medians}, {bounds} ({rests})."))
-        }
-        compare::Verdict::Faster => {
-            ("faster", Some(Verdict::Pass), format!("{name} is faster: {medians}, {bounds} ({rests})."))
-        }
-        compare::Verdict::NoDifferenceShown | compare::Verdict::Mixed => {
-            let bounds = if bounds.is_empty() { medians } else { format!("{medians}, {bounds}") };
-            ("no_difference_shown", Some(Verdict::Pass), format!("{name} shows no difference: {bounds} ({rests})."))
-        }
-        compare::Verdict::TooFewExecutions => {
-            let missing = operation.executions_missing.unwrap_or(1);
-            numbers.push(Number::new("executions_missing", missing as f64, Unit::Count));
-            let text = format!(
-                "{name} takes {missing} more executions a side for a verdict on its time: {medians} ({rests})."
-            );
-            ("too_few_executions", matters.then_some(Verdict::Undecided), text)
-        }
-    };
-    about((&operation.service, name), reason(code, decides, numbers, text))
-}
-
-/// Whether the medians differ by so little that another process of the same code might.
-fn is_slight(operation: &OperationComparison) -> bool {
-    let [before, after] = [&operation.before, &operation.after].map(|side| side.median_nanos.unwrap_or(0));
-    after - before < DECIDING_NANOS
 }
 
 /// What an execution did altogether.

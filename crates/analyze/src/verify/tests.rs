@@ -22,7 +22,9 @@ fn told_with(before: &str, after: &str, runs: [u64; 4]) -> Vec<String> {
     let found = [executions(&trees[0], Entry::Outermost), executions(&trees[1], Entry::Outermost)];
     let before = Side { executions: &found[0], runs: runs[0], failed_runs: runs[1] };
     let after = Side { executions: &found[1], runs: runs[2], failed_runs: runs[3] };
-    let verification = verify(before, after, &DetectorConfig::default());
+    let config = DetectorConfig::default();
+    let terms = Terms { design: Design::default(), tolerate: TOLERATED, config: &config };
+    let verification = verify(before, after, &terms);
     let decides = |reason: &Reason| match reason.decides {
         Some(Verdict::Fail) => "fail: ",
         Some(Verdict::Undecided) => "open: ",

@@ -11,7 +11,7 @@ use kino_wire::find::FindQuestion;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::run::in_turn;
+use super::run::Order;
 use super::stop;
 use crate::app::{App, Outcome};
 use crate::args::Demo;
@@ -138,13 +138,14 @@ fn executions(
     variants: &[Variant],
 ) -> Result<String, Failure> {
     let bar = progress::bar(u64::from(times) * variants.len() as u64, "running");
+    let order = Order::random()?;
     let mut report = String::new();
     for turn in 0..times {
-        let order = match variants {
-            [first, second] => in_turn(turn, [*first, *second]).to_vec(),
+        let ordered = match variants {
+            [first, second] => order.of(turn, [*first, *second]).to_vec(),
             others => others.to_vec(),
         };
-        for variant in order {
+        for variant in ordered {
             let said = execute(settings, program, checkout, variant).inspect_err(|_| bar.finish_and_clear())?;
             if variants.last().is_some_and(|last| last.label == variant.label) {
                 report = said;

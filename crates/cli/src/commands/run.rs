@@ -27,7 +27,7 @@ use kino_wire::Problem;
 use kino_wire::admin::StatusQuestion;
 use kino_wire::run::{Run, RunFinish, RunOutput};
 
-pub(super) use self::against::{fresh_id, in_turn};
+pub(super) use self::against::{Order, fresh_id};
 use self::capture::OUTPUT_BYTES_MAX;
 use self::child::{Ended, Streams};
 use self::environment::{Ids, Known};
@@ -118,6 +118,7 @@ fn tell(app: &App, recording: &Recording, ended: &Ended) -> Result<Run, Failure>
         stdout: kept(&ended.stdout.kept, ended.stdout.cut_bytes),
         stderr: kept(&ended.stderr.kept, ended.stderr.cut_bytes),
         end_unix_nanos: app.now().0,
+        cpu_nanos: ended.cpu_nanos,
     };
     match recording.client.ask(&question) {
         Ok(run) => Ok(run),

@@ -1,6 +1,6 @@
 //! `compare`: the verdict first, then what it rests on.
 
-use kino_wire::compare::{Compare, CountVerdict, OperationComparison, Verdict};
+use kino_wire::compare::{Compare, CountVerdict, NoiseSource, OperationComparison, Verdict};
 
 use super::table::Table;
 use super::{Style, Tone, clean, counted, duration, percent, wrap};
@@ -12,12 +12,11 @@ const SUSPECTS_MAX: usize = 5;
 
 /// The comparison.
 pub(crate) fn text(answer: &Compare, style: Style) -> String {
-    let executions =
-        format!("{} before, {} after", counted(answer.executions.before, "execution"), answer.executions.after);
-    let mut text = format!("{}: {}\n", style.paint(tone(answer.verdict), word(answer.verdict)), executions);
+    let mut text = format!("{}: {}\n", style.paint(tone(answer.verdict), word(answer.verdict)), basis(answer));
     for root in answer.operations.iter().filter(|operation| operation.root).take(ROWS_MAX) {
         text.push_str(&wrap(&sentence(root), style, "  "));
     }
+    text.push_str(&runs(answer, style));
     text.push_str(&operations(&answer.operations, style));
     text.push_str(&counts(answer, style));
     if !answer.suspects.is_empty() {
@@ -53,9 +52,56 @@ fn over(length: usize, shown: usize) -> u64 {
     length.saturating_sub(shown) as u64
 }
 
+/// What the answer rests on.
+fn basis(answer: &Compare) -> String {
+    let side = |executions: u64, runs: u64, occasions: u64| {
+        let runs = match (runs, occasions) {
+            (0, _) => String::new(),
+            (runs, 0 | 1) => format!(" in {}", counted(runs, "run")),
+            (runs, occasions) => format!(" in {} on {occasions} occasions", counted(runs, "run")),
+        };
+        format!("{}{runs}", counted(executions, "execution"))
+    };
+    let (executions, runs, occasions) = (answer.executions, answer.runs, answer.occasions);
+    format!(
+        "{} before, {} after",
+        side(executions.before, runs.before, occasions.before),
+        side(executions.after, runs.after, occasions.after)
+    )
+}
+
+/// What whole runs say, and what the machine did meanwhile.
+fn runs(answer: &Compare, style: Style) -> String {
+    let mut lines = Vec::new();
+    for total in answer.totals.iter().filter(|total| matches!(total.verdict, Verdict::Faster | Verdict::Slower)) {
+        let what = match total.what.as_str() {
+            "roots" => "all root operations of a run",
+            "wall" => "a whole run",
+            _ => "processor time of a run",
+        };
+        let medians = [total.before_nanos, total.after_nanos].map(|nanos| duration(Some(nanos)));
+        let word = word(total.verdict);
+        lines.push(format!("{what}: {word}, median {} → {}, ×{:.2}", medians[0], medians[1], total.effect));
+    }
+    for changed in &answer.executions_changed {
+        let counts = format!("{} → {}", number(changed.before), number(changed.after));
+        lines.push(format!("{} ({}): {counts} executions a run", clean(&changed.name), clean(&changed.service)));
+    }
+    if let Some(drift) = answer.drift {
+        lines.push(format!("the machine's own trend from the first run to the last: ×{drift:.2}, on both sides"));
+    }
+    lines.iter().map(|line| wrap(line, style, "  ")).collect()
+}
+
+/// The operation's name, the kind of its executions, and its service.
+fn named(operation: &OperationComparison) -> String {
+    let kind = operation.kind.as_ref().map(|kind| format!(" [{}]", clean(kind))).unwrap_or_default();
+    format!("{}{kind} ({})", clean(&operation.name), clean(&operation.service))
+}
+
 /// One operation's verdict in words: what was seen, and how sure that is.
 pub(crate) fn sentence(operation: &OperationComparison) -> String {
-    let name = format!("{} ({})", clean(&operation.name), clean(&operation.service));
+    let name = named(operation);
     let medians =
         format!("median {} → {}", duration(operation.before.median_nanos), duration(operation.after.median_nanos));
     let rest = match (operation.verdict, operation.effect, operation.interval) {
@@ -63,12 +109,32 @@ pub(crate) fn sentence(operation: &OperationComparison) -> String {
             Some(missing) => format!("{} more a side and there is a verdict", counted(missing, "execution")),
             None => "too few executions for a verdict".to_owned(),
         },
+        (Verdict::TooFewRuns | Verdict::TooFewOccasions, effect, _) => {
+            let observed = effect.map(|effect| format!("×{effect:.2} observed; ")).unwrap_or_default();
+            let missing = match (operation.runs_missing, operation.occasions_missing) {
+                (Some(missing), _) => counted(missing, "run"),
+                (None, Some(missing)) => counted(missing, "occasion"),
+                (None, None) => "some".to_owned(),
+            };
+            format!("{observed}{missing} more a side and there is a verdict")
+        }
         (_, Some(effect), Some([low, high])) => {
-            format!("×{effect:.2}, between ×{low:.2} and ×{high:.2} at 95 % confidence")
+            format!("×{effect:.2}, between ×{low:.2} and ×{high:.2}{}", noise(operation))
         }
         _ => word(operation.verdict).to_owned(),
     };
     format!("{name}: {medians}, {rest}")
+}
+
+/// How much runs vary, and who says so.
+fn noise(operation: &OperationComparison) -> String {
+    let Some(noise) = operation.run_noise else { return String::new() };
+    let source = match operation.noise_source {
+        Some(NoiseSource::History) => " by earlier runs",
+        Some(NoiseSource::Default) => " assumed",
+        Some(NoiseSource::TheseRuns) | None => "",
+    };
+    format!("; runs vary by {:.1} %{source}", noise * 100.0)
 }
 
 fn operations(operations: &[OperationComparison], style: Style) -> String {
@@ -77,7 +143,7 @@ fn operations(operations: &[OperationComparison], style: Style) -> String {
     }
     let mut table = Table::new(style, &["OPERATION", ">BEFORE", ">AFTER", ">EFFECT", "VERDICT"]);
     for operation in operations.iter().take(ROWS_MAX) {
-        let name = format!("{} ({})", clean(&operation.name), clean(&operation.service));
+        let name = named(operation);
         let effect = operation.effect.map_or_else(|| "–".to_owned(), |effect| format!("×{effect:.2}"));
         table.row(&[
             (&name, if operation.root { Tone::Strong } else { Tone::Plain }),
@@ -132,6 +198,8 @@ pub(crate) fn word(verdict: Verdict) -> &'static str {
         Verdict::Slower => "slower",
         Verdict::NoDifferenceShown => "no difference shown",
         Verdict::TooFewExecutions => "too few executions",
+        Verdict::TooFewRuns => "too few runs",
+        Verdict::TooFewOccasions => "too few occasions",
         Verdict::Mixed => "mixed",
     }
 }
@@ -141,7 +209,9 @@ fn tone(verdict: Verdict) -> Tone {
         Verdict::Faster => Tone::Good,
         Verdict::Slower => Tone::Bad,
         Verdict::Mixed => Tone::Warn,
-        Verdict::NoDifferenceShown | Verdict::TooFewExecutions => Tone::Faint,
+        Verdict::NoDifferenceShown | Verdict::TooFewExecutions | Verdict::TooFewRuns | Verdict::TooFewOccasions => {
+            Tone::Faint
+        }
     }
 }
 
@@ -153,7 +223,14 @@ mod tests {
     use super::*;
 
     fn side(executions: u64, median: i64) -> OperationSide {
-        OperationSide { executions, median_nanos: Some(median), p95_nanos: Some(median), calls: executions, errors: 0 }
+        OperationSide {
+            executions,
+            runs: executions,
+            median_nanos: Some(median),
+            p95_nanos: Some(median),
+            calls: executions,
+            errors: 0,
+        }
     }
 
     #[test]
@@ -162,29 +239,46 @@ mod tests {
             schema: "kino.compare.v1".to_owned(),
             verdict: Verdict::Faster,
             executions: Sides { before: 12, after: 12 },
+            runs: Sides { before: 12, after: 12 },
+            occasions: Sides { before: 1, after: 2 },
+            totals: Vec::new(),
+            executions_changed: Vec::new(),
+            drift: Some(1.08),
             open_executions: 1,
             traces_left_out: Sides { before: 0, after: 3 },
             operations: vec![
                 OperationComparison {
                     service: "journal".to_owned(),
                     name: "journal.generate".to_owned(),
+                    kind: None,
                     root: true,
                     before: side(12, 391_000_000),
                     after: side(12, 181_000_000),
                     effect: Some(0.463),
                     interval: Some([0.45, 0.48]),
                     verdict: Verdict::Faster,
+                    smallest_shown: Some(0.04),
+                    run_noise: Some(0.021),
+                    noise_source: Some(NoiseSource::TheseRuns),
+                    runs_missing: None,
+                    occasions_missing: None,
                     executions_missing: None,
                 },
                 OperationComparison {
                     service: "journal".to_owned(),
                     name: "notes.read".to_owned(),
+                    kind: None,
                     root: false,
                     before: side(2, 40_000),
                     after: side(2, 41_000),
                     effect: None,
                     interval: None,
                     verdict: Verdict::TooFewExecutions,
+                    smallest_shown: None,
+                    run_noise: None,
+                    noise_source: None,
+                    runs_missing: None,
+                    occasions_missing: None,
                     executions_missing: Some(4),
                 },
             ],

@@ -101,6 +101,7 @@ mod tests {
             code: CodeState::default(),
             start_unix_nanos: 0,
             duration_nanos: Some(420_000_000),
+            cpu_nanos: None,
             exit_code: Some(0),
             signal: None,
             stdout_blob: None,

@@ -50,7 +50,7 @@ pub(super) fn plain(code: &str, decides: Option<VerifyVerdict>, text: &str) -> R
     }
 }
 
-fn verdict(verdict: analyze::Verdict) -> VerifyVerdict {
+pub(super) fn verdict(verdict: analyze::Verdict) -> VerifyVerdict {
     match verdict {
         analyze::Verdict::Pass => VerifyVerdict::Pass,
         analyze::Verdict::Fail => VerifyVerdict::Fail,

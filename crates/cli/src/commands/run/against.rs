@@ -4,10 +4,12 @@
 //!  BASE ─► verify_start ─► worktree, setup ─► warm-up each ─► A B  B A  A B … ─► verify_finish ─► verdict
 //! ```
 //!
-//! Both sides are executed in turn, and which comes first changes from pair to pair, so that a machine that slows
-//! down slows both. The first execution of each side builds and warms up, and does not count.
+//! Both sides are executed in turn, and which comes first is random in blocks of two turns, so that a machine that slows
+//! down slows both. The first execution of each side builds and warms up, and does not count. After a turn the engine is
+//! asked whether the verdict is sure; then no more turns follow.
 
 mod base;
+mod turns;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -18,8 +20,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::ProgressBar;
 use kino_wire::verify::{
-    Verify, VerifyBase, VerifyEnd, VerifyFinish, VerifyProgress, VerifyRuns, VerifyStart, VerifyVerdict,
+    Verify, VerifyBase, VerifyEnd, VerifyFinish, VerifyLook, VerifyProgress, VerifyRuns, VerifyStart, VerifyVerdict,
 };
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+pub(crate) use self::turns::Order;
+use self::turns::{Pace, since};
 
 use super::heart::Heart;
 use super::{Quiet, child, quietly, silence};
@@ -69,6 +75,7 @@ pub(super) fn run(app: &App, arguments: &args::Run, base: &str) -> Outcome {
         code: code.state.clone(),
         base: base.clone(),
         planned: u64::from(arguments.repeat),
+        tolerate: arguments.tolerate,
         start_unix_nanos: app.now().0,
     });
     let started = started.map_err(not_carried_out)?;
@@ -137,7 +144,7 @@ fn plan(started: &Verify, base: &VerifyBase) -> String {
     let (planned, what) = (render::counted(started.planned, "execution"), &started.before.what);
     match base {
         VerifyBase::Revision { .. } => {
-            format!("{planned} here and as many at {what}, in turn, and one each to warm up")
+            format!("up to {planned} here and as many at {what}, in turn, and one each to warm up")
         }
         _ => format!("{planned} here and one to warm up, against {what}"),
     }
@@ -169,7 +176,9 @@ fn execute(
     };
     let sides = 1 + u64::from(before.is_some());
     let bar = progress::bar((u64::from(arguments.repeat) + 1) * sides, "executing");
-    let done = take_turns(arguments.repeat, &mut before, &mut after, heart, interrupted, &bar);
+    let pinned = arguments.pin.as_ref().map(Pinned::to).transpose()?;
+    let done = Turns { app, arguments, heart, interrupted, bar: &bar }.take(&mut before, &mut after, notes);
+    drop(pinned);
     bar.finish_and_clear();
     drop(worktree);
     for (side, where_) in [(before.as_ref(), "before the change"), (Some(&after), "after the change")] {
@@ -185,45 +194,87 @@ fn execute(
     done
 }
 
-/// Both sides in the order of this turn: what drifts in between falls on each as often.
-pub(crate) fn in_turn<T>(turn: u32, [first, second]: [T; 2]) -> [T; 2] {
-    if turn.is_multiple_of(2) { [first, second] } else { [second, first] }
+/// What all turns share.
+struct Turns<'a> {
+    app: &'a App,
+    arguments: &'a args::Run,
+    heart: &'a Heart,
+    interrupted: &'a AtomicBool,
+    bar: &'a ProgressBar,
 }
 
-/// A warm-up each, then pairs: A B, B A, A B, …
-fn take_turns(
-    repeat: u32,
-    before: &mut Option<Side>,
-    after: &mut Side,
-    heart: &Heart,
-    interrupted: &AtomicBool,
-    bar: &ProgressBar,
-) -> Result<(), Failure> {
-    for turn in 0..=repeat {
-        let order = in_turn(turn, [Which::Before, Which::After]);
-        for which in order {
-            let side = match which {
-                Which::After => &mut *after,
-                Which::Before => match before {
-                    Some(side) => side,
-                    None => continue,
-                },
-            };
-            let counts = turn > 0;
-            let ran = side.execute();
-            if interrupted.load(Ordering::Acquire) {
+impl Turns<'_> {
+    /// A warm-up each, then turns until they are enough.
+    fn take(&self, before: &mut Option<Side>, after: &mut Side, notes: &mut Vec<String>) -> Result<(), Failure> {
+        let order = Order::random()?;
+        let planned = self.arguments.repeat;
+        let mut pace = Pace::new(planned, self.arguments.budget, self.app.now());
+        for turn in 0..=planned {
+            if turn > 0 && pace.is_over(self.app.now()) {
+                notes.push(format!("the budget allowed {} of {planned} turns", turn - 1));
                 return Ok(());
             }
-            side.take(ran?, counts)?;
-            let runs = side.runs.clone();
-            heart.update(|progress| match which {
-                Which::Before => progress.before = runs,
-                Which::After => progress.after = runs,
-            });
-            bar.inc(1);
+            let begun = self.app.now();
+            for which in order.of(turn, [Which::Before, Which::After]) {
+                let side = match (which, &mut *before) {
+                    (Which::After, _) => &mut *after,
+                    (Which::Before, Some(side)) => side,
+                    (Which::Before, None) => continue,
+                };
+                let ran = side.execute();
+                if self.interrupted.load(Ordering::Acquire) {
+                    return Ok(());
+                }
+                side.take(ran?, turn > 0)?;
+                let runs = side.runs.clone();
+                self.heart.update(|progress| match which {
+                    Which::Before => progress.before = runs,
+                    Which::After => progress.after = runs,
+                });
+                self.bar.inc(1);
+            }
+            pace.took(since(begun, self.app.now()));
+            if turn == 0 {
+                output::note(&format!("kino │ {}", pace.forecast(1 + u64::from(before.is_some()), self.app.now())));
+            }
+            if before.is_some() && pace.is_look(turn) && self.is_sure(&mut pace)? {
+                notes.push(format!("it ended after {turn} of {planned} turns: the verdict was sure"));
+                return Ok(());
+            }
         }
+        Ok(())
     }
-    Ok(())
+
+    /// Whether more turns would change nothing.
+    fn is_sure(&self, pace: &mut Pace) -> Result<bool, Failure> {
+        let begun = self.app.now();
+        let looked = self.app.ask(&VerifyLook { progress: self.heart.progress() })?;
+        pace.looked(since(begun, self.app.now()));
+        Ok(looked.verdict.is_some())
+    }
+}
+
+/// Keeps this thread, and what it starts, to some cores until it is dropped.
+struct Pinned(CpuSet);
+
+impl Pinned {
+    fn to(cores: &args::Cores) -> Result<Self, Failure> {
+        let failed = |error: rustix::io::Errno| {
+            Failure::new(code::WRONG, format!("--pin: the command cannot be kept to these cores: {error}"))
+        };
+        let before = sched_getaffinity(None).map_err(failed)?;
+        let mut wanted = CpuSet::new();
+        cores.0.iter().for_each(|core| wanted.set(*core));
+        sched_setaffinity(None, &wanted).map_err(failed)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        // It had these cores before.
+        sched_setaffinity(None, &self.0).ok();
+    }
 }
 
 impl Side {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
+use nix::sys::resource::{UsageWho, getrusage};
 use rustix::process::{Pid, Signal};
 use tokio::process::Command;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
@@ -47,6 +48,8 @@ pub(super) struct Ended {
     pub(super) stdout: Captured,
     /// What it wrote to standard error, where that is not the same terminal.
     pub(super) stderr: Captured,
+    /// Processor time of the command and its children, user and system, in nanoseconds.
+    pub(super) cpu_nanos: Option<i64>,
 }
 
 /// Everything that lives as long as the child.
@@ -75,6 +78,7 @@ pub(super) fn run(
     runtime.block_on(async {
         // Before the child exists, so that a signal in between finds somebody who passes it on.
         let mut signals = listen();
+        let cpu_before = children_cpu_nanos();
         let own_terminal = streams == Streams::HandedOn && io::stdout().is_terminal();
         let started = if own_terminal {
             on_terminal(settings, command, variables)
@@ -92,12 +96,20 @@ pub(super) fn run(
                 Some(signal) = signals.recv() => pass_on(signal, pid, &streams),
             }
         };
-        streams.finish(status.map_err(|error| Failure::because("waiting for the command", &error)))
+        let ended = streams.finish(status.map_err(|error| Failure::because("waiting for the command", &error)));
+        Ended { cpu_nanos: children_cpu_nanos().zip(cpu_before).map(|(after, before)| after - before), ..ended }
     })
 }
 
 fn failed(failure: Failure) -> Ended {
-    Ended { status: Err(failure), stdout: Captured::default(), stderr: Captured::default() }
+    Ended { status: Err(failure), stdout: Captured::default(), stderr: Captured::default(), cpu_nanos: None }
+}
+
+/// Processor time of all children that were waited for, with theirs.
+fn children_cpu_nanos() -> Option<i64> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
+    let nanos = |time: nix::sys::time::TimeVal| time.tv_sec() * 1_000_000_000 + time.tv_usec() * 1_000;
+    Some(nanos(usage.user_time()) + nanos(usage.system_time()))
 }
 
 type Started = (tokio::process::Child, Open);
@@ -181,7 +193,7 @@ impl Open {
         let collect = |stream: Option<JoinHandle<Captured>>| {
             stream.map(|stream| stream.join().expect("handing a stream on does not panic")).unwrap_or_default()
         };
-        let ended = Ended { status, stdout: collect(self.stdout), stderr: collect(self.stderr) };
+        let ended = Ended { status, stdout: collect(self.stdout), stderr: collect(self.stderr), cpu_nanos: None };
         drop(self.raw);
         ended
     }

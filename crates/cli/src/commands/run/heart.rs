@@ -41,6 +41,11 @@ impl Heart {
         }
     }
 
+    /// What is told now.
+    pub(super) fn progress(&self) -> VerifyProgress {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Stops, and gives the last word back.
     pub(super) fn stop(mut self) -> VerifyProgress {
         self.end();

@@ -1,0 +1,172 @@
+//! Whether a figure per call moved between two sides: means of logarithms, and rates.
+//!
+//! Calls of one run, or of one trace, are no independent measurements: figures are summed up by such a *cluster*, and
+//! the clusters say how much a figure varies.
+
+use crate::statistics::{normal_upper, student};
+
+/// By how much runs of the same code differ, where there are too few of them to say so.
+const RUN_SD: f64 = 0.1;
+/// Clusters from which on they say how much a count varies.
+const CLUSTERS_MIN: usize = 3;
+/// The least that the number of calls, once in each call or more often, is taken to vary.
+const DISPERSION_MIN: f64 = 0.1;
+
+/// A figure of calls, summed up by cluster.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Clusters {
+    /// By cluster: the number of calls and the sum of the figure; ascending.
+    sums: Vec<(u32, f64, f64)>,
+}
+
+impl Clusters {
+    /// Adds `calls` calls of a cluster with the sum of their figures. Clusters come in ascending order.
+    pub(super) fn add(&mut self, cluster: u32, calls: f64, sum: f64) {
+        match self.sums.last_mut() {
+            Some(last) if last.0 == cluster => {
+                last.1 += calls;
+                last.2 += sum;
+            }
+            _ => self.sums.push((cluster, calls, sum)),
+        }
+    }
+
+    /// All calls.
+    pub(super) fn calls(&self) -> f64 {
+        self.sums.iter().fold(0.0, |sum, (_, calls, _)| sum + calls)
+    }
+
+    /// The sum of the figure.
+    pub(super) fn sum(&self) -> f64 {
+        self.sums.iter().fold(0.0, |all, (.., sum)| all + sum)
+    }
+
+    /// The sum of a cluster.
+    fn of(&self, cluster: u32) -> f64 {
+        self.sums.binary_search_by_key(&cluster, |sum| sum.0).map_or(0.0, |at| self.sums[at].2)
+    }
+
+    /// The mean of the clusters' means and its variance; `None` with fewer than two clusters.
+    fn mean(&self) -> Option<(f64, f64, f64)> {
+        let means: Vec<f64> = self.sums.iter().map(|(_, calls, sum)| sum / calls).collect();
+        let count = means.len() as f64;
+        if count < 2.0 {
+            return None;
+        }
+        let mean = means.iter().sum::<f64>() / count;
+        let squares: f64 = means.iter().map(|value| (value - mean).powi(2)).sum();
+        Some((mean, squares / (count - 1.0) / count, count))
+    }
+}
+
+/// How far a figure moved: a difference of logarithms with its standard error.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Shift {
+    pub(super) difference: f64,
+    error: f64,
+    /// The chance of such a difference when nothing changed.
+    pub(super) p_value: f64,
+}
+
+impl Shift {
+    /// Of means, by Welch's t test. `few_runs`: the runs of the smaller side where clusters are finer than runs, whose
+    /// own variation the clusters cannot show.
+    pub(super) fn of_means(before: &Clusters, after: &Clusters, few_runs: Option<usize>) -> Option<Self> {
+        let (mean_before, variance_before, m) = before.mean()?;
+        let (mean_after, variance_after, n) = after.mean()?;
+        let mut squared = variance_before + variance_after;
+        let parts = variance_before.powi(2) / (m - 1.0) + variance_after.powi(2) / (n - 1.0);
+        let freedom = if parts > 0.0 { squared.powi(2) / parts } else { m + n - 2.0 };
+        if let Some(runs) = few_runs {
+            squared += 2.0 * RUN_SD * RUN_SD / runs.max(1) as f64;
+        }
+        let (difference, error) = (mean_after - mean_before, squared.sqrt());
+        let p_value = student::two_sided(difference / error.max(f64::MIN_POSITIVE), freedom);
+        Some(Self { difference, error, p_value })
+    }
+
+    /// Of rates: how often something happened in calls that are counted elsewhere. The test is the likelihood ratio of
+    /// two Poisson rates, corrected for how much the clusters vary.
+    pub(super) fn of_rates(before: (&Clusters, &Clusters), after: (&Clusters, &Clusters)) -> Option<Self> {
+        let calls = [before.1.sum(), after.1.sum()];
+        let happened = [before.0.sum(), after.0.sum()];
+        if calls[0] < 1.0 || calls[1] < 1.0 || happened == [0.0, 0.0] {
+            return None;
+        }
+        let rate = |side: usize| (happened[side] + 0.5) / (calls[side] + 1.0);
+        let spread = [dispersion(before), dispersion(after)]
+            .into_iter()
+            .flatten()
+            .fold(None, |most: Option<f64>, it| Some(most.map_or(it, |most| most.max(it))));
+        let spread = spread.unwrap_or(1.0);
+        let common = (happened[0] + happened[1]) / (calls[0] + calls[1]);
+        let term = |side: usize| {
+            if happened[side] > 0.0 { happened[side] * (happened[side] / (common * calls[side])).ln() } else { 0.0 }
+        };
+        let ratio = (2.0 * (term(0) + term(1))).max(0.0) / spread;
+        let variance = spread * (1.0 / (happened[0] + 0.5) + 1.0 / (happened[1] + 0.5));
+        Some(Self {
+            difference: rate(1).ln() - rate(0).ln(),
+            error: variance.sqrt(),
+            p_value: 2.0 * normal_upper(ratio.sqrt()),
+        })
+    }
+
+    /// The difference less two standard errors: what it is at least.
+    pub(super) fn at_least(&self) -> f64 {
+        self.difference.abs() - 2.0 * self.error
+    }
+
+    /// What it is at most.
+    pub(super) fn at_most(&self) -> f64 {
+        self.difference.abs() + 2.0 * self.error
+    }
+
+    /// This part of it.
+    pub(super) fn times(self, part: f64) -> Self {
+        Self { difference: self.difference * part, error: self.error * part.abs(), ..self }
+    }
+}
+
+/// By how much counts vary between clusters, as a part of what chance alone would make; `None` where that cannot be
+/// told. What happens in every call may vary by less than chance, since it is the program's way.
+fn dispersion((happened, calls): (&Clusters, &Clusters)) -> Option<f64> {
+    let rate = happened.sum() / calls.sum().max(1.0);
+    if rate <= 0.0 || calls.sums.len() < CLUSTERS_MIN {
+        return None;
+    }
+    let squares = calls.sums.iter().map(|(cluster, _, calls)| {
+        let expected = rate * calls;
+        (happened.of(*cluster) - expected).powi(2) / expected.max(f64::MIN_POSITIVE)
+    });
+    let least = if rate >= 1.0 { DISPERSION_MIN } else { 1.0 };
+    Some((squares.sum::<f64>() / (calls.sums.len() - 1) as f64).max(least))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clusters(values: &[f64]) -> Clusters {
+        let mut clusters = Clusters::default();
+        values.iter().zip(0..).for_each(|(value, at)| clusters.add(at, 1.0, *value));
+        clusters
+    }
+
+    #[test]
+    fn clusters_say_how_much_a_mean_varies() {
+        let shift = Shift::of_means(&clusters(&[1.0, 1.1, 0.9]), &clusters(&[2.0, 2.1, 1.9]), None).unwrap();
+        assert!((shift.difference - 1.0).abs() < 1e-9 && shift.p_value < 0.01 && shift.at_least() > 0.8, "{shift:?}");
+        assert!(Shift::of_means(&clusters(&[1.0]), &clusters(&[2.0, 2.0]), None).is_none());
+    }
+
+    #[test]
+    fn one_in_fifty_is_no_change_of_a_rate_and_all_is() {
+        let (calls, none) = (clusters(&[1.0; 50]), clusters(&[0.0; 50]));
+        let mut one = clusters(&[0.0; 49]);
+        one.add(49, 1.0, 1.0);
+        let shift = |after: &Clusters| Shift::of_rates((&none, &calls), (after, &calls)).unwrap();
+        assert!(shift(&one).p_value > 0.05);
+        assert!(shift(&calls).p_value < 1e-6 && shift(&calls).at_least() > 1.0);
+    }
+}

@@ -1,0 +1,110 @@
+//! What earlier runs of a command say about noise: where their operations lay, kept with each run's record.
+//!
+//! Runs count as alike where they had the same command, project and state of the code; a state that is not known is
+//! like no other. The engine's home is one machine's, and so is its history.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kino_analyze::compare::located;
+use kino_analyze::execution::Execution;
+use kino_analyze::noise::{History, Located, Timed, Total};
+use kino_model::names;
+use kino_wire::Problem;
+use serde::{Deserialize, Serialize};
+
+use crate::Engine;
+use crate::runs::Record;
+use crate::sets::Set;
+
+/// Operations of a run that are kept.
+const LOCATIONS_MAX: usize = 200;
+/// Runs of the command that are looked at, the newest.
+const RUNS_MAX: usize = 500;
+
+/// Where an operation, or a total, of one run lay.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Location {
+    /// The service and name; of a total its name alone.
+    of: Vec<String>,
+    start_unix_nanos: i64,
+    /// The median of the logarithms of its durations in nanoseconds.
+    log_nanos: f64,
+}
+
+/// Where the operations and totals of a run lay.
+pub(crate) fn locations(executions: &[Execution<'_, '_>], run_id: &str) -> Vec<Location> {
+    let of_run = located(executions).into_iter().filter(|(_, run, _)| run == run_id);
+    let location = |(timed, _, located): (Timed, String, Located)| Location {
+        of: match timed {
+            Timed::Operation(service, name) => vec![service, name],
+            Timed::Total(total) => vec![total.name().to_owned()],
+        },
+        start_unix_nanos: located.start,
+        log_nanos: located.location,
+    };
+    of_run.map(location).take(LOCATIONS_MAX).collect()
+}
+
+impl Location {
+    fn timed(&self) -> Option<Timed> {
+        match &self.of[..] {
+            [total] => Total::from_name(total).map(Timed::Total),
+            [service, name] => Some(Timed::Operation(service.clone(), name.clone())),
+            _ => None,
+        }
+    }
+}
+
+impl Engine {
+    /// What is known of the noise of the command that these sets ran; nothing where they ran several, or none.
+    pub(crate) async fn history_of(&self, sets: [&Set; 2]) -> Result<History, Problem> {
+        let spans = sets.iter().flat_map(|set| &set.traces).filter_map(|trace| trace.spans.first());
+        let runs: BTreeSet<&str> = spans.filter_map(|span| span.resource.text(names::RUN_ID)).collect();
+        if runs.is_empty() {
+            return Ok(History::default());
+        }
+        let records = self.records().await?;
+        let of_sets = || records.iter().filter(|record| runs.contains(record.run_id.as_str()));
+        let mut commands: Vec<_> = of_sets().map(|record| (&record.command, &record.code.project)).collect();
+        commands.sort_unstable();
+        commands.dedup();
+        let [(command, project)] = commands[..] else { return Ok(History::default()) };
+        let is_alike = |record: &&Record| &record.command == command && &record.code.project == project;
+        Ok(learn(records.iter().filter(is_alike).filter(|record| !runs.contains(record.run_id.as_str()))))
+    }
+
+    /// What is known of a command's noise by runs other than these.
+    pub(crate) async fn history(
+        &self,
+        command: &[String],
+        project: Option<&str>,
+        others_than: &BTreeSet<&str>,
+    ) -> Result<History, Problem> {
+        let records = self.records().await?;
+        let is_alike = |record: &&Record| {
+            record.command == command
+                && record.code.project.as_deref() == project
+                && !others_than.contains(record.run_id.as_str())
+        };
+        Ok(learn(records.iter().filter(is_alike)))
+    }
+}
+
+fn learn<'r>(records: impl Iterator<Item = &'r Record>) -> History {
+    let mut by_state: BTreeMap<&str, BTreeMap<Timed, Vec<Located>>> = BTreeMap::new();
+    for record in records.filter(|record| record.has_ended() && !record.failed()).take(RUNS_MAX) {
+        let Some(state) = record.code.code_state.as_deref() else { continue };
+        let of_state = by_state.entry(state).or_default();
+        for location in &record.locations {
+            if let Some(timed) = location.timed() {
+                let located = Located { start: location.start_unix_nanos, location: location.log_nanos };
+                of_state.entry(timed).or_default().push(located);
+            }
+        }
+    }
+    let mut history = History::default();
+    for (timed, runs) in by_state.into_values().flatten() {
+        history.learn(timed, &runs);
+    }
+    history
+}
