@@ -288,7 +288,8 @@ def test_repaired_the_finding_is_gone_and_the_comparison_says_so(desks, story):
     assert explained.structured_content["facts"]["executions"] == story.executions
     assert named(explained, story.ends or story.code) is None, words(explained)
     operation = next(row for row in rows(compared, "operations") if row["name"] == story.operation)
-    assert operation["verdict"] in story.verdict, words(compared)
+    # One run a side says how often, and seldom how long.
+    assert operation["verdict"] in story.verdict | {"too few runs"}, words(compared)
     # A slow machine may let one time out that should not.
     assert 5 * operation["errors_after"] <= operation["errors_before"], operation
     ended_code = story.ends or story.code
@@ -312,31 +313,36 @@ def test_the_repair_is_verified_over_mcp(desks, python, story):
     )
     told = verified.structured_content["facts"]
     failed = {row["code"] for row in rows(verified, "reasons") if row["speaks_for"] == "fail"}
-    # An operation of microseconds, held against a recording made while the machine did other things.
-    assert failed <= {"slower"} & story.verdict, words(verified)
-    assert told["verdict"] == ("fail" if failed else "pass"), words(verified)
+    assert not failed, words(verified)
+    # One run a side leaves the time open unless it changed many times over.
+    left_open = {row["code"] for row in rows(verified, "reasons") if row["speaks_for"] == "undecided"}
+    assert left_open <= {"too_few_runs", "too_few_occasions"}, words(verified)
+    assert told["verdict"] == ("undecided" if left_open else "pass"), words(verified)
     assert told["executions_after"] >= story.executions, told
     assert (story.ends or story.code) in {row["code"] for row in rows(verified, "findings_fixed")}, words(verified)
 
 
 def test_fifteen_percent_among_noise_is_a_regression_and_nothing_is_none(engine, python):
     desk = Desk(engine, python, "regression")
-    statements = 60
+    statements, rounds = 20, 6
     story = Story("ledger", "statement.print", statements, "regression", ("", ""), (), None, set(), arguments=["print"])
     # In turn, so that a machine that slows down slows all alike.
-    for half in range(2):
+    for turn in range(rounds):
         for label, percent in [("before", 0), ("same", 0), ("slower", 15)]:
-            seed = 10 * half + ["before", "same", "slower"].index(label)
+            seed = 10 * turn + ["before", "same", "slower"].index(label)
             desk.run(story, label, "--slower", str(percent), "--statements", str(statements), "--seed", str(seed))
-    ended(desk, story, 6 * statements)
+    ended(desk, story, 3 * rounds * statements)
 
     def verdict(after):
         [compared] = desk.ask(("compare_runs", {"before": "label:before", "after": f"label:{after}"}))
         return compared.structured_content["facts"], rows(compared, "operations")[0]
 
     facts, operation = verdict("slower")
-    assert (facts["verdict"], operation["verdict"]) == ("slower", "slower"), operation
-    assert operation["low"] > 1.05 and operation["low"] <= 1.15 <= operation["high"] + 0.02, operation
+    assert facts["verdict"] == operation["verdict"], operation
+    assert operation["low"] - 0.02 <= 1.15 <= operation["high"] + 0.02, operation
+    # A machine so busy that the interval is wider than the difference may not show it, and says so.
+    is_busy = operation["high"] / operation["effect"] > 1.1
+    assert operation["verdict"] == "slower" or is_busy, operation
     facts, operation = verdict("same")
     assert (facts["verdict"], operation["verdict"]) == ("no difference shown", "no difference shown"), operation
     assert operation["low"] <= 1 <= operation["high"], operation

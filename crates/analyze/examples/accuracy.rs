@@ -233,7 +233,7 @@ fn page(table: &str, seeds: u64) -> String {
          Measured with `cargo xtask accuracy --seeds {seeds}`, which writes this page: each detector on faults that a generator \
          plants ([`crates/testkit/src/faults`](../../crates/testkit/src/faults)) and on look-alikes that are none, among shop \
          traces and the calls that any service makes besides. These traces are made up; they hold what their author thought of, \
-         and real programs hold more.\n\n\
+         and real programs hold more. [Verdicts on time](calibration.md) and [causes](causes.md) are measured on real ones.\n\n\
          The figures are from seeds and ranges that the detectors were not tuned on: other seeds, log-normal noise of 3 to 40 % \
          instead of 5 to 30 %, and times between a third and six times as long (`--tuning` shows the others). The forms \
          of faults and look-alikes are the same ones, so the table says how the detectors stand against noise, not \

@@ -185,7 +185,7 @@ pub fn compare_with(
     let work = [all_before, all_after].map(|side| side.iter().filter(is_work).copied().collect::<Vec<_>>());
     let runs_only = work.iter().any(Vec::is_empty);
     let [before, after] = if runs_only { [all_before, all_after] } else { [&work[0][..], &work[1][..]] };
-    let sides = Sides::new(before, after, design.in_turn.is_some());
+    let mut sides = Sides::new(before, after, design.in_turn.is_some());
     let runs = [(all_before, 0), (all_after, 1)].map(|(all, side)| totals::runs(all, &sides.entries[side]));
     let runs = [&runs[0][..], &runs[1][..]];
     let identical = same_executions(before, after);
@@ -203,7 +203,7 @@ pub fn compare_with(
     }
     let judged_totals = tests.split_off(operations);
     let verdict = overall(&tests, identical);
-    let suspects = if identical { Vec::new() } else { suspects::rank(&sides, verdict) };
+    let suspects = if identical { Vec::new() } else { suspects::rank([before, after], &mut sides, verdict) };
     let mut operations: Vec<OperationComparison> =
         tests.iter().filter(|test| !sides.is_split(test.operation)).map(|test| test.comparison(&sides)).collect();
     operations.sort_by(|a, b| {

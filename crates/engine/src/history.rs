@@ -1,4 +1,4 @@
-//! What earlier runs of a command say about noise: where their operations lay, kept with each run's record.
+//! What earlier runs of a command say about noise: where their operations lay, kept beside each run's record.
 //!
 //! Runs count as alike where they had the same command, project and state of the code; a state that is not known is
 //! like no other. The engine's home is one machine's, and so is its history.
@@ -16,6 +16,8 @@ use crate::Engine;
 use crate::runs::Record;
 use crate::sets::Set;
 
+/// The kind under which the store keeps where the operations of a run lay.
+pub(crate) const RECORD_KIND: &str = "run_locations";
 /// Operations of a run that are kept.
 const LOCATIONS_MAX: usize = 200;
 /// Runs of the command that are looked at, the newest.
@@ -70,7 +72,8 @@ impl Engine {
         commands.dedup();
         let [(command, project)] = commands[..] else { return Ok(History::default()) };
         let is_alike = |record: &&Record| &record.command == command && &record.code.project == project;
-        Ok(learn(records.iter().filter(is_alike).filter(|record| !runs.contains(record.run_id.as_str()))))
+        let others = records.iter().filter(is_alike).filter(|record| !runs.contains(record.run_id.as_str()));
+        self.learn(others).await
     }
 
     /// What is known of a command's noise by runs other than these.
@@ -86,25 +89,48 @@ impl Engine {
                 && record.code.project.as_deref() == project
                 && !others_than.contains(record.run_id.as_str())
         };
-        Ok(learn(records.iter().filter(is_alike)))
+        self.learn(records.iter().filter(is_alike)).await
     }
-}
 
-fn learn<'r>(records: impl Iterator<Item = &'r Record>) -> History {
-    let mut by_state: BTreeMap<&str, BTreeMap<Timed, Vec<Located>>> = BTreeMap::new();
-    for record in records.filter(|record| record.has_ended() && !record.failed()).take(RUNS_MAX) {
-        let Some(state) = record.code.code_state.as_deref() else { continue };
-        let of_state = by_state.entry(state).or_default();
-        for location in &record.locations {
-            if let Some(timed) = location.timed() {
-                let located = Located { start: location.start_unix_nanos, location: location.log_nanos };
-                of_state.entry(timed).or_default().push(located);
+    async fn learn<'r>(&self, records: impl Iterator<Item = &'r Record>) -> Result<History, Problem> {
+        let mut by_state: BTreeMap<&str, BTreeMap<Timed, Vec<Located>>> = BTreeMap::new();
+        for record in records.filter(|record| record.has_ended() && !record.failed()).take(RUNS_MAX) {
+            let Some(state) = record.code.code_state.as_deref() else { continue };
+            let known = self.inner.store.record(RECORD_KIND, &record.run_id).await;
+            let Some(known) = known.map_err(|error| Problem::internal(&error))? else { continue };
+            let known: Option<Vec<Location>> = self.readable(RECORD_KIND, &record.run_id, known);
+            let of_state = by_state.entry(state).or_default();
+            for location in known.into_iter().flatten() {
+                if let Some(timed) = location.timed() {
+                    let located = Located { start: location.start_unix_nanos, location: location.log_nanos };
+                    of_state.entry(timed).or_default().push(located);
+                }
             }
         }
+        let mut history = History::default();
+        for (timed, runs) in by_state.into_values().flatten() {
+            history.learn(timed, &runs);
+        }
+        Ok(history)
     }
-    let mut history = History::default();
-    for (timed, runs) in by_state.into_values().flatten() {
-        history.learn(timed, &runs);
+
+    /// Keeps where the operations of a run lay.
+    pub(crate) async fn put_locations(&self, run_id: &str, locations: &[Location]) -> Result<(), Problem> {
+        if locations.is_empty() {
+            return Ok(());
+        }
+        let json = serde_json::to_value(locations).map_err(|error| Problem::internal(&error))?;
+        let put = self.inner.store.put_record(RECORD_KIND, run_id, &json).await;
+        put.map_err(|error| Problem::internal(&error))
     }
-    history
+
+    /// Forgets where the operations of a run lay, or of all runs.
+    pub(crate) async fn remove_locations(&self, run_id: Option<&str>) -> Result<(), Problem> {
+        let store = &self.inner.store;
+        let removed = match run_id {
+            Some(id) => store.remove_record(RECORD_KIND, id).await.map(drop),
+            None => store.remove_records(RECORD_KIND).await,
+        };
+        removed.map_err(|error| Problem::internal(&error))
+    }
 }

@@ -79,9 +79,6 @@ pub(crate) struct Record {
     /// Processor time of its command and the command's children.
     #[serde(default)]
     cpu_nanos: Option<i64>,
-    /// Where its operations and totals lay: what history is made of.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) locations: Vec<Location>,
     /// What became of findings by it.
     #[serde(default)]
     findings_changed: Vec<FindingChange>,
@@ -131,7 +128,6 @@ impl Engine {
             diff_blob,
             cut_bytes: start.diff.map_or(0, |diff| diff.cut_bytes),
             cpu_nanos: None,
-            locations: Vec::new(),
             findings_changed: Vec::new(),
         };
         self.put(&record).await?;
@@ -158,11 +154,12 @@ impl Engine {
         let traces = self.of_run(&record.run_id).await?.0.into_iter().map(|row| row.trace_id).collect();
         let project = record.code.project.as_deref();
         record.findings_changed = self.changes_since(record.start_unix_nanos, project, traces).await;
-        let (run, locations) = self.summary(record.clone()).await?;
-        record.locations = locations;
-        if !record.findings_changed.is_empty() || !record.locations.is_empty() {
+        if !record.findings_changed.is_empty() {
             self.put(&record).await?;
         }
+        let id = record.run_id.clone();
+        let (run, locations) = self.summary(record).await?;
+        self.put_locations(&id, &locations).await?;
         Ok(run)
     }
 
@@ -246,11 +243,13 @@ impl Engine {
     }
 
     pub(crate) async fn remove_run(&self, id: &str) -> Result<bool, Problem> {
+        self.remove_locations(Some(id)).await?;
         self.inner.store.remove_record(RECORD_KIND, id).await.map_err(|error| Problem::internal(&error))
     }
 
     /// Removes all runs.
     pub(crate) async fn remove_runs(&self) -> Result<(), Problem> {
+        self.remove_locations(None).await?;
         self.inner.store.remove_records(RECORD_KIND).await.map_err(|error| Problem::internal(&error))
     }
 
@@ -265,6 +264,7 @@ impl Engine {
             let records = store.records(RECORD_KIND, RUNS_MAX + PRUNED_AT_ONCE).await?;
             let is_labelled = |json: &serde_json::Value| json.get("label").is_some_and(|label| !label.is_null());
             for (id, _) in records.into_iter().skip(RUNS_MAX).filter(|(_, json)| !is_labelled(json)) {
+                store.remove_record(history::RECORD_KIND, &id).await?;
                 store.remove_record(RECORD_KIND, &id).await?;
             }
             Ok::<(), kino_store::StoreError>(())

@@ -3,9 +3,8 @@
 use foldhash::{HashMap, HashSet};
 use kino_model::Span;
 
-use super::suspects::Profile;
+use super::kinds;
 use super::units::Units;
-use super::{kinds, suspects};
 use crate::execution::{Execution, cold, is_inner_entry};
 use crate::noise::Located;
 use crate::operation::Operations;
@@ -26,8 +25,6 @@ pub(super) struct Sides<'a> {
     pub(super) executions: [Vec<ExecutionSums>; 2],
     /// By side.
     pub(super) units: [Units; 2],
-    /// By side.
-    pub(super) profiles: [Profile; 2],
     /// By side: of each execution in a run the run, the root operation and the duration.
     pub(super) entries: [Vec<(String, usize, i64)>; 2],
     pub(super) ended: [u64; 2],
@@ -129,7 +126,6 @@ impl<'a> Sides<'a> {
             samples: [Vec::new(), Vec::new()],
             executions: [Vec::new(), Vec::new()],
             units: ended.each_ref().map(|executions| Units::new(executions, in_turn)),
-            profiles: [Profile::default(), Profile::default()],
             entries: [Vec::new(), Vec::new()],
             ended: ended.each_ref().map(|executions| executions.len() as u64),
             open: (before.len() + after.len() - ended[0].len() - ended[1].len()) as u64,
@@ -155,9 +151,6 @@ impl<'a> Sides<'a> {
                 sides.add(execution, &Placed { side, root, timed, unit, is_cold });
             }
         }
-        let floor = suspects::floor([&ended[0], &ended[1]]);
-        sides.profiles =
-            [0, 1].map(|side| Profile::new(&ended[side], &sides.units[side], &mut sides.operations, floor));
         let count = sides.operations.len();
         sides.is_root.resize(count, false);
         sides.samples.iter_mut().for_each(|samples| samples.resize(count, OperationSamples::default()));

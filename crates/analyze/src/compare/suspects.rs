@@ -5,6 +5,7 @@
 //! | evidence | charged to |
 //! |---|---|
 //! | own time (what no child covers) | the operation |
+//! | calls that run at the same time, or no longer do | the operation that makes them |
 //! | gap between client and server | shared between the caller's service and the callee's |
 //! | failures that no failure beneath explains | the operation; the server that did not answer, where it is a client |
 //! | log lines that came or vanished | the operation whose span they were written in |
@@ -22,9 +23,9 @@ use kino_model::DurationNanos;
 
 use super::Verdict;
 use super::sides::Sides;
+use crate::execution::Execution;
 use crate::operation::Operations;
-use profile::{OperationProfile, PairProfile};
-pub(super) use profile::{Profile, floor};
+use profile::{Happened, OperationProfile, PairProfile, Profile, floor};
 use shift::{Clusters, Shift};
 
 /// The chance that anything is suspected when nothing changed.
@@ -33,6 +34,10 @@ const LEVEL: f64 = 0.05;
 const ROUNDS: usize = 20;
 /// A service with one edge takes this part of its gap at most: where it lies cannot be told.
 const EDGE_PRIOR: f64 = 0.25;
+/// Suspects among which the deeper ones come first; weaker ones follow as strong as they are.
+const ORDERED_MAX: usize = 60;
+/// Reasons that one suspect tells.
+const REASONS_MAX: usize = 3;
 /// The part of shortened calls that must stop at the same place to name it.
 const STOPS_MIN: f64 = 0.5;
 
@@ -56,22 +61,33 @@ struct Evidence {
     reason: String,
 }
 
-/// Ranks what changed from the first side to the second.
-pub(super) fn rank(sides: &Sides<'_>, verdict: Verdict) -> Vec<Suspect> {
-    let [before, after] = &sides.profiles;
+/// Ranks what changed from the first of these to the second.
+pub(super) fn rank<'a>(executions: [&[Execution<'_, 'a>]; 2], sides: &mut Sides<'a>, verdict: Verdict) -> Vec<Suspect> {
+    let ended = executions.map(|side| side.iter().filter(|it| !it.is_open()).copied().collect::<Vec<_>>());
+    let floor = floor([&ended[0], &ended[1]]);
+    let profile = |side: usize| Profile::new(&ended[side], &sides.units[side], &mut sides.operations, floor);
+    let mut profiles = [0, 1].map(profile);
+    if sides.units[0].share_a_process(&sides.units[1]) {
+        for profile in &mut profiles {
+            profile.few_runs = None;
+        }
+    }
+    let [before, after] = &profiles;
     let comparison = Profiles { before, after, operations: &sides.operations, faster: verdict == Verdict::Faster };
     let mut found: Vec<Evidence> = Vec::new();
     let mut tried = 0;
     for operation in 0..sides.operations.len() {
         let (Some(before), Some(after)) = (before.of(operation), after.of(operation)) else { continue };
         let of = Both { operation, before, after };
-        for evidence in [comparison.own_time(&of), Profiles::failures(&of)].into_iter().flatten() {
+        let one_each = [comparison.own_time(&of), comparison.overlap(&of), Profiles::failures(&of)];
+        for evidence in one_each.into_iter().flatten() {
             tried += 1;
             found.push(evidence);
         }
-        let structure = comparison.calls(&of).into_iter().chain(Profiles::lines(&of));
-        for evidence in structure {
-            tried += 1;
+        let happening = comparison.calls(&of).into_iter().chain(Profiles::lines(&of));
+        for evidence in happening {
+            // How often it happened, and in how many calls it did not.
+            tried += 2;
             found.push(evidence);
         }
     }
@@ -117,11 +133,28 @@ impl Profiles<'_, '_> {
         wanted.then_some(Evidence { operation: of.operation, shift, reason })
     }
 
-    /// A client without an answer accuses who used to answer.
+    /// How many of its calls run at the same time.
+    fn overlap(&self, of: &Both<'_>) -> Option<Evidence> {
+        let (before, after) = (&of.before.overlap, &of.after.overlap);
+        let shift = Shift::of_means(before, after, self.few_runs())?;
+        let at_once = |overlap: &Clusters| (overlap.sum() / overlap.calls().max(1.0)).exp();
+        let reason = format!(
+            "{:.1} → {:.1} of its calls run at the same time, in {:.0} and {:.0} calls",
+            at_once(before),
+            at_once(after),
+            before.calls(),
+            after.calls()
+        );
+        let wanted = if self.faster { shift.difference > 0.0 } else { shift.difference < 0.0 };
+        wanted.then_some(Evidence { operation: of.operation, shift, reason })
+    }
+
+    /// A client that nobody answers accuses who used to answer.
     fn failures(of: &Both<'_>) -> Option<Evidence> {
         let (before, after) = (&of.before.failures, &of.after.failures);
         let shift = Shift::of_rates((before, &of.before.calls), (after, &of.after.calls))?;
-        let accused = of.before.answered_by.or(of.after.answered_by);
+        let is_unanswered = 2.0 * of.after.unanswered.sum() > after.sum();
+        let accused = of.before.answered_by.or(of.after.answered_by).filter(|_| is_unanswered);
         let whose = if accused.is_some() { "a call of it fails" } else { "fails" };
         let reason = format!(
             "{whose} in {:.0} of {:.0} calls, before in {:.0} of {:.0}",
@@ -136,7 +169,7 @@ impl Profiles<'_, '_> {
 
     /// Calls made per call.
     fn calls(&self, of: &Both<'_>) -> Vec<Evidence> {
-        let none = Clusters::default();
+        let none = Happened::default();
         let called: BTreeSet<usize> = of.before.children.keys().chain(of.after.children.keys()).copied().collect();
         let rates = |child: usize| {
             let (before, after) = (&of.before.children, &of.after.children);
@@ -145,7 +178,8 @@ impl Profiles<'_, '_> {
         let mut evidence = Vec::new();
         for child in called {
             let [before, after] = rates(child);
-            let Some(shift) = Shift::of_rates((before, &of.before.calls), (after, &of.after.calls)) else { continue };
+            let sides = ((before, &of.before.calls), (after, &of.after.calls));
+            let Some(shift) = Shift::of_happening(sides.0, sides.1) else { continue };
             let stops_at = if shift.difference < 0.0 { self.stops_at(of, child) } else { None };
             let operation = stops_at.unwrap_or(of.operation);
             let (parent, name) = (self.operations.name(of.operation).1, self.operations.name(child).1);
@@ -153,8 +187,8 @@ impl Profiles<'_, '_> {
             let stops = if stops_at.is_some() { ", and calls now end after this" } else { "" };
             let reason = format!(
                 "{} → {} calls of {name} in each of {:.0} and {:.0} calls of {parent}{stops}",
-                per_call(before, &of.before.calls),
-                per_call(after, &of.after.calls),
+                per_call(&before.times, &of.before.calls),
+                per_call(&after.times, &of.after.calls),
                 of.before.calls.calls(),
                 of.after.calls.calls()
             );
@@ -177,18 +211,18 @@ impl Profiles<'_, '_> {
 
     /// Log lines per call.
     fn lines(of: &Both<'_>) -> Vec<Evidence> {
-        let none = Clusters::default();
+        let none = Happened::default();
         let shapes: BTreeSet<&String> = of.before.lines.keys().chain(of.after.lines.keys()).collect();
         let evidence = |shape: &String| {
             let (before, after) = (of.before.lines.get(shape), of.after.lines.get(shape));
             let (before, after) = (before.unwrap_or(&none), after.unwrap_or(&none));
-            let shift = Shift::of_rates((before, &of.before.calls), (after, &of.after.calls))?;
+            let shift = Shift::of_happening((before, &of.before.calls), (after, &of.after.calls))?;
             let reason = format!(
                 "logs {:?} {:.0} times in {:.0} calls, before {:.0} times in {:.0}",
                 shape.trim_start_matches('!'),
-                after.sum(),
+                after.times.sum(),
                 of.after.calls.calls(),
-                before.sum(),
+                before.times.sum(),
                 of.before.calls.calls()
             );
             Some(Evidence { operation: of.operation, shift, reason })
@@ -258,7 +292,8 @@ impl Profiles<'_, '_> {
         }
         let strength = |evidence: &[Evidence]| evidence[0].shift.at_least();
         candidates.sort_by(|left, right| strength(&right.1).total_cmp(&strength(&left.1)).then(left.0.cmp(&right.0)));
-        let mut suspects = Vec::new();
+        let weaker = candidates.split_off(candidates.len().min(ORDERED_MAX));
+        let mut ordered = Vec::new();
         while !candidates.is_empty() {
             let mut first = 0;
             // The strongest, or what lies beneath it and may be as strong.
@@ -268,17 +303,21 @@ impl Profiles<'_, '_> {
             }) {
                 first = deeper;
             }
-            let (operation, evidence) = candidates.remove(first);
+            ordered.push(candidates.remove(first));
+        }
+        ordered.extend(weaker);
+        let suspect = |(operation, evidence): (usize, Vec<Evidence>)| {
             let (service, name) = self.operations.name(operation);
-            let reasons: Vec<&str> = evidence.iter().take(3).map(|evidence| evidence.reason.as_str()).collect();
-            suspects.push(Suspect {
+            let reasons: Vec<&str> =
+                evidence.iter().take(REASONS_MAX).map(|evidence| evidence.reason.as_str()).collect();
+            Suspect {
                 service: service.to_owned(),
                 name: name.to_owned(),
                 score: 1.0 - (-strength(&evidence)).exp(),
                 reason: reasons.join("; "),
-            });
-        }
-        suspects
+            }
+        };
+        ordered.into_iter().map(suspect).collect()
     }
 
     /// Whether an operation is called, however indirectly, by another, and not the other way round.

@@ -41,6 +41,9 @@ const SEVERAL: f64 = 5.0;
 const FLOOR: f64 = 0.003;
 /// With one, two or three runs a side, tails heavier than the normal distribution's count by so much.
 const HEAVY_TAILS: [f64; 3] = [1.6, 1.3, 1.15];
+/// A trend goes on from one side to the other where the time between them is at most so many times as long as the
+/// longest time between two runs of one side.
+const PAUSE_RATIO_MAX: i64 = 2;
 /// The chance of calling a trend one that is none.
 const DRIFT_LEVEL: f64 = 0.01;
 /// Runs of both sides from which on a trend can be told.
@@ -140,7 +143,8 @@ pub fn apart(before: &[Located], after: &[Located], noise: &Noise) -> Option<Tim
     if fewest < STRETCHES_MIN {
         let each = 1.0 / stretches[0] as f64 + 1.0 / stretches[1] as f64;
         if gap <= OCCASION_GAP_NANOS {
-            if let Some(trend) = trend(before, after).filter(|_| few >= RUNS_MIN) {
+            let goes_on = few >= RUNS_MIN && gap <= PAUSE_RATIO_MAX * pause(before).max(pause(after));
+            if let Some(trend) = trend(before, after).filter(|_| goes_on) {
                 (difference, error_squared) = (trend.step, trend.step_error.powi(2));
                 spread.freedom = trend.freedom;
             }
@@ -249,6 +253,13 @@ fn stretches(before: &[Located], after: &[Located]) -> ([usize; 2], i64) {
         }
     }
     (count, gap)
+}
+
+/// The longest time between the starts of two runs that follow each other.
+fn pause(runs: &[Located]) -> i64 {
+    let mut starts: Vec<i64> = runs.iter().map(|run| run.start).collect();
+    starts.sort_unstable();
+    starts.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
 }
 
 /// How many occasions runs were made on.

@@ -7,10 +7,10 @@
 //! | of anything that runs for longer | each minute, since what a service does within one is not independent |
 //! | of nothing known, within two minutes | none: every execution stands for itself |
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 use kino_model::names;
 
-use crate::execution::{Execution, process};
+use crate::execution::{Execution, is_run, process};
 
 /// What lasts longer than this has each of its [`BLOCK_NANOS`] as a unit.
 const LONG_NANOS: i64 = 2 * 60 * 1_000_000_000;
@@ -32,10 +32,12 @@ pub(super) struct Units {
     pub(super) all: Vec<Unit>,
     /// By execution; `None` where it stands for itself.
     pub(super) of: Vec<Option<u32>>,
+    /// The runs and processes that they come from.
+    sources: HashSet<Source>,
 }
 
 /// What executions share.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Source {
     Run(String),
     Process(String),
@@ -52,7 +54,8 @@ impl Units {
             let span = spans.entry(source).or_insert((start, end));
             *span = (span.0.min(start), span.1.max(end));
         }
-        let mut units = Self::default();
+        let known_sources = sources.iter().filter(|source| **source != Source::Unknown);
+        let mut units = Self { sources: known_sources.cloned().collect(), ..Self::default() };
         let mut known: HashMap<(Source, i64), u32> = HashMap::default();
         for (execution, source) in executions.iter().zip(&sources) {
             let (first, last) = spans[source];
@@ -82,11 +85,20 @@ impl Units {
         }
         units
     }
+
+    /// Whether some run or process is on both sides: then what differs is not which process it was.
+    pub(super) fn share_a_process(&self, other: &Self) -> bool {
+        !self.sources.is_disjoint(&other.sources)
+    }
 }
 
 fn source(execution: &Execution<'_, '_>) -> Source {
-    let resource = &execution.tree.span(execution.entry).resource;
-    if let Some(run) = resource.text(names::RUN_ID) {
+    let tree = execution.tree;
+    let resource = &tree.span(execution.entry).resource;
+    // A sender that takes no attributes from its environment is still beneath its run.
+    let mut roots = tree.roots().iter().map(|root| *root as usize).filter(|root| is_run(tree, *root));
+    let of_root = || roots.find_map(|root| tree.span(root).resource.text(names::RUN_ID));
+    if let Some(run) = resource.text(names::RUN_ID).or_else(of_root) {
         return Source::Run(run.to_owned());
     }
     process(resource).map_or(Source::Unknown, Source::Process)

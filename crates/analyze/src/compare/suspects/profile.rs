@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 use kino_model::{Span, SpanId, SpanKind, Value};
 
 use super::shift::Clusters;
@@ -14,8 +14,11 @@ use crate::operation::Operations;
 use crate::statistics::quantile_f64;
 use crate::tree::Tree;
 
-/// Runs from which on they are the clusters; with fewer, executions are.
+/// Runs from which on they are the clusters; with fewer, batches of executions are.
 const RUNS_MIN: usize = 3;
+/// Batches of executions that follow each other, since neighbours are alike; fewer than twice as many executions are
+/// taken one by one.
+const BATCHES: usize = 10;
 /// Log lines of more kinds than this are not told apart, by operation.
 const SHAPES_MAX: usize = 200;
 /// Bytes of a log line that tell its kind.
@@ -28,12 +31,12 @@ const NOTICED_PART: f64 = 0.01;
 
 /// One side.
 #[derive(Debug, Default)]
-pub(in crate::compare) struct Profile {
+pub(super) struct Profile {
     /// By operation.
     pub(super) operations: Vec<OperationProfile>,
     /// By caller's and callee's service.
     pub(super) pairs: BTreeMap<(String, String), PairProfile>,
-    /// Runs, where executions are the clusters.
+    /// Runs, where they are too few to be the clusters.
     pub(super) few_runs: Option<usize>,
 }
 
@@ -46,18 +49,29 @@ pub(super) struct OperationProfile {
     pub(super) own: Clusters,
     /// Their own times, in nanoseconds.
     pub(super) own_nanos: f64,
+    /// The logarithm of how many of its calls ran at the same time, on average; of calls that made several.
+    pub(super) overlap: Clusters,
     /// Failures that no failure beneath explains.
     pub(super) failures: Clusters,
+    /// Those among them of a client without a server's span beneath: nobody answered.
+    pub(super) unanswered: Clusters,
     /// Log lines by their shape. What a caller says of a failure beneath is left out.
-    pub(super) lines: BTreeMap<String, Clusters>,
+    pub(super) lines: BTreeMap<String, Happened>,
     /// Calls made, by the operation called.
-    pub(super) children: BTreeMap<usize, Clusters>,
+    pub(super) children: BTreeMap<usize, Happened>,
     /// Which operation was called last, by calls that made any.
     pub(super) last: BTreeMap<usize, u64>,
     /// The server operation that answers it, where it is a client.
     pub(super) answered_by: Option<usize>,
-    /// How deep it lies, at most.
-    pub(super) depth: usize,
+}
+
+/// What happens in calls of an operation.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Happened {
+    /// How often, in all calls.
+    pub(super) times: Clusters,
+    /// In how many calls at all.
+    pub(super) calls: Clusters,
 }
 
 /// A caller's and a callee's service.
@@ -80,7 +94,7 @@ impl OperationProfile {
 
 impl Profile {
     /// Of ended executions. `floor` is what is added to times before their logarithm, see [`floor`].
-    pub(in crate::compare) fn new<'a>(
+    pub(super) fn new<'a>(
         executions: &[Execution<'_, 'a>],
         units: &Units,
         operations: &mut Operations<'a>,
@@ -89,8 +103,14 @@ impl Profile {
         let by_run = units.all.len() >= RUNS_MIN && units.of.iter().all(Option::is_some);
         let mut profile =
             Self { few_runs: (!by_run && !units.all.is_empty()).then_some(units.all.len()), ..Self::default() };
-        let mut order: Vec<usize> = (0..executions.len()).collect();
-        let cluster = |at: usize| units.of[at].filter(|_| by_run).unwrap_or(at as u32);
+        let count = executions.len();
+        let mut order: Vec<usize> = (0..count).collect();
+        order.sort_by_key(|at| executions[*at].start());
+        let mut batches = vec![0; count];
+        for (place, at) in order.iter().enumerate() {
+            batches[*at] = if count < 2 * BATCHES { place } else { place * BATCHES / count } as u32;
+        }
+        let cluster = |at: usize| units.of[at].filter(|_| by_run).unwrap_or(batches[at]);
         order.sort_by_key(|at| cluster(*at));
         for at in order {
             profile.add(&executions[at], cluster(at), operations, floor);
@@ -100,13 +120,10 @@ impl Profile {
 
     fn add<'a>(&mut self, execution: &Execution<'_, 'a>, cluster: u32, operations: &mut Operations<'a>, floor: f64) {
         let tree = execution.tree;
-        let mut depths: HashMap<usize, usize> = HashMap::default();
-        let failing: HashMap<usize, bool> =
-            execution.spans().iter().map(|&index| (index as usize, has_failed(tree.span(index as usize)))).collect();
-        let failed_beneath = |index: usize| {
-            let mut children = tree.children(index).iter();
-            children.any(|child| failing.get(&(*child as usize)).copied().unwrap_or(false))
-        };
+        let is_failing = |index: usize| has_failed(tree.span(index));
+        let failing = execution.spans().iter().map(|&index| index as usize).filter(|index| is_failing(*index));
+        // Spans with a failure directly beneath.
+        let passing_on: HashSet<usize> = failing.filter_map(|index| tree.parent(index)).collect();
         let mut by_span: HashMap<SpanId, usize> = HashMap::default();
         for &index in execution.spans() {
             let index = index as usize;
@@ -116,13 +133,10 @@ impl Profile {
             }
             by_span.insert(span.span_id, index);
             let number = operations.of(span);
-            let called: Vec<usize> =
+            let mut called: Vec<usize> =
                 tree.children(index).iter().map(|child| operations.of(tree.span(*child as usize))).collect();
             self.operations.resize_with(operations.len(), OperationProfile::default);
-            let depth = tree.parent(index).and_then(|parent| depths.get(&parent)).map_or(0, |depth| depth + 1);
-            depths.insert(index, depth);
             let operation = &mut self.operations[number];
-            operation.depth = operation.depth.max(depth);
             operation.calls.add(cluster, 1.0, 1.0);
             let server = server_of(tree, index);
             if let Some(server) = server {
@@ -132,11 +146,20 @@ impl Profile {
                 operation.own.add(cluster, 1.0, (own + floor).ln());
                 operation.own_nanos += own;
             }
-            if failing[&index] && !failed_beneath(index) && !execution.is_passed_test() {
-                operation.failures.add(cluster, 0.0, 1.0);
+            if let Some(overlap) = overlap(tree, index) {
+                operation.overlap.add(cluster, 1.0, overlap.ln());
             }
-            for child in &called {
-                operation.children.entry(*child).or_default().add(cluster, 0.0, 1.0);
+            if is_failing(index) && !passing_on.contains(&index) && !execution.is_passed_test() {
+                operation.failures.add(cluster, 0.0, 1.0);
+                if span.kind == SpanKind::Client && server.is_none() {
+                    operation.unanswered.add(cluster, 0.0, 1.0);
+                }
+            }
+            called.sort_unstable();
+            for same in called.chunk_by(|left, right| left == right) {
+                let happened = operation.children.entry(same[0]).or_default();
+                happened.times.add(cluster, 0.0, same.len() as f64);
+                happened.calls.add(cluster, 0.0, 1.0);
             }
             if let Some(last) = tree.children(index).iter().max_by_key(|child| tree.end(**child as usize)) {
                 let last = operations.of(tree.span(*last as usize));
@@ -151,15 +174,20 @@ impl Profile {
                 *pair.answers.entry(operations.of(tree.span(server))).or_default() += 1;
             }
         }
+        let mut said: HashSet<(usize, String)> = HashSet::default();
         for log in &tree.trace().logs {
             let Some(&index) = log.span_id.and_then(|id| by_span.get(&id)) else { continue };
-            if log.severity_number >= WARN && failed_beneath(index) {
+            if log.severity_number >= WARN && passing_on.contains(&index) {
                 continue;
             }
             let Some(line) = line(&log.body, log.severity_number) else { continue };
             let lines = &mut self.operations[operations.of(tree.span(index))].lines;
             if lines.len() < SHAPES_MAX || lines.contains_key(&line) {
-                lines.entry(line).or_default().add(cluster, 0.0, 1.0);
+                let happened = lines.entry(line.clone()).or_default();
+                happened.times.add(cluster, 0.0, 1.0);
+                if said.insert((index, line)) {
+                    happened.calls.add(cluster, 0.0, 1.0);
+                }
             }
         }
     }
@@ -171,11 +199,20 @@ impl Profile {
 }
 
 /// What is added to all times, so that what nobody notices does not count, in nanoseconds.
-pub(in crate::compare) fn floor(sides: [&[Execution<'_, '_>]; 2]) -> f64 {
+pub(super) fn floor(sides: [&[Execution<'_, '_>]; 2]) -> f64 {
     let all = sides.iter().flat_map(|side| side.iter());
     let mut durations: Vec<f64> = all.filter_map(Execution::duration).map(|nanos| nanos as f64).collect();
     durations.sort_by(f64::total_cmp);
     (quantile_f64(&durations, 0.5) * NOTICED_PART).clamp(1.0, NOTICED_NANOS)
+}
+
+/// How many children of a span ran at the same time, on average over the time in which any did; `None` with fewer than
+/// two of them.
+fn overlap(tree: &Tree<'_>, index: usize) -> Option<f64> {
+    let children = tree.children(index);
+    let all: i64 = children.iter().map(|child| tree.duration(*child as usize)).sum();
+    let covered = tree.duration(index) - tree.self_time(index);
+    (children.len() > 1 && covered > 0 && all > 0).then(|| all as f64 / covered as f64)
 }
 
 fn has_failed(span: &Span) -> bool {

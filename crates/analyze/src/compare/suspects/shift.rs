@@ -3,6 +3,7 @@
 //! Calls of one run, or of one trace, are no independent measurements: figures are summed up by such a *cluster*, and
 //! the clusters say how much a figure varies.
 
+use super::profile::Happened;
 use crate::statistics::{normal_upper, student};
 
 /// By how much runs of the same code differ, where there are too few of them to say so.
@@ -39,6 +40,12 @@ impl Clusters {
     /// The sum of the figure.
     pub(super) fn sum(&self) -> f64 {
         self.sums.iter().fold(0.0, |all, (.., sum)| all + sum)
+    }
+
+    /// The calls of these in which something did not happen that happened in others of them.
+    pub(super) fn without(&self, happened: &Self) -> Self {
+        let rest = |(cluster, calls, sum): &(u32, f64, f64)| (*cluster, *calls, sum - happened.of(*cluster));
+        Self { sums: self.sums.iter().map(rest).collect() }
     }
 
     /// The sum of a cluster.
@@ -110,6 +117,16 @@ impl Shift {
             error: variance.sqrt(),
             p_value: 2.0 * normal_upper(ratio.sqrt()),
         })
+    }
+
+    /// The clearer of how often something happened and in how many calls it did not: what all calls did before and some
+    /// do no longer shows in the second. Its sign is that of how often it happened.
+    pub(super) fn of_happening(before: (&Happened, &Clusters), after: (&Happened, &Clusters)) -> Option<Self> {
+        let times = Self::of_rates((&before.0.times, before.1), (&after.0.times, after.1))?;
+        let lacking = [before, after].map(|(happened, calls)| calls.without(&happened.calls));
+        let calls = Self::of_rates((&lacking[0], before.1), (&lacking[1], after.1));
+        let calls = calls.filter(|calls| calls.p_value < times.p_value);
+        Some(calls.map_or(times, |calls| Self { difference: -calls.difference, ..calls }))
     }
 
     /// The difference less two standard errors: what it is at least.
