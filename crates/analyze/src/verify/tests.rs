@@ -17,7 +17,7 @@ fn told(before: &str, after: &str) -> Vec<String> {
 fn told_with(before: &str, after: &str, runs: [u64; 4]) -> Vec<String> {
     let mut sides = [before, after].map(traces);
     // Both sides are numbered alike, and a set against itself shows no difference.
-    sides[1].iter_mut().for_each(|trace| trace.trace_id.0[0] += 100);
+    sides[1].iter_mut().for_each(|trace| trace.trace_id.0[0] ^= 0xff);
     let trees = [trees(&sides[0]), trees(&sides[1])];
     let found = [executions(&trees[0], Entry::Outermost), executions(&trees[1], Entry::Outermost)];
     let before = Side { executions: &found[0], runs: runs[0], failed_runs: runs[1] };
@@ -140,4 +140,38 @@ fn a_command_that_fails_is_told_apart_from_one_that_always_did() {
 #[test]
 fn one_side_without_executions_is_no_pass() {
     assert_eq!(told_with("", &repeated(PLAIN, 1.0), [0; 4])[0], "Undecided");
+}
+
+#[test]
+fn more_executions_of_another_kind_hide_no_slowdown() {
+    let side = |calls: &[(usize, i64)]| {
+        let run = |run: i64| {
+            let calls = calls.iter().flat_map(|(count, millis)| vec![*millis; *count]);
+            let calls = calls.map(|millis| format!("GET 0..{}.{run} kind=client run=r{run}", millis));
+            let own = format!("python 0..{} run=r{run} kino.run.command=app", 1_000 + run);
+            std::iter::once(own).chain(calls).collect::<Vec<_>>().join("\n---\n")
+        };
+        (0..6).map(run).collect::<Vec<_>>().join("\n---\n")
+    };
+    let told = told_with(&side(&[(10, 70)]), &side(&[(10, 105), (15, 10)]), [6, 0, 6, 0]);
+    assert_ne!(told[0], "Pass", "{told:?}");
+    let changed =
+        "open: a run executes GET 25 times after, 10 times before: its time alone does not say what that costs.";
+    assert!(told.contains(&changed.to_owned()), "{told:?}");
+    assert!(
+        told.iter().any(|line| line.starts_with("fail: the time of all root operations of a run takes longer")),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_pass_excludes_what_is_not_tolerated() {
+    let side = |noise: i64| {
+        let run = |run: i64| format!("load 0..{} run=r{run}", 100 + noise * (run % 3));
+        (0..6).map(run).collect::<Vec<_>>().join("\n---\n")
+    };
+    assert_eq!(told_with(&side(1), &side(1), [6, 0, 6, 0])[0], "Pass");
+    let noisy = told_with(&side(20), &side(20), [6, 0, 6, 0]);
+    assert_eq!(noisy[0], "Undecided", "{noisy:?}");
+    assert!(noisy[1].starts_with("open: load could be slower by more than the 10 % tolerated"), "{noisy:?}");
 }
