@@ -11,7 +11,6 @@ mod measure;
 mod programs;
 mod record;
 mod recording;
-mod system;
 
 /// Arguments of `cargo xtask calibrate`.
 #[derive(clap::Args)]

@@ -13,7 +13,9 @@ mod ci;
 mod crash;
 mod exec;
 mod fuzz;
+mod packages;
 mod random;
+mod system;
 mod tidy;
 
 use std::process::ExitCode;
