@@ -136,10 +136,13 @@ class Store {
       return fs.readFile(this.#path(key), "utf8").then(JSON.parse, () => undefined);
     });
   }
+  // Under another name first, so that nobody reads half of it.
   write(key, value) {
-    return spanned(`write ${this.title}`, { "db.system.name": "files", "db.collection.name": this.title }, () =>
-      fs.writeFile(this.#path(key), JSON.stringify(value)),
-    );
+    return spanned(`write ${this.title}`, { "db.system.name": "files", "db.collection.name": this.title }, async () => {
+      const part = `${this.#path(key)}.${crypto.randomUUID()}`;
+      await fs.writeFile(part, JSON.stringify(value));
+      await fs.rename(part, this.#path(key));
+    });
   }
 }
 
