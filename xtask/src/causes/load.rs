@@ -1,7 +1,7 @@
 //! Requests to the gateway: five kinds of different frequency, at random times that do not wait for answers.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -63,7 +63,8 @@ struct State {
     /// What comes next follows from it.
     random: Mutex<Option<Random>>,
     counts: Mutex<Counts>,
-    left_out: Mutex<u64>,
+    left_out: AtomicU64,
+    under_way: AtomicUsize,
 }
 
 impl Load {
@@ -88,7 +89,12 @@ impl Load {
 
     /// Requests that were left out because too many were under way, since the start.
     pub(super) fn left_out(&self) -> u64 {
-        *lock(&self.state.left_out)
+        self.state.left_out.load(Ordering::Relaxed)
+    }
+
+    /// Requests that are not answered yet.
+    pub(super) fn under_way(&self) -> usize {
+        self.state.under_way.load(Ordering::Relaxed)
     }
 }
 
@@ -108,25 +114,24 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 fn send(state: &Arc<State>, address: &str) {
     let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(ANSWER_LIMIT)).build().into();
-    let under_way = Arc::new(());
     let mut next = exec::now();
     while !state.ending.load(Ordering::Relaxed) {
         let (pause, kind, item, basket) = draw(lock(&state.random).get_or_insert(Random(1)));
         next += pause;
         std::thread::sleep(next.saturating_duration_since(exec::now()));
-        if Arc::strong_count(&under_way) > UNDER_WAY_MAX {
-            *lock(&state.left_out) += 1;
+        if state.under_way.load(Ordering::Relaxed) >= UNDER_WAY_MAX {
+            state.left_out.fetch_add(1, Ordering::Relaxed);
             continue;
         }
+        state.under_way.fetch_add(1, Ordering::Relaxed);
         let (agent, address, state) = (agent.clone(), address.to_owned(), Arc::clone(state));
-        let ticket = Arc::clone(&under_way);
         std::thread::spawn(move || {
             let is_answered = ask(&agent, &address, kind, item, basket);
+            state.under_way.fetch_sub(1, Ordering::Relaxed);
             let mut counts = lock(&state.counts);
             let [made, failed] = counts.entry(kind.name()).or_default();
             *made += 1;
             *failed += u64::from(!is_answered);
-            drop(ticket);
         });
     }
 }

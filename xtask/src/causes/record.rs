@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
 use super::Args;
@@ -25,6 +25,9 @@ use crate::{exec, system};
 const DRAIN: Duration = Duration::from_millis(500);
 /// Then things settle before the next window.
 const SETTLE: Duration = Duration::from_millis(1_500);
+/// After a fault there may be a long queue: the next case waits until no more than this is under way, or gives up.
+const UNDER_WAY_USUAL: usize = 3;
+const QUEUE_LIMIT: Duration = Duration::from_mins(1);
 /// Before the first case: interpreters compile, caches fill.
 const WARM_UP: Duration = Duration::from_secs(8);
 /// How often a wait looks whether it was interrupted.
@@ -121,6 +124,7 @@ impl Recording<'_> {
         let after = self.window(mix(case.seed ^ 2));
         wait(DRAIN);
         self.running.switch_off()?;
+        self.wait_for_queue()?;
         wait(SETTLE);
         if system::interrupted() {
             return Ok(None);
@@ -141,6 +145,18 @@ impl Recording<'_> {
         });
         fs::write(&files.manifest, format!("{manifest:#}\n")).context("failed to write the manifest")?;
         Ok(Some(manifest))
+    }
+
+    /// Waits until what came during a fault is answered.
+    fn wait_for_queue(&self) -> anyhow::Result<()> {
+        let began = exec::now();
+        while self.load.under_way() > UNDER_WAY_USUAL && !system::interrupted() {
+            if began.elapsed() > QUEUE_LIMIT {
+                bail!("{} requests are still under way after the fault", self.load.under_way());
+            }
+            std::thread::sleep(LOOK);
+        }
+        Ok(())
     }
 
     /// Lets requests come for as long as a window lasts; returns when it was, how busy the cores were, and which
