@@ -1,7 +1,10 @@
-//! `accuracy`: hands over to the program that measures detectors on planted faults, built in release.
+//! `accuracy`: starts the program that measures detectors on planted faults, built in release; or, with `--causes`,
+//! measures what `kino compare` suspects.
 
 use std::path::Path;
 use std::process::Command;
+
+use crate::causes;
 
 /// The page that a whole measure writes.
 const PAGE: &str = "docs/findings/accuracy.md";
@@ -18,10 +21,15 @@ pub(crate) struct Args {
     /// Uses the seeds and ranges that detectors may be tuned on, and writes nothing
     #[arg(long)]
     tuning: bool,
+    #[command(flatten)]
+    causes: causes::Args,
 }
 
 /// Measures; says whether it ran to its end.
 pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
+    if args.causes.is_wanted() {
+        return causes::run(&args.causes);
+    }
     let command = ["run", "--release", "--quiet", "-p", "kino-analyze", "--example", "accuracy", "--"];
     let mut cargo = Command::new("cargo");
     cargo.args(command).args(["--seeds", &args.seeds.to_string()]);

@@ -12,7 +12,6 @@ mod programs;
 mod record;
 mod recording;
 mod report;
-mod system;
 
 /// Arguments of `cargo xtask calibrate`.
 #[derive(clap::Args)]

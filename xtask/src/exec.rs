@@ -71,6 +71,13 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
+/// The time of day in Unix nanoseconds, for what is recorded and asked about later.
+#[expect(clippy::disallowed_methods, reason = "a chore notes when something happened")]
+pub(crate) fn unix_nanos() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_nanos() as u64)
+}
+
 /// Runs `command` to its end, or until `limit`; echoes both of its streams line by line and counts tests on the way.
 pub(crate) fn run(mut command: Command, limit: Duration) -> anyhow::Result<Ended> {
     if io::stdout().is_terminal() {

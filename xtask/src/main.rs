@@ -9,11 +9,14 @@
 mod accuracy;
 mod bench;
 mod calibrate;
+mod causes;
 mod ci;
 mod crash;
 mod exec;
 mod fuzz;
+mod packages;
 mod random;
+mod system;
 mod tidy;
 
 use std::process::ExitCode;
@@ -44,7 +47,7 @@ enum Chore {
     /// Measures the design's budgets and writes docs/benchmarks.md
     #[command(disable_help_flag = true)]
     Bench(bench::Args),
-    /// Measures how often findings are right and writes docs/findings/accuracy.md
+    /// Measures how often findings are right and writes docs/findings/accuracy.md; with --causes, how often suspects are
     Accuracy(accuracy::Args),
     /// Runs unchanged programs many times, to know what verdicts on time are worth
     Calibrate(calibrate::Args),

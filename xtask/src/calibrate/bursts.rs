@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::system;
 use crate::exec;
 use crate::random::Random;
+use crate::system;
 
 /// The shortest and the longest burst, and pause.
 const MILLIS: std::ops::Range<u64> = 500..5_000;

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 
 use super::programs::Program;
-use super::system;
+use crate::system;
 
 /// A process with fewer executions of an operation has no first of several: `kino compare` has the same bound.
 const SEVERAL: usize = 3;

@@ -7,14 +7,10 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
-use crate::exec;
-
-/// Fetching packages from their registries.
-const INSTALL_LIMIT: Duration = Duration::from_mins(10);
+use crate::{exec, packages};
 
 /// One program.
 #[derive(Debug)]
@@ -63,15 +59,15 @@ pub(super) fn prepare(root: &Path, work: &Path, wanted: &[String]) -> anyhow::Re
         bail!("there is no program {unknown}, only {}", names.join(", "));
     }
     let sources = root.join("calibration");
-    copy(&sources.join("programs"), work)?;
-    copy(&root.join("examples/stories/python"), &work.join("stories"))?;
+    packages::copy(&sources.join("programs"), work)?;
+    packages::copy(&root.join("examples/stories/python"), &work.join("stories"))?;
     let products = exec::target_dir(root)?.join("calibration");
     fs::create_dir_all(&products)?;
     let chosen = PROGRAMS.iter().filter(|(name, ..)| wanted.is_empty() || wanted.iter().any(|one| one == name));
     let chosen: Vec<_> = chosen.copied().collect();
     let needs = |language| chosen.iter().any(|(_, its, _)| *its == language);
-    let python = if needs(Language::Python) { python(&sources, &products)? } else { PathBuf::new() };
-    let modules = if needs(Language::Node) { node(&sources, &products)? } else { PathBuf::new() };
+    let python = if needs(Language::Python) { packages::python(&sources, &products)? } else { PathBuf::new() };
+    let modules = if needs(Language::Node) { packages::node(&sources, &products)? } else { PathBuf::new() };
     let mut programs = Vec::new();
     for (name, language, operations) in chosen {
         let command: Vec<OsString> = match language {
@@ -88,56 +84,11 @@ pub(super) fn prepare(root: &Path, work: &Path, wanted: &[String]) -> anyhow::Re
     Ok(programs)
 }
 
-/// Copies the files of a folder, not of those below it.
-fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from).with_context(|| format!("failed to read {}", from.display()))? {
-        let entry = entry?;
-        if entry.file_type()?.is_file() {
-            fs::copy(entry.path(), to.join(entry.file_name()))?;
-        }
-    }
-    Ok(())
-}
-
-/// A virtual environment with the packages; returns its interpreter.
-fn python(sources: &Path, products: &Path) -> anyhow::Result<PathBuf> {
-    let interpreter = products.join("venv/bin/python");
-    if !interpreter.is_file() {
-        let mut create = Command::new("python3");
-        create.args(["-m", "venv"]).arg(products.join("venv"));
-        install(create)?;
-    }
-    let mut packages = Command::new(&interpreter);
-    packages.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]);
-    packages.arg(sources.join("requirements.txt"));
-    install(packages)?;
-    Ok(interpreter)
-}
-
-/// A folder with the packages; returns where Node finds them.
-fn node(sources: &Path, products: &Path) -> anyhow::Result<PathBuf> {
-    let folder = products.join("node");
-    fs::create_dir_all(&folder)?;
-    fs::copy(sources.join("package.json"), folder.join("package.json"))?;
-    let mut packages = Command::new("npm");
-    packages.args(["install", "--no-audit", "--no-fund", "--prefix"]).arg(&folder);
-    install(packages)?;
-    Ok(folder.join("node_modules"))
-}
-
-fn install(command: Command) -> anyhow::Result<()> {
-    if !exec::run(command, INSTALL_LIMIT)?.success {
-        bail!("what the programs need could not be installed; the output is above");
-    }
-    Ok(())
-}
-
 /// The compiled program, beside its source.
 fn compile(name: &str, work: &Path) -> anyhow::Result<PathBuf> {
     let program = work.join(name);
     let mut rustc = Command::new("rustc");
     rustc.args(["-O", "--edition", "2024", "-o"]).arg(&program).arg(work.join(format!("{name}.rs")));
-    install(rustc)?;
+    packages::install(rustc)?;
     Ok(program)
 }

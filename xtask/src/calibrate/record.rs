@@ -13,8 +13,8 @@ use super::bursts::Bursts;
 use super::measure::Place;
 use super::programs::{self, Program};
 use super::recording::Recording;
-use super::system;
 use crate::exec;
+use crate::system;
 
 /// Runs of one program in a row.
 const BLOCK: usize = 10;

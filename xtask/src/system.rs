@@ -14,7 +14,7 @@ extern "C" fn note_interrupt(_signal: libc::c_int) {
 
 /// From now on Ctrl-C and SIGTERM set a flag instead of ending this process.
 #[expect(unsafe_code, reason = "the standard library has no way to handle a signal")]
-pub(super) fn catch_interrupts() {
+pub(crate) fn catch_interrupts() {
     let handler = note_interrupt as extern "C" fn(libc::c_int);
     for signal in [libc::SIGINT, libc::SIGTERM] {
         // SAFETY: the handler only stores to an atomic, which a signal handler may.
@@ -23,7 +23,7 @@ pub(super) fn catch_interrupts() {
 }
 
 /// Returns whether one of the two arrived.
-pub(super) fn interrupted() -> bool {
+pub(crate) fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
@@ -33,7 +33,7 @@ pub(super) fn interrupted() -> bool {
 ///
 /// Where the system does not say.
 #[expect(unsafe_code, reason = "the standard library does not ask for a child's CPU time")]
-pub(super) fn children_cpu() -> anyhow::Result<Duration> {
+pub(crate) fn children_cpu() -> anyhow::Result<Duration> {
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: the pointer is to a structure of the type that the call fills in.
     if unsafe { libc::getrusage(libc::RUSAGE_CHILDREN, usage.as_mut_ptr()) } != 0 {
@@ -48,7 +48,7 @@ pub(super) fn children_cpu() -> anyhow::Result<Duration> {
 
 /// The time that all cores together were not idle since the machine started, in hundredths of a second; zero where
 /// the system does not say.
-pub(super) fn busy_ticks() -> u64 {
+pub(crate) fn busy_ticks() -> u64 {
     /// Positions of `idle` and `iowait` among the numbers of the first line of /proc/stat.
     const IDLE: [usize; 2] = [3, 4];
     /// Beyond these, guests are counted a second time.
@@ -59,8 +59,18 @@ pub(super) fn busy_ticks() -> u64 {
     ticks.filter_map(|(_, number)| number.parse::<u64>().ok()).sum()
 }
 
+/// User and system time of one process so far, in hundredths of a second; zero where it has ended.
+pub(crate) fn process_ticks(process: u32) -> u64 {
+    /// Positions of `utime` and `stime` after the name, which may have spaces and ends with a parenthesis.
+    const USED: std::ops::RangeInclusive<usize> = 11..=12;
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let after_name = text.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let numbers: Vec<&str> = after_name.split_whitespace().collect();
+    numbers.get(USED).into_iter().flatten().filter_map(|number| number.parse::<u64>().ok()).sum()
+}
+
 /// Cores that this process may use.
-pub(super) fn cores() -> usize {
+pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
@@ -69,7 +79,7 @@ pub(super) fn cores() -> usize {
 /// # Errors
 ///
 /// Where there is no /proc.
-pub(super) fn machine() -> anyhow::Result<String> {
+pub(crate) fn machine() -> anyhow::Result<String> {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").context("recording needs Linux's /proc")?;
     let kernel = kernel.trim().split('-').next().unwrap_or_default().to_owned();
     let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

@@ -1,0 +1,180 @@
+//! Requests to the gateway: five kinds of different frequency, at random times that do not wait for answers.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::exec;
+use crate::random::Random;
+
+/// Requests a second, on average.
+const RATE: f64 = 16.0;
+/// Kinds of requests, each with its share in percent.
+const KINDS: [(Kind, u64); 5] =
+    [(Kind::Items, 40), (Kind::Item, 26), (Kind::AddLine, 17), (Kind::Checkout, 14), (Kind::Order, 3)];
+/// Items, and baskets with their orders.
+const ITEMS: u64 = 500;
+const BASKETS: u64 = 40;
+/// A request is given up after this.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+/// Requests under way at the same time; more are left out, and counted.
+const UNDER_WAY_MAX: usize = 200;
+/// The longest pause between two requests.
+const PAUSE_SECONDS_MAX: f64 = 1.0;
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Items,
+    Item,
+    AddLine,
+    Checkout,
+    Order,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Items => "GET /items",
+            Self::Item => "GET /items/:item",
+            Self::AddLine => "POST /baskets/:basket/lines",
+            Self::Checkout => "POST /checkout",
+            Self::Order => "GET /orders/:order",
+        }
+    }
+}
+
+/// How many requests of each kind were made, and how many failed, by name.
+pub(super) type Counts = BTreeMap<&'static str, [u64; 2]>;
+
+/// Requests that come while this lives.
+#[derive(Debug)]
+pub(super) struct Load {
+    state: Arc<State>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    ending: AtomicBool,
+    /// What comes next follows from it.
+    random: Mutex<Option<Random>>,
+    counts: Mutex<Counts>,
+    left_out: AtomicU64,
+    under_way: AtomicUsize,
+}
+
+impl Load {
+    /// Starts to send to the gateway at `address`.
+    pub(super) fn start(address: &str) -> Self {
+        let state = Arc::new(State::default());
+        *lock(&state.random) = Some(Random(1));
+        let (its, address) = (Arc::clone(&state), address.to_owned());
+        Self { state, thread: Some(std::thread::spawn(move || send(&its, &address))) }
+    }
+
+    /// From now on, requests follow from this seed, and counts begin at zero.
+    pub(super) fn restart(&self, seed: u64) {
+        *lock(&self.state.random) = Some(Random(seed));
+        lock(&self.state.counts).clear();
+    }
+
+    /// Counts since the last restart.
+    pub(super) fn counts(&self) -> Counts {
+        lock(&self.state.counts).clone()
+    }
+
+    /// Requests that were left out because too many were under way, since the start.
+    pub(super) fn left_out(&self) -> u64 {
+        self.state.left_out.load(Ordering::Relaxed)
+    }
+
+    /// Requests that are not answered yet.
+    pub(super) fn under_way(&self) -> usize {
+        self.state.under_way.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.state.ending.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has ended as well.
+            drop(thread.join());
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn send(state: &Arc<State>, address: &str) {
+    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(ANSWER_LIMIT)).build().into();
+    let mut next = exec::now();
+    while !state.ending.load(Ordering::Relaxed) {
+        let (pause, kind, item, basket) = draw(lock(&state.random).get_or_insert(Random(1)));
+        next += pause;
+        std::thread::sleep(next.saturating_duration_since(exec::now()));
+        if state.under_way.load(Ordering::Relaxed) >= UNDER_WAY_MAX {
+            state.left_out.fetch_add(1, Ordering::Relaxed);
+            continue;
+        }
+        state.under_way.fetch_add(1, Ordering::Relaxed);
+        let (agent, address, state) = (agent.clone(), address.to_owned(), Arc::clone(state));
+        std::thread::spawn(move || {
+            let is_answered = ask(&agent, &address, kind, item, basket);
+            state.under_way.fetch_sub(1, Ordering::Relaxed);
+            let mut counts = lock(&state.counts);
+            let [made, failed] = counts.entry(kind.name()).or_default();
+            *made += 1;
+            *failed += u64::from(!is_answered);
+        });
+    }
+}
+
+/// The pause before a request, its kind, an item and a basket.
+fn draw(random: &mut Random) -> (Duration, Kind, u64, u64) {
+    let uniform = (random.bits() >> 11) as f64 / (1u64 << 53) as f64;
+    let seconds = (-(1.0 - uniform).ln() / RATE).min(PAUSE_SECONDS_MAX);
+    let mut left = random.below(KINDS.iter().map(|(_, share)| share).sum());
+    let mut chosen = Kind::Items;
+    for (kind, share) in KINDS {
+        chosen = kind;
+        if left < share {
+            break;
+        }
+        left -= share;
+    }
+    (Duration::from_secs_f64(seconds), chosen, random.below(ITEMS), 1 + random.below(BASKETS))
+}
+
+fn ask(agent: &ureq::Agent, address: &str, kind: Kind, item: u64, basket: u64) -> bool {
+    let url = |path: String| format!("http://{address}{path}");
+    let answer = match kind {
+        Kind::Items => agent.get(url("/items".to_owned())).call(),
+        Kind::Item => agent.get(url(format!("/items/{item}"))).call(),
+        Kind::AddLine => agent.post(url(format!("/baskets/{basket}/lines"))).send_json(json!({ "item": item })),
+        Kind::Checkout => agent.post(url("/checkout".to_owned())).send_json(json!({ "basket": basket })),
+        Kind::Order => agent.get(url(format!("/orders/{basket}"))).call(),
+    };
+    answer.is_ok_and(|mut response| response.body_mut().read_to_vec().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_come_as_often_as_is_said() {
+        let mut random = Random(7);
+        let drawn: Vec<_> = (0..10_000).map(|_| draw(&mut random)).collect();
+        let rare = drawn.iter().filter(|(_, kind, ..)| matches!(kind, Kind::Order)).count();
+        assert!((200..400).contains(&rare), "{rare}");
+        let seconds: f64 = drawn.iter().map(|(pause, ..)| pause.as_secs_f64()).sum();
+        assert!((9_000.0..11_000.0).contains(&(seconds * RATE)), "{seconds}");
+    }
+}
