@@ -1,6 +1,6 @@
 //! Comparison of two sets of executions, with a verdict that noise alone seldom earns.
 //!
-//! Time: the unit is the run (see [`units`]), since executions of one process share its layout, its caches and its
+//! Time: the unit is the run (see `units`), since executions of one process share its layout, its caches and its
 //! moment. Each operation has one location a run, and [`timing`] tests their difference; where executions have no run,
 //! they are compared by a Mann–Whitney rank test. The chance that *any* operation or total is called faster or slower
 //! when nothing changed is at most [`LEVEL`]: root operations and the totals of whole runs share [`ROOT_SHARE`] of it
@@ -460,7 +460,7 @@ impl Test {
                     true if high < 1.0 => Verdict::Faster,
                     _ => Verdict::NoDifferenceShown,
                 };
-                // The interval is of one ratio at 95 %, the verdict of all at 1 %: it is wider where they disagree.
+                // The interval is at 95 % for one ratio, the verdict at 1 % for all: where they disagree the wider counts.
                 let is_shown = self.verdict != Verdict::NoDifferenceShown;
                 self.interval = Some(if is_shown { [low, high] } else { [low.min(1.0), high.max(1.0)] });
             }

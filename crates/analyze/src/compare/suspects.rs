@@ -12,7 +12,7 @@
 //! | calls lost or gained, per call of the parent | the parent; where shortened calls now stop, the last one called |
 //!
 //! All of it is on one scale: the logarithm of how many times as much there is, less two standard errors. Of two that
-//! cannot be told apart the deeper one comes first, since what is beneath makes what is above.
+//! cannot be told apart the deeper one comes first, since callers wait for what they call.
 
 mod profile;
 mod shift;
@@ -32,8 +32,10 @@ use shift::{Clusters, Shift};
 const LEVEL: f64 = 0.05;
 /// Rounds in which gaps are shared between callers and callees; they settle in a few.
 const ROUNDS: usize = 20;
-/// A service with one edge takes this part of its gap at most: where it lies cannot be told.
+/// The weight of no growth in the mean of a service's edges: one edge alone counts for four fifths.
 const EDGE_PRIOR: f64 = 0.25;
+/// What changed by less than this (a logarithm: some 5 %) is not worth a line.
+const SMALLEST: f64 = 0.05;
 /// Suspects among which the deeper ones come first; weaker ones follow as strong as they are.
 const ORDERED_MAX: usize = 60;
 /// Reasons that one suspect tells.
@@ -95,7 +97,7 @@ pub(super) fn rank<'a>(executions: [&[Execution<'_, 'a>]; 2], sides: &mut Sides<
     tried += gaps.len();
     found.extend(gaps);
     let level = LEVEL / f64::from(u32::try_from(tried).unwrap_or(u32::MAX)).max(1.0);
-    found.retain(|evidence| evidence.shift.p_value <= level && evidence.shift.at_least() > 0.0);
+    found.retain(|evidence| evidence.shift.p_value <= level && evidence.shift.at_least() >= SMALLEST);
     comparison.ordered(found)
 }
 

@@ -147,7 +147,7 @@ fn more_executions_of_another_kind_hide_no_slowdown() {
     let side = |calls: &[(usize, i64)]| {
         let run = |run: i64| {
             let calls = calls.iter().flat_map(|(count, millis)| vec![*millis; *count]);
-            let calls = calls.map(|millis| format!("GET 0..{}.{run} kind=client run=r{run}", millis));
+            let calls = calls.map(|millis| format!("GET 0..{millis}.{run} kind=client run=r{run}"));
             let own = format!("python 0..{} run=r{run} kino.run.command=app", 1_000 + run);
             std::iter::once(own).chain(calls).collect::<Vec<_>>().join("\n---\n")
         };

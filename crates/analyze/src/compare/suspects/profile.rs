@@ -25,7 +25,7 @@ const SHAPES_MAX: usize = 200;
 const SHAPE_BYTES: usize = 200;
 /// From this severity on a line says that something is wrong (OTLP's WARN).
 const WARN: i32 = 13;
-/// Differences of less time than this, or than a hundredth of a typical execution, nobody notices, in nanoseconds.
+/// Differences of less time than this, in nanoseconds, or than this part of a typical execution hardly count.
 const NOTICED_NANOS: f64 = 1e6;
 const NOTICED_PART: f64 = 0.01;
 
@@ -198,7 +198,7 @@ impl Profile {
     }
 }
 
-/// What is added to all times, so that what nobody notices does not count, in nanoseconds.
+/// What is added to all times before their logarithm, in nanoseconds, so that small differences hardly count.
 pub(super) fn floor(sides: [&[Execution<'_, '_>]; 2]) -> f64 {
     let all = sides.iter().flat_map(|side| side.iter());
     let mut durations: Vec<f64> = all.filter_map(Execution::duration).map(|nanos| nanos as f64).collect();
