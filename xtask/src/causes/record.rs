@@ -28,6 +28,8 @@ const SETTLE: Duration = Duration::from_millis(1_500);
 /// After a fault there may be a long queue: the next case waits until no more than this is under way, or gives up.
 const UNDER_WAY_USUAL: usize = 3;
 const QUEUE_LIMIT: Duration = Duration::from_mins(1);
+/// Cases that may fail before a recording is given up.
+const FAILURES_MAX: usize = 5;
 /// Before the first case: interpreters compile, caches fill.
 const WARM_UP: Duration = Duration::from_secs(8);
 /// How often a wait looks whether it was interrupted.
@@ -65,7 +67,7 @@ struct Recording<'a> {
     window: Duration,
 }
 
-/// Records; false when it was interrupted.
+/// Records; false when it was interrupted, or a case failed.
 pub(super) fn run(args: &Args) -> anyhow::Result<bool> {
     let (root, cache, kino) = (exec::workspace_root()?, args.cache()?, args.kino()?);
     let wanted: Vec<Case> = cases::all(args.seed, args.unchanged)
@@ -84,14 +86,30 @@ pub(super) fn run(args: &Args) -> anyhow::Result<bool> {
     system::catch_interrupts();
     let folder = std::env::temp_dir().join(format!("kino-causes-{}", std::process::id()));
     let engine = Engine::start(&kino, &folder)?;
-    let running = Running::start(&root, &exec::target_dir(&root)?.join("causes"), &folder, &engine)?;
-    let load = Load::start(&running.gateway());
-    let mut recording = Recording { engine: &engine, running, load, window };
-    wait(WARM_UP);
+    let products = exec::target_dir(&root)?.join("causes");
+    let start = |number: usize| -> anyhow::Result<Recording<'_>> {
+        let running = Running::start(&root, &products, &folder.join(format!("system-{number}")), &engine)?;
+        let load = Load::start(&running.gateway());
+        wait(WARM_UP);
+        Ok(Recording { engine: &engine, running, load, window })
+    };
+    let mut recording = start(0)?;
+    let mut failures = 0;
     for (number, case) in wanted.iter().enumerate() {
-        let Some(manifest) = recording.record(case, &Files::of(&cache, case))? else {
-            println!("interrupted; the same command goes on from here");
-            return Ok(false);
+        let manifest = match recording.record(case, &Files::of(&cache, case)) {
+            Ok(Some(manifest)) => manifest,
+            Ok(None) => {
+                println!("interrupted; the same command goes on from here");
+                return Ok(false);
+            }
+            Err(error) if failures < FAILURES_MAX => {
+                failures += 1;
+                println!("{} is not recorded, and all services start anew: {error:#}", case.name);
+                drop(recording);
+                recording = start(failures)?;
+                continue;
+            }
+            Err(error) => return Err(error.context("too many cases failed")),
         };
         let share = |side: &str, key: &str| 100.0 * manifest[side][key].as_f64().unwrap_or_default();
         println!(
@@ -105,7 +123,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<bool> {
             share("after", "own_share"),
         );
     }
-    Ok(true)
+    Ok(failures == 0)
 }
 
 impl Recording<'_> {

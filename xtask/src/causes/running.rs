@@ -207,8 +207,8 @@ impl Drop for Running {
 
 /// Says to a service what is wrong with it, or with nothing that all is well.
 fn set(port: u16, settings: &Value) -> anyhow::Result<()> {
-    /// A service whose handlers wait for a lock takes this long at worst.
-    const LIMIT: Duration = Duration::from_secs(10);
+    /// A service may have to work through a long queue first.
+    const LIMIT: Duration = Duration::from_mins(1);
     let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(LIMIT)).build().into();
     agent.post(format!("http://127.0.0.1:{port}/fault")).send_json(settings)?;
     Ok(())
