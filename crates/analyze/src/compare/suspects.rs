@@ -38,6 +38,8 @@ const EDGE_PRIOR: f64 = 0.25;
 const SMALLEST: f64 = 0.05;
 /// Suspects among which the deeper ones come first; weaker ones follow as strong as they are.
 const ORDERED_MAX: usize = 60;
+/// Operations that are looked at beneath a suspect; no program that was not made for it has as many.
+const REACHED_MAX: usize = 20_000;
 /// Reasons that one suspect tells.
 const REASONS_MAX: usize = 3;
 /// The part of shortened calls that must stop at the same place to name it.
@@ -295,13 +297,19 @@ impl Profiles<'_, '_> {
         let strength = |evidence: &[Evidence]| evidence[0].shift.at_least();
         candidates.sort_by(|left, right| strength(&right.1).total_cmp(&strength(&left.1)).then(left.0.cmp(&right.0)));
         let weaker = candidates.split_off(candidates.len().min(ORDERED_MAX));
+        let named: BTreeSet<usize> = candidates.iter().map(|(operation, _)| *operation).collect();
+        let beneath: BTreeMap<usize, BTreeSet<usize>> =
+            named.iter().map(|operation| (*operation, self.reached(*operation, &named))).collect();
+        let is_beneath = |operation: usize, above: usize| {
+            beneath[&above].contains(&operation) && !beneath[&operation].contains(&above)
+        };
         let mut ordered = Vec::new();
         while !candidates.is_empty() {
             let mut first = 0;
             // The strongest, or what lies beneath it and may be as strong.
             while let Some(deeper) = (0..candidates.len()).find(|&at| {
                 let might = candidates[at].1[0].shift.at_most() >= strength(&candidates[first].1);
-                at != first && might && self.is_beneath(candidates[at].0, candidates[first].0)
+                at != first && might && is_beneath(candidates[at].0, candidates[first].0)
             }) {
                 first = deeper;
             }
@@ -322,27 +330,20 @@ impl Profiles<'_, '_> {
         ordered.into_iter().map(suspect).collect()
     }
 
-    /// Whether an operation is called, however indirectly, by another, and not the other way round.
-    fn is_beneath(&self, operation: usize, above: usize) -> bool {
-        self.reaches(above, operation) && !self.reaches(operation, above)
-    }
-
-    fn reaches(&self, from: usize, to: usize) -> bool {
-        let mut seen = BTreeSet::from([from]);
+    /// Those of `named` that an operation calls, however indirectly.
+    fn reached(&self, from: usize, named: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let mut seen = BTreeSet::new();
         let mut open = vec![from];
-        while let Some(operation) = open.pop() {
+        while let Some(operation) = open.pop().filter(|_| seen.len() < REACHED_MAX) {
             for side in [self.before, self.after] {
                 for child in side.of(operation).into_iter().flat_map(|profile| profile.children.keys()) {
-                    if *child == to {
-                        return true;
-                    }
                     if seen.insert(*child) {
                         open.push(*child);
                     }
                 }
             }
         }
-        false
+        seen.intersection(named).copied().collect()
     }
 }
 
