@@ -104,9 +104,9 @@ impl ExecutionSums {
 /// What is known of an execution before its spans are looked at.
 struct Placed {
     side: usize,
-    /// What counts are told of.
+    /// The operation that its counts belong to.
     root: usize,
-    /// What its time counts for: the root, or one kind of it.
+    /// The operation that its time belongs to: the root, or one kind of it.
     timed: usize,
     unit: Option<u32>,
     /// The first of several in its process: it is counted, and not timed.

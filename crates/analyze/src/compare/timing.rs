@@ -13,40 +13,41 @@
 use crate::noise::{Located, Noise, OCCASION_GAP_NANOS};
 use crate::statistics::student;
 
-/// From so many runs a side (or turns) on, the runs themselves say how much they vary.
-pub const RUNS_MIN: usize = 4;
-/// From so many on, history adds nothing.
+/// Runs a side (or turns) from which on their variance is estimated from themselves.
+const RUNS_MIN: usize = 4;
+/// Runs a side from which on history is not used.
 const RUNS_ENOUGH: usize = 6;
 /// Stretches a side from which on the sides count as alternating.
 const STRETCHES_MIN: usize = 3;
-/// Differences that a history needs before it counts.
+/// Differences that a history must hold to be used.
 const HISTORY_MIN: u32 = 4;
 /// The degrees of freedom that history has at most: what it says may be out of date.
 const HISTORY_FREEDOM_MAX: f64 = 6.0;
 /// Differences of neighbours overlap: this part of them counts as degrees of freedom.
 const NEIGHBOUR_FREEDOM: f64 = 2.0 / 3.0;
-/// History is dropped where the runs at hand vary by more than this many times its variance.
+/// History is not used if the variance of the runs at hand is more than this many times its own.
 const HISTORY_RATIO_MAX: f64 = 4.0;
 /// The standard deviation of a run's location without any history: that of a machine whose cores are busy in bursts.
-pub const RUN_SD: f64 = 0.2;
+const RUN_SD: f64 = 0.2;
 /// The standard deviation of an occasion without any history, at least.
-pub const OCCASION_SD: f64 = 0.1;
-/// Stretches of runs within one occasion differ by as much as single runs do: what else the machine does comes and goes
-/// over minutes. This is the least, and it is known as well as so many degrees of freedom say.
+const OCCASION_SD: f64 = 0.1;
+/// The least standard deviation between stretches of runs within one occasion. They are taken to differ by as much as
+/// single runs do, since other work on the machine comes and goes over minutes.
 const STRETCH_SD: f64 = 0.005;
+/// The degrees of freedom of that figure.
 const STRETCH_FREEDOM: f64 = 4.0;
-/// By a default alone a difference must be so many standard errors.
+/// Standard errors that a difference must have if the variance is a default.
 const SEVERAL: f64 = 5.0;
-/// What placement alone does to two builds or two folders of the same code, in each comparison, however many runs.
+/// The standard error that more runs do not reduce: placement alone sets two builds or folders of one code apart.
 const FLOOR: f64 = 0.003;
-/// With one, two or three runs a side, tails heavier than the normal distribution's count by so much.
+/// Factors of the standard error with one, two and three runs a side, for tails heavier than the normal distribution's.
 const HEAVY_TAILS: [f64; 3] = [1.6, 1.3, 1.15];
-/// A trend goes on from one side to the other where the time between them is at most so many times as long as the
-/// longest time between two runs of one side.
+/// A trend is extended from one side to the other if the time between them is at most this many times the longest time
+/// between two runs of one side.
 const PAUSE_RATIO_MAX: i64 = 2;
 /// The chance of calling a trend one that is none.
 const DRIFT_LEVEL: f64 = 0.01;
-/// Runs of both sides from which on a trend can be told.
+/// Runs of both sides from which on a trend is looked for.
 const DRIFT_RUNS_MIN: usize = 8;
 
 /// Where the noise figure comes from.

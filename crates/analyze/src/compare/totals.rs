@@ -12,7 +12,7 @@ use crate::execution::{Execution, is_run};
 use crate::noise::{Located, Timed, Total};
 use crate::statistics::quantile_f64;
 
-/// Runs whose numbers of executions vary are told apart at this level.
+/// The level of the test on numbers of executions that vary from run to run.
 const LEVEL: f64 = 0.01;
 /// A smaller change of a varying number of executions does not count.
 const CHANGE_MIN: f64 = 0.1;
@@ -118,13 +118,12 @@ pub(super) fn timings(runs: [&[RunFigures]; 2], design: &Design<'_>) -> Vec<(Tot
     let timing = |total: Total| {
         let [before, after] = located(runs, total)?;
         let noise = design.history.of(&Timed::Total(total));
-        let by_run = |run: &str| {
-            let of = |side: usize| runs[side].iter().find(|it| it.run_id == run).and_then(|it| it.located(total));
-            [of(0), of(1)]
+        let of_run = |side: usize, run: &str| {
+            runs[side].iter().find(|it| it.run_id == run).and_then(|it| it.located(total))
         };
         let found = match design.in_turn {
             Some(turns) => {
-                let pair = |(before, after): &(String, String)| Some((by_run(before)[0]?, by_run(after)[1]?));
+                let pair = |(before, after): &(String, String)| Some((of_run(0, before)?, of_run(1, after)?));
                 timing::in_turn(&turns.iter().filter_map(pair).collect::<Vec<_>>(), &noise)
             }
             None => timing::apart(&before, &after, &noise),

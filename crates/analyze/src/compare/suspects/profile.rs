@@ -19,7 +19,7 @@ const RUNS_MIN: usize = 3;
 /// Batches of executions that follow each other, since neighbours are alike; fewer than twice as many executions are
 /// taken one by one.
 const BATCHES: usize = 10;
-/// Log lines of more kinds than this are not told apart, by operation.
+/// Kinds of log lines of one operation that are counted apart; all further ones are one kind.
 const SHAPES_MAX: usize = 200;
 /// Bytes of a log line that tell its kind.
 const SHAPE_BYTES: usize = 200;
@@ -53,7 +53,7 @@ pub(super) struct OperationProfile {
     pub(super) overlap: Clusters,
     /// Failures that no failure beneath explains.
     pub(super) failures: Clusters,
-    /// Those among them of a client without a server's span beneath: nobody answered.
+    /// Failures among them of a client without a server span beneath: no answer came.
     pub(super) unanswered: Clusters,
     /// Log lines by their shape. What a caller says of a failure beneath is left out.
     pub(super) lines: BTreeMap<String, Happened>,

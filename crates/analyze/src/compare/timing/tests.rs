@@ -1,4 +1,4 @@
-//! Simulated runs: how often unchanged code is told apart, and how often a change is found.
+//! Simulated runs: how often unchanged code is called different, and how often a change is found.
 
 use super::*;
 use crate::testing::Random;
