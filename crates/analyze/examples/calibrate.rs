@@ -3,6 +3,8 @@
 
 #![allow(clippy::print_stdout, clippy::expect_used)]
 
+#[path = "../tests/calibration/others.rs"]
+mod others;
 #[path = "../tests/calibration/replay.rs"]
 mod replay;
 
@@ -15,7 +17,8 @@ fn main() {
     files.sort();
     let recordings: Vec<replay::Recording> = files.iter().map(|file| replay::read(file)).collect();
     println!("| recording | comparison | tries | wrong | with a verdict |\n|---|---|---:|---:|---:|");
-    for Row { recording, comparison, tries, wrong, decided } in replay::unchanged(&recordings) {
+    let rows = replay::unchanged(&recordings).into_iter().chain(others::rows(&recordings));
+    for Row { recording, comparison, tries, wrong, decided } in rows {
         let part = |count: usize| 100.0 * count as f64 / tries.max(1) as f64;
         let (wrong_part, decided) = (part(wrong), part(decided));
         println!("| {recording} | {comparison} | {tries} | {wrong} ({wrong_part:.1} %) | {decided:.0} % |");

@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used)]
 
+#[path = "calibration/others.rs"]
+mod others;
 #[path = "calibration/replay.rs"]
 mod replay;
 
@@ -29,7 +31,7 @@ fn bound(level: f64, tries: usize) -> f64 {
 }
 
 #[test]
-fn unchanged_programs_that_run_in_turn_are_seldom_told_apart() {
+fn unchanged_programs_that_run_in_turn_are_seldom_called_different() {
     let rows = replay::unchanged(&recordings());
     for sides in ["4 a side", "5 a side", "10 a side"] {
         let (wrong, tries) = wrong(&rows, |it| it.starts_with("in turn") && it.ends_with(sides));
@@ -43,7 +45,7 @@ fn unchanged_programs_that_run_in_turn_are_seldom_told_apart() {
 }
 
 #[test]
-fn unchanged_programs_are_seldom_told_apart_without_turns() {
+fn unchanged_programs_are_seldom_called_different_without_turns() {
     let rows = replay::unchanged(&recordings());
     let (wrong, tries) = wrong(&rows, |it| !it.starts_with("in turn"));
     assert!(tries > 100 && wrong as f64 <= bound(0.02, tries), "{wrong} of {tries}");
@@ -59,4 +61,12 @@ fn verifications_of_unchanged_programs_do_not_fail() {
     let failed: usize = unchanged.iter().map(|it| it.counts[0]).sum();
     let tries: usize = unchanged.iter().flat_map(|it| it.counts).sum();
     assert!(tries > 20 && failed as f64 <= bound(0.01, tries), "{failed} of {tries}");
+}
+
+#[test]
+fn other_tools_tests_call_unchanged_programs_different_more_often() {
+    let recordings = recordings();
+    let (theirs, tries) = wrong(&others::rows(&recordings), |_| true);
+    let (ours, of) = wrong(&replay::unchanged(&recordings), |it| it == "one side after the other, 10 a side");
+    assert!(theirs * of > ours * tries, "theirs {theirs} of {tries}, ours {ours} of {of}");
 }

@@ -10,11 +10,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use kino_analyze::compare::{LEVEL, Samples, TimeVerdict, Verdict, judge_samples};
+use kino_analyze::compare::{LEVEL, LOOKS_SHARE, Samples, TimeVerdict, Verdict, judge_samples};
 use kino_analyze::noise::{Located, Noise};
 
-/// The part of the level that looks before the last turn have, and the turns after which there is one: the engine's.
-const LOOKS_SHARE: f64 = 0.4;
 /// Runs before those that are compared, which history is made of.
 const HISTORY_RUNS: usize = 20;
 /// Turns of a verification when nothing else is said, and the slowdown that it tolerates.
@@ -32,6 +30,16 @@ pub(crate) struct Recording {
     pub(crate) extra: f64,
     /// By program, in the order of time.
     programs: BTreeMap<String, Vec<Run>>,
+}
+
+/// What the recordings call the wall time of a run.
+pub(crate) const WALL: &str = "*wall";
+
+impl Recording {
+    /// One figure of each program's runs: the logarithms of nanoseconds, in the order of time.
+    pub(crate) fn located(&self, figure: &str) -> impl Iterator<Item = Vec<f64>> {
+        self.programs.values().map(move |runs| runs.iter().filter_map(|(_, run)| run.get(figure).copied()).collect())
+    }
 }
 
 /// What became of comparisons of one kind.
