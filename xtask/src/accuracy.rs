@@ -1,5 +1,5 @@
-//! `accuracy`: starts the program that measures detectors on planted faults, built in release; or, with `--causes`,
-//! measures what `kino compare` suspects.
+//! `accuracy`: starts the program that measures detectors on planted faults, built in release. With `--causes` it
+//! measures what `kino compare` suspects in a real system, with `--topologies` in systems that are drawn.
 
 use std::path::Path;
 use std::process::Command;
@@ -21,6 +21,9 @@ pub(crate) struct Args {
     /// Uses the seeds and ranges that detectors may be tuned on, and writes nothing
     #[arg(long)]
     tuning: bool,
+    /// Measures the suspects of `kino compare` on this many systems that are drawn from seeds, and writes nothing
+    #[arg(long, value_name = "N", conflicts_with_all = ["seeds", "detector", "tuning", "causes"])]
+    topologies: Option<u64>,
     #[command(flatten)]
     causes: causes::Args,
 }
@@ -30,9 +33,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
     if args.causes.is_wanted() {
         return causes::run(&args.causes);
     }
-    let command = ["run", "--release", "--quiet", "-p", "kino-analyze", "--example", "accuracy", "--"];
-    let mut cargo = Command::new("cargo");
-    cargo.args(command).args(["--seeds", &args.seeds.to_string()]);
+    let example = |name: &str| {
+        let mut cargo = Command::new("cargo");
+        cargo.args(["run", "--release", "--quiet", "-p", "kino-analyze", "--example", name, "--"]);
+        cargo
+    };
+    if let Some(systems) = args.topologies {
+        return Ok(example("topologies").args(["--systems", &systems.to_string()]).status()?.success());
+    }
+    let mut cargo = example("accuracy");
+    cargo.args(["--seeds", &args.seeds.to_string()]);
     if args.tuning {
         cargo.args(["--tuning", "--detail"]);
     }

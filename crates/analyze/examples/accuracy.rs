@@ -17,6 +17,8 @@ const SEEDS: u64 = 40;
 const HELD_OUT_FROM: u64 = 1_000_001;
 /// Shop traces in a set for the base rate.
 const PLAIN_TRACES: usize = 400;
+/// The page is written by hand from here on.
+const FOREIGN: &str = "## On software that others wrote";
 /// Pairs that do not differ.
 const EQUAL_PAIRS: u64 = 10_000;
 
@@ -80,7 +82,11 @@ fn main() -> std::io::Result<()> {
         }
     }
     match &arguments.write {
-        Some(file) => std::fs::write(file, page(&text, arguments.seeds)),
+        Some(file) => {
+            let kept = std::fs::read_to_string(file).unwrap_or_default();
+            let foreign = kept.find(FOREIGN).map_or("", |at| &kept[at..]);
+            std::fs::write(file, format!("{}\n{foreign}", page(&text, arguments.seeds)))
+        }
         None => Ok(()),
     }
 }
@@ -230,10 +236,12 @@ fn pairs() -> String {
 fn page(table: &str, seeds: u64) -> String {
     format!(
         "# How often findings are right\n\n\
-         Measured with `cargo xtask accuracy --seeds {seeds}`, which writes this page: each detector on faults that a generator \
+         What is measured on made-up faults comes first; the second table is about software that others wrote.\n\n\
+         ## On made-up faults\n\n\
+         Measured with `cargo xtask accuracy --seeds {seeds}`, which writes this part: each detector on faults that a generator \
          plants ([`crates/testkit/src/faults`](../../crates/testkit/src/faults)) and on look-alikes that are none, among shop \
-         traces and the calls that any service makes besides. These traces are made up; they hold what their author thought of, \
-         and real programs hold more. [Verdicts on time](calibration.md) and [causes](causes.md) are measured on real ones.\n\n\
+         traces and the calls that any service makes besides. These traces hold what their author thought of, and real programs \
+         hold more.\n\n\
          The figures are from seeds and ranges that the detectors were not tuned on: other seeds, log-normal noise of 3 to 40 % \
          instead of 5 to 30 %, and times between a third and six times as long (`--tuning` shows the others). The forms \
          of faults and look-alikes are the same ones, so the table says how the detectors stand against noise, not \
@@ -247,7 +255,7 @@ fn page(table: &str, seeds: u64) -> String {
          That is not the same as false alarms: of the shop's requests one in fifty fails, and some operation always holds most of \
          the time.\n\
          - **Elsewhere**: on how many of the cases made for other findings it fires. Much of that is true (a retry storm is also \
-         the bottleneck), so it is told and not judged.\n\n\
+         the bottleneck), so it is counted and not judged.\n\n\
          {table}"
     )
 }

@@ -8,8 +8,10 @@ pub mod otlp;
 pub mod random;
 pub mod shop;
 pub mod stream;
+pub mod topology;
 
 pub use clock::TestClock;
 pub use random::Random;
 pub use shop::Shop;
 pub use stream::{RequestStream, Unrest};
+pub use topology::Topology;
