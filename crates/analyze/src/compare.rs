@@ -24,7 +24,6 @@ mod sides;
 mod suspects;
 pub mod timing;
 mod totals;
-mod units;
 
 use kino_model::{SpanId, TraceId};
 
@@ -40,9 +39,12 @@ use crate::statistics::{
 };
 use sides::{OperationSamples, Sides};
 use timing::{Missing, NoiseSource, Timing};
+use totals::TotalTiming;
 
 /// The chance of any false verdict on time in a whole comparison.
 pub const LEVEL: f64 = 0.01;
+/// The part of it that all looks before the last turn of a verification have together.
+pub const LOOKS_SHARE: f64 = 0.4;
 /// The part of it that root operations and totals have: most, since they carry the verdict of the whole.
 pub const ROOT_SHARE: f64 = 0.9;
 /// Executions without a run whose ratio of medians is closer to 1 than this show no difference, whatever the test says.
@@ -194,7 +196,7 @@ pub fn compare_with(
     let operations = tests.len();
     // A run that is its only execution is timed as that.
     let totals = if runs_only { Vec::new() } else { totals::timings(runs, design) };
-    tests.extend(totals.iter().map(|(_, located, timing)| Test::of_total(located, *timing)));
+    tests.extend(totals.iter().map(|total| Test::of_total(&total.located, total.timing)));
     judge(&mut tests, design.level);
     if identical {
         for test in &mut tests {
@@ -238,20 +240,24 @@ pub fn compare_with(
 }
 
 /// The trend of whole runs, else of the first root operation.
-fn drift(tests: &[Test], totals: &[(crate::noise::Total, [Vec<Located>; 2], Timing)]) -> Option<f64> {
-    let of_totals = totals.first().map(|(_, located, _)| located);
+fn drift(tests: &[Test], totals: &[TotalTiming]) -> Option<f64> {
+    let of_totals = totals.first().map(|total| &total.located);
     let of_roots = || tests.iter().find(|test| test.root && !test.located[0].is_empty()).map(|test| &test.located);
     let [before, after] = of_totals.or_else(of_roots)?;
     timing::drift(before, after)
 }
 
-/// Each operation's locations by run on the runs of one set, as history keeps them.
+/// The locations of runs of one set, as history keeps them: of their totals, then of each operation.
 pub fn located(executions: &[Execution<'_, '_>]) -> Vec<(Timed, String, Located)> {
     let is_work = |execution: &&Execution<'_, '_>| !is_run(execution.tree, execution.entry);
     let work: Vec<Execution<'_, '_>> = executions.iter().filter(is_work).copied().collect();
     let counted = if work.is_empty() { executions } else { &work[..] };
     let sides = Sides::new(counted, &[], true);
-    let mut found = Vec::new();
+    let runs = totals::runs(executions, &sides.entries[0]);
+    let of_totals = runs
+        .iter()
+        .flat_map(|run| run.all_located().map(|(total, located)| (Timed::Total(total), run.run_id.clone(), located)));
+    let mut found: Vec<_> = of_totals.collect();
     for operation in 0..sides.operations.len() {
         let (service, name) = sides.operations.name(operation);
         for (unit, located) in sides.samples[0][operation].located(&sides.units[0]).into_iter().flatten() {
@@ -259,9 +265,6 @@ pub fn located(executions: &[Execution<'_, '_>]) -> Vec<(Timed, String, Located)
                 found.push((Timed::Operation(service.to_owned(), name.to_owned()), run.clone(), located));
             }
         }
-    }
-    for run in totals::runs(executions, &sides.entries[0]) {
-        found.extend(run.all_located().map(|(total, located)| (Timed::Total(total), run.run_id.clone(), located)));
     }
     found
 }
@@ -467,8 +470,7 @@ impl Test {
         }
     }
 
-    fn total(&self, total: &(crate::noise::Total, [Vec<Located>; 2], Timing)) -> TotalComparison {
-        let (total, [before, after], timing) = total;
+    fn total(&self, TotalTiming { total, located: [before, after], timing }: &TotalTiming) -> TotalComparison {
         TotalComparison {
             total: *total,
             before_nanos: totals::median_nanos(before),

@@ -6,12 +6,16 @@
 //! held-out error: five folds along the input, and the simplest shape within one standard error of the best. The
 //! interval of a prediction is that of the held-out residuals, so that it holds what the fit did not see; beyond the
 //! largest input it also spans what every other shape says that fits as well, for there they part.
+//!
+//! Executions of one run share its layout and its moment, and the next execution is another run's: the interval also
+//! spans how much runs differ, by the runs at hand where there are enough of them, else by a default.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use kino_model::DurationNanos;
 
-use crate::statistics::rank_correlation;
+use crate::statistics::{rank_correlation, student};
 
 /// Fewer points carry no shape.
 pub const MIN_POINTS: usize = 20;
@@ -28,6 +32,13 @@ const MAX_DISAGREEMENT: f64 = 4.0;
 const FOLDS: usize = 5;
 /// A growing shape must cut the held-out error of no growth at least by this part.
 const MIN_GAIN: f64 = 0.5;
+/// Units (see [`crate::units`]) from which on their variance is estimated from themselves.
+const UNITS_MIN: usize = 4;
+/// The standard deviation of a unit's logarithm where there are fewer: what real programs show from run to run on a quiet
+/// machine, of which half vary by more (docs/findings/calibration.md).
+const UNIT_SD: f64 = 0.1;
+/// The standard normal quantile of a 95 % interval.
+const NORMAL_95: f64 = 1.96;
 /// Inputs and durations must rise together (Spearman's rank correlation), even without the largest twentieth of the
 /// inputs: a single point far out is an outlier, not a growth.
 const MIN_AGREEMENT: f64 = 0.4;
@@ -301,6 +312,39 @@ fn fit(points: &[(f64, f64)], shape: Shape) -> (f64, f64) {
 }
 
 impl Growth {
+    /// Makes the interval one for an execution of a unit that was not seen. Returns the number of units among the points;
+    /// 0 and no change where some execution is of no known unit.
+    pub(crate) fn widen_for_another_unit(&mut self, points: &[(f64, f64)], units: &[Option<u32>]) -> usize {
+        let mut by_unit: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+        for ((input, nanos), unit) in points.iter().zip(units) {
+            let Some(unit) = unit else { return 0 };
+            let predicted = self.base_nanos + self.slope * self.shape.of(*input);
+            if *input >= 0.0 && *nanos > 0.0 && predicted > 0.0 {
+                by_unit.entry(*unit).or_default().push((nanos / predicted).ln());
+            }
+        }
+        let count = by_unit.len() as f64;
+        let missing = if by_unit.len() < UNITS_MIN {
+            UNIT_SD.powi(2)
+        } else {
+            let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+            let variance = |values: &[f64]| {
+                let middle = mean(values);
+                values.iter().map(|value| (value - middle).powi(2)).sum::<f64>() / (values.len() as f64 - 1.0).max(1.0)
+            };
+            let within: Vec<f64> = by_unit.values().map(|unit| variance(unit) / unit.len() as f64).collect();
+            let means: Vec<f64> = by_unit.values().map(|unit| mean(unit)).collect();
+            let between = (variance(&means) - mean(&within)).max(0.0);
+            let tails = student::critical(0.05, count - 1.0) / NORMAL_95;
+            // The residuals hold the part of it by which the units at hand differ.
+            between * (tails.powi(2) * (1.0 + 1.0 / count) - (count - 1.0) / count)
+        };
+        let widened = |ratio: f64| ratio.ln().hypot(NORMAL_95 * missing.max(0.0).sqrt());
+        let [low, high] = self.residuals;
+        self.residuals = [(-widened(low)).exp(), widened(high).exp()];
+        by_unit.len()
+    }
+
     /// The duration at an input.
     ///
     /// # Errors
@@ -397,6 +441,34 @@ mod tests {
             held += usize::from((low..=high).contains(&measured));
         }
         assert!((85..=100).contains(&held), "{held} of 100 in the 95 % interval");
+    }
+
+    #[test]
+    fn predictions_hold_for_a_run_that_was_not_seen() {
+        for runs in [1, 3, 5, 10] {
+            let mut held = [0; 2];
+            for seed in 0..300 {
+                let mut random = Random(1_000 * runs + seed);
+                let offsets: Vec<f64> = (0..=runs).map(|_| 0.08 * random.normal()).collect();
+                let mut points = points(60, 0.03, seed, |input| 1e6 + 100.0 * input);
+                let unit = |at: usize| (at as u64 % runs) as u32;
+                for (at, point) in points.iter_mut().enumerate() {
+                    point.1 *= offsets[unit(at) as usize].exp();
+                }
+                let mut grown = growth(&points).unwrap();
+                let of_another = (offsets[runs as usize] + 0.03 * random.normal()).exp();
+                let measured = (1e6 + 100.0 * 200_000.0) * of_another;
+                let holds = |grown: &Growth| {
+                    let [low, high] = grown.predict(200_000.0).unwrap().interval;
+                    u32::from((low..=high).contains(&measured))
+                };
+                held[0] += holds(&grown);
+                let units: Vec<Option<u32>> = (0..points.len()).map(|at| Some(unit(at))).collect();
+                assert_eq!(grown.widen_for_another_unit(&points, &units), runs as usize);
+                held[1] += holds(&grown);
+            }
+            assert!(held[1] >= 270 && held[0] < held[1], "{runs} runs: {held:?} of 300 in the 95 % interval");
+        }
     }
 
     #[test]

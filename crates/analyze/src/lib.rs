@@ -29,6 +29,7 @@ pub mod statistics;
 #[cfg(test)]
 mod testing;
 pub mod tree;
+mod units;
 pub mod verify;
 
 pub use compare::{Comparison, compare};

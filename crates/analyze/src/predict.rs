@@ -13,6 +13,7 @@ use crate::detect::features::{Feature, Features};
 use crate::execution::{Execution, cold};
 use crate::growth::{Growth, NoPrediction, Prediction, Shape, growth};
 use crate::statistics::quantile_f64;
+use crate::units::Units;
 
 /// A numeric attribute of the executions, and how their duration follows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +24,8 @@ pub struct Input {
     pub executions: usize,
     /// The smallest and the largest value among them.
     pub range: [f64; 2],
+    /// How many runs, processes or minutes they come from; 0 where that is not known.
+    pub units: usize,
     /// The growth, or why none can be told.
     pub growth: Result<Growth, NoPrediction>,
 }
@@ -73,12 +76,13 @@ pub fn counted<'t, 'a>(executions: &[Execution<'t, 'a>]) -> (Vec<Execution<'t, '
 /// first. Attributes that tell of the outcome are not inputs.
 pub fn inputs(counted: &[Execution<'_, '_>]) -> Vec<Input> {
     let mut known = Features::default();
-    let mut by_key: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
-    for execution in counted {
+    let units = Units::new(counted, false);
+    let mut by_key: BTreeMap<&str, Points> = BTreeMap::new();
+    for (execution, unit) in counted.iter().zip(&units.of) {
         let nanos = execution.duration().unwrap_or_default() as f64;
         for (key, feature) in known.of(execution) {
             if let Feature::Number(value) = feature {
-                by_key.entry(key).or_default().push((value, nanos));
+                by_key.entry(key).or_default().push((value, nanos), *unit);
             }
         }
     }
@@ -97,8 +101,14 @@ pub fn predict(
     at: Option<f64>,
     limit_nanos: Option<f64>,
 ) -> Option<Forecast> {
-    let points: Vec<(f64, f64)> = counted.iter().filter_map(|execution| point(execution, attribute)).collect();
-    if points.is_empty() {
+    let units = Units::new(counted, false);
+    let mut points = Points::default();
+    for (execution, unit) in counted.iter().zip(&units.of) {
+        if let Some(found) = point(execution, attribute) {
+            points.push(found, *unit);
+        }
+    }
+    if points.values.is_empty() {
         return None;
     }
     let input = input(attribute, &points);
@@ -124,11 +134,31 @@ impl Input {
     }
 }
 
-fn input(attribute: &str, points: &[(f64, f64)]) -> Input {
+/// (input, nanoseconds) points, and the unit of each.
+#[derive(Default)]
+struct Points {
+    values: Vec<(f64, f64)>,
+    units: Vec<Option<u32>>,
+}
+
+impl Points {
+    fn push(&mut self, value: (f64, f64), unit: Option<u32>) {
+        self.values.push(value);
+        self.units.push(unit);
+    }
+}
+
+fn input(attribute: &str, points: &Points) -> Input {
     let ends = points
+        .values
         .iter()
         .fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], (value, _)| [low.min(*value), high.max(*value)]);
-    Input { attribute: attribute.to_owned(), executions: points.len(), range: ends, growth: growth(points) }
+    let mut growth = growth(&points.values);
+    let units = match &mut growth {
+        Ok(growth) => growth.widen_for_another_unit(&points.values, &points.units),
+        Err(_) => 0,
+    };
+    Input { attribute: attribute.to_owned(), executions: points.values.len(), range: ends, units, growth }
 }
 
 /// The first value of the attribute in call order, and the duration.

@@ -25,6 +25,12 @@ pub(crate) fn quantile_f64(sorted: &[f64], part: f64) -> f64 {
     low + (high - low) * at.fract()
 }
 
+/// The median; 0 without values.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    quantile_f64(&values, 0.5)
+}
+
 /// Spearman's rank correlation of (x, y) points, ties sharing their mean rank; 0 where one side is all alike.
 pub(crate) fn rank_correlation(points: &[(f64, f64)]) -> f64 {
     let ranks = |value: fn(&(f64, f64)) -> f64| -> Vec<f64> {

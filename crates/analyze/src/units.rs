@@ -1,4 +1,4 @@
-//! The units of a comparison: which executions are repeated measurements of the same run.
+//! Units of replication: which executions are repeated measurements of the same run.
 //!
 //! | executions | unit |
 //! |---|---|
@@ -19,19 +19,19 @@ const BLOCK_NANOS: i64 = 60 * 1_000_000_000;
 
 /// One unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Unit {
+pub(crate) struct Unit {
     /// Its first execution's start, Unix nanoseconds.
-    pub(super) start: i64,
+    pub(crate) start: i64,
     /// The `kino run` that it is or belongs to.
-    pub(super) run_id: Option<String>,
+    pub(crate) run_id: Option<String>,
 }
 
 /// The units of one side, and which one each execution belongs to.
 #[derive(Default)]
-pub(super) struct Units {
-    pub(super) all: Vec<Unit>,
+pub(crate) struct Units {
+    pub(crate) all: Vec<Unit>,
     /// By execution; `None` where it stands for itself.
-    pub(super) of: Vec<Option<u32>>,
+    pub(crate) of: Vec<Option<u32>>,
     /// The runs and processes that they come from.
     sources: HashSet<Source>,
 }
@@ -46,7 +46,7 @@ enum Source {
 
 impl Units {
     /// Of these executions. Runs that were made in turn stay whole, however long they take.
-    pub(super) fn new(executions: &[Execution<'_, '_>], in_turn: bool) -> Self {
+    pub(crate) fn new(executions: &[Execution<'_, '_>], in_turn: bool) -> Self {
         let sources: Vec<Source> = executions.iter().map(source).collect();
         let mut spans: HashMap<&Source, (i64, i64)> = HashMap::default();
         for (execution, source) in executions.iter().zip(&sources) {
@@ -87,7 +87,7 @@ impl Units {
     }
 
     /// Whether some run or process is on both sides: then what differs is not which process it was.
-    pub(super) fn share_a_process(&self, other: &Self) -> bool {
+    pub(crate) fn share_a_process(&self, other: &Self) -> bool {
         !self.sources.is_disjoint(&other.sources)
     }
 }

@@ -61,6 +61,7 @@ fn answer(question: PredictQuestion, found: &[Execution<'_, '_>], beyond: u64) -
         service: services.first().copied().unwrap_or_default().to_owned(),
         attribute: question.attribute,
         executions: counted.len() as u64,
+        runs: 0,
         model: None,
         held_out_error: None,
         explained: None,
@@ -96,6 +97,7 @@ fn answer(question: PredictQuestion, found: &[Execution<'_, '_>], beyond: u64) -
 fn tell(answer: &mut Predict, forecast: &analyze::Forecast) {
     let whole = |nanos: f64| nanos.round() as i64;
     answer.executions = forecast.input.executions as u64;
+    answer.runs = forecast.input.units as u64;
     answer.range = Some(forecast.input.range);
     answer.limit_nanos = forecast.limit_nanos.map(whole);
     if let Ok(grown) = &forecast.input.growth {

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kino_analyze::compare::{Design, LEVEL};
+use kino_analyze::compare::{Design, LEVEL, LOOKS_SHARE};
 use kino_analyze::execution::{Entry, executions};
 use kino_analyze::tree::Tree;
 use kino_analyze::verify as analyze;
@@ -64,9 +64,6 @@ struct Record {
     is_sure: bool,
     verify: Verify,
 }
-
-/// The part of the chance of a false verdict that all looks before the last turn have together.
-const LOOKS_SHARE: f64 = 0.4;
 
 /// Whether a verification can begin so.
 fn check(start: &VerifyStart) -> Result<(), Problem> {

@@ -13,6 +13,7 @@ pub(crate) fn answer(predicted: &Predict) -> Answer {
         ("attribute", Cell::recorded(predicted.attribute.as_deref().unwrap_or_default())),
         ("executions", Cell::Count(predicted.executions)),
     ];
+    facts.extend((predicted.runs > 0).then_some(("runs", Cell::Count(predicted.runs))));
     facts.extend(predicted.model.as_deref().map(|model| ("model", Cell::word(model))));
     facts.extend(predicted.held_out_error.map(|error| ("held_out_error", value(error))));
     facts.extend(predicted.explained.map(|part| ("explained", Cell::Share(part))));

@@ -41,6 +41,10 @@ pub struct Predict {
     pub attribute: Option<String>,
     /// How many executions the model rests on: they went well and carry the attribute.
     pub executions: u64,
+    /// Of how many runs they are; of processes where no run is known, of minutes where a process lasts longer than two.
+    /// 0: of some nothing is known, or there is no model.
+    #[serde(default)]
+    pub runs: u64,
     /// `constant`, `logarithmic`, `linear`, `n_log_n`, `quadratic` or `cubic` (or worse); `null` where there is none.
     pub model: Option<String>,
     /// By how much the model is typically off on executions that it did not see, relative.
@@ -53,7 +57,7 @@ pub struct Predict {
     pub at: Option<f64>,
     /// The predicted duration.
     pub predicted_nanos: Option<i64>,
-    /// The 95 % interval of a single execution.
+    /// The 95 % interval of a single execution of a run that was not seen; where `runs` is 0, of one like those seen.
     pub interval: Option<[i64; 2]>,
     /// Where a limit is crossed; `null` where there is no limit, or none is crossed within reach.
     pub crosses: Option<Crossing>,

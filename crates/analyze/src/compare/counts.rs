@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::sides::{ExecutionSums, Sides, Sums};
-use crate::statistics::quantile_f64;
+use crate::statistics::median;
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -151,11 +151,6 @@ fn judge(before: Vec<u64>, after: Vec<u64>) -> (f64, f64, CountVerdict) {
         (true, std::cmp::Ordering::Less) => CountVerdict::More,
         (true, std::cmp::Ordering::Equal) => CountVerdict::Same,
     };
-    (median(before), median(after), verdict)
-}
-
-fn median(counts: Vec<u64>) -> f64 {
-    let mut counts: Vec<f64> = counts.into_iter().map(|count| count as f64).collect();
-    counts.sort_by(f64::total_cmp);
-    quantile_f64(&counts, 0.5)
+    let middle = |counts: Vec<u64>| median(counts.into_iter().map(|count| count as f64).collect());
+    (middle(before), middle(after), verdict)
 }

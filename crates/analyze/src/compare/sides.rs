@@ -4,11 +4,11 @@ use foldhash::{HashMap, HashSet};
 use kino_model::Span;
 
 use super::kinds;
-use super::units::Units;
 use crate::execution::{Execution, cold, is_inner_entry};
 use crate::noise::Located;
 use crate::operation::Operations;
 use crate::statistics::quantile_f64;
+use crate::units::Units;
 
 /// Durations are compared as ratios, so that none may be zero.
 const SHORTEST_NANOS: f64 = 1.0;

@@ -11,12 +11,16 @@
 //! | log lines that came or vanished | the operation whose span they were written in |
 //! | calls lost or gained, per call of the parent | the parent; where shortened calls now stop, the last one called |
 //!
+//! Own times and gaps count by what is left of them without what most operations and edges have in common, where there
+//! are enough of these: a whole system is somewhat slower in one window than in another.
+//!
 //! All of it is on one scale: the logarithm of how many times as much there is, less two standard errors. Of two that
-//! cannot be told apart the deeper one comes first, since callers wait for what they call.
+//! have overlapping intervals the deeper one comes first, since callers wait for what they call.
 
 mod profile;
 mod shift;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use kino_model::DurationNanos;
@@ -26,7 +30,7 @@ use super::sides::Sides;
 use crate::execution::Execution;
 use crate::operation::Operations;
 use profile::{Happened, OperationProfile, PairProfile, Profile, floor};
-use shift::{Clusters, Shift};
+use shift::{Clusters, Common, Shift};
 
 /// The chance that anything is suspected when nothing changed.
 const LEVEL: f64 = 0.05;
@@ -38,9 +42,9 @@ const EDGE_PRIOR: f64 = 0.25;
 const SMALLEST: f64 = 0.05;
 /// Suspects among which the deeper ones come first; weaker ones follow as strong as they are.
 const ORDERED_MAX: usize = 60;
-/// Operations that are looked at beneath a suspect; no program that was not made for it has as many.
+/// Operations that are looked at beneath a suspect; recorded programs have a few hundred.
 const REACHED_MAX: usize = 20_000;
-/// Reasons that one suspect tells.
+/// Reasons listed with one suspect; the rest is counted.
 const REASONS_MAX: usize = 3;
 /// The part of shortened calls that must stop at the same place to name it.
 const STOPS_MIN: f64 = 0.5;
@@ -78,12 +82,16 @@ pub(super) fn rank<'a>(executions: [&[Execution<'_, 'a>]; 2], sides: &mut Sides<
     }
     let [before, after] = &profiles;
     let comparison = Profiles { before, after, operations: &sides.operations, faster: verdict == Verdict::Faster };
-    let mut found: Vec<Evidence> = Vec::new();
     let mut tried = 0;
-    for operation in 0..sides.operations.len() {
-        let (Some(before), Some(after)) = (before.of(operation), after.of(operation)) else { continue };
-        let of = Both { operation, before, after };
-        let one_each = [comparison.own_time(&of), comparison.overlap(&of), Profiles::failures(&of)];
+    let both = |operation: usize| {
+        let (before, after) = (before.of(operation)?, after.of(operation)?);
+        Some(Both { operation, before, after })
+    };
+    let both: Vec<Both<'_>> = (0..sides.operations.len()).filter_map(both).collect();
+    let mut found = comparison.own_times(&both);
+    tried += found.len();
+    for of in both {
+        let one_each = [comparison.overlap(&of), Profiles::failures(&of)];
         for evidence in one_each.into_iter().flatten() {
             tried += 1;
             found.push(evidence);
@@ -124,17 +132,27 @@ impl Profiles<'_, '_> {
         [self.before.few_runs, self.after.few_runs].into_iter().flatten().min()
     }
 
-    fn own_time(&self, of: &Both<'_>) -> Option<Evidence> {
-        let shift = Shift::of_means(&of.before.own, &of.after.own, self.few_runs())?;
-        let reason = format!(
-            "own time {} → {} a call, in {:.0} and {:.0} calls",
-            nanos(of.before.own_mean()),
-            nanos(of.after.own_mean()),
-            of.before.own.calls(),
-            of.after.own.calls()
-        );
-        let wanted = if self.faster { shift.difference < 0.0 } else { shift.difference > 0.0 };
-        wanted.then_some(Evidence { operation: of.operation, shift, reason })
+    /// Own times, beyond what all of them have in common.
+    fn own_times(&self, all: &[Both<'_>]) -> Vec<Evidence> {
+        let shift = |of: &Both<'_>| Shift::of_means(&of.before.own, &of.after.own, self.few_runs());
+        let shifts: Vec<Option<Shift>> = all.iter().map(shift).collect();
+        let common = Common::of(&shifts.iter().copied().flatten().collect::<Vec<_>>());
+        let mut evidence = Vec::new();
+        for (of, shift) in all.iter().zip(shifts) {
+            let Some(shift) = shift.map(|shift| shift.beyond(&common)) else { continue };
+            let wanted = if self.faster { shift.difference < 0.0 } else { shift.difference > 0.0 };
+            if wanted {
+                let reason = format!(
+                    "own time {} → {} a call, in {:.0} and {:.0} calls",
+                    nanos(of.before.own_mean()),
+                    nanos(of.after.own_mean()),
+                    of.before.own.calls(),
+                    of.after.own.calls()
+                );
+                evidence.push(Evidence { operation: of.operation, shift, reason });
+            }
+        }
+        evidence
     }
 
     /// How many of its calls run at the same time.
@@ -153,7 +171,7 @@ impl Profiles<'_, '_> {
         wanted.then_some(Evidence { operation: of.operation, shift, reason })
     }
 
-    /// A client that nobody answers accuses who used to answer.
+    /// Failures of calls. A client call without an answer is charged to the server that used to answer it.
     fn failures(of: &Both<'_>) -> Option<Evidence> {
         let (before, after) = (&of.before.failures, &of.after.failures);
         let shift = Shift::of_rates((before, &of.before.calls), (after, &of.after.calls))?;
@@ -237,11 +255,17 @@ impl Profiles<'_, '_> {
     /// Gaps between clients and servers, shared between the two services.
     fn gaps(&self) -> Vec<Evidence> {
         let mut edges: Vec<(&(String, String), Shift, [&PairProfile; 2])> = Vec::new();
+        let mut shifts = Vec::new();
         for (key, before) in &self.before.pairs {
             let Some(after) = self.after.pairs.get(key).filter(|_| key.0 != key.1) else { continue };
             if let Some(shift) = Shift::of_means(&before.gaps, &after.gaps, self.few_runs()) {
                 edges.push((key, shift, [before, after]));
+                shifts.push(shift);
             }
+        }
+        let common = Common::of(&shifts);
+        for (_, shift, _) in &mut edges {
+            *shift = shift.beyond(&common);
         }
         let mut callers: BTreeMap<&str, f64> = BTreeMap::new();
         let mut callees: BTreeMap<&str, f64> = BTreeMap::new();
@@ -284,7 +308,7 @@ impl Profiles<'_, '_> {
             .map(|(operation, _)| operation)
     }
 
-    /// By operation, the strongest first, what lies deeper before what it cannot be told apart from.
+    /// By operation, the strongest first; of two whose intervals overlap the one beneath comes first.
     fn ordered(&self, found: Vec<Evidence>) -> Vec<Suspect> {
         let mut by_operation: BTreeMap<usize, Vec<Evidence>> = BTreeMap::new();
         for evidence in found {
@@ -318,8 +342,11 @@ impl Profiles<'_, '_> {
         ordered.extend(weaker);
         let suspect = |(operation, evidence): (usize, Vec<Evidence>)| {
             let (service, name) = self.operations.name(operation);
-            let reasons: Vec<&str> =
-                evidence.iter().take(REASONS_MAX).map(|evidence| evidence.reason.as_str()).collect();
+            let mut reasons: Vec<Cow<'_, str>> =
+                evidence.iter().take(REASONS_MAX).map(|evidence| Cow::from(evidence.reason.as_str())).collect();
+            if let Some(further @ 1..) = evidence.len().checked_sub(REASONS_MAX) {
+                reasons.push(format!("and {further} more").into());
+            }
             Suspect {
                 service: service.to_owned(),
                 name: name.to_owned(),

@@ -10,7 +10,7 @@ use super::timing::{self, Timing};
 use super::{Design, Verdict};
 use crate::execution::{Execution, is_run};
 use crate::noise::{Located, Timed, Total};
-use crate::statistics::quantile_f64;
+use crate::statistics::median;
 
 /// The level of the test on numbers of executions that vary from run to run.
 const LEVEL: f64 = 0.01;
@@ -43,6 +43,14 @@ pub struct ExecutionsChanged {
     pub before: f64,
     /// After.
     pub after: f64,
+}
+
+/// The runs that a total is compared on, and what they show.
+pub(super) struct TotalTiming {
+    pub(super) total: Total,
+    /// By side.
+    pub(super) located: [Vec<Located>; 2],
+    pub(super) timing: Timing,
 }
 
 /// What one run did.
@@ -108,19 +116,16 @@ fn located(runs: [&[RunFigures]; 2], total: Total) -> Option<[Vec<Located>; 2]> 
 
 /// The median of locations, in nanoseconds.
 pub(super) fn median_nanos(runs: &[Located]) -> i64 {
-    let mut nanos: Vec<f64> = runs.iter().map(|run| run.location.exp()).collect();
-    nanos.sort_by(f64::total_cmp);
-    quantile_f64(&nanos, 0.5).round() as i64
+    median(runs.iter().map(|run| run.location.exp()).collect()).round() as i64
 }
 
 /// The timing of totals, in the order of [`Total::ALL`].
-pub(super) fn timings(runs: [&[RunFigures]; 2], design: &Design<'_>) -> Vec<(Total, [Vec<Located>; 2], Timing)> {
+pub(super) fn timings(runs: [&[RunFigures]; 2], design: &Design<'_>) -> Vec<TotalTiming> {
     let timing = |total: Total| {
         let [before, after] = located(runs, total)?;
         let noise = design.history.of(&Timed::Total(total));
-        let of_run = |side: usize, run: &str| {
-            runs[side].iter().find(|it| it.run_id == run).and_then(|it| it.located(total))
-        };
+        let of_run =
+            |side: usize, run: &str| runs[side].iter().find(|it| it.run_id == run).and_then(|it| it.located(total));
         let found = match design.in_turn {
             Some(turns) => {
                 let pair = |(before, after): &(String, String)| Some((of_run(0, before)?, of_run(1, after)?));
@@ -128,7 +133,7 @@ pub(super) fn timings(runs: [&[RunFigures]; 2], design: &Design<'_>) -> Vec<(Tot
             }
             None => timing::apart(&before, &after, &noise),
         };
-        Some((total, [before, after], found?))
+        Some(TotalTiming { total, located: [before, after], timing: found? })
     };
     Total::ALL.into_iter().filter_map(timing).collect()
 }
@@ -149,14 +154,10 @@ pub(super) fn executions_changed(runs: [&[RunFigures]; 2], sides: &Sides<'_>) ->
         if counts.iter().any(|side| side.iter().all(|count| *count == 0.0)) || !differ(&counts) {
             continue;
         }
-        let median = |counts: &[f64]| {
-            let mut sorted = counts.to_vec();
-            sorted.sort_by(f64::total_cmp);
-            quantile_f64(&sorted, 0.5)
-        };
         let (service, name) = sides.operations.name(root);
         let operation = (service.to_owned(), name.to_owned());
-        changed.push(ExecutionsChanged { operation, before: median(&counts[0]), after: median(&counts[1]) });
+        let [before, after] = counts.map(median);
+        changed.push(ExecutionsChanged { operation, before, after });
     }
     changed
 }

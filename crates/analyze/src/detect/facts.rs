@@ -8,7 +8,7 @@ use super::DetectorConfig;
 use crate::critical_path::{Segment, critical_path_of};
 use crate::execution::{Execution, cold};
 use crate::finding::{Evidence, Location, MAX_EXAMPLES, evidence, location};
-use crate::statistics::quantile_f64;
+pub(super) use crate::statistics::median;
 use crate::tree::Tree;
 
 /// How far up a search goes that is made for each of many calls: in a chain of a million spans the way to the top is
@@ -178,12 +178,6 @@ impl Facts<'_, '_> {
         let is_coarse = self.tree.start(after) % MILLI == 0 && self.tree.end(before) % MILLI != 0;
         overlap <= 0 || (is_coarse && overlap < MILLI && 2 * overlap <= shorter)
     }
-}
-
-/// The median; 0 without values.
-pub(super) fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    quantile_f64(&values, 0.5)
 }
 
 /// At most [`MAX_EXAMPLES`] of the evidence with the largest measure.

@@ -21,7 +21,9 @@ fn forecast(answer: &Predict, attribute: &str, style: Style) -> String {
     let attribute = clean(attribute);
     let mut text = String::new();
     let [low, high] = answer.range.unwrap_or_default().map(number);
-    let rests = format!("{} with {attribute} from {low} to {high}", counted(answer.executions, "execution"));
+    let of_runs = if answer.runs > 0 { format!(" of {}", counted(answer.runs, "run")) } else { String::new() };
+    let executions = counted(answer.executions, "execution");
+    let rests = format!("{executions}{of_runs} with {attribute} from {low} to {high}");
     match (&answer.model, answer.held_out_error, answer.explained) {
         (Some(model), Some(error), Some(_)) if model == "constant" => text.push_str(&wrap(
             &format!("does not follow {attribute}: {rests}; typically {} off the median", percent(error)),
@@ -169,6 +171,7 @@ mod tests {
             service: "review".to_owned(),
             attribute: Some("diff_bytes".to_owned()),
             executions: 48,
+            runs: 3,
             model: Some("n_log_n".to_owned()),
             held_out_error: Some(0.034),
             explained: Some(0.98),

@@ -7,12 +7,12 @@ use foldhash::{HashMap, HashSet};
 use kino_model::{Span, SpanId, SpanKind, Value};
 
 use super::shift::Clusters;
-use crate::compare::units::Units;
 use crate::execution::Execution;
 use crate::fingerprint::shape;
 use crate::operation::Operations;
 use crate::statistics::quantile_f64;
 use crate::tree::Tree;
+use crate::units::Units;
 
 /// Runs from which on they are the clusters; with fewer, batches of executions are.
 const RUNS_MIN: usize = 3;
@@ -21,7 +21,9 @@ const RUNS_MIN: usize = 3;
 const BATCHES: usize = 10;
 /// Kinds of log lines of one operation that are counted apart; all further ones are one kind.
 const SHAPES_MAX: usize = 200;
-/// Bytes of a log line that tell its kind.
+/// The kind of the lines beyond these.
+const OTHER_LINES: &str = "(lines of further kinds)";
+/// Bytes of a log line that decide its kind.
 const SHAPE_BYTES: usize = 200;
 /// From this severity on a line says that something is wrong (OTLP's WARN).
 const WARN: i32 = 13;
@@ -180,14 +182,15 @@ impl Profile {
             if log.severity_number >= WARN && passing_on.contains(&index) {
                 continue;
             }
-            let Some(line) = line(&log.body, log.severity_number) else { continue };
+            let Some(mut line) = line(&log.body, log.severity_number) else { continue };
             let lines = &mut self.operations[operations.of(tree.span(index))].lines;
-            if lines.len() < SHAPES_MAX || lines.contains_key(&line) {
-                let happened = lines.entry(line.clone()).or_default();
-                happened.times.add(cluster, 0.0, 1.0);
-                if said.insert((index, line)) {
-                    happened.calls.add(cluster, 0.0, 1.0);
-                }
+            if lines.len() >= SHAPES_MAX && !lines.contains_key(&line) {
+                OTHER_LINES.clone_into(&mut line);
+            }
+            let happened = lines.entry(line.clone()).or_default();
+            happened.times.add(cluster, 0.0, 1.0);
+            if said.insert((index, line)) {
+                happened.calls.add(cluster, 0.0, 1.0);
             }
         }
     }

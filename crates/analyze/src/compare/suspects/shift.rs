@@ -2,12 +2,19 @@
 //!
 //! Calls of one run, or of one trace, are no independent measurements: figures are summed up by such a *cluster*, and
 //! the clusters say how much a figure varies.
+//!
+//! A whole system is somewhat faster or slower in one window than in another: other work on the machines, another load.
+//! What times of many operations have in common is therefore no change of one of them ([`Common`]).
 
 use super::profile::Happened;
-use crate::statistics::{normal_upper, student};
+use crate::statistics::{median, normal_upper, student};
 
 /// By how much runs of the same code differ, where there are too few of them to say so.
 const RUN_SD: f64 = 0.1;
+/// Figures of one kind from which on they say what they have in common.
+const COMMON_MIN: usize = 8;
+/// The median of the absolute deviations of a normal distribution, in standard deviations.
+const NORMAL_MAD: f64 = 0.6745;
 /// Clusters from which on they say how much a count varies.
 const CLUSTERS_MIN: usize = 3;
 /// The least that the number of calls, once in each call or more often, is taken to vary.
@@ -71,8 +78,32 @@ impl Clusters {
 pub(super) struct Shift {
     pub(super) difference: f64,
     error: f64,
+    /// Degrees of freedom of the error; infinite for rates.
+    freedom: f64,
     /// The chance of such a difference when nothing changed.
     pub(super) p_value: f64,
+}
+
+/// What the times of most operations do from one side to the other: their median shift, and by how much operations
+/// differ in it beyond their own errors. The few operations that a fault changes hardly move either.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Common {
+    pub(super) difference: f64,
+    variance: f64,
+}
+
+impl Common {
+    /// Of shifts of one kind; nothing where they are few.
+    pub(super) fn of(shifts: &[Shift]) -> Self {
+        if shifts.len() < COMMON_MIN {
+            return Self::default();
+        }
+        let difference = median(shifts.iter().map(|shift| shift.difference).collect());
+        let deviations = shifts.iter().map(|shift| (shift.difference - difference).abs()).collect();
+        let all = (median(deviations) / NORMAL_MAD).powi(2);
+        let errors = median(shifts.iter().map(|shift| shift.error.powi(2)).collect());
+        Self { difference, variance: (all - errors).max(0.0) }
+    }
 }
 
 impl Shift {
@@ -88,8 +119,18 @@ impl Shift {
             squared += 2.0 * RUN_SD * RUN_SD / runs.max(1) as f64;
         }
         let (difference, error) = (mean_after - mean_before, squared.sqrt());
+        Some(Self::tested(difference, error, freedom))
+    }
+
+    fn tested(difference: f64, error: f64, freedom: f64) -> Self {
         let p_value = student::two_sided(difference / error.max(f64::MIN_POSITIVE), freedom);
-        Some(Self { difference, error, p_value })
+        Self { difference, error, freedom, p_value }
+    }
+
+    /// What is left of a difference of means without what is common to all.
+    pub(super) fn beyond(self, common: &Common) -> Self {
+        let error = (self.error.powi(2) + common.variance).sqrt();
+        Self::tested(self.difference - common.difference, error, self.freedom)
     }
 
     /// Of rates: how often something happened in calls that are counted elsewhere. The test is the likelihood ratio of
@@ -115,6 +156,7 @@ impl Shift {
         Some(Self {
             difference: rate(1).ln() - rate(0).ln(),
             error: variance.sqrt(),
+            freedom: f64::INFINITY,
             p_value: 2.0 * normal_upper(ratio.sqrt()),
         })
     }
@@ -175,6 +217,22 @@ mod tests {
         let shift = Shift::of_means(&clusters(&[1.0, 1.1, 0.9]), &clusters(&[2.0, 2.1, 1.9]), None).unwrap();
         assert!((shift.difference - 1.0).abs() < 1e-9 && shift.p_value < 0.01 && shift.at_least() > 0.8, "{shift:?}");
         assert!(Shift::of_means(&clusters(&[1.0]), &clusters(&[2.0, 2.0]), None).is_none());
+    }
+
+    #[test]
+    fn a_shift_that_most_operations_share_is_none_of_one() {
+        let shift = |by: f64| {
+            let values = |center: f64| (0..20).map(|at| center + 0.01 * f64::from(at % 5)).collect::<Vec<_>>();
+            Shift::of_means(&clusters(&values(1.0)), &clusters(&values(1.0 + by)), None).unwrap()
+        };
+        let mut shifts: Vec<Shift> = (0..11).map(|at| shift(0.08 + 0.004 * f64::from(at % 3))).collect();
+        assert!(shifts.iter().all(|shift| shift.p_value < 1e-6), "each alone is clear");
+        shifts.push(shift(0.5));
+        let common = Common::of(&shifts);
+        let left: Vec<Shift> = shifts.iter().map(|shift| shift.beyond(&common)).collect();
+        assert!(left[..11].iter().all(|shift| shift.p_value > 0.1), "{left:?}");
+        assert!(left[11].p_value < 1e-6 && left[11].at_least() > 0.35, "{left:?}");
+        assert_eq!(Common::of(&shifts[..7]), Common::default(), "few say nothing of what is common");
     }
 
     #[test]
