@@ -17,6 +17,7 @@
 //! Counts are exact, so one execution a side is enough; where the executions of one side disagree among themselves
 //! the verdict is withheld. A set against itself shows no difference, however small it is.
 
+mod calls;
 mod counts;
 mod findings;
 mod kinds;
@@ -27,6 +28,7 @@ mod totals;
 
 use kino_model::{SpanId, TraceId};
 
+pub use calls::{CallRate, CallsChanged, calls_changed};
 pub use counts::{Count, CountComparison, CountVerdict};
 pub use findings::findings;
 pub use suspects::Suspect;
@@ -116,6 +118,8 @@ pub struct Comparison {
     pub executions_changed: Vec<ExecutionsChanged>,
     /// By which factor the runs of both sides became slower from the first to the last; `None` where no trend shows.
     pub drift: Option<f64>,
+    /// Calls whose number changed by an order of magnitude, the largest change first.
+    pub calls_changed: Vec<CallsChanged>,
     /// Counts that differ first.
     pub counts: Vec<CountComparison>,
     /// Most likely cause first.
@@ -234,6 +238,7 @@ pub fn compare_with(
         totals: totals.iter().zip(&judged_totals).map(|(total, test)| test.total(total)).collect(),
         executions_changed: totals::executions_changed(runs, &sides),
         drift: drift(&tests, &totals),
+        calls_changed: if identical { Vec::new() } else { calls::calls_changed(before, after) },
         counts: counts::compare(&sides),
         suspects,
     }

@@ -7,12 +7,13 @@
 mod bottleneck;
 mod broken;
 mod caches;
-mod call;
+pub(crate) mod call;
 mod dead_time;
 mod error_cluster;
 mod facts;
 pub(crate) mod failures;
 pub(crate) mod features;
+mod held_by;
 mod identical;
 mod latency_grows;
 mod llm_waste;
@@ -29,6 +30,7 @@ mod what_differs;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+pub use held_by::{Beside, may_wait_for_others};
 pub use retime::retime;
 
 use crate::execution::Execution;
@@ -90,6 +92,15 @@ const DETECTORS: &[(&[Code], Detector)] = &[
 /// is, then the largest saving first. Executions that have not ended count
 /// only for what is wrong with the trace itself.
 pub fn findings(executions: &[Execution<'_, '_>], config: &DetectorConfig) -> Vec<Finding> {
+    findings_beside(executions, Beside::default(), config)
+}
+
+/// The same; who holds what the executions wait for is also searched among what ran `beside` them.
+pub fn findings_beside<'t, 'a>(
+    executions: &[Execution<'t, 'a>],
+    beside: Beside<'t, 'a>,
+    config: &DetectorConfig,
+) -> Vec<Finding> {
     let mut groups: BTreeMap<(&str, &str), Vec<Execution<'_, '_>>> = BTreeMap::new();
     for execution in executions {
         let span = execution.tree.span(execution.entry);
@@ -104,6 +115,9 @@ pub fn findings(executions: &[Execution<'_, '_>], config: &DetectorConfig) -> Ve
             .map(|(_, detector)| *detector)
             .collect();
         findings.extend(found(&group, &detectors));
+    }
+    if config.is_on(Code::HeldBy) {
+        held_by::detect(executions, beside, false, &mut findings);
     }
     findings.retain(|finding| config.is_on(finding.code));
     let says_where = |finding: &Finding| matches!(finding.code, Code::Bottleneck | Code::DeadTime);
@@ -127,6 +141,9 @@ pub(crate) fn remains(executions: &[Execution<'_, '_>], config: &DetectorConfig,
     let mut findings = Vec::new();
     for (_, detector) in DETECTORS.iter().filter(|(codes, _)| codes.contains(&code)) {
         detector(&group, &mut findings);
+    }
+    if code == Code::HeldBy {
+        held_by::detect(executions, Beside::default(), true, &mut findings);
     }
     findings.retain(|finding| finding.code == code);
     findings
@@ -184,9 +201,14 @@ struct Draft<'d> {
 
 impl Draft<'_> {
     fn finding(self, group: &Group<'_, '_>) -> Finding {
+        self.beneath(group.name)
+    }
+
+    /// The finding beneath an entry operation of this name.
+    fn beneath(self, entry: &str) -> Finding {
         let (name, detail) = (shape(self.name), shape(self.detail));
         let family = [self.code.name(), if detail.is_empty() { &name } else { &detail }];
-        let parts = [self.code.name(), group.name, self.service, &name, &detail];
+        let parts = [self.code.name(), entry, self.service, &name, &detail];
         Finding {
             code: self.code,
             subject: Subject { kind: "operation", service: self.service.to_owned(), name: self.name.to_owned() },

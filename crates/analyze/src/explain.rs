@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use kino_model::{DurationNanos, SpanId, Trace, TraceId};
 
 use crate::critical_path::{Segment, critical_path_of};
-use crate::detect::{self, DetectorConfig};
+use crate::detect::{self, Beside, DetectorConfig};
 use crate::execution::{Entry, Execution, executions, is_run};
 use crate::finding::{Evidence, Finding, Location, MAX_EXAMPLES, evidence, location};
 use crate::operation::Operations;
@@ -197,6 +197,15 @@ pub fn explain_operation(executions: &[Execution<'_, '_>]) -> OperationExplanati
 
 /// Explains the operation that `executions` are executions of.
 pub fn explain_operation_with(executions: &[Execution<'_, '_>], config: &DetectorConfig) -> OperationExplanation {
+    explain_operation_beside(executions, Beside::default(), config)
+}
+
+/// The same; who holds what they wait for is also searched among what ran `beside` them.
+pub fn explain_operation_beside<'t, 'a>(
+    executions: &[Execution<'t, 'a>],
+    beside: Beside<'t, 'a>,
+    config: &DetectorConfig,
+) -> OperationExplanation {
     let mut explanation = OperationExplanation::default();
     let mut breakdown = Breakdown::default();
     let mut ended = Vec::with_capacity(executions.len());
@@ -228,7 +237,7 @@ pub fn explain_operation_with(executions: &[Execution<'_, '_>], config: &Detecto
     explanation.concurrent = breakdown.concurrent(ended.len() as u64, durations.iter().sum());
     explanation.breakdown = breakdown.rows(ended.len() as u64, durations.iter().sum());
     explanation.duration = quantiles(&mut durations);
-    explanation.findings = detect::findings(&ended, config);
+    explanation.findings = detect::findings_beside(&ended, beside, config);
     explanation
 }
 

@@ -177,6 +177,8 @@ codes! {
     LockContention = "lock_contention",
     /// A circle of waits.
     Deadlock = "deadlock",
+    /// Others have what executions wait for.
+    HeldBy = "held_by",
     /// Time on the critical path that nothing explains.
     DeadTime = "dead_time",
     /// A process's memory grows and does not come back.

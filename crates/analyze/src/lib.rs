@@ -24,6 +24,7 @@ pub mod noise;
 mod operation;
 pub mod predict;
 pub mod prevalence;
+mod random;
 pub mod statement;
 pub mod statistics;
 #[cfg(test)]

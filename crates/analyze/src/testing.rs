@@ -17,6 +17,7 @@ use kino_model::{
     thin_vec,
 };
 
+pub(crate) use crate::random::Random;
 use crate::tree::Tree;
 
 /// Nanoseconds in the notation's unit.
@@ -126,28 +127,7 @@ pub(crate) fn trees(traces: &[Trace]) -> Vec<Tree<'_>> {
     traces.iter().map(Tree::new).collect()
 }
 
-/// A generator of pseudo-random numbers (SplitMix64), so that simulations repeat.
-pub(crate) struct Random(pub(crate) u64);
-
 impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// In (0, 1).
-    pub(crate) fn uniform(&mut self) -> f64 {
-        ((self.next() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
-    }
-
-    /// Below `limit`.
-    pub(crate) fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
     /// Standard normal (Box and Muller).
     pub(crate) fn normal(&mut self) -> f64 {
         (-2.0 * self.uniform().ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()

@@ -62,6 +62,7 @@ pub(crate) fn answer(mut comparison: analyze::Comparison, traces_left_out: Sides
         totals: comparison.totals.iter().map(total).collect(),
         executions_changed: comparison.executions_changed.into_iter().map(changed).collect(),
         drift: comparison.drift,
+        calls_changed: comparison.calls_changed.into_iter().map(|it| calls_changed(it, "before")).collect(),
         counts: comparison.counts.into_iter().map(|comparison| count(&comparison)).collect(),
         suspects: comparison.suspects.into_iter().map(suspect).collect(),
         left_out: left_out as u64,
@@ -132,6 +133,29 @@ fn total(total: &analyze::TotalComparison) -> TotalComparison {
 fn changed(changed: analyze::ExecutionsChanged) -> ExecutionsChanged {
     let (service, name) = changed.operation;
     ExecutionsChanged { service, name, before: changed.before, after: changed.after }
+}
+
+/// Far more or fewer calls than `before`, which says when that was.
+pub(crate) fn calls_changed(changed: analyze::CallsChanged, before: &str) -> wire::CallsChanged {
+    let rate = |rate: analyze::CallRate| wire::CallRate {
+        executions: rate.executions,
+        per_execution: rate.per_execution,
+        per_parent: rate.per_parent,
+        per_item: rate.per_item,
+    };
+    let text = changed.sentence(before);
+    let (service, name) = changed.operation;
+    wire::CallsChanged {
+        text,
+        root: changed.root.1,
+        parent: changed.parent.1,
+        service,
+        name,
+        call: changed.call,
+        item: changed.item,
+        before: rate(changed.before),
+        after: rate(changed.after),
+    }
 }
 
 /// What is counted, in words: `calls of SERVICE NAME in SERVICE NAME`.

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use kino_analyze::critical_path::Segment;
-use kino_analyze::detect::DetectorConfig;
-use kino_analyze::execution::Execution;
+use kino_analyze::detect::{Beside, DetectorConfig};
+use kino_analyze::execution::{Entry, Execution, executions};
 use kino_analyze::explain as analyze;
 use kino_analyze::tree::Tree;
 use kino_model::{Trace, TraceId, names};
@@ -18,6 +18,7 @@ use kino_wire::explain::{
     PathTotal,
 };
 
+use crate::beside::Earlier;
 use crate::find::{limit, problem};
 use crate::ingest::blocking;
 use crate::{Engine, scope, suggest, to_wire};
@@ -30,6 +31,8 @@ const FINDINGS_MAX: usize = 50;
 const OTHER_ROOTS_MAX: usize = 20;
 /// Entry points in one answer; the rest is counted.
 const ENTRY_POINTS_MAX: usize = 50;
+/// A code state is recognised by its first characters.
+const CODE_STATE_CHARS: usize = 12;
 /// Over how many executions of each entry point the system is explained when nothing is said.
 const DEFAULT_SYSTEM_LAST: usize = 20;
 /// Spans that one question loads. At about a kilobyte each this bounds its memory; traces beyond it are counted as
@@ -51,11 +54,20 @@ impl Engine {
     ) -> Result<ExplainOperation, Problem> {
         question.last = limit(question.last, DEFAULT_LAST, MAX_LAST)?;
         let newest = self.newest_of(&question).await?;
-        let operation = question.operation;
+        let snapshot = self.snapshot();
+        let beside = self.ran_beside(&snapshot, &question, newest.traces()).await?;
+        let earlier = self.earlier_code(&snapshot, &question, newest.traces()).await?;
         let detectors = Arc::clone(&self.inner.detectors);
-        blocking(move || newest.read(|found, left| operation_answer(operation, found, left, &detectors)))
-            .await
-            .map_err(|error| error.problem())
+        let answer = move || {
+            let trees: Vec<Tree<'_>> = beside.traces.iter().map(|trace| Tree::new(trace)).collect();
+            let beside = Beside { trees: &trees, since: beside.since };
+            let answer = |found: &[Execution<'_, '_>], left| ExplainOperation {
+                calls_changed: earlier.as_ref().map_or_else(Vec::new, |earlier| calls_changed(&question, earlier, found)),
+                ..operation_answer(question.operation.clone(), found, beside, left, &detectors)
+            };
+            newest.read(answer)
+        };
+        blocking(answer).await.map_err(|error| error.problem())
     }
 
     pub(crate) async fn explain_system(&self, question: ExplainSystemQuestion) -> Result<ExplainSystem, Problem> {
@@ -314,13 +326,40 @@ pub(crate) fn leave_out_temporary(traces: &mut Vec<Arc<Trace>>, scratch: &Path) 
     traces.extract_if(.., |trace| is_temporary(trace)).map(|trace| trace.trace_id).collect()
 }
 
+/// Calls of which there are far more or fewer than in the code before. Executions of other code than the newest do not
+/// count.
+fn calls_changed(
+    question: &ExplainOperationQuestion,
+    earlier: &Earlier,
+    found: &[Execution<'_, '_>],
+) -> Vec<kino_wire::compare::CallsChanged> {
+    let code = |execution: &Execution<'_, '_>| {
+        execution.tree.span(execution.entry).resource.text(names::CODE_STATE).map(str::to_owned)
+    };
+    let newest = found.iter().max_by_key(|execution| execution.start()).and_then(code);
+    let now: Vec<Execution<'_, '_>> =
+        found.iter().filter(|execution| newest.is_some() && code(execution) == newest).copied().collect();
+    let trees: Vec<Tree<'_>> = earlier.traces.iter().map(|trace| Tree::new(trace)).collect();
+    let entry = Entry::Operation { service: question.service.as_deref(), name: &question.operation };
+    let before: Vec<Execution<'_, '_>> = executions(&trees, entry)
+        .into_iter()
+        .filter(|execution| code(execution).as_deref() == Some(earlier.code_state.as_str()))
+        .collect();
+    let short: String = earlier.code_state.chars().take(CODE_STATE_CHARS).collect();
+    let counted = before.len();
+    let when = format!("at code state {short} ({counted} execution{})", if counted == 1 { "" } else { "s" });
+    let changed = kino_analyze::compare::calls_changed(&before, &now);
+    changed.into_iter().map(|changed| crate::compare::calls_changed(changed, &when)).collect()
+}
+
 fn operation_answer(
     operation: String,
     found: &[Execution<'_, '_>],
+    beside: Beside<'_, '_>,
     executions_beyond: u64,
     detectors: &DetectorConfig,
 ) -> ExplainOperation {
-    let explained = analyze::explain_operation_with(found, detectors);
+    let explained = analyze::explain_operation_beside(found, beside, detectors);
     let mut left_out = LeftOut { executions: executions_beyond, ..to_wire::left_out(explained.left_out) };
     ExplainOperation {
         schema: "kino.explain_operation.v1".to_owned(),
@@ -330,6 +369,7 @@ fn operation_answer(
         spans: explained.spans,
         errors: explained.errors,
         duration: explained.duration.map(to_wire::quantiles),
+        calls_changed: Vec::new(),
         breakdown: breakdown(explained.breakdown, true, &mut left_out),
         findings: findings(explained.findings, &mut left_out),
         left_out,

@@ -16,6 +16,7 @@ mod secret;
 mod dispatch;
 
 mod admin;
+mod beside;
 mod check;
 mod compare;
 mod errors;

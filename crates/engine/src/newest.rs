@@ -36,6 +36,11 @@ pub(crate) struct Newest {
 }
 
 impl Newest {
+    /// The traces that hold the executions.
+    pub(crate) fn traces(&self) -> &[Arc<Trace>] {
+        &self.traces
+    }
+
     /// Hands the executions to `reader`, with how many there are beyond them.
     pub(crate) fn read<T>(&self, reader: impl FnOnce(&[Execution<'_, '_>], u64) -> T) -> T {
         let trees: Vec<Tree<'_>> = self.traces.iter().map(|trace| Tree::new(trace)).collect();

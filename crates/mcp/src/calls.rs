@@ -2,7 +2,7 @@
 
 use kino_model::{TraceId, UnixNanos};
 use kino_wire::ask::{Scope, ask};
-use kino_wire::compare::{Compare, CompareQuestion, OperationComparison, TotalComparison};
+use kino_wire::compare::{CallsChanged, Compare, CompareQuestion, OperationComparison, TotalComparison};
 use kino_wire::errors::{ErrorGroup, ErrorsQuestion, Frame};
 use kino_wire::explain::{
     BreakdownRow, EntryPoint, ExplainOperation, ExplainOperationQuestion, ExplainSystemQuestion, ExplainTrace,
@@ -320,8 +320,21 @@ fn operation_answer(explained: &ExplainOperation) -> Answer {
     }
     facts.extend(left_out_facts(&explained.left_out));
     let notes = vec![String::from("count is over all executions; self and critical are means of one")];
-    let tables = vec![findings_table(&explained.findings), breakdown_table(&explained.breakdown)];
+    let mut tables = vec![findings_table(&explained.findings), breakdown_table(&explained.breakdown)];
+    if !explained.calls_changed.is_empty() {
+        tables.insert(0, calls_changed_table(&explained.calls_changed));
+    }
     Answer { tool: "explain", facts, notes, tables, next: None }
+}
+
+/// Calls whose number changed by an order of magnitude.
+fn calls_changed_table(changed: &[CallsChanged]) -> Table {
+    let mut table = Table::new("calls_changed", 3, &["text", "parent"]);
+    for changed in changed {
+        let text = Cell::recorded_up_to(&changed.text, MESSAGE_BYTES_MAX);
+        table.rows.push(vec![text, Cell::recorded(&changed.parent)]);
+    }
+    table
 }
 
 /// What the backend left out, where there is any.
@@ -522,7 +535,11 @@ fn compare_answer(compared: &Compare) -> Answer {
     let notes = vec![String::from(
         "effect is the ratio, after over before, in the interval low..high; runs are the unit of time",
     )];
-    Answer { tool: "compare_runs", facts, notes, tables: vec![suspects, operations, counts, runs], next: None }
+    let mut tables = vec![suspects, operations, counts, runs];
+    if !compared.calls_changed.is_empty() {
+        tables.insert(0, calls_changed_table(&compared.calls_changed));
+    }
+    Answer { tool: "compare_runs", facts, notes, tables, next: None }
 }
 
 /// A total of whole runs.

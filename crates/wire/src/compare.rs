@@ -50,6 +50,10 @@ pub struct Compare {
     /// to the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<f64>,
+    /// Calls whose number changed by an order of magnitude, per item or per call of what makes them; the largest change
+    /// first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls_changed: Vec<CallsChanged>,
     /// Counts, compared from one execution a side on.
     pub counts: Vec<CountComparison>,
     /// Ranked, most likely cause first.
@@ -209,6 +213,46 @@ pub struct ExecutionsChanged {
     pub before: f64,
     /// After.
     pub after: f64,
+}
+
+/// One kind of call, made by one operation, of which there are far more or fewer than before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CallsChanged {
+    /// One sentence.
+    pub text: String,
+    /// The operation at which the executions start.
+    pub root: String,
+    /// The operation that makes the calls.
+    pub parent: String,
+    /// The called operation's service.
+    pub service: String,
+    /// The called operation.
+    pub name: String,
+    /// The statement or request without its data, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
+    /// The numeric attribute of the parent that the count is in proportion to, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<String>,
+    /// Before the change.
+    pub before: CallRate,
+    /// After it.
+    pub after: CallRate,
+}
+
+/// How often a call is made on one side; medians.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CallRate {
+    /// Executions this rests on.
+    pub executions: u64,
+    /// Calls in an execution.
+    pub per_execution: f64,
+    /// Calls for each call of the parent; absent where that was not called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_parent: Option<f64>,
+    /// Calls for each item.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_item: Option<f64>,
 }
 
 /// One count on both sides, per execution.

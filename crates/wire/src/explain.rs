@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ask::Scope;
+use crate::compare::CallsChanged;
 use crate::finding::{Evidence, Finding};
 
 /// How many executions `explain` looks at when nothing is said.
@@ -231,6 +232,9 @@ pub struct ExplainOperation {
     pub errors: u64,
     /// The executions' duration.
     pub duration: Option<Quantiles>,
+    /// Calls of which there are far more or fewer than at the code state before the newest one; the largest change first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls_changed: Vec<CallsChanged>,
     /// The largest critical share first.
     pub breakdown: Vec<BreakdownRow>,
     /// What is wrong with it.

@@ -13,7 +13,7 @@ const EPHEMERAL_PORT_MIN: u16 = 32_768;
 
 /// What kind of thing is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Database,
     Http,
     Rpc,
@@ -23,10 +23,10 @@ pub(super) enum Kind {
 
 /// A call as a span records it.
 #[derive(Clone, Debug)]
-pub(super) struct Call<'a> {
+pub(crate) struct Call<'a> {
     pub(super) kind: Kind,
     /// Equal for calls that differ in data alone.
-    pub(super) key: Rc<str>,
+    pub(crate) key: Rc<str>,
     /// The call with its data, where all of the data was recorded.
     pub(super) whole: Option<&'a str>,
     /// Whether it changes nothing.
@@ -45,7 +45,7 @@ impl Call<'_> {
 
 /// Reads calls; remembers normalised texts, since the same ones come again and again.
 #[derive(Default)]
-pub(super) struct Calls<'a> {
+pub(crate) struct Calls<'a> {
     statements: HashMap<&'a str, (Rc<str>, bool)>,
     urls: HashMap<(&'a str, &'a str), Rc<str>>,
     names: HashMap<&'a str, Rc<str>>,
@@ -54,7 +54,7 @@ pub(super) struct Calls<'a> {
 impl<'a> Calls<'a> {
     /// The call that this span is; `None` for spans that call nothing and for calls that say nothing: health checks,
     /// transaction brackets, `SELECT 1`.
-    pub(super) fn of(&mut self, span: &'a Span) -> Option<Call<'a>> {
+    pub(crate) fn of(&mut self, span: &'a Span) -> Option<Call<'a>> {
         if let Some(statement) = span.text("db.query.text") {
             return self.database(span, statement);
         }

@@ -1,7 +1,7 @@
 //! What an execution was given: the attributes of its spans, each key with its first value in call order.
 
 use foldhash::HashMap;
-use kino_model::Value;
+use kino_model::{Span, Value};
 
 use crate::execution::Execution;
 
@@ -56,10 +56,15 @@ pub(crate) struct Features<'a> {
 impl<'a> Features<'a> {
     /// By key, in the order in which the keys are met.
     pub(crate) fn of(&mut self, execution: &Execution<'_, 'a>) -> Vec<(&'a str, Feature<'a>)> {
+        self.of_spans(execution.spans().iter().map(|&index| execution.tree.span(index as usize)))
+    }
+
+    /// The same of what these spans together are.
+    pub(crate) fn of_spans(&mut self, spans: impl Iterator<Item = &'a Span>) -> Vec<(&'a str, Feature<'a>)> {
         self.executions += 1;
         let mut found = Vec::new();
-        for &index in execution.spans() {
-            for (key, value) in &execution.tree.span(index as usize).attributes {
+        for span in spans {
+            for (key, value) in &span.attributes {
                 let key = key.as_str();
                 let (next, known) = (self.seen.len(), self.inputs.get(key).copied());
                 let place = known.unwrap_or_else(|| {

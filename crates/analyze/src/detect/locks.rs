@@ -15,8 +15,8 @@ use crate::finding::{Code, Evidence, Finding, Number, Unit, evidence};
 
 const MIN_EXECUTIONS: usize = 3;
 const MIN_SHARE: f64 = 0.1;
-const NAME: &str = "kino.lock.name";
-const WAIT: &str = "kino.lock.wait_nanos";
+pub(super) const NAME: &str = "kino.lock.name";
+pub(super) const WAIT: &str = "kino.lock.wait_nanos";
 const OWNER: &str = "kino.lock.owner";
 const HOLDER: &str = "kino.lock.holder";
 

@@ -1,18 +1,21 @@
 //! `compare`: the verdict first, then what it rests on.
 
-use kino_wire::compare::{Compare, CountVerdict, NoiseSource, OperationComparison, Verdict};
+use kino_wire::compare::{CallsChanged, Compare, CountVerdict, NoiseSource, OperationComparison, Verdict};
 
 use super::table::Table;
 use super::{Style, Tone, clean, counted, duration, percent, wrap};
 
 /// How many operations and counts are shown; the rest is counted.
 const ROWS_MAX: usize = 25;
+/// How many calls whose number changed by an order of magnitude are shown.
+const CALLS_CHANGED_MAX: usize = 3;
 /// How many suspects are shown.
 const SUSPECTS_MAX: usize = 5;
 
 /// The comparison.
 pub(crate) fn text(answer: &Compare, style: Style) -> String {
     let mut text = format!("{}: {}\n", style.paint(tone(answer.verdict), word(answer.verdict)), basis(answer));
+    text.push_str(&calls_changed(&answer.calls_changed, style));
     for root in answer.operations.iter().filter(|operation| operation.root).take(ROWS_MAX) {
         text.push_str(&wrap(&sentence(root), style, "  "));
     }
@@ -44,6 +47,19 @@ pub(crate) fn text(answer: &Compare, style: Style) -> String {
     }
     if hidden > 0 {
         text.push_str(&format!("\n{} not shown; --json has more\n", counted(hidden, "row")));
+    }
+    text
+}
+
+/// Calls whose number changed by an order of magnitude.
+pub(crate) fn calls_changed(changed: &[CallsChanged], style: Style) -> String {
+    let line = |changed: &CallsChanged| {
+        wrap(&style.paint(Tone::Warn, &clean(&changed.text)), style, "  ")
+    };
+    let mut text: String = changed.iter().take(CALLS_CHANGED_MAX).map(line).collect();
+    let more = over(changed.len(), CALLS_CHANGED_MAX);
+    if more > 0 {
+        text.push_str(&format!("  and {}; --json has them\n", counted(more, "further call")));
     }
     text
 }
@@ -282,6 +298,7 @@ mod tests {
                     executions_missing: Some(4),
                 },
             ],
+            calls_changed: Vec::new(),
             counts: vec![
                 CountComparison {
                     what: "calls of a".to_owned(),

@@ -56,6 +56,7 @@ pub(crate) fn operation(answer: &ExplainOperation, style: Style) -> String {
     if let Some(quantiles) = &answer.duration {
         text.push_str(&format!("{}\n", quantiles_line(quantiles)));
     }
+    text.push_str(&super::compare::calls_changed(&answer.calls_changed, style));
     text.push_str(&breakdown(&answer.breakdown, style));
     text.push_str(&findings(&answer.findings, style));
     text.push_str(&left_out(&answer.left_out, style));
@@ -324,6 +325,7 @@ mod tests {
             spans: 5_000,
             errors: 1,
             duration: Some(quantiles),
+            calls_changed: Vec::new(),
             breakdown: vec![query],
             findings: Vec::new(),
             left_out: LeftOut { executions: 952, ..LeftOut::default() },

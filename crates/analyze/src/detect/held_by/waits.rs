@@ -1,0 +1,181 @@
+//! Which spans wait for something that another execution may have.
+//!
+//! Recognised are: spans named for acquiring (`connect`, `pool.acquire`, `HikariDataSource.getConnection`, `lock`),
+//! whose execution has what it waited for from their end on; spans and events with `kino.lock.wait_nanos`; consumers of
+//! a message whose producer is in the same trace, which wait for a worker; and spans named for waiting alone (`throttle`,
+//! `rate_limiter.wait`), after which nothing is held. Whether there was anything to wait for is not decided here.
+
+use std::collections::BTreeMap;
+
+use foldhash::HashMap;
+use kino_model::{Attributes, Span, SpanKind, attribute};
+
+use super::scene::Scene;
+use crate::detect::locks;
+use crate::fingerprint::shape;
+use crate::tree::Tree;
+
+/// What is waited for.
+pub(super) struct Resource<'a> {
+    pub(super) service: &'a str,
+    /// The waiting span's name.
+    pub(super) name: &'a str,
+    /// The lock, where one is named.
+    pub(super) lock: &'a str,
+    /// Whether an execution has it after it waited.
+    pub(super) is_held: bool,
+    /// Whether it is a worker for messages.
+    pub(super) is_queue: bool,
+    /// In no order.
+    pub(super) waits: Vec<Wait>,
+}
+
+/// One wait, also where it took no time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wait {
+    pub(super) part: usize,
+    pub(super) span: usize,
+    pub(super) start: i64,
+    pub(super) end: i64,
+    /// The number of the judged execution that waited.
+    pub(super) judged: Option<usize>,
+}
+
+impl Wait {
+    pub(super) fn nanos(&self) -> i64 {
+        self.end - self.start
+    }
+}
+
+/// What the name of a span says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Sort {
+    Acquires,
+    Waits,
+    Releases,
+    Else,
+}
+
+/// All waits by what is waited for, and by part the times at which something was released.
+pub(super) fn of<'a>(scene: &Scene<'_, 'a>) -> (Vec<Resource<'a>>, Vec<(usize, i64)>) {
+    let mut sorts: HashMap<&str, Sort> = HashMap::default();
+    let mut found: BTreeMap<(&str, String, &str, Sort), Resource<'a>> = BTreeMap::new();
+    let mut releases = Vec::new();
+    for (number, part) in scene.parts.iter().enumerate() {
+        let tree = scene.trees[part.tree];
+        for &index in &part.spans {
+            let index = index as usize;
+            let span = tree.span(index);
+            let judged = scene.judged(part.tree, index);
+            let mut add = |lock: &'a str, sort: Sort, is_queue: bool, start: i64, end: i64| {
+                let key = (span.service(), shape(&span.name), lock, sort);
+                let resource = found.entry(key).or_insert_with(|| Resource {
+                    service: span.service(),
+                    name: &span.name,
+                    lock,
+                    is_held: sort == Sort::Acquires,
+                    is_queue,
+                    waits: Vec::new(),
+                });
+                resource.waits.push(Wait { part: number, span: index, start, end: end.max(start), judged });
+            };
+            if let Some((lock, start, end)) = lock(tree, index) {
+                add(lock, Sort::Acquires, false, start, end);
+                continue;
+            }
+            if let Some(sent) = sent(tree, index) {
+                add("", Sort::Acquires, true, sent, tree.start(index));
+                continue;
+            }
+            if span.end.is_none() || matches!(span.kind, SpanKind::Server | SpanKind::Consumer | SpanKind::Producer) {
+                continue;
+            }
+            match *sorts.entry(&span.name).or_insert_with(|| sort(&span.name)) {
+                Sort::Releases => releases.push((number, tree.start(index))),
+                Sort::Else => {}
+                sort => {
+                    // What runs beneath it is no longer waiting: a new connection is opened, say.
+                    let until = tree.children(index).first().map_or(tree.end(index), |&child| tree.start(child as usize));
+                    add("", sort, false, tree.start(index), until);
+                }
+            }
+        }
+    }
+    releases.sort_unstable();
+    (found.into_values().collect(), releases)
+}
+
+/// The lock that a span says it waited for, from when to when.
+fn lock<'a>(tree: &Tree<'a>, index: usize) -> Option<(&'a str, i64, i64)> {
+    let span: &'a Span = tree.span(index);
+    let read = |attributes: &'a Attributes| {
+        let lock = attribute::find(attributes, locks::NAME)?.as_str()?;
+        let wait = attribute::find(attributes, locks::WAIT)?.as_f64().filter(|wait| *wait >= 0.0)?;
+        Some((lock, (wait as i64).min(tree.duration(index))))
+    };
+    if let Some((lock, wait)) = read(&span.attributes) {
+        return Some((lock, tree.start(index), tree.start(index) + wait));
+    }
+    let of_event = |event: &'a kino_model::Event| {
+        let (lock, wait) = read(&event.attributes)?;
+        let end = event.time.0.clamp(tree.start(index), tree.end(index));
+        Some((lock, (end - wait).max(tree.start(index)), end))
+    };
+    span.events.iter().find_map(of_event)
+}
+
+/// When the message that a span consumes had been sent, where that was before.
+fn sent(tree: &Tree<'_>, index: usize) -> Option<i64> {
+    let parent = tree.parent(index).filter(|_| tree.span(index).kind == SpanKind::Consumer)?;
+    let sent = tree.end(parent);
+    (tree.span(parent).kind == SpanKind::Producer && sent <= tree.start(index)).then_some(sent)
+}
+
+/// Whether any of the spans waits by its name, or says that it waited for a lock.
+pub(super) fn are_named<'a>(spans: impl Iterator<Item = &'a Span>) -> bool {
+    let mut sorts: HashMap<&str, Sort> = HashMap::default();
+    let mut spans = spans;
+    spans.any(|span| {
+        let sort = *sorts.entry(&span.name).or_insert_with(|| sort(&span.name));
+        let carriers = std::iter::once(&span.attributes).chain(span.events.iter().map(|event| &event.attributes));
+        matches!(sort, Sort::Acquires | Sort::Waits)
+            || span.kind == SpanKind::Consumer
+            || carriers.into_iter().any(|attributes| attribute::find(attributes, locks::WAIT).is_some())
+    })
+}
+
+fn sort(name: &str) -> Sort {
+    let words = words(name);
+    let has = |any: &[&str]| words.iter().any(|word| any.contains(&word.as_str()));
+    let limits = has(&["throttle", "throttled", "throttling", "ratelimit", "ratelimiter"])
+        || (has(&["rate"]) && has(&["limit", "limiter", "limited"]));
+    if has(&["release", "unlock", "checkin"]) {
+        Sort::Releases
+    } else if limits || has(&["wait", "waiting"]) {
+        Sort::Waits
+    } else if has(&["tcp", "tls", "ipc", "dns", "socket"]) {
+        Sort::Else
+    } else if has(&["acquire", "lock", "mutex", "semaphore", "connect"])
+        || (has(&["connection", "client"]) && has(&["get", "checkout", "borrow", "obtain"]))
+    {
+        Sort::Acquires
+    } else {
+        Sort::Else
+    }
+}
+
+/// The words of a name in small letters: `HikariDataSource.getConnection` has `get` and `connection`.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut was_small = false;
+    for letter in name.chars() {
+        if !letter.is_alphanumeric() || (letter.is_uppercase() && was_small) {
+            words.push(String::new());
+        }
+        was_small = letter.is_lowercase();
+        if letter.is_alphanumeric() {
+            words.last_mut().expect("there is one from the start").extend(letter.to_lowercase());
+        }
+    }
+    words
+}
