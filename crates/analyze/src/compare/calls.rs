@@ -25,7 +25,7 @@ const PROPORTION_SLACK: f64 = 0.1;
 /// A single count is in proportion to a number of at least this, of which it is a multiple.
 const ITEMS_MIN: f64 = 10.0;
 /// Changes in one answer; of more, the largest.
-pub const CALLS_CHANGED_MAX: usize = 20;
+const CALLS_CHANGED_MAX: usize = 20;
 
 /// One kind of call, made by one operation, of which there are far more or fewer than before.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,7 +75,7 @@ impl CallsChanged {
     pub fn sentence(&self, before: &str) -> String {
         let each = |rate: &CallRate| match (&self.item, rate.per_item) {
             (Some(item), Some(per_item)) => format!(", {} for each {item}", Shown(per_item)),
-            _ => match rate.per_parent.filter(|_| self.parent != self.root) {
+            _ => match rate.per_parent.filter(|per_parent| self.parent != self.root && *per_parent != rate.per_execution) {
                 Some(per_parent) => format!(", {} for each {}", Shown(per_parent), self.parent.1),
                 None => String::new(),
             },

@@ -36,6 +36,8 @@ fn a_run_beside_the_traces_that_it_held_is_no_execution() {
     assert_eq!(names(&compared(&with, &alone)).len(), 2, "one side has nothing else");
 }
 
+mod calls;
+
 fn check(before: &str, after: &str) -> String {
     let comparison = compared(&traces(before), &traces(after));
     let mut shown = format!("{:?}\n", comparison.verdict);

@@ -3,7 +3,8 @@
 //! Waits are spans named for acquiring or waiting (a pool's connection, a lock, a place in a rate), `kino.lock.*`,
 //! messages waiting for a worker, and executions that stand still while another one computes in their process. Evidence:
 //! at least [`MIN_EXECUTIONS`] executions that wait [`MIN_SHARE`] of their time, and [`MIN_SHARE`] of all their time;
-//! holders who have [`MIN_BEYOND`] more of the holding than their number would give them, at a chance of at most one in a
+//! holders who have [`MIN_BEYOND`] more of the holding than their number would give them (or, where holding is not seen,
+//! run during that much more of the waiting than at other times), at a chance of at most one in a
 //! hundred, all attributes and values tried taken into account. Unlike other detectors this one looks at everything that
 //! is at hand: who holds may be of another operation or service than who waits. Silent about waits that fall on
 //! everybody alike, which only say that there is too little of something, and about single processes' first moments.
@@ -85,7 +86,7 @@ pub(super) fn detect<'t, 'a>(
         let Some(victims) = Victims::of(&scene, &resource.waits, terms) else { continue };
         let known = resource.is_held.then(|| held::holders(&scene, resource, &releases)).flatten();
         let holders = known.or_else(|| moved::holders(&scene, resource));
-        let enough = |holders: &Holders| holders.of_holding - holders.expected >= MIN_BEYOND * terms.part;
+        let enough = |holders: &Holders| holders.beyond >= MIN_BEYOND * terms.part;
         if let Some(holders) = holders.filter(enough) {
             findings.push(of_wait(&scene, resource, &victims, &holders));
         }
@@ -108,7 +109,6 @@ struct Terms {
 
 /// The executions of one operation that wait.
 struct Victims<'a> {
-    service: &'a str,
     name: &'a str,
     executions: usize,
     /// Nanoseconds of one execution, the mean.
@@ -154,7 +154,7 @@ impl<'a> Victims<'a> {
         }
         let share = waiting / f64::max(time, 1.0);
         let is_enough = affected >= terms.cases && share >= MIN_SHARE * terms.part;
-        is_enough.then(|| Self { service, name, executions, wait: waiting / executions.max(1) as f64, share })
+        is_enough.then(|| Self { name, executions, wait: waiting / executions.max(1) as f64, share })
     }
 }
 
@@ -199,7 +199,7 @@ fn of_stall(scene: &Scene<'_, '_>, stall: &stall::Stall<'_>, victims: &Victims<'
         stall.name,
         stall.stretches.len(),
         shown(longest as f64),
-        shares(holders),
+        format_args!("they are {:.0} % of the executions", holders.of_executions * 100.0),
     );
     let next = format!("move what {} computes to a thread or a process of its own, or let it yield", stall.name);
     let doing = stall.stretches.iter().max_by_key(|stretch| stretch.end - stretch.start).map(|stretch| Doing {
@@ -222,11 +222,13 @@ fn who(scene: &Scene<'_, '_>, holders: &Holders) -> String {
 }
 
 fn shares(holders: &Holders) -> String {
-    let parts = |what: &str| format!("{:.0} % of the executions and {:.0} % of the {what}", holders.of_executions * 100.0, holders.of_holding * 100.0);
-    match (holders.is_known, &holders.with) {
-        (true, None) => format!("it is {}", parts("holding meanwhile")),
-        (true, _) => format!("they are {}", parts("holding meanwhile")),
-        (false, _) => format!("they are {}, which is {:.0} % at other times", parts("running meanwhile"), holders.expected * 100.0),
+    let (executions, holding) = (holders.of_executions * 100.0, holders.of_holding * 100.0);
+    let subject = if holders.with.is_some() { "they are" } else { "it is" };
+    if holders.is_known {
+        format!("{subject} {executions:.0} % of the executions and {holding:.0} % of the holding meanwhile")
+    } else {
+        let expected = holders.expected * 100.0;
+        format!("{subject} {executions:.0} % of the executions, and at other times run during {expected:.0} % of it")
     }
 }
 

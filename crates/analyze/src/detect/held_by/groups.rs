@@ -158,7 +158,7 @@ impl Groups {
 
     /// The group whose share is furthest beyond its usual one, if it is further than the best group's when moved in
     /// time. `shares` are those of every group: as they are, then in each repeat.
-    pub(super) fn best_moved(&self, shares: &[Vec<f64>]) -> Option<(Best, f64)> {
+    pub(super) fn best_moved(&self, shares: &[Vec<f64>]) -> Option<Best> {
         let (actual, moved) = shares.split_first()?;
         let count = moved.len() as f64;
         let mean: Vec<f64> = (0..actual.len()).map(|group| moved.iter().map(|it| it[group]).sum::<f64>() / count).collect();
@@ -176,7 +176,7 @@ impl Groups {
         let (group, score) = best(actual);
         let as_good = moved.iter().filter(|shares| best(shares).1 >= score).count();
         let p_value = (as_good + 1) as f64 / (moved.len() + 1) as f64;
-        (p_value <= LEVEL).then(|| (Best { group, p_value }, mean[group]))
+        (p_value <= LEVEL).then_some(Best { group, p_value })
     }
 }
 

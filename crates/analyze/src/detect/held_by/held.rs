@@ -33,8 +33,11 @@ pub(super) struct Holders {
     pub(super) of_executions: f64,
     /// Of all being in the way during waits, the part that was theirs.
     pub(super) of_holding: f64,
-    /// That part, if the attribute had nothing to do with it.
+    /// What there would be if the attribute had nothing to do with it: of `of_holding` where that is known, of `covered`
+    /// where it is not.
     pub(super) expected: f64,
+    /// By how much more it is.
+    pub(super) beyond: f64,
     /// Of those in the way at once, the mean.
     pub(super) at_once: f64,
     /// The chance of so clear a case without a cause; 0 where the one execution is seen.
@@ -113,14 +116,16 @@ pub(super) fn holders(scene: &Scene<'_, '_>, resource: &Resource<'_>, releases: 
     let own: f64 = parts.iter().map(|part| part.1).sum();
     let covered = covered(scene, &theirs, &waiting);
     let of_executions = members.len() as f64 / units.len() as f64;
+    let of_holding = own / measure.iter().sum::<f64>().max(1.0);
     Some(Holders {
         parts,
         with,
         key,
         covered: covered / total.max(1.0),
         of_executions,
-        of_holding: own / measure.iter().sum::<f64>().max(1.0),
+        of_holding,
         expected: of_executions,
+        beyond: of_holding - of_executions,
         at_once: own / covered.max(1.0),
         p_value,
         intervals: theirs.iter().map(|hold| (hold.part, hold.start, hold.end)).collect(),

@@ -36,9 +36,9 @@ pub(super) fn holders(scene: &Scene<'_, '_>, resource: &Resource<'_>) -> Option<
         groups.sums(&measure).into_iter().map(|sum| if all > 0.0 { sum / all } else { 0.0 }).collect()
     };
     let mut random = Random(units.len() as u64);
-    let repeats = (0..REPEATS).map(|_| random.uniform() * active.length);
-    let shares: Vec<Vec<f64>> = std::iter::once(0.0).chain(repeats).map(moved).collect();
-    let (best, expected) = groups.best_moved(&shares)?;
+    let repeats: Vec<f64> = (0..REPEATS).map(|_| random.uniform() * active.length).collect();
+    let shares: Vec<Vec<f64>> = std::iter::once(0.0).chain(repeats.iter().copied()).map(moved).collect();
+    let best = groups.best_moved(&shares)?;
     let members: Vec<usize> = groups.members(best.group).collect();
     let mut is_member = vec![false; units.len()];
     members.iter().for_each(|&member| is_member[member] = true);
@@ -49,10 +49,12 @@ pub(super) fn holders(scene: &Scene<'_, '_>, resource: &Resource<'_>) -> Option<
         measure[unit] += waiting.between(start, end);
     }
     let own: f64 = measure.iter().sum();
-    let covered: f64 = union(theirs.iter().map(|(_, start, end)| (*start, *end)).collect())
-        .into_iter()
-        .map(|(start, end)| waiting.between(start, end))
-        .sum();
+    let stretches = union(theirs.iter().map(|(_, start, end)| (*start, *end)).collect());
+    let covered: f64 = stretches.iter().map(|&(start, end)| waiting.between(start, end)).sum();
+    let moved = |by: &f64| -> f64 {
+        stretches.iter().map(|&(start, end)| mass.between(active.at(start) - by, active.at(end) - by)).sum()
+    };
+    let expected = repeats.iter().map(moved).sum::<f64>() / REPEATS as f64 / mass.total().max(f64::MIN_POSITIVE);
     let mut parts: Vec<(usize, f64)> = members.iter().map(|&member| (units[member], measure[member])).collect();
     parts.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     let label = &groups.labels[best.group];
@@ -64,6 +66,7 @@ pub(super) fn holders(scene: &Scene<'_, '_>, resource: &Resource<'_>) -> Option<
         of_executions: members.len() as f64 / units.len() as f64,
         of_holding: shares[0][best.group],
         expected,
+        beyond: covered / total.max(1.0) - expected,
         at_once: own / covered.max(1.0),
         p_value: best.p_value,
         intervals: theirs.into_iter().map(|(unit, start, end)| (units[unit], start, end)).collect(),
@@ -161,6 +164,10 @@ impl Mass {
         let piece = (place as usize).min(PIECES - 1);
         let (low, high) = (self.until[piece], self.until[piece + 1]);
         turns * self.until[PIECES] + low + (high - low) * (place - piece as f64)
+    }
+
+    fn total(&self) -> f64 {
+        self.until[PIECES]
     }
 
     fn between(&self, start: f64, end: f64) -> f64 {

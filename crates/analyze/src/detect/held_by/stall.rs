@@ -243,6 +243,7 @@ pub(super) fn holders(scene: &Scene<'_, '_>, stall: &Stall<'_>) -> Option<Holder
         of_executions: members as f64 / units.len().max(1) as f64,
         of_holding: own,
         expected: members as f64 / units.len().max(1) as f64,
+        beyond: 1.0,
         at_once: 1.0,
         p_value: stall.p_value,
         intervals: stall.stretches.iter().map(|stretch| (stretch.part, stretch.start, stretch.end)).collect(),
