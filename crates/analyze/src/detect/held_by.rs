@@ -165,7 +165,8 @@ fn of_wait(scene: &Scene<'_, '_>, resource: &Resource<'_>, victims: &Victims<'_>
         (_, lock) => format!("the lock {lock}"),
     };
     let who = who(scene, holders);
-    let doing = doing(scene, holders).filter(|doing| doing.name != resource.name);
+    let is_entry = |name: &str| holders.parts.first().is_some_and(|(part, _)| scene.entry(*part).name == name);
+    let doing = doing(scene, holders).filter(|doing| doing.name != resource.name && !is_entry(&doing.name));
     let does = if holders.is_known { "had it" } else { "ran" };
     let meanwhile = doing.as_ref().map_or(String::new(), |doing| format!("; {:.0} % of that time in {}", doing.share * 100.0, doing.name));
     let text = format!(

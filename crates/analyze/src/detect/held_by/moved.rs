@@ -2,7 +2,7 @@
 //!
 //! Long executions run during everything. So the share that a group has of all that runs during the waits is set
 //! against its share when the same waits are moved in time, around the stretch in which anything ran at all. Moving them
-//! together keeps how they cluster; shares keep a busy hour, in which more of everything runs, from accusing anybody.
+//! together, by more than any of them lasts, keeps how they cluster; shares keep a busy hour, in which more of everything runs, from accusing anybody.
 
 use std::collections::BTreeMap;
 
@@ -35,8 +35,14 @@ pub(super) fn holders(scene: &Scene<'_, '_>, resource: &Resource<'_>) -> Option<
         let all: f64 = measure.iter().sum();
         groups.sums(&measure).into_iter().map(|sum| if all > 0.0 { sum / all } else { 0.0 }).collect()
     };
+    // Waits that are moved by less than they last are still where they were.
+    let least = judged().map(|(start, end)| (end - start) as f64).fold(0.0, f64::max);
+    let room = active.length - 2.0 * least;
+    if room < active.length / 2.0 {
+        return None;
+    }
     let mut random = Random(units.len() as u64);
-    let repeats: Vec<f64> = (0..REPEATS).map(|_| random.uniform() * active.length).collect();
+    let repeats: Vec<f64> = (0..REPEATS).map(|_| least + random.uniform() * room).collect();
     let shares: Vec<Vec<f64>> = std::iter::once(0.0).chain(repeats.iter().copied()).map(moved).collect();
     let best = groups.best_moved(&shares)?;
     let members: Vec<usize> = groups.members(best.group).collect();

@@ -238,9 +238,10 @@ fn throttled(seed: u64, is_caused: bool) -> Vec<String> {
 
 #[test]
 fn who_runs_during_waits_beyond_chance_is_named_where_nobody_is_seen_to_hold() {
-    insta::assert_snapshot!(text(&held_by(&throttled(1, true))), @"");
-    let named = (0..30).filter(|seed| !held_by(&throttled(*seed, false)).is_empty());
-    assert!(named.count() <= 1);
+    insta::assert_snapshot!(text(&held_by(&throttled(1, true))), @"GET /rate waits 18.4 ms for rate_limiter.wait in an execution, 70 % of it. 79 % of this waiting fell while executions of GET /sync ran (1.2 at once): they are 5 % of the executions, and at other times run during 24 % of it.");
+    let found = |is_caused: bool| (0..30).filter(|seed| !held_by(&throttled(*seed, is_caused)).is_empty()).count();
+    assert!(found(true) >= 24, "{}", found(true));
+    assert!(found(false) <= 1, "{}", found(false));
 }
 
 /// An event loop: `GET /item` asks its store three times; `GET /export` asks once and computes for `burn` milliseconds.
