@@ -68,3 +68,14 @@ def test_a_node_program_is_traced(engine):
     assert eventually(lambda: len(engine.json("find", "--service", "poll", "--name", "GET", "--all")["items"])), operations
     explained = engine.json("explain", "GET", "--service", "poll", "--all")
     assert explained["spans"] >= 8, "four requests, each seen by the client and by the server"
+
+
+@pytest.mark.parametrize(("program", "waits", "holders", "meanwhile"), [
+    ("pool", "POST /screen", "executions with customer=halden", "in match"),
+    ("loop", "GET /item", "executions of GET /export", "in layout"),
+])
+def test_who_holds_what_others_wait_for_is_named(engine, python, program, waits, holders, meanwhile):
+    engine.kino("run", "--", python, E2E / "apps" / "holders.py", program)
+    findings = engine.json("explain", waits, "--all")["findings"]
+    held = next(finding for finding in findings if finding["code"] == "held_by")
+    assert holders in held["text"] and meanwhile in held["text"], held["text"]

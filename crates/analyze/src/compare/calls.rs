@@ -112,12 +112,12 @@ impl fmt::Display for Shown {
         } else if value >= 1.0 {
             write!(f, "{value:.1}")
         } else {
-            write!(f, "{value:.2}")
+            write!(f, "{value:.3}")
         }
     }
 }
 
-/// What is called: service, name, and the call without its data.
+/// What is called: the operation, and the call without its data; an empty one stands for all of the operation's.
 type Callee = (usize, String);
 
 /// The calls of one kind in the executions of one root operation, on one side.
@@ -145,7 +145,12 @@ pub fn calls_changed<'a>(before: &[Execution<'_, 'a>], after: &[Execution<'_, 'a
     let mut keys: Vec<&(usize, Callee)> = sides[0].made.keys().chain(sides[1].made.keys()).collect();
     keys.sort_unstable();
     keys.dedup();
-    let mut changed: Vec<CallsChanged> = keys.into_iter().filter_map(|key| change(&sides, key, &names)).collect();
+    let of = |&key: &&(usize, Callee)| Some((key, change(&sides, key, &names)?));
+    let found: Vec<(&(usize, Callee), CallsChanged)> = keys.iter().filter_map(of).collect();
+    // Another statement for the same thing has no number before; the operation has.
+    let whole: Vec<(usize, usize)> = found.iter().filter(|it| it.0.1.1.is_empty()).map(|it| (it.0.0, it.0.1.0)).collect();
+    let stays = |key: &(usize, Callee)| key.1.1.is_empty() || !whole.contains(&(key.0, key.1.0));
+    let mut changed: Vec<CallsChanged> = found.into_iter().filter(|it| stays(it.0)).map(|it| it.1).collect();
     changed.sort_by(|a, b| {
         let size = |it: &CallsChanged| it.factor().ln().abs();
         let most = |it: &CallsChanged| it.before.per_execution.max(it.after.per_execution);
@@ -176,8 +181,11 @@ impl<'t, 'a> Side<'t, 'a> {
                 let mut counts: BTreeMap<Callee, f64> = BTreeMap::new();
                 for &child in tree.children(parent) {
                     let span = tree.span(child as usize);
-                    let call = names.calls.of(span).map(|call| call.key.to_string()).unwrap_or_default();
-                    *counts.entry((names.operations.of(span), call)).or_default() += 1.0;
+                    let operation = names.operations.of(span);
+                    if let Some(call) = names.calls.of(span) {
+                        *counts.entry((operation, call.key.to_string())).or_default() += 1.0;
+                    }
+                    *counts.entry((operation, String::new())).or_default() += 1.0;
                 }
                 for (callee, count) in counts {
                     let made = side.made.entry((root, callee)).or_default();
@@ -209,32 +217,46 @@ fn change(sides: &[Side<'_, '_>; 2], key: &(usize, Callee), names: &Names<'_>) -
     let parents = sides.each_ref().map(|side| side.calls.get(&(*root, parent)).copied().unwrap_or(0));
     let per_parent = [0, 1].map(|side| filled(calls[side].iter().map(|call| call.0).collect(), parents[side]));
     let item = item(calls[larger]);
-    let per_item = item.map(|key| [0, 1].map(|side| ratios(calls[side], key))).filter(|it| !it[0].is_empty() && !it[1].is_empty());
+    let per_item = item.map(|key| [0, 1].map(|side| ratios(calls[side], key)));
     let compared = match &per_item {
-        Some(ratios) => ratios,
-        None if !parents.contains(&0) => &per_parent,
-        None => &per_execution,
+        Some(ratios) if ratios.iter().all(|side| !side.is_empty()) => ratios,
+        _ if !parents.contains(&0) => &per_parent,
+        _ => &per_execution,
     };
     let rate = |side: usize| CallRate {
         executions: executions[side] as u64,
         per_execution: median(&per_execution[side]),
         per_parent: (parents[side] > 0).then(|| median(&per_parent[side])),
-        per_item: per_item.as_ref().map(|ratios| median(&ratios[side])),
+        per_item: per_item.as_ref().map(|ratios| &ratios[side]).filter(|it| !it.is_empty()).map(|it| median(it)),
     };
     let owned = |operation: usize| {
         let (service, name) = names.operations.name(operation);
         (service.to_owned(), name.to_owned())
     };
-    let enough = median(&per_execution[larger]) >= CALLS_MIN;
-    (enough && is_apart(&compared[1 - larger], &compared[larger])).then(|| CallsChanged {
+    let larger_of = usize::from(median(&compared[1]) >= median(&compared[0]));
+    if median(&per_execution[larger]) < CALLS_MIN || !is_apart(&compared[1 - larger_of], &compared[larger_of]) {
+        return None;
+    }
+    let call = if call.is_empty() { most_made(&sides[larger], *root, *operation) } else { call.clone() };
+    Some(CallsChanged {
         root: owned(*root),
         parent: owned(parent),
         operation: owned(*operation),
-        call: Some(call.clone()).filter(|call| !call.is_empty()),
-        item: per_item.as_ref().and(item).map(str::to_owned),
+        call: Some(call).filter(|call| !call.is_empty()),
+        item: item.map(str::to_owned),
         before: rate(0),
         after: rate(1),
     })
+}
+
+/// The statement or request of an operation that is made most often; empty where none is known.
+fn most_made(side: &Side<'_, '_>, root: usize, operation: usize) -> String {
+    let from = (root, (operation, String::new()));
+    let of_operation = side.made.range(from..).take_while(|(key, _)| key.0 == root && key.1.0 == operation);
+    let count = |made: &Made<'_, '_>| made.by_execution.values().sum::<f64>();
+    let called = of_operation.filter(|(key, _)| !key.1.1.is_empty());
+    let most = called.max_by(|a, b| count(a.1).total_cmp(&count(b.1)).then(b.0.cmp(a.0)));
+    most.map(|(key, _)| key.1.1.clone()).unwrap_or_default()
 }
 
 /// Whether nearly all of `large` are [`FACTOR_MIN`] times nearly all of `small`.

@@ -3,8 +3,8 @@
 //! A holder has it from the end of its own wait on. Its release is seldom recorded; of four places where it can be (the
 //! end of the waiting span itself, of its parent, of the execution's last call, or of the execution) that one counts
 //! under which the waits fall most often while as many hold it as ever do: waiting for a pool of two is waiting while
-//! two are out. Where no place makes that true of [`FULL`] of the waiting, nobody is shown to be in the way: a slow
-//! network, say. Nor is anybody shown where waits are no longer while a group has more of it than while it has less.
+//! two are out. Where no place makes that true of [`FULL`] of the waiting, and waits are no longer the more hold it when
+//! they begin, nobody is shown to be in the way: a slow network, say. Nor is a group that does not make them longer.
 
 use super::groups::{Groups, LEVEL};
 use super::intervals::{Density, union};
@@ -80,11 +80,14 @@ pub(super) fn holders(scene: &Scene<'_, '_>, resource: &Resource<'_>, releases: 
     for &place in places {
         let holds = holds(scene, resource, releases, place);
         let full = full(scene, &holds, &waiting);
-        if full >= FULL && best.as_ref().is_none_or(|best| full > best.0 + f64::EPSILON) {
+        if best.as_ref().is_none_or(|best| full > best.0 + f64::EPSILON) {
             best = Some((full, holds));
         }
     }
-    let (_, holds) = best?;
+    let (full, holds) = best?;
+    if full < FULL && !waits_longer(scene, resource, &holds) {
+        return None;
+    }
     let mut units: Vec<usize> = holds.iter().map(|hold| hold.part).collect();
     units.sort_unstable();
     units.dedup();
