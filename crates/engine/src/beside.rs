@@ -47,7 +47,8 @@ impl Engine {
         traces: &[Arc<Trace>],
     ) -> Result<Beside, Problem> {
         let times = || traces.iter().flat_map(|trace| &trace.spans);
-        let (Some(first), Some(last)) = (times().map(|span| span.start).min(), times().map(|span| span.start).max()) else {
+        let (Some(first), Some(last)) = (times().map(|span| span.start).min(), times().map(|span| span.start).max())
+        else {
             return Ok(Beside::default());
         };
         if !may_wait_for_others(traces.iter().map(|trace| &**trace)) {
@@ -63,7 +64,12 @@ impl Engine {
         let own: std::collections::HashSet<TraceId> = traces.iter().map(|trace| trace.trace_id).collect();
         let rows = found.rows.iter().filter(|row| !own.contains(&row.trace_id));
         let mut spans = 0;
-        let within: Vec<_> = rows.take_while(|row| { spans += row.span_count as usize; spans <= SPANS_MAX }).collect();
+        let within: Vec<_> = rows
+            .take_while(|row| {
+                spans += row.span_count as usize;
+                spans <= SPANS_MAX
+            })
+            .collect();
         let is_all = found.next.is_none() && spans <= SPANS_MAX;
         let since = if is_all { i64::MIN } else { within.last().map_or(i64::MAX, |row| row.start.0) };
         let ids: Vec<TraceId> = within.iter().map(|row| row.trace_id).collect();
@@ -91,7 +97,8 @@ impl Engine {
             ..TraceFilter::default()
         };
         let found = snapshot.find(&filter, EARLIER_ROWS_MAX, None).await.map_err(|error| problem(&error))?;
-        let of_earlier = |row: &&kino_store::trace_row::TraceRow| row.code_state.as_deref().is_some_and(|state| state != newest);
+        let of_earlier =
+            |row: &&kino_store::trace_row::TraceRow| row.code_state.as_deref().is_some_and(|state| state != newest);
         let Some(code_state) = found.rows.iter().find(of_earlier).and_then(|row| row.code_state.clone()) else {
             return Ok(None);
         };

@@ -62,7 +62,9 @@ impl Engine {
             let trees: Vec<Tree<'_>> = beside.traces.iter().map(|trace| Tree::new(trace)).collect();
             let beside = Beside { trees: &trees, since: beside.since };
             let answer = |found: &[Execution<'_, '_>], left| ExplainOperation {
-                calls_changed: earlier.as_ref().map_or_else(Vec::new, |earlier| calls_changed(&question, earlier, found)),
+                calls_changed: earlier
+                    .as_ref()
+                    .map_or_else(Vec::new, |earlier| calls_changed(&question, earlier, found)),
                 ..operation_answer(question.operation.clone(), found, beside, left, &detectors)
             };
             newest.read(answer)

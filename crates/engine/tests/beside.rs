@@ -94,6 +94,9 @@ async fn far_more_calls_than_at_the_code_state_before_are_told_unasked() {
         changed[0]["text"],
         "POST /import calls SELECT vendor 500 times an execution; 1 time at code state before-the-c (3 executions)"
     );
-    assert_eq!((&changed[0]["after"]["per_execution"], &changed[0]["before"]["executions"]), (&json!(500.0), &json!(3)));
+    assert_eq!(
+        (&changed[0]["after"]["per_execution"], &changed[0]["before"]["executions"]),
+        (&json!(500.0), &json!(3))
+    );
     engine.close().await.unwrap();
 }

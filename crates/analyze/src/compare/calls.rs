@@ -75,7 +75,7 @@ impl CallsChanged {
     pub fn sentence(&self, before: &str) -> String {
         let each = |rate: &CallRate| match (&self.item, rate.per_item) {
             (Some(item), Some(per_item)) => format!(", {} for each {item}", Shown(per_item)),
-            _ => match rate.per_parent.filter(|per_parent| self.parent != self.root && *per_parent != rate.per_execution) {
+            _ => match rate.per_parent.filter(|it| (it - rate.per_execution).abs() > f64::EPSILON) {
                 Some(per_parent) => format!(", {} for each {}", Shown(per_parent), self.parent.1),
                 None => String::new(),
             },
@@ -148,13 +148,17 @@ pub fn calls_changed<'a>(before: &[Execution<'_, 'a>], after: &[Execution<'_, 'a
     let of = |&key: &&(usize, Callee)| Some((key, change(&sides, key, &names)?));
     let found: Vec<(&(usize, Callee), CallsChanged)> = keys.iter().filter_map(of).collect();
     // Another statement for the same thing has no number before; the operation has.
-    let whole: Vec<(usize, usize)> = found.iter().filter(|it| it.0.1.1.is_empty()).map(|it| (it.0.0, it.0.1.0)).collect();
+    let whole: Vec<(usize, usize)> =
+        found.iter().filter(|it| it.0.1.1.is_empty()).map(|it| (it.0.0, it.0.1.0)).collect();
     let stays = |key: &(usize, Callee)| key.1.1.is_empty() || !whole.contains(&(key.0, key.1.0));
     let mut changed: Vec<CallsChanged> = found.into_iter().filter(|it| stays(it.0)).map(|it| it.1).collect();
     changed.sort_by(|a, b| {
         let size = |it: &CallsChanged| it.factor().ln().abs();
         let most = |it: &CallsChanged| it.before.per_execution.max(it.after.per_execution);
-        size(b).total_cmp(&size(a)).then(most(b).total_cmp(&most(a))).then_with(|| (&a.root, a.what()).cmp(&(&b.root, b.what())))
+        size(b)
+            .total_cmp(&size(a))
+            .then(most(b).total_cmp(&most(a)))
+            .then_with(|| (&a.root, a.what()).cmp(&(&b.root, b.what())))
     });
     changed.truncate(CALLS_CHANGED_MAX);
     changed

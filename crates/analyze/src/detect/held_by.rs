@@ -168,7 +168,9 @@ fn of_wait(scene: &Scene<'_, '_>, resource: &Resource<'_>, victims: &Victims<'_>
     let is_entry = |name: &str| holders.parts.first().is_some_and(|(part, _)| scene.entry(*part).name == name);
     let doing = doing(scene, holders).filter(|doing| doing.name != resource.name && !is_entry(&doing.name));
     let does = if holders.is_known { "had it" } else { "ran" };
-    let meanwhile = doing.as_ref().map_or(String::new(), |doing| format!("; {:.0} % of that time in {}", doing.share * 100.0, doing.name));
+    let meanwhile = doing
+        .as_ref()
+        .map_or(String::new(), |doing| format!("; {:.0} % of that time in {}", doing.share * 100.0, doing.name));
     let text = format!(
         "{} waits {} for {what} in an execution, {:.0} % of it. {:.0} % of this waiting fell while {who} {does} ({:.1} at once): {}{meanwhile}.",
         victims.name,
@@ -181,26 +183,39 @@ fn of_wait(scene: &Scene<'_, '_>, resource: &Resource<'_>, victims: &Victims<'_>
     let detail = format!("{} {}", resource.lock, holders.key);
     let saving = (!resource.is_queue).then_some(victims.wait * (holders.of_holding - holders.expected));
     let next = if holders.is_known {
-        format!("see what {who} do{} while they have it; release it before that, or keep them from taking all of it", if holders.with.is_some() { "" } else { "es" })
+        format!(
+            "see what {who} do{} while they have it; release it before that, or keep them from taking all of it",
+            if holders.with.is_some() { "" } else { "es" }
+        )
     } else {
         format!("see what {who} use{} that the others wait for", if holders.with.is_some() { "" } else { "s" })
     };
     let confidence = if holders.is_known { 0.9 } else { 0.7 } * (1.0 - holders.p_value);
-    draft(scene, victims, holders, doing.as_ref(), (resource.service, resource.name), &detail, text, (saving, confidence), next)
+    draft(
+        scene,
+        victims,
+        holders,
+        doing.as_ref(),
+        (resource.service, resource.name),
+        &detail,
+        text,
+        (saving, confidence),
+        next,
+    )
 }
 
 fn of_stall(scene: &Scene<'_, '_>, stall: &stall::Stall<'_>, victims: &Victims<'_>, holders: &Holders) -> Finding {
     let who = who(scene, holders);
     let longest = stall.stretches.iter().map(|stretch| stretch.end - stretch.start).max().unwrap_or_default();
     let text = format!(
-        "{} stands still for {} in an execution, {:.0} % of it: while {who} computed in {} ({} times, up to {}), nothing else in their process went on; {}.",
+        "{} stands still for {} in an execution, {:.0} % of it: while {who} computed in {} ({} times, up to {}), nothing else in their process went on; they are {:.0} % of the executions.",
         victims.name,
         shown(victims.wait),
         victims.share * 100.0,
         stall.name,
         stall.stretches.len(),
         shown(longest as f64),
-        format_args!("they are {:.0} % of the executions", holders.of_executions * 100.0),
+        holders.of_executions * 100.0,
     );
     let next = format!("move what {} computes to a thread or a process of its own, or let it yield", stall.name);
     let doing = stall.stretches.iter().max_by_key(|stretch| stretch.end - stretch.start).map(|stretch| Doing {

@@ -9,10 +9,15 @@ use crate::testing::traces;
 fn import(rows: usize, selects: usize, inserts: usize) -> String {
     let mut text = format!("POST /import 0..9000 kind=server\n  store 1..8999 import.rows={rows}");
     for call in 0..selects {
-        write!(text, "\n    SELECT {call}.1..{call}.2 kind=client db.query.text='SELECT id FROM vendor WHERE name = {call}'").unwrap();
+        write!(
+            text,
+            "\n    SELECT {call}.1..{call}.2 kind=client db.query.text='SELECT id FROM vendor WHERE name = {call}'"
+        )
+        .unwrap();
     }
     for call in 0..inserts {
-        write!(text, "\n    INSERT {call}.3..{call}.4 kind=client db.query.text='INSERT INTO row VALUES ({call})'").unwrap();
+        write!(text, "\n    INSERT {call}.3..{call}.4 kind=client db.query.text='INSERT INTO row VALUES ({call})'")
+            .unwrap();
     }
     text
 }

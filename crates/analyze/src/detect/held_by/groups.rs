@@ -88,9 +88,11 @@ impl Groups {
             groups.push((place, Label { key: key.to_owned(), condition }, members));
         }
         for ((place, key), values) in numbers {
-            groups.extend(largest(values).into_iter().map(|(condition, members)| {
-                (place, Label { key: key.to_owned(), condition }, members)
-            }));
+            groups.extend(
+                largest(values)
+                    .into_iter()
+                    .map(|(condition, members)| (place, Label { key: key.to_owned(), condition }, members)),
+            );
         }
         groups.retain(|(_, _, members)| members.len() > 1 && members.len() < units.len());
         groups.sort_by(|a, b| b.2.len().cmp(&a.2.len()).then(a.0.cmp(&b.0)).then(a.1.cmp(&b.1)));
@@ -134,14 +136,19 @@ impl Groups {
             return None;
         }
         // The variance of the sum of so many, drawn without putting back.
-        let deviations: Vec<f64> = self.sizes.iter().map(|&size| {
-            let size = size as f64;
-            (variance * size * (count - size) / (count - 1.0)).sqrt()
-        }).collect();
+        let deviations: Vec<f64> = self
+            .sizes
+            .iter()
+            .map(|&size| {
+                let size = size as f64;
+                (variance * size * (count - size) / (count - 1.0)).sqrt()
+            })
+            .collect();
         let best = |sums: &[f64]| -> (usize, f64) {
-            let scores = sums.iter().enumerate().map(|(group, sum)| {
-                (group, (sum - mean * self.sizes[group] as f64) / deviations[group])
-            });
+            let scores = sums
+                .iter()
+                .enumerate()
+                .map(|(group, sum)| (group, (sum - mean * self.sizes[group] as f64) / deviations[group]));
             first_largest(scores)
         };
         let (group, score) = best(&self.sums(measure));
@@ -161,14 +168,17 @@ impl Groups {
     pub(super) fn best_moved(&self, shares: &[Vec<f64>]) -> Option<Best> {
         let (actual, moved) = shares.split_first()?;
         let count = moved.len() as f64;
-        let mean: Vec<f64> = (0..actual.len()).map(|group| moved.iter().map(|it| it[group]).sum::<f64>() / count).collect();
+        let mean: Vec<f64> =
+            (0..actual.len()).map(|group| moved.iter().map(|it| it[group]).sum::<f64>() / count).collect();
         let deviation = |group: usize| {
             let square = |it: &Vec<f64>| (it[group] - mean[group]).powi(2);
             (moved.iter().map(square).sum::<f64>() / count).sqrt().max(1e-9)
         };
         let deviations: Vec<f64> = (0..actual.len()).map(deviation).collect();
         let best = |shares: &[f64]| {
-            first_largest(shares.iter().enumerate().map(|(group, share)| (group, (share - mean[group]) / deviations[group])))
+            first_largest(
+                shares.iter().enumerate().map(|(group, share)| (group, (share - mean[group]) / deviations[group])),
+            )
         };
         if actual.is_empty() {
             return None;

@@ -98,7 +98,7 @@ pub(super) fn holders(scene: &Scene<'_, '_>, resource: &Resource<'_>, releases: 
         measure[unit(hold.part)] += waiting[process].between(hold.start, hold.end);
     }
     let groups = Groups::new(scene, &units, false);
-    let (members, with, key, p_value) = if let Some(best) = groups.best_dealt(&measure) {
+    let (members, with, key, p_value): (Vec<usize>, _, _, _) = if let Some(best) = groups.best_dealt(&measure) {
         let label = &groups.labels[best.group];
         (groups.members(best.group).collect(), Some(label.with()), label.key.clone(), best.p_value)
     } else {
@@ -109,7 +109,9 @@ pub(super) fn holders(scene: &Scene<'_, '_>, resource: &Resource<'_>, releases: 
         (vec![first], None, String::new(), 0.0)
     };
     let mut is_member = vec![false; units.len()];
-    members.iter().for_each(|&member: &usize| is_member[member] = true);
+    for &member in &members {
+        is_member[member] = true;
+    }
     let theirs: Vec<Hold> = holds.iter().filter(|hold| is_member[unit(hold.part)]).copied().collect();
     if !waits_longer(scene, resource, &theirs) {
         return None;

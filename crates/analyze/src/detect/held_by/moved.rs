@@ -47,7 +47,9 @@ pub(super) fn holders(scene: &Scene<'_, '_>, resource: &Resource<'_>) -> Option<
     let best = groups.best_moved(&shares)?;
     let members: Vec<usize> = groups.members(best.group).collect();
     let mut is_member = vec![false; units.len()];
-    members.iter().for_each(|&member| is_member[member] = true);
+    for &member in &members {
+        is_member[member] = true;
+    }
     let waiting = Density::new(judged());
     let mut measure = vec![0.0; units.len()];
     let theirs: Running = running.into_iter().filter(|it| is_member[it.0]).collect();
@@ -156,10 +158,10 @@ impl Mass {
         }
         let mut until = Vec::with_capacity(PIECES + 1);
         let (mut sum, mut count) = (0.0, 0.0);
-        for piece in 0..=PIECES {
+        for (change, density) in change.iter().zip(&density).take(PIECES + 1) {
             until.push(sum);
-            count += change[piece];
-            sum += count + density[piece];
+            count += change;
+            sum += count + density;
         }
         Self { until, length: active.length.max(1.0) }
     }

@@ -58,7 +58,8 @@ impl<'t, 'a> Scene<'t, 'a> {
         trees.sort_by_key(|tree| tree.trace().trace_id);
         let numbers: HashMap<_, _> = trees.iter().enumerate().map(|(at, tree)| (tree.trace().trace_id, at)).collect();
         let mut judged_of: Vec<Vec<u32>> = trees.iter().map(|tree| vec![NONE; tree.len()]).collect();
-        let mut judged: Vec<Execution<'t, 'a>> = executions.iter().filter(|it| !it.is_open() && it.start() >= beside.since).copied().collect();
+        let mut judged: Vec<Execution<'t, 'a>> =
+            executions.iter().filter(|it| !it.is_open() && it.start() >= beside.since).copied().collect();
         judged.sort_by_key(|execution| (execution.start(), execution.trace_id(), execution.entry));
         for (number, execution) in judged.iter().enumerate() {
             let of_tree = &mut judged_of[numbers[&execution.trace_id()]];
@@ -93,7 +94,16 @@ impl<'t, 'a> Scene<'t, 'a> {
                     let top = outer.filter(|_| tree.is_awaited(index)).map_or(next, |outer| self.parts[outer].top);
                     let (start, end) = (tree.start(index), tree.end(index));
                     let spans = Vec::new();
-                    self.parts.push(Part { tree: number, entry: index, process, top, start, end, last_call: start, spans });
+                    self.parts.push(Part {
+                        tree: number,
+                        entry: index,
+                        process,
+                        top,
+                        start,
+                        end,
+                        last_call: start,
+                        spans,
+                    });
                     next
                 });
                 part_of[index] = part as u32;

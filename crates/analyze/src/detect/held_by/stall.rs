@@ -213,9 +213,8 @@ pub(super) fn holders(scene: &Scene<'_, '_>, stall: &Stall<'_>) -> Option<Holder
     let mut processes: Vec<usize> = stall.stretches.iter().map(|stretch| scene.parts[stretch.part].process).collect();
     processes.sort_unstable();
     processes.dedup();
-    let units: Vec<usize> = (0..scene.parts.len())
-        .filter(|&part| processes.binary_search(&scene.parts[part].process).is_ok())
-        .collect();
+    let units: Vec<usize> =
+        (0..scene.parts.len()).filter(|&part| processes.binary_search(&scene.parts[part].process).is_ok()).collect();
     let mut waiting: Vec<Vec<(i64, i64)>> = vec![Vec::new(); scene.processes];
     for wait in &stall.waits {
         waiting[scene.parts[wait.part].process].push((wait.start, wait.end));
@@ -233,7 +232,8 @@ pub(super) fn holders(scene: &Scene<'_, '_>, stall: &Stall<'_>) -> Option<Holder
     let best = groups.best_dealt(&measure);
     let label = best.as_ref().map(|best| &groups.labels[best.group]);
     let members = best.as_ref().map_or(parts.len(), |best| groups.sizes[best.group]);
-    let own = best.as_ref().map_or(1.0, |best| groups.sums(&measure)[best.group] / measure.iter().sum::<f64>().max(1.0));
+    let own =
+        best.as_ref().map_or(1.0, |best| groups.sums(&measure)[best.group] / measure.iter().sum::<f64>().max(1.0));
     let all: f64 = stall.waits.iter().map(|wait| wait.nanos() as f64).sum();
     Some(Holders {
         parts,

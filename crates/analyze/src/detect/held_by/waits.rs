@@ -95,7 +95,8 @@ pub(super) fn of<'a>(scene: &Scene<'_, 'a>) -> (Vec<Resource<'a>>, Vec<(usize, i
                 Sort::Else => {}
                 sort => {
                     // What runs beneath it is no longer waiting: a new connection is opened, say.
-                    let until = tree.children(index).first().map_or(tree.end(index), |&child| tree.start(child as usize));
+                    let until =
+                        tree.children(index).first().map_or(tree.end(index), |&child| tree.start(child as usize));
                     add("", sort, false, tree.start(index), until);
                 }
             }

@@ -16,7 +16,9 @@ fn recorded(texts: &[String]) -> Vec<Trace> {
         let mut id = [7; 16];
         id[..8].copy_from_slice(&(number as u64 + 1).to_be_bytes());
         trace.trace_id = TraceId(id);
-        trace.spans.iter_mut().for_each(|span| span.trace_id = TraceId(id));
+        for span in &mut trace.spans {
+            span.trace_id = TraceId(id);
+        }
         trace
     };
     texts.iter().enumerate().map(of).collect()
@@ -74,7 +76,12 @@ fn pooled(requests: &[Request], size: usize, seed: u64) -> Vec<String> {
     connect {:.3}..{got:.3} kind=client db.system=sqlite
     SELECT {:.3}..{:.3} kind=client db.system=sqlite
     match {:.3}..{released:.3} code.file.path=match.py code.line.number=12",
-            at + 0.1, released + 0.01, at + 0.15, got + 0.05, got + 1.0, got + 1.1
+            at + 0.1,
+            released + 0.01,
+            at + 0.15,
+            got + 0.05,
+            got + 1.0,
+            got + 1.1
         ));
     }
     texts
@@ -93,7 +100,13 @@ fn work_after_the_release_does_not_hide_who_held_it() {
     // `answer` takes longer than all but halden's holding, so that more seem to hold a connection than there are.
     let texts: Vec<String> = pooled(&requests(21, 200, 200.0, 25.0), 2, 22)
         .iter()
-        .map(|text| text.lines().filter(|line| !line.contains("SELECT") && !line.contains("load")).map(|line| line.replace("    ", "  ")).collect::<Vec<_>>().join("\n"))
+        .map(|text| {
+            text.lines()
+                .filter(|line| !line.contains("SELECT") && !line.contains("load"))
+                .map(|line| line.replace("    ", "  "))
+                .collect::<Vec<_>>()
+                .join("\n")
+        })
         .collect();
     insta::assert_snapshot!(text(&held_by(&texts)), @"");
 }
@@ -117,7 +130,9 @@ fn slow_network(seed: u64, count: usize, job: &str) -> Vec<String> {
         let got = at + 40.0 + 10.0 * random.uniform();
         let end = got + 5.0 + 5.0 * random.uniform();
         let shipper = SHIPPERS[random.below(5) as usize];
-        texts.push(format!("GET / {at:.3}..{end:.3} kind=server shipper={shipper}\n  connect {at:.3}..{got:.3} kind=client"));
+        texts.push(format!(
+            "GET / {at:.3}..{end:.3} kind=server shipper={shipper}\n  connect {at:.3}..{got:.3} kind=client"
+        ));
     }
     texts
 }
@@ -150,20 +165,28 @@ fn several_long_jobs_that_overlap_all_waits_are_not_named() {
 
 #[test]
 fn one_execution_alone_waits_for_nobody() {
-    let alone = "POST /screen 0..100 kind=server shipper=halden\n  connect 0..80 kind=client\n  match 80..100".to_owned();
+    let alone =
+        "POST /screen 0..100 kind=server shipper=halden\n  connect 0..80 kind=client\n  match 80..100".to_owned();
     assert_eq!(text(&held_by(std::slice::from_ref(&alone))), "");
     assert_eq!(text(&held_by(&vec![alone; 5])), "");
 }
 
 #[test]
 fn one_execution_that_held_it_meanwhile_is_named_by_its_operation() {
-    let mut texts = pooled(&requests(5, 120, 4.0, 20.0), 1, 6);
     // Requests that come while one import has the only connection wait for its end, and go on one after another.
-    texts.clear();
+    let mut texts = Vec::new();
     let mut random = Random(9);
     let (mut free, mut at) = (0.0f64, 0.0f64);
     let import = (400.0, 1400.0);
-    texts.push(format!("import {}..{} kind=internal\n  connect {}..{} kind=client\n  parse {}..{}", import.0, import.1, import.0, import.0 + 0.2, import.0 + 0.3, import.1));
+    texts.push(format!(
+        "import {}..{} kind=internal\n  connect {}..{} kind=client\n  parse {}..{}",
+        import.0,
+        import.1,
+        import.0,
+        import.0 + 0.2,
+        import.0 + 0.3,
+        import.1
+    ));
     for _ in 0..120 {
         at -= 20.0 * random.uniform().ln();
         let mut got = free.max(at + 0.2);
@@ -180,14 +203,20 @@ fn one_execution_that_held_it_meanwhile_is_named_by_its_operation() {
 #[test]
 fn a_holder_of_another_operation_is_found_beside_those_that_wait() {
     let requests = requests(3, 250, 350.0, 45.0);
-    let texts: Vec<String> = pooled(&requests, 2, 4).iter().zip(&requests).map(|(text, request)| {
-        let other = request.shipper == "halden";
-        text.replace("shipper=halden", "").replace("POST /screen", if other { "POST /bulk" } else { "POST /screen" })
-    }).collect();
+    let texts: Vec<String> = pooled(&requests, 2, 4)
+        .iter()
+        .zip(&requests)
+        .map(|(text, request)| {
+            let other = request.shipper == "halden";
+            text.replace("shipper=halden", "")
+                .replace("POST /screen", if other { "POST /bulk" } else { "POST /screen" })
+        })
+        .collect();
     let traces = recorded(&texts);
     let trees = trees(&traces);
     let of = |name| executions(&trees, Entry::Operation { service: None, name });
-    let found = findings_beside(&of("POST /screen"), Beside { trees: &trees, since: i64::MIN }, &DetectorConfig::default());
+    let found =
+        findings_beside(&of("POST /screen"), Beside { trees: &trees, since: i64::MIN }, &DetectorConfig::default());
     let found: Vec<Finding> = found.into_iter().filter(|finding| finding.code == Code::HeldBy).collect();
     insta::assert_snapshot!(text(&found), @"POST /screen waits 132 ms for connect in an execution, 92 % of it. 100 % of this waiting fell while executions of POST /bulk had it (1.9 at once): they are 16 % of the executions and 97 % of the holding meanwhile; 98 % of that time in match.");
     let alone = findings(&of("POST /screen"), &DetectorConfig::default());
@@ -196,19 +225,27 @@ fn a_holder_of_another_operation_is_found_beside_those_that_wait() {
 
 #[test]
 fn a_lock_says_who_has_it_between_its_event_and_the_end() {
-    let texts: Vec<String> = pooled(&requests(7, 200, 80.0, 20.0), 1, 8).iter().map(|text| {
-        let lines: Vec<&str> = text.lines().collect();
-        let bounds = |line: &str| -> (f64, f64) {
-            let range = line.split(' ').find(|word| word.contains("..")).unwrap();
-            let (start, end) = range.split_once("..").unwrap();
-            (start.parse().unwrap(), end.parse().unwrap())
-        };
-        let (asked, got) = bounds(lines[2]);
-        let (_, released) = bounds(lines[4]);
-        let mut out = String::from(lines[0]);
-        write!(out, "\n  book {asked:.3}..{released:.3} kino.lock.name=accounts kino.lock.wait_nanos={}", ((got - asked) * 1e6) as i64).unwrap();
-        out
-    }).collect();
+    let texts: Vec<String> = pooled(&requests(7, 200, 80.0, 20.0), 1, 8)
+        .iter()
+        .map(|text| {
+            let lines: Vec<&str> = text.lines().collect();
+            let bounds = |line: &str| -> (f64, f64) {
+                let range = line.split(' ').find(|word| word.contains("..")).unwrap();
+                let (start, end) = range.split_once("..").unwrap();
+                (start.parse().unwrap(), end.parse().unwrap())
+            };
+            let (asked, got) = bounds(lines[2]);
+            let (_, released) = bounds(lines[4]);
+            let mut out = String::from(lines[0]);
+            write!(
+                out,
+                "\n  book {asked:.3}..{released:.3} kino.lock.name=accounts kino.lock.wait_nanos={}",
+                ((got - asked) * 1e6) as i64
+            )
+            .unwrap();
+            out
+        })
+        .collect();
     insta::assert_snapshot!(text(&held_by(&texts)), @"POST /screen waits 37.2 ms for the lock accounts in an execution, 65 % of it. 80 % of this waiting fell while executions with shipper=halden had it (1.0 at once): they are 12 % of the executions and 80 % of the holding meanwhile.");
 }
 
@@ -240,7 +277,10 @@ fn throttled(seed: u64, is_caused: bool) -> Vec<String> {
         let meanwhile = bulks.iter().any(|bulk| at > bulk.0 && at < bulk.1);
         let slow = if is_caused { meanwhile } else { random.below(4) == 0 };
         let until = at + if slow { 60.0 + 40.0 * random.uniform() } else { 0.1 };
-        texts.push(format!("GET /rate {at:.3}..{:.3} kind=server plan=free\n  rate_limiter.wait {at:.3}..{until:.3}", until + 8.0));
+        texts.push(format!(
+            "GET /rate {at:.3}..{:.3} kind=server plan=free\n  rate_limiter.wait {at:.3}..{until:.3}",
+            until + 8.0
+        ));
     }
     texts.push("watch 0..13000 plan=free".to_owned());
     texts
@@ -290,7 +330,8 @@ fn looped(seed: u64, burn: f64, is_threaded: bool) -> Vec<String> {
     }
     for (is_export, times, end) in tasks {
         let name = if is_export { "GET /export" } else { "GET /item" };
-        let mut text = format!("{name} {:.3}..{end:.3} kind=server client={}", times[0], ["a", "b"][random.below(2) as usize]);
+        let mut text =
+            format!("{name} {:.3}..{end:.3} kind=server client={}", times[0], ["a", "b"][random.below(2) as usize]);
         for pair in times.windows(2) {
             write!(text, "\n  GET {:.3}..{:.3} kind=client", pair[0] + 0.01, pair[1]).unwrap();
         }
