@@ -145,8 +145,8 @@ pub fn calls_changed<'a>(before: &[Execution<'_, 'a>], after: &[Execution<'_, 'a
     let mut keys: Vec<&(usize, Callee)> = sides[0].made.keys().chain(sides[1].made.keys()).collect();
     keys.sort_unstable();
     keys.dedup();
-    let of = |&key: &&(usize, Callee)| Some((key, change(&sides, key, &names)?));
-    let found: Vec<(&(usize, Callee), CallsChanged)> = keys.iter().filter_map(of).collect();
+    let found: Vec<(&(usize, Callee), CallsChanged)> =
+        keys.into_iter().filter_map(|key| Some((key, change(&sides, key, &names)?))).collect();
     // Another statement for the same thing has no number before; the operation has.
     let whole: Vec<(usize, usize)> =
         found.iter().filter(|it| it.0.1.1.is_empty()).map(|it| (it.0.0, it.0.1.0)).collect();
