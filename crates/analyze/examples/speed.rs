@@ -7,6 +7,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
+use kino_analyze::finding::Code;
 use kino_analyze::{DetectorConfig, Entry, Tree, compare, critical_path, executions, explain};
 use kino_model::{Attributes, Resource, Span, SpanId, SpanKind, Trace, TraceId, UnixNanos, Value, thin_vec};
 
@@ -15,15 +16,28 @@ fn main() {
     timed("trees of 1,000 executions", || traces.iter().map(Tree::new).collect::<Vec<_>>());
     let trees: Vec<Tree<'_>> = traces.iter().map(Tree::new).collect();
     let found = executions(&trees, Entry::Outermost);
-    let off = DetectorConfig { off: kino_analyze::finding::Code::ALL.to_vec(), ..DetectorConfig::default() };
+    let off = DetectorConfig { off: Code::ALL.to_vec(), ..DetectorConfig::default() };
     timed("breakdown of 1,000 executions", || explain::explain_operation_with(&found, &off));
     timed("breakdown and all detectors", || explain::explain_operation(&found));
-    for &code in kino_analyze::finding::Code::ALL {
-        let off = kino_analyze::finding::Code::ALL.iter().copied().filter(|&other| other != code).collect();
+    for &code in Code::ALL {
+        let off = Code::ALL.iter().copied().filter(|&other| other != code).collect();
         let config = DetectorConfig { off, ..DetectorConfig::default() };
         timed(&format!("  {code} alone"), || kino_analyze::detect::findings(&found, &config));
     }
     timed("comparison of 500 with 500", || compare(&found[..500], &found[500..]));
+    let pooled = pooled(10_000);
+    let trees: Vec<Tree<'_>> = pooled.iter().map(Tree::new).collect();
+    let found = executions(&trees, Entry::Outermost);
+    for code in [Code::HeldBy, Code::Bottleneck] {
+        let off = Code::ALL.iter().copied().filter(|&other| other != code).collect();
+        let config = DetectorConfig { off, ..DetectorConfig::default() };
+        timed(&format!("{code} over 100,000 spans of 10,000 executions that wait for a pool"), || {
+            kino_analyze::detect::findings(&found, &config)
+        });
+    }
+    timed("calls that changed between 5,000 of them and 5,000", || {
+        kino_analyze::compare::calls_changed(&found[..5_000], &found[5_000..])
+    });
     let large = chain(1_000_000);
     timed("tree of 1,000,000 spans, each within the last", || Tree::new(&large));
     let tree = Tree::new(&large);
@@ -91,6 +105,49 @@ fn request(number: u64) -> Trace {
     }
     spans.sort_by_key(|span| span.start);
     Trace { trace_id, spans, ..Trace::default() }
+}
+
+/// Requests of ten spans each with two connections among them; every eighth keeps one for long.
+fn pooled(count: u64) -> Vec<Trace> {
+    let resource = Arc::new(Resource {
+        attributes: thin_vec![("service.name".into(), Value::from("screening"))],
+        ..Resource::default()
+    });
+    let mut free = [0i64; 2];
+    let mut request = |number: u64| {
+        let mut trace_id = TraceId::default();
+        trace_id.0[8..].copy_from_slice(&(number + 1).to_be_bytes());
+        let at = number as i64 * 2_000_000;
+        let customer = if number % 8 == 0 { 0 } else { number * 7_919 % 50 + 1 };
+        let hold = if customer == 0 { 12_000_000 } else { 1_000_000 };
+        let first = usize::from(free[1] < free[0]);
+        let got = free[first].max(at + 1_000);
+        free[first] = got + hold;
+        let span = |id: u64, name: &str, range: (i64, i64)| Span {
+            trace_id,
+            span_id: SpanId(id.to_be_bytes()),
+            parent_span_id: (id > 1).then(|| SpanId(1u64.to_be_bytes())),
+            name: name.into(),
+            kind: if id > 1 { SpanKind::Client } else { SpanKind::Server },
+            start: UnixNanos(range.0),
+            end: Some(UnixNanos(range.1)),
+            resource: Arc::clone(&resource),
+            ..Span::default()
+        };
+        let mut root = span(1, "POST /screen", (at, got + hold));
+        root.attributes = thin_vec![
+            ("customer".into(), Value::from(format!("customer {customer}"))),
+            ("parcels".into(), Value::from((number * 31 % 17) as i64)),
+            ("region".into(), Value::from(["north", "south", "west"][number as usize % 3])),
+        ];
+        let mut spans = vec![root, span(2, "connect", (at + 500, got))];
+        let step = hold / 8;
+        spans.extend(
+            (0..8).map(|call| span(3 + call, "SELECT", (got + call as i64 * step, got + (call as i64 + 1) * step))),
+        );
+        Trace { trace_id, spans, ..Trace::default() }
+    };
+    (0..count).map(&mut request).collect()
 }
 
 fn chain(count: u64) -> Trace {

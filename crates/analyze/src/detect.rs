@@ -30,7 +30,7 @@ mod what_differs;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-pub use held_by::{Beside, may_wait_for_others};
+pub use held_by::{Beside, WaitedFor, may_wait_for_others, waited_for};
 pub use retime::retime;
 
 use crate::execution::Execution;
@@ -117,7 +117,12 @@ pub fn findings_beside<'t, 'a>(
         findings.extend(found(&group, &detectors));
     }
     if config.is_on(Code::HeldBy) {
+        let before = findings.len();
         held_by::detect(executions, beside, false, &mut findings);
+        // Where only the newest executions were judged among all that ran, all of them may say more by themselves.
+        if findings.len() == before && beside.since > i64::MIN {
+            held_by::detect(executions, Beside::default(), false, &mut findings);
+        }
     }
     findings.retain(|finding| config.is_on(finding.code));
     let says_where = |finding: &Finding| matches!(finding.code, Code::Bottleneck | Code::DeadTime);

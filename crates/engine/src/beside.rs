@@ -15,7 +15,7 @@ use crate::{Engine, scope};
 /// Traces at the same time; of more, the latest.
 const TRACES_MAX: usize = 2_000;
 /// Their spans.
-const SPANS_MAX: usize = 100_000;
+const SPANS_MAX: usize = 50_000;
 /// What began this long before the first execution may still have been under way.
 const LEAD_NANOS: i64 = 60_000_000_000;
 /// Executions of the code before.
@@ -43,7 +43,7 @@ impl Engine {
     pub(crate) async fn ran_beside(
         &self,
         snapshot: &Snapshot,
-        question: &ExplainOperationQuestion,
+        project: Option<String>,
         traces: &[Arc<Trace>],
     ) -> Result<Beside, Problem> {
         let times = || traces.iter().flat_map(|trace| &trace.spans);
@@ -57,7 +57,7 @@ impl Engine {
         let filter = TraceFilter {
             since: Some(UnixNanos(first.0.saturating_sub(LEAD_NANOS))),
             until: Some(UnixNanos(last.0.saturating_add(1))),
-            project: scope::project(&question.scope),
+            project,
             ..TraceFilter::default()
         };
         let found = snapshot.find(&filter, TRACES_MAX, None).await.map_err(|error| problem(&error))?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use kino_analyze::critical_path::Segment;
-use kino_analyze::detect::{Beside, DetectorConfig};
+use kino_analyze::detect::{self, Beside, DetectorConfig};
 use kino_analyze::execution::{Entry, Execution, executions};
 use kino_analyze::explain as analyze;
 use kino_analyze::tree::Tree;
@@ -15,7 +15,7 @@ use kino_wire::Problem;
 use kino_wire::explain::{
     DEFAULT_LAST, DEFAULT_PAGE, EntryPoint, ExplainList, ExplainOperation, ExplainOperationQuestion, ExplainSystem,
     ExplainSystemQuestion, ExplainTrace, ExplainTraceQuestion, LeftOut, MAX_LAST, MAX_PAGE, PATH_SEGMENTS_MAX,
-    PathTotal,
+    PathTotal, WaitedFor,
 };
 
 use crate::beside::Earlier;
@@ -45,7 +45,13 @@ impl Engine {
         let trace = self.snapshot().trace(id).await.map_err(|error| problem(&error))?;
         let trace = trace.ok_or_else(|| self.no_trace(id))?;
         let detectors = Arc::clone(&self.inner.detectors);
-        blocking(move || trace_answer(&trace, &question, &detectors)).await.map_err(|error| error.problem())?
+        let traces = [trace];
+        let beside = match question.list {
+            None => self.ran_beside(&self.snapshot(), None, &traces).await?,
+            Some(_) => crate::beside::Beside::default(),
+        };
+        let [trace] = traces;
+        blocking(move || trace_answer(&trace, &beside, &question, &detectors)).await.map_err(|error| error.problem())?
     }
 
     pub(crate) async fn explain_operation(
@@ -55,7 +61,7 @@ impl Engine {
         question.last = limit(question.last, DEFAULT_LAST, MAX_LAST)?;
         let newest = self.newest_of(&question).await?;
         let snapshot = self.snapshot();
-        let beside = self.ran_beside(&snapshot, &question, newest.traces()).await?;
+        let beside = self.ran_beside(&snapshot, scope::project(&question.scope), newest.traces()).await?;
         let earlier = self.earlier_code(&snapshot, &question, newest.traces()).await?;
         let detectors = Arc::clone(&self.inner.detectors);
         let answer = move || {
@@ -236,6 +242,7 @@ impl Engine {
 
 fn trace_answer(
     trace: &Trace,
+    beside: &crate::beside::Beside,
     question: &ExplainTraceQuestion,
     detectors: &DetectorConfig,
 ) -> Result<ExplainTrace, Problem> {
@@ -257,6 +264,7 @@ fn trace_answer(
             end_unix_nanos: segments.last().map_or(0, |segment| segment.end),
         },
         other_roots: Vec::new(),
+        waited_for: Vec::new(),
         critical_path: Vec::new(),
         breakdown: Vec::new(),
         findings: Vec::new(),
@@ -270,6 +278,7 @@ fn trace_answer(
         answer.critical_path = longest(segments).map(|segment| to_wire::segment(&tree, segment)).collect();
         answer.breakdown = breakdown(explained.breakdown, false, &mut left_out);
         answer.findings = findings(explained.findings, &mut left_out);
+        answer.waited_for = waited_for(&tree, beside);
         return Ok(ExplainTrace { left_out, ..answer });
     };
     let limit = limit(usize::try_from(question.limit).unwrap_or(usize::MAX), DEFAULT_PAGE, MAX_PAGE)?;
@@ -300,6 +309,20 @@ fn trace_answer(
     let end = offset.saturating_add(limit);
     answer.next_offset = (end < entries).then_some(end as u64);
     Ok(ExplainTrace { left_out, ..answer })
+}
+
+/// What the trace waited for and others had meanwhile.
+fn waited_for(tree: &Tree<'_>, beside: &crate::beside::Beside) -> Vec<WaitedFor> {
+    let Some(entry) = tree.root().filter(|_| !beside.traces.is_empty()) else { return Vec::new() };
+    let trees: Vec<Tree<'_>> = beside.traces.iter().map(|trace| Tree::new(trace)).collect();
+    let found = detect::waited_for(Execution { tree, entry }, Beside { trees: &trees, since: i64::MIN });
+    let waited = |waited: detect::WaitedFor| WaitedFor {
+        text: waited.text,
+        wait_nanos: waited.wait_nanos,
+        share: waited.share,
+        holders: waited.holders.iter().map(to_wire::evidence).collect(),
+    };
+    found.into_iter().map(waited).collect()
 }
 
 /// The longest segments, at most [`PATH_SEGMENTS_MAX`], in time order.

@@ -69,6 +69,15 @@ async fn who_holds_a_connection_is_found_among_other_operations() {
     let held = findings.iter().find(|finding| finding["code"] == "held_by").unwrap();
     assert!(held["text"].as_str().unwrap().contains("executions of POST /bulk had it"), "{held}");
     assert_eq!(explained["executions"], 80, "what ran beside is not explained");
+
+    // An item of the fourth second, which came while that second's job had the connection.
+    let trace = engine.ask_json("explain_trace", json!({ "trace_id": format!("{:032x}", 134) })).await.unwrap();
+    let waited = trace["waited_for"][0]["text"].as_str().unwrap();
+    assert!(
+        waited.starts_with("waited 168 ms for connect (98 % of its time); meanwhile it was with POST /bulk"),
+        "{waited}"
+    );
+    assert!(waited.contains(&format!("{:032x}", 4)), "{waited}");
     engine.close().await.unwrap();
 }
 

@@ -286,6 +286,9 @@ fn trace_answer(explained: &ExplainTrace) -> Answer {
     if other_roots > 0 {
         facts.push(("other_roots", Cell::Count(other_roots)));
     }
+    for waited in &explained.waited_for {
+        facts.push(("waited", Cell::recorded_up_to(&waited.text, MESSAGE_BYTES_MAX)));
+    }
     facts.extend(left_out_facts(&explained.left_out));
     let mut path = Table::new("critical_path", 12, &["at", "took", "service", "name", "span_id"]);
     path.most = PATH_ROWS_MAX;

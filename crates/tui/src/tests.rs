@@ -214,6 +214,7 @@ fn explained() -> ExplainTrace {
             duration_nanos: Some(100 * MILLI),
         }),
         other_roots: Vec::new(),
+        waited_for: Vec::new(),
         path: PathTotal { segments: 3, start_unix_nanos: START, end_unix_nanos: START + 100 * MILLI },
         critical_path: vec![
             segment(1, "GET /cart", 0, 10),

@@ -81,6 +81,9 @@ pub struct ExplainTrace {
     pub root: Option<RootSummary>,
     /// Roots besides it: other spans without a known parent. The first few of them.
     pub other_roots: Vec<RootSummary>,
+    /// What it waited for, where others are seen to have had it meanwhile; the longest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waited_for: Vec<WaitedFor>,
     /// The whole critical path, of which `critical_path` may be a part.
     pub path: PathTotal,
     /// Segments in time order that do not overlap and together cover the root from start to end. Of more than
@@ -94,6 +97,19 @@ pub struct ExplainTrace {
     pub left_out: LeftOut,
     /// Where the list that was asked for goes on; `null` at its end, and in an overview.
     pub next_offset: Option<u64>,
+}
+
+/// What an execution waited for, and who had it meanwhile.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WaitedFor {
+    /// One sentence.
+    pub text: String,
+    /// The whole wait.
+    pub wait_nanos: i64,
+    /// That over the root's duration.
+    pub share: f64,
+    /// Who had it, for the longest part of the wait first; at most three.
+    pub holders: Vec<Evidence>,
 }
 
 /// The extent of a critical path.

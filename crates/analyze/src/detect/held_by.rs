@@ -24,7 +24,7 @@ use kino_model::Trace;
 use super::Draft;
 use super::facts::{shown, top};
 use crate::execution::Execution;
-use crate::finding::{Code, Finding, Number, Unit, evidence, location};
+use crate::finding::{Code, Evidence, Finding, MAX_EXAMPLES, Number, Unit, evidence, location};
 use crate::statistics::quantile_f64;
 use crate::tree::Tree;
 use held::Holders;
@@ -99,6 +99,71 @@ pub(super) fn detect<'t, 'a>(
     }
 }
 
+/// What an execution waited for, and who had it meanwhile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WaitedFor {
+    /// One sentence.
+    pub text: String,
+    /// Nanoseconds.
+    pub wait_nanos: i64,
+    /// Of its time.
+    pub share: f64,
+    /// Who had it, for the longest part of the waiting first; at most [`MAX_EXAMPLES`].
+    pub holders: Vec<Evidence>,
+}
+
+/// What `execution` waited for during [`MIN_SHARE`] of its time and more, where others are seen to have had it meanwhile.
+pub fn waited_for<'t, 'a>(execution: Execution<'t, 'a>, beside: Beside<'t, 'a>) -> Vec<WaitedFor> {
+    let scene = Scene::new(&[execution], beside);
+    let (resources, releases) = waits::of(&scene);
+    let duration = execution.duration().unwrap_or_default().max(1) as f64;
+    let mut found = Vec::new();
+    for resource in resources.iter().filter(|resource| resource.is_held) {
+        let judged = resource.waits.iter().filter(|wait| wait.judged.is_some());
+        let wait: f64 = judged.map(|wait| wait.nanos() as f64).sum();
+        if wait < MIN_SHARE * duration {
+            continue;
+        }
+        let parts = held::meanwhile(&scene, resource, &releases);
+        let longest = &parts[..parts.len().min(MAX_EXAMPLES)];
+        if longest.is_empty() {
+            continue;
+        }
+        let of = |part: usize| scene.trees[scene.parts[part].tree].trace().trace_id;
+        let holder = |(part, nanos): &(usize, f64)| {
+            format!("{} for {} (trace {})", scene.entry(*part).name, shown(*nanos), of(*part))
+        };
+        let more = match parts.len() - longest.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let (what, share) = (what(resource), wait / duration);
+        let who: Vec<String> = longest.iter().map(holder).collect();
+        found.push(WaitedFor {
+            text: format!(
+                "waited {} for {what} ({:.0} % of its time); meanwhile it was with {}{more}",
+                shown(wait),
+                share * 100.0,
+                who.join(", ")
+            ),
+            wait_nanos: wait as i64,
+            share,
+            holders: longest.iter().map(|(part, _)| evidence(of(*part), scene.entry(*part))).collect(),
+        });
+    }
+    found.sort_by_key(|waited| std::cmp::Reverse(waited.wait_nanos));
+    found
+}
+
+/// What is waited for, as a text.
+fn what(resource: &Resource<'_>) -> String {
+    match (resource.is_queue, resource.lock) {
+        (true, _) => format!("a worker of {}", resource.name),
+        (_, "") => resource.name.to_owned(),
+        (_, lock) => format!("the lock {lock}"),
+    }
+}
+
 /// How much is enough.
 #[derive(Clone, Copy)]
 struct Terms {
@@ -159,11 +224,7 @@ impl<'a> Victims<'a> {
 }
 
 fn of_wait(scene: &Scene<'_, '_>, resource: &Resource<'_>, victims: &Victims<'_>, holders: &Holders) -> Finding {
-    let what = match (resource.is_queue, resource.lock) {
-        (true, _) => format!("a worker of {}", resource.name),
-        (_, "") => resource.name.to_owned(),
-        (_, lock) => format!("the lock {lock}"),
-    };
+    let what = what(resource);
     let who = who(scene, holders);
     let is_entry = |name: &str| holders.parts.first().is_some_and(|(part, _)| scene.entry(*part).name == name);
     let doing = doing(scene, holders).filter(|doing| doing.name != resource.name && !is_entry(&doing.name));

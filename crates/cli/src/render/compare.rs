@@ -53,7 +53,7 @@ pub(crate) fn text(answer: &Compare, style: Style) -> String {
 
 /// Calls whose number changed by an order of magnitude.
 pub(crate) fn calls_changed(changed: &[CallsChanged], style: Style) -> String {
-    let line = |changed: &CallsChanged| wrap(&style.paint(Tone::Warn, &clean(&changed.text)), style, "  ");
+    let line = |changed: &CallsChanged| wrap(&clean(&changed.text), style, "  ");
     let mut text: String = changed.iter().take(CALLS_CHANGED_MAX).map(line).collect();
     let more = over(changed.len(), CALLS_CHANGED_MAX);
     if more > 0 {

@@ -6,7 +6,7 @@ use kino_wire::explain::{
 };
 
 use super::table::Table;
-use super::{Style, Tone, bar, clean, count, counted, duration, finding, percent};
+use super::{Style, Tone, bar, clean, count, counted, duration, finding, percent, wrap};
 
 /// How many segments of a critical path are shown; the rest is counted.
 const SEGMENTS_MAX: usize = 40;
@@ -37,6 +37,9 @@ pub(crate) fn trace(answer: &ExplainTrace, style: Style) -> String {
     }
     if answer.missing_parents > 0 {
         text.push_str(&format!("{} not arrived\n", counted(answer.missing_parents, "parent")));
+    }
+    for waited in &answer.waited_for {
+        text.push_str(&wrap(&clean(&waited.text), style, ""));
     }
     if !answer.critical_path.is_empty() {
         text.push_str(&format!("\n{} (what the whole waits for, in time order)\n", style.heading("Critical path")));
@@ -289,6 +292,7 @@ mod tests {
                 duration_nanos: Some(391_000_000),
             }),
             other_roots: Vec::new(),
+            waited_for: Vec::new(),
             path: PathTotal { segments: 2, start_unix_nanos: 1_000, end_unix_nanos: 391_001_000 },
             critical_path: vec![
                 segment("summary.generate", 1_000, 120_001_000),

@@ -6,6 +6,8 @@
 //! two are out. Where no place makes that true of [`FULL`] of the waiting, and waits are no longer the more hold it when
 //! they begin, nobody is shown to be in the way: a slow network, say. Nor is a group that does not make them longer.
 
+use std::collections::BTreeMap;
+
 use super::groups::{Groups, LEVEL};
 use super::intervals::{Density, union};
 use super::scene::Scene;
@@ -65,12 +67,36 @@ enum Release {
     Execution,
 }
 
-/// Who held `resource` while judged executions waited for it.
-pub(super) fn holders(scene: &Scene<'_, '_>, resource: &Resource<'_>, releases: &[(usize, i64)]) -> Option<Holders> {
-    let waiting = by_process(scene, resource.waits.iter().filter(|wait| wait.judged.is_some()), |wait| {
-        (wait.part, wait.start, wait.end)
-    });
-    let total: f64 = resource.waits.iter().filter(|wait| wait.judged.is_some()).map(|wait| wait.nanos() as f64).sum();
+/// Who held `resource` while judged executions waited for it: parts, with the waiting meanwhile in nanoseconds, the
+/// longest first. Empty where nobody is shown to have been in the way.
+pub(super) fn meanwhile(
+    scene: &Scene<'_, '_>,
+    resource: &Resource<'_>,
+    releases: &[(usize, i64)],
+) -> Vec<(usize, f64)> {
+    let waits = |judged: bool| {
+        let waits = resource.waits.iter().filter(|wait| !judged || wait.judged.is_some());
+        by_process(scene, waits, |wait| (wait.part, wait.start, wait.end))
+    };
+    let holds = likely_holds(scene, resource, releases, &waits(false)).unwrap_or_default();
+    let waiting = waits(true);
+    let mut parts: BTreeMap<usize, f64> = BTreeMap::new();
+    for hold in holds {
+        let process = scene.parts[hold.part].process;
+        *parts.entry(hold.part).or_default() += waiting[process].between(hold.start, hold.end);
+    }
+    let mut parts: Vec<(usize, f64)> = parts.into_iter().filter(|(_, nanos)| *nanos > 0.0).collect();
+    parts.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    parts
+}
+
+/// When each part held `resource`, if that explains when others waited for it.
+fn likely_holds(
+    scene: &Scene<'_, '_>,
+    resource: &Resource<'_>,
+    releases: &[(usize, i64)],
+    waiting: &[Density],
+) -> Option<Vec<Hold>> {
     let places: &[Release] = if resource.is_queue {
         &[Release::Span]
     } else {
@@ -79,15 +105,21 @@ pub(super) fn holders(scene: &Scene<'_, '_>, resource: &Resource<'_>, releases: 
     let mut best: Option<(f64, Vec<Hold>)> = None;
     for &place in places {
         let holds = holds(scene, resource, releases, place);
-        let full = full(scene, &holds, &waiting);
+        let full = full(scene, &holds, waiting);
         if best.as_ref().is_none_or(|best| full > best.0 + f64::EPSILON) {
             best = Some((full, holds));
         }
     }
     let (full, holds) = best?;
-    if full < FULL && !waits_longer(scene, resource, &holds) {
-        return None;
-    }
+    (full >= FULL || waits_longer(scene, resource, &holds)).then_some(holds)
+}
+
+/// Who held `resource` while judged executions waited for it, and what sets them apart.
+pub(super) fn holders(scene: &Scene<'_, '_>, resource: &Resource<'_>, releases: &[(usize, i64)]) -> Option<Holders> {
+    let judged = || resource.waits.iter().filter(|wait| wait.judged.is_some());
+    let waiting = by_process(scene, judged(), |wait| (wait.part, wait.start, wait.end));
+    let total: f64 = judged().map(|wait| wait.nanos() as f64).sum();
+    let holds = likely_holds(scene, resource, releases, &waiting)?;
     let mut units: Vec<usize> = holds.iter().map(|hold| hold.part).collect();
     units.sort_unstable();
     units.dedup();

@@ -8,6 +8,8 @@
 
 use std::collections::BTreeMap;
 
+use foldhash::HashSet;
+
 use super::groups::{Groups, LEVEL, REPEATS};
 use super::held::Holders;
 use super::intervals::{Density, union};
@@ -68,9 +70,9 @@ pub(super) fn of<'a>(scene: &Scene<'_, 'a>, is_worth: impl Fn(&[Wait]) -> bool) 
         }
         for ((service, name), mut stretches) in by_operation {
             stretches.sort_by_key(|stretch| (stretch.start, stretch.end, stretch.part));
-            stretches.truncate(STRETCHES_MAX);
             let mut own: Vec<usize> = stretches.iter().map(|stretch| stretch.part).collect();
             own.sort_unstable();
+            stretches.truncate(STRETCHES_MAX);
             let others = record.parts.iter().filter(|(part, _)| own.binary_search(part).is_err());
             let waits = waiting(scene, others.clone(), &stretches);
             if !is_worth(&waits) {
@@ -107,6 +109,7 @@ fn records(scene: &Scene<'_, '_>) -> Vec<Record> {
         // Stable, so that of spans that start at once the outer one comes first.
         events.sort_by_key(|(time, is_start, _)| (*time, *is_start));
         let mut open: Vec<u32> = Vec::new();
+        let mut ended: HashSet<u32> = HashSet::default();
         let mut last = part.start;
         for &(time, is_start, span) in &events {
             if let Some(&inner) = open.last()
@@ -119,9 +122,11 @@ fn records(scene: &Scene<'_, '_>) -> Vec<Record> {
             last = time;
             if is_start {
                 open.push(span);
-            } else if let Some(at) = open.iter().rposition(|&it| it == span) {
-                open.remove(at);
+            } else {
+                ended.insert(span);
             }
+            // The innermost one that is still open comes last.
+            while open.pop_if(|inner| ended.remove(inner)).is_some() {}
         }
         records[part.process].parts.push((number, events.into_iter().map(|event| event.0).collect()));
     }
