@@ -118,7 +118,7 @@ fn pooled(count: u64) -> Vec<Trace> {
         let mut trace_id = TraceId::default();
         trace_id.0[8..].copy_from_slice(&(number + 1).to_be_bytes());
         let at = number as i64 * 2_000_000;
-        let customer = if number % 8 == 0 { 0 } else { number * 7_919 % 50 + 1 };
+        let customer = if number.is_multiple_of(8) { 0 } else { number * 7_919 % 50 + 1 };
         let hold = if customer == 0 { 12_000_000 } else { 1_000_000 };
         let first = usize::from(free[1] < free[0]);
         let got = free[first].max(at + 1_000);

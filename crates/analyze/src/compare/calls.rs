@@ -279,10 +279,13 @@ fn median(sorted: &[f64]) -> f64 {
     quantile_f64(sorted, 0.5)
 }
 
+/// Where a key is met among a span's attributes, and counts with its numbers.
+type Points = (usize, Vec<(f64, f64)>);
+
 /// The first numeric attribute of the parents that the counts are in proportion to.
 fn item<'a>(calls: &[(f64, &Tree<'a>, usize)]) -> Option<&'a str> {
     let mut features = Features::default();
-    let mut known: BTreeMap<&'a str, (usize, Vec<(f64, f64)>)> = BTreeMap::new();
+    let mut known: BTreeMap<&'a str, Points> = BTreeMap::new();
     for (count, tree, parent) in calls {
         for (place, (key, feature)) in features.of_spans(std::iter::once(tree.span(*parent))).into_iter().enumerate() {
             if let Feature::Number(number) = feature

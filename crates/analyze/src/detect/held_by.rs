@@ -359,8 +359,9 @@ fn draft(
     });
     let place = doing.and_then(|doing| {
         let tree = scene.trees[doing.tree];
-        let above = std::iter::successors(Some(doing.span), |&at| tree.parent(at)).take(super::facts::ANCESTORS_MAX);
-        above.filter_map(|index| Some((index, location(tree.span(index))?))).next().map(|(index, found)| {
+        let mut above =
+            std::iter::successors(Some(doing.span), |&at| tree.parent(at)).take(super::facts::ANCESTORS_MAX);
+        above.find_map(|index| Some((index, location(tree.span(index))?))).map(|(index, found)| {
             if index == doing.span { found } else { crate::finding::Location { known_by: "caller", ..found } }
         })
     });

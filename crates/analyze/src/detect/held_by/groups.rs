@@ -165,7 +165,7 @@ impl Groups {
 
     /// The group whose share is furthest beyond its usual one, if it is further than the best group's when moved in
     /// time. `shares` are those of every group: as they are, then in each repeat.
-    pub(super) fn best_moved(&self, shares: &[Vec<f64>]) -> Option<Best> {
+    pub(super) fn best_moved(shares: &[Vec<f64>]) -> Option<Best> {
         let (actual, moved) = shares.split_first()?;
         let count = moved.len() as f64;
         let mean: Vec<f64> =

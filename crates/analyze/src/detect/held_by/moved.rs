@@ -44,7 +44,7 @@ pub(super) fn holders(scene: &Scene<'_, '_>, resource: &Resource<'_>) -> Option<
     let mut random = Random(units.len() as u64);
     let repeats: Vec<f64> = (0..REPEATS).map(|_| least + random.uniform() * room).collect();
     let shares: Vec<Vec<f64>> = std::iter::once(0.0).chain(repeats.iter().copied()).map(moved).collect();
-    let best = groups.best_moved(&shares)?;
+    let best = Groups::best_moved(&shares)?;
     let members: Vec<usize> = groups.members(best.group).collect();
     let mut is_member = vec![false; units.len()];
     for &member in &members {

@@ -150,7 +150,7 @@ impl Processes {
         let (by_name, next) = (&mut self.by_name, self.by_resource.entry(std::ptr::from_ref(resource)));
         *next.or_insert_with(|| {
             let host = ["host.id", "host.name"].iter().find_map(|key| attribute::find(&resource.attributes, key));
-            let host = host.map(|value| value.to_text()).unwrap_or_default();
+            let host = host.map(kino_model::Value::to_text).unwrap_or_default();
             let name = process(resource).unwrap_or_else(|| resource.service().to_owned());
             let next = by_name.len();
             *by_name.entry(format!("{name}\n{host}")).or_insert(next)
