@@ -202,6 +202,7 @@ fn batches_retries_polling_few_items_and_brackets_are_no_n_plus_one() {
 
 mod failures;
 mod inputs;
+mod relations;
 mod resources;
 mod whole;
 
