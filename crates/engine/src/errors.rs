@@ -1,6 +1,6 @@
 //! `errors`: exceptions grouped by fingerprint.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use kino_analyze::errors as analyze;
@@ -12,6 +12,7 @@ use kino_wire::errors::{DayCount, ErrorGroup, Errors, ErrorsQuestion, Frame};
 
 use crate::find::{limit, problem};
 use crate::ingest::blocking;
+use crate::runs::Record;
 use crate::temporary::{is_temporary, path_in_project};
 use crate::{Engine, scope, to_wire};
 
@@ -40,10 +41,10 @@ impl Engine {
         };
         let snapshot = self.snapshot();
         let found = snapshot.exceptions(&filter, EXCEPTIONS_MAX).await;
-        let (rows, more_rows) = found.map_err(|error| problem(&error))?;
+        let (mut rows, more_rows) = found.map_err(|error| problem(&error))?;
+        self.add_worktrees(&mut rows).await?;
         let temporary = scratch.clone();
         let look = move || {
-            let mut rows = rows;
             let all = rows.len();
             if !is_of_run {
                 rows.retain(|row| !row.worktree.as_deref().is_some_and(|it| is_temporary(it, &temporary)));
@@ -68,6 +69,19 @@ impl Engine {
             }
         };
         blocking(group).await.map_err(|error| error.problem())
+    }
+
+    /// Says where exceptions of recorded runs ran: a span's event does not name the worktree.
+    async fn add_worktrees(&self, rows: &mut [ExceptionRow]) -> Result<(), Problem> {
+        let without = rows.iter().filter(|row| row.worktree.is_none());
+        let ids: BTreeSet<&str> = without.filter_map(|row| row.run_id.as_deref()).collect();
+        let worktree = |record: Record| Some((record.run_id, record.code.worktree?));
+        let worktrees: BTreeMap<String, String> =
+            self.records_of(ids.into_iter()).await?.into_iter().filter_map(worktree).collect();
+        for row in rows.iter_mut().filter(|row| row.worktree.is_none()) {
+            row.worktree = row.run_id.as_ref().and_then(|run_id| worktrees.get(run_id)).cloned();
+        }
+        Ok(())
     }
 }
 

@@ -592,7 +592,7 @@ async fn a_damaged_output_is_counted_by_a_search_and_named_by_doctor() {
 /// `count` executions of `GET /books` in one state of the code, one a second from `second` on, each with a span that says
 /// where it is in the code.
 async fn books(home: &Home, resource: &[(&str, &str)], second: i64, count: i64, path: &str) {
-    for number in second..second + count {
+    for number in second + 1..=second + count {
         let (trace, span, start) =
             (format!("{:032x}", number + 0xb00), format!("{number:016x}"), NOW + number * 1_000 * MILLI);
         let at = |millis: i64| (start + millis * MILLI).to_string();
@@ -649,6 +649,12 @@ async fn errors_of_a_verifications_worktree_are_left_out_and_its_paths_are_the_p
         ("kino.worktree", worktree),
         ("kino.run.id", run.as_str()),
     ];
+    let begin = json!({
+        "run_id": run, "trace_id": "7".repeat(32), "span_id": "7".repeat(16), "parent_span_id": null, "label": null,
+        "command": ["pytest"], "directory": worktree, "diff": null, "start_unix_nanos": NOW,
+        "code": { "project": "/src/shop/.git", "worktree": worktree, "commit": "abc", "branch": null, "code_state": "abc", "uncommitted": false },
+    });
+    home.get("run_start", begin).await;
     books(&home, &temporary, 0, 3, &format!("{worktree}/shop/db.py")).await;
     let all = json!({ "all": true });
     let errors = home.get("errors", json!({ "scope": all })).await;
@@ -657,7 +663,12 @@ async fn errors_of_a_verifications_worktree_are_left_out_and_its_paths_are_the_p
     books(&home, &here, 10, 2, "/src/shop/shop/db.py").await;
     let errors = home.get("errors", json!({ "scope": all })).await;
     assert_eq!((&errors["items"][0]["count"], &errors["left_out_temporary"]), (&json!(2), &json!(3)));
-    let trace = home.get("explain_trace", json!({ "trace_id": format!("{:032x}", 0xb00) })).await;
+    let of_run = home.get("errors", json!({ "run_id": run })).await;
+    assert_eq!(
+        (&of_run["items"][0]["count"], &of_run["items"][0]["frames"][0]["path"]),
+        (&json!(3), &json!("/src/shop/shop/db.py"))
+    );
+    let trace = home.get("explain_trace", json!({ "trace_id": format!("{:032x}", 0xb01) })).await;
     assert_eq!(trace["breakdown"][0]["code"]["path"], "/src/shop/shop/db.py");
     home.engine.close().await.unwrap();
 }
