@@ -64,6 +64,7 @@ struct Repeats {
     /// The calls' time together, wherever it passes.
     time: f64,
     critical: f64,
+    /// What one call for all of them is taken to need.
     one: f64,
     slowest: usize,
 }
@@ -117,11 +118,14 @@ fn repeats(facts: &Facts<'_, '_>, number: usize, made: Made<'_>) -> Option<Repea
     let indices = || made.indices.iter().map(|&index| index as usize);
     let durations: Vec<f64> = indices().map(|index| facts.tree.duration(index) as f64).collect();
     let time: f64 = durations.iter().sum();
-    let one = median(durations);
+    let longest = durations.iter().copied().fold(0.0, f64::max);
+    let usual = median(durations);
     let critical: f64 = indices().map(|index| facts.critical(index) as f64).sum();
     if is_polling(facts, &made.indices, time) || is_scattered(facts, &made.indices) {
         return None;
     }
+    // What is asked at once ends with its slowest; a call for all would hardly be faster.
+    let one = if critical < OVERLAPPING * time { longest } else { usual };
     let slowest = indices().max_by_key(|&index| facts.tree.duration(index))?;
     let ancestor = common_ancestor(facts, &made.indices);
     Some(Repeats { number, ancestor, indices: made.indices, time, critical, one, slowest })

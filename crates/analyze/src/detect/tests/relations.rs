@@ -224,6 +224,9 @@ fn calls_made_at_once_are_a_load() {
     assert!(calls.saving_nanos.is_none_or(|nanos| nanos < 20_000_000), "{calls:?}");
     assert_eq!(check(Code::NPlusOne, &at_once(24, true)), "", "a scatter asks each shard once");
     assert_eq!(check(Code::NPlusOne, &at_once(8, false)), "", "eight are no load, and cost no time");
+    let one_is_slow = at_once(8, false).replace("..26.2 ", "..37 ");
+    assert_ne!(one_is_slow, at_once(8, false));
+    assert_eq!(check(Code::NPlusOne, &one_is_slow), "", "one call for all would be as slow as the slowest");
 }
 
 #[test]
