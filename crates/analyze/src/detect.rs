@@ -21,11 +21,13 @@ mod locks;
 mod memory;
 mod n_plus_one;
 mod rate_limited;
+mod relate;
 mod retime;
 mod retry_storm;
 mod sequential;
 mod timeouts;
 mod what_differs;
+mod worth;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,6 +39,7 @@ use crate::execution::Execution;
 use crate::finding::{Code, Evidence, Finding, Location, Number, Subject};
 use crate::fingerprint::{hierarchical, shape};
 use facts::Group;
+use relate::{Found, Ranked, relate};
 
 /// Which detectors run, and what they are told of the world.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -66,7 +69,7 @@ const ALONE_SPANS_MAX: usize = 2_000;
 /// Threads that judge a large group: detectors differ so much in their cost that more would wait for one.
 const THREADS: usize = 2;
 
-type Detector = fn(&Group<'_, '_>, &mut Vec<Finding>);
+type Detector = fn(&Group<'_, '_>, &mut Vec<Found>);
 
 /// Each detector with the codes it gives.
 const DETECTORS: &[(&[Code], Detector)] = &[
@@ -89,8 +92,8 @@ const DETECTORS: &[(&[Code], Detector)] = &[
 ];
 
 /// All findings over executions of any operations: those that name a cause before those that only say where the time
-/// is, then the largest saving first. Executions that have not ended count
-/// only for what is wrong with the trace itself.
+/// is, then what saves most if it is repaired, with all that follows from it; what follows from another finding comes
+/// after that one. Executions that have not ended count only for what is wrong with the trace itself.
 pub fn findings(executions: &[Execution<'_, '_>], config: &DetectorConfig) -> Vec<Finding> {
     findings_beside(executions, Beside::default(), config)
 }
@@ -106,7 +109,7 @@ pub fn findings_beside<'t, 'a>(
         let span = execution.tree.span(execution.entry);
         groups.entry((span.service(), &span.name)).or_default().push(*execution);
     }
-    let mut findings = Vec::new();
+    let mut ranked: Vec<Ranked> = Vec::new();
     for ((service, name), executions) in groups {
         let group = Group::new(service, name, &executions, config);
         let detectors: Vec<Detector> = DETECTORS
@@ -114,26 +117,34 @@ pub fn findings_beside<'t, 'a>(
             .filter(|(codes, _)| codes.iter().any(|&code| config.is_on(code)))
             .map(|(_, detector)| *detector)
             .collect();
-        findings.extend(found(&group, &detectors));
+        let mut found = found(&group, &detectors);
+        found.retain(|found| config.is_on(found.finding.code));
+        ranked.extend(relate(&group, found));
     }
     if config.is_on(Code::HeldBy) {
-        let before = findings.len();
-        held_by::detect(executions, beside, false, &mut findings);
+        let mut held = Vec::new();
+        held_by::detect(executions, beside, false, &mut held);
         // Where only the newest executions were judged among all that ran, all of them may say more by themselves.
-        if findings.len() == before && beside.since > i64::MIN {
-            held_by::detect(executions, Beside::default(), false, &mut findings);
+        if held.is_empty() && beside.since > i64::MIN {
+            held_by::detect(executions, Beside::default(), false, &mut held);
         }
+        ranked.extend(held.into_iter().map(Ranked::of_waiting));
     }
-    findings.retain(|finding| config.is_on(finding.code));
+    ranked.sort_by(in_order);
+    ranked.into_iter().map(|ranked| ranked.finding).collect()
+}
+
+fn in_order(a: &Ranked, b: &Ranked) -> std::cmp::Ordering {
     let says_where = |finding: &Finding| matches!(finding.code, Code::Bottleneck | Code::DeadTime);
-    findings.sort_by(|a, b| {
-        (says_where(a).cmp(&says_where(b)))
-            .then(b.saving_nanos.cmp(&a.saving_nanos))
-            .then(b.confidence.total_cmp(&a.confidence))
-            .then(a.code.cmp(&b.code))
-            .then_with(|| a.fingerprint.cmp(&b.fingerprint))
-    });
-    findings
+    let (worth_a, worth_b) = (a.worth, b.worth);
+    let (a, b) = (&a.finding, &b.finding);
+    (says_where(a).cmp(&says_where(b)))
+        .then(worth_b.total_cmp(&worth_a))
+        .then(a.follows_from.is_some().cmp(&b.follows_from.is_some()))
+        .then(b.saving_nanos.cmp(&a.saving_nanos))
+        .then(b.confidence.total_cmp(&a.confidence))
+        .then(a.code.cmp(&b.code))
+        .then_with(|| a.fingerprint.cmp(&b.fingerprint))
 }
 
 /// What is left of a fault of this code in executions of one operation: findings that need but a single case, and half
@@ -143,10 +154,11 @@ pub(crate) fn remains(executions: &[Execution<'_, '_>], config: &DetectorConfig,
     let Some(first) = executions.first() else { return Vec::new() };
     let span = first.tree.span(first.entry);
     let group = Group::new(span.service(), &span.name, executions, config).keen();
-    let mut findings = Vec::new();
+    let mut found = Vec::new();
     for (_, detector) in DETECTORS.iter().filter(|(codes, _)| codes.contains(&code)) {
-        detector(&group, &mut findings);
+        detector(&group, &mut found);
     }
+    let mut findings: Vec<Finding> = found.into_iter().map(|found| found.finding).collect();
     if code == Code::HeldBy {
         held_by::detect(executions, Beside::default(), true, &mut findings);
     }
@@ -155,7 +167,7 @@ pub(crate) fn remains(executions: &[Execution<'_, '_>], config: &DetectorConfig,
 }
 
 /// What the detectors say of a group, in their order. Large groups are judged by several threads at once.
-fn found(group: &Group<'_, '_>, detectors: &[Detector]) -> Vec<Finding> {
+fn found(group: &Group<'_, '_>, detectors: &[Detector]) -> Vec<Found> {
     let run = |detector: &Detector| {
         let mut findings = Vec::new();
         detector(group, &mut findings);
@@ -205,8 +217,8 @@ struct Draft<'d> {
 }
 
 impl Draft<'_> {
-    fn finding(self, group: &Group<'_, '_>) -> Finding {
-        self.beneath(group.name)
+    fn finding(self, group: &Group<'_, '_>) -> Found {
+        Found::new(self.beneath(group.name))
     }
 
     /// The finding beneath an entry operation of this name.
@@ -226,6 +238,8 @@ impl Draft<'_> {
             evidence: self.evidence,
             text: self.text,
             next: self.next,
+            remarks: Vec::new(),
+            follows_from: None,
         }
     }
 }

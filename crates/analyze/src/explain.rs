@@ -27,6 +27,8 @@ pub struct TraceExplanation {
     pub missing_parents: u64,
     /// Circles of parents that were cut.
     pub cycles: u64,
+    /// Spans that are taken for children of a sibling around them: [`Tree::nested_by_time`].
+    pub nested_by_time: u64,
     /// The root that the path is about: [`Tree::root`].
     pub root: Option<Root>,
     /// Segments in time order that cover the root; spans by their index in the trace.
@@ -116,6 +118,8 @@ pub struct OperationExplanation {
     pub executions: u64,
     /// Their spans.
     pub spans: u64,
+    /// Spans among them that are taken for children of a sibling around them: [`Tree::nested_by_time`].
+    pub nested_by_time: u64,
     /// Failed ones among them.
     pub errors: u64,
     /// The executions' duration; `None` without any.
@@ -170,6 +174,7 @@ pub fn explain_trace_with(tree: &Tree<'_>, config: &DetectorConfig) -> TraceExpl
         spans: trace.spans.len() as u64,
         missing_parents: tree.missing_parents(),
         cycles: tree.cycles(),
+        nested_by_time: tree.nested_by_time(),
         ..TraceExplanation::default()
     };
     explanation.left_out.open_spans = tree.open_spans();
@@ -221,6 +226,8 @@ pub fn explain_operation_beside<'t, 'a>(
         let path = critical_path_of(tree, execution.entry);
         explanation.left_out.spans_outside_parent += path.spans_outside_parent;
         explanation.spans += execution.spans().len() as u64;
+        let nested = execution.spans().iter().filter(|&&index| tree.is_nested_by_time(index as usize));
+        explanation.nested_by_time += nested.count() as u64;
         explanation.errors += u64::from(execution.is_error());
         breakdown.add_spans(execution);
         breakdown.add_overlaps(execution);

@@ -6,6 +6,8 @@ use kino_model::{Span, SpanId, TraceId};
 
 /// At most this many examples stand in a finding or a row: enough to look at, few enough to read.
 pub const MAX_EXAMPLES: usize = 3;
+/// At most this many remarks stand in a finding; the last one counts those left out.
+pub const MAX_REMARKS: usize = 4;
 
 /// What is wrong, what it rests on, and what to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,7 +18,8 @@ pub struct Finding {
     pub subject: Subject,
     /// Measured values.
     pub numbers: Vec<Number>,
-    /// What acting on it would take off the critical path of one execution; `None` where nothing is claimed.
+    /// What acting on it would take off the critical path of one execution, less what another finding explains; `None`
+    /// where nothing is claimed.
     pub saving_nanos: Option<i64>,
     /// 0 to 1.
     pub confidence: f64,
@@ -32,6 +35,11 @@ pub struct Finding {
     pub text: String,
     /// What to ask or do next.
     pub next: Option<String>,
+    /// What else is to be said of the same calls, at most [`MAX_REMARKS`]: findings that this one includes, and what it
+    /// follows from.
+    pub remarks: Vec<String>,
+    /// The fingerprint of the finding that explains most of this one's time: repair that one first.
+    pub follows_from: Option<String>,
 }
 
 /// What a finding is about.

@@ -2,14 +2,18 @@
 //!
 //! Owns who is whose parent, which roots there are, where an open span is taken to end, and self time. It never
 //! moves a span's times and never hides a span: orphans, further roots and cycles become roots of their own and are
-//! counted. Nothing here recurses, so depth costs nothing.
+//! counted; so are spans that are nested by time, since their parents were recorded flat. Nothing here recurses, so depth
+//! costs nothing.
 //!
 //! ```text
 //!  no parent id          → root
 //!  parent not in trace   → orphan: a root, counted in `missing_parents`
 //!  own ancestor          → the cycle is cut at its earliest span, which becomes a root, counted in `cycles`
 //!  id used twice         → children go to the first span under that id; both spans stay
+//!  sibling of a leaf     → the leaf's child, counted in `nested_by_time`, where the leaf is evidently around it (`flat`)
 //! ```
+
+mod flat;
 
 use foldhash::{HashMap, HashMapExt};
 use kino_model::{Span, SpanKind, Trace};
@@ -37,6 +41,7 @@ pub struct Tree<'a> {
     missing_parents: u64,
     cycles: u64,
     open_spans: u64,
+    nested_by_time: u64,
 }
 
 /// Builds the [`Tree`] of `trace`. Takes O(n log n) time and O(n) memory.
@@ -62,12 +67,14 @@ impl<'a> Tree<'a> {
             missing_parents: 0,
             cycles: 0,
             open_spans: 0,
+            nested_by_time: 0,
         };
         let ranks = tree.find_parents();
         tree.find_roots(&ranks);
         tree.list_children();
         tree.number_in_preorder();
         tree.find_ends();
+        tree.nest_by_time();
         tree.self_times = (0..count).map(|index| tree.uncovered(index)).collect();
         tree
     }
@@ -159,6 +166,22 @@ impl<'a> Tree<'a> {
         }
         self.children = children;
         self.child_offsets = offsets;
+    }
+
+    /// Gives spans whose parents were recorded flat the parent that they evidently have.
+    fn nest_by_time(&mut self) {
+        let nested = flat::nested(self);
+        if nested.is_empty() {
+            return;
+        }
+        for (span, parent) in &nested {
+            self.parents[*span as usize] = *parent;
+        }
+        self.nested_by_time = nested.len() as u64;
+        self.list_children();
+        self.preorder.clear();
+        self.sizes.fill(1);
+        self.number_in_preorder();
     }
 
     fn number_in_preorder(&mut self) {
@@ -283,6 +306,19 @@ impl<'a> Tree<'a> {
     /// How many spans have no end.
     pub fn open_spans(&self) -> u64 {
         self.open_spans
+    }
+
+    /// How many spans are children of a sibling that is around them, though another parent was recorded.
+    pub fn nested_by_time(&self) -> u64 {
+        self.nested_by_time
+    }
+
+    /// Whether this span is one of those.
+    pub fn is_nested_by_time(&self, index: usize) -> bool {
+        self.nested_by_time > 0
+            && self
+                .parent(index)
+                .is_some_and(|parent| self.span(index).parent_span_id != Some(self.span(parent).span_id))
     }
 
     /// Whether a parent waits for this child: not for a CONSUMER under a PRODUCER, and not for a span that only

@@ -216,6 +216,9 @@ pub(crate) struct Explain {
     /// Over how many executions, newest first.
     #[arg(long, value_name = "N", default_value_t = kino_wire::explain::DEFAULT_LAST)]
     pub(crate) last: usize,
+    /// An operation's executions of every state of the code, instead of the newest one that has enough.
+    #[arg(long)]
+    pub(crate) all_states: bool,
     /// A part of a trace's answer.
     #[command(flatten)]
     pub(crate) page: ListPage,

@@ -8,8 +8,8 @@ use kino_store::snapshot::{Snapshot, TraceFilter};
 use kino_wire::Problem;
 use kino_wire::explain::ExplainOperationQuestion;
 
-use crate::explain::leave_out_temporary;
 use crate::find::problem;
+use crate::temporary::leave_out_temporary;
 use crate::{Engine, scope};
 
 /// Traces at the same time; of more, the latest.

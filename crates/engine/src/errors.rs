@@ -1,5 +1,8 @@
 //! `errors`: exceptions grouped by fingerprint.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
 use kino_analyze::errors as analyze;
 use kino_analyze::finding::Evidence as Place;
 use kino_model::UnixNanos;
@@ -9,6 +12,8 @@ use kino_wire::errors::{DayCount, ErrorGroup, Errors, ErrorsQuestion, Frame};
 
 use crate::find::{limit, problem};
 use crate::ingest::blocking;
+use crate::runs::Record;
+use crate::temporary::{is_temporary, path_in_project};
 use crate::{Engine, scope, to_wire};
 
 /// Groups of an answer when nothing is said.
@@ -25,6 +30,8 @@ impl Engine {
             Some(run_id) => Some(self.run_id(run_id).await?),
             None => None,
         };
+        let is_of_run = run_id.is_some();
+        let scratch = self.scratch();
         let filter = EventFilter {
             service: question.service,
             since: question.since_unix_nanos.map(UnixNanos),
@@ -34,25 +41,62 @@ impl Engine {
         };
         let snapshot = self.snapshot();
         let found = snapshot.exceptions(&filter, EXCEPTIONS_MAX).await;
-        let (rows, more_rows) = found.map_err(|error| problem(&error))?;
+        let (mut rows, more_rows) = found.map_err(|error| problem(&error))?;
+        self.add_worktrees(&mut rows).await?;
+        let temporary = scratch.clone();
         let look = move || {
+            let all = rows.len();
+            if !is_of_run {
+                rows.retain(|row| !row.worktree.as_deref().is_some_and(|it| is_temporary(it, &temporary)));
+            }
+            let left_out = (all - rows.len()) as u64;
             let alike = analyze::recorded_alike(&exceptions(&rows));
-            (rows, alike)
+            (rows, alike, left_out)
         };
-        let (rows, alike) = blocking(look).await.map_err(|error| error.problem())?;
+        let (rows, alike, left_out_temporary) = blocking(look).await.map_err(|error| error.problem())?;
         let parents = snapshot.ancestors(&alike).await.map_err(|error| problem(&error))?;
         let group = move || {
             let mut groups = analyze::group(analyze::occurrences(exceptions(&rows), &parents));
             let more = groups.len() > limit || more_rows;
             groups.truncate(limit);
+            show_paths_in_project(&mut groups, &rows, &scratch);
             Errors {
                 schema: "kino.errors.v1".to_owned(),
                 items: groups.into_iter().map(group_answer).collect(),
                 more,
                 counts_are_complete: !more_rows,
+                left_out_temporary,
             }
         };
         blocking(group).await.map_err(|error| error.problem())
+    }
+
+    /// Says where exceptions of recorded runs ran: a span's event does not name the worktree.
+    async fn add_worktrees(&self, rows: &mut [ExceptionRow]) -> Result<(), Problem> {
+        let without = rows.iter().filter(|row| row.worktree.is_none());
+        let ids: BTreeSet<&str> = without.filter_map(|row| row.run_id.as_deref()).collect();
+        let worktree = |record: Record| Some((record.run_id, record.code.worktree?));
+        let worktrees: BTreeMap<String, String> =
+            self.records_of(ids.into_iter()).await?.into_iter().filter_map(worktree).collect();
+        for row in rows.iter_mut().filter(|row| row.worktree.is_none()) {
+            row.worktree = row.run_id.as_ref().and_then(|run_id| worktrees.get(run_id)).cloned();
+        }
+        Ok(())
+    }
+}
+
+/// Replaces paths in temporary worktrees, which are gone, by those of the same files in the project.
+fn show_paths_in_project(groups: &mut [analyze::ErrorGroup], rows: &[ExceptionRow], scratch: &Path) {
+    let worktrees: BTreeSet<(&str, &str)> = rows
+        .iter()
+        .filter_map(|row| Some((row.worktree.as_deref()?, row.project.as_deref()?)))
+        .filter(|(worktree, _)| is_temporary(worktree, scratch))
+        .collect();
+    for frame in groups.iter_mut().flat_map(|group| &mut group.frames) {
+        let in_project = |(worktree, project): &(&str, &str)| path_in_project(&frame.path, worktree, project, scratch);
+        if let Some(path) = worktrees.iter().find_map(in_project) {
+            frame.path = path;
+        }
     }
 }
 

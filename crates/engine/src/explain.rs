@@ -21,6 +21,7 @@ use kino_wire::explain::{
 use crate::beside::Earlier;
 use crate::find::{limit, problem};
 use crate::ingest::blocking;
+use crate::temporary::{leave_out_temporary, path_in_project};
 use crate::{Engine, scope, suggest, to_wire};
 
 /// Rows of a breakdown in one answer; the rest is counted.
@@ -51,7 +52,13 @@ impl Engine {
             Some(_) => crate::beside::Beside::default(),
         };
         let [trace] = traces;
-        blocking(move || trace_answer(&trace, &beside, &question, &detectors)).await.map_err(|error| error.problem())?
+        let scratch = self.scratch();
+        let answer = move || {
+            let mut answer = trace_answer(&trace, &beside, &question, &detectors)?;
+            show_paths_in_project(&mut answer, &trace, &scratch);
+            Ok(answer)
+        };
+        blocking(answer).await.map_err(|error| error.problem())?
     }
 
     pub(crate) async fn explain_operation(
@@ -73,7 +80,10 @@ impl Engine {
                     .map_or_else(Vec::new, |earlier| calls_changed(&question, earlier, found)),
                 ..operation_answer(question.operation.clone(), found, beside, left, &detectors)
             };
-            newest.read(answer)
+            let mut answer = newest.read(answer);
+            answer.code_state = newest.state().map(str::to_owned);
+            answer.left_out.other_states = newest.other_states();
+            answer
         };
         blocking(answer).await.map_err(|error| error.problem())
     }
@@ -257,6 +267,7 @@ fn trace_answer(
         trace_id: explained.trace_id,
         spans: explained.spans,
         missing_parents: explained.missing_parents,
+        nested_by_time: explained.nested_by_time,
         root: explained.root.map(to_wire::root),
         path: PathTotal {
             segments: segments.len() as u64,
@@ -325,6 +336,22 @@ fn waited_for(tree: &Tree<'_>, beside: &crate::beside::Beside) -> Vec<WaitedFor>
     found.into_iter().map(waited).collect()
 }
 
+/// Replaces paths in a temporary worktree, which is gone, by those of the same files in the project.
+fn show_paths_in_project(answer: &mut ExplainTrace, trace: &Trace, scratch: &Path) {
+    let resource = |span: &kino_model::Span| {
+        let worktree = span.resource.text(names::WORKTREE)?;
+        Some((worktree.to_owned(), span.resource.text(names::PROJECT)?.to_owned()))
+    };
+    let Some((worktree, project)) = trace.spans.iter().find_map(resource) else { return };
+    let rows = answer.breakdown.iter_mut().filter_map(|row| row.code.as_mut());
+    let places = rows.chain(answer.findings.iter_mut().filter_map(|finding| finding.location.as_mut()));
+    for place in places {
+        if let Some(path) = path_in_project(&place.path, &worktree, &project, scratch) {
+            place.path = path;
+        }
+    }
+}
+
 /// The longest segments, at most [`PATH_SEGMENTS_MAX`], in time order.
 fn longest(segments: &[Segment]) -> impl Iterator<Item = &Segment> {
     let mut chosen: Vec<&Segment> = segments.iter().collect();
@@ -336,19 +363,6 @@ fn longest(segments: &[Segment]) -> impl Iterator<Item = &Segment> {
         chosen.sort_unstable_by_key(|segment| segment.start);
     }
     chosen.into_iter()
-}
-
-/// Leaves out the traces of worktrees beneath `scratch`, which were made for one verification and ran other code in turn
-/// with this one; unless there are no others. Returns which.
-pub(crate) fn leave_out_temporary(traces: &mut Vec<Arc<Trace>>, scratch: &Path) -> Vec<TraceId> {
-    let is_temporary = |trace: &Arc<Trace>| {
-        let worktree = trace.spans.iter().find_map(|span| span.resource.text(names::WORKTREE));
-        worktree.is_some_and(|worktree| Path::new(worktree).starts_with(scratch))
-    };
-    if traces.iter().all(is_temporary) {
-        return Vec::new();
-    }
-    traces.extract_if(.., |trace| is_temporary(trace)).map(|trace| trace.trace_id).collect()
 }
 
 /// Calls of which there are far more or fewer than in the code before. Executions of other code than the newest do not
@@ -390,8 +404,10 @@ fn operation_answer(
         schema: "kino.explain_operation.v1".to_owned(),
         operation,
         services: explained.services,
+        code_state: None,
         executions: explained.executions,
         spans: explained.spans,
+        nested_by_time: explained.nested_by_time,
         errors: explained.errors,
         duration: explained.duration.map(to_wire::quantiles),
         calls_changed: Vec::new(),

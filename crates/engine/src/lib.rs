@@ -38,6 +38,7 @@ mod selector;
 mod sets;
 mod sql;
 mod suggest;
+mod temporary;
 mod to_wire;
 mod verify;
 mod work;

@@ -4,7 +4,7 @@
 //! execution than those found. So no span is looked for that is not read anyway.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use kino_analyze::execution::{Entry, Execution, executions};
@@ -15,8 +15,9 @@ use kino_store::snapshot::{OperationFilter, Snapshot};
 use kino_wire::Problem;
 use kino_wire::explain::ExplainOperationQuestion;
 
-use crate::explain::{SPANS_LOADED_MAX, leave_out_temporary};
+use crate::explain::SPANS_LOADED_MAX;
 use crate::find::problem;
+use crate::temporary::leave_out_temporary;
 use crate::{Engine, scope};
 
 /// Traces beyond those that seem to be enough: a trace that began earlier may end later, and is looked into too.
@@ -26,6 +27,10 @@ const SPARE_PART: usize = 8;
 /// Traces asked of the store at once: the more they are, the more pages and dictionaries are read once for all.
 const AT_ONCE_MAX: usize = 2_048;
 
+/// Executions of one state of the code that an answer can rest on: as many as any detector wants before it compares
+/// them with each other.
+const STATE_EXECUTIONS_MIN: usize = 5;
+
 /// The last executions of an operation, with the traces that hold them.
 pub(crate) struct Newest {
     service: Option<String>,
@@ -33,6 +38,8 @@ pub(crate) struct Newest {
     traces: Vec<Arc<Trace>>,
     chosen: BTreeSet<(TraceId, SpanId)>,
     left: u64,
+    state: Option<String>,
+    other_states: u64,
 }
 
 impl Newest {
@@ -47,6 +54,46 @@ impl Newest {
         let mut found = executions(&trees, Entry::Operation { service: self.service.as_deref(), name: &self.name });
         found.retain(|execution| self.chosen.contains(&(execution.trace_id(), execution.span_id())));
         reader(&found, self.left)
+    }
+
+    /// The state of the code that all of them ran; `None` where it is unknown, or several are.
+    pub(crate) fn state(&self) -> Option<&str> {
+        self.state.as_deref()
+    }
+
+    /// How many executions were left out because they ran other states of the code.
+    pub(crate) fn other_states(&self) -> u64 {
+        self.other_states
+    }
+
+    /// Keeps the executions of the newest state of the code that has [`STATE_EXECUTIONS_MIN`], all where none has;
+    /// unless `all_states`.
+    fn keep_newest_state(&mut self, all_states: bool, last: usize) {
+        let chosen = &self.chosen;
+        let executions = self.traces.iter().flat_map(|trace| &trace.spans);
+        let mut executions: Vec<_> = executions
+            .filter(|span| chosen.contains(&(span.trace_id, span.span_id)))
+            .map(|span| (Reverse(span.start), (span.trace_id, span.span_id), span.resource.text(names::CODE_STATE)))
+            .collect();
+        executions.sort_unstable();
+        let Some((.., first)) = executions.first() else { return };
+        if executions.iter().all(|(.., state)| state == first) {
+            self.state = first.map(str::to_owned);
+            return;
+        }
+        let mut counts: BTreeMap<Option<&str>, usize> = BTreeMap::new();
+        for (.., state) in &executions {
+            *counts.entry(*state).or_default() += 1;
+        }
+        let enough = STATE_EXECUTIONS_MIN.min(last);
+        let newest = executions.iter().map(|(.., state)| *state).find(|state| counts[state] >= enough);
+        let Some(newest) = newest.filter(|_| !all_states) else { return };
+        let others: Vec<_> = executions.iter().filter(|(.., state)| *state != newest).map(|(_, id, _)| *id).collect();
+        self.state = newest.map(str::to_owned);
+        self.other_states = others.len() as u64;
+        for id in others {
+            self.chosen.remove(&id);
+        }
     }
 }
 
@@ -74,6 +121,7 @@ impl Engine {
         let executions = newest.chosen.len();
         newest.chosen.retain(|(trace, _)| !temporary.contains(trace));
         newest.left += (executions - newest.chosen.len()) as u64;
+        newest.keep_newest_state(question.all_states, question.last);
         Ok(newest)
     }
 }
@@ -161,6 +209,8 @@ impl Search {
             traces: self.traces,
             chosen,
             left,
+            state: None,
+            other_states: 0,
         }
     }
 }

@@ -29,6 +29,7 @@ impl Engine {
             operation: question.operation.clone(),
             service: question.service.clone(),
             last: limit(question.last, DEFAULT_LAST, MAX_LAST)?,
+            all_states: true,
             scope: question.scope.clone(),
         };
         let newest = self.newest_of(&executions).await?;

@@ -210,17 +210,20 @@ impl Engine {
         &self,
         ids: impl Iterator<Item = &'a str>,
     ) -> Result<BTreeSet<String>, Problem> {
-        let mut ids: BTreeSet<String> = ids.filter(|id| is_run_id(id)).map(str::to_owned).collect();
+        Ok(self.records_of(ids).await?.into_iter().map(|run| run.run_id).collect())
+    }
+
+    /// The records of those of these ids that name runs which `kino run` recorded.
+    pub(crate) async fn records_of<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Result<Vec<Record>, Problem> {
+        let ids: BTreeSet<String> = ids.filter(|id| is_run_id(id)).map(str::to_owned).collect();
         if ids.len() > LOOKED_UP_MAX {
-            let known: BTreeSet<String> = self.records().await?.into_iter().map(|run| run.run_id).collect();
-            ids.retain(|id| known.contains(id));
-            return Ok(ids);
+            let mut known = self.records().await?;
+            known.retain(|run| ids.contains(&run.run_id));
+            return Ok(known);
         }
-        let mut recorded = BTreeSet::new();
+        let mut recorded = Vec::new();
         for id in ids {
-            if self.record(&id).await?.is_some() {
-                recorded.insert(id);
-            }
+            recorded.extend(self.record(&id).await?);
         }
         Ok(recorded)
     }

@@ -47,6 +47,8 @@ pub(crate) fn finding(finding: found::Finding) -> Finding {
         fingerprint: finding.fingerprint,
         text: finding.text,
         next: finding.next,
+        remarks: finding.remarks,
+        follows_from: finding.follows_from,
     }
 }
 

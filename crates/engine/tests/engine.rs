@@ -588,3 +588,87 @@ async fn a_damaged_output_is_counted_by_a_search_and_named_by_doctor() {
     let doctor = home.get("doctor", json!({})).await.to_string();
     assert!(doctor.contains("blobs/"), "{doctor}");
 }
+
+/// `count` executions of `GET /books` in one state of the code, one a second from `second` on, each with a span that says
+/// where it is in the code.
+async fn books(home: &Home, resource: &[(&str, &str)], second: i64, count: i64, path: &str) {
+    for number in second + 1..=second + count {
+        let (trace, span, start) =
+            (format!("{:032x}", number + 0xb00), format!("{number:016x}"), NOW + number * 1_000 * MILLI);
+        let at = |millis: i64| (start + millis * MILLI).to_string();
+        let exception = |key: &str, value: &str| json!({ "key": key, "value": { "stringValue": value } });
+        let stack = format!("Traceback (most recent call last):\n  File \"{path}\", line 3, in load\nKeyError: 'id'");
+        home.send(
+            resource,
+            &[json!({
+                "traceId": trace, "spanId": span, "name": "GET /books", "kind": 2,
+                "startTimeUnixNano": at(0), "endTimeUnixNano": at(20), "status": { "code": 2 },
+                "attributes": [exception("code.file.path", path)],
+                "events": [{ "timeUnixNano": at(10), "name": "exception", "attributes": [
+                    exception("exception.type", "KeyError"), exception("exception.message", "'id'"),
+                    exception("exception.stacktrace", &stack),
+                ] }],
+            })],
+        )
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_is_explained_over_the_newest_code_that_ran_often_enough() {
+    let home = open().await;
+    let of = |state: &'static str| {
+        [("service.name", "shop"), ("kino.project", "/p"), ("kino.worktree", "/p"), ("kino.code_state", state)]
+    };
+    books(&home, &of("aaaa"), 0, 20, "/p/a.py").await;
+    let explain = async |all_states: bool| {
+        home.get("explain_operation", json!({ "operation": "GET /books", "all_states": all_states })).await
+    };
+    let rests_on = |answer: &Json| {
+        (answer["code_state"].clone(), answer["executions"].clone(), answer["left_out"]["other_states"].clone())
+    };
+    assert_eq!(rests_on(&explain(false).await), (json!("aaaa"), json!(20), Json::Null));
+    books(&home, &of("bbbb"), 20, 6, "/p/a.py").await;
+    books(&home, &of("cccc"), 26, 2, "/p/a.py").await;
+    assert_eq!(rests_on(&explain(false).await), (json!("bbbb"), json!(6), json!(22)), "two are too few");
+    assert_eq!(rests_on(&explain(true).await), (Json::Null, json!(28), Json::Null));
+    books(&home, &of("cccc"), 28, 3, "/p/a.py").await;
+    assert_eq!(rests_on(&explain(false).await), (json!("cccc"), json!(5), json!(26)));
+    home.engine.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_of_a_verifications_worktree_are_left_out_and_its_paths_are_the_projects() {
+    let home = open().await;
+    let scratch = home.folder.path().canonicalize().unwrap().join("scratch/against-7/shop");
+    let worktree = scratch.to_str().unwrap();
+    let run = "07".repeat(16);
+    let temporary = [
+        ("service.name", "shop"),
+        ("kino.project", "/src/shop/.git"),
+        ("kino.worktree", worktree),
+        ("kino.run.id", run.as_str()),
+    ];
+    let begin = json!({
+        "run_id": run, "trace_id": "7".repeat(32), "span_id": "7".repeat(16), "parent_span_id": null, "label": null,
+        "command": ["pytest"], "directory": worktree, "diff": null, "start_unix_nanos": NOW,
+        "code": { "project": "/src/shop/.git", "worktree": worktree, "commit": "abc", "branch": null, "code_state": "abc", "uncommitted": false },
+    });
+    home.get("run_start", begin).await;
+    books(&home, &temporary, 0, 3, &format!("{worktree}/shop/db.py")).await;
+    let all = json!({ "all": true });
+    let errors = home.get("errors", json!({ "scope": all })).await;
+    assert_eq!((&errors["items"], &errors["left_out_temporary"]), (&json!([]), &json!(3)));
+    let here = [("service.name", "shop"), ("kino.project", "/src/shop/.git"), ("kino.worktree", "/src/shop")];
+    books(&home, &here, 10, 2, "/src/shop/shop/db.py").await;
+    let errors = home.get("errors", json!({ "scope": all })).await;
+    assert_eq!((&errors["items"][0]["count"], &errors["left_out_temporary"]), (&json!(2), &json!(3)));
+    let of_run = home.get("errors", json!({ "run_id": run })).await;
+    assert_eq!(
+        (&of_run["items"][0]["count"], &of_run["items"][0]["frames"][0]["path"]),
+        (&json!(3), &json!("/src/shop/shop/db.py"))
+    );
+    let trace = home.get("explain_trace", json!({ "trace_id": format!("{:032x}", 0xb01) })).await;
+    assert_eq!(trace["breakdown"][0]["code"]["path"], "/src/shop/shop/db.py");
+    home.engine.close().await.unwrap();
+}

@@ -18,7 +18,7 @@ use crate::answer::{Answer, Page, Rendered, Table};
 use crate::arguments;
 use crate::cells::Cell;
 use crate::prediction;
-use crate::recorded::MESSAGE_BYTES_MAX;
+use crate::recorded::{CELL_BYTES_MAX, MESSAGE_BYTES_MAX, clean};
 use crate::sql::SqlRunner;
 
 /// How many groups of errors are asked for, so that pages can be made of them.
@@ -177,6 +177,7 @@ impl Asker<'_> {
                 operation: arguments.target,
                 service: arguments.service,
                 last: arguments.last,
+                all_states: false,
                 scope: self.scope.clone(),
             };
             let mut answer = operation_answer(&ask(self.backend, &question).await?);
@@ -209,6 +210,12 @@ impl Asker<'_> {
         );
         table.rows = errors.items.iter().map(error_row).collect();
         let mut notes = Vec::new();
+        if errors.left_out_temporary > 0 {
+            let count = errors.left_out_temporary;
+            notes.push(format!(
+                "{count} exceptions of code that a verification ran are left out: name its run for them"
+            ));
+        }
         if errors.more {
             notes.push(format!("more than {ERROR_GROUPS_MAX} kinds of errors: narrow by service or since"));
         }
@@ -282,6 +289,7 @@ fn trace_answer(explained: &ExplainTrace) -> Answer {
     }
     facts.push(("spans", Cell::Count(explained.spans)));
     facts.push(("missing_parents", Cell::Count(explained.missing_parents)));
+    facts.extend(nested_fact(explained.nested_by_time));
     let other_roots = explained.other_roots.len() as u64 + explained.left_out.other_roots;
     if other_roots > 0 {
         facts.push(("other_roots", Cell::Count(other_roots)));
@@ -314,6 +322,8 @@ fn operation_answer(explained: &ExplainOperation) -> Answer {
         ("spans", Cell::Count(explained.spans)),
         ("errors", Cell::Count(explained.errors)),
     ];
+    facts.extend(explained.code_state.as_deref().map(|state| ("code_state", Cell::recorded(state))));
+    facts.extend(nested_fact(explained.nested_by_time));
     if let Some(Quantiles { p50_nanos, p95_nanos, max_nanos, .. }) = explained.duration {
         facts.extend([
             ("p50", Cell::Nanos(p50_nanos)),
@@ -340,10 +350,16 @@ fn calls_changed_table(changed: &[CallsChanged]) -> Table {
     table
 }
 
+/// How many spans are nested by time, where any are.
+fn nested_fact(count: u64) -> Option<(&'static str, Cell)> {
+    (count > 0).then_some(("spans_nested_by_time", Cell::Count(count)))
+}
+
 /// What the backend left out, where there is any.
 fn left_out_facts(left_out: &LeftOut) -> Vec<(&'static str, Cell)> {
     let counts = [
         ("executions_beyond", left_out.executions),
+        ("executions_of_other_states", left_out.other_states),
         ("open_executions_left_out", left_out.open_executions),
         ("spans_outside_parent", left_out.spans_outside_parent),
         ("open_spans", left_out.open_spans),
@@ -366,12 +382,21 @@ fn findings_table(findings: &[Finding]) -> Table {
             Cell::nanos(finding.saving_nanos),
             Cell::Number(finding.confidence),
             Cell::Count(finding.executions),
-            Cell::recorded_up_to(&finding.text, MESSAGE_BYTES_MAX),
+            finding_text(finding),
             location(finding.location.as_ref()),
             evidence(&finding.evidence),
         ]);
     }
     table
+}
+
+/// What a finding says, with its remarks; each bounded by itself, so that a long statement hides no remark.
+pub(crate) fn finding_text(finding: &Finding) -> Cell {
+    let text = clean(&finding.text, MESSAGE_BYTES_MAX);
+    if finding.remarks.is_empty() {
+        return Cell::Recorded(text);
+    }
+    Cell::Recorded(format!("{text} · {}", clean(&finding.remarks.join(" · "), CELL_BYTES_MAX)))
 }
 
 fn breakdown_table(rows: &[BreakdownRow]) -> Table {

@@ -17,7 +17,7 @@ use kino_wire::verify::{Reason, Verify, VerifyQuestion, VerifyState, VerifyVerdi
 
 use crate::answer::{Answer, Rendered, Table};
 use crate::arguments;
-use crate::calls::{Asker, Refusal, evidence};
+use crate::calls::{Asker, Refusal, evidence, finding_text};
 use crate::cells::Cell;
 use crate::recorded::MESSAGE_BYTES_MAX;
 
@@ -227,7 +227,7 @@ fn findings(name: &'static str, findings: &[Finding]) -> Option<Table> {
             vec![
                 Cell::word(&finding.code),
                 Cell::nanos(finding.saving_nanos),
-                Cell::recorded_up_to(&finding.text, MESSAGE_BYTES_MAX),
+                finding_text(finding),
                 evidence(&finding.evidence),
             ]
         })

@@ -1,7 +1,9 @@
-//! Which recorded paths name files of the client's own worktree, so that they may be pushed to it.
+//! Which recorded paths name files of the client's own worktree, and which recorded names stand in these files, so that
+//! they may be pushed to it.
 //!
 //! A path that a program recorded is that program's text. Where it names a file of the worktree, it adds nothing to what
-//! the agent sees there anyway: its author could as well have written into a file.
+//! the agent sees there anyway: its author could as well have written into a file. The same is true of an operation's
+//! name that stands in such a file: a function's, a route's, a test's.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,14 @@ use crate::recorded::pushable_path;
 const DEPTH_MAX: usize = 32;
 /// How far up from a directory a worktree's root is looked for.
 const PARENTS_MAX: usize = 128;
+/// The longest name of an operation that is looked for.
+const NAME_BYTES_MAX: usize = 120;
+/// A shorter name, or route, stands in any file.
+const NAME_BYTES_MIN: usize = 4;
+/// Larger files are not looked into.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// What comes before the route in the name of an HTTP request.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// The roots of the client's worktrees; none where the client names no directory.
 #[derive(Clone, Debug, Default)]
@@ -36,17 +46,31 @@ impl Worktrees {
     /// Which of the findings' files are there. Looks them up on a thread where that may take its time.
     pub(crate) async fn files_of(&self, items: &[Insight]) -> Files {
         let paths: BTreeSet<String> = items.iter().filter_map(|item| item.file.clone()).collect();
+        let mut unknown: BTreeSet<String> = items.iter().map(|item| item.entry.name.clone()).collect();
+        unknown.retain(|name| sought(name).is_some());
         let roots = Arc::clone(&self.roots);
-        let there = move || paths.into_iter().filter(|path| roots.iter().any(|root| has(root, path))).collect();
-        // Where the look-up fails no path is pushed.
-        Files { there: tokio::task::spawn_blocking(there).await.unwrap_or_default() }
+        let look = move || {
+            let mut files = Files::default();
+            for path in paths {
+                let Some(root) = roots.iter().find(|root| has(root, &path)) else { continue };
+                if !unknown.is_empty() {
+                    let text = content(&root.join(&path));
+                    files.names.extend(unknown.extract_if(.., |name| sought(name).is_some_and(|it| text.contains(it))));
+                }
+                files.there.insert(path);
+            }
+            files
+        };
+        // Where the look-up fails nothing recorded is pushed.
+        tokio::task::spawn_blocking(look).await.unwrap_or_default()
     }
 }
 
-/// Recorded paths that name files of the client's worktrees.
+/// Recorded paths that name files of the client's worktrees, and names of operations that stand in these files.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Files {
     there: BTreeSet<String>,
+    names: BTreeSet<String>,
 }
 
 impl Files {
@@ -55,10 +79,31 @@ impl Files {
         self.there.contains(path)
     }
 
+    /// Whether the name of an operation may be pushed as it is.
+    pub(crate) fn has_name(&self, name: &str) -> bool {
+        METHODS.contains(&name) || self.names.contains(name)
+    }
+
     #[cfg(test)]
     pub(crate) fn only(path: &str) -> Self {
-        Self { there: BTreeSet::from([path.to_owned()]) }
+        Self { there: BTreeSet::from([path.to_owned()]), names: BTreeSet::new() }
     }
+}
+
+/// The part of an operation's name that has to stand in a file: all of it, or the route after an HTTP method. `None` for
+/// names of other characters than those of names and routes.
+fn sought(name: &str) -> Option<&str> {
+    let route = METHODS.iter().find_map(|method| name.strip_prefix(method)?.strip_prefix(' '));
+    let part = route.unwrap_or(name);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:{}<>[]*".contains(&byte);
+    let fits = (NAME_BYTES_MIN..=NAME_BYTES_MAX).contains(&part.len()) && part.bytes().all(plain);
+    fits.then_some(part)
+}
+
+/// A file's text; nothing where it is too large or is none.
+fn content(path: &Path) -> String {
+    let is_small = path.metadata().is_ok_and(|file| file.len() <= FILE_BYTES_MAX);
+    if is_small { std::fs::read_to_string(path).unwrap_or_default() } else { String::new() }
 }
 
 /// Whether `path` names a regular file beneath `root`, reached through folders alone: a link could lead anywhere.
@@ -117,6 +162,27 @@ mod tests {
             assert!(!has(root, other), "{other}");
         }
         assert!(!has(root, &format!("{}x", "src/".repeat(40))));
+    }
+
+    #[tokio::test]
+    async fn only_names_that_stand_in_a_file_of_the_worktree_are_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        fs::write(root.join("shop.py"), "@app.get('/books/{id}')\ndef import_all():\n    IGNORE = 1\n").unwrap();
+        fs::write(root.join("other.py"), "secret_name").unwrap();
+        let item = |name: &str, file: &str| Insight {
+            entry: kino_wire::insights::Operation { service: String::new(), name: name.to_owned() },
+            file: Some(file.to_owned()),
+            ..crate::insights::tests::hostile(file)
+        };
+        let known = ["GET /books/{id}", "import_all", "POST /books/{id}"];
+        assert!(Files::default().has_name("GET"), "methods are a closed list");
+        let unknown =
+            ["GET /orders", "IGNORE_ALL_PREVIOUS_INSTRUCTIONS", "def import_all():", "secret_name", "app", "GET /"];
+        let items: Vec<Insight> = known.iter().chain(&unknown).map(|name| item(name, "shop.py")).collect();
+        let files = Worktrees::around(&[root.to_owned()]).files_of(&items).await;
+        assert!(known.iter().all(|name| files.has_name(name)));
+        assert!(!unknown.iter().any(|name| files.has_name(name)));
     }
 
     #[test]

@@ -125,7 +125,9 @@ pub(crate) fn logs(logs: &[OpenEvent], trace_id: TraceId, left_out: u64, zone: &
 
 /// What a finding says, what it measured, and what it rests on.
 pub(crate) fn finding(finding: &Finding) -> Vec<Line> {
-    let mut lines = vec![Line::new(&finding.code).tone(Tone::Warn), Line::new(&finding.text), Line::default()];
+    let mut lines = vec![Line::new(&finding.code).tone(Tone::Warn), Line::new(&finding.text)];
+    lines.extend(finding.remarks.iter().map(|remark| Line::new(&format!("· {remark}")).indent(STEP)));
+    lines.push(Line::default());
     let subject = &finding.subject;
     let about = format!("{} {} {}", subject.kind, subject.name, in_parentheses(&subject.service));
     pair("about", about.trim_end(), &mut lines);

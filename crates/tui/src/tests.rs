@@ -178,6 +178,8 @@ fn finding() -> Finding {
         fingerprint: "f".to_owned(),
         text: "SELECT item runs 40 times under GET /cart".to_owned(),
         next: Some("kino explain 'GET /cart'".to_owned()),
+        remarks: Vec::new(),
+        follows_from: None,
     }
 }
 
@@ -206,6 +208,7 @@ fn explained() -> ExplainTrace {
         trace_id: TraceId([9; 16]),
         spans: 4,
         missing_parents: 0,
+        nested_by_time: 0,
         root: Some(RootSummary {
             span_id: SpanId([1; 8]),
             service: "shop".to_owned(),

@@ -36,6 +36,15 @@ pub struct Errors {
     /// Whether the groups rest on every exception; if not, on the newest ones.
     #[serde(default = "complete")]
     pub counts_are_complete: bool,
+    /// Exceptions left out because they were recorded in worktrees that were made for one verification, which run other
+    /// code. Asked for by its run they are shown.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out_temporary: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 fn complete() -> bool {

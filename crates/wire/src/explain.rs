@@ -77,6 +77,10 @@ pub struct ExplainTrace {
     pub spans: u64,
     /// Spans whose parent is not in the trace.
     pub missing_parents: u64,
+    /// Spans that are taken for children of a sibling without children that they ran in, though another parent was
+    /// recorded: the sender does not nest them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub nested_by_time: u64,
     /// The root that the path and the breakdown are about.
     pub root: Option<RootSummary>,
     /// Roots besides it: other spans without a known parent. The first few of them.
@@ -209,6 +213,9 @@ pub struct LeftOut {
     pub breakdown_rows: u64,
     /// Findings beyond the ones shown.
     pub findings: u64,
+    /// Executions of other states of the code.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub other_states: u64,
     /// Segments of the critical path beyond the ones shown.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub path_segments: u64,
@@ -227,6 +234,9 @@ pub struct ExplainOperationQuestion {
     pub service: Option<String>,
     /// Over how many executions, newest first; 0 stands for the default.
     pub last: usize,
+    /// Over those of every state of the code, instead of the newest one that has enough.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub all_states: bool,
     /// Whose traces.
     pub scope: Scope,
 }
@@ -240,10 +250,18 @@ pub struct ExplainOperation {
     pub operation: String,
     /// The services it ran in.
     pub services: Vec<String>,
+    /// The state of the code (`kino.code_state`) that all of these executions ran; `null` where it is unknown, or
+    /// several are.
+    #[serde(default)]
+    pub code_state: Option<String>,
     /// How many executions this rests on.
     pub executions: u64,
     /// How many spans they have together.
     pub spans: u64,
+    /// Spans among them that are taken for children of a sibling without children that they ran in, though another
+    /// parent was recorded: the sender does not nest them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub nested_by_time: u64,
     /// Failed executions among them.
     pub errors: u64,
     /// The executions' duration.

@@ -13,7 +13,8 @@ pub struct Finding {
     pub subject: Subject,
     /// Measured values.
     pub numbers: Vec<Number>,
-    /// What acting on it would save on the critical path of one execution; `null` where nothing is claimed.
+    /// What acting on it would save on the critical path of one execution, less what another finding explains; `null`
+    /// where nothing is claimed.
     pub saving_nanos: Option<i64>,
     /// 0 to 1.
     pub confidence: f64,
@@ -30,6 +31,13 @@ pub struct Finding {
     pub text: String,
     /// What to ask next.
     pub next: Option<String>,
+    /// What else is to be said of the same calls, a sentence each: findings that this one includes, and what it follows
+    /// from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
+    /// The fingerprint of the finding that explains most of this one's time: repair that one first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows_from: Option<String>,
 }
 
 /// What a finding is about.

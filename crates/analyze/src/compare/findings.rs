@@ -118,6 +118,8 @@ fn finding(
         fingerprint: hierarchical(&[code.name(), &root.1], &[code.name(), &root.0, &root.1]),
         text,
         next: Some("the suspects of the comparison say where".to_owned()),
+        remarks: Vec::new(),
+        follows_from: None,
         subject: Subject { kind: "operation", service: root.0, name: root.1 },
     }
 }

@@ -12,8 +12,9 @@ use std::collections::BTreeMap;
 use super::Draft;
 use super::dead_time::is_between;
 use super::facts::{Facts, Group, shown, top};
+use super::relate::Found;
 use super::retime::retime;
-use crate::finding::{Code, Finding, Number, Unit};
+use crate::finding::{Code, Number, Unit};
 use crate::operation::Operations;
 
 const MIN_EXECUTIONS: usize = 3;
@@ -28,9 +29,11 @@ struct Sum {
     present: usize,
     /// Per execution, for the examples and the place in the code: time, execution, span.
     largest: Vec<(i64, usize, usize)>,
+    /// Execution and span of all.
+    spans: Vec<(usize, usize)>,
 }
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let executions = group.warm().count();
     if executions < MIN_EXECUTIONS {
         return;
@@ -93,7 +96,8 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
             ),
             next: Some(format!("explain {}", name.1)),
         };
-        findings.push(draft.finding(group));
+        let places = sum.spans.iter().copied();
+        findings.push(draft.finding(group).about_own(places).concerning(critical));
     }
 }
 
@@ -139,7 +143,9 @@ fn own_times<'a>(group: &Group<'_, 'a>) -> (Operations<'a>, BTreeMap<usize, Sum>
                 continue;
             }
             let own = facts.own_critical(segment.span);
-            let slot = here.entry(operations.of(facts.span(segment.span))).or_insert((0, own, segment.span));
+            let operation = operations.of(facts.span(segment.span));
+            sums.entry(operation).or_default().spans.push((number, segment.span));
+            let slot = here.entry(operation).or_insert((0, own, segment.span));
             slot.0 += segment.duration();
             if own > slot.1 {
                 (slot.1, slot.2) = (own, segment.span);

@@ -12,8 +12,9 @@ use kino_model::SpanKind;
 
 use super::Draft;
 use super::facts::{Group, median, shown, top};
+use super::relate::Found;
 use crate::execution::is_run;
-use crate::finding::{Code, Evidence, Finding, Number, Unit, evidence};
+use crate::finding::{Code, Evidence, Number, Unit, evidence};
 
 const MIN_PAIRS: usize = 3;
 const MIN_AGREEING: f64 = 0.8;
@@ -24,7 +25,7 @@ const MIN_LATE_NANOS: i64 = 10_000_000;
 /// So many spans of the server kind without a parent in one trace are requests that share an id by mistake.
 const MIN_REQUESTS: usize = 3;
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     skew(group, findings);
     broken(group, findings);
 }
@@ -35,7 +36,7 @@ struct Pairs {
     outside: Vec<(f64, Evidence)>,
 }
 
-fn skew(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+fn skew(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let mut by_services: BTreeMap<(&str, &str), Pairs> = BTreeMap::new();
     for facts in &group.facts {
         let tree = facts.tree;
@@ -94,7 +95,7 @@ fn skew(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
 /// How many spans, and examples with their own count.
 type Form = (f64, Vec<(f64, Evidence)>);
 
-fn broken(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+fn broken(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let mut forms: BTreeMap<&str, Form> = BTreeMap::new();
     let mut traces = 0;
     for execution in &group.all {

@@ -11,7 +11,8 @@ use kino_model::names;
 
 use super::Draft;
 use super::facts::{Group, median, shown, top};
-use crate::finding::{Code, Finding, Number, Unit};
+use super::relate::Found;
+use crate::finding::{Code, Number, Unit};
 
 const MIN_LOOKUPS: usize = 20;
 const MIN_HIT_RATE: f64 = 0.5;
@@ -29,7 +30,7 @@ struct Cache<'a> {
     keys: BTreeSet<&'a str>,
 }
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let mut caches: BTreeMap<(&str, &str), Cache<'_>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate() {
         for index in facts.indices() {
@@ -54,7 +55,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn ineffective(group: &Group<'_, '_>, (service, name): (&str, &str), cache: &Cache<'_>) -> Option<Finding> {
+fn ineffective(group: &Group<'_, '_>, (service, name): (&str, &str), cache: &Cache<'_>) -> Option<Found> {
     let lookups = cache.lookups.len();
     let hits = cache.lookups.iter().filter(|(_, _, hit)| *hit).count();
     let rate = hits as f64 / lookups as f64;
@@ -94,10 +95,11 @@ fn ineffective(group: &Group<'_, '_>, (service, name): (&str, &str), cache: &Cac
         ),
         next: Some("see whether the key holds something that differs each time, and how long entries live".to_owned()),
     };
-    Some(draft.finding(group))
+    let missed = cache.lookups.iter().filter(|(_, _, hit)| !hit).map(|&(number, index, _)| (number, index));
+    Some(draft.finding(group).about(missed).saving_calls(AVOIDABLE * misses))
 }
 
-fn collision(group: &Group<'_, '_>, (service, name): (&str, &str), cache: &Cache<'_>) -> Option<Finding> {
+fn collision(group: &Group<'_, '_>, (service, name): (&str, &str), cache: &Cache<'_>) -> Option<Found> {
     let colliding: BTreeSet<&str> = cache
         .inputs
         .iter()

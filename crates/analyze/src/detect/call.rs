@@ -5,6 +5,7 @@ use std::rc::Rc;
 use foldhash::HashMap;
 use kino_model::{Span, SpanKind};
 
+use super::facts::Facts;
 use crate::fingerprint::shape;
 use crate::statement::{is_bound, normalise, url_template};
 
@@ -79,6 +80,15 @@ impl<'a> Calls<'a> {
         Some(Call::new(Kind::Other, key))
     }
 
+    /// The call that a span of an execution is, unless the span above it is the same one: what asks through a library
+    /// is often recorded by both.
+    pub(super) fn outermost(&mut self, facts: &Facts<'_, 'a>, index: usize) -> Option<Call<'a>> {
+        let call = self.of(facts.span(index))?;
+        let above = facts.tree.parent(index).filter(|_| index != facts.execution.entry);
+        let above = above.and_then(|above| self.of(facts.span(above)));
+        above.is_none_or(|above| (above.kind, &above.key) != (call.kind, &call.key)).then_some(call)
+    }
+
     fn database(&mut self, span: &'a Span, statement: &'a str) -> Option<Call<'a>> {
         let known = self.statements.entry(statement);
         let (key, is_bound) = known.or_insert_with(|| (Rc::from(normalise(statement)), is_bound(statement))).clone();
@@ -142,6 +152,13 @@ pub(super) fn model_input(span: &Span) -> Option<&str> {
     ["gen_ai.input.messages", "gen_ai.prompt", "input.value", "gen_ai.prompt.0.content"]
         .iter()
         .find_map(|key| span.text(key))
+}
+
+/// Whom the span calls, where that was recorded: the host, its port, the database.
+pub(super) fn peer(span: &Span) -> Option<(&str, Option<i64>, Option<&str>)> {
+    let host = span.text("server.address").or_else(|| span.text("net.peer.name"))?;
+    let port = span.int("server.port").or_else(|| span.int("net.peer.port"));
+    Some((host, port, span.text("db.namespace")))
 }
 
 /// Whether the span waits for something outside its process.

@@ -11,22 +11,23 @@ use std::collections::BTreeMap;
 use super::Draft;
 use super::call::waits;
 use super::facts::{Group, median, shown, top};
-use crate::finding::{Code, Finding, Number, Unit};
+use super::relate::Found;
+use crate::finding::{Code, Number, Unit};
 
 const MIN_EXECUTIONS: usize = 3;
 const MIN_SHARE: f64 = 0.3;
 /// Starting and ending a span takes up to this long in slow languages, and no further span would explain it.
 const MIN_GAP_NANOS: i64 = 100_000;
 
-/// By execution: nanoseconds, and a span that holds some of them.
-type OwnTimes = BTreeMap<usize, (f64, usize)>;
+/// By execution: nanoseconds, and the spans that hold them.
+type OwnTimes = BTreeMap<usize, (f64, Vec<usize>)>;
 
 /// Whether a span's own time is that between its children.
 pub(super) fn is_between(facts: &super::facts::Facts<'_, '_>, index: usize) -> bool {
     !facts.tree.children(index).is_empty() && !waits(facts.span(index))
 }
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let warm = group.warm().count();
     if warm < MIN_EXECUTIONS {
         return;
@@ -36,7 +37,11 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
         for gap in facts.path().iter().filter(|gap| gap.duration() >= MIN_GAP_NANOS && is_between(facts, gap.span)) {
             let span = facts.span(gap.span);
             let sums = by_operation.entry((span.service(), &span.name)).or_default();
-            sums.entry(number).or_insert((0.0, gap.span)).0 += gap.duration() as f64;
+            let (nanos, spans) = sums.entry(number).or_default();
+            *nanos += gap.duration() as f64;
+            if spans.last() != Some(&gap.span) {
+                spans.push(gap.span);
+            }
         }
     }
     for ((service, name), sums) in by_operation {
@@ -45,8 +50,8 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
         if share < group.part(MIN_SHARE) {
             continue;
         }
-        let examples = sums.iter().map(|(&number, &(nanos, index))| (nanos, group.facts[number].evidence(index)));
-        let first = sums.iter().next().map(|(&number, &(_, index))| group.facts[number].location(index));
+        let examples = sums.iter().map(|(&number, (nanos, spans))| (*nanos, group.facts[number].evidence(spans[0])));
+        let first = sums.iter().next().map(|(&number, (_, spans))| group.facts[number].location(spans[0]));
         let draft = Draft {
             code: Code::DeadTime,
             service,
@@ -66,6 +71,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
             ),
             next: Some(format!("add spans inside {name}, or profile it")),
         };
-        findings.push(draft.finding(group));
+        let places = sums.iter().flat_map(|(&number, (_, spans))| spans.iter().map(move |&span| (number, span)));
+        findings.push(draft.finding(group).about_own(places).concerning(own));
     }
 }

@@ -10,15 +10,16 @@ use kino_model::names;
 
 use super::Draft;
 use super::facts::{Group, top};
+use super::relate::Found;
 use crate::errors::{Exception, exception, fingerprint_of};
-use crate::finding::{Code, Finding, Number, Unit};
+use crate::finding::{Code, Number, Unit};
 
 const MIN_COUNT: usize = 3;
 
 /// The exception's type, and the (execution, span) cases.
 type Cluster<'a> = (&'a str, Vec<(usize, usize)>);
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let mut known: BTreeMap<(&str, &str, &str, Option<&str>), String> = BTreeMap::new();
     let mut by_fingerprint: BTreeMap<String, Cluster<'_>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate().filter(|(_, facts)| !facts.is_passed_test()) {

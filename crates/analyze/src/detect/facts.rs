@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use kino_model::{DurationNanos, Span};
 
 use super::DetectorConfig;
+use super::relate::{Place, Stretch};
 use crate::critical_path::{Segment, critical_path_of};
 use crate::execution::{Execution, cold};
 use crate::finding::{Evidence, Location, MAX_EXAMPLES, evidence, location};
@@ -82,6 +83,12 @@ impl<'t, 'a> Group<'t, 'a> {
         median(self.warm().map(|(_, facts)| facts.duration()).collect())
     }
 
+    /// All of a span's time.
+    pub(super) fn stretch(&self, execution: usize, span: usize) -> Stretch {
+        let tree = self.facts[execution].tree;
+        Stretch { place: Place { execution, span }, start: tree.start(span), end: tree.end(span) }
+    }
+
     /// The executions whose timing counts, with their numbers.
     pub(super) fn warm(&self) -> impl Iterator<Item = (usize, &Facts<'t, 'a>)> {
         self.facts.iter().enumerate().filter(|(_, facts)| !facts.is_cold)
@@ -137,6 +144,17 @@ impl<'t, 'a> Facts<'t, 'a> {
     /// Time on the critical path in the span and beneath it.
     pub(super) fn critical(&self, index: usize) -> i64 {
         self.times().inclusive[self.position(index)]
+    }
+
+    /// Time on the critical path in the span and beneath it, between two moments in Unix nanoseconds.
+    pub(super) fn critical_within(&self, index: usize, start: i64, end: i64) -> i64 {
+        let path = self.path();
+        let from = path.partition_point(|segment| segment.end <= start);
+        let within = path[from..].iter().take_while(|segment| segment.start < end);
+        within
+            .filter(|segment| self.tree.is_at_or_beneath(segment.span, index))
+            .map(|segment| segment.end.min(end) - segment.start.max(start))
+            .sum()
     }
 
     pub(super) fn span(&self, index: usize) -> &'a Span {

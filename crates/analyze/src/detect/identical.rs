@@ -1,7 +1,8 @@
 //! `repeated_identical_call`: the same call with the same data again, which a cache or a variable would answer.
 //!
 //! Evidence: in at least half of the executions a reading call whose data was recorded in full is made
-//! [`MIN_REPEATS`] times or more with the same status. The saving is their time on the critical path less the longest.
+//! [`MIN_REPEATS`] times or more of one other side with the same status. The saving is their time on the critical path
+//! less the longest.
 //! Silent about writes, about statements whose bound values were not recorded, about functions that answer anew each
 //! time, about polling (long silent pauses), and where something was written in between (a statement or an HTTP
 //! request that is no reading one), since the answer may then differ.
@@ -12,23 +13,30 @@ use std::rc::Rc;
 use foldhash::HashMap;
 
 use super::Draft;
-use super::call::{Call, Calls, Kind};
+use super::call::{Call, Calls, Kind, peer};
 use super::facts::{Facts, Group, median, shown, top};
-use crate::finding::{Code, Finding, Number, Unit};
+use super::relate::Found;
+use crate::finding::{Code, Number, Unit};
 
 const MIN_REPEATS: usize = 3;
 const MIN_PRESENCE: f64 = 0.5;
-const MIN_SHARE: f64 = 0.01;
-const MANY_REPEATS: usize = 10;
 /// Pauses this many times a call's own time are somebody waiting on purpose.
 const POLLING_PAUSE: f64 = 5.0;
 
 struct Repeats {
     number: usize,
-    last: usize,
-    count: usize,
+    indices: Vec<usize>,
     saving: f64,
 }
+
+impl Repeats {
+    fn last(&self) -> usize {
+        self.indices[self.indices.len() - 1]
+    }
+}
+
+/// What identical calls have in common: kind, other side, data and status.
+type Identity<'a> = (Kind, Option<(&'a str, Option<i64>, Option<&'a str>)>, &'a str, Option<i64>);
 
 /// Whether a call may change what others answer: a statement or an HTTP request that is no reading one.
 fn is_change(call: &Call<'_>) -> bool {
@@ -63,7 +71,7 @@ fn is_polling(facts: &Facts<'_, '_>, indices: &[usize], reached: &mut Reached) -
     2 * pauses > indices.len() - 1
 }
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let mut calls = Calls::default();
     let mut by_call: BTreeMap<Rc<str>, Vec<Repeats>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate() {
@@ -71,23 +79,23 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
         let matters = |call: &Call<'_>| call.whole.is_some() || is_change(call);
         let mut made: Vec<(usize, Call<'_>)> = Vec::new();
         for index in facts.indices().skip(1) {
-            made.extend(calls.of(facts.span(index)).filter(matters).map(|call| (index, call)));
+            made.extend(calls.outermost(facts, index).filter(matters).map(|call| (index, call)));
         }
         made.sort_by_key(|(index, _)| facts.tree.start(*index));
         let writes: Vec<i64> =
             made.iter().filter(|(_, call)| is_change(call)).map(|(index, _)| facts.tree.start(*index)).collect();
-        let mut same: BTreeMap<(Kind, &str, Option<i64>), Vec<usize>> = BTreeMap::new();
+        let mut same: BTreeMap<Identity<'_>, Vec<usize>> = BTreeMap::new();
         let mut keys: BTreeMap<&str, Rc<str>> = BTreeMap::new();
         for (index, call) in &made {
             let span = facts.span(*index);
             if let Some(whole) = call.whole.filter(|_| call.reads && !span.is_error()) {
                 let status = span.int("http.response.status_code");
-                same.entry((call.kind, whole, status)).or_default().push(*index);
+                same.entry((call.kind, peer(span), whole, status)).or_default().push(*index);
                 keys.entry(whole).or_insert_with(|| Rc::clone(&call.key));
             }
         }
         let mut reached = Reached::default();
-        for ((_, whole, _), indices) in same {
+        for ((_, _, whole, _), indices) in same {
             let (first, last) = (indices[0], indices[indices.len() - 1]);
             let next_write = writes.get(writes.partition_point(|write| *write < facts.tree.start(first)));
             if indices.len() < MIN_REPEATS || next_write.is_some_and(|write| *write < facts.tree.start(last)) {
@@ -98,10 +106,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
             }
             let critical: Vec<f64> = indices.iter().map(|&index| facts.critical(index) as f64).collect();
             let saving = critical.iter().sum::<f64>() - critical.iter().copied().fold(0.0, f64::max);
-            if saving >= MIN_SHARE * facts.duration() || indices.len() >= MANY_REPEATS {
-                let repeats = Repeats { number, last, count: indices.len(), saving };
-                by_call.entry(Rc::clone(&keys[whole])).or_default().push(repeats);
-            }
+            by_call.entry(Rc::clone(&keys[whole])).or_default().push(Repeats { number, indices, saving });
         }
     }
     for (key, found) in by_call {
@@ -110,12 +115,20 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
         if (present.len() as f64) < group.part(MIN_PRESENCE) * group.facts.len() as f64 {
             continue;
         }
-        let count = median(found.iter().map(|repeats| repeats.count as f64).collect());
-        let saving = median(found.iter().map(|repeats| repeats.saving).collect());
+        let count = median(found.iter().map(|repeats| repeats.indices.len() as f64).collect());
+        // Several calls of one form may each be repeated in one execution.
+        let mut by_execution: BTreeMap<usize, [f64; 2]> = BTreeMap::new();
+        for repeats in &found {
+            let [saving, calls] = by_execution.entry(repeats.number).or_default();
+            *saving += repeats.saving;
+            *calls += (repeats.indices.len() - 1) as f64;
+        }
+        let of = |which: usize| median(by_execution.values().map(|sums| sums[which]).collect());
+        let (saving, calls_saved) = (of(0), of(1));
         let Some(worst) = found.iter().max_by(|a, b| a.saving.total_cmp(&b.saving)) else { continue };
         let facts = &group.facts[worst.number];
-        let span = facts.span(worst.last);
-        let examples = found.iter().map(|it| (it.saving, group.facts[it.number].evidence(it.last)));
+        let span = facts.span(worst.last());
+        let examples = found.iter().map(|it| (it.saving, group.facts[it.number].evidence(it.last())));
         let draft = Draft {
             code: Code::RepeatedIdenticalCall,
             service: span.service(),
@@ -125,7 +138,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
             saving_nanos: Some(saving),
             confidence: 0.9,
             executions: group.facts.len(),
-            location: facts.location(worst.last),
+            location: facts.location(worst.last()),
             evidence: top(examples.collect()),
             text: format!(
                 "the same call with the same data {count} times in an execution of {}; asked once it would save {}: {key}",
@@ -134,6 +147,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
             ),
             next: Some("keep the first answer for the rest of the execution".to_owned()),
         };
-        findings.push(draft.finding(group));
+        let places = found.iter().flat_map(|it| it.indices.iter().map(|&index| (it.number, index)));
+        findings.push(draft.finding(group).about(places).saving_calls(calls_saved));
     }
 }

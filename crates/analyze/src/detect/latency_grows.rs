@@ -7,11 +7,12 @@
 
 use super::Draft;
 use super::facts::{Group, shown, top};
-use crate::finding::{Code, Finding, Number, Unit};
+use super::relate::Found;
+use crate::finding::{Code, Number, Unit};
 use crate::growth::Growth;
 use crate::predict::{Input, counted, inputs, timeout_limit};
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let inputs = inputs(&counted(&group.all).0);
     let rising = inputs.iter().filter_map(|input| Some((input, input.rising()?)));
     if let Some((input, grown)) = rising.min_by(|a, b| a.1.error.total_cmp(&b.1.error)) {
@@ -19,7 +20,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn finding(group: &Group<'_, '_>, input: &Input, grown: &Growth) -> Finding {
+fn finding(group: &Group<'_, '_>, input: &Input, grown: &Growth) -> Found {
     let key = input.attribute.as_str();
     let limit = timeout_limit(&group.all);
     let crossing = limit.and_then(|limit| Some((limit, grown.crossing(limit)?)));
@@ -60,7 +61,7 @@ fn finding(group: &Group<'_, '_>, input: &Input, grown: &Growth) -> Finding {
         text,
         next: Some(format!("kino predict {} --attr {} --at VALUE", word(group.name), word(key))),
     };
-    draft.finding(group)
+    draft.finding(group).concerning(at(grown.largest))
 }
 
 /// One word of a shell's line: names are recorded text, and may hold anything.

@@ -14,10 +14,11 @@
 
 use std::collections::BTreeMap;
 
-use super::Draft;
 use super::call::{is_model, model_input};
 use super::facts::{Facts, Group, median, top};
-use crate::finding::{Code, Finding, Number, Unit};
+use super::relate::Found;
+use super::{Draft, worth};
+use crate::finding::{Code, Number, Unit};
 
 const MIN_TURNS: usize = 4;
 const MIN_GROWTH: i64 = 2;
@@ -29,8 +30,6 @@ const TINY_OUTPUT: i64 = 16;
 const MIN_TINY_EXECUTIONS: usize = 3;
 /// Prices are for so many tokens.
 const PRICED_TOKENS: f64 = 1e6;
-/// Less than this is not worth a line.
-const MIN_WASTED_TOKENS: f64 = 200.0;
 
 struct Waste {
     number: usize,
@@ -40,7 +39,7 @@ struct Waste {
     calls: usize,
 }
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let mut forms: BTreeMap<(&str, &str, &str), Vec<Waste>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate() {
         let mut by_operation: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
@@ -59,7 +58,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
                 ("prefix", prefix(facts, &indices)),
                 ("tiny", tiny(facts, &indices)),
             ] {
-                if wasted >= MIN_WASTED_TOKENS {
+                if wasted >= worth::TOKENS_MIN {
                     let sent = indices.iter().map(|&index| input_tokens(facts, index) as f64).sum();
                     let index = indices[indices.len() - 1];
                     forms.entry((service, name, form)).or_default().push(Waste {
@@ -141,7 +140,7 @@ fn tiny(facts: &Facts<'_, '_>, indices: &[usize]) -> f64 {
     indices.iter().filter(is_tiny).map(|&index| input_tokens(facts, index) as f64).sum()
 }
 
-fn finding(group: &Group<'_, '_>, (service, name): (&str, &str), form: &str, cases: &[Waste]) -> Finding {
+fn finding(group: &Group<'_, '_>, (service, name): (&str, &str), form: &str, cases: &[Waste]) -> Found {
     let of = |value: fn(&Waste) -> f64| median(cases.iter().map(value).collect());
     let (wasted, sent, calls) = (of(|case| case.wasted), of(|case| case.sent), of(|case| case.calls as f64));
     let examples = cases.iter().map(|case| (case.wasted, group.facts[case.number].evidence(case.index)));

@@ -11,7 +11,8 @@ use kino_model::{Attributes, attribute};
 
 use super::Draft;
 use super::facts::{Group, median, shown, top};
-use crate::finding::{Code, Evidence, Finding, Number, Unit, evidence};
+use super::relate::{Found, Stretch};
+use crate::finding::{Code, Evidence, Number, Unit, evidence};
 
 const MIN_EXECUTIONS: usize = 3;
 const MIN_SHARE: f64 = 0.1;
@@ -20,7 +21,7 @@ pub(super) const WAIT: &str = "kino.lock.wait_nanos";
 const OWNER: &str = "kino.lock.owner";
 const HOLDER: &str = "kino.lock.holder";
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     contention(group, findings);
     findings.extend(deadlock(group));
 }
@@ -29,7 +30,7 @@ fn text<'a>(attributes: &'a Attributes, key: &str) -> Option<&'a str> {
     attribute::find(attributes, key)?.as_str()
 }
 
-fn contention(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+fn contention(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let mut by_lock: BTreeMap<&str, Vec<(usize, usize, f64)>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate() {
         for index in facts.indices() {
@@ -82,11 +83,18 @@ fn contention(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
             ),
             next: Some("see who holds it meanwhile; hold it shorter, or split it".to_owned()),
         };
-        findings.push(draft.finding(group));
+        // Where in the span the wait lies is not recorded: mostly it begins with it.
+        let waited = |&(execution, index, nanos): &(usize, usize, f64)| {
+            let whole = group.stretch(execution, index);
+            Stretch { end: whole.end.min(whole.start.saturating_add(nanos as i64)), ..whole }
+        };
+        let stretches: Vec<Stretch> = waits.iter().map(waited).collect();
+        let places = waits.iter().map(|&(execution, index, _)| (execution, index));
+        findings.push(draft.finding(group).about(places).explaining(stretches));
     }
 }
 
-fn deadlock(group: &Group<'_, '_>) -> Option<Finding> {
+fn deadlock(group: &Group<'_, '_>) -> Option<Found> {
     let mut waits_for: BTreeMap<&str, (&str, Evidence, &str)> = BTreeMap::new();
     for execution in &group.all {
         for &index in execution.spans() {

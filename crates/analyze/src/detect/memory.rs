@@ -13,8 +13,9 @@ use kino_model::Value;
 
 use super::Draft;
 use super::facts::{Facts, Group, top};
+use super::relate::Found;
 use crate::execution::process;
-use crate::finding::{Code, Finding, Number, Unit};
+use crate::finding::{Code, Number, Unit};
 use crate::statistics::rank_correlation;
 
 const MIN_EXECUTIONS: usize = 30;
@@ -38,7 +39,7 @@ struct Sample {
     number: usize,
 }
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let mut by_process: BTreeMap<String, Vec<Sample>> = BTreeMap::new();
     for (number, facts) in group.warm() {
         if let Some(bytes) = memory(facts) {

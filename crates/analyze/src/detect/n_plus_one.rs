@@ -1,68 +1,95 @@
-//! `n_plus_one`: the same call, with its data taken out, made again for each item of a list.
+//! `n_plus_one`: the same call again for each item of a list.
 //!
-//! Evidence: in at least half of the executions the call is repeated [`MIN_REPEATS`] times or more, and what one call instead of them
-//! would save is at least [`MIN_SHARE`] of the execution (or [`MANY_REPEATS`] times, whatever the time). The subject is the nearest span
-//! that has all the repeats beneath it, so that spread over several parents or interleaved they are still found. The
-//! saving is their time on the critical path less that of one.
+//! Evidence: in at least half of the executions a call, with its data taken out, is made [`MIN_REPEATS`] times or more,
+//! of as many different data where these were recorded. The subject is the nearest span that has all the repeats
+//! beneath it, so that spread over several parents or interleaved they are still found. The saving is their time on the
+//! critical path less that of one. Calls that overlap each other, or other work, are a load rather than a loss of time:
+//! they are worded so, and nothing is claimed to be saved but what they hold of the critical path.
 //!
-//! Silent about batches, pages (by number, offset, cursor or last key), calls made at the same time, failed calls (retries), calls of one and the same data (`repeated_identical_call`), polling
-//! (long pauses between), language models and the requests that ask them, health checks, transaction brackets and `SELECT 1`.
+//! Silent about batches, pages (by number, offset, cursor or last key), one call to each of several other sides, failed
+//! calls (retries), calls of the same few data (`repeated_identical_call`), polling (long pauses between), language
+//! models and the requests that ask them, health checks, transaction brackets and `SELECT 1`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::Draft;
-use super::call::{Calls, Kind, is_model};
+use super::call::{Call, Calls, Kind, is_model, peer};
 use super::facts::{ANCESTORS_MAX, Facts, Group, median, shown, top};
-use crate::finding::{Code, Finding, Number, Unit};
+use super::relate::Found;
+use super::{Draft, worth};
+use crate::finding::{Code, Number, Unit};
 
 const MIN_REPEATS: usize = 5;
-const MANY_REPEATS: usize = 20;
-const MIN_SHARE: f64 = 0.05;
 const MIN_PRESENCE: f64 = 0.5;
-/// Repeats that hold less of the critical path than so many of them one after another run at the same time.
-const SCATTERED: f64 = 2.0;
+/// Calls that hold less than this part of their time of the critical path overlap each other or other work.
+const OVERLAPPING: f64 = 0.5;
 /// A request stands at most so far beneath the call of a language model that makes it.
 const MAX_WITHIN_MODEL: usize = 4;
 /// Pauses this many times the calls' own time are somebody waiting on purpose.
 const POLLING_PAUSE: f64 = 10.0;
 
 /// The spans that made one call in one execution.
+#[derive(Default)]
 struct Made<'a> {
     indices: Vec<u32>,
-    /// The first one's call with all of its data, where that was recorded.
-    whole: Option<&'a str>,
-    /// Whether all others had the same data.
-    is_identical: bool,
+    /// The different data that they were made with, as far as [`MIN_REPEATS`].
+    data: BTreeSet<&'a str>,
+    /// Whether some data was not recorded.
+    is_data_unknown: bool,
+}
+
+impl<'a> Made<'a> {
+    fn add(&mut self, index: usize, call: &Call<'a>) {
+        self.indices.push(index as u32);
+        match call.whole {
+            Some(data) if self.data.len() < MIN_REPEATS => {
+                self.data.insert(data);
+            }
+            Some(_) => {}
+            None => self.is_data_unknown = true,
+        }
+    }
+
+    /// Whether they are calls for so many items, as far as is known.
+    fn is_of_many(&self) -> bool {
+        self.indices.len() >= MIN_REPEATS && (self.is_data_unknown || self.data.len() >= MIN_REPEATS)
+    }
 }
 
 /// The repeats of one call in one execution.
 struct Repeats {
     number: usize,
     ancestor: usize,
-    count: usize,
+    indices: Vec<u32>,
+    /// The calls' time together, wherever it passes.
+    time: f64,
     critical: f64,
+    /// What one call for all of them is taken to need.
     one: f64,
     slowest: usize,
 }
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+impl Repeats {
+    fn count(&self) -> usize {
+        self.indices.len()
+    }
+}
+
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let mut calls = Calls::default();
     let mut by_call: BTreeMap<(Kind, Rc<str>), Vec<Repeats>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate() {
         let mut here: BTreeMap<(Kind, Rc<str>), Made<'_>> = BTreeMap::new();
         for index in facts.indices().skip(1) {
-            let call = calls.of(facts.span(index)).filter(|call| call.kind != Kind::Model && !call.batch && !call.page);
+            let call = calls.outermost(facts, index);
+            let call = call.filter(|call| call.kind != Kind::Model && !call.batch && !call.page);
             let call = call.filter(|_| !is_within_model(facts, index));
             if let Some(call) = call.filter(|_| !facts.span(index).is_error()) {
-                let first = || Made { indices: Vec::new(), whole: call.whole, is_identical: call.whole.is_some() };
-                let made = here.entry((call.kind, call.key)).or_insert_with(first);
-                made.is_identical &= made.whole == call.whole;
-                made.indices.push(index as u32);
+                here.entry((call.kind, Rc::clone(&call.key))).or_default().add(index, &call);
             }
         }
         for (key, made) in here {
-            if let Some(repeats) = repeats(facts, number, &made) {
+            if let Some(repeats) = repeats(facts, number, made) {
                 by_call.entry(key).or_default().push(repeats);
             }
         }
@@ -84,35 +111,42 @@ fn is_within_model(facts: &Facts<'_, '_>, index: usize) -> bool {
     above.any(|index| is_model(facts.span(index)))
 }
 
-fn repeats(facts: &Facts<'_, '_>, number: usize, made: &Made<'_>) -> Option<Repeats> {
-    let count = made.indices.len();
-    if count < MIN_REPEATS || made.is_identical {
+fn repeats(facts: &Facts<'_, '_>, number: usize, made: Made<'_>) -> Option<Repeats> {
+    if !made.is_of_many() {
         return None;
     }
     let indices = || made.indices.iter().map(|&index| index as usize);
     let durations: Vec<f64> = indices().map(|index| facts.tree.duration(index) as f64).collect();
-    let total: f64 = durations.iter().sum();
-    let one = median(durations);
+    let time: f64 = durations.iter().sum();
+    let longest = durations.iter().copied().fold(0.0, f64::max);
+    let usual = median(durations);
     let critical: f64 = indices().map(|index| facts.critical(index) as f64).sum();
-    if count < MANY_REPEATS && critical - one < MIN_SHARE * facts.duration() {
+    if is_polling(facts, &made.indices, time) || is_scattered(facts, &made.indices) {
         return None;
     }
-    let mut starts: Vec<i64> = indices().map(|index| facts.tree.start(index)).collect();
+    // What is asked at once ends with its slowest; a call for all would hardly be faster.
+    let one = if critical < OVERLAPPING * time { longest } else { usual };
+    let slowest = indices().max_by_key(|&index| facts.tree.duration(index))?;
+    let ancestor = common_ancestor(facts, &made.indices);
+    Some(Repeats { number, ancestor, indices: made.indices, time, critical, one, slowest })
+}
+
+/// Whether somebody asks again on purpose: the pauses are long, and little else happens meanwhile.
+fn is_polling(facts: &Facts<'_, '_>, indices: &[u32], time: f64) -> bool {
+    let count = indices.len();
+    let mut starts: Vec<i64> = indices.iter().map(|&index| facts.tree.start(index as usize)).collect();
     starts.sort_unstable();
     let spread = (starts[count - 1] - starts[0]) as f64;
-    if spread > POLLING_PAUSE * total
+    spread > POLLING_PAUSE * time
         && median(starts.windows(2).map(|pair| (pair[1] - pair[0]) as f64).collect())
-            > POLLING_PAUSE * total / count as f64
-        && busy_between(facts, &made.indices) < 0.5
-    {
-        return None;
-    }
-    // Nearly all at the same time: a scatter to shards, bounded by its slowest.
-    if critical < one * SCATTERED {
-        return None;
-    }
-    let slowest = indices().max_by_key(|&index| facts.tree.duration(index))?;
-    Some(Repeats { number, ancestor: common_ancestor(facts, &made.indices), count, critical, one, slowest })
+            > POLLING_PAUSE * time / count as f64
+        && busy_between(facts, indices) < 0.5
+}
+
+/// Whether each of them calls another side than the others: a scatter to shards or replicas.
+fn is_scattered(facts: &Facts<'_, '_>, indices: &[u32]) -> bool {
+    let mut peers = BTreeSet::new();
+    indices.iter().all(|&index| peer(facts.span(index as usize)).is_some_and(|peer| peers.insert(peer)))
 }
 
 /// The part of the ancestor's time, between the first and the last call, in which anything at all was recorded.
@@ -140,17 +174,28 @@ fn common_ancestor(facts: &Facts<'_, '_>, indices: &[u32]) -> usize {
     entry
 }
 
-fn finding(group: &Group<'_, '_>, key: &str, found: &[Repeats]) -> Finding {
-    let count = median(found.iter().map(|repeats| repeats.count as f64).collect());
-    let most = found.iter().map(|repeats| repeats.count).max().unwrap_or(0);
-    let critical = median(found.iter().map(|repeats| repeats.critical).collect());
-    let saving = median(found.iter().map(|repeats| (repeats.critical - repeats.one).max(0.0)).collect());
-    let worst = found.iter().max_by_key(|repeats| repeats.count).expect("a finding rests on an execution");
+fn finding(group: &Group<'_, '_>, key: &str, found: &[Repeats]) -> Found {
+    let of = |value: fn(&Repeats) -> f64| median(found.iter().map(value).collect());
+    let count = of(|repeats| repeats.count() as f64);
+    let most = found.iter().map(Repeats::count).max().unwrap_or(0);
+    let (time, critical) = (of(|repeats| repeats.time), of(|repeats| repeats.critical));
+    let saving = of(|repeats| (repeats.critical - repeats.one).max(0.0));
+    let is_load = critical < OVERLAPPING * time;
+    let worst = found.iter().max_by_key(|repeats| repeats.count()).expect("a finding rests on an execution");
     let facts = &group.facts[worst.number];
     let ancestor = facts.span(worst.ancestor);
     let examples =
-        found.iter().map(|repeats| (repeats.count as f64, group.facts[repeats.number].evidence(repeats.ancestor)));
-    let varies = found.iter().any(|repeats| repeats.count != worst.count);
+        found.iter().map(|repeats| (repeats.count() as f64, group.facts[repeats.number].evidence(repeats.ancestor)));
+    let varies = found.iter().any(|repeats| repeats.count() != worst.count());
+    let cost = if is_load {
+        format!(
+            "at the same time as each other or other work: {} of answering, of which {} on the critical path,",
+            shown(time),
+            shown(critical)
+        )
+    } else {
+        format!("{} on the critical path,", shown(critical))
+    };
     let draft = Draft {
         code: Code::NPlusOne,
         service: ancestor.service(),
@@ -159,21 +204,22 @@ fn finding(group: &Group<'_, '_>, key: &str, found: &[Repeats]) -> Finding {
         numbers: vec![
             Number::new("calls", count, Unit::Count),
             Number::new("calls_max", most as f64, Unit::Count),
+            Number::new("time", time, Unit::Nanos),
             Number::new("critical", critical, Unit::Nanos),
             Number::new("saving", saving, Unit::Nanos),
         ],
-        saving_nanos: Some(saving),
+        saving_nanos: (!is_load || saving > 0.0).then_some(saving),
         // Repeats whose number follows the data are the pattern itself.
-        confidence: if varies || count >= MANY_REPEATS as f64 { 0.95 } else { 0.8 },
+        confidence: if varies || count >= worth::CALLS_MIN { 0.95 } else { 0.8 },
         executions: group.facts.len(),
         location: facts.location(worst.slowest),
         evidence: top(examples.collect()),
         text: format!(
-            "{count} calls of one kind beneath {} in an execution (at most {most}), {} on the critical path, where one would do: {key}",
+            "{count} calls of one kind beneath {} in an execution (at most {most}), {cost} where one would do: {key}",
             ancestor.name,
-            shown(critical)
         ),
         next: Some("fetch all items in one call (a join, IN (…), or a bulk request) before the loop".to_owned()),
     };
-    draft.finding(group)
+    let places = found.iter().flat_map(|it| it.indices.iter().map(|&index| (it.number, index as usize)));
+    draft.finding(group).about(places).saving_calls(count)
 }

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use super::Draft;
 use super::facts::{Facts, Group, median, shown, top};
 use super::failures::is_rate_limited;
-use crate::finding::{Code, Finding, Number, Unit};
+use super::relate::{Found, Stretch};
+use crate::finding::{Code, Number, Unit};
 
 const MIN_REFUSALS: usize = 3;
 const WINDOW_NANOS: i64 = 1_000_000_000;
@@ -22,7 +23,7 @@ struct Request {
     index: usize,
 }
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let is_refused = |facts: &Facts<'_, '_>, index| {
         let below = || facts.tree.children(index).iter().any(|&child| is_rate_limited(facts.span(child as usize)));
         is_rate_limited(facts.span(index)) && !below()
@@ -97,6 +98,8 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
             ),
             next: Some("space the requests out, or bound how many are under way".to_owned()),
         };
-        findings.push(draft.finding(group));
+        let places = || refused.iter().map(|request| (request.number, request.index));
+        let stretches: Vec<Stretch> = places().map(|(number, index)| group.stretch(number, index)).collect();
+        findings.push(draft.finding(group).about(places()).explaining(stretches));
     }
 }

@@ -1,9 +1,9 @@
 //! `retry_storm`: a failing call made again and again, one right after another.
 //!
 //! Evidence: under one parent the same call (same data, where recorded) at least [`MIN_ATTEMPTS`] times in sequence,
-//! all but perhaps the last failed; in [`MIN_EXECUTIONS`] executions, or once with [`CLEAR_ATTEMPTS`]. The saving is the
-//! failed attempts' time on the critical path. Silent inside tests that passed, about failures of different items, and
-//! about asking again for what is not there yet (404).
+//! all but perhaps the last failed; in [`MIN_EXECUTIONS`] executions, or once with [`CLEAR_ATTEMPTS`]. The saving is an
+//! execution's time on the critical path from a first attempt to the last one, pauses included. Silent inside tests that
+//! passed, about failures of different items, and about asking again for what is not there yet (404).
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,8 @@ use kino_model::Span;
 use super::Draft;
 use super::call::Calls;
 use super::facts::{Group, median, shown, top};
-use crate::finding::{Code, Evidence, Finding, Number, Unit};
+use super::relate::{Found, Place, Stretch};
+use crate::finding::{Code, Evidence, Number, Unit};
 
 const MIN_ATTEMPTS: usize = 3;
 const MIN_EXECUTIONS: usize = 2;
@@ -20,12 +21,19 @@ const CLEAR_ATTEMPTS: usize = 5;
 
 struct Storm {
     number: usize,
-    last: usize,
-    attempts: usize,
-    lost: f64,
+    attempts: Vec<usize>,
+    failed: usize,
+    /// From the first attempt to the last one, or to its end if it failed as well; of the attempts' parent.
+    lost: Stretch,
 }
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+impl Storm {
+    fn last(&self) -> usize {
+        self.attempts[self.attempts.len() - 1]
+    }
+}
+
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let mut calls = Calls::default();
     let mut by_operation: BTreeMap<(&str, &str), Vec<Storm>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate().filter(|(_, facts)| !facts.is_passed_test()) {
@@ -53,17 +61,26 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
         }
     }
     for ((service, name), storms) in by_operation {
-        let most = storms.iter().map(|storm| storm.attempts).max().unwrap_or(0);
+        let most = storms.iter().map(|storm| storm.attempts.len()).max().unwrap_or(0);
         let mut present: Vec<usize> = storms.iter().map(|storm| storm.number).collect();
         present.dedup();
         if present.len() < group.cases(MIN_EXECUTIONS) && most < CLEAR_ATTEMPTS {
             continue;
         }
-        let attempts = median(storms.iter().map(|storm| storm.attempts as f64).collect());
-        let lost = median(storms.iter().map(|storm| storm.lost).collect());
+        let attempts = median(storms.iter().map(|storm| storm.attempts.len() as f64).collect());
+        // Several storms in one execution lose time together.
+        let mut by_execution: BTreeMap<usize, [f64; 2]> = BTreeMap::new();
+        for storm in &storms {
+            let [lost, failed] = by_execution.entry(storm.number).or_default();
+            let Stretch { place, start, end } = storm.lost;
+            *lost += group.facts[storm.number].critical_within(place.span, start, end) as f64;
+            *failed += storm.failed as f64;
+        }
+        let of = |which: usize| median(by_execution.values().map(|sums| sums[which]).collect());
+        let (lost, failed) = (of(0), of(1));
         let examples: Vec<(f64, Evidence)> =
-            storms.iter().map(|it| (it.attempts as f64, group.facts[it.number].evidence(it.last))).collect();
-        let location = group.facts[storms[0].number].location(storms[0].last);
+            storms.iter().map(|it| (it.attempts.len() as f64, group.facts[it.number].evidence(it.last()))).collect();
+        let location = group.facts[storms[0].number].location(storms[0].last());
         let draft = Draft {
             code: Code::RetryStorm,
             service,
@@ -80,7 +97,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
             location,
             evidence: top(examples),
             text: format!(
-                "{name} is tried {attempts} times in a row (at most {most}) in {} of {} executions of {}, {} lost to failed attempts.",
+                "{name} is tried {attempts} times in a row (at most {most}) in {} of {} executions of {}, {} lost to failed attempts and the pauses between.",
                 present.len(),
                 group.facts.len(),
                 group.name,
@@ -88,7 +105,9 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
             ),
             next: Some("see why the first attempt fails; bound the attempts and wait longer before each".to_owned()),
         };
-        findings.push(draft.finding(group));
+        let attempted = storms.iter().flat_map(|storm| storm.attempts.iter().map(|&span| (storm.number, span)));
+        let lost = storms.iter().map(|storm| storm.lost);
+        findings.push(draft.finding(group).about(attempted).explaining(lost).saving_calls(failed));
     }
 }
 
@@ -105,9 +124,12 @@ fn take<'a>(
 ) {
     let attempts = std::mem::take(attempts);
     let Some(&last) = attempts.last().filter(|_| attempts.len() >= MIN_ATTEMPTS) else { return };
-    let failed = attempts.iter().filter(|&&index| is_failure(facts.span(index)));
-    let lost = failed.map(|&index| facts.critical(index) as f64).sum();
+    let failed = attempts.iter().filter(|&&index| is_failure(facts.span(index))).count();
     let span = facts.span(last);
-    let storm = Storm { number, last, attempts: attempts.len(), lost };
+    let end = if is_failure(span) { facts.tree.end(last) } else { facts.tree.start(last) };
+    let parent = facts.tree.parent(last).unwrap_or(facts.execution.entry);
+    let place = Place { execution: number, span: parent };
+    let lost = Stretch { place, start: facts.tree.start(attempts[0]), end };
+    let storm = Storm { number, attempts, failed, lost };
     by_operation.entry((span.service(), &span.name)).or_default().push(storm);
 }

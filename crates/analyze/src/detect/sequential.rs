@@ -18,7 +18,8 @@ use kino_model::{Span, Value, redacted};
 use super::Draft;
 use super::call::{is_model, is_page_of_url, waits};
 use super::facts::{Facts, Group, median, shown, top};
-use crate::finding::{Code, Finding, Number, Unit};
+use super::relate::Found;
+use crate::finding::{Code, Number, Unit};
 
 const MIN_EXECUTIONS: usize = 5;
 const MIN_PRESENCE: f64 = 0.8;
@@ -48,7 +49,7 @@ struct Run {
 /// The parent's name, then the members' names, sorted.
 type Shape<'a> = (&'a str, Vec<&'a str>);
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let executions = group.facts.len();
     if executions < MIN_EXECUTIONS {
         return;
@@ -110,7 +111,8 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
             ),
             next: Some(format!("start these calls together and wait for all, then compare: {}", names.join(", "))),
         };
-        findings.push(draft.finding(group));
+        let places = found.iter().flat_map(|(number, run)| run.members.iter().map(|&member| (*number, member)));
+        findings.push(draft.finding(group).about(places));
     }
 }
 

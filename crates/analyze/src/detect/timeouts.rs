@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use super::Draft;
 use super::facts::{Facts, Group, median, shown, top};
 use super::failures::is_timeout;
-use crate::finding::{Code, Finding, Number, Unit};
+use super::relate::{Found, Stretch};
+use crate::finding::{Code, Number, Unit};
 
 const MIN_TIMEOUTS: usize = 3;
 const TOLERANCE: f64 = 0.1;
@@ -20,7 +21,7 @@ const MIN_CLUSTERED: f64 = 0.8;
 type Case = (usize, usize, f64);
 type Cases<'a> = BTreeMap<(&'a str, &'a str), Vec<Case>>;
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let (mut timeouts, mut overruns) = (Cases::new(), Cases::new());
     let mut calls: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate().filter(|(_, facts)| !facts.is_passed_test()) {
@@ -82,7 +83,7 @@ fn is_near(facts: &Facts<'_, '_>, child: usize, parent: usize) -> bool {
     facts.tree.duration(child) as f64 >= (1.0 - TOLERANCE) * facts.tree.duration(parent) as f64
 }
 
-fn cluster(group: &Group<'_, '_>, (service, name): (&str, &str), cases: &[Case], calls: usize) -> Option<Finding> {
+fn cluster(group: &Group<'_, '_>, (service, name): (&str, &str), cases: &[Case], calls: usize) -> Option<Found> {
     let limit = median(cases.iter().map(|case| case.2).collect());
     let near = cases.iter().filter(|case| (case.2 - limit).abs() <= TOLERANCE * limit).count();
     if near < group.cases(MIN_TIMEOUTS) || (near as f64) < MIN_CLUSTERED * cases.len() as f64 {
@@ -108,7 +109,8 @@ fn cluster(group: &Group<'_, '_>, (service, name): (&str, &str), cases: &[Case],
             "see what differs in the calls that time out, or predict at which input they cross the limit".to_owned(),
         ),
     };
-    Some(draft.finding(group))
+    let stretches: Vec<Stretch> = cases.iter().map(|&(number, index, _)| group.stretch(number, index)).collect();
+    Some(draft.finding(group).about(cases.iter().map(|case| (case.0, case.1))).explaining(stretches))
 }
 
 fn evidence(group: &Group<'_, '_>, cases: &[Case]) -> Vec<crate::finding::Evidence> {

@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use super::Draft;
 use super::facts::{Group, top};
 use super::features::{Feature, Features};
-use crate::finding::{Code, Finding, Number, Unit};
+use super::relate::Found;
+use crate::finding::{Code, Number, Unit};
 use crate::statistics::{fisher, ln_factorials};
 
 const MIN_SIDE: usize = 5;
@@ -30,7 +31,7 @@ struct Rule {
     p_value: f64,
 }
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Finding>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let failed: Vec<bool> =
         group.facts.iter().map(|facts| facts.execution.is_error() && !facts.is_passed_test()).collect();
     let limit = SLOW * group.median_duration();

@@ -118,3 +118,85 @@ fn a_trace_without_spans_has_no_root() {
     let empty = kino_model::Trace::default();
     assert_eq!(Tree::new(&empty).root(), None);
 }
+
+/// Shows the tree beneath the root, and how many spans were nested by time.
+fn nested(text: &str) -> String {
+    let trace = trace(text, 1);
+    let tree = Tree::new(&trace);
+    let mut shown = String::new();
+    for &index in tree.subtree(tree.root().unwrap()) {
+        let index = index as usize;
+        let depth = std::iter::successors(Some(index), |&above| tree.parent(above)).count() - 1;
+        writeln!(shown, "{}{}", "  ".repeat(depth), tree.span(index).name).unwrap();
+    }
+    assert_eq!((0..tree.len()).filter(|&index| tree.is_nested_by_time(index)).count() as u64, tree.nested_by_time());
+    writeln!(shown, "nested {}", tree.nested_by_time()).unwrap();
+    shown
+}
+
+/// What Express and `pg` record where the handler's span is not made the current one.
+const EXPRESS: &str = "
+    GET /books 0..100 kind=server http.route=/books
+      middleware-query 0.1..0.2 kind=internal express.type=middleware
+      middleware-session 1..99 kind=internal express.type=middleware
+      request-handler-/books 2..98 kind=internal express.type=request_handler http.route=/books
+      pg.connect 3..5 kind=client db.system.name=postgresql
+      pg.query:SELECT 6..40 kind=client db.system.name=postgresql db.query.text='SELECT * FROM books'
+      pg.query:SELECT 41..90 kind=client db.system.name=postgresql db.query.text='SELECT * FROM authors'
+      render 91..97 kind=internal
+";
+
+#[test]
+fn what_ran_in_a_leaf_beside_it_is_its_child() {
+    assert_snapshot!(nested(EXPRESS), @r"
+    GET /books
+      middleware-query
+      middleware-session
+        request-handler-/books
+          pg.connect
+          pg.query:SELECT
+          pg.query:SELECT
+          render
+    nested 5
+    ");
+}
+
+#[test]
+fn the_critical_path_goes_through_what_is_nested_by_time() {
+    let trace = trace(EXPRESS, 1);
+    let tree = Tree::new(&trace);
+    let path = crate::critical_path(&tree);
+    let queries: i64 = path
+        .segments
+        .iter()
+        .filter(|segment| tree.span(segment.span).name.starts_with("pg."))
+        .map(crate::Segment::duration)
+        .sum();
+    assert_eq!(queries, 85 * MILLI);
+}
+
+#[test]
+fn what_runs_beside_a_leaf_by_intention_stays_its_sibling() {
+    let stays = |text: &str| assert!(nested(text).ends_with("nested 0\n"), "{text}");
+    // Tasks that were started together.
+    stays("r 0..100\n  compute 0..90 kind=internal\n  GET 0..40 kind=client\n  GET 0.1..60 kind=client");
+    // Calls at the same time.
+    stays("r 0..100\n  compute 0..90 kind=internal\n  GET 1..40 kind=client\n  GET 2..60 kind=client");
+    // One that goes on when the leaf has ended.
+    stays(
+        "r 0..100\n  compute 0..50 kind=internal\n  GET 1..20 kind=client\n  GET 21..40 kind=client\n  GET 41..60 kind=client",
+    );
+    // Workers of one kind.
+    stays(
+        "r 0..100\n  worker 0..90 kind=internal\n  worker 1..80 kind=internal\n  GET 2..20 kind=client\n  GET 21..40 kind=client",
+    );
+    // A call that waits for another side is no parent of what happens here.
+    stays("r 0..100\n  POST 0..90 kind=client\n  GET 1..20 kind=client\n  GET 21..40 kind=client");
+    // One call alone.
+    stays("r 0..100\n  compute 0..90 kind=internal\n  GET 1..20 kind=client\n  note 21..22 kind=internal");
+    // A leaf that has not ended, and one that has children.
+    stays("r 0..100\n  compute 0.. kind=internal\n  GET 1..20 kind=client\n  GET 21..40 kind=client");
+    stays("r 0..100\n  handler 0..90 kind=internal\n    own 1..2\n  GET 3..20 kind=client\n  GET 21..40 kind=client");
+    // What only follows from the parent is waited for by nobody.
+    stays("r 0..100 id=1\n  compute 0..90 kind=internal\n  GET 1..20 kind=client follows=1\n  GET 21..40 kind=client");
+}

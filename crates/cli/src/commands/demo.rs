@@ -81,6 +81,7 @@ fn tour(
         operation: OPERATION.to_owned(),
         service: None,
         last: first as usize,
+        all_states: false,
         scope: scope.clone(),
     };
     let explained = client.ask(&question)?;

@@ -63,8 +63,13 @@ pub(super) fn explain(app: &App, arguments: Explain) -> Outcome {
     } else if arguments.page.list.is_some() {
         return Err(Failure::new(code::WRONG, "--list pages through what is known of one trace: give its id"));
     } else {
-        let question =
-            ExplainOperationQuestion { operation: what, service: arguments.service, last: arguments.last, scope };
+        let question = ExplainOperationQuestion {
+            operation: what,
+            service: arguments.service,
+            last: arguments.last,
+            all_states: arguments.all_states,
+            scope,
+        };
         let answer = app.ask(&question)?;
         app.output.answer(&answer, |style| render::explain::operation(&answer, style))?;
     }

@@ -13,8 +13,15 @@ const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█
 
 /// The groups.
 pub(crate) fn text(answer: &Errors, style: Style, now: UnixNanos) -> String {
+    let left_out = match answer.left_out_temporary {
+        0 => String::new(),
+        count => format!(
+            "\n{} of other code left out, recorded in worktrees of verifications: --run RUN shows those of one.\n",
+            counted(count, "exception")
+        ),
+    };
     if answer.items.is_empty() {
-        return "No exception is recorded here. --all looks beyond this project.\n".to_owned();
+        return format!("No exception is recorded here. --all looks beyond this project.\n{left_out}");
     }
     let mut text = answer.items.iter().map(|group| block(group, style, now)).collect::<Vec<_>>().join("\n");
     if !answer.counts_are_complete {
@@ -23,6 +30,7 @@ pub(crate) fn text(answer: &Errors, style: Style, now: UnixNanos) -> String {
     if answer.more {
         text.push_str("\nThere are more groups: a larger --limit shows them.\n");
     }
+    text.push_str(&left_out);
     text
 }
 
@@ -88,8 +96,13 @@ mod tests {
             frames: vec![frame("app/cart.py", true), frame("site-packages/flask/app.py", false)],
             examples: vec![Evidence { trace_id: TraceId([1; 16]), span_id: None }],
         };
-        let answer =
-            Errors { schema: "kino.errors.v1".to_owned(), items: vec![group], more: true, counts_are_complete: false };
+        let answer = Errors {
+            schema: "kino.errors.v1".to_owned(),
+            items: vec![group],
+            more: true,
+            counts_are_complete: false,
+            left_out_temporary: 0,
+        };
         insta::assert_snapshot!(text(&answer, EIGHTY, UnixNanos(172_800_000_000_000)));
     }
 }

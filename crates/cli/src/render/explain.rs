@@ -35,6 +35,7 @@ pub(crate) fn trace(answer: &ExplainTrace, style: Style) -> String {
     if more > 0 {
         text.push_str(&format!("and {} (--list other-roots names them)\n", counted(more, "other root")));
     }
+    text.push_str(&nested(answer.nested_by_time));
     if answer.missing_parents > 0 {
         text.push_str(&format!("{} not arrived\n", counted(answer.missing_parents, "parent")));
     }
@@ -55,7 +56,10 @@ pub(crate) fn trace(answer: &ExplainTrace, style: Style) -> String {
 pub(crate) fn operation(answer: &ExplainOperation, style: Style) -> String {
     let mut text = format!("{} ({})\n", style.heading(&clean(&answer.operation)), clean(&answer.services.join(", ")));
     let failed = if answer.errors > 0 { format!(", {} failed", count(answer.errors)) } else { String::new() };
-    text.push_str(&format!("{}{failed}, {}\n", counted(answer.executions, "execution"), counted(answer.spans, "span")));
+    let state = answer.code_state.as_deref().map(|state| format!(" of code {}", clean(state))).unwrap_or_default();
+    let executions = counted(answer.executions, "execution");
+    text.push_str(&format!("{executions}{state}{failed}, {}\n", counted(answer.spans, "span")));
+    text.push_str(&nested(answer.nested_by_time));
     if let Some(quantiles) = &answer.duration {
         text.push_str(&format!("{}\n", quantiles_line(quantiles)));
     }
@@ -64,6 +68,14 @@ pub(crate) fn operation(answer: &ExplainOperation, style: Style) -> String {
     text.push_str(&findings(&answer.findings, style));
     text.push_str(&left_out(&answer.left_out, style));
     text
+}
+
+/// Says that spans were nested by time.
+fn nested(count: u64) -> String {
+    match count {
+        0 => String::new(),
+        _ => format!("{} nested by time: recorded beside the span that they ran in\n", counted(count, "span")),
+    }
 }
 
 /// Every entry point.
@@ -206,6 +218,7 @@ pub(crate) fn findings(findings: &[kino_wire::finding::Finding], style: Style) -
 fn left_out(left_out: &LeftOut, style: Style) -> String {
     let parts = [
         (left_out.executions, "other execution"),
+        (left_out.other_states, "execution of other code (--all-states)"),
         (left_out.open_executions, "unfinished execution"),
         (left_out.spans_outside_parent, "span outside its parent's time"),
         (left_out.open_spans, "unfinished span"),
@@ -218,7 +231,8 @@ fn left_out(left_out: &LeftOut, style: Style) -> String {
         return String::new();
     }
     let text = format!("\nNot counted here: {}\n", parts.join(", "))
-        .replace("span outside its parent's times", "spans outside their parent's time");
+        .replace("span outside its parent's times", "spans outside their parent's time")
+        .replace("execution of other code (--all-states)s", "executions of other code (--all-states)");
     style.paint(Tone::Faint, &text)
 }
 
@@ -267,6 +281,8 @@ mod tests {
             fingerprint: "f".to_owned(),
             text: "Three children run one after the other and nothing connects them.".to_owned(),
             next: None,
+            remarks: vec!["repeated_identical_call: the same call\u{1b}[2J 4 times".to_owned()],
+            follows_from: None,
         }
     }
 
@@ -284,6 +300,7 @@ mod tests {
             trace_id: TraceId([0xab; 16]),
             spans: 11,
             missing_parents: 1,
+            nested_by_time: 2,
             root: Some(RootSummary {
                 span_id: SpanId([1; 8]),
                 service: "journal".to_owned(),
@@ -322,6 +339,8 @@ mod tests {
         query.duration = Some(quantiles);
         query.count = 4_800;
         let answer = ExplainOperation {
+            code_state: Some("9d03b7e\u{1b}[2J".to_owned()),
+            nested_by_time: 0,
             schema: "kino.explain_operation.v1".to_owned(),
             operation: "GET /orders".to_owned(),
             services: vec!["shop".to_owned()],

@@ -12,6 +12,9 @@ pub(crate) fn list(findings: &[Finding], style: Style) -> String {
         let saving = style.paint(Tone::Good, &saving.unwrap_or_default());
         text.push_str(&format!("  {}{saving}\n", style.paint(Tone::Warn, &finding.code)));
         text.push_str(&wrap(&clean(&finding.text), style, "    "));
+        for remark in &finding.remarks {
+            text.push_str(&wrap(&format!("· {}", clean(remark)), style, "    "));
+        }
         if let Some(location) = &finding.location {
             text.push_str(&format!("    at {}\n", place(location)));
         }

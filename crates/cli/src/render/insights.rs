@@ -84,6 +84,12 @@ pub(crate) fn one(item: &Insight, style: Style, now: UnixNanos) -> String {
     } else {
         format!("{} {}{}; ", item.state, time::ago(item.changed_unix_nanos, now), code(&item.fixed_at_code))
     };
+    let entry = if item.entry.service.is_empty() {
+        clean(&item.entry.name).into_owned()
+    } else {
+        format!("{} ({})", clean(&item.entry.name), clean(&item.entry.service))
+    };
+    line(&mut text, Tone::Plain, &format!("in {entry}"));
     let back = match item.recurrences {
         0 => String::new(),
         times => format!("; came back {}", counted(times, "time")),
@@ -196,6 +202,8 @@ mod tests {
                 fingerprint: "c0ffee0012345678".to_owned(),
                 text: "40 calls of one kind beneath load in an execution.".to_owned(),
                 next: Some("fetch all items in one call".to_owned()),
+                remarks: Vec::new(),
+                follows_from: None,
             },
             state,
             entry: Operation { service: "shop".to_owned(), name: "GET /cart\u{1b}[2J".to_owned() },

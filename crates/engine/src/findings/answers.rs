@@ -1,6 +1,7 @@
 //! Questions about kept findings.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -77,13 +78,17 @@ impl Engine {
             }
             found.push(stored);
         }
-        found.sort_by(|one, other| {
-            let rank = |stored: &Stored| (stored.state().is_present(), stored.worth());
-            let ((here, worth), (other_here, other_worth)) = (rank(one), rank(other));
-            (other_here.cmp(&here)).then(other_worth.total_cmp(&worth)).then_with(|| {
-                let rest = |stored: &Stored| (Reverse(stored.sequence), stored.finding.fingerprint.clone());
-                rest(one).cmp(&rest(other))
-            })
+        let worths: HashMap<String, f64> = found.iter().map(|stored| (stored.id(), stored.worth())).collect();
+        // What follows from another finding comes after it, whatever it would save by itself.
+        let worth = |stored: &Stored| {
+            let reason = stored.follows_from_id().and_then(|reason| worths.get(&reason));
+            reason.map_or_else(|| stored.worth(), |reason| stored.worth().min(*reason))
+        };
+        found.sort_by_cached_key(|stored| {
+            let follows = stored.finding.follows_from.is_some();
+            // In nanoseconds a day, so that whole ones are as good as exact.
+            let rank = (Reverse(stored.state().is_present()), Reverse(worth(stored).min(i64::MAX as f64) as i64));
+            (rank, follows, Reverse(stored.sequence), stored.finding.fingerprint.clone())
         });
         left_out.findings = found.len().saturating_sub(limit) as u64;
         found.truncate(limit);

@@ -13,6 +13,7 @@ use kino_model::{Trace, TraceId, names};
 use super::ledger::{LookedAt, Step};
 use super::operations::OperationKey;
 use super::stored::{Sighting, Stored, executions_per_day};
+use crate::temporary;
 
 /// Where executions start in a trace.
 pub(super) struct Entries {
@@ -25,7 +26,7 @@ pub(super) struct Entries {
 /// Whether an execution ran in a worktree that was made for one verification: what it shows of other code is told
 /// there, and is no news of the code that people work on.
 fn is_temporary(execution: &Execution<'_, '_>, scratch: &Path) -> bool {
-    Path::new(line_of(execution)).starts_with(scratch)
+    temporary::is_temporary(line_of(execution), scratch)
 }
 
 /// Finds the operations that a trace has executions of, those in worktrees beneath `scratch` left out.

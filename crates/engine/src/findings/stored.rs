@@ -74,6 +74,11 @@ impl Stored {
         id(self.project.as_deref(), &self.finding.fingerprint)
     }
 
+    /// The id of the finding that explains most of this one's time.
+    pub(super) fn follows_from_id(&self) -> Option<String> {
+        self.finding.follows_from.as_deref().map(|fingerprint| id(self.project.as_deref(), fingerprint))
+    }
+
     pub(super) fn state(&self) -> FindingState {
         match self.life.state {
             State::Open => FindingState::Open,

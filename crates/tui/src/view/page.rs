@@ -89,6 +89,9 @@ fn trace_page(state: &State, page: &Page, trace: &TracePage, canvas: &mut Canvas
         notes.push(format!("{} here", count(trace.spans.len() as u64)));
     }
     if let Some(explained) = explained {
+        if explained.nested_by_time > 0 {
+            notes.push(format!("{} nested by time", counted(explained.nested_by_time, "span")));
+        }
         if explained.missing_parents > 0 {
             notes.push(counted(explained.missing_parents, "missing parent"));
         }

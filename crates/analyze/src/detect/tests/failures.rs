@@ -20,7 +20,7 @@ const RETRIED: &str = "
 
 #[test]
 fn a_call_that_fails_and_is_made_again_is_a_storm() {
-    assert_snapshot!(check(Code::RetryStorm, &times(2, RETRIED)), @"PUT is tried 4 times in a row (at most 4) in 2 of 2 executions of sync, 60.0 ms lost to failed attempts.");
+    assert_snapshot!(check(Code::RetryStorm, &times(2, RETRIED)), @"PUT is tried 4 times in a row (at most 4) in 2 of 2 executions of sync, 75.0 ms lost to failed attempts and the pauses between.");
 }
 
 #[test]

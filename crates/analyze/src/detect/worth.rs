@@ -1,0 +1,32 @@
+//! What is worth a finding: the least that a repair must save, the same for all detectors that claim a saving.
+//!
+//! A saving of time counts if it is a part of the execution that is beyond noise and long enough for anybody to gain by
+//! it, or long by itself. Calls that would not be made any more count as a load on the other side where they are many,
+//! whatever time they take. Tokens are money. What only says where time is must speak of as much as the least that can
+//! be saved. A finding that does neither (errors, traces that are not whole) is not measured by it. Detectors may ask for
+//! more where they need it as evidence.
+
+use super::facts::Group;
+use super::relate::Found;
+
+/// Less than this part of an execution is within what timing varies by from one execution to the next.
+const PART_MIN: f64 = 0.05;
+/// A shorter time is not worth changing code for; recording a few spans takes as long.
+const NANOS_MIN: f64 = 1e6;
+/// A time that somebody notices, whatever part of the execution it is.
+const NANOS_LONG: f64 = 1e9;
+/// Calls in one execution that are a load on the other side.
+pub(super) const CALLS_MIN: f64 = 20.0;
+/// Tokens of a language model in one execution: fewer cost less than a hundredth of a cent with most models.
+pub(super) const TOKENS_MIN: f64 = 200.0;
+
+/// Whether a finding saves enough of time or calls if it claims to save any, or speaks of enough time.
+pub(super) fn is_worth_it(group: &Group<'_, '_>, found: &Found) -> bool {
+    let nanos = found.finding.saving_nanos.map(|nanos| nanos as f64);
+    if nanos.is_none() && found.calls_saved.is_none() {
+        return found.concerned_nanos.is_none_or(|nanos| nanos >= NANOS_MIN);
+    }
+    let is_enough = |nanos: f64| nanos >= NANOS_MIN && nanos >= PART_MIN * group.median_duration();
+    let saves_time = nanos.is_some_and(|nanos| nanos >= NANOS_LONG || is_enough(nanos));
+    saves_time || found.calls_saved.is_some_and(|calls| calls >= CALLS_MIN)
+}
