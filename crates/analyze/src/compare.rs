@@ -18,6 +18,7 @@
 //! the verdict is withheld. A set against itself shows no difference, however small it is.
 
 mod counts;
+mod examples;
 mod findings;
 mod kinds;
 mod sides;
@@ -28,6 +29,7 @@ mod totals;
 use kino_model::{SpanId, TraceId};
 
 pub use counts::{Count, CountComparison, CountVerdict};
+pub use examples::{Examples, examples};
 pub use findings::findings;
 pub use suspects::Suspect;
 pub use totals::{ExecutionsChanged, TotalComparison};
