@@ -13,6 +13,8 @@
 
 mod chain;
 
+use std::collections::BTreeMap;
+
 use foldhash::HashMap;
 use kino_model::{Span, SpanId, SpanKind, Trace, UnixNanos, names};
 
@@ -136,7 +138,7 @@ struct Failures<'e, 't, 'a> {
     /// Spans that failed or recorded an exception, by their position in the subtree.
     spans: Vec<(usize, usize)>,
     /// What each recorded, by time.
-    recorded: HashMap<usize, Vec<Exception<'a>>>,
+    recorded: BTreeMap<usize, Vec<Exception<'a>>>,
 }
 
 impl<'e, 't, 'a> Failures<'e, 't, 'a> {
@@ -146,7 +148,7 @@ impl<'e, 't, 'a> Failures<'e, 't, 'a> {
         let logs = trace.logs.iter().filter(|log| exception(&log.event, Evidence::default()).is_some());
         let mut by_span: HashMap<SpanId, Option<usize>> =
             logs.filter_map(|log| log.span_id).map(|id| (id, None)).collect();
-        let mut recorded: HashMap<usize, Vec<Exception<'a>>> = HashMap::default();
+        let mut recorded: BTreeMap<usize, Vec<Exception<'a>>> = BTreeMap::new();
         for &index in execution.spans() {
             let index = index as usize;
             let span = tree.span(index);

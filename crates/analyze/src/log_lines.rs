@@ -22,7 +22,7 @@ const SHAPE_CHARS_MAX: usize = 200;
 pub struct LogLine {
     /// When it was written; of several the one nearest to the moment.
     pub time: UnixNanos,
-    /// The sender's word for the severity, else OTLP's number; empty where neither is known.
+    /// The sender's word for the severity, else OTLP's; empty where neither is known.
     pub severity: String,
     /// The service.
     pub service: String,
@@ -69,11 +69,23 @@ fn time(log: &LogRecord) -> i64 {
     log.event.time.0
 }
 
+/// OTLP's name for a severity number.
+fn name(severity_number: i32) -> &'static str {
+    match severity_number {
+        1..=4 => "TRACE",
+        5..=8 => "DEBUG",
+        9..=12 => "INFO",
+        13..=16 => "WARN",
+        17..=20 => "ERROR",
+        21..=24 => "FATAL",
+        _ => "",
+    }
+}
+
 fn line(execution: &Execution<'_, '_>, log: &LogRecord, times: u64) -> LogLine {
     let text = log.body.to_text();
-    let number = (log.severity_number != 0).then(|| log.severity_number.to_string());
-    let severity =
-        if log.severity_text.is_empty() { number.unwrap_or_default() } else { log.severity_text.to_string() };
+    let sent = log.severity_text.as_str();
+    let severity = if sent.is_empty() { name(log.severity_number) } else { sent }.to_owned();
     LogLine {
         time: log.event.time,
         severity,

@@ -3,9 +3,9 @@
 use kino_analyze::errors as analyze;
 use kino_analyze::finding::Evidence as Place;
 use kino_model::UnixNanos;
-use kino_store::snapshot::{EventFilter, ExceptionRow};
+use kino_store::snapshot::{EventFilter, ExceptionRow, Snapshot};
 use kino_wire::Problem;
-use kino_wire::errors::{DayCount, ErrorGroup, Errors, ErrorsQuestion, Frame};
+use kino_wire::errors::{DayCount, ErrorGroup, Errors, ErrorsQuestion};
 
 use crate::find::{limit, problem};
 use crate::ingest::blocking;
@@ -32,8 +32,24 @@ impl Engine {
             project: if run_id.is_some() { None } else { scope::project(&question.scope) },
             run_ids: run_id.map(|run_id| vec![run_id]),
         };
-        let snapshot = self.snapshot();
-        let found = snapshot.exceptions(&filter, EXCEPTIONS_MAX).await;
+        let (mut groups, more_rows) = self.error_groups(&self.snapshot(), &filter).await?;
+        let more = groups.len() > limit || more_rows;
+        groups.truncate(limit);
+        Ok(Errors {
+            schema: "kino.errors.v1".to_owned(),
+            items: groups.into_iter().map(group_answer).collect(),
+            more,
+            counts_are_complete: !more_rows,
+        })
+    }
+
+    /// The exceptions that pass, grouped, and whether there are older ones that were not looked at.
+    pub(crate) async fn error_groups(
+        &self,
+        snapshot: &Snapshot,
+        filter: &EventFilter,
+    ) -> Result<(Vec<analyze::ErrorGroup>, bool), Problem> {
+        let found = snapshot.exceptions(filter, EXCEPTIONS_MAX).await;
         let (rows, more_rows) = found.map_err(|error| problem(&error))?;
         let look = move || {
             let alike = analyze::recorded_alike(&exceptions(&rows));
@@ -41,18 +57,8 @@ impl Engine {
         };
         let (rows, alike) = blocking(look).await.map_err(|error| error.problem())?;
         let parents = snapshot.ancestors(&alike).await.map_err(|error| problem(&error))?;
-        let group = move || {
-            let mut groups = analyze::group(analyze::occurrences(exceptions(&rows), &parents));
-            let more = groups.len() > limit || more_rows;
-            groups.truncate(limit);
-            Errors {
-                schema: "kino.errors.v1".to_owned(),
-                items: groups.into_iter().map(group_answer).collect(),
-                more,
-                counts_are_complete: !more_rows,
-            }
-        };
-        blocking(group).await.map_err(|error| error.problem())
+        let group = move || analyze::group(analyze::occurrences(exceptions(&rows), &parents));
+        Ok((blocking(group).await.map_err(|error| error.problem())?, more_rows))
     }
 }
 
@@ -72,12 +78,6 @@ fn exceptions(rows: &[ExceptionRow]) -> Vec<analyze::Exception<'_>> {
 }
 
 pub(crate) fn group_answer(group: analyze::ErrorGroup) -> ErrorGroup {
-    let frame = |frame: analyze::Frame| Frame {
-        path: frame.path,
-        line: frame.line,
-        function: frame.function,
-        in_project: frame.in_project,
-    };
     ErrorGroup {
         exception_type: group.exception_type,
         message: group.message,
@@ -86,7 +86,7 @@ pub(crate) fn group_answer(group: analyze::ErrorGroup) -> ErrorGroup {
         first_seen_unix_nanos: group.first_seen.0,
         last_seen_unix_nanos: group.last_seen.0,
         per_day: group.per_day.into_iter().map(|(day, count)| DayCount { day, count }).collect(),
-        frames: group.frames.into_iter().map(frame).collect(),
+        frames: group.frames.into_iter().map(to_wire::frame).collect(),
         // A log outside any trace has nothing to open.
         examples: group.examples.iter().filter(|place| !place.trace_id.is_zero()).map(to_wire::evidence).collect(),
     }

@@ -1,5 +1,8 @@
 //! `explain`: of one trace, of an operation over its last executions, of the whole system.
 
+mod trace;
+mod window;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -21,6 +24,7 @@ use kino_wire::explain::{
 use crate::find::{limit, problem};
 use crate::ingest::blocking;
 use crate::{Engine, scope, suggest, to_wire};
+use trace::Subject;
 
 /// Rows of a breakdown in one answer; the rest is counted.
 const BREAKDOWN_ROWS_MAX: usize = 200;
@@ -39,10 +43,18 @@ pub(crate) const SPANS_LOADED_MAX: usize = 1_000_000;
 impl Engine {
     pub(crate) async fn explain_trace(&self, question: ExplainTraceQuestion) -> Result<ExplainTrace, Problem> {
         let id = question.trace_id;
-        let trace = self.snapshot().trace(id).await.map_err(|error| problem(&error))?;
+        let snapshot = self.snapshot();
+        let trace = snapshot.trace(id).await.map_err(|error| problem(&error))?;
         let trace = trace.ok_or_else(|| self.no_trace(id))?;
         let detectors = Arc::clone(&self.inner.detectors);
-        blocking(move || trace_answer(&trace, &question, &detectors)).await.map_err(|error| error.problem())?
+        let is_overview = question.list.is_none();
+        let looked_at = Arc::clone(&trace);
+        let answer = blocking(move || trace_answer(&looked_at, &question, &detectors));
+        let (mut answer, subject) = answer.await.map_err(|error| error.problem())??;
+        if let Some(subject) = subject.filter(|_| is_overview) {
+            self.set_apart(&snapshot, trace, subject, &mut answer).await?;
+        }
+        Ok(answer)
     }
 
     pub(crate) async fn explain_operation(
@@ -224,8 +236,9 @@ fn trace_answer(
     trace: &Trace,
     question: &ExplainTraceQuestion,
     detectors: &DetectorConfig,
-) -> Result<ExplainTrace, Problem> {
+) -> Result<(ExplainTrace, Option<Subject>), Problem> {
     let tree = Tree::new(trace);
+    let subject = Subject::of(&tree);
     let explained = analyze::explain_trace_with(&tree, detectors);
     let other_roots = tree.roots().get(1..).unwrap_or_default();
     let segments = &explained.critical_path;
@@ -246,6 +259,10 @@ fn trace_answer(
         critical_path: Vec::new(),
         breakdown: Vec::new(),
         findings: Vec::new(),
+        apart: None,
+        failure: None,
+        logs: Vec::new(),
+        next: None,
         left_out: LeftOut::default(),
         next_offset: None,
     };
@@ -256,7 +273,7 @@ fn trace_answer(
         answer.critical_path = longest(segments).map(|segment| to_wire::segment(&tree, segment)).collect();
         answer.breakdown = breakdown(explained.breakdown, false, &mut left_out);
         answer.findings = findings(explained.findings, &mut left_out);
-        return Ok(ExplainTrace { left_out, ..answer });
+        return Ok((ExplainTrace { left_out, ..answer }, subject));
     };
     let limit = limit(usize::try_from(question.limit).unwrap_or(usize::MAX), DEFAULT_PAGE, MAX_PAGE)?;
     let offset = usize::try_from(question.offset).unwrap_or(usize::MAX);
@@ -285,7 +302,7 @@ fn trace_answer(
     }
     let end = offset.saturating_add(limit);
     answer.next_offset = (end < entries).then_some(end as u64);
-    Ok(ExplainTrace { left_out, ..answer })
+    Ok((ExplainTrace { left_out, ..answer }, None))
 }
 
 /// The longest segments, at most [`PATH_SEGMENTS_MAX`], in time order.

@@ -23,8 +23,13 @@ pub(crate) fn all() -> Vec<Tool> {
         tool(
             "explain_system",
             "How the system works",
-            "Entry points with durations, and the calls beneath them with their share of the critical path.",
-            &[("last", count("executions of each entry point")), CURSOR()],
+            "Entry points with durations, and the calls beneath them with their share of the critical path. With since: what changed, ranked suspects, errors.",
+            &[
+                ("last", count("executions of each entry point")),
+                ("since", text("RFC 3339 or age: what changed since")),
+                ("against", text("START..END, or e.g. 1h before since")),
+                CURSOR(),
+            ],
             &[],
         ),
         tool(
@@ -48,7 +53,7 @@ pub(crate) fn all() -> Vec<Tool> {
         tool(
             "explain",
             "Explain a trace or operation",
-            "Where the time goes: findings, breakdown by call, critical path. An operation is explained over its last executions.",
+            "Where the time goes: findings, breakdown by call, critical path. Of a failed or slow trace also why: first cause, wait, what differs, logs. An operation is explained over its last executions.",
             &[
                 ("target", text("trace id, or exact span name")),
                 ("service", text("exact; for operations")),

@@ -94,25 +94,21 @@ fn row(key: &str, value: Feature<'_>, good: &Table<'_>, alike: &Table<'_>) -> Op
     let numbers: Vec<f64> = known.iter().filter_map(as_number).collect();
     let distinct = distinct(&known);
     let is_range = numbers.len() == known.len() && distinct as f64 > NAMES * known.len() as f64;
-    let (is_it, usual): (Box<dyn Fn(&Feature<'_>) -> bool>, Option<String>) = match value {
+    let (rule, usual) = match value {
         Feature::Number(number) if is_range && !known.is_empty() => {
-            let (limit, is_above) = beyond(number, &numbers)?;
-            let far_out = move |other: &Feature<'_>| {
-                as_number(other).is_some_and(|other| if is_above { other > limit } else { other < limit })
-            };
             let range = numbers.iter().fold((f64::MAX, f64::MIN), |(low, high), &it| (low.min(it), high.max(it)));
-            (Box::new(far_out), Some(format!("{} to {}", range.0, range.1)))
+            (beyond(number, &numbers)?, Some(format!("{} to {}", range.0, range.1)))
         }
         _ if distinct as f64 > DISTINCT * known.len() as f64 => return None,
-        _ => (Box::new(move |other: &Feature<'_>| *other == value), most_frequent(&known)),
+        _ => (Rule::Same(value), most_frequent(&known)),
     };
-    let with_it = known.iter().filter(|other| is_it(other)).count();
+    let with_it = known.iter().filter(|other| rule.holds(other)).count();
     // A key that most good likes lack is judged by all of them.
     let judged = if known.len() < FEW_LIKES_MIN { good.len() } else { known.len() };
     if !enough(judged, with_it) {
         return None;
     }
-    let alike_with_it = alike.iter().filter(|like| like.get(key).is_some_and(&is_it)).count();
+    let alike_with_it = alike.iter().filter(|like| like.get(key).is_some_and(|other| rule.holds(other))).count();
     let shared = (alike_with_it as f64 + 1.0) / (alike.len() as f64 + 2.0);
     let rare = (with_it as f64 + 1.0) / (judged as f64 + 2.0);
     let row = AttributeApart {
@@ -127,8 +123,29 @@ fn row(key: &str, value: Feature<'_>, good: &Table<'_>, alike: &Table<'_>) -> Op
     Some((shared.ln() - rare.ln(), row))
 }
 
-/// The bound of the likes' numbers that `number` lies far beyond, and whether it is the upper one.
-fn beyond(number: f64, in_order: &[f64]) -> Option<(f64, bool)> {
+/// What sets a value apart.
+#[derive(Clone, Copy)]
+enum Rule<'a> {
+    /// It is this one.
+    Same(Feature<'a>),
+    /// It is above this.
+    Above(f64),
+    /// It is below this.
+    Below(f64),
+}
+
+impl Rule<'_> {
+    fn holds(&self, other: &Feature<'_>) -> bool {
+        match self {
+            Self::Same(value) => other == value,
+            Self::Above(limit) => as_number(other).is_some_and(|number| number > *limit),
+            Self::Below(limit) => as_number(other).is_some_and(|number| number < *limit),
+        }
+    }
+}
+
+/// The rule by which `number` lies far beyond the numbers of the likes.
+fn beyond(number: f64, in_order: &[f64]) -> Option<Rule<'static>> {
     let steps = in_order.windows(2);
     let growing = steps.clone().filter(|pair| pair[0] < pair[1]).count();
     if growing as f64 >= GROWING * steps.len() as f64 {
@@ -137,13 +154,12 @@ fn beyond(number: f64, in_order: &[f64]) -> Option<(f64, bool)> {
     let mut sorted = in_order.to_vec();
     sorted.sort_by(f64::total_cmp);
     let (&low, &high) = (sorted.first()?, sorted.last()?);
-    let ratio = if sorted.len() < LIKES_MIN { FEW_SLOW_RATIO } else { SLOW_RATIO };
-    let part = if sorted.len() < LIKES_MIN { 1.0 } else { SLOW_PART };
+    let (ratio, part) = if sorted.len() < LIKES_MIN { (FEW_SLOW_RATIO, 1.0) } else { (SLOW_RATIO, SLOW_PART) };
     let (above, below) = (quantile_f64(&sorted, part), quantile_f64(&sorted, 1.0 - part));
     if number > high && number > above * ratio {
-        return Some((high, true));
+        return Some(Rule::Above(high));
     }
-    (number < low && number * ratio < below).then_some((low, false))
+    (number < low && number * ratio < below).then_some(Rule::Below(low))
 }
 
 fn as_number(feature: &Feature<'_>) -> Option<f64> {

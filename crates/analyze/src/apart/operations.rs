@@ -17,6 +17,8 @@ use crate::statistics::quantile_f64;
 
 /// Differing operations that are told; the rest is counted.
 pub(super) const ROWS_MAX: usize = 8;
+/// The number of the entry operation, which is the first that is seen. That it fails is told of the whole.
+const ENTRY: usize = 0;
 /// The part of many likes that must have called what is missing here.
 const USUAL: f64 = 0.95;
 
@@ -199,6 +201,9 @@ impl<'s, 't, 'a> Known<'s, 't, 'a> {
         }
         if self.is_slower(operation, here) {
             return Some(Difference::Slower);
+        }
+        if operation == ENTRY {
+            return None;
         }
         let failing = self.of(operation).flatten().filter(|sums| sums.errors > 0).count();
         let seldom = failing as f64 <= (1.0 - USUAL) * likes as f64;

@@ -149,9 +149,6 @@ fn hostile_stacks_are_read_in_bounds() {
         let stack = format!("Traceback (most recent call last)\n  File \"x\"\nE: m{}", sentence.repeat(50_000));
         assert!(chain::links(&stack).len() <= 16);
     }
-    let mut deep = String::new();
-    for depth in 0..2_000 {
-        deep.push_str(&format!("{}s 0..100 !\n", " ".repeat(depth)));
-    }
-    assert!(read(&trace(&deep, 1)).is_some());
+    let deep: Vec<String> = (0..2_000).map(|depth| format!("{}s 0..100 !", " ".repeat(depth))).collect();
+    assert!(read(&trace(&deep.join("\n"), 1)).is_some());
 }
