@@ -47,7 +47,7 @@ pub const VERY_SLOW_RATIO: f64 = 3.0;
 pub const FEW_SLOW_RATIO: f64 = 2.0;
 /// A count differs if it is this many times the usual one, or one of this many parts of it.
 const COUNT_RATIO: f64 = 2.0;
-/// Time of less than this part of the execution is not told.
+/// Time of less than this part of the execution is not reported.
 const SHARE_MIN: f64 = 0.05;
 /// A value that no larger part of the good likes has is rare.
 pub(crate) const RARE: f64 = 0.05;
@@ -136,7 +136,7 @@ pub fn subject<'t, 'a>(tree: &'t Tree<'a>) -> Option<Execution<'t, 'a>> {
 }
 
 /// Compares an execution with others of its entry operation, before it and at its time, in any order. They may hold
-/// the execution itself, which does not count. What was recorded stands in the answer as it is: untrusted.
+/// the execution itself, which does not count. The answer holds recorded text as it is: untrusted.
 pub fn apart<'a>(subject: &Execution<'_, 'a>, likes: &[Execution<'_, 'a>]) -> Apart {
     let own = (subject.trace_id(), subject.span_id());
     let ended = likes.iter().filter(|it| !it.is_open() && (it.trace_id(), it.span_id()) != own);
@@ -177,7 +177,7 @@ pub fn apart<'a>(subject: &Execution<'_, 'a>, likes: &[Execution<'_, 'a>]) -> Ap
     apart
 }
 
-/// Whether an execution failed; one of a test that passed did not, whatever it provoked.
+/// Whether an execution failed.
 fn failed(execution: &Execution<'_, '_>) -> bool {
     crate::failure::has_failed(execution.tree.span(execution.entry))
 }

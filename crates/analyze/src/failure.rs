@@ -46,7 +46,7 @@ pub struct Failure {
     pub others: u64,
 }
 
-/// A failure that no other explains. What was recorded stands in it as it is: untrusted.
+/// A failure that no other explains. Its texts are as recorded: untrusted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cause {
     /// The service.
@@ -83,7 +83,7 @@ pub fn failure(execution: &Execution<'_, '_>) -> Option<Failure> {
     let is_handled = !has_failed(execution.tree.span(execution.entry));
     let mut path = vec![execution.entry];
     if is_handled {
-        // What was recorded on a span that went well is told only where the span says so itself.
+        // An exception on a span that went well is no failure.
         let first = *failures.failed_directly_beneath(execution.entry, true).first()?;
         path.push(first);
     }
@@ -192,7 +192,7 @@ impl<'e, 't, 'a> Failures<'e, 't, 'a> {
         &self.spans[from..to.max(from)]
     }
 
-    /// Failed spans beneath with no failed one in between that somebody waits for, by end. With `strictly`, those that
+    /// Failed spans beneath with no failed one in between that their parents wait for, by end. With `strictly`, those that
     /// failed by their own word; else those that only recorded an exception too.
     fn failed_directly_beneath(&self, index: usize, strictly: bool) -> Vec<usize> {
         let mut found: Vec<usize> = Vec::new();

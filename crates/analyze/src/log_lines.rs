@@ -10,11 +10,11 @@ use crate::execution::Execution;
 use crate::finding::Evidence;
 use crate::fingerprint::shape;
 
-/// At most this many characters of a line are told.
+/// At most this many characters of a line are shown.
 pub const LINE_CHARS_MAX: usize = 500;
 /// From this severity on a line says that something is wrong (OTLP's WARN).
 const WARN: i32 = 13;
-/// Characters that tell what a line says.
+/// Characters by which lines are taken for alike.
 const SHAPE_CHARS_MAX: usize = 200;
 
 /// A log line.
@@ -36,8 +36,8 @@ pub struct LogLine {
     pub evidence: Evidence,
 }
 
-/// At most `lines_max` log lines of an execution, by time, and how many records there are beyond those that they stand
-/// for. `moment` is what they are to be near to.
+/// At most `lines_max` log lines of an execution, by time, and how many records there are beyond those that they
+/// represent. `moment` is what they are to be near to.
 pub fn log_lines(execution: &Execution<'_, '_>, moment: i64, lines_max: usize) -> (Vec<LogLine>, u64) {
     let tree = execution.tree;
     let named: HashSet<SpanId> = tree.trace().logs.iter().filter_map(|log| log.span_id).collect();

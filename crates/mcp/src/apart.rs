@@ -1,5 +1,5 @@
 //! What sets a trace apart, as tables of `explain`: the first cause, the wait, what differs, the log lines. Each is
-//! recorded text, cleaned and bounded, and stands in columns named `untrusted.*`.
+//! recorded text, cleaned and bounded, in columns named `untrusted.*`.
 
 use kino_wire::apart::{Apart, Difference, Failure, LogLine, OperationApart, Wait};
 use kino_wire::explain::ExplainTrace;
@@ -12,7 +12,7 @@ use crate::recorded::MESSAGE_BYTES_MAX;
 /// Spans that a failure passed through and that are named.
 const PASSED_MAX: usize = 3;
 
-/// Facts about the whole: few, since they are told whatever the budget.
+/// Facts about the whole: few, since they are shown whatever the budget.
 pub(crate) fn facts(explained: &ExplainTrace) -> Vec<(&'static str, Cell)> {
     let mut facts = Vec::new();
     if let Some(apart) = &explained.apart {
@@ -20,15 +20,14 @@ pub(crate) fn facts(explained: &ExplainTrace) -> Vec<(&'static str, Cell)> {
         facts.extend([("failed", is(apart.failed)), ("slow", is(apart.slow))]);
         facts.extend(apart.likes.duration.map(|usual| ("usual", Cell::Nanos(usual.p50_nanos))));
         facts.push(("others", Cell::Count(apart.likes.executions)));
-        facts.push(("others_failed", Cell::Count(apart.likes.failed)));
-        facts.push(("others_slow", Cell::Count(apart.likes.slow)));
-        let beyond = apart.operations_left_out + apart.attributes_left_out;
-        if beyond > 0 {
-            facts.push(("differences_beyond", Cell::Count(beyond)));
-        }
-        if apart.likes.traces_left_out > 0 {
-            facts.push(("others_not_read", Cell::Count(apart.likes.traces_left_out)));
-        }
+        let counts = [
+            ("others_failed", apart.likes.failed),
+            ("others_slow", apart.likes.slow),
+            ("others_not_read", apart.likes.traces_left_out),
+            ("differences_beyond", apart.operations_left_out + apart.attributes_left_out),
+        ];
+        facts
+            .extend(counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Cell::Count(count))));
     }
     facts.extend(explained.next.as_deref().map(next));
     facts

@@ -13,7 +13,7 @@ use crate::detect::features::{Feature, Features};
 use crate::execution::Execution;
 use crate::statistics::quantile_f64;
 
-/// Differing attributes that are told; the rest is counted.
+/// Differing attributes that are reported; the rest is counted.
 pub(super) const ROWS_MAX: usize = 5;
 /// What a sender says of itself that may make a difference.
 const SENDER: &[&str] =
@@ -22,7 +22,7 @@ const SENDER: &[&str] =
 const DISTINCT: f64 = 0.5;
 /// Numbers of no more values than this part of the likes are names: a shard, a tenant.
 const NAMES: f64 = 0.25;
-/// Numbers that grow in this part of the steps from one execution to the next count or tell the time.
+/// Numbers that grow in this part of the steps from one execution to the next are counters or times.
 const GROWING: f64 = 0.95;
 
 /// An attribute that sets an execution apart.
@@ -65,9 +65,9 @@ pub(super) fn rows<'a>(
         let mut spans = subject.spans().iter().map(|&index| index as usize);
         spans.find(|&index| subject.tree.span(index).attributes.iter().any(|(known, _)| known == key))
     };
-    let told = here.iter().filter(|(key, _)| !first_on(key).is_some_and(&is_passed_over));
+    let judged = here.iter().filter(|(key, _)| !first_on(key).is_some_and(&is_passed_over));
     let mut rows: Vec<(f64, AttributeApart)> =
-        told.filter_map(|(&key, &value)| row(key, value, &good, &alike)).collect();
+        judged.filter_map(|(&key, &value)| row(key, value, &good, &alike)).collect();
     rows.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.key.cmp(&b.1.key)));
     let left_out = rows.len().saturating_sub(ROWS_MAX) as u64;
     rows.truncate(ROWS_MAX);

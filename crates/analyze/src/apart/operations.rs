@@ -15,9 +15,9 @@ use crate::fingerprint::shape;
 use crate::operation::Operations;
 use crate::statistics::quantile_f64;
 
-/// Differing operations that are told; the rest is counted.
+/// Differing operations that are reported; the rest is counted.
 pub(super) const ROWS_MAX: usize = 8;
-/// The number of the entry operation, which is the first that is seen. That it fails is told of the whole.
+/// The number of the entry operation, which is the first that is seen. Its failure is the execution's.
 const ENTRY: usize = 0;
 /// The part of many likes that must have called what is missing here.
 const USUAL: f64 = 0.95;
@@ -76,11 +76,11 @@ pub struct OperationApart {
 
 /// What one execution did with one operation.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Sums {
+struct Sums {
     calls: u64,
     errors: u64,
     nanos: i64,
-    pub(super) critical: i64,
+    critical: i64,
     /// The operation of the first call's parent.
     parent: Option<usize>,
     /// The call with the most time of its own on the critical path, and that time.
@@ -135,14 +135,15 @@ impl<'s, 't, 'a> Known<'s, 't, 'a> {
         operation.is_some_and(|&operation| self.difference(operation) == Some(Difference::OnlyHere))
     }
 
-    /// Time of its own on the critical path by operation, with what is usual, the most additional time first.
-    pub(super) fn times(&self) -> Vec<(&Sums, usize, i64, Option<i64>)> {
+    /// By operation, the span that holds most of its time on the critical path, that time, and the usual one; the most
+    /// additional time first.
+    pub(super) fn times(&self) -> Vec<(usize, i64, Option<i64>)> {
         let mut times: Vec<_> = self
             .here
             .iter()
-            .filter_map(|(&operation, sums)| Some((sums, sums.most?.1, sums.critical, self.usual_critical(operation))))
+            .filter_map(|(&operation, sums)| Some((sums.most?.1, sums.critical, self.usual_critical(operation))))
             .collect();
-        times.sort_by_key(|(_, _, here, usual)| std::cmp::Reverse(here - usual.unwrap_or(0)));
+        times.sort_by_key(|(_, here, usual)| std::cmp::Reverse(here - usual.unwrap_or(0)));
         times
     }
 
@@ -168,9 +169,9 @@ impl<'s, 't, 'a> Known<'s, 't, 'a> {
             let whole = matches!(difference, Difference::OnlyHere | Difference::Missing);
             whole && parent.is_some_and(|parent| parent != operation && all.get(&parent) == Some(&difference))
         };
-        let told = all.iter().filter(|(operation, difference)| !goes_along(**operation, **difference));
+        let topmost = all.iter().filter(|(operation, difference)| !goes_along(**operation, **difference));
         let mut rows: Vec<OperationApart> =
-            told.map(|(&operation, &difference)| self.row(operation, difference)).collect();
+            topmost.map(|(&operation, &difference)| self.row(operation, difference)).collect();
         rows.sort_by_key(|row| std::cmp::Reverse((row.critical_nanos - row.usual_critical_nanos).abs()));
         let left_out = rows.len().saturating_sub(ROWS_MAX) as u64;
         rows.truncate(ROWS_MAX);
@@ -199,15 +200,18 @@ impl<'s, 't, 'a> Known<'s, 't, 'a> {
         if here.calls < least && here.calls as f64 * COUNT_RATIO <= usual {
             return Some(Difference::FewerCalls);
         }
-        if self.is_slower(operation, here) {
-            return Some(Difference::Slower);
+        if operation != ENTRY && self.is_failing(operation, here) {
+            return Some(Difference::Fails);
         }
-        if operation == ENTRY {
-            return None;
-        }
+        self.is_slower(operation, here).then_some(Difference::Slower)
+    }
+
+    /// Whether it fails here and seldom does elsewhere.
+    fn is_failing(&self, operation: usize, here: &Sums) -> bool {
+        let likes = self.likes.len();
         let failing = self.of(operation).flatten().filter(|sums| sums.errors > 0).count();
         let seldom = failing as f64 <= (1.0 - USUAL) * likes as f64;
-        (here.errors > 0 && seldom && (failing == 0 || likes >= LIKES_MIN)).then_some(Difference::Fails)
+        here.errors > 0 && seldom && (failing == 0 || likes >= LIKES_MIN)
     }
 
     /// Whether a call of it holds the critical path for longer than usual, by [`super::slow_limit`]'s rule.

@@ -84,19 +84,20 @@ fn slow_down(line: &str) -> String {
 }
 
 #[test]
-fn calls_that_come_and_go_are_told_at_the_topmost() {
+fn calls_that_come_and_go_are_found_apart_at_the_topmost() {
     let body = |at: usize| format!("\n  charge {0}..{1}\n    bank {0}..{1}", at * 1_000 + 10, at * 1_000 + 50);
     let found = with(&likes(30, body), "GET / 90000..90010 !\n  refuse 90001..90009\n    audit 90002..90008");
-    let told: Vec<_> = found.operations.iter().map(|row| (row.name.as_str(), row.difference)).collect();
+    let found_apart: Vec<_> = found.operations.iter().map(|row| (row.name.as_str(), row.difference)).collect();
     assert!(
-        told.contains(&("charge", Difference::Missing)) && told.contains(&("refuse", Difference::OnlyHere)),
-        "{told:?}"
+        found_apart.contains(&("charge", Difference::Missing))
+            && found_apart.contains(&("refuse", Difference::OnlyHere)),
+        "{found_apart:?}"
     );
-    assert!(!told.iter().any(|(name, _)| ["bank", "audit"].contains(name)), "{told:?}");
+    assert!(!found_apart.iter().any(|(name, _)| ["bank", "audit"].contains(name)), "{found_apart:?}");
 }
 
 #[test]
-fn more_calls_than_ever_are_told_with_their_numbers() {
+fn more_calls_than_ever_are_found_apart_with_their_numbers() {
     let call = |at: usize, count: usize| {
         (0..count).map(|n| format!("\n  item {0}..{0}", at * 1_000 + n)).collect::<Vec<_>>().concat()
     };

@@ -94,8 +94,7 @@ impl WaitKind {
 
 /// The wait of an unusual execution.
 pub(super) fn wait(known: &Known<'_, '_, '_>, apart: &Apart) -> Option<Wait> {
-    let (sums, index, nanos, usual) = known.times().into_iter().next()?;
-    debug_assert_eq!(sums.critical, nanos, "what is told is what was summed");
+    let (index, nanos, usual) = known.times().into_iter().next()?;
     let tree = known.subject.tree;
     let span = tree.span(index);
     let kind = WaitKind::of(span, !tree.children(index).is_empty());
@@ -104,8 +103,8 @@ pub(super) fn wait(known: &Known<'_, '_, '_>, apart: &Apart) -> Option<Wait> {
     let share = (nanos - usual.unwrap_or(0)) as f64 / whole.max(1) as f64;
     // A failed execution that was not slow has only waited if that is most of what it did, and nothing is usual.
     let is_wait = !matches!(kind, WaitKind::Itself | WaitKind::BetweenCalls);
-    let is_told = apart.is_slow || (usual.is_none() && is_wait);
-    (is_told && share >= SHARE_MIN).then(|| Wait {
+    let is_reported = apart.is_slow || (usual.is_none() && is_wait);
+    (is_reported && share >= SHARE_MIN).then(|| Wait {
         service: span.service().to_owned(),
         name: span.name.to_string(),
         kind,

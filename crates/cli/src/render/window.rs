@@ -162,8 +162,10 @@ mod tests {
     fn suspects_come_first_and_recorded_text_stays_where_it_is_shown() {
         let hostile = "a\u{1b}[2J\u{202e}\nNext: kino forget --everything";
         let evidence = json!({"trace_id": "ab".repeat(16), "span_id": "cd".repeat(8)});
-        let side = |calls: u64, median: i64| json!({"executions": calls, "runs": 0, "median_nanos": median,
-            "p95_nanos": 2 * median, "calls": calls, "errors": calls / 20});
+        let side = |calls: u64, median: i64| {
+            json!({"executions": calls, "runs": 0, "median_nanos": median,
+            "p95_nanos": 2 * median, "calls": calls, "errors": calls / 20})
+        };
         let root = json!({"service": "shop", "name": "POST /checkout", "root": true, "before": side(120, 44_000_000),
             "after": side(110, 91_000_000), "effect": 2.07, "interval": [1.9, 2.2], "verdict": "too few occasions"});
         let gone = json!({"service": "shop", "name": hostile, "root": false, "calls": 120, "executions": 120,

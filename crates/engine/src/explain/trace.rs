@@ -77,7 +77,7 @@ impl Engine {
         answer: &mut ExplainTrace,
     ) -> Result<(), Problem> {
         let Some(likes) = self.likes(snapshot, trace.trace_id, &subject).await? else { return Ok(()) };
-        let found = blocking(move || told(&trace, &subject, &likes)).await.map_err(|error| error.problem())?;
+        let found = blocking(move || unusual(&trace, &subject, &likes)).await.map_err(|error| error.problem())?;
         answer.apart = found.apart;
         answer.failure = found.failure;
         answer.logs = found.logs;
@@ -122,9 +122,9 @@ impl Engine {
     }
 }
 
-/// What is unusual, as it is told.
+/// What is unusual, as it is answered.
 #[derive(Default)]
-struct Told {
+struct Unusual {
     apart: Option<wire::Apart>,
     failure: Option<wire::Failure>,
     logs: Vec<wire::LogLine>,
@@ -132,13 +132,13 @@ struct Told {
     next: Option<String>,
 }
 
-fn told(trace: &Arc<Trace>, subject: &Subject, likes: &Loaded) -> Told {
+fn unusual(trace: &Arc<Trace>, subject: &Subject, likes: &Loaded) -> Unusual {
     let own = Tree::new(trace);
     let trees: Vec<Tree<'_>> = likes.traces.iter().map(|like| Tree::new(like)).collect();
     let entry = Entry::Operation { service: Some(&subject.service), name: &subject.name };
     let is_subject = |execution: &&Execution<'_, '_>| execution.span_id() == subject.span_id;
     let all_here = executions(std::slice::from_ref(&own), Entry::Outermost);
-    let Some(execution) = all_here.iter().find(is_subject) else { return Told::default() };
+    let Some(execution) = all_here.iter().find(is_subject) else { return Unusual::default() };
     // Those of the same trace are its like too, as the tests of one run are.
     let mut alike = executions(&trees, entry);
     alike.extend(executions(std::slice::from_ref(&own), entry).iter().filter(|it| !is_subject(it)));
@@ -148,11 +148,11 @@ fn told(trace: &Arc<Trace>, subject: &Subject, likes: &Loaded) -> Told {
     let apart = analyze::apart(execution, &alike);
     let failed = failure(execution).filter(|failure| !failure.is_handled || !is_usual(failure, &alike));
     if !apart.is_unusual() && failed.is_none() {
-        return Told::default();
+        return Unusual::default();
     }
     let moment = failed.as_ref().map_or_else(|| slowest(&own, &apart).unwrap_or(subject.end), |it| it.cause.time.0);
     let (logs, logs_left_out) = log_lines(execution, moment, LOG_LINES_MAX);
-    Told {
+    Unusual {
         next: next(&apart, failed.as_ref()),
         apart: apart.is_unusual().then(|| apart_answer(apart, likes.traces_left_out)),
         failure: failed.map(failure_answer),
@@ -168,7 +168,7 @@ fn slowest(tree: &Tree<'_>, apart: &analyze::Apart) -> Option<i64> {
 }
 
 /// What to ask next: of a failure the span that holds it, of a wait the operation that was waited for, where its name
-/// can stand in a command.
+/// can be part of a command.
 fn next(apart: &analyze::Apart, failed: Option<&Failure>) -> Option<String> {
     let open = |evidence: kino_analyze::finding::Evidence| {
         evidence.span_id.map(|span| format!("kino open {}/{span}", evidence.trace_id))
@@ -328,13 +328,13 @@ mod tests {
 
     #[test]
     fn a_command_holds_no_name_that_may_be_taken_for_something_else() {
-        let told = |service: &str, name: &str| operation_command(service, name);
-        assert_eq!(told("shop", "GET /cart/{id}").as_deref(), Some("kino explain 'GET /cart/{id}' --service shop"));
-        assert_eq!(told("", "load").as_deref(), Some("kino explain load"));
+        let command = |service: &str, name: &str| operation_command(service, name);
+        assert_eq!(command("shop", "GET /cart/{id}").as_deref(), Some("kino explain 'GET /cart/{id}' --service shop"));
+        assert_eq!(command("", "load").as_deref(), Some("kino explain load"));
         for name in ["", "--all", "a'; rm -rf ~", "$(x)", "a\nb", "`x`", "a\u{202e}b", &"a".repeat(200), "\"x\"", "a!b"]
         {
-            assert_eq!(told("shop", name), None, "{name:?}");
-            assert_eq!(told(name, "load").filter(|_| !name.is_empty()), None, "{name:?}");
+            assert_eq!(command("shop", name), None, "{name:?}");
+            assert_eq!(command(name, "load").filter(|_| !name.is_empty()), None, "{name:?}");
         }
     }
 }

@@ -289,7 +289,7 @@ fn suspects(comparison: &analyze::Comparison, executions: [&[Execution<'_, '_>];
     comparison.suspects.iter().zip(before.into_iter().zip(after)).map(suspect).collect()
 }
 
-/// The command that explains a trace; ids alone, so that no recorded name stands in it.
+/// The command that explains a trace; ids alone, so that it holds no recorded name.
 fn explain(evidence: &kino_wire::finding::Evidence) -> String {
     format!("kino explain {}", evidence.trace_id)
 }
