@@ -209,7 +209,7 @@ fn operations(apart: &Apart, style: Style) -> String {
             (&operation, Tone::Plain),
         ]);
     }
-    let indented: String = table.finish().lines().map(|line| format!("  {line}\n")).collect();
+    let indented = table.finish().lines().map(|line| format!("  {line}\n")).collect::<Vec<_>>().concat();
     format!("{indented}{}", more(apart.operations_left_out, "further operation", style))
 }
 
