@@ -19,6 +19,7 @@
 
 mod calls;
 mod counts;
+mod examples;
 mod findings;
 mod kinds;
 mod sides;
@@ -30,6 +31,7 @@ use kino_model::{SpanId, TraceId};
 
 pub use calls::{CallRate, CallsChanged, calls_changed};
 pub use counts::{Count, CountComparison, CountVerdict};
+pub use examples::{Examples, examples};
 pub use findings::findings;
 pub use suspects::Suspect;
 pub use totals::{ExecutionsChanged, TotalComparison};

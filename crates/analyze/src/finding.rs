@@ -95,7 +95,7 @@ pub struct Location {
 }
 
 /// A span to look at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Evidence {
     /// The trace.
     pub trace_id: TraceId,

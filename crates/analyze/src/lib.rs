@@ -8,6 +8,7 @@
 //!             └───► critical_path, explain_trace
 //! ```
 
+pub mod apart;
 pub mod baseline;
 pub mod compare;
 pub mod critical_path;
@@ -16,10 +17,12 @@ pub mod errors;
 pub mod execution;
 pub mod expect;
 pub mod explain;
+pub mod failure;
 pub mod finding;
 mod fingerprint;
 pub mod growth;
 pub mod life;
+pub mod log_lines;
 pub mod noise;
 mod operation;
 pub mod predict;

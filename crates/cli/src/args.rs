@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use self::lake::Lake;
 use crate::commands::key::Key;
 use crate::list_page::ListPage;
-use crate::time::{self, When};
+use crate::time::{self, Against, When};
 pub(crate) use run::{Cores, REPEAT, Run};
 
 const STYLES: Styles = Styles::styled()
@@ -43,7 +43,8 @@ Environment:
   NO_COLOR    no colour, even on a terminal
 
 Durations are written 250ms, 1.5s, 2m; points in time as RFC 3339
-(2026-05-01T12:00:00Z), a date, Unix nanoseconds, or how long ago: 15m, 2h, 3d.";
+(2026-05-01T12:00:00Z), a date, a local time of day (14:05), Unix nanoseconds, or how
+long ago: 15m, 2h, 3d.";
 
 /// Records what programs really do, and makes it readable.
 ///
@@ -198,18 +199,37 @@ pub(crate) struct Find {
 #[command(after_help = "\
 32 hex digits are a trace id; anything else is the exact name of an operation (a span).
 
+Of a trace that failed or was slow it says first what sets it apart from others of its entry operation, why it failed,
+what it waited for, and what it logged.
+
+--since asks what changed: the window from then on against the stretch of the same length before it. --against takes
+another window, START..END, or how long it lasts until --since: 1h, or its START alone.
+
 Examples:
   kino explain 5b8efff798038103d269b633813fc60c
   kino explain 5b8efff798038103d269b633813fc60c --list critical-path --offset 500 --json
   kino explain journal.generate --last 50
-  kino explain --system")]
+  kino explain --system
+  kino explain --since 14:05
+  kino explain --since 14:05 --until 14:20 --against 3h
+  kino explain --since 1h --against 2026-05-01T12:00:00Z..2026-05-01T13:00:00Z")]
 pub(crate) struct Explain {
     /// A trace id, or the exact name of an operation.
-    #[arg(value_name = "TRACE_ID|OPERATION", required_unless_present = "system")]
+    #[arg(value_name = "TRACE_ID|OPERATION", required_unless_present_any = ["system", "since"])]
     pub(crate) what: Option<String>,
     /// Every entry point, and what runs beneath it.
     #[arg(long, conflicts_with = "what")]
     pub(crate) system: bool,
+    /// What changed since then.
+    #[arg(long, value_name = "TIME", value_parser = time::parse_when,
+          conflicts_with_all = ["what", "system", "service", "last", "list", "offset", "limit"])]
+    pub(crate) since: Option<When>,
+    /// The end of the window; now where nothing is said.
+    #[arg(long, value_name = "TIME", value_parser = time::parse_when, requires = "since")]
+    pub(crate) until: Option<When>,
+    /// What the window is compared with: START..END, START, or a length such as 1h.
+    #[arg(long, value_name = "WINDOW", value_parser = time::parse_against, requires = "since")]
+    pub(crate) against: Option<Against>,
     /// The operation of exactly this service.
     #[arg(long, short, value_name = "SERVICE")]
     pub(crate) service: Option<String>,

@@ -8,6 +8,7 @@
     reason = "text for people is short, and lines that read well are worth an allocation"
 )]
 
+pub(crate) mod apart;
 pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod engine;
@@ -21,6 +22,7 @@ pub(crate) mod predict;
 pub(crate) mod run;
 pub(crate) mod table;
 pub(crate) mod verify;
+pub(crate) mod window;
 
 use std::borrow::Cow;
 use std::path::Path;

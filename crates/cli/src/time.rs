@@ -17,16 +17,66 @@ pub(crate) enum When {
     At(i64),
     /// Nanoseconds before now.
     Ago(i64),
+    /// The last time that clocks here showed this.
+    Clock(civil::Time),
 }
 
 impl When {
     /// Unix nanoseconds, `now` being the present.
     pub(crate) fn unix_nanos(self, now: UnixNanos) -> i64 {
+        self.unix_nanos_in(now, &zone())
+    }
+
+    fn unix_nanos_in(self, now: UnixNanos, zone: &TimeZone) -> i64 {
         match self {
             Self::At(nanos) => nanos,
             Self::Ago(nanos) => now.0.saturating_sub(nanos),
+            Self::Clock(time) => last(time, now, zone).unwrap_or(now.0),
         }
     }
+}
+
+/// The last time up to `now` that a clock in `zone` showed this.
+fn last(time: civil::Time, now: UnixNanos, zone: &TimeZone) -> Option<i64> {
+    let today = Timestamp::from_nanosecond(i128::from(now.0)).ok()?.to_zoned(zone.clone()).date();
+    let at = |date: civil::Date| {
+        let nanos = date.to_datetime(time).to_zoned(zone.clone()).ok()?.timestamp().as_nanosecond();
+        i64::try_from(nanos).ok()
+    };
+    at(today).filter(|nanos| *nanos <= now.0).or_else(|| at(today.yesterday().ok()?))
+}
+
+/// A window to compare with, as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Against {
+    /// From one point in time to another.
+    Between(When, When),
+    /// From this to the start of the other window.
+    From(When),
+    /// Nanoseconds up to the start of the other window.
+    Length(i64),
+}
+
+impl Against {
+    /// Start and end in Unix nanoseconds, where the other window starts at `since`.
+    pub(crate) fn unix_nanos(self, since: i64, now: UnixNanos) -> (i64, i64) {
+        match self {
+            Self::Between(start, end) => (start.unix_nanos(now), end.unix_nanos(now)),
+            Self::From(start) => (start.unix_nanos(now), since),
+            Self::Length(nanos) => (since.saturating_sub(nanos), since),
+        }
+    }
+}
+
+/// Reads `START..END`, `START`, or a length.
+pub(crate) fn parse_against(text: &str) -> Result<Against, String> {
+    if let Some((start, end)) = text.split_once("..") {
+        return Ok(Against::Between(parse_when(start)?, parse_when(end)?));
+    }
+    if let Ok(nanos) = parse_duration(text) {
+        return Ok(Against::Length(nanos));
+    }
+    parse_when(text).map(Against::From)
 }
 
 /// Reads `250ms`, `1.5s`, `2h` as nanoseconds.
@@ -49,7 +99,7 @@ pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
     if nanos > i64::MAX as f64 { Err("that is longer than 292 years".to_owned()) } else { Ok(nanos as i64) }
 }
 
-/// Reads RFC 3339, a date (UTC), Unix nanoseconds, or how long ago.
+/// Reads RFC 3339, a date (UTC), a local time of day, Unix nanoseconds, or how long ago.
 pub(crate) fn parse_when(text: &str) -> Result<When, String> {
     let text = text.trim();
     if text == "now" {
@@ -65,14 +115,17 @@ pub(crate) fn parse_when(text: &str) -> Result<When, String> {
     if let Ok(nanos) = parse_duration(text) {
         return Ok(When::Ago(nanos));
     }
+    if let Ok(time) = civil::Time::strptime("%H:%M", text).or_else(|_| civil::Time::strptime("%H:%M:%S", text)) {
+        return Ok(When::Clock(time));
+    }
     let at = text.parse::<Timestamp>().or_else(|_| {
         let date: civil::Date = text.parse()?;
         Ok::<_, jiff::Error>(date.to_zoned(TimeZone::UTC)?.timestamp())
     });
     match at.ok().and_then(|at| i64::try_from(at.as_nanosecond()).ok()) {
         Some(nanos) => Ok(When::At(nanos)),
-        None => Err("a point in time is expected: 2026-05-01T12:00:00Z, 2026-05-01, Unix nanoseconds, or how long \
-                     ago (15m, 2h, 3d)"
+        None => Err("a point in time is expected: 2026-05-01T12:00:00Z, 2026-05-01, 14:05, Unix nanoseconds, or how \
+                     long ago (15m, 2h, 3d)"
             .to_owned()),
     }
 }
@@ -150,7 +203,33 @@ mod tests {
         assert_eq!(parse_when("1970-02-01T00:00:00Z"), Ok(When::At(2_678_400_000_000_000)));
         assert_eq!(parse_when("2026-05-01"), Ok(When::At(1_777_593_600_000_000_000)));
         assert_eq!(parse_when("1777593600000000000"), Ok(When::At(1_777_593_600_000_000_000)));
+        assert_eq!(parse_when("14:05"), Ok(When::Clock(civil::time(14, 5, 0, 0))));
+        assert_eq!(parse_when("14:05:09"), Ok(When::Clock(civil::time(14, 5, 9, 0))));
+        assert!(parse_when("25:00").is_err());
         assert!(parse_when("1777593600").unwrap_err().contains("nanoseconds"));
         assert!(parse_when("yesterday-ish").unwrap_err().contains("15m"));
+    }
+
+    #[test]
+    fn a_time_of_day_is_the_last_one() {
+        let zone = TimeZone::fixed(jiff::tz::offset(2));
+        // 2026-05-01T12:00 there.
+        let now = UnixNanos(1_777_629_600_000_000_000);
+        let at = |hour, minute| When::Clock(civil::time(hour, minute, 0, 0)).unix_nanos_in(now, &zone) - now.0;
+        let hour = 3_600_000_000_000;
+        assert_eq!((at(11, 0), at(12, 0), at(13, 0)), (-hour, 0, -23 * hour));
+    }
+
+    #[test]
+    fn a_window_to_compare_with_is_read_in_every_documented_form() {
+        let hour = 3_600_000_000_000;
+        let (since, now) = (10 * hour, UnixNanos(12 * hour));
+        let read = |text: &str| parse_against(text).unwrap().unix_nanos(since, now);
+        assert_eq!(read("2h"), (8 * hour, since));
+        assert_eq!(read("1970-01-01T05:00:00Z"), (5 * hour, since));
+        assert_eq!(read("9h..4h"), (3 * hour, 8 * hour));
+        for wrong in ["", "..", "1h..", "yesterday"] {
+            assert!(parse_against(wrong).is_err(), "{wrong:?}");
+        }
     }
 }

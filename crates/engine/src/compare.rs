@@ -2,7 +2,8 @@
 
 use kino_analyze::compare as analyze;
 use kino_analyze::compare::timing::{Missing, NoiseSource};
-use kino_analyze::execution::{Entry, executions};
+use kino_analyze::execution::{Entry, Execution, executions};
+use kino_analyze::noise::History;
 use kino_analyze::tree::Tree;
 use kino_wire::Problem;
 use kino_wire::compare::{
@@ -12,6 +13,7 @@ use kino_wire::compare::{
 
 use crate::Engine;
 use crate::ingest::blocking;
+use crate::sets::Set;
 
 /// Operations in one answer.
 const OPERATIONS_MAX: usize = 200;
@@ -26,15 +28,22 @@ impl Engine {
         let after = self.set(&question.after, &question.scope).await?;
         let traces_left_out = Sides { before: before.left_out, after: after.left_out };
         let history = self.history_of([&before, &after]).await?;
-        let compare = move || {
-            let trees =
-                [&before, &after].map(|set| set.traces.iter().map(|trace| Tree::new(trace)).collect::<Vec<_>>());
-            let [before, after] = [&trees[0], &trees[1]].map(|trees| executions(trees, Entry::Outermost));
-            let design = analyze::Design { history: &history, ..analyze::Design::default() };
-            answer(analyze::compare_with(&before, &after, &design), traces_left_out)
-        };
+        let compare =
+            move || compared([&before, &after], &history, |comparison, _| answer(comparison, traces_left_out));
         blocking(compare).await.map_err(|error| error.problem())
     }
+}
+
+/// Hands the comparison of two sets, before and after, to `read`, with the executions of each.
+pub(crate) fn compared<T>(
+    sets: [&Set; 2],
+    history: &History,
+    read: impl FnOnce(analyze::Comparison, [&[Execution<'_, '_>]; 2]) -> T,
+) -> T {
+    let trees = sets.map(|set| set.traces.iter().map(|trace| Tree::new(trace)).collect::<Vec<_>>());
+    let [before, after] = [&trees[0], &trees[1]].map(|trees| executions(trees, Entry::Outermost));
+    let design = analyze::Design { history, ..analyze::Design::default() };
+    read(analyze::compare_with(&before, &after, &design), [&before, &after])
 }
 
 pub(crate) fn answer(mut comparison: analyze::Comparison, traces_left_out: Sides<u64>) -> Compare {
@@ -69,7 +78,7 @@ pub(crate) fn answer(mut comparison: analyze::Comparison, traces_left_out: Sides
     }
 }
 
-fn verdict(verdict: analyze::Verdict) -> Verdict {
+pub(crate) fn verdict(verdict: analyze::Verdict) -> Verdict {
     match verdict {
         analyze::Verdict::Faster => Verdict::Faster,
         analyze::Verdict::Slower => Verdict::Slower,
@@ -81,15 +90,18 @@ fn verdict(verdict: analyze::Verdict) -> Verdict {
     }
 }
 
-fn operation(operation: analyze::OperationComparison) -> OperationComparison {
-    let side = |side: analyze::OperationSide| OperationSide {
+pub(crate) fn side(side: analyze::OperationSide) -> OperationSide {
+    OperationSide {
         executions: side.executions,
         runs: side.runs,
         median_nanos: side.median_nanos,
         p95_nanos: side.p95_nanos,
         calls: side.calls,
         errors: side.errors,
-    };
+    }
+}
+
+pub(crate) fn operation(operation: analyze::OperationComparison) -> OperationComparison {
     OperationComparison {
         service: operation.service,
         name: operation.name,

@@ -11,9 +11,10 @@ use kino_wire::explain::{ExplainOperationQuestion, ExplainSystemQuestion, Explai
 use kino_wire::find::FindQuestion;
 use kino_wire::live::OperationsQuestion;
 use kino_wire::predict::PredictQuestion;
+use kino_wire::window::ExplainWindowQuestion;
 use kino_wire::{
     Backend, Damage, Problem, Question, admin, check, compare, errors, evidence, explain, find, insights, live,
-    predict, run, search, sql, verify,
+    predict, run, search, sql, verify, window,
 };
 use serde_json::Value as Json;
 use tokio::runtime::Handle;
@@ -46,6 +47,7 @@ const READS: &[&str] = &[
     ExplainTraceQuestion::NAME,
     ExplainOperationQuestion::NAME,
     ExplainSystemQuestion::NAME,
+    ExplainWindowQuestion::NAME,
     PredictQuestion::NAME,
     CompareQuestion::NAME,
     ErrorsQuestion::NAME,
@@ -96,6 +98,7 @@ questions! {
     explain::ExplainTraceQuestion => explain_trace, Read;
     explain::ExplainOperationQuestion => explain_operation, Read;
     explain::ExplainSystemQuestion => explain_system, Read;
+    window::ExplainWindowQuestion => explain_window, Read;
     predict::PredictQuestion => predict, Read;
     compare::CompareQuestion => compare, Read;
     errors::ErrorsQuestion => errors, Read;

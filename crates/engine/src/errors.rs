@@ -6,9 +6,9 @@ use std::path::Path;
 use kino_analyze::errors as analyze;
 use kino_analyze::finding::Evidence as Place;
 use kino_model::UnixNanos;
-use kino_store::snapshot::{EventFilter, ExceptionRow};
+use kino_store::snapshot::{EventFilter, ExceptionRow, Snapshot};
 use kino_wire::Problem;
-use kino_wire::errors::{DayCount, ErrorGroup, Errors, ErrorsQuestion, Frame};
+use kino_wire::errors::{DayCount, ErrorGroup, Errors, ErrorsQuestion};
 
 use crate::find::{limit, problem};
 use crate::ingest::blocking;
@@ -23,6 +23,16 @@ const GROUPS_MAX: usize = 1_000;
 /// Recorded exceptions that are looked at, the newest. Stacks are a few kilobytes each.
 const EXCEPTIONS_MAX: usize = 20_000;
 
+/// Recorded exceptions in groups.
+pub(crate) struct GroupsFound {
+    /// The newest first.
+    pub(crate) groups: Vec<analyze::ErrorGroup>,
+    /// Whether there are older exceptions that were not looked at.
+    pub(crate) is_cut: bool,
+    /// Exceptions in worktrees that were made for a verification.
+    pub(crate) left_out_temporary: u64,
+}
+
 impl Engine {
     pub(crate) async fn errors(&self, question: ErrorsQuestion) -> Result<Errors, Problem> {
         let limit = limit(question.limit, DEFAULT_GROUPS, GROUPS_MAX)?;
@@ -30,8 +40,6 @@ impl Engine {
             Some(run_id) => Some(self.run_id(run_id).await?),
             None => None,
         };
-        let is_of_run = run_id.is_some();
-        let scratch = self.scratch();
         let filter = EventFilter {
             service: question.service,
             since: question.since_unix_nanos.map(UnixNanos),
@@ -39,9 +47,29 @@ impl Engine {
             project: if run_id.is_some() { None } else { scope::project(&question.scope) },
             run_ids: run_id.map(|run_id| vec![run_id]),
         };
-        let snapshot = self.snapshot();
-        let found = snapshot.exceptions(&filter, EXCEPTIONS_MAX).await;
-        let (mut rows, more_rows) = found.map_err(|error| problem(&error))?;
+        let mut found = self.error_groups(&self.snapshot(), &filter).await?;
+        let more = found.groups.len() > limit || found.is_cut;
+        found.groups.truncate(limit);
+        Ok(Errors {
+            schema: "kino.errors.v1".to_owned(),
+            items: found.groups.into_iter().map(group_answer).collect(),
+            more,
+            counts_are_complete: !found.is_cut,
+            left_out_temporary: found.left_out_temporary,
+        })
+    }
+
+    /// The exceptions that pass, grouped. Those of worktrees that were made for a verification are left out, unless runs
+    /// are named.
+    pub(crate) async fn error_groups(
+        &self,
+        snapshot: &Snapshot,
+        filter: &EventFilter,
+    ) -> Result<GroupsFound, Problem> {
+        let is_of_run = filter.run_ids.is_some();
+        let scratch = self.scratch();
+        let found = snapshot.exceptions(filter, EXCEPTIONS_MAX).await;
+        let (mut rows, is_cut) = found.map_err(|error| problem(&error))?;
         self.add_worktrees(&mut rows).await?;
         let temporary = scratch.clone();
         let look = move || {
@@ -57,16 +85,8 @@ impl Engine {
         let parents = snapshot.ancestors(&alike).await.map_err(|error| problem(&error))?;
         let group = move || {
             let mut groups = analyze::group(analyze::occurrences(exceptions(&rows), &parents));
-            let more = groups.len() > limit || more_rows;
-            groups.truncate(limit);
             show_paths_in_project(&mut groups, &rows, &scratch);
-            Errors {
-                schema: "kino.errors.v1".to_owned(),
-                items: groups.into_iter().map(group_answer).collect(),
-                more,
-                counts_are_complete: !more_rows,
-                left_out_temporary,
-            }
+            GroupsFound { groups, is_cut, left_out_temporary }
         };
         blocking(group).await.map_err(|error| error.problem())
     }
@@ -116,12 +136,6 @@ fn exceptions(rows: &[ExceptionRow]) -> Vec<analyze::Exception<'_>> {
 }
 
 pub(crate) fn group_answer(group: analyze::ErrorGroup) -> ErrorGroup {
-    let frame = |frame: analyze::Frame| Frame {
-        path: frame.path,
-        line: frame.line,
-        function: frame.function,
-        in_project: frame.in_project,
-    };
     ErrorGroup {
         exception_type: group.exception_type,
         message: group.message,
@@ -130,7 +144,7 @@ pub(crate) fn group_answer(group: analyze::ErrorGroup) -> ErrorGroup {
         first_seen_unix_nanos: group.first_seen.0,
         last_seen_unix_nanos: group.last_seen.0,
         per_day: group.per_day.into_iter().map(|(day, count)| DayCount { day, count }).collect(),
-        frames: group.frames.into_iter().map(frame).collect(),
+        frames: group.frames.into_iter().map(to_wire::frame).collect(),
         // A log outside any trace has nothing to open.
         examples: group.examples.iter().filter(|place| !place.trace_id.is_zero()).map(to_wire::evidence).collect(),
     }

@@ -1,5 +1,8 @@
 //! `explain`: of one trace, of an operation over its last executions, of the whole system.
 
+mod trace;
+mod window;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +26,7 @@ use crate::find::{limit, problem};
 use crate::ingest::blocking;
 use crate::temporary::{leave_out_temporary, path_in_project};
 use crate::{Engine, scope, suggest, to_wire};
+use trace::Subject;
 
 /// Rows of a breakdown in one answer; the rest is counted.
 const BREAKDOWN_ROWS_MAX: usize = 200;
@@ -43,22 +47,29 @@ pub(crate) const SPANS_LOADED_MAX: usize = 1_000_000;
 impl Engine {
     pub(crate) async fn explain_trace(&self, question: ExplainTraceQuestion) -> Result<ExplainTrace, Problem> {
         let id = question.trace_id;
-        let trace = self.snapshot().trace(id).await.map_err(|error| problem(&error))?;
+        let snapshot = self.snapshot();
+        let trace = snapshot.trace(id).await.map_err(|error| problem(&error))?;
         let trace = trace.ok_or_else(|| self.no_trace(id))?;
         let detectors = Arc::clone(&self.inner.detectors);
         let traces = [trace];
         let beside = match question.list {
-            None => self.ran_beside(&self.snapshot(), None, &traces).await?,
+            None => self.ran_beside(&snapshot, None, &traces).await?,
             Some(_) => crate::beside::Beside::default(),
         };
         let [trace] = traces;
         let scratch = self.scratch();
+        let is_overview = question.list.is_none();
+        let looked_at = Arc::clone(&trace);
         let answer = move || {
-            let mut answer = trace_answer(&trace, &beside, &question, &detectors)?;
-            show_paths_in_project(&mut answer, &trace, &scratch);
-            Ok(answer)
+            let (mut answer, subject) = trace_answer(&looked_at, &beside, &question, &detectors)?;
+            show_paths_in_project(&mut answer, &looked_at, &scratch);
+            Ok((answer, subject))
         };
-        blocking(answer).await.map_err(|error| error.problem())?
+        let (mut answer, subject) = blocking(answer).await.map_err(|error| error.problem())??;
+        if let Some(subject) = subject.filter(|_| is_overview) {
+            self.set_apart(&snapshot, trace, subject, &mut answer).await?;
+        }
+        Ok(answer)
     }
 
     pub(crate) async fn explain_operation(
@@ -255,8 +266,9 @@ fn trace_answer(
     beside: &crate::beside::Beside,
     question: &ExplainTraceQuestion,
     detectors: &DetectorConfig,
-) -> Result<ExplainTrace, Problem> {
+) -> Result<(ExplainTrace, Option<Subject>), Problem> {
     let tree = Tree::new(trace);
+    let subject = Subject::of(&tree);
     let explained = analyze::explain_trace_with(&tree, detectors);
     let other_roots = tree.roots().get(1..).unwrap_or_default();
     let segments = &explained.critical_path;
@@ -279,6 +291,10 @@ fn trace_answer(
         critical_path: Vec::new(),
         breakdown: Vec::new(),
         findings: Vec::new(),
+        apart: None,
+        failure: None,
+        logs: Vec::new(),
+        next: None,
         left_out: LeftOut::default(),
         next_offset: None,
     };
@@ -290,7 +306,7 @@ fn trace_answer(
         answer.breakdown = breakdown(explained.breakdown, false, &mut left_out);
         answer.findings = findings(explained.findings, &mut left_out);
         answer.waited_for = waited_for(&tree, beside);
-        return Ok(ExplainTrace { left_out, ..answer });
+        return Ok((ExplainTrace { left_out, ..answer }, subject));
     };
     let limit = limit(usize::try_from(question.limit).unwrap_or(usize::MAX), DEFAULT_PAGE, MAX_PAGE)?;
     let offset = usize::try_from(question.offset).unwrap_or(usize::MAX);
@@ -319,7 +335,7 @@ fn trace_answer(
     }
     let end = offset.saturating_add(limit);
     answer.next_offset = (end < entries).then_some(end as u64);
-    Ok(ExplainTrace { left_out, ..answer })
+    Ok((ExplainTrace { left_out, ..answer }, None))
 }
 
 /// What the trace waited for and others had meanwhile.

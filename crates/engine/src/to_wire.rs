@@ -60,6 +60,15 @@ pub(crate) fn concurrent(pair: from::Concurrent) -> kino_wire::explain::Concurre
     kino_wire::explain::Concurrent { names: pair.names, overlap_nanos: pair.overlap_nanos, share: pair.share }
 }
 
+pub(crate) fn frame(frame: kino_analyze::errors::Frame) -> kino_wire::errors::Frame {
+    kino_wire::errors::Frame {
+        path: frame.path,
+        line: frame.line,
+        function: frame.function,
+        in_project: frame.in_project,
+    }
+}
+
 /// `many` says whether the row stands for many executions, whose quantiles are worth showing.
 pub(crate) fn row(row: from::Row, many: bool) -> BreakdownRow {
     BreakdownRow {

@@ -20,6 +20,8 @@ pub(crate) struct Common {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct System {
     pub(crate) last: usize,
+    pub(crate) since: Option<String>,
+    pub(crate) against: Option<String>,
     pub(crate) cursor: Option<String>,
 }
 

@@ -15,11 +15,11 @@ use kino_wire::{Backend, Problem, ProblemKind};
 use serde_json::Value as Json;
 
 use crate::answer::{Answer, Page, Rendered, Table};
-use crate::arguments;
 use crate::cells::Cell;
 use crate::prediction;
 use crate::recorded::{CELL_BYTES_MAX, MESSAGE_BYTES_MAX, clean};
 use crate::sql::SqlRunner;
+use crate::{apart, arguments};
 
 /// How many groups of errors are asked for, so that pages can be made of them.
 const ERROR_GROUPS_MAX: usize = 500;
@@ -72,12 +72,19 @@ impl Asker<'_> {
         ("scope", Cell::Plain(scope.to_owned()))
     }
 
-    fn finish(&self, answer: &Answer, cursor: Option<&String>) -> Result<Rendered, Refusal> {
+    pub(crate) fn finish(&self, answer: &Answer, cursor: Option<&String>) -> Result<Rendered, Refusal> {
         let page = cursor.map(|cursor| page(answer, cursor)).transpose()?;
         Ok(answer.render(self.budget_tokens, page.as_ref()))
     }
 
     pub(crate) async fn explain_system(&self, arguments: arguments::System) -> Result<Rendered, Refusal> {
+        match (&arguments.since, &arguments.against) {
+            (Some(since), _) => return self.explain_window(since, &arguments).await,
+            (None, Some(_)) => {
+                return Err(Refusal::Arguments(String::from("against needs since: what changed since when?")));
+            }
+            (None, None) => {}
+        }
         let question = ExplainSystemQuestion { last: arguments.last, scope: self.scope.clone() };
         let system = ask(self.backend, &question).await?;
         let mut entries =
@@ -310,7 +317,9 @@ fn trace_answer(explained: &ExplainTrace) -> Answer {
             Cell::Plain(segment.span_id.to_string()),
         ]);
     }
-    let tables = vec![findings_table(&explained.findings), breakdown_table(&explained.breakdown), path];
+    facts.extend(apart::facts(explained));
+    let mut tables = apart::tables(explained);
+    tables.extend([findings_table(&explained.findings), breakdown_table(&explained.breakdown), path]);
     Answer { tool: "explain", facts, notes, tables, next: None }
 }
 
@@ -366,6 +375,7 @@ fn left_out_facts(left_out: &LeftOut) -> Vec<(&'static str, Cell)> {
         ("breakdown_beyond", left_out.breakdown_rows),
         ("findings_beyond", left_out.findings),
         ("path_segments_beyond", left_out.path_segments),
+        ("log_records_beyond", left_out.logs),
     ];
     counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Cell::Count(count))).collect()
 }
@@ -606,13 +616,13 @@ fn operation_row(operation: &OperationComparison) -> Vec<Cell> {
 }
 
 /// A verdict in the contract's words.
-fn verdict(verdict: kino_wire::compare::Verdict) -> Cell {
+pub(crate) fn verdict(verdict: kino_wire::compare::Verdict) -> Cell {
     let words = serde_json::to_value(verdict).ok().and_then(|value| value.as_str().map(String::from));
     words.map_or(Cell::Empty, Cell::Plain)
 }
 
 /// A place in the code, as recorded.
-fn location(location: Option<&Location>) -> Cell {
+pub(crate) fn location(location: Option<&Location>) -> Cell {
     let Some(Location { path, line, function, .. }) = location else { return Cell::Empty };
     match (at(path, *line), function) {
         (Cell::Recorded(place), Some(function)) => Cell::recorded(&format!("{place} {function}")),
@@ -621,7 +631,7 @@ fn location(location: Option<&Location>) -> Cell {
     }
 }
 
-fn at(path: &str, line: Option<i64>) -> Cell {
+pub(crate) fn at(path: &str, line: Option<i64>) -> Cell {
     match line {
         Some(line) if !path.is_empty() => Cell::recorded(&format!("{path}:{line}")),
         _ => Cell::recorded(path),

@@ -12,9 +12,11 @@
 //! what `verify_change` executes, a [`Verifier`] starts, if the user's configuration allows it.
 
 mod answer;
+mod apart;
 mod arguments;
 mod calls;
 mod cells;
+mod changes;
 mod evidence;
 mod handler;
 mod insights;

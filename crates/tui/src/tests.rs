@@ -226,6 +226,10 @@ fn explained() -> ExplainTrace {
         ],
         breakdown: vec![row("SELECT item", 80, 0.8), row("GET /cart", 20, 0.2)],
         findings: vec![finding()],
+        apart: None,
+        failure: None,
+        logs: Vec::new(),
+        next: None,
         left_out: LeftOut::default(),
         next_offset: None,
     }

@@ -4,6 +4,7 @@ use kino_model::{SpanId, TraceId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::apart::{Apart, Failure, LogLine};
 use crate::ask::Scope;
 use crate::compare::CallsChanged;
 use crate::finding::{Evidence, Finding};
@@ -15,6 +16,8 @@ pub const MAX_LAST: usize = 10_000;
 
 /// Segments of a critical path in one answer, unless they are paged through.
 pub const PATH_SEGMENTS_MAX: usize = 500;
+/// Log lines in one answer.
+pub const LOG_LINES_MAX: usize = 10;
 /// Entries of a page of [`ExplainTraceQuestion::list`] when nothing is said.
 pub const DEFAULT_PAGE: usize = 500;
 /// The most entries of such a page.
@@ -97,6 +100,19 @@ pub struct ExplainTrace {
     pub breakdown: Vec<BreakdownRow>,
     /// What is wrong with it.
     pub findings: Vec<Finding>,
+    /// What sets it apart from its like, where it failed or was slow; absent from the pages of a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apart: Option<Apart>,
+    /// Why it failed, or what failed in it and was handled although that is rare; absent from the pages of a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Log lines of an execution that failed or was slow: warnings and errors first, then what was written near the
+    /// failure; at most [`LOG_LINES_MAX`], by time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<LogLine>,
+    /// What to ask next, as a command; absent where nothing is unusual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
     /// What was left out, and how much of it.
     pub left_out: LeftOut,
     /// Where the list that was asked for goes on; `null` at its end, and in an overview.
@@ -222,6 +238,9 @@ pub struct LeftOut {
     /// Other roots beyond the ones shown.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub other_roots: u64,
+    /// Log records of an unusual execution beyond those that the lines shown stand for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub logs: u64,
 }
 
 /// Asks about an operation over its last executions.

@@ -4,6 +4,7 @@
 //! Fields are added freely; a field that changes its meaning or goes away raises the version. Owns no logic.
 
 pub mod admin;
+pub mod apart;
 pub mod ask;
 pub mod check;
 pub mod compare;
@@ -21,6 +22,7 @@ pub mod run;
 pub mod search;
 pub mod sql;
 pub mod verify;
+pub mod window;
 
 pub use ask::{Backend, Problem, ProblemKind, Question};
 pub use damage::Damage;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use kino_model::TraceId;
 use kino_wire::admin::{LakeFilesQuestion, StatusQuestion};
+use kino_wire::ask::Scope;
 use kino_wire::compare::CompareQuestion;
 use kino_wire::errors::ErrorsQuestion;
 use kino_wire::evidence::OpenQuestion;
@@ -11,10 +12,12 @@ use kino_wire::explain::{ExplainOperationQuestion, ExplainSystemQuestion};
 use kino_wire::find::FindQuestion;
 use kino_wire::predict::PredictQuestion;
 use kino_wire::verify::VerifyQuestion;
+use kino_wire::window::{ExplainWindowQuestion, Window};
 
 use crate::app::{App, Outcome};
 use crate::args::{Compare, Errors, Explain, Filters, Find, Open, Predict};
 use crate::failure::{Failure, code};
+use crate::time::{Against, When};
 use crate::{render, start, time};
 
 /// What stands before a verification's id, as `blob:` before a blob's.
@@ -47,6 +50,9 @@ pub(super) fn find(app: &App, arguments: Find) -> Outcome {
 
 pub(super) fn explain(app: &App, arguments: Explain) -> Outcome {
     let scope = app.scope(&arguments.scope);
+    if let Some(since) = arguments.since {
+        return explain_window(app, since, arguments.until, arguments.against, scope);
+    }
     let what = match arguments.what {
         Some(what) if !arguments.system => what,
         _ => {
@@ -73,6 +79,21 @@ pub(super) fn explain(app: &App, arguments: Explain) -> Outcome {
         let answer = app.ask(&question)?;
         app.output.answer(&answer, |style| render::explain::operation(&answer, style))?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn explain_window(app: &App, since: When, until: Option<When>, against: Option<Against>, scope: Scope) -> Outcome {
+    let now = app.now();
+    let since_unix_nanos = since.unix_nanos(now);
+    let window = |(start_unix_nanos, end_unix_nanos)| Window { start_unix_nanos, end_unix_nanos };
+    let question = ExplainWindowQuestion {
+        since_unix_nanos,
+        until_unix_nanos: until.map(|when| when.unix_nanos(now)),
+        against: against.map(|against| window(against.unix_nanos(since_unix_nanos, now))),
+        scope,
+    };
+    let answer = app.ask(&question)?;
+    app.output.answer(&answer, |style| render::window::text(&answer, style, &time::zone()))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -108,7 +108,7 @@ fn runs(answer: &Compare, style: Style) -> String {
 }
 
 /// The operation's name, the kind of its executions, and its service.
-fn named(operation: &OperationComparison) -> String {
+pub(crate) fn named(operation: &OperationComparison) -> String {
     let kind = operation.kind.as_ref().map(|kind| format!(" [{}]", clean(kind))).unwrap_or_default();
     format!("{}{kind} ({})", clean(&operation.name), clean(&operation.service))
 }

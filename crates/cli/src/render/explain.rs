@@ -6,7 +6,7 @@ use kino_wire::explain::{
 };
 
 use super::table::Table;
-use super::{Style, Tone, bar, clean, count, counted, duration, finding, percent, wrap};
+use super::{Style, Tone, apart, bar, clean, count, counted, duration, finding, percent, wrap};
 
 /// How many segments of a critical path are shown; the rest is counted.
 const SEGMENTS_MAX: usize = 40;
@@ -39,6 +39,7 @@ pub(crate) fn trace(answer: &ExplainTrace, style: Style) -> String {
     if answer.missing_parents > 0 {
         text.push_str(&format!("{} not arrived\n", counted(answer.missing_parents, "parent")));
     }
+    text.push_str(&apart::text(answer, style));
     for waited in &answer.waited_for {
         text.push_str(&wrap(&clean(&waited.text), style, ""));
     }
@@ -317,6 +318,10 @@ mod tests {
             ],
             breakdown: vec![row("dialogue.generate", 0.69, 271_000_000), row("summary.generate", 0.31, 120_000_000)],
             findings: vec![finding()],
+            apart: None,
+            failure: None,
+            logs: Vec::new(),
+            next: None,
             left_out: LeftOut { spans_outside_parent: 2, ..LeftOut::default() },
             next_offset: None,
         };

@@ -1,0 +1,131 @@
+//! `explain_system` with `since`: what changed in a window of time, as tables.
+
+use kino_wire::ask::ask;
+use kino_wire::window::{ErrorChange, ExplainWindow, ExplainWindowQuestion, OperationCalls, Window, WindowSuspect};
+
+use crate::answer::{Answer, Rendered, Table};
+use crate::arguments;
+use crate::calls::{Asker, Refusal, at, evidence, location, verdict};
+use crate::cells::Cell;
+use crate::recorded::MESSAGE_BYTES_MAX;
+
+impl Asker<'_> {
+    pub(crate) async fn explain_window(&self, since: &str, arguments: &arguments::System) -> Result<Rendered, Refusal> {
+        let since_unix_nanos = arguments::time(since, self.now)?;
+        let against = match &arguments.against {
+            Some(text) => Some(self.against(text, since_unix_nanos)?),
+            None => None,
+        };
+        let question =
+            ExplainWindowQuestion { since_unix_nanos, until_unix_nanos: None, against, scope: self.scope.clone() };
+        let answer = window_answer(&ask(self.backend, &question).await?, self.scope_fact());
+        self.finish(&answer, arguments.cursor.as_ref())
+    }
+
+    /// `START..END`, or a length up to `since`, or a start.
+    fn against(&self, text: &str, since: i64) -> Result<Window, String> {
+        let (start, end) = match text.split_once("..") {
+            Some((start, end)) => (arguments::time(start, self.now)?, arguments::time(end, self.now)?),
+            None => match arguments::duration(text) {
+                Ok(length) => (since.saturating_sub(length), since),
+                Err(_) => (arguments::time(text, self.now)?, since),
+            },
+        };
+        Ok(Window { start_unix_nanos: start, end_unix_nanos: end })
+    }
+}
+
+fn window_answer(explained: &ExplainWindow, scope: (&'static str, Cell)) -> Answer {
+    let mut facts = vec![
+        ("since", Cell::Time(explained.window.start_unix_nanos)),
+        ("until", Cell::Time(explained.window.end_unix_nanos)),
+        ("against", Cell::Time(explained.against.start_unix_nanos)),
+        ("against_until", Cell::Time(explained.against.end_unix_nanos)),
+        ("executions_before", Cell::Count(explained.executions.before)),
+        ("executions_since", Cell::Count(explained.executions.after)),
+        scope,
+    ];
+    let beyond = explained.left_out;
+    let counts = [
+        ("traces_before_left_out", explained.traces_left_out.before),
+        ("traces_since_left_out", explained.traces_left_out.after),
+        ("suspects_beyond", beyond.suspects),
+        ("errors_beyond", beyond.errors),
+        ("new_beyond", beyond.appeared),
+        ("gone_beyond", beyond.vanished),
+        ("entry_points_beyond", beyond.operations),
+    ];
+    facts.extend(counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Cell::Count(count))));
+    let mut suspects = Table::new(
+        "suspects",
+        3,
+        &["score", "service", "name", "reason", "p50_before", "p50", "errors_before", "errors", "code_at", "evidence"],
+    );
+    suspects.rows = explained.suspects.iter().map(suspect_row).collect();
+    let mut errors = Table::new("errors", 3, &["before", "since", "type", "message", "frame", "example"]);
+    errors.rows = explained.errors.iter().map(error_row).collect();
+    let new = comings("new_operations", &explained.appeared);
+    let gone = comings("gone_operations", &explained.vanished);
+    let mut entries = Table::new(
+        "entry_points",
+        3,
+        &["service", "name", "verdict", "p50_before", "p50", "calls_before", "calls", "errors_before", "errors"],
+    );
+    for row in &explained.operations {
+        entries.rows.push(vec![
+            Cell::recorded(&row.service),
+            Cell::recorded(&row.name),
+            verdict(row.verdict),
+            Cell::nanos(row.before.median_nanos),
+            Cell::nanos(row.after.median_nanos),
+            Cell::Count(row.before.calls),
+            Cell::Count(row.after.calls),
+            Cell::Count(row.before.errors),
+            Cell::Count(row.after.errors),
+        ]);
+    }
+    let mut tables = vec![suspects, errors, new, gone, entries];
+    tables.retain(|table| !table.rows.is_empty());
+    Answer { tool: "explain_system", facts, notes: explained.notes.clone(), tables, next: None }
+}
+
+fn suspect_row(suspect: &WindowSuspect) -> Vec<Cell> {
+    let calls = suspect.calls;
+    vec![
+        Cell::Number(suspect.score),
+        Cell::recorded(&suspect.service),
+        Cell::recorded(&suspect.name),
+        Cell::recorded_up_to(&suspect.reason, MESSAGE_BYTES_MAX),
+        Cell::nanos(calls.and_then(|calls| calls.before.median_nanos)),
+        Cell::nanos(calls.and_then(|calls| calls.after.median_nanos)),
+        calls.map_or(Cell::Empty, |calls| Cell::Count(calls.before.errors)),
+        calls.map_or(Cell::Empty, |calls| Cell::Count(calls.after.errors)),
+        location(suspect.location.as_ref()),
+        evidence(&suspect.evidence),
+    ]
+}
+
+fn error_row(error: &ErrorChange) -> Vec<Cell> {
+    vec![
+        Cell::Count(error.before),
+        Cell::Count(error.after),
+        Cell::recorded(&error.error_type),
+        Cell::recorded_up_to(&error.message, MESSAGE_BYTES_MAX),
+        error.frame.as_ref().map_or(Cell::Empty, |frame| at(&frame.path, frame.line)),
+        evidence(&error.examples),
+    ]
+}
+
+fn comings(name: &'static str, operations: &[OperationCalls]) -> Table {
+    let mut table = Table::new(name, 2, &["service", "name", "calls", "errors", "evidence"]);
+    for operation in operations {
+        table.rows.push(vec![
+            Cell::recorded(&operation.service),
+            Cell::recorded(&operation.name),
+            Cell::Count(operation.calls),
+            Cell::Count(operation.errors),
+            operation.evidence.as_ref().map_or(Cell::Empty, |place| evidence(std::slice::from_ref(place))),
+        ]);
+    }
+    table
+}
