@@ -13,6 +13,7 @@ pub mod baseline;
 pub mod compare;
 pub mod critical_path;
 pub mod detect;
+pub mod diagnose;
 pub mod errors;
 pub mod execution;
 pub mod expect;

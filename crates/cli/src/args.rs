@@ -1,5 +1,6 @@
 //! The command line: what can be said, in words that teach. Parsing only; what happens is in `commands`.
 
+mod diagnose;
 mod lake;
 mod run;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::diagnose::Diagnose;
 pub(crate) use self::lake::Lake;
 use crate::commands::key::Key;
 use crate::list_page::ListPage;
@@ -25,6 +27,7 @@ const EXIT_CODES: &str = "\
 Start here:
   kino demo                 a real program traced, explained, and its change proved
   kino run -- pytest        run anything with tracing switched on
+  kino diagnose             what is wrong now, causes first, each with the next command
   kino explain checkout     where the time of an operation goes
   kino run --against HEAD -- pytest   prove an uncommitted change: pass, fail or undecided
   kino compare --before label:old --after label:new
@@ -69,6 +72,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run a command with tracing switched on, and say what was learned.
     Run(Run),
+    /// Say what is wrong now, the most severe first: one call over everything recorded.
+    Diagnose(Diagnose),
     /// Find traces, newest first.
     Find(Find),
     /// Say where the time of a trace, an operation or the whole system goes.

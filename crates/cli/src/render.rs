@@ -11,6 +11,7 @@
 pub(crate) mod apart;
 pub(crate) mod check;
 pub(crate) mod compare;
+pub(crate) mod diagnose;
 pub(crate) mod engine;
 pub(crate) mod errors;
 pub(crate) mod explain;

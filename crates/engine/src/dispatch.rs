@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kino_wire::admin::{LogsQuestion, StatusQuestion};
 use kino_wire::ask::Asked;
 use kino_wire::compare::CompareQuestion;
+use kino_wire::diagnose::DiagnoseQuestion;
 use kino_wire::errors::ErrorsQuestion;
 use kino_wire::evidence::OpenQuestion;
 use kino_wire::explain::{ExplainOperationQuestion, ExplainSystemQuestion, ExplainTraceQuestion};
@@ -13,7 +14,7 @@ use kino_wire::live::OperationsQuestion;
 use kino_wire::predict::PredictQuestion;
 use kino_wire::window::ExplainWindowQuestion;
 use kino_wire::{
-    Backend, Damage, Problem, Question, admin, check, compare, errors, evidence, explain, find, insights, live,
+    Backend, Damage, Problem, Question, admin, check, compare, diagnose, errors, evidence, explain, find, insights, live,
     predict, run, search, sql, verify, window,
 };
 use serde_json::Value as Json;
@@ -50,6 +51,7 @@ const READS: &[&str] = &[
     ExplainWindowQuestion::NAME,
     PredictQuestion::NAME,
     CompareQuestion::NAME,
+    DiagnoseQuestion::NAME,
     ErrorsQuestion::NAME,
     OpenQuestion::NAME,
     OperationsQuestion::NAME,
@@ -101,6 +103,7 @@ questions! {
     window::ExplainWindowQuestion => explain_window, Read;
     predict::PredictQuestion => predict, Read;
     compare::CompareQuestion => compare, Read;
+    diagnose::DiagnoseQuestion => diagnose, Read;
     errors::ErrorsQuestion => errors, Read;
     evidence::OpenQuestion => open_evidence, Read;
     insights::InsightsQuestion => insights, Read;

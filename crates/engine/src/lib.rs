@@ -19,6 +19,7 @@ mod admin;
 mod beside;
 mod check;
 mod compare;
+mod diagnose;
 mod errors;
 mod explain;
 mod export;

@@ -19,6 +19,8 @@ pub(crate) struct Common {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct System {
+    pub(crate) question: Option<String>,
+    pub(crate) since: Option<String>,
     pub(crate) last: usize,
     pub(crate) since: Option<String>,
     pub(crate) against: Option<String>,

@@ -78,12 +78,16 @@ impl Asker<'_> {
     }
 
     pub(crate) async fn explain_system(&self, arguments: arguments::System) -> Result<Rendered, Refusal> {
-        match (&arguments.since, &arguments.against) {
-            (Some(since), _) => return self.explain_window(since, &arguments).await,
-            (None, Some(_)) => {
+        match (&arguments.question, &arguments.since, &arguments.against) {
+            (Some(_), _, None) => return self.diagnose(arguments).await,
+            (Some(_), _, Some(_)) => {
+                return Err(Refusal::Arguments(String::from("against goes with since alone: leave question out")));
+            }
+            (None, Some(since), _) => return self.explain_window(since, &arguments).await,
+            (None, None, Some(_)) => {
                 return Err(Refusal::Arguments(String::from("against needs since: what changed since when?")));
             }
-            (None, None) => {}
+            (None, None, None) => {}
         }
         let question = ExplainSystemQuestion { last: arguments.last, scope: self.scope.clone() };
         let system = ask(self.backend, &question).await?;

@@ -17,6 +17,7 @@ mod arguments;
 mod calls;
 mod cells;
 mod changes;
+mod diagnosis;
 mod evidence;
 mod handler;
 mod insights;

@@ -9,6 +9,7 @@ pub mod ask;
 pub mod check;
 pub mod compare;
 pub mod damage;
+pub mod diagnose;
 pub mod errors;
 pub mod evidence;
 pub mod explain;

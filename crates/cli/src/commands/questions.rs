@@ -6,6 +6,7 @@ use kino_model::TraceId;
 use kino_wire::admin::{LakeFilesQuestion, StatusQuestion};
 use kino_wire::ask::Scope;
 use kino_wire::compare::CompareQuestion;
+use kino_wire::diagnose::DiagnoseQuestion;
 use kino_wire::errors::ErrorsQuestion;
 use kino_wire::evidence::OpenQuestion;
 use kino_wire::explain::{ExplainOperationQuestion, ExplainSystemQuestion};
@@ -15,7 +16,7 @@ use kino_wire::verify::VerifyQuestion;
 use kino_wire::window::{ExplainWindowQuestion, Window};
 
 use crate::app::{App, Outcome};
-use crate::args::{Compare, Errors, Explain, Filters, Find, Open, Predict};
+use crate::args::{Compare, Diagnose, Errors, Explain, Filters, Find, Open, Predict};
 use crate::failure::{Failure, code};
 use crate::time::{Against, When};
 use crate::{render, start, time};
@@ -45,6 +46,19 @@ pub(super) fn find(app: &App, arguments: Find) -> Outcome {
     let question = FindQuestion { limit: arguments.limit, cursor: arguments.cursor, ..filter(app, arguments.filters) };
     let answer = app.ask(&question)?;
     app.output.answer(&answer, |style| render::find::text(&answer, style, app.now()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn diagnose(app: &App, arguments: Diagnose) -> Outcome {
+    let words = arguments.words.join(" ");
+    let question = DiagnoseQuestion {
+        words: (!words.is_empty()).then_some(words),
+        since_unix_nanos: arguments.since.map(|when| when.unix_nanos(app.now())),
+        limit: arguments.limit,
+        scope: app.scope(&arguments.scope),
+    };
+    let answer = app.ask(&question)?;
+    app.output.answer(&answer, |style| render::diagnose::text(&answer, style, app.now()))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,0 +1,109 @@
+//! Folds candidates into causes: one entry for each, with what follows from it, or says the same, beneath.
+//!
+//! Candidates are taken the best at naming a cause first, so that what only says where or when the time goes finds the
+//! causes that are there. Each joins a cause of the same entry operation that explains it, else it is a cause of its own.
+//! At last causes that several entry operations share become one.
+
+use super::{Candidate, Cause, Of, Source};
+use crate::finding::{Code, family};
+
+/// The causes, in no particular order; severities are those of their members.
+pub(super) fn fold(mut candidates: Vec<Candidate>) -> Vec<Cause> {
+    candidates.retain(|candidate| candidate.severity > 0.0);
+    candidates.sort_by(|a, b| {
+        (a.source.class().cmp(&b.source.class()))
+            .then(b.severity.total_cmp(&a.severity))
+            .then_with(|| a.fingerprint.cmp(&b.fingerprint))
+    });
+    let mut causes: Vec<Cause> = Vec::new();
+    for candidate in candidates {
+        match causes.iter_mut().find(|cause| explains(cause, &candidate)) {
+            Some(cause) => join(cause, candidate),
+            None => causes.push(Cause {
+                severity: candidate.severity,
+                lead: candidate,
+                also: Vec::new(),
+                words: Vec::new(),
+                words_factor: 1.0,
+            }),
+        }
+    }
+    let mut causes = across_operations(causes);
+    for cause in &mut causes {
+        cause.also.sort_by(|a, b| {
+            (a.source.class().cmp(&b.source.class())).then(b.severity.total_cmp(&a.severity))
+        });
+    }
+    causes
+}
+
+/// Whether a candidate of the same entry operation follows from a cause, or is another side of it.
+fn explains(cause: &Cause, candidate: &Candidate) -> bool {
+    let lead = &cause.lead;
+    if lead.entry != candidate.entry {
+        return false;
+    }
+    if lead.subject == candidate.subject {
+        return true;
+    }
+    let in_its_executions = lead.source == Source::Error
+        && !candidate.traces.is_empty()
+        && candidate.traces.is_subset(&lead.traces);
+    match candidate.source {
+        // What began to fail with a change is told by what fails.
+        Source::Changed => candidate.suspects.contains(&lead.subject) || lead.source == Source::Error,
+        Source::Finding(Code::Bottleneck | Code::DeadTime | Code::LatencyGrowsWithInput) => {
+            lead.source.class() <= 1 && lead.loss.of == Of::Time && 2.0 * lead.loss.share >= candidate.loss.share
+        }
+        Source::Finding(Code::WhatDiffers | Code::ErrorCluster | Code::TimeoutCluster | Code::RetryStorm) => {
+            in_its_executions
+        }
+        _ => false,
+    }
+}
+
+fn join(cause: &mut Cause, candidate: Candidate) {
+    // What only says where does not make its cause more severe.
+    if candidate.source.class() < 3 {
+        cause.severity = cause.severity.max(candidate.severity);
+    }
+    if cause.lead.location.is_none() {
+        cause.lead.location.clone_from(&candidate.location);
+    }
+    cause.also.push(candidate);
+}
+
+/// Joins causes of one kind about the same statement, call or exception in several entry operations.
+fn across_operations(causes: Vec<Cause>) -> Vec<Cause> {
+    let mut joined: Vec<Cause> = Vec::new();
+    for cause in causes {
+        let same = |other: &&mut Cause| {
+            let (lead, one) = (&other.lead, &cause.lead);
+            let same_kind = lead.source == one.source && lead.subject == one.subject && lead.entry != one.entry;
+            let same_family = match lead.source {
+                Source::Finding(_) => family(&lead.fingerprint) == family(&one.fingerprint),
+                Source::Error => lead.location.is_some() && lead.location == one.location,
+                Source::Changed => false,
+            };
+            same_kind && same_family
+        };
+        match joined.iter_mut().find(same) {
+            Some(other) => {
+                other.severity = (other.severity + cause.severity).min(1.0);
+                let (lead, also) = if cause.lead.severity > other.lead.severity {
+                    (Some(cause.lead), cause.also)
+                } else {
+                    other.also.push(cause.lead);
+                    (None, cause.also)
+                };
+                if let Some(lead) = lead {
+                    let second = std::mem::replace(&mut other.lead, lead);
+                    other.also.push(second);
+                }
+                other.also.extend(also);
+            }
+            None => joined.push(cause),
+        }
+    }
+    joined
+}

@@ -1,0 +1,138 @@
+//! `diagnose`: what is wrong, the most severe first, within a bounded text.
+
+use kino_wire::diagnose::{AlsoSeen, Diagnose, DiagnosisEntry, DiagnosisLeftOut, LookedAt, TEXT_TOKENS_MAX};
+
+use super::{Style, Tone, clean, count, counted, finding, percent, wrap};
+use crate::{shell, time};
+use kino_model::UnixNanos;
+
+/// How many bytes count as one token.
+const BYTES_PER_TOKEN: usize = 4;
+/// What is kept for the lines about what was looked at and left out.
+const ENDING_BYTES: usize = 800;
+
+/// The answer.
+pub(crate) fn text(answer: &Diagnose, style: Style, now: UnixNanos) -> String {
+    let mut text = match answer.entries.len() as u64 {
+        0 => nothing(answer),
+        1 => style.heading("One thing is wrong") + "\n",
+        many => style.heading(&format!("{many} things are wrong")) + " (the most severe first)\n",
+    };
+    let mut shown = 0;
+    for entry in &answer.entries {
+        let block = entry_block(entry, style);
+        if shown > 0 && text.len() + block.len() + ENDING_BYTES > TEXT_TOKENS_MAX * BYTES_PER_TOKEN {
+            break;
+        }
+        text.push('\n');
+        text.push_str(&block);
+        shown += 1;
+    }
+    let more = (answer.entries.len() - shown) as u64 + answer.left_out.entries;
+    if more > 0 {
+        let which = if shown < answer.entries.len() { "--json has them" } else { "--limit shows them" };
+        text.push_str(&format!("\nand {} ({which})\n", counted(more, "less severe one")));
+    }
+    text.push_str(&words(answer, style));
+    if answer.looked_at.executions + answer.looked_at.open_executions > 0 {
+        text.push_str(&style.paint(Tone::Faint, &looked_at(&answer.looked_at, now)));
+    }
+    text.push_str(&style.paint(Tone::Faint, &left_out(&answer.left_out)));
+    text
+}
+
+fn nothing(answer: &Diagnose) -> String {
+    if answer.looked_at.executions + answer.looked_at.open_executions == 0 {
+        return "Nothing has been recorded here: `kino run -- CMD` records a program. --all looks beyond this project.\n"
+            .to_owned();
+    }
+    "Nothing wrong was found.\n".to_owned()
+}
+
+fn entry_block(entry: &DiagnosisEntry, style: Style) -> String {
+    let lost = format!("{} of the {}", percent(entry.share), entry.share_of);
+    let operation = format!("{} ({})", clean(&entry.operation.name), clean(&entry.operation.service));
+    let code = style.paint(Tone::Warn, &entry.code);
+    let mut text = format!("{}. {code}  {} of {operation}\n", entry.rank, style.paint(Tone::Strong, &lost));
+    text.push_str(&wrap(&clean(&entry.text), style, "   "));
+    if let Some(location) = &entry.location {
+        text.push_str(&format!("   at {}\n", finding::place(location)));
+    }
+    for also in &entry.also {
+        text.push_str(&style.paint(Tone::Faint, &wrap(&also_line(also, entry), style, "   ")));
+    }
+    if entry.also_left_out > 0 {
+        text.push_str(&format!("   also seen: {}\n", counted(entry.also_left_out, "further sign")));
+    }
+    if entry.words_factor > 1.0 {
+        let named = if entry.words.is_empty() { "its operation".to_owned() } else { clean(&entry.words.join(", ")).into_owned() };
+        text.push_str(&format!("   raised ×{:.1}: you named {named}\n", entry.words_factor));
+    }
+    if let Some(evidence) = entry.evidence.first() {
+        text.push_str(&format!("   e.g. trace {}\n", evidence.trace_id));
+    }
+    let next = shell::line(entry.next.command.iter().map(String::as_str));
+    text.push_str(&format!("   next: {}\n", super::clean_whole(&next)));
+    text
+}
+
+fn also_line(also: &AlsoSeen, entry: &DiagnosisEntry) -> String {
+    let elsewhere = if also.operation == entry.operation {
+        String::new()
+    } else {
+        format!(" in {} ({})", clean(&also.operation.name), clean(&also.operation.service))
+    };
+    format!("also seen as {}{elsewhere}: {}", also.code, clean(&also.text))
+}
+
+/// What the words of the complaint name.
+fn words(answer: &Diagnose, style: Style) -> String {
+    let list = |passes: &dyn Fn(&kino_wire::diagnose::ComplaintWord) -> bool| -> Vec<String> {
+        answer.words.iter().filter(|word| passes(word)).map(|word| clean(&word.word).into_owned()).collect()
+    };
+    let unknown = list(&|word| !word.recorded);
+    let well = list(&|word| word.recorded && word.entries == 0);
+    let mut text = String::new();
+    if !unknown.is_empty() {
+        text.push_str(&format!("Not the name of anything looked at: {}\n", unknown.join(", ")));
+    }
+    if !well.is_empty() {
+        text.push_str(&format!("Recorded, but not in what is wrong: {}\n", well.join(", ")));
+    }
+    if text.is_empty() { text } else { format!("\n{}", wrap(&text, style, "")) }
+}
+
+fn looked_at(looked: &LookedAt, now: UnixNanos) -> String {
+    let failed = if looked.failed > 0 { format!(", {} of them failed", count(looked.failed)) } else { String::new() };
+    let open = if looked.open_executions > 0 {
+        format!(", {} unfinished", count(looked.open_executions))
+    } else {
+        String::new()
+    };
+    let since = looked.since_unix_nanos.map(|since| format!(", since {}", time::ago(since, now)));
+    let last = looked.until_unix_nanos.map(|last| format!(", the last {}", time::ago(last, now)));
+    format!(
+        "\nLooked at {} of {}{failed}{open}{}{}\n",
+        counted(looked.executions, "execution"),
+        counted(looked.operations, "operation"),
+        since.unwrap_or_default(),
+        last.unwrap_or_default()
+    )
+}
+
+fn left_out(left_out: &DiagnosisLeftOut) -> String {
+    let parts = [
+        (left_out.operations, "operation with less recorded time"),
+        (left_out.executions, "older execution"),
+        (left_out.traces, "trace too large"),
+        (left_out.words, "further word"),
+    ];
+    let parts: Vec<String> =
+        parts.into_iter().filter(|(number, _)| *number > 0).map(|(number, what)| counted(number, what)).collect();
+    if parts.is_empty() {
+        return String::new();
+    }
+    let text = format!("Not looked at: {}\n", parts.join(", "));
+    text.replace("operation with less recorded times", "operations with less recorded time")
+        .replace("trace too larges", "traces too large")
+}
