@@ -79,7 +79,7 @@ def test_the_list_is_whole_and_within_its_budget(told, kind, mode):
 def test_every_tool_answers_within_its_budget(told, kind):
     trace = f"{0xE1:032x}"
     calls = [
-        ("explain_system", {}), ("find_traces", {"limit": 500}), ("find_traces", {"error": True, "since": "1h"}),
+        ("explain_system", {}), ("explain_system", {"question": "checkout is slow"}), ("find_traces", {"limit": 500}), ("find_traces", {"error": True, "since": "1h"}),
         ("explain", {"target": trace}), ("explain", {"target": "checkout", "service": "shop"}), ("find_errors", {}),
         ("check_insights", {}), ("open_evidence", {"id": trace}),
         ("compare_runs", {"before": "time:0..9000000000000000000", "after": "time:0..9000000000000000000"}),
@@ -115,7 +115,8 @@ def test_hostile_recorded_text_stays_data(told):
 
     async def ask(client):
         answers = [await client.call_tool(name, {**arguments, "all": True}) for name, arguments in [
-            ("explain_system", {}), ("find_traces", {"error": True}), ("explain", {"target": trace}), ("find_errors", {})]]
+            ("explain_system", {}), ("explain_system", {"question": ""}), ("find_traces", {"error": True}), ("explain", {"target": trace}),
+            ("find_errors", {})]]
         insights = await client.call_tool("check_insights", {"all": True})
         opened = [await client.call_tool("open_evidence", {"id": trace}) for _ in range(2)]
         return answers, insights, opened

@@ -20,7 +20,6 @@ pub(crate) struct Common {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct System {
     pub(crate) question: Option<String>,
-    pub(crate) since: Option<String>,
     pub(crate) last: usize,
     pub(crate) since: Option<String>,
     pub(crate) against: Option<String>,

@@ -58,7 +58,7 @@ fn diagnose_slow(operation: Option<&str>) -> String {
             "Find out why `{operation}` is slow. Call explain with it as the target (if it is a command rather than a recorded name, run it with `kino run -- CMD` first)."
         ),
         None => String::from(
-            "Find out what is slow here. Call explain_system, pick the entry point with the most total time, and call explain on it.",
+            "Find out what is slow here. Call explain_system with an empty question, and make the next call that its first row names.",
         ),
     };
     format!(

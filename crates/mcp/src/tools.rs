@@ -216,6 +216,12 @@ mod tests {
     }
 
     #[test]
+    fn the_first_call_is_named() {
+        let first = INSTRUCTIONS.split(". ").nth(1).unwrap();
+        assert!(first.starts_with("Call explain_system first") && first.contains("question"), "{first}");
+    }
+
+    #[test]
     fn every_tool_but_the_one_that_executes_only_reads_and_says_so() {
         for tool in all() {
             let annotations = tool.annotations.unwrap();

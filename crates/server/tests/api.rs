@@ -46,6 +46,10 @@ async fn a_trace_that_was_sent_is_found_and_explained() {
     assert_eq!((&operation["executions"], &operation["services"]), (&json!(1), &json!(["shop"])));
     let system = server.ask("explain_system", json!({})).await.json();
     assert_eq!(system["entry_points"][0]["name"], "GET /");
+    let diagnosed = server.ask("diagnose", json!({ "words": "nothing like it" })).await.json();
+    assert_eq!((&diagnosed["schema"], &diagnosed["entries"]), (&json!("kino.diagnose.v1"), &json!([])));
+    assert_eq!(diagnosed["looked_at"]["executions"], 1);
+    assert!(diagnosed["words"].as_array().unwrap().iter().all(|word| word["recorded"] == false), "{diagnosed}");
     server.stop().await;
 }
 

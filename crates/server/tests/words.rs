@@ -248,6 +248,7 @@ async fn recorded_text_is_never_pushed_and_is_answered_only_as_untrusted() {
     let (before, after) = (format!("time:0..{half}"), format!("time:{half}..{}", i64::MAX));
     for (tool, arguments) in [
         ("explain_system", json!({})),
+        ("explain_system", json!({"question": hostile("operation")})),
         ("find_traces", json!({})),
         ("explain", json!({"target": trace})),
         ("explain", json!({"target": hostile("operation")})),

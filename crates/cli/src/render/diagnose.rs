@@ -136,3 +136,90 @@ fn left_out(left_out: &DiagnosisLeftOut) -> String {
     text.replace("operation with less recorded times", "operations with less recorded time")
         .replace("trace too larges", "traces too large")
 }
+
+#[cfg(test)]
+mod tests {
+    use kino_model::TraceId;
+    use kino_wire::diagnose::{ComplaintWord, DiagnosedOperation, NextCall};
+    use kino_wire::finding::{Evidence, Location};
+
+    use super::super::tests::EIGHTY;
+    use super::*;
+
+    const NOW: UnixNanos = UnixNanos(172_800_000_000_000);
+
+    fn entry(rank: u64, name: &str) -> DiagnosisEntry {
+        let operation = DiagnosedOperation { service: "desk".to_owned(), name: name.to_owned() };
+        let command = ["kino", "explain", "--service=desk", name].map(str::to_owned).to_vec();
+        DiagnosisEntry {
+            rank,
+            code: "error".to_owned(),
+            operation: operation.clone(),
+            subject: operation.clone(),
+            text: format!("7 of 60 executions of {name} failed: TypeError: no price, first in price."),
+            share: 0.13,
+            share_of: "executions".to_owned(),
+            severity: 0.1,
+            executions: 60,
+            evidence: vec![Evidence { trace_id: TraceId([0xab; 16]), span_id: None }],
+            location: Some(Location {
+                path: "rates.js".to_owned(),
+                line: Some(41),
+                function: Some("price".to_owned()),
+                known_by: "stack".to_owned(),
+            }),
+            next: NextCall { command, tool: "explain".to_owned(), arguments: Vec::new() },
+            also: vec![AlsoSeen { code: "bottleneck".to_owned(), operation, text: "POST holds 35 %.".to_owned() }],
+            also_left_out: 2,
+            words: vec!["parcels".to_owned()],
+            words_factor: 2.8,
+            ..DiagnosisEntry::default()
+        }
+    }
+
+    fn answer(entries: Vec<DiagnosisEntry>) -> Diagnose {
+        let word = |word: &str, recorded| ComplaintWord { word: word.to_owned(), entries: 0, recorded };
+        Diagnose {
+            schema: "kino.diagnose.v1".to_owned(),
+            entries,
+            looked_at: LookedAt {
+                operations: 2,
+                executions: 1_081,
+                failed: 7,
+                open_executions: 1,
+                spans: 9_000,
+                since_unix_nanos: Some(0),
+                until_unix_nanos: Some(172_000_000_000_000),
+            },
+            words: vec![word("parcels", true), word("slow\u{1b}[2J", false)],
+            left_out: DiagnosisLeftOut { operations: 1, executions: 30, traces: 1, entries: 4, words: 0 },
+        }
+    }
+
+    #[test]
+    fn an_entry_has_its_share_place_signs_and_the_next_command() {
+        let hostile = "GET '/p'\u{1b}[2J\nrm -rf ~";
+        let text = text(&answer(vec![entry(1, "POST /parcels"), entry(2, hostile)]), EIGHTY, NOW);
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn nothing_wrong_says_what_was_looked_at() {
+        let text = text(&Diagnose { left_out: DiagnosisLeftOut::default(), ..answer(Vec::new()) }, EIGHTY, NOW);
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn an_empty_home_says_how_to_begin() {
+        assert!(text(&Diagnose::default(), EIGHTY, NOW).contains("kino run -- CMD"));
+    }
+
+    #[test]
+    fn the_text_keeps_to_its_tokens_and_counts_the_rest() {
+        let many = (1..=50).map(|rank| entry(rank, &"n".repeat(300))).collect();
+        let text = text(&answer(many), EIGHTY, NOW);
+        assert!(text.len() <= TEXT_TOKENS_MAX * BYTES_PER_TOKEN, "{}", text.len());
+        let shown = text.matches("next: kino").count();
+        assert!(shown > 0 && text.contains(&format!("and {} less severe ones", 50 + 4 - shown)), "{shown}: {text}");
+    }
+}
