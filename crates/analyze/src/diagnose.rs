@@ -4,7 +4,8 @@
 //!  executions of each entry operation
 //!    ├─ findings of the detectors ─┐
 //!    ├─ failures, by first cause   ├─► candidates ─► folded: one entry a cause ─► ordered by severity
-//!    └─ newest code against before ┘                   └─ words of the complaint raise what they name
+//!    ├─ newest code against before │                   └─ words of the complaint raise what they name
+//!    └─ a slow last execution     ─┘
 //! ```
 //!
 //! A candidate's severity is the part of its operation's time (or executions) that is lost, times the operation's
@@ -18,6 +19,7 @@ mod changed;
 mod failures;
 mod fold;
 mod loss;
+mod unusual;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -26,8 +28,9 @@ use kino_model::{TraceId, names};
 
 pub use words::Words;
 
-use crate::detect::{self, DetectorConfig};
+use crate::detect::{self, Beside, DetectorConfig, may_wait_for_others};
 use crate::execution::{Entry, Execution, executions, is_run};
+use crate::failure::has_failed;
 use crate::finding::{Code, Evidence, Finding, Location};
 use crate::noise::History;
 use crate::tree::Tree;
@@ -35,18 +38,27 @@ use words::Names;
 
 /// What does not name a cause, or costs neither time nor executions now, counts for this part.
 const DISCOUNT: f64 = 0.25;
-/// Executions of the newest state of the code from which on findings rest on these alone: what detectors want at least.
-const NEWEST_MIN: usize = 3;
+/// Executions of the newest state of the code from which on findings rest on these alone.
+const NEWEST_MIN: usize = 5;
 /// How long an operation has not run when what is wrong with it counts for half: a day.
 const HALF_WEIGHT_NANOS: f64 = 86_400e9;
 /// Findings of one entry operation that are ranked, in the order of the detectors.
 const FINDINGS_MAX: usize = 30;
+/// Entry operations for whose waits holders are sought, those with the most recorded time: each takes a look at
+/// everything that ran meanwhile.
+const HELD_GROUPS_MAX: usize = 8;
+/// Causes that only say where the time is; the others are counted.
+const WHERE_MAX: usize = 3;
 
 /// What is to be diagnosed.
 #[derive(Clone, Copy, Debug)]
 pub struct Recorded<'t, 'a> {
-    /// The traces that hold the newest executions of every entry operation.
+    /// The traces that hold the newest executions of every entry operation, then those that ran beside them.
     pub trees: &'t [Tree<'a>],
+    /// How many of them hold executions that are judged.
+    pub judged: usize,
+    /// Everything that began since is among them, in Unix nanoseconds.
+    pub whole_since: i64,
     /// How many traces each loaded one stands for, where more are recorded than loaded; 1 where nothing is said.
     pub stands_for: &'t HashMap<TraceId, f64>,
     /// Which detectors run.
@@ -157,6 +169,8 @@ pub enum Source {
     Error,
     /// The newest state of the code against the one before.
     Changed,
+    /// A last execution that was far slower than its like.
+    Unusual,
 }
 
 /// What is lost.
@@ -211,6 +225,9 @@ impl Candidate {
     }
 }
 
+/// The class of what only says where the time is.
+const WHERE: u8 = 3;
+
 impl Source {
     /// A finding's code, or a word for the others.
     pub fn name(self) -> &'static str {
@@ -218,6 +235,7 @@ impl Source {
             Self::Finding(code) => code.name(),
             Self::Error => "error",
             Self::Changed => "changed",
+            Self::Unusual => "unusual",
         }
     }
 
@@ -227,8 +245,8 @@ impl Source {
             Self::Error => 0,
             Self::Finding(code) if !loss::says_where(code) && code != Code::WhatDiffers => 0,
             Self::Changed => 1,
-            Self::Finding(Code::WhatDiffers) => 2,
-            Self::Finding(_) => 3,
+            Self::Finding(Code::WhatDiffers) | Self::Unusual => 2,
+            Self::Finding(_) => WHERE,
         }
     }
 }
@@ -271,23 +289,20 @@ impl<'t, 'a> Group<'t, 'a> {
 
 /// Diagnoses, and lets the words of a complaint raise what they name.
 pub fn diagnose(recorded: &Recorded<'_, '_>, words: &Words) -> Diagnosis {
-    let found = executions(recorded.trees, Entry::Outermost);
+    let found = executions(&recorded.trees[..recorded.judged], Entry::Outermost);
     let groups = groups(&found, recorded.stands_for);
     let mut candidates = Vec::new();
-    for group in &groups {
-        let mut here: Vec<Candidate> = failures::candidates(group);
-        let mut findings = detect::findings(group.now(), recorded.config);
-        findings.truncate(FINDINGS_MAX);
-        here.extend(findings.into_iter().filter_map(|finding| of_finding(group, finding)));
-        here.extend(changed::candidate(group, recorded.history));
-        for candidate in &mut here {
-            candidate.severity = candidate.loss.share * candidate.confidence * group.weight * discount(candidate);
-            for name in [&candidate.subject.0, &candidate.subject.1, &candidate.entry.0, &candidate.entry.1] {
-                candidate.names.add(name);
-            }
-            words::collect(&mut candidate.names, &group.all, &candidate.evidence);
+    let mut held_groups = 0;
+    let mut heaviest: Vec<&Group<'_, '_>> = groups.iter().collect();
+    heaviest.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    for group in heaviest {
+        let mut beside = Beside::default();
+        let traces = group.now().iter().map(|it| it.tree.trace());
+        if held_groups < HELD_GROUPS_MAX && may_wait_for_others(traces) {
+            held_groups += 1;
+            beside = Beside { trees: recorded.trees, since: recorded.whole_since };
         }
-        candidates.extend(here);
+        candidates.extend(of_group(group, recorded, beside));
     }
     let mut causes = fold::fold(candidates);
     let words = words::raise(words, &mut causes, &groups);
@@ -296,12 +311,37 @@ pub fn diagnose(recorded: &Recorded<'_, '_>, words: &Words) -> Diagnosis {
             .then(a.lead.source.cmp(&b.lead.source))
             .then_with(|| a.lead.fingerprint.cmp(&b.lead.fingerprint))
     });
-    let left_out = causes.len().saturating_sub(recorded.limit) as u64;
+    let all = causes.len();
+    let mut only_where = 0;
+    causes.retain(|cause| {
+        only_where += usize::from(cause.lead.source.class() == WHERE);
+        cause.lead.source.class() < WHERE || only_where <= WHERE_MAX
+    });
     causes.truncate(recorded.limit);
+    let left_out = (all - causes.len()) as u64;
     for cause in &mut causes {
         settle_next(&mut cause.lead, &groups, recorded.config);
     }
     Diagnosis { causes, left_out, looked_at: looked_at(&groups), words }
+}
+
+/// What is wrong with one entry operation.
+fn of_group<'t, 'a>(group: &Group<'t, 'a>, recorded: &Recorded<'t, 'a>, beside: Beside<'t, 'a>) -> Vec<Candidate> {
+    let mut candidates = failures::candidates(group);
+    let mut findings = detect::findings_beside(group.now(), beside, recorded.config);
+    findings.retain(|finding| !failures::are_told(&candidates, finding));
+    findings.truncate(FINDINGS_MAX);
+    candidates.extend(findings.into_iter().filter_map(|finding| of_finding(group, finding)));
+    candidates.extend(changed::candidate(group, recorded.history));
+    candidates.extend(unusual::candidate(group));
+    for candidate in &mut candidates {
+        candidate.severity = candidate.loss.share * candidate.confidence * group.weight * discount(candidate);
+        for name in [&candidate.subject.0, &candidate.subject.1, &candidate.entry.0, &candidate.entry.1] {
+            candidate.names.add(name);
+        }
+        words::collect(&mut candidate.names, &group.all, &candidate.evidence);
+    }
+    candidates
 }
 
 /// The executions by entry operation. Runs that hold others are no executions of their own.
@@ -346,7 +386,7 @@ fn looked_at(groups: &[Group<'_, '_>]) -> LookedAt {
             continue;
         }
         looked.executions += 1;
-        looked.failed += u64::from(execution.is_error());
+        looked.failed += u64::from(has_failed(execution.tree.span(execution.entry)) && !execution.is_passed_test());
     }
     looked
 }
@@ -397,3 +437,5 @@ fn settle_next(candidate: &mut Candidate, groups: &[Group<'_, '_>], config: &Det
     }
 }
 
+#[cfg(test)]
+mod tests;

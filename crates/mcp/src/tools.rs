@@ -23,9 +23,9 @@ pub(crate) fn all() -> Vec<Tool> {
         tool(
             "explain_system",
             "What is wrong, how it works",
-            "With question: what is wrong now, causes ranked, with evidence and next call. With since alone: what changed, suspects first. Without: entry points and the calls beneath them with their share of the critical path.",
+            "With question: what is wrong now, causes ranked, each with its next call. With since alone: what changed, suspects first. Without: entry points, and the calls beneath them by share of the critical path.",
             &[
-                ("question", text("the complaint, or empty; its words match recorded names")),
+                ("question", text("the complaint, or empty; words match recorded names")),
                 ("since", text("RFC 3339 or age")),
                 ("against", text("START..END or length")),
                 ("last", count("executions of each entry point")),

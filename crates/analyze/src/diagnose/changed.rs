@@ -10,7 +10,7 @@ use kino_model::DurationNanos;
 
 use super::words::Names;
 use super::{Candidate, Group, Loss, Next, Of, Source, code_state};
-use crate::compare::{Comparison, CountVerdict, Design, Verdict, compare_with};
+use crate::compare::{Comparison, Design, Verdict, compare_with};
 use crate::execution::Execution;
 use crate::finding::{MAX_EXAMPLES, evidence};
 use crate::fingerprint::fingerprint;
@@ -20,8 +20,6 @@ use crate::noise::History;
 const SUSPECTS_MAX: usize = 3;
 /// Digits of a commit that are shown.
 const SHOWN_DIGITS: usize = 10;
-/// How many times as many calls an execution must make for them to be named.
-const MANY_TIMES: f64 = 2.0;
 
 /// The candidate; `None` where one state alone is known, or nothing is suspected.
 pub(super) fn candidate(group: &Group<'_, '_>, history: &History) -> Option<Candidate> {
@@ -70,7 +68,7 @@ pub(super) fn candidate(group: &Group<'_, '_>, history: &History) -> Option<Cand
 fn text(group: &Group<'_, '_>, compared: &Comparison, is_slower: bool, [before, newest]: [&str; 2]) -> String {
     let shown = |nanos: Option<i64>| DurationNanos(nanos.unwrap_or(0)).to_string();
     let root = compared.operations.iter().find(|operation| operation.root && operation.kind.is_none());
-    let mut text = match root {
+    let first = match root {
         Some(root) if is_slower => format!(
             "{} takes {} since code {}, before (code {}) {}",
             group.name,
@@ -81,23 +79,17 @@ fn text(group: &Group<'_, '_>, compared: &Comparison, is_slower: bool, [before, 
         ),
         _ => format!("{} does otherwise since code {} than at {}", group.name, short(newest), short(before)),
     };
-    if let Some(suspect) = compared.suspects.first() {
-        text.push_str(&format!("; first suspect {}: {}", suspect.name, suspect.reason));
-    }
-    let many = compared.counts.iter().find(|count| {
-        count.verdict == CountVerdict::More && count.operation.is_some() && count.after >= MANY_TIMES * count.before
-    });
-    if let Some(count) = many {
-        let name = count.operation.as_ref().map_or("", |(_, name)| name.as_str());
-        text.push_str(&format!("; {} of {name} an execution: {:.0}, before {:.0}", count.count.name(), count.after, count.before));
-    }
-    text.push('.');
-    text
+    let suspect = compared.suspects.first();
+    let suspect = suspect.map(|suspect| format!("first suspect {}: {}", suspect.name, suspect.reason));
+    let changed = compared.calls_changed.first().map(|changed| changed.sentence("before"));
+    let parts: Vec<String> = [Some(first), suspect, changed].into_iter().flatten().collect();
+    parts.join("; ") + "."
 }
 
 /// The comparison, where both states look like states of the code: any program may send any text as one.
 fn next(group: &Group<'_, '_>, before: &str, after: &str) -> Next {
-    let is_state = |state: &str| !state.is_empty() && state.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'+');
+    let is_state =
+        |state: &str| !state.is_empty() && state.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'+');
     if is_state(before) && is_state(after) {
         return Next::Compare { before: format!("code:{before}"), after: format!("code:{after}") };
     }

@@ -1,8 +1,4 @@
-//! Executions that failed, by their first cause: the failure furthest down on the way that led to the entry's own.
-//!
-//! On the way down, a failed call that recorded the same exception as its caller goes before others, then the one that
-//! ended last: what came before it was dealt with. A cancelled call is never taken where another one failed. What the
-//! entry itself recorded is a rethrow of it, and is named beside it.
+//! Executions that failed, by their first cause.
 //!
 //! The share is that since the failure first appeared, one execution added that did not fail, so that a single failure
 //! is never sure: a last execution that failed alone counts for half, one that was followed by many good ones for ever
@@ -10,136 +6,141 @@
 
 use std::collections::BTreeMap;
 
+use kino_model::{SpanKind, names};
+
 use super::words::Names;
 use super::{Candidate, Group, Loss, Next, Of, Source};
-use crate::errors::{Exception, exception, fingerprint_of};
+use crate::errors::{Frame, exception, frames};
 use crate::execution::Execution;
-use crate::finding::{Evidence, Location, MAX_EXAMPLES, evidence, location};
+use crate::failure::{Failure, failure, has_failed};
+use crate::finding::{Code, Evidence, Finding, Location, MAX_EXAMPLES};
 use crate::fingerprint::{fingerprint, shape};
-
-use kino_model::names;
 
 /// Characters of a recorded message that are shown.
 const MESSAGE_CHARS_MAX: usize = 200;
-/// Levels that are followed down; traces that people make are a few dozen deep.
-const LEVELS_MAX: usize = 1_000;
-/// The least severity of a log that tells of an error, as OpenTelemetry numbers them.
-const SEVERITY_ERROR: i32 = 17;
+/// Services that are followed, one called by the other.
+const SERVICES_MAX: usize = 16;
+/// Callers of the first cause whose stacks are read for a place in the project.
+const CALLERS_MAX: usize = 256;
 
-/// One failed execution.
-struct Failure<'a> {
-    /// Its number among the executions.
-    number: usize,
-    /// The span of the first cause.
-    index: usize,
-    exception: Option<Exception<'a>>,
-    /// What the span or a log says, where there is no exception.
-    said: &'a str,
-    /// The exception that the entry failed with, if it is another.
-    outer: Option<Exception<'a>>,
-}
+/// A failure with the number of its execution.
+type Case = (usize, Failure);
 
 /// A candidate for each first cause.
 pub(super) fn candidates(group: &Group<'_, '_>) -> Vec<Candidate> {
     let ended: Vec<Execution<'_, '_>> = group.all.iter().filter(|it| !it.is_open()).copied().collect();
-    let mut by_cause: BTreeMap<String, Vec<Failure<'_>>> = BTreeMap::new();
-    for (number, execution) in ended.iter().enumerate().filter(|(_, it)| it.is_error()) {
-        let failure = first_cause(execution, number);
-        let span = execution.tree.span(failure.index);
-        let cause = match &failure.exception {
-            Some(exception) => fingerprint_of(exception),
-            None => fingerprint(&["failed", span.service(), &shape(&span.name), &shape(failure.said)]),
-        };
-        by_cause.entry(cause).or_default().push(failure);
+    let mut by_cause: BTreeMap<String, Vec<Case>> = BTreeMap::new();
+    let failed = ended.iter().enumerate().filter(|(_, it)| has_failed(it.tree.span(it.entry)));
+    let told = failed.filter_map(|(number, execution)| Some((number, beyond(execution, failure(execution)?))));
+    for (number, failure) in told {
+        let cause = &failure.cause;
+        let function = cause.frame.as_ref().map_or(String::new(), |frame| frame.function.clone());
+        let what = if function.is_empty() { shape(&cause.message) } else { function };
+        let key = fingerprint(&["error", group.service, group.name, &shape(&cause.name), &cause.error_type, &what]);
+        by_cause.entry(key).or_default().push((number, failure));
     }
-    by_cause.into_iter().map(|(cause, failures)| candidate(group, &ended, &cause, &failures)).collect()
+    by_cause.into_iter().map(|(fingerprint, cases)| candidate(group, &ended, fingerprint, &cases)).collect()
 }
 
-fn candidate(
-    group: &Group<'_, '_>,
-    ended: &[Execution<'_, '_>],
-    cause: &str,
-    failures: &[Failure<'_>],
-) -> Candidate {
-    let (first, last) = (&failures[0], &failures[failures.len() - 1]);
-    let count = failures.len();
-    let since = ended.len() - first.number;
-    // How many were expected to fail since the last one did, at the rate before.
-    let rate = count as f64 / (last.number - first.number + 2) as f64;
-    let missed = (ended.len() - 1 - last.number) as f64 * rate;
-    let share = count as f64 / (since + 1) as f64 / (1.0 + missed);
-    let execution = &ended[last.number];
-    let span = execution.tree.span(last.index);
-    let newest = failures.iter().rev().map(|failure| {
-        let execution = &ended[failure.number];
-        evidence(execution.trace_id(), execution.tree.span(failure.index))
-    });
-    let evidence: Vec<Evidence> = newest.take(MAX_EXAMPLES).collect();
-    let mut names = Names::default();
-    for exception in [&last.exception, &last.outer].into_iter().flatten() {
-        names.add(exception.exception_type);
-        names.add(exception.message);
+/// Follows a failure to the service that was called: what a stack names is raised because of what that answered.
+fn beyond(execution: &Execution<'_, '_>, mut failure: Failure) -> Failure {
+    let tree = execution.tree;
+    for _ in 0..SERVICES_MAX {
+        if !failure.cause.is_from_stack {
+            break;
+        }
+        let Some(at) = position(execution, &failure) else { break };
+        let is_failed_call = |index: &usize| {
+            let span = tree.span(*index);
+            span.kind == SpanKind::Client && has_failed(span) && tree.end(*index) <= failure.cause.time.0
+        };
+        let failed_calls = tree.subtree(at).iter().map(|&index| index as usize).filter(is_failed_call);
+        let last = failed_calls.max_by_key(|&index| tree.end(index));
+        let called = last.and_then(|entry| self::failure(&Execution { tree, entry }));
+        let elsewhere = called.filter(|called| called.cause.service != failure.cause.service);
+        let Some(called) = elsewhere else { break };
+        let outer = (failure.cause.error_type, failure.cause.message);
+        let reported = failure.reported.or(Some(outer));
+        failure = Failure { reported, ..called };
     }
-    names.add(last.said);
+    failure
+}
+
+/// Where the span of the first cause is.
+fn position(execution: &Execution<'_, '_>, failure: &Failure) -> Option<usize> {
+    let id = failure.cause.evidence.span_id;
+    let mut spans = execution.spans().iter().map(|&index| index as usize);
+    spans.find(|&index| Some(execution.tree.span(index).span_id) == id)
+}
+
+/// Whether a finding is about exceptions of executions that failed, which these candidates tell better.
+pub(super) fn are_told(candidates: &[Candidate], finding: &Finding) -> bool {
+    let traces = || finding.evidence.iter().map(|evidence| evidence.trace_id);
+    finding.code == Code::ErrorCluster && candidates.iter().any(|one| traces().all(|trace| one.traces.contains(&trace)))
+}
+
+fn candidate(group: &Group<'_, '_>, ended: &[Execution<'_, '_>], fingerprint: String, cases: &[Case]) -> Candidate {
+    let ((first, _), (last, failure)) = (&cases[0], &cases[cases.len() - 1]);
+    let count = cases.len();
+    // How many were expected to fail since the last one did, at the rate before.
+    let rate = count as f64 / (last - first + 2) as f64;
+    let missed = (ended.len() - 1 - last) as f64 * rate;
+    let share = count as f64 / (ended.len() - first + 1) as f64 / (1.0 + missed);
+    let evidence: Vec<Evidence> = cases.iter().rev().take(MAX_EXAMPLES).map(|(_, it)| it.cause.evidence).collect();
+    let mut names = Names::default();
+    let (reported_type, reported_message) = failure.reported.clone().unwrap_or_default();
+    for text in [&failure.cause.error_type, &failure.cause.message, &reported_type, &reported_message] {
+        names.add(text);
+    }
     Candidate {
         source: Source::Error,
         entry: group.entry(),
-        subject: (span.service().to_owned(), span.name.to_string()),
-        text: text(group, ended.len(), failures, &span.name),
+        subject: (failure.cause.service.clone(), failure.cause.name.clone()),
+        text: text(group, ended.len(), cases),
         loss: Loss { share, of: Of::Executions },
         confidence: 1.0,
         severity: 0.0,
         executions: ended.len() as u64,
-        location: place(execution, last),
-        traces: failures.iter().map(|failure| ended[failure.number].trace_id()).collect(),
-        next: Next::Trace(execution.trace_id()),
+        location: place(&ended[*last], failure),
+        traces: cases.iter().map(|(number, _)| ended[*number].trace_id()).collect(),
+        next: Next::Trace(ended[*last].trace_id()),
         evidence,
-        fingerprint: fingerprint(&["error", group.service, group.name, cause]),
+        fingerprint,
         suspects: Vec::new(),
         names,
     }
 }
 
 /// What fails, where it was first raised, and since when.
-fn text(group: &Group<'_, '_>, executions: usize, failures: &[Failure<'_>], raised_in: &str) -> String {
-    let last = &failures[failures.len() - 1];
-    let what = match &last.exception {
-        Some(exception) => described(exception),
-        None if last.said.is_empty() => "a failure without a message".to_owned(),
-        None => cut(last.said),
+fn text(group: &Group<'_, '_>, executions: usize, cases: &[Case]) -> String {
+    let (last, failure) = &cases[cases.len() - 1];
+    let cause = &failure.cause;
+    let what = match (cause.error_type.as_str(), cause.message.as_str()) {
+        ("", "") => format!("{} says nothing of why", cause.name),
+        (error_type, "") => error_type.to_owned(),
+        ("", message) => cut(message),
+        (error_type, message) => format!("{error_type}: {}", cut(message)),
     };
     let name = group.name;
-    let mut text = match (failures.len(), executions) {
+    let first = match (cases.len(), executions) {
         (1, 1) => format!("The only execution of {name} failed: {what}"),
-        (1, _) if last.number + 1 == executions => {
+        (1, _) if last + 1 == executions => {
             format!("The last execution of {name} failed, of {executions} no other that way: {what}")
         }
         (count, _) => format!("{count} of {executions} executions of {name} failed: {what}"),
     };
-    if raised_in != name {
-        text.push_str(&format!(", first in {raised_in}"));
-    }
-    let outer = last.outer.as_ref().filter(|outer| !outer.exception_type.is_empty());
-    if let Some(outer) = outer {
-        text.push_str(&format!(", passed on as {}", outer.exception_type));
-    }
-    if failures.len() > 1 && failures[0].number > 0 {
-        text.push_str(&format!("; none of the {} before the first", failures[0].number));
-    }
-    let good_since = executions - 1 - last.number;
-    if good_since > 0 {
-        text.push_str(&format!("; the last {good_since} did not"));
-    }
-    text.push('.');
-    text
-}
-
-fn described(exception: &Exception<'_>) -> String {
-    match (exception.exception_type, exception.message) {
-        (kind, "") => kind.to_owned(),
-        ("", message) => cut(message),
-        (kind, message) => format!("{kind}: {}", cut(message)),
-    }
+    let reported = failure.reported.as_ref().map(|(error_type, _)| error_type);
+    let reported = reported.filter(|it| !it.is_empty() && **it != cause.error_type);
+    let (before, good_since) = (cases[0].0, executions - 1 - last);
+    let parts = [
+        Some(first),
+        (cause.name != name).then(|| format!(", first in {}", cause.name)),
+        reported.map(|reported| format!(", passed on as {reported}")),
+        (cases.len() > 1 && before > 0).then(|| format!("; none of the {before} before the first")),
+        (good_since > 0).then(|| format!("; the last {good_since} did not")),
+        Some(".".to_owned()),
+    ];
+    parts.into_iter().flatten().collect()
 }
 
 fn cut(text: &str) -> String {
@@ -149,74 +150,34 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// The way down from the entry to the failure that came first.
-fn first_cause<'a>(execution: &Execution<'_, 'a>, number: usize) -> Failure<'a> {
+/// The innermost frame of the project that the first cause or one of its callers recorded, else where the span says that
+/// it was made, else the innermost frame.
+fn place(execution: &Execution<'_, '_>, failure: &Failure) -> Option<Location> {
+    let of_frame = |frame: &Frame| Location {
+        path: frame.path.clone(),
+        line: frame.line,
+        function: Some(frame.function.clone()),
+        known_by: "stack",
+    };
+    let known = failure.cause.frame.as_ref();
+    let own = known.filter(|frame| frame.in_project).map(of_frame);
+    own.or_else(|| callers_frame(execution, failure).as_ref().map(of_frame))
+        .or_else(|| failure.cause.location.clone())
+        .or_else(|| known.map(of_frame))
+}
+
+fn callers_frame(execution: &Execution<'_, '_>, failure: &Failure) -> Option<Frame> {
     let tree = execution.tree;
-    let mut at = execution.entry;
-    for _ in 0..LEVELS_MAX {
-        let here = raised(execution, at);
-        let failed = tree.children(at).iter().map(|&child| child as usize).filter(|&child| tree.span(child).is_error());
-        let goes_before = |child: usize| {
-            let there = raised(execution, child);
-            let is_same = match (&here, &there) {
-                (Some(here), Some(there)) => {
-                    (here.exception_type, here.message) == (there.exception_type, there.message)
-                }
-                _ => false,
-            };
-            (is_same, !there.is_some_and(|it| is_cancellation(it.exception_type)), tree.end(child))
-        };
-        match failed.max_by_key(|&child| goes_before(child)) {
-            Some(child) => at = child,
-            None => break,
+    let mut at = position(execution, failure)?;
+    for _ in 0..CALLERS_MAX {
+        let span = tree.span(at);
+        let root = span.resource.text(names::WORKTREE);
+        for found in span.events.iter().filter_map(|event| exception(event, failure.cause.evidence)) {
+            if let Some(own) = frames(found.stacktrace, root).into_iter().find(|frame| frame.in_project) {
+                return Some(own);
+            }
         }
+        at = tree.parent(at).filter(|_| at != execution.entry)?;
     }
-    let exception = raised(execution, at).or_else(|| logged(execution, at));
-    let outer = raised(execution, execution.entry).filter(|outer| {
-        exception.is_some_and(|inner| inner.exception_type != outer.exception_type || inner.message != outer.message)
-    });
-    let status: &str = &tree.span(at).status.message;
-    let said = if status.is_empty() { said_in_log(execution, at) } else { status };
-    // What nothing below explains may be told by the entry alone.
-    let exception = exception.or_else(|| if said.is_empty() { raised(execution, execution.entry) } else { None });
-    Failure { number, index: at, exception, said, outer }
-}
-
-fn is_cancellation(exception_type: &str) -> bool {
-    exception_type.rsplit(['.', ':']).next().is_some_and(|name| name.to_ascii_lowercase().contains("cancel"))
-}
-
-/// The last exception that a span recorded.
-fn raised<'a>(execution: &Execution<'_, 'a>, index: usize) -> Option<Exception<'a>> {
-    let span = execution.tree.span(index);
-    let root = span.resource.text(names::WORKTREE);
-    let found = span.events.iter().rev().find_map(|event| exception(event, evidence(execution.trace_id(), span)));
-    found.map(|found| Exception { root, ..found })
-}
-
-/// The last exception that a log within a span tells of.
-fn logged<'a>(execution: &Execution<'_, 'a>, index: usize) -> Option<Exception<'a>> {
-    let span = execution.tree.span(index);
-    let logs = execution.tree.trace().logs.iter().rev().filter(|log| log.span_id == Some(span.span_id));
-    let found = logs.filter_map(|log| exception(&log.event, evidence(execution.trace_id(), span))).next();
-    found.map(|found| Exception { in_log: true, root: span.resource.text(names::WORKTREE), ..found })
-}
-
-/// The last line that a span logged as an error.
-fn said_in_log<'a>(execution: &Execution<'_, 'a>, index: usize) -> &'a str {
-    let span_id = execution.tree.span(index).span_id;
-    let logs = execution.tree.trace().logs.iter().rev();
-    let mut of_span = logs.filter(|log| log.span_id == Some(span_id) && log.severity_number >= SEVERITY_ERROR);
-    of_span.find_map(|log| log.body.as_str()).unwrap_or_default()
-}
-
-/// The innermost own frame of the exception's stack, else where the span says that it was made.
-fn place(execution: &Execution<'_, '_>, failure: &Failure<'_>) -> Option<Location> {
-    let from_stack = failure.exception.as_ref().and_then(|exception| {
-        let frames = crate::errors::frames(exception.stacktrace, exception.root);
-        let frame = frames.iter().find(|frame| frame.in_project).or_else(|| frames.first())?;
-        let line = frame.line;
-        Some(Location { path: frame.path.clone(), line, function: Some(frame.function.clone()), known_by: "stack" })
-    });
-    from_stack.or_else(|| location(execution.tree.span(failure.index)))
+    None
 }

@@ -4,7 +4,7 @@
 //! causes that are there. Each joins a cause of the same entry operation that explains it, else it is a cause of its own.
 //! At last causes that several entry operations share become one.
 
-use super::{Candidate, Cause, Of, Source};
+use super::{Candidate, Cause, Of, Source, WHERE};
 use crate::finding::{Code, family};
 
 /// The causes, in no particular order; severities are those of their members.
@@ -30,9 +30,7 @@ pub(super) fn fold(mut candidates: Vec<Candidate>) -> Vec<Cause> {
     }
     let mut causes = across_operations(causes);
     for cause in &mut causes {
-        cause.also.sort_by(|a, b| {
-            (a.source.class().cmp(&b.source.class())).then(b.severity.total_cmp(&a.severity))
-        });
+        cause.also.sort_by(|a, b| (a.source.class().cmp(&b.source.class())).then(b.severity.total_cmp(&a.severity)));
     }
     causes
 }
@@ -44,15 +42,21 @@ fn explains(cause: &Cause, candidate: &Candidate) -> bool {
         return false;
     }
     if lead.subject == candidate.subject {
-        return true;
+        // Failures of different causes stay apart, wherever they were raised.
+        return (lead.source, candidate.source) != (Source::Error, Source::Error);
     }
-    let in_its_executions = lead.source == Source::Error
-        && !candidate.traces.is_empty()
-        && candidate.traces.is_subset(&lead.traces);
+    let in_its_executions =
+        lead.source == Source::Error && !candidate.traces.is_empty() && candidate.traces.is_subset(&lead.traces);
     match candidate.source {
         // What began to fail with a change is told by what fails.
         Source::Changed => candidate.suspects.contains(&lead.subject) || lead.source == Source::Error,
         Source::Finding(Code::Bottleneck | Code::DeadTime | Code::LatencyGrowsWithInput) => {
+            lead.source.class() <= 1
+                && matches!(lead.loss.of, Of::Time | Of::Executions)
+                && 2.0 * lead.loss.share >= candidate.loss.share
+        }
+        // A slow last execution is one of those that a cause slows down.
+        Source::Unusual => {
             lead.source.class() <= 1 && lead.loss.of == Of::Time && 2.0 * lead.loss.share >= candidate.loss.share
         }
         Source::Finding(Code::WhatDiffers | Code::ErrorCluster | Code::TimeoutCluster | Code::RetryStorm) => {
@@ -64,13 +68,18 @@ fn explains(cause: &Cause, candidate: &Candidate) -> bool {
 
 fn join(cause: &mut Cause, candidate: Candidate) {
     // What only says where does not make its cause more severe.
-    if candidate.source.class() < 3 {
+    if candidate.source.class() < WHERE {
         cause.severity = cause.severity.max(candidate.severity);
     }
     if cause.lead.location.is_none() {
         cause.lead.location.clone_from(&candidate.location);
     }
     cause.also.push(candidate);
+}
+
+/// How clearly a candidate shows its cause, whatever part of all time its operation has.
+fn clarity(candidate: &Candidate) -> f64 {
+    candidate.loss.share * candidate.confidence
 }
 
 /// Joins causes of one kind about the same statement, call or exception in several entry operations.
@@ -81,26 +90,23 @@ fn across_operations(causes: Vec<Cause>) -> Vec<Cause> {
             let (lead, one) = (&other.lead, &cause.lead);
             let same_kind = lead.source == one.source && lead.subject == one.subject && lead.entry != one.entry;
             let same_family = match lead.source {
+                // Who holds it is the same, however it was seen from either.
+                Source::Finding(Code::HeldBy) => true,
                 Source::Finding(_) => family(&lead.fingerprint) == family(&one.fingerprint),
                 Source::Error => lead.location.is_some() && lead.location == one.location,
-                Source::Changed => false,
+                Source::Changed | Source::Unusual => false,
             };
             same_kind && same_family
         };
         match joined.iter_mut().find(same) {
             Some(other) => {
                 other.severity = (other.severity + cause.severity).min(1.0);
-                let (lead, also) = if cause.lead.severity > other.lead.severity {
-                    (Some(cause.lead), cause.also)
-                } else {
-                    other.also.push(cause.lead);
-                    (None, cause.also)
-                };
-                if let Some(lead) = lead {
-                    let second = std::mem::replace(&mut other.lead, lead);
-                    other.also.push(second);
+                let mut second = cause.lead;
+                if clarity(&second) > clarity(&other.lead) {
+                    std::mem::swap(&mut second, &mut other.lead);
                 }
-                other.also.extend(also);
+                other.also.push(second);
+                other.also.extend(cause.also);
             }
             None => joined.push(cause),
         }

@@ -162,7 +162,13 @@ pub(super) fn raise(words: &Words, causes: &mut [Cause], groups: &[Group<'_, '_>
         let group = groups.iter().position(|group| group.entry() == cause.lead.entry);
         let by = |at: &usize| -> f64 {
             let near = group.is_some_and(|group| around[group].has(&words.words[*at]));
-            if cause.words.contains(at) { 1.0 } else if near { 0.5 } else { 0.0 }
+            if cause.words.contains(at) {
+                1.0
+            } else if near {
+                0.5
+            } else {
+                0.0
+            }
         };
         let part = telling.iter().map(by).sum::<f64>() / telling.len() as f64;
         cause.words_factor = FACTOR_MAX.powf(part);

@@ -51,7 +51,8 @@ fn nothing(answer: &Diagnose) -> String {
 
 fn entry_block(entry: &DiagnosisEntry, style: Style) -> String {
     let lost = format!("{} of the {}", percent(entry.share), entry.share_of);
-    let operation = format!("{} ({})", clean(&entry.operation.name), clean(&entry.operation.service));
+    let of = if entry.share_of == "calls" { &entry.subject } else { &entry.operation };
+    let operation = format!("{} ({})", clean(&of.name), clean(&of.service));
     let code = style.paint(Tone::Warn, &entry.code);
     let mut text = format!("{}. {code}  {} of {operation}\n", entry.rank, style.paint(Tone::Strong, &lost));
     text.push_str(&wrap(&clean(&entry.text), style, "   "));
@@ -65,11 +66,16 @@ fn entry_block(entry: &DiagnosisEntry, style: Style) -> String {
         text.push_str(&format!("   also seen: {}\n", counted(entry.also_left_out, "further sign")));
     }
     if entry.words_factor > 1.0 {
-        let named = if entry.words.is_empty() { "its operation".to_owned() } else { clean(&entry.words.join(", ")).into_owned() };
+        let named = if entry.words.is_empty() {
+            "its operation".to_owned()
+        } else {
+            clean(&entry.words.join(", ")).into_owned()
+        };
         text.push_str(&format!("   raised ×{:.1}: you named {named}\n", entry.words_factor));
     }
-    if let Some(evidence) = entry.evidence.first() {
-        text.push_str(&format!("   e.g. trace {}\n", evidence.trace_id));
+    let names_trace = |id: &str| entry.next.command.last().is_some_and(|last| last == id);
+    if let Some(id) = entry.evidence.first().map(|it| it.trace_id.to_string()).filter(|id| !names_trace(id)) {
+        text.push_str(&format!("   e.g. trace {id}\n"));
     }
     let next = shell::line(entry.next.command.iter().map(String::as_str));
     text.push_str(&format!("   next: {}\n", super::clean_whole(&next)));
@@ -92,14 +98,10 @@ fn words(answer: &Diagnose, style: Style) -> String {
     };
     let unknown = list(&|word| !word.recorded);
     let well = list(&|word| word.recorded && word.entries == 0);
-    let mut text = String::new();
-    if !unknown.is_empty() {
-        text.push_str(&format!("Not the name of anything looked at: {}\n", unknown.join(", ")));
-    }
-    if !well.is_empty() {
-        text.push_str(&format!("Recorded, but not in what is wrong: {}\n", well.join(", ")));
-    }
-    if text.is_empty() { text } else { format!("\n{}", wrap(&text, style, "")) }
+    let lines = [("Recorded, but not in what is wrong", well), ("Not the name of anything looked at", unknown)];
+    let lines = lines.into_iter().filter(|(_, words)| !words.is_empty());
+    let text: String = lines.map(|(what, words)| wrap(&format!("{what}: {}", words.join(", ")), style, "")).collect();
+    if text.is_empty() { text } else { format!("\n{text}") }
 }
 
 fn looked_at(looked: &LookedAt, now: UnixNanos) -> String {
