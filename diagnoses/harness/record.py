@@ -70,7 +70,8 @@ class Recording:
                 running.enter_context(self.process(process, ports[process.name], urls))
             for _ in range(scene.times):
                 self.command(scene, urls)
-            time.sleep(SETTLE_SECONDS)
+            if scene.processes or scene.traced:
+                time.sleep(SETTLE_SECONDS)
 
     @contextmanager
     def process(self, process, port, urls):
