@@ -24,7 +24,8 @@ def main():
     for _ in range(SECONDS * EACH_SECOND):
         chain = chance.choices(list(WEIGHTS), WEIGHTS.values())[0]
         salon = chance.choice(CHAINS[chain])
-        kind = chance.choices(["slots", "bookings", "report"], [60, 25, 15])[0]
+        # Who has many salons looks at the figures of each.
+        kind = chance.choices(["slots", "bookings", "report"], [25, 10, 65] if chain == "lindqvist" else [60, 25, 15])[0]
         path = f"/salons/{salon}/{kind}" + (f"?day={chance.randrange(30)}" if kind == "slots" else "")
         threads.append(threading.Thread(target=send, args=[chain, "POST" if kind == "bookings" else "GET", path]))
         threads[-1].start()

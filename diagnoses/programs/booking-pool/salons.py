@@ -19,6 +19,8 @@ SALONS_OF = {"aurora": range(0, 10), "kamm": range(10, 18), "lindqvist": range(1
 
 
 def fill():
+    with engine.connect() as connection:
+        connection.execute(text("PRAGMA journal_mode = WAL"))
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE bookings (salon INTEGER, day INTEGER, customer TEXT, cents INTEGER)"))
         for chain, salons in SALONS_OF.items():
