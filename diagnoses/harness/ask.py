@@ -16,6 +16,10 @@ CALLS_MAX = 2
 TOKENS_MAX = 3_000
 # `kino` ends like this where what was asked for does not exist: an answer as well.
 CODES = (0, 3)
+# The parts of an entry that say what the cause is, and those that are read before the next call: what is only seen
+# beside a cause does not make an entry the right one.
+CAUSE = ("code", "text", "operation", "subject", "location")
+READ = (*CAUSE, "evidence", "also")
 # The engine finds things in the background; a question that comes while it starts may be too early.
 FINDINGS_SECONDS_MAX = 30
 
@@ -59,21 +63,22 @@ def texts_of(value):
     return [] if value is None or isinstance(value, bool) else [str(value)]
 
 
-def said_by(entry):
-    """What an entry says of the cause; the command to go on with is no part of it."""
-    return "\n".join(texts_of({key: value for key, value in entry.items() if key not in ("rank", "next")}))
+def said_by(entry, parts):
+    """The texts of some parts of an entry, each on a line."""
+    return "\n".join(text for part in parts for text in texts_of(entry.get(part)))
 
 
 def holds(text, patterns):
-    # Tables break lines where the terminal ends.
-    text = re.sub(r"\s+", " ", text)
-    return all(re.search(pattern, text) for pattern in patterns)
+    """Whether a text has all patterns; those in a list of their own in one of its lines together."""
+    lines = text.splitlines()
+    together = [[pattern] if isinstance(pattern, str) else pattern for pattern in patterns]
+    return all(any(all(re.search(part, line) for part in parts) for line in lines) for parts in together)
 
 
 def judge(program, entries, follow_up):
     """The rank of the cause, and after which call it is named."""
-    rank = next((at for at, entry in enumerate(entries, 1) if holds(said_by(entry), program.first)), None)
-    first = said_by(entries[0]) if entries else ""
+    rank = next((at for at, entry in enumerate(entries, 1) if holds(said_by(entry, CAUSE), program.first)), None)
+    first = said_by(entries[0], READ) if entries else ""
     if holds(first, program.named):
         return rank, 1
     return rank, 2 if follow_up and holds(f"{first}\n{follow_up}", program.named) else None
@@ -125,6 +130,6 @@ def ask_over_mcp(program, engine):
     text = "".join(block.text for block in answer.content)
     structured = answer.structured_content or {}
     cost = tokens_of(text + (json.dumps(structured, separators=(",", ":"), ensure_ascii=False) if structured else ""))
-    table = structured.get("tables", {}).get("entries", {})
+    table = structured.get("tables", {}).get("wrong", {})
     first = "\n".join(texts_of(table["rows"][0])) if table.get("rows") else ""
     return cost, holds(first, program.first)

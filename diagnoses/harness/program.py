@@ -42,9 +42,10 @@ class Program:
     complaint: str
     cause: str
     where: str
-    # Regular expressions: what the first entry must hold to be the cause, and what must be read to know it.
-    first: list[str]
-    named: list[str]
+    # Regular expressions: what the first entry must hold to be the cause, and what must be read to know it. Those in a
+    # list of their own must be in one line together.
+    first: list[str | list[str]]
+    named: list[str | list[str]]
     scenes: list[Scene]
     # Whether it can be run again; otherwise only its recording answers.
     again: bool = True
