@@ -24,11 +24,14 @@ def main():
     for _ in range(SECONDS * EACH_SECOND):
         chain = chance.choices(list(WEIGHTS), WEIGHTS.values())[0]
         salon = chance.choice(CHAINS[chain])
-        # Who has many salons looks at the figures of each.
-        kind = chance.choices(["slots", "bookings", "report"], [25, 10, 65] if chain == "lindqvist" else [60, 25, 15])[0]
-        path = f"/salons/{salon}/{kind}" + (f"?day={chance.randrange(30)}" if kind == "slots" else "")
-        threads.append(threading.Thread(target=send, args=[chain, "POST" if kind == "bookings" else "GET", path]))
-        threads[-1].start()
+        kind = chance.choices(["slots", "bookings", "report"], [40, 15, 45] if chain == "lindqvist" else [60, 25, 15])[0]
+        paths = [f"/salons/{salon}/{kind}" + (f"?day={chance.randrange(30)}" if kind == "slots" else "")]
+        if kind == "report" and chain == "lindqvist":
+            # Their manager compares salons: a page with three reports, which a browser loads at the same time.
+            paths += [f"/salons/{other}/report" for other in chance.sample(CHAINS[chain], 2)]
+        for path in paths:
+            threads.append(threading.Thread(target=send, args=[chain, "POST" if kind == "bookings" else "GET", path]))
+            threads[-1].start()
         time.sleep(chance.expovariate(EACH_SECOND))
     for thread in threads:
         thread.join()

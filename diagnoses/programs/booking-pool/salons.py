@@ -24,7 +24,7 @@ def fill():
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE bookings (salon INTEGER, day INTEGER, customer TEXT, cents INTEGER)"))
         for chain, salons in SALONS_OF.items():
-            rows = 1_200 if chain == "lindqvist" else 30
+            rows = 1_000 if chain == "lindqvist" else 30
             for salon in salons:
                 values = [{"salon": salon, "day": n % 30, "customer": f"c{n}", "cents": 2_000 + n} for n in range(rows)]
                 connection.execute(text("INSERT INTO bookings VALUES (:salon, :day, :customer, :cents)"), values)
