@@ -12,6 +12,7 @@ mod calibrate;
 mod causes;
 mod ci;
 mod crash;
+mod diagnoses;
 mod exec;
 mod fuzz;
 mod packages;
@@ -51,6 +52,8 @@ enum Chore {
     Accuracy(accuracy::Args),
     /// Runs unchanged programs many times, to know what verdicts on time are worth
     Calibrate(calibrate::Args),
+    /// Measures in how many calls `kino diagnose` names the cause, on recordings of programs whose cause is known
+    Diagnoses(diagnoses::Args),
     /// Kills a real engine under load, and counts what is left
     Crash(crash::Args),
     /// Runs each fuzz target for a while
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Chore::Bench(args) => bench::run(&args),
         Chore::Accuracy(args) => accuracy::run(&args),
         Chore::Calibrate(args) => calibrate::run(&args),
+        Chore::Diagnoses(args) => diagnoses::run(&args),
         Chore::Crash(args) => crash::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
     };

@@ -1,5 +1,5 @@
-//! What programs of `calibration/` and `causes/` need from package registries, installed beneath the folder of build
-//! products; never anything system-wide.
+//! What programs of `calibration/`, `causes/` and `diagnoses/` need from package registries, installed beneath the folder
+//! of build products; never anything system-wide.
 
 use std::fs;
 use std::path::{Path, PathBuf};
