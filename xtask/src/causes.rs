@@ -10,7 +10,7 @@
 
 mod bank;
 mod cases;
-mod engine;
+pub(crate) mod engine;
 mod faults;
 mod load;
 mod proxy;

@@ -14,6 +14,7 @@ mod ci;
 mod crash;
 mod diagnoses;
 mod exec;
+mod field;
 mod fuzz;
 mod packages;
 mod random;
@@ -54,6 +55,8 @@ enum Chore {
     Calibrate(calibrate::Args),
     /// Measures in how many calls `kino diagnose` names the cause, on recordings of programs whose cause is known
     Diagnoses(diagnoses::Args),
+    /// Runs real packages, and measures how often findings on them are right
+    Field(field::Args),
     /// Kills a real engine under load, and counts what is left
     Crash(crash::Args),
     /// Runs each fuzz target for a while
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Chore::Accuracy(args) => accuracy::run(&args),
         Chore::Calibrate(args) => calibrate::run(&args),
         Chore::Diagnoses(args) => diagnoses::run(&args),
+        Chore::Field(args) => field::run(&args),
         Chore::Crash(args) => crash::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
     };

@@ -11,6 +11,13 @@ use crate::tree::Tree;
 
 /// What makes a span a test case.
 const TEST_CASE_NAME: &str = "test.case.name";
+/// What pytest's plugin has on a test, on its phases, and on nothing else; the test alone is named by it.
+const PYTEST_NODE: &str = "pytest.nodeid";
+
+/// Returns whether the span is a test case.
+pub(crate) fn is_test_case(span: &Span) -> bool {
+    span.attribute(TEST_CASE_NAME).is_some() || span.text(PYTEST_NODE) == Some(span.name.as_str())
+}
 
 /// Which spans executions start at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +79,7 @@ fn outermost<'t, 'a>(tree: &'t Tree<'a>, found: &mut Vec<Execution<'t, 'a>>) {
     }
     for start in starts {
         let before = found.len();
-        outermost_where(tree, start as usize, found, |index| tree.span(index).attribute(TEST_CASE_NAME).is_some());
+        outermost_where(tree, start as usize, found, |index| is_test_case(tree.span(index)));
         if found.len() == before {
             found.push(Execution { tree, entry: start as usize });
         }
@@ -159,7 +166,7 @@ pub fn is_run(tree: &Tree<'_>, index: usize) -> bool {
 /// Whether executions of its own start at a span of this kind, wherever it stands.
 pub(crate) fn is_inner_entry(tree: &Tree<'_>, index: usize) -> bool {
     let span = tree.span(index);
-    matches!(span.kind, SpanKind::Server | SpanKind::Consumer) || span.attribute(TEST_CASE_NAME).is_some()
+    matches!(span.kind, SpanKind::Server | SpanKind::Consumer) || is_test_case(span)
 }
 
 impl Execution<'_, '_> {
@@ -185,7 +192,7 @@ impl Execution<'_, '_> {
 
     /// Whether it is a test case that passed: failures inside it were wanted.
     pub fn is_passed_test(&self) -> bool {
-        !self.is_error() && self.tree.span(self.entry).attribute(TEST_CASE_NAME).is_some()
+        !self.is_error() && is_test_case(self.tree.span(self.entry))
     }
 
     /// The trace it is in.

@@ -21,12 +21,12 @@ const ANY: &str = "127.0.0.1:0";
 
 /// A running `kino serve`, its home, and a folder from which it is asked.
 #[derive(Debug)]
-pub(super) struct Engine {
+pub(crate) struct Engine {
     kino: PathBuf,
     folder: PathBuf,
     child: Child,
     /// Where it takes OTLP over HTTP.
-    pub(super) otlp: String,
+    pub(crate) otlp: String,
 }
 
 impl Engine {
@@ -35,7 +35,7 @@ impl Engine {
     /// # Errors
     ///
     /// Where it does not listen in time.
-    pub(super) fn start(kino: &Path, folder: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn start(kino: &Path, folder: &Path) -> anyhow::Result<Self> {
         if folder.exists() {
             fs::remove_dir_all(folder).with_context(|| format!("failed to empty {}", folder.display()))?;
         }
@@ -65,7 +65,7 @@ impl Engine {
     }
 
     /// The process.
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
@@ -74,7 +74,7 @@ impl Engine {
     /// # Errors
     ///
     /// Where it fails, with what it printed.
-    pub(super) fn ask(&self, arguments: &[&str]) -> anyhow::Result<Vec<u8>> {
+    pub(crate) fn ask(&self, arguments: &[&str]) -> anyhow::Result<Vec<u8>> {
         let output = command(&self.kino, &self.folder).args(arguments).output().context("failed to start kino")?;
         if !output.status.success() {
             bail!("kino {} failed:\n{}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));

@@ -66,7 +66,7 @@ impl<'a> Calls<'a> {
             let key = Rc::from(span.name.as_str());
             return Some(Call { whole: model_input(span), reads: true, ..Call::new(Kind::Model, key) });
         }
-        if let Some(method) = span.text("http.request.method") {
+        if let Some(method) = span.text("http.request.method").filter(|_| !is_served(span)) {
             return self.http(span, method);
         }
         if let (Some(service), Some(method)) = (span.text("rpc.service"), span.text("rpc.method")) {
@@ -124,6 +124,12 @@ impl<'a> Calls<'a> {
         let page = is_page_of_url(url);
         (!is_health).then(|| Call { whole, reads, page, ..Call::new(Kind::Http, Rc::clone(key)) })
     }
+}
+
+/// Whether the span is a request as its server sees it, though of another kind: frameworks mark requests as internal that
+/// a test makes within the process.
+fn is_served(span: &Span) -> bool {
+    span.kind != SpanKind::Client && (span.text("http.route").is_some() || span.text("url.full").is_none())
 }
 
 /// The host, less a port that the operating system chose: the next process has another.

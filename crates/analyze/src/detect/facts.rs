@@ -7,7 +7,7 @@ use kino_model::{DurationNanos, Span};
 use super::DetectorConfig;
 use super::relate::{Place, Stretch};
 use crate::critical_path::{Segment, critical_path_of};
-use crate::execution::{Execution, cold};
+use crate::execution::{Execution, cold, is_test_case};
 use crate::finding::{Evidence, Location, MAX_EXAMPLES, evidence, location};
 pub(super) use crate::statistics::median;
 use crate::tree::Tree;
@@ -167,7 +167,7 @@ impl<'t, 'a> Facts<'t, 'a> {
 
     /// Whether it is a test case that passed: failures inside it were wanted.
     pub(super) fn is_passed_test(&self) -> bool {
-        !self.execution.is_error() && self.span(self.execution.entry).attribute("test.case.name").is_some()
+        !self.execution.is_error() && is_test_case(self.span(self.execution.entry))
     }
 
     /// Where in the code: the span's own word, or the nearest ancestor's, at most [`ANCESTORS_MAX`] above.

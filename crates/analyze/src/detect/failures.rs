@@ -1,6 +1,6 @@
 //! What a failed span says of how it failed: a timeout, a refusal for too many requests, an exception.
 
-use kino_model::Span;
+use kino_model::{Span, attribute};
 
 /// Whether it ended because somebody stopped waiting.
 pub(crate) fn is_timeout(span: &Span) -> bool {
@@ -19,12 +19,27 @@ pub(super) fn is_rate_limited(span: &Span) -> bool {
     (by_status && !says(&too_large)) || says(&said)
 }
 
+/// Whether it failed because something is not there, by the type of its error: that is an answer to who asks whether it
+/// is. What a message says is not read, since it may be about anything.
+pub(super) fn is_absence(span: &Span) -> bool {
+    let types = ["enoent", "notfound", "doesnotexist"];
+    span.int("http.response.status_code") == Some(404)
+        || (span.is_error() && error_types(span).any(|text| contains_any(text, &types)))
+}
+
+/// The types of its exceptions, and of the error that it ended with.
+fn error_types(span: &Span) -> impl Iterator<Item = &str> {
+    let exceptions = span.events.iter().filter(|event| event.name == "exception");
+    let types = exceptions.filter_map(|event| attribute::find(&event.attributes, "exception.type")?.as_str());
+    span.text("error.type").into_iter().chain(types)
+}
+
 /// What names the failure.
 fn words(span: &Span) -> impl Iterator<Item = &str> {
     let exceptions = span.events.iter().filter(|event| event.name == "exception").flat_map(|event| {
         ["exception.type", "exception.message"]
             .into_iter()
-            .filter_map(|key| kino_model::attribute::find(&event.attributes, key)?.as_str())
+            .filter_map(|key| attribute::find(&event.attributes, key)?.as_str())
     });
     span.text("error.type").into_iter().chain([span.status.message.as_str()]).chain(exceptions)
 }

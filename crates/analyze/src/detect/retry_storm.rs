@@ -3,7 +3,8 @@
 //! Evidence: under one parent the same call (same data, where recorded) at least [`MIN_ATTEMPTS`] times in sequence,
 //! all but perhaps the last failed; in [`MIN_EXECUTIONS`] executions, or once with [`CLEAR_ATTEMPTS`]. The saving is an
 //! execution's time on the critical path from a first attempt to the last one, pauses included. Silent inside tests that
-//! passed, about failures of different items, and about asking again for what is not there yet (404).
+//! passed, about failures of different items, and about asking again for what is not there
+//! (404, ENOENT and the like).
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use kino_model::Span;
 use super::Draft;
 use super::call::Calls;
 use super::facts::{Group, median, shown, top};
+use super::failures::is_absence;
 use super::relate::{Found, Place, Stretch};
 use crate::finding::{Code, Evidence, Number, Unit};
 
@@ -113,7 +115,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
 
 /// Whether an attempt failed. «Not found» is an answer: whoever asks again waits for something to appear.
 fn is_failure(span: &Span) -> bool {
-    span.is_error() && span.int("http.response.status_code") != Some(404)
+    span.is_error() && !is_absence(span)
 }
 
 fn take<'a>(

@@ -2,8 +2,8 @@
 //!
 //! A saving of time counts if it is a part of the execution that is beyond noise and long enough for anybody to gain by
 //! it, or long by itself. Calls that would not be made any more count as a load on the other side where they are many,
-//! whatever time they take. Tokens are money. What only says where time is must speak of as much as the least that can
-//! be saved. A finding that does neither (errors, traces that are not whole) is not measured by it. Detectors may ask for
+//! whatever time they take. Tokens are money. What only says where time is must speak of more: a part of it can be saved
+//! at best. A finding that does neither (errors, traces that are not whole) is not measured by it. Detectors may ask for
 //! more where they need it as evidence.
 
 use super::facts::Group;
@@ -13,6 +13,9 @@ use super::relate::Found;
 const PART_MIN: f64 = 0.05;
 /// A shorter time is not worth changing code for; recording a few spans takes as long.
 const NANOS_MIN: f64 = 1e6;
+/// What only says where time is, and not how to save it, is looked into for no less than this: a tenth of the shortest
+/// wait that a person notices.
+const CONCERNED_NANOS_MIN: f64 = 1e7;
 /// A time that somebody notices, whatever part of the execution it is.
 const NANOS_LONG: f64 = 1e9;
 /// Calls in one execution that are a load on the other side.
@@ -24,7 +27,7 @@ pub(super) const TOKENS_MIN: f64 = 200.0;
 pub(super) fn is_worth_it(group: &Group<'_, '_>, found: &Found) -> bool {
     let nanos = found.finding.saving_nanos.map(|nanos| nanos as f64);
     if nanos.is_none() && found.calls_saved.is_none() {
-        return found.concerned_nanos.is_none_or(|nanos| nanos >= NANOS_MIN);
+        return found.concerned_nanos.is_none_or(|nanos| nanos >= CONCERNED_NANOS_MIN);
     }
     let is_enough = |nanos: f64| nanos >= NANOS_MIN && nanos >= PART_MIN * group.median_duration();
     let saves_time = nanos.is_some_and(|nanos| nanos >= NANOS_LONG || is_enough(nanos));

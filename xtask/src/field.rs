@@ -1,0 +1,126 @@
+//! Findings on real software: what the detectors say of packages that this project did not write, and whether it is right.
+//!
+//! ```text
+//!  field/packages/NAME.json ── record: install, run under auto-instrumentation ──► target/field/cases/NAME.jsonl
+//!  target/field/cases ── report: import into a fresh home, `kino insights` ──► findings
+//!  field/judged.csv ── what a reader of the package's code says of each finding ──► precision, base rate
+//! ```
+//!
+//! Owns how packages are installed and run, and the count of right findings; never finds anything itself. A third of
+//! the packages is sealed: detectors are mended on the others, and judged by these once.
+
+mod judged;
+mod recipes;
+mod record;
+mod report;
+mod tables;
+
+use std::path::PathBuf;
+
+use crate::exec;
+use crate::random::Random;
+
+/// What to do about the field study.
+#[derive(Clone, Copy, Debug, PartialEq, clap::ValueEnum)]
+pub(crate) enum Action {
+    /// Installs, runs and records each chosen package that is not recorded yet
+    Record,
+    /// Asks `kino insights` about each recorded package, and joins what was judged
+    Report,
+    /// Draws the sealed third among all packages, and prints it
+    Draw,
+}
+
+/// Arguments of `cargo xtask field`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// What to do
+    action: Action,
+    /// The binary to record or to ask; without it `kino` among the release builds
+    #[arg(long, value_name = "PATH")]
+    kino: Option<PathBuf>,
+    /// The folder for recordings; without it `field/` in the folder of build products
+    #[arg(long, value_name = "PATH")]
+    cache: Option<PathBuf>,
+    /// Only this package; may be repeated
+    #[arg(long = "package", value_name = "NAME")]
+    packages: Vec<String>,
+    /// draw: what the draw follows from
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// report: only the sealed packages, which are left out otherwise, so that no detector is mended on them
+    #[arg(long)]
+    sealed: bool,
+    /// report: prints each finding with its numbers, location and evidence
+    #[arg(long)]
+    detail: bool,
+    /// report: writes the tables to this file, too
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+}
+
+impl Args {
+    fn cache(&self) -> anyhow::Result<PathBuf> {
+        match &self.cache {
+            Some(path) => Ok(path.clone()),
+            None => Ok(exec::target_dir(&exec::workspace_root()?)?.join("field")),
+        }
+    }
+
+    fn kino(&self) -> anyhow::Result<PathBuf> {
+        let path = match &self.kino {
+            Some(path) => path.clone(),
+            None => exec::target_dir(&exec::workspace_root()?)?.join("release/kino"),
+        };
+        path.canonicalize().map_err(|_| {
+            anyhow::anyhow!(
+                "there is no {}: build it (cargo build --release -p kino), or name it with --kino",
+                path.display()
+            )
+        })
+    }
+
+    fn is_chosen(&self, name: &str) -> bool {
+        self.packages.is_empty() || self.packages.iter().any(|chosen| chosen == name)
+    }
+}
+
+/// Records, reports or draws; false when a package could not be recorded, or nothing is there to report on.
+pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
+    match args.action {
+        Action::Record => record::run(args),
+        Action::Report => report::run(args),
+        Action::Draw => draw(args),
+    }
+}
+
+/// Prints the packages that are sealed under this seed: the first third of all in a random order.
+fn draw(args: &Args) -> anyhow::Result<bool> {
+    let names = recipes::all(&exec::workspace_root()?)?.into_iter().map(|recipe| recipe.name).collect();
+    println!("{}", serde_json::json!({ "seed": args.seed, "packages": third(names, args.seed) }));
+    Ok(true)
+}
+
+fn third(mut names: Vec<String>, seed: u64) -> Vec<String> {
+    let mut random = Random(seed);
+    for last in (1..names.len()).rev() {
+        names.swap(last, random.below(last as u64 + 1) as usize);
+    }
+    names.truncate(names.len().div_ceil(3));
+    names.sort();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_third_is_drawn_and_follows_from_the_seed() {
+        let names = || (0..25).map(|number| format!("p{number:02}")).collect::<Vec<_>>();
+        let drawn = third(names(), 1);
+        assert_eq!(drawn.len(), 9);
+        assert_eq!(drawn, third(names(), 1));
+        assert_ne!(drawn, third(names(), 2));
+    }
+}

@@ -1,0 +1,101 @@
+//! `field/packages/NAME.json`: which package, at which version, and what of it is run.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+/// What a package is written in, and so how it is installed and instrumented.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Language {
+    Python,
+    Node,
+}
+
+/// One package.
+#[derive(Debug)]
+pub(super) struct Recipe {
+    /// The file's name.
+    pub(super) name: String,
+    /// What is run, and whose work that is.
+    pub(super) about: String,
+    pub(super) language: Language,
+    /// Packages with their versions; the first one is the one under study.
+    pub(super) install: Vec<String>,
+    /// The package whose sources (with tests and examples) are unpacked to run in; an empty folder without it.
+    pub(super) sources: Option<String>,
+    /// Beneath the sources.
+    pub(super) folder: String,
+    /// Lines for a shell that are not recorded.
+    pub(super) setup: Vec<String>,
+    /// Lines for a shell, each of which is one recorded run.
+    pub(super) run: Vec<String>,
+}
+
+/// Every recipe, by name.
+pub(super) fn all(root: &Path) -> anyhow::Result<Vec<Recipe>> {
+    let folder = root.join("field/packages");
+    let mut recipes = Vec::new();
+    for entry in fs::read_dir(&folder).with_context(|| format!("failed to read {}", folder.display()))? {
+        let path = entry?.path();
+        let name = path.file_stem().and_then(|stem| stem.to_str()).context("a recipe whose name is no text")?;
+        let text = fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
+        recipes.push(recipe(name, &text).with_context(|| format!("{} is no recipe", path.display()))?);
+    }
+    recipes.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(recipes)
+}
+
+/// The names of the sealed packages.
+pub(super) fn sealed(root: &Path) -> anyhow::Result<Vec<String>> {
+    let path = root.join("field/sealed.json");
+    let text = fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
+    let drawn: Value = serde_json::from_slice(&text).with_context(|| format!("{} is no JSON", path.display()))?;
+    texts(&drawn, "packages")
+}
+
+fn recipe(name: &str, text: &[u8]) -> anyhow::Result<Recipe> {
+    let recipe: Value = serde_json::from_slice(text)?;
+    let text = |key: &str| recipe[key].as_str().map(str::to_owned);
+    let language = match recipe["language"].as_str() {
+        Some("python") => Language::Python,
+        Some("node") => Language::Node,
+        other => bail!("the language is python or node, not {other:?}"),
+    };
+    Ok(Recipe {
+        name: name.to_owned(),
+        about: text("about").context("no \"about\"")?,
+        language,
+        install: texts(&recipe, "install")?,
+        sources: text("sources"),
+        folder: text("folder").unwrap_or_default(),
+        setup: texts(&recipe, "setup")?,
+        run: texts(&recipe, "run")?,
+    })
+}
+
+fn texts(value: &Value, key: &str) -> anyhow::Result<Vec<String>> {
+    let Some(list) = value.get(key) else { return Ok(Vec::new()) };
+    let list = list.as_array().with_context(|| format!("{key:?} is no list"))?;
+    let text = |item: &Value| item.as_str().map(str::to_owned).with_context(|| format!("{key:?} has a non-text"));
+    list.iter().map(text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recipe_says_what_is_installed_and_run() {
+        let text = br#"{ "about": "x", "language": "python", "install": ["a==1"], "run": ["pytest"] }"#;
+        let recipe = recipe("a", text).unwrap();
+        assert_eq!(recipe.install, ["a==1"]);
+        assert_eq!((recipe.language, recipe.run.len(), recipe.sources), (Language::Python, 1, None));
+    }
+
+    #[test]
+    fn an_unknown_language_is_refused() {
+        assert!(recipe("a", br#"{ "about": "x", "language": "perl" }"#).is_err());
+    }
+}
