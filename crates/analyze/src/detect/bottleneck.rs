@@ -97,7 +97,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             next: Some(format!("explain {}", name.1)),
         };
         let places = sum.spans.iter().copied();
-        findings.push(draft.finding(group).about_own(places).concerning(critical));
+        findings.push(draft.finding(group).about_own(places).concerning(half));
     }
 }
 

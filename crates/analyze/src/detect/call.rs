@@ -209,6 +209,9 @@ fn is_volatile(normalised: &str) -> bool {
     FUNCTIONS.iter().any(|function| text.contains(function))
 }
 
+/// How a statement begins that reads no table and only quotes what it is given.
+const QUOTING: &str = "select quote(?)";
+
 fn is_bracket(normalised: &str) -> bool {
     const WORDS: [&str; 13] = [
         "begin",
@@ -226,5 +229,9 @@ fn is_bracket(normalised: &str) -> bool {
         "deallocate",
     ];
     let word = normalised.split([' ', '(']).next().unwrap_or_default();
-    WORDS.iter().any(|bracket| word.eq_ignore_ascii_case(bracket)) || normalised.eq_ignore_ascii_case("select ?")
+    // Asks the database to write parameters out for a log, as ORMs do while they are being debugged.
+    let is_quoting = normalised.get(..QUOTING.len()).is_some_and(|start| start.eq_ignore_ascii_case(QUOTING));
+    WORDS.iter().any(|bracket| word.eq_ignore_ascii_case(bracket))
+        || normalised.eq_ignore_ascii_case("select ?")
+        || is_quoting
 }

@@ -1,7 +1,7 @@
 //! `dead_time`: time on the critical path inside an operation, between its children, that nothing recorded explains.
 //!
 //! Evidence: at least [`MIN_EXECUTIONS`] executions; the operation has children, and its own time on the critical path
-//! is [`MIN_SHARE`] of the execution or more, by the median; gaps shorter than [`MIN_GAP_NANOS`] do not count, since
+//! is [`MIN_SHARE`] of the execution and [`MIN_OWN_NANOS`] or more, by the median; gaps shorter than [`MIN_GAP_NANOS`] do not count, since
 //! recording itself takes that. A process's first execution is left out where it has several. Silent about leaves,
 //! whose own time is their work, and about calls to the outside, which wait for somebody else. Nothing is claimed to be
 //! saved.
@@ -16,6 +16,8 @@ use crate::finding::{Code, Number, Unit};
 
 const MIN_EXECUTIONS: usize = 3;
 const MIN_SHARE: f64 = 0.3;
+/// The shortest wait that a person notices. Programs compute between their calls, and less of that is no news.
+const MIN_OWN_NANOS: f64 = 1e8;
 /// Starting and ending a span takes up to this long in slow languages, and no further span would explain it.
 const MIN_GAP_NANOS: i64 = 100_000;
 
@@ -47,7 +49,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     for ((service, name), sums) in by_operation {
         let own = median(group.warm().map(|(number, _)| sums.get(&number).map_or(0.0, |sum| sum.0)).collect());
         let share = own / group.median_duration().max(1.0);
-        if share < group.part(MIN_SHARE) {
+        if share < group.part(MIN_SHARE) || own < group.part(MIN_OWN_NANOS) {
             continue;
         }
         let examples = sums.iter().map(|(&number, (nanos, spans))| (*nanos, group.facts[number].evidence(spans[0])));

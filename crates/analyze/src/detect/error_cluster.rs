@@ -3,8 +3,8 @@
 //! Evidence: at least [`MIN_COUNT`] executions that failed, or hold a failed span, with an exception of one
 //! fingerprint. An exception that passes up through several spans counts once an execution, at the innermost. Silent
 //! inside tests that passed, about exceptions on spans that did not fail (they were handled), and about what is not
-//! there (404, ENOENT and the like) in [`PROBING`] of the executions and more that go well all the same: they ask
-//! whether it is.
+//! there, or is there already (404, ENOENT, a unique key), in [`PROBING`] of the executions and more that go well all
+//! the same: they ask whether it is.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use kino_model::names;
 
 use super::Draft;
 use super::facts::{Group, top};
-use super::failures::is_absence;
+use super::failures::{is_absence, is_presence};
 use super::relate::Found;
 use crate::errors::{Exception, exception, fingerprint_of};
 use crate::finding::{Code, Number, Unit};
 
 const MIN_COUNT: usize = 3;
-/// What is missing in this part of the executions is how the operation works; in fewer, it is news.
+/// What is missing, or there already, in this part of the executions is how the operation works; in fewer, it is news.
 const PROBING: f64 = 0.5;
 
 /// The exception's type, and the (execution, span) cases.
@@ -65,7 +65,10 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         }
         let executions = group.facts.len();
         let is_asked_for = |&(number, index): &(usize, usize)| {
-            !group.facts[number].execution.is_error() && is_absence(group.facts[number].span(index))
+            {
+                let span = group.facts[number].span(index);
+                !group.facts[number].execution.is_error() && (is_absence(span) || is_presence(span))
+            }
         };
         if cases.len() as f64 >= PROBING * executions as f64 && cases.iter().all(is_asked_for) {
             continue;

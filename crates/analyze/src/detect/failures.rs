@@ -22,9 +22,17 @@ pub(super) fn is_rate_limited(span: &Span) -> bool {
 /// Whether it failed because something is not there, by the type of its error: that is an answer to who asks whether it
 /// is. What a message says is not read, since it may be about anything.
 pub(super) fn is_absence(span: &Span) -> bool {
-    let types = ["enoent", "notfound", "doesnotexist"];
-    span.int("http.response.status_code") == Some(404)
-        || (span.is_error() && error_types(span).any(|text| contains_any(text, &types)))
+    is_of_type(span, &["enoent", "notfound", "doesnotexist"]) || span.int("http.response.status_code") == Some(404)
+}
+
+/// Whether it failed because something is there already: that is an answer to who adds it if it is not.
+pub(super) fn is_presence(span: &Span) -> bool {
+    let types = ["eexist", "fileexists", "alreadyexists", "integrityerror", "uniqueviolation", "duplicatekey"];
+    is_of_type(span, &types)
+}
+
+fn is_of_type(span: &Span, types: &[&str]) -> bool {
+    span.is_error() && error_types(span).any(|text| contains_any(text, types))
 }
 
 /// The types of its exceptions, and of the error that it ended with.

@@ -2,8 +2,8 @@
 //!
 //! A saving of time counts if it is a part of the execution that is beyond noise and long enough for anybody to gain by
 //! it, or long by itself. Calls that would not be made any more count as a load on the other side where they are many,
-//! whatever time they take. Tokens are money. What only says where time is must speak of more: a part of it can be saved
-//! at best. A finding that does neither (errors, traces that are not whole) is not measured by it. Detectors may ask for
+//! whatever time they take. Tokens are money. What only says where time is must speak of more, since none of it may be
+//! saved in the end. A finding that does neither (errors, traces that are not whole) is not measured by it. Detectors may ask for
 //! more where they need it as evidence.
 
 use super::facts::Group;
