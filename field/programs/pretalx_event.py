@@ -12,7 +12,7 @@ if not Event.objects.exists():
     call_command("create_test_event")
 
 session = SessionStore()
-session["_auth_user_id"], session["_auth_user_backend"] = str(user.pk), settings.AUTHENTICATION_BACKENDS[0]
+session["_auth_user_id"], session["_auth_user_backend"] = str(user.pk), "django.contrib.auth.backends.ModelBackend"
 session["_auth_user_hash"] = user.get_session_auth_hash()
 session.save()
 open("cookie", "w").write(f"{settings.SESSION_COOKIE_NAME}={session.session_key}")

@@ -27,7 +27,7 @@ pub(crate) enum Action {
     Record,
     /// Asks `kino insights` about each recorded package, and joins what was judged
     Report,
-    /// Draws the sealed third among all packages, and prints it
+    /// Draws the sealed third among the names in field/sealed.json, and prints it
     Draw,
 }
 
@@ -96,7 +96,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
 
 /// Prints the packages that are sealed under this seed: the first third of all in a random order.
 fn draw(args: &Args) -> anyhow::Result<bool> {
-    let names = recipes::all(&exec::workspace_root()?)?.into_iter().map(|recipe| recipe.name).collect();
+    let names = recipes::drawn_from(&exec::workspace_root()?)?;
     println!("{}", serde_json::json!({ "seed": args.seed, "packages": third(names, args.seed) }));
     Ok(true)
 }

@@ -49,10 +49,19 @@ pub(super) fn all(root: &Path) -> anyhow::Result<Vec<Recipe>> {
 
 /// The names of the sealed packages.
 pub(super) fn sealed(root: &Path) -> anyhow::Result<Vec<String>> {
+    drawn(root, "packages")
+}
+
+/// The names that these were drawn from; not all of them could be run.
+pub(super) fn drawn_from(root: &Path) -> anyhow::Result<Vec<String>> {
+    drawn(root, "drawn_from")
+}
+
+fn drawn(root: &Path, key: &str) -> anyhow::Result<Vec<String>> {
     let path = root.join("field/sealed.json");
     let text = fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
     let drawn: Value = serde_json::from_slice(&text).with_context(|| format!("{} is no JSON", path.display()))?;
-    texts(&drawn, "packages")
+    texts(&drawn, key)
 }
 
 fn recipe(name: &str, text: &[u8]) -> anyhow::Result<Recipe> {

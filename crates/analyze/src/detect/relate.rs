@@ -75,6 +75,11 @@ impl Found {
         self
     }
 
+    /// The spans whose time changes if it is repaired, by execution.
+    pub(super) fn places(&self) -> &[Place] {
+        &self.about
+    }
+
     /// As [`Self::about`], of these spans' own time alone.
     pub(super) fn about_own(self, places: impl IntoIterator<Item = (usize, usize)>) -> Self {
         Self { is_own: true, ..self.about(places) }
