@@ -80,9 +80,11 @@ def main():
         quiet = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_") and key != "NODE_OPTIONS"}
         for client in arguments.client:
             subprocess.run(client, shell=True, env=quiet, timeout=240, check=False)
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor())
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         if arguments.cookie:
             opener.addheaders.append(("Cookie", arguments.cookie))
+        else:
+            opener.add_handler(urllib.request.HTTPCookieProcessor())
         for start in arguments.crawl:
             crawl(opener, start, arguments.pages)
         # What is exported in batches is exported by now.

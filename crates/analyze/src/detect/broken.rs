@@ -25,10 +25,6 @@ const MIN_LATE_NANOS: i64 = 10_000_000;
 /// So many spans of the server kind without a parent in one trace are requests that share an id by mistake.
 const MIN_REQUESTS: usize = 3;
 
-const MISSING: &str = "missing parents";
-/// A process that is ended loses the trace that is under way: one alone says nothing of how spans are recorded.
-const MIN_MISSING: usize = 2;
-
 pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     skew(group, findings);
     broken(group, findings);
@@ -126,7 +122,7 @@ fn broken(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             .collect();
         let has_true_root = orphans.len() < tree.roots().len();
         if let Some(&first) = orphans.first().filter(|_| has_true_root || orphans.len() > 1) {
-            add(MISSING, orphans.len(), first);
+            add("missing parents", orphans.len(), first);
         }
         let requests: Vec<usize> = tree
             .roots()
@@ -149,9 +145,6 @@ fn broken(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     }
     for (form, (count, examples)) in forms {
         let affected = examples.len();
-        if form == MISSING && affected < group.cases(MIN_MISSING) {
-            continue;
-        }
         let draft = Draft {
             code: Code::BrokenTrace,
             service: group.service,

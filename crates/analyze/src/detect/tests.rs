@@ -175,7 +175,7 @@ fn gaps_that_recording_itself_takes_are_not_dead() {
         format!("r 0..{}\n{}", 20.0 * (0.01 + pause), (0..20).map(call).collect::<Vec<_>>().join("\n"))
     };
     assert_eq!(check(Code::DeadTime, &times(3, &calls(0.05))), "");
-    assert_ne!(check(Code::DeadTime, &times(3, &calls(0.2))), "");
+    assert_ne!(check(Code::DeadTime, &times(3, &calls(6.0))), "");
 }
 
 #[test]
@@ -183,6 +183,8 @@ fn batches_retries_polling_few_items_and_brackets_are_no_n_plus_one() {
     let silent = |text: &str| assert_eq!(check(Code::NPlusOne, text), "", "{text}");
     silent(&list(4, |i| format!("kind=client db.query.text='SELECT {i} FROM t'")));
     silent(&list(12, |i| format!("kind=client db.query.text='SELECT {i}'")));
+    silent(&list(12, |i| format!("kind=client db.query.text='SELECT QUOTE(?), QUOTE(?)' x={i}")));
+    silent(&list(12, |i| format!("http.request.method=POST http.route=/login url.path=/login x={i}")));
     silent(&list(12, |_| "kind=client db.query.text=COMMIT".to_owned()));
     silent(&list(12, |i| format!("kind=client ! db.query.text='SELECT {i} FROM t'")));
     silent(&list(12, |i| format!("kind=client db.query.text='INSERT INTO t VALUES ({i}), ({i})'")));

@@ -24,6 +24,7 @@ pub(super) const SUITES: &[Suite] = &[
         planted: &[Planted { name: "between calls", subject: "handle", build: silent_stretch }],
         look_alikes: &[
             LookAlike { name: "small gaps", build: small_gaps },
+            LookAlike { name: "what a request computes", build: computing },
             LookAlike { name: "work of a leaf", build: leaf_work },
             LookAlike { name: "waiting for the other side", build: network },
             LookAlike { name: "once in a while", build: silent_sometimes },
@@ -147,13 +148,17 @@ fn handle(scene: &mut Scene, silent: f64, each: f64) -> Step {
 
 fn silent_stretch(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
     let count = executions(scene, is_least, 3);
-    // Beside 30 ms of other work: about 45 % at the minimum.
-    let silent = if is_least { 27.0 } else { scene.uniform(40.0, 200.0) };
+    // Longer than the least that counts, by what durations vary.
+    let silent = if is_least { 150.0 } else { scene.uniform(200.0, 600.0) };
     scene.requests(count, |scene, _| handle(scene, silent, 5.0))
 }
 
 fn small_gaps(scene: &mut Scene, _: bool) -> Vec<Trace> {
     scene.requests(20, |scene, _| handle(scene, 3.0, 5.0))
+}
+
+fn computing(scene: &mut Scene, _: bool) -> Vec<Trace> {
+    scene.requests(20, |scene, _| handle(scene, 35.0, 5.0))
 }
 
 fn leaf_work(scene: &mut Scene, _: bool) -> Vec<Trace> {
@@ -177,7 +182,7 @@ fn network(scene: &mut Scene, _: bool) -> Vec<Trace> {
 }
 
 fn silent_sometimes(scene: &mut Scene, _: bool) -> Vec<Trace> {
-    scene.requests(20, |scene, number| handle(scene, if number % 4 == 0 { 90.0 } else { 1.0 }, 5.0))
+    scene.requests(20, |scene, number| handle(scene, if number % 4 == 0 { 400.0 } else { 1.0 }, 5.0))
 }
 
 fn inputs(scene: &mut Scene, count: u64, spread: f64, millis: impl Fn(f64) -> f64) -> Vec<Trace> {

@@ -45,6 +45,9 @@ fn one_retry_other_items_and_passed_tests_are_no_storm() {
     let items = "r 0..90\n  a 0..20 kind=client ! db.query.text='SELECT 1 FROM t'\n  a 25..45 kind=client ! db.query.text='SELECT 2 FROM t'\n  a 50..60 kind=client ! db.query.text='SELECT 3 FROM t'";
     silent(&times(9, items));
     silent(&times(9, &RETRIED.replace("sync 0..100", "sync 0..100 test.case.name=retries")));
+    // The files that could be there, one after another.
+    let stat = |at: i64| format!("  stat {at}..{} ! exception=ENOENT:missing", at + 8);
+    silent(&times(9, &format!("GET 0..50\n{}\n{}\n{}", stat(0), stat(10), stat(20))));
 }
 
 #[test]
@@ -99,6 +102,13 @@ fn one_exception_again_and_again_is_a_cluster_at_its_innermost_span() {
     assert_snapshot!(check(Code::ErrorCluster, &times(3, text)), @"KeyError in 3 of 3 executions of handle, raised beneath load.");
     assert_eq!(check(Code::ErrorCluster, &times(2, text)), "");
     assert_eq!(check(Code::ErrorCluster, &times(9, "handle 0..9\n  load 1..8 exception=KeyError:handled")), "");
+    // Asks whether it is there, or adds it unless it is; where that fails the request, it is an error all the same.
+    for answer in ["ENOENT", "DoesNotExist", "sqlite3.IntegrityError"] {
+        let asks = format!("handle 0..9\n  load 1..8 ! exception={answer}:told");
+        assert_eq!(check(Code::ErrorCluster, &times(9, &asks)), "", "{answer}");
+        let fails = asks.replace("handle 0..9", "handle 0..9 !");
+        assert_ne!(check(Code::ErrorCluster, &times(9, &fails)), "", "{answer}");
+    }
     assert_eq!(
         check(Code::ErrorCluster, &times(9, "t 0..9 test.case.name=t\n  load 1..8 ! exception=KeyError:wanted")),
         ""
