@@ -67,7 +67,7 @@ impl<'a> Calls<'a> {
             return Some(Call { whole: model_input(span), reads: true, ..Call::new(Kind::Model, key) });
         }
         if let Some(method) = span.text("http.request.method").filter(|_| !is_served(span)) {
-            return self.http(span, method);
+            return self.http(span, method).map(|call| Call { kind: kind_of_request(span), ..call });
         }
         if let (Some(service), Some(method)) = (span.text("rpc.service"), span.text("rpc.method")) {
             let key = Rc::from(format!("{service}/{method}"));
@@ -124,6 +124,14 @@ impl<'a> Calls<'a> {
         let page = is_page_of_url(url);
         (!is_health).then(|| Call { whole, reads, page, ..Call::new(Kind::Http, Rc::clone(key)) })
     }
+}
+
+/// A request that asks a language model over the usual interfaces is one, though nothing else says so.
+fn kind_of_request(span: &Span) -> Kind {
+    const ENDS: [&str; 5] = ["/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages", ":generateContent"];
+    let url = span.text("url.full").or_else(|| span.text("url.path")).unwrap_or_default();
+    let path = url.split('?').next().unwrap_or_default();
+    if ENDS.iter().any(|end| path.ends_with(end)) { Kind::Model } else { Kind::Http }
 }
 
 /// Whether the span is a request as its server sees it, though of another kind: frameworks mark requests as internal that

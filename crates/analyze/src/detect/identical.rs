@@ -1,6 +1,6 @@
 //! `repeated_identical_call`: the same call with the same data again, which a cache or a variable would answer.
 //!
-//! Evidence: in at least half of the executions a reading call whose data was recorded in full is made
+//! Evidence: in more than half of the executions a reading call whose data was recorded in full is made
 //! [`MIN_REPEATS`] times or more of one other side with the same status. The saving is their time on the critical path
 //! less the longest.
 //! Silent about writes, about statements whose bound values were not recorded, about functions that answer anew each
@@ -112,7 +112,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     for (key, found) in by_call {
         let mut present: Vec<usize> = found.iter().map(|repeats| repeats.number).collect();
         present.dedup();
-        if (present.len() as f64) < group.part(MIN_PRESENCE) * group.facts.len() as f64 {
+        if (present.len() as f64) <= group.part(MIN_PRESENCE) * group.facts.len() as f64 {
             continue;
         }
         let count = median(found.iter().map(|repeats| repeats.indices.len() as f64).collect());

@@ -1,6 +1,6 @@
 //! `n_plus_one`: the same call again for each item of a list.
 //!
-//! Evidence: in at least half of the executions a call, with its data taken out, is made [`MIN_REPEATS`] times or more,
+//! Evidence: in more than half of the executions a call, with its data taken out, is made [`MIN_REPEATS`] times or more,
 //! of as many different data where these were recorded. The subject is the nearest span that has all the repeats
 //! beneath it, so that spread over several parents or interleaved they are still found. The saving is their time on the
 //! critical path less that of one. Calls that overlap each other, or other work, are a load rather than a loss of time:
@@ -96,7 +96,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     }
     for ((_, key), found) in by_call {
         let ended = group.facts.len();
-        if (found.len() as f64) >= group.part(MIN_PRESENCE) * ended as f64 {
+        if (found.len() as f64) > group.part(MIN_PRESENCE) * ended as f64 {
             findings.push(finding(group, &key, &found));
         }
     }
