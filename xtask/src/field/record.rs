@@ -158,8 +158,7 @@ impl<'r> Place<'r> {
         arguments.extend(NODE_INSTRUMENTATION);
         self.execute("install.log", "npm", &arguments, &self.folder, &[])?;
         if let Some(sources) = &self.recipe.sources {
-            let line =
-                format!("npm pack --silent '{sources}' && tar -xf *.tgz --strip-components 1 -C work");
+            let line = format!("npm pack --silent '{sources}' && tar -xf *.tgz --strip-components 1 -C work");
             self.execute("install.log", "sh", &["-c", &line], &self.folder, &[])?;
         }
         Ok(())

@@ -77,13 +77,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<bool> {
     Ok(!packages.is_empty())
 }
 
-fn ask(
-    recipe: &Recipe,
-    kino: &Path,
-    folder: &Path,
-    file: &Path,
-    judgements: &Judgements,
-) -> anyhow::Result<Package> {
+fn ask(recipe: &Recipe, kino: &Path, folder: &Path, file: &Path, judgements: &Judgements) -> anyhow::Result<Package> {
     let engine = Engine::start(kino, folder)?;
     engine.ask(&["import", &file.to_string_lossy()])?;
     let answer = insights(&engine)?;

@@ -32,7 +32,9 @@ pub(super) fn detail(package: &Package) -> String {
 /// The whole report.
 pub(super) fn page(heading: &str, packages: &[Package]) -> String {
     let findings = || packages.iter().flat_map(|package| &package.findings);
-    let mut page = format!("### Precision: {heading} packages\n\n| finding | judged | right | wrong | doubtful | precision | 95 % interval |\n|---|--:|--:|--:|--:|--:|---|\n");
+    let mut page = format!(
+        "### Precision: {heading} packages\n\n| finding | judged | right | wrong | doubtful | precision | 95 % interval |\n|---|--:|--:|--:|--:|--:|---|\n"
+    );
     let mut by_code: BTreeMap<&str, Vec<&Found>> = BTreeMap::new();
     for found in findings() {
         by_code.entry(&found.code).or_default().push(found);
@@ -44,7 +46,10 @@ pub(super) fn page(heading: &str, packages: &[Package]) -> String {
     let unjudged = findings().filter(|found| found.judgement.is_none()).count();
     page.push_str(&stability(&findings().collect::<Vec<_>>()));
     page.push_str(&base_rate(heading, packages));
-    let _infallible = write!(page, "\n### Findings: {heading} packages\n\n| package | finding | where it starts | what it says | verdict | why |\n|---|---|---|---|---|---|\n");
+    let _infallible = write!(
+        page,
+        "\n### Findings: {heading} packages\n\n| package | finding | where it starts | what it says | verdict | why |\n|---|---|---|---|---|---|\n"
+    );
     for package in packages {
         for found in &package.findings {
             page.push_str(&row(package, found));
@@ -81,20 +86,23 @@ fn stability(found: &[&Found]) -> String {
         return String::new();
     }
     let same = pairs.iter().filter(|(first, second)| first == second).count();
-    format!("\n{} findings were judged a second time without the first verdict in view: {same} times it was the same.\n", pairs.len())
+    format!(
+        "\n{} findings were judged a second time without the first verdict in view: {same} times it was the same.\n",
+        pairs.len()
+    )
 }
 
 fn base_rate(heading: &str, packages: &[Package]) -> String {
-    let mut text = format!("\n### Base rate: {heading} packages\n\n| package | what ran | operations | executions | spans | findings | per 1,000 executions |\n|---|---|--:|--:|--:|--:|--:|\n");
+    let mut text = format!(
+        "\n### Base rate: {heading} packages\n\n| package | what ran | operations | executions | spans | findings | per 1,000 executions |\n|---|---|--:|--:|--:|--:|--:|\n"
+    );
     let rate = |findings: usize, executions: u64| 1_000.0 * findings as f64 / executions.max(1) as f64;
     for package in packages {
         let Package { version, about, operations, executions, spans, findings, .. } = package;
         let count = findings.len();
         let per = rate(count, *executions);
-        let _infallible = writeln!(
-            text,
-            "| `{version}` | {about} | {operations} | {executions} | {spans} | {count} | {per:.1} |"
-        );
+        let _infallible =
+            writeln!(text, "| `{version}` | {about} | {operations} | {executions} | {spans} | {count} | {per:.1} |");
     }
     let sum = |of: fn(&Package) -> u64| packages.iter().map(of).sum::<u64>();
     let (executions, spans) = (sum(|it| it.executions), sum(|it| it.spans));
@@ -136,7 +144,10 @@ fn cell(text: &str, most: usize) -> String {
     let flat = flat.join(" ");
     let cut: String = flat.chars().take(most).collect();
     let more = if cut.len() < flat.len() { "…" } else { "" };
-    let escaped: String = cut.chars().flat_map(|c| ['|', '<', '>', '*', '_', '`', '['].contains(&c).then_some('\\').into_iter().chain([c])).collect();
+    let escaped: String = cut
+        .chars()
+        .flat_map(|c| ['|', '<', '>', '*', '_', '`', '['].contains(&c).then_some('\\').into_iter().chain([c]))
+        .collect();
     escaped + more
 }
 

@@ -128,7 +128,8 @@ impl<'a> Calls<'a> {
 
 /// A request that asks a language model over the usual interfaces is one, though nothing else says so.
 fn kind_of_request(span: &Span) -> Kind {
-    const ENDS: [&str; 5] = ["/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages", ":generateContent"];
+    const ENDS: [&str; 5] =
+        ["/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages", ":generateContent"];
     let url = span.text("url.full").or_else(|| span.text("url.path")).unwrap_or_default();
     let path = url.split('?').next().unwrap_or_default();
     if ENDS.iter().any(|end| path.ends_with(end)) { Kind::Model } else { Kind::Http }

@@ -65,10 +65,8 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         }
         let executions = group.facts.len();
         let is_asked_for = |&(number, index): &(usize, usize)| {
-            {
-                let span = group.facts[number].span(index);
-                !group.facts[number].execution.is_error() && (is_absence(span) || is_presence(span))
-            }
+            let span = group.facts[number].span(index);
+            !group.facts[number].execution.is_error() && (is_absence(span) || is_presence(span))
         };
         if cases.len() as f64 >= PROBING * executions as f64 && cases.iter().all(is_asked_for) {
             continue;
