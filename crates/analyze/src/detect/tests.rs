@@ -154,7 +154,8 @@ fn a_port_that_the_system_chose_does_not_make_another_call() {
     };
     let one = "8 calls of one kind beneath r in an execution (at most 8), 72.0 ms on the critical path, where one would do: GET 127.0.0.1/price/{id}\n";
     assert_eq!(check(Code::NPlusOne, &format!("{}\n---\n{}", page(40_001), page(40_002))), one);
-    assert_eq!(check(Code::NPlusOne, &format!("{}\n---\n{}", page(8_080), page(8_081))).lines().count(), 2);
+    // Of two services each is called in half of the executions, which is not most.
+    assert_eq!(check(Code::NPlusOne, &format!("{}\n---\n{}", page(8_080), page(8_081))), "");
 }
 
 #[test]
