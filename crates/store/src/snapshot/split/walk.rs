@@ -139,12 +139,70 @@ impl PieceWalk {
     }
 }
 
-/// A group that has spans of the traces asked about.
-struct Met<'a> {
+/// Groups as the rows of traces list them: thousands of rows have the same few lists, and each is looked into once.
+struct List<'a> {
+    groups: &'a [u64],
+    /// Those of them that have not been read, by their places in [`Lists::unread`].
+    unread: Vec<usize>,
+}
+
+/// A group that has not been read, and the traces to ask it about.
+struct Unread<'a> {
     spans: &'a GroupSpans,
-    is_read: bool,
-    /// The traces to ask it about, where it has not been read.
     traces: Vec<TraceId>,
+}
+
+/// The lists of some rows, and the groups in them that have not been read.
+#[derive(Default)]
+struct Lists<'a> {
+    numbers: HashMap<&'a [u64], usize>,
+    lists: Vec<List<'a>>,
+    unread: Vec<Unread<'a>>,
+}
+
+impl<'a> Lists<'a> {
+    /// The number of a list.
+    fn number(&mut self, question: &Question<'a>, groups: &'a [u64]) -> usize {
+        if let Some(number) = self.numbers.get(groups) {
+            return *number;
+        }
+        let spans = groups.iter().filter_map(|group| question.spans_of(GroupId(*group)));
+        let mut unread = Vec::new();
+        for spans in spans.filter(|spans| spans.passing().is_none()) {
+            let known = self.unread.iter().position(|unread| unread.spans.id() == spans.id());
+            unread.push(known.unwrap_or(self.unread.len()));
+            if known.is_none() {
+                self.unread.push(Unread { spans, traces: Vec::new() });
+            }
+        }
+        self.lists.push(List { groups, unread });
+        self.numbers.insert(groups, self.lists.len() - 1);
+        self.lists.len() - 1
+    }
+
+    /// Has the groups of a list that have not been read asked about a trace.
+    fn ask_about(&mut self, list: usize, trace: impl Fn() -> Option<TraceId>) {
+        for place in &self.lists[list].unread {
+            self.unread[*place].traces.extend(trace());
+        }
+    }
+
+    /// Asks the groups that have not been read: the traces asked about that have a span there that passes.
+    async fn ask(&mut self, question: &Question<'_>, many: bool) -> Result<HashSet<TraceId>, ScanError> {
+        let asked = self.unread.iter_mut().map(async |unread| {
+            unread.spans.read(question, many).await?;
+            unread.traces.sort_unstable();
+            unread.spans.among(question, &unread.traces).await
+        });
+        Ok(try_join_all(asked).await?.into_iter().flatten().collect())
+    }
+
+    /// For each list, the traces with a span that passes in those of its groups that have been read, as far as there
+    /// are any.
+    fn passing(&self, question: &Question<'a>) -> Vec<Vec<&'a HashSet<TraceId>>> {
+        let passing = |group: &u64| question.spans_of(GroupId(*group))?.passing().filter(|passing| !passing.is_empty());
+        self.lists.iter().map(|list| list.groups.iter().filter_map(passing).collect()).collect()
+    }
 }
 
 /// Keeps the rows of traces with a span in some source that passes. Goes from the newest row only as far as few groups
@@ -156,37 +214,27 @@ async fn keep_with_spans(
     many: bool,
 ) -> Result<usize, ScanError> {
     let Some((ids, groups)) = ids(rows, "trace_id").zip(GroupLists::of(rows)) else { return Ok(0) };
-    let meet = |group: u64| {
-        let spans = question.spans_of(GroupId(group))?;
-        Some(Met { spans, is_read: spans.passing().is_some(), traces: Vec::new() })
-    };
-    let mut met: HashMap<u64, Option<Met<'_>>> = HashMap::default();
-    let (mut begin, mut unread) = (0, 0);
-    for row in marked.iter().rev() {
-        for group in groups.at(*row) {
-            let met = met.entry(*group).or_insert_with(|| meet(*group)).as_mut();
-            if let Some(met) = met.filter(|met| !met.is_read) {
-                unread += usize::from(met.traces.is_empty());
-                met.traces.extend(trace_id_at(ids, *row));
-            }
-        }
-        if unread > WALKS_AT_ONCE {
-            begin = *row;
+    let (mut lists, mut begin) = (Lists::default(), 0);
+    let mut looked_at: Vec<(usize, usize)> = Vec::with_capacity(marked.len());
+    for row in marked.drain(..).rev() {
+        let list = lists.number(question, groups.at(row));
+        looked_at.push((row, list));
+        lists.ask_about(list, || trace_id_at(ids, row));
+        if lists.unread.len() > WALKS_AT_ONCE {
+            begin = row;
             break;
         }
     }
-    let asked = met.values_mut().flatten().filter(|met| !met.is_read).map(async |met| {
-        met.spans.read(question, many).await?;
-        met.traces.sort_unstable();
-        met.spans.among(question, &met.traces).await
-    });
-    let found: HashSet<TraceId> = try_join_all(asked).await?.into_iter().flatten().collect();
-    let known: HashMap<u64, &HashSet<TraceId>> =
-        met.iter().filter_map(|(group, met)| Some((*group, met.as_ref()?.spans.passing()?))).collect();
-    let passes = |row: usize, id: &TraceId| {
-        let is_known = |group: &u64| known.get(group).is_some_and(|passing| passing.contains(id));
-        question.in_memory.contains(id) || found.contains(id) || groups.at(row).iter().any(is_known)
+    let found = lists.ask(question, many).await?;
+    let passing = lists.passing(question);
+    let is_anywhere = !found.is_empty() || !question.in_memory.is_empty();
+    let passes = |(row, list): &(usize, usize)| {
+        let passing = &passing[*list];
+        let holds = |id: TraceId| {
+            question.in_memory.contains(&id) || found.contains(&id) || passing.iter().any(|held| held.contains(&id))
+        };
+        (is_anywhere || !passing.is_empty()) && trace_id_at(ids, *row).is_some_and(holds)
     };
-    marked.retain(|row| *row >= begin && trace_id_at(ids, *row).is_some_and(|id| passes(*row, &id)));
+    marked.extend(looked_at.iter().rev().filter(|looked_at| passes(looked_at)).map(|(row, _)| *row));
     Ok(begin)
 }
