@@ -97,9 +97,11 @@ impl PieceWalk {
             self.bound = None;
             return Ok(Vec::new());
         };
-        let (passed, named) = (question.asked.filter.mark(&rows), self.operations.mark(&rows));
-        let mut marked: Vec<usize> =
-            (0..rows.num_rows()).filter(|row| passed.value(*row) && named.value(*row)).collect();
+        let mut passed = question.asked.filter.mark(&rows).values().clone();
+        if !matches!(self.operations, Operations::Any) {
+            passed = &passed & self.operations.mark(&rows).values();
+        }
+        let mut marked: Vec<usize> = passed.set_indices().collect();
         let asks_spans = !question.asked.spans.attributes.is_empty();
         let begin = if asks_spans {
             self.asked += marked.len();
@@ -140,24 +142,12 @@ impl PieceWalk {
 }
 
 /// Groups as the rows of traces list them: thousands of rows have the same few lists, and each is looked into once.
-struct List<'a> {
-    groups: &'a [u64],
-    /// Those of them that have not been read, by their places in [`Lists::unread`].
-    unread: Vec<usize>,
-}
-
-/// A group that has not been read, and the traces to ask it about.
-struct Unread<'a> {
-    spans: &'a GroupSpans,
-    traces: Vec<TraceId>,
-}
-
-/// The lists of some rows, and the groups in them that have not been read.
 #[derive(Default)]
 struct Lists<'a> {
     numbers: HashMap<&'a [u64], usize>,
-    lists: Vec<List<'a>>,
-    unread: Vec<Unread<'a>>,
+    lists: Vec<&'a [u64]>,
+    /// Their groups that have not been read.
+    unread: Vec<&'a GroupSpans>,
 }
 
 impl<'a> Lists<'a> {
@@ -166,42 +156,21 @@ impl<'a> Lists<'a> {
         if let Some(number) = self.numbers.get(groups) {
             return *number;
         }
-        let spans = groups.iter().filter_map(|group| question.spans_of(GroupId(*group)));
-        let mut unread = Vec::new();
-        for spans in spans.filter(|spans| spans.passing().is_none()) {
-            let known = self.unread.iter().position(|unread| unread.spans.id() == spans.id());
-            unread.push(known.unwrap_or(self.unread.len()));
-            if known.is_none() {
-                self.unread.push(Unread { spans, traces: Vec::new() });
+        for spans in groups.iter().filter_map(|group| question.spans_of(GroupId(*group))) {
+            if spans.passing().is_none() && self.unread.iter().all(|unread| unread.id() != spans.id()) {
+                self.unread.push(spans);
             }
         }
-        self.lists.push(List { groups, unread });
+        self.lists.push(groups);
         self.numbers.insert(groups, self.lists.len() - 1);
         self.lists.len() - 1
-    }
-
-    /// Has the groups of a list that have not been read asked about a trace.
-    fn ask_about(&mut self, list: usize, trace: impl Fn() -> Option<TraceId>) {
-        for place in &self.lists[list].unread {
-            self.unread[*place].traces.extend(trace());
-        }
-    }
-
-    /// Asks the groups that have not been read: the traces asked about that have a span there that passes.
-    async fn ask(&mut self, question: &Question<'_>, many: bool) -> Result<HashSet<TraceId>, ScanError> {
-        let asked = self.unread.iter_mut().map(async |unread| {
-            unread.spans.read(question, many).await?;
-            unread.traces.sort_unstable();
-            unread.spans.among(question, &unread.traces).await
-        });
-        Ok(try_join_all(asked).await?.into_iter().flatten().collect())
     }
 
     /// For each list, the traces with a span that passes in those of its groups that have been read, as far as there
     /// are any.
     fn passing(&self, question: &Question<'a>) -> Vec<Vec<&'a HashSet<TraceId>>> {
         let passing = |group: &u64| question.spans_of(GroupId(*group))?.passing().filter(|passing| !passing.is_empty());
-        self.lists.iter().map(|list| list.groups.iter().filter_map(passing).collect()).collect()
+        self.lists.iter().map(|groups| groups.iter().filter_map(passing).collect()).collect()
     }
 }
 
@@ -215,17 +184,27 @@ async fn keep_with_spans(
 ) -> Result<usize, ScanError> {
     let Some((ids, groups)) = ids(rows, "trace_id").zip(GroupLists::of(rows)) else { return Ok(0) };
     let (mut lists, mut begin) = (Lists::default(), 0);
+    // Rows with the number of their list, the newest first.
     let mut looked_at: Vec<(usize, usize)> = Vec::with_capacity(marked.len());
     for row in marked.drain(..).rev() {
-        let list = lists.number(question, groups.at(row));
-        looked_at.push((row, list));
-        lists.ask_about(list, || trace_id_at(ids, row));
+        let of_row = groups.at(row);
+        let same = looked_at.last().map(|(_, list)| *list).filter(|list| lists.lists[*list] == of_row);
+        looked_at.push((row, same.unwrap_or_else(|| lists.number(question, of_row))));
         if lists.unread.len() > WALKS_AT_ONCE {
             begin = row;
             break;
         }
     }
-    let found = lists.ask(question, many).await?;
+    try_join_all(lists.unread.iter().map(|spans| spans.read(question, many))).await?;
+    // Of a group in which many may pass, only these traces are asked about.
+    let asked = lists.unread.iter().filter(|spans| spans.passing().is_none()).map(async |spans| {
+        let holds: Vec<bool> = lists.lists.iter().map(|groups| groups.contains(&spans.id().0)).collect();
+        let held = looked_at.iter().filter(|(_, list)| holds[*list]);
+        let mut traces: Vec<TraceId> = held.filter_map(|(row, _)| trace_id_at(ids, *row)).collect();
+        traces.sort_unstable();
+        spans.among(question, &traces).await
+    });
+    let found: HashSet<TraceId> = try_join_all(asked).await?.into_iter().flatten().collect();
     let passing = lists.passing(question);
     let is_anywhere = !found.is_empty() || !question.in_memory.is_empty();
     let passes = |(row, list): &(usize, usize)| {
