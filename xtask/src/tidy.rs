@@ -34,6 +34,7 @@ const CHECKS: &[Check] = &[
     Check { name: "reasons", about: "ARCHITECTURE.md says what every dependency is for", run: checks::dependencies },
     Check { name: "owners", about: "what is left to do has an owner", run: checks::owners },
     Check { name: "paths", about: "no path of one machine", run: checks::paths },
+    Check { name: "fuzz", about: "the lock file of the fuzz targets is up to date", run: checks::fuzz },
     Check { name: "versions", about: "one version of arrow and of parquet", run: checks::versions },
 ];
 

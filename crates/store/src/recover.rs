@@ -93,7 +93,7 @@ pub(crate) fn open(
     let next_segment = replayed.next_segment.max(loaded.wal_position);
     let extents = std::mem::take(&mut replayed.extents);
     take_in(&shared, replayed, clock.monotonic_nanos(), &mut report);
-    describe(&mut report);
+    describe(&mut report, &folder);
     for warning in &report.warnings {
         tracing::warn!("{warning}");
         shared.warn(warning.clone());
@@ -255,8 +255,10 @@ impl Inner {
     }
 }
 
-fn describe(report: &mut OpenReport) {
+fn describe(report: &mut OpenReport, log: &Path) {
     let wal = &report.wal;
+    let returned = crate::wal::returned_folder(log);
+    let put_back = format!("segments that turn up again are taken in at a start if they lie in {}", returned.display());
     if wal.torn_bytes > 0 {
         report.warnings.push(format!(
             "the log ended in a record that is cut short or broken ({} bytes): after a crash that is a write that was \
@@ -266,19 +268,24 @@ fn describe(report: &mut OpenReport) {
         ));
     }
     if wal.is_gone {
-        report.warnings.push(
+        report.warnings.push(format!(
             "the log is gone (the folder `wal` or all that was in it, and `wal.extents` beside it), and the last engine \
              had not ended in order: what it had acknowledged and not yet written to files, if anything, is lost; check \
-             the disk and what removes files there"
-                .to_owned(),
-        );
+             the disk and what removes files there; {put_back}"
+        ));
     }
     if wal.missing_segments > 0 || wal.cut_segments > 0 {
         report.warnings.push(format!(
             "of the log {} segments are missing and {} are cut short or empty (at least {} bytes that were there): what was \
-             acknowledged and stood in them alone is lost, unless they are put back into the log's folder before the \
-             next start; check the disk and what removes files there",
+             acknowledged and stood in them alone is not in any answer; check the disk and what removes files there; \
+             {put_back}",
             wal.missing_segments, wal.cut_segments, wal.missing_bytes
+        ));
+    }
+    if wal.returned_segments > 0 || wal.waiting_segments > 0 {
+        report.warnings.push(format!(
+            "{} segments of the log that were put back were taken in, and {} wait for the next start",
+            wal.returned_segments, wal.waiting_segments
         ));
     }
     if wal.damaged_stretches > 0 || wal.unreadable_records > 0 {

@@ -3,6 +3,7 @@
 //! ```text
 //!  wal/0000000000000007.wal   header │ record │ record │ …     (format in `segment`)
 //!  wal/aside/                 torn or damaged stretches, kept for a person to look at
+//!  wal/returned/              segments that a person puts back, taken in when a store opens (`returned`)
 //!  wal.extents                beside the folder: which segments there are and how long (`extents`)
 //! ```
 //!
@@ -15,6 +16,7 @@ mod extents;
 pub mod fuzzing;
 pub(crate) mod payload;
 pub mod replay;
+mod returned;
 pub(crate) mod segment;
 pub(crate) mod writer;
 
@@ -24,6 +26,8 @@ use std::path::{Path, PathBuf};
 const FOLDER: &str = "wal";
 /// Damaged stretches within the log's folder.
 const ASIDE: &str = "aside";
+/// Segments that are put back, within the log's folder.
+const RETURNED: &str = "returned";
 /// A segment's extension.
 const EXTENSION: &str = "wal";
 
@@ -33,6 +37,10 @@ pub(crate) fn folder(home: &Path) -> PathBuf {
 
 pub(crate) fn aside_folder(folder: &Path) -> PathBuf {
     folder.join(ASIDE)
+}
+
+pub(crate) fn returned_folder(folder: &Path) -> PathBuf {
+    folder.join(RETURNED)
 }
 
 pub(crate) fn segment_path(folder: &Path, number: u64) -> PathBuf {

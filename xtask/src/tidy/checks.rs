@@ -133,9 +133,24 @@ pub(super) fn versions(tree: &Tree) -> Vec<String> {
     several.map(|(name, versions)| format!("Cargo.lock holds {name} {}", versions.join(" and "))).collect()
 }
 
+/// The lock file of the fuzz targets has what the packages need that they are built with.
+pub(super) fn fuzz(tree: &Tree) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for package in &tree.packages {
+        let Some(locked) = tree.fuzz_needs.get(&package.name) else { continue };
+        let differ: Vec<&str> = package.needs.symmetric_difference(locked).map(String::as_str).collect();
+        if !differ.is_empty() {
+            let differ = differ.join(", ");
+            complaints
+                .push(format!("fuzz/Cargo.lock: {} and {differ}: `cargo metadata` in `fuzz` mends it", package.name));
+        }
+    }
+    complaints
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::tree::{File, Package, locked};
+    use super::super::tree::{File, Package, locked, needs};
     use super::*;
 
     fn file(path: &str, text: &str) -> Tree {
@@ -148,6 +163,7 @@ mod tests {
             folder: folder.into(),
             uses: uses.iter().map(|used| (*used).into()).collect(),
             dependencies: Vec::new(),
+            needs: BTreeSet::new(),
         }
     }
 
@@ -219,5 +235,18 @@ mod tests {
                     version = \"58.0.0\"\n\n[[package]]\nname = \"parquet\"\nversion = \"59.1.0\"\n";
         let tree = Tree { locked: locked(lock), ..Tree::default() };
         assert_eq!(versions(&tree), ["Cargo.lock holds arrow 59.1.0 and 58.0.0"]);
+    }
+
+    #[test]
+    fn what_the_lock_file_of_the_fuzz_targets_lacks_is_named() {
+        let lock = "[[package]]\nname = \"kino-model\"\nversion = \"0.1.0\"\ndependencies = [\n \"serde\",\n \
+                    \"base64 0.22.1\",\n]\n\n[[package]]\nname = \"serde\"\nversion = \"1.0.0\"\n";
+        let mut tree =
+            Tree { packages: vec![package("kino-model", "", &[])], fuzz_needs: needs(lock), ..Tree::default() };
+        tree.packages[0].needs = ["base64", "serde"].map(str::to_owned).into();
+        assert!(fuzz(&tree).is_empty());
+        tree.packages[0].needs.insert("zstd".to_owned());
+        tree.packages[0].needs.remove("serde");
+        assert_eq!(fuzz(&tree), ["fuzz/Cargo.lock: kino-model and serde, zstd: `cargo metadata` in `fuzz` mends it"]);
     }
 }

@@ -1,5 +1,6 @@
 //! What the checks look at: the text files of the checkout, its packages and its lock file.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -24,6 +25,8 @@ pub(super) struct Tree {
     pub packages: Vec<Package>,
     /// Every package and version in the lock file.
     pub locked: Vec<(String, String)>,
+    /// What the lock file of the fuzz targets, a workspace of its own, says that packages need.
+    pub fuzz_needs: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// A text file.
@@ -46,13 +49,22 @@ pub(super) struct Package {
     pub uses: Vec<String>,
     /// The packages from elsewhere that it names, for whatever purpose.
     pub dependencies: Vec<String>,
+    /// The packages that it is always built with.
+    pub needs: BTreeSet<String>,
 }
 
 impl Tree {
     /// Reads the checkout at `root`.
     pub(super) fn read(root: &Path) -> anyhow::Result<Self> {
         let lock = std::fs::read_to_string(root.join("Cargo.lock")).context("failed to read Cargo.lock")?;
-        Ok(Self { root: root.to_owned(), files: files(root)?, packages: packages(root)?, locked: locked(&lock) })
+        let fuzz = std::fs::read_to_string(root.join("fuzz/Cargo.lock")).context("failed to read fuzz/Cargo.lock")?;
+        Ok(Self {
+            root: root.to_owned(),
+            files: files(root)?,
+            packages: packages(root)?,
+            locked: locked(&lock),
+            fuzz_needs: needs(&fuzz),
+        })
     }
 
     /// The file at `path`.
@@ -112,6 +124,8 @@ fn packages(root: &Path) -> anyhow::Result<Vec<Package>> {
             .filter(|used| names.contains(used))
             .map(str::to_owned)
             .collect();
+        let always = dependencies.iter().filter(|it| it["kind"].is_null() && it["optional"] != true);
+        let needs = always.filter_map(|dependency| dependency["name"].as_str()).map(str::to_owned).collect();
         let named = dependencies.iter().filter_map(|dependency| dependency["name"].as_str());
         let outside = named.filter(|used| !names.contains(used)).map(str::to_owned).collect();
         packages.push(Package {
@@ -119,6 +133,7 @@ fn packages(root: &Path) -> anyhow::Result<Vec<Package>> {
             folder: folder.to_string_lossy().replace('\\', "/"),
             uses,
             dependencies: outside,
+            needs,
         });
     }
     Ok(packages)
@@ -137,6 +152,22 @@ pub(super) fn locked(text: &str) -> Vec<(String, String)> {
             && let Some(name) = name.take()
         {
             found.push((name, version));
+        }
+    }
+    found
+}
+
+/// The packages that each package of a lock file needs, by name: lines ` "NAME",` or ` "NAME VERSION",` behind the name.
+pub(super) fn needs(text: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut name = String::new();
+    for line in text.lines() {
+        if let Some(named) = line.strip_prefix("name = ") {
+            name = named.trim_matches('"').to_owned();
+            found.entry(name.clone()).or_default();
+        } else if let Some(needed) = line.strip_prefix(" \"") {
+            let needed = needed.split([' ', '"']).next().unwrap_or_default();
+            found.entry(name.clone()).or_default().insert(needed.to_owned());
         }
     }
     found

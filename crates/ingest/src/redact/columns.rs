@@ -5,16 +5,19 @@
 //! exact side of the same rows, so that neither keeps what the other lost.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::builder::{ArrayBuilder, BinaryBuilder, StringBuilder};
+use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{
     Array, ArrayRef, BinaryArray, DictionaryArray, MapArray, RecordBatch, RecordBatchOptions, StringArray, StructArray,
+    make_array, new_null_array,
 };
 use arrow_buffer::{NullBuffer, OffsetBuffer};
-use arrow_schema::{DataType, Field, Schema};
+use arrow_data::transform::MutableArrayData;
+use arrow_schema::{DataType, Schema};
 use kino_model::columns::{Kind, Table};
 use kino_model::exact::{self, Record, any_value};
 use kino_model::{Batch, Text, Value, names};
@@ -85,7 +88,7 @@ impl<'r> Work<'r> {
                 new.insert(row, redacted);
             }
         }
-        (!new.is_empty()).then(|| Arc::new(replaced(array, &new)) as ArrayRef)
+        (!new.is_empty()).then(|| replaced(array, &new))
     }
 
     /// Values that stand for many rows each; which rows is not worth finding out.
@@ -116,7 +119,7 @@ impl<'r> Work<'r> {
         }
         let clean = array.iter().enumerate().filter(|(row, _)| !new.contains_key(row)).filter_map(|(_, text)| text);
         self.redactor.clean.add(judged, clean);
-        (!new.is_empty()).then(|| Arc::new(replaced(array, &new)) as ArrayRef)
+        (!new.is_empty()).then(|| replaced(array, &new))
     }
 
     fn dictionary(&self, name: &str, array: &ArrayRef, fired: &mut Fired) -> Option<ArrayRef> {
@@ -164,10 +167,10 @@ impl<'r> Work<'r> {
             }
         }
         if !new_exact.is_empty() {
-            self.new.insert("body_exact", Arc::new(replaced_bytes(&exact, &new_exact)));
+            self.new.insert("body_exact", replaced_bytes(&exact, &new_exact));
         }
         if let Some(texts) = texts.filter(|_| !new_texts.is_empty()) {
-            self.new.insert("body", Arc::new(replaced(&texts, &new_texts)));
+            self.new.insert("body", replaced(&texts, &new_texts));
         }
     }
 
@@ -203,9 +206,9 @@ impl<'r> Work<'r> {
         if exact.is_some() {
             let messages = new.iter().map(|(row, attributes)| (*row, attributes.exact.clone())).collect();
             let exact = exact.unwrap_or_else(|| BinaryArray::new_null(rows));
-            self.new.insert("attributes_exact", Arc::new(replaced_bytes(&exact, &messages)));
+            self.new.insert("attributes_exact", replaced_bytes(&exact, &messages));
         }
-        self.new.insert("attributes", Arc::new(replaced_map(map.as_ref(), rows, &new)));
+        self.new.insert("attributes", replaced_map(map.as_ref(), rows, &new));
     }
 
     fn finish(self) -> RecordBatch {
@@ -500,53 +503,54 @@ fn merge(into: &mut Fired, from: Fired) {
     }
 }
 
-fn replaced(array: &StringArray, new: &BTreeMap<usize, String>) -> StringArray {
-    let value =
-        |row: usize| new.get(&row).map_or_else(|| array.is_valid(row).then(|| array.value(row)), |text| Some(text));
-    (0..array.len()).map(value).collect()
-}
-
-fn replaced_bytes(array: &BinaryArray, new: &BTreeMap<usize, Option<Vec<u8>>>) -> BinaryArray {
-    let mut builder = BinaryBuilder::with_capacity(array.len(), array.value_data().len());
-    for row in 0..array.len() {
-        let old = || array.is_valid(row).then(|| array.value(row));
-        builder.append_option(new.get(&row).map_or_else(old, Option::as_deref));
-    }
-    builder.finish()
-}
-
-fn replaced_map(map: Option<&MapArray>, rows: usize, new: &BTreeMap<usize, RowAttributes>) -> MapArray {
-    let (mut keys, mut values) = (StringBuilder::new(), StringBuilder::new());
-    let (mut lengths, mut valid) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
-    let old = map.map(|map| (map, map.keys().as_string::<i32>(), map.values().as_string::<i32>()));
-    for row in 0..rows {
-        let before = keys.len();
-        if let Some(attributes) = new.get(&row) {
-            for (key, value) in &attributes.entries {
-                keys.append_value(key);
-                values.append_option(value.as_deref());
-            }
-        } else if let Some((map, old_keys, old_values)) = old.filter(|(map, ..)| map.is_valid(row)) {
-            for entry in map.value_offsets()[row] as usize..map.value_offsets()[row + 1] as usize {
-                keys.append_value(old_keys.value(entry));
-                values.append_option(old_values.is_valid(entry).then(|| old_values.value(entry)));
-            }
-        }
-        lengths.push(keys.len() - before);
-        valid.push(keys.len() > before || map.is_some_and(|map| map.is_valid(row)));
-    }
-    let DataType::Map(entry, sorted) = map.map_or_else(|| Kind::Map.arrow(), |map| map.data_type().clone()) else {
-        unreachable!("the attributes' column is a map");
+/// A column in which these rows, sorted, are replaced by those of `new`, in order. What lies between two of them is copied
+/// as a whole: secrets are rare, and a column has thousands of rows.
+fn with_rows(old: &dyn Array, rows: impl Iterator<Item = usize>, new: &dyn Array) -> ArrayRef {
+    let (old, new) = (old.to_data(), new.to_data());
+    let mut column = MutableArrayData::new(vec![&old, &new], false, old.len());
+    let mut copy = |of: usize, rows: Range<usize>| {
+        column.try_extend(of, rows.start, rows.end).expect("a column's texts have far less than 2 GiB");
     };
-    let DataType::Struct(fields) = entry.data_type().clone() else { unreachable!("a map's entries are a struct") };
-    let entries = StructArray::new(fields, vec![Arc::new(keys.finish()), Arc::new(values.finish())], None);
-    let offsets = OffsetBuffer::from_lengths(lengths);
-    MapArray::new(Arc::new(Field::clone(&entry)), offsets, entries, Some(NullBuffer::from(valid)), sorted)
+    let mut from = 0;
+    for (place, row) in rows.enumerate() {
+        copy(0, from..row);
+        copy(1, place..place + 1);
+        from = row + 1;
+    }
+    copy(0, from..old.len());
+    make_array(column.freeze())
+}
+
+fn replaced(array: &StringArray, new: &BTreeMap<usize, String>) -> ArrayRef {
+    with_rows(array, new.keys().copied(), &StringArray::from_iter_values(new.values()))
+}
+
+fn replaced_bytes(array: &BinaryArray, new: &BTreeMap<usize, Option<Vec<u8>>>) -> ArrayRef {
+    with_rows(array, new.keys().copied(), &new.values().map(Option::as_deref).collect::<BinaryArray>())
+}
+
+fn replaced_map(map: Option<&MapArray>, rows: usize, new: &BTreeMap<usize, RowAttributes>) -> ArrayRef {
+    let kind = map.map_or_else(|| Kind::Map.arrow(), |map| map.data_type().clone());
+    let DataType::Map(entry, sorted) = &kind else { unreachable!("the attributes' column is a map") };
+    let DataType::Struct(fields) = entry.data_type() else { unreachable!("a map's entries are a struct") };
+    let (mut keys, mut values) = (StringBuilder::new(), StringBuilder::new());
+    for (key, value) in new.values().flat_map(|attributes| &attributes.entries) {
+        keys.append_value(key);
+        values.append_option(value.as_deref());
+    }
+    let entries = StructArray::new(fields.clone(), vec![Arc::new(keys.finish()), Arc::new(values.finish())], None);
+    let offsets = OffsetBuffer::from_lengths(new.values().map(|attributes| attributes.entries.len()));
+    let is_there: NullBuffer = new.values().map(|attributes| !attributes.entries.is_empty()).collect();
+    let changed = MapArray::new(Arc::clone(entry), offsets, entries, Some(is_there), *sorted);
+    let old = map.map_or_else(|| new_null_array(&kind, rows), |map| Arc::new(map.clone()));
+    with_rows(&old, new.keys().copied(), &changed)
 }
 
 #[cfg(test)]
 mod tests {
     use kino_model::thin_vec;
+
+    use arrow_schema::Field;
 
     use super::*;
     use crate::redact::Rules;
@@ -577,7 +581,7 @@ mod tests {
             exact: None,
         };
         let new = rows.iter().map(read).enumerate().collect();
-        Arc::new(replaced_map(None, rows.len(), &new))
+        replaced_map(None, rows.len(), &new)
     }
 
     fn spans(columns: &[(&str, ArrayRef)]) -> Batch {
@@ -621,6 +625,38 @@ mod tests {
         assert!(entries(&redacted, 0).is_empty());
         assert_eq!(entries(&redacted, 1), [("kino.redacted".into(), "password".into())]);
         assert_eq!(entries(&redacted, 2), [("kino.redacted".into(), "credit-card".into())]);
+    }
+
+    #[test]
+    fn rows_around_a_hit_stay_as_they_were_in_parts_of_columns_too() {
+        let secret = "login password=hunter22";
+        let names =
+            strings(&[Some("x"), Some("a"), None, Some(""), Some(secret), None, Some(secret), Some("é"), Some("y")]);
+        let row = [("k", "v"), ("empty", "")];
+        let before = map(&[&row, &[], &row, &[("password", "hunter22")], &row, &[], &row, &row, &row]);
+        let before = spans(&[("name", names), ("attributes", before)]);
+        // What is left of larger batches does not begin with its buffers.
+        let part = before.spans.slice(1, 7);
+        let (after, fired) = redactor().redact_batch(Batch { spans: part.clone(), ..Batch::empty() });
+        assert_eq!(fired, Fired::from([("password", 2), ("sensitive-key", 1)]));
+        let (old, new) = (part.column(0).as_string::<i32>(), after.spans.column(0).as_string::<i32>());
+        for row in [0, 1, 2, 4, 6] {
+            assert_eq!(old.iter().nth(row), new.iter().nth(row), "row {row}");
+        }
+        assert!([3, 5].iter().all(|row| new.value(*row).starts_with("login password=[redacted:password:")));
+        let (old, new) = (part.column(1).as_map(), after.spans.column(1).as_map());
+        for row in [0, 1, 4, 6] {
+            assert_eq!((old.is_valid(row), old.value(row)), (new.is_valid(row), new.value(row)), "row {row}");
+        }
+        let keys = |row| entries(&after, row).into_iter().map(|(key, _)| key).collect::<Vec<_>>();
+        assert_eq!(
+            [keys(2), keys(3), keys(5)],
+            [
+                vec!["password", names::REDACTED],
+                vec!["k", "empty", names::REDACTED],
+                vec!["k", "empty", names::REDACTED],
+            ]
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::extents::{Extents, SEGMENTS_MAX};
 use super::segment::{self, Header, Kind};
-use super::{aside_folder, payload, segment_number};
+use super::{aside_folder, payload, returned, segment_number};
 use crate::blobs::BlobHash;
 use crate::disk::Disk;
 use crate::hot::{Accepted, Content};
@@ -50,6 +50,10 @@ pub struct WalReport {
     pub cut_segments: u64,
     /// Bytes that the segments of these two kinds surely had and have not.
     pub missing_bytes: u64,
+    /// Segments that were put back into the log's folder `returned`, and are part of the log again.
+    pub returned_segments: u64,
+    /// Segments there that wait for the next open.
+    pub waiting_segments: u64,
     /// Records taken in.
     pub records: u64,
     /// Bytes at the end of a segment that are no whole record: a write that a crash cut short, never acknowledged.
@@ -66,10 +70,18 @@ pub struct WalReport {
     pub not_kept_bytes: u64,
 }
 
-/// Reads every segment from `position` on. Writes only copies of what is damaged, and only if `writable`.
+/// Reads every segment from `position` on, and those that were put back. Only if `writable` these are renamed, and copies
+/// of what is damaged written.
 pub(crate) fn replay(disk: &dyn Disk, folder: &Path, position: u64, writable: bool) -> io::Result<Replayed> {
     let mut replayed = Replayed { next_segment: position, ..Replayed::default() };
     let known = Extents::read(disk, folder);
+    if writable {
+        let taken = known.as_ref().map_or(0, Extents::next);
+        let last = disk.list(folder)?.iter().filter_map(|path| segment_number(path)).max();
+        let next = position.max(taken).max(last.map_or(0, |last| last + 1));
+        let report = &mut replayed.report;
+        (report.returned_segments, report.waiting_segments) = returned::take(disk, folder, next)?;
+    }
     let mut found = BTreeMap::new();
     for path in disk.list(folder)? {
         let Some(number) = segment_number(&path) else { continue };

@@ -64,6 +64,76 @@ fn emptied_and_cut_segments_are_noticed() {
 }
 
 #[test]
+fn a_segment_that_is_put_back_after_a_flush_is_taken_in_once() {
+    with_home(|home| async move {
+        let config = kino_store::StoreConfig { segment_bytes: 1, ..quiet(&home) };
+        let (store, _) = open(config.clone()).await;
+        for trace in 1..=3 {
+            store.append(batch(&[(trace, 0)])).await.unwrap();
+        }
+        drop(store);
+        free(&home).await;
+        let segment = |number: u64| home.join(format!("wal/{number:016}.wal"));
+        let (missing, cut) = (fs::read(segment(1)).unwrap(), fs::read(segment(2)).unwrap());
+        fs::remove_file(segment(1)).unwrap();
+        fs::write(segment(2), &cut[..28]).unwrap();
+        let (store, report) = open(config.clone()).await;
+        let returned = home.join("wal/returned");
+        assert!(report.warnings[0].contains(returned.to_str().unwrap()), "{:?}", report.warnings);
+        store.flush().await.unwrap();
+        // Under their own numbers they would be removed now.
+        fs::create_dir(&returned).unwrap();
+        fs::write(returned.join("0000000000000001.wal"), missing).unwrap();
+        fs::write(returned.join("0000000000000002.wal"), cut).unwrap();
+        store.append(batch(&[(4, 0)])).await.unwrap();
+        store.flush().await.unwrap();
+        check(&store, [(3, 0), (4, 0)]);
+        drop(store);
+        free(&home).await;
+        let all = [(1, 0), (2, 0), (3, 0), (4, 0)];
+        for returned in [2, 0, 0] {
+            let (store, report) = open(config.clone()).await;
+            assert_eq!((report.wal.returned_segments, report.wal.waiting_segments), (returned, 0));
+            assert_eq!((report.wal.missing_segments, report.wal.cut_segments), (0, 0));
+            check(&store, all);
+            if returned == 0 {
+                store.flush().await.unwrap();
+                check(&store, all);
+            }
+            drop(store);
+            free(&home).await;
+        }
+    });
+}
+
+#[test]
+fn segments_that_are_put_back_are_taken_in_few_at_a_time() {
+    with_home(|home| async move {
+        let config = kino_store::StoreConfig { segment_bytes: 1, ..quiet(&home) };
+        let (store, _) = open(config.clone()).await;
+        for trace in 1..=6 {
+            store.append(batch(&[(trace, 0)])).await.unwrap();
+        }
+        drop(store);
+        free(&home).await;
+        let returned = home.join("wal/returned");
+        fs::create_dir(&returned).unwrap();
+        for number in 1..=6u64 {
+            let name = format!("{number:016}.wal");
+            fs::rename(home.join("wal").join(&name), returned.join(&name)).unwrap();
+        }
+        let (store, report) = open(config.clone()).await;
+        assert_eq!((report.wal.returned_segments, report.wal.waiting_segments), (4, 2));
+        check(&store, (1..=4).map(|trace| (trace, 0)));
+        drop(store);
+        free(&home).await;
+        let (store, report) = open(config).await;
+        assert_eq!((report.wal.returned_segments, report.wal.waiting_segments), (2, 0));
+        check(&store, (1..=6).map(|trace| (trace, 0)));
+    });
+}
+
+#[test]
 fn without_notes_of_an_earlier_build_gaps_and_empty_segments_tell() {
     with_home(|home| async move {
         let config = kino_store::StoreConfig { segment_bytes: 1, ..quiet(&home) };

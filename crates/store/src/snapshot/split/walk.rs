@@ -97,9 +97,11 @@ impl PieceWalk {
             self.bound = None;
             return Ok(Vec::new());
         };
-        let (passed, named) = (question.asked.filter.mark(&rows), self.operations.mark(&rows));
-        let mut marked: Vec<usize> =
-            (0..rows.num_rows()).filter(|row| passed.value(*row) && named.value(*row)).collect();
+        let mut passed = question.asked.filter.mark(&rows).values().clone();
+        if !matches!(self.operations, Operations::Any) {
+            passed = &passed & self.operations.mark(&rows).values();
+        }
+        let mut marked: Vec<usize> = passed.set_indices().collect();
         let asks_spans = !question.asked.spans.attributes.is_empty();
         let begin = if asks_spans {
             self.asked += marked.len();
@@ -139,12 +141,37 @@ impl PieceWalk {
     }
 }
 
-/// A group that has spans of the traces asked about.
-struct Met<'a> {
-    spans: &'a GroupSpans,
-    is_read: bool,
-    /// The traces to ask it about, where it has not been read.
-    traces: Vec<TraceId>,
+/// Groups as the rows of traces list them: thousands of rows have the same few lists, and each is looked into once.
+#[derive(Default)]
+struct Lists<'a> {
+    numbers: HashMap<&'a [u64], usize>,
+    lists: Vec<&'a [u64]>,
+    /// Their groups that have not been read.
+    unread: Vec<&'a GroupSpans>,
+}
+
+impl<'a> Lists<'a> {
+    /// The number of a list.
+    fn number(&mut self, question: &Question<'a>, groups: &'a [u64]) -> usize {
+        if let Some(number) = self.numbers.get(groups) {
+            return *number;
+        }
+        for spans in groups.iter().filter_map(|group| question.spans_of(GroupId(*group))) {
+            if spans.passing().is_none() && self.unread.iter().all(|unread| unread.id() != spans.id()) {
+                self.unread.push(spans);
+            }
+        }
+        self.lists.push(groups);
+        self.numbers.insert(groups, self.lists.len() - 1);
+        self.lists.len() - 1
+    }
+
+    /// For each list, the traces with a span that passes in those of its groups that have been read, as far as there
+    /// are any.
+    fn passing(&self, question: &Question<'a>) -> Vec<Vec<&'a HashSet<TraceId>>> {
+        let passing = |group: &u64| question.spans_of(GroupId(*group))?.passing().filter(|passing| !passing.is_empty());
+        self.lists.iter().map(|groups| groups.iter().filter_map(passing).collect()).collect()
+    }
 }
 
 /// Keeps the rows of traces with a span in some source that passes. Goes from the newest row only as far as few groups
@@ -156,37 +183,37 @@ async fn keep_with_spans(
     many: bool,
 ) -> Result<usize, ScanError> {
     let Some((ids, groups)) = ids(rows, "trace_id").zip(GroupLists::of(rows)) else { return Ok(0) };
-    let meet = |group: u64| {
-        let spans = question.spans_of(GroupId(group))?;
-        Some(Met { spans, is_read: spans.passing().is_some(), traces: Vec::new() })
-    };
-    let mut met: HashMap<u64, Option<Met<'_>>> = HashMap::default();
-    let (mut begin, mut unread) = (0, 0);
-    for row in marked.iter().rev() {
-        for group in groups.at(*row) {
-            let met = met.entry(*group).or_insert_with(|| meet(*group)).as_mut();
-            if let Some(met) = met.filter(|met| !met.is_read) {
-                unread += usize::from(met.traces.is_empty());
-                met.traces.extend(trace_id_at(ids, *row));
-            }
-        }
-        if unread > WALKS_AT_ONCE {
-            begin = *row;
+    let (mut lists, mut begin) = (Lists::default(), 0);
+    // Rows with the number of their list, the newest first.
+    let mut looked_at: Vec<(usize, usize)> = Vec::with_capacity(marked.len());
+    for row in marked.drain(..).rev() {
+        let of_row = groups.at(row);
+        let same = looked_at.last().map(|(_, list)| *list).filter(|list| lists.lists[*list] == of_row);
+        looked_at.push((row, same.unwrap_or_else(|| lists.number(question, of_row))));
+        if lists.unread.len() > WALKS_AT_ONCE {
+            begin = row;
             break;
         }
     }
-    let asked = met.values_mut().flatten().filter(|met| !met.is_read).map(async |met| {
-        met.spans.read(question, many).await?;
-        met.traces.sort_unstable();
-        met.spans.among(question, &met.traces).await
+    try_join_all(lists.unread.iter().map(|spans| spans.read(question, many))).await?;
+    // Of a group in which many may pass, only these traces are asked about.
+    let asked = lists.unread.iter().filter(|spans| spans.passing().is_none()).map(async |spans| {
+        let holds: Vec<bool> = lists.lists.iter().map(|groups| groups.contains(&spans.id().0)).collect();
+        let held = looked_at.iter().filter(|(_, list)| holds[*list]);
+        let mut traces: Vec<TraceId> = held.filter_map(|(row, _)| trace_id_at(ids, *row)).collect();
+        traces.sort_unstable();
+        spans.among(question, &traces).await
     });
     let found: HashSet<TraceId> = try_join_all(asked).await?.into_iter().flatten().collect();
-    let known: HashMap<u64, &HashSet<TraceId>> =
-        met.iter().filter_map(|(group, met)| Some((*group, met.as_ref()?.spans.passing()?))).collect();
-    let passes = |row: usize, id: &TraceId| {
-        let is_known = |group: &u64| known.get(group).is_some_and(|passing| passing.contains(id));
-        question.in_memory.contains(id) || found.contains(id) || groups.at(row).iter().any(is_known)
+    let passing = lists.passing(question);
+    let is_anywhere = !found.is_empty() || !question.in_memory.is_empty();
+    let passes = |(row, list): &(usize, usize)| {
+        let passing = &passing[*list];
+        let holds = |id: TraceId| {
+            question.in_memory.contains(&id) || found.contains(&id) || passing.iter().any(|held| held.contains(&id))
+        };
+        (is_anywhere || !passing.is_empty()) && trace_id_at(ids, *row).is_some_and(holds)
     };
-    marked.retain(|row| *row >= begin && trace_id_at(ids, *row).is_some_and(|id| passes(*row, &id)));
+    marked.extend(looked_at.iter().rev().filter(|looked_at| passes(looked_at)).map(|(row, _)| *row));
     Ok(begin)
 }
