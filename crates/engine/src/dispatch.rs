@@ -14,8 +14,8 @@ use kino_wire::live::OperationsQuestion;
 use kino_wire::predict::PredictQuestion;
 use kino_wire::window::ExplainWindowQuestion;
 use kino_wire::{
-    Backend, Damage, Problem, Question, admin, check, compare, diagnose, errors, evidence, explain, find, insights, live,
-    predict, run, search, sql, verify, window,
+    Backend, Damage, Problem, Question, admin, check, compare, diagnose, errors, evidence, explain, find, insights,
+    live, predict, run, search, sql, verify, window,
 };
 use serde_json::Value as Json;
 use tokio::runtime::Handle;

@@ -61,11 +61,7 @@ impl Engine {
 
     /// The exceptions that pass, grouped. Those of worktrees that were made for a verification are left out, unless runs
     /// are named.
-    pub(crate) async fn error_groups(
-        &self,
-        snapshot: &Snapshot,
-        filter: &EventFilter,
-    ) -> Result<GroupsFound, Problem> {
+    pub(crate) async fn error_groups(&self, snapshot: &Snapshot, filter: &EventFilter) -> Result<GroupsFound, Problem> {
         let is_of_run = filter.run_ids.is_some();
         let scratch = self.scratch();
         let found = snapshot.exceptions(filter, EXCEPTIONS_MAX).await;

@@ -16,9 +16,9 @@ use kino_wire::Problem;
 use kino_wire::apart as wire;
 use kino_wire::explain::{ExplainTrace, LOG_LINES_MAX};
 
-use crate::temporary::leave_out_temporary;
 use crate::find::problem;
 use crate::ingest::blocking;
+use crate::temporary::leave_out_temporary;
 use crate::{Engine, to_wire};
 
 /// Spans of all likes together that one question loads, the newest likes first. The rest is counted.

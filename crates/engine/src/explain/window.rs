@@ -14,11 +14,11 @@ use kino_wire::window::{
 };
 use kino_wire::{Problem, ProblemKind};
 
-use crate::temporary::leave_out_temporary;
 use crate::compare::{compared, operation, side, verdict};
 use crate::find::problem;
 use crate::ingest::blocking;
 use crate::sets::Set;
+use crate::temporary::leave_out_temporary;
 use crate::{Engine, scope, to_wire};
 
 /// Suspects in one answer.

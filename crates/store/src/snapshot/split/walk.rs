@@ -145,7 +145,7 @@ impl PieceWalk {
 #[derive(Default)]
 struct Lists<'a> {
     numbers: HashMap<&'a [u64], usize>,
-    lists: Vec<&'a [u64]>,
+    distinct: Vec<&'a [u64]>,
     /// Their groups that have not been read.
     unread: Vec<&'a GroupSpans>,
 }
@@ -161,16 +161,16 @@ impl<'a> Lists<'a> {
                 self.unread.push(spans);
             }
         }
-        self.lists.push(groups);
-        self.numbers.insert(groups, self.lists.len() - 1);
-        self.lists.len() - 1
+        self.distinct.push(groups);
+        self.numbers.insert(groups, self.distinct.len() - 1);
+        self.distinct.len() - 1
     }
 
     /// For each list, the traces with a span that passes in those of its groups that have been read, as far as there
     /// are any.
     fn passing(&self, question: &Question<'a>) -> Vec<Vec<&'a HashSet<TraceId>>> {
         let passing = |group: &u64| question.spans_of(GroupId(*group))?.passing().filter(|passing| !passing.is_empty());
-        self.lists.iter().map(|groups| groups.iter().filter_map(passing).collect()).collect()
+        self.distinct.iter().map(|groups| groups.iter().filter_map(passing).collect()).collect()
     }
 }
 
@@ -188,7 +188,7 @@ async fn keep_with_spans(
     let mut looked_at: Vec<(usize, usize)> = Vec::with_capacity(marked.len());
     for row in marked.drain(..).rev() {
         let of_row = groups.at(row);
-        let same = looked_at.last().map(|(_, list)| *list).filter(|list| lists.lists[*list] == of_row);
+        let same = looked_at.last().map(|(_, list)| *list).filter(|list| lists.distinct[*list] == of_row);
         looked_at.push((row, same.unwrap_or_else(|| lists.number(question, of_row))));
         if lists.unread.len() > WALKS_AT_ONCE {
             begin = row;
@@ -198,7 +198,7 @@ async fn keep_with_spans(
     try_join_all(lists.unread.iter().map(|spans| spans.read(question, many))).await?;
     // Of a group in which many may pass, only these traces are asked about.
     let asked = lists.unread.iter().filter(|spans| spans.passing().is_none()).map(async |spans| {
-        let holds: Vec<bool> = lists.lists.iter().map(|groups| groups.contains(&spans.id().0)).collect();
+        let holds: Vec<bool> = lists.distinct.iter().map(|groups| groups.contains(&spans.id().0)).collect();
         let held = looked_at.iter().filter(|(_, list)| holds[*list]);
         let mut traces: Vec<TraceId> = held.filter_map(|(row, _)| trace_id_at(ids, *row)).collect();
         traces.sort_unstable();
