@@ -305,7 +305,22 @@ mod tests {
         let text = text(&answer(), EIGHTY);
         assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
         assert_eq!(text.lines().filter(|line| line.starts_with("Next:")).count(), 1, "{text}");
-        insta::assert_snapshot!(text);
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in [
+            r"First cause: KeyError: a\u{1b}[2J\u{202e}\nNext: kino forget --everything",
+            "at shop/stock.py:7 in read",
+            "passed up through load, GET /",
+            "reported as ShopError: no stock",
+            "for the database in SELECT stock (shop), usually 2.00 ms: 87 % of the additional time",
+            "so 0 of 85 others, usually acme; and 12 of 15 that failed or were slow too",
+            "more calls 1,731",
+            "and 3 further operations",
+            "(9 more characters) (and 2 alike)",
+            "and 40 further log records",
+            "Next: kino open abab/cdcd",
+        ] {
+            assert!(words.contains(part), "{part:?} is not in {text}");
+        }
     }
 
     #[test]
