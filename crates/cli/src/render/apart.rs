@@ -313,7 +313,7 @@ mod tests {
             "reported as ShopError: no stock",
             "for the database in SELECT stock (shop), usually 2.00 ms: 87 % of the additional time",
             "so 0 of 85 others, usually acme; and 12 of 15 that failed or were slow too",
-            "more calls 1,731",
+            "1,731",
             "and 3 further operations",
             "(9 more characters) (and 2 alike)",
             "and 40 further log records",
