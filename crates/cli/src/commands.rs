@@ -31,7 +31,7 @@ use crate::client;
 pub(crate) fn carry_out(app: &App, command: Command) -> Outcome {
     match command {
         Command::Run(arguments) => run::run(app, &arguments),
-        Command::Diagnose(arguments) => questions::diagnose(app, arguments),
+        Command::Diagnose(arguments) => questions::diagnose(app, &arguments),
         Command::Find(arguments) => questions::find(app, arguments),
         Command::Explain(arguments) => questions::explain(app, arguments),
         Command::Predict(arguments) => questions::predict(app, arguments),

@@ -79,7 +79,7 @@ impl Engine {
                 history: &history,
                 limit,
             };
-            answer(analyze::diagnose(&recorded, &words), loaded.left_out, question.scope.all)
+            answer(analyze::diagnose(&recorded, &words), &loaded.left_out, question.scope.all)
         };
         blocking(diagnose).await.map_err(|error| error.problem())
     }
@@ -193,7 +193,7 @@ async fn chosen(
     Ok(chosen)
 }
 
-fn answer(diagnosis: analyze::Diagnosis, left_out: DiagnosisLeftOut, all: bool) -> Diagnose {
+fn answer(diagnosis: analyze::Diagnosis, left_out: &DiagnosisLeftOut, all: bool) -> Diagnose {
     let looked = diagnosis.looked_at;
     let words = diagnosis.words;
     let entries = diagnosis.causes.into_iter().enumerate();
@@ -213,7 +213,7 @@ fn answer(diagnosis: analyze::Diagnosis, left_out: DiagnosisLeftOut, all: bool) 
             .into_iter()
             .map(|one| ComplaintWord { word: one.word, entries: one.causes, recorded: one.recorded })
             .collect(),
-        left_out: DiagnosisLeftOut { entries: diagnosis.left_out, ..left_out },
+        left_out: DiagnosisLeftOut { entries: diagnosis.left_out, ..left_out.clone() },
     }
 }
 

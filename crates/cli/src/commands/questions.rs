@@ -49,11 +49,11 @@ pub(super) fn find(app: &App, arguments: Find) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn diagnose(app: &App, arguments: Diagnose) -> Outcome {
+pub(super) fn diagnose(app: &App, arguments: &Diagnose) -> Outcome {
     let words = arguments.words.join(" ");
     let question = DiagnoseQuestion {
         words: (!words.is_empty()).then_some(words),
-        since_unix_nanos: arguments.since.map(|when| when.unix_nanos(app.now())),
+        since_unix_nanos: arguments.since.as_ref().map(|when| when.unix_nanos(app.now())),
         limit: arguments.limit,
         scope: app.scope(&arguments.scope),
     };
