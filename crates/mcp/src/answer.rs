@@ -195,11 +195,8 @@ impl Answer {
             if paged && from == table.rows.len() {
                 continue;
             }
+            write_table(table, from..to, &mut text, &mut tables, &mut warned);
             let missing = table.rows.len() - to;
-            // Of a table without room for a row the count below says all there is to say.
-            if from < to || missing == 0 {
-                write_table(table, from..to, &mut text, &mut tables, &mut warned);
-            }
             if missing > 0 {
                 left_out.insert(table.name.to_owned(), json!(missing));
                 if !table.paged_by_backend {

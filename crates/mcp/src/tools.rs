@@ -199,7 +199,6 @@ fn output() -> JsonObject {
         json!({"facts": {"type": "object"}, "tables": {"type": "object"}, "left_out": {"type": "object"},
             "next": {"type": ["string", "null"]}, "damage": {}}),
     );
-    schema.insert("required".into(), json!(["facts", "tables", "left_out"]));
     schema
 }
 

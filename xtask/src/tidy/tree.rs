@@ -163,7 +163,7 @@ pub(super) fn needs(text: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut name = String::new();
     for line in text.lines() {
         if let Some(named) = line.strip_prefix("name = ") {
-            name = named.trim_matches('"').to_owned();
+            named.trim_matches('"').clone_into(&mut name);
             found.entry(name.clone()).or_default();
         } else if let Some(needed) = line.strip_prefix(" \"") {
             let needed = needed.split([' ', '"']).next().unwrap_or_default();

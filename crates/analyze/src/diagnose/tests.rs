@@ -44,12 +44,12 @@ fn repeated(count: usize, trace: impl Fn(usize, usize) -> String) -> String {
 
 /// An entry of `name` that lasts `duration` with calls in a row beneath it, named `call`.
 fn list(name: &str, at: usize, calls: usize, each: usize, statement: &str) -> String {
-    let mut text = format!("{name} {at}..{}", at + 10 + calls * each);
-    for call in 0..calls {
+    let rows = (0..calls).map(|call| {
         let start = at + 5 + call * each;
-        text.push_str(&format!("\n  SELECT {start}..{} kind=client db.query.text='{statement} {call}'", start + each));
-    }
-    text
+        format!("\n  SELECT {start}..{} kind=client db.query.text='{statement} {call}'", start + each)
+    });
+    let entry = format!("{name} {at}..{}", at + 10 + calls * each);
+    std::iter::once(entry).chain(rows).collect()
 }
 
 #[test]
