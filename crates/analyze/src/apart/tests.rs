@@ -1,3 +1,5 @@
+//! Executions as recorded, and what sets one of them apart.
+
 use kino_model::Trace;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Failures as recorded, and where they are said to begin.
+
 use kino_model::{Event, UnixNanos, Value, thin_vec};
 
 use super::*;
