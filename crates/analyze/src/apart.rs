@@ -6,9 +6,9 @@
 //! | what | rule |
 //! |---|---|
 //! | duration | [`slow_limit`] |
-//! | calls of an operation | only here, missing here, or outside of all good likes and by [`COUNT_RATIO`] |
-//! | time of an operation on the critical path | as the duration, and at least [`SHARE_MIN`] of the execution |
-//! | attributes | a value that at most [`RARE`] of the good likes have, or a number beyond theirs |
+//! | calls of an operation | only here, missing here, or outside of all good likes and by `COUNT_RATIO` |
+//! | time of an operation on the critical path | as the duration, and at least `SHARE_MIN` of the execution |
+//! | attributes | a value that at most `RARE` of the good likes have, or a number beyond theirs |
 //! | the wait | the operation in which most of the additional time passed |
 //!
 //! With fewer good likes than [`LIKES_MIN`] only what none of them shows counts; with fewer than [`FEW_LIKES_MIN`]

@@ -112,7 +112,7 @@ pub struct WaitedFor {
     pub holders: Vec<Evidence>,
 }
 
-/// What `execution` waited for during [`MIN_SHARE`] of its time and more, where others are seen to have had it meanwhile.
+/// What `execution` waited for during `MIN_SHARE` of its time and more, where others are seen to have had it meanwhile.
 pub fn waited_for<'t, 'a>(execution: Execution<'t, 'a>, beside: Beside<'t, 'a>) -> Vec<WaitedFor> {
     let scene = Scene::new(&[execution], beside);
     let (resources, releases) = waits::of(&scene);
