@@ -150,6 +150,8 @@ pub struct Candidate {
     pub evidence: Vec<Evidence>,
     /// Stable across renames of paths, ids and numbers.
     pub fingerprint: String,
+    /// The fingerprint of the finding that explains most of its time.
+    pub follows_from: Option<String>,
     /// What shows it.
     pub next: Next,
     /// The executions it was seen in, where it is about some of them.
@@ -408,6 +410,7 @@ fn of_finding(group: &Group<'_, '_>, finding: Finding) -> Option<Candidate> {
         traces: finding.evidence.iter().map(|evidence| evidence.trace_id).collect(),
         evidence: finding.evidence,
         fingerprint: finding.fingerprint,
+        follows_from: finding.follows_from,
         suspects: Vec::new(),
         names: Names::default(),
     })

@@ -71,6 +71,11 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         if cases.len() as f64 >= PROBING * executions as f64 && cases.iter().all(is_asked_for) {
             continue;
         }
+        // Without a type it may be any value that was passed on, and nothing failed of it.
+        let is_untyped = exception_type.is_empty();
+        if is_untyped && cases.iter().all(|&(number, _)| !group.facts[number].execution.is_error()) {
+            continue;
+        }
         let (number, index) = cases[cases.len() - 1];
         let span = group.facts[number].span(index);
         let examples = cases.iter().map(|&(number, index)| (number as f64, group.facts[number].evidence(index)));

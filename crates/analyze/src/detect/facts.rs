@@ -170,6 +170,12 @@ impl<'t, 'a> Facts<'t, 'a> {
         !self.execution.is_error() && is_test_case(self.span(self.execution.entry))
     }
 
+    /// Whether these are calls that a test which passed makes itself: it repeats them on purpose.
+    pub(super) fn is_of_test_itself(&self, indices: &[usize]) -> bool {
+        let by_test = |&index: &usize| self.tree.parent(index) == Some(self.execution.entry);
+        self.is_passed_test() && indices.iter().all(by_test)
+    }
+
     /// Where in the code: the span's own word, or the nearest ancestor's, at most [`ANCESTORS_MAX`] above.
     pub(super) fn location(&self, index: usize) -> Option<Location> {
         let mut at = index;

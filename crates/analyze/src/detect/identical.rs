@@ -4,7 +4,7 @@
 //! [`MIN_REPEATS`] times or more of one other side with the same status. The saving is their time on the critical path
 //! less the longest.
 //! Silent about writes, about statements whose bound values were not recorded, about functions that answer anew each
-//! time, about polling (long silent pauses), and where something was written in between (a statement or an HTTP
+//! time, about what a test that passed calls itself, about polling (long silent pauses), and where something was written in between (a statement or an HTTP
 //! request that is no reading one), since the answer may then differ.
 
 use std::collections::BTreeMap;
@@ -101,7 +101,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             if indices.len() < MIN_REPEATS || next_write.is_some_and(|write| *write < facts.tree.start(last)) {
                 continue;
             }
-            if is_polling(facts, &indices, &mut reached) {
+            if is_polling(facts, &indices, &mut reached) || facts.is_of_test_itself(&indices) {
                 continue;
             }
             let critical: Vec<f64> = indices.iter().map(|&index| facts.critical(index) as f64).collect();

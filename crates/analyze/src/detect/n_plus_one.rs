@@ -121,7 +121,9 @@ fn repeats(facts: &Facts<'_, '_>, number: usize, made: Made<'_>) -> Option<Repea
     let longest = durations.iter().copied().fold(0.0, f64::max);
     let usual = median(durations);
     let critical: f64 = indices().map(|index| facts.critical(index) as f64).sum();
-    if is_polling(facts, &made.indices, time) || is_scattered(facts, &made.indices) {
+    let called: Vec<usize> = indices().collect();
+    if is_polling(facts, &made.indices, time) || is_scattered(facts, &made.indices) || facts.is_of_test_itself(&called)
+    {
         return None;
     }
     // What is asked at once ends with its slowest; a call for all would hardly be faster.

@@ -58,6 +58,7 @@ pub(super) fn candidate(group: &Group<'_, '_>, history: &History) -> Option<Cand
         location: None,
         evidence: slowest.map(|it| evidence(it.trace_id(), it.tree.span(it.entry))).collect(),
         fingerprint: fingerprint(&["changed", group.service, group.name]),
+        follows_from: None,
         next: next(group, before, newest),
         traces: BTreeSet::new(),
         suspects,

@@ -106,6 +106,7 @@ fn candidate(group: &Group<'_, '_>, ended: &[Execution<'_, '_>], fingerprint: St
         next: Next::Trace(ended[*last].trace_id()),
         evidence,
         fingerprint,
+        follows_from: None,
         suspects: Vec::new(),
         names,
     }

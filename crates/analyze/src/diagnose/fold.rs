@@ -12,6 +12,7 @@ pub(super) fn fold(mut candidates: Vec<Candidate>) -> Vec<Cause> {
     candidates.retain(|candidate| candidate.severity > 0.0);
     candidates.sort_by(|a, b| {
         (a.source.class().cmp(&b.source.class()))
+            .then(a.follows_from.is_some().cmp(&b.follows_from.is_some()))
             .then(b.severity.total_cmp(&a.severity))
             .then_with(|| a.fingerprint.cmp(&b.fingerprint))
     });
@@ -40,6 +41,10 @@ fn explains(cause: &Cause, candidate: &Candidate) -> bool {
     let lead = &cause.lead;
     if lead.entry != candidate.entry {
         return false;
+    }
+    let mut known = std::iter::once(lead).chain(&cause.also).map(|one| &one.fingerprint);
+    if candidate.follows_from.as_ref().is_some_and(|from| known.any(|known| known == from)) {
+        return true;
     }
     if lead.subject == candidate.subject {
         // Failures of different causes stay apart, wherever they were raised.

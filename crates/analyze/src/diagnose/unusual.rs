@@ -45,6 +45,7 @@ pub(super) fn candidate(group: &Group<'_, '_>) -> Option<Candidate> {
         fingerprint: fingerprint(&["unusual", group.service, group.name]),
         next: Next::Trace(last.trace_id()),
         traces: BTreeSet::from([last.trace_id()]),
+        follows_from: None,
         suspects: Vec::new(),
         names,
     })
