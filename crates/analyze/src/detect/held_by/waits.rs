@@ -1,7 +1,8 @@
 //! Which spans wait for something that another execution may have.
 //!
 //! Recognised are: spans named for acquiring (`connect`, `pool.acquire`, `HikariDataSource.getConnection`, `lock`),
-//! whose execution has what it waited for from their end on; spans and events with `kino.lock.wait_nanos`; consumers of
+//! whose execution has what it waited for from their end on; statements that take a lock of the database (`BEGIN
+//! IMMEDIATE`, `LOCK TABLE`) and those that end a transaction; spans and events with `kino.lock.wait_nanos`; consumers of
 //! a message whose producer is in the same trace, which wait for a worker; and spans named for waiting alone (`throttle`,
 //! `rate_limiter.wait`), after which nothing is held. Whether there was anything to wait for is not decided here.
 
@@ -90,7 +91,7 @@ pub(super) fn of<'a>(scene: &Scene<'_, 'a>) -> (Vec<Resource<'a>>, Vec<(usize, i
             if span.end.is_none() || matches!(span.kind, SpanKind::Server | SpanKind::Consumer | SpanKind::Producer) {
                 continue;
             }
-            match *sorts.entry(&span.name).or_insert_with(|| sort(&span.name)) {
+            match by_statement(span).unwrap_or_else(|| *sorts.entry(&span.name).or_insert_with(|| sort(&span.name))) {
                 Sort::Releases => releases.push((number, tree.start(index))),
                 Sort::Else => {}
                 sort => {
@@ -137,12 +138,32 @@ pub(super) fn are_named<'a>(spans: impl Iterator<Item = &'a Span>) -> bool {
     let mut sorts: HashMap<&str, Sort> = HashMap::default();
     let mut spans = spans;
     spans.any(|span| {
-        let sort = *sorts.entry(&span.name).or_insert_with(|| sort(&span.name));
+        let sort = by_statement(span).unwrap_or_else(|| *sorts.entry(&span.name).or_insert_with(|| sort(&span.name)));
         let carriers = std::iter::once(&span.attributes).chain(span.events.iter().map(|event| &event.attributes));
         matches!(sort, Sort::Acquires | Sort::Waits)
             || span.kind == SpanKind::Consumer
             || carriers.into_iter().any(|attributes| attribute::find(attributes, locks::WAIT).is_some())
     })
+}
+
+/// Statements that wait for a lock of the database until they have it.
+const LOCKING: [&str; 5] =
+    ["begin immediate", "begin exclusive", "lock table", "select pg_advisory_lock", "select get_lock"];
+/// Statements that end a transaction, and so its locks.
+const ENDING: [&str; 3] = ["commit", "rollback", "select pg_advisory_unlock"];
+
+/// What the statement of a call to a database says; `None` without one that says anything of locks.
+fn by_statement(span: &Span) -> Option<Sort> {
+    if span.kind != SpanKind::Client {
+        return None;
+    }
+    let text = span.text("db.query.text")?.trim_start();
+    let begins = |with: &&str| text.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
+    if LOCKING.iter().any(|with| begins(&with)) {
+        Some(Sort::Acquires)
+    } else {
+        ENDING.iter().any(|with| begins(&with)).then_some(Sort::Releases)
+    }
 }
 
 fn sort(name: &str) -> Sort {

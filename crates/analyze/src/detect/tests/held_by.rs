@@ -96,6 +96,22 @@ fn the_tenant_who_holds_a_pool_is_named_with_what_it_does_meanwhile() {
 }
 
 #[test]
+fn a_statement_that_takes_the_databases_lock_waits_for_its_holder() {
+    let statement = |text: String| {
+        text.replace("connect ", "BEGIN ").replace(
+            "kind=client db.system=sqlite\n    SELECT",
+            "kind=client db.query.text='BEGIN IMMEDIATE'\n    SELECT",
+        )
+    };
+    let texts: Vec<String> = pooled(&requests(1, 250, 175.0, 45.0), 1, 2).into_iter().map(statement).collect();
+    let found = held_by(&texts);
+    assert_eq!(found[0].subject.name, "BEGIN");
+    assert!(text(&found).contains("for BEGIN in an execution") && text(&found).contains("shipper=halden"), "{found:?}");
+    let reading: Vec<String> = texts.iter().map(|text| text.replace("BEGIN IMMEDIATE", "BEGIN")).collect();
+    assert_eq!(text(&held_by(&reading)), "", "a transaction that only begins waits for nothing");
+}
+
+#[test]
 fn work_after_the_release_does_not_hide_who_held_it() {
     // `answer` takes longer than all but halden's holding, so that more seem to hold a connection than there are.
     let texts: Vec<String> = pooled(&requests(21, 200, 200.0, 25.0), 2, 22)
