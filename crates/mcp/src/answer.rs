@@ -161,7 +161,10 @@ impl Answer {
                 let goal = if first_round { table.first.min(most) } else { most };
                 let rows = table.rows.iter().skip(offsets[index] + shown[index]);
                 for row in rows.take(goal.saturating_sub(shown[index])) {
-                    let bytes: usize = columns.iter().map(|(at, ..)| cell_bytes(&row[*at])).sum::<usize>() + 3;
+                    let mut bytes: usize = columns.iter().map(|(at, ..)| cell_bytes(&row[*at])).sum::<usize>() + 3;
+                    if shown[index] == 0 {
+                        bytes += header_bytes(table);
+                    }
                     if bytes > left {
                         break;
                     }
@@ -195,8 +198,11 @@ impl Answer {
             if paged && from == table.rows.len() {
                 continue;
             }
-            write_table(table, from..to, &mut text, &mut tables, &mut warned);
             let missing = table.rows.len() - to;
+            // Of a table without room for a row the count below says all there is to say.
+            if from < to || missing == 0 {
+                write_table(table, from..to, &mut text, &mut tables, &mut warned);
+            }
             if missing > 0 {
                 left_out.insert(table.name.to_owned(), json!(missing));
                 if !table.paged_by_backend {
@@ -269,6 +275,12 @@ fn write_table(
 }
 
 /// What a cell costs in both forms, its separators included.
+/// About what a table costs besides its rows, in both forms.
+fn header_bytes(table: &Table) -> usize {
+    let names: usize = table.shown_columns().iter().map(|(_, name, _)| 2 * name.len() + 4).sum();
+    2 * table.name.len() + names + 48
+}
+
 fn cell_bytes(cell: &Cell) -> usize {
     cell.text().len() + cell.json().to_string().len() + 2
 }

@@ -2,9 +2,10 @@
 //!
 //! A saving of time counts if it is a part of the execution that is beyond noise and long enough for anybody to gain by
 //! it, or long by itself. Calls that would not be made any more count as a load on the other side where they are many
-//! and no rarity: what a server asks now and then while it runs for hours, under a span for its whole life, is none. Tokens are money. What only says where time is must speak of more, since none of it may be
-//! saved in the end. A finding that does neither (errors, traces that are not whole) is not measured by it. Detectors may ask for
-//! more where they need it as evidence.
+//! and no rarity: what a server asks now and then while it runs for hours, under a span for its whole life, is none; or
+//! fewer, where they take a part of the execution that is beyond noise: data grow. Tokens are money. What only says where
+//! time is must speak of more, since none of it may be saved in the end. A finding that does neither (errors, traces that
+//! are not whole) is not measured by it. Detectors may ask for more where they need it as evidence.
 
 use super::facts::Group;
 use super::relate::Found;
@@ -22,6 +23,8 @@ const NANOS_LONG: f64 = 1e9;
 pub(super) const CALLS_MIN: f64 = 20.0;
 /// The part of the executions' time that such calls fill at least, wherever it passes.
 const CALLS_PART_MIN: f64 = 0.01;
+/// Calls in one execution that are a load if they fill [`PART_MIN`] of its time.
+const FEW_CALLS_MIN: f64 = 10.0;
 /// Tokens of a language model in one execution: fewer cost less than a hundredth of a cent with most models.
 pub(super) const TOKENS_MIN: f64 = 200.0;
 
@@ -33,15 +36,20 @@ pub(super) fn is_worth_it(group: &Group<'_, '_>, found: &Found) -> bool {
     }
     let is_enough = |nanos: f64| nanos >= NANOS_MIN && nanos >= PART_MIN * group.median_duration();
     let saves_time = nanos.is_some_and(|nanos| nanos >= NANOS_LONG || is_enough(nanos));
-    saves_time || (found.calls_saved.is_some_and(|calls| calls >= CALLS_MIN) && is_load(group, found))
+    saves_time || found.calls_saved.is_some_and(|calls| is_load(group, found, calls))
 }
 
-/// Whether its calls fill enough of the executions that make them.
-fn is_load(group: &Group<'_, '_>, found: &Found) -> bool {
+/// Whether its calls are many enough, and fill enough of the executions that make them.
+fn is_load(group: &Group<'_, '_>, found: &Found, calls_saved: f64) -> bool {
+    let part = match calls_saved {
+        CALLS_MIN.. => CALLS_PART_MIN,
+        FEW_CALLS_MIN.. => PART_MIN,
+        _ => return false,
+    };
     let mut executions: Vec<usize> = found.places().iter().map(|place| place.execution).collect();
     executions.dedup();
     let calls: f64 =
         found.places().iter().map(|place| group.facts[place.execution].tree.duration(place.span) as f64).sum();
     let whole: f64 = executions.iter().map(|&number| group.facts[number].duration()).sum();
-    calls >= CALLS_PART_MIN * whole
+    calls >= part * whole
 }
