@@ -34,6 +34,8 @@ use waits::{Resource, Wait};
 const MIN_EXECUTIONS: usize = 3;
 const MIN_SHARE: f64 = 0.1;
 const MIN_BEYOND: f64 = 0.25;
+/// The part of the executions that holders are at most.
+const OF_EXECUTIONS_MAX: f64 = 0.5;
 /// Executions this much slower than the median may have been held up.
 const SLOW: f64 = 2.0;
 
@@ -86,17 +88,23 @@ pub(super) fn detect<'t, 'a>(
         let Some(victims) = Victims::of(&scene, &resource.waits, terms) else { continue };
         let known = resource.is_held.then(|| held::holders(&scene, resource, &releases)).flatten();
         let holders = known.or_else(|| moved::holders(&scene, resource));
-        let enough = |holders: &Holders| holders.beyond >= MIN_BEYOND * terms.part;
+        let enough = |holders: &Holders| holders.beyond >= MIN_BEYOND * terms.part && sets_apart(holders);
         if let Some(holders) = holders.filter(enough) {
             findings.push(of_wait(&scene, resource, &victims, &holders));
         }
     }
     for stall in stall::of(&scene, |waits| Victims::of(&scene, waits, terms).is_some()) {
         let victims = Victims::of(&scene, &stall.waits, terms);
-        if let (Some(victims), Some(holders)) = (victims, stall::holders(&scene, &stall)) {
+        let holders = stall::holders(&scene, &stall).filter(sets_apart);
+        if let (Some(victims), Some(holders)) = (victims, holders) {
             findings.push(of_stall(&scene, &stall, &victims, &holders));
         }
     }
+}
+
+/// Whether the holders are few among the executions: what most of them have sets nobody apart.
+fn sets_apart(holders: &Holders) -> bool {
+    holders.of_executions <= OF_EXECUTIONS_MAX
 }
 
 /// What an execution waited for, and who had it meanwhile.

@@ -159,11 +159,7 @@ fn by_statement(span: &Span) -> Option<Sort> {
     }
     let text = span.text("db.query.text")?.trim_start();
     let begins = |with: &&str| text.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
-    if LOCKING.iter().any(|with| begins(with)) {
-        Some(Sort::Acquires)
-    } else {
-        ENDING.iter().any(|with| begins(with)).then_some(Sort::Releases)
-    }
+    if LOCKING.iter().any(&begins) { Some(Sort::Acquires) } else { ENDING.iter().any(begins).then_some(Sort::Releases) }
 }
 
 fn sort(name: &str) -> Sort {
