@@ -1,7 +1,7 @@
 """Real programs with a fault and its repair (`examples/stories`, `examples/ledger`), and what an assistant is told.
 
 Each is run with its fault under `kino run`; then a client that knows nothing of the program asks over MCP, and the
-cause must be named in at most two calls of 1,500 tokens together. Then it is run repaired: the finding is gone and the
+cause must be named in at most two calls of 2,000 tokens together. Then it is run repaired: the finding is gone and the
 comparison says so. No file of a program is read by whoever asks.
 """
 
@@ -365,7 +365,7 @@ which runs each with its fault and asks through the official Python SDK on stand
 - **Told**: somebody said which operation is slow or wrong. One call, `explain`.
 - **Untold**: nobody said anything. `check_insights`, which names the code, the file and the numbers, then `explain` on its evidence. Two calls.
 
-The test wants both within 1,500 tokens. The tool list and instructions come before, once a session.
+The test wants what is told within 1,500 tokens and what is not within 2,000. The tool list and instructions come before, once a session.
 
 | program | cause | told: `explain` | untold: `check_insights` | … then `explain` | together |
 |---|---|---:|---:|---:|---:|

@@ -22,7 +22,7 @@ use crate::finding::{Code, Number, Unit};
 const MIN_REPEATS: usize = 5;
 const MIN_PRESENCE: f64 = 0.5;
 /// Calls that hold less than this part of their time of the critical path overlap each other or other work.
-const OVERLAPPING: f64 = 0.5;
+pub(super) const OVERLAPPING: f64 = 0.5;
 /// A request stands at most so far beneath the call of a language model that makes it.
 const MAX_WITHIN_MODEL: usize = 4;
 /// Pauses this many times the calls' own time are somebody waiting on purpose.

@@ -3,11 +3,13 @@
 //! A saving of time counts if it is a part of the execution that is beyond noise and long enough for anybody to gain by
 //! it, or long by itself. Calls that would not be made any more count as a load on the other side where they are many
 //! and no rarity: what a server asks now and then while it runs for hours, under a span for its whole life, is none; or
-//! fewer, where they take a part of the execution that is beyond noise: data grow. Tokens are money. What only says where
+//! fewer, where they are made one after another and take a part of the execution that is beyond noise: data grow. Tokens
+//! are money. What only says where
 //! time is must speak of more, since none of it may be saved in the end. A finding that does neither (errors, traces that
 //! are not whole) is not measured by it. Detectors may ask for more where they need it as evidence.
 
-use super::facts::Group;
+use super::facts::{Facts, Group};
+use super::n_plus_one::OVERLAPPING;
 use super::relate::Found;
 
 /// Less than this part of an execution is within what timing varies by from one execution to the next.
@@ -23,7 +25,7 @@ const NANOS_LONG: f64 = 1e9;
 pub(super) const CALLS_MIN: f64 = 20.0;
 /// The part of the executions' time that such calls fill at least, wherever it passes.
 const CALLS_PART_MIN: f64 = 0.01;
-/// Calls in one execution that are a load if they fill [`PART_MIN`] of its time.
+/// Calls in one execution that are a load if they are made one after another and fill [`PART_MIN`] of its time.
 const FEW_CALLS_MIN: f64 = 10.0;
 /// Tokens of a language model in one execution: fewer cost less than a hundredth of a cent with most models.
 pub(super) const TOKENS_MIN: f64 = 200.0;
@@ -41,15 +43,17 @@ pub(super) fn is_worth_it(group: &Group<'_, '_>, found: &Found) -> bool {
 
 /// Whether its calls are many enough, and fill enough of the executions that make them.
 fn is_load(group: &Group<'_, '_>, found: &Found, calls_saved: f64) -> bool {
+    let time_of = |nanos: fn(&Facts<'_, '_>, usize) -> i64| -> f64 {
+        found.places().iter().map(|place| nanos(&group.facts[place.execution], place.span) as f64).sum()
+    };
+    let calls = time_of(|facts, span| facts.tree.duration(span));
     let part = match calls_saved {
         CALLS_MIN.. => CALLS_PART_MIN,
-        FEW_CALLS_MIN.. => PART_MIN,
+        FEW_CALLS_MIN.. if time_of(|facts, span| facts.critical(span)) >= OVERLAPPING * calls => PART_MIN,
         _ => return false,
     };
     let mut executions: Vec<usize> = found.places().iter().map(|place| place.execution).collect();
     executions.dedup();
-    let calls: f64 =
-        found.places().iter().map(|place| group.facts[place.execution].tree.duration(place.span) as f64).sum();
     let whole: f64 = executions.iter().map(|&number| group.facts[number].duration()).sum();
     calls >= part * whole
 }

@@ -10,6 +10,8 @@ use super::{Style, Tone, apart, bar, clean, count, counted, duration, finding, p
 
 /// How many segments of a critical path are shown; the rest is counted.
 const SEGMENTS_MAX: usize = 40;
+/// Digits of a hash of the code.
+const CODE_DIGITS: usize = 12;
 /// A path of up to so many segments is shown whole.
 const SEGMENTS_ALL_MAX: usize = 8;
 /// Of a longer one, the segments of at least this part of the whole.
@@ -57,7 +59,7 @@ pub(crate) fn trace(answer: &ExplainTrace, style: Style) -> String {
 pub(crate) fn operation(answer: &ExplainOperation, style: Style) -> String {
     let mut text = format!("{} ({})\n", style.heading(&clean(&answer.operation)), clean(&answer.services.join(", ")));
     let failed = if answer.errors > 0 { format!(", {} failed", count(answer.errors)) } else { String::new() };
-    let state = answer.code_state.as_deref().map(|state| format!(" of code {}", clean(state))).unwrap_or_default();
+    let state = answer.code_state.as_deref().map(|state| format!(" of code {}", code(state))).unwrap_or_default();
     let executions = counted(answer.executions, "execution");
     text.push_str(&format!("{executions}{state}{failed}, {}\n", counted(answer.spans, "span")));
     text.push_str(&nested(answer.nested_by_time));
@@ -235,6 +237,12 @@ fn left_out(left_out: &LeftOut, style: Style) -> String {
         .replace("span outside its parent's times", "spans outside their parent's time")
         .replace("execution of other code (--all-states)s", "executions of other code (--all-states)");
     style.paint(Tone::Faint, &text)
+}
+
+/// A state of the code, its hashes cut as git cuts them.
+fn code(state: &str) -> String {
+    let parts: Vec<String> = state.split('+').map(|hash| hash.chars().take(CODE_DIGITS).collect()).collect();
+    clean(&parts.join("+")).into_owned()
 }
 
 #[cfg(test)]
