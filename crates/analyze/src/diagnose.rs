@@ -24,7 +24,7 @@ mod words;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use kino_model::{TraceId, names};
+use kino_model::{Span, TraceId, names};
 
 pub use words::Words;
 
@@ -300,7 +300,8 @@ pub fn diagnose(recorded: &Recorded<'_, '_>, words: &Words) -> Diagnosis {
     for group in heaviest {
         let mut beside = Beside::default();
         let traces = group.now().iter().map(|it| it.tree.trace());
-        if held_groups < HELD_GROUPS_MAX && may_wait_for_others(traces) {
+        let is_entry = |span: &Span| span.name == group.name && span.service() == group.service;
+        if held_groups < HELD_GROUPS_MAX && may_wait_for_others(traces, is_entry) {
             held_groups += 1;
             beside = Beside { trees: recorded.trees, since: recorded.whole_since };
         }

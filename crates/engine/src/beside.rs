@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kino_analyze::detect::may_wait_for_others;
-use kino_model::{Trace, TraceId, UnixNanos, names};
+use kino_model::{Span, Trace, TraceId, UnixNanos, names};
 use kino_store::snapshot::{Snapshot, TraceFilter};
 use kino_wire::Problem;
 use kino_wire::explain::ExplainOperationQuestion;
@@ -38,20 +38,21 @@ pub(crate) struct Earlier {
 }
 
 impl Engine {
-    /// What ran while these traces did, if any of them may have waited for another. At most [`TRACES_MAX`] traces of
-    /// together about [`SPANS_MAX`] spans.
+    /// What ran while these traces did, if any execution in them that begins at such a span may have waited for another.
+    /// At most [`TRACES_MAX`] traces of together about [`SPANS_MAX`] spans.
     pub(crate) async fn ran_beside(
         &self,
         snapshot: &Snapshot,
         project: Option<String>,
         traces: &[Arc<Trace>],
+        is_entry: impl Fn(&Span) -> bool,
     ) -> Result<Beside, Problem> {
         let times = || traces.iter().flat_map(|trace| &trace.spans);
         let (Some(first), Some(last)) = (times().map(|span| span.start).min(), times().map(|span| span.start).max())
         else {
             return Ok(Beside::default());
         };
-        if !may_wait_for_others(traces.iter().map(|trace| &**trace)) {
+        if !may_wait_for_others(traces.iter().map(|trace| &**trace), is_entry) {
             return Ok(Beside::default());
         }
         let filter = TraceFilter {

@@ -64,7 +64,8 @@ impl Engine {
         let history = self.history_of([&set, &Set { traces: Vec::new(), left_out: 0 }]).await?;
         loaded.traces = std::mem::take(&mut set.traces);
         let project = scope::project(&question.scope);
-        let beside = self.ran_beside(&self.snapshot(), project, &loaded.traces).await?;
+        let beside =
+            self.ran_beside(&self.snapshot(), project, &loaded.traces, |span| span.parent_span_id.is_none()).await?;
         let detectors = Arc::clone(&self.inner.detectors);
         let diagnose = move || {
             let judged = loaded.traces.len();

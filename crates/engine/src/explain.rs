@@ -12,7 +12,7 @@ use kino_analyze::detect::{self, Beside, DetectorConfig};
 use kino_analyze::execution::{Entry, Execution, executions};
 use kino_analyze::explain as analyze;
 use kino_analyze::tree::Tree;
-use kino_model::{Trace, TraceId, names};
+use kino_model::{Span, Trace, TraceId, names};
 use kino_store::snapshot::{Snapshot, TraceFilter};
 use kino_wire::Problem;
 use kino_wire::explain::{
@@ -53,7 +53,7 @@ impl Engine {
         let detectors = Arc::clone(&self.inner.detectors);
         let traces = [trace];
         let beside = match question.list {
-            None => self.ran_beside(&snapshot, None, &traces).await?,
+            None => self.ran_beside(&snapshot, None, &traces, |span| span.parent_span_id.is_none()).await?,
             Some(_) => crate::beside::Beside::default(),
         };
         let [trace] = traces;
@@ -79,7 +79,8 @@ impl Engine {
         question.last = limit(question.last, DEFAULT_LAST, MAX_LAST)?;
         let newest = self.newest_of(&question).await?;
         let snapshot = self.snapshot();
-        let beside = self.ran_beside(&snapshot, scope::project(&question.scope), newest.traces()).await?;
+        let is_entry = |span: &Span| newest.is_of(span);
+        let beside = self.ran_beside(&snapshot, scope::project(&question.scope), newest.traces(), is_entry).await?;
         let earlier = self.earlier_code(&snapshot, &question, newest.traces()).await?;
         let detectors = Arc::clone(&self.inner.detectors);
         let answer = move || {

@@ -48,6 +48,11 @@ impl Newest {
         &self.traces
     }
 
+    /// Whether one of them begins at this span.
+    pub(crate) fn is_of(&self, span: &Span) -> bool {
+        self.chosen.contains(&(span.trace_id, span.span_id))
+    }
+
     /// Hands the executions to `reader`, with how many there are beyond them.
     pub(crate) fn read<T>(&self, reader: impl FnOnce(&[Execution<'_, '_>], u64) -> T) -> T {
         let trees: Vec<Tree<'_>> = self.traces.iter().map(|trace| Tree::new(trace)).collect();

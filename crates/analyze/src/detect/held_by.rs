@@ -19,7 +19,7 @@ mod waits;
 
 use std::collections::BTreeMap;
 
-use kino_model::Trace;
+use kino_model::{Span, Trace};
 
 use super::Draft;
 use super::facts::{shown, top};
@@ -54,19 +54,22 @@ impl Default for Beside<'_, '_> {
     }
 }
 
-/// Whether executions in these traces may have waited for others: spans are named for it, locks were waited for, or some
-/// traces are far slower than most.
-pub fn may_wait_for_others<'a>(traces: impl Iterator<Item = &'a Trace> + Clone) -> bool {
-    let mut durations: Vec<f64> = Vec::new();
-    for trace in traces.clone() {
-        let first = trace.spans.iter().map(|span| span.start.0).min();
-        let last = trace.spans.iter().filter_map(|span| span.end).map(|end| end.0).max();
-        durations.extend(first.zip(last).map(|(first, last)| last.saturating_sub(first) as f64));
-    }
+/// Whether the executions that begin at these spans may have waited for others for [`MIN_SHARE`] of their time: at spans
+/// that are named for it, for locks, or where some are far slower than most.
+pub fn may_wait_for_others<'a>(
+    traces: impl Iterator<Item = &'a Trace> + Clone,
+    is_entry: impl Fn(&Span) -> bool,
+) -> bool {
+    let spans = || traces.clone().flat_map(|trace| &trace.spans);
+    let entries = spans().filter(|span| is_entry(span));
+    let mut durations: Vec<f64> =
+        entries.filter_map(|span| Some(span.end?.0.saturating_sub(span.start.0) as f64)).collect();
     durations.sort_by(f64::total_cmp);
-    let slow = SLOW * quantile_f64(&durations, 0.5);
-    durations.iter().filter(|duration| **duration > slow).count() >= MIN_EXECUTIONS
-        || waits::are_named(traces.flat_map(|trace| &trace.spans))
+    let enough = MIN_SHARE * durations.iter().sum::<f64>();
+    let usual = quantile_f64(&durations, 0.5);
+    let slow = || durations.iter().filter(|duration| **duration > SLOW * usual);
+    let are_slow = slow().count() >= MIN_EXECUTIONS && slow().map(|duration| duration - usual).sum::<f64>() >= enough;
+    are_slow || waits::nanos_named(spans()).is_some_and(|nanos| nanos >= enough)
 }
 
 /// Findings of one code over everything at hand: `executions`, whose waits are judged, and the traces `beside` them.

@@ -133,17 +133,21 @@ fn sent(tree: &Tree<'_>, index: usize) -> Option<i64> {
     (tree.span(parent).kind == SpanKind::Producer && sent <= tree.start(index)).then_some(sent)
 }
 
-/// Whether any of the spans waits by its name, or says that it waited for a lock.
-pub(super) fn are_named<'a>(spans: impl Iterator<Item = &'a Span>) -> bool {
+/// At most how long these spans wait together, by their names and the locks that they say they waited for; infinite
+/// where one consumes a message, whose wait is not its own time. `None` where none waits.
+pub(super) fn nanos_named<'a>(spans: impl Iterator<Item = &'a Span>) -> Option<f64> {
     let mut sorts: HashMap<&str, Sort> = HashMap::default();
-    let mut spans = spans;
-    spans.any(|span| {
+    let waits = spans.filter_map(|span| {
         let sort = by_statement(span).unwrap_or_else(|| *sorts.entry(&span.name).or_insert_with(|| sort(&span.name)));
-        let carriers = std::iter::once(&span.attributes).chain(span.events.iter().map(|event| &event.attributes));
-        matches!(sort, Sort::Acquires | Sort::Waits)
-            || span.kind == SpanKind::Consumer
-            || carriers.into_iter().any(|attributes| attribute::find(attributes, locks::WAIT).is_some())
-    })
+        let carriers = || std::iter::once(&span.attributes).chain(span.events.iter().map(|event| &event.attributes));
+        if span.kind == SpanKind::Consumer {
+            return Some(f64::INFINITY);
+        }
+        let waits = matches!(sort, Sort::Acquires | Sort::Waits)
+            || carriers().any(|attributes| attribute::find(attributes, locks::WAIT).is_some());
+        waits.then(|| span.end.map_or(f64::INFINITY, |end| end.0.saturating_sub(span.start.0) as f64))
+    });
+    waits.reduce(|together, nanos| together + nanos)
 }
 
 /// Statements that wait for a lock of the database until they have it.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use kino_model::{Trace, TraceId};
 
-use crate::detect::{Beside, DetectorConfig, findings, findings_beside};
+use crate::detect::{Beside, DetectorConfig, findings, findings_beside, may_wait_for_others};
 use crate::execution::{Entry, executions};
 use crate::finding::{Code, Finding};
 use crate::testing::{Random, trace, trees};
@@ -365,4 +365,28 @@ fn what_blocks_an_event_loop_is_named_and_what_has_a_thread_is_not() {
     for seed in 0..10 {
         assert_eq!(text(&held_by(&looped(seed, 250.0, true))), "", "{seed}");
     }
+}
+
+/// Whether executions of these traces, at their roots, may have waited for others.
+fn may_wait(texts: &[String]) -> bool {
+    let traces = recorded(texts);
+    may_wait_for_others(traces.iter(), |span| span.parent_span_id.is_none())
+}
+
+#[test]
+fn what_ran_beside_is_asked_for_where_waiting_may_be_a_part_of_the_time() {
+    let lasting = |millis: f64| format!("GET /a 0..{millis}");
+    let calm: Vec<String> = (0..40).map(|number| lasting(20.0 + f64::from(number % 9))).collect();
+    assert!(!may_wait(&calm));
+    let with = |slow: &[f64]| {
+        let mut texts = calm.clone();
+        texts.extend(slow.iter().map(|millis| lasting(*millis)));
+        may_wait(&texts)
+    };
+    assert!(with(&[300.0, 310.0, 290.0]), "three stand out, and their excess is much of all time");
+    assert!(!with(&[50.0, 51.0, 52.0]), "three that stand out a little are as nothing beside the rest");
+    assert!(!with(&[900.0]), "one alone may have any reason");
+    let connecting = |millis: f64| format!("GET /a 0..24\n  connect 0..{millis} kind=client");
+    assert!(may_wait(&(0..20).map(|_| connecting(8.0)).collect::<Vec<_>>()));
+    assert!(!may_wait(&(0..20).map(|_| connecting(0.1)).collect::<Vec<_>>()), "no wait to speak of");
 }
