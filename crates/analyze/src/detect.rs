@@ -110,6 +110,7 @@ pub fn findings_beside<'t, 'a>(
         groups.entry((span.service(), &span.name)).or_default().push(*execution);
     }
     let mut ranked: Vec<Ranked> = Vec::new();
+    let waits = config.is_on(Code::HeldBy) && groups.values().any(|executions| held_by::may_wait_in(executions));
     for ((service, name), executions) in groups {
         let group = Group::new(service, name, &executions, config);
         let detectors: Vec<Detector> = DETECTORS
@@ -121,7 +122,7 @@ pub fn findings_beside<'t, 'a>(
         found.retain(|found| config.is_on(found.finding.code));
         ranked.extend(relate(&group, found));
     }
-    if config.is_on(Code::HeldBy) {
+    if waits {
         let mut held = Vec::new();
         held_by::detect(executions, beside, false, &mut held);
         // Where only the newest executions were judged among all that ran, all of them may say more by themselves.

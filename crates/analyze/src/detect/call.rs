@@ -56,11 +56,11 @@ impl<'a> Calls<'a> {
     /// The call that this span is; `None` for spans that call nothing and for calls that say nothing: health checks,
     /// transaction brackets, `SELECT 1`.
     pub(crate) fn of(&mut self, span: &'a Span) -> Option<Call<'a>> {
-        if let Some(statement) = span.text("db.query.text") {
-            return self.database(span, statement);
-        }
         if span.kind == SpanKind::Server || span.kind == SpanKind::Consumer {
             return None;
+        }
+        if let Some(statement) = span.text("db.query.text") {
+            return self.database(span, statement);
         }
         if is_model(span) {
             let key = Rc::from(span.name.as_str());

@@ -62,14 +62,24 @@ pub fn may_wait_for_others<'a>(
 ) -> bool {
     let spans = || traces.clone().flat_map(|trace| &trace.spans);
     let entries = spans().filter(|span| is_entry(span));
-    let mut durations: Vec<f64> =
-        entries.filter_map(|span| Some(span.end?.0.saturating_sub(span.start.0) as f64)).collect();
+    let durations = entries.filter_map(|span| Some(span.end?.0.saturating_sub(span.start.0) as f64));
+    may_wait(durations.collect(), spans())
+}
+
+/// [`may_wait_for_others`], of executions of one operation.
+pub(super) fn may_wait_in(executions: &[Execution<'_, '_>]) -> bool {
+    let durations = executions.iter().filter_map(|it| Some(it.duration()? as f64));
+    let spans = executions.iter().flat_map(|it| it.spans().iter().map(|&index| it.tree.span(index as usize)));
+    may_wait(durations.collect(), spans)
+}
+
+fn may_wait<'a>(mut durations: Vec<f64>, spans: impl Iterator<Item = &'a Span>) -> bool {
     durations.sort_by(f64::total_cmp);
     let enough = MIN_SHARE * durations.iter().sum::<f64>();
     let usual = quantile_f64(&durations, 0.5);
     let slow = || durations.iter().filter(|duration| **duration > SLOW * usual);
     let are_slow = slow().count() >= MIN_EXECUTIONS && slow().map(|duration| duration - usual).sum::<f64>() >= enough;
-    are_slow || waits::nanos_named(spans()).is_some_and(|nanos| nanos >= enough)
+    are_slow || waits::nanos_named(spans).is_some_and(|nanos| nanos >= enough)
 }
 
 /// Findings of one code over everything at hand: `executions`, whose waits are judged, and the traces `beside` them.

@@ -83,7 +83,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         for index in facts.indices().skip(1) {
             let call = calls.outermost(facts, index);
             let call = call.filter(|call| call.kind != Kind::Model && !call.batch && !call.page);
-            let call = call.filter(|_| !is_within_model(facts, index));
+            let call = call.filter(|call| call.kind != Kind::Http || !is_within_model(facts, index));
             if let Some(call) = call.filter(|_| !facts.span(index).is_error()) {
                 here.entry((call.kind, Rc::clone(&call.key))).or_default().add(index, &call);
             }
