@@ -5,6 +5,7 @@
 //! | evidence | charged to |
 //! |---|---|
 //! | own time (what no child covers) | the operation |
+//! | own times of all operations of a service together | the operation with most of it |
 //! | calls that run at the same time, or no longer do | the operation that makes them |
 //! | gap between client and server | shared between the caller's service and the callee's |
 //! | failures that no failure beneath explains | the operation; the server that did not answer, where it is a client |
@@ -34,6 +35,8 @@ use shift::{Clusters, Common, Shift};
 
 /// The chance that anything is suspected when nothing changed.
 const LEVEL: f64 = 0.05;
+/// Kinds of evidence, each of which has an equal part of that chance.
+const KINDS: f64 = 7.0;
 /// Rounds in which gaps are shared between callers and callees; they settle in a few.
 const ROUNDS: usize = 20;
 /// The weight of no growth in the mean of a service's edges: one edge alone counts for four fifths.
@@ -82,33 +85,36 @@ pub(super) fn rank<'a>(executions: [&[Execution<'_, 'a>]; 2], sides: &mut Sides<
     }
     let [before, after] = &profiles;
     let comparison = Profiles { before, after, operations: &sides.operations, faster: verdict == Verdict::Faster };
-    let mut tried = 0;
     let both = |operation: usize| {
         let (before, after) = (before.of(operation)?, after.of(operation)?);
         Some(Both { operation, before, after })
     };
     let both: Vec<Both<'_>> = (0..sides.operations.len()).filter_map(both).collect();
-    let mut found = comparison.own_times(&both);
-    tried += found.len();
-    for of in both {
-        let one_each = [comparison.overlap(&of), Profiles::failures(&of)];
-        for evidence in one_each.into_iter().flatten() {
-            tried += 1;
-            found.push(evidence);
-        }
-        let happening = comparison.calls(&of).into_iter().chain(Profiles::lines(&of));
-        for evidence in happening {
-            // How often it happened, and in how many calls it did not.
-            tried += 2;
-            found.push(evidence);
-        }
-    }
-    let gaps = comparison.gaps();
-    tried += gaps.len();
-    found.extend(gaps);
-    let level = LEVEL / f64::from(u32::try_from(tried).unwrap_or(u32::MAX)).max(1.0);
-    found.retain(|evidence| evidence.shift.p_value <= level && evidence.shift.at_least() >= SMALLEST);
+    let each = |evidence: fn(&Profiles<'_, 'a>, &Both<'_>) -> Vec<Evidence>| {
+        both.iter().flat_map(|of| evidence(&comparison, of)).collect::<Vec<_>>()
+    };
+    let (own, services) = comparison.own_times(&both);
+    let mut found = shown(1, own);
+    // A service as a whole says more only where none of its operations shows it alone.
+    let service = |evidence: &Evidence| comparison.operations.name(evidence.operation).0;
+    let mut services = shown(1, services);
+    services.retain(|whole| found.iter().all(|own| service(own) != service(whole)));
+    found.extend(services);
+    found.extend(shown(1, comparison.gaps()));
+    found.extend(shown(1, each(|profiles, of| profiles.overlap(of).into_iter().collect())));
+    found.extend(shown(1, each(|_, of| Profiles::failures(of).into_iter().collect())));
+    // How often something happens in calls, and in how many of them it does not.
+    found.extend(shown(2, each(|profiles, of| profiles.calls(of))));
+    found.extend(shown(2, each(|_, of| Profiles::lines(of))));
     comparison.ordered(found)
+}
+
+/// Of evidence of one kind, on each piece of which there are so many tests, what chance alone shows in [`LEVEL`] of all
+/// comparisons at most, together with the other kinds; and is large enough.
+fn shown(tests: usize, mut evidence: Vec<Evidence>) -> Vec<Evidence> {
+    let level = LEVEL / KINDS / (tests * evidence.len()).max(1) as f64;
+    evidence.retain(|evidence| evidence.shift.p_value <= level && evidence.shift.at_least() >= SMALLEST);
+    evidence
 }
 
 /// Both sides.
@@ -132,27 +138,44 @@ impl Profiles<'_, '_> {
         [self.before.few_runs, self.after.few_runs].into_iter().flatten().min()
     }
 
-    /// Own times, beyond what all of them have in common.
-    fn own_times(&self, all: &[Both<'_>]) -> Vec<Evidence> {
-        let shift = |of: &Both<'_>| Shift::of_means(&of.before.own, &of.after.own, self.few_runs());
-        let shifts: Vec<Option<Shift>> = all.iter().map(shift).collect();
-        let common = Common::of(&shifts.iter().copied().flatten().collect::<Vec<_>>());
+    /// Own times, beyond what all of them have in common: of each operation, and of all operations of a service together.
+    fn own_times(&self, all: &[Both<'_>]) -> (Vec<Evidence>, Vec<Evidence>) {
+        let shifts = |few_runs| -> Vec<Option<Shift>> {
+            let shift = |of: &Both<'_>| Shift::of_means(&of.before.own, &of.after.own, few_runs);
+            all.iter().map(shift).collect()
+        };
+        let each = shifts(self.few_runs());
+        let common = Common::of(&each.iter().copied().flatten().collect::<Vec<_>>());
+        let is_wanted = |shift: &Shift| if self.faster { shift.difference < 0.0 } else { shift.difference > 0.0 };
         let mut evidence = Vec::new();
-        for (of, shift) in all.iter().zip(shifts) {
-            let Some(shift) = shift.map(|shift| shift.beyond(&common)) else { continue };
-            let wanted = if self.faster { shift.difference < 0.0 } else { shift.difference > 0.0 };
-            if wanted {
-                let reason = format!(
-                    "own time {} → {} a call, in {:.0} and {:.0} calls",
-                    nanos(of.before.own_mean()),
-                    nanos(of.after.own_mean()),
-                    of.before.own.calls(),
-                    of.after.own.calls()
-                );
-                evidence.push(Evidence { operation: of.operation, shift, reason });
-            }
+        for (of, shift) in all.iter().zip(each) {
+            let Some(shift) = shift.map(|shift| shift.beyond(&common)).filter(is_wanted) else { continue };
+            let reason = format!(
+                "own time {} → {} a call, in {:.0} and {:.0} calls",
+                nanos(of.before.own_mean()),
+                nanos(of.after.own_mean()),
+                of.before.own.calls(),
+                of.after.own.calls()
+            );
+            evidence.push(Evidence { operation: of.operation, shift, reason });
         }
-        evidence
+        let mut services: BTreeMap<&str, Vec<(usize, f64, Shift)>> = BTreeMap::new();
+        for (of, shift) in all.iter().zip(shifts(None)) {
+            let Some(shift) = shift else { continue };
+            let weight = of.before.own_nanos + of.after.own_nanos;
+            services.entry(self.operations.name(of.operation).0).or_default().push((of.operation, weight, shift));
+        }
+        let together = services.into_iter().filter(|(_, parts)| parts.len() > 1);
+        let of_service = |(service, parts): (&str, Vec<(usize, f64, Shift)>)| {
+            let weighted: Vec<(f64, Shift)> = parts.iter().map(|(_, weight, shift)| (*weight, *shift)).collect();
+            let shift = Shift::of_several(&weighted, self.few_runs())?.beyond(&common);
+            let moved = |(_, weight, shift): &&(usize, f64, Shift)| weight * shift.difference.abs();
+            let (most, ..) = parts.iter().max_by(|left, right| moved(left).total_cmp(&moved(right)))?;
+            let reason =
+                format!("own times of {} operations of {service} together ×{:.2}", parts.len(), shift.difference.exp());
+            is_wanted(&shift).then_some(Evidence { operation: *most, shift, reason })
+        };
+        (evidence, together.filter_map(of_service).collect())
     }
 
     /// How many of its calls run at the same time.
@@ -202,7 +225,8 @@ impl Profiles<'_, '_> {
             let [before, after] = rates(child);
             let sides = ((before, &of.before.calls), (after, &of.after.calls));
             let Some(shift) = Shift::of_happening(sides.0, sides.1) else { continue };
-            let stops_at = if shift.difference < 0.0 { self.stops_at(of, child) } else { None };
+            let is_lost = shift.difference < 0.0 && !fails_instead(of, before, after);
+            let stops_at = if is_lost { self.stops_at(of, child) } else { None };
             let operation = stops_at.unwrap_or(of.operation);
             let (parent, name) = (self.operations.name(of.operation).1, self.operations.name(child).1);
             let per_call = |made: &Clusters, calls: &Clusters| short(made.sum() / calls.calls().max(1.0));
@@ -372,6 +396,14 @@ impl Profiles<'_, '_> {
         }
         seen.intersection(named).copied().collect()
     }
+}
+
+/// Whether most calls that lack a call which was made before fail by themselves.
+fn fails_instead(of: &Both<'_>, before: &Happened, after: &Happened) -> bool {
+    let (calls_before, calls_after) = (of.before.calls.calls(), of.after.calls.calls());
+    let lacking = before.calls.sum() / calls_before.max(1.0) * calls_after - after.calls.sum();
+    let failing = of.after.failures.sum() - of.before.failures.sum() / calls_before.max(1.0) * calls_after;
+    failing >= STOPS_MIN * lacking
 }
 
 /// Each service's mean, drawn towards none the more the fewer edges it has.

@@ -17,6 +17,10 @@ const COMMON_MIN: usize = 8;
 const NORMAL_MAD: f64 = 0.6745;
 /// Clusters from which on they say how much a count varies.
 const CLUSTERS_MIN: usize = 3;
+/// Standard errors between a figure and what it is at least or at most.
+const ERRORS: f64 = 2.0;
+/// Steps in which the end of an interval is searched: each halves what is left of it.
+const HALVINGS: usize = 20;
 /// The least that the number of calls, once in each call or more often, is taken to vary.
 const DISPERSION_MIN: f64 = 0.1;
 
@@ -82,6 +86,8 @@ pub(super) struct Shift {
     freedom: f64,
     /// The chance of such a difference when nothing changed.
     pub(super) p_value: f64,
+    /// What the difference is at least, without its sign; not above zero where it may be none.
+    least: f64,
 }
 
 /// What the times of most operations do from one side to the other: their median shift, and by how much operations
@@ -115,16 +121,30 @@ impl Shift {
         let mut squared = variance_before + variance_after;
         let parts = variance_before.powi(2) / (m - 1.0) + variance_after.powi(2) / (n - 1.0);
         let freedom = if parts > 0.0 { squared.powi(2) / parts } else { m + n - 2.0 };
-        if let Some(runs) = few_runs {
-            squared += 2.0 * RUN_SD * RUN_SD / runs.max(1) as f64;
-        }
+        squared += between_runs(few_runs);
         let (difference, error) = (mean_after - mean_before, squared.sqrt());
         Some(Self::tested(difference, error, freedom))
     }
 
+    /// Of several differences of means with their weights, their mean. They are of the same runs, whose own variation is
+    /// not in their errors yet.
+    pub(super) fn of_several(parts: &[(f64, Self)], few_runs: Option<usize>) -> Option<Self> {
+        let all: f64 = parts.iter().map(|(weight, _)| weight).sum();
+        if all <= 0.0 {
+            return None;
+        }
+        let parts = || parts.iter().map(|(weight, shift)| (weight / all, shift));
+        let difference = parts().map(|(weight, shift)| weight * shift.difference).sum();
+        let squared = |(weight, shift): (f64, &Self)| (weight * shift.error).powi(2);
+        let together: f64 = parts().map(squared).sum();
+        let by_freedom: f64 = parts().map(|part| squared(part).powi(2) / part.1.freedom).sum();
+        let freedom = if by_freedom > 0.0 { together.powi(2) / by_freedom } else { f64::INFINITY };
+        Some(Self::tested(difference, (together + between_runs(few_runs)).sqrt(), freedom))
+    }
+
     fn tested(difference: f64, error: f64, freedom: f64) -> Self {
         let p_value = student::two_sided(difference / error.max(f64::MIN_POSITIVE), freedom);
-        Self { difference, error, freedom, p_value }
+        Self { difference, error, freedom, p_value, least: difference.abs() - ERRORS * error }
     }
 
     /// What is left of a difference of means without what is common to all.
@@ -158,6 +178,7 @@ impl Shift {
             error: variance.sqrt(),
             freedom: f64::INFINITY,
             p_value: 2.0 * normal_upper(ratio.sqrt()),
+            least: least_ratio(happened, calls, spread),
         })
     }
 
@@ -171,20 +192,49 @@ impl Shift {
         Some(calls.map_or(times, |calls| Self { difference: -calls.difference, ..calls }))
     }
 
-    /// The difference less two standard errors: what it is at least.
+    /// What the difference is at least, without its sign; not above zero where it may be none.
     pub(super) fn at_least(&self) -> f64 {
-        self.difference.abs() - 2.0 * self.error
+        self.least
     }
 
     /// What it is at most.
     pub(super) fn at_most(&self) -> f64 {
-        self.difference.abs() + 2.0 * self.error
+        self.difference.abs() + ERRORS * self.error
     }
 
     /// This part of it.
     pub(super) fn times(self, part: f64) -> Self {
-        Self { difference: self.difference * part, error: self.error * part.abs(), ..self }
+        let least = self.least * part.abs();
+        Self { difference: self.difference * part, error: self.error * part.abs(), least, ..self }
     }
+}
+
+/// What two sides differ by because each has few runs.
+fn between_runs(few_runs: Option<usize>) -> f64 {
+    few_runs.map_or(0.0, |runs| 2.0 * RUN_SD * RUN_SD / runs.max(1) as f64)
+}
+
+/// The least logarithm of a ratio of two rates, by their likelihood: none smaller is [`ERRORS`] standard errors away, in
+/// which a rate of nothing at all needs no approximation.
+fn least_ratio(happened: [f64; 2], calls: [f64; 2], spread: f64) -> f64 {
+    let higher = usize::from(happened[1] * calls[0] > happened[0] * calls[1]);
+    let (most, few) = (happened[higher], happened[1 - higher]);
+    let term = |count: f64, part: f64| if count > 0.0 { count * part.ln() } else { 0.0 };
+    let likelihood = |part: f64| term(most, part) + term(few, 1.0 - part);
+    let best = likelihood(most / (most + few));
+    let is_within = |ratio: f64| {
+        let weighted = ratio.exp() * calls[higher];
+        2.0 * (best - likelihood(weighted / (weighted + calls[1 - higher]))) <= ERRORS * ERRORS * spread
+    };
+    let (mut outside, mut within) = (0.0, (most / calls[higher] * calls[1 - higher] / few.max(0.5)).max(1.0).ln());
+    if is_within(outside) {
+        return 0.0;
+    }
+    for _ in 0..HALVINGS {
+        let middle = f64::midpoint(outside, within);
+        if is_within(middle) { within = middle } else { outside = middle }
+    }
+    outside
 }
 
 /// By how much counts vary between clusters, as a part of what chance alone would make; `None` where that cannot be
@@ -243,5 +293,34 @@ mod tests {
         let shift = |after: &Clusters| Shift::of_rates((&none, &calls), (after, &calls)).unwrap();
         assert!(shift(&one).p_value > 0.05);
         assert!(shift(&calls).p_value < 1e-6 && shift(&calls).at_least() > 1.0);
+    }
+
+    #[test]
+    fn what_never_happened_before_is_bounded_by_its_likelihood() {
+        let calls = |count: usize| clusters(&vec![1.0; count]);
+        let happened = |count: usize, of: usize| {
+            let values: Vec<f64> = (0..of).map(|at| f64::from(u8::from(at * count % of < count))).collect();
+            clusters(&values)
+        };
+        let none = clusters(&[0.0; 76]);
+        let shift = Shift::of_rates((&none, &calls(76)), (&happened(15, 67), &calls(67))).unwrap();
+        // 15 ln p >= -2, p the share of the side where it happened: a ratio of 7.9 of the rates.
+        assert!((shift.at_least() - 2.07).abs() < 0.02, "{shift:?}");
+        let gone = Shift::of_rates((&happened(15, 67), &calls(67)), (&none, &calls(76))).unwrap();
+        assert!((gone.at_least() - shift.at_least()).abs() < 1e-9 && gone.difference < 0.0, "{gone:?}");
+        let same = Shift::of_rates((&happened(15, 67), &calls(67)), (&happened(16, 67), &calls(67))).unwrap();
+        assert!(same.at_least() <= 0.0, "{same:?}");
+    }
+
+    #[test]
+    fn several_that_moved_a_little_moved_together() {
+        let spread = |center: f64| (0..10).map(|at| center + 0.25 * f64::from(at % 5 - 2)).collect::<Vec<_>>();
+        let shift = Shift::of_means(&clusters(&spread(1.0)), &clusters(&spread(1.5)), None).unwrap();
+        let together = Shift::of_several(&[(1.0, shift); 5], None).unwrap();
+        assert!((together.difference - 0.5).abs() < 1e-9);
+        assert!(together.p_value < shift.p_value / 100.0, "{shift:?} {together:?}");
+        let of_one_run = Shift::of_several(&[(1.0, shift); 5], Some(1)).unwrap();
+        assert!(of_one_run.p_value > together.p_value, "what runs differ by does not average out");
+        assert_eq!(Shift::of_several(&[(0.0, shift)], None), None);
     }
 }
