@@ -60,10 +60,9 @@ pub fn may_wait_for_others<'a>(
     traces: impl Iterator<Item = &'a Trace> + Clone,
     is_entry: impl Fn(&Span) -> bool,
 ) -> bool {
-    let spans = || traces.clone().flat_map(|trace| &trace.spans);
-    let entries = spans().filter(|span| is_entry(span));
+    let entries = traces.clone().flat_map(|trace| &trace.spans).filter(|span| is_entry(span));
     let durations = entries.filter_map(|span| Some(span.end?.0.saturating_sub(span.start.0) as f64));
-    may_wait(durations.collect(), spans())
+    may_wait(durations.collect(), traces.flat_map(|trace| &trace.spans))
 }
 
 /// [`may_wait_for_others`], of executions of one operation.

@@ -18,7 +18,7 @@ use crate::units::Units;
 const RUNS_MIN: usize = 3;
 /// Batches of executions that follow each other, since neighbours are alike; fewer than twice as many executions are
 /// taken one by one.
-const BATCHES: usize = 10;
+const BATCHES: usize = 20;
 /// Kinds of log lines of one operation that are counted apart; all further ones are one kind.
 const SHAPES_MAX: usize = 200;
 /// The kind of the lines beyond these.
