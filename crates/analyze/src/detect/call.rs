@@ -32,7 +32,7 @@ pub(crate) struct Call<'a> {
     pub(super) whole: Option<&'a str>,
     /// Whether it changes nothing.
     pub(super) reads: bool,
-    /// Whether it is a batch already.
+    /// Whether it is a batch already, or defines tables: neither is made for an item of a list.
     pub(super) batch: bool,
     /// Whether it fetches one page of many, each of which may need what the last one said.
     pub(super) page: bool,
@@ -99,12 +99,13 @@ impl<'a> Calls<'a> {
             || statement.contains("),(")
             || statement.contains("), (");
         let word = key.split([' ', '(']).next().unwrap_or_default();
+        let defines = ["create", "alter", "drop"].iter().any(|define| word.eq_ignore_ascii_case(define));
         let reads = ["select", "get", "mget", "hget", "hgetall", "exists", "find", "with"]
             .iter()
             .any(|read| word.eq_ignore_ascii_case(read));
         let whole = (!is_bound && !is_volatile(&key)).then_some(statement);
         let page = is_page_of_rows(&key);
-        Some(Call { whole, reads, batch, page, ..Call::new(Kind::Database, key) })
+        Some(Call { whole, reads, batch: batch || defines, page, ..Call::new(Kind::Database, key) })
     }
 
     fn http(&mut self, span: &'a Span, method: &'a str) -> Option<Call<'a>> {
@@ -176,6 +177,40 @@ pub(super) fn peer(span: &Span) -> Option<(&str, Option<i64>, Option<&str>)> {
     Some((host, port, span.text("db.namespace")))
 }
 
+/// A request stands at most so far beneath the call that makes it.
+const WITHIN_CALL_MAX: usize = 4;
+
+/// The call that a span is part of, the uppermost: what asks a language model or a database through an HTTP client is
+/// recorded by both. The span itself where it is no call, or no other one makes it.
+pub(super) fn whole_call(facts: &Facts<'_, '_>, index: usize) -> usize {
+    let mut call = index;
+    if !asks(facts.span(index)) {
+        return call;
+    }
+    let mut above = index;
+    for _ in 0..WITHIN_CALL_MAX {
+        let Some(parent) = facts.tree.parent(above).filter(|_| above != facts.execution.entry) else { break };
+        let (span, below) = (facts.span(parent), facts.span(above));
+        let is_elsewhere = span.service() != below.service()
+            || matches!(span.kind, SpanKind::Server | SpanKind::Consumer)
+            || matches!(below.kind, SpanKind::Server | SpanKind::Consumer);
+        if is_elsewhere || parent == facts.execution.entry {
+            break;
+        }
+        if asks(span) {
+            call = parent;
+        }
+        above = parent;
+    }
+    call
+}
+
+/// Whether the span asks something outside its process; agents and chains ask nothing themselves, though they are marked
+/// so.
+fn asks(span: &Span) -> bool {
+    is_model(span) || (span.kind == SpanKind::Client && span.attribute("gen_ai.operation.name").is_none())
+}
+
 /// Whether the span waits for something outside its process.
 pub(super) fn waits(span: &Span) -> bool {
     span.kind == SpanKind::Client || is_model(span)
@@ -220,6 +255,11 @@ fn is_volatile(normalised: &str) -> bool {
 
 /// How a statement begins that reads no table and only quotes what it is given.
 const QUOTING: &str = "select quote(?)";
+
+/// Whether a statement, as recorded, is a bracket of a transaction or its like.
+pub(super) fn is_bracket_statement(statement: &str) -> bool {
+    is_bracket(&normalise(statement))
+}
 
 fn is_bracket(normalised: &str) -> bool {
     const WORDS: [&str; 13] = [

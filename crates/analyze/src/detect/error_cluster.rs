@@ -2,16 +2,17 @@
 //!
 //! Evidence: at least [`MIN_COUNT`] executions that failed, or hold a failed span, with an exception of one
 //! fingerprint. An exception that passes up through several spans counts once an execution, at the innermost. Silent
-//! inside tests that passed, about exceptions on spans that did not fail (they were handled), and about what is not
-//! there, or is there already (404, ENOENT, a unique key), in [`PROBING`] of the executions and more that go well all
-//! the same: they ask whether it is.
+//! inside tests that passed, about exceptions on spans that did not fail (they were handled), about those within the
+//! process in a request that was answered all the same (a status below 500: an answer, or a refusal, is how frameworks
+//! pass it on), and about what is not there, or is there already (404, ENOENT, a unique key), in [`PROBING`] of the
+//! executions and more that go well all the same: they ask whether it is.
 
 use std::collections::BTreeMap;
 
-use kino_model::names;
+use kino_model::{Span, SpanKind, names};
 
 use super::Draft;
-use super::facts::{Group, top};
+use super::facts::{ANCESTORS_MAX, Facts, Group, top};
 use super::failures::{is_absence, is_presence};
 use super::relate::Found;
 use crate::errors::{Exception, exception, fingerprint_of};
@@ -23,6 +24,31 @@ const PROBING: f64 = 0.5;
 
 /// The exception's type, and the (execution, span) cases.
 type Cluster<'a> = (&'a str, Vec<(usize, usize)>);
+
+/// Whether a span failed within the process of a request that was answered nevertheless. Answers of GraphQL hold errors
+/// and go well.
+fn is_answered(facts: &Facts<'_, '_>, index: usize) -> bool {
+    let is_outside = |span: &Span| matches!(span.kind, SpanKind::Client | SpanKind::Producer);
+    let is_graphql = |span: &Span| span.attributes.iter().any(|(key, _)| key.starts_with("graphql."));
+    if is_outside(facts.span(index)) {
+        return false;
+    }
+    let mut at = index;
+    for _ in 0..ANCESTORS_MAX {
+        let span = facts.span(at);
+        if is_graphql(span) {
+            return false;
+        }
+        if span.kind == SpanKind::Server {
+            return span.int("http.response.status_code").is_some_and(|status| (200..500).contains(&status));
+        }
+        match facts.tree.parent(at).filter(|_| at != facts.execution.entry) {
+            Some(parent) => at = parent,
+            None => break,
+        }
+    }
+    false
+}
 
 pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let mut known: BTreeMap<(&str, &str, &str, Option<&str>), String> = BTreeMap::new();
@@ -40,6 +66,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
                 }
             }
         }
+        raised.retain(|_, same| !same.iter().all(|(index, _)| is_answered(facts, *index)));
         let mut here: BTreeMap<String, (&str, usize)> = BTreeMap::new();
         for same in raised.values() {
             let by_span: Vec<&[(usize, Exception<'_>)]> = same.chunk_by(|left, right| left.0 == right.0).collect();

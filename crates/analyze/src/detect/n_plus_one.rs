@@ -6,7 +6,8 @@
 //! critical path less that of one. Calls that overlap each other, or other work, are a load rather than a loss of time:
 //! they are worded so, and nothing is claimed to be saved but what they hold of the critical path.
 //!
-//! Silent about batches, pages (by number, offset, cursor or last key), one call to each of several other sides, failed
+//! Silent about writes in an operation that ran but once, as scripts do that fill a database, unless it is long; about
+//! statements that define tables, batches, pages (by number, offset, cursor or last key), one call to each of several other sides, failed
 //! calls (retries), calls of the same few data (`repeated_identical_call`), polling (long pauses between), language
 //! models and the requests that ask them, health checks, transaction brackets and `SELECT 1`.
 
@@ -36,11 +37,14 @@ struct Made<'a> {
     data: BTreeSet<&'a str>,
     /// Whether some data was not recorded.
     is_data_unknown: bool,
+    /// Whether they change a database.
+    is_write: bool,
 }
 
 impl<'a> Made<'a> {
     fn add(&mut self, index: usize, call: &Call<'a>) {
         self.indices.push(index as u32);
+        self.is_write = call.kind == Kind::Database && !call.reads;
         match call.whole {
             Some(data) if self.data.len() < MIN_REPEATS => {
                 self.data.insert(data);
@@ -67,11 +71,22 @@ struct Repeats {
     /// What one call for all of them is taken to need.
     one: f64,
     slowest: usize,
+    is_write: bool,
 }
 
 impl Repeats {
     fn count(&self) -> usize {
         self.indices.len()
+    }
+
+    /// Nanoseconds on the critical path that one call for all would save.
+    fn saving(&self) -> f64 {
+        (self.critical - self.one).max(0.0)
+    }
+
+    /// Whether they fill a database once, in a time that nobody minds.
+    fn is_filling_once(&self, executions: usize) -> bool {
+        executions == 1 && self.is_write && self.saving() < worth::NANOS_LONG
     }
 }
 
@@ -96,7 +111,8 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     }
     for ((_, key), found) in by_call {
         let ended = group.facts.len();
-        if (found.len() as f64) > group.part(MIN_PRESENCE) * ended as f64 {
+        let is_filling = found.iter().all(|repeats| repeats.is_filling_once(ended));
+        if (found.len() as f64) > group.part(MIN_PRESENCE) * ended as f64 && !is_filling {
             findings.push(finding(group, &key, &found));
         }
     }
@@ -130,7 +146,7 @@ fn repeats(facts: &Facts<'_, '_>, number: usize, made: Made<'_>) -> Option<Repea
     let one = if critical < OVERLAPPING * time { longest } else { usual };
     let slowest = indices().max_by_key(|&index| facts.tree.duration(index))?;
     let ancestor = common_ancestor(facts, &made.indices);
-    Some(Repeats { number, ancestor, indices: made.indices, time, critical, one, slowest })
+    Some(Repeats { number, ancestor, indices: made.indices, time, critical, one, slowest, is_write: made.is_write })
 }
 
 /// Whether somebody asks again on purpose: the pauses are long, and little else happens meanwhile.
@@ -181,7 +197,7 @@ fn finding(group: &Group<'_, '_>, key: &str, found: &[Repeats]) -> Found {
     let count = of(|repeats| repeats.count() as f64);
     let most = found.iter().map(Repeats::count).max().unwrap_or(0);
     let (time, critical) = (of(|repeats| repeats.time), of(|repeats| repeats.critical));
-    let saving = of(|repeats| (repeats.critical - repeats.one).max(0.0));
+    let saving = of(Repeats::saving);
     let is_load = critical < OVERLAPPING * time;
     let worst = found.iter().max_by_key(|repeats| repeats.count()).expect("a finding rests on an execution");
     let facts = &group.facts[worst.number];

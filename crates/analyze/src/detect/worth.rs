@@ -20,7 +20,7 @@ const NANOS_MIN: f64 = 1e6;
 /// wait that a person notices.
 const CONCERNED_NANOS_MIN: f64 = 1e7;
 /// A time that somebody notices, whatever part of the execution it is.
-const NANOS_LONG: f64 = 1e9;
+pub(super) const NANOS_LONG: f64 = 1e9;
 /// Calls in one execution that are a load on the other side.
 pub(super) const CALLS_MIN: f64 = 20.0;
 /// The part of the executions' time that such calls fill at least, wherever it passes.

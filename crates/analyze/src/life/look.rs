@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kino_model::names;
 
 use super::Life;
-use crate::detect::{self, DetectorConfig};
+use crate::detect::{self, DetectorConfig, Neighbours};
 use crate::execution::{Execution, cold};
 use crate::explain::quantiles;
 use crate::finding::{Code, Finding};
@@ -110,11 +110,13 @@ pub fn line_of<'a>(execution: &Execution<'_, 'a>) -> &'a str {
 }
 
 /// Judges executions of one operation and one line, by start, against the findings kept about the operation. Unless
-/// `settled`, spans of them may still be on their way, so that nothing counts as gone.
+/// `settled`, spans of them may still be on their way, so that nothing counts as gone. What only says where time is
+/// opens by comparison with the service's other operations, its `neighbours`.
 pub fn look(
     executions: &[Execution<'_, '_>],
     kept: &[Kept<'_>],
     config: &DetectorConfig,
+    neighbours: &Neighbours,
     settled: bool,
 ) -> Vec<Outcome> {
     let mut judge = Judge::new(executions, config);
@@ -126,10 +128,12 @@ pub fn look(
     let mut outcomes: Vec<Outcome> =
         kept.iter().filter_map(|kept| judge.kept(kept, &all, &newest_code, settled)).collect();
     let enough = judge.enough_to_open(kept, &all);
+    let among = judge.executions_of(&enough);
     let unknown: Vec<Finding> = judge
         .findings(&enough)
         .iter()
         .filter(|finding| !kept.iter().any(|kept| kept.fingerprint == finding.fingerprint))
+        .filter(|finding| detect::opens(finding, &among, neighbours))
         .cloned()
         .collect();
     for finding in unknown {

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kino_analyze::DetectorConfig;
+use kino_analyze::detect::Neighbours;
 use kino_analyze::execution::{Entry, Execution, executions, is_run};
 use kino_analyze::life::{self, Kept, Outcome, line_of};
 use kino_analyze::tree::Tree;
-use kino_model::{Trace, TraceId, names};
+use kino_model::{SpanKind, Trace, TraceId, names};
 
 use super::ledger::{LookedAt, Step};
 use super::operations::OperationKey;
@@ -19,8 +20,16 @@ use crate::temporary;
 pub(super) struct Entries {
     /// Nothing of it is missing, as far as it can be told from itself.
     pub(super) whole: bool,
-    /// With the project where the resource names one.
-    pub(super) keys: BTreeSet<OperationKey>,
+    /// With the project where the resource names one, and what its executions there took.
+    pub(super) keys: BTreeMap<OperationKey, Timed>,
+}
+
+/// What the executions of an operation in a trace took.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Timed {
+    pub(super) kind: SpanKind,
+    /// Nanoseconds, of those that have ended.
+    pub(super) durations: Vec<i64>,
 }
 
 /// Whether an execution ran in a worktree that was made for one verification: what it shows of other code is told
@@ -36,7 +45,12 @@ pub(super) fn entries(trace: &Trace, scratch: &Path) -> Entries {
     let whole = tree.missing_parents() == 0 && !open_root;
     let found = executions(std::slice::from_ref(&tree), Entry::Outermost);
     let own = found.iter().filter(|execution| !is_run(execution.tree, execution.entry));
-    let keys = own.filter(|execution| !is_temporary(execution, scratch)).map(key_of).collect();
+    let mut keys: BTreeMap<OperationKey, Timed> = BTreeMap::new();
+    for execution in own.filter(|execution| !is_temporary(execution, scratch)) {
+        let timed = keys.entry(key_of(execution)).or_default();
+        timed.kind = execution.tree.span(execution.entry).kind;
+        timed.durations.extend(execution.duration());
+    }
     Entries { whole, keys }
 }
 
@@ -62,6 +76,7 @@ pub(super) struct Look {
     /// Executions of the operation that the store knows of.
     pub(super) known: u64,
     pub(super) config: Arc<DetectorConfig>,
+    pub(super) neighbours: Neighbours,
     /// Where temporary worktrees are.
     pub(super) scratch: PathBuf,
     pub(super) now: i64,
@@ -105,7 +120,7 @@ impl Look {
                 line: line.to_owned(),
                 executions_per_day: per_day,
             };
-            steps.extend(life::look(&executions, &kept, &self.config, settled).into_iter().map(
+            steps.extend(life::look(&executions, &kept, &self.config, &self.neighbours, settled).into_iter().map(
                 |outcome| match outcome {
                     Outcome::Opened { finding, set, sign } => Step::Opened(sighting(finding), set, sign),
                     Outcome::Seen { finding, set, prevalence } => Step::Seen(sighting(finding), set, prevalence),

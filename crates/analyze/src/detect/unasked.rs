@@ -1,0 +1,268 @@
+//! What is reported though nobody asked: findings that only say where time is, or what it goes with, and leave the
+//! reader to find out why.
+//!
+//! Asked about an operation (`explain`), each of them is an answer. Unasked, one is opened only where it gives the reader
+//! something to act on:
+//!
+//! - `dead_time` of a request that sets its operation *apart* from the others of its service ([`Neighbours`]): where
+//!   each page computes that long, it is how the program works. Of a process started for one execution each time: what
+//!   passes before its first call, if that is most of it. Never of background work, connections that stay open, and
+//!   logging in, where hashing a password is slow on purpose.
+//! - `bottleneck` of a call that a person would notice, unless it is what the operation is for: the only request of a
+//!   proxy, or a write to disk. Within the process the same as `dead_time`, unless the span is the author's own.
+//! - `what_differs` and `latency_grows_with_input` where a person would notice the difference, and the growth is worse
+//!   than the input's.
+//! - `llm_token_waste` from a thousand tokens on that are sent again; that answers are short is often what is wanted.
+//!
+//! None of them inside a test: it computes and waits as it pleases.
+
+use std::collections::BTreeSet;
+
+use kino_model::{Span, SpanKind};
+
+use super::call::{is_bracket_statement, is_model, waits};
+use super::failures::is_refused_input;
+use crate::execution::{Execution, is_of_test, process};
+use crate::finding::{Code, Finding};
+use crate::statistics::median;
+
+/// The shortest wait that a person notices, in nanoseconds.
+const NOTICED_NANOS: f64 = 1e8;
+/// A duration that is too long for a person, in nanoseconds.
+const LONG_NANOS: f64 = 1e9;
+/// An operation is apart from those that take less than its time over this, with none between.
+const GAP: f64 = 3.0;
+/// So many operations must lie beyond the gap: fewer say nothing of what is usual in the service.
+const LOWER_MIN: usize = 4;
+/// Operations on the near side of the gap, as a part of all: a few are exceptions …
+const FEW_PART: f64 = 0.25;
+/// … and more, up to half, share a cause only if the slowest takes at most this many times the fastest's time.
+const SHARED_SPREAD: f64 = 2.0;
+/// The part of a process's time, and of its dead time, that must pass before its first call.
+const START_PART: f64 = 0.5;
+/// As many processes must show it.
+const PROCESSES_MIN: usize = 3;
+/// A request that makes a single call and spends this part in it does nothing else.
+const NOTHING_ELSE: f64 = 0.9;
+/// A duration that grows faster than this power of the input grows worse than the input.
+const POWER_MIN: f64 = 1.5;
+
+/// Tokens of a language model in one execution: about a tenth of a cent.
+const TOKENS_MIN: f64 = 1_000.0;
+
+/// The other operations of a service at which executions start, of the same span kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Neighbours {
+    /// Their median durations in nanoseconds, in any order; those with too few executions for one left out.
+    pub medians: Vec<i64>,
+}
+
+impl Neighbours {
+    /// Whether `nanos` sets an operation apart from most others: alone or with few, or with others that take about as
+    /// long, as where all of them do one slow thing.
+    fn are_beneath(&self, nanos: f64) -> bool {
+        let mut medians: Vec<f64> = self.medians.iter().map(|&median| median as f64).collect();
+        medians.sort_by(|a, b| b.total_cmp(a));
+        // Down from one to the next, as long as none is several times the next.
+        let (mut floor, mut near) = (nanos, 1);
+        for median in &medians {
+            if median * GAP <= floor {
+                break;
+            }
+            floor = floor.min(*median);
+            near += 1;
+        }
+        let lower = medians.len() + 1 - near;
+        let highest = medians.first().map_or(nanos, |highest| highest.max(nanos));
+        let is_few = near as f64 <= FEW_PART * (medians.len() + 1) as f64;
+        let is_shared = near <= lower && highest <= SHARED_SPREAD * floor;
+        lower >= LOWER_MIN && (is_few || is_shared)
+    }
+}
+
+/// Whether a finding about these executions of one operation is opened unasked.
+pub(crate) fn opens(finding: &Finding, executions: &[Execution<'_, '_>], neighbours: &Neighbours) -> bool {
+    let opens = match finding.code {
+        Code::DeadTime => dead_time,
+        Code::Bottleneck => bottleneck,
+        Code::WhatDiffers => what_differs,
+        Code::LatencyGrowsWithInput => latency_grows,
+        Code::LlmTokenWaste => llm_token_waste,
+        _ => return true,
+    };
+    !executions.iter().all(is_of_test) && opens(finding, executions, neighbours)
+}
+
+fn number(finding: &Finding, name: &str) -> Option<f64> {
+    finding.numbers.iter().find(|number| number.name == name).map(|number| number.value)
+}
+
+/// A span that the finding shows, and the execution that has it.
+fn shown<'e, 't, 'a>(finding: &Finding, executions: &'e [Execution<'t, 'a>]) -> Option<(&'e Execution<'t, 'a>, usize)> {
+    finding.evidence.iter().find_map(|evidence| {
+        let here = executions.iter().filter(|execution| execution.trace_id() == evidence.trace_id);
+        here.into_iter().find_map(|execution| {
+            let is_it = |index: &u32| Some(execution.tree.span(*index as usize).span_id) == evidence.span_id;
+            let index = execution.spans().iter().copied().find(is_it)?;
+            Some((execution, index as usize))
+        })
+    })
+}
+
+fn dead_time(finding: &Finding, executions: &[Execution<'_, '_>], neighbours: &Neighbours) -> bool {
+    let Some((execution, index)) = shown(finding, executions) else { return false };
+    let Some(own) = number(finding, "own") else { return false };
+    is_apart(execution, index, own, neighbours) || (index == execution.entry && is_slow_start(executions, own))
+}
+
+/// Whether time within the process, in this span of an execution, is out of the ordinary.
+fn is_apart(execution: &Execution<'_, '_>, index: usize, nanos: f64, neighbours: &Neighbours) -> bool {
+    let entry = execution.tree.span(execution.entry);
+    if index != execution.entry && is_authors_own(execution.tree.span(index)) {
+        return true;
+    }
+    let is_request = entry.kind == SpanKind::Server && !is_connection(execution) && !is_authentication(&entry.name);
+    is_request && neighbours.are_beneath(nanos)
+}
+
+/// Whether the program's author made the span, and so named a part of the program: what instruments frameworks and
+/// libraries makes the same spans in each program.
+fn is_authors_own(span: &Span) -> bool {
+    let scope = span.scope.name.to_ascii_lowercase();
+    span.kind == SpanKind::Internal && !["instrumentation", "opentelemetry"].iter().any(|part| scope.contains(part))
+}
+
+/// Whether a request is a connection that stays open, or an answer that is sent bit by bit: time in it is mostly
+/// waiting for the other side.
+fn is_connection(execution: &Execution<'_, '_>) -> bool {
+    const SWITCHED: i64 = 101;
+    let tree = execution.tree;
+    let events = || tree.children(execution.entry).iter().filter_map(|&child| event(tree.span(child as usize)));
+    tree.span(execution.entry).int("http.response.status_code") == Some(SWITCHED)
+        || events().any(|event| event.starts_with("websocket"))
+        || events().filter(|event| *event == "http.response.body").count() > 1
+}
+
+/// The message of a Python server's protocol that a span is about.
+fn event(span: &Span) -> Option<&str> {
+    span.text("asgi.event.type")
+}
+
+/// Whether the operation checks who somebody is, by its name.
+fn is_authentication(name: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "login", "logon", "signin", "sign-in", "sign_in", "signup", "sign-up", "sign_up", "register", "password",
+        "auth", "token",
+    ];
+    let name = name.to_ascii_lowercase();
+    WORDS.iter().any(|word| name.contains(word))
+}
+
+/// Whether each execution is a process of its own that spends most of its time before its first call to the outside:
+/// a person waits for it to start.
+fn is_slow_start(executions: &[Execution<'_, '_>], own: f64) -> bool {
+    let mut processes = BTreeSet::new();
+    let mut before = Vec::new();
+    let mut durations = Vec::new();
+    for execution in executions.iter().filter(|execution| !execution.is_open()) {
+        let (tree, entry) = (execution.tree, execution.entry);
+        let span = tree.span(entry);
+        let is_served = matches!(span.kind, SpanKind::Server | SpanKind::Consumer);
+        let is_new = process(&span.resource).is_some_and(|process| processes.insert(process));
+        if is_served || !is_new {
+            return false;
+        }
+        let first = tree.children(entry).iter().map(|&child| tree.start(child as usize)).min();
+        before.push(first.map_or(0.0, |first| (first - tree.start(entry)) as f64));
+        durations.push(tree.duration(entry) as f64);
+    }
+    if processes.len() < PROCESSES_MIN {
+        return false;
+    }
+    let (before, duration) = (median(before), median(durations));
+    before >= NOTICED_NANOS && before >= START_PART * own && before >= START_PART * duration
+}
+
+fn bottleneck(finding: &Finding, executions: &[Execution<'_, '_>], neighbours: &Neighbours) -> bool {
+    let Some((execution, index)) = shown(finding, executions) else { return false };
+    let (drag, share) = (number(finding, "drag").unwrap_or(0.0), number(finding, "critical_share").unwrap_or(0.0));
+    let span = execution.tree.span(index);
+    if drag < NOTICED_NANOS || event(span).is_some() {
+        return false;
+    }
+    if !waits(span) {
+        return is_apart(execution, index, drag, neighbours);
+    }
+    if let Some(statement) = span.text("db.query.text") {
+        return !is_write_to_disk(statement);
+    }
+    is_model(span) || share < NOTHING_ELSE || calls_of(execution, index) > 1
+}
+
+/// Whether a statement's time is mostly that of the disk, which nobody can take away: ends of transactions, new rows.
+fn is_write_to_disk(statement: &str) -> bool {
+    is_bracket_statement(statement)
+        || statement.trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("insert"))
+}
+
+/// How many calls of the same operation the execution makes.
+fn calls_of(execution: &Execution<'_, '_>, index: usize) -> usize {
+    let name = &execution.tree.span(index).name;
+    execution.spans().iter().filter(|&&other| execution.tree.span(other as usize).name == *name).count()
+}
+
+fn what_differs(finding: &Finding, executions: &[Execution<'_, '_>], _: &Neighbours) -> bool {
+    match number(finding, "slower_by") {
+        Some(nanos) => nanos >= NOTICED_NANOS,
+        // Requests that were refused because of what was asked are no failures of who refused them.
+        None => {
+            let mut failed = executions.iter().filter(|execution| execution.is_error());
+            !failed.all(|execution| is_refused_input(execution.tree.span(execution.entry)))
+        }
+    }
+}
+
+fn latency_grows(finding: &Finding, _: &[Execution<'_, '_>], _: &Neighbours) -> bool {
+    let at_largest = number(finding, "at_largest").unwrap_or(0.0);
+    let is_worse = number(finding, "power").is_some_and(|power| power >= POWER_MIN);
+    number(finding, "limit").is_some() || at_largest >= LONG_NANOS || (is_worse && at_largest >= NOTICED_NANOS)
+}
+
+fn llm_token_waste(finding: &Finding, _: &[Execution<'_, '_>], _: &Neighbours) -> bool {
+    number(finding, "tokens_sent_again").is_some_and(|tokens| tokens >= TOKENS_MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Neighbours;
+
+    const MILLI: i64 = 1_000_000;
+
+    fn is_apart(millis: f64, others: &[i64]) -> bool {
+        let medians = others.iter().map(|millis| millis * MILLI).collect();
+        Neighbours { medians }.are_beneath(millis * MILLI as f64)
+    }
+
+    #[test]
+    fn one_operation_far_above_all_others_is_apart() {
+        assert!(is_apart(300.0, &[60, 40, 20, 10, 5]));
+        assert!(!is_apart(300.0, &[60, 40, 20]), "three others are too few to say what is usual");
+    }
+
+    #[test]
+    fn pages_of_which_each_takes_its_time_are_not_apart() {
+        let pages = [328, 272, 267, 245, 213, 174, 164, 121, 112, 80, 76, 75, 65, 47, 34, 26, 18];
+        assert!(pages.iter().all(|&page| !is_apart(page as f64 * 0.9, &pages)));
+        assert!(!is_apart(212.0, &[87, 77, 66, 63, 56, 52, 42]), "the slowest by little");
+        let pages_and_redirects = [300, 250, 200, 150, 120, 3, 2, 2, 1, 1, 1];
+        assert!(!is_apart(280.0, &pages_and_redirects), "pages differ, and redirects are no measure of them");
+    }
+
+    #[test]
+    fn several_that_share_a_slow_thing_are_apart_together() {
+        let others = [448, 422, 366, 316, 310, 288, 250, 73, 69, 43, 25, 11, 10, 6, 4, 1];
+        assert!([433.0, 403.0, 287.0, 248.0].iter().all(|&millis| is_apart(millis, &others)));
+        let most = [448, 422, 366, 316, 310, 288, 250, 73, 69, 43, 25];
+        assert!(!is_apart(433.0, &most), "most operations do it: that is the program");
+    }
+}
