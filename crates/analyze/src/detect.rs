@@ -35,8 +35,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use held_by::{Beside, WaitedFor, may_wait_for_others, waited_for};
 pub use retime::retime;
-pub use unasked::Neighbours;
-pub(crate) use unasked::opens;
+pub use unasked::{Neighbours, opens};
 
 use crate::execution::Execution;
 use crate::finding::{Code, Evidence, Finding, Location, Number, Subject};

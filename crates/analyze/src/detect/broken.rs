@@ -24,6 +24,8 @@ const MIN_EARLY_NANOS: i64 = 100_000;
 const MILLI: i64 = 1_000_000;
 /// A server's span that ends later by more than this, and by more than the whole call took.
 const MIN_LATE_NANOS: i64 = 10_000_000;
+/// The form of traces of which some parents did not arrive.
+pub(super) const MISSING: &str = "missing parents";
 /// So many spans of the server kind without a parent in one trace are requests that share an id by mistake.
 const MIN_REQUESTS: usize = 3;
 
@@ -133,7 +135,7 @@ fn broken(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         let is_one_caller = !has_true_root && orphans.iter().all(is_continued);
         let is_missing = !is_one_caller && (has_true_root || orphans.len() > 1);
         if let Some(&first) = orphans.first().filter(|_| is_missing) {
-            add("missing parents", orphans.len(), first);
+            add(MISSING, orphans.len(), first);
         }
         let requests: Vec<usize> = tree
             .roots()

@@ -256,9 +256,37 @@ fn is_volatile(normalised: &str) -> bool {
 /// How a statement begins that reads no table and only quotes what it is given.
 const QUOTING: &str = "select quote(?)";
 
-/// Whether a statement, as recorded, is a bracket of a transaction or its like.
-pub(super) fn is_bracket_statement(statement: &str) -> bool {
-    is_bracket(&normalise(statement))
+/// Whether a statement, as recorded, takes the time that the disk takes, which nobody can take away: ends of
+/// transactions, new rows, definitions and upkeep of tables.
+pub(super) fn is_for_disk(statement: &str) -> bool {
+    const WORDS: [&str; 8] = ["insert", "create", "alter", "drop", "vacuum", "analyze", "reindex", "optimize"];
+    let normalised = normalise(statement);
+    let word = normalised.split([' ', '(']).next().unwrap_or_default();
+    is_bracket(&normalised) || WORDS.iter().any(|for_disk| word.eq_ignore_ascii_case(for_disk))
+}
+
+/// Whether a span waits for work or for news to come, as a worker does at its queue: for as long as there is none.
+pub(super) fn waits_for_work(span: &Span) -> bool {
+    const BLOCKING: [&str; 12] = [
+        "blpop",
+        "brpop",
+        "brpoplpush",
+        "blmove",
+        "blmpop",
+        "bzpopmin",
+        "bzpopmax",
+        "xread",
+        "xreadgroup",
+        "subscribe",
+        "psubscribe",
+        "listen",
+    ];
+    const RECEIVING: [&str; 4] = ["receive", "poll", "consume", "subscribe"];
+    let is_one = |words: &[&str], text: &str| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+    let statement = span.text("db.query.text").or_else(|| span.text("db.operation.name"));
+    let command = statement.and_then(|statement| statement.split_whitespace().next());
+    let message = span.text("messaging.operation.type").or_else(|| span.text("messaging.operation"));
+    command.is_some_and(|command| is_one(&BLOCKING, command)) || message.is_some_and(|it| is_one(&RECEIVING, it))
 }
 
 fn is_bracket(normalised: &str) -> bool {
@@ -278,9 +306,15 @@ fn is_bracket(normalised: &str) -> bool {
         "deallocate",
     ];
     let word = normalised.split([' ', '(']).next().unwrap_or_default();
+    // What tables there are, which libraries ask before they begin.
+    const CATALOGUES: [&str; 6] =
+        ["sqlite_master", "sqlite_schema", "information_schema", "pg_catalog", "pg_class", "pg_type"];
+    let lower = normalised.to_ascii_lowercase();
+    let asks_for_tables = CATALOGUES.iter().any(|catalogue| lower.contains(catalogue));
     // Asks the database to write parameters out for a log, as ORMs do while they are being debugged.
     let is_quoting = normalised.get(..QUOTING.len()).is_some_and(|start| start.eq_ignore_ascii_case(QUOTING));
     WORDS.iter().any(|bracket| word.eq_ignore_ascii_case(bracket))
         || normalised.eq_ignore_ascii_case("select ?")
         || is_quoting
+        || asks_for_tables
 }

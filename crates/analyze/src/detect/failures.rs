@@ -40,6 +40,35 @@ fn statement_failed_with(span: &Span, parts: &[&str]) -> bool {
     span.is_error() && is_statement() && words(span).any(|text| contains_any(text, parts))
 }
 
+/// Whether it ended by an exception that is no failure but how a program goes on or ends: exits, cancellations,
+/// redirections, a task that asks to be run later.
+pub(super) fn is_control_flow(exception_type: &str) -> bool {
+    const NAMES: [&str; 20] = [
+        "SystemExit",
+        "KeyboardInterrupt",
+        "GeneratorExit",
+        "StopIteration",
+        "StopAsyncIteration",
+        "CancelledError",
+        "AbortError",
+        "Exit",
+        "Abort",
+        "UsageError",
+        "Retry",
+        "Ignore",
+        "Reject",
+        "Redirect",
+        "HTTPFound",
+        "HTTPSeeOther",
+        "HTTPMovedPermanently",
+        "HTTPTemporaryRedirect",
+        "ClientDisconnect",
+        "ClientDisconnected",
+    ];
+    let name = exception_type.rsplit(['.', ':']).next().unwrap_or_default();
+    NAMES.contains(&name)
+}
+
 /// Whether a request was refused because of what was asked (an HTTP status from 400 to 499): that is an answer, and the
 /// fault of who asked.
 pub(super) fn is_refused_input(span: &Span) -> bool {

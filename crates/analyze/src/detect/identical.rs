@@ -2,8 +2,8 @@
 //!
 //! Evidence: in more than half of the executions a reading call whose data was recorded in full is made
 //! [`MIN_REPEATS`] times or more of one other side with the same status. What tells requests apart may not be recorded
-//! (headers, cookies): an HTTP request counts where the size of its answer was recorded and is the same, or in
-//! [`MIN_EXECUTIONS_BARE`] executions. The saving is their time on the critical path less the longest.
+//! (headers, cookies): of an HTTP request it is [`UNSURE`] unless the size of its answer was recorded and is the same, or
+//! [`MIN_EXECUTIONS_BARE`] executions repeat it. The saving is their time on the critical path less the longest.
 //! Silent about writes, about statements whose bound values were not recorded, about functions that answer anew each
 //! time, about what a test that passed calls itself, about polling (long silent pauses), and where something was written in between (a statement or an HTTP
 //! request that is no reading one), since the answer may then differ.
@@ -18,11 +18,11 @@ use super::Draft;
 use super::call::{Call, Calls, Kind, peer};
 use super::facts::{Facts, Group, median, shown, top};
 use super::relate::Found;
-use crate::finding::{Code, Number, Unit};
+use crate::finding::{Code, Number, UNSURE, Unit};
 
 const MIN_REPEATS: usize = 3;
 const MIN_PRESENCE: f64 = 0.5;
-/// Executions that must repeat requests of which no more than the address is known.
+/// Executions that repeat requests of which no more than the address is known, for it to be sure.
 const MIN_EXECUTIONS_BARE: usize = 3;
 /// Pauses this many times a call's own time are somebody waiting on purpose.
 const POLLING_PAUSE: f64 = 5.0;
@@ -131,8 +131,8 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         let mut present: Vec<usize> = found.iter().map(|repeats| repeats.number).collect();
         present.dedup();
         let is_bare = found.iter().all(|repeats| repeats.is_bare);
-        let needed = if is_bare { group.cases(MIN_EXECUTIONS_BARE) } else { 1 };
-        if (present.len() as f64) <= group.part(MIN_PRESENCE) * group.facts.len() as f64 || present.len() < needed {
+        let is_unsure = is_bare && present.len() < MIN_EXECUTIONS_BARE;
+        if (present.len() as f64) <= group.part(MIN_PRESENCE) * group.facts.len() as f64 {
             continue;
         }
         let count = median(found.iter().map(|repeats| repeats.indices.len() as f64).collect());
@@ -156,7 +156,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             detail: &key,
             numbers: vec![Number::new("calls", count, Unit::Count), Number::new("saving", saving, Unit::Nanos)],
             saving_nanos: Some(saving),
-            confidence: 0.9,
+            confidence: if is_unsure { UNSURE } else { 0.9 },
             executions: group.facts.len(),
             location: facts.location(worst.last()),
             evidence: top(examples.collect()),

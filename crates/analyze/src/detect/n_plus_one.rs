@@ -6,22 +6,29 @@
 //! critical path less that of one. Calls that overlap each other, or other work, are a load rather than a loss of time:
 //! they are worded so, and nothing is claimed to be saved but what they hold of the critical path.
 //!
-//! Silent about writes in an operation that ran but once, as scripts do that fill a database, unless it is long; about
-//! statements that define tables, batches, pages (by number, offset, cursor or last key), one call to each of several other sides, failed
-//! calls (retries), calls of the same few data (`repeated_identical_call`), polling (long pauses between), language
-//! models and the requests that ask them, health checks, transaction brackets and `SELECT 1`.
+//! Unsure ([`UNSURE`]) about writes in an operation that ran but once, as scripts do that fill a database, unless it is
+//! long, and about requests over HTTP in fewer than [`MIN_EXECUTIONS_HTTP`] executions that serve no request: fetching
+//! each of them may be what the program is for.
+//!
+//! Silent about statements that define tables or ask which there are, batches, pages (by number, offset, cursor or last
+//! key), one call to each of several other sides, failed calls (retries), calls of the same few data
+//! (`repeated_identical_call`), calls that a test makes itself, polling (long pauses between), language models and the
+//! requests that ask them, health checks, transaction brackets and `SELECT 1`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+
+use kino_model::SpanKind;
 
 use super::call::{Call, Calls, Kind, is_model, peer};
 use super::facts::{ANCESTORS_MAX, Facts, Group, median, shown, top};
 use super::relate::Found;
 use super::{Draft, worth};
-use crate::finding::{Code, Number, Unit};
+use crate::finding::{Code, Number, UNSURE, Unit};
 
 const MIN_REPEATS: usize = 5;
 const MIN_PRESENCE: f64 = 0.5;
+const MIN_EXECUTIONS_HTTP: usize = 3;
 /// Calls that hold less than this part of their time of the critical path overlap each other or other work.
 pub(super) const OVERLAPPING: f64 = 0.5;
 /// A request stands at most so far beneath the call of a language model that makes it.
@@ -109,13 +116,20 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             }
         }
     }
-    for ((_, key), found) in by_call {
+    for ((kind, key), found) in by_call {
         let ended = group.facts.len();
-        let is_filling = found.iter().all(|repeats| repeats.is_filling_once(ended));
-        if (found.len() as f64) > group.part(MIN_PRESENCE) * ended as f64 && !is_filling {
-            findings.push(finding(group, &key, &found));
+        if (found.len() as f64) > group.part(MIN_PRESENCE) * ended as f64 {
+            let is_filling = found.iter().all(|repeats| repeats.is_filling_once(ended));
+            let is_fetching = kind == Kind::Http && ended < MIN_EXECUTIONS_HTTP && !serves(group);
+            findings.push(finding(group, &key, &found, is_filling || is_fetching));
         }
     }
+}
+
+/// Whether the executions serve requests or messages, rather than being what a program does by itself.
+fn serves(group: &Group<'_, '_>) -> bool {
+    let entry = |facts: &Facts<'_, '_>| facts.span(facts.execution.entry).kind;
+    group.facts.iter().any(|facts| matches!(entry(facts), SpanKind::Server | SpanKind::Consumer))
 }
 
 /// Whether it is how a language model is asked: the request beneath the call.
@@ -192,7 +206,8 @@ fn common_ancestor(facts: &Facts<'_, '_>, indices: &[u32]) -> usize {
     entry
 }
 
-fn finding(group: &Group<'_, '_>, key: &str, found: &[Repeats]) -> Found {
+/// `may_be_meant` where making these calls may be what the program is for.
+fn finding(group: &Group<'_, '_>, key: &str, found: &[Repeats], may_be_meant: bool) -> Found {
     let of = |value: fn(&Repeats) -> f64| median(found.iter().map(value).collect());
     let count = of(|repeats| repeats.count() as f64);
     let most = found.iter().map(Repeats::count).max().unwrap_or(0);
@@ -228,7 +243,13 @@ fn finding(group: &Group<'_, '_>, key: &str, found: &[Repeats]) -> Found {
         ],
         saving_nanos: (!is_load || saving > 0.0).then_some(saving),
         // Repeats whose number follows the data are the pattern itself.
-        confidence: if varies || count >= worth::CALLS_MIN { 0.95 } else { 0.8 },
+        confidence: if may_be_meant {
+            UNSURE
+        } else if varies || count >= worth::CALLS_MIN {
+            0.95
+        } else {
+            0.8
+        },
         executions: group.facts.len(),
         location: facts.location(worst.slowest),
         evidence: top(examples.collect()),

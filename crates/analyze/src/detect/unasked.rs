@@ -12,15 +12,20 @@
 //!   proxy, or a write to disk. Within the process the same as `dead_time`, unless the span is the author's own.
 //! - `what_differs` and `latency_grows_with_input` where a person would notice the difference, and the growth is worse
 //!   than the input's.
+//! - Errors, and what proposes another way of making calls, with more than even confidence: not where nothing was recorded
+//!   that would have shown the calls to be different, or to need each other, where making them may be what a program is
+//!   for, or where it asks whether something is there.
+//! - `broken_trace` of missing parents in several traces: a program that is killed leaves some.
 //! - `llm_token_waste` from a thousand tokens on that are sent again; that answers are short is often what is wanted.
 //!
-//! None of them inside a test: it computes and waits as it pleases.
+//! What says where time is, never inside a test: it computes and waits as it pleases.
 
 use std::collections::BTreeSet;
 
 use kino_model::{Span, SpanKind};
 
-use super::call::{is_bracket_statement, is_model, waits};
+use super::broken::MISSING;
+use super::call::{is_for_disk, is_model, waits, waits_for_work};
 use super::failures::is_refused_input;
 use crate::execution::{Execution, is_of_test, process};
 use crate::finding::{Code, Finding};
@@ -49,6 +54,11 @@ const POWER_MIN: f64 = 1.5;
 
 /// Tokens of a language model in one execution: about a tenth of a cent.
 const TOKENS_MIN: f64 = 1_000.0;
+
+/// Traces that lack parents: a program that is killed leaves those that were under way.
+const BROKEN_TRACES_MIN: f64 = 3.0;
+/// What proposes another way of making calls rests on what was recorded, not on what was not.
+const CONFIDENT: f64 = 0.6;
 
 /// The other operations of a service at which executions start, of the same span kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,16 +91,20 @@ impl Neighbours {
 }
 
 /// Whether a finding about these executions of one operation is opened unasked.
-pub(crate) fn opens(finding: &Finding, executions: &[Execution<'_, '_>], neighbours: &Neighbours) -> bool {
-    let opens = match finding.code {
-        Code::DeadTime => dead_time,
-        Code::Bottleneck => bottleneck,
-        Code::WhatDiffers => what_differs,
-        Code::LatencyGrowsWithInput => latency_grows,
-        Code::LlmTokenWaste => llm_token_waste,
-        _ => return true,
-    };
-    !executions.iter().all(is_of_test) && opens(finding, executions, neighbours)
+pub fn opens(finding: &Finding, executions: &[Execution<'_, '_>], neighbours: &Neighbours) -> bool {
+    let is_seen_outside_tests = || !executions.iter().all(is_of_test);
+    match finding.code {
+        Code::NPlusOne | Code::SequentialCouldBeParallel | Code::RepeatedIdenticalCall | Code::ErrorCluster => {
+            finding.confidence >= CONFIDENT
+        }
+        Code::BrokenTrace => breaks_several(finding),
+        Code::DeadTime => is_seen_outside_tests() && dead_time(finding, executions, neighbours),
+        Code::Bottleneck => is_seen_outside_tests() && bottleneck(finding, executions, neighbours),
+        Code::WhatDiffers => is_seen_outside_tests() && what_differs(finding, executions),
+        Code::LatencyGrowsWithInput => is_seen_outside_tests() && grows_too_fast(finding),
+        Code::LlmTokenWaste => is_seen_outside_tests() && wastes_many(finding),
+        _ => true,
+    }
 }
 
 fn number(finding: &Finding, name: &str) -> Option<f64> {
@@ -172,8 +186,9 @@ fn is_slow_start(executions: &[Execution<'_, '_>], own: f64) -> bool {
         if is_served || !is_new {
             return false;
         }
-        let first = tree.children(entry).iter().map(|&child| tree.start(child as usize)).min();
-        before.push(first.map_or(0.0, |first| (first - tree.start(entry)) as f64));
+        let first = tree.children(entry).iter().map(|&child| child as usize).min_by_key(|&child| tree.start(child));
+        let first = first.filter(|&first| waits(tree.span(first)));
+        before.push(first.map_or(0.0, |first| (tree.start(first) - tree.start(entry)) as f64));
         durations.push(tree.duration(entry) as f64);
     }
     if processes.len() < PROCESSES_MIN {
@@ -187,22 +202,16 @@ fn bottleneck(finding: &Finding, executions: &[Execution<'_, '_>], neighbours: &
     let Some((execution, index)) = shown(finding, executions) else { return false };
     let (drag, share) = (number(finding, "drag").unwrap_or(0.0), number(finding, "critical_share").unwrap_or(0.0));
     let span = execution.tree.span(index);
-    if drag < NOTICED_NANOS || event(span).is_some() {
+    if drag < NOTICED_NANOS || span.is_error() || event(span).is_some() || waits_for_work(span) {
         return false;
     }
     if !waits(span) {
         return is_apart(execution, index, drag, neighbours);
     }
     if let Some(statement) = span.text("db.query.text") {
-        return !is_write_to_disk(statement);
+        return !is_for_disk(statement);
     }
     is_model(span) || share < NOTHING_ELSE || calls_of(execution, index) > 1
-}
-
-/// Whether a statement's time is mostly that of the disk, which nobody can take away: ends of transactions, new rows.
-fn is_write_to_disk(statement: &str) -> bool {
-    is_bracket_statement(statement)
-        || statement.trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("insert"))
 }
 
 /// How many calls of the same operation the execution makes.
@@ -211,7 +220,7 @@ fn calls_of(execution: &Execution<'_, '_>, index: usize) -> usize {
     execution.spans().iter().filter(|&&other| execution.tree.span(other as usize).name == *name).count()
 }
 
-fn what_differs(finding: &Finding, executions: &[Execution<'_, '_>], _: &Neighbours) -> bool {
+fn what_differs(finding: &Finding, executions: &[Execution<'_, '_>]) -> bool {
     match number(finding, "slower_by") {
         Some(nanos) => nanos >= NOTICED_NANOS,
         // Requests that were refused because of what was asked are no failures of who refused them.
@@ -222,13 +231,18 @@ fn what_differs(finding: &Finding, executions: &[Execution<'_, '_>], _: &Neighbo
     }
 }
 
-fn latency_grows(finding: &Finding, _: &[Execution<'_, '_>], _: &Neighbours) -> bool {
+fn grows_too_fast(finding: &Finding) -> bool {
     let at_largest = number(finding, "at_largest").unwrap_or(0.0);
     let is_worse = number(finding, "power").is_some_and(|power| power >= POWER_MIN);
     number(finding, "limit").is_some() || at_largest >= LONG_NANOS || (is_worse && at_largest >= NOTICED_NANOS)
 }
 
-fn llm_token_waste(finding: &Finding, _: &[Execution<'_, '_>], _: &Neighbours) -> bool {
+fn breaks_several(finding: &Finding) -> bool {
+    let is_in_several = number(finding, "traces").is_some_and(|traces| traces >= BROKEN_TRACES_MIN);
+    is_in_several || !finding.text.contains(MISSING)
+}
+
+fn wastes_many(finding: &Finding) -> bool {
     number(finding, "tokens_sent_again").is_some_and(|tokens| tokens >= TOKENS_MIN)
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kino_model::names;
 
 use super::Life;
-use crate::detect::{self, DetectorConfig, Neighbours};
+use crate::detect::{self, DetectorConfig};
 use crate::execution::{Execution, cold};
 use crate::explain::quantiles;
 use crate::finding::{Code, Finding};
@@ -110,13 +110,13 @@ pub fn line_of<'a>(execution: &Execution<'_, 'a>) -> &'a str {
 }
 
 /// Judges executions of one operation and one line, by start, against the findings kept about the operation. Unless
-/// `settled`, spans of them may still be on their way, so that nothing counts as gone. What only says where time is
-/// opens by comparison with the service's other operations, its `neighbours`.
+/// `settled`, spans of them may still be on their way, so that nothing counts as gone. What is not kept yet opens if
+/// `opens` says so of it and of the executions that show it ([`detect::opens`]).
 pub fn look(
     executions: &[Execution<'_, '_>],
     kept: &[Kept<'_>],
     config: &DetectorConfig,
-    neighbours: &Neighbours,
+    opens: &dyn Fn(&Finding, &[Execution<'_, '_>]) -> bool,
     settled: bool,
 ) -> Vec<Outcome> {
     let mut judge = Judge::new(executions, config);
@@ -133,7 +133,7 @@ pub fn look(
         .findings(&enough)
         .iter()
         .filter(|finding| !kept.iter().any(|kept| kept.fingerprint == finding.fingerprint))
-        .filter(|finding| detect::opens(finding, &among, neighbours))
+        .filter(|finding| opens(finding, &among))
         .cloned()
         .collect();
     for finding in unknown {

@@ -8,7 +8,7 @@ use kino_model::{Trace, UnixNanos};
 use kino_testkit::faults::{self, Case, Ranges, Truth};
 
 use super::*;
-use crate::detect::{DetectorConfig, Neighbours};
+use crate::detect::DetectorConfig;
 use crate::execution::{Entry, Execution, executions};
 use crate::finding::Code;
 use crate::prevalence::is_occasional;
@@ -134,7 +134,7 @@ fn kept_after(own: &[Trace], looks: &[usize]) -> Vec<(Code, Life)> {
                     life,
                 })
                 .collect();
-            for outcome in look(&executions, &known, &DetectorConfig::default(), &Neighbours::default(), true) {
+            for outcome in look(&executions, &known, &DetectorConfig::default(), &|_, _| true, true) {
                 let now = now as i64;
                 match outcome {
                     Outcome::Opened { finding, set, sign } => {
@@ -160,13 +160,9 @@ fn kept_after(own: &[Trace], looks: &[usize]) -> Vec<(Code, Life)> {
     kept.into_values().map(|(finding, life)| (finding.code, life)).collect()
 }
 
-/// Whether these open is no matter of the fault alone.
-const BY_COMPARISON: [&str; 5] =
-    ["bottleneck", "dead_time", "what_differs", "latency_grows_with_input", "llm_token_waste"];
-
 #[test]
 fn whenever_it_is_looked_at_a_fault_that_is_there_stays_open() {
-    for code in faults::codes().into_iter().filter(|code| !BY_COMPARISON.contains(code)) {
+    for code in faults::codes() {
         let planted = |case: &Case| case.before.is_empty() && case.truth != Truth::LookAlike;
         for case in faults::cases(code, 3, Ranges::Tuning).into_iter().filter(planted) {
             let own = own_traces(&case, true);

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kino_analyze::DetectorConfig;
-use kino_analyze::detect::Neighbours;
+use kino_analyze::Finding;
+use kino_analyze::detect::{Neighbours, opens};
 use kino_analyze::execution::{Entry, Execution, executions, is_run};
 use kino_analyze::life::{self, Kept, Outcome, line_of};
 use kino_analyze::tree::Tree;
@@ -101,6 +102,7 @@ impl Look {
         let kept: Vec<Kept<'_>> = self.kept.iter().filter_map(Stored::kept).collect();
         let mut looked = LookedAt { at: self.now, ..LookedAt::default() };
         let mut steps = Vec::new();
+        let opens = |finding: &Finding, executions: &[Execution<'_, '_>]| opens(finding, executions, &self.neighbours);
         for (line, executions) in lines {
             looked.executions += executions.len() as u64;
             looked.spans += executions.iter().map(|execution| execution.spans().len() as u64).sum::<u64>();
@@ -110,7 +112,7 @@ impl Look {
             let settled = !executions.iter().any(|execution| self.incomplete.contains(&execution.trace_id()));
             let began: Vec<i64> = executions.iter().map(Execution::start).collect();
             let per_day = executions_per_day(&began, self.known.max(began.len() as u64));
-            let sighting = |finding: Box<kino_analyze::Finding>| Sighting {
+            let sighting = |finding: Box<Finding>| Sighting {
                 evidence_starts: finding
                     .evidence
                     .iter()
@@ -120,14 +122,14 @@ impl Look {
                 line: line.to_owned(),
                 executions_per_day: per_day,
             };
-            steps.extend(life::look(&executions, &kept, &self.config, &self.neighbours, settled).into_iter().map(
-                |outcome| match outcome {
+            steps.extend(life::look(&executions, &kept, &self.config, &opens, settled).into_iter().map(|outcome| {
+                match outcome {
                     Outcome::Opened { finding, set, sign } => Step::Opened(sighting(finding), set, sign),
                     Outcome::Seen { finding, set, prevalence } => Step::Seen(sighting(finding), set, prevalence),
                     Outcome::Clean { fingerprint, set } => Step::Clean(fingerprint, set),
                     Outcome::Gone { fingerprint, set } => Step::Gone(fingerprint, set),
-                },
-            ));
+                }
+            }));
         }
         (self.key, steps, looked)
     }
