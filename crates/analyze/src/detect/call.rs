@@ -44,10 +44,19 @@ impl Call<'_> {
     }
 }
 
+/// What is remembered of a statement's text.
+struct Statement {
+    /// Without its data.
+    key: Rc<str>,
+    /// Whether it has placeholders for values.
+    is_bound: bool,
+    is_bracket: bool,
+}
+
 /// Reads calls; remembers normalised texts, since the same ones come again and again.
 #[derive(Default)]
 pub(crate) struct Calls<'a> {
-    statements: HashMap<&'a str, (Rc<str>, bool)>,
+    statements: HashMap<&'a str, Statement>,
     urls: HashMap<(&'a str, &'a str), Rc<str>>,
     names: HashMap<&'a str, Rc<str>>,
 }
@@ -90,11 +99,14 @@ impl<'a> Calls<'a> {
     }
 
     fn database(&mut self, span: &'a Span, statement: &'a str) -> Option<Call<'a>> {
-        let known = self.statements.entry(statement);
-        let (key, is_bound) = known.or_insert_with(|| (Rc::from(normalise(statement)), is_bound(statement))).clone();
-        if is_bracket(&key) {
+        let Statement { key, is_bound, is_bracket } = self.statements.entry(statement).or_insert_with(|| {
+            let key: Rc<str> = Rc::from(normalise(statement));
+            Statement { is_bound: is_bound(statement), is_bracket: is_bracket(&key), key }
+        });
+        if *is_bracket {
             return None;
         }
+        let (key, is_bound) = (Rc::clone(key), *is_bound);
         let batch = span.int("db.operation.batch.size").is_some_and(|size| size > 1)
             || statement.contains("),(")
             || statement.contains("), (");
@@ -290,6 +302,9 @@ pub(super) fn waits_for_work(span: &Span) -> bool {
 }
 
 fn is_bracket(normalised: &str) -> bool {
+    // What tables there are, which libraries ask before they begin.
+    const CATALOGUES: [&str; 6] =
+        ["sqlite_master", "sqlite_schema", "information_schema", "pg_catalog", "pg_class", "pg_type"];
     const WORDS: [&str; 13] = [
         "begin",
         "commit",
@@ -306,9 +321,6 @@ fn is_bracket(normalised: &str) -> bool {
         "deallocate",
     ];
     let word = normalised.split([' ', '(']).next().unwrap_or_default();
-    // What tables there are, which libraries ask before they begin.
-    const CATALOGUES: [&str; 6] =
-        ["sqlite_master", "sqlite_schema", "information_schema", "pg_catalog", "pg_class", "pg_type"];
     let lower = normalised.to_ascii_lowercase();
     let asks_for_tables = CATALOGUES.iter().any(|catalogue| lower.contains(catalogue));
     // Asks the database to write parameters out for a log, as ORMs do while they are being debugged.

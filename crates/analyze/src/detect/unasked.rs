@@ -221,14 +221,12 @@ fn calls_of(execution: &Execution<'_, '_>, index: usize) -> usize {
 }
 
 fn what_differs(finding: &Finding, executions: &[Execution<'_, '_>]) -> bool {
-    match number(finding, "slower_by") {
-        Some(nanos) => nanos >= NOTICED_NANOS,
-        // Requests that were refused because of what was asked are no failures of who refused them.
-        None => {
-            let mut failed = executions.iter().filter(|execution| execution.is_error());
-            !failed.all(|execution| is_refused_input(execution.tree.span(execution.entry)))
-        }
+    if let Some(nanos) = number(finding, "slower_by") {
+        return nanos >= NOTICED_NANOS;
     }
+    // Requests that were refused because of what was asked are no failures of who refused them.
+    let mut failed = executions.iter().filter(|execution| execution.is_error());
+    !failed.all(|execution| is_refused_input(execution.tree.span(execution.entry)))
 }
 
 fn grows_too_fast(finding: &Finding) -> bool {
