@@ -268,13 +268,16 @@ fn is_volatile(normalised: &str) -> bool {
 /// How a statement begins that reads no table and only quotes what it is given.
 const QUOTING: &str = "select quote(?)";
 
-/// Whether a statement, as recorded, takes the time that the disk takes, which nobody can take away: ends of
-/// transactions, new rows, definitions and upkeep of tables.
-pub(super) fn is_for_disk(statement: &str) -> bool {
+/// Whether a statement takes the time that the disk takes, which nobody can take away: ends of transactions, new rows,
+/// definitions and upkeep of tables; in SQLite each change.
+pub(super) fn is_for_disk(span: &Span, statement: &str) -> bool {
     const WORDS: [&str; 8] = ["insert", "create", "alter", "drop", "vacuum", "analyze", "reindex", "optimize"];
+    const CHANGES: [&str; 3] = ["update", "delete", "replace"];
     let normalised = normalise(statement);
     let word = normalised.split([' ', '(']).next().unwrap_or_default();
-    is_bracket(&normalised) || WORDS.iter().any(|for_disk| word.eq_ignore_ascii_case(for_disk))
+    let is_one = |words: &[&str]| words.iter().any(|for_disk| word.eq_ignore_ascii_case(for_disk));
+    let is_sqlite = || ["db.system.name", "db.system"].iter().any(|key| span.text(key) == Some("sqlite"));
+    is_bracket(&normalised) || is_one(&WORDS) || (is_one(&CHANGES) && is_sqlite())
 }
 
 /// Whether a span waits for work or for news to come, as a worker does at its queue: for as long as there is none.

@@ -40,10 +40,10 @@ fn statement_failed_with(span: &Span, parts: &[&str]) -> bool {
     span.is_error() && is_statement() && words(span).any(|text| contains_any(text, parts))
 }
 
-/// Whether it ended by an exception that is no failure but how a program goes on or ends: exits, cancellations,
-/// redirections, a task that asks to be run later.
+/// Whether it ended by an exception that is no failure but how a program goes on or ends: exits, a command line that is
+/// refused, cancellations, redirections, a client that leaves, a task that asks to be run later.
 pub(super) fn is_control_flow(exception_type: &str) -> bool {
-    const NAMES: [&str; 20] = [
+    const NAMES: [&str; 28] = [
         "SystemExit",
         "KeyboardInterrupt",
         "GeneratorExit",
@@ -53,7 +53,13 @@ pub(super) fn is_control_flow(exception_type: &str) -> bool {
         "AbortError",
         "Exit",
         "Abort",
+        "ClickException",
         "UsageError",
+        "BadParameter",
+        "BadOptionUsage",
+        "BadArgumentUsage",
+        "MissingParameter",
+        "NoSuchOption",
         "Retry",
         "Ignore",
         "Reject",
@@ -64,6 +70,8 @@ pub(super) fn is_control_flow(exception_type: &str) -> bool {
         "HTTPTemporaryRedirect",
         "ClientDisconnect",
         "ClientDisconnected",
+        "WebSocketDisconnect",
+        "ConnectionClosedOK",
     ];
     let name = exception_type.rsplit(['.', ':']).next().unwrap_or_default();
     NAMES.contains(&name)

@@ -10,8 +10,8 @@
 //!   logging in, where hashing a password is slow on purpose.
 //! - `bottleneck` of a call that a person would notice, unless it is what the operation is for: the only request of a
 //!   proxy, or a write to disk. Within the process the same as `dead_time`, unless the span is the author's own.
-//! - `what_differs` and `latency_grows_with_input` where a person would notice the difference, and the growth is worse
-//!   than the input's.
+//! - `what_differs` and `latency_grows_with_input` where a person would notice the difference, and it is more than which
+//!   of several operations it is, or a growth like the input's.
 //! - Errors, and what proposes another way of making calls, with more than even confidence: not where nothing was recorded
 //!   that would have shown the calls to be different, or to need each other, where making them may be what a program is
 //!   for, or where it asks whether something is there.
@@ -33,8 +33,6 @@ use crate::statistics::median;
 
 /// The shortest wait that a person notices, in nanoseconds.
 const NOTICED_NANOS: f64 = 1e8;
-/// A duration that is too long for a person, in nanoseconds.
-const LONG_NANOS: f64 = 1e9;
 /// An operation is apart from those that take less than its time over this, with none between.
 const GAP: f64 = 3.0;
 /// So many operations must lie beyond the gap: fewer say nothing of what is usual in the service.
@@ -43,11 +41,11 @@ const LOWER_MIN: usize = 4;
 const FEW_PART: f64 = 0.25;
 /// … and more, up to half, share a cause only if the slowest takes at most this many times the fastest's time.
 const SHARED_SPREAD: f64 = 2.0;
-/// The part of a process's time, and of its dead time, that must pass before its first call.
-const START_PART: f64 = 0.5;
+/// Most of an execution, or of something else.
+const MOST: f64 = 0.5;
 /// As many processes must show it.
 const PROCESSES_MIN: usize = 3;
-/// A request that makes a single call and spends this part in it does nothing else.
+/// An execution that spends this part in a single call, or in a single span, does nothing else.
 const NOTHING_ELSE: f64 = 0.9;
 /// A duration that grows faster than this power of the input grows worse than the input.
 const POWER_MIN: f64 = 1.5;
@@ -126,15 +124,15 @@ fn shown<'e, 't, 'a>(finding: &Finding, executions: &'e [Execution<'t, 'a>]) -> 
 fn dead_time(finding: &Finding, executions: &[Execution<'_, '_>], neighbours: &Neighbours) -> bool {
     let Some((execution, index)) = shown(finding, executions) else { return false };
     let Some(own) = number(finding, "own") else { return false };
-    is_apart(execution, index, own, neighbours) || (index == execution.entry && is_slow_start(executions, own))
+    if index != execution.entry && is_authors_own(execution.tree.span(index)) {
+        return number(finding, "share").is_some_and(|share| share >= MOST);
+    }
+    is_apart(execution, neighbours, own) || (index == execution.entry && is_slow_start(executions, own))
 }
 
-/// Whether time within the process, in this span of an execution, is out of the ordinary.
-fn is_apart(execution: &Execution<'_, '_>, index: usize, nanos: f64, neighbours: &Neighbours) -> bool {
+/// Whether so much time within the process sets the execution's operation apart.
+fn is_apart(execution: &Execution<'_, '_>, neighbours: &Neighbours, nanos: f64) -> bool {
     let entry = execution.tree.span(execution.entry);
-    if index != execution.entry && is_authors_own(execution.tree.span(index)) {
-        return true;
-    }
     let is_request = entry.kind == SpanKind::Server && !is_connection(execution) && !is_authentication(&entry.name);
     is_request && neighbours.are_beneath(nanos)
 }
@@ -195,7 +193,7 @@ fn is_slow_start(executions: &[Execution<'_, '_>], own: f64) -> bool {
         return false;
     }
     let (before, duration) = (median(before), median(durations));
-    before >= NOTICED_NANOS && before >= START_PART * own && before >= START_PART * duration
+    before >= NOTICED_NANOS && before >= MOST * own && before >= MOST * duration
 }
 
 fn bottleneck(finding: &Finding, executions: &[Execution<'_, '_>], neighbours: &Neighbours) -> bool {
@@ -206,10 +204,11 @@ fn bottleneck(finding: &Finding, executions: &[Execution<'_, '_>], neighbours: &
         return false;
     }
     if !waits(span) {
-        return is_apart(execution, index, drag, neighbours);
+        // What fills all of an execution is the execution by another name.
+        return (is_authors_own(span) && share < NOTHING_ELSE) || is_apart(execution, neighbours, drag);
     }
     if let Some(statement) = span.text("db.query.text") {
-        return !is_for_disk(statement);
+        return !is_for_disk(span, statement);
     }
     is_model(span) || share < NOTHING_ELSE || calls_of(execution, index) > 1
 }
@@ -220,7 +219,21 @@ fn calls_of(execution: &Execution<'_, '_>, index: usize) -> usize {
     execution.spans().iter().filter(|&&other| execution.tree.span(other as usize).name == *name).count()
 }
 
+/// Attributes, as a finding's text has them, that say which of several operations an execution is of, where all are
+/// named by their method.
+const ADDRESSES: [&str; 6] =
+    [" have url.", " have http.url ", " have http.target ", " have http.route ", " have server.address ", " have rpc."];
+
+/// Whether an operation is named by its HTTP method alone.
+fn is_method(name: &str) -> bool {
+    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HTTP"].contains(&name)
+}
+
 fn what_differs(finding: &Finding, executions: &[Execution<'_, '_>]) -> bool {
+    let entry = executions.first().map(|execution| execution.tree.span(execution.entry));
+    if entry.is_some_and(|entry| is_method(&entry.name)) && ADDRESSES.iter().any(|key| finding.text.contains(key)) {
+        return false;
+    }
     if let Some(nanos) = number(finding, "slower_by") {
         return nanos >= NOTICED_NANOS;
     }
@@ -232,7 +245,7 @@ fn what_differs(finding: &Finding, executions: &[Execution<'_, '_>]) -> bool {
 fn grows_too_fast(finding: &Finding) -> bool {
     let at_largest = number(finding, "at_largest").unwrap_or(0.0);
     let is_worse = number(finding, "power").is_some_and(|power| power >= POWER_MIN);
-    number(finding, "limit").is_some() || at_largest >= LONG_NANOS || (is_worse && at_largest >= NOTICED_NANOS)
+    number(finding, "limit").is_some() || (is_worse && at_largest >= NOTICED_NANOS)
 }
 
 fn breaks_several(finding: &Finding) -> bool {

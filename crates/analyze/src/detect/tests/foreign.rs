@@ -91,6 +91,10 @@ fn what_an_operation_is_for_is_no_bottleneck() {
     assert_eq!(opened(&times(5, proxy)), "");
     let stored = "POST /new 0..400 kind=server\n  INSERT 2..150 kind=client db.query.text='INSERT INTO t VALUES (?)'\n  COMMIT 150..398 kind=client db.query.text=COMMIT";
     assert_eq!(opened(&times(5, stored)), "");
+    let handled = "GET /a 0..400 kind=server\n  AController.list 1..399";
+    assert_eq!(opened(&times(5, handled)), "", "the request by another name");
+    let computed = "GET /a 0..400 kind=server\n  score 1..301\n  render 301..399";
+    assert_eq!(opened(&times(5, computed)), "bottleneck score", "the author's own span");
     let short = "GET /list 0..60 kind=server\n  SELECT 2..55 kind=client db.query.text='SELECT a FROM t'";
     assert_eq!(opened(&times(5, short)), "", "nobody notices it");
     let down = "GET /news 0..400 kind=server\n  render 0..100\n  GET 101..390 kind=client ! http.request.method=GET url.full=http://up/x";
@@ -253,6 +257,11 @@ fn a_slower_kind_that_nobody_notices_and_a_growth_like_the_inputs_are_no_news() 
     };
     assert_eq!(mixed(12), "");
     assert_eq!(mixed(400), "what_differs GET");
+    let addressed = |at: u32| {
+        let (millis, path) = if at % 4 == 0 { (400 + at % 3, "big") } else { (2 + at % 2, "small") };
+        format!("GET 0..{millis} kind=server url.path=/{path}")
+    };
+    assert_eq!(opened(&(0..40).map(addressed).collect::<Vec<_>>().join("\n---\n")), "", "two operations of one name");
     let grows = |power: i32| {
         let line =
             |at: u32| format!("list 0..{:.3} app.rows={}", 0.004 * f64::from(10 + at * 10).powi(power), 10 + at * 10);
