@@ -141,7 +141,8 @@ fn is_apart(execution: &Execution<'_, '_>, neighbours: &Neighbours, nanos: f64) 
 /// libraries makes the same spans in each program.
 fn is_authors_own(span: &Span) -> bool {
     let scope = span.scope.name.to_ascii_lowercase();
-    span.kind == SpanKind::Internal && !["instrumentation", "opentelemetry"].iter().any(|part| scope.contains(part))
+    matches!(span.kind, SpanKind::Internal | SpanKind::Unspecified)
+        && !["instrumentation", "opentelemetry"].iter().any(|part| scope.contains(part))
 }
 
 /// Whether a request is a connection that stays open, or an answer that is sent bit by bit: time in it is mostly
