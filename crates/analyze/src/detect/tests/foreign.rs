@@ -97,7 +97,7 @@ fn what_an_operation_is_for_is_no_bottleneck() {
     assert_eq!(opened(&times(5, computed)), "bottleneck score", "the author's own span");
     let short = "GET /list 0..60 kind=server\n  SELECT 2..55 kind=client db.query.text='SELECT a FROM t'";
     assert_eq!(opened(&times(5, short)), "", "nobody notices it");
-    let down = "GET /news 0..400 kind=server\n  render 0..100\n  GET 101..390 kind=client ! http.request.method=GET url.full=http://up/x";
+    let down = "GET /news 0..400 kind=server\n  render 0..60\n  GET 61..390 kind=client ! http.request.method=GET url.full=http://up/x";
     assert_eq!(opened(&times(5, down)), "", "that it fails is the news");
 }
 
