@@ -167,6 +167,7 @@ fn small_gaps(scene: &mut Scene, _: bool) -> Vec<Trace> {
 }
 
 fn computing(scene: &mut Scene, _: bool) -> Vec<Trace> {
+    scene.unscaled();
     scene.requests(20, |scene, _| handle(scene, 35.0, 5.0))
 }
 
