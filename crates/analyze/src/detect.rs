@@ -26,6 +26,7 @@ mod retime;
 mod retry_storm;
 mod sequential;
 mod timeouts;
+mod unasked;
 mod what_differs;
 mod worth;
 
@@ -34,6 +35,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use held_by::{Beside, WaitedFor, may_wait_for_others, waited_for};
 pub use retime::retime;
+pub use unasked::{Neighbours, opens};
 
 use crate::execution::Execution;
 use crate::finding::{Code, Evidence, Finding, Location, Number, Subject};

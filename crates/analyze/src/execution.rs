@@ -19,6 +19,66 @@ pub(crate) fn is_test_case(span: &Span) -> bool {
     span.attribute(TEST_CASE_NAME).is_some() || span.text(PYTEST_NODE) == Some(span.name.as_str())
 }
 
+/// Returns whether the span is a test case or a phase of one, as pytest's plugin records them: what a test does
+/// itself stands beneath these.
+pub(crate) fn is_part_of_test(span: &Span) -> bool {
+    is_test_case(span) || span.attribute(PYTEST_NODE).is_some()
+}
+
+/// Programs that run tests, by the names of their files or packages.
+const TEST_RUNNERS: [&str; 17] = [
+    "_mocha",
+    "ava",
+    "cypress",
+    "jasmine",
+    "jest",
+    "jest-worker",
+    "karma",
+    "mocha",
+    "nose2",
+    "phpunit",
+    "playwright",
+    "py.test",
+    "pytest",
+    "rspec",
+    "tap",
+    "tape",
+    "vitest",
+];
+
+/// Returns whether the sender's process runs tests, by the command that its resource names: not every runner's tests
+/// are recorded as spans.
+pub(crate) fn is_test_runner(resource: &Resource) -> bool {
+    let text = |key: &str| attribute::find(&resource.attributes, key).and_then(kino_model::Value::as_str);
+    let arguments = attribute::find(&resource.attributes, "process.command_args");
+    let arguments = match arguments {
+        Some(kino_model::Value::Array(members)) => members.as_slice(),
+        _ => &[],
+    };
+    let words =
+        || arguments.iter().take(COMMAND_WORDS).filter_map(kino_model::Value::as_str).chain(text("process.command"));
+    words().any(is_runner) || words().any(|word| word == "--test")
+}
+
+/// Words of a command line that may name the program: the interpreter, an option of it, the script.
+const COMMAND_WORDS: usize = 4;
+
+/// Whether a path or a module names a runner: by its file, or by the package that it is installed with.
+fn is_runner(word: &str) -> bool {
+    let stem = |part: &str| part.rsplit_once('.').map_or(part, |(stem, _)| stem).to_owned();
+    let is_one = |part: &str| TEST_RUNNERS.contains(&part) || TEST_RUNNERS.contains(&stem(part).as_str());
+    let mut parts = word.split(['/', '\\']);
+    let file = word.rsplit(['/', '\\']).next().unwrap_or_default();
+    let package = parts.by_ref().find(|part| *part == "node_modules").and_then(|_| parts.next());
+    is_one(file) || package.is_some_and(is_one)
+}
+
+/// Returns whether an execution is a test, or ran in a process that runs tests.
+pub(crate) fn is_of_test(execution: &Execution<'_, '_>) -> bool {
+    let span = execution.tree.span(execution.entry);
+    is_test_case(span) || is_test_runner(&span.resource)
+}
+
 /// Which spans executions start at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry<'q> {
@@ -190,9 +250,11 @@ impl Execution<'_, '_> {
         self.tree.span(self.entry).is_error()
     }
 
-    /// Whether it is a test case that passed: failures inside it were wanted.
+    /// Whether it is a test case that passed, or ran in a process that runs tests which are not recorded: failures
+    /// inside it were wanted, as far as is known.
     pub fn is_passed_test(&self) -> bool {
-        !self.is_error() && is_test_case(self.tree.span(self.entry))
+        let span = self.tree.span(self.entry);
+        if is_test_case(span) { !self.is_error() } else { is_test_runner(&span.resource) }
     }
 
     /// The trace it is in.

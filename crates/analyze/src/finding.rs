@@ -8,6 +8,8 @@ use kino_model::{Span, SpanId, TraceId};
 pub const MAX_EXAMPLES: usize = 3;
 /// At most this many remarks stand in a finding; the last one counts those left out.
 pub const MAX_REMARKS: usize = 4;
+/// The confidence in what may as well be otherwise, for want of something recorded that would say so.
+pub(crate) const UNSURE: f64 = 0.5;
 
 /// What is wrong, what it rests on, and what to do.
 #[derive(Clone, Debug, PartialEq)]

@@ -26,7 +26,7 @@ pub(crate) fn quantile_f64(sorted: &[f64], part: f64) -> f64 {
 }
 
 /// The median; 0 without values.
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     quantile_f64(&values, 0.5)
 }

@@ -15,6 +15,7 @@ mod plan;
 mod resources;
 mod sequences;
 mod shape;
+mod waiting;
 
 use kino_model::{Trace, UnixNanos};
 
@@ -106,7 +107,9 @@ pub fn codes() -> Vec<&'static str> {
 }
 
 fn suites() -> impl Iterator<Item = &'static Suite> {
-    [calls::SUITES, sequences::SUITES, failures::SUITES, resources::SUITES, shape::SUITES].into_iter().flatten()
+    [calls::SUITES, sequences::SUITES, failures::SUITES, resources::SUITES, shape::SUITES, waiting::SUITES]
+        .into_iter()
+        .flatten()
 }
 
 /// Every case of `code` for one seed.

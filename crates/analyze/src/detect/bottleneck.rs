@@ -4,12 +4,15 @@
 //! children's) is at least [`MIN_SHARE`] of the critical path on average. Told are its drag (how much the whole would
 //! shrink without it, less than its time where something else runs meanwhile) and what half of it would save, both by
 //! replaying the recorded executions, and its slack (how much later its calls off the critical path could end). A
-//! process's first execution is left out where it has several. Silent about the entry itself and about time
-//! between an operation's children: that is `dead_time`.
+//! process's first execution is left out where it has several. A call that is recorded by several libraries (of a
+//! language model and the HTTP request that makes it) is one, by its uppermost name. Silent about the entry itself and
+//! about time between an operation's children: that is `dead_time`. Unasked it is opened only where it says something to
+//! act on ([`super::unasked`]).
 
 use std::collections::BTreeMap;
 
 use super::Draft;
+use super::call::whole_call;
 use super::dead_time::is_between;
 use super::facts::{Facts, Group, shown, top};
 use super::relate::Found;
@@ -51,7 +54,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         let mean_saving = |factor: f64| {
             let saved = replayed.iter().map(|facts| {
                 let is_it = |index: usize| {
-                    let span = facts.span(index);
+                    let span = facts.span(whole_call(facts, index));
                     index != facts.execution.entry && (span.name == name.1 && span.service() == name.0)
                 };
                 facts.duration()
@@ -142,13 +145,14 @@ fn own_times<'a>(group: &Group<'_, 'a>) -> (Operations<'a>, BTreeMap<usize, Sum>
             if segment.span == facts.execution.entry || is_between(facts, segment.span) {
                 continue;
             }
-            let own = facts.own_critical(segment.span);
-            let operation = operations.of(facts.span(segment.span));
+            let call = whole_call(facts, segment.span);
+            let own = if call == segment.span { facts.own_critical(call) } else { facts.critical(call) };
+            let operation = operations.of(facts.span(call));
             sums.entry(operation).or_default().spans.push((number, segment.span));
-            let slot = here.entry(operation).or_insert((0, own, segment.span));
+            let slot = here.entry(operation).or_insert((0, own, call));
             slot.0 += segment.duration();
             if own > slot.1 {
-                (slot.1, slot.2) = (own, segment.span);
+                (slot.1, slot.2) = (own, call);
             }
         }
         for (operation, (own, longest, span)) in here {

@@ -3,7 +3,7 @@
 //! Skew: at least [`MIN_PAIRS`] calls between two services, in four fifths of which the server's span starts
 //! before the client's, or ends after it by more than the call took (10 ms at least: a span may well be closed a little
 //! late), although it is no longer; the offset is the median between their middles. Broken, for a whole trace: spans
-//! whose parent is missing (beyond the one orphan that continues a caller who records nothing), several entry spans
+//! whose parent is missing (beyond those that continue one caller who records nothing), several entry spans
 //! under one id, spans still open after their root ended.
 
 use std::collections::BTreeMap;
@@ -20,8 +20,12 @@ const MIN_PAIRS: usize = 3;
 const MIN_AGREEING: f64 = 0.8;
 /// A server's span that starts earlier than its client's by more than the clocks' own grain.
 const MIN_EARLY_NANOS: i64 = 100_000;
+/// What a whole millisecond is, in nanoseconds.
+const MILLI: i64 = 1_000_000;
 /// A server's span that ends later by more than this, and by more than the whole call took.
 const MIN_LATE_NANOS: i64 = 10_000_000;
+/// The form of traces of which some parents did not arrive.
+pub(super) const MISSING: &str = "missing parents";
 /// So many spans of the server kind without a parent in one trace are requests that share an id by mistake.
 const MIN_REQUESTS: usize = 3;
 
@@ -54,7 +58,9 @@ fn skew(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             let after = tree.end(server) - tree.end(client);
             // A server may close its span a little after its client has the answer; nothing starts before its cause.
             let late = MIN_LATE_NANOS.max(tree.duration(client));
-            if before > MIN_EARLY_NANOS || after > late {
+            // JavaScript's SDK cuts starts off to whole milliseconds.
+            let early = if tree.start(server) % MILLI == 0 { MILLI } else { MIN_EARLY_NANOS };
+            if before > early || after > late {
                 let middle = |index: usize| f64::midpoint(tree.start(index) as f64, tree.end(index) as f64);
                 pairs.outside.push((middle(server) - middle(client), facts.evidence(server)));
             }
@@ -121,8 +127,15 @@ fn broken(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             .filter(|&root| tree.span(root).parent_span_id.is_some_and(|parent| !parent.is_zero()))
             .collect();
         let has_true_root = orphans.len() < tree.roots().len();
-        if let Some(&first) = orphans.first().filter(|_| has_true_root || orphans.len() > 1) {
-            add("missing parents", orphans.len(), first);
+        // Requests that continue one caller who records nothing.
+        let caller = |root: usize| tree.span(root).parent_span_id;
+        let is_continued = |&root: &usize| {
+            matches!(tree.span(root).kind, SpanKind::Server | SpanKind::Consumer) && caller(root) == caller(orphans[0])
+        };
+        let is_one_caller = !has_true_root && orphans.iter().all(is_continued);
+        let is_missing = !is_one_caller && (has_true_root || orphans.len() > 1);
+        if let Some(&first) = orphans.first().filter(|_| is_missing) {
+            add(MISSING, orphans.len(), first);
         }
         let requests: Vec<usize> = tree
             .roots()

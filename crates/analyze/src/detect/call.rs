@@ -32,7 +32,7 @@ pub(crate) struct Call<'a> {
     pub(super) whole: Option<&'a str>,
     /// Whether it changes nothing.
     pub(super) reads: bool,
-    /// Whether it is a batch already.
+    /// Whether it is a batch already, or defines tables: neither is made for an item of a list.
     pub(super) batch: bool,
     /// Whether it fetches one page of many, each of which may need what the last one said.
     pub(super) page: bool,
@@ -44,10 +44,19 @@ impl Call<'_> {
     }
 }
 
+/// What is remembered of a statement's text.
+struct Statement {
+    /// Without its data.
+    key: Rc<str>,
+    /// Whether it has placeholders for values.
+    is_bound: bool,
+    is_bracket: bool,
+}
+
 /// Reads calls; remembers normalised texts, since the same ones come again and again.
 #[derive(Default)]
 pub(crate) struct Calls<'a> {
-    statements: HashMap<&'a str, (Rc<str>, bool)>,
+    statements: HashMap<&'a str, Statement>,
     urls: HashMap<(&'a str, &'a str), Rc<str>>,
     names: HashMap<&'a str, Rc<str>>,
 }
@@ -90,21 +99,25 @@ impl<'a> Calls<'a> {
     }
 
     fn database(&mut self, span: &'a Span, statement: &'a str) -> Option<Call<'a>> {
-        let known = self.statements.entry(statement);
-        let (key, is_bound) = known.or_insert_with(|| (Rc::from(normalise(statement)), is_bound(statement))).clone();
-        if is_bracket(&key) {
+        let Statement { key, is_bound, is_bracket } = self.statements.entry(statement).or_insert_with(|| {
+            let key: Rc<str> = Rc::from(normalise(statement));
+            Statement { is_bound: is_bound(statement), is_bracket: is_bracket(&key), key }
+        });
+        if *is_bracket {
             return None;
         }
+        let (key, is_bound) = (Rc::clone(key), *is_bound);
         let batch = span.int("db.operation.batch.size").is_some_and(|size| size > 1)
             || statement.contains("),(")
             || statement.contains("), (");
         let word = key.split([' ', '(']).next().unwrap_or_default();
+        let defines = ["create", "alter", "drop"].iter().any(|define| word.eq_ignore_ascii_case(define));
         let reads = ["select", "get", "mget", "hget", "hgetall", "exists", "find", "with"]
             .iter()
             .any(|read| word.eq_ignore_ascii_case(read));
         let whole = (!is_bound && !is_volatile(&key)).then_some(statement);
         let page = is_page_of_rows(&key);
-        Some(Call { whole, reads, batch, page, ..Call::new(Kind::Database, key) })
+        Some(Call { whole, reads, batch: batch || defines, page, ..Call::new(Kind::Database, key) })
     }
 
     fn http(&mut self, span: &'a Span, method: &'a str) -> Option<Call<'a>> {
@@ -176,6 +189,40 @@ pub(super) fn peer(span: &Span) -> Option<(&str, Option<i64>, Option<&str>)> {
     Some((host, port, span.text("db.namespace")))
 }
 
+/// A request stands at most so far beneath the call that makes it.
+const WITHIN_CALL_MAX: usize = 4;
+
+/// The call that a span is part of, the uppermost: what asks a language model or a database through an HTTP client is
+/// recorded by both. The span itself where it is no call, or no other one makes it.
+pub(super) fn whole_call(facts: &Facts<'_, '_>, index: usize) -> usize {
+    let mut call = index;
+    if !asks(facts.span(index)) {
+        return call;
+    }
+    let mut above = index;
+    for _ in 0..WITHIN_CALL_MAX {
+        let Some(parent) = facts.tree.parent(above).filter(|_| above != facts.execution.entry) else { break };
+        let (span, below) = (facts.span(parent), facts.span(above));
+        let is_elsewhere = span.service() != below.service()
+            || matches!(span.kind, SpanKind::Server | SpanKind::Consumer)
+            || matches!(below.kind, SpanKind::Server | SpanKind::Consumer);
+        if is_elsewhere || parent == facts.execution.entry {
+            break;
+        }
+        if asks(span) {
+            call = parent;
+        }
+        above = parent;
+    }
+    call
+}
+
+/// Whether the span asks something outside its process; agents and chains ask nothing themselves, though they are marked
+/// so.
+fn asks(span: &Span) -> bool {
+    is_model(span) || (span.kind == SpanKind::Client && span.attribute("gen_ai.operation.name").is_none())
+}
+
 /// Whether the span waits for something outside its process.
 pub(super) fn waits(span: &Span) -> bool {
     span.kind == SpanKind::Client || is_model(span)
@@ -221,7 +268,46 @@ fn is_volatile(normalised: &str) -> bool {
 /// How a statement begins that reads no table and only quotes what it is given.
 const QUOTING: &str = "select quote(?)";
 
+/// Whether a statement takes the time that the disk takes, which nobody can take away: ends of transactions, new rows,
+/// definitions and upkeep of tables; in SQLite each change.
+pub(super) fn is_for_disk(span: &Span, statement: &str) -> bool {
+    const WORDS: [&str; 8] = ["insert", "create", "alter", "drop", "vacuum", "analyze", "reindex", "optimize"];
+    const CHANGES: [&str; 3] = ["update", "delete", "replace"];
+    let normalised = normalise(statement);
+    let word = normalised.split([' ', '(']).next().unwrap_or_default();
+    let is_one = |words: &[&str]| words.iter().any(|for_disk| word.eq_ignore_ascii_case(for_disk));
+    let is_sqlite = || ["db.system.name", "db.system"].iter().any(|key| span.text(key) == Some("sqlite"));
+    is_bracket(&normalised) || is_one(&WORDS) || (is_one(&CHANGES) && is_sqlite())
+}
+
+/// Whether a span waits for work or for news to come, as a worker does at its queue: for as long as there is none.
+pub(super) fn waits_for_work(span: &Span) -> bool {
+    const BLOCKING: [&str; 12] = [
+        "blpop",
+        "brpop",
+        "brpoplpush",
+        "blmove",
+        "blmpop",
+        "bzpopmin",
+        "bzpopmax",
+        "xread",
+        "xreadgroup",
+        "subscribe",
+        "psubscribe",
+        "listen",
+    ];
+    const RECEIVING: [&str; 4] = ["receive", "poll", "consume", "subscribe"];
+    let is_one = |words: &[&str], text: &str| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+    let statement = span.text("db.query.text").or_else(|| span.text("db.operation.name"));
+    let command = statement.and_then(|statement| statement.split_whitespace().next());
+    let message = span.text("messaging.operation.type").or_else(|| span.text("messaging.operation"));
+    command.is_some_and(|command| is_one(&BLOCKING, command)) || message.is_some_and(|it| is_one(&RECEIVING, it))
+}
+
 fn is_bracket(normalised: &str) -> bool {
+    // What tables there are, which libraries ask before they begin.
+    const CATALOGUES: [&str; 6] =
+        ["sqlite_master", "sqlite_schema", "information_schema", "pg_catalog", "pg_class", "pg_type"];
     const WORDS: [&str; 13] = [
         "begin",
         "commit",
@@ -238,9 +324,12 @@ fn is_bracket(normalised: &str) -> bool {
         "deallocate",
     ];
     let word = normalised.split([' ', '(']).next().unwrap_or_default();
+    let lower = normalised.to_ascii_lowercase();
+    let asks_for_tables = CATALOGUES.iter().any(|catalogue| lower.contains(catalogue));
     // Asks the database to write parameters out for a log, as ORMs do while they are being debugged.
     let is_quoting = normalised.get(..QUOTING.len()).is_some_and(|start| start.eq_ignore_ascii_case(QUOTING));
     WORDS.iter().any(|bracket| word.eq_ignore_ascii_case(bracket))
         || normalised.eq_ignore_ascii_case("select ?")
         || is_quoting
+        || asks_for_tables
 }

@@ -3,9 +3,8 @@
 //! Evidence: at least [`MIN_EXECUTIONS`] executions; the operation has children, and its own time on the critical path
 //! is [`MIN_SHARE`] of the execution and [`MIN_OWN_NANOS`] or more, by the median; gaps shorter than [`MIN_GAP_NANOS`] do not count, since
 //! recording itself takes that. A process's first execution is left out where it has several. Silent about leaves,
-//! whose own time is their work, about calls to the outside, which wait for somebody else, and about operations that
-//! record nothing but calls to the outside: what is instrumented at its edges alone never says what it computes. Nothing
-//! is claimed to be saved.
+//! whose own time is their work, and about calls to the outside, which wait for somebody else. Nothing is claimed to be
+//! saved. Unasked it is opened only where it sets the operation apart ([`super::unasked`]).
 
 use std::collections::BTreeMap;
 
@@ -30,11 +29,6 @@ pub(super) fn is_between(facts: &super::facts::Facts<'_, '_>, index: usize) -> b
     !facts.tree.children(index).is_empty() && !waits(facts.span(index))
 }
 
-/// Whether work within the process was recorded beneath a span, rather than calls to the outside alone.
-fn records_work(facts: &super::facts::Facts<'_, '_>, index: usize) -> bool {
-    facts.tree.children(index).iter().any(|&child| !waits(facts.span(child as usize)))
-}
-
 pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let warm = group.warm().count();
     if warm < MIN_EXECUTIONS {
@@ -53,10 +47,6 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         }
     }
     for ((service, name), sums) in by_operation {
-        let mut spans = sums.iter().flat_map(|(&number, (_, spans))| spans.iter().map(move |&span| (number, span)));
-        if !spans.any(|(number, span)| records_work(&group.facts[number], span)) {
-            continue;
-        }
         let own = median(group.warm().map(|(number, _)| sums.get(&number).map_or(0.0, |sum| sum.0)).collect());
         let share = own / group.median_duration().max(1.0);
         if share < group.part(MIN_SHARE) || own < group.part(MIN_OWN_NANOS) {

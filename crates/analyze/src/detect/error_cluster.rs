@@ -2,27 +2,54 @@
 //!
 //! Evidence: at least [`MIN_COUNT`] executions that failed, or hold a failed span, with an exception of one
 //! fingerprint. An exception that passes up through several spans counts once an execution, at the innermost. Silent
-//! inside tests that passed, about exceptions on spans that did not fail (they were handled), and about what is not
-//! there, or is there already (404, ENOENT, a unique key), in [`PROBING`] of the executions and more that go well all
-//! the same: they ask whether it is.
+//! inside tests that passed, about exceptions on spans that did not fail (they were handled), about those within the
+//! process in a request that was answered all the same (a status below 500: an answer, or a refusal, is how frameworks
+//! pass it on), about exceptions that are control flow (exits, cancellations, redirections), and about what is not there,
+//! or is there already (404, ENOENT, a unique key), in [`PROBING`] of the executions and more that go well all the same,
+//! or are that call alone: they ask whether it is. In fewer it is [`UNSURE`].
 
 use std::collections::BTreeMap;
 
-use kino_model::names;
+use kino_model::{Span, SpanKind, names};
 
 use super::Draft;
-use super::facts::{Group, top};
-use super::failures::{is_absence, is_presence};
+use super::facts::{ANCESTORS_MAX, Facts, Group, top};
+use super::failures::{is_absence, is_control_flow, is_presence};
 use super::relate::Found;
 use crate::errors::{Exception, exception, fingerprint_of};
-use crate::finding::{Code, Number, Unit};
+use crate::finding::{Code, Number, UNSURE, Unit};
 
 const MIN_COUNT: usize = 3;
-/// What is missing, or there already, in this part of the executions is how the operation works; in fewer, it is news.
+/// What is missing, or there already, in this part of the executions is how the operation works; in fewer, it may be news.
 const PROBING: f64 = 0.5;
 
 /// The exception's type, and the (execution, span) cases.
 type Cluster<'a> = (&'a str, Vec<(usize, usize)>);
+
+/// Whether a span failed within the process of a request that was answered nevertheless. Answers of GraphQL hold errors
+/// and go well.
+fn is_answered(facts: &Facts<'_, '_>, index: usize) -> bool {
+    let is_outside = |span: &Span| matches!(span.kind, SpanKind::Client | SpanKind::Producer);
+    let is_graphql = |span: &Span| span.attributes.iter().any(|(key, _)| key.starts_with("graphql."));
+    if is_outside(facts.span(index)) {
+        return false;
+    }
+    let mut at = index;
+    for _ in 0..ANCESTORS_MAX {
+        let span = facts.span(at);
+        if is_graphql(span) {
+            return false;
+        }
+        if span.kind == SpanKind::Server {
+            return span.int("http.response.status_code").is_some_and(|status| (200..500).contains(&status));
+        }
+        match facts.tree.parent(at).filter(|_| at != facts.execution.entry) {
+            Some(parent) => at = parent,
+            None => break,
+        }
+    }
+    false
+}
 
 pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let mut known: BTreeMap<(&str, &str, &str, Option<&str>), String> = BTreeMap::new();
@@ -40,6 +67,9 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
                 }
             }
         }
+        raised.retain(|(exception_type, _), same| {
+            !is_control_flow(exception_type) && !same.iter().all(|(index, _)| is_answered(facts, *index))
+        });
         let mut here: BTreeMap<String, (&str, usize)> = BTreeMap::new();
         for same in raised.values() {
             let by_span: Vec<&[(usize, Exception<'_>)]> = same.chunk_by(|left, right| left.0 == right.0).collect();
@@ -66,9 +96,11 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         let executions = group.facts.len();
         let is_asked_for = |&(number, index): &(usize, usize)| {
             let span = group.facts[number].span(index);
-            !group.facts[number].execution.is_error() && (is_absence(span) || is_presence(span))
+            let execution = &group.facts[number].execution;
+            (!execution.is_error() || index == execution.entry) && (is_absence(span) || is_presence(span))
         };
-        if cases.len() as f64 >= PROBING * executions as f64 && cases.iter().all(is_asked_for) {
+        let is_all_asked_for = cases.iter().all(is_asked_for);
+        if cases.len() as f64 >= PROBING * executions as f64 && is_all_asked_for {
             continue;
         }
         // Without a type it may be any value that was passed on, and nothing failed of it.
@@ -89,7 +121,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
                 Number::new("share", cases.len() as f64 / executions as f64, Unit::Ratio),
             ],
             saving_nanos: None,
-            confidence: 0.95,
+            confidence: if is_all_asked_for { UNSURE } else { 0.95 },
             executions,
             location: group.facts[number].location(index),
             evidence: top(examples.collect()),

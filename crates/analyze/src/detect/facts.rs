@@ -7,7 +7,7 @@ use kino_model::{DurationNanos, Span};
 use super::DetectorConfig;
 use super::relate::{Place, Stretch};
 use crate::critical_path::{Segment, critical_path_of};
-use crate::execution::{Execution, cold, is_test_case};
+use crate::execution::{Execution, cold, is_part_of_test};
 use crate::finding::{Evidence, Location, MAX_EXAMPLES, evidence, location};
 pub(super) use crate::statistics::median;
 use crate::tree::Tree;
@@ -37,6 +37,7 @@ pub(super) struct Facts<'t, 'a> {
     times: OnceLock<Times>,
     /// Whether it is the first of several executions in its process.
     pub(super) is_cold: bool,
+    is_passed_test: bool,
 }
 
 /// Where an execution's time is.
@@ -97,7 +98,13 @@ impl<'t, 'a> Group<'t, 'a> {
 
 impl<'t, 'a> Facts<'t, 'a> {
     fn new(execution: &Execution<'t, 'a>, is_cold: bool) -> Self {
-        Self { execution: *execution, tree: execution.tree, times: OnceLock::new(), is_cold }
+        Self {
+            execution: *execution,
+            tree: execution.tree,
+            times: OnceLock::new(),
+            is_cold,
+            is_passed_test: execution.is_passed_test(),
+        }
     }
 
     fn times(&self) -> &Times {
@@ -165,14 +172,18 @@ impl<'t, 'a> Facts<'t, 'a> {
         evidence(self.execution.trace_id(), self.span(index))
     }
 
-    /// Whether it is a test case that passed: failures inside it were wanted.
+    /// Whether it is a test that passed, as far as is known: failures inside it were wanted.
     pub(super) fn is_passed_test(&self) -> bool {
-        !self.execution.is_error() && is_test_case(self.span(self.execution.entry))
+        self.is_passed_test
     }
 
-    /// Whether these are calls that a test which passed makes itself: it repeats them on purpose.
+    /// Whether these are calls that a test which passed makes itself, in one of its phases or not: it repeats them on
+    /// purpose.
     pub(super) fn is_of_test_itself(&self, indices: &[usize]) -> bool {
-        let by_test = |&index: &usize| self.tree.parent(index) == Some(self.execution.entry);
+        let by_test = |&index: &usize| {
+            let parent = self.tree.parent(index);
+            parent.is_some_and(|parent| parent == self.execution.entry || is_part_of_test(self.span(parent)))
+        };
         self.is_passed_test() && indices.iter().all(by_test)
     }
 

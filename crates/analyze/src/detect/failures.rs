@@ -20,15 +20,67 @@ pub(super) fn is_rate_limited(span: &Span) -> bool {
 }
 
 /// Whether it failed because something is not there, by the type of its error: that is an answer to who asks whether it
-/// is. What a message says is not read, since it may be about anything.
+/// is. What a message says is read of statements alone, whose databases word it so; others may be about anything.
 pub(super) fn is_absence(span: &Span) -> bool {
-    is_of_type(span, &["enoent", "notfound", "doesnotexist"]) || span.int("http.response.status_code") == Some(404)
+    is_of_type(span, &["enoent", "notfound", "doesnotexist", "undefinedtable", "undefinedcolumn"])
+        || span.int("http.response.status_code") == Some(404)
+        || statement_failed_with(span, &["no such table", "no such column", "does not exist", "doesn't exist"])
 }
 
 /// Whether it failed because something is there already: that is an answer to who adds it if it is not.
 pub(super) fn is_presence(span: &Span) -> bool {
     let types = ["eexist", "fileexists", "alreadyexists", "integrityerror", "uniqueviolation", "duplicatekey"];
-    is_of_type(span, &types)
+    let words = ["already exists", "unique constraint", "duplicate column", "duplicate entry", "duplicate key"];
+    is_of_type(span, &types) || statement_failed_with(span, &words)
+}
+
+/// Whether a statement's database says one of these of its failure.
+fn statement_failed_with(span: &Span, parts: &[&str]) -> bool {
+    let is_statement = || span.attribute("db.query.text").is_some() || span.attribute("db.system.name").is_some();
+    span.is_error() && is_statement() && words(span).any(|text| contains_any(text, parts))
+}
+
+/// Whether it ended by an exception that is no failure but how a program goes on or ends: exits, a command line that is
+/// refused, cancellations, redirections, a client that leaves, a task that asks to be run later.
+pub(super) fn is_control_flow(exception_type: &str) -> bool {
+    const NAMES: [&str; 28] = [
+        "SystemExit",
+        "KeyboardInterrupt",
+        "GeneratorExit",
+        "StopIteration",
+        "StopAsyncIteration",
+        "CancelledError",
+        "AbortError",
+        "Exit",
+        "Abort",
+        "ClickException",
+        "UsageError",
+        "BadParameter",
+        "BadOptionUsage",
+        "BadArgumentUsage",
+        "MissingParameter",
+        "NoSuchOption",
+        "Retry",
+        "Ignore",
+        "Reject",
+        "Redirect",
+        "HTTPFound",
+        "HTTPSeeOther",
+        "HTTPMovedPermanently",
+        "HTTPTemporaryRedirect",
+        "ClientDisconnect",
+        "ClientDisconnected",
+        "WebSocketDisconnect",
+        "ConnectionClosedOK",
+    ];
+    let name = exception_type.rsplit(['.', ':']).next().unwrap_or_default();
+    NAMES.contains(&name)
+}
+
+/// Whether a request was refused because of what was asked (an HTTP status from 400 to 499): that is an answer, and the
+/// fault of who asked.
+pub(super) fn is_refused_input(span: &Span) -> bool {
+    span.int("http.response.status_code").is_some_and(|status| (400..500).contains(&status))
 }
 
 fn is_of_type(span: &Span, types: &[&str]) -> bool {

@@ -1,8 +1,9 @@
 //! `repeated_identical_call`: the same call with the same data again, which a cache or a variable would answer.
 //!
 //! Evidence: in more than half of the executions a reading call whose data was recorded in full is made
-//! [`MIN_REPEATS`] times or more of one other side with the same status. The saving is their time on the critical path
-//! less the longest.
+//! [`MIN_REPEATS`] times or more of one other side with the same status. What tells requests apart may not be recorded
+//! (headers, cookies): of an HTTP request it is [`UNSURE`] unless the size of its answer was recorded and is the same, or
+//! [`MIN_EXECUTIONS_BARE`] executions repeat it. The saving is their time on the critical path less the longest.
 //! Silent about writes, about statements whose bound values were not recorded, about functions that answer anew each
 //! time, about what a test that passed calls itself, about polling (long silent pauses), and where something was written in between (a statement or an HTTP
 //! request that is no reading one), since the answer may then differ.
@@ -11,15 +12,18 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use foldhash::HashMap;
+use kino_model::Span;
 
 use super::Draft;
 use super::call::{Call, Calls, Kind, peer};
 use super::facts::{Facts, Group, median, shown, top};
 use super::relate::Found;
-use crate::finding::{Code, Number, Unit};
+use crate::finding::{Code, Number, UNSURE, Unit};
 
 const MIN_REPEATS: usize = 3;
 const MIN_PRESENCE: f64 = 0.5;
+/// Executions that repeat requests of which no more than the address is known, for it to be sure.
+const MIN_EXECUTIONS_BARE: usize = 3;
 /// Pauses this many times a call's own time are somebody waiting on purpose.
 const POLLING_PAUSE: f64 = 5.0;
 
@@ -27,6 +31,8 @@ struct Repeats {
     number: usize,
     indices: Vec<usize>,
     saving: f64,
+    /// Whether nothing was recorded of what distinguishes requests to one address, nor of the answers.
+    is_bare: bool,
 }
 
 impl Repeats {
@@ -35,8 +41,19 @@ impl Repeats {
     }
 }
 
-/// What identical calls have in common: kind, other side, data and status.
-type Identity<'a> = (Kind, Option<(&'a str, Option<i64>, Option<&'a str>)>, &'a str, Option<i64>);
+/// What identical calls have in common: kind, other side, data, status and the size of the answer.
+type Identity<'a> = (Kind, Option<(&'a str, Option<i64>, Option<&'a str>)>, &'a str, [Option<i64>; 2]);
+
+/// The size of a request's answer in bytes, where it was recorded.
+fn answer_size(span: &Span) -> Option<i64> {
+    const KEYS: [&str; 4] = [
+        "http.response.body.size",
+        "http.response.size",
+        "http.response_content_length",
+        "http.response_content_length_uncompressed",
+    ];
+    KEYS.iter().find_map(|key| span.int(key))
+}
 
 /// Whether a call may change what others answer: a statement or an HTTP request that is no reading one.
 fn is_change(call: &Call<'_>) -> bool {
@@ -89,13 +106,13 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         for (index, call) in &made {
             let span = facts.span(*index);
             if let Some(whole) = call.whole.filter(|_| call.reads && !span.is_error()) {
-                let status = span.int("http.response.status_code");
-                same.entry((call.kind, peer(span), whole, status)).or_default().push(*index);
+                let answer = [span.int("http.response.status_code"), answer_size(span)];
+                same.entry((call.kind, peer(span), whole, answer)).or_default().push(*index);
                 keys.entry(whole).or_insert_with(|| Rc::clone(&call.key));
             }
         }
         let mut reached = Reached::default();
-        for ((_, _, whole, _), indices) in same {
+        for ((kind, _, whole, [_, size]), indices) in same {
             let (first, last) = (indices[0], indices[indices.len() - 1]);
             let next_write = writes.get(writes.partition_point(|write| *write < facts.tree.start(first)));
             if indices.len() < MIN_REPEATS || next_write.is_some_and(|write| *write < facts.tree.start(last)) {
@@ -106,12 +123,15 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             }
             let critical: Vec<f64> = indices.iter().map(|&index| facts.critical(index) as f64).collect();
             let saving = critical.iter().sum::<f64>() - critical.iter().copied().fold(0.0, f64::max);
-            by_call.entry(Rc::clone(&keys[whole])).or_default().push(Repeats { number, indices, saving });
+            let is_bare = kind == Kind::Http && size.is_none();
+            by_call.entry(Rc::clone(&keys[whole])).or_default().push(Repeats { number, indices, saving, is_bare });
         }
     }
     for (key, found) in by_call {
         let mut present: Vec<usize> = found.iter().map(|repeats| repeats.number).collect();
         present.dedup();
+        let is_bare = found.iter().all(|repeats| repeats.is_bare);
+        let is_unsure = is_bare && present.len() < MIN_EXECUTIONS_BARE;
         if (present.len() as f64) <= group.part(MIN_PRESENCE) * group.facts.len() as f64 {
             continue;
         }
@@ -136,7 +156,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             detail: &key,
             numbers: vec![Number::new("calls", count, Unit::Count), Number::new("saving", saving, Unit::Nanos)],
             saving_nanos: Some(saving),
-            confidence: 0.9,
+            confidence: if is_unsure { UNSURE } else { 0.9 },
             executions: group.facts.len(),
             location: facts.location(worst.last()),
             evidence: top(examples.collect()),

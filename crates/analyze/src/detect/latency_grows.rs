@@ -31,6 +31,9 @@ fn finding(group: &Group<'_, '_>, input: &Input, grown: &Growth) -> Found {
         Number::new("largest_input", grown.largest, Unit::Count),
         Number::new("held_out_error", grown.error, Unit::Ratio),
     ];
+    // 1 where it grows in proportion, 2 with the square: by the inputs that were seen, whatever the shape.
+    let power = (at(grown.largest) / at(grown.smallest)).ln() / (grown.largest / grown.smallest).ln();
+    numbers.extend(power.is_finite().then(|| Number::new("power", power, Unit::Ratio)));
     let mut text = format!(
         "{} grows with {key} ({}): {} at {}, {} at {}, typically {:.0} % off.",
         group.name,

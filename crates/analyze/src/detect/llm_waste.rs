@@ -3,7 +3,8 @@
 //! Four forms, each a finding of its own, by medians over the executions that show it (at least half of them):
 //! - history: [`MIN_TURNS`] or more calls of one operation whose input never shrinks and at least doubles; what is
 //!   sent again is each call's input up to the size of the one before. Counts alone show it, no content is guessed.
-//! - duplicate: calls whose recorded input is the same text.
+//! - duplicate: calls whose recorded input is the same text, and as many tokens: where they differ, something was sent
+//!   that was not recorded.
 //! - prefix: calls whose recorded inputs share the first [`MIN_PREFIX`] or more of their text.
 //! - tiny: in [`MIN_TINY_EXECUTIONS`] executions, calls with [`LARGE_INPUT`] input tokens or more that answer with
 //!   [`TINY_OUTPUT`] at most. A question, not a verdict: it is told with little confidence, and never of embeddings.
@@ -30,6 +31,8 @@ const TINY_OUTPUT: i64 = 16;
 const MIN_TINY_EXECUTIONS: usize = 3;
 /// Prices are for so many tokens.
 const PRICED_TOKENS: f64 = 1e6;
+
+const INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
 
 struct Waste {
     number: usize,
@@ -88,7 +91,7 @@ fn input_tokens(facts: &Facts<'_, '_>, index: usize) -> i64 {
             .iter()
             .find_map(|key| span.int(key))
             .unwrap_or(0);
-    (span.int("gen_ai.usage.input_tokens").unwrap_or(0) - cached).max(0)
+    (span.int(INPUT_TOKENS).unwrap_or(0) - cached).max(0)
 }
 
 fn history(facts: &Facts<'_, '_>, indices: &[usize]) -> f64 {
@@ -101,11 +104,12 @@ fn history(facts: &Facts<'_, '_>, indices: &[usize]) -> f64 {
 }
 
 fn duplicate(facts: &Facts<'_, '_>, indices: &[usize]) -> f64 {
-    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut seen: BTreeMap<(&str, Option<i64>), usize> = BTreeMap::new();
     let mut wasted = 0;
     for &index in indices {
-        if let Some(input) = model_input(facts.span(index)) {
-            let times = seen.entry(input).or_default();
+        let span = facts.span(index);
+        if let Some(input) = model_input(span) {
+            let times = seen.entry((input, span.int(INPUT_TOKENS))).or_default();
             *times += 1;
             wasted += if *times > 1 { input_tokens(facts, index) } else { 0 };
         }
@@ -118,7 +122,9 @@ fn prefix(facts: &Facts<'_, '_>, indices: &[usize]) -> f64 {
         .iter()
         .filter_map(|&index| Some((model_input(facts.span(index))?, input_tokens(facts, index))))
         .collect();
-    if inputs.len() < MIN_PREFIX_CALLS {
+    // A token is a byte at least: more of them than the text has were sent with something that is not recorded.
+    let is_whole = |(text, tokens): &(&str, i64)| *tokens <= text.len() as i64;
+    if inputs.len() < MIN_PREFIX_CALLS || !inputs.iter().all(is_whole) {
         return 0.0;
     }
     let common = |a: &str, b: &str| a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();

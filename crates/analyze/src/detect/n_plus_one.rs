@@ -6,21 +6,29 @@
 //! critical path less that of one. Calls that overlap each other, or other work, are a load rather than a loss of time:
 //! they are worded so, and nothing is claimed to be saved but what they hold of the critical path.
 //!
-//! Silent about batches, pages (by number, offset, cursor or last key), one call to each of several other sides, failed
-//! calls (retries), calls of the same few data (`repeated_identical_call`), polling (long pauses between), language
-//! models and the requests that ask them, health checks, transaction brackets and `SELECT 1`.
+//! Unsure ([`UNSURE`]) about writes in an operation that ran but once, as scripts do that fill a database, unless it is
+//! long, and about requests over HTTP in fewer than [`MIN_EXECUTIONS_HTTP`] executions that serve no request: fetching
+//! each of them may be what the program is for.
+//!
+//! Silent about statements that define tables or ask which there are, batches, pages (by number, offset, cursor or last
+//! key), one call to each of several other sides, failed calls (retries), calls of the same few data
+//! (`repeated_identical_call`), calls that a test makes itself, polling (long pauses between), language models and the
+//! requests that ask them, health checks, transaction brackets and `SELECT 1`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+
+use kino_model::SpanKind;
 
 use super::call::{Call, Calls, Kind, is_model, peer};
 use super::facts::{ANCESTORS_MAX, Facts, Group, median, shown, top};
 use super::relate::Found;
 use super::{Draft, worth};
-use crate::finding::{Code, Number, Unit};
+use crate::finding::{Code, Number, UNSURE, Unit};
 
 const MIN_REPEATS: usize = 5;
 const MIN_PRESENCE: f64 = 0.5;
+const MIN_EXECUTIONS_HTTP: usize = 3;
 /// Calls that hold less than this part of their time of the critical path overlap each other or other work.
 pub(super) const OVERLAPPING: f64 = 0.5;
 /// A request stands at most so far beneath the call of a language model that makes it.
@@ -36,11 +44,14 @@ struct Made<'a> {
     data: BTreeSet<&'a str>,
     /// Whether some data was not recorded.
     is_data_unknown: bool,
+    /// Whether they change a database.
+    is_write: bool,
 }
 
 impl<'a> Made<'a> {
     fn add(&mut self, index: usize, call: &Call<'a>) {
         self.indices.push(index as u32);
+        self.is_write = call.kind == Kind::Database && !call.reads;
         match call.whole {
             Some(data) if self.data.len() < MIN_REPEATS => {
                 self.data.insert(data);
@@ -67,11 +78,22 @@ struct Repeats {
     /// What one call for all of them is taken to need.
     one: f64,
     slowest: usize,
+    is_write: bool,
 }
 
 impl Repeats {
     fn count(&self) -> usize {
         self.indices.len()
+    }
+
+    /// Nanoseconds on the critical path that one call for all would save.
+    fn saving(&self) -> f64 {
+        (self.critical - self.one).max(0.0)
+    }
+
+    /// Whether they fill a database once, in a time that nobody minds.
+    fn is_filling_once(&self, executions: usize) -> bool {
+        executions == 1 && self.is_write && self.saving() < worth::NANOS_LONG
     }
 }
 
@@ -94,12 +116,20 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             }
         }
     }
-    for ((_, key), found) in by_call {
+    for ((kind, key), found) in by_call {
         let ended = group.facts.len();
         if (found.len() as f64) > group.part(MIN_PRESENCE) * ended as f64 {
-            findings.push(finding(group, &key, &found));
+            let is_filling = found.iter().all(|repeats| repeats.is_filling_once(ended));
+            let is_fetching = kind == Kind::Http && ended < MIN_EXECUTIONS_HTTP && !serves(group);
+            findings.push(finding(group, &key, &found, is_filling || is_fetching));
         }
     }
+}
+
+/// Whether the executions serve requests or messages, rather than being what a program does by itself.
+fn serves(group: &Group<'_, '_>) -> bool {
+    let entry = |facts: &Facts<'_, '_>| facts.span(facts.execution.entry).kind;
+    group.facts.iter().any(|facts| matches!(entry(facts), SpanKind::Server | SpanKind::Consumer))
 }
 
 /// Whether it is how a language model is asked: the request beneath the call.
@@ -130,7 +160,7 @@ fn repeats(facts: &Facts<'_, '_>, number: usize, made: Made<'_>) -> Option<Repea
     let one = if critical < OVERLAPPING * time { longest } else { usual };
     let slowest = indices().max_by_key(|&index| facts.tree.duration(index))?;
     let ancestor = common_ancestor(facts, &made.indices);
-    Some(Repeats { number, ancestor, indices: made.indices, time, critical, one, slowest })
+    Some(Repeats { number, ancestor, indices: made.indices, time, critical, one, slowest, is_write: made.is_write })
 }
 
 /// Whether somebody asks again on purpose: the pauses are long, and little else happens meanwhile.
@@ -176,12 +206,13 @@ fn common_ancestor(facts: &Facts<'_, '_>, indices: &[u32]) -> usize {
     entry
 }
 
-fn finding(group: &Group<'_, '_>, key: &str, found: &[Repeats]) -> Found {
+/// `may_be_meant` where making these calls may be what the program is for.
+fn finding(group: &Group<'_, '_>, key: &str, found: &[Repeats], may_be_meant: bool) -> Found {
     let of = |value: fn(&Repeats) -> f64| median(found.iter().map(value).collect());
     let count = of(|repeats| repeats.count() as f64);
     let most = found.iter().map(Repeats::count).max().unwrap_or(0);
     let (time, critical) = (of(|repeats| repeats.time), of(|repeats| repeats.critical));
-    let saving = of(|repeats| (repeats.critical - repeats.one).max(0.0));
+    let saving = of(Repeats::saving);
     let is_load = critical < OVERLAPPING * time;
     let worst = found.iter().max_by_key(|repeats| repeats.count()).expect("a finding rests on an execution");
     let facts = &group.facts[worst.number];
@@ -212,7 +243,13 @@ fn finding(group: &Group<'_, '_>, key: &str, found: &[Repeats]) -> Found {
         ],
         saving_nanos: (!is_load || saving > 0.0).then_some(saving),
         // Repeats whose number follows the data are the pattern itself.
-        confidence: if varies || count >= worth::CALLS_MIN { 0.95 } else { 0.8 },
+        confidence: if may_be_meant {
+            UNSURE
+        } else if varies || count >= worth::CALLS_MIN {
+            0.95
+        } else {
+            0.8
+        },
         executions: group.facts.len(),
         location: facts.location(worst.slowest),
         evidence: top(examples.collect()),

@@ -2,9 +2,11 @@
 //!
 //! Evidence: at least [`MIN_REFUSALS`] refusals of one operation. Told are the requests in the second before a refusal
 //! and, where a busy second without any was seen, the pause between requests that would have avoided them. Silent
-//! inside tests that passed.
+//! inside tests that passed, and about requests that the service itself refuses: whoever made them is told.
 
 use std::collections::BTreeMap;
+
+use kino_model::{Span, SpanKind};
 
 use super::Draft;
 use super::facts::{Facts, Group, median, shown, top};
@@ -24,9 +26,10 @@ struct Request {
 }
 
 pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
+    let is_refusal = |span: &Span| is_rate_limited(span) && span.kind != SpanKind::Server;
     let is_refused = |facts: &Facts<'_, '_>, index| {
-        let below = || facts.tree.children(index).iter().any(|&child| is_rate_limited(facts.span(child as usize)));
-        is_rate_limited(facts.span(index)) && !below()
+        let below = || facts.tree.children(index).iter().any(|&child| is_refusal(facts.span(child as usize)));
+        is_refusal(facts.span(index)) && !below()
     };
     let counted = || group.facts.iter().enumerate().filter(|(_, facts)| !facts.is_passed_test());
     // Requests are listed of operations that were refused alone: mostly there are none.

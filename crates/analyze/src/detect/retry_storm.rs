@@ -1,7 +1,8 @@
 //! `retry_storm`: a failing call made again and again, one right after another.
 //!
 //! Evidence: under one parent the same call (same data, where recorded) at least [`MIN_ATTEMPTS`] times in sequence,
-//! all but perhaps the last failed; in [`MIN_EXECUTIONS`] executions, or once with [`CLEAR_ATTEMPTS`]. The saving is an
+//! all but perhaps the last failed; in [`MIN_EXECUTIONS`] executions, or once with [`CLEAR_ATTEMPTS`] that follow each
+//! other closely: who waits longer between, once, waits until something is up. The saving is an
 //! execution's time on the critical path from a first attempt to the last one, pauses included. Silent inside tests that
 //! passed, about failures of different items, and about asking again for what is not there
 //! (404, ENOENT and the like).
@@ -12,7 +13,7 @@ use kino_model::Span;
 
 use super::Draft;
 use super::call::Calls;
-use super::facts::{Group, median, shown, top};
+use super::facts::{Facts, Group, median, shown, top};
 use super::failures::is_absence;
 use super::relate::{Found, Place, Stretch};
 use crate::finding::{Code, Evidence, Number, Unit};
@@ -20,6 +21,9 @@ use crate::finding::{Code, Evidence, Number, Unit};
 const MIN_ATTEMPTS: usize = 3;
 const MIN_EXECUTIONS: usize = 2;
 const CLEAR_ATTEMPTS: usize = 5;
+
+/// Pauses this many times the attempts' own time are somebody waiting on purpose.
+const PATIENT_PAUSE: f64 = 5.0;
 
 struct Storm {
     number: usize,
@@ -30,6 +34,13 @@ struct Storm {
 }
 
 impl Storm {
+    /// Whether most of its time passes between the attempts.
+    fn is_patient(&self, facts: &Facts<'_, '_>) -> bool {
+        let trying: i64 = self.attempts.iter().map(|&attempt| facts.tree.duration(attempt)).sum();
+        let whole = facts.tree.end(self.last()) - facts.tree.start(self.attempts[0]);
+        (whole - trying) as f64 > PATIENT_PAUSE * trying as f64
+    }
+
     fn last(&self) -> usize {
         self.attempts[self.attempts.len() - 1]
     }
@@ -66,7 +77,9 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         let most = storms.iter().map(|storm| storm.attempts.len()).max().unwrap_or(0);
         let mut present: Vec<usize> = storms.iter().map(|storm| storm.number).collect();
         present.dedup();
-        if present.len() < group.cases(MIN_EXECUTIONS) && most < CLEAR_ATTEMPTS {
+        let is_clear =
+            most >= CLEAR_ATTEMPTS && !storms.iter().all(|storm| storm.is_patient(&group.facts[storm.number]));
+        if present.len() < group.cases(MIN_EXECUTIONS) && !is_clear {
             continue;
         }
         let attempts = median(storms.iter().map(|storm| storm.attempts.len() as f64).collect());

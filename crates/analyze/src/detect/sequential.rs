@@ -19,7 +19,7 @@ use super::Draft;
 use super::call::{is_model, is_page_of_url, waits};
 use super::facts::{Facts, Group, median, shown, top};
 use super::relate::Found;
-use crate::finding::{Code, Number, Unit};
+use crate::finding::{Code, Number, UNSURE, Unit};
 
 const MIN_EXECUTIONS: usize = 5;
 const MIN_PRESENCE: f64 = 0.8;
@@ -96,7 +96,10 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
                 Number::new("saving", saving, Unit::Nanos),
             ],
             saving_nanos: Some(saving),
-            confidence: 0.9 * present.len() as f64 / executions as f64,
+            confidence: {
+                let is_shown = found.iter().all(|(number, run)| is_shown_independent(&group.facts[*number], run));
+                (if is_shown { 0.9 } else { UNSURE }) * present.len() as f64 / executions as f64
+            },
             executions,
             // What has to change is who makes the calls, not what is called.
             location: facts.location(run.parent).or_else(|| facts.location(run.members[0])),
@@ -114,6 +117,18 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         let places = found.iter().flat_map(|(number, run)| run.members.iter().map(|&member| (*number, member)));
         findings.push(draft.finding(group).about(places));
     }
+}
+
+/// Whether what was recorded shows that no member needs what another brought, rather than nothing having been recorded:
+/// all are of one name, or each has said what it brought.
+fn is_shown_independent(facts: &Facts<'_, '_>, run: &Run) -> bool {
+    let name = &facts.span(run.members[0]).name;
+    let has_output = |member: usize| {
+        let mut spans = facts.tree.subtree(member).iter().map(|&index| facts.span(index as usize));
+        spans.any(|span| outputs(span).next().is_some())
+    };
+    run.members.iter().all(|&member| facts.span(member).name == *name)
+        || run.members.iter().all(|&member| has_output(member))
 }
 
 fn runs(facts: &Facts<'_, '_>) -> Vec<Run> {

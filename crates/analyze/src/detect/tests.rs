@@ -204,6 +204,7 @@ fn batches_retries_polling_few_items_and_brackets_are_no_n_plus_one() {
 }
 
 mod failures;
+mod foreign;
 mod held_by;
 mod inputs;
 mod relations;

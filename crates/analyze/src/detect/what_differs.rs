@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use super::Draft;
-use super::facts::{Group, top};
+use super::facts::{Group, median, top};
 use super::features::{Feature, Features};
 use super::relate::Found;
 use crate::finding::{Code, Number, Unit};
@@ -61,6 +61,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         Number::new("p_value_corrected", rule.p_value, Unit::Ratio),
     ];
     numbers.extend(rule.threshold.map(|threshold| Number::new("threshold", threshold, Unit::Count)));
+    numbers.extend((what == "slow").then(|| Number::new("slower_by", slower_by(group, &is_bad), Unit::Nanos)));
     let examples = group.facts.iter().zip(&is_bad).filter(|(_, bad)| **bad);
     let examples = examples.map(|(facts, _)| (facts.duration(), facts.evidence(facts.execution.entry)));
     let draft = Draft {
@@ -84,6 +85,15 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         }),
     };
     findings.push(draft.finding(group));
+}
+
+/// How much longer the bad executions take than the others, by their medians, in nanoseconds.
+fn slower_by(group: &Group<'_, '_>, is_bad: &[bool]) -> f64 {
+    let of = |wanted: bool| {
+        let side = group.facts.iter().zip(is_bad).filter(|(_, bad)| **bad == wanted);
+        median(side.map(|(facts, _)| facts.duration()).collect())
+    };
+    of(true) - of(false)
 }
 
 fn best_rule(group: &Group<'_, '_>, is_bad: &[bool], bad_total: usize, good_total: usize) -> Option<Rule> {

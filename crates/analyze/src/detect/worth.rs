@@ -8,7 +8,7 @@
 //! time is must speak of more, since none of it may be saved in the end. A finding that does neither (errors, traces that
 //! are not whole) is not measured by it. Detectors may ask for more where they need it as evidence.
 
-use super::facts::{Facts, Group};
+use super::facts::Group;
 use super::n_plus_one::OVERLAPPING;
 use super::relate::Found;
 
@@ -20,7 +20,7 @@ const NANOS_MIN: f64 = 1e6;
 /// wait that a person notices.
 const CONCERNED_NANOS_MIN: f64 = 1e7;
 /// A time that somebody notices, whatever part of the execution it is.
-const NANOS_LONG: f64 = 1e9;
+pub(super) const NANOS_LONG: f64 = 1e9;
 /// Calls in one execution that are a load on the other side.
 pub(super) const CALLS_MIN: f64 = 20.0;
 /// The part of the executions' time that such calls fill at least, wherever it passes.
@@ -43,13 +43,12 @@ pub(super) fn is_worth_it(group: &Group<'_, '_>, found: &Found) -> bool {
 
 /// Whether its calls are many enough, and fill enough of the executions that make them.
 fn is_load(group: &Group<'_, '_>, found: &Found, calls_saved: f64) -> bool {
-    let time_of = |nanos: fn(&Facts<'_, '_>, usize) -> i64| -> f64 {
-        found.places().iter().map(|place| nanos(&group.facts[place.execution], place.span) as f64).sum()
-    };
-    let calls = time_of(|facts, span| facts.tree.duration(span));
+    let places = || found.places().iter().map(|place| (&group.facts[place.execution], place.span));
+    let calls: f64 = places().map(|(facts, span)| facts.tree.duration(span) as f64).sum();
+    let critical = || places().map(|(facts, span)| facts.critical(span) as f64).sum::<f64>();
     let part = match calls_saved {
         CALLS_MIN.. => CALLS_PART_MIN,
-        FEW_CALLS_MIN.. if time_of(|facts, span| facts.critical(span)) >= OVERLAPPING * calls => PART_MIN,
+        FEW_CALLS_MIN.. if critical() >= OVERLAPPING * calls => PART_MIN,
         _ => return false,
     };
     let mut executions: Vec<usize> = found.places().iter().map(|place| place.execution).collect();

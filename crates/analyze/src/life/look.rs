@@ -110,11 +110,13 @@ pub fn line_of<'a>(execution: &Execution<'_, 'a>) -> &'a str {
 }
 
 /// Judges executions of one operation and one line, by start, against the findings kept about the operation. Unless
-/// `settled`, spans of them may still be on their way, so that nothing counts as gone.
+/// `settled`, spans of them may still be on their way, so that nothing counts as gone. What is not kept yet opens if
+/// `opens` says so of it and of the executions that show it ([`detect::opens`]).
 pub fn look(
     executions: &[Execution<'_, '_>],
     kept: &[Kept<'_>],
     config: &DetectorConfig,
+    opens: &dyn Fn(&Finding, &[Execution<'_, '_>]) -> bool,
     settled: bool,
 ) -> Vec<Outcome> {
     let mut judge = Judge::new(executions, config);
@@ -126,10 +128,12 @@ pub fn look(
     let mut outcomes: Vec<Outcome> =
         kept.iter().filter_map(|kept| judge.kept(kept, &all, &newest_code, settled)).collect();
     let enough = judge.enough_to_open(kept, &all);
+    let among = judge.executions_of(&enough);
     let unknown: Vec<Finding> = judge
         .findings(&enough)
         .iter()
         .filter(|finding| !kept.iter().any(|kept| kept.fingerprint == finding.fingerprint))
+        .filter(|finding| opens(finding, &among))
         .cloned()
         .collect();
     for finding in unknown {

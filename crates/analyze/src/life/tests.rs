@@ -134,7 +134,7 @@ fn kept_after(own: &[Trace], looks: &[usize]) -> Vec<(Code, Life)> {
                     life,
                 })
                 .collect();
-            for outcome in look(&executions, &known, &DetectorConfig::default(), true) {
+            for outcome in look(&executions, &known, &DetectorConfig::default(), &|_, _| true, true) {
                 let now = now as i64;
                 match outcome {
                     Outcome::Opened { finding, set, sign } => {
@@ -162,7 +162,8 @@ fn kept_after(own: &[Trace], looks: &[usize]) -> Vec<(Code, Life)> {
 
 #[test]
 fn whenever_it_is_looked_at_a_fault_that_is_there_stays_open() {
-    for code in faults::codes() {
+    // Who holds something shows among executions side by side; here they come one after another.
+    for code in faults::codes().into_iter().filter(|code| *code != "held_by") {
         let planted = |case: &Case| case.before.is_empty() && case.truth != Truth::LookAlike;
         for case in faults::cases(code, 3, Ranges::Tuning).into_iter().filter(planted) {
             let own = own_traces(&case, true);

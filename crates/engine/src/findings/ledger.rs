@@ -97,6 +97,10 @@ impl Ledger {
                         // Another worktree opened it just before.
                         let changed = stored.life.seen(&set, sign.prevalence, now);
                         (id, changed)
+                    } else if let Some(stored) = self.shared(key, &sighting.finding) {
+                        let id = stored.id();
+                        stored.share_with(key);
+                        (id, false)
                     } else if self.make_room(&mut removed) {
                         let stored = Stored::new(key, sighting, Life::open(&set, sign, now));
                         self.by_id.insert(id.clone(), stored);
@@ -143,6 +147,12 @@ impl Ledger {
             oldest.and_then(|key| self.looks.remove(&key));
         }
         (written, removed)
+    }
+
+    /// The finding that is there and says of another operation what this one says.
+    fn shared(&mut self, key: &OperationKey, finding: &kino_analyze::Finding) -> Option<&mut Stored> {
+        let mut present = self.by_id.values_mut().filter(|stored| stored.life.state.is_present());
+        present.find(|stored| stored.is_shared_with(key, finding))
     }
 
     /// Makes room for one more; what is over goes first, the longest over before the others.

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kino_analyze::DetectorConfig;
+use kino_analyze::Finding;
+use kino_analyze::detect::{Neighbours, opens};
 use kino_analyze::execution::{Entry, Execution, executions, is_run};
 use kino_analyze::life::{self, Kept, Outcome, line_of};
 use kino_analyze::tree::Tree;
-use kino_model::{Trace, TraceId, names};
+use kino_model::{SpanKind, Trace, TraceId, names};
 
 use super::ledger::{LookedAt, Step};
 use super::operations::OperationKey;
@@ -19,8 +21,16 @@ use crate::temporary;
 pub(super) struct Entries {
     /// Nothing of it is missing, as far as it can be told from itself.
     pub(super) whole: bool,
-    /// With the project where the resource names one.
-    pub(super) keys: BTreeSet<OperationKey>,
+    /// With the project where the resource names one, and what its executions there took.
+    pub(super) keys: BTreeMap<OperationKey, Timed>,
+}
+
+/// What the executions of an operation in a trace took.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Timed {
+    pub(super) kind: SpanKind,
+    /// Nanoseconds, of those that have ended.
+    pub(super) durations: Vec<i64>,
 }
 
 /// Whether an execution ran in a worktree that was made for one verification: what it shows of other code is told
@@ -36,7 +46,12 @@ pub(super) fn entries(trace: &Trace, scratch: &Path) -> Entries {
     let whole = tree.missing_parents() == 0 && !open_root;
     let found = executions(std::slice::from_ref(&tree), Entry::Outermost);
     let own = found.iter().filter(|execution| !is_run(execution.tree, execution.entry));
-    let keys = own.filter(|execution| !is_temporary(execution, scratch)).map(key_of).collect();
+    let mut keys: BTreeMap<OperationKey, Timed> = BTreeMap::new();
+    for execution in own.filter(|execution| !is_temporary(execution, scratch)) {
+        let timed = keys.entry(key_of(execution)).or_default();
+        timed.kind = execution.tree.span(execution.entry).kind;
+        timed.durations.extend(execution.duration());
+    }
     Entries { whole, keys }
 }
 
@@ -62,6 +77,7 @@ pub(super) struct Look {
     /// Executions of the operation that the store knows of.
     pub(super) known: u64,
     pub(super) config: Arc<DetectorConfig>,
+    pub(super) neighbours: Neighbours,
     /// Where temporary worktrees are.
     pub(super) scratch: PathBuf,
     pub(super) now: i64,
@@ -86,6 +102,7 @@ impl Look {
         let kept: Vec<Kept<'_>> = self.kept.iter().filter_map(Stored::kept).collect();
         let mut looked = LookedAt { at: self.now, ..LookedAt::default() };
         let mut steps = Vec::new();
+        let opens = |finding: &Finding, executions: &[Execution<'_, '_>]| opens(finding, executions, &self.neighbours);
         for (line, executions) in lines {
             looked.executions += executions.len() as u64;
             looked.spans += executions.iter().map(|execution| execution.spans().len() as u64).sum::<u64>();
@@ -95,7 +112,7 @@ impl Look {
             let settled = !executions.iter().any(|execution| self.incomplete.contains(&execution.trace_id()));
             let began: Vec<i64> = executions.iter().map(Execution::start).collect();
             let per_day = executions_per_day(&began, self.known.max(began.len() as u64));
-            let sighting = |finding: Box<kino_analyze::Finding>| Sighting {
+            let sighting = |finding: Box<Finding>| Sighting {
                 evidence_starts: finding
                     .evidence
                     .iter()
@@ -105,14 +122,14 @@ impl Look {
                 line: line.to_owned(),
                 executions_per_day: per_day,
             };
-            steps.extend(life::look(&executions, &kept, &self.config, settled).into_iter().map(
-                |outcome| match outcome {
+            steps.extend(life::look(&executions, &kept, &self.config, &opens, settled).into_iter().map(|outcome| {
+                match outcome {
                     Outcome::Opened { finding, set, sign } => Step::Opened(sighting(finding), set, sign),
                     Outcome::Seen { finding, set, prevalence } => Step::Seen(sighting(finding), set, prevalence),
                     Outcome::Clean { fingerprint, set } => Step::Clean(fingerprint, set),
                     Outcome::Gone { fingerprint, set } => Step::Gone(fingerprint, set),
-                },
-            ));
+                }
+            }));
         }
         (self.key, steps, looked)
     }

@@ -317,9 +317,9 @@ impl Observer {
         for (Entries { whole, keys }, trace) in found {
             let id = trace.trace_id;
             let Some((project, complete)) = self.pending.taken(id, whole, now) else { continue };
-            for mut key in keys {
+            for (mut key, timed) in keys {
                 key.project = key.project.or_else(|| project.as_deref().map(str::to_owned));
-                self.operations.saw(&key, id, complete, now);
+                self.operations.saw(&key, &timed, id, complete, now);
             }
             loaded.insert(id, trace);
         }
@@ -338,6 +338,7 @@ impl Observer {
         key: &OperationKey,
         loaded: &BTreeMap<TraceId, Arc<Trace>>,
     ) -> Result<Option<Look>, Problem> {
+        let neighbours = self.operations.neighbours(key);
         let Some(watched) = self.operations.get(key) else { return Ok(None) };
         let mut known = watched.recent.len() as u64;
         if !watched.primed {
@@ -374,6 +375,7 @@ impl Observer {
             known,
             kept: engine.inner.findings.ledger().of(key),
             config: Arc::clone(&engine.inner.detectors),
+            neighbours,
             scratch: engine.scratch(),
             now: engine.inner.clock.now().0,
         }))

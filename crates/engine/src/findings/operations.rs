@@ -3,7 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use kino_model::TraceId;
+use kino_analyze::detect::Neighbours;
+use kino_analyze::statistics::median;
+use kino_model::{SpanKind, TraceId};
+
+use super::look::Timed;
 
 /// Operations that are watched at a time; beyond it the one looked at longest ago is primed anew when it is next seen.
 const OPERATIONS_MAX: usize = 1_000;
@@ -11,6 +15,9 @@ const OPERATIONS_MAX: usize = 1_000;
 pub(super) const WINDOW: usize = 100;
 /// Executions that it is judged by at most, where so many are new.
 const WINDOW_MAX: usize = 2_000;
+/// Executions whose durations are remembered of an operation, the newest, and how few make no median.
+const DURATIONS_MAX: usize = 64;
+const DURATIONS_MIN: usize = 3;
 /// So many new executions are worth a look at once, or a whole window where many come: those before them need not be
 /// loaded and judged again then …
 const WORTH_A_LOOK: usize = 10;
@@ -42,6 +49,10 @@ pub(super) struct Watched {
     looked: u64,
     /// Executions that there are, as far as it is known.
     pub(super) known: u64,
+    /// What kind of span its executions start at.
+    kind: SpanKind,
+    /// What the newest took, nanoseconds, the newest last.
+    durations: VecDeque<i64>,
 }
 
 /// Operations that are watched.
@@ -52,7 +63,7 @@ pub(super) struct Operations {
 
 impl Operations {
     /// An execution of the operation was seen in the trace.
-    pub(super) fn saw(&mut self, key: &OperationKey, trace: TraceId, complete: bool, now: u64) {
+    pub(super) fn saw(&mut self, key: &OperationKey, timed: &Timed, trace: TraceId, complete: bool, now: u64) {
         if !self.watched.contains_key(key) {
             while self.watched.len() >= OPERATIONS_MAX {
                 let oldest = self.watched.iter().min_by_key(|(_, watched)| watched.looked).map(|(key, _)| key.clone());
@@ -68,8 +79,11 @@ impl Operations {
             watched.recent.push_back(trace);
         }
         watched.fresh.insert(trace);
+        watched.kind = timed.kind;
         if complete {
             watched.incomplete.remove(&trace);
+            watched.durations.extend(&timed.durations);
+            watched.durations.drain(..watched.durations.len().saturating_sub(DURATIONS_MAX));
         } else {
             watched.incomplete.insert(trace);
         }
@@ -93,6 +107,17 @@ impl Operations {
     /// Whether any has something new.
     pub(super) fn is_waiting(&self) -> bool {
         self.watched.values().any(|watched| !watched.fresh.is_empty())
+    }
+
+    /// What the service's other operations of the same kind take.
+    pub(super) fn neighbours(&self, of: &OperationKey) -> Neighbours {
+        let kind = self.watched.get(of).map_or(SpanKind::Unspecified, |watched| watched.kind);
+        let others = self.watched.iter().filter(|(key, watched)| {
+            let is_beside = key.service == of.service && key.project == of.project && key.name != of.name;
+            is_beside && watched.kind == kind && watched.durations.len() >= DURATIONS_MIN
+        });
+        let usual = |watched: &Watched| median(watched.durations.iter().map(|&nanos| nanos as f64).collect());
+        Neighbours { medians: others.map(|(_, watched)| usual(watched) as i64).collect() }
     }
 
     pub(super) fn get(&mut self, key: &OperationKey) -> Option<&mut Watched> {

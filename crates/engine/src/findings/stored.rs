@@ -1,5 +1,7 @@
 //! A finding as it is kept in the store's records, and as it is told.
 
+use std::collections::BTreeSet;
+
 use kino_analyze::finding::{self, Code, family};
 use kino_analyze::life::{Kept, Life, Repair, State};
 use kino_model::TraceId;
@@ -10,6 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::operations::OperationKey;
 use crate::to_wire;
 
+/// Dead time that differs by no more than this factor may have one cause.
+const SHARED_FACTOR: f64 = 2.0;
+/// Operations that are named as sharing a finding.
+const SHARED_MAX: usize = 8;
 /// What worth is measured over.
 const DAY_NANOS: f64 = 86_400e9;
 
@@ -27,6 +33,9 @@ pub(crate) struct Stored {
     pub(super) sequence: u64,
     /// Executions of the operation in a day, at the rate of the newest.
     pub(super) executions_per_day: f64,
+    /// Other operations that share it, at most [`SHARED_MAX`].
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) shared_by: BTreeSet<String>,
 }
 
 /// What was seen of a finding, besides what its life takes note of.
@@ -50,6 +59,7 @@ impl Stored {
             life,
             sequence: 0,
             executions_per_day: 0.0,
+            shared_by: BTreeSet::new(),
         };
         stored.update(sighting);
         stored
@@ -67,6 +77,39 @@ impl Stored {
         self.file = self.finding.location.as_ref().and_then(|at| relative(&at.path, &sighting.line));
         self.evidence_starts = sighting.evidence_starts;
         self.executions_per_day = sighting.executions_per_day;
+    }
+
+    /// Whether the dead time that was found in the operation is this one's: about as much of it, in a request to the
+    /// same part of the service, such as what checks each caller of an interface.
+    pub(super) fn is_shared_with(&self, key: &OperationKey, finding: &finding::Finding) -> bool {
+        let here = self.finding.numbers.iter().find(|number| number.name == "own").map_or(0.0, |number| number.value);
+        let there = finding.numbers.iter().find(|number| number.name == "own").map_or(0.0, |number| number.value);
+        let is_dead_time = finding.code == Code::DeadTime && self.finding.code == Code::DeadTime.name();
+        let is_about_entry = finding.subject.name == key.name && self.finding.subject.name == self.entry.name;
+        is_dead_time
+            && is_about_entry
+            && self.project == key.project
+            && self.entry.service == key.service
+            && self.entry.name != key.name
+            && part_of_service(&self.entry.name) == part_of_service(&key.name)
+            && here.max(there) <= SHARED_FACTOR * here.min(there)
+    }
+
+    /// Notes an operation that shares it.
+    pub(super) fn share_with(&mut self, key: &OperationKey) {
+        if self.shared_by.len() < SHARED_MAX {
+            self.shared_by.insert(key.name.clone());
+        }
+    }
+
+    /// The finding as it is told.
+    fn told(&self) -> Finding {
+        let mut finding = self.finding.clone();
+        if !self.shared_by.is_empty() {
+            let names: Vec<&str> = self.shared_by.iter().map(String::as_str).collect();
+            finding.remarks.push(format!("about as much passes so in {}", names.join(", ")));
+        }
+        finding
     }
 
     /// Under which it is kept: one finding may be in several projects.
@@ -139,7 +182,7 @@ impl Stored {
         let life = &self.life;
         let fixed = life.state == State::Fixed;
         Insight {
-            finding: self.finding.clone(),
+            finding: self.told(),
             state: self.state(),
             entry: self.entry.clone(),
             project: self.project.clone(),
@@ -169,6 +212,14 @@ impl Stored {
             next: next.map(|(before, after)| format!("kino compare --before code:{before} --after code:{after}")),
         })
     }
+}
+
+/// The first part of a route, without its method, or of a procedure's name.
+fn part_of_service(name: &str) -> &str {
+    let is_method = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    let route = name.split_once(' ').filter(|(method, _)| is_method(method)).map_or(name, |(_, route)| route);
+    let route = route.trim_start_matches(['/', '^']);
+    route.split('/').next().unwrap_or(route)
 }
 
 /// FNV-1a of the project, so that ids stay short and hold no path.

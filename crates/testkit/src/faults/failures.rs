@@ -263,7 +263,7 @@ fn errors_by_message(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
     let (bad, all) = sizes(scene, is_least, 3, 20);
     mixed(scene, bad, all, |scene, is_bad| {
         let message = format!("no row for order {} in {} ms", scene.random.below(1_000_000), scene.random.below(90));
-        vec![if is_bad { charge().raising("NotFound", &message, "") } else { charge() }]
+        vec![if is_bad { charge().raising("LedgerError", &message, "") } else { charge() }]
     })
 }
 

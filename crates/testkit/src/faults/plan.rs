@@ -158,6 +158,7 @@ pub(super) struct Scene {
     pub(super) sigma: f64,
     /// All times are multiplied by this.
     scale: f64,
+    begin: i64,
     now: i64,
     between_millis: f64,
     traces: u64,
@@ -179,6 +180,7 @@ impl Scene {
             random,
             sigma,
             scale,
+            begin: begin.0,
             now: begin.0,
             between_millis: 2_000.0,
             traces: 0,
@@ -246,6 +248,12 @@ impl Scene {
     /// Lays a plan out.
     pub(super) fn trace(&mut self, root: &Step) -> Trace {
         self.trace_of(std::slice::from_ref(root))
+    }
+
+    /// Lays a plan out that starts so many milliseconds after the scene's begin, whatever runs meanwhile.
+    pub(super) fn trace_at(&mut self, millis: f64, root: &Step) -> Trace {
+        self.now = self.begin + (millis * NANOS_PER_MILLI) as i64;
+        self.trace(root)
     }
 
     /// Lays out several roots under one trace id, one after another.

@@ -87,7 +87,10 @@ fn named(name: &str, millis: f64) -> Step {
 
 fn one_long_call(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
     let count = executions(scene, is_least, 3);
-    // Beside 30 ms of other work; half of it is well more than the least that counts.
+    // Beside 30 ms of other work; half of it is well more than the least that counts, which is a time for people.
+    if is_least {
+        scene.unscaled();
+    }
     let millis = if is_least { 34.0 } else { scene.uniform(40.0, 200.0) };
     scene.requests(count, |scene, _| {
         let mut steps = even(5.0);
@@ -98,7 +101,10 @@ fn one_long_call(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
 
 fn many_short(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
     let count = executions(scene, is_least, 3);
-    let calls = if is_least { 8 } else { scene.between(16, 60) };
+    let calls = if is_least { 12 } else { scene.between(16, 60) };
+    if is_least {
+        scene.unscaled();
+    }
     scene.requests(count, |scene, _| {
         let mut steps = even(5.0);
         steps.extend((0..calls).map(|_| Step::work("transform", 2.5)));
@@ -148,7 +154,10 @@ fn handle(scene: &mut Scene, silent: f64, each: f64) -> Step {
 
 fn silent_stretch(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
     let count = executions(scene, is_least, 3);
-    // Longer than the least that counts, by what durations vary.
+    // Longer than the least that counts, which is a time for people, by what durations vary.
+    if is_least {
+        scene.unscaled();
+    }
     let silent = if is_least { 150.0 } else { scene.uniform(200.0, 600.0) };
     scene.requests(count, |scene, _| handle(scene, silent, 5.0))
 }
@@ -158,6 +167,7 @@ fn small_gaps(scene: &mut Scene, _: bool) -> Vec<Trace> {
 }
 
 fn computing(scene: &mut Scene, _: bool) -> Vec<Trace> {
+    scene.unscaled();
     scene.requests(20, |scene, _| handle(scene, 35.0, 5.0))
 }
 

@@ -73,8 +73,10 @@ fn tokens_sent_again_are_counted() {
     assert_snapshot!(check(Code::LlmTokenWaste, &history), @"2800 of 4800 input tokens of chat in an execution (4 calls) are sent again: the input grows with each call, so that earlier turns are sent again.");
     let duplicate = chats(&[(500, "same"), (500, "same")]);
     assert_snapshot!(check(Code::LlmTokenWaste, &duplicate), @"500 of 1000 input tokens of chat in an execution (2 calls) are sent again: the same input is sent again.");
-    let prefix = chats(&[(500, "instructions one"), (500, "instructions two"), (500, "instructions six")]);
-    assert_snapshot!(check(Code::LlmTokenWaste, &prefix), @"812 of 1500 input tokens of chat in an execution (3 calls) are sent again: the inputs begin with the same text.");
+    let asked = |what: &str| format!("{}{what}", "instructions ".repeat(100));
+    let [one, two, six] = ["one", "two", "six"].map(asked);
+    let prefix = chats(&[(500, &one), (500, &two), (500, &six)]);
+    assert_snapshot!(check(Code::LlmTokenWaste, &prefix), @"998 of 1500 input tokens of chat in an execution (3 calls) are sent again: the inputs begin with the same text.");
 }
 
 #[test]
@@ -86,6 +88,9 @@ fn different_small_or_cached_inputs_are_no_waste() {
         .replace("kind=client", "kind=client gen_ai.usage.cache_read.input_tokens=5000");
     silent(&cached);
     silent(&chats(&[(500, "a"), (510, "b"), (520, "c"), (530, "d")]));
+    // What a tool answered was sent, too, and not recorded.
+    silent(&chats(&[(106, "same"), (183, "same"), (260, "same")]));
+    silent(&chats(&[(500, "instructions one"), (500, "instructions two"), (500, "instructions six")]));
 }
 
 #[test]

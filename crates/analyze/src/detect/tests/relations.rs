@@ -62,7 +62,7 @@ fn calls_that_retries_slow_down_follow_from_the_storm() {
       follows from retry_storm of GET, which explains 94 % of its time
       n_plus_one: 6 calls of one kind beneath nightly_import in an execution (at most 6), 30.0 ms on the critical path, where one would do: GET rates:8080/v1/rate/{id}
     bottleneck rates.v1.Rates/Get
-      follows from retry_storm of GET, which explains 100 % of its time
+      follows from retry_storm of GET, which explains 94 % of its time
     ");
     let found = all(&times(3, &import(6, 4, 20)));
     let storm = found.iter().find(|it| it.code == Code::RetryStorm).unwrap();

@@ -1,0 +1,282 @@
+//! Shapes that programs record which nobody instrumented for this: what is opened of them unasked, and mostly is not.
+
+use std::sync::Arc;
+
+use kino_model::{Resource, Trace, Value};
+
+use super::times;
+use crate::detect::{DetectorConfig, Neighbours, findings, opens};
+use crate::execution::{Entry, executions};
+use crate::testing::{MILLI, traces, trees};
+
+/// What is opened of these traces, where the service's other operations take so many milliseconds.
+fn opened_of(traces: &[Trace], neighbours: &[i64]) -> String {
+    let trees = trees(traces);
+    let found = executions(&trees, Entry::Outermost);
+    let neighbours = Neighbours { medians: neighbours.iter().map(|millis| millis * MILLI).collect() };
+    let said = findings(&found, &DetectorConfig::default());
+    let opened = said.iter().filter(|finding| opens(finding, &found, &neighbours));
+    opened.map(|finding| format!("{} {}", finding.code, finding.subject.name)).collect::<Vec<_>>().join(", ")
+}
+
+fn opened(text: &str) -> String {
+    opened_of(&traces(text), &[])
+}
+
+/// The traces, each of a process of its own; they say besides what was started.
+fn processes(text: &str, command: &str) -> Vec<Trace> {
+    let mut traces = traces(text);
+    for (number, trace) in traces.iter_mut().enumerate() {
+        for span in &mut trace.spans {
+            let mut resource = Resource::clone(&span.resource);
+            resource.attributes.push(("service.instance.id".into(), Value::from(number.to_string())));
+            resource.attributes.push(("process.command".into(), Value::from(command)));
+            span.resource = Arc::new(resource);
+        }
+    }
+    traces
+}
+
+const SMALL: [i64; 6] = [40, 25, 12, 6, 3, 1];
+
+const PAGE: &str = "GET /report 0..400 kind=server\n  SELECT 300..310 kind=client db.query.text='SELECT a FROM t'";
+
+#[test]
+fn a_request_that_computes_long_is_told_where_others_do_not() {
+    assert_eq!(opened_of(&traces(&times(5, PAGE)), &SMALL), "dead_time GET /report");
+    assert_eq!(opened_of(&traces(&times(5, PAGE)), &[380, 300, 200, 150, 90, 60, 40, 20]), "", "as all pages do");
+    assert_eq!(opened(&times(5, PAGE)), "", "nothing is known of others");
+    for name in ["POST /login", "POST accounts/signup/", "POST /api/token"] {
+        assert_eq!(opened_of(&traces(&times(5, &PAGE.replace("GET /report", name))), &SMALL), "", "{name}");
+    }
+    let job = PAGE.replace("kind=server", "kind=consumer");
+    assert_eq!(opened_of(&traces(&times(5, &job)), &SMALL), "", "nobody waits for a job");
+}
+
+#[test]
+fn connections_that_stay_open_are_no_dead_time() {
+    let sse = "GET /events 0..30000 kind=server\n  send 0..1 asgi.event.type=http.response.start
+  send 1000..1001 asgi.event.type=http.response.body\n  send 9000..9001 asgi.event.type=http.response.body";
+    assert_eq!(opened_of(&traces(&times(4, sse)), &SMALL), "");
+    let websocket = "GET /ws 0..30000 kind=server\n  receive 1..29000 asgi.event.type=websocket.receive\n  send 29001..29002 asgi.event.type=websocket.send";
+    assert_eq!(opened_of(&traces(&times(4, websocket)), &SMALL), "");
+    let switched = "GET 0..30000 kind=server http.response.status_code=101\n  auth 0..2";
+    assert_eq!(opened_of(&traces(&times(4, switched)), &SMALL), "");
+}
+
+#[test]
+fn a_command_that_is_slow_to_start_is_told_and_a_server_that_waits_is_not() {
+    let command =
+        "prompt 0..460\n  POST 350..455 kind=client http.request.method=POST url.full=http://m/v1/chat/completions";
+    assert_eq!(opened_of(&processes(&times(3, command), "/bin/tool"), &[]), "dead_time prompt");
+    assert_eq!(opened_of(&processes(&times(2, command), "/bin/tool"), &[]), "");
+    let server = "serve 0..60000\n  SELECT 2000..2001 kind=client db.query.text='SELECT a FROM t'\n  SELECT 31000..31002 kind=client db.query.text='SELECT a FROM t'";
+    assert_eq!(opened_of(&processes(&times(4, server), "/bin/tool"), &[]), "");
+    let build = "build 0..900\n  jinja2.render 600..700\n  POST 800..820 kind=client http.request.method=POST url.full=http://h/done";
+    assert_eq!(opened_of(&processes(&times(4, build), "/bin/tool"), &[]), "", "what it renders is its work");
+}
+
+#[test]
+fn a_worker_that_waits_for_work_has_no_bottleneck() {
+    let wait = |what: &str| format!("work 0..5000\n  wait 1..4990 kind=client {what}\n  handle 4990..4999");
+    for what in ["db.query.text='BRPOP jobs 5'", "messaging.operation.type=receive", "messaging.operation=poll"] {
+        assert_eq!(opened(&times(5, &wait(what))), "", "{what}");
+    }
+    assert_eq!(opened(&times(5, &wait("db.query.text='SELECT a FROM t WHERE b = 1'"))), "bottleneck wait");
+}
+
+#[test]
+fn what_an_operation_is_for_is_no_bottleneck() {
+    let proxy = "GET /mirror 0..400 kind=server\n  GET 2..398 kind=client http.request.method=GET url.full=http://up/x";
+    assert_eq!(opened(&times(5, proxy)), "");
+    let stored = "POST /new 0..400 kind=server\n  INSERT 2..150 kind=client db.query.text='INSERT INTO t VALUES (?)'\n  COMMIT 150..398 kind=client db.query.text=COMMIT";
+    assert_eq!(opened(&times(5, stored)), "");
+    let handled = "GET /a 0..400 kind=server\n  AController.list 1..399";
+    assert_eq!(opened(&times(5, handled)), "", "the request by another name");
+    let computed = "GET /a 0..400 kind=server\n  score 1..301\n  render 301..399";
+    assert_eq!(opened(&times(5, computed)), "bottleneck score", "the author's own span");
+    let short = "GET /list 0..60 kind=server\n  SELECT 2..55 kind=client db.query.text='SELECT a FROM t'";
+    assert_eq!(opened(&times(5, short)), "", "nobody notices it");
+    let down = "GET /news 0..400 kind=server\n  render 0..60\n  GET 61..390 kind=client ! http.request.method=GET url.full=http://up/x";
+    assert_eq!(opened(&times(5, down)), "", "that it fails is the news");
+}
+
+#[test]
+fn a_model_and_the_request_that_asks_it_are_one_call() {
+    let agent = "agent run 0..600\n  think 0..60\n  chat m 60..560 kind=client gen_ai.request.model=m gen_ai.operation.name=chat
+    POST 200..500 kind=client http.request.method=POST url.full=http://m/v1/responses\n  tool 560..600";
+    assert_eq!(opened(&times(4, agent)), "bottleneck chat m");
+}
+
+#[test]
+fn what_a_test_does_itself_is_on_purpose() {
+    let calls = |indent: &str, from: u32| -> String {
+        let line = |at: u32| {
+            format!(
+                "{indent}GET {}..{} kind=client http.request.method=GET http.response.status_code=200 http.response.body.size=9 url.full=http://127.0.0.1/get",
+                from + at * 20,
+                from + at * 20 + 15
+            )
+        };
+        (0..6).map(line).collect::<Vec<_>>().join("\n")
+    };
+    let test = format!(
+        "t.py::a 0..200 pytest.nodeid=t.py::a\n  t.py::a::call 1..190 pytest.nodeid=t.py::a\n{}",
+        calls("    ", 5)
+    );
+    assert_eq!(opened(&test), "");
+    let code = format!(
+        "t.py::a 0..200 pytest.nodeid=t.py::a\n  t.py::a::call 1..190 pytest.nodeid=t.py::a\n    refresh 2..180\n{}",
+        calls("      ", 5)
+    );
+    assert_eq!(opened(&code), "repeated_identical_call GET", "what the tested code does is the code's");
+    let slow = "t.py::a 0..900 pytest.nodeid=t.py::a\n  SELECT 1..2 kind=client\n  SELECT 700..880 kind=client";
+    assert_eq!(opened(&times(4, slow)), "");
+}
+
+#[test]
+fn a_program_that_runs_tests_fails_on_purpose() {
+    let fails = times(5, "GET 0..9 kind=client ! exception=Error:'socket hang up'");
+    for runner in [
+        "/app/node_modules/mocha/bin/mocha.js",
+        "/app/node_modules/.bin/vitest",
+        "C:\\x\\node_modules\\jest\\bin\\run.js",
+    ] {
+        assert_eq!(opened_of(&processes(&fails, runner), &[]), "", "{runner}");
+    }
+    for program in ["/app/node_modules/.bin/server", "/srv/jest/server.js", "/app/taper.js"] {
+        assert_eq!(opened_of(&processes(&fails, program), &[]), "error_cluster GET", "{program}");
+    }
+}
+
+#[test]
+fn an_error_that_is_an_answer_is_none() {
+    let answered = |status: u32, kind: &str| {
+        format!(
+            "GET /x 0..9 kind=server http.response.status_code={status}\n  middleware 1..8 ! kind={kind} exception=TypeError:next"
+        )
+    };
+    for status in [200, 304, 404, 422] {
+        assert_eq!(opened(&times(5, &answered(status, "internal"))), "", "{status}");
+    }
+    assert_eq!(opened(&times(5, &answered(500, "internal"))), "error_cluster middleware");
+    assert_eq!(opened(&times(5, &answered(200, "client"))), "error_cluster middleware", "what it calls is down");
+    let resolver = answered(200, "internal").replace("exception", "graphql.field.name=user exception");
+    assert_eq!(opened(&times(5, &resolver)), "error_cluster middleware", "GraphQL answers errors with 200");
+    for exception in
+        ["click.exceptions.Exit", "SystemExit", "asyncio.exceptions.CancelledError", "pyramid.httpexceptions.HTTPFound"]
+    {
+        assert_eq!(opened(&times(5, &format!("run 0..9 ! exception={exception}:0"))), "", "{exception}");
+    }
+    let probe = "SELECT 0..1 kind=client ! db.query.text='SELECT v FROM version' exception=sqlite3.OperationalError:'no such table: version'";
+    assert_eq!(opened(&times(5, probe)), "");
+    assert_eq!(opened(&times(5, &probe.replace("no such table: version", "disk I/O error"))), "error_cluster SELECT");
+}
+
+#[test]
+fn scripts_that_fill_a_database_or_fetch_files_do_it_on_purpose() {
+    let each = |line: &dyn Fn(u32) -> String| (0..40).map(line).collect::<Vec<_>>().join("\n");
+    let insert = |at: u32| {
+        format!("  INSERT {}..{} kind=client db.query.text='INSERT INTO t VALUES ({at})'", at * 5, at * 5 + 4)
+    };
+    let seed = format!("seed 0..220\n{}", each(&insert));
+    assert_eq!(opened(&seed), "");
+    assert_eq!(opened(&times(3, &seed)), "n_plus_one seed", "what is done again and again is no filling");
+    let define = |at: u32| {
+        format!("  CREATE {}..{} kind=client db.query.text='CREATE INDEX i{at} ON t (a)'", at * 5, at * 5 + 4)
+    };
+    assert_eq!(opened(&times(3, &format!("migrate 0..220\n{}", each(&define)))), "");
+    let tables = |at: u32| {
+        format!(
+            "  SELECT {}..{} kind=client db.query.text='SELECT sql FROM sqlite_master WHERE name = ?'",
+            at * 5,
+            at * 5 + 4
+        )
+    };
+    assert_eq!(opened(&times(3, &format!("inspect 0..220\n{}", each(&tables)))), "");
+    let fetch = |at: u32| {
+        format!(
+            "  GET {}..{} kind=client http.request.method=GET url.full=http://mirror/package/{at}",
+            at * 5,
+            at * 5 + 4
+        )
+    };
+    assert_eq!(opened(&format!("download 0..220\n{}", each(&fetch))), "");
+}
+
+#[test]
+fn requests_of_which_only_the_address_is_known_may_differ() {
+    let again = |more: &str| {
+        let line = |at: u32| {
+            format!(
+                "  GET {}..{} kind=client http.request.method=GET url.full=http://h/get {more}",
+                at * 20,
+                at * 20 + 15
+            )
+        };
+        format!("sync 0..90\n{}", (0..4).map(line).collect::<Vec<_>>().join("\n"))
+    };
+    assert_eq!(opened(&again("a=1")), "");
+    assert_eq!(opened(&times(3, &again("a=1"))), "repeated_identical_call GET");
+    assert_eq!(opened(&again("http.response.body.size=512")), "repeated_identical_call GET");
+}
+
+#[test]
+fn waiting_until_something_is_up_is_no_storm() {
+    let waits = |pause: u32| {
+        let line = |at: u32| {
+            let start = at * pause;
+            format!("  connect {start}..{} kind=client ! exception=ConnectionRefusedError:x", start + 2)
+        };
+        let up = 8 * pause;
+        let attempts = (0..8).map(line).collect::<Vec<_>>().join("\n");
+        format!("start 0..{}\n{attempts}\n  connect {up}..{} kind=client", up + 5, up + 2)
+    };
+    assert_eq!(opened(&waits(1_000)), "");
+    assert_eq!(opened(&waits(4)), "retry_storm connect");
+}
+
+#[test]
+fn a_limit_that_a_service_keeps_is_its_own() {
+    let refuses = "GET /limited 0..1 kind=server http.response.status_code=429";
+    assert_eq!(opened(&times(9, refuses)), "");
+    let refused = "sync 0..9\n  GET 1..2 kind=client ! http.response.status_code=429";
+    assert_eq!(opened(&times(9, refused)), "rate_limited GET");
+}
+
+#[test]
+fn a_slower_kind_that_nobody_notices_and_a_growth_like_the_inputs_are_no_news() {
+    let request = |number: u64, millis: u64, big: bool| {
+        format!("GET 0..{} kind=server app.page={} app.number={number}", millis, if big { "big" } else { "small" })
+    };
+    let mixed = |slow: u64| {
+        let lines: Vec<String> = (0..40)
+            .map(|at| if at % 4 == 0 { request(at, slow + at % 3, true) } else { request(at, 2 + at % 2, false) })
+            .collect();
+        opened(&lines.join("\n---\n"))
+    };
+    assert_eq!(mixed(12), "");
+    assert_eq!(mixed(400), "what_differs GET");
+    let addressed = |at: u32| {
+        let (millis, path) = if at % 4 == 0 { (400 + at % 3, "big") } else { (2 + at % 2, "small") };
+        format!("GET 0..{millis} kind=server url.path=/{path}")
+    };
+    assert_eq!(opened(&(0..40).map(addressed).collect::<Vec<_>>().join("\n---\n")), "", "two operations of one name");
+    let grows = |power: i32| {
+        let line =
+            |at: u32| format!("list 0..{:.3} app.rows={}", 0.004 * f64::from(10 + at * 10).powi(power), 10 + at * 10);
+        opened(&(0..40).map(line).collect::<Vec<_>>().join("\n---\n"))
+    };
+    assert_eq!(grows(1), "");
+    assert_eq!(grows(2), "latency_grows_with_input list, what_differs list");
+}
+
+#[test]
+fn traces_that_a_killed_program_leaves_are_few() {
+    let cut = "r 0..9\nlost 1..2 parent=77\nlost 3..4 parent=78";
+    assert_eq!(opened(cut), "");
+    assert_eq!(opened(&times(3, cut)), "broken_trace r");
+    let one_caller =
+        "GET 0..9 kind=server parent=99\nGET 10..19 kind=server parent=99\nGET 20..29 kind=server parent=99";
+    assert_eq!(opened(&times(5, one_caller)), "", "who calls records nothing");
+}

@@ -1,0 +1,294 @@
+//! What is reported though nobody asked: findings that only say where time is, or what it goes with, and leave the
+//! reader to find out why.
+//!
+//! Asked about an operation (`explain`), each of them is an answer. Unasked, one is opened only where it gives the reader
+//! something to act on:
+//!
+//! - `dead_time` of a request that sets its operation *apart* from the others of its service ([`Neighbours`]): where
+//!   each page computes that long, it is how the program works. Of a process started for one execution each time: what
+//!   passes before its first call, if that is most of it. Never of background work, connections that stay open, and
+//!   logging in, where hashing a password is slow on purpose.
+//! - `bottleneck` of a call that a person would notice, unless it is what the operation is for: the only request of a
+//!   proxy, or a write to disk. Within the process the same as `dead_time`, unless the span is the author's own.
+//! - `what_differs` and `latency_grows_with_input` where a person would notice the difference, and it is more than which
+//!   of several operations it is, or a growth like the input's.
+//! - Errors, and what proposes another way of making calls, with more than even confidence: not where nothing was recorded
+//!   that would have shown the calls to be different, or to need each other, where making them may be what a program is
+//!   for, or where it asks whether something is there.
+//! - `broken_trace` of missing parents in several traces: a program that is killed leaves some.
+//! - `llm_token_waste` from a thousand tokens on that are sent again; that answers are short is often what is wanted.
+//!
+//! What says where time is, never inside a test: it computes and waits as it pleases.
+
+use std::collections::BTreeSet;
+
+use kino_model::{Span, SpanKind};
+
+use super::broken::MISSING;
+use super::call::{is_for_disk, is_model, waits, waits_for_work};
+use super::failures::is_refused_input;
+use crate::execution::{Execution, is_of_test, process};
+use crate::finding::{Code, Finding};
+use crate::statistics::median;
+
+/// The shortest wait that a person notices, in nanoseconds.
+const NOTICED_NANOS: f64 = 1e8;
+/// An operation is apart from those that take less than its time over this, with none between.
+const GAP: f64 = 3.0;
+/// So many operations must lie beyond the gap: fewer say nothing of what is usual in the service.
+const LOWER_MIN: usize = 4;
+/// Operations on the near side of the gap, as a part of all: a few are exceptions …
+const FEW_PART: f64 = 0.25;
+/// … and more, up to half, share a cause only if the slowest takes at most this many times the fastest's time.
+const SHARED_SPREAD: f64 = 2.0;
+/// Most of an execution, or of something else.
+const MOST: f64 = 0.5;
+/// As many processes must show it.
+const PROCESSES_MIN: usize = 3;
+/// An execution that spends this part in a single call, or in a single span, does nothing else.
+const NOTHING_ELSE: f64 = 0.9;
+/// A duration that grows faster than this power of the input grows worse than the input.
+const POWER_MIN: f64 = 1.5;
+
+/// Tokens of a language model in one execution: about a tenth of a cent.
+const TOKENS_MIN: f64 = 1_000.0;
+
+/// Traces that lack parents: a program that is killed leaves those that were under way.
+const BROKEN_TRACES_MIN: f64 = 3.0;
+/// What proposes another way of making calls rests on what was recorded, not on what was not.
+const CONFIDENT: f64 = 0.6;
+
+/// The other operations of a service at which executions start, of the same span kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Neighbours {
+    /// Their median durations in nanoseconds, in any order; those with too few executions for one left out.
+    pub medians: Vec<i64>,
+}
+
+impl Neighbours {
+    /// Whether `nanos` sets an operation apart from most others: alone or with few, or with others that take about as
+    /// long, as where all of them do one slow thing.
+    fn are_beneath(&self, nanos: f64) -> bool {
+        let mut medians: Vec<f64> = self.medians.iter().map(|&median| median as f64).collect();
+        medians.sort_by(|a, b| b.total_cmp(a));
+        // Down from one to the next, as long as none is several times the next.
+        let (mut floor, mut near) = (nanos, 1);
+        for median in &medians {
+            if median * GAP <= floor {
+                break;
+            }
+            floor = floor.min(*median);
+            near += 1;
+        }
+        let lower = medians.len() + 1 - near;
+        let highest = medians.first().map_or(nanos, |highest| highest.max(nanos));
+        let is_few = near as f64 <= FEW_PART * (medians.len() + 1) as f64;
+        let is_shared = near <= lower && highest <= SHARED_SPREAD * floor;
+        lower >= LOWER_MIN && (is_few || is_shared)
+    }
+}
+
+/// Whether a finding about these executions of one operation is opened unasked.
+pub fn opens(finding: &Finding, executions: &[Execution<'_, '_>], neighbours: &Neighbours) -> bool {
+    let is_seen_outside_tests = || !executions.iter().all(is_of_test);
+    match finding.code {
+        Code::NPlusOne | Code::SequentialCouldBeParallel | Code::RepeatedIdenticalCall | Code::ErrorCluster => {
+            finding.confidence >= CONFIDENT
+        }
+        Code::BrokenTrace => breaks_several(finding),
+        Code::DeadTime => is_seen_outside_tests() && dead_time(finding, executions, neighbours),
+        Code::Bottleneck => is_seen_outside_tests() && bottleneck(finding, executions, neighbours),
+        Code::WhatDiffers => is_seen_outside_tests() && what_differs(finding, executions),
+        Code::LatencyGrowsWithInput => is_seen_outside_tests() && grows_too_fast(finding),
+        Code::LlmTokenWaste => is_seen_outside_tests() && wastes_many(finding),
+        _ => true,
+    }
+}
+
+fn number(finding: &Finding, name: &str) -> Option<f64> {
+    finding.numbers.iter().find(|number| number.name == name).map(|number| number.value)
+}
+
+/// A span that the finding shows, and the execution that has it.
+fn shown<'e, 't, 'a>(finding: &Finding, executions: &'e [Execution<'t, 'a>]) -> Option<(&'e Execution<'t, 'a>, usize)> {
+    finding.evidence.iter().find_map(|evidence| {
+        let here = executions.iter().filter(|execution| execution.trace_id() == evidence.trace_id);
+        here.into_iter().find_map(|execution| {
+            let is_it = |index: &u32| Some(execution.tree.span(*index as usize).span_id) == evidence.span_id;
+            let index = execution.spans().iter().copied().find(is_it)?;
+            Some((execution, index as usize))
+        })
+    })
+}
+
+fn dead_time(finding: &Finding, executions: &[Execution<'_, '_>], neighbours: &Neighbours) -> bool {
+    let Some((execution, index)) = shown(finding, executions) else { return false };
+    let Some(own) = number(finding, "own") else { return false };
+    if index != execution.entry && is_authors_own(execution.tree.span(index)) {
+        return number(finding, "share").is_some_and(|share| share >= MOST);
+    }
+    is_apart(execution, neighbours, own) || (index == execution.entry && is_slow_start(executions, own))
+}
+
+/// Whether so much time within the process sets the execution's operation apart.
+fn is_apart(execution: &Execution<'_, '_>, neighbours: &Neighbours, nanos: f64) -> bool {
+    let entry = execution.tree.span(execution.entry);
+    let is_request = entry.kind == SpanKind::Server && !is_connection(execution) && !is_authentication(&entry.name);
+    is_request && neighbours.are_beneath(nanos)
+}
+
+/// Whether the program's author made the span, and so named a part of the program: what instruments frameworks and
+/// libraries makes the same spans in each program.
+fn is_authors_own(span: &Span) -> bool {
+    let scope = span.scope.name.to_ascii_lowercase();
+    matches!(span.kind, SpanKind::Internal | SpanKind::Unspecified)
+        && !["instrumentation", "opentelemetry"].iter().any(|part| scope.contains(part))
+}
+
+/// Whether a request is a connection that stays open, or an answer that is sent bit by bit: time in it is mostly
+/// waiting for the other side.
+fn is_connection(execution: &Execution<'_, '_>) -> bool {
+    const SWITCHED: i64 = 101;
+    let tree = execution.tree;
+    let events = || tree.children(execution.entry).iter().filter_map(|&child| event(tree.span(child as usize)));
+    tree.span(execution.entry).int("http.response.status_code") == Some(SWITCHED)
+        || events().any(|event| event.starts_with("websocket"))
+        || events().filter(|event| *event == "http.response.body").count() > 1
+}
+
+/// The message of a Python server's protocol that a span is about.
+fn event(span: &Span) -> Option<&str> {
+    span.text("asgi.event.type")
+}
+
+/// Whether the operation checks who somebody is, by its name.
+fn is_authentication(name: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "login", "logon", "signin", "sign-in", "sign_in", "signup", "sign-up", "sign_up", "register", "password",
+        "auth", "token",
+    ];
+    let name = name.to_ascii_lowercase();
+    WORDS.iter().any(|word| name.contains(word))
+}
+
+/// Whether each execution is a process of its own that spends most of its time before its first call to the outside:
+/// a person waits for it to start.
+fn is_slow_start(executions: &[Execution<'_, '_>], own: f64) -> bool {
+    let mut processes = BTreeSet::new();
+    let mut before = Vec::new();
+    let mut durations = Vec::new();
+    for execution in executions.iter().filter(|execution| !execution.is_open()) {
+        let (tree, entry) = (execution.tree, execution.entry);
+        let span = tree.span(entry);
+        let is_served = matches!(span.kind, SpanKind::Server | SpanKind::Consumer);
+        let is_new = process(&span.resource).is_some_and(|process| processes.insert(process));
+        if is_served || !is_new {
+            return false;
+        }
+        let first = tree.children(entry).iter().map(|&child| child as usize).min_by_key(|&child| tree.start(child));
+        let first = first.filter(|&first| waits(tree.span(first)));
+        before.push(first.map_or(0.0, |first| (tree.start(first) - tree.start(entry)) as f64));
+        durations.push(tree.duration(entry) as f64);
+    }
+    if processes.len() < PROCESSES_MIN {
+        return false;
+    }
+    let (before, duration) = (median(before), median(durations));
+    before >= NOTICED_NANOS && before >= MOST * own && before >= MOST * duration
+}
+
+fn bottleneck(finding: &Finding, executions: &[Execution<'_, '_>], neighbours: &Neighbours) -> bool {
+    let Some((execution, index)) = shown(finding, executions) else { return false };
+    let (drag, share) = (number(finding, "drag").unwrap_or(0.0), number(finding, "critical_share").unwrap_or(0.0));
+    let span = execution.tree.span(index);
+    if drag < NOTICED_NANOS || span.is_error() || event(span).is_some() || waits_for_work(span) {
+        return false;
+    }
+    if !waits(span) {
+        // What fills all of an execution is the execution by another name.
+        return (is_authors_own(span) && share < NOTHING_ELSE) || is_apart(execution, neighbours, drag);
+    }
+    if let Some(statement) = span.text("db.query.text") {
+        return !is_for_disk(span, statement);
+    }
+    is_model(span) || share < NOTHING_ELSE || calls_of(execution, index) > 1
+}
+
+/// How many calls of the same operation the execution makes.
+fn calls_of(execution: &Execution<'_, '_>, index: usize) -> usize {
+    let name = &execution.tree.span(index).name;
+    execution.spans().iter().filter(|&&other| execution.tree.span(other as usize).name == *name).count()
+}
+
+/// Attributes, as a finding's text has them, that say which of several operations an execution is of, where all are
+/// named by their method.
+const ADDRESSES: [&str; 6] =
+    [" have url.", " have http.url ", " have http.target ", " have http.route ", " have server.address ", " have rpc."];
+
+/// Whether an operation is named by its HTTP method alone.
+fn is_method(name: &str) -> bool {
+    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HTTP"].contains(&name)
+}
+
+fn what_differs(finding: &Finding, executions: &[Execution<'_, '_>]) -> bool {
+    let entry = executions.first().map(|execution| execution.tree.span(execution.entry));
+    if entry.is_some_and(|entry| is_method(&entry.name)) && ADDRESSES.iter().any(|key| finding.text.contains(key)) {
+        return false;
+    }
+    if let Some(nanos) = number(finding, "slower_by") {
+        return nanos >= NOTICED_NANOS;
+    }
+    // Requests that were refused because of what was asked are no failures of who refused them.
+    let mut failed = executions.iter().filter(|execution| execution.is_error());
+    !failed.all(|execution| is_refused_input(execution.tree.span(execution.entry)))
+}
+
+fn grows_too_fast(finding: &Finding) -> bool {
+    let at_largest = number(finding, "at_largest").unwrap_or(0.0);
+    let is_worse = number(finding, "power").is_some_and(|power| power >= POWER_MIN);
+    number(finding, "limit").is_some() || (is_worse && at_largest >= NOTICED_NANOS)
+}
+
+fn breaks_several(finding: &Finding) -> bool {
+    let is_in_several = number(finding, "traces").is_some_and(|traces| traces >= BROKEN_TRACES_MIN);
+    is_in_several || !finding.text.contains(MISSING)
+}
+
+fn wastes_many(finding: &Finding) -> bool {
+    number(finding, "tokens_sent_again").is_some_and(|tokens| tokens >= TOKENS_MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Neighbours;
+
+    const MILLI: i64 = 1_000_000;
+
+    fn is_apart(millis: f64, others: &[i64]) -> bool {
+        let medians = others.iter().map(|millis| millis * MILLI).collect();
+        Neighbours { medians }.are_beneath(millis * MILLI as f64)
+    }
+
+    #[test]
+    fn one_operation_far_above_all_others_is_apart() {
+        assert!(is_apart(300.0, &[60, 40, 20, 10, 5]));
+        assert!(!is_apart(300.0, &[60, 40, 20]), "three others are too few to say what is usual");
+    }
+
+    #[test]
+    fn pages_of_which_each_takes_its_time_are_not_apart() {
+        let pages = [328, 272, 267, 245, 213, 174, 164, 121, 112, 80, 76, 75, 65, 47, 34, 26, 18];
+        assert!(pages.iter().all(|&page| !is_apart(page as f64 * 0.9, &pages)));
+        assert!(!is_apart(212.0, &[87, 77, 66, 63, 56, 52, 42]), "the slowest by little");
+        let pages_and_redirects = [300, 250, 200, 150, 120, 3, 2, 2, 1, 1, 1];
+        assert!(!is_apart(280.0, &pages_and_redirects), "pages differ, and redirects are no measure of them");
+    }
+
+    #[test]
+    fn several_that_share_a_slow_thing_are_apart_together() {
+        let others = [448, 422, 366, 316, 310, 288, 250, 73, 69, 43, 25, 11, 10, 6, 4, 1];
+        assert!([433.0, 403.0, 287.0, 248.0].iter().all(|&millis| is_apart(millis, &others)));
+        let most = [448, 422, 366, 316, 310, 288, 250, 73, 69, 43, 25];
+        assert!(!is_apart(433.0, &most), "most operations do it: that is the program");
+    }
+}

@@ -1,0 +1,76 @@
+//! Time that nothing explains: opened where an operation is apart from the others of its service, once for all that
+//! share it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where its helpers do")]
+
+use std::sync::Arc;
+
+use kino_engine::{Encoding, Engine, EngineConfig, Signal};
+use kino_model::{Resource, Span, SpanId, SpanKind, TraceId, UnixNanos, Value, thin_vec};
+use kino_testkit::{TestClock, otlp};
+use kino_wire::Backend;
+use serde_json::{Value as Json, json};
+
+const NOW: i64 = 1_790_000_000_000_000_000;
+const MILLI: i64 = 1_000_000;
+
+/// A request that takes so many milliseconds, and asks its database for one of them.
+fn request(number: u64, name: &str, millis: i64) -> Vec<Span> {
+    let mut id = [7; 16];
+    id[8..].copy_from_slice(&number.to_be_bytes());
+    let start = NOW + number as i64 * 1_000 * MILLI;
+    let resource =
+        Resource { attributes: thin_vec![("service.name".into(), Value::from("shop"))], ..Resource::default() };
+    let span = |span_id: u8, name: &str, kind: SpanKind, from: i64, until: i64| Span {
+        trace_id: TraceId(id),
+        span_id: SpanId([span_id; 8]),
+        name: name.into(),
+        kind,
+        start: UnixNanos(start + from * MILLI),
+        end: Some(UnixNanos(start + until * MILLI)),
+        resource: Arc::new(resource.clone()),
+        ..Span::default()
+    };
+    let select = span(2, "SELECT", SpanKind::Client, millis - 1, millis);
+    vec![span(1, name, SpanKind::Server, 0, millis), Span { parent_span_id: Some(SpanId([1; 8])), ..select }]
+}
+
+/// What is opened of five executions of each of these operations, which take so many milliseconds.
+async fn opened(operations: &[(&str, i64)]) -> Vec<Json> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config: EngineConfig = serde_json::from_str("{}").unwrap();
+    folder.path().clone_into(&mut config.home);
+    let clock = Arc::new(TestClock::at(UnixNanos(NOW)));
+    let engine = Engine::open(config, "0.0.1-test", Arc::clone(&clock) as _).await.unwrap().0;
+    let all = operations.iter().flat_map(|operation| [*operation; 5]).enumerate();
+    let spans: Vec<Span> = all.flat_map(|(number, (name, millis))| request(number as u64, name, millis)).collect();
+    let body = otlp::traces_request(&spans);
+    engine.ingest(Signal::Traces, body.into(), Encoding::Protobuf).await.unwrap();
+    clock.advance_nanos(600_000 * MILLI);
+    let answer = engine.ask_json("insights", json!({ "wait_millis": 20_000 })).await.unwrap();
+    engine.close().await.unwrap();
+    answer["items"].as_array().unwrap().clone()
+}
+
+const PAGES: [(&str, i64); 6] =
+    [("GET /", 3), ("GET /about", 5), ("GET /cart", 20), ("GET /help", 9), ("GET /items", 60), ("GET /news", 40)];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_sets_operations_apart_is_opened_once_and_names_all() {
+    let slow = [("GET /api/items", 310), ("GET /api/orders", 350), ("POST /api/orders", 290)];
+    let found = opened(&[&PAGES[..], &slow[..]].concat()).await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0]["code"], "dead_time");
+    let remarks = found[0]["remarks"].to_string();
+    let entry = found[0]["entry"]["name"].as_str().unwrap();
+    for (name, _) in slow {
+        assert!(name == entry || remarks.contains(name), "{name}: {remarks}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_all_operations_take_is_opened_of_none() {
+    let slow: Vec<(&str, i64)> = PAGES.iter().map(|(name, millis)| (*name, millis + 200)).collect();
+    assert_eq!(opened(&slow).await, Vec::<Json>::new());
+    assert_eq!(opened(&[("GET /", 300)]).await, Vec::<Json>::new());
+}
