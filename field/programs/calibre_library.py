@@ -6,15 +6,14 @@ import sys
 import uuid
 
 from calibreweb.cps import db
-from sqlalchemy import create_engine, text
+from sqlalchemy import Float, create_engine, text
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import StaticPool
 
 folder = pathlib.Path(sys.argv[1])
 folder.mkdir(parents=True)
-engine = create_engine("sqlite://", poolclass=StaticPool)
-with engine.connect() as connection:
-    connection.execute(text(f"ATTACH DATABASE '{folder}/metadata.db' AS calibre"))
+engine = create_engine(f"sqlite:///{folder}/metadata.db", execution_options={"schema_translate_map": {"calibre": None}})
+# Calibre itself keeps a number there.
+db.Books.__table__.c.series_index.type = Float()
 db.Base.metadata.create_all(engine)
 with Session(engine) as session:
     session.add(db.Library_Id(uuid=str(uuid.uuid4())))
@@ -28,8 +27,8 @@ with Session(engine) as session:
     for number in range(120):
         when = datetime.datetime(2020, 1, 1) + datetime.timedelta(days=number)
         author = authors[number * 7 % 25]
-        book = db.Books(f"Book {number}", f"Book {number}", author.sort, when, when, str(1 + number % 5), when,
-                        f"{author.name}/Book {number} ({number})", 0, [author], [tags[number % 12], tags[number * 5 % 12]])
+        book = db.Books(f"Book {number}", f"Book {number}", author.sort, when, when, 1.0 + number % 5, when,
+                        f"{author.name}/Book {number} ({number})", None, [author], [tags[number % 12], tags[number * 5 % 12]])
         book.authors.append(author)
         for tag in dict.fromkeys((number % 12, number * 5 % 12)):
             book.tags.append(tags[tag])
@@ -46,4 +45,4 @@ with Session(engine) as session:
         if number % 2:
             session.add(db.Data(book.id, "PDF", 5000 * number, f"Book {number}"))
     session.commit()
-    session.execute(text("PRAGMA calibre.user_version = 26"))
+    session.execute(text("PRAGMA user_version = 26"))

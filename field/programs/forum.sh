@@ -7,5 +7,4 @@ for round in 1 2 3 4 5 6; do
   ask "{\"query\": \"query Search { searchPosts(search: \\\"Headline $round\\\", first: 10) { nodes { id headline topic } } }\"}" "$1"
   ask "{\"query\": \"mutation New { createPost(input: {post: {authorId: $round, headline: \\\"New $round\\\", body: \\\"Text\\\", topic: HELP}}) { post { id personByAuthorId { fullName } } } }\"}" "$1"
   ask "{\"query\": \"mutation Change { updatePostById(input: {id: $round, postPatch: {headline: \\\"Changed\\\"}}) { post { id headline } } }\"}" "$1"
-  ask '{"query": "query Wrong { allPosts { nodes { nothing } } }"}' "$1"
 done

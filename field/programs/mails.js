@@ -2,7 +2,7 @@
 const nodemailer = require(process.env.PLACE + '/node_modules/nodemailer');
 const [smtp, web] = process.argv.slice(2);
 const transport = nodemailer.createTransport({ host: '127.0.0.1', port: Number(smtp), ignoreTLS: true });
-const get = async (path, method = 'GET') => (await fetch(`http://127.0.0.1:${web}${path}`, { method })).text();
+const get = async (path, method = 'GET') => (await fetch(`http://127.0.0.1:${web}/api${path}`, { method })).text();
 (async () => {
   for (let n = 0; n < 30; n++) {
     await transport.sendMail({ from: 'shop@example.com', to: `user${n % 5}@example.com`, subject: `Order ${n}`, text: `Thanks for order ${n}.`,
