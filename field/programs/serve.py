@@ -7,6 +7,7 @@ the pages, the second one asks for them again in a drawn order. It is not part o
 """
 
 import argparse
+import http.client
 import os
 import random
 import re
@@ -37,7 +38,7 @@ def fetch(opener, url):
     except urllib.error.HTTPError as error:
         error.read()
         return b""
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         print("crawl:", url, error)
         return b""
 
@@ -71,7 +72,7 @@ def main():
     arguments = parser.parse_args(sys.argv[1:split])
     server = subprocess.Popen(sys.argv[split + 1:], start_new_session=True)
     try:
-        until = time.monotonic() + 90
+        until = time.monotonic() + 180
         while not listens(arguments.port):
             if server.poll() is not None or time.monotonic() > until:
                 sys.exit(f"the server does not listen on {arguments.port}")

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Owns how packages are installed and run, and the count of right findings; never finds anything itself. A third of
-//! the packages is sealed: detectors are mended on the others, and judged by these once.
+//! the packages is sealed: detectors are mended on the others, and judged by these once. Everything of the second draw
+//! is sealed: it was drawn when the first one had been opened.
 
 mod judged;
 mod recipes;
@@ -17,6 +18,7 @@ mod tables;
 
 use std::path::PathBuf;
 
+use self::recipes::Draw;
 use crate::exec;
 use crate::random::Random;
 
@@ -27,7 +29,7 @@ pub(crate) enum Action {
     Record,
     /// Asks `kino insights` about each recorded package, and joins what was judged
     Report,
-    /// Draws the sealed third among the names in field/sealed.json, and prints it
+    /// Draws the sealed third among the names in field/sealed.json, or the order of those in field/second.json
     Draw,
 }
 
@@ -51,6 +53,9 @@ pub(crate) struct Args {
     /// report: only the sealed packages, which are left out otherwise, so that no detector is mended on them
     #[arg(long)]
     sealed: bool,
+    /// report: only the packages of the second draw; draw: their order
+    #[arg(long, conflicts_with = "sealed")]
+    second: bool,
     /// report: prints each finding with its numbers, location and evidence
     #[arg(long)]
     detail: bool,
@@ -94,18 +99,26 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
     }
 }
 
-/// Prints the packages that are sealed under this seed: the first third of all in a random order.
+/// Prints the packages that are sealed under this seed: the first third of all in a random order; or that whole order.
 fn draw(args: &Args) -> anyhow::Result<bool> {
-    let names = recipes::drawn_from(&exec::workspace_root()?)?;
-    println!("{}", serde_json::json!({ "seed": args.seed, "packages": third(names, args.seed) }));
+    let draw = if args.second { Draw::Second } else { Draw::First };
+    let names = recipes::drawn_from(&exec::workspace_root()?, draw)?;
+    let drawn = if args.second { in_order(names, args.seed) } else { third(names, args.seed) };
+    println!("{}", serde_json::json!({ "seed": args.seed, "packages": drawn }));
     Ok(true)
 }
 
-fn third(mut names: Vec<String>, seed: u64) -> Vec<String> {
+/// The names in a random order.
+fn in_order(mut names: Vec<String>, seed: u64) -> Vec<String> {
     let mut random = Random(seed);
     for last in (1..names.len()).rev() {
         names.swap(last, random.below(last as u64 + 1) as usize);
     }
+    names
+}
+
+fn third(names: Vec<String>, seed: u64) -> Vec<String> {
+    let mut names = in_order(names, seed);
     names.truncate(names.len().div_ceil(3));
     names.sort();
     names
@@ -113,6 +126,8 @@ fn third(mut names: Vec<String>, seed: u64) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -122,5 +137,14 @@ mod tests {
         assert_eq!(drawn.len(), 9);
         assert_eq!(drawn, third(names(), 1));
         assert_ne!(drawn, third(names(), 2));
+    }
+
+    #[test]
+    fn the_second_draw_is_what_its_seed_gives() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let drawn: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(root.join("field/second.json")).unwrap()).unwrap();
+        let names = recipes::drawn_from(root, Draw::Second).unwrap();
+        assert_eq!(in_order(names, drawn["seed"].as_u64().unwrap()), recipes::sealed(root, Draw::Second).unwrap());
     }
 }

@@ -47,18 +47,36 @@ pub(super) fn all(root: &Path) -> anyhow::Result<Vec<Recipe>> {
     Ok(recipes)
 }
 
+/// Which draw of sealed packages.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Draw {
+    /// A third of the first packages.
+    First,
+    /// All packages that came later; their recipes were written in the order drawn.
+    Second,
+}
+
+impl Draw {
+    fn file(self) -> &'static str {
+        match self {
+            Self::First => "field/sealed.json",
+            Self::Second => "field/second.json",
+        }
+    }
+}
+
 /// The names of the sealed packages.
-pub(super) fn sealed(root: &Path) -> anyhow::Result<Vec<String>> {
-    drawn(root, "packages")
+pub(super) fn sealed(root: &Path, draw: Draw) -> anyhow::Result<Vec<String>> {
+    drawn(root, draw, "packages")
 }
 
 /// The names that these were drawn from; not all of them could be run.
-pub(super) fn drawn_from(root: &Path) -> anyhow::Result<Vec<String>> {
-    drawn(root, "drawn_from")
+pub(super) fn drawn_from(root: &Path, draw: Draw) -> anyhow::Result<Vec<String>> {
+    drawn(root, draw, "drawn_from")
 }
 
-fn drawn(root: &Path, key: &str) -> anyhow::Result<Vec<String>> {
-    let path = root.join("field/sealed.json");
+fn drawn(root: &Path, draw: Draw, key: &str) -> anyhow::Result<Vec<String>> {
+    let path = root.join(draw.file());
     let text = fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
     let drawn: Value = serde_json::from_slice(&text).with_context(|| format!("{} is no JSON", path.display()))?;
     texts(&drawn, key)

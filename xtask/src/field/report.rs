@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Args;
 use super::judged::{self, Judgement, Judgements};
-use super::recipes::{self, Recipe};
+use super::recipes::{self, Draw, Recipe};
 use super::record;
 use super::tables;
 use crate::causes::engine::Engine;
@@ -54,12 +54,13 @@ pub(super) struct Found {
 /// Reports; false when nothing is recorded.
 pub(super) fn run(args: &Args) -> anyhow::Result<bool> {
     let (root, cache, kino) = (exec::workspace_root()?, args.cache()?, args.kino()?);
-    let (sealed, judgements) = (recipes::sealed(&root)?, judged::read(&root)?);
+    let (heading, chosen) = chosen(args, &root)?;
+    let judgements = judged::read(&root)?;
     let folder = std::env::temp_dir().join(format!("kino-field-{}", std::process::id()));
     let mut packages = Vec::new();
-    for recipe in recipes::all(&root)?.iter().filter(|recipe| args.is_chosen(&recipe.name)) {
+    for recipe in chosen.iter().filter(|recipe| args.is_chosen(&recipe.name)) {
         let file = record::case(&cache, &recipe.name);
-        if sealed.contains(&recipe.name) != args.sealed || !file.exists() {
+        if !file.exists() {
             continue;
         }
         let package = ask(recipe, &kino, &folder, &file, &judgements)
@@ -69,12 +70,28 @@ pub(super) fn run(args: &Args) -> anyhow::Result<bool> {
         }
         packages.push(package);
     }
-    let page = tables::page(if args.sealed { "sealed" } else { "open" }, &packages);
+    let page = tables::page(heading, &packages);
     println!("{page}");
     if let Some(path) = &args.write {
         fs::write(path, page).with_context(|| format!("failed to write {}", path.display()))?;
     }
     Ok(!packages.is_empty())
+}
+
+/// What the report calls its packages, and the recipes of them.
+fn chosen(args: &Args, root: &Path) -> anyhow::Result<(&'static str, Vec<Recipe>)> {
+    let (sealed, second) = (recipes::sealed(root, Draw::First)?, recipes::sealed(root, Draw::Second)?);
+    let is_chosen = |name: &String| {
+        if args.second { second.contains(name) } else { !second.contains(name) && sealed.contains(name) == args.sealed }
+    };
+    let heading = match (args.second, args.sealed) {
+        (true, _) => "second draw's",
+        (false, true) => "sealed",
+        (false, false) => "open",
+    };
+    let mut recipes = recipes::all(root)?;
+    recipes.retain(|recipe| is_chosen(&recipe.name));
+    Ok((heading, recipes))
 }
 
 fn ask(recipe: &Recipe, kino: &Path, folder: &Path, file: &Path, judgements: &Judgements) -> anyhow::Result<Package> {
