@@ -6,6 +6,7 @@ use foldhash::HashMap;
 use kino_model::{Span, SpanKind};
 
 use super::facts::Facts;
+use super::held_by::is_named_wait;
 use crate::fingerprint::shape;
 use crate::statement::{is_bound, normalise, url_template};
 
@@ -58,7 +59,8 @@ struct Statement {
 pub(crate) struct Calls<'a> {
     statements: HashMap<&'a str, Statement>,
     urls: HashMap<(&'a str, &'a str), Rc<str>>,
-    names: HashMap<&'a str, Rc<str>>,
+    /// By name; `None` of names that are no calls.
+    names: HashMap<&'a str, Option<Rc<str>>>,
 }
 
 impl<'a> Calls<'a> {
@@ -85,7 +87,9 @@ impl<'a> Calls<'a> {
         if span.kind != SpanKind::Client {
             return None;
         }
-        let key = Rc::clone(self.names.entry(&span.name).or_insert_with(|| Rc::from(shape(&span.name))));
+        // Taking a connection or a lock is a part of what it is taken for.
+        let named = |name: &str| (!is_named_wait(name)).then(|| Rc::from(shape(name)));
+        let key = self.names.entry(&span.name).or_insert_with(|| named(&span.name)).clone()?;
         Some(Call::new(Kind::Other, key))
     }
 

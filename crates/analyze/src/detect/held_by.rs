@@ -29,6 +29,7 @@ use crate::statistics::quantile_f64;
 use crate::tree::Tree;
 use held::Holders;
 use scene::Scene;
+pub(super) use waits::is_named_wait;
 use waits::{Resource, Wait};
 
 const MIN_EXECUTIONS: usize = 3;

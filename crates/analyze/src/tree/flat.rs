@@ -9,6 +9,10 @@
 //! - two or more calls to the outside lie within it, one after another: what runs beside a leaf by intention, in another
 //!   task or thread, is started together or crosses its end;
 //! - no sibling of the same name meets it, as tasks of one kind that run at the same time do.
+//!
+//! Others record one call twice: an ORM's instrumentation and the database driver's, of which the first does not make
+//! its span the current one either. A call with a statement is taken for the parent of the next sibling where that one is
+//! of another instrumentation, has the same statement, and ran within it.
 
 use std::collections::BTreeMap;
 
@@ -24,6 +28,8 @@ pub(super) fn nested(tree: &Tree<'_>) -> Vec<(u32, u32)> {
     let mut parents: BTreeMap<u32, u32> = BTreeMap::new();
     for &parent in &tree.preorder {
         let children = tree.children(parent as usize);
+        let next_to_each_other = children.windows(2).filter(|pair| is_recorded_again(tree, pair[0], pair[1]));
+        parents.extend(next_to_each_other.map(|pair| (pair[1], pair[0])));
         // A leaf and two calls in it.
         if children.len() < 3 {
             continue;
@@ -37,6 +43,19 @@ pub(super) fn nested(tree: &Tree<'_>) -> Vec<(u32, u32)> {
         }
     }
     parents.into_iter().collect()
+}
+
+/// Whether `inner`, the next sibling by start, is the call of `outer` as another instrumentation recorded it.
+fn is_recorded_again(tree: &Tree<'_>, outer: u32, inner: u32) -> bool {
+    let (outer, inner) = (outer as usize, inner as usize);
+    let (span, again) = (tree.span(outer), tree.span(inner));
+    span.kind == SpanKind::Client
+        && again.kind == SpanKind::Client
+        && span.end.is_some()
+        && tree.end(inner) <= tree.end(outer)
+        && span.scope.name != again.scope.name
+        && tree.children(outer).is_empty()
+        && span.text("db.query.text").is_some_and(|statement| again.text("db.query.text") == Some(statement))
 }
 
 /// Whether the child is a leaf of internal work that goes on while the next two siblings start.

@@ -175,6 +175,42 @@ fn the_critical_path_goes_through_what_is_nested_by_time() {
     assert_eq!(queries, 85 * MILLI);
 }
 
+/// What an ORM and the database's driver record of a list, side by side: two statements, four spans.
+fn recorded_twice(edit: impl Fn(&mut kino_model::Trace)) -> u64 {
+    let select = |from: i64| {
+        let call = |name: &str, from: i64, to: i64| {
+            format!("  {name} {from}..{to} kind=client db.system=sqlite db.statement='SELECT * FROM a WHERE id = ?'\n")
+        };
+        call("SELECT app.db", from, from + 9) + &call("SELECT", from + 2, from + 8)
+    };
+    let mut trace = trace(&format!("GET /books 0..100 kind=server\n{}{}", select(10), select(30)), 1);
+    for span in trace.spans.iter_mut().filter(|span| span.name.starts_with("SELECT")) {
+        let name = if span.name == "SELECT" { "driver" } else { "orm" };
+        span.scope = std::sync::Arc::new(kino_model::Scope { name: name.into(), ..kino_model::Scope::default() });
+    }
+    edit(&mut trace);
+    Tree::new(&trace).nested_by_time()
+}
+
+#[test]
+fn a_call_that_two_libraries_record_side_by_side_is_one() {
+    assert_eq!(recorded_twice(|_| ()), 2);
+    let one_library = |trace: &mut kino_model::Trace| {
+        trace.spans.iter_mut().for_each(|span| span.scope = std::sync::Arc::default());
+    };
+    assert_eq!(recorded_twice(one_library), 0, "calls of one library at the same time are several");
+    let another_statement = |trace: &mut kino_model::Trace| {
+        let inner = trace.spans.iter_mut().filter(|span| span.name == "SELECT");
+        inner.for_each(|span| span.attributes.retain(|(key, _)| key != "db.statement"));
+    };
+    assert_eq!(recorded_twice(another_statement), 0);
+    let ends_later = |trace: &mut kino_model::Trace| {
+        let inner = trace.spans.iter_mut().filter(|span| span.name == "SELECT");
+        inner.for_each(|span| span.end = span.end.map(|end| kino_model::UnixNanos(end.0 + 5 * MILLI)));
+    };
+    assert_eq!(recorded_twice(ends_later), 0);
+}
+
 #[test]
 fn what_runs_beside_a_leaf_by_intention_stays_its_sibling() {
     let stays = |text: &str| assert!(nested(text).ends_with("nested 0\n"), "{text}");

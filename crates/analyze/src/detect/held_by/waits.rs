@@ -186,6 +186,11 @@ fn sort(name: &str) -> Sort {
     }
 }
 
+/// Whether a span is named for acquiring something that others may have, or for waiting.
+pub(in crate::detect) fn is_named_wait(name: &str) -> bool {
+    matches!(sort(name), Sort::Acquires | Sort::Waits)
+}
+
 /// The words of a name in small letters: `HikariDataSource.getConnection` has `get` and `connection`.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
