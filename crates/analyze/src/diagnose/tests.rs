@@ -14,6 +14,7 @@ fn diagnosed_within(text: &str, complaint: &str, limit: usize) -> Diagnosis {
     let recorded = Recorded {
         trees: &trees,
         judged: trees.len(),
+        contrast: &BTreeSet::new(),
         whole_since: i64::MIN,
         stands_for: &stands_for,
         config: &config,
@@ -203,6 +204,7 @@ fn a_failure_that_a_stack_names_is_followed_to_the_service_that_was_called() {
     let recorded = Recorded {
         trees: &trees,
         judged: 1,
+        contrast: &BTreeSet::new(),
         whole_since: i64::MIN,
         stands_for: &stands_for,
         config: &config,
