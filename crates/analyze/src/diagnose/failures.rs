@@ -165,9 +165,9 @@ fn before(earlier: Option<&Earlier>) -> String {
         ("", message) => cut(message),
         (error_type, message) => format!("{error_type}: {}", cut(message)),
     };
-    let since = match earlier.likes_with_it {
-        0 => format!("as in none of the {} that went well", earlier.likes),
-        some => format!("as in only {some} of the {} that went well", earlier.likes),
+    let likes = match earlier.likes_with_it {
+        0 => "none".to_owned(),
+        some => format!("only {some}"),
     };
     let place = earlier.frame.as_ref().map(|frame| {
         let file = frame.path.rsplit(['/', '\\']).next().unwrap_or_default();
@@ -182,7 +182,8 @@ fn before(earlier: Option<&Earlier>) -> String {
         others => format!(", and {others} of other kinds"),
     };
     format!(
-        " Before it, {since}, was caught: {what}, in {}{with}{}{others}.",
+        " Caught before it, and in {likes} of the {} that went well: {what}, in {}{with}{}{others}.",
+        earlier.likes,
         earlier.name,
         place.unwrap_or_default()
     )

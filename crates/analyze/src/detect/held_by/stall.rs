@@ -4,7 +4,8 @@
 //! call to the outside, and no other execution of the process records anything within it although some are under way.
 //! It happens by chance where little is recorded, so the stretches of one operation are moved in time, around the
 //! time in which others were under way: hardly ever may as many of them be without anybody else's word. Who waits
-//! are executions that record something right after.
+//! are executions that record something right after, or while the process catches up: goes from one thing to the next
+//! without a pause, for no longer than it stood still.
 //!
 //! A process that stops as a whole (a collection of garbage, a suspended machine) looks the same to all of its
 //! executions, so an operation must have such stretches in several executions. Those during which no others are under
@@ -82,7 +83,7 @@ pub(super) fn of<'a>(scene: &Scene<'_, 'a>, cases: usize, is_worth: impl Fn(&[Wa
             }
             stretches.truncate(STRETCHES_MAX);
             let others = record.parts.iter().filter(|(part, _)| own.binary_search(part).is_err());
-            let waits = waiting(scene, others.clone(), &stretches);
+            let waits = waiting(scene, &record, others.clone(), &stretches);
             if !is_worth(&waits) {
                 continue;
             }
@@ -144,10 +145,26 @@ fn records(scene: &Scene<'_, '_>) -> Vec<Record> {
 /// The waits of judged executions: from when a stretch begins, or their own last word, until its end.
 fn waiting<'r>(
     scene: &Scene<'_, '_>,
+    record: &Record,
     others: impl Iterator<Item = &'r (usize, Vec<i64>)>,
     stretches: &[Stretch],
 ) -> Vec<Wait> {
-    let mut ends: Vec<(i64, i64)> = stretches.iter().map(|stretch| (stretch.end, stretch.start)).collect();
+    let mut words: Vec<i64> = record.parts.iter().flat_map(|(_, times)| times).copied().collect();
+    words.sort_unstable();
+    let goes_on_until = |stretch: &Stretch| {
+        let length = stretch.end - stretch.start;
+        let from = words.partition_point(|&word| word <= stretch.end);
+        let mut last = stretch.end;
+        for &word in words[from..].iter().take_while(|&&word| word - stretch.end <= length) {
+            if word - last >= STALL_NANOS_MIN {
+                break;
+            }
+            last = word;
+        }
+        last.max(stretch.end + (RESUMED_WITHIN * length as f64) as i64)
+    };
+    let mut ends: Vec<(i64, i64, i64)> =
+        stretches.iter().map(|stretch| (stretch.end, stretch.start, goes_on_until(stretch))).collect();
     ends.sort_unstable();
     let mut found = Vec::new();
     for (part, times) in others {
@@ -155,9 +172,8 @@ fn waiting<'r>(
         let Some(judged) = scene.judged(tree, entry) else { continue };
         for pair in times.windows(2) {
             let before = ends.partition_point(|end| end.0 <= pair[1]);
-            let Some(&(end, start)) = before.checked_sub(1).map(|at| &ends[at]) else { continue };
-            let late = (pair[1] - end) as f64;
-            if end > pair[0] && late <= RESUMED_WITHIN * (end - start) as f64 {
+            let Some(&(end, start, until)) = before.checked_sub(1).map(|at| &ends[at]) else { continue };
+            if end > pair[0] && pair[1] <= until {
                 let start = start.max(pair[0]);
                 found.push(Wait { part: *part, span: entry, start, end, judged: Some(judged) });
             }
