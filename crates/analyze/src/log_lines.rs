@@ -54,7 +54,8 @@ pub fn log_lines(
     let likes: Vec<Vec<&LogRecord>> = good.iter().map(|like| logs_of(like)).collect();
     let mut apart = apart::apart(&own, &likes);
     // By severity and what they say, those that are apart on their own: the nearest to the moment, and how many.
-    let mut kinds: BTreeMap<(i32, String, Option<(u64, String)>), (&LogRecord, u64, Option<LineApart>)> = BTreeMap::new();
+    let mut kinds: BTreeMap<(i32, String, Option<(u64, String)>), (&LogRecord, u64, Option<LineApart>)> =
+        BTreeMap::new();
     let distance = |log: &LogRecord| time(log).abs_diff(moment);
     for (place, &log) in own.iter().enumerate() {
         let said: String = log.body.to_text().chars().take(SHAPE_CHARS_MAX).collect();
@@ -207,7 +208,8 @@ mod tests {
     fn a_line_that_no_like_wrote_is_apart_and_counters_are_not() {
         let lines: Vec<Vec<String>> = (0..7)
             .map(|number| {
-                let mut lines = vec![format!("batch {number} of file {}.csv", 17 * number), format!("took {} s", 3 + number % 3)];
+                let mut lines =
+                    vec![format!("batch {number} of file {}.csv", 17 * number), format!("took {} s", 3 + number % 3)];
                 lines.extend((number == 6).then(|| "cache unreachable, answering from disk".to_owned()));
                 lines
             })

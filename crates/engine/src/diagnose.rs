@@ -218,7 +218,8 @@ async fn contrast(
     room: u64,
 ) -> Result<Vec<TraceRow>, Problem> {
     let good = chosen.iter().filter(|row| row.error_count == 0).count();
-    let Some(oldest) = chosen.iter().map(|row| row.start).min().filter(|_| good < GOOD_MIN && good < chosen.len()) else {
+    let Some(oldest) = chosen.iter().map(|row| row.start).min().filter(|_| good < GOOD_MIN && good < chosen.len())
+    else {
         return Ok(Vec::new());
     };
     let before = TraceFilter { since: None, until: Some(oldest), ..filter.clone() };

@@ -78,7 +78,10 @@ pub(super) fn rows<'a>(
     let remoteness = |row: &AttributeApart| (is_measured(row), !is_given(&row.key));
     rows.sort_by(|a, b| {
         let tells = (b.0 / ABOUT).round().total_cmp(&(a.0 / ABOUT).round());
-        tells.then(remoteness(&a.1).cmp(&remoteness(&b.1))).then(b.0.total_cmp(&a.0)).then_with(|| a.1.key.cmp(&b.1.key))
+        tells
+            .then(remoteness(&a.1).cmp(&remoteness(&b.1)))
+            .then(b.0.total_cmp(&a.0))
+            .then_with(|| a.1.key.cmp(&b.1.key))
     });
     let left_out = rows.len().saturating_sub(ROWS_MAX) as u64;
     rows.truncate(ROWS_MAX);

@@ -32,7 +32,16 @@ const NOT_INPUT: &[&str] = &[
 const IDS: &[&str] = &["session.id", "message.id"];
 /// What an execution is given at its start by the conventions of OpenTelemetry.
 const GIVEN: &[&str] = &[
-    "messaging.", "url.", "http.route", "http.target", "http.url", "http.request.", "rpc.", "faas.", "user.id", "enduser.",
+    "messaging.",
+    "url.",
+    "http.route",
+    "http.target",
+    "http.url",
+    "http.request.",
+    "rpc.",
+    "faas.",
+    "user.id",
+    "enduser.",
     "baggage.",
 ];
 /// More keys than this in one execution are not looked at; the count of tried ones would drown any finding.

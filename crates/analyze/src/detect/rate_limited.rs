@@ -95,7 +95,8 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         numbers.extend(pause.map(|pause| Number::new("pause", pause, Unit::Nanos)));
         let refused: Vec<&Request> = requests.iter().filter(|request| request.refused).collect();
         let examples = refused.iter().map(|it| (it.start as f64, group.facts[it.number].evidence(it.index)));
-        let stretches: Vec<Stretch> = refused.iter().map(|request| until_asked_again(group, &mut calls, request)).collect();
+        let stretches: Vec<Stretch> =
+            refused.iter().map(|request| until_asked_again(group, &mut calls, request)).collect();
         let lost = lost(group, &stretches);
         let advice =
             pause.map_or(String::new(), |pause| format!(" A request every {} stayed below the limit.", shown(pause)));
@@ -134,7 +135,8 @@ fn until_asked_again<'a>(group: &Group<'_, 'a>, calls: &mut Calls<'a>, request: 
     let whole = |calls: &mut Calls<'a>, index| calls.of(facts.span(index)).map(|call| (call.key, call.whole));
     let asked = whole(calls, request.index);
     let siblings = facts.tree.children(parent).iter().map(|&index| index as usize);
-    let mut later = siblings.filter(|&index| facts.follows(request.index, index) && facts.span(index).name == span.name);
+    let mut later =
+        siblings.filter(|&index| facts.follows(request.index, index) && facts.span(index).name == span.name);
     match later.find(|&index| whole(calls, index) == asked) {
         Some(again) => {
             let place = Place { execution: request.number, span: parent };

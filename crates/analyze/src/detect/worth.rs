@@ -36,7 +36,8 @@ pub(super) fn is_worth_it(group: &Group<'_, '_>, found: &Found) -> bool {
     if nanos.is_none() && found.calls_saved.is_none() {
         return found.concerned_nanos.is_none_or(|nanos| nanos >= CONCERNED_NANOS_MIN);
     }
-    nanos.is_some_and(|nanos| is_time(group, nanos)) || found.calls_saved.is_some_and(|calls| is_load(group, found, calls))
+    nanos.is_some_and(|nanos| is_time(group, nanos))
+        || found.calls_saved.is_some_and(|calls| is_load(group, found, calls))
 }
 
 /// Whether it is enough time of an execution.

@@ -218,7 +218,8 @@ fn a_failure_that_a_stack_names_is_followed_to_the_service_that_was_called() {
 
 #[test]
 fn words_that_hold_a_sentence_together_are_no_words_of_a_complaint() {
-    let text = repeated(6, |_, at| format!("and {at}..{} ! exception=Full:'since the disk and others are full'", at + 10));
+    let text =
+        repeated(6, |_, at| format!("and {at}..{} ! exception=Full:'since the disk and others are full'", at + 10));
     let words = |complaint: &str| -> Vec<String> {
         diagnosed(&text, complaint).words.into_iter().map(|one| one.word).collect()
     };
@@ -235,8 +236,11 @@ fn nightly(number: usize, at: usize, caught: &str, failed: &str) -> String {
         format!("\n  read {start}..{} file=f{file} format={version} {bad}", start + 5)
     };
     let files: String = (0..6).map(read).collect();
-    format!("nightly {at}..{} day={number}{files}\n  close {}..{} {failed}", at + 99, at + 80, at + 90)
-        .replacen(&format!("{} day", at + 99), &format!("{} {failed} day", at + 99), 1)
+    format!("nightly {at}..{} day={number}{files}\n  close {}..{} {failed}", at + 99, at + 80, at + 90).replacen(
+        &format!("{} day", at + 99),
+        &format!("{} {failed} day", at + 99),
+        1,
+    )
 }
 
 #[test]
@@ -244,9 +248,12 @@ fn what_was_caught_before_a_failure_and_nowhere_else_is_named_with_it() {
     let failed = "! exception=Mismatch:'31 cents'";
     let caught = "exception=FormatError:'line 7'";
     let last = |caught: &'static str, before: &'static str| {
-        repeated(5, |number, at| {
-            if number == 4 { nightly(number, at, caught, failed) } else { nightly(number, at, before, "") }
-        })
+        repeated(
+            5,
+            |number, at| {
+                if number == 4 { nightly(number, at, caught, failed) } else { nightly(number, at, before, "") }
+            },
+        )
     };
     let text = diagnosed(&last(caught, ""), "").causes[0].lead.text.clone();
     let wanted = "Caught before it, and in none of the 4 that went well: FormatError: line 7, in read with format=v2.";
@@ -259,7 +266,8 @@ fn what_was_caught_before_a_failure_and_nowhere_else_is_named_with_it() {
     // What those that went well have too says nothing.
     let text = diagnosed(&last(caught, caught), "").causes[0].lead.text.clone();
     assert!(!text.contains("Caught before"), "{text}");
-    let text = diagnosed(&repeated(2, |number, at| nightly(number, at, caught, failed)), "").causes[0].lead.text.clone();
+    let text =
+        diagnosed(&repeated(2, |number, at| nightly(number, at, caught, failed)), "").causes[0].lead.text.clone();
     assert!(!text.contains("Caught before"), "nothing to compare with: {text}");
 }
 
@@ -268,7 +276,14 @@ fn what_follows_a_failure_is_not_before_it() {
     let text = repeated(5, |number, at| {
         let failed = if number == 4 { "! exception=Full:disk" } else { "" };
         let cleanup = if number == 4 { " exception=Missing:'temporary file'" } else { "" };
-        format!("job {at}..{} {failed}\n  write {}..{} {failed}\n  clean {}..{}{cleanup}", at + 90, at + 5, at + 20, at + 30, at + 40)
+        format!(
+            "job {at}..{} {failed}\n  write {}..{} {failed}\n  clean {}..{}{cleanup}",
+            at + 90,
+            at + 5,
+            at + 20,
+            at + 30,
+            at + 40
+        )
     });
     let text = diagnosed(&text, "").causes[0].lead.text.clone();
     assert!(text.contains("Full: disk") && !text.contains("Caught before"), "{text}");
@@ -321,6 +336,9 @@ fn failures_are_set_apart_from_what_went_well_before_and_not_counted_with_it() {
     };
     let diagnosis = diagnose(&recorded, &Words::default());
     let text = &diagnosis.causes[0].lead.text;
-    assert_eq!(text, "12 of 12 executions of send failed: Late: x. All 12 have route = slow; of 8 that went well none.");
+    assert_eq!(
+        text,
+        "12 of 12 executions of send failed: Late: x. All 12 have route = slow; of 8 that went well none."
+    );
     assert_eq!((diagnosis.looked_at.executions, diagnosis.looked_at.failed), (20, 12));
 }

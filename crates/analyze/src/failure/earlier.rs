@@ -79,11 +79,7 @@ struct Trouble<'a> {
 
 /// The first failure that was caught before the first cause and that hardly any of `good`, which went well, has;
 /// `None` without one, or with too few of them.
-pub fn earlier<'a>(
-    execution: &Execution<'_, 'a>,
-    failure: &Failure,
-    good: &[Execution<'_, 'a>],
-) -> Option<Earlier> {
+pub fn earlier<'a>(execution: &Execution<'_, 'a>, failure: &Failure, good: &[Execution<'_, 'a>]) -> Option<Earlier> {
     if failure.is_handled || good.len() < GOOD_MIN {
         return None;
     }
@@ -93,7 +89,8 @@ pub fn earlier<'a>(
     let failures = Failures::new(execution);
     let mut before = troubles(&failures);
     // What the failure itself is made of.
-    let texts = failure.reported.iter().map(|it| (&it.0, &it.1)).chain([(&failure.cause.error_type, &failure.cause.message)]);
+    let texts =
+        failure.reported.iter().map(|it| (&it.0, &it.1)).chain([(&failure.cause.error_type, &failure.cause.message)]);
     let own: BTreeSet<(String, String)> = texts.map(|(kind, message)| (kind.clone(), shape(message))).collect();
     before.retain(|it| {
         let is_on_path = tree.is_at_or_beneath(cause, it.index);
@@ -177,7 +174,9 @@ fn attributes(execution: &Execution<'_, '_>, index: usize, good: &[Execution<'_,
     let mut others: Vec<BTreeMap<&str, Feature<'_>>> = Vec::new();
     for it in std::iter::once(execution).chain(good) {
         let alike = |span: &&Span| {
-            span.span_id != subject.span_id && span.service() == subject.service() && shape(&span.name) == name
+            (span.trace_id, span.span_id) != (subject.trace_id, subject.span_id)
+                && span.service() == subject.service()
+                && shape(&span.name) == name
         };
         let room = SPANS_MAX - others.len();
         let spans = it.spans().iter().map(|&index| it.tree.span(index as usize)).filter(alike).take(room);

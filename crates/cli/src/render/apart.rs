@@ -139,7 +139,8 @@ fn caught_before(earlier: &Earlier, start: Option<i64>, style: Style) -> String 
         (error_type, "") => clean(error_type).into_owned(),
         (error_type, message) => format!("{}: {}", clean(error_type), clean(message)),
     };
-    let likes = if earlier.likes_with_it == 0 { "none".to_owned() } else { format!("only {}", count(earlier.likes_with_it)) };
+    let likes =
+        if earlier.likes_with_it == 0 { "none".to_owned() } else { format!("only {}", count(earlier.likes_with_it)) };
     let line = format!(
         "{} it, and in {likes} of the {} that went well: {what}",
         style.paint(Tone::Bad, "Caught before"),
@@ -155,7 +156,11 @@ fn caught_before(earlier: &Earlier, start: Option<i64>, style: Style) -> String 
     for it in &earlier.attributes {
         let others = counted(it.others, "other");
         let with_it = count(it.others_with_it);
-        text.push_str(&wrap(&format!("{} = {}: so {with_it} of {others}", clean(&it.key), clean(&it.value)), style, "    "));
+        text.push_str(&wrap(
+            &format!("{} = {}: so {with_it} of {others}", clean(&it.key), clean(&it.value)),
+            style,
+            "    ",
+        ));
     }
     if earlier.others > 0 {
         text.push_str(&format!("    and {} as rare\n", counted(earlier.others, "further kind")));

@@ -211,9 +211,8 @@ fn silence<'r>(
     let mut words: Vec<i64> = others.flat_map(|(_, times)| times.iter().map(|&time| place(time))).collect();
     words.sort_unstable();
     let shared = stretches.iter().filter(|stretch| under_way.between(stretch.start, stretch.end) > 0.0);
-    let places: Vec<(i64, i64)> = shared
-        .map(|stretch| (place(stretch.start) + COARSE_NANOS, place(stretch.end) - COARSE_NANOS))
-        .collect();
+    let places: Vec<(i64, i64)> =
+        shared.map(|stretch| (place(stretch.start) + COARSE_NANOS, place(stretch.end) - COARSE_NANOS)).collect();
     let count = |start: i64, end: i64| {
         words.partition_point(|&word| word < end).saturating_sub(words.partition_point(|&word| word <= start))
     };

@@ -422,7 +422,11 @@ fn a_process_that_stops_as_a_whole_once_accuses_nobody() {
             let (start, first, second, end) = (start, start + 3, start + 22, start + 90);
             format!(
                 "{name} {}..{} kind=server client=a{}\n  GET {}..{} kind=client",
-                late(start), late(end), number % 5, late(first), late(second)
+                late(start),
+                late(end),
+                number % 5,
+                late(first),
+                late(second)
             )
         })
         .collect();
