@@ -42,6 +42,9 @@ pub struct LogLine {
     pub evidence: Evidence,
 }
 
+/// Severity and shape; of what is apart also its text.
+type Kind = (i32, String, Option<(u64, String)>);
+
 /// At most `lines_max` log lines of an execution, by time, and how many records there are beyond those that they
 /// represent. `moment` is what they are to be near to, `good` are likes that went well.
 pub fn log_lines(
@@ -54,8 +57,7 @@ pub fn log_lines(
     let likes: Vec<Vec<&LogRecord>> = good.iter().map(|like| logs_of(like)).collect();
     let mut apart = apart::apart(&own, &likes);
     // By severity and what they say, those that are apart on their own: the nearest to the moment, and how many.
-    let mut kinds: BTreeMap<(i32, String, Option<(u64, String)>), (&LogRecord, u64, Option<LineApart>)> =
-        BTreeMap::new();
+    let mut kinds: BTreeMap<Kind, (&LogRecord, u64, Option<LineApart>)> = BTreeMap::new();
     let distance = |log: &LogRecord| time(log).abs_diff(moment);
     for (place, &log) in own.iter().enumerate() {
         let said: String = log.body.to_text().chars().take(SHAPE_CHARS_MAX).collect();

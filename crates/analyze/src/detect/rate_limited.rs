@@ -69,24 +69,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             _ => name,
         };
         requests.sort_by_key(|request| request.start);
-        let mut rates = Vec::new();
-        let mut safe = 0;
-        let (mut from, mut refused_within) = (0, 0);
-        for (at, request) in requests.iter().enumerate() {
-            refused_within += usize::from(request.refused);
-            while requests[from].start <= request.start - WINDOW_NANOS {
-                refused_within -= usize::from(requests[from].refused);
-                from += 1;
-            }
-            let within = at + 1 - from;
-            if request.refused {
-                rates.push(within as f64);
-            } else if refused_within == 0 {
-                safe = safe.max(within);
-            }
-        }
-        let rate = median(rates);
-        let pause = (safe > 0 && (safe as f64) < rate).then(|| WINDOW_NANOS as f64 / safe as f64);
+        let (rate, pause) = rates(&requests);
         let mut numbers = vec![
             Number::new("refusals", refusals as f64, Unit::Count),
             Number::new("requests", requests.len() as f64, Unit::Count),
@@ -154,4 +137,27 @@ fn lost(group: &Group<'_, '_>, stretches: &[Stretch]) -> Option<f64> {
         *by_execution.entry(place.execution).or_default() += lost as f64;
     }
     Some(median(by_execution.into_values().collect())).filter(|lost| worth::is_time(group, *lost))
+}
+
+/// Requests in the second before a refusal, the median, and the pause between those of the busiest second without any.
+fn rates(requests: &[Request]) -> (f64, Option<f64>) {
+    let mut rates = Vec::new();
+    let mut safe = 0;
+    let (mut from, mut refused_within) = (0, 0);
+    for (at, request) in requests.iter().enumerate() {
+        refused_within += usize::from(request.refused);
+        while requests[from].start <= request.start - WINDOW_NANOS {
+            refused_within -= usize::from(requests[from].refused);
+            from += 1;
+        }
+        let within = at + 1 - from;
+        if request.refused {
+            rates.push(within as f64);
+        } else if refused_within == 0 {
+            safe = safe.max(within);
+        }
+    }
+    let rate = median(rates);
+    let pause = (safe > 0 && (safe as f64) < rate).then(|| WINDOW_NANOS as f64 / safe as f64);
+    (rate, pause)
 }

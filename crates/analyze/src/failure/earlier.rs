@@ -184,7 +184,7 @@ fn attributes(execution: &Execution<'_, '_>, index: usize, good: &[Execution<'_,
     }
     let mut rows: Vec<EarlierAttribute> = Vec::new();
     for (key, value) in own {
-        let known: Vec<String> = others.iter().filter_map(|other| other.get(key)).map(|it| it.to_string()).collect();
+        let known: Vec<String> = others.iter().filter_map(|other| other.get(key)).map(ToString::to_string).collect();
         let value = value.to_string();
         let with_it = known.iter().filter(|other| **other == value).count();
         let distinct = known.iter().collect::<BTreeSet<_>>().len();

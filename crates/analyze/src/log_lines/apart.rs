@@ -130,8 +130,8 @@ fn is_beyond(line: &Line, others: &[&Line], at: usize) -> bool {
     }
     let low = numbers.iter().copied().fold(f64::INFINITY, f64::min);
     let high = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if low == high {
-        return number != low;
+    if low.total_cmp(&high).is_eq() {
+        return number.total_cmp(&low).is_ne();
     }
     number > high.max(0.0) * FEW_SLOW_RATIO || (number < low && number.max(0.0) * FEW_SLOW_RATIO < low)
 }
