@@ -24,6 +24,7 @@ mod rate_limited;
 mod relate;
 mod retime;
 mod retry_storm;
+pub(crate) mod rule;
 mod sequential;
 mod timeouts;
 mod unasked;

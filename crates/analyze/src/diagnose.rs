@@ -57,6 +57,9 @@ pub struct Recorded<'t, 'a> {
     pub trees: &'t [Tree<'a>],
     /// How many of them hold executions that are judged.
     pub judged: usize,
+    /// Those among them that only say how it was before everything newer failed: they set failures apart, and count for
+    /// nothing else.
+    pub contrast: &'t BTreeSet<TraceId>,
     /// Everything that began since is among them, in Unix nanoseconds.
     pub whole_since: i64,
     /// How many traces each loaded one stands for, where more are recorded than loaded; 1 where nothing is said.
@@ -272,6 +275,8 @@ struct Group<'t, 'a> {
     name: &'a str,
     /// By start; the last is the newest.
     all: Vec<Execution<'t, 'a>>,
+    /// Older ones that went well.
+    contrast: Vec<Execution<'t, 'a>>,
     /// How many of `all`, at the end, are of the newest state of the code; all of them where there are too few.
     newest: usize,
     /// The part of all recorded time, its square root, and how recent the last execution is: 0 to 1.
@@ -292,7 +297,7 @@ impl<'t, 'a> Group<'t, 'a> {
 /// Diagnoses, and lets the words of a complaint raise what they name.
 pub fn diagnose(recorded: &Recorded<'_, '_>, words: &Words) -> Diagnosis {
     let found = executions(&recorded.trees[..recorded.judged], Entry::Outermost);
-    let groups = groups(&found, recorded.stands_for);
+    let groups = groups(&found, recorded);
     let mut candidates = Vec::new();
     let mut held_groups = 0;
     let mut heaviest: Vec<&Group<'_, '_>> = groups.iter().collect();
@@ -348,7 +353,8 @@ fn of_group<'t, 'a>(group: &Group<'t, 'a>, recorded: &Recorded<'t, 'a>, beside: 
 }
 
 /// The executions by entry operation. Runs that hold others are no executions of their own.
-fn groups<'t, 'a>(found: &[Execution<'t, 'a>], stands_for: &HashMap<TraceId, f64>) -> Vec<Group<'t, 'a>> {
+fn groups<'t, 'a>(found: &[Execution<'t, 'a>], recorded: &Recorded<'_, '_>) -> Vec<Group<'t, 'a>> {
+    let stands_for = recorded.stands_for;
     let mut by_operation: BTreeMap<(&str, &str), Vec<Execution<'t, 'a>>> = BTreeMap::new();
     for execution in found.iter().filter(|it| !is_run(it.tree, it.entry)) {
         let span = execution.tree.span(execution.entry);
@@ -358,18 +364,25 @@ fn groups<'t, 'a>(found: &[Execution<'t, 'a>], stands_for: &HashMap<TraceId, f64
         let of = |it: &Execution<'_, '_>| stands_for.get(&it.trace_id()).copied().unwrap_or(1.0);
         executions.iter().map(|it| it.duration().unwrap_or(0) as f64 * of(it)).sum()
     };
+    let is_contrast = |it: &Execution<'_, '_>| recorded.contrast.contains(&it.trace_id());
+    let mut contrasts: BTreeMap<(&str, &str), Vec<Execution<'t, 'a>>> = BTreeMap::new();
+    for (operation, executions) in &mut by_operation {
+        contrasts.insert(*operation, executions.extract_if(.., |it| is_contrast(it)).collect());
+    }
+    by_operation.retain(|_, executions| !executions.is_empty());
     let total: f64 = by_operation.values().map(|executions| nanos(executions)).sum();
     let latest = found.iter().map(Execution::start).max().unwrap_or(0);
-    let group = |((service, name), all): ((&'a str, &'a str), Vec<Execution<'t, 'a>>)| {
+    let mut group = |((service, name), all): ((&'a str, &'a str), Vec<Execution<'t, 'a>>)| {
         let part = if total > 0.0 { nanos(&all) / total } else { 1.0 };
         let idle = (latest - all.last().map_or(latest, Execution::start)) as f64;
         let weight = part.sqrt() / (1.0 + idle / HALF_WEIGHT_NANOS);
         let last = all.last().and_then(code_state);
         let of_last = all.iter().rev().take_while(|it| last.is_some() && code_state(it) == last).count();
         let newest = if of_last >= NEWEST_MIN { of_last } else { all.len() };
-        Group { service, name, all, newest, weight }
+        let contrast = contrasts.remove(&(service, name)).unwrap_or_default();
+        Group { service, name, all, contrast, newest, weight }
     };
-    by_operation.into_iter().map(group).collect()
+    by_operation.into_iter().map(&mut group).collect()
 }
 
 /// The state of the code that an execution ran.
@@ -379,7 +392,7 @@ fn code_state<'a>(execution: &Execution<'_, 'a>) -> Option<&'a str> {
 
 fn looked_at(groups: &[Group<'_, '_>]) -> LookedAt {
     let mut looked = LookedAt { operations: groups.len() as u64, ..LookedAt::default() };
-    for execution in groups.iter().flat_map(|group| &group.all) {
+    for execution in groups.iter().flat_map(|group| group.all.iter().chain(&group.contrast)) {
         looked.spans += execution.spans().len() as u64;
         let start = execution.start();
         let (first, last) = looked.period.unwrap_or((start, start));

@@ -9,9 +9,14 @@
 //!    this span raised an exception of its own, and not where a language that prints causes named none and the failed
 //!    span is of the same process.
 //!
-//! Of several spans of one operation that failed alike (attempts) the first is taken.
+//! Of several spans of one operation that failed alike (attempts) the first is taken. Where only a stack names the
+//! cause, a call that failed before in another service comes before it: what was raised there is why the stack is as it
+//! is.
+//!
+//! [`earlier`] looks for what was caught before the first cause, where executions that went well have nothing like it.
 
 mod chain;
+mod earlier;
 
 use std::collections::BTreeMap;
 
@@ -26,6 +31,8 @@ use crate::fingerprint::shape;
 use crate::tree::Tree;
 use chain::Link;
 
+pub use earlier::{Earlier, EarlierAttribute, earlier};
+
 /// Steps from the entry towards the cause.
 const STEPS_MAX: usize = 256;
 /// Some SDKs cut the start of a span to whole milliseconds.
@@ -38,7 +45,8 @@ pub struct Failure {
     pub cause: Cause,
     /// The spans from the cause's up to the entry: their operations' names, the cause's first.
     pub passed: Vec<String>,
-    /// What the entry recorded, where that is another failure than the first cause: type and message.
+    /// What the entry recorded, or else the outermost span that recorded anything, where that is another failure than the
+    /// first cause: type and message.
     pub reported: Option<(String, String)>,
     /// Whether the entry itself did not fail: something caught it.
     pub is_handled: bool,
@@ -59,7 +67,8 @@ pub struct Cause {
     pub message: String,
     /// When it was recorded; the span's end where nothing says.
     pub time: UnixNanos,
-    /// The innermost frame of the project, else of the stack.
+    /// The innermost frame of the project, of this exception or of those that the callers in its service recorded; else
+    /// of the stack.
     pub frame: Option<Frame>,
     /// Where in the code the span says it was made.
     pub location: Option<Location>,
@@ -87,22 +96,14 @@ pub fn failure(execution: &Execution<'_, '_>) -> Option<Failure> {
         let first = *failures.failed_directly_beneath(execution.entry, true).first()?;
         path.push(first);
     }
-    let mut from_stack: Option<Link<'_>> = None;
-    while path.len() < STEPS_MAX {
-        match failures.step(path[path.len() - 1]) {
-            Step::To(next) => path.push(next),
-            Step::Stack(link) => {
-                from_stack = Some(link);
-                break;
-            }
-            Step::End => break,
-        }
-    }
+    let from_stack = failures.follow(&mut path);
     let at = path[path.len() - 1];
     let tree = execution.tree;
     let cause = failures.cause(at, from_stack.as_ref());
-    let top = path[usize::from(is_handled)];
-    let reported = failures.last(top).map(|it| (it.exception_type.to_owned(), it.message.to_owned()));
+    let above = &path[usize::from(is_handled)..];
+    // What the entry recorded, else the outermost that did.
+    let mut reported = above.iter().filter_map(|&index| failures.last(index));
+    let reported = reported.next().map(|it| (it.exception_type.to_owned(), it.message.to_owned()));
     let reported = reported.filter(|it| (&it.0, &it.1) != (&cause.error_type, &cause.message));
     let on_path = |index: usize| tree.is_at_or_beneath(at, index) || tree.is_at_or_beneath(index, at);
     let others = failures.own().filter(|&index| !on_path(index)).count() as u64;
@@ -176,6 +177,44 @@ impl<'e, 't, 'a> Failures<'e, 't, 'a> {
         let positioned = execution.spans().iter().map(|&index| index as usize).enumerate();
         let spans = positioned.filter(|(_, index)| has_failed(tree.span(*index)) || recorded.contains_key(index));
         Self { execution, tree, spans: spans.collect(), recorded }
+    }
+
+    /// Goes on from the end of the path until a failure explains itself. The cause is what a stack names, if one is given.
+    fn follow(&self, path: &mut Vec<usize>) -> Option<Link<'a>> {
+        let service = |index: usize| self.tree.span(index).service();
+        // Where a stack named a cause and a failed call was followed instead.
+        let mut named: Option<(usize, Link<'a>)> = None;
+        while path.len() < STEPS_MAX {
+            let at = path[path.len() - 1];
+            match self.step(at) {
+                Step::To(next) => path.push(next),
+                Step::Stack(link) => {
+                    let Some(call) = self.failed_call(at) else {
+                        named = Some((path.len(), link));
+                        break;
+                    };
+                    named = Some((path.len(), link));
+                    path.push(call);
+                }
+                Step::End => break,
+            }
+        }
+        let (length, link) = named?;
+        if service(path[path.len() - 1]) != service(path[length - 1]) {
+            return None;
+        }
+        path.truncate(length);
+        Some(link)
+    }
+
+    /// The last call beneath that failed before the exception that the span ended with.
+    fn failed_call(&self, at: usize) -> Option<usize> {
+        let raised = self.last(at)?.time.0.saturating_add(CLOCK_GRAIN_NANOS);
+        let failed = self.beneath(at).iter().map(|(_, index)| *index).filter(|&index| {
+            let span = self.tree.span(index);
+            span.kind == SpanKind::Client && has_failed(span) && self.tree.end(index) <= raised
+        });
+        failed.max_by_key(|&index| self.tree.end(index))
     }
 
     /// The last exception that a span recorded: the one it ended with.
@@ -284,7 +323,8 @@ impl<'e, 't, 'a> Failures<'e, 't, 'a> {
         let own = self.last(at);
         let stack = link.map_or(own.map_or("", |own| own.stacktrace), |link| link.text);
         let stack = frames(stack, root(span));
-        let frame = stack.iter().find(|frame| frame.in_project).or_else(|| stack.first()).cloned();
+        let in_project = stack.iter().find(|frame| frame.in_project).cloned();
+        let frame = in_project.or_else(|| self.callers_frame(at)).or_else(|| stack.into_iter().next());
         let (error_type, message) = match (link, own) {
             (Some(link), _) => (link.exception_type.to_owned(), link.message.to_owned()),
             (None, Some(own)) => (own.exception_type.to_owned(), own.message.to_owned()),
@@ -301,6 +341,20 @@ impl<'e, 't, 'a> Failures<'e, 't, 'a> {
             is_from_stack: link.is_some(),
             evidence: evidence(self.tree.trace().trace_id, span),
         }
+    }
+}
+
+impl Failures<'_, '_, '_> {
+    /// The innermost frame of the project in what the span or its callers in the same service recorded.
+    fn callers_frame(&self, at: usize) -> Option<Frame> {
+        let service = self.tree.span(at).service();
+        let entry = self.execution.entry;
+        let mut callers = std::iter::successors(Some(at), |&at| self.tree.parent(at).filter(|_| at != entry));
+        callers.by_ref().take(STEPS_MAX).take_while(|&at| self.tree.span(at).service() == service).find_map(|at| {
+            let all = self.recorded.get(&at)?;
+            let root = root(self.tree.span(at));
+            all.iter().find_map(|it| frames(it.stacktrace, root).into_iter().find(|frame| frame.in_project))
+        })
     }
 }
 

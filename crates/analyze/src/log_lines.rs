@@ -1,5 +1,7 @@
-//! The log lines of an execution that are worth reading first: warnings and errors, then what was written near a
-//! moment, lines that say the same once.
+//! The log lines of an execution that are worth reading first: warnings, errors and what sets it apart from its good
+//! likes, then what was written near a moment, lines that say the same once.
+
+mod apart;
 
 use std::collections::BTreeMap;
 
@@ -9,6 +11,8 @@ use kino_model::{LogRecord, SpanId, UnixNanos};
 use crate::execution::Execution;
 use crate::finding::Evidence;
 use crate::fingerprint::shape;
+
+pub use apart::LineApart;
 
 /// At most this many characters of a line are shown.
 pub const LINE_CHARS_MAX: usize = 500;
@@ -32,37 +36,57 @@ pub struct LogLine {
     pub characters_left_out: u64,
     /// How often the execution wrote a line that differs in numbers and quoted words alone.
     pub times: u64,
+    /// How it differs from what good likes wrote; `None` where it does not, or where too little is known.
+    pub apart: Option<LineApart>,
     /// Where.
     pub evidence: Evidence,
 }
 
+/// Severity and shape; of what is apart also its text.
+type Kind = (i32, String, Option<(u64, String)>);
+
 /// At most `lines_max` log lines of an execution, by time, and how many records there are beyond those that they
-/// represent. `moment` is what they are to be near to.
-pub fn log_lines(execution: &Execution<'_, '_>, moment: i64, lines_max: usize) -> (Vec<LogLine>, u64) {
+/// represent. `moment` is what they are to be near to, `good` are likes that went well.
+pub fn log_lines(
+    execution: &Execution<'_, '_>,
+    good: &[Execution<'_, '_>],
+    moment: i64,
+    lines_max: usize,
+) -> (Vec<LogLine>, u64) {
+    let own = logs_of(execution);
+    let likes: Vec<Vec<&LogRecord>> = good.iter().map(|like| logs_of(like)).collect();
+    let mut apart = apart::apart(&own, &likes);
+    // By severity and what they say, those that are apart on their own: the nearest to the moment, and how many.
+    let mut kinds: BTreeMap<Kind, (&LogRecord, u64, Option<LineApart>)> = BTreeMap::new();
+    let distance = |log: &LogRecord| time(log).abs_diff(moment);
+    for (place, &log) in own.iter().enumerate() {
+        let said: String = log.body.to_text().chars().take(SHAPE_CHARS_MAX).collect();
+        let apart = apart.remove(&place);
+        let key = (log.severity_number, shape(&said), apart.as_ref().map(|it| (it.others, said)));
+        let kind = kinds.entry(key).or_insert((log, 0, apart));
+        kind.1 += 1;
+        if distance(log) < distance(kind.0) {
+            kind.0 = log;
+        }
+    }
+    let mut chosen: Vec<(&LogRecord, u64, Option<LineApart>)> = kinds.into_values().collect();
+    let all: u64 = chosen.iter().map(|(_, times, _)| times).sum();
+    chosen.sort_by_key(|(log, _, apart)| (log.severity_number < WARN && apart.is_none(), distance(log)));
+    chosen.truncate(lines_max);
+    chosen.sort_by_key(|(log, _, _)| time(log));
+    let left_out = all - chosen.iter().map(|(_, times, _)| times).sum::<u64>();
+    (chosen.into_iter().map(|(log, times, apart)| line(execution, log, times, apart)).collect(), left_out)
+}
+
+/// What the spans of an execution wrote, by time; what names no span, where the execution is the whole trace.
+fn logs_of<'a>(execution: &Execution<'_, 'a>) -> Vec<&'a LogRecord> {
     let tree = execution.tree;
     let named: HashSet<SpanId> = tree.trace().logs.iter().filter_map(|log| log.span_id).collect();
     let ids = execution.spans().iter().map(|&index| tree.span(index as usize).span_id);
     let spans: HashSet<SpanId> = ids.filter(|id| named.contains(id)).collect();
     let is_whole = execution.spans().len() == tree.trace().spans.len();
     let belongs = |log: &&LogRecord| log.span_id.map_or(is_whole, |id| spans.contains(&id));
-    // By severity and what they say: the nearest to the moment, and how many.
-    let mut kinds: BTreeMap<(i32, String), (&LogRecord, u64)> = BTreeMap::new();
-    let distance = |log: &LogRecord| time(log).abs_diff(moment);
-    for log in tree.trace().logs.iter().filter(belongs) {
-        let said: String = log.body.to_text().chars().take(SHAPE_CHARS_MAX).collect();
-        let kind = kinds.entry((log.severity_number, shape(&said))).or_insert((log, 0));
-        kind.1 += 1;
-        if distance(log) < distance(kind.0) {
-            kind.0 = log;
-        }
-    }
-    let mut chosen: Vec<(&LogRecord, u64)> = kinds.into_values().collect();
-    let all: u64 = chosen.iter().map(|(_, times)| times).sum();
-    chosen.sort_by_key(|(log, _)| (log.severity_number < WARN, distance(log)));
-    chosen.truncate(lines_max);
-    chosen.sort_by_key(|(log, _)| time(log));
-    let left_out = all - chosen.iter().map(|(_, times)| times).sum::<u64>();
-    (chosen.into_iter().map(|(log, times)| line(execution, log, times)).collect(), left_out)
+    tree.trace().logs.iter().filter(belongs).collect()
 }
 
 fn time(log: &LogRecord) -> i64 {
@@ -82,7 +106,7 @@ fn name(severity_number: i32) -> &'static str {
     }
 }
 
-fn line(execution: &Execution<'_, '_>, log: &LogRecord, times: u64) -> LogLine {
+fn line(execution: &Execution<'_, '_>, log: &LogRecord, times: u64, apart: Option<LineApart>) -> LogLine {
     let text = log.body.to_text();
     let sent = log.severity_text.as_str();
     let severity = if sent.is_empty() { name(log.severity_number) } else { sent }.to_owned();
@@ -93,6 +117,7 @@ fn line(execution: &Execution<'_, '_>, log: &LogRecord, times: u64) -> LogLine {
         body: text.chars().take(LINE_CHARS_MAX).collect(),
         characters_left_out: text.chars().skip(LINE_CHARS_MAX).count() as u64,
         times,
+        apart,
         evidence: Evidence { trace_id: execution.trace_id(), span_id: log.span_id },
     }
 }
@@ -120,7 +145,7 @@ mod tests {
         trace.logs = logs;
         let trees = [Tree::new(&trace)];
         let found = executions(&trees, Entry::Outermost);
-        let (lines, left_out) = log_lines(&found[0], 50, lines_max);
+        let (lines, left_out) = log_lines(&found[0], &[], 50, lines_max);
         (lines.into_iter().map(|line| (line.body, line.times)).collect(), left_out)
     }
 
@@ -150,7 +175,73 @@ mod tests {
         trace.logs = vec![log(1, 9, Some(1), &"é".repeat(LINE_CHARS_MAX + 7))];
         let trees = [Tree::new(&trace)];
         let found = executions(&trees, Entry::Outermost);
-        let (lines, _) = log_lines(&found[0], 0, 8);
+        let (lines, _) = log_lines(&found[0], &[], 0, 8);
         assert_eq!((lines[0].body.chars().count(), lines[0].characters_left_out), (LINE_CHARS_MAX, 7));
+    }
+
+    /// What is apart in the last of these traces, each of which has these lines.
+    fn apart_in_last(traces_lines: &[&[&str]]) -> Vec<(String, u64, Option<String>)> {
+        let traces: Vec<_> = traces_lines
+            .iter()
+            .zip(1..)
+            .map(|(lines, number)| {
+                let mut trace = trace("sync 0..100", number);
+                trace.logs = lines.iter().zip(1..).map(|(line, at)| log(at, 9, Some(1), line)).collect();
+                trace
+            })
+            .collect();
+        let trees: Vec<Tree<'_>> = traces.iter().map(Tree::new).collect();
+        let found = executions(&trees, Entry::Outermost);
+        let (last, good) = found.split_last().unwrap();
+        let (lines, _) = log_lines(last, good, 50, 20);
+        lines.into_iter().filter_map(|it| it.apart.map(|apart| (it.body, apart.others, apart.usual))).collect()
+    }
+
+    #[test]
+    fn a_line_with_other_numbers_than_all_others_of_its_family_is_apart() {
+        let usual: &[&str] = &["north: 80 rows, 0 skipped", "south: 80 rows, 0 skipped", "done in 31 ms"];
+        let last: &[&str] = &["north: 80 rows, 0 skipped", "south: 40 rows, 40 skipped", "done in 35 ms"];
+        let found = apart_in_last(&[usual, usual, &["north: 80 rows, 0 skipped", "done in 29 ms"], last]);
+        let wanted = ("south: 40 rows, 40 skipped".to_owned(), 6, Some("south: 80 rows, 0 skipped".to_owned()));
+        assert_eq!(found, [wanted]);
+    }
+
+    #[test]
+    fn a_line_that_no_like_wrote_is_apart_and_counters_are_not() {
+        let lines: Vec<Vec<String>> = (0..7)
+            .map(|number| {
+                let mut lines =
+                    vec![format!("batch {number} of file {}.csv", 17 * number), format!("took {} s", 3 + number % 3)];
+                lines.extend((number == 6).then(|| "cache unreachable, answering from disk".to_owned()));
+                lines
+            })
+            .collect();
+        let lines: Vec<Vec<&str>> = lines.iter().map(|it| it.iter().map(String::as_str).collect()).collect();
+        let lines: Vec<&[&str]> = lines.iter().map(Vec::as_slice).collect();
+        assert_eq!(apart_in_last(&lines), [("cache unreachable, answering from disk".to_owned(), 0, None)]);
+        assert_eq!(apart_in_last(&lines[4..]), [], "three likes say little");
+    }
+
+    #[test]
+    fn a_number_far_out_is_apart_and_one_beside_the_range_is_not() {
+        let of = |last: &str| {
+            let usual: Vec<String> = (0..9).map(|number| format!("pool: size={} waiting=0", 10 + number)).collect();
+            let mut lines: Vec<Vec<&str>> = usual.iter().map(|line| vec![line.as_str()]).collect();
+            lines.push(vec![last]);
+            let lines: Vec<&[&str]> = lines.iter().map(Vec::as_slice).collect();
+            apart_in_last(&lines).len()
+        };
+        assert_eq!(of("pool: size=19 waiting=0"), 0);
+        assert_eq!(of("pool: size=90 waiting=0"), 1);
+        assert_eq!(of("pool: size=12 waiting=7"), 1);
+        assert_eq!(of("pool: size=2 waiting=0"), 1);
+    }
+
+    #[test]
+    fn hostile_lines_are_compared_in_bounds() {
+        let long = "1 ".repeat(100_000);
+        let lines: Vec<&str> = (0..600).map(|_| long.as_str()).collect();
+        assert_eq!(apart_in_last(&[&lines, &lines, &["x"]]).len(), 0);
+        assert_eq!(apart_in_last(&[&["1e999 -- -5 ٣"], &["9"]]).len(), 0);
     }
 }

@@ -1,7 +1,8 @@
 //! `diagnose`: which executions it rests on, and its answer in the wire's shape.
 //!
 //! The newest executions of the operations with the most recorded time are loaded, within a number of spans; where they
-//! name a state of the code, also some of the state before. Everything beyond is counted.
+//! name a state of the code, also some of the state before; and where hardly any of the newest went well, some further back
+//! that did. Everything beyond is counted.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -32,6 +33,13 @@ const TRACES_MAX: usize = 60;
 const BEFORE_MAX: usize = 30;
 /// … where there are fewer than this among the newest.
 const BEFORE_MIN: usize = 10;
+/// Traces further back that went well, where there are fewer than [`GOOD_MIN`] among the newest and some of these failed,
+/// to set these apart from.
+const CONTRAST_MAX: usize = 30;
+/// Enough that went well.
+const GOOD_MIN: usize = 20;
+/// Rows that are looked at for them.
+const CONTRAST_ROWS_MAX: usize = 1_000;
 /// Spans of all of them together: so many are read and judged within a second or two.
 const SPANS_MAX: u64 = 250_000;
 /// Characters of a sentence in an answer.
@@ -46,6 +54,7 @@ const ALSO_MAX: usize = 3;
 struct Loaded {
     traces: Vec<Arc<Trace>>,
     stands_for: HashMap<TraceId, f64>,
+    contrast: BTreeSet<TraceId>,
     left_out: DiagnosisLeftOut,
 }
 
@@ -74,6 +83,7 @@ impl Engine {
             let recorded = Recorded {
                 trees: &trees,
                 judged,
+                contrast: &loaded.contrast,
                 whole_since: beside.since,
                 stands_for: &loaded.stands_for,
                 config: &detectors,
@@ -115,6 +125,11 @@ impl Engine {
             let chosen = chosen(&snapshot, &filter, &states, room, &mut loaded.left_out).await?;
             spans_left = spans_left.saturating_sub(chosen.iter().map(|row| row.span_count).sum());
             loaded.count(operation, &chosen, question.since_unix_nanos.is_some());
+            let room = (room.max(spans_left / OPERATIONS_MAX as u64)).min(spans_left);
+            let contrast = contrast(&snapshot, &filter, &chosen, room).await?;
+            spans_left -= contrast.iter().map(|row| row.span_count).sum::<u64>();
+            loaded.contrast.extend(contrast.iter().map(|row| row.trace_id));
+            ids.extend(contrast.into_iter().map(|row| row.trace_id));
             ids.extend(chosen.into_iter().map(|row| row.trace_id));
         }
         let (traces, skipped) = self.load(&snapshot, ids.into_iter()).await?;
@@ -192,6 +207,33 @@ async fn chosen(
         }
     }
     Ok(chosen)
+}
+
+/// Traces without a failed span before the chosen ones, where these failed so often that too few are left to set the
+/// failed ones apart from. They may be older than what was asked for.
+async fn contrast(
+    snapshot: &Snapshot,
+    filter: &TraceFilter,
+    chosen: &[TraceRow],
+    room: u64,
+) -> Result<Vec<TraceRow>, Problem> {
+    let good = chosen.iter().filter(|row| row.error_count == 0).count();
+    let Some(oldest) = chosen.iter().map(|row| row.start).min().filter(|_| good < GOOD_MIN && good < chosen.len())
+    else {
+        return Ok(Vec::new());
+    };
+    let before = TraceFilter { since: None, until: Some(oldest), ..filter.clone() };
+    let found = snapshot.find(&before, CONTRAST_ROWS_MAX, None).await.map_err(|error| problem(&error))?;
+    let mut rows = found.rows;
+    rows.retain(|row| row.error_count == 0);
+    rows.truncate(CONTRAST_MAX);
+    let mut spans = 0;
+    rows.retain(|row| {
+        let fits = spans + row.span_count <= room;
+        spans += if fits { row.span_count } else { 0 };
+        fits
+    });
+    Ok(rows)
 }
 
 fn answer(diagnosis: analyze::Diagnosis, left_out: &DiagnosisLeftOut, all: bool) -> Diagnose {

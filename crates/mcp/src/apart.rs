@@ -1,7 +1,7 @@
 //! What sets a trace apart, as tables of `explain`: the first cause, the wait, what differs, the log lines. Each is
 //! recorded text, cleaned and bounded, in columns named `untrusted.*`.
 
-use kino_wire::apart::{Apart, Difference, Failure, LogLine, OperationApart, Wait};
+use kino_wire::apart::{Apart, Difference, Earlier, Failure, LogLine, OperationApart, Wait};
 use kino_wire::explain::ExplainTrace;
 
 use crate::answer::Table;
@@ -48,6 +48,7 @@ fn next(command: &str) -> (&'static str, Cell) {
 pub(crate) fn tables(explained: &ExplainTrace) -> Vec<Table> {
     let mut tables: Vec<Table> = Vec::new();
     tables.extend(explained.failure.as_ref().map(cause_table));
+    tables.extend(explained.failure.as_ref().and_then(|failure| failure.earlier.as_ref()).map(earlier_table));
     if let Some(apart) = &explained.apart {
         tables.extend(apart.wait.as_ref().map(wait_table));
         tables.push(attributes_table(apart));
@@ -80,6 +81,27 @@ fn cause_table(failure: &Failure) -> Table {
         Cell::recorded(&reported.unwrap_or_default()),
         if failure.handled { Cell::Plain("yes".into()) } else { Cell::Empty },
         evidence(std::slice::from_ref(&cause.evidence)),
+    ]);
+    table
+}
+
+fn earlier_table(earlier: &Earlier) -> Table {
+    let columns =
+        ["service", "name", "type", "message", "frame", "function", "attributes", "good", "good_with_it", "evidence"];
+    let mut table = Table::new("caught_before", 1, &columns);
+    let frame = earlier.frame.as_ref();
+    let attributes: Vec<String> = earlier.attributes.iter().map(|it| format!("{}={}", it.key, it.value)).collect();
+    table.rows.push(vec![
+        Cell::recorded(&earlier.service),
+        Cell::recorded(&earlier.name),
+        Cell::recorded(&earlier.error_type),
+        Cell::recorded_up_to(&earlier.message, MESSAGE_BYTES_MAX),
+        frame.map_or(Cell::Empty, |frame| at(&frame.path, frame.line)),
+        frame.map_or(Cell::Empty, |frame| Cell::recorded(&frame.function)),
+        Cell::recorded(&attributes.join(", ")),
+        Cell::Count(earlier.likes),
+        Cell::Count(earlier.likes_with_it),
+        evidence(std::slice::from_ref(&earlier.evidence)),
     ]);
     table
 }
@@ -148,7 +170,7 @@ fn operation_row(row: &OperationApart) -> Vec<Cell> {
 }
 
 fn logs_table(logs: &[LogLine], start: i64) -> Table {
-    let mut table = Table::new("logs", 3, &["at", "severity", "service", "body", "times"]);
+    let mut table = Table::new("logs", 3, &["at", "severity", "service", "body", "times", "only_here"]);
     table.rows = logs
         .iter()
         .map(|line| {
@@ -158,6 +180,10 @@ fn logs_table(logs: &[LogLine], start: i64) -> Table {
                 Cell::recorded(&line.service),
                 Cell::recorded_up_to(&line.body, MESSAGE_BYTES_MAX),
                 Cell::Count(line.times),
+                line.apart.as_ref().map_or(Cell::Empty, |apart| match &apart.usual {
+                    Some(usual) => Cell::recorded_up_to(&format!("others: {usual}"), MESSAGE_BYTES_MAX),
+                    None => Cell::Plain("yes".into()),
+                }),
             ]
         })
         .collect();

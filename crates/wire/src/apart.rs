@@ -177,6 +177,50 @@ pub struct Failure {
     pub handled: bool,
     /// Other spans that failed by themselves.
     pub others: u64,
+    /// What was caught before the first cause and hardly any execution that went well has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<Earlier>,
+}
+
+/// A failure that was caught, before another one ended the execution. Its texts are recorded: untrusted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Earlier {
+    /// The service.
+    pub service: String,
+    /// The operation.
+    pub name: String,
+    /// The exception's type; else what the span says of its failure; may be empty.
+    #[serde(rename = "type")]
+    pub error_type: String,
+    /// The message, at most 500 characters.
+    pub message: String,
+    /// When it was recorded; the span's end where nothing says.
+    pub time_unix_nanos: i64,
+    /// The innermost frame of the project, else of the stack.
+    pub frame: Option<Frame>,
+    /// Attributes that set its span apart from others of its operation; at most three.
+    pub attributes: Vec<EarlierAttribute>,
+    /// Executions that went well and were looked at.
+    pub likes: u64,
+    /// Those among them that have one of the kind.
+    pub likes_with_it: u64,
+    /// Failures of other kinds that were caught before the first cause and are as rare.
+    pub others: u64,
+    /// The span that recorded it.
+    pub evidence: Evidence,
+}
+
+/// An attribute of the span on which a failure was caught: untrusted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EarlierAttribute {
+    /// The key.
+    pub key: String,
+    /// The value.
+    pub value: String,
+    /// Other spans of the operation that have the key.
+    pub others: u64,
+    /// Those among them that have this value.
+    pub others_with_it: u64,
 }
 
 /// A failure that no other explains.
@@ -230,8 +274,20 @@ pub struct LogLine {
     pub characters_left_out: u64,
     /// How often the execution wrote a line that differs in numbers and quoted words alone.
     pub times: u64,
+    /// How it differs from what executions that went well wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apart: Option<LineApart>,
     /// Where it was written.
     pub evidence: Evidence,
+}
+
+/// How a log line differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LineApart {
+    /// Lines that differ from it in little but the numbers; 0 where no execution that went well wrote such a line.
+    pub others: u64,
+    /// The one of them that is most alike. Recorded text: untrusted.
+    pub usual: Option<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]

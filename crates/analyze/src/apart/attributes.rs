@@ -1,7 +1,8 @@
 //! Attributes of an execution that its good likes do not share.
 //!
 //! Compared are the first value of each key in call order, and what the entry's sender says of itself ([`SENDER`]).
-//! Keys whose values differ in most likes are names of single things and say nothing; numbers that only grow from one
+//! Keys whose values differ in most likes are names of single things and say nothing, unless most of those that did as
+//! badly share the value here; numbers that only grow from one
 //! execution to the next are counters or times.
 
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 use kino_model::names;
 
 use super::{FEW_LIKES_MIN, FEW_SLOW_RATIO, LIKES_MIN, RARE, SLOW_PART, SLOW_RATIO};
-use crate::detect::features::{Feature, Features};
+use crate::detect::features::{Feature, Features, is_given, is_id};
 use crate::execution::Execution;
 use crate::statistics::quantile_f64;
 
@@ -20,8 +21,12 @@ const SENDER: &[&str] =
     &["service.version", names::CODE_STATE, "host.name", "k8s.pod.name", "cloud.availability_zone", "cloud.region"];
 /// A key with more values than this part of the likes names single things.
 const DISTINCT: f64 = 0.5;
+/// The part of those that did as badly which share an id that is more than the name of a single one.
+const SHARED: f64 = 0.5;
 /// Numbers of no more values than this part of the likes are names: a shard, a tenant.
 const NAMES: f64 = 0.25;
+/// Logarithms of chances that differ by less tell about as much.
+const ABOUT: f64 = 0.1;
 /// Numbers that grow in this part of the steps from one execution to the next are counters or times.
 const GROWING: f64 = 0.95;
 
@@ -55,7 +60,7 @@ pub(super) fn rows<'a>(
     alike: &[Execution<'_, 'a>],
     is_passed_over: impl Fn(usize) -> bool,
 ) -> (Vec<AttributeApart>, u64) {
-    let mut features = Features::default();
+    let mut features = Features::with_ids();
     let mut order: Vec<&Execution<'_, 'a>> = good.iter().collect();
     order.sort_by_key(|execution| execution.start());
     let good: Table<'a> = order.into_iter().map(|like| of(like, &mut features)).collect();
@@ -68,7 +73,16 @@ pub(super) fn rows<'a>(
     let judged = here.iter().filter(|(key, _)| !first_on(key).is_some_and(&is_passed_over));
     let mut rows: Vec<(f64, AttributeApart)> =
         judged.filter_map(|(&key, &value)| row(key, value, &good, &alike)).collect();
-    rows.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.key.cmp(&b.1.key)));
+    // What it was given comes before what may be a consequence, where both tell as much.
+    let is_measured = |row: &AttributeApart| matches!(here.get(row.key.as_str()), Some(Feature::Number(_)));
+    let remoteness = |row: &AttributeApart| (is_measured(row), !is_given(&row.key));
+    rows.sort_by(|a, b| {
+        let tells = (b.0 / ABOUT).round().total_cmp(&(a.0 / ABOUT).round());
+        tells
+            .then(remoteness(&a.1).cmp(&remoteness(&b.1)))
+            .then(b.0.total_cmp(&a.0))
+            .then_with(|| a.1.key.cmp(&b.1.key))
+    });
     let left_out = rows.len().saturating_sub(ROWS_MAX) as u64;
     rows.truncate(ROWS_MAX);
     (rows.into_iter().map(|(_, row)| row).collect(), left_out)
@@ -91,6 +105,10 @@ fn row(key: &str, value: Feature<'_>, good: &Table<'_>, alike: &Table<'_>) -> Op
     let enough = |likes: usize, with_it: usize| {
         likes >= FEW_LIKES_MIN && (with_it == 0 || (likes >= LIKES_MIN && with_it as f64 <= RARE * likes as f64))
     };
+    // One message that is delivered again and again is no single thing.
+    let sharing = alike.iter().filter(|like| like.get(key) == Some(&value)).count();
+    let is_shared = sharing >= FEW_LIKES_MIN && sharing as f64 >= SHARED * alike.len() as f64;
+    let is_name = |distinct: usize| is_id(key) || distinct as f64 > DISTINCT * known.len() as f64;
     let numbers: Vec<f64> = known.iter().filter_map(as_number).collect();
     let distinct = distinct(&known);
     let is_range = numbers.len() == known.len() && distinct as f64 > NAMES * known.len() as f64;
@@ -99,7 +117,7 @@ fn row(key: &str, value: Feature<'_>, good: &Table<'_>, alike: &Table<'_>) -> Op
             let range = numbers.iter().fold((f64::MAX, f64::MIN), |(low, high), &it| (low.min(it), high.max(it)));
             (beyond(number, &numbers)?, Some(format!("{} to {}", range.0, range.1)))
         }
-        _ if distinct as f64 > DISTINCT * known.len() as f64 => return None,
+        _ if is_name(distinct) && !is_shared => return None,
         _ => (Rule::Same(value), most_frequent(&known)),
     };
     let with_it = known.iter().filter(|other| rule.holds(other)).count();

@@ -106,7 +106,7 @@ pub(super) fn detect<'t, 'a>(
             findings.push(of_wait(&scene, resource, &victims, &holders));
         }
     }
-    for stall in stall::of(&scene, |waits| Victims::of(&scene, waits, terms).is_some()) {
+    for stall in stall::of(&scene, terms.cases, |waits| Victims::of(&scene, waits, terms).is_some()) {
         let victims = Victims::of(&scene, &stall.waits, terms);
         let holders = stall::holders(&scene, &stall).filter(sets_apart);
         if let (Some(victims), Some(holders)) = (victims, holders) {
@@ -289,13 +289,17 @@ fn of_wait(scene: &Scene<'_, '_>, resource: &Resource<'_>, victims: &Victims<'_>
 fn of_stall(scene: &Scene<'_, '_>, stall: &stall::Stall<'_>, victims: &Victims<'_>, holders: &Holders) -> Finding {
     let who = who(scene, holders);
     let longest = stall.stretches.iter().map(|stretch| stretch.end - stretch.start).max().unwrap_or_default();
+    let times = match stall.stretches.len() {
+        1 => "once".to_owned(),
+        times => format!("{times} times"),
+    };
     let text = format!(
-        "{} stands still for {} in an execution, {:.0} % of it: while {who} computed in {} ({} times, up to {}), nothing else in their process went on; they are {:.0} % of the executions.",
+        "{} stands still for {} in an execution, {:.0} % of it: while {who} computed in {} ({}, up to {}), nothing else in their process went on; they are {:.0} % of the executions.",
         victims.name,
         shown(victims.wait),
         victims.share * 100.0,
         stall.name,
-        stall.stretches.len(),
+        times,
         shown(longest as f64),
         holders.of_executions * 100.0,
     );

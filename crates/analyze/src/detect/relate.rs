@@ -139,12 +139,13 @@ struct Cause {
     part: f64,
 }
 
-/// For each finding the one that explains most of its time, if any does. What explains time follows from nothing.
+/// For each finding the one that explains most of its time, if any does. What explains time follows from nothing, but for
+/// retries of what was refused for too many: these say why the attempts failed.
 fn causes(group: &Group<'_, '_>, found: &[Found]) -> Vec<Option<Cause>> {
     let mut causes: Vec<Option<Cause>> = vec![None; found.len()];
     for (number, cause) in found.iter().enumerate().filter(|(_, cause)| !cause.explains.is_empty()) {
         let explained = Explained::by(group, cause);
-        for (other, effect) in found.iter().enumerate().filter(|(_, effect)| effect.explains.is_empty()) {
+        for (other, effect) in found.iter().enumerate().filter(|(_, effect)| may_follow(effect, cause)) {
             let (explained, total) = explained.of(group, effect);
             if explained > causes[other].map_or(0.0, |known| known.explained) {
                 causes[other] = Some(Cause { finding: number, explained, part: explained / total });
@@ -152,6 +153,10 @@ fn causes(group: &Group<'_, '_>, found: &[Found]) -> Vec<Option<Cause>> {
         }
     }
     causes
+}
+
+fn may_follow(effect: &Found, cause: &Found) -> bool {
+    effect.explains.is_empty() || (effect.finding.code, cause.finding.code) == (Code::RetryStorm, Code::RateLimited)
 }
 
 /// The time that a finding explains, by execution and by segment of its critical path.

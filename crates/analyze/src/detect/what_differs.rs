@@ -3,33 +3,16 @@
 //! Evidence: at least [`MIN_SIDE`] executions on each side. Bad are the failed ones; where too few failed, those slower
 //! than twice the median. For numbers the best threshold on either side, for texts the best value; the chance of so
 //! good a separation (Fisher's exact test) is multiplied by everything that was tried, thresholds included, and must
-//! stay below [`LEVEL`]; the rule must hold for [`MIN_SUPPORT`] of the bad, with a lift of [`MIN_LIFT`]. Attributes
-//! that tell of the outcome are not tried.
-
-use std::collections::BTreeMap;
+//! stay below the level; the rule must hold for most of the bad, with a lift. Attributes that tell of the outcome are
+//! not tried. The rules are [`super::rule`]'s.
 
 use super::Draft;
 use super::facts::{Group, median, top};
-use super::features::{Feature, Features};
 use super::relate::Found;
+use super::rule::{MIN_SIDE, separating};
 use crate::finding::{Code, Number, Unit};
-use crate::statistics::{fisher, ln_factorials};
 
-const MIN_SIDE: usize = 5;
-const LEVEL: f64 = 0.01;
-const MIN_SUPPORT: f64 = 0.8;
-const MIN_LIFT: f64 = 1.5;
 const SLOW: f64 = 2.0;
-
-/// A rule that separates, and how well.
-struct Rule {
-    key: String,
-    condition: String,
-    threshold: Option<f64>,
-    bad: usize,
-    good: usize,
-    p_value: f64,
-}
 
 pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let failed: Vec<bool> =
@@ -47,13 +30,11 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     };
     let bad_total = is_bad.iter().filter(|&&bad| bad).count();
     let good_total = is_bad.len() - bad_total;
-    let Some(rule) = best_rule(group, &is_bad, bad_total, good_total) else { return };
+    let executions = group.facts.iter().zip(&is_bad).map(|(facts, &bad)| (facts.execution, bad));
+    let Some(rule) = separating(executions) else { return };
     let support = rule.bad as f64 / bad_total as f64;
     let precision = rule.bad as f64 / (rule.bad + rule.good) as f64;
     let lift = precision / (bad_total as f64 / is_bad.len() as f64);
-    if rule.p_value > LEVEL || support < MIN_SUPPORT || lift < MIN_LIFT {
-        return;
-    }
     let mut numbers = vec![
         Number::new("support", support, Unit::Ratio),
         Number::new("lift", lift, Unit::Ratio),
@@ -94,95 +75,4 @@ fn slower_by(group: &Group<'_, '_>, is_bad: &[bool]) -> f64 {
         median(side.map(|(facts, _)| facts.duration()).collect())
     };
     of(true) - of(false)
-}
-
-fn best_rule(group: &Group<'_, '_>, is_bad: &[bool], bad_total: usize, good_total: usize) -> Option<Rule> {
-    let mut known = Features::default();
-    let mut numbers: BTreeMap<&str, Vec<(f64, bool)>> = BTreeMap::new();
-    let mut texts: BTreeMap<&str, BTreeMap<&str, [usize; 2]>> = BTreeMap::new();
-    for (facts, &bad) in group.facts.iter().zip(is_bad) {
-        for (key, feature) in known.of(&facts.execution) {
-            match feature {
-                Feature::Number(value) => numbers.entry(key).or_default().push((value, bad)),
-                Feature::Text(value) => texts.entry(key).or_default().entry(value).or_default()[usize::from(!bad)] += 1,
-            }
-        }
-    }
-    let mut tried = 0usize;
-    let mut best: Option<Rule> = None;
-    let mut consider = |rule: Rule| {
-        let better = best.as_ref().is_none_or(|best| rule.p_value < best.p_value);
-        if better {
-            best = Some(rule);
-        }
-    };
-    let ln_factorials = ln_factorials(is_bad.len());
-    let p_value = |bad: usize, good: usize| fisher(bad, good, bad_total, good_total, &ln_factorials);
-    for (key, values) in texts {
-        for (value, [bad, good]) in values {
-            tried += 1;
-            let shown: String = value.chars().take(60).collect();
-            consider(Rule {
-                key: key.to_owned(),
-                condition: format!("= {shown}"),
-                threshold: None,
-                bad,
-                good,
-                p_value: p_value(bad, good),
-            });
-        }
-    }
-    for (key, mut values) in numbers {
-        values.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let bad_known = values.iter().filter(|(_, bad)| *bad).count();
-        let good_known = values.len() - bad_known;
-        let (mut bad_below, mut good_below) = (0, 0);
-        for pair in values.windows(2) {
-            *(if pair[0].1 { &mut bad_below } else { &mut good_below }) += 1;
-            if pair[0].0 >= pair[1].0 {
-                continue;
-            }
-            tried += 2;
-            let threshold = f64::midpoint(pair[0].0, pair[1].0);
-            let (bad_above, good_above) = (bad_known - bad_below, good_known - good_below);
-            let above = p_value(bad_above, good_above);
-            let below = p_value(bad_below, good_below);
-            let key = key.to_owned();
-            let shown = number(pair, threshold);
-            consider(if above <= below {
-                Rule {
-                    key,
-                    condition: format!("> {shown}"),
-                    threshold: Some(threshold),
-                    bad: bad_above,
-                    good: good_above,
-                    p_value: above,
-                }
-            } else {
-                Rule {
-                    key,
-                    condition: format!("< {shown}"),
-                    threshold: Some(threshold),
-                    bad: bad_below,
-                    good: good_below,
-                    p_value: below,
-                }
-            });
-        }
-    }
-    best.map(|rule| Rule { p_value: (rule.p_value * tried as f64).min(1.0), ..rule })
-}
-
-/// The threshold with as few digits as still separate the two values.
-fn number(pair: &[(f64, bool)], threshold: f64) -> f64 {
-    let (low, high) = (pair[0].0, pair[1].0);
-    let mut step = 10f64.powf((high - low).log10().floor());
-    for _ in 0..3 {
-        let rounded = (threshold / step).round() * step;
-        if rounded >= low && rounded < high {
-            return rounded;
-        }
-        step /= 10.0;
-    }
-    threshold
 }

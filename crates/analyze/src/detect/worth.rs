@@ -36,9 +36,13 @@ pub(super) fn is_worth_it(group: &Group<'_, '_>, found: &Found) -> bool {
     if nanos.is_none() && found.calls_saved.is_none() {
         return found.concerned_nanos.is_none_or(|nanos| nanos >= CONCERNED_NANOS_MIN);
     }
-    let is_enough = |nanos: f64| nanos >= NANOS_MIN && nanos >= PART_MIN * group.median_duration();
-    let saves_time = nanos.is_some_and(|nanos| nanos >= NANOS_LONG || is_enough(nanos));
-    saves_time || found.calls_saved.is_some_and(|calls| is_load(group, found, calls))
+    nanos.is_some_and(|nanos| is_time(group, nanos))
+        || found.calls_saved.is_some_and(|calls| is_load(group, found, calls))
+}
+
+/// Whether it is enough time of an execution.
+pub(super) fn is_time(group: &Group<'_, '_>, nanos: f64) -> bool {
+    nanos >= NANOS_LONG || (nanos >= NANOS_MIN && nanos >= PART_MIN * group.median_duration())
 }
 
 /// Whether its calls are many enough, and fill enough of the executions that make them.

@@ -3,23 +3,27 @@
 //! The share is that since the failure first appeared, one execution added that did not fail, so that a single failure
 //! is never sure: a last execution that failed alone counts for half, one that was followed by many good ones for ever
 //! less.
+//!
+//! What was caught before the first cause, and what the failed executions have in common, is set against all others of
+//! the operation that went well.
 
 use std::collections::BTreeMap;
 
-use kino_model::{SpanKind, names};
+use kino_model::names;
 
 use super::words::Names;
 use super::{Candidate, Group, Loss, Next, Of, Source};
+use crate::detect::rule::{Rule, separating};
 use crate::errors::{Frame, exception, frames};
 use crate::execution::Execution;
-use crate::failure::{Failure, failure, has_failed};
+use crate::failure::{Earlier, Failure, earlier, failure, has_failed};
 use crate::finding::{Code, Evidence, Finding, Location, MAX_EXAMPLES};
 use crate::fingerprint::{fingerprint, shape};
 
 /// Characters of a recorded message that are shown.
 const MESSAGE_CHARS_MAX: usize = 200;
-/// Services that are followed, one called by the other.
-const SERVICES_MAX: usize = 16;
+/// Characters of a recorded value that are shown.
+const VALUE_CHARS_MAX: usize = 60;
 /// Callers of the first cause whose stacks are read for a place in the project.
 const CALLERS_MAX: usize = 256;
 
@@ -31,7 +35,7 @@ pub(super) fn candidates(group: &Group<'_, '_>) -> Vec<Candidate> {
     let ended: Vec<Execution<'_, '_>> = group.all.iter().filter(|it| !it.is_open()).copied().collect();
     let mut by_cause: BTreeMap<String, Vec<Case>> = BTreeMap::new();
     let failed = ended.iter().enumerate().filter(|(_, it)| has_failed(it.tree.span(it.entry)));
-    let told = failed.filter_map(|(number, execution)| Some((number, beyond(execution, failure(execution)?))));
+    let told = failed.filter_map(|(number, execution)| Some((number, failure(execution)?)));
     for (number, failure) in told {
         let cause = &failure.cause;
         let function = cause.frame.as_ref().map_or(String::new(), |frame| frame.function.clone());
@@ -39,31 +43,9 @@ pub(super) fn candidates(group: &Group<'_, '_>) -> Vec<Candidate> {
         let key = fingerprint(&["error", group.service, group.name, &shape(&cause.name), &cause.error_type, &what]);
         by_cause.entry(key).or_default().push((number, failure));
     }
-    by_cause.into_iter().map(|(fingerprint, cases)| candidate(group, &ended, fingerprint, &cases)).collect()
-}
-
-/// Follows a failure to the service that was called: what a stack names is raised because of what that answered.
-fn beyond(execution: &Execution<'_, '_>, mut failure: Failure) -> Failure {
-    let tree = execution.tree;
-    for _ in 0..SERVICES_MAX {
-        if !failure.cause.is_from_stack {
-            break;
-        }
-        let Some(at) = position(execution, &failure) else { break };
-        let is_failed_call = |index: &usize| {
-            let span = tree.span(*index);
-            span.kind == SpanKind::Client && has_failed(span) && tree.end(*index) <= failure.cause.time.0
-        };
-        let failed_calls = tree.subtree(at).iter().map(|&index| index as usize).filter(is_failed_call);
-        let last = failed_calls.max_by_key(|&index| tree.end(index));
-        let called = last.and_then(|entry| self::failure(&Execution { tree, entry }));
-        let elsewhere = called.filter(|called| called.cause.service != failure.cause.service);
-        let Some(called) = elsewhere else { break };
-        let outer = (failure.cause.error_type, failure.cause.message);
-        let reported = failure.reported.or(Some(outer));
-        failure = Failure { reported, ..called };
-    }
-    failure
+    let went_well = |it: &&Execution<'_, '_>| !it.is_open() && !has_failed(it.tree.span(it.entry));
+    let good: Vec<Execution<'_, '_>> = group.all.iter().chain(&group.contrast).filter(went_well).copied().collect();
+    by_cause.into_iter().map(|(fingerprint, cases)| candidate(group, &ended, &good, fingerprint, &cases)).collect()
 }
 
 /// Where the span of the first cause is.
@@ -79,7 +61,26 @@ pub(super) fn are_told(candidates: &[Candidate], finding: &Finding) -> bool {
     finding.code == Code::ErrorCluster && candidates.iter().any(|one| traces().all(|trace| one.traces.contains(&trace)))
 }
 
-fn candidate(group: &Group<'_, '_>, ended: &[Execution<'_, '_>], fingerprint: String, cases: &[Case]) -> Candidate {
+/// What failed executions have in common, and the others do not.
+struct Common {
+    rule: Rule,
+    failed: usize,
+    good: usize,
+}
+
+fn common(ended: &[Execution<'_, '_>], good: &[Execution<'_, '_>], cases: &[Case]) -> Option<Common> {
+    let failed = cases.iter().map(|(number, _)| (ended[*number], true));
+    let rule = separating(failed.chain(good.iter().map(|it| (*it, false))))?;
+    Some(Common { rule, failed: cases.len(), good: good.len() })
+}
+
+fn candidate<'t, 'a>(
+    group: &Group<'t, 'a>,
+    ended: &[Execution<'t, 'a>],
+    good: &[Execution<'t, 'a>],
+    fingerprint: String,
+    cases: &[Case],
+) -> Candidate {
     let ((first, _), (last, failure)) = (&cases[0], &cases[cases.len() - 1]);
     let count = cases.len();
     // How many were expected to fail since the last one did, at the rate before.
@@ -87,7 +88,18 @@ fn candidate(group: &Group<'_, '_>, ended: &[Execution<'_, '_>], fingerprint: St
     let missed = (ended.len() - 1 - last) as f64 * rate;
     let share = count as f64 / (ended.len() - first + 1) as f64 / (1.0 + missed);
     let evidence: Vec<Evidence> = cases.iter().rev().take(MAX_EXAMPLES).map(|(_, it)| it.cause.evidence).collect();
+    let earlier = earlier(&ended[*last], failure, good);
+    let common = common(ended, good, cases);
     let mut names = Names::default();
+    if let Some(earlier) = &earlier {
+        names.add(&earlier.name);
+        names.add(&earlier.message);
+        names.add(&earlier.error_type);
+    }
+    if let Some(common) = &common {
+        names.add(&common.rule.key);
+        names.add(&common.rule.condition);
+    }
     let (reported_type, reported_message) = failure.reported.clone().unwrap_or_default();
     for text in [&failure.cause.error_type, &failure.cause.message, &reported_type, &reported_message] {
         names.add(text);
@@ -96,7 +108,7 @@ fn candidate(group: &Group<'_, '_>, ended: &[Execution<'_, '_>], fingerprint: St
         source: Source::Error,
         entry: group.entry(),
         subject: (failure.cause.service.clone(), failure.cause.name.clone()),
-        text: text(group, ended.len(), cases),
+        text: text(group, ended.len(), cases) + &before(earlier.as_ref()) + &shared(common.as_ref()),
         loss: Loss { share, of: Of::Executions },
         confidence: 1.0,
         severity: 0.0,
@@ -142,6 +154,54 @@ fn text(group: &Group<'_, '_>, executions: usize, cases: &[Case]) -> String {
         Some(".".to_owned()),
     ];
     parts.into_iter().flatten().collect()
+}
+
+/// What was caught before.
+fn before(earlier: Option<&Earlier>) -> String {
+    let Some(earlier) = earlier else { return String::new() };
+    let what = match (earlier.error_type.as_str(), earlier.message.as_str()) {
+        ("", "") => "a failure that says nothing of why".to_owned(),
+        (error_type, "") => error_type.to_owned(),
+        ("", message) => cut(message),
+        (error_type, message) => format!("{error_type}: {}", cut(message)),
+    };
+    let likes = match earlier.likes_with_it {
+        0 => "none".to_owned(),
+        some => format!("only {some}"),
+    };
+    let place = earlier.frame.as_ref().map(|frame| {
+        let file = frame.path.rsplit(['/', '\\']).next().unwrap_or_default();
+        let line = frame.line.map(|line| format!(":{line}")).unwrap_or_default();
+        format!(" at {file}{line} in {}", frame.function)
+    });
+    let attributes: Vec<String> =
+        earlier.attributes.iter().map(|it| format!("{}={}", it.key, value(&it.value))).collect();
+    let with = if attributes.is_empty() { String::new() } else { format!(" with {}", attributes.join(", ")) };
+    let others = match earlier.others {
+        0 => String::new(),
+        others => format!(", and {others} of other kinds"),
+    };
+    format!(
+        " Caught before it, and in {likes} of the {} that went well: {what}, in {}{with}{}{others}.",
+        earlier.likes,
+        earlier.name,
+        place.unwrap_or_default()
+    )
+}
+
+/// What they have in common.
+fn shared(common: Option<&Common>) -> String {
+    let Some(Common { rule, failed, good }) = common else { return String::new() };
+    let all = if rule.bad == *failed { format!("All {failed}") } else { format!("{} of the {failed}", rule.bad) };
+    let none = if rule.good == 0 { "none".to_owned() } else { rule.good.to_string() };
+    format!(" {all} have {} {}; of {good} that went well {none}.", rule.key, rule.condition)
+}
+
+fn value(text: &str) -> String {
+    match text.char_indices().nth(VALUE_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 fn cut(text: &str) -> String {

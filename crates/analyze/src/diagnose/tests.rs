@@ -14,6 +14,7 @@ fn diagnosed_within(text: &str, complaint: &str, limit: usize) -> Diagnosis {
     let recorded = Recorded {
         trees: &trees,
         judged: trees.len(),
+        contrast: &BTreeSet::new(),
         whole_since: i64::MIN,
         stands_for: &stands_for,
         config: &config,
@@ -134,10 +135,10 @@ fn words_raise_what_they_name_and_nothing_else() {
     assert_eq!(first(""), "GET /cart", "most of the time");
     assert_eq!(first("the searches of brix fail"), "GET /search", "by a name and the value of an attribute");
     assert_eq!(first("why is everything so slow"), "GET /cart", "words without a name raise nothing");
-    let diagnosis = diagnosed(&text, "the search of brix and of nobody fails");
+    let diagnosis = diagnosed(&text, "the search of brix and of norbury fails");
     let named = |word: &str| diagnosis.words.iter().find(|one| one.word == word).unwrap().clone();
     assert_eq!((named("brix").causes, named("brix").recorded), (1, true));
-    assert_eq!((named("nobody").causes, named("nobody").recorded), (0, false));
+    assert_eq!((named("norbury").causes, named("norbury").recorded), (0, false));
     let raised = &diagnosis.causes[0];
     assert!(raised.words_factor > 1.0 && raised.words_factor <= 8.0, "{}", raised.words_factor);
     assert_eq!(
@@ -203,6 +204,7 @@ fn a_failure_that_a_stack_names_is_followed_to_the_service_that_was_called() {
     let recorded = Recorded {
         trees: &trees,
         judged: 1,
+        contrast: &BTreeSet::new(),
         whole_since: i64::MIN,
         stands_for: &stands_for,
         config: &config,
@@ -212,4 +214,131 @@ fn a_failure_that_a_stack_names_is_followed_to_the_service_that_was_called() {
     let diagnosis = diagnose(&recorded, &Words::default());
     let text = &diagnosis.causes[0].lead.text;
     assert!(text.contains("TypeError: no zone 7, first in GET /rates, passed on as LabelError"), "{text}");
+}
+
+#[test]
+fn words_that_hold_a_sentence_together_are_no_words_of_a_complaint() {
+    let text =
+        repeated(6, |_, at| format!("and {at}..{} ! exception=Full:'since the disk and others are full'", at + 10));
+    let words = |complaint: &str| -> Vec<String> {
+        diagnosed(&text, complaint).words.into_iter().map(|one| one.word).collect()
+    };
+    assert_eq!(words("And since when are the others, which were ours, not printed?"), ["printed"]);
+    assert!(diagnosed(&text, "and the others since").causes[0].words_factor <= 1.0);
+}
+
+/// A nightly job that reads files, of which one cannot be read and is skipped, and then does not add up.
+fn nightly(number: usize, at: usize, caught: &str, failed: &str) -> String {
+    let read = |file: usize| {
+        let start = at + 10 * (file + 1);
+        let bad = if file == 2 { caught } else { "" };
+        let version = if file == 2 && !caught.is_empty() { "v2" } else { "v1" };
+        format!("\n  read {start}..{} file=f{file} format={version} {bad}", start + 5)
+    };
+    let files: String = (0..6).map(read).collect();
+    format!("nightly {at}..{} day={number}{files}\n  close {}..{} {failed}", at + 99, at + 80, at + 90).replacen(
+        &format!("{} day", at + 99),
+        &format!("{} {failed} day", at + 99),
+        1,
+    )
+}
+
+#[test]
+fn what_was_caught_before_a_failure_and_nowhere_else_is_named_with_it() {
+    let failed = "! exception=Mismatch:'31 cents'";
+    let caught = "exception=FormatError:'line 7'";
+    let last = |caught: &'static str, before: &'static str| {
+        repeated(
+            5,
+            |number, at| {
+                if number == 4 { nightly(number, at, caught, failed) } else { nightly(number, at, before, "") }
+            },
+        )
+    };
+    let text = diagnosed(&last(caught, ""), "").causes[0].lead.text.clone();
+    let wanted = "Caught before it, and in none of the 4 that went well: FormatError: line 7, in read with format=v2.";
+    assert!(text.contains("Mismatch: 31 cents, first in close.") && text.contains(wanted), "{text}");
+    // A span that failed by itself and a call without an exception are caught as well.
+    let text = diagnosed(&last("! exception=FormatError:'line 7'", ""), "").causes[0].lead.text.clone();
+    assert!(text.contains(wanted), "{text}");
+    let text = diagnosed(&last("kind=client ! http.response.status_code=404", ""), "").causes[0].lead.text.clone();
+    assert!(text.contains("none of the 4 that went well: HTTP 404, in read"), "{text}");
+    // What those that went well have too says nothing.
+    let text = diagnosed(&last(caught, caught), "").causes[0].lead.text.clone();
+    assert!(!text.contains("Caught before"), "{text}");
+    let text =
+        diagnosed(&repeated(2, |number, at| nightly(number, at, caught, failed)), "").causes[0].lead.text.clone();
+    assert!(!text.contains("Caught before"), "nothing to compare with: {text}");
+}
+
+#[test]
+fn what_follows_a_failure_is_not_before_it() {
+    let text = repeated(5, |number, at| {
+        let failed = if number == 4 { "! exception=Full:disk" } else { "" };
+        let cleanup = if number == 4 { " exception=Missing:'temporary file'" } else { "" };
+        format!(
+            "job {at}..{} {failed}\n  write {}..{} {failed}\n  clean {}..{}{cleanup}",
+            at + 90,
+            at + 5,
+            at + 20,
+            at + 30,
+            at + 40
+        )
+    });
+    let text = diagnosed(&text, "").causes[0].lead.text.clone();
+    assert!(text.contains("Full: disk") && !text.contains("Caught before"), "{text}");
+}
+
+#[test]
+fn what_all_failed_executions_share_is_named_even_if_it_is_an_id() {
+    let one = |number: usize, at: usize, id: &str, failed: &str| {
+        format!(
+            "consume {at}..{} kind=consumer messaging.message.id={id} worker=w{} waited={} {failed}",
+            at + 20,
+            number % 3,
+            if failed.is_empty() { number % 5 } else { 400 + number },
+        )
+    };
+    let failed = "! exception=BadDate:x";
+    let text = repeated(30, |number, at| {
+        if number < 15 { one(number, at, &format!("m{number}"), "") } else { one(number, at, "m15", failed) }
+    });
+    let said = diagnosed(&text, "").causes[0].lead.text.clone();
+    assert!(said.ends_with("All 15 have messaging.message.id = m15; of 15 that went well none."), "{said}");
+    // Ids of single executions, some of which fail, share nothing.
+    let text = repeated(30, |number, at| {
+        let failed = if number % 2 == 0 { failed } else { "" };
+        format!("consume {at}..{} kind=consumer messaging.message.id=m{number} {failed}", at + 20)
+    });
+    let said = diagnosed(&text, "").causes[0].lead.text.clone();
+    assert!(!said.contains("message.id"), "{said}");
+}
+
+#[test]
+fn failures_are_set_apart_from_what_went_well_before_and_not_counted_with_it() {
+    let mut traces = traces(&repeated(20, |number, at| {
+        let (queue, failed) = if number < 8 { ("quick", "") } else { ("slow", "! exception=Late:x") };
+        format!("send {at}..{} route={queue} {failed}", at + 20)
+    }));
+    traces.truncate(20);
+    let trees = trees(&traces);
+    let (stands_for, config, history) = (HashMap::new(), DetectorConfig::default(), History::default());
+    let contrast: BTreeSet<TraceId> = traces[..8].iter().map(|trace| trace.trace_id).collect();
+    let recorded = Recorded {
+        trees: &trees,
+        judged: 20,
+        contrast: &contrast,
+        whole_since: i64::MIN,
+        stands_for: &stands_for,
+        config: &config,
+        history: &history,
+        limit: 5,
+    };
+    let diagnosis = diagnose(&recorded, &Words::default());
+    let text = &diagnosis.causes[0].lead.text;
+    assert_eq!(
+        text,
+        "12 of 12 executions of send failed: Late: x. All 12 have route = slow; of 8 that went well none."
+    );
+    assert_eq!((diagnosis.looked_at.executions, diagnosis.looked_at.failed), (20, 12));
 }

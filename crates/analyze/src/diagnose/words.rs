@@ -2,7 +2,8 @@
 //! types and messages of errors.
 //!
 //! A word names a recorded word if both are equal without regard to case, or if the longer one continues the shorter by
-//! at most [`ENDING_MAX`] characters. A word that names something of every cause raises none above another.
+//! at most [`ENDING_MAX`] characters. A word that names something of every cause raises none above another. Words that only
+//! hold a sentence together ([`FUNCTION_WORDS`]) are no words of a complaint, wherever they are recorded.
 
 use std::collections::BTreeSet;
 
@@ -14,6 +15,20 @@ use crate::finding::Evidence;
 const WORDS_MAX: usize = 24;
 /// Shorter words are left out: they are in every text.
 const CHARS_MIN: usize = 3;
+/// English words of three letters and more that hold a sentence together and name nothing: articles, conjunctions,
+/// pronouns, prepositions, auxiliary verbs, and adverbs that go with every verb.
+const FUNCTION_WORDS: &str = "about above across after afterwards again against ago all almost along already also although always \
+    among and another any anybody anymore anyone anything anyway are aren around away because been before being below beneath \
+    beside besides between beyond both but can cannot could couldn did didn does doesn doing don during each either else \
+    enough even ever every everybody everyone everything except few for from further had hadn has hasn have haven having hence \
+    her here hers him his how however instead into isn its itself just least less many maybe meanwhile might more most much \
+    must myself nearly neither never nevertheless nobody none nor not nothing now nowhere off often once one only onto other \
+    others otherwise ought our ours over own per perhaps quite rather really same several shall she should shouldn simply \
+    since some somebody somehow someone something sometimes somewhere soon still such than that the their theirs them then \
+    there therefore these they this those though through throughout thus till together too toward towards under unless until \
+    upon usually very via was wasn were weren what whatever when whenever where whereas wherever whether which while who \
+    whoever whole whom whose why will with within without won would wouldn yes yet you your yours";
+
 /// How many characters a word may go on beyond another and still be taken for the same, where the shorter has at least
 /// four: `order` and `orders`, `import` and `importing`.
 const ENDING_MAX: usize = 3;
@@ -41,7 +56,7 @@ impl Words {
     pub fn new(complaint: &str) -> Self {
         let mut words: Vec<String> = Vec::new();
         let mut left_out = 0;
-        for word in split(complaint).filter(|word| word.chars().count() >= CHARS_MIN) {
+        for word in split(complaint).filter(|word| word.chars().count() >= CHARS_MIN && !is_function_word(word)) {
             if words.iter().any(|known| known.to_lowercase() == word.to_lowercase()) {
                 continue;
             }
@@ -60,6 +75,10 @@ impl Words {
         names.add(text);
         self.words.iter().any(|word| names.has(word))
     }
+}
+
+fn is_function_word(word: &str) -> bool {
+    FUNCTION_WORDS.split(' ').any(|known| known.eq_ignore_ascii_case(word))
 }
 
 /// Recorded words, in lower case.

@@ -154,3 +154,39 @@ fn hostile_stacks_are_read_in_bounds() {
     let deep: Vec<String> = (0..2_000).map(|depth| format!("{}s 0..100 !", " ".repeat(depth))).collect();
     assert!(read(&trace(&deep.join("\n"), 1)).is_some());
 }
+
+#[test]
+fn what_failed_in_a_called_service_comes_before_what_a_stack_names() {
+    let mut trace = trace(
+        "POST /orders 0..100 @shop !\n  GET 10..60 @shop kind=client !\n    GET /stock 20..50 @stock kind=server !\n      read 25..40 @stock ! exception='DiskError:gone'",
+        1,
+    );
+    raise(&mut trace, "POST /orders", 90, "shop.ShopError", "no stock", CHAINED);
+    let found = read(&trace).unwrap();
+    assert_eq!((found.cause.service.as_str(), found.cause.error_type.as_str()), ("stock", "DiskError"));
+    assert_eq!(found.passed, ["read", "GET /stock", "GET", "POST /orders"]);
+    assert_eq!(found.reported, Some(("shop.ShopError".to_owned(), "no stock".to_owned())));
+    assert!(!found.cause.is_from_stack && found.others == 0);
+}
+
+#[test]
+fn a_call_that_failed_without_a_word_from_the_other_side_leaves_the_cause_with_the_stack() {
+    let mut trace = trace("GET / 0..100 @shop !\n  GET 5..10 @shop kind=client !\n  GET 95..98 @shop kind=client !", 1);
+    raise(&mut trace, "GET /", 90, "shop.ShopError", "no stock", CHAINED);
+    let found = read(&trace).unwrap();
+    assert!(found.cause.is_from_stack);
+    assert_eq!((found.cause.name.as_str(), found.cause.error_type.as_str()), ("GET /", "KeyError"));
+}
+
+#[test]
+fn the_frame_is_the_projects_even_where_a_library_recorded_the_cause() {
+    let stack = |frames: &str| format!("Traceback (most recent call last):\n{frames}db.Full: no room\n");
+    let library = "  File \"/venv/lib/python3.11/site-packages/db/cursor.py\", line 9, in execute\n    x\n";
+    let own = format!("  File \"/srv/a.py\", line 41, in save\n    x\n{library}");
+    let mut trace = trace("job 0..100 !\n  INSERT 10..20 kind=client !", 1);
+    raise(&mut trace, "INSERT", 19, "db.Full", "no room", &stack(library));
+    raise(&mut trace, "job", 90, "db.Full", "no room", &stack(&own));
+    let cause = read(&trace).unwrap().cause;
+    let frame = cause.frame.unwrap();
+    assert_eq!((cause.name.as_str(), frame.path.as_str(), frame.line), ("INSERT", "/srv/a.py", Some(41)));
+}

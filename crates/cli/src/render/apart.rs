@@ -1,6 +1,6 @@
 //! What sets a trace apart: why it failed, what it waited for, what differs, what it logged, and what to ask next.
 
-use kino_wire::apart::{Apart, AttributeApart, Difference, Failure, LogLine, OperationApart, Wait};
+use kino_wire::apart::{Apart, AttributeApart, Difference, Earlier, Failure, LogLine, OperationApart, Wait};
 use kino_wire::errors::Frame;
 use kino_wire::explain::ExplainTrace;
 
@@ -124,6 +124,46 @@ fn failed(failure: &Failure, start: Option<i64>, style: Style) -> String {
     }
     if failure.others > 0 {
         text.push_str(&format!("    {} failed besides\n", counted(failure.others, "other span")));
+    }
+    if let Some(earlier) = &failure.earlier {
+        text.push_str(&caught_before(earlier, start, style));
+    }
+    text
+}
+
+/// What was caught before the first cause.
+fn caught_before(earlier: &Earlier, start: Option<i64>, style: Style) -> String {
+    let what = match (earlier.error_type.as_str(), earlier.message.as_str()) {
+        ("", "") => "a failure of which nothing more is recorded".to_owned(),
+        ("", message) => clean(message).into_owned(),
+        (error_type, "") => clean(error_type).into_owned(),
+        (error_type, message) => format!("{}: {}", clean(error_type), clean(message)),
+    };
+    let likes =
+        if earlier.likes_with_it == 0 { "none".to_owned() } else { format!("only {}", count(earlier.likes_with_it)) };
+    let line = format!(
+        "{} it, and in {likes} of the {} that went well: {what}",
+        style.paint(Tone::Bad, "Caught before"),
+        count(earlier.likes)
+    );
+    let mut text = wrap(&line, style, "  ");
+    let at = start.map(|start| format!(" {} after the start", duration(Some(earlier.time_unix_nanos - start))));
+    let place = format!("in {} ({}){}", clean(&earlier.name), clean(&earlier.service), at.unwrap_or_default());
+    text.push_str(&wrap(&place, style, "    "));
+    if let Some(frame) = &earlier.frame {
+        text.push_str(&format!("    at {}\n", frame_place(frame)));
+    }
+    for it in &earlier.attributes {
+        let others = counted(it.others, "other");
+        let with_it = count(it.others_with_it);
+        text.push_str(&wrap(
+            &format!("{} = {}: so {with_it} of {others}", clean(&it.key), clean(&it.value)),
+            style,
+            "    ",
+        ));
+    }
+    if earlier.others > 0 {
+        text.push_str(&format!("    and {} as rare\n", counted(earlier.others, "further kind")));
     }
     text
 }
@@ -252,7 +292,15 @@ fn log_line(line: &LogLine, start: i64) -> String {
     };
     let at = duration(Some(line.time_unix_nanos - start));
     let severity = if line.severity.is_empty() { String::new() } else { format!(" {}", clean(&line.severity)) };
-    format!("at {at}{severity} ({}): {}{cut}{times}", clean(&line.service), clean(&line.body))
+    let apart = match &line.apart {
+        Some(apart) if apart.others == 0 => " ← only here".to_owned(),
+        Some(apart) => {
+            let usual = apart.usual.as_ref().map(|usual| format!(", such as: {}", clean(usual))).unwrap_or_default();
+            format!(" ← only here; {} alike say otherwise{usual}", count(apart.others))
+        }
+        None => String::new(),
+    };
+    format!("at {at}{severity} ({}): {}{cut}{times}{apart}", clean(&line.service), clean(&line.body))
 }
 
 #[cfg(test)]
@@ -288,9 +336,12 @@ mod tests {
         let failure = json!({"cause": {"service": "shop", "name": "read", "type": "KeyError", "message": hostile,
                 "time_unix_nanos": 120_001_000, "frame": frame, "where": null, "from_stack": true, "evidence": evidence},
             "passed": ["read", "load", "GET /"], "reported": {"type": "ShopError", "message": "no stock"},
-            "handled": false, "others": 1});
+            "handled": false, "others": 1, "earlier": {"service": "shop", "name": "import", "type": "ValueError",
+                "message": hostile, "time_unix_nanos": 90_001_000, "frame": frame, "likes": 60, "likes_with_it": 0,
+                "attributes": [{"key": "file", "value": hostile, "others": 700, "others_with_it": 2}], "others": 1,
+                "evidence": evidence}});
         let log = json!({"time_unix_nanos": 119_001_000, "severity": "WARN", "service": "shop", "body": hostile,
-            "characters_left_out": 9, "times": 3, "evidence": evidence});
+            "characters_left_out": 9, "times": 3, "evidence": evidence, "apart": {"others": 59, "usual": hostile}});
         serde_json::from_value(json!({"schema": "kino.explain.v2", "trace_id": "ab".repeat(16), "spans": 9,
             "missing_parents": 0, "root": root, "other_roots": [], "critical_path": [], "breakdown": [], "findings": [],
             "path": {"segments": 0, "start_unix_nanos": 0, "end_unix_nanos": 0}, "next_offset": null,
@@ -311,6 +362,11 @@ mod tests {
             "at shop/stock.py:7 in read",
             "passed up through load, GET /",
             "reported as ShopError: no stock",
+            r"Caught before it, and in none of the 60 that went well: ValueError: a\u{1b}[2J",
+            "in import (shop) 90.0 ms after the start",
+            "so 2 of 700 others",
+            "and 1 further kind as rare",
+            "only here; 59 alike say otherwise, such as: a",
             "for the database in SELECT stock (shop), usually 2.00 ms: 87 % of the additional time",
             "so 0 of 85 others, usually acme; and 12 of 15 that failed or were slow too",
             "1,731",

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use kino_analyze::apart::{self as analyze, LIKES_MAX};
 use kino_analyze::errors::MAX_MESSAGE_CHARS;
 use kino_analyze::execution::{Entry, Execution, executions};
-use kino_analyze::failure::{Failure, failure, has_failed, is_usual};
+use kino_analyze::failure::{Earlier, Failure, earlier, failure, has_failed, is_usual};
 use kino_analyze::log_lines::{LogLine, log_lines};
 use kino_analyze::tree::Tree;
 use kino_model::{DurationNanos, SpanId, Trace, TraceId, UnixNanos, names};
@@ -151,11 +151,14 @@ fn unusual(trace: &Arc<Trace>, subject: &Subject, likes: &Loaded) -> Unusual {
         return Unusual::default();
     }
     let moment = failed.as_ref().map_or_else(|| slowest(&own, &apart).unwrap_or(subject.end), |it| it.cause.time.0);
-    let (logs, logs_left_out) = log_lines(execution, moment, LOG_LINES_MAX);
+    let went_well = |like: &&Execution<'_, '_>| !like.is_open() && !has_failed(like.tree.span(like.entry));
+    let good: Vec<Execution<'_, '_>> = alike.iter().filter(went_well).copied().collect();
+    let before = failed.as_ref().and_then(|failed| earlier(execution, failed, &good));
+    let (logs, logs_left_out) = log_lines(execution, &good, moment, LOG_LINES_MAX);
     Unusual {
         next: next(&apart, failed.as_ref()),
         apart: apart.is_unusual().then(|| apart_answer(apart, likes.traces_left_out)),
-        failure: failed.map(failure_answer),
+        failure: failed.map(|failed| failure_answer(failed, before)),
         logs: logs.into_iter().map(log_answer).collect(),
         logs_left_out,
     }
@@ -280,7 +283,7 @@ fn attribute_answer(row: analyze::AttributeApart) -> wire::AttributeApart {
     }
 }
 
-fn failure_answer(mut failure: Failure) -> wire::Failure {
+fn failure_answer(mut failure: Failure, earlier: Option<Earlier>) -> wire::Failure {
     let passed_left_out = failure.passed.len().saturating_sub(PASSED_MAX) as u64;
     // The outermost stays, since it is what failed in the end.
     let outermost = failure.passed.pop();
@@ -307,6 +310,33 @@ fn failure_answer(mut failure: Failure) -> wire::Failure {
             .map(|(error_type, message)| wire::Reported { error_type: cut(&error_type), message: cut(&message) }),
         handled: failure.is_handled,
         others: failure.others,
+        earlier: earlier.map(earlier_answer),
+    }
+}
+
+fn earlier_answer(earlier: Earlier) -> wire::Earlier {
+    let cut = |text: &str| text.chars().take(MAX_MESSAGE_CHARS).collect::<String>();
+    wire::Earlier {
+        service: earlier.service,
+        name: earlier.name,
+        error_type: cut(&earlier.error_type),
+        message: cut(&earlier.message),
+        time_unix_nanos: earlier.time.0,
+        frame: earlier.frame.map(to_wire::frame),
+        attributes: earlier
+            .attributes
+            .into_iter()
+            .map(|it| wire::EarlierAttribute {
+                key: it.key,
+                value: it.value,
+                others: it.others,
+                others_with_it: it.others_with_it,
+            })
+            .collect(),
+        likes: earlier.likes,
+        likes_with_it: earlier.likes_with_it,
+        others: earlier.others,
+        evidence: to_wire::evidence(&earlier.evidence),
     }
 }
 
@@ -318,6 +348,7 @@ fn log_answer(line: LogLine) -> wire::LogLine {
         body: line.body,
         characters_left_out: line.characters_left_out,
         times: line.times,
+        apart: line.apart.map(|apart| wire::LineApart { others: apart.others, usual: apart.usual }),
         evidence: to_wire::evidence(&line.evidence),
     }
 }

@@ -3,8 +3,13 @@
 //! Such a stretch begins and ends with something that one execution records, lasts [`STALL_NANOS_MIN`] or longer, is no
 //! call to the outside, and no other execution of the process records anything within it although some are under way.
 //! It happens by chance where little is recorded, so the stretches of one operation are moved in time, around the
-//! stretch in which the process did anything: hardly ever may as many of them be without anybody else's word. Who waits
-//! are executions that record something right after.
+//! time in which others were under way: hardly ever may as many of them be without anybody else's word. Who waits
+//! are executions that record something right after, or while the process catches up: goes from one thing to the next
+//! without a pause, for no longer than it stood still.
+//!
+//! A process that stops as a whole (a collection of garbage, a suspended machine) looks the same to all of its
+//! executions, so an operation must have such stretches in several executions. Those during which no others are under
+//! way count for that too, and for who blocks, since requests that arrive meanwhile are recorded from its end on.
 
 use std::collections::BTreeMap;
 
@@ -57,9 +62,9 @@ struct Record {
     stretches: Vec<Stretch>,
 }
 
-/// Every operation that blocks its process while judged executions are under way in it. `is_worth` says of waits
-/// whether they are enough to matter.
-pub(super) fn of<'a>(scene: &Scene<'_, 'a>, is_worth: impl Fn(&[Wait]) -> bool) -> Vec<Stall<'a>> {
+/// Every operation that blocks its process, in `cases` of its executions and more, while judged ones are under way in
+/// it. `is_worth` says of waits whether they are enough to matter.
+pub(super) fn of<'a>(scene: &Scene<'_, 'a>, cases: usize, is_worth: impl Fn(&[Wait]) -> bool) -> Vec<Stall<'a>> {
     let mut stalls: BTreeMap<(&str, &str), Stall<'a>> = BTreeMap::new();
     let mut tried = 0usize;
     for record in records(scene) {
@@ -72,14 +77,18 @@ pub(super) fn of<'a>(scene: &Scene<'_, 'a>, is_worth: impl Fn(&[Wait]) -> bool) 
             stretches.sort_by_key(|stretch| (stretch.start, stretch.end, stretch.part));
             let mut own: Vec<usize> = stretches.iter().map(|stretch| stretch.part).collect();
             own.sort_unstable();
+            own.dedup();
+            if own.len() < cases {
+                continue;
+            }
             stretches.truncate(STRETCHES_MAX);
             let others = record.parts.iter().filter(|(part, _)| own.binary_search(part).is_err());
-            let waits = waiting(scene, others.clone(), &stretches);
+            let waits = waiting(scene, &record, others.clone(), &stretches);
             if !is_worth(&waits) {
                 continue;
             }
             tried += 1;
-            let Some(p_value) = silence(scene, &record, others, &mut stretches) else { continue };
+            let Some(p_value) = silence(scene, others, &stretches) else { continue };
             let stall = stalls.entry((service, name)).or_insert_with(|| Stall {
                 service,
                 name,
@@ -136,10 +145,26 @@ fn records(scene: &Scene<'_, '_>) -> Vec<Record> {
 /// The waits of judged executions: from when a stretch begins, or their own last word, until its end.
 fn waiting<'r>(
     scene: &Scene<'_, '_>,
+    record: &Record,
     others: impl Iterator<Item = &'r (usize, Vec<i64>)>,
     stretches: &[Stretch],
 ) -> Vec<Wait> {
-    let mut ends: Vec<(i64, i64)> = stretches.iter().map(|stretch| (stretch.end, stretch.start)).collect();
+    let mut words: Vec<i64> = record.parts.iter().flat_map(|(_, times)| times).copied().collect();
+    words.sort_unstable();
+    let goes_on_until = |stretch: &Stretch| {
+        let length = stretch.end - stretch.start;
+        let from = words.partition_point(|&word| word <= stretch.end);
+        let mut last = stretch.end;
+        for &word in words[from..].iter().take_while(|&&word| word - stretch.end <= length) {
+            if word - last >= STALL_NANOS_MIN {
+                break;
+            }
+            last = word;
+        }
+        last.max(stretch.end + (RESUMED_WITHIN * length as f64) as i64)
+    };
+    let mut ends: Vec<(i64, i64, i64)> =
+        stretches.iter().map(|stretch| (stretch.end, stretch.start, goes_on_until(stretch))).collect();
     ends.sort_unstable();
     let mut found = Vec::new();
     for (part, times) in others {
@@ -147,9 +172,8 @@ fn waiting<'r>(
         let Some(judged) = scene.judged(tree, entry) else { continue };
         for pair in times.windows(2) {
             let before = ends.partition_point(|end| end.0 <= pair[1]);
-            let Some(&(end, start)) = before.checked_sub(1).map(|at| &ends[at]) else { continue };
-            let late = (pair[1] - end) as f64;
-            if end > pair[0] && late <= RESUMED_WITHIN * (end - start) as f64 {
+            let Some(&(end, start, until)) = before.checked_sub(1).map(|at| &ends[at]) else { continue };
+            if end > pair[0] && pair[1] <= until {
                 let start = start.max(pair[0]);
                 found.push(Wait { part: *part, span: entry, start, end, judged: Some(judged) });
             }
@@ -158,17 +182,17 @@ fn waiting<'r>(
     found
 }
 
-/// The chance that as many of the stretches are without anybody else's word, `None` where it is too large. Leaves those
-/// during which others are under way.
+/// The chance that as many of the stretches during which others are under way are without any of their words, `None`
+/// where it is too large.
 fn silence<'r>(
     scene: &Scene<'_, '_>,
-    record: &'r Record,
     others: impl Iterator<Item = &'r (usize, Vec<i64>)> + Clone,
-    stretches: &mut Vec<Stretch>,
+    stretches: &[Stretch],
 ) -> Option<f64> {
-    let under_way = Density::new(others.clone().map(|(part, _)| (scene.parts[*part].start, scene.parts[*part].end)));
-    stretches.retain(|stretch| under_way.between(stretch.start, stretch.end) > 0.0);
-    let all = union(record.parts.iter().map(|(part, _)| (scene.parts[*part].start, scene.parts[*part].end)).collect());
+    let ran = |(part, _): &(usize, Vec<i64>)| (scene.parts[*part].start, scene.parts[*part].end);
+    let under_way = Density::new(others.clone().map(ran));
+    // Stretches of the operation itself, in which others cannot say anything, are no measure of their silence.
+    let all = union(others.clone().map(ran).collect());
     let mut before = Vec::with_capacity(all.len());
     let mut length = 0i64;
     for (start, end) in &all {
@@ -179,16 +203,16 @@ fn silence<'r>(
     if length > i64::MAX / 4 {
         return None;
     }
+    // Up to a time, or to the end of what was under way before it.
     let place = |time: i64| {
-        let at = all.partition_point(|it| it.0 <= time).saturating_sub(1);
+        let Some(at) = all.partition_point(|it| it.0 <= time).checked_sub(1) else { return 0 };
         before[at] + (time.min(all[at].1) - all[at].0)
     };
     let mut words: Vec<i64> = others.flat_map(|(_, times)| times.iter().map(|&time| place(time))).collect();
     words.sort_unstable();
-    let places: Vec<(i64, i64)> = stretches
-        .iter()
-        .map(|stretch| (place(stretch.start) + COARSE_NANOS, place(stretch.end) - COARSE_NANOS))
-        .collect();
+    let shared = stretches.iter().filter(|stretch| under_way.between(stretch.start, stretch.end) > 0.0);
+    let places: Vec<(i64, i64)> =
+        shared.map(|stretch| (place(stretch.start) + COARSE_NANOS, place(stretch.end) - COARSE_NANOS)).collect();
     let count = |start: i64, end: i64| {
         words.partition_point(|&word| word < end).saturating_sub(words.partition_point(|&word| word <= start))
     };
@@ -225,16 +249,18 @@ pub(super) fn holders(scene: &Scene<'_, '_>, stall: &Stall<'_>) -> Option<Holder
         waiting[scene.parts[wait.part].process].push((wait.start, wait.end));
     }
     let waiting: Vec<Density> = waiting.into_iter().map(|waits| Density::new(waits.into_iter())).collect();
-    let mut measure = vec![0.0; units.len()];
+    // How long each has blocked the process, and how long others are seen to have waited for it.
+    let (mut blocked, mut measure) = (vec![0.0; units.len()], vec![0.0; units.len()]);
     for stretch in &stall.stretches {
         let unit = units.binary_search(&stretch.part).ok()?;
+        blocked[unit] += (stretch.end - stretch.start) as f64;
         measure[unit] += waiting[scene.parts[stretch.part].process].between(stretch.start, stretch.end);
     }
     let mut parts: Vec<(usize, f64)> =
         units.iter().copied().zip(measure.iter().copied()).filter(|(_, waiting)| *waiting > 0.0).collect();
     parts.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     let groups = Groups::new(scene, &units, false);
-    let best = groups.best_dealt(&measure);
+    let best = groups.best_dealt(&blocked);
     let label = best.as_ref().map(|best| &groups.labels[best.group]);
     let members = best.as_ref().map_or(parts.len(), |best| groups.sizes[best.group]);
     let own =

@@ -96,6 +96,51 @@ fn refusals_come_with_the_rate_before_them() {
     );
 }
 
+/// A worker that asks two providers in turn, `tries` times each; the first one refuses all but the last try.
+fn refused(tries: usize, pause: usize, path: impl Fn(usize) -> String) -> String {
+    let mut at = 0;
+    let mut lines = Vec::new();
+    for attempt in 0..tries {
+        for (provider, status) in [("slowpoke", if attempt + 1 < tries { 429 } else { 200 }), ("easy", 200)] {
+            let url = format!("http://{provider}.test{}", path(attempt));
+            lines.push(format!(
+                "  POST {at}..{} kind=client http.request.method=POST url.full={url} http.response.status_code={status}{}",
+                at + 10,
+                if status == 429 { " !" } else { "" }
+            ));
+            at += 20;
+        }
+        at += pause;
+    }
+    format!("sync 0..{at}\n{}", lines.join("\n"))
+}
+
+#[test]
+fn refusals_are_counted_where_they_are_made_with_the_time_until_the_next_try() {
+    let same = |_: usize| "/prices/7".to_owned();
+    assert_snapshot!(check(Code::RateLimited, &refused(5, 300, same)), @"4 of 5 requests of POST slowpoke.test/prices/{id} are refused for too many; 2 were made in the second before. 1.36 s of an execution pass in refused ones and until they are asked again.");
+    // Two ways to ask the same provider: both are counted, under their common name.
+    let both = |attempt: usize| if attempt.is_multiple_of(2) { "/prices/7".to_owned() } else { "/stock/7".to_owned() };
+    let found = check(Code::RateLimited, &refused(8, 300, both));
+    assert!(found.starts_with("7 of 8 requests of POST are refused"), "{found}");
+    // Where the next thing is asked at once, nothing is waited for.
+    let other = |attempt: usize| format!("/prices/{attempt}");
+    let found = check(Code::RateLimited, &refused(5, 0, other));
+    assert!(found.starts_with("4 of 5 requests of POST slowpoke.test/prices/{id} are refused"), "{found}");
+}
+
+#[test]
+fn retries_of_what_is_refused_follow_from_the_limit() {
+    let same = |_: usize| "/prices/7".to_owned();
+    let calls = refused(5, 300, same);
+    let alone: Vec<&str> = calls.lines().filter(|line| !line.contains("easy")).collect();
+    let all = traces(&alone.join("\n"));
+    let trees = trees(&all);
+    let found = findings(&executions(&trees, Entry::Outermost), &DetectorConfig::default());
+    let of = |code: Code| found.iter().find(|finding| finding.code == code).unwrap();
+    assert_eq!(of(Code::RetryStorm).follows_from.as_ref(), Some(&of(Code::RateLimited).fingerprint));
+}
+
 #[test]
 fn one_exception_again_and_again_is_a_cluster_at_its_innermost_span() {
     let text = "handle 0..9 ! exception=KeyError:'id 17'\n  load 1..8 ! exception=KeyError:'id 17'";
