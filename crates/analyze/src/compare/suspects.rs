@@ -90,9 +90,7 @@ pub(super) fn rank<'a>(executions: [&[Execution<'_, 'a>]; 2], sides: &mut Sides<
         Some(Both { operation, before, after })
     };
     let both: Vec<Both<'_>> = (0..sides.operations.len()).filter_map(both).collect();
-    let each = |evidence: fn(&Profiles<'_, 'a>, &Both<'_>) -> Vec<Evidence>| {
-        both.iter().flat_map(|of| evidence(&comparison, of)).collect::<Vec<_>>()
-    };
+    let each = |evidence: &dyn Fn(&Both<'_>) -> Vec<Evidence>| both.iter().flat_map(evidence).collect::<Vec<_>>();
     let (own, services) = comparison.own_times(&both);
     let mut found = shown(1, own);
     // A service as a whole says more only where none of its operations shows it alone.
@@ -101,11 +99,11 @@ pub(super) fn rank<'a>(executions: [&[Execution<'_, 'a>]; 2], sides: &mut Sides<
     services.retain(|whole| found.iter().all(|own| service(own) != service(whole)));
     found.extend(services);
     found.extend(shown(1, comparison.gaps()));
-    found.extend(shown(1, each(|profiles, of| profiles.overlap(of).into_iter().collect())));
-    found.extend(shown(1, each(|_, of| Profiles::failures(of).into_iter().collect())));
+    found.extend(shown(1, each(&|of| comparison.overlap(of).into_iter().collect())));
+    found.extend(shown(1, each(&|of| Profiles::failures(of).into_iter().collect())));
     // How often something happens in calls, and in how many of them it does not.
-    found.extend(shown(2, each(|profiles, of| profiles.calls(of))));
-    found.extend(shown(2, each(|_, of| Profiles::lines(of))));
+    found.extend(shown(2, each(&|of| comparison.calls(of))));
+    found.extend(shown(2, each(&Profiles::lines)));
     comparison.ordered(found)
 }
 

@@ -134,10 +134,12 @@ fn retries_of_what_is_refused_follow_from_the_limit() {
     let same = |_: usize| "/prices/7".to_owned();
     let calls = refused(5, 300, same);
     let alone: Vec<&str> = calls.lines().filter(|line| !line.contains("easy")).collect();
-    let all = traces(&alone.join("\n"));
+    let alone = alone.join("\n");
+    let all = traces(&[alone.as_str(); 2].join("\n---\n"));
     let trees = trees(&all);
     let found = findings(&executions(&trees, Entry::Outermost), &DetectorConfig::default());
-    let of = |code: Code| found.iter().find(|finding| finding.code == code).unwrap();
+    let codes: Vec<Code> = found.iter().map(|finding| finding.code).collect();
+    let of = |code: Code| found.iter().find(|finding| finding.code == code).unwrap_or_else(|| panic!("{codes:?}"));
     assert_eq!(of(Code::RetryStorm).follows_from.as_ref(), Some(&of(Code::RateLimited).fingerprint));
 }
 

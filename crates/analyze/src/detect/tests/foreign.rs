@@ -258,7 +258,7 @@ fn a_slower_kind_that_nobody_notices_and_a_growth_like_the_inputs_are_no_news() 
     assert_eq!(mixed(12), "");
     assert_eq!(mixed(400), "what_differs GET");
     let addressed = |at: u32| {
-        let (millis, path) = if at % 4 == 0 { (400 + at % 3, "big") } else { (2 + at % 2, "small") };
+        let (millis, path) = if at.is_multiple_of(4) { (400 + at % 3, "big") } else { (2 + at % 2, "small") };
         format!("GET 0..{millis} kind=server url.path=/{path}")
     };
     assert_eq!(opened(&(0..40).map(addressed).collect::<Vec<_>>().join("\n---\n")), "", "two operations of one name");
