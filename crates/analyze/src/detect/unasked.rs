@@ -9,7 +9,7 @@
 //!   passes before its first call, if that is most of it. Never of background work, connections that stay open, and
 //!   logging in, where hashing a password is slow on purpose.
 //! - `bottleneck` of a call that a person would notice, unless it is what the operation is for: the only request of a
-//!   proxy, or a write to disk. Within the process the same as `dead_time`, unless the span is the author's own.
+//!   proxy, a model's answer, or a write to disk. Within the process the same as `dead_time`, unless the span is the author's own.
 //! - `what_differs` and `latency_grows_with_input` where a person would notice the difference, and it is more than which
 //!   of several operations it is, or a growth like the input's.
 //! - Errors, and what proposes another way of making calls, with more than even confidence: not where nothing was recorded
@@ -211,7 +211,7 @@ fn bottleneck(finding: &Finding, executions: &[Execution<'_, '_>], neighbours: &
     if let Some(statement) = span.text("db.query.text") {
         return !is_for_disk(span, statement);
     }
-    is_model(span) || share < NOTHING_ELSE || calls_of(execution, index) > 1
+    !is_model(span) && (share < NOTHING_ELSE || calls_of(execution, index) > 1)
 }
 
 /// How many calls of the same operation the execution makes.

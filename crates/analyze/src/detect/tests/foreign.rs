@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use kino_model::{Resource, Trace, Value};
 
-use super::times;
+use super::{check, times};
 use crate::detect::{DetectorConfig, Neighbours, findings, opens};
 use crate::execution::{Entry, executions};
+use crate::finding::Code;
 use crate::testing::{MILLI, traces, trees};
 
 /// What is opened of these traces, where the service's other operations take so many milliseconds.
@@ -105,7 +106,9 @@ fn what_an_operation_is_for_is_no_bottleneck() {
 fn a_model_and_the_request_that_asks_it_are_one_call() {
     let agent = "agent run 0..600\n  think 0..60\n  chat m 60..560 kind=client gen_ai.request.model=m gen_ai.operation.name=chat
     POST 200..500 kind=client http.request.method=POST url.full=http://m/v1/responses\n  tool 560..600";
-    assert_eq!(opened(&times(4, agent)), "bottleneck chat m");
+    let found = check(Code::Bottleneck, &times(4, agent));
+    assert!(found.starts_with("chat m holds") && !found.contains("POST"), "{found}");
+    assert_eq!(opened(&times(4, agent)), "", "an agent waits for its model: that is how it works");
 }
 
 #[test]
