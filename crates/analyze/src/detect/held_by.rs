@@ -55,7 +55,7 @@ impl Default for Beside<'_, '_> {
     }
 }
 
-/// Whether the executions that begin at these spans may have waited for others for [`MIN_SHARE`] of their time: at spans
+/// Whether the executions that begin at these spans may have waited for others for a tenth of their time: at spans
 /// that are named for it, for locks, or where some are far slower than most.
 pub fn may_wait_for_others<'a>(
     traces: impl Iterator<Item = &'a Trace> + Clone,
