@@ -14,15 +14,6 @@ sys.path.insert(0, str(ROOT / "diagnoses"))
 from harness import ask, program, record  # noqa: E402
 
 NAMES = ["freight-quotes", "nightly-ledger", "seat-tickets"]
-# What docs/findings/diagnoses.md counts as missed, too, by name with the reason: a line goes when its miss is mended.
-NOT_FIRST = {}
-NOT_NAMED = {**NOT_FIRST}
-
-
-def expected(missed):
-    return [
-        pytest.param(name, marks=pytest.mark.xfail(name in missed, reason=missed.get(name, ""), strict=False)) for name in NAMES
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -37,18 +28,18 @@ def asked(python, tmp_path_factory):
     return answers
 
 
-@pytest.mark.parametrize("name", expected(NOT_FIRST))
+@pytest.mark.parametrize("name", NAMES)
 def test_the_cause_is_first(asked, name):
     assert asked[name].rank == 1, asked[name].calls[0]
 
 
-@pytest.mark.parametrize("name", expected(NOT_NAMED))
+@pytest.mark.parametrize("name", NAMES)
 def test_the_cause_is_named_within_two_calls(asked, name):
     answer = asked[name]
     assert answer.is_within_aim, (answer.named_after, answer.tokens, answer.calls)
 
 
-@pytest.mark.parametrize("name", expected(NOT_FIRST))
+@pytest.mark.parametrize("name", NAMES)
 def test_an_assistant_reads_the_cause_first(asked, name):
     assert asked[name].mcp_first, asked[name]
 

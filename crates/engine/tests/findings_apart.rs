@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 const NOW: i64 = 1_790_000_000_000_000_000;
 const MILLI: i64 = 1_000_000;
 
-/// A request that takes so many milliseconds, and asks its database for one of them.
+/// A request of `millis` milliseconds, the last of which is a call to its database.
 fn request(number: u64, name: &str, millis: i64) -> Vec<Span> {
     let mut id = [7; 16];
     id[8..].copy_from_slice(&number.to_be_bytes());
@@ -35,7 +35,7 @@ fn request(number: u64, name: &str, millis: i64) -> Vec<Span> {
     vec![span(1, name, SpanKind::Server, 0, millis), Span { parent_span_id: Some(SpanId([1; 8])), ..select }]
 }
 
-/// What is opened of twice five executions of each of these operations, which take so many milliseconds.
+/// The findings that open after twice five executions of each of these operations, given with their milliseconds.
 async fn opened(operations: &[(&str, i64)]) -> Vec<Json> {
     let folder = tempfile::tempdir().unwrap();
     let mut config: EngineConfig = serde_json::from_str("{}").unwrap();

@@ -33,10 +33,8 @@ use crate::operation::Operations;
 use profile::{Happened, OperationProfile, PairProfile, Profile, floor};
 use shift::{Clusters, Common, Shift};
 
-/// The chance that anything is suspected when nothing changed.
+/// The chance that anything is suspected when nothing changed. Each kind of evidence has an equal part of it.
 const LEVEL: f64 = 0.05;
-/// Kinds of evidence, each of which has an equal part of that chance.
-const KINDS: f64 = 7.0;
 /// Rounds in which gaps are shared between callers and callees; they settle in a few.
 const ROUNDS: usize = 20;
 /// The weight of no growth in the mean of a service's edges: one edge alone counts for four fifths.
@@ -92,25 +90,30 @@ pub(super) fn rank<'a>(executions: [&[Execution<'_, 'a>]; 2], sides: &mut Sides<
     let both: Vec<Both<'_>> = (0..sides.operations.len()).filter_map(both).collect();
     let each = |evidence: &dyn Fn(&Both<'_>) -> Vec<Evidence>| both.iter().flat_map(evidence).collect::<Vec<_>>();
     let (own, services) = comparison.own_times(&both);
-    let mut found = shown(1, own);
+    // With how many tests there are on each piece. There are two on what happens in calls: how often it does, and in how
+    // many calls it does not.
+    let kinds = [
+        (own, 1),
+        (services, 1),
+        (comparison.gaps(), 1),
+        (each(&|of| comparison.overlap(of).into_iter().collect()), 1),
+        (each(&|of| Profiles::failures(of).into_iter().collect()), 1),
+        (each(&|of| comparison.calls(of)), 2),
+        (each(&Profiles::lines), 2),
+    ];
+    let of_kind = LEVEL / kinds.len() as f64;
+    let [own, mut services, others @ ..] = kinds.map(|(evidence, tests)| {
+        let level = of_kind / (tests * evidence.len()).max(1) as f64;
+        shown(evidence, level)
+    });
     // A service as a whole says more only where none of its operations shows it alone.
     let service = |evidence: &Evidence| comparison.operations.name(evidence.operation).0;
-    let mut services = shown(1, services);
-    services.retain(|whole| found.iter().all(|own| service(own) != service(whole)));
-    found.extend(services);
-    found.extend(shown(1, comparison.gaps()));
-    found.extend(shown(1, each(&|of| comparison.overlap(of).into_iter().collect())));
-    found.extend(shown(1, each(&|of| Profiles::failures(of).into_iter().collect())));
-    // How often something happens in calls, and in how many of them it does not.
-    found.extend(shown(2, each(&|of| comparison.calls(of))));
-    found.extend(shown(2, each(&Profiles::lines)));
-    comparison.ordered(found)
+    services.retain(|whole| own.iter().all(|own| service(own) != service(whole)));
+    comparison.ordered(own.into_iter().chain(services).chain(others.into_iter().flatten()).collect())
 }
 
-/// Of evidence of one kind, on each piece of which there are so many tests, what chance alone shows in [`LEVEL`] of all
-/// comparisons at most, together with the other kinds; and is large enough.
-fn shown(tests: usize, mut evidence: Vec<Evidence>) -> Vec<Evidence> {
-    let level = LEVEL / KINDS / (tests * evidence.len()).max(1) as f64;
+/// The evidence that is clear at this level and large enough to be worth a line.
+fn shown(mut evidence: Vec<Evidence>, level: f64) -> Vec<Evidence> {
     evidence.retain(|evidence| evidence.shift.p_value <= level && evidence.shift.at_least() >= SMALLEST);
     evidence
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use kino_model::SpanKind;
 
 use super::Draft;
-use super::facts::{Group, median, shown, top};
+use super::facts::{Group, MILLI, median, shown, top};
 use super::relate::Found;
 use crate::execution::is_run;
 use crate::finding::{Code, Evidence, Number, Unit, evidence};
@@ -20,8 +20,6 @@ const MIN_PAIRS: usize = 3;
 const MIN_AGREEING: f64 = 0.8;
 /// A server's span that starts earlier than its client's by more than the clocks' own grain.
 const MIN_EARLY_NANOS: i64 = 100_000;
-/// What a whole millisecond is, in nanoseconds.
-const MILLI: i64 = 1_000_000;
 /// A server's span that ends later by more than this, and by more than the whole call took.
 const MIN_LATE_NANOS: i64 = 10_000_000;
 /// The form of traces of which some parents did not arrive.

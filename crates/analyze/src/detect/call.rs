@@ -272,7 +272,7 @@ fn is_volatile(normalised: &str) -> bool {
 /// How a statement begins that reads no table and only quotes what it is given.
 const QUOTING: &str = "select quote(?)";
 
-/// Whether a statement takes the time that the disk takes, which nobody can take away: ends of transactions, new rows,
+/// Whether a statement's time is the disk's, which no change of the statement saves: ends of transactions, new rows,
 /// definitions and upkeep of tables; in SQLite each change.
 pub(super) fn is_for_disk(span: &Span, statement: &str) -> bool {
     const WORDS: [&str; 8] = ["insert", "create", "alter", "drop", "vacuum", "analyze", "reindex", "optimize"];

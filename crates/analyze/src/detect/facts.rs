@@ -201,7 +201,7 @@ impl<'t, 'a> Facts<'t, 'a> {
 }
 
 /// What a whole millisecond is, in nanoseconds.
-const MILLI: i64 = 1_000_000;
+pub(super) const MILLI: i64 = 1_000_000;
 
 impl Facts<'_, '_> {
     /// Whether `after` began when `before` had ended. JavaScript's SDK cuts starts off to whole milliseconds and

@@ -115,7 +115,7 @@ pub(super) fn detect<'t, 'a>(
     }
 }
 
-/// Whether the holders are few among the executions: what most of them have sets nobody apart.
+/// Whether the holders are few among the executions: what most of them have in common sets none of them apart.
 fn sets_apart(holders: &Holders) -> bool {
     holders.of_executions <= OF_EXECUTIONS_MAX
 }

@@ -91,7 +91,7 @@ impl Repeats {
         (self.critical - self.one).max(0.0)
     }
 
-    /// Whether they fill a database once, in a time that nobody minds.
+    /// Whether they fill a database once, within a second.
     fn is_filling_once(&self, executions: usize) -> bool {
         executions == 1 && self.is_write && self.saving() < worth::NANOS_LONG
     }

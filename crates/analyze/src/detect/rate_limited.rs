@@ -4,7 +4,7 @@
 //! asks refuse, these alone are counted. Reported are the requests in the second before a refusal and, where a busy second
 //! without any was seen, the pause between requests that would have avoided them. The saving is an execution's time on the
 //! critical path from a refusal until the same is asked again. Silent inside tests that passed, and about requests that
-//! the service itself refuses: the finding is of whoever made them.
+//! the service itself refuses: the finding is reported for the service that made them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;

@@ -22,7 +22,7 @@ const MIN_ATTEMPTS: usize = 3;
 const MIN_EXECUTIONS: usize = 2;
 const CLEAR_ATTEMPTS: usize = 5;
 
-/// Pauses this many times the attempts' own time are somebody waiting on purpose.
+/// Pauses of this many times the attempts' own time are waits on purpose.
 const PATIENT_PAUSE: f64 = 5.0;
 
 struct Storm {

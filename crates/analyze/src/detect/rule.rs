@@ -6,6 +6,7 @@
 //! [`MIN_SIDE`] executions. Of rules that separate about as well, one about what executions are given at their start comes
 //! before one about another name, and this before a threshold, which may be a consequence.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::features::{Feature, Features, is_given, is_id};
@@ -84,15 +85,16 @@ type Rows<'a> = [(Vec<(&'a str, Feature<'a>)>, bool)];
 /// The best rule of each key, and how many were tried.
 fn rules(rows: &Rows<'_>, bad_total: usize, good_total: usize) -> (Vec<Rule>, usize) {
     let mut numbers: BTreeMap<&str, Vec<(f64, bool)>> = BTreeMap::new();
-    let mut texts: BTreeMap<&str, BTreeMap<String, [usize; 2]>> = BTreeMap::new();
+    let mut texts: BTreeMap<&str, BTreeMap<Cow<'_, str>, [usize; 2]>> = BTreeMap::new();
+    let mut count = |key, value, bad: bool| {
+        texts.entry(key).or_default().entry(value).or_default()[usize::from(!bad)] += 1;
+    };
     for (features, bad) in rows {
         for &(key, feature) in features {
             match feature {
                 Feature::Number(value) if !is_id(key) => numbers.entry(key).or_default().push((value, *bad)),
-                _ => {
-                    let counts = texts.entry(key).or_default().entry(feature.to_string()).or_default();
-                    counts[usize::from(!bad)] += 1;
-                }
+                Feature::Number(id) => count(key, Cow::Owned(id.to_string()), *bad),
+                Feature::Text(value) => count(key, Cow::Borrowed(value), *bad),
             }
         }
     }

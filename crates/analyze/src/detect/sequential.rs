@@ -85,6 +85,8 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         let Some((number, run)) = found.iter().max_by(|a, b| a.1.saving.total_cmp(&b.1.saving)) else { continue };
         let facts = &group.facts[*number];
         let examples = found.iter().map(|(number, run)| (run.saving, group.facts[*number].evidence(run.parent)));
+        let is_shown = found.iter().all(|(number, run)| is_shown_independent(&group.facts[*number], run));
+        let sure = if is_shown { 0.9 } else { UNSURE };
         let draft = Draft {
             code: Code::SequentialCouldBeParallel,
             service: facts.span(run.parent).service(),
@@ -96,10 +98,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
                 Number::new("saving", saving, Unit::Nanos),
             ],
             saving_nanos: Some(saving),
-            confidence: {
-                let is_shown = found.iter().all(|(number, run)| is_shown_independent(&group.facts[*number], run));
-                (if is_shown { 0.9 } else { UNSURE }) * present.len() as f64 / executions as f64
-            },
+            confidence: sure * present.len() as f64 / executions as f64,
             executions,
             // What has to change is who makes the calls, not what is called.
             location: facts.location(run.parent).or_else(|| facts.location(run.members[0])),

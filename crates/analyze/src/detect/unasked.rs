@@ -1,5 +1,5 @@
-//! What is reported though nobody asked: findings that only say where time is, or what it goes with, and leave the
-//! reader to find out why.
+//! Which findings are reported without a question. Some findings only say where time is, or what it goes with, and leave
+//! the reader to find out why.
 //!
 //! Asked about an operation (`explain`), each of them is an answer. Unasked, one is opened only where it gives the reader
 //! something to act on:
@@ -161,7 +161,7 @@ fn event(span: &Span) -> Option<&str> {
     span.text("asgi.event.type")
 }
 
-/// Whether the operation checks who somebody is, by its name.
+/// Whether the operation checks who the user is, by its name.
 fn is_authentication(name: &str) -> bool {
     const WORDS: [&str; 12] = [
         "login", "logon", "signin", "sign-in", "sign_in", "signup", "sign-up", "sign_up", "register", "password",

@@ -4,9 +4,9 @@
 //! it, or long by itself. Calls that would not be made any more count as a load on the other side where they are many
 //! and no rarity: what a server asks now and then while it runs for hours, under a span for its whole life, is none; or
 //! fewer, where they are made one after another and take a part of the execution that is beyond noise: data grow. Tokens
-//! are money. What only says where
-//! time is must speak of more, since none of it may be saved in the end. A finding that does neither (errors, traces that
-//! are not whole) is not measured by it. Detectors may ask for more where they need it as evidence.
+//! are money. What only says where time is must speak of more, since none of it may be saved in the end. A finding that
+//! does neither (errors, traces that are not whole) is not measured by it. Detectors may ask for more where they need it
+//! as evidence.
 
 use super::facts::Group;
 use super::n_plus_one::OVERLAPPING;

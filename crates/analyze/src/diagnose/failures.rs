@@ -128,12 +128,7 @@ fn candidate<'t, 'a>(
 fn text(group: &Group<'_, '_>, executions: usize, cases: &[Case]) -> String {
     let (last, failure) = &cases[cases.len() - 1];
     let cause = &failure.cause;
-    let what = match (cause.error_type.as_str(), cause.message.as_str()) {
-        ("", "") => format!("{} says nothing of why", cause.name),
-        (error_type, "") => error_type.to_owned(),
-        ("", message) => cut(message),
-        (error_type, message) => format!("{error_type}: {}", cut(message)),
-    };
+    let what = what(&cause.error_type, &cause.message, &cause.name);
     let name = group.name;
     let first = match (cases.len(), executions) {
         (1, 1) => format!("The only execution of {name} failed: {what}"),
@@ -156,15 +151,20 @@ fn text(group: &Group<'_, '_>, executions: usize, cases: &[Case]) -> String {
     parts.into_iter().flatten().collect()
 }
 
+/// The type and message of a failure; where it has neither, that `who` says nothing.
+fn what(error_type: &str, message: &str, who: &str) -> String {
+    match (error_type, message) {
+        ("", "") => format!("{who} says nothing of why"),
+        (error_type, "") => error_type.to_owned(),
+        ("", message) => cut(message, MESSAGE_CHARS_MAX),
+        (error_type, message) => format!("{error_type}: {}", cut(message, MESSAGE_CHARS_MAX)),
+    }
+}
+
 /// What was caught before.
 fn before(earlier: Option<&Earlier>) -> String {
     let Some(earlier) = earlier else { return String::new() };
-    let what = match (earlier.error_type.as_str(), earlier.message.as_str()) {
-        ("", "") => "a failure that says nothing of why".to_owned(),
-        (error_type, "") => error_type.to_owned(),
-        ("", message) => cut(message),
-        (error_type, message) => format!("{error_type}: {}", cut(message)),
-    };
+    let what = what(&earlier.error_type, &earlier.message, "a failure that");
     let likes = match earlier.likes_with_it {
         0 => "none".to_owned(),
         some => format!("only {some}"),
@@ -175,7 +175,7 @@ fn before(earlier: Option<&Earlier>) -> String {
         format!(" at {file}{line} in {}", frame.function)
     });
     let attributes: Vec<String> =
-        earlier.attributes.iter().map(|it| format!("{}={}", it.key, value(&it.value))).collect();
+        earlier.attributes.iter().map(|it| format!("{}={}", it.key, cut(&it.value, VALUE_CHARS_MAX))).collect();
     let with = if attributes.is_empty() { String::new() } else { format!(" with {}", attributes.join(", ")) };
     let others = match earlier.others {
         0 => String::new(),
@@ -197,15 +197,9 @@ fn shared(common: Option<&Common>) -> String {
     format!(" {all} have {} {}; of {good} that went well {none}.", rule.key, rule.condition)
 }
 
-fn value(text: &str) -> String {
-    match text.char_indices().nth(VALUE_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(MESSAGE_CHARS_MAX) {
+/// The text, or its beginning with an ellipsis where it is longer.
+fn cut(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }

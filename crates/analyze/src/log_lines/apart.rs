@@ -20,7 +20,7 @@ const OWN_MAX: usize = 500;
 const OTHERS_MAX: usize = 1_000;
 /// Characters of a line that are read.
 const CHARS_MAX: usize = 300;
-/// Of so many words of a family one differs.
+/// A line belongs to a family if at most one in this many of its words differs.
 const WORDS_TO_ONE: usize = 4;
 
 /// How a line differs from what good likes wrote.

@@ -289,7 +289,6 @@ fn failure_answer(mut failure: Failure, earlier: Option<Earlier>) -> wire::Failu
     let outermost = failure.passed.pop();
     failure.passed.truncate(PASSED_MAX - 1);
     failure.passed.extend(outermost);
-    let cut = |text: &str| text.chars().take(MAX_MESSAGE_CHARS).collect::<String>();
     let cause = failure.cause;
     wire::Failure {
         cause: wire::Cause {
@@ -314,8 +313,12 @@ fn failure_answer(mut failure: Failure, earlier: Option<Earlier>) -> wire::Failu
     }
 }
 
+/// What is answered of a recorded text.
+fn cut(text: &str) -> String {
+    text.chars().take(MAX_MESSAGE_CHARS).collect()
+}
+
 fn earlier_answer(earlier: Earlier) -> wire::Earlier {
-    let cut = |text: &str| text.chars().take(MAX_MESSAGE_CHARS).collect::<String>();
     wire::Earlier {
         service: earlier.service,
         name: earlier.name,

@@ -53,6 +53,16 @@ pub(super) struct Watched {
     kind: SpanKind,
     /// What the newest took, nanoseconds, the newest last.
     durations: VecDeque<i64>,
+    /// Their median, once it was asked for since the last of them came.
+    usual: Option<i64>,
+}
+
+impl Watched {
+    /// The median of what the newest executions took, in nanoseconds.
+    fn usual(&mut self) -> i64 {
+        let durations = &self.durations;
+        *self.usual.get_or_insert_with(|| median(durations.iter().map(|&nanos| nanos as f64).collect()) as i64)
+    }
 }
 
 /// Operations that are watched.
@@ -82,6 +92,7 @@ impl Operations {
         watched.kind = timed.kind;
         if complete {
             watched.incomplete.remove(&trace);
+            watched.usual = None;
             watched.durations.extend(&timed.durations);
             watched.durations.drain(..watched.durations.len().saturating_sub(DURATIONS_MAX));
         } else {
@@ -110,14 +121,13 @@ impl Operations {
     }
 
     /// What the service's other operations of the same kind take.
-    pub(super) fn neighbours(&self, of: &OperationKey) -> Neighbours {
+    pub(super) fn neighbours(&mut self, of: &OperationKey) -> Neighbours {
         let kind = self.watched.get(of).map_or(SpanKind::Unspecified, |watched| watched.kind);
-        let others = self.watched.iter().filter(|(key, watched)| {
+        let others = self.watched.iter_mut().filter(|(key, watched)| {
             let is_beside = key.service == of.service && key.project == of.project && key.name != of.name;
             is_beside && watched.kind == kind && watched.durations.len() >= DURATIONS_MIN
         });
-        let usual = |watched: &Watched| median(watched.durations.iter().map(|&nanos| nanos as f64).collect());
-        Neighbours { medians: others.map(|(_, watched)| usual(watched) as i64).collect() }
+        Neighbours { medians: others.map(|(_, watched)| watched.usual()).collect() }
     }
 
     pub(super) fn get(&mut self, key: &OperationKey) -> Option<&mut Watched> {

@@ -107,7 +107,8 @@ impl Stored {
         let mut finding = self.finding.clone();
         if !self.shared_by.is_empty() {
             let names: Vec<&str> = self.shared_by.iter().map(String::as_str).collect();
-            finding.remarks.push(format!("about as much passes so in {}", names.join(", ")));
+            let more = if names.len() == SHARED_MAX { ", and perhaps in others" } else { "" };
+            finding.remarks.push(format!("about as much passes so in {}{more}", names.join(", ")));
         }
         finding
     }

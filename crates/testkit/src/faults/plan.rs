@@ -250,7 +250,7 @@ impl Scene {
         self.trace_of(std::slice::from_ref(root))
     }
 
-    /// Lays a plan out that starts so many milliseconds after the scene's begin, whatever runs meanwhile.
+    /// Lays out a plan that starts this many milliseconds after the scene begins, whatever runs meanwhile.
     pub(super) fn trace_at(&mut self, millis: f64, root: &Step) -> Trace {
         self.now = self.begin + (millis * NANOS_PER_MILLI) as i64;
         self.trace(root)

@@ -1,5 +1,5 @@
-//! Executions that wait while others have what they need: pools, locks, limiters; and waits that nobody in particular
-//! causes.
+//! Executions that wait while others have what they need: pools, locks, limiters; and waits that no single
+//! execution causes.
 //!
 //! Each case is a small simulation: requests come at random, and are served in their order as soon as something is free.
 //! How much is asked of it, how many there are of it, and who asks are drawn.

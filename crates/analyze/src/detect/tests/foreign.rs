@@ -1,4 +1,4 @@
-//! Shapes that programs record which nobody instrumented for this: what is opened of them unasked, and mostly is not.
+//! Shapes that auto-instrumented programs record: which findings open unasked. Most of these shapes open none.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::execution::{Entry, executions};
 use crate::finding::Code;
 use crate::testing::{MILLI, traces, trees};
 
-/// What is opened of these traces, where the service's other operations take so many milliseconds.
+/// The findings that open for these traces. `others`: the medians of the service's other operations in milliseconds.
 fn opened_of(traces: &[Trace], neighbours: &[i64]) -> String {
     let trees = trees(traces);
     let found = executions(&trees, Entry::Outermost);
@@ -51,7 +51,7 @@ fn a_request_that_computes_long_is_told_where_others_do_not() {
         assert_eq!(opened_of(&traces(&times(5, &PAGE.replace("GET /report", name))), &SMALL), "", "{name}");
     }
     let job = PAGE.replace("kind=server", "kind=consumer");
-    assert_eq!(opened_of(&traces(&times(5, &job)), &SMALL), "", "nobody waits for a job");
+    assert_eq!(opened_of(&traces(&times(5, &job)), &SMALL), "", "no person waits for a job");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn what_an_operation_is_for_is_no_bottleneck() {
     let computed = "GET /a 0..400 kind=server\n  score 1..301\n  render 301..399";
     assert_eq!(opened(&times(5, computed)), "bottleneck score", "the author's own span");
     let short = "GET /list 0..60 kind=server\n  SELECT 2..55 kind=client db.query.text='SELECT a FROM t'";
-    assert_eq!(opened(&times(5, short)), "", "nobody notices it");
+    assert_eq!(opened(&times(5, short)), "", "too short to be noticed");
     let down = "GET /news 0..400 kind=server\n  render 0..60\n  GET 61..390 kind=client ! http.request.method=GET url.full=http://up/x";
     assert_eq!(opened(&times(5, down)), "", "that it fails is the news");
 }
@@ -248,7 +248,7 @@ fn a_limit_that_a_service_keeps_is_its_own() {
 }
 
 #[test]
-fn a_slower_kind_that_nobody_notices_and_a_growth_like_the_inputs_are_no_news() {
+fn a_slower_kind_too_short_to_notice_and_a_growth_like_the_inputs_are_no_news() {
     let request = |number: u64, millis: u64, big: bool| {
         format!("GET 0..{} kind=server app.page={} app.number={number}", millis, if big { "big" } else { "small" })
     };

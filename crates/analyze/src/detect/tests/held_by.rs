@@ -316,7 +316,7 @@ fn looped(seed: u64, burn: f64, is_threaded: bool) -> Vec<String> {
     looped_with(seed, 20, burn, is_threaded)
 }
 
-/// The same with one `GET /export` in so many requests.
+/// The same with one `GET /export` among the given number of requests.
 fn looped_with(seed: u64, one_in: u64, burn: f64, is_threaded: bool) -> Vec<String> {
     let mut random = Random(seed);
     // Of each task the pending times, and what is recorded: line starts with their depth.
@@ -406,13 +406,13 @@ fn a_few_long_stretches_are_enough_where_all_others_stand_still_meanwhile() {
             few += 1;
             found += usize::from(text(&held_by(&texts)).contains("while executions of GET /export computed in layout"));
         }
-        assert_eq!(text(&held_by(&looped_with(seed, 75, 900.0, true))), "", "{seed}: with threads nobody waits");
+        assert_eq!(text(&held_by(&looped_with(seed, 75, 900.0, true))), "", "{seed}: with threads no request waits");
     }
     assert!(few >= 5 && found * 10 >= few * 8, "{found} of {few}");
 }
 
 #[test]
-fn a_process_that_stops_as_a_whole_once_accuses_nobody() {
+fn a_process_that_stops_as_a_whole_once_accuses_no_operation() {
     // Every 40 ms a request of 30 ms of two kinds, in turn; all that is under way at 2 s ends 700 ms later.
     let texts: Vec<String> = (0..120)
         .map(|number| {
