@@ -104,14 +104,14 @@ pub fn check(baseline: &Baseline, executions: &[Execution<'_, '_>], config: &Det
 fn samples(before: &Operation, after: &Operation) -> Samples {
     if before.runs.is_empty() && after.runs.is_empty() {
         let each = |operation: &Operation| -> Vec<Located> {
-            let location = |nanos: &i64| Located { start: 0, location: (*nanos as f64).max(1.0).ln() };
+            let location = |nanos: &i64| Located::once(0, (*nanos as f64).max(1.0).ln());
             operation.durations_nanos.iter().map(location).collect()
         };
         return Samples { before: each(before), after: each(after), ..Samples::default() };
     }
     let runs = |operation: &Operation| match &operation.runs[..] {
         // Written before runs counted, or of executions without one: together they are as good as one run.
-        [] => median(&operation.durations_nanos).map(|nanos| Located { start: 0, location: nanos.max(1.0).ln() }),
+        [] => median(&operation.durations_nanos).map(|nanos| Located::new(0, nanos.max(1.0).ln())),
         _ => None,
     };
     let all = |operation: &Operation| runs(operation).map_or_else(|| operation.runs.clone(), |one| vec![one]);

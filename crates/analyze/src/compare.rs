@@ -226,7 +226,7 @@ pub fn compare_with(
     let located = sides
         .units
         .each_ref()
-        .map(|units| units.all.iter().map(|unit| Located { start: unit.start, location: 0.0 }).collect::<Vec<_>>());
+        .map(|units| units.all.iter().map(|unit| Located::new(unit.start, 0.0)).collect::<Vec<_>>());
     Comparison {
         verdict,
         executions_before: sides.ended[0],

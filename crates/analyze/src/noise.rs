@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 /// Runs whose starts are farther apart than this belong to different occasions, in nanoseconds.
 pub const OCCASION_GAP_NANOS: i64 = 10 * 60 * 1_000_000_000;
 
+/// What a stall of the machine (other processes, a disk that is flushed) adds to a run, in nanoseconds.
+const STALL_NANOS: f64 = 1e7;
+
 /// One run of one operation, or of a total.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Located {
@@ -16,6 +19,21 @@ pub struct Located {
     pub start: i64,
     /// The median of the logarithms of its durations in nanoseconds.
     pub location: f64,
+    /// By which part of the duration a stall of the machine may change it; 0 for a median of several, which no single
+    /// stall moves.
+    pub stall: f64,
+}
+
+impl Located {
+    /// The median of several logarithms.
+    pub const fn new(start: i64, location: f64) -> Self {
+        Self { start, location, stall: 0.0 }
+    }
+
+    /// The logarithm of one duration.
+    pub fn once(start: i64, log_nanos: f64) -> Self {
+        Self { start, location: log_nanos, stall: (STALL_NANOS.ln() - log_nanos).exp() }
+    }
 }
 
 /// Squared differences between locations of unchanged code.
@@ -150,7 +168,7 @@ mod tests {
     const MINUTE: i64 = 60 * 1_000_000_000;
 
     fn run(minute: i64, location: f64) -> Located {
-        Located { start: minute * MINUTE, location }
+        Located::new(minute * MINUTE, location)
     }
 
     #[test]

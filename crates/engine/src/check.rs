@@ -238,7 +238,7 @@ fn read_baseline(baseline: Baseline) -> Result<base::Baseline, Problem> {
         durations_nanos.sort_unstable();
         let counts = base::COUNTS.iter().filter_map(|name| Some((*name, *operation.counts.get(*name)?))).collect();
         let located =
-            |run: BaselineRun| Located { start: run.start_unix_nanos, location: run.median_nanos.max(1.0).ln() };
+            |run: BaselineRun| Located::new(run.start_unix_nanos, run.median_nanos.max(1.0).ln());
         let runs = operation.runs.into_iter().map(located).collect();
         let measured = base::Operation { executions: operation.executions, durations_nanos, runs, counts };
         ((operation.service, operation.name), measured)

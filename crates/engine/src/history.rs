@@ -102,7 +102,7 @@ impl Engine {
             let of_state = by_state.entry(state).or_default();
             for location in known.into_iter().flatten() {
                 if let Some(timed) = location.timed() {
-                    let located = Located { start: location.start_unix_nanos, location: location.log_nanos };
+                    let located = Located::new(location.start_unix_nanos, location.log_nanos);
                     of_state.entry(timed).or_default().push(located);
                 }
             }

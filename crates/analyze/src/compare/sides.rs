@@ -12,6 +12,8 @@ use crate::units::Units;
 
 /// Durations are compared as ratios, so that none may be zero.
 const SHORTEST_NANOS: f64 = 1.0;
+/// A median of as many executions is moved by no single one.
+const STEADY_MIN: usize = 3;
 
 /// Everything that is compared. Both sides number operations alike; side 0 is before, 1 after.
 pub(super) struct Sides<'a> {
@@ -69,7 +71,9 @@ impl OperationSamples {
         sorted.sort_by(|left, right| left.0.cmp(&right.0).then(left.1.total_cmp(&right.1)));
         let of_unit = |logs: &[(u32, f64)]| {
             let (unit, values) = (logs[0].0, logs.iter().map(|log| log.1).collect::<Vec<_>>());
-            (unit, Located { start: units.all[unit as usize].start, location: quantile_f64(&values, 0.5) })
+            let (start, location) = (units.all[unit as usize].start, quantile_f64(&values, 0.5));
+            let is_steady = values.len() >= STEADY_MIN;
+            (unit, if is_steady { Located::new(start, location) } else { Located::once(start, location) })
         };
         Some(sorted.chunk_by(|left, right| left.0 == right.0).map(of_unit).collect())
     }

@@ -116,7 +116,8 @@ pub fn in_turn(turns: &[(Located, Located)], noise: &Noise) -> Option<Timing> {
     let count = differences.len();
     let (mean, variance) = moments(&differences)?;
     // A difference has the variance of two runs.
-    let spread = Spread::of(variance / 2.0, count.saturating_sub(1) as f64, count, noise);
+    let stall = stall(turns.iter().flat_map(|(before, after)| [before, after]));
+    let spread = Spread::of(variance / 2.0, count.saturating_sub(1) as f64, count, noise, stall);
     let error = (2.0 * spread.variance / count as f64).sqrt();
     Some(spread.timing(mean, error, count, None))
 }
@@ -129,7 +130,7 @@ pub fn apart(before: &[Located], after: &[Located], noise: &Noise) -> Option<Tim
     let few = before.len().min(after.len());
     let own_freedom = m + n - 2.0;
     let pooled = ((m - 1.0) * variance_before + (n - 1.0) * variance_after) / own_freedom.max(1.0);
-    let mut spread = Spread::of(pooled, own_freedom, few, noise);
+    let mut spread = Spread::of(pooled, own_freedom, few, noise, stall(before.iter().chain(after)));
     let mut difference = mean_after - mean_before;
     let mut error_squared = spread.variance * (1.0 / m + 1.0 / n);
     if few >= RUNS_MIN && spread.source == NoiseSource::TheseRuns {
@@ -177,8 +178,9 @@ struct Spread {
 }
 
 impl Spread {
-    /// From the variance of the runs at hand, of which the smaller side has `few`, and from history.
-    fn of(own: f64, own_freedom: f64, few: usize, noise: &Noise) -> Self {
+    /// From the variance of the runs at hand, of which the smaller side has `few`, and from history; a default has
+    /// that of a stall in addition.
+    fn of(own: f64, own_freedom: f64, few: usize, noise: &Noise, stall: f64) -> Self {
         let history = noise.near.variance().filter(|_| noise.near.count >= HISTORY_MIN && few < RUNS_ENOUGH);
         let history = history.filter(|known| own_freedom < 1.0 || own <= HISTORY_RATIO_MAX * known);
         if let Some(known) = history {
@@ -191,7 +193,7 @@ impl Spread {
         if few >= RUNS_MIN {
             return Self { variance: own, freedom: own_freedom, source: NoiseSource::TheseRuns };
         }
-        let variance = own.max(RUN_SD * RUN_SD);
+        let variance = own.max(RUN_SD * RUN_SD + stall * stall);
         Self { variance, freedom: f64::INFINITY, source: NoiseSource::Default }
     }
 
@@ -210,6 +212,11 @@ impl Spread {
             source: self.source,
         }
     }
+}
+
+/// The largest part by which a stall may change one of the runs.
+fn stall<'r>(runs: impl Iterator<Item = &'r Located>) -> f64 {
+    runs.map(|run| run.stall).fold(0.0, f64::max)
 }
 
 fn locations(runs: &[Located]) -> Vec<f64> {

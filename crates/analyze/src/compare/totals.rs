@@ -71,7 +71,7 @@ impl RunFigures {
 
     fn located(&self, total: Total) -> Option<Located> {
         let nanos = self.totals[total as usize];
-        (nanos > 0.0).then(|| Located { start: self.start, location: nanos.ln() })
+        (nanos > 0.0).then(|| Located::once(self.start, nanos.ln()))
     }
 }
 
@@ -171,7 +171,7 @@ fn differ(counts: &[Vec<f64>; 2]) -> bool {
     let located = |counts: &[f64]| -> Vec<Located> {
         // Which came first says nothing of a count.
         let start = |at: usize| at as i64;
-        counts.iter().enumerate().map(|(at, count)| Located { start: start(at), location: count.ln_1p() }).collect()
+        counts.iter().enumerate().map(|(at, count)| Located::new(start(at), count.ln_1p())).collect()
     };
     let [before, after] = counts.each_ref().map(|side| located(side));
     let Some(timing) = timing::apart(&before, &after, &crate::noise::Noise::default()) else { return false };

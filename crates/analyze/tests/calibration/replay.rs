@@ -179,7 +179,7 @@ fn row(recording: &str, comparison: String, outcomes: &Outcomes) -> Row {
 fn samples(before: &[Run], after: &[Run], history: &[Run], in_turn: bool) -> Vec<Samples> {
     let Some((_, first)) = before.first() else { return Vec::new() };
     let of = |runs: &[Run], name: &str| -> Vec<Located> {
-        let located = |(start, run): &Run| Some(Located { start: *start, location: *run.get(name)? });
+        let located = |(start, run): &Run| Some(Located::new(*start, *run.get(name)?));
         runs.iter().filter_map(located).collect()
     };
     let sample = |name: &String| Samples {
@@ -318,8 +318,7 @@ fn run_noise(runs: &[Run]) -> f64 {
         .keys()
         .filter(|name| !name.starts_with('*') || first.len() <= 3)
         .filter_map(|name| {
-            let located =
-                runs.iter().filter_map(|(start, run)| Some(Located { start: *start, location: *run.get(name)? }));
+            let located = runs.iter().filter_map(|(start, run)| Some(Located::new(*start, *run.get(name)?)));
             Noise::of(&located.collect::<Vec<_>>()).near.variance().map(f64::sqrt)
         })
         .collect();

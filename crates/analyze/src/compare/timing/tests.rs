@@ -10,7 +10,7 @@ const LEVEL: f64 = 0.01;
 
 /// Runs of one side, `seconds` apart, from `start` on.
 fn runs(random: &mut Random, count: usize, start: i64, sd: f64, shift: f64) -> Vec<Located> {
-    let run = |at: usize| Located { start: start + at as i64 * 1_000_000_000, location: shift + sd * draw(random) };
+    let run = |at: usize| Located::new(start + at as i64 * 1_000_000_000, shift + sd * draw(random));
     (0..count).map(run).collect()
 }
 
@@ -115,7 +115,7 @@ fn sides_that_alternate_need_no_occasions() {
             let common = 0.05 * random.normal();
             for (side, runs) in sides.iter_mut().enumerate() {
                 let location = common + shift * side as f64 + 0.01 * random.normal();
-                runs.push(Located { start: at * day + side as i64, location });
+                runs.push(Located::new(at * day + side as i64, location));
             }
         }
         apart(&sides[0], &sides[1], &Noise::default()).unwrap()
@@ -123,4 +123,15 @@ fn sides_that_alternate_need_no_occasions() {
     assert_eq!(alternate(0.0).missing, None);
     let found = part((0..TRIES).map(|_| Some(alternate(0.0))));
     assert!(found <= 0.014, "{found}");
+}
+
+#[test]
+fn one_stall_of_the_machine_sets_no_short_run_apart() {
+    let turn = |[before, after]: [f64; 2]| {
+        let once = |start, millis: f64| Located::once(start, (millis * 1e6).ln());
+        in_turn(&[(once(0, before), once(1, after))], &Noise::default()).unwrap()
+    };
+    // A command of 12 ms that waits for a disk once, and one of a second that takes fifteen times as long.
+    assert_eq!(turn([12.0, 180.0]).missing, Some(Missing::Runs(3)));
+    assert_eq!(turn([1_000.0, 15_000.0]).missing, None);
 }
