@@ -179,6 +179,25 @@ pub(super) fn is_model(span: &Span) -> bool {
     has_model && !is_tool()
 }
 
+/// Whether it is a request over HTTP to a model, by the usual addresses of such interfaces: not every client of a model
+/// is instrumented.
+pub(super) fn is_model_request(span: &Span) -> bool {
+    const ENDS: [&str; 9] = [
+        "/api/chat",
+        "/api/generate",
+        "/chat/completions",
+        "/embeddings",
+        "/v1/completions",
+        "/v1/messages",
+        "/v1/responses",
+        ":generateContent",
+        ":streamGenerateContent",
+    ];
+    let address = span.text("url.full").or_else(|| span.text("url.path")).or_else(|| span.text("http.target"));
+    let path = address.and_then(|address| address.split(['?', '#']).next()).unwrap_or_default();
+    span.text("http.request.method") == Some("POST") && ENDS.iter().any(|end| path.ends_with(end))
+}
+
 /// What a model was sent, where it was recorded.
 pub(super) fn model_input(span: &Span) -> Option<&str> {
     ["gen_ai.input.messages", "gen_ai.prompt", "input.value", "gen_ai.prompt.0.content"]

@@ -181,10 +181,24 @@ impl<'t, 'a> Facts<'t, 'a> {
     /// purpose.
     pub(super) fn is_of_test_itself(&self, indices: &[usize]) -> bool {
         let by_test = |&index: &usize| {
-            let parent = self.tree.parent(index);
+            let parent = self.recorded_parent(index);
             parent.is_some_and(|parent| parent == self.execution.entry || is_part_of_test(self.span(parent)))
         };
         self.is_passed_test() && indices.iter().all(by_test)
+    }
+
+    /// The parent that was recorded: that of the sibling, where a span is beneath a sibling because it lies within its
+    /// time. `None` where that is more than [`ANCESTORS_MAX`] above.
+    fn recorded_parent(&self, index: usize) -> Option<usize> {
+        let mut at = index;
+        for _ in 0..ANCESTORS_MAX {
+            let parent = self.tree.parent(at)?;
+            if !self.tree.is_nested_by_time(at) {
+                return Some(parent);
+            }
+            at = parent;
+        }
+        None
     }
 
     /// Where in the code: the span's own word, or the nearest ancestor's, at most [`ANCESTORS_MAX`] above.

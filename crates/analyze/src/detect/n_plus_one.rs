@@ -20,7 +20,7 @@ use std::rc::Rc;
 
 use kino_model::SpanKind;
 
-use super::call::{Call, Calls, Kind, is_model, peer};
+use super::call::{Call, Calls, Kind, is_model, is_model_request, peer};
 use super::facts::{ANCESTORS_MAX, Facts, Group, median, shown, top};
 use super::relate::Found;
 use super::{Draft, worth};
@@ -132,8 +132,11 @@ fn serves(group: &Group<'_, '_>) -> bool {
     group.facts.iter().any(|facts| matches!(entry(facts), SpanKind::Server | SpanKind::Consumer))
 }
 
-/// Whether it is how a language model is asked: the request beneath the call.
+/// Whether it is how a language model is asked: the request beneath the call, or a request to a model's address.
 fn is_within_model(facts: &Facts<'_, '_>, index: usize) -> bool {
+    if is_model_request(facts.span(index)) {
+        return true;
+    }
     let mut above = (0..MAX_WITHIN_MODEL).scan(index, |at, _| {
         *at = facts.tree.parent(*at).filter(|_| *at != facts.execution.entry)?;
         Some(*at)

@@ -25,7 +25,7 @@ use std::collections::BTreeSet;
 use kino_model::{Span, SpanKind};
 
 use super::broken::MISSING;
-use super::call::{is_for_disk, is_model, waits, waits_for_work};
+use super::call::{is_for_disk, is_model, is_model_request, waits, waits_for_work};
 use super::failures::is_refused_input;
 use crate::execution::{Execution, is_of_test, process};
 use crate::finding::{Code, Finding};
@@ -211,7 +211,7 @@ fn bottleneck(finding: &Finding, executions: &[Execution<'_, '_>], neighbours: &
     if let Some(statement) = span.text("db.query.text") {
         return !is_for_disk(span, statement);
     }
-    !is_model(span) && (share < NOTHING_ELSE || calls_of(execution, index) > 1)
+    !is_model(span) && !is_model_request(span) && (share < NOTHING_ELSE || calls_of(execution, index) > 1)
 }
 
 /// How many calls of the same operation the execution makes.

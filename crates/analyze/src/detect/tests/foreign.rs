@@ -109,6 +109,16 @@ fn a_model_and_the_request_that_asks_it_are_one_call() {
     let found = check(Code::Bottleneck, &times(4, agent));
     assert!(found.starts_with("chat m holds") && !found.contains("POST"), "{found}");
     assert_eq!(opened(&times(4, agent)), "", "an agent waits for its model: that is how it works");
+    // Where only the HTTP client is instrumented, the address says that it is a model.
+    let asks = |path: &str| {
+        let ask = |from: u32| {
+            format!("  POST {from}..{} kind=client http.request.method=POST url.full=http://m{path}", from + 80)
+        };
+        let all: Vec<String> = (0..6).map(|number| ask(10 + number * 90)).collect();
+        times(4, &format!("answer 0..600\n{}", all.join("\n")))
+    };
+    assert_eq!(opened(&asks("/v1/chat/completions")), "");
+    assert_ne!(opened(&asks("/v1/orders")), "");
 }
 
 #[test]
@@ -133,6 +143,24 @@ fn what_a_test_does_itself_is_on_purpose() {
         calls("      ", 5)
     );
     assert_eq!(opened(&code), "repeated_identical_call GET", "what the tested code does is the code's");
+    // What an ORM's instrumentation recorded is beneath what the driver's did not, by its time alone.
+    let twice = |indent: &str| -> String {
+        let line = |at: u32| {
+            let (from, to) = (5 + at * 20, 20 + at * 20);
+            let of = |from: u32, to: u32, scope: &str| {
+                format!(
+                    "{indent}SELECT {from}..{to} kind=client scope={scope} db.query.text='SELECT a FROM t WHERE b = ?'"
+                )
+            };
+            [of(from, to, "orm"), of(from + 1, to - 1, "driver")].join("\n")
+        };
+        (0..8).map(line).collect::<Vec<_>>().join("\n")
+    };
+    let test = format!(
+        "t.py::a 0..200 pytest.nodeid=t.py::a\n  t.py::a::call 1..190 pytest.nodeid=t.py::a\n{}",
+        twice("    ")
+    );
+    assert_eq!(opened(&test), "");
     let slow = "t.py::a 0..900 pytest.nodeid=t.py::a\n  SELECT 1..2 kind=client\n  SELECT 700..880 kind=client";
     assert_eq!(opened(&times(4, slow)), "");
 }
