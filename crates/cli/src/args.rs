@@ -14,7 +14,7 @@ pub(crate) use self::diagnose::Diagnose;
 pub(crate) use self::lake::Lake;
 use crate::commands::key::Key;
 use crate::list_page::ListPage;
-use crate::time::{self, Against, When};
+use kino_text::time::{self, Against, When};
 pub(crate) use run::{Cores, REPEAT, Run};
 
 const STYLES: Styles = Styles::styled()

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use kino_engine::EngineConfig;
 use kino_engine::config::SyncKind;
+use kino_text::suggest;
 use rustix::fs::OFlags;
 
 use crate::failure::{Failure, code};
@@ -18,8 +19,6 @@ use crate::home;
 pub(crate) const CONFIG_FILE: &str = "config.toml";
 /// The file of the home that a detached engine writes its log to.
 pub(crate) const LOG_FILE: &str = "engine.log";
-/// Keys less alike than this are no help to whoever mistyped one.
-const LIKENESS_MIN: f64 = 0.7;
 
 /// Everything that the environment and the configuration decide.
 #[derive(Clone, Debug)]
@@ -192,12 +191,9 @@ fn parse(text: &str) -> Result<EngineConfig, String> {
 }
 
 /// The name nearest to an unknown one, of those that serde's message lists after it, each in backquotes.
-fn did_you_mean(message: &str) -> Option<&str> {
+fn did_you_mean(message: &str) -> Option<String> {
     let mut names = message.strip_prefix("unknown ")?.split('`').skip(1).step_by(2);
-    let wrong = names.next()?;
-    let scored = names.map(|name| (strsim::jaro_winkler(wrong, name), name));
-    let best = scored.max_by(|one, other| one.0.total_cmp(&other.0))?;
-    (best.0 >= LIKENESS_MIN).then_some(best.1)
+    suggest::best(names.next()?, names)
 }
 
 #[cfg(test)]

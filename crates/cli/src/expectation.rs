@@ -11,12 +11,9 @@
 //!
 //! An operation may be quoted, and must be where it holds words that mean something here.
 
+use kino_text::{suggest, time};
 use kino_wire::check::{Counted, Expectation, Expected, Measure};
 
-use crate::time;
-
-/// Names less alike than this are no help.
-const LIKENESS_MIN: f64 = 0.7;
 /// The longest expectation; a sentence is far shorter.
 const BYTES_MAX: usize = 1_000;
 
@@ -281,11 +278,9 @@ impl Reader<'_> {
 
 /// What may have been meant, or, where nothing is near, all there is.
 fn hint<'n>(wrong: &str, names: impl Iterator<Item = &'n str> + Clone) -> String {
-    let lower = wrong.to_lowercase();
-    let scored = names.clone().map(|name| (strsim::jaro_winkler(&lower, &name.to_lowercase()), name));
-    match scored.max_by(|one, other| one.0.total_cmp(&other.0)) {
-        Some((score, name)) if score >= LIKENESS_MIN => format!("; did you mean `{name}`?"),
-        _ => format!("; there are {}", names.collect::<Vec<_>>().join(", ")),
+    match suggest::best(wrong, names.clone()) {
+        Some(name) => format!("; did you mean `{name}`?"),
+        None => format!("; there are {}", names.collect::<Vec<_>>().join(", ")),
     }
 }
 

@@ -8,6 +8,7 @@
 mod app;
 mod args;
 mod client;
+mod clock;
 mod commands;
 mod config;
 mod expectation;
@@ -22,7 +23,6 @@ mod project;
 mod render;
 mod shell;
 mod start;
-mod time;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -31,10 +31,10 @@ use clap::{CommandFactory, Parser};
 
 use crate::app::{App, Outcome};
 use crate::args::{Arguments, Command};
+use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::failure::{Failure, code};
 use crate::output::Output;
-use crate::time::SystemClock;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

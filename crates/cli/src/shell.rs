@@ -1,8 +1,7 @@
 //! Words as a shell reads them: for lines that somebody is to run.
 
+use kino_text::untrusted::is_harmful;
 use std::fmt::Write as _;
-
-use kino_model::untrusted::is_harmful;
 
 /// Characters that no shell treats specially anywhere in a word.
 const PLAIN: &[u8] = b"_-./:=@%+,";

@@ -11,6 +11,7 @@ use kino_analyze::noise::Located;
 use kino_analyze::tree::Tree;
 use kino_model::{Trace, UnixNanos, names};
 use kino_store::snapshot::{EventFilter, TraceFilter};
+use kino_text::suggest;
 use kino_wire::Problem;
 use kino_wire::ask::Scope;
 use kino_wire::check::{
@@ -21,7 +22,7 @@ use kino_wire::check::{
 use crate::find::{limit, problem};
 use crate::ingest::blocking;
 use crate::sets::Set;
-use crate::{Engine, scope, suggest, to_wire};
+use crate::{Engine, scope, to_wire};
 
 /// The shape of a baseline.
 const BASELINE_SCHEMA: &str = "kino.baseline.v1";
@@ -237,8 +238,7 @@ fn read_baseline(baseline: Baseline) -> Result<base::Baseline, Problem> {
         let mut durations_nanos = operation.durations_nanos;
         durations_nanos.sort_unstable();
         let counts = base::COUNTS.iter().filter_map(|name| Some((*name, *operation.counts.get(*name)?))).collect();
-        let located =
-            |run: BaselineRun| Located::new(run.start_unix_nanos, run.median_nanos.max(1.0).ln());
+        let located = |run: BaselineRun| Located::new(run.start_unix_nanos, run.median_nanos.max(1.0).ln());
         let runs = operation.runs.into_iter().map(located).collect();
         let measured = base::Operation { executions: operation.executions, durations_nanos, runs, counts };
         ((operation.service, operation.name), measured)

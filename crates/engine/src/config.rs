@@ -9,9 +9,8 @@ use std::time::Duration;
 use kino_analyze::DetectorConfig;
 use kino_analyze::finding::Code;
 use kino_store::{KillMode, KillPoints, StoreConfig, SyncPolicy};
+use kino_text::suggest;
 use serde::{Deserialize, Serialize};
-
-use crate::suggest;
 
 /// The engine's configuration. Unknown keys are refused.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

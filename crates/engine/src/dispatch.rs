@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kino_text::suggest;
 use kino_wire::admin::{LogsQuestion, StatusQuestion};
 use kino_wire::ask::Asked;
 use kino_wire::compare::CompareQuestion;
@@ -22,7 +23,6 @@ use tokio::runtime::Handle;
 
 use crate::Engine;
 use crate::config::KeyScope;
-use crate::suggest;
 
 impl Backend for Engine {
     fn ask_json(&self, name: &str, question: Json) -> Asked<'_> {

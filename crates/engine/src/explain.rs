@@ -14,6 +14,7 @@ use kino_analyze::explain as analyze;
 use kino_analyze::tree::Tree;
 use kino_model::{Span, Trace, TraceId, names};
 use kino_store::snapshot::{Snapshot, TraceFilter};
+use kino_text::suggest;
 use kino_wire::Problem;
 use kino_wire::explain::{
     DEFAULT_LAST, DEFAULT_PAGE, EntryPoint, ExplainList, ExplainOperation, ExplainOperationQuestion, ExplainSystem,
@@ -25,7 +26,7 @@ use crate::beside::Earlier;
 use crate::find::{limit, problem};
 use crate::ingest::blocking;
 use crate::temporary::{leave_out_temporary, path_in_project};
-use crate::{Engine, scope, suggest, to_wire};
+use crate::{Engine, scope, to_wire};
 use trace::Subject;
 
 /// Rows of a breakdown in one answer; the rest is counted.

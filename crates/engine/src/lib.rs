@@ -38,7 +38,6 @@ mod search;
 mod selector;
 mod sets;
 mod sql;
-mod suggest;
 mod temporary;
 mod to_wire;
 mod verify;

@@ -3,13 +3,14 @@
 use kino_analyze::execution::Execution;
 use kino_analyze::growth::Growth;
 use kino_analyze::predict as analyze;
+use kino_text::suggest;
 use kino_wire::Problem;
 use kino_wire::explain::{ExplainOperationQuestion, MAX_LAST};
 use kino_wire::predict::{Crossing, DEFAULT_LAST, Input, LeftOut, Predict, PredictQuestion};
 
+use crate::Engine;
 use crate::find::limit;
 use crate::ingest::blocking;
-use crate::{Engine, suggest};
 
 /// Attributes in one answer; the rest is counted.
 const INPUTS_MAX: usize = 50;

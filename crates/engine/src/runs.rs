@@ -20,6 +20,7 @@ use kino_model::{
     Batch, Resource, Scope, Span, SpanId, SpanKind, Status, StatusCode, Text, TraceId, UnixNanos, Value, names,
 };
 use kino_store::snapshot::TraceFilter;
+use kino_text::suggest;
 use kino_wire::Problem;
 use kino_wire::explain::LeftOut;
 use kino_wire::insights::FindingChange;
@@ -33,7 +34,7 @@ use crate::find::{limit, problem};
 use crate::history::{self, Location};
 use crate::ingest::blocking;
 use crate::sets::Members;
-use crate::{Engine, explain, scope, suggest};
+use crate::{Engine, explain, scope};
 
 /// The kind under which the store keeps runs.
 const RECORD_KIND: &str = "run";

@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use kino_model::{Span, SpanId, Trace, names};
 use kino_store::snapshot::TraceFilter;
+use kino_text::suggest;
 use kino_wire::Problem;
 use kino_wire::ask::Scope;
 
 use crate::find::problem;
 use crate::selector::Selector;
-use crate::{Engine, scope, suggest};
+use crate::{Engine, scope};
 
 /// Traces of one set that are looked at, the newest. The rest is counted.
 pub(crate) const TRACES_MAX: usize = 5_000;

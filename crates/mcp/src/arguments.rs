@@ -120,39 +120,15 @@ pub(crate) fn read<T: DeserializeOwned>(arguments: JsonObject) -> Result<T, Stri
     serde_json::from_value(Json::Object(arguments)).map_err(|error| format!("wrong arguments: {error}"))
 }
 
-/// Reads `250ms`, `1.5s`, `2h`, `7d`; a number alone has no unit and is refused.
+/// Reads a duration as nanoseconds.
 pub(crate) fn duration(text: &str) -> Result<i64, String> {
-    let text = text.trim();
-    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let nanos = match unit.trim() {
-        "ns" => 1.0,
-        "us" | "µs" => 1e3,
-        "ms" => 1e6,
-        "s" => 1e9,
-        "m" | "min" => 60e9,
-        "h" => 3_600e9,
-        "d" => 86_400e9,
-        _ => return Err(format!("{text:?} is no duration: write one like 250ms, 1.5s, 10m, 2h, 7d")),
-    };
-    match number.parse::<f64>() {
-        Ok(number) if number * nanos < i64::MAX as f64 => Ok((number * nanos).round() as i64),
-        _ => Err(format!("{text:?} is no duration: write one like 250ms, 1.5s, 10m, 2h, 7d")),
-    }
+    kino_text::time::parse_duration(text).map_err(|expected| format!("{text:?}: {expected}"))
 }
 
-/// Reads RFC 3339, Unix nanoseconds, or how long before `now`.
+/// Reads a point in time as Unix nanoseconds, `now` being the present.
 pub(crate) fn time(text: &str, now: UnixNanos) -> Result<i64, String> {
-    let text = text.trim();
-    if let Ok(nanos) = text.parse::<i64>() {
-        return Ok(nanos);
-    }
-    if let Ok(time) = text.parse::<jiff::Timestamp>() {
-        return i64::try_from(time.as_nanosecond()).map_err(|_| format!("{text:?} is beyond the years 1677 to 2262"));
-    }
-    let ago = duration(text.strip_suffix("ago").unwrap_or(text).trim());
-    ago.map(|nanos| now.0.saturating_sub(nanos))
-        .map_err(|_| format!("{text:?} is no time: write 2026-01-31T12:00:00Z, or how long ago, like 15m, 2h, 7d"))
+    let when = kino_text::time::parse_when(text).map_err(|expected| format!("{text:?}: {expected}"))?;
+    Ok(when.unix_nanos(now))
 }
 
 /// [`time`] for an argument that may be absent.
@@ -165,21 +141,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_and_times_are_read() {
-        let now = UnixNanos(10_000_000_000_000);
-        assert_eq!(duration("250ms"), Ok(250_000_000));
-        assert_eq!(duration(" 1.5 s"), Ok(1_500_000_000));
-        assert_eq!(time("1h", now), Ok(10_000_000_000_000 - 3_600_000_000_000));
-        assert_eq!(time("10m ago", now), Ok(10_000_000_000_000 - 600_000_000_000));
-        assert_eq!(time("1970-01-01T00:00:01Z", now), Ok(1_000_000_000));
-        assert_eq!(time("1700000000000000000", now), Ok(1_700_000_000_000_000_000));
-    }
-
-    #[test]
-    fn wrong_ones_say_what_is_right() {
-        for text in ["", "5", "fast", "1..2s", "1e3s", "99999999999999d", "-5s"] {
-            assert!(duration(text).unwrap_err().contains("write one like"), "{text:?}");
-        }
+    fn a_wrong_duration_or_time_is_quoted_with_what_is_right() {
+        assert_eq!(time("10m ago", UnixNanos(700_000_000_000)), Ok(100_000_000_000));
+        assert!(duration("5").unwrap_err().starts_with("\"5\": a number with its unit"));
         assert!(time("yesterday", UnixNanos(0)).unwrap_err().contains("how long ago"));
     }
 

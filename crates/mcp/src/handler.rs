@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use kino_text::suggest;
 use kino_wire::ask::Scope;
 use kino_wire::{Problem, ProblemKind};
 use rmcp::model::{
@@ -33,8 +34,6 @@ const ROOTS_MAX: usize = 32;
 const CLIENT_BYTES_MAX: usize = 64;
 /// How many near names a refusal names.
 const NEAREST_MAX: usize = 5;
-/// How like a name must be to be named, 0 to 1.
-const LIKENESS_MIN: f64 = 0.7;
 
 /// One client's session with a [`Server`].
 #[derive(Clone)]
@@ -205,19 +204,11 @@ fn failed(problem: &Problem) -> ErrorData {
     ErrorData::internal_error(clean(&problem.message, 2 * MESSAGE_BYTES_MAX), None)
 }
 
-/// The names most like `wrong`, best first.
-fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut scored: Vec<(f64, &str)> = names.map(|name| (strsim::jaro_winkler(wrong, name), name)).collect();
-    scored.retain(|(score, _)| *score >= LIKENESS_MIN);
-    scored.sort_by(|one, other| other.0.total_cmp(&one.0));
-    scored.into_iter().take(NEAREST_MAX).map(|(_, name)| name).collect()
-}
-
 /// A protocol error for a name that is not listed.
 fn no_such<'a>(what: &str, wrong: &str, names: impl Iterator<Item = &'a str> + Clone) -> ErrorData {
-    let mut near = nearest(wrong, names.clone());
+    let mut near = suggest::nearest(wrong, names.clone());
     if near.is_empty() {
-        near = names.collect();
+        near = names.map(str::to_owned).collect();
     }
     let wrong = clean(wrong, CELL_BYTES_MAX);
     ErrorData::invalid_params(format!("no {what} is called {wrong:?}; there is {}", near.join(", ")), None)

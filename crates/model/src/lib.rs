@@ -17,7 +17,6 @@ pub mod names;
 pub mod redacted;
 pub mod span;
 pub mod time;
-pub mod untrusted;
 
 pub use attribute::{Attributes, Value};
 pub use batch::Batch;

@@ -36,7 +36,7 @@ pub(crate) fn complain(error: &anyhow::Error) {
 
 /// Recorded text is hostile: a harmful character would speak to the terminal, or hide.
 fn clean(text: &str) -> String {
-    let is_harmful = |c| c != '\n' && kino_model::untrusted::is_harmful(c);
+    let is_harmful = |c| c != '\n' && kino_text::untrusted::is_harmful(c);
     text.chars().map(|c| if is_harmful(c) { '\u{fffd}' } else { c }).collect()
 }
 

@@ -2,6 +2,8 @@
 
 use jiff::tz::TimeZone;
 use kino_model::{SpanId, TraceId};
+use kino_text::figures::{count, counted, duration, percent};
+use kino_text::{Tone, layout};
 use kino_wire::evidence::{Open, OpenEvent, OpenSpan};
 use kino_wire::finding::{Finding, Location};
 use kino_wire::insights::{Fix, Insight};
@@ -9,9 +11,7 @@ use kino_wire::run::Run;
 use kino_wire::search::{Search, SearchSource};
 use serde_json::{Map, Value as Json};
 
-use crate::doc::{Goal, Line, Target, Tone};
-use crate::figures::{count, counted, duration, percent};
-use crate::text;
+use crate::doc::{Goal, Line, Target};
 use crate::time;
 
 /// Columns that what belongs to something is set in by.
@@ -244,7 +244,7 @@ pub(crate) fn search(search: &Search, needle: &str, zone: &TimeZone) -> Vec<Line
             Some(target) => line.to(target),
             None => line,
         });
-        let (text, _) = text::without_sequences(&hit.text);
+        let (text, _) = layout::without_sequences(&hit.text);
         lines.push(Line::new(text.trim_end()).indent(2 * STEP).tone(severity(&hit.severity)));
     }
     lines
@@ -253,9 +253,9 @@ pub(crate) fn search(search: &Search, needle: &str, zone: &TimeZone) -> Vec<Line
 /// The line of a page of recorded text that its byte `offset` is on.
 pub(crate) fn line_at(text: &str, offset: u64) -> usize {
     let offset = text.floor_char_boundary(usize::try_from(offset).unwrap_or(usize::MAX));
-    let (before, _) = text::without_sequences(&text[..offset]);
+    let (before, _) = layout::without_sequences(&text[..offset]);
     // The line is not over: something stands on it.
-    text::lines(&format!("{before}x")).len() - 1
+    layout::lines(&format!("{before}x")).len() - 1
 }
 
 /// A run: how it went, what it wrote, what was learned.
@@ -339,8 +339,8 @@ pub(crate) fn ending(duration: Option<i64>, exit_code: Option<i32>, signal: Opti
 
 /// A page of a recorded text, and how many escape sequences were left out of it.
 pub(crate) fn recorded(text: &str) -> (Vec<Line>, u64) {
-    let (text, removed) = text::without_sequences(text);
-    (text::lines(&text).iter().map(|line| Line::new(line)).collect(), removed)
+    let (text, removed) = layout::without_sequences(text);
+    (layout::lines(&text).iter().map(|line| Line::new(line)).collect(), removed)
 }
 
 /// A place in the code.
@@ -401,7 +401,7 @@ fn values(attributes: &Map<String, Json>, indent: usize, lines: &mut Vec<Line>) 
 }
 
 fn value(text: &str, indent: usize, lines: &mut Vec<Line>) {
-    lines.extend(text::lines(text).iter().map(|line| Line::new(line).indent(indent)));
+    lines.extend(layout::lines(text).iter().map(|line| Line::new(line).indent(indent)));
 }
 
 /// A string as it is, anything else as JSON.

@@ -1,37 +1,18 @@
 //! A page of text to read: lines that wrap, some of which lead on, and a search with its hits marked.
 
 use kino_model::{SpanId, TraceId};
+use kino_text::{Tone, layout, untrusted};
 use kino_wire::finding::Finding;
-use unicode_width::UnicodeWidthChar;
 
 use crate::event::Key;
 use crate::list::List;
-use crate::text;
 
 /// Hits that a search keeps; beyond them it says that there are more.
 pub(crate) const HITS_MAX: usize = 10_000;
+/// Columns that an indented line has at least.
+const ROOM_MIN: usize = 8;
 /// Lines that a page holds; whoever fills it says what was left out.
 pub(crate) const LINES_MAX: usize = 500_000;
-
-/// What a piece of text is, which decides how it looks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Tone {
-    /// Ordinary.
-    #[default]
-    Plain,
-    /// A heading, or what matters most.
-    Strong,
-    /// Ids and the like.
-    Faint,
-    /// Good news.
-    Good,
-    /// Worth a look.
-    Warn,
-    /// Bad news.
-    Bad,
-    /// What was searched for.
-    Hit,
-}
 
 /// Where a line leads.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,7 +60,7 @@ pub(crate) struct Line {
 impl Line {
     /// A line of recorded or own text, cleaned here.
     pub(crate) fn new(text: &str) -> Self {
-        Self { text: text::clean(text).into_owned(), ..Self::default() }
+        Self { text: untrusted::clean(text).into_owned(), ..Self::default() }
     }
 
     /// Set in by so many columns, what wraps too.
@@ -326,23 +307,14 @@ impl Search {
     }
 }
 
-/// Cuts a line into rows, after a blank where there is one in the last third.
+/// Cuts a line into rows.
 fn wrap(index: usize, line: &Line, width: usize, rows: &mut Vec<Row>) {
-    let room = width.saturating_sub(line.indent).max(8);
-    let (mut start, mut used, mut blank) = (0, 0, None);
-    for (at, c) in line.text.char_indices() {
-        let wide = c.width().unwrap_or(0);
-        if used + wide > room {
-            let (end, kept) = blank.filter(|(_, kept)| *kept > room * 2 / 3).unwrap_or((at, used));
-            rows.push(Row { line: index, start, end });
-            (start, used, blank) = (end, used - kept, None);
-        }
-        used += wide;
-        if c == ' ' {
-            blank = Some((at + 1, used));
-        }
-    }
-    rows.push(Row { line: index, start, end: line.text.len() });
+    let room = width.saturating_sub(line.indent).max(ROOM_MIN);
+    rows.extend(layout::rows(&line.text, room).into_iter().map(|row| Row {
+        line: index,
+        start: row.start,
+        end: row.end,
+    }));
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use kino_text::time;
 use kino_wire::find::{FindItem, FindQuestion};
 
 /// Which traces to show.
@@ -142,21 +143,8 @@ fn parts(line: &str) -> Result<Vec<Part>, String> {
     Ok(parts)
 }
 
-/// Reads `250ms`, `1.5s`, `2m`.
 fn duration(text: &str) -> Result<i64, String> {
-    let wrong = || format!("min:{text} is no duration: 250ms, 1.5s and 2m are");
-    let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).ok_or_else(wrong)?;
-    let number: f64 = text[..digits].parse().map_err(|_| wrong())?;
-    let unit = match &text[digits..] {
-        "ns" => 1.0,
-        "us" | "µs" | "μs" => 1e3,
-        "ms" => 1e6,
-        "s" => 1e9,
-        "m" | "min" => 60e9,
-        "h" => 3_600e9,
-        _ => return Err(wrong()),
-    };
-    Ok((number * unit).round() as i64)
+    time::parse_duration(text).map_err(|expected| format!("min:{text}: {expected}"))
 }
 
 #[cfg(test)]

@@ -13,13 +13,11 @@
 mod compose;
 mod doc;
 mod event;
-pub mod figures;
 mod filter;
 mod list;
 mod run;
 mod screen;
 mod state;
-mod text;
 mod time;
 mod trace;
 mod update;

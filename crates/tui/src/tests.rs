@@ -416,7 +416,7 @@ fn a_filter_is_typed_corrected_and_taken_away() {
     reader.press(&[Key::Char('/')]);
     reader.types("service:shop min:soon");
     reader.press(&[Key::Enter]);
-    assert!(reader.screen().contains("no duration"), "{}", reader.screen());
+    assert!(reader.screen().contains("with its unit"), "{}", reader.screen());
     reader.press(&[Key::Ctrl('w')]);
     reader.types("error cart");
     reader.press(&[Key::Enter]);
@@ -731,7 +731,7 @@ fn recorded_text_reaches_no_cell_unescaped() {
     reader.press(&[Key::Tab, Key::Enter]);
     reader.answer(|ask| matches!(ask, Ask::Open(_)), Ok(Answer::Open(Box::new(open(vec![one])))));
     screens.push_str(&reader.screen());
-    let harmful = |c: char| c != '\n' && kino_model::untrusted::is_harmful(c);
+    let harmful = |c: char| c != '\n' && kino_text::untrusted::is_harmful(c);
     assert!(!screens.chars().any(harmful), "{screens:?}");
     assert!(screens.contains("\\u{1b}[2J"), "{screens}");
 }

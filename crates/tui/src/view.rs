@@ -11,12 +11,11 @@ mod canvas;
 mod lists;
 mod page;
 
+use kino_text::figures::count;
+use kino_text::{Tone, layout, untrusted};
 use ratatui::buffer::Buffer;
 
-use crate::doc::Tone;
-use crate::figures::count;
 use crate::state::{COLUMNS_MIN, Content, Link, Pane, Purpose, ROWS_MIN, State};
-use crate::text;
 use canvas::Canvas;
 
 /// Draws everything.
@@ -76,7 +75,7 @@ fn bar(state: &State, canvas: &mut Canvas<'_>) {
         _ => "this project",
     };
     let right = format!("{scope}  {text} ");
-    let column = row.columns().saturating_sub(text::width(&right) as u16);
+    let column = row.columns().saturating_sub(layout::width(&right) as u16);
     let column = row.put(column, &format!("{scope}  "), Tone::Faint);
     row.put(column, &text, tone);
 }
@@ -98,7 +97,7 @@ fn below(state: &State, canvas: &mut Canvas<'_>) {
     for page in &state.pages {
         at = row.put(at, " › ", Tone::Faint);
         let room = row.columns().saturating_sub(at).min(32);
-        at = row.put(at, &text::cut(&page.title, usize::from(room)), Tone::Strong);
+        at = row.put(at, &layout::cut(&page.title, usize::from(room)), Tone::Strong);
     }
     if state.pages.is_empty() && state.front == Pane::Traces {
         let line = state.traces.filter.line();
@@ -123,7 +122,7 @@ fn hints(state: &State, canvas: &mut Canvas<'_>) {
         };
         let at = row.put(0, label, Tone::Strong);
         let room = usize::from(row.columns().saturating_sub(at + 1));
-        let at = row.put(at, tail(&text::clean(&prompt.text), room), Tone::Plain);
+        let at = row.put(at, tail(&untrusted::clean(&prompt.text), room), Tone::Plain);
         row.reverse(at, at + 1);
         if let Some(error) = &prompt.error {
             row.put(at + 2, error, Tone::Bad);
@@ -154,7 +153,7 @@ fn hints(state: &State, canvas: &mut Canvas<'_>) {
 /// The end of a line that fits the room.
 fn tail(line: &str, columns: usize) -> &str {
     let mut from = line;
-    while text::width(from) > columns {
+    while layout::width(from) > columns {
         let mut rest = from.chars();
         rest.next();
         from = rest.as_str();

@@ -10,17 +10,18 @@ const LINES_MAX: usize = 800;
 /// Which packages of the workspace each package may use. `model` is the vocabulary of all of them and not repeated.
 const ARROWS: &[(&str, &[&str])] = &[
     ("kino-model", &[]),
+    ("kino-text", &[]),
     ("kino-ingest", &[]),
     ("kino-store", &[]),
     ("kino-analyze", &[]),
     ("kino-wire", &[]),
     ("kino-testkit", &[]),
-    ("kino-engine", &["kino-ingest", "kino-store", "kino-analyze", "kino-wire"]),
-    ("kino-mcp", &["kino-wire"]),
-    ("kino-tui", &["kino-wire"]),
+    ("kino-engine", &["kino-ingest", "kino-store", "kino-analyze", "kino-text", "kino-wire"]),
+    ("kino-mcp", &["kino-text", "kino-wire"]),
+    ("kino-tui", &["kino-text", "kino-wire"]),
     ("kino-server", &["kino-engine", "kino-wire", "kino-ingest", "kino-mcp"]),
-    ("kino", &["kino-engine", "kino-wire", "kino-mcp", "kino-server", "kino-tui"]),
-    ("kino-sql", &["kino-store", "kino-wire"]),
+    ("kino", &["kino-engine", "kino-text", "kino-wire", "kino-mcp", "kino-server", "kino-tui"]),
+    ("kino-sql", &["kino-store", "kino-text", "kino-wire"]),
     ("kino-bench", &["kino-analyze", "kino-testkit", "kino-wire"]),
 ];
 

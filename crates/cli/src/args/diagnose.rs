@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::ScopeArguments;
-use crate::time::{self, When};
+use kino_text::time::{self, When};
 
 /// Arguments of `diagnose`.
 #[derive(Debug, Args)]

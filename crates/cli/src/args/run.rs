@@ -4,8 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
-
-use crate::time;
+use kino_text::time;
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]

@@ -17,10 +17,10 @@ use super::sql;
 use crate::app::{App, Outcome};
 use crate::args;
 use crate::client::{self, Client, Found, VERSION};
+use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::failure::{Failure, code};
 use crate::output::Output;
-use crate::time::SystemClock;
 use crate::{render, start};
 
 /// Below this much free space, warn: the engine's own reserve comes on top.

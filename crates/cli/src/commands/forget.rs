@@ -54,7 +54,7 @@ fn what(question: &ForgetQuestion) -> String {
     }
     if let Some(before) = question.before_unix_nanos {
         let whose = if question.scope.all || question.scope.project.is_none() { "all" } else { "this project's" };
-        parts.push(format!("{whose} traces from before {}", crate::time::show(before, &crate::time::zone())));
+        parts.push(format!("{whose} traces from before {}", kino_text::time::show(before, &kino_text::time::zone())));
     }
     parts.join(" and ")
 }

@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use clap::{Subcommand, ValueEnum};
 use kino_engine::config::KeyScope;
 use kino_server::{KeyError, StoredKey, keys};
+use kino_text::time;
 use serde::Serialize;
 
 use crate::app::{App, Outcome};
 use crate::failure::{Failure, code};
 use crate::render::table::Table;
 use crate::render::{Style, Tone};
-use crate::{home, output, time};
+use crate::{home, output};
 
 /// Commands under `key`.
 #[derive(Debug, Subcommand)]

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use kino_model::TraceId;
+use kino_text::time::{self, Against, When};
 use kino_wire::admin::{LakeFilesQuestion, StatusQuestion};
 use kino_wire::ask::Scope;
 use kino_wire::compare::CompareQuestion;
@@ -18,8 +19,7 @@ use kino_wire::window::{ExplainWindowQuestion, Window};
 use crate::app::{App, Outcome};
 use crate::args::{Compare, Diagnose, Errors, Explain, Filters, Find, Open, Predict};
 use crate::failure::{Failure, code};
-use crate::time::{Against, When};
-use crate::{render, start, time};
+use crate::{render, start};
 
 /// What stands before a verification's id, as `blob:` before a blob's.
 const VERIFICATION: &str = "verification:";

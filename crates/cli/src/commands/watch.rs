@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
+use kino_text::time;
 use kino_tui::{Ended, Options};
 use kino_wire::ask::Asked;
 use kino_wire::{Backend, Problem, ProblemKind};
@@ -14,7 +15,7 @@ use crate::args::Watch;
 use crate::client::{self, Client, Found, VERSION};
 use crate::config::Settings;
 use crate::failure::{Failure, code};
-use crate::{config, start, time};
+use crate::{config, start};
 
 /// Shows what is recorded until the reader leaves.
 pub(super) fn run(app: &App, arguments: Watch) -> Outcome {

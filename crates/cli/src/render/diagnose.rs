@@ -1,9 +1,10 @@
 //! `diagnose`: what is wrong, the most severe first, within a bounded text.
 
+use kino_text::time;
 use kino_wire::diagnose::{AlsoSeen, Diagnose, DiagnosisEntry, DiagnosisLeftOut, LookedAt, TEXT_TOKENS_MAX};
 
 use super::{Style, Tone, clean, count, counted, finding, percent, wrap};
-use crate::{shell, time};
+use crate::shell;
 use kino_model::UnixNanos;
 
 /// How many bytes count as one token.

@@ -1,11 +1,11 @@
 //! The engine's own affairs: status, check-up, files, imports.
 
 use kino_model::UnixNanos;
+use kino_text::time;
 use kino_wire::admin::{Check, CheckState, Doctor, Import, LakeFiles, Status};
 
 use super::table::Table;
 use super::{Style, Tone, bytes, clean, clean_whole, count, counted};
-use crate::time;
 
 /// How an engine is.
 pub(crate) fn status(status: &Status, style: Style, now: UnixNanos) -> String {

@@ -1,10 +1,10 @@
 //! `errors`: exceptions by group, the most recent first.
 
 use kino_model::UnixNanos;
+use kino_text::time;
 use kino_wire::errors::{ErrorGroup, Errors};
 
 use super::{Style, Tone, clean, counted};
-use crate::time;
 
 /// How many frames of a stack are shown; the rest is counted.
 const FRAMES_MAX: usize = 6;

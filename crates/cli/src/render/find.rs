@@ -1,11 +1,11 @@
 //! `find` as a table, newest first.
 
 use kino_model::UnixNanos;
+use kino_text::time;
 use kino_wire::find::Find;
 
 use super::table::Table;
 use super::{Style, Tone, clean, count, duration};
-use crate::time;
 
 /// The table, with how to go on.
 pub(crate) fn text(answer: &Find, style: Style, now: UnixNanos) -> String {

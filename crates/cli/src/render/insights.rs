@@ -1,11 +1,11 @@
 //! `insights`: kept findings, the most worth acting on first, and what is remembered of one.
 
 use kino_model::{DurationNanos, UnixNanos};
+use kino_text::time;
 use kino_wire::insights::{FindingChange, FindingState, Fix, Insight, Insights};
 
 use super::table::Table;
 use super::{Style, Tone, clean, count, counted, duration, finding, wrap};
-use crate::time;
 
 /// How many findings are told in sentences beneath the table.
 const TOLD_MAX: usize = 3;

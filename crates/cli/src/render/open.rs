@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::tz::TimeZone;
 use kino_model::SpanId;
+use kino_text::time;
 use kino_wire::evidence::{Open, OpenEvent, OpenSpan};
 use serde_json::{Map, Value as Json};
 
 use super::{Style, Tone, clean, clean_lines, clean_whole, count, counted, duration};
-use crate::time;
 
 /// Deeper spans are shown at this depth: indentation has to end somewhere.
 const DEPTH_MAX: usize = 16;

@@ -64,6 +64,7 @@ impl Table {
                 Tone::Good => cell.fg(Color::Green),
                 Tone::Warn => cell.fg(Color::Yellow),
                 Tone::Bad => cell.fg(Color::Red),
+                Tone::Hit => cell.add_attribute(Attribute::Reverse),
             }
         });
         made.collect()

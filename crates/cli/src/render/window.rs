@@ -1,13 +1,13 @@
 //! What changed in a window of time: suspects first, then what came, what went, and which errors.
 
 use jiff::tz::TimeZone;
+use kino_text::time;
 use kino_wire::compare::{OperationSide, Sides, Verdict};
 use kino_wire::window::{ErrorChange, ExplainWindow, OperationCalls, Window, WindowSuspect};
 
 use super::apart::frame_place;
 use super::table::Table;
 use super::{Style, Tone, clean, compare, count, counted, duration, finding, percent, wrap};
-use crate::time;
 
 /// How many suspects are shown.
 const SUSPECTS_MAX: usize = 5;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use kino_model::TraceId;
 use kino_store::Forget as Forgetting;
+use kino_text::suggest;
 use kino_wire::Problem;
 use kino_wire::finding::Location;
 use kino_wire::insights::{
@@ -18,7 +19,7 @@ use kino_wire::run::Done;
 use super::ledger::KIND;
 use super::stored::Stored;
 use crate::find::limit;
-use crate::{Engine, scope, suggest};
+use crate::{Engine, scope};
 
 /// How long a run that ends waits for what was found in it.
 const RUN_WAIT: Duration = Duration::from_secs(3);

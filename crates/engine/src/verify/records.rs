@@ -1,10 +1,11 @@
 //! How verifications are kept: by id, bounded in number and age.
 
+use kino_text::suggest;
 use kino_wire::Problem;
 use kino_wire::verify::{HEARTBEAT_SECONDS, VerifyState};
 
 use super::Record;
-use crate::{Engine, suggest};
+use crate::Engine;
 
 /// The kind under which the store keeps verifications.
 const RECORD_KIND: &str = "verification";

@@ -1,11 +1,9 @@
 //! The one way to put text on the screen: cleaned, cut to the room there is, in the look of its tone.
 
+use kino_text::{Tone, layout};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
-
-use crate::doc::Tone;
-use crate::text;
 
 /// What is drawn on.
 pub(super) struct Canvas<'a> {
@@ -55,14 +53,14 @@ impl Row<'_> {
         if self.y >= self.buffer.area.height || x >= end {
             return x;
         }
-        let text = text::cut(text, usize::from(end - x));
+        let text = layout::cut(text, usize::from(end - x));
         self.buffer.set_stringn(x, self.y, &text, usize::from(end - x), look(tone, self.colour)).0
     }
 
     /// Puts text so that it ends before `end`, within `columns`.
     pub(super) fn put_right(&mut self, end: u16, columns: u16, text: &str, tone: Tone) {
-        let text = text::cut(text, usize::from(columns));
-        let x = end.saturating_sub(text::width(&text) as u16);
+        let text = layout::cut(text, usize::from(columns));
+        let x = end.saturating_sub(layout::width(&text) as u16);
         self.put_within(x, end, &text, tone);
     }
 

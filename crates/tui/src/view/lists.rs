@@ -1,15 +1,14 @@
 //! The lists in front: traces and runs.
 
+use kino_text::figures::{bar, count, counted, duration};
+use kino_text::{Tone, layout, untrusted};
 use kino_wire::find::FindItem;
 use kino_wire::insights::{FindingState, Insight};
 use kino_wire::run::RunItem;
 
 use super::canvas::{Canvas, Row};
 use crate::compose;
-use crate::doc::Tone;
-use crate::figures::{bar, count, counted, duration};
 use crate::state::{State, Usual};
-use crate::text;
 use crate::time;
 
 /// The first row of a body.
@@ -71,7 +70,7 @@ fn trace(state: &State, item: &FindItem, row: &mut Row<'_>, root_end: u16, wide:
     if item.root_name.is_empty() {
         row.put_within(42, root_end, "(the root has not arrived)", Tone::Faint);
     } else {
-        let service = 2 + text::width(&text::clean(&item.root_service)) as u16;
+        let service = 2 + layout::width(&untrusted::clean(&item.root_service)) as u16;
         // The name gives way to the service only down to half of the room.
         let room = root_end.saturating_sub(42);
         let name_end = 42 + room.saturating_sub(service).max(room / 2);

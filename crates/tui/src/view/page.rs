@@ -3,12 +3,12 @@
 use super::canvas::{Canvas, Row};
 use super::lists::TOP;
 use crate::compose;
-use crate::doc::{Doc, Tone};
-use crate::figures::{bar, count, counted, duration, percent};
+use crate::doc::Doc;
 use crate::state::{Content, Page, Source, State};
-use crate::text;
 use crate::time;
 use crate::trace::{SpanRow, Tab, TracePage};
+use kino_text::figures::{bar, count, counted, duration, percent};
+use kino_text::{Tone, layout};
 
 /// Draws a page.
 pub(super) fn draw(state: &State, page: &Page, canvas: &mut Canvas<'_>) {
@@ -184,7 +184,7 @@ fn waterfall(state: &State, trace: &TracePage, canvas: &mut Canvas<'_>) {
         (1, "SPAN"),
         (label_end + 2, "DURATION"),
         (bar.0, "0"),
-        (bar.1.saturating_sub(text::width(&whole) as u16), whole.as_str()),
+        (bar.1.saturating_sub(layout::width(&whole) as u16), whole.as_str()),
     ];
     entries(state, trace, canvas, &heading, "asking …", |index, row| {
         let span = &trace.spans[index];

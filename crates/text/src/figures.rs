@@ -1,4 +1,4 @@
-//! Figures as people read them, on every terminal alike: durations, numbers, shares.
+//! Figures as people read them, in every front end alike: durations, numbers, shares, sizes.
 
 use kino_model::DurationNanos;
 
@@ -29,6 +29,18 @@ pub fn counted(number: u64, thing: &str) -> String {
     }
 }
 
+/// A number of bytes, in the largest binary unit that leaves at least one.
+pub fn bytes(number: u64) -> String {
+    let mut value = number as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if value < 1024.0 {
+            return if unit == "B" { format!("{number} B") } else { format!("{value:.1} {unit}") };
+        }
+        value /= 1024.0;
+    }
+    format!("{value:.1} TiB")
+}
+
 /// A part of a whole, in percent.
 pub fn percent(share: f64) -> String {
     if share > 0.0 && share < 0.005 {
@@ -57,6 +69,11 @@ mod tests {
         assert_eq!((count(7), count(1_234), count(1_234_567)), ("7".into(), "1,234".into(), "1,234,567".into()));
         assert_eq!((counted(1, "query"), counted(2, "query")), ("1 query".into(), "2 queries".into()));
         assert_eq!((counted(0, "day"), counted(2, "span")), ("0 days".into(), "2 spans".into()));
+    }
+
+    #[test]
+    fn bytes_read_well() {
+        assert_eq!((bytes(1023), bytes(1536), bytes(5 << 30)), ("1023 B".into(), "1.5 KiB".into(), "5.0 GiB".into()));
     }
 
     #[test]

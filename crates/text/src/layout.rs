@@ -1,33 +1,22 @@
-//! Text for cells: harmless, measured in columns, cut where it must be with a sign that it was.
-//!
-//! Recorded text is hostile. Whatever could move a cursor, change a colour, reverse the writing or hide is shown as the
-//! escape that a programmer would write for it, so that a terminal never gets to see it.
+//! Text in columns and lines: measured, cut with a sign that it was, wrapped.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
-use kino_model::untrusted::is_harmful;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::untrusted::clean;
 
 /// How far a tab goes.
 const TAB_COLUMNS: usize = 4;
 
-/// Text on one line, harmless to a terminal.
-pub(crate) fn clean(text: &str) -> Cow<'_, str> {
-    if text.chars().any(is_harmful) { Cow::Owned(text.chars().flat_map(escape).collect()) } else { Cow::Borrowed(text) }
-}
-
-fn escape(c: char) -> Vec<char> {
-    // Some of them are printable to the standard library, which then would not escape them.
-    if is_harmful(c) { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] }
-}
-
 /// The columns that clean text takes.
-pub(crate) fn width(text: &str) -> usize {
+pub fn width(text: &str) -> usize {
     text.width()
 }
 
 /// Clean text in at most `columns`, with an ellipsis where something is missing.
-pub(crate) fn cut(text: &str, columns: usize) -> Cow<'_, str> {
+pub fn cut(text: &str, columns: usize) -> Cow<'_, str> {
     let text = clean(text);
     if text.width() <= columns {
         return text;
@@ -48,8 +37,48 @@ pub(crate) fn cut(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
+/// Words in lines of at most `columns` (of any length if `None`), each behind `margin` and with a line end. A word that
+/// is longer than a line stays whole.
+pub fn wrap(text: &str, columns: Option<usize>, margin: &str) -> String {
+    let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(width(margin)).max(1));
+    let mut lines: Vec<(String, usize)> = Vec::new();
+    for word in text.split_whitespace() {
+        let wide = width(word);
+        match lines.last_mut() {
+            Some((line, used)) if *used + 1 + wide <= room => {
+                line.push(' ');
+                line.push_str(word);
+                *used += 1 + wide;
+            }
+            _ => lines.push((word.to_owned(), wide)),
+        }
+    }
+    lines.iter().flat_map(|(line, _)| [margin, line, "\n"]).collect()
+}
+
+/// The byte ranges of the rows of at most `columns` that clean text on one line takes; together they are the whole
+/// text. A row ends after a blank where there is one in its last third. Empty text takes one row.
+pub fn rows(text: &str, columns: usize) -> Vec<Range<usize>> {
+    let mut rows = Vec::new();
+    let (mut start, mut used, mut blank) = (0, 0, None);
+    for (at, c) in text.char_indices() {
+        let wide = c.width().unwrap_or(0);
+        if used + wide > columns {
+            let (end, taken) = blank.filter(|(_, taken)| *taken > columns * 2 / 3).unwrap_or((at, used));
+            rows.push(start..end);
+            (start, used, blank) = (end, used - taken, None);
+        }
+        used += wide;
+        if c == ' ' {
+            blank = Some((at + 1, used));
+        }
+    }
+    rows.push(start..text.len());
+    rows
+}
+
 /// Text in lines: both kinds of line ends and a lone carriage return end one, tabs become blanks. Not yet clean.
-pub(crate) fn lines(text: &str) -> Vec<String> {
+pub fn lines(text: &str) -> Vec<String> {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let mut lines: Vec<String> = text.split('\n').map(|line| line.replace('\t', &" ".repeat(TAB_COLUMNS))).collect();
     if lines.last().is_some_and(String::is_empty) {
@@ -60,7 +89,7 @@ pub(crate) fn lines(text: &str) -> Vec<String> {
 
 /// What a program wrote for a terminal, without its escape sequences; and how many those were. What only looks like
 /// one stays, and is escaped when it is shown.
-pub(crate) fn without_sequences(text: &str) -> (Cow<'_, str>, u64) {
+pub fn without_sequences(text: &str) -> (Cow<'_, str>, u64) {
     if !text.contains('\u{1b}') {
         return (Cow::Borrowed(text), 0);
     }
@@ -105,18 +134,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn recorded_text_cannot_reach_the_terminal() {
-        assert_eq!(clean("plain ünïcode 日本"), "plain ünïcode 日本");
-        assert_eq!(clean("red\u{1b}[31m\n\u{202e}\u{200b}\u{9b}"), "red\\u{1b}[31m\\u{a}\\u{202e}\\u{200b}\\u{9b}");
+    fn words_are_wrapped_by_their_columns() {
+        assert_eq!(wrap("one two  three", Some(9), "  "), "  one two\n  three\n");
+        assert_eq!(wrap("日本 日本 a", Some(9), ""), "日本 日本\na\n");
+        assert_eq!(wrap("one two", None, "> "), "> one two\n");
     }
 
     #[test]
-    fn nothing_hides_or_turns_around_what_is_shown() {
-        for hidden in ["\u{9b}", "\u{202e}", "\u{2066}", "\u{200b}", "\u{200d}", "\u{fe0f}", "\u{e0041}"] {
-            let shown = format!("a{}b", hidden.escape_unicode());
-            assert_eq!(clean(&format!("a{hidden}b")), shown);
-            assert_eq!(width(&shown), shown.len(), "it takes the room that it shows");
-        }
+    fn rows_are_the_whole_text() {
+        let text = "one two three four";
+        assert_eq!(rows(text, 10).into_iter().map(|row| &text[row]).collect::<Vec<_>>(), ["one two ", "three four"]);
+        assert_eq!(rows("", 10), vec![0..0; 1]);
     }
 
     #[test]

@@ -9,8 +9,8 @@ const COMPARED_MAX: usize = 200;
 /// Names less alike than this are no help.
 const LIKENESS_MIN: f64 = 0.7;
 
-/// The names nearest to `wrong`, best first. A name that holds `wrong`, or differs in case alone, is near.
-pub(crate) fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+/// At most five names nearest to `wrong`, best first. A name that holds `wrong`, or differs in case alone, is near.
+pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let beginning = |text: &str| text.chars().take(COMPARED_MAX).flat_map(char::to_lowercase).collect::<String>();
     let lower = beginning(wrong);
     let names: BTreeSet<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
@@ -25,8 +25,13 @@ pub(crate) fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>)
     scored.into_iter().take(SUGGESTIONS_MAX).map(|(_, name)| name.to_owned()).collect()
 }
 
+/// The name nearest to `wrong`; `None` where none is near.
+pub fn best<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    nearest(wrong, names).into_iter().next()
+}
+
 /// The names nearest to `wrong`, or, where none is near, the first few there are.
-pub(crate) fn or_all<'a>(wrong: &str, names: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
+pub fn or_all<'a>(wrong: &str, names: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
     let near = nearest(wrong, names.clone());
     if near.is_empty() { names.take(SUGGESTIONS_MAX).map(str::to_owned).collect() } else { near }
 }

@@ -1,18 +1,17 @@
-//! Durations and points in time, as people write and read them; and the system's clock.
+//! Durations and points in time, as people write and read them.
 
 use std::fmt::Write as _;
-use std::time::Instant;
 
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, civil};
-use kino_model::{Clock, UnixNanos};
+use jiff::{SignedDuration, Timestamp, civil};
+use kino_model::UnixNanos;
 
 /// Unix nanoseconds below this are surely seconds or milliseconds by mistake: they would lie in January 1970.
 const NANOS_PLAUSIBLE_MIN: i64 = 1_000_000_000_000_000;
 
 /// A point in time as written: fixed, or so long ago.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum When {
+pub enum When {
     /// Unix nanoseconds.
     At(i64),
     /// Nanoseconds before now.
@@ -23,7 +22,7 @@ pub(crate) enum When {
 
 impl When {
     /// Unix nanoseconds, `now` being the present.
-    pub(crate) fn unix_nanos(self, now: UnixNanos) -> i64 {
+    pub fn unix_nanos(self, now: UnixNanos) -> i64 {
         self.unix_nanos_in(now, &zone())
     }
 
@@ -48,7 +47,7 @@ fn last(time: civil::Time, now: UnixNanos, zone: &TimeZone) -> Option<i64> {
 
 /// A window to compare with, as written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Against {
+pub enum Against {
     /// From one point in time to another.
     Between(When, When),
     /// From this to the start of the other window.
@@ -59,7 +58,7 @@ pub(crate) enum Against {
 
 impl Against {
     /// Start and end in Unix nanoseconds, where the other window starts at `since`.
-    pub(crate) fn unix_nanos(self, since: i64, now: UnixNanos) -> (i64, i64) {
+    pub fn unix_nanos(self, since: i64, now: UnixNanos) -> (i64, i64) {
         match self {
             Self::Between(start, end) => (start.unix_nanos(now), end.unix_nanos(now)),
             Self::From(start) => (start.unix_nanos(now), since),
@@ -69,7 +68,10 @@ impl Against {
 }
 
 /// Reads `START..END`, `START`, or a length.
-pub(crate) fn parse_against(text: &str) -> Result<Against, String> {
+///
+/// # Errors
+/// What is expected, in a sentence.
+pub fn parse_against(text: &str) -> Result<Against, String> {
     if let Some((start, end)) = text.split_once("..") {
         return Ok(Against::Between(parse_when(start)?, parse_when(end)?));
     }
@@ -79,28 +81,43 @@ pub(crate) fn parse_against(text: &str) -> Result<Against, String> {
     parse_when(text).map(Against::From)
 }
 
-/// Reads `250ms`, `1.5s`, `2h` as nanoseconds.
-pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
+/// Nanoseconds of a day: 24 hours.
+const DAY_NANOS: f64 = 86_400e9;
+
+/// Reads a duration as nanoseconds: `250ms`, `1.5s`, `2h`, `1h30m`, `7d`.
+///
+/// # Errors
+/// What is expected, in a sentence: a number without a unit, an unknown unit, or a negative duration.
+pub fn parse_duration(text: &str) -> Result<i64, String> {
     let expected = || "a number with its unit is expected: ns, us, ms, s, m, h or d, as in 250ms or 1.5s".to_owned();
     let text = text.trim();
-    let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).ok_or_else(expected)?;
-    let number: f64 = text[..digits].parse().map_err(|_| expected())?;
-    let unit = match text[digits..].trim_start() {
-        "ns" => 1.0,
-        "us" | "µs" | "μs" => 1e3,
-        "ms" => 1e6,
-        "s" => 1e9,
-        "m" | "min" => 60e9,
-        "h" => 3_600e9,
-        "d" => 86_400e9,
-        _ => return Err(expected()),
+    // `jiff` would read `14:05:09` as hours, minutes and seconds, and what is `ago` as negative.
+    if !text.starts_with(|c: char| c.is_ascii_digit()) || text.contains(':') || text.ends_with("ago") {
+        return Err(expected());
+    }
+    // `jiff` reads all but days, which have no fixed length where clocks change. Here a day has 24 hours.
+    let days = text.split_once('d').and_then(|(days, rest)| Some((days.trim_end().parse::<f64>().ok()?, rest)));
+    let (days, rest) = days.unwrap_or((0.0, text));
+    let rest: SignedDuration = match rest.trim_start() {
+        "" => SignedDuration::ZERO,
+        // The micro sign and the Greek letter.
+        rest => rest.replace(['\u{b5}', '\u{3bc}'], "u").parse().map_err(|_| expected())?,
     };
-    let nanos = (number * unit).round();
-    if nanos > i64::MAX as f64 { Err("that is longer than 292 years".to_owned()) } else { Ok(nanos as i64) }
+    if rest.is_negative() {
+        return Err(expected());
+    }
+    let (days, rest) = ((days * DAY_NANOS).round(), rest.as_nanos());
+    if days + rest as f64 > i64::MAX as f64 {
+        return Err("that is longer than 292 years".to_owned());
+    }
+    Ok((days as i64).saturating_add(i64::try_from(rest).unwrap_or(i64::MAX)))
 }
 
 /// Reads RFC 3339, a date (UTC), a local time of day, Unix nanoseconds, or how long ago.
-pub(crate) fn parse_when(text: &str) -> Result<When, String> {
+///
+/// # Errors
+/// What is expected, in a sentence.
+pub fn parse_when(text: &str) -> Result<When, String> {
     let text = text.trim();
     if text == "now" {
         return Ok(When::Ago(0));
@@ -112,7 +129,7 @@ pub(crate) fn parse_when(text: &str) -> Result<When, String> {
             Err("a bare number is read as Unix nanoseconds, and this one lies in January 1970".to_owned())
         };
     }
-    if let Ok(nanos) = parse_duration(text) {
+    if let Ok(nanos) = parse_duration(text.strip_suffix("ago").unwrap_or(text)) {
         return Ok(When::Ago(nanos));
     }
     if let Ok(time) = civil::Time::strptime("%H:%M", text).or_else(|_| civil::Time::strptime("%H:%M:%S", text)) {
@@ -131,18 +148,18 @@ pub(crate) fn parse_when(text: &str) -> Result<When, String> {
 }
 
 /// The caller's time zone.
-pub(crate) fn zone() -> TimeZone {
+pub fn zone() -> TimeZone {
     TimeZone::system()
 }
 
 /// Writes a point in time for a person: the local date and time to the second.
-pub(crate) fn show(nanos: i64, zone: &TimeZone) -> String {
+pub fn show(nanos: i64, zone: &TimeZone) -> String {
     let at = Timestamp::from_nanosecond(i128::from(nanos)).unwrap_or_default();
     at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// Writes how long ago something was, in the largest fitting unit.
-pub(crate) fn ago(nanos: i64, now: UnixNanos) -> String {
+pub fn ago(nanos: i64, now: UnixNanos) -> String {
     let seconds = now.0.saturating_sub(nanos) / 1_000_000_000;
     let mut text = String::new();
     let written = match seconds {
@@ -156,32 +173,6 @@ pub(crate) fn ago(nanos: i64, now: UnixNanos) -> String {
     text
 }
 
-/// The clock of the machine.
-#[derive(Debug)]
-pub(crate) struct SystemClock {
-    started: Instant,
-}
-
-impl SystemClock {
-    /// Starts its monotonic part at zero.
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else is handed")]
-    pub(crate) fn new() -> Self {
-        Self { started: Instant::now() }
-    }
-}
-
-impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else is handed")]
-    fn now(&self) -> UnixNanos {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        UnixNanos(since.map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)))
-    }
-
-    fn monotonic_nanos(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,15 +182,23 @@ mod tests {
         assert_eq!(parse_duration("250ms"), Ok(250_000_000));
         assert_eq!(parse_duration("1.5s"), Ok(1_500_000_000));
         assert_eq!(parse_duration("10 µs"), Ok(10_000));
+        assert_eq!(parse_duration("10 μs"), Ok(10_000));
         assert_eq!(parse_duration("2h"), Ok(7_200_000_000_000));
-        for wrong in ["", "250", "ms", "1.5.2s", "-3s", "3 weeks", "1e400d"] {
-            assert!(parse_duration(wrong).is_err(), "{wrong:?}");
+        assert_eq!(parse_duration("1h30m"), Ok(5_400_000_000_000));
+        assert_eq!(parse_duration("1.5d"), Ok(129_600_000_000_000));
+        assert_eq!(parse_duration("1d 2h"), Ok(93_600_000_000_000));
+        for wrong in ["", "250", "ms", "1.5.2s", "-3s", "3 weeks", "3s ago", "1s -2s", "1d -2s", "PT5M"] {
+            assert!(parse_duration(wrong).unwrap_err().contains("as in 250ms"), "{wrong:?}");
+        }
+        for long in ["1e400d", "200000d", "99999999999h"] {
+            assert!(parse_duration(long).is_err(), "{long:?}");
         }
     }
 
     #[test]
     fn points_in_time_are_read_in_every_documented_form() {
         assert_eq!(parse_when("15m"), Ok(When::Ago(900_000_000_000)));
+        assert_eq!(parse_when("15m ago"), Ok(When::Ago(900_000_000_000)));
         assert_eq!(parse_when("1970-02-01T00:00:00Z"), Ok(When::At(2_678_400_000_000_000)));
         assert_eq!(parse_when("2026-05-01"), Ok(When::At(1_777_593_600_000_000_000)));
         assert_eq!(parse_when("1777593600000000000"), Ok(When::At(1_777_593_600_000_000_000)));
