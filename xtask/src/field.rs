@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Owns how packages are installed and run, and the count of right findings; never finds anything itself. A third of
-//! the packages is sealed: detectors are mended on the others, and judged by these once. Everything of the second draw
-//! is sealed: it was drawn when the first one had been opened.
+//! the packages is sealed: detectors are mended on the others, and judged by these once. Everything of the second and
+//! third draw is sealed: each was recorded when the one before had been opened.
 
 mod judged;
 mod recipes;
@@ -56,6 +56,9 @@ pub(crate) struct Args {
     /// report: only the packages of the second draw; draw: their order
     #[arg(long, conflicts_with = "sealed")]
     second: bool,
+    /// report: only the packages of the third draw, which is the rest of that order
+    #[arg(long, conflicts_with_all = ["sealed", "second"])]
+    third: bool,
     /// report: prints each finding with its numbers, location and evidence
     #[arg(long)]
     detail: bool,
@@ -145,6 +148,6 @@ mod tests {
         let drawn: serde_json::Value =
             serde_json::from_slice(&std::fs::read(root.join("field/second.json")).unwrap()).unwrap();
         let names = recipes::drawn_from(root, Draw::Second).unwrap();
-        assert_eq!(in_order(names, drawn["seed"].as_u64().unwrap()), recipes::sealed(root, Draw::Second).unwrap());
+        assert_eq!(in_order(names, drawn["seed"].as_u64().unwrap()), recipes::order(root, Draw::Second).unwrap());
     }
 }

@@ -52,21 +52,41 @@ pub(super) fn all(root: &Path) -> anyhow::Result<Vec<Recipe>> {
 pub(super) enum Draw {
     /// A third of the first packages.
     First,
-    /// All packages that came later; their recipes were written in the order drawn.
+    /// Packages that came later, in the order drawn.
     Second,
+    /// The rest of that order, which was not recorded until the second draw had been opened.
+    Third,
 }
 
 impl Draw {
     fn file(self) -> &'static str {
         match self {
             Self::First => "field/sealed.json",
-            Self::Second => "field/second.json",
+            Self::Second | Self::Third => "field/second.json",
         }
     }
 }
 
-/// The names of the sealed packages.
+/// The names of the sealed packages of a draw.
 pub(super) fn sealed(root: &Path, draw: Draw) -> anyhow::Result<Vec<String>> {
+    let mut names = order(root, draw)?;
+    let third = |names: &[String]| -> anyhow::Result<usize> {
+        let drawn = read(root, draw)?;
+        let first = drawn["third_from"].as_str().context("no \"third_from\"")?;
+        names.iter().position(|name| name == first).with_context(|| format!("{first} was not drawn"))
+    };
+    Ok(match draw {
+        Draw::First => names,
+        Draw::Second => {
+            names.truncate(third(&names)?);
+            names
+        }
+        Draw::Third => names.split_off(third(&names)?),
+    })
+}
+
+/// What a seed gave.
+pub(super) fn order(root: &Path, draw: Draw) -> anyhow::Result<Vec<String>> {
     drawn(root, draw, "packages")
 }
 
@@ -76,10 +96,13 @@ pub(super) fn drawn_from(root: &Path, draw: Draw) -> anyhow::Result<Vec<String>>
 }
 
 fn drawn(root: &Path, draw: Draw, key: &str) -> anyhow::Result<Vec<String>> {
+    texts(&read(root, draw)?, key)
+}
+
+fn read(root: &Path, draw: Draw) -> anyhow::Result<Value> {
     let path = root.join(draw.file());
     let text = fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
-    let drawn: Value = serde_json::from_slice(&text).with_context(|| format!("{} is no JSON", path.display()))?;
-    texts(&drawn, key)
+    serde_json::from_slice(&text).with_context(|| format!("{} is no JSON", path.display()))
 }
 
 fn recipe(name: &str, text: &[u8]) -> anyhow::Result<Recipe> {

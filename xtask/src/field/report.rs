@@ -80,17 +80,24 @@ pub(super) fn run(args: &Args) -> anyhow::Result<bool> {
 
 /// What the report calls its packages, and the recipes of them.
 fn chosen(args: &Args, root: &Path) -> anyhow::Result<(&'static str, Vec<Recipe>)> {
-    let (sealed, second) = (recipes::sealed(root, Draw::First)?, recipes::sealed(root, Draw::Second)?);
-    let is_chosen = |name: &String| {
-        if args.second { second.contains(name) } else { !second.contains(name) && sealed.contains(name) == args.sealed }
-    };
-    let heading = match (args.second, args.sealed) {
-        (true, _) => "second draw's",
-        (false, true) => "sealed",
-        (false, false) => "open",
-    };
     let mut recipes = recipes::all(root)?;
-    recipes.retain(|recipe| is_chosen(&recipe.name));
+    let sealed = |draw: Draw| recipes::sealed(root, draw);
+    let mut keep = |names: &[String], is_kept: bool| recipes.retain(|recipe| names.contains(&recipe.name) == is_kept);
+    let heading = match (args.third, args.second, args.sealed) {
+        (true, ..) => {
+            keep(&sealed(Draw::Third)?, true);
+            "third draw's"
+        }
+        (_, true, _) => {
+            keep(&sealed(Draw::Second)?, true);
+            "second draw's"
+        }
+        (.., is_sealed) => {
+            keep(&recipes::order(root, Draw::Second)?, false);
+            keep(&sealed(Draw::First)?, is_sealed);
+            if is_sealed { "sealed" } else { "open" }
+        }
+    };
     Ok((heading, recipes))
 }
 
