@@ -87,6 +87,6 @@ class Browser:
                 target = urllib.parse.urljoin(url, form["action"])
                 if form["method"] == "get":
                     return self.ask(target.split("?")[0] + "?" + data)
-                return self.ask(target, data.encode())
+                return self.ask(target, data.encode(), headers={"Referer": url})
         print("no form with", has, "at", url)
         return text, url
