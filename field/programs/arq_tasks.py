@@ -82,7 +82,7 @@ async def main():
     print(await redis.enqueue_job("the_task", _job_id="foobar"))
     print(await redis.enqueue_job("the_task", _job_id="foobar"))
 
-    links = [await redis.enqueue_job("check_link", f"{PAGES}/{number % 5}.html") for number in range(40)]
+    links = [await redis.enqueue_job("check_link", f"{PAGES}/{number % 4}.html") for number in range(40)]
     print([await link.result(timeout=60) for link in links])
     for name in ("ann", "ben", "cleo", "dan", "eva", "finn"):
         digest = await redis.enqueue_job("send_digest", name, [f"{PAGES}/{page}.html" for page in range(4)])
