@@ -42,10 +42,10 @@ def data_manager(project, page=1):
     ask("GET", f"/api/projects/{project}/")
     ask("GET", "/api/dm/columns/", project=project)
     ask("GET", "/api/dm/project/", project=project)
-    ask("GET", "/api/dm/actions", project=project)
+    ask("GET", "/api/dm/actions/", project=project)
     views = ask("GET", "/api/dm/views/", project=project) or []
     view = views[0]["id"] if views else ask("POST", "/api/dm/views/", {"project": project, "data": {"title": "Default", "ordering": [], "filters": {"conjunction": "and", "items": []}}})["id"]
-    ask("GET", "/api/tasks", view=view, project=project, page=page, page_size=30)
+    ask("GET", "/api/tasks/", view=view, project=project, page=page, page_size=30)
     return view
 
 
@@ -58,12 +58,12 @@ for start in (0, 60):
 ask("POST", f"/api/projects/{names}/import", [{"data": {"text": f"Person{n} lives in Town{n}."},
                                               "predictions": [{"model_version": "one", "score": 0.5, "result": span(f"Person{n} lives in Town{n}.", 0, 7, "Person")}]} for n in range(50)])
 view = data_manager(reviews)
-tasks = ask("GET", "/api/tasks", view=view, project=reviews, page=1, page_size=100)["tasks"]
+tasks = ask("GET", "/api/tasks/", view=view, project=reviews, page=1, page_size=100)["tasks"]
 ask("POST", f"/api/projects/{reviews}/import/predictions", [{"task": task["id"], "result": choice(MOODS[n % 3]), "score": 0.7, "model_version": "one"} for n, task in enumerate(tasks[:40])])
 
 for number in range(40):
     # One text: the next task, its label, at times a second look.
-    task = ask("GET", f"/api/projects/{reviews}/next")
+    task = ask("GET", f"/api/projects/{reviews}/next/")
     if not task:
         break
     done = ask("POST", f"/api/tasks/{task['id']}/annotations/", {"result": choice(MOODS[number % 3]), "lead_time": 3 + number % 5}, project=reviews)
@@ -71,10 +71,10 @@ for number in range(40):
         ask("GET", f"/api/tasks/{task['id']}/", project=reviews)
         ask("PATCH", f"/api/annotations/{done['id']}/", {"result": choice(MOODS[(number + 1) % 3]), "lead_time": 4})
     if number % 10 == 5:
-        ask("GET", "/api/projects", page=1, page_size=30)
+        ask("GET", "/api/projects/", page=1, page_size=30)
         data_manager(reviews, 1 + number // 20)
 for number in range(15):
-    task = ask("GET", f"/api/projects/{names}/next")
+    task = ask("GET", f"/api/projects/{names}/next/")
     if task:
         text = task["data"]["text"]
         ask("POST", f"/api/tasks/{task['id']}/drafts", {"result": span(text, 0, 7, "Person"), "lead_time": 2}, project=names)
@@ -86,17 +86,16 @@ shown = {"conjunction": "and", "items": [{"filter": "filter:tasks:completed_at",
 done = ask("POST", "/api/dm/views/", {"project": reviews, "data": {"title": "Done", "ordering": ["-tasks:completed_at"], "filters": shown}})
 if done:
     for page in (1, 2):
-        ask("GET", "/api/tasks", view=done["id"], project=reviews, page=page, page_size=20)
-ask("POST", "/api/dm/actions", {"selectedItems": {"all": False, "included": [task["id"] for task in tasks[-5:]]}, "ordering": [], "project": str(reviews),
+        ask("GET", "/api/tasks/", view=done["id"], project=reviews, page=page, page_size=20)
+ask("POST", "/api/dm/actions/", {"selectedItems": {"all": False, "included": [task["id"] for task in tasks[-5:]]}, "ordering": [], "project": str(reviews),
                                 "filters": {"conjunction": "and", "items": []}}, id="delete_tasks", project=reviews)
 for kind in ("JSON", "JSON_MIN", "CSV"):
     ask("GET", f"/api/projects/{reviews}/export", exportType=kind)
 ask("GET", f"/api/projects/{names}/export", exportType="JSON", download_all_tasks="true")
 ask("GET", f"/api/projects/{reviews}/export/formats")
 ask("PATCH", f"/api/projects/{reviews}/", {"description": "How customers feel, in three words", "maximum_annotations": 2})
-ask("POST", "/api/webhooks/", {"url": "http://127.0.0.1:9/", "project": names, "is_active": False, "send_payload": True, "actions": ["ANNOTATION_CREATED"], "send_for_all_actions": False})
 ask("GET", "/api/webhooks/", project=names)
-ask("GET", "/api/ml", project=reviews)
+ask("GET", "/api/ml/", project=reviews)
 ask("GET", "/api/storages/", project=reviews)
 ask("GET", "/api/users/")
 ask("GET", "/api/organizations/")
