@@ -4,8 +4,11 @@
 const modules = process.env.PLACE + '/node_modules/';
 const { Queue, Worker, FlowProducer, QueueEvents } = require(modules + 'bullmq');
 const IORedis = require(modules + 'ioredis');
+const { BullMQOtel } = require(modules + 'bullmq-otel');
 const [role, store, port, pages] = process.argv.slice(2);
 const connection = new IORedis({ port: Number(store), maxRetriesPerRequest: null });
+// As the guide's chapter on telemetry says; its copy of OpenTelemetry's API must be the one that is instrumented.
+const telemetry = new BullMQOtel('shop');
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
 async function web() {
@@ -14,10 +17,10 @@ async function web() {
   const { BullMQAdapter } = require(modules + '@bull-board/api/bullMQAdapter');
   const { ExpressAdapter } = require(modules + '@bull-board/express');
   const keep = { attempts: 3, backoff: { type: 'exponential', delay: 200 }, removeOnComplete: { count: 200 } };
-  const mails = new Queue('mails', { connection, defaultJobOptions: keep });
-  const fetched = new Queue('pages', { connection, defaultJobOptions: keep });
-  const orders = new Queue('orders', { connection });
-  const flows = new FlowProducer({ connection });
+  const mails = new Queue('mails', { connection, telemetry, defaultJobOptions: keep });
+  const fetched = new Queue('pages', { connection, telemetry, defaultJobOptions: keep });
+  const orders = new Queue('orders', { connection, telemetry });
+  const flows = new FlowProducer({ connection, telemetry });
   const events = new QueueEvents('pages', { connection: connection.duplicate() });
   await orders.upsertJobScheduler('stock', { every: 10000 }, { name: 'stock', data: { shelf: 'A' } });
   const app = express();
@@ -67,17 +70,17 @@ function work() {
       await job.updateProgress(50);
       await wait(20);
       return `sent to ${job.data.to}`;
-    }, { connection: connection.duplicate(), concurrency: 5, limiter: { max: 20, duration: 1000 } }),
+    }, { connection: connection.duplicate(), telemetry, concurrency: 5, limiter: { max: 20, duration: 1000 } }),
     new Worker('pages', async (job) => {
       const answer = await fetch(`${pages}/${job.data.page}.html`);
       await job.log(`status ${answer.status}`);
       return (await answer.text()).split(' ').length;
-    }, { connection: connection.duplicate(), concurrency: 2 }),
+    }, { connection: connection.duplicate(), telemetry, concurrency: 2 }),
     new Worker('orders', async (job) => {
       if (job.name === 'ship') return Object.values(await job.getChildrenValues());
       await wait(30);
       return { [job.name]: job.data.item || job.data.total || 'counted' };
-    }, { connection: connection.duplicate(), concurrency: 3 }),
+    }, { connection: connection.duplicate(), telemetry, concurrency: 3 }),
   ];
   for (const worker of workers) worker.on('failed', (job, error) => console.log(job.name, error.message));
   process.on('SIGTERM', async () => { await Promise.all(workers.map((worker) => worker.close())); process.exit(0); });
