@@ -70,12 +70,12 @@ class Browser:
     def get(self, path, **headers):
         return self.ask(path, headers=headers)[0]
 
-    def submit(self, path, has, **fields):
+    def submit(self, path, has, /, **fields):
         """Opens the page and sends its first form that has the field `has`, with these fields changed or added."""
         text, url = self.ask(path)
         return self.send(text, url, has, **fields)
 
-    def send(self, text, url, has, **fields):
+    def send(self, text, url, has, /, **fields):
         """As `submit`, from a page that is open already."""
         parser = Forms()
         parser.feed(text)
