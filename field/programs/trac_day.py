@@ -20,7 +20,7 @@ for number in range(10):
     ann.get(f"/search?q=words{number}&ticket=on&wiki=on&milestone=on")
     ann.get(f"/search?q=work&ticket=on&page={number % 3 + 1}")
     for ticket in range(number * 4 + 1, number * 4 + 4):
-        ann.submit(f"/ticket/{ticket}", "comment", comment=f"It is like #{ticket + 2}; see Page{number}.", author="ben", action="leave", submit="Submit changes")
+        ann.submit(f"/ticket/{ticket}", "start_time", comment=f"It is like #{ticket + 2}; see Page{number}.", author="ben", action="leave", submit="Submit changes")
     ann.submit("/newticket", "field_summary", field_summary=f"New {number}", field_description="It does not start. " * 8, field_component=f"part{number % 6}", author="cho", submit="Create ticket")
     ann.get("/admin/ticket/components")
     ann.get("/admin/ticket/milestones")
