@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::config::Settings;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::{project, start};
+use crate::start;
 
 /// The outcome of a command.
 pub(crate) type Outcome = Result<ExitCode, Failure>;
@@ -52,6 +52,6 @@ impl App {
 
     /// Whose traces a question is about.
     pub(crate) fn scope(&self, arguments: &ScopeArguments) -> Scope {
-        Scope { project: project::of(&self.settings.directory).map(|project| project.name), all: arguments.all }
+        Scope { project: kino_repo::project::name_of(&self.settings.directory), all: arguments.all }
     }
 }

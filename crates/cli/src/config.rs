@@ -122,9 +122,9 @@ pub(crate) fn variable(name: &str) -> Option<OsString> {
     env::var_os(name)
 }
 
-/// The names of all environment variables.
-pub(crate) fn variable_names() -> impl Iterator<Item = OsString> {
-    env::vars_os().map(|(name, _)| name)
+/// The git command, without the environment's variables that lead it elsewhere.
+pub(crate) fn git() -> kino_repo::Git {
+    kino_repo::Git::new(env::vars_os().map(|(name, _)| name))
 }
 
 /// What `config.toml` of this home says now.

@@ -49,7 +49,13 @@ impl Failure {
 
     /// A plain failure, with the error's chain of causes behind what was attempted.
     pub(crate) fn because(attempted: impl fmt::Display, error: &dyn std::error::Error) -> Self {
-        let mut message = format!("{attempted}: {error}");
+        let failure = Self::from_error(error);
+        Self { message: format!("{attempted}: {}", failure.message), ..failure }
+    }
+
+    /// A plain failure, with the error's chain of causes.
+    pub(crate) fn from_error(error: &dyn std::error::Error) -> Self {
+        let mut message = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
             message = format!("{message}: {cause}");

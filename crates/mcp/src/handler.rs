@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use kino_repo::project;
 use kino_text::suggest;
 use kino_wire::ask::Scope;
 use kino_wire::{Problem, ProblemKind};
@@ -20,8 +21,8 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use crate::answer::{BUDGET_TOKENS_DEFAULT, BUDGET_TOKENS_MAX, BUDGET_TOKENS_MIN};
 use crate::calls::{Asker, Refusal};
 use crate::lacking::Lacking;
-use crate::project::{path_of_uri, project_of};
 use crate::recorded::{CELL_BYTES_MAX, MESSAGE_BYTES_MAX, clean};
+use crate::uri::path_of_uri;
 use crate::watching::Subscribed;
 use crate::worktree::Worktrees;
 use crate::{Server, arguments, insights, prompts, tools, watching};
@@ -68,7 +69,7 @@ impl Handler {
         let project = match self.rooted(context).await {
             Rooted::One(project, _) => Some(project),
             Rooted::Several(_) => None,
-            Rooted::Unknown => self.server.directory.as_deref().and_then(project_of),
+            Rooted::Unknown => self.server.directory.as_deref().and_then(project::name_of),
         };
         Scope { project, all: false }
     }
@@ -170,7 +171,7 @@ async fn rooted(context: &RequestContext<RoleServer>) -> Rooted {
         .iter()
         .take(ROOTS_MAX)
         .filter_map(|root| path_of_uri(&root.uri))
-        .filter_map(|path| Some((project_of(&path)?, path)))
+        .filter_map(|path| Some((project::name_of(&path)?, path)))
         .rev()
         .collect();
     if projects.len() > 1 {

@@ -9,14 +9,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use kino_repo::project;
 use kino_wire::insights::Insight;
 
 use crate::recorded::pushable_path;
 
 /// The deepest path that is looked up.
 const DEPTH_MAX: usize = 32;
-/// How far up from a directory a worktree's root is looked for.
-const PARENTS_MAX: usize = 128;
 /// The longest name of an operation that is looked for.
 const NAME_BYTES_MAX: usize = 120;
 /// A shorter name, or route, stands in any file.
@@ -35,11 +34,7 @@ pub(crate) struct Worktrees {
 impl Worktrees {
     /// The worktrees around these directories. A directory outside of repositories stands for itself.
     pub(crate) fn around(directories: &[PathBuf]) -> Self {
-        let root = |directory: &PathBuf| {
-            let start = directory.canonicalize().ok()?;
-            let found = start.ancestors().take(PARENTS_MAX).find(|folder| folder.join(".git").exists());
-            Some(found.map_or_else(|| start.clone(), Path::to_owned))
-        };
+        let root = |directory: &PathBuf| project::worktree_of(directory).or_else(|| directory.canonicalize().ok());
         Self { roots: directories.iter().filter_map(root).collect() }
     }
 

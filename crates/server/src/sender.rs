@@ -45,7 +45,7 @@ impl Senders {
         }
         let found = tokio::task::spawn_blocking(move || {
             let directory = working_directory(&process(socket(peer)?)?)?;
-            Some(Arc::from(kino_mcp::project_of(&directory)?))
+            Some(Arc::from(kino_repo::project::name_of(&directory)?))
         });
         let project: Option<Arc<str>> = found.await.ok().flatten();
         let mut known = self.lock();

@@ -190,7 +190,9 @@ async fn http_at_the_port_of_grpc_is_answered_as_at_its_own() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_sends_to_the_other_port_is_known_all_the_same() {
     let server = start().await;
-    let Some(project) = kino_mcp::project_of(&std::env::current_dir().unwrap()) else { return server.stop().await };
+    let Some(project) = kino_repo::project::name_of(&std::env::current_dir().unwrap()) else {
+        return server.stop().await;
+    };
     let body = |seed| kino_testkit::otlp::traces_request(&spans(seed));
     let find = async |project: &str| {
         let found = server.ask("find", json!({ "scope": { "project": project } })).await.json();

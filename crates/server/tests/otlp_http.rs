@@ -315,7 +315,7 @@ async fn a_sender_that_names_no_project_is_of_the_one_it_works_in() {
     let server = start().await;
     server.send_json(&good()).await;
     // This test's process is the sender; where it is in no repository, its project stays unknown.
-    let project = kino_mcp::project_of(&std::env::current_dir().unwrap());
+    let project = kino_repo::project::name_of(&std::env::current_dir().unwrap());
     let find = async |project: &str| {
         let found = server.ask("find", json!({ "scope": { "project": project } })).await.json();
         found["items"].as_array().unwrap().len()

@@ -13,7 +13,7 @@ use crate::app::{App, Outcome};
 use crate::args::{self, CheckFormat};
 use crate::failure::{Failure, code};
 use crate::render::check::Place;
-use crate::{expectation, git, output, project, render};
+use crate::{config, expectation, output, render};
 
 /// The file of a repository that says what is expected.
 pub(crate) const FILE: &str = "kino.toml";
@@ -35,12 +35,12 @@ pub(super) fn run(app: &App, arguments: &args::Check) -> Outcome {
         (None, Some(label)) => Some(format!("label:{label}")),
         (None, None) => None,
     };
-    let code = git::look(directory, &app.settings.scratch()?).state;
+    let code = config::git().code(directory, &app.settings.scratch()?).state;
     let set = CheckSet { selector, code, last: arguments.last, scope: app.scope(&arguments.scope) };
     if let Some(path) = &arguments.write_baseline {
         return write_baseline(app, set, path);
     }
-    let root = project::of(directory).map_or_else(|| directory.clone(), |project| project.worktree);
+    let root = kino_repo::project::of(directory).map_or_else(|| directory.clone(), |project| project.worktree);
     let (expectations, places) = expectations(&root, &arguments.expect)?;
     let baseline = arguments.baseline.as_deref().map(read_baseline).transpose()?;
     if expectations.is_empty() && baseline.is_none() {

@@ -23,6 +23,7 @@ use std::process::{ExitCode, ExitStatus};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use kino_repo::{Code, DIFF_BYTES_MAX};
 use kino_wire::Problem;
 use kino_wire::admin::StatusQuestion;
 use kino_wire::run::{Run, RunFinish, RunOutput};
@@ -37,7 +38,6 @@ use crate::app::{App, Outcome};
 use crate::args;
 use crate::client::Client;
 use crate::failure::{Failure, code};
-use crate::git::{Code, DIFF_BYTES_MAX};
 use crate::output;
 use crate::render::{self, Style};
 

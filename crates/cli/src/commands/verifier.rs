@@ -23,7 +23,7 @@ use rustix::fs::Mode;
 use crate::args::REPEAT;
 use crate::config::{self, CONFIG_FILE, Settings};
 use crate::failure::{Failure, code};
-use crate::{project, shell, start};
+use crate::{shell, start};
 
 /// How long a verification may take to say that it runs: it looks at the code and at its base before.
 const START_MAX: Duration = Duration::from_secs(20);
@@ -106,7 +106,7 @@ fn begin(settings: &Settings, umask: Option<Mode>, wanted: &Wanted) -> Result<Ve
 /// names it, and over HTTP any user of this machine may be the client.
 fn is_own(directory: &Path) -> bool {
     let user = rustix::process::geteuid().as_raw();
-    let root = project::of(directory).map_or_else(|| directory.to_owned(), |project| project.worktree);
+    let root = kino_repo::project::of(directory).map_or_else(|| directory.to_owned(), |project| project.worktree);
     [directory, root.as_path()]
         .iter()
         .all(|folder| fs::metadata(folder).is_ok_and(|folder| folder.is_dir() && folder.uid() == user))

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::ProgressBar;
+use kino_repo::{Worktree, project};
 use kino_wire::verify::{
     Verify, VerifyBase, VerifyEnd, VerifyFinish, VerifyLook, VerifyProgress, VerifyRuns, VerifyStart, VerifyVerdict,
 };
@@ -31,10 +32,9 @@ use super::heart::Heart;
 use super::{Quiet, child, quietly, silence};
 use crate::app::{App, Outcome};
 use crate::args;
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use crate::failure::{Failure, code};
-use crate::git::{self, Worktree};
-use crate::{output, progress, project, render};
+use crate::{output, progress, render};
 
 /// How much of what a failed command wrote last is shown.
 const LAST_WORDS_LINES: usize = 12;
@@ -67,7 +67,7 @@ pub(super) fn run(app: &App, arguments: &args::Run, base: &str) -> Outcome {
         Some(id) => id.clone(),
         None => fresh_id()?,
     };
-    let code = git::look(&app.settings.directory, &app.settings.scratch()?);
+    let code = config::git().code(&app.settings.directory, &app.settings.scratch()?);
     let started = app.ask(&VerifyStart {
         id: id.clone(),
         command: arguments.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
@@ -320,7 +320,8 @@ fn last_words(bytes: &[u8]) -> String {
 fn base_tree(app: &App, arguments: &args::Run, commit: &str) -> Result<Worktree, Failure> {
     let project = project::of(&app.settings.directory)
         .ok_or_else(|| Failure::new(code::WRONG, "this directory is in no git repository, so it has no revisions"))?;
-    let tree = Worktree::add(&project.worktree, commit, &app.settings.scratch()?)?;
+    let tree = Worktree::add(&config::git(), &project.worktree, commit, &app.settings.scratch()?)
+        .map_err(|error| Failure { code: code::RUN_FAILED, ..Failure::from_error(&error) })?;
     if let Some(line) = &arguments.setup {
         let spinner = progress::spinner(format!("setting {commit:.12} up"));
         let mut shell = Command::new("sh");

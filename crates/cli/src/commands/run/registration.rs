@@ -13,6 +13,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use kino_repo::Code;
 use kino_wire::admin::EngineFile;
 use kino_wire::run::RunStart;
 
@@ -21,7 +22,6 @@ use super::{kept, metric_points};
 use crate::app::App;
 use crate::client::{self, Client, Found};
 use crate::failure::{Failure, code};
-use crate::git::{self, Code};
 use crate::{output, start};
 
 /// How long a command waits for an engine that runs.
@@ -68,7 +68,7 @@ impl Registration {
         let mut random = [0; 40];
         getrandom::fill(&mut random).map_err(|error| Failure::new(code::FAILED, format!("no randomness: {error}")))?;
         let ids = Ids::new(random, crate::config::variable("TRACEPARENT").as_deref());
-        let code = git::look(&app.settings.directory, &app.settings.scratch()?);
+        let code = crate::config::git().code(&app.settings.directory, &app.settings.scratch()?);
         let diff = (!code.diff.is_empty()).then(|| kept(&code.diff, code.diff_cut_bytes));
         let start = RunStart {
             run_id: ids.run.clone(),

@@ -17,7 +17,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::{CONFIG_FILE, Settings};
-use crate::project;
 
 /// What the system has mounted where, as this process sees it.
 const MOUNTS: &str = "/proc/self/mountinfo";
@@ -41,7 +40,7 @@ pub(super) fn lies_within(settings: &Settings, directory: &Path) -> bool {
 /// The worktree around a directory, all others of its repository, and the git directory that they share. `None` where
 /// they cannot be told.
 fn roots(directory: &Path) -> Option<Vec<PathBuf>> {
-    let Some(project) = project::of(directory) else { return Some(vec![real(directory)]) };
+    let Some(project) = kino_repo::project::of(directory) else { return Some(vec![real(directory)]) };
     let common = PathBuf::from(&project.name);
     let mut roots = vec![project.worktree];
     if common.file_name().is_some_and(|name| name == ".git") {

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use kino_wire::verify::VerifyBase;
 
+use crate::config;
 use crate::failure::{Failure, code};
-use crate::git;
 
 /// Reads BASE.
 ///
@@ -20,7 +20,7 @@ pub(super) fn parse(text: &str, directory: &Path) -> Result<VerifyBase, Failure>
         return Ok(VerifyBase::Selector(text.to_owned()));
     }
     let revision = text.strip_prefix("commit:").unwrap_or(text);
-    let commit = git::commit_of(directory, revision).ok_or_else(|| {
+    let commit = config::git().commit_of(directory, revision).ok_or_else(|| {
         let message = format!(
             "{revision:?} is no revision of the repository around {}, and no other base: write a git revision (HEAD, \
              main, 4f2a91c), `previous`, or run:ID, label:NAME, code:HASH, time:START..END",

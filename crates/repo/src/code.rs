@@ -4,23 +4,18 @@
 //! `git diff` covers everything and the user's own index stays as it is. Nothing that the repository's configuration
 //! names is executed on the way ([ADR 9](../../../docs/adr/0009-nothing-a-repository-names-is-executed.md)).
 
-mod command;
-mod isolated;
-mod worktree;
-
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::Stdio;
 
 use kino_wire::run::CodeState;
 
-use self::command::{GIT_TIMEOUT, line};
-use self::isolated::{IsolatedGitDir, is_word};
-pub(crate) use self::worktree::Worktree;
+use crate::command::{self, GIT_TIMEOUT, Git};
+use crate::isolated::{IsolatedGitDir, is_word};
 use crate::project;
 
 /// How much of a diff is kept. The hash is over all of it.
-pub(crate) const DIFF_BYTES_MAX: usize = 4 << 20;
+pub const DIFF_BYTES_MAX: usize = 4 << 20;
 /// How many hex digits of the diff's hash name a state of the code.
 const HASH_DIGITS: usize = 16;
 /// Files longer than this are told apart by hash alone, so that a large untracked file does not hold up the start.
@@ -37,50 +32,54 @@ const FILTERS_NAMED_MAX: usize = 4;
 
 /// What is known of the code, and the diff that belongs to it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Code {
+pub struct Code {
     /// The state.
-    pub(crate) state: CodeState,
+    pub state: CodeState,
     /// The uncommitted diff; empty where there is none.
-    pub(crate) diff: Vec<u8>,
+    pub diff: Vec<u8>,
     /// Bytes of it beyond [`DIFF_BYTES_MAX`].
-    pub(crate) diff_cut_bytes: u64,
+    pub diff_cut_bytes: u64,
     /// Why something is not known, for a person.
-    pub(crate) notes: Vec<String>,
+    pub notes: Vec<String>,
 }
 
-/// Looks at the code around `directory`. `scratch` is a folder for the copy of the index.
-pub(crate) fn look(directory: &Path, scratch: &Path) -> Code {
-    let mut code = Code::default();
-    let Some(project) = project::of(directory) else { return code };
-    code.state.project = Some(project.name.clone());
-    code.state.worktree = Some(project.worktree.to_string_lossy().into_owned());
-    let line = |arguments: &[&str]| line(&project.worktree, arguments);
-    code.state.branch = line(&["symbolic-ref", "--quiet", "--short", "HEAD"]);
-    code.state.commit = line(&["rev-parse", "--verify", "--quiet", "HEAD"]);
-    let Some(commit) = code.state.commit.clone() else {
-        code.notes.push("git names no commit here, so runs of this code cannot be told apart by its state".to_owned());
-        return code;
-    };
-    let diffed = IsolatedGitDir::open(&project.worktree, &commit, scratch).and_then(|isolated| {
-        code.notes.extend(notes(&project.worktree, &isolated));
-        diff(&isolated, &commit)
-    });
-    match diffed {
-        Some(diff) => {
-            code.state.uncommitted = diff.hash.is_some();
-            code.state.code_state = Some(match &diff.hash {
-                Some(hash) => format!("{commit}+{}", &hash[..hash.len().min(HASH_DIGITS)]),
-                None => commit,
-            });
-            code.diff = diff.kept;
-            code.diff_cut_bytes = diff.cut_bytes;
+impl Git {
+    /// The state of the code around `directory`; the default outside of repositories. `scratch` is a folder for the copy
+    /// of the index.
+    pub fn code(&self, directory: &Path, scratch: &Path) -> Code {
+        let mut code = Code::default();
+        let Some(project) = project::of(directory) else { return code };
+        code.state.project = Some(project.name.clone());
+        code.state.worktree = Some(project.worktree.to_string_lossy().into_owned());
+        let line = |arguments: &[&str]| self.line(&project.worktree, arguments);
+        code.state.branch = line(&["symbolic-ref", "--quiet", "--short", "HEAD"]);
+        code.state.commit = line(&["rev-parse", "--verify", "--quiet", "HEAD"]);
+        let Some(commit) = code.state.commit.clone() else {
+            code.notes
+                .push("git names no commit here, so runs of this code cannot be told apart by its state".to_owned());
+            return code;
+        };
+        let diffed = IsolatedGitDir::open(self, &project.worktree, &commit, scratch).and_then(|isolated| {
+            code.notes.extend(notes(&project.worktree, &isolated));
+            diff(&isolated, &commit)
+        });
+        match diffed {
+            Some(diff) => {
+                code.state.uncommitted = diff.hash.is_some();
+                code.state.code_state = Some(match &diff.hash {
+                    Some(hash) => format!("{commit}+{}", &hash[..hash.len().min(HASH_DIGITS)]),
+                    None => commit,
+                });
+                code.diff = diff.kept;
+                code.diff_cut_bytes = diff.cut_bytes;
+            }
+            None => code.notes.push(format!(
+                "git failed or took longer than {} s, so uncommitted changes are not recorded (git 2.31 is needed)",
+                GIT_TIMEOUT.as_secs()
+            )),
         }
-        None => code.notes.push(format!(
-            "git failed or took longer than {} s, so uncommitted changes are not recorded (git 2.31 is needed)",
-            GIT_TIMEOUT.as_secs()
-        )),
+        code
     }
-    code
 }
 
 /// What is compared other than git would, since it would execute what the repository names.
@@ -106,11 +105,6 @@ fn notes(worktree: &Path, isolated: &IsolatedGitDir) -> Vec<String> {
     notes
 }
 
-/// The commit that a revision names in the repository around `directory`; `None` where it names none.
-pub(crate) fn commit_of(directory: &Path, revision: &str) -> Option<String> {
-    line(directory, &["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{revision}^{{commit}}")])
-}
-
 struct Diff {
     kept: Vec<u8>,
     cut_bytes: u64,
@@ -123,11 +117,11 @@ fn diff(isolated: &IsolatedGitDir, commit: &str) -> Option<Diff> {
     if isolated.copy_index().is_ok() {
         add_untracked(isolated, commit);
     }
-    let mut command = isolated.git(&["-c", TEXT_FILE_MAX, "diff", "--no-color", "--no-ext-diff", "--no-textconv"]);
+    let mut command = isolated.command(&["-c", TEXT_FILE_MAX, "diff", "--no-color", "--no-ext-diff", "--no-textconv"]);
     command.args(["--no-renames", "--full-index", "--src-prefix=a/", "--dst-prefix=b/", "--submodule=short"]);
     // Looking into a submodule is a git of its own, in a repository of its own.
     command.args(["--ignore-submodules=dirty", "HEAD"]);
-    let mut hasher = isolated.git(&["hash-object", "--stdin"]).stdin(Stdio::piped()).spawn().ok()?;
+    let mut hasher = isolated.command(&["hash-object", "--stdin"]).stdin(Stdio::piped()).spawn().ok()?;
     let mut feed = hasher.stdin.take()?;
     let (mut kept, mut cut_bytes) = (Vec::new(), 0);
     let whole = command::read(command, |chunk| {
@@ -150,10 +144,10 @@ fn diff(isolated: &IsolatedGitDir, commit: &str) -> Option<Diff> {
 /// Adds untracked files to the copy of the index by name alone. `git add` would do, but looks into submodules.
 fn add_untracked(isolated: &IsolatedGitDir, commit: &str) -> Option<()> {
     let prefix = if commit.len() == SHA256_DIGITS { UNTRACKED_SHA256 } else { UNTRACKED };
-    let mut index = isolated.git(&["update-index", "-z", "--index-info"]).stdin(Stdio::piped()).spawn().ok()?;
+    let mut index = isolated.command(&["update-index", "-z", "--index-info"]).stdin(Stdio::piped()).spawn().ok()?;
     let mut feed = index.stdin.take()?;
     let mut name = Vec::new();
-    command::read(isolated.git(&["ls-files", "-z", "--others", "--exclude-standard"]), |chunk| {
+    command::read(isolated.command(&["ls-files", "-z", "--others", "--exclude-standard"]), |chunk| {
         let mut lines = Vec::new();
         for &byte in chunk {
             name.push(byte);
@@ -173,12 +167,17 @@ fn add_untracked(isolated: &IsolatedGitDir, commit: &str) -> Option<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::fs;
 
     use super::*;
 
-    pub(super) fn repository() -> tempfile::TempDir {
+    /// As started from an empty environment.
+    pub(crate) fn git() -> Git {
+        Git::new([])
+    }
+
+    pub(crate) fn repository() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         run(folder.path(), &["init", "-q", "-b", "main"]);
         fs::write(folder.path().join("kept.txt"), "one\n").unwrap();
@@ -188,8 +187,8 @@ mod tests {
         folder
     }
 
-    pub(super) fn run(folder: &Path, arguments: &[&str]) {
-        let done = command::git(folder, arguments).env("GIT_CONFIG_GLOBAL", "/dev/null").status().unwrap();
+    pub(crate) fn run(folder: &Path, arguments: &[&str]) {
+        let done = git().command(folder, arguments).env("GIT_CONFIG_GLOBAL", "/dev/null").status().unwrap();
         assert!(done.success(), "git {arguments:?}");
     }
 
@@ -197,7 +196,7 @@ mod tests {
     fn a_clean_worktree_is_its_commit() {
         let (folder, scratch) = (repository(), tempfile::tempdir().unwrap());
         fs::write(folder.path().join("ignored.txt"), "not code\n").unwrap();
-        let code = look(folder.path(), scratch.path());
+        let code = git().code(folder.path(), scratch.path());
         assert_eq!(code.state.branch.as_deref(), Some("main"));
         assert_eq!(code.state.code_state, code.state.commit);
         assert!(code.state.commit.is_some_and(|commit| commit.len() == 40));
@@ -211,13 +210,13 @@ mod tests {
         fs::write(folder.path().join("kept.txt"), "two\n").unwrap();
         fs::write(folder.path().join("new.txt"), "fresh\n").unwrap();
         let index = fs::read(folder.path().join(".git/index")).unwrap();
-        let code = look(folder.path(), scratch.path());
+        let code = git().code(folder.path(), scratch.path());
         let diff = String::from_utf8(code.diff.clone()).unwrap();
         assert!(diff.contains("-one\n+two\n") && diff.contains("new.txt") && diff.contains("+fresh\n"), "{diff}");
         assert_eq!(fs::read(folder.path().join(".git/index")).unwrap(), index);
-        assert_eq!(look(folder.path(), scratch.path()).state, code.state, "the same code has the same state");
+        assert_eq!(git().code(folder.path(), scratch.path()).state, code.state, "the same code has the same state");
         fs::write(folder.path().join("new.txt"), "fresher\n").unwrap();
-        assert_ne!(look(folder.path(), scratch.path()).state.code_state, code.state.code_state);
+        assert_ne!(git().code(folder.path(), scratch.path()).state.code_state, code.state.code_state);
     }
 
     #[test]
@@ -226,11 +225,11 @@ mod tests {
         for file in 0..6 {
             fs::write(folder.path().join(format!("{file}.txt")), "0123456789abcde\n".repeat(60_000)).unwrap();
         }
-        let code = look(folder.path(), scratch.path());
+        let code = git().code(folder.path(), scratch.path());
         assert_eq!(code.diff.len(), DIFF_BYTES_MAX);
         assert!(code.diff_cut_bytes > 1_000_000);
         fs::write(folder.path().join("5.txt"), "0123456789abcdX\n".repeat(60_000)).unwrap();
-        let other = look(folder.path(), scratch.path());
+        let other = git().code(folder.path(), scratch.path());
         assert_eq!(other.diff, code.diff);
         assert_ne!(other.state.code_state, code.state.code_state);
     }

@@ -21,10 +21,10 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::command::{self, git};
+use crate::command::{self, Git};
 
 /// What these folders begin with; the process that made one follows.
-pub(super) const PREFIX: &str = "git.";
+pub(crate) const PREFIX: &str = "git.";
 /// No real configuration is longer.
 const CONFIG_BYTES_MAX: usize = 4 << 20;
 /// No real list of patterns is longer.
@@ -52,7 +52,8 @@ const VALUE_BYTES_MAX: usize = 512;
 
 /// The git directory; removed when dropped.
 #[derive(Debug)]
-pub(super) struct IsolatedGitDir {
+pub(crate) struct IsolatedGitDir {
+    git: Git,
     folder: PathBuf,
     worktree: PathBuf,
     /// The worktree's own git directory, which holds its index.
@@ -60,32 +61,33 @@ pub(super) struct IsolatedGitDir {
     objects: PathBuf,
     index: PathBuf,
     /// What the repository's configuration names and does not get.
-    pub(super) refused: Refused,
+    pub(crate) refused: Refused,
 }
 
 /// What of a repository's configuration is without effect, for a person.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Refused {
+pub(crate) struct Refused {
     /// Filters that only the repository's configuration defines.
-    pub(super) filters: BTreeSet<String>,
+    pub(crate) filters: BTreeSet<String>,
     /// Whether objects may be missing that git would fetch.
-    pub(super) is_partial: bool,
+    pub(crate) is_partial: bool,
     /// Whether it defines hooks, which versions of git that know such a section execute whatever `core.hooksPath` says.
-    pub(super) hooks: bool,
+    pub(crate) hooks: bool,
 }
 
 impl IsolatedGitDir {
     /// Makes one for `worktree`, at `commit`, beneath `scratch`. `None` where git does not answer or the disk fails.
-    pub(super) fn open(worktree: &Path, commit: &str, scratch: &Path) -> Option<Self> {
-        let places = git(worktree, &["rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir"]);
+    pub(crate) fn open(git: &Git, worktree: &Path, commit: &str, scratch: &Path) -> Option<Self> {
+        let places = git.command(worktree, &["rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir"]);
         let places = command::text(places, CONFIG_BYTES_MAX)?;
         let mut places = places.lines().map(PathBuf::from);
         let (git_dir, common_dir) = (places.next()?, places.next()?);
-        let (config, refused) = configuration(worktree)?;
+        let (config, refused) = configuration(git, worktree)?;
         let folder = scratch.join(format!("{PREFIX}{}", std::process::id()));
         // Left by a process of the same number.
         drop(fs::remove_dir_all(&folder));
         let made = Self {
+            git: git.clone(),
             index: folder.join("index"),
             objects: common_dir.join("objects"),
             worktree: worktree.to_owned(),
@@ -121,7 +123,7 @@ impl IsolatedGitDir {
     ///
     /// # Errors
     /// Where it cannot be copied. A repository without an index yet has nothing to copy.
-    pub(super) fn copy_index(&self) -> io::Result<()> {
+    pub(crate) fn copy_index(&self) -> io::Result<()> {
         let original = self.git_dir.join("index");
         if !original.metadata().is_ok_and(|index| index.is_file()) {
             return Ok(());
@@ -140,16 +142,16 @@ impl IsolatedGitDir {
     }
 
     /// A git command over the worktree's files and our copy of its index.
-    pub(super) fn git(&self, arguments: &[&str]) -> Command {
-        let mut command = git(&self.worktree, arguments);
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.git.command(&self.worktree, arguments);
         command.env("GIT_DIR", &self.folder).env("GIT_WORK_TREE", &self.worktree);
         command.env("GIT_OBJECT_DIRECTORY", &self.objects).env("GIT_INDEX_FILE", &self.index);
         command
     }
 
     /// The command that writes the commit's files into the worktree, and its index where git looks for it.
-    pub(super) fn check_out(&self) -> Command {
-        let mut command = self.git(&["reset", "--hard", "--quiet", "--no-recurse-submodules"]);
+    pub(crate) fn check_out(&self) -> Command {
+        let mut command = self.command(&["reset", "--hard", "--quiet", "--no-recurse-submodules"]);
         command.env("GIT_INDEX_FILE", self.git_dir.join("index"));
         command
     }
@@ -163,8 +165,8 @@ impl Drop for IsolatedGitDir {
 }
 
 /// Our configuration for a worktree, and what of its own is refused. `None` where git cannot list it by scope.
-pub(super) fn configuration(worktree: &Path) -> Option<(String, Refused)> {
-    let listed = command::text(git(worktree, &["config", "--list", "--show-scope", "-z"]), CONFIG_BYTES_MAX)?;
+pub(crate) fn configuration(git: &Git, worktree: &Path) -> Option<(String, Refused)> {
+    let listed = command::text(git.command(worktree, &["config", "--list", "--show-scope", "-z"]), CONFIG_BYTES_MAX)?;
     Some(take_over(&listed))
 }
 
@@ -218,7 +220,7 @@ fn take_over(listed: &str) -> (String, Refused) {
 }
 
 /// Whether text is one plain word, which no reader takes for anything else.
-pub(super) fn is_word(text: &str) -> bool {
+pub(crate) fn is_word(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     text.len() <= VALUE_BYTES_MAX
         && text.starts_with(|first: char| first.is_ascii_alphanumeric())
@@ -240,7 +242,7 @@ fn is_address(text: &str) -> bool {
 }
 
 /// Removes what processes left that were killed.
-pub(super) fn sweep(scratch: &Path, prefixes: &[&str], lives: impl Fn(i32) -> bool) {
+pub(crate) fn sweep(scratch: &Path, prefixes: &[&str], lives: impl Fn(i32) -> bool) {
     let Ok(entries) = fs::read_dir(scratch) else { return };
     for entry in entries.flatten() {
         let name: OsString = entry.file_name();

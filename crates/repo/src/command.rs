@@ -2,8 +2,9 @@
 //!
 //! Commands made here see the repository's own configuration. They name things (`rev-parse`, `symbolic-ref`, `config`,
 //! `worktree add --no-checkout`) and read no file of the worktree; what reads or writes its files goes through
-//! [`IsolatedGitDir`](super::isolated::IsolatedGitDir).
+//! [`IsolatedGitDir`](crate::isolated::IsolatedGitDir).
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -11,10 +12,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::config;
-
 /// How long one git command may be silent before the run goes on without its answer.
-pub(super) const GIT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const GIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How much is read from git at a time.
 const CHUNK_BYTES: usize = 64 << 10;
 /// What even commands that name things could execute, switched off: hooks, the file system monitor, submodules, and a
@@ -35,39 +34,60 @@ const VARIABLES: [&str; 7] = [
 /// Of these families all variables are left: the user's own settings by environment, and git-lfs'.
 const VARIABLE_FAMILIES: [&str; 3] = ["GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_LFS_"];
 
-/// A git command in `directory` that reads nothing, whose output is piped, and that neither executes a hook nor fetches.
-pub(super) fn git(directory: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new("git");
-    command.arg("--no-pager").arg("-C").arg(directory);
-    for off in OFF {
-        command.args(["-c", off]);
-    }
-    for name in config::variable_names() {
-        let is_gits = name.as_encoded_bytes().starts_with(b"GIT_");
-        let stays = name.to_str().is_some_and(|name| {
-            VARIABLES.contains(&name) || VARIABLE_FAMILIES.iter().any(|family| name.starts_with(family))
-        });
-        if is_gits && !stays {
-            command.env_remove(name);
-        }
-    }
-    // A partial clone fetches what it lacks by programs that its configuration names. Git before 2.44 knows only the
-    // second: no protocol is allowed.
-    command.env("GIT_NO_LAZY_FETCH", "1").env("GIT_ALLOW_PROTOCOL", "").env("GIT_TERMINAL_PROMPT", "0");
-    command.env("GIT_OPTIONAL_LOCKS", "0").env("LC_ALL", "C").args(arguments);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    command
+/// The git command, as it is started here: without the variables of its environment that lead it elsewhere.
+#[derive(Clone, Debug)]
+pub struct Git {
+    /// Variables that it does not get.
+    removed: Vec<OsString>,
 }
 
-/// The first line of git's answer; `None` where it fails or says nothing.
-pub(super) fn line(directory: &Path, arguments: &[&str]) -> Option<String> {
-    let text = text(git(directory, arguments), CHUNK_BYTES)?;
-    let line = text.lines().next().unwrap_or_default().trim().to_owned();
-    (!line.is_empty()).then_some(line)
+impl Git {
+    /// For a process whose environment has variables of these names.
+    pub fn new(variables: impl IntoIterator<Item = OsString>) -> Self {
+        let is_removed = |name: &OsString| {
+            let is_gits = name.as_encoded_bytes().starts_with(b"GIT_");
+            let stays = name.to_str().is_some_and(|name| {
+                VARIABLES.contains(&name) || VARIABLE_FAMILIES.iter().any(|family| name.starts_with(family))
+            });
+            is_gits && !stays
+        };
+        Self { removed: variables.into_iter().filter(is_removed).collect() }
+    }
+
+    /// A command in `directory` that reads nothing, whose output is piped, and that neither executes a hook nor fetches.
+    pub(crate) fn command(&self, directory: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new("git");
+        command.arg("--no-pager").arg("-C").arg(directory);
+        for off in OFF {
+            command.args(["-c", off]);
+        }
+        for name in &self.removed {
+            command.env_remove(name);
+        }
+        // A partial clone fetches what it lacks by programs that its configuration names. Git before 2.44 knows only the
+        // second: no protocol is allowed.
+        command.env("GIT_NO_LAZY_FETCH", "1").env("GIT_ALLOW_PROTOCOL", "").env("GIT_TERMINAL_PROMPT", "0");
+        command.env("GIT_OPTIONAL_LOCKS", "0").env("LC_ALL", "C").args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+    }
+
+    /// The first line of git's answer; `None` where it fails or says nothing.
+    pub(crate) fn line(&self, directory: &Path, arguments: &[&str]) -> Option<String> {
+        let text = text(self.command(directory, arguments), CHUNK_BYTES)?;
+        let line = text.lines().next().unwrap_or_default().trim().to_owned();
+        (!line.is_empty()).then_some(line)
+    }
+
+    /// The commit that a revision names in the repository around `directory`; `None` where it names none.
+    pub fn commit_of(&self, directory: &Path, revision: &str) -> Option<String> {
+        let revision = format!("{revision}^{{commit}}");
+        self.line(directory, &["rev-parse", "--verify", "--quiet", "--end-of-options", &revision])
+    }
 }
 
 /// A command's whole output; `None` where it fails or writes more than `bytes_max`.
-pub(super) fn text(command: Command, bytes_max: usize) -> Option<String> {
+pub(crate) fn text(command: Command, bytes_max: usize) -> Option<String> {
     let mut bytes = Vec::new();
     let whole = read(command, |chunk| {
         bytes.extend_from_slice(chunk);
@@ -78,7 +98,7 @@ pub(super) fn text(command: Command, bytes_max: usize) -> Option<String> {
 
 /// Hands a command's output to `each` as it comes, until `each` declines. Whether all of it came in time and the
 /// command succeeded.
-pub(super) fn read(mut command: Command, mut each: impl FnMut(&[u8]) -> bool) -> bool {
+pub(crate) fn read(mut command: Command, mut each: impl FnMut(&[u8]) -> bool) -> bool {
     let Ok(mut child) = command.spawn() else { return false };
     let Some(chunks) = pump(&mut child) else { return false };
     let whole = loop {
