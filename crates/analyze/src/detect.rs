@@ -157,7 +157,7 @@ fn in_order(a: &Ranked, b: &Ranked) -> std::cmp::Ordering {
 pub(crate) fn remains(executions: &[Execution<'_, '_>], config: &DetectorConfig, code: Code) -> Vec<Finding> {
     let Some(first) = executions.first() else { return Vec::new() };
     let span = first.tree.span(first.entry);
-    let group = Group::new(span.service(), &span.name, executions, config).keen();
+    let group = Group::new(span.service(), &span.name, executions, config).with_relaxed_thresholds();
     let mut found = Vec::new();
     for (_, detector) in DETECTORS.iter().filter(|(codes, _)| codes.contains(&code)) {
         detector(&group, &mut found);

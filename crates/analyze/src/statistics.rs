@@ -31,6 +31,13 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     quantile_f64(&values, 0.5)
 }
 
+/// The lower of the two values in the middle where their number is even: of two, one that a disturbance made large does
+/// not count. 0 of none.
+pub(crate) fn lower_median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(0.0)
+}
+
 /// Spearman's rank correlation of (x, y) points, ties sharing their mean rank; 0 where one side is all alike.
 pub(crate) fn rank_correlation(points: &[(f64, f64)]) -> f64 {
     let ranks = |value: fn(&(f64, f64)) -> f64| -> Vec<f64> {

@@ -87,8 +87,8 @@ impl<'a> Calls<'a> {
         if span.kind != SpanKind::Client {
             return None;
         }
-        // Taking a connection or a lock is a part of what it is taken for.
-        let named = |name: &str| (!is_named_wait(name)).then(|| Rc::from(shape(name)));
+        // Taking a connection or a lock is a part of what it is taken for, and what a loader collects is one batch.
+        let named = |name: &str| (!is_named_wait(name) && !is_collected(name)).then(|| Rc::from(shape(name)));
         let key = self.names.entry(&span.name).or_insert_with(|| named(&span.name)).clone()?;
         Some(Call::new(Kind::Other, key))
     }
@@ -325,6 +325,11 @@ pub(super) fn waits_for_work(span: &Span) -> bool {
     let command = statement.and_then(|statement| statement.split_whitespace().next());
     let message = span.text("messaging.operation.type").or_else(|| span.text("messaging.operation"));
     command.is_some_and(|command| is_one(&BLOCKING, command)) || message.is_some_and(|it| is_one(&RECEIVING, it))
+}
+
+/// Whether a span of this name asks a loader, which answers all that is asked at a time by one batch.
+fn is_collected(name: &str) -> bool {
+    ["dataloader.load", "dataloader.loadMany", "dataloader.prime"].contains(&name)
 }
 
 fn is_bracket(normalised: &str) -> bool {

@@ -4,11 +4,12 @@
 //! fingerprint. An exception that passes up through several spans counts once an execution, at the innermost. Silent
 //! inside tests that passed, about exceptions on spans that did not fail (they were handled), about those within the
 //! process in a request that was answered all the same (a status below 500: an answer, or a refusal, is how frameworks
-//! pass it on), about exceptions that are control flow (exits, cancellations, redirections), and about what is not there,
-//! or is there already (404, ENOENT, a unique key), in [`PROBING`] of the executions and more that go well all the same,
-//! or are that call alone: they ask whether it is. In fewer it is [`UNSURE`].
+//! pass it on), about types that the execution catches again and again, about exceptions that are control flow (exits,
+//! cancellations, redirections), and about what is not there, or is there already (404, ENOENT, a unique key), in
+//! [`PROBING`] of the executions and more that go well all the same, or are that call alone: they ask whether it is. In
+//! fewer it is [`UNSURE`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kino_model::{Span, SpanKind, names};
 
@@ -51,25 +52,65 @@ fn is_answered(facts: &Facts<'_, '_>, index: usize) -> bool {
     false
 }
 
+/// What spans of one execution recorded, by exception type and message.
+type Raised<'a> = BTreeMap<(&'a str, &'a str), Vec<(usize, Exception<'a>)>>;
+
+/// What one execution raised that may be why it fails. Spans that recorded one and the same are together, parents before
+/// their children: each on its way up records it again, with the stack as seen from there.
+fn raised<'a>(facts: &Facts<'_, 'a>) -> Raised<'a> {
+    let mut raised: Raised<'_> = BTreeMap::new();
+    for index in facts.indices().filter(|&index| facts.span(index).is_error()) {
+        let root = facts.span(index).resource.text(names::WORKTREE);
+        for event in &facts.span(index).events {
+            if let Some(found) = exception(event, facts.evidence(index)) {
+                let found = Exception { root, ..found };
+                raised.entry((found.exception_type, found.message)).or_default().push((index, found));
+            }
+        }
+    }
+    let caught = caught(facts, &raised);
+    raised.retain(|(exception_type, _), same| {
+        !is_control_flow(exception_type)
+            && !caught.contains(exception_type)
+            && !same.iter().all(|(index, _)| is_answered(facts, *index))
+    });
+    raised
+}
+
+/// Exception types that one execution catches, as far as it shows: the type comes with several messages, and each time but
+/// the last the span above did not fail with it and went on with something else. What ends an execution comes once, and
+/// what is tried again comes with the same message.
+fn caught<'a>(facts: &Facts<'_, 'a>, raised: &Raised<'a>) -> BTreeSet<&'a str> {
+    let mut spans: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let mut messages: BTreeMap<&str, usize> = BTreeMap::new();
+    for ((exception_type, _), same) in raised {
+        spans.entry(exception_type).or_default().extend(same.iter().map(|(index, _)| index));
+        *messages.entry(exception_type).or_default() += 1;
+    }
+    spans.retain(|exception_type, spans| {
+        spans.sort_by_key(|&index| facts.tree.start(index));
+        let [earlier @ .., _] = &spans[..] else { return false };
+        messages[exception_type] > 1 && earlier.iter().all(|&index| goes_on_after(facts, index, exception_type))
+    });
+    spans.into_keys().collect()
+}
+
+/// Whether an exception ended a piece of work within the process, and the span above went on without it.
+fn goes_on_after(facts: &Facts<'_, '_>, index: usize, exception_type: &str) -> bool {
+    let Some(parent) = facts.tree.parent(index).filter(|_| index != facts.execution.entry) else { return false };
+    let is_within = matches!(facts.span(index).kind, SpanKind::Internal | SpanKind::Unspecified);
+    let is_passed_on = facts.span(parent).events.iter().any(|event| {
+        exception(event, facts.evidence(parent)).is_some_and(|found| found.exception_type == exception_type)
+    });
+    let mut beside = facts.tree.children(parent).iter().map(|&child| child as usize);
+    is_within && !is_passed_on && beside.any(|other| other != index && facts.tree.start(other) >= facts.tree.end(index))
+}
+
 pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let mut known: BTreeMap<(&str, &str, &str, Option<&str>), String> = BTreeMap::new();
     let mut by_fingerprint: BTreeMap<String, Cluster<'_>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate().filter(|(_, facts)| !facts.is_passed_test()) {
-        // Spans that recorded one and the same, parents before their children: each on its way up records it again,
-        // with the stack as seen from there.
-        let mut raised: BTreeMap<(&str, &str), Vec<(usize, Exception<'_>)>> = BTreeMap::new();
-        for index in facts.indices().filter(|&index| facts.span(index).is_error()) {
-            let root = facts.span(index).resource.text(names::WORKTREE);
-            for event in &facts.span(index).events {
-                if let Some(found) = exception(event, facts.evidence(index)) {
-                    let found = Exception { root, ..found };
-                    raised.entry((found.exception_type, found.message)).or_default().push((index, found));
-                }
-            }
-        }
-        raised.retain(|(exception_type, _), same| {
-            !is_control_flow(exception_type) && !same.iter().all(|(index, _)| is_answered(facts, *index))
-        });
+        let raised = raised(facts);
         let mut here: BTreeMap<String, (&str, usize)> = BTreeMap::new();
         for same in raised.values() {
             let by_span: Vec<&[(usize, Exception<'_>)]> = same.chunk_by(|left, right| left.0 == right.0).collect();

@@ -26,7 +26,7 @@ pub(super) struct Group<'t, 'a> {
     pub(super) all: Vec<Execution<'t, 'a>>,
     pub(super) config: &'t DetectorConfig,
     /// Whether less than the usual evidence is enough.
-    is_keen: bool,
+    is_relaxed: bool,
 }
 
 /// What is known of one execution.
@@ -60,23 +60,23 @@ impl<'t, 'a> Group<'t, 'a> {
             executions.iter().filter(|execution| !execution.is_open()).copied().collect();
         let cold = cold(&ended);
         let facts = ended.iter().zip(cold).map(|(execution, is_cold)| Facts::new(execution, is_cold)).collect();
-        Self { service, name, facts, all: executions.to_vec(), config, is_keen: false }
+        Self { service, name, facts, all: executions.to_vec(), config, is_relaxed: false }
     }
 
     /// Makes detectors content with a single case and with half of the shares that they want: to see whether something
     /// of a known fault is left, not to find one.
-    pub(super) fn keen(self) -> Self {
-        Self { is_keen: true, ..self }
+    pub(super) fn with_relaxed_thresholds(self) -> Self {
+        Self { is_relaxed: true, ..self }
     }
 
     /// How many cases are enough, where it usually takes so many.
     pub(super) fn cases(&self, usual: usize) -> usize {
-        if self.is_keen { 1 } else { usual }
+        if self.is_relaxed { 1 } else { usual }
     }
 
     /// Which part is enough, where it usually takes this one.
     pub(super) fn part(&self, usual: f64) -> f64 {
-        if self.is_keen { usual / 2.0 } else { usual }
+        if self.is_relaxed { usual / 2.0 } else { usual }
     }
 
     /// The median duration of an execution, in nanoseconds.

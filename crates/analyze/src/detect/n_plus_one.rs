@@ -12,7 +12,8 @@
 //!
 //! Silent about statements that define tables or ask which there are, batches, pages (by number, offset, cursor or last
 //! key), one call to each of several other sides, failed calls (retries), calls of the same few data
-//! (`repeated_identical_call`), calls that a test makes itself, polling (long pauses between), language models and the
+//! (`repeated_identical_call`), calls that a test makes itself, polling (long pauses between), waits for work, what a loader
+//! collects into batches, language models and the
 //! requests that ask them, health checks, transaction brackets and `SELECT 1`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,11 +21,12 @@ use std::rc::Rc;
 
 use kino_model::SpanKind;
 
-use super::call::{Call, Calls, Kind, is_model, is_model_request, peer};
+use super::call::{Call, Calls, Kind, is_model, is_model_request, peer, waits_for_work};
 use super::facts::{ANCESTORS_MAX, Facts, Group, median, shown, top};
 use super::relate::Found;
 use super::{Draft, worth};
 use crate::finding::{Code, Number, UNSURE, Unit};
+use crate::statistics::lower_median;
 
 const MIN_REPEATS: usize = 5;
 const MIN_PRESENCE: f64 = 0.5;
@@ -106,6 +108,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             let call = calls.outermost(facts, index);
             let call = call.filter(|call| call.kind != Kind::Model && !call.batch && !call.page);
             let call = call.filter(|call| call.kind != Kind::Http || !is_within_model(facts, index));
+            let call = call.filter(|_| !waits_for_work(facts.span(index)));
             if let Some(call) = call.filter(|_| !facts.span(index).is_error()) {
                 here.entry((call.kind, Rc::clone(&call.key))).or_default().add(index, &call);
             }
@@ -211,7 +214,7 @@ fn common_ancestor(facts: &Facts<'_, '_>, indices: &[u32]) -> usize {
 
 /// `may_be_meant` where making these calls may be what the program is for.
 fn finding(group: &Group<'_, '_>, key: &str, found: &[Repeats], may_be_meant: bool) -> Found {
-    let of = |value: fn(&Repeats) -> f64| median(found.iter().map(value).collect());
+    let of = |value: fn(&Repeats) -> f64| lower_median(found.iter().map(value).collect());
     let count = of(|repeats| repeats.count() as f64);
     let most = found.iter().map(Repeats::count).max().unwrap_or(0);
     let (time, critical) = (of(|repeats| repeats.time), of(|repeats| repeats.critical));

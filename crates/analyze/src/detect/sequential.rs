@@ -222,8 +222,12 @@ fn data_flows(facts: &Facts<'_, '_>, members: &[usize]) -> bool {
     };
     let same_name = members.windows(2).all(|pair| facts.span(pair[0]).name == facts.span(pair[1]).name);
     let grows = same_name && all.len() >= 3 && all.windows(2).all(|pair| pair[1] > pair[0]);
-    let runs_tools =
-        members.iter().flat_map(|&member| spans(member)).any(|span| span.text("gen_ai.tool.name").is_some());
+    let runs_tools = members.iter().flat_map(|&member| spans(member)).any(runs_tool);
+    // What a tool answered is in the next question.
+    let [earlier @ .., _] = members else { return false };
+    if earlier.iter().flat_map(|&member| spans(member)).any(asks_for_tool) {
+        return true;
+    }
     let is_ordered = members.iter().any(|&member| is_write(facts, member));
     if is_one_conversation || is_ordered || is_paging(facts, members) || grows || (runs_tools && !all.is_empty()) {
         return true;
@@ -247,6 +251,18 @@ fn data_flows(facts: &Facts<'_, '_>, members: &[usize]) -> bool {
         brought.extend(spans(member).flat_map(outputs));
         flows
     })
+}
+
+/// Whether a span is a tool that a language model asked for.
+fn runs_tool(span: &Span) -> bool {
+    span.attributes.iter().any(|(key, _)| key.ends_with("tool.name"))
+}
+
+/// Whether a language model answered that it wants a tool.
+fn asks_for_tool(span: &Span) -> bool {
+    let reasons = span.attribute("gen_ai.response.finish_reasons");
+    reasons
+        .is_some_and(|reasons| texts(reasons).any(|reason| matches!(reason, "tool_call" | "tool_calls" | "tool_use")))
 }
 
 /// Whether a secret of one's output stands in a later one's input, or may: redaction leaves a keyed hash of a secret

@@ -311,3 +311,46 @@ fn traces_that_a_killed_program_leaves_are_few() {
         "GET 0..9 kind=server parent=99\nGET 10..19 kind=server parent=99\nGET 20..29 kind=server parent=99";
     assert_eq!(opened(&times(5, one_caller)), "", "who calls records nothing");
 }
+
+#[test]
+fn what_an_execution_catches_each_time_is_not_why_it_fails() {
+    let page = "GET /login 0..50 kind=server ! http.response.status_code=500
+    load 10..12 ! exception=TemplateNotFound:head\n  load 13..15 ! exception=TemplateNotFound:foot\n  render 16..40";
+    assert_eq!(opened(&times(5, page)), "");
+    let failed = "GET /cart 0..50 kind=server ! http.response.status_code=500
+    load 10..12 ! exception=KeyError:7\n  render 16..40";
+    assert_eq!(opened(&times(5, failed)), "error_cluster load", "the page that says so comes after it");
+    let tried = "GET /cart 0..50 kind=server ! http.response.status_code=500
+    try 10..12 ! exception=KeyError:7\n  try 13..15 ! exception=KeyError:7\n  render 16..40";
+    assert_eq!(opened(&times(5, tried)), "error_cluster try", "the second time it was given up");
+}
+
+#[test]
+fn what_a_loader_collects_and_what_waits_for_work_are_no_calls() {
+    let calls = |call: &str| {
+        let line = |at: u32| format!("  {} {}..{} kind=client", call, 10 + at * 20, 24 + at * 20);
+        times(4, &format!("GET /rows 0..400 kind=server\n{}", (0..15).map(line).collect::<Vec<_>>().join("\n")))
+    };
+    assert_eq!(check(Code::NPlusOne, &calls("dataloader.load")), "");
+    assert_ne!(check(Code::NPlusOne, &calls("fetch.row")), "");
+    let pops = calls("BLPOP").replace("kind=client", "kind=client db.query.text='BLPOP q 405'");
+    assert_eq!(check(Code::NPlusOne, &pops), "");
+    assert_ne!(check(Code::NPlusOne, &pops.replace("BLPOP q 405", "HGET q ?")), "");
+}
+
+#[test]
+fn steps_of_an_agent_need_each_other() {
+    let steps = |reason: &str| {
+        let step = |from: u32, reason: &str| {
+            format!(
+                "  step {from}..{}\n    chat m {}..{} kind=client gen_ai.request.model=m gen_ai.response.finish_reasons={reason}",
+                from + 200,
+                from + 1,
+                from + 199
+            )
+        };
+        times(6, &format!("answer 0..410\n{}\n{}", step(2, reason), step(203, "stop")))
+    };
+    assert_eq!(check(Code::SequentialCouldBeParallel, &steps("tool_calls")), "");
+    assert_ne!(check(Code::SequentialCouldBeParallel, &steps("stop")), "");
+}
