@@ -32,6 +32,7 @@ const CHECKS: &[Check] = &[
     Check { name: "lengths", about: "no Rust file is longer than 800 lines", run: checks::lengths },
     Check { name: "map", about: "ARCHITECTURE.md names every crate", run: checks::map },
     Check { name: "reasons", about: "ARCHITECTURE.md says what every dependency is for", run: checks::dependencies },
+    Check { name: "unsafe", about: "ARCHITECTURE.md names every file with unsafe code", run: checks::unsafe_code },
     Check { name: "owners", about: "what is left to do has an owner", run: checks::owners },
     Check { name: "paths", about: "no path of one machine", run: checks::paths },
     Check { name: "fuzz", about: "the lock file of the fuzz targets is up to date", run: checks::fuzz },

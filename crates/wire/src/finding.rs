@@ -58,7 +58,7 @@ pub struct Number {
     pub name: String,
     /// The value.
     pub value: f64,
-    /// `ns`, `count`, `ratio`, `tokens`, `bytes`.
+    /// `ns`, `count`, `ratio`, `tokens`, `bytes`, `money`.
     pub unit: String,
 }
 

@@ -11,13 +11,14 @@ const LINES_MAX: usize = 800;
 const ARROWS: &[(&str, &[&str])] = &[
     ("kino-model", &[]),
     ("kino-text", &[]),
+    ("kino-redact", &[]),
     ("kino-ingest", &[]),
     ("kino-store", &[]),
     ("kino-analyze", &[]),
     ("kino-wire", &[]),
     ("kino-testkit", &[]),
     ("kino-repo", &["kino-wire"]),
-    ("kino-engine", &["kino-ingest", "kino-store", "kino-analyze", "kino-text", "kino-wire"]),
+    ("kino-engine", &["kino-ingest", "kino-redact", "kino-store", "kino-analyze", "kino-text", "kino-wire"]),
     ("kino-mcp", &["kino-repo", "kino-text", "kino-wire"]),
     ("kino-tui", &["kino-text", "kino-wire"]),
     ("kino-server", &["kino-engine", "kino-repo", "kino-wire", "kino-ingest", "kino-mcp"]),
@@ -71,16 +72,28 @@ pub(super) fn map(tree: &Tree) -> Vec<String> {
     missing.map(|package| format!("ARCHITECTURE.md does not name `{}`", package.folder)).collect()
 }
 
-/// ARCHITECTURE.md says of every dependency what it is for.
+/// ARCHITECTURE.md says of every dependency what it is for: a row of its table begins with the name.
 pub(super) fn dependencies(tree: &Tree) -> Vec<String> {
     let Some(map) = tree.file("ARCHITECTURE.md") else { return Vec::new() };
+    let rows = map.text.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next());
+    let explained: BTreeSet<&str> = rows.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
     let used: BTreeSet<&str> =
         tree.packages.iter().flat_map(|package| &package.dependencies).map(String::as_str).collect();
     // A family is explained once: `arrow-*`.
     let family =
-        |name: &str| name.split_once('-').is_some_and(|(family, _)| map.text.contains(&format!("`{family}-*`")));
-    let missing = used.into_iter().filter(|name| !map.text.contains(&format!("`{name}`")) && !family(name));
+        |name: &str| name.split_once('-').is_some_and(|(family, _)| explained.contains(format!("{family}-*").as_str()));
+    let missing = used.into_iter().filter(|name| !explained.contains(name) && !family(name));
     missing.map(|name| format!("ARCHITECTURE.md does not say what {name} is for")).collect()
+}
+
+/// ARCHITECTURE.md names every file with `unsafe` code.
+pub(super) fn unsafe_code(tree: &Tree) -> Vec<String> {
+    // Spelled in halves, so that this file does not complain about itself.
+    let opening = concat!("unsafe", " {");
+    let Some(map) = tree.file("ARCHITECTURE.md") else { return Vec::new() };
+    let with = tree.with_ending("rs").filter(|file| file.text.contains(opening));
+    let unnamed = with.filter(|file| !map.text.contains(&format!("`{}`", file.path)));
+    unnamed.map(|file| format!("ARCHITECTURE.md does not name the `unsafe` code of {}", file.path)).collect()
 }
 
 /// What is left to do has an owner: the marker is followed by a name in parentheses.
@@ -211,6 +224,17 @@ mod tests {
         tree.packages = vec![package("kino-model", "crates/model", &[])];
         tree.packages[0].dependencies = ["arrow-array", "serde", "serde_json"].map(str::to_owned).to_vec();
         assert_eq!(dependencies(&tree), ["ARCHITECTURE.md does not say what serde_json is for"]);
+        tree.files[0].text.push_str("\n| `toml` | configuration; `serde_json` reads no comments |");
+        assert_eq!(dependencies(&tree).len(), 1, "a mention is no row");
+    }
+
+    #[test]
+    fn unsafe_code_that_the_map_does_not_name_is_named() {
+        let mut tree = file("ARCHITECTURE.md", "`a.rs` closes a descriptor");
+        for path in ["a.rs", "b.rs"] {
+            tree.files.extend(file(path, concat!("//! x\nfn a() { unsafe", " { f() } }")).files);
+        }
+        assert_eq!(unsafe_code(&tree), ["ARCHITECTURE.md does not name the `unsafe` code of b.rs"]);
     }
 
     #[test]
