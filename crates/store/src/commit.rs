@@ -17,7 +17,7 @@ use crate::blobs::{self, BlobHash};
 use crate::catalog::{Commit, GroupRow, PackRow};
 use crate::describe::{describe_group, describe_pack, manifest_path};
 use crate::error::StoreError;
-use crate::file::{FileEntry, FlushSet, Group, GroupId, LakeTable, NewFile};
+use crate::file::{FileEntry, FileMeta, FlushSet, Group, GroupId, LakeTable, NewFile};
 use crate::hot::Generation;
 use crate::kill_points::KillPoint;
 use crate::store::{Inner, blocking};
@@ -50,7 +50,7 @@ pub(crate) struct Change {
 impl Inner {
     /// Carries a change through. When it fails before the catalog's transaction, nothing has changed; the files it
     /// may have written are swept later.
-    pub(crate) async fn carry_through(self: &Arc<Self>, change: Change) -> Result<(), StoreError> {
+    pub(crate) async fn apply(self: &Arc<Self>, change: Change) -> Result<(), StoreError> {
         let Change { add, pack, retire, discard, flushed, forgotten, gone_blobs, after_upload } = change;
         self.vanished().map_err(StoreError::Gone)?;
         let now = self.clock.now().0;
@@ -67,7 +67,7 @@ impl Inner {
         if let Some((set, named)) = add
             && !set.files.is_empty()
         {
-            let row = self.announce_group(set, named, now, &mut uploads).await?;
+            let row = self.stage_group(set, named, now, &mut uploads).await?;
             group = Some(Arc::new(
                 Group::new(row.id, row.meta.clone(), row.files.clone())
                     .map_err(|error| StoreError::Rows(error.into()))?,
@@ -114,7 +114,7 @@ impl Inner {
         ids.iter().copied().find(|id| view.quarantined.contains_key(id))
     }
 
-    async fn announce_group(
+    async fn stage_group(
         self: &Arc<Self>,
         set: FlushSet,
         blobs: BTreeSet<BlobHash>,
@@ -135,6 +135,7 @@ impl Inner {
             FileEntry { group: id, path, meta }
         };
         let row = GroupRow { id, meta, files: files.into_iter().map(entry).collect(), blobs };
+        assert_sound(&row);
         uploads.push((manifest_path(id), describe_group(self.lake, &row)?));
         Ok(row)
     }
@@ -248,4 +249,18 @@ pub(crate) fn path(folder: &str, number: u64, extension: &str) -> String {
 pub(crate) fn number_in(path: &str) -> Option<u64> {
     let (_, name) = path.split_once('/')?;
     name.split_once('.')?.0.parse().ok()
+}
+
+/// Panics where a group is not what its writer has to make of it: what is wrong becomes no file.
+fn assert_sound(group: &GroupRow) {
+    let GroupRow { id, meta, files, .. } = group;
+    assert!(meta.arrival_min <= meta.arrival_max && meta.start_min <= meta.start_max, "{id:?}: its times are ordered");
+    assert!(meta.split.len().is_multiple_of(size_of::<TraceId>()), "{id:?}: split traces are whole ids");
+    let tables: BTreeSet<_> = files.iter().map(|file| file.meta.table.name()).collect();
+    assert_eq!(tables.len(), files.len(), "{id:?}: each table has one file");
+    for file in files {
+        let FileMeta { rows, bytes, start_min, start_max, .. } = &file.meta;
+        assert!(*rows > 0 && *bytes > 0, "{}: a file has rows", file.path);
+        assert!(start_min <= start_max, "{}: its times are ordered", file.path);
+    }
 }

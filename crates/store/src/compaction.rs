@@ -45,20 +45,20 @@ const MERGE_PART: u64 = 4;
 
 /// Whether groups are merged while rows arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Haste {
+pub(crate) enum CompactionMode {
     /// All that is worth merging is merged.
-    Quiet,
+    Full,
     /// Large groups stay as they are until there are too many.
-    UnderLoad,
+    Throttled,
 }
 
 impl Inner {
     /// Merges one set of groups, if one is worth it. Says whether it did.
-    pub(crate) async fn compact_once(self: &Arc<Self>, haste: Haste) -> Result<bool, StoreError> {
+    pub(crate) async fn compact_once(self: &Arc<Self>, mode: CompactionMode) -> Result<bool, StoreError> {
         self.writable()?;
         let _turn = self.rewriting.lock().await;
         let groups = Arc::clone(&self.shared.view().groups);
-        let Some(inputs) = choose(&groups, haste, self.config.hot_bytes_max / MERGE_PART) else { return Ok(false) };
+        let Some(inputs) = choose(&groups, mode, self.config.hot_bytes_max / MERGE_PART) else { return Ok(false) };
         let Some(_working) = self.shared.try_work_on(self.merge_bytes(&inputs)) else {
             // A flush makes room; the next round tries again.
             self.shared.ask_for_flush();
@@ -78,7 +78,7 @@ impl Inner {
         loose: bool,
         keep: impl Fn(TraceId) -> bool + Send + Sync + 'static,
     ) -> Result<Option<FlushSet>, StoreError> {
-        let _working = self.shared.work_on(self.merge_bytes(inputs));
+        let _working = self.shared.reserve_scratch(self.merge_bytes(inputs));
         self.merge_counted(inputs, loose, keep).await
     }
 
@@ -138,13 +138,13 @@ impl Inner {
     ) -> Result<(), StoreError> {
         let retire: Vec<GroupId> = inputs.iter().map(|group| group.id).collect();
         let change = Change { add, retire, forgotten, after_upload: Some(after_upload), ..Change::default() };
-        self.carry_through(change).await
+        self.apply(change).await
     }
 }
 
 /// The groups that a merge should take, oldest arrivals first, bounded by the bytes of their files together.
-fn choose(groups: &[Arc<Group>], haste: Haste, bytes_max: u64) -> Option<Vec<Arc<Group>>> {
-    let large_too = haste == Haste::Quiet || groups.len() > GROUPS_UNDER_LOAD;
+fn choose(groups: &[Arc<Group>], mode: CompactionMode, bytes_max: u64) -> Option<Vec<Arc<Group>>> {
+    let large_too = mode == CompactionMode::Full || groups.len() > GROUPS_UNDER_LOAD;
     let mut tier_rows = TIER_ROWS;
     while tier_rows < MERGED_ROWS_MAX && (large_too || tier_rows <= LARGE_ROWS) {
         let mut small: Vec<_> = groups.iter().filter(|group| rows(group) <= tier_rows).collect();
@@ -174,7 +174,7 @@ fn choose(groups: &[Arc<Group>], haste: Haste, bytes_max: u64) -> Option<Vec<Arc
         }
         tier_rows *= FAN_IN as u64;
     }
-    if haste == Haste::Quiet { choose_split(groups, bytes_max) } else { None }
+    if mode == CompactionMode::Full { choose_split(groups, bytes_max) } else { None }
 }
 
 /// A small group and the one that shares most of its split traces, where that is not much larger: once they are one, these
@@ -236,7 +236,7 @@ mod tests {
             let limit = 16 << 20;
             let mut groups: Vec<_> = (0..40).map(|id| group(id, bytes_each, rows_each)).collect();
             let mut merges = 0;
-            while let Some(inputs) = choose(&groups, Haste::Quiet, limit) {
+            while let Some(inputs) = choose(&groups, CompactionMode::Full, limit) {
                 let total: u64 = inputs.iter().map(|group| bytes(group)).sum();
                 assert!(inputs.len() > 1 && total <= limit, "{} groups, {total} bytes", inputs.len());
                 groups.retain(|group| inputs.iter().all(|input| input.id != group.id));

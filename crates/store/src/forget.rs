@@ -180,7 +180,7 @@ impl Inner {
             hidden.iter().copied().filter(|trace| !view.is_stuck(*trace)).collect()
         };
         forgotten.sort_unstable();
-        self.carry_through(Change { forgotten, ..Change::default() }).await?;
+        self.apply(Change { forgotten, ..Change::default() }).await?;
         self.drop_packs(0, true).await?;
         drop(turn);
         self.drop_aside()?;
@@ -222,7 +222,7 @@ impl Inner {
             let next = self.waiting().front().map(|frozen| (Arc::clone(&frozen.generation), frozen.position));
             let last = next.is_none();
             change.flushed = next;
-            self.carry_through(std::mem::take(&mut change)).await?;
+            self.apply(std::mem::take(&mut change)).await?;
             if last {
                 break;
             }

@@ -215,12 +215,12 @@ impl Shared {
 
     /// Counts memory that work on rows takes, such as the copies of a flush, until the guard goes: meanwhile less is
     /// let in. The work itself is never refused.
-    pub(crate) fn work_on(self: &Arc<Self>, bytes: u64) -> Working {
+    pub(crate) fn reserve_scratch(self: &Arc<Self>, bytes: u64) -> Working {
         self.hot_bytes.fetch_add(bytes, Ordering::AcqRel);
         Working { shared: Arc::clone(self), bytes }
     }
 
-    /// As [`Self::work_on`], of work that can wait: `None` where the limit leaves no room for it now.
+    /// As [`Self::reserve_scratch`], of work that can wait: `None` where the limit leaves no room for it now.
     pub(crate) fn try_work_on(self: &Arc<Self>, bytes: u64) -> Option<Working> {
         let fits = |held: u64| held.checked_add(bytes).filter(|all| *all <= self.hot_bytes_max);
         self.hot_bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits).ok()?;
@@ -330,7 +330,7 @@ impl Shared {
     }
 
     /// Takes back the warnings that `over` says are over.
-    pub(crate) fn unwarn(&self, over: impl Fn(&str) -> bool) {
+    pub(crate) fn clear_warnings(&self, over: impl Fn(&str) -> bool) {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).retain(|warning| !over(warning));
     }
 
@@ -362,7 +362,7 @@ impl Shared {
 
     /// Joins a run of small batches of the active generation, if there is one worth it at `now`, by the monotonic clock.
     /// Costs CPU, holds no lock meanwhile. Says whether it did.
-    pub(crate) fn join_small(&self, now: u64) -> Result<bool, ArrowError> {
+    pub(crate) fn coalesce_small(&self, now: u64) -> Result<bool, ArrowError> {
         let (start, run) = {
             let mut view = self.view();
             let is_flushing = !view.frozen.is_empty();
@@ -494,13 +494,13 @@ mod tests {
     fn small_batches_are_joined_once_they_are_old_or_many() {
         let shared = Shared::new(1 << 30);
         let spans = pushed(&shared, JOIN_MIN);
-        assert!(!shared.join_small(5 + JOIN_AGE_NANOS - 1).unwrap());
-        assert!(shared.join_small(5 + JOIN_AGE_NANOS).unwrap());
+        assert!(!shared.coalesce_small(5 + JOIN_AGE_NANOS - 1).unwrap());
+        assert!(shared.coalesce_small(5 + JOIN_AGE_NANOS).unwrap());
         let joined = shared.view().active.batches.clone();
         assert_eq!((joined.len(), joined[0].spans.num_rows()), (1, spans));
         let shared = Shared::new(1 << 30);
         pushed(&shared, JOIN_MANY);
-        assert!(shared.join_small(5).unwrap());
+        assert!(shared.coalesce_small(5).unwrap());
     }
 
     #[test]
@@ -509,12 +509,12 @@ mod tests {
         pushed(&shared, 1);
         let flushing = shared.freeze().unwrap();
         pushed(&shared, JOIN_MIN);
-        assert!(!shared.join_small(5 + JOIN_AGE_NANOS).unwrap());
+        assert!(!shared.coalesce_small(5 + JOIN_AGE_NANOS).unwrap());
         pushed(&shared, JOIN_MANY - JOIN_MIN);
-        assert!(shared.join_small(5).unwrap());
+        assert!(shared.coalesce_small(5).unwrap());
         shared.view().frozen.retain(|frozen| !Arc::ptr_eq(frozen, &flushing));
-        while shared.join_small(5 + JOIN_AGE_NANOS).unwrap() {}
+        while shared.coalesce_small(5 + JOIN_AGE_NANOS).unwrap() {}
         pushed(&shared, JOIN_MIN);
-        assert!(shared.join_small(5 + JOIN_AGE_NANOS).unwrap());
+        assert!(shared.coalesce_small(5 + JOIN_AGE_NANOS).unwrap());
     }
 }

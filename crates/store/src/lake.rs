@@ -164,7 +164,7 @@ impl Assembly {
         let mut operations = Operations::default();
         for (part, numbers) in rows.parts.iter().zip(&numbers) {
             let Some(spans) = SpanColumns::of(part) else { continue };
-            let kept = (0..spans.rows()).filter(|row| numbers[*row] != rows::NOWHERE);
+            let kept = (0..spans.rows()).filter(|row| numbers[*row] != rows::UNMAPPED);
             operations.add(&spans, kept, |row, operation| {
                 let trace = &mut facts[numbers[row] as usize];
                 trace.add(&spans, row);

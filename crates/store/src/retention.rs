@@ -102,9 +102,9 @@ impl Inner {
         self.enter_learned().await?;
         let turn = self.rewriting.lock().await;
         let too_old = self.horizon().await?;
-        for Expired { group, kept_bytes, is_old } in self.over_the_limits(too_old) {
+        for Expired { group, kept_bytes, is_old } in self.expired_groups(too_old) {
             let before = group.meta.spans;
-            let left = if kept_bytes == 0 { self.let_go(&group).await? } else { self.cut(&group, kept_bytes).await? };
+            let left = if kept_bytes == 0 { self.retire(&group).await? } else { self.cut(&group, kept_bytes).await? };
             if !is_old {
                 self.say_removed(before.saturating_sub(left));
             }
@@ -131,7 +131,7 @@ impl Inner {
             let json = serde_json::to_value(seen).map_err(|error| StoreError::Rows(error.into()))?;
             blocking(move || inner.catalog.put_record(RECORD_KIND, RECORD_CLOCK, &json, wall)).await??;
         }
-        self.shared.unwarn(|warning| !must_wait && warning == CLOCK_WARNING);
+        self.shared.clear_warnings(|warning| !must_wait && warning == CLOCK_WARNING);
         if must_wait {
             self.shared.warn(CLOCK_WARNING.to_owned());
             return Ok(None);
@@ -149,7 +149,7 @@ impl Inner {
 
     /// Groups that are too old, and the oldest of those that are too many. Of the last of these only so much goes as
     /// must, and a little more, so that the next flush does not cut it again.
-    fn over_the_limits(&self, too_old: Option<i64>) -> Vec<Expired> {
+    fn expired_groups(&self, too_old: Option<i64>) -> Vec<Expired> {
         let groups = Arc::clone(&self.shared.view().groups);
         let kept_whole = self.kept_whole();
         let mut groups: Vec<_> = groups.iter().filter(|group| !kept_whole.contains(&group.id)).cloned().collect();
@@ -194,7 +194,7 @@ impl Inner {
         let written: u64 = set.files.iter().map(|file| file.meta.bytes).sum();
         if written > kept_bytes.midpoint(size(group)) {
             // It is logs, or what is exempt, that take the room.
-            return self.let_go(group).await;
+            return self.retire(group).await;
         }
         let left = set.group.spans;
         let named = self.named_by(inputs);
@@ -231,7 +231,7 @@ impl Inner {
             state.removed
         };
         let Some(limit) = self.config.lake_bytes_max.filter(|_| total > 0) else { return };
-        self.shared.unwarn(|warning| warning.starts_with(SIZE_WARNING));
+        self.shared.clear_warnings(|warning| warning.starts_with(SIZE_WARNING));
         let limit = limit >> 20;
         self.shared.warn(format!("{SIZE_WARNING} of {limit} MiB: {total} spans, the oldest, went since the start"));
     }
@@ -256,7 +256,7 @@ impl Inner {
     }
 
     /// Retires a group, but for what is exempt; says how many spans are left.
-    async fn let_go(self: &Arc<Self>, group: &Arc<Group>) -> Result<u64, StoreError> {
+    async fn retire(self: &Arc<Self>, group: &Arc<Group>) -> Result<u64, StoreError> {
         let Some(kept) = self.exempt_in(group).await? else { return Ok(group.meta.spans) };
         let inputs = std::slice::from_ref(group);
         if kept.is_empty() {
@@ -318,7 +318,7 @@ impl Inner {
             };
             let gone = blobs.keys().filter(|hash| !needed.contains(hash)).copied().collect();
             let change = Change { pack: moved, retire: vec![id], gone_blobs: gone, ..Change::default() };
-            self.carry_through(change).await?;
+            self.apply(change).await?;
             self.retired().push(Retired::pack(id, now));
         }
         Ok(())

@@ -17,7 +17,7 @@ use crate::blobs::{self, BlobHash};
 use crate::catalog::Catalog;
 use crate::claim::Claim;
 use crate::commit::storage::Storage;
-use crate::compaction::Haste;
+use crate::compaction::CompactionMode;
 use crate::config::StoreConfig;
 use crate::describe::Written;
 use crate::disk::{Disk, SystemDisk};
@@ -195,7 +195,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; nothing is lost.
     pub async fn compact(&self) -> Result<(), StoreError> {
-        while self.inner.compact_once(Haste::Quiet).await? {}
+        while self.inner.compact_once(CompactionMode::Full).await? {}
         Ok(())
     }
 

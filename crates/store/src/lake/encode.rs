@@ -66,7 +66,7 @@ const SAMPLE_PART: usize = 16;
 const SAMPLE_ROWS_MIN: usize = 1_024;
 const SAMPLE_ROWS_MAX: usize = 8 * 1_024;
 /// A column that compression spares less than one byte in so many rows goes without.
-const SPARING_ROWS: i64 = 20;
+const COMPRESSION_MIN_SAVING_ROWS_PER_BYTE: i64 = 20;
 
 /// A file of one of the tables that batches carry, in the making.
 pub(crate) struct TableWriter {
@@ -256,7 +256,7 @@ fn incompressible(
 /// Whether a column of so many rows may be spared compression, which makes it hardly smaller.
 fn is_spared(chunk: &ColumnChunkMetaData, rows: usize) -> bool {
     let smaller = chunk.uncompressed_size() - chunk.compressed_size();
-    smaller * SPARING_ROWS < rows as i64
+    smaller * COMPRESSION_MIN_SAVING_ROWS_PER_BYTE < rows as i64
 }
 
 /// A whole file of a table that the store derives; `None` without rows.

@@ -14,7 +14,7 @@ use super::sort;
 use crate::scan::columns::{ids, int64, trace_id_at};
 
 /// The number of a row that is not kept.
-pub(crate) const NOWHERE: u32 = u32::MAX;
+pub(crate) const UNMAPPED: u32 = u32::MAX;
 
 /// Where a row is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,10 +61,10 @@ impl Rows {
         })
     }
 
-    /// For each row of each part the number of its trace among those of the kept rows, in their order, or [`NOWHERE`];
+    /// For each row of each part the number of its trace among those of the kept rows, in their order, or [`UNMAPPED`];
     /// and how many traces there are.
     pub(crate) fn trace_numbers(&self) -> (Vec<Vec<u32>>, usize) {
-        let mut numbers: Vec<Vec<u32>> = self.parts.iter().map(|part| vec![NOWHERE; part.num_rows()]).collect();
+        let mut numbers: Vec<Vec<u32>> = self.parts.iter().map(|part| vec![UNMAPPED; part.num_rows()]).collect();
         let (mut before, mut traces) = (None, 0);
         for (place, id) in self.places.iter().zip(self.trace_ids()) {
             if before != Some(id) {

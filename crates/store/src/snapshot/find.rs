@@ -15,7 +15,7 @@ use kino_model::columns::Table;
 use super::filter::{Asked, TraceFilter};
 use super::group_spans::GroupSpans;
 use super::split::{PieceWalk, SplitView};
-use super::walk::{Question, Told, Walk};
+use super::walk::{Candidate, Question, Walk};
 use super::{Snapshot, answer};
 use crate::file::LakeTable;
 use crate::scan::columns::{ids, trace_id_at};
@@ -130,7 +130,7 @@ impl Source {
         }
     }
 
-    async fn advance(&mut self, question: &Question<'_>) -> Result<Vec<Told>, ScanError> {
+    async fn advance(&mut self, question: &Question<'_>) -> Result<Vec<Candidate>, ScanError> {
         match self {
             Self::Group(walk) => walk.advance(question).await,
             Self::Piece(walk) => walk.advance(question).await,

@@ -27,7 +27,7 @@ pub(super) const CHUNK_GROWTH: usize = 4;
 const FEW_TRACES: usize = 64;
 
 /// A trace that a walk tells of: its start in that group, its id, and its place in the group's file.
-pub(super) type Told = (i64, TraceId, usize);
+pub(super) type Candidate = (i64, TraceId, usize);
 
 /// A walk over one group.
 pub(super) struct Walk {
@@ -96,7 +96,7 @@ impl Walk {
     }
 
     /// Reads on, and tells the traces found.
-    pub(super) async fn advance(&mut self, question: &Question<'_>) -> Result<Vec<Told>, ScanError> {
+    pub(super) async fn advance(&mut self, question: &Question<'_>) -> Result<Vec<Candidate>, ScanError> {
         let group = Arc::clone(&self.group);
         let Some(file) = group.file(LakeTable::Traces) else {
             self.bound = None;
@@ -126,7 +126,7 @@ impl Walk {
         let batches = question.snapshot.read(file, read).await?;
         let spans = &question.spans[self.place];
         let known = spans.passing().filter(|_| *ask_spans);
-        let mut told: Vec<Told> = Vec::new();
+        let mut told: Vec<Candidate> = Vec::new();
         let mut place = range.start;
         let mut earliest = None;
         for batch in &batches {

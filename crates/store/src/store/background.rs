@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use super::{Inner, blocking};
-use crate::compaction::Haste;
+use crate::compaction::CompactionMode;
 use crate::documents::{COPY, COPY_AGE};
 use crate::error::StoreError;
 
@@ -26,7 +26,7 @@ const HOUSE_WARNING: &str = "files could not be merged or removed";
 
 pub(super) fn start(inner: &Arc<Inner>) {
     let flusher = tokio::spawn(flush_loop(Arc::downgrade(inner), inner.config.tick));
-    let keeper = tokio::spawn(house_loop(Arc::downgrade(inner), inner.config.tick));
+    let keeper = tokio::spawn(maintenance_loop(Arc::downgrade(inner), inner.config.tick));
     inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).extend([flusher, keeper]);
 }
 
@@ -53,7 +53,7 @@ async fn flush_loop(inner: Weak<Inner>, tick: Duration) {
         match inner.flush().await {
             Ok(()) => {
                 wait = tick;
-                inner.shared.unwarn(|warning| warning.starts_with(FLUSH_WARNING));
+                inner.shared.clear_warnings(|warning| warning.starts_with(FLUSH_WARNING));
             }
             Err(error) => {
                 wait = (wait * 2).min(BACKOFF_MAX);
@@ -67,7 +67,7 @@ async fn flush_loop(inner: Weak<Inner>, tick: Duration) {
     }
 }
 
-async fn house_loop(inner: Weak<Inner>, tick: Duration) {
+async fn maintenance_loop(inner: Weak<Inner>, tick: Duration) {
     let mut round = 0u32;
     let Some(mut closing) = inner.upgrade().map(|inner| inner.closing.subscribe()) else { return };
     loop {
@@ -82,12 +82,12 @@ async fn house_loop(inner: Weak<Inner>, tick: Duration) {
         }
         drop(shared);
         let Some(inner) = inner.upgrade() else { return };
-        inner.look_at_the_disk();
+        inner.check_free_space();
         let mut outcome = if inner.has_small_work() {
             let small = Arc::clone(&inner);
             let tidied = blocking(move || -> Result<(), StoreError> {
                 let now = small.clock.monotonic_nanos();
-                while small.shared.join_small(now).map_err(|error| StoreError::Rows(error.into()))? {}
+                while small.shared.coalesce_small(now).map_err(|error| StoreError::Rows(error.into()))? {}
                 while small.shared.index_joined().map_err(|error| StoreError::Rows(error.into()))? {}
                 small.persist_counts()
             });
@@ -96,7 +96,7 @@ async fn house_loop(inner: Weak<Inner>, tick: Duration) {
             Ok(())
         };
         if outcome.is_ok() && round.is_multiple_of(HOUSE_TICKS) {
-            outcome = inner.keep_house((round / HOUSE_TICKS).is_multiple_of(PACK_ROUNDS)).await;
+            outcome = inner.run_maintenance((round / HOUSE_TICKS).is_multiple_of(PACK_ROUNDS)).await;
         }
         if outcome.is_ok() {
             outcome = tokio::select! {
@@ -106,7 +106,7 @@ async fn house_loop(inner: Weak<Inner>, tick: Duration) {
             };
         }
         match outcome {
-            Ok(()) => inner.shared.unwarn(|warning| warning.starts_with(HOUSE_WARNING)),
+            Ok(()) => inner.shared.clear_warnings(|warning| warning.starts_with(HOUSE_WARNING)),
             // The flush says it.
             Err(StoreError::Gone(error)) => tracing::debug!(%error, "files were neither merged nor removed"),
             Err(error) => inner.note(HOUSE_WARNING, "; nothing is lost, and it will be tried again", &error),
@@ -143,11 +143,11 @@ impl Inner {
     }
 
     /// Whether nothing has arrived for a moment.
-    fn haste(&self) -> Haste {
+    fn mode(&self) -> CompactionMode {
         let view = self.shared.view();
         let since = self.clock.monotonic_nanos().saturating_sub(view.last_nanos);
         let quiet = view.frozen.is_empty() && Duration::from_nanos(since) >= MERGE_QUIET;
-        if quiet { Haste::Quiet } else { Haste::UnderLoad }
+        if quiet { CompactionMode::Full } else { CompactionMode::Throttled }
     }
 
     fn flush_is_due(&self) -> bool {
@@ -166,13 +166,13 @@ impl Inner {
             || since(pressure.first_nanos) >= self.config.flush_age
     }
 
-    async fn keep_house(self: &Arc<Self>, packs: bool) -> Result<(), StoreError> {
+    async fn run_maintenance(self: &Arc<Self>, packs: bool) -> Result<(), StoreError> {
         self.finish_forgetting().await?;
         // One merge a round on a busy store, so that retention gets its turn.
         while self.config.compaction && self.has_time_to_merge() {
-            let haste = self.haste();
-            let merged = self.compact_once(haste).await?;
-            if !merged || haste == Haste::UnderLoad || *self.closing.borrow() {
+            let mode = self.mode();
+            let merged = self.compact_once(mode).await?;
+            if !merged || mode == CompactionMode::Throttled || *self.closing.borrow() {
                 break;
             }
         }
@@ -198,7 +198,7 @@ impl Inner {
     }
 
     /// Refuses appends in time, while the catalog and a flush still have room.
-    fn look_at_the_disk(&self) {
+    fn check_free_space(&self) {
         let free = match self.disk.free_bytes(&self.config.home) {
             Ok(free) => free,
             Err(error) => {
@@ -216,14 +216,14 @@ impl Inner {
             self.shared.ask_for_flush();
         }
         if was && !low {
-            self.shared.unwarn(|warning| warning.starts_with(DISK_WARNING));
+            self.shared.clear_warnings(|warning| warning.starts_with(DISK_WARNING));
         }
     }
 
     fn note(&self, what: &str, and: &str, error: &StoreError) {
         let reasons = crate::error::chain(error);
         tracing::warn!("{what}: {reasons}");
-        self.shared.unwarn(|warning| warning.starts_with(what));
+        self.shared.clear_warnings(|warning| warning.starts_with(what));
         self.shared.warn(format!("{what} ({reasons}){and}"));
     }
 }

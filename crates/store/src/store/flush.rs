@@ -50,7 +50,7 @@ impl Inner {
             (Arc::clone(&view.groups), Arc::clone(&view.hidden))
         };
         let built = Arc::clone(generation);
-        let working = self.shared.work_on(generation.reserved.saturating_mul(FLUSH_COPIES));
+        let working = self.shared.reserve_scratch(generation.reserved.saturating_mul(FLUSH_COPIES));
         let add = blocking(move || -> Result<_, StoreError> {
             let mut batches = Vec::with_capacity(built.batches.len());
             let mut named = BTreeSet::new();
@@ -78,7 +78,7 @@ impl Inner {
             after_upload: Some(KillPoint::AfterUpload),
             ..Change::default()
         };
-        self.carry_through(change).await
+        self.apply(change).await
     }
 
     pub(crate) fn waiting(&self) -> MutexGuard<'_, std::collections::VecDeque<Frozen>> {

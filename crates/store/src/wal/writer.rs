@@ -136,7 +136,7 @@ impl Writer {
 impl State {
     fn run(mut self, requests: &Receiver<Request>) {
         loop {
-            let first = match requests.recv_timeout(self.patience()) {
+            let first = match requests.recv_timeout(self.sync_timeout()) {
                 Ok(request) => request,
                 Err(RecvTimeoutError::Timeout) => {
                     self.sync_if_due();
@@ -164,7 +164,7 @@ impl State {
     }
 
     /// How long nothing need be done.
-    fn patience(&self) -> Duration {
+    fn sync_timeout(&self) -> Duration {
         let (SyncPolicy::Interval(interval), Some(since)) = (self.options.sync, self.unsynced_since) else {
             return IDLE;
         };
@@ -302,7 +302,7 @@ impl State {
     }
 
     fn sync_if_due(&mut self) {
-        if self.unsynced_since.is_some() && self.patience().is_zero() {
+        if self.unsynced_since.is_some() && self.sync_timeout().is_zero() {
             self.sync();
         }
     }

@@ -8,7 +8,7 @@
 use super::dictionary::Dictionary;
 use super::view::View;
 use crate::attribute_filter::hash;
-use crate::lake::rows::{NOWHERE, Place};
+use crate::lake::rows::{Place, UNMAPPED};
 
 /// The texts of rows, in the file's order.
 pub(super) struct Codes {
@@ -31,7 +31,7 @@ pub(super) struct Ranks {
 impl Ranks {
     /// Of rows that come to lie at these places, of batches of so many rows.
     pub(super) fn of(places: &[Place], rows: impl Iterator<Item = usize>) -> Self {
-        let mut parts: Vec<Vec<u32>> = rows.map(|rows| vec![NOWHERE; rows]).collect();
+        let mut parts: Vec<Vec<u32>> = rows.map(|rows| vec![UNMAPPED; rows]).collect();
         for (place, rank) in places.iter().zip(0..) {
             parts[place.part as usize][place.row as usize] = rank;
         }

@@ -15,7 +15,7 @@ use kino_model::{SpanId, TraceId};
 use super::pieces::with_groups;
 use super::{Entry, NO_PIECE, RemovedSpan, Snapshot, Wrong};
 use crate::file::{GroupId, LakeTable};
-use crate::lake::rows::{NOWHERE, Rows};
+use crate::lake::rows::{Rows, UNMAPPED};
 use crate::rollup::{OperationKey, Operations};
 use crate::scan::columns::{SpanColumns, ids, trace_id_at};
 use crate::scan::{Pick, Read, ScanError};
@@ -233,13 +233,13 @@ impl Chunk {
             let visible = |row: &usize| !self.hidden[numbers[*row]];
             for row in (0..spans.rows()).filter(visible) {
                 let found = &mut found[numbers[row]];
-                if kept[row] == NOWHERE {
+                if kept[row] == UNMAPPED {
                     found.removed.push(removed.add(&spans, row));
                 } else {
                     found.duplicates -= i64::from(!known.insert((spans.trace_id(row), spans.span_id(row))));
                 }
             }
-            let counts = (0..spans.rows()).filter(visible).filter(|row| kept[*row] != NOWHERE);
+            let counts = (0..spans.rows()).filter(visible).filter(|row| kept[*row] != UNMAPPED);
             operations.add(&spans, counts, |row, operation| {
                 facts[numbers[row]].add(&spans, row);
                 facts[numbers[row]].add_operation(operation);

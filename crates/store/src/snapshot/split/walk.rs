@@ -17,7 +17,7 @@ use crate::snapshot::filter::Asked;
 use crate::snapshot::find::WALKS_AT_ONCE;
 use crate::snapshot::gather::TRACES_AT_A_TIME;
 use crate::snapshot::group_spans::{GroupSpans, LOOKED_UP_MAX};
-use crate::snapshot::walk::{CHUNK_GROWTH, CHUNK_ROWS, Operations, Question, Told};
+use crate::snapshot::walk::{CHUNK_GROWTH, CHUNK_ROWS, Candidate, Operations, Question};
 use crate::trace_row::{self, TraceRow};
 
 /// A walk over one piece.
@@ -90,7 +90,7 @@ impl PieceWalk {
     }
 
     /// Goes on, and tells the traces that pass.
-    pub(in crate::snapshot) async fn advance(&mut self, question: &Question<'_>) -> Result<Vec<Told>, ScanError> {
+    pub(in crate::snapshot) async fn advance(&mut self, question: &Question<'_>) -> Result<Vec<Candidate>, ScanError> {
         let first = self.end.saturating_sub(self.chunk);
         let rows = self.rows().slice(first, self.end - first);
         let Some((ids, starts)) = ids(&rows, "trace_id").zip(int64(&rows, "start_unix_nanos")) else {
@@ -116,7 +116,7 @@ impl PieceWalk {
         let earliest = (self.end > 0).then(|| starts.value(begin));
         self.bound = earliest.filter(|start| *start >= since);
         let id = |row| trace_id_at(ids, row).filter(|id| self.entry(id).is_some());
-        let mut told: Vec<Told> =
+        let mut told: Vec<Candidate> =
             marked.into_iter().filter_map(|row| Some((starts.value(row), id(row)?, first + row))).collect();
         if asks_spans {
             self.drop_superseded(question, &mut told).await?;
@@ -125,7 +125,7 @@ impl PieceWalk {
     }
 
     /// Of traces with a span that passes, drops those where only spans that another replaces do.
-    async fn drop_superseded(&self, question: &Question<'_>, told: &mut Vec<Told>) -> Result<(), ScanError> {
+    async fn drop_superseded(&self, question: &Question<'_>, told: &mut Vec<Candidate>) -> Result<(), ScanError> {
         let is_superseded = |id: &TraceId| self.entry(id).is_some_and(|entry| entry.is_superseded);
         let superseded: Vec<TraceId> = told.iter().map(|told| told.1).filter(is_superseded).collect();
         let mut dropped: HashSet<TraceId> = superseded.iter().copied().collect();
