@@ -1,7 +1,7 @@
 """How much redaction finds in the texts on which a fourth scanner tests its detectors.
 
     cargo add keyhog-scanner@0.5.86 in some scratch crate, `cargo fetch`, and then
-    cargo build -p kino-ingest --example redact
+    cargo build -p kino-redact --example redact
     python e2e/foreign_contracts.py ~/.cargo/registry/src/*/keyhog-scanner-0.5.86/tests/contracts target/debug/examples/redact
 
 Each of 930 files holds texts in which the detector of one service has to find a credential, written by the scanner's

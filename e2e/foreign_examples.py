@@ -1,7 +1,7 @@
 """How much redaction finds in the examples that another scanner's authors wrote for its rules.
 
     pip download --no-deps kingfisher-bin==1.112.0 && unzip kingfisher_bin-1.112.0-*.whl
-    cargo build -p kino-ingest --example redact
+    cargo build -p kino-redact --example redact
     python e2e/foreign_examples.py kingfisher/bin/kingfisher target/debug/examples/redact
 
 It needs PyYAML and regex. The program holds its rules, compressed: 1,089 of them with 2,125 examples, most of them a line

@@ -1,6 +1,6 @@
 """How much redaction finds of what another scanner's rules describe: texts are made from the scanner's own patterns.
 
-    cargo build -p kino-ingest --example redact
+    cargo build -p kino-redact --example redact
     cargo add kingfisher-rules@3.0.1 in some scratch crate, `cargo fetch`, and then
     python e2e/foreign_secrets.py ~/.cargo/registry/src/*/kingfisher-rules-3.0.1/generated/rules/betterleaks.yml
 
@@ -92,7 +92,7 @@ def main(paths):
             form, pairs = samples(rule, make)
             cases += [(unseen, form, rule["id"], text, secret) for text, secret in pairs]
     redact = subprocess.run(
-        ["cargo", "run", "--quiet", "-p", "kino-ingest", "--example", "redact"],
+        ["cargo", "run", "--quiet", "-p", "kino-redact", "--example", "redact"],
         input=json.dumps([text for *_, text, _ in cases]).encode(),
         cwd=ROOT,
         capture_output=True,

@@ -7,7 +7,7 @@ use std::sync::{Arc, RwLock};
 
 use kino_analyze::DetectorConfig;
 use kino_ingest::Limits;
-use kino_ingest::redact::{InvalidRules, Redactor, Rules};
+use kino_redact::{InvalidRules, Redactor, Rules};
 use kino_model::{Clock, UnixNanos};
 use kino_store::{Budget, Claim, OpenReport, Reservation, Snapshot, Store, StoreError};
 use kino_wire::admin::Listeners;

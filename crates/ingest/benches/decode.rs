@@ -8,9 +8,9 @@
 
 use std::time::Instant;
 
-use kino_ingest::redact::{Redactor, Rules};
 use kino_ingest::{Encoding, Limits, otlp};
 use kino_model::{Batch, UnixNanos};
+use kino_redact::{Redactor, Rules};
 use kino_testkit::RequestStream;
 
 const TEMPLATES: usize = 128;

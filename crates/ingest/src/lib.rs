@@ -1,11 +1,10 @@
 //! Bytes of one format in, columnar batches of the model and named issues out.
 //!
-//! It does no IO, and it is the same code live and in batch: importing a finished file and tailing it while it grows
-//! give the same rows.
+//! It does no IO, and it is the same code for what arrives live and for files: both give the same rows.
 //!
 //! ```text
 //!  OTLP protobuf │ OTLP JSON │ Jaeger JSON ──► judge each record ──► Decoded { batch, issues, counts }
-//!  batch ──► redact ──► batch            spans, logs ──► OTLP, for export
+//!  spans, logs ──► OTLP, for export
 //! ```
 
 pub mod file;
@@ -14,7 +13,6 @@ pub mod jaeger;
 mod judge;
 pub mod limits;
 pub mod otlp;
-pub mod redact;
 
 use kino_model::{Batch, LogRecord, Span};
 

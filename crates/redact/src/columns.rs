@@ -553,7 +553,7 @@ mod tests {
     use arrow_schema::Field;
 
     use super::*;
-    use crate::redact::Rules;
+    use crate::Rules;
     use std::cell::Cell;
 
     const CARD: &str = "4111111111111111";

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use kino_ingest::redact::{Redactor, Rules};
+use kino_redact::{Redactor, Rules};
 
 fn main() -> Result<(), serde_json::Error> {
     let texts: Vec<String> = serde_json::from_reader(io::stdin().lock())?;

@@ -11,7 +11,7 @@ mod forms;
 use std::collections::BTreeMap;
 
 use corpus::{Case, negatives, positives};
-use kino_ingest::redact::{Redactor, Rules};
+use kino_redact::{Redactor, Rules};
 
 /// What the corpus yields today, rounded down; a change that does worse has to say why.
 const PRECISION_FLOOR: f64 = 0.99;

@@ -1,7 +1,7 @@
 //! What redaction costs a span of clean data, and one with a secret in it.
 //!
 //! A plain program rather than a harness: it prints nanoseconds a span and bytes a span, over columns as decoders
-//! fill them. `cargo bench -p kino-ingest --bench redact` runs it with the settings of a packaged build.
+//! fill them. `cargo bench -p kino-redact --bench redact` runs it with the settings of a packaged build.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
@@ -12,8 +12,8 @@ use arrow_array::builder::{MapBuilder, MapFieldNames, StringBuilder};
 use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, DictionaryArray, RecordBatch, StringArray};
 use arrow_schema::{Field, Schema};
-use kino_ingest::redact::{Redactor, Rules};
 use kino_model::Batch;
+use kino_redact::{Redactor, Rules};
 
 /// The size of batch in which spans are decoded under load.
 const SPANS: usize = 16 * 1024;
