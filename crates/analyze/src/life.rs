@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use look::{Kept, Outcome, Set, Sign, line_of, look};
+pub use look::{Kept, Outcome, Set, Sign, look, worktree_of};
 
 use crate::prevalence::Prevalence;
 

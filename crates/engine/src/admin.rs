@@ -14,7 +14,7 @@ use kino_wire::admin::{
 };
 use kino_wire::run::Done;
 
-use crate::find::problem;
+use crate::error::{EngineError, OrProblem};
 use crate::ingest::blocking;
 use crate::{Engine, scope};
 
@@ -33,9 +33,9 @@ const DUPLICATE_SPAN_ID: &str = "duplicate_span_id";
 impl Engine {
     pub(crate) async fn status(&self, _: StatusQuestion) -> Result<Status, Problem> {
         let snapshot = self.snapshot();
-        let spans = snapshot.span_count().await.map_err(|error| problem(&error))?;
-        let duplicates = snapshot.duplicate_span_ids().await.map_err(|error| problem(&error))?;
-        let mut status = Status { spans, ..self.figures_of_the_store().await? };
+        let spans = snapshot.span_count().await.or_problem()?;
+        let duplicates = snapshot.duplicate_span_ids().await.or_problem()?;
+        let mut status = Status { spans, ..self.store_stats().await? };
         if duplicates > 0 {
             // Kept as they came, so that what is counted is what there is, not what there ever was.
             status.issues.insert(DUPLICATE_SPAN_ID.to_owned(), duplicates);
@@ -47,8 +47,8 @@ impl Engine {
     ///
     /// # Errors
     /// Where the metadata cannot be read.
-    pub async fn figures_of_the_store(&self) -> Result<Status, Problem> {
-        let counts = self.inner.store.counts().await.map_err(|error| Problem::internal(&error))?;
+    pub async fn store_stats(&self) -> Result<Status, Problem> {
+        let counts = self.inner.store.counts().await.or_problem()?;
         let under = |prefix: &str| -> BTreeMap<String, u64> {
             let named = counts.iter().filter_map(|(name, count)| Some((name.strip_prefix(prefix)?.to_owned(), *count)));
             named.collect()
@@ -57,7 +57,7 @@ impl Engine {
         let mut warnings = store.warnings;
         warnings.extend(self.damage().map(kino_wire::Damage::sentence));
         Ok(Status {
-            schema: "kino.status.v1".to_owned(),
+            schema: Status::SCHEMA.to_owned(),
             version: self.inner.version.clone(),
             pid: std::process::id(),
             home: self.inner.config.home.display().to_string(),
@@ -86,10 +86,10 @@ impl Engine {
 
     pub(crate) async fn lake_files(&self, question: LakeFilesQuestion) -> Result<LakeFiles, Problem> {
         if question.flush {
-            self.inner.store.flush().await.map_err(|error| Problem::internal(&error))?;
+            self.inner.store.flush().await.or_problem()?;
         }
         let files = self.files(&self.snapshot());
-        Ok(LakeFiles { schema: "kino.lake_files.v1".to_owned(), lake: self.inner.store.lake_url().to_owned(), files })
+        Ok(LakeFiles { schema: LakeFiles::SCHEMA.to_owned(), lake: self.inner.store.lake_url().to_owned(), files })
     }
 
     /// A snapshot's files in the wire's shape.
@@ -139,7 +139,7 @@ impl Engine {
             Forgetting::Traces(question.trace_ids)
         };
         let gone = forgetting.clone();
-        let forgotten = self.inner.store.forget(forgetting).await.map_err(|error| Problem::internal(&error))?;
+        let forgotten = self.inner.store.forget(forgetting).await.or_problem()?;
         self.forget_findings(&gone).await?;
         if let Some(run_id) = question.run_id {
             let run_id = self.run_id(&run_id).await?;
@@ -149,11 +149,11 @@ impl Engine {
             self.remove_verifications().await?;
         }
         self.changed();
-        Ok(Forget { schema: "kino.forget.v1".to_owned(), traces: forgotten.traces, spans: forgotten.spans })
+        Ok(Forget { schema: Forget::SCHEMA.to_owned(), traces: forgotten.traces, spans: forgotten.spans })
     }
 
     async fn trace_ids(&self, filter: &TraceFilter) -> Result<Vec<kino_model::TraceId>, Problem> {
-        self.snapshot().trace_ids_of(filter).await.map_err(|error| problem(&error))
+        self.snapshot().trace_ids_of(filter).await.or_problem()
     }
 
     #[expect(clippy::unused_async, reason = "every question is answered by an async method")]
@@ -194,10 +194,10 @@ impl Engine {
         for warning in &store.warnings {
             check("store", CheckState::Warning, warning.clone(), None);
         }
-        let checked = self.inner.store.check_files().await.map_err(|error| Problem::internal(&error))?;
+        let checked = self.inner.store.check_files().await.or_problem()?;
         let mut damaged = checked.damaged;
         if let Err(error) = self.read_through().await {
-            damaged.push(crate::ingest::chain(&error));
+            damaged.push(crate::error::chain(&error));
         }
         for what in &damaged {
             let next = "restore the file from a backup, then `kino stop`: the rest answers meanwhile";
@@ -227,7 +227,7 @@ impl Engine {
             );
             check("lake", CheckState::Warning, message, Some("none is needed: merging gives their rows checksums"));
         }
-        Ok(Doctor { schema: "kino.doctor.v1".to_owned(), checks })
+        Ok(Doctor { schema: Doctor::SCHEMA.to_owned(), checks })
     }
 }
 
@@ -245,7 +245,7 @@ impl Engine {
 
 /// The last lines of a file.
 fn tail(path: &Path, lines: usize) -> Result<Logs, Problem> {
-    let schema = "kino.logs.v1".to_owned();
+    let schema = Logs::SCHEMA.to_owned();
     let shown = path.display().to_string();
     let mut file = match std::fs::File::open(path) {
         Ok(file) => file,
@@ -253,7 +253,7 @@ fn tail(path: &Path, lines: usize) -> Result<Logs, Problem> {
             let message = format!("there is no log at {shown}: an engine in the foreground writes to its terminal");
             return Err(Problem::not_found(message, Vec::new()));
         }
-        Err(error) => return Err(Problem::internal(&error)),
+        Err(error) => return Err(EngineError::from(error).into()),
     };
     let mut read = || {
         let length = file.metadata()?.len();
@@ -263,7 +263,7 @@ fn tail(path: &Path, lines: usize) -> Result<Logs, Problem> {
         file.by_ref().take(LOG_BYTES_MAX).read_to_end(&mut bytes)?;
         Ok::<_, std::io::Error>((begin, bytes))
     };
-    let (begin, bytes) = read().map_err(|error| Problem::internal(&error))?;
+    let (begin, bytes) = read().or_problem()?;
     let text = String::from_utf8_lossy(&bytes);
     let mut all: Vec<&str> = text.lines().collect();
     if begin > 0 && !all.is_empty() {

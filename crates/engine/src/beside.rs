@@ -8,7 +8,7 @@ use kino_store::snapshot::{Snapshot, TraceFilter};
 use kino_wire::Problem;
 use kino_wire::explain::ExplainOperationQuestion;
 
-use crate::find::problem;
+use crate::error::OrProblem;
 use crate::temporary::leave_out_temporary;
 use crate::{Engine, scope};
 
@@ -61,7 +61,7 @@ impl Engine {
             project,
             ..TraceFilter::default()
         };
-        let found = snapshot.find(&filter, TRACES_MAX, None).await.map_err(|error| problem(&error))?;
+        let found = snapshot.find(&filter, TRACES_MAX, None).await.or_problem()?;
         let own: std::collections::HashSet<TraceId> = traces.iter().map(|trace| trace.trace_id).collect();
         let rows = found.rows.iter().filter(|row| !own.contains(&row.trace_id));
         let mut spans = 0;
@@ -97,7 +97,7 @@ impl Engine {
             project: scope::project(&question.scope),
             ..TraceFilter::default()
         };
-        let found = snapshot.find(&filter, EARLIER_ROWS_MAX, None).await.map_err(|error| problem(&error))?;
+        let found = snapshot.find(&filter, EARLIER_ROWS_MAX, None).await.or_problem()?;
         let of_earlier =
             |row: &&kino_store::trace_row::TraceRow| row.code_state.as_deref().is_some_and(|state| state != newest);
         let Some(code_state) = found.rows.iter().find(of_earlier).and_then(|row| row.code_state.clone()) else {

@@ -19,13 +19,12 @@ use kino_wire::check::{
     CheckOutcome, CheckQuestion, CheckSet, Counted, DEFAULT_LAST, Expected, MAX_LAST, Measure,
 };
 
-use crate::find::{limit, problem};
+use crate::error::OrProblem;
+use crate::find::limit;
 use crate::ingest::blocking;
 use crate::sets::Set;
 use crate::{Engine, scope, to_wire};
 
-/// The shape of a baseline.
-const BASELINE_SCHEMA: &str = "kino.baseline.v1";
 /// Expectations in one question.
 const EXPECTATIONS_MAX: usize = 500;
 /// Earlier exceptions that are looked at for their types.
@@ -73,7 +72,7 @@ impl Engine {
         };
         let what = chosen.what.clone();
         let lines = blocking(check).await.map_err(|error| error.problem())?;
-        Ok(Check { schema: "kino.check.v1".to_owned(), set: what, traces, traces_left_out, lines })
+        Ok(Check { schema: Check::SCHEMA.to_owned(), set: what, traces, traces_left_out, lines })
     }
 
     pub(crate) async fn baseline(&self, question: BaselineQuestion) -> Result<Baseline, Problem> {
@@ -110,7 +109,7 @@ impl Engine {
         }
         let filter = TraceFilter { project: scope::project(&wanted.scope), ..TraceFilter::default() };
         let snapshot = self.snapshot();
-        let found = snapshot.find(&filter, last, None).await.map_err(|error| problem(&error))?;
+        let found = snapshot.find(&filter, last, None).await.or_problem()?;
         let older = u64::from(found.next.is_some());
         let (traces, skipped) = self.load(&snapshot, found.rows.into_iter().map(|row| row.trace_id)).await?;
         let what = if older > 0 { format!("the newest {last} traces") } else { "everything recorded".to_owned() };
@@ -135,12 +134,12 @@ impl Engine {
         let project = scope::project(scope);
         let snapshot = self.snapshot();
         let filter = TraceFilter { project: project.clone(), until, ..TraceFilter::default() };
-        let earlier = snapshot.find(&filter, 1, None).await.map_err(|error| problem(&error))?;
+        let earlier = snapshot.find(&filter, 1, None).await.or_problem()?;
         if earlier.rows.is_empty() {
             return Ok(None);
         }
         let filter = EventFilter { project, until, ..EventFilter::default() };
-        let found = snapshot.exceptions(&filter, EARLIER_EXCEPTIONS_MAX).await.map_err(|error| problem(&error))?;
+        let found = snapshot.exceptions(&filter, EARLIER_EXCEPTIONS_MAX).await.or_problem()?;
         Ok(Some(found.0.into_iter().map(|row| row.exception_type.unwrap_or_default()).collect()))
     }
 }
@@ -230,8 +229,8 @@ fn line(text: String, from_baseline: bool, held: analyze::Held) -> CheckLine {
 }
 
 fn read_baseline(baseline: Baseline) -> Result<base::Baseline, Problem> {
-    if baseline.schema != BASELINE_SCHEMA {
-        let message = format!("a baseline of the shape {:?}: this engine reads {BASELINE_SCHEMA}", baseline.schema);
+    if baseline.schema != Baseline::SCHEMA {
+        let message = format!("a baseline of the shape {:?}: this engine reads {}", baseline.schema, Baseline::SCHEMA);
         return Err(Problem::invalid(message));
     }
     let operation = |operation: BaselineOperation| {
@@ -268,7 +267,7 @@ fn write_baseline(baseline: base::Baseline, code_state: Option<String>) -> Basel
     let error = |(exception_type, fingerprint)| BaselineError { exception_type, fingerprint };
     let finding = |(code, subject, fingerprint)| BaselineFinding { code, subject, fingerprint };
     Baseline {
-        schema: BASELINE_SCHEMA.to_owned(),
+        schema: Baseline::SCHEMA.to_owned(),
         code_state,
         executions: baseline.executions,
         operations: baseline.operations.into_iter().map(operation).collect(),

@@ -60,7 +60,7 @@ pub(crate) fn answer(mut comparison: analyze::Comparison, traces_left_out: Sides
         reason: suspect.reason,
     };
     Compare {
-        schema: "kino.compare.v1".to_owned(),
+        schema: Compare::SCHEMA.to_owned(),
         verdict: verdict(comparison.verdict),
         executions: Sides { before: comparison.executions_before, after: comparison.executions_after },
         runs: Sides { before: comparison.runs_before, after: comparison.runs_after },

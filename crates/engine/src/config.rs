@@ -10,6 +10,7 @@ use kino_analyze::DetectorConfig;
 use kino_analyze::finding::Code;
 use kino_store::{KillMode, KillPoints, StoreConfig, SyncPolicy};
 use kino_text::suggest;
+use kino_wire::Access;
 use serde::{Deserialize, Serialize};
 
 /// The engine's configuration. Unknown keys are refused.
@@ -202,19 +203,7 @@ pub struct ApiKey {
     /// SHA-256 of the key, in hex.
     pub sha256: String,
     /// What it allows.
-    pub scopes: Vec<KeyScope>,
-}
-
-/// What a key allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum KeyScope {
-    /// Sending: OTLP, imports, runs.
-    Ingest,
-    /// Asking.
-    Read,
-    /// Everything: forgetting and stopping too.
-    Admin,
+    pub scopes: Vec<Access>,
 }
 
 impl Default for Sync {

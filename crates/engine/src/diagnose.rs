@@ -18,8 +18,9 @@ use kino_wire::diagnose::{
     DiagnosisLeftOut, LookedAt, MAX_LIMIT, NextCall, WORDS_BYTES_MAX,
 };
 
+use crate::error::OrProblem;
 use crate::explain::SPANS_LOADED_MAX;
-use crate::find::{limit, problem};
+use crate::find::limit;
 use crate::ingest::blocking;
 use crate::sets::Set;
 use crate::temporary::leave_out_temporary;
@@ -99,7 +100,7 @@ impl Engine {
     async fn newest_of_all(&self, question: &DiagnoseQuestion, words: &Words) -> Result<Loaded, Problem> {
         let project = scope::project(&question.scope);
         let snapshot = self.snapshot();
-        let known = snapshot.operations(project.as_deref()).await.map_err(|error| problem(&error))?;
+        let known = snapshot.operations(project.as_deref()).await.or_problem()?;
         let mut operations = known.operations;
         operations.retain(|operation| operation.rollup.roots > 0);
         operations.sort_by_key(|operation| {
@@ -176,7 +177,7 @@ async fn chosen(
 ) -> Result<Vec<TraceRow>, Problem> {
     let find = async |filter: &TraceFilter, limit: usize| {
         let found = snapshot.find(filter, limit, None).await;
-        found.map(|found| found.rows).map_err(|error| problem(&error))
+        found.map(|found| found.rows).or_problem()
     };
     let newest = find(filter, TRACES_MAX).await?;
     let mut before = Vec::new();
@@ -223,7 +224,7 @@ async fn contrast(
         return Ok(Vec::new());
     };
     let before = TraceFilter { since: None, until: Some(oldest), ..filter.clone() };
-    let found = snapshot.find(&before, CONTRAST_ROWS_MAX, None).await.map_err(|error| problem(&error))?;
+    let found = snapshot.find(&before, CONTRAST_ROWS_MAX, None).await.or_problem()?;
     let mut rows = found.rows;
     rows.retain(|row| row.error_count == 0);
     rows.truncate(CONTRAST_MAX);
@@ -241,7 +242,7 @@ fn answer(diagnosis: analyze::Diagnosis, left_out: &DiagnosisLeftOut, all: bool)
     let words = diagnosis.words;
     let entries = diagnosis.causes.into_iter().enumerate();
     Diagnose {
-        schema: "kino.diagnose.v1".to_owned(),
+        schema: Diagnose::SCHEMA.to_owned(),
         entries: entries.map(|(at, cause)| entry(at as u64 + 1, cause, &words, all)).collect(),
         looked_at: LookedAt {
             operations: looked.operations,

@@ -3,35 +3,24 @@
 use std::sync::Arc;
 
 use kino_text::suggest;
-use kino_wire::admin::{LogsQuestion, StatusQuestion};
 use kino_wire::ask::Asked;
-use kino_wire::compare::CompareQuestion;
-use kino_wire::diagnose::DiagnoseQuestion;
-use kino_wire::errors::ErrorsQuestion;
-use kino_wire::evidence::OpenQuestion;
-use kino_wire::explain::{ExplainOperationQuestion, ExplainSystemQuestion, ExplainTraceQuestion};
-use kino_wire::find::FindQuestion;
-use kino_wire::live::OperationsQuestion;
-use kino_wire::predict::PredictQuestion;
-use kino_wire::window::ExplainWindowQuestion;
 use kino_wire::{
-    Backend, Damage, Problem, Question, admin, check, compare, diagnose, errors, evidence, explain, find, insights,
-    live, predict, run, search, sql, verify, window,
+    Access, Backend, Cost, Damage, Problem, Question, admin, check, compare, diagnose, errors, evidence, explain, find,
+    insights, live, predict, run, search, sql, verify, window,
 };
 use serde_json::Value as Json;
 use tokio::runtime::Handle;
 
 use crate::Engine;
-use crate::config::KeyScope;
+use crate::error::OrProblem;
 
 impl Backend for Engine {
     fn ask_json(&self, name: &str, question: Json) -> Asked<'_> {
         let name = name.to_owned();
         Box::pin(async move {
-            let mut answer = if READS.contains(&name.as_str()) {
-                self.for_question().aside(name, question).await
-            } else {
-                self.for_question().dispatch(&name, question).await
+            let mut answer = match Engine::contract_of(&name) {
+                Some((_, Cost::Rows)) => self.for_question().run_blocking(name, question).await,
+                _ => self.for_question().dispatch(&name, question).await,
             }?;
             // Asked afterwards: answering may have found it.
             if let Some(damage) = self.damage() {
@@ -42,30 +31,13 @@ impl Backend for Engine {
     }
 }
 
-/// Questions that read rows, and may have much to compute on: they are answered on threads of their own.
-const READS: &[&str] = &[
-    FindQuestion::NAME,
-    ExplainTraceQuestion::NAME,
-    ExplainOperationQuestion::NAME,
-    ExplainSystemQuestion::NAME,
-    ExplainWindowQuestion::NAME,
-    PredictQuestion::NAME,
-    CompareQuestion::NAME,
-    DiagnoseQuestion::NAME,
-    ErrorsQuestion::NAME,
-    OpenQuestion::NAME,
-    OperationsQuestion::NAME,
-    StatusQuestion::NAME,
-    LogsQuestion::NAME,
-];
-/// So many of them at a time; the others wait. Each may need further threads to read files, of which there must be
-/// some left.
-pub(crate) const ASIDE_MAX: usize = 64;
+/// How many questions that read rows are answered at a time; the others wait. Each may need further threads to read
+/// files, of which there must be some left.
+pub(crate) const CONCURRENT_READS_MAX: usize = 64;
 
-/// Makes the two functions that know every question: the one that answers, and the one that says who may ask. A
-/// question cannot be added without its scope.
+/// Makes the two functions that know every question: the one that answers, and the one that hands out its contract.
 macro_rules! questions {
-    ($($question:ty => $method:ident, $scope:ident;)+) => {
+    ($($question:ty => $method:ident;)+) => {
         impl Engine {
             async fn dispatch(&self, name: &str, question: Json) -> Result<Json, Problem> {
                 match name {
@@ -83,10 +55,13 @@ macro_rules! questions {
                 }
             }
 
-            /// What a key must allow for the question called `name`; `None` where no question has that name.
-            pub fn scope_of(name: &str) -> Option<KeyScope> {
+            /// What a key must allow for the question called `name`, and what answering it takes; `None` where no
+            /// question has that name.
+            pub fn contract_of(name: &str) -> Option<(Access, Cost)> {
                 match name {
-                    $(<$question as Question>::NAME => Some(KeyScope::$scope),)+
+                    $(<$question as Question>::NAME => {
+                        Some((<$question as Question>::ACCESS, <$question as Question>::COST))
+                    })+
                     _ => None,
                 }
             }
@@ -94,44 +69,43 @@ macro_rules! questions {
     };
 }
 
-// `Read` changes nothing, `Ingest` adds records, `Admin` changes what others see, or ends the engine.
 questions! {
-    find::FindQuestion => find, Read;
-    explain::ExplainTraceQuestion => explain_trace, Read;
-    explain::ExplainOperationQuestion => explain_operation, Read;
-    explain::ExplainSystemQuestion => explain_system, Read;
-    window::ExplainWindowQuestion => explain_window, Read;
-    predict::PredictQuestion => predict, Read;
-    compare::CompareQuestion => compare, Read;
-    diagnose::DiagnoseQuestion => diagnose, Read;
-    errors::ErrorsQuestion => errors, Read;
-    evidence::OpenQuestion => open_evidence, Read;
-    insights::InsightsQuestion => insights, Read;
-    insights::AcknowledgeFinding => acknowledge_finding, Admin;
-    insights::InsightsTold => insights_told, Admin;
-    insights::FindingsChanged => findings_changed, Read;
-    run::RunStart => run_start, Ingest;
-    run::RunFinish => run_finish, Ingest;
-    run::RunQuestion => run, Read;
-    run::RunsQuestion => runs, Read;
-    check::CheckQuestion => check, Read;
-    check::BaselineQuestion => baseline, Read;
-    verify::VerifyStart => verify_start, Ingest;
-    verify::VerifyProgress => verify_progress, Ingest;
-    verify::VerifyLook => verify_look, Ingest;
-    verify::VerifyFinish => verify_finish, Ingest;
-    verify::VerifyQuestion => verify, Read;
-    live::LiveQuestion => live, Read;
-    live::OperationsQuestion => operations, Read;
-    search::SearchQuestion => search, Read;
-    admin::StatusQuestion => status, Read;
-    admin::LakeFilesQuestion => lake_files, Read;
-    admin::ForgetQuestion => forget, Admin;
-    admin::StopQuestion => stop, Admin;
-    admin::LogsQuestion => logs, Read;
-    admin::DoctorQuestion => doctor, Read;
-    sql::SqlSnapshotQuestion => sql_snapshot, Read;
-    sql::SqlReleaseQuestion => sql_release, Read;
+    find::FindQuestion => find;
+    explain::ExplainTraceQuestion => explain_trace;
+    explain::ExplainOperationQuestion => explain_operation;
+    explain::ExplainSystemQuestion => explain_system;
+    window::ExplainWindowQuestion => explain_window;
+    predict::PredictQuestion => predict;
+    compare::CompareQuestion => compare;
+    diagnose::DiagnoseQuestion => diagnose;
+    errors::ErrorsQuestion => errors;
+    evidence::OpenQuestion => open_evidence;
+    insights::InsightsQuestion => insights;
+    insights::AcknowledgeFinding => acknowledge_finding;
+    insights::InsightsTold => insights_told;
+    insights::FindingsChanged => findings_changed;
+    run::RunStart => run_start;
+    run::RunFinish => run_finish;
+    run::RunQuestion => run;
+    run::RunsQuestion => runs;
+    check::CheckQuestion => check;
+    check::BaselineQuestion => baseline;
+    verify::VerifyStart => verify_start;
+    verify::VerifyProgress => verify_progress;
+    verify::VerifyLook => verify_look;
+    verify::VerifyFinish => verify_finish;
+    verify::VerifyQuestion => verify;
+    live::LiveQuestion => live;
+    live::OperationsQuestion => operations;
+    search::SearchQuestion => search;
+    admin::StatusQuestion => status;
+    admin::LakeFilesQuestion => lake_files;
+    admin::ForgetQuestion => forget;
+    admin::StopQuestion => stop;
+    admin::LogsQuestion => logs;
+    admin::DoctorQuestion => doctor;
+    sql::SqlSnapshotQuestion => sql_snapshot;
+    sql::SqlReleaseQuestion => sql_release;
 }
 
 impl Engine {
@@ -142,15 +116,15 @@ impl Engine {
     }
 
     /// Answers where nothing else is held up: neither what arrives meanwhile nor other questions.
-    async fn aside(&self, name: String, question: Json) -> Result<Json, Problem> {
-        let turn = Arc::clone(&self.inner.asking).acquire_owned().await.map_err(|error| Problem::internal(&error))?;
+    async fn run_blocking(&self, name: String, question: Json) -> Result<Json, Problem> {
+        let turn = Arc::clone(&self.inner.asking).acquire_owned().await.or_problem()?;
         let (engine, runtime) = (self.clone(), Handle::current());
         let answer = tokio::task::spawn_blocking(move || {
             let answer = runtime.block_on(engine.dispatch(&name, question));
             drop(turn);
             answer
         });
-        answer.await.map_err(|error| Problem::internal(&error))?
+        answer.await.or_problem()?
     }
 }
 
@@ -165,5 +139,5 @@ fn read<Q: Question>(json: Json) -> Result<Q, Problem> {
 }
 
 fn write<A: serde::Serialize>(answer: &A) -> Result<Json, Problem> {
-    serde_json::to_value(answer).map_err(|error| Problem::internal(&error))
+    serde_json::to_value(answer).or_problem()
 }

@@ -7,15 +7,15 @@ use std::sync::{Arc, RwLock};
 
 use kino_analyze::DetectorConfig;
 use kino_ingest::Limits;
-use kino_redact::{InvalidRules, Redactor, Rules};
 use kino_model::{Clock, UnixNanos};
+use kino_redact::{InvalidRules, Redactor, Rules};
 use kino_store::{Budget, Claim, OpenReport, Reservation, Snapshot, Store, StoreError};
 use kino_wire::admin::Listeners;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, watch};
 
 use crate::config::{EngineConfig, Redaction};
-use crate::dispatch::ASIDE_MAX;
+use crate::dispatch::CONCURRENT_READS_MAX;
 use crate::figures::Figures;
 use crate::findings::{self, Findings, Ledger};
 use crate::secret;
@@ -132,7 +132,7 @@ impl Engine {
             pins: Pins::default(),
             detectors,
             findings,
-            asking: Arc::new(Semaphore::new(ASIDE_MAX)),
+            asking: Arc::new(Semaphore::new(CONCURRENT_READS_MAX)),
             question_memory: Budget::new(config.limits.question_bytes_max),
             listeners: RwLock::default(),
             stopping: watch::Sender::new(false),

@@ -10,7 +10,8 @@ use kino_store::snapshot::{EventFilter, ExceptionRow, Snapshot};
 use kino_wire::Problem;
 use kino_wire::errors::{DayCount, ErrorGroup, Errors, ErrorsQuestion};
 
-use crate::find::{limit, problem};
+use crate::error::OrProblem;
+use crate::find::limit;
 use crate::ingest::blocking;
 use crate::runs::Record;
 use crate::temporary::{is_temporary, path_in_project};
@@ -51,7 +52,7 @@ impl Engine {
         let more = found.groups.len() > limit || found.is_cut;
         found.groups.truncate(limit);
         Ok(Errors {
-            schema: "kino.errors.v1".to_owned(),
+            schema: Errors::SCHEMA.to_owned(),
             items: found.groups.into_iter().map(group_answer).collect(),
             more,
             counts_are_complete: !found.is_cut,
@@ -65,7 +66,7 @@ impl Engine {
         let is_of_run = filter.run_ids.is_some();
         let scratch = self.scratch();
         let found = snapshot.exceptions(filter, EXCEPTIONS_MAX).await;
-        let (mut rows, is_cut) = found.map_err(|error| problem(&error))?;
+        let (mut rows, is_cut) = found.or_problem()?;
         self.add_worktrees(&mut rows).await?;
         let temporary = scratch.clone();
         let look = move || {
@@ -78,7 +79,7 @@ impl Engine {
             (rows, alike, left_out)
         };
         let (rows, alike, left_out_temporary) = blocking(look).await.map_err(|error| error.problem())?;
-        let parents = snapshot.ancestors(&alike).await.map_err(|error| problem(&error))?;
+        let parents = snapshot.ancestors(&alike).await.or_problem()?;
         let group = move || {
             let mut groups = analyze::group(analyze::occurrences(exceptions(&rows), &parents));
             show_paths_in_project(&mut groups, &rows, &scratch);

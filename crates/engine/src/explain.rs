@@ -23,7 +23,8 @@ use kino_wire::explain::{
 };
 
 use crate::beside::Earlier;
-use crate::find::{limit, problem};
+use crate::error::{EngineError, OrProblem};
+use crate::find::limit;
 use crate::ingest::blocking;
 use crate::temporary::{leave_out_temporary, path_in_project};
 use crate::{Engine, scope, to_wire};
@@ -49,7 +50,7 @@ impl Engine {
     pub(crate) async fn explain_trace(&self, question: ExplainTraceQuestion) -> Result<ExplainTrace, Problem> {
         let id = question.trace_id;
         let snapshot = self.snapshot();
-        let trace = snapshot.trace(id).await.map_err(|error| problem(&error))?;
+        let trace = snapshot.trace(id).await.or_problem()?;
         let trace = trace.ok_or_else(|| self.no_trace(id))?;
         let detectors = Arc::clone(&self.inner.detectors);
         let traces = [trace];
@@ -64,7 +65,7 @@ impl Engine {
         let answer = move || {
             let (mut answer, subject) = trace_answer(&looked_at, &beside, &question, &detectors)?;
             show_paths_in_project(&mut answer, &looked_at, &scratch);
-            Ok((answer, subject))
+            Ok::<_, Problem>((answer, subject))
         };
         let (mut answer, subject) = blocking(answer).await.map_err(|error| error.problem())??;
         if let Some(subject) = subject.filter(|_| is_overview) {
@@ -105,7 +106,7 @@ impl Engine {
         let last = limit(question.last, DEFAULT_SYSTEM_LAST, MAX_LAST)?;
         let project = scope::project(&question.scope);
         let snapshot = self.snapshot();
-        let known = snapshot.operations(project.as_deref()).await.map_err(|error| problem(&error))?;
+        let known = snapshot.operations(project.as_deref()).await.or_problem()?;
         let mut operations = known.operations;
         operations.retain(|operation| operation.rollup.roots > 0);
         operations.sort_by_key(|operation| std::cmp::Reverse(operation.rollup.total_nanos));
@@ -120,7 +121,7 @@ impl Engine {
                 project: project.clone(),
                 ..TraceFilter::default()
             };
-            let newest = snapshot.find(&filter, last, None).await.map_err(|error| problem(&error))?;
+            let newest = snapshot.find(&filter, last, None).await.or_problem()?;
             ids.extend(newest.rows.into_iter().map(|row| row.trace_id));
         }
         let (mut traces, _) = self.load(&snapshot, ids.into_iter()).await?;
@@ -132,7 +133,7 @@ impl Engine {
             left_out += points.len().saturating_sub(ENTRY_POINTS_MAX) as u64;
             points.truncate(ENTRY_POINTS_MAX);
             let entry_points = points.into_iter().filter_map(entry_point).collect();
-            ExplainSystem { schema: "kino.explain_system.v1".to_owned(), entry_points, left_out }
+            ExplainSystem { schema: ExplainSystem::SCHEMA.to_owned(), entry_points, left_out }
         };
         blocking(explain).await.map_err(|error| error.problem())
     }
@@ -158,7 +159,7 @@ impl Engine {
         let mut within = Within::new(&ids, spans_max);
         let mut traces: Vec<Arc<Trace>> = Vec::new();
         while let Some(next) = within.next() {
-            let more = snapshot.traces(next).await.map_err(|error| problem(&error))?;
+            let more = snapshot.traces(next).await.or_problem()?;
             within.loaded(more.iter().map(|trace| trace.spans.len()).sum());
             traces.extend(more);
         }
@@ -175,7 +176,7 @@ impl Engine {
         let mut within = Within::new(ids, spans_max);
         let mut traces = Vec::new();
         while let Some(next) = within.next() {
-            let more = snapshot.traces_unkept(next).await.map_err(|error| problem(&error))?;
+            let more = snapshot.traces_unkept(next).await.or_problem()?;
             within.loaded(more.iter().map(|trace| trace.spans.len()).sum());
             traces.extend(more.into_iter().map(Arc::new));
         }
@@ -186,7 +187,7 @@ impl Engine {
     pub(crate) async fn no_operation(&self, question: &ExplainOperationQuestion, project: Option<&str>) -> Problem {
         let operations = match self.snapshot().operations(project).await {
             Ok(known) => known.operations,
-            Err(error) => return problem(&error),
+            Err(error) => return EngineError::from(error).into(),
         };
         let mut services_by_name: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for operation in &operations {
@@ -277,7 +278,7 @@ fn trace_answer(
     let root = |index: &u32| to_wire::root(analyze::Root::of(&tree, *index as usize));
     let mut left_out = to_wire::left_out(explained.left_out);
     let mut answer = ExplainTrace {
-        schema: "kino.explain.v2".to_owned(),
+        schema: ExplainTrace::SCHEMA.to_owned(),
         trace_id: explained.trace_id,
         spans: explained.spans,
         missing_parents: explained.missing_parents,
@@ -419,7 +420,7 @@ fn operation_answer(
     let explained = analyze::explain_operation_beside(found, beside, detectors);
     let mut left_out = LeftOut { executions: executions_beyond, ..to_wire::left_out(explained.left_out) };
     ExplainOperation {
-        schema: "kino.explain_operation.v1".to_owned(),
+        schema: ExplainOperation::SCHEMA.to_owned(),
         operation,
         services: explained.services,
         code_state: None,

@@ -13,7 +13,7 @@ use kino_wire::export::{ExportEncoding, ExportQuestion, Signal, TRACES_PER_MESSA
 use kino_wire::{Problem, ProblemKind};
 
 use crate::Engine;
-use crate::find::problem;
+use crate::error::OrProblem;
 use crate::ingest::{Encoding, blocking};
 
 /// Traces that one look into the store lists.
@@ -59,7 +59,7 @@ impl Engine {
             // A wrong id is an error before the first byte.
             for ids in question.trace_ids.chunks(TRACES_PER_MESSAGE) {
                 let part = snapshot.clone().within(&memory.reservation());
-                let traces = part.traces_unkept(ids).await.map_err(|error| problem(&error))?;
+                let traces = part.traces_unkept(ids).await.or_problem()?;
                 let found: BTreeSet<TraceId> = traces.iter().map(|trace| trace.trace_id).collect();
                 if let Some(missing) = ids.iter().find(|id| !found.contains(id)) {
                     return Err(self.no_trace(*missing));
@@ -110,7 +110,7 @@ impl Export {
             let ids: Vec<TraceId> = self.ids.drain(..self.ids.len().min(TRACES_PER_MESSAGE)).collect();
             // Each message is gone before the next is made, and so is what it took.
             let part = self.snapshot.clone().within(&self.memory.reservation());
-            let traces = part.traces_unkept(&ids).await.map_err(|error| problem(&error))?;
+            let traces = part.traces_unkept(&ids).await.or_problem()?;
             let (signal, encoding) = (self.signal, self.encoding);
             let message = blocking(move || match signal {
                 Signal::Traces => {
@@ -131,7 +131,7 @@ impl Export {
     async fn next_logs(&mut self) -> Result<Option<Bytes>, Problem> {
         let Some((filter, source)) = &mut self.logs else { return Ok(None) };
         while *source < self.snapshot.log_sources() {
-            let logs = self.snapshot.logs(*source, filter).await.map_err(|error| problem(&error))?;
+            let logs = self.snapshot.logs(*source, filter).await.or_problem()?;
             *source += 1;
             if !logs.is_empty() {
                 let encoding = self.encoding;
@@ -149,7 +149,7 @@ impl Export {
             return Ok(());
         }
         let found = self.snapshot.find(&self.filter, limit, self.cursor.as_deref()).await;
-        let found = found.map_err(|error| problem(&error))?;
+        let found = found.or_problem()?;
         self.left -= found.rows.len();
         self.ids.extend(found.rows.iter().map(|row| row.trace_id));
         self.listing = found.next.is_some();

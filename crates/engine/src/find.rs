@@ -3,24 +3,22 @@
 use std::collections::BTreeSet;
 
 use kino_model::{DurationNanos, UnixNanos};
-use kino_store::BudgetError;
-use kino_store::scan::ScanError;
 use kino_store::snapshot::TraceFilter;
 use kino_store::trace_row::TraceRow;
 use kino_wire::Problem;
 use kino_wire::find::{DEFAULT_LIMIT, Find, FindItem, FindQuestion, MAX_LIMIT};
 
+use crate::error::OrProblem;
 use crate::{Engine, scope};
 
 impl Engine {
     pub(crate) async fn find(&self, question: FindQuestion) -> Result<Find, Problem> {
         let limit = limit(question.limit, DEFAULT_LIMIT, MAX_LIMIT)?;
         let filter = self.filter(&question).await?;
-        let found =
-            self.snapshot().find(&filter, limit, question.cursor.as_deref()).await.map_err(|error| problem(&error))?;
+        let found = self.snapshot().find(&filter, limit, question.cursor.as_deref()).await.or_problem()?;
         let recorded = self.recorded_runs(found.rows.iter().filter_map(|row| row.run_id.as_deref())).await?;
         Ok(Find {
-            schema: "kino.find.v1".to_owned(),
+            schema: Find::SCHEMA.to_owned(),
             items: found.rows.into_iter().map(|row| item(row, &recorded)).collect(),
             more: found.next.is_some(),
             cursor: found.next,
@@ -55,16 +53,6 @@ pub(crate) fn limit(asked: usize, default: usize, max: usize) -> Result<usize, P
         0 => Ok(default),
         asked if asked > max => Err(Problem::invalid(format!("at most {max} can be asked for at once, not {asked}"))),
         asked => Ok(asked),
-    }
-}
-
-/// A scan's failure: a wrong cursor is the asker's, a lack of memory passes or is the configuration's, the rest is ours.
-pub(crate) fn problem(error: &ScanError) -> Problem {
-    match error {
-        ScanError::Cursor(_) => Problem::invalid(error.to_string()),
-        ScanError::Memory(BudgetError::Busy { .. }) => Problem::busy(error.to_string()),
-        ScanError::Memory(BudgetError::TooLarge { .. }) => Problem::unavailable(error.to_string()),
-        other => Problem::internal(other),
     }
 }
 

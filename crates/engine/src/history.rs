@@ -13,6 +13,7 @@ use kino_wire::Problem;
 use serde::{Deserialize, Serialize};
 
 use crate::Engine;
+use crate::error::OrProblem;
 use crate::runs::Record;
 use crate::sets::Set;
 
@@ -97,7 +98,7 @@ impl Engine {
         for record in records.filter(|record| record.has_ended() && !record.failed()).take(RUNS_MAX) {
             let Some(state) = record.code.code_state.as_deref() else { continue };
             let known = self.inner.store.record(RECORD_KIND, &record.run_id).await;
-            let Some(known) = known.map_err(|error| Problem::internal(&error))? else { continue };
+            let Some(known) = known.or_problem()? else { continue };
             let known: Option<Vec<Location>> = self.readable(RECORD_KIND, &record.run_id, known);
             let of_state = by_state.entry(state).or_default();
             for location in known.into_iter().flatten() {
@@ -119,9 +120,9 @@ impl Engine {
         if locations.is_empty() {
             return Ok(());
         }
-        let json = serde_json::to_value(locations).map_err(|error| Problem::internal(&error))?;
+        let json = serde_json::to_value(locations).or_problem()?;
         let put = self.inner.store.put_record(RECORD_KIND, run_id, &json).await;
-        put.map_err(|error| Problem::internal(&error))
+        put.or_problem()
     }
 
     /// Forgets where the operations of a run lay, or of all runs.
@@ -131,6 +132,6 @@ impl Engine {
             Some(id) => store.remove_record(RECORD_KIND, id).await.map(drop),
             None => store.remove_records(RECORD_KIND).await,
         };
-        removed.map_err(|error| Problem::internal(&error))
+        removed.or_problem()
     }
 }

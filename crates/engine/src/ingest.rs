@@ -15,6 +15,7 @@ use kino_store::AppendError;
 use kino_wire::Problem;
 use kino_wire::admin::Import;
 
+use crate::error::chain;
 pub(crate) use crate::work::blocking;
 use crate::work::{importing, on_bytes};
 use crate::{Engine, project};
@@ -176,7 +177,7 @@ impl Engine {
         self.inner.figures.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.inner.figures.requests.fetch_add(1, Ordering::Relaxed);
         Ok(Import {
-            schema: "kino.import.v1".to_owned(),
+            schema: Import::SCHEMA.to_owned(),
             format: format.name().to_owned(),
             spans: decoded.spans,
             events,
@@ -275,11 +276,6 @@ impl From<AppendError> for IngestError {
             AppendError::Io(_) | AppendError::Closed => Self::Fault(reason),
         }
     }
-}
-
-/// An error with its sources, for an answer that leaves the process.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    Problem::internal(error).message
 }
 
 /// In how many pieces the log takes a batch.

@@ -9,6 +9,7 @@
 
 pub mod config;
 mod engine;
+mod error;
 pub mod figures;
 mod ingest;
 mod secret;

@@ -10,7 +10,8 @@ use kino_wire::live::{
     WAIT_MILLIS_MAX,
 };
 
-use crate::find::{limit, problem};
+use crate::error::OrProblem;
+use crate::find::limit;
 use crate::{Engine, scope};
 
 impl Engine {
@@ -28,7 +29,7 @@ impl Engine {
             }
         }
         let changes = *changes.borrow_and_update();
-        Ok(Live { schema: "kino.live.v1".to_owned(), changes })
+        Ok(Live { schema: Live::SCHEMA.to_owned(), changes })
     }
 
     /// Says to whoever follows along that something changed.
@@ -40,7 +41,7 @@ impl Engine {
         let limit = limit(question.limit, DEFAULT_OPERATIONS, MAX_OPERATIONS)?;
         let project = scope::project(&question.scope);
         let known = self.snapshot().operations(project.as_deref()).await;
-        let known = known.map_err(|error| problem(&error))?;
+        let known = known.or_problem()?;
         let mut operations = known.operations;
         operations.retain(|operation| {
             let of_service = question.service.as_ref().is_none_or(|service| *service == operation.service);
@@ -50,7 +51,7 @@ impl Engine {
         let left_out = operations.len().saturating_sub(limit) as u64;
         operations.truncate(limit);
         Ok(Operations {
-            schema: "kino.operations.v1".to_owned(),
+            schema: Operations::SCHEMA.to_owned(),
             items: operations.into_iter().map(summary).collect(),
             left_out,
             other_spans: known.other.count,

@@ -15,8 +15,8 @@ use kino_store::snapshot::{OperationFilter, Snapshot};
 use kino_wire::Problem;
 use kino_wire::explain::ExplainOperationQuestion;
 
+use crate::error::OrProblem;
 use crate::explain::SPANS_LOADED_MAX;
-use crate::find::problem;
 use crate::temporary::leave_out_temporary;
 use crate::{Engine, scope};
 
@@ -117,7 +117,7 @@ impl Engine {
         };
         let snapshot = self.snapshot();
         let mut search = Search::new(snapshot, filter, question.last);
-        let known = search.run().await.map_err(|error| problem(&error))?;
+        let known = search.run().await.or_problem()?;
         if search.found.is_empty() {
             return Err(self.no_operation(question, project.as_deref()).await);
         }

@@ -6,7 +6,7 @@ use kino_model::{LogRecord, Span, SpanId, Trace, TraceId, Value};
 use kino_wire::Problem;
 use kino_wire::evidence::{Open, OpenEvent, OpenQuestion};
 
-use crate::find::problem;
+use crate::error::OrProblem;
 use crate::{Engine, to_wire};
 
 /// Spans of a page when nothing is said.
@@ -37,7 +37,7 @@ impl Engine {
         let trace_id: TraceId = trace_id.parse().map_err(|error| unknown_form(&question.id, &error))?;
         let span_id = span_id.map(str::parse::<SpanId>).transpose();
         let span_id = span_id.map_err(|error| unknown_form(&question.id, &error))?;
-        let trace = self.snapshot().trace(trace_id).await.map_err(|error| problem(&error))?;
+        let trace = self.snapshot().trace(trace_id).await.or_problem()?;
         let trace = trace.ok_or_else(|| self.no_trace(trace_id))?;
         match span_id {
             Some(span_id) => open_span(&question, &trace, span_id),
@@ -46,7 +46,7 @@ impl Engine {
     }
 
     async fn open_blob(&self, hash: &str, question: &OpenQuestion) -> Result<Open, Problem> {
-        let blob = self.inner.store.blob(hash).await.map_err(|error| Problem::internal(&error))?;
+        let blob = self.inner.store.blob(hash).await.or_problem()?;
         let blob = blob.ok_or_else(|| Problem::not_found(format!("there is no blob {hash:?}"), Vec::new()))?;
         let total = blob.len() as u64;
         let limit = if question.limit == 0 { DEFAULT_BYTES } else { question.limit.min(BYTES_MAX) };
@@ -140,7 +140,7 @@ fn bounded<'a>(mut logs: impl Iterator<Item = &'a LogRecord>) -> (Vec<OpenEvent>
 
 fn empty(question: &OpenQuestion, total: u64) -> Open {
     Open {
-        schema: "kino.open.v1".to_owned(),
+        schema: Open::SCHEMA.to_owned(),
         id: question.id.clone(),
         spans: Vec::new(),
         logs: Vec::new(),

@@ -58,7 +58,7 @@ fn answer(question: PredictQuestion, found: &[Execution<'_, '_>], beyond: u64) -
         ..LeftOut::default()
     };
     let mut answer = Predict {
-        schema: "kino.predict.v1".to_owned(),
+        schema: Predict::SCHEMA.to_owned(),
         operation: question.operation,
         service: services.first().copied().unwrap_or_default().to_owned(),
         attribute: question.attribute,

@@ -30,7 +30,8 @@ use kino_wire::run::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::find::{limit, problem};
+use crate::error::OrProblem;
+use crate::find::limit;
 use crate::history::{self, Location};
 use crate::ingest::blocking;
 use crate::sets::Members;
@@ -182,7 +183,7 @@ impl Engine {
         });
         let left_out = runs.len().saturating_sub(limit) as u64;
         runs.truncate(limit);
-        Ok(Runs { schema: "kino.runs.v1".to_owned(), items: runs.into_iter().map(item).collect(), left_out })
+        Ok(Runs { schema: Runs::SCHEMA.to_owned(), items: runs.into_iter().map(item).collect(), left_out })
     }
 
     /// The whole id for a unique prefix of a recorded run's; anything else stays as it is, since spans may name runs
@@ -231,8 +232,7 @@ impl Engine {
 
     /// Recorded runs, the newest first. One that cannot be read is left out, and named.
     pub(crate) async fn records(&self) -> Result<Vec<Record>, Problem> {
-        let records =
-            self.inner.store.records(RECORD_KIND, RUNS_MAX).await.map_err(|error| Problem::internal(&error))?;
+        let records = self.inner.store.records(RECORD_KIND, RUNS_MAX).await.or_problem()?;
         let mut records: Vec<Record> =
             records.into_iter().filter_map(|(id, json)| self.readable(RECORD_KIND, &id, json)).collect();
         records.sort_by_key(|run| std::cmp::Reverse(run.start_unix_nanos));
@@ -248,13 +248,13 @@ impl Engine {
 
     pub(crate) async fn remove_run(&self, id: &str) -> Result<bool, Problem> {
         self.remove_locations(Some(id)).await?;
-        self.inner.store.remove_record(RECORD_KIND, id).await.map_err(|error| Problem::internal(&error))
+        self.inner.store.remove_record(RECORD_KIND, id).await.or_problem()
     }
 
     /// Removes all runs.
     pub(crate) async fn remove_runs(&self) -> Result<(), Problem> {
         self.remove_locations(None).await?;
-        self.inner.store.remove_records(RECORD_KIND).await.map_err(|error| Problem::internal(&error))
+        self.inner.store.remove_records(RECORD_KIND).await.or_problem()
     }
 
     /// Removes the oldest of more runs than are looked through, those with a label excepted. Where that fails it is
@@ -279,14 +279,14 @@ impl Engine {
     }
 
     async fn record(&self, id: &str) -> Result<Option<Record>, Problem> {
-        let json = self.inner.store.record(RECORD_KIND, id).await.map_err(|error| Problem::internal(&error))?;
+        let json = self.inner.store.record(RECORD_KIND, id).await.or_problem()?;
         Ok(json.and_then(|json| self.readable(RECORD_KIND, id, json)))
     }
 
     async fn put(&self, record: &Record) -> Result<(), Problem> {
-        let json = serde_json::to_value(record).map_err(|error| Problem::internal(&error))?;
+        let json = serde_json::to_value(record).or_problem()?;
         let put = self.inner.store.put_record(RECORD_KIND, &record.run_id, &json).await;
-        put.map_err(|error| Problem::internal(&error))
+        put.or_problem()
     }
 
     /// Keeps a stream as a blob, redacted; an empty one is none.
@@ -310,7 +310,7 @@ impl Engine {
         if bytes.len() as u64 > limit {
             return Err(Problem::invalid(format!("an output has more than {limit} bytes; cut it, and say how much")));
         }
-        let hash = self.inner.store.put_blob(&bytes).await.map_err(|error| Problem::internal(&error))?;
+        let hash = self.inner.store.put_blob(&bytes).await.or_problem()?;
         Ok(Some(hash.to_string()))
     }
 
@@ -346,7 +346,7 @@ impl Engine {
     async fn of_run(&self, run_id: &str) -> Result<(Vec<kino_store::trace_row::TraceRow>, bool), Problem> {
         let filter = TraceFilter { run_ids: Some(vec![run_id.to_owned()]), ..TraceFilter::default() };
         let found = self.snapshot().find(&filter, TRACES_COUNTED_MAX, None).await;
-        let found = found.map_err(|error| problem(&error))?;
+        let found = found.or_problem()?;
         Ok((found.rows, found.next.is_some()))
     }
 
@@ -410,7 +410,7 @@ fn summarise(
     let explained = analyze::explain_operation_with(&found, detectors);
     let mut left_out = LeftOut::default();
     let run = Run {
-        schema: "kino.run.v1".to_owned(),
+        schema: Run::SCHEMA.to_owned(),
         breakdown: explain::breakdown(explained.breakdown, true, &mut left_out),
         findings: explain::findings(explained.findings, &mut left_out),
         duration_nanos: record.end_unix_nanos.map(|end| end - record.start_unix_nanos),

@@ -11,7 +11,8 @@ use kino_wire::search::{
     TEXT_BYTES_MIN,
 };
 
-use crate::find::{limit, problem};
+use crate::error::{EngineError, OrProblem};
+use crate::find::limit;
 use crate::ingest::blocking;
 use crate::runs::Record;
 use crate::{Engine, scope};
@@ -66,14 +67,14 @@ impl Engine {
                 found.left_out.log_sources += 1;
                 continue;
             }
-            let logs = snapshot.logs(source, &filter).await.map_err(|error| problem(&error))?;
+            let logs = snapshot.logs(source, &filter).await.or_problem()?;
             found = blocking(move || found.in_logs(&logs)).await.map_err(|error| error.problem())?;
         }
         let Found { mut hits, searched, mut left_out, .. } = found;
         hits.sort_by_key(|hit| std::cmp::Reverse(hit.time_unix_nanos));
         left_out.hits += hits.len().saturating_sub(limit) as u64;
         hits.truncate(limit);
-        Ok(Search { schema: "kino.search.v1".to_owned(), hits, searched, left_out })
+        Ok(Search { schema: Search::SCHEMA.to_owned(), hits, searched, left_out })
     }
 
     async fn search_output(&self, run: &Record, mut found: Found) -> Result<Found, Problem> {
@@ -88,7 +89,7 @@ impl Engine {
                     found.left_out.damaged_outputs += 1;
                     continue;
                 }
-                Err(error) => return Err(Problem::internal(&error)),
+                Err(error) => return Err(EngineError::from(error).into()),
             };
             let hit = SearchHit {
                 source,

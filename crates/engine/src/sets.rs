@@ -12,7 +12,7 @@ use kino_text::suggest;
 use kino_wire::Problem;
 use kino_wire::ask::Scope;
 
-use crate::find::problem;
+use crate::error::{EngineError, OrProblem};
 use crate::selector::Selector;
 use crate::{Engine, scope};
 
@@ -73,7 +73,7 @@ impl Engine {
             }
         };
         let snapshot = self.snapshot();
-        let ids = snapshot.trace_ids_of(&filter).await.map_err(|error| problem(&error))?;
+        let ids = snapshot.trace_ids_of(&filter).await.or_problem()?;
         let beyond = ids.len().saturating_sub(TRACES_MAX) as u64;
         let (traces, skipped) = self.load(&snapshot, ids.into_iter().take(TRACES_MAX)).await?;
         let traces: Vec<Arc<Trace>> =
@@ -107,7 +107,7 @@ impl Engine {
     async fn commit(&self, prefix: &str, scoped: &TraceFilter) -> Result<String, Problem> {
         let filter = TraceFilter { code_state: Some(prefix.to_owned()), ..scoped.clone() };
         let found = self.snapshot().find(&filter, COMMIT_ROWS_MAX, None).await;
-        let rows = found.map_err(|error| problem(&error))?.rows;
+        let rows = found.or_problem()?.rows;
         let states: BTreeSet<&str> = rows.iter().filter_map(|row| row.code_state.as_deref()).collect();
         let clean: Vec<&str> = states.iter().copied().filter(|state| !state.contains('+')).collect();
         match clean.as_slice() {
@@ -147,7 +147,7 @@ impl Engine {
         };
         let (newest, oldest) = match self.snapshot().find(&TraceFilter::default(), 1, None).await {
             Ok(found) => (found.rows.first().map(|row| row.start.0), found.next.is_some()),
-            Err(error) => return problem(&error),
+            Err(error) => return EngineError::from(error).into(),
         };
         let there_is = match newest {
             None => "nothing is recorded yet".to_owned(),

@@ -19,7 +19,7 @@ use kino_wire::admin::LakeFile;
 use kino_wire::run::Done;
 use kino_wire::sql::{PIN_SECONDS, SqlReleaseQuestion, SqlRows, SqlSnapshot, SqlSnapshotQuestion};
 
-use crate::find::problem;
+use crate::error::OrProblem;
 use crate::ingest::blocking;
 use crate::{Engine, random_hex};
 
@@ -37,15 +37,15 @@ pub(crate) struct Pins(Mutex<BTreeMap<String, Snapshot>>);
 impl Engine {
     pub(crate) async fn sql_snapshot(&self, _: SqlSnapshotQuestion) -> Result<SqlSnapshot, Problem> {
         if self.inner.store.status().hot_rows > HOT_ROWS_MAX && self.read_only().is_none() {
-            self.inner.store.flush().await.map_err(|error| Problem::internal(&error))?;
+            self.inner.store.flush().await.or_problem()?;
         }
         let snapshot = self.snapshot();
-        let overlay = snapshot.overlay().await.map_err(|error| problem(&error))?;
+        let overlay = snapshot.overlay().await.or_problem()?;
         let bytes = (overlay.batch.memory_size() + overlay.traces.get_array_memory_size()) as u64;
         let grown = self.memory.grow(bytes * ENCODED_GROWTH).await;
-        grown.map_err(|error| problem(&error.into()))?;
-        let pin = random_hex().map_err(|error| Problem::internal(&error))?;
-        let files = snapshot.files_with_blocks().await.map_err(|error| problem(&error))?;
+        grown.or_problem()?;
+        let pin = random_hex().or_problem()?;
+        let files = snapshot.files_with_blocks().await.or_problem()?;
         let files = files.into_iter().filter(|file| file.meta.table != LakeTable::Rollups).map(|file| {
             let blocks = file.meta.blocks.bytes().map(|sums| BASE64.encode(sums));
             LakeFile { blocks, ..self.file(file) }
@@ -66,14 +66,14 @@ impl Engine {
             Ok::<_, ArrowError>((rows?, BASE64.encode(replaced)))
         };
         let encoded = blocking(encode).await.map_err(|error| error.problem())?;
-        let (rows, replaced_traces) = encoded.map_err(|error| Problem::internal(&error))?;
-        Ok(SqlSnapshot { schema: "kino.sql_snapshot.v1".to_owned(), pin, files, replaced_traces, damage: None, rows })
+        let (rows, replaced_traces) = encoded.or_problem()?;
+        Ok(SqlSnapshot { schema: SqlSnapshot::SCHEMA.to_owned(), pin, files, replaced_traces, damage: None, rows })
     }
 
     pub(crate) async fn sql_release(&self, question: SqlReleaseQuestion) -> Result<Done, Problem> {
         let released = self.inner.pins.lock().remove(&question.pin);
         if question.damaged {
-            self.inner.store.check_files().await.map_err(|error| Problem::internal(&error))?;
+            self.inner.store.check_files().await.or_problem()?;
         }
         Ok(Done { count: u64::from(released.is_some()) })
     }

@@ -29,7 +29,7 @@ use kino_wire::verify::{
 use serde::{Deserialize, Serialize};
 
 use crate::Engine;
-use crate::find::problem;
+use crate::error::OrProblem;
 use crate::ingest::blocking;
 use crate::runs::Record as Run;
 use crate::sets::{Members, Set, TRACES_MAX};
@@ -119,7 +119,7 @@ impl Engine {
             }
         };
         let verify = Verify {
-            schema: "kino.verify.v1".to_owned(),
+            schema: Verify::SCHEMA.to_owned(),
             id: start.id,
             state: VerifyState::Running,
             verdict: None,
@@ -270,7 +270,7 @@ impl Engine {
         let members = Members::Runs(runs.iter().cloned().collect());
         let filter = TraceFilter { run_ids: Some(runs.to_vec()), ..TraceFilter::default() };
         let snapshot = self.snapshot();
-        let ids = snapshot.trace_ids_of(&filter).await.map_err(|error| problem(&error))?;
+        let ids = snapshot.trace_ids_of(&filter).await.or_problem()?;
         let beyond = ids.len().saturating_sub(TRACES_MAX) as u64;
         let (traces, skipped) = self.load(&snapshot, ids.into_iter().take(TRACES_MAX)).await?;
         let traces = traces.into_iter().map(|trace| members.keep(trace)).filter(|trace| !trace.spans.is_empty());

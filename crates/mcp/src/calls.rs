@@ -57,7 +57,7 @@ impl From<Problem> for Refusal {
 }
 
 /// Who asks, of whom, about what, and for how much.
-pub(crate) struct Asker<'a> {
+pub(crate) struct ToolContext<'a> {
     pub(crate) backend: &'a dyn Backend,
     pub(crate) sql: Option<&'a dyn SqlRunner>,
     pub(crate) scope: Scope,
@@ -65,7 +65,7 @@ pub(crate) struct Asker<'a> {
     pub(crate) budget_tokens: usize,
 }
 
-impl Asker<'_> {
+impl ToolContext<'_> {
     /// What the scope is, as a fact of the answer.
     pub(crate) fn scope_fact(&self) -> (&'static str, Cell) {
         let scope = if self.scope.all || self.scope.project.is_none() { "all projects" } else { "this project" };

@@ -5,11 +5,11 @@ use kino_wire::window::{ErrorChange, ExplainWindow, ExplainWindowQuestion, Opera
 
 use crate::answer::{Answer, Rendered, Table};
 use crate::arguments;
-use crate::calls::{Asker, Refusal, at, evidence, location, verdict};
+use crate::calls::{Refusal, ToolContext, at, evidence, location, verdict};
 use crate::cells::Cell;
 use crate::recorded::MESSAGE_BYTES_MAX;
 
-impl Asker<'_> {
+impl ToolContext<'_> {
     pub(crate) async fn explain_window(&self, since: &str, arguments: &arguments::System) -> Result<Rendered, Refusal> {
         let since_unix_nanos = arguments::time(since, self.now)?;
         let against = match &arguments.against {

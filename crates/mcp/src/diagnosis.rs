@@ -5,7 +5,7 @@ use kino_wire::diagnose::{Diagnose, DiagnoseQuestion, DiagnosisEntry, WORDS_BYTE
 
 use crate::answer::{Answer, Rendered, Table};
 use crate::arguments;
-use crate::calls::{Asker, Refusal, location};
+use crate::calls::{Refusal, ToolContext, location};
 use crate::cells::Cell;
 use crate::recorded::{MESSAGE_BYTES_MAX, word};
 
@@ -16,7 +16,7 @@ const NAME_BYTES_MAX: usize = 80;
 /// Words of the complaint that a fact names.
 const WORDS_SHOWN_MAX: usize = 12;
 
-impl Asker<'_> {
+impl ToolContext<'_> {
     pub(crate) async fn diagnose(&self, arguments: arguments::System) -> Result<Rendered, Refusal> {
         if arguments.last > 0 {
             return Err(Refusal::Arguments("last goes without question".to_owned()));

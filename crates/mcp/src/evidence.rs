@@ -9,7 +9,7 @@ use kino_wire::evidence::{Open, OpenQuestion};
 
 use crate::answer::{BUDGET_TOKENS_MAX, BUDGET_TOKENS_MIN, BYTES_PER_TOKEN};
 use crate::arguments;
-use crate::calls::{Asker, Refusal};
+use crate::calls::{Refusal, ToolContext};
 use crate::recorded::{boundary, frame, push};
 
 /// Bytes of a page that are ours: the frame, the header, the cursor.
@@ -17,7 +17,7 @@ const FRAME_BYTES: usize = 400;
 /// Spans asked for at once; a page rarely holds as many.
 const SPANS_ASKED: u64 = 64;
 
-impl Asker<'_> {
+impl ToolContext<'_> {
     pub(crate) async fn open_evidence(&self, arguments: arguments::Open) -> Result<String, Refusal> {
         let (offset, byte) = match &arguments.cursor {
             None => (0, 0),
@@ -135,7 +135,7 @@ mod tests {
             links_left_out: 0,
         });
         Open {
-            schema: "kino.open.v1".into(),
+            schema: Open::SCHEMA.to_owned(),
             id: "x".into(),
             spans: spans.collect(),
             logs: Vec::new(),

@@ -19,7 +19,7 @@ use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 
 use crate::answer::{BUDGET_TOKENS_DEFAULT, BUDGET_TOKENS_MAX, BUDGET_TOKENS_MIN};
-use crate::calls::{Asker, Refusal};
+use crate::calls::{Refusal, ToolContext};
 use crate::lacking::Lacking;
 use crate::recorded::{CELL_BYTES_MAX, MESSAGE_BYTES_MAX, clean};
 use crate::uri::path_of_uri;
@@ -112,7 +112,7 @@ impl Handler {
         let common = arguments::common(&mut arguments)?;
         let usual = if name == "check_insights" { insights::BUDGET_TOKENS } else { BUDGET_TOKENS_DEFAULT };
         let backend = Lacking::new(self.server.backend.as_ref());
-        let asker = Asker {
+        let asker = ToolContext {
             backend: &backend,
             sql: self.server.sql.as_deref(),
             scope: self.scope(common.all, context).await,

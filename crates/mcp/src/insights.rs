@@ -19,7 +19,7 @@ use serde_json::{Value as Json, json};
 
 use crate::answer::{Answer, BYTES_PER_TOKEN, Rendered, Table};
 use crate::arguments;
-use crate::calls::{Asker, Refusal, evidence};
+use crate::calls::{Refusal, ToolContext, evidence};
 use crate::cells::Cell;
 use crate::recorded::{code_state, hashed, hex, word};
 use crate::worktree::{Files, Worktrees};
@@ -41,7 +41,7 @@ const JSON: &str = "application/json";
 
 const _: () = assert!(BUDGET_TOKENS * BYTES_PER_TOKEN > 1_000, "an answer needs room for its first row");
 
-impl Asker<'_> {
+impl ToolContext<'_> {
     pub(crate) async fn check_insights(
         &self,
         arguments: arguments::Insights,

@@ -44,7 +44,7 @@ use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 pub use handler::Handler;
 pub use sessions::Sessions;
 pub use sql::{Ran, SqlRows, SqlRunner};
-pub use verify::{Starting, Verifier, Verifying, Wanted};
+pub use verify::{Starting, Verifier, VerifyRequest, Verifying};
 
 /// The largest request body over HTTP: questions are small.
 pub const REQUEST_BYTES_MAX: usize = 1 << 20;

@@ -17,7 +17,7 @@ use kino_wire::verify::{Reason, Verify, VerifyQuestion, VerifyState, VerifyVerdi
 
 use crate::answer::{Answer, Rendered, Table};
 use crate::arguments;
-use crate::calls::{Asker, Refusal, evidence, finding_text};
+use crate::calls::{Refusal, ToolContext, evidence, finding_text};
 use crate::cells::Cell;
 use crate::recorded::MESSAGE_BYTES_MAX;
 
@@ -31,7 +31,7 @@ const REPEAT_MAX: u32 = 200;
 /// Starts verifications; in the product this starts `kino run --against`, a process of its own.
 pub trait Verifier: Send + Sync {
     /// Starts one, if the user's configuration allows its command.
-    fn start(&self, wanted: Wanted) -> Starting<'_>;
+    fn start(&self, wanted: VerifyRequest) -> Starting<'_>;
 
     /// How long a tool call waits for the end before it answers with the id to ask again.
     fn wait(&self) -> Duration;
@@ -39,7 +39,7 @@ pub trait Verifier: Send + Sync {
 
 /// What a client wants verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct VerifyRequest {
     /// The command and its arguments; never a shell's line.
     pub command: Vec<String>,
     /// What to compare with.
@@ -59,7 +59,7 @@ pub enum Verifying {
     /// It runs under this id.
     Started(String),
     /// It may not be executed here: what the user, or the agent by its own means, can run.
-    NotHere {
+    Denied {
         /// A shell's line.
         line: String,
         /// Why, and what would allow it, in words of our own.
@@ -67,7 +67,7 @@ pub enum Verifying {
     },
 }
 
-impl Asker<'_> {
+impl ToolContext<'_> {
     pub(crate) async fn verify_change(
         &self,
         arguments: arguments::Verify,
@@ -79,7 +79,7 @@ impl Asker<'_> {
             (Some(id), None) => id,
             (None, Some(command)) => {
                 let against = arguments.against.unwrap_or_else(|| AGAINST_DEFAULT.to_owned());
-                let wanted = Wanted { command, against, repeat: arguments.repeat, directory };
+                let wanted = VerifyRequest { command, against, repeat: arguments.repeat, directory };
                 check(&wanted)?;
                 let Some(verifier) = verifier else {
                     let message =
@@ -88,7 +88,7 @@ impl Asker<'_> {
                 };
                 match verifier.start(wanted).await? {
                     Verifying::Started(id) => id,
-                    Verifying::NotHere { line, why } => return Ok(self.not_here(line, why)),
+                    Verifying::Denied { line, why } => return Ok(self.not_here(line, why)),
                 }
             }
             _ => return Err(Refusal::Arguments("give either command (with against, repeat) or id".to_owned())),
@@ -106,7 +106,7 @@ impl Asker<'_> {
     }
 }
 
-fn check(wanted: &Wanted) -> Result<(), String> {
+fn check(wanted: &VerifyRequest) -> Result<(), String> {
     let is_sound = |word: &String| !word.contains('\0');
     if wanted.command.is_empty() || wanted.command.len() > COMMAND_WORDS_MAX || !wanted.command.iter().all(is_sound) {
         return Err(format!("command is a program and its arguments, 1 to {COMMAND_WORDS_MAX} words, no shell's line"));

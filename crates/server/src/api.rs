@@ -13,12 +13,12 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use kino_engine::{Engine, on_bytes};
 use kino_wire::admin::{Health, Liveness};
 use kino_wire::export::{DAMAGE_HEADER, ExportEncoding, ExportQuestion};
-use kino_wire::{Backend, Problem, ProblemKind};
+use kino_wire::{Access, Backend, Problem, ProblemKind};
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::exports::Exports;
-use crate::guard::{self, Guard, Scope};
+use crate::guard::{self, Guard};
 use crate::otlp::Otlp;
 use crate::otlp::body::{self, Budget};
 use crate::{granted, metrics};
@@ -67,7 +67,7 @@ pub(crate) fn routes(otlp: &Otlp, mcp: Mcp, connections_max: usize) -> Router {
         .route("/api/v1/export", post(export))
         .route("/api/v1/{name}", post(ask))
         .route("/healthz", get(health))
-        .route("/metrics", get(own_figures))
+        .route("/metrics", get(show_metrics))
         .nest_service("/mcp", mcp)
         .fallback(nothing_here)
         .with_state(api)
@@ -77,7 +77,8 @@ pub(crate) fn routes(otlp: &Otlp, mcp: Mcp, connections_max: usize) -> Router {
 
 async fn ask(State(api): State<Api>, Path(name): Path<String>, request: Request) -> Result<Response, Response> {
     // A name that is none is answered with those that there are, to those who may ask.
-    allow(&api, &request, Engine::scope_of(&name).unwrap_or(Scope::Read))?;
+    // Whoever may ask anything may be told which questions there are.
+    allow(&api, &request, Engine::contract_of(&name).map_or(Access::Read, |(access, _)| access))?;
     let question = read(request, QUESTION_BYTES_MAX, &api.budget).await?.0;
     let bytes = question.len();
     let read = move || if question.is_empty() { Ok(Json::Null) } else { serde_json::from_slice(&question) };
@@ -88,7 +89,7 @@ async fn ask(State(api): State<Api>, Path(name): Path<String>, request: Request)
 }
 
 async fn import(State(api): State<Api>, request: Request) -> Result<Response, Response> {
-    allow(&api, &request, Scope::Ingest)?;
+    allow(&api, &request, Access::Ingest)?;
     let limit = usize::try_from(api.engine.config().limits.import_bytes_max).unwrap_or(usize::MAX);
     let (body, _held) = read(request, limit, &api.imports).await?;
     let answer = api.engine.import(body).await.map_err(|problem| refuse(&problem))?;
@@ -96,7 +97,7 @@ async fn import(State(api): State<Api>, request: Request) -> Result<Response, Re
 }
 
 async fn export(State(api): State<Api>, request: Request) -> Result<Response, Response> {
-    allow(&api, &request, Scope::Read)?;
+    allow(&api, &request, Access::Read)?;
     let caller = Guard::caller(request.headers(), request.extensions());
     let under_way = caller.map(|caller| api.exports.begin(caller));
     if matches!(under_way, Some(None)) {
@@ -133,7 +134,7 @@ async fn export(State(api): State<Api>, request: Request) -> Result<Response, Re
 async fn health(State(api): State<Api>, request: Request) -> Response {
     let status = if api.engine.read_only().is_some() { "read_only" } else { "ok" }.to_owned();
     let version = api.engine.version().to_owned();
-    if allow(&api, &request, Scope::Read).is_err() {
+    if allow(&api, &request, Access::Read).is_err() {
         return json(StatusCode::OK, &Liveness { status, version });
     }
     let (pid, listeners) = (std::process::id(), api.engine.listeners());
@@ -141,8 +142,8 @@ async fn health(State(api): State<Api>, request: Request) -> Response {
     json(StatusCode::OK, &Health { status, version, pid, listeners, started_unix_nanos })
 }
 
-async fn own_figures(State(api): State<Api>, request: Request) -> Result<Response, Response> {
-    allow(&api, &request, Scope::Read)?;
+async fn show_metrics(State(api): State<Api>, request: Request) -> Result<Response, Response> {
+    allow(&api, &request, Access::Read)?;
     let text = metrics::text(&api.engine).await.map_err(|problem| refuse(&problem))?;
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     Ok(([(CONTENT_TYPE, content_type)], text).into_response())
@@ -150,8 +151,8 @@ async fn own_figures(State(api): State<Api>, request: Request) -> Result<Respons
 
 /// The same tools for all, but only who may do everything has commands executed.
 async fn ask_over_mcp(State((api, mcp)): State<(Api, Mcp)>, request: Request) -> Result<Response, Response> {
-    allow(&api, &request, Scope::Read)?;
-    let mut service = if allow(&api, &request, Scope::Admin).is_ok() { mcp.executing } else { mcp.reading };
+    allow(&api, &request, Access::Read)?;
+    let mut service = if allow(&api, &request, Access::Admin).is_ok() { mcp.executing } else { mcp.reading };
     let answer = tower::Service::call(&mut service, request).await;
     answer.map(IntoResponse::into_response).map_err(|never| match never {})
 }
@@ -162,8 +163,8 @@ async fn nothing_here() -> Response {
 }
 
 #[expect(clippy::result_large_err, reason = "the error is the answer itself, made once a request at most")]
-fn allow(api: &Api, request: &Request, scope: Scope) -> Result<(), Response> {
-    api.guard.allows(request.headers(), request.extensions(), scope).map_err(unauthorized)
+fn allow(api: &Api, request: &Request, access: Access) -> Result<(), Response> {
+    api.guard.allows(request.headers(), request.extensions(), access).map_err(unauthorized)
 }
 
 /// The answer to who shows no key, or not the right one.

@@ -12,9 +12,10 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use kino_wire::Access;
 
 use crate::api;
-use crate::guard::{Guard, Scope};
+use crate::guard::Guard;
 
 /// How often the key of a request that is under way is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -42,7 +43,7 @@ pub(crate) async fn while_the_key_lasts(State(guard): State<Guard>, request: Req
 type Ended = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Returns once the key no longer allows all of `scopes`.
-async fn revoked(guard: Guard, caller: Vec<u8>, scopes: Vec<Scope>) {
+async fn revoked(guard: Guard, caller: Vec<u8>, scopes: Vec<Access>) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let now = guard.scopes(&caller);

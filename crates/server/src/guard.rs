@@ -14,7 +14,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::{Extensions, HeaderMap, Method, StatusCode, Uri};
-pub(crate) use kino_engine::config::KeyScope as Scope;
+use kino_wire::Access;
 
 use crate::keys::{self, Keys};
 
@@ -44,7 +44,7 @@ impl Guard {
         Self(Arc::new(Inner { keys, owner_token_hash: keys::hash(owner_token.as_bytes()), hosts }))
     }
 
-    /// Whether a request may do what `scope` covers.
+    /// Whether a request may do what `access` covers.
     ///
     /// # Errors
     /// What to send instead.
@@ -52,9 +52,9 @@ impl Guard {
         &self,
         headers: &HeaderMap,
         extensions: &Extensions,
-        scope: Scope,
+        access: Access,
     ) -> Result<(), &'static str> {
-        if extensions.get::<Owner>().is_some() { Ok(()) } else { self.key(headers, scope) }
+        if extensions.get::<Owner>().is_some() { Ok(()) } else { self.key(headers, access) }
     }
 
     /// Whether a request may send OTLP. Every program of this machine may; others show a key.
@@ -63,7 +63,7 @@ impl Guard {
     /// What to send instead.
     pub(crate) fn takes_otlp(&self, headers: &HeaderMap, peer: Option<SocketAddr>) -> Result<(), &'static str> {
         let here = peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
-        if here { Ok(()) } else { self.key(headers, Scope::Ingest) }
+        if here { Ok(()) } else { self.key(headers, Access::Ingest) }
     }
 
     /// The hash of the token or key that a request shows. `None` where it shows none, or needs none.
@@ -72,13 +72,13 @@ impl Guard {
     }
 
     /// What the key with this hash allows now; nothing where there is none.
-    pub(crate) fn scopes(&self, given: &[u8]) -> Vec<Scope> {
+    pub(crate) fn scopes(&self, given: &[u8]) -> Vec<Access> {
         self.0.keys.scopes(given)
     }
 
-    fn key(&self, headers: &HeaderMap, scope: Scope) -> Result<(), &'static str> {
+    fn key(&self, headers: &HeaderMap, access: Access) -> Result<(), &'static str> {
         let Some(given) = bearer_hash(headers) else { return Err(NO_KEY) };
-        let allowed = keys::same(&given, &self.0.owner_token_hash) | self.0.keys.allow(&given, scope);
+        let allowed = keys::same(&given, &self.0.owner_token_hash) | self.0.keys.allow(&given, access);
         if allowed { Ok(()) } else { Err("this key is not known, or does not allow that") }
     }
 
@@ -236,21 +236,21 @@ mod tests {
         let nothing = http::Extensions::new();
         let mut socket = http::Extensions::new();
         socket.insert(Owner);
-        assert!(guard.allows(&HeaderMap::new(), &nothing, Scope::Read).is_err());
-        assert!(guard.allows(&with(AUTHORIZATION, "Bearer owner"), &nothing, Scope::Admin).is_ok());
-        assert!(guard.allows(&HeaderMap::new(), &socket, Scope::Admin).is_ok());
+        assert!(guard.allows(&HeaderMap::new(), &nothing, Access::Read).is_err());
+        assert!(guard.allows(&with(AUTHORIZATION, "Bearer owner"), &nothing, Access::Admin).is_ok());
+        assert!(guard.allows(&HeaderMap::new(), &socket, Access::Admin).is_ok());
     }
 
     #[test]
     fn keys_open_their_scopes_alone() {
         // SHA-256 of `s3cret`.
         let sha256 = "1ec1c26b50d5d3c58d9583181af8076655fe00756bf7285940ba3670f99fcba0";
-        let guard = guard(&[ApiKey { name: "ci".to_owned(), sha256: sha256.to_owned(), scopes: vec![Scope::Ingest] }]);
+        let guard = guard(&[ApiKey { name: "ci".to_owned(), sha256: sha256.to_owned(), scopes: vec![Access::Ingest] }]);
         let key = with(AUTHORIZATION, "Bearer s3cret");
-        assert!(guard.key(&key, Scope::Ingest).is_ok());
-        assert!(guard.key(&key, Scope::Read).is_err());
-        assert!(guard.key(&with(AUTHORIZATION, "Bearer other"), Scope::Ingest).is_err());
-        assert!(guard.key(&HeaderMap::new(), Scope::Ingest).is_err());
-        assert!(guard.key(&with(AUTHORIZATION, "bearer owner"), Scope::Admin).is_ok());
+        assert!(guard.key(&key, Access::Ingest).is_ok());
+        assert!(guard.key(&key, Access::Read).is_err());
+        assert!(guard.key(&with(AUTHORIZATION, "Bearer other"), Access::Ingest).is_err());
+        assert!(guard.key(&HeaderMap::new(), Access::Ingest).is_err());
+        assert!(guard.key(&with(AUTHORIZATION, "bearer owner"), Access::Admin).is_ok());
     }
 }

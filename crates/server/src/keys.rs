@@ -11,7 +11,8 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kino_engine::config::{ApiKey, KeyScope};
+use kino_engine::config::ApiKey;
+use kino_wire::Access;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -37,7 +38,7 @@ pub struct StoredKey {
     /// SHA-256 of the key, in hex.
     pub sha256: String,
     /// What it allows.
-    pub scopes: Vec<KeyScope>,
+    pub scopes: Vec<Access>,
     /// When it was made.
     pub created_unix_nanos: i64,
 }
@@ -105,7 +106,7 @@ pub fn list(home: &Path) -> Result<Vec<StoredKey>, KeyError> {
 ///
 /// # Errors
 /// [`KeyError`].
-pub fn create(home: &Path, name: &str, scopes: &[KeyScope], now_unix_nanos: i64) -> Result<String, KeyError> {
+pub fn create(home: &Path, name: &str, scopes: &[Access], now_unix_nanos: i64) -> Result<String, KeyError> {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_.@".contains(character);
     if name.is_empty() || name.len() > NAME_MAX || !name.chars().all(plain) {
         return Err(KeyError::Name(name.to_owned()));
@@ -185,7 +186,7 @@ type Stamp = (u64, u64, i64, i64, u64);
 #[derive(Debug)]
 struct Known {
     hash: Vec<u8>,
-    scopes: Vec<KeyScope>,
+    scopes: Vec<Access>,
 }
 
 impl Keys {
@@ -204,19 +205,19 @@ impl Keys {
         !self.configured.is_empty() || !self.stored().is_empty()
     }
 
-    /// Whether the key with this hash allows what `scope` covers. Every key is compared, whole, so that the time that
+    /// Whether the key with this hash allows what `access` covers. Every key is compared, whole, so that the time that
     /// takes tells nothing.
-    pub(crate) fn allow(&self, given: &[u8], scope: KeyScope) -> bool {
+    pub(crate) fn allow(&self, given: &[u8], access: Access) -> bool {
         let stored = self.stored();
         let all = self.configured.iter().chain(stored.iter());
         all.fold(false, |allowed, key| {
-            let covers = key.scopes.contains(&scope) | key.scopes.contains(&KeyScope::Admin);
+            let covers = key.scopes.contains(&access) | key.scopes.contains(&Access::Admin);
             allowed | (same(given, &key.hash) & covers)
         })
     }
 
     /// What the key with this hash allows now; nothing where there is none.
-    pub(crate) fn scopes(&self, given: &[u8]) -> Vec<KeyScope> {
+    pub(crate) fn scopes(&self, given: &[u8]) -> Vec<Access> {
         let stored = self.stored();
         let all = self.configured.iter().chain(stored.iter());
         all.filter(|key| same(given, &key.hash)).flat_map(|key| key.scopes.iter().copied()).collect()
@@ -241,7 +242,7 @@ impl Keys {
     }
 }
 
-fn known(name: &str, sha256: &str, scopes: &[KeyScope]) -> Result<Known, String> {
+fn known(name: &str, sha256: &str, scopes: &[Access]) -> Result<Known, String> {
     let hash = from_hex(sha256).filter(|hash| hash.len() == 32);
     let hash = hash.ok_or_else(|| format!("the key {name:?}: sha256 must be 64 hex digits"))?;
     Ok(Known { hash, scopes: scopes.to_vec() })
@@ -281,13 +282,13 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let keys = Keys::new(home.path(), &[]).unwrap();
         assert!(!keys.exist());
-        let key = create(home.path(), "ci", &[KeyScope::Read], 7).unwrap();
-        let other = create(home.path(), "prometheus@host", &[KeyScope::Admin], 8).unwrap();
+        let key = create(home.path(), "ci", &[Access::Read], 7).unwrap();
+        let other = create(home.path(), "prometheus@host", &[Access::Admin], 8).unwrap();
         assert!(keys.exist() && key.starts_with(PREFIX) && key != other);
-        assert!(keys.allow(&hash(key.as_bytes()), KeyScope::Read));
-        assert!(!keys.allow(&hash(key.as_bytes()), KeyScope::Ingest));
-        assert!(keys.allow(&hash(other.as_bytes()), KeyScope::Ingest));
-        assert!(!keys.allow(&hash(b""), KeyScope::Read));
+        assert!(keys.allow(&hash(key.as_bytes()), Access::Read));
+        assert!(!keys.allow(&hash(key.as_bytes()), Access::Ingest));
+        assert!(keys.allow(&hash(other.as_bytes()), Access::Ingest));
+        assert!(!keys.allow(&hash(b""), Access::Read));
 
         let listed = list(home.path()).unwrap();
         assert_eq!(listed.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["ci", "prometheus@host"]);
@@ -296,14 +297,14 @@ mod tests {
         assert_eq!(fs::metadata(home.path().join(KEY_FILE)).unwrap().mode() & 0o777, 0o600);
 
         assert!(revoke(home.path(), "ci").unwrap() && !revoke(home.path(), "ci").unwrap());
-        assert!(!keys.allow(&hash(key.as_bytes()), KeyScope::Read));
-        assert!(keys.allow(&hash(other.as_bytes()), KeyScope::Read));
+        assert!(!keys.allow(&hash(key.as_bytes()), Access::Read));
+        assert!(keys.allow(&hash(other.as_bytes()), Access::Read));
     }
 
     #[test]
     fn names_are_plain_and_unique() {
         let home = tempfile::tempdir().unwrap();
-        create(home.path(), "ci", &[KeyScope::Read], 0).unwrap();
+        create(home.path(), "ci", &[Access::Read], 0).unwrap();
         assert!(matches!(create(home.path(), "ci", &[], 0), Err(KeyError::Taken(_))));
         for name in ["", "a b", "a\u{1b}[2J", "ключ", &"a".repeat(65)] {
             assert!(matches!(create(home.path(), name, &[], 0), Err(KeyError::Name(_))), "{name:?}");
@@ -313,10 +314,10 @@ mod tests {
     #[test]
     fn a_file_that_others_may_write_or_that_is_damaged_opens_nothing() {
         let home = tempfile::tempdir().unwrap();
-        let key = create(home.path(), "ci", &[KeyScope::Read], 0).unwrap();
+        let key = create(home.path(), "ci", &[Access::Read], 0).unwrap();
         let path = home.path().join(KEY_FILE);
         let keys = Keys::new(home.path(), &[]).unwrap();
-        let opens = || keys.allow(&hash(key.as_bytes()), KeyScope::Read);
+        let opens = || keys.allow(&hash(key.as_bytes()), Access::Read);
         assert!(opens());
         let text = fs::read_to_string(&path).unwrap();
         fs::remove_file(&path).unwrap();
@@ -335,7 +336,7 @@ mod tests {
         std::thread::scope(|scope| {
             for number in 0..8 {
                 let home = home.path();
-                scope.spawn(move || create(home, &format!("key-{number}"), &[KeyScope::Read], 0).unwrap());
+                scope.spawn(move || create(home, &format!("key-{number}"), &[Access::Read], 0).unwrap());
             }
         });
         assert_eq!(list(home.path()).unwrap().len(), 8);

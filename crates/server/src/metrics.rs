@@ -8,7 +8,7 @@ use kino_wire::Problem;
 
 /// All figures as text.
 pub(crate) async fn text(engine: &Engine) -> Result<String, Problem> {
-    let status = engine.figures_of_the_store().await?;
+    let status = engine.store_stats().await?;
     let reading = engine.figures().read();
     let mut page = Page(String::new());
     page.counters("kino_accepted_rows_total", "Rows acknowledged since the start.", "table", &reading.accepted);

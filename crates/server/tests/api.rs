@@ -3,7 +3,8 @@
 mod harness;
 
 use harness::{SECOND, Server, TRACE, config, request, span, start, start_with, traces};
-use kino_engine::config::{ApiKey, KeyScope};
+use kino_engine::config::ApiKey;
+use kino_wire::Access;
 use serde_json::json;
 
 const KEY: &str = "a key that is long enough";
@@ -198,7 +199,7 @@ async fn the_socket_answers_without_a_token_and_is_gone_with_the_engine() {
 async fn keys_open_what_they_are_for() {
     let home = tempfile::tempdir().unwrap();
     let mut config = config(home.path());
-    config.keys = vec![ApiKey { name: "reader".to_owned(), sha256: HASH.to_owned(), scopes: vec![KeyScope::Read] }];
+    config.keys = vec![ApiKey { name: "reader".to_owned(), sha256: HASH.to_owned(), scopes: vec![Access::Read] }];
     let server = Server { running: start_with(config).await.unwrap(), home };
     let bearer = format!("Bearer {KEY}");
     let key = ("authorization", bearer.as_str());
@@ -221,8 +222,8 @@ async fn keys_open_what_they_are_for() {
 async fn keys_are_made_and_revoked_while_the_engine_runs() {
     let server = start().await;
     let home = server.home.path();
-    let key = kino_server::keys::create(home, "reader", &[KeyScope::Read], 0).unwrap();
-    let sender = kino_server::keys::create(home, "sender", &[KeyScope::Ingest], 0).unwrap();
+    let key = kino_server::keys::create(home, "reader", &[Access::Read], 0).unwrap();
+    let sender = kino_server::keys::create(home, "sender", &[Access::Ingest], 0).unwrap();
     let status = async |name: &str, key: &str| {
         let bearer = format!("Bearer {key}");
         let url = server.api(&format!("/api/v1/{name}"));
@@ -241,7 +242,7 @@ async fn keys_are_made_and_revoked_while_the_engine_runs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bound_to_every_address_with_a_key_it_serves_its_own_socket() {
     let home = tempfile::tempdir().unwrap();
-    kino_server::keys::create(home.path(), "other", &[KeyScope::Read], 0).unwrap();
+    kino_server::keys::create(home.path(), "other", &[Access::Read], 0).unwrap();
     let mut config = config(home.path());
     let every = Some("0.0.0.0:0".to_owned());
     (config.listen.addr, config.listen.otlp_http) = (every.clone(), every);

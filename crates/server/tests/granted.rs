@@ -9,14 +9,14 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use harness::{Server, request, start};
-use kino_engine::config::KeyScope;
+use kino_wire::Access;
 use serde_json::json;
 
 /// Nothing here takes as long, however loaded the machine is.
 const HANG: Duration = Duration::from_mins(1);
 
 fn key(server: &Server, name: &str) -> String {
-    kino_server::keys::create(server.home.path(), name, &[KeyScope::Read], 0).unwrap()
+    kino_server::keys::create(server.home.path(), name, &[Access::Read], 0).unwrap()
 }
 
 /// Sends a request with a key, and gives back the connection, of which nothing has been read.

@@ -61,7 +61,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Snapshot> {
 
 /// Decodes what the engine sent.
 pub(crate) fn decode(wire: &SqlSnapshot) -> anyhow::Result<Snapshot> {
-    if wire.schema != "kino.sql_snapshot.v1" {
+    if wire.schema != SqlSnapshot::SCHEMA {
         bail!(
             "the snapshot is {:?}, this kino-sql reads kino.sql_snapshot.v1: build both from one checkout",
             wire.schema

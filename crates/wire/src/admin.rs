@@ -272,9 +272,16 @@ pub enum CheckState {
     Failed,
 }
 
-crate::question!(StatusQuestion, "status", Status);
-crate::question!(LakeFilesQuestion, "lake_files", LakeFiles);
-crate::question!(ForgetQuestion, "forget", Forget);
-crate::question!(StopQuestion, "stop", crate::run::Done);
-crate::question!(LogsQuestion, "logs", Logs);
-crate::question!(DoctorQuestion, "doctor", Doctor);
+crate::question!(StatusQuestion, "status", Read, Rows, Status);
+crate::question!(LakeFilesQuestion, "lake_files", Read, Memory, LakeFiles);
+crate::question!(ForgetQuestion, "forget", Admin, Memory, Forget);
+crate::question!(StopQuestion, "stop", Admin, Memory, crate::run::Done);
+crate::question!(LogsQuestion, "logs", Read, Rows, Logs);
+crate::question!(DoctorQuestion, "doctor", Read, Memory, Doctor);
+crate::schema!(Import, "kino.import.v1");
+crate::schema!(Check, "kino.check.v1");
+crate::schema!(Status, "kino.status.v1");
+crate::schema!(LakeFiles, "kino.lake_files.v1");
+crate::schema!(Forget, "kino.forget.v1");
+crate::schema!(Doctor, "kino.doctor.v1");
+crate::schema!(Logs, "kino.logs.v1");

@@ -10,23 +10,63 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-/// A question that the engine answers.
+/// A question that the engine answers, with its whole contract.
 pub trait Question: Serialize + DeserializeOwned + Send {
     /// Its name: the last segment of its REST path.
     const NAME: &'static str;
-    /// What answers it.
+    /// What a key must allow for it.
+    const ACCESS: Access;
+    /// What answering it takes.
+    const COST: Cost;
+    /// What answers it. An answer with a `schema` has its name and version as `SCHEMA`.
     type Answer: Serialize + DeserializeOwned + Send;
 }
 
-/// Declares the [`Question`] that `$question` is.
+/// Declares the [`Question`] that `$question` is: its name, access, cost and answer.
 #[macro_export]
 macro_rules! question {
-    ($question:ty, $name:literal, $answer:ty) => {
+    ($question:ty, $name:literal, $access:ident, $cost:ident, $answer:ty) => {
         impl $crate::Question for $question {
             const NAME: &'static str = $name;
+            const ACCESS: $crate::Access = $crate::Access::$access;
+            const COST: $crate::Cost = $crate::Cost::$cost;
             type Answer = $answer;
         }
     };
+}
+
+/// Declares the name and version of an answer's shape.
+#[macro_export]
+macro_rules! schema {
+    ($answer:ty, $schema:literal) => {
+        impl $answer {
+            /// The name and version of this shape, as `schema` has it.
+            pub const SCHEMA: &'static str = $schema;
+        }
+    };
+}
+
+/// What a key allows, and what a question needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// Adding records: OTLP, imports, runs, verifications.
+    Ingest,
+    /// Asking. Changes nothing.
+    Read,
+    /// Changing what is said of findings: acknowledging them.
+    Write,
+    /// Everything: forgetting, stopping and executing too.
+    Admin,
+}
+
+/// What answering a question takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cost {
+    /// It is answered from memory, or waits for news.
+    Memory,
+    /// It reads rows, and may have much to compute on: it is answered on a thread of its own.
+    Rows,
 }
 
 /// Whoever can answer questions: the engine itself, or a client of one.

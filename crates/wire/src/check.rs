@@ -275,5 +275,7 @@ impl fmt::Display for Measure {
     }
 }
 
-crate::question!(CheckQuestion, "check", Check);
-crate::question!(BaselineQuestion, "baseline", Baseline);
+crate::question!(CheckQuestion, "check", Read, Memory, Check);
+crate::question!(BaselineQuestion, "baseline", Read, Memory, Baseline);
+crate::schema!(Check, "kino.check.v1");
+crate::schema!(Baseline, "kino.baseline.v1");

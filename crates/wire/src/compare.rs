@@ -281,4 +281,5 @@ pub struct Suspect {
     pub reason: String,
 }
 
-crate::question!(CompareQuestion, "compare", Compare);
+crate::question!(CompareQuestion, "compare", Read, Rows, Compare);
+crate::schema!(Compare, "kino.compare.v1");

@@ -166,4 +166,5 @@ pub struct DiagnosisLeftOut {
     pub words: u64,
 }
 
-crate::question!(DiagnoseQuestion, "diagnose", Diagnose);
+crate::question!(DiagnoseQuestion, "diagnose", Read, Rows, Diagnose);
+crate::schema!(Diagnose, "kino.diagnose.v1");

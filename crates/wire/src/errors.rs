@@ -97,4 +97,5 @@ pub struct Frame {
     pub in_project: bool,
 }
 
-crate::question!(ErrorsQuestion, "errors", Errors);
+crate::question!(ErrorsQuestion, "errors", Read, Rows, Errors);
+crate::schema!(Errors, "kino.errors.v1");

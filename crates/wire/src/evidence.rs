@@ -104,4 +104,5 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-crate::question!(OpenQuestion, "open", Open);
+crate::question!(OpenQuestion, "open", Read, Rows, Open);
+crate::schema!(Open, "kino.open.v1");

@@ -348,6 +348,9 @@ pub struct Concurrent {
     pub share: f64,
 }
 
-crate::question!(ExplainTraceQuestion, "explain_trace", ExplainTrace);
-crate::question!(ExplainOperationQuestion, "explain_operation", ExplainOperation);
-crate::question!(ExplainSystemQuestion, "explain_system", ExplainSystem);
+crate::question!(ExplainTraceQuestion, "explain_trace", Read, Rows, ExplainTrace);
+crate::question!(ExplainOperationQuestion, "explain_operation", Read, Rows, ExplainOperation);
+crate::question!(ExplainSystemQuestion, "explain_system", Read, Rows, ExplainSystem);
+crate::schema!(ExplainSystem, "kino.explain_system.v1");
+crate::schema!(ExplainTrace, "kino.explain.v2");
+crate::schema!(ExplainOperation, "kino.explain_operation.v1");

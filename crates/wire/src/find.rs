@@ -78,4 +78,5 @@ pub struct FindItem {
     pub run_recorded: bool,
 }
 
-crate::question!(FindQuestion, "find", Find);
+crate::question!(FindQuestion, "find", Read, Rows, Find);
+crate::schema!(Find, "kino.find.v1");

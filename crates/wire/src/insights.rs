@@ -291,7 +291,10 @@ pub struct Acknowledged {
     pub insight: Insight,
 }
 
-crate::question!(InsightsQuestion, "insights", Insights);
-crate::question!(AcknowledgeFinding, "acknowledge_finding", Acknowledged);
-crate::question!(InsightsTold, "insights_told", crate::run::Done);
-crate::question!(FindingsChanged, "findings_changed", Changes);
+crate::question!(InsightsQuestion, "insights", Read, Memory, Insights);
+crate::question!(AcknowledgeFinding, "acknowledge_finding", Write, Memory, Acknowledged);
+crate::question!(InsightsTold, "insights_told", Write, Memory, crate::run::Done);
+crate::question!(FindingsChanged, "findings_changed", Read, Memory, Changes);
+crate::schema!(Acknowledged, "kino.finding.v1");
+crate::schema!(Changes, "kino.findings_changed.v1");
+crate::schema!(Insights, "kino.insights.v1");

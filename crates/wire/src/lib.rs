@@ -25,5 +25,5 @@ pub mod sql;
 pub mod verify;
 pub mod window;
 
-pub use ask::{Backend, Problem, ProblemKind, Question};
+pub use ask::{Access, Backend, Cost, Problem, ProblemKind, Question};
 pub use damage::Damage;

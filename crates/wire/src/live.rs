@@ -78,5 +78,7 @@ pub struct OperationSummary {
     pub duration: Option<Quantiles>,
 }
 
-crate::question!(LiveQuestion, "live", Live);
-crate::question!(OperationsQuestion, "operations", Operations);
+crate::question!(LiveQuestion, "live", Read, Memory, Live);
+crate::question!(OperationsQuestion, "operations", Read, Rows, Operations);
+crate::schema!(Live, "kino.live.v1");
+crate::schema!(Operations, "kino.operations.v1");

@@ -121,4 +121,5 @@ pub struct LeftOut {
     pub inputs: u64,
 }
 
-crate::question!(PredictQuestion, "predict", Predict);
+crate::question!(PredictQuestion, "predict", Read, Rows, Predict);
+crate::schema!(Predict, "kino.predict.v1");

@@ -201,7 +201,9 @@ pub struct Done {
     pub count: u64,
 }
 
-crate::question!(RunStart, "run_start", Done);
-crate::question!(RunFinish, "run_finish", Run);
-crate::question!(RunQuestion, "run", Run);
-crate::question!(RunsQuestion, "runs", Runs);
+crate::question!(RunStart, "run_start", Ingest, Memory, Done);
+crate::question!(RunFinish, "run_finish", Ingest, Memory, Run);
+crate::question!(RunQuestion, "run", Read, Memory, Run);
+crate::question!(RunsQuestion, "runs", Read, Memory, Runs);
+crate::schema!(Runs, "kino.runs.v1");
+crate::schema!(Run, "kino.run.v1");

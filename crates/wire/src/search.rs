@@ -112,4 +112,5 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-crate::question!(SearchQuestion, "search", Search);
+crate::question!(SearchQuestion, "search", Read, Memory, Search);
+crate::schema!(Search, "kino.search.v1");

@@ -59,5 +59,6 @@ pub struct SqlReleaseQuestion {
     pub damaged: bool,
 }
 
-crate::question!(SqlSnapshotQuestion, "sql_snapshot", SqlSnapshot);
-crate::question!(SqlReleaseQuestion, "sql_release", crate::run::Done);
+crate::question!(SqlSnapshotQuestion, "sql_snapshot", Read, Memory, SqlSnapshot);
+crate::question!(SqlReleaseQuestion, "sql_release", Read, Memory, crate::run::Done);
+crate::schema!(SqlSnapshot, "kino.sql_snapshot.v1");

@@ -292,8 +292,9 @@ pub struct VerifyLeftOut {
     pub executions_missing: u64,
 }
 
-crate::question!(VerifyStart, "verify_start", Verify);
-crate::question!(VerifyProgress, "verify_progress", crate::run::Done);
-crate::question!(VerifyLook, "verify_look", VerifyLooked);
-crate::question!(VerifyFinish, "verify_finish", Verify);
-crate::question!(VerifyQuestion, "verify", Verify);
+crate::question!(VerifyStart, "verify_start", Ingest, Memory, Verify);
+crate::question!(VerifyProgress, "verify_progress", Ingest, Memory, crate::run::Done);
+crate::question!(VerifyLook, "verify_look", Ingest, Memory, VerifyLooked);
+crate::question!(VerifyFinish, "verify_finish", Ingest, Memory, Verify);
+crate::question!(VerifyQuestion, "verify", Read, Memory, Verify);
+crate::schema!(Verify, "kino.verify.v1");

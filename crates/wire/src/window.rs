@@ -148,4 +148,5 @@ pub struct WindowLeftOut {
     pub errors: u64,
 }
 
-crate::question!(ExplainWindowQuestion, "explain_window", ExplainWindow);
+crate::question!(ExplainWindowQuestion, "explain_window", Read, Rows, ExplainWindow);
+crate::schema!(ExplainWindow, "kino.explain_window.v1");

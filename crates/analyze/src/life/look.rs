@@ -105,7 +105,7 @@ pub enum Outcome {
 }
 
 /// The line of code that an execution ran in: its worktree, empty where that is unknown.
-pub fn line_of<'a>(execution: &Execution<'_, 'a>) -> &'a str {
+pub fn worktree_of<'a>(execution: &Execution<'_, 'a>) -> &'a str {
     execution.tree.span(execution.entry).resource.text(names::WORKTREE).unwrap_or_default()
 }
 
@@ -190,7 +190,7 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
     /// differ though all are new.
     fn enough_to_open(&self, kept: &[Kept<'_>], all: &[usize]) -> Vec<usize> {
         let Some(first) = self.executions.first() else { return Vec::new() };
-        let judged = kept.iter().map(|kept| kept.life.judged_until(line_of(first))).max().unwrap_or(i64::MIN);
+        let judged = kept.iter().map(|kept| kept.life.judged_until(worktree_of(first))).max().unwrap_or(i64::MIN);
         let since = self.since(all, judged);
         if since.len() >= ENOUGH_TO_OPEN && 2 * since.len() >= all.len() { since } else { all.to_vec() }
     }
@@ -200,7 +200,7 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
     }
 
     fn kept(&mut self, kept: &Kept<'_>, all: &[usize], newest_code: &[usize], settled: bool) -> Option<Outcome> {
-        let line = line_of(self.executions.first()?);
+        let line = worktree_of(self.executions.first()?);
         let judged = kept.life.judged_until(line);
         let new_code = self.code(*newest_code.last()?).is_some_and(|code| !kept.life.is_known_in(code));
         // Where nothing ran since the last judgement, nothing new is to be learned.
@@ -317,7 +317,7 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
         let warm = part.iter().filter(|index| !self.is_cold[**index]);
         let mut durations: Vec<i64> = warm.filter_map(|index| self.executions[*index].duration()).collect();
         Set {
-            line: line_of(&self.executions[*first]).to_owned(),
+            line: worktree_of(&self.executions[*first]).to_owned(),
             code: code(last).filter(|_| part.iter().all(|index| self.code(*index) == self.code(*last))),
             first_code: code(first),
             last_code: code(last),

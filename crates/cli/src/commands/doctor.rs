@@ -34,7 +34,7 @@ const USUAL_PORTS: [(&str, u16); 3] = [("OTLP/gRPC", 4317), ("OTLP/HTTP", 4318),
 
 /// Looks at everything. Takes the settings as they were read, because they may be what is wrong.
 pub(crate) fn run(settings: Result<Settings, Failure>, json: bool, arguments: args::Doctor) -> Outcome {
-    let mut answer = Doctor { schema: "kino.doctor.v1".to_owned(), checks: Vec::new() };
+    let mut answer = Doctor { schema: Doctor::SCHEMA.to_owned(), checks: Vec::new() };
     let settings = match settings {
         Ok(settings) => settings,
         Err(failure) => {

@@ -43,7 +43,7 @@ pub(super) fn run(app: &App, arguments: &Import) -> Outcome {
     }
     let client = app.engine()?;
     let bar = progress::bar(sources.len() as u64, "importing");
-    let mut total = admin::Import { schema: "kino.import.v1".to_owned(), ..admin::Import::default() };
+    let mut total = admin::Import { schema: admin::Import::SCHEMA.to_owned(), ..admin::Import::default() };
     let (mut read, mut refused) = (0, 0);
     for source in &sources {
         match bytes(&source.path).and_then(|bytes| import(&client, &Arc::new(bytes))) {

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
-use kino_engine::config::KeyScope;
 use kino_server::{KeyError, StoredKey, keys};
 use kino_text::time;
+use kino_wire::Access;
 use serde::Serialize;
 
 use crate::app::{App, Outcome};
@@ -41,15 +41,18 @@ pub(crate) enum Scope {
     Ingest,
     /// Asking, over REST and MCP.
     Read,
+    /// Acknowledging findings.
+    Write,
     /// Everything: forgetting, stopping and executing too.
     Admin,
 }
 
-impl From<Scope> for KeyScope {
+impl From<Scope> for Access {
     fn from(scope: Scope) -> Self {
         match scope {
             Scope::Ingest => Self::Ingest,
             Scope::Read => Self::Read,
+            Scope::Write => Self::Write,
             Scope::Admin => Self::Admin,
         }
     }
@@ -59,7 +62,7 @@ impl From<Scope> for KeyScope {
 struct Made<'a> {
     schema: &'static str,
     name: &'a str,
-    scopes: &'a [KeyScope],
+    scopes: &'a [Access],
     key: &'a str,
 }
 
@@ -72,7 +75,7 @@ struct Listed {
 #[derive(Serialize)]
 struct Shown {
     name: String,
-    scopes: Vec<KeyScope>,
+    scopes: Vec<Access>,
     /// `null` for a key of `config.toml`.
     created_unix_nanos: Option<i64>,
 }
@@ -99,8 +102,8 @@ fn make(app: &App, name: &str, scopes: &[Scope]) -> Outcome {
     if app.settings.engine.keys.iter().any(|key| key.name == name) {
         return Err(failure(&KeyError::Taken(name.to_owned())));
     }
-    let mut allowed: Vec<KeyScope> = Vec::new();
-    for scope in scopes.iter().copied().map(KeyScope::from) {
+    let mut allowed: Vec<Access> = Vec::new();
+    for scope in scopes.iter().copied().map(Access::from) {
         if !allowed.contains(&scope) {
             allowed.push(scope);
         }

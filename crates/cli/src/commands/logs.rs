@@ -56,7 +56,7 @@ fn tail(reader: &mut impl BufRead, lines: usize, path: &Path) -> io::Result<admi
         }
     }
     Ok(admin::Logs {
-        schema: "kino.logs.v1".to_owned(),
+        schema: admin::Logs::SCHEMA.to_owned(),
         path: path.display().to_string(),
         lines: kept.into_iter().map(|(line, _)| line).collect(),
         earlier_bytes,

@@ -20,13 +20,15 @@ use std::fs;
 use std::io::{self, IsTerminal};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitCode, ExitStatus};
+use std::thread;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use kino_repo::{Code, DIFF_BYTES_MAX};
-use kino_wire::Problem;
 use kino_wire::admin::StatusQuestion;
 use kino_wire::run::{Run, RunFinish, RunOutput};
+use kino_wire::{Problem, ProblemKind};
 
 pub(super) use self::against::{Order, fresh_id};
 use self::capture::OUTPUT_BYTES_MAX;
@@ -105,6 +107,10 @@ fn finish(app: &App, arguments: &args::Run, recording: &Recording, ended: &Ended
     }
 }
 
+/// How often a full store is asked to take the end of a run, and how long between.
+const END_ATTEMPTS_MAX: usize = 20;
+const END_PAUSE: Duration = Duration::from_millis(250);
+
 /// The engine may have been stopped meanwhile: then another one is started, which finds the run in the store.
 fn tell(app: &App, recording: &Recording, ended: &Ended) -> Result<Run, Failure> {
     let (exit_code, signal) = match &ended.status {
@@ -120,10 +126,16 @@ fn tell(app: &App, recording: &Recording, ended: &Ended) -> Result<Run, Failure>
         end_unix_nanos: app.now().0,
         cpu_nanos: ended.cpu_nanos,
     };
-    match recording.client.ask(&question) {
-        Ok(run) => Ok(run),
-        Err(Problem { kind: kino_wire::ProblemKind::Internal, .. }) => Ok(app.engine()?.ask(&question)?),
-        Err(problem) => Err(problem.into()),
+    let mut attempts = 1;
+    loop {
+        match recording.client.ask(&question) {
+            Err(Problem { kind: ProblemKind::Internal, .. }) => return Ok(app.engine()?.ask(&question)?),
+            Err(Problem { kind: ProblemKind::Busy, .. }) if attempts < END_ATTEMPTS_MAX => {
+                attempts += 1;
+                thread::sleep(END_PAUSE);
+            }
+            answer => return Ok(answer?),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use kino_mcp::{Starting, Verifying, Wanted};
+use kino_mcp::{Starting, VerifyRequest, Verifying};
 use kino_wire::verify::VerifyQuestion;
 use kino_wire::{Problem, ProblemKind};
 use rustix::fs::Mode;
@@ -52,7 +52,7 @@ impl Verifier {
 }
 
 impl kino_mcp::Verifier for Verifier {
-    fn start(&self, wanted: Wanted) -> Starting<'_> {
+    fn start(&self, wanted: VerifyRequest) -> Starting<'_> {
         let (settings, umask) = (self.settings.clone(), self.umask);
         Box::pin(async move {
             let started = tokio::task::spawn_blocking(move || begin(&settings, umask, &wanted)).await;
@@ -67,14 +67,14 @@ impl kino_mcp::Verifier for Verifier {
     }
 }
 
-fn begin(settings: &Settings, umask: Option<Mode>, wanted: &Wanted) -> Result<Verifying, Problem> {
+fn begin(settings: &Settings, umask: Option<Mode>, wanted: &VerifyRequest) -> Result<Verifying, Problem> {
     let (config, links) = config::reread_with_links(&settings.home).map_err(problem)?;
     let Some(directory) = &wanted.directory else {
         let why = "the client names no single root, so that it is not known where the command belongs".to_owned();
-        return Ok(Verifying::NotHere { line: line(wanted, None), why });
+        return Ok(Verifying::Denied { line: line(wanted, None), why });
     };
     if !config.verify.allow.iter().any(|allowed| allowed.allows(&wanted.command)) {
-        return Ok(Verifying::NotHere { line: line(wanted, Some(directory)), why: not_allowed(settings, wanted) });
+        return Ok(Verifying::Denied { line: line(wanted, Some(directory)), why: not_allowed(settings, wanted) });
     }
     if links > 1 {
         let file = settings.home.join(CONFIG_FILE);
@@ -83,17 +83,17 @@ fn begin(settings: &Settings, umask: Option<Mode>, wanted: &Wanted) -> Result<Ve
              its place",
             file.display()
         );
-        return Ok(Verifying::NotHere { line: line(wanted, Some(directory)), why });
+        return Ok(Verifying::Denied { line: line(wanted, Some(directory)), why });
     }
     if reach::lies_within(settings, directory) {
         let why = "the configuration that allows it lies in this very worktree, or in another one of its repository, \
                    which is no place for permissions: move KINO_HOME out of it"
             .to_owned();
-        return Ok(Verifying::NotHere { line: line(wanted, Some(directory)), why });
+        return Ok(Verifying::Denied { line: line(wanted, Some(directory)), why });
     }
     if !is_own(directory) {
         let why = "the root is no folder of this user's: an allowed command could run somebody else's files".to_owned();
-        return Ok(Verifying::NotHere { line: line(wanted, Some(directory)), why });
+        return Ok(Verifying::Denied { line: line(wanted, Some(directory)), why });
     }
     let id = super::run::fresh_id().map_err(problem)?;
     let log = settings.scratch().map_err(problem)?.join(format!("verify.{id}.log"));
@@ -115,7 +115,7 @@ fn is_own(directory: &Path) -> bool {
 fn spawn(
     settings: &Settings,
     umask: Option<Mode>,
-    wanted: &Wanted,
+    wanted: &VerifyRequest,
     directory: &Path,
     id: &str,
     log: &Path,
@@ -173,13 +173,13 @@ fn wait_until_it_runs(settings: &Settings, mut child: Child, id: &str, log: &Pat
     outcome
 }
 
-fn options(wanted: &Wanted) -> [String; 2] {
+fn options(wanted: &VerifyRequest) -> [String; 2] {
     // One word each, so that no value can be taken for an option.
     [format!("--against={}", wanted.against), format!("--repeat={}", wanted.repeat.unwrap_or(REPEAT))]
 }
 
 /// What somebody can run instead.
-fn line(wanted: &Wanted, directory: Option<&Path>) -> String {
+fn line(wanted: &VerifyRequest, directory: Option<&Path>) -> String {
     let options = options(wanted);
     let words = ["kino", "run"].into_iter().chain(options.iter().map(String::as_str)).chain(["--"]);
     let line = shell::line(words.chain(wanted.command.iter().map(String::as_str)));
@@ -189,7 +189,7 @@ fn line(wanted: &Wanted, directory: Option<&Path>) -> String {
     }
 }
 
-fn not_allowed(settings: &Settings, wanted: &Wanted) -> String {
+fn not_allowed(settings: &Settings, wanted: &VerifyRequest) -> String {
     // As JSON writes strings, which is what the configuration wants.
     let words = serde_json::to_string(&wanted.command).unwrap_or_default();
     let file = settings.home.join(CONFIG_FILE);
@@ -212,9 +212,9 @@ fn problem(failure: Failure) -> Problem {
 mod tests {
     use super::*;
 
-    fn wanted(command: &[&str], against: &str) -> Wanted {
+    fn wanted(command: &[&str], against: &str) -> VerifyRequest {
         let command = command.iter().map(|word| (*word).to_owned()).collect();
-        Wanted { command, against: against.to_owned(), repeat: None, directory: None }
+        VerifyRequest { command, against: against.to_owned(), repeat: None, directory: None }
     }
 
     #[test]
@@ -238,9 +238,9 @@ mod tests {
         let settings = Settings { home: home.path().to_owned(), ..Settings::for_tests() };
         fs::write(worktree.path().join("kino.toml"), "[verify]\nallow = [[\"true\"]]\n").unwrap();
         fs::hard_link(worktree.path().join("kino.toml"), home.path().join(CONFIG_FILE)).unwrap();
-        let wanted = Wanted { directory: Some(worktree.path().to_owned()), ..wanted(&["true"], "HEAD") };
+        let wanted = VerifyRequest { directory: Some(worktree.path().to_owned()), ..wanted(&["true"], "HEAD") };
         let refused = begin(&settings, None, &wanted);
-        assert!(matches!(&refused, Ok(Verifying::NotHere { why, .. }) if why.contains("hard links")), "{refused:?}");
+        assert!(matches!(&refused, Ok(Verifying::Denied { why, .. }) if why.contains("hard links")), "{refused:?}");
     }
 
     #[test]

@@ -154,7 +154,7 @@ mod tests {
             },
         };
         Check {
-            schema: "kino.check.v1".to_owned(),
+            schema: Check::SCHEMA.to_owned(),
             set: "code:4f2a91c0".to_owned(),
             traces: 12,
             traces_left_out: 3,

@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn the_verdict_comes_first() {
         let answer = Compare {
-            schema: "kino.compare.v1".to_owned(),
+            schema: Compare::SCHEMA.to_owned(),
             verdict: Verdict::Faster,
             executions: Sides { before: 12, after: 12 },
             runs: Sides { before: 12, after: 12 },

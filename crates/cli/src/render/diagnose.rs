@@ -183,7 +183,7 @@ mod tests {
     fn answer(entries: Vec<DiagnosisEntry>) -> Diagnose {
         let word = |word: &str, recorded| ComplaintWord { word: word.to_owned(), entries: 0, recorded };
         Diagnose {
-            schema: "kino.diagnose.v1".to_owned(),
+            schema: Diagnose::SCHEMA.to_owned(),
             entries,
             looked_at: LookedAt {
                 operations: 2,

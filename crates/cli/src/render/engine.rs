@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn status_says_what_matters_first() {
         let answer = Status {
-            schema: "kino.status.v1".to_owned(),
+            schema: Status::SCHEMA.to_owned(),
             version: "0.1.0".to_owned(),
             pid: 7,
             home: "/home/a/.kino".to_owned(),
@@ -148,7 +148,7 @@ mod tests {
             next: next.map(str::to_owned),
         };
         let checks = vec![check("disk", CheckState::Ok, None), check("wal", CheckState::Failed, Some("do this"))];
-        let answer = Doctor { schema: "kino.doctor.v1".to_owned(), checks };
+        let answer = Doctor { schema: Doctor::SCHEMA.to_owned(), checks };
         insta::assert_snapshot!(doctor(&answer, EIGHTY));
     }
 }

@@ -97,7 +97,7 @@ mod tests {
             examples: vec![Evidence { trace_id: TraceId([1; 16]), span_id: None }],
         };
         let answer = Errors {
-            schema: "kino.errors.v1".to_owned(),
+            schema: Errors::SCHEMA.to_owned(),
             items: vec![group],
             more: true,
             counts_are_complete: false,

@@ -305,7 +305,7 @@ mod tests {
             end_unix_nanos: end,
         };
         let answer = ExplainTrace {
-            schema: "kino.explain.v2".to_owned(),
+            schema: ExplainTrace::SCHEMA.to_owned(),
             trace_id: TraceId([0xab; 16]),
             spans: 11,
             missing_parents: 1,
@@ -354,7 +354,7 @@ mod tests {
         let answer = ExplainOperation {
             code_state: Some("9d03b7e\u{1b}[2J".to_owned()),
             nested_by_time: 0,
-            schema: "kino.explain_operation.v1".to_owned(),
+            schema: ExplainOperation::SCHEMA.to_owned(),
             operation: "GET /orders".to_owned(),
             services: vec!["shop".to_owned()],
             executions: 48,

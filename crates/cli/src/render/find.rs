@@ -59,7 +59,7 @@ mod tests {
             run_recorded: false,
         };
         let answer = Find {
-            schema: "kino.find.v1".to_owned(),
+            schema: Find::SCHEMA.to_owned(),
             items: vec![item("GET /cart", Some(12_300_000), 0), item("", None, 3)],
             more: true,
             cursor: Some("c7".to_owned()),

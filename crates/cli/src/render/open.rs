@@ -173,7 +173,7 @@ mod tests {
             attributes: map(&json!({"exception.type": "Deadlock"})),
         }];
         let answer = Open {
-            schema: "kino.open.v1".to_owned(),
+            schema: Open::SCHEMA.to_owned(),
             id: "x".to_owned(),
             spans: vec![span(1, None, "GET /cart"), child],
             logs: Vec::new(),

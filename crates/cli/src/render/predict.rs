@@ -166,7 +166,7 @@ mod tests {
 
     fn answer() -> Predict {
         Predict {
-            schema: "kino.predict.v1".to_owned(),
+            schema: Predict::SCHEMA.to_owned(),
             operation: "review.diff".to_owned(),
             service: "review".to_owned(),
             attribute: Some("diff_bytes".to_owned()),

@@ -93,7 +93,7 @@ mod tests {
 
     fn run() -> Run {
         Run {
-            schema: "kino.run.v1".to_owned(),
+            schema: Run::SCHEMA.to_owned(),
             run_id: "4f2a91c0".repeat(4),
             trace_id: TraceId([0xab; 16]),
             label: Some("before".to_owned()),

@@ -16,7 +16,7 @@ use kino_wire::Problem;
 use kino_wire::apart as wire;
 use kino_wire::explain::{ExplainTrace, LOG_LINES_MAX};
 
-use crate::find::problem;
+use crate::error::OrProblem;
 use crate::ingest::blocking;
 use crate::temporary::leave_out_temporary;
 use crate::{Engine, to_wire};
@@ -97,7 +97,7 @@ impl Engine {
             project: subject.project.clone(),
             ..TraceFilter::default()
         };
-        let mut rows = snapshot.find(&filter, LIKES_MAX + 1, None).await.map_err(|error| problem(&error))?.rows;
+        let mut rows = snapshot.find(&filter, LIKES_MAX + 1, None).await.or_problem()?.rows;
         rows.retain(|row| row.trace_id != own);
         rows.truncate(LIKES_MAX);
         if subject.is_root && !subject.has_failures {

@@ -15,7 +15,7 @@ use kino_wire::window::{
 use kino_wire::{Problem, ProblemKind};
 
 use crate::compare::{compared, operation, side, verdict};
-use crate::find::problem;
+use crate::error::EngineError;
 use crate::ingest::blocking;
 use crate::sets::Set;
 use crate::temporary::leave_out_temporary;
@@ -85,7 +85,7 @@ impl Engine {
                 let filter = TraceFilter { project, ..TraceFilter::default() };
                 let newest = self.snapshot().find(&filter, 1, None).await.map(|found| found.rows.into_iter().next());
                 let there_is = match newest {
-                    Err(error) => return problem(&error),
+                    Err(error) => return EngineError::from(error).into(),
                     Ok(None) => "nothing is recorded yet".to_owned(),
                     Ok(Some(row)) => format!("the newest trace started at {}", shown(row.start.0)),
                 };
@@ -100,7 +100,7 @@ impl Engine {
                 let filter = TraceFilter { project, until, ..TraceFilter::default() };
                 let earlier = self.snapshot().find(&filter, 1, None).await.map(|found| found.rows.into_iter().next());
                 let there_is = match earlier {
-                    Err(error) => return problem(&error),
+                    Err(error) => return EngineError::from(error).into(),
                     Ok(None) => "nothing earlier is recorded, so that there is nothing to compare with".to_owned(),
                     Ok(Some(row)) => format!(
                         "the last trace before that started at {}; --against START..END compares with another window",
@@ -230,7 +230,7 @@ fn answer(
     left_out.operations = roots.len().saturating_sub(OPERATIONS_MAX) as u64;
     roots.truncate(OPERATIONS_MAX);
     ExplainWindow {
-        schema: "kino.explain_window.v1".to_owned(),
+        schema: ExplainWindow::SCHEMA.to_owned(),
         window,
         against,
         verdict: verdict(comparison.verdict),

@@ -18,6 +18,7 @@ use kino_wire::run::Done;
 
 use super::ledger::KIND;
 use super::stored::Stored;
+use crate::error::OrProblem;
 use crate::find::limit;
 use crate::{Engine, scope};
 
@@ -103,7 +104,7 @@ impl Engine {
             executions += looked.executions;
             spans += looked.spans;
         }
-        let schema = "kino.insights.v1".to_owned();
+        let schema = Insights::SCHEMA.to_owned();
         Ok(Insights { schema, items, executions, spans, operations, sequence: ledger.sequence(), left_out })
     }
 
@@ -125,7 +126,7 @@ impl Engine {
             return Err(Problem::invalid(message));
         }
         let insight = stored.insight(ledger.worked_here(stored));
-        Ok(Acknowledged { schema: "kino.finding.v1".to_owned(), insight })
+        Ok(Acknowledged { schema: Acknowledged::SCHEMA.to_owned(), insight })
     }
 
     pub(crate) async fn insights_told(&self, question: InsightsTold) -> Result<Done, Problem> {
@@ -144,7 +145,7 @@ impl Engine {
         let answer = |after: u64| {
             let ledger = self.inner.findings.ledger();
             let (items, removed) = ledger.changes(after, project.as_deref());
-            Changes { schema: "kino.findings_changed.v1".to_owned(), sequence: ledger.sequence(), items, removed }
+            Changes { schema: Changes::SCHEMA.to_owned(), sequence: ledger.sequence(), items, removed }
         };
         let Some(after) = question.after else {
             return Ok(Changes { items: Vec::new(), removed: false, ..answer(u64::MAX) });
@@ -228,7 +229,7 @@ impl Engine {
         self.inner.findings.forgotten.store(true, Ordering::Release);
         if *forgotten == Forgetting::Everything {
             // Also those that could not be read.
-            let kept = self.inner.store.records(KIND, usize::MAX).await.map_err(|error| Problem::internal(&error))?;
+            let kept = self.inner.store.records(KIND, usize::MAX).await.or_problem()?;
             self.forget_clients().await?;
             return self.keep_findings([], kept.into_iter().map(|(id, _)| id)).await;
         }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::stored::id;
 use crate::Engine;
+use crate::error::OrProblem;
 
 /// The kind of the records.
 const KIND: &str = "insights_client";
@@ -37,7 +38,7 @@ impl Engine {
     /// What a client has been told about a project.
     pub(super) async fn told(&self, client: &str, project: Option<&str>) -> Result<Told, Problem> {
         let record = self.inner.store.record(KIND, &key(client, project)?).await;
-        let record = record.map_err(|error| Problem::internal(&error))?;
+        let record = record.or_problem()?;
         // One that cannot be read was written by a newer version: the client is told again.
         Ok(record.and_then(|record| serde_json::from_value(record).ok()).unwrap_or_default())
     }
@@ -66,11 +67,11 @@ impl Engine {
         if store.read_only().is_some() {
             return Ok(count);
         }
-        let json = serde_json::to_value(&told).map_err(|error| Problem::internal(&error))?;
-        store.put_record(KIND, &key(client, project)?, &json).await.map_err(|error| Problem::internal(&error))?;
-        let clients = store.records(KIND, CLIENTS_MAX + 1).await.map_err(|error| Problem::internal(&error))?;
+        let json = serde_json::to_value(&told).or_problem()?;
+        store.put_record(KIND, &key(client, project)?, &json).await.or_problem()?;
+        let clients = store.records(KIND, CLIENTS_MAX + 1).await.or_problem()?;
         for (oldest, _) in clients.into_iter().skip(CLIENTS_MAX) {
-            store.remove_record(KIND, &oldest).await.map_err(|error| Problem::internal(&error))?;
+            store.remove_record(KIND, &oldest).await.or_problem()?;
         }
         Ok(count)
     }
@@ -78,8 +79,8 @@ impl Engine {
     /// Forgets what any client was told.
     pub(super) async fn forget_clients(&self) -> Result<(), Problem> {
         let store = &self.inner.store;
-        for (client, _) in store.records(KIND, CLIENTS_MAX + 1).await.map_err(|error| Problem::internal(&error))? {
-            store.remove_record(KIND, &client).await.map_err(|error| Problem::internal(&error))?;
+        for (client, _) in store.records(KIND, CLIENTS_MAX + 1).await.or_problem()? {
+            store.remove_record(KIND, &client).await.or_problem()?;
         }
         Ok(())
     }

@@ -89,18 +89,18 @@ impl Held {
     }
 
     /// Rows are in memory that nobody told of: what is held may be parts of traces.
-    pub(super) fn distrust(&mut self, now: u64) {
+    pub(super) fn invalidate(&mut self, now: u64) {
         self.clear();
         self.distrusted = Some(now);
     }
 
     /// No row in memory alone is older than this, if any is.
-    pub(super) fn in_memory_since(&mut self, oldest: Option<u64>) {
+    pub(super) fn advance_watermark(&mut self, oldest: Option<u64>) {
         self.distrusted = self.distrusted.filter(|at| oldest.is_some_and(|oldest| oldest <= *at));
     }
 
     /// The trace waits no longer; its rows are in the store.
-    pub(super) fn leaves(&mut self, id: TraceId) {
+    pub(super) fn mark_evaluated(&mut self, id: TraceId) {
         if self.left.len() == LEFT_MAX {
             self.left_before = std::mem::take(&mut self.left);
         }

@@ -8,7 +8,7 @@ use kino_analyze::DetectorConfig;
 use kino_analyze::Finding;
 use kino_analyze::detect::{Neighbours, opens};
 use kino_analyze::execution::{Entry, Execution, executions, is_run};
-use kino_analyze::life::{self, Kept, Outcome, line_of};
+use kino_analyze::life::{self, Kept, Outcome, worktree_of};
 use kino_analyze::tree::Tree;
 use kino_model::{SpanKind, Trace, TraceId, names};
 
@@ -36,7 +36,7 @@ pub(super) struct Timed {
 /// Whether an execution ran in a worktree that was made for one verification: what it shows of other code is told
 /// there, and is no news of the code that people work on.
 fn is_temporary(execution: &Execution<'_, '_>, scratch: &Path) -> bool {
-    temporary::is_temporary(line_of(execution), scratch)
+    temporary::is_temporary(worktree_of(execution), scratch)
 }
 
 /// Finds the operations that a trace has executions of, those in worktrees beneath `scratch` left out.
@@ -94,7 +94,7 @@ impl Look {
                 span.resource.text(names::PROJECT).is_some_and(|it| self.key.project.as_deref() != Some(it));
             let counts = !elsewhere && !is_temporary(&execution, &self.scratch);
             if span.name == self.key.name && span.service() == self.key.service && counts {
-                lines.entry(line_of(&execution)).or_default().push(execution);
+                lines.entry(worktree_of(&execution)).or_default().push(execution);
             }
         }
         let starts: HashMap<TraceId, i64> =

@@ -24,7 +24,7 @@ use super::pending::{Arrival, Due, Pending};
 use super::{Incoming, LookNow};
 use crate::Engine;
 use crate::engine::Inner;
-use crate::find::problem;
+use crate::error::OrProblem;
 use crate::ingest::blocking;
 
 /// How far its threads stand behind others: beside two that never rest, they get about a tenth of a core.
@@ -81,7 +81,7 @@ pub(crate) fn start(engine: &Engine, incoming: Incoming) {
     };
     let (inner, stopping) = (Arc::downgrade(&engine.inner), engine.stopping());
     let run = move || {
-        stand_behind();
+        lower_priority();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .thread_name(THREAD)
@@ -99,7 +99,7 @@ pub(crate) fn start(engine: &Engine, incoming: Incoming) {
 }
 
 /// Makes this thread, and those that it starts, yield to others. Elsewhere than on Linux that would mean the process.
-fn stand_behind() {
+fn lower_priority() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::nice(NICENESS) {
         tracing::debug!(%error, "the observer works at the priority of the others");
@@ -135,7 +135,7 @@ impl Observer {
                 arrived = self.incoming.arrivals.recv(), if !self.is_waiting() && self.resumed => match arrived {
                     Some(arrived) => {
                         let Some(inner) = engine.upgrade() else { return };
-                        self.take_in(&inner, Some(arrived));
+                        self.drain_arrivals(&inner, Some(arrived));
                         pause = STEP;
                         continue;
                     }
@@ -148,7 +148,7 @@ impl Observer {
             }
             let Some(inner) = engine.upgrade() else { return };
             let engine = Engine::over(inner);
-            let outcome = self.round(&engine, &asked).await;
+            let outcome = self.run_cycle(&engine, &asked).await;
             if let Err(problem) = &outcome {
                 tracing::warn!(%problem, "failed to look for findings; what arrived is looked at again");
             }
@@ -176,7 +176,7 @@ impl Observer {
     }
 
     /// Takes over what was told of arrivals.
-    fn take_in(&mut self, inner: &Inner, first: Option<Arrived>) {
+    fn drain_arrivals(&mut self, inner: &Inner, first: Option<Arrived>) {
         let oldest = inner.store.oldest_in_memory();
         let files = inner.store.snapshot().trace_files();
         let before = self.files.replace(files.clone()).unwrap_or(files);
@@ -184,7 +184,7 @@ impl Observer {
         let mut unseen = missed;
         let now = inner.clock.monotonic_nanos();
         if missed > 0 {
-            self.pending.distrust(now);
+            self.pending.invalidate(now);
         }
         let mut arrived: Vec<Arrived> = first.into_iter().collect();
         arrived.extend(std::iter::from_fn(|| self.incoming.arrivals.try_recv().ok()));
@@ -203,15 +203,15 @@ impl Observer {
         }
         if missed == 0 {
             // From now on, because what arrived by now was held against files of before.
-            self.pending.in_memory_since(oldest);
+            self.pending.advance_watermark(oldest);
         }
         inner.figures.unseen_traces.fetch_add(unseen, Ordering::Relaxed);
         inner.findings.waiting.store(self.pending.len() as u64, Ordering::Relaxed);
     }
 
-    async fn round(&mut self, engine: &Engine, asked: &[LookNow]) -> Result<(), Problem> {
+    async fn run_cycle(&mut self, engine: &Engine, asked: &[LookNow]) -> Result<(), Problem> {
         let inner = &engine.inner;
-        self.take_in(inner, None);
+        self.drain_arrivals(inner, None);
         let snapshot = inner.store.snapshot();
         if !self.resumed {
             self.resume(engine, &snapshot).await?;
@@ -235,7 +235,7 @@ impl Observer {
                 break;
             }
             // A round may take seconds, and what is not taken in meanwhile goes untold at last.
-            self.take_in(inner, None);
+            self.drain_arrivals(inner, None);
             let mut looks = Vec::with_capacity(keys.len());
             for key in keys {
                 looks.extend(self.look(engine, &snapshot, key, &loaded).await?);
@@ -263,7 +263,7 @@ impl Observer {
         if !loaded.is_empty() && inner.store.read_only().is_none() {
             let state = serde_json::json!({ "looked_unix_nanos": inner.clock.now().0 });
             let put = inner.store.put_record(OBSERVER.0, OBSERVER.1, &state).await;
-            put.map_err(|error| Problem::internal(&error))?;
+            put.or_problem()?;
         }
         Ok(())
     }
@@ -271,14 +271,14 @@ impl Observer {
     /// What arrived since the last round before the start waits anew; all there is, where there was none.
     async fn resume(&mut self, engine: &Engine, snapshot: &Snapshot) -> Result<(), Problem> {
         let store = &engine.inner.store;
-        let state = store.record(OBSERVER.0, OBSERVER.1).await.map_err(|error| Problem::internal(&error))?;
+        let state = store.record(OBSERVER.0, OBSERVER.1).await.or_problem()?;
         let looked = state.and_then(|state| state["looked_unix_nanos"].as_i64());
         let since = looked.map(|looked| UnixNanos(looked.saturating_sub(RESUMED_SLACK_NANOS)));
         let filter = TraceFilter { since, ..TraceFilter::default() };
-        let found = snapshot.find(&filter, RESUMED_MAX, None).await.map_err(|error| problem(&error))?;
+        let found = snapshot.find(&filter, RESUMED_MAX, None).await.or_problem()?;
         let now = engine.inner.clock.monotonic_nanos();
         if !snapshot.is_all_in_files() {
-            self.pending.distrust(now);
+            self.pending.invalidate(now);
         }
         for row in found.rows {
             let rows = u32::try_from(row.span_count).unwrap_or(u32::MAX);
@@ -349,7 +349,7 @@ impl Observer {
                     project: key.project.clone(),
                     ..OperationFilter::default()
                 };
-                let newest = snapshot.newest_spans(&filter, WINDOW).await.map_err(|error| problem(&error))?;
+                let newest = snapshot.newest_spans(&filter, WINDOW).await.or_problem()?;
                 known = newest.known;
                 for span in newest.spans {
                     // Newest first, so that each goes before those that are there.
@@ -411,13 +411,13 @@ impl Engine {
         if store.read_only().is_none() {
             for id in removed {
                 any = true;
-                store.remove_record(KIND, &id).await.map_err(|error| Problem::internal(&error))?;
+                store.remove_record(KIND, &id).await.or_problem()?;
             }
             for id in written {
                 any = true;
                 let Some(stored) = findings.ledger().get(&id).cloned() else { continue };
-                let json = serde_json::to_value(&stored).map_err(|error| Problem::internal(&error))?;
-                store.put_record(KIND, &id, &json).await.map_err(|error| Problem::internal(&error))?;
+                let json = serde_json::to_value(&stored).or_problem()?;
+                store.put_record(KIND, &id, &json).await.or_problem()?;
             }
         }
         if any {

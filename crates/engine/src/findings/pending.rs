@@ -165,13 +165,13 @@ impl Pending {
     }
 
     /// Rows are in memory that nobody told of, of traces that wait or do not.
-    pub(super) fn distrust(&mut self, now: u64) {
-        self.held.distrust(now);
+    pub(super) fn invalidate(&mut self, now: u64) {
+        self.held.invalidate(now);
     }
 
     /// No row in memory alone is older than this, if any is, monotonic nanoseconds.
-    pub(super) fn in_memory_since(&mut self, oldest: Option<u64>) {
-        self.held.in_memory_since(oldest);
+    pub(super) fn advance_watermark(&mut self, oldest: Option<u64>) {
+        self.held.advance_watermark(oldest);
     }
 
     /// Whatever waits is to be read from the store: rows of it may have been forgotten.
@@ -248,7 +248,7 @@ impl Pending {
 
     fn remove(&mut self, id: TraceId) -> Option<Waiting> {
         let waiting = self.traces.remove(&id)?;
-        self.held.leaves(id);
+        self.held.mark_evaluated(id);
         self.held.release(waiting.parts.as_deref().unwrap_or_default());
         Some(waiting)
     }
@@ -355,14 +355,14 @@ mod tests {
         assert_eq!(told.arrivals.held_bytes(), 0);
 
         let mut told = Told::new();
-        told.pending.distrust(AT);
+        told.pending.invalidate(AT);
         told.arrive(&spans, true);
         assert_eq!(told.due(), (vec![], vec![trace_id]), "rows went untold");
 
         for (oldest, is_held) in [(Some(AT), false), (Some(AT + 1), true), (None, true)] {
             let mut told = Told::new();
-            told.pending.distrust(AT);
-            told.pending.in_memory_since(oldest);
+            told.pending.invalidate(AT);
+            told.pending.advance_watermark(oldest);
             told.arrive(&spans, true);
             assert_eq!(told.due().1.is_empty(), is_held, "untold rows are in files once nothing as old is in memory");
         }

@@ -6,6 +6,7 @@ use kino_wire::verify::{HEARTBEAT_SECONDS, VerifyState};
 
 use super::Record;
 use crate::Engine;
+use crate::error::OrProblem;
 
 /// The kind under which the store keeps verifications.
 const RECORD_KIND: &str = "verification";
@@ -22,7 +23,7 @@ const SILENCE_MAX_NANOS: i64 = 6 * HEARTBEAT_SECONDS as i64 * 1_000_000_000;
 impl Engine {
     /// The verification with this id, or with the only one that begins so.
     pub(super) async fn verification(&self, id: &str) -> Result<Record, Problem> {
-        let known = self.inner.store.record(RECORD_KIND, id).await.map_err(|error| Problem::internal(&error))?;
+        let known = self.inner.store.record(RECORD_KIND, id).await.or_problem()?;
         if let Some(record) = known.and_then(|json| self.readable(RECORD_KIND, id, json)) {
             return Ok(self.alive(record));
         }
@@ -47,7 +48,7 @@ impl Engine {
     /// All verifications, last changed first.
     pub(super) async fn verifications(&self) -> Result<Vec<Record>, Problem> {
         let records = self.inner.store.records(RECORD_KIND, RECORDS_MAX).await;
-        let records = records.map_err(|error| Problem::internal(&error))?;
+        let records = records.or_problem()?;
         let readable = records.into_iter().filter_map(|(id, json)| self.readable(RECORD_KIND, &id, json));
         Ok(readable.map(|record| self.alive(record)).collect())
     }
@@ -63,14 +64,14 @@ impl Engine {
     }
 
     pub(super) async fn put_verification(&self, record: &Record) -> Result<(), Problem> {
-        let json = serde_json::to_value(record).map_err(|error| Problem::internal(&error))?;
+        let json = serde_json::to_value(record).or_problem()?;
         let put = self.inner.store.put_record(RECORD_KIND, &record.verify.id, &json).await;
-        put.map_err(|error| Problem::internal(&error))
+        put.or_problem()
     }
 
     /// Removes all of them; one that runs ends with an error.
     pub(crate) async fn remove_verifications(&self) -> Result<(), Problem> {
-        self.inner.store.remove_records(RECORD_KIND).await.map_err(|error| Problem::internal(&error))
+        self.inner.store.remove_records(RECORD_KIND).await.or_problem()
     }
 
     /// Removes those that are too old, and the oldest of those that are too many; never one that runs. Where that
@@ -89,7 +90,7 @@ impl Engine {
         let horizon = self.inner.clock.now().0.saturating_sub(AGE_MAX_NANOS);
         loop {
             let limit = RECORDS_MAX + PRUNED_AT_ONCE;
-            let records = store.records(RECORD_KIND, limit).await.map_err(|error| Problem::internal(&error))?;
+            let records = store.records(RECORD_KIND, limit).await.or_problem()?;
             let is_last = records.len() < limit;
             let mut removed = 0;
             for (place, (id, json)) in records.into_iter().enumerate().rev() {
@@ -98,9 +99,7 @@ impl Engine {
                 let runs = record.as_ref().is_some_and(|record| record.verify.state == VerifyState::Running);
                 let is_old = record.as_ref().is_some_and(|record| record.heard_unix_nanos < horizon);
                 if !runs && (is_old || place >= RECORDS_MAX) {
-                    removed += usize::from(
-                        store.remove_record(RECORD_KIND, &id).await.map_err(|error| Problem::internal(&error))?,
-                    );
+                    removed += usize::from(store.remove_record(RECORD_KIND, &id).await.or_problem()?);
                 }
             }
             if is_last || removed == 0 {

@@ -24,7 +24,7 @@ pub(crate) fn routes(otlp: Arc<Otlp>) -> Router {
         .route("/v1/traces", post(|state, request| export(state, request, Signal::Traces)).fallback(not_a_post))
         .route("/v1/logs", post(|state, request| export(state, request, Signal::Logs)).fallback(not_a_post))
         .route("/v1/metrics", post(|state, request| export(state, request, Signal::Metrics)).fallback(not_a_post))
-        .fallback(elsewhere)
+        .fallback(fallback)
         .layer(middleware::from_fn_with_state(otlp.guard.clone(), guard::near_pages))
         .with_state(otlp)
 }
@@ -125,7 +125,7 @@ async fn not_a_post() -> Response {
 }
 
 /// Programs with a hard-wired gRPC exporter are given this port too, by an endpoint that knows nothing of them.
-async fn elsewhere(State(otlp): State<Arc<Otlp>>, request: Request) -> Response {
+async fn fallback(State(otlp): State<Arc<Otlp>>, request: Request) -> Response {
     if !grpc::is_call(request.headers()) {
         return nothing_here();
     }

@@ -17,7 +17,7 @@ pub(super) fn run(app: &App) -> Outcome {
         let failure = Failure::because("rebuilding the catalog", &error);
         if error.is_locked() { Failure::new(code::TRY_AGAIN, failure.message) } else { failure }
     })?;
-    let answer = Doctor { schema: "kino.doctor.v1".to_owned(), checks: rebuilt };
+    let answer = Doctor { schema: Doctor::SCHEMA.to_owned(), checks: rebuilt };
     app.output.answer(&answer, |style| render::engine::doctor(&answer, style))?;
     let failed = answer.checks.iter().any(|check| check.state == CheckState::Failed);
     Ok(if failed { ExitCode::from(code::FAILED) } else { ExitCode::SUCCESS })

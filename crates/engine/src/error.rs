@@ -1,0 +1,110 @@
+//! Why a question has no answer: every failure beneath the engine becomes the asker's problem here and nowhere else.
+//!
+//! What passes (a full store or disk, a lack of memory) is busy; what the asker can mend is said to be wrong or
+//! unavailable; the rest is a fault of ours or of the machine's. So is an engine that stops: clients then look for its
+//! successor.
+
+use kino_store::scan::ScanError;
+use kino_store::{AppendError, BudgetError, StoreError};
+use kino_wire::Problem;
+
+/// A failure beneath the engine.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EngineError {
+    /// A step on files or metadata.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Reading rows.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    /// Adding to the log.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The memory of questions.
+    #[error(transparent)]
+    Memory(#[from] BudgetError),
+    /// A document that is not of its shape.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// Rows that cannot be encoded.
+    #[error(transparent)]
+    Rows(#[from] arrow_schema::ArrowError),
+    /// The local disk.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// The operating system has no randomness.
+    #[error(transparent)]
+    Random(#[from] getrandom::Error),
+    /// A task that panicked or was stopped.
+    #[error(transparent)]
+    Task(#[from] tokio::task::JoinError),
+    /// The engine stops.
+    #[error(transparent)]
+    Stopping(#[from] tokio::sync::AcquireError),
+}
+
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Self {
+        match &error {
+            EngineError::Append(append) | EngineError::Store(StoreError::Append(append)) => appending(append),
+            EngineError::Store(StoreError::ReadOnly(_) | StoreError::Gone(_)) => Self::unavailable(chain(&error)),
+            EngineError::Scan(ScanError::Cursor(_)) => Self::invalid(error.to_string()),
+            EngineError::Memory(budget) | EngineError::Scan(ScanError::Memory(budget)) => match budget {
+                BudgetError::Busy { .. } => Self::busy(error.to_string()),
+                BudgetError::TooLarge { .. } => Self::unavailable(error.to_string()),
+            },
+            _ => Self::internal(&error),
+        }
+    }
+}
+
+fn appending(error: &AppendError) -> Problem {
+    match error {
+        AppendError::Full { .. } | AppendError::DiskFull { .. } => Problem::busy(chain(error)),
+        AppendError::ReadOnly(_) => Problem::unavailable(chain(error)),
+        AppendError::TooLarge { .. } => Problem::invalid(chain(error)),
+        AppendError::Io(_) | AppendError::Closed => Problem::internal(error),
+    }
+}
+
+/// An error with its sources, for an answer that leaves the process.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    Problem::internal(error).message
+}
+
+/// Turns failures beneath the engine into problems.
+pub(crate) trait OrProblem<T> {
+    /// The value, or the problem that the failure is to the asker.
+    fn or_problem(self) -> Result<T, Problem>;
+}
+
+impl<T, E: Into<EngineError>> OrProblem<T> for Result<T, E> {
+    fn or_problem(self) -> Result<T, Problem> {
+        self.map_err(|error| error.into().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use kino_wire::ProblemKind;
+
+    use super::*;
+
+    fn kind(error: impl Into<EngineError>) -> ProblemKind {
+        Problem::from(error.into()).kind
+    }
+
+    #[test]
+    fn what_passes_is_busy() {
+        let full = || AppendError::Full { retry_after: Duration::from_millis(5) };
+        assert_eq!(kind(full()), ProblemKind::Busy);
+        assert_eq!(kind(StoreError::Append(full())), ProblemKind::Busy);
+        assert_eq!(kind(StoreError::Closed), ProblemKind::Internal, "another engine may answer");
+        assert_eq!(kind(StoreError::ReadOnly("the catalog is newer".to_owned())), ProblemKind::Unavailable);
+        assert_eq!(kind(AppendError::TooLarge { bytes: 9, limit: 3 }), ProblemKind::Invalid);
+        assert_eq!(kind(ScanError::Cursor("x".to_owned())), ProblemKind::Invalid);
+        assert_eq!(kind(StoreError::Worker), ProblemKind::Internal);
+    }
+}
