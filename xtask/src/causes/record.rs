@@ -134,6 +134,10 @@ impl Recording<'_> {
             self.running.prepare(cause)?;
         }
         let before = self.window(mix(case.seed ^ 1));
+        let failed: u64 = self.load.counts().values().map(|[_, failed]| failed).sum();
+        if failed > 0 {
+            bail!("{failed} requests fail before anything is wrong");
+        }
         wait(DRAIN);
         if let Some(cause) = &case.cause {
             self.running.switch_on(cause).with_context(|| format!("{} cannot be made", case.name))?;
