@@ -13,16 +13,18 @@ use crate::tree::Tree;
 const TEST_CASE_NAME: &str = "test.case.name";
 /// What pytest's plugin has on a test, on its phases, and on nothing else; the test alone is named by it.
 const PYTEST_NODE: &str = "pytest.nodeid";
+/// What pytest's plugin says of each of its spans: a test, a phase of one, a fixture.
+const PYTEST_SPAN_TYPE: &str = "pytest.span_type";
 
 /// Returns whether the span is a test case.
 pub(crate) fn is_test_case(span: &Span) -> bool {
     span.attribute(TEST_CASE_NAME).is_some() || span.text(PYTEST_NODE) == Some(span.name.as_str())
 }
 
-/// Returns whether the span is a test case or a phase of one, as pytest's plugin records them: what a test does
-/// itself stands beneath these.
+/// Returns whether the span is a test case, a phase of one or a fixture, as pytest's plugin records them: what a test does
+/// itself is directly beneath these.
 pub(crate) fn is_part_of_test(span: &Span) -> bool {
-    is_test_case(span) || span.attribute(PYTEST_NODE).is_some()
+    is_test_case(span) || [PYTEST_NODE, PYTEST_SPAN_TYPE].iter().any(|key| span.attribute(key).is_some())
 }
 
 /// Programs that run tests, by the names of their files or packages.

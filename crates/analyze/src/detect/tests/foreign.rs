@@ -161,6 +161,12 @@ fn what_a_test_does_itself_is_on_purpose() {
         twice("    ")
     );
     assert_eq!(opened(&test), "");
+    let fixture = format!(
+        "t.py::a 0..200 pytest.nodeid=t.py::a\n  users setup 1..190 pytest.span_type=fixture\n{}",
+        twice("    ")
+    );
+    assert_eq!(opened(&fixture), "");
+    assert_ne!(opened(&fixture.replace("pytest.span_type=fixture", "db.role=writer")), "");
     let slow = "t.py::a 0..900 pytest.nodeid=t.py::a\n  SELECT 1..2 kind=client\n  SELECT 700..880 kind=client";
     assert_eq!(opened(&times(4, slow)), "");
 }
