@@ -112,7 +112,7 @@ impl Handler {
         let common = arguments::common(&mut arguments)?;
         let usual = if name == "check_insights" { insights::BUDGET_TOKENS } else { BUDGET_TOKENS_DEFAULT };
         let backend = Lacking::new(self.server.backend.as_ref());
-        let asker = ToolContext {
+        let call = ToolContext {
             backend: &backend,
             sql: self.server.sql.as_deref(),
             scope: self.scope(common.all, context).await,
@@ -120,22 +120,22 @@ impl Handler {
             budget_tokens: common.budget_tokens.unwrap_or(usual).clamp(BUDGET_TOKENS_MIN, BUDGET_TOKENS_MAX),
         };
         let rendered = match name {
-            "explain_system" => asker.explain_system(arguments::read(arguments)?).await,
-            "find_traces" => asker.find_traces(arguments::read(arguments)?).await,
-            "explain" => asker.explain(arguments::read(arguments)?).await,
-            "compare_runs" => asker.compare_runs(arguments::read(arguments)?).await,
-            "find_errors" => asker.find_errors(arguments::read(arguments)?).await,
+            "explain_system" => call.explain_system(arguments::read(arguments)?).await,
+            "find_traces" => call.find_traces(arguments::read(arguments)?).await,
+            "explain" => call.explain(arguments::read(arguments)?).await,
+            "compare_runs" => call.compare_runs(arguments::read(arguments)?).await,
+            "find_errors" => call.find_errors(arguments::read(arguments)?).await,
             "check_insights" => {
                 let worktrees = self.worktrees(context).await;
-                asker.check_insights(arguments::read(arguments)?, &client(context), &worktrees).await
+                call.check_insights(arguments::read(arguments)?, &client(context), &worktrees).await
             }
             "verify_change" => {
                 let (verifier, directory) = (self.server.verifier.as_deref(), self.directory(context).await);
-                asker.verify_change(arguments::read(arguments)?, verifier, directory).await
+                call.verify_change(arguments::read(arguments)?, verifier, directory).await
             }
-            "query_sql" => asker.query_sql(arguments::read(arguments)?).await,
+            "query_sql" => call.query_sql(arguments::read(arguments)?).await,
             "open_evidence" => {
-                let mut text = asker.open_evidence(arguments::read(arguments)?).await?;
+                let mut text = call.open_evidence(arguments::read(arguments)?).await?;
                 if let Some(damage) = backend.damage() {
                     text = format!("{}\n{text}", damage.sentence());
                 }

@@ -88,7 +88,7 @@ impl ToolContext<'_> {
                 };
                 match verifier.start(wanted).await? {
                     Verifying::Started(id) => id,
-                    Verifying::Denied { line, why } => return Ok(self.not_here(line, why)),
+                    Verifying::Denied { line, why } => return Ok(self.denied(line, why)),
                 }
             }
             _ => return Err(Refusal::Arguments("give either command (with against, repeat) or id".to_owned())),
@@ -98,7 +98,7 @@ impl ToolContext<'_> {
         Ok(answer(&verify).render(self.budget_tokens, None))
     }
 
-    fn not_here(&self, line: String, why: String) -> Rendered {
+    fn denied(&self, line: String, why: String) -> Rendered {
         let facts = vec![("executed", Cell::Plain("no".to_owned())), ("run", Cell::Plain(line))];
         let after = "run that line in a shell; it prints the verdict and an id, which verify_change reads".to_owned();
         let answer = Answer { tool: "verify_change", facts, notes: vec![why, after], tables: Vec::new(), next: None };

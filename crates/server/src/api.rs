@@ -77,7 +77,7 @@ pub(crate) fn routes(otlp: &Otlp, mcp: Mcp, connections_max: usize) -> Router {
 
 async fn ask(State(api): State<Api>, Path(name): Path<String>, request: Request) -> Result<Response, Response> {
     // A name that is none is answered with those that there are, to those who may ask.
-    // Whoever may ask anything may be told which questions there are.
+    // A key that opens any question at all also opens the list of them, which answers an unknown name.
     allow(&api, &request, Engine::contract_of(&name).map_or(Access::Read, |(access, _)| access))?;
     let question = read(request, QUESTION_BYTES_MAX, &api.budget).await?.0;
     let bytes = question.len();

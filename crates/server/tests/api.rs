@@ -234,6 +234,11 @@ async fn keys_are_made_and_revoked_while_the_engine_runs() {
     assert_eq!(status("import", &key).await, 401);
     assert_eq!(status("find", &sender).await, 401);
     assert_eq!(status("run_start", &sender).await, 400, "allowed, and no question");
+    let writer = kino_server::keys::create(home, "writer", &[Access::Write], 0).unwrap();
+    assert_eq!(status("acknowledge_finding", &writer).await, 400, "allowed, and no question");
+    assert_eq!(status("forget", &writer).await, 401);
+    assert_eq!(status("find", &writer).await, 401);
+    assert_eq!(status("acknowledge_finding", &sender).await, 401);
     assert!(kino_server::keys::revoke(home, "reader").unwrap());
     assert_eq!(status("find", &key).await, 401);
     server.stop().await;

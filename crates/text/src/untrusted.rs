@@ -1,4 +1,4 @@
-//! Recorded text is untrusted: what a traced program wrote may have been written by whoever attacks its reader.
+//! Recorded text is untrusted: what a traced program wrote may come from an attacker of its reader.
 //!
 //! Owns the one list of characters that no front end hands on as they are, be the reader a person at a terminal or an
 //! assistant, and how they are shown instead: as the escapes that programmers write for them. None is left out, since
@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 /// - line and paragraph separators;
 /// - those that change the direction of writing;
 /// - those that take no room (Unicode's `Default_Ignorable_Code_Point`): zero-width blanks and joiners, fillers,
-///   variation selectors, tags, with which a text can carry another that nobody sees;
+///   variation selectors, tags, with which a text can carry another, hidden one;
 /// - annotations between lines.
 ///
 /// Emoji that are joined or coloured by such characters come apart: that is the price.

@@ -81,18 +81,17 @@ fn raised<'a>(facts: &Facts<'_, 'a>) -> Raised<'a> {
 /// the last the span above did not fail with it and went on with something else. What ends an execution comes once, and
 /// what is tried again comes with the same message.
 fn caught<'a>(facts: &Facts<'_, 'a>, raised: &Raised<'a>) -> BTreeSet<&'a str> {
-    let mut spans: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    let mut messages: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut by_type: BTreeMap<&str, Vec<&Vec<(usize, Exception<'_>)>>> = BTreeMap::new();
     for ((exception_type, _), same) in raised {
-        spans.entry(exception_type).or_default().extend(same.iter().map(|(index, _)| index));
-        *messages.entry(exception_type).or_default() += 1;
+        by_type.entry(exception_type).or_default().push(same);
     }
-    spans.retain(|exception_type, spans| {
+    by_type.retain(|exception_type, messages| {
+        let mut spans: Vec<usize> = messages.iter().flat_map(|same| same.iter().map(|(index, _)| *index)).collect();
         spans.sort_by_key(|&index| facts.tree.start(index));
-        let [earlier @ .., _] = &spans[..] else { return false };
-        messages[exception_type] > 1 && earlier.iter().all(|&index| goes_on_after(facts, index, exception_type))
+        let earlier = &spans[..spans.len() - 1];
+        messages.len() > 1 && earlier.iter().all(|&index| goes_on_after(facts, index, exception_type))
     });
-    spans.into_keys().collect()
+    by_type.into_keys().collect()
 }
 
 /// Whether an exception ended a piece of work within the process, and the span above went on without it.

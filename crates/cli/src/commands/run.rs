@@ -43,6 +43,11 @@ use crate::failure::{Failure, code};
 use crate::output;
 use crate::render::{self, Style};
 
+/// How often a full store is asked to take the end of a run.
+const END_ATTEMPTS_MAX: usize = 20;
+/// The time between two of these attempts.
+const END_PAUSE: Duration = Duration::from_millis(250);
+
 /// A run that the engine knows of.
 struct Recording {
     client: Client,
@@ -106,10 +111,6 @@ fn finish(app: &App, arguments: &args::Run, recording: &Recording, ended: &Ended
         Err(failure) => output::note(&format!("kino │ the end of this run is not recorded: {failure}")),
     }
 }
-
-/// How often a full store is asked to take the end of a run, and how long between.
-const END_ATTEMPTS_MAX: usize = 20;
-const END_PAUSE: Duration = Duration::from_millis(250);
 
 /// The engine may have been stopped meanwhile: then another one is started, which finds the run in the store.
 fn tell(app: &App, recording: &Recording, ended: &Ended) -> Result<Run, Failure> {

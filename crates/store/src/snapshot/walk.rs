@@ -26,7 +26,7 @@ pub(super) const CHUNK_GROWTH: usize = 4;
 /// Where so few traces have a span that passes, they are looked for in the whole file at once.
 const FEW_TRACES: usize = 64;
 
-/// A trace that a walk tells of: its start in that group, its id, and its place in the group's file.
+/// A trace that a walk yields: its start in that group, its id, and its place in the group's file.
 pub(super) type Candidate = (i64, TraceId, usize);
 
 /// A walk over one group.
@@ -34,7 +34,7 @@ pub(super) struct Walk {
     pub(super) group: Arc<Group>,
     /// The group's place among those of the question.
     place: usize,
-    /// Nothing untold starts later than this; `None` when all is told.
+    /// No trace that is yet to be yielded starts later than this, in Unix nanoseconds; `None` after the last.
     pub(super) bound: Option<i64>,
     state: State,
 }
@@ -126,7 +126,7 @@ impl Walk {
         let batches = question.snapshot.read(file, read).await?;
         let spans = &question.spans[self.place];
         let known = spans.passing().filter(|_| *ask_spans);
-        let mut told: Vec<Candidate> = Vec::new();
+        let mut candidates: Vec<Candidate> = Vec::new();
         let mut place = range.start;
         let mut earliest = None;
         for batch in &batches {
@@ -145,7 +145,7 @@ impl Walk {
                 // Of all traces of the group, only few may be known to pass.
                 let passes = passed.value(row) && named.value(row) && known.is_none_or(|known| known.contains(&id));
                 if passes && !question.split.contains(&id) {
-                    told.push((start, id, place + row));
+                    candidates.push((start, id, place + row));
                 }
             }
             place += batch.num_rows();
@@ -153,12 +153,12 @@ impl Walk {
         let since = question.asked.filter.since.map_or(i64::MIN, |since| since.0);
         self.bound = earliest.filter(|start| range.start > 0 && *start >= since);
         if *ask_spans && known.is_none() {
-            let mut wanted: Vec<TraceId> = told.iter().map(|told| told.1).collect();
+            let mut wanted: Vec<TraceId> = candidates.iter().map(|candidate| candidate.1).collect();
             wanted.sort_unstable();
             let passing = spans.among(question, &wanted).await?;
-            told.retain(|told| passing.contains(&told.1));
+            candidates.retain(|candidate| passing.contains(&candidate.1));
         }
-        Ok(told)
+        Ok(candidates)
     }
 
     /// Reads the spans of the whole group at once where that costs less than looking traces up. Where none passes, the
