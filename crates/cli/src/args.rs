@@ -15,7 +15,7 @@ pub(crate) use self::lake::Lake;
 use crate::commands::key::Key;
 use crate::list_page::ListPage;
 use kino_text::time::{self, Against, When};
-pub(crate) use run::{Cores, REPEAT, Run};
+pub(crate) use run::{REPEAT, Run};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())

@@ -14,6 +14,7 @@ mod config;
 mod expectation;
 mod failure;
 mod home;
+mod host;
 mod list_page;
 mod memory;
 mod output;
@@ -48,7 +49,7 @@ fn main() -> ExitCode {
 fn carry_out(arguments: Arguments) -> Outcome {
     // These two must come before anything is opened: one becomes another program, the other closes what it inherited.
     match &arguments.command {
-        Some(Command::Terminal(terminal)) => return Err(commands::run::become_command(&terminal.command)),
+        Some(Command::Terminal(terminal)) => return Err(kino_runner::child::become_command(&terminal.command).into()),
         Some(Command::Serve(serve)) if serve.detached => {
             start::detach().map_err(|error| Failure::because("leaving the terminal", &error))?;
         }

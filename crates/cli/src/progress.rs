@@ -1,5 +1,6 @@
 //! Progress of long work, on standard error and only where that is a terminal.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
@@ -8,8 +9,24 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// How often a spinner turns.
 const TURN: Duration = Duration::from_millis(120);
 
+/// A bar or a spinner, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Shown(pub(crate) ProgressBar);
+
+impl kino_runner::Progress for Shown {
+    fn step(&self) {
+        self.0.inc(1);
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 /// A bar over `length` steps.
-pub(crate) fn bar(length: u64, what: &'static str) -> ProgressBar {
+pub(crate) fn bar(length: u64, what: impl Into<Cow<'static, str>>) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(length), target());
     if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} {elapsed}") {
         bar.set_style(style);

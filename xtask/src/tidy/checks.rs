@@ -18,11 +18,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("kino-wire", &[]),
     ("kino-testkit", &[]),
     ("kino-repo", &["kino-wire"]),
+    ("kino-runner", &["kino-repo", "kino-text", "kino-wire"]),
     ("kino-engine", &["kino-ingest", "kino-redact", "kino-store", "kino-analyze", "kino-text", "kino-wire"]),
     ("kino-mcp", &["kino-repo", "kino-text", "kino-wire"]),
     ("kino-tui", &["kino-text", "kino-wire"]),
     ("kino-server", &["kino-engine", "kino-repo", "kino-wire", "kino-ingest", "kino-mcp"]),
-    ("kino", &["kino-engine", "kino-repo", "kino-text", "kino-wire", "kino-mcp", "kino-server", "kino-tui"]),
+    (
+        "kino",
+        &["kino-engine", "kino-repo", "kino-runner", "kino-text", "kino-wire", "kino-mcp", "kino-server", "kino-tui"],
+    ),
     ("kino-sql", &["kino-store", "kino-text", "kino-wire"]),
     ("kino-bench", &["kino-analyze", "kino-testkit", "kino-wire"]),
 ];

@@ -5,13 +5,13 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
+use kino_runner::Order;
 use kino_wire::compare::CompareQuestion;
 use kino_wire::explain::{ExplainOperationQuestion, ExplainTraceQuestion};
 use kino_wire::find::FindQuestion;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::run::Order;
 use super::stop;
 use crate::app::{App, Outcome};
 use crate::args::Demo;

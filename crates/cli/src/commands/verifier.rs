@@ -4,19 +4,12 @@
 //! process' environment. The configuration is read anew each time, so that a permission counts at once and a
 //! withdrawn one no longer.
 
-mod reach;
-
-use std::fs::{self, File};
-use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::Duration;
 
 use kino_mcp::{Starting, VerifyRequest, Verifying};
-use kino_wire::verify::VerifyQuestion;
+use kino_runner::detached::{self, Detached};
+use kino_runner::reach;
 use kino_wire::{Problem, ProblemKind};
 use rustix::fs::Mode;
 
@@ -24,13 +17,6 @@ use crate::args::REPEAT;
 use crate::config::{self, CONFIG_FILE, Settings};
 use crate::failure::{Failure, code};
 use crate::{shell, start};
-
-/// How long a verification may take to say that it runs: it looks at the code and at its base before.
-const START_MAX: Duration = Duration::from_secs(20);
-/// How often that is looked for.
-const START_STEP: Duration = Duration::from_millis(50);
-/// How much of what it said is shown where it did not start.
-const WORDS_MAX: usize = 600;
 
 /// Starts them.
 pub(super) struct Verifier {
@@ -85,92 +71,26 @@ fn begin(settings: &Settings, umask: Option<Mode>, wanted: &VerifyRequest) -> Re
         );
         return Ok(Verifying::Denied { line: line(wanted, Some(directory)), why });
     }
-    if reach::lies_within(settings, directory) {
+    if reach::lies_within(&settings.home.join(CONFIG_FILE), directory) {
         let why = "the configuration that allows it lies in this very worktree, or in another one of its repository, \
                    which is no place for permissions: move KINO_HOME out of it"
             .to_owned();
         return Ok(Verifying::Denied { line: line(wanted, Some(directory)), why });
     }
-    if !is_own(directory) {
-        let why = "the root is no folder of this user's: an allowed command could run somebody else's files".to_owned();
+    if !reach::is_own(directory) {
+        let why = "the root is no folder of this user's: an allowed command could run files of another user".to_owned();
         return Ok(Verifying::Denied { line: line(wanted, Some(directory)), why });
     }
-    let id = super::run::fresh_id().map_err(problem)?;
+    let id = kino_runner::new_verification_id().map_err(|error| Problem::internal(&error))?;
     let log = settings.scratch().map_err(problem)?.join(format!("verify.{id}.log"));
-    let child = spawn(settings, umask, wanted, directory, &id, &log).map_err(|error| Problem::internal(&error))?;
-    wait_until_it_runs(settings, child, &id, &log)?;
+    let mut arguments = vec!["run".to_owned()];
+    arguments.extend(options(wanted));
+    arguments.extend([format!("--verify-id={id}"), "--".to_owned()]);
+    arguments.extend(wanted.command.iter().cloned());
+    let (program, home) = (&settings.program, &settings.home);
+    let detached = Detached { program, arguments: &arguments, directory, home, umask, id: &id, log: &log };
+    detached::start(&start::running(settings).map_err(problem)?, &detached)?;
     Ok(Verifying::Started(id))
-}
-
-/// Whether a folder, and the worktree it is in, belong to the user whose configuration allows commands. The client
-/// names it, and over HTTP any user of this machine may be the client.
-fn is_own(directory: &Path) -> bool {
-    let user = rustix::process::geteuid().as_raw();
-    let root = kino_repo::project::of(directory).map_or_else(|| directory.to_owned(), |project| project.worktree);
-    [directory, root.as_path()]
-        .iter()
-        .all(|folder| fs::metadata(folder).is_ok_and(|folder| folder.is_dir() && folder.uid() == user))
-}
-
-fn spawn(
-    settings: &Settings,
-    umask: Option<Mode>,
-    wanted: &VerifyRequest,
-    directory: &Path,
-    id: &str,
-    log: &Path,
-) -> io::Result<Child> {
-    let mut command = match umask {
-        None => Command::new(&settings.program),
-        Some(umask) => {
-            // A shell can set it between two programs, which is all that it does here: it reads none of the words.
-            let mut command = Command::new("/bin/sh");
-            command.args(["-c", r#"umask "$0" && exec "$@""#]).arg(format!("{:04o}", umask.bits()));
-            command.arg(&settings.program);
-            command
-        }
-    };
-    command.arg("run").args(options(wanted)).arg(format!("--verify-id={id}")).arg("--").args(&wanted.command);
-    command.current_dir(directory).env("KINO_HOME", &settings.home);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(log)?);
-    // A client that goes away, or is interrupted, takes its own process group with it, and not this.
-    command.process_group(0).spawn()
-}
-
-/// Waits until the engine knows of it, then leaves the process to a thread that waits for its end.
-fn wait_until_it_runs(settings: &Settings, mut child: Child, id: &str, log: &Path) -> Result<(), Problem> {
-    let client = start::running(settings).map_err(problem)?;
-    let question = VerifyQuestion { id: id.to_owned(), wait_millis: 0 };
-    let mut waited = Duration::ZERO;
-    let outcome = loop {
-        match client.ask(&question) {
-            Ok(_) => break Ok(()),
-            Err(Problem { kind: ProblemKind::NotFound, .. }) => {}
-            Err(problem) => break Err(problem),
-        }
-        match child.try_wait() {
-            Ok(Some(status)) => {
-                let said = fs::read_to_string(log).unwrap_or_default();
-                let said: String = said.trim().chars().take(WORDS_MAX).collect();
-                let busy = status.code() == Some(i32::from(code::TRY_AGAIN));
-                break Err(if busy { Problem::busy(said) } else { Problem::invalid(said) });
-            }
-            Ok(None) => {}
-            Err(error) => break Err(Problem::internal(&error)),
-        }
-        if waited > START_MAX {
-            break Err(Problem::busy(format!("the verification {id} has not begun yet: ask for it by its id")));
-        }
-        thread::sleep(START_STEP);
-        waited += START_STEP;
-    };
-    // The log has served: from here on the record says everything. Its process goes on writing to what nobody sees.
-    fs::remove_file(log).ok();
-    thread::spawn(move || {
-        // Nobody asks how it ended.
-        child.wait().ok();
-    });
-    outcome
 }
 
 fn options(wanted: &VerifyRequest) -> [String; 2] {
@@ -210,26 +130,13 @@ fn problem(failure: Failure) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn wanted(command: &[&str], against: &str) -> VerifyRequest {
         let command = command.iter().map(|word| (*word).to_owned()).collect();
         VerifyRequest { command, against: against.to_owned(), repeat: None, directory: None }
-    }
-
-    #[test]
-    fn only_folders_of_the_user_are_executed_in() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(is_own(folder.path()));
-        assert!(!is_own(&folder.path().join("absent")));
-        fs::write(folder.path().join("file"), "").unwrap();
-        assert!(!is_own(&folder.path().join("file")));
-        let inner = folder.path().join("inner");
-        fs::create_dir(&inner).unwrap();
-        // Only a privileged user can give a folder away; for others there is nothing more to try.
-        if std::os::unix::fs::chown(&inner, Some(12_345), None).is_ok() {
-            assert!(!is_own(&inner));
-        }
     }
 
     #[test]

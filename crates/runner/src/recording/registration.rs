@@ -8,7 +8,6 @@
 //! What the command needs is known before the engine has answered: its addresses are in its home as soon as its
 //! listeners are open, and these queue what comes until the engine answers.
 
-use std::ffi::OsString;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -17,12 +16,10 @@ use kino_repo::Code;
 use kino_wire::admin::EngineFile;
 use kino_wire::run::RunStart;
 
-use super::environment::Ids;
-use super::{kept, metric_points};
-use crate::app::App;
-use crate::client::{self, Client, Found};
-use crate::failure::{Failure, code};
-use crate::{output, start};
+use super::{Recording, metric_points, output};
+use crate::child::Command;
+use crate::environment::Ids;
+use crate::{Client, EngineNews, Host, RunnerError};
 
 /// How long a command waits for an engine that runs.
 const ANSWER_PATIENCE: Duration = Duration::from_millis(100);
@@ -32,64 +29,64 @@ const START_PATIENCE: Duration = Duration::from_secs(2);
 const EVENTS_MAX: usize = 32;
 
 /// A run on its way to the engine.
-pub(super) struct Registration {
+pub(super) struct Registration<H: Host> {
     pub(super) ids: Ids,
     pub(super) code: Code,
     start: RunStart,
     /// Where spans go: the engine, or one that is about to answer.
     pub(super) engine: Option<EngineFile>,
-    events: Receiver<Event>,
-    outcome: Option<Result<Registered, Failure>>,
+    events: Receiver<Event<H>>,
+    outcome: Option<Outcome<H>>,
 }
 
 /// What is known of a run that the engine knows of.
-pub(super) struct Registered {
-    pub(super) client: Client,
+pub(super) struct Registered<C> {
+    pub(super) client: C,
     /// Metric points refused before the run, to tell whether it sent any.
     pub(super) metric_points: u64,
 }
 
-enum Event {
+type Outcome<H> = Result<Registered<<H as Host>::Client>, <H as Host>::Failure>;
+
+enum Event<H: Host> {
     /// No engine runs: one is started.
     Starting,
     /// A sentence for the user.
     Said(String),
     /// The engine answers.
     Engine(EngineFile),
-    Ended(Result<Registered, Failure>),
+    Ended(Outcome<H>),
 }
 
-impl Registration {
+impl<H: Host> Registration<H> {
     /// Looks at the code and begins to register the run.
     ///
     /// # Errors
     /// Where the system has no randomness or no threads.
-    pub(super) fn begin(app: &App, command: &[OsString], label: Option<&str>) -> Result<Self, Failure> {
-        let mut random = [0; 40];
-        getrandom::fill(&mut random).map_err(|error| Failure::new(code::FAILED, format!("no randomness: {error}")))?;
-        let ids = Ids::new(random, crate::config::variable("TRACEPARENT").as_deref());
-        let code = crate::config::git().code(&app.settings.directory, &app.settings.scratch()?);
-        let diff = (!code.diff.is_empty()).then(|| kept(&code.diff, code.diff_cut_bytes));
+    pub(super) fn begin(host: &H, command: Command<'_>, label: Option<&str>) -> Result<Self, H::Failure> {
+        let ids = Ids::new(crate::random()?, host.variable("TRACEPARENT").as_deref());
+        let code = host.git().code(command.directory, &host.scratch()?);
+        let diff = (!code.diff.is_empty()).then(|| output(&code.diff, code.diff_cut_bytes));
         let start = RunStart {
             run_id: ids.run.clone(),
             trace_id: ids.trace,
             span_id: ids.span,
             parent_span_id: ids.parent_span,
             label: label.map(str::to_owned),
-            command: command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
-            directory: app.settings.directory.to_string_lossy().into_owned(),
+            command: command.words.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+            directory: command.directory.to_string_lossy().into_owned(),
             code: code.state.clone(),
             diff,
-            start_unix_nanos: app.now().0,
+            start_unix_nanos: host.clock().now().0,
         };
         let (sender, events) = sync_channel(EVENTS_MAX);
-        let (asking, question) = (app.clone(), start.clone());
+        let (asking, question) = (host.clone(), start.clone());
         let run = move || {
             let ended = register(&asking, &question, &sender);
             tell(&sender, Event::Ended(ended));
         };
         let spawned = thread::Builder::new().name("registration".to_owned()).spawn(run);
-        spawned.map_err(|error| Failure::because("starting a thread", &error))?;
+        spawned.map_err(|error| RunnerError::system("starting a thread", error))?;
         Ok(Self { ids, code, start, engine: None, events, outcome: None })
     }
 
@@ -97,25 +94,25 @@ impl Registration {
     ///
     /// # Errors
     /// Where it has turned out by then that it cannot be recorded.
-    pub(super) fn wait_a_little(&mut self, app: &App) -> Result<(), Failure> {
-        let begun = app.clock.monotonic_nanos();
+    pub(super) fn wait_a_little(&mut self, host: &H) -> Result<(), H::Failure> {
+        let begun = host.clock().monotonic_nanos();
         let mut patience = ANSWER_PATIENCE;
         while self.outcome.is_none() {
-            let waited = Duration::from_nanos(app.clock.monotonic_nanos().saturating_sub(begun));
+            let waited = Duration::from_nanos(host.clock().monotonic_nanos().saturating_sub(begun));
             match self.events.recv_timeout(patience.saturating_sub(waited)) {
                 Ok(Event::Starting) => patience = START_PATIENCE,
-                Ok(event) => self.take(event),
+                Ok(event) => self.take(host, event),
                 Err(RecvTimeoutError::Timeout) => break,
-                Err(RecvTimeoutError::Disconnected) => self.outcome = Some(Err(ended_early())),
+                Err(RecvTimeoutError::Disconnected) => self.outcome = Some(Err(RunnerError::Unregistered.into())),
             }
         }
         if self.engine.is_none() && self.outcome.is_none() {
-            self.engine = client::announced(&app.settings.home);
+            self.engine = host.announced();
             let where_to = match &self.engine {
                 Some(engine) => format!("sends its spans to {}, where they wait", engine.otlp_http),
                 None => "sends its spans nowhere, because no address is known yet".to_owned(),
             };
-            output::note(&format!(
+            host.say(&format!(
                 "kino │ the engine does not answer yet: the command starts and {where_to}; the run is recorded as soon \
                  as the engine answers"
             ));
@@ -127,11 +124,11 @@ impl Registration {
     ///
     /// # Errors
     /// Where it cannot be recorded.
-    pub(super) fn wait(&mut self) -> Result<(), Failure> {
+    pub(super) fn wait(&mut self, host: &H) -> Result<(), H::Failure> {
         while self.outcome.is_none() {
             match self.events.recv() {
-                Ok(event) => self.take(event),
-                Err(_) => self.outcome = Some(Err(ended_early())),
+                Ok(event) => self.take(host, event),
+                Err(_) => self.outcome = Some(Err(RunnerError::Unregistered.into())),
             }
         }
         self.failure()
@@ -141,47 +138,48 @@ impl Registration {
     ///
     /// # Errors
     /// Where the run cannot be recorded.
-    pub(super) fn registered(mut self, app: &App) -> Result<(Registered, Ids, Code), Failure> {
+    pub(super) fn registered(mut self, host: &H) -> Result<Recording<H::Client>, H::Failure> {
         let sent_to = self.engine.clone();
         while let Ok(event) = self.events.try_recv() {
-            self.take(event);
+            self.take(host, event);
         }
         if self.outcome.is_none() {
-            output::note("kino │ waiting for the engine, to record this run");
-            self.wait()?;
+            host.say("kino │ waiting for the engine, to record this run");
+            self.wait(host)?;
         }
         let registered = if let Some(Ok(registered)) = self.outcome {
             registered
         } else {
             // It failed a while ago, while the command ran.
             let (sender, _events) = sync_channel(EVENTS_MAX);
-            register(app, &self.start, &sender)?
+            register(host, &self.start, &sender)?
         };
-        let is_at = &registered.client.address.otlp_http;
+        let is_at = &registered.client.address().otlp_http;
         match sent_to {
-            None => output::note(
-                "kino │ the engine's address was not known when this command began: its spans are not here",
-            ),
-            Some(sent_to) if sent_to.otlp_http != *is_at => output::note(&format!(
+            None => {
+                host.say("kino │ the engine's address was not known when this command began: its spans are not here");
+            }
+            Some(sent_to) if sent_to.otlp_http != *is_at => host.say(&format!(
                 "kino │ this command sent its spans to {}, and the engine is at {is_at} by now: they are not here",
                 sent_to.otlp_http
             )),
             Some(_) => {}
         }
-        Ok((registered, self.ids, self.code))
+        let Registered { client, metric_points } = registered;
+        Ok(Recording { client, ids: self.ids, code: self.code, metric_points })
     }
 
-    fn failure(&self) -> Result<(), Failure> {
+    fn failure(&self) -> Result<(), H::Failure> {
         match &self.outcome {
             Some(Err(failure)) => Err(failure.clone()),
             Some(Ok(_)) | None => Ok(()),
         }
     }
 
-    fn take(&mut self, event: Event) {
+    fn take(&mut self, host: &H, event: Event<H>) {
         match event {
             Event::Starting => {}
-            Event::Said(text) => output::note(&text),
+            Event::Said(text) => host.say(&text),
             Event::Engine(engine) => {
                 // What the command was given stays what is reported.
                 self.engine.get_or_insert(engine);
@@ -191,23 +189,18 @@ impl Registration {
     }
 }
 
-fn register(app: &App, question: &RunStart, events: &SyncSender<Event>) -> Result<Registered, Failure> {
-    let found = client::find(&app.settings);
-    if matches!(found, Found::Starting(_) | Found::Stale(_) | Found::None) {
-        tell(events, Event::Starting);
-    }
-    let say = |text: &str| tell(events, Event::Said(text.to_owned()));
-    let client = start::engine_after(found, &app.settings, &*app.clock, &say)?;
-    tell(events, Event::Engine(client.address.clone()));
+fn register<H: Host>(host: &H, question: &RunStart, events: &SyncSender<Event<H>>) -> Outcome<H> {
+    let report = |news: EngineNews<'_>| match news {
+        EngineNews::Starting => tell(events, Event::Starting),
+        EngineNews::Said(text) => tell(events, Event::Said(text.to_owned())),
+    };
+    let client = host.engine(&report)?;
+    tell(events, Event::Engine(client.address().clone()));
     client.ask(question)?;
     Ok(Registered { metric_points: metric_points(&client), client })
 }
 
 /// The command may be running, and nothing reads the notes yet: what exceeds the bound is not waited for.
-fn tell(events: &SyncSender<Event>, event: Event) {
+fn tell<H: Host>(events: &SyncSender<Event<H>>, event: Event<H>) {
     events.try_send(event).ok();
-}
-
-fn ended_early() -> Failure {
-    Failure::new(code::FAILED, "the thread that registers the run ended early")
 }

@@ -13,7 +13,7 @@ use rustix::process::{getpgrp, ioctl_tiocsctty, setsid};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{self, OptionalActions, Termios};
 
-use crate::failure::{Failure, code};
+use crate::RunnerError;
 
 /// What is taken of a line typed before the command started: less than a terminal holds.
 const TYPED_AHEAD_MAX: usize = 2_048;
@@ -98,24 +98,13 @@ impl Drop for Raw {
     }
 }
 
-/// What the hidden command `__terminal` does: makes standard output this process' controlling terminal, then becomes
-/// the command. Returns only where that fails.
-pub(crate) fn become_command(command: &[OsString]) -> Failure {
+/// Makes standard output this process' controlling terminal, then becomes the command. Returns only where that fails.
+pub fn become_command(command: &[OsString]) -> RunnerError {
     let Some((program, arguments)) = command.split_first() else {
-        return Failure::new(code::WRONG, "no command");
+        return RunnerError::CommandNotFound(String::new());
     };
     if let Err(error) = setsid().and_then(|_| ioctl_tiocsctty(io::stdout())) {
-        return Failure::new(code::RUN_FAILED, format!("taking the terminal: {error}"));
+        return RunnerError::system("taking the terminal", error.into());
     }
-    not_started(program, &Command::new(program).args(arguments).exec())
-}
-
-/// Why a command did not start, with the exit code that shells give.
-pub(super) fn not_started(program: &OsString, error: &io::Error) -> Failure {
-    let program = program.to_string_lossy();
-    if error.kind() == io::ErrorKind::NotFound {
-        Failure::new(code::COMMAND_NOT_FOUND, format!("{program}: command not found"))
-    } else {
-        Failure::new(code::NOT_EXECUTABLE, format!("{program} cannot be executed: {error}"))
-    }
+    RunnerError::not_started(program, Command::new(program).args(arguments).exec())
 }

@@ -8,9 +8,9 @@ use kino_wire::admin::EngineFile;
 use kino_wire::run::CodeState;
 
 /// Where spans go.
-pub(super) const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+pub(crate) const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// Where spans go, for traces alone.
-pub(super) const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+pub(crate) const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
 const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
 const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 const METRICS_EXPORTER: &str = "OTEL_METRICS_EXPORTER";
@@ -19,20 +19,20 @@ const TRACEPARENT: &str = "TRACEPARENT";
 
 /// The ids of a run.
 #[derive(Clone, Debug)]
-pub(super) struct Ids {
+pub(crate) struct Ids {
     /// The run.
-    pub(super) run: String,
+    pub(crate) run: String,
     /// Its trace: the caller's where there is one.
-    pub(super) trace: TraceId,
+    pub(crate) trace: TraceId,
     /// Its span.
-    pub(super) span: SpanId,
+    pub(crate) span: SpanId,
     /// The caller's span.
-    pub(super) parent_span: Option<SpanId>,
+    pub(crate) parent_span: Option<SpanId>,
 }
 
 impl Ids {
     /// Ids for a new run, continuing the trace of an incoming `TRACEPARENT`. `random` is used up whole.
-    pub(super) fn new(random: [u8; 40], traceparent: Option<&OsStr>) -> Self {
+    pub(crate) fn new(random: [u8; 40], traceparent: Option<&OsStr>) -> Self {
         let (run, rest) = random.split_at(16);
         let (trace, span) = rest.split_at(16);
         let own = TraceId::from_slice(trace).expect("split at its length");
@@ -61,21 +61,21 @@ fn parse_traceparent(text: &str) -> Option<(TraceId, SpanId)> {
 }
 
 /// What is known when the child's environment is made.
-pub(super) struct Known<'a> {
+pub(crate) struct Known<'a> {
     /// The engine.
-    pub(super) engine: &'a EngineFile,
+    pub(crate) engine: &'a EngineFile,
     /// The run's ids.
-    pub(super) ids: &'a Ids,
+    pub(crate) ids: &'a Ids,
     /// Its label.
-    pub(super) label: Option<&'a str>,
+    pub(crate) label: Option<&'a str>,
     /// The code that runs.
-    pub(super) code: &'a CodeState,
+    pub(crate) code: &'a CodeState,
     /// The command.
-    pub(super) program: &'a OsStr,
+    pub(crate) program: &'a OsStr,
 }
 
 /// The variables to set for the child; `variable` reads the present environment.
-pub(super) fn variables(
+pub(crate) fn variables(
     known: &Known<'_>,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Vec<(&'static str, OsString)> {

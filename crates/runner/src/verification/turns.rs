@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use kino_model::UnixNanos;
+use kino_text::figures;
 use kino_wire::verify::looks;
 
-use crate::commands::run::Failure;
-use crate::failure::code;
-use crate::render;
+use crate::RunnerError;
 
 /// A look that takes longer than this part of a turn is too dear to be repeated after every turn.
 const LOOK_SHARE_MAX: u32 = 4;
@@ -15,22 +14,19 @@ const LOOK_SHARE_MAX: u32 = 4;
 /// The order of two sides, turn by turn: random in blocks of two turns, in which each side comes first once, so that
 /// neither a trend nor a rhythm of the machine falls on one of them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Order(u64);
+pub struct Order(u64);
 
 impl Order {
     /// A new one.
     ///
     /// # Errors
     /// Where the system has no randomness.
-    pub(crate) fn random() -> Result<Self, Failure> {
-        let mut random = [0; 8];
-        getrandom::fill(&mut random)
-            .map_err(|error| Failure::new(code::RUN_FAILED, format!("no randomness: {error}")))?;
-        Ok(Self(u64::from_ne_bytes(random)))
+    pub fn random() -> Result<Self, RunnerError> {
+        Ok(Self(u64::from_ne_bytes(crate::random()?)))
     }
 
     /// Both sides in the order of this turn.
-    pub(crate) fn of<T>(self, turn: u32, [first, second]: [T; 2]) -> [T; 2] {
+    pub fn of<T>(self, turn: u32, [first, second]: [T; 2]) -> [T; 2] {
         let is_swapped_block = self.0 >> (turn / 2 % u64::BITS) & 1 == 1;
         if turn.is_multiple_of(2) == is_swapped_block { [second, first] } else { [first, second] }
     }
@@ -70,8 +66,9 @@ impl Pace {
         let turn = self.turn();
         let most = turn * self.planned;
         let most = self.budget.map_or(most, |budget| most.min(budget.saturating_sub(since(self.begun, now))));
-        let shown = |duration: Duration| render::duration(Some(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)));
-        let runs = render::counted(u64::from(self.planned) * sides, "execution");
+        let shown =
+            |duration: Duration| figures::duration(Some(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)));
+        let runs = figures::counted(u64::from(self.planned) * sides, "execution");
         format!("up to {runs} in {}, fewer where the verdict is sure before", shown(most))
     }
 

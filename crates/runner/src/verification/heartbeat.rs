@@ -1,4 +1,4 @@
-//! Tells the engine again and again how far a verification is, so that whoever waits for it knows that it goes on.
+//! Tells the engine at intervals how far a verification is, so that a client that waits for it knows that it goes on.
 
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,26 +7,27 @@ use std::time::Duration;
 
 use kino_wire::verify::{HEARTBEAT_SECONDS, VerifyProgress};
 
-use crate::app::App;
+use crate::Host;
+use crate::recording::ask;
 
-/// Beats until it is dropped.
-pub(super) struct Heart {
+/// A heartbeat, until it is dropped.
+pub(super) struct Heartbeat {
     progress: Arc<Mutex<VerifyProgress>>,
     wake: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Heart {
-    /// Begins to beat.
-    pub(super) fn new(app: &App, progress: VerifyProgress) -> Self {
+impl Heartbeat {
+    /// Begins.
+    pub(super) fn new<H: Host>(host: &H, progress: VerifyProgress) -> Self {
         let progress = Arc::new(Mutex::new(progress));
         let (wake, woken) = sync_channel(1);
-        let (app, told) = (app.clone(), Arc::clone(&progress));
+        let (host, latest) = (host.clone(), Arc::clone(&progress));
         let thread = thread::spawn(move || {
             while woken.recv_timeout(Duration::from_secs(HEARTBEAT_SECONDS)) != Err(RecvTimeoutError::Disconnected) {
-                let now = told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let now = latest.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 // An engine that does not answer now is asked again at the next beat; the end is what counts.
-                drop(app.ask(&now));
+                drop(ask(&host, &now));
             }
         });
         Self { progress, wake: Some(wake), thread: Some(thread) }
@@ -61,7 +62,7 @@ impl Heart {
     }
 }
 
-impl Drop for Heart {
+impl Drop for Heartbeat {
     fn drop(&mut self) {
         self.end();
     }

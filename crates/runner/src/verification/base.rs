@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
+use kino_repo::Git;
 use kino_wire::verify::VerifyBase;
 
-use crate::config;
-use crate::failure::{Failure, code};
+use crate::RunnerError;
 
 /// Reads BASE.
 ///
 /// # Errors
 /// Where it is none of them, with what there is.
-pub(super) fn parse(text: &str, directory: &Path) -> Result<VerifyBase, Failure> {
+pub(super) fn parse(text: &str, directory: &Path, git: &Git) -> Result<VerifyBase, RunnerError> {
     if text == "previous" {
         return Ok(VerifyBase::Previous);
     }
@@ -20,14 +20,9 @@ pub(super) fn parse(text: &str, directory: &Path) -> Result<VerifyBase, Failure>
         return Ok(VerifyBase::Selector(text.to_owned()));
     }
     let revision = text.strip_prefix("commit:").unwrap_or(text);
-    let commit = config::git().commit_of(directory, revision).ok_or_else(|| {
-        let message = format!(
-            "{revision:?} is no revision of the repository around {}, and no other base: write a git revision (HEAD, \
-             main, 4f2a91c), `previous`, or run:ID, label:NAME, code:HASH, time:START..END",
-            directory.display()
-        );
-        Failure::new(code::WRONG, message)
-    })?;
+    let commit = git
+        .commit_of(directory, revision)
+        .ok_or_else(|| RunnerError::Base { revision: revision.to_owned(), directory: directory.to_owned() })?;
     Ok(VerifyBase::Revision { commit, revision: revision.to_owned() })
 }
 
@@ -38,10 +33,10 @@ mod tests {
     #[test]
     fn bases_are_told_apart() {
         let folder = tempfile::tempdir().unwrap();
-        let parse = |text: &str| parse(text, folder.path());
+        let parse = |text: &str| parse(text, folder.path(), &Git::new([]));
         assert_eq!(parse("previous").unwrap(), VerifyBase::Previous);
         assert_eq!(parse("label:a b").unwrap(), VerifyBase::Selector("label:a b".to_owned()));
         let wrong = parse("HEAD").unwrap_err();
-        assert!(wrong.code == code::WRONG && wrong.message.contains("previous"), "{}", wrong.message);
+        assert!(wrong.to_string().contains("previous"), "{wrong}");
     }
 }

@@ -5,9 +5,13 @@
 //!  otherwise:              stdin as it is, stdout and stderr through pipes     our process group
 //! ```
 
+mod capture;
+mod terminal;
+
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,14 +19,16 @@ use std::thread::JoinHandle;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use rustix::process::{Pid, Signal};
-use tokio::process::Command;
+use tokio::process::Command as Process;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::capture::{self, Captured, To};
-use super::terminal::{self, Raw};
-use crate::config::Settings;
-use crate::failure::{Failure, code};
+use self::capture::To;
+use self::terminal::Raw;
+use crate::RunnerError;
+
+pub use self::capture::{Captured, OUTPUT_BYTES_MAX};
+pub use self::terminal::become_command;
 
 /// Signals that may wait to be passed on; more at once than a person can send.
 const SIGNALS_MAX: usize = 64;
@@ -31,7 +37,7 @@ const PASSED_ON: [Signal; 6] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::
 
 /// What becomes of the child's streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Streams {
+pub enum Streams {
     /// Handed on and kept.
     HandedOn,
     /// Ours, and not kept.
@@ -41,15 +47,16 @@ pub(super) enum Streams {
 }
 
 /// How the child ended and what it wrote.
-pub(super) struct Ended {
+#[derive(Debug)]
+pub struct Ended {
     /// How it ended, or why it did not start.
-    pub(super) status: Result<ExitStatus, Failure>,
+    pub status: Result<ExitStatus, RunnerError>,
     /// What it wrote to standard output; on a terminal, everything.
-    pub(super) stdout: Captured,
+    pub stdout: Captured,
     /// What it wrote to standard error, where that is not the same terminal.
-    pub(super) stderr: Captured,
+    pub stderr: Captured,
     /// Processor time of the command and its children, user and system, in nanoseconds.
-    pub(super) cpu_nanos: Option<i64>,
+    pub cpu_nanos: Option<i64>,
 }
 
 /// Everything that lives as long as the child.
@@ -64,30 +71,37 @@ struct Open {
     raw: Option<Raw>,
 }
 
-/// Runs `command` with `variables` added to its environment, to its end.
-pub(super) fn run(
-    settings: &Settings,
-    command: &[OsString],
-    variables: &[(&str, OsString)],
-    streams: Streams,
-) -> Ended {
+/// A command that is to be executed.
+#[derive(Clone, Copy, Debug)]
+pub struct Command<'a> {
+    /// The program and its arguments; at least one word.
+    pub words: &'a [OsString],
+    /// Where it is executed.
+    pub directory: &'a Path,
+    /// What becomes of its streams.
+    pub streams: Streams,
+}
+
+/// Executes a command to its end, with `variables` added to its environment. `terminal_helper` is
+/// [`crate::Host::terminal_helper`].
+///
+/// # Panics
+/// Where the command has no word.
+pub fn run(command: Command<'_>, variables: &[(&str, OsString)], terminal_helper: &Path) -> Ended {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failed(Failure::new(code::RUN_FAILED, format!("starting a runtime: {error}"))),
+        Err(error) => return failed(RunnerError::system("starting a runtime", error)),
     };
     runtime.block_on(async {
         // Before the child exists, so that a signal in between finds somebody who passes it on.
         let mut signals = listen();
         let cpu_before = children_cpu_nanos();
-        let own_terminal = streams == Streams::HandedOn && io::stdout().is_terminal();
-        let started = if own_terminal {
-            on_terminal(settings, command, variables)
-        } else {
-            on_pipes(settings, command, variables, streams)
-        };
+        let own_terminal = command.streams == Streams::HandedOn && io::stdout().is_terminal();
+        let started =
+            if own_terminal { on_terminal(command, variables, terminal_helper) } else { on_pipes(command, variables) };
         let (mut child, streams) = match started {
             Ok(started) => started,
-            Err(failure) => return failed(failure),
+            Err(error) => return failed(error),
         };
         let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
         let status = loop {
@@ -96,13 +110,13 @@ pub(super) fn run(
                 Some(signal) = signals.recv() => pass_on(signal, pid, &streams),
             }
         };
-        let ended = streams.finish(status.map_err(|error| Failure::because("waiting for the command", &error)));
+        let ended = streams.finish(status.map_err(|error| RunnerError::system("waiting for the command", error)));
         Ended { cpu_nanos: children_cpu_nanos().zip(cpu_before).map(|(after, before)| after - before), ..ended }
     })
 }
 
-fn failed(failure: Failure) -> Ended {
-    Ended { status: Err(failure), stdout: Captured::default(), stderr: Captured::default(), cpu_nanos: None }
+fn failed(error: RunnerError) -> Ended {
+    Ended { status: Err(error), stdout: Captured::default(), stderr: Captured::default(), cpu_nanos: None }
 }
 
 /// Processor time of all children that were waited for, with theirs.
@@ -115,22 +129,18 @@ fn children_cpu_nanos() -> Option<i64> {
 type Started = (tokio::process::Child, Open);
 
 /// Standard input is handed over as it is; the outputs go through pipes, or as they are too.
-fn on_pipes(
-    settings: &Settings,
-    command: &[OsString],
-    variables: &[(&str, OsString)],
-    streams: Streams,
-) -> Result<Started, Failure> {
-    let mut child = Command::new(&command[0]);
-    child.args(&command[1..]).envs(variables.iter().map(|(name, value)| (name, value)));
-    child.current_dir(&settings.directory);
+fn on_pipes(command: Command<'_>, variables: &[(&str, OsString)]) -> Result<Started, RunnerError> {
+    let Command { words, directory, streams } = command;
+    let mut child = Process::new(&words[0]);
+    child.args(&words[1..]).envs(variables.iter().map(|(name, value)| (name, value)));
+    child.current_dir(directory);
     if streams == Streams::Kept {
         child.stdin(Stdio::null());
     }
     if streams != Streams::Ours {
         child.stdout(Stdio::piped()).stderr(Stdio::piped());
     }
-    let mut child = child.spawn().map_err(|error| terminal::not_started(&command[0], &error))?;
+    let mut child = child.spawn().map_err(|error| RunnerError::not_started(&words[0], error))?;
     let ended = Arc::new(AtomicBool::new(false));
     let stdout = child.stdout.take().and_then(|stream| stream.into_owned_fd().ok());
     let stderr = child.stderr.take().and_then(|stream| stream.into_owned_fd().ok());
@@ -146,17 +156,20 @@ fn on_pipes(
 }
 
 /// A pseudo-terminal for every stream that is a terminal; the others as they are, or through a pipe.
-fn on_terminal(settings: &Settings, command: &[OsString], variables: &[(&str, OsString)]) -> Result<Started, Failure> {
-    let attempt = |what: &str, error: io::Error| Failure::new(code::RUN_FAILED, format!("{what}: {error}"));
-    let pair = terminal::open().map_err(|error| attempt("opening a terminal for the command", error))?;
-    let copy = |descriptor: &OwnedFd| {
-        descriptor.try_clone().map_err(|error| attempt("opening a terminal for the command", error))
-    };
+fn on_terminal(
+    command: Command<'_>,
+    variables: &[(&str, OsString)],
+    terminal_helper: &Path,
+) -> Result<Started, RunnerError> {
+    let not_opened = |error| RunnerError::system("opening a terminal for the command", error);
+    let pair = terminal::open().map_err(not_opened)?;
+    let copy = |descriptor: &OwnedFd| descriptor.try_clone().map_err(not_opened);
     let (stdin_is_terminal, stderr_is_terminal) = (io::stdin().is_terminal(), io::stderr().is_terminal());
     // In the background, reading from the terminal or changing it would stop us.
     let interactive = stdin_is_terminal && terminal::in_foreground(io::stdin());
-    let mut child = Command::new(&settings.program);
-    child.args(["__terminal", "--"]).args(command).envs(variables.iter().map(|(name, value)| (name, value)));
+    let mut child = Process::new(terminal_helper);
+    child.args(["__terminal", "--"]).args(command.words).envs(variables.iter().map(|(name, value)| (name, value)));
+    child.current_dir(command.directory);
     child.stdout(copy(&pair.slave)?);
     if stdin_is_terminal {
         child.stdin(copy(&pair.slave)?);
@@ -166,7 +179,7 @@ fn on_terminal(settings: &Settings, command: &[OsString], variables: &[(&str, Os
     // Our copies of the child's end must be closed, or its end is never seen.
     drop(child);
     drop(pair.slave);
-    let mut child = spawned.map_err(|error| attempt("starting the command", error))?;
+    let mut child = spawned.map_err(|error| RunnerError::system("starting the command", error))?;
     let ended = Arc::new(AtomicBool::new(false));
     let typed = if interactive { terminal::typed_ahead() } else { Vec::new() };
     let raw = if interactive { Raw::enter().ok() } else { None };
@@ -188,7 +201,7 @@ fn on_terminal(settings: &Settings, command: &[OsString], variables: &[(&str, Os
 
 impl Open {
     /// Waits for the last bytes and gives the terminal back.
-    fn finish(self, status: Result<ExitStatus, Failure>) -> Ended {
+    fn finish(self, status: Result<ExitStatus, RunnerError>) -> Ended {
         self.ended.store(true, Ordering::Release);
         let collect = |stream: Option<JoinHandle<Captured>>| {
             stream.map(|stream| stream.join().expect("handing a stream on does not panic")).unwrap_or_default()
@@ -200,7 +213,7 @@ impl Open {
 }
 
 /// A flag that the first signal to end raises, from now on. Whoever looks at it does not end at once, but in order.
-pub(super) fn interrupted() -> Arc<AtomicBool> {
+pub fn interrupted() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     let raised = Arc::clone(&flag);
     let (ready, listening) = std::sync::mpsc::sync_channel(1);

@@ -16,25 +16,33 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::config::{CONFIG_FILE, Settings};
-
 /// What the system has mounted where, as this process sees it.
 const MOUNTS: &str = "/proc/self/mountinfo";
 /// Linked worktrees of a repository that are looked at. Over it, nothing is allowed.
 const WORKTREES_MAX: usize = 1_000;
 
-/// Whether the home, or its configuration, is part of the worktree in which something would be executed, or of
-/// another of its repository: what can write one could write the permission too.
-pub(super) fn lies_within(settings: &Settings, directory: &Path) -> bool {
+/// Returns whether a configuration, or the folder that it is in, is part of the worktree in which something would be
+/// executed, or of another of its repository: what can write one could write the permission too.
+pub fn lies_within(config: &Path, directory: &Path) -> bool {
     let Some(roots) = roots(directory) else { return true };
     let mounts = fs::read_to_string(MOUNTS).unwrap_or_default();
     let mounts = Mounts::of(&mounts);
-    let paths = [settings.home.join(CONFIG_FILE), settings.home.clone()];
+    let paths = [Some(config), config.parent()];
     roots.iter().any(|root| {
-        paths.iter().any(|path| {
+        paths.iter().flatten().any(|path| {
             passes_through(path, root) || has_above(path, root) || mounts.show_within(&real(path), &real(root))
         })
     })
+}
+
+/// Returns whether a folder, and the worktree that it is in, belong to this user. A client names it, and over HTTP any
+/// user of this machine may be the client.
+pub fn is_own(directory: &Path) -> bool {
+    let user = rustix::process::geteuid().as_raw();
+    let root = kino_repo::project::of(directory).map_or_else(|| directory.to_owned(), |project| project.worktree);
+    [directory, root.as_path()]
+        .iter()
+        .all(|folder| fs::metadata(folder).is_ok_and(|folder| folder.is_dir() && folder.uid() == user))
 }
 
 /// The worktree around a directory, all others of its repository, and the git directory that they share. `None` where
@@ -175,8 +183,25 @@ mod tests {
 
     use super::*;
 
-    fn settings(home: &Path) -> Settings {
-        Settings { home: home.to_owned(), ..Settings::for_tests() }
+    const CONFIG_FILE: &str = "config.toml";
+
+    fn config(home: &Path) -> PathBuf {
+        home.join(CONFIG_FILE)
+    }
+
+    #[test]
+    fn a_folder_is_own_where_it_is_a_folder_of_this_user() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(is_own(folder.path()));
+        assert!(!is_own(&folder.path().join("absent")));
+        fs::write(folder.path().join("file"), "").unwrap();
+        assert!(!is_own(&folder.path().join("file")));
+        let inner = folder.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        // Only a privileged user can give a folder away; for others there is nothing more to try.
+        if std::os::unix::fs::chown(&inner, Some(12_345), None).is_ok() {
+            assert!(!is_own(&inner));
+        }
     }
 
     #[test]
@@ -186,20 +211,20 @@ mod tests {
         fs::create_dir_all(worktree.join(".git")).unwrap();
         fs::create_dir_all(worktree.join("inner/home")).unwrap();
         fs::create_dir_all(folder.path().join("home")).unwrap();
-        assert!(lies_within(&settings(&worktree.join("inner/home")), &worktree));
-        assert!(lies_within(&settings(&worktree), &worktree));
-        assert!(!lies_within(&settings(&folder.path().join("home")), &worktree));
+        assert!(lies_within(&config(&worktree.join("inner/home")), &worktree));
+        assert!(lies_within(&config(&worktree), &worktree));
+        assert!(!lies_within(&config(&folder.path().join("home")), &worktree));
         // Who writes the worktree can lead a link that lies in it elsewhere.
         std::os::unix::fs::symlink(folder.path().join("home"), worktree.join("out")).unwrap();
-        assert!(lies_within(&settings(&worktree.join("out")), &worktree));
+        assert!(lies_within(&config(&worktree.join("out")), &worktree));
         std::os::unix::fs::symlink(worktree.join("out"), folder.path().join("in-and-out")).unwrap();
-        assert!(lies_within(&settings(&folder.path().join("in-and-out")), &worktree));
+        assert!(lies_within(&config(&folder.path().join("in-and-out")), &worktree));
         std::os::unix::fs::symlink("home/..", folder.path().join("around")).unwrap();
-        assert!(!lies_within(&settings(&folder.path().join("around/home")), &worktree));
+        assert!(!lies_within(&config(&folder.path().join("around/home")), &worktree));
         fs::write(worktree.join("kino.toml"), "").unwrap();
         let link = folder.path().join("home").join(CONFIG_FILE);
         std::os::unix::fs::symlink(worktree.join("kino.toml"), link).unwrap();
-        assert!(lies_within(&settings(&folder.path().join("home")), &worktree));
+        assert!(lies_within(&config(&folder.path().join("home")), &worktree));
     }
 
     #[test]
@@ -219,11 +244,11 @@ mod tests {
             let home = within.join("home");
             fs::create_dir_all(&home).unwrap();
             for directory in [&main, &linked, &third] {
-                assert!(lies_within(&settings(&home), directory), "{} {}", home.display(), directory.display());
+                assert!(lies_within(&config(&home), directory), "{} {}", home.display(), directory.display());
             }
         }
         fs::create_dir_all(&home).unwrap();
-        assert!(![&main, &linked, &third].iter().any(|directory| lies_within(&settings(&home), directory)));
+        assert!(![&main, &linked, &third].iter().any(|directory| lies_within(&config(&home), directory)));
     }
 
     #[test]

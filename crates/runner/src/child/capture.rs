@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 /// How much of each stream is kept. Test logs fit; a build's whole verbose output may not.
-pub(crate) const OUTPUT_BYTES_MAX: usize = 4 << 20;
+pub const OUTPUT_BYTES_MAX: usize = 4 << 20;
 /// How much is handed on at a time.
 const CHUNK_BYTES: usize = 64 << 10;
 /// How long a stream must be silent, once the child has ended, to be given up although something holds it open.
@@ -18,13 +18,13 @@ const SILENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// What was kept of a stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Captured {
+pub struct Captured {
     /// Its beginning.
-    pub(super) kept: Vec<u8>,
+    pub kept: Vec<u8>,
     /// How many bytes came after that.
-    pub(super) cut_bytes: u64,
+    pub cut_bytes: u64,
     /// Whether somebody still had it open for writing when the child had ended.
-    pub(super) left_open: bool,
+    pub left_open: bool,
 }
 
 impl Captured {

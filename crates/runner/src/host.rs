@@ -1,0 +1,82 @@
+//! What executing needs of the program that does it.
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::path::PathBuf;
+
+use kino_model::Clock;
+use kino_repo::Git;
+use kino_wire::admin::EngineFile;
+use kino_wire::{Problem, Question};
+
+use crate::RunnerError;
+
+/// A program that executes commands: it knows the engine, the environment and its user. It does not know what a run is.
+pub trait Host: Clone + Send + Sync + 'static {
+    /// How this program says what went wrong.
+    type Failure: Clone + Display + From<RunnerError> + From<Problem> + Send;
+    /// Its way to ask an engine.
+    type Client: Client;
+    /// A display of how far something is, until it is dropped.
+    type Progress: Progress;
+
+    /// Finds the engine, or starts one, and reports what happens meanwhile.
+    ///
+    /// # Errors
+    /// Where none can be had.
+    fn engine(&self, report: &dyn Fn(EngineNews<'_>)) -> Result<Self::Client, Self::Failure>;
+
+    /// Returns where an engine will answer that does not answer yet, once that is known.
+    fn announced(&self) -> Option<EngineFile>;
+
+    /// Returns the clock.
+    fn clock(&self) -> &dyn Clock;
+
+    /// Says a sentence to the user. It may hold any text.
+    fn say(&self, sentence: &str);
+
+    /// Shows how far something of so many steps is; of an unknown number with `None`.
+    fn progress(&self, what: &str, steps: Option<u64>) -> Self::Progress;
+
+    /// Reads a variable of the environment.
+    fn variable(&self, name: &str) -> Option<OsString>;
+
+    /// Returns the git command.
+    fn git(&self) -> Git;
+
+    /// Returns a folder of this user's alone, for files that live as long as one execution.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    fn scratch(&self) -> Result<PathBuf, Self::Failure>;
+
+    /// Returns the program that, started with `__terminal -- COMMAND`, calls [`crate::child::become_command`].
+    fn terminal_helper(&self) -> PathBuf;
+}
+
+/// A connection to a running engine.
+pub trait Client: Clone + Send + 'static {
+    /// Asks the engine.
+    ///
+    /// # Errors
+    /// The engine's own; [`kino_wire::ProblemKind::Internal`] where it does not answer.
+    fn ask<Q: Question>(&self, question: &Q) -> Result<Q::Answer, Problem>;
+
+    /// Returns where the engine listens.
+    fn address(&self) -> &EngineFile;
+}
+
+/// A display of how far something is.
+pub trait Progress {
+    /// One more step is done.
+    fn step(&self);
+}
+
+/// What happens while an engine is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineNews<'a> {
+    /// None runs; one is started.
+    Starting,
+    /// A sentence for the user.
+    Said(&'a str),
+}

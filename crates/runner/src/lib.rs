@@ -1,0 +1,43 @@
+//! Executing programs: a recorded run of a command, and the runs of a verification.
+//!
+//! ```text
+//!  recording     ids, code state ─► run_start ─► child (environment, streams, signals) ─► run_finish
+//!  verification  base ─► verify_start ─► worktree, set-up ─► runs of both sides in turn ─► verify_finish
+//!  child         a process with its streams: passed through a pseudo-terminal or pipes, and kept
+//!  detached      a verification in a process of its own
+//!  reach         whether what is executed in a folder could write the permission for it
+//! ```
+//!
+//! The engine is asked through [`Host`], which the program that executes implements: this crate neither starts engines
+//! nor prints.
+
+pub mod child;
+pub mod detached;
+mod environment;
+mod error;
+mod host;
+pub mod reach;
+pub mod recording;
+mod silence;
+pub mod verification;
+
+pub use error::RunnerError;
+pub use host::{Client, EngineNews, Host, Progress};
+pub use silence::{Silence, why_no_spans};
+pub use verification::Order;
+
+use kino_model::TraceId;
+
+/// Returns a new id for a verification: 32 lowercase hexadecimal digits.
+///
+/// # Errors
+/// Where the system has no randomness.
+pub fn new_verification_id() -> Result<String, RunnerError> {
+    Ok(TraceId(random()?).to_string())
+}
+
+fn random<const BYTES: usize>() -> Result<[u8; BYTES], RunnerError> {
+    let mut random = [0; BYTES];
+    getrandom::fill(&mut random).map_err(RunnerError::NoRandomness)?;
+    Ok(random)
+}

@@ -1,0 +1,158 @@
+//! A recorded run: a command with tracing switched on, of which the engine learns the beginning and the end.
+//!
+//! ```text
+//!  engine, code state, ids ─► run_start ─► child (environment, streams, signals) ─► run_finish
+//! ```
+//!
+//! The command comes first: where no engine can be had it runs all the same. It waits for an engine only for a bounded
+//! time, and what is recorded of it then is recorded afterwards.
+
+mod registration;
+
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
+use std::thread;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use kino_repo::Code;
+use kino_wire::admin::StatusQuestion;
+use kino_wire::run::{Run, RunFinish, RunOutput};
+use kino_wire::{Problem, ProblemKind};
+
+use self::registration::Registration;
+use crate::child::{self, Command, Ended};
+use crate::environment::{self, Ids, Known};
+use crate::{Client, EngineNews, Host};
+
+/// How often a full store is asked to take the end of a run.
+const END_ATTEMPTS_MAX: usize = 20;
+/// The time between two of these attempts.
+const END_PAUSE: Duration = Duration::from_millis(250);
+
+/// A command that was executed.
+#[derive(Debug)]
+pub struct Executed {
+    /// How it ended, and what it wrote.
+    pub ended: Ended,
+    /// What is recorded of it; `None` where nothing could be, which the host has said.
+    pub recorded: Option<Recorded>,
+}
+
+/// What is recorded of an execution.
+#[derive(Debug)]
+pub struct Recorded {
+    /// As the engine has it.
+    pub run: Run,
+    /// The code that ran.
+    pub code: Code,
+    /// Whether it sent metrics.
+    pub metrics_came: bool,
+}
+
+/// A run that the engine knows of.
+struct Recording<C> {
+    client: C,
+    ids: Ids,
+    code: Code,
+    /// Metric points refused before the run, to tell whether it sent any.
+    metric_points: u64,
+}
+
+/// Executes a command and records it where that is possible. The host says what cannot be recorded, and why a command
+/// did not start.
+pub fn execute<H: Host>(host: &H, command: Command<'_>, label: Option<&str>) -> Executed {
+    let not_recorded = |failure: &H::Failure| host.say(&format!("kino │ this run is not recorded: {failure}"));
+    let begun = Registration::begin(host, command, label);
+    let begun = begun.and_then(|mut registration| registration.wait_a_little(host).map(|()| registration));
+    let registration = begun.inspect_err(not_recorded).ok();
+    let variables = registration.as_ref().map(|begun| variables(host, begun, command.words, label)).unwrap_or_default();
+    let ended = child::run(command, &variables, &host.terminal_helper());
+    if let Err(error) = &ended.status {
+        host.say(&format!("kino: {error}"));
+    }
+    let recorded = registration.and_then(|registration| {
+        let recording = registration.registered(host).inspect_err(not_recorded).ok()?;
+        let not_finished =
+            |failure: &H::Failure| host.say(&format!("kino │ the end of this run is not recorded: {failure}"));
+        let run = finish(host, &recording, &ended).inspect_err(not_finished).ok()?;
+        let metrics_came = run.spans == 0 && metric_points(&recording.client) > recording.metric_points;
+        Some(Recorded { run, code: recording.code, metrics_came })
+    });
+    Executed { ended, recorded }
+}
+
+/// Executes a command that must be recorded, with nothing to read and its output kept alone.
+///
+/// # Errors
+/// Where it cannot be recorded; a command that did not start is none.
+pub(crate) fn execute_quietly<H: Host>(host: &H, command: Command<'_>) -> Result<(Run, Ended), H::Failure> {
+    let mut registration = Registration::begin(host, command, None)?;
+    registration.wait(host)?;
+    let mut variables = variables(host, &registration, command.words, None);
+    variables.push(("PWD", command.directory.as_os_str().to_owned()));
+    let ended = child::run(command, &variables, &host.terminal_helper());
+    let run = finish(host, &registration.registered(host)?, &ended)?;
+    Ok((run, ended))
+}
+
+/// What the command needs to send its spans here; nothing where it is not known where that is.
+fn variables<H: Host>(
+    host: &H,
+    registration: &Registration<H>,
+    words: &[OsString],
+    label: Option<&str>,
+) -> Vec<(&'static str, OsString)> {
+    let Some(engine) = &registration.engine else { return Vec::new() };
+    let (ids, code) = (&registration.ids, &registration.code.state);
+    environment::variables(&Known { engine, ids, label, code, program: &words[0] }, |name| host.variable(name))
+}
+
+/// The engine may have been stopped meanwhile: then another one is started, which finds the run in the store.
+fn finish<H: Host>(host: &H, recording: &Recording<H::Client>, ended: &Ended) -> Result<Run, H::Failure> {
+    let (exit_code, signal) = match &ended.status {
+        Ok(status) => (status.code(), status.signal()),
+        Err(error) => (Some(i32::from(error.exit_code())), None),
+    };
+    let question = RunFinish {
+        run_id: recording.ids.run.clone(),
+        exit_code,
+        signal,
+        stdout: output(&ended.stdout.kept, ended.stdout.cut_bytes),
+        stderr: output(&ended.stderr.kept, ended.stderr.cut_bytes),
+        end_unix_nanos: host.clock().now().0,
+        cpu_nanos: ended.cpu_nanos,
+    };
+    let mut attempts = 1;
+    loop {
+        match recording.client.ask(&question) {
+            Err(Problem { kind: ProblemKind::Internal, .. }) => return ask(host, &question),
+            Err(Problem { kind: ProblemKind::Busy, .. }) if attempts < END_ATTEMPTS_MAX => {
+                attempts += 1;
+                thread::sleep(END_PAUSE);
+            }
+            answer => return Ok(answer?),
+        }
+    }
+}
+
+/// Asks the engine, which is started if none runs.
+pub(crate) fn ask<H: Host, Q: kino_wire::Question>(host: &H, question: &Q) -> Result<Q::Answer, H::Failure> {
+    let say = |news: EngineNews<'_>| {
+        if let EngineNews::Said(sentence) = news {
+            host.say(sentence);
+        }
+    };
+    Ok(host.engine(&say)?.ask(question)?)
+}
+
+fn output(bytes: &[u8], cut_bytes: u64) -> RunOutput {
+    RunOutput { base64: BASE64_STANDARD.encode(bytes), cut_bytes }
+}
+
+/// How many metric points the engine has refused to store so far.
+fn metric_points(client: &impl Client) -> u64 {
+    let issues = client.ask(&StatusQuestion {}).map(|status| status.issues).unwrap_or_default();
+    issues.into_iter().filter(|(name, _)| name.contains("metric")).map(|(_, count)| count).sum()
+}
