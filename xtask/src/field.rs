@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Owns how packages are installed and run, and the count of right findings; never finds anything itself. A third of
-//! the packages is sealed: detectors are mended on the others, and judged by these once. Everything of the second and
-//! third draw is sealed: each was recorded when the one before had been opened.
+//! the first packages is sealed: detectors are mended on the others, and judged by these once. Everything of the later
+//! draws is sealed: each was recorded when the one before had been opened.
 
 mod judged;
 mod recipes;
@@ -29,7 +29,7 @@ pub(crate) enum Action {
     Record,
     /// Asks `kino insights` about each recorded package, and joins what was judged
     Report,
-    /// Draws the sealed third among the names in field/sealed.json, or the order of those in field/second.json
+    /// Draws the sealed third among the names in field/sealed.json, or the order of those of a later draw
     Draw,
 }
 
@@ -50,15 +50,10 @@ pub(crate) struct Args {
     /// draw: what the draw follows from
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
-    /// report: only the sealed packages, which are left out otherwise, so that no detector is mended on them
-    #[arg(long)]
-    sealed: bool,
-    /// report: only the packages of the second draw; draw: their order
-    #[arg(long, conflicts_with = "sealed")]
-    second: bool,
-    /// report: only the packages of the third draw, which is the rest of that order
-    #[arg(long, conflicts_with_all = ["sealed", "second"])]
-    third: bool,
+    /// report: only the sealed packages of this draw, which are left out otherwise, so that no detector is mended on them;
+    /// draw: which
+    #[arg(long, value_name = "DRAW")]
+    draw: Option<Draw>,
     /// report: prints each finding with its numbers, location and evidence
     #[arg(long)]
     detail: bool,
@@ -104,9 +99,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
 
 /// Prints the packages that are sealed under this seed: the first third of all in a random order; or that whole order.
 fn draw(args: &Args) -> anyhow::Result<bool> {
-    let draw = if args.second { Draw::Second } else { Draw::First };
+    let draw = args.draw.unwrap_or(Draw::First);
     let names = recipes::drawn_from(&exec::workspace_root()?, draw)?;
-    let drawn = if args.second { in_order(names, args.seed) } else { third(names, args.seed) };
+    let drawn = if draw == Draw::First { third(names, args.seed) } else { in_order(names, args.seed) };
     println!("{}", serde_json::json!({ "seed": args.seed, "packages": drawn }));
     Ok(true)
 }
@@ -143,11 +138,21 @@ mod tests {
     }
 
     #[test]
-    fn the_second_draw_is_what_its_seed_gives() {
+    fn a_later_draw_is_what_its_seed_gives() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let drawn: serde_json::Value =
-            serde_json::from_slice(&std::fs::read(root.join("field/second.json")).unwrap()).unwrap();
-        let names = recipes::drawn_from(root, Draw::Second).unwrap();
-        assert_eq!(in_order(names, drawn["seed"].as_u64().unwrap()), recipes::order(root, Draw::Second).unwrap());
+        for draw in [Draw::Second, Draw::Fourth] {
+            let seed = recipes::seed(root, draw).unwrap();
+            let names = recipes::drawn_from(root, draw).unwrap();
+            assert_eq!(in_order(names, seed), recipes::order(root, draw).unwrap(), "{draw:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_drawn_once() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let names = |draw| recipes::drawn_from(root, draw).unwrap();
+        let earlier = [names(Draw::First), names(Draw::Second)].concat();
+        let again: Vec<_> = names(Draw::Fourth).into_iter().filter(|name| earlier.contains(name)).collect();
+        assert!(again.is_empty(), "{again:?}");
     }
 }

@@ -48,14 +48,16 @@ pub(super) fn all(root: &Path) -> anyhow::Result<Vec<Recipe>> {
 }
 
 /// Which draw of sealed packages.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, clap::ValueEnum)]
 pub(super) enum Draw {
-    /// A third of the first packages.
+    /// A third of the first packages
     First,
-    /// Packages that came later, in the order drawn.
+    /// Packages that came later, in the order drawn
     Second,
-    /// The rest of that order, which was not recorded until the second draw had been opened.
+    /// The rest of that order, which was not recorded until the second draw had been opened
     Third,
+    /// Other names again, in the order drawn
+    Fourth,
 }
 
 impl Draw {
@@ -63,6 +65,7 @@ impl Draw {
         match self {
             Self::First => "field/sealed.json",
             Self::Second | Self::Third => "field/second.json",
+            Self::Fourth => "field/fourth.json",
         }
     }
 }
@@ -76,13 +79,19 @@ pub(super) fn sealed(root: &Path, draw: Draw) -> anyhow::Result<Vec<String>> {
         names.iter().position(|name| name == first).with_context(|| format!("{first} was not drawn"))
     };
     Ok(match draw {
-        Draw::First => names,
+        Draw::First | Draw::Fourth => names,
         Draw::Second => {
             names.truncate(third(&names)?);
             names
         }
         Draw::Third => names.split_off(third(&names)?),
     })
+}
+
+/// What the order of a draw follows from.
+#[cfg(test)]
+pub(super) fn seed(root: &Path, draw: Draw) -> anyhow::Result<u64> {
+    read(root, draw)?["seed"].as_u64().context("no \"seed\"")
 }
 
 /// What a seed gave.

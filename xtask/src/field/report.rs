@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
+use clap::ValueEnum as _;
 use serde_json::Value;
 
 use super::Args;
@@ -81,22 +82,20 @@ pub(super) fn run(args: &Args) -> anyhow::Result<bool> {
 /// What the report calls its packages, and the recipes of them.
 fn chosen(args: &Args, root: &Path) -> anyhow::Result<(&'static str, Vec<Recipe>)> {
     let mut recipes = recipes::all(root)?;
-    let sealed = |draw: Draw| recipes::sealed(root, draw);
     let mut keep = |names: &[String], is_kept: bool| recipes.retain(|recipe| names.contains(&recipe.name) == is_kept);
-    let heading = match (args.third, args.second, args.sealed) {
-        (true, ..) => {
-            keep(&sealed(Draw::Third)?, true);
-            "third draw's"
+    if let Some(draw) = args.draw {
+        keep(&recipes::sealed(root, draw)?, true);
+    } else {
+        for draw in Draw::value_variants() {
+            keep(&recipes::sealed(root, *draw)?, false);
         }
-        (_, true, _) => {
-            keep(&sealed(Draw::Second)?, true);
-            "second draw's"
-        }
-        (.., is_sealed) => {
-            keep(&recipes::order(root, Draw::Second)?, false);
-            keep(&sealed(Draw::First)?, is_sealed);
-            if is_sealed { "sealed" } else { "open" }
-        }
+    }
+    let heading = match args.draw {
+        None => "open",
+        Some(Draw::First) => "sealed",
+        Some(Draw::Second) => "second draw's",
+        Some(Draw::Third) => "third draw's",
+        Some(Draw::Fourth) => "fourth draw's",
     };
     Ok((heading, recipes))
 }
