@@ -120,6 +120,9 @@ pub struct Comparison {
     pub executions_changed: Vec<ExecutionsChanged>,
     /// By which factor the runs of both sides became slower from the first to the last; `None` where no trend shows.
     pub drift: Option<f64>,
+    /// The mean share of the machine's cores that other programs used during the runs of each side, where it is known of
+    /// all and differs so much that it says something.
+    pub others_cpu: Option<[f64; 2]>,
     /// Calls whose number changed by an order of magnitude, the largest change first.
     pub calls_changed: Vec<CallsChanged>,
     /// Counts that differ first.
@@ -195,6 +198,12 @@ pub fn compare_with(
     let [before, after] = if runs_only { [all_before, all_after] } else { [&work[0][..], &work[1][..]] };
     let mut sides = Sides::new(before, after, design.in_turn.is_some());
     let runs = [(all_before, 0), (all_after, 1)].map(|(all, side)| totals::runs(all, &sides.entries[side]));
+    for (units, runs) in sides.units.iter_mut().zip(&runs) {
+        for unit in &mut units.all {
+            let run = unit.run_id.as_ref().and_then(|id| runs.iter().find(|run| run.run_id == *id));
+            unit.others_cpu = run.and_then(|run| run.others_cpu);
+        }
+    }
     let runs = [&runs[0][..], &runs[1][..]];
     let identical = same_executions(before, after);
     let mut tests: Vec<Test> =
@@ -223,10 +232,10 @@ pub fn compare_with(
         let name = |it: &OperationComparison| (it.service.clone(), it.name.clone(), it.kind.clone());
         key(a).cmp(&key(b)).then(size(b).total_cmp(&size(a))).then_with(|| name(a).cmp(&name(b)))
     });
-    let located = sides
-        .units
-        .each_ref()
-        .map(|units| units.all.iter().map(|unit| Located::new(unit.start, 0.0)).collect::<Vec<_>>());
+    let located = sides.units.each_ref().map(|units| {
+        units.all.iter().map(|unit| Located::new(unit.start, 0.0).beside(unit.others_cpu)).collect::<Vec<_>>()
+    });
+    let crowding = design.in_turn.is_none().then(|| timing::crowding(&located[0], &located[1])).flatten();
     Comparison {
         verdict,
         executions_before: sides.ended[0],
@@ -240,6 +249,7 @@ pub fn compare_with(
         totals: totals.iter().zip(&judged_totals).map(|(total, test)| test.total(total)).collect(),
         executions_changed: totals::executions_changed(runs, &sides),
         drift: drift(&tests, &totals),
+        others_cpu: crowding,
         calls_changed: if identical { Vec::new() } else { calls::calls_changed(before, after) },
         counts: counts::compare(&sides),
         suspects,

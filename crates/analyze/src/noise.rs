@@ -22,17 +22,25 @@ pub struct Located {
     /// By which part of the duration a stall of the machine may change it; 0 for a median of several, which no single
     /// stall moves.
     pub stall: f64,
+    /// The share of the machine's cores that other programs used meanwhile, from 0 to 1; `None` where it is not known.
+    pub others_cpu: Option<f64>,
 }
 
 impl Located {
     /// The median of several logarithms.
     pub const fn new(start: i64, location: f64) -> Self {
-        Self { start, location, stall: 0.0 }
+        Self { start, location, stall: 0.0, others_cpu: None }
     }
 
     /// The logarithm of one duration.
     pub fn once(start: i64, log_nanos: f64) -> Self {
-        Self { start, location: log_nanos, stall: (STALL_NANOS.ln() - log_nanos).exp() }
+        Self { stall: (STALL_NANOS.ln() - log_nanos).exp(), ..Self::new(start, log_nanos) }
+    }
+
+    /// The same beside programs that used this share of the cores.
+    #[must_use]
+    pub fn beside(self, others_cpu: Option<f64>) -> Self {
+        Self { others_cpu, ..self }
     }
 }
 

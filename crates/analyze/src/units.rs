@@ -18,12 +18,14 @@ const LONG_NANOS: i64 = 2 * 60 * 1_000_000_000;
 const BLOCK_NANOS: i64 = 60 * 1_000_000_000;
 
 /// One unit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Unit {
     /// Its first execution's start, Unix nanoseconds.
     pub(crate) start: i64,
     /// The `kino run` that it is or belongs to.
     pub(crate) run_id: Option<String>,
+    /// The share of the machine's cores that other programs used during its run.
+    pub(crate) others_cpu: Option<f64>,
 }
 
 /// The units of one side, and which one each execution belongs to.
@@ -76,7 +78,7 @@ impl Units {
                 _ => None,
             };
             let unit = *known.entry(key).or_insert_with(|| {
-                units.all.push(Unit { start: execution.start(), run_id });
+                units.all.push(Unit { start: execution.start(), run_id, others_cpu: None });
                 units.all.len() as u32 - 1
             });
             let start = &mut units.all[unit as usize].start;

@@ -146,6 +146,7 @@ pub fn verify(before: Side<'_, '_, '_>, after: Side<'_, '_, '_>, terms: &Terms<'
         reasons.extend(reasons::of_executions(&comparison));
         reasons.extend(reasons::of_totals(&comparison, terms.tolerate));
         reasons.extend(reasons::of_drift(&comparison));
+        reasons.extend(reasons::of_others(&comparison));
         reasons.extend(reasons::of_counts(&comparison));
         reasons.extend(reasons::of_structure(&comparison, &structure));
     }

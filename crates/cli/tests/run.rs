@@ -102,3 +102,19 @@ fn a_command_runs_even_where_nothing_can_be_recorded() {
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(3), b"out\n".as_slice()));
     assert!(String::from_utf8_lossy(&output.stderr).contains("not recorded"));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_says_how_busy_other_programs_kept_the_cores() {
+    let home = Home::new();
+    let mut burner = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+    let (_, record) = record(&home, &["--", "sleep", "0.8"]);
+    burner.kill().unwrap();
+    burner.wait().unwrap();
+    let cores = std::thread::available_parallelism().unwrap().get() as f64;
+    let share = record["others_cpu"].as_f64().unwrap();
+    // It had a core of its own, or the machine was full of others.
+    assert!((0.4 / cores..=1.0).contains(&share), "{share}");
+    let (_, short) = self::record(&home, &["--", "true"]);
+    assert_eq!(short["others_cpu"], Json::Null);
+}

@@ -71,6 +71,7 @@ pub(crate) fn answer(mut comparison: analyze::Comparison, traces_left_out: Sides
         totals: comparison.totals.iter().map(total).collect(),
         executions_changed: comparison.executions_changed.into_iter().map(changed).collect(),
         drift: comparison.drift,
+        others_cpu: comparison.others_cpu.map(|[before, after]| Sides { before, after }),
         calls_changed: comparison.calls_changed.into_iter().map(|it| calls_changed(it, "before")).collect(),
         counts: comparison.counts.into_iter().map(|comparison| count(&comparison)).collect(),
         suspects: comparison.suspects.into_iter().map(suspect).collect(),

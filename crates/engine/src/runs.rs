@@ -81,6 +81,9 @@ pub(crate) struct Record {
     /// Processor time of its command and the command's children.
     #[serde(default)]
     cpu_nanos: Option<i64>,
+    /// The share of the machine's cores that other programs used meanwhile.
+    #[serde(default)]
+    others_cpu: Option<f64>,
     /// What became of findings by it.
     #[serde(default)]
     findings_changed: Vec<FindingChange>,
@@ -130,6 +133,7 @@ impl Engine {
             diff_blob,
             cut_bytes: start.diff.map_or(0, |diff| diff.cut_bytes),
             cpu_nanos: None,
+            others_cpu: None,
             findings_changed: Vec::new(),
         };
         self.put(&record).await?;
@@ -150,6 +154,7 @@ impl Engine {
         record.end_unix_nanos = Some(finish.end_unix_nanos.max(record.start_unix_nanos));
         (record.exit_code, record.signal) = (finish.exit_code, finish.signal);
         record.cpu_nanos = finish.cpu_nanos;
+        record.others_cpu = finish.others_cpu.filter(|share| (0.0..=1.0).contains(share));
         self.put(&record).await?;
         self.emit(&record).await?;
         self.settle(&record.run_id).await?;
@@ -421,6 +426,7 @@ fn summarise(
         code: record.code,
         start_unix_nanos: record.start_unix_nanos,
         cpu_nanos: record.cpu_nanos,
+        others_cpu: record.others_cpu,
         exit_code: record.exit_code,
         signal: record.signal,
         stdout_blob: record.stdout_blob,
@@ -454,6 +460,7 @@ fn span(record: &Record) -> Span {
     let attributes = [
         text(names::RUN_COMMAND, &Some(record.command.join(" "))),
         record.cpu_nanos.map(|nanos| (names::RUN_CPU_NANOS.into(), Value::Int(nanos))),
+        record.others_cpu.map(|share| (names::RUN_OTHERS_CPU.into(), Value::Double(share))),
         int(names::RUN_EXIT_CODE, record.exit_code),
         int(names::RUN_SIGNAL, record.signal),
         text(names::RUN_STDOUT, &record.stdout_blob),

@@ -571,12 +571,20 @@ fn compare_answer(compared: &Compare) -> Answer {
         ("runs_after", Cell::Count(compared.runs.after)),
     ];
     facts.extend(compared.drift.map(|drift| ("drift_of_both_sides", Cell::Number(drift))));
+    let mut notes = vec![String::from(
+        "effect is the ratio, after over before, in the interval low..high; runs are the unit of time",
+    )];
+    if let Some(others) = compared.others_cpu {
+        facts.push(("others_cpu_before", Cell::Number(others.before)));
+        facts.push(("others_cpu_after", Cell::Number(others.after)));
+        notes.push(String::from(
+            "other programs used these shares of the cores, which changes times by itself: compare runs made while the \
+             machine does the same",
+        ));
+    }
     if compared.left_out > 0 {
         facts.push(("beyond", Cell::Count(compared.left_out)));
     }
-    let notes = vec![String::from(
-        "effect is the ratio, after over before, in the interval low..high; runs are the unit of time",
-    )];
     let mut tables = vec![suspects, operations, counts, runs];
     if !compared.calls_changed.is_empty() {
         tables.insert(0, calls_changed_table(&compared.calls_changed));

@@ -16,6 +16,8 @@ pub const RUN_LABEL: &str = "kino.run.label";
 pub const RUN_COMMAND: &str = "kino.run.command";
 /// Processor time of a run's command and its children, user and system, in nanoseconds. Span.
 pub const RUN_CPU_NANOS: &str = "kino.run.cpu_nanos";
+/// The share of the machine's cores that other programs used while a run lasted, from 0 to 1. Span.
+pub const RUN_OTHERS_CPU: &str = "kino.run.others_cpu";
 /// The exit code of a run. Span.
 pub const RUN_EXIT_CODE: &str = "kino.run.exit_code";
 /// The signal that ended a run. Span.

@@ -6,6 +6,7 @@
 //! ```
 
 mod capture;
+mod machine;
 mod terminal;
 
 use std::ffi::OsString;
@@ -16,7 +17,9 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use kino_model::Clock;
 use nix::sys::resource::{UsageWho, getrusage};
 use rustix::process::{Pid, Signal};
 use tokio::process::Command as Process;
@@ -24,6 +27,7 @@ use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use self::capture::To;
+use self::machine::Moment;
 use self::terminal::Raw;
 use crate::RunnerError;
 
@@ -57,6 +61,9 @@ pub struct Ended {
     pub stderr: Captured,
     /// Processor time of the command and its children, user and system, in nanoseconds.
     pub cpu_nanos: Option<i64>,
+    /// The share of the machine's cores that other programs used meanwhile, from 0 to 1; `None` where the system does
+    /// not say, or the command ended too soon.
+    pub others_cpu: Option<f64>,
 }
 
 /// Everything that lives as long as the child.
@@ -87,7 +94,7 @@ pub struct Command<'a> {
 ///
 /// # Panics
 /// Where the command has no word.
-pub fn run(command: Command<'_>, variables: &[(&str, OsString)], terminal_helper: &Path) -> Ended {
+pub fn run(command: Command<'_>, variables: &[(&str, OsString)], terminal_helper: &Path, clock: &dyn Clock) -> Ended {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(RunnerError::system("starting a runtime", error)),
@@ -95,7 +102,7 @@ pub fn run(command: Command<'_>, variables: &[(&str, OsString)], terminal_helper
     runtime.block_on(async {
         // Before the child exists, so that a signal in between finds somebody who passes it on.
         let mut signals = listen();
-        let cpu_before = children_cpu_nanos();
+        let (machine_before, cpu_before) = (Moment::now(clock), children_cpu_nanos());
         let own_terminal = command.streams == Streams::HandedOn && io::stdout().is_terminal();
         let started =
             if own_terminal { on_terminal(command, variables, terminal_helper) } else { on_pipes(command, variables) };
@@ -111,12 +118,22 @@ pub fn run(command: Command<'_>, variables: &[(&str, OsString)], terminal_helper
             }
         };
         let ended = streams.finish(status.map_err(|error| RunnerError::system("waiting for the command", error)));
-        Ended { cpu_nanos: children_cpu_nanos().zip(cpu_before).map(|(after, before)| after - before), ..ended }
+        let cpu_nanos = children_cpu_nanos().zip(cpu_before).map(|(after, before)| after - before);
+        let own = Duration::from_nanos(cpu_nanos.unwrap_or_default().unsigned_abs());
+        let machine = Moment::now(clock).zip(machine_before).filter(|_| cpu_nanos.is_some());
+        let others_cpu = machine.and_then(|(after, before)| after.others_since(before, own));
+        Ended { cpu_nanos, others_cpu, ..ended }
     })
 }
 
 fn failed(error: RunnerError) -> Ended {
-    Ended { status: Err(error), stdout: Captured::default(), stderr: Captured::default(), cpu_nanos: None }
+    Ended {
+        status: Err(error),
+        stdout: Captured::default(),
+        stderr: Captured::default(),
+        cpu_nanos: None,
+        others_cpu: None,
+    }
 }
 
 /// Processor time of all children that were waited for, with theirs.
@@ -206,7 +223,13 @@ impl Open {
         let collect = |stream: Option<JoinHandle<Captured>>| {
             stream.map(|stream| stream.join().expect("handing a stream on does not panic")).unwrap_or_default()
         };
-        let ended = Ended { status, stdout: collect(self.stdout), stderr: collect(self.stderr), cpu_nanos: None };
+        let ended = Ended {
+            status,
+            stdout: collect(self.stdout),
+            stderr: collect(self.stderr),
+            cpu_nanos: None,
+            others_cpu: None,
+        };
         drop(self.raw);
         ended
     }

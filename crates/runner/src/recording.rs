@@ -68,7 +68,7 @@ pub fn execute<H: Host>(host: &H, command: Command<'_>, label: Option<&str>) -> 
     let begun = begun.and_then(|mut registration| registration.wait_a_little(host).map(|()| registration));
     let registration = begun.inspect_err(not_recorded).ok();
     let variables = registration.as_ref().map(|begun| variables(host, begun, command.words, label)).unwrap_or_default();
-    let ended = child::run(command, &variables, &host.terminal_helper());
+    let ended = child::run(command, &variables, &host.terminal_helper(), host.clock());
     if let Err(error) = &ended.status {
         host.say(&format!("kino: {error}"));
     }
@@ -92,7 +92,7 @@ pub(crate) fn execute_quietly<H: Host>(host: &H, command: Command<'_>) -> Result
     registration.wait(host)?;
     let mut variables = variables(host, &registration, command.words, None);
     variables.push(("PWD", command.directory.as_os_str().to_owned()));
-    let ended = child::run(command, &variables, &host.terminal_helper());
+    let ended = child::run(command, &variables, &host.terminal_helper(), host.clock());
     let run = finish(host, &registration.registered(host)?, &ended)?;
     Ok((run, ended))
 }
@@ -123,6 +123,7 @@ fn finish<H: Host>(host: &H, recording: &Recording<H::Client>, ended: &Ended) ->
         stderr: output(&ended.stderr.kept, ended.stderr.cut_bytes),
         end_unix_nanos: host.clock().now().0,
         cpu_nanos: ended.cpu_nanos,
+        others_cpu: ended.others_cpu,
     };
     let mut attempts = 1;
     loop {

@@ -303,6 +303,7 @@ fn recorded_run() -> Run {
         start_unix_nanos: START,
         duration_nanos: Some(2_500 * MILLI),
         cpu_nanos: None,
+        others_cpu: None,
         exit_code: Some(1),
         signal: None,
         stdout_blob: Some("abc".to_owned()),

@@ -50,6 +50,11 @@ pub struct Compare {
     /// to the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<f64>,
+    /// The mean share of the machine's cores, from 0 to 1, that other programs used during the runs of each side; absent
+    /// where it is not known or does not differ. Where it does, times that differ may differ for it, and there is a
+    /// verdict on time only beyond that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others_cpu: Option<Sides<f64>>,
     /// Calls whose number changed by an order of magnitude, per item or per call of what makes them; the largest change
     /// first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

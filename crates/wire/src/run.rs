@@ -78,6 +78,10 @@ pub struct RunFinish {
     /// Processor time of the command and its children, user and system; `None` where the system does not say.
     #[serde(default)]
     pub cpu_nanos: Option<i64>,
+    /// The share of the machine's cores that other programs used meanwhile, from 0 to 1; `None` where the system does
+    /// not say.
+    #[serde(default)]
+    pub others_cpu: Option<f64>,
 }
 
 /// Asks for a run's record. `run_id` may be a unique prefix.
@@ -111,6 +115,9 @@ pub struct Run {
     /// Processor time of the command and its children, user and system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_nanos: Option<i64>,
+    /// The share of the machine's cores that other programs used meanwhile, from 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others_cpu: Option<f64>,
     /// The command's exit code.
     pub exit_code: Option<i32>,
     /// The signal that ended it.

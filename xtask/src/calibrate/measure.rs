@@ -21,6 +21,8 @@ pub(super) struct Run {
     pub(super) wall_nanos: u64,
     /// User and system time of the command and of `kino run` around it; the engine's is not in it.
     pub(super) cpu_nanos: u64,
+    /// The share of the machine's cores that other programs used meanwhile, where the run is long enough to tell.
+    pub(super) others_cpu: Option<f64>,
     /// Executions of root operations, the first ones included.
     pub(super) roots_count: usize,
     /// Their durations, added up.
@@ -176,6 +178,7 @@ fn reduce(record: &Value, cpu_nanos: u64, export: &str) -> anyhow::Result<Run> {
         start_unix_nanos: number("start_unix_nanos")?,
         wall_nanos: number("duration_nanos")?,
         cpu_nanos,
+        others_cpu: record["others_cpu"].as_f64(),
         roots_count,
         roots_nanos,
         operations: operations.collect(),
@@ -240,7 +243,7 @@ mod tests {
 
     #[test]
     fn the_first_of_several_and_inner_spans_are_left_out_of_the_median() {
-        let record = json!({ "start_unix_nanos": 5, "duration_nanos": 100 });
+        let record = json!({ "start_unix_nanos": 5, "duration_nanos": 100, "others_cpu": 0.25 });
         let run = group("kino", &[span("run", "", "python", [0, 100])]);
         let mut spans = vec![span("b", "run", "several", [30, 34]), span("a", "run", "several", [10, 29])];
         spans.push(span("inner", "a", "inner", [11, 12]));
@@ -254,6 +257,7 @@ mod tests {
             start_unix_nanos: 5,
             wall_nanos: 100,
             cpu_nanos: 9,
+            others_cpu: Some(0.25),
             roots_count: 4,
             roots_nanos: 36,
             operations: vec![operation("once", 1, 7), operation("several", 2, 5)],

@@ -5,6 +5,7 @@
 //!  start_ms,program,operation,executions,micros
 //!  0,archive,*wall,1,412345               the run, from its record
 //!  0,archive,*cpu,1,398000                user and system time of `kino run` and all below it
+//!  0,archive,*others,1,20125              millionths of the machine's cores that other programs used meanwhile
 //!  0,archive,*roots,40,301234             the sum over all executions of root operations
 //!  0,archive,archive.pack,19,7512         the median of them, without the first of several in a process
 //! ```
@@ -104,6 +105,9 @@ fn lines(program: &str, start_millis: u64, run: &Run) -> Result<String, std::fmt
     };
     line("*wall", 1, run.wall_nanos)?;
     line("*cpu", 1, run.cpu_nanos)?;
+    if let Some(others) = run.others_cpu {
+        line("*others", 1, (others * 1e9) as u64)?;
+    }
     if run.roots_count > 0 {
         line("*roots", run.roots_count, run.roots_nanos)?;
     }
@@ -125,11 +129,12 @@ mod tests {
             start_unix_nanos: 0,
             wall_nanos: 1_499,
             cpu_nanos: 500,
+            others_cpu: Some(0.25),
             roots_count: 5,
             roots_nanos: 9_000,
             operations,
         };
-        let expected = "7,p,*wall,1,1\n7,p,*cpu,1,1\n7,p,*roots,5,9\n7,p,a  b,4,3\n";
+        let expected = "7,p,*wall,1,1\n7,p,*cpu,1,1\n7,p,*others,1,250000\n7,p,*roots,5,9\n7,p,a  b,4,3\n";
         assert_eq!(lines("p", 7, &run).unwrap(), expected);
     }
 }

@@ -73,7 +73,8 @@ impl OperationSamples {
             let (unit, values) = (logs[0].0, logs.iter().map(|log| log.1).collect::<Vec<_>>());
             let (start, location) = (units.all[unit as usize].start, quantile_f64(&values, 0.5));
             let is_steady = values.len() >= STEADY_MIN;
-            (unit, if is_steady { Located::new(start, location) } else { Located::once(start, location) })
+            let located = if is_steady { Located::new(start, location) } else { Located::once(start, location) };
+            (unit, located.beside(units.all[unit as usize].others_cpu))
         };
         Some(sorted.chunk_by(|left, right| left.0 == right.0).map(of_unit).collect())
     }

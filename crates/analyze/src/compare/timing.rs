@@ -42,6 +42,11 @@ const SEVERAL: f64 = 5.0;
 const FLOOR: f64 = 0.003;
 /// Factors of the standard error with one, two and three runs a side, for tails heavier than the normal distribution's.
 const HEAVY_TAILS: [f64; 3] = [1.6, 1.3, 1.15];
+/// By how much the time of a run may differ, as a logarithm, for all of the cores that other programs use: beside two
+/// compilers on two cores programs take two to three times as long.
+const CROWDED_SD: f64 = 1.0;
+/// Shares of the cores that differ by less say nothing: the engine alone makes as much of a difference.
+const CROWDING_MIN: f64 = 0.1;
 /// A trend is extended from one side to the other if the time between them is at most this many times the longest time
 /// between two runs of one side.
 const PAUSE_RATIO_MAX: i64 = 2;
@@ -167,7 +172,24 @@ pub fn apart(before: &[Located], after: &[Located], noise: &Noise) -> Option<Tim
             }
         }
     }
+    if let Some([before, after]) = crowding(before, after) {
+        error_squared += (CROWDED_SD * (after - before)).powi(2);
+        spread.freedom = f64::INFINITY;
+        spread.source = NoiseSource::Default;
+        missing = missing.or(Some(Missing::Occasions(1)));
+    }
     Some(spread.timing(difference, error_squared.sqrt(), few, missing))
+}
+
+/// The mean share of the cores that other programs used during the runs of each side, where it is known of all runs and
+/// the sides differ by so much that their times may differ for it.
+pub fn crowding(before: &[Located], after: &[Located]) -> Option<[f64; 2]> {
+    let mean = |runs: &[Located]| {
+        let shares = runs.iter().map(|run| run.others_cpu).collect::<Option<Vec<f64>>>()?;
+        moments(&shares).map(|(mean, _)| mean)
+    };
+    let sides = [mean(before)?, mean(after)?];
+    ((sides[1] - sides[0]).abs() >= CROWDING_MIN).then_some(sides)
 }
 
 /// How much one run varies.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use foldhash::HashSet;
-use kino_model::names;
+use kino_model::{Value, names};
 
 use super::sides::Sides;
 use super::timing::{self, Timing};
@@ -59,6 +59,8 @@ pub(super) struct RunFigures {
     pub(super) run_id: String,
     pub(super) start: i64,
     totals: [f64; 3],
+    /// The share of the machine's cores that other programs used meanwhile.
+    pub(super) others_cpu: Option<f64>,
     /// By root operation.
     executions: BTreeMap<usize, u64>,
 }
@@ -71,7 +73,7 @@ impl RunFigures {
 
     fn located(&self, total: Total) -> Option<Located> {
         let nanos = self.totals[total as usize];
-        (nanos > 0.0).then(|| Located::once(self.start, nanos.ln()))
+        (nanos > 0.0).then(|| Located::once(self.start, nanos.ln()).beside(self.others_cpu))
     }
 }
 
@@ -95,6 +97,7 @@ pub(super) fn runs(all: &[Execution<'_, '_>], entries: &[(String, usize, i64)]) 
                 run.totals[Total::Wall as usize] = tree.duration(root as usize) as f64;
             }
             run.totals[Total::Cpu as usize] = span.int(names::RUN_CPU_NANOS).unwrap_or_default() as f64;
+            run.others_cpu = span.attribute(names::RUN_OTHERS_CPU).and_then(Value::as_f64);
         }
     }
     for (id, root, nanos) in entries {

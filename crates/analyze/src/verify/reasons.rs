@@ -10,7 +10,7 @@ use crate::finding::{Finding, MAX_EXAMPLES, Number, Unit};
 /// The chance of calling a command flakier when it is not.
 const FAILURE_LEVEL: f64 = 0.01;
 
-pub(super) use time::{of_drift, of_executions, of_time, of_totals};
+pub(super) use time::{of_drift, of_executions, of_others, of_time, of_totals};
 
 type Named<'a> = (&'a str, &'a str);
 

@@ -34,6 +34,8 @@ pub(crate) struct Recording {
 
 /// What the recordings call the wall time of a run.
 pub(crate) const WALL: &str = "*wall";
+/// What they call the part of the cores that other programs used during a run: logarithms of parts of 1e9.
+const OTHERS: &str = "*others";
 
 impl Recording {
     /// One figure of each program's runs: the logarithms of nanoseconds, in the order of time.
@@ -179,7 +181,8 @@ fn row(recording: &str, comparison: String, outcomes: &Outcomes) -> Row {
 fn samples(before: &[Run], after: &[Run], history: &[Run], in_turn: bool) -> Vec<Samples> {
     let Some((_, first)) = before.first() else { return Vec::new() };
     let of = |runs: &[Run], name: &str| -> Vec<Located> {
-        let located = |(start, run): &Run| Some(Located::new(*start, *run.get(name)?));
+        let others = |run: &BTreeMap<String, f64>| run.get(OTHERS).map(|log| log.exp() / 1e9);
+        let located = |(start, run): &Run| Some(Located::new(*start, *run.get(name)?).beside(others(run)));
         runs.iter().filter_map(located).collect()
     };
     let sample = |name: &String| Samples {
@@ -189,7 +192,7 @@ fn samples(before: &[Run], after: &[Run], history: &[Run], in_turn: bool) -> Vec
         in_turn,
         noise: Noise::of(&of(history, name)),
     };
-    first.keys().map(sample).collect()
+    first.keys().filter(|name| *name != OTHERS).map(sample).collect()
 }
 
 /// Sides of runs that followed each other, the first of each turn by the parity of its bits: as good as random.
@@ -260,7 +263,8 @@ fn stop([before, after]: &[Vec<Run>; 2], tolerate: f64) -> (Stop, usize) {
     let planned = before.len();
     let looks = looks(planned);
     // What only tells is left out: it leaves nothing open.
-    let names: Vec<String> = before.first().map(|(_, run)| run.keys().cloned().collect()).unwrap_or_default();
+    let names: Vec<String> =
+        before.first().map(|(_, run)| run.keys().filter(|name| *name != OTHERS).cloned().collect()).unwrap_or_default();
     let spent = LEVEL * LOOKS_SHARE / looks.len().max(1) as f64;
     for turns in looks.iter().copied().chain([planned]) {
         let level = if turns == planned { LEVEL - spent * looks.len() as f64 } else { spent };
@@ -282,31 +286,23 @@ fn looks(planned: usize) -> Vec<usize> {
     std::iter::successors(Some(4), |turn| Some(turn + 1 + turn / 10)).take_while(|turn| *turn < planned).collect()
 }
 
-/// How often extra work is found, by how much runs vary.
+/// How often extra work is found, program by program, and how much its runs vary.
 fn power(unchanged: &Recording, changed: &Recording, stops: &mut Vec<Stops>) {
-    let plans = [(TURNS, TOLERATED), (40, 0.01)];
-    for (planned, tolerate) in plans {
-        let mut found: BTreeMap<&str, Vec<(Stop, usize)>> = BTreeMap::new();
+    for (planned, tolerate) in [(TURNS, TOLERATED), (40, 0.01)] {
         for (name, before) in &unchanged.programs {
             let Some(after) = changed.programs.get(name) else { continue };
-            let noise = run_noise(before);
-            let group = match noise {
-                noise if noise <= 0.02 => "up to 2 %",
-                noise if noise <= 0.03 => "up to 3 %",
-                noise if noise <= 0.05 => "up to 5 %",
-                _ => "more",
-            };
             let turns = before.chunks_exact(planned).zip(after.chunks_exact(planned));
-            let stops = turns.map(|(before, after)| stop(&[before.to_vec(), after.to_vec()], tolerate));
-            found.entry(group).or_default().extend(stops);
-        }
-        for (group, found) in found {
+            let found: Vec<_> =
+                turns.map(|(before, after)| stop(&[before.to_vec(), after.to_vec()], tolerate)).collect();
             let what = format!(
-                "{:.0} % more work, up to {planned} turns, {:.0} % tolerated, runs vary by {group}",
+                "`{name}`, whose runs vary by {:.1} %: {:.0} % more work, up to {planned} turns, {:.0} % tolerated",
+                run_noise(before) * 100.0,
                 changed.extra * 100.0,
                 tolerate * 100.0
             );
-            stops.push(told(&changed.name, what, &found));
+            if !found.is_empty() {
+                stops.push(told(&changed.name, what, &found));
+            }
         }
     }
 }

@@ -104,6 +104,13 @@ fn runs(answer: &Compare, style: Style) -> String {
     if let Some(drift) = answer.drift {
         lines.push(format!("the machine's own trend from the first run to the last: ×{drift:.2}, on both sides"));
     }
+    if let Some(others) = answer.others_cpu {
+        let [before, after] = [others.before, others.after].map(percent);
+        lines.push(format!(
+            "other programs used {before} of the cores during the runs before and {after} during those after, which \
+             changes times by itself: compare runs made while the machine does the same"
+        ));
+    }
     lines.iter().map(|line| wrap(line, style, "  ")).collect()
 }
 
@@ -258,6 +265,7 @@ mod tests {
             totals: Vec::new(),
             executions_changed: Vec::new(),
             drift: Some(1.08),
+            others_cpu: None,
             open_executions: 1,
             traces_left_out: Sides { before: 0, after: 3 },
             operations: vec![

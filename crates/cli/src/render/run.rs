@@ -102,6 +102,7 @@ mod tests {
             start_unix_nanos: 0,
             duration_nanos: Some(420_000_000),
             cpu_nanos: None,
+            others_cpu: None,
             exit_code: Some(0),
             signal: None,
             stdout_blob: None,

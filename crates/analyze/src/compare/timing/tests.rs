@@ -135,3 +135,20 @@ fn one_stall_of_the_machine_sets_no_short_run_apart() {
     assert_eq!(turn([12.0, 180.0]).missing, Some(Missing::Runs(3)));
     assert_eq!(turn([1_000.0, 15_000.0]).missing, None);
 }
+
+#[test]
+fn beside_programs_that_took_the_cores_on_one_side_alone_only_a_large_difference_is_one() {
+    let runs = |location: f64, others: Option<f64>, offset: i64| -> Vec<Located> {
+        let one = |run: i64| Located::new(offset + run * 1_000_000_000, location + 0.001 * (run % 3) as f64);
+        (0..12).map(|run| one(run).beside(others)).collect()
+    };
+    let judged = |others: [Option<f64>; 2], factor: f64| {
+        let (before, after) = (runs(0.0, others[0], 0), runs(factor.ln(), others[1], 20_000_000_000));
+        let timing = apart(&before, &after, &Noise::default()).unwrap();
+        (timing.missing, timing.p_value() < 0.01)
+    };
+    assert_eq!(judged([Some(0.02), Some(0.02)], 2.0), (None, true));
+    assert_eq!(judged([Some(0.9), Some(0.02)], 2.0), (Some(Missing::Occasions(1)), false));
+    assert_eq!(judged([Some(0.9), None], 2.0), (None, true), "what is not known of all runs is not used");
+    assert_eq!(judged([Some(0.9), Some(0.02)], 200.0), (None, true));
+}

@@ -247,6 +247,21 @@ pub(in crate::verify) fn of_executions(comparison: &Comparison) -> Vec<Reason> {
     changed.map(told).collect()
 }
 
+/// Other programs that used the cores while one side ran, and not while the other did.
+pub(in crate::verify) fn of_others(comparison: &Comparison) -> Option<Reason> {
+    let [before, after] = comparison.others_cpu?;
+    let text = format!(
+        "other programs used {} of the cores before and {} after, which changes times by itself.",
+        percent(before),
+        percent(after)
+    );
+    let numbers = vec![
+        Number::new("others_cpu_before", before, Unit::Ratio),
+        Number::new("others_cpu_after", after, Unit::Ratio),
+    ];
+    Some(reason("others_cpu", None, numbers, text))
+}
+
 /// A trend of the machine, which is not the change's.
 pub(in crate::verify) fn of_drift(comparison: &Comparison) -> Option<Reason> {
     let factor = comparison.drift?;
