@@ -126,7 +126,7 @@ impl Engine {
         let forgetting = if question.everything {
             Forgetting::Everything
         } else if let Some(run_id) = &question.run_id {
-            let run_ids = Some(vec![self.run_id(run_id).await?]);
+            let run_ids = Some(vec![self.inner.runs.id_of(run_id).await?]);
             Forgetting::Traces(self.trace_ids(&TraceFilter { run_ids, ..TraceFilter::default() }).await?)
         } else if let Some(before) = question.before_unix_nanos {
             if project.is_none() {
@@ -140,13 +140,13 @@ impl Engine {
         };
         let gone = forgetting.clone();
         let forgotten = self.inner.store.forget(forgetting).await.or_problem()?;
-        self.forget_findings(&gone).await?;
+        self.inner.findings.forget(&gone).await?;
         if let Some(run_id) = question.run_id {
-            let run_id = self.run_id(&run_id).await?;
-            self.remove_run(&run_id).await?;
+            let run_id = self.inner.runs.id_of(&run_id).await?;
+            self.inner.runs.remove(&run_id).await?;
         } else if question.everything {
-            self.remove_runs().await?;
-            self.remove_verifications().await?;
+            self.inner.runs.clear().await?;
+            self.inner.verifications.clear().await?;
         }
         self.changed();
         Ok(Forget { schema: Forget::SCHEMA.to_owned(), traces: forgotten.traces, spans: forgotten.spans })

@@ -9,6 +9,7 @@ use kino_wire::Problem;
 use kino_wire::explain::ExplainOperationQuestion;
 
 use crate::error::OrProblem;
+use crate::load;
 use crate::temporary::leave_out_temporary;
 use crate::{Engine, scope};
 
@@ -74,7 +75,7 @@ impl Engine {
         let is_all = found.next.is_none() && spans <= SPANS_MAX;
         let since = if is_all { i64::MIN } else { within.last().map_or(i64::MAX, |row| row.start.0) };
         let ids: Vec<TraceId> = within.iter().map(|row| row.trace_id).collect();
-        let (mut traces, _) = self.read_within(snapshot, &ids, 2 * SPANS_MAX).await?;
+        let (mut traces, _) = load::traces_once_within(snapshot, &ids, 2 * SPANS_MAX).await?;
         leave_out_temporary(&mut traces, &self.scratch());
         Ok(Beside { traces, since })
     }
@@ -105,7 +106,7 @@ impl Engine {
         };
         let rows = found.rows.iter().filter(|row| row.code_state.as_deref() == Some(&code_state));
         let ids: Vec<TraceId> = rows.take(EARLIER_MAX).map(|row| row.trace_id).collect();
-        let (mut traces, _) = self.read_within(snapshot, &ids, SPANS_MAX).await?;
+        let (mut traces, _) = load::traces_once_within(snapshot, &ids, SPANS_MAX).await?;
         leave_out_temporary(&mut traces, &self.scratch());
         Ok(Some(Earlier { code_state, traces }))
     }

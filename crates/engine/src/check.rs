@@ -22,6 +22,7 @@ use kino_wire::check::{
 use crate::error::OrProblem;
 use crate::find::limit;
 use crate::ingest::blocking;
+use crate::load;
 use crate::sets::Set;
 use crate::{Engine, scope, to_wire};
 
@@ -111,7 +112,7 @@ impl Engine {
         let snapshot = self.snapshot();
         let found = snapshot.find(&filter, last, None).await.or_problem()?;
         let older = u64::from(found.next.is_some());
-        let (traces, skipped) = self.load(&snapshot, found.rows.into_iter().map(|row| row.trace_id)).await?;
+        let (traces, skipped) = load::traces(&snapshot, found.rows.into_iter().map(|row| row.trace_id)).await?;
         let what = if older > 0 { format!("the newest {last} traces") } else { "everything recorded".to_owned() };
         Ok(Chosen { set: Set { traces, left_out: skipped.len() as u64 }, what })
     }
@@ -119,7 +120,7 @@ impl Engine {
     /// The state of the caller's code if it was run, else the newest state that was run in this worktree.
     async fn newest_state(&self, wanted: &CheckSet) -> Result<Option<String>, Problem> {
         let Some(project) = scope::project(&wanted.scope) else { return Ok(None) };
-        let mut runs = self.records().await?;
+        let mut runs = self.inner.runs.all().await?;
         runs.retain(|run| run.has_ended() && run.code.project.as_ref() == Some(&project));
         runs.retain(|run| run.code.code_state.is_some());
         let now = runs.iter().find(|run| run.code.code_state == wanted.code.code_state);

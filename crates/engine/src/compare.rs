@@ -27,7 +27,7 @@ impl Engine {
         let before = self.set(&question.before, &question.scope).await?;
         let after = self.set(&question.after, &question.scope).await?;
         let traces_left_out = Sides { before: before.left_out, after: after.left_out };
-        let history = self.history_of([&before, &after]).await?;
+        let history = self.inner.runs.history_of([&before, &after]).await?;
         let compare =
             move || compared([&before, &after], &history, |comparison, _| answer(comparison, traces_left_out));
         blocking(compare).await.map_err(|error| error.problem())

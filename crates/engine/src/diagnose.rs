@@ -19,9 +19,10 @@ use kino_wire::diagnose::{
 };
 
 use crate::error::OrProblem;
-use crate::explain::SPANS_LOADED_MAX;
 use crate::find::limit;
 use crate::ingest::blocking;
+use crate::load;
+use crate::load::SPANS_LOADED_MAX;
 use crate::sets::Set;
 use crate::temporary::leave_out_temporary;
 use crate::{Engine, scope, to_wire};
@@ -71,7 +72,7 @@ impl Engine {
         leave_out_temporary(&mut loaded.traces, &self.scratch());
         loaded.left_out.words = words.left_out;
         let mut set = Set { traces: std::mem::take(&mut loaded.traces), left_out: 0 };
-        let history = self.history_of([&set, &Set { traces: Vec::new(), left_out: 0 }]).await?;
+        let history = self.inner.runs.history_of([&set, &Set { traces: Vec::new(), left_out: 0 }]).await?;
         loaded.traces = std::mem::take(&mut set.traces);
         let project = scope::project(&question.scope);
         let beside =
@@ -133,7 +134,7 @@ impl Engine {
             ids.extend(contrast.into_iter().map(|row| row.trace_id));
             ids.extend(chosen.into_iter().map(|row| row.trace_id));
         }
-        let (traces, skipped) = self.load(&snapshot, ids.into_iter()).await?;
+        let (traces, skipped) = load::traces(&snapshot, ids.into_iter()).await?;
         loaded.left_out.traces += skipped.len() as u64;
         loaded.traces = traces;
         Ok(loaded)
@@ -142,7 +143,7 @@ impl Engine {
     /// The states of the code that runs were recorded at, the newest first.
     async fn states_of_runs(&self, project: Option<&str>) -> Result<Vec<String>, Problem> {
         let mut states: Vec<String> = Vec::new();
-        for run in self.records().await? {
+        for run in self.inner.runs.all().await? {
             let is_of = project.is_none() || run.code.project.is_none() || run.code.project.as_deref() == project;
             let Some(state) = run.code.code_state.filter(|_| is_of) else { continue };
             if !states.contains(&state) {

@@ -37,13 +37,13 @@ pub(crate) const CONCURRENT_READS_MAX: usize = 64;
 
 /// Makes the two functions that know every question: the one that answers, and the one that hands out its contract.
 macro_rules! questions {
-    ($($question:ty => $method:ident;)+) => {
+    ($($question:ty => $($method:ident).+;)+) => {
         impl Engine {
             async fn dispatch(&self, name: &str, question: Json) -> Result<Json, Problem> {
                 match name {
                     $(<$question as Question>::NAME => {
                         let answer: <$question as Question>::Answer =
-                            self.$method(read::<$question>(question)?).await?;
+                            self.$($method).+(read::<$question>(question)?).await?;
                         write(&answer)
                     })+
                     unknown => {
@@ -80,10 +80,10 @@ questions! {
     diagnose::DiagnoseQuestion => diagnose;
     errors::ErrorsQuestion => errors;
     evidence::OpenQuestion => open_evidence;
-    insights::InsightsQuestion => insights;
-    insights::AcknowledgeFinding => acknowledge_finding;
-    insights::InsightsTold => insights_told;
-    insights::FindingsChanged => findings_changed;
+    insights::InsightsQuestion => inner.findings.insights;
+    insights::AcknowledgeFinding => inner.findings.acknowledge;
+    insights::InsightsTold => inner.findings.note_told;
+    insights::FindingsChanged => inner.findings.changes;
     run::RunStart => run_start;
     run::RunFinish => run_finish;
     run::RunQuestion => run;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
 use kino_analyze::DetectorConfig;
@@ -11,15 +11,17 @@ use kino_model::{Clock, UnixNanos};
 use kino_redact::{InvalidRules, Redactor, Rules};
 use kino_store::{Budget, Claim, OpenReport, Reservation, Snapshot, Store, StoreError};
 use kino_wire::admin::Listeners;
-use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, watch};
 
 use crate::config::{EngineConfig, Redaction};
 use crate::dispatch::CONCURRENT_READS_MAX;
 use crate::figures::Figures;
-use crate::findings::{self, Findings, Ledger};
+use crate::findings::{self, Basis, Findings, Ledger, Watch};
+use crate::housekeeping::Housekeeping;
+use crate::pins::Pins;
+use crate::runs::RunRecords;
 use crate::secret;
-use crate::sql::Pins;
+use crate::verify::VerificationRecords;
 
 /// The engine. Clones share it.
 #[derive(Clone)]
@@ -35,10 +37,14 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Store,
     pub(crate) redactor: Option<Redactor>,
-    pub(crate) figures: Figures,
+    pub(crate) figures: Arc<Figures>,
     pub(crate) pins: Pins,
     pub(crate) detectors: Arc<DetectorConfig>,
-    pub(crate) findings: Findings,
+    pub(crate) runs: RunRecords,
+    pub(crate) verifications: VerificationRecords,
+    pub(crate) findings: Arc<Findings>,
+    /// What the observer of findings works with; it ends with this.
+    _watch: Arc<Watch>,
     /// Turns for questions that read rows.
     pub(crate) asking: Arc<Semaphore>,
     /// What questions may take of memory, all of them together.
@@ -121,44 +127,53 @@ impl Engine {
                 Ledger::default()
             }
         };
-        let (findings, incoming) = Findings::new(ledger);
+        let stopping = watch::Sender::new(false);
+        let figures = Arc::new(Figures::default());
+        let (runs, verifications) = (RunRecords::new(&store), VerificationRecords::new(&store, &clock));
+        let housekeeping = Housekeeping::new(&store, &runs, &verifications);
+        let basis = Basis {
+            store: store.clone(),
+            housekeeping: housekeeping.clone(),
+            clock: Arc::clone(&clock),
+            figures: Arc::clone(&figures),
+            stopping: stopping.subscribe(),
+        };
+        let (findings, incoming) = Findings::new(ledger, basis);
+        let findings = Arc::new(findings);
+        findings.exempt_from_retention().await;
+        verifications.prune().await;
+        let watch = Arc::new(Watch {
+            store: store.clone(),
+            clock: Arc::clone(&clock),
+            figures: Arc::clone(&figures),
+            findings: Arc::clone(&findings),
+            housekeeping,
+            detectors: Arc::clone(&detectors),
+            scratch: scratch(&config.home),
+            decay_nanos: config.findings.decay_nanos(),
+        });
+        findings::start(&watch, incoming);
         let inner = Inner {
             version: version.to_owned(),
             started: clock.now(),
             clock,
             store,
             redactor,
-            figures: Figures::default(),
-            pins: Pins::default(),
+            runs,
+            verifications,
+            figures,
+            pins: Pins::new(stopping.subscribe()),
             detectors,
             findings,
+            _watch: watch,
             asking: Arc::new(Semaphore::new(CONCURRENT_READS_MAX)),
             question_memory: Budget::new(config.limits.question_bytes_max),
             listeners: RwLock::default(),
-            stopping: watch::Sender::new(false),
+            stopping,
             changes: watch::Sender::new(0),
             config,
         };
-        let engine = Self::over(Arc::new(inner));
-        engine.exempt_from_retention().await;
-        engine.prune_verifications().await;
-        findings::start(&engine, incoming);
-        Ok((engine, report))
-    }
-
-    /// A kept document. One that cannot be read, since it is a newer version's or damaged, is left out and named in
-    /// `status` and by `doctor`: it must not take the others along.
-    pub(crate) fn readable<T: DeserializeOwned>(&self, kind: &str, id: &str, json: serde_json::Value) -> Option<T> {
-        let read = serde_json::from_value(json);
-        if let Err(error) = &read {
-            self.inner.store.warn(format!("the {kind} {id} cannot be read and is left out: {error}"));
-        }
-        read.ok()
-    }
-
-    /// The engine outside of any question.
-    pub(crate) fn over(inner: Arc<Inner>) -> Self {
-        Self { inner, memory: Reservation::unbounded() }
+        Ok((Self { inner: Arc::new(inner), memory: Reservation::unbounded() }, report))
     }
 
     /// The engine for one question: what that reads counts against the memory that questions may take, until the last
@@ -189,8 +204,7 @@ impl Engine {
 
     /// The folder in which commands put what lives as long as they do, other revisions' worktrees too; links resolved.
     pub(crate) fn scratch(&self) -> PathBuf {
-        let home = &self.inner.config.home;
-        home.canonicalize().unwrap_or_else(|_| home.clone()).join("scratch")
+        scratch(&self.inner.config.home)
     }
 
     /// When it was opened.
@@ -221,11 +235,6 @@ impl Engine {
         }
     }
 
-    /// Tells when the engine is to stop.
-    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
-        self.inner.stopping.subscribe()
-    }
-
     /// Writes out what is in memory and gives the home free.
     ///
     /// # Errors
@@ -253,6 +262,10 @@ impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Engine").field("home", &self.inner.config.home).finish_non_exhaustive()
     }
+}
+
+fn scratch(home: &Path) -> PathBuf {
+    home.canonicalize().unwrap_or_else(|_| home.to_owned()).join("scratch")
 }
 
 fn redactor(config: &EngineConfig, read_only: bool) -> Result<Option<Redactor>, OpenError> {

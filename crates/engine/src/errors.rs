@@ -38,7 +38,7 @@ impl Engine {
     pub(crate) async fn errors(&self, question: ErrorsQuestion) -> Result<Errors, Problem> {
         let limit = limit(question.limit, DEFAULT_GROUPS, GROUPS_MAX)?;
         let run_id = match &question.run_id {
-            Some(run_id) => Some(self.run_id(run_id).await?),
+            Some(run_id) => Some(self.inner.runs.id_of(run_id).await?),
             None => None,
         };
         let filter = EventFilter {
@@ -94,7 +94,7 @@ impl Engine {
         let ids: BTreeSet<&str> = without.filter_map(|row| row.run_id.as_deref()).collect();
         let worktree = |record: Record| Some((record.run_id, record.code.worktree?));
         let worktrees: BTreeMap<String, String> =
-            self.records_of(ids.into_iter()).await?.into_iter().filter_map(worktree).collect();
+            self.inner.runs.of(ids.into_iter()).await?.into_iter().filter_map(worktree).collect();
         for row in rows.iter_mut().filter(|row| row.worktree.is_none()) {
             row.worktree = row.run_id.as_ref().and_then(|run_id| worktrees.get(run_id)).cloned();
         }

@@ -13,7 +13,7 @@ use kino_analyze::execution::{Entry, Execution, executions};
 use kino_analyze::explain as analyze;
 use kino_analyze::tree::Tree;
 use kino_model::{Span, Trace, TraceId, names};
-use kino_store::snapshot::{Snapshot, TraceFilter};
+use kino_store::snapshot::TraceFilter;
 use kino_text::suggest;
 use kino_wire::Problem;
 use kino_wire::explain::{
@@ -26,6 +26,7 @@ use crate::beside::Earlier;
 use crate::error::{EngineError, OrProblem};
 use crate::find::limit;
 use crate::ingest::blocking;
+use crate::load;
 use crate::temporary::{leave_out_temporary, path_in_project};
 use crate::{Engine, scope, to_wire};
 use trace::Subject;
@@ -42,10 +43,6 @@ const ENTRY_POINTS_MAX: usize = 50;
 const CODE_STATE_CHARS: usize = 12;
 /// Over how many executions of each entry point the system is explained when nothing is said.
 const DEFAULT_SYSTEM_LAST: usize = 20;
-/// Spans that one question loads. At about a kilobyte each this bounds its memory; traces beyond it are counted as
-/// executions left out.
-pub(crate) const SPANS_LOADED_MAX: usize = 1_000_000;
-
 impl Engine {
     pub(crate) async fn explain_trace(&self, question: ExplainTraceQuestion) -> Result<ExplainTrace, Problem> {
         let id = question.trace_id;
@@ -124,7 +121,7 @@ impl Engine {
             let newest = snapshot.find(&filter, last, None).await.or_problem()?;
             ids.extend(newest.rows.into_iter().map(|row| row.trace_id));
         }
-        let (mut traces, _) = self.load(&snapshot, ids.into_iter()).await?;
+        let (mut traces, _) = load::traces(&snapshot, ids.into_iter()).await?;
         leave_out_temporary(&mut traces, &self.scratch());
         let detectors = Arc::clone(&self.inner.detectors);
         let explain = move || {
@@ -136,51 +133,6 @@ impl Engine {
             ExplainSystem { schema: ExplainSystem::SCHEMA.to_owned(), entry_points, left_out }
         };
         blocking(explain).await.map_err(|error| error.problem())
-    }
-
-    /// Loads the traces, in the order given, until [`SPANS_LOADED_MAX`] is reached; the ids of the others follow.
-    pub(crate) async fn load(
-        &self,
-        snapshot: &Snapshot,
-        ids: impl Iterator<Item = TraceId>,
-    ) -> Result<(Vec<Arc<Trace>>, Vec<TraceId>), Problem> {
-        self.load_within(snapshot, ids, SPANS_LOADED_MAX).await
-    }
-
-    /// As [`Self::load`], until `spans_max` is reached.
-    pub(crate) async fn load_within(
-        &self,
-        snapshot: &Snapshot,
-        ids: impl Iterator<Item = TraceId>,
-        spans_max: usize,
-    ) -> Result<(Vec<Arc<Trace>>, Vec<TraceId>), Problem> {
-        let mut seen = BTreeSet::new();
-        let ids: Vec<TraceId> = ids.filter(|id| seen.insert(*id)).collect();
-        let mut within = Within::new(&ids, spans_max);
-        let mut traces: Vec<Arc<Trace>> = Vec::new();
-        while let Some(next) = within.next() {
-            let more = snapshot.traces(next).await.or_problem()?;
-            within.loaded(more.iter().map(|trace| trace.spans.len()).sum());
-            traces.extend(more);
-        }
-        Ok((traces, within.rest().to_vec()))
-    }
-
-    /// As [`Self::load_within`], of distinct traces that are not asked about again soon.
-    pub(crate) async fn read_within(
-        &self,
-        snapshot: &Snapshot,
-        ids: &[TraceId],
-        spans_max: usize,
-    ) -> Result<(Vec<Arc<Trace>>, Vec<TraceId>), Problem> {
-        let mut within = Within::new(ids, spans_max);
-        let mut traces = Vec::new();
-        while let Some(next) = within.next() {
-            let more = snapshot.traces_unkept(next).await.or_problem()?;
-            within.loaded(more.iter().map(|trace| trace.spans.len()).sum());
-            traces.extend(more.into_iter().map(Arc::new));
-        }
-        Ok((traces, within.rest().to_vec()))
     }
 
     /// Says that no operation has that name, and which ones are near.
@@ -207,50 +159,6 @@ impl Engine {
                 suggest::nearest(name, services_by_name.into_keys()),
             ),
         }
-    }
-}
-
-/// A list of traces that is loaded a part at a time, until a number of spans is reached.
-struct Within<'a> {
-    ids: &'a [TraceId],
-    spans_max: usize,
-    spans: usize,
-    next: usize,
-}
-
-impl<'a> Within<'a> {
-    /// Traces asked of the store at first, before anything says how large they are.
-    const AT_FIRST: usize = 64;
-    /// Traces asked of the store at once: the more they are, the more pages and dictionaries are read once for all.
-    const AT_ONCE_MAX: usize = 1_024;
-
-    fn new(ids: &'a [TraceId], spans_max: usize) -> Self {
-        Self { ids, spans_max, spans: 0, next: 0 }
-    }
-
-    /// The traces to load next: as many as the bound still has room for, if they are like those so far.
-    fn next(&mut self) -> Option<&'a [TraceId]> {
-        if self.next == self.ids.len() || self.spans >= self.spans_max {
-            return None;
-        }
-        let at_once = match self.next {
-            0 => Self::AT_FIRST,
-            so_far => {
-                ((self.spans_max - self.spans) * so_far / self.spans.max(1)).clamp(Self::AT_FIRST, Self::AT_ONCE_MAX)
-            }
-        };
-        let (from, end) = (self.next, (self.next + at_once).min(self.ids.len()));
-        self.next = end;
-        Some(&self.ids[from..end])
-    }
-
-    fn loaded(&mut self, spans: usize) {
-        self.spans += spans;
-    }
-
-    /// Those that were not asked for.
-    fn rest(&self) -> &'a [TraceId] {
-        &self.ids[self.next..]
     }
 }
 

@@ -16,7 +16,7 @@ impl Engine {
         let limit = limit(question.limit, DEFAULT_LIMIT, MAX_LIMIT)?;
         let filter = self.filter(&question).await?;
         let found = self.snapshot().find(&filter, limit, question.cursor.as_deref()).await.or_problem()?;
-        let recorded = self.recorded_runs(found.rows.iter().filter_map(|row| row.run_id.as_deref())).await?;
+        let recorded = self.inner.runs.recorded(found.rows.iter().filter_map(|row| row.run_id.as_deref())).await?;
         Ok(Find {
             schema: Find::SCHEMA.to_owned(),
             items: found.rows.into_iter().map(|row| item(row, &recorded)).collect(),
@@ -29,7 +29,7 @@ impl Engine {
     /// where it was not, and is never scoped.
     pub(crate) async fn filter(&self, question: &FindQuestion) -> Result<TraceFilter, Problem> {
         let run_id = match &question.run_id {
-            Some(run_id) => Some(self.run_id(run_id).await?),
+            Some(run_id) => Some(self.inner.runs.id_of(run_id).await?),
             None => None,
         };
         Ok(TraceFilter {

@@ -12,13 +12,9 @@ use kino_model::names;
 use kino_wire::Problem;
 use serde::{Deserialize, Serialize};
 
-use crate::Engine;
-use crate::error::OrProblem;
-use crate::runs::Record;
+use crate::runs::{Record, RunRecords};
 use crate::sets::Set;
 
-/// The kind under which the store keeps where the operations of a run lay.
-pub(crate) const RECORD_KIND: &str = "run_locations";
 /// Operations of a run that are kept.
 const LOCATIONS_MAX: usize = 200;
 /// Runs of the command that are looked at, the newest.
@@ -58,7 +54,7 @@ impl Location {
     }
 }
 
-impl Engine {
+impl RunRecords {
     /// What is known of the noise of the command that these sets ran; nothing where they ran several, or none.
     pub(crate) async fn history_of(&self, sets: [&Set; 2]) -> Result<History, Problem> {
         let spans = sets.iter().flat_map(|set| &set.traces).filter_map(|trace| trace.spans.first());
@@ -66,7 +62,7 @@ impl Engine {
         if runs.is_empty() {
             return Ok(History::default());
         }
-        let records = self.records().await?;
+        let records = self.all().await?;
         let of_sets = || records.iter().filter(|record| runs.contains(record.run_id.as_str()));
         let mut commands: Vec<_> = of_sets().map(|record| (&record.command, &record.code.project)).collect();
         commands.sort_unstable();
@@ -84,7 +80,7 @@ impl Engine {
         project: Option<&str>,
         others_than: &BTreeSet<&str>,
     ) -> Result<History, Problem> {
-        let records = self.records().await?;
+        let records = self.all().await?;
         let is_alike = |record: &&Record| {
             record.command == command
                 && record.code.project.as_deref() == project
@@ -97,11 +93,9 @@ impl Engine {
         let mut by_state: BTreeMap<&str, BTreeMap<Timed, Vec<Located>>> = BTreeMap::new();
         for record in records.filter(|record| record.has_ended() && !record.failed()).take(RUNS_MAX) {
             let Some(state) = record.code.code_state.as_deref() else { continue };
-            let known = self.inner.store.record(RECORD_KIND, &record.run_id).await;
-            let Some(known) = known.or_problem()? else { continue };
-            let known: Option<Vec<Location>> = self.readable(RECORD_KIND, &record.run_id, known);
+            let Some(known) = self.locations.get(&record.run_id).await? else { continue };
             let of_state = by_state.entry(state).or_default();
-            for location in known.into_iter().flatten() {
+            for location in known {
                 if let Some(timed) = location.timed() {
                     let located = Located::new(location.start_unix_nanos, location.log_nanos);
                     of_state.entry(timed).or_default().push(located);
@@ -117,21 +111,6 @@ impl Engine {
 
     /// Keeps where the operations of a run lay.
     pub(crate) async fn put_locations(&self, run_id: &str, locations: &[Location]) -> Result<(), Problem> {
-        if locations.is_empty() {
-            return Ok(());
-        }
-        let json = serde_json::to_value(locations).or_problem()?;
-        let put = self.inner.store.put_record(RECORD_KIND, run_id, &json).await;
-        put.or_problem()
-    }
-
-    /// Forgets where the operations of a run lay, or of all runs.
-    pub(crate) async fn remove_locations(&self, run_id: Option<&str>) -> Result<(), Problem> {
-        let store = &self.inner.store;
-        let removed = match run_id {
-            Some(id) => store.remove_record(RECORD_KIND, id).await.map(drop),
-            None => store.remove_records(RECORD_KIND).await,
-        };
-        removed.or_problem()
+        if locations.is_empty() { Ok(()) } else { self.locations.put(run_id, &locations.to_vec()).await }
     }
 }

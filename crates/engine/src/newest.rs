@@ -16,7 +16,7 @@ use kino_wire::Problem;
 use kino_wire::explain::ExplainOperationQuestion;
 
 use crate::error::OrProblem;
-use crate::explain::SPANS_LOADED_MAX;
+use crate::load::SPANS_LOADED_MAX;
 use crate::temporary::leave_out_temporary;
 use crate::{Engine, scope};
 

@@ -5,6 +5,8 @@
 //!  run_finish  ─► record, output blobs, the span with its end (revision 2) ─► wait until late spans settle ─► summary
 //! ```
 
+mod records;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,35 +18,25 @@ use kino_analyze::DetectorConfig;
 use kino_analyze::execution::{Entry, executions};
 use kino_analyze::explain as analyze;
 use kino_analyze::tree::Tree;
-use kino_model::{
-    Batch, Resource, Scope, Span, SpanId, SpanKind, Status, StatusCode, Text, TraceId, UnixNanos, Value, names,
-};
+use kino_model::{Batch, Resource, Scope, Span, SpanKind, Status, StatusCode, Text, UnixNanos, Value, names};
 use kino_store::snapshot::TraceFilter;
-use kino_text::suggest;
 use kino_wire::Problem;
 use kino_wire::explain::LeftOut;
-use kino_wire::insights::FindingChange;
 use kino_wire::run::{
     CodeState, DEFAULT_RUNS, Done, MAX_RUNS, Run, RunFinish, RunItem, RunOutput, RunQuestion, RunStart, Runs,
     RunsQuestion,
 };
-use serde::{Deserialize, Serialize};
 
+use self::records::is_run_id;
+pub(crate) use self::records::{Record, RunRecords};
 use crate::error::OrProblem;
 use crate::find::limit;
 use crate::history::{self, Location};
 use crate::ingest::blocking;
+use crate::load;
 use crate::sets::Members;
 use crate::{Engine, explain, scope};
 
-/// The kind under which the store keeps runs.
-const RECORD_KIND: &str = "run";
-/// Runs that are looked through for a label or a prefix, the newest.
-const RUNS_MAX: usize = 10_000;
-/// More ids than these are compared with all runs at once, rather than looked up one by one.
-const LOOKED_UP_MAX: usize = 100;
-/// As many as this are read beyond [`RUNS_MAX`] at a time when old ones are removed.
-const PRUNED_AT_ONCE: usize = 1_000;
 /// Traces of a run that are counted.
 const TRACES_COUNTED_MAX: usize = 100_000;
 /// Traces of a run that its summary rests on.
@@ -59,55 +51,13 @@ const SETTLE_STEPS_MAX: u32 = 40;
 /// The run's own service.
 const SERVICE: &str = "kino";
 
-/// What the store keeps of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Record {
-    pub(crate) run_id: String,
-    pub(crate) trace_id: TraceId,
-    span_id: SpanId,
-    parent_span_id: Option<SpanId>,
-    pub(crate) label: Option<String>,
-    pub(crate) command: Vec<String>,
-    directory: String,
-    pub(crate) code: CodeState,
-    pub(crate) start_unix_nanos: i64,
-    end_unix_nanos: Option<i64>,
-    exit_code: Option<i32>,
-    signal: Option<i32>,
-    pub(crate) stdout_blob: Option<String>,
-    pub(crate) stderr_blob: Option<String>,
-    diff_blob: Option<String>,
-    cut_bytes: u64,
-    /// Processor time of its command and the command's children.
-    #[serde(default)]
-    cpu_nanos: Option<i64>,
-    /// The share of the machine's cores that other programs used meanwhile.
-    #[serde(default)]
-    others_cpu: Option<f64>,
-    /// What became of findings by it.
-    #[serde(default)]
-    findings_changed: Vec<FindingChange>,
-}
-
-impl Record {
-    /// Whether its command has come to an end.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.end_unix_nanos.is_some()
-    }
-
-    /// Whether its command ended otherwise than well.
-    pub(crate) fn failed(&self) -> bool {
-        self.signal.is_some() || self.exit_code != Some(0)
-    }
-}
-
 impl Engine {
     pub(crate) async fn run_start(&self, start: RunStart) -> Result<Done, Problem> {
         if !is_run_id(&start.run_id) || start.trace_id.is_zero() || start.span_id.is_zero() {
             let message = "a run needs an id of 32 lowercase hex digits, and trace and span ids that are not zero";
             return Err(Problem::invalid(message));
         }
-        let known = self.record(&start.run_id).await?;
+        let known = self.inner.runs.get(&start.run_id).await?;
         if known.as_ref().is_some_and(|known| known.span_id != start.span_id) {
             return Err(Problem::invalid(format!("the run {} exists already", start.run_id)));
         }
@@ -136,16 +86,16 @@ impl Engine {
             others_cpu: None,
             findings_changed: Vec::new(),
         };
-        self.put(&record).await?;
+        self.inner.runs.put(&record).await?;
         if record.label.is_some() {
-            self.exempt_from_retention().await;
+            self.inner.findings.exempt_from_retention().await;
         }
         self.emit(&record).await?;
         Ok(Done { count: 1 })
     }
 
     pub(crate) async fn run_finish(&self, finish: RunFinish) -> Result<Run, Problem> {
-        let record = self.record(&finish.run_id).await?;
+        let record = self.inner.runs.get(&finish.run_id).await?;
         let mut record =
             record.ok_or_else(|| Problem::not_found(format!("there is no run {}", finish.run_id), Vec::new()))?;
         record.stdout_blob = self.keep(&finish.stdout).await?;
@@ -155,33 +105,33 @@ impl Engine {
         (record.exit_code, record.signal) = (finish.exit_code, finish.signal);
         record.cpu_nanos = finish.cpu_nanos;
         record.others_cpu = finish.others_cpu.filter(|share| (0.0..=1.0).contains(share));
-        self.put(&record).await?;
+        self.inner.runs.put(&record).await?;
         self.emit(&record).await?;
         self.settle(&record.run_id).await?;
         let traces = self.of_run(&record.run_id).await?.0.into_iter().map(|row| row.trace_id).collect();
         let project = record.code.project.as_deref();
-        record.findings_changed = self.changes_since(record.start_unix_nanos, project, traces).await;
+        record.findings_changed = self.inner.findings.changes_since(record.start_unix_nanos, project, traces).await;
         if !record.findings_changed.is_empty() {
-            self.put(&record).await?;
+            self.inner.runs.put(&record).await?;
         }
         let id = record.run_id.clone();
         let (run, locations) = self.summary(record).await?;
-        self.put_locations(&id, &locations).await?;
+        self.inner.runs.put_locations(&id, &locations).await?;
         Ok(run)
     }
 
     pub(crate) async fn run(&self, question: RunQuestion) -> Result<Run, Problem> {
-        let id = self.run_id(&question.run_id).await?;
-        match self.record(&id).await? {
+        let id = self.inner.runs.id_of(&question.run_id).await?;
+        match self.inner.runs.get(&id).await? {
             Some(record) => Ok(self.summary(record).await?.0),
-            None => Err(self.no_run(&question.run_id).await?),
+            None => Err(self.inner.runs.none_called(&question.run_id).await?),
         }
     }
 
     pub(crate) async fn runs(&self, question: RunsQuestion) -> Result<Runs, Problem> {
         let limit = limit(question.limit, DEFAULT_RUNS, MAX_RUNS)?;
         let project = scope::project(&question.scope);
-        let mut runs = self.records().await?;
+        let mut runs = self.inner.runs.all().await?;
         runs.retain(|run| {
             let labelled = question.label.is_none() || question.label == run.label;
             labelled && run.is_of(project.as_deref())
@@ -189,109 +139,6 @@ impl Engine {
         let left_out = runs.len().saturating_sub(limit) as u64;
         runs.truncate(limit);
         Ok(Runs { schema: Runs::SCHEMA.to_owned(), items: runs.into_iter().map(item).collect(), left_out })
-    }
-
-    /// The whole id for a unique prefix of a recorded run's; anything else stays as it is, since spans may name runs
-    /// that nobody recorded.
-    pub(crate) async fn run_id(&self, prefix: &str) -> Result<String, Problem> {
-        if prefix.is_empty() {
-            return Err(Problem::invalid("a run's id is empty"));
-        }
-        if self.record(prefix).await?.is_some() {
-            return Ok(prefix.to_owned());
-        }
-        let runs = self.records().await?;
-        let mut fitting = runs.iter().map(|run| run.run_id.as_str()).filter(|id| id.starts_with(prefix));
-        match (fitting.next(), fitting.next()) {
-            (Some(one), None) => Ok(one.to_owned()),
-            (Some(one), Some(other)) => {
-                let message = format!("{prefix:?} begins the ids of several runs: give more digits");
-                Err(Problem::not_found(message, vec![one.to_owned(), other.to_owned()]))
-            }
-            (None, _) => Ok(prefix.to_owned()),
-        }
-    }
-
-    /// Which of these ids name runs that `kino run` recorded.
-    pub(crate) async fn recorded_runs<'a>(
-        &self,
-        ids: impl Iterator<Item = &'a str>,
-    ) -> Result<BTreeSet<String>, Problem> {
-        Ok(self.records_of(ids).await?.into_iter().map(|run| run.run_id).collect())
-    }
-
-    /// The records of those of these ids that name runs which `kino run` recorded.
-    pub(crate) async fn records_of<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Result<Vec<Record>, Problem> {
-        let ids: BTreeSet<String> = ids.filter(|id| is_run_id(id)).map(str::to_owned).collect();
-        if ids.len() > LOOKED_UP_MAX {
-            let mut known = self.records().await?;
-            known.retain(|run| ids.contains(&run.run_id));
-            return Ok(known);
-        }
-        let mut recorded = Vec::new();
-        for id in ids {
-            recorded.extend(self.record(&id).await?);
-        }
-        Ok(recorded)
-    }
-
-    /// Recorded runs, the newest first. One that cannot be read is left out, and named.
-    pub(crate) async fn records(&self) -> Result<Vec<Record>, Problem> {
-        let records = self.inner.store.records(RECORD_KIND, RUNS_MAX).await.or_problem()?;
-        let mut records: Vec<Record> =
-            records.into_iter().filter_map(|(id, json)| self.readable(RECORD_KIND, &id, json)).collect();
-        records.sort_by_key(|run| std::cmp::Reverse(run.start_unix_nanos));
-        Ok(records)
-    }
-
-    /// Says that there is no such run, and which are the newest.
-    pub(crate) async fn no_run(&self, id: &str) -> Result<Problem, Problem> {
-        let runs = self.records().await?;
-        let near = suggest::or_all(id, runs.iter().map(|run| run.run_id.as_str()));
-        Ok(Problem::not_found(format!("there is no run {id:?}"), near))
-    }
-
-    pub(crate) async fn remove_run(&self, id: &str) -> Result<bool, Problem> {
-        self.remove_locations(Some(id)).await?;
-        self.inner.store.remove_record(RECORD_KIND, id).await.or_problem()
-    }
-
-    /// Removes all runs.
-    pub(crate) async fn remove_runs(&self) -> Result<(), Problem> {
-        self.remove_locations(None).await?;
-        self.inner.store.remove_records(RECORD_KIND).await.or_problem()
-    }
-
-    /// Removes the oldest of more runs than are looked through, those with a label excepted. Where that fails it is
-    /// tried again at the next occasion.
-    pub(crate) async fn prune_runs(&self) {
-        let store = &self.inner.store;
-        if store.read_only().is_some() {
-            return;
-        }
-        let prune = async {
-            let records = store.records(RECORD_KIND, RUNS_MAX + PRUNED_AT_ONCE).await?;
-            let is_labelled = |json: &serde_json::Value| json.get("label").is_some_and(|label| !label.is_null());
-            for (id, _) in records.into_iter().skip(RUNS_MAX).filter(|(_, json)| !is_labelled(json)) {
-                store.remove_record(history::RECORD_KIND, &id).await?;
-                store.remove_record(RECORD_KIND, &id).await?;
-            }
-            Ok::<(), kino_store::StoreError>(())
-        };
-        if let Err(error) = prune.await {
-            tracing::warn!(%error, "failed to remove old runs; they stay until it succeeds");
-        }
-    }
-
-    async fn record(&self, id: &str) -> Result<Option<Record>, Problem> {
-        let json = self.inner.store.record(RECORD_KIND, id).await.or_problem()?;
-        Ok(json.and_then(|json| self.readable(RECORD_KIND, id, json)))
-    }
-
-    async fn put(&self, record: &Record) -> Result<(), Problem> {
-        let json = serde_json::to_value(record).or_problem()?;
-        let put = self.inner.store.put_record(RECORD_KIND, &record.run_id, &json).await;
-        put.or_problem()
     }
 
     /// Keeps a stream as a blob, redacted; an empty one is none.
@@ -359,25 +206,13 @@ impl Engine {
     async fn summary(&self, record: Record) -> Result<(Run, Vec<Location>), Problem> {
         let (rows, _) = self.of_run(&record.run_id).await?;
         let looked_at = rows.iter().map(|row| row.trace_id).take(TRACES_EXPLAINED_MAX);
-        let (traces, _) = self.load(&self.snapshot(), looked_at).await?;
+        let (traces, _) = load::traces(&self.snapshot(), looked_at).await?;
         let left_out_traces = (rows.len() - traces.len()) as u64;
         let counted = rows.len() as u64;
         let detectors = Arc::clone(&self.inner.detectors);
         let summarise = move || summarise(record, traces, counted, left_out_traces, &detectors);
         blocking(summarise).await.map_err(|error| error.problem())
     }
-}
-
-impl Record {
-    /// Whether a question about this project is about the run; one of unknown project always counts.
-    pub(crate) fn is_of(&self, project: Option<&str>) -> bool {
-        project.is_none() || self.code.project.is_none() || self.code.project.as_deref() == project
-    }
-}
-
-/// Whether text has the form of a run's id.
-fn is_run_id(text: &str) -> bool {
-    text.len() == 32 && text.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn item(record: Record) -> RunItem {

@@ -41,13 +41,13 @@ impl Engine {
             return Err(Problem::invalid(message));
         }
         let run_id = match &question.run_id {
-            Some(run_id) => Some(self.run_id(run_id).await?),
+            Some(run_id) => Some(self.inner.runs.id_of(run_id).await?),
             None => None,
         };
         let project = if run_id.is_some() { None } else { scope::project(&question.scope) };
         let mut found =
             Found { needle, hits: Vec::new(), searched: Searched::default(), left_out: SearchLeftOut::default() };
-        let mut runs = self.records().await?;
+        let mut runs = self.inner.runs.all().await?;
         runs.retain(|run| match &run_id {
             Some(run_id) => *run_id == run.run_id,
             None => run.is_of(project.as_deref()),

@@ -13,6 +13,7 @@ use kino_wire::Problem;
 use kino_wire::ask::Scope;
 
 use crate::error::{EngineError, OrProblem};
+use crate::load;
 use crate::selector::Selector;
 use crate::{Engine, scope};
 
@@ -51,7 +52,7 @@ impl Engine {
         let selector = Selector::parse(text)?;
         let (filter, members) = match &selector {
             Selector::Run(id) => {
-                let id = self.run_id(id).await?;
+                let id = self.inner.runs.id_of(id).await?;
                 (
                     TraceFilter { run_ids: Some(vec![id.clone()]), ..TraceFilter::default() },
                     Members::Runs(BTreeSet::from([id])),
@@ -75,7 +76,7 @@ impl Engine {
         let snapshot = self.snapshot();
         let ids = snapshot.trace_ids_of(&filter).await.or_problem()?;
         let beyond = ids.len().saturating_sub(TRACES_MAX) as u64;
-        let (traces, skipped) = self.load(&snapshot, ids.into_iter().take(TRACES_MAX)).await?;
+        let (traces, skipped) = load::traces(&snapshot, ids.into_iter().take(TRACES_MAX)).await?;
         let traces: Vec<Arc<Trace>> =
             traces.into_iter().map(|trace| members.keep(trace)).filter(|trace| !trace.spans.is_empty()).collect();
         if traces.is_empty() {
@@ -85,7 +86,7 @@ impl Engine {
     }
 
     async fn labelled(&self, label: &str, project: Option<&str>) -> Result<BTreeSet<String>, Problem> {
-        let runs = self.records().await?;
+        let runs = self.inner.runs.all().await?;
         let in_project = |run: &&crate::runs::Record| {
             project.is_none() || run.code.project.is_none() || run.code.project.as_deref() == project
         };
@@ -131,7 +132,7 @@ impl Engine {
     /// Some code states of recorded runs, the newest first.
     async fn known_code_states(&self) -> Result<Vec<String>, Problem> {
         let mut states = Vec::new();
-        for state in self.records().await?.into_iter().filter_map(|run| run.code.code_state) {
+        for state in self.inner.runs.all().await?.into_iter().filter_map(|run| run.code.code_state) {
             if !states.contains(&state) && states.len() < 5 {
                 states.push(state);
             }
@@ -141,7 +142,7 @@ impl Engine {
 
     async fn empty_set(&self, text: &str, selector: &Selector) -> Problem {
         let near = match selector {
-            Selector::Run(id) => return self.no_run(id).await.unwrap_or_else(|problem| problem),
+            Selector::Run(id) => return self.inner.runs.none_called(id).await.unwrap_or_else(|problem| problem),
             Selector::Code(_) | Selector::Commit(_) => self.known_code_states().await.unwrap_or_default(),
             Selector::Label(_) | Selector::Time(..) => Vec::new(),
         };

@@ -3,36 +3,28 @@
 //! Traces that need merging (hot ones, those in several files, forgotten ones) the store merges; here their rows get
 //! the shape that the files have, and the snapshot is held for as long as the query may read its files.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, DataType, Field, Fields, Schema};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use kino_store::Reservation;
 use kino_store::file::LakeTable;
-use kino_store::{Reservation, Snapshot};
 use kino_wire::Problem;
 use kino_wire::admin::LakeFile;
 use kino_wire::run::Done;
-use kino_wire::sql::{PIN_SECONDS, SqlReleaseQuestion, SqlRows, SqlSnapshot, SqlSnapshotQuestion};
+use kino_wire::sql::{SqlReleaseQuestion, SqlRows, SqlSnapshot, SqlSnapshotQuestion};
 
 use crate::error::OrProblem;
 use crate::ingest::blocking;
 use crate::{Engine, random_hex};
 
-/// Snapshots pinned at one time. Each holds retired files on the disk.
-const PINS_MAX: usize = 16;
 /// Hot rows that travel beside the files; more are written to the lake first.
 const HOT_ROWS_MAX: u64 = 50_000;
 /// Rows, the same as plain text, as a stream, in base64, and in the answer: the sum, as a multiple of their room.
 const ENCODED_GROWTH: u64 = 6;
-
-/// Snapshots that queries outside this process read, by pin.
-#[derive(Debug, Default)]
-pub(crate) struct Pins(Mutex<BTreeMap<String, Snapshot>>);
 
 impl Engine {
     pub(crate) async fn sql_snapshot(&self, _: SqlSnapshotQuestion) -> Result<SqlSnapshot, Problem> {
@@ -52,7 +44,7 @@ impl Engine {
         });
         let files = files.collect();
         // What is pinned are files: it takes no memory once the answer is written.
-        self.pin(&pin, snapshot.within(&Reservation::unbounded()))?;
+        self.inner.pins.pin(&pin, snapshot.within(&Reservation::unbounded()))?;
         let encode = move || {
             let batch = &overlay.batch;
             let tables = [
@@ -71,30 +63,11 @@ impl Engine {
     }
 
     pub(crate) async fn sql_release(&self, question: SqlReleaseQuestion) -> Result<Done, Problem> {
-        let released = self.inner.pins.lock().remove(&question.pin);
+        let is_released = self.inner.pins.release(&question.pin);
         if question.damaged {
             self.inner.store.check_files().await.or_problem()?;
         }
-        Ok(Done { count: u64::from(released.is_some()) })
-    }
-
-    /// Holds the snapshot until it is released, or for [`PIN_SECONDS`].
-    fn pin(&self, pin: &str, snapshot: Snapshot) -> Result<(), Problem> {
-        let mut pins = self.inner.pins.lock();
-        if pins.len() >= PINS_MAX {
-            return Err(Problem::busy(format!("{PINS_MAX} queries run already; ask again when one has ended")));
-        }
-        pins.insert(pin.to_owned(), snapshot);
-        drop(pins);
-        let (engine, pin) = (self.clone(), pin.to_owned());
-        tokio::spawn(async move {
-            tokio::select! {
-                () = tokio::time::sleep(Duration::from_secs(PIN_SECONDS)) => {}
-                () = engine.stop_requested() => {}
-            }
-            engine.inner.pins.lock().remove(&pin);
-        });
-        Ok(())
+        Ok(Done { count: u64::from(is_released) })
     }
 }
 
@@ -114,10 +87,4 @@ fn encode(table: LakeTable, rows: &RecordBatch) -> Result<SqlRows, ArrowError> {
     writer.finish()?;
     drop(writer);
     Ok(SqlRows { table: table.name().to_owned(), ipc_base64: BASE64.encode(ipc) })
-}
-
-impl Pins {
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Snapshot>> {
-        self.0.lock().expect("nothing panics while it holds this lock")
-    }
 }

@@ -28,9 +28,11 @@ use kino_wire::verify::{
 };
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::records::VerificationRecords;
 use crate::Engine;
 use crate::error::OrProblem;
 use crate::ingest::blocking;
+use crate::load;
 use crate::runs::Record as Run;
 use crate::sets::{Members, Set, TRACES_MAX};
 
@@ -47,7 +49,7 @@ const PREVIOUS_RUNS_MAX: usize = 200;
 
 /// What the store keeps of a verification.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Record {
+pub(crate) struct Record {
     project: Option<String>,
     /// What the base's traces are, where it is not executed.
     selector: Option<String>,
@@ -83,7 +85,7 @@ fn check(start: &VerifyStart) -> Result<(), Problem> {
 impl Engine {
     pub(crate) async fn verify_start(&self, start: VerifyStart) -> Result<Verify, Problem> {
         check(&start)?;
-        let records = self.verifications().await?;
+        let records = self.inner.verifications.all().await?;
         if records.iter().any(|record| record.verify.id == start.id) {
             return Err(Problem::invalid(format!("the verification {} exists already", start.id)));
         }
@@ -150,25 +152,25 @@ impl Engine {
             is_sure: false,
             verify,
         };
-        self.put_verification(&record).await?;
-        self.prune_verifications().await;
+        self.inner.verifications.put(&record).await?;
+        self.inner.verifications.prune().await;
         Ok(record.verify)
     }
 
     pub(crate) async fn verify_progress(&self, progress: VerifyProgress) -> Result<Done, Problem> {
-        let mut record = self.verification(&progress.id).await?;
+        let mut record = self.inner.verifications.get(&progress.id).await?;
         if record.verify.state != VerifyState::Running {
             return Err(Problem::invalid(format!("the verification {} has ended", record.verify.id)));
         }
         record.take(progress, self.inner.clock.now().0);
-        self.put_verification(&record).await?;
+        self.inner.verifications.put(&record).await?;
         Ok(Done { count: 1 })
     }
 
     /// Whether the verdict is sure already. What a look decides stays decided: the same runs are judged at the end, at
     /// the same level.
     pub(crate) async fn verify_look(&self, look: VerifyLook) -> Result<VerifyLooked, Problem> {
-        let mut record = self.verification(&look.progress.id).await?;
+        let mut record = self.inner.verifications.get(&look.progress.id).await?;
         if record.verify.state != VerifyState::Running {
             return Err(Problem::invalid(format!("the verification {} has ended", record.verify.id)));
         }
@@ -176,12 +178,12 @@ impl Engine {
         record.looks += 1;
         let (judged, _) = self.judged(&record, record.level_of_look()).await?;
         record.is_sure = judged.verdict != analyze::Verdict::Undecided;
-        self.put_verification(&record).await?;
+        self.inner.verifications.put(&record).await?;
         Ok(VerifyLooked { verdict: record.is_sure.then(|| answer::verdict(judged.verdict)) })
     }
 
     pub(crate) async fn verify_finish(&self, finish: VerifyFinish) -> Result<Verify, Problem> {
-        let mut record = self.verification(&finish.progress.id).await?;
+        let mut record = self.inner.verifications.get(&finish.progress.id).await?;
         if record.verify.state == VerifyState::Done {
             return Ok(record.verify);
         }
@@ -195,7 +197,7 @@ impl Engine {
         if finish.end == VerifyEnd::Interrupted {
             record.verify.notes.push("it was interrupted: what had been recorded until then was compared".to_owned());
         }
-        self.put_verification(&record).await?;
+        self.inner.verifications.put(&record).await?;
         Ok(record.verify)
     }
 
@@ -203,7 +205,7 @@ impl Engine {
         let wait = Duration::from_millis(question.wait_millis).min(WAIT_MAX);
         let waited = async {
             loop {
-                let record = self.verification(&question.id).await?;
+                let record = self.inner.verifications.get(&question.id).await?;
                 if record.verify.state != VerifyState::Running {
                     return Ok(record.verify);
                 }
@@ -212,7 +214,7 @@ impl Engine {
         };
         match tokio::time::timeout(wait, waited).await {
             Ok(ended) => ended,
-            Err(_) => Ok(self.verification(&question.id).await?.verify),
+            Err(_) => Ok(self.inner.verifications.get(&question.id).await?.verify),
         }
     }
 
@@ -245,7 +247,7 @@ impl Engine {
             .then(|| record.verify.before.runs.iter().cloned().zip(record.verify.after.runs.iter().cloned()).collect());
         let own = record.verify.before.runs.iter().chain(&record.verify.after.runs).chain(&record.warm_up_runs);
         let own: BTreeSet<&str> = own.map(String::as_str).collect();
-        let history = self.history(&record.verify.command, record.project.as_deref(), &own).await?;
+        let history = self.inner.runs.history(&record.verify.command, record.project.as_deref(), &own).await?;
         let tolerate = record.verify.tolerate;
         let judged = blocking(move || {
             let trees =
@@ -272,7 +274,7 @@ impl Engine {
         let snapshot = self.snapshot();
         let ids = snapshot.trace_ids_of(&filter).await.or_problem()?;
         let beyond = ids.len().saturating_sub(TRACES_MAX) as u64;
-        let (traces, skipped) = self.load(&snapshot, ids.into_iter().take(TRACES_MAX)).await?;
+        let (traces, skipped) = load::traces(&snapshot, ids.into_iter().take(TRACES_MAX)).await?;
         let traces = traces.into_iter().map(|trace| members.keep(trace)).filter(|trace| !trace.spans.is_empty());
         Ok(Set { traces: traces.collect(), left_out: beyond + skipped.len() as u64 })
     }
@@ -285,7 +287,7 @@ impl Engine {
         code_state: Option<&str>,
         warm_ups: &BTreeSet<&str>,
     ) -> Result<(String, Vec<Run>), Problem> {
-        let mut runs = self.records().await?;
+        let mut runs = self.inner.runs.all().await?;
         runs.retain(|run| run.command == command && run.code.project.as_deref() == project && run.has_ended());
         runs.retain(|run| !warm_ups.contains(run.run_id.as_str()));
         let other = |run: &&Run| code_state.is_none() || run.code.code_state.as_deref() != code_state;

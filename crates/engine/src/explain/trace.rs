@@ -18,6 +18,7 @@ use kino_wire::explain::{ExplainTrace, LOG_LINES_MAX};
 
 use crate::error::OrProblem;
 use crate::ingest::blocking;
+use crate::load;
 use crate::temporary::leave_out_temporary;
 use crate::{Engine, to_wire};
 
@@ -115,7 +116,7 @@ impl Engine {
         let ids: Vec<TraceId> = fits.map(|row| row.trace_id).collect();
         let beyond = rows.len() - ids.len();
         let spans_max = usize::try_from(LIKES_SPANS_MAX).unwrap_or(usize::MAX);
-        let (mut traces, rest) = self.load_within(snapshot, ids.into_iter(), spans_max).await?;
+        let (mut traces, rest) = load::traces_within(snapshot, ids.into_iter(), spans_max).await?;
         let temporary = leave_out_temporary(&mut traces, &self.scratch());
         let traces_left_out = (beyond + rest.len() + temporary.len()) as u64;
         Ok(Some(Loaded { traces, traces_left_out }))

@@ -16,18 +16,17 @@ use kino_wire::insights::{
 };
 use kino_wire::run::Done;
 
-use super::ledger::KIND;
+use super::Findings;
 use super::stored::Stored;
-use crate::error::OrProblem;
 use crate::find::limit;
-use crate::{Engine, scope};
+use crate::scope;
 
 /// How long a run that ends waits for what was found in it.
 const RUN_WAIT: Duration = Duration::from_secs(3);
 /// The states that are told when nothing is said: those to act on.
 const USUAL: [FindingState; 2] = [FindingState::Open, FindingState::Recurring];
 
-impl Engine {
+impl Findings {
     pub(crate) async fn insights(&self, question: InsightsQuestion) -> Result<Insights, Problem> {
         let limit = limit(question.limit, DEFAULT_LIMIT, MAX_LIMIT)?;
         let wait = wait(question.wait_millis)?;
@@ -43,11 +42,10 @@ impl Engine {
         if let Some(fingerprint) = &question.fingerprint {
             self.finding_ids(fingerprint, project)?;
         }
-        let findings = &self.inner.findings;
-        let ledger = findings.ledger();
+        let ledger = self.ledger();
         let mut left_out = InsightsLeftOut {
-            waiting_traces: findings.waiting.load(Ordering::Relaxed),
-            unseen_traces: self.inner.figures.unseen_traces.load(Ordering::Relaxed),
+            waiting_traces: self.waiting.load(Ordering::Relaxed),
+            unseen_traces: self.figures.unseen_traces.load(Ordering::Relaxed),
             not_kept: ledger.not_kept,
             ..InsightsLeftOut::default()
         };
@@ -108,14 +106,14 @@ impl Engine {
         Ok(Insights { schema, items, executions, spans, operations, sequence: ledger.sequence(), left_out })
     }
 
-    pub(crate) async fn acknowledge_finding(&self, question: AcknowledgeFinding) -> Result<Acknowledged, Problem> {
+    pub(crate) async fn acknowledge(&self, question: AcknowledgeFinding) -> Result<Acknowledged, Problem> {
         let project = scope::project(&question.scope);
         let ids = self.finding_ids(&question.fingerprint, project.as_deref())?;
-        let now = self.inner.clock.now().0;
-        let changed = self.inner.findings.ledger().acknowledge(&ids, question.undo, now);
+        let now = self.clock.now().0;
+        let changed = self.ledger().acknowledge(&ids, question.undo, now);
         let nothing = changed.is_empty();
-        self.keep_findings(changed, []).await?;
-        let ledger = self.inner.findings.ledger();
+        self.keep(changed, []).await?;
+        let ledger = self.ledger();
         let stored = ids.iter().find_map(|id| ledger.get(id));
         let stored = stored.ok_or_else(|| Problem::not_found("the finding was removed meanwhile", Vec::new()))?;
         let state = stored.state();
@@ -129,7 +127,7 @@ impl Engine {
         Ok(Acknowledged { schema: Acknowledged::SCHEMA.to_owned(), insight })
     }
 
-    pub(crate) async fn insights_told(&self, question: InsightsTold) -> Result<Done, Problem> {
+    pub(crate) async fn note_told(&self, question: InsightsTold) -> Result<Done, Problem> {
         if question.fingerprints.len() > MAX_LIMIT {
             return Err(Problem::invalid(format!("at most {MAX_LIMIT} findings can be told at once")));
         }
@@ -138,12 +136,12 @@ impl Engine {
         Ok(Done { count })
     }
 
-    pub(crate) async fn findings_changed(&self, question: FindingsChanged) -> Result<Changes, Problem> {
+    pub(crate) async fn changes(&self, question: FindingsChanged) -> Result<Changes, Problem> {
         let wait = wait(question.wait_millis)?;
         let project = scope::project(&question.scope);
-        let mut changed = self.inner.findings.changed.subscribe();
+        let mut changed = self.changed.subscribe();
         let answer = |after: u64| {
-            let ledger = self.inner.findings.ledger();
+            let ledger = self.ledger();
             let (items, removed) = ledger.changes(after, project.as_deref());
             Changes { schema: Changes::SCHEMA.to_owned(), sequence: ledger.sequence(), items, removed }
         };
@@ -163,7 +161,7 @@ impl Engine {
                 }
             }
         };
-        let mut stopping = self.stopping();
+        let mut stopping = self.stopping.clone();
         tokio::select! {
             now = waiting => Ok(now),
             () = tokio::time::sleep(wait) => Ok(answer(after)),
@@ -183,12 +181,12 @@ impl Engine {
         settled: Vec<TraceId>,
     ) -> Vec<FindingChange> {
         self.look_now(settled, RUN_WAIT).await;
-        self.inner.findings.ledger().changes_since(since, project)
+        self.ledger().changes_since(since, project)
     }
 
     /// The ids of the finding that a fingerprint, or a unique beginning of it, names: one for each project it is in.
     fn finding_ids(&self, fingerprint: &str, project: Option<&str>) -> Result<Vec<String>, Problem> {
-        let ledger = self.inner.findings.ledger();
+        let ledger = self.ledger();
         let in_scope = || ledger.all().filter(|stored| stored.is_in(project));
         let mut names: Vec<&str> = in_scope().map(|stored| stored.finding.fingerprint.as_str()).collect();
         names.sort_unstable();
@@ -209,9 +207,9 @@ impl Engine {
     }
 
     /// Removes findings whose evidence has been forgotten: what was found in it is recorded text too.
-    pub(crate) async fn forget_findings(&self, forgotten: &Forgetting) -> Result<(), Problem> {
+    pub(crate) async fn forget(&self, forgotten: &Forgetting) -> Result<(), Problem> {
         let removed = {
-            let mut ledger = self.inner.findings.ledger();
+            let mut ledger = self.ledger();
             match forgotten {
                 Forgetting::Everything => {
                     ledger.forget_looks();
@@ -226,14 +224,14 @@ impl Engine {
                 }
             }
         };
-        self.inner.findings.forgotten.store(true, Ordering::Release);
+        self.forgotten.store(true, Ordering::Release);
         if *forgotten == Forgetting::Everything {
             // Also those that could not be read.
-            let kept = self.inner.store.records(KIND, usize::MAX).await.or_problem()?;
+            let kept = self.documents.newest_json(usize::MAX).await?;
             self.forget_clients().await?;
-            return self.keep_findings([], kept.into_iter().map(|(id, _)| id)).await;
+            return self.keep([], kept.into_iter().map(|(id, _)| id)).await;
         }
-        self.keep_findings([], removed).await
+        self.keep([], removed).await
     }
 }
 

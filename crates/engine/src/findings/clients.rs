@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use kino_wire::Problem;
 use serde::{Deserialize, Serialize};
 
+use super::Findings;
 use super::stored::id;
-use crate::Engine;
-use crate::error::OrProblem;
 
 /// The kind of the records.
-const KIND: &str = "insights_client";
+pub(super) const KIND: &str = "insights_client";
 /// Clients that are remembered, those that asked last.
 const CLIENTS_MAX: usize = 64;
 /// The longest name of a client.
@@ -18,7 +17,7 @@ const NAME_BYTES_MAX: usize = 128;
 
 /// By the finding's id, the number of the change that the client was told.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Told {
+pub(crate) struct Told {
     findings: BTreeMap<String, u64>,
 }
 
@@ -34,13 +33,11 @@ impl Told {
     }
 }
 
-impl Engine {
+impl Findings {
     /// What a client has been told about a project.
     pub(super) async fn told(&self, client: &str, project: Option<&str>) -> Result<Told, Problem> {
-        let record = self.inner.store.record(KIND, &key(client, project)?).await;
-        let record = record.or_problem()?;
         // One that cannot be read was written by a newer version: the client is told again.
-        Ok(record.and_then(|record| serde_json::from_value(record).ok()).unwrap_or_default())
+        Ok(self.clients.get(&key(client, project)?).await?.unwrap_or_default())
     }
 
     /// Remembers that a client has been told of findings, as they are now. Gives how many.
@@ -53,7 +50,7 @@ impl Engine {
         let mut told = self.told(client, project).await?;
         let mut count = 0;
         {
-            let ledger = self.inner.findings.ledger();
+            let ledger = self.ledger();
             for stored in ledger.all().filter(|stored| stored.is_in(project)) {
                 if fingerprints.contains(&stored.finding.fingerprint) {
                     told.findings.insert(stored.id(), stored.sequence);
@@ -63,26 +60,19 @@ impl Engine {
             // What is no longer kept need not be remembered, which bounds the record.
             told.findings.retain(|id, _| ledger.get(id).is_some());
         }
-        let store = &self.inner.store;
-        if store.read_only().is_some() {
+        if self.clients.is_read_only() {
             return Ok(count);
         }
-        let json = serde_json::to_value(&told).or_problem()?;
-        store.put_record(KIND, &key(client, project)?, &json).await.or_problem()?;
-        let clients = store.records(KIND, CLIENTS_MAX + 1).await.or_problem()?;
-        for (oldest, _) in clients.into_iter().skip(CLIENTS_MAX) {
-            store.remove_record(KIND, &oldest).await.or_problem()?;
+        self.clients.put(&key(client, project)?, &told).await?;
+        for (oldest, _) in self.clients.newest_json(CLIENTS_MAX + 1).await?.into_iter().skip(CLIENTS_MAX) {
+            self.clients.remove(&oldest).await?;
         }
         Ok(count)
     }
 
     /// Forgets what any client was told.
     pub(super) async fn forget_clients(&self) -> Result<(), Problem> {
-        let store = &self.inner.store;
-        for (client, _) in store.records(KIND, CLIENTS_MAX + 1).await.or_problem()? {
-            store.remove_record(KIND, &client).await.or_problem()?;
-        }
-        Ok(())
+        self.clients.clear().await
     }
 }
 

@@ -4,28 +4,28 @@
 //! go last: what arrives and what is asked come first, and an idle core is used.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use futures::future::try_join_all;
-use kino_model::{Trace, TraceId, UnixNanos};
-use kino_store::Exempt;
+use kino_analyze::DetectorConfig;
+use kino_model::{Clock, Trace, TraceId, UnixNanos};
+use kino_store::Store;
 use kino_store::snapshot::{OperationFilter, Snapshot, TraceFiles, TraceFilter};
 use kino_wire::Problem;
-use tokio::sync::oneshot;
 
 use super::arrivals::Arrived;
-use super::ledger::KIND;
 use super::look::{Entries, Look, entries};
 use super::operations::{OperationKey, Operations, WINDOW};
 use super::pending::{Arrival, Due, Pending};
-use super::{Incoming, LookNow};
-use crate::Engine;
-use crate::engine::Inner;
+use super::{Findings, Incoming, LookNow};
 use crate::error::OrProblem;
+use crate::figures::Figures;
+use crate::housekeeping::Housekeeping;
 use crate::ingest::blocking;
+use crate::load;
 
 /// How far its threads stand behind others: beside two that never rest, they get about a tenth of a core.
 #[cfg(target_os = "linux")]
@@ -69,8 +69,22 @@ struct Observer {
     decayed: i64,
 }
 
-/// Starts the observer of an engine that was just opened.
-pub(crate) fn start(engine: &Engine, incoming: Incoming) {
+/// What the observer works with.
+pub(crate) struct Watch {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) figures: Arc<Figures>,
+    pub(crate) findings: Arc<Findings>,
+    pub(crate) housekeeping: Housekeeping,
+    pub(crate) detectors: Arc<DetectorConfig>,
+    /// Where temporary worktrees are.
+    pub(crate) scratch: PathBuf,
+    /// After this long without being seen a finding decays.
+    pub(crate) decay_nanos: i64,
+}
+
+/// Starts the observer, which ends when the engine stops or `watch` is gone.
+pub(crate) fn start(watch: &Arc<Watch>, incoming: Incoming) {
     let observer = Observer {
         incoming,
         pending: Pending::default(),
@@ -79,7 +93,7 @@ pub(crate) fn start(engine: &Engine, incoming: Incoming) {
         resumed: false,
         decayed: i64::MIN,
     };
-    let (inner, stopping) = (Arc::downgrade(&engine.inner), engine.stopping());
+    let (watched, stopping) = (Arc::downgrade(watch), watch.findings.stopping.clone());
     let run = move || {
         lower_priority();
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -88,12 +102,12 @@ pub(crate) fn start(engine: &Engine, incoming: Incoming) {
             .max_blocking_threads(WORKERS_MAX)
             .build();
         match runtime {
-            Ok(runtime) => runtime.block_on(observer.run(inner, stopping)),
+            Ok(runtime) => runtime.block_on(observer.run(watched, stopping)),
             Err(error) => tracing::warn!(%error, "nothing looks for findings: failed to start the observer's runtime"),
         }
     };
     match std::thread::Builder::new().name(THREAD.to_owned()).spawn(run) {
-        Ok(thread) => *engine.inner.findings.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread),
+        Ok(thread) => *watch.findings.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread),
         Err(error) => tracing::warn!(%error, "nothing looks for findings: failed to start the observer's thread"),
     }
 }
@@ -106,23 +120,8 @@ fn lower_priority() {
     }
 }
 
-impl Engine {
-    /// Asks the observer to look at all that has arrived, and waits for it, at most so long. `settled` are traces of
-    /// which nothing more is to come.
-    pub(crate) async fn look_now(&self, settled: Vec<TraceId>, wait: Duration) {
-        let (done, looked) = oneshot::channel();
-        if self.inner.findings.requests.try_send(LookNow { settled, done }).is_err() {
-            // As many others wait for a look; theirs will do.
-            return;
-        }
-        if let Ok(Err(error)) = tokio::time::timeout(wait, looked).await {
-            tracing::debug!(%error, "the observer ended while somebody waited for it");
-        }
-    }
-}
-
 impl Observer {
-    async fn run(mut self, engine: Weak<Inner>, mut stopping: tokio::sync::watch::Receiver<bool>) {
+    async fn run(mut self, watch: Weak<Watch>, mut stopping: tokio::sync::watch::Receiver<bool>) {
         let mut pause = Duration::ZERO;
         loop {
             let mut asked = Vec::new();
@@ -134,8 +133,8 @@ impl Observer {
                 },
                 arrived = self.incoming.arrivals.recv(), if !self.is_waiting() && self.resumed => match arrived {
                     Some(arrived) => {
-                        let Some(inner) = engine.upgrade() else { return };
-                        self.drain_arrivals(&inner, Some(arrived));
+                        let Some(watch) = watch.upgrade() else { return };
+                        self.drain_arrivals(&watch, Some(arrived));
                         pause = STEP;
                         continue;
                     }
@@ -146,18 +145,17 @@ impl Observer {
             while let Ok(request) = self.incoming.requests.try_recv() {
                 asked.push(request);
             }
-            let Some(inner) = engine.upgrade() else { return };
-            let engine = Engine::over(inner);
-            let outcome = self.run_cycle(&engine, &asked).await;
+            let Some(watch) = watch.upgrade() else { return };
+            let outcome = self.run_cycle(&watch, &asked, &stopping).await;
             if let Err(problem) = &outcome {
                 tracing::warn!(%problem, "failed to look for findings; what arrived is looked at again");
             }
             for request in asked {
                 if request.done.send(()).is_err() {
-                    tracing::debug!("whoever asked for a look had given up");
+                    tracing::debug!("the client that asked for a look has given up");
                 }
             }
-            pause = match (self.is_behind(&engine), self.is_waiting()) {
+            pause = match (self.is_behind(&watch), self.is_waiting()) {
                 _ if outcome.is_err() => STEP_FAILED,
                 (true, _) => STEP_BEHIND,
                 (false, true) => STEP,
@@ -167,8 +165,8 @@ impl Observer {
     }
 
     /// Whether more has settled than the last round took in.
-    fn is_behind(&self, engine: &Engine) -> bool {
-        self.pending.any_due(engine.inner.clock.monotonic_nanos())
+    fn is_behind(&self, watch: &Watch) -> bool {
+        self.pending.any_due(watch.clock.monotonic_nanos())
     }
 
     fn is_waiting(&self) -> bool {
@@ -176,13 +174,13 @@ impl Observer {
     }
 
     /// Takes over what was told of arrivals.
-    fn drain_arrivals(&mut self, inner: &Inner, first: Option<Arrived>) {
-        let oldest = inner.store.oldest_in_memory();
-        let files = inner.store.snapshot().trace_files();
+    fn drain_arrivals(&mut self, watch: &Watch, first: Option<Arrived>) {
+        let oldest = watch.store.oldest_in_memory();
+        let files = watch.store.snapshot().trace_files();
         let before = self.files.replace(files.clone()).unwrap_or(files);
-        let missed = inner.findings.arrivals.take_missed();
+        let missed = watch.findings.arrivals.take_missed();
         let mut unseen = missed;
-        let now = inner.clock.monotonic_nanos();
+        let now = watch.clock.monotonic_nanos();
         if missed > 0 {
             self.pending.invalidate(now);
         }
@@ -205,19 +203,23 @@ impl Observer {
             // From now on, because what arrived by now was held against files of before.
             self.pending.advance_watermark(oldest);
         }
-        inner.figures.unseen_traces.fetch_add(unseen, Ordering::Relaxed);
-        inner.findings.waiting.store(self.pending.len() as u64, Ordering::Relaxed);
+        watch.figures.unseen_traces.fetch_add(unseen, Ordering::Relaxed);
+        watch.findings.waiting.store(self.pending.len() as u64, Ordering::Relaxed);
     }
 
-    async fn run_cycle(&mut self, engine: &Engine, asked: &[LookNow]) -> Result<(), Problem> {
-        let inner = &engine.inner;
-        self.drain_arrivals(inner, None);
-        let snapshot = inner.store.snapshot();
+    async fn run_cycle(
+        &mut self,
+        watch: &Watch,
+        asked: &[LookNow],
+        stopping: &tokio::sync::watch::Receiver<bool>,
+    ) -> Result<(), Problem> {
+        self.drain_arrivals(watch, None);
+        let snapshot = watch.store.snapshot();
         if !self.resumed {
-            self.resume(engine, &snapshot).await?;
+            self.resume(watch, &snapshot).await?;
             self.resumed = true;
         }
-        if inner.findings.forgotten.swap(false, Ordering::AcqRel) {
+        if watch.findings.forgotten.swap(false, Ordering::AcqRel) {
             // What was remembered of operations names traces that may be gone.
             self.operations.clear();
             self.pending.let_go_of_rows();
@@ -226,57 +228,57 @@ impl Observer {
             self.pending.settle(&request.settled);
         }
         let at_once = !asked.is_empty();
-        let now = inner.clock.monotonic_nanos();
-        let loaded = self.take_traces(engine, &snapshot, now, at_once).await?;
+        let now = watch.clock.monotonic_nanos();
+        let loaded = self.take_traces(watch, &snapshot, now, at_once).await?;
         let mut spans = 0;
         let busy = loaded.len() >= BUSY_TRACES;
         for keys in self.operations.due(now, at_once, busy).chunks(WORKERS_MAX) {
-            if *engine.stopping().borrow() {
+            if *stopping.borrow() {
                 break;
             }
             // A round may take seconds, and what is not taken in meanwhile goes untold at last.
-            self.drain_arrivals(inner, None);
+            self.drain_arrivals(watch, None);
             let mut looks = Vec::with_capacity(keys.len());
             for key in keys {
-                looks.extend(self.look(engine, &snapshot, key, &loaded).await?);
+                looks.extend(self.look(watch, &snapshot, key, &loaded).await?);
             }
             let judged = looks.into_iter().map(|look| blocking(move || look.judge()));
             let judged = try_join_all(judged).await.map_err(|error| error.problem())?;
             for (key, steps, looked) in judged {
                 spans += looked.spans;
-                let (written, removed) = inner.findings.ledger().apply(&key, steps, looked, looked.at);
-                engine.keep_findings(written, removed).await?;
+                let (written, removed) = watch.findings.ledger().apply(&key, steps, looked, looked.at);
+                watch.findings.keep(written, removed).await?;
                 self.operations.looked(&key, now);
             }
         }
-        inner.findings.waiting.store(self.pending.len() as u64, Ordering::Relaxed);
-        let took = inner.clock.monotonic_nanos().saturating_sub(now);
-        inner.figures.looked_spans.fetch_add(spans, Ordering::Relaxed);
-        inner.figures.looked_nanos.fetch_add(took, Ordering::Relaxed);
+        watch.findings.waiting.store(self.pending.len() as u64, Ordering::Relaxed);
+        let took = watch.clock.monotonic_nanos().saturating_sub(now);
+        watch.figures.looked_spans.fetch_add(spans, Ordering::Relaxed);
+        watch.figures.looked_nanos.fetch_add(took, Ordering::Relaxed);
         if !self.is_waiting() {
             self.files = None;
             if snapshot.is_all_in_files() {
                 self.pending.rest();
             }
         }
-        self.let_decay(engine).await?;
-        if !loaded.is_empty() && inner.store.read_only().is_none() {
-            let state = serde_json::json!({ "looked_unix_nanos": inner.clock.now().0 });
-            let put = inner.store.put_record(OBSERVER.0, OBSERVER.1, &state).await;
+        self.let_decay(watch).await?;
+        if !loaded.is_empty() && watch.store.read_only().is_none() {
+            let state = serde_json::json!({ "looked_unix_nanos": watch.clock.now().0 });
+            let put = watch.store.put_record(OBSERVER.0, OBSERVER.1, &state).await;
             put.or_problem()?;
         }
         Ok(())
     }
 
     /// What arrived since the last round before the start waits anew; all there is, where there was none.
-    async fn resume(&mut self, engine: &Engine, snapshot: &Snapshot) -> Result<(), Problem> {
-        let store = &engine.inner.store;
+    async fn resume(&mut self, watch: &Watch, snapshot: &Snapshot) -> Result<(), Problem> {
+        let store = &watch.store;
         let state = store.record(OBSERVER.0, OBSERVER.1).await.or_problem()?;
         let looked = state.and_then(|state| state["looked_unix_nanos"].as_i64());
         let since = looked.map(|looked| UnixNanos(looked.saturating_sub(RESUMED_SLACK_NANOS)));
         let filter = TraceFilter { since, ..TraceFilter::default() };
         let found = snapshot.find(&filter, RESUMED_MAX, None).await.or_problem()?;
-        let now = engine.inner.clock.monotonic_nanos();
+        let now = watch.clock.monotonic_nanos();
         if !snapshot.is_all_in_files() {
             self.pending.invalidate(now);
         }
@@ -284,7 +286,7 @@ impl Observer {
             let rows = u32::try_from(row.span_count).unwrap_or(u32::MAX);
             let arrival = Arrival { id: row.trace_id, rows, project: row.project.as_deref(), at: now, part: None };
             let unseen = self.pending.add(arrival, &HashSet::new());
-            engine.inner.figures.unseen_traces.fetch_add(unseen, Ordering::Relaxed);
+            watch.figures.unseen_traces.fetch_add(unseen, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -292,13 +294,13 @@ impl Observer {
     /// Loads traces that are due, and notes which operations they have executions of.
     async fn take_traces(
         &mut self,
-        engine: &Engine,
+        watch: &Watch,
         snapshot: &Snapshot,
         now: u64,
         at_once: bool,
     ) -> Result<BTreeMap<TraceId, Arc<Trace>>, Problem> {
         let Due { held, mut stored } = self.pending.due(now, at_once, ROUND_TRACES_MAX, ROUND_SPANS_MAX);
-        let scratch = engine.scratch();
+        let scratch = watch.scratch.clone();
         let gather = move || {
             let (traces, others) = held.traces();
             (with_entries(traces.into_iter().map(Arc::new), &scratch), others.collect::<Vec<_>>())
@@ -307,9 +309,9 @@ impl Observer {
         stored.extend(others);
         let mut later = BTreeSet::new();
         if !stored.is_empty() {
-            let (traces, beyond) = engine.read_within(snapshot, &stored, ROUND_SPANS_MAX).await?;
+            let (traces, beyond) = load::traces_once_within(snapshot, &stored, ROUND_SPANS_MAX).await?;
             later.extend(beyond);
-            let scratch = engine.scratch();
+            let scratch = watch.scratch.clone();
             let find = move || with_entries(traces.into_iter(), &scratch);
             found.extend(blocking(find).await.map_err(|error| error.problem())?);
         }
@@ -333,7 +335,7 @@ impl Observer {
     /// What a look at an operation rests on.
     async fn look(
         &mut self,
-        engine: &Engine,
+        watch: &Watch,
         snapshot: &Snapshot,
         key: &OperationKey,
         loaded: &BTreeMap<TraceId, Arc<Trace>>,
@@ -365,7 +367,7 @@ impl Observer {
         let missing: Vec<TraceId> =
             watched.recent.iter().rev().filter(|id| !loaded.contains_key(id)).copied().collect();
         let (fresh, incomplete, known) = (watched.fresh.clone(), watched.incomplete.clone(), watched.known);
-        let (more, _) = engine.load_within(snapshot, missing.into_iter(), LOOK_SPANS_MAX).await?;
+        let (more, _) = load::traces_within(snapshot, missing.into_iter(), LOOK_SPANS_MAX).await?;
         traces.extend(more);
         Ok(Some(Look {
             key: key.clone(),
@@ -373,70 +375,27 @@ impl Observer {
             fresh,
             incomplete,
             known,
-            kept: engine.inner.findings.ledger().of(key),
-            config: Arc::clone(&engine.inner.detectors),
+            kept: watch.findings.ledger().of(key),
+            config: Arc::clone(&watch.detectors),
             neighbours,
-            scratch: engine.scratch(),
-            now: engine.inner.clock.now().0,
+            scratch: watch.scratch.clone(),
+            now: watch.clock.now().0,
         }))
     }
 
-    async fn let_decay(&mut self, engine: &Engine) -> Result<(), Problem> {
-        let now = engine.inner.clock.now().0;
+    async fn let_decay(&mut self, watch: &Watch) -> Result<(), Problem> {
+        let now = watch.clock.now().0;
         if now.saturating_sub(self.decayed) < IDLE.as_nanos() as i64 {
             return Ok(());
         }
         self.decayed = now;
-        let before = now.saturating_sub(engine.inner.config.findings.decay_nanos());
-        let decayed = engine.inner.findings.ledger().decay(before, now);
-        engine.prune_verifications().await;
-        engine.prune_runs().await;
-        engine.keep_findings(decayed, []).await
+        let before = now.saturating_sub(watch.decay_nanos);
+        let decayed = watch.findings.ledger().decay(before, now);
+        watch.housekeeping.prune().await;
+        watch.findings.keep(decayed, []).await
     }
 }
 
 fn with_entries(traces: impl Iterator<Item = Arc<Trace>>, scratch: &Path) -> Vec<(Entries, Arc<Trace>)> {
     traces.map(|trace| (entries(&trace, scratch), trace)).collect()
-}
-
-impl Engine {
-    /// Writes what changed in the ledger down, and tells those who wait for it.
-    pub(crate) async fn keep_findings(
-        &self,
-        written: impl IntoIterator<Item = String>,
-        removed: impl IntoIterator<Item = String>,
-    ) -> Result<(), Problem> {
-        let (store, findings) = (&self.inner.store, &self.inner.findings);
-        let mut any = false;
-        if store.read_only().is_none() {
-            for id in removed {
-                any = true;
-                store.remove_record(KIND, &id).await.or_problem()?;
-            }
-            for id in written {
-                any = true;
-                let Some(stored) = findings.ledger().get(&id).cloned() else { continue };
-                let json = serde_json::to_value(&stored).or_problem()?;
-                store.put_record(KIND, &id, &json).await.or_problem()?;
-            }
-        }
-        if any {
-            self.exempt_from_retention().await;
-        }
-        let sequence = findings.ledger().sequence();
-        findings.changed.send_if_modified(|known| std::mem::replace(known, sequence) != sequence);
-        Ok(())
-    }
-
-    /// Keeps the traces of labelled runs and the evidence of findings that are there from retention.
-    pub(crate) async fn exempt_from_retention(&self) {
-        match self.records().await {
-            Ok(runs) => {
-                let labelled = runs.into_iter().filter(|run| run.label.is_some()).map(|run| run.run_id);
-                let trace_ids = self.inner.findings.ledger().evidence().collect();
-                self.inner.store.set_exempt(Exempt { run_ids: labelled.collect(), trace_ids });
-            }
-            Err(problem) => tracing::warn!(%problem, "failed to read the runs; retention may take labelled ones"),
-        }
-    }
 }

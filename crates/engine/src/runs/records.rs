@@ -1,0 +1,187 @@
+//! What is kept of runs: a record of each, and where its operations lay.
+
+use std::collections::BTreeSet;
+
+use kino_model::{SpanId, TraceId};
+use kino_store::Store;
+use kino_text::suggest;
+use kino_wire::Problem;
+use kino_wire::insights::FindingChange;
+use kino_wire::run::CodeState;
+use serde::{Deserialize, Serialize};
+
+use crate::documents::Documents;
+use crate::history::Location;
+
+/// The kind under which the store keeps runs.
+const RECORD_KIND: &str = "run";
+/// The kind under which it keeps where the operations of a run lay.
+const LOCATIONS_KIND: &str = "run_locations";
+/// Runs that are looked through for a label or a prefix, the newest.
+const RUNS_MAX: usize = 10_000;
+/// More ids than these are compared with all runs at once, rather than looked up one by one.
+const LOOKED_UP_MAX: usize = 100;
+/// As many as this are read beyond [`RUNS_MAX`] at a time when old ones are removed.
+const PRUNED_AT_ONCE: usize = 1_000;
+
+/// What the store keeps of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) run_id: String,
+    pub(crate) trace_id: TraceId,
+    pub(super) span_id: SpanId,
+    pub(super) parent_span_id: Option<SpanId>,
+    pub(crate) label: Option<String>,
+    pub(crate) command: Vec<String>,
+    pub(super) directory: String,
+    pub(crate) code: CodeState,
+    pub(crate) start_unix_nanos: i64,
+    pub(super) end_unix_nanos: Option<i64>,
+    pub(super) exit_code: Option<i32>,
+    pub(super) signal: Option<i32>,
+    pub(crate) stdout_blob: Option<String>,
+    pub(crate) stderr_blob: Option<String>,
+    pub(super) diff_blob: Option<String>,
+    pub(super) cut_bytes: u64,
+    /// Processor time of its command and the command's children.
+    #[serde(default)]
+    pub(super) cpu_nanos: Option<i64>,
+    /// The share of the machine's cores that other programs used meanwhile.
+    #[serde(default)]
+    pub(super) others_cpu: Option<f64>,
+    /// What became of findings by it.
+    #[serde(default)]
+    pub(super) findings_changed: Vec<FindingChange>,
+}
+
+impl Record {
+    /// Whether its command has come to an end.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.end_unix_nanos.is_some()
+    }
+
+    /// Whether its command ended otherwise than well.
+    pub(crate) fn failed(&self) -> bool {
+        self.signal.is_some() || self.exit_code != Some(0)
+    }
+
+    /// Whether a question about this project is about the run; one of unknown project always counts.
+    pub(crate) fn is_of(&self, project: Option<&str>) -> bool {
+        project.is_none() || self.code.project.is_none() || self.code.project.as_deref() == project
+    }
+}
+
+/// The records of runs. Clones share them.
+#[derive(Clone, Debug)]
+pub(crate) struct RunRecords {
+    runs: Documents<Record>,
+    pub(crate) locations: Documents<Vec<Location>>,
+}
+
+impl RunRecords {
+    pub(crate) fn new(store: &Store) -> Self {
+        Self { runs: Documents::new(store, RECORD_KIND), locations: Documents::new(store, LOCATIONS_KIND) }
+    }
+
+    /// The whole id for a unique prefix of a recorded run's; anything else stays as it is, since spans may name runs
+    /// that nobody recorded.
+    pub(crate) async fn id_of(&self, prefix: &str) -> Result<String, Problem> {
+        if prefix.is_empty() {
+            return Err(Problem::invalid("a run's id is empty"));
+        }
+        if self.get(prefix).await?.is_some() {
+            return Ok(prefix.to_owned());
+        }
+        let runs = self.all().await?;
+        let mut fitting = runs.iter().map(|run| run.run_id.as_str()).filter(|id| id.starts_with(prefix));
+        match (fitting.next(), fitting.next()) {
+            (Some(one), None) => Ok(one.to_owned()),
+            (Some(one), Some(other)) => {
+                let message = format!("{prefix:?} begins the ids of several runs: give more digits");
+                Err(Problem::not_found(message, vec![one.to_owned(), other.to_owned()]))
+            }
+            (None, _) => Ok(prefix.to_owned()),
+        }
+    }
+
+    /// Which of these ids name runs that `kino run` recorded.
+    pub(crate) async fn recorded<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Result<BTreeSet<String>, Problem> {
+        Ok(self.of(ids).await?.into_iter().map(|run| run.run_id).collect())
+    }
+
+    /// The records of those of these ids that name runs which `kino run` recorded.
+    pub(crate) async fn of<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Result<Vec<Record>, Problem> {
+        let ids: BTreeSet<String> = ids.filter(|id| is_run_id(id)).map(str::to_owned).collect();
+        if ids.len() > LOOKED_UP_MAX {
+            let mut known = self.all().await?;
+            known.retain(|run| ids.contains(&run.run_id));
+            return Ok(known);
+        }
+        let mut recorded = Vec::new();
+        for id in ids {
+            recorded.extend(self.get(&id).await?);
+        }
+        Ok(recorded)
+    }
+
+    /// All runs, the newest first.
+    pub(crate) async fn all(&self) -> Result<Vec<Record>, Problem> {
+        let mut runs = self.runs.newest(RUNS_MAX).await?;
+        runs.sort_by_key(|run| std::cmp::Reverse(run.start_unix_nanos));
+        Ok(runs)
+    }
+
+    /// Says that there is no such run, and which are the newest.
+    pub(crate) async fn none_called(&self, id: &str) -> Result<Problem, Problem> {
+        let runs = self.all().await?;
+        let near = suggest::or_all(id, runs.iter().map(|run| run.run_id.as_str()));
+        Ok(Problem::not_found(format!("there is no run {id:?}"), near))
+    }
+
+    /// Removes a run, and where its operations lay; returns whether it was there.
+    pub(crate) async fn remove(&self, id: &str) -> Result<bool, Problem> {
+        self.locations.remove(id).await?;
+        self.runs.remove(id).await
+    }
+
+    /// Removes all runs, and where their operations lay.
+    pub(crate) async fn clear(&self) -> Result<(), Problem> {
+        self.locations.clear().await?;
+        self.runs.clear().await
+    }
+
+    /// Removes the oldest of more runs than are looked through, those with a label excepted. Where that fails it is
+    /// tried again at the next occasion.
+    pub(crate) async fn prune(&self) {
+        if self.runs.is_read_only() {
+            return;
+        }
+        if let Err(problem) = self.prune_once().await {
+            tracing::warn!(%problem, "failed to remove old runs; they stay until it succeeds");
+        }
+    }
+
+    async fn prune_once(&self) -> Result<(), Problem> {
+        let runs = self.runs.newest_json(RUNS_MAX + PRUNED_AT_ONCE).await?;
+        let is_labelled = |json: &serde_json::Value| json.get("label").is_some_and(|label| !label.is_null());
+        for (id, _) in runs.into_iter().skip(RUNS_MAX).filter(|(_, json)| !is_labelled(json)) {
+            self.remove(&id).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns the run with this id.
+    pub(crate) async fn get(&self, id: &str) -> Result<Option<Record>, Problem> {
+        self.runs.get(id).await
+    }
+
+    /// Keeps a run.
+    pub(crate) async fn put(&self, run: &Record) -> Result<(), Problem> {
+        self.runs.put(&run.run_id, run).await
+    }
+}
+
+/// Whether text has the form of a run's id.
+pub(super) fn is_run_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+}
