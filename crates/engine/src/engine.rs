@@ -1,26 +1,24 @@
 //! An open engine: what it holds, how it opens, and how it ends.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
 use kino_analyze::DetectorConfig;
-use kino_ingest::Limits;
 use kino_model::{Clock, UnixNanos};
-use kino_redact::{InvalidRules, Redactor, Rules};
 use kino_store::{Budget, Claim, OpenReport, Reservation, Snapshot, Store, StoreError};
 use kino_wire::admin::Listeners;
 use tokio::sync::{Semaphore, watch};
 
-use crate::config::{EngineConfig, Redaction};
+use crate::config::EngineConfig;
 use crate::dispatch::CONCURRENT_READS_MAX;
 use crate::figures::Figures;
 use crate::findings::{self, Basis, Findings, Ledger, Watch};
 use crate::housekeeping::Housekeeping;
+use crate::ingest::Intake;
 use crate::pins::Pins;
+use crate::redaction::Redaction;
 use crate::runs::RunRecords;
-use crate::secret;
 use crate::verify::VerificationRecords;
 
 /// The engine. Clones share it.
@@ -36,7 +34,8 @@ pub(crate) struct Inner {
     pub(crate) version: String,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Store,
-    pub(crate) redactor: Option<Redactor>,
+    pub(crate) redaction: Redaction,
+    pub(crate) intake: Arc<Intake>,
     pub(crate) figures: Arc<Figures>,
     pub(crate) pins: Pins,
     pub(crate) detectors: Arc<DetectorConfig>,
@@ -111,8 +110,8 @@ impl Engine {
         config.limits.check().map_err(OpenError::Config)?;
         let store = config.store().map_err(OpenError::Config)?;
         let (store, report) = Store::open_claimed(claim, store, Arc::clone(&clock)).await?;
-        let redactor = match redactor(&config, store.read_only().is_some()) {
-            Ok(redactor) => redactor,
+        let redaction = match Redaction::new(&config, &store) {
+            Ok(redaction) => redaction,
             Err(error) => {
                 if let Err(close) = store.close().await {
                     tracing::warn!(error = %close, "failed to close the store after a failed start");
@@ -153,12 +152,23 @@ impl Engine {
             decay_nanos: config.findings.decay_nanos(),
         });
         findings::start(&watch, incoming);
+        let changes = watch::Sender::new(0);
+        let intake = Arc::new(Intake {
+            store: store.clone(),
+            redaction: redaction.clone(),
+            figures: Arc::clone(&figures),
+            findings: Arc::clone(&findings),
+            clock: Arc::clone(&clock),
+            changes: changes.clone(),
+            attributes_max: usize::try_from(config.limits.attributes_max).unwrap_or(usize::MAX),
+        });
         let inner = Inner {
             version: version.to_owned(),
             started: clock.now(),
             clock,
             store,
-            redactor,
+            redaction,
+            intake,
             runs,
             verifications,
             figures,
@@ -170,7 +180,7 @@ impl Engine {
             question_memory: Budget::new(config.limits.question_bytes_max),
             listeners: RwLock::default(),
             stopping,
-            changes: watch::Sender::new(0),
+            changes,
             config,
         };
         Ok((Self { inner: Arc::new(inner), memory: Reservation::unbounded() }, report))
@@ -244,18 +254,6 @@ impl Engine {
         self.inner.findings.ended().await;
         self.inner.store.close().await
     }
-
-    /// Adds to the counts that the store keeps for good.
-    pub(crate) fn count(&self, counts: &BTreeMap<String, u64>) {
-        if !counts.is_empty() {
-            self.inner.store.add_counts(counts);
-        }
-    }
-
-    pub(crate) fn decoding_limits(&self) -> Limits {
-        let attributes_max = usize::try_from(self.inner.config.limits.attributes_max).unwrap_or(usize::MAX);
-        Limits { now: self.inner.clock.now(), attributes_max, ..Limits::default() }
-    }
 }
 
 impl std::fmt::Debug for Engine {
@@ -266,28 +264,4 @@ impl std::fmt::Debug for Engine {
 
 fn scratch(home: &Path) -> PathBuf {
     home.canonicalize().unwrap_or_else(|_| home.to_owned()).join("scratch")
-}
-
-fn redactor(config: &EngineConfig, read_only: bool) -> Result<Option<Redactor>, OpenError> {
-    if !config.redaction.enabled {
-        return Ok(None);
-    }
-    let key = match secret::redaction_key(&config.home) {
-        // Nothing is taken in, so that no token is made by it.
-        Err(_) if read_only => [0; 32],
-        key => key.map_err(|source| OpenError::Key { home: config.home.clone(), source })?,
-    };
-    let rules = rules(&config.redaction).map_err(|error| OpenError::Config(error.to_string()))?;
-    Ok(Some(Redactor::new(key, rules)))
-}
-
-fn rules(redaction: &Redaction) -> Result<Rules, InvalidRules> {
-    let mut rules = Rules::new(&redaction.off, &redaction.keys)?;
-    for pattern in &redaction.patterns {
-        rules = rules.with_pattern(&pattern.name, &pattern.regex)?;
-    }
-    for allowed in &redaction.allow {
-        rules = rules.with_allowed(allowed)?;
-    }
-    Ok(rules)
 }

@@ -9,13 +9,17 @@ use arrow_array::UInt64Array;
 use arrow_select::take::take_record_batch;
 use bytes::Bytes;
 pub use kino_ingest::Encoding;
-use kino_ingest::{Decoded, Issues, otlp};
-use kino_model::Batch;
-use kino_store::AppendError;
+use kino_ingest::{Decoded, Issues, Limits, otlp};
+use kino_model::{Batch, Clock};
+use kino_store::{AppendError, Store};
 use kino_wire::Problem;
 use kino_wire::admin::Import;
+use tokio::sync::watch;
 
 use crate::error::chain;
+use crate::figures::Figures;
+use crate::findings::Findings;
+use crate::redaction::Redaction;
 pub(crate) use crate::work::blocking;
 use crate::work::{importing, on_bytes};
 use crate::{Engine, project};
@@ -75,21 +79,59 @@ pub enum IngestError {
 }
 
 impl Engine {
-    /// Takes in one OTLP request: when this returns, what it says is accepted is stored as the sync policy promises,
-    /// and queries see it.
+    /// Takes in one OTLP request: see [`Self::ingest_from`].
     ///
     /// # Errors
-    /// Where nothing of it was taken, or not surely all; sending it again does no harm.
+    /// As [`Self::ingest_from`].
     pub async fn ingest(&self, signal: Signal, body: Bytes, encoding: Encoding) -> Result<Taken, IngestError> {
         self.ingest_from(signal, body, encoding, None).await
     }
 
-    /// As [`Self::ingest`], from a process that is known to work in `project`: rows that name none are of it.
+    /// Takes in one OTLP request, from a process that works in `project` where that is known: rows that name no project
+    /// are of it. When this returns, what it says is accepted is stored as the sync policy promises, and queries see it.
     ///
     /// # Errors
-    /// As [`Self::ingest`].
+    /// Where nothing of it was taken, or not surely all; sending it again does no harm.
     pub async fn ingest_from(
         &self,
+        signal: Signal,
+        body: Bytes,
+        encoding: Encoding,
+        project: Option<Arc<str>>,
+    ) -> Result<Taken, IngestError> {
+        self.inner.intake.otlp(signal, body, encoding, project).await
+    }
+
+    /// Takes in one file of any format that is recognised by its content.
+    ///
+    /// # Errors
+    /// Where it is of no known format, or the engine takes nothing in.
+    pub async fn import(&self, body: Bytes) -> Result<Import, Problem> {
+        self.inner.intake.file(body).await
+    }
+
+    /// Counts a request that was refused whole, for good and since the start.
+    pub fn refuse(&self, reason: &'static str) {
+        self.inner.intake.refuse(reason);
+    }
+}
+
+/// The way in.
+pub(crate) struct Intake {
+    pub(crate) store: Store,
+    pub(crate) redaction: Redaction,
+    pub(crate) figures: Arc<Figures>,
+    pub(crate) findings: Arc<Findings>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Counts what changed.
+    pub(crate) changes: watch::Sender<u64>,
+    /// Attributes of a record that are taken.
+    pub(crate) attributes_max: usize,
+}
+
+impl Intake {
+    async fn otlp(
+        self: &Arc<Self>,
         signal: Signal,
         body: Bytes,
         encoding: Encoding,
@@ -98,34 +140,34 @@ impl Engine {
         let bytes = body.len() as u64;
         let outcome = match signal {
             Signal::Metrics => self.count_metrics(body, encoding).await,
-            Signal::Traces | Signal::Logs => self.ingest_rows(signal, body, encoding, project).await,
+            Signal::Traces | Signal::Logs => self.rows(signal, body, encoding, project).await,
         };
         match &outcome {
             Ok(_) => {
-                self.inner.figures.bytes.fetch_add(bytes, Ordering::Relaxed);
-                self.inner.figures.requests.fetch_add(1, Ordering::Relaxed);
+                self.figures.bytes.fetch_add(bytes, Ordering::Relaxed);
+                self.figures.requests.fetch_add(1, Ordering::Relaxed);
             }
             Err(error) => self.refuse(error.name()),
         }
         outcome
     }
 
-    async fn ingest_rows(
-        &self,
+    async fn rows(
+        self: &Arc<Self>,
         signal: Signal,
         body: Bytes,
         encoding: Encoding,
         project: Option<Arc<str>>,
     ) -> Result<Taken, IngestError> {
-        let (engine, bytes) = (self.clone(), body.len());
+        let (intake, bytes) = (Arc::clone(self), body.len());
         let decode = move || {
-            let limits = engine.decoding_limits();
+            let limits = intake.limits();
             let decoded = match signal {
                 Signal::Traces => otlp::decode_traces(&body, encoding, &limits),
                 Signal::Logs | Signal::Metrics => otlp::decode_logs(&body, encoding, &limits),
             };
             let decoded = decoded.map_err(|error| IngestError::Undecodable(error.to_string()))?;
-            let batch = engine.redact(decoded.batch);
+            let batch = intake.redaction.batch(decoded.batch);
             let batch = match project {
                 Some(project) => {
                     project::mark(batch, &project).map_err(|error| IngestError::Fault(error.to_string()))?
@@ -147,7 +189,7 @@ impl Engine {
 
     /// Metrics are not stored, which their sender is told.
     async fn count_metrics(&self, body: Bytes, encoding: Encoding) -> Result<Taken, IngestError> {
-        let limits = self.decoding_limits();
+        let limits = self.limits();
         let points = on_bytes(body.len(), move || otlp::count_metrics(&body, encoding, &limits)).await?;
         let points = points.map_err(|error| IngestError::Undecodable(error.to_string()))?;
         self.count(&BTreeMap::from([("issue/metric_points_not_stored".to_owned(), points)]));
@@ -155,16 +197,13 @@ impl Engine {
         Ok(Taken { accepted: 0, rejected: points, message })
     }
 
-    /// Takes in one file of any format that is recognised by its content.
-    ///
-    /// # Errors
-    /// Where it is of no known format, or the engine takes nothing in.
-    pub async fn import(&self, body: Bytes) -> Result<Import, Problem> {
-        let engine = self.clone();
+    async fn file(self: &Arc<Self>, body: Bytes) -> Result<Import, Problem> {
+        let intake = Arc::clone(self);
         let bytes = body.len() as u64;
         let decode = move || {
-            let decoded = kino_ingest::decode_file(&body, &engine.decoding_limits());
-            decoded.map(|(format, decoded)| (format, Decoded { batch: engine.redact(decoded.batch), ..decoded }))
+            let decoded = kino_ingest::decode_file(&body, &intake.limits());
+            decoded
+                .map(|(format, decoded)| (format, Decoded { batch: intake.redaction.batch(decoded.batch), ..decoded }))
         };
         let decoded = importing(decode).await.map_err(|error| error.problem())?;
         let (format, decoded) = decoded.map_err(|error| {
@@ -174,8 +213,8 @@ impl Engine {
         let (events, links) = (decoded.batch.events.num_rows() as u64, decoded.batch.links.num_rows() as u64);
         self.append_all(decoded.batch, IMPORT_ATTEMPTS_MAX).await.map_err(|error| error.problem())?;
         self.count_issues(&decoded.issues);
-        self.inner.figures.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.inner.figures.requests.fetch_add(1, Ordering::Relaxed);
+        self.figures.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.figures.requests.fetch_add(1, Ordering::Relaxed);
         Ok(Import {
             schema: Import::SCHEMA.to_owned(),
             format: format.name().to_owned(),
@@ -187,18 +226,6 @@ impl Engine {
         })
     }
 
-    /// Takes secrets out, and counts which rules fired.
-    pub(crate) fn redact(&self, batch: Batch) -> Batch {
-        let Some(redactor) = &self.inner.redactor else { return batch };
-        let (batch, fired) = redactor.redact_batch(batch);
-        self.count_redactions(&fired);
-        batch
-    }
-
-    pub(crate) fn count_redactions(&self, fired: &BTreeMap<&'static str, u64>) {
-        self.count(&fired.iter().map(|(rule, count)| (format!("redaction/{rule}"), *count)).collect());
-    }
-
     /// Stores a batch, in pieces that the log takes.
     pub(crate) async fn append(&self, batch: Batch) -> Result<(), IngestError> {
         self.append_all(batch, 1).await
@@ -206,29 +233,29 @@ impl Engine {
 
     /// As [`Self::append`]; asks a full store so often for each piece.
     async fn append_all(&self, batch: Batch, attempts_max: usize) -> Result<(), IngestError> {
-        let figures = &self.inner.figures;
+        let figures = &self.figures;
         let count = piece_count(&batch);
         let pieces = if count <= 1 { vec![batch] } else { blocking(move || pieces(&batch, count)).await?? };
         let whole = pieces.len() == 1;
         for piece in pieces {
             let rows = [piece.spans.num_rows(), piece.events.num_rows(), piece.links.num_rows()];
-            let mut begin = self.inner.clock.monotonic_nanos();
+            let mut begin = self.clock.monotonic_nanos();
             let mut attempts = 1;
-            while let Err(error) = self.inner.store.append(piece.clone()).await {
+            while let Err(error) = self.store.append(piece.clone()).await {
                 let AppendError::Full { retry_after } = error else { return Err(error.into()) };
                 if attempts >= attempts_max {
                     return Err(error.into());
                 }
                 attempts += 1;
                 tokio::time::sleep(retry_after).await;
-                begin = self.inner.clock.monotonic_nanos();
+                begin = self.clock.monotonic_nanos();
             }
-            self.inner.findings.arrivals.tell(&piece, whole, begin);
-            figures.appended(self.inner.clock.monotonic_nanos().saturating_sub(begin));
+            self.findings.arrivals.tell(&piece, whole, begin);
+            figures.appended(self.clock.monotonic_nanos().saturating_sub(begin));
             for (counter, rows) in [&figures.spans, &figures.events, &figures.links].into_iter().zip(rows) {
                 counter.fetch_add(rows as u64, Ordering::Relaxed);
             }
-            self.changed();
+            self.changes.send_modify(|changes| *changes += 1);
         }
         Ok(())
     }
@@ -237,10 +264,21 @@ impl Engine {
         self.count(&issues.counts.iter().map(|(name, count)| (format!("issue/{name}"), *count)).collect());
     }
 
-    /// Counts a request that was refused whole, for good and since the start.
-    pub fn refuse(&self, reason: &'static str) {
-        self.inner.figures.refuse(reason);
+    fn refuse(&self, reason: &'static str) {
+        self.figures.refuse(reason);
         self.count(&BTreeMap::from([(format!("issue/{reason}"), 1)]));
+    }
+
+    /// Adds to the counts that the store keeps for good.
+    fn count(&self, counts: &BTreeMap<String, u64>) {
+        if !counts.is_empty() {
+            self.store.add_counts(counts);
+        }
+    }
+
+    /// What a decoder is bounded by.
+    fn limits(&self) -> Limits {
+        Limits { now: self.clock.now(), attributes_max: self.attributes_max, ..Limits::default() }
     }
 }
 

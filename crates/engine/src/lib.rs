@@ -37,6 +37,7 @@ mod pins;
 mod predict;
 mod project;
 mod rebuild;
+mod redaction;
 mod runs;
 mod scope;
 mod search;

@@ -70,10 +70,13 @@ impl Engine {
             trace_id: start.trace_id,
             span_id: start.span_id,
             parent_span_id: start.parent_span_id,
-            label: start.label.map(|label| self.redacted(&label)),
-            command: start.command.iter().map(|argument| self.redacted(argument)).collect(),
+            label: start.label.map(|label| self.inner.redaction.text(&label)),
+            command: start.command.iter().map(|argument| self.inner.redaction.text(argument)).collect(),
             directory: start.directory,
-            code: CodeState { branch: start.code.branch.map(|branch| self.redacted(&branch)), ..start.code },
+            code: CodeState {
+                branch: start.code.branch.map(|branch| self.inner.redaction.text(&branch)),
+                ..start.code
+            },
             start_unix_nanos: start.start_unix_nanos,
             end_unix_nanos: None,
             exit_code: None,
@@ -146,14 +149,11 @@ impl Engine {
         if output.base64.is_empty() {
             return Ok(None);
         }
-        let engine = self.clone();
+        let redaction = self.inner.redaction.clone();
         let base64 = output.base64.clone();
         let bytes = blocking(move || {
             let bytes = BASE64.decode(base64)?;
-            let Some(redactor) = &engine.inner.redactor else { return Ok(bytes) };
-            let (clean, fired) = redactor.redact_bytes(&bytes);
-            engine.count_redactions(&fired);
-            Ok(clean.into_owned())
+            Ok(redaction.bytes(&bytes).into_owned())
         });
         let bytes = bytes.await.map_err(|error| error.problem())?;
         let bytes =
@@ -166,17 +166,10 @@ impl Engine {
         Ok(Some(hash.to_string()))
     }
 
-    pub(crate) fn redacted(&self, text: &str) -> String {
-        let Some(redactor) = &self.inner.redactor else { return text.to_owned() };
-        let (clean, fired) = redactor.redact_text(text);
-        self.count_redactions(&fired);
-        clean.into_owned()
-    }
-
     /// Stores the run's own span, through the same way in as everybody's.
     async fn emit(&self, record: &Record) -> Result<(), Problem> {
         let batch = Batch::from_rows(&[span(record)], &[]);
-        self.append(self.redact(batch)).await.map_err(|error| error.problem())
+        self.inner.intake.append(self.inner.redaction.batch(batch)).await.map_err(|error| error.problem())
     }
 
     /// Waits a little until no more spans of the run come in.

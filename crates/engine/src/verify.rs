@@ -97,7 +97,7 @@ impl Engine {
                 running.verify.id
             )));
         }
-        let command: Vec<String> = start.command.iter().map(|argument| self.redacted(argument)).collect();
+        let command: Vec<String> = start.command.iter().map(|argument| self.inner.redaction.text(argument)).collect();
         let warm_ups: BTreeSet<&str> =
             records.iter().flat_map(|record| &record.warm_up_runs).map(String::as_str).collect();
         let in_turn = matches!(start.base, VerifyBase::Revision { .. });
@@ -189,9 +189,9 @@ impl Engine {
         }
         record.take(finish.progress, self.inner.clock.now().0);
         record.verify.end_unix_nanos = Some(finish.end_unix_nanos.max(record.verify.start_unix_nanos));
-        record.verify.notes = finish.notes.iter().map(|note| self.redacted(note)).collect();
+        record.verify.notes = finish.notes.iter().map(|note| self.inner.redaction.text(note)).collect();
         match &finish.end {
-            VerifyEnd::Failed(why) => record.fail("failed", &self.redacted(why)),
+            VerifyEnd::Failed(why) => record.fail("failed", &self.inner.redaction.text(why)),
             VerifyEnd::Whole | VerifyEnd::Interrupted => self.judge(&mut record).await?,
         }
         if finish.end == VerifyEnd::Interrupted {
