@@ -1,4 +1,4 @@
-//! The catalog: which groups of files exist, where the log stands, and the small documents beside them.
+//! The catalog: which groups of files exist and where the log is; beside it, in the same database, small documents.
 //!
 //! ```text
 //!  pending ──commit──► live ──commit──► retired ──grace, unpinned──► gone
@@ -123,7 +123,10 @@ pub(crate) trait Catalog: Debug + Send + Sync {
     fn pack_usage(&self) -> Result<Vec<PackUsage>, CatalogError>;
     /// Makes a pack young again, because one of its blobs was handed in anew. Says whether it is still live.
     fn touch_pack(&self, id: GroupId, now: i64) -> Result<bool, CatalogError>;
+}
 
+/// Small documents and counters that belong to no file. A change is kept when its method returns.
+pub(crate) trait DocumentStore: Debug + Send + Sync {
     fn put_record(&self, kind: &str, id: &str, json: &serde_json::Value, now: i64) -> Result<(), CatalogError>;
     fn record(&self, kind: &str, id: &str) -> Result<Option<serde_json::Value>, CatalogError>;
     fn records(&self, kind: &str, limit: usize) -> Result<Vec<(String, serde_json::Value)>, CatalogError>;

@@ -19,8 +19,8 @@ use crate::describe::{describe_group, describe_pack, manifest_path};
 use crate::error::StoreError;
 use crate::file::{FileEntry, FileMeta, FlushSet, Group, GroupId, LakeTable, NewFile};
 use crate::hot::Generation;
+use crate::inner::{Inner, blocking};
 use crate::kill_points::KillPoint;
-use crate::store::{Inner, blocking};
 
 /// What files of rows, and packs, end in.
 const EXTENSION: &str = "parquet";

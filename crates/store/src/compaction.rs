@@ -14,8 +14,8 @@ use crate::blobs::BlobHash;
 use crate::commit::Change;
 use crate::error::StoreError;
 use crate::file::{FlushSet, Group, GroupId};
+use crate::inner::{Inner, blocking};
 use crate::kill_points::KillPoint;
-use crate::store::{Inner, blocking};
 
 /// Groups of one tier that make a merge worth its while. With it the write amplification is the logarithm, to this
 /// base, of the largest group over the smallest.

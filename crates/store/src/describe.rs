@@ -25,7 +25,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::error::StoreError;
-use crate::store::{Inner, blocking};
+use crate::inner::{Inner, blocking};
 
 /// The folder of manifests.
 pub(crate) const MANIFESTS: &str = "manifests";

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::error::StoreError;
-use crate::store::{Inner, blocking};
+use crate::inner::{Inner, blocking};
 
 /// The copy, within the home.
 pub(crate) const COPY: &str = "meta.copy.sqlite";
@@ -29,10 +29,10 @@ impl Inner {
             let mut copied = inner.copied.lock().unwrap_or_else(PoisonError::into_inner);
             let now = inner.clock.monotonic_nanos();
             let is_young = copied.changes.is_some() && now.saturating_sub(copied.nanos) < age.as_nanos() as u64;
-            if is_young || copied.changes == Some(inner.catalog.changes()?) {
+            if is_young || copied.changes == Some(inner.documents.changes()?) {
                 return Ok(());
             }
-            let changes = inner.catalog.copy_documents(&inner.config.home.join(COPY))?;
+            let changes = inner.documents.copy_documents(&inner.config.home.join(COPY))?;
             *copied = Copied { changes: Some(changes), nanos: now };
             Ok(())
         })

@@ -151,9 +151,9 @@ impl StoreError {
 /// Why the metadata database failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
-    /// The database.
+    /// The database, whichever it is.
     #[error("failed to use the metadata database")]
-    Sqlite(#[from] rusqlite::Error),
+    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A stored document is not what this version writes.
     #[error("failed to read an entry of the metadata database")]
     Entry(#[from] serde_json::Error),

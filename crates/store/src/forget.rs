@@ -18,11 +18,12 @@ use crate::blobs::BlobHash;
 use crate::commit::Change;
 use crate::error::StoreError;
 use crate::file::{FlushSet, Group, LakeTable};
+use crate::inner::{Inner, blocking};
 use crate::kill_points::KillPoint;
 use crate::retention::Retired;
 use crate::scan::{Pick, Read, ScanError, columns};
 use crate::snapshot::Snapshot;
-use crate::store::{Inner, Store, blocking};
+use crate::store::Store;
 
 /// What is to be forgotten.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,7 +145,7 @@ impl Inner {
             hidden.extend(ids);
             view.hidden = Arc::new(hidden);
         }
-        self.reader.kept.clear();
+        self.caches.traces.clear();
         self.carry_out_forgetting().await
     }
 

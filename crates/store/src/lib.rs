@@ -13,6 +13,7 @@ pub mod error;
 pub mod store;
 
 mod attribute_filter;
+mod background;
 mod blobs;
 pub mod budget;
 mod catalog;
@@ -24,8 +25,10 @@ mod compaction;
 pub mod describe;
 pub mod disk;
 mod documents;
+mod flush;
 pub mod forget;
 mod hot;
+mod inner;
 pub mod kill_points;
 mod lock;
 mod rebuild;

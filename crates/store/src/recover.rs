@@ -19,11 +19,11 @@ use crate::disk::Disk;
 use crate::error::OpenError;
 use crate::file::Group;
 use crate::hot::{Quarantined, Shared};
+use crate::inner::Inner;
 use crate::kill_points::KillPoint;
 use crate::recognise::{expect_database, recognise};
 use crate::retention::{Exempt, Retired};
 use crate::scan::LakeReader;
-use crate::store::Inner;
 use crate::wal::replay::{self, Replayed, WalReport};
 use crate::wal::writer::{Options, Writer};
 
@@ -104,7 +104,7 @@ pub(crate) fn open(
         disk.sync_dir(&config.home).map_err(refuse)?;
         if is_written && loaded.log_in_use != Some(true) {
             // Only now: where the catalog says so, folder and record of the log are durable.
-            note_log_in_use(&catalog, true);
+            note_log_in_use(catalog.as_ref(), true);
         }
         let (sync, segment_bytes) = (config.sync, config.segment_bytes);
         let options = Options { folder: folder.clone(), sync, segment_bytes, next_segment, extents, home };
@@ -119,8 +119,10 @@ pub(crate) fn open(
         clock,
         disk,
         reader,
+        caches: Arc::default(),
         storage,
-        catalog: Box::new(catalog),
+        catalog: Arc::<SqliteCatalog>::clone(&catalog),
+        documents: catalog,
         shared,
         writer,
         read_only,
@@ -151,7 +153,7 @@ fn open_catalog(
     storage: &Storage,
     disk: &dyn Disk,
     report: &mut OpenReport,
-) -> Result<(SqliteCatalog, Loaded, u64, Written), OpenError> {
+) -> Result<(Arc<SqliteCatalog>, Loaded, u64, Written), OpenError> {
     let database = home.join(DATABASE);
     let names = storage.names().map_err(|source| OpenError::Home { path: database.clone(), source })?;
     expect_database(&database, &names)?;
@@ -177,7 +179,7 @@ fn open_catalog(
     if written.current.is_none() && written.inventories.last() == Some(&state.sequence) && report.read_only.is_none() {
         catalog.touch()?;
     }
-    Ok((catalog, loaded, state.home, written))
+    Ok((Arc::new(catalog), loaded, state.home, written))
 }
 
 /// Whether there must be a log, or the record of one: an engine made both and did not end in order. An earlier build

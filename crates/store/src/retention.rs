@@ -16,10 +16,10 @@ use crate::commit::Change;
 use crate::describe::manifest_path;
 use crate::error::StoreError;
 use crate::file::{Group, GroupId, LakeTable};
+use crate::inner::{Inner, blocking};
 use crate::kill_points::KillPoint;
 use crate::scan::columns::{ids, int64, trace_id_at};
 use crate::scan::{Read, ScanError};
-use crate::store::{Inner, blocking};
 
 /// What is removed for its size goes down to this part below the limit.
 const CUT_PART: u64 = 16;
@@ -129,7 +129,7 @@ impl Inner {
         if let Some(seen) = to_write {
             let inner = Arc::clone(self);
             let json = serde_json::to_value(seen).map_err(|error| StoreError::Rows(error.into()))?;
-            blocking(move || inner.catalog.put_record(RECORD_KIND, RECORD_CLOCK, &json, wall)).await??;
+            blocking(move || inner.documents.put_record(RECORD_KIND, RECORD_CLOCK, &json, wall)).await??;
         }
         self.shared.clear_warnings(|warning| !must_wait && warning == CLOCK_WARNING);
         if must_wait {
@@ -142,7 +142,7 @@ impl Inner {
     /// The clock as an earlier run saw it last.
     async fn seen_before(self: &Arc<Self>) -> Result<Option<Seen>, StoreError> {
         let inner = Arc::clone(self);
-        let record = blocking(move || inner.catalog.record(RECORD_KIND, RECORD_CLOCK)).await??;
+        let record = blocking(move || inner.documents.record(RECORD_KIND, RECORD_CLOCK)).await??;
         let arrivals = || self.shared.view().groups.iter().map(|group| group.meta.arrival_max.0).max().map(Seen::at);
         Ok(record.and_then(|json| serde_json::from_value(json).ok()).or_else(arrivals))
     }

@@ -15,6 +15,7 @@ pub(crate) mod predicate;
 mod ranged;
 mod reader;
 
+pub(crate) use cache::Cache;
 pub use reader::{FOOTER_CACHE_BYTES, LakeReader};
 pub(crate) use reader::{Pick, Read};
 

@@ -18,6 +18,7 @@ use crate::rollup::GroupRollups;
 use crate::scan::{LakeReader, Read, ScanError};
 
 mod ancestors;
+mod caches;
 mod count;
 mod exceptions;
 mod filter;
@@ -25,7 +26,6 @@ mod find;
 mod gather;
 mod group_spans;
 mod hot_batch;
-mod kept;
 mod latest;
 mod logs;
 mod operations;
@@ -33,23 +33,26 @@ mod overlay;
 mod split;
 #[cfg(test)]
 mod tests;
+mod trace_cache;
 mod traces;
 mod walk;
 
+pub(crate) use caches::Caches;
 pub use exceptions::{EventFilter, ExceptionRow};
 pub use filter::TraceFilter;
 pub use find::Found;
 pub(crate) use hot_batch::HotBatch;
-pub(crate) use kept::{KEPT_BYTES, KeptTraces};
 pub use latest::LatestTraces;
 pub use operations::{NewestSpans, Operation, OperationFilter, Operations, SpanRef};
 pub use overlay::Overlay;
-pub(crate) use split::{SplitCache, SplitView};
+pub(crate) use split::SplitView;
 
 /// What a query reads.
 #[derive(Clone)]
 pub struct Snapshot {
     pub(crate) reader: Arc<LakeReader>,
+    /// What earlier snapshots left.
+    pub(crate) caches: Arc<Caches>,
     /// Live groups, by number. Holding them pins their files.
     pub(crate) groups: Arc<Vec<Arc<Group>>>,
     /// Rows in memory, in the order of their arrival.

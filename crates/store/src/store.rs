@@ -1,97 +1,35 @@
 //! The store's handle: append, ask, flush, forget, close.
 
-mod background;
-mod flush;
-
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use kino_model::{Batch, Clock, TraceId};
-use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
+use kino_model::{Batch, Clock};
 
+use crate::background;
 use crate::blobs::{self, BlobHash};
-use crate::catalog::Catalog;
 use crate::claim::Claim;
-use crate::commit::storage::Storage;
 use crate::compaction::CompactionMode;
 use crate::config::StoreConfig;
-use crate::describe::Written;
 use crate::disk::{Disk, SystemDisk};
-use crate::documents::Copied;
 use crate::error::{AppendError, OpenError, StoreError};
-use crate::file::{Group, GroupId};
-use crate::hot::{Accepted, Content, Shared};
-use crate::lock::{self, HomeLock, HomeMark};
+use crate::hot::Content;
+use crate::inner::{Inner, Payload, blocking};
 use crate::recover::{self, OpenReport};
-use crate::retention::{Exempt, RetentionState, Retired};
-use crate::scan::LakeReader;
-use crate::snapshot::{HotBatch, Snapshot};
+use crate::retention::Exempt;
+use crate::snapshot::Snapshot;
 use crate::wal::payload;
-use crate::wal::segment::{Kind, PAYLOAD_MAX, check_of};
-use crate::wal::writer::{Append, Frozen, RETRY_AFTER, Writer};
+use crate::wal::segment::{Kind, PAYLOAD_MAX};
 
 /// Batches above this size are encoded on a blocking thread, so that other tasks go on: fewer bytes take less than a
 /// tenth of a millisecond.
 const ENCODE_INLINE_MAX: u64 = 64 << 10;
 
-/// What a record of the log holds, and its checksum.
-struct Payload {
-    bytes: Vec<u8>,
-    check: u32,
-}
-
-impl Payload {
-    fn of(bytes: Vec<u8>) -> Self {
-        Self { check: check_of(&bytes), bytes }
-    }
-}
-
 /// The one owner of a home. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) inner: Arc<Inner>,
-}
-
-/// What the handle shares with the background.
-#[derive(Debug)]
-pub(crate) struct Inner {
-    pub(crate) config: StoreConfig,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) disk: Arc<dyn Disk>,
-    pub(crate) storage: Storage,
-    pub(crate) reader: Arc<LakeReader>,
-    pub(crate) catalog: Box<dyn Catalog>,
-    pub(crate) shared: Arc<Shared>,
-    /// None on a store that only reads.
-    pub(crate) writer: Option<Writer>,
-    pub(crate) read_only: Option<String>,
-    /// Frozen generations that wait for the lake, oldest first.
-    pub(crate) waiting: Mutex<VecDeque<Frozen>>,
-    /// One flush at a time.
-    pub(crate) flushing: tokio::sync::Mutex<()>,
-    /// One compaction, retention or forgetting at a time.
-    pub(crate) rewriting: tokio::sync::Mutex<()>,
-    pub(crate) retired: Mutex<Vec<Retired>>,
-    pub(crate) exempt: Mutex<Exempt>,
-    pub(crate) retention: Mutex<RetentionState>,
-    /// Groups of which nothing may go under these exemptions.
-    pub(crate) kept_whole: Mutex<(Exempt, BTreeSet<GroupId>)>,
-    pub(crate) counts: Mutex<BTreeMap<String, u64>>,
-    pub(crate) disk_low: AtomicBool,
-    /// Becomes true once, and wakes the background wherever it waits.
-    pub(crate) closing: watch::Sender<bool>,
-    pub(crate) tasks: Mutex<Vec<JoinHandle<()>>>,
-    pub(crate) lock: Mutex<Option<HomeLock>>,
-    /// Whether the home is still there; `None` where no lock could be taken.
-    pub(crate) home: Option<HomeMark>,
-    /// Whose lake it is, as its inventories say.
-    pub(crate) lake: u64,
-    pub(crate) written: tokio::sync::Mutex<Written>,
-    pub(crate) copied: Mutex<Copied>,
 }
 
 impl Store {
@@ -274,7 +212,7 @@ impl Store {
         self.inner.writable()?;
         let (inner, kind, id, json) = (Arc::clone(&self.inner), kind.to_owned(), id.to_owned(), json.clone());
         let now = self.inner.clock.now().0;
-        Ok(blocking(move || inner.catalog.put_record(&kind, &id, &json, now)).await??)
+        Ok(blocking(move || inner.documents.put_record(&kind, &id, &json, now)).await??)
     }
 
     /// The document under a kind and an id.
@@ -283,7 +221,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn record(&self, kind: &str, id: &str) -> Result<Option<serde_json::Value>, StoreError> {
         let (inner, kind, id) = (Arc::clone(&self.inner), kind.to_owned(), id.to_owned());
-        Ok(blocking(move || inner.catalog.record(&kind, &id)).await??)
+        Ok(blocking(move || inner.documents.record(&kind, &id)).await??)
     }
 
     /// Says something in [`Self::status`] from now on, once.
@@ -297,7 +235,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn records(&self, kind: &str, limit: usize) -> Result<Vec<(String, serde_json::Value)>, StoreError> {
         let (inner, kind) = (Arc::clone(&self.inner), kind.to_owned());
-        Ok(blocking(move || inner.catalog.records(&kind, limit)).await??)
+        Ok(blocking(move || inner.documents.records(&kind, limit)).await??)
     }
 
     /// Removes a document; says whether there was one.
@@ -307,7 +245,7 @@ impl Store {
     pub async fn remove_record(&self, kind: &str, id: &str) -> Result<bool, StoreError> {
         self.inner.writable()?;
         let (inner, kind, id) = (Arc::clone(&self.inner), kind.to_owned(), id.to_owned());
-        Ok(blocking(move || inner.catalog.remove_record(&kind, &id)).await??)
+        Ok(blocking(move || inner.documents.remove_record(&kind, &id)).await??)
     }
 
     /// Removes all documents of a kind.
@@ -317,7 +255,7 @@ impl Store {
     pub async fn remove_records(&self, kind: &str) -> Result<(), StoreError> {
         self.inner.writable()?;
         let (inner, kind) = (Arc::clone(&self.inner), kind.to_owned());
-        Ok(blocking(move || inner.catalog.remove_records(&kind)).await??)
+        Ok(blocking(move || inner.documents.remove_records(&kind)).await??)
     }
 
     /// Adds to the named counters. They are written down within a tick: a crash may lose the last of them.
@@ -336,7 +274,7 @@ impl Store {
         let inner = Arc::clone(&self.inner);
         blocking(move || {
             let written = inner.persist_counts();
-            let mut counts = inner.catalog.counts()?;
+            let mut counts = inner.documents.counts()?;
             if written.is_err() {
                 for (name, count) in inner.counts.lock().unwrap_or_else(PoisonError::into_inner).iter() {
                     *counts.entry(name.clone()).or_default() += count;
@@ -393,93 +331,4 @@ impl Store {
         drop(inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
         flushed.and(counted).and(copied)
     }
-}
-
-impl Inner {
-    /// A view of these groups and batches without the hidden traces.
-    pub(crate) fn snapshot_of(
-        &self,
-        groups: Arc<Vec<Arc<Group>>>,
-        hot: Vec<Arc<HotBatch>>,
-        hidden: Arc<HashSet<TraceId>>,
-    ) -> Snapshot {
-        let (reader, shared) = (Arc::clone(&self.reader), Arc::clone(&self.shared));
-        let memory = crate::Reservation::unbounded();
-        Snapshot { reader, groups, hot, hidden, shared, split: Arc::default(), memory }
-    }
-
-    /// Refuses what the store has no room for, and sets memory aside for what it takes.
-    fn admit(&self, bytes: u64) -> Result<(), AppendError> {
-        if let Some(reason) = &self.read_only {
-            return Err(AppendError::ReadOnly(reason.clone()));
-        }
-        if *self.closing.borrow() {
-            return Err(AppendError::Closed);
-        }
-        if self.disk_low.load(Ordering::Acquire) {
-            return Err(AppendError::DiskFull { retry_after: Duration::from_secs(1) });
-        }
-        if self.shared.reserve(bytes) { Ok(()) } else { Err(AppendError::Full { retry_after: RETRY_AFTER }) }
-    }
-
-    /// Hands a record to the log's writer and waits for its promise. `reserved` is given back where it fails.
-    async fn log(&self, kind: Kind, payload: Payload, content: Content, reserved: u64) -> Result<(), AppendError> {
-        let Payload { bytes: payload, check } = payload;
-        let release = |error| {
-            self.shared.release(reserved);
-            error
-        };
-        if payload.len() > PAYLOAD_MAX {
-            return Err(release(AppendError::TooLarge { bytes: payload.len(), limit: PAYLOAD_MAX }));
-        }
-        let Some(writer) = &self.writer else { return Err(release(AppendError::Closed)) };
-        let arrival = self.clock.now().0;
-        let (reply, answer) = oneshot::channel();
-        let accepted = Accepted { content, arrival, reserved };
-        writer.append(Append { kind, check, payload, accepted, reply }).map_err(release)?;
-        answer.await.unwrap_or(Err(AppendError::Closed))
-    }
-
-    /// Fails where what the store writes to is not there any more.
-    pub(crate) fn vanished(&self) -> std::io::Result<()> {
-        let Some(home) = self.home.as_ref().filter(|_| self.writer.is_some()) else { return Ok(()) };
-        home.check()?;
-        let folders = [Some(crate::wal::folder(&self.config.home)), self.storage.folder()];
-        match folders.into_iter().flatten().find(|folder| !folder.is_dir()) {
-            Some(folder) => Err(lock::gone(&folder)),
-            None => Ok(self.catalog.check()?),
-        }
-    }
-
-    pub(crate) fn writable(&self) -> Result<(), StoreError> {
-        self.read_only.as_ref().map_or(Ok(()), |reason| Err(StoreError::ReadOnly(reason.clone())))
-    }
-
-    pub(crate) fn retired(&self) -> MutexGuard<'_, Vec<Retired>> {
-        self.retired.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Writes the counters down. Where that fails they stay in memory.
-    pub(crate) fn persist_counts(&self) -> Result<(), StoreError> {
-        if self.read_only.is_some() {
-            return Ok(());
-        }
-        let pending = std::mem::take(&mut *self.counts.lock().unwrap_or_else(PoisonError::into_inner));
-        if pending.is_empty() {
-            return Ok(());
-        }
-        if let Err(error) = self.catalog.add_counts(&pending) {
-            let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-            for (name, count) in pending {
-                *counts.entry(name).or_default() += count;
-            }
-            return Err(error.into());
-        }
-        Ok(())
-    }
-}
-
-/// Runs blocking work off the runtime's own threads.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StoreError> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Worker)
 }

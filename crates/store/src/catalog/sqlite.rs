@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 
 use super::entries::{self, add_group, add_pack, load_places, load_refs};
 use super::schema::{CHECKED, CREATE, IDENTIFY, STEPS, VERSION};
-use super::{Catalog, Commit, Loaded, PackUsage};
+use super::{Catalog, Commit, DocumentStore, Loaded, PackUsage};
 use crate::blobs::BlobHash;
 use crate::describe::Inventory;
 use crate::disk::Identity;
@@ -94,6 +94,12 @@ impl SqliteCatalog {
         let value = work(&transaction)?;
         transaction.commit()?;
         Ok(value)
+    }
+}
+
+impl From<rusqlite::Error> for CatalogError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(Box::new(error))
     }
 }
 
@@ -277,7 +283,9 @@ impl Catalog for SqliteCatalog {
         let sql = "UPDATE groups SET since = ?2 WHERE id = ?1 AND pack = 1 AND state = 'live'";
         self.transact(|transaction| Ok(transaction.execute(sql, params![id.0 as i64, now])? == 1))
     }
+}
 
+impl DocumentStore for SqliteCatalog {
     fn put_record(&self, kind: &str, id: &str, json: &serde_json::Value, now: i64) -> Result<(), CatalogError> {
         let sql = "INSERT INTO records (kind, id, json, updated) VALUES (?1, ?2, ?3, ?4)
                    ON CONFLICT (kind, id) DO UPDATE SET json = excluded.json, updated = excluded.updated";

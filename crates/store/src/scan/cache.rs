@@ -34,7 +34,7 @@ struct Entry<T> {
 }
 
 impl<T: Send + Sync + 'static> Cache<T> {
-    pub(super) fn new(bytes_max: usize) -> Arc<Self> {
+    pub(crate) fn new(bytes_max: usize) -> Arc<Self> {
         let held = Held { by_path: HashMap::new(), bytes: 0, uses: 0, watched: false };
         Arc::new(Self { held: Mutex::new(held), bytes_max })
     }

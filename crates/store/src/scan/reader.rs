@@ -9,7 +9,7 @@ use arrow_array::{BooleanArray, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
-use kino_model::{TraceId, UnixNanos};
+use kino_model::TraceId;
 use object_store::ObjectStore;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
@@ -27,7 +27,6 @@ use super::ranged::{Part, Pieces, beside};
 use crate::attribute_filter::{ATTRIBUTE_FILTER_KEY, Pair, Place};
 use crate::file::{FileEntry, LakeTable};
 use crate::rollup::GroupRollups;
-use crate::snapshot::{KEPT_BYTES, KeptTraces, SplitCache};
 
 /// Bytes of footers kept in memory when nothing else is said: those of about 100 M spans.
 pub const FOOTER_CACHE_BYTES: usize = 96 << 20;
@@ -37,8 +36,6 @@ const FOOTER_GUESS_BYTES: usize = 256 << 10;
 const ROLLUP_CACHE_BYTES: usize = 32 << 20;
 /// Bytes of columns' distinct values kept in memory.
 const DISTINCT_CACHE_BYTES: usize = 16 << 20;
-/// Bytes of lists kept of the traces that operations ran in.
-const LATEST_CACHE_BYTES: usize = 16 << 20;
 /// A column of more distinct values than this is not looked through.
 const DISTINCT_MAX: usize = 100_000;
 /// A decoded rollup takes about this many times the room of its row.
@@ -53,12 +50,6 @@ pub struct LakeReader {
     footers: Arc<Cache<Footer>>,
     rollups: Arc<Cache<GroupRollups>>,
     distinct: Arc<Cache<Distinct>>,
-    /// By a file of traces and an operation: the traces that it ran in, with their latest starts.
-    pub(crate) latest: Arc<Cache<Vec<(TraceId, UnixNanos)>>>,
-    /// Traces in several sources, as snapshots merged them last.
-    pub(crate) split: SplitCache,
-    /// Traces that were asked about lately.
-    pub(crate) kept: Arc<KeptTraces>,
 }
 
 /// A file's footer, as readers of rows and of dictionaries want it.
@@ -120,9 +111,6 @@ impl LakeReader {
             footers: Cache::new(footer_bytes_max),
             rollups: Cache::new(ROLLUP_CACHE_BYTES),
             distinct: Cache::new(DISTINCT_CACHE_BYTES),
-            latest: Cache::new(LATEST_CACHE_BYTES),
-            split: SplitCache::default(),
-            kept: Arc::new(KeptTraces::new(KEPT_BYTES)),
         }
     }
 

@@ -86,7 +86,7 @@ impl Snapshot {
         operations: &Operations,
     ) -> Result<Arc<Vec<(TraceId, UnixNanos)>>, ScanError> {
         let key = format!("{}#{:?}", file.path, (&filter.service, &filter.name, &filter.project));
-        if let Some(known) = self.reader.latest.get(&key) {
+        if let Some(known) = self.caches.latest.get(&key) {
             return Ok(known);
         }
         let mut traces = Vec::new();
@@ -98,7 +98,7 @@ impl Snapshot {
         }
         traces.shrink_to_fit();
         let traces = Arc::new(traces);
-        self.reader.latest.put(&key, &traces, key.len() + size_of_val(traces.as_slice()));
+        self.caches.latest.put(&key, &traces, key.len() + size_of_val(traces.as_slice()));
         Ok(traces)
     }
 }

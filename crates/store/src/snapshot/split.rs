@@ -174,7 +174,7 @@ impl SplitView {
 
 /// What was merged last. It pins no group.
 #[derive(Debug, Default)]
-pub(crate) struct SplitCache {
+pub(super) struct SplitCache {
     lake: Mutex<LakeState>,
     view: Mutex<Option<ViewState>>,
     /// Traces merged since the start.
@@ -211,7 +211,7 @@ impl Snapshot {
 
     async fn split_now(&self) -> Result<Arc<SplitView>, ScanError> {
         let lake = self.split_in_lake().await?;
-        let mut state = self.reader.split.view.lock().await;
+        let mut state = self.caches.split.view.lock().await;
         let hot: Vec<u64> = self.hot.iter().map(|batch| batch.serial()).collect();
         let is_same = |state: &&ViewState| {
             is_same(&state.groups, &self.groups) && state.hot == hot && Arc::ptr_eq(&state.hidden, &self.hidden)
@@ -257,7 +257,7 @@ impl Snapshot {
 
     /// Brings what is known of the groups among themselves up to date.
     async fn split_in_lake(&self) -> Result<Arc<SplitTraces>, ScanError> {
-        let mut state = self.reader.split.lake.lock().await;
+        let mut state = self.caches.split.lake.lock().await;
         if is_same(&state.groups, &self.groups) {
             return Ok(Arc::clone(&state.traces));
         }

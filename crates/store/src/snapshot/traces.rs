@@ -12,7 +12,7 @@ use kino_model::columns::{Source, Table};
 use kino_model::{Batch, Link, LogRecord, Span, Trace, TraceId};
 
 use super::gather::{Parts, TRACES_AT_A_TIME};
-use super::kept::{Sources, bytes_of};
+use super::trace_cache::{Sources, bytes_of};
 use super::{Snapshot, answer};
 use crate::scan::ScanError;
 use crate::scan::columns::{ids, trace_id_at};
@@ -59,13 +59,13 @@ impl Snapshot {
         let in_memory = self.in_memory(&shown);
         let in_files: Vec<TraceId> = shown.into_iter().filter(|id| !in_memory.contains(id)).collect();
         let mut sources: HashMap<TraceId, Sources> = in_files.iter().copied().zip(self.sources(&in_files)).collect();
-        let kept = self.reader.kept.find(sources.iter().map(|(id, sources)| (*id, sources)));
+        let kept = self.caches.traces.find(sources.iter().map(|(id, sources)| (*id, sources)));
         let mut known: HashMap<TraceId, Arc<Trace>> = kept.into_iter().map(|trace| (trace.trace_id, trace)).collect();
         let missing: Vec<TraceId> = trace_ids.iter().filter(|id| !known.contains_key(id)).copied().collect();
         let read: Vec<Arc<Trace>> = self.read_traces(&missing).await?.into_iter().map(Arc::new).collect();
         known.extend(read.iter().map(|trace| (trace.trace_id, Arc::clone(trace))));
         let with_sources = |trace: Arc<Trace>| Some((sources.remove(&trace.trace_id)?, trace));
-        self.reader.kept.keep(read.into_iter().filter_map(with_sources));
+        self.caches.traces.keep(read.into_iter().filter_map(with_sources));
         Ok(trace_ids.iter().filter_map(|id| known.remove(id)).collect())
     }
 

@@ -113,7 +113,7 @@ impl Snapshot {
     /// Merges these traces, which must be sorted, from all sources.
     pub(super) async fn merge_traces(&self, traces: &[TraceId]) -> Result<Merged, ScanError> {
         let mut merged = Merged::default();
-        self.reader.split.merged.fetch_add(traces.len() as u64, Ordering::Relaxed);
+        self.caches.split.merged.fetch_add(traces.len() as u64, Ordering::Relaxed);
         for traces in traces.chunks(TRACES_AT_A_TIME) {
             let sources = self.split_parts(traces).await?;
             let shared = shared(&sources);

@@ -9,12 +9,12 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use kino_model::UnixNanos;
 
-use super::{Inner, blocking};
 use crate::blobs;
 use crate::commit::Change;
 use crate::error::StoreError;
 use crate::file::FlushSet;
 use crate::hot::Generation;
+use crate::inner::{Inner, blocking};
 use crate::kill_points::KillPoint;
 use crate::lake::Arrival;
 use crate::wal::writer::Frozen;

@@ -17,7 +17,7 @@ use super::Snapshot;
 use crate::file::GroupId;
 
 /// Bytes of traces kept: some forty thousand spans.
-pub(crate) const KEPT_BYTES: usize = 64 << 20;
+pub(super) const TRACE_CACHE_BYTES: usize = 64 << 20;
 /// How long they are kept after the last question.
 const KEPT_FOR: Duration = Duration::from_secs(30);
 /// What is left when there are too many, so that room is not made for each anew.
@@ -33,14 +33,14 @@ const LIST_BYTES: usize = 16;
 
 /// Traces by id, within a number of bytes.
 #[derive(Debug)]
-pub(crate) struct KeptTraces {
+pub(crate) struct TraceCache {
     held: Mutex<Held>,
     bytes_max: usize,
 }
 
 #[derive(Debug, Default)]
 struct Held {
-    by_id: HashMap<TraceId, Kept>,
+    by_id: HashMap<TraceId, CachedTrace>,
     bytes: usize,
     /// Questions so far.
     questions: u64,
@@ -49,7 +49,7 @@ struct Held {
 }
 
 #[derive(Debug)]
-struct Kept {
+struct CachedTrace {
     trace: Arc<Trace>,
     sources: Sources,
     bytes: usize,
@@ -75,7 +75,7 @@ impl Snapshot {
     }
 }
 
-impl KeptTraces {
+impl TraceCache {
     pub(crate) fn new(bytes_max: usize) -> Self {
         Self { held: Mutex::default(), bytes_max }
     }
@@ -106,7 +106,7 @@ impl KeptTraces {
                 continue;
             }
             held.bytes += bytes;
-            if let Some(before) = held.by_id.insert(trace.trace_id, Kept { trace, sources, bytes, used }) {
+            if let Some(before) = held.by_id.insert(trace.trace_id, CachedTrace { trace, sources, bytes, used }) {
                 held.bytes -= before.bytes;
             }
         }
@@ -154,7 +154,7 @@ impl Held {
 }
 
 /// Lets go of everything once nobody has asked for a while.
-async fn let_go(traces: Weak<KeptTraces>) {
+async fn let_go(traces: Weak<TraceCache>) {
     let mut seen = 0;
     loop {
         tokio::time::sleep(KEPT_FOR).await;
@@ -247,13 +247,13 @@ mod tests {
         Sources(groups.iter().copied().map(GroupId).collect())
     }
 
-    fn finds(kept: &KeptTraces, number: u8, sources: &Sources) -> bool {
+    fn finds(kept: &TraceCache, number: u8, sources: &Sources) -> bool {
         !kept.find([(TraceId([number; 16]), sources)].into_iter()).is_empty()
     }
 
     #[tokio::test]
     async fn a_trace_answers_only_from_where_it_was_read() {
-        let kept = Arc::new(KeptTraces::new(KEPT_BYTES));
+        let kept = Arc::new(TraceCache::new(TRACE_CACHE_BYTES));
         kept.keep([trace(1, 3)].into_iter());
         assert!(finds(&kept, 1, &sources(&[1])));
         assert!(!finds(&kept, 1, &sources(&[2])) && !finds(&kept, 1, &sources(&[1, 2])));
@@ -265,7 +265,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_asked_about_longest_ago_goes_first() {
         let each = bytes_of(&trace(1, 10).1);
-        let kept = Arc::new(KeptTraces::new(4 * each));
+        let kept = Arc::new(TraceCache::new(4 * each));
         for number in 1..=4 {
             assert!(!finds(&kept, number, &sources(&[1])));
             kept.keep([trace(number, 10)].into_iter());
@@ -279,7 +279,7 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_is_kept_once_nobody_asks() {
-        let kept = Arc::new(KeptTraces::new(KEPT_BYTES));
+        let kept = Arc::new(TraceCache::new(TRACE_CACHE_BYTES));
         kept.keep([trace(1, 3)].into_iter());
         assert!(finds(&kept, 1, &sources(&[1])));
         let seen = kept.let_go_since(0).expect("somebody asked");

@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
-use super::{Inner, blocking};
 use crate::compaction::CompactionMode;
 use crate::documents::{COPY, COPY_AGE};
 use crate::error::StoreError;
+use crate::inner::{Inner, blocking};
 
 /// After a failed step, the wait before the next try doubles up to this.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
@@ -24,7 +24,7 @@ const DISK_WARNING: &str = "the disk is nearly full";
 const FLUSH_WARNING: &str = "rows could not be written to the lake";
 const HOUSE_WARNING: &str = "files could not be merged or removed";
 
-pub(super) fn start(inner: &Arc<Inner>) {
+pub(crate) fn start(inner: &Arc<Inner>) {
     let flusher = tokio::spawn(flush_loop(Arc::downgrade(inner), inner.config.tick));
     let keeper = tokio::spawn(maintenance_loop(Arc::downgrade(inner), inner.config.tick));
     inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).extend([flusher, keeper]);
@@ -117,7 +117,7 @@ async fn maintenance_loop(inner: Weak<Inner>, tick: Duration) {
 impl Inner {
     /// Does what a crash may have left between the catalog's transaction and its end. Where that fails, the next
     /// commit does it.
-    pub(super) async fn settle(self: &Arc<Self>) {
+    pub(crate) async fn settle(self: &Arc<Self>) {
         let settled = async {
             self.take_inventory().await?;
             let inner = Arc::clone(self);

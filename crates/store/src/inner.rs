@@ -1,0 +1,178 @@
+//! What the store's handle shares with its background work: the state of an open store, and the way into its log.
+//!
+//! Where several locks are needed they are taken in this order: `flushing`, `rewriting`, `written`; and `exempt`,
+//! `kept_whole`. The others are held for a few statements, within which no further one is taken.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use kino_model::{Clock, TraceId};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::catalog::{Catalog, DocumentStore};
+use crate::commit::storage::Storage;
+use crate::config::StoreConfig;
+use crate::describe::Written;
+use crate::disk::Disk;
+use crate::documents::Copied;
+use crate::error::{AppendError, StoreError};
+use crate::file::{Group, GroupId};
+use crate::hot::{Accepted, Content, Shared};
+use crate::lock::{self, HomeLock, HomeMark};
+use crate::retention::{Exempt, RetentionState, Retired};
+use crate::scan::LakeReader;
+use crate::snapshot::{Caches, HotBatch, Snapshot};
+use crate::wal::segment::{Kind, PAYLOAD_MAX, check_of};
+use crate::wal::writer::{Append, Frozen, RETRY_AFTER, Writer};
+
+/// What a record of the log holds, and its checksum.
+pub(crate) struct Payload {
+    bytes: Vec<u8>,
+    check: u32,
+}
+
+impl Payload {
+    pub(crate) fn of(bytes: Vec<u8>) -> Self {
+        Self { check: check_of(&bytes), bytes }
+    }
+}
+
+/// What the handle shares with the background.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) config: StoreConfig,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) storage: Storage,
+    pub(crate) reader: Arc<LakeReader>,
+    /// What snapshots keep of their answers.
+    pub(crate) caches: Arc<Caches>,
+    pub(crate) catalog: Arc<dyn Catalog>,
+    pub(crate) documents: Arc<dyn DocumentStore>,
+    pub(crate) shared: Arc<Shared>,
+    /// None on a store that only reads.
+    pub(crate) writer: Option<Writer>,
+    pub(crate) read_only: Option<String>,
+    /// Frozen generations that wait for the lake, oldest first.
+    pub(crate) waiting: Mutex<VecDeque<Frozen>>,
+    /// One flush at a time.
+    pub(crate) flushing: tokio::sync::Mutex<()>,
+    /// One compaction, retention or forgetting at a time.
+    pub(crate) rewriting: tokio::sync::Mutex<()>,
+    pub(crate) retired: Mutex<Vec<Retired>>,
+    pub(crate) exempt: Mutex<Exempt>,
+    pub(crate) retention: Mutex<RetentionState>,
+    /// Groups of which nothing may go under these exemptions.
+    pub(crate) kept_whole: Mutex<(Exempt, BTreeSet<GroupId>)>,
+    pub(crate) counts: Mutex<BTreeMap<String, u64>>,
+    pub(crate) disk_low: AtomicBool,
+    /// Becomes true once, and wakes the background wherever it waits.
+    pub(crate) closing: watch::Sender<bool>,
+    pub(crate) tasks: Mutex<Vec<JoinHandle<()>>>,
+    pub(crate) lock: Mutex<Option<HomeLock>>,
+    /// Whether the home is still there; `None` where no lock could be taken.
+    pub(crate) home: Option<HomeMark>,
+    /// Whose lake it is, as its inventories say.
+    pub(crate) lake: u64,
+    pub(crate) written: tokio::sync::Mutex<Written>,
+    pub(crate) copied: Mutex<Copied>,
+}
+
+impl Inner {
+    /// A view of these groups and batches without the hidden traces.
+    pub(crate) fn snapshot_of(
+        &self,
+        groups: Arc<Vec<Arc<Group>>>,
+        hot: Vec<Arc<HotBatch>>,
+        hidden: Arc<HashSet<TraceId>>,
+    ) -> Snapshot {
+        let (reader, caches) = (Arc::clone(&self.reader), Arc::clone(&self.caches));
+        let shared = Arc::clone(&self.shared);
+        let memory = crate::Reservation::unbounded();
+        Snapshot { reader, caches, groups, hot, hidden, shared, split: Arc::default(), memory }
+    }
+
+    /// Refuses what the store has no room for, and sets memory aside for what it takes.
+    pub(crate) fn admit(&self, bytes: u64) -> Result<(), AppendError> {
+        if let Some(reason) = &self.read_only {
+            return Err(AppendError::ReadOnly(reason.clone()));
+        }
+        if *self.closing.borrow() {
+            return Err(AppendError::Closed);
+        }
+        if self.disk_low.load(Ordering::Acquire) {
+            return Err(AppendError::DiskFull { retry_after: Duration::from_secs(1) });
+        }
+        if self.shared.reserve(bytes) { Ok(()) } else { Err(AppendError::Full { retry_after: RETRY_AFTER }) }
+    }
+
+    /// Hands a record to the log's writer and waits for its promise. `reserved` is given back where it fails.
+    pub(crate) async fn log(
+        &self,
+        kind: Kind,
+        payload: Payload,
+        content: Content,
+        reserved: u64,
+    ) -> Result<(), AppendError> {
+        let Payload { bytes: payload, check } = payload;
+        let release = |error| {
+            self.shared.release(reserved);
+            error
+        };
+        if payload.len() > PAYLOAD_MAX {
+            return Err(release(AppendError::TooLarge { bytes: payload.len(), limit: PAYLOAD_MAX }));
+        }
+        let Some(writer) = &self.writer else { return Err(release(AppendError::Closed)) };
+        let arrival = self.clock.now().0;
+        let (reply, answer) = oneshot::channel();
+        let accepted = Accepted { content, arrival, reserved };
+        writer.append(Append { kind, check, payload, accepted, reply }).map_err(release)?;
+        answer.await.unwrap_or(Err(AppendError::Closed))
+    }
+
+    /// Fails where what the store writes to is not there any more.
+    pub(crate) fn vanished(&self) -> std::io::Result<()> {
+        let Some(home) = self.home.as_ref().filter(|_| self.writer.is_some()) else { return Ok(()) };
+        home.check()?;
+        let folders = [Some(crate::wal::folder(&self.config.home)), self.storage.folder()];
+        match folders.into_iter().flatten().find(|folder| !folder.is_dir()) {
+            Some(folder) => Err(lock::gone(&folder)),
+            None => Ok(self.catalog.check()?),
+        }
+    }
+
+    pub(crate) fn writable(&self) -> Result<(), StoreError> {
+        self.read_only.as_ref().map_or(Ok(()), |reason| Err(StoreError::ReadOnly(reason.clone())))
+    }
+
+    pub(crate) fn retired(&self) -> MutexGuard<'_, Vec<Retired>> {
+        self.retired.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes the counters down. Where that fails they stay in memory.
+    pub(crate) fn persist_counts(&self) -> Result<(), StoreError> {
+        if self.read_only.is_some() {
+            return Ok(());
+        }
+        let pending = std::mem::take(&mut *self.counts.lock().unwrap_or_else(PoisonError::into_inner));
+        if pending.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = self.documents.add_counts(&pending) {
+            let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+            for (name, count) in pending {
+                *counts.entry(name).or_default() += count;
+            }
+            return Err(error.into());
+        }
+        Ok(())
+    }
+}
+
+/// Runs blocking work off the runtime's own threads.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Worker)
+}

@@ -1,0 +1,33 @@
+//! What snapshots keep of their answers for those after them, within bounds.
+
+use std::sync::Arc;
+
+use kino_model::{TraceId, UnixNanos};
+
+use super::split::SplitCache;
+use super::trace_cache::{TRACE_CACHE_BYTES, TraceCache};
+use crate::scan::Cache;
+
+/// Bytes of lists kept of the traces that operations ran in.
+const LATEST_CACHE_BYTES: usize = 16 << 20;
+
+/// The caches of answers of one store; all its snapshots share them.
+#[derive(Debug)]
+pub(crate) struct Caches {
+    /// By a file of traces and an operation: the traces that it ran in, with their latest starts.
+    pub(super) latest: Arc<Cache<Vec<(TraceId, UnixNanos)>>>,
+    /// Traces in several sources, as snapshots merged them last.
+    pub(super) split: SplitCache,
+    /// Traces that were asked about lately.
+    pub(crate) traces: Arc<TraceCache>,
+}
+
+impl Default for Caches {
+    fn default() -> Self {
+        Self {
+            latest: Cache::new(LATEST_CACHE_BYTES),
+            split: SplitCache::default(),
+            traces: Arc::new(TraceCache::new(TRACE_CACHE_BYTES)),
+        }
+    }
+}
