@@ -28,6 +28,7 @@ struct Check {
 
 const CHECKS: &[Check] = &[
     Check { name: "arrows", about: "crates use only the crates below them", run: checks::arrows },
+    Check { name: "pure", about: "crates without IO touch nothing outside", run: checks::pure },
     Check { name: "headers", about: "every Rust file opens with `//!`", run: checks::headers },
     Check { name: "lengths", about: "no Rust file is longer than 800 lines", run: checks::lengths },
     Check { name: "map", about: "ARCHITECTURE.md names every crate", run: checks::map },

@@ -4,8 +4,9 @@
 //!  bytes ─► ingest: decode, redact ─► store          questions ─► dispatch ─► store's snapshot ─► analyze ─► answers
 //! ```
 //!
-//! It owns the life of runs, the meaning of selectors and of a caller's project, and the limits of answers. It opens
-//! no sockets, reads no environment, and takes its clock from whoever opens it.
+//! It owns the life of runs, the meaning of selectors and of a caller's project, and the limits of answers. State
+//! is the services' own (`Intake`, `RunRecords`, `VerificationRecords`, `Findings`, `Pins`, `Housekeeping`); a question
+//! is answered over one snapshot. It opens no sockets, reads no environment, and takes its clock from its opener.
 
 pub mod config;
 mod engine;

@@ -24,6 +24,10 @@ use crate::{Decoded, Harvest, Limits, Undecodable};
 /// # Errors
 /// When the body is not one.
 pub fn decode(body: &[u8], limits: &Limits) -> Result<Decoded, Undecodable> {
+    harvest(body, limits).map(Harvest::finish)
+}
+
+pub(crate) fn harvest(body: &[u8], limits: &Limits) -> Result<Harvest, Undecodable> {
     let document: Document = serde_json::from_slice(body)
         .map_err(|error| Undecodable { expected: "Jaeger JSON", problem: error.to_string() })?;
     let mut judge = Judge::new(limits);
@@ -39,7 +43,7 @@ pub fn decode(body: &[u8], limits: &Limits) -> Result<Decoded, Undecodable> {
         }
     }
     harvest.issues = judge.issues;
-    Ok(harvest.finish())
+    Ok(harvest)
 }
 
 #[derive(Deserialize)]

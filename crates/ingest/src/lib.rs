@@ -1,13 +1,15 @@
 //! Bytes of one format in, columnar batches of the model and named issues out.
 //!
-//! It does no IO, and it is the same code for what arrives live and for files: both give the same rows.
+//! It does no IO. What arrives live and what is read from files goes through the same code, and a file gives the same
+//! rows whether it is decoded whole or in pieces while it grows ([`Decoder`]).
 //!
 //! ```text
 //!  OTLP protobuf │ OTLP JSON │ Jaeger JSON ──► judge each record ──► Decoded { batch, issues, counts }
 //!  spans, logs ──► OTLP, for export
 //! ```
 
-pub mod file;
+mod decoder;
+mod formats;
 pub mod issues;
 pub mod jaeger;
 mod judge;
@@ -16,7 +18,8 @@ pub mod otlp;
 
 use kino_model::{Batch, LogRecord, Span};
 
-pub use file::{Format, decode_file};
+pub use decoder::{Decoder, decoder};
+pub use formats::{Format, decode_file};
 pub use issues::Issues;
 pub use limits::Limits;
 
@@ -67,6 +70,15 @@ pub(crate) struct Harvest {
 }
 
 impl Harvest {
+    /// Adds what another holds.
+    pub(crate) fn merge(&mut self, mut other: Self) {
+        self.spans.append(&mut other.spans);
+        self.logs.append(&mut other.logs);
+        self.issues.merge(other.issues);
+        self.rejected_spans += other.rejected_spans;
+        self.rejected_logs += other.rejected_logs;
+    }
+
     pub(crate) fn finish(self) -> Decoded {
         Decoded {
             batch: Batch::from_rows(&self.spans, &self.logs),

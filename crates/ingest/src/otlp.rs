@@ -12,7 +12,7 @@ mod encode;
 mod json;
 mod protobuf;
 
-use crate::{Decoded, Encoding, Limits, Undecodable};
+use crate::{Decoded, Encoding, Harvest, Limits, Undecodable};
 
 pub use encode::{encode_logs, encode_traces};
 
@@ -23,7 +23,7 @@ pub use encode::{encode_logs, encode_traces};
 pub fn decode_traces(body: &[u8], encoding: Encoding, limits: &Limits) -> Result<Decoded, Undecodable> {
     match encoding {
         Encoding::Protobuf => protobuf::traces(body, limits),
-        Encoding::Json => json::traces(body, limits),
+        Encoding::Json => json::traces(body, limits).map(Harvest::finish),
     }
 }
 
@@ -34,8 +34,16 @@ pub fn decode_traces(body: &[u8], encoding: Encoding, limits: &Limits) -> Result
 pub fn decode_logs(body: &[u8], encoding: Encoding, limits: &Limits) -> Result<Decoded, Undecodable> {
     match encoding {
         Encoding::Protobuf => protobuf::logs(body, limits),
-        Encoding::Json => json::logs(body, limits),
+        Encoding::Json => json::logs(body, limits).map(Harvest::finish),
     }
+}
+
+pub(crate) fn json_traces(body: &[u8], limits: &Limits) -> Result<Harvest, Undecodable> {
+    json::traces(body, limits)
+}
+
+pub(crate) fn json_logs(body: &[u8], limits: &Limits) -> Result<Harvest, Undecodable> {
+    json::logs(body, limits)
 }
 
 /// Counts the data points of an `ExportMetricsServiceRequest`.

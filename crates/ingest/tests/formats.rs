@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kino_ingest::{Encoding, Format, Limits, decode_file, otlp};
+use kino_ingest::{Decoded, Encoding, Format, Issues, Limits, Undecodable, decode_file, decoder, otlp};
 use kino_model::batch::rows;
 use kino_model::{
     Attributes, Event, Link, LogRecord, Resource, Scope, Span, SpanId, SpanKind, StatusCode, TraceId, UnixNanos, Value,
@@ -289,4 +289,49 @@ fn lists_do_not_pass_for_the_objects_that_otlp_json_is_made_of() {
     }
     let points = r#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"sum":{"dataPoints":[{},{}]}}]}]}]}"#;
     assert_eq!(otlp::count_metrics(points.as_bytes(), Encoding::Json, &Limits::default()), Ok(2));
+}
+
+/// What a decoder gives of a text that is fed in pieces that end at these places.
+fn in_pieces(text: &[u8], cuts: &[usize]) -> Result<(Format, Vec<Span>, u64, Issues), Undecodable> {
+    let mut decoder = decoder(&text[..8], &Limits::default());
+    let (mut spans, mut issues, mut rejected) = (Vec::new(), Issues::default(), 0);
+    let mut add = |decoded: Decoded| {
+        spans.extend(rows::spans(&decoded.batch));
+        issues.merge(decoded.issues);
+        rejected += decoded.rejected_spans;
+    };
+    let mut from = 0;
+    for cut in cuts {
+        let cut = (*cut).clamp(from, text.len());
+        decoder.feed(&text[from..cut]);
+        add(decoder.take());
+        from = cut;
+    }
+    let (format, decoded) = decoder.finish(&text[from..])?;
+    add(decoded);
+    Ok((format, spans, rejected, issues))
+}
+
+proptest! {
+    #[test]
+    fn an_input_in_pieces_gives_the_same_as_the_whole(
+        mut cuts in proptest::collection::vec(0usize..6_000, 0..6),
+        form in 0u8..6,
+    ) {
+        let spans = shop_spans(3);
+        let json = |spans: &[Span]| otlp::encode_traces(spans, Encoding::Json);
+        let lines = [json(&spans[..3]), b"{\"resourceSpans\": oops}".to_vec(), Vec::new(), json(&spans[3..])].join(&b'\n');
+        let text = match form {
+            0 => json(&spans),
+            1 => lines,
+            2 => [b"\xef\xbb\xbf  \n".to_vec(), lines].concat(),
+            3 => [b"{\"a\": oops}\n".to_vec(), lines].concat(),
+            4 => String::from_utf8(json(&spans)).unwrap().replace("},{", "},\n{").into_bytes(),
+            _ => otlp::encode_traces(&spans, Encoding::Protobuf),
+        };
+        cuts.sort_unstable();
+        let (format, whole) = decode_file(&text, &Limits::default()).unwrap();
+        let pieces = in_pieces(&text, &cuts).unwrap();
+        prop_assert_eq!(pieces, (format, rows::spans(&whole.batch), whole.rejected_spans, whole.issues));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::tree::Tree;
+use super::tree::{File, Tree};
 
 /// Past this a file is two files.
 const LINES_MAX: usize = 800;
@@ -33,6 +33,10 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Packages that stand apart: chores and examples use no crate of the product, not even the model.
 const APART: [&str; 2] = ["xtask", "examples/"];
+
+/// The crates that do no IO.
+const PURE: [&str; 6] =
+    ["crates/model", "crates/text", "crates/redact", "crates/ingest", "crates/analyze", "crates/wire"];
 
 /// Crates use only the crates below them.
 pub(super) fn arrows(tree: &Tree) -> Vec<String> {
@@ -88,6 +92,26 @@ pub(super) fn dependencies(tree: &Tree) -> Vec<String> {
         |name: &str| name.split_once('-').is_some_and(|(family, _)| explained.contains(format!("{family}-*").as_str()));
     let missing = used.into_iter().filter(|name| !explained.contains(name) && !family(name));
     missing.map(|name| format!("ARCHITECTURE.md does not say what {name} is for")).collect()
+}
+
+/// Crates without IO name nothing of the standard library that touches the disk, the network, processes or the
+/// environment; their tests may.
+pub(super) fn pure(tree: &Tree) -> Vec<String> {
+    let outside = ["fs", "net", "process", "env"].map(|module| format!("std::{module}"));
+    let is_pure = |file: &&File| {
+        let inner = PURE.iter().find_map(|folder| file.path.strip_prefix(folder)?.strip_prefix("/src/"));
+        inner.is_some_and(|inner| !inner.ends_with("tests.rs") && !inner.contains("tests/"))
+    };
+    let mut complaints = Vec::new();
+    for file in tree.with_ending("rs").filter(is_pure) {
+        let code = file.text.lines().take_while(|line| *line != "#[cfg(test)]").enumerate();
+        for (index, line) in code.filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            if let Some(module) = outside.iter().find(|module| line.contains(module.as_str())) {
+                complaints.push(format!("{}:{}: {module} has no place in a crate without IO", file.path, index + 1));
+            }
+        }
+    }
+    complaints
 }
 
 /// ARCHITECTURE.md names every file with `unsafe` code.
@@ -230,6 +254,16 @@ mod tests {
         assert_eq!(dependencies(&tree), ["ARCHITECTURE.md does not say what serde_json is for"]);
         tree.files[0].text.push_str("\n| `toml` | configuration; `serde_json` reads no comments |");
         assert_eq!(dependencies(&tree).len(), 1, "a mention is no row");
+    }
+
+    #[test]
+    fn what_touches_the_outside_in_a_crate_without_io_is_named() {
+        let text = "//! x\n// std::fs is spoken of\nuse std::env;\n#[cfg(test)]\nmod tests { use std::fs; }\n";
+        let complaints = pure(&file("crates/ingest/src/otlp.rs", text));
+        assert_eq!(complaints, ["crates/ingest/src/otlp.rs:3: std::env has no place in a crate without IO"]);
+        for elsewhere in ["crates/store/src/a.rs", "crates/ingest/tests/a.rs", "crates/ingest/src/otlp/tests.rs"] {
+            assert!(pure(&file(elsewhere, text)).is_empty(), "{elsewhere}");
+        }
     }
 
     #[test]

@@ -15,10 +15,10 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::Value as Json;
 
 use crate::judge::{Judge, RawId};
-use crate::{Decoded, Harvest, Limits, Undecodable};
+use crate::{Harvest, Limits, Undecodable};
 
 /// Decodes an `ExportTraceServiceRequest`.
-pub(super) fn traces(body: &[u8], limits: &Limits) -> Result<Decoded, Undecodable> {
+pub(super) fn traces(body: &[u8], limits: &Limits) -> Result<Harvest, Undecodable> {
     let request: TracesRequest = read(body)?;
     let mut writer = Writer::new(limits);
     for group in request.resource_spans {
@@ -34,7 +34,7 @@ pub(super) fn traces(body: &[u8], limits: &Limits) -> Result<Decoded, Undecodabl
 }
 
 /// Decodes an `ExportLogsServiceRequest`.
-pub(super) fn logs(body: &[u8], limits: &Limits) -> Result<Decoded, Undecodable> {
+pub(super) fn logs(body: &[u8], limits: &Limits) -> Result<Harvest, Undecodable> {
     let request: LogsRequest = read(body)?;
     let mut writer = Writer::new(limits);
     for group in request.resource_logs {
@@ -391,9 +391,9 @@ impl<'l> Writer<'l> {
         Self { judge: Judge::new(limits), harvest: Harvest::default() }
     }
 
-    fn finish(mut self) -> Decoded {
+    fn finish(mut self) -> Harvest {
         self.harvest.issues = self.judge.issues;
-        self.harvest.finish()
+        self.harvest
     }
 
     fn span(&mut self, json: JsonSpan, resource: &Arc<Resource>, scope: &Arc<Scope>) {

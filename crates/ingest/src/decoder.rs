@@ -1,0 +1,190 @@
+//! Decoding in pieces: what a file that grows needs, and what a whole file needs as well.
+//!
+//! ```text
+//!  feed, feed, … ─► rows that are complete ─► take
+//!  finish(the last bytes) ─► the rest
+//! ```
+//!
+//! However the bytes are cut into pieces, the rows and the issues are the same.
+
+use std::mem;
+
+use crate::formats::{self, Document, Format};
+use crate::{Decoded, Encoding, Harvest, Limits, Undecodable, otlp};
+
+/// Turns the bytes of one input into rows. It holds what is no whole document yet, so that its caller bounds what it
+/// feeds.
+pub trait Decoder: Send {
+    /// Takes the next bytes.
+    fn feed(&mut self, bytes: &[u8]);
+
+    /// Returns the rows that are complete since the last call.
+    fn take(&mut self) -> Decoded;
+
+    /// Takes the last bytes and returns the rows since the last call of [`Self::take`], with the format of the input.
+    ///
+    /// # Errors
+    /// Where the input is of no known format, or nothing in all of it could be decoded.
+    fn finish(&mut self, last: &[u8]) -> Result<(Format, Decoded), Undecodable>;
+}
+
+/// Returns a decoder for an input that begins with these bytes: more of it than blanks and a byte order mark.
+pub fn decoder(beginning: &[u8], limits: &Limits) -> Box<dyn Decoder> {
+    match without_mark(beginning).trim_ascii_start().first() {
+        Some(b'{') => Box::new(JsonDocuments::new(limits)),
+        _ => Box::new(Protobuf { limits: limits.clone(), bytes: Vec::new() }),
+    }
+}
+
+/// The text without a byte order mark before it.
+fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
+
+/// One JSON document, or one a line. A line that cannot be decoded is named and costs the others nothing.
+struct JsonDocuments {
+    limits: Limits,
+    /// Bytes of a document or line that is not complete.
+    rest: Vec<u8>,
+    /// Whether each line is a document: the first one is. Until a line has ended nothing tells.
+    are_lines: Option<bool>,
+    /// Lines so far.
+    lines: usize,
+    harvest: Harvest,
+    /// Of the first document that was decoded.
+    format: Option<Format>,
+    /// Of the first one that was not.
+    problem: Option<Undecodable>,
+}
+
+impl JsonDocuments {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            limits: limits.clone(),
+            rest: Vec::new(),
+            are_lines: None,
+            lines: 0,
+            harvest: Harvest::default(),
+            format: None,
+            problem: None,
+        }
+    }
+
+    /// Takes all lines of a text, the last one too.
+    fn take_lines(&mut self, text: &[u8]) {
+        for line in text.split(|byte| *byte == b'\n') {
+            self.take_line(line);
+        }
+    }
+
+    fn take_line(&mut self, line: &[u8]) {
+        self.lines += 1;
+        let line = if self.lines == 1 { without_mark(line) } else { line }.trim_ascii();
+        if line.is_empty() {
+            return;
+        }
+        if let Err(error) = self.take_document(line) {
+            let number = self.lines;
+            self.harvest.issues.add("undecodable_line", || format!("line {number}: {error}"));
+            self.problem.get_or_insert(error);
+        }
+    }
+
+    fn take_document(&mut self, text: &[u8]) -> Result<(), Undecodable> {
+        let Document { format, decode, .. } = formats::of_document(text)?;
+        self.harvest.merge(decode(text, &self.limits)?);
+        self.format.get_or_insert(*format);
+        Ok(())
+    }
+
+    /// What is held and these bytes.
+    fn joined<'b>(held: &'b mut Vec<u8>, bytes: &'b [u8]) -> &'b [u8] {
+        if held.is_empty() {
+            return bytes;
+        }
+        held.extend_from_slice(bytes);
+        held
+    }
+}
+
+impl Decoder for JsonDocuments {
+    fn feed(&mut self, bytes: &[u8]) {
+        let mut held = mem::take(&mut self.rest);
+        let text = Self::joined(&mut held, bytes);
+        if self.are_lines.is_none()
+            && let Some(end) = text.iter().position(|byte| *byte == b'\n' && self.lines == 0)
+        {
+            let first = without_mark(&text[..end]).trim_ascii();
+            self.are_lines = (!first.is_empty()).then(|| formats::is_document(first));
+        }
+        let end = match self.are_lines {
+            Some(true) => text.iter().rposition(|byte| *byte == b'\n'),
+            _ => None,
+        };
+        if let Some(end) = end {
+            self.take_lines(&text[..end]);
+        }
+        let rest = end.map_or(0, |end| end + 1);
+        if held.is_empty() {
+            self.rest = bytes[rest..].to_vec();
+        } else {
+            held.drain(..rest);
+            self.rest = held;
+        }
+    }
+
+    fn take(&mut self) -> Decoded {
+        mem::take(&mut self.harvest).finish()
+    }
+
+    fn finish(&mut self, last: &[u8]) -> Result<(Format, Decoded), Undecodable> {
+        let mut held = mem::take(&mut self.rest);
+        let text = Self::joined(&mut held, last);
+        if self.are_lines == Some(true) {
+            self.take_lines(text);
+        } else {
+            let whole = without_mark(text).trim_ascii();
+            match formats::check(whole) {
+                Ok(()) => self.take_document(whole)?,
+                Err(error) => {
+                    self.take_lines(text);
+                    if self.format.is_none() {
+                        return Err(Undecodable { expected: "JSON, nor JSON lines", problem: error.to_string() });
+                    }
+                }
+            }
+        }
+        match (self.format, self.problem.take()) {
+            (Some(format), _) => Ok((format, self.take())),
+            (None, Some(problem)) => Err(problem),
+            (None, None) => Err(Undecodable { expected: "a trace file", problem: "it is empty".to_owned() }),
+        }
+    }
+}
+
+/// One OTLP message, which is complete only at its end.
+struct Protobuf {
+    limits: Limits,
+    bytes: Vec<u8>,
+}
+
+impl Decoder for Protobuf {
+    fn feed(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    fn take(&mut self) -> Decoded {
+        Harvest::default().finish()
+    }
+
+    fn finish(&mut self, last: &[u8]) -> Result<(Format, Decoded), Undecodable> {
+        let mut held = mem::take(&mut self.bytes);
+        let message = JsonDocuments::joined(&mut held, last);
+        let decoded = otlp::decode_traces(message, Encoding::Protobuf, &self.limits).ok();
+        let decoded = decoded.filter(|decoded| decoded.spans + decoded.rejected_spans > 0);
+        decoded.map(|decoded| (Format::OtlpProtobuf, decoded)).ok_or_else(|| Undecodable {
+            expected: "a trace file",
+            problem: "it is neither OTLP JSON, OTLP protobuf nor Jaeger JSON".to_owned(),
+        })
+    }
+}
