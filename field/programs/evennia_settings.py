@@ -1,0 +1,10 @@
+
+
+# Ports of this game's own; the REST API is there, as its documentation says how.
+TELNET_PORTS = [23000]
+WEBSERVER_PORTS = [(23001, 23005)]
+WEBSOCKET_CLIENT_PORT = 23002
+AMP_PORT = 23006
+TELNET_INTERFACES = WEBSERVER_INTERFACES = ["127.0.0.1"]
+GAME_INDEX_ENABLED = False
+REST_API_ENABLED = True
