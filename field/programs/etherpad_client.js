@@ -65,9 +65,9 @@ class Writer {
     await Promise.race([accepted, wait(3000)]);
   }
 
-  async readChat() {
+  async readChat(head) {
     const read = new Promise((done) => { this.waiting = done; });
-    this.say({ type: 'GET_CHAT_MESSAGES', start: 0, end: 20 });
+    this.say({ type: 'GET_CHAT_MESSAGES', start: 0, end: head });
     await Promise.race([read, wait(3000)]);
   }
 }
@@ -94,7 +94,7 @@ async function main() {
       if (turn % 4 === 0) people[0].say({ type: 'CHAT_MESSAGE', text: `What of line ${turn}?` });
       await wait(150);
     }
-    await people[0].readChat();
+    await people[0].readChat(2);
     for (const one of people) one.socket.close();
     await page(`/p/${pad}/timeslider`);
     for (const kind of ['txt', 'html', 'etherpad']) await page(`/p/${pad}/export/${kind}`);
