@@ -54,7 +54,7 @@ run = client.submit_job_execution("shop_job")
 print("first", wait(run))
 ask(START, name="shop_job_schedule", **where)
 ask(SENSE, name="new_customers", **where)
-for visit in range(4):
+for visit in range(5):
     days = [client.submit_job_execution("report_job", tags={"dagster/partition": f"2024-01-{visit * 2 + n + 1:02}"}) for n in range(2)]
     ask(REPOSITORIES)
     ask(ASSETS)

@@ -6,7 +6,7 @@ import sqlite3
 import pandas as pd
 import requests
 from dagster import (AssetExecutionContext, AssetSelection, DailyPartitionsDefinition, Definitions, MaterializeResult, RunRequest, ScheduleDefinition, SensorEvaluationContext,
-                     asset, asset_check, AssetCheckResult, define_asset_job, in_process_executor, job, op, sensor)
+                     asset, asset_check, AssetCheckResult, define_asset_job, job, op, sensor)
 
 PAGES = os.environ["PAGES_URL"]
 DATABASE = os.environ["SHOP_DATABASE"]
@@ -90,4 +90,4 @@ def new_customers(context: SensorEvaluationContext):
 
 
 defs = Definitions(assets=[*raws, orders, customers, daily_report], asset_checks=[customers_are_unique], jobs=[shop_job, report_job, tell_customers], sensors=[new_customers],
-                   executor=in_process_executor, schedules=[ScheduleDefinition(job=shop_job, cron_schedule="* * * * *")])
+                   schedules=[ScheduleDefinition(job=shop_job, cron_schedule="* * * * *")])
