@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import include, path
+from django.views.decorators.http import require_POST
 
 from .models import Article
 
@@ -31,6 +32,7 @@ def everything(request):
     return render(request, "streams.html", {"title": "Everybody", "stream": model_stream(User)[:30]})
 
 
+@require_POST
 @login_required
 def write(request):
     made = Article.objects.create(title=request.POST["title"], body=request.POST["body"], author=request.user)
@@ -39,6 +41,7 @@ def write(request):
     return redirect(made)
 
 
+@require_POST
 @login_required
 def comment(request, number):
     found = get_object_or_404(Article, pk=number)
