@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 
 use crate::execution::{Execution, executions, process};
 use crate::explain::{Quantiles, quantiles};
-use crate::finding::Location;
+use crate::finding::{KnownBy, Location};
 use crate::statistics::quantile;
 use crate::tree::Tree;
 use crate::{Entry, finding};
@@ -204,7 +204,7 @@ fn location(execution: &Execution<'_, '_>, index: usize) -> Option<Location> {
     let mut at = index;
     for _ in 0..=ANCESTORS_MAX {
         if let Some(found) = finding::location(execution.tree.span(at)) {
-            return Some(if at == index { found } else { Location { known_by: "caller", ..found } });
+            return Some(if at == index { found } else { Location { known_by: KnownBy::Caller, ..found } });
         }
         at = execution.tree.parent(at).filter(|_| at != execution.entry)?;
     }

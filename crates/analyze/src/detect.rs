@@ -39,7 +39,7 @@ pub use retime::retime;
 pub use unasked::{Neighbours, opens};
 
 use crate::execution::Execution;
-use crate::finding::{Code, Evidence, Finding, Location, Number, Subject};
+use crate::finding::{Code, Evidence, Finding, Location, Number, Subject, SubjectKind};
 use crate::fingerprint::{hierarchical, shape};
 use facts::Group;
 use relate::{Found, Ranked, relate};
@@ -232,7 +232,11 @@ impl Draft<'_> {
         let parts = [self.code.name(), entry, self.service, &name, &detail];
         Finding {
             code: self.code,
-            subject: Subject { kind: "operation", service: self.service.to_owned(), name: self.name.to_owned() },
+            subject: Subject {
+                kind: SubjectKind::Operation,
+                service: self.service.to_owned(),
+                name: self.name.to_owned(),
+            },
             fingerprint: hierarchical(&family, &parts),
             numbers: self.numbers,
             saving_nanos: self.saving_nanos.map(|nanos| nanos.round() as i64),

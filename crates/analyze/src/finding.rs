@@ -1,7 +1,6 @@
 //! A finding: codes, numbers and ids, and a sentence rendered from them.
 
-use std::fmt;
-
+pub use kino_model::finding::{Code, KnownBy, SubjectKind, Unit};
 use kino_model::{Span, SpanId, TraceId};
 
 /// At most this many examples stand in a finding or a row: enough to look at, few enough to read.
@@ -47,8 +46,8 @@ pub struct Finding {
 /// What a finding is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
-    /// `operation`, `run`, `session` or `location`.
-    pub kind: &'static str,
+    /// Of what kind that is.
+    pub kind: SubjectKind,
     /// The service, for operations.
     pub service: String,
     /// The span name, run id, session id, or path and line.
@@ -66,23 +65,6 @@ pub struct Number {
     pub unit: Unit,
 }
 
-/// The units of [`Number`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// Nanoseconds.
-    Nanos,
-    /// A plain count.
-    Count,
-    /// A part of a whole, or one value over another.
-    Ratio,
-    /// Tokens of a language model.
-    Tokens,
-    /// Bytes.
-    Bytes,
-    /// Money, in the currency of the configured prices.
-    Money,
-}
-
 /// A place in the code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
@@ -92,8 +74,8 @@ pub struct Location {
     pub line: Option<i64>,
     /// The function.
     pub function: Option<String>,
-    /// `attribute` (the span's own) or `caller` (an ancestor's).
-    pub known_by: &'static str,
+    /// How it is known.
+    pub known_by: KnownBy,
 }
 
 /// A span to look at.
@@ -123,106 +105,12 @@ pub fn location(span: &Span) -> Option<Location> {
     if path.is_empty() && function.is_none() {
         return None;
     }
-    Some(Location { path, line: span.int("code.line.number"), function, known_by: "attribute" })
+    Some(Location { path, line: span.int("code.line.number"), function, known_by: KnownBy::Attribute })
 }
 
 /// The span as evidence.
 pub(crate) fn evidence(trace_id: TraceId, span: &Span) -> Evidence {
     Evidence { trace_id, span_id: Some(span.span_id) }
-}
-
-macro_rules! codes {
-    ($($(#[$doc:meta])* $code:ident = $name:literal,)*) => {
-        /// The closed list of findings.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Code { $($(#[$doc])* $code,)* }
-
-        impl Code {
-            /// Every code.
-            pub const ALL: &'static [Self] = &[$(Self::$code,)*];
-
-            /// The code of that name.
-            pub fn from_name(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|code| code.name() == name)
-            }
-
-            /// The name in snake case.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$code => $name,)* }
-            }
-        }
-    };
-}
-
-codes! {
-    /// A child operation dominates the critical path.
-    Bottleneck = "bottleneck",
-    /// Siblings run one after another without need.
-    SequentialCouldBeParallel = "sequential_could_be_parallel",
-    /// The same call again for each item of a list.
-    NPlusOne = "n_plus_one",
-    /// The same call with the same arguments again.
-    RepeatedIdenticalCall = "repeated_identical_call",
-    /// A failing call tried again and again.
-    RetryStorm = "retry_storm",
-    /// Calls end at the same limit.
-    TimeoutCluster = "timeout_cluster",
-    /// A child may wait longer than its caller.
-    TimeoutBudgetExceeded = "timeout_budget_exceeded",
-    /// A remote side refuses for too many requests.
-    RateLimited = "rate_limited",
-    /// One exception again and again.
-    ErrorCluster = "error_cluster",
-    /// An attribute separates the bad executions from the rest.
-    WhatDiffers = "what_differs",
-    /// Duration grows with an attribute.
-    LatencyGrowsWithInput = "latency_grows_with_input",
-    /// Tokens sent to a language model for nothing.
-    LlmTokenWaste = "llm_token_waste",
-    /// A cache that seldom has the answer.
-    CacheIneffective = "cache_ineffective",
-    /// One cache key for different inputs.
-    CacheKeyCollision = "cache_key_collision",
-    /// Waiting for a lock dominates.
-    LockContention = "lock_contention",
-    /// A circle of waits.
-    Deadlock = "deadlock",
-    /// Others have what executions wait for.
-    HeldBy = "held_by",
-    /// Time on the critical path that nothing explains.
-    DeadTime = "dead_time",
-    /// A process's memory grows and does not come back.
-    MemoryGrowth = "memory_growth",
-    /// Two senders' clocks disagree.
-    ClockSkew = "clock_skew",
-    /// A root operation became slower.
-    Regression = "regression",
-    /// A root operation became faster.
-    Improvement = "improvement",
-    /// Operations appeared or vanished.
-    StructureChanged = "structure_changed",
-    /// A trace that is not whole.
-    BrokenTrace = "broken_trace",
-}
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl Unit {
-    /// As it is written: `ns`, `count`, `ratio`, `tokens`, `bytes`, `money`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Nanos => "ns",
-            Self::Count => "count",
-            Self::Ratio => "ratio",
-            Self::Tokens => "tokens",
-            Self::Bytes => "bytes",
-            Self::Money => "money",
-        }
-    }
 }
 
 impl Number {

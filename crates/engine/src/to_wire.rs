@@ -18,26 +18,17 @@ pub(crate) fn evidence(evidence: &found::Evidence) -> Evidence {
 }
 
 pub(crate) fn location(location: found::Location) -> Location {
-    Location {
-        path: location.path,
-        line: location.line,
-        function: location.function,
-        known_by: location.known_by.to_owned(),
-    }
+    Location { path: location.path, line: location.line, function: location.function, known_by: location.known_by }
 }
 
 pub(crate) fn number(number: &found::Number) -> Number {
-    Number { name: number.name.to_owned(), value: number.value, unit: number.unit.name().to_owned() }
+    Number { name: number.name.to_owned(), value: number.value, unit: number.unit }
 }
 
 pub(crate) fn finding(finding: found::Finding) -> Finding {
     Finding {
-        code: finding.code.name().to_owned(),
-        subject: Subject {
-            kind: finding.subject.kind.to_owned(),
-            service: finding.subject.service,
-            name: finding.subject.name,
-        },
+        code: finding.code,
+        subject: Subject { kind: finding.subject.kind, service: finding.subject.service, name: finding.subject.name },
         numbers: finding.numbers.iter().map(number).collect(),
         saving_nanos: finding.saving_nanos,
         confidence: finding.confidence,

@@ -392,7 +392,7 @@ fn findings_table(findings: &[Finding]) -> Table {
     );
     for finding in findings {
         table.rows.push(vec![
-            Cell::word(&finding.code),
+            Cell::word(finding.code.name()),
             Cell::nanos(finding.saving_nanos),
             Cell::Number(finding.confidence),
             Cell::Count(finding.executions),

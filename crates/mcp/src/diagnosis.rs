@@ -132,7 +132,7 @@ fn row(entry: &DiagnosisEntry) -> Vec<Cell> {
 mod tests {
     use kino_model::TraceId;
     use kino_wire::diagnose::{AlsoSeen, ComplaintWord, DiagnosedOperation, LookedAt, NextCall};
-    use kino_wire::finding::{Evidence, Location};
+    use kino_wire::finding::{Evidence, KnownBy, Location};
 
     use super::*;
     use crate::answer::{BUDGET_TOKENS_DEFAULT, BUDGET_TOKENS_MIN, BYTES_PER_TOKEN};
@@ -166,7 +166,7 @@ mod tests {
                 path: HOSTILE.to_owned(),
                 line: Some(3),
                 function: Some(HOSTILE.to_owned()),
-                known_by: "stack".to_owned(),
+                known_by: KnownBy::Stack,
             }),
             next: NextCall { command, tool: tool.to_owned(), arguments: vec![(arguments.0.to_owned(), arguments.1)] },
             also: vec![AlsoSeen { code: "bottleneck".to_owned(), operation, text: HOSTILE.repeat(20) }; 3],

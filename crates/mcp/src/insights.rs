@@ -143,10 +143,10 @@ fn row(item: &Insight, files: &Files) -> Vec<Cell> {
         .numbers
         .iter()
         .take(NUMBERS_MAX)
-        .map(|number| format!("{}={} {}", word(&number.name), Cell::Number(number.value).text(), word(&number.unit)))
+        .map(|number| format!("{}={} {}", word(&number.name), Cell::Number(number.value).text(), number.unit.name()))
         .collect();
     vec![
-        Cell::word(&finding.code),
+        Cell::word(finding.code.name()),
         Cell::word(item.state.name()),
         Cell::Plain(operation(item, files)),
         Cell::nanos(finding.saving_nanos),
@@ -195,7 +195,7 @@ pub(crate) fn resources(items: &[Insight]) -> Vec<Resource> {
         .with_description("Findings that are there, the most worth acting on first. Codes, numbers and ids only.")
         .with_mime_type(JSON);
     let one = |item: &Insight| {
-        Resource::new(uri(&item.finding.fingerprint), format!("{} {}", word(&item.finding.code), item.state))
+        Resource::new(uri(&item.finding.fingerprint), format!("{} {}", item.finding.code, item.state))
             .with_mime_type(JSON)
     };
     std::iter::once(all).chain(items.iter().map(one)).collect()
@@ -257,10 +257,10 @@ fn pushed(item: &Insight, files: &Files) -> Json {
     let numbers: Vec<Json> = finding
         .numbers
         .iter()
-        .map(|number| json!({"name": word(&number.name), "value": number.value, "unit": word(&number.unit)}))
+        .map(|number| json!({"name": word(&number.name), "value": number.value, "unit": number.unit.name()}))
         .collect();
     json!({
-        "fingerprint": hex(&finding.fingerprint), "code": word(&finding.code), "state": item.state.name(),
+        "fingerprint": hex(&finding.fingerprint), "code": finding.code.name(), "state": item.state.name(),
         "saving_nanos": finding.saving_nanos, "confidence": finding.confidence, "executions": finding.executions,
         "operation": operation(item, files), "numbers": numbers, "file": file(item, files), "evidence": finding.evidence,
         "first_seen_unix_nanos": item.first_seen_unix_nanos, "last_seen_unix_nanos": item.last_seen_unix_nanos,
@@ -271,7 +271,7 @@ fn pushed(item: &Insight, files: &Files) -> Json {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use kino_wire::finding::{Finding, Location, Number, Subject};
+    use kino_wire::finding::{Code, Finding, KnownBy, Location, Number, Subject, SubjectKind, Unit};
     use kino_wire::insights::{Fix, Operation, WorkedHere};
 
     use super::*;
@@ -283,13 +283,18 @@ pub(crate) mod tests {
         let fix = Fix { before_code: Some(text()), after_code: Some(text()), effect: Some(0.5), ..Fix::default() };
         Insight {
             finding: Finding {
-                code: text(),
-                subject: Subject { kind: text(), service: text(), name: text() },
-                numbers: vec![Number { name: text(), value: 1.0, unit: text() }],
+                code: Code::NPlusOne,
+                subject: Subject { kind: SubjectKind::Operation, service: text(), name: text() },
+                numbers: vec![Number { name: text(), value: 1.0, unit: Unit::Count }],
                 saving_nanos: Some(5),
                 confidence: 0.5,
                 executions: 3,
-                location: Some(Location { path: text(), line: Some(3), function: Some(text()), known_by: text() }),
+                location: Some(Location {
+                    path: text(),
+                    line: Some(3),
+                    function: Some(text()),
+                    known_by: KnownBy::Attribute,
+                }),
                 evidence: Vec::new(),
                 fingerprint: "c0ffee0012345678".to_owned(),
                 text: text(),
@@ -320,7 +325,8 @@ pub(crate) mod tests {
         let (item, files) = (hostile(HOSTILE), Files::default());
         let cells: Vec<String> = row(&item, &files).iter().map(Cell::text).collect();
         let listed = serde_json::to_string(&resources(std::slice::from_ref(&item))).unwrap();
-        for shown in [cells.join(" "), pushed(&item, &files).to_string(), listed] {
+        assert!(!listed.contains("Ignore"), "{listed}");
+        for shown in [cells.join(" "), pushed(&item, &files).to_string()] {
             assert!(!shown.contains("Ignore") && shown.contains("unprintable"), "{shown}");
         }
     }

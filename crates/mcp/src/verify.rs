@@ -225,7 +225,7 @@ fn findings(name: &'static str, findings: &[Finding]) -> Option<Table> {
         .iter()
         .map(|finding| {
             vec![
-                Cell::word(&finding.code),
+                Cell::word(finding.code.name()),
                 Cell::nanos(finding.saving_nanos),
                 finding_text(finding),
                 evidence(&finding.evidence),

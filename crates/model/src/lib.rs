@@ -12,6 +12,7 @@ pub mod batch;
 pub mod clock;
 pub mod columns;
 pub mod exact;
+pub mod finding;
 pub mod id;
 pub mod names;
 pub mod redacted;

@@ -5,7 +5,7 @@ use kino_model::{SpanId, TraceId};
 use kino_text::figures::{count, counted, duration, percent};
 use kino_text::{Tone, layout};
 use kino_wire::evidence::{Open, OpenEvent, OpenSpan};
-use kino_wire::finding::{Finding, Location};
+use kino_wire::finding::{Finding, Location, Unit};
 use kino_wire::insights::{Fix, Insight};
 use kino_wire::run::Run;
 use kino_wire::search::{Search, SearchSource};
@@ -125,7 +125,7 @@ pub(crate) fn logs(logs: &[OpenEvent], trace_id: TraceId, left_out: u64, zone: &
 
 /// What a finding says, what it measured, and what it rests on.
 pub(crate) fn finding(finding: &Finding) -> Vec<Line> {
-    let mut lines = vec![Line::new(&finding.code).tone(Tone::Warn), Line::new(&finding.text)];
+    let mut lines = vec![Line::new(finding.code.name()).tone(Tone::Warn), Line::new(&finding.text)];
     lines.extend(finding.remarks.iter().map(|remark| Line::new(&format!("· {remark}")).indent(STEP)));
     lines.push(Line::default());
     let subject = &finding.subject;
@@ -143,7 +143,7 @@ pub(crate) fn finding(finding: &Finding) -> Vec<Line> {
         heading("Measured", &mut lines);
     }
     for number in &finding.numbers {
-        pair(&number.name, &measured(number.value, &number.unit), &mut lines);
+        pair(&number.name, &measured(number.value, number.unit), &mut lines);
     }
     if !finding.evidence.is_empty() {
         heading("Evidence", &mut lines);
@@ -361,12 +361,12 @@ fn in_parentheses(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("({text})") }
 }
 
-fn measured(value: f64, unit: &str) -> String {
+fn measured(value: f64, unit: Unit) -> String {
     match unit {
-        "ns" => duration(Some(value as i64)),
-        "ratio" => percent(value),
-        "count" if value.fract() == 0.0 && value >= 0.0 => count(value as u64),
-        "count" => format!("{value:.2}"),
+        Unit::Nanos => duration(Some(value as i64)),
+        Unit::Ratio => percent(value),
+        Unit::Count if value.fract() == 0.0 && value >= 0.0 => count(value as u64),
+        Unit::Count => format!("{value:.2}"),
         unit if value.fract() == 0.0 => format!("{value:.0} {unit}"),
         unit => format!("{value:.2} {unit}"),
     }

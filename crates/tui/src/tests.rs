@@ -6,7 +6,7 @@ use kino_wire::ask::Scope;
 use kino_wire::evidence::{Open, OpenEvent, OpenSpan};
 use kino_wire::explain::{BreakdownRow, ExplainTrace, LeftOut, PathSegment, PathTotal, Quantiles, RootSummary};
 use kino_wire::find::{Find, FindItem};
-use kino_wire::finding::{Evidence, Finding, Location, Number, Subject};
+use kino_wire::finding::{Code, Evidence, Finding, KnownBy, Location, Number, Subject, SubjectKind, Unit};
 use kino_wire::insights::{Acknowledged, Changes, FindingChange, FindingState, Fix, Insight, Insights, Operation};
 use kino_wire::live::{Live, OperationSummary, Operations};
 use kino_wire::run::{CodeState, Run, RunItem, Runs};
@@ -167,9 +167,9 @@ fn text(text: &str, total: u64, next_offset: Option<u64>) -> Open {
 
 fn finding() -> Finding {
     Finding {
-        code: "n_plus_one".to_owned(),
-        subject: Subject { kind: "operation".to_owned(), service: "shop".to_owned(), name: "GET /cart".to_owned() },
-        numbers: vec![Number { name: "calls".to_owned(), value: 40.0, unit: "count".to_owned() }],
+        code: Code::NPlusOne,
+        subject: Subject { kind: SubjectKind::Operation, service: "shop".to_owned(), name: "GET /cart".to_owned() },
+        numbers: vec![Number { name: "calls".to_owned(), value: 40.0, unit: Unit::Count }],
         saving_nanos: Some(80 * MILLI),
         confidence: 0.93,
         executions: 12,
@@ -539,7 +539,7 @@ fn insight(fingerprint: &str, state: FindingState, sequence: u64, worth: i64) ->
         path: "/home/ada/shop/cart.py".to_owned(),
         line: Some(41),
         function: None,
-        known_by: "attribute".to_owned(),
+        known_by: KnownBy::Attribute,
     };
     Insight {
         finding: Finding { fingerprint: fingerprint.to_owned(), location: Some(location), ..finding() },
@@ -572,7 +572,13 @@ fn insight(fingerprint: &str, state: FindingState, sequence: u64, worth: i64) ->
 fn findings_are_listed_by_worth_and_what_came_meanwhile_is_marked() {
     let mut reader = Reader::new();
     reader.findings(vec![insight("a", FindingState::Open, 3, 10)], 3);
-    let change = FindingChange { fingerprint: "b".to_owned(), sequence: 4, ..FindingChange::default() };
+    let change = FindingChange {
+        fingerprint: "b".to_owned(),
+        code: Code::NPlusOne,
+        state: FindingState::Open,
+        sequence: 4,
+        changed_unix_nanos: 0,
+    };
     let changes = Changes { sequence: 4, items: vec![change], ..Changes::default() };
     let waits = |ask: &Ask| matches!(ask, Ask::FindingsChanged(question) if question.after == Some(3));
     reader.answer(waits, Ok(Answer::FindingsChanged(Box::new(changes))));

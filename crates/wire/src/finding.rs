@@ -1,5 +1,6 @@
 //! A finding: the unit of insight everywhere. Codes, numbers and ids; text is rendered from templates over these.
 
+pub use kino_model::finding::{Code, KnownBy, SubjectKind, Unit};
 use kino_model::{SpanId, TraceId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,8 +8,9 @@ use serde::{Deserialize, Serialize};
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
-    /// What kind of finding: a closed enumeration in snake case, e.g. `n_plus_one`.
-    pub code: String,
+    /// What kind of finding.
+    #[schemars(schema_with = "schema::code")]
+    pub code: Code,
     /// What it is about.
     pub subject: Subject,
     /// Measured values.
@@ -43,8 +45,9 @@ pub struct Finding {
 /// What a finding is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Subject {
-    /// `operation`, `run`, `session` or `location`.
-    pub kind: String,
+    /// Of what kind that is.
+    #[schemars(schema_with = "schema::subject_kind")]
+    pub kind: SubjectKind,
     /// The service, for operations.
     pub service: String,
     /// The span name, run id, session id, or path and line.
@@ -58,8 +61,9 @@ pub struct Number {
     pub name: String,
     /// The value.
     pub value: f64,
-    /// `ns`, `count`, `ratio`, `tokens`, `bytes`, `money`.
-    pub unit: String,
+    /// What it counts.
+    #[schemars(schema_with = "schema::unit")]
+    pub unit: Unit,
 }
 
 /// A place in the code.
@@ -71,8 +75,9 @@ pub struct Location {
     pub line: Option<i64>,
     /// The function.
     pub function: Option<String>,
-    /// How it is known: `attribute`, `caller` or `search`.
-    pub known_by: String,
+    /// How it is known.
+    #[schemars(schema_with = "schema::known_by")]
+    pub known_by: KnownBy,
 }
 
 /// A span to look at.
@@ -84,4 +89,31 @@ pub struct Evidence {
     /// The span.
     #[schemars(with = "Option<String>")]
     pub span_id: Option<SpanId>,
+}
+
+/// The schemas of the closed lists, which the model declares and knows nothing of schemas.
+pub(crate) mod schema {
+    use schemars::{Schema, SchemaGenerator, json_schema};
+
+    use super::{Code, KnownBy, SubjectKind, Unit};
+
+    fn closed(names: impl Iterator<Item = &'static str>) -> Schema {
+        json_schema!({ "type": "string", "enum": names.collect::<Vec<_>>() })
+    }
+
+    pub(crate) fn code(_: &mut SchemaGenerator) -> Schema {
+        closed(Code::ALL.iter().map(|value| value.name()))
+    }
+
+    pub(super) fn subject_kind(_: &mut SchemaGenerator) -> Schema {
+        closed(SubjectKind::ALL.iter().map(|value| value.name()))
+    }
+
+    pub(super) fn unit(_: &mut SchemaGenerator) -> Schema {
+        closed(Unit::ALL.iter().map(|value| value.name()))
+    }
+
+    pub(super) fn known_by(_: &mut SchemaGenerator) -> Schema {
+        closed(KnownBy::ALL.iter().map(|value| value.name()))
+    }
 }

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ask::Scope;
-use crate::finding::Finding;
+use crate::finding::{Code, Finding};
 
 /// How many findings are told when nothing is said.
 pub const DEFAULT_LIMIT: usize = 50;
@@ -267,12 +267,13 @@ pub struct Changes {
 }
 
 /// One finding that opened or changed its state.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FindingChange {
     /// The finding.
     pub fingerprint: String,
     /// Its kind.
-    pub code: String,
+    #[schemars(schema_with = "crate::finding::schema::code")]
+    pub code: Code,
     /// Its state now.
     pub state: FindingState,
     /// The number of its last change.

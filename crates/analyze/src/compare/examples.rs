@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::execution::Execution;
 use crate::failure::has_failed;
-use crate::finding::{Evidence, Location, MAX_EXAMPLES, evidence, location};
+use crate::finding::{Evidence, KnownBy, Location, MAX_EXAMPLES, evidence, location};
 use crate::tree::Tree;
 
 /// How far up a place in the code is looked for.
@@ -66,7 +66,7 @@ fn place(tree: &Tree<'_>, index: usize) -> Option<Location> {
     let mut at = index;
     for _ in 0..=ANCESTORS_MAX {
         if let Some(found) = location(tree.span(at)) {
-            return Some(if at == index { found } else { Location { known_by: "caller", ..found } });
+            return Some(if at == index { found } else { Location { known_by: KnownBy::Caller, ..found } });
         }
         at = tree.parent(at)?;
     }
@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(order, [1, 3, 4]);
         assert_eq!(
             found[0].location.as_ref().map(|it| (it.function.as_deref(), it.known_by)),
-            Some((Some("get"), "caller"))
+            Some((Some("get"), KnownBy::Caller))
         );
         assert_eq!(found[1], Examples::default());
     }

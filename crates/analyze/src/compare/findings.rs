@@ -11,7 +11,7 @@ use kino_model::DurationNanos;
 use super::{Comparison, Count, CountVerdict, OperationComparison, Verdict};
 use crate::detect::DetectorConfig;
 use crate::execution::Execution;
-use crate::finding::{Code, Evidence, Finding, MAX_EXAMPLES, Number, Subject, Unit, evidence, location};
+use crate::finding::{Code, Evidence, Finding, MAX_EXAMPLES, Number, Subject, SubjectKind, Unit, evidence, location};
 use crate::fingerprint::hierarchical;
 
 /// The findings of `comparison`; the examples come from `after`, the executions after the change.
@@ -120,6 +120,6 @@ fn finding(
         next: Some("the suspects of the comparison say where".to_owned()),
         remarks: Vec::new(),
         follows_from: None,
-        subject: Subject { kind: "operation", service: root.0, name: root.1 },
+        subject: Subject { kind: SubjectKind::Operation, service: root.0, name: root.1 },
     }
 }

@@ -8,7 +8,7 @@ use super::DetectorConfig;
 use super::relate::{Place, Stretch};
 use crate::critical_path::{Segment, critical_path_of};
 use crate::execution::{Execution, cold, is_part_of_test};
-use crate::finding::{Evidence, Location, MAX_EXAMPLES, evidence, location};
+use crate::finding::{Evidence, KnownBy, Location, MAX_EXAMPLES, evidence, location};
 pub(super) use crate::statistics::median;
 use crate::tree::Tree;
 
@@ -206,7 +206,7 @@ impl<'t, 'a> Facts<'t, 'a> {
         let mut at = index;
         for _ in 0..=ANCESTORS_MAX {
             if let Some(found) = location(self.span(at)) {
-                return Some(if at == index { found } else { Location { known_by: "caller", ..found } });
+                return Some(if at == index { found } else { Location { known_by: KnownBy::Caller, ..found } });
             }
             at = self.tree.parent(at).filter(|_| at != self.execution.entry)?;
         }

@@ -387,7 +387,11 @@ fn draft(
         let mut above =
             std::iter::successors(Some(doing.span), |&at| tree.parent(at)).take(super::facts::ANCESTORS_MAX);
         above.find_map(|index| Some((index, location(tree.span(index))?))).map(|(index, found)| {
-            if index == doing.span { found } else { crate::finding::Location { known_by: "caller", ..found } }
+            if index == doing.span {
+                found
+            } else {
+                crate::finding::Location { known_by: crate::finding::KnownBy::Caller, ..found }
+            }
         })
     });
     let draft = Draft {

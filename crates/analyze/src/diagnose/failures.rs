@@ -17,7 +17,7 @@ use crate::detect::rule::{Rule, separating};
 use crate::errors::{Frame, exception, frames};
 use crate::execution::Execution;
 use crate::failure::{Earlier, Failure, earlier, failure, has_failed};
-use crate::finding::{Code, Evidence, Finding, Location, MAX_EXAMPLES};
+use crate::finding::{Code, Evidence, Finding, KnownBy, Location, MAX_EXAMPLES};
 use crate::fingerprint::{fingerprint, shape};
 
 /// Characters of a recorded message that are shown.
@@ -212,7 +212,7 @@ fn place(execution: &Execution<'_, '_>, failure: &Failure) -> Option<Location> {
         path: frame.path.clone(),
         line: frame.line,
         function: Some(frame.function.clone()),
-        known_by: "stack",
+        known_by: KnownBy::Stack,
     };
     let known = failure.cause.frame.as_ref();
     let own = known.filter(|frame| frame.in_project).map(of_frame);

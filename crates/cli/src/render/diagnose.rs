@@ -144,7 +144,7 @@ fn left_out(left_out: &DiagnosisLeftOut) -> String {
 mod tests {
     use kino_model::TraceId;
     use kino_wire::diagnose::{ComplaintWord, DiagnosedOperation, NextCall};
-    use kino_wire::finding::{Evidence, Location};
+    use kino_wire::finding::{Evidence, KnownBy, Location};
 
     use super::super::tests::EIGHTY;
     use super::*;
@@ -169,7 +169,7 @@ mod tests {
                 path: "rates.js".to_owned(),
                 line: Some(41),
                 function: Some("price".to_owned()),
-                known_by: "stack".to_owned(),
+                known_by: KnownBy::Stack,
             }),
             next: NextCall { command, tool: "explain".to_owned(), arguments: Vec::new() },
             also: vec![AlsoSeen { code: "bottleneck".to_owned(), operation, text: "POST holds 35 %.".to_owned() }],

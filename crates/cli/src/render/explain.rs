@@ -248,7 +248,7 @@ fn code(state: &str) -> String {
 #[cfg(test)]
 mod tests {
     use kino_model::{SpanId, TraceId};
-    use kino_wire::finding::{Finding, Location, Subject};
+    use kino_wire::finding::{Code, Finding, KnownBy, Location, Subject, SubjectKind};
 
     use super::super::tests::EIGHTY;
     use super::*;
@@ -270,9 +270,9 @@ mod tests {
 
     fn finding() -> Finding {
         Finding {
-            code: "sequential_could_be_parallel".to_owned(),
+            code: Code::SequentialCouldBeParallel,
             subject: Subject {
-                kind: "operation".to_owned(),
+                kind: SubjectKind::Operation,
                 service: "journal".to_owned(),
                 name: "journal.generate".to_owned(),
             },
@@ -284,7 +284,7 @@ mod tests {
                 path: "src/journal.rs".to_owned(),
                 line: Some(41),
                 function: Some("generate".to_owned()),
-                known_by: "attribute".to_owned(),
+                known_by: KnownBy::Attribute,
             }),
             evidence: Vec::new(),
             fingerprint: "f".to_owned(),

@@ -10,7 +10,7 @@ pub(crate) fn list(findings: &[Finding], style: Style) -> String {
     for finding in findings {
         let saving = finding.saving_nanos.map(|nanos| format!("  saves up to {}", duration(Some(nanos))));
         let saving = style.paint(Tone::Good, &saving.unwrap_or_default());
-        text.push_str(&format!("  {}{saving}\n", style.paint(Tone::Warn, &finding.code)));
+        text.push_str(&format!("  {}{saving}\n", style.paint(Tone::Warn, finding.code.name())));
         text.push_str(&wrap(&clean(&finding.text), style, "    "));
         for remark in &finding.remarks {
             text.push_str(&wrap(&format!("· {}", clean(remark)), style, "    "));

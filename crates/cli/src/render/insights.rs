@@ -23,7 +23,7 @@ pub(crate) fn text(answer: &Insights, style: Style, now: UnixNanos) -> String {
         for item in &answer.items {
             table.row(&[
                 (item.state.name(), tone(item.state)),
-                (&item.finding.code, Tone::Strong),
+                (item.finding.code.name(), Tone::Strong),
                 (&duration(item.finding.saving_nanos), Tone::Good),
                 (&count(item.finding.executions), Tone::Plain),
                 (&time::ago(item.last_seen_unix_nanos, now), Tone::Faint),
@@ -127,7 +127,7 @@ pub(crate) fn one(item: &Insight, style: Style, now: UnixNanos) -> String {
 pub(crate) fn changes(changes: &[FindingChange]) -> Option<String> {
     let told = |states: &[FindingState], word: &str| {
         let codes: Vec<&str> =
-            changes.iter().filter(|it| states.contains(&it.state)).map(|it| it.code.as_str()).collect();
+            changes.iter().filter(|it| states.contains(&it.state)).map(|it| it.code.name()).collect();
         let more = codes.len().saturating_sub(TOLD_MAX);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let shown = codes.iter().take(TOLD_MAX).copied().collect::<Vec<_>>().join(", ");
@@ -172,7 +172,7 @@ fn tone(state: FindingState) -> Tone {
 
 #[cfg(test)]
 mod tests {
-    use kino_wire::finding::{Finding, Subject};
+    use kino_wire::finding::{Code, Finding, Subject, SubjectKind};
     use kino_wire::insights::{InsightsLeftOut, Operation, WorkedHere};
 
     use super::super::tests::EIGHTY;
@@ -191,8 +191,8 @@ mod tests {
         };
         Insight {
             finding: Finding {
-                code: "n_plus_one".to_owned(),
-                subject: Subject { kind: "operation".to_owned(), service: "shop".to_owned(), name: "load".to_owned() },
+                code: Code::NPlusOne,
+                subject: Subject { kind: SubjectKind::Operation, service: "shop".to_owned(), name: "load".to_owned() },
                 numbers: Vec::new(),
                 saving_nanos: Some(90_000_000),
                 confidence: 0.9,
@@ -243,10 +243,11 @@ mod tests {
 
     #[test]
     fn a_run_tells_what_became_of_findings_in_one_line() {
-        let change = |code: &str, state| FindingChange { code: code.to_owned(), state, ..FindingChange::default() };
+        let change =
+            |code, state| FindingChange { fingerprint: String::new(), code, state, sequence: 0, changed_unix_nanos: 0 };
         assert_eq!(changes(&[]), None);
-        assert_eq!(changes(&[change("dead_time", FindingState::Decayed)]), None);
-        let some = [change("n_plus_one", FindingState::Open), change("dead_time", FindingState::Fixed)];
+        assert_eq!(changes(&[change(Code::DeadTime, FindingState::Decayed)]), None);
+        let some = [change(Code::NPlusOne, FindingState::Open), change(Code::DeadTime, FindingState::Fixed)];
         assert_eq!(changes(&some).unwrap(), "findings new: n_plus_one · fixed: dead_time · kino insights");
     }
 }

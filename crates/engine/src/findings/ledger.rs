@@ -261,7 +261,7 @@ impl Ledger {
         let mut changes: Vec<FindingChange> = picked
             .map(|stored| FindingChange {
                 fingerprint: stored.finding.fingerprint.clone(),
-                code: stored.finding.code.clone(),
+                code: stored.finding.code,
                 state: stored.state(),
                 sequence: stored.sequence,
                 changed_unix_nanos: stored.life.changed,

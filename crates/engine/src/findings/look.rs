@@ -99,7 +99,7 @@ impl Look {
         }
         let starts: HashMap<TraceId, i64> =
             self.traces.iter().filter_map(|trace| Some((trace.trace_id, trace.spans.first()?.start.0))).collect();
-        let kept: Vec<Kept<'_>> = self.kept.iter().filter_map(Stored::kept).collect();
+        let kept: Vec<Kept<'_>> = self.kept.iter().map(Stored::kept).collect();
         let mut looked = LookedAt { at: self.now, ..LookedAt::default() };
         let mut steps = Vec::new();
         let opens = |finding: &Finding, executions: &[Execution<'_, '_>]| opens(finding, executions, &self.neighbours);

@@ -65,10 +65,10 @@ impl Stored {
         stored
     }
 
-    /// What a look needs to know of it; nothing follows for kinds that this version does not know.
-    pub(super) fn kept(&self) -> Option<Kept<'_>> {
+    /// What a look needs to know of it.
+    pub(super) fn kept(&self) -> Kept<'_> {
         let Finding { code, fingerprint, saving_nanos, .. } = &self.finding;
-        Some(Kept { fingerprint, code: Code::from_name(code)?, saving_nanos: *saving_nanos, life: &self.life })
+        Kept { fingerprint, code: *code, saving_nanos: *saving_nanos, life: &self.life }
     }
 
     /// Takes over what it looks like now.
@@ -84,7 +84,7 @@ impl Stored {
     pub(super) fn is_shared_with(&self, key: &OperationKey, finding: &finding::Finding) -> bool {
         let here = self.finding.numbers.iter().find(|number| number.name == "own").map_or(0.0, |number| number.value);
         let there = finding.numbers.iter().find(|number| number.name == "own").map_or(0.0, |number| number.value);
-        let is_dead_time = finding.code == Code::DeadTime && self.finding.code == Code::DeadTime.name();
+        let is_dead_time = [finding.code, self.finding.code] == [Code::DeadTime; 2];
         let is_about_entry = finding.subject.name == key.name && self.finding.subject.name == self.entry.name;
         is_dead_time
             && is_about_entry
@@ -158,13 +158,12 @@ impl Stored {
         let saving = self.finding.saving_nanos.map_or_else(
             || {
                 let median = self.life.median.unwrap_or(0) as f64;
-                let code = Code::from_name(&self.finding.code);
-                let failing = match code {
-                    Some(Code::ErrorCluster) => number("share").map_or(0.0, |share| share.value),
-                    Some(Code::TimeoutCluster) => self.part(number("timeouts").map(|count| count.value)),
-                    Some(Code::TimeoutBudgetExceeded) => self.part(number("cases").map(|count| count.value)),
-                    Some(Code::RateLimited) => self.part(number("refusals").map(|count| count.value)),
-                    Some(Code::CacheKeyCollision | Code::Deadlock) => self.part(Some(1.0)),
+                let failing = match self.finding.code {
+                    Code::ErrorCluster => number("share").map_or(0.0, |share| share.value),
+                    Code::TimeoutCluster => self.part(number("timeouts").map(|count| count.value)),
+                    Code::TimeoutBudgetExceeded => self.part(number("cases").map(|count| count.value)),
+                    Code::RateLimited => self.part(number("refusals").map(|count| count.value)),
+                    Code::CacheKeyCollision | Code::Deadlock => self.part(Some(1.0)),
                     _ => 0.0,
                 };
                 median * failing

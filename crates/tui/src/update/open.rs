@@ -52,7 +52,7 @@ impl State {
             Pane::Findings => {
                 let Some(insight) = self.findings.items.get(self.findings.list.chosen) else { return };
                 let lines = compose::insight(insight, &self.options.zone);
-                self.push_text(insight.finding.code.clone(), lines);
+                self.push_text(insight.finding.code.name().to_owned(), lines);
             }
             Pane::Runs => {
                 let Some(run) = self.runs.items.get(self.runs.list.chosen) else { return };
@@ -83,7 +83,7 @@ impl State {
                 self.push_asking(title, Ask::Open(question), commands);
                 self.aim(goal);
             }
-            Target::Finding(finding) => self.push_text(finding.code.clone(), compose::finding(&finding)),
+            Target::Finding(finding) => self.push_text(finding.code.name().to_owned(), compose::finding(&finding)),
             Target::TracesOf(run_id) => {
                 self.pages.clear();
                 self.front = Pane::Traces;

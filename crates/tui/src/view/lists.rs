@@ -145,7 +145,7 @@ fn finding(state: &State, insight: &Insight, row: &mut Row<'_>) {
         FindingState::Acknowledged | FindingState::Decayed => Tone::Faint,
     };
     row.put_within(12, 25, insight.state.name(), tone);
-    row.put_within(26, 53, &finding.code, Tone::Strong);
+    row.put_within(26, 53, finding.code.name(), Tone::Strong);
     let place = match (&finding.location, &insight.file) {
         (Some(location), Some(file)) => {
             format!("{file}{}", location.line.map(|line| format!(":{line}")).unwrap_or_default())

@@ -278,7 +278,7 @@ fn findings(state: &State, trace: &TracePage, canvas: &mut Canvas<'_>) {
         if finding.saving_nanos.is_some() {
             row.put_right(10, 9, &duration(finding.saving_nanos), Tone::Good);
         }
-        let at = row.put(12, &finding.code, Tone::Warn);
+        let at = row.put(12, finding.code.name(), Tone::Warn);
         row.put(at + 2, &finding.text, Tone::Plain);
     });
 }
