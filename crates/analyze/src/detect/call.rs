@@ -94,10 +94,12 @@ impl<'a> Calls<'a> {
     }
 
     /// The call that a span of an execution is, unless the span above it is the same one: what asks through a library
-    /// is often recorded by both.
+    /// is often recorded by both, and a proxy asks what it was asked.
     pub(super) fn outermost(&mut self, facts: &Facts<'_, 'a>, index: usize) -> Option<Call<'a>> {
         let call = self.of(facts.span(index))?;
-        let above = facts.tree.parent(index).filter(|_| index != facts.execution.entry);
+        let parent = |index: usize| facts.tree.parent(index).filter(|_| index != facts.execution.entry);
+        let served = |above: usize| facts.span(above).kind == SpanKind::Server;
+        let above = parent(index).and_then(|above| if served(above) { parent(above) } else { Some(above) });
         let above = above.and_then(|above| self.of(facts.span(above)));
         above.is_none_or(|above| (above.kind, &above.key) != (call.kind, &call.key)).then_some(call)
     }

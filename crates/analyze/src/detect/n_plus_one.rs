@@ -35,8 +35,14 @@ const MIN_EXECUTIONS_HTTP: usize = 3;
 pub(super) const OVERLAPPING: f64 = 0.5;
 /// A request stands at most so far beneath the call of a language model that makes it.
 const MAX_WITHIN_MODEL: usize = 4;
-/// Pauses this many times the calls' own time are somebody waiting on purpose.
+/// Pauses this many times the calls' own time are waits on purpose.
 const POLLING_PAUSE: f64 = 10.0;
+/// The shortest time from one call to the next that a timer makes, in nanoseconds.
+const TIMER_MIN: f64 = 1e8;
+/// The middle half of the times from one call to the next lies within this part of their median where a timer makes them.
+const TIMER_SPREAD: f64 = 0.2;
+/// A call that takes longer than this many times the usual one's time has stalled, which is no reason to make fewer.
+const STALLED: f64 = 4.0;
 
 /// The spans that made one call in one execution.
 #[derive(Default)]
@@ -77,6 +83,8 @@ struct Repeats {
     /// The calls' time together, wherever it passes.
     time: f64,
     critical: f64,
+    /// How much of it is what calls took beyond [`STALLED`] times the usual one.
+    stalled: f64,
     /// What one call for all of them is taken to need.
     one: f64,
     slowest: usize,
@@ -88,9 +96,9 @@ impl Repeats {
         self.indices.len()
     }
 
-    /// Nanoseconds on the critical path that one call for all would save.
+    /// Nanoseconds on the critical path that one call for all would save; what single calls stalled is not counted.
     fn saving(&self) -> f64 {
-        (self.critical - self.one).max(0.0)
+        (self.critical - self.stalled - self.one).max(0.0)
     }
 
     /// Whether they fill a database once, within a second.
@@ -156,7 +164,9 @@ fn repeats(facts: &Facts<'_, '_>, number: usize, made: Made<'_>) -> Option<Repea
     let time: f64 = durations.iter().sum();
     let longest = durations.iter().copied().fold(0.0, f64::max);
     let usual = median(durations);
-    let critical: f64 = indices().map(|index| facts.critical(index) as f64).sum();
+    let criticals = || indices().map(|index| facts.critical(index) as f64);
+    let critical: f64 = criticals().sum();
+    let stalled: f64 = criticals().map(|critical| (critical - STALLED * usual).max(0.0)).sum();
     let called: Vec<usize> = indices().collect();
     if is_polling(facts, &made.indices, time) || is_scattered(facts, &made.indices) || facts.is_of_test_itself(&called)
     {
@@ -166,19 +176,22 @@ fn repeats(facts: &Facts<'_, '_>, number: usize, made: Made<'_>) -> Option<Repea
     let one = if critical < OVERLAPPING * time { longest } else { usual };
     let slowest = indices().max_by_key(|&index| facts.tree.duration(index))?;
     let ancestor = common_ancestor(facts, &made.indices);
-    Some(Repeats { number, ancestor, indices: made.indices, time, critical, one, slowest, is_write: made.is_write })
+    let (indices, is_write) = (made.indices, made.is_write);
+    Some(Repeats { number, ancestor, indices, time, critical, stalled, one, slowest, is_write })
 }
 
-/// Whether somebody asks again on purpose: the pauses are long, and little else happens meanwhile.
+/// Whether they are made again on purpose: by a timer, or the pauses are long and little else happens meanwhile.
 fn is_polling(facts: &Facts<'_, '_>, indices: &[u32], time: f64) -> bool {
     let count = indices.len();
     let mut starts: Vec<i64> = indices.iter().map(|&index| facts.tree.start(index as usize)).collect();
     starts.sort_unstable();
     let spread = (starts[count - 1] - starts[0]) as f64;
-    spread > POLLING_PAUSE * time
-        && median(starts.windows(2).map(|pair| (pair[1] - pair[0]) as f64).collect())
-            > POLLING_PAUSE * time / count as f64
-        && busy_between(facts, indices) < 0.5
+    let mut gaps: Vec<f64> = starts.windows(2).map(|pair| (pair[1] - pair[0]) as f64).collect();
+    gaps.sort_by(f64::total_cmp);
+    let quartile = |part: usize| gaps[gaps.len() * part / 4];
+    let is_slow = spread > POLLING_PAUSE * time && quartile(2) > POLLING_PAUSE * time / count as f64;
+    let by_timer = quartile(2) >= TIMER_MIN && quartile(3) - quartile(1) <= TIMER_SPREAD * quartile(2);
+    is_slow && (by_timer || busy_between(facts, indices) < 0.5)
 }
 
 /// Whether each of them calls another side than the others: a scatter to shards or replicas.

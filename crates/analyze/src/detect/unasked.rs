@@ -9,9 +9,12 @@
 //!   passes before its first call, if that is most of it. Never of background work, connections that stay open, and
 //!   logging in, where hashing a password is slow on purpose.
 //! - `bottleneck` of a call that a person would notice, unless it is what the operation is for: the only request of a
-//!   proxy, a model's answer, or a write to disk. Within the process the same as `dead_time`, unless the span is the author's own.
+//!   proxy, a model's answer, or a write to disk; nor of many statements that share no more than their verb. Within the
+//!   process the same as `dead_time`, unless the span is the author's own.
 //! - `what_differs` and `latency_grows_with_input` where a person would notice the difference, and it is more than which
-//!   of several operations it is, or a growth like the input's.
+//!   of several operations it is (what is named by its HTTP method alone is several, which its address and its headers
+//!   tell apart), or a growth like the input's. What differs is what the execution was given, or what the program's author
+//!   says: which calls it then makes, and what a protocol reports at its end, comes of the difference.
 //! - Errors, and what proposes another way of making calls, with more than even confidence: not where nothing was recorded
 //!   that would have shown the calls to be different, or to need each other, where making them may be what a program is
 //!   for, or where it asks whether something is there.
@@ -20,7 +23,7 @@
 //!
 //! What says where time is, never inside a test: it computes and waits as it pleases.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kino_model::{Span, SpanKind};
 
@@ -29,6 +32,7 @@ use super::call::{is_for_disk, is_model, is_model_request, waits, waits_for_work
 use super::failures::is_refused_input;
 use crate::execution::{Execution, is_of_test, process};
 use crate::finding::{Code, Finding};
+use crate::statement::normalise;
 use crate::statistics::median;
 
 /// The shortest wait that a person notices, in nanoseconds.
@@ -99,7 +103,10 @@ pub fn opens(finding: &Finding, executions: &[Execution<'_, '_>], neighbours: &N
         Code::DeadTime => is_seen_outside_tests() && dead_time(finding, executions, neighbours),
         Code::Bottleneck => is_seen_outside_tests() && bottleneck(finding, executions, neighbours),
         Code::WhatDiffers => is_seen_outside_tests() && what_differs(finding, executions),
-        Code::LatencyGrowsWithInput => is_seen_outside_tests() && grows_too_fast(finding),
+        Code::LatencyGrowsWithInput => {
+            let is_other = key(finding, " grows with ").is_some_and(|key| tells_operations_apart(key, executions));
+            is_seen_outside_tests() && !is_other && grows_too_fast(finding)
+        }
         Code::LlmTokenWaste => is_seen_outside_tests() && wastes_many(finding),
         _ => true,
     }
@@ -163,9 +170,9 @@ fn event(span: &Span) -> Option<&str> {
 
 /// Whether the operation checks who the user is, by its name.
 fn is_authentication(name: &str) -> bool {
-    const WORDS: [&str; 12] = [
+    const WORDS: [&str; 14] = [
         "login", "logon", "signin", "sign-in", "sign_in", "signup", "sign-up", "sign_up", "register", "password",
-        "auth", "token",
+        "auth", "token", "verify", "mfa",
     ];
     let name = name.to_ascii_lowercase();
     WORDS.iter().any(|word| name.contains(word))
@@ -209,9 +216,24 @@ fn bottleneck(finding: &Finding, executions: &[Execution<'_, '_>], neighbours: &
         return (is_authors_own(span) && share < NOTHING_ELSE) || is_apart(execution, neighbours, drag);
     }
     if let Some(statement) = span.text("db.query.text") {
-        return !is_for_disk(span, statement);
+        return !is_for_disk(span, statement) && is_one_statement(execution, index);
     }
     !is_model(span) && !is_model_request(span) && (share < NOTHING_ELSE || calls_of(execution, index) > 1)
+}
+
+/// Whether most of the time of the calls of this name goes to one statement.
+fn is_one_statement(execution: &Execution<'_, '_>, index: usize) -> bool {
+    let tree = execution.tree;
+    let name = &tree.span(index).name;
+    let mut by_statement: BTreeMap<String, i64> = BTreeMap::new();
+    for &other in execution.spans() {
+        let span = tree.span(other as usize);
+        if let Some(statement) = span.text("db.query.text").filter(|_| span.name == *name) {
+            *by_statement.entry(normalise(statement)).or_default() += tree.duration(other as usize);
+        }
+    }
+    let most = by_statement.values().max().copied().unwrap_or(0);
+    most as f64 >= MOST * by_statement.values().sum::<i64>() as f64
 }
 
 /// How many calls of the same operation the execution makes.
@@ -220,19 +242,36 @@ fn calls_of(execution: &Execution<'_, '_>, index: usize) -> usize {
     execution.spans().iter().filter(|&&other| execution.tree.span(other as usize).name == *name).count()
 }
 
-/// Attributes, as a finding's text has them, that say which of several operations an execution is of, where all are
-/// named by their method.
-const ADDRESSES: [&str; 6] =
-    [" have url.", " have http.url ", " have http.target ", " have http.route ", " have server.address ", " have rpc."];
-
 /// Whether an operation is named by its HTTP method alone.
 fn is_method(name: &str) -> bool {
     ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HTTP"].contains(&name)
 }
 
+/// The attribute that a finding's text names after these words.
+fn key<'f>(finding: &'f Finding, words: &str) -> Option<&'f str> {
+    finding.text.split_once(words)?.1.split(' ').next()
+}
+
+/// Whether an attribute only says which of several operations an execution is of, all of them named by their HTTP method.
+fn tells_operations_apart(key: &str, executions: &[Execution<'_, '_>]) -> bool {
+    const OF_REQUESTS: [&str; 4] = ["http.", "url.", "server.", "rpc."];
+    let is_several = executions.first().is_some_and(|it| is_method(&it.tree.span(it.entry).name));
+    is_several && OF_REQUESTS.iter().any(|part| key.starts_with(part))
+}
+
+/// Whether executions were given an attribute, or the program's author set it.
+fn is_of_input(key: &str, executions: &[Execution<'_, '_>]) -> bool {
+    const OF_CALLS: [&str; 6] = ["db.", "net.", "network.", "server.", "peer.", "asgi."];
+    let is_there = |execution: &Execution<'_, '_>| {
+        let mut spans = execution.spans().iter().map(|&index| (index as usize, execution.tree.span(index as usize)));
+        spans.any(|(index, span)| (index == execution.entry || is_authors_own(span)) && span.attribute(key).is_some())
+    };
+    !OF_CALLS.iter().any(|part| key.starts_with(part)) && executions.iter().any(is_there)
+}
+
 fn what_differs(finding: &Finding, executions: &[Execution<'_, '_>]) -> bool {
-    let entry = executions.first().map(|execution| execution.tree.span(execution.entry));
-    if entry.is_some_and(|entry| is_method(&entry.name)) && ADDRESSES.iter().any(|key| finding.text.contains(key)) {
+    let Some(key) = key(finding, " have ") else { return false };
+    if tells_operations_apart(key, executions) || !is_of_input(key, executions) {
         return false;
     }
     if let Some(nanos) = number(finding, "slower_by") {

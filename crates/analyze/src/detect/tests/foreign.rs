@@ -360,3 +360,105 @@ fn steps_of_an_agent_need_each_other() {
     assert_eq!(check(Code::SequentialCouldBeParallel, &steps("tool_calls")), "");
     assert_ne!(check(Code::SequentialCouldBeParallel, &steps("stop")), "");
 }
+
+#[test]
+fn which_calls_an_execution_makes_is_not_why_it_is_slow() {
+    let mixed = |slow: &str, quick: &str| {
+        let lines = (0..40).map(|at| {
+            if at % 4 == 0 {
+                format!("make 0..{} kind=server{slow}", 400 + at % 3)
+            } else {
+                format!("make 0..{} kind=server{quick}", 2 + at % 2)
+            }
+        });
+        opened(&lines.collect::<Vec<_>>().join("\n---\n"))
+    };
+    assert_eq!(mixed(" app.kind=pad", " app.kind=chat"), "what_differs make");
+    let call = "\n  SELECT 0..1 kind=client db.query.text='SELECT value FROM store WHERE key=$1'";
+    assert_eq!(mixed(call, ""), "", "the statement is what the slow ones do besides");
+    let ends = "\n  receive 0..1 asgi.event.type=http.disconnect";
+    assert_eq!(mixed(ends, ""), "", "what the protocol reports");
+    let job = "\n  run/perform_order 0..2 kind=consumer celery.action=run";
+    assert_eq!(mixed(job, ""), "", "a job that a library records");
+}
+
+#[test]
+fn routes_under_one_method_are_several_operations() {
+    let request = |at: u32| {
+        let (millis, bytes) = if at.is_multiple_of(4) { (400 + at % 3, 79) } else { (2 + at % 2, 22) };
+        format!("POST 0..{millis} kind=server http.request_content_length_uncompressed={bytes}")
+    };
+    assert_eq!(opened(&(0..40).map(request).collect::<Vec<_>>().join("\n---\n")), "");
+}
+
+#[test]
+fn statements_that_share_no_more_than_their_verb_are_no_one_bottleneck() {
+    let page = |tables: usize| {
+        let statement = |at: usize| {
+            let from = 10 + at * 20;
+            format!(
+                "  SELECT {from}..{} kind=client db.query.text='SELECT a FROM t{} WHERE b=1'",
+                from + 18,
+                "x".repeat(at % tables)
+            )
+        };
+        let lines: Vec<String> = (0..12).map(statement).collect();
+        opened(&times(12, &format!("GET /page 0..300 kind=server\n{}", lines.join("\n"))))
+    };
+    assert!(
+        page(1).contains("bottleneck") || page(1).contains("n_plus_one") || page(1).contains("repeated"),
+        "{}",
+        page(1)
+    );
+    assert_eq!(page(12), "");
+}
+
+#[test]
+fn work_that_begins_after_its_caller_gave_up_was_queued() {
+    let case = |from: u32| {
+        format!("PATCH 0..5000 kind=client ! exception=ReadTimeout:timed_out\n  serve {from}..9000 kind=server\n---\n")
+    };
+    let text = |from: u32| (0..4).map(|_| case(from)).collect::<String>();
+    assert!(opened(text(100).trim_end_matches("---\n")).contains("timeout_budget_exceeded"));
+    assert!(!opened(text(7000).trim_end_matches("---\n")).contains("timeout_budget_exceeded"));
+}
+
+#[test]
+fn a_timers_calls_are_no_loop_and_a_proxys_are_counted_once() {
+    let proxied = |at: usize, gap: usize| {
+        let from = at * gap;
+        format!(
+            "  ask {from}..{} kind=client rpc.service=Api rpc.method=Id\n    serve {from}..{} kind=server\n      ask {from}..{} kind=client rpc.service=Api rpc.method=Id\n  work {}..{}",
+            from + 5,
+            from + 4,
+            from + 3,
+            from + 10,
+            from + gap
+        )
+    };
+    let run = |gap: usize| {
+        let lines: Vec<String> = (0..20).map(|at| proxied(at, gap)).collect();
+        format!("watch 0..{}\n{}", 20 * gap, lines.join("\n"))
+    };
+    assert_eq!(opened(&times(3, &run(1_000))), "");
+    let text = check(Code::NPlusOne, &times(3, &run(12)));
+    assert!(text.starts_with("20 calls of one kind"), "{text}");
+}
+
+#[test]
+fn a_call_that_stalled_is_no_reason_to_make_fewer() {
+    let page = |stalled: f64| {
+        let mut from = 1.0;
+        let mut lines = vec![String::from("GET /page 0..600 kind=server")];
+        for at in 0..6 {
+            let millis = if at == 3 { stalled } else { 0.1 };
+            lines.push(format!(
+                "  SELECT {from}..{} kind=client db.query.text='SELECT a FROM t WHERE b={at}'",
+                from + millis
+            ));
+            from += millis + 0.1;
+        }
+        opened(&times(3, &lines.join("\n")))
+    };
+    assert_eq!(page(500.0), "bottleneck SELECT", "and no list of calls");
+}
