@@ -1,6 +1,5 @@
 //! An open engine: what it holds, how it opens, and how it ends.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
@@ -12,6 +11,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::config::EngineConfig;
 use crate::dispatch::CONCURRENT_READS_MAX;
+use crate::error::OpenError;
 use crate::figures::Figures;
 use crate::findings::{self, Basis, Findings, Ledger, Watch};
 use crate::housekeeping::Housekeeping;
@@ -53,32 +53,6 @@ pub(crate) struct Inner {
     stopping: watch::Sender<bool>,
     /// How often something changed: see [`Engine::changed`].
     pub(crate) changes: watch::Sender<u64>,
-}
-
-/// Why an engine did not open. Each message says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The store did not.
-    #[error(transparent)]
-    Store(#[from] kino_store::OpenError),
-    /// The redaction key is not readable.
-    #[error("failed to read or make the redaction key in {}: check that its owner may read and write it", home.display())]
-    Key {
-        /// The home.
-        home: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The configuration names something that does not exist.
-    #[error("failed to read the configuration: {0}")]
-    Config(String),
-}
-
-impl OpenError {
-    /// Whether another engine owns the home, so that trying again, or using that one, makes sense.
-    pub fn is_locked(&self) -> bool {
-        matches!(self, Self::Store(kino_store::OpenError::Locked { .. }))
-    }
 }
 
 impl Engine {

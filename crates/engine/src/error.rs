@@ -1,12 +1,41 @@
-//! Why a question has no answer: every failure beneath the engine becomes the asker's problem here and nowhere else.
+//! Why an engine does not open, and why a question has no answer: every failure beneath the engine becomes the asker's problem here and nowhere else.
 //!
 //! What passes (a full store or disk, a lack of memory) is busy; what the asker can mend is said to be wrong or
 //! unavailable; the rest is a fault of ours or of the machine's. So is an engine that stops: clients then look for its
 //! successor.
 
+use std::io;
+use std::path::PathBuf;
+
 use kino_store::scan::ScanError;
 use kino_store::{AppendError, BudgetError, StoreError};
 use kino_wire::Problem;
+
+/// Why an engine did not open. Each message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The store did not.
+    #[error(transparent)]
+    Store(#[from] kino_store::OpenError),
+    /// The redaction key is not readable.
+    #[error("failed to read or make the redaction key in {}: check that its owner may read and write it", home.display())]
+    Key {
+        /// The home.
+        home: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The configuration names something that does not exist.
+    #[error("failed to read the configuration: {0}")]
+    Config(String),
+}
+
+impl OpenError {
+    /// Whether another engine owns the home, so that trying again, or using that one, makes sense.
+    pub fn is_locked(&self) -> bool {
+        matches!(self, Self::Store(kino_store::OpenError::Locked { .. }))
+    }
+}
 
 /// A failure beneath the engine.
 #[derive(Debug, thiserror::Error)]

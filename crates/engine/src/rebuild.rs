@@ -5,7 +5,7 @@ use kino_store::{Documents, Rebuilt};
 use kino_wire::admin::{Check, CheckState};
 
 use crate::config::EngineConfig;
-use crate::engine::OpenError;
+use crate::error::OpenError;
 
 /// Restores the catalog of the configured home from its lake, and says what came back and what not. No engine may run.
 /// Reads every live file; blocks.

@@ -9,7 +9,7 @@ use kino_redact::{InvalidRules, Redactor, Rules};
 use kino_store::Store;
 
 use crate::config::{self, EngineConfig};
-use crate::engine::OpenError;
+use crate::error::OpenError;
 use crate::secret;
 
 /// Takes secrets out. Clones share it.

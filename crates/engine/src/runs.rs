@@ -5,6 +5,7 @@
 //!  run_finish  ─► record, output blobs, the span with its end (revision 2) ─► wait until late spans settle ─► summary
 //! ```
 
+mod history;
 mod records;
 
 use std::collections::BTreeSet;
@@ -27,11 +28,11 @@ use kino_wire::run::{
     RunsQuestion,
 };
 
+use self::history::Location;
 use self::records::is_run_id;
 pub(crate) use self::records::{Record, RunRecords};
 use crate::error::OrProblem;
 use crate::find::limit;
-use crate::history::{self, Location};
 use crate::ingest::blocking;
 use crate::load;
 use crate::sets::Members;

@@ -36,6 +36,23 @@ pub fn decoder(beginning: &[u8], limits: &Limits) -> Box<dyn Decoder> {
     }
 }
 
+/// Decodes a whole file. In JSON lines, a line that cannot be decoded is named and costs the others nothing.
+///
+/// # Errors
+/// When it is of no known format, or nothing in it can be decoded.
+pub fn decode_file(bytes: &[u8], limits: &Limits) -> Result<(Format, Decoded), Undecodable> {
+    decoder(bytes, limits).finish(bytes)
+}
+
+/// Returns what is held and these bytes.
+fn joined<'b>(held: &'b mut Vec<u8>, bytes: &'b [u8]) -> &'b [u8] {
+    if held.is_empty() {
+        return bytes;
+    }
+    held.extend_from_slice(bytes);
+    held
+}
+
 /// The text without a byte order mark before it.
 fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
@@ -83,39 +100,32 @@ impl JsonDocuments {
         if line.is_empty() {
             return;
         }
-        if let Err(error) = self.take_document(line) {
+        let kind = formats::of_document(line);
+        let kind = kind.map_err(|error| Undecodable { expected: "JSON", problem: error.to_string() });
+        if let Err(error) = kind.and_then(|kind| self.take_document(kind, line)) {
             let number = self.lines;
             self.harvest.issues.add("undecodable_line", || format!("line {number}: {error}"));
             self.problem.get_or_insert(error);
         }
     }
 
-    fn take_document(&mut self, text: &[u8]) -> Result<(), Undecodable> {
-        let Document { format, decode, .. } = formats::of_document(text)?;
+    fn take_document(&mut self, kind: Option<&Document>, text: &[u8]) -> Result<(), Undecodable> {
+        let Document { format, decode, .. } = kind.ok_or_else(formats::unknown)?;
         self.harvest.merge(decode(text, &self.limits)?);
         self.format.get_or_insert(*format);
         Ok(())
-    }
-
-    /// What is held and these bytes.
-    fn joined<'b>(held: &'b mut Vec<u8>, bytes: &'b [u8]) -> &'b [u8] {
-        if held.is_empty() {
-            return bytes;
-        }
-        held.extend_from_slice(bytes);
-        held
     }
 }
 
 impl Decoder for JsonDocuments {
     fn feed(&mut self, bytes: &[u8]) {
         let mut held = mem::take(&mut self.rest);
-        let text = Self::joined(&mut held, bytes);
+        let text = joined(&mut held, bytes);
         if self.are_lines.is_none()
-            && let Some(end) = text.iter().position(|byte| *byte == b'\n' && self.lines == 0)
+            && let Some(end) = text.iter().position(|byte| *byte == b'\n')
         {
             let first = without_mark(&text[..end]).trim_ascii();
-            self.are_lines = (!first.is_empty()).then(|| formats::is_document(first));
+            self.are_lines = (!first.is_empty()).then(|| formats::of_document(first).is_ok());
         }
         let end = match self.are_lines {
             Some(true) => text.iter().rposition(|byte| *byte == b'\n'),
@@ -139,13 +149,13 @@ impl Decoder for JsonDocuments {
 
     fn finish(&mut self, last: &[u8]) -> Result<(Format, Decoded), Undecodable> {
         let mut held = mem::take(&mut self.rest);
-        let text = Self::joined(&mut held, last);
+        let text = joined(&mut held, last);
         if self.are_lines == Some(true) {
             self.take_lines(text);
         } else {
             let whole = without_mark(text).trim_ascii();
-            match formats::check(whole) {
-                Ok(()) => self.take_document(whole)?,
+            match formats::of_document(whole) {
+                Ok(kind) => self.take_document(kind, whole)?,
                 Err(error) => {
                     self.take_lines(text);
                     if self.format.is_none() {
@@ -179,7 +189,7 @@ impl Decoder for Protobuf {
 
     fn finish(&mut self, last: &[u8]) -> Result<(Format, Decoded), Undecodable> {
         let mut held = mem::take(&mut self.bytes);
-        let message = JsonDocuments::joined(&mut held, last);
+        let message = joined(&mut held, last);
         let decoded = otlp::decode_traces(message, Encoding::Protobuf, &self.limits).ok();
         let decoded = decoded.filter(|decoded| decoded.spans + decoded.rejected_spans > 0);
         decoded.map(|decoded| (Format::OtlpProtobuf, decoded)).ok_or_else(|| Undecodable {

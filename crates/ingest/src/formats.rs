@@ -1,12 +1,11 @@
-//! The formats of files: what an input is, is told by its bytes, never by its name.
+//! The formats of files: the bytes of an input say what it is, not its name.
 
 use std::fmt;
 
 use serde::Deserializer as _;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 
-use crate::decoder::decoder;
-use crate::{Decoded, Harvest, Limits, Undecodable, jaeger, otlp};
+use crate::{Harvest, Limits, Undecodable, jaeger, otlp};
 
 /// What a file turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,44 +47,23 @@ static DOCUMENTS: [Document; 3] = [
     Document { format: Format::JaegerJson, field: "data", decode: jaeger::harvest },
 ];
 
-/// Decodes a whole file. In JSON lines, a line that cannot be decoded is named and costs the others nothing.
+/// Returns the kind of a document by its outermost fields, whose values are passed over, however deep they are nested;
+/// `None` for a JSON object of no known kind.
 ///
 /// # Errors
-/// When it is of no known format, or nothing in it can be decoded.
-pub fn decode_file(bytes: &[u8], limits: &Limits) -> Result<(Format, Decoded), Undecodable> {
-    decoder(bytes, limits).finish(bytes)
-}
-
-/// Returns the kind of a document.
-///
-/// # Errors
-/// Where it is no JSON object, or of no known kind.
-pub(crate) fn of_document(text: &[u8]) -> Result<&'static Document, Undecodable> {
-    let kind = read(text).map_err(|error| Undecodable { expected: "JSON", problem: error.to_string() })?;
-    kind.map(|kind| &DOCUMENTS[kind]).ok_or_else(|| {
-        let fields: Vec<&str> = DOCUMENTS.iter().map(|document| document.field).collect();
-        let problem = format!("it is JSON with none of the fields {}", fields.join(", "));
-        Undecodable { expected: "a trace file", problem }
-    })
-}
-
-/// Returns whether a text is one JSON object, of whatever kind.
-pub(crate) fn is_document(text: &[u8]) -> bool {
-    check(text).is_ok()
-}
-
-/// As [`is_document`], with the reason why not.
-pub(crate) fn check(text: &[u8]) -> Result<(), serde_json::Error> {
-    read(text).map(drop)
-}
-
-/// The place in [`DOCUMENTS`] of the kind that the outermost fields tell; their values are passed over, however deep
-/// they are nested.
-fn read(text: &[u8]) -> Result<Option<usize>, serde_json::Error> {
+/// Where the text is not one JSON object.
+pub(crate) fn of_document(text: &[u8]) -> Result<Option<&'static Document>, serde_json::Error> {
     let mut json = serde_json::Deserializer::from_slice(text);
     let kind = json.deserialize_map(Fields)?;
     json.end()?;
-    Ok(kind)
+    Ok(kind.map(|kind| &DOCUMENTS[kind]))
+}
+
+/// Returns what to say of a JSON object of no known kind.
+pub(crate) fn unknown() -> Undecodable {
+    let fields: Vec<&str> = DOCUMENTS.iter().map(|document| document.field).collect();
+    let problem = format!("it is JSON with none of the fields {}", fields.join(", "));
+    Undecodable { expected: "a trace file", problem }
 }
 
 struct Fields;

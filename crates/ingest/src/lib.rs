@@ -18,8 +18,8 @@ pub mod otlp;
 
 use kino_model::{Batch, LogRecord, Span};
 
-pub use decoder::{Decoder, decoder};
-pub use formats::{Format, decode_file};
+pub use decoder::{Decoder, decode_file, decoder};
+pub use formats::Format;
 pub use issues::Issues;
 pub use limits::Limits;
 

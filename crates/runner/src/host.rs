@@ -35,7 +35,7 @@ pub trait Host: Clone + Send + Sync + 'static {
     /// Says a sentence to the user. It may hold any text.
     fn say(&self, sentence: &str);
 
-    /// Shows how far something of so many steps is; of an unknown number with `None`.
+    /// Shows how far work of `steps` steps is; `None` where their number is not known.
     fn progress(&self, what: &str, steps: Option<u64>) -> Self::Progress;
 
     /// Reads a variable of the environment.

@@ -10,8 +10,8 @@ use kino_wire::insights::FindingChange;
 use kino_wire::run::CodeState;
 use serde::{Deserialize, Serialize};
 
+use super::history::Location;
 use crate::documents::Documents;
-use crate::history::Location;
 
 /// The kind under which the store keeps runs.
 const RECORD_KIND: &str = "run";
@@ -84,7 +84,7 @@ impl RunRecords {
     }
 
     /// The whole id for a unique prefix of a recorded run's; anything else stays as it is, since spans may name runs
-    /// that nobody recorded.
+    /// that `kino run` did not record.
     pub(crate) async fn id_of(&self, prefix: &str) -> Result<String, Problem> {
         if prefix.is_empty() {
             return Err(Problem::invalid("a run's id is empty"));

@@ -12,7 +12,7 @@ use kino_model::names;
 use kino_wire::Problem;
 use serde::{Deserialize, Serialize};
 
-use crate::runs::{Record, RunRecords};
+use super::{Record, RunRecords};
 use crate::sets::Set;
 
 /// Operations of a run that are kept.
