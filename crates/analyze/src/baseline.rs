@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kino_model::DurationNanos;
+use kino_model::{DurationNanos, Fingerprint};
 
 use crate::compare::timing::Missing;
 use crate::compare::{LEVEL, Samples, TimeVerdict, Verdict, judge_samples, located};
@@ -29,9 +29,9 @@ pub struct Baseline {
     /// By service and name.
     pub operations: BTreeMap<(String, String), Operation>,
     /// Known errors: type and fingerprint.
-    pub errors: BTreeSet<(String, String)>,
+    pub errors: BTreeSet<(String, Fingerprint)>,
     /// Known findings: code, subject and fingerprint.
-    pub findings: BTreeSet<(String, String, String)>,
+    pub findings: BTreeSet<(String, String, Fingerprint)>,
 }
 
 /// A root operation.
@@ -248,9 +248,9 @@ fn findings(executions: &[Execution<'_, '_>], config: &DetectorConfig) -> Vec<Fi
 }
 
 fn new_findings(baseline: &Baseline, ended: &[Execution<'_, '_>], config: &DetectorConfig) -> Held {
-    let known: BTreeSet<&str> = baseline.findings.iter().map(|(.., fingerprint)| fingerprint.as_str()).collect();
+    let known: BTreeSet<Fingerprint> = baseline.findings.iter().map(|(.., fingerprint)| *fingerprint).collect();
     let mut new = findings(ended, config);
-    new.retain(|finding| !known.contains(finding.fingerprint.as_str()));
+    new.retain(|finding| !known.contains(&finding.fingerprint));
     let all = new.len();
     new.retain(|finding| baseline.executions >= finding.executions);
     let untold = all - new.len();

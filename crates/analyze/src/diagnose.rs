@@ -24,7 +24,7 @@ mod words;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use kino_model::{Span, TraceId, names};
+use kino_model::{Fingerprint, Span, TraceId, names};
 
 pub use words::Words;
 
@@ -152,9 +152,9 @@ pub struct Candidate {
     /// At most three spans to look at.
     pub evidence: Vec<Evidence>,
     /// Stable across renames of paths, ids and numbers.
-    pub fingerprint: String,
+    pub fingerprint: Fingerprint,
     /// The fingerprint of the finding that explains most of its time.
-    pub follows_from: Option<String>,
+    pub follows_from: Option<Fingerprint>,
     /// What shows it.
     pub next: Next,
     /// The executions it was seen in, where it is about some of them.

@@ -9,7 +9,7 @@ mod passing;
 
 use std::collections::BTreeMap;
 
-use kino_model::{Event, UnixNanos, attribute, names};
+use kino_model::{Event, Fingerprint, UnixNanos, attribute, names};
 
 pub use frames::{Frame, frames};
 pub use passing::{Parents, occurrences, recorded_alike};
@@ -52,7 +52,7 @@ pub struct ErrorGroup {
     /// The message of the latest, at most [`MAX_MESSAGE_CHARS`]. Recorded text: untrusted.
     pub message: String,
     /// Stable across line numbers, ids and numbers.
-    pub fingerprint: String,
+    pub fingerprint: Fingerprint,
     /// How often.
     pub count: u64,
     /// The first time.
@@ -82,12 +82,12 @@ pub fn exception(event: &Event, evidence: Evidence) -> Option<Exception<'_>> {
 /// Groups exceptions, the most recently seen group first.
 pub fn group<'a>(exceptions: impl IntoIterator<Item = Exception<'a>>) -> Vec<ErrorGroup> {
     // Parsing a stack is the cost here, and the same texts come again and again.
-    let mut known: BTreeMap<(&str, &str, &str, Option<&str>), String> = BTreeMap::new();
-    let mut groups: BTreeMap<String, Group<'a>> = BTreeMap::new();
+    let mut known: BTreeMap<(&str, &str, &str, Option<&str>), Fingerprint> = BTreeMap::new();
+    let mut groups: BTreeMap<Fingerprint, Group<'a>> = BTreeMap::new();
     for exception in exceptions {
         let key = (exception.exception_type, exception.stacktrace, exception.message, exception.root);
         let fingerprint = known.entry(key).or_insert_with(|| fingerprint_of(&exception));
-        groups.entry(fingerprint.clone()).or_insert_with(|| Group::new(exception)).add(exception);
+        groups.entry(*fingerprint).or_insert_with(|| Group::new(exception)).add(exception);
     }
     let mut groups: Vec<ErrorGroup> =
         groups.into_iter().map(|(fingerprint, group)| group.finish(fingerprint)).collect();
@@ -96,7 +96,7 @@ pub fn group<'a>(exceptions: impl IntoIterator<Item = Exception<'a>>) -> Vec<Err
 }
 
 /// The fingerprint under which an exception is grouped.
-pub fn fingerprint_of(exception: &Exception<'_>) -> String {
+pub fn fingerprint_of(exception: &Exception<'_>) -> Fingerprint {
     let frames = frames(exception.stacktrace, exception.root);
     let own: Vec<&Frame> = frames.iter().filter(|frame| frame.in_project).take(FINGERPRINT_FRAMES).collect();
     let chosen = if own.is_empty() { frames.iter().take(FINGERPRINT_FRAMES).collect() } else { own };
@@ -139,7 +139,7 @@ impl<'a> Group<'a> {
         }
     }
 
-    fn finish(self, fingerprint: String) -> ErrorGroup {
+    fn finish(self, fingerprint: Fingerprint) -> ErrorGroup {
         let mut frames = frames(self.latest.stacktrace, self.latest.root);
         frames.truncate(MAX_FRAMES);
         ErrorGroup {

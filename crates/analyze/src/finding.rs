@@ -1,7 +1,7 @@
 //! A finding: codes, numbers and ids, and a sentence rendered from them.
 
 pub use kino_model::finding::{Code, KnownBy, SubjectKind, Unit};
-use kino_model::{Span, SpanId, TraceId};
+use kino_model::{Fingerprint, Span, SpanId, TraceId};
 
 /// At most this many examples stand in a finding or a row: enough to look at, few enough to read.
 pub const MAX_EXAMPLES: usize = 3;
@@ -31,7 +31,7 @@ pub struct Finding {
     /// At most [`MAX_EXAMPLES`] spans to look at.
     pub evidence: Vec<Evidence>,
     /// Stable across renames of paths, ids and numbers; begins with its [`family`].
-    pub fingerprint: String,
+    pub fingerprint: Fingerprint,
     /// One sentence.
     pub text: String,
     /// What to ask or do next.
@@ -40,7 +40,7 @@ pub struct Finding {
     /// follows from.
     pub remarks: Vec<String>,
     /// The fingerprint of the finding that explains most of this one's time: repair that one first.
-    pub follows_from: Option<String>,
+    pub follows_from: Option<Fingerprint>,
 }
 
 /// What a finding is about.
@@ -87,10 +87,10 @@ pub struct Evidence {
     pub span_id: Option<SpanId>,
 }
 
-/// What a fingerprint begins with: the same for findings of one code about the same statement, call or attribute, or,
+/// Returns the first half of a finding's fingerprint: the same for findings of one code about the same statement, call or attribute, or,
 /// where there is none, about operations of the same name, whatever entry they were found beneath.
-pub fn family(fingerprint: &str) -> &str {
-    fingerprint.get(..crate::fingerprint::FAMILY_DIGITS).unwrap_or(fingerprint)
+pub fn family(Fingerprint([a, b, c, d, ..]): Fingerprint) -> [u8; 4] {
+    [a, b, c, d]
 }
 
 /// Where in the code a span says it was made: `code.file.path` and its kin.

@@ -1,6 +1,7 @@
 //! In how many executions a fault shows that is missing from many even while it is there, and whether it has become
 //! rarer: that a few executions go well says little about what fails one in ten.
 
+use kino_model::Fingerprint;
 use serde::{Deserialize, Serialize};
 
 use crate::detect::{self, DetectorConfig};
@@ -29,13 +30,13 @@ impl Prevalence {
         if !is_occasional(finding.code) {
             return None;
         }
-        let prevalence = Self::among(&finding.fingerprint, finding.code, executions, config);
+        let prevalence = Self::among(finding.fingerprint, finding.code, executions, config);
         (prevalence.affected > 0).then_some(prevalence)
     }
 
     /// The same for a fault that is known by its fingerprint alone.
     pub(crate) fn among(
-        fingerprint: &str,
+        fingerprint: Fingerprint,
         code: Code,
         executions: &[Execution<'_, '_>],
         config: &DetectorConfig,

@@ -22,7 +22,7 @@ mod reasons;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kino_model::names;
+use kino_model::{Fingerprint, names};
 
 use crate::compare::{Comparison, Count, CountVerdict, Design, compare_with};
 use crate::detect::{self, DetectorConfig};
@@ -188,16 +188,15 @@ impl NewErrors {
     fn of(before: &[Execution<'_, '_>], after: &[Execution<'_, '_>]) -> Self {
         let known = errors::group(before.iter().flat_map(exceptions));
         let types: BTreeSet<&str> = known.iter().map(|group| group.exception_type.as_str()).collect();
-        let fingerprints: BTreeSet<&str> = known.iter().map(|group| group.fingerprint.as_str()).collect();
+        let fingerprints: BTreeSet<Fingerprint> = known.iter().map(|group| group.fingerprint).collect();
         let mut groups = errors::group(after.iter().flat_map(exceptions));
-        groups.retain(|group| !fingerprints.contains(group.fingerprint.as_str()));
+        groups.retain(|group| !fingerprints.contains(&group.fingerprint));
         let is_known = |group: &ErrorGroup| !group.exception_type.is_empty() && types.contains(&*group.exception_type);
         groups.sort_by_key(is_known);
         let of_new_types = groups.iter().filter(|group| !is_known(group)).count();
-        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        let mut seen: BTreeMap<Fingerprint, usize> = BTreeMap::new();
         for execution in after {
-            let own: BTreeSet<String> =
-                exceptions(execution).iter().map(errors::fingerprint_of).filter(|it| !it.is_empty()).collect();
+            let own: BTreeSet<Fingerprint> = exceptions(execution).iter().map(errors::fingerprint_of).collect();
             for fingerprint in own {
                 *seen.entry(fingerprint).or_default() += 1;
             }
@@ -247,11 +246,11 @@ fn findings(
         findings
     });
     let only = |these: &[Finding], those: &[Finding], here: &[Execution<'_, '_>], there: &[Execution<'_, '_>]| {
-        let known: BTreeSet<&str> = those.iter().map(|finding| finding.fingerprint.as_str()).collect();
-        let missing = these.iter().filter(|finding| !known.contains(finding.fingerprint.as_str())).cloned();
+        let known: BTreeSet<Fingerprint> = those.iter().map(|finding| finding.fingerprint).collect();
+        let missing = these.iter().filter(|finding| !known.contains(&finding.fingerprint)).cloned();
         // The other side must have had as much chance to show it.
         missing.partition::<Vec<_>, _>(|finding| match Prevalence::of(finding, here, config) {
-            Some(often) => often.fell_to(Prevalence::among(&finding.fingerprint, finding.code, there, config), CHANCE),
+            Some(often) => often.fell_to(Prevalence::among(finding.fingerprint, finding.code, there, config), CHANCE),
             None => there.len() as u64 >= finding.executions,
         })
     };

@@ -286,7 +286,7 @@ fn entry(rank: u64, cause: analyze::Cause, words: &[analyze::WordMatch], all: bo
         also_left_out,
         words: cause.words.iter().filter_map(|&at| Some(words.get(at)?.word.clone())).collect(),
         words_factor: cause.words_factor,
-        fingerprint: lead.fingerprint.clone(),
+        fingerprint: lead.fingerprint,
         location: cause.lead.location.map(to_wire::location),
     }
 }

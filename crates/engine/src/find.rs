@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kino_model::{DurationNanos, UnixNanos};
+use kino_model::{DurationNanos, RunId, UnixNanos};
 use kino_store::snapshot::TraceFilter;
 use kino_store::trace_row::TraceRow;
 use kino_wire::Problem;
@@ -56,9 +56,9 @@ pub(crate) fn limit(asked: usize, default: usize, max: usize) -> Result<usize, P
     }
 }
 
-fn item(row: TraceRow, recorded: &BTreeSet<String>) -> FindItem {
+fn item(row: TraceRow, recorded: &BTreeSet<RunId>) -> FindItem {
     FindItem {
-        run_recorded: row.run_id.as_ref().is_some_and(|run_id| recorded.contains(run_id)),
+        run_recorded: row.run_id.as_ref().and_then(|id| id.parse().ok()).is_some_and(|id| recorded.contains(&id)),
         trace_id: row.trace_id,
         root_service: row.root_service,
         root_name: row.root_name,

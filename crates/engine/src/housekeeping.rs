@@ -23,7 +23,7 @@ impl Housekeeping {
     pub(crate) async fn exempt_from_retention(&self, evidence: Vec<TraceId>) {
         match self.runs.all().await {
             Ok(runs) => {
-                let labelled = runs.into_iter().filter(|run| run.label.is_some()).map(|run| run.run_id);
+                let labelled = runs.into_iter().filter(|run| run.label.is_some()).map(|run| run.run_id.to_string());
                 self.store
                     .set_exempt(Exempt { run_ids: labelled.collect(), trace_ids: evidence.into_iter().collect() });
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kino_model::{LogRecord, Span, SpanId, Trace, TraceId, Value};
+use kino_model::{BlobHash, LogRecord, Span, SpanId, Trace, TraceId, Value};
 use kino_wire::Problem;
 use kino_wire::evidence::{Open, OpenEvent, OpenQuestion};
 
@@ -28,7 +28,8 @@ impl Engine {
     pub(crate) async fn open_evidence(&self, question: OpenQuestion) -> Result<Open, Problem> {
         let id = question.id.trim();
         if let Some(hash) = id.strip_prefix("blob:") {
-            return self.open_blob(hash, &question).await;
+            let unknown = |_| no_blob(hash);
+            return self.open_blob(hash.parse().map_err(unknown)?, &question).await;
         }
         let (trace_id, span_id) = match id.split_once('/') {
             Some((trace_id, span_id)) => (trace_id, Some(span_id)),
@@ -45,9 +46,9 @@ impl Engine {
         }
     }
 
-    async fn open_blob(&self, hash: &str, question: &OpenQuestion) -> Result<Open, Problem> {
+    async fn open_blob(&self, hash: BlobHash, question: &OpenQuestion) -> Result<Open, Problem> {
         let blob = self.inner.store.blob(hash).await.or_problem()?;
-        let blob = blob.ok_or_else(|| Problem::not_found(format!("there is no blob {hash:?}"), Vec::new()))?;
+        let blob = blob.ok_or_else(|| no_blob(&hash.to_string()))?;
         let total = blob.len() as u64;
         let limit = if question.limit == 0 { DEFAULT_BYTES } else { question.limit.min(BYTES_MAX) };
         let begin = question.offset.min(total);
@@ -149,6 +150,10 @@ fn empty(question: &OpenQuestion, total: u64) -> Open {
         total,
         next_offset: None,
     }
+}
+
+fn no_blob(hash: &str) -> Problem {
+    Problem::not_found(format!("there is no blob {hash:?}"), Vec::new())
 }
 
 fn unknown_form(id: &str, error: &kino_model::id::IdError) -> Problem {

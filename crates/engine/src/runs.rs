@@ -19,7 +19,9 @@ use kino_analyze::DetectorConfig;
 use kino_analyze::execution::{Entry, executions};
 use kino_analyze::explain as analyze;
 use kino_analyze::tree::Tree;
-use kino_model::{Batch, Resource, Scope, Span, SpanKind, Status, StatusCode, Text, UnixNanos, Value, names};
+use kino_model::{
+    Batch, BlobHash, Resource, RunId, Scope, Span, SpanKind, Status, StatusCode, Text, UnixNanos, Value, names,
+};
 use kino_store::snapshot::TraceFilter;
 use kino_wire::Problem;
 use kino_wire::explain::LeftOut;
@@ -29,7 +31,6 @@ use kino_wire::run::{
 };
 
 use self::history::Location;
-use self::records::is_run_id;
 pub(crate) use self::records::{Record, RunRecords};
 use crate::error::OrProblem;
 use crate::find::limit;
@@ -54,11 +55,11 @@ const SERVICE: &str = "kino";
 
 impl Engine {
     pub(crate) async fn run_start(&self, start: RunStart) -> Result<Done, Problem> {
-        if !is_run_id(&start.run_id) || start.trace_id.is_zero() || start.span_id.is_zero() {
-            let message = "a run needs an id of 32 lowercase hex digits, and trace and span ids that are not zero";
+        if start.trace_id.is_zero() || start.span_id.is_zero() {
+            let message = "a run's trace id and span id must not be zero";
             return Err(Problem::invalid(message));
         }
-        let known = self.inner.runs.get(&start.run_id).await?;
+        let known = self.inner.runs.get(&start.run_id.to_string()).await?;
         if known.as_ref().is_some_and(|known| known.span_id != start.span_id) {
             return Err(Problem::invalid(format!("the run {} exists already", start.run_id)));
         }
@@ -99,7 +100,7 @@ impl Engine {
     }
 
     pub(crate) async fn run_finish(&self, finish: RunFinish) -> Result<Run, Problem> {
-        let record = self.inner.runs.get(&finish.run_id).await?;
+        let record = self.inner.runs.get(&finish.run_id.to_string()).await?;
         let mut record =
             record.ok_or_else(|| Problem::not_found(format!("there is no run {}", finish.run_id), Vec::new()))?;
         record.stdout_blob = self.keep(&finish.stdout).await?;
@@ -111,16 +112,16 @@ impl Engine {
         record.others_cpu = finish.others_cpu.filter(|share| (0.0..=1.0).contains(share));
         self.inner.runs.put(&record).await?;
         self.emit(&record).await?;
-        self.settle(&record.run_id).await?;
-        let traces = self.of_run(&record.run_id).await?.0.into_iter().map(|row| row.trace_id).collect();
+        self.settle(record.run_id).await?;
+        let traces = self.of_run(record.run_id).await?.0.into_iter().map(|row| row.trace_id).collect();
         let project = record.code.project.as_deref();
         record.findings_changed = self.inner.findings.changes_since(record.start_unix_nanos, project, traces).await;
         if !record.findings_changed.is_empty() {
             self.inner.runs.put(&record).await?;
         }
-        let id = record.run_id.clone();
+        let id = record.run_id;
         let (run, locations) = self.summary(record).await?;
-        self.inner.runs.put_locations(&id, &locations).await?;
+        self.inner.runs.put_locations(id, &locations).await?;
         Ok(run)
     }
 
@@ -146,7 +147,7 @@ impl Engine {
     }
 
     /// Keeps a stream as a blob, redacted; an empty one is none.
-    async fn keep(&self, output: &RunOutput) -> Result<Option<String>, Problem> {
+    async fn keep(&self, output: &RunOutput) -> Result<Option<BlobHash>, Problem> {
         if output.base64.is_empty() {
             return Ok(None);
         }
@@ -163,8 +164,7 @@ impl Engine {
         if bytes.len() as u64 > limit {
             return Err(Problem::invalid(format!("an output has more than {limit} bytes; cut it, and say how much")));
         }
-        let hash = self.inner.store.put_blob(&bytes).await.or_problem()?;
-        Ok(Some(hash.to_string()))
+        Ok(Some(self.inner.store.put_blob(&bytes).await.or_problem()?))
     }
 
     /// Stores the run's own span, through the same way in as everybody's.
@@ -174,7 +174,7 @@ impl Engine {
     }
 
     /// Waits a little until no more spans of the run come in.
-    async fn settle(&self, run_id: &str) -> Result<(), Problem> {
+    async fn settle(&self, run_id: RunId) -> Result<(), Problem> {
         let (mut known, mut quiet) = (u64::MAX, 0);
         for _ in 0..SETTLE_STEPS_MAX {
             let spans = self.of_run(run_id).await?.0.iter().map(|row| row.span_count).sum();
@@ -189,8 +189,8 @@ impl Engine {
     }
 
     /// The run's traces, newest first, and whether there are more.
-    async fn of_run(&self, run_id: &str) -> Result<(Vec<kino_store::trace_row::TraceRow>, bool), Problem> {
-        let filter = TraceFilter { run_ids: Some(vec![run_id.to_owned()]), ..TraceFilter::default() };
+    async fn of_run(&self, run_id: RunId) -> Result<(Vec<kino_store::trace_row::TraceRow>, bool), Problem> {
+        let filter = TraceFilter { run_ids: Some(vec![run_id.to_string()]), ..TraceFilter::default() };
         let found = self.snapshot().find(&filter, TRACES_COUNTED_MAX, None).await;
         let found = found.or_problem()?;
         Ok((found.rows, found.next.is_some()))
@@ -198,7 +198,7 @@ impl Engine {
 
     /// The record and what its spans say, and where its operations lay.
     async fn summary(&self, record: Record) -> Result<(Run, Vec<Location>), Problem> {
-        let (rows, _) = self.of_run(&record.run_id).await?;
+        let (rows, _) = self.of_run(record.run_id).await?;
         let looked_at = rows.iter().map(|row| row.trace_id).take(TRACES_EXPLAINED_MAX);
         let (traces, _) = load::traces(&self.snapshot(), looked_at).await?;
         let left_out_traces = (rows.len() - traces.len()) as u64;
@@ -229,7 +229,7 @@ fn summarise(
     left_out_traces: u64,
     detectors: &DetectorConfig,
 ) -> (Run, Vec<Location>) {
-    let members = Members::Runs(BTreeSet::from([record.run_id.clone()]));
+    let members = Members::Runs(BTreeSet::from([record.run_id.to_string()]));
     let own = record.span_id;
     let traces: Vec<_> = traces.into_iter().map(|trace| members.keep(trace)).collect();
     let sent = || traces.iter().flat_map(|trace| &trace.spans).filter(|span| span.span_id != own);
@@ -239,7 +239,7 @@ fn summarise(
     let (spans, errors) = (sent().count() as u64, sent().filter(|span| span.is_error()).count() as u64);
     let trees: Vec<Tree<'_>> = traces.iter().map(|trace| Tree::new(trace)).collect();
     let mut found = executions(&trees, Entry::Outermost);
-    let locations = history::locations(&found, &record.run_id);
+    let locations = history::locations(&found, record.run_id);
     found.retain(|execution| execution.span_id() != own);
     let explained = analyze::explain_operation_with(&found, detectors);
     let mut left_out = LeftOut::default();
@@ -277,13 +277,14 @@ fn span(record: &Record) -> Span {
     let program = record.command.first().map(String::as_str).unwrap_or_default();
     let name = Path::new(program).file_name().map_or(program.into(), |name| name.to_string_lossy());
     let text = |key: &str, value: &Option<String>| value.as_deref().map(|value| (Text::new(key), Value::from(value)));
+    let hash = |key: &str, value: Option<BlobHash>| text(key, &value.map(|hash| hash.to_string()));
     let int = |key: &str, value: Option<i32>| value.map(|value| (Text::new(key), Value::Int(value.into())));
     let resource = [
         Some((names::SERVICE_NAME.into(), Value::from(SERVICE))),
         text(names::PROJECT, &record.code.project),
         text(names::WORKTREE, &record.code.worktree),
         text(names::CODE_STATE, &record.code.code_state),
-        text(names::RUN_ID, &Some(record.run_id.clone())),
+        text(names::RUN_ID, &Some(record.run_id.to_string())),
         text(names::RUN_LABEL, &record.label),
     ];
     let attributes = [
@@ -292,9 +293,9 @@ fn span(record: &Record) -> Span {
         record.others_cpu.map(|share| (names::RUN_OTHERS_CPU.into(), Value::Double(share))),
         int(names::RUN_EXIT_CODE, record.exit_code),
         int(names::RUN_SIGNAL, record.signal),
-        text(names::RUN_STDOUT, &record.stdout_blob),
-        text(names::RUN_STDERR, &record.stderr_blob),
-        text(names::RUN_DIFF, &record.diff_blob),
+        hash(names::RUN_STDOUT, record.stdout_blob),
+        hash(names::RUN_STDERR, record.stderr_blob),
+        hash(names::RUN_DIFF, record.diff_blob),
     ];
     let failed = record.signal.is_some() || record.exit_code.is_some_and(|code| code != 0);
     Span {

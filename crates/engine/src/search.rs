@@ -49,7 +49,7 @@ impl Engine {
             Found { needle, hits: Vec::new(), searched: Searched::default(), left_out: SearchLeftOut::default() };
         let mut runs = self.inner.runs.all().await?;
         runs.retain(|run| match &run_id {
-            Some(run_id) => *run_id == run.run_id,
+            Some(run_id) => *run_id == run.run_id.to_string(),
             None => run.is_of(project.as_deref()),
         });
         for run in &runs {
@@ -79,7 +79,7 @@ impl Engine {
 
     async fn search_output(&self, run: &Record, mut found: Found) -> Result<Found, Problem> {
         found.searched.runs += 1;
-        for (source, blob) in [(SearchSource::Stdout, &run.stdout_blob), (SearchSource::Stderr, &run.stderr_blob)] {
+        for (source, blob) in [(SearchSource::Stdout, run.stdout_blob), (SearchSource::Stderr, run.stderr_blob)] {
             let Some(blob) = blob else { continue };
             // One that was forgotten has nothing to say.
             let bytes = match self.inner.store.blob(blob).await {
@@ -94,8 +94,8 @@ impl Engine {
             let hit = SearchHit {
                 source,
                 time_unix_nanos: run.start_unix_nanos,
-                run_id: Some(run.run_id.clone()),
-                blob: Some(blob.clone()),
+                run_id: Some(run.run_id.to_string()),
+                blob: Some(blob),
                 service: run.command.first().cloned().unwrap_or_default(),
                 ..SearchHit::default()
             };

@@ -94,7 +94,7 @@ impl Engine {
             .iter()
             .filter(|run| run.label.as_deref() == Some(label))
             .filter(in_project)
-            .map(|run| run.run_id.clone())
+            .map(|run| run.run_id.to_string())
             .collect();
         if ids.is_empty() {
             let labels = runs.iter().filter_map(|run| run.label.as_deref());

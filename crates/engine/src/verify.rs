@@ -17,6 +17,7 @@ use kino_analyze::compare::{Design, LEVEL, LOOKS_SHARE};
 use kino_analyze::execution::{Entry, executions};
 use kino_analyze::tree::Tree;
 use kino_analyze::verify as analyze;
+use kino_model::RunId;
 use kino_store::snapshot::TraceFilter;
 use kino_wire::Problem;
 use kino_wire::ask::Scope;
@@ -57,7 +58,7 @@ pub(crate) struct Record {
     in_turn: bool,
     /// The last word of whoever executes.
     heard_unix_nanos: i64,
-    warm_up_runs: Vec<String>,
+    warm_up_runs: Vec<RunId>,
     /// How often it was looked whether the verdict is sure.
     #[serde(default)]
     looks: u64,
@@ -69,11 +70,8 @@ pub(crate) struct Record {
 
 /// Whether a verification can begin so.
 fn check(start: &VerifyStart) -> Result<(), Problem> {
-    let well_formed = start.id.len() == 32 && start.id.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
-    if !well_formed || start.command.is_empty() || !(1..=PLANNED_MAX).contains(&start.planned) {
-        let message = format!(
-            "a verification needs an id of 32 lowercase hex digits, a command, and 1 to {PLANNED_MAX} executions a side"
-        );
+    if start.command.is_empty() || !(1..=PLANNED_MAX).contains(&start.planned) {
+        let message = format!("a verification needs a command, and 1 to {PLANNED_MAX} executions of each side");
         return Err(Problem::invalid(message));
     }
     if !(0.0..=TOLERATE_MAX).contains(&start.tolerate) {
@@ -98,8 +96,7 @@ impl Engine {
             )));
         }
         let command: Vec<String> = start.command.iter().map(|argument| self.inner.redaction.text(argument)).collect();
-        let warm_ups: BTreeSet<&str> =
-            records.iter().flat_map(|record| &record.warm_up_runs).map(String::as_str).collect();
+        let warm_ups: BTreeSet<RunId> = records.iter().flat_map(|record| record.warm_up_runs.iter().copied()).collect();
         let in_turn = matches!(start.base, VerifyBase::Revision { .. });
         let (before, selector) = match start.base {
             VerifyBase::Revision { commit, revision } => {
@@ -158,7 +155,7 @@ impl Engine {
     }
 
     pub(crate) async fn verify_progress(&self, progress: VerifyProgress) -> Result<Done, Problem> {
-        let mut record = self.inner.verifications.get(&progress.id).await?;
+        let mut record = self.inner.verifications.get(&progress.id.to_string()).await?;
         if record.verify.state != VerifyState::Running {
             return Err(Problem::invalid(format!("the verification {} has ended", record.verify.id)));
         }
@@ -170,7 +167,7 @@ impl Engine {
     /// Whether the verdict is sure already. What a look decides stays decided: the same runs are judged at the end, at
     /// the same level.
     pub(crate) async fn verify_look(&self, look: VerifyLook) -> Result<VerifyLooked, Problem> {
-        let mut record = self.inner.verifications.get(&look.progress.id).await?;
+        let mut record = self.inner.verifications.get(&look.progress.id.to_string()).await?;
         if record.verify.state != VerifyState::Running {
             return Err(Problem::invalid(format!("the verification {} has ended", record.verify.id)));
         }
@@ -183,7 +180,7 @@ impl Engine {
     }
 
     pub(crate) async fn verify_finish(&self, finish: VerifyFinish) -> Result<Verify, Problem> {
-        let mut record = self.inner.verifications.get(&finish.progress.id).await?;
+        let mut record = self.inner.verifications.get(&finish.progress.id.to_string()).await?;
         if record.verify.state == VerifyState::Done {
             return Ok(record.verify);
         }
@@ -242,11 +239,11 @@ impl Engine {
             [&record.verify.before, &record.verify.after].map(|side| (side.runs.len() as u64, side.failed_runs));
         let traces = Sides { before: before.left_out, after: after.left_out };
         let config = Arc::clone(&self.inner.detectors);
-        let turns: Option<Vec<(String, String)>> = record
-            .in_turn
-            .then(|| record.verify.before.runs.iter().cloned().zip(record.verify.after.runs.iter().cloned()).collect());
-        let own = record.verify.before.runs.iter().chain(&record.verify.after.runs).chain(&record.warm_up_runs);
-        let own: BTreeSet<&str> = own.map(String::as_str).collect();
+        let [before_runs, after_runs] = [&record.verify.before.runs, &record.verify.after.runs];
+        let turns: Option<Vec<(String, String)>> =
+            record.in_turn.then(|| names_of(before_runs).zip(names_of(after_runs)).collect());
+        let own: BTreeSet<RunId> =
+            [before_runs, after_runs, &record.warm_up_runs].into_iter().flatten().copied().collect();
         let history = self.inner.runs.history(&record.verify.command, record.project.as_deref(), &own).await?;
         let tolerate = record.verify.tolerate;
         let judged = blocking(move || {
@@ -265,12 +262,12 @@ impl Engine {
     }
 
     /// The traces of these runs; none where there are none.
-    async fn set_of_runs(&self, runs: &[String]) -> Result<Set, Problem> {
+    async fn set_of_runs(&self, runs: &[RunId]) -> Result<Set, Problem> {
         if runs.is_empty() {
             return Ok(Set { traces: Vec::new(), left_out: 0 });
         }
-        let members = Members::Runs(runs.iter().cloned().collect());
-        let filter = TraceFilter { run_ids: Some(runs.to_vec()), ..TraceFilter::default() };
+        let members = Members::Runs(names_of(runs).collect());
+        let filter = TraceFilter { run_ids: Some(names_of(runs).collect()), ..TraceFilter::default() };
         let snapshot = self.snapshot();
         let ids = snapshot.trace_ids_of(&filter).await.or_problem()?;
         let beyond = ids.len().saturating_sub(TRACES_MAX) as u64;
@@ -285,11 +282,11 @@ impl Engine {
         command: &[String],
         project: Option<&str>,
         code_state: Option<&str>,
-        warm_ups: &BTreeSet<&str>,
+        warm_ups: &BTreeSet<RunId>,
     ) -> Result<(String, Vec<Run>), Problem> {
         let mut runs = self.inner.runs.all().await?;
         runs.retain(|run| run.command == command && run.code.project.as_deref() == project && run.has_ended());
-        runs.retain(|run| !warm_ups.contains(run.run_id.as_str()));
+        runs.retain(|run| !warm_ups.contains(&run.run_id));
         let other = |run: &&Run| code_state.is_none() || run.code.code_state.as_deref() != code_state;
         let clean = runs.iter().filter(other).find(|run| run.code.commit.is_some() && !run.code.uncommitted);
         let Some(chosen) = clean.or_else(|| runs.iter().find(other)) else {
@@ -309,6 +306,11 @@ impl Engine {
         runs.truncate(PREVIOUS_RUNS_MAX);
         Ok((format!("previous runs at {short}"), runs))
     }
+}
+
+/// The ids as spans carry them.
+fn names_of(runs: &[RunId]) -> impl Iterator<Item = String> + '_ {
+    runs.iter().map(RunId::to_string)
 }
 
 impl Record {

@@ -505,7 +505,7 @@ fn error_row(group: &ErrorGroup) -> Vec<Cell> {
         Cell::Time(group.last_seen_unix_nanos),
         frame.map_or(Cell::Empty, |Frame { path, line, .. }| at(path, *line)),
         frame.map_or(Cell::Empty, |frame| Cell::recorded(&frame.function)),
-        Cell::word(&group.fingerprint),
+        Cell::Plain(group.fingerprint.to_string()),
         evidence(&group.examples),
     ]
 }

@@ -11,6 +11,7 @@
 
 use std::collections::BTreeSet;
 
+use kino_model::Fingerprint;
 use kino_wire::ask::{Scope, ask};
 use kino_wire::insights::{FindingState, Insight, Insights, InsightsQuestion, InsightsTold, MAX_LIMIT};
 use kino_wire::{Backend, Problem};
@@ -21,7 +22,7 @@ use crate::answer::{Answer, BYTES_PER_TOKEN, Rendered, Table};
 use crate::arguments;
 use crate::calls::{Refusal, ToolContext, evidence};
 use crate::cells::Cell;
-use crate::recorded::{code_state, hashed, hex, word};
+use crate::recorded::{code_state, hashed, word};
 use crate::worktree::{Files, Worktrees};
 
 /// What an answer costs at most when nothing is said: it is asked for often, and before anything else.
@@ -70,7 +71,7 @@ impl ToolContext<'_> {
         states.push(FindingState::Fixed);
         let question = InsightsQuestion { states, only_new_for: only_new.then(|| client.to_owned()), ..usual };
         let answer = ask(self.backend, &question).await?;
-        let known: BTreeSet<String> = items.iter().map(|item| item.finding.fingerprint.clone()).collect();
+        let known: BTreeSet<Fingerprint> = items.iter().map(|item| item.finding.fingerprint).collect();
         let others = answer.items.iter().filter(|item| !known.contains(&item.finding.fingerprint));
         items.extend(others.cloned());
         let beyond = answer.left_out.findings + items.len().saturating_sub(limit) as u64;
@@ -100,7 +101,7 @@ impl ToolContext<'_> {
             Answer { tool: "check_insights", facts, notes: notes(&answer, &items), tables: vec![table], next: None };
         let rendered = answer.render(self.budget_tokens, None);
         let shown = items.iter().take(rendered.shown.first().copied().unwrap_or(0));
-        let fingerprints: Vec<String> = shown.map(|item| item.finding.fingerprint.clone()).collect();
+        let fingerprints: Vec<Fingerprint> = shown.map(|item| item.finding.fingerprint).collect();
         if !fingerprints.is_empty() {
             let told = InsightsTold { client: client.to_owned(), fingerprints, scope: self.scope.clone() };
             ask(self.backend, &told).await?;
@@ -156,7 +157,7 @@ fn row(item: &Insight, files: &Files) -> Vec<Cell> {
         file(item, files).map_or(Cell::Empty, Cell::Plain),
         evidence(&finding.evidence),
         worked_here(item).map_or(Cell::Empty, Cell::Plain),
-        Cell::Plain(hex(&finding.fingerprint).to_owned()),
+        Cell::Plain(finding.fingerprint.to_string()),
     ]
 }
 
@@ -195,7 +196,7 @@ pub(crate) fn resources(items: &[Insight]) -> Vec<Resource> {
         .with_description("Findings that are there, the most worth acting on first. Codes, numbers and ids only.")
         .with_mime_type(JSON);
     let one = |item: &Insight| {
-        Resource::new(uri(&item.finding.fingerprint), format!("{} {}", item.finding.code, item.state))
+        Resource::new(uri(item.finding.fingerprint), format!("{} {}", item.finding.code, item.state))
             .with_mime_type(JSON)
     };
     std::iter::once(all).chain(items.iter().map(one)).collect()
@@ -207,8 +208,8 @@ pub(crate) fn template() -> ResourceTemplate {
 }
 
 /// The resource of one finding.
-pub(crate) fn uri(fingerprint: &str) -> String {
-    format!("{FINDINGS_URI}/{}", hex(fingerprint))
+pub(crate) fn uri(fingerprint: Fingerprint) -> String {
+    format!("{FINDINGS_URI}/{fingerprint}")
 }
 
 /// Findings that are there, for the list of resources.
@@ -260,7 +261,7 @@ fn pushed(item: &Insight, files: &Files) -> Json {
         .map(|number| json!({"name": word(&number.name), "value": number.value, "unit": number.unit.name()}))
         .collect();
     json!({
-        "fingerprint": hex(&finding.fingerprint), "code": finding.code.name(), "state": item.state.name(),
+        "fingerprint": finding.fingerprint, "code": finding.code.name(), "state": item.state.name(),
         "saving_nanos": finding.saving_nanos, "confidence": finding.confidence, "executions": finding.executions,
         "operation": operation(item, files), "numbers": numbers, "file": file(item, files), "evidence": finding.evidence,
         "first_seen_unix_nanos": item.first_seen_unix_nanos, "last_seen_unix_nanos": item.last_seen_unix_nanos,
@@ -296,11 +297,11 @@ pub(crate) mod tests {
                     known_by: KnownBy::Attribute,
                 }),
                 evidence: Vec::new(),
-                fingerprint: "c0ffee0012345678".to_owned(),
+                fingerprint: "c0ffee0012345678".parse().unwrap(),
                 text: text(),
                 next: Some(text()),
                 remarks: vec![text()],
-                follows_from: Some(text()),
+                follows_from: None,
             },
             state: FindingState::Open,
             entry: Operation { service: text(), name: text() },
@@ -315,7 +316,7 @@ pub(crate) mod tests {
             fixed_at_code: Some(text()),
             fix: Some(fix.clone()),
             recurrences: 0,
-            worked_here: Some(WorkedHere { fingerprint: text(), fix, next: Some(text()) }),
+            worked_here: Some(WorkedHere { fingerprint: Fingerprint::default(), fix, next: Some(text()) }),
             worth_nanos_per_day: 1,
         }
     }

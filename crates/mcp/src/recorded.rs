@@ -40,11 +40,6 @@ pub(crate) fn code_state(text: &str) -> Option<&str> {
     (is_hex(commit) && changes.is_none_or(is_hex)).then_some(text)
 }
 
-/// A fingerprint or an id of ours, which is hexadecimal; else says that it is none.
-pub(crate) fn hex(text: &str) -> &str {
-    if is_hex(text) { text } else { "unprintable" }
-}
-
 fn is_hex(text: &str) -> bool {
     let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     !text.is_empty() && text.len() <= WORD_BYTES_MAX && text.bytes().all(is_digit)

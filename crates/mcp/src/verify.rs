@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
+use kino_model::VerificationId;
 use kino_wire::Problem;
 use kino_wire::ask::ask;
 use kino_wire::errors::ErrorGroup;
@@ -57,7 +58,7 @@ pub type Starting<'a> = Pin<Box<dyn Future<Output = Result<Verifying, Problem>> 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verifying {
     /// It runs under this id.
-    Started(String),
+    Started(VerificationId),
     /// It may not be executed here: what the user, or the agent by its own means, can run.
     Denied {
         /// A shell's line.
@@ -87,7 +88,7 @@ impl ToolContext<'_> {
                     return Err(Refusal::Problem(Problem::unavailable(message)));
                 };
                 match verifier.start(wanted).await? {
-                    Verifying::Started(id) => id,
+                    Verifying::Started(id) => id.to_string(),
                     Verifying::Denied { line, why } => return Ok(self.denied(line, why)),
                 }
             }
@@ -126,7 +127,7 @@ fn answer(verify: &Verify) -> Answer {
         (VerifyState::Done, Some(verdict)) => verdict.name(),
         _ => "failed",
     };
-    let mut facts = vec![("verdict", Cell::Plain(verdict.to_owned())), ("id", Cell::word(&verify.id))];
+    let mut facts = vec![("verdict", Cell::Plain(verdict.to_owned())), ("id", Cell::Plain(verify.id.to_string()))];
     facts.push(("before", Cell::recorded(&verify.before.what)));
     if verify.state == VerifyState::Running {
         let runs =

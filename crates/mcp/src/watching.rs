@@ -148,7 +148,7 @@ async fn follow<T: Future<Output = bool>>(
             continue;
         }
         after = Some(changes.sequence);
-        let mut news: Vec<News> = changes.items.iter().map(|item| News::Updated(uri(&item.fingerprint))).collect();
+        let mut news: Vec<News> = changes.items.iter().map(|item| News::Updated(uri(item.fingerprint))).collect();
         if !news.is_empty() || changes.removed {
             news.push(News::Updated(FINDINGS_URI.to_owned()));
             news.push(News::Listed);

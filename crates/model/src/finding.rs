@@ -1,8 +1,10 @@
 //! The closed lists that findings use, in memory and in answers: each value has one name, which is also how it is
 //! written in JSON and kept in documents.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 macro_rules! closed {
@@ -23,6 +25,20 @@ macro_rules! closed {
             /// Returns the name, in snake case.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$value => $name,)* }
+            }
+        }
+
+        impl JsonSchema for $list {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($list).into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "string", "enum": [$($name),*] })
             }
         }
 

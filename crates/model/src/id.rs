@@ -1,26 +1,29 @@
-//! Trace and span ids: 16 and 8 bytes, written as lowercase hex.
+//! Ids and hashes of a fixed number of bytes, written as lowercase hex.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Why a text is no id.
+/// Returned when a text is not an id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an id of {expected} hex digits was expected, found {found:?}")]
+#[error("expected {expected} {digits}, found {found:?}")]
 pub struct IdError {
     expected: usize,
+    digits: &'static str,
     found: String,
 }
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident, $bytes:literal) => {
+    ($(#[$doc:meta])* $name:ident, $bytes:literal, $case:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub [u8; $bytes]);
 
         impl $name {
-            /// The length in bytes.
+            /// The length in bytes; as text it is twice as long.
             pub const LEN: usize = $bytes;
 
             /// Takes exactly the right number of bytes; anything else is `None`.
@@ -28,7 +31,7 @@ macro_rules! id {
                 bytes.try_into().ok().map(Self)
             }
 
-            /// All-zero ids are invalid in OpenTelemetry.
+            /// Returns whether all bytes are zero, which OpenTelemetry does not allow in trace and span ids.
             pub fn is_zero(self) -> bool {
                 self.0 == [0; $bytes]
             }
@@ -51,23 +54,16 @@ macro_rules! id {
             }
         }
 
-        /// Reads hex digits of either case.
         impl FromStr for $name {
             type Err = IdError;
 
             fn from_str(text: &str) -> Result<Self, IdError> {
-                let refuse = || IdError { expected: $bytes * 2, found: text.chars().take(64).collect() };
-                let digits = text.as_bytes();
-                if digits.len() != $bytes * 2 {
-                    return Err(refuse());
-                }
                 let mut bytes = [0u8; $bytes];
-                for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-                    let high = hex_digit(pair[0]).ok_or_else(refuse)?;
-                    let low = hex_digit(pair[1]).ok_or_else(refuse)?;
-                    *byte = high << 4 | low;
+                if read_hex(text, Case::$case, &mut bytes) {
+                    return Ok(Self(bytes));
                 }
-                Ok(Self(bytes))
+                let found = text.chars().take(64).collect();
+                Err(IdError { expected: $bytes * 2, digits: Case::$case.digits(), found })
             }
         }
 
@@ -79,29 +75,103 @@ macro_rules! id {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                let text = Cow::<'de, str>::deserialize(deserializer)?;
                 text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "string", "pattern": format!("^[0-9a-f]{{{}}}$", $bytes * 2) })
             }
         }
     };
 }
 
 id!(
-    /// The id of a trace.
+    /// The id of a trace. Read in either case, since W3C and OTLP writers differ.
     TraceId,
-    16
+    16,
+    Either
 );
 id!(
-    /// The id of a span, unique within its trace.
+    /// The id of a span, unique within its trace. Read in either case.
     SpanId,
-    8
+    8,
+    Either
+);
+id!(
+    /// The id of a run, drawn by `kino run`. Spans carry it as text in `kino.run.id`, where any other text is possible.
+    RunId,
+    16,
+    Lower
+);
+id!(
+    /// The id of a verification, drawn by the process that executes it.
+    VerificationId,
+    16,
+    Lower
+);
+id!(
+    /// The SHA-256 of a blob's content.
+    BlobHash,
+    32,
+    Lower
+);
+id!(
+    /// A hash that stays the same for one fault, one error or one shape of it. The first half of a finding's is its
+    /// family's.
+    Fingerprint,
+    8,
+    Lower
 );
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
-
-fn hex_digit(digit: u8) -> Option<u8> {
-    (digit as char).to_digit(16).map(|value| value as u8)
+/// Which digits an id is read from. It is always written in lower case.
+#[derive(Clone, Copy)]
+enum Case {
+    Either,
+    Lower,
 }
+
+impl Case {
+    fn digits(self) -> &'static str {
+        match self {
+            Self::Either => "hex digits",
+            Self::Lower => "lowercase hex digits",
+        }
+    }
+
+    fn value(self, digit: u8) -> Option<u8> {
+        match (digit, self) {
+            (b'0'..=b'9', _) => Some(digit - b'0'),
+            (b'a'..=b'f', _) => Some(digit - b'a' + 10),
+            (b'A'..=b'F', Self::Either) => Some(digit - b'A' + 10),
+            _ => None,
+        }
+    }
+}
+
+/// Fills `bytes` with what `text` says in hex. Returns whether it has exactly as many digits, and nothing else.
+fn read_hex(text: &str, case: Case, bytes: &mut [u8]) -> bool {
+    if text.len() != bytes.len() * 2 {
+        return false;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let (Some(high), Some(low)) = (case.value(pair[0]), case.value(pair[1])) else { return false };
+        *byte = high << 4 | low;
+    }
+    true
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 #[cfg(test)]
 mod tests {
@@ -113,6 +183,23 @@ mod tests {
         assert_eq!(id.to_string(), "5b8efff798038103d269b633813fc60c");
         assert_eq!(serde_json::to_string(&id).unwrap(), "\"5b8efff798038103d269b633813fc60c\"");
         assert_eq!(serde_json::from_str::<SpanId>("\"eee19b7ec3c1b174\"").unwrap().to_string(), "eee19b7ec3c1b174");
+    }
+
+    #[test]
+    fn only_trace_and_span_ids_are_read_in_upper_case() {
+        let error = "5B8EFFF798038103D269B633813FC60C".parse::<RunId>().unwrap_err();
+        assert_eq!(error.to_string(), "expected 32 lowercase hex digits, found \"5B8EFFF798038103D269B633813FC60C\"");
+        let id: RunId = "5b8efff798038103d269b633813fc60c".parse().unwrap();
+        assert_eq!(serde_json::to_string(&id).unwrap(), "\"5b8efff798038103d269b633813fc60c\"");
+        assert!("C0FFEE0012345678".parse::<Fingerprint>().is_err());
+    }
+
+    #[test]
+    fn a_schema_has_the_pattern_of_what_is_written() {
+        let schema = |schema: Schema| serde_json::to_string(&schema).unwrap();
+        let generator = &mut SchemaGenerator::default();
+        assert_eq!(schema(SpanId::json_schema(generator)), r#"{"type":"string","pattern":"^[0-9a-f]{16}$"}"#);
+        assert_eq!(schema(BlobHash::json_schema(generator)), r#"{"type":"string","pattern":"^[0-9a-f]{64}$"}"#);
     }
 
     #[test]

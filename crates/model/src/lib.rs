@@ -22,7 +22,7 @@ pub mod time;
 pub use attribute::{Attributes, Value};
 pub use batch::Batch;
 pub use clock::Clock;
-pub use id::{SpanId, TraceId};
+pub use id::{BlobHash, Fingerprint, RunId, SpanId, TraceId, VerificationId};
 /// Text of 24 bytes: up to 23 bytes lie within it, longer ones are shared by its clones.
 #[doc(no_inline)]
 pub use smol_str::SmolStr as Text;

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use kino_model::VerificationId;
 use kino_wire::verify::VerifyQuestion;
 use kino_wire::{Problem, ProblemKind};
 use rustix::fs::Mode;
@@ -37,7 +38,7 @@ pub struct Detached<'a> {
     /// The mode bits that it takes from new files, where they are not this process's own.
     pub umask: Option<Mode>,
     /// The verification's id, by which the engine knows it.
-    pub id: &'a str,
+    pub id: VerificationId,
     /// Where its standard error goes until it runs.
     pub log: &'a Path,
 }
@@ -71,7 +72,7 @@ fn spawn(detached: &Detached<'_>) -> io::Result<Child> {
 /// Waits until the engine knows of it, then leaves the process to a thread that waits for its end.
 fn wait_until_it_runs(client: &impl Client, mut child: Child, detached: &Detached<'_>) -> Result<(), Problem> {
     let Detached { id, log, .. } = *detached;
-    let question = VerifyQuestion { id: id.to_owned(), wait_millis: 0 };
+    let question = VerifyQuestion { id: id.to_string(), wait_millis: 0 };
     let mut waited = Duration::ZERO;
     let outcome = loop {
         match client.ask(&question) {

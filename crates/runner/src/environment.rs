@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use kino_model::{SpanId, TraceId, names};
+use kino_model::{RunId, SpanId, TraceId, names};
 use kino_wire::admin::EngineFile;
 use kino_wire::run::CodeState;
 
@@ -21,7 +21,7 @@ const TRACEPARENT: &str = "TRACEPARENT";
 #[derive(Clone, Debug)]
 pub(crate) struct Ids {
     /// The run.
-    pub(crate) run: String,
+    pub(crate) run: RunId,
     /// Its trace: the caller's where there is one.
     pub(crate) trace: TraceId,
     /// Its span.
@@ -36,15 +36,10 @@ impl Ids {
         let (run, rest) = random.split_at(16);
         let (trace, span) = rest.split_at(16);
         let own = TraceId::from_slice(trace).expect("split at its length");
-        let run = TraceId::from_slice(run).expect("split at its length");
+        let run = RunId::from_slice(run).expect("split at its length");
         let span = SpanId::from_slice(span).expect("what is left is its length");
         let parent = traceparent.and_then(OsStr::to_str).and_then(parse_traceparent);
-        Self {
-            run: run.to_string(),
-            trace: parent.map_or(own, |(trace, _)| trace),
-            span,
-            parent_span: parent.map(|(_, span)| span),
-        }
+        Self { run, trace: parent.map_or(own, |(trace, _)| trace), span, parent_span: parent.map(|(_, span)| span) }
     }
 }
 
@@ -107,8 +102,9 @@ pub(crate) fn variables(
 
 /// What was there, without what an enclosing run said of itself, and this run's own.
 fn resource_attributes(present: &str, known: &Known<'_>) -> String {
+    let run = known.ids.run.to_string();
     let own = [
-        (names::RUN_ID, Some(known.ids.run.as_str())),
+        (names::RUN_ID, Some(run.as_str())),
         (names::RUN_LABEL, known.label),
         (names::PROJECT, known.code.project.as_deref()),
         (names::WORKTREE, known.code.worktree.as_deref()),

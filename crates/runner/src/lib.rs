@@ -26,14 +26,14 @@ pub use host::{Client, EngineNews, Host, Progress};
 pub use silence::{Silence, why_no_spans};
 pub use verification::Order;
 
-use kino_model::TraceId;
+use kino_model::VerificationId;
 
-/// Returns a new id for a verification: 32 lowercase hexadecimal digits.
+/// Returns a new, random id for a verification.
 ///
 /// # Errors
 /// Where the system has no randomness.
-pub fn new_verification_id() -> Result<String, RunnerError> {
-    Ok(TraceId(random()?).to_string())
+pub fn new_verification_id() -> Result<VerificationId, RunnerError> {
+    Ok(VerificationId(random()?))
 }
 
 fn random<const BYTES: usize>() -> Result<[u8; BYTES], RunnerError> {

@@ -116,7 +116,7 @@ fn finish<H: Host>(host: &H, recording: &Recording<H::Client>, ended: &Ended) ->
         Err(error) => (Some(i32::from(error.exit_code())), None),
     };
     let question = RunFinish {
-        run_id: recording.ids.run.clone(),
+        run_id: recording.ids.run,
         exit_code,
         signal,
         stdout: output(&ended.stdout.kept, ended.stdout.cut_bytes),

@@ -19,6 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use kino_model::VerificationId;
 use kino_text::figures;
 use kino_wire::verify::{
     Verify, VerifyBase, VerifyEnd, VerifyFinish, VerifyLook, VerifyProgress, VerifyRuns, VerifyStart,
@@ -44,7 +45,7 @@ pub struct Wanted<'a> {
     /// `previous`, a selector, or a git revision.
     pub base: &'a str,
     /// The verification's id, where one is chosen already.
-    pub id: Option<&'a str>,
+    pub id: Option<VerificationId>,
     /// How often each side is executed at most.
     pub repeat: u32,
     /// The slowdown that is tolerated, as a part: 0.1 for a tenth.
@@ -81,14 +82,14 @@ pub fn verify<H: Host>(host: &H, wanted: &Wanted<'_>) -> Result<Verified, H::Fai
     let interrupted = child::interrupted();
     let base = base::parse(wanted.base, wanted.directory, &host.git())?;
     let id = match wanted.id {
-        Some(id) => id.to_owned(),
+        Some(id) => id,
         None => crate::new_verification_id()?,
     };
     let code = host.git().code(wanted.directory, &host.scratch()?);
     let started = ask(
         host,
         &VerifyStart {
-            id: id.clone(),
+            id,
             command: wanted.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
             directory: wanted.directory.to_string_lossy().into_owned(),
             code: code.state.clone(),
@@ -98,7 +99,7 @@ pub fn verify<H: Host>(host: &H, wanted: &Wanted<'_>) -> Result<Verified, H::Fai
             start_unix_nanos: host.clock().now().0,
         },
     )?;
-    host.say(&format!("kino │ verification {}: {}", &id[..id.len().min(12)], plan(&started, &base)));
+    host.say(&format!("kino │ verification {:.12}: {}", id, plan(&started, &base)));
     let none = VerifyRuns::default();
     let heartbeat = Heartbeat::new(host, VerifyProgress { id, before: none.clone(), after: none });
     let mut notes = code.notes;

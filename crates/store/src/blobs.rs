@@ -8,12 +8,11 @@
 //! dropped when no live group, hot batch or document names any of its blobs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::str::FromStr;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, MapArray, RecordBatch};
 use bytes::Bytes;
+use kino_model::BlobHash;
 use sha2::{Digest, Sha256};
 
 use crate::error::StoreError;
@@ -26,11 +25,7 @@ const LEVEL: i32 = 3;
 /// The prefix of attribute keys whose values may be the hash of a blob.
 const KEY_PREFIX: &str = "kino.";
 /// Hex digits of a hash.
-const HEX_LEN: usize = 64;
-
-/// The SHA-256 of a blob's content, written as lowercase hex.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BlobHash(pub [u8; 32]);
+const HEX_LEN: usize = BlobHash::LEN * 2;
 
 /// Where a blob stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,53 +36,14 @@ pub(crate) struct Place {
     pub(crate) raw_length: u64,
 }
 
-/// The text is no hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a blob's hash is 64 lowercase hex digits")]
-pub struct NoHash;
-
-impl BlobHash {
-    /// The hash of a content.
-    pub fn of(content: &[u8]) -> Self {
-        Self(Sha256::digest(content).into())
-    }
-
-    pub(crate) fn from_slice(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(Self)
-    }
-
-    /// Every hash that stands in `text` between other characters.
-    pub(crate) fn all_in(text: &str) -> impl Iterator<Item = Self> + '_ {
-        text.split(|letter: char| !letter.is_ascii_hexdigit()).filter_map(|word| word.parse().ok())
-    }
+/// Returns the hash of a blob's content.
+pub(crate) fn hash_of(content: &[u8]) -> BlobHash {
+    BlobHash(Sha256::digest(content).into())
 }
 
-impl fmt::Display for BlobHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for BlobHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
-
-impl FromStr for BlobHash {
-    type Err = NoHash;
-
-    fn from_str(text: &str) -> Result<Self, NoHash> {
-        if text.len() != HEX_LEN {
-            return Err(NoHash);
-        }
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let digit = |digit: u8| (digit as char).to_digit(16).filter(|_| !digit.is_ascii_uppercase()).ok_or(NoHash);
-            *byte = (digit(pair[0])? << 4 | digit(pair[1])?) as u8;
-        }
-        Ok(Self(bytes))
-    }
+/// Returns every hash in `text` that is delimited by other characters than hex digits.
+pub(crate) fn hashes_in(text: &str) -> impl Iterator<Item = BlobHash> + '_ {
+    text.split(|letter: char| !letter.is_ascii_hexdigit()).filter_map(|word| word.parse().ok())
 }
 
 /// Packs blobs. The places miss the pack's number, which the caller has.
@@ -115,7 +71,7 @@ pub(crate) fn pack(
 pub(crate) fn unpack(hash: BlobHash, place: Place, frame: &[u8]) -> Result<Bytes, StoreError> {
     let damaged = || StoreError::DamagedBlob(hash.to_string());
     let content = zstd::bulk::decompress(frame, place.raw_length as usize).map_err(|_| damaged())?;
-    if BlobHash::of(&content) != hash {
+    if hash_of(&content) != hash {
         return Err(damaged());
     }
     Ok(content.into())
@@ -146,7 +102,7 @@ mod tests {
     fn a_pack_gives_back_each_blob_and_notices_damage() {
         let contents = [b"one".to_vec(), Vec::new(), vec![7; 100_000]];
         let blobs: BTreeMap<_, _> =
-            contents.into_iter().map(|content| (BlobHash::of(&content), Bytes::from(content))).collect();
+            contents.into_iter().map(|content| (hash_of(&content), Bytes::from(content))).collect();
         let (bytes, places) = pack(GroupId(3), &blobs).unwrap();
         for (hash, content) in &blobs {
             let place = places[hash];
@@ -158,8 +114,8 @@ mod tests {
 
     #[test]
     fn hashes_are_found_in_a_document() {
-        let hash = BlobHash::of(b"x");
+        let hash = hash_of(b"x");
         let text = format!("{{\"stdout\":\"{hash}\",\"other\":\"abc\"}}");
-        assert_eq!(BlobHash::all_in(&text).collect::<Vec<_>>(), [hash]);
+        assert_eq!(hashes_in(&text).collect::<Vec<_>>(), [hash]);
     }
 }

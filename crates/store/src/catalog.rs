@@ -17,9 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::path::Path;
 
-use kino_model::TraceId;
+use kino_model::{BlobHash, TraceId};
 
-use crate::blobs::{BlobHash, Place};
+use crate::blobs::Place;
 use crate::describe::Inventory;
 use crate::error::CatalogError;
 use crate::file::{FileEntry, GroupId, GroupMeta};

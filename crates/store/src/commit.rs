@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kino_model::TraceId;
+use kino_model::{BlobHash, TraceId};
 
-use crate::blobs::{self, BlobHash};
+use crate::blobs;
 use crate::catalog::{Commit, GroupRow, PackRow};
 use crate::describe::{describe_group, describe_pack, manifest_path};
 use crate::error::StoreError;

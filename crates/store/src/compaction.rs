@@ -8,9 +8,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use kino_model::TraceId;
+use kino_model::{BlobHash, TraceId};
 
-use crate::blobs::BlobHash;
 use crate::commit::Change;
 use crate::error::StoreError;
 use crate::file::{FlushSet, Group, GroupId};

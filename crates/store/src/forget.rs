@@ -12,9 +12,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray, RecordBatch};
 use arrow_schema::ArrowError;
 use kino_model::columns::Table;
-use kino_model::{Batch, TraceId, UnixNanos};
+use kino_model::{Batch, BlobHash, TraceId, UnixNanos};
 
-use crate::blobs::BlobHash;
 use crate::commit::Change;
 use crate::error::StoreError;
 use crate::file::{FlushSet, Group, LakeTable};

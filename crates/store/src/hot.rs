@@ -11,10 +11,9 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow_schema::{ArrowError, Fields, Schema};
 use bytes::Bytes;
 use kino_model::columns::Table;
-use kino_model::{Batch, TraceId};
+use kino_model::{Batch, BlobHash, TraceId};
 use tokio::sync::Notify;
 
-use crate::blobs::BlobHash;
 use crate::file::{Group, GroupId};
 use crate::snapshot::HotBatch;
 

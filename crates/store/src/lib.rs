@@ -47,7 +47,6 @@ pub mod sketch;
 pub mod snapshot;
 pub mod trace_row;
 
-pub use blobs::BlobHash;
 pub use budget::{Budget, BudgetError, Reservation};
 pub use check::{Checked, Lacked};
 pub use claim::Claim;

@@ -16,9 +16,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kino_model::Clock;
+use kino_model::{BlobHash, Clock};
 
-use crate::blobs::{self, BlobHash, Place};
+use crate::blobs::{self, Place};
 use crate::catalog::sqlite::SqliteCatalog;
 use crate::catalog::{GroupRow, Leftover, PackRow, Restored};
 use crate::claim;

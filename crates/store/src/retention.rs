@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
-use kino_model::TraceId;
+use kino_model::{BlobHash, TraceId};
 
 mod jump;
 
 use jump::{ClockWatch, Seen};
 
-use crate::blobs::{self, BlobHash};
+use crate::blobs;
 use crate::catalog::{Leftover, PackUsage};
 use crate::commit::Change;
 use crate::describe::manifest_path;

@@ -5,10 +5,10 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use kino_model::{Batch, Clock};
+use kino_model::{Batch, BlobHash, Clock};
 
 use crate::background;
-use crate::blobs::{self, BlobHash};
+use crate::blobs;
 use crate::claim::Claim;
 use crate::compaction::CompactionMode;
 use crate::config::StoreConfig;
@@ -159,7 +159,7 @@ impl Store {
         if content.len() > limit {
             return Err(AppendError::TooLarge { bytes: content.len(), limit }.into());
         }
-        let hash = BlobHash::of(content);
+        let hash = blobs::hash_of(content);
         let packed = {
             let view = self.inner.shared.view();
             if view.hot_blob(hash).is_some() {
@@ -182,12 +182,11 @@ impl Store {
         Ok(hash)
     }
 
-    /// The large value called `hash`, 64 hex digits. `None` where there is none.
+    /// Returns the blob with this hash; `None` where there is none.
     ///
     /// # Errors
     /// Where the lake cannot be read or the value is damaged.
-    pub async fn blob(&self, hash: &str) -> Result<Option<Bytes>, StoreError> {
-        let Ok(hash) = hash.parse::<BlobHash>() else { return Ok(None) };
+    pub async fn blob(&self, hash: BlobHash) -> Result<Option<Bytes>, StoreError> {
         let place = {
             let view = self.inner.shared.view();
             if let Some(bytes) = view.hot_blob(hash) {

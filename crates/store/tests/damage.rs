@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kino_model::{Batch, Event, LogRecord, Span, TraceId, UnixNanos, Value, thin_vec};
+use kino_model::{Batch, BlobHash, Event, LogRecord, Span, TraceId, UnixNanos, Value, thin_vec};
 use kino_store::snapshot::{EventFilter, OperationFilter, TraceFilter};
 use kino_store::{OpenError, Store, StoreConfig};
 use kino_testkit::{Random, Shop, TestClock};
@@ -28,7 +28,7 @@ type Answers = BTreeMap<&'static str, String>;
 struct Home {
     folder: tempfile::TempDir,
     traces: Vec<TraceId>,
-    blob: String,
+    blob: BlobHash,
     whole: Answers,
     /// By groups, one or two: what is answered without them.
     without: BTreeMap<BTreeSet<u64>, Answers>,
@@ -92,7 +92,7 @@ impl Home {
         let mut home = Self {
             folder,
             traces: traces.into_iter().collect(),
-            blob: blob.to_string(),
+            blob,
             whole: Answers::new(),
             without: BTreeMap::new(),
         };
@@ -176,7 +176,7 @@ impl Home {
         }
         answers.insert("logs", format!("{logs:?}"));
         after(&answers);
-        let blob = match store.blob(&self.blob).await {
+        let blob = match store.blob(self.blob).await {
             Ok(blob) => format!("{blob:?}"),
             Err(error) => format!("damaged: {error}"),
         };

@@ -433,28 +433,28 @@ fn blobs_live_once_as_long_as_something_names_them() {
     with_home(|home| async move {
         let (store, _) = open(quiet(&home)).await;
         let output = "the output of a run\n".repeat(1000);
-        let hash = store.put_blob(output.as_bytes()).await.unwrap().to_string();
-        let other = store.put_blob(b"a diff").await.unwrap().to_string();
-        let orphan = store.put_blob(b"nobody's").await.unwrap().to_string();
+        let hash = store.put_blob(output.as_bytes()).await.unwrap();
+        let other = store.put_blob(b"a diff").await.unwrap();
+        let orphan = store.put_blob(b"an orphan").await.unwrap();
         drop(store);
         let (store, _) = open(quiet(&home)).await;
-        assert_eq!(store.blob(&hash).await.unwrap().unwrap(), output);
-        store.append(batch_with(&[(1, 0)], Some(("kino.run.stdout", &hash)))).await.unwrap();
+        assert_eq!(store.blob(hash).await.unwrap().unwrap(), output);
+        store.append(batch_with(&[(1, 0)], Some(("kino.run.stdout", &hash.to_string())))).await.unwrap();
         store.put_record("run", "r1", &serde_json::json!({ "diff": other })).await.unwrap();
         store.flush().await.unwrap();
-        assert_eq!(store.put_blob(output.as_bytes()).await.unwrap().to_string(), hash);
+        assert_eq!(store.put_blob(output.as_bytes()).await.unwrap(), hash);
         assert_eq!(store.status().hot_bytes, 0, "the second time it is known");
         store.retain().await.unwrap();
-        for (hash, content) in [(&hash, output.as_bytes()), (&other, b"a diff")] {
+        for (hash, content) in [(hash, output.as_bytes()), (other, b"a diff")] {
             assert_eq!(store.blob(hash).await.unwrap().unwrap(), content);
         }
         store.forget(Forget::Traces(vec![trace_id(1)])).await.unwrap();
-        assert_eq!(store.blob(&hash).await.unwrap(), None);
-        assert_eq!(store.blob(&orphan).await.unwrap(), None);
+        assert_eq!(store.blob(hash).await.unwrap(), None);
+        assert_eq!(store.blob(orphan).await.unwrap(), None);
         drop(store);
         let (store, _) = open(quiet(&home)).await;
-        assert_eq!(store.blob(&hash).await.unwrap(), None);
-        assert_eq!(store.blob(&other).await.unwrap().unwrap(), &b"a diff"[..]);
+        assert_eq!(store.blob(hash).await.unwrap(), None);
+        assert_eq!(store.blob(other).await.unwrap().unwrap(), &b"a diff"[..]);
         assert!(store.remove_record("run", "r1").await.unwrap());
         store.retain().await.unwrap();
         assert_eq!(store.status().blob_bytes, 0);

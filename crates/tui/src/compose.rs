@@ -229,8 +229,8 @@ pub(crate) fn search(search: &Search, needle: &str, zone: &TimeZone) -> Vec<Line
             SearchSource::Stderr => "standard error",
             SearchSource::Log => "log",
         };
-        let target = match (&hit.blob, hit.trace_id, hit.span_id) {
-            (Some(blob), ..) => Some(Target::Text { blob: blob.clone(), title: title.to_owned(), goal: Some(goal) }),
+        let target = match (hit.blob, hit.trace_id, hit.span_id) {
+            (Some(blob), ..) => Some(Target::Text { blob, title: title.to_owned(), goal: Some(goal) }),
             (None, Some(trace_id), Some(span_id)) => Some(Target::Within(trace_id, span_id, goal)),
             (None, Some(trace_id), None) => Some(Target::Trace(trace_id)),
             (None, None, _) => None,
@@ -267,7 +267,7 @@ pub(crate) fn run(run: &Run, zone: &TimeZone) -> Vec<Line> {
     if let Some(label) = &run.label {
         pair("label", label, &mut lines);
     }
-    pair("run", &run.run_id, &mut lines);
+    pair("run", &run.run_id.to_string(), &mut lines);
     pair("started", &time::exactly(run.start_unix_nanos, zone), &mut lines);
     pair("duration", &duration(run.duration_nanos), &mut lines);
     let commit = run.code.code_state.as_deref().or(run.code.commit.as_deref());
@@ -282,10 +282,10 @@ pub(crate) fn run(run: &Run, zone: &TimeZone) -> Vec<Line> {
     pair("recorded", &seen.join(", "), &mut lines);
     pair("services", &run.services.join(", "), &mut lines);
     heading("Look at", &mut lines);
-    let blobs = [("standard output", &run.stdout_blob), ("standard error", &run.stderr_blob), ("diff", &run.diff_blob)];
+    let blobs = [("standard output", run.stdout_blob), ("standard error", run.stderr_blob), ("diff", run.diff_blob)];
     for (title, blob) in blobs {
         if let Some(blob) = blob {
-            let target = Target::Text { blob: blob.clone(), title: title.to_owned(), goal: None };
+            let target = Target::Text { blob, title: title.to_owned(), goal: None };
             lines.push(Line::new(title).indent(STEP).to(target));
         }
     }
@@ -293,7 +293,7 @@ pub(crate) fn run(run: &Run, zone: &TimeZone) -> Vec<Line> {
         let cut = format!("{} of output and diff were beyond the limit", counted(run.cut_bytes, "byte"));
         lines.push(Line::new(&cut).indent(STEP).tone(Tone::Faint));
     }
-    lines.push(Line::new("its traces").indent(STEP).to(Target::TracesOf(run.run_id.clone())));
+    lines.push(Line::new("its traces").indent(STEP).to(Target::TracesOf(run.run_id)));
     lines.push(Line::new("its own span").indent(STEP).to(Target::Trace(run.trace_id)));
     if !run.breakdown.is_empty() {
         heading("Where the time goes", &mut lines);

@@ -1,6 +1,6 @@
 //! A page of text to read: lines that wrap, some of which lead on, and a search with its hits marked.
 
-use kino_model::{SpanId, TraceId};
+use kino_model::{BlobHash, RunId, SpanId, TraceId};
 use kino_text::{Tone, layout, untrusted};
 use kino_wire::finding::Finding;
 
@@ -23,8 +23,8 @@ pub(crate) enum Target {
     Span(TraceId, SpanId),
     /// To a blob's text, under this title.
     Text {
-        /// The blob's hash.
-        blob: String,
+        /// Its hash.
+        blob: BlobHash,
         /// What it is.
         title: String,
         /// What to look for in it.
@@ -35,7 +35,7 @@ pub(crate) enum Target {
     /// To what a finding says.
     Finding(Box<Finding>),
     /// To the list of this run's traces.
-    TracesOf(String),
+    TracesOf(RunId),
 }
 
 /// What to look for in a text that is being opened.

@@ -1,7 +1,7 @@
 //! The view as a reader has it: keys and answers in, the screen as text out.
 
 use jiff::tz::TimeZone;
-use kino_model::{SpanId, TraceId};
+use kino_model::{Fingerprint, SpanId, TraceId};
 use kino_wire::ask::Scope;
 use kino_wire::evidence::{Open, OpenEvent, OpenSpan};
 use kino_wire::explain::{BreakdownRow, ExplainTrace, LeftOut, PathSegment, PathTotal, Quantiles, RootSummary};
@@ -175,7 +175,7 @@ fn finding() -> Finding {
         executions: 12,
         location: None,
         evidence: vec![Evidence { trace_id: TraceId([9; 16]), span_id: Some(SpanId([2; 8])) }],
-        fingerprint: "f".to_owned(),
+        fingerprint: fingerprint('f'),
         text: "SELECT item runs 40 times under GET /cart".to_owned(),
         next: Some("kino explain 'GET /cart'".to_owned()),
         remarks: Vec::new(),
@@ -267,7 +267,7 @@ fn in_an_output(first: Open) -> Reader {
     let mut reader = Reader::new();
     reader.press(&[Key::Char('3')]);
     let run = RunItem {
-        run_id: "4f2a91c0".repeat(4),
+        run_id: "4f2a91c0".repeat(4).parse().unwrap(),
         trace_id: TraceId([9; 16]),
         label: Some("before".to_owned()),
         command: vec!["pytest".to_owned(), "-x".to_owned()],
@@ -295,7 +295,7 @@ fn in_an_output(first: Open) -> Reader {
 fn recorded_run() -> Run {
     Run {
         schema: String::new(),
-        run_id: "4f2a91c0".repeat(4),
+        run_id: "4f2a91c0".repeat(4).parse().unwrap(),
         trace_id: TraceId([9; 16]),
         label: Some("before".to_owned()),
         command: vec!["pytest".to_owned(), "-x".to_owned()],
@@ -306,9 +306,9 @@ fn recorded_run() -> Run {
         others_cpu: None,
         exit_code: Some(1),
         signal: None,
-        stdout_blob: Some("abc".to_owned()),
+        stdout_blob: Some("abc0".repeat(16).parse().unwrap()),
         stderr_blob: None,
-        diff_blob: Some("def".to_owned()),
+        diff_blob: Some("def0".repeat(16).parse().unwrap()),
         cut_bytes: 0,
         spans: 12,
         traces: 3,
@@ -534,7 +534,12 @@ fn a_finding_shows_what_it_rests_on() {
     insta::assert_snapshot!(reader.screen());
 }
 
-fn insight(fingerprint: &str, state: FindingState, sequence: u64, worth: i64) -> Insight {
+/// A fingerprint of one digit, repeated.
+fn fingerprint(digit: char) -> Fingerprint {
+    digit.to_string().repeat(16).parse().unwrap()
+}
+
+fn insight(digit: char, state: FindingState, sequence: u64, worth: i64) -> Insight {
     let location = Location {
         path: "/home/ada/shop/cart.py".to_owned(),
         line: Some(41),
@@ -542,7 +547,7 @@ fn insight(fingerprint: &str, state: FindingState, sequence: u64, worth: i64) ->
         known_by: KnownBy::Attribute,
     };
     Insight {
-        finding: Finding { fingerprint: fingerprint.to_owned(), location: Some(location), ..finding() },
+        finding: Finding { fingerprint: fingerprint(digit), location: Some(location), ..finding() },
         state,
         entry: Operation { service: "shop".to_owned(), name: "GET /cart".to_owned() },
         project: None,
@@ -571,9 +576,9 @@ fn insight(fingerprint: &str, state: FindingState, sequence: u64, worth: i64) ->
 #[test]
 fn findings_are_listed_by_worth_and_what_came_meanwhile_is_marked() {
     let mut reader = Reader::new();
-    reader.findings(vec![insight("a", FindingState::Open, 3, 10)], 3);
+    reader.findings(vec![insight('a', FindingState::Open, 3, 10)], 3);
     let change = FindingChange {
-        fingerprint: "b".to_owned(),
+        fingerprint: fingerprint('b'),
         code: Code::NPlusOne,
         state: FindingState::Open,
         sequence: 4,
@@ -583,7 +588,7 @@ fn findings_are_listed_by_worth_and_what_came_meanwhile_is_marked() {
     let waits = |ask: &Ask| matches!(ask, Ask::FindingsChanged(question) if question.after == Some(3));
     reader.answer(waits, Ok(Answer::FindingsChanged(Box::new(changes))));
     reader.later(1_000);
-    let both = vec![insight("a", FindingState::Open, 3, 10), insight("b", FindingState::Recurring, 4, 90)];
+    let both = vec![insight('a', FindingState::Open, 3, 10), insight('b', FindingState::Recurring, 4, 90)];
     reader.findings(both, 4);
     assert!(reader.screen().contains("2 Findings (2)"), "what is wrong is told wherever the reader is");
     reader.press(&[Key::Char('2')]);
@@ -595,11 +600,11 @@ fn findings_are_listed_by_worth_and_what_came_meanwhile_is_marked() {
 #[test]
 fn a_finding_is_acknowledged_and_the_list_asked_again() {
     let mut reader = Reader::new();
-    reader.findings(vec![insight("a", FindingState::Open, 3, 10)], 3);
+    reader.findings(vec![insight('a', FindingState::Open, 3, 10)], 3);
     reader.press(&[Key::Char('2'), Key::Char('a')]);
-    let insight = insight("a", FindingState::Acknowledged, 4, 10);
+    let insight = insight('a', FindingState::Acknowledged, 4, 10);
     let answer = Acknowledged { schema: String::new(), insight: insight.clone() };
-    let asked = |ask: &Ask| matches!(ask, Ask::Acknowledge(question) if question.fingerprint == "a" && !question.undo);
+    let asked = |ask: &Ask| matches!(ask, Ask::Acknowledge(question) if question.fingerprint == fingerprint('a').to_string() && !question.undo);
     reader.answer(asked, Ok(Answer::Acknowledge(Box::new(answer))));
     assert!(reader.screen().contains("n_plus_one is acknowledged"), "{}", reader.screen());
     reader.later(1_000);
@@ -622,7 +627,7 @@ fn a_search_of_everything_leads_into_the_text_at_the_hit() {
         source: SearchSource::Stderr,
         time_unix_nanos: START,
         run_id: Some("4f2a91c0".repeat(4)),
-        blob: Some("abc".to_owned()),
+        blob: Some("abc0".repeat(16).parse().unwrap()),
         offset: Some(1_601),
         service: "pytest".to_owned(),
         text: "x Boom\u{1b}[0m!".to_owned(),

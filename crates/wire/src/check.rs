@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use kino_model::Fingerprint;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -246,7 +247,7 @@ pub struct BaselineError {
     #[serde(rename = "type")]
     pub exception_type: String,
     /// Its fingerprint.
-    pub fingerprint: String,
+    pub fingerprint: Fingerprint,
 }
 
 /// A known finding.
@@ -258,7 +259,7 @@ pub struct BaselineFinding {
     /// What it is about.
     pub subject: String,
     /// Its fingerprint.
-    pub fingerprint: String,
+    pub fingerprint: Fingerprint,
 }
 
 impl fmt::Display for Measure {

@@ -1,5 +1,6 @@
 //! `diagnose`: what is wrong now, ranked over everything recorded, causes before what follows from them.
 
+use kino_model::Fingerprint;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -87,7 +88,7 @@ pub struct DiagnosisEntry {
     /// By how much these words raised it; 1 where they did not.
     pub words_factor: f64,
     /// Stable across renames of paths, ids and numbers.
-    pub fingerprint: String,
+    pub fingerprint: Fingerprint,
 }
 
 /// An operation.

@@ -1,5 +1,6 @@
 //! `errors`: exceptions grouped by fingerprint.
 
+use kino_model::Fingerprint;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +61,7 @@ pub struct ErrorGroup {
     /// The message of the latest, at most 500 characters. Recorded text: untrusted.
     pub message: String,
     /// Stable across line numbers, ids and numbers in the message.
-    pub fingerprint: String,
+    pub fingerprint: Fingerprint,
     /// How often it was raised; what several spans recorded of one exception counts once.
     pub count: u64,
     /// The first time.

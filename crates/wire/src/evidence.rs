@@ -43,13 +43,10 @@ pub struct Open {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OpenSpan {
     /// The trace.
-    #[schemars(with = "String")]
     pub trace_id: TraceId,
     /// The span.
-    #[schemars(with = "String")]
     pub span_id: SpanId,
     /// Its parent.
-    #[schemars(with = "Option<String>")]
     pub parent_span_id: Option<SpanId>,
     /// Its service.
     pub service: String,
@@ -89,7 +86,6 @@ pub struct OpenEvent {
     /// Its name.
     pub name: String,
     /// The span, for logs.
-    #[schemars(with = "Option<String>")]
     pub span_id: Option<SpanId>,
     /// The sender's word for the severity, for logs.
     pub severity: String,

@@ -74,7 +74,6 @@ pub struct ExplainTrace {
     /// `kino.explain.v2`.
     pub schema: String,
     /// The trace.
-    #[schemars(with = "String")]
     pub trace_id: TraceId,
     /// Its spans.
     pub spans: u64,
@@ -147,7 +146,6 @@ pub struct PathTotal {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RootSummary {
     /// The span.
-    #[schemars(with = "String")]
     pub span_id: SpanId,
     /// Its service.
     pub service: String,
@@ -163,7 +161,6 @@ pub struct RootSummary {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PathSegment {
     /// The span.
-    #[schemars(with = "String")]
     pub span_id: SpanId,
     /// Its service.
     pub service: String,

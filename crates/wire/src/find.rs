@@ -57,7 +57,6 @@ pub struct Find {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FindItem {
     /// The trace.
-    #[schemars(with = "String")]
     pub trace_id: TraceId,
     /// The root span's service; empty while the root is missing.
     pub root_service: String,

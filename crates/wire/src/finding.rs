@@ -1,7 +1,7 @@
 //! A finding: the unit of insight everywhere. Codes, numbers and ids; text is rendered from templates over these.
 
 pub use kino_model::finding::{Code, KnownBy, SubjectKind, Unit};
-use kino_model::{SpanId, TraceId};
+use kino_model::{Fingerprint, SpanId, TraceId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// What kind of finding.
-    #[schemars(schema_with = "schema::code")]
     pub code: Code,
     /// What it is about.
     pub subject: Subject,
@@ -28,7 +27,7 @@ pub struct Finding {
     /// The spans to look at; at most three.
     pub evidence: Vec<Evidence>,
     /// Stable across renames of paths, ids and numbers.
-    pub fingerprint: String,
+    pub fingerprint: Fingerprint,
     /// One sentence for a person, rendered from the fields above.
     pub text: String,
     /// What to ask next.
@@ -39,14 +38,13 @@ pub struct Finding {
     pub remarks: Vec<String>,
     /// The fingerprint of the finding that explains most of this one's time: repair that one first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub follows_from: Option<String>,
+    pub follows_from: Option<Fingerprint>,
 }
 
 /// What a finding is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Subject {
     /// Of what kind that is.
-    #[schemars(schema_with = "schema::subject_kind")]
     pub kind: SubjectKind,
     /// The service, for operations.
     pub service: String,
@@ -62,7 +60,6 @@ pub struct Number {
     /// The value.
     pub value: f64,
     /// What it counts.
-    #[schemars(schema_with = "schema::unit")]
     pub unit: Unit,
 }
 
@@ -76,7 +73,6 @@ pub struct Location {
     /// The function.
     pub function: Option<String>,
     /// How it is known.
-    #[schemars(schema_with = "schema::known_by")]
     pub known_by: KnownBy,
 }
 
@@ -84,36 +80,7 @@ pub struct Location {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     /// The trace.
-    #[schemars(with = "String")]
     pub trace_id: TraceId,
     /// The span.
-    #[schemars(with = "Option<String>")]
     pub span_id: Option<SpanId>,
-}
-
-/// The schemas of the closed lists, which the model declares and knows nothing of schemas.
-pub(crate) mod schema {
-    use schemars::{Schema, SchemaGenerator, json_schema};
-
-    use super::{Code, KnownBy, SubjectKind, Unit};
-
-    fn closed(names: impl Iterator<Item = &'static str>) -> Schema {
-        json_schema!({ "type": "string", "enum": names.collect::<Vec<_>>() })
-    }
-
-    pub(crate) fn code(_: &mut SchemaGenerator) -> Schema {
-        closed(Code::ALL.iter().map(|value| value.name()))
-    }
-
-    pub(super) fn subject_kind(_: &mut SchemaGenerator) -> Schema {
-        closed(SubjectKind::ALL.iter().map(|value| value.name()))
-    }
-
-    pub(super) fn unit(_: &mut SchemaGenerator) -> Schema {
-        closed(Unit::ALL.iter().map(|value| value.name()))
-    }
-
-    pub(super) fn known_by(_: &mut SchemaGenerator) -> Schema {
-        closed(KnownBy::ALL.iter().map(|value| value.name()))
-    }
 }

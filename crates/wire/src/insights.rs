@@ -8,6 +8,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use kino_model::Fingerprint;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -207,7 +208,7 @@ pub struct Fix {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkedHere {
     /// The fingerprint of the finding that was repaired.
-    pub fingerprint: String,
+    pub fingerprint: Fingerprint,
     /// What the repair did.
     pub fix: Fix,
     /// How to see it: `kino compare --before … --after …`, where both states of the code are known.
@@ -235,7 +236,7 @@ pub struct InsightsTold {
     /// The client, as in [`InsightsQuestion::only_new_for`].
     pub client: String,
     /// The findings' fingerprints.
-    pub fingerprints: Vec<String>,
+    pub fingerprints: Vec<Fingerprint>,
     /// Whose findings.
     #[serde(default)]
     pub scope: Scope,
@@ -270,9 +271,8 @@ pub struct Changes {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FindingChange {
     /// The finding.
-    pub fingerprint: String,
+    pub fingerprint: Fingerprint,
     /// Its kind.
-    #[schemars(schema_with = "crate::finding::schema::code")]
     pub code: Code,
     /// Its state now.
     pub state: FindingState,

@@ -1,6 +1,6 @@
 //! `run`: a recorded execution of a command.
 
-use kino_model::{SpanId, TraceId};
+use kino_model::{BlobHash, RunId, SpanId, TraceId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +11,8 @@ use crate::finding::Finding;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunStart {
-    /// The run's id: 32 lowercase hex digits.
-    pub run_id: String,
+    /// The run's id.
+    pub run_id: RunId,
     /// The trace its span is in.
     pub trace_id: TraceId,
     /// Its span.
@@ -64,7 +64,7 @@ pub struct RunOutput {
 #[serde(deny_unknown_fields)]
 pub struct RunFinish {
     /// The run.
-    pub run_id: String,
+    pub run_id: RunId,
     /// The command's exit code; `None` when a signal ended it.
     pub exit_code: Option<i32>,
     /// The signal that ended it.
@@ -98,9 +98,8 @@ pub struct Run {
     /// `kino.run.v1`.
     pub schema: String,
     /// The run.
-    pub run_id: String,
+    pub run_id: RunId,
     /// The trace its span is in.
-    #[schemars(with = "String")]
     pub trace_id: TraceId,
     /// The user's label.
     pub label: Option<String>,
@@ -123,11 +122,11 @@ pub struct Run {
     /// The signal that ended it.
     pub signal: Option<i32>,
     /// Hashes of the blobs: what `open blob:HASH` takes.
-    pub stdout_blob: Option<String>,
+    pub stdout_blob: Option<BlobHash>,
     /// As `stdout_blob`.
-    pub stderr_blob: Option<String>,
+    pub stderr_blob: Option<BlobHash>,
     /// As `stdout_blob`.
-    pub diff_blob: Option<String>,
+    pub diff_blob: Option<BlobHash>,
     /// Bytes of standard output, standard error and diff that were beyond the limit and not kept.
     #[serde(default)]
     pub cut_bytes: u64,
@@ -183,9 +182,8 @@ pub struct Runs {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunItem {
     /// The run.
-    pub run_id: String,
+    pub run_id: RunId,
     /// The trace its span is in.
-    #[schemars(with = "String")]
     pub trace_id: TraceId,
     /// The user's label.
     pub label: Option<String>,

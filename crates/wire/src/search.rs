@@ -1,6 +1,6 @@
 //! `search`: text in what programs wrote: the recorded output of runs, and log records.
 
-use kino_model::{SpanId, TraceId};
+use kino_model::{BlobHash, SpanId, TraceId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -52,14 +52,12 @@ pub struct SearchHit {
     /// The run, if there is one.
     pub run_id: Option<String>,
     /// The output's blob: what `open blob:HASH` takes.
-    pub blob: Option<String>,
+    pub blob: Option<BlobHash>,
     /// Where in the blob, in bytes.
     pub offset: Option<u64>,
     /// The trace that a record was written in.
-    #[schemars(with = "Option<String>")]
     pub trace_id: Option<TraceId>,
     /// The span that a record was written in.
-    #[schemars(with = "Option<String>")]
     pub span_id: Option<SpanId>,
     /// The service that wrote a record; a run's program.
     pub service: String,

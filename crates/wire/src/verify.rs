@@ -3,6 +3,7 @@
 //! A verification outlives whoever asked for it: its record is kept as runs are, grows while the command is executed,
 //! and can be asked for again by its id.
 
+use kino_model::{RunId, VerificationId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,12 +29,12 @@ pub enum VerifyBase {
     },
 }
 
-/// Says that a verification begins. The id is the caller's: 32 lowercase hex digits.
+/// Says that a verification begins. The id is the caller's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyStart {
     /// Its id.
-    pub id: String,
+    pub id: VerificationId,
     /// The command and its arguments.
     pub command: Vec<String>,
     /// The working directory.
@@ -63,9 +64,9 @@ fn tolerated() -> f64 {
 #[serde(default, deny_unknown_fields)]
 pub struct VerifyRuns {
     /// Those that count.
-    pub runs: Vec<String>,
+    pub runs: Vec<RunId>,
     /// Those that only warmed up (or built).
-    pub warm_up_runs: Vec<String>,
+    pub warm_up_runs: Vec<RunId>,
     /// How many of those that count failed.
     pub failed_runs: u64,
 }
@@ -75,7 +76,7 @@ pub struct VerifyRuns {
 #[serde(deny_unknown_fields)]
 pub struct VerifyProgress {
     /// The verification.
-    pub id: String,
+    pub id: VerificationId,
     /// Before the change; empty where the base is not executed.
     pub before: VerifyRuns,
     /// After it.
@@ -153,7 +154,7 @@ pub struct Verify {
     /// `kino.verify.v1`.
     pub schema: String,
     /// Its id.
-    pub id: String,
+    pub id: VerificationId,
     /// Whether it runs, is done, or could not be carried out.
     pub state: VerifyState,
     /// The verdict; `null` until it is done.
@@ -250,7 +251,7 @@ pub struct VerifySide {
     /// What it is, e.g. `HEAD~1 (4f2a91c0)`, `this directory`, `label:before`.
     pub what: String,
     /// The runs that count; empty where a selector names traces of no run.
-    pub runs: Vec<String>,
+    pub runs: Vec<RunId>,
     /// How many of them failed.
     pub failed_runs: u64,
     /// Executions compared.
@@ -277,7 +278,7 @@ pub struct StructureChange {
 #[serde(default)]
 pub struct VerifyLeftOut {
     /// Runs that only warmed up or built.
-    pub warm_up_runs: Vec<String>,
+    pub warm_up_runs: Vec<RunId>,
     /// Traces beyond the newest ones that were looked at.
     pub traces: Sides<u64>,
     /// Reasons beyond the ones shown.

@@ -1,5 +1,6 @@
 //! `explain` of a window of time: what changed since then, against a window before it.
 
+use kino_model::Fingerprint;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -122,7 +123,7 @@ pub struct ErrorChange {
     /// The message of the latest. Recorded text: untrusted.
     pub message: String,
     /// As `kino errors` has it.
-    pub fingerprint: String,
+    pub fingerprint: Fingerprint,
     /// How often in the window before.
     pub before: u64,
     /// How often in the window that is explained.

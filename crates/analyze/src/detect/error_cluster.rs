@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kino_model::{Span, SpanKind, names};
+use kino_model::{Fingerprint, Span, SpanKind, names};
 
 use super::Draft;
 use super::facts::{ANCESTORS_MAX, Facts, Group, top};
@@ -106,11 +106,11 @@ fn goes_on_after(facts: &Facts<'_, '_>, index: usize, exception_type: &str) -> b
 }
 
 pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
-    let mut known: BTreeMap<(&str, &str, &str, Option<&str>), String> = BTreeMap::new();
-    let mut by_fingerprint: BTreeMap<String, Cluster<'_>> = BTreeMap::new();
+    let mut known: BTreeMap<(&str, &str, &str, Option<&str>), Fingerprint> = BTreeMap::new();
+    let mut by_fingerprint: BTreeMap<Fingerprint, Cluster<'_>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate().filter(|(_, facts)| !facts.is_passed_test()) {
         let raised = raised(facts);
-        let mut here: BTreeMap<String, (&str, usize)> = BTreeMap::new();
+        let mut here: BTreeMap<Fingerprint, (&str, usize)> = BTreeMap::new();
         for same in raised.values() {
             let by_span: Vec<&[(usize, Exception<'_>)]> = same.chunk_by(|left, right| left.0 == right.0).collect();
             for (position, (index, found)) in
@@ -121,7 +121,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
                     continue;
                 }
                 let key = (found.exception_type, found.message, found.stacktrace, found.root);
-                let fingerprint = known.entry(key).or_insert_with(|| fingerprint_of(found)).clone();
+                let fingerprint = *known.entry(key).or_insert_with(|| fingerprint_of(found));
                 here.insert(fingerprint, (found.exception_type, *index));
             }
         }
@@ -155,7 +155,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             code: Code::ErrorCluster,
             service: span.service(),
             name: &span.name,
-            detail: &fingerprint,
+            detail: &fingerprint.to_string(),
             numbers: vec![
                 Number::new("executions_failed", cases.len() as f64, Unit::Count),
                 Number::new("share", cases.len() as f64 / executions as f64, Unit::Ratio),

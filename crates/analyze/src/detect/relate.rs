@@ -225,7 +225,7 @@ fn discount(group: &Group<'_, '_>, found: &mut [Found], causes: &[Option<Cause>]
     for number in 0..found.len() {
         let Some(cause) = causes[number] else { continue };
         let reason = &found[cause.finding].finding;
-        let (fingerprint, reason) = (reason.fingerprint.clone(), format!("{} of {}", reason.code, reason.subject.name));
+        let (fingerprint, reason) = (reason.fingerprint, format!("{} of {}", reason.code, reason.subject.name));
         let finding = &mut found[number].finding;
         finding.saving_nanos = finding.saving_nanos.map(|nanos| (nanos as f64 * (1.0 - cause.part)).round() as i64);
         if cause.part > FOLLOWS_PART {

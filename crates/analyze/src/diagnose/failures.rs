@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use kino_model::names;
+use kino_model::{Fingerprint, names};
 
 use super::words::Names;
 use super::{Candidate, Group, Loss, Next, Of, Source};
@@ -33,7 +33,7 @@ type Case = (usize, Failure);
 /// A candidate for each first cause.
 pub(super) fn candidates(group: &Group<'_, '_>) -> Vec<Candidate> {
     let ended: Vec<Execution<'_, '_>> = group.all.iter().filter(|it| !it.is_open()).copied().collect();
-    let mut by_cause: BTreeMap<String, Vec<Case>> = BTreeMap::new();
+    let mut by_cause: BTreeMap<Fingerprint, Vec<Case>> = BTreeMap::new();
     let failed = ended.iter().enumerate().filter(|(_, it)| has_failed(it.tree.span(it.entry)));
     let told = failed.filter_map(|(number, execution)| Some((number, failure(execution)?)));
     for (number, failure) in told {
@@ -78,7 +78,7 @@ fn candidate<'t, 'a>(
     group: &Group<'t, 'a>,
     ended: &[Execution<'t, 'a>],
     good: &[Execution<'t, 'a>],
-    fingerprint: String,
+    fingerprint: Fingerprint,
     cases: &[Case],
 ) -> Candidate {
     let ((first, _), (last, failure)) = (&cases[0], &cases[cases.len() - 1]);

@@ -42,8 +42,8 @@ fn explains(cause: &Cause, candidate: &Candidate) -> bool {
     if lead.entry != candidate.entry {
         return false;
     }
-    let mut known = std::iter::once(lead).chain(&cause.also).map(|one| &one.fingerprint);
-    if candidate.follows_from.as_ref().is_some_and(|from| known.any(|known| known == from)) {
+    let mut known = std::iter::once(lead).chain(&cause.also).map(|one| one.fingerprint);
+    if candidate.follows_from.is_some_and(|from| known.any(|known| known == from)) {
         return true;
     }
     if lead.subject == candidate.subject {
@@ -97,7 +97,7 @@ fn across_operations(causes: Vec<Cause>) -> Vec<Cause> {
             let same_family = match lead.source {
                 // Who holds it is the same, however it was seen from either.
                 Source::Finding(Code::HeldBy) => true,
-                Source::Finding(_) => family(&lead.fingerprint) == family(&one.fingerprint),
+                Source::Finding(_) => family(lead.fingerprint) == family(one.fingerprint),
                 Source::Error => lead.location.is_some() && lead.location == one.location,
                 Source::Changed | Source::Unusual => false,
             };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kino_model::names;
+use kino_model::{Fingerprint, names};
 
 use super::Life;
 use crate::detect::{self, DetectorConfig};
@@ -48,7 +48,7 @@ pub struct Set {
 #[derive(Clone, Copy, Debug)]
 pub struct Kept<'k> {
     /// Its fingerprint.
-    pub fingerprint: &'k str,
+    pub fingerprint: Fingerprint,
     /// What it is.
     pub code: Code,
     /// What it cost at its last sighting, where that is claimed.
@@ -91,14 +91,14 @@ pub enum Outcome {
     /// of it.
     Clean {
         /// Which.
-        fingerprint: String,
+        fingerprint: Fingerprint,
         /// The executions.
         set: Set,
     },
     /// Enough executions do not show it.
     Gone {
         /// Which.
-        fingerprint: String,
+        fingerprint: Fingerprint,
         /// The executions.
         set: Set,
     },
@@ -195,7 +195,7 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
         if since.len() >= ENOUGH_TO_OPEN && 2 * since.len() >= all.len() { since } else { all.to_vec() }
     }
 
-    fn shows(&mut self, fingerprint: &str, part: &[usize]) -> bool {
+    fn shows(&mut self, fingerprint: Fingerprint, part: &[usize]) -> bool {
         self.findings(part).iter().any(|finding| finding.fingerprint == fingerprint)
     }
 
@@ -236,7 +236,7 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
     /// What follows from executions on which its detector does not fire, some of them not judged before.
     fn missing(&mut self, kept: &Kept<'_>, line: &str, part: &[usize], fresh: &[usize]) -> Option<Outcome> {
         let is_changed = part.iter().all(|index| self.code(*index).is_some_and(|code| !kept.life.is_known_in(code)));
-        let fingerprint = || kept.fingerprint.to_owned();
+        let fingerprint = kept.fingerprint;
         let Some((before, clean)) = kept.life.since_seen(line) else {
             let needed = if is_changed { kept.life.needed } else { 2 * kept.life.needed };
             if (part.len() as u64) < needed {
@@ -244,34 +244,34 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
             }
             let is_left = self.is_much_left(kept.fingerprint, kept.code, kept.saving_nanos, part);
             return Some(if is_left {
-                Outcome::Clean { fingerprint: fingerprint(), set: self.set(fresh) }
+                Outcome::Clean { fingerprint, set: self.set(fresh) }
             } else {
-                Outcome::Gone { fingerprint: fingerprint(), set: self.set(part) }
+                Outcome::Gone { fingerprint, set: self.set(part) }
             });
         };
         let here = self.prevalence(kept.fingerprint, kept.code, fresh);
         let chance = if is_changed { CHANCE } else { CHANCE_UNCHANGED };
         if kept.life.state != super::State::Fixed && is_gone(before, here.and(clean), chance) {
-            return Some(Outcome::Gone { fingerprint: fingerprint(), set: self.set(fresh) });
+            return Some(Outcome::Gone { fingerprint, set: self.set(fresh) });
         }
         // Executions that show it wait for others like them, which together may be enough for its detector.
-        (here.affected == 0).then(|| Outcome::Clean { fingerprint: fingerprint(), set: self.set(fresh) })
+        (here.affected == 0).then(|| Outcome::Clean { fingerprint, set: self.set(fresh) })
     }
 
     /// Whether executions of other code show a finding gone.
     fn is_gone_from(&mut self, finding: &Finding, sign: Sign, part: &[usize]) -> bool {
         let Finding { code, fingerprint, saving_nanos, .. } = finding;
-        if self.shows(fingerprint, part) {
+        if self.shows(*fingerprint, part) {
             return false;
         }
         sign.prevalence.map_or_else(
-            || part.len() as u64 >= sign.needed && !self.is_much_left(fingerprint, *code, *saving_nanos, part),
-            |before| is_gone(before, self.prevalence(fingerprint, *code, part), CHANCE),
+            || part.len() as u64 >= sign.needed && !self.is_much_left(*fingerprint, *code, *saving_nanos, part),
+            |before| is_gone(before, self.prevalence(*fingerprint, *code, part), CHANCE),
         )
     }
 
     /// Whether a good part is left of a fault of which too little is left to be found anew.
-    fn is_much_left(&self, fingerprint: &str, code: Code, saving: Option<i64>, part: &[usize]) -> bool {
+    fn is_much_left(&self, fingerprint: Fingerprint, code: Code, saving: Option<i64>, part: &[usize]) -> bool {
         let left = detect::remains(&self.executions_of(part), self.config, code);
         let Some(left) = left.iter().find(|it| it.fingerprint == fingerprint) else { return false };
         match (saving, left.saving_nanos) {
@@ -280,7 +280,7 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
         }
     }
 
-    fn prevalence(&self, fingerprint: &str, code: Code, part: &[usize]) -> Prevalence {
+    fn prevalence(&self, fingerprint: Fingerprint, code: Code, part: &[usize]) -> Prevalence {
         Prevalence::among(fingerprint, code, &self.executions_of(part), self.config)
     }
 
@@ -293,7 +293,7 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
         let mut fired = all.len();
         while fired > NEEDED_MIN {
             let half = fired.div_ceil(2).max(NEEDED_MIN);
-            if !self.shows(&finding.fingerprint, &all[all.len() - half..]) {
+            if !self.shows(finding.fingerprint, &all[all.len() - half..]) {
                 break;
             }
             fired = half;

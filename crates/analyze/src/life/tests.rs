@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::BuildHasher as _;
 
 use foldhash::quality::FixedState;
-use kino_model::{Trace, UnixNanos};
+use kino_model::{Fingerprint, Trace, UnixNanos};
 use kino_testkit::faults::{self, Case, Ranges, Truth};
 
 use super::*;
@@ -117,7 +117,7 @@ fn own_traces(case: &Case, mixed: bool) -> Vec<Trace> {
 
 /// What is kept after looks at the first executions of each number, all of one state of the code.
 fn kept_after(own: &[Trace], looks: &[usize]) -> Vec<(Code, Life)> {
-    let mut kept: BTreeMap<(String, String), (crate::Finding, Life)> = BTreeMap::new();
+    let mut kept: BTreeMap<(String, Fingerprint), (crate::Finding, Life)> = BTreeMap::new();
     for (now, traces) in looks.iter().map(|&count| &own[..count]).enumerate() {
         let trees: Vec<Tree<'_>> = traces.iter().map(Tree::new).collect();
         let mut operations: BTreeMap<String, Vec<Execution<'_, '_>>> = BTreeMap::new();
@@ -128,7 +128,7 @@ fn kept_after(own: &[Trace], looks: &[usize]) -> Vec<(Code, Life)> {
             let of = kept.iter().filter(|((of, _), _)| *of == operation);
             let known: Vec<Kept<'_>> = of
                 .map(|((_, fingerprint), (finding, life))| Kept {
-                    fingerprint,
+                    fingerprint: *fingerprint,
                     code: finding.code,
                     saving_nanos: finding.saving_nanos,
                     life,
@@ -139,10 +139,10 @@ fn kept_after(own: &[Trace], looks: &[usize]) -> Vec<(Code, Life)> {
                 match outcome {
                     Outcome::Opened { finding, set, sign } => {
                         let life = Life::open(&set, sign, now);
-                        kept.insert((operation.clone(), finding.fingerprint.clone()), (*finding, life));
+                        kept.insert((operation.clone(), finding.fingerprint), (*finding, life));
                     }
                     Outcome::Seen { finding, set, prevalence } => {
-                        let id = (operation.clone(), finding.fingerprint.clone());
+                        let id = (operation.clone(), finding.fingerprint);
                         let (before, life) = kept.get_mut(&id).unwrap();
                         life.seen(&set, prevalence, now);
                         *before = *finding;

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
+use kino_model::VerificationId;
 use kino_text::time;
 
 /// Arguments of `run`.
@@ -59,7 +60,7 @@ pub(crate) struct Run {
     pub(crate) setup: Option<String>,
     /// The verification's id, where somebody waits for it.
     #[arg(long, value_name = "ID", requires = "against", hide = true)]
-    pub(crate) verify_id: Option<String>,
+    pub(crate) verify_id: Option<VerificationId>,
     /// The command and its arguments.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "CMD")]
     pub(crate) command: Vec<OsString>,

@@ -88,7 +88,7 @@ fn begin(settings: &Settings, umask: Option<Mode>, wanted: &VerifyRequest) -> Re
     arguments.extend([format!("--verify-id={id}"), "--".to_owned()]);
     arguments.extend(wanted.command.iter().cloned());
     let (program, home) = (&settings.program, &settings.home);
-    let detached = Detached { program, arguments: &arguments, directory, home, umask, id: &id, log: &log };
+    let detached = Detached { program, arguments: &arguments, directory, home, umask, id, log: &log };
     detached::start(&start::running(settings).map_err(problem)?, &detached)?;
     Ok(Verifying::Started(id))
 }

@@ -51,7 +51,7 @@ fn block(group: &ErrorGroup, style: Style, now: UnixNanos) -> String {
         text.push_str(&format!("  and {}\n", counted(more as u64, "frame")));
     }
     if let Some(example) = group.examples.first() {
-        let next = format!("  kino explain {}   {}\n", example.trace_id, clean(&group.fingerprint));
+        let next = format!("  kino explain {}   {}\n", example.trace_id, group.fingerprint);
         text.push_str(&style.paint(Tone::Faint, &next));
     }
     text
@@ -88,7 +88,7 @@ mod tests {
         let group = ErrorGroup {
             exception_type: "KeyError".to_owned(),
             message: "'customer'\u{7}".to_owned(),
-            fingerprint: "9f0c".to_owned(),
+            fingerprint: "9f0c9f0c9f0c9f0c".parse().unwrap(),
             count: 1_500,
             first_seen_unix_nanos: 0,
             last_seen_unix_nanos: 172_000_000_000_000,

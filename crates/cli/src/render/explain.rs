@@ -247,7 +247,7 @@ fn code(state: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use kino_model::{SpanId, TraceId};
+    use kino_model::{Fingerprint, SpanId, TraceId};
     use kino_wire::finding::{Code, Finding, KnownBy, Location, Subject, SubjectKind};
 
     use super::super::tests::EIGHTY;
@@ -287,7 +287,7 @@ mod tests {
                 known_by: KnownBy::Attribute,
             }),
             evidence: Vec::new(),
-            fingerprint: "f".to_owned(),
+            fingerprint: Fingerprint::default(),
             text: "Three children run one after the other and nothing connects them.".to_owned(),
             next: None,
             remarks: vec!["repeated_identical_call: the same call\u{1b}[2J 4 times".to_owned()],

@@ -27,7 +27,7 @@ pub(crate) fn text(answer: &Insights, style: Style, now: UnixNanos) -> String {
                 (&duration(item.finding.saving_nanos), Tone::Good),
                 (&count(item.finding.executions), Tone::Plain),
                 (&time::ago(item.last_seen_unix_nanos, now), Tone::Faint),
-                (&item.finding.fingerprint, Tone::Faint),
+                (&item.finding.fingerprint.to_string(), Tone::Faint),
                 (&clean(&item.entry.name), Tone::Plain),
             ]);
         }
@@ -172,6 +172,7 @@ fn tone(state: FindingState) -> Tone {
 
 #[cfg(test)]
 mod tests {
+    use kino_model::Fingerprint;
     use kino_wire::finding::{Code, Finding, Subject, SubjectKind};
     use kino_wire::insights::{InsightsLeftOut, Operation, WorkedHere};
 
@@ -199,7 +200,7 @@ mod tests {
                 executions: 12,
                 location: None,
                 evidence: Vec::new(),
-                fingerprint: "c0ffee0012345678".to_owned(),
+                fingerprint: "c0ffee0012345678".parse().unwrap(),
                 text: "40 calls of one kind beneath load in an execution.".to_owned(),
                 next: Some("fetch all items in one call".to_owned()),
                 remarks: Vec::new(),
@@ -219,7 +220,7 @@ mod tests {
             fix: (state == FindingState::Fixed).then(|| fix.clone()),
             recurrences: 0,
             worked_here: (state == FindingState::Open).then(|| WorkedHere {
-                fingerprint: "c0ffee00ffffffff".to_owned(),
+                fingerprint: "c0ffee00ffffffff".parse().unwrap(),
                 fix,
                 next: Some("kino compare --before code:9d03b7e --after code:9d03b7e+0123456789abcdef".to_owned()),
             }),
@@ -243,8 +244,13 @@ mod tests {
 
     #[test]
     fn a_run_tells_what_became_of_findings_in_one_line() {
-        let change =
-            |code, state| FindingChange { fingerprint: String::new(), code, state, sequence: 0, changed_unix_nanos: 0 };
+        let change = |code, state| FindingChange {
+            fingerprint: Fingerprint::default(),
+            code,
+            state,
+            sequence: 0,
+            changed_unix_nanos: 0,
+        };
         assert_eq!(changes(&[]), None);
         assert_eq!(changes(&[change(Code::DeadTime, FindingState::Decayed)]), None);
         let some = [change(Code::NPlusOne, FindingState::Open), change(Code::DeadTime, FindingState::Fixed)];

@@ -61,7 +61,7 @@ fn summary(run: &Run, style: Style) -> String {
     };
     let took = run.duration_nanos.map(|nanos| format!(" after {}", DurationNanos(nanos))).unwrap_or_default();
     let label = run.label.as_deref().map(|label| format!(" · label {}", clean(label))).unwrap_or_default();
-    format!("{}{took} · run {}{label}", style.paint(tone, &ended), &run.run_id[..run.run_id.len().min(ID_DIGITS)])
+    format!("{}{took} · run {:.ID_DIGITS$}{label}", style.paint(tone, &ended), run.run_id)
 }
 
 fn seen(run: &Run, style: Style) -> String {
@@ -94,7 +94,7 @@ mod tests {
     fn run() -> Run {
         Run {
             schema: Run::SCHEMA.to_owned(),
-            run_id: "4f2a91c0".repeat(4),
+            run_id: "4f2a91c0".repeat(4).parse().unwrap(),
             trace_id: TraceId([0xab; 16]),
             label: Some("before".to_owned()),
             command: vec!["journal".to_owned()],
@@ -106,7 +106,7 @@ mod tests {
             exit_code: Some(0),
             signal: None,
             stdout_blob: None,
-            stderr_blob: Some("c0ffee".to_owned()),
+            stderr_blob: Some("c0ffee00".repeat(8).parse().unwrap()),
             diff_blob: None,
             cut_bytes: 0,
             spans: 11,

@@ -181,7 +181,7 @@ mod tests {
                 "where": {"path": "shop/pool.py", "line": 9, "function": "get", "known_by": "caller"},
                 "evidence": [evidence], "next": format!("kino explain {}", "ab".repeat(16))}],
             "operations": [root], "appeared": [], "vanished": [gone],
-            "errors": [{"type": "KeyError", "message": hostile, "fingerprint": "f", "before": 0, "after": 37,
+            "errors": [{"type": "KeyError", "message": hostile, "fingerprint": "0123456789abcdef", "before": 0, "after": 37,
                 "frame": {"path": "shop/stock.py", "line": 7, "function": "read", "in_project": true}, "examples": []}],
             "error_counts_are_complete": false,
             "left_out": {"suspects": 2, "operations": 0, "appeared": 0, "vanished": 1, "errors": 0},

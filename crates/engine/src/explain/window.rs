@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use kino_analyze::compare::{self as analyze, Examples, examples};
 use kino_analyze::errors::{ErrorGroup, Frame};
 use kino_analyze::execution::Execution;
-use kino_model::UnixNanos;
+use kino_model::{Fingerprint, UnixNanos};
 use kino_store::snapshot::{EventFilter, TraceFilter};
 use kino_wire::compare::{Sides, Verdict};
 use kino_wire::window::{
@@ -116,7 +116,7 @@ impl Engine {
 
     async fn add_errors(&self, question: &ExplainWindowQuestion, answer: &mut ExplainWindow) -> Result<(), Problem> {
         let snapshot = self.snapshot();
-        let mut changes: BTreeMap<String, ErrorChange> = BTreeMap::new();
+        let mut changes: BTreeMap<Fingerprint, ErrorChange> = BTreeMap::new();
         let mut is_complete = true;
         for (window, is_after) in [(answer.against, false), (answer.window, true)] {
             let filter = EventFilter {
@@ -129,7 +129,7 @@ impl Engine {
             is_complete &= !found.is_cut;
             for group in found.groups {
                 let count = group.count;
-                let fingerprint = group.fingerprint.clone();
+                let fingerprint = group.fingerprint;
                 let earlier = changes.get(&fingerprint).map_or(0, |change| change.before);
                 let sides = if is_after { (earlier, count) } else { (count, 0) };
                 changes.insert(fingerprint, error_change(group, sides));
@@ -137,7 +137,7 @@ impl Engine {
         }
         let mut changes: Vec<ErrorChange> = changes.into_values().collect();
         let grew = |change: &ErrorChange| i128::from(change.after) - i128::from(change.before);
-        changes.sort_by_key(|change| (std::cmp::Reverse(grew(change)), change.fingerprint.clone()));
+        changes.sort_by_key(|change| (std::cmp::Reverse(grew(change)), change.fingerprint));
         answer.left_out.errors = changes.len().saturating_sub(ERRORS_MAX) as u64;
         changes.truncate(ERRORS_MAX);
         answer.errors = changes;

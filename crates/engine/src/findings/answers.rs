@@ -56,8 +56,10 @@ impl Findings {
         };
         let mut found: Vec<&Stored> = Vec::new();
         for stored in ledger.all().filter(|stored| stored.is_in(project)) {
-            let fingerprint = &stored.finding.fingerprint;
-            let named = question.fingerprint.as_ref().is_none_or(|wanted| fingerprint.starts_with(wanted.as_str()));
+            let named = question
+                .fingerprint
+                .as_ref()
+                .is_none_or(|wanted| stored.finding.fingerprint.to_string().starts_with(wanted));
             let in_files = question.files.is_empty() || is_in(stored, &question.files);
             let in_time = question.since_unix_nanos.is_none_or(|since| stored.life.changed >= since);
             if !(named && in_files && in_time) {
@@ -88,7 +90,7 @@ impl Findings {
             let follows = stored.finding.follows_from.is_some();
             // In nanoseconds a day, so that whole ones are as good as exact.
             let rank = (Reverse(stored.state().is_present()), Reverse(worth(stored).min(i64::MAX as f64) as i64));
-            (rank, follows, Reverse(stored.sequence), stored.finding.fingerprint.clone())
+            (rank, follows, Reverse(stored.sequence), stored.finding.fingerprint)
         });
         left_out.findings = found.len().saturating_sub(limit) as u64;
         found.truncate(limit);
@@ -188,20 +190,23 @@ impl Findings {
     fn finding_ids(&self, fingerprint: &str, project: Option<&str>) -> Result<Vec<String>, Problem> {
         let ledger = self.ledger();
         let in_scope = || ledger.all().filter(|stored| stored.is_in(project));
-        let mut names: Vec<&str> = in_scope().map(|stored| stored.finding.fingerprint.as_str()).collect();
+        let mut names: Vec<String> = in_scope().map(|stored| stored.finding.fingerprint.to_string()).collect();
         names.sort_unstable();
         names.dedup();
-        let fitting: Vec<&str> = names.iter().copied().filter(|name| name.starts_with(fingerprint)).collect();
+        let fitting: Vec<&String> = names.iter().filter(|name| name.starts_with(fingerprint)).collect();
         match fitting.as_slice() {
             _ if fingerprint.is_empty() => Err(Problem::invalid("a fingerprint is empty")),
-            [one] => Ok(in_scope().filter(|stored| stored.finding.fingerprint == *one).map(Stored::id).collect()),
+            [one] => Ok(in_scope()
+                .filter(|stored| stored.finding.fingerprint.to_string() == **one)
+                .map(Stored::id)
+                .collect()),
             [] => {
                 let message = format!("no finding has the fingerprint {fingerprint:?}");
-                Err(Problem::not_found(message, suggest::or_all(fingerprint, names.into_iter())))
+                Err(Problem::not_found(message, suggest::or_all(fingerprint, names.iter().map(String::as_str))))
             }
             several => {
                 let message = format!("{fingerprint:?} begins the fingerprints of several findings: give more digits");
-                Err(Problem::not_found(message, several.iter().take(5).map(|name| (*name).to_owned()).collect()))
+                Err(Problem::not_found(message, several.iter().take(5).map(|name| (*name).clone()).collect()))
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use kino_model::Fingerprint;
 use kino_wire::Problem;
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +46,7 @@ impl Findings {
         &self,
         client: &str,
         project: Option<&str>,
-        fingerprints: &[String],
+        fingerprints: &[Fingerprint],
     ) -> Result<u64, Problem> {
         let mut told = self.told(client, project).await?;
         let mut count = 0;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kino_analyze::life::{Life, Set, Sign, State};
 use kino_analyze::prevalence::Prevalence;
-use kino_model::TraceId;
+use kino_model::{Fingerprint, TraceId};
 use kino_store::{Store, StoreError};
 use kino_wire::insights::{FindingChange, WorkedHere};
 
@@ -43,8 +43,8 @@ pub(super) struct LookedAt {
 pub(super) enum Step {
     Opened(Sighting, Set, Sign),
     Seen(Sighting, Set, Option<Prevalence>),
-    Clean(String, Set),
-    Gone(String, Set),
+    Clean(Fingerprint, Set),
+    Gone(Fingerprint, Set),
 }
 
 impl Ledger {
@@ -92,7 +92,7 @@ impl Ledger {
         for step in steps {
             let (id, changed) = match step {
                 Step::Opened(sighting, set, sign) => {
-                    let id = id(key.project.as_deref(), &sighting.finding.fingerprint);
+                    let id = id(key.project.as_deref(), sighting.finding.fingerprint);
                     if let Some(stored) = self.by_id.get_mut(&id) {
                         // Another worktree opened it just before.
                         let changed = stored.life.seen(&set, sign.prevalence, now);
@@ -111,7 +111,7 @@ impl Ledger {
                     }
                 }
                 Step::Seen(sighting, set, prevalence) => {
-                    let id = id(key.project.as_deref(), &sighting.finding.fingerprint);
+                    let id = id(key.project.as_deref(), sighting.finding.fingerprint);
                     let Some(stored) = self.by_id.get_mut(&id) else { continue };
                     let changed = stored.life.seen(&set, prevalence, now);
                     if stored.life.state.is_present() {
@@ -120,13 +120,13 @@ impl Ledger {
                     (id, changed)
                 }
                 Step::Clean(fingerprint, set) => {
-                    let id = id(key.project.as_deref(), &fingerprint);
+                    let id = id(key.project.as_deref(), fingerprint);
                     let Some(stored) = self.by_id.get_mut(&id) else { continue };
                     stored.life.clean(&set, now);
                     (id, false)
                 }
                 Step::Gone(fingerprint, set) => {
-                    let id = id(key.project.as_deref(), &fingerprint);
+                    let id = id(key.project.as_deref(), fingerprint);
                     let Some(stored) = self.by_id.get_mut(&id) else { continue };
                     let changed = stored.life.gone(&set, now);
                     (id, changed)
@@ -260,7 +260,7 @@ impl Ledger {
         let picked = self.by_id.values().filter(|stored| pick(stored));
         let mut changes: Vec<FindingChange> = picked
             .map(|stored| FindingChange {
-                fingerprint: stored.finding.fingerprint.clone(),
+                fingerprint: stored.finding.fingerprint,
                 code: stored.finding.code,
                 state: stored.state(),
                 sequence: stored.sequence,

@@ -1,6 +1,7 @@
 //! A finding as it is kept in the store's records, and as it is told.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use kino_analyze::finding::{self, Code, family};
 use kino_analyze::life::{Kept, Life, Repair, State};
@@ -68,7 +69,7 @@ impl Stored {
     /// What a look needs to know of it.
     pub(super) fn kept(&self) -> Kept<'_> {
         let Finding { code, fingerprint, saving_nanos, .. } = &self.finding;
-        Kept { fingerprint, code: *code, saving_nanos: *saving_nanos, life: &self.life }
+        Kept { fingerprint: *fingerprint, code: *code, saving_nanos: *saving_nanos, life: &self.life }
     }
 
     /// Takes over what it looks like now.
@@ -115,12 +116,12 @@ impl Stored {
 
     /// Under which it is kept: one finding may be in several projects.
     pub(super) fn id(&self) -> String {
-        id(self.project.as_deref(), &self.finding.fingerprint)
+        id(self.project.as_deref(), self.finding.fingerprint)
     }
 
     /// The id of the finding that explains most of this one's time.
     pub(super) fn follows_from_id(&self) -> Option<String> {
-        self.finding.follows_from.as_deref().map(|fingerprint| id(self.project.as_deref(), fingerprint))
+        self.finding.follows_from.map(|fingerprint| id(self.project.as_deref(), fingerprint))
     }
 
     pub(super) fn state(&self) -> FindingState {
@@ -144,7 +145,7 @@ impl Stored {
     pub(super) fn is_like(&self, other: &Self) -> bool {
         self.finding.code == other.finding.code
             && self.project == other.project
-            && family(&self.finding.fingerprint) == family(&other.finding.fingerprint)
+            && family(self.finding.fingerprint) == family(other.finding.fingerprint)
     }
 
     pub(super) fn traces(&self) -> impl Iterator<Item = TraceId> + '_ {
@@ -207,7 +208,7 @@ impl Stored {
         let next =
             repair.before_code.as_ref().zip(repair.after_code.as_ref()).filter(|(before, after)| before != after);
         Some(WorkedHere {
-            fingerprint: self.finding.fingerprint.clone(),
+            fingerprint: self.finding.fingerprint,
             fix: fix(repair),
             next: next.map(|(before, after)| format!("kino compare --before code:{before} --after code:{after}")),
         })
@@ -222,13 +223,13 @@ fn part_of_service(name: &str) -> &str {
     route.split('/').next().unwrap_or(route)
 }
 
-/// FNV-1a of the project, so that ids stay short and hold no path.
-pub(super) fn id(project: Option<&str>, fingerprint: &str) -> String {
+/// Returns `name` and the FNV-1a hash of the project, so that ids stay short and contain no path.
+pub(super) fn id(project: Option<&str>, name: impl Display) -> String {
     let hash = project
         .unwrap_or_default()
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    format!("{fingerprint}-{hash:016x}")
+    format!("{name}-{hash:016x}")
 }
 
 /// Executions in a day at the rate at which these started, but no more than there are: a burst is no day.

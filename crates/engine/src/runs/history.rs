@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kino_analyze::compare::located;
 use kino_analyze::execution::Execution;
 use kino_analyze::noise::{History, Located, Timed, Total};
-use kino_model::names;
+use kino_model::{RunId, names};
 use kino_wire::Problem;
 use serde::{Deserialize, Serialize};
 
@@ -31,8 +31,9 @@ pub(crate) struct Location {
 }
 
 /// Where the operations and totals of a run lay.
-pub(crate) fn locations(executions: &[Execution<'_, '_>], run_id: &str) -> Vec<Location> {
-    let of_run = located(executions).into_iter().filter(|(_, run, _)| run == run_id);
+pub(crate) fn locations(executions: &[Execution<'_, '_>], run_id: RunId) -> Vec<Location> {
+    let run_id = run_id.to_string();
+    let of_run = located(executions).into_iter().filter(|(_, run, _)| *run == run_id);
     let location = |(timed, _, located): (Timed, String, Located)| Location {
         of: match timed {
             Timed::Operation(service, name) => vec![service, name],
@@ -58,18 +59,19 @@ impl RunRecords {
     /// What is known of the noise of the command that these sets ran; nothing where they ran several, or none.
     pub(crate) async fn history_of(&self, sets: [&Set; 2]) -> Result<History, Problem> {
         let spans = sets.iter().flat_map(|set| &set.traces).filter_map(|trace| trace.spans.first());
-        let runs: BTreeSet<&str> = spans.filter_map(|span| span.resource.text(names::RUN_ID)).collect();
+        let ids = spans.filter_map(|span| span.resource.text(names::RUN_ID)?.parse().ok());
+        let runs: BTreeSet<RunId> = ids.collect();
         if runs.is_empty() {
             return Ok(History::default());
         }
         let records = self.all().await?;
-        let of_sets = || records.iter().filter(|record| runs.contains(record.run_id.as_str()));
+        let of_sets = || records.iter().filter(|record| runs.contains(&record.run_id));
         let mut commands: Vec<_> = of_sets().map(|record| (&record.command, &record.code.project)).collect();
         commands.sort_unstable();
         commands.dedup();
         let [(command, project)] = commands[..] else { return Ok(History::default()) };
         let is_alike = |record: &&Record| &record.command == command && &record.code.project == project;
-        let others = records.iter().filter(is_alike).filter(|record| !runs.contains(record.run_id.as_str()));
+        let others = records.iter().filter(is_alike).filter(|record| !runs.contains(&record.run_id));
         self.learn(others).await
     }
 
@@ -78,13 +80,13 @@ impl RunRecords {
         &self,
         command: &[String],
         project: Option<&str>,
-        others_than: &BTreeSet<&str>,
+        others_than: &BTreeSet<RunId>,
     ) -> Result<History, Problem> {
         let records = self.all().await?;
         let is_alike = |record: &&Record| {
             record.command == command
                 && record.code.project.as_deref() == project
-                && !others_than.contains(record.run_id.as_str())
+                && !others_than.contains(&record.run_id)
         };
         self.learn(records.iter().filter(is_alike)).await
     }
@@ -93,7 +95,7 @@ impl RunRecords {
         let mut by_state: BTreeMap<&str, BTreeMap<Timed, Vec<Located>>> = BTreeMap::new();
         for record in records.filter(|record| record.has_ended() && !record.failed()).take(RUNS_MAX) {
             let Some(state) = record.code.code_state.as_deref() else { continue };
-            let Some(known) = self.locations.get(&record.run_id).await? else { continue };
+            let Some(known) = self.locations.get(&record.run_id.to_string()).await? else { continue };
             let of_state = by_state.entry(state).or_default();
             for location in known {
                 if let Some(timed) = location.timed() {
@@ -110,7 +112,7 @@ impl RunRecords {
     }
 
     /// Keeps where the operations of a run lay.
-    pub(crate) async fn put_locations(&self, run_id: &str, locations: &[Location]) -> Result<(), Problem> {
-        if locations.is_empty() { Ok(()) } else { self.locations.put(run_id, &locations.to_vec()).await }
+    pub(crate) async fn put_locations(&self, run_id: RunId, locations: &[Location]) -> Result<(), Problem> {
+        if locations.is_empty() { Ok(()) } else { self.locations.put(&run_id.to_string(), &locations.to_vec()).await }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kino_model::{SpanId, TraceId};
+use kino_model::{BlobHash, RunId, SpanId, TraceId};
 use kino_store::Store;
 use kino_text::suggest;
 use kino_wire::Problem;
@@ -27,7 +27,7 @@ const PRUNED_AT_ONCE: usize = 1_000;
 /// What the store keeps of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Record {
-    pub(crate) run_id: String,
+    pub(crate) run_id: RunId,
     pub(crate) trace_id: TraceId,
     pub(super) span_id: SpanId,
     pub(super) parent_span_id: Option<SpanId>,
@@ -39,9 +39,9 @@ pub(crate) struct Record {
     pub(super) end_unix_nanos: Option<i64>,
     pub(super) exit_code: Option<i32>,
     pub(super) signal: Option<i32>,
-    pub(crate) stdout_blob: Option<String>,
-    pub(crate) stderr_blob: Option<String>,
-    pub(super) diff_blob: Option<String>,
+    pub(crate) stdout_blob: Option<BlobHash>,
+    pub(crate) stderr_blob: Option<BlobHash>,
+    pub(super) diff_blob: Option<BlobHash>,
     pub(super) cut_bytes: u64,
     /// Processor time of its command and the command's children.
     #[serde(default)]
@@ -93,25 +93,25 @@ impl RunRecords {
             return Ok(prefix.to_owned());
         }
         let runs = self.all().await?;
-        let mut fitting = runs.iter().map(|run| run.run_id.as_str()).filter(|id| id.starts_with(prefix));
+        let mut fitting = runs.iter().map(|run| run.run_id.to_string()).filter(|id| id.starts_with(prefix));
         match (fitting.next(), fitting.next()) {
-            (Some(one), None) => Ok(one.to_owned()),
+            (Some(one), None) => Ok(one),
             (Some(one), Some(other)) => {
                 let message = format!("{prefix:?} begins the ids of several runs: give more digits");
-                Err(Problem::not_found(message, vec![one.to_owned(), other.to_owned()]))
+                Err(Problem::not_found(message, vec![one, other]))
             }
             (None, _) => Ok(prefix.to_owned()),
         }
     }
 
     /// Which of these ids name runs that `kino run` recorded.
-    pub(crate) async fn recorded<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Result<BTreeSet<String>, Problem> {
+    pub(crate) async fn recorded<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Result<BTreeSet<RunId>, Problem> {
         Ok(self.of(ids).await?.into_iter().map(|run| run.run_id).collect())
     }
 
     /// The records of those of these ids that name runs which `kino run` recorded.
     pub(crate) async fn of<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Result<Vec<Record>, Problem> {
-        let ids: BTreeSet<String> = ids.filter(|id| is_run_id(id)).map(str::to_owned).collect();
+        let ids: BTreeSet<RunId> = ids.filter_map(|id| id.parse().ok()).collect();
         if ids.len() > LOOKED_UP_MAX {
             let mut known = self.all().await?;
             known.retain(|run| ids.contains(&run.run_id));
@@ -119,7 +119,7 @@ impl RunRecords {
         }
         let mut recorded = Vec::new();
         for id in ids {
-            recorded.extend(self.get(&id).await?);
+            recorded.extend(self.get(&id.to_string()).await?);
         }
         Ok(recorded)
     }
@@ -134,7 +134,8 @@ impl RunRecords {
     /// Says that there is no such run, and which are the newest.
     pub(crate) async fn none_called(&self, id: &str) -> Result<Problem, Problem> {
         let runs = self.all().await?;
-        let near = suggest::or_all(id, runs.iter().map(|run| run.run_id.as_str()));
+        let ids: Vec<String> = runs.iter().map(|run| run.run_id.to_string()).collect();
+        let near = suggest::or_all(id, ids.iter().map(String::as_str));
         Ok(Problem::not_found(format!("there is no run {id:?}"), near))
     }
 
@@ -177,11 +178,6 @@ impl RunRecords {
 
     /// Keeps a run.
     pub(crate) async fn put(&self, run: &Record) -> Result<(), Problem> {
-        self.runs.put(&run.run_id, run).await
+        self.runs.put(&run.run_id.to_string(), run).await
     }
-}
-
-/// Whether text has the form of a run's id.
-pub(super) fn is_run_id(text: &str) -> bool {
-    text.len() == 32 && text.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
 }

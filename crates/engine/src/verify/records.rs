@@ -41,18 +41,20 @@ impl VerificationRecords {
             return Ok(self.alive(record));
         }
         let records = self.all().await?;
-        let mut fitting = records.iter().filter(|record| !id.is_empty() && record.verify.id.starts_with(id));
+        let mut fitting =
+            records.iter().filter(|record| !id.is_empty() && record.verify.id.to_string().starts_with(id));
         match (fitting.next(), fitting.next()) {
             (Some(one), None) => Ok(one.clone()),
             (Some(one), Some(other)) => {
-                let near = vec![one.verify.id.clone(), other.verify.id.clone()];
+                let near = vec![one.verify.id.to_string(), other.verify.id.to_string()];
                 Err(Problem::not_found(
                     format!("{id:?} begins the ids of several verifications: give more digits"),
                     near,
                 ))
             }
             (None, _) => {
-                let near = suggest::or_all(id, records.iter().map(|record| record.verify.id.as_str()));
+                let ids: Vec<String> = records.iter().map(|record| record.verify.id.to_string()).collect();
+                let near = suggest::or_all(id, ids.iter().map(String::as_str));
                 Err(Problem::not_found(format!("there is no verification {id:?}"), near))
             }
         }
@@ -76,7 +78,7 @@ impl VerificationRecords {
 
     /// Keeps a verification.
     pub(super) async fn put(&self, record: &Record) -> Result<(), Problem> {
-        self.documents.put(&record.verify.id, record).await
+        self.documents.put(&record.verify.id.to_string(), record).await
     }
 
     /// Removes all of them; one that runs ends with an error.

@@ -68,7 +68,7 @@ impl<H: Host> Registration<H> {
         let code = host.git().code(command.directory, &host.scratch()?);
         let diff = (!code.diff.is_empty()).then(|| output(&code.diff, code.diff_cut_bytes));
         let start = RunStart {
-            run_id: ids.run.clone(),
+            run_id: ids.run,
             trace_id: ids.trace,
             span_id: ids.span,
             parent_span_id: ids.parent_span,

@@ -7,7 +7,9 @@
 use std::collections::BTreeMap;
 
 use super::{GroupRow, PackRow};
-use crate::blobs::{BlobHash, Place};
+use kino_model::BlobHash;
+
+use crate::blobs::Place;
 use crate::file::{FileEntry, GroupId, GroupMeta};
 
 /// What the checksum of a group begins with.

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use kino_model::UnixNanos;
+use kino_model::{BlobHash, UnixNanos};
 use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, params};
 
 use super::{DamagedEntry, GroupRow, Leftover, Loaded, PackRow, check};
-use crate::blobs::{BlobHash, Place};
+use crate::blobs::Place;
 use crate::error::CatalogError;
 use crate::file::{BlockSums, FileEntry, FileMeta, GroupId, GroupMeta, LakeTable};
 

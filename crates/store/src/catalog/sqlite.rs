@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use kino_model::TraceId;
+use kino_model::{BlobHash, TraceId};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::entries::{self, add_group, add_pack, load_places, load_refs};
 use super::schema::{CHECKED, CREATE, IDENTIFY, STEPS, VERSION};
 use super::{Catalog, Commit, DocumentStore, Loaded, PackUsage};
-use crate::blobs::BlobHash;
+use crate::blobs;
 use crate::describe::Inventory;
 use crate::disk::Identity;
 use crate::error::CatalogError;
@@ -263,7 +263,7 @@ impl Catalog for SqliteCatalog {
         let mut statement = connection.prepare("SELECT json FROM records")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            needed.extend(BlobHash::all_in(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?));
+            needed.extend(blobs::hashes_in(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?));
         }
         let mut places = load_places(&connection)?;
         let mut statement = connection.prepare("SELECT id, since FROM groups WHERE pack = 1 AND state = 'live'")?;

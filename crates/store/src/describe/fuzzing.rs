@@ -10,7 +10,7 @@ use kino_model::{TraceId, UnixNanos};
 
 use super::sealed::{BadDescription, seal_bytes};
 use super::{Described, Inventory, describe_group, describe_pack, inventory, manifest, read_manifest};
-use crate::blobs::{self, BlobHash};
+use crate::blobs;
 use crate::catalog::{GroupRow, PackRow};
 use crate::commit::{file_path, pack_path};
 use crate::file::{BlockSums, FileEntry, FileMeta, Group, GroupId, GroupMeta, LakeTable};
@@ -132,7 +132,7 @@ fn state(content: &[u8]) -> Inventory {
 
 fn pack(content: &[u8]) -> PackRow {
     let values: BTreeMap<_, _> =
-        content.chunks(16).map(|value| (BlobHash::of(value), Bytes::copy_from_slice(value))).collect();
+        content.chunks(16).map(|value| (blobs::hash_of(value), Bytes::copy_from_slice(value))).collect();
     let (bytes, blobs) = blobs::pack(ID, &values).expect("values can be packed");
     PackRow { id: ID, path: pack_path(ID), bytes: bytes.len() as u64, blobs }
 }
@@ -166,7 +166,7 @@ fn group() -> GroupRow {
             blocks: BlockSums::default(),
         },
     };
-    let blobs = BTreeSet::from([BlobHash::of(b"value")]);
+    let blobs = BTreeSet::from([blobs::hash_of(b"value")]);
     GroupRow { id: ID, meta, files: LakeTable::ALL.map(file).to_vec(), blobs }
 }
 

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use kino_model::UnixNanos;
+use kino_model::{BlobHash, UnixNanos};
 use serde::{Deserialize, Serialize};
 
 use super::sealed::{self, BadDescription, VERSION};
-use crate::blobs::{BlobHash, Place};
+use crate::blobs::Place;
 use crate::catalog::{GroupRow, PackRow};
 use crate::commit::{file_path, pack_path};
 use crate::error::StoreError;

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::extents::{Extents, SEGMENTS_MAX};
 use super::segment::{self, Header, Kind};
 use super::{aside_folder, payload, returned, segment_number};
-use crate::blobs::BlobHash;
+use crate::blobs;
 use crate::disk::Disk;
 use crate::hot::{Accepted, Content};
 
@@ -170,7 +170,7 @@ pub(super) fn read_segment(bytes: &[u8], replayed: &mut Replayed, keep: &mut Kee
                     continue;
                 }
             },
-            Kind::Blob => Content::Blob(BlobHash::of(record.payload), Bytes::copy_from_slice(record.payload)),
+            Kind::Blob => Content::Blob(blobs::hash_of(record.payload), Bytes::copy_from_slice(record.payload)),
         };
         report.records += 1;
         let reserved = match &content {

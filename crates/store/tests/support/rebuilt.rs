@@ -66,8 +66,8 @@ fn a_lake_without_its_catalog_does_not_open_and_comes_back_whole() {
         with_home(|home| async move {
             let (store, _) = open(quiet(&home)).await;
             let output = "the output of a run\n".repeat(1000);
-            let hash = store.put_blob(output.as_bytes()).await.unwrap().to_string();
-            store.append(batch_with(&[(1, 0)], Some(("kino.run.stdout", &hash)))).await.unwrap();
+            let hash = store.put_blob(output.as_bytes()).await.unwrap();
+            store.append(batch_with(&[(1, 0)], Some(("kino.run.stdout", &hash.to_string())))).await.unwrap();
             store.flush().await.unwrap();
             store.append(batch(&[(1, 1), (2, 0)])).await.unwrap();
             store.flush().await.unwrap();
@@ -98,7 +98,7 @@ fn a_lake_without_its_catalog_does_not_open_and_comes_back_whole() {
             let (store, report) = open(quiet(&home)).await;
             assert!(report.warnings.is_empty(), "{:?}", report.warnings);
             check(&store, [(1, 0), (1, 1), (2, 0), (3, 0)]);
-            assert_eq!(store.blob(&hash).await.unwrap().unwrap(), output);
+            assert_eq!(store.blob(hash).await.unwrap().unwrap(), output);
             assert_eq!(store.record("run", "r1").await.unwrap().unwrap()["label"], "first");
             assert_eq!(store.counts().await.unwrap()["issue/too_deep"], 2);
             store.flush().await.unwrap();
@@ -277,8 +277,8 @@ fn last_inventory_lost_by(lose: fn(&Path)) {
 fn a_store_of_an_earlier_build_is_described_when_it_opens() {
     with_home(|home| async move {
         let (store, _) = open(quiet(&home)).await;
-        let hash = store.put_blob(b"a large value").await.unwrap().to_string();
-        store.append(batch_with(&[(1, 0)], Some(("kino.run.stdout", &hash)))).await.unwrap();
+        let hash = store.put_blob(b"a large value").await.unwrap();
+        store.append(batch_with(&[(1, 0)], Some(("kino.run.stdout", &hash.to_string())))).await.unwrap();
         store.flush().await.unwrap();
         store.close().await.unwrap();
         drop(store);
@@ -296,7 +296,7 @@ fn a_store_of_an_earlier_build_is_described_when_it_opens() {
         lose_and_rebuild(&home).await;
         let (store, _) = open(quiet(&home)).await;
         check(&store, [(1, 0)]);
-        assert_eq!(store.blob(&hash).await.unwrap().unwrap(), &b"a large value"[..]);
+        assert_eq!(store.blob(hash).await.unwrap().unwrap(), &b"a large value"[..]);
     });
 }
 

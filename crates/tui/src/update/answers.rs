@@ -1,5 +1,6 @@
 //! What an answer changes.
 
+use kino_model::Fingerprint;
 use kino_wire::find::Find;
 use kino_wire::insights::Insights;
 use kino_wire::live::Operations;
@@ -102,10 +103,10 @@ impl State {
     }
 
     fn take_runs(&mut self, runs: Runs) {
-        let chosen = self.runs.items.get(self.runs.list.chosen).map(|run| run.run_id.clone());
+        let chosen = self.runs.items.get(self.runs.list.chosen).map(|run| run.run_id);
         (self.runs.items, self.runs.left_out) = (runs.items, runs.left_out);
         (self.runs.loaded, self.runs.error) = (true, None);
-        let place = self.runs.items.iter().position(|run| Some(&run.run_id) == chosen.as_ref());
+        let place = self.runs.items.iter().position(|run| Some(run.run_id) == chosen);
         if let (Some(place), true) = (place, self.runs.list.chosen > 0) {
             self.runs.list.chosen = place;
         }
@@ -114,22 +115,22 @@ impl State {
     }
 
     fn take_findings(&mut self, insights: Insights) {
-        let chosen = self.findings.items.get(self.findings.list.chosen).map(|item| item.finding.fingerprint.clone());
+        let chosen = self.findings.items.get(self.findings.list.chosen).map(|item| item.finding.fingerprint);
         (self.findings.items, self.findings.left_out) = (insights.items, insights.left_out);
         (self.findings.loaded, self.findings.error) = (true, None);
         self.findings.sequence = Some(insights.sequence);
         self.findings.known.get_or_insert(insights.sequence);
-        self.order_findings(chosen.as_deref());
+        self.order_findings(chosen);
     }
 
     /// Puts findings in the order that is shown; the chosen one stays chosen.
-    pub(super) fn order_findings(&mut self, chosen: Option<&str>) {
+    pub(super) fn order_findings(&mut self, chosen: Option<Fingerprint>) {
         if self.findings.newest {
             self.findings.items.sort_by_key(|item| std::cmp::Reverse(item.sequence));
         } else {
             self.findings.items.sort_by_key(|item| std::cmp::Reverse(item.worth_nanos_per_day));
         }
-        let place = self.findings.items.iter().position(|item| Some(item.finding.fingerprint.as_str()) == chosen);
+        let place = self.findings.items.iter().position(|item| Some(item.finding.fingerprint) == chosen);
         if let (Some(place), true) = (place, self.findings.list.chosen > 0) {
             self.findings.list.chosen = place;
         }

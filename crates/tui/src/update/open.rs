@@ -56,7 +56,7 @@ impl State {
             }
             Pane::Runs => {
                 let Some(run) = self.runs.items.get(self.runs.list.chosen) else { return };
-                let (title, run_id) = (run.command.join(" "), run.run_id.clone());
+                let (title, run_id) = (run.command.join(" "), run.run_id.to_string());
                 self.push_asking(title, Ask::Run(RunQuestion { run_id }), commands);
             }
         }
@@ -87,7 +87,7 @@ impl State {
             Target::TracesOf(run_id) => {
                 self.pages.clear();
                 self.front = Pane::Traces;
-                self.narrow(Filter { run_id: Some(run_id), ..Filter::default() });
+                self.narrow(Filter { run_id: Some(run_id.to_string()), ..Filter::default() });
             }
         }
     }
@@ -119,7 +119,7 @@ impl State {
             self.notice = Some(format!("it is {}: there is nothing to acknowledge", insight.state));
             return;
         }
-        let (fingerprint, scope) = (insight.finding.fingerprint.clone(), self.options.scope.clone());
+        let (fingerprint, scope) = (insight.finding.fingerprint.to_string(), self.options.scope.clone());
         let question = AcknowledgeFinding { fingerprint, undo, scope };
         self.ask(Slot::Acknowledged { undo }, Ask::Acknowledge(question), commands);
     }

@@ -190,8 +190,7 @@ fn run(state: &State, run: &RunItem, row: &mut Row<'_>) {
     row.put_right(24, 9, &duration(run.duration_nanos), Tone::Strong);
     let (ended, tone) = compose::ending(run.duration_nanos, run.exit_code, run.signal);
     row.put_within(26, 35, &ended, tone);
-    let digits: String = run.run_id.chars().take(RUN_DIGITS).collect();
-    row.put(36, &digits, Tone::Faint);
+    row.put(36, &format!("{:.RUN_DIGITS$}", run.run_id), Tone::Faint);
     let mut at = 46;
     if let Some(label) = &run.label {
         at = row.put(at, label, Tone::Strong) + 2;

@@ -17,7 +17,7 @@ pub(super) fn run(app: &App, arguments: &args::Run, base: &str) -> Outcome {
         command: &arguments.command,
         directory: &app.settings.directory,
         base,
-        id: arguments.verify_id.as_deref(),
+        id: arguments.verify_id,
         repeat: arguments.repeat,
         tolerate: arguments.tolerate,
         budget_nanos: arguments.budget,
