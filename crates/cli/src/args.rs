@@ -118,6 +118,8 @@ pub(crate) enum Command {
     Stop,
     /// How the engine is: what it took in, refused and keeps.
     Status,
+    /// Print the JSON Schema of every question and answer of the REST interface.
+    Schema,
     /// Show the engine's log.
     Logs(Logs),
     /// Look for what is wrong, and say what to do about it.

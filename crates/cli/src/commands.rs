@@ -21,6 +21,7 @@ mod watch;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
+use kino_engine::Engine;
 use serde::Serialize;
 
 use crate::app::{App, Outcome};
@@ -52,6 +53,7 @@ pub(crate) fn carry_out(app: &App, command: Command) -> Outcome {
         Command::Serve(arguments) => serve::run(app, arguments),
         Command::Stop => stop::run(app),
         Command::Status => questions::status(app),
+        Command::Schema => schema(app),
         Command::Logs(arguments) => logs::run(app, &arguments),
         Command::Completions(arguments) => completions(app, &arguments),
         Command::Doctor(_) | Command::Terminal(_) => unreachable!("carried out before there is an app"),
@@ -68,6 +70,12 @@ struct Version {
 pub(crate) fn version(app: &App) -> Outcome {
     let version = Version { schema: "kino.version.v1", version: client::VERSION };
     app.output.answer(&version, |_| format!("kino {}", version.version))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the contracts of all questions. No engine is asked: they are those of this very program.
+fn schema(app: &App) -> Outcome {
+    app.output.answer(&Engine::schema(), |_| format!("{:#}", Engine::schema()))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kino_text::suggest;
 use kino_wire::ask::Asked;
+use kino_wire::schema::Contracts;
 use kino_wire::{
     Access, Backend, Cost, Damage, Problem, Question, admin, check, compare, diagnose, errors, evidence, explain, find,
     insights, live, predict, run, search, sql, verify, window,
@@ -35,7 +36,7 @@ impl Backend for Engine {
 /// files, of which there must be some left.
 pub(crate) const CONCURRENT_READS_MAX: usize = 64;
 
-/// Makes the two functions that know every question: the one that answers, and the one that hands out its contract.
+/// Makes the functions that know every question: answering it, its contract, and the schemas of all.
 macro_rules! questions {
     ($($question:ty => $($method:ident).+;)+) => {
         impl Engine {
@@ -53,6 +54,19 @@ macro_rules! questions {
                         Err(Problem::not_found(message, near))
                     }
                 }
+            }
+
+            /// Returns the contracts of all questions as JSON Schema: see [`kino_wire::schema`].
+            pub fn schema() -> Json {
+                let mut contracts = Contracts::default();
+                $(contracts.add::<$question>();)+
+                contracts.finish()
+            }
+
+            /// Returns each question's name, and what reads one and writes it again.
+            #[cfg(test)]
+            fn read_and_write() -> Vec<(&'static str, fn(Json) -> Result<Json, Problem>)> {
+                vec![$((<$question as Question>::NAME, |json| write(&read::<$question>(json)?))),+]
             }
 
             /// What a key must allow for the question called `name`, and what answering it takes; `None` where no
@@ -141,3 +155,6 @@ fn read<Q: Question>(json: Json) -> Result<Q, Problem> {
 fn write<A: serde::Serialize>(answer: &A) -> Result<Json, Problem> {
     serde_json::to_value(answer).or_problem()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! Everything on the third port and on the socket: questions under `/api/v1/`, imports and exports, MCP, health and
+//! Everything on the third port and on the socket: questions under `/api/v1/`, their schemas, imports and exports, MCP, health and
 //! metrics.
 
 use axum::Router;
@@ -65,6 +65,7 @@ pub(crate) fn routes(otlp: &Otlp, mcp: Mcp, connections_max: usize) -> Router {
     Router::new()
         .route("/api/v1/import", post(import))
         .route("/api/v1/export", post(export))
+        .route("/api/v1/schema", get(schema))
         .route("/api/v1/{name}", post(ask))
         .route("/healthz", get(health))
         .route("/metrics", get(show_metrics))
@@ -86,6 +87,12 @@ async fn ask(State(api): State<Api>, Path(name): Path<String>, request: Request)
     let question = question.map_err(|error| refuse(&Problem::invalid(format!("the body is not JSON: {error}"))))?;
     let answer = api.engine.ask_json(&name, question).await.map_err(|problem| refuse(&problem))?;
     written(answer).await
+}
+
+/// The contracts of all questions, which are no secret, for those who may ask any.
+async fn schema(State(api): State<Api>, request: Request) -> Result<Response, Response> {
+    allow(&api, &request, Access::Read)?;
+    written(Engine::schema()).await
 }
 
 async fn import(State(api): State<Api>, request: Request) -> Result<Response, Response> {
@@ -158,7 +165,7 @@ async fn ask_over_mcp(State((api, mcp)): State<(Api, Mcp)>, request: Request) ->
 }
 
 async fn nothing_here() -> Response {
-    let message = "there are POST /api/v1/NAME, POST /api/v1/import, POST /api/v1/export, /mcp, /healthz and /metrics";
+    let message = "there are POST /api/v1/NAME, GET /api/v1/schema, POST /api/v1/import, POST /api/v1/export, /mcp, /healthz and /metrics";
     refuse(&Problem::not_found(message, Vec::new()))
 }
 

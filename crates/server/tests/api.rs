@@ -206,6 +206,9 @@ async fn keys_open_what_they_are_for() {
     let json = ("content-type", "application/json");
     assert_eq!(request("GET", server.api("/healthz"), &[], Vec::new()).await.status, 200);
     assert_eq!(request("POST", server.api("/api/v1/find"), &[], Vec::new()).await.status, 401);
+    assert_eq!(request("GET", server.api("/api/v1/schema"), &[], Vec::new()).await.status, 401);
+    let schema = request("GET", server.api("/api/v1/schema"), &[key], Vec::new()).await;
+    assert_eq!(schema.json()["questions"]["stop"]["access"], "admin");
     assert_eq!(request("POST", server.api("/api/v1/find"), &[key], Vec::new()).await.status, 200);
     assert_eq!(request("POST", server.api("/api/v1/stop"), &[key], Vec::new()).await.status, 401);
     assert_eq!(request("POST", server.api("/api/v1/acknowledge_finding"), &[key], Vec::new()).await.status, 401);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::ask::Scope;
 
 /// Asks how the engine is.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StatusQuestion {}
 
@@ -119,7 +119,7 @@ pub struct Health {
 }
 
 /// Asks for the lake's current files.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LakeFilesQuestion {
     /// Write hot rows out first.
@@ -160,7 +160,7 @@ pub struct LakeFile {
 }
 
 /// Which traces to hide at once and remove for good.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ForgetQuestion {
     /// These traces.
@@ -206,12 +206,12 @@ pub struct Import {
 }
 
 /// Stops the engine after it has written everything out.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StopQuestion {}
 
 /// Asks for the end of the engine's own log.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogsQuestion {
     /// At most this many lines, the last ones; 0 stands for the default.
@@ -232,7 +232,7 @@ pub struct Logs {
 }
 
 /// Asks the engine to check what only it can: that every live file reads, and that its store takes writes.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DoctorQuestion {}
 

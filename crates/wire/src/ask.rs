@@ -6,12 +6,13 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 /// A question that the engine answers, with its whole contract.
-pub trait Question: Serialize + DeserializeOwned + Send {
+pub trait Question: Serialize + DeserializeOwned + JsonSchema + Send {
     /// Its name: the last segment of its REST path.
     const NAME: &'static str;
     /// What a key must allow for it.
@@ -19,7 +20,7 @@ pub trait Question: Serialize + DeserializeOwned + Send {
     /// What answering it takes.
     const COST: Cost;
     /// What answers it. An answer with a `schema` has its name and version as `SCHEMA`.
-    type Answer: Serialize + DeserializeOwned + Send;
+    type Answer: Serialize + DeserializeOwned + JsonSchema + Send;
 }
 
 /// Declares the [`Question`] that `$question` is: its name, access, cost and answer.
@@ -152,7 +153,7 @@ impl Problem {
 }
 
 /// Which traces a question is about: the caller's project unless widened. Traces of unknown project always count.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Scope {
     /// The caller's project: the common git directory, an absolute path. `None`: all projects.
     #[serde(default, skip_serializing_if = "Option::is_none")]

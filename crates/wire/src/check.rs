@@ -16,7 +16,7 @@ pub const DEFAULT_LAST: usize = 500;
 pub const MAX_LAST: usize = 5_000;
 
 /// Which executions.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CheckSet {
     /// A selector. `None`: the newest code state of this worktree that was run, else the newest traces.
@@ -30,7 +30,7 @@ pub struct CheckSet {
 }
 
 /// Asks whether executions keep to what is expected.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CheckQuestion {
     /// Which executions.
@@ -42,7 +42,7 @@ pub struct CheckQuestion {
 }
 
 /// One expectation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
     /// As it was written.
@@ -52,7 +52,7 @@ pub struct Expectation {
 }
 
 /// What is expected. An operation is a span's exact name, or, where it begins with `/`, a route.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Expected {
     /// A figure of an operation's durations stays under a limit.
@@ -101,7 +101,7 @@ pub enum Expected {
 }
 
 /// Figures of durations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
     /// The 50th percentile.
@@ -121,7 +121,7 @@ pub enum Measure {
 }
 
 /// What is counted in an execution.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Counted {
     /// Spans beneath it.
@@ -185,7 +185,7 @@ pub enum CheckOutcome {
 }
 
 /// Asks for what a baseline file holds.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BaselineQuestion {
     /// Of which executions.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::ask::Scope;
 
 /// Which two sets to compare. A selector is `run:ID`, `label:NAME`, `commit:SHA`, `code:HASH` or `time:START..END`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CompareQuestion {
     /// The set before the change.

@@ -18,7 +18,7 @@ pub const TEXT_TOKENS_MAX: usize = 1_500;
 pub const WORDS_BYTES_MAX: usize = 4_096;
 
 /// Asks what is wrong.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DiagnoseQuestion {
     /// Words of a complaint. They raise what they name; nothing else is read out of them.

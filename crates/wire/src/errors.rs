@@ -8,7 +8,7 @@ use crate::ask::Scope;
 use crate::finding::Evidence;
 
 /// Which errors.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ErrorsQuestion {
     /// Exact service name.

@@ -24,7 +24,7 @@ pub const DEFAULT_PAGE: usize = 500;
 pub const MAX_PAGE: usize = 10_000;
 
 /// Asks about one trace.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExplainTraceQuestion {
     /// The trace.
@@ -241,7 +241,7 @@ pub struct LeftOut {
 }
 
 /// Asks about an operation over its last executions.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExplainOperationQuestion {
     /// Exact span name.
@@ -294,7 +294,7 @@ pub struct ExplainOperation {
 }
 
 /// Asks how the whole system works.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExplainSystemQuestion {
     /// Over how many executions of each entry point; 0 stands for the default.

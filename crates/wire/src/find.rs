@@ -13,7 +13,7 @@ pub const MAX_LIMIT: usize = 100_000;
 
 /// Which traces to find. `service`, `name` and `attributes` hold together on one span, any in the trace; `error`
 /// asks for any failed span; `min_duration_nanos` and the times are the root's.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FindQuestion {
     /// Exact service name of the span.

@@ -77,7 +77,7 @@ impl FromStr for FindingState {
 }
 
 /// Asks for stored findings, what is worth most first.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct InsightsQuestion {
     /// Only those located in one of these files; paths match where one ends in the other, in whole parts.
@@ -216,7 +216,7 @@ pub struct WorkedHere {
 }
 
 /// Says that the user knows of a finding and does not want to be reminded, or takes that back.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AcknowledgeFinding {
     /// The finding; a unique beginning is enough.
@@ -230,7 +230,7 @@ pub struct AcknowledgeFinding {
 }
 
 /// Says which findings a client has been told, so that it is not told again until they change.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InsightsTold {
     /// The client, as in [`InsightsQuestion::only_new_for`].
@@ -243,7 +243,7 @@ pub struct InsightsTold {
 }
 
 /// Waits until findings change: answers at once where one has since `after`, else when one does or the time is up.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FindingsChanged {
     /// The `sequence` of the answer before; `None` to be told today's at once, without changes.

@@ -20,6 +20,7 @@ pub mod insights;
 pub mod live;
 pub mod predict;
 pub mod run;
+pub mod schema;
 pub mod search;
 pub mod sql;
 pub mod verify;

@@ -14,7 +14,7 @@ pub const DEFAULT_OPERATIONS: usize = 200;
 pub const MAX_OPERATIONS: usize = 10_000;
 
 /// Asks whether anything was recorded or forgotten since an earlier answer, and waits until it was.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LiveQuestion {
     /// `changes` of the earlier answer, of the same engine; without it, the answer comes at once.
@@ -33,7 +33,7 @@ pub struct Live {
 }
 
 /// Asks for operations with their counts and durations. Read from rollups: costs no look at spans.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OperationsQuestion {
     /// Exact service name.

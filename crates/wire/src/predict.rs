@@ -9,7 +9,7 @@ use crate::ask::Scope;
 pub const DEFAULT_LAST: usize = 1_000;
 
 /// Asks how an operation's duration follows its inputs.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PredictQuestion {
     /// Exact span name.

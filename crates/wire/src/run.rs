@@ -8,7 +8,7 @@ use crate::ask::Scope;
 use crate::finding::Finding;
 
 /// Says that a run begins. The engine assigns nothing: the ids are the caller's, so that the child can start at once.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunStart {
     /// The run's id.
@@ -51,7 +51,7 @@ pub struct CodeState {
 }
 
 /// A captured stream.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunOutput {
     /// Its bytes, base64.
     pub base64: String,
@@ -60,7 +60,7 @@ pub struct RunOutput {
 }
 
 /// Says that a run ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunFinish {
     /// The run.
@@ -85,7 +85,7 @@ pub struct RunFinish {
 }
 
 /// Asks for a run's record. `run_id` may be a unique prefix.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunQuestion {
     /// The run.
@@ -156,7 +156,7 @@ pub const DEFAULT_RUNS: usize = 50;
 pub const MAX_RUNS: usize = 1_000;
 
 /// Asks for the newest recorded runs.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RunsQuestion {
     /// Only runs with exactly this label.

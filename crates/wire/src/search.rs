@@ -16,7 +16,7 @@ pub const TEXT_BYTES_MIN: usize = 2;
 pub const TEXT_BYTES_MAX: usize = 1_000;
 
 /// Asks where a text stands in recorded outputs and logs. ASCII letters match in either case.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SearchQuestion {
     /// What to look for, on one line.

@@ -17,7 +17,7 @@ use crate::admin::LakeFile;
 pub const PIN_SECONDS: u64 = 15 * 60;
 
 /// Asks for a snapshot, and pins its files for [`PIN_SECONDS`].
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SqlSnapshotQuestion {}
 
@@ -49,7 +49,7 @@ pub struct SqlRows {
 }
 
 /// Says that a snapshot is not needed any more.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SqlReleaseQuestion {
     /// The snapshot's pin.

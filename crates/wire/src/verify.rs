@@ -13,7 +13,7 @@ use crate::finding::{Finding, Number};
 use crate::run::CodeState;
 
 /// What the state before the change is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum VerifyBase {
     /// Earlier runs of the same command, at the last commit that has some.
@@ -30,7 +30,7 @@ pub enum VerifyBase {
 }
 
 /// Says that a verification begins. The id is the caller's.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyStart {
     /// Its id.
@@ -60,7 +60,7 @@ fn tolerated() -> f64 {
 }
 
 /// The runs of one side so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct VerifyRuns {
     /// Those that count.
@@ -72,7 +72,7 @@ pub struct VerifyRuns {
 }
 
 /// Says how far it is. Sent at least every [`HEARTBEAT_SECONDS`], or the verification counts as broken off.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyProgress {
     /// The verification.
@@ -85,7 +85,7 @@ pub struct VerifyProgress {
 
 /// Asks, between two turns, whether the verdict is sure already. Every look spends a part of the chance of a false
 /// verdict, so that it is asked after the turns that [`looks`] names and no others.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyLook {
     /// How far it is.
@@ -93,7 +93,7 @@ pub struct VerifyLook {
 }
 
 /// Whether more turns are worth it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyLooked {
     /// Pass or fail where that is sure; `None` where it takes more turns.
@@ -112,7 +112,7 @@ pub fn looks(planned: u64) -> Vec<u64> {
 pub const HEARTBEAT_SECONDS: u64 = 10;
 
 /// How the executing ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VerifyEnd {
     /// As planned.
@@ -124,7 +124,7 @@ pub enum VerifyEnd {
 }
 
 /// Says that everything was executed: the two sides are compared.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyFinish {
     /// The last word on what ran.
@@ -138,7 +138,7 @@ pub struct VerifyFinish {
 }
 
 /// Asks for a verification, by its id or a unique prefix.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyQuestion {
     /// The verification.

@@ -20,7 +20,7 @@ pub struct Window {
 }
 
 /// Asks what changed in a window of time.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExplainWindowQuestion {
     /// Its start.
