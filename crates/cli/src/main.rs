@@ -5,6 +5,7 @@
 //!                       └─► render ─► output
 //! ```
 
+mod allocator;
 mod app;
 mod args;
 mod client;
@@ -16,7 +17,6 @@ mod failure;
 mod home;
 mod host;
 mod list_page;
-mod memory;
 mod output;
 mod progress;
 mod render;

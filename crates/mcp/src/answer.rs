@@ -10,8 +10,8 @@ use kino_wire::Damage;
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Map, Value as Json, json};
 
-use crate::cells::Cell;
-use crate::recorded::push;
+use crate::untrusted::push;
+use crate::value::Value;
 
 /// How many bytes count as one token. English and code run at about four, hex ids at about two.
 pub(crate) const BYTES_PER_TOKEN: usize = 4;
@@ -31,7 +31,7 @@ pub(crate) struct Answer {
     /// Names the shape.
     pub(crate) tool: &'static str,
     /// Values about the whole, told whatever the budget.
-    pub(crate) facts: Vec<(&'static str, Cell)>,
+    pub(crate) facts: Vec<(&'static str, Value)>,
     /// Our own sentences, told whatever the budget.
     pub(crate) notes: Vec<String>,
     /// Most important first.
@@ -48,7 +48,7 @@ pub(crate) struct Table {
     /// Column names; those of recorded text get `untrusted.` before them.
     pub(crate) columns: Vec<Cow<'static, str>>,
     /// As many cells each as there are columns.
-    pub(crate) rows: Vec<Vec<Cell>>,
+    pub(crate) rows: Vec<Vec<Value>>,
     /// How many rows it may have before the next table gets its first.
     pub(crate) first: usize,
     /// How many rows it has at most before somebody pages it, whatever room there is; 0: as many as fit. For details
@@ -70,9 +70,9 @@ impl Table {
     fn shown_columns(&self) -> Vec<(usize, String, String)> {
         let mut shown = Vec::with_capacity(self.columns.len());
         for (index, column) in self.columns.iter().enumerate() {
-            let cells = || self.rows.iter().map(|row| &row[index]).filter(|cell| **cell != Cell::Empty);
+            let cells = || self.rows.iter().map(|row| &row[index]).filter(|cell| **cell != Value::Empty);
             let Some(sample) = cells().next() else { continue };
-            let untrusted = cells().any(|cell| matches!(cell, Cell::Recorded(_) | Cell::Any(_)));
+            let untrusted = cells().any(|cell| matches!(cell, Value::Recorded(_) | Value::Any(_)));
             let name = if untrusted { format!("untrusted.{column}") } else { column.to_string() };
             let machine = format!("{name}{}", sample.unit());
             shown.push((index, name, machine));
@@ -180,7 +180,8 @@ impl Answer {
         let mut text = String::from(self.tool);
         let mut facts = Map::new();
         for (name, cell) in &self.facts {
-            let name = if matches!(cell, Cell::Recorded(_)) { format!("untrusted.{name}") } else { (*name).to_owned() };
+            let name =
+                if matches!(cell, Value::Recorded(_)) { format!("untrusted.{name}") } else { (*name).to_owned() };
             push(&mut text, format_args!(" | {name}: {}", cell.text()));
             facts.insert(format!("{name}{}", cell.unit()), cell.json());
         }
@@ -239,10 +240,10 @@ fn write_table(
     warned: &mut bool,
 ) {
     let columns = table.shown_columns();
-    let mut rows: Vec<&Vec<Cell>> = table.rows[range.clone()].iter().collect();
+    let mut rows: Vec<&Vec<Value>> = table.rows[range.clone()].iter().collect();
     if table.grouped {
         rows.sort_by_key(|row| match row.first() {
-            Some(Cell::Count(group)) => *group,
+            Some(Value::Count(group)) => *group,
             _ => u64::MAX,
         });
     }
@@ -281,7 +282,7 @@ fn header_bytes(table: &Table) -> usize {
     2 * table.name.len() + names + 48
 }
 
-fn cell_bytes(cell: &Cell) -> usize {
+fn cell_bytes(cell: &Value) -> usize {
     cell.text().len() + cell.json().to_string().len() + 2
 }
 
@@ -293,10 +294,10 @@ mod tests {
         let mut wide = Table::new("wide", 2, &["index", "name", "never"]);
         let mut late = Table::new("late", 2, &["index", "took"]);
         for index in 0..rows {
-            wide.rows.push(vec![Cell::Count(index), Cell::recorded(&"n".repeat(100)), Cell::Empty]);
-            late.rows.push(vec![Cell::Count(index), Cell::Nanos(1_500_000)]);
+            wide.rows.push(vec![Value::Count(index), Value::recorded(&"n".repeat(100)), Value::Empty]);
+            late.rows.push(vec![Value::Count(index), Value::Nanos(1_500_000)]);
         }
-        Answer { tool: "test", facts: vec![("all", Cell::Count(rows))], tables: vec![wide, late], ..Answer::default() }
+        Answer { tool: "test", facts: vec![("all", Value::Count(rows))], tables: vec![wide, late], ..Answer::default() }
     }
 
     #[test]
@@ -345,7 +346,7 @@ mod tests {
     #[test]
     fn a_column_with_any_recorded_text_is_marked() {
         let mut table = Table::new("mixed", 2, &["where"]);
-        table.rows = vec![vec![Cell::Plain("ours".into())], vec![Cell::recorded("theirs")]];
+        table.rows = vec![vec![Value::Plain("ours".into())], vec![Value::recorded("theirs")]];
         let answer = Answer { tool: "test", tables: vec![table], ..Answer::default() };
         let columns = &answer.render(1_500, None).structured["tables"]["mixed"]["columns"];
         assert_eq!(*columns, json!(["untrusted.where"]));

@@ -19,13 +19,14 @@ use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 
 use crate::answer::{BUDGET_TOKENS_DEFAULT, BUDGET_TOKENS_MAX, BUDGET_TOKENS_MIN};
-use crate::calls::{Refusal, ToolContext};
 use crate::lacking::Lacking;
-use crate::recorded::{CELL_BYTES_MAX, MESSAGE_BYTES_MAX, clean};
+use crate::subscriptions::Subscribed;
+use crate::tools::{Refusal, ToolContext};
+use crate::tools::{insights, list};
+use crate::untrusted::{CELL_BYTES_MAX, MESSAGE_BYTES_MAX, clean};
 use crate::uri::path_of_uri;
-use crate::watching::Subscribed;
 use crate::worktree::Worktrees;
-use crate::{Server, arguments, insights, prompts, tools, watching};
+use crate::{Server, arguments, prompts, subscriptions};
 
 /// How long a client may take to name its roots before its directory is taken instead.
 const ROOTS_WAIT: Duration = Duration::from_secs(2);
@@ -226,7 +227,7 @@ impl ServerHandler for Handler {
             .build();
         ServerConfig::new(capabilities)
             .with_server_info(Implementation::new("kinescope", env!("CARGO_PKG_VERSION")).with_title("Kinescope"))
-            .with_instructions(tools::INSTRUCTIONS)
+            .with_instructions(list::INSTRUCTIONS)
     }
 
     async fn list_tools(
@@ -234,11 +235,11 @@ impl ServerHandler for Handler {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(tools::all()))
+        Ok(ListToolsResult::with_all_items(list::all()))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        tools::all().into_iter().find(|tool| tool.name == name)
+        list::all().into_iter().find(|tool| tool.name == name)
     }
 
     async fn call_tool(
@@ -246,7 +247,7 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let tools = tools::all();
+        let tools = list::all();
         if !tools.iter().any(|tool| tool.name == request.name) {
             return Err(no_such("tool", &request.name, tools.iter().map(|tool| tool.name.as_ref())));
         }
@@ -301,7 +302,7 @@ impl ServerHandler for Handler {
         let worktrees = self.worktrees(&context).await;
         let content = match insights::read(self.server.backend.as_ref(), &request.uri, scope, &worktrees).await {
             Ok(Some(content)) => content,
-            Ok(None) | Err(Problem { kind: ProblemKind::NotFound, .. }) => return Err(watching::unknown()),
+            Ok(None) | Err(Problem { kind: ProblemKind::NotFound, .. }) => return Err(subscriptions::unknown()),
             Err(problem) => return Err(failed(&problem)),
         };
         let contents = ResourceContents::text(content.to_string(), request.uri).with_mime_type("application/json");
@@ -309,12 +310,12 @@ impl ServerHandler for Handler {
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
-        Some(watching::accepted(requested))
+        Some(subscriptions::accepted(requested))
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         let scope = self.scope(false, context.request_context()).await;
-        watching::listen(self.server.backend.as_ref(), &scope, &context).await;
+        subscriptions::listen(self.server.backend.as_ref(), &scope, &context).await;
         Ok(())
     }
 

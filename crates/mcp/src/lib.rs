@@ -12,25 +12,16 @@
 //! what `verify_change` executes, a [`Verifier`] starts, if the user's configuration allows it.
 
 mod answer;
-mod apart;
 mod arguments;
-mod calls;
-mod cells;
-mod changes;
-mod diagnosis;
-mod evidence;
 mod handler;
-mod insights;
 mod lacking;
-mod prediction;
 mod prompts;
-mod recorded;
 mod sessions;
-mod sql;
+mod subscriptions;
 mod tools;
+mod untrusted;
 mod uri;
-mod verify;
-mod watching;
+mod value;
 mod worktree;
 
 use std::path::PathBuf;
@@ -43,8 +34,8 @@ use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 
 pub use handler::Handler;
 pub use sessions::Sessions;
-pub use sql::{Ran, SqlRows, SqlRunner};
-pub use verify::{Starting, Verifier, VerifyRequest, Verifying};
+pub use tools::sql::{Ran, SqlRows, SqlRunner};
+pub use tools::verify::{Starting, Verifier, VerifyRequest, Verifying};
 
 /// The largest request body over HTTP: questions are small.
 pub const REQUEST_BYTES_MAX: usize = 1 << 20;

@@ -39,7 +39,7 @@ pub(crate) fn all() -> Vec<Prompt> {
 pub(crate) fn get(name: &str, arguments: Option<&JsonObject>) -> Option<GetPromptResult> {
     let argument = |name: &str| {
         let text = arguments?.get(name)?.as_str()?.trim();
-        (!text.is_empty()).then(|| crate::recorded::clean(text, ARGUMENT_BYTES_MAX))
+        (!text.is_empty()).then(|| crate::untrusted::clean(text, ARGUMENT_BYTES_MAX))
     };
     let text = match name {
         "diagnose-slow" => diagnose_slow(argument("operation").as_deref()),

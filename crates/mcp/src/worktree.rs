@@ -12,7 +12,7 @@ use std::sync::Arc;
 use kino_repo::project;
 use kino_wire::insights::Insight;
 
-use crate::recorded::pushable_path;
+use crate::untrusted::pushable_path;
 
 /// The deepest path that is looked up.
 const DEPTH_MAX: usize = 32;
@@ -168,7 +168,7 @@ mod tests {
         let item = |name: &str, file: &str| Insight {
             entry: kino_wire::insights::Operation { service: String::new(), name: name.to_owned() },
             file: Some(file.to_owned()),
-            ..crate::insights::tests::hostile(file)
+            ..crate::tools::insights::tests::hostile(file)
         };
         let known = ["GET /books/{id}", "import_all", "POST /books/{id}"];
         assert!(Files::default().has_name("GET"), "methods are a closed list");

@@ -10,11 +10,11 @@
 //! engine that takes its time never holds a key up. It knows no engine, only the questions of `wire`; and recorded
 //! text, which is hostile, passes through one place on its way to the screen.
 
-mod compose;
-mod doc;
+mod document;
 mod event;
 mod filter;
 mod list;
+mod pages;
 mod run;
 mod screen;
 mod state;

@@ -8,7 +8,7 @@ use kino_wire::find::FindItem;
 use kino_wire::insights::{Insight, InsightsLeftOut};
 use kino_wire::run::RunItem;
 
-use crate::doc::{Doc, Goal, Way};
+use crate::document::{Doc, Goal, Way};
 use crate::event::{Ask, Ticket};
 use crate::filter::Filter;
 use crate::list::List;

@@ -6,7 +6,7 @@ use kino_model::{SpanId, TraceId};
 use kino_wire::evidence::{Open, OpenEvent, OpenSpan};
 use kino_wire::explain::ExplainTrace;
 
-use crate::doc::Way;
+use crate::document::Way;
 use crate::list::List;
 
 /// Spans that one question asks for.

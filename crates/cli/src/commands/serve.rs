@@ -31,7 +31,7 @@ struct Ready<'a> {
 /// Serves until it is told to stop.
 pub(super) fn run(app: &App, arguments: Serve) -> Outcome {
     tracing_subscriber::fmt().with_max_level(LevelFilter::INFO).with_ansi(false).with_writer(io::stderr).init();
-    crate::memory::keep_small();
+    crate::allocator::keep_small();
     for said in home::prepare(&app.settings.home)? {
         output::note(&format!("kino: {said}"));
     }

@@ -8,9 +8,9 @@ use kino_wire::run::Runs;
 use kino_wire::{Problem, ProblemKind};
 
 use super::{REST_MILLIS, REST_TIMES, RETRY_MILLIS, USUAL_MILLIS};
-use crate::compose;
-use crate::doc::{Doc, Goal, LINES_MAX, Line, Way};
+use crate::document::{Doc, Goal, LINES_MAX, Line, Way};
 use crate::event::{Answer, Command, Ticket};
+use crate::pages;
 use crate::state::{Content, Fresh, Link, Part, Slot, Source, State, Usual};
 
 impl State {
@@ -172,10 +172,10 @@ impl State {
                 let text = open.text.as_deref().unwrap_or_default();
                 let goal = page.goal.take_if(|goal| is_in(goal, open.next_offset));
                 let first = doc.line_count();
-                let (lines, removed) = compose::recorded(text);
+                let (lines, removed) = pages::recorded(text);
                 doc.append(lines);
                 if let Some(goal) = goal {
-                    doc.go_to(first + compose::line_at(text, goal.offset.saturating_sub(offset)), rows);
+                    doc.go_to(first + pages::line_at(text, goal.offset.saturating_sub(offset)), rows);
                     doc.search(&goal.needle);
                     doc.seek(Way::Here, rows);
                 }
@@ -188,8 +188,8 @@ impl State {
             }
             (_, Answer::Open(open), _) => {
                 if let Some(text) = &open.text {
-                    let (lines, removed) = compose::recorded(text);
-                    line = page.goal.as_ref().map_or(0, |goal| compose::line_at(text, goal.offset));
+                    let (lines, removed) = pages::recorded(text);
+                    line = page.goal.as_ref().map_or(0, |goal| pages::line_at(text, goal.offset));
                     let blob = open.id.strip_prefix("blob:").unwrap_or(&open.id).to_owned();
                     source =
                         Some(Source { blob, next_offset: open.next_offset, cut_at: None, total: open.total, removed });
@@ -198,11 +198,11 @@ impl State {
                     if let Some(span) = open.spans.first() {
                         page.title.clone_from(&span.name);
                     }
-                    compose::span(&open, &zone)
+                    pages::span(&open, &zone)
                 }
             }
-            (_, Answer::Run(run), _) => compose::run(&run, &zone),
-            (_, Answer::Search(search), _) => compose::search(&search, &page.title, &zone),
+            (_, Answer::Run(run), _) => pages::run(&run, &zone),
+            (_, Answer::Search(search), _) => pages::search(&search, &page.title, &zone),
             (part, answer, _) => {
                 debug_assert!(false, "{part:?} of a page was answered by {answer:?}");
                 return;

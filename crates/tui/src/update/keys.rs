@@ -1,6 +1,6 @@
 //! What a key does, depending on what is in front.
 
-use crate::doc::Way;
+use crate::document::Way;
 use crate::event::{Command, Key};
 use crate::filter::Filter;
 use crate::state::{Content, Pane, Prompt, Purpose, State};

@@ -7,10 +7,10 @@ use kino_wire::insights::{AcknowledgeFinding, FindingState};
 use kino_wire::run::RunQuestion;
 use kino_wire::search::SearchQuestion;
 
-use crate::compose;
-use crate::doc::{Doc, Goal, Line, Target, Way};
+use crate::document::{Doc, Goal, Line, Target, Way};
 use crate::event::{Ask, Command};
 use crate::filter::Filter;
+use crate::pages;
 use crate::state::{Content, PAGES_MAX, Page, Pane, Part, Slot, State};
 use crate::trace::{SPANS_AT_ONCE, Tab, TracePage};
 
@@ -27,7 +27,7 @@ impl State {
             Some(Content::Trace(page)) => match trace_target(page) {
                 Some(Inner::Target(target)) => self.open(target, commands),
                 Some(Inner::Log(index)) => {
-                    let lines = compose::log(&page.logs[index], page.trace_id, &self.options.zone);
+                    let lines = pages::log(&page.logs[index], page.trace_id, &self.options.zone);
                     self.push_text("Log".to_owned(), lines);
                 }
                 None => {}
@@ -51,7 +51,7 @@ impl State {
             }
             Pane::Findings => {
                 let Some(insight) = self.findings.items.get(self.findings.list.chosen) else { return };
-                let lines = compose::insight(insight, &self.options.zone);
+                let lines = pages::insight(insight, &self.options.zone);
                 self.push_text(insight.finding.code.name().to_owned(), lines);
             }
             Pane::Runs => {
@@ -83,7 +83,7 @@ impl State {
                 self.push_asking(title, Ask::Open(question), commands);
                 self.aim(goal);
             }
-            Target::Finding(finding) => self.push_text(finding.code.name().to_owned(), compose::finding(&finding)),
+            Target::Finding(finding) => self.push_text(finding.code.name().to_owned(), pages::finding(&finding)),
             Target::TracesOf(run_id) => {
                 self.pages.clear();
                 self.front = Pane::Traces;
@@ -143,7 +143,7 @@ impl State {
     /// Opens all logs of the trace in front as one text, to be searched.
     pub(super) fn open_logs(&mut self) {
         let Some(Content::Trace(trace)) = self.pages.last().map(|page| &page.content) else { return };
-        let lines = compose::logs(&trace.logs, trace.trace_id, trace.logs_left_out, &self.options.zone);
+        let lines = pages::logs(&trace.logs, trace.trace_id, trace.logs_left_out, &self.options.zone);
         self.push_text("Logs".to_owned(), lines);
     }
 

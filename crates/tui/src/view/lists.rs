@@ -7,7 +7,7 @@ use kino_wire::insights::{FindingState, Insight};
 use kino_wire::run::RunItem;
 
 use super::canvas::{Canvas, Row};
-use crate::compose;
+use crate::pages;
 use crate::state::{State, Usual};
 use crate::time;
 
@@ -150,7 +150,7 @@ fn finding(state: &State, insight: &Insight, row: &mut Row<'_>) {
         (Some(location), Some(file)) => {
             format!("{file}{}", location.line.map(|line| format!(":{line}")).unwrap_or_default())
         }
-        (Some(location), None) => compose::location(location),
+        (Some(location), None) => pages::location(location),
         (None, _) => format!("{} {}", finding.subject.name, finding.subject.service),
     };
     row.put(54, &place, Tone::Plain);
@@ -188,7 +188,7 @@ pub(super) fn runs(state: &State, canvas: &mut Canvas<'_>) {
 fn run(state: &State, run: &RunItem, row: &mut Row<'_>) {
     row.put(1, &time::briefly(run.start_unix_nanos, state.now_unix_nanos, &state.options.zone), Tone::Faint);
     row.put_right(24, 9, &duration(run.duration_nanos), Tone::Strong);
-    let (ended, tone) = compose::ending(run.duration_nanos, run.exit_code, run.signal);
+    let (ended, tone) = pages::ending(run.duration_nanos, run.exit_code, run.signal);
     row.put_within(26, 35, &ended, tone);
     row.put(36, &format!("{:.RUN_DIGITS$}", run.run_id), Tone::Faint);
     let mut at = 46;

@@ -2,8 +2,8 @@
 
 use super::canvas::{Canvas, Row};
 use super::lists::TOP;
-use crate::compose;
-use crate::doc::Doc;
+use crate::document::Doc;
+use crate::pages;
 use crate::state::{Content, Page, Source, State};
 use crate::time;
 use crate::trace::{SpanRow, Tab, TracePage};
@@ -263,7 +263,7 @@ fn breakdown(state: &State, trace: &TracePage, canvas: &mut Canvas<'_>) {
         row.put_right(45, 7, &count(part.count), Tone::Plain);
         let mut at = row.put(47, &part.name, Tone::Plain);
         at = row.put(at + 1, &part.service, Tone::Faint);
-        let detail = part.code.as_ref().map(compose::location).or_else(|| part.statement.clone());
+        let detail = part.code.as_ref().map(pages::location).or_else(|| part.statement.clone());
         if let Some(detail) = detail {
             row.put(at + 2, &detail, Tone::Faint);
         }
@@ -291,8 +291,8 @@ fn logs(state: &State, trace: &TracePage, canvas: &mut Canvas<'_>) {
     entries(state, trace, canvas, &heading, "no log record was written in this trace", |index, row| {
         let log = &trace.logs[index];
         row.put_right(10, 9, &duration(Some(log.time_unix_nanos.saturating_sub(begin))), Tone::Faint);
-        row.put_within(12, 21, &log.severity, compose::severity(&log.severity));
-        let body = log.body.as_ref().map(compose::plain).unwrap_or_default();
+        row.put_within(12, 21, &log.severity, pages::severity(&log.severity));
+        let body = log.body.as_ref().map(pages::plain).unwrap_or_default();
         let at = row.put(22, &body, Tone::Plain);
         row.put(at + 1, &log.name, Tone::Faint);
     });

@@ -5,9 +5,9 @@ use kino_wire::diagnose::{Diagnose, DiagnoseQuestion, DiagnosisEntry, WORDS_BYTE
 
 use crate::answer::{Answer, Rendered, Table};
 use crate::arguments;
-use crate::calls::{Refusal, ToolContext, location};
-use crate::cells::Cell;
-use crate::recorded::{MESSAGE_BYTES_MAX, word};
+use crate::tools::{Refusal, ToolContext, location};
+use crate::untrusted::{MESSAGE_BYTES_MAX, word};
+use crate::value::Value;
 
 /// Rows of what else was seen before the room is left to further causes.
 const ALSO_FIRST: usize = 2;
@@ -40,7 +40,7 @@ impl ToolContext<'_> {
 fn answer(diagnosis: &Diagnose) -> Answer {
     let looked = &diagnosis.looked_at;
     let mut facts =
-        vec![("operations", Cell::Count(looked.operations)), ("executions", Cell::Count(looked.executions))];
+        vec![("operations", Value::Count(looked.operations)), ("executions", Value::Count(looked.executions))];
     let left = &diagnosis.left_out;
     let counts = [
         ("failed", looked.failed),
@@ -50,12 +50,12 @@ fn answer(diagnosis: &Diagnose) -> Answer {
         ("traces_too_large", left.traces),
         ("causes_beyond", left.entries),
     ];
-    facts.extend(counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Cell::Count(count))));
-    facts.extend(looked.since_unix_nanos.map(|since| ("since", Cell::Time(since))));
+    facts.extend(counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Value::Count(count))));
+    facts.extend(looked.since_unix_nanos.map(|since| ("since", Value::Time(since))));
     let unknown: Vec<&str> = diagnosis.words.iter().filter(|word| !word.recorded).map(|word| &*word.word).collect();
     if !unknown.is_empty() {
         let shown = unknown[..unknown.len().min(WORDS_SHOWN_MAX)].join(" ");
-        facts.push(("words_that_name_nothing", Cell::recorded(&shown)));
+        facts.push(("words_that_name_nothing", Value::recorded(&shown)));
     }
     let mut wrong = Table::new(
         "wrong",
@@ -79,7 +79,11 @@ fn answer(diagnosis: &Diagnose) -> Answer {
     for entry in &diagnosis.entries {
         wrong.rows.push(row(entry));
         also.rows.extend(entry.also.iter().map(|seen| {
-            vec![Cell::Count(entry.rank), Cell::word(&seen.code), Cell::recorded_up_to(&seen.text, MESSAGE_BYTES_MAX)]
+            vec![
+                Value::Count(entry.rank),
+                Value::word(&seen.code),
+                Value::recorded_up_to(&seen.text, MESSAGE_BYTES_MAX),
+            ]
         }));
     }
     let note = if looked.executions + looked.open_executions == 0 {
@@ -96,33 +100,33 @@ fn answer(diagnosis: &Diagnose) -> Answer {
     Answer { tool: "explain_system", facts, notes: vec![note.to_owned()], tables, next: None }
 }
 
-fn row(entry: &DiagnosisEntry) -> Vec<Cell> {
+fn row(entry: &DiagnosisEntry) -> Vec<Value> {
     let argument =
         |name: &str| entry.next.arguments.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
     // Ids and states of the code are checked to be such; the name of an operation is recorded text.
     let of_operation = argument("target").is_some_and(|target| target.parse::<kino_model::TraceId>().is_err());
     let mut next = vec![word(&entry.next.tool).to_owned()];
-    let mut target = [Cell::Empty, Cell::Empty];
+    let mut target = [Value::Empty, Value::Empty];
     for (name, value) in &entry.next.arguments {
         match name.as_str() {
-            "target" if of_operation => target[0] = Cell::recorded(value),
-            "service" => target[1] = Cell::recorded(value),
+            "target" if of_operation => target[0] = Value::recorded(value),
+            "service" => target[1] = Value::recorded(value),
             name => next.push(format!("{}={}", word(name), word(value))),
         }
     }
     let [target, target_service] = target;
     let raised = (entry.words_factor > 1.0).then_some(entry.words_factor);
     vec![
-        Cell::Count(entry.rank),
-        Cell::word(&entry.code),
-        Cell::Share(entry.share),
-        Cell::word(&entry.share_of),
-        Cell::recorded_up_to(&entry.operation.service, NAME_BYTES_MAX),
-        Cell::recorded_up_to(&entry.operation.name, NAME_BYTES_MAX),
-        Cell::recorded_up_to(&entry.text, MESSAGE_BYTES_MAX),
+        Value::Count(entry.rank),
+        Value::word(&entry.code),
+        Value::Share(entry.share),
+        Value::word(&entry.share_of),
+        Value::recorded_up_to(&entry.operation.service, NAME_BYTES_MAX),
+        Value::recorded_up_to(&entry.operation.name, NAME_BYTES_MAX),
+        Value::recorded_up_to(&entry.text, MESSAGE_BYTES_MAX),
         location(entry.location.as_ref()),
-        Cell::number(raised),
-        Cell::Plain(next.join(" ")),
+        Value::number(raised),
+        Value::Plain(next.join(" ")),
         target,
         target_service,
     ]

@@ -18,9 +18,9 @@ use kino_wire::verify::{Reason, Verify, VerifyQuestion, VerifyState, VerifyVerdi
 
 use crate::answer::{Answer, Rendered, Table};
 use crate::arguments;
-use crate::calls::{Refusal, ToolContext, evidence, finding_text};
-use crate::cells::Cell;
-use crate::recorded::MESSAGE_BYTES_MAX;
+use crate::tools::{Refusal, ToolContext, evidence, finding_text};
+use crate::untrusted::MESSAGE_BYTES_MAX;
+use crate::value::Value;
 
 /// What a change is compared with when nothing is said: what is uncommitted is the change.
 const AGAINST_DEFAULT: &str = "HEAD";
@@ -100,7 +100,7 @@ impl ToolContext<'_> {
     }
 
     fn denied(&self, line: String, why: String) -> Rendered {
-        let facts = vec![("executed", Cell::Plain("no".to_owned())), ("run", Cell::Plain(line))];
+        let facts = vec![("executed", Value::Plain("no".to_owned())), ("run", Value::Plain(line))];
         let after = "run that line in a shell; it prints the verdict and an id, which verify_change reads".to_owned();
         let answer = Answer { tool: "verify_change", facts, notes: vec![why, after], tables: Vec::new(), next: None };
         answer.render(self.budget_tokens, None)
@@ -127,18 +127,18 @@ fn answer(verify: &Verify) -> Answer {
         (VerifyState::Done, Some(verdict)) => verdict.name(),
         _ => "failed",
     };
-    let mut facts = vec![("verdict", Cell::Plain(verdict.to_owned())), ("id", Cell::Plain(verify.id.to_string()))];
-    facts.push(("before", Cell::recorded(&verify.before.what)));
+    let mut facts = vec![("verdict", Value::Plain(verdict.to_owned())), ("id", Value::Plain(verify.id.to_string()))];
+    facts.push(("before", Value::recorded(&verify.before.what)));
     if verify.state == VerifyState::Running {
         let runs =
             format!("{} before, {} after, of {}", verify.before.runs.len(), verify.after.runs.len(), verify.planned);
-        facts.push(("runs", Cell::Plain(runs)));
+        facts.push(("runs", Value::Plain(runs)));
         let notes = vec!["it goes on in the background: call verify_change with this id".to_owned()];
         return Answer { tool: "verify_change", facts, notes, tables: Vec::new(), next: None };
     }
     facts.extend([
-        ("executions_before", Cell::Count(verify.before.executions)),
-        ("executions_after", Cell::Count(verify.after.executions)),
+        ("executions_before", Value::Count(verify.before.executions)),
+        ("executions_after", Value::Count(verify.after.executions)),
     ]);
     let left_out = &verify.left_out;
     let counts = [
@@ -148,7 +148,7 @@ fn answer(verify: &Verify) -> Answer {
         ("findings_untold", left_out.findings_untold),
         ("rows_beyond", left_out.reasons + left_out.new_errors + left_out.findings),
     ];
-    facts.extend(counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Cell::Count(count))));
+    facts.extend(counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Value::Count(count))));
     let mut tables = vec![reasons(&verify.reasons)];
     if verify.verdict == Some(VerifyVerdict::Fail) {
         tables.extend(suspects(verify));
@@ -160,7 +160,7 @@ fn answer(verify: &Verify) -> Answer {
     if !verify.notes.is_empty() {
         // They name arguments and places of the client's own command.
         let mut table = Table::new("notes", 2, &["note"]);
-        table.rows = verify.notes.iter().map(|note| vec![Cell::recorded_up_to(note, MESSAGE_BYTES_MAX)]).collect();
+        table.rows = verify.notes.iter().map(|note| vec![Value::recorded_up_to(note, MESSAGE_BYTES_MAX)]).collect();
         tables.push(table);
     }
     if verify.verdict == Some(VerifyVerdict::Undecided) {
@@ -176,9 +176,9 @@ fn reasons(reasons: &[Reason]) -> Table {
         .iter()
         .map(|reason| {
             vec![
-                Cell::Plain(reason.decides.map_or("neither", VerifyVerdict::name).to_owned()),
-                Cell::word(&reason.code),
-                Cell::recorded_up_to(&reason.text, MESSAGE_BYTES_MAX),
+                Value::Plain(reason.decides.map_or("neither", VerifyVerdict::name).to_owned()),
+                Value::word(&reason.code),
+                Value::recorded_up_to(&reason.text, MESSAGE_BYTES_MAX),
             ]
         })
         .collect();
@@ -193,9 +193,9 @@ fn suspects(verify: &Verify) -> Option<Table> {
         .iter()
         .map(|suspect| {
             vec![
-                Cell::Number(suspect.score),
-                Cell::recorded(&suspect.name),
-                Cell::recorded_up_to(&suspect.reason, MESSAGE_BYTES_MAX),
+                Value::Number(suspect.score),
+                Value::recorded(&suspect.name),
+                Value::recorded_up_to(&suspect.reason, MESSAGE_BYTES_MAX),
             ]
         })
         .collect();
@@ -209,9 +209,9 @@ fn errors(groups: &[ErrorGroup]) -> Option<Table> {
         .iter()
         .map(|group| {
             vec![
-                Cell::Count(group.count),
-                Cell::recorded(&group.exception_type),
-                Cell::recorded_up_to(&group.message, MESSAGE_BYTES_MAX),
+                Value::Count(group.count),
+                Value::recorded(&group.exception_type),
+                Value::recorded_up_to(&group.message, MESSAGE_BYTES_MAX),
                 evidence(&group.examples),
             ]
         })
@@ -226,8 +226,8 @@ fn findings(name: &'static str, findings: &[Finding]) -> Option<Table> {
         .iter()
         .map(|finding| {
             vec![
-                Cell::word(finding.code.name()),
-                Cell::nanos(finding.saving_nanos),
+                Value::word(finding.code.name()),
+                Value::nanos(finding.saving_nanos),
                 finding_text(finding),
                 evidence(&finding.evidence),
             ]

@@ -3,11 +3,11 @@
 use kino_model::DurationNanos;
 use serde_json::{Value as Json, json};
 
-use crate::recorded::{CELL_BYTES_MAX, clean, word};
+use crate::untrusted::{CELL_BYTES_MAX, clean, word};
 
 /// A value in an answer.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Cell {
+pub(crate) enum Value {
     /// Nothing known.
     Empty,
     /// Our own words, or ids and codes that were checked to be such.
@@ -28,7 +28,7 @@ pub(crate) enum Cell {
     Any(Json),
 }
 
-impl Cell {
+impl Value {
     /// A checked code, id or verdict.
     pub(crate) fn word(text: &str) -> Self {
         Self::Plain(word(text).to_owned())
@@ -123,14 +123,14 @@ mod tests {
     #[test]
     fn numbers_are_short_and_times_readable() {
         let shown = [
-            Cell::Number(0.123_456),
-            Cell::Number(1234.567),
-            Cell::Number(196.0),
-            Cell::Number(1e-9),
-            Cell::Share(0.978),
-            Cell::Nanos(346_000_000),
-            Cell::Time(1_700_000_000_123_456_789),
-            Cell::Empty,
+            Value::Number(0.123_456),
+            Value::Number(1234.567),
+            Value::Number(196.0),
+            Value::Number(1e-9),
+            Value::Share(0.978),
+            Value::Nanos(346_000_000),
+            Value::Time(1_700_000_000_123_456_789),
+            Value::Empty,
         ]
         .map(|cell| cell.text());
         assert_eq!(

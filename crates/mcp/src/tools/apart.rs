@@ -5,41 +5,42 @@ use kino_wire::apart::{Apart, Difference, Earlier, Failure, LogLine, OperationAp
 use kino_wire::explain::ExplainTrace;
 
 use crate::answer::Table;
-use crate::calls::{at, evidence, location};
-use crate::cells::Cell;
-use crate::recorded::MESSAGE_BYTES_MAX;
+use crate::tools::{at, evidence, location};
+use crate::untrusted::MESSAGE_BYTES_MAX;
+use crate::value::Value;
 
 /// Spans that a failure passed through and that are named.
 const PASSED_MAX: usize = 3;
 
 /// Facts about the whole: few, since they are shown whatever the budget.
-pub(crate) fn facts(explained: &ExplainTrace) -> Vec<(&'static str, Cell)> {
+pub(crate) fn facts(explained: &ExplainTrace) -> Vec<(&'static str, Value)> {
     let mut facts = Vec::new();
     if let Some(apart) = &explained.apart {
-        let is = |truth: bool| Cell::Plain(if truth { "yes" } else { "no" }.into());
+        let is = |truth: bool| Value::Plain(if truth { "yes" } else { "no" }.into());
         facts.extend([("failed", is(apart.failed)), ("slow", is(apart.slow))]);
-        facts.extend(apart.likes.duration.map(|usual| ("usual", Cell::Nanos(usual.p50_nanos))));
-        facts.push(("others", Cell::Count(apart.likes.executions)));
+        facts.extend(apart.likes.duration.map(|usual| ("usual", Value::Nanos(usual.p50_nanos))));
+        facts.push(("others", Value::Count(apart.likes.executions)));
         let counts = [
             ("others_failed", apart.likes.failed),
             ("others_slow", apart.likes.slow),
             ("others_not_read", apart.likes.traces_left_out),
             ("differences_beyond", apart.operations_left_out + apart.attributes_left_out),
         ];
-        facts
-            .extend(counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Cell::Count(count))));
+        facts.extend(
+            counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Value::Count(count))),
+        );
     }
     facts.extend(explained.next.as_deref().map(next));
     facts
 }
 
 /// The next call. Names of operations in it were recorded.
-fn next(command: &str) -> (&'static str, Cell) {
+fn next(command: &str) -> (&'static str, Value) {
     let open = command.strip_prefix("kino open ");
     let is_place = |place: &&str| place.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'/');
     let cell = match open.filter(is_place) {
-        Some(place) => Cell::Plain(format!("open_evidence id={place}")),
-        None => Cell::recorded(command),
+        Some(place) => Value::Plain(format!("open_evidence id={place}")),
+        None => Value::recorded(command),
     };
     ("ask_next", cell)
 }
@@ -71,15 +72,15 @@ fn cause_table(failure: &Failure) -> Table {
     let passed: Vec<&str> = failure.passed.iter().skip(1).take(PASSED_MAX).map(String::as_str).collect();
     let reported = failure.reported.as_ref().map(|it| format!("{}: {}", it.error_type, it.message));
     table.rows.push(vec![
-        Cell::recorded(&cause.service),
-        Cell::recorded(&cause.name),
-        Cell::recorded(&cause.error_type),
-        Cell::recorded_up_to(&cause.message, MESSAGE_BYTES_MAX),
+        Value::recorded(&cause.service),
+        Value::recorded(&cause.name),
+        Value::recorded(&cause.error_type),
+        Value::recorded_up_to(&cause.message, MESSAGE_BYTES_MAX),
         place,
-        frame.map_or(Cell::Empty, |frame| Cell::recorded(&frame.function)),
-        Cell::recorded(&passed.join(" < ")),
-        Cell::recorded(&reported.unwrap_or_default()),
-        if failure.handled { Cell::Plain("yes".into()) } else { Cell::Empty },
+        frame.map_or(Value::Empty, |frame| Value::recorded(&frame.function)),
+        Value::recorded(&passed.join(" < ")),
+        Value::recorded(&reported.unwrap_or_default()),
+        if failure.handled { Value::Plain("yes".into()) } else { Value::Empty },
         evidence(std::slice::from_ref(&cause.evidence)),
     ]);
     table
@@ -92,15 +93,15 @@ fn earlier_table(earlier: &Earlier) -> Table {
     let frame = earlier.frame.as_ref();
     let attributes: Vec<String> = earlier.attributes.iter().map(|it| format!("{}={}", it.key, it.value)).collect();
     table.rows.push(vec![
-        Cell::recorded(&earlier.service),
-        Cell::recorded(&earlier.name),
-        Cell::recorded(&earlier.error_type),
-        Cell::recorded_up_to(&earlier.message, MESSAGE_BYTES_MAX),
-        frame.map_or(Cell::Empty, |frame| at(&frame.path, frame.line)),
-        frame.map_or(Cell::Empty, |frame| Cell::recorded(&frame.function)),
-        Cell::recorded(&attributes.join(", ")),
-        Cell::Count(earlier.likes),
-        Cell::Count(earlier.likes_with_it),
+        Value::recorded(&earlier.service),
+        Value::recorded(&earlier.name),
+        Value::recorded(&earlier.error_type),
+        Value::recorded_up_to(&earlier.message, MESSAGE_BYTES_MAX),
+        frame.map_or(Value::Empty, |frame| at(&frame.path, frame.line)),
+        frame.map_or(Value::Empty, |frame| Value::recorded(&frame.function)),
+        Value::recorded(&attributes.join(", ")),
+        Value::Count(earlier.likes),
+        Value::Count(earlier.likes_with_it),
         evidence(std::slice::from_ref(&earlier.evidence)),
     ]);
     table
@@ -110,13 +111,13 @@ fn wait_table(wait: &Wait) -> Table {
     let mut table =
         Table::new("wait", 1, &["kind", "service", "name", "took", "usual", "share", "what", "code_at", "evidence"]);
     table.rows.push(vec![
-        Cell::word(&wait.kind),
-        Cell::recorded(&wait.service),
-        Cell::recorded(&wait.name),
-        Cell::Nanos(wait.nanos),
-        Cell::nanos(wait.usual_nanos),
-        Cell::Share(wait.share),
-        Cell::recorded(wait.what.as_deref().unwrap_or_default()),
+        Value::word(&wait.kind),
+        Value::recorded(&wait.service),
+        Value::recorded(&wait.name),
+        Value::Nanos(wait.nanos),
+        Value::nanos(wait.usual_nanos),
+        Value::Share(wait.share),
+        Value::recorded(wait.what.as_deref().unwrap_or_default()),
         location(wait.location.as_ref()),
         evidence(std::slice::from_ref(&wait.evidence)),
     ]);
@@ -128,13 +129,13 @@ fn attributes_table(apart: &Apart) -> Table {
     let mut table = Table::new("attributes_apart", 3, &columns);
     for row in &apart.attributes {
         table.rows.push(vec![
-            Cell::recorded(&row.key),
-            Cell::recorded(&row.value),
-            Cell::recorded(row.usual.as_deref().unwrap_or_default()),
-            Cell::Count(row.likes_with_it),
-            Cell::Count(row.likes),
-            Cell::Count(row.alike_with_it),
-            Cell::Count(row.alike),
+            Value::recorded(&row.key),
+            Value::recorded(&row.value),
+            Value::recorded(row.usual.as_deref().unwrap_or_default()),
+            Value::Count(row.likes_with_it),
+            Value::Count(row.likes),
+            Value::Count(row.alike_with_it),
+            Value::Count(row.alike),
         ]);
     }
     table
@@ -147,7 +148,7 @@ fn operations_table(apart: &Apart) -> Table {
     table
 }
 
-fn operation_row(row: &OperationApart) -> Vec<Cell> {
+fn operation_row(row: &OperationApart) -> Vec<Value> {
     let difference = match row.difference {
         Difference::OnlyHere => "only here",
         Difference::Missing => "missing",
@@ -157,15 +158,15 @@ fn operation_row(row: &OperationApart) -> Vec<Cell> {
         Difference::Fails => "fails",
     };
     vec![
-        Cell::Plain(difference.into()),
-        Cell::recorded(&row.service),
-        Cell::recorded(&row.name),
-        Cell::Count(row.calls),
-        Cell::Number(row.usual_calls),
-        Cell::nanos(row.call_nanos),
-        Cell::nanos(row.usual_call_nanos),
+        Value::Plain(difference.into()),
+        Value::recorded(&row.service),
+        Value::recorded(&row.name),
+        Value::Count(row.calls),
+        Value::Number(row.usual_calls),
+        Value::nanos(row.call_nanos),
+        Value::nanos(row.usual_call_nanos),
         location(row.location.as_ref()),
-        row.evidence.as_ref().map_or(Cell::Empty, |place| evidence(std::slice::from_ref(place))),
+        row.evidence.as_ref().map_or(Value::Empty, |place| evidence(std::slice::from_ref(place))),
     ]
 }
 
@@ -175,14 +176,14 @@ fn logs_table(logs: &[LogLine], start: i64) -> Table {
         .iter()
         .map(|line| {
             vec![
-                Cell::Nanos(line.time_unix_nanos - start),
-                Cell::recorded(&line.severity),
-                Cell::recorded(&line.service),
-                Cell::recorded_up_to(&line.body, MESSAGE_BYTES_MAX),
-                Cell::Count(line.times),
-                line.apart.as_ref().map_or(Cell::Empty, |apart| match &apart.usual {
-                    Some(usual) => Cell::recorded_up_to(&format!("others: {usual}"), MESSAGE_BYTES_MAX),
-                    None => Cell::Plain("yes".into()),
+                Value::Nanos(line.time_unix_nanos - start),
+                Value::recorded(&line.severity),
+                Value::recorded(&line.service),
+                Value::recorded_up_to(&line.body, MESSAGE_BYTES_MAX),
+                Value::Count(line.times),
+                line.apart.as_ref().map_or(Value::Empty, |apart| match &apart.usual {
+                    Some(usual) => Value::recorded_up_to(&format!("others: {usual}"), MESSAGE_BYTES_MAX),
+                    None => Value::Plain("yes".into()),
                 }),
             ]
         })

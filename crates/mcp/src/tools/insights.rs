@@ -20,9 +20,9 @@ use serde_json::{Value as Json, json};
 
 use crate::answer::{Answer, BYTES_PER_TOKEN, Rendered, Table};
 use crate::arguments;
-use crate::calls::{Refusal, ToolContext, evidence};
-use crate::cells::Cell;
-use crate::recorded::{code_state, hashed, word};
+use crate::tools::{Refusal, ToolContext, evidence};
+use crate::untrusted::{code_state, hashed, word};
+use crate::value::Value;
 use crate::worktree::{Files, Worktrees};
 
 /// What an answer costs at most when nothing is said: it is asked for often, and before anything else.
@@ -78,10 +78,10 @@ impl ToolContext<'_> {
         items.truncate(limit);
         let mut facts = vec![
             self.scope_fact(),
-            ("operations", Cell::Count(answer.operations)),
-            ("executions", Cell::Count(answer.executions)),
+            ("operations", Value::Count(answer.operations)),
+            ("executions", Value::Count(answer.executions)),
         ];
-        facts.extend(in_files.map(|count| ("in_these_files", Cell::Count(count))));
+        facts.extend(in_files.map(|count| ("in_these_files", Value::Count(count))));
         let left = &answer.left_out;
         let unseen = [
             ("told_before", left.told_before.saturating_sub(in_files.unwrap_or(0))),
@@ -90,8 +90,9 @@ impl ToolContext<'_> {
             ("traces_never_looked_at", left.unseen_traces),
             ("findings_not_kept", left.not_kept),
         ];
-        facts
-            .extend(unseen.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Cell::Count(count))));
+        facts.extend(
+            unseen.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Value::Count(count))),
+        );
         let mut table = Table::new("findings", usize::MAX, &COLUMNS);
         // Said by a higher limit or budget, not by pages: what was told is not told again.
         table.paged_by_backend = true;
@@ -138,33 +139,33 @@ fn notes(answer: &Insights, items: &[Insight]) -> Vec<String> {
     vec![note.to_owned()]
 }
 
-fn row(item: &Insight, files: &Files) -> Vec<Cell> {
+fn row(item: &Insight, files: &Files) -> Vec<Value> {
     let finding = &item.finding;
     let numbers: Vec<String> = finding
         .numbers
         .iter()
         .take(NUMBERS_MAX)
-        .map(|number| format!("{}={} {}", word(&number.name), Cell::Number(number.value).text(), number.unit.name()))
+        .map(|number| format!("{}={} {}", word(&number.name), Value::Number(number.value).text(), number.unit.name()))
         .collect();
     vec![
-        Cell::word(finding.code.name()),
-        Cell::word(item.state.name()),
-        Cell::Plain(operation(item, files)),
-        Cell::nanos(finding.saving_nanos),
-        Cell::Number(finding.confidence),
-        Cell::Count(finding.executions),
-        if numbers.is_empty() { Cell::Empty } else { Cell::Plain(numbers.join("; ")) },
-        file(item, files).map_or(Cell::Empty, Cell::Plain),
+        Value::word(finding.code.name()),
+        Value::word(item.state.name()),
+        Value::Plain(operation(item, files)),
+        Value::nanos(finding.saving_nanos),
+        Value::Number(finding.confidence),
+        Value::Count(finding.executions),
+        if numbers.is_empty() { Value::Empty } else { Value::Plain(numbers.join("; ")) },
+        file(item, files).map_or(Value::Empty, Value::Plain),
         evidence(&finding.evidence),
-        worked_here(item).map_or(Cell::Empty, Cell::Plain),
-        Cell::Plain(finding.fingerprint.to_string()),
+        worked_here(item).map_or(Value::Empty, Value::Plain),
+        Value::Plain(finding.fingerprint.to_string()),
     ]
 }
 
 /// How much shorter a repair of one like it made its operation, and at which state of the code.
 fn worked_here(item: &Insight) -> Option<String> {
     let fix = &item.worked_here.as_ref()?.fix;
-    let effect = fix.effect.map(|effect| format!("x{}", Cell::Number(effect).text()));
+    let effect = fix.effect.map(|effect| format!("x{}", Value::Number(effect).text()));
     let code = fix.after_code.as_deref().and_then(code_state).map(|code| format!("code:{code}"));
     let told: Vec<String> = effect.into_iter().chain(code).collect();
     (!told.is_empty()).then(|| told.join(" "))
@@ -324,7 +325,7 @@ pub(crate) mod tests {
     #[test]
     fn nothing_recorded_is_pushed() {
         let (item, files) = (hostile(HOSTILE), Files::default());
-        let cells: Vec<String> = row(&item, &files).iter().map(Cell::text).collect();
+        let cells: Vec<String> = row(&item, &files).iter().map(Value::text).collect();
         let listed = serde_json::to_string(&resources(std::slice::from_ref(&item))).unwrap();
         assert!(!listed.contains("Ignore"), "{listed}");
         for shown in [cells.join(" "), pushed(&item, &files).to_string()] {

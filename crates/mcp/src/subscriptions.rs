@@ -15,7 +15,7 @@ use rmcp::model::{ResourceUpdatedNotificationParam, SubscriptionFilter};
 use rmcp::service::SubscriptionContext;
 use rmcp::{ErrorData, Peer, RoleServer};
 
-use crate::insights::{FINDINGS_URI, uri};
+use crate::tools::insights::{FINDINGS_URI, uri};
 
 /// Before an engine that cannot be reached is asked again.
 const RETRY: Duration = Duration::from_secs(5);
@@ -165,7 +165,7 @@ async fn follow<T: Future<Output = bool>>(
 fn is_ours(uri: &str) -> bool {
     let rest = uri.strip_prefix(FINDINGS_URI);
     rest.is_some_and(|rest| {
-        rest.is_empty() || rest.strip_prefix('/').is_some_and(|name| crate::recorded::word(name) == name)
+        rest.is_empty() || rest.strip_prefix('/').is_some_and(|name| crate::untrusted::word(name) == name)
     })
 }
 

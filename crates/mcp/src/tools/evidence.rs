@@ -9,8 +9,8 @@ use kino_wire::evidence::{Open, OpenQuestion};
 
 use crate::answer::{BUDGET_TOKENS_MAX, BUDGET_TOKENS_MIN, BYTES_PER_TOKEN};
 use crate::arguments;
-use crate::calls::{Refusal, ToolContext};
-use crate::recorded::{boundary, frame, push};
+use crate::tools::{Refusal, ToolContext};
+use crate::untrusted::{boundary, frame, push};
 
 /// Bytes of a page that are ours: the frame, the header, the cursor.
 const FRAME_BYTES: usize = 400;
@@ -38,7 +38,7 @@ impl ToolContext<'_> {
             )));
         };
         let unit = if is_blob { "bytes" } else { "spans" };
-        let id = crate::recorded::clean(&opened.id, crate::recorded::CELL_BYTES_MAX);
+        let id = crate::untrusted::clean(&opened.id, crate::untrusted::CELL_BYTES_MAX);
         let mut page = format!("open_evidence | id: {id} | {unit}: {} | from: {offset}\n", opened.total);
         if opened.logs_left_out > 0 {
             push(&mut page, format_args!("logs left out: {}; query_sql over events has them\n", opened.logs_left_out));

@@ -5,9 +5,9 @@ use kino_wire::window::{ErrorChange, ExplainWindow, ExplainWindowQuestion, Opera
 
 use crate::answer::{Answer, Rendered, Table};
 use crate::arguments;
-use crate::calls::{Refusal, ToolContext, at, evidence, location, verdict};
-use crate::cells::Cell;
-use crate::recorded::MESSAGE_BYTES_MAX;
+use crate::tools::{Refusal, ToolContext, at, evidence, location, verdict};
+use crate::untrusted::MESSAGE_BYTES_MAX;
+use crate::value::Value;
 
 impl ToolContext<'_> {
     pub(crate) async fn explain_window(&self, since: &str, arguments: &arguments::System) -> Result<Rendered, Refusal> {
@@ -35,14 +35,14 @@ impl ToolContext<'_> {
     }
 }
 
-fn window_answer(explained: &ExplainWindow, scope: (&'static str, Cell)) -> Answer {
+fn window_answer(explained: &ExplainWindow, scope: (&'static str, Value)) -> Answer {
     let mut facts = vec![
-        ("since", Cell::Time(explained.window.start_unix_nanos)),
-        ("until", Cell::Time(explained.window.end_unix_nanos)),
-        ("against", Cell::Time(explained.against.start_unix_nanos)),
-        ("against_until", Cell::Time(explained.against.end_unix_nanos)),
-        ("executions_before", Cell::Count(explained.executions.before)),
-        ("executions_since", Cell::Count(explained.executions.after)),
+        ("since", Value::Time(explained.window.start_unix_nanos)),
+        ("until", Value::Time(explained.window.end_unix_nanos)),
+        ("against", Value::Time(explained.against.start_unix_nanos)),
+        ("against_until", Value::Time(explained.against.end_unix_nanos)),
+        ("executions_before", Value::Count(explained.executions.before)),
+        ("executions_since", Value::Count(explained.executions.after)),
         scope,
     ];
     let beyond = explained.left_out;
@@ -55,7 +55,7 @@ fn window_answer(explained: &ExplainWindow, scope: (&'static str, Cell)) -> Answ
         ("gone_beyond", beyond.vanished),
         ("entry_points_beyond", beyond.operations),
     ];
-    facts.extend(counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Cell::Count(count))));
+    facts.extend(counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Value::Count(count))));
     let mut suspects = Table::new(
         "suspects",
         3,
@@ -73,15 +73,15 @@ fn window_answer(explained: &ExplainWindow, scope: (&'static str, Cell)) -> Answ
     );
     for row in &explained.operations {
         entries.rows.push(vec![
-            Cell::recorded(&row.service),
-            Cell::recorded(&row.name),
+            Value::recorded(&row.service),
+            Value::recorded(&row.name),
             verdict(row.verdict),
-            Cell::nanos(row.before.median_nanos),
-            Cell::nanos(row.after.median_nanos),
-            Cell::Count(row.before.calls),
-            Cell::Count(row.after.calls),
-            Cell::Count(row.before.errors),
-            Cell::Count(row.after.errors),
+            Value::nanos(row.before.median_nanos),
+            Value::nanos(row.after.median_nanos),
+            Value::Count(row.before.calls),
+            Value::Count(row.after.calls),
+            Value::Count(row.before.errors),
+            Value::Count(row.after.errors),
         ]);
     }
     let mut tables = vec![suspects, errors, new, gone, entries];
@@ -89,29 +89,29 @@ fn window_answer(explained: &ExplainWindow, scope: (&'static str, Cell)) -> Answ
     Answer { tool: "explain_system", facts, notes: explained.notes.clone(), tables, next: None }
 }
 
-fn suspect_row(suspect: &WindowSuspect) -> Vec<Cell> {
+fn suspect_row(suspect: &WindowSuspect) -> Vec<Value> {
     let calls = suspect.calls;
     vec![
-        Cell::Number(suspect.score),
-        Cell::recorded(&suspect.service),
-        Cell::recorded(&suspect.name),
-        Cell::recorded_up_to(&suspect.reason, MESSAGE_BYTES_MAX),
-        Cell::nanos(calls.and_then(|calls| calls.before.median_nanos)),
-        Cell::nanos(calls.and_then(|calls| calls.after.median_nanos)),
-        calls.map_or(Cell::Empty, |calls| Cell::Count(calls.before.errors)),
-        calls.map_or(Cell::Empty, |calls| Cell::Count(calls.after.errors)),
+        Value::Number(suspect.score),
+        Value::recorded(&suspect.service),
+        Value::recorded(&suspect.name),
+        Value::recorded_up_to(&suspect.reason, MESSAGE_BYTES_MAX),
+        Value::nanos(calls.and_then(|calls| calls.before.median_nanos)),
+        Value::nanos(calls.and_then(|calls| calls.after.median_nanos)),
+        calls.map_or(Value::Empty, |calls| Value::Count(calls.before.errors)),
+        calls.map_or(Value::Empty, |calls| Value::Count(calls.after.errors)),
         location(suspect.location.as_ref()),
         evidence(&suspect.evidence),
     ]
 }
 
-fn error_row(error: &ErrorChange) -> Vec<Cell> {
+fn error_row(error: &ErrorChange) -> Vec<Value> {
     vec![
-        Cell::Count(error.before),
-        Cell::Count(error.after),
-        Cell::recorded(&error.error_type),
-        Cell::recorded_up_to(&error.message, MESSAGE_BYTES_MAX),
-        error.frame.as_ref().map_or(Cell::Empty, |frame| at(&frame.path, frame.line)),
+        Value::Count(error.before),
+        Value::Count(error.after),
+        Value::recorded(&error.error_type),
+        Value::recorded_up_to(&error.message, MESSAGE_BYTES_MAX),
+        error.frame.as_ref().map_or(Value::Empty, |frame| at(&frame.path, frame.line)),
         evidence(&error.examples),
     ]
 }
@@ -120,11 +120,11 @@ fn comings(name: &'static str, operations: &[OperationCalls]) -> Table {
     let mut table = Table::new(name, 2, &["service", "name", "calls", "errors", "evidence"]);
     for operation in operations {
         table.rows.push(vec![
-            Cell::recorded(&operation.service),
-            Cell::recorded(&operation.name),
-            Cell::Count(operation.calls),
-            Cell::Count(operation.errors),
-            operation.evidence.as_ref().map_or(Cell::Empty, |place| evidence(std::slice::from_ref(place))),
+            Value::recorded(&operation.service),
+            Value::recorded(&operation.name),
+            Value::Count(operation.calls),
+            Value::Count(operation.errors),
+            operation.evidence.as_ref().map_or(Value::Empty, |place| evidence(std::slice::from_ref(place))),
         ]);
     }
     table

@@ -11,7 +11,7 @@ use kino_wire::run::Run;
 use kino_wire::search::{Search, SearchSource};
 use serde_json::{Map, Value as Json};
 
-use crate::doc::{Goal, Line, Target};
+use crate::document::{Goal, Line, Target};
 use crate::time;
 
 /// Columns that what belongs to something is set in by.

@@ -3,29 +3,29 @@
 use kino_wire::predict::Predict;
 
 use crate::answer::Answer;
-use crate::cells::Cell;
+use crate::value::Value;
 
 pub(crate) fn answer(predicted: &Predict) -> Answer {
-    let value = |value: f64| Cell::Number(value);
+    let value = |value: f64| Value::Number(value);
     let mut facts = vec![
-        ("operation", Cell::recorded(&predicted.operation)),
-        ("service", Cell::recorded(&predicted.service)),
-        ("attribute", Cell::recorded(predicted.attribute.as_deref().unwrap_or_default())),
-        ("executions", Cell::Count(predicted.executions)),
+        ("operation", Value::recorded(&predicted.operation)),
+        ("service", Value::recorded(&predicted.service)),
+        ("attribute", Value::recorded(predicted.attribute.as_deref().unwrap_or_default())),
+        ("executions", Value::Count(predicted.executions)),
     ];
-    facts.extend((predicted.runs > 0).then_some(("runs", Cell::Count(predicted.runs))));
-    facts.extend(predicted.model.as_deref().map(|model| ("model", Cell::word(model))));
+    facts.extend((predicted.runs > 0).then_some(("runs", Value::Count(predicted.runs))));
+    facts.extend(predicted.model.as_deref().map(|model| ("model", Value::word(model))));
     facts.extend(predicted.held_out_error.map(|error| ("held_out_error", value(error))));
-    facts.extend(predicted.explained.map(|part| ("explained", Cell::Share(part))));
+    facts.extend(predicted.explained.map(|part| ("explained", Value::Share(part))));
     if let Some([low, high]) = predicted.range {
         facts.extend([("seen_from", value(low)), ("seen_to", value(high))]);
     }
     facts.extend(predicted.at.map(|at| ("at", value(at))));
-    facts.extend(predicted.predicted_nanos.map(|nanos| ("predicted", Cell::Nanos(nanos))));
+    facts.extend(predicted.predicted_nanos.map(|nanos| ("predicted", Value::Nanos(nanos))));
     if let Some([low, high]) = predicted.interval {
-        facts.extend([("low", Cell::Nanos(low)), ("high", Cell::Nanos(high))]);
+        facts.extend([("low", Value::Nanos(low)), ("high", Value::Nanos(high))]);
     }
-    facts.extend(predicted.limit_nanos.map(|nanos| ("limit", Cell::Nanos(nanos))));
+    facts.extend(predicted.limit_nanos.map(|nanos| ("limit", Value::Nanos(nanos))));
     if let Some(crossing) = &predicted.crosses {
         let [first, last] = crossing.interval;
         facts.extend([("limit_crossed_at", value(crossing.at)), ("first_at", value(first)), ("all_at", value(last))]);
@@ -38,7 +38,7 @@ pub(crate) fn answer(predicted: &Predict) -> Answer {
         ("cold_left_out", left_out.cold_executions),
         ("without_attribute", left_out.without_attribute),
     ];
-    facts.extend(counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Cell::Count(count))));
+    facts.extend(counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Value::Count(count))));
     let mut notes = Vec::new();
     if let Some(refused) = &predicted.refused {
         let help = predicted.help.as_deref().unwrap_or_default();
