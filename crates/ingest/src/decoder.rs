@@ -61,9 +61,9 @@ fn without_mark(text: &[u8]) -> &[u8] {
 /// One JSON document, or one a line. A line that cannot be decoded is named and costs the others nothing.
 struct JsonDocuments {
     limits: Limits,
-    /// Bytes of a document or line that is not complete.
+    /// Bytes of a document or line that is not complete; no line ends in them unless the input is one document.
     rest: Vec<u8>,
-    /// Whether each line is a document: the first one is. Until a line has ended nothing tells.
+    /// Whether each line is a document: the first one that is not blank is. `None` until that line has ended.
     are_lines: Option<bool>,
     /// Lines so far.
     lines: usize,
@@ -120,21 +120,29 @@ impl JsonDocuments {
 impl Decoder for JsonDocuments {
     fn feed(&mut self, bytes: &[u8]) {
         let mut held = mem::take(&mut self.rest);
+        // Each byte is searched once for the end of a line, however long the line is.
+        let searched = held.len();
         let text = joined(&mut held, bytes);
-        if self.are_lines.is_none()
-            && let Some(end) = text.iter().position(|byte| *byte == b'\n')
+        let mut rest = 0;
+        while self.are_lines.is_none() {
+            let from = searched.max(rest);
+            let Some(length) = text[from..].iter().position(|byte| *byte == b'\n') else { break };
+            let end = from + length;
+            let line = if self.lines == 0 { without_mark(&text[rest..end]) } else { &text[rest..end] }.trim_ascii();
+            if line.is_empty() {
+                self.lines += 1;
+                rest = end + 1;
+            } else {
+                self.are_lines = Some(formats::of_document(line).is_ok());
+            }
+        }
+        let from = searched.max(rest);
+        if self.are_lines == Some(true)
+            && let Some(length) = text[from..].iter().rposition(|byte| *byte == b'\n')
         {
-            let first = without_mark(&text[..end]).trim_ascii();
-            self.are_lines = (!first.is_empty()).then(|| formats::of_document(first).is_ok());
+            self.take_lines(&text[rest..from + length]);
+            rest = from + length + 1;
         }
-        let end = match self.are_lines {
-            Some(true) => text.iter().rposition(|byte| *byte == b'\n'),
-            _ => None,
-        };
-        if let Some(end) = end {
-            self.take_lines(&text[..end]);
-        }
-        let rest = end.map_or(0, |end| end + 1);
         if held.is_empty() {
             self.rest = bytes[rest..].to_vec();
         } else {

@@ -316,7 +316,7 @@ proptest! {
     #[test]
     fn an_input_in_pieces_gives_the_same_as_the_whole(
         mut cuts in proptest::collection::vec(0usize..6_000, 0..6),
-        form in 0u8..6,
+        form in 0u8..7,
     ) {
         let spans = shop_spans(3);
         let json = |spans: &[Span]| otlp::encode_traces(spans, Encoding::Json);
@@ -326,6 +326,7 @@ proptest! {
             1 => lines,
             2 => [b"\xef\xbb\xbf  \n".to_vec(), lines].concat(),
             3 => [b"{\"a\": oops}\n".to_vec(), lines].concat(),
+            5 => [b" \n\n".to_vec(), json(&spans)].concat(),
             4 => String::from_utf8(json(&spans)).unwrap().replace("},{", "},\n{").into_bytes(),
             _ => otlp::encode_traces(&spans, Encoding::Protobuf),
         };
