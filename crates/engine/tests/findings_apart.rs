@@ -1,5 +1,5 @@
-//! Time that nothing explains: opened where an operation is apart from the others of its service, once for all that
-//! share it.
+//! One finding for one cause: time that several operations share and nothing explains, and the same calls that several
+//! operations repeat.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where its helpers do")]
 
@@ -35,8 +35,27 @@ fn request(number: u64, name: &str, millis: i64) -> Vec<Span> {
     vec![span(1, name, SpanKind::Server, 0, millis), Span { parent_span_id: Some(SpanId([1; 8])), ..select }]
 }
 
+/// The same request with eight reads of the rights of a menu's entries.
+fn with_menu(number: u64, name: &str, millis: i64) -> Vec<Span> {
+    let mut spans = request(number, name, millis);
+    for entry in 0..8 {
+        let mut read = spans[1].clone();
+        let start = spans[0].start.0 + entry * 3 * MILLI;
+        read.span_id = SpanId([10 + entry as u8; 8]);
+        (read.start, read.end) = (UnixNanos(start), Some(UnixNanos(start + 2 * MILLI)));
+        let statement = format!("SELECT view FROM permission WHERE menu = {entry}");
+        read.attributes.push(("db.query.text".into(), Value::from(statement)));
+        spans.push(read);
+    }
+    spans
+}
+
 /// The findings that open after twice five executions of each of these operations, given with their milliseconds.
 async fn opened(operations: &[(&str, i64)]) -> Vec<Json> {
+    opened_of(operations, request).await
+}
+
+async fn opened_of(operations: &[(&str, i64)], request: fn(u64, &str, i64) -> Vec<Span>) -> Vec<Json> {
     let folder = tempfile::tempdir().unwrap();
     let mut config: EngineConfig = serde_json::from_str("{}").unwrap();
     folder.path().clone_into(&mut config.home);
@@ -78,4 +97,18 @@ async fn what_all_operations_take_is_opened_of_none() {
     let slow: Vec<(&str, i64)> = PAGES.iter().map(|(name, millis)| (*name, millis + 200)).collect();
     assert_eq!(opened(&slow).await, Vec::<Json>::new());
     assert_eq!(opened(&[("GET /", 300)]).await, Vec::<Json>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_several_operations_repeat_are_listed_once_and_name_all() {
+    let pages = [("GET /about", 40), ("GET /cart", 50), ("GET /help", 45)];
+    let found = opened_of(&pages, with_menu).await;
+    let codes: Vec<&str> = found.iter().map(|it| it["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["n_plus_one"], "{found:?}");
+    let also_in = found[0]["also_in"].as_array().unwrap();
+    let mut names: Vec<&str> = also_in.iter().map(|it| it["entry"]["name"].as_str().unwrap()).collect();
+    names.push(found[0]["entry"]["name"].as_str().unwrap());
+    names.sort_unstable();
+    assert_eq!(names, pages.map(|(name, _)| name));
+    assert_ne!(also_in[0]["fingerprint"], found[0]["fingerprint"], "each keeps its own");
 }

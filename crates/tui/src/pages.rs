@@ -180,6 +180,10 @@ pub(crate) fn insight(insight: &Insight, zone: &TimeZone) -> Vec<Line> {
     if insight.recurrences > 0 {
         pair("came back", &counted(insight.recurrences, "time"), &mut lines);
     }
+    let also_in: Vec<&str> = insight.also_in.iter().map(|also| also.entry.name.as_str()).collect();
+    if !also_in.is_empty() {
+        pair("also in", &also_in.join(", "), &mut lines);
+    }
     if let Some(fix) = &insight.fix {
         pair("fixed", &fixed(fix, zone), &mut lines);
     }

@@ -550,6 +550,7 @@ fn insight(digit: char, state: FindingState, sequence: u64, worth: i64) -> Insig
         finding: Finding { fingerprint: fingerprint(digit), location: Some(location), ..finding() },
         state,
         entry: Operation { service: "shop".to_owned(), name: "GET /cart".to_owned() },
+        also_in: Vec::new(),
         project: None,
         file: Some("shop/cart.py".to_owned()),
         first_seen_unix_nanos: START,

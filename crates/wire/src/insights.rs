@@ -103,7 +103,7 @@ pub struct InsightsQuestion {
 pub struct Insights {
     /// `kino.insights.v1`.
     pub schema: String,
-    /// Findings, the most worth acting on first.
+    /// Findings, the most worth acting on first; of those that show one cause in several operations, the first.
     pub items: Vec<Insight>,
     /// Executions that the engine's last looks at the operations in scope rested on.
     pub executions: u64,
@@ -145,6 +145,9 @@ pub struct Insight {
     pub state: FindingState,
     /// The operation whose executions show it.
     pub entry: Operation,
+    /// Findings in the same state that show the same repeated calls in executions of other operations, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_in: Vec<AlsoIn>,
     /// The project it is in: the common git directory.
     pub project: Option<String>,
     /// The file of `where`, relative to the worktree it was recorded in.
@@ -172,6 +175,15 @@ pub struct Insight {
     /// What acting on it would save in a day at the rate of its operation's newest executions, times its confidence.
     /// The order of the answer.
     pub worth_nanos_per_day: i64,
+}
+
+/// A finding of the same cause in another operation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AlsoIn {
+    /// That finding, which changes its state by itself.
+    pub fingerprint: Fingerprint,
+    /// The operation whose executions show it.
+    pub entry: Operation,
 }
 
 /// An operation.

@@ -28,7 +28,7 @@ pub(crate) fn text(answer: &Insights, style: Style, now: UnixNanos) -> String {
                 (&count(item.finding.executions), Tone::Plain),
                 (&time::ago(item.last_seen_unix_nanos, now), Tone::Faint),
                 (&item.finding.fingerprint.to_string(), Tone::Faint),
-                (&clean(&item.entry.name), Tone::Plain),
+                (&format!("{}{}", clean(&item.entry.name), more(item.also_in.len())), Tone::Plain),
             ]);
         }
         text.push_str(&table.finish());
@@ -90,6 +90,11 @@ pub(crate) fn one(item: &Insight, style: Style, now: UnixNanos) -> String {
         format!("{} ({})", clean(&item.entry.name), clean(&item.entry.service))
     };
     line(&mut text, Tone::Plain, &format!("in {entry}"));
+    if !item.also_in.is_empty() {
+        let names: Vec<_> = item.also_in.iter().take(TOLD_MAX).map(|also| clean(&also.entry.name)).collect();
+        let more = more(item.also_in.len() - names.len());
+        line(&mut text, Tone::Plain, &format!("also in {}{more}", names.join(", ")));
+    }
     let back = match item.recurrences {
         0 => String::new(),
         times => format!("; came back {}", counted(times, "time")),
@@ -123,13 +128,17 @@ pub(crate) fn one(item: &Insight, style: Style, now: UnixNanos) -> String {
     text
 }
 
+/// How many more there are than are named, if any.
+fn more(count: usize) -> String {
+    if count == 0 { String::new() } else { format!(" and {count} more") }
+}
+
 /// The line with which a run tells what became of findings.
 pub(crate) fn changes(changes: &[FindingChange]) -> Option<String> {
     let told = |states: &[FindingState], word: &str| {
         let codes: Vec<&str> =
             changes.iter().filter(|it| states.contains(&it.state)).map(|it| it.code.name()).collect();
-        let more = codes.len().saturating_sub(TOLD_MAX);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let more = more(codes.len().saturating_sub(TOLD_MAX));
         let shown = codes.iter().take(TOLD_MAX).copied().collect::<Vec<_>>().join(", ");
         (!codes.is_empty()).then(|| format!("{word}: {shown}{more}"))
     };
@@ -208,6 +217,7 @@ mod tests {
             },
             state,
             entry: Operation { service: "shop".to_owned(), name: "GET /cart\u{1b}[2J".to_owned() },
+            also_in: Vec::new(),
             project: None,
             file: None,
             first_seen_unix_nanos: 0,

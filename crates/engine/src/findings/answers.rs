@@ -1,7 +1,7 @@
 //! Questions about kept findings.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -92,9 +92,12 @@ impl Findings {
             let rank = (Reverse(stored.state().is_present()), Reverse(worth(stored).min(i64::MAX as f64) as i64));
             (rank, follows, Reverse(stored.sequence), stored.finding.fingerprint)
         });
+        // Of one cause the first; the others are named with it.
+        let mut causes = BTreeSet::new();
+        found.retain(|stored| stored.cause().is_none_or(|cause| causes.insert(cause)));
         left_out.findings = found.len().saturating_sub(limit) as u64;
         found.truncate(limit);
-        let items = found.into_iter().map(|stored| stored.insight(ledger.worked_here(stored))).collect();
+        let items = found.into_iter().map(|stored| ledger.insight(stored)).collect();
         let looks = ledger
             .looks()
             .filter(|(key, _)| project.is_none() || key.project.is_none() || key.project.as_deref() == project);
@@ -125,7 +128,7 @@ impl Findings {
                 format!("the finding {} is {state}: only what is there can be acknowledged", question.fingerprint);
             return Err(Problem::invalid(message));
         }
-        let insight = stored.insight(ledger.worked_here(stored));
+        let insight = ledger.insight(stored);
         Ok(Acknowledged { schema: Acknowledged::SCHEMA.to_owned(), insight })
     }
 

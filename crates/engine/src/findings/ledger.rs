@@ -6,7 +6,7 @@ use kino_analyze::life::{Life, Set, Sign, State};
 use kino_analyze::prevalence::Prevalence;
 use kino_model::{Fingerprint, TraceId};
 use kino_store::{Store, StoreError};
-use kino_wire::insights::{FindingChange, WorkedHere};
+use kino_wire::insights::{AlsoIn, FindingChange, Insight, WorkedHere};
 
 use super::operations::OperationKey;
 use super::stored::{Sighting, Stored, id};
@@ -232,8 +232,19 @@ impl Ledger {
         self.by_id.values().filter(|stored| stored.life.state.is_present()).flat_map(Stored::traces)
     }
 
+    /// A finding with the others of its cause, by the names of their operations, and with what repaired one like it.
+    pub(super) fn insight(&self, stored: &Stored) -> Insight {
+        let cause = stored.cause();
+        let is_other = |other: &&Stored| {
+            cause.is_some() && other.cause() == cause && other.finding.fingerprint != stored.finding.fingerprint
+        };
+        let mut also_in: Vec<AlsoIn> = self.by_id.values().filter(is_other).map(Stored::also_in).collect();
+        also_in.sort_by(|a, b| (&a.entry.name, &a.fingerprint).cmp(&(&b.entry.name, &b.fingerprint)));
+        stored.insight(self.worked_here(stored), also_in)
+    }
+
     /// The newest repair of a finding like this one, but another.
-    pub(super) fn worked_here(&self, asked: &Stored) -> Option<WorkedHere> {
+    fn worked_here(&self, asked: &Stored) -> Option<WorkedHere> {
         if !asked.life.state.is_present() {
             return None;
         }

@@ -7,7 +7,7 @@ use kino_analyze::finding::{self, Code, family};
 use kino_analyze::life::{Kept, Life, Repair, State};
 use kino_model::TraceId;
 use kino_wire::finding::Finding;
-use kino_wire::insights::{FindingState, Fix, Insight, Operation, WorkedHere};
+use kino_wire::insights::{AlsoIn, FindingState, Fix, Insight, Operation, WorkedHere};
 use serde::{Deserialize, Serialize};
 
 use super::operations::OperationKey;
@@ -37,6 +37,20 @@ pub(crate) struct Stored {
     /// Other operations that share it, at most [`SHARED_MAX`].
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) shared_by: BTreeSet<String>,
+}
+
+/// What findings that one repair would take along have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Cause<'f> {
+    project: Option<&'f str>,
+    service: &'f str,
+    code: Code,
+    family: [u8; 4],
+    /// The span that makes the calls, where it is not the entry.
+    caller: Option<&'f str>,
+    /// File and function.
+    place: Option<(&'f str, Option<&'f str>)>,
+    state: FindingState,
 }
 
 /// What was seen of a finding, besides what its life takes note of.
@@ -178,14 +192,37 @@ impl Stored {
         (count.unwrap_or(0.0) / self.finding.executions.max(1) as f64).min(1.0)
     }
 
-    /// As it is told.
-    pub(super) fn insight(&self, worked_here: Option<WorkedHere>) -> Insight {
+    /// What it has in common with findings in other operations that one repair would take along: the same repeated calls,
+    /// made at the same place as far as that is known. `None` for other kinds of findings.
+    pub(super) fn cause(&self) -> Option<Cause<'_>> {
+        let Finding { code, fingerprint, subject, location, .. } = &self.finding;
+        let repeats = matches!(code, Code::NPlusOne | Code::RepeatedIdenticalCall);
+        repeats.then(|| Cause {
+            project: self.project.as_deref(),
+            service: &self.entry.service,
+            code: *code,
+            family: family(*fingerprint),
+            // What a caller other than the entry repeats is the caller's doing.
+            caller: Some(subject.name.as_str()).filter(|name| *name != self.entry.name),
+            place: location.as_ref().map(|it| (it.path.as_str(), it.function.as_deref())),
+            state: self.state(),
+        })
+    }
+
+    /// It as a finding that shows another one's cause.
+    pub(super) fn also_in(&self) -> AlsoIn {
+        AlsoIn { fingerprint: self.finding.fingerprint, entry: self.entry.clone() }
+    }
+
+    /// As it is told. `also_in`: the findings of the same cause.
+    pub(super) fn insight(&self, worked_here: Option<WorkedHere>, also_in: Vec<AlsoIn>) -> Insight {
         let life = &self.life;
         let fixed = life.state == State::Fixed;
         Insight {
             finding: self.told(),
             state: self.state(),
             entry: self.entry.clone(),
+            also_in,
             project: self.project.clone(),
             file: self.file.clone(),
             first_seen_unix_nanos: life.first_seen,

@@ -71,7 +71,7 @@ impl ToolContext<'_> {
         states.push(FindingState::Fixed);
         let question = InsightsQuestion { states, only_new_for: only_new.then(|| client.to_owned()), ..usual };
         let answer = ask(self.backend, &question).await?;
-        let known: BTreeSet<Fingerprint> = items.iter().map(|item| item.finding.fingerprint).collect();
+        let known: BTreeSet<Fingerprint> = items.iter().flat_map(of_cause).collect();
         let others = answer.items.iter().filter(|item| !known.contains(&item.finding.fingerprint));
         items.extend(others.cloned());
         let beyond = answer.left_out.findings + items.len().saturating_sub(limit) as u64;
@@ -102,13 +102,18 @@ impl ToolContext<'_> {
             Answer { tool: "check_insights", facts, notes: notes(&answer, &items), tables: vec![table], next: None };
         let rendered = answer.render(self.budget_tokens, None);
         let shown = items.iter().take(rendered.shown.first().copied().unwrap_or(0));
-        let fingerprints: Vec<Fingerprint> = shown.map(|item| item.finding.fingerprint).collect();
+        let fingerprints: Vec<Fingerprint> = shown.flat_map(of_cause).take(MAX_LIMIT).collect();
         if !fingerprints.is_empty() {
             let told = InsightsTold { client: client.to_owned(), fingerprints, scope: self.scope.clone() };
             ask(self.backend, &told).await?;
         }
         Ok(rendered)
     }
+}
+
+/// The finding and the others of its cause.
+fn of_cause(item: &Insight) -> impl Iterator<Item = Fingerprint> + '_ {
+    item.also_in.iter().map(|also| also.fingerprint).chain([item.finding.fingerprint])
 }
 
 /// What a row tells.
@@ -150,7 +155,7 @@ fn row(item: &Insight, files: &Files) -> Vec<Value> {
     vec![
         Value::word(finding.code.name()),
         Value::word(item.state.name()),
-        Value::Plain(operation(item, files)),
+        Value::Plain(operations(item, files)),
         Value::nanos(finding.saving_nanos),
         Value::Number(finding.confidence),
         Value::Count(finding.executions),
@@ -176,6 +181,14 @@ fn worked_here(item: &Insight) -> Option<String> {
 fn operation(item: &Insight, files: &Files) -> String {
     let name = &item.entry.name;
     if files.has_name(name) { name.clone() } else { hashed(name) }
+}
+
+/// The operation, and how many others show the same cause.
+fn operations(item: &Insight, files: &Files) -> String {
+    match item.also_in.len() {
+        0 => operation(item, files),
+        more => format!("{} and {more} more", operation(item, files)),
+    }
 }
 
 /// The path if it is in the client's worktree, else what stands for it.
@@ -264,7 +277,9 @@ fn pushed(item: &Insight, files: &Files) -> Json {
     json!({
         "fingerprint": finding.fingerprint, "code": finding.code.name(), "state": item.state.name(),
         "saving_nanos": finding.saving_nanos, "confidence": finding.confidence, "executions": finding.executions,
-        "operation": operation(item, files), "numbers": numbers, "file": file(item, files), "evidence": finding.evidence,
+        "operation": operation(item, files),
+        "also_in": item.also_in.iter().map(|also| also.fingerprint).collect::<Vec<_>>(),
+        "numbers": numbers, "file": file(item, files), "evidence": finding.evidence,
         "first_seen_unix_nanos": item.first_seen_unix_nanos, "last_seen_unix_nanos": item.last_seen_unix_nanos,
         "opened_at_code": code(&item.opened_at_code), "fixed_at_code": code(&item.fixed_at_code), "fix": fix,
         "recurrences": item.recurrences, "worked_here": worked_here(item),
@@ -274,7 +289,7 @@ fn pushed(item: &Insight, files: &Files) -> Json {
 #[cfg(test)]
 pub(crate) mod tests {
     use kino_wire::finding::{Code, Finding, KnownBy, Location, Number, Subject, SubjectKind, Unit};
-    use kino_wire::insights::{Fix, Operation, WorkedHere};
+    use kino_wire::insights::{AlsoIn, Fix, Operation, WorkedHere};
 
     use super::*;
 
@@ -306,6 +321,10 @@ pub(crate) mod tests {
             },
             state: FindingState::Open,
             entry: Operation { service: text(), name: text() },
+            also_in: vec![AlsoIn {
+                fingerprint: Fingerprint::default(),
+                entry: Operation { service: text(), name: text() },
+            }],
             project: Some(text()),
             file: Some(file.to_owned()),
             first_seen_unix_nanos: 0,
