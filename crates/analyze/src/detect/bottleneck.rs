@@ -3,8 +3,8 @@
 //! Evidence: at least [`MIN_EXECUTIONS`] executions, in four fifths of which it is called; its own time (without its
 //! children's) is at least [`MIN_SHARE`] of the critical path on average. Told are its drag (how much the whole would
 //! shrink without it, less than its time where something else runs meanwhile) and what half of it would save, both by
-//! replaying the recorded executions, and its slack (how much later its calls off the critical path could end). A
-//! process's first execution is left out where it has several. A call that is recorded by several libraries (of a
+//! replaying the recorded executions, and its slack (how much later its calls off the critical path could end); of calls
+//! to a database the statement that takes the longest, where it takes most of that time. A process's first execution is left out where it has several. A call that is recorded by several libraries (of a
 //! language model and the HTTP request that makes it) is one, by its uppermost name. Silent about the entry itself and
 //! about time between an operation's children: that is `dead_time`. Unasked it is opened only where it says something to
 //! act on ([`super::unasked`]).
@@ -14,22 +14,26 @@ use std::collections::BTreeMap;
 use super::Draft;
 use super::call::whole_call;
 use super::dead_time::is_between;
-use super::facts::{Facts, Group, shown, top};
+use super::facts::{Facts, Group, median, shown, top};
 use super::relate::Found;
 use super::retime::retime;
 use crate::finding::{Code, Number, Unit};
 use crate::operation::Operations;
+use crate::statement::normalise;
 
 const MIN_EXECUTIONS: usize = 3;
 const MIN_SHARE: f64 = 0.25;
 const MIN_PRESENCE: f64 = 0.8;
+/// A statement that takes more than this part of an operation's time is named.
+const MOST: f64 = 0.5;
 /// Replaying is the cost here; the mean over this many of the newest executions is exact enough.
 const MAX_REPLAYED: usize = 100;
 
 #[derive(Default)]
 struct Sum {
     own: f64,
-    present: usize,
+    /// Its own time in each execution that calls it.
+    by_execution: Vec<f64>,
     /// Per execution, for the examples and the place in the code: time, execution, span.
     largest: Vec<(i64, usize, usize)>,
     /// Execution and span of all.
@@ -46,7 +50,9 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let warm: Vec<&Facts<'_, '_>> = group.warm().map(|(_, facts)| facts).collect();
     for (operation, sum) in sums {
         let share = sum.own / total;
-        if share < group.part(MIN_SHARE) || (sum.present as f64) < group.part(MIN_PRESENCE) * executions as f64 {
+        if share < group.part(MIN_SHARE)
+            || (sum.by_execution.len() as f64) < group.part(MIN_PRESENCE) * executions as f64
+        {
             continue;
         }
         let name = operations.name(operation);
@@ -65,6 +71,34 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         let (drag, half) = (mean_saving(0.0), mean_saving(0.5));
         let slack = mean_slack(replayed, name);
         let critical = sum.own / executions as f64;
+        let present = sum.by_execution.len();
+        let usual = usual(sum.by_execution, executions);
+        let longest = LongestStatement::of(group, &sum.spans, executions);
+        let mut numbers = vec![
+            Number::new("critical_share", share, Unit::Ratio),
+            Number::new("critical_mean", critical, Unit::Nanos),
+            Number::new("critical_median", usual, Unit::Nanos),
+            Number::new("drag", drag, Unit::Nanos),
+            Number::new("half_saves", half, Unit::Nanos),
+            Number::new("slack", slack, Unit::Nanos),
+        ];
+        let mut text = format!(
+            "{} holds {:.0} % of the critical path of {} ({} of {}): without it {} less, half of it saves {}.",
+            name.1,
+            share * 100.0,
+            group.name,
+            shown(critical),
+            shown(total / executions as f64),
+            shown(drag),
+            shown(half)
+        );
+        if let Some(longest) = longest {
+            numbers.push(Number::new("statement_share", longest.share, Unit::Ratio));
+            numbers.push(Number::new("statement_median", longest.usual, Unit::Nanos));
+            if longest.share > MOST {
+                text = format!("{text} {:.0} % of that time: {}", longest.share * 100.0, longest.statement);
+            }
+        }
         let examples =
             sum.largest.iter().map(|&(nanos, number, span)| (nanos as f64, group.facts[number].evidence(span)));
         let evidence = top(examples.collect());
@@ -74,33 +108,54 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             service: name.0,
             name: name.1,
             detail: "",
-            numbers: vec![
-                Number::new("critical_share", share, Unit::Ratio),
-                Number::new("critical_mean", critical, Unit::Nanos),
-                Number::new("drag", drag, Unit::Nanos),
-                Number::new("half_saves", half, Unit::Nanos),
-                Number::new("slack", slack, Unit::Nanos),
-            ],
+            numbers,
             // What half of it would save is a thought, not a claim that half of it can go.
             saving_nanos: None,
-            confidence: sum.present as f64 / executions as f64,
+            confidence: present as f64 / executions as f64,
             executions,
             location: slowest.and_then(|(_, number, span)| group.facts[number].location(span)),
             evidence,
-            text: format!(
-                "{} holds {:.0} % of the critical path of {} ({} of {}): without it {} less, half of it saves {}.",
-                name.1,
-                share * 100.0,
-                group.name,
-                shown(critical),
-                shown(total / executions as f64),
-                shown(drag),
-                shown(half)
-            ),
+            text,
             next: Some(format!("explain {}", name.1)),
         };
         let places = sum.spans.iter().copied();
         findings.push(draft.finding(group).about_own(places).concerning(half));
+    }
+}
+
+/// The median over all executions; those without a value count as 0.
+fn usual(mut values: Vec<f64>, executions: usize) -> f64 {
+    values.resize(values.len().max(executions), 0.0);
+    median(values)
+}
+
+/// Of an operation that calls a database, the statement, with its data taken out, that takes the longest.
+struct LongestStatement {
+    statement: String,
+    /// Of the operation's time on the critical paths.
+    share: f64,
+    /// Its time on the critical path of an execution, in nanoseconds.
+    usual: f64,
+}
+
+impl LongestStatement {
+    fn of(group: &Group<'_, '_>, places: &[(usize, usize)], executions: usize) -> Option<Self> {
+        let mut by_statement: BTreeMap<String, BTreeMap<usize, f64>> = BTreeMap::new();
+        let mut total = 0.0;
+        let mut places = places.to_vec();
+        places.sort_unstable();
+        places.dedup();
+        for (number, span) in places {
+            let facts = &group.facts[number];
+            let own = facts.own_critical(span) as f64;
+            total += own;
+            if let Some(statement) = facts.span(span).text("db.query.text") {
+                *by_statement.entry(normalise(statement)).or_default().entry(number).or_default() += own;
+            }
+        }
+        let sums = by_statement.into_iter().map(|(statement, times)| (times.values().sum::<f64>(), statement, times));
+        let (sum, statement, times) = sums.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))?;
+        Some(Self { statement, share: sum / total, usual: usual(times.into_values().collect(), executions) })
     }
 }
 
@@ -158,7 +213,7 @@ fn own_times<'a>(group: &Group<'_, 'a>) -> (Operations<'a>, BTreeMap<usize, Sum>
         for (operation, (own, longest, span)) in here {
             let sum = sums.entry(operation).or_default();
             sum.own += own as f64;
-            sum.present += 1;
+            sum.by_execution.push(own as f64);
             sum.largest.push((longest, number, span));
         }
     }

@@ -305,7 +305,8 @@ pub(super) fn is_for_disk(span: &Span, statement: &str) -> bool {
     is_bracket(&normalised) || is_one(&WORDS) || (is_one(&CHANGES) && is_sqlite())
 }
 
-/// Whether a span waits for work or for news to come, as a worker does at its queue: for as long as there is none.
+/// Whether a span waits for work or for news to come, as a worker does at its queue, for as long as there is none; or takes
+/// the next piece of work from a table, past those that other workers have.
 pub(super) fn waits_for_work(span: &Span) -> bool {
     const BLOCKING: [&str; 12] = [
         "blpop",
@@ -326,7 +327,9 @@ pub(super) fn waits_for_work(span: &Span) -> bool {
     let statement = span.text("db.query.text").or_else(|| span.text("db.operation.name"));
     let command = statement.and_then(|statement| statement.split_whitespace().next());
     let message = span.text("messaging.operation.type").or_else(|| span.text("messaging.operation"));
-    command.is_some_and(|command| is_one(&BLOCKING, command)) || message.is_some_and(|it| is_one(&RECEIVING, it))
+    command.is_some_and(|command| is_one(&BLOCKING, command))
+        || message.is_some_and(|it| is_one(&RECEIVING, it))
+        || statement.is_some_and(|statement| ["SKIP LOCKED", "skip locked"].iter().any(|it| statement.contains(it)))
 }
 
 /// Whether a span of this name asks a loader, which answers all that is asked at a time by one batch.

@@ -6,15 +6,19 @@
 //! critical path less that of one. Calls that overlap each other, or other work, are a load rather than a loss of time:
 //! they are worded so, and nothing is claimed to be saved but what they hold of the critical path.
 //!
-//! Unsure ([`UNSURE`]) about writes in an operation that ran but once, as scripts do that fill a database, unless it is
-//! long, and about requests over HTTP in fewer than [`MIN_EXECUTIONS_HTTP`] executions that serve no request: fetching
-//! each of them may be what the program is for.
+//! Unsure ([`UNSURE`]) where making these calls may be what the program is for:
+//!
+//! - writes in an operation that ran but once, as scripts do that fill a database, unless it is long;
+//! - fewer than [`MIN_INSERTS`] new rows: few things are made one by one at different places of a program;
+//! - writes that each have a savepoint of their own, so that one that fails leaves the others;
+//! - requests to other programs in fewer than [`MIN_EXECUTIONS_REQUESTS`] executions that serve no request;
+//! - calls that usually take longer than [`worth::NANOS_LONG`]: their time is what they ask for, not the asking.
 //!
 //! Silent about statements that define tables or ask which there are, batches, pages (by number, offset, cursor or last
 //! key), one call to each of several other sides, failed calls (retries), calls of the same few data
-//! (`repeated_identical_call`), calls that a test makes itself, polling (long pauses between), waits for work, what a loader
-//! collects into batches, language models and the
-//! requests that ask them, health checks, transaction brackets and `SELECT 1`.
+//! (`repeated_identical_call`), what a test repeats (calls that only the test itself has all beneath it), polling (long
+//! pauses between), waits for work, what a loader collects into batches, language models and the requests that ask them,
+//! health checks, transaction brackets and `SELECT 1`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -25,12 +29,14 @@ use super::call::{Call, Calls, Kind, is_model, is_model_request, peer, waits_for
 use super::facts::{ANCESTORS_MAX, Facts, Group, median, shown, top};
 use super::relate::Found;
 use super::{Draft, worth};
+use crate::execution::is_part_of_test;
 use crate::finding::{Code, Number, UNSURE, Unit};
 use crate::statistics::lower_median;
 
 const MIN_REPEATS: usize = 5;
 const MIN_PRESENCE: f64 = 0.5;
-const MIN_EXECUTIONS_HTTP: usize = 3;
+const MIN_EXECUTIONS_REQUESTS: usize = 3;
+const MIN_INSERTS: f64 = 10.0;
 /// Calls that hold less than this part of their time of the critical path overlap each other or other work.
 pub(super) const OVERLAPPING: f64 = 0.5;
 /// A request stands at most so far beneath the call of a language model that makes it.
@@ -87,8 +93,12 @@ struct Repeats {
     stalled: f64,
     /// What one call for all of them is taken to need.
     one: f64,
+    /// What they usually take.
+    usual: f64,
     slowest: usize,
     is_write: bool,
+    /// Whether each has a savepoint of its own.
+    is_isolated: bool,
 }
 
 impl Repeats {
@@ -131,10 +141,20 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         let ended = group.facts.len();
         if (found.len() as f64) > group.part(MIN_PRESENCE) * ended as f64 {
             let is_filling = found.iter().all(|repeats| repeats.is_filling_once(ended));
-            let is_fetching = kind == Kind::Http && ended < MIN_EXECUTIONS_HTTP && !serves(group);
-            findings.push(finding(group, &key, &found, is_filling || is_fetching));
+            let is_request = matches!(kind, Kind::Http | Kind::Rpc);
+            let is_fetching = is_request && ended < MIN_EXECUTIONS_REQUESTS && !serves(group);
+            let is_isolated = found.iter().all(|repeats| repeats.is_isolated);
+            let is_few = is_insert(&key) && found.iter().all(|repeats| (repeats.count() as f64) < MIN_INSERTS);
+            let is_long = lower_median(found.iter().map(|repeats| repeats.usual).collect()) > worth::NANOS_LONG;
+            let may_be_meant = is_filling || is_fetching || is_isolated || is_few || is_long;
+            findings.push(finding(group, &key, &found, may_be_meant));
         }
     }
+}
+
+/// Whether a normalised statement adds rows.
+fn is_insert(statement: &str) -> bool {
+    statement.split(' ').next().is_some_and(|word| word.eq_ignore_ascii_case("insert"))
 }
 
 /// Whether the executions serve requests or messages, rather than being what a program does by itself.
@@ -176,8 +196,32 @@ fn repeats(facts: &Facts<'_, '_>, number: usize, made: Made<'_>) -> Option<Repea
     let one = if critical < OVERLAPPING * time { longest } else { usual };
     let slowest = indices().max_by_key(|&index| facts.tree.duration(index))?;
     let ancestor = common_ancestor(facts, &made.indices);
+    if is_part_of_test(facts.span(ancestor)) {
+        return None;
+    }
+    let is_isolated = made.is_write && have_savepoints(facts, &made.indices);
     let (indices, is_write) = (made.indices, made.is_write);
-    Some(Repeats { number, ancestor, indices, time, critical, stalled, one, slowest, is_write })
+    Some(Repeats { number, ancestor, indices, time, critical, stalled, one, usual, slowest, is_write, is_isolated })
+}
+
+/// Whether a savepoint is set between each call and the next.
+fn have_savepoints(facts: &Facts<'_, '_>, indices: &[u32]) -> bool {
+    let is_savepoint = |index: usize| {
+        let statement = facts.span(index).text("db.query.text");
+        let word = statement.and_then(|statement| statement.split_whitespace().next());
+        word.is_some_and(|word| word.eq_ignore_ascii_case("savepoint"))
+    };
+    let sorted = |indices: &mut dyn Iterator<Item = usize>| {
+        let mut starts: Vec<i64> = indices.map(|index| facts.tree.start(index)).collect();
+        starts.sort_unstable();
+        starts
+    };
+    let savepoints = sorted(&mut facts.indices().filter(|&index| is_savepoint(index)));
+    let calls = sorted(&mut indices.iter().map(|&index| index as usize));
+    calls.windows(2).all(|pair| {
+        let next = savepoints.partition_point(|&start| start < pair[0]);
+        savepoints.get(next).is_some_and(|&start| start <= pair[1])
+    })
 }
 
 /// Whether they are made again on purpose: by a timer, or the pauses are long and little else happens meanwhile.

@@ -8,13 +8,14 @@
 //! - What a finding proposes must save enough to be worth it ([`super::worth`]).
 //! - Of findings that propose another way of making the same calls, the one with the largest effect is listed; the
 //!   others become its remarks.
+//! - A bottleneck follows from a proposal about the same calls, which says what to do about it.
 //! - Time that another finding explains is taken off a saving. Where that is most of it, the finding follows from the
 //!   other one and is listed after it.
 
 use super::facts::Group;
 use super::worth;
 use crate::critical_path::Segment;
-use crate::finding::{Code, Finding, MAX_REMARKS};
+use crate::finding::{Code, Finding, MAX_REMARKS, UNSURE};
 use crate::tree::Tree;
 
 /// Two findings are about the same calls if more than this part of one's calls are the other's as well.
@@ -126,6 +127,7 @@ pub(super) fn relate(group: &Group<'_, '_>, mut found: Vec<Found>) -> Vec<Ranked
     let merged_into = merge(group, &found);
     let causes = causes(group, &found);
     let worths = discount(group, &mut found, &causes);
+    explain_bottlenecks(group, &mut found, &merged_into);
     list(found, &worths, &merged_into)
 }
 
@@ -270,6 +272,26 @@ fn merge(group: &Group<'_, '_>, found: &[Found]) -> Vec<Option<usize>> {
         }
     }
     merged_into
+}
+
+/// Says of each bottleneck which listed proposal is about the same calls, of those that are sure.
+fn explain_bottlenecks(group: &Group<'_, '_>, found: &mut [Found], merged_into: &[Option<usize>]) {
+    let is_listed = |at: &usize| {
+        let finding = &found[*at].finding;
+        precedence(finding.code).is_some() && merged_into[*at].is_none() && finding.confidence > UNSURE
+    };
+    let proposals: Vec<usize> = (0..found.len()).filter(is_listed).collect();
+    for number in 0..found.len() {
+        let finding = &found[number].finding;
+        if finding.code != Code::Bottleneck || finding.follows_from.is_some() {
+            continue;
+        }
+        let same = proposals.iter().copied().find(|&at| is_about_same(group, &found[number], &found[at]));
+        let Some(proposal) = same.map(|at| found[at].finding.clone()) else { continue };
+        let finding = &mut found[number].finding;
+        finding.remarks.push(format!("{} of {} is about the same calls", proposal.code, proposal.subject.name));
+        finding.follows_from = Some(proposal.fingerprint);
+    }
 }
 
 /// The findings that are no remarks of others, with these as their remarks.

@@ -2,9 +2,9 @@
 //! caller gave up.
 //!
 //! Evidence: at least [`MIN_TIMEOUTS`] timeouts of one operation, four fifths of them within a tenth of their median
-//! duration, which is then the limit. A budget is exceeded where as many callers timed out while a child ran, and it ran
-//! on; what begins only afterwards was queued, which says nothing of its limit. Only the innermost of nested timeouts
-//! counts. Silent inside tests that passed.
+//! duration, which is then the limit. A budget is exceeded where in as many executions a caller timed out while a child
+//! ran, and it ran on; what begins only afterwards was queued. Only the innermost of nested timeouts counts. Silent
+//! inside tests that passed.
 
 use std::collections::BTreeMap;
 
@@ -59,7 +59,8 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             findings.push(finding);
         }
     }
-    for ((service, name), cases) in overruns.into_iter().filter(|(_, cases)| cases.len() >= group.cases(MIN_TIMEOUTS)) {
+    let is_enough = |cases: &[Case]| executions_of(cases) >= group.cases(MIN_TIMEOUTS);
+    for ((service, name), cases) in overruns.into_iter().filter(|(_, cases)| is_enough(cases)) {
         let over = median(cases.iter().map(|case| case.2).collect());
         let draft = Draft {
             code: Code::TimeoutBudgetExceeded,
@@ -76,7 +77,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             location: group.facts[cases[0].0].location(cases[0].1),
             evidence: evidence(group, &cases),
             text: format!(
-                "{name} goes on for {} after its caller timed out, in {} cases: its own limit is longer than its caller's.",
+                "{name} goes on for {} after its caller timed out, in {} cases: it is not cancelled with its caller.",
                 shown(over),
                 cases.len()
             ),
@@ -86,6 +87,11 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         };
         findings.push(draft.finding(group));
     }
+}
+
+/// How many executions the cases, which are in their order, are of.
+fn executions_of(cases: &[Case]) -> usize {
+    cases.chunk_by(|a, b| a.0 == b.0).count()
 }
 
 fn is_near(facts: &Facts<'_, '_>, child: usize, parent: usize) -> bool {

@@ -4,26 +4,31 @@
 //! Asked about an operation (`explain`), each of them is an answer. Unasked, one is opened only where it gives the reader
 //! something to act on:
 //!
-//! - `dead_time` of a request that sets its operation *apart* from the others of its service ([`Neighbours`]): where
-//!   each page computes that long, it is how the program works. Of a process started for one execution each time: what
-//!   passes before its first call, if that is most of it. Never of background work, connections that stay open, and
-//!   logging in, where hashing a password is slow on purpose.
-//! - `bottleneck` of a call that a person would notice, unless it is what the operation is for: the only request of a
-//!   proxy, a model's answer, or a write to disk; nor of many statements that share no more than their verb. Within the
-//!   process the same as `dead_time`, unless the span is the author's own.
-//! - `what_differs` and `latency_grows_with_input` where a person would notice the difference, and it is more than which
-//!   of several operations it is (what is named by its HTTP method alone is several, which its address and its headers
-//!   tell apart), or a growth like the input's. What differs is what the execution was given, or what the program's author
-//!   says: which calls it then makes, and what a protocol reports at its end, comes of the difference.
-//! - Errors, and what proposes another way of making calls, with more than even confidence: not where nothing was recorded
-//!   that would have shown the calls to be different, or to need each other, where making them may be what a program is
-//!   for, or where it asks whether something is there.
+//! - `dead_time` of requests of several operations that take about as long, *apart* from most others of their service
+//!   ([`Neighbours`]): they share a cause. Where one page computes longer than the others, that is how it works, and
+//!   nothing says what to change. Of a process started for one execution each time: what passes before its first call,
+//!   if that is most of it. Of a span of the author's own, which names what computes. Never of background work,
+//!   connections that stay open, and logging in, where hashing a password is slow on purpose.
+//! - `bottleneck` of a call that usually takes as long as a person notices, unless it is what the operation is for: the
+//!   only request of a proxy, a model's answer, or a write to disk. Of a database only where one statement takes that
+//!   long and most of the time. Not where another finding says what to do about the same calls. Within the process the
+//!   same as `dead_time`.
+//! - `what_differs` of failures, and of slow executions by an attribute that the program's author set: what a library
+//!   records of a request says which kind of work it is. Not which of several operations it is (what is named by its HTTP
+//!   method alone is several, which its address and its headers tell apart). What differs is what the execution was
+//!   given: which calls it then makes, and what a protocol reports at its end, comes of the difference.
+//! - `latency_grows_with_input` where it crosses a limit or grows worse than the input, to what a person notices.
+//! - `timeout_budget_exceeded` of calls that go on for as long as a person notices: a call has a limit of its own, while a
+//!   server seldom learns that its caller is gone.
+//! - Errors, growth, and what proposes another way of making calls, with more than even confidence: not where nothing was
+//!   recorded that would have shown the calls to be different, or to need each other, where making them may be what a
+//!   program is for, or where it asks whether something is there.
 //! - `broken_trace` of missing parents in several traces: a program that is killed leaves some.
 //! - `llm_token_waste` from a thousand tokens on that are sent again; that answers are short is often what is wanted.
 //!
 //! What says where time is, never inside a test: it computes and waits as it pleases.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use kino_model::{Span, SpanKind};
 
@@ -32,7 +37,6 @@ use super::call::{is_for_disk, is_model, is_model_request, waits, waits_for_work
 use super::failures::is_refused_input;
 use crate::execution::{Execution, is_of_test, process};
 use crate::finding::{Code, Finding};
-use crate::statement::normalise;
 use crate::statistics::median;
 
 /// The shortest wait that a person notices, in nanoseconds.
@@ -41,9 +45,9 @@ const NOTICED_NANOS: f64 = 1e8;
 const GAP: f64 = 3.0;
 /// So many operations must lie beyond the gap: fewer say nothing of what is usual in the service.
 const LOWER_MIN: usize = 4;
-/// Operations on the near side of the gap, as a part of all: a few are exceptions …
-const FEW_PART: f64 = 0.25;
-/// … and more, up to half, share a cause only if the slowest takes at most this many times the fastest's time.
+/// As many operations on the near side of the gap, up to half of all, share a cause …
+const SHARING_MIN: usize = 3;
+/// … if the slowest takes at most this many times the fastest's time.
 const SHARED_SPREAD: f64 = 2.0;
 /// Most of an execution, or of something else.
 const MOST: f64 = 0.5;
@@ -70,8 +74,8 @@ pub struct Neighbours {
 }
 
 impl Neighbours {
-    /// Whether `nanos` sets an operation apart from most others: alone or with few, or with others that take about as
-    /// long, as where all of them do one slow thing.
+    /// Whether `nanos` sets an operation apart from most others together with some that take about as long, as where all
+    /// of them do one slow thing.
     fn are_beneath(&self, nanos: f64) -> bool {
         let mut medians: Vec<f64> = self.medians.iter().map(|&median| median as f64).collect();
         medians.sort_by(|a, b| b.total_cmp(a));
@@ -86,9 +90,7 @@ impl Neighbours {
         }
         let lower = medians.len() + 1 - near;
         let highest = medians.first().map_or(nanos, |highest| highest.max(nanos));
-        let is_few = near as f64 <= FEW_PART * (medians.len() + 1) as f64;
-        let is_shared = near <= lower && highest <= SHARED_SPREAD * floor;
-        lower >= LOWER_MIN && (is_few || is_shared)
+        near >= SHARING_MIN && lower >= LOWER_MIN.max(near) && highest <= SHARED_SPREAD * floor
     }
 }
 
@@ -105,8 +107,9 @@ pub fn opens(finding: &Finding, executions: &[Execution<'_, '_>], neighbours: &N
         Code::WhatDiffers => is_seen_outside_tests() && what_differs(finding, executions),
         Code::LatencyGrowsWithInput => {
             let is_other = key(finding, " grows with ").is_some_and(|key| tells_operations_apart(key, executions));
-            is_seen_outside_tests() && !is_other && grows_too_fast(finding)
+            is_seen_outside_tests() && !is_other && finding.confidence >= CONFIDENT && grows_too_fast(finding)
         }
+        Code::TimeoutBudgetExceeded => outlives_its_caller(finding, executions),
         Code::LlmTokenWaste => is_seen_outside_tests() && wastes_many(finding),
         _ => true,
     }
@@ -205,35 +208,26 @@ fn is_slow_start(executions: &[Execution<'_, '_>], own: f64) -> bool {
 }
 
 fn bottleneck(finding: &Finding, executions: &[Execution<'_, '_>], neighbours: &Neighbours) -> bool {
-    let Some((execution, index)) = shown(finding, executions) else { return false };
-    let (drag, share) = (number(finding, "drag").unwrap_or(0.0), number(finding, "critical_share").unwrap_or(0.0));
+    // What says what to do about these calls is opened instead.
+    let Some((execution, index)) = shown(finding, executions).filter(|_| finding.follows_from.is_none()) else {
+        return false;
+    };
+    let number = |name: &str| number(finding, name).unwrap_or(0.0);
+    let (drag, share) = (number("drag"), number("critical_share"));
     let span = execution.tree.span(index);
-    if drag < NOTICED_NANOS || span.is_error() || event(span).is_some() || waits_for_work(span) {
+    let is_noticed = drag.min(number("critical_median")) >= NOTICED_NANOS;
+    if !is_noticed || span.is_error() || event(span).is_some() || waits_for_work(span) {
         return false;
     }
     if !waits(span) {
         // What fills all of an execution is the execution by another name.
         return (is_authors_own(span) && share < NOTHING_ELSE) || is_apart(execution, neighbours, drag);
     }
-    if let Some(statement) = span.text("db.query.text") {
-        return !is_for_disk(span, statement) && is_one_statement(execution, index);
+    if ["db.query.text", "db.system.name", "db.system"].iter().any(|key| span.attribute(key).is_some()) {
+        let is_one = number("statement_share") >= MOST && number("statement_median") >= NOTICED_NANOS;
+        return is_one && span.text("db.query.text").is_some_and(|statement| !is_for_disk(span, statement));
     }
     !is_model(span) && !is_model_request(span) && (share < NOTHING_ELSE || calls_of(execution, index) > 1)
-}
-
-/// Whether most of the time of the calls of this name goes to one statement.
-fn is_one_statement(execution: &Execution<'_, '_>, index: usize) -> bool {
-    let tree = execution.tree;
-    let name = &tree.span(index).name;
-    let mut by_statement: BTreeMap<String, i64> = BTreeMap::new();
-    for &other in execution.spans() {
-        let span = tree.span(other as usize);
-        if let Some(statement) = span.text("db.query.text").filter(|_| span.name == *name) {
-            *by_statement.entry(normalise(statement)).or_default() += tree.duration(other as usize);
-        }
-    }
-    let most = by_statement.values().max().copied().unwrap_or(0);
-    most as f64 >= MOST * by_statement.values().sum::<i64>() as f64
 }
 
 /// How many calls of the same operation the execution makes.
@@ -269,13 +263,34 @@ fn is_of_input(key: &str, executions: &[Execution<'_, '_>]) -> bool {
     !OF_CALLS.iter().any(|part| key.starts_with(part)) && executions.iter().any(is_there)
 }
 
+/// Whether an attribute is one that libraries record of a request, a message or a process, by its name.
+fn is_of_library(key: &str) -> bool {
+    const RECORDED: [&str; 14] = [
+        "client.",
+        "code.",
+        "faas.",
+        "graphql.",
+        "host.",
+        "http.",
+        "messaging.",
+        "otel.",
+        "process.",
+        "rpc.",
+        "server.",
+        "thread.",
+        "url.",
+        "user_agent.",
+    ];
+    RECORDED.iter().any(|part| key.starts_with(part))
+}
+
 fn what_differs(finding: &Finding, executions: &[Execution<'_, '_>]) -> bool {
     let Some(key) = key(finding, " have ") else { return false };
     if tells_operations_apart(key, executions) || !is_of_input(key, executions) {
         return false;
     }
     if let Some(nanos) = number(finding, "slower_by") {
-        return nanos >= NOTICED_NANOS;
+        return nanos >= NOTICED_NANOS && !is_of_library(key);
     }
     // Requests that were refused because of what was asked are no failures of who refused them.
     let mut failed = executions.iter().filter(|execution| execution.is_error());
@@ -286,6 +301,11 @@ fn grows_too_fast(finding: &Finding) -> bool {
     let at_largest = number(finding, "at_largest").unwrap_or(0.0);
     let is_worse = number(finding, "power").is_some_and(|power| power >= POWER_MIN);
     number(finding, "limit").is_some() || (is_worse && at_largest >= NOTICED_NANOS)
+}
+
+fn outlives_its_caller(finding: &Finding, executions: &[Execution<'_, '_>]) -> bool {
+    let is_call = shown(finding, executions).is_some_and(|(execution, index)| waits(execution.tree.span(index)));
+    is_call && number(finding, "after_caller").is_some_and(|nanos| nanos >= NOTICED_NANOS)
 }
 
 fn breaks_several(finding: &Finding) -> bool {
@@ -309,9 +329,11 @@ mod tests {
     }
 
     #[test]
-    fn one_operation_far_above_all_others_is_apart() {
-        assert!(is_apart(300.0, &[60, 40, 20, 10, 5]));
-        assert!(!is_apart(300.0, &[60, 40, 20]), "three others are too few to say what is usual");
+    fn one_operation_far_above_all_others_shares_no_cause() {
+        assert!(!is_apart(300.0, &[60, 40, 20, 10, 5]));
+        assert!(!is_apart(300.0, &[280, 60, 40, 20, 10, 5]), "two may do so by chance");
+        assert!(is_apart(300.0, &[280, 250, 60, 40, 20, 10, 5]));
+        assert!(!is_apart(300.0, &[280, 250, 60, 40, 20]), "three others are too few to say what is usual");
     }
 
     #[test]

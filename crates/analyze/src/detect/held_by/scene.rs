@@ -126,6 +126,20 @@ impl<'t, 'a> Scene<'t, 'a> {
         self.part_of[tree][index] as usize
     }
 
+    /// The parts of the same process above this one during which it began and ended: they called it and waited for it.
+    pub(super) fn callers(&self, part: usize) -> impl Iterator<Item = usize> + '_ {
+        let inner = &self.parts[part];
+        let outer = |part: &usize| {
+            let Part { tree, entry, .. } = self.parts[*part];
+            let parent = self.trees[tree].parent(entry).filter(|&parent| !is_run(self.trees[tree], parent))?;
+            Some(self.part(tree, parent))
+        };
+        std::iter::successors(outer(&part), outer).filter(move |&outer| {
+            let outer = &self.parts[outer];
+            outer.process == inner.process && outer.start <= inner.start && outer.end >= inner.end
+        })
+    }
+
     /// The number of the judged execution that a span belongs to.
     pub(super) fn judged(&self, tree: usize, index: usize) -> Option<usize> {
         Some(self.judged_of[tree][index]).filter(|&number| number != NONE).map(|number| number as usize)

@@ -7,6 +7,9 @@
 //! are executions that record something right after, or while the process catches up: goes from one thing to the next
 //! without a pause, for no longer than it stood still.
 //!
+//! A caller whose own child computes waits for nobody else: executions that such stretches are part of do not count as
+//! waiting, nor as silent.
+//!
 //! A process that stops as a whole (a collection of garbage, a suspended machine) looks the same to all of its
 //! executions, so an operation must have such stretches in several executions. Those during which no others are under
 //! way count for that too, and for who blocks, since requests that arrive meanwhile are recorded from its end on.
@@ -82,7 +85,10 @@ pub(super) fn of<'a>(scene: &Scene<'_, 'a>, cases: usize, is_worth: impl Fn(&[Wa
                 continue;
             }
             stretches.truncate(STRETCHES_MAX);
-            let others = record.parts.iter().filter(|(part, _)| own.binary_search(part).is_err());
+            // Who waits for its own child is silent meanwhile, and waits for no other execution.
+            let callers: HashSet<usize> = own.iter().flat_map(|&part| scene.callers(part)).collect();
+            let is_other = |part: usize| own.binary_search(&part).is_err() && !callers.contains(&part);
+            let others = record.parts.iter().filter(|(part, _)| is_other(*part));
             let waits = waiting(scene, &record, others.clone(), &stretches);
             if !is_worth(&waits) {
                 continue;

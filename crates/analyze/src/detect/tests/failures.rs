@@ -62,7 +62,7 @@ fn timeouts_at_one_limit_are_a_cluster_and_outlived_callers_exceed_their_budget(
         .collect::<Vec<_>>()
         .join("\n---\n");
     assert_snapshot!(check(Code::TimeoutCluster, &text), @"4 of 4 calls of ask end at a limit of 50.5 ms.");
-    assert_snapshot!(check(Code::TimeoutBudgetExceeded, &text), @"work goes on for 64.5 ms after its caller timed out, in 4 cases: its own limit is longer than its caller's.");
+    assert_snapshot!(check(Code::TimeoutBudgetExceeded, &text), @"work goes on for 64.5 ms after its caller timed out, in 4 cases: it is not cancelled with its caller.");
 }
 
 #[test]

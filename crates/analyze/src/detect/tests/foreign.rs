@@ -38,31 +38,33 @@ fn processes(text: &str, command: &str) -> Vec<Trace> {
     traces
 }
 
-const SMALL: [i64; 6] = [40, 25, 12, 6, 3, 1];
+/// Medians of the other operations of a service, two of which take long, in milliseconds.
+const SHARED: [i64; 8] = [390, 350, 40, 25, 12, 6, 3, 1];
 
 const PAGE: &str = "GET /report 0..400 kind=server\n  SELECT 300..310 kind=client db.query.text='SELECT a FROM t'";
 
 #[test]
-fn a_request_that_computes_long_is_told_where_others_do_not() {
-    assert_eq!(opened_of(&traces(&times(5, PAGE)), &SMALL), "dead_time GET /report");
+fn requests_that_compute_long_are_told_where_most_others_do_not() {
+    assert_eq!(opened_of(&traces(&times(5, PAGE)), &SHARED), "dead_time GET /report");
+    assert_eq!(opened_of(&traces(&times(5, PAGE)), &[40, 25, 12, 6, 3, 1]), "", "one page is as its author made it");
     assert_eq!(opened_of(&traces(&times(5, PAGE)), &[380, 300, 200, 150, 90, 60, 40, 20]), "", "as all pages do");
     assert_eq!(opened(&times(5, PAGE)), "", "nothing is known of others");
     for name in ["POST /login", "POST accounts/signup/", "POST /api/token"] {
-        assert_eq!(opened_of(&traces(&times(5, &PAGE.replace("GET /report", name))), &SMALL), "", "{name}");
+        assert_eq!(opened_of(&traces(&times(5, &PAGE.replace("GET /report", name))), &SHARED), "", "{name}");
     }
     let job = PAGE.replace("kind=server", "kind=consumer");
-    assert_eq!(opened_of(&traces(&times(5, &job)), &SMALL), "", "no person waits for a job");
+    assert_eq!(opened_of(&traces(&times(5, &job)), &SHARED), "", "no person waits for a job");
 }
 
 #[test]
 fn connections_that_stay_open_are_no_dead_time() {
     let sse = "GET /events 0..30000 kind=server\n  send 0..1 asgi.event.type=http.response.start
   send 1000..1001 asgi.event.type=http.response.body\n  send 9000..9001 asgi.event.type=http.response.body";
-    assert_eq!(opened_of(&traces(&times(4, sse)), &SMALL), "");
+    assert_eq!(opened_of(&traces(&times(4, sse)), &SHARED), "");
     let websocket = "GET /ws 0..30000 kind=server\n  receive 1..29000 asgi.event.type=websocket.receive\n  send 29001..29002 asgi.event.type=websocket.send";
-    assert_eq!(opened_of(&traces(&times(4, websocket)), &SMALL), "");
+    assert_eq!(opened_of(&traces(&times(4, websocket)), &SHARED), "");
     let switched = "GET 0..30000 kind=server http.response.status_code=101\n  auth 0..2";
-    assert_eq!(opened_of(&traces(&times(4, switched)), &SMALL), "");
+    assert_eq!(opened_of(&traces(&times(4, switched)), &SHARED), "");
 }
 
 #[test]
@@ -408,11 +410,14 @@ fn statements_that_share_no_more_than_their_verb_are_no_one_bottleneck() {
 #[test]
 fn work_that_begins_after_its_caller_gave_up_was_queued() {
     let case = |from: u32| {
-        format!("PATCH 0..5000 kind=client ! exception=ReadTimeout:timed_out\n  serve {from}..9000 kind=server\n---\n")
+        format!("PATCH 0..5000 kind=client ! exception=ReadTimeout:timed_out\n  ask {from}..9000 kind=client\n---\n")
     };
     let text = |from: u32| (0..4).map(|_| case(from)).collect::<String>();
-    assert!(opened(text(100).trim_end_matches("---\n")).contains("timeout_budget_exceeded"));
-    assert!(!opened(text(7000).trim_end_matches("---\n")).contains("timeout_budget_exceeded"));
+    let is_opened = |text: &str| opened(text.trim_end_matches("---\n")).contains("timeout_budget_exceeded");
+    assert!(is_opened(&text(100)));
+    assert!(!is_opened(&text(7000)));
+    let server = text(100).replace("9000 kind=client", "9000 kind=server");
+    assert!(!is_opened(&server), "a server seldom learns that its caller is gone");
 }
 
 #[test]
@@ -453,4 +458,132 @@ fn a_call_that_stalled_is_no_reason_to_make_fewer() {
         opened(&times(3, &lines.join("\n")))
     };
     assert_eq!(page(500.0), "bottleneck SELECT", "and no list of calls");
+}
+
+#[test]
+fn writes_with_a_savepoint_each_and_few_new_rows_are_meant() {
+    let rows = |count: usize, between: &str, verb: &str| {
+        let row = |at: usize| {
+            let from = 5 + at * 20;
+            format!(
+                "  {between} {from}..{} kind=client db.query.text='{between} s{at}'\n  {verb} {}..{} kind=client db.query.text='{verb} t VALUES ({at})'",
+                from + 1,
+                from + 2,
+                from + 18
+            )
+        };
+        let rows = (0..count).map(row).collect::<Vec<_>>().join("\n");
+        opened(&times(3, &format!("POST /import 0..{} kind=server\n{rows}", 10 + count * 20)))
+    };
+    assert_eq!(rows(12, "SAVEPOINT", "INSERT INTO"), "", "a row that fails leaves the others");
+    assert_eq!(rows(12, "SELECT", "INSERT INTO"), "n_plus_one POST /import");
+    assert_eq!(rows(6, "SHOW", "INSERT INTO"), "", "few things are made one by one");
+    assert_eq!(rows(6, "SHOW", "UPDATE"), "n_plus_one POST /import");
+}
+
+#[test]
+fn long_requests_to_other_programs_are_no_loop() {
+    let run = |millis: u32, head: &str| {
+        let call = |at: u32| {
+            let from = at * (millis + 20);
+            format!(
+                "  Start {from}..{} kind=client rpc.service=Api rpc.method=Start\n  prepare {}..{}",
+                from + millis,
+                from + millis,
+                from + millis + 19
+            )
+        };
+        format!("{head}\n{}", (0..7).map(call).collect::<Vec<_>>().join("\n"))
+    };
+    let daemon = run(30, "run 0..400");
+    assert_eq!(opened(&daemon), "", "what a program asks for as long as it lives");
+    assert!(opened(&times(3, &daemon)).contains("n_plus_one run"));
+    let long = run(3_000, "GET /start 0..21200 kind=server");
+    assert!(!opened(&times(3, &long)).contains("n_plus_one"), "the time is that of what is started");
+}
+
+#[test]
+fn what_a_test_repeats_is_no_loop_of_the_code() {
+    let request = |at: u32| {
+        let from = 5 + at * 20;
+        format!(
+            "      GET {from}..{} kind=internal\n        SELECT {}..{} kind=client db.query.text='SELECT a FROM t WHERE b = {at}'",
+            from + 18,
+            from + 1,
+            from + 17
+        )
+    };
+    let requests = (0..6).map(request).collect::<Vec<_>>().join("\n");
+    let test = |above: &str| {
+        format!("t.py::a 0..200 pytest.nodeid=t.py::a\n  t.py::a::call 1..190 pytest.nodeid=t.py::a\n{above}{requests}")
+    };
+    assert_eq!(check(Code::NPlusOne, &test("")), "");
+    assert_ne!(check(Code::NPlusOne, &test("    crawl 2..180\n")), "");
+}
+
+#[test]
+fn taking_work_from_a_table_is_no_loop() {
+    let takes = |more: &str| {
+        let take = |at: u32| {
+            format!(
+                "  SELECT {}..{} kind=client db.query.text='SELECT a FROM jobs WHERE queue=$1 LIMIT 1{more}'",
+                at * 12,
+                at * 12 + 10
+            )
+        };
+        times(3, &format!("work 0..400\n{}", (0..30).map(take).collect::<Vec<_>>().join("\n")))
+    };
+    assert_eq!(check(Code::NPlusOne, &takes(" FOR UPDATE SKIP LOCKED")), "");
+    assert_ne!(check(Code::NPlusOne, &takes("")), "");
+}
+
+#[test]
+fn a_statement_that_is_slow_now_and_then_is_no_bottleneck() {
+    let page = |millis: u32| {
+        format!(
+            "GET /list 0..{} kind=server\n  SELECT 5..{} kind=client db.query.text='SELECT a FROM t'",
+            millis + 40,
+            millis + 5
+        )
+    };
+    let pages = |slow: usize| {
+        let pages: Vec<String> = (0..10).map(|at| page(if at < slow { 600 } else { 30 })).collect();
+        opened(&pages.join("\n---\n"))
+    };
+    assert_eq!(pages(10), "bottleneck SELECT");
+    assert!(!pages(3).contains("bottleneck"));
+    let unknown = page(600).replace("db.query.text='SELECT a FROM t'", "db.system.name=postgresql");
+    assert_eq!(opened(&times(5, &unknown)), "", "nothing says which statement");
+}
+
+#[test]
+fn slowness_by_what_a_library_records_is_another_kind_of_work() {
+    let mixed = |key: &str| {
+        let line = |at: u32| {
+            if at.is_multiple_of(4) {
+                format!("work 0..{} kind=consumer {key}=big", 400 + at % 3)
+            } else {
+                format!("work 0..{} kind=consumer {key}=small", 2 + at % 2)
+            }
+        };
+        opened(&(0..40).map(line).collect::<Vec<_>>().join("\n---\n"))
+    };
+    assert_eq!(mixed("messaging.message.type"), "");
+    assert_eq!(mixed("app.plan"), "what_differs work");
+}
+
+#[test]
+fn work_that_goes_on_must_be_of_several_executions() {
+    let call = |at: u32| {
+        format!(
+            "  PATCH {}..{} kind=client ! exception=ReadTimeout:timed_out\n    serve {}..{} kind=server",
+            at,
+            at + 1_000,
+            at + 100,
+            at + 9_000
+        )
+    };
+    let once = format!("sync 0..9500\n{}", (0..4).map(|at| call(at * 20)).collect::<Vec<_>>().join("\n"));
+    assert_eq!(check(Code::TimeoutBudgetExceeded, &once), "");
+    assert_ne!(check(Code::TimeoutBudgetExceeded, &times(3, &once)), "");
 }

@@ -432,3 +432,21 @@ fn a_process_that_stops_as_a_whole_once_accuses_no_operation() {
         .collect();
     assert_eq!(text(&held_by(&texts)), "");
 }
+
+#[test]
+fn a_caller_does_not_wait_for_its_own_child_as_for_another() {
+    // One request after the other; each runs a hook itself, as a job queue without a broker does.
+    let request = |at: u32| {
+        let start = at * 400;
+        format!(
+            "POST /redeem {start}..{} kind=server\n  SELECT {}..{} kind=client\n  hook {}..{} kind=consumer",
+            start + 250,
+            start + 5,
+            start + 9,
+            start + 100,
+            start + 240
+        )
+    };
+    let requests: Vec<String> = (0..40).map(request).collect();
+    assert_eq!(text(&held_by(&requests)), "");
+}

@@ -75,7 +75,7 @@ fn calls_that_retries_slow_down_follow_from_the_storm() {
 fn calls_that_nothing_slows_down_follow_from_nothing() {
     let found = all(&times(3, &import(6, 1, 0)));
     assert!(found.iter().any(|it| it.code == Code::NPlusOne));
-    assert!(found.iter().all(|it| it.follows_from.is_none()), "{found:?}");
+    assert!(found.iter().all(|it| it.code == Code::Bottleneck || it.follows_from.is_none()), "{found:?}");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn retries_of_another_branch_explain_nothing() {
     let text = format!("r 0..90\n  load 0..85\n{}\n  ads 0..60\n{}", items.join("\n"), storm.join("\n"));
     let found = all(&times(3, &text));
     assert!(found.iter().any(|it| it.code == Code::NPlusOne));
-    assert!(found.iter().all(|it| it.follows_from.is_none()), "{found:?}");
+    assert!(found.iter().all(|it| it.code == Code::Bottleneck || it.follows_from.is_none()), "{found:?}");
 }
 
 #[test]
@@ -139,16 +139,19 @@ fn one_finding_for_one_set_of_calls() {
     assert_snapshot!(listed(&times(5, &resolvers(12, 12))), @r"
     n_plus_one graphql.execute
     bottleneck GET
+      n_plus_one of graphql.execute is about the same calls
     ");
     // Few authors of many books: the others are the same call again.
     assert_snapshot!(listed(&times(5, &resolvers(12, 3))), @r"
     repeated_identical_call GET
     bottleneck GET
+      repeated_identical_call of GET is about the same calls
     ");
     assert_snapshot!(listed(&times(5, &resolvers(18, 6))), @r"
     n_plus_one graphql.execute
       repeated_identical_call: the same call with the same data 3 times in an execution of query; asked once it would save 108 ms: GET authors/authors/{id}
     bottleneck GET
+      n_plus_one of graphql.execute is about the same calls
     ");
 }
 
