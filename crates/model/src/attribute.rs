@@ -1,11 +1,11 @@
 //! Attribute values, as OpenTelemetry defines them.
 //!
-//! A large trace has millions of them. A short [`Text`] lies where it is used, a long one is shared by its clones, and
-//! a [`ThinVec`] keeps its length beside its members, so that a value takes three words and an empty list one.
+//! A large trace has millions of them. A short [`Text`] is stored in place, a long one is shared by its clones, and a
+//! [`ThinVec`] stores its length beside its members: a value takes three words, an empty list one.
 
 use crate::{Text, ThinVec};
 
-/// The deepest nesting of arrays and maps that is kept; what lies deeper is refused by the decoders by name.
+/// The deepest nesting of arrays and maps. Decoders refuse deeper values, and count them by name.
 /// OpenTelemetry sets no limit; real emitters stay below five.
 pub const MAX_VALUE_DEPTH: usize = 64;
 

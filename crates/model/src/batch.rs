@@ -54,7 +54,7 @@ impl Batch {
         Table::ALL.iter().all(|table| self.table(*table).num_rows() == 0)
     }
 
-    /// Bytes of memory held by the columns' buffers. Buffers shared with other batches count here too.
+    /// Returns the bytes of the columns' buffers, those shared with other batches included.
     pub fn memory_size(&self) -> usize {
         Table::ALL.iter().map(|table| self.table(*table).get_array_memory_size()).sum()
     }

@@ -1,10 +1,10 @@
-//! The clock, as an input: whoever needs the time is handed one.
+//! The clock, as an input.
 
 use std::fmt::Debug;
 
 use crate::UnixNanos;
 
-/// Tells the time. The binary passes the system's clock, tests pass one they move by hand.
+/// A source of time. The binary passes the system's clock; tests pass one that they move by hand.
 pub trait Clock: Debug + Send + Sync {
     /// Wall-clock time.
     fn now(&self) -> UnixNanos;

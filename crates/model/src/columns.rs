@@ -349,7 +349,7 @@ pub fn promoted_span_column(key: &str) -> Option<&'static Column> {
 #[derive(Debug)]
 pub(crate) struct Meaning {
     column: &'static Column,
-    /// One bit for each length and one for each last byte that a spelling has: most other keys are told apart by them.
+    /// One bit for each length, and one for each last byte, of a spelling: they rule most other keys out.
     lengths: u64,
     ends: u64,
 }

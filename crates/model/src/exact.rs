@@ -14,7 +14,7 @@
 //! ```
 //!
 //! Null when every attribute is plain text under a unique key or sits in its column under the current spelling.
-//! The attributes' order is not kept: normalised attributes are sorted by key, repeats in the sender's order.
+//! The order of attributes is lost: normalised attributes are sorted by key, repeats in the sender's order.
 //! Since SPELLING names a column by its place, a table's columns only move together with
 //! [`crate::columns::SCHEMA_VERSION`].
 

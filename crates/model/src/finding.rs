@@ -1,5 +1,5 @@
 //! The closed lists that findings use, in memory and in answers: each value has one name, which is also how it is
-//! written in JSON and kept in documents.
+//! written in JSON and stored in documents.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -23,11 +23,11 @@ pub use attribute::{Attributes, Value};
 pub use batch::Batch;
 pub use clock::Clock;
 pub use id::{BlobHash, Fingerprint, RunId, SpanId, TraceId, VerificationId};
-/// Text of 24 bytes: up to 23 bytes lie within it, longer ones are shared by its clones.
+/// Text of 24 bytes: up to 23 bytes are stored in place, longer ones are shared by its clones.
 #[doc(no_inline)]
 pub use smol_str::SmolStr as Text;
 pub use span::{Event, Link, LogRecord, Resource, Scope, Span, SpanKind, Status, StatusCode, Trace};
-/// A list of one word: its length lies beside its members, and nowhere while it is empty.
+/// A list of one word: its length is stored beside its members, and an empty list allocates nothing.
 #[doc(no_inline)]
 pub use thin_vec::{ThinVec, thin_vec};
 pub use time::{DurationNanos, UnixNanos};

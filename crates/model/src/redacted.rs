@@ -1,12 +1,12 @@
 //! The token that takes a secret's place: `[redacted:github-token:3f9a0c12d5e7]`.
 //!
 //! It names the rule that fired and a keyed hash of the secret. The same secret has the same hash under one key,
-//! whichever rule found it, so that two texts can be seen to have held the same one.
+//! whichever rule found it: two texts with the same hash contained the same secret.
 
 /// How a token begins.
 pub const START: &str = "[redacted:";
 
-/// Hexadecimal digits of the hash: enough to tell secrets apart, too few to pass for a card number.
+/// Hexadecimal digits of the hash: enough to distinguish secrets, too few to pass for a card number.
 pub const HASH_DIGITS: usize = 12;
 
 /// The hashes of the tokens in `text`, in order.

@@ -67,7 +67,7 @@ pub struct Event {
     pub dropped_attributes_count: u32,
 }
 
-/// A log record: an event that stands on its own, perhaps within a span.
+/// A log record: an event of its own, with the span during which it was written, if any.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LogRecord {
     /// The trace it was written in.

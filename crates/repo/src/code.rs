@@ -14,11 +14,11 @@ use crate::command::{self, GIT_TIMEOUT, Git};
 use crate::isolated::{IsolatedGitDir, is_word};
 use crate::project;
 
-/// How much of a diff is kept. The hash is over all of it.
+/// The bytes of a diff that are recorded. The hash is over all of it.
 pub const DIFF_BYTES_MAX: usize = 4 << 20;
 /// How many hex digits of the diff's hash name a state of the code.
 const HASH_DIGITS: usize = 16;
-/// Files longer than this are told apart by hash alone, so that a large untracked file does not hold up the start.
+/// Longer files enter the diff by their hash alone, so that a large untracked file does not delay the start.
 const TEXT_FILE_MAX: &str = "core.bigFileThreshold=1m";
 /// The mode and the hash of no content, under which untracked files enter the copy of the index: what is in them is
 /// read by the diff.
@@ -55,8 +55,9 @@ impl Git {
         code.state.branch = line(&["symbolic-ref", "--quiet", "--short", "HEAD"]);
         code.state.commit = line(&["rev-parse", "--verify", "--quiet", "HEAD"]);
         let Some(commit) = code.state.commit.clone() else {
-            code.notes
-                .push("git names no commit here, so runs of this code cannot be told apart by its state".to_owned());
+            code.notes.push(
+                "git names no commit here, so runs of different code cannot be distinguished by its state".to_owned(),
+            );
             return code;
         };
         let diffed = IsolatedGitDir::open(self, &project.worktree, &commit, scratch).and_then(|isolated| {
@@ -70,7 +71,7 @@ impl Git {
                     Some(hash) => format!("{commit}+{}", &hash[..hash.len().min(HASH_DIGITS)]),
                     None => commit,
                 });
-                code.diff = diff.kept;
+                code.diff = diff.text;
                 code.diff_cut_bytes = diff.cut_bytes;
             }
             None => code.notes.push(format!(
@@ -106,7 +107,8 @@ fn notes(worktree: &Path, isolated: &IsolatedGitDir) -> Vec<String> {
 }
 
 struct Diff {
-    kept: Vec<u8>,
+    /// At most [`DIFF_BYTES_MAX`].
+    text: Vec<u8>,
     cut_bytes: u64,
     /// Git's own hash of the whole text; `None` where there is no text.
     hash: Option<String>,
@@ -123,10 +125,10 @@ fn diff(isolated: &IsolatedGitDir, commit: &str) -> Option<Diff> {
     command.args(["--ignore-submodules=dirty", "HEAD"]);
     let mut hasher = isolated.command(&["hash-object", "--stdin"]).stdin(Stdio::piped()).spawn().ok()?;
     let mut feed = hasher.stdin.take()?;
-    let (mut kept, mut cut_bytes) = (Vec::new(), 0);
+    let (mut text, mut cut_bytes) = (Vec::new(), 0);
     let whole = command::read(command, |chunk| {
-        let take = chunk.len().min(DIFF_BYTES_MAX - kept.len());
-        kept.extend_from_slice(&chunk[..take]);
+        let take = chunk.len().min(DIFF_BYTES_MAX - text.len());
+        text.extend_from_slice(&chunk[..take]);
         cut_bytes += (chunk.len() - take) as u64;
         feed.write_all(chunk).is_ok()
     });
@@ -137,8 +139,8 @@ fn diff(isolated: &IsolatedGitDir, commit: &str) -> Option<Diff> {
     if !whole || read.is_none() || !ended.is_ok_and(|status| status.success()) {
         return None;
     }
-    let hash = (!kept.is_empty()).then(|| hash.trim().to_owned());
-    Some(Diff { kept, cut_bytes, hash })
+    let hash = (!text.is_empty()).then(|| hash.trim().to_owned());
+    Some(Diff { text, cut_bytes, hash })
 }
 
 /// Adds untracked files to the copy of the index by name alone. `git add` would do, but looks into submodules.
@@ -180,7 +182,7 @@ pub(crate) mod tests {
     pub(crate) fn repository() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         run(folder.path(), &["init", "-q", "-b", "main"]);
-        fs::write(folder.path().join("kept.txt"), "one\n").unwrap();
+        fs::write(folder.path().join("tracked.txt"), "one\n").unwrap();
         fs::write(folder.path().join(".gitignore"), "ignored.txt\n").unwrap();
         run(folder.path(), &["add", "."]);
         run(folder.path(), &["-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "first"]);
@@ -207,7 +209,7 @@ pub(crate) mod tests {
     #[test]
     fn changes_and_untracked_files_are_in_the_diff_and_the_users_index_is_not_touched() {
         let (folder, scratch) = (repository(), tempfile::tempdir().unwrap());
-        fs::write(folder.path().join("kept.txt"), "two\n").unwrap();
+        fs::write(folder.path().join("tracked.txt"), "two\n").unwrap();
         fs::write(folder.path().join("new.txt"), "fresh\n").unwrap();
         let index = fs::read(folder.path().join(".git/index")).unwrap();
         let code = git().code(folder.path(), scratch.path());

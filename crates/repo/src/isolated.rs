@@ -76,7 +76,7 @@ pub(crate) struct Refused {
 }
 
 impl IsolatedGitDir {
-    /// Makes one for `worktree`, at `commit`, beneath `scratch`. `None` where git does not answer or the disk fails.
+    /// Makes one for `worktree`, at `commit`, below `scratch`. `None` where git does not answer or the disk fails.
     pub(crate) fn open(git: &Git, worktree: &Path, commit: &str, scratch: &Path) -> Option<Self> {
         let places = git.command(worktree, &["rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir"]);
         let places = command::text(places, CONFIG_BYTES_MAX)?;

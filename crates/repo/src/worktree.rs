@@ -74,7 +74,7 @@ pub struct Worktree {
 }
 
 impl Worktree {
-    /// Checks `commit` of the repository around `origin` out into a folder of its own beneath `scratch`.
+    /// Checks `commit` of the repository around `origin` out into a folder of its own below `scratch`.
     ///
     /// # Errors
     /// Where git cannot, with what it said.
@@ -132,11 +132,11 @@ mod tests {
     #[test]
     fn a_revision_is_checked_out_elsewhere_and_goes_away() {
         let (folder, scratch) = (repository(), tempfile::tempdir().unwrap());
-        fs::write(folder.path().join("kept.txt"), "two\n").unwrap();
+        fs::write(folder.path().join("tracked.txt"), "two\n").unwrap();
         run(folder.path(), &["-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-qam", "second"]);
         let commit = git().commit_of(folder.path(), "HEAD~1").unwrap();
         let tree = Worktree::add(&git(), folder.path(), &commit, scratch.path()).unwrap();
-        assert_eq!(fs::read_to_string(tree.root.join("kept.txt")).unwrap(), "one\n");
+        assert_eq!(fs::read_to_string(tree.root.join("tracked.txt")).unwrap(), "one\n");
         assert_eq!(crate::project::of(&tree.root).unwrap().name, crate::project::of(folder.path()).unwrap().name);
         let state = git().code(&tree.root, scratch.path()).state;
         assert_eq!((state.code_state.as_deref(), state.uncommitted), (Some(commit.as_str()), false));

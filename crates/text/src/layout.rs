@@ -21,20 +21,20 @@ pub fn cut(text: &str, columns: usize) -> Cow<'_, str> {
     if text.width() <= columns {
         return text;
     }
-    let mut kept = String::new();
+    let mut shown = String::new();
     let mut used = 0;
     for c in text.chars() {
         let wide = c.width().unwrap_or(0);
         if used + wide + 1 > columns {
             break;
         }
-        kept.push(c);
+        shown.push(c);
         used += wide;
     }
     if columns > 0 {
-        kept.push('…');
+        shown.push('…');
     }
-    Cow::Owned(kept)
+    Cow::Owned(shown)
 }
 
 /// Words in lines of at most `columns` (of any length if `None`), each behind `margin` and with a line end. A word that
@@ -93,20 +93,20 @@ pub fn without_sequences(text: &str) -> (Cow<'_, str>, u64) {
     if !text.contains('\u{1b}') {
         return (Cow::Borrowed(text), 0);
     }
-    let (mut kept, mut removed, mut rest) = (String::with_capacity(text.len()), 0, text);
+    let (mut shown, mut removed, mut rest) = (String::with_capacity(text.len()), 0, text);
     while let Some(at) = rest.find('\u{1b}') {
-        kept.push_str(&rest[..at]);
+        shown.push_str(&rest[..at]);
         let sequence = sequence_length(&rest[at..]);
         if sequence == 0 {
-            kept.push('\u{1b}');
+            shown.push('\u{1b}');
             rest = &rest[at + 1..];
         } else {
             removed += 1;
             rest = &rest[at + sequence..];
         }
     }
-    kept.push_str(rest);
-    (Cow::Owned(kept), removed)
+    shown.push_str(rest);
+    (Cow::Owned(shown), removed)
 }
 
 /// Bytes of the control sequence (ECMA-48: CSI, or an operating-system command) that `text` begins with; 0 for none.

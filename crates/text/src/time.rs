@@ -126,7 +126,7 @@ pub fn parse_when(text: &str) -> Result<When, String> {
         return if nanos >= NANOS_PLAUSIBLE_MIN {
             Ok(When::At(nanos))
         } else {
-            Err("a bare number is read as Unix nanoseconds, and this one lies in January 1970".to_owned())
+            Err("a bare number is read as Unix nanoseconds, and this one is in January 1970".to_owned())
         };
     }
     if let Ok(nanos) = parse_duration(text.strip_suffix("ago").unwrap_or(text)) {

@@ -214,7 +214,7 @@ pub struct StopQuestion {}
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogsQuestion {
-    /// At most this many lines, the last ones; 0 stands for the default.
+    /// At most this many lines, the last ones; 0 for the default.
     pub lines: usize,
 }
 
@@ -236,21 +236,21 @@ pub struct Logs {
 #[serde(default, deny_unknown_fields)]
 pub struct DoctorQuestion {}
 
-/// `kino.doctor.v1`. The command adds what can be told without an engine.
+/// `kino.doctor.v1`. The command adds the checks that need no engine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Doctor {
     /// `kino.doctor.v1`.
     pub schema: String,
-    /// What was looked at, in the order in which it was.
+    /// The checks, in the order in which they ran.
     pub checks: Vec<Check>,
 }
 
-/// One thing that was looked at.
+/// One check.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
     /// What: `home`, `engine`, `ports`, `disk`, `write_ahead_log`, `lake`, `version` …
     pub name: String,
-    /// How it is.
+    /// Its outcome.
     pub state: CheckState,
     /// What was seen.
     pub message: String,
@@ -259,16 +259,16 @@ pub struct Check {
     pub next: Option<String>,
 }
 
-/// How something is.
+/// The outcome of a check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckState {
-    /// Well.
+    /// Nothing to do.
     #[default]
     Ok,
     /// Worth knowing; nothing is lost by it.
     Warning,
-    /// Broken until somebody acts.
+    /// Broken until a person acts.
     Failed,
 }
 

@@ -70,9 +70,9 @@ pub struct Wait {
     /// The span's name.
     pub name: String,
     /// `lock`, `database`, `model`, `messaging`, `http`, `rpc`, `client`, `between_calls` (of an operation), or `itself`
-    /// (an operation beneath which nothing is recorded).
+    /// (an operation without recorded calls).
     pub kind: String,
-    /// Time in this operation and in none beneath on the critical path here.
+    /// Its own time on the critical path of this execution.
     pub nanos: i64,
     /// The same usually, the median; `null` with too few likes.
     pub usual_nanos: Option<i64>,

@@ -1,4 +1,4 @@
-//! Asking: a question has a name and one shape of answer, whoever asks and however it travels.
+//! The contract of questions: each has a name, an access, a cost and one shape of answer, over every transport.
 //!
 //! REST serves each question as `POST /api/v1/NAME` with the question as the body. MCP and the command line ask
 //! through the same [`Backend`], in the engine's own process or over HTTP.
@@ -53,9 +53,9 @@ macro_rules! schema {
 pub enum Access {
     /// Adding records: OTLP, imports, runs, verifications.
     Ingest,
-    /// Asking. Changes nothing.
+    /// Questions that change nothing.
     Read,
-    /// Changing what is said of findings: acknowledging them.
+    /// Changing findings: acknowledging them.
     Write,
     /// Everything: forgetting, stopping and executing too.
     Admin,
@@ -64,19 +64,19 @@ pub enum Access {
 /// What answering a question takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cost {
-    /// It is answered from memory, or waits for news.
+    /// It is answered from memory, or waits for changes.
     Memory,
-    /// It reads rows, and may have much to compute on: it is answered on a thread of its own.
+    /// It reads rows and may compute for long: it is answered on a thread of its own.
     Rows,
 }
 
-/// Whoever can answer questions: the engine itself, or a client of one.
+/// Answers questions: the engine itself, or a client of one.
 pub trait Backend: Send + Sync {
     /// Answers the question called `name`.
     fn ask_json(&self, name: &str, question: Json) -> Asked<'_>;
 }
 
-/// The answer to come of [`Backend::ask_json`].
+/// The future that [`Backend::ask_json`] returns.
 pub type Asked<'a> = Pin<Box<dyn Future<Output = Result<Json, Problem>> + Send + 'a>>;
 
 /// Asks a typed question.
@@ -158,13 +158,13 @@ pub struct Scope {
     /// The caller's project: the common git directory, an absolute path. `None`: all projects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
-    /// Look at all projects whatever `project` says.
+    /// All projects, whatever `project` says.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub all: bool,
 }
 
 impl ProblemKind {
-    /// The HTTP status that stands for it.
+    /// Returns its HTTP status.
     pub fn status(self) -> u16 {
         match self {
             Self::Invalid => 400,

@@ -1,4 +1,4 @@
-//! `check`: what a repository expects of its executions, and whether they keep to it.
+//! `check`: what a repository expects of its executions, and whether they meet it.
 
 use std::fmt;
 
@@ -23,13 +23,13 @@ pub struct CheckSet {
     pub selector: Option<String>,
     /// The caller's code.
     pub code: CodeState,
-    /// At most so many traces, the newest; 0 stands for the default.
+    /// At most this many traces, the newest; 0 for the default.
     pub last: usize,
     /// Whose traces.
     pub scope: Scope,
 }
 
-/// Asks whether executions keep to what is expected.
+/// Asks whether executions meet their expectations.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CheckQuestion {
@@ -37,7 +37,7 @@ pub struct CheckQuestion {
     pub set: CheckSet,
     /// What is expected.
     pub expectations: Vec<Expectation>,
-    /// What was measured before, to be kept to as well.
+    /// Earlier measurements that must not get worse.
     pub baseline: Option<Baseline>,
 }
 
@@ -124,9 +124,9 @@ pub enum Measure {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Counted {
-    /// Spans beneath it.
+    /// Spans below it.
     Calls,
-    /// Spans of this name beneath it.
+    /// Spans of this name below it.
     CallsOf(String),
     /// Database statements.
     Statements,
@@ -192,7 +192,7 @@ pub struct BaselineQuestion {
     pub set: CheckSet,
 }
 
-/// `kino.baseline.v1`: what executions measured, to be committed and kept to.
+/// `kino.baseline.v1`: measurements of executions, to be committed and compared with.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Baseline {

@@ -79,13 +79,13 @@ pub enum Verdict {
     /// The data shows no difference.
     #[serde(rename = "no difference shown")]
     NoDifferenceShown,
-    /// Too few executions to tell, of those that have no run.
+    /// Too few executions that belong to no run.
     #[serde(rename = "too few executions")]
     TooFewExecutions,
-    /// Too few runs to tell how much they vary.
+    /// Too few runs to know how much they vary.
     #[serde(rename = "too few runs")]
     TooFewRuns,
-    /// Recorded on too few occasions to tell how much these differ.
+    /// Recorded on too few occasions to know how much these differ.
     #[serde(rename = "too few occasions")]
     TooFewOccasions,
     /// Root operations disagree. Only for the whole.

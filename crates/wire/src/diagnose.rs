@@ -25,7 +25,7 @@ pub struct DiagnoseQuestion {
     pub words: Option<String>,
     /// Only executions that started at or after this.
     pub since_unix_nanos: Option<i64>,
-    /// At most this many entries; 0 stands for [`DEFAULT_LIMIT`].
+    /// At most this many entries; 0 for [`DEFAULT_LIMIT`].
     pub limit: usize,
     /// Whose traces.
     pub scope: Scope,
@@ -56,7 +56,7 @@ pub struct DiagnosisEntry {
     pub code: String,
     /// The entry operation in whose executions it was seen; of several the one that loses most.
     pub operation: DiagnosedOperation,
-    /// What it is about: the operation itself, or one beneath it.
+    /// What it is about: the operation itself, or one that it calls.
     pub subject: DiagnosedOperation,
     /// One or two sentences, with recorded names in them.
     pub text: String,

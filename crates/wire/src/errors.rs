@@ -19,7 +19,7 @@ pub struct ErrorsQuestion {
     pub until_unix_nanos: Option<i64>,
     /// Errors of this run; never scoped.
     pub run_id: Option<String>,
-    /// At most this many groups; 0 stands for the default.
+    /// At most this many groups; 0 for the default.
     pub limit: usize,
     /// Whose traces.
     pub scope: Scope,

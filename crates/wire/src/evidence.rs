@@ -13,7 +13,7 @@ pub struct OpenQuestion {
     pub id: String,
     /// Skip this many spans or bytes.
     pub offset: u64,
-    /// At most this many spans or bytes; 0 stands for the default.
+    /// At most this many spans or bytes; 0 for the default.
     pub limit: u64,
 }
 

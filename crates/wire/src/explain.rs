@@ -36,7 +36,7 @@ pub struct ExplainTraceQuestion {
     /// Entries of the list to skip.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub offset: u64,
-    /// At most this many entries of the list; 0 stands for [`DEFAULT_PAGE`].
+    /// At most this many entries of the list; 0 for [`DEFAULT_PAGE`].
     #[serde(default, skip_serializing_if = "is_zero")]
     pub limit: u64,
 }
@@ -248,7 +248,7 @@ pub struct ExplainOperationQuestion {
     pub operation: String,
     /// Exact service name.
     pub service: Option<String>,
-    /// Over how many executions, newest first; 0 stands for the default.
+    /// Over how many executions, newest first; 0 for the default.
     pub last: usize,
     /// Over those of every state of the code, instead of the newest one that has enough.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -297,7 +297,7 @@ pub struct ExplainOperation {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExplainSystemQuestion {
-    /// Over how many executions of each entry point; 0 stands for the default.
+    /// Over how many executions of each entry point; 0 for the default.
     pub last: usize,
     /// Whose traces.
     pub scope: Scope,
@@ -314,7 +314,7 @@ pub struct ExplainSystem {
     pub left_out: u64,
 }
 
-/// An operation at which executions start, and what runs beneath it.
+/// An operation at which executions start, and the calls below it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EntryPoint {
     /// The service.
@@ -329,7 +329,7 @@ pub struct EntryPoint {
     pub duration: Quantiles,
     /// The largest critical share first.
     pub breakdown: Vec<BreakdownRow>,
-    /// What runs at the same time beneath it, the longest together first; at most five pairs.
+    /// Pairs of calls below it that overlap in time, the longest overlap first; at most five.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub concurrent: Vec<Concurrent>,
 }

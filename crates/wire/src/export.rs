@@ -19,7 +19,7 @@ pub const DAMAGE_HEADER: &str = "kino-damage";
 pub struct ExportQuestion {
     /// These traces; where empty, those that `filter` finds.
     pub trace_ids: Vec<TraceId>,
-    /// Which traces, as in `find`; its `limit` of 0 stands for all of them, `cursor` is not read.
+    /// Which traces, as in `find`; a `limit` of 0 means all of them, and `cursor` is ignored.
     pub filter: FindQuestion,
     /// Traces or logs.
     pub signal: Signal,

@@ -32,7 +32,7 @@ pub struct FindQuestion {
     pub attributes: Vec<(String, String)>,
     /// Traces of this run; never scoped.
     pub run_id: Option<String>,
-    /// At most this many items; 0 stands for the default.
+    /// At most this many items; 0 for the default.
     pub limit: usize,
     /// Goes on where an earlier answer stopped.
     pub cursor: Option<String>,

@@ -1,4 +1,4 @@
-//! `insights`: findings as the engine keeps them. A finding opens, and is acknowledged, fixed, seen again, or decays.
+//! `insights`: findings as the engine stores them. A finding opens, and is acknowledged, fixed, seen again, or decays.
 //!
 //! ```text
 //!  open ──────────► fixed ──► recurring ──► fixed …        (each proved by executions)
@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::ask::Scope;
 use crate::finding::{Code, Finding};
 
-/// How many findings are told when nothing is said.
+/// The findings of an answer where the question has no limit.
 pub const DEFAULT_LIMIT: usize = 50;
-/// The most findings one answer tells.
+/// The most findings of an answer.
 pub const MAX_LIMIT: usize = 1_000;
 /// The longest that [`FindingsChanged`] and [`InsightsQuestion`] wait, in milliseconds: shorter than what HTTP clients
 /// and those between them take for silence.
@@ -27,16 +27,16 @@ pub const MAX_WAIT_MILLIS: u64 = 25_000;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingState {
-    /// Seen, and nobody has said anything about it.
+    /// Seen, and not acknowledged.
     #[default]
     Open,
-    /// Seen, and the user knows.
+    /// Seen, and acknowledged by the user.
     Acknowledged,
     /// Later executions show it gone.
     Fixed,
     /// It was fixed, and later executions show it again.
     Recurring,
-    /// Its operation has not been seen for a while, so that nobody can say whether it is still there.
+    /// Its operation has not been seen for a while: unknown whether it is still there.
     Decayed,
 }
 
@@ -55,7 +55,7 @@ impl FindingState {
         }
     }
 
-    /// Whether the fault is there, as far as anybody knows.
+    /// Whether the fault is there, as far as is known.
     pub fn is_present(self) -> bool {
         matches!(self, Self::Open | Self::Acknowledged | Self::Recurring)
     }
@@ -84,15 +84,15 @@ pub struct InsightsQuestion {
     pub files: Vec<String>,
     /// Only those that changed their state, or were seen for the first time, at or after this.
     pub since_unix_nanos: Option<i64>,
-    /// At most so many; 0 stands for the default.
+    /// At most this many; 0 for the default.
     pub limit: usize,
     /// Only those in one of these states; empty for `open` and `recurring`, the ones to act on.
     pub states: Vec<FindingState>,
     /// Only this one: a fingerprint, or a unique beginning of it.
     pub fingerprint: Option<String>,
-    /// Only what this client has not been told yet, by [`InsightsTold`].
+    /// Only what this client has not received yet, as noted by [`InsightsReceived`].
     pub only_new_for: Option<String>,
-    /// How long the engine may take to look at what has just arrived before it answers; 0 for not at all.
+    /// How long the engine may evaluate what has just arrived before it answers, in milliseconds.
     pub wait_millis: u64,
     /// Whose findings.
     pub scope: Scope,
@@ -105,7 +105,7 @@ pub struct Insights {
     pub schema: String,
     /// Findings, the most worth acting on first; of those that show one cause in several operations, the first.
     pub items: Vec<Insight>,
-    /// Executions that the engine's last looks at the operations in scope rested on.
+    /// Executions on which the last evaluations of the operations in scope rest.
     pub executions: u64,
     /// Their spans.
     pub spans: u64,
@@ -122,17 +122,19 @@ pub struct Insights {
 pub struct InsightsLeftOut {
     /// Findings beyond the limit.
     pub findings: u64,
-    /// Findings that the client has been told before.
-    pub told_before: u64,
+    /// Findings that the client has received before.
+    #[serde(rename = "told_before")]
+    pub received_before: u64,
     /// Findings in scope in other states than those asked for, by state.
     pub other_states: std::collections::BTreeMap<String, u64>,
-    /// Traces that have arrived and not been looked at yet.
+    /// Traces that have arrived and are not evaluated yet.
     pub waiting_traces: u64,
-    /// Traces that arrived faster than they could be looked at, since the engine started. Operations are judged by
+    /// Traces that arrived faster than they could be evaluated, since the engine started. Operations are judged by
     /// their newest executions, so that a finding that is there shows in the others.
     pub unseen_traces: u64,
-    /// Findings that were not kept because there were too many, since the engine started.
-    pub not_kept: u64,
+    /// Findings that were not stored because there were too many, since the engine started.
+    #[serde(rename = "not_kept")]
+    pub not_stored: u64,
 }
 
 /// A stored finding.
@@ -227,13 +229,13 @@ pub struct WorkedHere {
     pub next: Option<String>,
 }
 
-/// Says that the user knows of a finding and does not want to be reminded, or takes that back.
+/// Acknowledges a finding, which is then no longer shown by default, or undoes that.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AcknowledgeFinding {
     /// The finding; a unique beginning is enough.
     pub fingerprint: String,
-    /// Take it back.
+    /// Undo it.
     #[serde(default)]
     pub undo: bool,
     /// Whose findings.
@@ -241,10 +243,10 @@ pub struct AcknowledgeFinding {
     pub scope: Scope,
 }
 
-/// Says which findings a client has been told, so that it is not told again until they change.
+/// Notes which findings a client has received: `only_new_for` leaves them out until they change.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct InsightsTold {
+pub struct InsightsReceived {
     /// The client, as in [`InsightsQuestion::only_new_for`].
     pub client: String,
     /// The findings' fingerprints.
@@ -258,7 +260,7 @@ pub struct InsightsTold {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FindingsChanged {
-    /// The `sequence` of the answer before; `None` to be told today's at once, without changes.
+    /// The `sequence` of the answer before; `None` for the present one at once, without changes.
     pub after: Option<u64>,
     /// How long to wait, in milliseconds.
     pub wait_millis: u64,
@@ -294,7 +296,7 @@ pub struct FindingChange {
     pub changed_unix_nanos: i64,
 }
 
-/// `kino.finding.v1`: what became of a finding that somebody spoke about.
+/// `kino.finding.v1`: a finding after it was acknowledged, or that was undone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Acknowledged {
     /// `kino.finding.v1`.
@@ -306,7 +308,7 @@ pub struct Acknowledged {
 
 crate::question!(InsightsQuestion, "insights", Read, Memory, Insights);
 crate::question!(AcknowledgeFinding, "acknowledge_finding", Write, Memory, Acknowledged);
-crate::question!(InsightsTold, "insights_told", Write, Memory, crate::run::Done);
+crate::question!(InsightsReceived, "insights_told", Write, Memory, crate::run::Done);
 crate::question!(FindingsChanged, "findings_changed", Read, Memory, Changes);
 crate::schema!(Acknowledged, "kino.finding.v1");
 crate::schema!(Changes, "kino.findings_changed.v1");

@@ -1,4 +1,4 @@
-//! `live`: whether something changed, answered when it has; and which operations there are, from counts kept ready.
+//! `live`: whether something changed, answered when it has; and which operations there are, from maintained counts.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,7 @@ pub struct OperationsQuestion {
     pub service: Option<String>,
     /// Only operations at which traces begin.
     pub roots: bool,
-    /// At most this many; 0 stands for the default.
+    /// At most this many; 0 for the default.
     pub limit: usize,
     /// Whose traces.
     pub scope: Scope,
@@ -55,7 +55,7 @@ pub struct Operations {
     pub items: Vec<OperationSummary>,
     /// Operations beyond these.
     pub left_out: u64,
-    /// Spans of operations that the store does not tell apart, since there were too many on one day; of any project.
+    /// Spans of further operations, which the store counts together since one day had too many; of any project.
     pub other_spans: u64,
 }
 

@@ -22,7 +22,7 @@ pub struct PredictQuestion {
     pub at: Option<f64>,
     /// The limit whose crossing is asked for. `None`: the one at which executions were seen to time out.
     pub limit_nanos: Option<i64>,
-    /// Over how many executions, newest first; 0 stands for the default.
+    /// Over how many executions, newest first; 0 for the default.
     pub last: usize,
     /// Whose traces.
     pub scope: Scope,
@@ -111,7 +111,7 @@ pub struct LeftOut {
     pub executions: u64,
     /// Not ended.
     pub open_executions: u64,
-    /// Failed: how long they would have taken nobody knows.
+    /// Failed: their durations say nothing of success.
     pub failed_executions: u64,
     /// The first of several in their process.
     pub cold_executions: u64,

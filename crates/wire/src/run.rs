@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::ask::Scope;
 use crate::finding::Finding;
 
-/// Says that a run begins. The engine assigns nothing: the ids are the caller's, so that the child can start at once.
+/// Reports that a run begins. The caller draws the ids, so that the child can start at once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunStart {
@@ -27,7 +27,7 @@ pub struct RunStart {
     pub directory: String,
     /// What is known of the code.
     pub code: CodeState,
-    /// The uncommitted diff, untracked files included, at most the limit the caller keeps; with how many bytes were cut.
+    /// The uncommitted diff, untracked files included, up to the caller's limit, with the number of bytes cut.
     pub diff: Option<RunOutput>,
     /// When it began.
     pub start_unix_nanos: i64,
@@ -55,11 +55,11 @@ pub struct CodeState {
 pub struct RunOutput {
     /// Its bytes, base64.
     pub base64: String,
-    /// How many bytes beyond the limit were not kept.
+    /// How many bytes beyond the limit were not recorded.
     pub cut_bytes: u64,
 }
 
-/// Says that a run ended.
+/// Reports that a run ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunFinish {
@@ -92,7 +92,7 @@ pub struct RunQuestion {
     pub run_id: String,
 }
 
-/// `kino.run.v1`: a run's record and what was learned of it.
+/// `kino.run.v1`: a run's record, and a summary of its spans.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
     /// `kino.run.v1`.
@@ -127,7 +127,7 @@ pub struct Run {
     pub stderr_blob: Option<BlobHash>,
     /// As `stdout_blob`.
     pub diff_blob: Option<BlobHash>,
-    /// Bytes of standard output, standard error and diff that were beyond the limit and not kept.
+    /// Bytes of standard output, standard error and diff that were beyond the limit and not recorded.
     #[serde(default)]
     pub cut_bytes: u64,
     /// Spans the run sent, its own not counted.
@@ -145,7 +145,7 @@ pub struct Run {
     pub breakdown: Vec<crate::explain::BreakdownRow>,
     /// What is wrong.
     pub findings: Vec<Finding>,
-    /// Kept findings of its project that opened or changed their state while it ran, in the order in which they did.
+    /// Stored findings of its project that opened or changed their state while it ran, in that order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings_changed: Vec<crate::insights::FindingChange>,
 }
@@ -161,7 +161,7 @@ pub const MAX_RUNS: usize = 1_000;
 pub struct RunsQuestion {
     /// Only runs with exactly this label.
     pub label: Option<String>,
-    /// At most this many; 0 stands for the default.
+    /// At most this many; 0 for the default.
     pub limit: usize,
     /// Whose runs.
     pub scope: Scope,
@@ -199,10 +199,10 @@ pub struct RunItem {
     pub signal: Option<i32>,
 }
 
-/// The answer to something that has no other.
+/// The answer of questions without results.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Done {
-    /// How many things were done: rows hidden, files written, records kept.
+    /// How many things changed: rows hidden, files written, records stored.
     pub count: u64,
 }
 

@@ -15,15 +15,15 @@ pub const TEXT_BYTES_MIN: usize = 2;
 /// The most bytes of a text.
 pub const TEXT_BYTES_MAX: usize = 1_000;
 
-/// Asks where a text stands in recorded outputs and logs. ASCII letters match in either case.
+/// Searches recorded outputs and logs for a text. ASCII letters match in either case.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SearchQuestion {
-    /// What to look for, on one line.
+    /// The text, on one line.
     pub text: String,
     /// Only in this run's output and logs; never scoped.
     pub run_id: Option<String>,
-    /// At most this many hits; 0 stands for the default.
+    /// At most this many hits; 0 for the default.
     pub limit: usize,
     /// Whose runs and logs.
     pub scope: Scope,
@@ -36,7 +36,7 @@ pub struct Search {
     pub schema: String,
     /// Newest first: by when the run began, or the record was written.
     pub hits: Vec<SearchHit>,
-    /// What was looked through.
+    /// What was searched.
     pub searched: Searched,
     /// What the answer does not hold or does not rest on.
     pub left_out: SearchLeftOut,
@@ -45,7 +45,7 @@ pub struct Search {
 /// A line of an output, or a log record.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SearchHit {
-    /// Where it stands.
+    /// Where it was found.
     pub source: SearchSource,
     /// When the run began, or the record was written.
     pub time_unix_nanos: i64,
@@ -67,7 +67,7 @@ pub struct SearchHit {
     pub text: String,
 }
 
-/// Where a hit stands.
+/// Where a hit was found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SearchSource {
@@ -80,7 +80,7 @@ pub enum SearchSource {
     Log,
 }
 
-/// What was looked through.
+/// What was searched.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Searched {
     /// Runs.
@@ -94,11 +94,11 @@ pub struct Searched {
 /// What an answer does not hold or does not rest on. All zero: nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SearchLeftOut {
-    /// Hits beyond the limit, in what was looked through.
+    /// Hits beyond the limit, in what was searched.
     pub hits: u64,
-    /// Older runs, whose output was not looked through.
+    /// Older runs, whose output was not searched.
     pub runs: u64,
-    /// Files and batches of logs that were not looked through.
+    /// Files and batches of logs that were not searched.
     pub log_sources: u64,
     /// Outputs that are damaged.
     #[serde(default, skip_serializing_if = "is_zero")]

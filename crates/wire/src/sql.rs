@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::Damage;
 use crate::admin::LakeFile;
 
-/// How long an engine keeps a snapshot's files when nobody says that the query is done.
+/// How long an engine pins a snapshot's files without a [`SqlReleaseQuestion`].
 pub const PIN_SECONDS: u64 = 15 * 60;
 
 /// Asks for a snapshot, and pins its files for [`PIN_SECONDS`].

@@ -1,6 +1,6 @@
 //! `verify`: a command executed before and after a change, and whether the change may stay.
 //!
-//! A verification outlives whoever asked for it: its record is kept as runs are, grows while the command is executed,
+//! A verification outlives its client: its record is stored as runs are, grows while the command is executed,
 //! and can be asked for again by its id.
 
 use kino_model::{RunId, VerificationId};
@@ -29,7 +29,7 @@ pub enum VerifyBase {
     },
 }
 
-/// Says that a verification begins. The id is the caller's.
+/// Starts a verification. The caller draws the id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyStart {
@@ -71,7 +71,7 @@ pub struct VerifyRuns {
     pub failed_runs: u64,
 }
 
-/// Says how far it is. Sent at least every [`HEARTBEAT_SECONDS`], or the verification counts as broken off.
+/// Reports progress. Sent at least every [`HEARTBEAT_SECONDS`], or the verification counts as broken off.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyProgress {
@@ -83,8 +83,8 @@ pub struct VerifyProgress {
     pub after: VerifyRuns,
 }
 
-/// Asks, between two turns, whether the verdict is sure already. Every look spends a part of the chance of a false
-/// verdict, so that it is asked after the turns that [`looks`] names and no others.
+/// Asks, between two turns, for an early verdict. Each evaluation spends a part of the chance of a false verdict, so it
+/// is asked only after the turns that [`looks`] names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyLook {
@@ -100,15 +100,15 @@ pub struct VerifyLooked {
     pub verdict: Option<VerifyVerdict>,
 }
 
-/// The turns, of this many planned ones, after which it is looked whether the verdict is sure: each of the first few,
-/// then at growing distances, and never after the last, where the verdict is given anyway.
+/// Returns the turns, of this many planned ones, after which the verdict is evaluated early: at growing distances, and
+/// never after the last, which has the final verdict.
 pub fn looks(planned: u64) -> Vec<u64> {
     /// Fewer turns say nothing of how much runs vary.
     const FIRST: u64 = 4;
     std::iter::successors(Some(FIRST), |turn| Some(turn + 1 + turn / 10)).take_while(|turn| *turn < planned).collect()
 }
 
-/// How often whoever executes says that it is still there, in seconds.
+/// The seconds between two heartbeats of the process that executes.
 pub const HEARTBEAT_SECONDS: u64 = 10;
 
 /// How the executing ended.
@@ -117,21 +117,21 @@ pub const HEARTBEAT_SECONDS: u64 = 10;
 pub enum VerifyEnd {
     /// As planned.
     Whole,
-    /// Early, by the user's wish. What was recorded is compared.
+    /// Early, by the user. What was recorded is compared.
     Interrupted,
     /// It could not go on, and nothing is compared: why.
     Failed(String),
 }
 
-/// Says that everything was executed: the two sides are compared.
+/// Reports that everything was executed, and has the two sides compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyFinish {
-    /// The last word on what ran.
+    /// The final progress.
     pub progress: VerifyProgress,
     /// How it ended.
     pub end: VerifyEnd,
-    /// What else a reader should know, in words of our own.
+    /// Further notes for the reader; no recorded text.
     pub notes: Vec<String>,
     /// When it ended.
     pub end_unix_nanos: i64,
@@ -184,7 +184,7 @@ pub struct Verify {
     pub findings_opened: Vec<Finding>,
     /// What does not count, and what is not shown.
     pub left_out: VerifyLeftOut,
-    /// What else there is to know, in words of our own.
+    /// Further notes for the reader; no recorded text.
     pub notes: Vec<String>,
     /// When it began.
     pub start_unix_nanos: i64,
@@ -232,7 +232,7 @@ impl VerifyVerdict {
 pub struct Reason {
     /// Closed list in snake case, e.g. `slower`, `more_statements`, `new_error`, `too_few_executions`.
     pub code: String,
-    /// Which verdict it speaks for; `null` where it is only told.
+    /// The verdict that it supports; `null` where it supports none.
     pub decides: Option<VerifyVerdict>,
     /// What it is about: a root operation, or empty for the command as a whole.
     pub operation: String,
@@ -279,7 +279,7 @@ pub struct StructureChange {
 pub struct VerifyLeftOut {
     /// Runs that only warmed up or built.
     pub warm_up_runs: Vec<RunId>,
-    /// Traces beyond the newest ones that were looked at.
+    /// Traces beyond the newest ones that were compared.
     pub traces: Sides<u64>,
     /// Reasons beyond the ones shown.
     pub reasons: u64,
@@ -287,8 +287,9 @@ pub struct VerifyLeftOut {
     pub new_errors: u64,
     /// Findings beyond the ones shown.
     pub findings: u64,
-    /// Findings of one side for which the other has too few executions to tell.
-    pub findings_untold: u64,
+    /// Findings of one side that the other side has too few executions to decide about.
+    #[serde(rename = "findings_untold")]
+    pub findings_undecided: u64,
     /// Planned executions that did not come about, of both sides.
     pub executions_missing: u64,
 }

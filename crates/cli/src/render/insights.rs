@@ -49,8 +49,8 @@ pub(crate) fn text(answer: &Insights, style: Style, now: UnixNanos) -> String {
     if left.unseen_traces > 0 {
         notes.push(format!("{} came faster than they could be looked at", counted(left.unseen_traces, "trace")));
     }
-    if left.not_kept > 0 {
-        notes.push(format!("{} not kept: there are too many", counted(left.not_kept, "finding")));
+    if left.not_stored > 0 {
+        notes.push(format!("{} not kept: there are too many", counted(left.not_stored, "finding")));
     }
     let rests = format!(
         "Rests on the last {} of {}.",

@@ -12,7 +12,7 @@ use kino_wire::Problem;
 use kino_wire::finding::Location;
 use kino_wire::insights::{
     AcknowledgeFinding, Acknowledged, Changes, DEFAULT_LIMIT, FindingChange, FindingState, FindingsChanged, Insights,
-    InsightsLeftOut, InsightsQuestion, InsightsTold, MAX_LIMIT, MAX_WAIT_MILLIS,
+    InsightsLeftOut, InsightsQuestion, InsightsReceived, MAX_LIMIT, MAX_WAIT_MILLIS,
 };
 use kino_wire::run::Done;
 
@@ -46,7 +46,7 @@ impl Findings {
         let mut left_out = InsightsLeftOut {
             waiting_traces: self.waiting.load(Ordering::Relaxed),
             unseen_traces: self.figures.unseen_traces.load(Ordering::Relaxed),
-            not_kept: ledger.not_kept,
+            not_stored: ledger.not_kept,
             ..InsightsLeftOut::default()
         };
         let wanted = |state| match question.states.as_slice() {
@@ -74,7 +74,7 @@ impl Findings {
                 // That something is fixed is news only to who heard that it was there.
                 let unheard = !state.is_present() && !told.has_heard_of(&stored.id());
                 if unheard || told.knows(&stored.id(), stored.sequence) {
-                    left_out.told_before += u64::from(!unheard);
+                    left_out.received_before += u64::from(!unheard);
                     continue;
                 }
             }
@@ -132,7 +132,7 @@ impl Findings {
         Ok(Acknowledged { schema: Acknowledged::SCHEMA.to_owned(), insight })
     }
 
-    pub(crate) async fn note_told(&self, question: InsightsTold) -> Result<Done, Problem> {
+    pub(crate) async fn note_told(&self, question: InsightsReceived) -> Result<Done, Problem> {
         if question.fingerprints.len() > MAX_LIMIT {
             return Err(Problem::invalid(format!("at most {MAX_LIMIT} findings can be told at once")));
         }

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use kino_model::Fingerprint;
 use kino_wire::ask::{Scope, ask};
-use kino_wire::insights::{FindingState, Insight, Insights, InsightsQuestion, InsightsTold, MAX_LIMIT};
+use kino_wire::insights::{FindingState, Insight, Insights, InsightsQuestion, InsightsReceived, MAX_LIMIT};
 use kino_wire::{Backend, Problem};
 use rmcp::model::{Resource, ResourceTemplate};
 use serde_json::{Value as Json, json};
@@ -84,11 +84,11 @@ impl ToolContext<'_> {
         facts.extend(in_files.map(|count| ("in_these_files", Value::Count(count))));
         let left = &answer.left_out;
         let unseen = [
-            ("told_before", left.told_before.saturating_sub(in_files.unwrap_or(0))),
+            ("told_before", left.received_before.saturating_sub(in_files.unwrap_or(0))),
             ("findings_beyond_limit", beyond),
             ("traces_not_looked_at_yet", left.waiting_traces),
             ("traces_never_looked_at", left.unseen_traces),
-            ("findings_not_kept", left.not_kept),
+            ("findings_not_kept", left.not_stored),
         ];
         facts.extend(
             unseen.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Value::Count(count))),
@@ -104,7 +104,7 @@ impl ToolContext<'_> {
         let shown = items.iter().take(rendered.shown.first().copied().unwrap_or(0));
         let fingerprints: Vec<Fingerprint> = shown.flat_map(of_cause).take(MAX_LIMIT).collect();
         if !fingerprints.is_empty() {
-            let told = InsightsTold { client: client.to_owned(), fingerprints, scope: self.scope.clone() };
+            let told = InsightsReceived { client: client.to_owned(), fingerprints, scope: self.scope.clone() };
             ask(self.backend, &told).await?;
         }
         Ok(rendered)
@@ -134,9 +134,9 @@ const COLUMNS: [&str; 11] = [
 fn notes(answer: &Insights, items: &[Insight]) -> Vec<String> {
     let note = if !items.is_empty() {
         "next: explain with the trace id in evidence"
-    } else if answer.operations == 0 && answer.left_out.told_before == 0 {
+    } else if answer.operations == 0 && answer.left_out.received_before == 0 {
         "nothing was looked at in this scope yet: trace a program with `kino run -- CMD`"
-    } else if answer.left_out.told_before > 0 {
+    } else if answer.left_out.received_before > 0 {
         "nothing new: since (e.g. 30d) tells known findings again"
     } else {
         "no finding rests on these executions"

@@ -145,7 +145,7 @@ fn answer(verify: &Verify) -> Answer {
         ("warm_ups_not_counted", left_out.warm_up_runs.len() as u64),
         ("executions_missing", left_out.executions_missing),
         ("traces_beyond", left_out.traces.before + left_out.traces.after),
-        ("findings_untold", left_out.findings_untold),
+        ("findings_untold", left_out.findings_undecided),
         ("rows_beyond", left_out.reasons + left_out.new_errors + left_out.findings),
     ];
     facts.extend(counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Value::Count(count))));

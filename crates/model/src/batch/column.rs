@@ -52,7 +52,7 @@ struct Validity {
 /// Texts or byte strings, one behind the other.
 #[derive(Default)]
 struct Texts {
-    /// Where each ends, and in front of them a zero, which stands there from the first on.
+    /// Arrow's offsets: a zero, then where each value ends. Empty until the first value.
     offsets: Vec<i32>,
     bytes: Vec<u8>,
 }
@@ -349,9 +349,9 @@ impl Label {
             self.last = if let Some(known) = self.by_text.get(text) {
                 *known as usize
             } else {
-                let kept: Arc<str> = text.into();
-                self.texts.push(Arc::clone(&kept));
-                self.by_text.insert(kept, self.texts.len() as i32 - 1);
+                let shared: Arc<str> = text.into();
+                self.texts.push(Arc::clone(&shared));
+                self.by_text.insert(shared, self.texts.len() as i32 - 1);
                 self.texts.len() - 1
             };
         }

@@ -16,10 +16,10 @@ use crate::exact::{self, Record, any_value};
 const SHAPES_MAX: usize = 64;
 /// Keys of a set that is remembered; OpenTelemetry's SDKs send 128 at most.
 const SHAPE_KEYS_MAX: usize = 128;
-/// Bytes of such a set's keys, so that what is remembered is bounded in bytes, too.
+/// Bytes of such a set's keys, so that the cache is bounded in bytes, too.
 const SHAPE_BYTES_MAX: usize = 8 * 1024;
 
-/// Tables kept for later batches: as many as there are requests decoded at one time on a few cores.
+/// Tables cached for later batches: as many as requests are decoded at one time on a few cores.
 const SPARE_MAX: usize = 4;
 
 /// Tables without rows, with the room and the sets of keys of those that were made of them.
@@ -112,7 +112,7 @@ impl TableBuilder {
         }
     }
 
-    /// A 32-bit count, null for zero. Kept bit for bit: counts past `i32::MAX` read back as sent.
+    /// A 32-bit count, null for zero. Stored bit for bit: counts past `i32::MAX` read back as sent.
     pub(super) fn count(&mut self, column: usize, value: u32) {
         if value != 0 {
             self.int32(column, value.cast_signed());

@@ -1,4 +1,4 @@
-//! OTLP's `AnyValue` and `KeyValue` messages: how values that text cannot carry are kept, and how they travel.
+//! OTLP's `AnyValue` and `KeyValue` messages: how values that text cannot represent are stored and sent.
 
 use std::borrow::Cow;
 

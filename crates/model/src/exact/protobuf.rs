@@ -18,7 +18,7 @@ pub struct WireError {
 /// Walks a message. Readers of nested messages know their place in the outermost bytes, so that errors say where in
 /// them.
 ///
-/// What every field of every span goes through is inlined: a field then lies in registers, never in memory.
+/// The methods that every field of every span calls are inlined: a field then stays in registers.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
     rest: &'a [u8],
@@ -183,7 +183,7 @@ impl<'a> Payload<'a> {
     /// The varint.
     ///
     /// # Errors
-    /// When the field has another wire type; `reader` tells where.
+    /// When the field has another wire type; `reader` gives the offset.
     #[inline]
     pub fn varint(self, reader: &Reader<'a>) -> Result<u64, WireError> {
         match self {
@@ -195,7 +195,7 @@ impl<'a> Payload<'a> {
     /// The 64-bit number.
     ///
     /// # Errors
-    /// When the field has another wire type; `reader` tells where.
+    /// When the field has another wire type; `reader` gives the offset.
     #[inline]
     pub fn fixed64(self, reader: &Reader<'a>) -> Result<u64, WireError> {
         match self {
@@ -207,7 +207,7 @@ impl<'a> Payload<'a> {
     /// The 32-bit number.
     ///
     /// # Errors
-    /// When the field has another wire type; `reader` tells where.
+    /// When the field has another wire type; `reader` gives the offset.
     #[inline]
     pub fn fixed32(self, reader: &Reader<'a>) -> Result<u32, WireError> {
         match self {
@@ -219,7 +219,7 @@ impl<'a> Payload<'a> {
     /// The bytes or nested message.
     ///
     /// # Errors
-    /// When the field has another wire type; `reader` tells where.
+    /// When the field has another wire type; `reader` gives the offset.
     #[inline]
     pub fn delimited(self, reader: &Reader<'a>) -> Result<Reader<'a>, WireError> {
         match self {
