@@ -30,9 +30,9 @@ use crate::{Server, arguments, prompts, subscriptions};
 
 /// How long a client may take to name its roots before its directory is taken instead.
 const ROOTS_WAIT: Duration = Duration::from_secs(2);
-/// How many roots are looked at.
+/// The most roots of a client that count.
 const ROOTS_MAX: usize = 32;
-/// How much of a client's name tells it from others.
+/// The bytes of a client's name that identify it.
 const CLIENT_BYTES_MAX: usize = 64;
 /// How many near names a refusal names.
 const NEAREST_MAX: usize = 5;
@@ -152,14 +152,14 @@ impl Handler {
     }
 }
 
-/// The client's name, under which is remembered what it was told.
+/// The client's name, under which the engine notes what it received.
 fn client(context: &RequestContext<RoleServer>) -> String {
     let name = context.client_info().map(|info| clean(&info.name, CLIENT_BYTES_MAX)).unwrap_or_default();
     if name.is_empty() { "unknown".to_owned() } else { name }
 }
 
 /// Asks the client for its roots, if it has such, and finds their project.
-#[expect(deprecated, reason = "roots are on their way out of MCP, and what today's clients tell their directory by")]
+#[expect(deprecated, reason = "roots are on their way out of MCP, and how today's clients give their directory")]
 async fn rooted(context: &RequestContext<RoleServer>) -> Rooted {
     if context.client_capabilities().is_none_or(|capabilities| capabilities.roots.is_none()) {
         return Rooted::Unknown;
@@ -201,7 +201,7 @@ fn refused(refusal: Refusal) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(text)])
 }
 
-/// A problem of ours, where the protocol has only errors to tell it by.
+/// A problem as an error of the protocol, where it has nothing better.
 fn failed(problem: &Problem) -> ErrorData {
     ErrorData::internal_error(clean(&problem.message, 2 * MESSAGE_BYTES_MAX), None)
 }

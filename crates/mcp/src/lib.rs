@@ -1,4 +1,4 @@
-//! What Kinescope tells an assistant: an MCP server over any [`Backend`].
+//! An MCP server over any [`Backend`]: what an assistant may ask of Kinescope.
 //!
 //! ```text
 //! client ──stdio──► stdio()        ┐
@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Two rules shape every answer. It fits a budget of tokens and says what was left out and how to get it. And what
-//! was recorded from programs is data: it stands only in fields named `untrusted.*`, cleaned and bounded, or, whole,
+//! was recorded from programs is data: it is only in fields named `untrusted.*`, cleaned and bounded, or, whole,
 //! between random markers in what `open_evidence` returns. Nothing here writes, executes, or reads a clock of its own:
 //! what `verify_change` executes, a [`Verifier`] starts, if the user's configuration allows it.
 

@@ -1,7 +1,7 @@
-//! Resources that change: who follows the findings, and how they are told.
+//! Subscriptions to the findings' resources, and the notifications of their changes.
 //!
-//! Two generations of the protocol: sessions subscribe to single resources and are told for as long as they live; a
-//! later client opens a stream with a filter and is told on it. Both rest on one question that waits for changes.
+//! There are two generations of the protocol: a session subscribes to single resources and is notified until it ends; a
+//! later client opens a stream with a filter and is notified there. Both ask one question that waits for changes.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -31,11 +31,11 @@ pub(crate) struct Subscribed {
 #[derive(Default)]
 struct State {
     uris: BTreeSet<String>,
-    /// Whether somebody already follows for this session.
+    /// Whether a task already waits for changes for this session.
     followed: bool,
 }
 
-/// What somebody has to be told.
+/// A notification to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum News {
     /// This resource reads differently.
@@ -45,7 +45,7 @@ enum News {
 }
 
 impl Subscribed {
-    /// Adds a resource; says whether nobody follows for this session yet.
+    /// Adds a resource; returns whether it is the session's first, so that [`Self::follow`] must be called.
     pub(crate) fn add(&self, uri: &str) -> Result<bool, ErrorData> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if !is_ours(uri) {
@@ -67,12 +67,12 @@ impl Subscribed {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).uris.contains(uri)
     }
 
-    /// Tells the session until it ends what changes from now on.
+    /// Notifies the session of changes from now on, until it ends.
     pub(crate) async fn follow(self, backend: Arc<dyn Backend>, scope: Scope, peer: Peer<RoleServer>) {
-        // Known before the client hears that it is subscribed, so that no change falls in between.
+        // Read before the subscription is confirmed, so that no change is missed in between.
         let after = now(backend.as_ref(), &scope).await;
         tokio::spawn(async move {
-            let tell = |news| {
+            let notify = |news| {
                 let (peer, wanted) = (peer.clone(), self.clone());
                 async move {
                     match news {
@@ -84,12 +84,12 @@ impl Subscribed {
                     }
                 }
             };
-            follow(backend.as_ref(), &scope, after, || peer.is_transport_closed(), tell).await;
+            follow(backend.as_ref(), &scope, after, || peer.is_transport_closed(), notify).await;
         });
     }
 }
 
-/// What a client may listen to of what it wants.
+/// Returns the part of a filter that this server can serve.
 pub(crate) fn accepted(requested: &SubscriptionFilter) -> SubscriptionFilter {
     let mut accepted = SubscriptionFilter::new();
     accepted.resources_list_changed = requested.resources_list_changed;
@@ -100,10 +100,10 @@ pub(crate) fn accepted(requested: &SubscriptionFilter) -> SubscriptionFilter {
     accepted
 }
 
-/// Tells a client on its stream until it hangs up.
+/// Notifies a client on its stream until it hangs up.
 pub(crate) async fn listen(backend: &dyn Backend, scope: &Scope, context: &SubscriptionContext) {
     let sink = context.sink();
-    let tell = |news| async move {
+    let notify = |news| async move {
         let accepted = sink.accepted();
         match news {
             News::Updated(uri) if accepted.resource_subscriptions.as_ref().is_some_and(|uris| uris.contains(&uri)) => {
@@ -117,7 +117,7 @@ pub(crate) async fn listen(backend: &dyn Backend, scope: &Scope, context: &Subsc
     };
     tokio::select! {
         () = context.cancelled() => {}
-        () = follow(backend, scope, None, || false, tell) => {}
+        () = follow(backend, scope, None, || false, notify) => {}
     }
 }
 
@@ -127,18 +127,18 @@ async fn now(backend: &dyn Backend, scope: &Scope) -> Option<u64> {
     ask(backend, &question).await.ok().map(|changes| changes.sequence)
 }
 
-/// Waits for changes and tells them, until `tell` fails or `ended` says so.
+/// Waits for changes and sends notifications, until `notify` fails or `ended` returns true.
 async fn follow<T: Future<Output = bool>>(
     backend: &dyn Backend,
     scope: &Scope,
     mut after: Option<u64>,
     ended: impl Fn() -> bool,
-    tell: impl Fn(News) -> T,
+    notify: impl Fn(News) -> T,
 ) {
     while !ended() {
         let question = FindingsChanged { after, wait_millis: MAX_WAIT_MILLIS, scope: scope.clone() };
         let Ok(changes) = ask(backend, &question).await else {
-            // The engine may come back, and its count goes on from what it keeps.
+            // The engine may come back, and its count continues from what is stored.
             tokio::time::sleep(RETRY).await;
             continue;
         };
@@ -154,7 +154,7 @@ async fn follow<T: Future<Output = bool>>(
             news.push(News::Listed);
         }
         for one in news {
-            if !tell(one).await {
+            if !notify(one).await {
                 return;
             }
         }

@@ -1,4 +1,4 @@
-//! One function for each tool: its arguments, the question they make, and the shape of what is told of the answer.
+//! One function for each tool: it turns arguments into a question, and the answer into facts and tables.
 
 mod apart;
 mod changes;
@@ -38,12 +38,12 @@ const SQL_ROWS_DEFAULT: usize = 50;
 const SQL_ROWS_MAX: usize = 1_000;
 /// How often a page of traces is asked for again with fewer items, until it fits.
 const FIND_TRIES_MAX: usize = 4;
-/// How many segments of a critical path are told before somebody pages them: the breakdown has their sums.
+/// Segments of a critical path on a first page: the breakdown has their sums.
 const PATH_ROWS_MAX: usize = 12;
 /// The fields of `untrusted.name` in an operation's critical path come after this many rows of findings.
 const FINDINGS_FIRST: usize = 4;
 
-/// Why a tool gives no answer.
+/// Why a tool has no answer.
 pub(crate) enum Refusal {
     /// The arguments are wrong; the words are ours.
     Arguments(String),
@@ -65,7 +65,7 @@ impl From<Problem> for Refusal {
     }
 }
 
-/// Who asks, of whom, about what, and for how much.
+/// What a tool's call knows besides its arguments: the backend, the scope, the time and the budget.
 pub(crate) struct ToolContext<'a> {
     pub(crate) backend: &'a dyn Backend,
     pub(crate) sql: Option<&'a dyn SqlRunner>,
@@ -286,7 +286,10 @@ impl ToolContext<'_> {
     }
 }
 
-/// The page a cursor stands for, if the answer has such a table.
+/// Returns the page that a cursor names.
+///
+/// # Errors
+/// Where the answer has no such table.
 fn page(answer: &Answer, cursor: &str) -> Result<Page, String> {
     let page = Page::parse(cursor).filter(|page| answer.tables.iter().any(|table| page.is_of(table.name)));
     page.ok_or_else(|| String::from("wrong cursor: use the one that the same question answered with"))
@@ -446,7 +449,7 @@ fn breakdown_table(rows: &[BreakdownRow]) -> Table {
     table
 }
 
-/// What runs at the same time beneath the entry points; `None` where nothing does.
+/// Returns the calls below the entry points that overlap in time; `None` where none do.
 fn concurrent_table(entry_points: &[EntryPoint]) -> Option<Table> {
     let mut table = Table::new("at_the_same_time", 6, &["entry", "first", "second", "together_each", "share"]);
     for (index, entry) in entry_points.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! One value, told twice: for a reader (humanised, in a table) and for a machine (exact, as JSON).
+//! A value of an answer, written twice: for a reader (humanised, in a table) and for a machine (exact, as JSON).
 
 use kino_model::DurationNanos;
 use serde_json::{Value as Json, json};
@@ -83,7 +83,7 @@ impl Value {
         }
     }
 
-    /// What a machine's name for it ends in, so that the unit is told.
+    /// Returns the ending of its name for machines, which names the unit.
     pub(crate) fn unit(&self) -> &'static str {
         match self {
             Self::Nanos(_) => "_nanos",

@@ -1,9 +1,9 @@
-//! Which recorded paths name files of the client's own worktree, and which recorded names stand in these files, so that
-//! they may be pushed to it.
+//! Finds the recorded paths that name files of the client's own worktree, and the recorded names that occur in these
+//! files: both may be pushed to it.
 //!
 //! A path that a program recorded is that program's text. Where it names a file of the worktree, it adds nothing to what
 //! the agent sees there anyway: its author could as well have written into a file. The same is true of an operation's
-//! name that stands in such a file: a function's, a route's, a test's.
+//! name that occurs in such a file: a function's, a route's, a test's.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,13 +14,13 @@ use kino_wire::insights::Insight;
 
 use crate::untrusted::pushable_path;
 
-/// The deepest path that is looked up.
+/// The deepest path that may be pushed, in folders.
 const DEPTH_MAX: usize = 32;
-/// The longest name of an operation that is looked for.
+/// The longest name of an operation that is searched for.
 const NAME_BYTES_MAX: usize = 120;
-/// A shorter name, or route, stands in any file.
+/// Shorter names and routes occur in any file.
 const NAME_BYTES_MIN: usize = 4;
-/// Larger files are not looked into.
+/// Larger files are not searched.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// What comes before the route in the name of an HTTP request.
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
@@ -32,19 +32,19 @@ pub(crate) struct Worktrees {
 }
 
 impl Worktrees {
-    /// The worktrees around these directories. A directory outside of repositories stands for itself.
+    /// The worktrees around these directories. A directory outside of repositories is its own.
     pub(crate) fn around(directories: &[PathBuf]) -> Self {
         let root = |directory: &PathBuf| project::worktree_of(directory).or_else(|| directory.canonicalize().ok());
         Self { roots: directories.iter().filter_map(root).collect() }
     }
 
-    /// Which of the findings' files are there. Looks them up on a thread where that may take its time.
+    /// Finds the files and names of findings in the worktrees, on a blocking thread.
     pub(crate) async fn files_of(&self, items: &[Insight]) -> Files {
         let paths: BTreeSet<String> = items.iter().filter_map(|item| item.file.clone()).collect();
         let mut unknown: BTreeSet<String> = items.iter().map(|item| item.entry.name.clone()).collect();
         unknown.retain(|name| sought(name).is_some());
         let roots = Arc::clone(&self.roots);
-        let look = move || {
+        let search = move || {
             let mut files = Files::default();
             for path in paths {
                 let Some(root) = roots.iter().find(|root| has(root, &path)) else { continue };
@@ -56,8 +56,8 @@ impl Worktrees {
             }
             files
         };
-        // Where the look-up fails nothing recorded is pushed.
-        tokio::task::spawn_blocking(look).await.unwrap_or_default()
+        // Where the search fails, nothing recorded is pushed.
+        tokio::task::spawn_blocking(search).await.unwrap_or_default()
     }
 }
 
@@ -101,7 +101,7 @@ fn content(path: &Path) -> String {
     if is_small { std::fs::read_to_string(path).unwrap_or_default() } else { String::new() }
 }
 
-/// Whether `path` names a regular file beneath `root`, reached through folders alone: a link could lead anywhere.
+/// Whether `path` names a regular file below `root`, reached through folders alone: a link could lead anywhere.
 fn has(root: &Path, path: &str) -> bool {
     let Some(path) = pushable_path(path) else { return false };
     let mut at = root.to_owned();

@@ -38,20 +38,20 @@ impl ToolContext<'_> {
 }
 
 fn answer(diagnosis: &Diagnose) -> Answer {
-    let looked = &diagnosis.looked_at;
+    let examined = &diagnosis.looked_at;
     let mut facts =
-        vec![("operations", Value::Count(looked.operations)), ("executions", Value::Count(looked.executions))];
+        vec![("operations", Value::Count(examined.operations)), ("executions", Value::Count(examined.executions))];
     let left = &diagnosis.left_out;
     let counts = [
-        ("failed", looked.failed),
-        ("unfinished", looked.open_executions),
+        ("failed", examined.failed),
+        ("unfinished", examined.open_executions),
         ("operations_beyond", left.operations),
         ("executions_beyond", left.executions),
         ("traces_too_large", left.traces),
         ("causes_beyond", left.entries),
     ];
     facts.extend(counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Value::Count(count))));
-    facts.extend(looked.since_unix_nanos.map(|since| ("since", Value::Time(since))));
+    facts.extend(examined.since_unix_nanos.map(|since| ("since", Value::Time(since))));
     let unknown: Vec<&str> = diagnosis.words.iter().filter(|word| !word.recorded).map(|word| &*word.word).collect();
     if !unknown.is_empty() {
         let shown = unknown[..unknown.len().min(WORDS_SHOWN_MAX)].join(" ");
@@ -86,7 +86,7 @@ fn answer(diagnosis: &Diagnose) -> Answer {
             ]
         }));
     }
-    let note = if looked.executions + looked.open_executions == 0 {
+    let note = if examined.executions + examined.open_executions == 0 {
         "nothing recorded in this scope yet: trace a program with `kino run -- CMD`"
     } else if diagnosis.entries.is_empty() {
         "nothing wrong was found in these executions"
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_wrong_and_nothing_recorded_are_told_apart() {
+    fn nothing_wrong_and_nothing_recorded_read_differently() {
         let notes = |diagnosis: &Diagnose| answer(diagnosis).notes.join("");
         assert!(notes(&diagnosis(0)).contains("nothing wrong was found"));
         assert!(notes(&Diagnose::default()).contains("nothing recorded"));

@@ -2,12 +2,12 @@
 //! written by a traced program.
 //!
 //! Codes come from a closed set and are checked to be words; numbers, units and ids are what they are. A path is shown
-//! only if it names a file of the client's own worktree, and an operation's name only if it stands in one of these
-//! files, else a hash stands for it; a state of the code only if it is hexadecimal. No other span name, no statement, no
+//! only if it names a file of the client's own worktree, and an operation's name only if it occurs in one of these
+//! files, else a hash takes its place; a state of the code only if it is hexadecimal. No other span name, no statement, no
 //! message.
 //!
-//! Told are the findings that the engine keeps, the most worth acting on first, each once to a client until it changes:
-//! naming files or a time asks for what was told before too.
+//! A client receives each stored finding once until it changes, the most worth acting on first. With files or a time in
+//! the question it receives earlier ones again.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ pub(crate) const BUDGET_TOKENS: usize = 800;
 const ASKED_MAX: usize = 50;
 /// How many of a finding's numbers are shown.
 const NUMBERS_MAX: usize = 4;
-/// How long the engine may take to look at what has just arrived: an agent asks right after it ran something.
+/// How long the engine may evaluate what has just arrived: an agent asks right after it ran something.
 const WAIT_MILLIS: u64 = 2_000;
 /// The resource that lists all findings that are there.
 pub(crate) const FINDINGS_URI: &str = "kino://findings";
@@ -61,7 +61,7 @@ impl ToolContext<'_> {
         let mut items: Vec<Insight> = Vec::new();
         let mut in_files = None;
         if !arguments.files.is_empty() {
-            // Whoever is about to edit a file is told all that is there, whatever it was told before.
+            // A client about to edit a file needs all that is there, whatever it received before.
             let question = InsightsQuestion { files: arguments.files, states: PRESENT.to_vec(), ..usual.clone() };
             items = ask(self.backend, &question).await?.items;
             in_files = Some(items.len() as u64);
@@ -94,7 +94,7 @@ impl ToolContext<'_> {
             unseen.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Value::Count(count))),
         );
         let mut table = Table::new("findings", usize::MAX, &COLUMNS);
-        // Said by a higher limit or budget, not by pages: what was told is not told again.
+        // A higher limit or budget shows more, not another page: what was shown counts as received.
         table.paged_by_backend = true;
         let files = worktrees.files_of(&items).await;
         table.rows = items.iter().map(|item| row(item, &files)).collect();
@@ -104,8 +104,8 @@ impl ToolContext<'_> {
         let shown = items.iter().take(rendered.shown.first().copied().unwrap_or(0));
         let fingerprints: Vec<Fingerprint> = shown.flat_map(of_cause).take(MAX_LIMIT).collect();
         if !fingerprints.is_empty() {
-            let told = InsightsReceived { client: client.to_owned(), fingerprints, scope: self.scope.clone() };
-            ask(self.backend, &told).await?;
+            let received = InsightsReceived { client: client.to_owned(), fingerprints, scope: self.scope.clone() };
+            ask(self.backend, &received).await?;
         }
         Ok(rendered)
     }
@@ -116,7 +116,7 @@ fn of_cause(item: &Insight) -> impl Iterator<Item = Fingerprint> + '_ {
     item.also_in.iter().map(|also| also.fingerprint).chain([item.finding.fingerprint])
 }
 
-/// What a row tells.
+/// The columns of the table of findings.
 const COLUMNS: [&str; 11] = [
     "code",
     "state",
@@ -135,9 +135,9 @@ fn notes(answer: &Insights, items: &[Insight]) -> Vec<String> {
     let note = if !items.is_empty() {
         "next: explain with the trace id in evidence"
     } else if answer.operations == 0 && answer.left_out.received_before == 0 {
-        "nothing was looked at in this scope yet: trace a program with `kino run -- CMD`"
+        "nothing was evaluated in this scope yet: trace a program with `kino run -- CMD`"
     } else if answer.left_out.received_before > 0 {
-        "nothing new: since (e.g. 30d) tells known findings again"
+        "nothing new: since (e.g. 30d) shows known findings again"
     } else {
         "no finding rests on these executions"
     };
@@ -172,12 +172,11 @@ fn worked_here(item: &Insight) -> Option<String> {
     let fix = &item.worked_here.as_ref()?.fix;
     let effect = fix.effect.map(|effect| format!("x{}", Value::Number(effect).text()));
     let code = fix.after_code.as_deref().and_then(code_state).map(|code| format!("code:{code}"));
-    let told: Vec<String> = effect.into_iter().chain(code).collect();
-    (!told.is_empty()).then(|| told.join(" "))
+    let words: Vec<String> = effect.into_iter().chain(code).collect();
+    (!words.is_empty()).then(|| words.join(" "))
 }
 
-/// The operation whose executions show it, by its name if that stands in the client's worktree, else by what stands for
-/// it.
+/// The operation whose executions show it, by its name if that occurs in the client's worktree, else by a hash.
 fn operation(item: &Insight, files: &Files) -> String {
     let name = &item.entry.name;
     if files.has_name(name) { name.clone() } else { hashed(name) }
@@ -191,7 +190,7 @@ fn operations(item: &Insight, files: &Files) -> String {
     }
 }
 
-/// The path if it is in the client's worktree, else what stands for it.
+/// The path if it is in the client's worktree, else its hash.
 fn file(item: &Insight, files: &Files) -> Option<String> {
     let path = item.file.as_deref()?;
     if !files.has(path) {

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 #[cfg(test)]
 pub(crate) const LIST_TOKENS_MAX: usize = 2_000;
 
-/// What the client's model is told before its first call.
+/// What the client's model reads before its first call.
 pub(crate) const INSTRUCTIONS: &str = "Kinescope recorded what programs really did (OpenTelemetry traces). \
 Call explain_system first, with the complaint as question: it ranks what is wrong, causes first, each with the next call. \
 Trace a program with `kino run -- CMD`; verify_change proves a change. Scope is the current project; all=true widens it. \
@@ -23,7 +23,7 @@ pub(crate) fn all() -> Vec<Tool> {
         tool(
             "explain_system",
             "What is wrong, how it works",
-            "With question: what is wrong now, causes ranked, each with its next call. With since alone: what changed, suspects first. Without: entry points, and the calls beneath them by share of the critical path.",
+            "With question: what is wrong now, causes ranked, each with its next call. With since alone: what changed, suspects first. Without: entry points, and the calls below them by share of the critical path.",
             &[
                 ("question", text("the complaint, or empty; words match recorded names")),
                 ("since", text("RFC 3339 or age")),
@@ -134,7 +134,7 @@ pub(crate) fn all() -> Vec<Tool> {
 
 type Property = (&'static str, Json);
 
-#[expect(non_snake_case, reason = "stands for a constant that serde_json cannot make")]
+#[expect(non_snake_case, reason = "takes the place of a constant, which serde_json cannot make")]
 fn CURSOR() -> Property {
     ("cursor", json!({"type": "string"}))
 }

@@ -1,4 +1,4 @@
-//! The hook behind `query_sql`: whoever can run read-only SQL over one snapshot of the store.
+//! The interface behind `query_sql`: it runs read-only SQL over one snapshot of the store.
 
 use std::future::Future;
 use std::pin::Pin;

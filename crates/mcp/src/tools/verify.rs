@@ -1,6 +1,6 @@
 //! `verify_change`: a command executed before and after a change, and the verdict.
 //!
-//! Nothing is executed here. Whoever serves MCP supplies a [`Verifier`], which decides from the user's own
+//! Nothing is executed here. The program that serves MCP supplies a [`Verifier`], which decides from the user's own
 //! configuration whether this command may run, and starts it elsewhere. The tool waits a while for its end, then
 //! answers with the id to ask again.
 
