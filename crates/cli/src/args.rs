@@ -42,7 +42,7 @@ Exit codes:
   126: the command cannot be executed, 127: it was not found).
 
 Environment:
-  KINO_HOME   where everything is kept (default ~/.kino), with its config.toml
+  KINO_HOME   the folder of the engine's data (default ~/.kino), with its config.toml
   NO_COLOR    no colour, even on a terminal
 
 Durations are written 250ms, 1.5s, 2m; points in time as RFC 3339
@@ -82,7 +82,7 @@ pub(crate) enum Command {
     Predict(Predict),
     /// Compare two sets of traces, with a statistical verdict.
     Compare(Compare),
-    /// Hold what was recorded against what the repository expects.
+    /// Check what was recorded against what the repository expects.
     Check(Check),
     /// Show exceptions, grouped.
     ///
@@ -92,13 +92,13 @@ pub(crate) enum Command {
     Insights(Insights),
     /// Show everything recorded of a trace, a span, or a run's output.
     Open(Open),
-    /// Watch traces, findings and runs as they come, and look into them, in the terminal.
+    /// Watch traces, findings and runs as they arrive, and open them, in the terminal.
     Watch(Watch),
     /// Ask in SQL (read-only).
     Sql(Sql),
-    /// Read files of traces in: OTLP (JSON, protobuf) and Jaeger JSON.
+    /// Import files of traces: OTLP (JSON, protobuf) and Jaeger JSON.
     Import(Import),
-    /// Write traces out as OTLP.
+    /// Export traces as OTLP.
     Export(Export),
     /// Remove traces for good.
     Forget(Forget),
@@ -116,17 +116,17 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Stop the engine after it has written everything out.
     Stop,
-    /// How the engine is: what it took in, refused and keeps.
+    /// Show the engine's state: what it accepted, refused and stores.
     Status,
     /// Print the JSON Schema of every question and answer of the REST interface.
     Schema,
     /// Show the engine's log.
     Logs(Logs),
-    /// Look for what is wrong, and say what to do about it.
+    /// Check the installation, and say how to repair it.
     Doctor(Doctor),
     /// Print a completion script for a shell.
     Completions(Completions),
-    /// Takes a terminal of its own, then becomes the command. For `run`, which has no other way to say it.
+    /// Opens a terminal of its own, then becomes the command. For `run` alone.
     #[command(name = "__terminal", hide = true)]
     Terminal(Terminal),
 }
@@ -134,7 +134,7 @@ pub(crate) enum Command {
 /// Whose traces.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ScopeArguments {
-    /// Look at all projects, not just the one this directory belongs to.
+    /// All projects, not just that of this directory.
     #[arg(long)]
     pub(crate) all: bool,
 }
@@ -224,14 +224,14 @@ pub(crate) struct Explain {
     /// A trace id, or the exact name of an operation.
     #[arg(value_name = "TRACE_ID|OPERATION", required_unless_present_any = ["system", "since"])]
     pub(crate) what: Option<String>,
-    /// Every entry point, and what runs beneath it.
+    /// Every entry point, and the calls below it.
     #[arg(long, conflicts_with = "what")]
     pub(crate) system: bool,
     /// What changed since then.
     #[arg(long, value_name = "TIME", value_parser = time::parse_when,
           conflicts_with_all = ["what", "system", "service", "last", "list", "offset", "limit"])]
     pub(crate) since: Option<When>,
-    /// The end of the window; now where nothing is said.
+    /// The end of the window; by default now.
     #[arg(long, value_name = "TIME", value_parser = time::parse_when, requires = "since")]
     pub(crate) until: Option<When>,
     /// What the window is compared with: START..END, START, or a length such as 1h.
@@ -270,7 +270,7 @@ pub(crate) struct Predict {
     /// The exact name of an operation.
     #[arg(value_name = "OPERATION")]
     pub(crate) operation: String,
-    /// The numeric attribute, of the operation's span or of any beneath it.
+    /// The numeric attribute, of the operation's span or of any span below it.
     #[arg(long = "attr", value_name = "KEY")]
     pub(crate) attribute: Option<String>,
     /// The value to predict for.
@@ -346,14 +346,14 @@ pub(crate) struct Check {
     /// Traces of runs with this label.
     #[arg(long, value_name = "NAME")]
     pub(crate) label: Option<String>,
-    /// At most so many traces, the newest.
+    /// At most this many traces, the newest.
     #[arg(long, value_name = "N", default_value_t = kino_wire::check::DEFAULT_LAST,
           value_parser = parse_last)]
     pub(crate) last: usize,
     /// An expectation besides those of kino.toml; may be repeated.
     #[arg(long = "expect", value_name = "EXPECTATION")]
     pub(crate) expect: Vec<String>,
-    /// Hold it against this file too, which --write-baseline wrote.
+    /// Also compare with this file, which --write-baseline wrote.
     #[arg(long, value_name = "FILE")]
     pub(crate) baseline: Option<PathBuf>,
     /// Write what was measured to this file, to be committed, and check nothing.
@@ -412,10 +412,10 @@ pub(crate) struct Errors {
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "\
-The engine looks at every operation with new executions and keeps what it finds. A finding is
-  open          seen, and nobody has said anything about it
-  acknowledged  seen, and you know (`kino insights ack`)
-  fixed         later executions show it gone; said is at which state of the code, and what it brought
+The engine evaluates every operation with new executions and stores what it finds. A finding is
+  open          seen, and not acknowledged
+  acknowledged  seen, and marked as known (`kino insights ack`)
+  fixed         later executions show it gone; with the state of the code, and the effect
   recurring     it was fixed, and is back
   decayed       its operation has not been seen for long (findings.decay_days in config.toml)
 The first is the one most worth acting on: its saving, times how often its operation runs, times how sure it is.
@@ -429,7 +429,7 @@ Examples:
   kino insights ack 3f9a"
 )]
 pub(crate) struct Insights {
-    /// Only those in this state; may be repeated. Open and recurring ones when nothing is said.
+    /// Only those in this state; may be repeated. By default open and recurring ones.
     #[arg(long = "state", value_enum, value_name = "STATE")]
     pub(crate) states: Vec<InsightState>,
     /// Only those located in this file; may be repeated.
@@ -449,10 +449,10 @@ pub(crate) struct Insights {
     pub(crate) one: Option<OneInsight>,
 }
 
-/// What is to be done with one finding.
+/// What to do with one finding.
 #[derive(Debug, Subcommand)]
 pub(crate) enum OneInsight {
-    /// Show everything that is remembered of a finding.
+    /// Show everything stored about a finding.
     Show {
         /// Its fingerprint; a unique beginning will do.
         #[arg(value_name = "FINGERPRINT")]
@@ -461,12 +461,12 @@ pub(crate) enum OneInsight {
         #[command(flatten)]
         scope: ScopeArguments,
     },
-    /// Say that you know of a finding, so that it is not told again until it comes back.
+    /// Mark a finding as known, so that it is not listed until it comes back.
     Ack {
         /// Its fingerprint; a unique beginning will do.
         #[arg(value_name = "FINGERPRINT")]
         fingerprint: String,
-        /// Take it back.
+        /// Undo it.
         #[arg(long)]
         undo: bool,
         /// Whose findings.

@@ -11,7 +11,7 @@ use crate::list::List;
 pub(crate) const HITS_MAX: usize = 10_000;
 /// Columns that an indented line has at least.
 const ROOM_MIN: usize = 8;
-/// Lines that a page holds; whoever fills it says what was left out.
+/// The most lines of a page. Its last line says how many were left out.
 pub(crate) const LINES_MAX: usize = 500_000;
 
 /// Where a line leads.
@@ -63,7 +63,7 @@ impl Line {
         Self { text: untrusted::clean(text).into_owned(), ..Self::default() }
     }
 
-    /// Set in by so many columns, what wraps too.
+    /// Indents the line, and its continuations, by this many columns.
     pub(crate) fn indent(mut self, columns: usize) -> Self {
         self.indent = columns;
         self
@@ -148,7 +148,7 @@ impl Doc {
         }
     }
 
-    /// Lays the lines out anew.
+    /// Lays the lines out again.
     pub(crate) fn resize(&mut self, width: usize, rows: usize) {
         if self.width != width.max(1) {
             let line = self.rows.get(self.list.chosen).map(|row| row.line);
@@ -344,7 +344,7 @@ mod tests {
                 row.pieces.into_iter().filter(|(_, tone)| *tone == Tone::Hit).map(|(text, _)| text.to_owned())
             })
             .collect();
-        assert_eq!(marked, ["needle", "NEEDLE", "needl", "e"], "the last one lies across two rows");
+        assert_eq!(marked, ["needle", "NEEDLE", "needl", "e"], "the last one wraps across two rows");
         assert_eq!(doc.searched(), Some(("needle", 3, false, Some(1))));
         assert!(doc.seek(Way::Next, 3));
         assert_eq!(doc.searched().unwrap().3, Some(2));

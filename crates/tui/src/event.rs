@@ -9,7 +9,7 @@ use kino_wire::run::{Run, RunQuestion, Runs, RunsQuestion};
 use kino_wire::search::{Search, SearchQuestion};
 use kino_wire::{Backend, Problem, ask};
 
-/// A key, as far as the view tells them apart.
+/// A key that means something to the view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "their names say it")]
 pub enum Key {
@@ -95,5 +95,5 @@ questions! {
     Findings: InsightsQuestion => Insights, "What is wrong.";
     FindingsChanged: FindingsChanged => Changes, "Whether what is wrong changed.";
     Acknowledge: AcknowledgeFinding => Acknowledged, "The reader knows of a finding.";
-    Search: SearchQuestion => Search, "Where a text stands in outputs and logs.";
+    Search: SearchQuestion => Search, "Searches outputs and logs for a text.";
 }

@@ -1,6 +1,6 @@
 //! The line that narrows the list of traces: `service:shop error min:250ms http.route=/cart slow words`.
 //!
-//! What the engine can decide goes into its question; words are looked for in what the list shows.
+//! What the engine can decide goes into its question; words are searched for in the rows of the list.
 
 use std::fmt::Write as _;
 
@@ -102,7 +102,7 @@ impl Filter {
         question.attributes.clone_from(&self.attributes);
     }
 
-    /// Whether every word stands in what the list shows of a trace.
+    /// Returns whether every word occurs in the row of a trace.
     pub(crate) fn shows(&self, item: &FindItem) -> bool {
         if self.words.is_empty() {
             return true;

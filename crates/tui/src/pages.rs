@@ -258,7 +258,7 @@ pub(crate) fn search(search: &Search, needle: &str, zone: &TimeZone) -> Vec<Line
 pub(crate) fn line_at(text: &str, offset: u64) -> usize {
     let offset = text.floor_char_boundary(usize::try_from(offset).unwrap_or(usize::MAX));
     let (before, _) = layout::without_sequences(&text[..offset]);
-    // The line is not over: something stands on it.
+    // One more character, so that an empty last line counts.
     layout::lines(&format!("{before}x")).len() - 1
 }
 

@@ -17,7 +17,7 @@ use crate::state::{Options, State};
 
 /// Events that may wait to be handled. Keys wait in the terminal beyond it, answers in their tasks.
 const EVENTS_MAX: usize = 64;
-/// Events that are handled before the screen is drawn, so that a key held down does not draw once for each.
+/// Events that are handled before the screen is drawn, so that a repeating key does not draw once for each event.
 const EVENTS_PER_FRAME: usize = 32;
 
 /// How it ended.
@@ -114,7 +114,7 @@ fn carry_out(ticket: Ticket, ask: Box<Ask>, backend: Arc<dyn Backend>, events: m
     tokio::spawn(async move {
         let answer = tokio::spawn(async move { ask.carry_out(&*backend).await }).await;
         let happened = answer.map(|answer| Event::Answered(ticket, answer)).map_err(|_| WatchError::Panicked);
-        // Where nobody listens any more, the view has ended.
+        // A closed channel means that the view has ended.
         drop(events.send(happened).await);
     });
 }

@@ -23,7 +23,7 @@ pub(crate) const FRAME_ROWS: u16 = 3;
 /// Pages on top of each other; opening one more closes the lowest.
 pub(crate) const PAGES_MAX: usize = 32;
 
-/// What `kino watch` is told.
+/// The options of `kino watch`.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Whose traces.
@@ -167,7 +167,7 @@ pub(crate) struct Page {
     pub(crate) id: u64,
     /// What it is called.
     pub(crate) title: String,
-    /// What asks for all of it anew.
+    /// The question that loads all of it again; `None` where the page was made here.
     pub(crate) origin: Option<Ask>,
     /// What to go to as soon as it is there.
     pub(crate) goal: Option<Goal>,
@@ -219,7 +219,7 @@ pub(crate) enum Purpose {
 pub(crate) struct Prompt {
     /// What for.
     pub(crate) purpose: Purpose,
-    /// What stands in it.
+    /// Its text so far.
     pub(crate) text: String,
     /// What is wrong with it.
     pub(crate) error: Option<String>,
@@ -228,7 +228,7 @@ pub(crate) struct Prompt {
 /// Where an answer goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Slot {
-    /// To whoever follows along.
+    /// To what waits for new traces.
     Live,
     /// To the list of traces, asked at this time.
     Traces(u64),
@@ -236,11 +236,11 @@ pub(crate) enum Slot {
     Runs(u64),
     /// To the list of findings, asked at this time.
     Findings(u64),
-    /// To whoever follows what is wrong.
+    /// To what waits for changed findings.
     FindingsChanged,
-    /// To whoever said that it is known; or takes that back.
+    /// To the acknowledgement of a finding.
     Acknowledged {
-        /// Whether it was taken back.
+        /// Whether it undoes one.
         undo: bool,
     },
     /// To what is usual.
@@ -263,7 +263,7 @@ pub(crate) enum Part {
 /// The whole screen.
 #[derive(Debug)]
 pub struct State {
-    /// As it was told.
+    /// As the command gave them.
     pub(crate) options: Options,
     /// Columns and rows of the terminal.
     pub(crate) size: (u16, u16),

@@ -591,7 +591,7 @@ fn findings_are_listed_by_worth_and_what_came_meanwhile_is_marked() {
     reader.later(1_000);
     let both = vec![insight('a', FindingState::Open, 3, 10), insight('b', FindingState::Recurring, 4, 90)];
     reader.findings(both, 4);
-    assert!(reader.screen().contains("2 Findings (2)"), "what is wrong is told wherever the reader is");
+    assert!(reader.screen().contains("2 Findings (2)"), "the count is shown in every pane");
     reader.press(&[Key::Char('2')]);
     insta::assert_snapshot!(reader.screen());
     reader.press(&[Key::Enter]);
@@ -694,12 +694,12 @@ fn a_search_reads_on_until_it_finds() {
 #[test]
 fn an_engine_that_goes_is_said_and_found_again() {
     let mut reader = Reader::new();
-    reader.traces(vec![item(1, "kept", Some(1))]);
+    reader.traces(vec![item(1, "retained", Some(1))]);
     reader.live(5);
     let gone = Problem { kind: ProblemKind::Internal, message: "no engine runs".to_owned(), did_you_mean: Vec::new() };
     reader.answer(|ask| matches!(ask, Ask::Live(_)), Err(gone.clone()));
     let screen = reader.screen();
-    assert!(screen.contains("no engine runs; trying again") && screen.contains("kept"), "{screen}");
+    assert!(screen.contains("no engine runs; trying again") && screen.contains("retained"), "{screen}");
     assert_eq!(reader.state.wake_at(reader.now), Some(reader.now + 1_000));
     reader.later(1_000);
     reader.answer(|ask| matches!(ask, Ask::Live(_)), Err(gone));
@@ -758,7 +758,7 @@ fn every_size_is_drawn_or_refused() {
         let refused = columns < 60 || rows < 12;
         assert_eq!(screen.contains("Waterfall"), !refused, "{columns}×{rows}\n{screen}");
     }
-    // The terminal may have shrunk already, and the state not been told.
+    // The terminal may have shrunk before its event arrives.
     reader.happens(Event::Resize(80, 24));
     for (columns, rows) in [(0, 0), (1, 1), (80, 2), (10, 24)] {
         for keys in [vec![], vec![Key::Char('?')], vec![Key::Char('?'), Key::Esc], vec![Key::Char('/')]] {

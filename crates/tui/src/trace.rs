@@ -165,7 +165,7 @@ impl TracePage {
         }
     }
 
-    /// Chooses the next entry, or the one before, on which the text stands that is looked for; false where there is none.
+    /// Chooses the next or previous entry that contains the text of the search; returns whether there is one.
     pub(crate) fn seek(&mut self, way: Way, rows: usize) -> bool {
         let Some(needle) = self.find.as_ref().map(|needle| needle.to_ascii_lowercase()) else { return false };
         let (here, count) = (self.list().chosen, self.count());
@@ -196,7 +196,7 @@ impl TracePage {
             Tab::Findings => explained
                 .and_then(|explained| explained.findings.get(index))
                 .map(|finding| format!("{} {}", finding.code, finding.text)),
-            // Searched as a text, with all that stands in the records.
+            // Searched as a text, with everything in the records.
             Tab::Logs => None,
         };
         text.unwrap_or_default()

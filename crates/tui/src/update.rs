@@ -201,7 +201,7 @@ impl State {
         }
     }
 
-    /// The lists may lack something that nobody told of.
+    /// Marks all lists as stale, since a change may have been missed.
     fn catch_up(&mut self) {
         self.everything_is_stale();
         self.findings.fresh.stale = true;

@@ -80,7 +80,7 @@ fn bar(state: &State, canvas: &mut Canvas<'_>) {
     row.put(column, &text, tone);
 }
 
-/// How many findings are there, as far as the list tells.
+/// Counts the findings that the list shows as present.
 fn open_findings(state: &State) -> String {
     let present = state.findings.items.iter().filter(|item| item.state.is_present()).count();
     let more = if state.findings.left_out.findings > 0 { "+" } else { "" };

@@ -24,19 +24,19 @@ Examples:
   kino run --against main --setup 'npm ci' -- node bench.js
 
 With --against, CMD is executed up to N times on each side and the answer is a verdict: pass, fail or undecided,
-with its reasons. It ends earlier once the verdict is sure. BASE is a git revision, which is executed in a temporary worktree in turn with this
-directory; `previous` for earlier runs of the same command; or run:ID, label:NAME, code:HASH, time:START..END.
-CMD gets no input and its output is kept, not shown. With --json the answer (kino.verify.v1) goes to
+with its reasons. It ends earlier once the verdict is sure. BASE is a git revision, which is executed in a
+temporary worktree in turn with this directory; `previous` for earlier runs of the same command; or run:ID, label:NAME, code:HASH, time:START..END.
+CMD gets no input, and its output is recorded, not shown. With --json the answer (kino.verify.v1) goes to
 standard output. Exit codes then: 0 pass, 1 fail, 3 undecided, 2 wrong arguments, 75 another verification of
 this project runs, 125 it could not be carried out, 126 and 127 as always, 130 interrupted.")]
 pub(crate) struct Run {
     /// A name for this run and others like it, for `compare --before label:NAME`.
     #[arg(long, short, value_name = "NAME")]
     pub(crate) label: Option<String>,
-    /// Do not keep the command's output, and hand it the output streams as they are.
+    /// Do not record the command's output; it writes straight to the terminal or pipe.
     #[arg(long)]
     pub(crate) no_output_capture: bool,
-    /// Write the run's record as JSON to this file, keeping standard error free of it.
+    /// Write the run's record as JSON to this file, not to standard error.
     #[arg(long, value_name = "FILE")]
     pub(crate) json_out: Option<PathBuf>,
     /// Execute the command before and after a change, and say whether the change may stay.
@@ -52,13 +52,13 @@ pub(crate) struct Run {
     /// Begin no execution that would take the whole beyond this time.
     #[arg(long, value_name = "DURATION", requires = "against", value_parser = time::parse_duration)]
     pub(crate) budget: Option<i64>,
-    /// Keep the command to these processor cores, on both sides: 0, 2-3, 0,2.
+    /// Restrict the command to these processor cores, on both sides: 0, 2-3, 0,2.
     #[arg(long, value_name = "CORES", requires = "against", value_parser = parse_cores)]
     pub(crate) pin: Option<Cores>,
     /// What a shell does first in the temporary worktree; KINO_ORIGIN there names this one.
     #[arg(long, value_name = "CMDLINE", requires = "against")]
     pub(crate) setup: Option<String>,
-    /// The verification's id, where somebody waits for it.
+    /// The verification's id, for a process that waits for it.
     #[arg(long, value_name = "ID", requires = "against", hide = true)]
     pub(crate) verify_id: Option<VerificationId>,
     /// The command and its arguments.

@@ -21,7 +21,7 @@ impl State {
         now: u64,
         commands: &mut Vec<Command>,
     ) {
-        // A question that nobody waits for any more was taken off the list.
+        // A question that was given up is no longer in the list.
         let Some(at) = self.asked.iter().position(|(asked, _)| *asked == ticket) else { return };
         let slot = self.asked.swap_remove(at).1;
         match answer {
@@ -246,7 +246,7 @@ impl State {
                 self.findings.fresh = Fresh { stale: down || busy, not_before: now + RETRY_MILLIS };
                 self.findings.error = (!down && !busy).then_some(message);
             }
-            // Asked for anew, with what is known by then.
+            // Asked again later, from what is known by then.
             Slot::FindingsChanged => {
                 self.findings.sequence = None;
                 self.findings.fresh = Fresh { stale: down || busy, not_before: now + RETRY_MILLIS };

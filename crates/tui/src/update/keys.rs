@@ -193,8 +193,8 @@ impl State {
             Key::Backspace => drop(prompt.text.pop()),
             Key::Ctrl('u') => prompt.text.clear(),
             Key::Ctrl('w') => {
-                let kept = prompt.text.trim_end().rfind(' ').map_or(0, |at| at + 1);
-                prompt.text.truncate(kept);
+                let word = prompt.text.trim_end().rfind(' ').map_or(0, |at| at + 1);
+                prompt.text.truncate(word);
             }
             Key::Char(c) if prompt.text.chars().count() < PROMPT_CHARS_MAX && !c.is_control() => prompt.text.push(c),
             _ => {}

@@ -20,7 +20,7 @@ const TEXT_BYTES_AT_ONCE: u64 = 256 << 10;
 const HITS_SHOWN: usize = 500;
 
 impl State {
-    /// Opens what the chosen entry stands for.
+    /// Opens the chosen entry.
     pub(super) fn enter(&mut self, commands: &mut Vec<Command>) {
         match self.pages.last().map(|page| &page.content) {
             None => self.enter_front(commands),
@@ -257,7 +257,7 @@ impl State {
         }
     }
 
-    /// A text went on: whoever opened it for something further on reads on.
+    /// Loads more of a text until the place for which it was opened is there.
     pub(super) fn go_on_to_goal(&mut self, id: u64, commands: &mut Vec<Command>) {
         if self.pages.iter().any(|page| page.id == id && page.goal.is_some()) && !self.ask_text(id, commands) {
             self.aim(None);

@@ -64,7 +64,7 @@ impl Row<'_> {
         self.put_within(x, end, &text, tone);
     }
 
-    /// Marks where the needle stands in the row, ASCII letters in either case.
+    /// Marks every occurrence of the needle in the row, ASCII letters in either case.
     pub(super) fn mark(&mut self, needle: &str) {
         let (mut text, mut columns) = (String::new(), Vec::new());
         for x in 0..self.columns() {

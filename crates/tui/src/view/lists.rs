@@ -109,10 +109,7 @@ pub(super) fn findings(state: &State, canvas: &mut Canvas<'_>) {
             (Some(error), _) => error.clone(),
             (None, false) => "asking …".to_owned(),
             (None, true) if others > 0 => {
-                format!(
-                    "nothing to act on; f shows {} that somebody knows of, or that went",
-                    counted(others, "finding")
-                )
+                format!("nothing to act on; f shows {} acknowledged, fixed or decayed", counted(others, "finding"))
             }
             (None, true) => "nothing was found yet; what comes in is looked at in the background".to_owned(),
         };
