@@ -92,7 +92,7 @@ fn main() -> std::io::Result<()> {
 }
 
 fn arguments() -> Arguments {
-    let mut found = Arguments { seeds: SEEDS, detector: None, ranges: Ranges::HeldOut, detail: false, write: None };
+    let mut found = Arguments { seeds: SEEDS, detector: None, ranges: Ranges::Evaluation, detail: false, write: None };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().unwrap_or_else(|| panic!("{word} wants a value"));

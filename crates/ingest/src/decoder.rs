@@ -12,8 +12,8 @@ use std::mem;
 use crate::formats::{self, Document, Format};
 use crate::{Decoded, Encoding, Harvest, Limits, Undecodable, otlp};
 
-/// Turns the bytes of one input into rows. It holds what is no whole document yet, so that its caller bounds what it
-/// feeds.
+/// Turns the bytes of one input into rows. Buffers a document until it is complete, without a limit: the caller bounds
+/// what it feeds.
 pub trait Decoder: Send {
     /// Takes the next bytes.
     fn feed(&mut self, bytes: &[u8]);
@@ -44,13 +44,13 @@ pub fn decode_file(bytes: &[u8], limits: &Limits) -> Result<(Format, Decoded), U
     decoder(bytes, limits).finish(bytes)
 }
 
-/// Returns what is held and these bytes.
-fn joined<'b>(held: &'b mut Vec<u8>, bytes: &'b [u8]) -> &'b [u8] {
-    if held.is_empty() {
+/// Returns the pending bytes followed by these.
+fn joined<'b>(pending: &'b mut Vec<u8>, bytes: &'b [u8]) -> &'b [u8] {
+    if pending.is_empty() {
         return bytes;
     }
-    held.extend_from_slice(bytes);
-    held
+    pending.extend_from_slice(bytes);
+    pending
 }
 
 /// The text without a byte order mark before it.
@@ -119,10 +119,10 @@ impl JsonDocuments {
 
 impl Decoder for JsonDocuments {
     fn feed(&mut self, bytes: &[u8]) {
-        let mut held = mem::take(&mut self.rest);
+        let mut pending = mem::take(&mut self.rest);
         // Each byte is searched once for the end of a line, however long the line is.
-        let searched = held.len();
-        let text = joined(&mut held, bytes);
+        let searched = pending.len();
+        let text = joined(&mut pending, bytes);
         let mut rest = 0;
         while self.are_lines.is_none() {
             let from = searched.max(rest);
@@ -143,11 +143,11 @@ impl Decoder for JsonDocuments {
             self.take_lines(&text[rest..from + length]);
             rest = from + length + 1;
         }
-        if held.is_empty() {
+        if pending.is_empty() {
             self.rest = bytes[rest..].to_vec();
         } else {
-            held.drain(..rest);
-            self.rest = held;
+            pending.drain(..rest);
+            self.rest = pending;
         }
     }
 
@@ -156,8 +156,8 @@ impl Decoder for JsonDocuments {
     }
 
     fn finish(&mut self, last: &[u8]) -> Result<(Format, Decoded), Undecodable> {
-        let mut held = mem::take(&mut self.rest);
-        let text = joined(&mut held, last);
+        let mut pending = mem::take(&mut self.rest);
+        let text = joined(&mut pending, last);
         if self.are_lines == Some(true) {
             self.take_lines(text);
         } else {
@@ -196,8 +196,8 @@ impl Decoder for Protobuf {
     }
 
     fn finish(&mut self, last: &[u8]) -> Result<(Format, Decoded), Undecodable> {
-        let mut held = mem::take(&mut self.bytes);
-        let message = joined(&mut held, last);
+        let mut pending = mem::take(&mut self.bytes);
+        let message = joined(&mut pending, last);
         let decoded = otlp::decode_traces(message, Encoding::Protobuf, &self.limits).ok();
         let decoded = decoded.filter(|decoded| decoded.spans + decoded.rejected_spans > 0);
         decoded.map(|decoded| (Format::OtlpProtobuf, decoded)).ok_or_else(|| Undecodable {

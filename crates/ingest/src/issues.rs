@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// How many examples are kept: enough to recognise a broken sender, few enough for one answer.
+/// How many examples are stored: enough to recognise a broken sender, few enough for one answer.
 const EXAMPLES_MAX: usize = 5;
 /// How long an example may be, in characters.
 const EXAMPLE_CHARS_MAX: usize = 200;
@@ -17,7 +17,7 @@ pub struct Issues {
 }
 
 impl Issues {
-    /// Counts one issue; `example` is asked for only while examples are still kept.
+    /// Counts one issue; `example` is called only while there is room for another.
     pub fn add(&mut self, name: &'static str, example: impl FnOnce() -> String) {
         self.add_many(name, 1, example);
     }

@@ -3,16 +3,16 @@
 //! | name | what happens |
 //! |---|---|
 //! | `invalid_trace_id`, `invalid_span_id` | all zero or of a wrong length: the span is refused |
-//! | `invalid_parent_span_id` | of a wrong length: the span is kept as a root |
-//! | `invalid_link` | a link without valid ids is dropped, its span is kept |
-//! | `invalid_log_ids` | ids of a wrong length: the log is kept outside any trace |
+//! | `invalid_parent_span_id` | of a wrong length: the span becomes a root |
+//! | `invalid_link` | a link without valid ids is dropped, its span is not |
+//! | `invalid_log_ids` | ids of a wrong length: the log belongs to no trace |
 //! | `end_before_start` | the end is set to the start |
 //! | `start_time_missing` | the start is set to the end, or to the time of arrival |
 //! | `time_out_of_range` | beyond the year 2262: clamped to it |
-//! | `time_in_future`, `time_before_2000` | kept as they are |
+//! | `time_in_future`, `time_before_2000` | stored as they are |
 //! | `unknown_span_kind`, `unknown_status_code` | read as unspecified, unset |
 //! | `invalid_utf8` | replaced by U+FFFD |
-//! | `value_too_deep` | nested deeper than the model keeps: left empty |
+//! | `value_too_deep` | nested deeper than the model stores: left empty |
 //! | `value_cut` | longer than the limit: cut |
 //! | `attributes_cut` | more attributes than the limit: the last are left out, and count as dropped in the record |
 
@@ -149,7 +149,7 @@ impl<'l> Judge<'l> {
         }
     }
 
-    /// A time that a sender may leave unset or take from elsewhere: only what cannot be kept is named.
+    /// A time that a sender may leave unset or take from elsewhere: only a time out of range is counted.
     pub(crate) fn time_within_range(&mut self, nanos: u64) -> UnixNanos {
         if i64::try_from(nanos).is_err() {
             self.issues.add("time_out_of_range", || format!("{nanos} ns"));

@@ -32,7 +32,7 @@ pub enum Encoding {
     Json,
 }
 
-/// What a body held.
+/// The rows of one body, with what was refused or mended in it.
 #[derive(Clone, Debug)]
 pub struct Decoded {
     /// The rows.

@@ -5,12 +5,12 @@ use kino_model::{DurationNanos, UnixNanos};
 /// What decoding accepts.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// The time now: what lies far ahead of it is named. Zero: no clock, nothing is.
+    /// The present, with which times are compared. Zero: there is no clock, and no time counts as in the future.
     pub now: UnixNanos,
-    /// How far ahead of `now` a sender's clock may run before it is named.
+    /// How far ahead of `now` a time may be before it is counted as `time_in_future`.
     pub ahead_max: DurationNanos,
-    /// The longest text kept of one value, in bytes; the rest is cut and counted. Statements and prompts are far
-    /// shorter; a body holds 64 MiB at most.
+    /// The longest text stored of one value, in bytes; the rest is cut and counted. Statements and prompts are far
+    /// shorter; a body has 64 MiB at most.
     pub value_bytes_max: usize,
     /// The most attributes of one span, event, link, log record, resource or scope; the others are left out and counted.
     /// OpenTelemetry's SDKs send 128 unless they are set otherwise; instrumentations of language models, which write a

@@ -1,4 +1,4 @@
-//! A clock that stands still until it is moved.
+//! A clock that only moves when a test moves it.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -13,7 +13,7 @@ pub struct TestClock {
 }
 
 impl TestClock {
-    /// A clock that stands at `now`.
+    /// Returns a clock set to `now`.
     pub fn at(now: UnixNanos) -> Self {
         Self { now: AtomicI64::new(now.0), ahead: AtomicI64::new(0) }
     }

@@ -92,8 +92,8 @@ pub struct Case {
 pub enum Ranges {
     /// Those that detectors may be tuned on.
     Tuning,
-    /// Wider noise and other scales of time, for the final measure.
-    HeldOut,
+    /// Wider noise and other scales of time, which no detector was tuned on: for the published measure.
+    Evaluation,
 }
 
 /// Shop traces among those of a case.
@@ -154,12 +154,12 @@ pub fn cases(code: &str, seed: u64, ranges: Ranges) -> Vec<Case> {
 
 /// A pair of sets that do not differ, of 20 executions a side at 5 % noise.
 pub fn equal_pair(seed: u64) -> [Vec<Trace>; 2] {
-    pairs::equal(&mut Scene::new(mix(seed), BEGIN, Ranges::HeldOut))
+    pairs::equal(&mut Scene::new(mix(seed), BEGIN, Ranges::Evaluation))
 }
 
 /// A pair of which the second is 10 % slower, of 20 executions a side at 5 % noise.
 pub fn slower_pair(seed: u64) -> [Vec<Trace>; 2] {
-    pairs::slower_tenth(&mut Scene::new(mix(seed), BEGIN, Ranges::HeldOut))
+    pairs::slower_tenth(&mut Scene::new(mix(seed), BEGIN, Ranges::Evaluation))
 }
 
 /// Traces of the shop, in which nothing is planted.

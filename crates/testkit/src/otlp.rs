@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kino_model::{Attributes, Event, Link, Resource, Scope, Span, Value};
 
-/// Where a written span's ids and times lie, for whoever wants to patch them.
+/// The offsets of a written span's ids and times in the bytes, for patching them.
 #[derive(Clone, Copy, Debug)]
 pub struct Offsets {
     /// Of the 16 bytes of the trace id.

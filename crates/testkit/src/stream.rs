@@ -59,7 +59,7 @@ struct Part {
     spans: usize,
 }
 
-/// One span's places, with what stands there in the template.
+/// One span's offsets, with the values that the template has there.
 #[derive(Debug)]
 struct Patch {
     at: Offsets,

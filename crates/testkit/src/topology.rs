@@ -129,7 +129,7 @@ impl Topology {
         topology
     }
 
-    /// Each operation beneath the first layer gets a caller above it, and perhaps a second.
+    /// Gives each operation below the first layer a caller above it, and perhaps a second.
     fn connect(&mut self, random: &mut Random, layers: &[usize]) {
         for callee in 0..self.operations.len() {
             let layer = layers[self.operations[callee].service];

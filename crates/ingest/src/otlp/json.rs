@@ -111,7 +111,7 @@ impl<'de> Deserialize<'de> for Body {
     }
 }
 
-/// A number, or a text that stands for one. Lists and objects are neither; they are skipped.
+/// A number, or a text that holds one. Lists and objects are neither; they are skipped.
 #[derive(Default)]
 enum Scalar {
     #[default]
@@ -342,7 +342,7 @@ struct JsonLog {
     event_name: Text,
 }
 
-/// In Protobuf's JSON mapping `null` stands for the default.
+/// Reads `null` as the default, as Protobuf's JSON mapping has it.
 fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }

@@ -55,7 +55,7 @@ impl Shape {
     }
 }
 
-/// A field as it stands in a message.
+/// A field of a message.
 #[derive(Clone, Debug)]
 enum Field {
     /// Tag, length and payload as they are.

@@ -43,7 +43,7 @@ pub(super) const SUITES: &[Suite] = &[
             LookAlike { name: "polling a job", build: polling },
             LookAlike { name: "twice", build: twice },
             LookAlike { name: "a different id each time", build: http_by_id },
-            LookAlike { name: "a function that answers anew", build: volatile },
+            LookAlike { name: "a function whose answer changes", build: volatile },
             LookAlike { name: "status differs", build: status_differs },
         ],
     },

@@ -66,13 +66,13 @@ pub(super) const SUITES: &[Suite] = &[
         look_alikes: &[
             LookAlike { name: "failures at random", build: fails_at_random },
             LookAlike { name: "slow at random", build: slow_at_random },
-            LookAlike { name: "told by the outcome", build: outcome_tells },
+            LookAlike { name: "an attribute of the outcome", build: outcome_as_attribute },
             LookAlike { name: "four failures", build: four_failures },
         ],
     },
 ];
 
-/// So many executions, the first or every n-th of which (in shuffled places) do `bad` after their preparation.
+/// Makes `executions` traces, the first or every n-th of which (in shuffled order) do `bad` after their preparation.
 fn mixed(
     scene: &mut Scene,
     bad: u64,
@@ -324,7 +324,7 @@ fn outcomes(
     if slow { traces } else { traces.into_iter().map(fail_root).collect() }
 }
 
-/// The root fails where a step beneath it did.
+/// Fails the root where a step below it failed.
 fn fail_root(mut trace: Trace) -> Trace {
     let failed = trace.spans.iter().any(kino_model::Span::is_error);
     if failed {
@@ -376,7 +376,7 @@ fn slow_at_random(scene: &mut Scene, _: bool) -> Vec<Trace> {
     outcomes(scene, bad, all, true, |_, _, step| step)
 }
 
-fn outcome_tells(scene: &mut Scene, _: bool) -> Vec<Trace> {
+fn outcome_as_attribute(scene: &mut Scene, _: bool) -> Vec<Trace> {
     outcomes(scene, 15, 80, false, |_, is_bad, step| {
         let step = step.with("http.response.status_code", if is_bad { 500i64 } else { 200 });
         failed_if(is_bad, step.with("app.retry.count", if is_bad { 3i64 } else { 0 }))

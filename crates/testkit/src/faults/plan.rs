@@ -25,7 +25,7 @@ pub fn is_own(id: TraceId) -> bool {
 
 const NANOS_PER_MILLI: f64 = 1e6;
 
-/// A span to be, with what is beneath it. Times are medians in milliseconds.
+/// A planned span with its children. Times are medians in milliseconds.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
     pub(super) name: Text,
@@ -39,17 +39,17 @@ pub(super) struct Step {
     pub(super) children: Vec<Step>,
     /// Whether the children start together.
     pub(super) together: bool,
-    /// Whether `millis` is kept exactly.
+    /// Whether `millis` is taken without noise.
     pub(super) exact: bool,
-    /// Ends so long after its start whatever its children do.
+    /// Milliseconds from its start to its end, whatever its children do; `None`: it ends after them.
     pub(super) ends_after: Option<f64>,
     /// Never ends.
     pub(super) open: bool,
     pub(super) failed: bool,
     pub(super) events: Vec<(&'static str, Attributes)>,
-    /// A link to the elder sibling so many places before.
+    /// A link to the elder sibling this many places before.
     pub(super) link_back: Option<usize>,
-    /// A clock that is off, with all beneath it.
+    /// By how many milliseconds its clock and its children's are off.
     pub(super) skew: f64,
 }
 
@@ -173,7 +173,7 @@ impl Scene {
         let mut random = Random::new(seed);
         let (sigma, scale) = match ranges {
             Ranges::Tuning => (0.05 + 0.25 * random.unit(), 1.0),
-            Ranges::HeldOut => (0.03 + 0.37 * random.unit(), (3.0 * random.unit() - 1.2).exp()),
+            Ranges::Evaluation => (0.03 + 0.37 * random.unit(), (3.0 * random.unit() - 1.2).exp()),
         };
         let extras = random.bits();
         Self {
@@ -204,7 +204,7 @@ impl Scene {
         low + (high - low) * self.random.unit()
     }
 
-    /// So many requests, each made by `body`.
+    /// Makes `count` requests with `body`.
     pub(super) fn requests(&mut self, count: u64, mut body: impl FnMut(&mut Self, u64) -> Step) -> Vec<Trace> {
         let traces = (0..count).map(|number| {
             let root = body(self, number);

@@ -160,15 +160,15 @@ fn two_caches(scene: &mut Scene, _: bool) -> Vec<Trace> {
 
 fn update(scene: &mut Scene, wait_millis: f64, on_event: bool) -> Step {
     let wait = scene.random.log_normal(wait_millis, 0.3);
-    let held: Attributes = thin_vec![
+    let lock: Attributes = thin_vec![
         ("kino.lock.name".into(), Value::from("stock")),
         ("kino.lock.wait_nanos".into(), Value::Int((wait * 1e6) as i64)),
     ];
     let mut step = Step { exact: true, ..Step::work("update stock", wait + 5.0) };
     if on_event {
-        step.events.push(("lock acquired", held));
+        step.events.push(("lock acquired", lock));
     } else {
-        step.attributes.extend(held);
+        step.attributes.extend(lock);
     }
     step
 }

@@ -197,7 +197,7 @@ fn chats(scene: &mut Scene, is_least: bool, steps: impl Fn(&mut Scene) -> Vec<St
 const SYLLABLES: [&str; 16] =
     ["ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu", "na", "pe", "ri", "so", "tu", "va"];
 
-/// Recorded text of about so many tokens that no two calls share.
+/// Returns a text of about `tokens` tokens that no two calls share.
 fn prose(scene: &mut Scene, tokens: u64) -> String {
     (0..tokens).flat_map(|_| [*scene.random.pick(&SYLLABLES), *scene.random.pick(&SYLLABLES), " "]).collect()
 }

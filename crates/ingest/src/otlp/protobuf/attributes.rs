@@ -166,7 +166,7 @@ fn usual(bytes: &[u8], value_bytes_max: usize) -> Option<RawAttribute<'_>> {
         }
         _ => return None,
     };
-    // The text lies within `rest`: looked at together with its tag and length, which are ASCII too.
+    // The text is part of `rest`: checked together with its tag and length, which are ASCII too.
     (key.is_ascii() && (rest[0] != TEXT || rest.is_ascii())).then_some(RawAttribute { key: Cow::Borrowed(key), value })
 }
 

@@ -102,7 +102,8 @@ fn lock<K: Eq + Hash, T>(known: &Mutex<HashMap<K, T>>) -> std::sync::MutexGuard<
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The bytes of fields 1 and 3; none where one comes twice, which nobody sends, or they are too long to be kept.
+/// Returns the bytes of fields 1 and 3; `None` where one comes twice, which no known sender does, or they are too long
+/// to be remembered.
 fn key<'b>(mut reader: Reader<'b>) -> Walked<Option<Vec<u8>>> {
     let (mut described, mut schema_url) = (None, None);
     let mut once = true;

@@ -1,4 +1,4 @@
-//! The same decoding by way of rows: what the columnar walk is held against.
+//! The same decoding by way of rows, which tests compare the columnar walk with.
 
 use std::sync::Arc;
 
