@@ -12,7 +12,7 @@ use crate::compare::timing::Missing;
 use crate::compare::{LEVEL, Samples, TimeVerdict, Verdict, judge_samples, located};
 use crate::detect::{self, DetectorConfig};
 use crate::execution::{Execution, own_work};
-use crate::expect::{Held, Outcome, error_groups, no_new_errors};
+use crate::expect::{ExpectationResult, Outcome, error_groups, no_new_errors};
 use crate::finding::{Finding, MAX_EXAMPLES};
 use crate::noise::{Located, Timed};
 use crate::statistics::quantile;
@@ -53,7 +53,7 @@ pub struct Line {
     /// What is expected. Holds recorded names.
     pub text: String,
     /// Whether it holds.
-    pub held: Held,
+    pub result: ExpectationResult,
 }
 
 /// The names of the counts that a baseline may hold.
@@ -83,19 +83,21 @@ pub fn check(baseline: &Baseline, executions: &[Execution<'_, '_>], config: &Det
     for ((key, before), judged) in baseline.operations.iter().zip(judge_samples(&pairs, LEVEL)) {
         let after = now.get(key).unwrap_or(&empty);
         let named = if key.0.is_empty() { key.1.clone() } else { format!("{} ({})", key.1, key.0) };
-        let held = times(before, after, &judged);
-        lines.push(Line { text: format!("{named} is not slower than the baseline"), held });
+        let result = times(before, after, &judged);
+        lines.push(Line { text: format!("{named} is not slower than the baseline"), result });
         if after.executions > 0 && !before.counts.is_empty() {
-            lines
-                .push(Line { text: format!("{named} does no more than in the baseline"), held: counts(before, after) });
+            lines.push(Line {
+                text: format!("{named} does no more than in the baseline"),
+                result: counts(before, after),
+            });
         }
     }
     let known: BTreeSet<String> = baseline.errors.iter().map(|(kind, _)| kind.clone()).collect();
-    let held = no_new_errors(&ended, Some(&known));
-    lines.push(Line { text: "no error types beyond the baseline's".to_owned(), held });
+    let result = no_new_errors(&ended, Some(&known));
+    lines.push(Line { text: "no error types beyond the baseline's".to_owned(), result });
     lines.push(Line {
         text: "no findings beyond the baseline's".to_owned(),
-        held: new_findings(baseline, &ended, config),
+        result: new_findings(baseline, &ended, config),
     });
     lines
 }
@@ -119,11 +121,12 @@ fn samples(before: &Operation, after: &Operation) -> Samples {
 }
 
 /// Whether an operation is not slower than it was.
-fn times(before: &Operation, after: &Operation, judged: &TimeVerdict) -> Held {
-    let held = |outcome, measured| Held { outcome, executions: after.executions, measured, evidence: Vec::new() };
+fn times(before: &Operation, after: &Operation, judged: &TimeVerdict) -> ExpectationResult {
+    let result =
+        |outcome, measured| ExpectationResult { outcome, executions: after.executions, measured, evidence: Vec::new() };
     let shown = |operation: &Operation| DurationNanos(median(&operation.durations_nanos).unwrap_or(0.0).round() as i64);
     if after.durations_nanos.is_empty() {
-        return held(Outcome::NoData, "never executed".to_owned());
+        return result(Outcome::NoData, "never executed".to_owned());
     }
     let medians = format!("median {} then, {} now", shown(before), shown(after));
     let bounds = match (judged.effect, judged.interval) {
@@ -132,24 +135,24 @@ fn times(before: &Operation, after: &Operation, judged: &TimeVerdict) -> Held {
         _ => String::new(),
     };
     match (judged.verdict, judged.missing) {
-        (Verdict::Slower, _) => held(Outcome::Fail, format!("slower: {medians}{bounds}")),
-        (Verdict::Faster, _) => held(Outcome::Pass, format!("faster: {medians}{bounds}")),
+        (Verdict::Slower, _) => result(Outcome::Fail, format!("slower: {medians}{bounds}")),
+        (Verdict::Faster, _) => result(Outcome::Pass, format!("faster: {medians}{bounds}")),
         (Verdict::TooFewOccasions, Some(Missing::Occasions(missing))) => {
             let is_near = judged.effect.is_some_and(|effect| effect <= 1.0 + TOLERATED);
             let outcome = if is_near { Outcome::Pass } else { Outcome::NoData };
             let rest = format!("{missing} more occasions would tell it from the machine's own changes");
-            held(outcome, format!("not shown to be slower: {medians}{bounds}; {rest}"))
+            result(outcome, format!("not shown to be slower: {medians}{bounds}; {rest}"))
         }
         (
             Verdict::TooFewRuns | Verdict::TooFewOccasions,
             Some(Missing::Runs(missing) | Missing::Occasions(missing)),
-        ) => held(Outcome::NoData, format!("{missing} more runs and there is a verdict: {medians}{bounds}")),
+        ) => result(Outcome::NoData, format!("{missing} more runs and there is a verdict: {medians}{bounds}")),
         (Verdict::TooFewExecutions | Verdict::TooFewRuns | Verdict::TooFewOccasions, _) => {
             let missing = judged.executions_missing.unwrap_or(1);
-            held(Outcome::NoData, format!("{missing} more executions and there is a verdict: {medians}"))
+            result(Outcome::NoData, format!("{missing} more executions and there is a verdict: {medians}"))
         }
         (Verdict::NoDifferenceShown | Verdict::Mixed, _) => {
-            held(Outcome::Pass, format!("no difference shown: {medians}{bounds}"))
+            result(Outcome::Pass, format!("no difference shown: {medians}{bounds}"))
         }
     }
 }
@@ -220,7 +223,7 @@ fn median(sorted: &[i64]) -> Option<f64> {
     (!sorted.is_empty()).then(|| quantile(sorted, 0.5))
 }
 
-fn counts(before: &Operation, after: &Operation) -> Held {
+fn counts(before: &Operation, after: &Operation) -> ExpectationResult {
     let grown: Vec<String> = before
         .counts
         .iter()
@@ -233,7 +236,7 @@ fn counts(before: &Operation, after: &Operation) -> Held {
     let rest =
         if unsteady > 0 { format!("; {unsteady} differ between executions and are not judged") } else { String::new() };
     let told = if grown.is_empty() { "no more".to_owned() } else { grown.join(", ") };
-    Held {
+    ExpectationResult {
         outcome: if grown.is_empty() { Outcome::Pass } else { Outcome::Fail },
         executions: after.executions,
         measured: format!("{told} in each execution{rest}"),
@@ -247,7 +250,7 @@ fn findings(executions: &[Execution<'_, '_>], config: &DetectorConfig) -> Vec<Fi
     findings
 }
 
-fn new_findings(baseline: &Baseline, ended: &[Execution<'_, '_>], config: &DetectorConfig) -> Held {
+fn new_findings(baseline: &Baseline, ended: &[Execution<'_, '_>], config: &DetectorConfig) -> ExpectationResult {
     let known: BTreeSet<Fingerprint> = baseline.findings.iter().map(|(.., fingerprint)| *fingerprint).collect();
     let mut new = findings(ended, config);
     new.retain(|finding| !known.contains(&finding.fingerprint));
@@ -271,7 +274,7 @@ fn new_findings(baseline: &Baseline, ended: &[Execution<'_, '_>], config: &Detec
         _ => Outcome::Fail,
     };
     let evidence = new.iter().flat_map(|finding| finding.evidence.clone()).take(MAX_EXAMPLES).collect();
-    Held { outcome, executions: ended.len() as u64, measured, evidence }
+    ExpectationResult { outcome, executions: ended.len() as u64, measured, evidence }
 }
 
 #[cfg(test)]
@@ -294,7 +297,7 @@ mod tests {
         let config = DetectorConfig::default();
         let baseline = with(before, |found| measure(found, &config));
         let lines = with(after, |found| check(&baseline, found, &config));
-        lines.iter().map(|line| format!("{:?} {}: {}", line.held.outcome, line.text, line.held.measured)).collect()
+        lines.iter().map(|line| format!("{:?} {}: {}", line.result.outcome, line.text, line.result.measured)).collect()
     }
 
     #[test]

@@ -151,10 +151,10 @@ fn in_order(a: &Ranked, b: &Ranked) -> std::cmp::Ordering {
         .then_with(|| a.fingerprint.cmp(&b.fingerprint))
 }
 
-/// What is left of a fault of this code in executions of one operation: findings that need but a single case, and half
-/// of the usual shares. They are no findings to tell of; a known one that is not among them is gone, if the executions
-/// are many enough to say so.
-pub(crate) fn remains(executions: &[Execution<'_, '_>], config: &DetectorConfig, code: Code) -> Vec<Finding> {
+/// Returns the findings of this code in executions of one operation with relaxed thresholds: a single case and half of the
+/// usual shares are enough. They are not reported; a known finding that is not among them is gone, if the executions are
+/// enough to show it.
+pub(crate) fn residual_findings(executions: &[Execution<'_, '_>], config: &DetectorConfig, code: Code) -> Vec<Finding> {
     let Some(first) = executions.first() else { return Vec::new() };
     let span = first.tree.span(first.entry);
     let group = Group::new(span.service(), &span.name, executions, config).with_relaxed_thresholds();

@@ -18,24 +18,24 @@ use crate::verify::exceptions;
 /// Whether an expectation holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It does.
+    /// It is met.
     Pass,
-    /// It does not.
+    /// It is not met.
     Fail,
-    /// Nothing says so.
+    /// Nothing was recorded that says so.
     NoData,
 }
 
-/// What became of an expectation.
+/// The result of an expectation over executions.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Held {
-    /// Whether it holds.
+pub struct ExpectationResult {
+    /// Whether it is met.
     pub outcome: Outcome,
-    /// On how many executions that rests.
+    /// How many executions were judged.
     pub executions: u64,
-    /// What was measured. Holds recorded names.
+    /// The measured figure in words. Contains recorded names.
     pub measured: String,
-    /// Examples of what does not hold.
+    /// Examples that do not meet it, at most [`MAX_EXAMPLES`]; empty unless it fails.
     pub evidence: Vec<Evidence>,
 }
 
@@ -51,9 +51,9 @@ pub enum Measure {
 /// What is counted in an execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted<'q> {
-    /// Spans beneath it.
+    /// Spans below it.
     Calls,
-    /// Spans of this name beneath it.
+    /// Spans of this name below it.
     CallsOf(&'q str),
     /// Database statements.
     Statements,
@@ -86,13 +86,23 @@ pub fn of<'t, 'a>(trees: &'t [Tree<'a>], operation: Option<&str>) -> Vec<Executi
     found
 }
 
-fn no_data(executions: usize, measured: impl Into<String>) -> Held {
-    Held { outcome: Outcome::NoData, executions: executions as u64, measured: measured.into(), evidence: Vec::new() }
+fn no_data(executions: usize, measured: impl Into<String>) -> ExpectationResult {
+    ExpectationResult {
+        outcome: Outcome::NoData,
+        executions: executions as u64,
+        measured: measured.into(),
+        evidence: Vec::new(),
+    }
 }
 
-fn held(passes: bool, executions: usize, measured: String, evidence: Vec<Evidence>) -> Held {
+fn result_of(passes: bool, executions: usize, measured: String, evidence: Vec<Evidence>) -> ExpectationResult {
     let outcome = if passes { Outcome::Pass } else { Outcome::Fail };
-    Held { outcome, executions: executions as u64, measured, evidence: if passes { Vec::new() } else { evidence } }
+    ExpectationResult {
+        outcome,
+        executions: executions as u64,
+        measured,
+        evidence: if passes { Vec::new() } else { evidence },
+    }
 }
 
 /// The executions' entries, as examples.
@@ -101,7 +111,7 @@ fn examples<'e>(executions: impl Iterator<Item = &'e Execution<'e, 'e>>) -> Vec<
 }
 
 /// Whether a figure of the durations keeps within a limit.
-pub fn time(found: &[Execution<'_, '_>], measure: Measure, limit_nanos: i64, or_equal: bool) -> Held {
+pub fn time(found: &[Execution<'_, '_>], measure: Measure, limit_nanos: i64, or_equal: bool) -> ExpectationResult {
     if found.is_empty() {
         return no_data(0, "never executed");
     }
@@ -115,7 +125,7 @@ pub fn time(found: &[Execution<'_, '_>], measure: Measure, limit_nanos: i64, or_
     let mut slowest: Vec<&Execution<'_, '_>> = found.iter().collect();
     slowest.sort_by_key(|execution| std::cmp::Reverse(execution.duration()));
     let measured = DurationNanos(value.round() as i64).to_string();
-    held(passes, found.len(), measured, examples(slowest.into_iter()))
+    result_of(passes, found.len(), measured, examples(slowest.into_iter()))
 }
 
 fn within(value: f64, limit: f64, or_equal: bool) -> bool {
@@ -123,18 +133,18 @@ fn within(value: f64, limit: f64, or_equal: bool) -> bool {
 }
 
 /// Whether the part of executions that fail keeps within a limit.
-pub fn error_rate(found: &[Execution<'_, '_>], limit: f64, or_equal: bool) -> Held {
+pub fn error_rate(found: &[Execution<'_, '_>], limit: f64, or_equal: bool) -> ExpectationResult {
     if found.is_empty() {
         return no_data(0, "never executed");
     }
     let failed: Vec<&Execution<'_, '_>> = found.iter().filter(|execution| execution.is_error()).collect();
     let rate = failed.len() as f64 / found.len() as f64;
     let measured = format!("{:.1} % ({} failed)", rate * 100.0, failed.len());
-    held(within(rate, limit, or_equal), found.len(), measured, examples(failed.into_iter()))
+    result_of(within(rate, limit, or_equal), found.len(), measured, examples(failed.into_iter()))
 }
 
 /// Whether every execution does at most so much.
-pub fn at_most(found: &[Execution<'_, '_>], limit: u64, counted: Counted<'_>) -> Held {
+pub fn at_most(found: &[Execution<'_, '_>], limit: u64, counted: Counted<'_>) -> ExpectationResult {
     let counts: Vec<u64> = found.iter().map(|execution| count(execution, counted)).collect();
     let Some(largest) = counts.iter().max() else { return no_data(0, "never executed") };
     let over = || found.iter().zip(&counts).filter(|(_, count)| **count > limit).map(|(execution, _)| execution);
@@ -143,7 +153,7 @@ pub fn at_most(found: &[Execution<'_, '_>], limit: u64, counted: Counted<'_>) ->
         0 => format!("at most {largest}"),
         many => format!("up to {largest}, and more than {limit} in {many}"),
     };
-    held(many == 0, found.len(), measured, examples(over()))
+    result_of(many == 0, found.len(), measured, examples(over()))
 }
 
 fn count(execution: &Execution<'_, '_>, counted: Counted<'_>) -> u64 {
@@ -172,7 +182,7 @@ fn count(execution: &Execution<'_, '_>, counted: Counted<'_>) -> u64 {
 }
 
 /// Whether no detector finds anything of this code, or anything at all.
-pub fn no_finding(found: &[Execution<'_, '_>], code: Option<&str>, config: &DetectorConfig) -> Held {
+pub fn no_finding(found: &[Execution<'_, '_>], code: Option<&str>, config: &DetectorConfig) -> ExpectationResult {
     if found.is_empty() {
         return no_data(0, "never executed");
     }
@@ -187,11 +197,11 @@ pub fn no_finding(found: &[Execution<'_, '_>], code: Option<&str>, config: &Dete
     let rest = if more > 0 { format!(" And {more} more.") } else { String::new() };
     let measured = if findings.is_empty() { "none".to_owned() } else { format!("{}{rest}", named.join(" ")) };
     let evidence = findings.iter().flat_map(|finding| finding.evidence.clone()).take(MAX_EXAMPLES).collect();
-    held(findings.is_empty(), found.len(), measured, evidence)
+    result_of(findings.is_empty(), found.len(), measured, evidence)
 }
 
 /// Whether nothing fails.
-pub fn no_errors(found: &[Execution<'_, '_>]) -> Held {
+pub fn no_errors(found: &[Execution<'_, '_>]) -> ExpectationResult {
     if found.is_empty() {
         return no_data(0, "never executed");
     }
@@ -201,11 +211,11 @@ pub fn no_errors(found: &[Execution<'_, '_>]) -> Held {
         0 => "none".to_owned(),
         many => format!("{errors} failed calls in {many} executions"),
     };
-    held(failing.is_empty(), found.len(), measured, examples(failing.into_iter()))
+    result_of(failing.is_empty(), found.len(), measured, examples(failing.into_iter()))
 }
 
 /// Whether no exception is of a type other than these. `None`: nothing was recorded before, so that nothing is known.
-pub fn no_new_errors(found: &[Execution<'_, '_>], known: Option<&BTreeSet<String>>) -> Held {
+pub fn no_new_errors(found: &[Execution<'_, '_>], known: Option<&BTreeSet<String>>) -> ExpectationResult {
     if found.is_empty() {
         return no_data(0, "never executed");
     }
@@ -222,7 +232,7 @@ pub fn no_new_errors(found: &[Execution<'_, '_>], known: Option<&BTreeSet<String
         _ => shown.join(", "),
     };
     let evidence = new.iter().flat_map(|group| group.examples.clone()).take(MAX_EXAMPLES).collect();
-    held(new.is_empty(), found.len(), measured, evidence)
+    result_of(new.is_empty(), found.len(), measured, evidence)
 }
 
 /// The exceptions of executions, grouped; those inside tests that passed count for nothing.
@@ -236,11 +246,17 @@ mod tests {
     use crate::finding::Code;
     use crate::testing::{traces, trees};
 
-    fn check(text: &str, operation: Option<&str>, ask: impl Fn(&[Execution<'_, '_>]) -> Held) -> String {
+    fn check(text: &str, operation: Option<&str>, ask: impl Fn(&[Execution<'_, '_>]) -> ExpectationResult) -> String {
         let traces = traces(text);
         let trees = trees(&traces);
-        let held = ask(&of(&trees, operation));
-        format!("{:?} over {}: {} ({} examples)", held.outcome, held.executions, held.measured, held.evidence.len())
+        let result = ask(&of(&trees, operation));
+        format!(
+            "{:?} over {}: {} ({} examples)",
+            result.outcome,
+            result.executions,
+            result.measured,
+            result.evidence.len()
+        )
     }
 
     const CARTS: &str = "GET /cart 0..100 kind=server\n  SELECT 10..20 db.query.text='SELECT 1'\n---\n\
@@ -248,7 +264,7 @@ mod tests {
                          db.query.text='SELECT 1'";
 
     #[test]
-    fn durations_are_held_against_their_limit() {
+    fn durations_are_compared_with_their_limit() {
         let at = |limit: i64, or_equal| {
             check(CARTS, Some("/cart"), move |found| time(found, Measure::Quantile(1.0), limit * 1_000_000, or_equal))
         };

@@ -8,13 +8,13 @@
 //!               acknowledged ──────────────────────┘     decay: any that is present ──► decayed ──seen──► open
 //! ```
 //!
-//! [`look`] judges executions of one operation that ran in one *line* of code (a worktree); [`Life`] takes what it
-//! says. A finding is *seen* where its detector fires on executions that were not judged before. It is *gone* where
-//! enough of them do not show it, and little of it is left: of what every execution shows, as many as the detector
-//! needs to fire, and twice as many where nobody changed the code; of what happens now and then, as many as say that it
-//! became rarer ([`Prevalence`]). Executions of a state of the code in which it was never seen are judged by themselves,
-//! so that a repair counts from its first execution; those of a state in which it was seen count only if they are newer
-//! than the last judgement. Nothing here reads a clock.
+//! [`look`] judges executions of one operation that ran in one worktree; [`Life`] applies its outcomes. A finding is
+//! *seen* where its detector fires on executions that were not judged before. It is *gone* where enough of them do not
+//! show it, and little of it is left: of what every execution shows, as many as the detector needs to fire, and twice
+//! as many where nobody changed the code; of what happens now and then, as many as say that it became rarer
+//! ([`Prevalence`]). Executions of a state of the code in which it was never seen are judged by themselves, so that a
+//! repair counts from its first execution; those of a state in which it was seen count only if they are newer than the
+//! last judgement. Nothing here reads a clock.
 
 mod look;
 
@@ -22,14 +22,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use look::{Kept, Outcome, Set, Sign, look, worktree_of};
+pub use look::{FixCriteria, KnownFinding, Outcome, Set, look, worktree_of};
 
 use crate::prevalence::Prevalence;
 
 /// States of the code in which a finding was seen that are remembered, the newest: enough to know old code again.
 const BAD_CODES_MAX: usize = 16;
-/// Lines of code whose last judgement is remembered, the newest.
-const LINES_MAX: usize = 16;
+/// Worktrees whose last judgement is remembered, the newest.
+const WORKTREES_MAX: usize = 16;
 
 /// Where in its life a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,13 +111,13 @@ pub struct Life {
     pub repair: Option<Repair>,
     /// How often it came back.
     pub recurrences: u64,
-    /// The line in which it was fixed.
+    /// The worktree in which it was fixed.
     fixed_in: Option<String>,
     /// States of the code in which it was seen, the newest last.
     bad_codes: Vec<String>,
-    /// By line, the start of the newest execution that was judged.
+    /// By worktree, the start of the newest execution that was judged.
     judged: BTreeMap<String, i64>,
-    /// By line, executions judged since it was last seen that do not show it, where they were too few to say so.
+    /// By worktree, executions judged since it was last seen that do not show it, where they were too few to say so.
     #[serde(default)]
     clean: BTreeMap<String, Clean>,
 }
@@ -132,7 +132,7 @@ struct Clean {
 
 impl Life {
     /// It is seen for the first time, among the executions of `set`.
-    pub fn open(set: &Set, sign: Sign, now: i64) -> Self {
+    pub fn open(set: &Set, criteria: FixCriteria, now: i64) -> Self {
         let mut life = Self {
             state: State::Open,
             changed: now,
@@ -141,7 +141,7 @@ impl Life {
             looked: now,
             opened_at_code: set.last_code.clone(),
             last_seen_at_code: None,
-            needed: sign.needed,
+            needed: criteria.needed,
             prevalence: None,
             executions: 0,
             median: None,
@@ -152,7 +152,7 @@ impl Life {
             judged: BTreeMap::new(),
             clean: BTreeMap::new(),
         };
-        life.sighted(set, sign.prevalence);
+        life.sighted(set, criteria.prevalence);
         life
     }
 
@@ -160,7 +160,8 @@ impl Life {
     pub fn seen(&mut self, set: &Set, prevalence: Option<Prevalence>, now: i64) -> bool {
         self.looked = now;
         let old_code = set.code.as_ref().is_some_and(|code| self.bad_codes.contains(code));
-        let elsewhere = self.fixed_in.as_ref().is_some_and(|line| !line.is_empty() && *line != set.line);
+        let elsewhere =
+            self.fixed_in.as_ref().is_some_and(|worktree| !worktree.is_empty() && *worktree != set.worktree);
         if self.state == State::Fixed && old_code && elsewhere {
             // Old code ran in another worktree: the repair has just not come there yet.
             self.judged(set);
@@ -197,7 +198,7 @@ impl Life {
             median_after: set.median,
             at: now,
         });
-        self.fixed_in = Some(set.line.clone());
+        self.fixed_in = Some(set.worktree.clone());
         self.enter(State::Fixed, now)
     }
 
@@ -209,16 +210,17 @@ impl Life {
             return;
         }
         let after = self.clean_after(set);
-        self.clean.insert(set.line.clone(), after);
-        while self.clean.len() > LINES_MAX {
-            let fewest = self.clean.iter().min_by_key(|(_, clean)| clean.executions).map(|(line, _)| line.clone());
-            fewest.and_then(|line| self.clean.remove(&line));
+        self.clean.insert(set.worktree.clone(), after);
+        while self.clean.len() > WORKTREES_MAX {
+            let fewest =
+                self.clean.iter().min_by_key(|(_, clean)| clean.executions).map(|(worktree, _)| worktree.clone());
+            fewest.and_then(|worktree| self.clean.remove(&worktree));
         }
     }
 
     /// Executions without it, those of `set` among them.
     fn clean_after(&self, set: &Set) -> Clean {
-        let Clean { executions, code } = self.clean.get(&set.line).cloned().unwrap_or_default();
+        let Clean { executions, code } = self.clean.get(&set.worktree).cloned().unwrap_or_default();
         let is_new = code.as_ref().is_some_and(|code| !self.is_known_in(code));
         Clean { executions: executions + set.executions, code: code.filter(|_| is_new).or(set.first_code.clone()) }
     }
@@ -248,10 +250,10 @@ impl Life {
         self.bad_codes.iter().any(|bad| bad == code)
     }
 
-    /// Executions of a line that started after this have not been judged.
-    pub fn judged_until(&self, line: &str) -> i64 {
+    /// Executions of a worktree that started after this have not been judged.
+    pub fn judged_until(&self, worktree: &str) -> i64 {
         let elsewhere = self.fixed_in.as_ref().filter(|_| self.state == State::Fixed);
-        let known = self.judged.get(line).or_else(|| self.judged.get(elsewhere?));
+        let known = self.judged.get(worktree).or_else(|| self.judged.get(elsewhere?));
         known.copied().unwrap_or(i64::MIN)
     }
 
@@ -261,19 +263,19 @@ impl Life {
         true
     }
 
-    /// How often it showed until its last sighting, and since then in the line, where it was too rare to be seen.
-    fn since_seen(&self, line: &str) -> Option<(Prevalence, Prevalence)> {
-        let executions = self.clean.get(line).map_or(0, |clean| clean.executions);
+    /// How often it showed until its last sighting, and since then in the worktree, where it was too rare to be seen.
+    fn since_seen(&self, worktree: &str) -> Option<(Prevalence, Prevalence)> {
+        let executions = self.clean.get(worktree).map_or(0, |clean| clean.executions);
         Some((self.prevalence?, Prevalence { affected: 0, executions }))
     }
 
     fn sighted(&mut self, set: &Set, here: Option<Prevalence>) {
         self.judged(set);
-        self.prevalence = match self.since_seen(&set.line).filter(|_| self.state != State::Fixed) {
+        self.prevalence = match self.since_seen(&set.worktree).filter(|_| self.state != State::Fixed) {
             Some((before, clean)) => Some(before.and(clean).and(here.unwrap_or_default())),
             None => here.filter(|here| here.affected > 0),
         };
-        self.clean.remove(&set.line);
+        self.clean.remove(&set.worktree);
         self.last_seen = self.last_seen.max(set.newest);
         self.executions = set.executions;
         self.median = set.median.or(self.median);
@@ -288,11 +290,11 @@ impl Life {
     }
 
     fn judged(&mut self, set: &Set) {
-        let until = self.judged.entry(set.line.clone()).or_insert(i64::MIN);
+        let until = self.judged.entry(set.worktree.clone()).or_insert(i64::MIN);
         *until = set.newest.max(*until);
-        while self.judged.len() > LINES_MAX {
-            let oldest = self.judged.iter().min_by_key(|(_, until)| **until).map(|(line, _)| line.clone());
-            oldest.and_then(|line| self.judged.remove(&line));
+        while self.judged.len() > WORKTREES_MAX {
+            let oldest = self.judged.iter().min_by_key(|(_, until)| **until).map(|(worktree, _)| worktree.clone());
+            oldest.and_then(|worktree| self.judged.remove(&worktree));
         }
     }
 }

@@ -42,7 +42,7 @@ impl Prevalence {
         config: &DetectorConfig,
     ) -> Self {
         let shows = |execution: &Execution<'_, '_>| {
-            let left = detect::remains(std::slice::from_ref(execution), config, code);
+            let left = detect::residual_findings(std::slice::from_ref(execution), config, code);
             left.iter().any(|finding| finding.fingerprint == fingerprint)
         };
         let affected = executions.iter().filter(|execution| shows(execution)).count() as u64;

@@ -61,13 +61,13 @@ impl Engine {
             let trees: Vec<Tree<'_>> = chosen.set.traces.iter().map(|trace| Tree::new(trace)).collect();
             let mut lines: Vec<CheckLine> = Vec::new();
             for expectation in question.expectations {
-                let held = hold(&trees, &expectation.expected, known.as_ref(), &config);
-                lines.push(line(expectation.text, false, held));
+                let result = hold(&trees, &expectation.expected, known.as_ref(), &config);
+                lines.push(line(expectation.text, false, result));
             }
             if let Some(baseline) = &baseline {
                 let found = executions(&trees, Entry::Outermost);
-                let held = base::check(baseline, &found, &config);
-                lines.extend(held.into_iter().map(|one| line(one.text, true, one.held)));
+                let result = base::check(baseline, &found, &config);
+                lines.extend(result.into_iter().map(|one| line(one.text, true, one.result)));
             }
             lines
         };
@@ -154,9 +154,9 @@ fn hold(
     expected: &Expected,
     known: Option<&BTreeSet<String>>,
     config: &DetectorConfig,
-) -> analyze::Held {
+) -> analyze::ExpectationResult {
     let of = |operation: &str| analyze::of(trees, Some(operation));
-    let (held, operation) = match expected {
+    let (result, operation) = match expected {
         Expected::Time { operation, measure, limit_nanos, or_equal } => {
             (analyze::time(&of(operation), figure(*measure), *limit_nanos, *or_equal), Some(operation))
         }
@@ -176,18 +176,22 @@ fn hold(
         Expected::NoNewErrors => (analyze::no_new_errors(&analyze::of(trees, None), known), None),
     };
     match operation {
-        Some(operation) if held.executions == 0 => never_executed(trees, operation, held),
-        _ => held,
+        Some(operation) if result.executions == 0 => never_executed(trees, operation, result),
+        _ => result,
     }
 }
 
 /// Says which operations there are that the one that never ran may have meant.
-fn never_executed(trees: &[Tree<'_>], operation: &str, held: analyze::Held) -> analyze::Held {
+fn never_executed(
+    trees: &[Tree<'_>],
+    operation: &str,
+    result: analyze::ExpectationResult,
+) -> analyze::ExpectationResult {
     let names: BTreeSet<&str> =
         trees.iter().flat_map(|tree| tree.trace().spans.iter().map(|span| span.name.as_str())).collect();
     let near = suggest::nearest(operation, names);
     let hint = if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) };
-    analyze::Held { measured: format!("{}{hint}", held.measured), ..held }
+    analyze::ExpectationResult { measured: format!("{}{hint}", result.measured), ..result }
 }
 
 fn figure(measure: Measure) -> analyze::Measure {
@@ -214,18 +218,18 @@ fn counted(counted: &Counted) -> analyze::Counted<'_> {
     }
 }
 
-fn line(text: String, from_baseline: bool, held: analyze::Held) -> CheckLine {
+fn line(text: String, from_baseline: bool, result: analyze::ExpectationResult) -> CheckLine {
     CheckLine {
         text,
         from_baseline,
-        outcome: match held.outcome {
+        outcome: match result.outcome {
             analyze::Outcome::Pass => CheckOutcome::Pass,
             analyze::Outcome::Fail => CheckOutcome::Fail,
             analyze::Outcome::NoData => CheckOutcome::NoData,
         },
-        executions: held.executions,
-        measured: held.measured,
-        evidence: held.evidence.iter().map(to_wire::evidence).collect(),
+        executions: result.executions,
+        measured: result.measured,
+        evidence: result.evidence.iter().map(to_wire::evidence).collect(),
     }
 }
 

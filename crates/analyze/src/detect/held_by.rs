@@ -83,11 +83,11 @@ fn may_wait<'a>(mut durations: Vec<f64>, spans: impl Iterator<Item = &'a Span>) 
 }
 
 /// Findings of one code over everything at hand: `executions`, whose waits are judged, and the traces `beside` them.
-/// `is_keen`: a single case and half of the usual shares are enough.
+/// With `is_relaxed` a single case and half of the usual shares are enough.
 pub(super) fn detect<'t, 'a>(
     executions: &[Execution<'t, 'a>],
     beside: Beside<'t, 'a>,
-    is_keen: bool,
+    is_relaxed: bool,
     findings: &mut Vec<Finding>,
 ) {
     // Alone nobody waits for anybody.
@@ -95,7 +95,7 @@ pub(super) fn detect<'t, 'a>(
         return;
     }
     let scene = Scene::new(executions, beside);
-    let terms = Terms { cases: if is_keen { 1 } else { MIN_EXECUTIONS }, part: if is_keen { 0.5 } else { 1.0 } };
+    let terms = Terms { cases: if is_relaxed { 1 } else { MIN_EXECUTIONS }, part: if is_relaxed { 0.5 } else { 1.0 } };
     let (resources, releases) = waits::of(&scene);
     for resource in &resources {
         let Some(victims) = Victims::of(&scene, &resource.waits, terms) else { continue };

@@ -1,4 +1,4 @@
-//! What executions say of findings that are kept, and which ones they open.
+//! Judges what executions show of known findings, and which new ones they open.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use crate::explain::quantiles;
 use crate::finding::{Code, Finding};
 use crate::prevalence::{CHANCE, Prevalence, is_occasional};
 
-/// The chance taken ([`CHANCE`] otherwise) where nobody changed the code: hardly anything but luck or the world can have
-/// made a fault rarer.
+/// The significance level ([`CHANCE`] otherwise) where the code is unchanged: only chance or the environment can have made
+/// a fault rarer.
 const CHANCE_UNCHANGED: f64 = 0.001;
-/// Where more than this part of what it cost is left, it is not gone, though it is too little to be found anew.
+/// Where more than this part of its cost is left, it is not gone, though it is too little to open a finding.
 const LEFT_MAX: f64 = 0.5;
 /// The same of the executions that show what happens now and then.
 const PREVALENCE_LEFT_MAX: f64 = 0.1;
-/// So many executions are enough for every detector.
+/// As many executions are enough for every detector.
 const ENOUGH_TO_OPEN: usize = 50;
 /// Nothing is gone because fewer executions than this do not show it: a program is often run twice.
 const NEEDED_MIN: usize = 3;
@@ -26,8 +26,8 @@ const NEEDED_MIN: usize = 3;
 /// Executions that were judged together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Set {
-    /// The line of code they ran in; empty where it is unknown.
-    pub line: String,
+    /// The worktree they ran in; empty where it is unknown.
+    pub worktree: String,
     /// The state of the code, where all share one.
     pub code: Option<String>,
     /// That of the first.
@@ -44,39 +44,39 @@ pub struct Set {
     pub median: Option<i64>,
 }
 
-/// A finding that is kept about the operation.
+/// A stored finding of the operation.
 #[derive(Clone, Copy, Debug)]
-pub struct Kept<'k> {
+pub struct KnownFinding<'k> {
     /// Its fingerprint.
     pub fingerprint: Fingerprint,
     /// What it is.
     pub code: Code,
-    /// What it cost at its last sighting, where that is claimed.
+    /// The saving at its last sighting; `None` where none is claimed.
     pub saving_nanos: Option<i64>,
-    /// What is remembered of it.
+    /// Its state and history.
     pub life: &'k Life,
 }
 
-/// What it would take to show a finding gone that is seen.
+/// What executions must show before a finding counts as gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sign {
-    /// How many executions of other code.
+pub struct FixCriteria {
+    /// Executions of changed code; twice as many where the code is unchanged.
     pub needed: u64,
-    /// Among the executions at hand, where it happens now and then and shows in single ones.
+    /// How often the fault shows among the executions; `None` where it shows in each, or only in several together.
     pub prevalence: Option<Prevalence>,
 }
 
-/// What follows for one finding.
+/// The outcome for one finding.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// It was not kept, and is there.
+    /// It was unknown, and is there.
     Opened {
         /// The finding.
         finding: Box<Finding>,
         /// The executions.
         set: Set,
-        /// What it would take to show it gone.
-        sign: Sign,
+        /// What executions must show before it counts as gone.
+        criteria: FixCriteria,
     },
     /// It is there, in executions that were not judged before.
     Seen {
@@ -104,17 +104,17 @@ pub enum Outcome {
     },
 }
 
-/// The line of code that an execution ran in: its worktree, empty where that is unknown.
+/// Returns the worktree that an execution ran in; empty where that is unknown.
 pub fn worktree_of<'a>(execution: &Execution<'_, 'a>) -> &'a str {
     execution.tree.span(execution.entry).resource.text(names::WORKTREE).unwrap_or_default()
 }
 
-/// Judges executions of one operation and one line, by start, against the findings kept about the operation. Unless
-/// `settled`, spans of them may still be on their way, so that nothing counts as gone. What is not kept yet opens if
-/// `opens` says so of it and of the executions that show it ([`detect::opens`]).
+/// Judges executions of one operation and one worktree, by start, against the known findings of the operation. Unless
+/// `settled`, spans of them may still be on their way, so that nothing counts as gone. An unknown finding
+/// opens if `opens` returns true for it and the executions that show it ([`detect::opens`]).
 pub fn look(
     executions: &[Execution<'_, '_>],
-    kept: &[Kept<'_>],
+    known: &[KnownFinding<'_>],
     config: &DetectorConfig,
     opens: &dyn Fn(&Finding, &[Execution<'_, '_>]) -> bool,
     settled: bool,
@@ -126,21 +126,21 @@ pub fn look(
     let all: Vec<usize> = (0..judge.executions.len()).collect();
     let newest_code = judge.newest_code(&all);
     let mut outcomes: Vec<Outcome> =
-        kept.iter().filter_map(|kept| judge.kept(kept, &all, &newest_code, settled)).collect();
-    let enough = judge.enough_to_open(kept, &all);
+        known.iter().filter_map(|known| judge.known(known, &all, &newest_code, settled)).collect();
+    let enough = judge.enough_to_open(known, &all);
     let among = judge.executions_of(&enough);
     let unknown: Vec<Finding> = judge
         .findings(&enough)
         .iter()
-        .filter(|finding| !kept.iter().any(|kept| kept.fingerprint == finding.fingerprint))
+        .filter(|finding| !known.iter().any(|known| known.fingerprint == finding.fingerprint))
         .filter(|finding| opens(finding, &among))
         .cloned()
         .collect();
     for finding in unknown {
-        let sign = judge.sign(&finding, &all);
+        let criteria = judge.fix_criteria(&finding, &all);
         // What the newest code has done away with is not opened for the sake of the older executions.
-        if newest_code.len() == all.len() || !judge.is_gone_from(&finding, sign, &newest_code) {
-            outcomes.push(Outcome::Opened { finding: Box::new(finding), set: judge.set(&enough), sign });
+        if newest_code.len() == all.len() || !judge.is_gone_from(&finding, criteria, &newest_code) {
+            outcomes.push(Outcome::Opened { finding: Box::new(finding), set: judge.set(&enough), criteria });
         }
     }
     outcomes
@@ -188,9 +188,9 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
     /// The executions that what is not known yet is searched in: all, or those since the last judgement, which are judged
     /// anyway, where they are many and most. Some start before the last judgement and arrive after it, so that the two
     /// differ though all are new.
-    fn enough_to_open(&self, kept: &[Kept<'_>], all: &[usize]) -> Vec<usize> {
+    fn enough_to_open(&self, known: &[KnownFinding<'_>], all: &[usize]) -> Vec<usize> {
         let Some(first) = self.executions.first() else { return Vec::new() };
-        let judged = kept.iter().map(|kept| kept.life.judged_until(worktree_of(first))).max().unwrap_or(i64::MIN);
+        let judged = known.iter().map(|known| known.life.judged_until(worktree_of(first))).max().unwrap_or(i64::MIN);
         let since = self.since(all, judged);
         if since.len() >= ENOUGH_TO_OPEN && 2 * since.len() >= all.len() { since } else { all.to_vec() }
     }
@@ -199,25 +199,31 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
         self.findings(part).iter().any(|finding| finding.fingerprint == fingerprint)
     }
 
-    fn kept(&mut self, kept: &Kept<'_>, all: &[usize], newest_code: &[usize], settled: bool) -> Option<Outcome> {
-        let line = worktree_of(self.executions.first()?);
-        let judged = kept.life.judged_until(line);
-        let new_code = self.code(*newest_code.last()?).is_some_and(|code| !kept.life.is_known_in(code));
+    fn known(
+        &mut self,
+        known: &KnownFinding<'_>,
+        all: &[usize],
+        newest_code: &[usize],
+        settled: bool,
+    ) -> Option<Outcome> {
+        let worktree = worktree_of(self.executions.first()?);
+        let judged = known.life.judged_until(worktree);
+        let new_code = self.code(*newest_code.last()?).is_some_and(|code| !known.life.is_known_in(code));
         // Where nothing ran since the last judgement, nothing new is to be learned.
         let since = self.since(all, judged);
         if since.is_empty() {
             return None;
         }
         let mut parts = vec![since];
-        if new_code && kept.life.state != super::State::Fixed {
+        if new_code && known.life.state != super::State::Fixed {
             parts.insert(0, newest_code.to_vec());
         }
         parts.dedup();
         for part in parts {
-            if let Some(finding) = self.findings(&part).iter().find(|it| it.fingerprint == kept.fingerprint) {
+            if let Some(finding) = self.findings(&part).iter().find(|it| it.fingerprint == known.fingerprint) {
                 let finding = Box::new(finding.clone());
-                let prevalence = is_occasional(kept.code)
-                    .then(|| self.prevalence(kept.fingerprint, kept.code, &self.since(&part, judged)));
+                let prevalence = is_occasional(known.code)
+                    .then(|| self.prevalence(known.fingerprint, known.code, &self.since(&part, judged)));
                 return Some(Outcome::Seen { finding, set: self.set(&part), prevalence });
             }
             // What has not ended may still show it.
@@ -225,7 +231,7 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
             let new = self.since(&ended, judged);
             if settled
                 && !new.is_empty()
-                && let Some(outcome) = self.missing(kept, line, &ended, &new)
+                && let Some(outcome) = self.missing(known, worktree, &ended, &new)
             {
                 return Some(outcome);
             }
@@ -234,24 +240,30 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
     }
 
     /// What follows from executions on which its detector does not fire, some of them not judged before.
-    fn missing(&mut self, kept: &Kept<'_>, line: &str, part: &[usize], fresh: &[usize]) -> Option<Outcome> {
-        let is_changed = part.iter().all(|index| self.code(*index).is_some_and(|code| !kept.life.is_known_in(code)));
-        let fingerprint = kept.fingerprint;
-        let Some((before, clean)) = kept.life.since_seen(line) else {
-            let needed = if is_changed { kept.life.needed } else { 2 * kept.life.needed };
+    fn missing(
+        &mut self,
+        known: &KnownFinding<'_>,
+        worktree: &str,
+        part: &[usize],
+        fresh: &[usize],
+    ) -> Option<Outcome> {
+        let is_changed = part.iter().all(|index| self.code(*index).is_some_and(|code| !known.life.is_known_in(code)));
+        let fingerprint = known.fingerprint;
+        let Some((before, clean)) = known.life.since_seen(worktree) else {
+            let needed = if is_changed { known.life.needed } else { 2 * known.life.needed };
             if (part.len() as u64) < needed {
                 return None;
             }
-            let is_left = self.is_much_left(kept.fingerprint, kept.code, kept.saving_nanos, part);
+            let is_left = self.is_much_left(known.fingerprint, known.code, known.saving_nanos, part);
             return Some(if is_left {
                 Outcome::Clean { fingerprint, set: self.set(fresh) }
             } else {
                 Outcome::Gone { fingerprint, set: self.set(part) }
             });
         };
-        let here = self.prevalence(kept.fingerprint, kept.code, fresh);
+        let here = self.prevalence(known.fingerprint, known.code, fresh);
         let chance = if is_changed { CHANCE } else { CHANCE_UNCHANGED };
-        if kept.life.state != super::State::Fixed && is_gone(before, here.and(clean), chance) {
+        if known.life.state != super::State::Fixed && is_gone(before, here.and(clean), chance) {
             return Some(Outcome::Gone { fingerprint, set: self.set(fresh) });
         }
         // Executions that show it wait for others like them, which together may be enough for its detector.
@@ -259,20 +271,20 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
     }
 
     /// Whether executions of other code show a finding gone.
-    fn is_gone_from(&mut self, finding: &Finding, sign: Sign, part: &[usize]) -> bool {
+    fn is_gone_from(&mut self, finding: &Finding, criteria: FixCriteria, part: &[usize]) -> bool {
         let Finding { code, fingerprint, saving_nanos, .. } = finding;
         if self.shows(*fingerprint, part) {
             return false;
         }
-        sign.prevalence.map_or_else(
-            || part.len() as u64 >= sign.needed && !self.is_much_left(*fingerprint, *code, *saving_nanos, part),
+        criteria.prevalence.map_or_else(
+            || part.len() as u64 >= criteria.needed && !self.is_much_left(*fingerprint, *code, *saving_nanos, part),
             |before| is_gone(before, self.prevalence(*fingerprint, *code, part), CHANCE),
         )
     }
 
-    /// Whether a good part is left of a fault of which too little is left to be found anew.
+    /// Whether a good part is left of a fault of which too little is left to open a finding.
     fn is_much_left(&self, fingerprint: Fingerprint, code: Code, saving: Option<i64>, part: &[usize]) -> bool {
-        let left = detect::remains(&self.executions_of(part), self.config, code);
+        let left = detect::residual_findings(&self.executions_of(part), self.config, code);
         let Some(left) = left.iter().find(|it| it.fingerprint == fingerprint) else { return false };
         match (saving, left.saving_nanos) {
             (Some(before), Some(left)) => left as f64 > LEFT_MAX * before as f64,
@@ -286,9 +298,9 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
 
     /// How many executions must show it gone: as many as its detector needed to fire on the newest, found by halving;
     /// twice that for what does not happen in every execution nor shows in single ones, since so few may miss it.
-    fn sign(&mut self, finding: &Finding, all: &[usize]) -> Sign {
+    fn fix_criteria(&mut self, finding: &Finding, all: &[usize]) -> FixCriteria {
         if let Some(prevalence) = Prevalence::of(finding, &self.executions_of(all), self.config) {
-            return Sign { needed: NEEDED_MIN as u64, prevalence: Some(prevalence) };
+            return FixCriteria { needed: NEEDED_MIN as u64, prevalence: Some(prevalence) };
         }
         let mut fired = all.len();
         while fired > NEEDED_MIN {
@@ -299,7 +311,7 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
             fired = half;
         }
         let fired = fired.max(NEEDED_MIN) as u64;
-        Sign { needed: if is_occasional(finding.code) { 2 * fired } else { fired }, prevalence: None }
+        FixCriteria { needed: if is_occasional(finding.code) { 2 * fired } else { fired }, prevalence: None }
     }
 
     /// Those that started later.
@@ -317,7 +329,7 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
         let warm = part.iter().filter(|index| !self.is_cold[**index]);
         let mut durations: Vec<i64> = warm.filter_map(|index| self.executions[*index].duration()).collect();
         Set {
-            line: worktree_of(&self.executions[*first]).to_owned(),
+            worktree: worktree_of(&self.executions[*first]).to_owned(),
             code: code(last).filter(|_| part.iter().all(|index| self.code(*index) == self.code(*last))),
             first_code: code(first),
             last_code: code(last),

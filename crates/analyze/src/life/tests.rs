@@ -14,12 +14,12 @@ use crate::finding::Code;
 use crate::prevalence::is_occasional;
 use crate::tree::Tree;
 
-const SIGN: Sign = Sign { needed: 3, prevalence: None };
+const CRITERIA: FixCriteria = FixCriteria { needed: 3, prevalence: None };
 
-fn set(line: &str, code: &str, newest: i64, executions: u64) -> Set {
+fn set(worktree: &str, code: &str, newest: i64, executions: u64) -> Set {
     let code = (!code.is_empty()).then(|| code.to_owned());
     Set {
-        line: line.to_owned(),
+        worktree: worktree.to_owned(),
         first_code: code.clone(),
         last_code: code.clone(),
         code,
@@ -31,7 +31,7 @@ fn set(line: &str, code: &str, newest: i64, executions: u64) -> Set {
 }
 
 fn opened() -> Life {
-    Life::open(&set("main", "bad", 10, 5), SIGN, 11)
+    Life::open(&set("main", "bad", 10, 5), CRITERIA, 11)
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn what_is_remembered_is_bounded() {
         let place = number.to_string();
         life.seen(&set(&place, &place, 20 + number, 3), None, 200);
     }
-    assert_eq!((life.bad_codes.len(), life.judged.len()), (BAD_CODES_MAX, LINES_MAX));
+    assert_eq!((life.bad_codes.len(), life.judged.len()), (BAD_CODES_MAX, WORKTREES_MAX));
     assert!(life.is_known_in("99") && !life.is_known_in("bad"));
     assert_eq!((life.judged_until("99"), life.judged_until("0")), (119, i64::MIN));
 }
@@ -126,8 +126,8 @@ fn kept_after(own: &[Trace], looks: &[usize]) -> Vec<(Code, Life)> {
         }
         for (operation, executions) in operations {
             let of = kept.iter().filter(|((of, _), _)| *of == operation);
-            let known: Vec<Kept<'_>> = of
-                .map(|((_, fingerprint), (finding, life))| Kept {
+            let known: Vec<KnownFinding<'_>> = of
+                .map(|((_, fingerprint), (finding, life))| KnownFinding {
                     fingerprint: *fingerprint,
                     code: finding.code,
                     saving_nanos: finding.saving_nanos,
@@ -137,8 +137,8 @@ fn kept_after(own: &[Trace], looks: &[usize]) -> Vec<(Code, Life)> {
             for outcome in look(&executions, &known, &DetectorConfig::default(), &|_, _| true, true) {
                 let now = now as i64;
                 match outcome {
-                    Outcome::Opened { finding, set, sign } => {
-                        let life = Life::open(&set, sign, now);
+                    Outcome::Opened { finding, set, criteria } => {
+                        let life = Life::open(&set, criteria, now);
                         kept.insert((operation.clone(), finding.fingerprint), (*finding, life));
                     }
                     Outcome::Seen { finding, set, prevalence } => {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kino_analyze::life::{Life, Set, Sign, State};
+use kino_analyze::life::{FixCriteria, Life, Set, State};
 use kino_analyze::prevalence::Prevalence;
 use kino_model::{Fingerprint, TraceId};
 use kino_store::{Store, StoreError};
@@ -41,7 +41,7 @@ pub(super) struct LookedAt {
 /// What became of a finding.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    Opened(Sighting, Set, Sign),
+    Opened(Sighting, Set, FixCriteria),
     Seen(Sighting, Set, Option<Prevalence>),
     Clean(Fingerprint, Set),
     Gone(Fingerprint, Set),
@@ -91,18 +91,18 @@ impl Ledger {
         let (mut written, mut removed) = (BTreeSet::new(), BTreeSet::new());
         for step in steps {
             let (id, changed) = match step {
-                Step::Opened(sighting, set, sign) => {
+                Step::Opened(sighting, set, criteria) => {
                     let id = id(key.project.as_deref(), sighting.finding.fingerprint);
                     if let Some(stored) = self.by_id.get_mut(&id) {
                         // Another worktree opened it just before.
-                        let changed = stored.life.seen(&set, sign.prevalence, now);
+                        let changed = stored.life.seen(&set, criteria.prevalence, now);
                         (id, changed)
                     } else if let Some(stored) = self.shared(key, &sighting.finding) {
                         let id = stored.id();
                         stored.share_with(key);
                         (id, false)
                     } else if self.make_room(&mut removed) {
-                        let stored = Stored::new(key, sighting, Life::open(&set, sign, now));
+                        let stored = Stored::new(key, sighting, Life::open(&set, criteria, now));
                         self.by_id.insert(id.clone(), stored);
                         (id, true)
                     } else {

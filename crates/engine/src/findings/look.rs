@@ -1,4 +1,4 @@
-//! One look at an operation: its executions in the traces given, line by line.
+//! One look at an operation: its executions in the traces given, worktree by worktree.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use kino_analyze::DetectorConfig;
 use kino_analyze::Finding;
 use kino_analyze::detect::{Neighbours, opens};
 use kino_analyze::execution::{Entry, Execution, executions, is_run};
-use kino_analyze::life::{self, Kept, Outcome, worktree_of};
+use kino_analyze::life::{self, KnownFinding, Outcome, worktree_of};
 use kino_analyze::tree::Tree;
 use kino_model::{SpanKind, Trace, TraceId, names};
 
@@ -87,23 +87,23 @@ impl Look {
     /// Judges. Long work for a thread that may take its time.
     pub(super) fn judge(self) -> (OperationKey, Vec<Step>, LookedAt) {
         let trees: Vec<Tree<'_>> = self.traces.iter().map(|trace| Tree::new(trace)).collect();
-        let mut lines: BTreeMap<&str, Vec<Execution<'_, '_>>> = BTreeMap::new();
+        let mut by_worktree: BTreeMap<&str, Vec<Execution<'_, '_>>> = BTreeMap::new();
         for execution in executions(&trees, Entry::Outermost) {
             let span = execution.tree.span(execution.entry);
             let elsewhere =
                 span.resource.text(names::PROJECT).is_some_and(|it| self.key.project.as_deref() != Some(it));
             let counts = !elsewhere && !is_temporary(&execution, &self.scratch);
             if span.name == self.key.name && span.service() == self.key.service && counts {
-                lines.entry(worktree_of(&execution)).or_default().push(execution);
+                by_worktree.entry(worktree_of(&execution)).or_default().push(execution);
             }
         }
         let starts: HashMap<TraceId, i64> =
             self.traces.iter().filter_map(|trace| Some((trace.trace_id, trace.spans.first()?.start.0))).collect();
-        let kept: Vec<Kept<'_>> = self.kept.iter().map(Stored::kept).collect();
+        let known: Vec<KnownFinding<'_>> = self.kept.iter().map(Stored::known).collect();
         let mut looked = LookedAt { at: self.now, ..LookedAt::default() };
         let mut steps = Vec::new();
         let opens = |finding: &Finding, executions: &[Execution<'_, '_>]| opens(finding, executions, &self.neighbours);
-        for (line, executions) in lines {
+        for (worktree, executions) in by_worktree {
             looked.executions += executions.len() as u64;
             looked.spans += executions.iter().map(|execution| execution.spans().len() as u64).sum::<u64>();
             if !executions.iter().any(|execution| self.fresh.contains(&execution.trace_id())) {
@@ -119,12 +119,12 @@ impl Look {
                     .map(|evidence| starts.get(&evidence.trace_id).copied().unwrap_or(i64::MAX))
                     .collect(),
                 finding: *finding,
-                line: line.to_owned(),
+                worktree: worktree.to_owned(),
                 executions_per_day: per_day,
             };
-            steps.extend(life::look(&executions, &kept, &self.config, &opens, settled).into_iter().map(|outcome| {
+            steps.extend(life::look(&executions, &known, &self.config, &opens, settled).into_iter().map(|outcome| {
                 match outcome {
-                    Outcome::Opened { finding, set, sign } => Step::Opened(sighting(finding), set, sign),
+                    Outcome::Opened { finding, set, criteria } => Step::Opened(sighting(finding), set, criteria),
                     Outcome::Seen { finding, set, prevalence } => Step::Seen(sighting(finding), set, prevalence),
                     Outcome::Clean { fingerprint, set } => Step::Clean(fingerprint, set),
                     Outcome::Gone { fingerprint, set } => Step::Gone(fingerprint, set),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use kino_analyze::finding::{self, Code, family};
-use kino_analyze::life::{Kept, Life, Repair, State};
+use kino_analyze::life::{KnownFinding, Life, Repair, State};
 use kino_model::TraceId;
 use kino_wire::finding::Finding;
 use kino_wire::insights::{AlsoIn, FindingState, Fix, Insight, Operation, WorkedHere};
@@ -59,7 +59,7 @@ pub(super) struct Sighting {
     pub(super) finding: finding::Finding,
     /// When the traces in its evidence started.
     pub(super) evidence_starts: Vec<i64>,
-    pub(super) line: String,
+    pub(super) worktree: String,
     pub(super) executions_per_day: f64,
 }
 
@@ -81,15 +81,15 @@ impl Stored {
     }
 
     /// What a look needs to know of it.
-    pub(super) fn kept(&self) -> Kept<'_> {
+    pub(super) fn known(&self) -> KnownFinding<'_> {
         let Finding { code, fingerprint, saving_nanos, .. } = &self.finding;
-        Kept { fingerprint: *fingerprint, code: *code, saving_nanos: *saving_nanos, life: &self.life }
+        KnownFinding { fingerprint: *fingerprint, code: *code, saving_nanos: *saving_nanos, life: &self.life }
     }
 
     /// Takes over what it looks like now.
     pub(super) fn update(&mut self, sighting: Sighting) {
         self.finding = to_wire::finding(sighting.finding);
-        self.file = self.finding.location.as_ref().and_then(|at| relative(&at.path, &sighting.line));
+        self.file = self.finding.location.as_ref().and_then(|at| relative(&at.path, &sighting.worktree));
         self.evidence_starts = sighting.evidence_starts;
         self.executions_per_day = sighting.executions_per_day;
     }
