@@ -21,27 +21,9 @@ use kino_model::{BlobHash, TraceId};
 
 use crate::blobs::Place;
 use crate::describe::Inventory;
+use crate::entry::{GroupRow, PackRow};
 use crate::error::CatalogError;
-use crate::file::{FileEntry, GroupId, GroupMeta};
-
-/// A group as the catalog keeps it.
-#[derive(Clone, Debug)]
-pub(crate) struct GroupRow {
-    pub(crate) id: GroupId,
-    pub(crate) meta: GroupMeta,
-    pub(crate) files: Vec<FileEntry>,
-    /// Blobs that its spans name.
-    pub(crate) blobs: BTreeSet<BlobHash>,
-}
-
-/// A pack of blobs.
-#[derive(Clone, Debug)]
-pub(crate) struct PackRow {
-    pub(crate) id: GroupId,
-    pub(crate) path: String,
-    pub(crate) bytes: u64,
-    pub(crate) blobs: BTreeMap<BlobHash, Place>,
-}
+use crate::file::{FileEntry, GroupId};
 
 /// A live group or pack whose entry is not what was written.
 #[derive(Clone, Debug)]

@@ -81,7 +81,7 @@ impl Store {
     async fn check_blobs(&self, checked: &mut Checked) -> Result<(), StoreError> {
         let packed = self.inner.shared.view().packed.clone();
         for (hash, place) in packed {
-            let path = crate::commit::pack_path(place.pack);
+            let path = crate::paths::pack_path(place.pack);
             let frame = self.inner.storage.read(&path, place.offset..place.offset + place.length).await;
             match frame.and_then(|frame| blobs::unpack(hash, place, &frame)) {
                 Ok(_) => checked.whole += 1,

@@ -5,8 +5,6 @@
 //!                                     ─► the view changes ─► the lake's inventory is written ─► log segments go
 //! ```
 
-pub(crate) mod storage;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -14,17 +12,15 @@ use bytes::Bytes;
 use kino_model::{BlobHash, TraceId};
 
 use crate::blobs;
-use crate::catalog::{Commit, GroupRow, PackRow};
-use crate::describe::{describe_group, describe_pack, manifest_path};
+use crate::catalog::Commit;
+use crate::describe::{describe_group, describe_pack};
+use crate::entry::{GroupRow, PackRow};
 use crate::error::StoreError;
-use crate::file::{FileEntry, FileMeta, FlushSet, Group, GroupId, LakeTable, NewFile};
+use crate::file::{FileEntry, FileMeta, FlushSet, Group, GroupId, NewFile};
 use crate::hot::Generation;
 use crate::inner::{Inner, blocking};
 use crate::kill_points::KillPoint;
-
-/// What files of rows, and packs, end in.
-const EXTENSION: &str = "parquet";
-const PACK_EXTENSION: &str = "pack";
+use crate::paths::{file_path, manifest_path, pack_path};
 
 /// What one step changes.
 #[derive(Debug, Default)]
@@ -198,14 +194,14 @@ impl Inner {
             self.shared.release(generation.reserved);
         }
         let now = self.clock.now().0;
-        self.retired().extend(retired.into_iter().map(|group| crate::retention::Retired::group(group, now)));
+        self.retired().extend(retired.into_iter().map(|group| crate::retained::Retired::group(group, now)));
     }
 
     /// Removes the copies of damaged stretches of the log, and what a rebuild put aside: what was forgotten may stand in
     /// them.
     pub(crate) fn drop_aside(&self) -> Result<(), StoreError> {
         let log = crate::wal::aside_folder(&crate::wal::folder(&self.config.home));
-        let lake = self.storage.folder().map(|lake| lake.join(crate::rebuild::ASIDE));
+        let lake = self.storage.folder().map(|lake| lake.join(crate::storage::ASIDE));
         for folder in [Some(log), lake].into_iter().flatten() {
             match self.disk.list(&folder) {
                 Ok(copies) => copies.iter().try_for_each(|copy| self.disk.remove(copy))?,
@@ -228,27 +224,6 @@ impl Inner {
         }
         Ok(())
     }
-}
-
-/// The path of a group's file.
-pub(crate) fn file_path(table: LakeTable, id: GroupId) -> String {
-    path(table.name(), id.0, EXTENSION)
-}
-
-/// The path of a pack.
-pub(crate) fn pack_path(id: GroupId) -> String {
-    path(storage::BLOBS, id.0, PACK_EXTENSION)
-}
-
-/// The path of a numbered file in one of the lake's folders.
-pub(crate) fn path(folder: &str, number: u64, extension: &str) -> String {
-    format!("{folder}/{number:012}.{extension}")
-}
-
-/// The number that a path names.
-pub(crate) fn number_in(path: &str) -> Option<u64> {
-    let (_, name) = path.split_once('/')?;
-    name.split_once('.')?.0.parse().ok()
 }
 
 /// Panics where a group is not what its writer has to make of it: what is wrong becomes no file.

@@ -5,21 +5,12 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::error::StoreError;
-use crate::inner::{Inner, blocking};
+use crate::inner::{Copied, Inner, blocking};
 
 /// The copy, within the home.
 pub(crate) const COPY: &str = "meta.copy.sqlite";
 /// How old the copy may be while documents change. A copy writes all of them; they are a few megabytes.
 pub(crate) const COPY_AGE: Duration = Duration::from_mins(1);
-
-/// What was copied last.
-#[derive(Debug, Default)]
-pub(crate) struct Copied {
-    /// The count of changes that it holds; `None` before this process made one.
-    changes: Option<u64>,
-    /// When, by the monotonic clock.
-    nanos: u64,
-}
 
 impl Inner {
     /// Copies the documents if they have changed and the copy is older than `age`.

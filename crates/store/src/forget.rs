@@ -14,13 +14,14 @@ use arrow_schema::ArrowError;
 use kino_model::columns::Table;
 use kino_model::{Batch, BlobHash, TraceId, UnixNanos};
 
+use crate::columns;
 use crate::commit::Change;
 use crate::error::StoreError;
 use crate::file::{FlushSet, Group, LakeTable};
 use crate::inner::{Inner, blocking};
 use crate::kill_points::KillPoint;
-use crate::retention::Retired;
-use crate::scan::{Pick, Read, ScanError, columns};
+use crate::retained::Retired;
+use crate::scan::{Pick, Read, ScanError};
 use crate::snapshot::Snapshot;
 use crate::store::Store;
 

@@ -15,7 +15,10 @@ use kino_model::{Batch, BlobHash, TraceId};
 use tokio::sync::Notify;
 
 use crate::file::{Group, GroupId};
-use crate::snapshot::HotBatch;
+
+mod batch;
+
+pub(crate) use batch::{Groups, HotBatch, is_same};
 
 /// Batches of fewer rows are joined with their neighbours.
 const SMALL_ROWS: usize = 16_384;

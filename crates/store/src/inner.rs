@@ -13,20 +13,19 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::catalog::{Catalog, DocumentStore};
-use crate::commit::storage::Storage;
 use crate::config::StoreConfig;
-use crate::describe::Written;
 use crate::disk::Disk;
-use crate::documents::Copied;
 use crate::error::{AppendError, StoreError};
 use crate::file::{Group, GroupId};
-use crate::hot::{Accepted, Content, Shared};
+use crate::hot::{Accepted, Content, HotBatch, Shared};
 use crate::lock::{self, HomeLock, HomeMark};
-use crate::retention::{Exempt, RetentionState, Retired};
+use crate::retained::{Exempt, RetentionState, Retired};
 use crate::scan::LakeReader;
-use crate::snapshot::{Caches, HotBatch, Snapshot};
+use crate::snapshot::{Caches, Snapshot};
+use crate::storage::Storage;
 use crate::wal::segment::{Kind, PAYLOAD_MAX, check_of};
 use crate::wal::writer::{Append, Frozen, RETRY_AFTER, Writer};
+use crate::written::Written;
 
 /// What a record of the log holds, and its checksum.
 pub(crate) struct Payload {
@@ -38,6 +37,15 @@ impl Payload {
     pub(crate) fn of(bytes: Vec<u8>) -> Self {
         Self { check: check_of(&bytes), bytes }
     }
+}
+
+/// What was copied last.
+#[derive(Debug, Default)]
+pub(crate) struct Copied {
+    /// The count of changes that it holds; `None` before this process made one.
+    pub(crate) changes: Option<u64>,
+    /// When, by the monotonic clock.
+    pub(crate) nanos: u64,
 }
 
 /// What the handle shares with the background.

@@ -19,11 +19,11 @@ use kino_model::columns::Table;
 use kino_model::{Batch, TraceId, UnixNanos};
 use parquet::errors::ParquetError;
 
+use crate::columns::{SpanColumns, ids, int64, trace_id_at};
 use crate::file::{FlushSet, Group, GroupId, GroupMeta, LakeTable, NewFile, RUNS_MAX, held_by_any};
 use crate::filter::TraceFilterSet;
 use crate::rollup::{self, OPERATIONS_MAX, OTHER, OperationKey, Operations, Rollup};
 use crate::scan::ScanError;
-use crate::scan::columns::{SpanColumns, ids, int64, trace_id_at};
 use crate::trace_row::{self, TraceFacts};
 
 pub(crate) mod encode;

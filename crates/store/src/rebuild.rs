@@ -20,24 +20,23 @@ use kino_model::{BlobHash, Clock};
 
 use crate::blobs::{self, Place};
 use crate::catalog::sqlite::SqliteCatalog;
-use crate::catalog::{GroupRow, Leftover, PackRow, Restored};
+use crate::catalog::{Leftover, Restored};
 use crate::claim;
-use crate::commit::storage::Storage;
 use crate::config::StoreConfig;
-use crate::describe::{
-    Described, INVENTORIES, INVENTORY_COPY, Inventory, inventory_path, manifest_path, read_manifest,
-};
+use crate::describe::{Described, Inventory, read_manifest};
 use crate::disk::{Disk, SystemDisk};
 use crate::documents::COPY;
+use crate::entry::{GroupRow, PackRow};
 use crate::error::OpenError;
 use crate::file::{FileEntry, GroupId, Sums};
+use crate::paths::{INVENTORIES, inventory_path, manifest_path};
 use crate::recognise::Names;
 use crate::recover::DATABASE;
+use crate::storage::{ASIDE, Storage};
 use crate::wal;
 use crate::wal::replay::replay;
+use crate::written::INVENTORY_COPY;
 
-/// Where files go that do not come back, within the lake.
-pub(crate) const ASIDE: &str = "aside";
 /// The new database while it is made.
 const FRESH: &str = "meta.sqlite.new";
 /// What SQLite puts beside a database; the database itself comes last.

@@ -13,16 +13,17 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use crate::blobs::Place;
-use crate::catalog::{Loaded, PackRow};
-use crate::commit::pack_path;
-use crate::describe::{
-    INVENTORIES, Inventory, Lacking, MANIFESTS, Written, describe_group, describe_pack, manifest_path,
-};
+use crate::catalog::Loaded;
+use crate::describe::{Inventory, describe_group, describe_pack};
 use crate::disk::Disk;
+use crate::entry::PackRow;
 use crate::error::{OpenError, StoreError};
 use crate::file::GroupId;
+use crate::paths::pack_path;
+use crate::paths::{INVENTORIES, MANIFESTS, manifest_path};
+use crate::written::{Lacking, Written};
 
-/// Numbered files of the lake by folder, as [`crate::commit::storage::Storage::names`] finds them.
+/// Numbered files of the lake by folder, as [`crate::storage::Storage::names`] finds them.
 pub(crate) type Names = BTreeMap<&'static str, Vec<(u64, PathBuf)>>;
 
 /// Fails where there is a lake and no database: opening would make an empty one.

@@ -12,9 +12,7 @@ use tokio::sync::watch;
 use crate::catalog::sqlite::SqliteCatalog;
 use crate::catalog::{Catalog, DamagedEntry, Loaded};
 use crate::claim::Claim;
-use crate::commit::storage::Storage;
 use crate::config::StoreConfig;
-use crate::describe::Written;
 use crate::disk::Disk;
 use crate::error::OpenError;
 use crate::file::Group;
@@ -22,10 +20,12 @@ use crate::hot::{Quarantined, Shared};
 use crate::inner::Inner;
 use crate::kill_points::KillPoint;
 use crate::recognise::{expect_database, recognise};
-use crate::retention::{Exempt, Retired};
+use crate::retained::{Exempt, Retired};
 use crate::scan::LakeReader;
+use crate::storage::Storage;
 use crate::wal::replay::{self, Replayed, WalReport};
 use crate::wal::writer::{Options, Writer};
+use crate::written::Written;
 
 /// The metadata database within the home.
 pub(crate) const DATABASE: &str = "meta.sqlite";

@@ -6,19 +6,16 @@ use std::sync::{Arc, PoisonError};
 use bytes::Bytes;
 use kino_model::{BlobHash, TraceId};
 
-mod jump;
-
-use jump::{ClockWatch, Seen};
-
 use crate::blobs;
-use crate::catalog::{Leftover, PackUsage};
+use crate::catalog::PackUsage;
+use crate::columns::{ids, int64, trace_id_at};
 use crate::commit::Change;
-use crate::describe::manifest_path;
 use crate::error::StoreError;
 use crate::file::{Group, GroupId, LakeTable};
 use crate::inner::{Inner, blocking};
 use crate::kill_points::KillPoint;
-use crate::scan::columns::{ids, int64, trace_id_at};
+use crate::paths::manifest_path;
+use crate::retained::{Retired, Seen};
 use crate::scan::{Read, ScanError};
 
 /// What is removed for its size goes down to this part below the limit.
@@ -33,66 +30,12 @@ const CLOCK_WARNING: &str =
     "the clock has jumped, so nothing is removed for its age until it has gone on for a day: is it right?";
 const SIZE_WARNING: &str = "the lake has reached its limit";
 
-/// What retention knows between its rounds.
-#[derive(Debug, Default)]
-pub(crate) struct RetentionState {
-    clock: ClockWatch,
-    /// Spans that the limit on the lake's size has cost since the start.
-    removed: u64,
-}
-
 /// A group that goes, or is cut.
 struct Expired {
     group: Arc<Group>,
     /// About how much of it stays.
     kept_bytes: u64,
     is_old: bool,
-}
-
-/// What retention keeps whatever its age: the evidence of open findings and of labelled runs. The bound is the
-/// caller's: it knows its findings.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Exempt {
-    /// These traces.
-    pub trace_ids: HashSet<TraceId>,
-    /// The traces of these runs.
-    pub run_ids: BTreeSet<String>,
-}
-
-/// A group or pack whose files wait for their removal.
-#[derive(Debug)]
-pub(crate) struct Retired {
-    id: GroupId,
-    since: i64,
-    paths: Vec<String>,
-    /// Held while snapshots may hold it too: as long as they do, the files stay.
-    group: Option<Arc<Group>>,
-}
-
-impl Retired {
-    pub(crate) fn group(group: Arc<Group>, since: i64) -> Self {
-        let paths = group.files.iter().map(|file| file.path.clone()).collect();
-        Self { id: group.id, since, paths, group: Some(group) }
-    }
-
-    pub(crate) fn leftover(leftover: &Leftover, since: i64) -> Self {
-        Self { id: leftover.id, since, paths: leftover.paths.clone(), group: None }
-    }
-
-    pub(crate) fn pack(id: GroupId, since: i64) -> Self {
-        Self { id, since, paths: vec![crate::commit::pack_path(id)], group: None }
-    }
-
-    /// A group or pack that cannot be read: what files it has is not known, so every possible one is tried.
-    pub(crate) fn quarantined(id: GroupId) -> Self {
-        let of_table = LakeTable::ALL.map(|table| crate::commit::file_path(table, id));
-        let paths = of_table.into_iter().chain([crate::commit::pack_path(id)]).collect();
-        Self { id, since: i64::MIN, paths, group: None }
-    }
-
-    fn is_pinned(&self) -> bool {
-        self.group.as_ref().is_some_and(|group| Arc::strong_count(group) > 1)
-    }
 }
 
 impl Inner {
@@ -334,7 +277,7 @@ impl Inner {
         for hash in wanted {
             let place = places[hash];
             let range = place.offset..place.offset + place.length;
-            let frame = self.storage.read(&crate::commit::pack_path(pack), range).await?;
+            let frame = self.storage.read(&crate::paths::pack_path(pack), range).await?;
             read.insert(*hash, blobs::unpack(*hash, place, &frame)?);
         }
         Ok(read)

@@ -15,7 +15,7 @@ use arrow_schema::{Schema, SchemaRef};
 use kino_model::columns::{Column, Kind, Source};
 
 use crate::attribute_filter::hash;
-use crate::scan::columns::{SpanColumns, TextColumn, int32, int64};
+use crate::columns::{SpanColumns, TextColumn, int32, int64};
 use crate::sketch::{BadSketch, Sketch, bucket_of};
 
 /// How many operations a group tells apart. Names that hold ids would otherwise make the rollups as large as the

@@ -6,11 +6,11 @@ use arrow_schema::ArrowError;
 use parquet::errors::ParquetError;
 
 mod cache;
-pub(crate) mod columns;
 mod distinct;
 mod few;
 pub(crate) mod files;
 mod folder;
+mod pieces;
 pub(crate) mod predicate;
 mod ranged;
 mod reader;

@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use crate::budget::Reservation;
 use crate::file::{FileEntry, Group, LakeTable, held_by_any};
-use crate::hot::Shared;
+use crate::hot::{HotBatch, Shared};
 use crate::rollup::GroupRollups;
 use crate::scan::{LakeReader, Read, ScanError};
 
@@ -25,7 +25,6 @@ mod filter;
 mod find;
 mod gather;
 mod group_spans;
-mod hot_batch;
 mod latest;
 mod logs;
 mod operations;
@@ -41,7 +40,6 @@ pub(crate) use caches::Caches;
 pub use exceptions::{EventFilter, ExceptionRow};
 pub use filter::TraceFilter;
 pub use find::Found;
-pub(crate) use hot_batch::HotBatch;
 pub use latest::LatestTraces;
 pub use operations::{NewestSpans, Operation, OperationFilter, Operations, SpanRef};
 pub use overlay::Overlay;

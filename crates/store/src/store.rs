@@ -17,7 +17,7 @@ use crate::error::{AppendError, OpenError, StoreError};
 use crate::hot::Content;
 use crate::inner::{Inner, Payload, blocking};
 use crate::recover::{self, OpenReport};
-use crate::retention::Exempt;
+use crate::retained::Exempt;
 use crate::snapshot::Snapshot;
 use crate::wal::payload;
 use crate::wal::segment::{Kind, PAYLOAD_MAX};
@@ -199,7 +199,7 @@ impl Store {
             }
         };
         let range = place.offset..place.offset + place.length;
-        let frame = self.inner.storage.read(&crate::commit::pack_path(place.pack), range).await?;
+        let frame = self.inner.storage.read(&crate::paths::pack_path(place.pack), range).await?;
         Ok(Some(blobs::unpack(hash, place, &frame)?))
     }
 

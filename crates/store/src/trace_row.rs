@@ -16,7 +16,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use kino_model::columns::{Column, Kind, Source};
 use kino_model::{DurationNanos, SpanId, TraceId, UnixNanos};
 
-use crate::scan::columns::{SpanColumns, TextColumn, ids, int64};
+use crate::columns::{SpanColumns, TextColumn, ids, int64};
 
 /// What is known of one trace as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{GroupRow, PackRow};
 use kino_model::BlobHash;
 
 use crate::blobs::Place;
+use crate::entry::{GroupRow, PackRow};
 use crate::file::{FileEntry, GroupId, GroupMeta};
 
 /// What the checksum of a group begins with.

@@ -6,8 +6,9 @@ use bytes::Bytes;
 use kino_model::{BlobHash, UnixNanos};
 use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, params};
 
-use super::{DamagedEntry, GroupRow, Leftover, Loaded, PackRow, check};
+use super::{DamagedEntry, Leftover, Loaded, check};
 use crate::blobs::Place;
+use crate::entry::{GroupRow, PackRow};
 use crate::error::CatalogError;
 use crate::file::{BlockSums, FileEntry, FileMeta, GroupId, GroupMeta, LakeTable};
 
@@ -208,7 +209,7 @@ fn load_files(
     while let Some(row) = rows.next()? {
         let number = |name| row.get::<_, Option<i64>>(name).ok().flatten().unwrap_or_default();
         let (group, path) = (GroupId(number("group_id") as u64), row.get::<_, String>("path").unwrap_or_default());
-        if crate::commit::number_in(&path) != Some(group.0) {
+        if crate::paths::number_in(&path) != Some(group.0) {
             // Damage that costs its own group alone, not the one it points to.
             continue;
         }

@@ -8,8 +8,9 @@ use rusqlite::{Connection, Transaction, params};
 
 use super::entries::{add_group, add_pack};
 use super::sqlite::{LOG_IN_USE, SqliteCatalog, meta, open_read_only, uri};
-use super::{Catalog, GroupRow, Leftover, PackRow};
+use super::{Catalog, Leftover};
 use crate::describe::Inventory;
+use crate::entry::{GroupRow, PackRow};
 use crate::error::CatalogError;
 use crate::file::GroupId;
 

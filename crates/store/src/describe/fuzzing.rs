@@ -11,10 +11,10 @@ use kino_model::{TraceId, UnixNanos};
 use super::sealed::{BadDescription, seal_bytes};
 use super::{Described, Inventory, describe_group, describe_pack, inventory, manifest, read_manifest};
 use crate::blobs;
-use crate::catalog::{GroupRow, PackRow};
-use crate::commit::{file_path, pack_path};
+use crate::entry::{GroupRow, PackRow};
 use crate::file::{BlockSums, FileEntry, FileMeta, Group, GroupId, GroupMeta, LakeTable};
 use crate::filter::TraceFilterSet;
+use crate::paths::{file_path, pack_path};
 
 /// Whose manifests are read.
 const HOME: u64 = 7;

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::sealed::{self, BadDescription, VERSION};
 use crate::blobs::Place;
-use crate::catalog::{GroupRow, PackRow};
-use crate::commit::{file_path, pack_path};
+use crate::entry::{GroupRow, PackRow};
 use crate::error::StoreError;
 use crate::file::{BlockSums, FileEntry, FileMeta, GroupId, GroupMeta, LakeTable};
+use crate::paths::{file_path, pack_path};
 use crate::wal::segment::PAYLOAD_MAX;
 
 /// The first bytes of a manifest.

@@ -35,21 +35,25 @@ use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 
 use crate::attribute_filter::{self, ATTRIBUTE_FILTER_KEY};
 use crate::file::{BlockSums, FileMeta, LakeTable, NewFile};
-use crate::lake::rows::{Place, Rows};
+use crate::lake::rows::Rows;
+use crate::lake::sort::Place;
 
 mod bits;
 mod chunk;
 mod codes;
 mod column;
 mod dictionary;
+mod labels;
 mod leaf;
 mod map;
 mod view;
+mod work;
 
 use chunk::Zstd;
-use codes::{Codes, Ranks};
-use column::{Column, Scratch, Work};
+use codes::Ranks;
+use column::Column;
 use view::View;
+use work::{Scratch, Work};
 
 /// The key under which a file's metadata keeps the version of its schema.
 pub const SCHEMA_VERSION_KEY: &str = "kino.schema_version";
@@ -169,7 +173,7 @@ impl File {
         for (column, view) in self.columns.iter_mut().zip(&mut views) {
             // Where few of the batches' rows are wanted, to look up all of their texts would be a waste.
             if let (Some(ranks), Some(seed)) = (&ranks, column.coded_under())
-                && let Some(codes) = Codes::of(view, ranks, seed, &mut room)
+                && let Some(codes) = view.codes(ranks, seed, &mut room)
             {
                 *view = View::Codes(codes);
             }

@@ -9,8 +9,8 @@ use kino_model::TraceId;
 use kino_model::columns::Table;
 
 use super::{Arrival, Assembly, LakeError};
+use crate::columns::{TextColumn, ids, trace_id_at};
 use crate::file::{FlushSet, Group, LakeTable};
-use crate::scan::columns::{TextColumn, ids, trace_id_at};
 use crate::scan::{LakeReader, Pick, Read, ScanError};
 use crate::trace_row::TextLists;
 

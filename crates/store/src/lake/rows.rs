@@ -10,20 +10,11 @@ use arrow_select::interleave::interleave;
 use kino_model::TraceId;
 use kino_model::columns::Table;
 
-use super::sort;
-use crate::scan::columns::{ids, int64, trace_id_at};
+use super::sort::{self, Place};
+use crate::columns::{ids, int64, trace_id_at};
 
 /// The number of a row that is not kept.
 pub(crate) const UNMAPPED: u32 = u32::MAX;
-
-/// Where a row is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Place {
-    /// Which batch.
-    pub(crate) part: u32,
-    /// Which row of it.
-    pub(crate) row: u32,
-}
 
 /// Rows in a file's order.
 #[derive(Debug)]

@@ -20,8 +20,16 @@ use arrow_select::take::take;
 use kino_model::batch::conform;
 use kino_model::columns::Table;
 
-use super::rows::Place;
-use crate::scan::columns::{ids, int8, int32, int64};
+use crate::columns::{ids, int8, int32, int64};
+
+/// Where a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Place {
+    /// Which batch.
+    pub(crate) part: u32,
+    /// Which row of it.
+    pub(crate) row: u32,
+}
 
 /// Puts batches of one table together, keeping the columns that any of them has, in the table's order and types.
 pub(crate) fn gather(table: Table, batches: &[&RecordBatch]) -> Result<RecordBatch, ArrowError> {

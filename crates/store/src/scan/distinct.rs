@@ -14,7 +14,7 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::serialized_reader::SerializedPageReader;
 
-use super::ranged::Pieces;
+use super::pieces::Pieces;
 
 /// What is known of a column's values.
 #[derive(Clone, Debug)]

@@ -19,7 +19,7 @@ use parquet::file::serialized_reader::SerializedPageReader;
 use zstd::bulk::Decompressor;
 use zstd::zstd_safe::get_frame_content_size;
 
-use super::ranged::Pieces;
+use super::pieces::Pieces;
 
 /// Where selections take turns more often than every so many rows, Parquet reads all rows between and filters them,
 /// which needs pages that were not fetched.

@@ -11,9 +11,9 @@ use arrow_array::{Array, BooleanArray, RecordBatch};
 use kino_model::columns::{Column, Kind, promoted_resource_column, promoted_span_column};
 use kino_model::{Resource, Text, Value};
 
-use super::columns::{TextColumn, int64, map_text};
 use super::{LakeReader, ScanError};
 use crate::attribute_filter::Pair;
+use crate::columns::{TextColumn, int64, map_text};
 use crate::file::FileEntry;
 
 /// What one span must be.

@@ -3,23 +3,20 @@
 //! The page index says beforehand which pages hold the picked rows, so that a row group costs one request to the
 //! object store, and decoding needs no further IO: it can go on beside other work.
 
-use std::io::Cursor;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch};
-use bytes::Bytes;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection, RowSelectionPolicy,
 };
 use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ParquetMetaData;
-use parquet::file::reader::{ChunkReader, Length};
 
 use super::few::FewRows;
 use super::files::Fault;
+use super::pieces::Pieces;
 
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 16 * 1_024;
@@ -131,50 +128,6 @@ fn joined(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     joined
 }
 
-/// Pieces of a file, each at its place, in the order of the file.
-#[derive(Clone, Debug)]
-pub(super) struct Pieces(Arc<[(u64, Bytes)]>);
-
-impl Pieces {
-    pub(super) fn new(pieces: impl IntoIterator<Item = (u64, Bytes)>) -> Self {
-        Self(pieces.into_iter().collect())
-    }
-
-    fn from(&self, start: u64) -> Result<Bytes> {
-        let after = self.0.partition_point(|(offset, _)| *offset <= start);
-        let piece = after.checked_sub(1).and_then(|at| self.0.get(at));
-        let piece = piece.filter(|(offset, bytes)| start - offset <= bytes.len() as u64);
-        let (offset, bytes) = piece.ok_or_else(outside)?;
-        Ok(bytes.slice((start - offset) as usize..))
-    }
-}
-
-fn outside() -> ParquetError {
-    ParquetError::EOF("outside the pieces that were read".into())
-}
-
-impl Length for Pieces {
-    fn len(&self) -> u64 {
-        self.0.last().map_or(0, |(offset, bytes)| offset + bytes.len() as u64)
-    }
-}
-
-impl ChunkReader for Pieces {
-    type T = Cursor<Bytes>;
-
-    fn get_read(&self, start: u64) -> Result<Self::T> {
-        Ok(Cursor::new(self.from(start)?))
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
-        let bytes = self.from(start)?;
-        if bytes.len() < length {
-            return Err(outside());
-        }
-        Ok(bytes.slice(..length))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,15 +137,5 @@ mod tests {
         let far = 100 + GAP_BYTES_MAX;
         assert_eq!(joined(vec![far..far + 1, 50..99, 0..60]), [0..99, far..far + 1]);
         assert_eq!(joined(vec![0..100, far..far + 5]), std::iter::once(0..far + 5).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn pieces_give_what_they_hold_and_nothing_else() {
-        let pieces = Pieces::new([(10, Bytes::from_static(b"abc")), (20, Bytes::from_static(b"def"))]);
-        assert_eq!(pieces.get_bytes(11, 2).ok(), Some(Bytes::from_static(b"bc")));
-        assert_eq!(pieces.get_bytes(20, 3).ok(), Some(Bytes::from_static(b"def")));
-        for (start, length) in [(9, 1), (11, 3), (14, 1), (22, 2), (24, 1)] {
-            assert!(pieces.get_bytes(start, length).is_err(), "{start} {length}");
-        }
     }
 }

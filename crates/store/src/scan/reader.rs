@@ -20,11 +20,12 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
 use super::ScanError;
 use super::cache::Cache;
-use super::columns::{ids, trace_id_at};
 use super::distinct::{self, Distinct};
 use super::files::{Files, Object};
-use super::ranged::{Part, Pieces, beside};
+use super::pieces::Pieces;
+use super::ranged::{Part, beside};
 use crate::attribute_filter::{ATTRIBUTE_FILTER_KEY, Pair, Place};
+use crate::columns::{ids, trace_id_at};
 use crate::file::{FileEntry, LakeTable};
 use crate::rollup::GroupRollups;
 

@@ -8,8 +8,8 @@ use kino_model::{SpanId, TraceId};
 
 use super::gather::TRACES_AT_A_TIME;
 use super::{Snapshot, answer};
+use crate::columns::{ids, trace_id_at};
 use crate::file::LakeTable;
-use crate::scan::columns::{ids, trace_id_at};
 use crate::scan::{Pick, Read, ScanError};
 
 const COLUMNS: &[&str; 3] = &["trace_id", "span_id", "parent_span_id"];

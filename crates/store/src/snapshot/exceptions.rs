@@ -7,8 +7,8 @@ use arrow_array::{Array, RecordBatch};
 use kino_model::{SpanId, TraceId, UnixNanos, names};
 
 use super::{Snapshot, answer};
+use crate::columns::{TextColumn, ids, int32, int64, trace_id_at};
 use crate::file::LakeTable;
-use crate::scan::columns::{TextColumn, ids, int32, int64, trace_id_at};
 use crate::scan::{Pick, Read, ScanError};
 
 /// Which exceptions, or which logs.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow_array::{Array, BooleanArray, RecordBatch};
 use kino_model::{DurationNanos, UnixNanos};
 
+use crate::columns::{TextColumn, ids, int64};
 use crate::rollup::OperationKey;
-use crate::scan::columns::{TextColumn, ids, int64};
 use crate::scan::predicate::{AttributeTest, SpanTest};
 use crate::trace_row::{TextLists, TraceRow};
 

@@ -17,8 +17,8 @@ use super::group_spans::GroupSpans;
 use super::split::{PieceWalk, SplitView};
 use super::walk::{Candidate, Question, Walk};
 use super::{Snapshot, answer};
+use crate::columns::{ids, trace_id_at};
 use crate::file::LakeTable;
-use crate::scan::columns::{ids, trace_id_at};
 use crate::scan::{Pick, Read, ScanError};
 use crate::trace_row::{self, TraceRow};
 
@@ -162,7 +162,8 @@ impl<'a> Search<'a> {
         let latest = after.map_or(latest, |place| latest.min(place.0));
         let asked = Asked::new(filter);
         let split = Arc::clone(snapshot.split().await?);
-        let spans = snapshot.groups.iter().map(GroupSpans::new).collect();
+        let spans =
+            snapshot.groups.iter().map(|group| GroupSpans::new(group, &asked.spans, &snapshot.reader)).collect();
         let groups = snapshot.groups.iter().enumerate();
         let mut walks: Vec<Source> = groups.map(|(place, group)| Source::Group(Walk::new(place, group))).collect();
         walks.extend(PieceWalk::all(&split, &asked, latest).into_iter().map(Source::Piece));

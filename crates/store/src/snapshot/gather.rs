@@ -9,9 +9,9 @@ use kino_model::columns::{Column, Table};
 use kino_model::{Batch, TraceId};
 
 use super::{Snapshot, answer};
+use crate::columns::SpanColumns;
 use crate::file::{Group, LakeTable};
 use crate::lake::sort;
-use crate::scan::columns::SpanColumns;
 use crate::scan::{Pick, Read, ScanError};
 use crate::trace_row;
 

@@ -8,11 +8,10 @@ use foldhash::HashSet;
 use kino_model::TraceId;
 use tokio::sync::OnceCell;
 
-use super::walk::Question;
+use crate::columns::{ids, trace_id_at};
 use crate::file::{Group, GroupId, LakeTable};
-use crate::scan::columns::{ids, trace_id_at};
-use crate::scan::predicate::Candidates;
-use crate::scan::{Pick, Read, ScanError};
+use crate::scan::predicate::{Candidates, SpanTest};
+use crate::scan::{LakeReader, Pick, Read, ScanError};
 
 /// Up to this number traces are looked up by their ids; for more, one pass over the file costs less. Tests
 /// have few.
@@ -23,6 +22,8 @@ const FEW_ROWS: usize = if cfg!(test) { 4 } else { 64 * 1_024 };
 /// The spans of one group.
 pub(super) struct GroupSpans {
     group: Arc<Group>,
+    test: Arc<SpanTest>,
+    reader: Arc<LakeReader>,
     /// Where in the file spans that pass may be; `None` where there are certainly none.
     candidates: OnceCell<Option<Candidates>>,
     /// All traces with a span that passes.
@@ -30,8 +31,10 @@ pub(super) struct GroupSpans {
 }
 
 impl GroupSpans {
-    pub(super) fn new(group: &Arc<Group>) -> Self {
-        Self { group: Arc::clone(group), candidates: OnceCell::new(), passing: OnceCell::new() }
+    /// Of a group whose spans must pass the test; nothing is read yet.
+    pub(super) fn new(group: &Arc<Group>, test: &Arc<SpanTest>, reader: &Arc<LakeReader>) -> Self {
+        let (group, test, reader) = (Arc::clone(group), Arc::clone(test), Arc::clone(reader));
+        Self { group, test, reader, candidates: OnceCell::new(), passing: OnceCell::new() }
     }
 
     /// The number of the group.
@@ -46,48 +49,39 @@ impl GroupSpans {
 
     /// Reads the whole group where that costs less than looking traces up: where few spans may pass, or where `many`
     /// traces are asked about. [`Self::passing`] then has the result.
-    pub(super) async fn read(&self, question: &Question<'_>, many: bool) -> Result<(), ScanError> {
-        let Some(candidates) = self.candidates(question).await? else {
+    pub(super) async fn read(&self, many: bool) -> Result<(), ScanError> {
+        let Some(candidates) = self.candidates().await? else {
             self.passing.get_or_init(async || HashSet::default()).await;
             return Ok(());
         };
         if many || candidates.row_count().is_some_and(|rows| rows <= FEW_ROWS) {
-            self.passing.get_or_try_init(|| self.spans_that_pass(question, Pick::All, candidates)).await?;
+            self.passing.get_or_try_init(|| self.spans_that_pass(Pick::All, candidates)).await?;
         }
         Ok(())
     }
 
     /// Those of these sorted traces with a span that passes.
-    pub(super) async fn among(
-        &self,
-        question: &Question<'_>,
-        wanted: &[TraceId],
-    ) -> Result<HashSet<TraceId>, ScanError> {
+    pub(super) async fn among(&self, wanted: &[TraceId]) -> Result<HashSet<TraceId>, ScanError> {
         if let Some(passing) = self.passing() {
             return Ok(wanted.iter().filter(|id| passing.contains(*id)).copied().collect());
         }
-        match self.candidates(question).await? {
-            Some(candidates) => self.spans_that_pass(question, Pick::Traces(wanted), candidates).await,
+        match self.candidates().await? {
+            Some(candidates) => self.spans_that_pass(Pick::Traces(wanted), candidates).await,
             None => Ok(HashSet::default()),
         }
     }
 
-    async fn candidates(&self, question: &Question<'_>) -> Result<Option<&Candidates>, ScanError> {
+    async fn candidates(&self) -> Result<Option<&Candidates>, ScanError> {
         let find = async || match self.group.file(LakeTable::Spans) {
-            Some(file) => question.asked.spans.candidates(&question.snapshot.reader, file).await,
+            Some(file) => self.test.candidates(&self.reader, file).await,
             None => Ok(None),
         };
         Ok(self.candidates.get_or_try_init(find).await?.as_ref())
     }
 
-    async fn spans_that_pass(
-        &self,
-        question: &Question<'_>,
-        pick: Pick<'_>,
-        candidates: &Candidates,
-    ) -> Result<HashSet<TraceId>, ScanError> {
+    async fn spans_that_pass(&self, pick: Pick<'_>, candidates: &Candidates) -> Result<HashSet<TraceId>, ScanError> {
         let Some(file) = self.group.file(LakeTable::Spans) else { return Ok(HashSet::default()) };
-        let spans = Arc::clone(&question.asked.spans);
+        let spans = Arc::clone(&self.test);
         let read = Read {
             columns: Some(&["trace_id"]),
             pick,
@@ -95,7 +89,7 @@ impl GroupSpans {
             dictionaries: true,
             condition: Some((&candidates.columns, Box::new(move |batch| spans.mark(batch)))),
         };
-        let batches = question.snapshot.read(file, read).await?;
+        let batches = self.reader.read(file, read).await?;
         let ids = batches.iter().filter_map(|batch| ids(batch, "trace_id"));
         Ok(ids.flat_map(|ids| (0..ids.len()).filter_map(|row| trace_id_at(ids, row))).collect())
     }

@@ -12,8 +12,8 @@ use kino_model::{TraceId, UnixNanos};
 
 use super::walk::Operations;
 use super::{OperationFilter, Snapshot, answer};
+use crate::columns::{ids, int64, trace_id_at};
 use crate::file::{FileEntry, Group, LakeTable};
-use crate::scan::columns::{ids, int64, trace_id_at};
 use crate::scan::{Read, ScanError};
 
 /// Traces in which an operation may have run.

@@ -13,9 +13,9 @@ use kino_model::columns::Table;
 use kino_model::{Batch, LogRecord, TraceId};
 
 use super::{EventFilter, Snapshot};
+use crate::columns::{ids, int32, trace_id_at};
 use crate::file::{FileEntry, LakeTable};
 use crate::lake::sort;
-use crate::scan::columns::{ids, int32, trace_id_at};
 use crate::scan::{Pick, Read, ScanError};
 
 /// Rows of a file that are one source: some tens of megabytes of records.

@@ -8,9 +8,9 @@ use kino_model::columns::Table;
 use kino_model::{SpanId, TraceId, UnixNanos};
 
 use super::{Snapshot, answer};
+use crate::columns::{TextColumn, ids, int64, trace_id_at};
 use crate::file::LakeTable;
 use crate::rollup::{OperationKey, Rollup, Rollups};
-use crate::scan::columns::{TextColumn, ids, int64, trace_id_at};
 use crate::scan::predicate::SpanTest;
 use crate::scan::{Read, ScanError};
 

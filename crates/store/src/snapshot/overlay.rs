@@ -5,9 +5,9 @@ use kino_model::columns::Table;
 use kino_model::{Batch, TraceId};
 
 use super::{Snapshot, answer};
+use crate::columns::SpanColumns;
 use crate::lake::sort;
 use crate::scan::ScanError;
-use crate::scan::columns::SpanColumns;
 use crate::trace_row::{self, TraceFacts};
 
 /// Makes the files whole: a table's rows are those of its files whose trace is not in `replaced`, and these.

@@ -18,20 +18,19 @@ use foldhash::{HashMap, HashSet};
 use kino_model::TraceId;
 use tokio::sync::Mutex;
 
-use super::{HotBatch, Snapshot};
+use super::Snapshot;
 use crate::file::{Group, GroupId, held_by_any};
+use crate::hot::{Groups, HotBatch, is_same};
 use crate::rollup::{OperationKey, Rollups};
 use crate::scan::ScanError;
 
 mod merge;
+mod merged;
 mod pieces;
 mod walk;
 
-use merge::Merged;
+use merged::Merged;
 pub(super) use walk::PieceWalk;
-
-/// Groups as snapshots share them.
-pub(crate) type Groups = Vec<Arc<Group>>;
 
 /// What the fingerprint of a trace that is being forgotten differs by.
 const HIDDEN: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -317,11 +316,6 @@ impl Snapshot {
             ids.iter().zip(held).filter_map(|(id, is_held)| is_held.then_some(*id)).collect()
         })
     }
-}
-
-/// Whether these are the groups; as long as the weak one lives, no others are at its address.
-pub(super) fn is_same(known: &Weak<Groups>, groups: &Arc<Groups>) -> bool {
-    std::ptr::eq(known.as_ptr(), Arc::as_ptr(groups))
 }
 
 fn mark(kind: u64, number: u64) -> u64 {

@@ -17,9 +17,9 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use proptest::prelude::*;
 
-use super::{Caches, HotBatch, OperationFilter, Snapshot, TraceFilter};
+use super::{Caches, OperationFilter, Snapshot, TraceFilter};
 use crate::file::{FileEntry, FlushSet, Group, GroupId};
-use crate::hot::Shared;
+use crate::hot::{HotBatch, Shared};
 use crate::lake::{self, Arrival};
 use crate::rollup::{OPERATIONS_MAX, OperationKey};
 use crate::scan::{FOOTER_CACHE_BYTES, LakeReader};

@@ -14,8 +14,8 @@ use kino_model::{Batch, Link, LogRecord, Span, Trace, TraceId};
 use super::gather::{Parts, TRACES_AT_A_TIME};
 use super::trace_cache::{Sources, bytes_of};
 use super::{Snapshot, answer};
+use crate::columns::{ids, trace_id_at};
 use crate::scan::ScanError;
-use crate::scan::columns::{ids, trace_id_at};
 
 /// Spans that are put together on one thread.
 const PIECE_ROWS: usize = 4 * 1_024;

@@ -14,9 +14,9 @@ use super::Snapshot;
 use super::filter::Asked;
 use super::group_spans::{GroupSpans, LOOKED_UP_MAX};
 use super::split::SplitView;
+use crate::columns::{ids, int64, trace_id_at};
 use crate::file::{Group, GroupId, LakeTable};
 use crate::rollup::{GroupRollups, OTHER, OperationKey};
-use crate::scan::columns::{ids, int64, trace_id_at};
 use crate::scan::{Pick, Read, ScanError};
 
 /// Rows of the first chunk: half a page of the file, more than an answer usually takes. Tests have few rows.
@@ -155,7 +155,7 @@ impl Walk {
         if *ask_spans && known.is_none() {
             let mut wanted: Vec<TraceId> = candidates.iter().map(|candidate| candidate.1).collect();
             wanted.sort_unstable();
-            let passing = spans.among(question, &wanted).await?;
+            let passing = spans.among(&wanted).await?;
             candidates.retain(|candidate| passing.contains(&candidate.1));
         }
         Ok(candidates)
@@ -166,7 +166,7 @@ impl Walk {
     async fn look_into_spans(&mut self, question: &Question<'_>) -> Result<(), ScanError> {
         let State::Open { end, chunk, ask_spans: true, .. } = &mut self.state else { return Ok(()) };
         let spans = &question.spans[self.place];
-        spans.read(question, *chunk > LOOKED_UP_MAX).await?;
+        spans.read(*chunk > LOOKED_UP_MAX).await?;
         match spans.passing().map(HashSet::len) {
             Some(0) => self.state = State::Over,
             Some(1..=FEW_TRACES) => *chunk = *end,
@@ -200,7 +200,7 @@ impl Walk {
         let Some(file) = self.group.file(LakeTable::Traces) else { return Ok(None) };
         if ask_spans {
             let spans = &question.spans[self.place];
-            spans.read(question, false).await?;
+            spans.read(false).await?;
             if spans.passing().is_some_and(HashSet::is_empty) {
                 return Ok(None);
             }

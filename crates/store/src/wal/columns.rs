@@ -35,12 +35,29 @@ use arrow_schema::{DataType, Schema};
 use kino_model::Batch;
 use kino_model::columns::{Kind, Table};
 
-use super::payload::PayloadError;
-
 /// The first bytes. An Arrow payload begins with a length, which is never that large.
 pub(super) const MAGIC: &[u8; 8] = b"columns\xfe";
 /// The first bytes before numbers were narrow.
 pub(super) const OLD_MAGIC: &[u8; 8] = b"columns\xff";
+
+/// Why bytes are no batch.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PayloadError {
+    #[error("a table's length runs past the end")]
+    Short,
+    #[error("not an Arrow stream")]
+    Arrow(#[from] arrow_schema::ArrowError),
+    #[error("a table arrived in {0} pieces")]
+    Pieces(usize),
+    #[error("there is no column {0}")]
+    Column(usize),
+    #[error("texts whose ends are not in order")]
+    Offsets,
+    #[error("numbers of {0} bytes")]
+    Width(u8),
+    #[error("{0} bytes too many")]
+    Trailing(usize),
+}
 
 /// How numbers are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

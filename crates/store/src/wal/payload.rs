@@ -9,26 +9,7 @@ use arrow_ipc::writer::StreamWriter;
 use kino_model::Batch;
 use kino_model::columns::Table;
 
-use super::columns::{self, Numbers};
-
-/// Why bytes are no batch.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum PayloadError {
-    #[error("a table's length runs past the end")]
-    Short,
-    #[error("not an Arrow stream")]
-    Arrow(#[from] arrow_schema::ArrowError),
-    #[error("a table arrived in {0} pieces")]
-    Pieces(usize),
-    #[error("there is no column {0}")]
-    Column(usize),
-    #[error("texts whose ends are not in order")]
-    Offsets,
-    #[error("numbers of {0} bytes")]
-    Width(u8),
-    #[error("{0} bytes too many")]
-    Trailing(usize),
-}
+use super::columns::{self, Numbers, PayloadError};
 
 pub(crate) fn encode(batch: &Batch) -> Result<Vec<u8>, PayloadError> {
     let mut bytes = Vec::with_capacity(batch.memory_size().min(super::segment::PAYLOAD_MAX) + 4096);

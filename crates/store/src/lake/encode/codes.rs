@@ -6,9 +6,8 @@
 //! are left alone: that shows after a few thousand of them.
 
 use super::dictionary::Dictionary;
-use super::view::View;
-use crate::attribute_filter::hash;
-use crate::lake::rows::{Place, UNMAPPED};
+use crate::lake::rows::UNMAPPED;
+use crate::lake::sort::Place;
 
 /// The texts of rows, in the file's order.
 pub(super) struct Codes {
@@ -24,8 +23,8 @@ pub(super) struct Codes {
 /// Which row of the file each row of the batches becomes.
 pub(super) struct Ranks {
     /// Batch by batch.
-    parts: Vec<Vec<u32>>,
-    rows: usize,
+    pub(super) parts: Vec<Vec<u32>>,
+    pub(super) rows: usize,
 }
 
 impl Ranks {
@@ -40,39 +39,10 @@ impl Ranks {
 }
 
 impl Codes {
-    /// Of a column, with hashes that begin with `seed`; `None` unless it is of texts that fit a dictionary. `room` is
-    /// taken for the numbers then.
-    pub(super) fn of(view: &View<'_>, ranks: &Ranks, seed: u64, room: &mut Vec<u32>) -> Option<Self> {
-        room.clear();
-        room.resize(ranks.rows, 0);
-        let mut texts = Dictionary::of_texts();
-        for (part, ranks) in ranks.parts.iter().enumerate() {
-            let mut number = |text: &[u8]| Some(texts.place(text, hash(text, seed))? + 1);
-            match view {
-                View::Texts(parts) => {
-                    let Some(part) = &parts[part] else { continue };
-                    part.each(|row, text| {
-                        if let Some(code) = room.get_mut(ranks[row] as usize) {
-                            *code = number(text)?;
-                        }
-                        Some(())
-                    })?;
-                }
-                View::Labels(parts) => {
-                    let Some(labels) = &parts[part] else { continue };
-                    let numbers: Vec<u32> =
-                        labels.texts().map(|text| text.map_or(Some(0), &mut number)).collect::<Option<_>>()?;
-                    for (rank, key) in ranks.iter().zip(labels.keys()) {
-                        if let (Some(code), Some(key)) = (room.get_mut(*rank as usize), key) {
-                            *code = numbers[key];
-                        }
-                    }
-                }
-                _ => return None,
-            }
-        }
+    /// For rows in the file's order; `texts` are what the numbers in `rows` mean.
+    pub(super) fn new(rows: Vec<u32>, texts: Dictionary) -> Self {
         let places = vec![None; texts.len()];
-        Some(Self { rows: std::mem::take(room), asked: 0, texts, places })
+        Self { rows, asked: 0, texts, places }
     }
 
     /// Appends the codes of the next rows: one more than a text's place among the texts, or zero.

@@ -2,42 +2,21 @@
 
 use arrow_array::Array;
 use arrow_schema::{DataType, Field};
-use bytes::Bytes;
 use kino_model::{SpanId, TraceId};
 use parquet::basic::Encoding;
-use parquet::column::writer::ColumnCloseResult;
 use parquet::data_type::{ByteArray, FixedLenByteArray};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::schema::types::ColumnDescPtr;
 
-use super::chunk::{Chunk, PageParts, Zstd};
+use super::chunk::{Chunk, PageParts};
 use super::leaf::{Numbers, Texts};
 use super::map::MapColumn;
 use super::view::{self, GATHERED_ROWS, View, misfit};
+use super::work::{Finished, Scratch, Work};
 use super::{PAGE_ROWS, bits};
-use crate::attribute_filter;
-use crate::lake::rows::Place;
-
-/// A finished chunk: its bytes, and what the footer says of it.
-pub(super) type Finished = (Bytes, ColumnCloseResult);
-
-/// What all columns of a file share while they are encoded.
-pub(super) struct Work<'a> {
-    pub(super) zstd: &'a mut Zstd,
-    pub(super) filter: Option<&'a mut attribute_filter::Builder>,
-    pub(super) scratch: &'a mut Scratch,
-}
-
-/// Room for rows that have been gathered and for a page's encoded parts.
-#[derive(Default)]
-pub(super) struct Scratch {
-    codes: Vec<u32>,
-    numbers: Vec<Option<i64>>,
-    pub(super) levels: Vec<u8>,
-    pub(super) values: Vec<u8>,
-}
+use crate::lake::sort::Place;
 
 /// A column: flat, or a map.
 pub(super) enum Column {

@@ -1,13 +1,12 @@
 //! The values of one leaf column on their way into pages: a dictionary while it pays, plain after that.
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::Int32Type;
-use arrow_array::{Array, Int32Array, StringArray};
+use arrow_array::Array;
 use parquet::basic::Encoding;
 
 use super::bits;
 use super::codes::Codes;
 use super::dictionary::Dictionary;
+use super::labels::Labels;
 use crate::attribute_filter::{self, hash};
 
 /// Bytes of values after which a page ends before it has its rows.
@@ -29,13 +28,6 @@ pub(super) struct Texts {
     is_covered: bool,
     /// For each place in the dictionary, one more than the filter's block that has been told of it.
     told: Vec<u32>,
-}
-
-/// Labels of a batch, with their places in the column's dictionary once they are known.
-pub(super) struct Labels<'a> {
-    keys: &'a Int32Array,
-    values: &'a StringArray,
-    places: Vec<Option<u32>>,
 }
 
 /// Whole numbers of four or eight bytes.
@@ -187,24 +179,6 @@ impl Texts {
     /// The dictionary that pages refer to.
     pub(super) fn into_dictionary(self) -> Option<Dictionary> {
         self.outgrown.or(self.dictionary)
-    }
-}
-
-impl<'a> Labels<'a> {
-    pub(super) fn of(column: &'a dyn Array) -> Option<Self> {
-        let labels = column.as_dictionary_opt::<Int32Type>()?;
-        let values = labels.values().as_string_opt::<i32>()?;
-        Some(Self { keys: labels.keys(), values, places: vec![None; values.len()] })
-    }
-
-    /// The distinct texts; some may be none.
-    pub(super) fn texts(&self) -> impl Iterator<Item = Option<&'a [u8]>> {
-        self.values.iter().map(|text| text.map(str::as_bytes))
-    }
-
-    /// For each row the place of its text.
-    pub(super) fn keys(&self) -> impl Iterator<Item = Option<usize>> {
-        self.keys.iter().map(|key| key.map(|key| key as usize))
     }
 }
 

@@ -5,12 +5,12 @@ use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnDescPtr;
 
 use super::chunk::{Chunk, PageParts};
-use super::column::{Finished, Scratch, Work};
 use super::leaf::Texts;
 use super::view::{self, Entry};
+use super::work::{Finished, Scratch, Work};
 use super::{PAGE_ROWS, bits};
 use crate::attribute_filter::{self, hash};
-use crate::lake::rows::Place;
+use crate::lake::sort::Place;
 
 /// Pairs of places that are remembered so that the filter is told once of the common ones; a power of two.
 const PAIRS_REMEMBERED: usize = 4_096;

@@ -13,9 +13,11 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field};
 use parquet::errors::ParquetError;
 
-use super::codes::Codes;
-use super::leaf::Labels;
-use crate::lake::rows::Place;
+use super::codes::{Codes, Ranks};
+use super::dictionary::Dictionary;
+use super::labels::Labels;
+use crate::attribute_filter::hash;
+use crate::lake::sort::Place;
 
 /// Rows gathered at once: their values stay in a processor's nearest cache until they are encoded.
 pub(super) const GATHERED_ROWS: usize = 256;
@@ -97,6 +99,40 @@ impl<'a> View<'a> {
             _ => None,
         };
         view.ok_or_else(misfit)
+    }
+
+    /// Of a column, with hashes that begin with `seed`; `None` unless it is of texts that fit a dictionary. `room` is
+    /// taken for the numbers then.
+    pub(super) fn codes(&self, ranks: &Ranks, seed: u64, room: &mut Vec<u32>) -> Option<Codes> {
+        room.clear();
+        room.resize(ranks.rows, 0);
+        let mut texts = Dictionary::of_texts();
+        for (part, ranks) in ranks.parts.iter().enumerate() {
+            let mut number = |text: &[u8]| Some(texts.place(text, hash(text, seed))? + 1);
+            match self {
+                Self::Texts(parts) => {
+                    let Some(part) = &parts[part] else { continue };
+                    part.each(|row, text| {
+                        if let Some(code) = room.get_mut(ranks[row] as usize) {
+                            *code = number(text)?;
+                        }
+                        Some(())
+                    })?;
+                }
+                Self::Labels(parts) => {
+                    let Some(labels) = &parts[part] else { continue };
+                    let numbers: Vec<u32> =
+                        labels.texts().map(|text| text.map_or(Some(0), &mut number)).collect::<Option<_>>()?;
+                    for (rank, key) in ranks.iter().zip(labels.keys()) {
+                        if let (Some(code), Some(key)) = (room.get_mut(*rank as usize), key) {
+                            *code = numbers[key];
+                        }
+                    }
+                }
+                _ => return None,
+            }
+        }
+        Some(Codes::new(std::mem::take(room), texts))
     }
 }
 

@@ -12,12 +12,13 @@ use futures::future::try_join_all;
 use kino_model::columns::Table;
 use kino_model::{SpanId, TraceId};
 
+use super::merged::Merged;
 use super::pieces::with_groups;
 use super::{Entry, NO_PIECE, RemovedSpan, Snapshot, Wrong};
+use crate::columns::{SpanColumns, ids, trace_id_at};
 use crate::file::{GroupId, LakeTable};
 use crate::lake::rows::{Rows, UNMAPPED};
 use crate::rollup::{OperationKey, Operations};
-use crate::scan::columns::{SpanColumns, ids, trace_id_at};
 use crate::scan::{Pick, Read, ScanError};
 use crate::trace_row::{self, TraceFacts};
 
@@ -42,45 +43,6 @@ const COLUMNS: &[&str] = &[
 
 /// A span, by its trace and id.
 type SpanKey = (TraceId, SpanId);
-
-/// Traces that were merged.
-#[derive(Debug, Default)]
-pub(super) struct Merged {
-    /// Rows of those with visible spans, in no order.
-    pub(super) rows: Vec<RecordBatch>,
-    /// The operations that the rows name.
-    pub(super) keys: Numbered,
-    /// All of them; one with a row has the piece 0.
-    pub(super) entries: Vec<(TraceId, Entry)>,
-}
-
-/// Operations with their numbers.
-#[derive(Debug, Default)]
-pub(super) struct Numbered {
-    pub(super) keys: Vec<OperationKey>,
-    by_key: HashMap<OperationKey, u32>,
-}
-
-impl Numbered {
-    pub(super) fn number(&mut self, key: &OperationKey) -> u32 {
-        if let Some(number) = self.by_key.get(key) {
-            return *number;
-        }
-        let number = self.keys.len() as u32;
-        self.keys.push(key.clone());
-        self.by_key.insert(key.clone(), number);
-        number
-    }
-}
-
-impl Merged {
-    /// Says from which sources each trace was merged.
-    pub(super) fn set_fingerprints(&mut self, fingerprints: &HashMap<TraceId, u64>) {
-        for (id, entry) in &mut self.entries {
-            entry.fingerprint = fingerprints.get(id).copied().unwrap_or_default();
-        }
-    }
-}
 
 /// Rows of some traces as the sources hold them.
 #[derive(Debug)]

@@ -12,13 +12,13 @@ use arrow_select::concat::concat_batches;
 use arrow_select::filter::filter_record_batch;
 use kino_model::TraceId;
 
-use super::merge::{Merged, Numbered};
+use super::merged::{Merged, Numbered};
 use super::{Correction, Entry, NO_PIECE, Piece, SplitTraces};
+use crate::columns::{ids, trace_id_at};
 use crate::file::GroupId;
 use crate::lake::by_start;
 use crate::rollup::OperationKey;
 use crate::scan::ScanError;
-use crate::scan::columns::{ids, trace_id_at};
 use crate::trace_row;
 
 /// The column with the groups of a trace.

@@ -10,9 +10,9 @@ use kino_model::columns::Table;
 
 use super::pieces::GroupLists;
 use super::{Entry, SplitTraces, SplitView};
+use crate::columns::{ids, int64, trace_id_at};
 use crate::file::GroupId;
 use crate::scan::ScanError;
-use crate::scan::columns::{ids, int64, trace_id_at};
 use crate::snapshot::filter::Asked;
 use crate::snapshot::find::WALKS_AT_ONCE;
 use crate::snapshot::gather::TRACES_AT_A_TIME;
@@ -195,14 +195,14 @@ async fn keep_with_spans(
             break;
         }
     }
-    try_join_all(lists.unread.iter().map(|spans| spans.read(question, many))).await?;
+    try_join_all(lists.unread.iter().map(|spans| spans.read(many))).await?;
     // Of a group in which many may pass, only these traces are asked about.
     let asked = lists.unread.iter().filter(|spans| spans.passing().is_none()).map(async |spans| {
         let holds: Vec<bool> = lists.distinct.iter().map(|groups| groups.contains(&spans.id().0)).collect();
         let held = looked_at.iter().filter(|(_, list)| holds[*list]);
         let mut traces: Vec<TraceId> = held.filter_map(|(row, _)| trace_id_at(ids, *row)).collect();
         traces.sort_unstable();
-        spans.among(question, &traces).await
+        spans.among(&traces).await
     });
     let found: HashSet<TraceId> = try_join_all(asked).await?.into_iter().flatten().collect();
     let passing = lists.passing(question);

@@ -9,13 +9,13 @@ use bytes::Bytes;
 use object_store::local::LocalFileSystem;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
-use crate::describe::{INVENTORIES, MANIFESTS};
 use crate::disk::Disk;
 use crate::error::{OpenError, StoreError};
 use crate::file::LakeTable;
+use crate::paths::{BLOBS, INVENTORIES, MANIFESTS};
 
-/// The folder of packs.
-pub(crate) const BLOBS: &str = "blobs";
+/// Where files go that do not come back, within the lake.
+pub(crate) const ASIDE: &str = "aside";
 /// What a local lake's URL begins with.
 const FILE_SCHEME: &str = "file://";
 

@@ -10,11 +10,14 @@ use arrow_schema::ArrowError;
 use kino_model::columns::Table;
 use kino_model::{Batch, TraceId};
 
-use super::split::{Groups, is_same};
+use crate::columns::{SpanColumns, ids, trace_id_at};
+use crate::file::Group;
 use crate::lake::sort;
 use crate::rollup::Rollups;
-use crate::scan::columns::{SpanColumns, ids, trace_id_at};
 use crate::trace_row::{TraceFacts, TraceRow};
+
+/// Groups as snapshots share them.
+pub(crate) type Groups = Vec<Arc<Group>>;
 
 /// A batch in memory.
 #[derive(Debug)]
@@ -66,7 +69,7 @@ impl HotBatch {
     }
 
     /// The traces of this batch that `groups` may hold; `find` is asked once for the same groups.
-    pub(super) fn elsewhere(
+    pub(crate) fn elsewhere(
         &self,
         groups: &Arc<Groups>,
         find: impl FnOnce(&[TraceId]) -> Vec<TraceId>,
@@ -204,6 +207,11 @@ impl HotIndex {
         }
         Ok(index)
     }
+}
+
+/// Whether these are the groups; as long as the weak one lives, no others are at its address.
+pub(crate) fn is_same(known: &Weak<Groups>, groups: &Arc<Groups>) -> bool {
+    std::ptr::eq(known.as_ptr(), Arc::as_ptr(groups))
 }
 
 #[cfg(test)]
