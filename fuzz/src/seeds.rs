@@ -26,7 +26,7 @@ fn main() -> std::io::Result<()> {
         ("otlp_json", [otlp(Encoding::Json), json_by_hand()].concat()),
         ("jaeger_json", jaeger()),
         ("wal", wal()),
-        ("descriptions", kino_store::describe::fuzzing::seeds()),
+        ("descriptions", kino_lake::describe::fuzzing::seeds()),
     ] {
         let folder = corpus.join(target);
         fs::create_dir_all(&folder)?;

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use kino_store::describe::fuzzing;
+use kino_lake::describe::fuzzing;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     fuzzing::check_inventory(bytes);

@@ -233,7 +233,7 @@ impl Engine {
 
 impl Engine {
     /// Reads every file that the questions read: a search that nothing passes, and all exceptions.
-    async fn read_through(&self) -> Result<(), kino_store::scan::ScanError> {
+    async fn read_through(&self) -> Result<(), kino_store::ScanError> {
         let snapshot = self.snapshot();
         let impossible = ("kino.doctor".to_owned(), "no span says this".to_owned());
         let filter = TraceFilter { attributes: vec![impossible], ..TraceFilter::default() };

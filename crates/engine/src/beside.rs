@@ -99,8 +99,7 @@ impl Engine {
             ..TraceFilter::default()
         };
         let found = snapshot.find(&filter, EARLIER_ROWS_MAX, None).await.or_problem()?;
-        let of_earlier =
-            |row: &&kino_store::trace_row::TraceRow| row.code_state.as_deref().is_some_and(|state| state != newest);
+        let of_earlier = |row: &&kino_store::TraceRow| row.code_state.as_deref().is_some_and(|state| state != newest);
         let Some(code_state) = found.rows.iter().find(of_earlier).and_then(|row| row.code_state.clone()) else {
             return Ok(None);
         };

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use kino_analyze::diagnose::{self as analyze, Candidate, Next, Recorded, Words};
 use kino_analyze::tree::Tree;
 use kino_model::{Trace, TraceId, UnixNanos};
+use kino_store::TraceRow;
 use kino_store::snapshot::{Operation, Snapshot, TraceFilter};
-use kino_store::trace_row::TraceRow;
 use kino_wire::Problem;
 use kino_wire::diagnose::{
     AlsoSeen, ComplaintWord, DEFAULT_LIMIT, Diagnose, DiagnoseQuestion, DiagnosedOperation, DiagnosisEntry,

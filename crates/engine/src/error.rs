@@ -7,7 +7,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use kino_store::scan::ScanError;
+use kino_store::ScanError;
 use kino_store::{AppendError, BudgetError, StoreError};
 use kino_wire::Problem;
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use kino_model::{DurationNanos, RunId, UnixNanos};
+use kino_store::TraceRow;
 use kino_store::snapshot::TraceFilter;
-use kino_store::trace_row::TraceRow;
 use kino_wire::Problem;
 use kino_wire::find::{DEFAULT_LIMIT, Find, FindItem, FindQuestion, MAX_LIMIT};
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use kino_analyze::execution::{Entry, Execution, executions};
 use kino_analyze::tree::Tree;
 use kino_model::{Span, SpanId, Trace, TraceId, UnixNanos, names};
-use kino_store::scan::ScanError;
+use kino_store::ScanError;
 use kino_store::snapshot::{OperationFilter, Snapshot};
 use kino_wire::Problem;
 use kino_wire::explain::ExplainOperationQuestion;

@@ -189,7 +189,7 @@ impl Engine {
     }
 
     /// The run's traces, newest first, and whether there are more.
-    async fn of_run(&self, run_id: RunId) -> Result<(Vec<kino_store::trace_row::TraceRow>, bool), Problem> {
+    async fn of_run(&self, run_id: RunId) -> Result<(Vec<kino_store::TraceRow>, bool), Problem> {
         let filter = TraceFilter { run_ids: Some(vec![run_id.to_string()]), ..TraceFilter::default() };
         let found = self.snapshot().find(&filter, TRACES_COUNTED_MAX, None).await;
         let found = found.or_problem()?;

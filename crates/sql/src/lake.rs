@@ -16,7 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use datafusion::datasource::listing::ListingTableUrl;
 use futures::stream::{self, BoxStream, StreamExt as _};
-use kino_store::file::{cut, whole_blocks};
+use kino_lake::group::{cut, whole_blocks};
 use kino_wire::admin::LakeFile;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;

@@ -145,7 +145,7 @@ impl World {
         let path = folder.path().join("one.parquet");
         write_file(&path, &as_in_files(Table::Spans, &in_file.spans));
         let written = std::fs::read(&path).unwrap();
-        let sums = kino_store::file::BlockSums::of(&written);
+        let sums = kino_lake::group::BlockSums::of(&written);
         let file = LakeFile {
             table: "spans".into(),
             path: "one.parquet".into(),

@@ -182,7 +182,7 @@ impl Inner {
 
     /// Enters block sums learnt by reading files of an earlier version into the catalog, for the next engine.
     pub(crate) async fn enter_learned(self: &Arc<Self>) -> Result<(), StoreError> {
-        let learned = self.reader.files().take_learned();
+        let learned = self.reader.take_learned();
         if learned.is_empty() {
             return Ok(());
         }

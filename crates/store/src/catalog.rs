@@ -19,11 +19,11 @@ use std::path::Path;
 
 use kino_model::{BlobHash, TraceId};
 
-use crate::blobs::Place;
-use crate::describe::Inventory;
-use crate::entry::{GroupRow, PackRow};
 use crate::error::CatalogError;
-use crate::file::{FileEntry, GroupId};
+use kino_lake::blobs::Place;
+use kino_lake::describe::Inventory;
+use kino_lake::entry::{GroupRow, PackRow};
+use kino_lake::group::{FileEntry, GroupId};
 
 /// A live group or pack whose entry is not what was written.
 #[derive(Clone, Debug)]

@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use parquet::errors::ParquetError;
-
-use crate::blobs;
 use crate::error::StoreError;
-use crate::file::Group;
-use crate::scan::ScanError;
 use crate::store::Store;
+use kino_lake::blobs;
+use kino_lake::group::Group;
 
 /// What a look at every byte of the lake found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,19 +53,17 @@ impl Store {
 
     async fn check_group(&self, group: &Arc<Group>, checked: &mut Checked) -> Result<(), StoreError> {
         for file in &group.files {
-            let read = self.inner.reader.files().read_through(file).await;
-            let source = match read {
-                Ok(_) if file.meta.checksum.is_none() => {
+            let error = match self.inner.reader.verify(file).await {
+                Ok(()) if file.meta.checksum.is_none() => {
                     checked.without_checksum.push(file.path.clone());
                     continue;
                 }
-                Ok(_) => {
+                Ok(()) => {
                     checked.whole += 1;
                     continue;
                 }
-                Err(fault) => ParquetError::from(fault),
+                Err(error) => error,
             };
-            let error = ScanError::File { path: file.path.clone(), source };
             if !error.is_damage() {
                 return Err(StoreError::Rows(error.into()));
             }
@@ -81,9 +76,9 @@ impl Store {
     async fn check_blobs(&self, checked: &mut Checked) -> Result<(), StoreError> {
         let packed = self.inner.shared.view().packed.clone();
         for (hash, place) in packed {
-            let path = crate::paths::pack_path(place.pack);
+            let path = kino_lake::paths::pack_path(place.pack);
             let frame = self.inner.storage.read(&path, place.offset..place.offset + place.length).await;
-            match frame.and_then(|frame| blobs::unpack(hash, place, &frame)) {
+            match frame.and_then(|frame| Ok(blobs::unpack(hash, place, &frame)?)) {
                 Ok(_) => checked.whole += 1,
                 Err(error) => checked.damaged.push(format!("{path}: {}", crate::error::chain(&error))),
             }

@@ -11,16 +11,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kino_model::{BlobHash, TraceId};
 
-use crate::blobs;
 use crate::catalog::Commit;
-use crate::describe::{describe_group, describe_pack};
-use crate::entry::{GroupRow, PackRow};
 use crate::error::StoreError;
-use crate::file::{FileEntry, FileMeta, FlushSet, Group, GroupId, NewFile};
 use crate::hot::Generation;
 use crate::inner::{Inner, blocking};
 use crate::kill_points::KillPoint;
-use crate::paths::{file_path, manifest_path, pack_path};
+use kino_lake::blobs;
+use kino_lake::describe::{describe_group, describe_pack};
+use kino_lake::entry::{GroupRow, PackRow};
+use kino_lake::group::{FileEntry, FileMeta, FlushSet, Group, GroupId, NewFile};
+use kino_lake::paths::{file_path, manifest_path, pack_path};
 
 /// What one step changes.
 #[derive(Debug, Default)]

@@ -12,9 +12,9 @@ use kino_model::{BlobHash, TraceId};
 
 use crate::commit::Change;
 use crate::error::StoreError;
-use crate::file::{FlushSet, Group, GroupId};
 use crate::inner::{Inner, blocking};
 use crate::kill_points::KillPoint;
+use kino_lake::group::{FlushSet, Group, GroupId};
 
 /// Groups of one tier that make a merge worth its while. With it the write amplification is the logarithm, to this
 /// base, of the largest group over the smallest.
@@ -104,7 +104,7 @@ impl Inner {
         // Decoding and encoding would hold up the runtime's own threads.
         let set = blocking(move || {
             let keep = move |trace: TraceId| if trace.is_zero() { loose } else { keep(trace) };
-            runtime.block_on(crate::lake::merge(&reader, &merged, &live, slice_rows, keep))
+            runtime.block_on(kino_lake::write::merge(&reader, &merged, &live, slice_rows, keep))
         })
         .await?;
         match set {
@@ -209,12 +209,12 @@ mod tests {
     use kino_model::UnixNanos;
 
     use super::*;
-    use crate::file::{BlockSums, FileEntry, FileMeta, LakeTable};
-    use crate::lake::Arrival;
+    use kino_lake::group::{BlockSums, FileEntry, FileMeta, LakeTable};
+    use kino_lake::write::Arrival;
 
     fn group(id: u64, bytes: u64, rows: u64) -> Arc<Group> {
         let arrival = Arrival { min: UnixNanos(id as i64), max: UnixNanos(id as i64) };
-        let meta = crate::lake::build(&[], arrival, &[]).expect("there is nothing in it").group;
+        let meta = kino_lake::write::build(&[], arrival, &[]).expect("there is nothing in it").group;
         let file = FileMeta {
             table: LakeTable::Spans,
             rows,

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::describe::{Inventory, read_manifest};
 use crate::error::StoreError;
-use crate::file::GroupId;
 use crate::inner::{Inner, blocking};
-use crate::paths::{INVENTORIES, MANIFESTS, inventory_path};
 use crate::written::{INVENTORY_COPY, Lacking};
+use kino_lake::describe::{Inventory, read_manifest};
+use kino_lake::group::GroupId;
+use kino_lake::paths::{INVENTORIES, MANIFESTS, inventory_path};
 
 /// Inventories that are left in place: the last, and the one before for the case that the last cannot be read.
 const INVENTORIES_LEFT: usize = 2;

@@ -4,6 +4,10 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use arrow_schema::ArrowError;
+use kino_lake::read::ReadError;
+
+use crate::budget::BudgetError;
 use crate::kill_points::Killed;
 
 /// Why a store did not open. Each message says what to do.
@@ -127,9 +131,9 @@ pub enum StoreError {
     /// A background thread went away.
     #[error("a worker ended early: see the log for the panic before this")]
     Worker,
-    /// The blob is gone or damaged.
-    #[error("the blob {0} does not match its hash")]
-    DamagedBlob(String),
+    /// The blob is damaged.
+    #[error(transparent)]
+    DamagedBlob(#[from] kino_lake::blobs::DamagedBlob),
     /// A blob that may be in a pack whose entry in the catalog is damaged.
     #[error("the blob {0} is not known; an entry of the catalog that may name it is damaged: run `kino doctor`")]
     LostBlob(String),
@@ -141,10 +145,52 @@ pub enum StoreError {
     Append(#[from] AppendError),
 }
 
+impl From<serde_json::Error> for StoreError {
+    /// A description of the lake that could not be written.
+    fn from(error: serde_json::Error) -> Self {
+        Self::Rows(error.into())
+    }
+}
+
 impl StoreError {
     /// Whether it is a large value that is at fault, rather than the store.
     pub fn is_damage(&self) -> bool {
         matches!(self, Self::DamagedBlob(_) | Self::LostBlob(_) | Self::Lake(object_store::Error::NotFound { .. }))
+    }
+}
+
+/// Why a question over a snapshot has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// A file of the lake, or the rows in it, could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A cursor that no earlier answer gave.
+    #[error("read the cursor {0:?}: take it from an earlier answer")]
+    Cursor(String),
+    /// The question takes more memory than there is for it now.
+    #[error(transparent)]
+    Memory(#[from] BudgetError),
+}
+
+impl ScanError {
+    /// Whether a file itself is at fault, rather than the way to it.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Read(error) if error.is_damage())
+    }
+
+    /// The file that could not be read.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::Read(error) => error.path(),
+            Self::Cursor(_) | Self::Memory(_) => None,
+        }
+    }
+}
+
+impl From<ArrowError> for ScanError {
+    fn from(error: ArrowError) -> Self {
+        Self::Read(error.into())
     }
 }
 

@@ -9,15 +9,15 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use kino_model::UnixNanos;
 
-use crate::blobs;
 use crate::commit::Change;
 use crate::error::StoreError;
-use crate::file::FlushSet;
 use crate::hot::Generation;
 use crate::inner::{Inner, blocking};
 use crate::kill_points::KillPoint;
-use crate::lake::Arrival;
 use crate::wal::writer::Frozen;
+use kino_lake::blobs;
+use kino_lake::group::FlushSet;
+use kino_lake::write::Arrival;
 
 /// Copies of its rows that a flush holds, at most: the columns that decide the order or that derived tables are made of,
 /// and the encoded files, are together less than one.
@@ -66,7 +66,7 @@ impl Inner {
             }
             let arrival = Arrival { min: UnixNanos(built.arrival_min), max: UnixNanos(built.arrival_max) };
             let set: FlushSet =
-                crate::lake::build(&batches, arrival, &groups).map_err(|error| StoreError::Rows(error.into()))?;
+                kino_lake::write::build(&batches, arrival, &groups).map_err(|error| StoreError::Rows(error.into()))?;
             Ok(Some((set, named)))
         })
         .await??;

@@ -14,16 +14,18 @@ use arrow_schema::ArrowError;
 use kino_model::columns::Table;
 use kino_model::{Batch, BlobHash, TraceId, UnixNanos};
 
-use crate::columns;
 use crate::commit::Change;
+use crate::error::ScanError;
 use crate::error::StoreError;
-use crate::file::{FlushSet, Group, LakeTable};
 use crate::inner::{Inner, blocking};
 use crate::kill_points::KillPoint;
 use crate::retained::Retired;
-use crate::scan::{Pick, Read, ScanError};
 use crate::snapshot::Snapshot;
 use crate::store::Store;
+use kino_lake::blobs;
+use kino_lake::columns;
+use kino_lake::group::{FlushSet, Group, LakeTable};
+use kino_lake::read::{Pick, Read};
 
 /// What is to be forgotten.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,16 +196,9 @@ impl Inner {
         if named.is_empty() {
             return Ok(named);
         }
-        let rows = |error: parquet::errors::ParquetError| StoreError::Rows(error.into());
         let mut still = BTreeSet::new();
         for file in set.files.iter().filter(|file| file.meta.table == LakeTable::Spans) {
-            let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file.bytes.clone())
-                .map_err(rows)?
-                .build()
-                .map_err(rows)?;
-            for batch in reader {
-                still.extend(crate::blobs::named_by(&batch.map_err(|error| StoreError::Rows(error.into()))?));
-            }
+            still.extend(blobs::named_in(file).map_err(|error| StoreError::Rows(error.into()))?);
         }
         Ok(still)
     }

@@ -14,7 +14,7 @@ use kino_model::columns::Table;
 use kino_model::{Batch, BlobHash, TraceId};
 use tokio::sync::Notify;
 
-use crate::file::{Group, GroupId};
+use kino_lake::group::{Group, GroupId};
 
 mod batch;
 
@@ -78,7 +78,7 @@ pub(crate) struct View {
     /// Groups that cannot be read, with their spans; left out of everything until someone looks at them.
     pub(crate) quarantined: BTreeMap<GroupId, Quarantined>,
     /// Blobs that are in a pack of the lake.
-    pub(crate) packed: BTreeMap<BlobHash, crate::blobs::Place>,
+    pub(crate) packed: BTreeMap<BlobHash, kino_lake::blobs::Place>,
     /// The packs' bytes.
     pub(crate) pack_sizes: BTreeMap<GroupId, u64>,
     /// Blobs that the live groups' spans name.

@@ -16,16 +16,16 @@ use crate::catalog::{Catalog, DocumentStore};
 use crate::config::StoreConfig;
 use crate::disk::Disk;
 use crate::error::{AppendError, StoreError};
-use crate::file::{Group, GroupId};
 use crate::hot::{Accepted, Content, HotBatch, Shared};
 use crate::lock::{self, HomeLock, HomeMark};
 use crate::retained::{Exempt, RetentionState, Retired};
-use crate::scan::LakeReader;
 use crate::snapshot::{Caches, Snapshot};
 use crate::storage::Storage;
 use crate::wal::segment::{Kind, PAYLOAD_MAX, check_of};
 use crate::wal::writer::{Append, Frozen, RETRY_AFTER, Writer};
 use crate::written::Written;
+use kino_lake::group::{Group, GroupId};
+use kino_lake::read::LakeReader;
 
 /// What a record of the log holds, and its checksum.
 pub(crate) struct Payload {

@@ -6,35 +6,30 @@
 //!  lake (Parquet files) ◄── catalog (SQLite: which files are live) ─┘
 //! ```
 //!
+//! What lies in the lake, and how it is read and written, is `kino-lake`'s.
+//!
 //! One process owns a store: an OS lock on the home decides. The store reads no environment and no clock of its own.
 
 pub mod config;
 pub mod error;
 pub mod store;
 
-mod attribute_filter;
 mod background;
-mod blobs;
 pub mod budget;
 mod catalog;
 mod check;
 mod claim;
-mod columns;
 mod commit;
 mod compaction;
-#[doc(hidden)]
-pub mod describe;
 mod descriptions;
 pub mod disk;
 mod documents;
-mod entry;
 mod flush;
 pub mod forget;
 mod hot;
 mod inner;
 pub mod kill_points;
 mod lock;
-mod paths;
 mod rebuild;
 mod recognise;
 mod recover;
@@ -45,21 +40,16 @@ mod storage;
 pub mod wal;
 mod written;
 
-pub mod file;
-pub mod filter;
-pub mod lake;
-pub mod rollup;
-pub mod scan;
-pub mod sketch;
 pub mod snapshot;
-pub mod trace_row;
+
+pub use kino_lake::group::{FileEntry, FileMeta, LakeTable};
+pub use kino_lake::trace_row::TraceRow;
 
 pub use budget::{Budget, BudgetError, Reservation};
 pub use check::{Checked, Lacked};
 pub use claim::Claim;
 pub use config::{StoreConfig, SyncPolicy};
-pub use error::{AppendError, CatalogError, OpenError, StoreError};
-pub use file::{FileEntry, FileMeta};
+pub use error::{AppendError, CatalogError, OpenError, ScanError, StoreError};
 pub use forget::{Forget, Forgotten};
 pub use kill_points::{KillMode, KillPoint, KillPoints};
 pub use rebuild::{Documents, Rebuilt, rebuild};

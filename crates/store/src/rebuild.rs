@@ -10,39 +10,37 @@
 //! never part of the lake, and its rows are in the log. The log itself is not touched: the next open replays it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use kino_model::{BlobHash, Clock};
 
-use crate::blobs::{self, Place};
 use crate::catalog::sqlite::SqliteCatalog;
 use crate::catalog::{Leftover, Restored};
 use crate::claim;
 use crate::config::StoreConfig;
-use crate::describe::{Described, Inventory, read_manifest};
 use crate::disk::{Disk, SystemDisk};
 use crate::documents::COPY;
-use crate::entry::{GroupRow, PackRow};
 use crate::error::OpenError;
-use crate::file::{FileEntry, GroupId, Sums};
-use crate::paths::{INVENTORIES, inventory_path, manifest_path};
 use crate::recognise::Names;
 use crate::recover::DATABASE;
 use crate::storage::{ASIDE, Storage};
 use crate::wal;
 use crate::wal::replay::replay;
 use crate::written::INVENTORY_COPY;
+use kino_lake::blobs::{self, Place};
+use kino_lake::describe::{Described, Inventory, read_manifest};
+use kino_lake::entry::{GroupRow, PackRow};
+use kino_lake::group::GroupId;
+use kino_lake::paths::{INVENTORIES, inventory_path, manifest_path};
+use kino_lake::read::verify_local;
 
 /// The new database while it is made.
 const FRESH: &str = "meta.sqlite.new";
 /// What SQLite puts beside a database; the database itself comes last.
 const DATABASE_FILES: [&str; 3] = ["-wal", "-shm", ""];
-/// Bytes of a file that are read at once.
-const CHUNK: usize = 1 << 20;
 
 /// What a rebuild brought back, and what not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -202,7 +200,7 @@ fn put_back(lake: &Path, inventory: &Inventory, disk: &dyn Disk) -> io::Result<(
 fn verify_group(lake: &Path, row: &GroupRow, rebuilt: &mut Rebuilt) {
     let mut is_whole = true;
     for file in &row.files {
-        match verify(lake, file) {
+        match verify_local(lake, file) {
             Ok(()) if file.meta.checksum.is_none() => rebuilt.unverified_files += 1,
             Ok(()) => {}
             Err(why) => {
@@ -214,34 +212,6 @@ fn verify_group(lake: &Path, row: &GroupRow, rebuilt: &mut Rebuilt) {
     if is_whole {
         rebuilt.groups += 1;
         rebuilt.spans += row.meta.spans;
-    }
-}
-
-fn verify(lake: &Path, file: &FileEntry) -> Result<(), String> {
-    let read = || -> io::Result<(u64, u32, Bytes)> {
-        let mut reader = File::open(lake.join(&file.path))?;
-        let (mut chunk, mut bytes, mut check, mut sums) = (vec![0; CHUNK], 0, 0, Sums::default());
-        loop {
-            let length = reader.read(&mut chunk)?;
-            if length == 0 {
-                return Ok((bytes, check, sums.finish()));
-            }
-            bytes += length as u64;
-            check = crc32c::crc32c_append(check, &chunk[..length]);
-            sums.add(&chunk[..length]);
-        }
-    };
-    let (bytes, check, sums) = read().map_err(|error| format!("{} cannot be read: {error}", file.path))?;
-    if bytes != file.meta.bytes {
-        return Err(format!("{} has {bytes} bytes instead of {}", file.path, file.meta.bytes));
-    }
-    match file.meta.checksum {
-        Some(expected) if expected != check => Err(format!("{} does not match its checksum", file.path)),
-        Some(_) => {
-            file.meta.blocks.learn(sums);
-            Ok(())
-        }
-        None => Ok(()),
     }
 }
 

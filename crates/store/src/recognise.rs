@@ -12,16 +12,16 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use crate::blobs::Place;
 use crate::catalog::Loaded;
-use crate::describe::{Inventory, describe_group, describe_pack};
 use crate::disk::Disk;
-use crate::entry::PackRow;
 use crate::error::{OpenError, StoreError};
-use crate::file::GroupId;
-use crate::paths::pack_path;
-use crate::paths::{INVENTORIES, MANIFESTS, manifest_path};
 use crate::written::{Lacking, Written};
+use kino_lake::blobs::Place;
+use kino_lake::describe::{Inventory, describe_group, describe_pack};
+use kino_lake::entry::PackRow;
+use kino_lake::group::GroupId;
+use kino_lake::paths::pack_path;
+use kino_lake::paths::{INVENTORIES, MANIFESTS, manifest_path};
 
 /// Numbered files of the lake by folder, as [`crate::storage::Storage::names`] finds them.
 pub(crate) type Names = BTreeMap<&'static str, Vec<(u64, PathBuf)>>;

@@ -15,17 +15,17 @@ use crate::claim::Claim;
 use crate::config::StoreConfig;
 use crate::disk::Disk;
 use crate::error::OpenError;
-use crate::file::Group;
 use crate::hot::{Quarantined, Shared};
 use crate::inner::Inner;
 use crate::kill_points::KillPoint;
 use crate::recognise::{expect_database, recognise};
 use crate::retained::{Exempt, Retired};
-use crate::scan::LakeReader;
 use crate::storage::Storage;
 use crate::wal::replay::{self, Replayed, WalReport};
 use crate::wal::writer::{Options, Writer};
 use crate::written::Written;
+use kino_lake::group::Group;
+use kino_lake::read::LakeReader;
 
 /// The metadata database within the home.
 pub(crate) const DATABASE: &str = "meta.sqlite";

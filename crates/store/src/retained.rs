@@ -10,8 +10,8 @@ mod clock_watch;
 pub(crate) use clock_watch::{ClockWatch, Seen};
 
 use crate::catalog::Leftover;
-use crate::file::{Group, GroupId, LakeTable};
-use crate::paths::{file_path, pack_path};
+use kino_lake::group::{Group, GroupId, LakeTable};
+use kino_lake::paths::{file_path, pack_path};
 
 /// What retention knows between its rounds.
 #[derive(Debug, Default)]

@@ -6,17 +6,18 @@ use std::sync::{Arc, PoisonError};
 use bytes::Bytes;
 use kino_model::{BlobHash, TraceId};
 
-use crate::blobs;
 use crate::catalog::PackUsage;
-use crate::columns::{ids, int64, trace_id_at};
 use crate::commit::Change;
+use crate::error::ScanError;
 use crate::error::StoreError;
-use crate::file::{Group, GroupId, LakeTable};
 use crate::inner::{Inner, blocking};
 use crate::kill_points::KillPoint;
-use crate::paths::manifest_path;
 use crate::retained::{Retired, Seen};
-use crate::scan::{Read, ScanError};
+use kino_lake::blobs;
+use kino_lake::columns::{ids, int64, trace_id_at};
+use kino_lake::group::{Group, GroupId, LakeTable};
+use kino_lake::paths::manifest_path;
+use kino_lake::read::Read;
 
 /// What is removed for its size goes down to this part below the limit.
 const CUT_PART: u64 = 16;
@@ -186,7 +187,7 @@ impl Inner {
             exempt.trace_ids.iter().copied().filter(|trace| group.may_hold(*trace)).collect();
         let names_run = |runs: &Vec<String>| runs.iter().any(|run| exempt.run_ids.contains(run));
         if !exempt.run_ids.is_empty() && group.meta.runs.as_ref().is_none_or(names_run) {
-            match crate::lake::traces_of_runs(&self.reader, group, &exempt.run_ids).await {
+            match kino_lake::write::traces_of_runs(&self.reader, group, &exempt.run_ids).await {
                 Ok(named) => kept.extend(named),
                 Err(error) if error.damaged_group().is_some() => {
                     self.shared.quarantine(group, &error);
@@ -277,7 +278,7 @@ impl Inner {
         for hash in wanted {
             let place = places[hash];
             let range = place.offset..place.offset + place.length;
-            let frame = self.storage.read(&crate::paths::pack_path(pack), range).await?;
+            let frame = self.storage.read(&kino_lake::paths::pack_path(pack), range).await?;
             read.insert(*hash, blobs::unpack(*hash, place, &frame)?);
         }
         Ok(read)

@@ -12,10 +12,11 @@ use kino_model::{Batch, TraceId};
 use tokio::sync::OnceCell;
 
 use crate::budget::Reservation;
-use crate::file::{FileEntry, Group, LakeTable, held_by_any};
+use crate::error::ScanError;
 use crate::hot::{HotBatch, Shared};
-use crate::rollup::GroupRollups;
-use crate::scan::{LakeReader, Read, ScanError};
+use kino_lake::group::{FileEntry, Group, LakeTable, held_by_any};
+use kino_lake::read::{LakeReader, Read};
+use kino_lake::rollup::GroupRollups;
 
 mod ancestors;
 mod caches;
@@ -103,8 +104,7 @@ impl Snapshot {
     async fn files_with_blocks_once(&self) -> Result<Vec<FileEntry>, ScanError> {
         let files = self.files();
         for file in &files {
-            let known = self.reader.files().sums(file).await;
-            known.map_err(|fault| ScanError::File { path: file.path.clone(), source: fault.into() })?;
+            self.reader.learn_blocks(file).await?;
         }
         Ok(files)
     }
@@ -155,13 +155,13 @@ impl Snapshot {
 
     /// Reads rows of a file.
     pub(crate) async fn read(&self, file: &FileEntry, read: Read<'_>) -> Result<Vec<RecordBatch>, ScanError> {
-        self.reader.read(file, read).await
+        Ok(self.reader.read(file, read).await?)
     }
 
     /// The rollups of a group, from the cache where they are there.
     pub(crate) async fn rollups(&self, group: &Group) -> Result<Arc<GroupRollups>, ScanError> {
         match group.file(LakeTable::Rollups) {
-            Some(file) => self.reader.rollups(file).await,
+            Some(file) => Ok(self.reader.rollups(file).await?),
             None => Ok(Arc::default()),
         }
     }

@@ -11,8 +11,8 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
 use crate::disk::Disk;
 use crate::error::{OpenError, StoreError};
-use crate::file::LakeTable;
-use crate::paths::{BLOBS, INVENTORIES, MANIFESTS};
+use kino_lake::group::LakeTable;
+use kino_lake::paths::{BLOBS, INVENTORIES, MANIFESTS};
 
 /// Where files go that do not come back, within the lake.
 pub(crate) const ASIDE: &str = "aside";

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use kino_model::{Batch, BlobHash, Clock};
 
 use crate::background;
-use crate::blobs;
 use crate::claim::Claim;
 use crate::compaction::CompactionMode;
 use crate::config::StoreConfig;
@@ -21,6 +20,7 @@ use crate::retained::Exempt;
 use crate::snapshot::Snapshot;
 use crate::wal::payload;
 use crate::wal::segment::{Kind, PAYLOAD_MAX};
+use kino_lake::blobs;
 
 /// Batches above this size are encoded on a blocking thread, so that other tasks go on: fewer bytes take less than a
 /// tenth of a millisecond.
@@ -199,7 +199,7 @@ impl Store {
             }
         };
         let range = place.offset..place.offset + place.length;
-        let frame = self.inner.storage.read(&crate::paths::pack_path(place.pack), range).await?;
+        let frame = self.inner.storage.read(&kino_lake::paths::pack_path(place.pack), range).await?;
         Ok(Some(blobs::unpack(hash, place, &frame)?))
     }
 

@@ -13,7 +13,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("kino-text", &[]),
     ("kino-redact", &[]),
     ("kino-ingest", &[]),
-    ("kino-store", &[]),
+    ("kino-lake", &[]),
+    ("kino-store", &["kino-lake"]),
     ("kino-analyze", &[]),
     ("kino-wire", &[]),
     ("kino-testkit", &[]),
@@ -27,7 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "kino",
         &["kino-engine", "kino-repo", "kino-runner", "kino-text", "kino-wire", "kino-mcp", "kino-server", "kino-tui"],
     ),
-    ("kino-sql", &["kino-store", "kino-text", "kino-wire"]),
+    ("kino-sql", &["kino-lake", "kino-text", "kino-wire"]),
     ("kino-bench", &["kino-analyze", "kino-testkit", "kino-wire"]),
 ];
 

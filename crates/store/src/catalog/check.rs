@@ -6,11 +6,10 @@
 
 use std::collections::BTreeMap;
 
+use kino_lake::blobs::Place;
+use kino_lake::entry::{GroupRow, PackRow};
+use kino_lake::group::{FileEntry, GroupId, GroupMeta};
 use kino_model::BlobHash;
-
-use crate::blobs::Place;
-use crate::entry::{GroupRow, PackRow};
-use crate::file::{FileEntry, GroupId, GroupMeta};
 
 /// What the checksum of a group begins with.
 const GROUP: &[u8] = b"group";

@@ -7,10 +7,10 @@ use kino_model::{BlobHash, UnixNanos};
 use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, params};
 
 use super::{DamagedEntry, Leftover, Loaded, check};
-use crate::blobs::Place;
-use crate::entry::{GroupRow, PackRow};
 use crate::error::CatalogError;
-use crate::file::{BlockSums, FileEntry, FileMeta, GroupId, GroupMeta, LakeTable};
+use kino_lake::blobs::Place;
+use kino_lake::entry::{GroupRow, PackRow};
+use kino_lake::group::{BlockSums, FileEntry, FileMeta, GroupId, GroupMeta, LakeTable};
 
 /// What the database says of one group or pack, not yet verified.
 struct Found {
@@ -209,7 +209,7 @@ fn load_files(
     while let Some(row) = rows.next()? {
         let number = |name| row.get::<_, Option<i64>>(name).ok().flatten().unwrap_or_default();
         let (group, path) = (GroupId(number("group_id") as u64), row.get::<_, String>("path").unwrap_or_default());
-        if crate::paths::number_in(&path) != Some(group.0) {
+        if kino_lake::paths::number_in(&path) != Some(group.0) {
             // Damage that costs its own group alone, not the one it points to.
             continue;
         }

@@ -9,10 +9,10 @@ use rusqlite::{Connection, Transaction, params};
 use super::entries::{add_group, add_pack};
 use super::sqlite::{LOG_IN_USE, SqliteCatalog, meta, open_read_only, uri};
 use super::{Catalog, Leftover};
-use crate::describe::Inventory;
-use crate::entry::{GroupRow, PackRow};
 use crate::error::CatalogError;
-use crate::file::GroupId;
+use kino_lake::describe::Inventory;
+use kino_lake::entry::{GroupRow, PackRow};
+use kino_lake::group::GroupId;
 
 /// Makes the copy's tables out of the live ones.
 const COPY: &str = "

@@ -11,11 +11,11 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 use super::entries::{self, add_group, add_pack, load_places, load_refs};
 use super::schema::{CHECKED, CREATE, IDENTIFY, STEPS, VERSION};
 use super::{Catalog, Commit, DocumentStore, Loaded, PackUsage};
-use crate::blobs;
-use crate::describe::Inventory;
 use crate::disk::Identity;
 use crate::error::CatalogError;
-use crate::file::{FileEntry, GroupId};
+use kino_lake::blobs;
+use kino_lake::describe::Inventory;
+use kino_lake::group::{FileEntry, GroupId};
 
 /// How long a statement waits for another connection, such as a person's `sqlite3`.
 const BUSY: Duration = Duration::from_secs(5);

@@ -10,11 +10,11 @@ use arrow_schema::ArrowError;
 use kino_model::columns::Table;
 use kino_model::{Batch, TraceId};
 
-use crate::columns::{SpanColumns, ids, trace_id_at};
-use crate::file::Group;
-use crate::lake::sort;
-use crate::rollup::Rollups;
-use crate::trace_row::{TraceFacts, TraceRow};
+use kino_lake::columns::{SpanColumns, ids, trace_id_at};
+use kino_lake::group::Group;
+use kino_lake::rollup::Rollups;
+use kino_lake::sort;
+use kino_lake::trace_row::{TraceFacts, TraceRow};
 
 /// Groups as snapshots share them.
 pub(crate) type Groups = Vec<Arc<Group>>;

@@ -8,9 +8,10 @@ use kino_model::{SpanId, TraceId};
 
 use super::gather::TRACES_AT_A_TIME;
 use super::{Snapshot, answer};
-use crate::columns::{ids, trace_id_at};
-use crate::file::LakeTable;
-use crate::scan::{Pick, Read, ScanError};
+use crate::error::ScanError;
+use kino_lake::columns::{ids, trace_id_at};
+use kino_lake::group::LakeTable;
+use kino_lake::read::{Pick, Read};
 
 const COLUMNS: &[&str; 3] = &["trace_id", "span_id", "parent_span_id"];
 

@@ -6,7 +6,7 @@ use kino_model::{TraceId, UnixNanos};
 
 use super::split::SplitCache;
 use super::trace_cache::{TRACE_CACHE_BYTES, TraceCache};
-use crate::scan::Cache;
+use kino_lake::Cache;
 
 /// Bytes of lists kept of the traces that operations ran in.
 const LATEST_CACHE_BYTES: usize = 16 << 20;

@@ -1,7 +1,7 @@
 //! Exact counts: what the sources count, but for what they count too often.
 
 use super::{Snapshot, answer};
-use crate::scan::ScanError;
+use crate::error::ScanError;
 
 impl Snapshot {
     /// Spans, each counted once.

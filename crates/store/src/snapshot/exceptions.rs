@@ -7,9 +7,10 @@ use arrow_array::{Array, RecordBatch};
 use kino_model::{SpanId, TraceId, UnixNanos, names};
 
 use super::{Snapshot, answer};
-use crate::columns::{TextColumn, ids, int32, int64, trace_id_at};
-use crate::file::LakeTable;
-use crate::scan::{Pick, Read, ScanError};
+use crate::error::ScanError;
+use kino_lake::columns::{TextColumn, ids, int32, int64, trace_id_at};
+use kino_lake::group::LakeTable;
+use kino_lake::read::{Pick, Read};
 
 /// Which exceptions, or which logs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use arrow_array::{Array, BooleanArray, RecordBatch};
 use kino_model::{DurationNanos, UnixNanos};
 
-use crate::columns::{TextColumn, ids, int64};
-use crate::rollup::OperationKey;
-use crate::scan::predicate::{AttributeTest, SpanTest};
-use crate::trace_row::{TextLists, TraceRow};
+use kino_lake::columns::{TextColumn, ids, int64};
+use kino_lake::read::{AttributeTest, SpanTest};
+use kino_lake::rollup::OperationKey;
+use kino_lake::trace_row::{TextLists, TraceRow};
 
 /// Which traces. `service`, `name` and `attributes` hold together on one span, any in the trace; the duration and
 /// the times are the root's. An empty filter means all traces.

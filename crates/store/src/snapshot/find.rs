@@ -17,10 +17,11 @@ use super::group_spans::GroupSpans;
 use super::split::{PieceWalk, SplitView};
 use super::walk::{Candidate, Question, Walk};
 use super::{Snapshot, answer};
-use crate::columns::{ids, trace_id_at};
-use crate::file::LakeTable;
-use crate::scan::{Pick, Read, ScanError};
-use crate::trace_row::{self, TraceRow};
+use crate::error::ScanError;
+use kino_lake::columns::{ids, trace_id_at};
+use kino_lake::group::LakeTable;
+use kino_lake::read::{Pick, Read};
+use kino_lake::trace_row::{self, TraceRow};
 
 /// Groups that are searched at the same time once the newest has not had enough of what is rare.
 pub(super) const WALKS_AT_ONCE: usize = 4;

@@ -9,11 +9,12 @@ use kino_model::columns::{Column, Table};
 use kino_model::{Batch, TraceId};
 
 use super::{Snapshot, answer};
-use crate::columns::SpanColumns;
-use crate::file::{Group, LakeTable};
-use crate::lake::sort;
-use crate::scan::{Pick, Read, ScanError};
-use crate::trace_row;
+use crate::error::ScanError;
+use kino_lake::columns::SpanColumns;
+use kino_lake::group::{Group, LakeTable};
+use kino_lake::read::{Pick, Read};
+use kino_lake::sort;
+use kino_lake::trace_row;
 
 /// Traces whose rows are put together at a time, so that a long list does not stand in memory twice.
 pub(super) const TRACES_AT_A_TIME: usize = 1_024;

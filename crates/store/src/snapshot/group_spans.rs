@@ -8,10 +8,11 @@ use foldhash::HashSet;
 use kino_model::TraceId;
 use tokio::sync::OnceCell;
 
-use crate::columns::{ids, trace_id_at};
-use crate::file::{Group, GroupId, LakeTable};
-use crate::scan::predicate::{Candidates, SpanTest};
-use crate::scan::{LakeReader, Pick, Read, ScanError};
+use crate::error::ScanError;
+use kino_lake::columns::{ids, trace_id_at};
+use kino_lake::group::{Group, GroupId, LakeTable};
+use kino_lake::read::{Candidates, SpanTest};
+use kino_lake::read::{LakeReader, Pick, Read};
 
 /// Up to this number traces are looked up by their ids; for more, one pass over the file costs less. Tests
 /// have few.

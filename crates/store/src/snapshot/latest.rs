@@ -12,9 +12,10 @@ use kino_model::{TraceId, UnixNanos};
 
 use super::walk::Operations;
 use super::{OperationFilter, Snapshot, answer};
-use crate::columns::{ids, int64, trace_id_at};
-use crate::file::{FileEntry, Group, LakeTable};
-use crate::scan::{Read, ScanError};
+use crate::error::ScanError;
+use kino_lake::columns::{ids, int64, trace_id_at};
+use kino_lake::group::{FileEntry, Group, LakeTable};
+use kino_lake::read::Read;
 
 /// Traces in which an operation may have run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -13,10 +13,11 @@ use kino_model::columns::Table;
 use kino_model::{Batch, LogRecord, TraceId};
 
 use super::{EventFilter, Snapshot};
-use crate::columns::{ids, int32, trace_id_at};
-use crate::file::{FileEntry, LakeTable};
-use crate::lake::sort;
-use crate::scan::{Pick, Read, ScanError};
+use crate::error::ScanError;
+use kino_lake::columns::{ids, int32, trace_id_at};
+use kino_lake::group::{FileEntry, LakeTable};
+use kino_lake::read::{Pick, Read};
+use kino_lake::sort;
 
 /// Rows of a file that are one source: some tens of megabytes of records.
 const PART_ROWS: usize = 32 * 1_024;

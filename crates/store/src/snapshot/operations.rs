@@ -8,11 +8,12 @@ use kino_model::columns::Table;
 use kino_model::{SpanId, TraceId, UnixNanos};
 
 use super::{Snapshot, answer};
-use crate::columns::{TextColumn, ids, int64, trace_id_at};
-use crate::file::LakeTable;
-use crate::rollup::{OperationKey, Rollup, Rollups};
-use crate::scan::predicate::SpanTest;
-use crate::scan::{Read, ScanError};
+use crate::error::ScanError;
+use kino_lake::columns::{TextColumn, ids, int64, trace_id_at};
+use kino_lake::group::LakeTable;
+use kino_lake::read::Read;
+use kino_lake::read::SpanTest;
+use kino_lake::rollup::{OperationKey, Rollup, Rollups};
 
 /// Which spans of which operations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

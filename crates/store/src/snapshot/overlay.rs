@@ -5,10 +5,10 @@ use kino_model::columns::Table;
 use kino_model::{Batch, TraceId};
 
 use super::{Snapshot, answer};
-use crate::columns::SpanColumns;
-use crate::lake::sort;
-use crate::scan::ScanError;
-use crate::trace_row::{self, TraceFacts};
+use crate::error::ScanError;
+use kino_lake::columns::SpanColumns;
+use kino_lake::sort;
+use kino_lake::trace_row::{self, TraceFacts};
 
 /// Makes the files whole: a table's rows are those of its files whose trace is not in `replaced`, and these.
 #[derive(Clone, Debug)]

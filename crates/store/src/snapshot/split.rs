@@ -19,10 +19,10 @@ use kino_model::TraceId;
 use tokio::sync::Mutex;
 
 use super::Snapshot;
-use crate::file::{Group, GroupId, held_by_any};
+use crate::error::ScanError;
 use crate::hot::{Groups, HotBatch, is_same};
-use crate::rollup::{OperationKey, Rollups};
-use crate::scan::ScanError;
+use kino_lake::group::{Group, GroupId, held_by_any};
+use kino_lake::rollup::{OperationKey, Rollups};
 
 mod merge;
 mod merged;

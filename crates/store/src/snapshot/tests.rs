@@ -18,12 +18,12 @@ use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use proptest::prelude::*;
 
 use super::{Caches, OperationFilter, Snapshot, TraceFilter};
-use crate::file::{FileEntry, FlushSet, Group, GroupId};
 use crate::hot::{HotBatch, Shared};
-use crate::lake::{self, Arrival};
-use crate::rollup::{OPERATIONS_MAX, OperationKey};
-use crate::scan::{FOOTER_CACHE_BYTES, LakeReader};
-use crate::trace_row::TraceRow;
+use kino_lake::group::{FileEntry, FlushSet, Group, GroupId};
+use kino_lake::read::{FOOTER_CACHE_BYTES, LakeReader};
+use kino_lake::rollup::{OPERATIONS_MAX, OperationKey};
+use kino_lake::trace_row::TraceRow;
+use kino_lake::write::{self, Arrival};
 
 /// A span of few columns, each from few values, so that everything collides.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -159,13 +159,13 @@ impl Lake {
 
     async fn flush(&mut self, rows: &[Row]) {
         let halves = rows.split_at(rows.len() / 2);
-        let set = lake::build(&[batch(halves.0), batch(halves.1)], ARRIVAL, &self.groups).unwrap();
+        let set = write::build(&[batch(halves.0), batch(halves.1)], ARRIVAL, &self.groups).unwrap();
         self.put(set).await;
     }
 
     async fn merge(&mut self) {
         let inputs = self.groups.clone();
-        let set = lake::merge(&self.reader, &inputs, &inputs, 65_536, |_| true).await.unwrap();
+        let set = write::merge(&self.reader, &inputs, &inputs, 65_536, |_| true).await.unwrap();
         self.put(set).await;
         self.groups.drain(..inputs.len());
     }
@@ -658,10 +658,10 @@ async fn a_merge_leaves_out_what_is_not_wanted() {
     lake.flush(&[plain(1, 0, 5), plain(2, 0, 50)]).await;
     lake.flush(&[plain(2, 1, 51), plain(3, 0, 70)]).await;
     let inputs = lake.groups.clone();
-    let set = lake::merge(&lake.reader, &inputs, &inputs, 65_536, |trace| trace != trace_id(2)).await.unwrap();
+    let set = write::merge(&lake.reader, &inputs, &inputs, 65_536, |trace| trace != trace_id(2)).await.unwrap();
     assert_eq!((set.group.spans, set.group.traces, set.group.start_max), (2, 2, UnixNanos(70)));
     assert_eq!(set.group.arrival_max, ARRIVAL.max);
-    let none = lake::merge(&lake.reader, &inputs, &inputs, 65_536, |_| false).await.unwrap();
+    let none = write::merge(&lake.reader, &inputs, &inputs, 65_536, |_| false).await.unwrap();
     assert!(none.files.is_empty() && none.group.spans == 0);
 }
 

@@ -14,7 +14,7 @@ use kino_model::attribute::{Attributes, Value};
 use kino_model::{Text, ThinVec, Trace, TraceId};
 
 use super::Snapshot;
-use crate::file::GroupId;
+use kino_lake::group::GroupId;
 
 /// Bytes of traces kept: some forty thousand spans.
 pub(super) const TRACE_CACHE_BYTES: usize = 64 << 20;

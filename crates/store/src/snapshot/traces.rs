@@ -14,8 +14,8 @@ use kino_model::{Batch, Link, LogRecord, Span, Trace, TraceId};
 use super::gather::{Parts, TRACES_AT_A_TIME};
 use super::trace_cache::{Sources, bytes_of};
 use super::{Snapshot, answer};
-use crate::columns::{ids, trace_id_at};
-use crate::scan::ScanError;
+use crate::error::ScanError;
+use kino_lake::columns::{ids, trace_id_at};
 
 /// Spans that are put together on one thread.
 const PIECE_ROWS: usize = 4 * 1_024;
@@ -130,7 +130,7 @@ async fn assembled(piece: Parts) -> Result<Vec<Trace>, ScanError> {
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ScanError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| {
         // It has nothing to fail at; the runtime may be at its end.
-        ScanError::Rows(ArrowError::ExternalError(Box::new(error)))
+        ScanError::from(ArrowError::ExternalError(Box::new(error)))
     })
 }
 

@@ -14,10 +14,11 @@ use super::Snapshot;
 use super::filter::Asked;
 use super::group_spans::{GroupSpans, LOOKED_UP_MAX};
 use super::split::SplitView;
-use crate::columns::{ids, int64, trace_id_at};
-use crate::file::{Group, GroupId, LakeTable};
-use crate::rollup::{GroupRollups, OTHER, OperationKey};
-use crate::scan::{Pick, Read, ScanError};
+use crate::error::ScanError;
+use kino_lake::columns::{ids, int64, trace_id_at};
+use kino_lake::group::{Group, GroupId, LakeTable};
+use kino_lake::read::{Pick, Read};
+use kino_lake::rollup::{GroupRollups, OTHER, OperationKey};
 
 /// Rows of the first chunk: half a page of the file, more than an answer usually takes. Tests have few rows.
 pub(super) const CHUNK_ROWS: usize = if cfg!(test) { 2 } else { 512 };

@@ -12,9 +12,9 @@ use bytes::Bytes;
 use super::extents::{Extents, SEGMENTS_MAX};
 use super::segment::{self, Header, Kind};
 use super::{aside_folder, payload, returned, segment_number};
-use crate::blobs;
 use crate::disk::Disk;
 use crate::hot::{Accepted, Content};
+use kino_lake::blobs;
 
 /// Bytes that one replay copies aside at most; more than this is a broken disk, and a copy of it helps no one.
 const ASIDE_BYTES_MAX: usize = 256 << 20;

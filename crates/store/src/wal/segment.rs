@@ -25,7 +25,7 @@ pub(crate) const RECORD_HEADER_LEN: usize = 36;
 /// The same before records said their place.
 const OLD_RECORD_HEADER_LEN: usize = 28;
 /// The largest payload: what one request may carry after decoding, with room to spare.
-pub(crate) const PAYLOAD_MAX: usize = 256 << 20;
+pub(crate) const PAYLOAD_MAX: usize = kino_lake::blobs::BLOB_BYTES_MAX;
 
 /// What a record holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

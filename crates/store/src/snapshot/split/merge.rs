@@ -15,12 +15,13 @@ use kino_model::{SpanId, TraceId};
 use super::merged::Merged;
 use super::pieces::with_groups;
 use super::{Entry, NO_PIECE, RemovedSpan, Snapshot, Wrong};
-use crate::columns::{SpanColumns, ids, trace_id_at};
-use crate::file::{GroupId, LakeTable};
-use crate::lake::rows::{Rows, UNMAPPED};
-use crate::rollup::{OperationKey, Operations};
-use crate::scan::{Pick, Read, ScanError};
-use crate::trace_row::{self, TraceFacts};
+use crate::error::ScanError;
+use kino_lake::columns::{SpanColumns, ids, trace_id_at};
+use kino_lake::group::{GroupId, LakeTable};
+use kino_lake::read::{Pick, Read};
+use kino_lake::rollup::{OperationKey, Operations};
+use kino_lake::rows::{Rows, UNMAPPED};
+use kino_lake::trace_row::{self, TraceFacts};
 
 /// Traces whose rows are merged at a time: sorted, so that most pages of a file are read for one part alone, and few
 /// enough that their columns take some tens of megabytes.
@@ -87,13 +88,13 @@ impl Snapshot {
             let add = move || chunk.merge_into(&mut merged).map(|()| merged);
             merged = tokio::task::spawn_blocking(add)
                 .await
-                .map_err(|error| ScanError::Rows(ArrowError::ExternalError(Box::new(error))))??;
+                .map_err(|error| ScanError::from(ArrowError::ExternalError(Box::new(error))))??;
         }
         Ok(merged)
     }
 
     async fn split_parts(&self, traces: &[TraceId]) -> Result<Vec<Vec<RecordBatch>>, ScanError> {
-        let read = async |group: &Arc<crate::file::Group>| {
+        let read = async |group: &Arc<kino_lake::group::Group>| {
             let held: Vec<TraceId> = traces.iter().filter(|id| group.may_hold(**id)).copied().collect();
             let Some(file) = group.file(LakeTable::Spans).filter(|_| !held.is_empty()) else { return Ok(Vec::new()) };
             let pick = Pick::Traces(&held);
@@ -110,7 +111,7 @@ impl Snapshot {
         traces.sort_unstable();
         traces.dedup();
         let wanted = Arc::new(spans.clone());
-        let read = async |group: &Arc<crate::file::Group>| {
+        let read = async |group: &Arc<kino_lake::group::Group>| {
             let held: Vec<TraceId> = traces.iter().filter(|id| group.may_hold(**id)).copied().collect();
             let Some(file) = group.file(LakeTable::Spans).filter(|_| !held.is_empty()) else { return Ok(Vec::new()) };
             let wanted = Arc::clone(&wanted);

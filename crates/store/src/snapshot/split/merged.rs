@@ -5,7 +5,7 @@ use foldhash::HashMap;
 use kino_model::TraceId;
 
 use super::Entry;
-use crate::rollup::OperationKey;
+use kino_lake::rollup::OperationKey;
 
 /// Traces that were merged.
 #[derive(Debug, Default)]

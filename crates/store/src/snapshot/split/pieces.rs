@@ -14,12 +14,11 @@ use kino_model::TraceId;
 
 use super::merged::{Merged, Numbered};
 use super::{Correction, Entry, NO_PIECE, Piece, SplitTraces};
-use crate::columns::{ids, trace_id_at};
-use crate::file::GroupId;
-use crate::lake::by_start;
-use crate::rollup::OperationKey;
-use crate::scan::ScanError;
-use crate::trace_row;
+use crate::error::ScanError;
+use kino_lake::columns::{ids, trace_id_at};
+use kino_lake::group::GroupId;
+use kino_lake::rollup::OperationKey;
+use kino_lake::trace_row::{self, by_start};
 
 /// The column with the groups of a trace.
 const GROUPS: &str = "groups";

@@ -10,15 +10,15 @@ use kino_model::columns::Table;
 
 use super::pieces::GroupLists;
 use super::{Entry, SplitTraces, SplitView};
-use crate::columns::{ids, int64, trace_id_at};
-use crate::file::GroupId;
-use crate::scan::ScanError;
+use crate::error::ScanError;
 use crate::snapshot::filter::Asked;
 use crate::snapshot::find::WALKS_AT_ONCE;
 use crate::snapshot::gather::TRACES_AT_A_TIME;
 use crate::snapshot::group_spans::{GroupSpans, LOOKED_UP_MAX};
 use crate::snapshot::walk::{CHUNK_GROWTH, CHUNK_ROWS, Candidate, Operations, Question};
-use crate::trace_row::{self, TraceRow};
+use kino_lake::columns::{ids, int64, trace_id_at};
+use kino_lake::group::GroupId;
+use kino_lake::trace_row::{self, TraceRow};
 
 /// A walk over one piece.
 pub(in crate::snapshot) struct PieceWalk {

@@ -1,0 +1,21 @@
+//! What lies in the lake beside the rows, so that the lake says by itself what it is.
+//!
+//! ```text
+//!  manifests/000000000012.manifest      of one group or pack: its files and figures, written with them, never changed
+//!  inventory/000000000034.inventory     of the lake after one commit: which groups and packs are live, what is hidden,
+//!                                       and which log segments are still needed
+//! ```
+//!
+//! The catalog stays the truth while it is there. An inventory is written after the catalog's transaction and before
+//! anything that the transaction gave up is removed, so that at any moment the last inventory, the files that it names
+//! and the log together are one consistent store. It is what a lost catalog is restored from, and what an older one
+//! betrays itself by.
+
+#[doc(hidden)]
+pub mod fuzzing;
+mod inventory;
+mod manifest;
+mod sealed;
+
+pub use inventory::Inventory;
+pub use manifest::{Described, describe_group, describe_pack, read_manifest};
