@@ -1,4 +1,4 @@
-//! The prefilter: short texts of which one stands in every secret that is named or that has a structure, found in three
+//! The prefilter: short texts of which one is in every secret that is named or that has a structure, found in three
 //! passes of SIMD.
 //!
 //! Teddy compares as many bytes at once as the shortest of them has, up to four. Upper and lower case are separate
@@ -57,7 +57,7 @@ pub(super) enum Sign {
     Signature,
 }
 
-/// What stands in names and structures, the longer of two that begin alike first.
+/// Parts of names and structures, the longer of two that begin alike first.
 const SIGNS: [(&str, Sign); 54] = [
     (".eyJ", Sign::Jwt),
     ("PRIVATE KEY", Sign::PrivateKey),
@@ -117,10 +117,10 @@ const SIGNS: [(&str, Sign); 54] = [
 
 /// Ends of names that are too short for a search: they are searched for with what follows a name.
 const SHORT_ENDS: [&str; 8] = ["key", "Key", "KEY", "pwd", "Pwd", "PWD", "_pw", "_PW"];
-/// What follows a name, or stands between it and its number.
+/// What follows a name, or separates it from its number.
 const FOLLOWING: [char; 9] = ['=', ':', '"', '\'', ' ', '\\', '>', '_', '1'];
 
-/// What stands in attribute keys whose value may be secret; [`super::assignment::sensitive_key`] looks closer.
+/// Parts of attribute keys whose value may be secret; [`super::assignment::sensitive_key`] decides.
 const KEYS: [&str; 34] = [
     "uthoriz",
     "UTHORIZ",
@@ -207,7 +207,7 @@ impl KeyAnchors {
         Engine::new(KEYS.into_iter().chain(added)).map(Self)
     }
 
-    /// Where the next of them stands.
+    /// The position of the next of them.
     pub(super) fn next(&self, text: &[u8], from: usize) -> Option<usize> {
         self.0.find(text, from).map(|(start, ..)| start)
     }

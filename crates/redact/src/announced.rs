@@ -75,7 +75,7 @@ enum Joint {
     Tagged,
     /// As arguments of a call or members of a list.
     Listed,
-    /// The value stands on the next line.
+    /// The value is on the next line.
     NextLine,
     /// By spaces alone.
     Spaced,
@@ -280,7 +280,7 @@ fn is_last_word(name: &[u8], rest: &str) -> bool {
     begins.take_while(|begin| *begin < rest.len()).any(|begin| is_listed(&rest[begin..]))
 }
 
-/// What stands behind the last dot of a name, if it is in small letters.
+/// The part behind the last dot of a name, if it is in small letters.
 fn last_word(name: &[u8]) -> &str {
     let last = name.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
     std::str::from_utf8(last).unwrap_or_default()
@@ -290,7 +290,7 @@ fn is_listed(name: &str) -> bool {
     SERVICES.binary_search(&name).is_ok()
 }
 
-/// Whether the address whose scheme ends at `scheme_end` stands behind a name of addresses with a key in them.
+/// Whether the address whose scheme ends at `scheme_end` follows a name of addresses with a key in them.
 fn is_named_address(text: &[u8], scheme_end: usize) -> bool {
     let scheme = text[..scheme_end].iter().rev().take(NAME_MAX).take_while(|byte| byte.is_ascii_alphabetic()).count();
     let name = gap_before(text, scheme_end - scheme).and_then(|(name_end, _)| name_before(text, name_end));

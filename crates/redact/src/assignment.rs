@@ -111,7 +111,7 @@ pub(super) fn assigned(text: &[u8], anchor: usize) -> Option<(usize, usize, Rule
     let (start, end, quoted) = value(text, at, begins && form == Form::Tight && !flag);
     let form = if quoted && form != Form::Bare { Form::Quoted } else { form };
     let form = if form == Form::Loose && is_line(text, name_start, end) { Form::Line } else { form };
-    // On the line after its name a value stands alone, or it is the next name.
+    // On the line after its name a value is alone, or it is the next name.
     let form = match at > name_end && !is_pair(text, name_end, at) && text[name_end..start].contains(&b'\n') {
         true if text[end..].iter().take_while(|byte| **byte != b'\n').any(|byte| *byte > b' ') => return None,
         true if text[start..end].ends_with(b":") => return None,
@@ -154,8 +154,8 @@ pub(super) fn spaced_name(text: &[u8], name_start: usize, name_end: usize) -> us
 /// The schemes that stand before a credential in headers.
 const SCHEMES: [&str; 6] = ["bearer", "basic", "token", "apikey", "negotiate", "key"];
 
-/// The secret without what stands around it in headers: `["…"]` of a list with one member, quotes, a scheme such as
-/// `Bearer`. What is left is the same wherever the secret stands.
+/// The secret without what surrounds it in headers: `["…"]` of a list with one member, quotes, a scheme such as
+/// `Bearer`. What is left is the same wherever the secret is.
 pub(super) fn bare(secret: &[u8]) -> &[u8] {
     let within = |text: &[u8], open: &[u8], close: &[u8]| -> Option<(usize, usize)> {
         let inner = text.strip_prefix(open)?.strip_suffix(close)?;
@@ -172,7 +172,7 @@ pub(super) fn bare(secret: &[u8]) -> &[u8] {
 }
 
 /// Whether a value under a sensitive key is worth redacting: it is not empty, a truth value, redacted already, a number of
-/// tokens or of tests that pass, or what a key that proves little stands before.
+/// tokens or of tests that pass, or what follows a key that proves little.
 pub(super) fn is_worth_redacting(key: &str, value: &str, added: &[String]) -> bool {
     let compact = compacted(key.as_bytes());
     let sure = name_rule(key.as_bytes()).is_some()
@@ -190,7 +190,7 @@ pub(super) fn is_worth_redacting(key: &str, value: &str, added: &[String]) -> bo
         && !value.as_bytes().starts_with(TOKEN_START)
 }
 
-/// Credentials behind `Bearer `, whose first letter stands at `word`.
+/// Credentials behind `Bearer `, whose first letter is at `word`.
 pub(super) fn bearer(text: &[u8], word: usize, from: usize) -> Option<(usize, usize)> {
     starts_word(text, word, b'B')?;
     let (start, end) = credentials(text, from);
@@ -204,7 +204,7 @@ pub(super) fn basic(text: &[u8], word: usize, from: usize) -> Option<(usize, usi
     is_basic(&text[start..end]).then_some((start, end))
 }
 
-/// What an `Authorization` header carries; its first letter stands at `word`.
+/// What an `Authorization` header carries; its first letter is at `word`.
 pub(super) fn authorization(text: &[u8], word: usize) -> Option<(usize, usize)> {
     let end = word + 1 + text[word + 1..].iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
     if word > 0 && text[word - 1].is_ascii_alphanumeric() {
@@ -250,7 +250,7 @@ pub(super) fn authorization(text: &[u8], word: usize) -> Option<(usize, usize)> 
         .then_some((opened, opened + length))
 }
 
-/// What a `Cookie: ` or `Set-Cookie: ` header carries; its first letter stands at `word`.
+/// What a `Cookie: ` or `Set-Cookie: ` header carries; its first letter is at `word`.
 pub(super) fn cookie(text: &[u8], word: usize, name_end: usize) -> Option<(usize, usize)> {
     if !text.get(word).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'c')) {
         return None;
@@ -277,7 +277,7 @@ pub(super) fn signature(text: &[u8], from: usize) -> Option<(usize, usize)> {
     (hex || length >= 32 && is_random(value)).then_some((from, from + length))
 }
 
-/// The quoted password behind `IDENTIFIED BY`, whose first letter stands at `word`.
+/// The quoted password behind `IDENTIFIED BY`, whose first letter is at `word`.
 pub(super) fn identified_by(text: &[u8], word: usize, from: usize) -> Option<(usize, usize)> {
     starts_word(text, word, b'I')?;
     let from = from + if text[from..].starts_with(b" PASSWORD") { " PASSWORD".len() } else { 0 };
@@ -448,7 +448,7 @@ fn paired(text: &[u8], name_start: usize, name_end: usize) -> Option<usize> {
     let gap = |at: usize| text[at..].iter().take(ALIGNED_MAX).take_while(|byte| is_gap(byte)).count();
     let at = name_end + gap(name_end);
     let is_value = text.get(at..at + 5)?.eq_ignore_ascii_case(b"value");
-    // Before the name stands what it is the value of.
+    // What it is the value of precedes the name.
     let before = text[..name_start].iter().rev().take(SPACES_MAX + ESCAPES_MAX);
     let assigned =
         before.copied().find(|byte| !is_quote(byte) && *byte != b' ').is_some_and(|byte| matches!(byte, b':' | b'='));
@@ -461,7 +461,7 @@ fn paired(text: &[u8], name_start: usize, name_end: usize) -> Option<usize> {
     matches!(text.get(separator), Some(b':' | b'=')).then(|| from + spaces(text, from))
 }
 
-/// Whether what lies between a name and its value names the value, as [`paired`] says.
+/// Whether the text between a name and its value names the value, as [`paired`] says.
 fn is_pair(text: &[u8], name_end: usize, at: usize) -> bool {
     text[name_end..at].windows(5).any(|window| window.eq_ignore_ascii_case(b"value"))
 }
@@ -501,7 +501,7 @@ fn opening(text: &[u8], at: usize) -> (usize, Option<u8>) {
     }
 }
 
-/// The value that begins at `at`: its bounds, and whether it stands in quotes.
+/// The value that begins at `at`: its bounds, and whether it is in quotes.
 pub(super) fn value(text: &[u8], at: usize, environment: bool) -> (usize, usize, bool) {
     let (start, quote) = opening(text, at);
     let Some(quote) = quote else {
@@ -631,7 +631,7 @@ pub(super) fn is_template(value: &[u8]) -> bool {
     matches!(value, [b'$' | b'<' | b'{' | b'%', ..])
 }
 
-/// Whether the value only stands for a secret.
+/// Whether the value is a placeholder for a secret.
 pub(super) fn is_placeholder(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
     is_template(value)

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_remembered_is_bounded_and_kept_apart_by_how_it_was_judged() {
+    fn remembered_texts_are_bounded_and_separate_by_kind() {
         let clean = Clean::default();
         clean.add(Judged::Scope, ["a"].into_iter());
         assert!(clean.holds_all(Judged::Scope, ["a"].into_iter()));

@@ -1,7 +1,7 @@
 //! Redaction over a batch's columns.
 //!
 //! A column's texts lie one behind the other in a single buffer, which is searched as a whole; only a hit asks which
-//! row it lies in. Columns without a hit are handed on as they are. Attribute maps are looked at together with the
+//! row it is in. Columns without a hit are handed on as they are. Attribute maps are looked at together with the
 //! exact side of the same rows, so that neither keeps what the other lost.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -125,11 +125,11 @@ impl<'r> Work<'r> {
     fn dictionary(&self, name: &str, array: &ArrayRef, fired: &mut Fired) -> Option<ArrayRef> {
         let dictionary = array.as_dictionary_opt::<Int32Type>()?;
         let values = self.label(name, dictionary.values().as_string_opt()?, fired)?;
-        // Values that become one, as a secret with and without what stands around it does, are read as the same text.
+        // Values that become one, as a secret with and without its quotes or scheme does, are read as the same text.
         Some(Arc::new(DictionaryArray::<Int32Type>::new(dictionary.keys().clone(), values)))
     }
 
-    /// A log's body beside its exact form: where either held a secret, both lose it.
+    /// A log's body beside its exact form: where either contains a secret, both lose it.
     fn body(&mut self, fired: &mut Fired) {
         let Some(exact) =
             self.rows.column_by_name("body_exact").and_then(|array| array.as_binary_opt::<i32>()).cloned()
@@ -148,7 +148,7 @@ impl<'r> Work<'r> {
             let mut value = any_value::decode(exact.value(row)).unwrap_or_default();
             if self.redactor.value(&mut value, &mut here) {
                 let mut text = value.to_text();
-                // The text shows the same value, so that what it held was counted with the value.
+                // The text shows the same value, so that its secrets were counted with the value.
                 if let Some(again) = self.redactor.text(&text, &mut Fired::new()) {
                     text = again;
                     new_exact.insert(row, None);
@@ -271,7 +271,7 @@ impl RowAttributes {
             if let Some(redacted) = redactor.under_key(key, seen, fired).or_else(|| redactor.text(seen, fired)) {
                 *text = Some(redacted);
                 changed = true;
-                // Its exact form held what the text showed.
+                // Its exact form contained what the text showed.
                 side.remove(index);
             }
         }
@@ -312,7 +312,7 @@ struct ExactSide<'a> {
 /// What becomes of an entry's records.
 enum Fate<'a> {
     /// They stay; here is its value's message, where it has one.
-    Kept(Option<&'a [u8]>),
+    Unchanged(Option<&'a [u8]>),
     /// They go, and this message of its value takes their place.
     Replaced(Vec<u8>),
     /// They go: the entry is text from now on.
@@ -322,10 +322,10 @@ enum Fate<'a> {
 impl<'a> ExactSide<'a> {
     fn read(bytes: &'a [u8], entries: usize) -> Self {
         let records: Vec<Record<'a>> = records(bytes).collect();
-        let mut fates: Vec<Fate<'a>> = (0..entries).map(|_| Fate::Kept(None)).collect();
+        let mut fates: Vec<Fate<'a>> = (0..entries).map(|_| Fate::Unchanged(None)).collect();
         for record in &records {
             if let Record::Value { entry, message } = record
-                && let Some(Fate::Kept(first @ None)) = fates.get_mut(*entry)
+                && let Some(Fate::Unchanged(first @ None)) = fates.get_mut(*entry)
             {
                 *first = Some(message);
             }
@@ -335,7 +335,7 @@ impl<'a> ExactSide<'a> {
 
     /// The entry's list, map or bytes.
     fn value(&self, entry: usize) -> Option<Value> {
-        let Some(Fate::Kept(Some(message))) = self.fates.get(entry) else { return None };
+        let Some(Fate::Unchanged(Some(message))) = self.fates.get(entry) else { return None };
         any_value::decode(message).ok()
     }
 
@@ -378,7 +378,7 @@ impl<'a> ExactSide<'a> {
                 | Record::Double { entry, .. }
                 | Record::Empty { entry }
                 | Record::Value { entry, .. }
-                    if !matches!(self.fates.get(entry), None | Some(Fate::Kept(_))) => {}
+                    if !matches!(self.fates.get(entry), None | Some(Fate::Unchanged(_))) => {}
                 other => exact::write(other, &mut written),
             }
         }
@@ -463,7 +463,7 @@ impl Redactor {
         all(&|from| memchr::memchr(b'@', &bytes[from..]).map(|at| from + at));
         all(&|from| numbers::next_run(bytes, from).map(|(start, _)| start));
         column.each_word(|(row, first, last), (start, end)| {
-            // The length of a text stands right before it, and may look like a letter.
+            // The length of a text comes right before it, and may look like a letter.
             let mut begins = (start..end).take(LENGTH_BYTES + 1);
             if begins.any(|at| self.prefixed_token(&bytes[at..last], 0, end - at).is_some())
                 || self.prefixed_token(&bytes[first..last], start - first, end - first).is_some()
@@ -503,7 +503,7 @@ fn merge(into: &mut Fired, from: Fired) {
     }
 }
 
-/// A column in which these rows, sorted, are replaced by those of `new`, in order. What lies between two of them is copied
+/// A column in which these rows, sorted, are replaced by those of `new`, in order. The rows between two of them are copied
 /// as a whole: secrets are rare, and a column has thousands of rows.
 fn with_rows(old: &dyn Array, rows: impl Iterator<Item = usize>, new: &dyn Array) -> ArrayRef {
     let (old, new) = (old.to_data(), new.to_data());

@@ -1,4 +1,4 @@
-//! Passwords that no name stands before: arguments of commands, and the lines of PostgreSQL's password file.
+//! Passwords without a name before them: arguments of commands, and the lines of PostgreSQL's password file.
 
 use super::assignment::{is_placeholder, value};
 
@@ -7,7 +7,7 @@ const ARGUMENTS_MAX: usize = 512;
 /// Longer fields are no host, database or user.
 const FIELD_MAX: usize = 128;
 
-/// The password of a command that stands at `start..end`, behind one of `options` on the same line: the whole argument,
+/// The password of the command at `start..end`, behind one of `options` on the same line: the whole argument,
 /// or what follows the colon where the option takes a user, too.
 pub(super) fn password(text: &[u8], start: usize, end: usize, options: &[&'static str]) -> Option<(usize, usize)> {
     if start > 0 && text[start - 1].is_ascii_alphanumeric() {

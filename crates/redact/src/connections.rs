@@ -12,7 +12,7 @@ use super::tokens::{has_digit, is_word};
 const CALL_MAX: usize = 512;
 /// Longer arguments are no passwords.
 const PASSWORD_MAX: usize = 128;
-/// Keys of connection strings other than the password's; one of them stands before it.
+/// Keys of connection strings other than the password's; one of them precedes it.
 const CONNECTION_KEYS: [&[u8]; 9] =
     [b"server", b"host", b"data source", b"user id", b"userid", b"uid", b"user", b"provider", b"driver"];
 /// Drivers whose calls take the password third, behind an address and a user. Others take it by its name.
@@ -50,7 +50,7 @@ const DRIVERS: [&[u8]; 14] = [
     b"DBI",
 ];
 
-/// The password among the arguments of the call whose opening parenthesis lies before `from`.
+/// The password among the arguments of the call whose opening parenthesis is before `from`.
 pub(super) fn opened(text: &[u8], from: usize) -> Option<(usize, usize)> {
     let is_callee = |byte: &u8| is_word(*byte) || matches!(byte, b'.' | b'-' | b'>' | b':' | b'\\');
     let length = text[..from - 1].iter().rev().take(PASSWORD_MAX).take_while(|byte| is_callee(byte)).count();
@@ -104,7 +104,7 @@ fn argument(call: &[u8], at: usize) -> Option<(usize, usize, bool, Option<usize>
     Some((start + inner, start + literal.len() - inner, quoted, next))
 }
 
-/// The password that stands behind its name in an argument: `password="x"`, `"host=db password=x"`.
+/// The password behind its name in an argument: `password="x"`, `"host=db password=x"`.
 fn named(call: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
     let argument = &call[start..end];
     let name = [b"password".as_slice(), b"passwd"]

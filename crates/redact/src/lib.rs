@@ -56,7 +56,7 @@ pub struct Redactor {
     clean: Clean,
 }
 
-/// A secret: where it lies, and the name of the rule that found it.
+/// A secret: its range, and the name of the rule that found it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Found {
     start: usize,
@@ -260,7 +260,7 @@ fn look<R>(text: &[u8], at: usize, find: impl Fn(&[u8]) -> Option<(usize, usize,
     if found.1 == near.len() && near.len() < text.len() { find(text).or(Some(found)) } else { Some(found) }
 }
 
-/// Whether `at` lies within a token that took a secret's place before.
+/// Whether `at` is within a token that replaced a secret before.
 fn is_in_token(text: &[u8], at: usize) -> bool {
     /// The opening, the longest name of a rule and the hash are shorter.
     const TOKEN_MAX: usize = 128;

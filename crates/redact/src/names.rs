@@ -65,7 +65,7 @@ const WEAK_ENDINGS: [(&str, Rule); 11] = [
     ("credentials", Rule::Secret),
 ];
 
-/// What stands before `key` where it opens nothing: keys of tables, caches, queues and stores, and public ones.
+/// Words before `key` where it opens nothing: keys of tables, caches, queues and stores, and public ones.
 const HARMLESS_KEYS: [&str; 70] = [
     "public",
     "publishable",

@@ -1,12 +1,12 @@
 //! Tokens that stand in long words: those under a prefix that their service documents, and those of services that no
-//! list names, where a short prefix stands before many random letters and digits.
+//! list names, where a short prefix precedes many random letters and digits.
 //!
 //! ```text
 //!  a column's buffer ─► words of at least 15 bytes ─► with a digit or a capital ─► their first three bytes, in a table
 //!                       (64 bytes at once)                                          of prefixes ─► the token's shape
 //! ```
 //!
-//! No token is shorter than [`WORD_MIN`], so that one pass over the bytes stands in for one search per prefix.
+//! No token is shorter than [`WORD_MIN`], so that one pass over the bytes replaces one search per prefix.
 
 use std::collections::HashMap;
 
@@ -125,7 +125,7 @@ impl Prefixes {
         })
     }
 
-    /// The token that begins at `at`, or whose mark stands there.
+    /// The token that begins at `at`, or whose mark is there.
     fn at(&self, text: &[u8], at: usize) -> Option<(usize, usize, Rule)> {
         let head: [u8; 3] = *text.get(at..)?.first_chunk()?;
         let slot = slot(head);
@@ -158,7 +158,7 @@ fn slot(head: [u8; 3]) -> usize {
     (number.wrapping_mul(0x9e37_79b1) >> 18) as usize % FILTER_BITS
 }
 
-/// Where the word at `start` begins if what stands there belongs to an escape, as in `\\n` or `%3D`.
+/// Where the word at `start` begins if its first bytes belong to an escape, as in `\\n` or `%3D`.
 fn escaped(text: &[u8], start: usize) -> Option<usize> {
     match text[..start].last()? {
         b'\\' if matches!(text[start], b'n' | b'r' | b't') => Some(start + 1),
@@ -194,7 +194,7 @@ pub(super) fn next_word(text: &[u8], from: usize) -> Option<(usize, usize)> {
     None
 }
 
-/// Where the first block lies that is filled by bytes of words.
+/// The position of the first block that only bytes of words fill.
 fn filled_block(chunk: &[u8; CHUNK]) -> Option<usize> {
     // One comparison after the other over all bytes: the compiler makes of it a few instructions for many bytes, which it
     // does not of `map`.

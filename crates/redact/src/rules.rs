@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 /// The most patterns, allowed texts and keys that a configuration may add: each costs time on every value.
 pub const ADDED_MAX: usize = 64;
-/// The longest name of an added pattern: it stands in every token.
+/// The longest name of an added pattern: it is part of every token.
 const NAME_MAX: usize = 64;
 /// The largest compiled size of one added pattern; larger ones come from runaway repetitions.
 const PATTERN_SIZE_MAX: usize = 1 << 20;

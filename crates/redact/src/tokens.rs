@@ -117,7 +117,7 @@ pub(super) fn sk_key(text: &[u8], start: usize) -> Option<(usize, Rule)> {
     shape.end(text, start, start + prefix).map(|end| (end, shape.rule))
 }
 
-/// Where the JSON web token lies whose first dot is at `dot`, and which has a second part and a signature.
+/// The range of the JSON web token whose first dot is at `dot`, and which has a second part and a signature.
 pub(super) fn jwt(text: &[u8], dot: usize) -> Option<(usize, usize)> {
     let header = text[..dot].iter().rev().take(LONG).take_while(|byte| is_base64url(**byte)).count();
     let start = dot - header;
@@ -134,7 +134,7 @@ pub(super) fn jwt(text: &[u8], dot: usize) -> Option<(usize, usize)> {
     (signature >= 16 || payload >= 16).then_some((start, second + 1 + signature))
 }
 
-/// Where the private key lies whose first line holds `anchor`: in PEM, of PGP or of SSH2. One that was cut off goes to
+/// The range of the private key whose first line contains `anchor`: in PEM, of PGP or of SSH2. One that was cut off goes to
 /// the text's end.
 pub(super) fn private_key(text: &[u8], anchor: usize) -> Option<(usize, usize)> {
     const BEGIN: &[u8] = b"---- BEGIN ";
@@ -169,7 +169,7 @@ pub(super) fn putty(text: &[u8], from: usize) -> Option<(usize, usize)> {
     (digits > 0 && length > first + name + 40).then_some((start + first, start + length - name))
 }
 
-/// Where the base64 of a PEM private key lies, which begins at `start`.
+/// The range of the base64 of a PEM private key that begins at `start`.
 pub(super) fn wrapped_key(text: &[u8], start: usize) -> Option<(usize, usize)> {
     let length = text[start..].iter().take_while(|byte| is_base64(**byte)).count();
     // The first line names what the key is for.
@@ -178,7 +178,7 @@ pub(super) fn wrapped_key(text: &[u8], start: usize) -> Option<(usize, usize)> {
     memchr::memmem::find(&decoded, b"PRIVATE KEY").map(|_| (start, start + length))
 }
 
-/// Where the base64 of a JSON web token lies, which begins at `start`.
+/// The range of the base64 of a JSON web token that begins at `start`.
 pub(super) fn wrapped_jwt(text: &[u8], start: usize) -> Option<(usize, usize)> {
     let length = text[start..].iter().take_while(|byte| is_base64(**byte) || is_base64url(**byte)).count();
     (length >= 60 && !continues_word(text, start)).then_some((start, start + length))

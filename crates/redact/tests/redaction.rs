@@ -1,7 +1,7 @@
-//! How well redaction tells secrets from everything else, on a labelled corpus that is made here.
+//! How well redaction distinguishes secrets from everything else, on a labelled corpus that is made here.
 //!
 //! Each positive says which part of it must be gone; each negative must come back unchanged. Everything follows from
-//! one seed, so that a figure in `docs/redaction.md` can be measured again with the command that stands there.
+//! one seed, so that a figure in `docs/redaction.md` can be measured again with the command that is given there.
 
 #[path = "redaction/corpus.rs"]
 mod corpus;

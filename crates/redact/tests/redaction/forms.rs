@@ -1,5 +1,5 @@
 //! Forms that services and scanners publish: tokens by prefix, alphabet and length, names of variables and headers, and
-//! files that hold keys. A third of the kinds was kept unseen while the rules were written; see `docs/redaction.md`.
+//! files that hold keys. A third of the kinds was not seen while the rules were written; see `docs/redaction.md`.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -23,7 +23,7 @@ enum Letters {
 
 use Letters::{Any, Capital, Hex, Small, Url};
 
-/// Kind, what stands before the random part, its letters, its length.
+/// Kind, prefix of the random part, its letters, its length.
 const VENDORS: &[(&str, &str, Letters, usize)] = &[
     ("adafruit", "aio_", Any, 28),
     ("adobe", "p8e-", Small, 32),
@@ -295,7 +295,7 @@ pub(crate) fn structures(random: &mut Random, cases: &mut Vec<Case>) {
     cases.push(Case { kind: "shared access signature", text, secret: signature });
 }
 
-/// Values that the name of a service alone stands before, or a name on another line, and passwords of connections.
+/// Values after the name of a service alone, or after a name on another line, and passwords of connections.
 pub(crate) fn announced(random: &mut Random, cases: &mut Vec<Case>) {
     let alphanumeric = format!("{UPPER}{LOWER}{DIGITS}");
     let (hex, mixed) = (random.text(HEX, 40), format!("{}7x3K", random.text(&alphanumeric, 28)));
