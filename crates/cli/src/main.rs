@@ -12,7 +12,6 @@ mod client;
 mod clock;
 mod commands;
 mod config;
-mod expectation;
 mod failure;
 mod home;
 mod host;

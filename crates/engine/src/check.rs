@@ -31,11 +31,6 @@ const EXPECTATIONS_MAX: usize = 500;
 /// Earlier exceptions that are looked at for their types.
 const EARLIER_EXCEPTIONS_MAX: usize = 20_000;
 
-/// The codes that a finding may have, as expectations name them.
-pub fn finding_codes() -> impl Iterator<Item = &'static str> + Clone {
-    kino_analyze::finding::Code::ALL.iter().map(|code| code.name())
-}
-
 /// The executions of a check.
 struct Chosen {
     set: Set,

@@ -50,7 +50,6 @@ mod verify;
 mod work;
 
 pub use admin::LOG_FILE;
-pub use check::finding_codes;
 pub use config::EngineConfig;
 pub use engine::Engine;
 pub use error::OpenError;

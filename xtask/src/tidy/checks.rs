@@ -10,7 +10,7 @@ const LINES_MAX: usize = 800;
 /// Which packages of the workspace each package may use. `model` is the vocabulary of all of them and not repeated.
 const ARROWS: &[(&str, &[&str])] = &[
     ("kino-model", &[]),
-    ("kino-text", &[]),
+    ("kino-text", &["kino-wire"]),
     ("kino-redact", &[]),
     ("kino-ingest", &[]),
     ("kino-lake", &[]),

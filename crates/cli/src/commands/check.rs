@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use kino_text::expectation;
 use kino_wire::check::{Baseline, BaselineQuestion, Check, CheckOutcome, CheckQuestion, CheckSet, Expectation};
 use serde::Deserialize;
 use toml::Spanned;
@@ -13,7 +14,7 @@ use crate::app::{App, Outcome};
 use crate::args::{self, CheckFormat};
 use crate::failure::{Failure, code};
 use crate::render::check::Place;
-use crate::{config, expectation, output, render};
+use crate::{config, output, render};
 
 /// The file of a repository that says what is expected.
 pub(crate) const FILE: &str = "kino.toml";

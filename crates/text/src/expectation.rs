@@ -11,8 +11,10 @@
 //!
 //! An operation may be quoted, and must be where it holds words that mean something here.
 
-use kino_text::{suggest, time};
 use kino_wire::check::{Counted, Expectation, Expected, Measure};
+use kino_wire::finding::Code;
+
+use crate::{suggest, time, untrusted};
 
 /// The longest expectation; a sentence is far shorter.
 const BYTES_MAX: usize = 1_000;
@@ -45,9 +47,9 @@ const COUNTED: [(&str, Counted); 9] = [
 const FORMS: &str = "write one like `load_cart p95 < 1 s`, `load_cart error rate < 1 %`, `at most 3 SQL calls in \
                      load_cart`, `no n_plus_one in /checkout`, `no errors in load_cart` or `no new error types`";
 
-/// What is wrong with an expectation, and where.
+/// Returned for an expectation that cannot be read: what is wrong with it, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mistake {
+pub struct Mistake {
     /// The whole sentence.
     text: String,
     /// Where the offending words begin, in bytes, and how many they are.
@@ -59,7 +61,7 @@ pub(crate) struct Mistake {
 impl std::fmt::Display for Mistake {
     /// The column counts characters from 1.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let shown = crate::render::clean(&self.text);
+        let shown = untrusted::clean(&self.text);
         let before = self.text[..self.at.0].chars().count();
         let marked = self.text[self.at.0..self.at.0 + self.at.1].chars().count().max(1);
         // Cleaning changes widths only where there is something to clean; the column stays right.
@@ -74,7 +76,7 @@ impl std::fmt::Display for Mistake {
     }
 }
 
-/// A word and where it stands.
+/// A word and its place.
 #[derive(Clone, Copy, Debug)]
 struct Word<'a> {
     text: &'a str,
@@ -85,8 +87,8 @@ struct Word<'a> {
 /// Reads an expectation.
 ///
 /// # Errors
-/// What is wrong with it, and where.
-pub(crate) fn parse(text: &str) -> Result<Expectation, Mistake> {
+/// Where it is no sentence of the grammar, or longer than a sentence may be.
+pub fn parse(text: &str) -> Result<Expectation, Mistake> {
     let reader = Reader { text, words: words(text) };
     if text.len() > BYTES_MAX {
         return Err(reader.wrong(0, 0, format!("longer than {BYTES_MAX} bytes")));
@@ -111,7 +113,7 @@ impl Word<'_> {
     }
 }
 
-/// Words apart by spaces; what stands in `"…"`, `'…'` or backquotes is one.
+/// Words separated by spaces; text within `"…"`, `'…'` or backquotes is one.
 fn words(text: &str) -> Vec<Word<'_>> {
     let mut words = Vec::new();
     let mut rest = 0;
@@ -151,7 +153,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The operation that stands in these words: quoted, or as it is written.
+    /// The operation that these words name, quoted or not.
     fn operation(&self, from: usize, to: usize) -> Result<String, Mistake> {
         match &self.words[from..to] {
             [] => {
@@ -177,10 +179,10 @@ impl Reader<'_> {
             return Err(self.wrong_at(1, 1, format!("no what? {FORMS}")));
         };
         if what.is("new") {
-            let told = self.words.get(2).is_some_and(|word| word.is("error") || word.is("errors"));
+            let names_errors = self.words.get(2).is_some_and(|word| word.is("error") || word.is("errors"));
             let types = self.words.get(3).is_none_or(|word| word.is("types"));
             return match self.words.len() {
-                3 | 4 if told && types => Ok(Expected::NoNewErrors),
+                3 | 4 if names_errors && types => Ok(Expected::NoNewErrors),
                 _ => Err(self.wrong_at(1, self.words.len(), "only `no new error types` is understood")),
             };
         }
@@ -191,10 +193,10 @@ impl Reader<'_> {
         if what.is("findings") {
             return Ok(Expected::NoFinding { code: None, operation });
         }
-        if kino_engine::finding_codes().any(|code| code == what.text) {
+        if Code::from_name(what.text).is_some() {
             return Ok(Expected::NoFinding { code: Some(what.text.to_owned()), operation });
         }
-        let names = kino_engine::finding_codes().chain(["errors", "findings", "new error types"]);
+        let names = Code::ALL.iter().map(|code| code.name()).chain(["errors", "findings", "new error types"]);
         Err(self.wrong_at(1, 2, format!("{:?} is no finding{}", what.text, hint(what.text, names))))
     }
 
@@ -356,8 +358,8 @@ mod tests {
             "größe p9 < 1 s",
             "",
         ];
-        let told: Vec<String> = wrong.iter().map(|text| parse(text).unwrap_err().to_string()).collect();
-        insta::assert_snapshot!(told.join("\n"));
+        let mistakes: Vec<String> = wrong.iter().map(|text| parse(text).unwrap_err().to_string()).collect();
+        insta::assert_snapshot!(mistakes.join("\n"));
     }
 
     #[test]
