@@ -96,7 +96,7 @@ questions! {
     evidence::OpenQuestion => open_evidence;
     insights::InsightsQuestion => inner.findings.insights;
     insights::AcknowledgeFinding => inner.findings.acknowledge;
-    insights::InsightsReceived => inner.findings.note_told;
+    insights::InsightsReceived => inner.findings.insights_received;
     insights::FindingsChanged => inner.findings.changes;
     run::RunStart => run_start;
     run::RunFinish => run_finish;

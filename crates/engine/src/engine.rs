@@ -13,7 +13,7 @@ use crate::config::EngineConfig;
 use crate::dispatch::CONCURRENT_READS_MAX;
 use crate::error::OpenError;
 use crate::figures::Figures;
-use crate::findings::{self, Basis, Findings, Ledger, Watch};
+use crate::findings::{self, Findings, Handles, Ledger, Observation};
 use crate::housekeeping::Housekeeping;
 use crate::ingest::Intake;
 use crate::pins::Pins;
@@ -43,7 +43,7 @@ pub(crate) struct Inner {
     pub(crate) verifications: VerificationRecords,
     pub(crate) findings: Arc<Findings>,
     /// What the observer of findings works with; it ends with this.
-    _watch: Arc<Watch>,
+    _observation: Arc<Observation>,
     /// Turns for questions that read rows.
     pub(crate) asking: Arc<Semaphore>,
     /// What questions may take of memory, all of them together.
@@ -104,28 +104,24 @@ impl Engine {
         let figures = Arc::new(Figures::default());
         let (runs, verifications) = (RunRecords::new(&store), VerificationRecords::new(&store, &clock));
         let housekeeping = Housekeeping::new(&store, &runs, &verifications);
-        let basis = Basis {
+        let handles = Handles {
             store: store.clone(),
-            housekeeping: housekeeping.clone(),
+            housekeeping,
             clock: Arc::clone(&clock),
             figures: Arc::clone(&figures),
             stopping: stopping.subscribe(),
         };
-        let (findings, incoming) = Findings::new(ledger, basis);
+        let (findings, incoming) = Findings::new(ledger, handles);
         let findings = Arc::new(findings);
         findings.exempt_from_retention().await;
         verifications.prune().await;
-        let watch = Arc::new(Watch {
-            store: store.clone(),
-            clock: Arc::clone(&clock),
-            figures: Arc::clone(&figures),
+        let observation = Arc::new(Observation {
             findings: Arc::clone(&findings),
-            housekeeping,
             detectors: Arc::clone(&detectors),
             scratch: scratch(&config.home),
             decay_nanos: config.findings.decay_nanos(),
         });
-        findings::start(&watch, incoming);
+        findings::start(&observation, incoming);
         let changes = watch::Sender::new(0);
         let intake = Arc::new(Intake {
             store: store.clone(),
@@ -149,7 +145,7 @@ impl Engine {
             pins: Pins::new(stopping.subscribe()),
             detectors,
             findings,
-            _watch: watch,
+            _observation: observation,
             asking: Arc::new(Semaphore::new(CONCURRENT_READS_MAX)),
             question_memory: Budget::new(config.limits.question_bytes_max),
             listeners: RwLock::default(),

@@ -1,24 +1,24 @@
-//! Findings that are kept: watched for in the background, stored, told, forgotten.
+//! Findings over their life: evaluated in the background, stored, shown, forgotten.
 //!
 //! ```text
-//!  ingest ─► arrivals ─► observer: which operations have new executions ─► analyze::life ─► ledger ─► store's records
-//!                                                                            questions ◄──┘   └─► who waits for changes
+//!  intake ─► feed ─► observer ─► trace_assembler ─► operations ─► evaluation ─► ledger ─► records in the store
+//!                      (its state)  (batch_cache)    (due ones)   (analyze)       └────► answers, changes
 //! ```
 //!
-//! The observer is one thread that yields to all others. It never holds up what arrives: arrivals are told by handing
-//! over columns that are there anyway, and traces are put together from these. What arrived while it did not watch is
-//! read from the store; where more comes than can be looked at, the oldest are counted and let go.
+//! The observer is one thread of low priority. It never delays the intake: a batch that arrives is shared with it through
+//! a bounded channel, and traces are put together from these batches. Traces that arrived while it did not run are read
+//! from the store; where more arrive than it can evaluate, the oldest are dropped and counted.
 
 mod answers;
-mod arrivals;
+mod batch_cache;
 mod clients;
-mod held;
+mod evaluation;
+mod feed;
 mod ledger;
-mod look;
 mod observer;
 mod operations;
-mod pending;
-mod stored;
+mod record;
+mod trace_assembler;
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,56 +30,58 @@ use kino_store::Store;
 use kino_wire::Problem;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use arrivals::Arrivals;
-use clients::Told;
+use clients::ClientRecord;
+use feed::{Arrival, Feed};
 pub(crate) use ledger::Ledger;
-pub(crate) use observer::{Watch, start};
-use stored::Stored;
+pub(crate) use observer::{Observation, start};
+use record::FindingRecord;
 
 use crate::documents::Documents;
 use crate::figures::Figures;
 use crate::housekeeping::Housekeeping;
 use crate::ingest::blocking;
 
-/// Looks that may be asked for at once; each is answered by the next.
+/// Requests for an evaluation that may wait at a time; the next round answers all of them.
 const REQUESTS_MAX: usize = 256;
 
-/// What the engine keeps about findings, and the questions about them.
+/// The service of findings: the ledger, what the observer shares with questions, and the questions.
 pub(crate) struct Findings {
-    documents: Documents<Stored>,
-    clients: Documents<Told>,
+    store: Store,
+    records: Documents<FindingRecord>,
+    clients: Documents<ClientRecord>,
     housekeeping: Housekeeping,
     clock: Arc<dyn Clock>,
     figures: Arc<Figures>,
-    /// Whether the engine is to stop.
+    /// Becomes `true` when the engine stops.
     stopping: watch::Receiver<bool>,
     ledger: Mutex<Ledger>,
-    pub(crate) arrivals: Arrivals,
-    requests: mpsc::Sender<LookNow>,
+    pub(crate) feed: Feed,
+    requests: mpsc::Sender<EvaluationRequest>,
     /// The number of the newest change.
     changed: watch::Sender<u64>,
-    /// Traces that have arrived and not been looked at.
+    /// Traces that have arrived and are not evaluated.
     waiting: AtomicU64,
-    /// Traces were forgotten since the last round.
+    /// Whether traces were forgotten since the last round.
     forgotten: AtomicBool,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// Asks the observer to look at once.
-struct LookNow {
-    /// Traces of which nothing more is to come.
+/// A question's request that the observer evaluates at once.
+struct EvaluationRequest {
+    /// Traces of which no more rows are expected.
     settled: Vec<TraceId>,
+    /// Answered once the round is over.
     done: oneshot::Sender<()>,
 }
 
 /// The observer's ends of the channels.
 pub(crate) struct Incoming {
-    arrivals: mpsc::Receiver<arrivals::Arrived>,
-    requests: mpsc::Receiver<LookNow>,
+    arrivals: mpsc::Receiver<Arrival>,
+    requests: mpsc::Receiver<EvaluationRequest>,
 }
 
-/// What findings are made over.
-pub(crate) struct Basis {
+/// The handles that the service works with.
+pub(crate) struct Handles {
     pub(crate) store: Store,
     pub(crate) housekeeping: Housekeeping,
     pub(crate) clock: Arc<dyn Clock>,
@@ -88,58 +90,59 @@ pub(crate) struct Basis {
 }
 
 impl Findings {
-    pub(crate) fn new(ledger: Ledger, basis: Basis) -> (Self, Incoming) {
-        let Basis { store, housekeeping, clock, figures, stopping } = basis;
-        let (arrivals, arrived) = Arrivals::new();
-        let (requests, asked) = mpsc::channel(REQUESTS_MAX);
+    pub(crate) fn new(ledger: Ledger, handles: Handles) -> (Self, Incoming) {
+        let Handles { store, housekeeping, clock, figures, stopping } = handles;
+        let (feed, arrivals) = Feed::new();
+        let (requests, requested) = mpsc::channel(REQUESTS_MAX);
         let changed = watch::Sender::new(ledger.sequence());
         let findings = Self {
-            documents: Documents::new(&store, ledger::KIND),
+            records: Documents::new(&store, ledger::KIND),
             clients: Documents::new(&store, clients::KIND),
+            store,
             housekeeping,
             clock,
             figures,
             stopping,
             ledger: Mutex::new(ledger),
-            arrivals,
+            feed,
             requests,
             changed,
             waiting: AtomicU64::new(0),
             forgotten: AtomicBool::new(false),
             thread: Mutex::new(None),
         };
-        (findings, Incoming { arrivals: arrived, requests: asked })
+        (findings, Incoming { arrivals, requests: requested })
     }
 
-    /// Asks the observer to look at all that has arrived, and waits for it, at most so long. `settled` are traces of
-    /// which nothing more is to come.
-    async fn look_now(&self, settled: Vec<TraceId>, wait: Duration) {
-        let (done, looked) = oneshot::channel();
-        if self.requests.try_send(LookNow { settled, done }).is_err() {
-            // As many others wait for a look; theirs will do.
+    /// Has the observer evaluate all that has arrived, and waits for it, at most `wait`. `settled` are traces of which
+    /// no more rows are expected.
+    async fn evaluate_now(&self, settled: Vec<TraceId>, wait: Duration) {
+        let (done, evaluated) = oneshot::channel();
+        if self.requests.try_send(EvaluationRequest { settled, done }).is_err() {
+            // The channel is full of requests for the same round.
             return;
         }
-        if let Ok(Err(error)) = tokio::time::timeout(wait, looked).await {
-            tracing::debug!(%error, "the observer ended while a client waited for it");
+        if let Ok(Err(error)) = tokio::time::timeout(wait, evaluated).await {
+            tracing::debug!(%error, "the observer ended while a question waited for it");
         }
     }
 
-    /// Writes what changed in the ledger down, and tells those who wait for it.
-    async fn keep(
+    /// Writes changes of the ledger to the store, and wakes who waits for changes.
+    async fn commit(
         &self,
         written: impl IntoIterator<Item = String>,
         removed: impl IntoIterator<Item = String>,
     ) -> Result<(), Problem> {
         let mut any = false;
-        if !self.documents.is_read_only() {
+        if !self.records.is_read_only() {
             for id in removed {
                 any = true;
-                self.documents.remove(&id).await?;
+                self.records.remove(&id).await?;
             }
             for id in written {
                 any = true;
-                let Some(stored) = self.ledger().get(&id).cloned() else { continue };
-                self.documents.put(&id, &stored).await?;
+                let Some(record) = self.ledger().get(&id).cloned() else { continue };
+                self.records.put(&id, &record).await?;
             }
         }
         if any {
@@ -150,7 +153,7 @@ impl Findings {
         Ok(())
     }
 
-    /// Keeps the evidence of findings that are there, and the traces of labelled runs, from retention.
+    /// Exempts the evidence of present findings, and the traces of labelled runs, from retention.
     pub(crate) async fn exempt_from_retention(&self) {
         let evidence = self.ledger().evidence().collect();
         self.housekeeping.exempt_from_retention(evidence).await;
@@ -160,7 +163,7 @@ impl Findings {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the observer to end; it does once the engine stops.
+    /// Waits until the observer has ended, which it does once the engine stops.
     pub(crate) async fn ended(&self) {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(thread) = thread else { return };

@@ -250,7 +250,7 @@ impl Intake {
                 tokio::time::sleep(retry_after).await;
                 begin = self.clock.monotonic_nanos();
             }
-            self.findings.arrivals.tell(&piece, whole, begin);
+            self.findings.feed.publish(&piece, whole, begin);
             figures.appended(self.clock.monotonic_nanos().saturating_sub(begin));
             for (counter, rows) in [&figures.spans, &figures.events, &figures.links].into_iter().zip(rows) {
                 counter.fetch_add(rows as u64, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Questions about kept findings.
+//! The questions about findings.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
@@ -17,26 +17,26 @@ use kino_wire::insights::{
 use kino_wire::run::Done;
 
 use super::Findings;
-use super::stored::Stored;
+use super::record::FindingRecord;
 use crate::find::limit;
 use crate::scope;
 
-/// How long a run that ends waits for what was found in it.
+/// How long a run that ends waits for the evaluation of its traces.
 const RUN_WAIT: Duration = Duration::from_secs(3);
-/// The states that are told when nothing is said: those to act on.
-const USUAL: [FindingState; 2] = [FindingState::Open, FindingState::Recurring];
+/// The states that are shown unless a question names others: those to act on.
+const DEFAULT_STATES: [FindingState; 2] = [FindingState::Open, FindingState::Recurring];
 
 impl Findings {
     pub(crate) async fn insights(&self, question: InsightsQuestion) -> Result<Insights, Problem> {
         let limit = limit(question.limit, DEFAULT_LIMIT, MAX_LIMIT)?;
         let wait = wait(question.wait_millis)?;
         if !wait.is_zero() {
-            self.look_now(Vec::new(), wait).await;
+            self.evaluate_now(Vec::new(), wait).await;
         }
         let project = scope::project(&question.scope);
         let project = project.as_deref();
-        let told = match &question.only_new_for {
-            Some(client) => Some(self.told(client, project).await?),
+        let client = match &question.only_new_for {
+            Some(client) => Some(self.client_record(client, project).await?),
             None => None,
         };
         if let Some(fingerprint) = &question.fingerprint {
@@ -46,66 +46,66 @@ impl Findings {
         let mut left_out = InsightsLeftOut {
             waiting_traces: self.waiting.load(Ordering::Relaxed),
             unseen_traces: self.figures.unseen_traces.load(Ordering::Relaxed),
-            not_stored: ledger.not_kept,
+            not_stored: ledger.rejected,
             ..InsightsLeftOut::default()
         };
         let wanted = |state| match question.states.as_slice() {
             [] if question.fingerprint.is_some() => true,
-            [] => USUAL.contains(&state),
+            [] => DEFAULT_STATES.contains(&state),
             states => states.contains(&state),
         };
-        let mut found: Vec<&Stored> = Vec::new();
-        for stored in ledger.all().filter(|stored| stored.is_in(project)) {
+        let mut found: Vec<&FindingRecord> = Vec::new();
+        for record in ledger.all().filter(|record| record.is_in(project)) {
             let named = question
                 .fingerprint
                 .as_ref()
-                .is_none_or(|wanted| stored.finding.fingerprint.to_string().starts_with(wanted));
-            let in_files = question.files.is_empty() || is_in(stored, &question.files);
-            let in_time = question.since_unix_nanos.is_none_or(|since| stored.life.changed >= since);
+                .is_none_or(|wanted| record.finding.fingerprint.to_string().starts_with(wanted));
+            let in_files = question.files.is_empty() || is_in(record, &question.files);
+            let in_time = question.since_unix_nanos.is_none_or(|since| record.life.changed >= since);
             if !(named && in_files && in_time) {
                 continue;
             }
-            let state = stored.state();
+            let state = record.state();
             if !wanted(state) {
                 *left_out.other_states.entry(state.name().to_owned()).or_default() += 1;
                 continue;
             }
-            if let Some(told) = &told {
-                // That something is fixed is news only to who heard that it was there.
-                let unheard = !state.is_present() && !told.has_heard_of(&stored.id());
-                if unheard || told.knows(&stored.id(), stored.sequence) {
-                    left_out.received_before += u64::from(!unheard);
+            if let Some(client) = &client {
+                // That a finding is fixed is news only to a client that received it.
+                let is_no_news = !state.is_present() && !client.has_received(&record.id());
+                if is_no_news || client.has_received_change(&record.id(), record.sequence) {
+                    left_out.received_before += u64::from(!is_no_news);
                     continue;
                 }
             }
-            found.push(stored);
+            found.push(record);
         }
-        let worths: HashMap<String, f64> = found.iter().map(|stored| (stored.id(), stored.worth())).collect();
-        // What follows from another finding comes after it, whatever it would save by itself.
-        let worth = |stored: &Stored| {
-            let reason = stored.follows_from_id().and_then(|reason| worths.get(&reason));
-            reason.map_or_else(|| stored.worth(), |reason| stored.worth().min(*reason))
+        let worths: HashMap<String, f64> = found.iter().map(|record| (record.id(), record.worth())).collect();
+        // A finding that follows from another comes after it, whatever it would save by itself.
+        let worth = |record: &FindingRecord| {
+            let reason = record.follows_from_id().and_then(|reason| worths.get(&reason));
+            reason.map_or_else(|| record.worth(), |reason| record.worth().min(*reason))
         };
-        found.sort_by_cached_key(|stored| {
-            let follows = stored.finding.follows_from.is_some();
-            // In nanoseconds a day, so that whole ones are as good as exact.
-            let rank = (Reverse(stored.state().is_present()), Reverse(worth(stored).min(i64::MAX as f64) as i64));
-            (rank, follows, Reverse(stored.sequence), stored.finding.fingerprint)
+        found.sort_by_cached_key(|record| {
+            let follows = record.finding.follows_from.is_some();
+            // Nanoseconds in a day: rounding to whole ones loses nothing.
+            let rank = (Reverse(record.state().is_present()), Reverse(worth(record).min(i64::MAX as f64) as i64));
+            (rank, follows, Reverse(record.sequence), record.finding.fingerprint)
         });
-        // Of one cause the first; the others are named with it.
+        // Of one cause the first; it names the others.
         let mut causes = BTreeSet::new();
-        found.retain(|stored| stored.cause().is_none_or(|cause| causes.insert(cause)));
+        found.retain(|record| record.cause().is_none_or(|cause| causes.insert(cause)));
         left_out.findings = found.len().saturating_sub(limit) as u64;
         found.truncate(limit);
-        let items = found.into_iter().map(|stored| ledger.insight(stored)).collect();
-        let looks = ledger
-            .looks()
+        let items = found.into_iter().map(|record| ledger.insight(record)).collect();
+        let evaluations = ledger
+            .evaluations()
             .filter(|(key, _)| project.is_none() || key.project.is_none() || key.project.as_deref() == project);
         let (mut operations, mut executions, mut spans) = (0, 0, 0);
-        for (_, looked) in looks {
+        for (_, stats) in evaluations {
             operations += 1;
-            executions += looked.executions;
-            spans += looked.spans;
+            executions += stats.executions;
+            spans += stats.spans;
         }
         let schema = Insights::SCHEMA.to_owned();
         Ok(Insights { schema, items, executions, spans, operations, sequence: ledger.sequence(), left_out })
@@ -117,27 +117,27 @@ impl Findings {
         let now = self.clock.now().0;
         let changed = self.ledger().acknowledge(&ids, question.undo, now);
         let nothing = changed.is_empty();
-        self.keep(changed, []).await?;
+        self.commit(changed, []).await?;
         let ledger = self.ledger();
-        let stored = ids.iter().find_map(|id| ledger.get(id));
-        let stored = stored.ok_or_else(|| Problem::not_found("the finding was removed meanwhile", Vec::new()))?;
-        let state = stored.state();
+        let record = ids.iter().find_map(|id| ledger.get(id));
+        let record = record.ok_or_else(|| Problem::not_found("the finding was removed meanwhile", Vec::new()))?;
+        let state = record.state();
         let as_wished = (state == FindingState::Acknowledged) != question.undo && state.is_present();
         if nothing && !as_wished {
             let message =
-                format!("the finding {} is {state}: only what is there can be acknowledged", question.fingerprint);
+                format!("the finding {} is {state}: only a present one can be acknowledged", question.fingerprint);
             return Err(Problem::invalid(message));
         }
-        let insight = ledger.insight(stored);
+        let insight = ledger.insight(record);
         Ok(Acknowledged { schema: Acknowledged::SCHEMA.to_owned(), insight })
     }
 
-    pub(crate) async fn note_told(&self, question: InsightsReceived) -> Result<Done, Problem> {
+    pub(crate) async fn insights_received(&self, question: InsightsReceived) -> Result<Done, Problem> {
         if question.fingerprints.len() > MAX_LIMIT {
-            return Err(Problem::invalid(format!("at most {MAX_LIMIT} findings can be told at once")));
+            return Err(Problem::invalid(format!("at most {MAX_LIMIT} findings can be recorded as received at once")));
         }
         let project = scope::project(&question.scope);
-        let count = self.tell(&question.client, project.as_deref(), &question.fingerprints).await?;
+        let count = self.record_received(&question.client, project.as_deref(), &question.fingerprints).await?;
         Ok(Done { count })
     }
 
@@ -155,7 +155,7 @@ impl Findings {
         };
         let waiting = async {
             loop {
-                // Seen before it is looked, so that no change falls in between.
+                // Before the answer is made, so that a change in between wakes the next iteration.
                 changed.borrow_and_update();
                 let now = answer(after);
                 if !now.items.is_empty() || now.removed {
@@ -177,31 +177,31 @@ impl Findings {
         }
     }
 
-    /// What has become of findings of exactly this project since then, all that has arrived looked at; what arrived
-    /// of `settled` is all there is.
+    /// Returns the changes of findings of exactly this project since then, once all that has arrived is evaluated. Of the
+    /// traces `settled` no more rows are expected.
     pub(crate) async fn changes_since(
         &self,
         since: i64,
         project: Option<&str>,
         settled: Vec<TraceId>,
     ) -> Vec<FindingChange> {
-        self.look_now(settled, RUN_WAIT).await;
+        self.evaluate_now(settled, RUN_WAIT).await;
         self.ledger().changes_since(since, project)
     }
 
-    /// The ids of the finding that a fingerprint, or a unique beginning of it, names: one for each project it is in.
+    /// Returns the ids of the finding that a fingerprint, or a unique prefix of it, names: one for each of its projects.
     fn finding_ids(&self, fingerprint: &str, project: Option<&str>) -> Result<Vec<String>, Problem> {
         let ledger = self.ledger();
-        let in_scope = || ledger.all().filter(|stored| stored.is_in(project));
-        let mut names: Vec<String> = in_scope().map(|stored| stored.finding.fingerprint.to_string()).collect();
+        let in_scope = || ledger.all().filter(|record| record.is_in(project));
+        let mut names: Vec<String> = in_scope().map(|record| record.finding.fingerprint.to_string()).collect();
         names.sort_unstable();
         names.dedup();
         let fitting: Vec<&String> = names.iter().filter(|name| name.starts_with(fingerprint)).collect();
         match fitting.as_slice() {
             _ if fingerprint.is_empty() => Err(Problem::invalid("a fingerprint is empty")),
             [one] => Ok(in_scope()
-                .filter(|stored| stored.finding.fingerprint.to_string() == **one)
-                .map(Stored::id)
+                .filter(|record| record.finding.fingerprint.to_string() == **one)
+                .map(FindingRecord::id)
                 .collect()),
             [] => {
                 let message = format!("no finding has the fingerprint {fingerprint:?}");
@@ -214,32 +214,32 @@ impl Findings {
         }
     }
 
-    /// Removes findings whose evidence has been forgotten: what was found in it is recorded text too.
+    /// Removes findings whose evidence was forgotten: they contain recorded text from it.
     pub(crate) async fn forget(&self, forgotten: &Forgetting) -> Result<(), Problem> {
         let removed = {
             let mut ledger = self.ledger();
             match forgotten {
                 Forgetting::Everything => {
-                    ledger.forget_looks();
+                    ledger.forget_evaluations();
                     ledger.remove(|_| true)
                 }
                 Forgetting::Before(time) => {
-                    ledger.remove(|stored| stored.evidence_starts.iter().any(|at| *at < time.0))
+                    ledger.remove(|record| record.evidence_starts.iter().any(|at| *at < time.0))
                 }
                 Forgetting::Traces(ids) => {
                     let ids: std::collections::BTreeSet<_> = ids.iter().collect();
-                    ledger.remove(|stored| stored.traces().any(|id| ids.contains(&id)))
+                    ledger.remove(|record| record.traces().any(|id| ids.contains(&id)))
                 }
             }
         };
         self.forgotten.store(true, Ordering::Release);
         if *forgotten == Forgetting::Everything {
-            // Also those that could not be read.
-            let kept = self.documents.newest_json(usize::MAX).await?;
+            // All records, so that those go too that cannot be read.
+            let records = self.records.newest_json(usize::MAX).await?;
             self.forget_clients().await?;
-            return self.keep([], kept.into_iter().map(|(id, _)| id)).await;
+            return self.commit([], records.into_iter().map(|(id, _)| id)).await;
         }
-        self.keep([], removed).await
+        self.commit([], removed).await
     }
 }
 
@@ -250,13 +250,13 @@ fn wait(millis: u64) -> Result<Duration, Problem> {
     Ok(Duration::from_millis(millis))
 }
 
-/// Whether a finding is located in one of the files.
-fn is_in(stored: &Stored, files: &[String]) -> bool {
-    let recorded = stored.finding.location.as_ref().map(|Location { path, .. }| path.as_str());
-    recorded.into_iter().chain(stored.file.as_deref()).any(|path| files.iter().any(|file| same_file(path, file)))
+/// Returns whether a finding is located in one of the files.
+fn is_in(record: &FindingRecord, files: &[String]) -> bool {
+    let recorded = record.finding.location.as_ref().map(|Location { path, .. }| path.as_str());
+    recorded.into_iter().chain(record.file.as_deref()).any(|path| files.iter().any(|file| same_file(path, file)))
 }
 
-/// Whether the recorded path and the asked one end alike, in whole parts.
+/// Returns whether one path ends with the other, in whole components.
 fn same_file(recorded: &str, asked: &str) -> bool {
     let ends_with =
         |long: &str, short: &str| long == short || long.ends_with(&format!("/{}", short.trim_start_matches('/')));
@@ -269,7 +269,7 @@ mod tests {
     use super::same_file;
 
     #[test]
-    fn files_match_in_whole_parts() {
+    fn files_match_in_whole_components() {
         assert!(same_file("/srv/app/models.py", "app/models.py"));
         assert!(same_file("models.py", "/home/me/app/models.py"));
         assert!(same_file("./a.py", "a.py"));

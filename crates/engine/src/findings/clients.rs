@@ -1,4 +1,4 @@
-//! Which client has been told of which finding: a small record for each client and project.
+//! Which findings each client has received: a small record for each client and project.
 
 use std::collections::BTreeMap;
 
@@ -7,71 +7,71 @@ use kino_wire::Problem;
 use serde::{Deserialize, Serialize};
 
 use super::Findings;
-use super::stored::id;
+use super::record::id;
 
 /// The kind of the records.
 pub(super) const KIND: &str = "insights_client";
-/// Clients that are remembered, those that asked last.
+/// Records at most, those of the clients that asked last.
 const CLIENTS_MAX: usize = 64;
 /// The longest name of a client.
 const NAME_BYTES_MAX: usize = 128;
 
-/// By the finding's id, the number of the change that the client was told.
+/// By the finding's id, the number of its newest change that the client received.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Told {
+pub(crate) struct ClientRecord {
     findings: BTreeMap<String, u64>,
 }
 
-impl Told {
-    /// Whether the client knows of this change.
-    pub(super) fn knows(&self, id: &str, sequence: u64) -> bool {
-        self.findings.get(id).is_some_and(|told| *told >= sequence)
+impl ClientRecord {
+    /// Returns whether the client received this change, or a later one.
+    pub(super) fn has_received_change(&self, id: &str, sequence: u64) -> bool {
+        self.findings.get(id).is_some_and(|received| *received >= sequence)
     }
 
-    /// Whether the client was ever told of the finding.
-    pub(super) fn has_heard_of(&self, id: &str) -> bool {
+    /// Returns whether the client ever received the finding.
+    pub(super) fn has_received(&self, id: &str) -> bool {
         self.findings.contains_key(id)
     }
 }
 
 impl Findings {
-    /// What a client has been told about a project.
-    pub(super) async fn told(&self, client: &str, project: Option<&str>) -> Result<Told, Problem> {
-        // One that cannot be read was written by a newer version: the client is told again.
+    /// Reads what a client received about a project.
+    pub(super) async fn client_record(&self, client: &str, project: Option<&str>) -> Result<ClientRecord, Problem> {
+        // One that cannot be read was written by a newer version: the client receives its findings again.
         Ok(self.clients.get(&key(client, project)?).await?.unwrap_or_default())
     }
 
-    /// Remembers that a client has been told of findings, as they are now. Gives how many.
-    pub(super) async fn tell(
+    /// Records that a client received findings, as they are now; returns how many.
+    pub(super) async fn record_received(
         &self,
         client: &str,
         project: Option<&str>,
         fingerprints: &[Fingerprint],
     ) -> Result<u64, Problem> {
-        let mut told = self.told(client, project).await?;
+        let mut received = self.client_record(client, project).await?;
         let mut count = 0;
         {
             let ledger = self.ledger();
-            for stored in ledger.all().filter(|stored| stored.is_in(project)) {
-                if fingerprints.contains(&stored.finding.fingerprint) {
-                    told.findings.insert(stored.id(), stored.sequence);
+            for record in ledger.all().filter(|record| record.is_in(project)) {
+                if fingerprints.contains(&record.finding.fingerprint) {
+                    received.findings.insert(record.id(), record.sequence);
                     count += 1;
                 }
             }
-            // What is no longer kept need not be remembered, which bounds the record.
-            told.findings.retain(|id, _| ledger.get(id).is_some());
+            // Findings that were removed need not be remembered, which bounds the record.
+            received.findings.retain(|id, _| ledger.get(id).is_some());
         }
         if self.clients.is_read_only() {
             return Ok(count);
         }
-        self.clients.put(&key(client, project)?, &told).await?;
+        self.clients.put(&key(client, project)?, &received).await?;
         for (oldest, _) in self.clients.newest_json(CLIENTS_MAX + 1).await?.into_iter().skip(CLIENTS_MAX) {
             self.clients.remove(&oldest).await?;
         }
         Ok(count)
     }
 
-    /// Forgets what any client was told.
+    /// Removes the records of all clients.
     pub(super) async fn forget_clients(&self) -> Result<(), Problem> {
         self.clients.clear().await
     }

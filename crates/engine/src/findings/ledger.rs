@@ -1,4 +1,4 @@
-//! All findings that are kept, in memory; what changes is written to the store's records by whoever changes it.
+//! The ledger: all findings, in memory. Each change returns the ids of the records to write and to remove.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,53 +9,59 @@ use kino_store::{Store, StoreError};
 use kino_wire::insights::{AlsoIn, FindingChange, Insight, WorkedHere};
 
 use super::operations::OperationKey;
-use super::stored::{Sighting, Stored, id};
+use super::record::{FindingRecord, Sighting, id};
 
 /// The kind of the records.
 pub(super) const KIND: &str = "finding";
-/// Findings that are kept. The evidence of those that are there is kept from retention: three traces each.
+/// Findings at most. Retention leaves the evidence of those that are present: three traces each.
 const FINDINGS_MAX: usize = 1_000;
-/// Operations whose last look is remembered.
-const LOOKS_MAX: usize = 1_000;
+/// Operations of which the last evaluation is remembered.
+const EVALUATIONS_MAX: usize = 1_000;
 
-/// The findings, and what the last looks rested on.
+/// The findings, and the extent of each operation's last evaluation.
 #[derive(Default)]
 pub(crate) struct Ledger {
-    by_id: BTreeMap<String, Stored>,
+    by_id: BTreeMap<String, FindingRecord>,
     sequence: u64,
-    looks: BTreeMap<OperationKey, LookedAt>,
-    /// Findings that there was no room for.
-    pub(super) not_kept: u64,
+    evaluations: BTreeMap<OperationKey, EvaluationStats>,
+    /// Findings that opened while no other could make room.
+    pub(super) rejected: u64,
     /// The change at which findings were removed last.
     removed_at: u64,
 }
 
-/// What the last look at an operation rested on.
+/// The extent of one evaluation.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct LookedAt {
+pub(super) struct EvaluationStats {
     pub(super) executions: u64,
+    /// Spans of these executions.
     pub(super) spans: u64,
+    /// Unix nanoseconds.
     pub(super) at: i64,
 }
 
-/// What became of a finding.
+/// What an evaluation says of one finding, and the executions that it rests on.
 #[derive(Clone, Debug)]
-pub(super) enum Step {
+pub(super) enum FindingEvent {
+    /// It was not known.
     Opened(Sighting, Set, FixCriteria),
+    /// It was seen again.
     Seen(Sighting, Set, Option<Prevalence>),
+    /// The executions with this set do not show it, but are too few to say that it is gone.
     Clean(Fingerprint, Set),
+    /// It is gone.
     Gone(Fingerprint, Set),
 }
 
 impl Ledger {
-    /// Reads what the store holds. Records that cannot be read, those of a newer version, are left alone.
+    /// Reads the store's records. Those that cannot be read, of a newer version, are left as they are.
     pub(crate) async fn load(store: &Store) -> Result<Self, StoreError> {
         let mut ledger = Self::default();
         for (id, json) in store.records(KIND, FINDINGS_MAX).await? {
-            match serde_json::from_value::<Stored>(json) {
-                Ok(stored) => {
-                    ledger.sequence = ledger.sequence.max(stored.sequence);
-                    ledger.by_id.insert(id, stored);
+            match serde_json::from_value::<FindingRecord>(json) {
+                Ok(record) => {
+                    ledger.sequence = ledger.sequence.max(record.sequence);
+                    ledger.by_id.insert(id, record);
                 }
                 Err(error) => store.warn(format!("the finding {id} cannot be read and is left out: {error}")),
             }
@@ -67,100 +73,102 @@ impl Ledger {
         self.sequence
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = &Stored> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &FindingRecord> {
         self.by_id.values()
     }
 
-    pub(super) fn looks(&self) -> impl Iterator<Item = (&OperationKey, &LookedAt)> {
-        self.looks.iter()
+    pub(super) fn evaluations(&self) -> impl Iterator<Item = (&OperationKey, &EvaluationStats)> {
+        self.evaluations.iter()
     }
 
-    /// What is kept about an operation.
-    pub(super) fn of(&self, key: &OperationKey) -> Vec<Stored> {
-        self.by_id.values().filter(|stored| stored.is_of(key)).cloned().collect()
+    /// Returns the findings of an operation.
+    pub(super) fn of(&self, key: &OperationKey) -> Vec<FindingRecord> {
+        self.by_id.values().filter(|record| record.is_of(key)).cloned().collect()
     }
 
-    /// Takes in what a look showed; gives the ids of what is to be written, and of what has to make room.
+    /// Applies the outcome of an evaluation; returns the ids of the findings that changed, and of those that were removed
+    /// to make room.
     pub(super) fn apply(
         &mut self,
         key: &OperationKey,
-        steps: Vec<Step>,
-        looked: LookedAt,
-        now: i64,
+        events: Vec<FindingEvent>,
+        stats: EvaluationStats,
     ) -> (BTreeSet<String>, BTreeSet<String>) {
+        let now = stats.at;
         let (mut written, mut removed) = (BTreeSet::new(), BTreeSet::new());
-        for step in steps {
-            let (id, changed) = match step {
-                Step::Opened(sighting, set, criteria) => {
+        for event in events {
+            let (id, changed) = match event {
+                FindingEvent::Opened(sighting, set, criteria) => {
                     let id = id(key.project.as_deref(), sighting.finding.fingerprint);
-                    if let Some(stored) = self.by_id.get_mut(&id) {
+                    if let Some(record) = self.by_id.get_mut(&id) {
                         // Another worktree opened it just before.
-                        let changed = stored.life.seen(&set, criteria.prevalence, now);
+                        let changed = record.life.seen(&set, criteria.prevalence, now);
                         (id, changed)
-                    } else if let Some(stored) = self.shared(key, &sighting.finding) {
-                        let id = stored.id();
-                        stored.share_with(key);
+                    } else if let Some(record) = self.shared_with(key, &sighting.finding) {
+                        let id = record.id();
+                        record.share_with(key);
                         (id, false)
                     } else if self.make_room(&mut removed) {
-                        let stored = Stored::new(key, sighting, Life::open(&set, criteria, now));
-                        self.by_id.insert(id.clone(), stored);
+                        let record = FindingRecord::new(key, sighting, Life::open(&set, criteria, now));
+                        self.by_id.insert(id.clone(), record);
                         (id, true)
                     } else {
-                        self.not_kept += 1;
+                        self.rejected += 1;
                         continue;
                     }
                 }
-                Step::Seen(sighting, set, prevalence) => {
+                FindingEvent::Seen(sighting, set, prevalence) => {
                     let id = id(key.project.as_deref(), sighting.finding.fingerprint);
-                    let Some(stored) = self.by_id.get_mut(&id) else { continue };
-                    let changed = stored.life.seen(&set, prevalence, now);
-                    if stored.life.state.is_present() {
-                        stored.update(sighting);
+                    let Some(record) = self.by_id.get_mut(&id) else { continue };
+                    let changed = record.life.seen(&set, prevalence, now);
+                    if record.life.state.is_present() {
+                        record.update(sighting);
                     }
                     (id, changed)
                 }
-                Step::Clean(fingerprint, set) => {
+                FindingEvent::Clean(fingerprint, set) => {
                     let id = id(key.project.as_deref(), fingerprint);
-                    let Some(stored) = self.by_id.get_mut(&id) else { continue };
-                    stored.life.clean(&set, now);
+                    let Some(record) = self.by_id.get_mut(&id) else { continue };
+                    record.life.clean(&set, now);
                     (id, false)
                 }
-                Step::Gone(fingerprint, set) => {
+                FindingEvent::Gone(fingerprint, set) => {
                     let id = id(key.project.as_deref(), fingerprint);
-                    let Some(stored) = self.by_id.get_mut(&id) else { continue };
-                    let changed = stored.life.gone(&set, now);
+                    let Some(record) = self.by_id.get_mut(&id) else { continue };
+                    let changed = record.life.gone(&set, now);
                     (id, changed)
                 }
             };
             if changed {
-                self.changed(&id);
+                self.number_change(&id);
             }
             removed.remove(&id);
             written.insert(id);
         }
-        for stored in self.by_id.values_mut().filter(|stored| stored.is_of(key)) {
-            stored.life.looked(now);
+        for record in self.by_id.values_mut().filter(|record| record.is_of(key)) {
+            record.life.looked(now);
         }
-        self.looks.insert(key.clone(), looked);
-        while self.looks.len() > LOOKS_MAX {
-            let oldest = self.looks.iter().min_by_key(|(_, looked)| looked.at).map(|(key, _)| key.clone());
-            oldest.and_then(|key| self.looks.remove(&key));
+        self.evaluations.insert(key.clone(), stats);
+        while self.evaluations.len() > EVALUATIONS_MAX {
+            let oldest = self.evaluations.iter().min_by_key(|(_, stats)| stats.at).map(|(key, _)| key.clone());
+            oldest.and_then(|key| self.evaluations.remove(&key));
         }
         (written, removed)
     }
 
-    /// The finding that is there and says of another operation what this one says.
-    fn shared(&mut self, key: &OperationKey, finding: &kino_analyze::Finding) -> Option<&mut Stored> {
-        let mut present = self.by_id.values_mut().filter(|stored| stored.life.state.is_present());
-        present.find(|stored| stored.is_shared_with(key, finding))
+    /// Returns the present finding of another operation that has the same cause.
+    fn shared_with(&mut self, key: &OperationKey, finding: &kino_analyze::Finding) -> Option<&mut FindingRecord> {
+        let mut present = self.by_id.values_mut().filter(|record| record.life.state.is_present());
+        present.find(|record| record.is_shared_with(key, finding))
     }
 
-    /// Makes room for one more; what is over goes first, the longest over before the others.
+    /// Makes room for one more: removes the decayed finding that changed longest ago, else such a fixed one. Returns
+    /// `false` where all are present.
     fn make_room(&mut self, removed: &mut BTreeSet<String>) -> bool {
         if self.by_id.len() < FINDINGS_MAX {
             return true;
         }
-        let over = |state| match state {
+        let rank = |state| match state {
             State::Decayed => Some(0),
             State::Fixed => Some(1),
             State::Open | State::Acknowledged | State::Recurring => None,
@@ -168,46 +176,47 @@ impl Ledger {
         let candidates = self
             .by_id
             .iter()
-            .filter_map(|(id, stored)| over(stored.life.state).map(|rank| ((rank, stored.life.changed), id.clone())));
+            .filter_map(|(id, record)| rank(record.life.state).map(|rank| ((rank, record.life.changed), id.clone())));
         let Some((_, id)) = candidates.min() else { return false };
         self.by_id.remove(&id);
         removed.insert(id);
         true
     }
 
-    fn changed(&mut self, id: &str) {
-        if let Some(stored) = self.by_id.get_mut(id) {
+    /// Gives a finding the number of its newest change.
+    fn number_change(&mut self, id: &str) {
+        if let Some(record) = self.by_id.get_mut(id) {
             self.sequence += 1;
-            stored.sequence = self.sequence;
+            record.sequence = self.sequence;
         }
     }
 
-    /// Lets decay what was not looked at since `before`; gives the ids.
+    /// Lets the findings decay whose operation was not evaluated since `before`; returns their ids.
     pub(super) fn decay(&mut self, before: i64, now: i64) -> Vec<String> {
         let decayed =
-            self.by_id.iter_mut().filter_map(|(id, stored)| stored.life.decay(before, now).then(|| id.clone()));
+            self.by_id.iter_mut().filter_map(|(id, record)| record.life.decay(before, now).then(|| id.clone()));
         let decayed: Vec<String> = decayed.collect();
         for id in &decayed {
-            self.changed(id);
+            self.number_change(id);
         }
         decayed
     }
 
-    /// The user's word about these; gives the ids of those that it changed.
+    /// Acknowledges findings, or takes that back with `undo`; returns the ids of those that changed.
     pub(super) fn acknowledge(&mut self, ids: &[String], undo: bool, now: i64) -> Vec<String> {
         let mut changed = Vec::new();
         for id in ids {
-            if self.by_id.get_mut(id).is_some_and(|stored| stored.life.acknowledge(undo, now)) {
-                self.changed(id);
+            if self.by_id.get_mut(id).is_some_and(|record| record.life.acknowledge(undo, now)) {
+                self.number_change(id);
                 changed.push(id.clone());
             }
         }
         changed
     }
 
-    /// Removes those that are picked: nothing shows any more that they were there. Gives their ids.
-    pub(super) fn remove(&mut self, pick: impl Fn(&Stored) -> bool) -> Vec<String> {
-        let picked = self.by_id.iter().filter(|(_, stored)| pick(stored)).map(|(id, _)| id.clone());
+    /// Removes the findings that `pick` selects, without a trace of them; returns their ids.
+    pub(super) fn remove(&mut self, pick: impl Fn(&FindingRecord) -> bool) -> Vec<String> {
+        let picked = self.by_id.iter().filter(|(_, record)| pick(record)).map(|(id, _)| id.clone());
         let picked: Vec<String> = picked.collect();
         for id in &picked {
             self.by_id.remove(id);
@@ -219,32 +228,33 @@ impl Ledger {
         picked
     }
 
-    pub(super) fn forget_looks(&mut self) {
-        self.looks.clear();
+    pub(super) fn forget_evaluations(&mut self) {
+        self.evaluations.clear();
     }
 
-    pub(super) fn get(&self, id: &str) -> Option<&Stored> {
+    pub(super) fn get(&self, id: &str) -> Option<&FindingRecord> {
         self.by_id.get(id)
     }
 
-    /// Traces that retention must leave: the evidence of what is there.
+    /// Returns the traces that retention must leave: the evidence of present findings.
     pub(super) fn evidence(&self) -> impl Iterator<Item = TraceId> + '_ {
-        self.by_id.values().filter(|stored| stored.life.state.is_present()).flat_map(Stored::traces)
+        self.by_id.values().filter(|record| record.life.state.is_present()).flat_map(FindingRecord::traces)
     }
 
-    /// A finding with the others of its cause, by the names of their operations, and with what repaired one like it.
-    pub(super) fn insight(&self, stored: &Stored) -> Insight {
-        let cause = stored.cause();
-        let is_other = |other: &&Stored| {
-            cause.is_some() && other.cause() == cause && other.finding.fingerprint != stored.finding.fingerprint
+    /// Returns a finding in the wire's shape, with the others of its cause by the names of their operations, and with what
+    /// repaired one like it.
+    pub(super) fn insight(&self, record: &FindingRecord) -> Insight {
+        let cause = record.cause();
+        let is_other = |other: &&FindingRecord| {
+            cause.is_some() && other.cause() == cause && other.finding.fingerprint != record.finding.fingerprint
         };
-        let mut also_in: Vec<AlsoIn> = self.by_id.values().filter(is_other).map(Stored::also_in).collect();
+        let mut also_in: Vec<AlsoIn> = self.by_id.values().filter(is_other).map(FindingRecord::also_in).collect();
         also_in.sort_by(|a, b| (&a.entry.name, &a.fingerprint).cmp(&(&b.entry.name, &b.fingerprint)));
-        stored.insight(self.worked_here(stored), also_in)
+        record.insight(self.worked_here(record), also_in)
     }
 
-    /// The newest repair of a finding like this one, but another.
-    fn worked_here(&self, asked: &Stored) -> Option<WorkedHere> {
+    /// Returns the newest repair of another finding of the same family in the same project.
+    fn worked_here(&self, asked: &FindingRecord) -> Option<WorkedHere> {
         if !asked.life.state.is_present() {
             return None;
         }
@@ -256,26 +266,26 @@ impl Ledger {
         others.max_by_key(|other| other.life.changed)?.worked()
     }
 
-    /// What changed after `after`, in its order, and whether findings were removed since.
+    /// Returns the changes after the one with the number `after`, oldest first, and whether findings were removed since.
     pub(super) fn changes(&self, after: u64, project: Option<&str>) -> (Vec<FindingChange>, bool) {
-        let changes = self.changes_of(|stored| stored.sequence > after && stored.is_in(project));
+        let changes = self.changes_of(|record| record.sequence > after && record.is_in(project));
         (changes, self.removed_at > after)
     }
 
-    /// What changed at `since` or later in exactly this project, in its order.
+    /// Returns the changes at `since` or later in exactly this project, oldest first.
     pub(super) fn changes_since(&self, since: i64, project: Option<&str>) -> Vec<FindingChange> {
-        self.changes_of(|stored| stored.life.changed >= since && stored.project.as_deref() == project)
+        self.changes_of(|record| record.life.changed >= since && record.project.as_deref() == project)
     }
 
-    fn changes_of(&self, pick: impl Fn(&Stored) -> bool) -> Vec<FindingChange> {
-        let picked = self.by_id.values().filter(|stored| pick(stored));
+    fn changes_of(&self, pick: impl Fn(&FindingRecord) -> bool) -> Vec<FindingChange> {
+        let picked = self.by_id.values().filter(|record| pick(record));
         let mut changes: Vec<FindingChange> = picked
-            .map(|stored| FindingChange {
-                fingerprint: stored.finding.fingerprint,
-                code: stored.finding.code,
-                state: stored.state(),
-                sequence: stored.sequence,
-                changed_unix_nanos: stored.life.changed,
+            .map(|record| FindingChange {
+                fingerprint: record.finding.fingerprint,
+                code: record.finding.code,
+                state: record.state(),
+                sequence: record.sequence,
+                changed_unix_nanos: record.life.changed,
             })
             .collect();
         changes.sort_by_key(|change| change.sequence);

@@ -1,9 +1,9 @@
-//! The observer: one thread that looks at operations with new executions when nobody else needs the core.
+//! The observer: one thread that evaluates operations with new executions when no other work needs the core.
 //!
-//! It has a runtime of its own, so that all its work, the reading of files too, is done by threads which the system lets
-//! go last: what arrives and what is asked come first, and an idle core is used.
+//! It has a runtime of its own, so that all its work, reading files included, is done by threads of low priority: what
+//! arrives and what is asked come first, and an idle core is used.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
@@ -11,89 +11,83 @@ use std::time::Duration;
 
 use futures::future::try_join_all;
 use kino_analyze::DetectorConfig;
-use kino_model::{Clock, Trace, TraceId, UnixNanos};
-use kino_store::Store;
+use kino_model::{Trace, TraceId, UnixNanos};
 use kino_store::snapshot::{OperationFilter, Snapshot, TraceFiles, TraceFilter};
 use kino_wire::Problem;
 
-use super::arrivals::Arrived;
-use super::look::{Entries, Look, entries};
+use super::evaluation::{Evaluation, Outcome, TraceOperations, operations_in};
+use super::feed::Arrival;
 use super::operations::{OperationKey, Operations, WINDOW};
-use super::pending::{Arrival, Due, Pending};
-use super::{Findings, Incoming, LookNow};
+use super::trace_assembler::{Drained, Due, NewRows, TraceAssembler};
+use super::{EvaluationRequest, Findings, Incoming};
 use crate::error::OrProblem;
-use crate::figures::Figures;
-use crate::housekeeping::Housekeeping;
 use crate::ingest::blocking;
 use crate::load;
 
-/// How far its threads stand behind others: beside two that never rest, they get about a tenth of a core.
+/// The niceness of its threads: beside two threads that never rest, they get about a tenth of a core.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
-/// Threads that read and judge for it at a time.
+/// Threads that read and evaluate for it at a time.
 const WORKERS_MAX: usize = 2;
-/// Between looks, where something waits to settle.
+/// The pause between rounds while traces wait to become complete.
 const STEP: Duration = Duration::from_millis(500);
-/// Between looks, where more has settled than one takes in.
+/// The same, while more traces are due than one round loads.
 const STEP_BEHIND: Duration = Duration::from_millis(5);
-/// After a look that failed: what failed it seldom goes away at once.
+/// The same, after a round that failed: its cause seldom goes away at once.
 const STEP_FAILED: Duration = Duration::from_secs(10);
-/// Between wakings where nothing waits: findings decay meanwhile.
+/// The same, while nothing waits: findings decay meanwhile.
 const IDLE: Duration = Duration::from_mins(10);
-/// Traces that one round takes in, and the spans in them: some fifty megabytes while they are looked at.
+/// Traces that one round loads, and the spans in them: some fifty megabytes while they are evaluated.
 const ROUND_TRACES_MAX: usize = 2_000;
 const ROUND_SPANS_MAX: usize = 50_000;
-/// A round that takes in so many is soon followed by another: what is looked at can wait for more of its kind.
+/// A round with this many traces is busy: another follows soon, so that an evaluation can wait for more executions.
 const BUSY_TRACES: usize = 200;
-/// Spans that one look at an operation loads besides.
-const LOOK_SPANS_MAX: usize = 100_000;
-/// Traces that are looked at again after a start: what arrived before it may not have been looked at.
+/// Spans of earlier executions that one evaluation loads.
+const EVALUATION_SPANS_MAX: usize = 100_000;
+/// Traces that are evaluated again after a start: the last engine may have ended before it evaluated them.
 const RESUMED_MAX: usize = 2_000;
-/// How far back from the last round before the end they are searched for.
+/// How far before the last engine's last round these begin.
 const RESUMED_SLACK_NANOS: i64 = 60_000_000_000;
-/// What its threads are called.
+/// The name of its threads.
 const THREAD: &str = "kino-observer";
-/// The record of how far the observer came.
+/// The record with the time of the last round: its kind and id.
 const OBSERVER: (&str, &str) = ("observer", "state");
 
-/// What the observer knows; nobody else sees it.
+/// The observer's state, which no other thread sees.
 struct Observer {
     incoming: Incoming,
-    pending: Pending,
+    traces: TraceAssembler,
     operations: Operations,
-    /// The files at the last look, before what has been told of since arrived; `None` at rest, when they need not stay.
+    /// The files when the feed was last drained, before its arrivals could be in files; `None` while nothing waits, when
+    /// they need not be pinned.
     files: Option<TraceFiles>,
-    /// Whether what was there before the start is in `pending`.
+    /// Whether `traces` has what the last engine did not evaluate.
     resumed: bool,
-    /// When findings were last looked through for decay, Unix nanoseconds.
+    /// When findings last decayed, Unix nanoseconds.
     decayed: i64,
 }
 
 /// What the observer works with.
-pub(crate) struct Watch {
-    pub(crate) store: Store,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) figures: Arc<Figures>,
+pub(crate) struct Observation {
     pub(crate) findings: Arc<Findings>,
-    pub(crate) housekeeping: Housekeeping,
     pub(crate) detectors: Arc<DetectorConfig>,
-    /// Where temporary worktrees are.
+    /// The folder of temporary worktrees.
     pub(crate) scratch: PathBuf,
-    /// After this long without being seen a finding decays.
+    /// A finding that was not seen for this long decays.
     pub(crate) decay_nanos: i64,
 }
 
-/// Starts the observer, which ends when the engine stops or `watch` is gone.
-pub(crate) fn start(watch: &Arc<Watch>, incoming: Incoming) {
+/// Starts the observer, which ends when the engine stops or `observation` is gone.
+pub(crate) fn start(observation: &Arc<Observation>, incoming: Incoming) {
     let observer = Observer {
         incoming,
-        pending: Pending::default(),
+        traces: TraceAssembler::default(),
         operations: Operations::default(),
         files: None,
         resumed: false,
         decayed: i64::MIN,
     };
-    let (watched, stopping) = (Arc::downgrade(watch), watch.findings.stopping.clone());
+    let (observed, stopping) = (Arc::downgrade(observation), observation.findings.stopping.clone());
     let run = move || {
         lower_priority();
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -102,39 +96,40 @@ pub(crate) fn start(watch: &Arc<Watch>, incoming: Incoming) {
             .max_blocking_threads(WORKERS_MAX)
             .build();
         match runtime {
-            Ok(runtime) => runtime.block_on(observer.run(watched, stopping)),
-            Err(error) => tracing::warn!(%error, "nothing looks for findings: failed to start the observer's runtime"),
+            Ok(runtime) => runtime.block_on(observer.run(observed, stopping)),
+            Err(error) => tracing::warn!(%error, "no findings are evaluated: failed to start the observer's runtime"),
         }
     };
     match std::thread::Builder::new().name(THREAD.to_owned()).spawn(run) {
-        Ok(thread) => *watch.findings.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread),
-        Err(error) => tracing::warn!(%error, "nothing looks for findings: failed to start the observer's thread"),
+        Ok(thread) => *observation.findings.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread),
+        Err(error) => tracing::warn!(%error, "no findings are evaluated: failed to start the observer's thread"),
     }
 }
 
-/// Makes this thread, and those that it starts, yield to others. Elsewhere than on Linux that would mean the process.
+/// Lowers the priority of this thread and of those that it starts. On other systems than Linux this would lower the whole
+/// process.
 fn lower_priority() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::nice(NICENESS) {
-        tracing::debug!(%error, "the observer works at the priority of the others");
+        tracing::debug!(%error, "the observer runs at the priority of the other threads");
     }
 }
 
 impl Observer {
-    async fn run(mut self, watch: Weak<Watch>, mut stopping: tokio::sync::watch::Receiver<bool>) {
+    async fn run(mut self, observation: Weak<Observation>, mut stopping: tokio::sync::watch::Receiver<bool>) {
         let mut pause = Duration::ZERO;
         loop {
-            let mut asked = Vec::new();
+            let mut requests = Vec::new();
             tokio::select! {
                 stopped = stopping.wait_for(|stop| *stop) => { drop(stopped); return; }
                 request = self.incoming.requests.recv() => match request {
-                    Some(request) => asked.push(request),
+                    Some(request) => requests.push(request),
                     None => return,
                 },
-                arrived = self.incoming.arrivals.recv(), if !self.is_waiting() && self.resumed => match arrived {
-                    Some(arrived) => {
-                        let Some(watch) = watch.upgrade() else { return };
-                        self.drain_arrivals(&watch, Some(arrived));
+                arrival = self.incoming.arrivals.recv(), if !self.is_waiting() && self.resumed => match arrival {
+                    Some(arrival) => {
+                        let Some(observation) = observation.upgrade() else { return };
+                        self.drain_feed(&observation.findings, Some(arrival));
                         pause = STEP;
                         continue;
                     }
@@ -143,19 +138,20 @@ impl Observer {
                 () = tokio::time::sleep(pause) => {}
             }
             while let Ok(request) = self.incoming.requests.try_recv() {
-                asked.push(request);
+                requests.push(request);
             }
-            let Some(watch) = watch.upgrade() else { return };
-            let outcome = self.run_cycle(&watch, &asked, &stopping).await;
+            let Some(observation) = observation.upgrade() else { return };
+            let outcome = self.run_round(&observation, &requests, &stopping).await;
             if let Err(problem) = &outcome {
-                tracing::warn!(%problem, "failed to look for findings; what arrived is looked at again");
+                tracing::warn!(%problem, "failed to evaluate what arrived; the next round tries again");
             }
-            for request in asked {
+            for request in requests {
                 if request.done.send(()).is_err() {
-                    tracing::debug!("the client that asked for a look has given up");
+                    tracing::debug!("the question that requested a round has given up");
                 }
             }
-            pause = match (self.is_behind(&watch), self.is_waiting()) {
+            let is_behind = self.traces.any_due(observation.findings.clock.monotonic_nanos());
+            pause = match (is_behind, self.is_waiting()) {
                 _ if outcome.is_err() => STEP_FAILED,
                 (true, _) => STEP_BEHIND,
                 (false, true) => STEP,
@@ -164,182 +160,173 @@ impl Observer {
         }
     }
 
-    /// Whether more has settled than the last round took in.
-    fn is_behind(&self, watch: &Watch) -> bool {
-        self.pending.any_due(watch.clock.monotonic_nanos())
-    }
-
     fn is_waiting(&self) -> bool {
-        self.pending.len() > 0 || self.operations.is_waiting()
+        self.traces.len() > 0 || self.operations.is_waiting()
     }
 
-    /// Takes over what was told of arrivals.
-    fn drain_arrivals(&mut self, watch: &Watch, first: Option<Arrived>) {
-        let oldest = watch.store.oldest_in_memory();
-        let files = watch.store.snapshot().trace_files();
+    /// Takes all arrivals out of the feed.
+    fn drain_feed(&mut self, findings: &Findings, first: Option<Arrival>) {
+        let oldest_in_memory = findings.store.oldest_in_memory();
+        let files = findings.store.snapshot().trace_files();
         let before = self.files.replace(files.clone()).unwrap_or(files);
-        let missed = watch.findings.arrivals.take_missed();
-        let mut unseen = missed;
-        let now = watch.clock.monotonic_nanos();
-        if missed > 0 {
-            self.pending.invalidate(now);
-        }
-        let mut arrived: Vec<Arrived> = first.into_iter().collect();
-        arrived.extend(std::iter::from_fn(|| self.incoming.arrivals.try_recv().ok()));
-        let held = arrived.iter().filter(|arrived| arrived.rows.is_some());
-        let ids: BTreeSet<TraceId> = held.flat_map(|arrived| arrived.traces().map(|(id, ..)| id)).collect();
-        let in_files = before.which_may_be_held(&ids.into_iter().collect::<Vec<_>>());
-        for mut arrived in arrived {
-            let at = arrived.at;
-            let part = arrived.rows.take().and_then(|rows| self.pending.hold(rows, at));
-            for (id, rows, project) in arrived.traces() {
-                unseen += self.pending.add(Arrival { id, rows, project, at, part }, &in_files);
-            }
-            if let Some(part) = part {
-                self.pending.all_added(part, now);
-            }
-        }
-        if missed == 0 {
-            // From now on, because what arrived by now was held against files of before.
-            self.pending.advance_watermark(oldest);
-        }
-        watch.figures.unseen_traces.fetch_add(unseen, Ordering::Relaxed);
-        watch.findings.waiting.store(self.pending.len() as u64, Ordering::Relaxed);
+        let dropped = findings.feed.take_dropped();
+        let now = findings.clock.monotonic_nanos();
+        let mut arrivals: Vec<Arrival> = first.into_iter().collect();
+        arrivals.extend(std::iter::from_fn(|| self.incoming.arrivals.try_recv().ok()));
+        let drained = Drained { arrivals, dropped, oldest_in_memory, now };
+        let dropped = self.traces.add_drained(drained, |ids| before.which_may_be_held(ids));
+        findings.figures.unseen_traces.fetch_add(dropped, Ordering::Relaxed);
+        findings.waiting.store(self.traces.len() as u64, Ordering::Relaxed);
     }
 
-    async fn run_cycle(
+    /// Loads the traces that are due, and evaluates the operations that have enough new executions.
+    async fn run_round(
         &mut self,
-        watch: &Watch,
-        asked: &[LookNow],
+        observation: &Observation,
+        requests: &[EvaluationRequest],
         stopping: &tokio::sync::watch::Receiver<bool>,
     ) -> Result<(), Problem> {
-        self.drain_arrivals(watch, None);
-        let snapshot = watch.store.snapshot();
+        let findings = &*observation.findings;
+        self.drain_feed(findings, None);
+        let snapshot = findings.store.snapshot();
         if !self.resumed {
-            self.resume(watch, &snapshot).await?;
+            self.resume(findings, &snapshot).await?;
             self.resumed = true;
         }
-        if watch.findings.forgotten.swap(false, Ordering::AcqRel) {
-            // What was remembered of operations names traces that may be gone.
+        if findings.forgotten.swap(false, Ordering::AcqRel) {
+            // The operations name traces that may be gone.
             self.operations.clear();
-            self.pending.let_go_of_rows();
+            self.traces.evict_cached();
         }
-        for request in asked {
-            self.pending.settle(&request.settled);
+        for request in requests {
+            self.traces.settle(&request.settled);
         }
-        let at_once = !asked.is_empty();
-        let now = watch.clock.monotonic_nanos();
-        let loaded = self.take_traces(watch, &snapshot, now, at_once).await?;
-        let mut spans = 0;
-        let busy = loaded.len() >= BUSY_TRACES;
-        for keys in self.operations.due(now, at_once, busy).chunks(WORKERS_MAX) {
-            if *stopping.borrow() {
-                break;
-            }
-            // A round may take seconds, and what is not taken in meanwhile goes untold at last.
-            self.drain_arrivals(watch, None);
-            let mut looks = Vec::with_capacity(keys.len());
-            for key in keys {
-                looks.extend(self.look(watch, &snapshot, key, &loaded).await?);
-            }
-            let judged = looks.into_iter().map(|look| blocking(move || look.judge()));
-            let judged = try_join_all(judged).await.map_err(|error| error.problem())?;
-            for (key, steps, looked) in judged {
-                spans += looked.spans;
-                let (written, removed) = watch.findings.ledger().apply(&key, steps, looked, looked.at);
-                watch.findings.keep(written, removed).await?;
-                self.operations.looked(&key, now);
-            }
-        }
-        watch.findings.waiting.store(self.pending.len() as u64, Ordering::Relaxed);
-        let took = watch.clock.monotonic_nanos().saturating_sub(now);
-        watch.figures.looked_spans.fetch_add(spans, Ordering::Relaxed);
-        watch.figures.looked_nanos.fetch_add(took, Ordering::Relaxed);
+        let at_once = !requests.is_empty();
+        let began = findings.clock.monotonic_nanos();
+        let loaded = self.load_due(observation, &snapshot, began, at_once).await?;
+        let spans = self.evaluate_due(observation, &snapshot, &loaded, began, at_once, stopping).await?;
+        findings.waiting.store(self.traces.len() as u64, Ordering::Relaxed);
+        let took = findings.clock.monotonic_nanos().saturating_sub(began);
+        findings.figures.looked_spans.fetch_add(spans, Ordering::Relaxed);
+        findings.figures.looked_nanos.fetch_add(took, Ordering::Relaxed);
         if !self.is_waiting() {
             self.files = None;
             if snapshot.is_all_in_files() {
-                self.pending.rest();
+                self.traces.rest();
             }
         }
-        self.let_decay(watch).await?;
-        if !loaded.is_empty() && watch.store.read_only().is_none() {
-            let state = serde_json::json!({ "looked_unix_nanos": watch.clock.now().0 });
-            let put = watch.store.put_record(OBSERVER.0, OBSERVER.1, &state).await;
-            put.or_problem()?;
+        self.decay(observation).await?;
+        if !loaded.is_empty() && findings.store.read_only().is_none() {
+            let state = serde_json::json!({ "looked_unix_nanos": findings.clock.now().0 });
+            findings.store.put_record(OBSERVER.0, OBSERVER.1, &state).await.or_problem()?;
         }
         Ok(())
     }
 
-    /// What arrived since the last round before the start waits anew; all there is, where there was none.
-    async fn resume(&mut self, watch: &Watch, snapshot: &Snapshot) -> Result<(), Problem> {
-        let store = &watch.store;
-        let state = store.record(OBSERVER.0, OBSERVER.1).await.or_problem()?;
-        let looked = state.and_then(|state| state["looked_unix_nanos"].as_i64());
-        let since = looked.map(|looked| UnixNanos(looked.saturating_sub(RESUMED_SLACK_NANOS)));
+    /// Evaluates the operations that are due; returns how many spans their executions have.
+    async fn evaluate_due(
+        &mut self,
+        observation: &Observation,
+        snapshot: &Snapshot,
+        loaded: &BTreeMap<TraceId, Arc<Trace>>,
+        now: u64,
+        at_once: bool,
+        stopping: &tokio::sync::watch::Receiver<bool>,
+    ) -> Result<u64, Problem> {
+        let findings = &*observation.findings;
+        let mut spans = 0;
+        let is_busy = loaded.len() >= BUSY_TRACES;
+        for keys in self.operations.due(now, at_once, is_busy).chunks(WORKERS_MAX) {
+            if *stopping.borrow() {
+                break;
+            }
+            // A round may take seconds, in which the channel would fill.
+            self.drain_feed(findings, None);
+            let mut evaluations = Vec::with_capacity(keys.len());
+            for key in keys {
+                evaluations.extend(self.prepare(observation, snapshot, key, loaded).await?);
+            }
+            let evaluated = evaluations.into_iter().map(|evaluation| blocking(move || evaluation.run()));
+            for outcome in try_join_all(evaluated).await.map_err(|error| error.problem())? {
+                let Outcome { key, events, stats } = outcome;
+                spans += stats.spans;
+                let (written, removed) = findings.ledger().apply(&key, events, stats);
+                findings.commit(written, removed).await?;
+                self.operations.mark_evaluated(&key, now);
+            }
+        }
+        Ok(spans)
+    }
+
+    /// Adds the traces that arrived since the last engine's last round; the newest of all where it had none.
+    async fn resume(&mut self, findings: &Findings, snapshot: &Snapshot) -> Result<(), Problem> {
+        let state = findings.store.record(OBSERVER.0, OBSERVER.1).await.or_problem()?;
+        let last_round = state.and_then(|state| state["looked_unix_nanos"].as_i64());
+        let since = last_round.map(|last| UnixNanos(last.saturating_sub(RESUMED_SLACK_NANOS)));
         let filter = TraceFilter { since, ..TraceFilter::default() };
         let found = snapshot.find(&filter, RESUMED_MAX, None).await.or_problem()?;
-        let now = watch.clock.monotonic_nanos();
+        let now = findings.clock.monotonic_nanos();
         if !snapshot.is_all_in_files() {
-            self.pending.invalidate(now);
+            self.traces.mark_incomplete(now);
         }
         for row in found.rows {
             let rows = u32::try_from(row.span_count).unwrap_or(u32::MAX);
-            let arrival = Arrival { id: row.trace_id, rows, project: row.project.as_deref(), at: now, part: None };
-            let unseen = self.pending.add(arrival, &HashSet::new());
-            watch.figures.unseen_traces.fetch_add(unseen, Ordering::Relaxed);
+            let new = NewRows { id: row.trace_id, rows, project: row.project.as_deref(), at: now, batch: None };
+            let dropped = self.traces.add(new, false);
+            findings.figures.unseen_traces.fetch_add(dropped, Ordering::Relaxed);
         }
         Ok(())
     }
 
-    /// Loads traces that are due, and notes which operations they have executions of.
-    async fn take_traces(
+    /// Loads traces that are due, and records which operations they have executions of.
+    async fn load_due(
         &mut self,
-        watch: &Watch,
+        observation: &Observation,
         snapshot: &Snapshot,
         now: u64,
         at_once: bool,
     ) -> Result<BTreeMap<TraceId, Arc<Trace>>, Problem> {
-        let Due { held, mut stored } = self.pending.due(now, at_once, ROUND_TRACES_MAX, ROUND_SPANS_MAX);
-        let scratch = watch.scratch.clone();
-        let gather = move || {
-            let (traces, others) = held.traces();
-            (with_entries(traces.into_iter().map(Arc::new), &scratch), others.collect::<Vec<_>>())
+        let Due { cached, mut stored } = self.traces.due(now, at_once, ROUND_TRACES_MAX, ROUND_SPANS_MAX);
+        let scratch = observation.scratch.clone();
+        let assemble = move || {
+            let (traces, others) = cached.into_traces();
+            (with_operations(traces.into_iter().map(Arc::new), &scratch), others.collect::<Vec<_>>())
         };
-        let (mut found, others) = blocking(gather).await.map_err(|error| error.problem())?;
+        let (mut found, others) = blocking(assemble).await.map_err(|error| error.problem())?;
         stored.extend(others);
         let mut later = BTreeSet::new();
         if !stored.is_empty() {
             let (traces, beyond) = load::traces_once_within(snapshot, &stored, ROUND_SPANS_MAX).await?;
             later.extend(beyond);
-            let scratch = watch.scratch.clone();
-            let find = move || with_entries(traces.into_iter(), &scratch);
+            let scratch = observation.scratch.clone();
+            let find = move || with_operations(traces.into_iter(), &scratch);
             found.extend(blocking(find).await.map_err(|error| error.problem())?);
         }
         let mut loaded = BTreeMap::new();
-        for (Entries { whole, keys }, trace) in found {
+        for (TraceOperations { is_whole, durations }, trace) in found {
             let id = trace.trace_id;
-            let Some((project, complete)) = self.pending.taken(id, whole, now) else { continue };
-            for (mut key, timed) in keys {
+            let Some((project, is_complete)) = self.traces.loaded(id, is_whole, now) else { continue };
+            for (mut key, durations) in durations {
                 key.project = key.project.or_else(|| project.as_deref().map(str::to_owned));
-                self.operations.saw(&key, &timed, id, complete, now);
+                self.operations.add(&key, &durations, id, is_complete, now);
             }
             loaded.insert(id, trace);
         }
-        // Forgotten since, or nothing but logs.
+        // Forgotten since they arrived, or nothing but logs.
         for id in stored.iter().filter(|id| !loaded.contains_key(id) && !later.contains(id)) {
-            self.pending.gone(*id);
+            self.traces.remove_missing(*id);
         }
         Ok(loaded)
     }
 
-    /// What a look at an operation rests on.
-    async fn look(
+    /// Loads what the evaluation of an operation needs; `None` where the operation is not watched any more.
+    async fn prepare(
         &mut self,
-        watch: &Watch,
+        observation: &Observation,
         snapshot: &Snapshot,
         key: &OperationKey,
         loaded: &BTreeMap<TraceId, Arc<Trace>>,
-    ) -> Result<Option<Look>, Problem> {
+    ) -> Result<Option<Evaluation>, Problem> {
         let neighbours = self.operations.neighbours(key);
         let Some(watched) = self.operations.get(key) else { return Ok(None) };
         let mut known = watched.recent.len() as u64;
@@ -354,7 +341,7 @@ impl Observer {
                 let newest = snapshot.newest_spans(&filter, WINDOW).await.or_problem()?;
                 known = newest.known;
                 for span in newest.spans {
-                    // Newest first, so that each goes before those that are there.
+                    // They come newest first, so that each goes to the front.
                     if watched.recent.len() < WINDOW && !watched.recent.contains(&span.trace_id) {
                         watched.recent.push_front(span.trace_id);
                     }
@@ -367,35 +354,38 @@ impl Observer {
         let missing: Vec<TraceId> =
             watched.recent.iter().rev().filter(|id| !loaded.contains_key(id)).copied().collect();
         let (fresh, incomplete, known) = (watched.fresh.clone(), watched.incomplete.clone(), watched.known);
-        let (more, _) = load::traces_within(snapshot, missing.into_iter(), LOOK_SPANS_MAX).await?;
+        let (more, _) = load::traces_within(snapshot, missing.into_iter(), EVALUATION_SPANS_MAX).await?;
         traces.extend(more);
-        Ok(Some(Look {
+        let findings = &observation.findings;
+        Ok(Some(Evaluation {
             key: key.clone(),
             traces,
             fresh,
             incomplete,
             known,
-            kept: watch.findings.ledger().of(key),
-            config: Arc::clone(&watch.detectors),
+            records: findings.ledger().of(key),
+            config: Arc::clone(&observation.detectors),
             neighbours,
-            scratch: watch.scratch.clone(),
-            now: watch.clock.now().0,
+            scratch: observation.scratch.clone(),
+            now: findings.clock.now().0,
         }))
     }
 
-    async fn let_decay(&mut self, watch: &Watch) -> Result<(), Problem> {
-        let now = watch.clock.now().0;
+    /// Lets findings decay and prunes old records, at most every [`IDLE`].
+    async fn decay(&mut self, observation: &Observation) -> Result<(), Problem> {
+        let findings = &*observation.findings;
+        let now = findings.clock.now().0;
         if now.saturating_sub(self.decayed) < IDLE.as_nanos() as i64 {
             return Ok(());
         }
         self.decayed = now;
-        let before = now.saturating_sub(watch.decay_nanos);
-        let decayed = watch.findings.ledger().decay(before, now);
-        watch.housekeeping.prune().await;
-        watch.findings.keep(decayed, []).await
+        let before = now.saturating_sub(observation.decay_nanos);
+        let decayed = findings.ledger().decay(before, now);
+        findings.housekeeping.prune().await;
+        findings.commit(decayed, []).await
     }
 }
 
-fn with_entries(traces: impl Iterator<Item = Arc<Trace>>, scratch: &Path) -> Vec<(Entries, Arc<Trace>)> {
-    traces.map(|trace| (entries(&trace, scratch), trace)).collect()
+fn with_operations(traces: impl Iterator<Item = Arc<Trace>>, scratch: &Path) -> Vec<(TraceOperations, Arc<Trace>)> {
+    traces.map(|trace| (operations_in(&trace, scratch), trace)).collect()
 }

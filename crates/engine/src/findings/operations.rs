@@ -1,4 +1,4 @@
-//! Which operations have new executions, and which executions they are judged by.
+//! Which operations have new executions, and which executions each is evaluated by.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -7,22 +7,24 @@ use kino_analyze::detect::Neighbours;
 use kino_analyze::statistics::median;
 use kino_model::{SpanKind, TraceId};
 
-use super::look::Timed;
+use super::evaluation::Durations;
 
-/// Operations that are watched at a time; beyond it the one looked at longest ago is primed anew when it is next seen.
+/// Operations that are watched at a time; beyond it the one evaluated longest ago is dropped, and primed again from the
+/// store when it has its next execution.
 const OPERATIONS_MAX: usize = 1_000;
-/// Executions an operation is judged by, where so many ran: enough for every detector, cheap enough to load again.
+/// Executions that an operation is evaluated by, where there are as many: enough for every detector, cheap enough to
+/// load again.
 pub(super) const WINDOW: usize = 100;
-/// Executions that it is judged by at most, where so many are new.
+/// Executions that it is evaluated by at most, where as many are new.
 const WINDOW_MAX: usize = 2_000;
-/// Executions whose durations are remembered of an operation, the newest, and how few make no median.
+/// Durations of an operation that are remembered, the newest, and how many a median needs.
 const DURATIONS_MAX: usize = 64;
 const DURATIONS_MIN: usize = 3;
-/// So many new executions are worth a look at once, or a whole window where many come: those before them need not be
-/// loaded and judged again then …
-const WORTH_A_LOOK: usize = 10;
-const WORTH_A_LOOK_BUSY: usize = WINDOW;
-/// … and fewer, once they have waited so long: a rare operation is not loaded again for each of its executions.
+/// New executions after which an operation is due at once; a whole window in a busy time, in which those before them
+/// need not be loaded again …
+const DUE_EXECUTIONS: usize = 10;
+const DUE_EXECUTIONS_BUSY: usize = WINDOW;
+/// … and the wait after which fewer are enough: a rare operation is not loaded again for each of its executions.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// An operation at which executions start, in a project.
@@ -33,50 +35,59 @@ pub(super) struct OperationKey {
     pub(super) name: String,
 }
 
-/// What is remembered of it between looks.
+/// The window of an operation's newest executions, between its evaluations.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Watched {
     /// Traces with its newest executions, the newest last.
     pub(super) recent: VecDeque<TraceId>,
-    /// Those that no look rests on yet.
+    /// Those of them that no evaluation had yet.
     pub(super) fresh: BTreeSet<TraceId>,
-    /// Those among them of which more may come.
+    /// Those of them of which more rows may arrive.
     pub(super) incomplete: BTreeSet<TraceId>,
-    /// When the first of them came, monotonic nanoseconds.
+    /// When the first of `fresh` was added, monotonic nanoseconds.
     waiting_since: u64,
-    /// Whether `recent` holds what the store had before.
+    /// Whether `recent` has the executions that the store had before.
     pub(super) primed: bool,
-    looked: u64,
-    /// Executions that there are, as far as it is known.
+    /// When it was last evaluated, monotonic nanoseconds; 0 for never.
+    evaluated: u64,
+    /// At least how many executions the store has.
     pub(super) known: u64,
-    /// What kind of span its executions start at.
+    /// The kind of its entry spans.
     kind: SpanKind,
-    /// What the newest took, nanoseconds, the newest last.
+    /// Nanoseconds of its newest executions, the newest last.
     durations: VecDeque<i64>,
-    /// Their median, once it was asked for since the last of them came.
-    usual: Option<i64>,
+    /// Their median, once it was computed for these.
+    median: Option<i64>,
 }
 
 impl Watched {
-    /// The median of what the newest executions took, in nanoseconds.
-    fn usual(&mut self) -> i64 {
+    /// Returns the median of the newest durations, in nanoseconds.
+    fn median(&mut self) -> i64 {
         let durations = &self.durations;
-        *self.usual.get_or_insert_with(|| median(durations.iter().map(|&nanos| nanos as f64).collect()) as i64)
+        *self.median.get_or_insert_with(|| median(durations.iter().map(|&nanos| nanos as f64).collect()) as i64)
     }
 }
 
-/// Operations that are watched.
+/// The operations that are watched.
 #[derive(Default)]
 pub(super) struct Operations {
     watched: BTreeMap<OperationKey, Watched>,
 }
 
 impl Operations {
-    /// An execution of the operation was seen in the trace.
-    pub(super) fn saw(&mut self, key: &OperationKey, timed: &Timed, trace: TraceId, complete: bool, now: u64) {
+    /// Adds the executions of an operation in one trace.
+    pub(super) fn add(
+        &mut self,
+        key: &OperationKey,
+        durations: &Durations,
+        trace: TraceId,
+        is_complete: bool,
+        now: u64,
+    ) {
         if !self.watched.contains_key(key) {
             while self.watched.len() >= OPERATIONS_MAX {
-                let oldest = self.watched.iter().min_by_key(|(_, watched)| watched.looked).map(|(key, _)| key.clone());
+                let oldest =
+                    self.watched.iter().min_by_key(|(_, watched)| watched.evaluated).map(|(key, _)| key.clone());
                 oldest.and_then(|key| self.watched.remove(&key));
             }
             self.watched.insert(key.clone(), Watched::default());
@@ -89,63 +100,63 @@ impl Operations {
             watched.recent.push_back(trace);
         }
         watched.fresh.insert(trace);
-        watched.kind = timed.kind;
-        if complete {
+        watched.kind = durations.kind;
+        if is_complete {
             watched.incomplete.remove(&trace);
-            watched.usual = None;
-            watched.durations.extend(&timed.durations);
+            watched.median = None;
+            watched.durations.extend(&durations.nanos);
             watched.durations.drain(..watched.durations.len().saturating_sub(DURATIONS_MAX));
         } else {
             watched.incomplete.insert(trace);
         }
-        let room = watched.fresh.len().clamp(WINDOW, WINDOW_MAX);
-        while watched.recent.len() > room {
+        let max = watched.fresh.len().clamp(WINDOW, WINDOW_MAX);
+        while watched.recent.len() > max {
             watched.recent.pop_front().map(|old| watched.fresh.remove(&old) | watched.incomplete.remove(&old));
         }
     }
 
-    /// Operations that are worth a look now; all with something new, with `at_once`. Fewer in a busy time.
-    pub(super) fn due(&self, now: u64, at_once: bool, busy: bool) -> Vec<OperationKey> {
-        let enough = if busy { WORTH_A_LOOK_BUSY } else { WORTH_A_LOOK };
+    /// Returns the operations to evaluate now; all with new executions, with `at_once`.
+    pub(super) fn due(&self, now: u64, at_once: bool, is_busy: bool) -> Vec<OperationKey> {
+        let enough = if is_busy { DUE_EXECUTIONS_BUSY } else { DUE_EXECUTIONS };
         let due = self.watched.iter().filter(|(_, watched)| {
             let waited = now.saturating_sub(watched.waiting_since) >= WAIT_MAX.as_nanos() as u64;
-            let worth = at_once || waited || watched.looked == 0 || watched.fresh.len() >= enough;
-            !watched.fresh.is_empty() && worth
+            let is_due = at_once || waited || watched.evaluated == 0 || watched.fresh.len() >= enough;
+            !watched.fresh.is_empty() && is_due
         });
         due.map(|(key, _)| key.clone()).collect()
     }
 
-    /// Whether any has something new.
+    /// Returns whether any operation has new executions.
     pub(super) fn is_waiting(&self) -> bool {
         self.watched.values().any(|watched| !watched.fresh.is_empty())
     }
 
-    /// What the service's other operations of the same kind take.
+    /// Returns the medians of the service's other operations of the same kind.
     pub(super) fn neighbours(&mut self, of: &OperationKey) -> Neighbours {
         let kind = self.watched.get(of).map_or(SpanKind::Unspecified, |watched| watched.kind);
         let others = self.watched.iter_mut().filter(|(key, watched)| {
             let is_beside = key.service == of.service && key.project == of.project && key.name != of.name;
             is_beside && watched.kind == kind && watched.durations.len() >= DURATIONS_MIN
         });
-        Neighbours { medians: others.map(|(_, watched)| watched.usual()).collect() }
+        Neighbours { medians: others.map(|(_, watched)| watched.median()).collect() }
     }
 
     pub(super) fn get(&mut self, key: &OperationKey) -> Option<&mut Watched> {
         self.watched.get_mut(key)
     }
 
-    /// A look rests on what was new.
-    pub(super) fn looked(&mut self, key: &OperationKey, now: u64) {
+    /// Records that an operation was evaluated with its new executions.
+    pub(super) fn mark_evaluated(&mut self, key: &OperationKey, now: u64) {
         if let Some(watched) = self.watched.get_mut(key) {
             watched.fresh.clear();
             watched.incomplete.clear();
-            watched.looked = now.max(1);
+            watched.evaluated = now.max(1);
             let beyond = watched.recent.len().saturating_sub(WINDOW);
             watched.recent.drain(..beyond);
         }
     }
 
-    /// Nothing is remembered any more: traces were forgotten.
+    /// Drops all operations: traces that they name were forgotten.
     pub(super) fn clear(&mut self) {
         self.watched.clear();
     }

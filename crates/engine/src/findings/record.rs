@@ -1,4 +1,4 @@
-//! A finding as it is kept in the store's records, and as it is told.
+//! A finding as a record in the store, and as answers show it.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -17,20 +17,20 @@ use crate::to_wire;
 const SHARED_FACTOR: f64 = 2.0;
 /// Operations that are named as sharing a finding.
 const SHARED_MAX: usize = 8;
-/// What worth is measured over.
 const DAY_NANOS: f64 = 86_400e9;
 
 /// The document under the kind `finding`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Stored {
+pub(crate) struct FindingRecord {
     pub(super) project: Option<String>,
     pub(super) entry: Operation,
     pub(super) finding: Finding,
     /// Relative to the worktree.
     pub(super) file: Option<String>,
-    /// When the traces in the evidence started, Unix nanoseconds.
+    /// The starts of the traces in the evidence, Unix nanoseconds.
     pub(super) evidence_starts: Vec<i64>,
     pub(super) life: Life,
+    /// The number of its newest change.
     pub(super) sequence: u64,
     /// Executions of the operation in a day, at the rate of the newest.
     pub(super) executions_per_day: f64,
@@ -53,19 +53,19 @@ pub(super) struct Cause<'f> {
     state: FindingState,
 }
 
-/// What was seen of a finding, besides what its life takes note of.
+/// One sighting of a finding.
 #[derive(Clone, Debug)]
 pub(super) struct Sighting {
     pub(super) finding: finding::Finding,
-    /// When the traces in its evidence started.
+    /// The starts of the traces in its evidence, Unix nanoseconds; the largest number where unknown.
     pub(super) evidence_starts: Vec<i64>,
     pub(super) worktree: String,
     pub(super) executions_per_day: f64,
 }
 
-impl Stored {
+impl FindingRecord {
     pub(super) fn new(key: &OperationKey, sighting: Sighting, life: Life) -> Self {
-        let mut stored = Self {
+        let mut record = Self {
             project: key.project.clone(),
             entry: Operation { service: key.service.clone(), name: key.name.clone() },
             finding: to_wire::finding(sighting.finding.clone()),
@@ -76,17 +76,17 @@ impl Stored {
             executions_per_day: 0.0,
             shared_by: BTreeSet::new(),
         };
-        stored.update(sighting);
-        stored
+        record.update(sighting);
+        record
     }
 
-    /// What a look needs to know of it.
+    /// Returns what an evaluation needs to know of it.
     pub(super) fn known(&self) -> KnownFinding<'_> {
         let Finding { code, fingerprint, saving_nanos, .. } = &self.finding;
         KnownFinding { fingerprint: *fingerprint, code: *code, saving_nanos: *saving_nanos, life: &self.life }
     }
 
-    /// Takes over what it looks like now.
+    /// Replaces the finding by its newest sighting.
     pub(super) fn update(&mut self, sighting: Sighting) {
         self.finding = to_wire::finding(sighting.finding);
         self.file = self.finding.location.as_ref().and_then(|at| relative(&at.path, &sighting.worktree));
@@ -94,8 +94,8 @@ impl Stored {
         self.executions_per_day = sighting.executions_per_day;
     }
 
-    /// Whether the dead time that was found in the operation is this one's: about as much of it, in a request to the
-    /// same part of the service, such as what checks each caller of an interface.
+    /// Returns whether dead time that was found in the operation has this finding's cause: about as much of it, in a
+    /// request to the same part of the service, such as a check of each caller of an interface.
     pub(super) fn is_shared_with(&self, key: &OperationKey, finding: &finding::Finding) -> bool {
         let here = self.finding.numbers.iter().find(|number| number.name == "own").map_or(0.0, |number| number.value);
         let there = finding.numbers.iter().find(|number| number.name == "own").map_or(0.0, |number| number.value);
@@ -110,15 +110,15 @@ impl Stored {
             && here.max(there) <= SHARED_FACTOR * here.min(there)
     }
 
-    /// Notes an operation that shares it.
+    /// Adds an operation that shares it.
     pub(super) fn share_with(&mut self, key: &OperationKey) {
         if self.shared_by.len() < SHARED_MAX {
             self.shared_by.insert(key.name.clone());
         }
     }
 
-    /// The finding as it is told.
-    fn told(&self) -> Finding {
+    /// Returns the finding with a remark on the operations that share it.
+    fn with_remarks(&self) -> Finding {
         let mut finding = self.finding.clone();
         if !self.shared_by.is_empty() {
             let names: Vec<&str> = self.shared_by.iter().map(String::as_str).collect();
@@ -128,12 +128,12 @@ impl Stored {
         finding
     }
 
-    /// Under which it is kept: one finding may be in several projects.
+    /// Returns the record's id; one finding may be in several projects.
     pub(super) fn id(&self) -> String {
         id(self.project.as_deref(), self.finding.fingerprint)
     }
 
-    /// The id of the finding that explains most of this one's time.
+    /// Returns the id of the finding whose repair would take this one along.
     pub(super) fn follows_from_id(&self) -> Option<String> {
         self.finding.follows_from.map(|fingerprint| id(self.project.as_deref(), fingerprint))
     }
@@ -166,8 +166,8 @@ impl Stored {
         self.finding.evidence.iter().map(|evidence| evidence.trace_id)
     }
 
-    /// What acting on it would save in a day, nanoseconds. Where no saving is claimed, a failed execution counts as
-    /// lost, in the part of the executions that fail by it; what only tells of something has no worth.
+    /// Returns the nanoseconds that a repair would save in a day. A finding without a known saving is worth the median
+    /// duration of the executions that fail by it, and nothing where none does.
     pub(super) fn worth(&self) -> f64 {
         let number = |name: &str| self.finding.numbers.iter().find(|number| number.name == name);
         let saving = self.finding.saving_nanos.map_or_else(
@@ -192,8 +192,8 @@ impl Stored {
         (count.unwrap_or(0.0) / self.finding.executions.max(1) as f64).min(1.0)
     }
 
-    /// What it has in common with findings in other operations that one repair would take along: the same repeated calls,
-    /// made at the same place as far as that is known. `None` for other kinds of findings.
+    /// Returns what it has in common with findings in other operations that one repair would take along: the same repeated
+    /// calls, made at the same place as far as that is known. `None` for other kinds of findings.
     pub(super) fn cause(&self) -> Option<Cause<'_>> {
         let Finding { code, fingerprint, subject, location, .. } = &self.finding;
         let repeats = matches!(code, Code::NPlusOne | Code::RepeatedIdenticalCall);
@@ -202,24 +202,24 @@ impl Stored {
             service: &self.entry.service,
             code: *code,
             family: family(*fingerprint),
-            // What a caller other than the entry repeats is the caller's doing.
+            // A caller other than the entry repeats them by itself.
             caller: Some(subject.name.as_str()).filter(|name| *name != self.entry.name),
             place: location.as_ref().map(|it| (it.path.as_str(), it.function.as_deref())),
             state: self.state(),
         })
     }
 
-    /// It as a finding that shows another one's cause.
+    /// Returns how another finding of the same cause names this one.
     pub(super) fn also_in(&self) -> AlsoIn {
         AlsoIn { fingerprint: self.finding.fingerprint, entry: self.entry.clone() }
     }
 
-    /// As it is told. `also_in`: the findings of the same cause.
+    /// Returns it in the wire's shape, with the other findings of its cause.
     pub(super) fn insight(&self, worked_here: Option<WorkedHere>, also_in: Vec<AlsoIn>) -> Insight {
         let life = &self.life;
         let fixed = life.state == State::Fixed;
         Insight {
-            finding: self.told(),
+            finding: self.with_remarks(),
             state: self.state(),
             entry: self.entry.clone(),
             also_in,
@@ -239,7 +239,7 @@ impl Stored {
         }
     }
 
-    /// Its repair, as what may work for others.
+    /// Returns its repair, as a suggestion for findings like it; `None` unless it is fixed.
     pub(super) fn worked(&self) -> Option<WorkedHere> {
         let repair = self.life.repair.as_ref().filter(|_| self.life.state == State::Fixed)?;
         let next =
@@ -252,7 +252,7 @@ impl Stored {
     }
 }
 
-/// The first part of a route, without its method, or of a procedure's name.
+/// Returns the first part of a route, without its method, or of a procedure's name.
 fn part_of_service(name: &str) -> &str {
     let is_method = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase());
     let route = name.split_once(' ').filter(|(method, _)| is_method(method)).map_or(name, |(_, route)| route);
@@ -260,7 +260,7 @@ fn part_of_service(name: &str) -> &str {
     route.split('/').next().unwrap_or(route)
 }
 
-/// Returns `name` and the FNV-1a hash of the project, so that ids stay short and contain no path.
+/// Returns a record's id: `name` and the FNV-1a hash of the project, so that ids are short and contain no path.
 pub(super) fn id(project: Option<&str>, name: impl Display) -> String {
     let hash = project
         .unwrap_or_default()
@@ -269,7 +269,8 @@ pub(super) fn id(project: Option<&str>, name: impl Display) -> String {
     format!("{name}-{hash:016x}")
 }
 
-/// Executions in a day at the rate at which these started, but no more than there are: a burst is no day.
+/// Returns the executions in a day at the rate of these starts, but no more than are known: a burst may be all of a
+/// day's.
 pub(super) fn executions_per_day(starts: &[i64], known: u64) -> f64 {
     let (Some(first), Some(last)) = (starts.iter().min(), starts.iter().max()) else { return 0.0 };
     let span = (last - first) as f64;
@@ -290,7 +291,7 @@ fn fix(repair: &Repair) -> Fix {
     }
 }
 
-/// A path relative to the worktree; `None` where it lies outside.
+/// Returns a path relative to the worktree; `None` for one outside.
 fn relative(path: &str, worktree: &str) -> Option<String> {
     let path = path.strip_prefix("file://").unwrap_or(path);
     let inside = if path.starts_with('/') {
@@ -309,7 +310,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_told_relative_to_their_worktree() {
+    fn paths_are_relative_to_their_worktree() {
         assert_eq!(relative("/w/app/a.py", "/w/app").as_deref(), Some("a.py"));
         assert_eq!(relative("./a.py", "").as_deref(), Some("a.py"));
         assert_eq!(relative("/usr/lib/a.py", "/w/app"), None);
@@ -318,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_of_executions_is_no_day_of_them() {
+    fn a_burst_is_not_extrapolated_to_a_day() {
         assert!((executions_per_day(&[0, 1, 2, 3], 4) - 4.0).abs() < 1e-9);
         let hourly: Vec<i64> = (0..5).map(|hour| hour * 3_600_000_000_000).collect();
         assert!((executions_per_day(&hourly, 1_000) - 24.0).abs() < 1e-6);
