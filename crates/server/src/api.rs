@@ -21,7 +21,7 @@ use crate::exports::Exports;
 use crate::guard::{self, Guard};
 use crate::otlp::Otlp;
 use crate::otlp::body::{self, Budget};
-use crate::{granted, metrics};
+use crate::{metrics, revocation};
 
 /// Bytes of a question's body. A run's two output streams and its diff travel in one, each at most the limit for
 /// blobs, and a third longer as base64.
@@ -72,8 +72,8 @@ pub(crate) fn routes(otlp: &Otlp, mcp: Mcp, connections_max: usize) -> Router {
         .nest_service("/mcp", mcp)
         .fallback(nothing_here)
         .with_state(api)
-        .layer(middleware::from_fn_with_state(otlp.guard.clone(), granted::while_the_key_lasts))
-        .layer(middleware::from_fn_with_state(otlp.guard.clone(), guard::own_pages))
+        .layer(middleware::from_fn_with_state(otlp.guard.clone(), revocation::end_on_revocation))
+        .layer(middleware::from_fn_with_state(otlp.guard.clone(), guard::allow_own_pages))
 }
 
 async fn ask(State(api): State<Api>, Path(name): Path<String>, request: Request) -> Result<Response, Response> {
@@ -98,7 +98,7 @@ async fn schema(State(api): State<Api>, request: Request) -> Result<Response, Re
 async fn import(State(api): State<Api>, request: Request) -> Result<Response, Response> {
     allow(&api, &request, Access::Ingest)?;
     let limit = usize::try_from(api.engine.config().limits.import_bytes_max).unwrap_or(usize::MAX);
-    let (body, _held) = read(request, limit, &api.imports).await?;
+    let (body, _reserved) = read(request, limit, &api.imports).await?;
     let answer = api.engine.import(body).await.map_err(|problem| refuse(&problem))?;
     Ok(json(StatusCode::OK, &answer))
 }
@@ -181,7 +181,7 @@ pub(crate) fn unauthorized(message: &str) -> Response {
     response
 }
 
-async fn read(request: Request, limit: usize, budget: &Budget) -> Result<(bytes::Bytes, body::Held), Response> {
+async fn read(request: Request, limit: usize, budget: &Budget) -> Result<(bytes::Bytes, body::Reservation), Response> {
     let (parts, body) = request.into_parts();
     body::read(&parts.headers, body, limit, budget).await.map_err(|error| match error {
         body::BodyError::Busy => refuse(&Problem::busy(error.to_string())),

@@ -1,14 +1,14 @@
-//! Serves the connections of a listener: how many are open, for how long, and which goes when there are too many.
+//! Serves the connections of a listener, within limits of their number and of their times.
 //!
 //! ```text
-//!  accept ─► room? ── no ─► the connection that has waited longest for its peer is asked to close
-//!             │ yes          (HTTP/2: GOAWAY, so that no call is lost; a peer that stays is cut)
+//!  accept ─► below the limit? ── no ─► the connection that has waited longest for its peer is asked to close
+//!             │ yes                     (HTTP/2: GOAWAY, so that no call is lost; a peer that does not close is cut)
 //!             ▼
-//!         HTTP/1.1 or HTTP/2 ─► routes          every few seconds: whatever has passed a time limit is closed
+//!         HTTP/1.1 or HTTP/2 ─► routes          every few seconds: connections beyond a time limit are closed
 //! ```
 //!
-//! Each connection takes a descriptor, of which the store needs some too: the bound is [`Shares`](crate::descriptors).
-//! A connection on which a request is worked on, or a stream waits for something to say, is never closed for room.
+//! Each connection takes a descriptor, of which the store needs some too: the limit is [`Shares`](crate::descriptors).
+//! A connection whose request is being answered, or whose stream waits for news, is never closed for another.
 
 mod slot;
 
@@ -38,31 +38,31 @@ use self::slot::{Incoming, Outgoing, Slot, Watched};
 
 /// Calls at one time on one connection of HTTP/2; exporters use one or a few.
 const STREAMS_MAX: u32 = 256;
-/// How often time limits are looked at.
+/// How often time limits are checked.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
-/// How long a connection that was asked to close may take: the answer to a call that came meanwhile still goes out.
+/// How long a connection that was asked to close may take, to answer a call that came meanwhile.
 const CLOSING_MAX: Duration = Duration::from_secs(1);
 /// Connections that may be closing at one time, beside those that are open, before the oldest is cut.
 const CLOSING_AT_ONCE: usize = 32;
-/// How often room is looked for while every connection is at work.
-const ROOM_EVERY: Duration = Duration::from_millis(20);
-/// How long to leave the system alone that refuses another connection, mostly for want of descriptors.
+/// How often a connection to close is searched for while all are being answered.
+const RETRY_EVERY: Duration = Duration::from_millis(20);
+/// The pause after the system refused another connection, mostly for lack of descriptors.
 const REFUSED_PAUSE: Duration = Duration::from_millis(50);
-/// An HTTP/2 peer is asked after this long without a word whether it is still there.
+/// How long an HTTP/2 peer may be silent before it is pinged.
 const PING_EVERY: Duration = Duration::from_mins(1);
-/// How long it may take to answer that.
+/// How long it may take to answer the ping.
 const PING_MAX: Duration = Duration::from_secs(20);
 
-/// Who is at the other end.
+/// The address of a connection's other end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
-/// What connections come from.
+/// A source of connections.
 pub(crate) trait Listener: Send + 'static {
     /// A connection.
     type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
 
-    /// The next connection, and who is at its other end, where that is an address.
+    /// Returns the next connection, and the address of its other end; `None` on a Unix socket.
     fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Option<Peer>)>> + Send;
 }
 
@@ -73,21 +73,21 @@ impl Listener for TcpListener {
         let (stream, peer) = self.accept().await?;
         // Small answers must not wait for the acknowledgement of the one before.
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delay");
+            tracing::debug!(%error, "failed to set TCP_NODELAY on a connection");
         }
         Ok((stream, Some(Peer(peer))))
     }
 }
 
-/// Serves `routes` to at most `connections_max` connections at one time. Returns after a stop, once what was under way
-/// has been answered.
+/// Serves `routes` to at most `connections_max` connections at one time. Returns after a stop, once the requests under way
+/// are answered.
 pub(crate) async fn serve<L: Listener>(
     listener: L,
     routes: Router,
     connections_max: usize,
     mut stopping: watch::Receiver<bool>,
 ) {
-    let open = Arc::new(Open { connections_max, slots: Mutex::default(), left: Notify::new() });
+    let open = Arc::new(OpenConnections { connections_max, slots: Mutex::default(), closed: Notify::new() });
     let mut tasks = JoinSet::new();
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     let stop = stopping.clone();
@@ -98,19 +98,19 @@ pub(crate) async fn serve<L: Listener>(
             () = &mut stopped => break,
         };
         let slot = Slot::new(Instant::now());
-        let place = Place { open: Arc::clone(&open), id };
+        let guard = SlotGuard { open: Arc::clone(&open), id };
         open.slots().insert(id, Arc::clone(&slot));
-        tasks.spawn(connection(stream, peer, slot, place, routes.clone(), stop.clone()));
+        tasks.spawn(connection(stream, peer, slot, guard, routes.clone(), stop.clone()));
         while tasks.try_join_next().is_some() {}
     }
     drop(listener);
     while tasks.join_next().await.is_some() {}
 }
 
-/// The next connection, once there is room for it.
+/// Accepts the next connection, and waits until one more may be open.
 async fn accept<L: Listener>(
     listener: &L,
-    open: &Open,
+    open: &OpenConnections,
     sweep: &mut tokio::time::Interval,
 ) -> (L::Stream, Option<Peer>) {
     loop {
@@ -135,16 +135,16 @@ async fn accept<L: Listener>(
     }
 }
 
-/// The open connections of one listener, in the order in which they came.
+/// The open connections of one listener, in the order in which they were accepted.
 #[derive(Debug)]
-struct Open {
+struct OpenConnections {
     connections_max: usize,
     slots: Mutex<BTreeMap<u64, Arc<Slot>>>,
-    /// One has closed.
-    left: Notify,
+    /// Notified when a connection has closed.
+    closed: Notify,
 }
 
-impl Open {
+impl OpenConnections {
     fn slots(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Slot>>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -156,7 +156,7 @@ impl Open {
         }
     }
 
-    /// Asks the connection to close that has waited longest for its peer. `false` where none waits.
+    /// Asks the connection to close that has waited longest for its peer; returns `false` where none waits.
     fn close_longest_waiting(&self) -> bool {
         let now = Instant::now();
         let slots = self.slots();
@@ -178,30 +178,30 @@ impl Open {
                 closing
             };
             if closing.len() == CLOSING_AT_ONCE {
-                // Too many take their time: the oldest of them is cut.
+                // Asked a second time, the oldest is cut.
                 closing[0].close();
             } else if self.close_longest_waiting() {
                 return;
             }
             tokio::select! {
-                () = self.left.notified() => {}
-                () = tokio::time::sleep(ROOM_EVERY) => {}
+                () = self.closed.notified() => {}
+                () = tokio::time::sleep(RETRY_EVERY) => {}
             }
         }
     }
 }
 
-/// The place that a connection takes; given back when dropped.
+/// Removes a connection from the open ones when it is dropped.
 #[derive(Debug)]
-struct Place {
-    open: Arc<Open>,
+struct SlotGuard {
+    open: Arc<OpenConnections>,
     id: u64,
 }
 
-impl Drop for Place {
+impl Drop for SlotGuard {
     fn drop(&mut self) {
         self.open.slots().remove(&self.id);
-        self.open.left.notify_one();
+        self.open.closed.notify_one();
     }
 }
 
@@ -210,14 +210,14 @@ async fn connection(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     peer: Option<Peer>,
     slot: Arc<Slot>,
-    _place: Place,
+    _guard: SlotGuard,
     routes: Router,
     mut stopping: watch::Receiver<bool>,
 ) {
     let answering = Arc::clone(&slot);
     let service = service_fn(move |request| answer(routes.clone(), Arc::clone(&answering), peer, request));
     let mut builder = Builder::new(TokioExecutor::new());
-    // The header's time is the slot's matter: hyper's own would end idle connections with it.
+    // The slot limits the time of a header: hyper's own limit would end idle connections too.
     builder.http1().timer(TokioTimer::new()).header_read_timeout(None);
     builder
         .http2()
@@ -233,7 +233,7 @@ async fn connection(
             served.as_mut().graceful_shutdown();
             tokio::select! {
                 ended = served.as_mut() => ended,
-                // Cut: it closes when it is dropped.
+                // Dropping it cuts the connection.
                 () = tokio::time::sleep(CLOSING_MAX) => Ok(()),
                 () = slot.asked_to_close() => Ok(()),
             }

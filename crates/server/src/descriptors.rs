@@ -1,4 +1,4 @@
-//! How many connections each listener may have open, by the descriptors that this process may have.
+//! Divides the descriptors of this process among its listeners: how many connections each may have open.
 //!
 //! ```text
 //!  descriptors ─┬─ half: the store's files, and everything else
@@ -9,8 +9,8 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Descriptors beyond which more are of no use: every listener has its largest number of connections then.
-const WANTED: u64 = 8_192;
+/// Descriptors with which every listener has its largest number of connections; more are of no use.
+const USEFUL_MAX: u64 = 8_192;
 /// The most connections of an OTLP listener, for their memory: an idle one takes about 20 kB.
 const OTLP_MAX: u64 = 1_024;
 /// The most connections of the listener for REST and MCP.
@@ -30,14 +30,13 @@ pub(crate) struct Shares {
 }
 
 impl Shares {
-    /// What the limit of this process allows, which is raised as far as it may be and is of use.
-    ///
-    /// Processes that this one starts inherit the raised limit.
+    /// Raises the limit of this process as far as is allowed and of use, and divides it. Processes that this one starts
+    /// inherit the raised limit.
     pub(crate) fn available() -> Self {
         let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
         // `None` is no limit at all.
-        let Some(before) = current else { return Self::of(WANTED) };
-        let wanted = WANTED.min(maximum.unwrap_or(WANTED));
+        let Some(before) = current else { return Self::of(USEFUL_MAX) };
+        let wanted = USEFUL_MAX.min(maximum.unwrap_or(USEFUL_MAX));
         if before >= wanted {
             return Self::of(before);
         }
@@ -62,8 +61,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_store_keeps_half_of_the_descriptors_and_rest_its_share() {
-        for descriptors in [128, 256, 1_024, 4_096, WANTED, 1 << 20] {
+    fn the_store_has_half_of_the_descriptors_and_rest_its_share() {
+        for descriptors in [128, 256, 1_024, 4_096, USEFUL_MAX, 1 << 20] {
             let shares = Shares::of(descriptors);
             let all = (shares.rest + shares.otlp_grpc + shares.otlp_http) as u64;
             assert!(all <= descriptors / 2, "{descriptors}: {shares:?}");

@@ -1,5 +1,6 @@
-//! `engine.json`: where the engine of a home is, for programs other than `kino`. Written once its listeners are
-//! open, again once it answers, and removed when it ends. On a read-only or full disk there is none: commands need the socket alone.
+//! `engine.json`: the addresses of a home's engine, for programs other than `kino`. It is written once the listeners are
+//! open, again once the engine answers, and removed when it ends. A read-only or full disk has none: commands need the
+//! socket alone.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,14 +10,14 @@ use kino_wire::admin::EngineFile;
 /// The file's name in the home.
 pub const ENGINE_FILE: &str = "engine.json";
 
-/// Writes the file, or says that it cannot be written: commands find the socket, other programs need the addresses.
+/// Writes the file, or logs why it cannot be written: commands find the socket without it.
 pub(crate) fn announce(home: &Path, file: &EngineFile) {
     if let Err(error) = write(home, file) {
         tracing::warn!(%error, home = %home.display(), "{ENGINE_FILE} cannot be written");
     }
 }
 
-/// Writes the file at once or not at all; only its owner may read it.
+/// Writes the file atomically; its owner alone may read it.
 fn write(home: &Path, file: &EngineFile) -> io::Result<PathBuf> {
     let path = home.join(ENGINE_FILE);
     let temporary = home.join(format!("{ENGINE_FILE}.{}", file.pid));
@@ -33,13 +34,13 @@ fn write(home: &Path, file: &EngineFile) -> io::Result<PathBuf> {
         std::fs::rename(&temporary, &path)
     };
     write().inspect_err(|_| {
-        // On a full disk it was begun; where it cannot be removed it was not.
+        // On a full disk it may be there in part; on a read-only one there is none to remove.
         std::fs::remove_file(&temporary).ok();
     })?;
     Ok(path)
 }
 
-/// Removes the file, if it is still this engine's.
+/// Removes the file, unless it is another engine's by now.
 pub(crate) fn remove(home: &Path, pid: u32) {
     let path = home.join(ENGINE_FILE);
     let ours = std::fs::read(&path)

@@ -1,12 +1,13 @@
-//! How many exports may be under way over TCP at one time, so that what nobody reads leaves room for questions.
+//! Bounds the exports that are under way over TCP, so that exports which their clients do not read leave connections for
+//! questions.
 //!
-//! An export is open for as long as its client takes to read it. Commands of the engine's own user have a listener of
-//! their own and are not counted.
+//! An export is under way until its client has read it. Requests over the Unix socket have a listener of their own and
+//! are not counted.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Exports of one key at one time. A script that wants more of them reads one after another.
+/// Exports of one key at one time. A script that needs more reads one after another.
 const OF_ONE_CALLER_MAX: usize = 4;
 /// Exports of all keys at one time.
 const ALL_MAX: usize = 32;
@@ -18,7 +19,7 @@ pub(crate) struct Exports {
     under_way: Arc<Mutex<BTreeMap<Vec<u8>, usize>>>,
 }
 
-/// An export under way. Given back on drop.
+/// An export under way; dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct UnderWay {
     exports: Exports,
@@ -26,12 +27,12 @@ pub(crate) struct UnderWay {
 }
 
 impl Exports {
-    /// At most half of `connections_max`, the other half being for questions.
+    /// Allows at most half of `connections_max`; the other half is for questions.
     pub(crate) fn new(connections_max: usize) -> Self {
         Self { all_max: ALL_MAX.min(connections_max / 2), under_way: Arc::default() }
     }
 
-    /// Begins an export of a caller, named by the hash of their key. `None` where too many are under way.
+    /// Begins an export of a caller, identified by the hash of its key; returns `None` where too many are under way.
     pub(crate) fn begin(&self, caller: Vec<u8>) -> Option<UnderWay> {
         let mut under_way = self.under_way();
         let all: usize = under_way.values().sum();
@@ -63,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_caller_has_a_share_and_what_ends_is_given_back() {
+    fn each_caller_has_a_share_and_ended_exports_free_theirs() {
         let exports = Exports::new(512);
         let begin = |caller: u8| exports.begin(vec![caller]);
         let mut open: Vec<_> = (0..OF_ONE_CALLER_MAX).map(|_| begin(0).unwrap()).collect();

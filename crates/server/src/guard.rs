@@ -1,10 +1,10 @@
-//! Who may ask: the engine's own user, keys, and the `Host` and `Origin` checks against web pages.
+//! Authorization: the owner's token, keys, and the checks of `Host` and `Origin` against web pages.
 //!
-//! Other users of the machine reach loopback as well as the engine's own does, so whatever comes over TCP shows the
-//! token or a key; only sending OTLP from this machine needs none. What comes over the socket is the user's own.
+//! Every user of the machine can reach loopback, so a request over TCP needs the token or a key; only sending OTLP from
+//! this machine needs none. Requests over the Unix socket are the owner's.
 //!
-//! A web page that the user happens to visit can reach loopback too, under its own origin or, by rebinding a name of
-//! its own, under a foreign host. Both show in the headers that the browser sets.
+//! A web page that the user visits can reach loopback too: under its own origin, or under a foreign host when its name is
+//! rebound (DNS rebinding). The browser shows both in the headers that it sets.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -18,24 +18,24 @@ use kino_wire::Access;
 
 use crate::keys::{self, Keys};
 
-/// What a request without a key is answered.
+/// The answer to a request without a key.
 const NO_KEY: &str =
     "this engine asks for a key: `kino key new NAME` makes one; send the header Authorization: Bearer KEY";
 
-/// Marks a request that came over the socket, which the engine's own user alone can reach.
+/// Marks a request that came over the Unix socket, which no other user can reach.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Owner;
 
-/// Who may ask.
+/// Decides which requests are allowed. Clones share the keys.
 #[derive(Clone, Debug)]
 pub(crate) struct Guard(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     keys: Keys,
-    /// Who can read the engine's file owns the engine.
+    /// The SHA-256 of the token in the engine's file, which the owner alone can read.
     owner_token_hash: Vec<u8>,
-    /// Names under which the engine may be addressed besides loopback's.
+    /// Hosts that a request may name besides loopback's.
     hosts: Vec<String>,
 }
 
@@ -44,10 +44,10 @@ impl Guard {
         Self(Arc::new(Inner { keys, owner_token_hash: keys::hash(owner_token.as_bytes()), hosts }))
     }
 
-    /// Whether a request may do what `access` covers.
+    /// Checks that a request may do what `access` covers.
     ///
     /// # Errors
-    /// What to send instead.
+    /// Where it may not: with what to send instead.
     pub(crate) fn allows(
         &self,
         headers: &HeaderMap,
@@ -57,21 +57,21 @@ impl Guard {
         if extensions.get::<Owner>().is_some() { Ok(()) } else { self.key(headers, access) }
     }
 
-    /// Whether a request may send OTLP. Every program of this machine may; others show a key.
+    /// Checks that a request may send OTLP. Every program of this machine may; others need a key.
     ///
     /// # Errors
-    /// What to send instead.
+    /// Where it may not: with what to send instead.
     pub(crate) fn takes_otlp(&self, headers: &HeaderMap, peer: Option<SocketAddr>) -> Result<(), &'static str> {
         let here = peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
         if here { Ok(()) } else { self.key(headers, Access::Ingest) }
     }
 
-    /// The hash of the token or key that a request shows. `None` where it shows none, or needs none.
+    /// Returns the hash of the token or key in a request; `None` where there is none, or none is needed.
     pub(crate) fn caller(headers: &HeaderMap, extensions: &Extensions) -> Option<Vec<u8>> {
         if extensions.get::<Owner>().is_some() { None } else { bearer_hash(headers) }
     }
 
-    /// What the key with this hash allows now; nothing where there is none.
+    /// Returns what the key with this hash allows now; nothing where there is no such key.
     pub(crate) fn scopes(&self, given: &[u8]) -> Vec<Access> {
         self.0.keys.scopes(given)
     }
@@ -90,8 +90,8 @@ impl Guard {
             || self.0.hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
     }
 
-    /// Whether every origin is one of this machine's, or of a listed host.
-    fn origin_is_near(&self, headers: &HeaderMap) -> bool {
+    /// Returns whether every origin is one of this machine's, or of a listed host.
+    fn is_origin_near(&self, headers: &HeaderMap) -> bool {
         let near = |origin| authority(origin).is_some_and(|authority| self.host_allowed(authority));
         headers.get_all(ORIGIN).iter().all(|value| value.to_str().is_ok_and(near))
     }
@@ -108,9 +108,9 @@ fn bearer_hash(headers: &HeaderMap) -> Option<Vec<u8>> {
     scheme.eq_ignore_ascii_case("bearer").then(|| keys::hash(key.trim().as_bytes()))
 }
 
-/// Refuses what any web page sent but one that this listener served itself: a page on another port of this machine is
-/// as foreign as any.
-pub(crate) async fn own_pages(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+/// Refuses requests of web pages that this listener did not serve itself: a page on another port of this machine is as
+/// foreign as any.
+pub(crate) async fn allow_own_pages(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     if !guard.host_fits(request.headers(), request.uri()) {
         return forbidden("Host", "; list the host under `listen.hosts` to allow it");
     }
@@ -120,10 +120,10 @@ pub(crate) async fn own_pages(State(guard): State<Guard>, request: Request, next
     next.run(request).await
 }
 
-/// Refuses what a foreign web page sent, and lets local pages' OpenTelemetry send. `Host` is not checked: containers
-/// reach the listener under names of their own.
-pub(crate) async fn near_pages(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    if !guard.origin_is_near(request.headers()) {
+/// Refuses requests of foreign web pages, and allows OpenTelemetry in local pages (CORS). `Host` is not checked:
+/// containers reach the listener under names of their own.
+pub(crate) async fn allow_local_pages(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    if !guard.is_origin_near(request.headers()) {
         return forbidden("Origin", "; list the host under `listen.hosts` to allow it");
     }
     let origin = request.headers().get(ORIGIN).cloned();
@@ -147,7 +147,7 @@ fn forbidden(header: &str, remedy: &str) -> Response {
     (StatusCode::FORBIDDEN, format!("requests under this {header} are not served{remedy}\n")).into_response()
 }
 
-/// Whether every origin is the very address that was asked.
+/// Returns whether every origin is the address that the request was sent to.
 fn origin_is_own(headers: &HeaderMap, uri: &Uri) -> bool {
     let host = headers.get(HOST).and_then(|value| value.to_str().ok());
     let host = host.or_else(|| uri.authority().map(http::uri::Authority::as_str));
@@ -155,7 +155,7 @@ fn origin_is_own(headers: &HeaderMap, uri: &Uri) -> bool {
     headers.get_all(ORIGIN).iter().all(|value| value.to_str().is_ok_and(own))
 }
 
-/// Host and port of a web page's origin.
+/// Returns host and port of a web page's origin.
 fn authority(origin: &str) -> Option<&str> {
     origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"))
 }
@@ -197,16 +197,16 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_this_machine_may_send_and_no_page_but_the_listeners_own_may_ask() {
+    fn local_pages_may_send_and_only_the_listeners_own_pages_may_ask() {
         let guard = guard(&[]);
         let uri = Uri::from_static("/");
         let to = |origin: &str, host: &str| {
             HeaderMap::from_iter([(ORIGIN, origin.parse().unwrap()), (HOST, host.parse().unwrap())])
         };
-        assert!(guard.origin_is_near(&HeaderMap::new()) && origin_is_own(&with(HOST, "localhost:4319"), &uri));
-        assert!(guard.origin_is_near(&with(ORIGIN, "http://localhost:3000")));
+        assert!(guard.is_origin_near(&HeaderMap::new()) && origin_is_own(&with(HOST, "localhost:4319"), &uri));
+        assert!(guard.is_origin_near(&with(ORIGIN, "http://localhost:3000")));
         for origin in ["https://evil.example", "null", "file://", "http://localhost.evil.example"] {
-            assert!(!guard.origin_is_near(&with(ORIGIN, origin)), "{origin}");
+            assert!(!guard.is_origin_near(&with(ORIGIN, origin)), "{origin}");
             assert!(!origin_is_own(&to(origin, "localhost:4319"), &uri), "{origin}");
         }
         assert!(origin_is_own(&to("http://localhost:4319", "localhost:4319"), &uri));
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn sending_from_this_machine_needs_no_key_and_from_elsewhere_one_that_may() {
+    fn sending_needs_a_key_only_from_other_machines() {
         let guard = guard(&[]);
         let [here, mapped, there] = ["127.0.0.1:5", "[::ffff:127.0.0.1]:5", "10.0.0.7:5"].map(|peer| peer.parse().ok());
         assert!(guard.takes_otlp(&HeaderMap::new(), here).is_ok());
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_open_their_scopes_alone() {
+    fn a_key_allows_its_scopes_alone() {
         // SHA-256 of `s3cret`.
         let sha256 = "1ec1c26b50d5d3c58d9583181af8076655fe00756bf7285940ba3670f99fcba0";
         let guard = guard(&[ApiKey { name: "ci".to_owned(), sha256: sha256.to_owned(), scopes: vec![Access::Ingest] }]);

@@ -1,8 +1,8 @@
-//! Keys: what opens the engine to callers other than its own user's commands.
+//! Keys: the credentials of callers other than the owner's commands.
 //!
 //! They come from `config.toml`, and from `keys.json` in the home, which `kino key` writes and a running engine reads
-//! again when it has changed. Of each key only the SHA-256 is there: the key itself has 256 random bits, so that
-//! nothing slower is needed.
+//! again when it has changed. Only the SHA-256 of a key is stored: the key has 256 random bits, so that no slower hash is
+//! needed.
 
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
@@ -18,40 +18,43 @@ use sha2::{Digest, Sha256};
 
 /// The file's name in the home.
 const KEY_FILE: &str = "keys.json";
-/// Taken while the file is replaced.
+/// The file that is locked while the file of keys is replaced.
 const LOCK_FILE: &str = "keys.lock";
 /// The only version of the file.
 const SCHEMA: &str = "kino.keys.v1";
-/// How a key begins, so that scanners for secrets can tell what it is.
+/// The prefix of a key, by which scanners for secrets recognise it.
 const PREFIX: &str = "kino_";
-/// Keys of one home. More are a mistake in a script.
+/// Keys of one home at most. More are a mistake in a script.
 const KEYS_MAX: usize = 1_000;
-/// Characters of a key's name.
+/// Characters of a key's name at most.
 const NAME_MAX: usize = 64;
 
-/// A key of the file, without the key itself.
+/// An entry of the file of keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoredKey {
-    /// Whose it is.
+    /// The key's name, unique in the file.
     pub name: String,
     /// SHA-256 of the key, in hex.
     pub sha256: String,
-    /// What it allows.
+    /// What the key allows.
     pub scopes: Vec<Access>,
-    /// When it was made.
+    /// When it was created.
     pub created_unix_nanos: i64,
 }
 
-/// Why the file of keys cannot be read or changed.
+/// Why a key cannot be used, or the file of keys read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The name cannot be used.
-    #[error("{0:?} is no name for a key: 1 to 64 letters, digits, and any of `-_.@`")]
+    #[error("{0:?} cannot be a key's name: use 1 to 64 letters, digits, and any of `-_.@`")]
     Name(String),
     /// The name is taken.
     #[error("there is a key {0:?} already: revoke it, or choose another name")]
     Taken(String),
+    /// A configured hash is not one.
+    #[error("the key {0:?}: sha256 must be 64 hex digits")]
+    Hash(String),
     /// There are too many.
     #[error("there are {KEYS_MAX} keys: revoke some")]
     TooMany,
@@ -83,7 +86,7 @@ struct KeyFile {
     keys: Vec<StoredKey>,
 }
 
-/// The keys of the file, in the order in which they were made.
+/// Returns the keys of the file, in the order in which they were created.
 ///
 /// # Errors
 /// Where there is a file that cannot be used.
@@ -102,7 +105,7 @@ pub fn list(home: &Path) -> Result<Vec<StoredKey>, KeyError> {
     read.map(|file| file.keys).map_err(|source| KeyError::Malformed { path, source })
 }
 
-/// Makes a key and returns it: this once, since only its hash is stored. A running engine takes it at once.
+/// Creates a key and returns it, this once: only its hash is stored. A running engine accepts it at once.
 ///
 /// # Errors
 /// [`KeyError`].
@@ -128,7 +131,7 @@ pub fn create(home: &Path, name: &str, scopes: &[Access], now_unix_nanos: i64) -
     Ok(key)
 }
 
-/// Removes a key; says whether there was one. A running engine refuses it at once.
+/// Removes a key; returns whether there was one. A running engine refuses it at once.
 ///
 /// # Errors
 /// [`KeyError`].
@@ -145,7 +148,7 @@ pub fn revoke(home: &Path, name: &str) -> Result<bool, KeyError> {
     Ok(found)
 }
 
-/// Replaces the file at once or not at all; two commands at one time take turns.
+/// Replaces the file atomically; concurrent commands wait for each other.
 fn change(home: &Path, edit: impl FnOnce(&mut Vec<StoredKey>) -> Result<(), KeyError>) -> Result<(), KeyError> {
     let path = home.join(KEY_FILE);
     let io = |source| KeyError::Io { path: path.clone(), source };
@@ -172,7 +175,7 @@ fn private() -> OpenOptions {
     options
 }
 
-/// The keys that an engine knows at this moment.
+/// The keys that an engine accepts: those of its configuration, and those of the home's file as it is now.
 #[derive(Debug)]
 pub(crate) struct Keys {
     home: PathBuf,
@@ -180,7 +183,7 @@ pub(crate) struct Keys {
     stored: Mutex<(Option<Stamp>, Arc<Vec<Known>>)>,
 }
 
-/// What the file's state was when it was read.
+/// The file's device, inode, change time and size when it was read.
 type Stamp = (u64, u64, i64, i64, u64);
 
 #[derive(Debug)]
@@ -190,23 +193,21 @@ struct Known {
 }
 
 impl Keys {
-    /// Those of the configuration, and those of the home's file as it is when they are needed.
-    ///
     /// # Errors
-    /// A configured key whose hash is not 64 hex digits, by name.
-    pub(crate) fn new(home: &Path, configured: &[ApiKey]) -> Result<Self, String> {
+    /// Where the hash of a configured key is not 64 hex digits.
+    pub(crate) fn new(home: &Path, configured: &[ApiKey]) -> Result<Self, KeyError> {
         let known = configured.iter().map(|key| known(&key.name, &key.sha256, &key.scopes));
-        let configured = known.collect::<Result<_, String>>()?;
+        let configured = known.collect::<Result<_, KeyError>>()?;
         Ok(Self { home: home.to_path_buf(), configured, stored: Mutex::default() })
     }
 
-    /// Whether there is any.
+    /// Returns whether there is any key.
     pub(crate) fn exist(&self) -> bool {
         !self.configured.is_empty() || !self.stored().is_empty()
     }
 
-    /// Whether the key with this hash allows what `access` covers. Every key is compared, whole, so that the time that
-    /// takes tells nothing.
+    /// Returns whether the key with this hash allows what `access` covers. All keys are compared, each whole, so that the
+    /// time does not depend on which match.
     pub(crate) fn allow(&self, given: &[u8], access: Access) -> bool {
         let stored = self.stored();
         let all = self.configured.iter().chain(stored.iter());
@@ -216,24 +217,24 @@ impl Keys {
         })
     }
 
-    /// What the key with this hash allows now; nothing where there is none.
+    /// Returns what the key with this hash allows now; nothing where there is no such key.
     pub(crate) fn scopes(&self, given: &[u8]) -> Vec<Access> {
         let stored = self.stored();
         let all = self.configured.iter().chain(stored.iter());
         all.filter(|key| same(given, &key.hash)).flat_map(|key| key.scopes.iter().copied()).collect()
     }
 
-    /// The keys of the file, read again where it is not the one that was read.
+    /// Returns the keys of the file, which is read again when it has changed.
     fn stored(&self) -> Arc<Vec<Known>> {
         let stamp = fs::metadata(self.home.join(KEY_FILE)).ok();
         let stamp = stamp.map(|file| (file.dev(), file.ino(), file.ctime(), file.ctime_nsec(), file.size()));
         let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
         if stored.0 != stamp {
-            let read = list(&self.home).map_err(|error| error.to_string()).and_then(|keys| {
+            let read = list(&self.home).and_then(|keys| {
                 keys.iter().map(|key| known(&key.name, &key.sha256, &key.scopes)).collect::<Result<Vec<_>, _>>()
             });
             let keys = read.unwrap_or_else(|error| {
-                tracing::warn!(error, "the keys of the home are not in force");
+                tracing::warn!(error = &error as &dyn std::error::Error, "the home's keys are not accepted");
                 Vec::new()
             });
             *stored = (stamp, Arc::new(keys));
@@ -242,18 +243,18 @@ impl Keys {
     }
 }
 
-fn known(name: &str, sha256: &str, scopes: &[Access]) -> Result<Known, String> {
+fn known(name: &str, sha256: &str, scopes: &[Access]) -> Result<Known, KeyError> {
     let hash = from_hex(sha256).filter(|hash| hash.len() == 32);
-    let hash = hash.ok_or_else(|| format!("the key {name:?}: sha256 must be 64 hex digits"))?;
+    let hash = hash.ok_or_else(|| KeyError::Hash(name.to_owned()))?;
     Ok(Known { hash, scopes: scopes.to_vec() })
 }
 
-/// SHA-256.
+/// Returns the SHA-256 of some bytes.
 pub(crate) fn hash(bytes: &[u8]) -> Vec<u8> {
     Sha256::digest(bytes).to_vec()
 }
 
-/// Whether two hashes are equal, in a time that does not say where they differ.
+/// Compares two hashes in a time that does not depend on where they differ.
 pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && one.iter().zip(other).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
 }
@@ -278,7 +279,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_counts_from_when_it_is_made_until_it_is_revoked() {
+    fn a_key_is_accepted_from_its_creation_until_it_is_revoked() {
         let home = tempfile::tempdir().unwrap();
         let keys = Keys::new(home.path(), &[]).unwrap();
         assert!(!keys.exist());
@@ -312,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_others_may_write_or_that_is_damaged_opens_nothing() {
+    fn a_file_that_others_may_write_or_that_is_damaged_allows_nothing() {
         let home = tempfile::tempdir().unwrap();
         let key = create(home.path(), "ci", &[Access::Read], 0).unwrap();
         let path = home.path().join(KEY_FILE);
@@ -331,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_at_one_time_lose_no_key() {
+    fn concurrent_commands_lose_no_key() {
         let home = tempfile::tempdir().unwrap();
         std::thread::scope(|scope| {
             for number in 0..8 {
@@ -343,8 +344,8 @@ mod tests {
     }
 
     #[test]
-    fn a_configured_key_that_is_no_hash_is_refused_by_name() {
+    fn a_configured_key_without_a_valid_hash_is_refused_by_name() {
         let key = ApiKey { name: "ci".to_owned(), sha256: "s3cret".to_owned(), scopes: Vec::new() };
-        assert!(Keys::new(Path::new(""), &[key]).unwrap_err().contains("\"ci\""));
+        assert!(Keys::new(Path::new(""), &[key]).unwrap_err().to_string().contains("\"ci\""));
     }
 }

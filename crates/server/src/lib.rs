@@ -1,4 +1,4 @@
-//! The engine's front doors: OTLP over gRPC and HTTP, the API under `/api/v1/`, MCP at `/mcp`, health and metrics.
+//! The engine's listeners: OTLP over gRPC and HTTP, the API under `/api/v1/`, MCP at `/mcp`, health and metrics.
 //!
 //! ```text
 //!  :4317  gRPC   Export of traces, logs, metrics ─┐
@@ -7,23 +7,23 @@
 //!  socket HTTP   the same, for the commands of the engine's own user
 //! ```
 //!
-//! It owns sockets, bodies, compression, who may ask, and the engine's life as a process. What a question means is
-//! the engine's business.
+//! It owns sockets, bodies, compression, authorization, and start and stop of the engine's process. It never interprets
+//! a question.
 
 mod api;
 mod connections;
 mod descriptors;
 mod engine_file;
 mod exports;
-mod granted;
 mod guard;
 pub mod keys;
-mod life;
 mod listen;
 mod metrics;
 mod otlp;
+mod revocation;
 mod sender;
 mod serve;
+mod shutdown;
 mod socket;
 
 pub use engine_file::ENGINE_FILE;

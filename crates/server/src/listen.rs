@@ -1,4 +1,4 @@
-//! Opens the three listeners: on the addresses that were asked for, or near the usual ones.
+//! Opens the three listeners: on the configured addresses, or on the default ones.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,10 +9,10 @@ use tokio::net::TcpListener;
 
 use crate::ServeError;
 
-/// The usual ports: OpenTelemetry's two, and the next one for everything else.
-const USUAL_OTLP_GRPC: &str = "127.0.0.1:4317";
-const USUAL_OTLP_HTTP: &str = "127.0.0.1:4318";
-const USUAL_HTTP: &str = "127.0.0.1:4319";
+/// The default addresses: OpenTelemetry's two ports, and the next one for everything else.
+const DEFAULT_OTLP_GRPC: &str = "127.0.0.1:4317";
+const DEFAULT_OTLP_HTTP: &str = "127.0.0.1:4318";
+const DEFAULT_HTTP: &str = "127.0.0.1:4319";
 
 /// The open listeners.
 #[derive(Debug)]
@@ -20,17 +20,16 @@ pub(crate) struct Open {
     pub(crate) http: TcpListener,
     pub(crate) otlp_grpc: TcpListener,
     pub(crate) otlp_http: TcpListener,
-    /// Where they are.
     pub(crate) addresses: Listeners,
-    /// Sentences on usual ports that were busy.
+    /// Sentences on default ports that were busy.
     pub(crate) notes: Vec<String>,
 }
 
 pub(crate) async fn open(config: &Listen, keys: bool) -> Result<Open, ServeError> {
     let mut notes = Vec::new();
-    let http = one("--addr", config.addr.as_deref(), USUAL_HTTP, keys, &mut notes).await?;
-    let otlp_grpc = one("--otlp-grpc", config.otlp_grpc.as_deref(), USUAL_OTLP_GRPC, keys, &mut notes).await?;
-    let otlp_http = one("--otlp-http", config.otlp_http.as_deref(), USUAL_OTLP_HTTP, keys, &mut notes).await?;
+    let http = one("--addr", config.addr.as_deref(), DEFAULT_HTTP, keys, &mut notes).await?;
+    let otlp_grpc = one("--otlp-grpc", config.otlp_grpc.as_deref(), DEFAULT_OTLP_GRPC, keys, &mut notes).await?;
+    let otlp_http = one("--otlp-http", config.otlp_http.as_deref(), DEFAULT_OTLP_HTTP, keys, &mut notes).await?;
     let address = |listener: &TcpListener| {
         listener.local_addr().map(|address| address.to_string()).map_err(|source| ServeError::Listener { source })
     };
@@ -39,15 +38,15 @@ pub(crate) async fn open(config: &Listen, keys: bool) -> Result<Open, ServeError
     Ok(Open { http, otlp_grpc, otlp_http, addresses, notes })
 }
 
-/// An address that somebody chose is opened or refused; a usual one that is busy gives way to a free port.
+/// Opens one listener. Fails where a chosen address is busy; takes a free port instead of a default one that is.
 async fn one(
     option: &'static str,
     chosen: Option<&str>,
-    usual: &str,
+    default: &str,
     keys: bool,
     notes: &mut Vec<String>,
 ) -> Result<TcpListener, ServeError> {
-    let text = chosen.unwrap_or(usual);
+    let text = chosen.unwrap_or(default);
     let bad = |source| ServeError::Address { option, address: text.to_owned(), source };
     let resolved: Vec<SocketAddr> = tokio::net::lookup_host(text).await.map_err(bad)?.collect();
     let address = resolved.first().copied().ok_or_else(|| bad(io::ErrorKind::AddrNotAvailable.into()))?;
@@ -59,7 +58,7 @@ async fn one(
         Err(source) if source.kind() == io::ErrorKind::AddrInUse && chosen.is_none() => {
             let listener = TcpListener::bind(SocketAddr::new(address.ip(), 0)).await.map_err(bad)?;
             let free = listener.local_addr().map_err(bad)?;
-            notes.push(format!("{usual} is in use by another program; listening on {free} instead"));
+            notes.push(format!("{default} is in use by another program; listening on {free} instead"));
             Ok(listener)
         }
         Err(source) if source.kind() == io::ErrorKind::AddrInUse => {

@@ -8,21 +8,19 @@ use crate::guard::Guard;
 use crate::sender::Senders;
 
 pub(crate) mod body;
-pub(crate) mod grpc;
-pub(crate) mod http;
+mod grpc;
+mod http;
+pub(crate) mod ports;
 mod reply;
 
-/// When to come again after a refusal that the store did not time itself. Its flush takes about that long.
+/// When a client may retry after a refusal for which the store names no time: about as long as its flush takes.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// What both listeners share.
+/// The state that both listeners share.
 #[derive(Debug)]
 pub(crate) struct Otlp {
-    /// Where it all goes.
     pub(crate) engine: Engine,
-    /// Where senders work.
     pub(crate) senders: Senders,
-    /// Who may send.
     pub(crate) guard: Guard,
     /// The most bytes of one request, decompressed.
     pub(crate) body_bytes_max: usize,

@@ -1,45 +1,46 @@
-//! Which project a program works in that sends without saying so: told by the system, where it is on this machine.
+//! Finds the project of a program on this machine that sends spans without naming one.
 //!
 //! ```text
 //!  peer's port ─► /proc/net/tcp: socket ─► /proc/PID/fd: process ─► its working directory ─► the common git directory
 //! ```
 //!
-//! Linux alone tells it this way; elsewhere, and for processes of other users, the project stays unknown.
+//! This works on Linux; elsewhere, and for processes of other users, the project stays unknown.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kino_model::Clock;
 
-/// Connections whose sender is remembered. Over it, all are forgotten and looked up again.
-const KNOWN_MAX: usize = 1_024;
-/// How long an answer holds: a port may belong to another process later.
-const FRESH_NANOS: u64 = 30 * 1_000_000_000;
+/// Connections in the cache; beyond it the cache is emptied.
+const CACHED_MAX: usize = 1_024;
+/// How long an entry is valid: a port may belong to another process later.
+const VALID_NANOS: u64 = 30 * 1_000_000_000;
 
-/// When a connection's sender was looked up, and its project.
-type Known = BTreeMap<SocketAddr, (u64, Option<Arc<str>>)>;
+/// By a connection's address, when its project was found, in monotonic nanoseconds, and the project.
+type Cache = BTreeMap<SocketAddr, (u64, Option<Arc<str>>)>;
 
-/// Remembers senders by their address.
+/// Finds and caches the projects of senders.
 #[derive(Clone, Debug)]
 pub(crate) struct Senders {
     clock: Arc<dyn Clock>,
-    known: Arc<Mutex<Known>>,
+    cache: Arc<Mutex<Cache>>,
 }
 
 impl Senders {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, known: Arc::default() }
+        Self { clock, cache: Arc::default() }
     }
 
-    /// The project of the process behind `peer`. The first look for a connection takes some milliseconds.
+    /// Returns the project of the process at the other end of a connection; `None` where it is unknown. Takes some
+    /// milliseconds for a connection that is not cached.
     pub(crate) async fn project(&self, peer: Option<SocketAddr>) -> Option<Arc<str>> {
         let peer = peer.filter(|peer| peer.ip().to_canonical().is_loopback())?;
         let now = self.clock.monotonic_nanos();
-        if let Some((seen, project)) = self.lock().get(&peer)
-            && now.saturating_sub(*seen) < FRESH_NANOS
+        if let Some((found, project)) = self.cache().get(&peer)
+            && now.saturating_sub(*found) < VALID_NANOS
         {
             return project.clone();
         }
@@ -48,20 +49,20 @@ impl Senders {
             Some(Arc::from(kino_repo::project::name_of(&directory)?))
         });
         let project: Option<Arc<str>> = found.await.ok().flatten();
-        let mut known = self.lock();
-        if known.len() >= KNOWN_MAX {
-            known.clear();
+        let mut cache = self.cache();
+        if cache.len() >= CACHED_MAX {
+            cache.clear();
         }
-        known.insert(peer, (now, project.clone()));
+        cache.insert(peer, (now, project.clone()));
         project
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
-        self.known.lock().expect("nothing panics while it holds this lock")
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The inode of the socket whose own end is `peer`.
+/// Returns the inode of the socket whose local address is `peer`.
 fn socket(peer: SocketAddr) -> Option<u64> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
     tables.into_iter().find_map(|table| {
@@ -75,7 +76,7 @@ fn socket(peer: SocketAddr) -> Option<u64> {
     })
 }
 
-/// Reads `0100007F:10DD`: words of 32 bits, each in the machine's own order.
+/// Parses an address such as `0100007F:10DD`: words of 32 bits, each in the machine's byte order.
 fn address(text: &str) -> Option<SocketAddr> {
     let (ip, port) = text.split_once(':')?;
     let words: Option<Vec<[u8; 4]>> = ip
@@ -91,7 +92,7 @@ fn address(text: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, u16::from_str_radix(port, 16).ok()?))
 }
 
-/// The process that holds the socket.
+/// Returns the folder in `/proc` of the process that has the socket open.
 fn process(inode: u64) -> Option<PathBuf> {
     let wanted = format!("socket:[{inode}]");
     let holds = |process: &Path| {

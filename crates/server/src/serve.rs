@@ -1,8 +1,8 @@
-//! Opens everything in the right order, and closes it in the reverse one.
+//! Starts an engine and its listeners, and stops them in the reverse order.
 //!
-//! The home first, so that a second engine on it fails before it takes a port; then the listeners, which queue
-//! connections until they are served, and `engine.json`, so that a command that reports to them need not wait for the
-//! log to be read back; then the store, the socket, by which commands find the engine, and the servers.
+//! First it claims the home, so that a second engine fails before it takes a port. Then it opens the listeners, which
+//! queue connections until they are served, and writes `engine.json`, so that programs that send to them need not wait
+//! for the replay of the log. Then it opens the store and the socket, by which commands find the engine, and serves.
 
 use std::io;
 use std::path::PathBuf;
@@ -20,14 +20,14 @@ use tokio::task::JoinHandle;
 use crate::api::Mcp;
 use crate::descriptors::Shares;
 use crate::guard::{Guard, Owner};
-use crate::keys::Keys;
+use crate::keys::{KeyError, Keys};
 use crate::otlp::Otlp;
 use crate::otlp::body::Budget;
 use crate::sender::Senders;
 use crate::socket::{SocketError, SocketPlaces};
-use crate::{api, connections, engine_file, life, listen, otlp};
+use crate::{api, connections, engine_file, listen, otlp, shutdown};
 
-/// How long requests that are under way at a stop may take to finish. Clients of streams would hold it up for ever.
+/// How long requests that are under way at a stop may take to finish: streams may never end by themselves.
 const FINISH_MAX: Duration = Duration::from_secs(5);
 
 /// What to serve.
@@ -37,9 +37,9 @@ pub struct ServerConfig {
     pub engine: EngineConfig,
     /// The version that `/healthz` names.
     pub version: String,
-    /// `XDG_RUNTIME_DIR`: where the socket lies that the home does not take.
+    /// `XDG_RUNTIME_DIR`: the folder of the socket where the home takes none.
     pub runtime: Option<PathBuf>,
-    /// End on SIGTERM and SIGINT.
+    /// Whether SIGTERM and SIGINT stop the server.
     pub signals: bool,
 }
 
@@ -48,7 +48,7 @@ pub struct ServerConfig {
 pub struct Running {
     /// Where it listens.
     pub listeners: Listeners,
-    /// Sentences a person should see: usual ports that were busy.
+    /// Sentences for a person: default ports that were busy.
     pub notes: Vec<String>,
     /// What opening the store found.
     pub report: OpenReport,
@@ -89,9 +89,9 @@ pub enum ServeError {
         /// As it was given.
         address: String,
     },
-    /// A key is malformed.
-    #[error("failed to read the keys: {0}")]
-    Keys(String),
+    /// A configured key cannot be used.
+    #[error("failed to read the keys")]
+    Keys(#[from] KeyError),
     /// A listener broke.
     #[error("failed to listen")]
     Listener {
@@ -102,10 +102,10 @@ pub enum ServeError {
     #[error(transparent)]
     Socket(#[from] SocketError),
     /// The store did not close cleanly.
-    #[error("failed to write everything out at the end; the log holds it, and the next start takes it up")]
+    #[error("failed to flush everything at the stop; the log has it, and the next start reads it from there")]
     Close(#[source] StoreError),
     /// The home, or a part of it, was taken away while the engine ran.
-    #[error("failed to write everything out at the end; what was in memory alone is lost")]
+    #[error("failed to flush everything at the stop; what was in memory alone is lost")]
     Gone(#[source] StoreError),
     /// A task ended early.
     #[error("a server task ended early")]
@@ -113,7 +113,7 @@ pub enum ServeError {
 }
 
 impl ServeError {
-    /// Whether another engine has the home, so that using that one makes sense.
+    /// Returns whether another engine owns the home, so that it can be used instead.
     pub fn is_taken(&self) -> bool {
         match self {
             Self::Open(open) => open.is_locked(),
@@ -131,12 +131,12 @@ pub async fn serve(config: ServerConfig, clock: Arc<dyn Clock>) -> Result<Runnin
     serve_with_programs(config, clock, Programs::default()).await
 }
 
-/// What starts other programs for MCP's tools; without it, they say what is missing.
+/// What starts other programs for MCP's tools; a tool whose program is missing says so.
 #[derive(Clone, Default)]
 pub struct Programs {
-    /// Runs the statements that `query_sql` is given.
+    /// Runs the statements of `query_sql`.
     pub sql: Option<Arc<dyn SqlRunner>>,
-    /// Starts what `verify_change` is given.
+    /// Starts the verifications of `verify_change`.
     pub verifier: Option<Arc<dyn Verifier>>,
 }
 
@@ -149,28 +149,28 @@ pub async fn serve_with_programs(
     clock: Arc<dyn Clock>,
     programs: Programs,
 ) -> Result<Running, ServeError> {
-    // Nothing runs yet that these milliseconds could hold up.
+    // It blocks for milliseconds, while nothing else runs yet.
     let claim = Claim::of(&config.engine.home).map_err(kino_engine::OpenError::from)?;
-    let door = Door::open(&config, clock.now()).await?;
-    let started = start(&config, claim, door, clock, programs).await;
+    let queued = QueuedListeners::open(&config, clock.now()).await?;
+    let started = start(&config, claim, queued, clock, programs).await;
     if started.is_err() {
         engine_file::remove(&config.engine.home, std::process::id());
     }
     started
 }
 
-/// Listeners that are open and queue connections, but are not served yet, with their addresses.
-struct Door {
+/// Listeners that are open but not served yet: their connections queue.
+struct QueuedListeners {
     open: listen::Open,
     guard: Guard,
     file: EngineFile,
 }
 
-impl Door {
+impl QueuedListeners {
     async fn open(config: &ServerConfig, now: UnixNanos) -> Result<Self, ServeError> {
         let listen = &config.engine.listen;
         let token = kino_engine::random_hex().map_err(|source| ServeError::Listener { source })?;
-        let keys = Keys::new(&config.engine.home, &config.engine.keys).map_err(ServeError::Keys)?;
+        let keys = Keys::new(&config.engine.home, &config.engine.keys)?;
         let open = listen::open(listen, keys.exist()).await?;
         let Listeners { http, otlp_grpc, otlp_http } = open.addresses.clone();
         let guard = Guard::new(keys, &token, listen.hosts.clone());
@@ -191,10 +191,10 @@ impl Door {
 }
 
 impl Running {
-    /// Waits until the engine was asked to stop and has written everything out.
+    /// Waits until the engine has been stopped and has flushed everything.
     ///
     /// # Errors
-    /// Where not everything could be written; the log holds it.
+    /// Where not everything could be flushed; the log has it.
     pub async fn wait(self) -> Result<(), ServeError> {
         self.ended.await?
     }
@@ -203,13 +203,13 @@ impl Running {
 async fn start(
     config: &ServerConfig,
     claim: Claim,
-    door: Door,
+    queued: QueuedListeners,
     clock: Arc<dyn Clock>,
     programs: Programs,
 ) -> Result<Running, ServeError> {
     let version = &config.version;
     let (engine, report) = Engine::open_claimed(claim, config.engine.clone(), version, Arc::clone(&clock)).await?;
-    match serve_opened(config, &engine, door, clock, programs) {
+    match serve_opened(config, &engine, queued, clock, programs) {
         Ok((listeners, notes, ended)) => Ok(Running { listeners, notes, report, engine, ended }),
         Err(error) => {
             if let Err(close) = engine.close().await {
@@ -225,11 +225,11 @@ type Served = (Listeners, Vec<String>, JoinHandle<Result<(), ServeError>>);
 fn serve_opened(
     config: &ServerConfig,
     engine: &Engine,
-    door: Door,
+    queued: QueuedListeners,
     clock: Arc<dyn Clock>,
     programs: Programs,
 ) -> Result<Served, ServeError> {
-    let Door { open, guard, file } = door;
+    let QueuedListeners { open, guard, file } = queued;
     let listen = &config.engine.listen;
     engine.set_listeners(open.addresses.clone());
     let home = config.engine.home.clone();
@@ -258,12 +258,12 @@ fn serve_opened(
     let shares = Shares::available();
     let routes = api::routes(&otlp, mcp, shares.rest);
     let serve = |listener, routes, share| tokio::spawn(connections::serve(listener, routes, share, stopping.clone()));
-    let for_the_owner = routes.clone().layer(Extension(Owner));
+    let owner_routes = routes.clone().layer(Extension(Owner));
     let tasks = [
-        tokio::spawn(connections::serve(own, for_the_owner, shares.rest, stopping.clone())),
+        tokio::spawn(connections::serve(own, owner_routes, shares.rest, stopping.clone())),
         serve(open.http, routes, shares.rest),
-        serve(open.otlp_http, otlp::http::routes(Arc::clone(&otlp)), shares.otlp_http),
-        serve(open.otlp_grpc, otlp::grpc::routes(otlp), shares.otlp_grpc),
+        serve(open.otlp_http, otlp::ports::http(Arc::clone(&otlp)), shares.otlp_http),
+        serve(open.otlp_grpc, otlp::ports::grpc(otlp), shares.otlp_grpc),
     ];
 
     let file = EngineFile { started_unix_nanos: engine.started().0, starting: false, socket, ..file };
@@ -271,11 +271,11 @@ fn serve_opened(
 
     let (engine, signals) = (engine.clone(), config.signals);
     let ended = tokio::spawn(async move {
-        life::until_the_end(&engine, &home, signals).await;
+        shutdown::requested(&engine, &home, signals).await;
         engine.request_stop();
         stop.send_replace(true);
         finish(tasks).await;
-        // While this engine has the home: afterwards the name may be a successor's.
+        // While this engine owns the home: afterwards the socket's name may be a successor's.
         drop(remover);
         let closed = engine.close().await.map_err(|error| match error {
             StoreError::Gone(_) => ServeError::Gone(error),
@@ -287,7 +287,7 @@ fn serve_opened(
     Ok((open.addresses, open.notes, ended))
 }
 
-/// Lets requests under way finish, and ends what does not.
+/// Waits for requests under way, at most [`FINISH_MAX`], then ends them.
 async fn finish(tasks: [JoinHandle<()>; 4]) {
     let deadline = tokio::time::sleep(FINISH_MAX);
     tokio::pin!(deadline);

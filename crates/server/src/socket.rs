@@ -1,4 +1,4 @@
-//! The Unix socket on which an engine answers its own user's commands, and where it lies.
+//! The Unix socket on which an engine answers its owner's commands, and its path.
 //!
 //! ```text
 //!  $KINO_HOME/engine.sock                     where the home takes a socket
@@ -7,8 +7,8 @@
 //!  /tmp/kinescope-UID/HASH.sock               where there is no such folder
 //! ```
 //!
-//! HASH is taken of the home's path. Each folder belongs to the user alone, or the socket is neither made nor trusted
-//! there, and both ends ask the system for the other's user: a token is never needed, and so never sent to a stranger.
+//! HASH is of the home's path. A folder that does not belong to the user alone is neither used nor trusted, and both ends
+//! ask the system for the user of the other: no token is needed, and so none is sent to another user's process.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
@@ -28,22 +28,22 @@ use crate::keys::to_hex;
 
 /// The socket's name in a home.
 const SOCKET_FILE: &str = "engine.sock";
-/// How often an engine looks whether its socket still has its name.
+/// How often an engine checks that its socket still has its name.
 const NAME_EVERY: Duration = Duration::from_secs(2);
 /// Bytes of the hash that names a home in a folder for all homes.
 const HASH_BYTES: usize = 16;
 
-/// Where the socket of a home may lie, in the order in which the places are tried.
+/// The paths that the socket of a home may have, in the order in which they are tried.
 #[derive(Clone, Debug)]
 pub struct SocketPlaces {
     home: PathBuf,
-    /// Folders for the sockets of all homes, each with the folder in which it is made.
-    shared: Vec<Shared>,
+    /// Folders for the sockets of all homes.
+    shared: Vec<SharedFolder>,
     name: String,
 }
 
 #[derive(Clone, Debug)]
-struct Shared {
+struct SharedFolder {
     folder: PathBuf,
     /// Whether the folder above must be the user's own; `/tmp` is everyone's.
     above_is_own: bool,
@@ -51,11 +51,11 @@ struct Shared {
 
 /// A socket that an engine listens on.
 #[derive(Debug)]
-pub(crate) struct Bound {
+pub(crate) struct BoundSocket {
     /// Its path.
     pub(crate) path: PathBuf,
     listener: StdListener,
-    /// Held as long as the socket is this engine's: the lock of a read-only home does not keep others out.
+    /// A lock for as long as the socket is this engine's: the lock of a read-only home does not exclude other engines.
     lock: Option<File>,
 }
 
@@ -65,13 +65,13 @@ pub enum SocketError {
     /// Another engine answers on it.
     #[error("another engine serves this home at {}", .0.display())]
     InUse(PathBuf),
-    /// No place takes one.
+    /// It can be made at none of the paths.
     #[error("no place takes the socket for commands: {0}; set XDG_RUNTIME_DIR to a folder of yours with mode 0700")]
     NoPlace(String),
 }
 
 impl SocketPlaces {
-    /// The places for `home`; `runtime` is `XDG_RUNTIME_DIR`.
+    /// Returns the paths for `home`; `runtime` is `XDG_RUNTIME_DIR`.
     pub fn of(home: &Path, runtime: Option<&Path>) -> Self {
         let user = user();
         let canonical = home.canonicalize().unwrap_or_else(|_| home.to_path_buf());
@@ -83,16 +83,18 @@ impl SocketPlaces {
         if !own.contains(&system) {
             own.push(system);
         }
-        let mut shared: Vec<Shared> =
-            own.into_iter().map(|folder| Shared { folder: folder.join("kinescope"), above_is_own: true }).collect();
-        shared.push(Shared { folder: PathBuf::from(format!("/tmp/kinescope-{user}")), above_is_own: false });
+        let mut shared: Vec<SharedFolder> = own
+            .into_iter()
+            .map(|folder| SharedFolder { folder: folder.join("kinescope"), above_is_own: true })
+            .collect();
+        shared.push(SharedFolder { folder: PathBuf::from(format!("/tmp/kinescope-{user}")), above_is_own: false });
         Self { home: home.to_path_buf(), shared, name }
     }
 
-    /// Connects to the engine of the home, if one listens that belongs to this user.
+    /// Connects to the engine of the home, if one of this user listens.
     ///
     /// # Errors
-    /// Why the last place that has a socket was not to be used, or that there is none.
+    /// Why the last socket that exists cannot be used, or that none exists.
     pub fn connect(&self) -> io::Result<StdStream> {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "no engine listens for this home");
         for path in self.paths() {
@@ -111,18 +113,18 @@ impl SocketPlaces {
         std::iter::once(self.home.join(SOCKET_FILE)).chain(shared)
     }
 
-    /// Makes the socket in the first place that takes it. The caller has the home's lock.
-    pub(crate) fn bind(&self) -> Result<Bound, SocketError> {
+    /// Makes the socket at the first path that allows it. The caller owns the home's lock.
+    pub(crate) fn bind(&self) -> Result<BoundSocket, SocketError> {
         let path = self.home.join(SOCKET_FILE);
         let mut refusals = match bind(&path) {
-            Ok(listener) => return Ok(Bound { path, listener, lock: None }),
+            Ok(listener) => return Ok(BoundSocket { path, listener, lock: None }),
             Err(error) => vec![format!("{}: {error}", path.display())],
         };
         for shared in &self.shared {
             let path = shared.folder.join(format!("{}.sock", self.name));
             let bound = shared.make().and_then(|()| lock(&path.with_extension("lock")));
             match bound.and_then(|lock| Ok((bind(&path)?, lock))) {
-                Ok((listener, lock)) => return Ok(Bound { path, listener, lock: Some(lock) }),
+                Ok((listener, lock)) => return Ok(BoundSocket { path, listener, lock: Some(lock) }),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(SocketError::InUse(path)),
                 Err(error) => refusals.push(format!("{}: {error}", path.display())),
             }
@@ -131,8 +133,8 @@ impl SocketPlaces {
     }
 }
 
-impl Shared {
-    /// Makes the folder, and refuses one that others could have prepared.
+impl SharedFolder {
+    /// Makes the folder; fails for one that another user could have prepared.
     fn make(&self) -> io::Result<()> {
         if let Some(above) = self.folder.parent().filter(|_| self.above_is_own) {
             must_be_own(above, 0o022)?;
@@ -149,13 +151,14 @@ impl Shared {
     }
 }
 
-/// Refuses what is no folder, belongs to another user, or gives others one of `forbidden`. Links are not followed.
+/// Fails where the path is not a folder, belongs to another user, or has one of the `forbidden` mode bits. Links are not
+/// followed.
 fn must_be_own(folder: &Path, forbidden: u32) -> io::Result<()> {
     let found = fs::symlink_metadata(folder)?;
     let refuse =
         |why: String| Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("{} {why}", folder.display())));
     if !found.is_dir() {
-        refuse("is no folder".to_owned())
+        refuse("is not a folder".to_owned())
     } else if found.uid() != user() {
         refuse(format!("belongs to user {}", found.uid()))
     } else if found.mode() & forbidden != 0 {
@@ -169,12 +172,12 @@ fn connect(path: &Path) -> io::Result<StdStream> {
     let found = fs::symlink_metadata(path)?;
     let refuse = |why: &str| Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("{} {why}", path.display())));
     if !found.file_type().is_socket() {
-        return refuse("is no socket");
+        return refuse("is not a socket");
     }
     if found.uid() != user() {
         return refuse("belongs to another user");
     }
-    // An engine that has stopped accepting must not hold its callers: what would wait is refused.
+    // An engine that has stopped accepting must not block its callers: connecting fails where it would wait.
     let kind = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let stream = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, kind, None)?;
     rustix::net::connect(&stream, &SocketAddrUnix::new(path)?)?;
@@ -188,13 +191,13 @@ fn peer(stream: &StdStream) -> io::Result<u32> {
     Ok(rustix::net::sockopt::socket_peercred(stream)?.uid.as_raw())
 }
 
-/// Where the system is not asked for the other end's user, the owner of socket and folder stands for it.
+/// Elsewhere the system is not asked for the other end's user: the owner of socket and folder was checked.
 #[cfg(not(target_os = "linux"))]
 fn peer(_: &StdStream) -> io::Result<u32> {
     Ok(user())
 }
 
-/// Listens at `path`, in place of an engine that is gone.
+/// Listens at `path`; replaces the socket of an engine that is gone.
 fn bind(path: &Path) -> io::Result<StdListener> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => fs::remove_file(path)?,
@@ -208,7 +211,7 @@ fn bind(path: &Path) -> io::Result<StdListener> {
     Ok(listener)
 }
 
-/// Takes a lock that ends with the process.
+/// Acquires a lock that ends with the process.
 ///
 /// # Errors
 /// [`io::ErrorKind::WouldBlock`] where another process has it.
@@ -224,18 +227,18 @@ fn user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-impl Bound {
-    /// The socket as axum takes it, and what removes it at the end.
-    pub(crate) fn split(self) -> io::Result<(OwnSocket, Remover)> {
+impl BoundSocket {
+    /// Returns the listener, and what removes the socket at the end.
+    pub(crate) fn split(self) -> io::Result<(OwnerSocket, Remover)> {
         let folder = identity(self.path.parent().unwrap_or(&self.path))?;
         let socket = Mutex::new(identity(&self.path)?);
         let name = Arc::new(Name { path: self.path, folder, socket });
         let listener = tokio::sync::Mutex::new(UnixListener::from_std(self.listener)?);
-        Ok((OwnSocket { listener, name: Arc::clone(&name) }, Remover { name, _lock: self.lock }))
+        Ok((OwnerSocket { listener, name: Arc::clone(&name) }, Remover { name, _lock: self.lock }))
     }
 }
 
-/// A file or folder, whatever its name is by now: its device and its number there.
+/// The identity of a file or folder under any name: device and inode.
 type Identity = (u64, u64);
 
 fn identity(path: &Path) -> io::Result<Identity> {
@@ -246,9 +249,9 @@ fn identity(path: &Path) -> io::Result<Identity> {
 #[derive(Debug)]
 struct Name {
     path: PathBuf,
-    /// The folder it was made in. Another of the same name may be another engine's.
+    /// The folder in which it was made: another of the same name may be another engine's.
     folder: Identity,
-    /// The socket it was given to.
+    /// The socket that has the name.
     socket: Mutex<Identity>,
 }
 
@@ -257,8 +260,8 @@ impl Name {
         self.socket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the socket again if its file was removed. `None` if the file exists, or if the folder was replaced.
-    fn regain(&self) -> io::Result<Option<StdListener>> {
+    /// Makes the socket again where its file was removed; returns `None` where it exists, or the folder was replaced.
+    fn rebind(&self) -> io::Result<Option<StdListener>> {
         let is_gone = identity(&self.path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
         if !is_gone || identity(self.path.parent().unwrap_or(&self.path))? != self.folder {
             return Ok(None);
@@ -269,7 +272,7 @@ impl Name {
     }
 }
 
-/// Removes the socket when it is dropped, unless its name is another's by then.
+/// Removes the socket when it is dropped, unless another engine has its name by then.
 #[derive(Debug)]
 pub(crate) struct Remover {
     name: Arc<Name>,
@@ -288,24 +291,24 @@ impl Drop for Remover {
     }
 }
 
-/// Accepts connections of this user alone, under its name for as long as its folder is there.
+/// Accepts connections of this user alone.
 #[derive(Debug)]
-pub(crate) struct OwnSocket {
+pub(crate) struct OwnerSocket {
     listener: tokio::sync::Mutex<UnixListener>,
     name: Arc<Name>,
 }
 
-impl OwnSocket {
-    /// Looks now and then whether commands still find the socket, and makes it again where they do not.
+impl OwnerSocket {
+    /// Accepts the next connection; meanwhile makes the socket again whenever its file was removed.
     async fn accept_here(&self) -> io::Result<UnixStream> {
         let mut listener = self.listener.lock().await;
         loop {
             tokio::select! {
                 accepted = listener.accept() => return accepted.map(|(stream, _)| stream),
-                () = tokio::time::sleep(NAME_EVERY) => match self.name.regain() {
-                    Ok(Some(regained)) => {
+                () = tokio::time::sleep(NAME_EVERY) => match self.name.rebind() {
+                    Ok(Some(bound)) => {
                         tracing::warn!(path = %self.name.path.display(), "the socket was removed; made it again");
-                        *listener = UnixListener::from_std(regained)?;
+                        *listener = UnixListener::from_std(bound)?;
                     }
                     Ok(None) => {}
                     Err(error) => tracing::debug!(%error, "the socket is gone and cannot be made again"),
@@ -315,7 +318,7 @@ impl OwnSocket {
     }
 }
 
-impl Listener for OwnSocket {
+impl Listener for OwnerSocket {
     type Stream = UnixStream;
 
     async fn accept(&self) -> io::Result<(UnixStream, Option<Peer>)> {
@@ -346,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn the_socket_lies_in_the_home_and_replaces_one_of_a_dead_engine() {
+    fn the_socket_is_in_the_home_and_replaces_one_of_a_dead_engine() {
         let (home, runtime) = (folder(), folder());
         let places = places(home.path(), runtime.path());
         let bound = places.bind().unwrap();
@@ -360,7 +363,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_socket_that_somebody_removed_is_there_again() {
+    async fn a_removed_socket_is_made_again() {
         let (home, runtime) = (folder(), folder());
         let places = places(home.path(), runtime.path());
         let (socket, remover) = places.bind().unwrap().split().unwrap();
@@ -383,7 +386,7 @@ mod tests {
         let (_socket, remover) = places.bind().unwrap().split().unwrap();
         fs::rename(&home, above.path().join("away")).unwrap();
         fs::create_dir(&home).unwrap();
-        assert!(remover.name.regain().unwrap().is_none(), "the home is another's");
+        assert!(remover.name.rebind().unwrap().is_none(), "the home is another's");
         let successor = places.bind().unwrap();
         drop(remover);
         places.connect().unwrap();
@@ -417,7 +420,7 @@ mod tests {
 
         let elsewhere = folder();
         std::os::unix::fs::symlink(elsewhere.path(), &shared).unwrap();
-        assert!(matches!(places.bind(), Err(SocketError::NoPlace(why)) if why.contains("is no folder")));
+        assert!(matches!(places.bind(), Err(SocketError::NoPlace(why)) if why.contains("is not a folder")));
         fs::remove_file(&shared).unwrap();
 
         fs::create_dir(&shared).unwrap();

@@ -1,9 +1,9 @@
-//! One connection as its listener sees it: what is under way on it, and since when it waits for its peer.
+//! The state of one connection: what is under way on it, and since when it waits for its peer.
 //!
 //! Three wrappers report to it: the stream ([`Watched`]), the bodies of requests ([`Incoming`]), and the bodies of
-//! answers ([`Outgoing`]). A connection waits for its peer while no request is under way, and while of every request
-//! that is, the next piece does not come or the last piece of the answer is not taken. It does not while the engine
-//! works, or a stream has nothing to say.
+//! answers ([`Outgoing`]). A connection waits for its peer while no request is under way, and while every request under
+//! way is stalled: its next piece does not arrive, or the last piece of its answer is not read. It does not wait for its
+//! peer while the engine works or a stream waits for news.
 
 use std::io;
 use std::pin::Pin;
@@ -17,20 +17,20 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep};
 
-/// How long a request's header may take. An HTTP/1.1 connection without any request is closed as late.
+/// How long a request's header may take, and how long an HTTP/1.1 connection may stay without its first request.
 const HEADER_MAX: Duration = Duration::from_secs(30);
-/// How long a connection may stay open with nothing under way. Clients open another when they need one.
+/// How long a connection may stay open with nothing under way. Clients reconnect when they need to.
 const IDLE_MAX: Duration = Duration::from_mins(10);
-/// How long a peer may take nothing of an answer, or send nothing of a request.
+/// How long a peer may read nothing of an answer, or send nothing of a request.
 const STALLED_MAX: Duration = Duration::from_secs(30);
 /// A request or an answer that stalls for less does not count as waiting for its peer.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long a sender may pause in a body, in all, beside what its length grants it.
+/// How long a sender may pause in a body, all pauses together, in addition to what its bytes grant it.
 const BODY_GRACE: Duration = Duration::from_secs(30);
 /// Bytes of a body that grant one more second.
 const BODY_BYTES_PER_SECOND: u64 = 8 << 10;
 
-/// How a connection of HTTP/2 begins; no method of HTTP/1.1 is called so.
+/// The first bytes of an HTTP/2 connection; no method of HTTP/1.1 has this name.
 const HTTP2_BEGIN: &[u8] = b"PRI";
 
 /// The state of one connection.
@@ -43,19 +43,19 @@ pub(super) struct Slot {
 #[derive(Debug)]
 struct State {
     opened: Instant,
-    /// Requests whose answers have not been handed over whole.
+    /// Requests whose answers are not completely written.
     under_way: usize,
-    /// Those of them whose next piece, in either direction, is the peer's to send or to take.
+    /// Those of them whose next piece, in either direction, the peer has to send or to read.
     stalled: usize,
-    /// When a piece of any body last went in either direction.
+    /// When a piece of any body was last transferred in either direction.
     moved: Instant,
     /// Whether there has been any request.
     was_asked: bool,
     /// Since when nothing is under way.
     idle_since: Instant,
-    /// When the first byte came that belongs to no request yet.
+    /// When the first byte of the next request's header arrived.
     header_since: Option<Instant>,
-    /// Since when the peer has taken nothing of what waits to be written.
+    /// Since when the peer has read nothing of what waits to be written.
     unread_since: Option<Instant>,
     /// Bytes of [`HTTP2_BEGIN`] that the connection began with; `None` where it began otherwise.
     http2_begin: Option<usize>,
@@ -67,7 +67,7 @@ impl State {
         self.http2_begin == Some(HTTP2_BEGIN.len())
     }
 
-    /// Since when nothing of what is under way has moved, and only the peer can move it.
+    /// Returns since when every request under way has been stalled.
     fn stalled_since(&self) -> Option<Instant> {
         let all = self.under_way > 0 && self.stalled == self.under_way;
         self.unread_since.or_else(|| all.then_some(self.moved))
@@ -95,7 +95,7 @@ impl Slot {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Since when the connection waits for its peer; `None` where the peer waits for the engine.
+    /// Returns since when the connection waits for its peer; `None` where the peer waits for the engine.
     pub(super) fn waits_since(&self, now: Instant) -> Option<Instant> {
         let state = self.state();
         if state.under_way == 0 {
@@ -104,7 +104,7 @@ impl Slot {
         state.stalled_since().filter(|since| now.saturating_duration_since(*since) >= PAUSE)
     }
 
-    /// Whether one of the time limits has passed.
+    /// Returns whether a time limit has passed.
     pub(super) fn is_overdue(&self, now: Instant) -> bool {
         let state = self.state();
         let passed = |since: Instant, limit| now.saturating_duration_since(since) >= limit;
@@ -115,13 +115,13 @@ impl Slot {
                     || !state.is_http2() && header_since.is_some_and(|since| passed(since, HEADER_MAX)))
     }
 
-    /// Asks the connection's task to close it; the second time, at once.
+    /// Asks the connection's task to close it; the second time, without waiting for answers.
     pub(super) fn close(&self) {
         self.state().closing = true;
         self.close.notify_one();
     }
 
-    /// Whether it has been asked to close.
+    /// Returns whether it has been asked to close.
     pub(super) fn is_closing(&self) -> bool {
         self.state().closing
     }
@@ -158,7 +158,7 @@ impl Slot {
         state.moved = Instant::now();
     }
 
-    /// Notes a request. It is under way until the answer is dropped.
+    /// Records a request, which is under way until the guard is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> UnderWay {
         let mut state = self.state();
         state.under_way += 1;
@@ -182,7 +182,7 @@ impl Drop for UnderWay {
     }
 }
 
-/// A request whose next piece is the peer's to send or to take.
+/// A request whose next piece the peer has to send or to read.
 #[derive(Debug)]
 struct Stalled(Arc<Slot>);
 

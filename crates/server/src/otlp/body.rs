@@ -1,7 +1,7 @@
-//! Reads a request's body into memory: bounded in bytes and in time, undone of its compression.
+//! Reads a request's body into memory, bounded in bytes and in time, and decompresses it.
 //!
-//! The bytes that requests hold at one time have a common limit too ([`Budget`]); a request that does not fit is told
-//! to come again, which is what keeps memory bounded however many clients send.
+//! The bytes of all requests at one time have a common limit too ([`Budget`]), which bounds memory however many clients
+//! send; a request that does not fit is refused as retryable.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long a sender may pause within its body. Exporters give up after ten seconds by default.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
-/// Permits stand for this many bytes, so that a budget of many gigabytes fits the semaphore's counter.
+/// The bytes of one permit, with which a budget of many gigabytes fits the semaphore's counter.
 const PERMIT_BYTES: usize = 1024;
 
-/// Room made at once for a body that says its length; a longer one grows as it comes.
-const ROOM_MAX: usize = 1 << 20;
+/// Memory allocated at once for a body of a stated length; more is allocated as a longer one arrives.
+const ALLOCATED_MAX: usize = 1 << 20;
 
-/// Bytes of a body that says itself that it is too large which are read and thrown away: clients that send everything
-/// before they listen get their answer, where a connection closed in their face would look like a fault of the network.
+/// Bytes that are read and discarded of a body whose stated length is too large: a client that sends everything before it
+/// reads gets its answer, where a closed connection would seem a fault of the network.
 const DISCARDED_MAX: usize = 1 << 20;
 
 /// The bytes in front of a message of gRPC.
@@ -31,18 +31,18 @@ pub(crate) const FRAME_BYTES: usize = 5;
 /// The header that says how messages of gRPC are compressed.
 const GRPC_ENCODING: &str = "grpc-encoding";
 
-/// The bytes that requests may hold together.
+/// The bytes that the bodies of requests may have together.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget(Arc<Semaphore>);
 
 /// A part of the budget; given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct Reservation {
     permit: OwnedSemaphorePermit,
     bytes: usize,
 }
 
-/// Why a body was not taken.
+/// Why a body was refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
     /// More bytes than one request may have.
@@ -83,35 +83,35 @@ impl Budget {
         Self(Arc::new(Semaphore::new(bytes.div_ceil(PERMIT_BYTES).clamp(1, Semaphore::MAX_PERMITS))))
     }
 
-    /// Takes `bytes` out of the budget for as long as the answer lives.
-    pub(crate) fn hold(&self, bytes: usize) -> Option<Held> {
+    /// Reserves `bytes` until the reservation is dropped; `None` where they do not fit.
+    pub(crate) fn reserve(&self, bytes: usize) -> Option<Reservation> {
         let permits = u32::try_from(bytes.div_ceil(PERMIT_BYTES)).ok()?;
-        Arc::clone(&self.0).try_acquire_many_owned(permits).ok().map(|permit| Held { permit, bytes })
+        Arc::clone(&self.0).try_acquire_many_owned(permits).ok().map(|permit| Reservation { permit, bytes })
     }
 
-    /// Takes out what `held` lacks for this many more bytes.
-    fn hold_more(&self, held: &mut Held, more: usize) -> Option<()> {
-        held.bytes += more;
-        let lacking = held.bytes.div_ceil(PERMIT_BYTES).saturating_sub(held.permit.num_permits());
-        held.permit.merge(Arc::clone(&self.0).try_acquire_many_owned(u32::try_from(lacking).ok()?).ok()?);
+    /// Extends a reservation by this many bytes; `None` where they do not fit.
+    fn reserve_more(&self, reserved: &mut Reservation, more: usize) -> Option<()> {
+        reserved.bytes += more;
+        let lacking = reserved.bytes.div_ceil(PERMIT_BYTES).saturating_sub(reserved.permit.num_permits());
+        reserved.permit.merge(Arc::clone(&self.0).try_acquire_many_owned(u32::try_from(lacking).ok()?).ok()?);
         Some(())
     }
 }
 
-/// Reads the body whole, decompresses it, and holds its share of the budget.
+/// Reads the whole body and decompresses it; returns it with its reservation.
 pub(crate) async fn read(
     headers: &HeaderMap,
     body: Body,
     limit: usize,
     budget: &Budget,
-) -> Result<(Bytes, Held), BodyError> {
+) -> Result<(Bytes, Reservation), BodyError> {
     let compression = compression(headers, &CONTENT_ENCODING)?;
     if body.size_hint().lower() > limit as u64 {
         discard(body).await;
         return Err(BodyError::TooLarge { limit });
     }
-    let (raw, held) = collect(body, limit, budget).await?;
-    decompressed(compression, raw, held, limit, budget).await
+    let (raw, reserved) = collect(body, limit, budget).await?;
+    decompressed(compression, raw, reserved, limit, budget).await
 }
 
 /// Reads the one message of a unary gRPC call, as [`read`]: a byte that says whether it is compressed, its length in
@@ -121,9 +121,9 @@ pub(crate) async fn read_message(
     body: Body,
     limit: usize,
     budget: &Budget,
-) -> Result<(Bytes, Held), BodyError> {
+) -> Result<(Bytes, Reservation), BodyError> {
     let collected = collect(body, limit.saturating_add(FRAME_BYTES), budget).await;
-    let (mut raw, held) = collected.map_err(|error| match error {
+    let (mut raw, reserved) = collected.map_err(|error| match error {
         BodyError::TooLarge { .. } => BodyError::TooLarge { limit },
         other => other,
     })?;
@@ -139,33 +139,33 @@ pub(crate) async fn read_message(
         known => known,
     };
     raw.advance(FRAME_BYTES);
-    decompressed(compression, raw, held, limit, budget).await
+    decompressed(compression, raw, reserved, limit, budget).await
 }
 
-/// What a few bytes become may take long: decompressing waits for its turn elsewhere.
+/// Decompresses a body on a thread that may block: a few bytes may become many.
 async fn decompressed(
     compression: Compression,
     raw: Bytes,
-    mut held: Held,
+    mut reserved: Reservation,
     limit: usize,
     budget: &Budget,
-) -> Result<(Bytes, Held), BodyError> {
+) -> Result<(Bytes, Reservation), BodyError> {
     if compression == Compression::Identity {
-        return Ok((raw, held));
+        return Ok((raw, reserved));
     }
     let budget = budget.clone();
     let work = move || {
         let (encoding, bytes) = match compression {
             Compression::Zstd => {
                 let bytes = zstd::stream::read::Decoder::new(&raw[..]).map_err(Decompress::Io);
-                ("zstd", bytes.and_then(|decoder| decompress(decoder, limit, &budget, &mut held)))
+                ("zstd", bytes.and_then(|decoder| decompress(decoder, limit, &budget, &mut reserved)))
             }
             Compression::Gzip | Compression::Identity => {
-                ("gzip", decompress(flate2::read::MultiGzDecoder::new(&raw[..]), limit, &budget, &mut held))
+                ("gzip", decompress(flate2::read::MultiGzDecoder::new(&raw[..]), limit, &budget, &mut reserved))
             }
         };
         match bytes {
-            Ok(bytes) => Ok((bytes.into(), held)),
+            Ok(bytes) => Ok((bytes.into(), reserved)),
             Err(Decompress::TooLarge) => Err(BodyError::TooLarge { limit }),
             Err(Decompress::Busy) => Err(BodyError::Busy),
             Err(Decompress::Io(source)) => Err(BodyError::Compressed { encoding, source }),
@@ -188,9 +188,9 @@ fn compression(headers: &HeaderMap, header: impl AsHeaderName) -> Result<Compres
     }
 }
 
-async fn collect(mut body: Body, limit: usize, budget: &Budget) -> Result<(Bytes, Held), BodyError> {
-    let mut held = budget.hold(0).ok_or(BodyError::Busy)?;
-    let expected = body.size_hint().exact().map_or(0, |bytes| bytes.min(ROOM_MAX as u64) as usize);
+async fn collect(mut body: Body, limit: usize, budget: &Budget) -> Result<(Bytes, Reservation), BodyError> {
+    let mut reserved = budget.reserve(0).ok_or(BodyError::Busy)?;
+    let expected = body.size_hint().exact().map_or(0, |bytes| bytes.min(ALLOCATED_MAX as u64) as usize);
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
     loop {
@@ -200,7 +200,7 @@ async fn collect(mut body: Body, limit: usize, budget: &Budget) -> Result<(Bytes
         if first.len() + all.len() + data.len() > limit {
             return Err(BodyError::TooLarge { limit });
         }
-        budget.hold_more(&mut held, data.len()).ok_or(BodyError::Busy)?;
+        budget.reserve_more(&mut reserved, data.len()).ok_or(BodyError::Busy)?;
         if first.is_empty() && all.is_empty() {
             first = data;
         } else {
@@ -211,10 +211,10 @@ async fn collect(mut body: Body, limit: usize, budget: &Budget) -> Result<(Bytes
             all.extend_from_slice(&data);
         }
     }
-    Ok((if all.is_empty() { first } else { all.freeze() }, held))
+    Ok((if all.is_empty() { first } else { all.freeze() }, reserved))
 }
 
-/// Reads some of a body and keeps nothing.
+/// Reads and discards at most [`DISCARDED_MAX`] bytes.
 async fn discard(mut body: Body) {
     let mut discarded = 0;
     while discarded < DISCARDED_MAX
@@ -230,12 +230,17 @@ enum Decompress {
     Io(io::Error),
 }
 
-/// Reads to the end, taking from the budget before it grows.
-fn decompress(mut from: impl Read, limit: usize, budget: &Budget, held: &mut Held) -> Result<Vec<u8>, Decompress> {
+/// Reads to the end, reserving bytes before it allocates them.
+fn decompress(
+    mut from: impl Read,
+    limit: usize,
+    budget: &Budget,
+    reserved: &mut Reservation,
+) -> Result<Vec<u8>, Decompress> {
     const STEP: usize = 64 * 1024;
     let mut bytes = Vec::new();
     loop {
-        budget.hold_more(held, STEP).ok_or(Decompress::Busy)?;
+        budget.reserve_more(reserved, STEP).ok_or(Decompress::Busy)?;
         let step = from.by_ref().take(STEP as u64).read_to_end(&mut bytes).map_err(Decompress::Io)?;
         if bytes.len() > limit {
             return Err(Decompress::TooLarge);
@@ -283,7 +288,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_bomb_is_refused_by_its_size_and_not_by_its_length() {
+    async fn a_decompression_bomb_is_refused_by_its_decompressed_size() {
         let budget = Budget::new(10 << 20);
         let bomb = vec![0; 4 << 20];
         for (encoding, body) in [("gzip", gzip(&bomb)), ("zstd", zstd::encode_all(&bomb[..], 1).unwrap())] {
@@ -294,7 +299,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stated_length_beyond_the_limit_is_refused_without_being_held_or_read_to_its_end() {
+    async fn a_stated_length_beyond_the_limit_is_refused_without_a_reservation_or_reading_to_its_end() {
         struct Endless(Arc<AtomicUsize>);
         impl axum::body::HttpBody for Endless {
             type Data = Bytes;
@@ -316,21 +321,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_does_not_fit_the_budget_is_told_to_come_again_and_gives_back_what_it_held() {
+    async fn a_body_that_does_not_fit_the_budget_is_refused_as_busy_and_releases_its_reservation() {
         let budget = Budget::new(1 << 20);
         let answer = check("gzip", gzip(&vec![0; 2 << 20]), 8 << 20, &budget).await;
         assert!(matches!(answer, Err(BodyError::Busy)));
-        assert!(budget.hold(1 << 20).is_some());
+        assert!(budget.reserve(1 << 20).is_some());
     }
 
     #[tokio::test]
-    async fn a_body_in_small_frames_holds_as_much_of_the_budget_as_in_one() {
+    async fn a_body_in_small_frames_reserves_as_much_as_one_in_one_frame() {
         let frames = futures::stream::iter((0..64 * 1024).map(|_| Ok::<_, Infallible>(Bytes::from_static(&[7; 16]))));
         let budget = Budget::new(1 << 20);
-        let (bytes, _held) =
+        let (bytes, _reserved) =
             read(&HeaderMap::new(), Body::from_stream(frames), 1 << 20, &budget).await.expect("it fits exactly");
         assert_eq!(bytes.len(), 1 << 20);
-        assert!(budget.hold(1).is_none());
+        assert!(budget.reserve(1).is_none());
     }
 
     #[tokio::test]

@@ -3,10 +3,7 @@
 //! Messages pass through as the bytes they came as: the decoder that writes columns reads them, so no message object
 //! is ever built. A call is read and answered here rather than by `tonic`, which decompresses on the threads that answer.
 
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -15,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::{BufMut, BytesMut};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use http_body_util::{BodyExt, Full};
 use kino_engine::{Encoding, IngestError, Signal};
 
@@ -30,47 +27,16 @@ const PATHS: [(&str, Signal); 3] = [
     ("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", Signal::Metrics),
 ];
 
-/// How the content type of a gRPC call begins, and that of every answer.
+/// The prefix of a gRPC call's content type, and the content type of every answer.
 const GRPC: &str = "application/grpc";
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const GRPC_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
-/// The routes of OTLP over gRPC: the three services, by path. Other requests are answered as OTLP over HTTP:
-/// an exporter that was given the wrong one of the two ports works, or reads what is wrong.
-pub(crate) fn routes(otlp: Arc<Otlp>) -> axum::Router {
-    axum::Router::new().fallback_service(Services { http: super::http::routes(Arc::clone(&otlp)), otlp })
-}
-
-#[derive(Clone, Debug)]
-struct Services {
-    otlp: Arc<Otlp>,
-    http: axum::Router,
-}
-
-/// Whether a request is a call of gRPC.
+/// Returns whether a request is a call of gRPC.
 pub(super) fn is_call(headers: &http::HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(GRPC.as_bytes()))
-}
-
-impl tower::Service<Request<Body>> for Services {
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        // A page in a browser speaks HTTP/1.1 here, whatever it names its content: the routes look where it is from.
-        if is_call(request.headers()) && request.version() == Version::HTTP_2 {
-            let otlp = Arc::clone(&self.otlp);
-            return Box::pin(async move { Ok(call(otlp, request).await) });
-        }
-        Box::pin(self.http.call(request))
-    }
 }
 
 /// Answers a call of gRPC.
@@ -89,14 +55,14 @@ async fn export(otlp: &Otlp, request: Request<Body>) -> Result<Vec<u8>, Refusal>
     let (parts, body) = request.into_parts();
     otlp.guard.takes_otlp(&parts.headers, peer).map_err(|why| Refusal::new(reply::UNAUTHENTICATED, why))?;
     let read = body::read_message(&parts.headers, body, otlp.body_bytes_max, &otlp.budget).await;
-    let (bytes, _held) = read.map_err(|error| of_body(otlp, &error))?;
+    let (bytes, _reserved) = read.map_err(|error| of_body(otlp, &error))?;
     let project = otlp.senders.project(peer).await;
     let taken = otlp.engine.ingest_from(*signal, bytes, Encoding::Protobuf, project).await;
     let taken = taken.map_err(|error| of_ingest(&error))?;
     Ok(reply::export_response(*signal, taken.rejected, &taken.message, Encoding::Protobuf))
 }
 
-/// The answer of a call that went well: one message in its frame, and the status behind it.
+/// The answer of a successful call: one message in its frame, then the status.
 fn unary(message: &[u8]) -> Response {
     let mut frame = BytesMut::with_capacity(body::FRAME_BYTES + message.len());
     frame.put_u8(0);
@@ -109,12 +75,12 @@ fn unary(message: &[u8]) -> Response {
     response
 }
 
-/// A call that went wrong.
+/// The answer of a refused call.
 #[derive(Debug)]
 struct Refusal {
     code: i32,
     message: String,
-    /// A `google.rpc.Status`, where it says more.
+    /// A `google.rpc.Status`, where the message is not all.
     details: Option<Vec<u8>>,
 }
 
@@ -123,7 +89,7 @@ impl Refusal {
         Self { code, message: message.into(), details: None }
     }
 
-    /// An answer of headers alone, as gRPC has it for whatever ends without a message.
+    /// Returns an answer of headers alone, as gRPC has it for calls that end without a message.
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::empty());
         let headers = response.headers_mut();
@@ -145,15 +111,15 @@ impl Refusal {
     }
 }
 
-/// A message as gRPC's header takes it: bytes that are not printable ASCII, and the percent sign, as `%XX`.
+/// Encodes a message for gRPC's header: bytes that are not printable ASCII, and the percent sign, as `%XX`.
 fn percent_encoded(message: &str) -> String {
     let is_plain = |byte| matches!(byte, b' '..=b'~') && byte != b'%';
     let encode = |byte: u8| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     message.bytes().map(encode).collect()
 }
 
-/// What OTLP's clients take as final is `INVALID_ARGUMENT`; `OUT_OF_RANGE`, which gRPC has for a message over the
-/// limit, they send again for ever.
+/// Counts and answers a refused body. OTLP's clients take `INVALID_ARGUMENT` as final; after `OUT_OF_RANGE`, which gRPC
+/// has for a message over the limit, they send the same again for ever.
 fn of_body(otlp: &Otlp, error: &BodyError) -> Refusal {
     let (name, code) = match error {
         BodyError::Busy => {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -14,19 +13,15 @@ use kino_engine::{Encoding, IngestError, Signal};
 
 use super::Otlp;
 use super::body::{self, BodyError};
-use super::{grpc, reply};
+use super::reply;
 use crate::connections::Peer;
-use crate::guard;
 
-/// The routes of OTLP over HTTP.
-pub(crate) fn routes(otlp: Arc<Otlp>) -> Router {
+/// Returns the routes of OTLP over HTTP, without the fallback.
+pub(super) fn routes() -> Router<Arc<Otlp>> {
     Router::new()
         .route("/v1/traces", post(|state, request| export(state, request, Signal::Traces)).fallback(not_a_post))
         .route("/v1/logs", post(|state, request| export(state, request, Signal::Logs)).fallback(not_a_post))
         .route("/v1/metrics", post(|state, request| export(state, request, Signal::Metrics)).fallback(not_a_post))
-        .fallback(fallback)
-        .layer(middleware::from_fn_with_state(otlp.guard.clone(), guard::near_pages))
-        .with_state(otlp)
 }
 
 async fn export(State(otlp): State<Arc<Otlp>>, request: Request, signal: Signal) -> Response {
@@ -40,13 +35,13 @@ async fn export(State(otlp): State<Arc<Otlp>>, request: Request, signal: Signal)
         let message = "the content type must be application/x-protobuf or application/json";
         return refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, reply::INVALID_ARGUMENT, message, Encoding::Json);
     };
-    let (bytes, held) = match body::read(&parts.headers, body, otlp.body_bytes_max, &otlp.budget).await {
+    let (bytes, reserved) = match body::read(&parts.headers, body, otlp.body_bytes_max, &otlp.budget).await {
         Ok(read) => read,
         Err(error) => return body_refusal(&otlp, &error, encoding),
     };
     let project = otlp.senders.project(peer).await;
     let outcome = otlp.engine.ingest_from(signal, bytes, encoding, project).await;
-    drop(held);
+    drop(reserved);
     match outcome {
         Ok(taken) => {
             let response = reply::export_response(signal, taken.rejected, &taken.message, encoding);
@@ -56,7 +51,7 @@ async fn export(State(otlp): State<Arc<Otlp>>, request: Request, signal: Signal)
     }
 }
 
-/// What the body is, by its content type; parameters such as a charset do not matter.
+/// Returns the body's encoding by its content type, whose parameters are ignored; `None` for another type.
 fn encoding(headers: &HeaderMap) -> Option<Encoding> {
     let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     let essence = value.split(';').next().unwrap_or_default().trim();
@@ -124,14 +119,6 @@ async fn not_a_post() -> Response {
     (StatusCode::METHOD_NOT_ALLOWED, [(http::header::ALLOW, "POST")], "OTLP is sent with POST\n").into_response()
 }
 
-/// Programs with a hard-wired gRPC exporter are given this port too, by an endpoint that knows nothing of them.
-async fn fallback(State(otlp): State<Arc<Otlp>>, request: Request) -> Response {
-    if !grpc::is_call(request.headers()) {
-        return nothing_here();
-    }
-    grpc::call(otlp, request).await
-}
-
-fn nothing_here() -> Response {
+pub(super) fn not_found() -> Response {
     (StatusCode::NOT_FOUND, "OTLP is served at /v1/traces, /v1/logs and /v1/metrics\n").into_response()
 }

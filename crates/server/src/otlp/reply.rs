@@ -1,4 +1,4 @@
-//! What OTLP answers, as bytes: export responses and `google.rpc.Status`, in protobuf and JSON.
+//! The bodies of OTLP's answers: export responses and `google.rpc.Status`, in protobuf and JSON.
 //!
 //! Written by hand: five small messages do not need a code generator.
 //!
@@ -11,6 +11,7 @@
 use std::time::Duration;
 
 use kino_engine::{Encoding, Signal};
+use kino_model::exact::protobuf::{put_bytes_field, put_varint_field};
 
 /// gRPC's code for a request that can never succeed.
 pub(crate) const INVALID_ARGUMENT: i32 = 3;
@@ -23,16 +24,16 @@ pub(crate) const UNAVAILABLE: i32 = 14;
 /// gRPC's code for a missing or wrong key.
 pub(crate) const UNAUTHENTICATED: i32 = 16;
 
-/// The response to an export. OTLP: `partial_success` is set only where something was rejected or there is something
-/// to say.
+/// Encodes the response to an export. As OTLP demands, `partial_success` is set only where something was rejected or there
+/// is a message.
 pub(crate) fn export_response(signal: Signal, rejected: u64, message: &str, encoding: Encoding) -> Vec<u8> {
     let nothing_to_say = rejected == 0 && message.is_empty();
     match encoding {
         Encoding::Protobuf if nothing_to_say => Vec::new(),
         Encoding::Protobuf => {
             let mut partial = Vec::new();
-            put_varint_field(&mut partial, 1, rejected);
-            put_bytes_field(&mut partial, 2, message.as_bytes());
+            put_integer(&mut partial, 1, rejected);
+            put_text(&mut partial, 2, message);
             let mut response = Vec::new();
             put_bytes_field(&mut response, 1, &partial);
             response
@@ -51,18 +52,18 @@ pub(crate) fn export_response(signal: Signal, rejected: u64, message: &str, enco
     }
 }
 
-/// `google.rpc.Status`; with `retry_after`, a `RetryInfo` among its details.
+/// Encodes a `google.rpc.Status`; with `retry_after`, a `RetryInfo` is among its details.
 pub(crate) fn status(code: i32, message: &str, retry_after: Option<Duration>, encoding: Encoding) -> Vec<u8> {
     const RETRY_INFO: &str = "type.googleapis.com/google.rpc.RetryInfo";
     match encoding {
         Encoding::Protobuf => {
             let mut status = Vec::new();
-            put_varint_field(&mut status, 1, u64::from(code.unsigned_abs()));
-            put_bytes_field(&mut status, 2, message.as_bytes());
+            put_integer(&mut status, 1, u64::from(code.unsigned_abs()));
+            put_text(&mut status, 2, message);
             if let Some(delay) = retry_after {
                 let mut duration = Vec::new();
-                put_varint_field(&mut duration, 1, delay.as_secs());
-                put_varint_field(&mut duration, 2, u64::from(delay.subsec_nanos()));
+                put_integer(&mut duration, 1, delay.as_secs());
+                put_integer(&mut duration, 2, u64::from(delay.subsec_nanos()));
                 let mut info = Vec::new();
                 put_bytes_field(&mut info, 1, &duration);
                 let mut any = Vec::new();
@@ -83,28 +84,17 @@ pub(crate) fn status(code: i32, message: &str, retry_after: Option<Duration>, en
     }
 }
 
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-/// Writes a varint field; proto3 leaves a zero out.
-fn put_varint_field(out: &mut Vec<u8>, field: u8, value: u64) {
+/// Writes an integer; proto3 leaves a zero out.
+fn put_integer(out: &mut Vec<u8>, field: u32, value: u64) {
     if value != 0 {
-        out.push(field << 3);
-        put_varint(out, value);
+        put_varint_field(out, field, value);
     }
 }
 
-/// Writes a length-delimited field. Empty texts are left out, as proto3 does; messages here are never empty.
-fn put_bytes_field(out: &mut Vec<u8>, field: u8, value: &[u8]) {
-    if !value.is_empty() {
-        out.push(field << 3 | 2);
-        put_varint(out, value.len() as u64);
-        out.extend_from_slice(value);
+/// Writes a text; proto3 leaves an empty one out.
+fn put_text(out: &mut Vec<u8>, field: u32, text: &str) {
+    if !text.is_empty() {
+        put_bytes_field(out, field, text.as_bytes());
     }
 }
 

@@ -1,15 +1,15 @@
-//! When the engine ends: when it is asked to, by question or by signal, or when its home is gone.
+//! What ends the engine: a question, a signal, or the loss of its home.
 
 use std::path::Path;
 use std::time::Duration;
 
 use kino_engine::Engine;
 
-/// How often the home is looked for. An engine without a home serves nobody and can keep nothing.
+/// How often the home is checked. An engine without a home can store nothing, and no command finds it.
 const HOME_EVERY: Duration = Duration::from_secs(2);
 
 /// Returns when the engine is to end.
-pub(crate) async fn until_the_end(engine: &Engine, home: &Path, signals: bool) {
+pub(crate) async fn requested(engine: &Engine, home: &Path, signals: bool) {
     tokio::select! {
         () = engine.stop_requested() => tracing::info!("stopping, as asked"),
         () = home_gone(home) => tracing::warn!(home = %home.display(), "the home is gone; ending"),
@@ -17,7 +17,7 @@ pub(crate) async fn until_the_end(engine: &Engine, home: &Path, signals: bool) {
     }
 }
 
-/// Returns when the folder at `home` is not the one any more that was there at first; at once where there is none.
+/// Returns when the folder at `home` is gone or was replaced; at once where there is none.
 async fn home_gone(home: &Path) {
     let first = identity(home).await;
     while first.is_some() && identity(home).await == first {

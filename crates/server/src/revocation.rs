@@ -1,7 +1,7 @@
-//! Ends what was opened with a key once the key is revoked: a question that waits for news, a stream.
+//! Ends requests whose key is revoked while they are under way: a question that waits for news, a stream.
 //!
-//! Each request shows its key once, at its beginning, and may be under way for minutes. Who came over the socket, or
-//! with the engine's own token, needs no key and is not looked at again.
+//! A request has its key checked once, when it begins, and may be under way for minutes. Requests over the Unix socket, or
+//! with the owner's token, need no key and are not checked again.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -17,25 +17,25 @@ use kino_wire::Access;
 use crate::api;
 use crate::guard::Guard;
 
-/// How often the key of a request that is under way is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often the key of a request that is under way is checked.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
 
-/// Sent in place of the answer, or breaks it off.
+/// The error that replaces the answer, or ends its body.
 #[derive(Debug, thiserror::Error)]
 #[error("the key of this request has been revoked")]
 struct Revoked;
 
-/// Serves a request for as long as its key allows what it did at first.
-pub(crate) async fn while_the_key_lasts(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+/// Serves a request for as long as its key has the scopes that it had when the request began.
+pub(crate) async fn end_on_revocation(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let Some(caller) = Guard::caller(request.headers(), request.extensions()) else { return next.run(request).await };
     let scopes = guard.scopes(&caller);
     if scopes.is_empty() {
-        // The engine's own token, or what is refused all the same.
+        // The owner's token, or a key that the route refuses.
         return next.run(request).await;
     }
     let mut revoked: Ended = Box::pin(revoked(guard, caller, scopes));
     tokio::select! {
-        response = next.run(request) => response.map(|body| Body::new(Granted { body, revoked: Some(revoked) })),
+        response = next.run(request) => response.map(|body| Body::new(RevocableBody { body, revoked: Some(revoked) })),
         () = &mut revoked => api::unauthorized(&Revoked.to_string()),
     }
 }
@@ -45,7 +45,7 @@ type Ended = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Returns once the key no longer allows all of `scopes`.
 async fn revoked(guard: Guard, caller: Vec<u8>, scopes: Vec<Access>) {
     loop {
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(CHECK_EVERY).await;
         let now = guard.scopes(&caller);
         if !scopes.iter().all(|scope| now.contains(scope)) {
             return;
@@ -53,14 +53,14 @@ async fn revoked(guard: Guard, caller: Vec<u8>, scopes: Vec<Access>) {
     }
 }
 
-/// The body of an answer, which breaks off when the key is revoked.
-struct Granted {
+/// The body of an answer; it fails when the key is revoked.
+struct RevocableBody {
     body: Body,
-    /// `None` once it has.
+    /// `None` once the key is revoked.
     revoked: Option<Ended>,
 }
 
-impl HttpBody for Granted {
+impl HttpBody for RevocableBody {
     type Data = Bytes;
     type Error = axum::Error;
 
