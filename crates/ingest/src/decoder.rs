@@ -31,7 +31,7 @@ pub trait Decoder: Send {
 /// Returns a decoder for an input that begins with these bytes: more of it than blanks and a byte order mark.
 pub fn decoder(beginning: &[u8], limits: &Limits) -> Box<dyn Decoder> {
     match without_mark(beginning).trim_ascii_start().first() {
-        Some(b'{') => Box::new(JsonDocuments::new(limits)),
+        Some(b'{' | b'[') => Box::new(JsonDocuments::new(limits)),
         _ => Box::new(Protobuf { limits: limits.clone(), bytes: Vec::new() }),
     }
 }
@@ -200,9 +200,8 @@ impl Decoder for Protobuf {
         let message = joined(&mut pending, last);
         let decoded = otlp::decode_traces(message, Encoding::Protobuf, &self.limits).ok();
         let decoded = decoded.filter(|decoded| decoded.spans + decoded.rejected_spans > 0);
-        decoded.map(|decoded| (Format::OtlpProtobuf, decoded)).ok_or_else(|| Undecodable {
-            expected: "a trace file",
-            problem: "it is neither OTLP JSON, OTLP protobuf nor Jaeger JSON".to_owned(),
-        })
+        decoded
+            .map(|decoded| (Format::OtlpProtobuf, decoded))
+            .ok_or_else(|| Undecodable { expected: "a trace file", problem: format!("it is not {}", formats::NAMES) })
     }
 }

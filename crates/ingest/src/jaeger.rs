@@ -12,11 +12,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use kino_model::{Attributes, Event, Link, Resource, Scope, Span, SpanKind, StatusCode, Text, Value, thin_vec};
+use kino_model::{Attributes, Event, Link, Resource, Span, Text, Value, thin_vec};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::judge::{Judge, RawId};
+use crate::tags::{self, padded};
 use crate::{Decoded, Harvest, Limits, Undecodable};
 
 /// Decodes a document of Jaeger's query service.
@@ -166,7 +167,7 @@ impl JaegerSpan {
         span.attributes = self.tags.into_iter().map(|tag| tag.read(judge)).collect();
         judge.attributes(&mut span.attributes, &mut span.dropped_attributes_count);
         span.events = self.logs.unwrap_or_default().into_iter().map(|log| log.read(judge)).collect();
-        take_conventions(&mut span);
+        tags::read_conventions(&mut span);
         Some(span)
     }
 }
@@ -184,46 +185,6 @@ fn refer(span: &mut Span, reference: &Reference, judge: &mut Judge<'_>) {
         let attributes = thin_vec![("opentracing.ref_type".into(), Value::from(kind))];
         span.links.push(Link { trace_id, span_id, attributes, ..Link::default() });
     }
-}
-
-/// Reads back what OpenTelemetry's exporters write as tags, and OpenTracing's `error`.
-fn take_conventions(span: &mut Span) {
-    let mut scope = Scope::default();
-    let status = &mut span.status;
-    let kind = &mut span.kind;
-    let trace_state = &mut span.trace_state;
-    span.attributes.retain(|(key, value)| {
-        match (key.as_str(), value) {
-            ("span.kind", Value::String(text)) => match text.as_str() {
-                "server" => *kind = SpanKind::Server,
-                "client" => *kind = SpanKind::Client,
-                "producer" => *kind = SpanKind::Producer,
-                "consumer" => *kind = SpanKind::Consumer,
-                "internal" => *kind = SpanKind::Internal,
-                _ => return true,
-            },
-            ("otel.status_code", Value::String(text)) => match text.as_str() {
-                "OK" => status.code = StatusCode::Ok,
-                "ERROR" => status.code = StatusCode::Error,
-                _ => return true,
-            },
-            ("otel.status_description", Value::String(text)) => status.message.clone_from(text),
-            ("otel.scope.name" | "otel.library.name", Value::String(text)) => scope.name.clone_from(text),
-            ("otel.scope.version" | "otel.library.version", Value::String(text)) => scope.version.clone_from(text),
-            ("w3c.tracestate", Value::String(text)) => trace_state.clone_from(text),
-            ("error", Value::Bool(true)) => {
-                status.code = StatusCode::Error;
-                return true;
-            }
-            ("error", Value::String(text)) if text == "true" => {
-                status.code = StatusCode::Error;
-                return true;
-            }
-            _ => return true,
-        }
-        false
-    });
-    span.scope = Arc::new(scope);
 }
 
 impl Log {
@@ -259,9 +220,4 @@ impl Tag {
         judge.value(&mut value);
         (self.key, value)
     }
-}
-
-/// An id in hex with the leading zeros that Jaeger leaves out; one that is missing stays empty.
-fn padded(hex: &str, digits: usize) -> String {
-    if hex.is_empty() { String::new() } else { format!("{hex:0>digits$}") }
 }

@@ -15,6 +15,7 @@ pub mod jaeger;
 mod judge;
 pub mod limits;
 pub mod otlp;
+mod tags;
 
 use kino_model::{Batch, LogRecord, Span};
 
