@@ -1,10 +1,13 @@
 //! The formats of files: the bytes of an input say what it is, not its name.
 
+pub mod jaeger;
+mod tags;
+
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::{Harvest, Limits, Undecodable, jaeger, otlp};
+use crate::{Harvest, Limits, Undecodable, otlp};
 
 /// What a file turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,16 +11,14 @@
 mod decoder;
 mod formats;
 pub mod issues;
-pub mod jaeger;
 mod judge;
 pub mod limits;
 pub mod otlp;
-mod tags;
 
 use kino_model::{Batch, LogRecord, Span};
 
 pub use decoder::{Decoder, decode_file, decoder};
-pub use formats::Format;
+pub use formats::{Format, jaeger};
 pub use issues::Issues;
 pub use limits::Limits;
 

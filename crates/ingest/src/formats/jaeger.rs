@@ -16,8 +16,8 @@ use kino_model::{Attributes, Event, Link, Resource, Span, Text, Value, thin_vec}
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use super::tags::{self, padded};
 use crate::judge::{Judge, RawId};
-use crate::tags::{self, padded};
 use crate::{Decoded, Harvest, Limits, Undecodable};
 
 /// Decodes a document of Jaeger's query service.
