@@ -96,7 +96,7 @@ pub(crate) enum Command {
     Watch(Watch),
     /// Ask in SQL (read-only).
     Sql(Sql),
-    /// Import files of traces: OTLP (JSON, protobuf) and Jaeger JSON.
+    /// Import files of traces: OTLP (JSON, protobuf), Jaeger JSON and Zipkin JSON.
     Import(Import),
     /// Export traces as OTLP.
     Export(Export),

@@ -2,6 +2,7 @@
 
 pub mod jaeger;
 mod tags;
+mod zipkin;
 
 use std::fmt;
 
@@ -18,6 +19,8 @@ pub enum Format {
     OtlpProtobuf,
     /// Jaeger's JSON.
     JaegerJson,
+    /// Zipkin's JSON, version 2.
+    ZipkinJson,
 }
 
 impl Format {
@@ -27,12 +30,13 @@ impl Format {
             Self::OtlpJson => "otlp-json",
             Self::OtlpProtobuf => "otlp-protobuf",
             Self::JaegerJson => "jaeger-json",
+            Self::ZipkinJson => "zipkin-json",
         }
     }
 }
 
 /// Every format, as a message lists them.
-pub(crate) const NAMES: &str = "OTLP JSON, OTLP protobuf or Jaeger JSON";
+pub(crate) const NAMES: &str = "OTLP JSON, OTLP protobuf, Jaeger JSON or Zipkin JSON";
 
 /// A kind of JSON document.
 #[derive(Debug)]
@@ -54,7 +58,7 @@ enum Outermost {
 }
 
 /// Every kind of JSON document; where one has the fields of several, the first of these counts.
-static DOCUMENTS: [Document; 3] = [
+static DOCUMENTS: [Document; 4] = [
     Document {
         format: Format::OtlpJson,
         outermost: Outermost::Object,
@@ -63,6 +67,7 @@ static DOCUMENTS: [Document; 3] = [
     },
     Document { format: Format::OtlpJson, outermost: Outermost::Object, field: "resourceLogs", decode: otlp::json_logs },
     Document { format: Format::JaegerJson, outermost: Outermost::Object, field: "data", decode: jaeger::harvest },
+    Document { format: Format::ZipkinJson, outermost: Outermost::List, field: "traceId", decode: zipkin::harvest },
 ];
 
 /// Returns the kind of a document by its outermost fields, whose values are passed over, however deep they are nested;
