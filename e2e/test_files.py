@@ -1,6 +1,14 @@
-"""Files in and out: OTLP JSON, Jaeger JSON, and the round trip through OTLP."""
+"""Files in and out: OTLP JSON, Jaeger JSON, Zipkin JSON, and the round trip through OTLP."""
 
+import http.server
 import json
+import threading
+
+from opentelemetry.exporter.zipkin.json import ZipkinExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.trace import SpanKind
 
 from conftest import otlp, span, text
 
@@ -77,6 +85,59 @@ def test_jaeger_files_are_read(own_engine, tmp_path):
     assert explained["spans"] == 2
     times = [(one["name"], one["end_unix_nanos"] - one["start_unix_nanos"]) for one in explained["critical_path"]]
     assert times == [("outer", MS), ("inner", 3 * MS), ("outer", MS)]
+
+
+def sent_to_zipkin(use):
+    """The bodies that OpenTelemetry's exporter sends to a Zipkin server while `use` makes spans with a tracer."""
+    bodies = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(202)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        provider = TracerProvider(resource=Resource({"service.name": "from-zipkin"}))
+        exporter = ZipkinExporter(endpoint=f"http://127.0.0.1:{server.server_port}/api/v2/spans")
+        provider.add_span_processor(SimpleSpanProcessor(exporter))
+        use(provider.get_tracer("tracer", "1.0"))
+        provider.shutdown()
+        server.shutdown()
+        thread.join()
+    return bodies
+
+
+def test_what_the_exporter_for_zipkin_sends_is_read(own_engine, tmp_path):
+    def use(tracer):
+        with tracer.start_as_current_span("outer", kind=SpanKind.SERVER) as outer:
+            outer.set_attribute("http.status_code", 500)
+            try:
+                with tracer.start_as_current_span("inner", kind=SpanKind.CLIENT):
+                    raise ValueError("no such user")
+            except ValueError:
+                pass
+
+    file = tmp_path / "zipkin.json"
+    file.write_bytes(b"\n".join(sent_to_zipkin(use)))
+    imported = own_engine.json("import", file)
+    assert "zipkin-json" in json.dumps(imported), imported
+    back = spans_of(own_engine.kino("export", "--format", "otlp", "--service", "from-zipkin", "--all").stdout)
+    (outer,) = (one for _, _, one in back.values() if one["name"] == "outer")
+    (inner,) = (one for _, _, one in back.values() if one["name"] == "inner")
+    assert {service for service, _, _ in back.values()} == {"from-zipkin"}
+    assert {scope for _, scope, _ in back.values()} == {"tracer"}
+    assert (outer["kind"], inner["kind"], inner["parentSpanId"]) == (2, 3, outer["spanId"])
+    assert {"key": "http.status_code", "value": {"intValue": "500"}} in outer["attributes"]
+    assert inner["status"] == {"code": 2, "message": "ValueError: no such user"}
+    (event,) = inner["events"]
+    assert event["name"] == "exception"
+    assert text("exception.message", "no such user") in event["attributes"]
 
 
 def test_a_file_that_is_nothing_is_refused_with_words(own_engine, tmp_path):

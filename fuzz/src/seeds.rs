@@ -187,6 +187,11 @@ fn jaeger() -> Seeds {
 "processes":{"p1":{"serviceName":"shop","tags":[{"key":"hostname","type":"string","value":"h"}]}}}]}"#;
     let small =
         r#"{"data":[{"traceID":"1","spans":[{"spanID":"2","parentSpanID":"3","process":{"serviceName":"s"}}]}]}"#;
+    let zipkin = r#"[{"traceId":"a","id":"1","kind":"CLIENT","name":"ask","timestamp":1760000000000000,"duration":9,
+"localEndpoint":{"serviceName":"web","ipv4":"10.0.0.1","port":80},"remoteEndpoint":{"serviceName":"api"},
+"annotations":[{"timestamp":1760000000000001,"value":"{\"tick\": {\"n\": 1}}"}],"tags":{"error":"no","http.status_code":"500"}},
+{"traceId":"a","id":"1","kind":"SERVER","shared":true,"timestamp":1760000000000001,"localEndpoint":{"serviceName":"api"}},
+{"traceId":"a","id":"2","parentId":"1","timestamp":1760000000000002,"localEndpoint":{"serviceName":"api"}}]"#;
     let mut lines = encode_traces(&[open()], Encoding::Json);
     lines.extend(b"\n{}\n");
     lines.extend(encode_logs(&logs()[1..], Encoding::Json));
@@ -195,6 +200,7 @@ fn jaeger() -> Seeds {
         ("small", small.into()),
         ("lines", lines),
         ("protobuf", encode_traces(&[open()], Encoding::Protobuf)),
+        ("zipkin", zipkin.into()),
     ]
 }
 

@@ -4,7 +4,7 @@
 //! rows whether it is decoded whole or in pieces while it grows ([`Decoder`]).
 //!
 //! ```text
-//!  OTLP protobuf │ OTLP JSON │ Jaeger JSON ──► judge each record ──► Decoded { batch, issues, counts }
+//!  OTLP protobuf │ OTLP JSON │ files of other formats ──► judge each record ──► Decoded { batch, issues, counts }
 //!  spans, logs ──► OTLP, for export
 //! ```
 

@@ -328,6 +328,8 @@ proptest! {
             3 => [b"{\"a\": oops}\n".to_vec(), lines].concat(),
             5 => [b" \n\n".to_vec(), json(&spans)].concat(),
             4 => String::from_utf8(json(&spans)).unwrap().replace("},{", "},\n{").into_bytes(),
+            5 => br#"[{"traceId":"a","id":"1","timestamp":1760000000000000},
+                {"traceId":"a","id":"2","parentId":"1","timestamp":1760000000000001,"tags":{"k":"v"}}]"#.to_vec(),
             _ => otlp::encode_traces(&spans, Encoding::Protobuf),
         };
         cuts.sort_unstable();

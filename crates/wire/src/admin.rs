@@ -191,7 +191,7 @@ pub struct Forget {
 pub struct Import {
     /// `kino.import.v1`.
     pub schema: String,
-    /// What the bytes turned out to be: `otlp-json`, `otlp-protobuf`, `jaeger-json`.
+    /// What the bytes turned out to be: `otlp-json`, `otlp-protobuf`, `jaeger-json`, `zipkin-json`.
     pub format: String,
     /// Spans taken in.
     pub spans: u64,
