@@ -10,7 +10,7 @@
 //! everybody alike, which only say that there is too little of something, and about single processes' first moments.
 
 mod groups;
-mod held;
+mod holders;
 mod intervals;
 mod moved;
 mod scene;
@@ -27,7 +27,7 @@ use crate::execution::Execution;
 use crate::finding::{Code, Evidence, Finding, MAX_EXAMPLES, Number, Unit, evidence, location};
 use crate::statistics::quantile_f64;
 use crate::tree::Tree;
-use held::Holders;
+use holders::Holders;
 use scene::Scene;
 pub(super) use waits::is_named_wait;
 use waits::{Resource, Wait};
@@ -99,7 +99,7 @@ pub(super) fn detect<'t, 'a>(
     let (resources, releases) = waits::of(&scene);
     for resource in &resources {
         let Some(victims) = Victims::of(&scene, &resource.waits, terms) else { continue };
-        let known = resource.is_held.then(|| held::holders(&scene, resource, &releases)).flatten();
+        let known = resource.is_held.then(|| holders::holders(&scene, resource, &releases)).flatten();
         let holders = known.or_else(|| moved::holders(&scene, resource));
         let enough = |holders: &Holders| holders.beyond >= MIN_BEYOND * terms.part && sets_apart(holders);
         if let Some(holders) = holders.filter(enough) {
@@ -145,7 +145,7 @@ pub fn waited_for<'t, 'a>(execution: Execution<'t, 'a>, beside: Beside<'t, 'a>) 
         if wait < MIN_SHARE * duration {
             continue;
         }
-        let parts = held::meanwhile(&scene, resource, &releases);
+        let parts = holders::meanwhile(&scene, resource, &releases);
         let longest = &parts[..parts.len().min(MAX_EXAMPLES)];
         if longest.is_empty() {
             continue;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::groups::{Groups, REPEATS};
-use super::held::Holders;
+use super::holders::Holders;
 use super::intervals::{Density, union};
 use super::scene::{Part, Scene};
 use super::waits::Resource;

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use foldhash::HashSet;
 
 use super::groups::{Groups, LEVEL, REPEATS};
-use super::held::Holders;
+use super::holders::Holders;
 use super::intervals::{Density, union};
 use super::scene::Scene;
 use super::waits::Wait;
