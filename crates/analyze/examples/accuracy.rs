@@ -14,7 +14,7 @@ use kino_testkit::faults::{self, Case, Ranges, Truth};
 /// How many seeds without `--seeds`.
 const SEEDS: u64 = 40;
 /// Seeds of the final measure begin here, those for tuning at 1.
-const HELD_OUT_FROM: u64 = 1_000_001;
+const UNSEEN_FROM: u64 = 1_000_001;
 /// Shop traces in a set for the base rate.
 const PLAIN_TRACES: usize = 400;
 /// The page is written by hand from here on.
@@ -57,7 +57,7 @@ fn main() -> std::io::Result<()> {
     for code in Code::ALL {
         scores.entry(code.name()).or_default();
     }
-    let first = if arguments.ranges == Ranges::Tuning { 1 } else { HELD_OUT_FROM };
+    let first = if arguments.ranges == Ranges::Tuning { 1 } else { UNSEEN_FROM };
     for seed in first..first + arguments.seeds {
         for code in faults::codes() {
             if arguments.detector.as_deref().is_none_or(|wanted| wanted == code) {
@@ -83,8 +83,8 @@ fn main() -> std::io::Result<()> {
     }
     match &arguments.write {
         Some(file) => {
-            let kept = std::fs::read_to_string(file).unwrap_or_default();
-            let foreign = kept.find(FOREIGN).map_or("", |at| &kept[at..]);
+            let previous = std::fs::read_to_string(file).unwrap_or_default();
+            let foreign = previous.find(FOREIGN).map_or("", |at| &previous[at..]);
             std::fs::write(file, format!("{}\n{foreign}", page(&text, arguments.seeds)))
         }
         None => Ok(()),
@@ -218,7 +218,7 @@ fn table(scores: &BTreeMap<&'static str, Score>) -> String {
 fn pairs() -> String {
     let verdicts = |pair: fn(u64) -> [Vec<Trace>; 2], code: Option<Code>| {
         let fires = |number: u64| {
-            let [before, after] = pair(HELD_OUT_FROM + number);
+            let [before, after] = pair(UNSEEN_FROM + number);
             findings(&before, &after)
                 .iter()
                 .any(|it| code.map_or(matches!(it.code, Code::Regression | Code::Improvement), |code| it.code == code))

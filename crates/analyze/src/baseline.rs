@@ -235,11 +235,11 @@ fn counts(before: &Operation, after: &Operation) -> ExpectationResult {
     let unsteady = before.counts.keys().filter(|name| !after.counts.contains_key(*name)).count();
     let rest =
         if unsteady > 0 { format!("; {unsteady} differ between executions and are not judged") } else { String::new() };
-    let told = if grown.is_empty() { "no more".to_owned() } else { grown.join(", ") };
+    let increases = if grown.is_empty() { "no more".to_owned() } else { grown.join(", ") };
     ExpectationResult {
         outcome: if grown.is_empty() { Outcome::Pass } else { Outcome::Fail },
         executions: after.executions,
-        measured: format!("{told} in each execution{rest}"),
+        measured: format!("{increases} in each execution{rest}"),
         evidence: Vec::new(),
     }
 }
@@ -256,7 +256,7 @@ fn new_findings(baseline: &Baseline, ended: &[Execution<'_, '_>], config: &Detec
     new.retain(|finding| !known.contains(&finding.fingerprint));
     let all = new.len();
     new.retain(|finding| baseline.executions >= finding.executions);
-    let untold = all - new.len();
+    let unjudged = all - new.len();
     let named: Vec<String> =
         new.iter().take(MAX_EXAMPLES).map(|finding| format!("{}: {}", finding.code, finding.text)).collect();
     let more = new.len().saturating_sub(MAX_EXAMPLES);
@@ -264,8 +264,8 @@ fn new_findings(baseline: &Baseline, ended: &[Execution<'_, '_>], config: &Detec
     if more > 0 {
         measured.push(format!("and {more} more"));
     }
-    if untold > 0 {
-        measured.push(format!("{untold} not judged: the baseline rests on too few executions"));
+    if unjudged > 0 {
+        measured.push(format!("{unjudged} not judged: the baseline rests on too few executions"));
     }
     let measured = measured.join("; ");
     let outcome = match ended.len() {
@@ -293,7 +293,7 @@ mod tests {
         (0..count).map(|at| format!("cart 0..{}{rest}", scale * (100 + at))).collect::<Vec<_>>().join("\n---\n")
     }
 
-    fn told(before: &str, after: &str) -> Vec<String> {
+    fn checked(before: &str, after: &str) -> Vec<String> {
         let config = DetectorConfig::default();
         let baseline = with(before, |found| measure(found, &config));
         let lines = with(after, |found| check(&baseline, found, &config));
@@ -302,37 +302,37 @@ mod tests {
 
     #[test]
     fn the_same_again_keeps_to_it() {
-        let told = told(&side(12, 1, ""), &side(12, 1, ""));
-        assert!(told.iter().all(|line| line.starts_with("Pass")), "{told:?}");
-        assert_eq!(told.len(), 4);
+        let lines = checked(&side(12, 1, ""), &side(12, 1, ""));
+        assert!(lines.iter().all(|line| line.starts_with("Pass")), "{lines:?}");
+        assert_eq!(lines.len(), 4);
     }
 
     #[test]
     fn slower_more_statements_and_new_errors_do_not() {
-        let slower = told(&side(12, 1, ""), &side(12, 2, ""));
+        let slower = checked(&side(12, 1, ""), &side(12, 2, ""));
         assert!(
             slower[0].starts_with("Fail cart (app) is not slower than the baseline: slower: median 106 ms then"),
             "{slower:?}"
         );
-        let more = told(&side(12, 1, ""), &side(12, 1, "\n  load 1..2 db.query.text='SELECT 1'"));
+        let more = checked(&side(12, 1, ""), &side(12, 1, "\n  load 1..2 db.query.text='SELECT 1'"));
         assert!(more[1].ends_with("statements 0 then, 1 now in each execution"), "{more:?}");
-        let error = told(&side(12, 1, " exception=KeyError:a"), &side(12, 1, " exception=ValueError:a"));
+        let error = checked(&side(12, 1, " exception=KeyError:a"), &side(12, 1, " exception=ValueError:a"));
         assert!(error.contains(&"Fail no error types beyond the baseline's: ValueError".to_owned()), "{error:?}");
     }
 
     #[test]
     fn what_did_not_run_or_not_often_enough_is_no_pass() {
-        assert!(told(&side(12, 1, ""), "other 0..5")[0].starts_with("NoData"));
-        let few = told(&side(12, 1, ""), &side(2, 1, ""));
+        assert!(checked(&side(12, 1, ""), "other 0..5")[0].starts_with("NoData"));
+        let few = checked(&side(12, 1, ""), &side(2, 1, ""));
         assert!(few[0].starts_with("NoData") && few[0].contains("more executions"), "{few:?}");
     }
 
     #[test]
     fn many_durations_are_thinned_to_their_quantiles() {
         let all: Vec<i64> = (0..1_000).collect();
-        let kept = thinned(&all);
-        assert_eq!((kept.len(), kept[0], kept[DURATIONS_MAX - 1]), (DURATIONS_MAX, 0, 999));
-        assert!((kept[50] - 505).abs() < 10, "{}", kept[50]);
+        let thin = thinned(&all);
+        assert_eq!((thin.len(), thin[0], thin[DURATIONS_MAX - 1]), (DURATIONS_MAX, 0, 999));
+        assert!((thin[50] - 505).abs() < 10, "{}", thin[50]);
         assert_eq!(thinned(&all[..5]), all[..5]);
     }
 }

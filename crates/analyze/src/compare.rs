@@ -4,7 +4,7 @@
 //! moment. Each operation has one location a run, and [`timing`] tests their difference; where executions have no run,
 //! they are compared by a Mann–Whitney rank test. The chance that *any* operation or total is called faster or slower
 //! when nothing changed is at most [`LEVEL`]: root operations and the totals of whole runs share [`ROOT_SHARE`] of it
-//! among themselves (Holm; and Tarone for rank tests that cannot reach it), the operations beneath share the rest, and
+//! among themselves (Holm; and Tarone for rank tests that cannot reach it), the operations below share the rest, and
 //! all of it once every root is shown to differ. The interval of a ratio has the level of its verdict, so that it
 //! contains 1 exactly where no difference is shown.
 //!
@@ -12,7 +12,7 @@
 //! connections and fills caches. Counts keep it.
 //!
 //! Programs that do not read `TRACEPARENT` have traces of their own beside their run's, which then is no execution but
-//! what held them: where both sides have other executions, runs are left out.
+//! their container: where both sides have other executions, runs are left out.
 //!
 //! Counts are exact, so one execution a side is enough; where the executions of one side disagree among themselves
 //! the verdict is withheld. A set against itself shows no difference, however small it is.
@@ -61,7 +61,7 @@ pub struct Design<'d> {
     pub in_turn: Option<&'d [(String, String)]>,
     /// What earlier runs say.
     pub history: &'d History,
-    /// The chance of any false verdict on time, [`LEVEL`] where the sets are looked at once.
+    /// The chance of any false verdict on time, [`LEVEL`] where the sets are compared once.
     pub level: f64,
 }
 
@@ -83,11 +83,11 @@ pub enum Verdict {
     Slower,
     /// The data shows no difference.
     NoDifferenceShown,
-    /// Too few executions to tell, of those that have no run.
+    /// Too few executions for a verdict, of those that have no run.
     TooFewExecutions,
-    /// Too few runs to tell how much they vary.
+    /// Too few runs to estimate how much they vary.
     TooFewRuns,
-    /// Each side was recorded on too few occasions to tell how much these differ.
+    /// Each side was recorded on too few occasions to estimate how much these differ.
     TooFewOccasions,
     /// Some root operations are faster and others slower. Only for the whole.
     Mixed,
@@ -138,7 +138,7 @@ pub struct OperationComparison {
     pub service: String,
     /// The span name; of a client span that names a method alone, with its route.
     pub name: String,
-    /// Which of the operation's executions; `None` stands for all of them.
+    /// Which of the operation's executions; `None` means all of them.
     pub kind: Option<String>,
     /// Whether executions start here.
     pub root: bool,

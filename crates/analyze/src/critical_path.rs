@@ -1,8 +1,8 @@
-//! The critical path: at each moment of a span's life, the one span beneath it that it was waiting for.
+//! The critical path: at each moment of a span's life, the one span below it that it was waiting for.
 //!
 //! Walks back from the end through the child that finishes last at or before the current point. Each child is used
 //! once; one that sticks out of its already clipped parent is clipped to it; one wholly outside is left out and
-//! counted; ties go to the earlier start; there are no segments of length zero. A child that nobody waits for
+//! counted; ties go to the earlier start; there are no segments of length zero. A child that its parent does not wait for
 //! ([`Tree::is_awaited`]) is never on the path. Takes O(n log n) time and does not recurse.
 //!
 //! ```text
@@ -17,7 +17,7 @@ use crate::tree::Tree;
 pub struct CriticalPath {
     /// In time order, without overlap, covering the span from start to end. None for a span of no duration.
     pub segments: Vec<Segment>,
-    /// Spans wholly outside their parent's time, with all beneath them.
+    /// Spans wholly outside their parent's time, with all below them.
     pub spans_outside_parent: u64,
 }
 
@@ -44,7 +44,7 @@ pub fn critical_path(tree: &Tree<'_>) -> CriticalPath {
     tree.root().map_or_else(CriticalPath::default, |root| critical_path_of(tree, root))
 }
 
-/// The critical path of the span at `entry` over what is beneath it.
+/// The critical path of the span at `entry` over what is below it.
 pub fn critical_path_of(tree: &Tree<'_>, entry: usize) -> CriticalPath {
     let (clips, spans_outside_parent) = clip(tree, entry);
     let clip_of = |index: usize| clips[tree.position_below(entry, index)];
@@ -81,7 +81,7 @@ pub fn critical_path_of(tree: &Tree<'_>, entry: usize) -> CriticalPath {
 struct Frame {
     span: u32,
     waiting_from: u32,
-    /// What lies later in this span is told.
+    /// Segments of this span from here to its end are already written.
     point: i64,
 }
 
@@ -104,8 +104,8 @@ fn push(segments: &mut Vec<Segment>, span: usize, start: i64, end: i64) {
     }
 }
 
-/// Each span's times within its clipped parent's, in preorder, and how many spans lie wholly outside. A span that
-/// lies outside has an empty time.
+/// Each span's times within its clipped parent's, in preorder, and how many spans are wholly outside. A span that
+/// is outside has an empty time.
 fn clip(tree: &Tree<'_>, entry: usize) -> (Vec<(i64, i64)>, u64) {
     let subtree = tree.subtree(entry);
     let mut clips: Vec<(i64, i64)> = Vec::with_capacity(subtree.len());
@@ -113,7 +113,7 @@ fn clip(tree: &Tree<'_>, entry: usize) -> (Vec<(i64, i64)>, u64) {
     clips.push((tree.start(entry), tree.end(entry)));
     for (position, &index) in subtree.iter().enumerate().skip(1) {
         let index = index as usize;
-        let parent = tree.parent(index).expect("a span beneath another has a parent");
+        let parent = tree.parent(index).expect("a span below another has a parent");
         let parent_position = tree.position_below(entry, parent);
         let (parent_start, parent_end) = clips[parent_position];
         let (start, end) = (tree.start(index), tree.end(index));

@@ -44,13 +44,13 @@ use crate::fingerprint::{hierarchical, shape};
 use facts::Group;
 use relate::{Found, Ranked, relate};
 
-/// Which detectors run, and what they are told of the world.
+/// Which detectors run, and the facts that they cannot read from traces.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DetectorConfig {
     /// Codes that are switched off.
     pub off: Vec<Code>,
     /// What a million input tokens cost, by the model's name or the beginning of it; the longest that fits counts. In
-    /// whatever currency the user thinks in. Without a price no money is told.
+    /// whatever currency the user thinks in. Without a price no cost is reported.
     pub input_token_prices: BTreeMap<String, f64>,
 }
 
@@ -126,13 +126,13 @@ pub fn findings_beside<'t, 'a>(
         ranked.extend(relate(&group, found));
     }
     if waits {
-        let mut held = Vec::new();
-        held_by::detect(executions, beside, false, &mut held);
+        let mut waiting = Vec::new();
+        held_by::detect(executions, beside, false, &mut waiting);
         // Where only the newest executions were judged among all that ran, all of them may say more by themselves.
-        if held.is_empty() && beside.since > i64::MIN {
-            held_by::detect(executions, Beside::default(), false, &mut held);
+        if waiting.is_empty() && beside.since > i64::MIN {
+            held_by::detect(executions, Beside::default(), false, &mut waiting);
         }
-        ranked.extend(held.into_iter().map(Ranked::of_waiting));
+        ranked.extend(waiting.into_iter().map(Ranked::of_waiting));
     }
     ranked.sort_by(in_order);
     ranked.into_iter().map(|ranked| ranked.finding).collect()
@@ -208,7 +208,7 @@ struct Draft<'d> {
     code: Code,
     service: &'d str,
     name: &'d str,
-    /// What else tells this finding from others of its code and subject: a normalised statement, an attribute's name.
+    /// What else distinguishes this finding from others of its code and subject: a normalised statement, an attribute's name.
     detail: &'d str,
     numbers: Vec<Number>,
     saving_nanos: Option<f64>,
@@ -222,11 +222,11 @@ struct Draft<'d> {
 
 impl Draft<'_> {
     fn finding(self, group: &Group<'_, '_>) -> Found {
-        Found::new(self.beneath(group.name))
+        Found::new(self.for_entry(group.name))
     }
 
-    /// The finding beneath an entry operation of this name.
-    fn beneath(self, entry: &str) -> Finding {
+    /// Returns the finding, for an entry operation of this name.
+    fn for_entry(self, entry: &str) -> Finding {
         let (name, detail) = (shape(self.name), shape(self.detail));
         let family = [self.code.name(), if detail.is_empty() { &name } else { &detail }];
         let parts = [self.code.name(), entry, self.service, &name, &detail];

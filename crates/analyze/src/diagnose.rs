@@ -11,7 +11,7 @@
 //! A candidate's severity is the part of its operation's time (or executions) that is lost, times the operation's
 //! weight, how recent it is and how sure. The weight is the square root of the operation's part of all recorded time,
 //! so that a job that runs once a night is not buried by a busy service. What only says where the time is, or costs
-//! neither time nor executions now, counts for a fourth; where a cause explains it, it is folded beneath that cause.
+//! neither time nor executions now, counts for a fourth; where a cause explains it, it is folded into that cause.
 //!
 //! Words match names that were recorded and nothing else: no word has a meaning here.
 
@@ -46,7 +46,7 @@ const HALF_WEIGHT_NANOS: f64 = 86_400e9;
 const FINDINGS_MAX: usize = 30;
 /// Entry operations for whose waits holders are sought, those with the most recorded time: each takes a look at
 /// everything that ran meanwhile.
-const HELD_GROUPS_MAX: usize = 8;
+const WAITING_GROUPS_MAX: usize = 8;
 /// Causes that only say where the time is; the others are counted.
 const WHERE_MAX: usize = 3;
 
@@ -62,7 +62,7 @@ pub struct Recorded<'t, 'a> {
     pub contrast: &'t BTreeSet<TraceId>,
     /// Everything that began since is among them, in Unix nanoseconds.
     pub whole_since: i64,
-    /// How many traces each loaded one stands for, where more are recorded than loaded; 1 where nothing is said.
+    /// How many recorded traces each loaded one represents, where more are recorded than loaded; 1 for traces not in the map.
     pub stands_for: &'t HashMap<TraceId, f64>,
     /// Which detectors run.
     pub config: &'t DetectorConfig,
@@ -92,7 +92,7 @@ pub struct WordMatch {
     pub word: String,
     /// Causes that it names something of.
     pub causes: u64,
-    /// Whether it names anything in what was looked at.
+    /// Whether it names anything in the data that was read.
     pub recorded: bool,
 }
 
@@ -299,15 +299,15 @@ pub fn diagnose(recorded: &Recorded<'_, '_>, words: &Words) -> Diagnosis {
     let found = executions(&recorded.trees[..recorded.judged], Entry::Outermost);
     let groups = groups(&found, recorded);
     let mut candidates = Vec::new();
-    let mut held_groups = 0;
+    let mut waiting_groups = 0;
     let mut heaviest: Vec<&Group<'_, '_>> = groups.iter().collect();
     heaviest.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     for group in heaviest {
         let mut beside = Beside::default();
         let traces = group.now().iter().map(|it| it.tree.trace());
         let is_entry = |span: &Span| span.name == group.name && span.service() == group.service;
-        if held_groups < HELD_GROUPS_MAX && may_wait_for_others(traces, is_entry) {
-            held_groups += 1;
+        if waiting_groups < WAITING_GROUPS_MAX && may_wait_for_others(traces, is_entry) {
+            waiting_groups += 1;
             beside = Beside { trees: recorded.trees, since: recorded.whole_since };
         }
         candidates.extend(of_group(group, recorded, beside));
@@ -337,7 +337,7 @@ pub fn diagnose(recorded: &Recorded<'_, '_>, words: &Words) -> Diagnosis {
 fn of_group<'t, 'a>(group: &Group<'t, 'a>, recorded: &Recorded<'t, 'a>, beside: Beside<'t, 'a>) -> Vec<Candidate> {
     let mut candidates = failures::candidates(group);
     let mut findings = detect::findings_beside(group.now(), beside, recorded.config);
-    findings.retain(|finding| !failures::are_told(&candidates, finding));
+    findings.retain(|finding| !failures::are_covered(&candidates, finding));
     findings.truncate(FINDINGS_MAX);
     candidates.extend(findings.into_iter().filter_map(|finding| of_finding(group, finding)));
     candidates.extend(changed::candidate(group, recorded.history));

@@ -38,7 +38,7 @@ pub struct Exception<'a> {
     pub time: UnixNanos,
     /// The span it was recorded on.
     pub evidence: Evidence,
-    /// Whether a log told of it rather than an event of the span.
+    /// Whether a log recorded it rather than an event of the span.
     pub in_log: bool,
     /// The user's own root folder where it ran, if known: absolute paths outside it are then a library's.
     pub root: Option<&'a str>,
@@ -133,7 +133,7 @@ impl<'a> Group<'a> {
         }
         *self.per_day.entry(exception.time.0.div_euclid(NANOS_PER_DAY)).or_default() += 1;
         let at = self.newest.partition_point(|(time, _)| *time >= exception.time);
-        if at < MAX_EXAMPLES && self.newest.iter().all(|(_, kept)| *kept != exception.evidence) {
+        if at < MAX_EXAMPLES && self.newest.iter().all(|(_, example)| *example != exception.evidence) {
             self.newest.insert(at, (exception.time, exception.evidence));
             self.newest.truncate(MAX_EXAMPLES);
         }

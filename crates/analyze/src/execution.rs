@@ -22,7 +22,7 @@ pub(crate) fn is_test_case(span: &Span) -> bool {
 }
 
 /// Returns whether the span is a test case, a phase of one or a fixture, as pytest's plugin records them: what a test does
-/// itself is directly beneath these.
+/// itself is directly below these.
 pub(crate) fn is_part_of_test(span: &Span) -> bool {
     is_test_case(span) || [PYTEST_NODE, PYTEST_SPAN_TYPE].iter().any(|key| span.attribute(key).is_some())
 }
@@ -84,8 +84,8 @@ pub(crate) fn is_of_test(execution: &Execution<'_, '_>) -> bool {
 /// Which spans executions start at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry<'q> {
-    /// The outermost work: test cases where there are some, else what stands directly under a `kino run`, else the
-    /// trace's roots. A run is an execution only where it has no spans beneath.
+    /// The outermost work: test cases where there are some, else the spans directly under a `kino run`, else the
+    /// trace's roots. A run is an execution only where it has no spans below.
     Outermost,
     /// Spans of exactly this name, in this service if one is given; the outermost where they nest.
     Operation {
@@ -96,7 +96,7 @@ pub enum Entry<'q> {
     },
 }
 
-/// One execution: a span and all beneath it.
+/// One execution: a span and all below it.
 #[derive(Clone, Copy, Debug)]
 pub struct Execution<'t, 'a> {
     /// The trace's tree.
@@ -157,7 +157,7 @@ fn named<'t, 'a>(tree: &'t Tree<'a>, service: Option<&str>, name: &str, found: &
     }
 }
 
-/// Adds the spans at or beneath `from` that pass and have no ancestor that does.
+/// Adds the spans at or below `from` that pass and have no ancestor that does.
 fn outermost_where<'t, 'a>(
     tree: &'t Tree<'a>,
     from: usize,
@@ -213,7 +213,7 @@ pub(crate) fn cold(executions: &[Execution<'_, '_>]) -> Vec<bool> {
     cold
 }
 
-/// What tells the sender's process from others of its service.
+/// What distinguishes the sender's process from others of its service.
 pub(crate) fn process(resource: &Resource) -> Option<String> {
     let found =
         ["service.instance.id", "process.pid"].iter().find_map(|key| attribute::find(&resource.attributes, key));
@@ -225,7 +225,7 @@ pub fn is_run(tree: &Tree<'_>, index: usize) -> bool {
     tree.span(index).attribute(names::RUN_COMMAND).is_some()
 }
 
-/// Whether executions of its own start at a span of this kind, wherever it stands.
+/// Whether executions of its own start at a span of this kind, wherever it is in the tree.
 pub(crate) fn is_inner_entry(tree: &Tree<'_>, index: usize) -> bool {
     let span = tree.span(index);
     matches!(span.kind, SpanKind::Server | SpanKind::Consumer) || is_test_case(span)

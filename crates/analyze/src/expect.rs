@@ -67,7 +67,7 @@ pub enum Counted<'q> {
     Tokens,
 }
 
-/// Whether an operation's name stands for this span: its exact name, or, beginning with `/`, its route.
+/// Whether an operation's name matches this span: its exact name, or, beginning with `/`, its route.
 pub fn names(operation: &str, span: &Span) -> bool {
     let is_route = || {
         let of_name = span.name.strip_suffix(operation).is_some_and(|method| method.ends_with(' '));
@@ -158,7 +158,7 @@ pub fn at_most(found: &[Execution<'_, '_>], limit: u64, counted: Counted<'_>) ->
 
 fn count(execution: &Execution<'_, '_>, counted: Counted<'_>) -> u64 {
     let spans = execution.spans().iter().map(|&index| execution.tree.span(index as usize));
-    let beneath = || spans.clone().skip(1);
+    let below = || spans.clone().skip(1);
     let amount = |span: &Span, key| span.int(key).and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
     let is_http = |span: &Span| {
         span.kind == SpanKind::Client
@@ -167,8 +167,8 @@ fn count(execution: &Execution<'_, '_>, counted: Counted<'_>) -> u64 {
     let is_llm = |span: &Span| span.attribute("gen_ai.request.model").is_some();
     let all = |passes: &dyn Fn(&Span) -> bool| spans.clone().filter(|span| passes(span)).count() as u64;
     match counted {
-        Counted::Calls => beneath().count() as u64,
-        Counted::CallsOf(name) => beneath().filter(|span| names(name, span)).count() as u64,
+        Counted::Calls => below().count() as u64,
+        Counted::CallsOf(name) => below().filter(|span| names(name, span)).count() as u64,
         Counted::Statements => all(&|span| span.attribute("db.query.text").is_some()),
         Counted::HttpCalls => all(&is_http),
         Counted::LlmCalls => all(&is_llm),

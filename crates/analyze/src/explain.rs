@@ -103,7 +103,7 @@ pub struct Quantiles {
 pub struct LeftOut {
     /// Executions that have not ended.
     pub open_executions: u64,
-    /// Spans wholly outside their parent's time, with all beneath them.
+    /// Spans wholly outside their parent's time, with all below them.
     pub spans_outside_parent: u64,
     /// Open spans.
     pub open_spans: u64,
@@ -134,9 +134,9 @@ pub struct OperationExplanation {
     pub left_out: LeftOut,
 }
 
-/// At most so many pairs that run at the same time are told.
+/// The most pairs of concurrent operations that are listed.
 pub const MAX_CONCURRENT: usize = 5;
-/// A shorter time together than this part of the executions' is not told.
+/// A pair that overlaps for less than this part of the executions' time is not listed.
 const MIN_CONCURRENT_SHARE: f64 = 0.01;
 
 /// Two operations that one caller has under way at the same time.
@@ -294,7 +294,7 @@ pub(crate) fn quantiles(durations: &mut [i64]) -> Option<Quantiles> {
     Some(Quantiles { p50: at(0.5), p95: at(0.95), p99: at(0.99), max })
 }
 
-/// Statements of one operation, as sent, among which the one with the most time is sought; later ones are not looked at.
+/// Statements of one operation, as sent, among which the one with the most time is sought; later ones are not counted.
 const STATEMENTS_MAX: usize = 10_000;
 
 /// Sums by operation over executions.
@@ -347,7 +347,7 @@ impl<'a> Breakdown<'a> {
             }
             sum.durations.push(duration);
             if sum.slowest.len() < MAX_EXAMPLES || sum.slowest.last().is_some_and(|(least, _)| duration > *least) {
-                let at = sum.slowest.partition_point(|(kept, _)| *kept >= duration);
+                let at = sum.slowest.partition_point(|(slower, _)| *slower >= duration);
                 sum.slowest.insert(at, (duration, evidence(tree.trace().trace_id, span)));
                 sum.slowest.truncate(MAX_EXAMPLES);
             }
@@ -381,12 +381,12 @@ impl<'a> Breakdown<'a> {
         let mut pairs: Vec<(&[usize; 2], i64)> = self.overlaps.iter().map(|(pair, nanos)| (pair, *nanos)).collect();
         pairs.retain(|(_, nanos)| share(*nanos) >= MIN_CONCURRENT_SHARE);
         pairs.sort_by_key(|(_, nanos)| std::cmp::Reverse(*nanos));
-        let told = pairs.into_iter().take(MAX_CONCURRENT).map(|(pair, nanos)| Concurrent {
+        let listed = pairs.into_iter().take(MAX_CONCURRENT).map(|(pair, nanos)| Concurrent {
             names: pair.map(|operation| self.operations.name(operation).1.to_owned()),
             overlap_nanos: nanos / executions.max(1) as i64,
             share: share(nanos),
         });
-        told.collect()
+        listed.collect()
     }
 
     fn add_path(&mut self, tree: &Tree<'a>, segments: &[Segment]) {
@@ -492,12 +492,12 @@ mod tests {
     }
 
     #[test]
-    fn what_runs_at_the_same_time_is_told_with_its_time_together() {
+    fn concurrent_operations_are_listed_with_their_overlap() {
         let traces =
             traces("r 0..100\n  a 0..60\n  b 20..90\n  c 90..100\n---\nr 200..300\n  a 200..240\n  b 240..280");
         let trees = trees(&traces);
-        let told = explain_operation(&executions(&trees, Entry::Outermost)).concurrent;
+        let concurrent = explain_operation(&executions(&trees, Entry::Outermost)).concurrent;
         let names = ["a", "b"].map(str::to_owned);
-        assert_eq!(told, [Concurrent { names, overlap_nanos: 20 * MILLI, share: 0.2 }]);
+        assert_eq!(concurrent, [Concurrent { names, overlap_nanos: 20 * MILLI, share: 0.2 }]);
     }
 }

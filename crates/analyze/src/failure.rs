@@ -2,10 +2,10 @@
 //!
 //! From the entry downwards, each failed span hands over to
 //!
-//! 1. the innermost span beneath that recorded the same exception (type and message);
-//! 2. the span beneath that recorded an exception which the stack names as a cause (Python's two sentences between
+//! 1. the innermost span below that recorded the same exception (type and message);
+//! 2. the span below that recorded an exception which the stack names as a cause (Python's two sentences between
 //!    exceptions, Java's `Caused by:`), or, without such a span, that exception itself;
-//! 3. the last failed span beneath, where it may have been the cause: not where other work went well after it before
+//! 3. the last failed span below, where it may have been the cause: not where other work went well after it before
 //!    this span raised an exception of its own, and not where a language that prints causes named none and the failed
 //!    span is of the same process.
 //!
@@ -93,7 +93,7 @@ pub fn failure(execution: &Execution<'_, '_>) -> Option<Failure> {
     let mut path = vec![execution.entry];
     if is_handled {
         // An exception on a span that went well is no failure.
-        let first = *failures.failed_directly_beneath(execution.entry, true).first()?;
+        let first = *failures.failed_directly_below(execution.entry, true).first()?;
         path.push(first);
     }
     let from_stack = failures.follow(&mut path);
@@ -105,7 +105,7 @@ pub fn failure(execution: &Execution<'_, '_>) -> Option<Failure> {
     let mut reported = above.iter().filter_map(|&index| failures.last(index));
     let reported = reported.next().map(|it| (it.exception_type.to_owned(), it.message.to_owned()));
     let reported = reported.filter(|it| (&it.0, &it.1) != (&cause.error_type, &cause.message));
-    let on_path = |index: usize| tree.is_at_or_beneath(at, index) || tree.is_at_or_beneath(index, at);
+    let on_path = |index: usize| tree.is_at_or_below(at, index) || tree.is_at_or_below(index, at);
     let others = failures.own().filter(|&index| !on_path(index)).count() as u64;
     let passed = path.iter().rev().map(|&index| tree.span(index).name.to_string()).collect();
     Some(Failure { cause, passed, reported, is_handled, others })
@@ -207,10 +207,10 @@ impl<'e, 't, 'a> Failures<'e, 't, 'a> {
         Some(link)
     }
 
-    /// The last call beneath that failed before the exception that the span ended with.
+    /// The last call below that failed before the exception that the span ended with.
     fn failed_call(&self, at: usize) -> Option<usize> {
         let raised = self.last(at)?.time.0.saturating_add(CLOCK_GRAIN_NANOS);
-        let failed = self.beneath(at).iter().map(|(_, index)| *index).filter(|&index| {
+        let failed = self.below(at).iter().map(|(_, index)| *index).filter(|&index| {
             let span = self.tree.span(index);
             span.kind == SpanKind::Client && has_failed(span) && self.tree.end(index) <= raised
         });
@@ -222,8 +222,8 @@ impl<'e, 't, 'a> Failures<'e, 't, 'a> {
         self.recorded.get(&index)?.last()
     }
 
-    /// Failed or recording spans beneath `index`, in preorder.
-    fn beneath(&self, index: usize) -> &[(usize, usize)] {
+    /// Failed or recording spans below `index`, in preorder.
+    fn below(&self, index: usize) -> &[(usize, usize)] {
         let position = self.tree.position_below(self.execution.entry, index);
         let end = position + self.tree.subtree(index).len();
         let from = self.spans.partition_point(|(at, _)| *at <= position);
@@ -231,12 +231,12 @@ impl<'e, 't, 'a> Failures<'e, 't, 'a> {
         &self.spans[from..to.max(from)]
     }
 
-    /// Failed spans beneath with no failed one in between that their parents wait for, by end. With `strictly`, those that
+    /// Failed spans below with no failed one in between that their parents wait for, by end. With `strictly`, those that
     /// failed by their own word; else those that only recorded an exception too.
-    fn failed_directly_beneath(&self, index: usize, strictly: bool) -> Vec<usize> {
+    fn failed_directly_below(&self, index: usize, strictly: bool) -> Vec<usize> {
         let mut found: Vec<usize> = Vec::new();
         let mut beyond = 0;
-        for &(position, at) in self.beneath(index) {
+        for &(position, at) in self.below(index) {
             let counts = !strictly || has_failed(self.tree.span(at));
             if position < beyond || !counts {
                 continue;
@@ -270,23 +270,23 @@ impl<'e, 't, 'a> Failures<'e, 't, 'a> {
         }
     }
 
-    /// The innermost, then the first, span beneath that recorded such an exception.
+    /// The innermost, then the first, span below that recorded such an exception.
     fn innermost(&self, at: usize, is_such: impl Fn(&Exception<'_>) -> bool) -> Option<usize> {
-        let beneath = self.beneath(at).iter().map(|(_, index)| *index);
-        let such = beneath.filter(|index| self.recorded.get(index).is_some_and(|all| all.iter().any(&is_such)));
+        let below = self.below(at).iter().map(|(_, index)| *index);
+        let such = below.filter(|index| self.recorded.get(index).is_some_and(|all| all.iter().any(&is_such)));
         such.min_by_key(|&index| (self.tree.subtree(index).len(), self.tree.start(index)))
     }
 
-    /// The last failed span beneath one that recorded no exception itself.
+    /// The last failed span below one that recorded no exception itself.
     fn last_failed(&self, at: usize) -> Option<usize> {
-        let failed = self.failed_directly_beneath(at, true);
-        let failed = if failed.is_empty() { self.failed_directly_beneath(at, false) } else { failed };
+        let failed = self.failed_directly_below(at, true);
+        let failed = if failed.is_empty() { self.failed_directly_below(at, false) } else { failed };
         self.first_attempt(&failed)
     }
 
-    /// The last failed span beneath that ended before `own` was raised and may have been its cause.
+    /// The last failed span below that ended before `own` was raised and may have been its cause.
     fn failed_before(&self, at: usize, own: &Exception<'a>) -> Option<usize> {
-        let mut failed = self.failed_directly_beneath(at, true);
+        let mut failed = self.failed_directly_below(at, true);
         failed.retain(|&index| self.tree.end(index) <= own.time.0 + CLOCK_GRAIN_NANOS);
         let last = self.first_attempt(&failed)?;
         let ended = self.tree.end(*failed.last()?);
@@ -312,10 +312,10 @@ impl<'e, 't, 'a> Failures<'e, 't, 'a> {
         by_end.iter().copied().find(|&index| alike(index) == alike(last))
     }
 
-    /// Failed spans without a failed one beneath.
+    /// Failed spans without a failed one below.
     fn own(&self) -> impl Iterator<Item = usize> {
         let failed = self.spans.iter().map(|(_, index)| *index).filter(|index| has_failed(self.tree.span(*index)));
-        failed.filter(|&index| !self.beneath(index).iter().any(|(_, beneath)| has_failed(self.tree.span(*beneath))))
+        failed.filter(|&index| !self.below(index).iter().any(|(_, below)| has_failed(self.tree.span(*below))))
     }
 
     fn cause(&self, at: usize, link: Option<&Link<'_>>) -> Cause {

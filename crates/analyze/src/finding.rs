@@ -3,9 +3,9 @@
 pub use kino_model::finding::{Code, KnownBy, SubjectKind, Unit};
 use kino_model::{Fingerprint, Span, SpanId, TraceId};
 
-/// At most this many examples stand in a finding or a row: enough to look at, few enough to read.
+/// The most examples in a finding or a row: enough to follow up, few enough to read.
 pub const MAX_EXAMPLES: usize = 3;
-/// At most this many remarks stand in a finding; the last one counts those left out.
+/// The most remarks in a finding; the last one counts those left out.
 pub const MAX_REMARKS: usize = 4;
 /// The confidence in what may as well be otherwise, for want of something recorded that would say so.
 pub(crate) const UNSURE: f64 = 0.5;
@@ -88,7 +88,7 @@ pub struct Evidence {
 }
 
 /// Returns the first half of a finding's fingerprint: the same for findings of one code about the same statement, call or attribute, or,
-/// where there is none, about operations of the same name, whatever entry they were found beneath.
+/// where there is none, about operations of the same name, whatever entry they were found below.
 pub fn family(Fingerprint([a, b, c, d, ..]): Fingerprint) -> [u8; 4] {
     [a, b, c, d]
 }

@@ -30,7 +30,7 @@ fn hash(parts: &[&str]) -> u64 {
     hash
 }
 
-/// Text with what differs from one time to the next taken out: numbers, hex, UUIDs and what stands in quotes.
+/// Returns the text without what differs from one time to the next: numbers, hex, UUIDs and quoted text.
 pub(crate) fn shape(text: &str) -> String {
     let mut shape = String::with_capacity(text.len());
     let mut rest = text;

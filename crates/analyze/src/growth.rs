@@ -3,8 +3,8 @@
 //! Nothing grows on the word of a few points far out: the ranks must agree without them.
 //!
 //! Shapes are fitted by least squares on relative errors (durations spread in proportion to themselves) and chosen by
-//! held-out error: five folds along the input, and the simplest shape within one standard error of the best. The
-//! interval of a prediction is that of the held-out residuals, so that it holds what the fit did not see; beyond the
+//! cross-validation error: five folds along the input, and the simplest shape within one standard error of the best. The
+//! interval of a prediction is that of the residuals outside the fit, so that it covers what the fit did not see; beyond the
 //! largest input it also spans what every other shape says that fits as well, for there they part.
 //!
 //! Executions of one run share its layout and its moment, and the next execution is another run's: the interval also
@@ -23,14 +23,14 @@ pub const MIN_POINTS: usize = 20;
 pub const MIN_RANGE: f64 = 3.0;
 /// A prediction reaches at most this factor beyond the largest input seen.
 pub const MAX_REACH: f64 = 2.0;
-/// Beyond the largest input, so many inputs must lie within [`NEAR_REACH`] of what is asked: one point carries nothing.
+/// The fewest inputs within [`NEAR_REACH`] of one that is beyond the largest: one point supports no prediction.
 const MIN_NEAR: usize = 3;
 /// The factor within which inputs count as near.
 const NEAR_REACH: f64 = 4.0;
 /// An interval wider than this factor from end to end, beyond the largest input, is no prediction.
 const MAX_DISAGREEMENT: f64 = 4.0;
 const FOLDS: usize = 5;
-/// A growing shape must cut the held-out error of no growth at least by this part.
+/// A growing shape must cut the cross-validation error of no growth at least by this part.
 const MIN_GAIN: f64 = 0.5;
 /// Units (see [`crate::units`]) from which on their variance is estimated from themselves.
 const UNITS_MIN: usize = 4;
@@ -76,11 +76,11 @@ pub struct Growth {
     pub smallest: f64,
     /// The largest input.
     pub largest: f64,
-    /// Held-out error, relative: the root of the mean square.
+    /// Cross-validation error, relative: the root of the mean square.
     pub error: f64,
-    /// The part of the spread that the input explains, 0 to 1: how much of the held-out error of no growth is gone.
+    /// The part of the spread that the input explains, 0 to 1: how much of the cross-validation error of no growth is gone.
     pub explained: f64,
-    /// The 2.5 % and 97.5 % quantiles of measured over predicted, held out.
+    /// The 2.5 % and 97.5 % quantiles of measured over predicted, by cross-validation.
     residuals: [f64; 2],
     /// The shapes that fit as well, this one included: shape, base, slope.
     rivals: Vec<(Shape, f64, f64)>,
@@ -114,7 +114,7 @@ pub enum NoPrediction {
         /// The largest input.
         largest: f64,
     },
-    /// The question lies too far from what was seen.
+    /// The input in question is too far from those seen.
     #[error("{at} lies too far outside {smallest} to {largest}, which is all that was seen")]
     OutOfReach {
         /// What was asked.
@@ -223,7 +223,7 @@ pub fn growth(points: &[(f64, f64)]) -> Result<Growth, NoPrediction> {
         return Err(NoPrediction::TooNarrow { smallest, largest });
     }
     let candidates: Vec<(Shape, Vec<f64>)> =
-        Shape::ALL.into_iter().filter_map(|shape| Some((shape, held_out(&points, shape)?))).collect();
+        Shape::ALL.into_iter().filter_map(|shape| Some((shape, cross_validated(&points, shape)?))).collect();
     let summary = |ratios: &[f64]| {
         let squares: Vec<f64> = ratios.iter().map(|ratio| ratio.ln().powi(2)).collect();
         let mean = squares.iter().sum::<f64>() / squares.len() as f64;
@@ -271,7 +271,7 @@ pub fn growth(points: &[(f64, f64)]) -> Result<Growth, NoPrediction> {
 }
 
 /// Measured over predicted for each point, by a fit that did not see it; `None` if a fit predicts nothing positive.
-fn held_out(points: &[(f64, f64)], shape: Shape) -> Option<Vec<f64>> {
+fn cross_validated(points: &[(f64, f64)], shape: Shape) -> Option<Vec<f64>> {
     let mut ratios = Vec::with_capacity(points.len());
     for fold in 0..FOLDS {
         let in_fold = |(at, _): &(usize, &(f64, f64))| at % FOLDS == fold;
@@ -348,7 +348,7 @@ impl Growth {
     /// The duration at an input.
     ///
     /// # Errors
-    /// Where the input lies further from those seen than the data can carry.
+    /// Where the input is further from those seen than the data supports.
     pub fn predict(&self, at: f64) -> Result<Prediction, NoPrediction> {
         if !at.is_finite() || at < 0.0 || at > self.largest * MAX_REACH || at < self.smallest / MAX_REACH {
             return Err(NoPrediction::OutOfReach { at, smallest: self.smallest, largest: self.largest });
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn shapes_are_told_apart_at_modest_noise() {
+    fn shapes_are_distinguished_at_modest_noise() {
         let check = |shape: Shape, nanos: fn(f64) -> f64| {
             let right = (0..20).filter(|&seed| growth(&points(60, 0.08, seed, nanos)).unwrap().shape == shape).count();
             assert!(right >= 17, "{shape}: {right} of 20");
@@ -433,20 +433,20 @@ mod tests {
 
     #[test]
     fn predictions_hold_what_the_fit_did_not_see() {
-        let mut held = 0;
+        let mut covered = 0;
         for seed in 0..100 {
             let grown = growth(&points(60, 0.1, seed, |input| 1e6 + 100.0 * input)).unwrap();
             let measured = (1e6 + 100.0 * 300_000.0) * (0.1 * Random(seed + 1_000).normal()).exp();
             let [low, high] = grown.predict(300_000.0).unwrap().interval;
-            held += usize::from((low..=high).contains(&measured));
+            covered += usize::from((low..=high).contains(&measured));
         }
-        assert!((85..=100).contains(&held), "{held} of 100 in the 95 % interval");
+        assert!((85..=100).contains(&covered), "{covered} of 100 in the 95 % interval");
     }
 
     #[test]
     fn predictions_hold_for_a_run_that_was_not_seen() {
         for runs in [1, 3, 5, 10] {
-            let mut held = [0; 2];
+            let mut covered = [0; 2];
             for seed in 0..300 {
                 let mut random = Random(1_000 * runs + seed);
                 let offsets: Vec<f64> = (0..=runs).map(|_| 0.08 * random.normal()).collect();
@@ -462,12 +462,15 @@ mod tests {
                     let [low, high] = grown.predict(200_000.0).unwrap().interval;
                     u32::from((low..=high).contains(&measured))
                 };
-                held[0] += holds(&grown);
+                covered[0] += holds(&grown);
                 let units: Vec<Option<u32>> = (0..points.len()).map(|at| Some(unit(at))).collect();
                 assert_eq!(grown.widen_for_another_unit(&points, &units), runs as usize);
-                held[1] += holds(&grown);
+                covered[1] += holds(&grown);
             }
-            assert!(held[1] >= 270 && held[0] < held[1], "{runs} runs: {held:?} of 300 in the 95 % interval");
+            assert!(
+                covered[1] >= 270 && covered[0] < covered[1],
+                "{runs} runs: {covered:?} of 300 in the 95 % interval"
+            );
         }
     }
 

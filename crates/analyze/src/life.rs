@@ -11,7 +11,7 @@
 //! [`look`] judges executions of one operation that ran in one worktree; [`Life`] applies its outcomes. A finding is
 //! *seen* where its detector fires on executions that were not judged before. It is *gone* where enough of them do not
 //! show it, and little of it is left: of what every execution shows, as many as the detector needs to fire, and twice
-//! as many where nobody changed the code; of what happens now and then, as many as say that it became rarer
+//! as many where the code is unchanged; of what happens now and then, as many as say that it became rarer
 //! ([`Prevalence`]). Executions of a state of the code in which it was never seen are judged by themselves, so that a
 //! repair counts from its first execution; those of a state in which it was seen count only if they are newer than the
 //! last judgement. Nothing here reads a clock.
@@ -48,7 +48,7 @@ pub enum State {
 }
 
 impl State {
-    /// Whether the fault is there, as far as anybody knows.
+    /// Whether the fault is there, as far as is known.
     pub fn is_present(self) -> bool {
         matches!(self, Self::Open | Self::Acknowledged | Self::Recurring)
     }
@@ -92,7 +92,7 @@ pub struct Life {
     pub first_seen: i64,
     /// The start of the newest execution in which or among which it was seen, Unix nanoseconds.
     pub last_seen: i64,
-    /// When its operation was last looked at, Unix nanoseconds.
+    /// When its operation was last judged, in Unix nanoseconds.
     pub looked: i64,
     /// The state of the code in which it was first seen.
     pub opened_at_code: Option<String>,
@@ -225,7 +225,7 @@ impl Life {
         Clean { executions: executions + set.executions, code: code.filter(|_| is_new).or(set.first_code.clone()) }
     }
 
-    /// Its operation was looked at; nothing follows from that.
+    /// Its operation was judged; nothing follows from that.
     pub fn looked(&mut self, now: i64) {
         self.looked = now;
     }
@@ -240,7 +240,7 @@ impl Life {
         }
     }
 
-    /// Lets it decay if its operation has not been looked at since `before`. Says whether that changed its state.
+    /// Lets it decay if its operation has not been judged since `before`. Returns whether that changed its state.
     pub fn decay(&mut self, before: i64, now: i64) -> bool {
         self.state.is_present() && self.looked < before && self.enter(State::Decayed, now)
     }

@@ -1,7 +1,7 @@
 //! How much the time of unchanged code varies from run to run, and from one occasion to the next.
 //!
 //! A run counts by its *location*: the median of the logarithms of its executions' durations. Differences between
-//! locations of runs at one state of the code are noise. They are kept as sums of squares, which can be merged, apart
+//! locations of runs at one state of the code are noise. They are stored as sums of squares, which can be merged, apart
 //! for runs that follow each other and for occasions, since a machine differs more between hours than within minutes.
 
 use std::collections::BTreeMap;
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_and_occasions_are_kept_apart() {
+    fn neighbours_and_occasions_are_counted_separately() {
         let noise = Noise::of(&[run(0, 1.0), run(1, 1.1), run(2, 1.2), run(100, 1.6), run(101, 1.4)]);
         assert_eq!((noise.near.count, noise.far.count), (3, 1));
         assert!((noise.near.sum - (0.01 + 0.01 + 0.04)).abs() < 1e-12);

@@ -26,7 +26,7 @@ pub struct Input {
     pub range: [f64; 2],
     /// How many runs, processes or minutes they come from; 0 where that is not known.
     pub units: usize,
-    /// The growth, or why none can be told.
+    /// The growth, or why none can be predicted.
     pub growth: Result<Growth, NoPrediction>,
 }
 
@@ -73,7 +73,7 @@ pub fn counted<'t, 'a>(executions: &[Execution<'t, 'a>]) -> (Vec<Execution<'t, '
 }
 
 /// The numeric attributes of executions that count (see [`counted`]), the one that explains most of the duration
-/// first. Attributes that tell of the outcome are not inputs.
+/// first. Attributes that record the outcome are not inputs.
 pub fn inputs(counted: &[Execution<'_, '_>]) -> Vec<Input> {
     let mut known = Features::default();
     let units = Units::new(counted, false);
@@ -199,7 +199,7 @@ mod tests {
             assert!(not.failed > 5 && not.open == 0, "{not:?}");
             let inputs = inputs(&well);
             let names: Vec<&str> = inputs.iter().map(|input| input.attribute.as_str()).collect();
-            assert_eq!(names, ["diff_bytes", "files"], "what tells of the outcome is no input");
+            assert_eq!(names, ["diff_bytes", "files"], "an attribute that records the outcome is no input");
             assert!(inputs[0].rising().unwrap().explained > 0.9);
             assert!(inputs[1].rising().is_none());
         });

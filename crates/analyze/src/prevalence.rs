@@ -51,10 +51,10 @@ impl Prevalence {
 
     /// Both together, this one before the other.
     pub(crate) fn and(self, later: Self) -> Self {
-        let kept = if self.executions > EXECUTIONS_MAX { 2 } else { 1 };
+        let divisor = if self.executions > EXECUTIONS_MAX { 2 } else { 1 };
         Self {
-            affected: self.affected.div_ceil(kept) + later.affected,
-            executions: self.executions / kept + later.executions,
+            affected: self.affected.div_ceil(divisor) + later.affected,
+            executions: self.executions / divisor + later.executions,
         }
     }
 

@@ -32,7 +32,7 @@ pub fn normalise(statement: &str) -> String {
     format!("{cut}… ({} more characters)", length - MAX_STATEMENT_CHARS)
 }
 
-/// A token and whether white space stood before it.
+/// A token, and whether white space precedes it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Token<'a> {
     text: &'a str,
@@ -240,19 +240,19 @@ fn is_id(text: &str) -> bool {
 
 /// `(?, ?, ?)` becomes `(?)`, and `(?), (?)` becomes `(?)`.
 fn collapse_lists(tokens: &mut Vec<Token<'_>>) {
-    let mut kept: Vec<Token<'_>> = Vec::with_capacity(tokens.len());
+    let mut joined: Vec<Token<'_>> = Vec::with_capacity(tokens.len());
     for &token in tokens.iter() {
-        kept.push(token);
-        let texts: [&str; 3] = last_texts(&kept);
+        joined.push(token);
+        let texts: [&str; 3] = last_texts(&joined);
         if texts == [VALUE, ",", VALUE] {
-            kept.truncate(kept.len() - 2);
+            joined.truncate(joined.len() - 2);
         }
-        let texts: [&str; 7] = last_texts(&kept);
+        let texts: [&str; 7] = last_texts(&joined);
         if texts == ["(", VALUE, ")", ",", "(", VALUE, ")"] {
-            kept.truncate(kept.len() - 4);
+            joined.truncate(joined.len() - 4);
         }
     }
-    *tokens = kept;
+    *tokens = joined;
 }
 
 fn last_texts<'a, const N: usize>(tokens: &[Token<'a>]) -> [&'a str; N] {
@@ -276,7 +276,7 @@ fn join(tokens: &[Token<'_>]) -> String {
     text
 }
 
-/// The URL's path with ids replaced by `{id}`, without scheme, host, query values and fragment; query names are kept
+/// The URL's path with ids replaced by `{id}`, without scheme, host, query values and fragment; query names remain
 /// in order, since they name the call.
 pub fn url_template(url: &str) -> String {
     let after_scheme = url.find("://").map_or(url, |at| {

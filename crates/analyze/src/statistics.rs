@@ -223,7 +223,7 @@ fn median_interval(values: &[f64]) -> Option<(f64, f64, f64)> {
     // Of an even number the middle is taken before the logarithm, so that the ratio is that of the medians shown.
     let middle: Vec<f64> = [(count - 1) / 2, count / 2].iter().map(|&at| logs[at].exp()).collect();
     let median = f64::midpoint(middle[0], middle[1]).ln();
-    // coverage(d): the chance that the median lies between the d-th value from below and the d-th from above.
+    // coverage(d): the chance that the median is between the d-th value from below and the d-th from above.
     let mut term = 0.5f64.powi(count.min(1_000) as i32);
     if count > 1_000 {
         let depth = (count as f64 / 2.0 - 1.96 * (count as f64).sqrt() / 2.0).max(1.0);

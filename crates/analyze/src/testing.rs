@@ -4,7 +4,7 @@
 //!  checkout 0..100 @shop            name, start..end in milliseconds, service
 //!    SELECT 10..30 kind=client db.query.text='SELECT 1'
 //!    charge 40..90 !                a failed span; `40..` is an open one
-//!  late 120..130 parent=99          parent by number where indentation cannot say it: 99 is nobody
+//!  late 120..130 parent=99          parent by number where indentation cannot say it: there is no span 99
 //! ```
 //! Spans are numbered from 1 in the order of the lines; `id=3` gives a span another's id. `link=2` adds a link,
 //! `follows=2` one marked as FOLLOWS_FROM, `exception=Type:message` an event. A line `---` begins another trace.
@@ -107,7 +107,7 @@ fn millis(text: &str) -> UnixNanos {
     UnixNanos((text.parse::<f64>().unwrap() * MILLI as f64).round() as i64)
 }
 
-/// Words of a line, with `'…'` kept together and unquoted.
+/// Words of a line; `'…'` is one word, without its quotes.
 fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quoted = false;

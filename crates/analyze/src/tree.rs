@@ -21,7 +21,7 @@ use kino_model::{Span, SpanKind, Trace};
 /// No span.
 const NONE: u32 = u32::MAX;
 
-/// What OpenTracing's shim and Jaeger's exporters write on a link that stands for a FOLLOWS_FROM reference.
+/// What OpenTracing's shim and Jaeger's exporters write on a link that represents a FOLLOWS_FROM reference.
 const REFERENCE_TYPE: &str = "opentracing.ref_type";
 const FOLLOWS_FROM: &str = "follows_from";
 
@@ -246,7 +246,7 @@ impl<'a> Tree<'a> {
         self.trace.spans[index].start.0
     }
 
-    /// Its end in Unix nanoseconds; for an open span the last thing seen of it or beneath it.
+    /// Its end in Unix nanoseconds; for an open span the last moment recorded of it or of a span below it.
     pub fn end(&self, index: usize) -> i64 {
         self.ends[index]
     }
@@ -266,19 +266,19 @@ impl<'a> Tree<'a> {
         &self.children[self.child_offsets[index] as usize..self.child_offsets[index + 1] as usize]
     }
 
-    /// The span and everything beneath it, parents before their children.
+    /// The span and everything below it, parents before their children.
     pub fn subtree(&self, index: usize) -> &[u32] {
         let position = self.positions[index] as usize;
         &self.preorder[position..position + self.sizes[index] as usize]
     }
 
-    /// Whether `index` is `ancestor` or stands beneath it.
-    pub fn is_at_or_beneath(&self, index: usize, ancestor: usize) -> bool {
+    /// Whether `index` is `ancestor` or below it.
+    pub fn is_at_or_below(&self, index: usize, ancestor: usize) -> bool {
         let (position, from) = (self.positions[index], self.positions[ancestor]);
         (from..from + self.sizes[ancestor]).contains(&position)
     }
 
-    /// Where `index` stands in the [`Tree::subtree`] of an ancestor of its.
+    /// The position of `index` in the [`Tree::subtree`] of one of its ancestors.
     pub(crate) fn position_below(&self, ancestor: usize, index: usize) -> usize {
         (self.positions[index] - self.positions[ancestor]) as usize
     }

@@ -5,7 +5,7 @@
 //! | of a `kino run` | the run |
 //! | of a process that is over within two minutes | the process |
 //! | of anything that runs for longer | each minute, since what a service does within one is not independent |
-//! | of nothing known, within two minutes | none: every execution stands for itself |
+//! | of nothing known, within two minutes | |none: every execution is its own unit| |
 
 use foldhash::{HashMap, HashSet};
 use kino_model::names;
@@ -32,7 +32,7 @@ pub(crate) struct Unit {
 #[derive(Default)]
 pub(crate) struct Units {
     pub(crate) all: Vec<Unit>,
-    /// By execution; `None` where it stands for itself.
+    /// By execution; `None` where it is its own unit.
     pub(crate) of: Vec<Option<u32>>,
     /// The runs and processes that they come from.
     sources: HashSet<Source>,
@@ -97,7 +97,7 @@ impl Units {
 fn source(execution: &Execution<'_, '_>) -> Source {
     let tree = execution.tree;
     let resource = &tree.span(execution.entry).resource;
-    // A sender that takes no attributes from its environment is still beneath its run.
+    // A sender that takes no attributes from its environment is still below its run.
     let mut roots = tree.roots().iter().map(|root| *root as usize).filter(|root| is_run(tree, *root));
     let of_root = || roots.find_map(|root| tree.span(root).resource.text(names::RUN_ID));
     if let Some(run) = resource.text(names::RUN_ID).or_else(of_root) {

@@ -2,7 +2,7 @@
 //!
 //! Each statement is a [`Reason`] with its numbers, and speaks for one verdict or for none:
 //!
-//! | | fails | leaves it open | is told |
+//! | | fails | leaves it open | is reported |
 //! |---|---|---|---|
 //! | time of a root operation | slower | too few runs, or what is tolerated is not excluded, unless it hardly matters | faster, no difference shown, slower within what is tolerated |
 //! | executions in a run | – | more or fewer | – |
@@ -10,7 +10,7 @@
 //! | a root operation | gone, and no other came | gone, and others came: renamed or lost | new |
 //! | errors, statements, tokens of an execution | more | – | fewer; unsteady |
 //! | calls of an execution | more, of an operation called before | – | fewer; unsteady |
-//! | calls beneath | – | all of them gone: cached or lost | some appeared or vanished |
+//! | calls below | – | all of them gone: cached or lost | some appeared or vanished |
 //! | exceptions | of a new type | – | of a known type from a new place |
 //! | the command itself | fails more often | always fails; fails now and then | failed before, and does not any more |
 //! | findings | – | – | fixed and opened |
@@ -58,7 +58,7 @@ pub enum Verdict {
 pub struct Reason {
     /// In snake case, of a closed list.
     pub code: &'static str,
-    /// Which verdict it speaks for; `None` where it is only told.
+    /// The verdict that it supports; `None` where it is only reported.
     pub decides: Option<Verdict>,
     /// Service and name of the root operation it is about.
     pub operation: Option<(String, String)>,
@@ -129,14 +129,14 @@ pub fn verify(before: Side<'_, '_, '_>, after: Side<'_, '_, '_>, terms: &Terms<'
     let work = |side: Side<'_, '_, '_>| side.executions.iter().any(|it| !is_run(it.tree, it.entry));
     let keep_runs = !work(before) && !work(after);
     let executions = [before, after].map(|side| {
-        let kept = side.executions.iter().filter(|it| keep_runs || !is_run(it.tree, it.entry));
-        kept.copied().collect::<Vec<_>>()
+        let judged = side.executions.iter().filter(|it| keep_runs || !is_run(it.tree, it.entry));
+        judged.copied().collect::<Vec<_>>()
     });
     // Runs are no executions where there is other work, and have its totals.
     let comparison = compare_with(before.executions, after.executions, &terms.design);
     let structure = structure(&comparison);
     let errors = NewErrors::of(&executions[0], &executions[1]);
-    let (fixed, opened, untold) = findings(&executions[0], &executions[1], terms.config);
+    let (fixed, opened, unjudged) = findings(&executions[0], &executions[1], terms.config);
 
     let mut reasons: Vec<Reason> = reasons::of_runs(before, after).into_iter().collect();
     if executions.iter().any(Vec::is_empty) {
@@ -154,7 +154,7 @@ pub fn verify(before: Side<'_, '_, '_>, after: Side<'_, '_, '_>, terms: &Terms<'
     reasons.extend(reasons::of_findings(&fixed, &opened));
     reasons.sort_by_key(|reason| reason.decides.map_or(3, |verdict| verdict as u8));
     let verdict = reasons.iter().filter_map(|reason| reason.decides).min().unwrap_or(Verdict::Undecided);
-    Verification { verdict, reasons, comparison, structure, new_errors: errors.groups, fixed, opened, untold }
+    Verification { verdict, reasons, comparison, structure, new_errors: errors.groups, fixed, opened, untold: unjudged }
 }
 
 fn structure(comparison: &Comparison) -> Vec<StructureChange> {
@@ -234,7 +234,7 @@ pub(crate) fn exceptions<'a>(execution: &Execution<'_, 'a>) -> Vec<errors::Excep
     errors::occurrences(found, &parents)
 }
 
-/// Findings that are gone, findings that are new, and how many cannot be told.
+/// Findings that are gone, findings that are new, and how many could not be judged.
 fn findings(
     before: &[Execution<'_, '_>],
     after: &[Execution<'_, '_>],
@@ -254,10 +254,10 @@ fn findings(
             None => there.len() as u64 >= finding.executions,
         })
     };
-    let (fixed, untold_fixed) = only(&old, &new, before, after);
-    let (opened, untold_opened) = only(&new, &old, after, before);
-    let untold = (untold_fixed.len() + untold_opened.len()) as u64;
-    (fixed, opened, untold)
+    let (fixed, unjudged_fixed) = only(&old, &new, before, after);
+    let (opened, unjudged_opened) = only(&new, &old, after, before);
+    let unjudged = (unjudged_fixed.len() + unjudged_opened.len()) as u64;
+    (fixed, opened, unjudged)
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ const DISTINCT: f64 = 0.5;
 const SHARED: f64 = 0.5;
 /// Numbers of no more values than this part of the likes are names: a shard, a tenant.
 const NAMES: f64 = 0.25;
-/// Logarithms of chances that differ by less tell about as much.
+/// Logarithms of chances that differ by less than this count as equally strong.
 const ABOUT: f64 = 0.1;
 /// Numbers that grow in this part of the steps from one execution to the next are counters or times.
 const GROWING: f64 = 0.95;
@@ -53,7 +53,7 @@ pub struct AttributeApart {
 type Table<'a> = Vec<BTreeMap<&'a str, Feature<'a>>>;
 
 /// Rows for what differs, and how many there are beyond them. Keys that first come up on a span for which `is_passed_over`
-/// holds are not looked at.
+/// holds are not compared.
 pub(super) fn rows<'a>(
     subject: &Execution<'_, 'a>,
     good: &[Execution<'_, 'a>],
@@ -73,12 +73,12 @@ pub(super) fn rows<'a>(
     let judged = here.iter().filter(|(key, _)| !first_on(key).is_some_and(&is_passed_over));
     let mut rows: Vec<(f64, AttributeApart)> =
         judged.filter_map(|(&key, &value)| row(key, value, &good, &alike)).collect();
-    // What it was given comes before what may be a consequence, where both tell as much.
+    // Of equally strong attributes, inputs come before those that may be consequences.
     let is_measured = |row: &AttributeApart| matches!(here.get(row.key.as_str()), Some(Feature::Number(_)));
     let remoteness = |row: &AttributeApart| (is_measured(row), !is_given(&row.key));
     rows.sort_by(|a, b| {
-        let tells = (b.0 / ABOUT).round().total_cmp(&(a.0 / ABOUT).round());
-        tells
+        let strength = (b.0 / ABOUT).round().total_cmp(&(a.0 / ABOUT).round());
+        strength
             .then(remoteness(&a.1).cmp(&remoteness(&b.1)))
             .then(b.0.total_cmp(&a.0))
             .then_with(|| a.1.key.cmp(&b.1.key))
@@ -162,7 +162,7 @@ impl Rule<'_> {
     }
 }
 
-/// The rule by which `number` lies far beyond the numbers of the likes.
+/// The rule by which `number` is far beyond the numbers of the likes.
 fn beyond(number: f64, in_order: &[f64]) -> Option<Rule<'static>> {
     let steps = in_order.windows(2);
     let growing = steps.clone().filter(|pair| pair[0] < pair[1]).count();

@@ -1,4 +1,4 @@
-//! Operations beneath an execution against those beneath its good likes: how often, how long, whether they fail.
+//! Operations below an execution against those below its good likes: how often, how long, whether they fail.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -162,7 +162,7 @@ impl<'s, 't, 'a> Known<'s, 't, 'a> {
         let all = (0..self.operations.spans.len())
             .filter_map(|operation| Some((operation, self.difference(operation)?)))
             .collect::<BTreeMap<usize, Difference>>();
-        // What is beneath an operation that comes or goes as a whole comes or goes with it.
+        // What is below an operation that comes or goes as a whole comes or goes with it.
         let goes_along = |operation: usize, difference: Difference| {
             let likes = self.of(operation).flatten().next();
             let parent = self.here.get(&operation).or(likes).and_then(|sums| sums.parent);

@@ -15,7 +15,7 @@ fn check(text: &str) -> Apart {
     apart(last, likes)
 }
 
-/// So many likes of about 100 ms, one after the other, each a second after the one before.
+/// `count` likes of about 100 ms, each a second after the one before.
 fn likes(count: usize, body: impl Fn(usize) -> String) -> String {
     let like = |number: usize| {
         let start = number * 1_000;
@@ -34,7 +34,7 @@ fn db(start: usize, nanos: usize) -> String {
 }
 
 #[test]
-fn a_typical_execution_has_nothing_to_tell() {
+fn a_typical_execution_shows_no_difference() {
     let found = with(&likes(30, |at| db(at, 50)), &format!("GET / 90000..90106 {}", db(90, 50)));
     assert!(!found.is_unusual());
     assert_eq!((found.operations, found.attributes, found.wait), (Vec::new(), Vec::new(), None));
@@ -137,7 +137,7 @@ fn a_failed_one_is_compared_with_those_that_did_not_fail() {
 }
 
 #[test]
-fn without_likes_a_failed_one_still_tells_its_longest_wait() {
+fn without_likes_a_failed_one_still_shows_its_longest_wait() {
     let found = check("GET / 0..5000 !\n  connect 10..4990 kind=client");
     let wait = found.wait.unwrap();
     assert_eq!((wait.name.as_str(), wait.kind, wait.usual_nanos), ("connect", WaitKind::Client, None));

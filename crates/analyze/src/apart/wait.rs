@@ -19,7 +19,7 @@ pub struct Wait {
     pub name: String,
     /// What kind of wait.
     pub kind: WaitKind,
-    /// Time in this operation and in none beneath on the critical path here.
+    /// Time in this operation and in none below on the critical path here.
     pub nanos: i64,
     /// The same in a good like, the median; `None` with too few of them.
     pub usual_nanos: Option<i64>,
@@ -52,7 +52,7 @@ pub enum WaitKind {
     Client,
     /// Time between the calls of an operation.
     BetweenCalls,
-    /// Time in an operation beneath which nothing is recorded: its own work, or a wait that has no span.
+    /// Time in an operation below which nothing is recorded: its own work, or a wait that has no span.
     Itself,
 }
 

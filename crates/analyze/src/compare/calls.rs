@@ -117,7 +117,7 @@ impl fmt::Display for Shown {
     }
 }
 
-/// What is called: the operation, and the call without its data; an empty one stands for all of the operation's.
+/// What is called: the operation, and the call without its data; an empty one means all calls of the operation.
 type Callee = (usize, String);
 
 /// The calls of one kind in the executions of one root operation, on one side.

@@ -41,7 +41,7 @@ pub struct CountComparison {
     pub count: Count,
     /// The root operation: service and name.
     pub root: (String, String),
-    /// The operation that is counted; `None` stands for all of the execution.
+    /// The operation that is counted; `None` means all of the execution.
     pub operation: Option<(String, String)>,
     /// Per execution before; the median where executions disagree.
     pub before: f64,
@@ -132,7 +132,7 @@ pub(super) fn compare(sides: &Sides<'_>) -> Vec<CountComparison> {
     comparisons
 }
 
-/// Differences first, the larger change first; the whole before its parts is kept by the stable sort.
+/// Differences first, the larger change first; the stable sort leaves the whole before its parts.
 fn rank(comparison: &CountComparison) -> (u8, f64) {
     let (before, after) = (comparison.before, comparison.after);
     let change = (after - before).abs() / before.max(after).max(1.0);

@@ -1,8 +1,8 @@
-//! What executions are compared as: the name of their operation, and the kind of work where one name stands for
+//! What executions are compared as: the name of their operation, and the kind of work where one name covers
 //! several.
 //!
 //! A client span that is called `GET` goes by its route; executions of one operation that call different operations
-//! beneath (a cache that answers, and one that does not) are compared apart, where both sides have the same kinds and
+//! below (a cache that answers, and one that does not) are compared apart, where both sides have the same kinds and
 //! these take different times. What is called how often is no kind: that may be what changed.
 
 use std::borrow::Cow;
@@ -56,12 +56,12 @@ fn place(tree: &Tree<'_>, client: usize) -> Option<String> {
     })
 }
 
-/// The operations beneath an execution's entry, each once.
+/// The operations below an execution's entry, each once.
 type Shape = BTreeSet<usize>;
 /// An execution's place on its side, its shape's number, and its duration in nanoseconds.
 type Shaped = (usize, usize, f64);
 
-/// Tells kinds apart: by side and execution, the kind's name; `None` where its operation is of one kind.
+/// The kinds by side and execution: the kind's name; `None` where its operation is of one kind.
 pub(super) fn kinds<'a>(
     sides: [&[Execution<'_, 'a>]; 2],
     roots: [&[usize]; 2],
@@ -73,8 +73,8 @@ pub(super) fn kinds<'a>(
     let mut by_root: BTreeMap<usize, [Vec<Shaped>; 2]> = BTreeMap::new();
     for side in 0..2 {
         for (at, (execution, root)) in sides[side].iter().zip(roots[side]).enumerate() {
-            let beneath = execution.spans().iter().skip(1).map(|&index| execution.tree.span(index as usize));
-            let shape: Shape = beneath.map(|span| operations.of(span)).collect();
+            let below = execution.spans().iter().skip(1).map(|&index| execution.tree.span(index as usize));
+            let shape: Shape = below.map(|span| operations.of(span)).collect();
             let number = *numbers.entry(shape).or_insert_with_key(|shape| {
                 shapes.push(shape.clone());
                 shapes.len() - 1
@@ -149,7 +149,7 @@ mod tests {
     use crate::execution::{Entry, executions};
     use crate::testing::{traces, trees};
 
-    fn told(before: &str, after: &str) -> Vec<Vec<Option<String>>> {
+    fn kinds_of(before: &str, after: &str) -> Vec<Vec<Option<String>>> {
         let traces = [before, after].map(traces);
         let trees = [trees(&traces[0]), trees(&traces[1])];
         let found = [executions(&trees[0], Entry::Outermost), executions(&trees[1], Entry::Outermost)];
@@ -165,14 +165,14 @@ mod tests {
     fn hits_and_misses_of_a_cache_are_two_kinds() {
         let mixed = [HIT, MISS, HIT].join("\n---\n");
         let [hit, miss] = ["without query", "with query"].map(|kind| Some(kind.to_owned()));
-        assert_eq!(told(&mixed, &mixed)[0], [hit.clone(), miss.clone(), hit.clone()]);
+        assert_eq!(kinds_of(&mixed, &mixed)[0], [hit.clone(), miss.clone(), hit.clone()]);
     }
 
     #[test]
     fn what_only_one_side_does_or_what_takes_as_long_is_one_kind() {
-        assert_eq!(told(HIT, MISS), [[None], [None]]);
+        assert_eq!(kinds_of(HIT, MISS), [[None], [None]]);
         let alike = [HIT, "load 0..11\n  other 1..2"].join("\n---\n");
-        assert_eq!(told(&alike, &alike), [[None, None], [None, None]]);
+        assert_eq!(kinds_of(&alike, &alike), [[None, None], [None, None]]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ const STEADY_MIN: usize = 3;
 pub(super) struct Sides<'a> {
     pub(super) operations: Operations<'a>,
     pub(super) is_root: Vec<bool>,
-    /// Operations that stand for one kind of a root operation's executions: the root and the kind's name.
+    /// Operations that represent one kind of a root operation's executions: the root and the kind's name.
     pub(super) kinds: HashMap<usize, (usize, String)>,
     /// By side and operation.
     pub(super) samples: [Vec<OperationSamples>; 2],
@@ -106,7 +106,7 @@ impl ExecutionSums {
     }
 }
 
-/// What is known of an execution before its spans are looked at.
+/// What is known of an execution before its spans are read.
 struct Placed {
     side: usize,
     /// The operation that its counts belong to.
@@ -171,7 +171,7 @@ impl<'a> Sides<'a> {
         self.is_root[operation] = true;
     }
 
-    /// The operation that stands for one kind of a root operation's executions.
+    /// The operation that represents one kind of a root operation's executions.
     fn kind(&mut self, execution: &Execution<'_, 'a>, root: usize, kind: &str) -> usize {
         let name = format!("{} [{kind}]", self.operations.name(root).1);
         let operation = self.operations.named(execution.tree.span(execution.entry), name.into());

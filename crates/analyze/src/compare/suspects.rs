@@ -8,7 +8,7 @@
 //! | own times of all operations of a service together | the operation with most of it |
 //! | calls that run at the same time, or no longer do | the operation that makes them |
 //! | gap between client and server | shared between the caller's service and the callee's |
-//! | failures that no failure beneath explains | the operation; the server that did not answer, where it is a client |
+//! | failures that no failure below explains | the operation; the server that did not answer, where it is a client |
 //! | log lines that came or vanished | the operation whose span they were written in |
 //! | calls lost or gained, per call of the parent | the parent; where shortened calls now stop, the last one called |
 //!
@@ -43,7 +43,7 @@ const EDGE_PRIOR: f64 = 0.25;
 const SMALLEST: f64 = 0.05;
 /// Suspects among which the deeper ones come first; weaker ones follow as strong as they are.
 const ORDERED_MAX: usize = 60;
-/// Operations that are looked at beneath a suspect; recorded programs have a few hundred.
+/// The most operations that are examined below a suspect; recorded programs have a few hundred.
 const REACHED_MAX: usize = 20_000;
 /// Reasons listed with one suspect; the rest is counted.
 const REASONS_MAX: usize = 3;
@@ -324,7 +324,7 @@ impl Profiles<'_, '_> {
         evidence
     }
 
-    /// The operation of a service with most own time after: what stands for it as a caller.
+    /// The operation of a service with most own time after: it represents the service as a caller.
     fn busiest(&self, service: &str) -> Option<usize> {
         let of_service = (0..self.operations.len()).filter(|operation| self.operations.name(*operation).0 == service);
         of_service
@@ -333,7 +333,7 @@ impl Profiles<'_, '_> {
             .map(|(operation, _)| operation)
     }
 
-    /// By operation, the strongest first; of two whose intervals overlap the one beneath comes first.
+    /// By operation, the strongest first; of two whose intervals overlap the one below comes first.
     fn ordered(&self, found: Vec<Evidence>) -> Vec<Suspect> {
         let mut by_operation: BTreeMap<usize, Vec<Evidence>> = BTreeMap::new();
         for evidence in found {
@@ -347,18 +347,17 @@ impl Profiles<'_, '_> {
         candidates.sort_by(|left, right| strength(&right.1).total_cmp(&strength(&left.1)).then(left.0.cmp(&right.0)));
         let weaker = candidates.split_off(candidates.len().min(ORDERED_MAX));
         let named: BTreeSet<usize> = candidates.iter().map(|(operation, _)| *operation).collect();
-        let beneath: BTreeMap<usize, BTreeSet<usize>> =
+        let below: BTreeMap<usize, BTreeSet<usize>> =
             named.iter().map(|operation| (*operation, self.reached(*operation, &named))).collect();
-        let is_beneath = |operation: usize, above: usize| {
-            beneath[&above].contains(&operation) && !beneath[&operation].contains(&above)
-        };
+        let is_below =
+            |operation: usize, above: usize| below[&above].contains(&operation) && !below[&operation].contains(&above);
         let mut ordered = Vec::new();
         while !candidates.is_empty() {
             let mut first = 0;
-            // The strongest, or what lies beneath it and may be as strong.
+            // The strongest, or one below it that may be as strong.
             while let Some(deeper) = (0..candidates.len()).find(|&at| {
                 let might = candidates[at].1[0].shift.at_most() >= strength(&candidates[first].1);
-                at != first && might && is_beneath(candidates[at].0, candidates[first].0)
+                at != first && might && is_below(candidates[at].0, candidates[first].0)
             }) {
                 first = deeper;
             }

@@ -24,7 +24,7 @@ fn compared(before: &[Trace], after: &[Trace]) -> Comparison {
 }
 
 #[test]
-fn a_run_beside_the_traces_that_it_held_is_no_execution() {
+fn a_run_beside_its_traces_is_no_execution() {
     let run = "python 0..900 kino.run.command=app.py";
     let work = ["load 0..10"; 6].join("\n---\n");
     let names = |comparison: &Comparison| comparison.operations.iter().map(|it| it.name.clone()).collect::<Vec<_>>();
@@ -122,7 +122,7 @@ fn a_slower_call_makes_its_callers_slower_and_is_the_suspect() {
 
 #[test]
 fn what_a_comparison_found_becomes_findings() {
-    let told = |before: &[Trace], after: &[Trace]| -> Vec<String> {
+    let found = |before: &[Trace], after: &[Trace]| -> Vec<String> {
         let comparison = compared(before, after);
         let after = trees(after);
         let executions = executions(&after, Entry::Outermost);
@@ -131,17 +131,17 @@ fn what_a_comparison_found_becomes_findings() {
         found.into_iter().map(|finding| format!("{}: {}", finding.code, finding.text)).collect()
     };
     let side = |text: fn(u32) -> String| traces(&(0..8).map(text).collect::<Vec<_>>().join("\n---\n"));
-    let before = side(|i| format!("r 0..{}\n  old 0..5\n  kept 6..9", 100 + i));
-    let after = side(|i| format!("r 0..{}\n  new 0..5\n  kept 6..9", 200 + i));
+    let before = side(|i| format!("r 0..{}\n  old 0..5\n  same 6..9", 100 + i));
+    let after = side(|i| format!("r 0..{}\n  new 0..5\n  same 6..9", 200 + i));
     assert_eq!(
-        told(&before, &after),
+        found(&before, &after),
         [
             "regression: r is slower: 104 ms before, 204 ms after, 1.97 times as long (between 1.91 and 2.02).",
             "structure_changed: r calls other operations than before. Appeared: new. Vanished: old.",
         ]
     );
     let noisy = |seed| load(8, 100.0, 0.05, seed);
-    assert_eq!(told(&noisy(1), &noisy(2)), [""; 0]);
+    assert_eq!(found(&noisy(1), &noisy(2)), [""; 0]);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn five_executions_a_side_suffice_for_one_root() {
 }
 
 #[test]
-fn equal_sets_are_almost_never_told_apart_and_a_tenth_at_modest_noise_always() {
+fn equal_sets_almost_never_differ_and_a_tenth_at_modest_noise_always_does() {
     let (mut alarms, mut found) = (0, 0);
     for round in 0..300u64 {
         let before = load(20, 100.0, 0.05, 2 * round + 1);

@@ -112,7 +112,7 @@ fn what_sticks_out_is_clipped_to_the_clipped_parent() {
 }
 
 #[test]
-fn what_nobody_waits_for_is_not_on_the_path() {
+fn work_that_is_not_awaited_is_not_on_the_path() {
     assert_snapshot!(check("
         root 0..100
           send 10..90 kind=producer

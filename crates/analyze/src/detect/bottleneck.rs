@@ -1,7 +1,7 @@
-//! `bottleneck`: an operation beneath the entry whose own time dominates the critical path.
+//! `bottleneck`: an operation below the entry whose own time dominates the critical path.
 //!
 //! Evidence: at least [`MIN_EXECUTIONS`] executions, in four fifths of which it is called; its own time (without its
-//! children's) is at least [`MIN_SHARE`] of the critical path on average. Told are its drag (how much the whole would
+//! children's) is at least [`MIN_SHARE`] of the critical path on average. Reports its drag (how much the whole would
 //! shrink without it, less than its time where something else runs meanwhile) and what half of it would save, both by
 //! replaying the recorded executions, and its slack (how much later its calls off the critical path could end); of calls
 //! to a database the statement that takes the longest, where it takes most of that time. A process's first execution is left out where it has several. A call that is recorded by several libraries (of a

@@ -1,4 +1,4 @@
-//! `clock_skew` and `broken_trace`: what makes a trace tell less, or something else, than what happened.
+//! `clock_skew` and `broken_trace`: faults that make a trace show less, or something else, than what happened.
 //!
 //! Skew: at least [`MIN_PAIRS`] calls between two services, in four fifths of which the server's span starts
 //! before the client's, or ends after it by more than the call took (10 ms at least: a span may well be closed a little
@@ -24,7 +24,7 @@ const MIN_EARLY_NANOS: i64 = 100_000;
 const MIN_LATE_NANOS: i64 = 10_000_000;
 /// The form of traces of which some parents did not arrive.
 pub(super) const MISSING: &str = "missing parents";
-/// So many spans of the server kind without a parent in one trace are requests that share an id by mistake.
+/// The number of server spans without a parent in one trace from which on they are requests that share an id by mistake.
 const MIN_REQUESTS: usize = 3;
 
 pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
@@ -104,11 +104,11 @@ fn broken(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let mut traces = 0;
     for execution in &group.all {
         let tree = execution.tree;
-        // Of a trace's executions the one beneath its root speaks for all of it.
-        let is_beneath_root = tree.root().is_some_and(|root| {
-            root == execution.entry || (is_run(tree, root) && tree.is_at_or_beneath(execution.entry, root))
+        // Of a trace's executions the one below its root speaks for all of it.
+        let is_below_root = tree.root().is_some_and(|root| {
+            root == execution.entry || (is_run(tree, root) && tree.is_at_or_below(execution.entry, root))
         });
-        if !is_beneath_root {
+        if !is_below_root {
             continue;
         }
         traces += 1;

@@ -214,7 +214,7 @@ pub(super) fn peer(span: &Span) -> Option<(&str, Option<i64>, Option<&str>)> {
     Some((host, port, span.text("db.namespace")))
 }
 
-/// A request stands at most so far beneath the call that makes it.
+/// The most levels between a call and the request that it makes.
 const WITHIN_CALL_MAX: usize = 4;
 
 /// The call that a span is part of, the uppermost: what asks a language model or a database through an HTTP client is

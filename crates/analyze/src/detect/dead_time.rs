@@ -3,7 +3,7 @@
 //! Evidence: at least [`MIN_EXECUTIONS`] executions; the operation has children, and its own time on the critical path
 //! is [`MIN_SHARE`] of the execution and [`MIN_OWN_NANOS`] or more, by the median; gaps shorter than [`MIN_GAP_NANOS`] do not count, since
 //! recording itself takes that. A process's first execution is left out where it has several. Silent about leaves,
-//! whose own time is their work, and about calls to the outside, which wait for somebody else. Nothing is claimed to be
+//! whose own time is their work, and about calls to the outside, which wait for another process. Nothing is claimed to be
 //! saved. Unasked it is opened only where it sets the operation apart ([`super::unasked`]).
 
 use std::collections::BTreeMap;

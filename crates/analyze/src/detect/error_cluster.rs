@@ -117,7 +117,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
                 by_span.iter().enumerate().flat_map(|(at, own)| own.iter().map(move |it| (at, it)))
             {
                 let next = by_span.get(position + 1).and_then(|inner| inner.first());
-                if next.is_some_and(|(inner, _)| facts.tree.is_at_or_beneath(*inner, *index)) {
+                if next.is_some_and(|(inner, _)| facts.tree.is_at_or_below(*inner, *index)) {
                     continue;
                 }
                 let key = (found.exception_type, found.message, found.stacktrace, found.root);

@@ -45,7 +45,7 @@ struct Times {
     path: Vec<Segment>,
     /// By position in the subtree: time on the critical path in the span itself.
     own: Vec<i64>,
-    /// The same with all that is beneath it.
+    /// The same with all that is below it.
     inclusive: Vec<i64>,
 }
 
@@ -69,7 +69,7 @@ impl<'t, 'a> Group<'t, 'a> {
         Self { is_relaxed: true, ..self }
     }
 
-    /// How many cases are enough, where it usually takes so many.
+    /// How many cases are enough: `usual`, or one with relaxed thresholds.
     pub(super) fn cases(&self, usual: usize) -> usize {
         if self.is_relaxed { 1 } else { usual }
     }
@@ -117,7 +117,7 @@ impl<'t, 'a> Facts<'t, 'a> {
             }
             let mut inclusive = own.clone();
             for position in (1..subtree.len()).rev() {
-                let parent = self.tree.parent(subtree[position] as usize).expect("a span beneath another has a parent");
+                let parent = self.tree.parent(subtree[position] as usize).expect("a span below another has a parent");
                 inclusive[self.position(parent)] += inclusive[position];
             }
             Times { path, own, inclusive }
@@ -148,18 +148,18 @@ impl<'t, 'a> Facts<'t, 'a> {
         self.times().own[self.position(index)]
     }
 
-    /// Time on the critical path in the span and beneath it.
+    /// Time on the critical path in the span and below it.
     pub(super) fn critical(&self, index: usize) -> i64 {
         self.times().inclusive[self.position(index)]
     }
 
-    /// Time on the critical path in the span and beneath it, between two moments in Unix nanoseconds.
+    /// Time on the critical path in the span and below it, between two moments in Unix nanoseconds.
     pub(super) fn critical_within(&self, index: usize, start: i64, end: i64) -> i64 {
         let path = self.path();
         let from = path.partition_point(|segment| segment.end <= start);
         let within = path[from..].iter().take_while(|segment| segment.start < end);
         within
-            .filter(|segment| self.tree.is_at_or_beneath(segment.span, index))
+            .filter(|segment| self.tree.is_at_or_below(segment.span, index))
             .map(|segment| segment.end.min(end) - segment.start.max(start))
             .sum()
     }
@@ -187,7 +187,7 @@ impl<'t, 'a> Facts<'t, 'a> {
         self.is_passed_test() && indices.iter().all(by_test)
     }
 
-    /// The parent that was recorded: that of the sibling, where a span is beneath a sibling because it lies within its
+    /// The parent that was recorded: that of the sibling, where a span is below a sibling because it is within its
     /// time. `None` where that is more than [`ANCESTORS_MAX`] above.
     fn recorded_parent(&self, index: usize) -> Option<usize> {
         let mut at = index;

@@ -2,7 +2,7 @@
 
 use kino_model::{Span, attribute};
 
-/// Whether it ended because somebody stopped waiting.
+/// Whether it ended because its caller stopped waiting.
 pub(crate) fn is_timeout(span: &Span) -> bool {
     let by_status =
         matches!(span.int("http.response.status_code"), Some(408 | 504)) || span.int("rpc.grpc.status_code") == Some(4);

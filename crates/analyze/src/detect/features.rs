@@ -5,7 +5,7 @@ use kino_model::{Span, Value};
 
 use crate::execution::Execution;
 
-/// Attributes that tell of the outcome or name the single execution; they explain nothing.
+/// Attributes that record the outcome or name the single execution; they explain nothing.
 const NOT_INPUT: &[&str] = &[
     "error",
     "exception",
@@ -44,7 +44,7 @@ const GIVEN: &[&str] = &[
     "enduser.",
     "baggage.",
 ];
-/// More keys than this in one execution are not looked at; the count of tried ones would drown any finding.
+/// The most keys of one execution that are examined; the count of tried ones would drown any finding.
 const MAX_KEYS: usize = 64;
 
 /// A longer text is a content, not a category.
@@ -60,7 +60,7 @@ pub(crate) fn is_id(key: &str) -> bool {
     IDS.iter().any(|part| key.contains(part))
 }
 
-/// A value that executions can be told apart by.
+/// A value that distinguishes executions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Feature<'a> {
     Number(f64),

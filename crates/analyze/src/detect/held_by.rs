@@ -1,13 +1,13 @@
-//! `held_by`: executions wait, and others have meanwhile what they wait for.
+//! `held_by`: executions wait for something that other executions have meanwhile.
 //!
 //! Waits are spans named for acquiring or waiting (a pool's connection, a lock, a place in a rate), `kino.lock.*`,
-//! messages waiting for a worker, and executions that stand still while another one computes in their process. Evidence:
+//! messages waiting for a worker, and executions that make no progress while another one computes in their process. Evidence:
 //! at least [`MIN_EXECUTIONS`] executions that wait [`MIN_SHARE`] of their time, and [`MIN_SHARE`] of all their time;
 //! holders who have [`MIN_BEYOND`] more of the holding than their number would give them (or, where holding is not seen,
 //! run during that much more of the waiting than at other times), at a chance of at most one in a
-//! hundred, all attributes and values tried taken into account. Unlike other detectors this one looks at everything that
-//! is at hand: who holds may be of another operation or service than who waits. Silent about waits that fall on
-//! everybody alike, which only say that there is too little of something, and about single processes' first moments.
+//! hundred, all attributes and values tried taken into account. Unlike other detectors this one reads all executions
+//! at hand: the holder may be of another operation or service than the one that waits. Silent about waits that affect
+//! all executions alike, which only say that there is too little of something, and about a process's first moments.
 
 mod groups;
 mod holders;
@@ -37,7 +37,7 @@ const MIN_SHARE: f64 = 0.1;
 const MIN_BEYOND: f64 = 0.25;
 /// The part of the executions that holders are at most.
 const OF_EXECUTIONS_MAX: f64 = 0.5;
-/// Executions this much slower than the median may have been held up.
+/// Executions this much slower than the median may have waited.
 const SLOW: f64 = 2.0;
 
 /// What ran beside the executions that are judged.
@@ -90,7 +90,7 @@ pub(super) fn detect<'t, 'a>(
     is_relaxed: bool,
     findings: &mut Vec<Finding>,
 ) {
-    // Alone nobody waits for anybody.
+    // A single execution has no other to wait for.
     if executions.len() + beside.trees.len() < 2 {
         return;
     }
@@ -99,7 +99,7 @@ pub(super) fn detect<'t, 'a>(
     let (resources, releases) = waits::of(&scene);
     for resource in &resources {
         let Some(victims) = Victims::of(&scene, &resource.waits, terms) else { continue };
-        let known = resource.is_held.then(|| holders::holders(&scene, resource, &releases)).flatten();
+        let known = resource.is_acquired.then(|| holders::holders(&scene, resource, &releases)).flatten();
         let holders = known.or_else(|| moved::holders(&scene, resource));
         let enough = |holders: &Holders| holders.beyond >= MIN_BEYOND * terms.part && sets_apart(holders);
         if let Some(holders) = holders.filter(enough) {
@@ -139,7 +139,7 @@ pub fn waited_for<'t, 'a>(execution: Execution<'t, 'a>, beside: Beside<'t, 'a>) 
     let (resources, releases) = waits::of(&scene);
     let duration = execution.duration().unwrap_or_default().max(1) as f64;
     let mut found = Vec::new();
-    for resource in resources.iter().filter(|resource| resource.is_held) {
+    for resource in resources.iter().filter(|resource| resource.is_acquired) {
         let judged = resource.waits.iter().filter(|wait| wait.judged.is_some());
         let wait: f64 = judged.map(|wait| wait.nanos() as f64).sum();
         if wait < MIN_SHARE * duration {
@@ -334,7 +334,7 @@ fn shares(holders: &Holders) -> String {
     }
 }
 
-/// In what most of the time passes in which something is held.
+/// The operation in which holders spend most of the time that they hold something.
 struct Doing {
     name: String,
     share: f64,
@@ -417,5 +417,5 @@ fn draft(
         text,
         next: Some(next),
     };
-    draft.beneath(victims.name)
+    draft.for_entry(victims.name)
 }

@@ -1,10 +1,10 @@
 //! `repeated_identical_call`: the same call with the same data again, which a cache or a variable would answer.
 //!
 //! Evidence: in more than half of the executions a reading call whose data was recorded in full is made
-//! [`MIN_REPEATS`] times or more of one other side with the same status. What tells requests apart may not be recorded
+//! [`MIN_REPEATS`] times or more of one other side with the same status. What distinguishes requests may not be recorded
 //! (headers, cookies): of an HTTP request it is [`UNSURE`] unless the size of its answer was recorded and is the same, or
 //! [`MIN_EXECUTIONS_BARE`] executions repeat it. The saving is their time on the critical path less the longest.
-//! Silent about writes, about statements whose bound values were not recorded, about functions that answer anew each
+//! Silent about writes, about statements whose bound values were not recorded, about functions whose answer changes each
 //! time, about what a test that passed calls itself, about polling (long silent pauses), and where something was written in between (a statement or an HTTP
 //! request that is no reading one), since the answer may then differ.
 
@@ -24,7 +24,7 @@ const MIN_REPEATS: usize = 3;
 const MIN_PRESENCE: f64 = 0.5;
 /// Executions that repeat requests of which no more than the address is known, for it to be sure.
 const MIN_EXECUTIONS_BARE: usize = 3;
-/// Pauses this many times a call's own time are somebody waiting on purpose.
+/// Pauses this many times a call's own time are waits on purpose.
 const POLLING_PAUSE: f64 = 5.0;
 
 struct Repeats {
@@ -63,7 +63,7 @@ fn is_change(call: &Call<'_>) -> bool {
 /// By parent: for each of its children the latest end among it and those before it.
 type Reached = HashMap<usize, Vec<i64>>;
 
-/// Whether somebody asks again on purpose: nothing recorded happens between the calls, and the pauses are long.
+/// Whether the program asks again on purpose: nothing recorded happens between the calls, and the pauses are long.
 fn is_polling(facts: &Facts<'_, '_>, indices: &[usize], reached: &mut Reached) -> bool {
     let tree = facts.tree;
     let mut is_pause = |pair: &[usize]| {

@@ -1,9 +1,9 @@
 //! `latency_grows_with_input`: the duration follows a numeric attribute.
 //!
 //! Evidence: at least [`crate::growth::MIN_POINTS`] executions that went well, over inputs that span a factor of
-//! [`crate::growth::MIN_RANGE`]; a growing shape must halve the held-out error. Of several attributes the one with the
-//! smallest error is told; a process's first execution is left out where it has several. Where executions timed out at
-//! a limit, the input that crosses it is told too.
+//! [`crate::growth::MIN_RANGE`]; a growing shape must halve the cross-validation error. Of several attributes the one with the
+//! smallest error is reported; a process's first execution is left out where it has several. Where executions timed out at
+//! a limit, the input that crosses it is reported too.
 
 use super::Draft;
 use super::facts::{Group, shown, top};

@@ -7,9 +7,9 @@
 //!   that was not recorded.
 //! - prefix: calls whose recorded inputs share the first [`MIN_PREFIX`] or more of their text.
 //! - tiny: in [`MIN_TINY_EXECUTIONS`] executions, calls with [`LARGE_INPUT`] input tokens or more that answer with
-//!   [`TINY_OUTPUT`] at most. A question, not a verdict: it is told with little confidence, and never of embeddings.
+//!   [`TINY_OUTPUT`] at most. A question, not a verdict: it is reported with little confidence, and never of embeddings.
 //!
-//! Where the configuration has a price for the model, what these tokens cost is told too.
+//! Where the configuration has a price for the model, the cost of these tokens is reported too.
 //!
 //! Silent where providers report cached input tokens for the repeats.
 
@@ -29,7 +29,7 @@ const MIN_PRESENCE: f64 = 0.5;
 const LARGE_INPUT: i64 = 4_000;
 const TINY_OUTPUT: i64 = 16;
 const MIN_TINY_EXECUTIONS: usize = 3;
-/// Prices are for so many tokens.
+/// The number of tokens that a price is for.
 const PRICED_TOKENS: f64 = 1e6;
 
 const INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";

@@ -83,7 +83,7 @@ fn contention(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             ),
             next: Some("see who holds it meanwhile; hold it shorter, or split it".to_owned()),
         };
-        // Where in the span the wait lies is not recorded: mostly it begins with it.
+        // The wait's position in the span is not recorded: mostly it begins with the span.
         let waited = |&(execution, index, nanos): &(usize, usize, f64)| {
             let whole = group.stretch(execution, index);
             Stretch { end: whole.end.min(whole.start.saturating_add(nanos as i64)), ..whole }

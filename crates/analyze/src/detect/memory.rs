@@ -1,6 +1,6 @@
 //! `memory_growth`: a process has more memory after each execution, and does not give it back.
 //!
-//! Read is what a process says of its memory on the entry span, or on one directly beneath: the keys in [`KEYS`].
+//! Reads a process's memory from the entry span, or from one directly below: the keys in [`KEYS`].
 //! Evidence: at least [`MIN_EXECUTIONS`] ended executions in one process, its first left out. In each of [`BLOCKS`]
 //! consecutive parts the least memory is more than in the part before; from the first part to the last it grows by
 //! [`MIN_GROWTH`] or more; the last step is at least [`MIN_LAST_STEP`] of the mean one, so that a process that warms up

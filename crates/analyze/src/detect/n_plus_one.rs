@@ -2,7 +2,7 @@
 //!
 //! Evidence: in more than half of the executions a call, with its data taken out, is made [`MIN_REPEATS`] times or more,
 //! of as many different data where these were recorded. The subject is the nearest span that has all the repeats
-//! beneath it, so that spread over several parents or interleaved they are still found. The saving is their time on the
+//! below it, so that spread over several parents or interleaved they are still found. The saving is their time on the
 //! critical path less that of one. Calls that overlap each other, or other work, are a load rather than a loss of time:
 //! they are worded so, and nothing is claimed to be saved but what they hold of the critical path.
 //!
@@ -16,7 +16,7 @@
 //!
 //! Silent about statements that define tables or ask which there are, batches, pages (by number, offset, cursor or last
 //! key), one call to each of several other sides, failed calls (retries), calls of the same few data
-//! (`repeated_identical_call`), what a test repeats (calls that only the test itself has all beneath it), polling (long
+//! (`repeated_identical_call`), what a test repeats (calls that only the test itself has all below it), polling (long
 //! pauses between), waits for work, what a loader collects into batches, language models and the requests that ask them,
 //! health checks, transaction brackets and `SELECT 1`.
 
@@ -39,13 +39,13 @@ const MIN_EXECUTIONS_REQUESTS: usize = 3;
 const MIN_INSERTS: f64 = 10.0;
 /// Calls that hold less than this part of their time of the critical path overlap each other or other work.
 pub(super) const OVERLAPPING: f64 = 0.5;
-/// A request stands at most so far beneath the call of a language model that makes it.
+/// The most levels between the call of a language model and the request that it makes.
 const MAX_WITHIN_MODEL: usize = 4;
 /// Pauses this many times the calls' own time are waits on purpose.
 const POLLING_PAUSE: f64 = 10.0;
 /// The shortest time from one call to the next that a timer makes, in nanoseconds.
 const TIMER_MIN: f64 = 1e8;
-/// The middle half of the times from one call to the next lies within this part of their median where a timer makes them.
+/// The middle half of the times from one call to the next is within this part of their median where a timer makes them.
 const TIMER_SPREAD: f64 = 0.2;
 /// A call that takes longer than this many times the usual one's time has stalled, which is no reason to make fewer.
 const STALLED: f64 = 4.0;
@@ -75,7 +75,7 @@ impl<'a> Made<'a> {
         }
     }
 
-    /// Whether they are calls for so many items, as far as is known.
+    /// Whether they are calls for [`MIN_REPEATS`] items or more, as far as is known.
     fn is_of_many(&self) -> bool {
         self.indices.len() >= MIN_REPEATS && (self.is_data_unknown || self.data.len() >= MIN_REPEATS)
     }
@@ -163,7 +163,7 @@ fn serves(group: &Group<'_, '_>) -> bool {
     group.facts.iter().any(|facts| matches!(entry(facts), SpanKind::Server | SpanKind::Consumer))
 }
 
-/// Whether it is how a language model is asked: the request beneath the call, or a request to a model's address.
+/// Whether it is how a language model is asked: the request below the call, or a request to a model's address.
 fn is_within_model(facts: &Facts<'_, '_>, index: usize) -> bool {
     if is_model_request(facts.span(index)) {
         return true;
@@ -251,7 +251,7 @@ fn busy_between(facts: &Facts<'_, '_>, indices: &[u32]) -> f64 {
     1.0 - facts.tree.self_time(ancestor) as f64 / duration
 }
 
-/// The nearest span that has all of these beneath it; the entry where none of the nearest [`ANCESTORS_MAX`] has.
+/// The nearest span that has all of these below it; the entry where none of the nearest [`ANCESTORS_MAX`] has.
 fn common_ancestor(facts: &Facts<'_, '_>, indices: &[u32]) -> usize {
     let entry = facts.execution.entry;
     let (first, last) = indices.iter().fold((usize::MAX, 0), |(first, last), &index| {

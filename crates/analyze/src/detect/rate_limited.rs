@@ -112,7 +112,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     }
 }
 
-/// From a refused request until the same is asked again beneath its parent, else until it ends.
+/// From a refused request until the same is asked again below its parent, else until it ends.
 fn until_asked_again<'a>(group: &Group<'_, 'a>, calls: &mut Calls<'a>, request: &Request) -> Stretch {
     let facts = &group.facts[request.number];
     let own = group.stretch(request.number, request.index);

@@ -34,7 +34,7 @@ pub(super) struct Place {
     pub(super) span: usize,
 }
 
-/// A part of the time of a span and of all beneath it, in Unix nanoseconds.
+/// A part of the time of a span and of all below it, in Unix nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stretch {
     pub(super) place: Place,
@@ -47,7 +47,7 @@ pub(super) struct Stretch {
 pub(super) struct Found {
     pub(super) finding: Finding,
     about: Vec<Place>,
-    /// Whether only the own time of these spans counts, without what is beneath them.
+    /// Whether only the own time of these spans counts, without what is below them.
     is_own: bool,
     explains: Vec<Stretch>,
     /// Calls of one execution that would not be made any more.
@@ -68,7 +68,7 @@ impl Found {
         }
     }
 
-    /// Says whose time changes if this is repaired: these spans' and that of all beneath them.
+    /// Says whose time changes if this is repaired: these spans' and that of all below them.
     pub(super) fn about(mut self, places: impl IntoIterator<Item = (usize, usize)>) -> Self {
         self.about.extend(places.into_iter().map(|(execution, span)| Place { execution, span }));
         self.about.sort_unstable();
@@ -210,7 +210,7 @@ fn explained_segments(tree: &Tree<'_>, path: &[Segment], stretches: &[Stretch]) 
         }
         let mut reached = segment.start;
         let mut explained = 0;
-        for stretch in active.iter().filter(|it| tree.is_at_or_beneath(segment.span, it.place.span)) {
+        for stretch in active.iter().filter(|it| tree.is_at_or_below(segment.span, it.place.span)) {
             let (from, to) = (stretch.start.max(reached), stretch.end.min(segment.end));
             explained += (to - from).max(0);
             reached = reached.max(to);
@@ -320,7 +320,7 @@ fn bound(remarks: &mut Vec<String>) {
     }
 }
 
-/// Whether most of the first one's calls are the other's: the same spans, or one beneath the other. Two findings of one
+/// Whether most of the first one's calls are the other's: the same spans, or one below the other. Two findings of one
 /// code are about different calls unless each call of one has one of the other: a call that is made for each item may
 /// well make a call for each of its own.
 fn is_about_same(group: &Group<'_, '_>, one: &Found, other: &Found) -> bool {
@@ -342,7 +342,7 @@ fn is_about_same(group: &Group<'_, '_>, one: &Found, other: &Found) -> bool {
 struct Spans(Vec<(usize, usize)>);
 
 impl Spans {
-    /// The spans at `places`, all of one execution, and those beneath them unless `is_own`.
+    /// The spans at `places`, all of one execution, and those below them unless `is_own`.
     fn new(group: &Group<'_, '_>, places: &[Place], is_own: bool) -> Self {
         let Some(first) = places.first() else { return Self(Vec::new()) };
         let mut ranges: Vec<(usize, usize)> =
@@ -367,7 +367,7 @@ impl Spans {
         self.0.get(next).is_some_and(|(from, _)| *from <= position)
     }
 
-    /// Whether the span is one of them, or beneath or above one.
+    /// Whether the span is one of them, or below or above one.
     fn meets(&self, group: &Group<'_, '_>, execution: usize, span: usize) -> bool {
         let (begin, end) = range(group, execution, span);
         let next = self.0.partition_point(|(_, to)| *to <= begin);
@@ -375,7 +375,7 @@ impl Spans {
     }
 }
 
-/// The positions of a span and of all beneath it in the execution's subtree.
+/// The positions of a span and of all below it in the execution's subtree.
 fn range(group: &Group<'_, '_>, execution: usize, span: usize) -> (usize, usize) {
     let facts = &group.facts[execution];
     let position = facts.tree.position_below(facts.execution.entry, span);

@@ -126,7 +126,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     }
 }
 
-/// Whether an attempt failed. «Not found» is an answer: whoever asks again waits for something to appear.
+/// Whether an attempt failed. «Not found» is an answer: a program that asks again waits for something to appear.
 fn is_failure(span: &Span) -> bool {
     span.is_error() && !is_absence(span)
 }

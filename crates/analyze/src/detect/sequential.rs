@@ -30,8 +30,8 @@ const MIN_WAITING: f64 = 0.5;
 const MAX_GAP: f64 = 0.1;
 /// A shorter sibling than this part of the execution is not worth running beside another.
 const MIN_PART: f64 = 0.02;
-/// Spans that are looked at beneath siblings, as a multiple of the execution's: each counts once for every sibling that
-/// it is beneath. Siblings beyond it are not judged: that takes siblings nested this deep.
+/// The most spans that are read below siblings, as a multiple of the execution's: each counts once for every sibling that
+/// it is below. Siblings beyond it are not judged: that takes siblings nested this deep.
 const LOOKS_PER_SPAN: usize = 16;
 /// Recorded outputs times recorded inputs that are compared among siblings; beyond that data may flow unseen.
 const COMPARED_MAX: usize = 1_000_000;
@@ -265,7 +265,7 @@ fn asks_for_tool(span: &Span) -> bool {
         .is_some_and(|reasons| texts(reasons).any(|reason| matches!(reason, "tool_call" | "tool_calls" | "tool_use")))
 }
 
-/// Whether a secret of one's output stands in a later one's input, or may: redaction leaves a keyed hash of a secret
+/// Whether a secret of one's output is in a later one's input, or may be: redaction leaves a keyed hash of a secret
 /// that it recognises, but not in every text. So an input's secret that is new may be an output that was left in the
 /// clear, if that is a single word, or a part of one that was redacted as a whole.
 fn secret_flows(facts: &Facts<'_, '_>, members: &[usize]) -> bool {
@@ -286,7 +286,7 @@ fn secret_flows(facts: &Facts<'_, '_>, members: &[usize]) -> bool {
     })
 }
 
-/// Whether beneath it something is changed over HTTP: what comes after may rest on it. Calls of language models are
+/// Whether something below it is changed over HTTP: what comes after may rest on it. Calls of language models are
 /// requests of that kind too, and change nothing.
 fn is_write(facts: &Facts<'_, '_>, member: usize) -> bool {
     let mut inside_model_until = 0;

@@ -15,7 +15,7 @@
 //!   same as `dead_time`.
 //! - `what_differs` of failures, and of slow executions by an attribute that the program's author set: what a library
 //!   records of a request says which kind of work it is. Not which of several operations it is (what is named by its HTTP
-//!   method alone is several, which its address and its headers tell apart). What differs is what the execution was
+//!   method alone is several, which its address and its headers distinguish). What differs is what the execution was
 //!   given: which calls it then makes, and what a protocol reports at its end, comes of the difference.
 //! - `latency_grows_with_input` where it crosses a limit or grows worse than the input, to what a person notices.
 //! - `timeout_budget_exceeded` of calls that go on for as long as a person notices: a call has a limit of its own, while a
@@ -43,7 +43,7 @@ use crate::statistics::median;
 const NOTICED_NANOS: f64 = 1e8;
 /// An operation is apart from those that take less than its time over this, with none between.
 const GAP: f64 = 3.0;
-/// So many operations must lie beyond the gap: fewer say nothing of what is usual in the service.
+/// The fewest operations beyond the gap: fewer do not show what is usual in the service.
 const LOWER_MIN: usize = 4;
 /// As many operations on the near side of the gap, up to half of all, share a cause …
 const SHARING_MIN: usize = 3;
@@ -76,7 +76,7 @@ pub struct Neighbours {
 impl Neighbours {
     /// Whether `nanos` sets an operation apart from most others together with some that take about as long, as where all
     /// of them do one slow thing.
-    fn are_beneath(&self, nanos: f64) -> bool {
+    fn are_faster_than(&self, nanos: f64) -> bool {
         let mut medians: Vec<f64> = self.medians.iter().map(|&median| median as f64).collect();
         medians.sort_by(|a, b| b.total_cmp(a));
         // Down from one to the next, as long as none is several times the next.
@@ -106,7 +106,7 @@ pub fn opens(finding: &Finding, executions: &[Execution<'_, '_>], neighbours: &N
         Code::Bottleneck => is_seen_outside_tests() && bottleneck(finding, executions, neighbours),
         Code::WhatDiffers => is_seen_outside_tests() && what_differs(finding, executions),
         Code::LatencyGrowsWithInput => {
-            let is_other = key(finding, " grows with ").is_some_and(|key| tells_operations_apart(key, executions));
+            let is_other = key(finding, " grows with ").is_some_and(|key| distinguishes_operations(key, executions));
             is_seen_outside_tests() && !is_other && finding.confidence >= CONFIDENT && grows_too_fast(finding)
         }
         Code::TimeoutBudgetExceeded => outlives_its_caller(finding, executions),
@@ -144,7 +144,7 @@ fn dead_time(finding: &Finding, executions: &[Execution<'_, '_>], neighbours: &N
 fn is_apart(execution: &Execution<'_, '_>, neighbours: &Neighbours, nanos: f64) -> bool {
     let entry = execution.tree.span(execution.entry);
     let is_request = entry.kind == SpanKind::Server && !is_connection(execution) && !is_authentication(&entry.name);
-    is_request && neighbours.are_beneath(nanos)
+    is_request && neighbours.are_faster_than(nanos)
 }
 
 /// Whether the program's author made the span, and so named a part of the program: what instruments frameworks and
@@ -247,7 +247,7 @@ fn key<'f>(finding: &'f Finding, words: &str) -> Option<&'f str> {
 }
 
 /// Whether an attribute only says which of several operations an execution is of, all of them named by their HTTP method.
-fn tells_operations_apart(key: &str, executions: &[Execution<'_, '_>]) -> bool {
+fn distinguishes_operations(key: &str, executions: &[Execution<'_, '_>]) -> bool {
     const OF_REQUESTS: [&str; 4] = ["http.", "url.", "server.", "rpc."];
     let is_several = executions.first().is_some_and(|it| is_method(&it.tree.span(it.entry).name));
     is_several && OF_REQUESTS.iter().any(|part| key.starts_with(part))
@@ -286,7 +286,7 @@ fn is_of_library(key: &str) -> bool {
 
 fn what_differs(finding: &Finding, executions: &[Execution<'_, '_>]) -> bool {
     let Some(key) = key(finding, " have ") else { return false };
-    if tells_operations_apart(key, executions) || !is_of_input(key, executions) {
+    if distinguishes_operations(key, executions) || !is_of_input(key, executions) {
         return false;
     }
     if let Some(nanos) = number(finding, "slower_by") {
@@ -325,7 +325,7 @@ mod tests {
 
     fn is_apart(millis: f64, others: &[i64]) -> bool {
         let medians = others.iter().map(|millis| millis * MILLI).collect();
-        Neighbours { medians }.are_beneath(millis * MILLI as f64)
+        Neighbours { medians }.are_faster_than(millis * MILLI as f64)
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Evidence: at least [`MIN_SIDE`] executions on each side. Bad are the failed ones; where too few failed, those slower
 //! than twice the median. For numbers the best threshold on either side, for texts the best value; the chance of so
 //! good a separation (Fisher's exact test) is multiplied by everything that was tried, thresholds included, and must
-//! stay below the level; the rule must hold for most of the bad, with a lift. Attributes that tell of the outcome are
+//! stay below the level; the rule must hold for most of the bad, with a lift. Attributes that record the outcome are
 //! not tried. The rules are [`super::rule`]'s.
 
 use super::Draft;

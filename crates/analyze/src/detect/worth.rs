@@ -1,6 +1,6 @@
 //! What is worth a finding: the least that a repair must save, the same for all detectors that claim a saving.
 //!
-//! A saving of time counts if it is a part of the execution that is beyond noise and long enough for anybody to gain by
+//! A saving of time counts if it is a part of the execution that is beyond noise and long enough for a person to gain by
 //! it, or long by itself. Calls that would not be made any more count as a load on the other side where they are many
 //! and no rarity: what a server asks now and then while it runs for hours, under a span for its whole life, is none; or
 //! fewer, where they are made one after another and take a part of the execution that is beyond noise: data grow. Tokens
@@ -19,7 +19,7 @@ const NANOS_MIN: f64 = 1e6;
 /// What only says where time is, and not how to save it, is looked into for no less than this: a tenth of the shortest
 /// wait that a person notices.
 const CONCERNED_NANOS_MIN: f64 = 1e7;
-/// A time that somebody notices, whatever part of the execution it is.
+/// A time that a person notices, whatever part of the execution it is.
 pub(super) const NANOS_LONG: f64 = 1e9;
 /// Calls in one execution that are a load on the other side.
 pub(super) const CALLS_MIN: f64 = 20.0;

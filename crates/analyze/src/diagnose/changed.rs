@@ -1,7 +1,7 @@
 //! What changed: the newest state of the code against the one that ran before, for one entry operation.
 //!
 //! A slower operation loses the time that it did not take before. Where its time shows no difference but something is
-//! suspected nevertheless (calls that vanished, lines that came), the strength of the suspicion stands for the loss, and
+//! suspected nevertheless (calls that vanished, lines that came), the strength of the suspicion replaces the loss, and
 //! counts for less: that something differs does not say that it is wrong.
 
 use std::collections::BTreeSet;

@@ -35,8 +35,8 @@ pub(super) fn candidates(group: &Group<'_, '_>) -> Vec<Candidate> {
     let ended: Vec<Execution<'_, '_>> = group.all.iter().filter(|it| !it.is_open()).copied().collect();
     let mut by_cause: BTreeMap<Fingerprint, Vec<Case>> = BTreeMap::new();
     let failed = ended.iter().enumerate().filter(|(_, it)| has_failed(it.tree.span(it.entry)));
-    let told = failed.filter_map(|(number, execution)| Some((number, failure(execution)?)));
-    for (number, failure) in told {
+    let explained = failed.filter_map(|(number, execution)| Some((number, failure(execution)?)));
+    for (number, failure) in explained {
         let cause = &failure.cause;
         let function = cause.frame.as_ref().map_or(String::new(), |frame| frame.function.clone());
         let what = if function.is_empty() { shape(&cause.message) } else { function };
@@ -55,8 +55,8 @@ fn position(execution: &Execution<'_, '_>, failure: &Failure) -> Option<usize> {
     spans.find(|&index| Some(execution.tree.span(index).span_id) == id)
 }
 
-/// Whether a finding is about exceptions of executions that failed, which these candidates tell better.
-pub(super) fn are_told(candidates: &[Candidate], finding: &Finding) -> bool {
+/// Whether these candidates already report the failed executions whose exceptions the finding is about.
+pub(super) fn are_covered(candidates: &[Candidate], finding: &Finding) -> bool {
     let traces = || finding.evidence.iter().map(|evidence| evidence.trace_id);
     finding.code == Code::ErrorCluster && candidates.iter().any(|one| traces().all(|trace| one.traces.contains(&trace)))
 }

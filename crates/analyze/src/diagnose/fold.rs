@@ -1,4 +1,4 @@
-//! Folds candidates into causes: one entry for each, with what follows from it, or says the same, beneath.
+//! Folds candidates into causes: one entry for each, which lists the candidates that follow from it or say the same.
 //!
 //! Candidates are taken the best at naming a cause first, so that what only says where or when the time goes finds the
 //! causes that are there. Each joins a cause of the same entry operation that explains it, else it is a cause of its own.
@@ -53,7 +53,7 @@ fn explains(cause: &Cause, candidate: &Candidate) -> bool {
     let in_its_executions =
         lead.source == Source::Error && !candidate.traces.is_empty() && candidate.traces.is_subset(&lead.traces);
     match candidate.source {
-        // What began to fail with a change is told by what fails.
+        // The failure itself reports what began to fail with a change.
         Source::Changed => candidate.suspects.contains(&lead.subject) || lead.source == Source::Error,
         Source::Finding(Code::Bottleneck | Code::DeadTime | Code::LatencyGrowsWithInput) => {
             lead.source.class() <= 1

@@ -43,7 +43,7 @@ fn repeated(count: usize, trace: impl Fn(usize, usize) -> String) -> String {
     (0..count).map(|number| trace(number, number * 1_000)).collect::<Vec<_>>().join("\n---\n")
 }
 
-/// An entry of `name` that lasts `duration` with calls in a row beneath it, named `call`.
+/// An entry of `name` that lasts `duration` with calls in a row below it, named `call`.
 fn list(name: &str, at: usize, calls: usize, each: usize, statement: &str) -> String {
     let rows = (0..calls).map(|call| {
         let start = at + 5 + call * each;

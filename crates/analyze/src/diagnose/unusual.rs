@@ -1,6 +1,6 @@
 //! The last execution of an entry operation, where it was far slower than its like.
 //!
-//! One that failed is told by its first cause. A single slow execution is never sure: it counts for half of the time that
+//! For a failed one, its first cause is reported. A single slow execution is never sure: it counts for half of the time that
 //! it took beyond the usual one, as if the next were to be well.
 
 use std::collections::BTreeSet;

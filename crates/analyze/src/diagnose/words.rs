@@ -175,7 +175,7 @@ pub(super) fn raise(words: &Words, causes: &mut [Cause], groups: &[Group<'_, '_>
     for one in &mut matches {
         one.recorded = one.causes > 0 || around.iter().any(|names| names.has(&one.word));
     }
-    // Words that tell causes apart.
+    // Words that distinguish causes.
     let telling: Vec<usize> = (0..matches.len()).filter(|&at| matches[at].recorded).collect();
     for cause in causes.iter_mut().filter(|_| !telling.is_empty()) {
         let group = groups.iter().position(|group| group.entry() == cause.lead.entry);

@@ -7,9 +7,9 @@
 //!    call   exception E, stack [raise load call]            another: `handle` already has its own
 //! ```
 //!
-//! A recording is the same exception as one beneath it where type and message are equal and the stacks say that the
+//! A recording is the same exception as one below it where type and message are equal and the stacks say that the
 //! one may be the other seen from further out. Each span passes an exception on once: where a span recorded two, they
-//! are two. A span's log and its event may both tell of one. Without stacks on both, the outer one must come later.
+//! are two. A span's log and its event may both record one. Without stacks on both, the outer one must come later.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -77,7 +77,7 @@ struct Raised {
     /// Its outermost one so far.
     last: usize,
     /// Whether the span at hand has recorded it: as an event, in a log.
-    told: [bool; 2],
+    recorded_in: [bool; 2],
 }
 
 /// Recordings of one trace, type and message.
@@ -126,7 +126,10 @@ impl<'r, 'a> Passing<'r, 'a> {
                 }
             }
             let Some(&above) = self.above.get(&span) else { continue };
-            from_below.entry(above).or_default().extend(raised.iter().map(|it| Raised { told: [false; 2], ..*it }));
+            from_below
+                .entry(above)
+                .or_default()
+                .extend(raised.iter().map(|it| Raised { recorded_in: [false; 2], ..*it }));
             if let Some(left) = waiting_for.get_mut(&above) {
                 *left -= 1;
                 if *left == 0 {
@@ -144,19 +147,19 @@ impl<'r, 'a> Passing<'r, 'a> {
         let not_after = |inner: usize| time(inner).saturating_sub(CLOCK_GRAIN_NANOS) <= time(index);
         let fits = |it: &Raised| {
             let same = self.stack(it.last).is_within(self.stack(index));
-            !it.told[place] && same.unwrap_or_else(|| not_after(it.last))
+            !it.recorded_in[place] && same.unwrap_or_else(|| not_after(it.last))
         };
         // The latest of those before it, or else the one that followed soonest.
         let distance = |it: &Raised| (!not_after(it.last), time(index).abs_diff(time(it.last)));
         let newest = raised.len().saturating_sub(RAISED_MAX);
         let Some(found) = raised[newest..].iter_mut().filter(|it| fits(it)).min_by_key(|it| distance(it)) else {
-            let mut told = [false; 2];
-            told[place] = true;
-            raised.push(Raised { first: index, last: index, told });
+            let mut recorded_in = [false; 2];
+            recorded_in[place] = true;
+            raised.push(Raised { first: index, last: index, recorded_in });
             return None;
         };
         found.last = index;
-        found.told[place] = true;
+        found.recorded_in[place] = true;
         Some(found.first)
     }
 

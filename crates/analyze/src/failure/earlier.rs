@@ -42,7 +42,7 @@ pub struct Earlier {
     pub frame: Option<Frame>,
     /// What sets its span apart from others of its operation, the rarest first; at most three.
     pub attributes: Vec<EarlierAttribute>,
-    /// Executions that went well and were looked at.
+    /// Executions that went well and were examined.
     pub likes: u64,
     /// Those among them that have one of the kind.
     pub likes_with_it: u64,
@@ -93,7 +93,7 @@ pub fn earlier<'a>(execution: &Execution<'_, 'a>, failure: &Failure, good: &[Exe
         failure.reported.iter().map(|it| (&it.0, &it.1)).chain([(&failure.cause.error_type, &failure.cause.message)]);
     let own: BTreeSet<(String, String)> = texts.map(|(kind, message)| (kind.clone(), shape(message))).collect();
     before.retain(|it| {
-        let is_on_path = tree.is_at_or_beneath(cause, it.index);
+        let is_on_path = tree.is_at_or_below(cause, it.index);
         let is_early = if it.index == cause || is_on_path {
             // Its own span, or a caller: only an exception of another kind before.
             failures.recorded.contains_key(&it.index) && it.time < failure.cause.time.0

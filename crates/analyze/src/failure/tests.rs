@@ -32,7 +32,7 @@ fn check(text: &str, cause: &str, kind: &str, message: &str) -> Failure {
 }
 
 #[test]
-fn what_passed_up_is_told_at_the_innermost() {
+fn an_exception_that_passed_up_is_reported_at_the_innermost_span() {
     let found = check(
         "GET /cart 0..100 ! exception='KeyError:a'\n  load 10..90 ! exception='KeyError:a'\n    read 20..80 ! exception='KeyError:a'",
         "read",
@@ -44,7 +44,7 @@ fn what_passed_up_is_told_at_the_innermost() {
 }
 
 #[test]
-fn a_span_without_a_word_hands_over_to_the_last_that_failed_beneath() {
+fn a_span_without_an_exception_hands_over_to_the_last_failed_span_below() {
     let found = check(
         "GET / 0..100 ! http.response.status_code=500\n  cache 5..10 !\n  db 20..90 ! exception='Timeout:db'",
         "db",
@@ -125,7 +125,7 @@ fn java_names_causes_at_the_end() {
 }
 
 #[test]
-fn what_was_caught_is_told_as_handled_and_what_went_well_is_not_told() {
+fn a_caught_failure_is_reported_as_handled_and_a_good_execution_reports_none() {
     let found = check("GET / 0..100\n  db 20..90 ! exception='Timeout:db'", "db", "Timeout", "db");
     assert!(found.is_handled);
     assert_eq!(read(&trace("GET / 0..100\n  db 20..90", 1)), None);

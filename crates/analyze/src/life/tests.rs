@@ -115,9 +115,9 @@ fn own_traces(case: &Case, mixed: bool) -> Vec<Trace> {
     own
 }
 
-/// What is kept after looks at the first executions of each number, all of one state of the code.
-fn kept_after(own: &[Trace], looks: &[usize]) -> Vec<(Code, Life)> {
-    let mut kept: BTreeMap<(String, Fingerprint), (crate::Finding, Life)> = BTreeMap::new();
+/// The findings with their lives after judging the first executions of each count, all of one state of the code.
+fn lives_after(own: &[Trace], looks: &[usize]) -> Vec<(Code, Life)> {
+    let mut lives: BTreeMap<(String, Fingerprint), (crate::Finding, Life)> = BTreeMap::new();
     for (now, traces) in looks.iter().map(|&count| &own[..count]).enumerate() {
         let trees: Vec<Tree<'_>> = traces.iter().map(Tree::new).collect();
         let mut operations: BTreeMap<String, Vec<Execution<'_, '_>>> = BTreeMap::new();
@@ -125,7 +125,7 @@ fn kept_after(own: &[Trace], looks: &[usize]) -> Vec<(Code, Life)> {
             operations.entry(execution.tree.span(execution.entry).name.to_string()).or_default().push(execution);
         }
         for (operation, executions) in operations {
-            let of = kept.iter().filter(|((of, _), _)| *of == operation);
+            let of = lives.iter().filter(|((of, _), _)| *of == operation);
             let known: Vec<KnownFinding<'_>> = of
                 .map(|((_, fingerprint), (finding, life))| KnownFinding {
                     fingerprint: *fingerprint,
@@ -139,25 +139,25 @@ fn kept_after(own: &[Trace], looks: &[usize]) -> Vec<(Code, Life)> {
                 match outcome {
                     Outcome::Opened { finding, set, criteria } => {
                         let life = Life::open(&set, criteria, now);
-                        kept.insert((operation.clone(), finding.fingerprint), (*finding, life));
+                        lives.insert((operation.clone(), finding.fingerprint), (*finding, life));
                     }
                     Outcome::Seen { finding, set, prevalence } => {
                         let id = (operation.clone(), finding.fingerprint);
-                        let (before, life) = kept.get_mut(&id).unwrap();
+                        let (before, life) = lives.get_mut(&id).unwrap();
                         life.seen(&set, prevalence, now);
                         *before = *finding;
                     }
                     Outcome::Clean { fingerprint, set } => {
-                        kept.get_mut(&(operation.clone(), fingerprint)).unwrap().1.clean(&set, now);
+                        lives.get_mut(&(operation.clone(), fingerprint)).unwrap().1.clean(&set, now);
                     }
                     Outcome::Gone { fingerprint, set } => {
-                        kept.get_mut(&(operation.clone(), fingerprint)).unwrap().1.gone(&set, now);
+                        lives.get_mut(&(operation.clone(), fingerprint)).unwrap().1.gone(&set, now);
                     }
                 }
             }
         }
     }
-    kept.into_values().map(|(finding, life)| (finding.code, life)).collect()
+    lives.into_values().map(|(finding, life)| (finding.code, life)).collect()
 }
 
 #[test]
@@ -168,8 +168,8 @@ fn whenever_it_is_looked_at_a_fault_that_is_there_stays_open() {
         for case in faults::cases(code, 3, Ranges::Tuning).into_iter().filter(planted) {
             let own = own_traces(&case, true);
             for cut in (1..own.len()).step_by(own.len().div_ceil(5)) {
-                let kept = kept_after(&own, &[cut, own.len()]);
-                let is_there = kept.iter().any(|(found, life)| found.name() == code && life.state.is_present());
+                let lives = lives_after(&own, &[cut, own.len()]);
+                let is_there = lives.iter().any(|(found, life)| found.name() == code && life.state.is_present());
                 assert!(is_there, "{code}: {}: at {cut} and {}", case.name, own.len());
             }
         }
@@ -183,8 +183,8 @@ fn what_happens_now_and_then_is_gone_when_hardly_by_luck() {
     let case = faults::cases("retry_storm", 3, Ranges::Tuning).into_iter().find(planted).unwrap();
     let own = own_traces(&case, false);
     let life = |looks: &[usize]| -> Life {
-        let kept = kept_after(&own, looks);
-        kept.into_iter().find(|(code, _)| *code == Code::RetryStorm).unwrap().1
+        let lives = lives_after(&own, looks);
+        lives.into_iter().find(|(code, _)| *code == Code::RetryStorm).unwrap().1
     };
     let stormy = life(&[own.len()]).prevalence.unwrap().affected as usize;
     assert!(stormy > 5 && own.len() > stormy + 10, "{stormy} of {}", own.len());

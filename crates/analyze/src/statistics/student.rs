@@ -4,7 +4,7 @@
 const TERMS_MAX: usize = 300;
 /// Relative precision at which the continued fraction ends.
 const PRECISION: f64 = 1e-13;
-/// What stands for zero in a denominator of the continued fraction.
+/// Replaces zero in a denominator of the continued fraction.
 const TINY: f64 = 1e-300;
 /// Halvings until a quantile is as precise as a double.
 const HALVINGS: usize = 200;

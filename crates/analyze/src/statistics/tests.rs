@@ -75,7 +75,7 @@ fn tests_that_cannot_reach_their_share_do_not_cost_the_others() {
     assert_eq!(holm(&[clear], 0.01), [Some(true)]);
     // Two at once need 0.005 each, which five a side cannot reach.
     assert_eq!(holm(&[clear, clear], 0.01), [None, None]);
-    // Beside operations with one execution it stands alone.
+    // Beside operations with one execution it is the only one tested.
     assert_eq!(holm(&[clear, (1.0, 1, 1), (1.0, 1, 1)], 0.01), [Some(true), None, None]);
     assert_eq!(
         holm(&[(0.004, 20, 20), (0.03, 20, 20), (0.006, 20, 20)], 0.01),
@@ -84,25 +84,25 @@ fn tests_that_cannot_reach_their_share_do_not_cost_the_others() {
     assert_eq!(holm(&[(0.003, 20, 20), (0.03, 20, 20), (0.004, 20, 20)], 0.01), [Some(true), Some(false), Some(true)]);
 }
 
-/// How often the interval holds the true ratio, in simulated sets of log-normal durations.
+/// How often the interval contains the true ratio, in simulated sets of log-normal durations.
 fn coverage(count: usize, spread: f64, skewed: bool) -> f64 {
     const ROUNDS: usize = 3_000;
     let mut random = Random(42);
-    let mut held = 0;
+    let mut covered = 0;
     for _ in 0..ROUNDS {
         let mut draw = |scale: f64| -> Vec<f64> {
             let mut value = || {
                 let z = random.normal();
-                // A tail on one side alone, with the median kept.
+                // A tail on one side alone, with the same median.
                 (spread * if skewed && z > 0.0 { 4.0 * z } else { z }).exp() * scale
             };
             (0..count).map(|_| value()).collect()
         };
         let (before, after) = (draw(1e6), draw(1.3e6));
         let (_, [low, high]) = ratio_of_medians(&before, &after).unwrap();
-        held += usize::from(low <= 1.3 && 1.3 <= high);
+        covered += usize::from(low <= 1.3 && 1.3 <= high);
     }
-    held as f64 / ROUNDS as f64
+    covered as f64 / ROUNDS as f64
 }
 
 #[test]

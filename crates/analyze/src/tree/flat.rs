@@ -5,8 +5,8 @@
 //! A leaf is taken for the parent of siblings where
 //!
 //! - it is internal work, that is neither a call nor a request of its own, and has ended;
-//! - each sibling whose time meets its own lies strictly within it, or strictly around it;
-//! - two or more calls to the outside lie within it, one after another: what runs beside a leaf by intention, in another
+//! - each sibling whose time meets its own is strictly within it, or strictly around it;
+//! - two or more calls to the outside are within it, one after another: what runs beside a leaf by intention, in another
 //!   task or thread, is started together or crosses its end;
 //! - no sibling of the same name meets it, as tasks of one kind that run at the same time do.
 //!
@@ -20,7 +20,7 @@ use kino_model::SpanKind;
 
 use super::Tree;
 
-/// Leaves of one parent that are looked at, the first by start; each is compared with all of its siblings.
+/// The most leaves of one parent that are examined, the first by start; each is compared with all of its siblings.
 const LEAVES_MAX: usize = 64;
 
 /// Spans and the siblings that become their parents.

@@ -100,7 +100,7 @@ fn of_two_spans_with_one_id_the_first_has_the_children() {
 }
 
 #[test]
-fn an_open_span_ends_with_what_was_last_seen_beneath_it() {
+fn an_open_span_ends_with_the_last_event_below_it() {
     assert_snapshot!(check("
         root 0..
           done 10..40
@@ -119,7 +119,7 @@ fn a_trace_without_spans_has_no_root() {
     assert_eq!(Tree::new(&empty).root(), None);
 }
 
-/// Shows the tree beneath the root, and how many spans were nested by time.
+/// Shows the tree below the root, and how many spans were nested by time.
 fn nested(text: &str) -> String {
     let trace = trace(text, 1);
     let tree = Tree::new(&trace);
@@ -233,6 +233,6 @@ fn what_runs_beside_a_leaf_by_intention_stays_its_sibling() {
     // A leaf that has not ended, and one that has children.
     stays("r 0..100\n  compute 0.. kind=internal\n  GET 1..20 kind=client\n  GET 21..40 kind=client");
     stays("r 0..100\n  handler 0..90 kind=internal\n    own 1..2\n  GET 3..20 kind=client\n  GET 21..40 kind=client");
-    // What only follows from the parent is waited for by nobody.
+    // The parent does not wait for a span that only follows from it.
     stays("r 0..100 id=1\n  compute 0..90 kind=internal\n  GET 1..20 kind=client follows=1\n  GET 21..40 kind=client");
 }

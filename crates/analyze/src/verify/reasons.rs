@@ -1,4 +1,4 @@
-//! The reasons of a verification, each from one kind of evidence, with the sentence that tells it.
+//! The reasons of a verification, each from one kind of evidence, with the sentence that reports it.
 
 mod time;
 
@@ -69,7 +69,7 @@ pub(super) fn of_runs(before: Side<'_, '_, '_>, after: Side<'_, '_, '_>) -> Opti
     say("command_failed", more_often.then_some(Verdict::Undecided), if more_often { rest } else { "" })
 }
 
-/// Fisher's exact test, one-sided: the chance of at least so many failures after, were both sides alike.
+/// Fisher's exact test, one-sided: the chance of at least as many failures after, were both sides alike.
 fn chance_of_failures(before: Side<'_, '_, '_>, after: Side<'_, '_, '_>) -> f64 {
     let choose =
         |n: u64, k: u64| -> f64 { if k > n { 0.0 } else { (1..=k).map(|i| (n - k + i) as f64 / i as f64).product() } };

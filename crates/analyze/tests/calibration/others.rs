@@ -2,7 +2,7 @@
 //!
 //! - `hyperfine` 1.19 compares in `scripts/welch_ttest.py`: Welch's t test on the times, two-sided, at 5 %.
 //! - `criterion` 0.5 compares Welch's t with those of 100,000 pairs of samples drawn from both sides together, at 5 %;
-//!   the 95 % interval of the change of the mean must lie beyond 1 %, too. Here 1,000 pairs are drawn.
+//!   the 95 % interval of the change of the mean must be beyond 1 %, too. Here 1,000 pairs are drawn.
 
 use super::replay::{Recording, Row, WALL};
 

@@ -109,7 +109,7 @@ pub(crate) fn verifications(recordings: &[Recording]) -> Vec<Stops> {
             runs.chunks_exact(2 * TURNS).map(|runs| stop(&sides(runs), TOLERATED)).collect()
         };
         let found: Vec<(Stop, usize)> = recording.programs.values().flat_map(of_program).collect();
-        stops.push(told(&recording.name, format!("unchanged, up to {TURNS} turns, 10 % tolerated"), &found));
+        stops.push(stops_of(&recording.name, format!("unchanged, up to {TURNS} turns, 10 % tolerated"), &found));
     }
     for changed in recordings.iter().filter(|it| it.extra > 0.0) {
         let is_its =
@@ -249,7 +249,7 @@ enum Stop {
     Undecided,
 }
 
-fn told(recording: &str, comparison: String, found: &[(Stop, usize)]) -> Stops {
+fn stops_of(recording: &str, comparison: String, found: &[(Stop, usize)]) -> Stops {
     let count = |stop: Stop| found.iter().filter(|it| it.0 == stop).count();
     let mut turns: Vec<usize> = found.iter().filter(|it| it.0 != Stop::Undecided).map(|it| it.1).collect();
     turns.sort_unstable();
@@ -262,7 +262,7 @@ fn told(recording: &str, comparison: String, found: &[(Stop, usize)]) -> Stops {
 fn stop([before, after]: &[Vec<Run>; 2], tolerate: f64) -> (Stop, usize) {
     let planned = before.len();
     let looks = looks(planned);
-    // What only tells is left out: it leaves nothing open.
+    // Leaves out what is only reported: it leaves nothing open.
     let names: Vec<String> =
         before.first().map(|(_, run)| run.keys().filter(|name| *name != OTHERS).cloned().collect()).unwrap_or_default();
     let spent = LEVEL * LOOKS_SHARE / looks.len().max(1) as f64;
@@ -301,7 +301,7 @@ fn power(unchanged: &Recording, changed: &Recording, stops: &mut Vec<Stops>) {
                 tolerate * 100.0
             );
             if !found.is_empty() {
-                stops.push(told(&changed.name, what, &found));
+                stops.push(stops_of(&changed.name, what, &found));
             }
         }
     }

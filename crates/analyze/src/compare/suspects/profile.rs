@@ -53,11 +53,11 @@ pub(super) struct OperationProfile {
     pub(super) own_nanos: f64,
     /// The logarithm of how many of its calls ran at the same time, on average; of calls that made several.
     pub(super) overlap: Clusters,
-    /// Failures that no failure beneath explains.
+    /// Failures that no failure below explains.
     pub(super) failures: Clusters,
-    /// Failures among them of a client without a server span beneath: no answer came.
+    /// Failures among them of a client without a server span below: no answer came.
     pub(super) unanswered: Clusters,
-    /// Log lines by their shape. What a caller says of a failure beneath is left out.
+    /// Log lines by their shape. What a caller says of a failure below is left out.
     pub(super) lines: BTreeMap<String, Happened>,
     /// Calls made, by the operation called.
     pub(super) children: BTreeMap<usize, Happened>,
@@ -124,7 +124,7 @@ impl Profile {
         let tree = execution.tree;
         let is_failing = |index: usize| has_failed(tree.span(index));
         let failing = execution.spans().iter().map(|&index| index as usize).filter(|index| is_failing(*index));
-        // Spans with a failure directly beneath.
+        // Spans with a failure directly below.
         let passing_on: HashSet<usize> = failing.filter_map(|index| tree.parent(index)).collect();
         let mut by_span: HashMap<SpanId, usize> = HashMap::default();
         for &index in execution.spans() {

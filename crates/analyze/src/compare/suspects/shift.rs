@@ -238,7 +238,7 @@ fn least_ratio(happened: [f64; 2], calls: [f64; 2], spread: f64) -> f64 {
 }
 
 /// By how much counts vary between clusters, as a part of what chance alone would make; `None` where that cannot be
-/// told. What happens in every call may vary by less than chance, since it is the program's way.
+/// estimated. What happens in every call may vary by less than chance, since it is the program's way.
 fn dispersion((happened, calls): (&Clusters, &Clusters)) -> Option<f64> {
     let rate = happened.sum() / calls.sum().max(1.0);
     if rate <= 0.0 || calls.sums.len() < CLUSTERS_MIN {

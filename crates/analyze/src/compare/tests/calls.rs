@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::compared;
 use crate::testing::traces;
 
-/// An import of some rows with so many calls of each statement.
+/// An import of some rows with a number of calls of each statement.
 fn import(rows: usize, selects: usize, inserts: usize) -> String {
     let mut text = format!("POST /import 0..9000 kind=server\n  store 1..8999 import.rows={rows}");
     for call in 0..selects {
@@ -28,14 +28,14 @@ fn check(before: &[String], after: &[String]) -> String {
 }
 
 #[test]
-fn one_call_that_became_one_for_each_row_is_told_per_item() {
+fn one_call_that_became_one_for_each_row_is_reported_per_item() {
     insta::assert_snapshot!(check(&[import(364, 36, 2)], &[import(364, 1092, 2)]), @"POST /import calls SELECT id FROM vendor WHERE name = ? 1092 times an execution, 3 for each import.rows; 36 times before, 0.099 for each import.rows");
     insta::assert_snapshot!(check(&[import(364, 1, 2)], &[import(364, 1731, 2)]), @"POST /import calls SELECT id FROM vendor WHERE name = ? 1731 times an execution; 1 time before");
     insta::assert_snapshot!(check(&[import(364, 1731, 2)], &[import(364, 1, 2)]), @"POST /import calls SELECT id FROM vendor WHERE name = ? 1 time an execution; 1731 times before");
 }
 
 #[test]
-fn executions_that_differ_in_input_are_told_apart_by_it() {
+fn executions_that_differ_in_input_are_compared_by_input() {
     let before: Vec<String> = [40, 80, 120].iter().map(|&rows| import(rows, 1, 1)).collect();
     let after: Vec<String> = [40, 80, 120].iter().map(|&rows| import(rows, rows, 1)).collect();
     insta::assert_snapshot!(check(&before, &after), @"POST /import calls SELECT id FROM vendor WHERE name = ? 80 times an execution, 1 for each import.rows; 1 time before, 0.013 for each import.rows");
@@ -69,7 +69,7 @@ fn what_is_called_more_often_does_not_accuse_what_it_always_called() {
 }
 
 #[test]
-fn few_calls_and_small_changes_and_scattered_counts_are_not_told() {
+fn few_calls_and_small_changes_and_scattered_counts_are_not_reported() {
     assert_eq!(check(&[import(5, 0, 1)], &[import(5, 5, 1)]), "");
     assert_eq!(check(&[import(300, 100, 1)], &[import(300, 400, 1)]), "");
     let scattered: Vec<String> = [1, 900, 30, 1, 2000].iter().map(|&calls| import(300, calls, 1)).collect();

@@ -31,7 +31,7 @@ fn turns(random: &mut Random, count: usize, sd: f64, shift: f64) -> Vec<(Located
 }
 
 #[test]
-fn pairs_of_unchanged_code_are_told_apart_in_one_of_a_hundred_at_most() {
+fn pairs_of_unchanged_code_differ_in_one_of_a_hundred_at_most() {
     for count in [4, 6, 10, 20] {
         let mut random = Random(count as u64);
         let false_ones = part((0..TRIES).map(|_| in_turn(&turns(&mut random, count, 0.03, 0.0), &Noise::default())));
@@ -93,7 +93,7 @@ fn days_that_differ_are_not_charged_to_a_change() {
 }
 
 #[test]
-fn a_trend_of_the_machine_is_told_and_not_charged() {
+fn a_trend_of_the_machine_is_reported_and_not_charged() {
     let mut random = Random(4);
     let mut sides = [0, 1].map(|side| runs(&mut random, 10, side * 10_000_000_000, 0.005, 0.0));
     for run in sides.iter_mut().flatten() {

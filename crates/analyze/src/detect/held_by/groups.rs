@@ -57,7 +57,7 @@ pub(super) struct Best {
 
 impl Groups {
     /// Groups of at least two of `units`, which are parts, and not all of them. Attributes of `wide` units are those of
-    /// all their traces beneath them.
+    /// all their traces below them.
     pub(super) fn new(scene: &Scene<'_, '_>, units: &[usize], wide: bool) -> Self {
         let mut features = Features::default();
         let mut texts: BTreeMap<(usize, &str, String), Vec<u32>> = BTreeMap::new();
@@ -135,7 +135,7 @@ impl Groups {
         if variance <= 0.0 || self.labels.is_empty() {
             return None;
         }
-        // The variance of the sum of so many, drawn without putting back.
+        // The variance of a sum of that many, drawn without replacement.
         let deviations: Vec<f64> = self
             .sizes
             .iter()

@@ -4,7 +4,7 @@
 //! end of the waiting span itself, of its parent, of the execution's last call, or of the execution) that one counts
 //! under which the waits fall most often while as many hold it as ever do: waiting for a pool of two is waiting while
 //! two are out. Where no place makes that true of [`FULL`] of the waiting, and waits are no longer the more hold it when
-//! they begin, nobody is shown to be in the way: a slow network, say. Nor is a group that does not make them longer.
+//! they begin, no holder is shown to be in the way: a slow network, say. Nor is a group that does not make them longer.
 
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ pub(super) struct Holders {
     pub(super) p_value: f64,
     /// When they were in the way: part, start, end.
     pub(super) intervals: Vec<(usize, i64, i64)>,
-    /// Whether it is known that they held it, rather than that they ran.
+    /// Whether it is known that they had it, rather than that they ran.
     pub(super) is_known: bool,
 }
 
@@ -67,8 +67,8 @@ enum Release {
     Execution,
 }
 
-/// Who held `resource` while judged executions waited for it: parts, with the waiting meanwhile in nanoseconds, the
-/// longest first. Empty where nobody is shown to have been in the way.
+/// The parts that had `resource` while judged executions waited for it, with the waiting meanwhile in nanoseconds, the
+/// longest first. Empty where no part is shown to have been in the way.
 pub(super) fn meanwhile(
     scene: &Scene<'_, '_>,
     resource: &Resource<'_>,
@@ -90,7 +90,7 @@ pub(super) fn meanwhile(
     parts
 }
 
-/// When each part held `resource`, if that explains when others waited for it.
+/// When each part had `resource`, if that explains when others waited for it.
 fn likely_holds(
     scene: &Scene<'_, '_>,
     resource: &Resource<'_>,
@@ -114,7 +114,7 @@ fn likely_holds(
     (full >= FULL || waits_longer(scene, resource, &holds)).then_some(holds)
 }
 
-/// Who held `resource` while judged executions waited for it, and what sets them apart.
+/// The executions that had `resource` while judged ones waited for it, and what sets them apart.
 pub(super) fn holders(scene: &Scene<'_, '_>, resource: &Resource<'_>, releases: &[(usize, i64)]) -> Option<Holders> {
     let judged = || resource.waits.iter().filter(|wait| wait.judged.is_some());
     let waiting = by_process(scene, judged(), |wait| (wait.part, wait.start, wait.end));
@@ -219,12 +219,12 @@ fn released(scene: &Scene<'_, '_>, wait: &Wait, place: Release) -> i64 {
     }
 }
 
-/// The part of the waiting that fell while as many held it as usually do at most.
+/// The part of the waiting that fell while as many executions had it as usually do at most.
 fn full(scene: &Scene<'_, '_>, holds: &[Hold], waiting: &[Density]) -> f64 {
     let holding = by_process(scene, holds.iter(), |hold| (hold.part, hold.start, hold.end));
     let mut times: Vec<f64> = Vec::new();
     let mut waits: Vec<f64> = Vec::new();
-    let mut unheld: f64 = 0.0;
+    let mut unexplained: f64 = 0.0;
     for (holding, waiting) in holding.iter().zip(waiting) {
         let mut during = 0.0;
         for (start, end, count) in holding.steps().filter(|step| step.2 > 0) {
@@ -238,7 +238,7 @@ fn full(scene: &Scene<'_, '_>, holds: &[Hold], waiting: &[Density]) -> f64 {
             waits[count] += meanwhile;
             during += meanwhile;
         }
-        unheld += waiting.between(i64::MIN, i64::MAX) - during;
+        unexplained += waiting.between(i64::MIN, i64::MAX) - during;
     }
     let usual = USUAL * times.iter().sum::<f64>();
     let mut most = times.len();
@@ -247,7 +247,7 @@ fn full(scene: &Scene<'_, '_>, holds: &[Hold], waiting: &[Density]) -> f64 {
         most -= 1;
         time += times[most];
     }
-    let all = unheld + waits.iter().sum::<f64>();
+    let all = unexplained + waits.iter().sum::<f64>();
     waits.iter().skip(most).sum::<f64>() / all.max(1.0)
 }
 

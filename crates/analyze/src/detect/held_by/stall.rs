@@ -3,11 +3,11 @@
 //! Such a stretch begins and ends with something that one execution records, lasts [`STALL_NANOS_MIN`] or longer, is no
 //! call to the outside, and no other execution of the process records anything within it although some are under way.
 //! It happens by chance where little is recorded, so the stretches of one operation are moved in time, around the
-//! time in which others were under way: hardly ever may as many of them be without anybody else's word. Who waits
-//! are executions that record something right after, or while the process catches up: goes from one thing to the next
-//! without a pause, for no longer than it stood still.
+//! time in which others were under way: hardly ever may as many of them be free of other executions' records. The
+//! executions that wait are those that record something right after, or while the process catches up: while it goes on
+//! without a pause, for no longer than it was blocked.
 //!
-//! A caller whose own child computes waits for nobody else: executions that such stretches are part of do not count as
+//! A caller whose own child computes waits for no other execution: executions that such stretches are part of do not count as
 //! waiting, nor as silent.
 //!
 //! A process that stops as a whole (a collection of garbage, a suspended machine) looks the same to all of its
@@ -34,7 +34,7 @@ const COARSE_NANOS: i64 = 1_000_000;
 const SILENT: f64 = 0.9;
 /// Who waited goes on within this part of the stretch after it.
 const RESUMED_WITHIN: f64 = 0.1;
-/// Stretches of one operation in one process that are looked at; of more, the first.
+/// The most stretches of one operation in one process that are examined; of more, the first.
 const STRETCHES_MAX: usize = 2_000;
 
 /// A process that one operation blocks.
@@ -45,7 +45,7 @@ pub(super) struct Stall<'a> {
     pub(super) waits: Vec<Wait>,
     /// Stretches: part, span, start, end.
     pub(super) stretches: Vec<Stretch>,
-    /// The chance of so many silent ones.
+    /// The chance of as many silent ones.
     pub(super) p_value: f64,
 }
 
@@ -205,7 +205,7 @@ fn silence<'r>(
         before.push(length);
         length = length.saturating_add(end.saturating_sub(*start));
     }
-    // Times that nobody records, which cannot be added up either.
+    // No clock records such times, and they cannot be added up.
     if length > i64::MAX / 4 {
         return None;
     }

@@ -4,7 +4,7 @@
 //! whose execution has what it waited for from their end on; statements that take a lock of the database (`BEGIN
 //! IMMEDIATE`, `LOCK TABLE`) and those that end a transaction; spans and events with `kino.lock.wait_nanos`; consumers of
 //! a message whose producer is in the same trace, which wait for a worker; and spans named for waiting alone (`throttle`,
-//! `rate_limiter.wait`), after which nothing is held. Whether there was anything to wait for is not decided here.
+//! `rate_limiter.wait`), after which the execution has nothing. Whether there was anything to wait for is not decided here.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub(super) struct Resource<'a> {
     /// The lock, where one is named.
     pub(super) lock: &'a str,
     /// Whether an execution has it after it waited.
-    pub(super) is_held: bool,
+    pub(super) is_acquired: bool,
     /// Whether it is a worker for messages.
     pub(super) is_queue: bool,
     /// In no order.
@@ -74,7 +74,7 @@ pub(super) fn of<'a>(scene: &Scene<'_, 'a>) -> (Vec<Resource<'a>>, Vec<(usize, i
                     service: span.service(),
                     name: &span.name,
                     lock,
-                    is_held: sort == Sort::Acquires,
+                    is_acquired: sort == Sort::Acquires,
                     is_queue,
                     waits: Vec::new(),
                 });
@@ -95,7 +95,7 @@ pub(super) fn of<'a>(scene: &Scene<'_, 'a>) -> (Vec<Resource<'a>>, Vec<(usize, i
                 Sort::Releases => releases.push((number, tree.start(index))),
                 Sort::Else => {}
                 sort => {
-                    // What runs beneath it is no longer waiting: a new connection is opened, say.
+                    // What runs below it is no longer waiting: a new connection is opened, say.
                     let until =
                         tree.children(index).first().map_or(tree.end(index), |&child| tree.start(child as usize));
                     add("", sort, false, tree.start(index), until);

@@ -151,7 +151,7 @@ fn one_exception_again_and_again_is_a_cluster_at_its_innermost_span() {
     assert_eq!(check(Code::ErrorCluster, &times(9, "handle 0..9\n  load 1..8 exception=KeyError:handled")), "");
     // Asks whether it is there, or adds it unless it is; where that fails the request, it is an error all the same.
     for answer in ["ENOENT", "DoesNotExist", "sqlite3.IntegrityError"] {
-        let asks = format!("handle 0..9\n  load 1..8 ! exception={answer}:told");
+        let asks = format!("handle 0..9\n  load 1..8 ! exception={answer}:message");
         assert_eq!(check(Code::ErrorCluster, &times(9, &asks)), "", "{answer}");
         let fails = asks.replace("handle 0..9", "handle 0..9 !");
         assert_ne!(check(Code::ErrorCluster, &times(9, &fails)), "", "{answer}");
@@ -196,13 +196,13 @@ fn a_cluster_has_the_fingerprint_under_which_errors_are_grouped() {
         }
         traces
     };
-    let told = |root: &str| {
+    let found_in = |root: &str| {
         let traces = own(root);
         let trees = trees(&traces);
         let found = findings(&executions(&trees, Entry::Outermost), &DetectorConfig::default());
         found.into_iter().find(|it| it.code == Code::ErrorCluster).unwrap().next.unwrap()
     };
-    let (here, elsewhere) = (told("/home/me/shop"), told("/tmp/another"));
+    let (here, elsewhere) = (found_in("/home/me/shop"), found_in("/tmp/another"));
     assert_eq!(here, elsewhere, "in whatever worktree it happened");
     let traces = own("/home/me/shop");
     let span = traces[0].spans.iter().find(|span| span.is_error()).unwrap();

@@ -44,7 +44,7 @@ const SHARED: [i64; 8] = [390, 350, 40, 25, 12, 6, 3, 1];
 const PAGE: &str = "GET /report 0..400 kind=server\n  SELECT 300..310 kind=client db.query.text='SELECT a FROM t'";
 
 #[test]
-fn requests_that_compute_long_are_told_where_most_others_do_not() {
+fn requests_that_compute_long_are_reported_where_most_others_do_not() {
     assert_eq!(opened_of(&traces(&times(5, PAGE)), &SHARED), "dead_time GET /report");
     assert_eq!(opened_of(&traces(&times(5, PAGE)), &[40, 25, 12, 6, 3, 1]), "", "one page is as its author made it");
     assert_eq!(opened_of(&traces(&times(5, PAGE)), &[380, 300, 200, 150, 90, 60, 40, 20]), "", "as all pages do");
@@ -68,7 +68,7 @@ fn connections_that_stay_open_are_no_dead_time() {
 }
 
 #[test]
-fn a_command_that_is_slow_to_start_is_told_and_a_server_that_waits_is_not() {
+fn a_command_that_is_slow_to_start_is_reported_and_a_server_that_waits_is_not() {
     let command =
         "prompt 0..460\n  POST 350..455 kind=client http.request.method=POST url.full=http://m/v1/chat/completions";
     assert_eq!(opened_of(&processes(&times(3, command), "/bin/tool"), &[]), "dead_time prompt");
@@ -145,7 +145,7 @@ fn what_a_test_does_itself_is_on_purpose() {
         calls("      ", 5)
     );
     assert_eq!(opened(&code), "repeated_identical_call GET", "what the tested code does is the code's");
-    // What an ORM's instrumentation recorded is beneath what the driver's did not, by its time alone.
+    // What an ORM's instrumentation recorded is below what the driver's did not, by its time alone.
     let twice = |indent: &str| -> String {
         let line = |at: u32| {
             let (from, to) = (5 + at * 20, 20 + at * 20);

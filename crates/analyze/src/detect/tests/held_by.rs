@@ -112,7 +112,7 @@ fn a_statement_that_takes_the_databases_lock_waits_for_its_holder() {
 }
 
 #[test]
-fn work_after_the_release_does_not_hide_who_held_it() {
+fn work_after_the_release_does_not_hide_the_holder() {
     // `answer` takes longer than all but halden's holding, so that more seem to hold a connection than there are.
     let texts: Vec<String> = pooled(&requests(21, 200, 200.0, 25.0), 2, 22)
         .iter()
@@ -180,7 +180,7 @@ fn several_long_jobs_that_overlap_all_waits_are_not_named() {
 }
 
 #[test]
-fn one_execution_alone_waits_for_nobody() {
+fn a_single_execution_has_no_holder() {
     let alone =
         "POST /screen 0..100 kind=server shipper=halden\n  connect 0..80 kind=client\n  match 80..100".to_owned();
     assert_eq!(text(&held_by(std::slice::from_ref(&alone))), "");
@@ -188,7 +188,7 @@ fn one_execution_alone_waits_for_nobody() {
 }
 
 #[test]
-fn one_execution_that_held_it_meanwhile_is_named_by_its_operation() {
+fn a_single_holder_is_named_by_its_operation() {
     // Requests that come while one import has the only connection wait for its end, and go on one after another.
     let mut texts = Vec::new();
     let mut random = Random(9);
@@ -236,7 +236,7 @@ fn a_holder_of_another_operation_is_found_beside_those_that_wait() {
     let found: Vec<Finding> = found.into_iter().filter(|finding| finding.code == Code::HeldBy).collect();
     insta::assert_snapshot!(text(&found), @"POST /screen waits 132 ms for connect in an execution, 92 % of it. 100 % of this waiting fell while executions of POST /bulk had it (1.9 at once): they are 16 % of the executions and 97 % of the holding meanwhile; 98 % of that time in match.");
     let alone = findings(&of("POST /screen"), &DetectorConfig::default());
-    assert!(alone.iter().all(|finding| finding.code != Code::HeldBy), "without them nobody is known to hold it");
+    assert!(alone.iter().all(|finding| finding.code != Code::HeldBy), "without them no holder is known");
 }
 
 #[test]
@@ -303,7 +303,7 @@ fn throttled(seed: u64, is_caused: bool) -> Vec<String> {
 }
 
 #[test]
-fn who_runs_during_waits_beyond_chance_is_named_where_nobody_is_seen_to_hold() {
+fn executions_that_run_during_waits_beyond_chance_are_named_where_no_holder_is_seen() {
     insta::assert_snapshot!(text(&held_by(&throttled(1, true))), @"GET /rate waits 18.4 ms for rate_limiter.wait in an execution, 70 % of it. 79 % of this waiting fell while executions of GET /sync ran (1.2 at once): they are 5 % of the executions, and at other times run during 24 % of it.");
     let found = |is_caused: bool| (0..30).filter(|seed| !held_by(&throttled(*seed, is_caused)).is_empty()).count();
     assert!(found(true) >= 24, "{}", found(true));

@@ -37,7 +37,7 @@ fn failures_by_chance_have_no_attribute_to_blame() {
 }
 
 #[test]
-fn the_growth_and_the_limit_it_crosses_are_told() {
+fn the_growth_and_the_limit_it_crosses_are_reported() {
     let mut random = Random(7);
     let text = sized((0..60).map(|_| {
         let size = 1_000 + random.below(600_000);

@@ -259,7 +259,7 @@ fn what_is_recorded_by_two_libraries_is_one_call() {
 }
 
 #[test]
-fn what_saves_too_little_is_not_told() {
+fn too_small_a_saving_is_not_reported() {
     // Reads of SQLite, 20 µs each.
     let read = |i: usize, key: usize| {
         let at = 0.1 + 0.03 * i as f64;

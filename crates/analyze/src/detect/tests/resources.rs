@@ -8,7 +8,7 @@ use crate::finding::{Code, Unit};
 use crate::testing::traces;
 use kino_model::Value;
 
-/// Executions that tell their process's memory, in megabytes.
+/// Executions that record their process's memory, in megabytes.
 fn memory(count: usize, megabytes: impl Fn(usize) -> usize) -> String {
     let trace = |number: usize| {
         let (at, bytes) = (number * 100, megabytes(number) * 1_000_000);
@@ -18,7 +18,7 @@ fn memory(count: usize, megabytes: impl Fn(usize) -> usize) -> String {
 }
 
 #[test]
-fn memory_that_only_grows_is_told() {
+fn memory_that_only_grows_is_reported() {
     let text = check(Code::MemoryGrowth, &memory(40, |number| 100 + 2 * number));
     assert_eq!(
         text,
@@ -63,11 +63,11 @@ fn large_inputs_with_tiny_answers_are_a_question() {
              gen_ai.usage.input_tokens={input} gen_ai.usage.output_tokens={output}"
         )
     };
-    let told = |text: &str| !check(Code::LlmTokenWaste, &super::times(3, text)).is_empty();
-    assert!(told(&call(5_000, 3, "chat")));
-    assert!(!told(&call(5_000, 300, "chat")));
-    assert!(!told(&call(3_000, 3, "chat")));
-    assert!(!told(&call(5_000, 1, "embeddings")));
+    let is_reported = |text: &str| !check(Code::LlmTokenWaste, &super::times(3, text)).is_empty();
+    assert!(is_reported(&call(5_000, 3, "chat")));
+    assert!(!is_reported(&call(5_000, 300, "chat")));
+    assert!(!is_reported(&call(3_000, 3, "chat")));
+    assert!(!is_reported(&call(5_000, 1, "embeddings")));
     assert_eq!(check(Code::LlmTokenWaste, &super::times(2, &call(5_000, 3, "chat"))), "");
 }
 

@@ -29,7 +29,7 @@ fn in_log(exception: Exception<'_>) -> Exception<'_> {
     Exception { in_log: true, ..exception }
 }
 
-/// The spans at which the exceptions stand: 1 above 2 above 3, and 4 under 1 too.
+/// The spans at which the exceptions were recorded: 1 above 2 above 3, and 4 under 1 too.
 fn counted(recorded: &[Exception<'_>]) -> Vec<u64> {
     let parents: Parents =
         [(2, 1), (3, 2), (4, 1)].into_iter().map(|(child, parent)| ((TRACE, span(child)), span(parent))).collect();
@@ -56,7 +56,7 @@ fn one_stack_on_a_span_and_on_those_above_is_one_at_the_innermost() {
 fn a_stack_that_grows_on_the_way_up_is_one() {
     let (inner, outer) = (python(&["load", "connect"]), python(&["handle", "load", "connect"]));
     assert_eq!(counted(&[on(1, 5, &outer), on(3, 3, &inner)]), [3]);
-    // The library that makes a span stands at the outer end while the exception passes through it.
+    // The library that makes a span is at the outer end while the exception passes through it.
     let tracing = "  File \"/v/site-packages/opentelemetry/trace/__init__.py\", line 9, in use_span\n    yield span\n";
     let inner = inner.replace("(most recent call last):\n", &format!("(most recent call last):\n{tracing}"));
     assert_eq!(counted(&[on(1, 5, &outer), on(3, 3, &inner)]), [3]);
@@ -109,7 +109,7 @@ fn other_traces_count_apart() {
 }
 
 #[test]
-fn a_log_and_the_span_that_it_belongs_to_tell_of_one() {
+fn a_log_and_its_span_record_one_exception() {
     let stack = python(&["raise_it"]);
     assert_eq!(counted(&[on(1, 5, &stack), on(3, 4, &stack), in_log(on(3, 3, &stack))]), [3]);
     assert_eq!(counted(&[in_log(on(3, 3, &stack)), in_log(on(3, 4, &stack))]), [3, 3]);

@@ -12,7 +12,7 @@ use crate::verify::{Reason, Verdict};
 /// A root operation that takes less than this part of all root operations' time leaves nothing open: the rare start-up
 /// task must not keep a verdict from the rest.
 const SHARE_THAT_MATTERS: f64 = 0.05;
-/// A slowdown of less than this fails nothing. Executions of one process share where its memory lies and which core it
+/// A slowdown of less than this fails nothing. Executions of one process share its memory layout and the core that it
 /// runs on, which alone moves operations of a few microseconds by this much from process to process.
 const DECIDING_NANOS: i64 = 5_000;
 
@@ -232,7 +232,7 @@ pub(in crate::verify) fn of_executions(comparison: &Comparison) -> Vec<Reason> {
         })
     };
     let changed = comparison.executions_changed.iter().filter(|changed| seen(&changed.operation));
-    let told = |changed: &compare::ExecutionsChanged| {
+    let to_reason = |changed: &compare::ExecutionsChanged| {
         let numbers =
             vec![Number::new("before", changed.before, Unit::Count), Number::new("after", changed.after, Unit::Count)];
         let name = &changed.operation.1;
@@ -244,7 +244,7 @@ pub(in crate::verify) fn of_executions(comparison: &Comparison) -> Vec<Reason> {
         let decides = Verdict::Undecided;
         about((&changed.operation.0, name), reason("executions_changed", decides, numbers, text))
     };
-    changed.map(told).collect()
+    changed.map(to_reason).collect()
 }
 
 /// Other programs that used the cores while one side ran, and not while the other did.
