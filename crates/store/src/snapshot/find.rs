@@ -101,14 +101,6 @@ impl Snapshot {
         }
         Ok(ids)
     }
-
-    /// All traces that started before `time`.
-    ///
-    /// # Errors
-    /// Where a file cannot be read.
-    pub async fn trace_ids_before(&self, time: kino_model::UnixNanos) -> Result<Vec<TraceId>, ScanError> {
-        self.trace_ids_of(&TraceFilter { until: Some(time), ..TraceFilter::default() }).await
-    }
 }
 
 fn parse(cursor: &str) -> Option<Place> {

@@ -8,13 +8,11 @@ use futures::future::try_join_all;
 use kino_model::columns::{Column, Table};
 use kino_model::{Batch, TraceId};
 
-use super::{Snapshot, answer};
+use super::Snapshot;
 use crate::error::ScanError;
-use kino_lake::columns::SpanColumns;
 use kino_lake::group::{Group, LakeTable};
 use kino_lake::read::{Pick, Read};
 use kino_lake::sort;
-use kino_lake::trace_row;
 
 /// Traces whose rows are put together at a time, so that a long list does not stand in memory twice.
 pub(super) const TRACES_AT_A_TIME: usize = 1_024;
@@ -33,26 +31,6 @@ pub(super) struct Parts {
 }
 
 impl Snapshot {
-    /// How many of these traces have spans, and how many spans.
-    ///
-    /// # Errors
-    /// Where a file cannot be read.
-    pub async fn count_of(&self, trace_ids: &[TraceId]) -> Result<(u64, u64), ScanError> {
-        answer!(self, |snapshot| snapshot.count_of_once(trace_ids))
-    }
-
-    async fn count_of_once(&self, trace_ids: &[TraceId]) -> Result<(u64, u64), ScanError> {
-        let (mut traces, mut spans) = (0, 0);
-        for chunk in trace_ids.chunks(TRACES_AT_A_TIME) {
-            let rows = self.gather(chunk, &[Table::Spans]).await?.spans;
-            spans += rows.num_rows() as u64;
-            if let Some(columns) = SpanColumns::of(&rows) {
-                traces += trace_row::of_sorted(&columns).len() as u64;
-            }
-        }
-        Ok((traces, spans))
-    }
-
     /// The rows of these traces from every source, sorted and collapsed.
     pub(crate) async fn gather(&self, trace_ids: &[TraceId], tables: &[Table]) -> Result<Batch, ScanError> {
         let sorted = self.shown(trace_ids);
