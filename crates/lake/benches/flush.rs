@@ -34,8 +34,8 @@ fn main() {
         made += rows.len();
         batches.push(Batch::from_rows(&rows, &[]));
     }
-    let held: usize = batches.iter().map(Batch::memory_size).sum();
-    println!("{made} spans, {} B each in memory", held / made);
+    let bytes: usize = batches.iter().map(Batch::memory_size).sum();
+    println!("{made} spans, {} B each in memory", bytes / made);
     let arrival = Arrival { min: UnixNanos(0), max: UnixNanos(1) };
     let mut best = Duration::MAX;
     let mut set = None;

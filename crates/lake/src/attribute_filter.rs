@@ -1,17 +1,17 @@
-//! Which blocks of a file of spans may hold an attribute of some value: what makes a search for a rare one look at a
-//! few thousand rows instead of at all of them.
+//! Which blocks of a file of spans may hold an attribute of some value: a search for a rare one then reads a few
+//! thousand rows instead of all of them.
 //!
 //! For each block of rows there is a split-block Bloom filter (as in Parquet's specification) over its pairs of a key
-//! and a text. All blocks' filters have the same number of buckets, and a bucket of all blocks stands together, so
-//! that asking a file about a pair is one short read:
+//! and a text. All blocks' filters have the same number of buckets, and a bucket is stored together for all
+//! blocks, so that one short read answers for a pair:
 //!
 //! ```text
 //!  bucket 0:  block 0 (32 bytes) · block 1 · …  crc32c u32
 //!  bucket 1:  block 0 (32 bytes) · block 1 · …  crc32c u32      (little endian)
 //! ```
 //!
-//! The filter lies in the Parquet file, before its footer, whose metadata says where. It may say "perhaps" too often,
-//! and never leaves out a row.
+//! The filter is in the Parquet file, before its footer, whose metadata gives its place. It has false positives, but
+//! never leaves out a row.
 
 use std::ops::Range;
 
@@ -51,7 +51,7 @@ pub(crate) struct Place {
     columns: Vec<String>,
 }
 
-/// A filter in the making, told of the pairs of each block of rows in the file's order.
+/// Builds a filter from the pairs of each block of rows, in the file's order.
 #[derive(Debug)]
 pub(crate) struct Builder {
     columns: Vec<&'static str>,
@@ -130,7 +130,7 @@ impl Builder {
         }
     }
 
-    /// The filter of a file of so many rows, and where it is once it has been written at `offset`.
+    /// Returns the filter of a file of `rows` rows, and its place once it has been written at `offset`.
     pub(crate) fn finish(mut self, rows: usize, offset: u64) -> (Vec<u8>, Place) {
         self.blocks.resize_with(rows.div_ceil(BLOCK_ROWS), Vec::new);
         for pairs in &mut self.blocks {
@@ -161,8 +161,8 @@ impl Builder {
 }
 
 impl Place {
-    /// What the metadata of a file of so many rows and bytes says; `None` where that makes no sense here, as in a file
-    /// of some later version.
+    /// Parses the metadata of a file of `rows` rows and `bytes` bytes; `None` where it is invalid here, as in a file of
+    /// a later version.
     pub(crate) fn parse(json: &str, rows: u64, bytes: u64) -> Option<Self> {
         let place: Self = serde_json::from_str(json).ok()?;
         let whole = place.block_rows > 0 && u64::from(place.blocks) == rows.div_ceil(u64::from(place.block_rows));
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_pair_in_many_rows_is_kept_once() {
+    fn the_same_pair_in_many_rows_is_stored_once() {
         let mut builder = Builder::new(|name| name == "session_id");
         add(&mut builder, 0, &vec!["same".to_owned(); 3 * BLOCK_ROWS]);
         let (bytes, place) = builder.finish(3 * BLOCK_ROWS, 4);

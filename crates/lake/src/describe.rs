@@ -1,4 +1,4 @@
-//! What lies in the lake beside the rows, so that the lake says by itself what it is.
+//! Files of the lake that describe it, so that it can be read without a catalog.
 //!
 //! ```text
 //!  manifests/000000000012.manifest      of one group or pack: its files and figures, written with them, never changed
@@ -8,8 +8,8 @@
 //!
 //! The catalog stays the truth while it is there. An inventory is written after the catalog's transaction and before
 //! anything that the transaction gave up is removed, so that at any moment the last inventory, the files that it names
-//! and the log together are one consistent store. It is what a lost catalog is restored from, and what an older one
-//! betrays itself by.
+//! and the log together are one consistent store. A lost catalog is restored from it, and an outdated
+//! one is detected by it.
 
 #[doc(hidden)]
 pub mod fuzzing;

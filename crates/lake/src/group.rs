@@ -89,7 +89,7 @@ pub struct FileMeta {
     pub start_max: UnixNanos,
     /// [`columns::SCHEMA_VERSION`] when it was written.
     pub schema_version: u32,
-    /// CRC-32C of the whole file; `None` where it was written before this was kept.
+    /// CRC-32C of the whole file; `None` for files from before this was recorded.
     pub checksum: Option<u32>,
     /// CRC-32C of each of its blocks, once they are known.
     pub blocks: BlockSums,
@@ -153,7 +153,7 @@ pub struct FlushSet {
     pub files: Vec<NewFile>,
     /// Rows that were exact repeats of others and collapsed.
     pub repeats: u64,
-    /// Spans whose id another, differing span of the same trace and revision has; they are kept.
+    /// Spans whose id another, differing span of the same trace and revision has; all are written.
     pub duplicate_span_ids: u64,
     /// Spans that a higher revision replaced.
     pub superseded: u64,
@@ -197,14 +197,14 @@ impl Group {
     }
 }
 
-/// Of each of these traces, whether any of the groups may hold it. It goes group by group: a filter then stays in a
-/// processor's cache while all traces are asked of it, which with hundreds of groups is ten times faster.
-pub fn held_by_any(groups: &[Arc<Group>], ids: &[TraceId]) -> Vec<bool> {
-    let mut held = vec![false; ids.len()];
+/// Returns for each trace whether any of the groups may contain it. It iterates group by group, so that a filter stays
+/// in the processor's cache while it is asked about all traces: ten times faster with hundreds of groups.
+pub fn may_be_in_any(groups: &[Arc<Group>], ids: &[TraceId]) -> Vec<bool> {
+    let mut found = vec![false; ids.len()];
     for group in groups {
-        for (id, held) in ids.iter().zip(&mut held) {
-            *held = *held || group.may_hold(*id);
+        for (id, found) in ids.iter().zip(&mut found) {
+            *found = *found || group.may_hold(*id);
         }
     }
-    held
+    found
 }

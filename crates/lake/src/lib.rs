@@ -1,4 +1,4 @@
-//! The lake's format: what lies in the folder, or bucket, of files, how it is written and how it is read.
+//! The lake's format: the files of its folder or bucket, how they are written and how they are read.
 //!
 //! ```text
 //!  write    batches ─► one group: spans · events · links · traces · rollups, with trace filter and checksums
@@ -7,8 +7,8 @@
 //!  blobs    large values ─► pack
 //! ```
 //!
-//! It has no lifecycle: which files are live, when they are written and when they go is the store's business. It
-//! writes into memory, reads through an object store, and knows no catalog, no log and no clock.
+//! It has no lifecycle: which files are live, when they are written and when they are removed is up to the store. It
+//! writes into memory, reads through an object store, and uses no catalog, no log and no clock.
 
 mod attribute_filter;
 pub mod blobs;

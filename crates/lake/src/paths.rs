@@ -1,4 +1,4 @@
-//! Where each file of the lake lies: `folder/number.extension`, the number of twelve digits or more.
+//! Paths of the lake's files: `folder/number.extension`, with a number of twelve digits or more.
 
 use crate::group::{GroupId, LakeTable};
 

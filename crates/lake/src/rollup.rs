@@ -18,14 +18,14 @@ use crate::attribute_filter::hash;
 use crate::columns::{SpanColumns, TextColumn, int32, int64};
 use crate::sketch::{BadSketch, Sketch, bucket_of};
 
-/// How many operations a group tells apart. Names that hold ids would otherwise make the rollups as large as the
-/// spans.
+/// How many operations of a group have a rollup of their own. Names that contain ids would otherwise make the rollups
+/// as large as the spans.
 pub const OPERATIONS_MAX: usize = 10_000;
 
 /// The ordinal of the row that all operations beyond the bound share.
 pub const OTHER: u32 = u32::MAX >> 1;
 
-/// What tells operations apart.
+/// Identifies an operation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OperationKey {
     /// The service; `None` where the resource names none.
@@ -108,8 +108,8 @@ impl Rollups {
         self.other.merge(&other.other);
     }
 
-    /// Takes out spans that were counted before, each from its operation, or from `other` where that is not told
-    /// apart.
+    /// Subtracts spans that were counted before, each from its operation, or from `other` if that has no rollup of its
+    /// own.
     pub fn subtract(&mut self, spans: &Self) {
         for (key, rollup) in &spans.operations {
             let Some(here) = self.operations.get_mut(key) else {
@@ -193,7 +193,7 @@ type BorrowedKey<'a> = (Option<&'a str>, Option<&'a str>, Option<&'a str>);
 /// Operations that were looked up last in a batch; a power of two.
 const REMEMBERED: usize = 256;
 
-/// What tells operations of one batch apart: its labels for service and project, and the name.
+/// An operation within one batch: the labels of its service and project, its name, and its ordinal.
 type Remembered<'a> = ((u32, u32), Option<&'a str>, u32);
 
 /// Numbers the operations of spans in the order they come, and counts their spans.
@@ -207,14 +207,14 @@ pub struct Operations<'a> {
 }
 
 impl<'a> Operations<'a> {
-    /// Adds these rows of a batch and tells of each the ordinal of its operation.
+    /// Adds these rows of a batch, and calls `assign` with each row and the ordinal of its operation.
     pub fn add(
         &mut self,
         spans: &SpanColumns<'a>,
         rows: impl Iterator<Item = usize>,
-        mut tell: impl FnMut(usize, u32),
+        mut assign: impl FnMut(usize, u32),
     ) {
-        // Labels are told apart by their places, which mean something within one batch alone.
+        // Labels are compared by their places, which are valid within one batch only.
         let mut remembered: Vec<Option<Remembered<'a>>> = vec![None; REMEMBERED];
         for row in rows {
             let name = spans.name.get(row);
@@ -233,7 +233,7 @@ impl<'a> Operations<'a> {
             if let Some(nanos) = spans.duration(row) {
                 self.durations.push(u64::from(ordinal) << 16 | u64::from(bucket_of(nanos)));
             }
-            tell(row, ordinal);
+            assign(row, ordinal);
         }
     }
 
@@ -291,7 +291,7 @@ pub struct GroupRollups {
     pub rollups: Rollups,
     /// The ordinals in `traces.operations`.
     pub ordinals: Vec<(OperationKey, i32)>,
-    /// Whether some operations are not told apart.
+    /// Whether some operations are counted in `other`.
     pub has_other: bool,
 }
 

@@ -1,6 +1,6 @@
-//! Rows of one table as they are to lie in a file: the batches they came in, and the order of the kept ones.
+//! Rows of one table in the order of a file: the batches that they arrived in, and the places of the rows to write.
 //!
-//! Nothing is moved for it: what is in the rows is copied once, from where it came into the file's pages.
+//! Arranging moves no values: they are copied once, from their batch into the file's pages.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use kino_model::columns::Table;
 use crate::columns::{ids, int64, trace_id_at};
 use crate::sort::{self, Place};
 
-/// The number of a row that is not kept.
+/// The number of a row that is not written.
 pub const UNMAPPED: u32 = u32::MAX;
 
 /// Rows in a file's order.
@@ -21,7 +21,7 @@ pub const UNMAPPED: u32 = u32::MAX;
 pub struct Rows {
     /// The batches; some lack columns that others have.
     pub parts: Vec<RecordBatch>,
-    /// The kept rows, in order.
+    /// The rows to write, in order.
     pub places: Vec<Place>,
     /// Rows that were exact repeats.
     pub repeats: u64,
@@ -45,7 +45,7 @@ impl Rows {
         Ok(Self { parts, places, repeats, duplicate_span_ids, superseded })
     }
 
-    /// The traces of the kept rows, each once for every time it begins.
+    /// The traces of the arranged rows: one per run of rows of the same trace.
     pub fn traces(&self) -> impl Iterator<Item = TraceId> + '_ {
         let mut before = None;
         self.trace_ids().filter_map(move |id| {
@@ -55,8 +55,8 @@ impl Rows {
         })
     }
 
-    /// For each row of each part the number of its trace among those of the kept rows, in their order, or [`UNMAPPED`];
-    /// and how many traces there are.
+    /// Returns for each row of each part the number of its trace, counted in the order of the arranged rows, or
+    /// [`UNMAPPED`]; and how many traces there are.
     pub fn trace_numbers(&self) -> (Vec<Vec<u32>>, usize) {
         let mut numbers: Vec<Vec<u32>> = self.parts.iter().map(|part| vec![UNMAPPED; part.num_rows()]).collect();
         let (mut before, mut traces) = (None, 0);
@@ -75,7 +75,7 @@ impl Rows {
         self.places.iter().map(move |place| trace_id_at(ids[place.part as usize]?, place.row as usize))
     }
 
-    /// The times of the kept rows.
+    /// The times of the arranged rows.
     pub fn times(&self, name: &str) -> impl Iterator<Item = i64> + '_ {
         let times: Vec<_> = self.parts.iter().map(|part| int64(part, name)).collect();
         self.places
@@ -83,7 +83,7 @@ impl Rows {
             .filter_map(move |place| times[place.part as usize].map(|part| part.value(place.row as usize)))
     }
 
-    /// Some columns of the kept rows, moved into their order.
+    /// Some columns of the arranged rows, in order.
     #[cfg(test)]
     pub(crate) fn columns(&self, table: Table, names: &[&str]) -> Result<RecordBatch, ArrowError> {
         let schema = table.schema();

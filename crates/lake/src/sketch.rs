@@ -64,7 +64,7 @@ impl Sketch {
         self.count
     }
 
-    /// The value below which the share `q` (0 to 1) of the values lies, by the nearest-rank rule; `None` when empty.
+    /// Returns the quantile `q` (0 to 1) of the values by the nearest-rank rule; `None` when empty.
     pub fn quantile(&self, q: f64) -> Option<i64> {
         let rank = ((q.clamp(0.0, 1.0) * self.count as f64).ceil() as u64).max(1);
         let mut seen = 0;
@@ -166,8 +166,8 @@ mod tests {
             }
             values.sort_unstable();
             let rank = ((q * values.len() as f64).ceil() as usize).max(1) - 1;
-            let (exact, told) = (values[rank] as f64, sketch.quantile(q).unwrap() as f64);
-            prop_assert!((exact - told).abs() <= exact * 0.01, "{exact} told as {told}");
+            let (exact, estimate) = (values[rank] as f64, sketch.quantile(q).unwrap() as f64);
+            prop_assert!((exact - estimate).abs() <= exact * 0.01, "{exact} estimated as {estimate}");
         }
 
         #[test]

@@ -121,10 +121,10 @@ pub fn order(table: Table, rows: &RecordBatch) -> Result<Order, ArrowError> {
     order_of(table, std::slice::from_ref(rows), whole)
 }
 
-/// The kept ones of some rows, and what happened to the others.
+/// The rows to write, in order, and counts of the others.
 #[derive(Debug, Default)]
 pub struct Order {
-    /// The places of the kept rows, in order.
+    /// The places of the rows to write, in order.
     pub places: Vec<Place>,
     /// Rows that were exact repeats.
     pub repeats: u64,

@@ -1,4 +1,4 @@
-//! The trace filter of a group: "may this group hold that trace?" from 27 bits a trace, kept in memory.
+//! The trace filter of a group: "may this group hold that trace?" from 27 bits per trace, in memory.
 //!
 //! A binary fuse filter (Graf and Lemire, "Binary Fuse Filters: Fast and Smaller Than Xor Filters", 2022) with three
 //! places and 24-bit fingerprints: no false negatives, one false positive in 16 million. A trace that two groups seem

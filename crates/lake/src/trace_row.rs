@@ -1,7 +1,7 @@
-//! `traces`: one row says what a group knows of one trace, so that most questions never look at a span.
+//! `traces`: one row summarises a group's spans of one trace, so that most questions read no span.
 //!
-//! Rows are sorted by start, the newest last. A trace that lies in several groups has a row in each; readers then
-//! make the row anew from the trace's spans, in which repeats have collapsed.
+//! Rows are sorted by start, the newest last. A trace in several groups has a row in each; readers then
+//! recompute the row from the trace's spans, after collapsing repeats.
 
 use std::cmp::Ordering;
 use std::sync::{Arc, LazyLock};

@@ -20,7 +20,7 @@ use kino_model::{Batch, TraceId, UnixNanos};
 use parquet::errors::ParquetError;
 
 use crate::columns::SpanColumns;
-use crate::group::{FlushSet, Group, GroupId, GroupMeta, LakeTable, NewFile, RUNS_MAX, held_by_any};
+use crate::group::{FlushSet, Group, GroupId, GroupMeta, LakeTable, NewFile, RUNS_MAX, may_be_in_any};
 use crate::read::ReadError;
 use crate::rollup::{self, OPERATIONS_MAX, OTHER, OperationKey, Operations, Rollup};
 use crate::rows::{self, Rows};
@@ -162,8 +162,8 @@ impl Assembly {
         let mut operations = Operations::default();
         for (part, numbers) in rows.parts.iter().zip(&numbers) {
             let Some(spans) = SpanColumns::of(part) else { continue };
-            let kept = (0..spans.rows()).filter(|row| numbers[*row] != rows::UNMAPPED);
-            operations.add(&spans, kept, |row, operation| {
+            let mapped = (0..spans.rows()).filter(|row| numbers[*row] != rows::UNMAPPED);
+            operations.add(&spans, mapped, |row, operation| {
                 let trace = &mut facts[numbers[row] as usize];
                 trace.add(&spans, row);
                 trace.add_operation(operation);
@@ -212,7 +212,7 @@ impl Assembly {
             files.extend(encode::whole(table, rows)?);
         }
         let mut split = BytesMut::new();
-        for (id, is_elsewhere) in self.trace_ids.iter().zip(held_by_any(live, &self.trace_ids)) {
+        for (id, is_elsewhere) in self.trace_ids.iter().zip(may_be_in_any(live, &self.trace_ids)) {
             if is_elsewhere {
                 split.put_slice(&id.0);
             }

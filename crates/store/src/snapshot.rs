@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 use crate::budget::Reservation;
 use crate::error::ScanError;
 use crate::hot::{HotBatch, Shared};
-use kino_lake::group::{FileEntry, Group, LakeTable, held_by_any};
+use kino_lake::group::{FileEntry, Group, LakeTable, may_be_in_any};
 use kino_lake::read::{LakeReader, Read};
 use kino_lake::rollup::GroupRollups;
 
@@ -174,7 +174,7 @@ pub struct TraceFiles(Arc<Vec<Arc<Group>>>);
 impl TraceFiles {
     /// Those of these traces that any of them may hold rows of; of the others they certainly hold none.
     pub fn which_may_be_held(&self, ids: &[TraceId]) -> HashSet<TraceId> {
-        let held = held_by_any(&self.0, ids);
+        let held = may_be_in_any(&self.0, ids);
         ids.iter().zip(held).filter_map(|(id, is_held)| is_held.then_some(*id)).collect()
     }
 }

@@ -50,7 +50,7 @@ pub fn check_manifest(bytes: &[u8]) {
             }
             Described::Pack(row) => {
                 for (hash, place) in row.blobs {
-                    assert!(place.offset + place.length <= row.bytes, "a value lies within its pack");
+                    assert!(place.offset + place.length <= row.bytes, "a value is within its pack");
                     if place.raw_length <= VALUE_BYTES_MAX {
                         blobs::unpack(hash, place, bytes).ok();
                     }

@@ -54,8 +54,8 @@ pub fn whole_blocks(part: &Range<u64>, length: u64) -> Option<Range<u64>> {
     Some(start..part.end.next_multiple_of(BLOCK_BYTES).min(length).max(start))
 }
 
-/// Where the first block lies whose bytes are not those that were written. `bytes` begin at `start`, a block's begin,
-/// and end with a block; `sums` are those of the whole file.
+/// Returns the offset of the first block whose bytes differ from those that were written. `bytes` begin at `start`,
+/// the start of a block, and end with a block; `sums` are those of the whole file.
 fn first_changed(sums: &[u8], start: u64, bytes: &[u8]) -> Option<u64> {
     let first = (start / BLOCK_BYTES) as usize;
     bytes.chunks(BLOCK_BYTES as usize).enumerate().find_map(|(at, block)| {
@@ -68,7 +68,7 @@ fn first_changed(sums: &[u8], start: u64, bytes: &[u8]) -> Option<u64> {
 /// A part of a file, cut out of the `blocks` that hold it once these have proved to be what was written.
 ///
 /// # Errors
-/// Where the first block lies whose bytes are not.
+/// With the offset of the first block that differs from what was written.
 pub fn cut(sums: &[u8], part: &Range<u64>, blocks: &Range<u64>, bytes: &Bytes) -> Result<Bytes, u64> {
     match first_changed(sums, blocks.start, bytes) {
         Some(at) => Err(at),

@@ -21,8 +21,8 @@ use zstd::zstd_safe::get_frame_content_size;
 
 use super::pieces::Pieces;
 
-/// Where selections take turns more often than every so many rows, Parquet reads all rows between and filters them,
-/// which needs pages that were not fetched.
+/// If selected and skipped rows alternate more often than this, Parquet reads all rows between and filters them, which
+/// needs pages that were not fetched.
 const ROWS_A_TURN_MIN: usize = 32;
 
 /// A row group of which a few rows are read.
@@ -67,7 +67,7 @@ impl<'a> FewRows<'a> {
         let pages = self.metadata.offset_index().and_then(|offsets| offsets.get(self.group)?.get(leaf));
         let pages = pages.map(|pages| pages.page_locations().as_slice()).unwrap_or_default();
         let is_zstd = matches!(chunk.compression(), Compression::ZSTD(_));
-        // Told that nothing is compressed, Parquet gives the pages as they are.
+        // With metadata that says "uncompressed", Parquet returns the pages as they are.
         let plain = if is_zstd { Some(uncompressed(chunk)?) } else { None };
         let pages = SerializedPageReader::new(
             Arc::clone(&self.pieces),

@@ -4,8 +4,8 @@
 //!  parts asked for ─► whole blocks ─► read ─► each block's checksum compared ─► parts
 //! ```
 //!
-//! A file that was written before blocks had checksums is read through once, held against the checksum of the whole,
-//! and has block sums from then on.
+//! A file that was written before blocks had checksums is read whole once and compared with its checksum; its
+//! block sums are computed then.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -183,7 +183,7 @@ impl Files {
     }
 }
 
-/// Where the first block lies whose sums differ.
+/// Returns the offset of the first block whose sums differ.
 fn first_difference(one: &[u8], other: &[u8]) -> u64 {
     let same = one.iter().zip(other).take_while(|(one, other)| one == other).count();
     (same / size_of::<u32>()) as u64 * crate::group::BLOCK_BYTES

@@ -74,9 +74,9 @@ impl AttributeTest {
             let distinct = reader.distinct(file, name, name).await?;
             let number = self.value.parse::<i64>().ok().map(i64::to_le_bytes);
             let may = match kind {
-                Kind::Int => distinct.may(|held| number.is_some_and(|number| held == number)),
+                Kind::Int => distinct.may(|stored| number.is_some_and(|number| stored == number)),
                 Kind::Bool => true,
-                _ => distinct.may(|held| held == value),
+                _ => distinct.may(|stored| stored == value),
             };
             if may {
                 columns.push(name);
@@ -85,14 +85,14 @@ impl AttributeTest {
             }
         }
         let keys = reader.distinct(file, "attributes", "keys").await?;
-        if keys.may(|held| self.spellings.iter().any(|spelling| spelling.as_bytes() == held))
-            && reader.distinct(file, "attributes", "values").await?.may(|held| held == value)
+        if keys.may(|stored| self.spellings.iter().any(|spelling| spelling.as_bytes() == stored))
+            && reader.distinct(file, "attributes", "values").await?.may(|stored| stored == value)
         {
             columns.push("attributes");
             pairs.extend(self.spellings.iter().map(|spelling| Pair::of(spelling, &self.value)));
         }
         let resources = reader.distinct(file, "resource", "resource").await?;
-        if resources.may(|held| std::str::from_utf8(held).is_ok_and(|json| self.resource_holds(json))) {
+        if resources.may(|stored| std::str::from_utf8(stored).is_ok_and(|json| self.resource_holds(json))) {
             columns.push("resource");
             everywhere = true;
         }
@@ -244,7 +244,7 @@ impl SpanTest {
     }
 }
 
-/// What lies in a range of both lists, which are sorted and do not overlap.
+/// Returns the intersection of two lists of ranges, each sorted and without overlaps.
 fn in_both(left: &[Range<usize>], right: &[Range<usize>]) -> Vec<Range<usize>> {
     let (mut at, mut both) = (0, Vec::new());
     for range in left {

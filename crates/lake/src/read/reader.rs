@@ -29,15 +29,15 @@ use crate::columns::{ids, trace_id_at};
 use crate::group::{FileEntry, LakeTable};
 use crate::rollup::GroupRollups;
 
-/// Bytes of footers kept in memory when nothing else is said: those of about 100 M spans.
+/// Default for the bytes of cached footers: those of about 100 M spans.
 pub const FOOTER_CACHE_BYTES: usize = 96 << 20;
-/// Read from a file's end in the hope of its whole footer.
+/// Bytes first read from a file's end, usually enough for its whole footer.
 const FOOTER_GUESS_BYTES: usize = 256 << 10;
-/// Bytes of rollups kept in memory.
+/// Bytes of cached rollups.
 const ROLLUP_CACHE_BYTES: usize = 32 << 20;
-/// Bytes of columns' distinct values kept in memory.
+/// Bytes of cached distinct values of columns.
 const DISTINCT_CACHE_BYTES: usize = 16 << 20;
-/// A column of more distinct values than this is not looked through.
+/// The distinct values of a column that has more than this are not searched.
 const DISTINCT_MAX: usize = 100_000;
 /// A decoded rollup takes about this many times the room of its row.
 const DECODED_GROWTH: usize = 4;
@@ -229,7 +229,7 @@ impl LakeReader {
         Ok(rollups)
     }
 
-    /// The distinct values of the column `leaf` under the column `root`, as far as dictionaries tell.
+    /// The distinct values of the column `leaf` under the column `root`, as far as they are in dictionaries.
     pub(super) async fn distinct(&self, file: &FileEntry, root: &str, leaf: &str) -> Result<Arc<Distinct>, ReadError> {
         let key = format!("{}#{root}.{leaf}", file.path);
         if let Some(distinct) = self.distinct.get(&key) {

@@ -69,14 +69,14 @@ const DICTIONARY_BYTES_MAX: usize = 64 * 1_024;
 const SAMPLE_PART: usize = 16;
 const SAMPLE_ROWS_MIN: usize = 1_024;
 const SAMPLE_ROWS_MAX: usize = 8 * 1_024;
-/// A column that compression spares less than one byte in so many rows goes without.
+/// A column is written uncompressed if compression saves less than one byte per this many rows.
 const COMPRESSION_MIN_SAVING_ROWS_PER_BYTE: i64 = 20;
 
 /// A file of one of the tables that batches carry, in the making.
 pub(crate) struct TableWriter {
     table: LakeTable,
     schema: SchemaRef,
-    /// Begun with the first rows, which tell how to encode the columns.
+    /// Started with the first rows, from which the columns' encodings are chosen.
     file: Option<File>,
     /// What the file's spans hold, for searches.
     filter: Option<attribute_filter::Builder>,
@@ -156,7 +156,7 @@ impl File {
         Ok(Self { writer, properties, columns, rows: 0, zstd: Zstd::new()?, scratch: Scratch::default() })
     }
 
-    /// Adds rows of the row group, of which the file has so many before them.
+    /// Adds rows of the row group; `first` is the number of the file's rows before them.
     fn add(
         &mut self,
         first: usize,
@@ -257,7 +257,7 @@ fn incompressible(
     Ok(plain)
 }
 
-/// Whether a column of so many rows may be spared compression, which makes it hardly smaller.
+/// Whether a column of `rows` rows is hardly smaller when compressed, and so can be written uncompressed.
 fn is_spared(chunk: &ColumnChunkMetaData, rows: usize) -> bool {
     let smaller = chunk.uncompressed_size() - chunk.compressed_size();
     smaller * COMPRESSION_MIN_SAVING_ROWS_PER_BYTE < rows as i64
@@ -320,9 +320,9 @@ fn properties(table: LakeTable, schema: &SchemaRef, plain: &[ColumnPath]) -> Wri
         .set_write_batch_size(PAGE_ROWS)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX)
-        // The least and the greatest text of a chunk tell a reader nothing: rows lie by trace. Comparing every text to
-        // find them is a large part of writing a file. Pages are found by few columns alone, since an index of every
-        // column's pages would fill the readers' memory.
+        // Rows are sorted by trace, so the least and the greatest text of a chunk do not help a reader, and comparing
+        // every text to find them is a large part of writing a file. Only a few columns have a page index: one for
+        // every column would fill the readers' memory.
         .set_statistics_enabled(EnabledStatistics::None)
         .set_key_value_metadata(Some(vec![version]));
     let paged: &[&str] = match table {

@@ -52,7 +52,7 @@ pub async fn merge(
                 let Some(file) = group.file(table.into()) else { continue };
                 let read = Read { pick: pick.clone(), ..Read::default() };
                 for rows in reader.read(file, read).await.map_err(of(group))? {
-                    parts.push(kept(&rows, &keep)?);
+                    parts.push(filter_traces(&rows, &keep)?);
                 }
             }
             assembly.add(table, parts)?;
@@ -91,7 +91,7 @@ pub async fn traces_of_runs(
     Ok(traces)
 }
 
-fn kept(rows: &RecordBatch, keep: &impl Fn(TraceId) -> bool) -> Result<RecordBatch, LakeError> {
+fn filter_traces(rows: &RecordBatch, keep: &impl Fn(TraceId) -> bool) -> Result<RecordBatch, LakeError> {
     let ids = ids(rows, "trace_id");
     let mark = |row| Some(keep(ids.and_then(|ids| trace_id_at(ids, row)).unwrap_or_default()));
     let mask: BooleanArray = (0..rows.num_rows()).map(mark).collect();

@@ -21,7 +21,7 @@ use tokio::sync::Mutex;
 use super::Snapshot;
 use crate::error::ScanError;
 use crate::hot::{Groups, HotBatch, is_same};
-use kino_lake::group::{Group, GroupId, held_by_any};
+use kino_lake::group::{Group, GroupId, may_be_in_any};
 use kino_lake::rollup::{OperationKey, Rollups};
 
 mod merge;
@@ -312,7 +312,7 @@ impl Snapshot {
     /// The traces of a batch that some group may hold.
     fn in_groups(&self, batch: &HotBatch) -> Arc<Vec<TraceId>> {
         batch.elsewhere(&self.groups, |ids| {
-            let held = held_by_any(&self.groups, ids);
+            let held = may_be_in_any(&self.groups, ids);
             ids.iter().zip(held).filter_map(|(id, is_held)| is_held.then_some(*id)).collect()
         })
     }

@@ -65,7 +65,7 @@ impl Snapshot {
     /// In which files each of these traces may lie.
     pub(super) fn sources(&self, ids: &[TraceId]) -> Vec<Sources> {
         let mut sources = vec![Vec::new(); ids.len()];
-        // Group by group, as in `held_by_any`.
+        // Group by group, as in `may_be_in_any`.
         for group in self.groups.iter() {
             for (_, groups) in ids.iter().zip(&mut sources).filter(|(id, _)| group.may_hold(**id)) {
                 groups.push(group.id);

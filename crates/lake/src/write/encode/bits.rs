@@ -3,13 +3,13 @@
 
 /// Values of a packed group.
 const GROUP: usize = 8;
-/// A run of so many bits of packed values is shorter as a run, with what it costs to begin packing again.
+/// Equal values that would take this many bits packed are shorter as a run, including the cost of resuming packing.
 const RUN_BITS: u32 = 32;
 /// Deltas of a block, and of one of the blocks within it that have a width of their own.
 const BLOCK: usize = 128;
 const MINIBLOCK: usize = 32;
 
-/// Bits that tell so many distinct values apart.
+/// Returns how many bits distinguish `distinct` values.
 pub(super) fn width_of(distinct: usize) -> u32 {
     usize::BITS - distinct.saturating_sub(1).leading_zeros()
 }
@@ -33,7 +33,7 @@ pub(super) fn put_hybrid(out: &mut Vec<u8>, values: &[u32], width: u32) {
     put_packed(out, &values[packed..], width);
 }
 
-/// Appends one value so many times.
+/// Appends one value `count` times, as a run.
 pub(super) fn put_run(out: &mut Vec<u8>, value: u32, count: usize, width: u32) {
     put_varint(out, (count as u64) << 1);
     out.extend_from_slice(&value.to_le_bytes()[..width.div_ceil(8) as usize]);
@@ -82,17 +82,17 @@ pub(super) fn put_deltas(out: &mut Vec<u8>, values: &[i64]) {
 
 /// Packs values of `width` bits, with zeros up to a whole miniblock.
 fn put_miniblock(out: &mut Vec<u8>, values: impl Iterator<Item = u64>, width: u32) {
-    let (mut bits, mut held) = (0u128, 0);
+    let (mut bits, mut filled) = (0u128, 0);
     for value in values.chain(std::iter::repeat(0)).take(MINIBLOCK) {
-        bits |= u128::from(value) << held;
-        held += width;
-        if held >= u64::BITS {
+        bits |= u128::from(value) << filled;
+        filled += width;
+        if filled >= u64::BITS {
             out.extend_from_slice(&(bits as u64).to_le_bytes());
             bits >>= u64::BITS;
-            held -= u64::BITS;
+            filled -= u64::BITS;
         }
     }
-    out.extend_from_slice(&bits.to_le_bytes()[..(held / 8) as usize]);
+    out.extend_from_slice(&bits.to_le_bytes()[..(filled / 8) as usize]);
 }
 
 fn put_varint(out: &mut Vec<u8>, mut value: u64) {

@@ -46,9 +46,9 @@ pub(super) struct PageParts<'a> {
     pub(super) values: &'a [u8],
     /// Whole rows.
     pub(super) rows: usize,
-    /// Values and what stands for none.
+    /// Values and nulls.
     pub(super) entries: usize,
-    /// What stands for none.
+    /// Entries without a value.
     pub(super) nulls: usize,
 }
 

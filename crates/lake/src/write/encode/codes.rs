@@ -28,7 +28,7 @@ pub(super) struct Ranks {
 }
 
 impl Ranks {
-    /// Of rows that come to lie at these places, of batches of so many rows.
+    /// The ranks of rows written in the order of `places`, from batches with these numbers of rows.
     pub(super) fn of(places: &[Place], rows: impl Iterator<Item = usize>) -> Self {
         let mut parts: Vec<Vec<u32>> = rows.map(|rows| vec![UNMAPPED; rows]).collect();
         for (place, rank) in places.iter().zip(0..) {

@@ -26,8 +26,8 @@ pub(super) struct Texts {
     seed: u64,
     /// Whether the file's filter covers the values under the seed.
     is_covered: bool,
-    /// For each place in the dictionary, one more than the filter's block that has been told of it.
-    told: Vec<u32>,
+    /// For each place in the dictionary, one more than the filter's last block that it was added to; 0 before that.
+    noted: Vec<u32>,
 }
 
 /// Whole numbers of four or eight bytes.
@@ -53,7 +53,7 @@ impl Texts {
             bytes: Vec::new(),
             seed: covered_under.unwrap_or_default(),
             is_covered: covered_under.is_some(),
-            told: Vec::new(),
+            noted: Vec::new(),
         }
     }
 
@@ -86,11 +86,11 @@ impl Texts {
     fn put_place(&mut self, place: u32, filter: Option<&mut attribute_filter::Builder>) {
         self.places.push(place);
         let (Some(filter), Some(dictionary)) = (filter.filter(|_| self.is_covered), &self.dictionary) else { return };
-        if self.told.len() <= place as usize {
-            self.told.resize(dictionary.len(), 0);
+        if self.noted.len() <= place as usize {
+            self.noted.resize(dictionary.len(), 0);
         }
-        if self.told[place as usize] <= filter.block() {
-            self.told[place as usize] = filter.block() + 1;
+        if self.noted[place as usize] <= filter.block() {
+            self.noted[place as usize] = filter.block() + 1;
             filter.note(dictionary.hash(place));
         }
     }
@@ -183,7 +183,7 @@ impl Texts {
 }
 
 impl Numbers {
-    /// Of so many bytes; encoded in `plain` without a dictionary.
+    /// Numbers of `width` bytes, encoded in `plain` without a dictionary.
     pub(super) fn new(width: usize, has_dictionary: bool, plain: Encoding) -> Self {
         Self {
             dictionary: has_dictionary.then(Dictionary::of_numbers),

@@ -12,7 +12,7 @@ use super::{PAGE_ROWS, bits};
 use crate::attribute_filter::{self, hash};
 use crate::sort::Place;
 
-/// Pairs of places that are remembered so that the filter is told once of the common ones; a power of two.
+/// Remembered pairs of places, so that common pairs are added to the filter only once; a power of two.
 const PAIRS_REMEMBERED: usize = 4_096;
 
 /// A map from text to text.
@@ -107,14 +107,14 @@ impl MapColumn {
             if let Some(value) = value {
                 let value_place = self.values.1.put(value, None);
                 if let Some(filter) = filter.as_deref_mut() {
-                    self.tell(filter, (key, key_place), (value, value_place));
+                    self.note_pair(filter, (key, key_place), (value, value_place));
                 }
             }
         }
     }
 
-    /// Tells the filter of a pair, unless it has been told of the same places in this block.
-    fn tell(
+    /// Adds a pair to the filter, unless the same places were added for this block.
+    fn note_pair(
         &mut self,
         filter: &mut attribute_filter::Builder,
         (key, key_place): (&[u8], Option<u32>),

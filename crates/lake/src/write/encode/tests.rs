@@ -31,7 +31,7 @@ impl Source {
         self.next() % end
     }
 
-    /// One of so many values, or sometimes none.
+    /// One of `distinct` values, or sometimes none.
     fn some(&mut self, distinct: u64) -> Option<u64> {
         (self.below(5) > 0).then(|| self.below(distinct))
     }
@@ -46,7 +46,7 @@ fn text(number: u64) -> String {
     }
 }
 
-/// A batch of spans whose values are each among so many; some columns are missing.
+/// A batch of spans with at most `distinct` values per column; some columns are missing.
 fn batch(source: &mut Source, rows: usize, distinct: u64, first: usize) -> RecordBatch {
     let texts = |source: &mut Source| -> StringArray { (0..rows).map(|_| source.some(distinct).map(text)).collect() };
     let fixed = |values: Vec<Option<Vec<u8>>>, size| -> ArrayRef {
@@ -92,13 +92,13 @@ fn batch(source: &mut Source, rows: usize, distinct: u64, first: usize) -> Recor
         ),
     ];
     let schema = Table::Spans.schema();
-    let kept: Vec<_> = columns
+    let present: Vec<_> = columns
         .into_iter()
         .map(|(name, column)| (schema.field_with_name(name).unwrap().clone(), column))
         .filter(|(field, _)| !field.is_nullable() || source.below(4) > 0)
         .collect();
-    let fields: Vec<_> = kept.iter().map(|(field, _)| field.clone()).collect();
-    let arrays = kept.into_iter().zip(&fields).map(|((_, array), field)| {
+    let fields: Vec<_> = present.iter().map(|(field, _)| field.clone()).collect();
+    let arrays = present.into_iter().zip(&fields).map(|((_, array), field)| {
         // The builder names the parts of a map in its own way.
         arrow_cast::cast(&array, field.data_type()).unwrap()
     });

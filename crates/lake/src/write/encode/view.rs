@@ -82,12 +82,13 @@ impl<'a> View<'a> {
         }
         let Some(first) = columns.iter().flatten().next() else { return Ok(Self::Absent) };
         let is_text = matches!(field.data_type(), DataType::Utf8 | DataType::Dictionary(..));
-        let held = first.data_type();
-        let fits = held == field.data_type() || is_text && matches!(held, DataType::Utf8 | DataType::Dictionary(..));
-        if !fits || columns.iter().flatten().any(|column| column.data_type() != held) {
+        let actual = first.data_type();
+        let fits =
+            actual == field.data_type() || is_text && matches!(actual, DataType::Utf8 | DataType::Dictionary(..));
+        if !fits || columns.iter().flatten().any(|column| column.data_type() != actual) {
             return Err(misfit());
         }
-        let view = match held {
+        let view = match actual {
             DataType::FixedSizeBinary(_) => each(&columns, Fixed::of).map(Self::Fixed),
             DataType::Int64 => each(&columns, numbers::<Int64Type>).map(Self::Longs),
             DataType::Int32 => each(&columns, numbers::<Int32Type>).map(Self::Ints),
