@@ -5,8 +5,8 @@
 //! few seconds whether there is something to give back, and one more once it rests, hold it to what is in use. It does
 //! nothing elsewhere.
 //!
-//! What each is worth, over twice 2 M spans on two busy cores. The kernel's time is mostly the clearing of pages that
-//! are taken anew; the last column is the memory held 13 s after the load.
+//! What each is worth, over twice 2 M spans on two busy cores. The kernel's time is mostly the clearing of newly
+//! mapped pages; the last column is the resident memory 13 s after the load.
 //!
 //! | | kernel's time a span | page faults a span | memory at most | and after |
 //! |---|---|---|---|---|
@@ -30,18 +30,18 @@ mod glibc {
     /// Arenas: enough that the threads which take rows in, sort and merge them seldom wait for each other.
     const ARENAS: i32 = 4;
     /// Buffers of at least this many bytes are mapped on their own and go back when they are freed. A flush's columns
-    /// are smaller: mapping each of them anew costs more, in pages that the kernel clears, than sorting it.
+    /// are smaller: mapping each of them separately costs more, in pages that the kernel clears, than sorting it.
     const MAPPED_BYTES: i32 = 16 << 20;
-    /// What the heap's top may keep until the next look.
+    /// What the heap's top may keep until the next check.
     const TOP_BYTES: i32 = 32 << 20;
     /// How often memory is looked at: reading two small files.
     const PERIOD: Duration = Duration::from_secs(5);
     /// Growth since the last time that is worth going through the arenas for.
     const WORTH_PAGES: u64 = 2_048;
-    /// Processor time between two looks, in hundredths of a second, that is no work but the house being kept.
+    /// Processor time between two checks, in hundredths of a second, up to which the process counts as resting.
     const RESTING_TICKS: u64 = 10;
-    /// Looks at a resting process until what it has let go of meanwhile is given back too: a little more than a minute,
-    /// after which nothing is kept for a next question. What is freed in the middle of an arena does not show before.
+    /// Checks of a resting process until the memory that it has freed meanwhile is given back too: a little more than a
+    /// minute, after which nothing is cached for a next question. Memory freed inside an arena does not show before.
     const RESTING_LOOKS: u32 = 13;
 
     pub(super) fn keep_small() {
@@ -69,7 +69,7 @@ mod glibc {
         }
     }
 
-    /// Processor time taken so far, user and system; zero where the kernel does not tell.
+    /// Processor time taken so far, user and system; zero where the kernel does not report it.
     fn processor_ticks() -> u64 {
         let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
         // The name before it may hold anything.
@@ -77,7 +77,7 @@ mod glibc {
         after_name.split_ascii_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum()
     }
 
-    /// Resident pages; zero where the kernel does not tell.
+    /// Resident pages; zero where the kernel does not report it.
     fn resident_pages() -> u64 {
         let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
         statm.split_ascii_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or_default()

@@ -331,7 +331,7 @@ impl Client {
     }
 }
 
-/// An engine's refusal; anything that is not in its words keeps what can be kept.
+/// Decodes an engine's refusal; from a body that is no problem, makes one of the status and the text.
 fn problem(name: &str, status: u16, body: &[u8]) -> Problem {
     if let Ok(problem) = serde_json::from_slice(body) {
         return problem;
@@ -371,11 +371,11 @@ mod tests {
     }
 
     #[test]
-    fn a_home_without_an_engine_and_a_dead_one_are_told_apart() {
+    fn a_home_without_an_engine_is_distinguished_from_one_with_a_dead_engine() {
         let home = tempfile::tempdir().unwrap();
         let settings = settings(home.path());
         assert!(matches!(find(&settings), Found::None));
-        // A port that was free a moment ago and that nobody listens on.
+        // A port that was free a moment ago and on which nothing listens.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let text = format!(
             r#"{{"version":"{VERSION}","pid":1,"http":"127.0.0.1:{port}","otlp_grpc":"","otlp_http":"","started_unix_nanos":0,"token":""}}"#
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_that_reads_its_log_back_is_told_from_one_that_died_then() {
+    fn an_engine_that_reads_its_log_back_is_distinguished_from_one_that_died_then() {
         let home = tempfile::tempdir().unwrap();
         let settings = settings(home.path());
         let mut address = EngineFile { pid: std::process::id(), starting: true, ..EngineFile::default() };
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_that_falls_silent_is_told_from_one_that_is_gone() {
+    fn a_silent_engine_is_distinguished_from_one_that_is_gone() {
         let home = tempfile::tempdir().unwrap();
         let settings = settings(home.path());
         // Accepts, as the system does for it, and never answers.

@@ -23,7 +23,7 @@ pub(crate) const LOG_FILE: &str = "engine.log";
 /// Everything that the environment and the configuration decide.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// Where everything is kept; absolute.
+    /// The folder of everything that is stored; absolute.
     pub(crate) home: PathBuf,
     /// The working directory.
     pub(crate) directory: PathBuf,
@@ -135,7 +135,7 @@ pub(crate) fn reread(home: &Path) -> Result<EngineConfig, Failure> {
     read_file(&home.join(CONFIG_FILE))
 }
 
-/// As [`reread`], with under how many names the file is known: whoever may write at one of them writes all.
+/// As [`reread`], with the number of the file's hard links: write access through one of them changes all.
 ///
 /// # Errors
 /// As [`Settings::read`].
@@ -152,7 +152,7 @@ fn read_with_links(path: &Path) -> Result<(EngineConfig, u64), Failure> {
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = match File::options().read(true).custom_flags(flags).open(path) {
         Ok(file) => file,
-        // A home that is no folder is for whoever uses it to report.
+        // The code that uses the home reports one that is no folder.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok((EngineConfig::default(), 0));
         }
@@ -200,7 +200,7 @@ fn did_you_mean(message: &str) -> Option<String> {
 pub(crate) mod tests {
     use super::*;
 
-    /// Makes a named pipe, which nobody writes to.
+    /// Makes a named pipe without a writer.
     pub(crate) fn pipe(path: &Path) {
         let mode = rustix::fs::Mode::from_raw_mode(0o600);
         rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).unwrap();

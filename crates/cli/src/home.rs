@@ -1,7 +1,7 @@
 //! The home as a folder: private to its user, and refused where another user could have written into it.
 //!
 //! A folder is changed only where it holds nothing but Kinescope's own files, and some of them are open to others, as an
-//! earlier version made them. One that somebody else made, empty or with other files, may have been named by mistake,
+//! earlier version made them. One that others made, empty or with other files, may have been named by mistake,
 //! such as the user's own home or `/tmp`: it keeps its mode, and Kinescope's files alone are private, or nothing is
 //! started.
 
@@ -131,7 +131,7 @@ fn entries(home: &Path) -> io::Result<Vec<(PathBuf, Metadata)>> {
 
 fn is_own_name(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    // Behind it stands what marks a temporary, an old or an attached file: `engine.json.4711`, `meta.sqlite-wal`.
+    // A suffix marks a temporary, an old or an attached file: `engine.json.4711`, `meta.sqlite-wal`.
     let is_of = |own| name.strip_prefix(own).is_some_and(|rest: &str| rest.is_empty() || rest.starts_with(['.', '-']));
     OWN_NAMES.iter().copied().any(is_of)
 }

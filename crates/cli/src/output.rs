@@ -73,7 +73,7 @@ impl Output {
     ///
     /// # Errors
     /// As [`Output::answer`].
-    #[expect(clippy::unused_self, reason = "whoever writes has been handed the output")]
+    #[expect(clippy::unused_self, reason = "only code that was given the output may write")]
     pub(crate) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         match out.write_all(bytes).and_then(|()| out.flush()) {

@@ -1,4 +1,4 @@
-//! Words as a shell reads them: for lines that somebody is to run.
+//! Quotes words for a shell, in command lines that a person is to run.
 
 use kino_text::untrusted::is_harmful;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ pub(crate) fn line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 pub(crate) fn quoted(word: &str) -> String {
     let bytes = word.as_bytes();
     let is_plain = |at: usize| match bytes[at] {
-        // At the beginning of a word or of an assigned value it stands for a home.
+        // At the beginning of a word or of an assigned value it expands to a home folder.
         b'~' => at > 0 && bytes[at - 1].is_ascii_alphanumeric(),
         byte => byte.is_ascii_alphanumeric() || PLAIN.contains(&byte),
     };

@@ -29,7 +29,7 @@ const START_MAX: Duration = Duration::from_mins(1);
 const SILENT_MAX: Duration = Duration::from_secs(5);
 /// After this long, say why it takes so long.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// A log longer than this begins anew when an engine starts; the old one is kept beside it.
+/// A log longer than this is rotated when an engine starts; the old one stays beside it.
 const LOG_BYTES_MAX: u64 = 8 << 20;
 /// How much of the log's end is shown when an engine does not start.
 const LOG_TAIL_BYTES: u64 = 2_000;
@@ -112,7 +112,7 @@ fn start(settings: &Settings, clock: &dyn Clock, say: &dyn Fn(&str)) -> Result<C
     let elapsed = || Duration::from_nanos(clock.monotonic_nanos().saturating_sub(begun));
     let mut child = Some(spawn(settings, &log)?);
     let mut spawned = elapsed();
-    let mut told = false;
+    let mut said = false;
     while elapsed() < START_MAX {
         let (mut silent, mut is_starting) = (None, false);
         match client::find(settings) {
@@ -141,8 +141,8 @@ fn start(settings: &Settings, clock: &dyn Clock, say: &dyn Fn(&str)) -> Result<C
             child = Some(spawn(settings, &log)?);
             spawned = elapsed();
         }
-        if !told && !is_silent && elapsed() > PATIENCE {
-            told = true;
+        if !said && !is_silent && elapsed() > PATIENCE {
+            said = true;
             say("kino: the engine is starting; it reads back what was not yet written out …");
         }
         thread::sleep(POLL);
@@ -256,7 +256,7 @@ impl Log {
     fn tail(&self) -> io::Result<String> {
         let mut log = File::open(&self.path)?;
         let length = log.metadata()?.len();
-        // A log that began anew is shorter than it was.
+        // A log that was rotated is shorter than it was.
         let begin = if length < self.begin { 0 } else { self.begin };
         log.seek(SeekFrom::Start(begin.max(length.saturating_sub(LOG_TAIL_BYTES))))?;
         let mut bytes = Vec::new();
@@ -275,7 +275,7 @@ impl Drop for Log {
 }
 
 /// Leaves the terminal and closes every descriptor that was inherited besides the three standard ones, so that
-/// whoever waits for the starter's pipes to close does not wait for the engine.
+/// a process that waits for the starter's pipes to close does not wait for the engine.
 ///
 /// # Errors
 /// Where the process cannot leave its session.

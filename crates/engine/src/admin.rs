@@ -18,7 +18,7 @@ use crate::error::{EngineError, OrProblem};
 use crate::ingest::blocking;
 use crate::{Engine, scope};
 
-/// The engine's log in the home. Whoever starts the engine writes it; the engine shows its end.
+/// The engine's log in the home. The process that starts the engine opens it; the engine shows its end.
 pub const LOG_FILE: &str = "engine.log";
 /// Lines of the log when nothing is said.
 const DEFAULT_LINES: usize = 200;
@@ -37,7 +37,7 @@ impl Engine {
         let duplicates = snapshot.duplicate_span_ids().await.or_problem()?;
         let mut status = Status { spans, ..self.store_stats().await? };
         if duplicates > 0 {
-            // Kept as they came, so that what is counted is what there is, not what there ever was.
+            // Stored as they came, so that the counts are of what exists now, not of all that ever arrived.
             status.issues.insert(DUPLICATE_SPAN_ID.to_owned(), duplicates);
         }
         Ok(status)
@@ -270,10 +270,11 @@ fn tail(path: &Path, lines: usize) -> Result<Logs, Problem> {
         // The first is a part of a line.
         all.remove(0);
     }
-    let kept: Vec<String> = all[all.len().saturating_sub(lines)..].iter().map(|line| (*line).to_owned()).collect();
-    let kept_bytes: u64 = kept.iter().map(|line| line.len() as u64 + 1).sum();
-    let earlier_bytes = (begin + bytes.len() as u64).saturating_sub(kept_bytes);
-    Ok(Logs { schema, path: shown, lines: kept, earlier_bytes })
+    let shown_lines: Vec<String> =
+        all[all.len().saturating_sub(lines)..].iter().map(|line| (*line).to_owned()).collect();
+    let shown_bytes: u64 = shown_lines.iter().map(|line| line.len() as u64 + 1).sum();
+    let earlier_bytes = (begin + bytes.len() as u64).saturating_sub(shown_bytes);
+    Ok(Logs { schema, path: shown, lines: shown_lines, earlier_bytes })
 }
 
 #[cfg(test)]

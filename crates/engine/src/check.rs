@@ -1,4 +1,4 @@
-//! `check` and `baseline`: whether executions keep to what is expected, and what they measured, to be kept to.
+//! `check` and `baseline`: whether executions meet expectations, and what they measured, for later runs to meet.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -28,13 +28,13 @@ pub struct EngineConfig {
     pub listen: Listen,
     /// Bounds of memory, disk and requests.
     pub limits: Limits,
-    /// How long and how much is kept.
+    /// For how long, and up to which size, recordings are stored.
     pub retention: Retention,
     /// What is taken out before anything is stored.
     pub redaction: Redaction,
     /// What an assistant may execute.
     pub verify: Verify,
-    /// Which findings are looked for, and how long they are kept.
+    /// Which findings are searched for, and for how long they are stored.
     pub findings: Findings,
     /// Who may ask besides the engine's user. `kino key` makes more, in a file of their own.
     pub keys: Vec<ApiKey>,
@@ -96,24 +96,24 @@ pub struct Limits {
     pub hot_bytes_max: u64,
     /// Free disk space under which nothing is taken in.
     pub disk_reserve_bytes: u64,
-    /// Bytes kept of each of a run's output streams and of its diff.
+    /// Bytes that are stored of each of a run's output streams, and of its diff; the rest is cut.
     pub blob_bytes_max: u64,
     /// Bytes of memory that all questions may take at one time, by estimate: a trace of a million spans takes about half
     /// of the default. A question that finds no room waits a few seconds, then is to be asked again.
     pub question_bytes_max: u64,
 }
 
-/// How long and how much is kept.
+/// For how long, and up to which size, recordings are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
-    /// Days that rows are kept, counted from their arrival. `None`: for ever.
+    /// Days for which rows are stored, counted from their arrival. `None`: for ever.
     pub days: Option<u64>,
     /// Bytes that the lake may take; the oldest arrivals go first. `None`: no limit.
     pub lake_bytes_max: Option<u64>,
 }
 
-/// Which findings are looked for, and how long they are kept.
+/// Which findings are searched for, and for how long they are stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Findings {
@@ -122,8 +122,8 @@ pub struct Findings {
     pub off: Vec<String>,
     /// Days after which a finding decays whose operation was not seen.
     pub decay_days: u64,
-    /// What a million input tokens cost, by the model's name or the beginning of it, in whatever currency the user
-    /// thinks in. Without a price no money is told.
+    /// What a million input tokens cost, by the model's name or the beginning of it, in a currency of the user's
+    /// choice. Without a price no cost is reported.
     pub input_token_prices: BTreeMap<String, f64>,
 }
 
@@ -252,7 +252,7 @@ impl Default for Findings {
 }
 
 impl Findings {
-    /// What the detectors are told.
+    /// Returns the settings of the detectors.
     ///
     /// # Errors
     /// Where a value names something that does not exist.
@@ -302,7 +302,7 @@ impl EngineConfig {
         Self { home: home.into(), ..Self::default() }
     }
 
-    /// What the store is told.
+    /// Returns the settings of the store.
     ///
     /// # Errors
     /// Where a value names something that does not exist.

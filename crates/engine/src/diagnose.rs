@@ -42,7 +42,7 @@ const CONTRAST_MAX: usize = 30;
 const GOOD_MIN: usize = 20;
 /// Rows that are looked at for them.
 const CONTRAST_ROWS_MAX: usize = 1_000;
-/// Spans of all of them together: so many are read and judged within a second or two.
+/// Spans of all of them together, as many as can be read and judged within a second or two.
 const SPANS_MAX: u64 = 250_000;
 /// Characters of a sentence in an answer.
 const TEXT_CHARS_MAX: usize = 700;

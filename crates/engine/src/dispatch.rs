@@ -129,7 +129,7 @@ impl Engine {
         (groups > 0).then_some(Damage { groups, spans })
     }
 
-    /// Answers where nothing else is held up: neither what arrives meanwhile nor other questions.
+    /// Answers on a thread where it delays neither ingestion nor other questions.
     async fn run_blocking(&self, name: String, question: Json) -> Result<Json, Problem> {
         let turn = Arc::clone(&self.inner.asking).acquire_owned().await.or_problem()?;
         let (engine, runtime) = (self.clone(), Handle::current());

@@ -49,7 +49,7 @@ impl<T: Serialize + DeserializeOwned> Documents<T> {
         Ok(found.into_iter().filter_map(|(id, json)| self.readable(&id, json)).collect())
     }
 
-    /// As [`Self::newest`], with their ids and as they are kept, those too that cannot be read.
+    /// As [`Self::newest`], with their ids and as stored, including those that cannot be decoded.
     pub(crate) async fn newest_json(&self, limit: usize) -> Result<Vec<(String, Json)>, Problem> {
         self.store.records(self.kind, limit).await.or_problem()
     }

@@ -96,7 +96,7 @@ impl Engine {
         let ledger = match Ledger::load(&store).await {
             Ok(ledger) => ledger,
             Err(error) => {
-                tracing::warn!(%error, "failed to read the kept findings; the engine goes on without them");
+                tracing::warn!(%error, "failed to read the stored findings; the engine continues without them");
                 Ledger::default()
             }
         };
@@ -192,7 +192,7 @@ impl Engine {
         self.inner.started
     }
 
-    /// Tells where the front ends listen, for `status`.
+    /// Sets the addresses on which the front ends listen, for `status`.
     pub fn set_listeners(&self, listeners: Listeners) {
         *self.inner.listeners.write().expect("nothing panics while it holds this lock") = listeners;
     }
@@ -202,16 +202,16 @@ impl Engine {
         self.inner.listeners.read().expect("nothing panics while it holds this lock").clone()
     }
 
-    /// Asks whoever serves the engine to end it.
+    /// Asks the process that serves the engine to stop.
     pub fn request_stop(&self) {
         self.inner.stopping.send_replace(true);
     }
 
-    /// Returns once somebody asked the engine to stop.
+    /// Returns once [`Self::request_stop`] was called.
     pub async fn stop_requested(&self) {
         let mut stopping = self.inner.stopping.subscribe();
         if stopping.wait_for(|stop| *stop).await.is_err() {
-            tracing::debug!("the engine ended while somebody waited for its stop");
+            tracing::debug!("the engine ended before its stop was requested");
         }
     }
 

@@ -1,4 +1,5 @@
-//! Why an engine does not open, and why a question has no answer: every failure beneath the engine becomes the asker's problem here and nowhere else.
+//! Why an engine does not open, and why a question has no answer. Only this file turns failures of the layers below the
+//! engine into problems for the client.
 //!
 //! What passes (a full store or disk, a lack of memory) is busy; what the asker can mend is said to be wrong or
 //! unavailable; the rest is a fault of ours or of the machine's. So is an engine that stops: clients then look for its
@@ -37,7 +38,7 @@ impl OpenError {
     }
 }
 
-/// A failure beneath the engine.
+/// A failure in a layer below the engine.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EngineError {
     /// A step on files or metadata.
@@ -101,7 +102,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     Problem::internal(error).message
 }
 
-/// Turns failures beneath the engine into problems.
+/// Turns failures of the layers below the engine into problems.
 pub(crate) trait OrProblem<T> {
     /// The value, or the problem that the failure is to the asker.
     fn or_problem(self) -> Result<T, Problem>;

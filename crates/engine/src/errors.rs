@@ -126,7 +126,7 @@ fn exceptions(rows: &[ExceptionRow]) -> Vec<analyze::Exception<'_>> {
         evidence: Place { trace_id: row.trace_id.unwrap_or_default(), span_id: row.span_id },
         // A span's event has a place among the span's events, a log has none.
         in_log: row.ordinal.is_none(),
-        // Without a worktree, the common git directory stands in the main one.
+        // Without a recorded worktree, assume the main one, which contains the common git directory.
         root: row.worktree.as_deref().or_else(|| row.project.as_deref()?.strip_suffix("/.git")),
     });
     found.collect()

@@ -24,7 +24,7 @@ const ROWS_AT_ONCE: usize = 10_000;
 #[error("{0}")]
 pub struct ExportError(#[from] Problem);
 
-/// Where an export stands.
+/// The progress of an export.
 struct Export {
     snapshot: Snapshot,
     memory: Arc<Budget>,

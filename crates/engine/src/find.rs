@@ -47,7 +47,7 @@ impl Engine {
     }
 }
 
-/// A limit within its bounds; 0 stands for the default.
+/// Checks that a limit is within its bounds; 0 means the default.
 pub(crate) fn limit(asked: usize, default: usize, max: usize) -> Result<usize, Problem> {
     match asked {
         0 => Ok(default),

@@ -1,4 +1,4 @@
-//! Housekeeping: what is kept for good, and what becomes too much.
+//! Housekeeping: removes stored documents that are too many or too old.
 
 use kino_model::TraceId;
 use kino_store::{Exempt, Store};
@@ -6,7 +6,7 @@ use kino_store::{Exempt, Store};
 use crate::runs::RunRecords;
 use crate::verify::VerificationRecords;
 
-/// Keeps what is kept within its bounds. Clones share it.
+/// Keeps stored documents within their bounds. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Housekeeping {
     store: Store,

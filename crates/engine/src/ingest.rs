@@ -187,7 +187,7 @@ impl Intake {
         Ok(Taken { accepted, rejected, message })
     }
 
-    /// Metrics are not stored, which their sender is told.
+    /// Counts metric points, which are not stored; the response to their sender says so.
     async fn count_metrics(&self, body: Bytes, encoding: Encoding) -> Result<Taken, IngestError> {
         let limits = self.limits();
         let points = on_bytes(body.len(), move || otlp::count_metrics(&body, encoding, &limits)).await?;

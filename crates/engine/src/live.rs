@@ -32,7 +32,7 @@ impl Engine {
         Ok(Live { schema: Live::SCHEMA.to_owned(), changes })
     }
 
-    /// Says to whoever follows along that something changed.
+    /// Notifies the clients that wait for a change.
     pub(crate) fn changed(&self) {
         self.inner.changes.send_modify(|changes| *changes += 1);
     }

@@ -1,7 +1,7 @@
 //! The last executions of an operation, with the traces that hold them.
 //!
-//! The store tells in which traces it ran last; these are loaded from the latest on, until no other can hold a later
-//! execution than those found. So no span is looked for that is not read anyway.
+//! The store says in which traces it ran last. These are loaded from the latest on, until no other can contain a later
+//! execution than those found, so that no trace is searched that need not be loaded.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -206,8 +206,8 @@ impl Search {
         self.found.truncate(self.last);
         let left = if more { known.saturating_sub(self.found.len() as u64).max(1) } else { 0 };
         let chosen: BTreeSet<(TraceId, SpanId)> = self.found.iter().map(|(_, trace, span)| (*trace, *span)).collect();
-        let held: HashSet<TraceId> = chosen.iter().map(|(trace, _)| *trace).collect();
-        self.traces.retain(|trace| held.contains(&trace.trace_id));
+        let traces: HashSet<TraceId> = chosen.iter().map(|(trace, _)| *trace).collect();
+        self.traces.retain(|trace| traces.contains(&trace.trace_id));
         Newest {
             service: question.service.clone(),
             name: question.operation.clone(),

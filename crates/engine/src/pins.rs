@@ -1,4 +1,4 @@
-//! Snapshots that programs outside this process read files of: each is held until it is released, or for
+//! Snapshots whose files programs outside this process read: each is pinned until it is released, or for
 //! [`PIN_SECONDS`].
 
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ impl Pins {
     /// Holds a snapshot under this name. Runs within tokio.
     ///
     /// # Errors
-    /// [`kino_wire::ProblemKind::Busy`] where as many are held as may be.
+    /// [`kino_wire::ProblemKind::Busy`] where no more snapshots may be pinned.
     pub(crate) fn pin(&self, name: &str, snapshot: Snapshot) -> Result<(), Problem> {
         let mut snapshots = self.lock();
         if snapshots.len() >= PINS_MAX {
@@ -49,7 +49,7 @@ impl Pins {
         Ok(())
     }
 
-    /// Releases a snapshot; returns whether it was held.
+    /// Releases a snapshot; returns whether it was pinned.
     pub(crate) fn release(&self, name: &str) -> bool {
         self.lock().remove(name).is_some()
     }

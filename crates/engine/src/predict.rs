@@ -86,7 +86,7 @@ fn answer(question: PredictQuestion, found: &[Execution<'_, '_>], beyond: u64) -
         };
         left_out.without_attribute = (counted.len() - forecast.input.executions) as u64;
         answer.limit_was_seen = limit.is_none() && forecast.limit_nanos.is_some();
-        tell(&mut answer, &forecast);
+        fill_in(&mut answer, &forecast);
     } else {
         let inputs = analyze::inputs(&counted);
         left_out.inputs = inputs.len().saturating_sub(INPUTS_MAX) as u64;
@@ -96,7 +96,7 @@ fn answer(question: PredictQuestion, found: &[Execution<'_, '_>], beyond: u64) -
     Ok(answer)
 }
 
-fn tell(answer: &mut Predict, forecast: &analyze::Forecast) {
+fn fill_in(answer: &mut Predict, forecast: &analyze::Forecast) {
     let whole = |nanos: f64| nanos.round() as i64;
     answer.executions = forecast.input.executions as u64;
     answer.runs = forecast.input.units as u64;

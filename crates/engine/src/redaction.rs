@@ -1,4 +1,4 @@
-//! Redaction of all that is kept: rows, texts and outputs, with counts of the rules that fired.
+//! Redaction of all that is stored: rows, texts and outputs, with counts of the rules that fired.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use crate::secret;
 pub(crate) struct Redaction {
     /// `None` where the configuration switches it off.
     redactor: Option<Arc<Redactor>>,
-    /// Where the counts are kept.
+    /// Where the counts are stored.
     store: Store,
 }
 

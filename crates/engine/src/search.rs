@@ -152,9 +152,9 @@ impl Found {
 
     /// Keeps a hit while there is room; the newest of many times more are chosen at the end.
     fn add(&mut self, hit: impl FnOnce() -> SearchHit) {
-        /// Hits that are kept to choose from.
-        const KEPT_MAX: usize = 10 * MAX_HITS;
-        if self.hits.len() < KEPT_MAX {
+        /// Hits that are collected to choose from.
+        const COLLECTED_MAX: usize = 10 * MAX_HITS;
+        if self.hits.len() < COLLECTED_MAX {
             self.hits.push(hit());
         } else {
             self.left_out.hits += 1;
@@ -162,7 +162,7 @@ impl Found {
     }
 }
 
-/// Where the needle stands first, ASCII letters in either case.
+/// Returns the position of the needle's first occurrence, ignoring ASCII case.
 fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
     text.windows(needle.len()).position(|window| window.eq_ignore_ascii_case(needle))
 }

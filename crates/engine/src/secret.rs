@@ -7,8 +7,8 @@ use std::path::Path;
 /// The redaction key's file in the home.
 const REDACTION_KEY_FILE: &str = "redaction.key";
 
-/// The key by which redaction makes its tokens: the same secret gives the same token within one home, and nothing
-/// outside it can tell which. Made on first use.
+/// The key by which redaction makes its tokens: the same secret gives the same token within one home, and
+/// without the key no token reveals its secret. Made on first use.
 pub(crate) fn redaction_key(home: &Path) -> io::Result<[u8; 32]> {
     let path = home.join(REDACTION_KEY_FILE);
     let mut options = std::fs::OpenOptions::new();

@@ -1,7 +1,7 @@
 //! Sets of executions that a selector names: which traces are looked at, and which of their spans belong.
 //!
 //! One trace may hold several runs (a test suite, an agent's session), so that a set keeps the spans that name its
-//! run or code, and those beneath them that name none.
+//! run or code, and their descendants that name none.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -195,8 +195,8 @@ impl Members {
             return trace;
         }
         let mut trace = Arc::unwrap_or_clone(trace);
-        let mut kept = belongs.into_iter();
-        trace.spans.retain(|_| kept.next().flatten().unwrap_or_default());
+        let mut verdicts = belongs.into_iter();
+        trace.spans.retain(|_| verdicts.next().flatten().unwrap_or_default());
         let ids: BTreeSet<SpanId> = trace.spans.iter().map(|span| span.span_id).collect();
         trace.logs.retain(|log| log.span_id.is_none_or(|id| ids.contains(&id)));
         Arc::new(trace)
@@ -221,8 +221,8 @@ mod tests {
 
     fn check(spans: Vec<Span>, expected: &[u8]) {
         let members = Members::Runs(BTreeSet::from(["a".to_owned()]));
-        let kept = members.keep(Arc::new(Trace { spans, ..Trace::default() }));
-        let ids: Vec<u8> = kept.spans.iter().map(|span| span.span_id.0[0]).collect();
+        let members = members.keep(Arc::new(Trace { spans, ..Trace::default() }));
+        let ids: Vec<u8> = members.spans.iter().map(|span| span.span_id.0[0]).collect();
         assert_eq!(ids, expected);
     }
 

@@ -1,7 +1,7 @@
 //! `sql`: the pinned snapshot that `kino-sql` queries.
 //!
 //! Traces that need merging (hot ones, those in several files, forgotten ones) the store merges; here their rows get
-//! the shape that the files have, and the snapshot is held for as long as the query may read its files.
+//! the shape that the files have, and the snapshot stays pinned for as long as the query may read its files.
 
 use std::sync::Arc;
 

@@ -1,13 +1,13 @@
 //! What ran in worktrees that were made for one verification: other code than people work on, in a folder that is gone.
 //!
-//! Such executions are left out where nobody asked for them by id, and paths in them are shown as the project's.
+//! Such executions are left out unless a question names them by id, and paths in them are shown as the project's.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use kino_model::{Trace, TraceId, names};
 
-/// Whether a worktree is one that was made for a verification: it lies beneath `scratch`.
+/// Whether a worktree is one that was made for a verification: it is below `scratch`.
 pub(crate) fn is_temporary(worktree: &str, scratch: &Path) -> bool {
     Path::new(worktree).starts_with(scratch)
 }
@@ -26,7 +26,7 @@ pub(crate) fn leave_out_temporary(traces: &mut Vec<Arc<Trace>>, scratch: &Path) 
 }
 
 /// The path of the same file in the project, for a path in a temporary worktree; `None` for any other path, and where
-/// the project has no main worktree. The project is the common git directory, which lies in that worktree.
+/// the project has no main worktree. The project is the common git directory, which is inside that worktree.
 pub(crate) fn path_in_project(path: &str, worktree: &str, project: &str, scratch: &Path) -> Option<String> {
     if !is_temporary(worktree, scratch) {
         return None;

@@ -60,7 +60,7 @@ pub(crate) fn frame(frame: kino_analyze::errors::Frame) -> kino_wire::errors::Fr
     }
 }
 
-/// `many` says whether the row stands for many executions, whose quantiles are worth showing.
+/// Converts a row of a breakdown; `many` says whether it sums up many executions, whose quantiles are worth showing.
 pub(crate) fn row(row: from::Row, many: bool) -> BreakdownRow {
     BreakdownRow {
         service: row.service,

@@ -1,5 +1,5 @@
-//! Verifications: a command executed before and after a change, compared and judged. Their records are kept for a
-//! while, so that whoever asked may go away and ask again.
+//! Verifications: a command executed before and after a change, compared and judged. Their records are stored for a
+//! while, so that a client may disconnect and ask again.
 //!
 //! ```text
 //!  verify_start ─► record (running) ◄─ verify_progress, again and again
@@ -56,7 +56,7 @@ pub(crate) struct Record {
     selector: Option<String>,
     /// Whether the base is executed too.
     in_turn: bool,
-    /// The last word of whoever executes.
+    /// When the executing process last reported.
     heard_unix_nanos: i64,
     warm_up_runs: Vec<RunId>,
     /// How often it was looked whether the verdict is sure.

@@ -66,8 +66,8 @@ async fn who_holds_a_connection_is_found_among_other_operations() {
     send(&engine, "abc", spans).await;
     let explained = explain(&engine, "GET /item").await;
     let findings = explained["findings"].as_array().unwrap();
-    let held = findings.iter().find(|finding| finding["code"] == "held_by").unwrap();
-    assert!(held["text"].as_str().unwrap().contains("executions of POST /bulk had it"), "{held}");
+    let finding = findings.iter().find(|finding| finding["code"] == "held_by").unwrap();
+    assert!(finding["text"].as_str().unwrap().contains("executions of POST /bulk had it"), "{finding}");
     assert_eq!(explained["executions"], 80, "what ran beside is not explained");
 
     // An item of the fourth second, which came while that second's job had the connection.
@@ -82,7 +82,7 @@ async fn who_holds_a_connection_is_found_among_other_operations() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn far_more_calls_than_at_the_code_state_before_are_told_unasked() {
+async fn far_more_calls_than_at_the_code_state_before_are_reported_unasked() {
     let (engine, _folder) = open().await;
     let import = |trace: u64, calls: u64| {
         let at = trace as i64 * 1_000;

@@ -105,7 +105,7 @@ async fn a_run_ends_with_what_it_sent_and_keeps_its_output() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_waits_for_changes_is_told_of_one_and_of_the_end() {
+async fn a_client_that_waits_for_changes_is_answered_on_one_and_at_the_end() {
     let home = open().await;
     let first = home.get("live", json!({})).await["changes"].clone();
     assert_eq!(home.get("live", json!({ "seen": first, "wait_millis": 1 })).await["changes"], first);
@@ -113,8 +113,8 @@ async fn whoever_waits_for_changes_is_told_of_one_and_of_the_end() {
     let question = json!({ "seen": first, "wait_millis": 30_000 });
     let waiting = tokio::spawn(async move { engine.ask_json("live", question).await.unwrap() });
     let (run_id, _) = home.recorded_run(1, "base", "abc", 20).await;
-    let told = waiting.await.unwrap()["changes"].clone();
-    assert_ne!(told, first);
+    let changes = waiting.await.unwrap()["changes"].clone();
+    assert_ne!(changes, first);
 
     let operations = home.get("operations", json!({ "service": "worker" })).await;
     let known = &operations["items"][0];
@@ -478,7 +478,7 @@ async fn a_duration_is_predicted_or_refused_with_what_would_help() {
     let execution = |number: i64, service: &str| {
         let (size, start) = (number * 10_000, NOW - (100 - number) * 1_000 * MILLI);
         let late = size > 500_000;
-        // 20 ms, and one more for each 10 kB; from 70 ms on somebody stops waiting.
+        // 20 ms, and one more for each 10 kB; from 70 ms on a caller stops waiting.
         let nanos = if late { 70 * MILLI } else { (20 + number) * MILLI + number % 3 * MILLI / 10 };
         let status = if late { json!({ "code": 2 }) } else { json!({}) };
         let timeout = if late { "timeout" } else { "" };
@@ -504,12 +504,12 @@ async fn a_duration_is_predicted_or_refused_with_what_would_help() {
     assert_eq!((&listed["executions"], &listed["left_out"]["failed_executions"]), (&json!(50), &json!(9)));
 
     let asked = json!({ "operation": "review it", "attribute": "diff_bytes", "at": 800_000 });
-    let told = home.get("predict", asked).await;
-    assert_eq!((&told["schema"], &told["model"]), (&json!("kino.predict.v1"), &json!("linear")));
-    let nanos = told["predicted_nanos"].as_f64().unwrap();
-    assert!((nanos / 100e6 - 1.0).abs() < 0.02, "{told}");
-    assert_eq!((&told["crosses"]["limit_nanos"], &told["limit_was_seen"]), (&json!(70 * MILLI), &json!(true)));
-    assert!((told["crosses"]["at"].as_f64().unwrap() / 500_000.0 - 1.0).abs() < 0.02, "{told}");
+    let answer = home.get("predict", asked).await;
+    assert_eq!((&answer["schema"], &answer["model"]), (&json!("kino.predict.v1"), &json!("linear")));
+    let nanos = answer["predicted_nanos"].as_f64().unwrap();
+    assert!((nanos / 100e6 - 1.0).abs() < 0.02, "{answer}");
+    assert_eq!((&answer["crosses"]["limit_nanos"], &answer["limit_was_seen"]), (&json!(70 * MILLI), &json!(true)));
+    assert!((answer["crosses"]["at"].as_f64().unwrap() / 500_000.0 - 1.0).abs() < 0.02, "{answer}");
 
     let far = json!({ "operation": "review it", "attribute": "diff_bytes", "at": 5_000_000 });
     let far = home.get("predict", far).await;

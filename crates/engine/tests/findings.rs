@@ -173,7 +173,7 @@ async fn a_finding_opens_is_fixed_and_recurs_with_the_states_of_the_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_kept_outlives_the_engine() {
+async fn stored_findings_outlive_the_engine() {
     let mut home = open_with("{}").await;
     home.run(&faulty(), 6, Some(BAD)).await;
     let before = home.n_plus_one().await.unwrap();
@@ -292,13 +292,13 @@ async fn without_a_state_of_the_code_time_alone_tells_what_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repair_is_told_to_the_next_finding_like_it() {
+async fn a_finding_names_the_repair_of_an_earlier_one_like_it() {
     let home = open_with("{}").await;
     home.run(&faulty(), 6, Some(BAD)).await;
     assert_eq!(home.state().await, "open");
     home.run(&repaired(), 6, Some(GOOD)).await;
     assert_eq!(home.state().await, "fixed");
-    // The same statements in a loop, beneath another entry.
+    // The same statements in a loop, below another entry.
     let mut other = faulty();
     for span in other.iter_mut().flat_map(|trace| &mut trace.spans).filter(|span| span.parent_span_id.is_none()) {
         span.name = "GET /another".into();
@@ -314,7 +314,7 @@ async fn a_repair_is_told_to_the_next_finding_like_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_is_told_once_until_something_changes() {
+async fn a_client_receives_a_finding_once_until_it_changes() {
     let home = open_with("{}").await;
     home.run(&faulty(), 6, Some(BAD)).await;
     let news = json!({ "only_new_for": "assistant", "states": ["open", "recurring", "fixed"] });
@@ -338,7 +338,7 @@ async fn a_client_is_told_once_until_something_changes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_waits_for_changes_is_woken() {
+async fn a_client_that_waits_for_changes_is_woken() {
     let home = open_with("{}").await;
     let after = home.get("findings_changed", json!({})).await["sequence"].clone();
     let waiting = home.get("findings_changed", json!({ "after": after, "wait_millis": 25_000 }));
@@ -414,10 +414,10 @@ async fn could_be_parallel(login: &[(&str, Value)], fetch: &[(&str, Value)]) -> 
     let home = open_with("{}").await;
     let body = otlp::traces_request(&two_calls(login, fetch));
     home.engine.ingest(Signal::Traces, body.into(), Encoding::Protobuf).await.unwrap();
-    let told = home.get("explain_operation", json!({ "operation": "work", "scope": { "all": true } })).await;
-    assert_eq!(told["executions"], json!(10));
+    let answer = home.get("explain_operation", json!({ "operation": "work", "scope": { "all": true } })).await;
+    assert_eq!(answer["executions"], json!(10));
     home.engine.close().await.unwrap();
-    told["findings"].as_array().unwrap().iter().any(|it| it["code"] == "sequential_could_be_parallel")
+    answer["findings"].as_array().unwrap().iter().any(|it| it["code"] == "sequential_could_be_parallel")
 }
 
 #[tokio::test(flavor = "multi_thread")]

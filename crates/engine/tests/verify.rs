@@ -124,7 +124,7 @@ async fn warm_ups_do_not_count_and_the_verdict_can_be_asked_for_again() {
     assert_eq!(done["reasons"][0]["code"], "faster");
     assert_eq!(done["left_out"]["warm_up_runs"], json!([id(1), id(2)]));
     assert_eq!(done["left_out"]["executions_missing"], 0);
-    assert_eq!(waiting.await.unwrap(), done, "whoever waited was answered with the end");
+    assert_eq!(waiting.await.unwrap(), done, "the waiting client was answered with the end");
     assert_eq!(home.get("verify", json!({ "id": id(0xf0) })).await, done);
     home.engine.close().await.unwrap();
 }
@@ -172,7 +172,7 @@ async fn previous_runs_are_the_newest_clean_ones_of_other_code() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn old_verifications_go_and_so_do_those_beyond_a_number_the_oldest_first() {
-    const KEPT: u64 = 200;
+    const RECORDS_MAX: u64 = 200;
     let home = open().await;
     let id = |number: u64| format!("{number:032x}");
     let begin = async |number: u64, project: u64| {
@@ -189,28 +189,28 @@ async fn old_verifications_go_and_so_do_those_beyond_a_number_the_oldest_first()
         let finish = json!({ "progress": progress, "end": { "failed": "no" }, "notes": [], "end_unix_nanos": NOW });
         home.get("verify_finish", finish).await;
     };
-    let is_kept = async |number: u64| home.ask("verify", json!({ "id": id(number) })).await.is_ok();
-    for number in 1..=KEPT {
+    let is_stored = async |number: u64| home.ask("verify", json!({ "id": id(number) })).await.is_ok();
+    for number in 1..=RECORDS_MAX {
         begin(number, 0).await;
         end(number).await;
     }
-    assert!(is_kept(1).await && is_kept(KEPT).await);
-    for number in KEPT + 1..=KEPT + 3 {
+    assert!(is_stored(1).await && is_stored(RECORDS_MAX).await);
+    for number in RECORDS_MAX + 1..=RECORDS_MAX + 3 {
         begin(number, 0).await;
         end(number).await;
     }
-    let kept = [is_kept(1).await, is_kept(3).await, is_kept(4).await, is_kept(KEPT + 3).await];
-    assert_eq!(kept, [false, false, true, true], "the oldest made room");
+    let stored = [is_stored(1).await, is_stored(3).await, is_stored(4).await, is_stored(RECORDS_MAX + 3).await];
+    assert_eq!(stored, [false, false, true, true], "the oldest made room");
 
     let days = |days: i64| days * 86_400 * SECOND;
     home.clock.advance_nanos(days(89));
     begin(1_000, 1).await;
-    assert_eq!([is_kept(4).await, is_kept(5).await, is_kept(1_000).await], [false, true, true]);
+    assert_eq!([is_stored(4).await, is_stored(5).await, is_stored(1_000).await], [false, true, true]);
     end(1_000).await;
     home.clock.advance_nanos(days(2));
     begin(1_001, 2).await;
-    assert_eq!([is_kept(5).await, is_kept(KEPT + 3).await], [false, false], "they were too old");
-    assert_eq!([is_kept(1_000).await, is_kept(1_001).await], [true, true]);
+    assert_eq!([is_stored(5).await, is_stored(RECORDS_MAX + 3).await], [false, false], "they were too old");
+    assert_eq!([is_stored(1_000).await, is_stored(1_001).await], [true, true]);
 
     // What is too old goes when the engine starts, too.
     home.clock.advance_nanos(days(91));
@@ -229,7 +229,7 @@ async fn a_selector_that_names_nothing_is_refused_before_anything_runs() {
     assert_eq!(refused.kind, ProblemKind::NotFound);
     let refused = home.start(0xd1, json!("previous"), "bbbb").await.unwrap_err();
     assert!(refused.message.contains("has not been run here before"), "{refused}");
-    assert!(home.ask("verify", json!({ "id": id(0xd1) })).await.is_err(), "nothing was kept of it");
+    assert!(home.ask("verify", json!({ "id": id(0xd1) })).await.is_err(), "nothing was stored of it");
     home.engine.close().await.unwrap();
 }
 

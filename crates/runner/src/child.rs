@@ -42,12 +42,12 @@ const PASSED_ON: [Signal; 6] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::
 /// What becomes of the child's streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Streams {
-    /// Handed on and kept.
+    /// Passed through and captured.
     HandedOn,
-    /// Ours, and not kept.
+    /// Inherited from this process, and not captured.
     Ours,
-    /// Only kept; there is nothing to read.
-    Kept,
+    /// Only captured; standard input is empty.
+    Captured,
 }
 
 /// How the child ended and what it wrote.
@@ -100,7 +100,7 @@ pub fn run(command: Command<'_>, variables: &[(&str, OsString)], terminal_helper
         Err(error) => return failed(RunnerError::system("starting a runtime", error)),
     };
     runtime.block_on(async {
-        // Before the child exists, so that a signal in between finds somebody who passes it on.
+        // Before the child exists, so that no signal in between is lost.
         let mut signals = listen();
         let (machine_before, cpu_before) = (Moment::now(clock), children_cpu_nanos());
         let own_terminal = command.streams == Streams::HandedOn && io::stdout().is_terminal();
@@ -151,7 +151,7 @@ fn on_pipes(command: Command<'_>, variables: &[(&str, OsString)]) -> Result<Star
     let mut child = Process::new(&words[0]);
     child.args(&words[1..]).envs(variables.iter().map(|(name, value)| (name, value)));
     child.current_dir(directory);
-    if streams == Streams::Kept {
+    if streams == Streams::Captured {
         child.stdin(Stdio::null());
     }
     if streams != Streams::Ours {
@@ -161,7 +161,7 @@ fn on_pipes(command: Command<'_>, variables: &[(&str, OsString)]) -> Result<Star
     let ended = Arc::new(AtomicBool::new(false));
     let stdout = child.stdout.take().and_then(|stream| stream.into_owned_fd().ok());
     let stderr = child.stderr.take().and_then(|stream| stream.into_owned_fd().ok());
-    let [to_stdout, to_stderr] = if streams == Streams::Kept { [To::Nowhere; 2] } else { [To::Stdout, To::Stderr] };
+    let [to_stdout, to_stderr] = if streams == Streams::Captured { [To::Nowhere; 2] } else { [To::Stdout, To::Stderr] };
     let streams = Open {
         master: None,
         stdout: stdout.map(|from| capture::tee(from, to_stdout, ended.clone())),
@@ -235,7 +235,7 @@ impl Open {
     }
 }
 
-/// A flag that the first signal to end raises, from now on. Whoever looks at it does not end at once, but in order.
+/// A flag that the first signal to end raises, from now on. Code that reads it ends in order, not at once.
 pub fn interrupted() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     let raised = Arc::clone(&flag);
@@ -257,8 +257,8 @@ pub fn interrupted() -> Arc<AtomicBool> {
     flag
 }
 
-/// Listens for what is passed on, and for changes of the terminal's size. Signals that we were told to ignore
-/// (`nohup`) stay ignored, by the child too.
+/// Listens for what is passed on, and for changes of the terminal's size. Signals that this process inherited
+/// as ignored (`nohup`) stay ignored, by the child too.
 fn listen() -> mpsc::Receiver<Signal> {
     let (send, receive) = mpsc::channel(SIGNALS_MAX);
     let ignored = ignored_signals();
@@ -282,7 +282,7 @@ async fn relay(mut stream: Stream, signal: Signal, send: mpsc::Sender<Signal>) {
     }
 }
 
-/// A bit for each ignored signal, where the system tells.
+/// Returns a bit for each ignored signal; none where the system does not report them.
 fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -76,7 +76,7 @@ pub(crate) fn variables(
 ) -> Vec<(&'static str, OsString)> {
     let present = |name: &str| variable(name).filter(|value| !value.is_empty());
     let mut set: Vec<(&'static str, OsString)> = Vec::new();
-    // The two belong together: whoever chose the protocol gets the port that speaks it.
+    // The two belong together: a protocol that the user chose gets the port that speaks it.
     let protocol = present(PROTOCOL);
     if present(ENDPOINT).is_none() {
         let grpc = protocol.as_deref() == Some(OsStr::new("grpc"));
@@ -111,10 +111,10 @@ fn resource_attributes(present: &str, known: &Known<'_>) -> String {
         (names::CODE_STATE, known.code.code_state.as_deref()),
     ];
     let is_own = |pair: &&str| own.iter().any(|(key, _)| pair.split('=').next().map(str::trim) == Some(key));
-    let kept =
+    let others =
         present.split(',').filter(|pair| !pair.trim().is_empty()).filter(|pair| !is_own(pair)).map(str::to_owned);
     let added = own.iter().filter_map(|(key, value)| Some(format!("{key}={}", percent_encode((*value)?))));
-    kept.chain(added).collect::<Vec<_>>().join(",")
+    others.chain(added).collect::<Vec<_>>().join(",")
 }
 
 /// Encodes what the W3C baggage format, whose syntax the variable has, does not allow in a value.

@@ -48,7 +48,7 @@ pub enum RunnerError {
         /// Where it was looked for.
         directory: PathBuf,
     },
-    /// The command cannot be kept to the cores that were asked for.
+    /// The command cannot be pinned to the cores that were asked for.
     #[error("--pin: the command cannot be kept to these cores: {0}")]
     Pin(rustix::io::Errno),
     /// Other revisions are asked for where there is no repository.

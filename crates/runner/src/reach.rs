@@ -5,7 +5,7 @@
 //!                                                                      ├─ by the way of the path and its links
 //!  the home, and its config.toml ──────────────────────────────────────┘  by device and inode of the folders above
 //!                                                                         by the mounts (Linux): where on its file
-//!                                                                         system each of them lies
+//!                                                                         system each of them is
 //! ```
 //!
 //! Hard links are the caller's matter: the file says how many names it has, not where they are.
@@ -23,7 +23,7 @@ const WORKTREES_MAX: usize = 1_000;
 
 /// Returns whether a configuration, or the folder that it is in, is part of the worktree in which something would be
 /// executed, or of another of its repository: what can write one could write the permission too.
-pub fn lies_within(config: &Path, directory: &Path) -> bool {
+pub fn is_within(config: &Path, directory: &Path) -> bool {
     let Some(roots) = roots(directory) else { return true };
     let mounts = fs::read_to_string(MOUNTS).unwrap_or_default();
     let mounts = Mounts::of(&mounts);
@@ -46,7 +46,7 @@ pub fn is_own(directory: &Path) -> bool {
 }
 
 /// The worktree around a directory, all others of its repository, and the git directory that they share. `None` where
-/// they cannot be told.
+/// they cannot be determined.
 fn roots(directory: &Path) -> Option<Vec<PathBuf>> {
     let Some(project) = kino_repo::project::of(directory) else { return Some(vec![real(directory)]) };
     let common = PathBuf::from(&project.name);
@@ -84,7 +84,7 @@ fn real(path: &Path) -> PathBuf {
     path.to_owned()
 }
 
-/// Whether the way to a file leads into `root`, be it by a link that lies there and leads out again.
+/// Whether the path to a file passes through `root`, even if only by a link inside it that leads out again.
 fn passes_through(path: &Path, root: &Path) -> bool {
     const LINKS_MAX: usize = 40;
     let Ok(path) = std::path::absolute(path) else { return true };
@@ -138,7 +138,7 @@ impl Mounts {
         Self(text.lines().filter_map(mount).collect())
     }
 
-    /// On which file system a path without links lies, and where there.
+    /// Returns the file system of a path without links, and its path within it.
     fn place(&self, path: &Path) -> Option<(&str, PathBuf)> {
         // What was mounted last over a point is what is seen there.
         let shown = self.0.iter().filter(|mount| path.starts_with(&mount.point));
@@ -211,20 +211,20 @@ mod tests {
         fs::create_dir_all(worktree.join(".git")).unwrap();
         fs::create_dir_all(worktree.join("inner/home")).unwrap();
         fs::create_dir_all(folder.path().join("home")).unwrap();
-        assert!(lies_within(&config(&worktree.join("inner/home")), &worktree));
-        assert!(lies_within(&config(&worktree), &worktree));
-        assert!(!lies_within(&config(&folder.path().join("home")), &worktree));
-        // Who writes the worktree can lead a link that lies in it elsewhere.
+        assert!(is_within(&config(&worktree.join("inner/home")), &worktree));
+        assert!(is_within(&config(&worktree), &worktree));
+        assert!(!is_within(&config(&folder.path().join("home")), &worktree));
+        // A writer of the worktree can point a link inside it elsewhere.
         std::os::unix::fs::symlink(folder.path().join("home"), worktree.join("out")).unwrap();
-        assert!(lies_within(&config(&worktree.join("out")), &worktree));
+        assert!(is_within(&config(&worktree.join("out")), &worktree));
         std::os::unix::fs::symlink(worktree.join("out"), folder.path().join("in-and-out")).unwrap();
-        assert!(lies_within(&config(&folder.path().join("in-and-out")), &worktree));
+        assert!(is_within(&config(&folder.path().join("in-and-out")), &worktree));
         std::os::unix::fs::symlink("home/..", folder.path().join("around")).unwrap();
-        assert!(!lies_within(&config(&folder.path().join("around/home")), &worktree));
+        assert!(!is_within(&config(&folder.path().join("around/home")), &worktree));
         fs::write(worktree.join("kino.toml"), "").unwrap();
         let link = folder.path().join("home").join(CONFIG_FILE);
         std::os::unix::fs::symlink(worktree.join("kino.toml"), link).unwrap();
-        assert!(lies_within(&config(&folder.path().join("home")), &worktree));
+        assert!(is_within(&config(&folder.path().join("home")), &worktree));
     }
 
     #[test]
@@ -244,11 +244,11 @@ mod tests {
             let home = within.join("home");
             fs::create_dir_all(&home).unwrap();
             for directory in [&main, &linked, &third] {
-                assert!(lies_within(&config(&home), directory), "{} {}", home.display(), directory.display());
+                assert!(is_within(&config(&home), directory), "{} {}", home.display(), directory.display());
             }
         }
         fs::create_dir_all(&home).unwrap();
-        assert!(![&main, &linked, &third].iter().any(|directory| lies_within(&config(&home), directory)));
+        assert!(![&main, &linked, &third].iter().any(|directory| is_within(&config(&home), directory)));
     }
 
     #[test]
@@ -268,6 +268,9 @@ mod tests {
         for elsewhere in ["/home/me/.kino", "/etc/kino", "/srv/database", "/tmp/me/work tree/home", "/mnt"] {
             assert!(!mounts.show_within(Path::new(elsewhere), root), "{elsewhere}");
         }
-        assert!(!Mounts::of("").show_within(Path::new("/a"), Path::new("/a")), "without mounts the paths alone tell");
+        assert!(
+            !Mounts::of("").show_within(Path::new("/a"), Path::new("/a")),
+            "without mounts only the paths are compared"
+        );
     }
 }

@@ -56,7 +56,7 @@ struct Recording<C> {
     client: C,
     ids: Ids,
     code: Code,
-    /// Metric points refused before the run, to tell whether it sent any.
+    /// Metric points refused before the run, to see afterwards whether it sent any.
     metric_points: u64,
 }
 
@@ -83,7 +83,7 @@ pub fn execute<H: Host>(host: &H, command: Command<'_>, label: Option<&str>) -> 
     Executed { ended, recorded }
 }
 
-/// Executes a command that must be recorded, with nothing to read and its output kept alone.
+/// Executes a command that must be recorded, with empty standard input and its output only captured.
 ///
 /// # Errors
 /// Where it cannot be recorded; a command that did not start is none.
@@ -119,8 +119,8 @@ fn finish<H: Host>(host: &H, recording: &Recording<H::Client>, ended: &Ended) ->
         run_id: recording.ids.run,
         exit_code,
         signal,
-        stdout: output(&ended.stdout.kept, ended.stdout.cut_bytes),
-        stderr: output(&ended.stderr.kept, ended.stderr.cut_bytes),
+        stdout: output(&ended.stdout.bytes, ended.stdout.cut_bytes),
+        stderr: output(&ended.stderr.bytes, ended.stderr.cut_bytes),
         end_unix_nanos: host.clock().now().0,
         cpu_nanos: ended.cpu_nanos,
         others_cpu: ended.others_cpu,

@@ -52,7 +52,7 @@ pub struct Wanted<'a> {
     pub tolerate: f64,
     /// No execution begins that would take the whole beyond this time, in nanoseconds.
     pub budget_nanos: Option<i64>,
-    /// The processor cores that the command is kept to; all of them with `None`.
+    /// The processor cores on which the command may run; `None`: all.
     pub cores: Option<&'a [usize]>,
     /// What a shell does first in the temporary worktree.
     pub setup: Option<&'a str>,

@@ -1,4 +1,4 @@
-//! `check`: what was recorded, held against `kino.toml` and a committed baseline. Executes nothing.
+//! `check`: compares recordings with `kino.toml` and a committed baseline. Executes nothing.
 
 use std::fs;
 use std::io;
@@ -73,7 +73,7 @@ fn show(app: &App, arguments: &args::Check, answer: &Check, places: &[Place]) ->
     }
 }
 
-/// The file's expectations, then the command line's, each with where it stands.
+/// The file's expectations, then the command line's, each with its place.
 fn expectations(root: &Path, more: &[String]) -> Result<(Vec<Expectation>, Vec<Place>), Failure> {
     let path = root.join(FILE);
     let text = read(&path)?.unwrap_or_default();
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_or_a_folder_is_neither_a_baseline_nor_expectations_and_nobody_waits_for_it() {
+    fn a_pipe_or_a_folder_is_neither_a_baseline_nor_expectations_and_does_not_block() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join(FILE);
         crate::config::tests::pipe(&path);

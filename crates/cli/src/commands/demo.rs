@@ -130,7 +130,7 @@ struct Variant {
     arguments: &'static [&'static str],
 }
 
-/// Runs each variant so many times under `kino run`, two of them in turn; the last variant's last report is returned.
+/// Runs each variant several times under `kino run`, two of them in turn, and returns the last variant's last report.
 fn executions(
     settings: &Settings,
     program: &Path,
@@ -275,7 +275,7 @@ fn step(style: Style, number: u8, title: &str, command: &str) -> String {
 }
 
 fn outro(style: Style, keep: bool, program: &Path) -> String {
-    let kept = if keep {
+    let recordings = if keep {
         "The recordings are in your KINO_HOME: `kino find` lists them."
     } else {
         "The recordings went away with the demo; --keep keeps them."
@@ -285,7 +285,7 @@ fn outro(style: Style, keep: bool, program: &Path) -> String {
     format!(
         "\n{}\nLet your assistant ask these questions itself. In its MCP configuration:\n\n  \
          {{\"mcpServers\": {{\"kino\": {{\n    \"command\": {program},\n    \"args\": [\"mcp\"]}}}}}}\n\nThen \
-         record your own program: kino run -- CMD\n{kept}\n",
+         record your own program: kino run -- CMD\n{recordings}\n",
         style.heading("── Next ")
     )
 }

@@ -142,7 +142,7 @@ fn clock(home: &Path, now: UnixNanos) -> Check {
     }
 }
 
-/// Copies of what could not be read of the log, until somebody looks at them.
+/// Reports copies of damaged parts of the log, until a person deletes them.
 fn aside(home: &Path) -> Option<Check> {
     let folder = home.join("wal").join("aside");
     let files = fs::read_dir(&folder).ok()?.flatten().count();
@@ -196,7 +196,7 @@ fn engine(app: &App, checks: &mut Vec<Check>) -> Option<Client> {
     }
 }
 
-/// Whether the usual ports are the engine's, somebody else's, or free.
+/// Whether the usual ports are the engine's, another program's, or free.
 fn ports(engine: Option<&Client>) -> Vec<Check> {
     let own = engine.map(|engine| {
         let address = &engine.address;

@@ -23,7 +23,7 @@ const ATTEMPTS_MAX: usize = 60;
 const PAUSE: Duration = Duration::from_secs(1);
 /// How deep folders are looked into.
 const DEPTH_MAX: usize = 32;
-/// How many examples of issues are kept over all files.
+/// How many examples of issues are collected over all files.
 const EXAMPLES_MAX: usize = 10;
 
 /// A file to read, and whether the user named it rather than its folder.
@@ -72,7 +72,7 @@ fn collect(path: &Path, depth: usize, sources: &mut Vec<Source>) -> io::Result<(
     if kind.is_file() {
         sources.push(Source { path: path.to_owned(), named: depth == 0 });
     } else if depth == 0 && !kind.is_dir() {
-        // It may never end, or never begin; what else lies in a folder is passed over.
+        // It may never end, or never begin; other special files inside a folder are skipped.
         return Err(io::Error::other("it is neither a file nor a folder; write what comes from it to a file first"));
     } else if kind.is_dir() && depth < DEPTH_MAX {
         let mut entries = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;

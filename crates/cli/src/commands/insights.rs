@@ -1,4 +1,4 @@
-//! `insights`: kept findings, and the user's word about one.
+//! `insights`: stored findings, and what the user decides about one.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ use crate::args::{InsightState, Insights, OneInsight};
 use crate::output::note;
 use crate::render;
 
-/// How long the engine may take to look at what has just arrived: somebody waits at a terminal.
+/// How long the engine may take to judge what has just arrived: a person waits at a terminal.
 const WAIT_MILLIS: u64 = 2_000;
 
 pub(super) fn run(app: &App, arguments: Insights) -> Outcome {

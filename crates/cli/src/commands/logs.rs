@@ -47,18 +47,18 @@ pub(super) fn run(app: &App, arguments: &Logs) -> Outcome {
 }
 
 fn tail(reader: &mut impl BufRead, lines: usize, path: &Path) -> io::Result<admin::Logs> {
-    let mut kept: VecDeque<(String, u64)> = VecDeque::new();
+    let mut last: VecDeque<(String, u64)> = VecDeque::new();
     let mut earlier_bytes = 0;
     while let Some(read) = line(reader)? {
-        kept.push_back(read);
-        if kept.len() > lines {
-            earlier_bytes += kept.pop_front().map_or(0, |(_, bytes)| bytes);
+        last.push_back(read);
+        if last.len() > lines {
+            earlier_bytes += last.pop_front().map_or(0, |(_, bytes)| bytes);
         }
     }
     Ok(admin::Logs {
         schema: admin::Logs::SCHEMA.to_owned(),
         path: path.display().to_string(),
-        lines: kept.into_iter().map(|(line, _)| line).collect(),
+        lines: last.into_iter().map(|(line, _)| line).collect(),
         earlier_bytes,
     })
 }

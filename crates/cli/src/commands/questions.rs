@@ -21,7 +21,7 @@ use crate::args::{Compare, Diagnose, Errors, Explain, Filters, Find, Open, Predi
 use crate::failure::{Failure, code};
 use crate::{render, start};
 
-/// What stands before a verification's id, as `blob:` before a blob's.
+/// The prefix of a verification's id, as `blob:` is of a blob's.
 const VERIFICATION: &str = "verification:";
 
 /// Filters as the wire has them.

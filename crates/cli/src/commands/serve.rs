@@ -28,7 +28,7 @@ struct Ready<'a> {
     listeners: &'a kino_wire::admin::Listeners,
 }
 
-/// Serves until it is told to stop.
+/// Serves until a signal or a request stops it.
 pub(super) fn run(app: &App, arguments: Serve) -> Outcome {
     tracing_subscriber::fmt().with_max_level(LevelFilter::INFO).with_ansi(false).with_writer(io::stderr).init();
     crate::allocator::keep_small();
@@ -64,12 +64,12 @@ pub(super) fn run(app: &App, arguments: Serve) -> Outcome {
         }
         running.wait().await.map_err(|error| failure(&error))
     });
-    // What still runs is work nobody waits for; the store is closed.
+    // No client waits for work that still runs; the store is closed.
     runtime.shutdown_background();
     served.map(|()| ExitCode::SUCCESS)
 }
 
-/// One line on standard output; whoever started the engine may wait for it.
+/// Prints one line on standard output, for which the program that started the engine may wait.
 fn ready(app: &App, running: &Running) -> Result<(), Failure> {
     for note in &running.notes {
         output::note(&format!("kino: {note}"));

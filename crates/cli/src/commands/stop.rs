@@ -67,7 +67,8 @@ fn alive(pid: u32) -> bool {
     test_kill_process(pid).is_ok() && !awaits_its_parent(pid)
 }
 
-/// Whether a process has ended and only waits for its parent to take note: whoever started the engine may be slow to.
+/// Whether a process has ended and only waits for its parent to reap it, which the program that started the
+/// engine may do late.
 fn awaits_its_parent(pid: Pid) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, state)| state.trim_start().starts_with('Z'))

@@ -1,8 +1,8 @@
 //! Starts verifications for MCP's `verify_change`: this very program, as `kino run --against`, in a process of its own.
 //!
 //! Only what the user's own configuration allows is executed, never through a shell, in the client's root, with this
-//! process' environment. The configuration is read anew each time, so that a permission counts at once and a
-//! withdrawn one no longer.
+//! process' environment. The configuration is read again each time, so that a new permission, or its
+//! withdrawal, takes effect at once.
 
 use std::path::Path;
 use std::time::Duration;
@@ -71,7 +71,7 @@ fn begin(settings: &Settings, umask: Option<Mode>, wanted: &VerifyRequest) -> Re
         );
         return Ok(Verifying::Denied { line: line(wanted, Some(directory)), why });
     }
-    if reach::lies_within(&settings.home.join(CONFIG_FILE), directory) {
+    if reach::is_within(&settings.home.join(CONFIG_FILE), directory) {
         let why = "the configuration that allows it lies in this very worktree, or in another one of its repository, \
                    which is no place for permissions: move KINO_HOME out of it"
             .to_owned();
@@ -98,7 +98,7 @@ fn options(wanted: &VerifyRequest) -> [String; 2] {
     [format!("--against={}", wanted.against), format!("--repeat={}", wanted.repeat.unwrap_or(REPEAT))]
 }
 
-/// What somebody can run instead.
+/// Returns the command line that a person can run instead.
 fn line(wanted: &VerifyRequest, directory: Option<&Path>) -> String {
     let options = options(wanted);
     let words = ["kino", "run"].into_iter().chain(options.iter().map(String::as_str)).chain(["--"]);

@@ -33,7 +33,7 @@ pub(super) fn run(app: &App, arguments: Watch) -> Outcome {
         .build()
         .map_err(|error| Failure::because("starting a runtime", &error))?;
     let ended = runtime.block_on(kino_tui::watch(Arc::new(backend), Arc::clone(&app.clock), options));
-    // A question may still wait for its answer; there is nobody left to tell.
+    // A question may still wait for its answer, which no view needs any more.
     runtime.shutdown_background();
     match ended.map_err(|error| Failure::because("watching", &error))? {
         Ended::Left => Ok(ExitCode::SUCCESS),

@@ -4,7 +4,7 @@ use kino_wire::check::{Check, CheckLine, CheckOutcome};
 
 use super::{Style, Tone, clean, counted, wrap};
 
-/// Where an expectation stands.
+/// Where an expectation is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     /// The file, relative to the repository's root.
@@ -32,9 +32,9 @@ pub(crate) fn text(answer: &Check, no_data_is_fine: bool, style: Style) -> Strin
         }
     }
     let count = |outcome| answer.lines.iter().filter(|line| line.outcome == outcome).count();
-    let (held, broken, silent) = (count(CheckOutcome::Pass), count(CheckOutcome::Fail), count(CheckOutcome::NoData));
+    let (met, broken, silent) = (count(CheckOutcome::Pass), count(CheckOutcome::Fail), count(CheckOutcome::NoData));
     let tone = if broken > 0 || (silent > 0 && !no_data_is_fine) { Tone::Bad } else { Tone::Good };
-    let summary = format!("{held} held, {broken} not, {silent} without data");
+    let summary = format!("{met} held, {broken} not, {silent} without data");
     let older = match answer.traces_left_out {
         0 => String::new(),
         older => format!("; {} not looked at", counted(older, "older trace")),
@@ -99,7 +99,7 @@ fn xml(text: &str) -> String {
     escaped
 }
 
-/// Annotations: an error where an expectation stands, and one plain line that says how it went.
+/// Renders annotations: an error at each broken expectation, and one plain line that sums up.
 pub(crate) fn github(answer: &Check, no_data_is_fine: bool, places: &[Place]) -> String {
     let mut text = String::new();
     let mut broken = 0;
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn people_read_what_held_and_what_did_not() {
+    fn the_text_lists_met_and_broken_expectations() {
         insta::assert_snapshot!(text(&answer(), false, EIGHTY));
     }
 

@@ -9,7 +9,7 @@ use kino_model::UnixNanos;
 
 /// How many bytes count as one token.
 const BYTES_PER_TOKEN: usize = 4;
-/// What is kept for the lines about what was looked at and left out.
+/// Bytes reserved for the lines about what was read and left out.
 const ENDING_BYTES: usize = 800;
 
 /// The answer.

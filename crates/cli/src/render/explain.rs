@@ -12,7 +12,7 @@ use super::{Style, Tone, apart, bar, clean, count, counted, duration, finding, p
 const SEGMENTS_MAX: usize = 40;
 /// Digits of a hash of the code.
 const CODE_DIGITS: usize = 12;
-/// A path of up to so many segments is shown whole.
+/// A path of at most this many segments is shown whole.
 const SEGMENTS_ALL_MAX: usize = 8;
 /// Of a longer one, the segments of at least this part of the whole.
 const SEGMENT_SHARE_MIN: f64 = 0.01;
@@ -210,7 +210,7 @@ fn rows(rows: &[BreakdownRow], rows_max: usize, style: Style) -> String {
     text
 }
 
-/// A heading and the findings beneath it.
+/// Renders a heading and the findings below it.
 pub(crate) fn findings(findings: &[kino_wire::finding::Finding], style: Style) -> String {
     if findings.is_empty() {
         return String::new();

@@ -1,4 +1,4 @@
-//! `insights`: kept findings, the most worth acting on first, and what is remembered of one.
+//! `insights`: stored findings, the most worth acting on first, and the history of one.
 
 use kino_model::{DurationNanos, UnixNanos};
 use kino_text::time;
@@ -7,8 +7,8 @@ use kino_wire::insights::{FindingChange, FindingState, Fix, Insight, Insights};
 use super::table::Table;
 use super::{Style, Tone, clean, count, counted, duration, finding, wrap};
 
-/// How many findings are told in sentences beneath the table.
-const TOLD_MAX: usize = 3;
+/// How many findings are described in sentences below the table.
+const DESCRIBED_MAX: usize = 3;
 /// How much of a state of the code is shown.
 const CODE_CHARS: usize = 19;
 
@@ -32,7 +32,7 @@ pub(crate) fn text(answer: &Insights, style: Style, now: UnixNanos) -> String {
             ]);
         }
         text.push_str(&table.finish());
-        for item in answer.items.iter().take(TOLD_MAX) {
+        for item in answer.items.iter().take(DESCRIBED_MAX) {
             text.push('\n');
             text.push_str(&one(item, style, now));
         }
@@ -91,7 +91,7 @@ pub(crate) fn one(item: &Insight, style: Style, now: UnixNanos) -> String {
     };
     line(&mut text, Tone::Plain, &format!("in {entry}"));
     if !item.also_in.is_empty() {
-        let names: Vec<_> = item.also_in.iter().take(TOLD_MAX).map(|also| clean(&also.entry.name)).collect();
+        let names: Vec<_> = item.also_in.iter().take(DESCRIBED_MAX).map(|also| clean(&also.entry.name)).collect();
         let more = more(item.also_in.len() - names.len());
         line(&mut text, Tone::Plain, &format!("also in {}{more}", names.join(", ")));
     }
@@ -133,22 +133,22 @@ fn more(count: usize) -> String {
     if count == 0 { String::new() } else { format!(" and {count} more") }
 }
 
-/// The line with which a run tells what became of findings.
+/// Renders a run's line about the findings whose state changed; `None` where none did.
 pub(crate) fn changes(changes: &[FindingChange]) -> Option<String> {
-    let told = |states: &[FindingState], word: &str| {
+    let part = |states: &[FindingState], word: &str| {
         let codes: Vec<&str> =
             changes.iter().filter(|it| states.contains(&it.state)).map(|it| it.code.name()).collect();
-        let more = more(codes.len().saturating_sub(TOLD_MAX));
-        let shown = codes.iter().take(TOLD_MAX).copied().collect::<Vec<_>>().join(", ");
+        let more = more(codes.len().saturating_sub(DESCRIBED_MAX));
+        let shown = codes.iter().take(DESCRIBED_MAX).copied().collect::<Vec<_>>().join(", ");
         (!codes.is_empty()).then(|| format!("{word}: {shown}{more}"))
     };
-    let told = [
-        told(&[FindingState::Open], "new"),
-        told(&[FindingState::Recurring], "back again"),
-        told(&[FindingState::Fixed], "fixed"),
+    let parts = [
+        part(&[FindingState::Open], "new"),
+        part(&[FindingState::Recurring], "back again"),
+        part(&[FindingState::Fixed], "fixed"),
     ];
-    let told: Vec<String> = told.into_iter().flatten().collect();
-    (!told.is_empty()).then(|| format!("findings {} · kino insights", told.join(" · ")))
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| format!("findings {} · kino insights", parts.join(" · ")))
 }
 
 fn repair(fix: &Fix) -> String {
@@ -166,8 +166,8 @@ fn repair(fix: &Fix) -> String {
 }
 
 fn short(code: &str) -> String {
-    let kept: String = code.chars().take(CODE_CHARS).collect();
-    if kept.len() < code.len() { format!("{kept}…") } else { kept }
+    let start: String = code.chars().take(CODE_CHARS).collect();
+    if start.len() < code.len() { format!("{start}…") } else { start }
 }
 
 fn tone(state: FindingState) -> Tone {
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn findings_fit_eighty_columns_and_the_first_are_told() {
+    fn findings_fit_eighty_columns_and_the_first_are_described() {
         let answer = Insights {
             items: vec![item(FindingState::Open), item(FindingState::Fixed)],
             executions: 24,
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_tells_what_became_of_findings_in_one_line() {
+    fn a_run_reports_changed_findings_in_one_line() {
         let change = |code, state| FindingChange {
             fingerprint: Fingerprint::default(),
             code,

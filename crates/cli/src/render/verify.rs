@@ -42,12 +42,12 @@ pub(crate) fn text(verify: &Verify, style: Style) -> String {
     }
     text.push_str(&findings("Findings fixed", &verify.findings_fixed, style));
     text.push_str(&findings("Findings opened", &verify.findings_opened, style));
-    let mut beneath: Vec<String> = verify.notes.iter().map(|note| clean(note).into_owned()).collect();
-    beneath.extend(not_counted(verify));
-    if !beneath.is_empty() {
+    let mut notes: Vec<String> = verify.notes.iter().map(|note| clean(note).into_owned()).collect();
+    notes.extend(not_counted(verify));
+    if !notes.is_empty() {
         text.push('\n');
     }
-    for line in beneath {
+    for line in notes {
         text.push_str(&style.paint(Tone::Faint, wrap(&line, style, "").trim_end()));
         text.push('\n');
     }

@@ -1,4 +1,4 @@
-//! What earlier runs of a command say about noise: where their operations lay, kept beside each run's record.
+//! What earlier runs of a command say about noise: the locations of their operations, stored beside each run's record.
 //!
 //! Runs count as alike where they had the same command, project and state of the code; a state that is not known is
 //! like no other. The engine's home is one machine's, and so is its history.
@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use super::{Record, RunRecords};
 use crate::sets::Set;
 
-/// Operations of a run that are kept.
+/// Operations of a run whose locations are stored.
 const LOCATIONS_MAX: usize = 200;
-/// Runs of the command that are looked at, the newest.
+/// The newest runs of the command, which are read.
 const RUNS_MAX: usize = 500;
 
 /// Where an operation, or a total, of one run lay.

@@ -1,4 +1,4 @@
-//! What is kept of runs: a record of each, and where its operations lay.
+//! What is stored of runs: a record of each, and the locations of its operations.
 
 use std::collections::BTreeSet;
 

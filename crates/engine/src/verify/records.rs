@@ -1,4 +1,4 @@
-//! How verifications are kept: by id, bounded in number and age.
+//! Stores verifications by id, bounded in number and age.
 
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ use crate::documents::Documents;
 
 /// The kind under which the store keeps verifications.
 const RECORD_KIND: &str = "verification";
-/// Verifications that are kept, the newest: some tens of kilobytes each, and all are looked through for a prefix.
+/// The newest verifications, which are retained: some tens of kilobytes each, and all are read to resolve a prefix.
 const RECORDS_MAX: usize = 200;
-/// They are kept for so long after the last word of whoever executed. By then what they compared has been changed
-/// again, and the traces are gone unless their run is labelled.
+/// Verifications are removed this long after the executing process last reported. By then the code that they compared
+/// has changed again, and the traces are gone unless their run is labelled.
 const AGE_MAX_NANOS: i64 = 90 * 86_400 * 1_000_000_000;
-/// As many as this are read beyond [`RECORDS_MAX`] at a time when old ones are removed.
+/// When old records are removed, this many beyond [`RECORDS_MAX`] are read at a time.
 const PRUNED_AT_ONCE: usize = 200;
-/// After so long without a word, whoever executed is gone: several missed heartbeats.
+/// After this long without a report, several missed heartbeats, the executing process counts as gone.
 const SILENCE_MAX_NANOS: i64 = 6 * HEARTBEAT_SECONDS as i64 * 1_000_000_000;
 
 /// The records of verifications. Clones share them.
@@ -70,8 +70,10 @@ impl VerificationRecords {
     fn alive(&self, mut record: Record) -> Record {
         let silence = self.clock.now().0.saturating_sub(record.heard_unix_nanos);
         if record.verify.state == VerifyState::Running && silence > SILENCE_MAX_NANOS {
-            record
-                .fail("broken_off", "whoever executed it ended without a word; its runs are recorded. Start it again");
+            record.fail(
+                "broken_off",
+                "the process that executed it ended without a report; its runs are recorded. Start it again",
+            );
         }
         record
     }

@@ -9,28 +9,28 @@ use std::thread::{self, JoinHandle};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-/// How much of each stream is kept. Test logs fit; a build's whole verbose output may not.
+/// How much of each stream is captured, in bytes. Test logs fit; a build's whole verbose output may not.
 pub const OUTPUT_BYTES_MAX: usize = 4 << 20;
 /// How much is handed on at a time.
 const CHUNK_BYTES: usize = 64 << 10;
 /// How long a stream must be silent, once the child has ended, to be given up although something holds it open.
 const SILENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
-/// What was kept of a stream.
+/// What was captured of a stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Captured {
     /// Its beginning.
-    pub kept: Vec<u8>,
+    pub bytes: Vec<u8>,
     /// How many bytes came after that.
     pub cut_bytes: u64,
-    /// Whether somebody still had it open for writing when the child had ended.
+    /// Whether a process still had it open for writing when the child had ended.
     pub left_open: bool,
 }
 
 impl Captured {
     fn keep(&mut self, chunk: &[u8]) {
-        let take = chunk.len().min(OUTPUT_BYTES_MAX - self.kept.len());
-        self.kept.extend_from_slice(&chunk[..take]);
+        let take = chunk.len().min(OUTPUT_BYTES_MAX - self.bytes.len());
+        self.bytes.extend_from_slice(&chunk[..take]);
         self.cut_bytes += (chunk.len() - take) as u64;
     }
 }
@@ -42,7 +42,7 @@ pub(super) enum To {
     Stdout,
     /// Standard error.
     Stderr,
-    /// Neither: it is only kept.
+    /// Neither: it is only captured.
     Nowhere,
 }
 
@@ -115,7 +115,7 @@ fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> rustix::io::Result<()> {
         match rustix::io::write(to, bytes) {
             Ok(written) => bytes = &bytes[written..],
             Err(Errno::INTR) => {}
-            // Somebody made our stream non-blocking; wait until it takes more.
+            // Another process made our stream non-blocking; wait until it takes more.
             Err(Errno::AGAIN) => {
                 poll(&mut [PollFd::new(&to, PollFlags::OUT)], None)?;
             }
@@ -130,11 +130,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_beginning_is_kept_and_the_rest_counted() {
+    fn the_beginning_is_captured_and_the_rest_counted() {
         let mut captured = Captured::default();
         captured.keep(&vec![1; OUTPUT_BYTES_MAX - 1]);
         captured.keep(&[2, 3, 4]);
-        assert_eq!((captured.kept.len(), captured.kept.last()), (OUTPUT_BYTES_MAX, Some(&2)));
+        assert_eq!((captured.bytes.len(), captured.bytes.last()), (OUTPUT_BYTES_MAX, Some(&2)));
         assert_eq!(captured.cut_bytes, 2);
     }
 }

@@ -1,4 +1,4 @@
-//! How busy other programs kept the machine while a command ran.
+//! Measures how busy other programs made the machine while a command ran.
 
 use std::fs;
 use std::time::Duration;
@@ -32,7 +32,7 @@ impl Moment {
     }
 
     /// Returns the share of all cores, from 0 to 1, that was used since by others than a command that used `own`. `None`
-    /// where that time is too short to tell.
+    /// where that time is too short to measure.
     pub(super) fn others_since(self, before: Self, own: Duration) -> Option<f64> {
         let elapsed = Duration::from_nanos(self.monotonic_nanos.checked_sub(before.monotonic_nanos)?);
         let capacity = elapsed.as_secs_f64() * self.cores as f64;

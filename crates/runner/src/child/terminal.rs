@@ -45,7 +45,7 @@ pub(super) fn open() -> io::Result<Pair> {
 /// Gives the pseudo-terminal the size that standard output has now. A terminal without a size is left alone.
 pub(super) fn resize(master: &OwnedFd) {
     if let Ok(size) = termios::tcgetwinsize(io::stdout()) {
-        // Fails only where the pseudo-terminal is gone, together with whoever would care.
+        // Fails only where the pseudo-terminal is gone, and with it the program that would need the size.
         termios::tcsetwinsize(master, size).ok();
     }
 }

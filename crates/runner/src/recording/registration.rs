@@ -42,7 +42,7 @@ pub(super) struct Registration<H: Host> {
 /// What is known of a run that the engine knows of.
 pub(super) struct Registered<C> {
     pub(super) client: C,
-    /// Metric points refused before the run, to tell whether it sent any.
+    /// Metric points refused before the run, to see afterwards whether it sent any.
     pub(super) metric_points: u64,
 }
 
@@ -83,7 +83,7 @@ impl<H: Host> Registration<H> {
         let (asking, question) = (host.clone(), start.clone());
         let run = move || {
             let ended = register(&asking, &question, &sender);
-            tell(&sender, Event::Ended(ended));
+            send(&sender, Event::Ended(ended));
         };
         let spawned = thread::Builder::new().name("registration".to_owned()).spawn(run);
         spawned.map_err(|error| RunnerError::system("starting a thread", error))?;
@@ -191,16 +191,16 @@ impl<H: Host> Registration<H> {
 
 fn register<H: Host>(host: &H, question: &RunStart, events: &SyncSender<Event<H>>) -> Outcome<H> {
     let report = |news: EngineNews<'_>| match news {
-        EngineNews::Starting => tell(events, Event::Starting),
-        EngineNews::Said(text) => tell(events, Event::Said(text.to_owned())),
+        EngineNews::Starting => send(events, Event::Starting),
+        EngineNews::Said(text) => send(events, Event::Said(text.to_owned())),
     };
     let client = host.engine(&report)?;
-    tell(events, Event::Engine(client.address().clone()));
+    send(events, Event::Engine(client.address().clone()));
     client.ask(question)?;
     Ok(Registered { metric_points: metric_points(&client), client })
 }
 
 /// The command may be running, and nothing reads the notes yet: what exceeds the bound is not waited for.
-fn tell<H: Host>(events: &SyncSender<Event<H>>, event: Event<H>) {
+fn send<H: Host>(events: &SyncSender<Event<H>>, event: Event<H>) {
     events.try_send(event).ok();
 }

@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bases_are_told_apart() {
+    fn kinds_of_base_are_distinguished() {
         let folder = tempfile::tempdir().unwrap();
         let parse = |text: &str| parse(text, folder.path(), &Git::new([]));
         assert_eq!(parse("previous").unwrap(), VerifyBase::Previous);

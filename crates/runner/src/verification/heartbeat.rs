@@ -1,4 +1,4 @@
-//! Tells the engine at intervals how far a verification is, so that a client that waits for it knows that it goes on.
+//! Reports a verification's progress to the engine at intervals, so that a waiting client sees that it still runs.
 
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,16 +33,16 @@ impl Heartbeat {
         Self { progress, wake: Some(wake), thread: Some(thread) }
     }
 
-    /// Changes what is told, and tells it soon.
+    /// Changes the progress, and has it reported soon.
     pub(super) fn update(&self, change: impl FnOnce(&mut VerifyProgress)) {
         change(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(wake) = &self.wake {
-            // Full: it is about to be told anyway.
+            // Full: a report is due anyway.
             wake.try_send(()).ok();
         }
     }
 
-    /// What is told now.
+    /// Returns the present progress.
     pub(super) fn progress(&self) -> VerifyProgress {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -56,7 +56,7 @@ impl Heartbeat {
     fn end(&mut self) {
         self.wake = None;
         if let Some(thread) = self.thread.take() {
-            // It never panics; if it did, there would be nothing more to tell.
+            // It never panics; if it did, there would be nothing more to report.
             drop(thread.join());
         }
     }

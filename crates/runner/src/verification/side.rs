@@ -84,7 +84,7 @@ impl Side {
     /// # Errors
     /// Where it cannot be recorded.
     pub(super) fn execute<H: Host>(&self, host: &H) -> Result<(Run, Ended), H::Failure> {
-        let command = Command { words: &self.command, directory: &self.directory, streams: Streams::Kept };
+        let command = Command { words: &self.command, directory: &self.directory, streams: Streams::Captured };
         execute_quietly(host, command)
     }
 
@@ -101,7 +101,7 @@ impl Side {
                 (_, Some(signal)) => format!("signal {signal}"),
                 (code, _) => format!("exit {}", code.unwrap_or_default()),
             };
-            let said = if ended.stderr.kept.is_empty() { &ended.stdout.kept } else { &ended.stderr.kept };
+            let said = if ended.stderr.bytes.is_empty() { &ended.stdout.bytes } else { &ended.stderr.bytes };
             self.failure = Some(format!("{how}{}", last_words(said)));
         }
         if counts {
