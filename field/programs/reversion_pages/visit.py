@@ -9,7 +9,8 @@ sys.path.insert(0, os.environ["PROGRAMS"])
 from browser import Browser
 
 place = "/admin/reversion_pages/article/"
-editor = Browser(sys.argv[1], headers=[("Cookie", open("cookie").read())])
+editor = Browser(sys.argv[1])
+editor.submit("/admin/login/", "password", username="ann", password="secret")
 program = Browser(sys.argv[1])
 for number in range(1, 13):
     editor.get(f"{place}?q=Article+{number}")
