@@ -1,0 +1,1 @@
+module.exports = { schema: 'schema.prisma', datasource: { url: process.env.DATABASE_URL } };
