@@ -1,4 +1,4 @@
-"""Tasks of SAQ's documentation (functions with results, retries, the clock, hooks) and, as a program, what enqueues them."""
+"""Tasks of SAQ's documentation (functions with results, scheduled and unique ones, the clock, hooks) and, as a program, what enqueues them."""
 
 import asyncio
 import os
@@ -36,12 +36,6 @@ async def resize(ctx, *, picture):
     return picture
 
 
-async def flaky(ctx, *, number):
-    if ctx["job"].attempts < 2:
-        raise ConnectionError("not there yet")
-    return number
-
-
 async def report(ctx, *, pages):
     counts = await queue.map("count_words", [{"page": page} for page in pages], timeout=20)
     return sum(count["words"] for count in counts)
@@ -53,7 +47,7 @@ async def cleanup(ctx):
 
 settings = {
     "queue": queue,
-    "functions": [count_words, mail, resize, flaky, report],
+    "functions": [count_words, mail, resize, report],
     "concurrency": 10,
     "cron_jobs": [CronJob(cleanup, cron="* * * * * */10")],
     "startup": startup,
@@ -72,8 +66,6 @@ async def main():
         print(job.status, job.result)
     for picture in range(8):
         await queue.enqueue("resize", picture=f"picture-{picture}.jpg", timeout=20)
-    for number in range(6):
-        await queue.enqueue("flaky", number=number, retries=3, retry_delay=1, retry_backoff=True)
     for _ in range(3):
         await queue.enqueue("mail", to="boss@example.com", subject="Once", key="once")
     print(await queue.apply("mail", to="someone@example.com", subject="Now"))
