@@ -58,6 +58,8 @@ pub(super) enum Draw {
     Third,
     /// Other names again, in the order drawn
     Fourth,
+    /// What was left of these, and other names once more
+    Fifth,
 }
 
 impl Draw {
@@ -66,6 +68,7 @@ impl Draw {
             Self::First => "field/sealed.json",
             Self::Second | Self::Third => "field/second.json",
             Self::Fourth => "field/fourth.json",
+            Self::Fifth => "field/fifth.json",
         }
     }
 }
@@ -79,7 +82,13 @@ pub(super) fn sealed(root: &Path, draw: Draw) -> anyhow::Result<Vec<String>> {
         names.iter().position(|name| name == first).with_context(|| format!("{first} was not drawn"))
     };
     Ok(match draw {
-        Draw::First | Draw::Fourth => names,
+        Draw::First | Draw::Fifth => names,
+        Draw::Fourth => {
+            // What it had not reached was drawn again.
+            let again = order(root, Draw::Fifth)?;
+            names.retain(|name| !again.contains(name));
+            names
+        }
         Draw::Second => {
             names.truncate(third(&names)?);
             names

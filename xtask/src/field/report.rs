@@ -96,6 +96,7 @@ fn chosen(args: &Args, root: &Path) -> anyhow::Result<(&'static str, Vec<Recipe>
         Some(Draw::Second) => "second draw's",
         Some(Draw::Third) => "third draw's",
         Some(Draw::Fourth) => "fourth draw's",
+        Some(Draw::Fifth) => "fifth draw's",
     };
     Ok((heading, recipes))
 }
