@@ -111,6 +111,7 @@ questions! {
     verify::VerifyQuestion => verify;
     live::LiveQuestion => live;
     live::OperationsQuestion => operations;
+    live::ServicesQuestion => services;
     search::SearchQuestion => search;
     admin::StatusQuestion => status;
     admin::LakeFilesQuestion => lake_files;

@@ -1,5 +1,6 @@
-//! `live` and `operations`: what a view that follows along asks for, both cheap however much is stored.
+//! `live`, `operations` and `services`: what a view that follows along asks for, cheap however much is stored.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kino_store::snapshot::Operation;
@@ -7,7 +8,7 @@ use kino_wire::Problem;
 use kino_wire::explain::Quantiles;
 use kino_wire::live::{
     DEFAULT_OPERATIONS, Live, LiveQuestion, MAX_OPERATIONS, OperationSummary, Operations, OperationsQuestion,
-    WAIT_MILLIS_MAX,
+    ServiceSummary, Services, ServicesQuestion, WAIT_MILLIS_MAX,
 };
 
 use crate::error::OrProblem;
@@ -56,6 +57,26 @@ impl Engine {
             left_out,
             other_spans: known.other.count,
         })
+    }
+
+    pub(crate) async fn services(&self, question: ServicesQuestion) -> Result<Services, Problem> {
+        let limit = limit(question.limit, DEFAULT_OPERATIONS, MAX_OPERATIONS)?;
+        let project = scope::project(&question.scope);
+        let known = self.snapshot().operations(project.as_deref()).await.or_problem()?;
+        let mut services: BTreeMap<String, ServiceSummary> = BTreeMap::new();
+        for operation in known.operations.into_iter().filter(|operation| operation.rollup.count > 0) {
+            let service = services.entry(operation.service).or_default();
+            service.operations += 1;
+            service.spans += operation.rollup.count;
+            service.roots += operation.rollup.roots;
+            service.errors += operation.rollup.errors;
+        }
+        let mut items: Vec<_> =
+            services.into_iter().map(|(service, counts)| ServiceSummary { service, ..counts }).collect();
+        items.sort_by_key(|service| std::cmp::Reverse(service.spans));
+        let left_out = items.len().saturating_sub(limit) as u64;
+        items.truncate(limit);
+        Ok(Services { schema: Services::SCHEMA.to_owned(), items, left_out, other_spans: known.other.count })
     }
 }
 

@@ -139,6 +139,26 @@ async fn a_client_that_waits_for_changes_is_answered_on_one_and_at_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn services_are_listed_with_their_counts_the_largest_first() {
+    let home = open().await;
+    let span = |number: u8, name: &str, code: u8| {
+        json!({
+            "traceId": format!("{number:032x}"), "spanId": format!("{number:016x}"), "name": name,
+            "startTimeUnixNano": NOW.to_string(), "endTimeUnixNano": (NOW + MILLI).to_string(), "status": { "code": code },
+        })
+    };
+    home.send(&[("service.name", "api")], &[span(1, "read", 0)]).await;
+    home.send(&[("service.name", "web")], &[span(2, "page", 0), span(3, "page", 2), span(4, "search", 0)]).await;
+    let services = home.get("services", json!({})).await;
+    assert_eq!(services["schema"], "kino.services.v1");
+    let web = json!({ "service": "web", "operations": 2, "spans": 3, "roots": 3, "errors": 1 });
+    let api = json!({ "service": "api", "operations": 1, "spans": 1, "roots": 1, "errors": 0 });
+    assert_eq!(services["items"], json!([web, api]));
+    let first = home.get("services", json!({ "limit": 1 })).await;
+    assert_eq!((&first["items"], &first["left_out"]), (&json!([web]), &json!(1)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_text_is_found_in_outputs_and_logs_and_what_was_searched_is_said() {
     let home = open().await;
     let (run_id, run) = home.recorded_run(1, "base", "abc", 20).await;

@@ -1,4 +1,4 @@
-//! `live`: whether something changed, answered when it has; and which operations there are, from maintained counts.
+//! `live`: whether something changed, answered when it has; and which services and operations there are, from maintained counts.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,9 +8,9 @@ use crate::explain::Quantiles;
 
 /// The longest that one `live` question waits.
 pub const WAIT_MILLIS_MAX: u64 = 30_000;
-/// How many operations an answer holds when nothing is said.
+/// How many operations or services an answer holds when nothing is said.
 pub const DEFAULT_OPERATIONS: usize = 200;
-/// The most operations of an answer.
+/// The most operations or services of an answer.
 pub const MAX_OPERATIONS: usize = 10_000;
 
 /// Asks whether anything was recorded or forgotten since an earlier answer, and waits until it was.
@@ -78,7 +78,47 @@ pub struct OperationSummary {
     pub duration: Option<Quantiles>,
 }
 
+/// Asks for services with their counts. Read from rollups: costs no look at spans.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServicesQuestion {
+    /// At most this many; 0 for the default.
+    pub limit: usize,
+    /// Whose traces.
+    pub scope: Scope,
+}
+
+/// `kino.services.v1`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Services {
+    /// `kino.services.v1`.
+    pub schema: String,
+    /// The most spans first; services with as many, by name.
+    pub items: Vec<ServiceSummary>,
+    /// Services beyond these.
+    pub left_out: u64,
+    /// Spans of further operations, whose services are not known, as in [`Operations::other_spans`].
+    pub other_spans: u64,
+}
+
+/// What is known of one service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ServiceSummary {
+    /// Its name; empty where its sender gave none.
+    pub service: String,
+    /// How many names its spans have.
+    pub operations: u64,
+    /// Its spans.
+    pub spans: u64,
+    /// Spans without a parent among them.
+    pub roots: u64,
+    /// Failed ones among them.
+    pub errors: u64,
+}
+
 crate::question!(LiveQuestion, "live", Read, Memory, Live);
 crate::question!(OperationsQuestion, "operations", Read, Rows, Operations);
+crate::question!(ServicesQuestion, "services", Read, Rows, Services);
 crate::schema!(Live, "kino.live.v1");
 crate::schema!(Operations, "kino.operations.v1");
+crate::schema!(Services, "kino.services.v1");
