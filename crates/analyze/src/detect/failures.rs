@@ -41,9 +41,10 @@ fn statement_failed_with(span: &Span, parts: &[&str]) -> bool {
 }
 
 /// Whether it ended by an exception that is no failure but how a program goes on or ends: exits, a command line that is
-/// refused, cancellations, redirections, a client that leaves, a task that asks to be run later.
+/// refused, cancellations, redirections, a client that leaves, a task that asks to be run later, a script that a cache
+/// server asks to be sent (after which its client sends it).
 pub(super) fn is_control_flow(exception_type: &str) -> bool {
-    const NAMES: [&str; 28] = [
+    const NAMES: [&str; 29] = [
         "SystemExit",
         "KeyboardInterrupt",
         "GeneratorExit",
@@ -72,6 +73,7 @@ pub(super) fn is_control_flow(exception_type: &str) -> bool {
         "ClientDisconnected",
         "WebSocketDisconnect",
         "ConnectionClosedOK",
+        "NoScriptError",
     ];
     let name = exception_type.rsplit(['.', ':']).next().unwrap_or_default();
     NAMES.contains(&name)

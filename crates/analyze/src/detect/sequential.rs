@@ -119,14 +119,17 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
 }
 
 /// Whether what was recorded shows that no member needs what another brought, rather than nothing having been recorded:
-/// all are of one name, or each has said what it brought.
+/// all are of one name, or each has said what it brought. What one asks a model often is what the model answered before, so
+/// that for models the name shows nothing.
 fn is_shown_independent(facts: &Facts<'_, '_>, run: &Run) -> bool {
     let name = &facts.span(run.members[0]).name;
     let has_output = |member: usize| {
         let mut spans = facts.tree.subtree(member).iter().map(|&index| facts.span(index as usize));
         spans.any(|span| outputs(span).next().is_some())
     };
-    run.members.iter().all(|&member| facts.span(member).name == *name)
+    let asks_model =
+        |member: usize| facts.tree.subtree(member).iter().any(|&index| is_model(facts.span(index as usize)));
+    run.members.iter().all(|&member| facts.span(member).name == *name && !asks_model(member))
         || run.members.iter().all(|&member| has_output(member))
 }
 
