@@ -34,13 +34,13 @@ pub(crate) struct Programs {
 
 /// Builds what is measured and what measures, as a user would.
 pub(crate) fn build(with_sql: bool) -> anyhow::Result<Programs> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the package lies in the checkout")?.to_owned();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the package is in the checkout")?.to_owned();
     // One by one: built together, each would have the features that the others want of what they share.
     for package in ["kino", "kino-bench"].into_iter().chain(with_sql.then_some("kino-sql")) {
         cargo(&root, &["build", "--release", "-p", package], &[])?;
     }
     let own = std::env::current_exe()?;
-    let target = own.ancestors().nth(2).context("the binary lies in the target folder")?;
+    let target = own.ancestors().nth(2).context("the binary is in the target folder")?;
     Ok(Programs { folder: target.join("release"), root })
 }
 
@@ -52,7 +52,7 @@ fn cargo(root: &Path, command: &[&str], rest: &[&str]) -> anyhow::Result<()> {
 
 /// How long `cargo build --release` of `kino` takes with nothing built before.
 pub(crate) fn cold_build(temporary: &Path) -> anyhow::Result<Figure> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the package lies in the checkout")?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the package is in the checkout")?;
     let target = temporary.join("cold-target");
     let started = now();
     cargo(root, &["build", "--release", "-p", "kino", "--target-dir"], &[&target.to_string_lossy()])?;
@@ -138,7 +138,7 @@ impl Running {
     /// A memory figure of `/proc/PID/status`, in bytes: `VmRSS` now, `VmHWM` at most so far.
     pub(crate) fn memory(&self, name: &str) -> anyhow::Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find(|line| line.starts_with(name)).context("the kernel tells memory")?;
+        let line = status.lines().find(|line| line.starts_with(name)).context("the kernel reports memory")?;
         let kibibytes: u64 = line.split_whitespace().nth(1).context("a figure")?.parse()?;
         Ok(kibibytes * 1024)
     }

@@ -63,7 +63,7 @@ pub(crate) fn storage(running: &Running) -> anyhow::Result<Vec<Figure>> {
 /// Every kind of question, again and again.
 pub(crate) fn ask_all(running: &Running, ids: &Path, repeats: usize) -> anyhow::Result<Vec<Figure>> {
     let ids: Vec<TraceId> = std::fs::read_to_string(ids)?.lines().map(str::parse).collect::<Result<_, _>>()?;
-    ensure!(!ids.is_empty(), "no trace ids were kept");
+    ensure!(!ids.is_empty(), "no trace ids were collected");
     let mut figures = Vec::new();
 
     let mut by_id = Samples::default();

@@ -23,7 +23,7 @@ impl Report {
         Self { machine, arguments, spans, figures: Vec::new() }
     }
 
-    /// Adds a figure, and tells it at once: a run takes minutes, and may fail on its way.
+    /// Adds a figure, and prints it at once: a run takes minutes, and may fail on its way.
     pub(crate) fn add(&mut self, figure: Figure) -> std::io::Result<()> {
         writeln!(std::io::stderr(), "{}: {}", figure.what, figure.measured)?;
         self.figures.push(figure);

@@ -97,9 +97,9 @@ pub(crate) fn beside_load(running: &Running, programs: &Programs) -> anyhow::Res
         thousands(last.spans - before.spans),
         thousands(unseen)
     );
-    let kept_up = unseen == 0 && cpu <= Duration::from_secs(LOAD_SECONDS);
+    let is_current = unseen == 0 && cpu <= Duration::from_secs(LOAD_SECONDS);
     let what = format!("watching for findings beside a load of {} spans/s, reading included", thousands(RATE));
-    Ok(Figure::with_goal(what, "nothing unseen, one core", measured, kept_up))
+    Ok(Figure::with_goal(what, "nothing unseen, one core", measured, is_current))
 }
 
 /// What the engine says of its looks so far.

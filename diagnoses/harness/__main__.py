@@ -34,7 +34,7 @@ def main():
 def record_all(chosen, arguments):
     for name in chosen:
         folder = arguments.cache / name
-        if (folder / "recorded.json").is_file() and not arguments.anew:
+        if (folder / "recorded.json").is_file() and not arguments.again:
             print(f"{name} is recorded already")
             continue
         seconds = record.record(program.read(name), arguments.kino, folder, sys.executable, arguments.modules)
@@ -49,7 +49,7 @@ def parsed():
     parser.add_argument("--cache", type=Path, required=True, help="where recordings are")
     parser.add_argument("--modules", type=Path, help="record: where Node finds its packages")
     parser.add_argument("--program", dest="programs", action="append", help="only programs whose names begin like this")
-    parser.add_argument("--anew", action="store_true", help="record: also what is recorded already")
+    parser.add_argument("--again", action="store_true", help="record: also what is recorded already")
     parser.add_argument("--detail", action="store_true", help="report: print all answers")
     parser.add_argument("--write", type=Path, help="report: write the table to this page")
     return parser.parse_args()

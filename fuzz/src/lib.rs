@@ -53,7 +53,7 @@ fn same<T: Clone + Debug + PartialEq>(mut read: Vec<T>, written: &[T]) {
     assert_eq!(read, written);
 }
 
-/// Spans that share their ids share their events; which of them came with which cannot be told.
+/// Spans that share their ids share their events; which of them came with which is unknown.
 fn unique(spans: &[Span]) -> bool {
     let mut ids: Vec<_> = spans.iter().map(|span| (span.trace_id, span.span_id)).collect();
     ids.sort_unstable();

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
     if let Some(code) = &args.detector {
         cargo.args(["--detector", code, "--detail"]);
     } else if !args.tuning {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is in the repository");
         cargo.arg("--write").arg(root.join(PAGE));
     }
     Ok(cargo.status()?.success())

@@ -1,7 +1,7 @@
 //! Everything that a change must pass, in the order in which it fails fastest.
 //!
 //! Each step says its name and how long it took. A step that cannot run here (no Node, no network) says why and
-//! fails nothing; it is listed again at the end, so that nobody takes it for a success. Clippy, tests and docs each
+//! fails nothing; it is listed again at the end, so that it does not pass for a success. Clippy, tests and docs each
 //! see the whole workspace once, with one set of features, so that no dependency is built twice for one purpose.
 
 mod steps;

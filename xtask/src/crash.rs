@@ -121,7 +121,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
     if fine {
         std::fs::remove_dir_all(&home).context("failed to remove the home")?;
     } else {
-        println!("the home is kept in {}", home.display());
+        println!("the home stays in {}", home.display());
     }
     Ok(fine)
 }
@@ -163,7 +163,7 @@ fn live(engine: &mut Engine, book: &mut Book, point: Option<&str>, random: &mut 
     })
 }
 
-/// Looks at what the last life was told, and at some of what earlier lives were.
+/// Checks what the last life acknowledged, and some of what earlier lives did.
 fn check_life(engine: &Engine, book: &Book, random: &mut Random, wrong: &mut Wrong) -> anyhow::Result<()> {
     let mut batches = book.of_last_life().to_vec();
     let all = book.acknowledged();

@@ -33,7 +33,7 @@ enum Action {
         common: Common,
         /// Records again what is recorded already
         #[arg(long)]
-        anew: bool,
+        again: bool,
     },
     /// Asks about each recording, and counts calls and tokens until the cause is named
     Report {
@@ -69,10 +69,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
     let (sources, products) = (root.join("diagnoses"), target.join("diagnoses"));
     let python = packages::python(&sources, &products)?;
     let command = match &args.action {
-        Action::Record { common, anew } => {
+        Action::Record { common, again } => {
             let modules = packages::node(&sources, &products)?;
             let mut command = common.harness("record", &python, &sources, &target)?;
-            command.arg("--modules").arg(modules).args(anew.then_some("--anew"));
+            command.arg("--modules").arg(modules).args(again.then_some("--again"));
             command
         }
         Action::Report { common, detail, write } => {

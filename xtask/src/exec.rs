@@ -34,7 +34,7 @@ pub(crate) fn workspace_root() -> anyhow::Result<PathBuf> {
 }
 
 /// The cargo that started this chore, so that a toolchain chosen on the command line stays chosen.
-#[expect(clippy::disallowed_methods, reason = "cargo tells its children in the environment which cargo it is")]
+#[expect(clippy::disallowed_methods, reason = "cargo names itself to its children in the environment")]
 pub(crate) fn cargo() -> std::ffi::OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }

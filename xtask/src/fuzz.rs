@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!  fuzz/corpus/TARGET      small seeds, committed; read only
-//!  target/fuzz/corpus/…    what the fuzzer added to them; kept from run to run
+//!  target/fuzz/corpus/…    what the fuzzer added to them; stays from run to run
 //!  fuzz/artifacts/TARGET   inputs that made a target fail
 //! ```
 
@@ -55,7 +55,7 @@ pub(crate) struct Args {
     /// Only targets whose name contains this
     #[arg(long)]
     target: Option<String>,
-    /// Write the committed seeds anew instead, from the product's own encoders
+    /// Write the committed seeds again instead, from the product's own encoders
     #[arg(long)]
     seeds: bool,
 }

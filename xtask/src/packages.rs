@@ -1,4 +1,4 @@
-//! What programs of `calibration/`, `causes/` and `diagnoses/` need from package registries, installed beneath the folder
+//! What programs of `calibration/`, `causes/` and `diagnoses/` need from package registries, installed below the folder
 //! of build products; never anything system-wide.
 
 use std::fs;

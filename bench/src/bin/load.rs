@@ -164,7 +164,7 @@ impl Sender {
     }
 }
 
-/// HTTP/1.1 on one kept connection.
+/// HTTP/1.1 on one connection that stays open.
 struct HttpSender {
     stream: BufReader<TcpStream>,
     host: String,

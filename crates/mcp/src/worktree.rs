@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_within_a_worktree_stands_for_all_of_it() {
+    fn a_directory_within_a_worktree_selects_all_of_it() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir_all(folder.path().join(".git")).unwrap();
         fs::create_dir_all(folder.path().join("deep/er")).unwrap();

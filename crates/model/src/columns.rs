@@ -403,7 +403,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_name_or_spelling_stands_for_two_columns() {
+    fn no_name_or_spelling_means_two_columns() {
         for table in Table::ALL {
             let mut seen = HashSet::new();
             for column in table.columns() {

@@ -721,7 +721,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_around_a_secret_in_headers_is_no_part_of_it() {
+    fn text_around_a_secret_in_headers_is_not_part_of_it() {
         for text in ["a1b2", "Bearer a1b2", "bearer  a1b2 ", r#"["Bearer a1b2"]"#, r#"["a1b2"]"#, r#""Token a1b2""#] {
             assert_eq!(bare(text.as_bytes()), b"a1b2", "{text}");
         }

@@ -250,7 +250,7 @@ impl RowAttributes {
         Self { entries, exact }
     }
 
-    /// Redacts the entries and what stands exactly; an entry whose text lost something is text from then on. Takes time
+    /// Redacts the entries and the exact values; an entry whose text lost something is text from then on. Takes time
     /// proportional to the entries and records: a row may have as many as its sender likes.
     fn redact(&mut self, redactor: &Redactor, fired: &mut Fired) -> bool {
         let old = self.exact.take().unwrap_or_default();
@@ -681,7 +681,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_exactly_is_redacted_with_its_text() {
+    fn exact_values_are_redacted_with_their_text() {
         let nested =
             Value::Map(thin_vec![("password".into(), Value::from("open sesame")), ("n".into(), Value::Int(3))]);
         let mut message = Vec::new();

@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_has_one_hash_wherever_it_stands() {
+    fn a_secret_has_one_hash_in_every_place() {
         let redactor = Redactor::new([1; 32], Rules::default());
         let hash = |text: &str| redacted::hashes(text).next().map(str::to_owned).unwrap();
         let under = |key: &str, value: &str| hash(&redactor.under_key(key, value, &mut Fired::new()).unwrap());

@@ -77,7 +77,7 @@ impl Page {
     }
 }
 
-/// Resident memory, where the system tells it the way Linux does.
+/// Resident memory, where the system reports it as Linux does.
 fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

@@ -261,7 +261,7 @@ async fn bound_to_every_address_with_a_key_it_serves_its_own_socket() {
     let url = |host: &str| format!("http://{host}:{port}/v1/traces");
     let sent = async |host: &str| request("POST", url(host), &[json], b"{}".to_vec()).await.status;
     assert_eq!(sent("127.0.0.1").await, 200);
-    // An address of this machine that is not loopback's stands for another machine, where there is one.
+    // An address of this machine that is not loopback's acts as another machine's, where there is one.
     if let Some(address) = own_address() {
         assert_eq!(sent(&address).await, 401, "{address}");
     }

@@ -182,7 +182,7 @@ async fn a_full_store_refuses_with_429_and_takes_rows_again_after_a_flush() {
     assert_eq!(answer.status, 429, "{}", answer.text());
     assert_ne!(answer.header("retry-after"), "");
     assert!(server.issue("overloaded").await >= 1);
-    // The refusal asked for a flush; a client that does as it is told gets in.
+    // The refusal asked for a flush; a client that waits as asked is accepted.
     while server.send_json(&body).await.status != 200 {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
@@ -191,7 +191,7 @@ async fn a_full_store_refuses_with_429_and_takes_rows_again_after_a_flush() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn metrics_are_counted_and_their_sender_is_told() {
+async fn metrics_are_counted_and_the_answer_says_so() {
     let server = start().await;
     let point = json!({ "timeUnixNano": "1", "asInt": "1" });
     let metrics = json!({ "resourceMetrics": [{ "scopeMetrics": [{ "metrics": [
@@ -272,7 +272,7 @@ async fn deep_nesting_and_huge_values_do_not_hurt_their_neighbours() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_retry_collapses_and_a_differing_span_under_the_same_id_is_kept() {
+async fn a_retry_collapses_and_a_differing_span_under_the_same_id_stays() {
     let server = start().await;
     let body = good();
     for _ in 0..3 {

@@ -86,7 +86,7 @@ async fn a_stream_ends_when_its_key_is_revoked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn exports_that_nobody_reads_leave_room_for_questions_and_for_other_keys() {
+async fn exports_without_a_reader_leave_room_for_questions_and_for_other_keys() {
     let server = start().await;
     // More than the buffers of a connection hold.
     for batch in 0..8_u64 {

@@ -1,6 +1,6 @@
 //! Ids in queries: binary in the files, lowercase hex in SQL.
 //!
-//! `hex_id` turns one into the other and tells the planner the way back, so that `trace_id = '4bf9…'` is compared in
+//! `hex_id` turns one into the other and gives the planner the way back, so that `trace_id = '4bf9…'` is compared in
 //! binary and prunes files, pages and rows.
 
 use std::collections::HashSet;
@@ -64,7 +64,7 @@ impl ScalarUDFImpl for HexId {
 }
 
 /// Rewrites `hex_id(column) = 'text'` and `hex_id(column) IN ('text', …)` to comparisons in binary. A text that is no
-/// id of that length equals nothing, and the comparison is left as it stands.
+/// id of that length equals nothing, and the comparison stays as it is.
 pub(crate) fn compare_in_binary(expression: &Expr) -> Option<Expr> {
     match expression {
         Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::Eq | Operator::NotEq), right }) => {

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A process of its own, so that the main binary carries no query engine and a wild query that runs out of memory
-//! hurts nobody else. It never writes: not to the store, not anywhere else.
+//! hurts no other process. It never writes: not to the store, not anywhere else.
 
 mod hex;
 mod lake;

@@ -63,7 +63,7 @@ pub(crate) fn run(snapshot: Snapshot, sql: String, limits: Limits) -> anyhow::Re
                 None => Ok(Answer { damage: snapshot.damage, ..answer? }),
             }
         };
-        // Nobody waits any more where time has run out.
+        // No client waits any more where time has run out.
         let _unheard = done.send(answer.await).is_err();
     });
     let answer = waiting.recv_timeout(limits.time);

@@ -22,7 +22,7 @@ use serde_json::{Value as Json, json};
 #[test]
 fn files_and_rows_are_one_table_and_replaced_traces_count_once() {
     let world = World::new();
-    // Trace 2 lies in the file and in the rows: only the rows count.
+    // Trace 2 is in the file and in the rows: only the rows count.
     let answer = world.ask("SELECT trace_id, span_id, name, start_unix_nanos FROM spans ORDER BY start_unix_nanos");
     assert_eq!(
         answer["rows"],

@@ -37,20 +37,20 @@ pub(crate) fn transfers(fixed: bool) {
 fn book(accounts: &Accounts, teller: u32, number: u32, fixed: bool) {
     let mut span = crate::span("transfer.book", file!(), line!(), "book");
     let asked = Instant::now();
-    let mut held = accounts.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut locked = accounts.lock().unwrap_or_else(PoisonError::into_inner);
     let waited = i64::try_from(asked.elapsed().as_nanos()).unwrap_or(i64::MAX);
     span.add_event(
         "lock.acquired",
         vec![KeyValue::new("kino.lock.name", "accounts"), KeyValue::new("kino.lock.wait_nanos", waited)],
     );
-    *held.entry(teller).or_default() -= i64::from(number);
-    *held.entry((teller + 1) % TELLERS).or_default() += i64::from(number);
+    *locked.entry(teller).or_default() -= i64::from(number);
+    *locked.entry((teller + 1) % TELLERS).or_default() += i64::from(number);
     if fixed {
-        drop(held);
+        drop(locked);
         thread::sleep(RECEIPT);
     } else {
         thread::sleep(RECEIPT);
-        drop(held);
+        drop(locked);
     }
     span.end();
 }

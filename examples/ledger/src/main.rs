@@ -1,6 +1,6 @@
 //! Keeps a ledger, with ordinary threads and the ordinary OpenTelemetry crates. Two stories:
 //!
-//! - `ledger book [--fixed]`: transfers are booked by several threads. Fault: the lock on the accounts is held while
+//! - `ledger book [--fixed]`: transfers are booked by several threads. Fault: the lock on the accounts is not released while
 //!   the receipt is written. Repair: the receipt is written after the lock is given back.
 //! - `ledger print [--slower PERCENT]`: statements are printed, in a time that scatters by itself. `--slower 15` makes
 //!   each take 15 % longer: a regression among the noise. `--slower 0` is none, whatever the noise says.

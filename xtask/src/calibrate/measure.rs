@@ -21,7 +21,7 @@ pub(super) struct Run {
     pub(super) wall_nanos: u64,
     /// User and system time of the command and of `kino run` around it; the engine's is not in it.
     pub(super) cpu_nanos: u64,
-    /// The share of the machine's cores that other programs used meanwhile, where the run is long enough to tell.
+    /// The share of the machine's cores that other programs used meanwhile, where the run is long enough to measure it.
     pub(super) others_cpu: Option<f64>,
     /// Executions of root operations, the first ones included.
     pub(super) roots_count: usize,

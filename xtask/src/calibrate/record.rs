@@ -1,7 +1,7 @@
 //! `cargo xtask calibrate record`: blocks of runs of one program after the other, round after round.
 //!
 //! ```text
-//!  round 1:  interpret ×10, archive ×10, …    neighbours in time are runs of the same program, as when somebody
+//!  round 1:  interpret ×10, archive ×10, …    neighbours in time are runs of the same program, as when a person
 //!  round 2:  interpret ×10, archive ×10, …    measures, and each program is spread over the whole occasion
 //! ```
 

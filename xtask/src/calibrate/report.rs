@@ -8,7 +8,7 @@ const RECORDED: &str = "calibration/recorded";
 
 /// Prints the tables; says whether it ran to its end.
 pub(crate) fn run() -> anyhow::Result<bool> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is in the repository");
     let mut files: Vec<PathBuf> = std::fs::read_dir(root.join(RECORDED))?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<_, _>>()?;

@@ -44,7 +44,7 @@ impl Bank {
         Ok(Self { port, factor })
     }
 
-    /// Takes so many times as long from now on.
+    /// Takes this many times as long from now on.
     pub(super) fn slow_down(&self, factor: u64) {
         self.factor.store(factor, Ordering::Relaxed);
     }

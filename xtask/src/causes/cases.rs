@@ -6,7 +6,7 @@ use super::faults::{FAULTS, Fault};
 use super::services::{SERVICES, Service};
 use crate::random::{Random, mix};
 
-/// Of the services that can have a fault, one out of so many is sealed.
+/// Of the services that can have a fault, one out of this many is sealed.
 const SEALED_ONE_IN: usize = 3;
 /// What a case without a fault is called.
 const UNCHANGED: &str = "unchanged";

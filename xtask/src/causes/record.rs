@@ -104,7 +104,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<bool> {
             }
             Err(error) if failures < FAILURES_MAX => {
                 failures += 1;
-                println!("{} is not recorded, and all services start anew: {error:#}", case.name);
+                println!("{} is not recorded, and all services start again: {error:#}", case.name);
                 drop(recording);
                 recording = start(failures)?;
                 continue;

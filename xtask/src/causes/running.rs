@@ -46,7 +46,7 @@ struct Process {
 }
 
 impl Running {
-    /// Installs what the services need beneath `products`, and starts them in `folder`.
+    /// Installs what the services need below `products`, and starts them in `folder`.
     ///
     /// # Errors
     ///

@@ -20,7 +20,7 @@ pub(super) struct Service {
     pub(super) has_store: bool,
 }
 
-/// The one that asks nobody who is traced but is asked by payment.
+/// The one that payment asks and that asks no traced service.
 pub(super) const BANK: &str = "bank";
 /// The one that requests come to.
 pub(super) const GATEWAY: &str = "gateway";

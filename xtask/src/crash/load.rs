@@ -174,7 +174,7 @@ pub(super) fn send_until(over: &AtomicBool, addresses: &Addresses, book: &Mutex<
                     std::thread::sleep(PACE);
                 }
             }
-            // Refused or cut off: the engine may have it or not, and is told again.
+            // Refused or cut off: the engine may have it or not, and is sent it again.
             Ok(_) | Err(_) => {
                 book.open.push(batch);
                 drop(book);

@@ -25,7 +25,7 @@ pub(super) struct Recipe {
     pub(super) install: Vec<String>,
     /// The package whose sources (with tests and examples) are unpacked to run in; an empty folder without it.
     pub(super) sources: Option<String>,
-    /// Beneath the sources.
+    /// Below the sources.
     pub(super) folder: String,
     /// Lines for a shell that are not recorded.
     pub(super) setup: Vec<String>,

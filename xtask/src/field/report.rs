@@ -82,7 +82,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<bool> {
 /// What the report calls its packages, and the recipes of them.
 fn chosen(args: &Args, root: &Path) -> anyhow::Result<(&'static str, Vec<Recipe>)> {
     let mut recipes = recipes::all(root)?;
-    let mut keep = |names: &[String], is_kept: bool| recipes.retain(|recipe| names.contains(&recipe.name) == is_kept);
+    let mut keep = |names: &[String], is_in: bool| recipes.retain(|recipe| names.contains(&recipe.name) == is_in);
     if let Some(draw) = args.draw {
         keep(&recipes::sealed(root, draw)?, true);
     } else {

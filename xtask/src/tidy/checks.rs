@@ -45,7 +45,7 @@ pub(super) fn arrows(tree: &Tree) -> Vec<String> {
     for package in &tree.packages {
         if APART.iter().any(|apart| package.folder.starts_with(apart)) {
             let uses = package.uses.iter();
-            complaints.extend(uses.map(|used| format!("{} may not use {used}: it stands apart", package.name)));
+            complaints.extend(uses.map(|used| format!("{} may not use {used}: it is apart from the product", package.name)));
             continue;
         }
         let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == package.name) else {
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dependency_that_nobody_explains_is_named() {
+    fn a_dependency_without_a_row_is_named() {
         let mut tree = file("ARCHITECTURE.md", "| `arrow-*`, `serde` | columns, and everything else |");
         tree.packages = vec![package("kino-model", "crates/model", &[])];
         tree.packages[0].dependencies = ["arrow-array", "serde", "serde_json"].map(str::to_owned).to_vec();

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 
 use crate::exec;
 
-/// Files larger than this are data, not text that somebody wrote.
+/// Files larger than this are data, not text that a person wrote.
 const FILE_SIZE_MAX: u64 = 1 << 20;
 
 /// The endings of what people write here.
@@ -17,7 +17,7 @@ const TEXT_ENDINGS: [&str; 11] = ["rs", "md", "toml", "py", "js", "mjs", "ts", "
 /// The checkout, as the checks see it.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
-    /// Where it lies.
+    /// Its folder.
     pub root: PathBuf,
     /// Its text files.
     pub files: Vec<File>,

@@ -15,10 +15,22 @@ const REFUSED: [&str; 15] = [
 const REFUSED_PHRASES: [&str; 2] = ["so many", "no-one"];
 
 /// Names on the wire, in stored documents and in released files: a change would break their readers.
-const CONTRACTS: &[&str] = &["held_by", "HeldBy", "insights_told", "InsightsTold"];
+const CONTRACTS: &[&str] = &[
+    "held_by",
+    "HeldBy",
+    "insights_told",
+    "InsightsTold",
+    "told_before",
+    "findings_not_kept",
+    "findings_untold",
+    "not_kept",
+    // Statistics' own term.
+    "held_out_error",
+];
 
 /// Where the rule does not hold yet.
-const NOT_YET: &[&str] = &["crates/", "bench/", "examples/", "xtask/", "fuzz/"];
+const NOT_YET: &[&str] =
+    &["crates/analyze/", "crates/cli/", "crates/engine/", "crates/lake/", "crates/runner/", "crates/store/"];
 
 /// No Rust file uses a refused word.
 pub(super) fn words(tree: &Tree) -> Vec<String> {

@@ -20,7 +20,7 @@ use super::row::ValueRef;
 use crate::columns::Kind;
 
 /// Bytes of room that a buffer keeps for the next batch. Requests of some thousand spans need no more.
-const KEPT_BYTES: usize = 128 * 1024;
+const REUSED_BYTES_MAX: usize = 128 * 1024;
 
 /// A column in the making.
 pub(super) struct ColumnBuilder {
@@ -223,7 +223,7 @@ fn filled<T: Copy + Default>(values: &mut Vec<T>, rows: usize) -> Vec<T> {
 }
 
 fn handed_over<T: Copy>(values: &mut Vec<T>) -> Vec<T> {
-    if values.capacity() * size_of::<T>() <= KEPT_BYTES {
+    if values.capacity() * size_of::<T>() <= REUSED_BYTES_MAX {
         let exact = values.clone();
         values.clear();
         return exact;

@@ -73,7 +73,7 @@ fn hard(random: &mut Random, cases: &mut Vec<Case>) {
     let (words, short) = (random.text(LOWER, 10), format!("{}{}", random.text(LOWER, 4), random.text(DIGITS, 2)));
     let opaque = random.text(&alphanumeric, 34);
     let forms = [
-        ("hard: prose", format!("the new password is {short}, tell nobody"), &short),
+        ("hard: prose", format!("the new password is {short}, do not share it"), &short),
         ("hard: words in yaml", format!("db:\n  password: {words}\n"), &words),
         ("hard: bare token", format!("using {opaque} for downloads"), &opaque),
         ("hard: percent-encoded", format!("redirect=https%3A%2F%2Fa%2Fcb%3Ftoken%3D{opaque}"), &opaque),

@@ -178,7 +178,7 @@ fn leaf_work(scene: &mut Scene, _: bool) -> Vec<Trace> {
     })
 }
 
-fn server_beneath(millis: f64, network: f64) -> Step {
+fn server_below(millis: f64, network: f64) -> Step {
     let server =
         Step { service: "reports", pause: network / 2.0, ..Step::new("GET /report", SpanKind::Server, millis) };
     Step { millis: network / 2.0, ..named("GET report", 0.0) }.of(vec![server])
@@ -186,7 +186,7 @@ fn server_beneath(millis: f64, network: f64) -> Step {
 
 fn network(scene: &mut Scene, _: bool) -> Vec<Trace> {
     scene.requests(20, |scene, _| {
-        let steps = vec![server_beneath(5.0, 60.0), Step::work("save", 3.0)];
+        let steps = vec![server_below(5.0, 60.0), Step::work("save", 3.0)];
         scene.request("POST /work", vec![Step::work("handle", 0.3).of(steps)])
     })
 }
@@ -264,7 +264,7 @@ fn skewed(scene: &mut Scene, is_least: bool, sign: f64) -> Vec<Trace> {
     let off = sign * if is_least { 60.0 } else { scene.uniform(100.0, 5_000.0) };
     scene.unscaled();
     scene.requests(count, |scene, _| {
-        let mut call = server_beneath(8.0, 2.0);
+        let mut call = server_below(8.0, 2.0);
         call.children[0].skew = off;
         scene.request("POST /work", vec![Step::work("prepare", 5.0), call])
     })
@@ -280,14 +280,14 @@ fn ahead(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
 
 fn slow_network(scene: &mut Scene, _: bool) -> Vec<Trace> {
     scene.requests(20, |scene, _| {
-        let steps = vec![Step::work("prepare", 5.0), server_beneath(8.0, 80.0)];
+        let steps = vec![Step::work("prepare", 5.0), server_below(8.0, 80.0)];
         scene.request("POST /work", steps)
     })
 }
 
 fn late_end(scene: &mut Scene, _: bool) -> Vec<Trace> {
     scene.requests(20, |scene, _| {
-        let mut call = server_beneath(8.0, 3.0);
+        let mut call = server_below(8.0, 3.0);
         // The server writes its log after the last byte went out: it ends later than the client, yet is shorter.
         call.ends_after = Some(8.0 + scene.uniform(0.2, 0.4));
         call.children[0].millis = 7.5 + scene.uniform(0.0, 0.4);
@@ -298,7 +298,7 @@ fn late_end(scene: &mut Scene, _: bool) -> Vec<Trace> {
 
 fn goes_on(scene: &mut Scene, _: bool) -> Vec<Trace> {
     scene.requests(20, |scene, _| {
-        let mut call = server_beneath(80.0, 3.0);
+        let mut call = server_below(80.0, 3.0);
         call.ends_after = Some(20.0);
         scene.request("POST /work", vec![Step::work("prepare", 5.0), call])
     })
