@@ -45,7 +45,8 @@ pub(super) fn arrows(tree: &Tree) -> Vec<String> {
     for package in &tree.packages {
         if APART.iter().any(|apart| package.folder.starts_with(apart)) {
             let uses = package.uses.iter();
-            complaints.extend(uses.map(|used| format!("{} may not use {used}: it is apart from the product", package.name)));
+            complaints
+                .extend(uses.map(|used| format!("{} may not use {used}: it is apart from the product", package.name)));
             continue;
         }
         let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == package.name) else {

@@ -120,7 +120,8 @@ fn calls_of_a_model_one_after_another_open_only_where_their_answers_were_recorde
 
 #[test]
 fn a_script_that_a_cache_server_asks_for_is_no_error() {
-    let evaluate = |error: &str| check(Code::ErrorCluster, &times(6, &format!("EVALSHA 0..2 kind=client ! exception={error}")));
+    let evaluate =
+        |error: &str| check(Code::ErrorCluster, &times(6, &format!("EVALSHA 0..2 kind=client ! exception={error}")));
     assert_eq!(evaluate("redis.exceptions.NoScriptError:missing"), "");
     assert_ne!(evaluate("redis.exceptions.ResponseError:missing"), "");
 }
