@@ -105,20 +105,6 @@ fn what_an_operation_is_for_is_no_bottleneck() {
 }
 
 #[test]
-fn calls_of_a_model_one_after_another_open_only_where_their_answers_were_recorded() {
-    let agent = |answer: &str| {
-        let call = |at: i64| {
-            let end = at + 280;
-            format!("  chat m {at}..{end} kind=client gen_ai.request.model=m gen_ai.operation.name=chat{answer}")
-        };
-        format!("agent 0..600\n{}\n{}", call(10), call(300))
-    };
-    let sequence = |text: &str| opened(&times(4, text)).contains("sequential_could_be_parallel");
-    assert!(!sequence(&agent("")), "the second may rest on what the first answered");
-    assert!(sequence(&agent(" gen_ai.output.messages='a long answer that no later question has in it'")));
-}
-
-#[test]
 fn a_script_that_a_cache_server_asks_for_is_no_error() {
     let evaluate =
         |error: &str| check(Code::ErrorCluster, &times(6, &format!("EVALSHA 0..2 kind=client ! exception={error}")));
@@ -383,6 +369,7 @@ fn steps_of_an_agent_need_each_other() {
     };
     assert_eq!(check(Code::SequentialCouldBeParallel, &steps("tool_calls")), "");
     assert_ne!(check(Code::SequentialCouldBeParallel, &steps("stop")), "");
+    assert_eq!(opened(&steps("stop")), "", "what was answered is not recorded, and may be asked about next");
 }
 
 #[test]
