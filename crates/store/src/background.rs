@@ -202,7 +202,7 @@ impl Inner {
         let free = match self.disk.free_bytes(&self.config.home) {
             Ok(free) => free,
             Err(error) => {
-                tracing::debug!(%error, "the free space cannot be told");
+                tracing::debug!(%error, "the free space is unknown");
                 return;
             }
         };

@@ -2,12 +2,12 @@
 //!
 //! A question reserves before it reads and while it grows, and gives everything back when it ends. Where there is no
 //! room it waits a while for others to end; then it is refused, and may be asked again. What is reserved are estimates:
-//! of rows before they are decoded, of what stands in memory afterwards.
+//! of rows before they are decoded, of what is in memory afterwards.
 //!
 //! ```text
 //!  Budget ── bytes_max
 //!    ├── Reservation (a question)   grows, gives all back on drop
-//!    │     └── Held (a part of it)  given back earlier: rows that are decoded, looked at and let go of
+//!    │     └── Held (a part of it)  given back earlier: rows that are decoded, examined and dropped
 //!    └── Reservation (another)
 //! ```
 
@@ -144,7 +144,7 @@ impl Reservation {
         }
     }
 
-    /// Takes `bytes` until they are let go of. Waits as [`Self::grow`] does.
+    /// Reserves `bytes` until the returned part is dropped. Waits as [`Self::grow`] does.
     ///
     /// # Errors
     /// As [`Self::grow`].
@@ -186,13 +186,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_taken_is_given_back_whatever_was_kept_of_it() {
+    async fn reserved_bytes_are_given_back_whatever_part_was_retained() {
         let budget = Budget::new(100);
         let question = budget.reservation();
         question.grow(10).await.unwrap();
-        let held = question.hold(60).await.unwrap();
+        let part = question.hold(60).await.unwrap();
         assert_eq!(budget.used(), 70);
-        held.keep(25).await.unwrap();
+        part.keep(25).await.unwrap();
         assert_eq!(budget.used(), 35);
         question.hold(5).await.unwrap().keep(40).await.unwrap();
         assert_eq!(budget.used(), 75);

@@ -103,11 +103,11 @@ pub(crate) trait Catalog: Debug + Send + Sync {
     fn hide(&self, traces: &[TraceId], now: i64) -> Result<(), CatalogError>;
     /// Live packs, with what in each is referred to by a live group or a document.
     fn pack_usage(&self) -> Result<Vec<PackUsage>, CatalogError>;
-    /// Makes a pack young again, because one of its blobs was handed in anew. Says whether it is still live.
+    /// Makes a pack young again, because one of its blobs was stored again. Returns whether it is still live.
     fn touch_pack(&self, id: GroupId, now: i64) -> Result<bool, CatalogError>;
 }
 
-/// Small documents and counters that belong to no file. A change is kept when its method returns.
+/// Small documents and counters that belong to no file. A change is durable when its method returns.
 pub(crate) trait DocumentStore: Debug + Send + Sync {
     fn put_record(&self, kind: &str, id: &str, json: &serde_json::Value, now: i64) -> Result<(), CatalogError>;
     fn record(&self, kind: &str, id: &str) -> Result<Option<serde_json::Value>, CatalogError>;
@@ -126,7 +126,7 @@ pub(crate) trait DocumentStore: Debug + Send + Sync {
 #[derive(Clone, Debug)]
 pub(crate) struct PackUsage {
     pub(crate) id: GroupId,
-    /// When it was made, or last handed in anew.
+    /// When it was made, or one of its blobs last stored again.
     pub(crate) since: i64,
     pub(crate) blobs: BTreeMap<BlobHash, Place>,
     /// Those of them that something refers to.

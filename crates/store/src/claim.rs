@@ -49,7 +49,7 @@ fn why_read_only(home: &Path, disk: &dyn Disk) -> Result<Option<String>, OpenErr
 pub(crate) fn lock(home: &Path, writable: bool) -> Result<Option<HomeLock>, OpenError> {
     match HomeLock::take(home, writable) {
         Ok(lock) => Ok(Some(lock)),
-        Err(LockError::Held(pid)) => Err(OpenError::Locked { home: home.to_path_buf(), pid }),
+        Err(LockError::Owned(pid)) => Err(OpenError::Locked { home: home.to_path_buf(), pid }),
         // On a read-only disk that never was a home there is nothing to lock.
         Err(LockError::Io(error)) if !writable => {
             tracing::info!(%error, "no lock is taken on a read-only home");

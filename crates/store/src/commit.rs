@@ -167,8 +167,8 @@ impl Inner {
         let mut view = self.shared.view();
         let mut groups: Vec<_> = Vec::with_capacity(view.groups.len() + 1);
         for live in view.groups.iter() {
-            let kept = !commit.retire.contains(&live.id);
-            if kept { groups.push(Arc::clone(live)) } else { retired.push(Arc::clone(live)) }
+            let is_live = !commit.retire.contains(&live.id);
+            if is_live { groups.push(Arc::clone(live)) } else { retired.push(Arc::clone(live)) }
         }
         groups.extend(group);
         groups.sort_by_key(|group| group.id);

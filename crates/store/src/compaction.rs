@@ -3,7 +3,7 @@
 //! Size-tiered: groups of about the same size are merged once there are enough of them, so each row is rewritten once
 //! a tier, a handful of times in its life. Small groups are merged soon, since each costs every reader something and
 //! their rows are few. Rewriting the large ones that a heavy load leaves costs as much as taking their rows in: it waits
-//! until nothing arrives, or until there are so many that readers suffer.
+//! until nothing arrives, or until there are too many for readers.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

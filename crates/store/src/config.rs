@@ -41,7 +41,7 @@ pub struct StoreConfig {
     pub disk_reserve_bytes: u64,
     /// Bytes that the lake may take; the oldest arrivals go first. `None` for no limit.
     pub lake_bytes_max: Option<u64>,
-    /// How long rows are kept, counted from their arrival. `None` for ever.
+    /// How long rows are retained after their arrival; `None` is for ever.
     pub retention: Option<Duration>,
     /// How long a retired file stays for readers outside this process.
     pub grace: Duration,
@@ -49,7 +49,7 @@ pub struct StoreConfig {
     pub tick: Duration,
     /// Whether the background merges small files.
     pub compaction: bool,
-    /// Bytes of file footers kept in memory for readers.
+    /// Bytes of file footers that are cached for readers.
     pub footer_bytes_max: usize,
     /// The largest blob that is taken in.
     pub blob_bytes_max: usize,

@@ -1,6 +1,6 @@
 //! From frozen generations to live groups.
 //!
-//! A generation is flushed whole, when it is large, old, or has been quiet: a trace that is still arriving then lies in
+//! A generation is flushed whole, when it is large, old, or has been quiet: a trace that is still arriving is then in
 //! two groups, is marked split, and is merged by the readers. Waiting for each trace on its own would keep the log
 //! from being cut, since one slow trace holds a whole segment.
 
@@ -36,8 +36,8 @@ impl Inner {
             let Some((generation, position)) = next else { return Ok(()) };
             let flushed = self.flush_generation(&generation, position).await;
             // A step that failed after the catalog's transaction has flushed all the same.
-            let stands = self.shared.view().frozen.iter().any(|frozen| Arc::ptr_eq(frozen, &generation));
-            if !stands {
+            let is_frozen = self.shared.view().frozen.iter().any(|frozen| Arc::ptr_eq(frozen, &generation));
+            if !is_frozen {
                 self.waiting().pop_front();
             }
             flushed?;

@@ -22,16 +22,16 @@ pub(crate) use batch::{Groups, HotBatch, is_same};
 
 /// Batches of fewer rows are joined with their neighbours.
 const SMALL_ROWS: usize = 16_384;
-/// Batches of so many rows are indexed before they are asked about; an index of fewer takes no time that one notices.
+/// Batches of at least this many rows are indexed in advance; a smaller one is indexed quickly when it is first read.
 const INDEXED_ROWS: usize = 4_096;
 /// How many small batches must stand side by side before joining them pays.
 const JOIN_MIN: usize = 16;
 /// A generation that is younger may be flushed, and with that joined, before anybody looks at it: at full speed each of
 /// its rows would be copied once more for nothing. While a flush is under way the next may follow it at once.
 const JOIN_AGE_NANOS: u64 = 2_000_000_000;
-/// So many batches are joined however young they are: what each costs a question is then felt.
+/// From this many batches on they are joined at any age, because each one slows down every question.
 const JOIN_MANY: usize = 1_024;
-/// Warnings kept; the oldest go first, and repeats are kept once.
+/// How many warnings are stored; the oldest are dropped first, and repeats are stored once.
 const WARNINGS_MAX: usize = 50;
 
 /// Something that the log holds and that becomes visible.
@@ -121,7 +121,7 @@ pub(crate) struct Shared {
     warnings: Mutex<Vec<String>>,
     flush_asked: AtomicBool,
     pub(crate) wake: Notify,
-    /// Told when something is in memory where nothing was.
+    /// Notified when rows arrive in empty memory.
     pub(crate) arrived: Notify,
 }
 
@@ -193,7 +193,7 @@ impl Shared {
         Self { hot_bytes_max, ..Self::default() }
     }
 
-    /// The view, locked. Nobody holds this lock across IO or a wait.
+    /// The view, locked. It is never locked across IO or a wait.
     pub(crate) fn view(&self) -> MutexGuard<'_, View> {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -224,7 +224,7 @@ impl Shared {
 
     /// As [`Self::reserve_scratch`], of work that can wait: `None` where the limit leaves no room for it now.
     pub(crate) fn try_work_on(self: &Arc<Self>, bytes: u64) -> Option<Working> {
-        let fits = |held: u64| held.checked_add(bytes).filter(|all| *all <= self.hot_bytes_max);
+        let fits = |used: u64| used.checked_add(bytes).filter(|all| *all <= self.hot_bytes_max);
         self.hot_bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits).ok()?;
         Some(Working { shared: Arc::clone(self), bytes })
     }
@@ -243,7 +243,7 @@ impl Shared {
 
     pub(crate) fn wal_bytes_drop(&self, bytes: u64) {
         self.wal_bytes
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |held| Some(held.saturating_sub(bytes)))
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |bytes_now| Some(bytes_now.saturating_sub(bytes)))
             .expect("the update always gives a value");
     }
 

@@ -1,7 +1,7 @@
 //! What the store's handle shares with its background work: the state of an open store, and the way into its log.
 //!
 //! Where several locks are needed they are taken in this order: `flushing`, `rewriting`, `written`; and `exempt`,
-//! `kept_whole`. The others are held for a few statements, within which no further one is taken.
+//! `exempt_groups`. The others are locked for a few statements, which take no further lock.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -73,8 +73,8 @@ pub(crate) struct Inner {
     pub(crate) retired: Mutex<Vec<Retired>>,
     pub(crate) exempt: Mutex<Exempt>,
     pub(crate) retention: Mutex<RetentionState>,
-    /// Groups of which nothing may go under these exemptions.
-    pub(crate) kept_whole: Mutex<(Exempt, BTreeSet<GroupId>)>,
+    /// Groups of which nothing may be removed under these exemptions.
+    pub(crate) exempt_groups: Mutex<(Exempt, BTreeSet<GroupId>)>,
     pub(crate) counts: Mutex<BTreeMap<String, u64>>,
     pub(crate) disk_low: AtomicBool,
     /// Becomes true once, and wakes the background wherever it waits.

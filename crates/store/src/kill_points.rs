@@ -25,7 +25,7 @@ pub enum KillPoint {
 pub enum KillMode {
     /// The process aborts, as under `kill -9`.
     Abort,
-    /// The step fails where it stands and nothing after it happens; for tests within one process.
+    /// The step fails at this point and does nothing more; for tests within one process.
     Fail,
 }
 

@@ -6,7 +6,7 @@
 //!  lake (Parquet files) ◄── catalog (SQLite: which files are live) ─┘
 //! ```
 //!
-//! What lies in the lake, and how it is read and written, is `kino-lake`'s.
+//! The lake's files, and how they are read and written, belong to `kino-lake`.
 //!
 //! One process owns a store: an OS lock on the home decides. The store reads no environment and no clock of its own.
 

@@ -1,4 +1,4 @@
-//! The OS lock on a home: held for the engine's life, gone with the process however it ends.
+//! The OS lock on a home: the engine owns it until its process ends, in whatever way.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -11,7 +11,7 @@ use crate::disk::Identity;
 /// The lock's file within the home.
 const LOCK_FILE: &str = "lock";
 
-/// The held lock.
+/// A lock that this process owns.
 #[derive(Debug)]
 pub(crate) struct HomeLock {
     file: File,
@@ -19,8 +19,8 @@ pub(crate) struct HomeLock {
 
 /// Where the lock was taken, and which file it was.
 ///
-/// A home that is removed, renamed, replaced or unmounted while its engine runs takes the lock's file along: whatever
-/// lies at the path afterwards is not this engine's to write to.
+/// A home that is removed, renamed, replaced or unmounted while its engine runs takes the lock's file along: this
+/// engine must not write to what is at the path afterwards.
 #[derive(Clone, Debug)]
 pub(crate) struct HomeMark {
     lock: PathBuf,
@@ -46,9 +46,9 @@ pub(crate) fn gone(path: &Path) -> io::Error {
 /// Why the lock was not taken.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LockError {
-    /// Another process holds it.
-    #[error("held by process {0}")]
-    Held(String),
+    /// Another process owns it.
+    #[error("owned by process {0}")]
+    Owned(String),
     /// The file cannot be opened or locked.
     #[error("the lock file cannot be used")]
     Io(#[from] io::Error),
@@ -81,7 +81,7 @@ impl HomeLock {
             let mut pid = String::new();
             file.read_to_string(&mut pid)?;
             let pid = pid.trim();
-            return Err(LockError::Held(if pid.is_empty() { "unknown".to_owned() } else { pid.to_owned() }));
+            return Err(LockError::Owned(if pid.is_empty() { "unknown".to_owned() } else { pid.to_owned() }));
         }
         if writable && let Err(error) = write_id(&mut file) {
             // The lock counts, not what the file says; a full disk must not keep an engine from starting.
@@ -90,7 +90,7 @@ impl HomeLock {
         Ok(Self { file })
     }
 
-    /// What tells whether the home is still where the lock was taken.
+    /// Identifies the lock's file, to check later whether the home is still where the lock was taken.
     pub(crate) fn mark(&self, home: &Path) -> io::Result<HomeMark> {
         Ok(HomeMark { lock: home.join(LOCK_FILE), identity: Identity::of(&self.file.metadata()?) })
     }

@@ -1,7 +1,7 @@
 //! Restoring a catalog from the lake.
 //!
 //! ```text
-//!  last inventory ─► manifests of what was live ─► each file held against its checksum ─► a new database
+//!  last inventory ─► manifests of what was live ─► each file compared with its checksum ─► a new database
 //!      ─► documents and counters from their copy or the old database ─► the old one aside, the new one in its place
 //! ```
 //!
@@ -231,8 +231,8 @@ fn verify_pack(lake: &Path, row: &PackRow, rebuilt: &mut Rebuilt) {
     }
 }
 
-/// Finds what lies in the lake and is not live: what an earlier state gave up is left for the engine to remove, what
-/// cannot be used or was never part of the lake goes aside.
+/// Finds files of the lake that are not live. Those that an earlier state retired are left for the engine to remove;
+/// those that are unusable or were never part of the lake are moved aside.
 fn clear_up(
     lake: &Path,
     names: &Names,
@@ -300,17 +300,17 @@ fn put_in_place(home: &Path, fresh: &Path, disk: &dyn Disk) -> io::Result<Option
     let aside = (1..).map(|number| home.join(format!("{DATABASE}.before-rebuild-{number}")));
     let mut free = aside.filter(|aside| DATABASE_FILES.iter().all(|suffix| !beside(aside, suffix).exists()));
     let aside = free.next().unwrap_or_else(|| home.join(format!("{DATABASE}.before-rebuild")));
-    let mut kept = None;
+    let mut moved_to = None;
     for suffix in DATABASE_FILES {
         let old = beside(&database, suffix);
         if old.exists() {
             disk.rename(&old, &beside(&aside, suffix))?;
-            kept = Some(aside.clone());
+            moved_to = Some(aside.clone());
         }
     }
     disk.rename(fresh, &database)?;
     disk.sync_dir(home)?;
-    Ok(kept)
+    Ok(moved_to)
 }
 
 fn remove_database(path: &Path) -> io::Result<()> {

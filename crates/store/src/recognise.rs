@@ -1,6 +1,6 @@
 //! Whether the catalog knows the lake that it finds.
 //!
-//! A catalog that was deleted, emptied, or replaced by an older one or another home's knows less than what lies there:
+//! A catalog that was deleted, emptied, or replaced by an older one or another home's knows less than is there:
 //! files with numbers that it has not given yet, or an inventory of a later state. Going on would overlook rows, and
 //! bring back what was forgotten; so the store does not open. What a crash leaves is never taken for that, since the
 //! catalog announces each number, and makes each change, before the lake sees it.
@@ -40,7 +40,7 @@ pub(crate) fn expect_database(database: &Path, names: &Names) -> Result<(), Open
     Ok(())
 }
 
-/// Compares the catalog's state with what lies in the lake, and says what of the lake's descriptions is to be written.
+/// Compares the catalog's state with the lake's files, and returns which of the lake's descriptions are to be written.
 pub(crate) fn recognise(
     database: &Path,
     names: &Names,

@@ -40,7 +40,7 @@ const FIRST_POSITION: u64 = 1;
 /// What opening a store found and did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OpenReport {
-    /// What the log held.
+    /// What was found in the log.
     pub wal: WalReport,
     /// Rows of the log that are in memory again.
     pub replayed_rows: u64,
@@ -132,7 +132,7 @@ pub(crate) fn open(
         retired: Mutex::new(retired),
         exempt: Mutex::new(Exempt::default()),
         retention: Mutex::default(),
-        kept_whole: Mutex::default(),
+        exempt_groups: Mutex::default(),
         counts: Mutex::new(BTreeMap::new()),
         disk_low: AtomicBool::new(false),
         closing: watch::Sender::new(false),
@@ -188,7 +188,7 @@ fn expects_log(loaded: &Loaded, has_folder: bool) -> bool {
     loaded.log_in_use.unwrap_or(!has_folder && loaded.wal_position > FIRST_POSITION)
 }
 
-/// Where that fails, a log that vanishes before the next start is not noticed, or one that held nothing is missed.
+/// Where that fails, a log that vanishes before the next start is not noticed, or an empty one is reported as missing.
 pub(crate) fn note_log_in_use(catalog: &dyn Catalog, in_use: bool) {
     if let Err(error) = catalog.set_log_in_use(in_use) {
         tracing::debug!(%error, "whether the log is in use could not be noted");
@@ -226,7 +226,7 @@ fn fill_view(shared: &Shared, loaded: &Loaded, now: i64, report: &mut OpenReport
     view.packed.clone_from(&loaded.packed);
     view.pack_sizes.clone_from(&loaded.pack_sizes);
     view.hidden = Arc::new(loaded.tombstones.iter().copied().collect::<HashSet<_>>());
-    // Nobody can be writing what an earlier process announced.
+    // No process is writing the files that an earlier one announced.
     report.swept = loaded.pending.len() as u64;
     let stale = loaded.pending.iter().map(|leftover| Retired::leftover(leftover, i64::MIN));
     let retired = loaded.retired.iter().map(|leftover| Retired::leftover(leftover, leftover.since.min(now)));

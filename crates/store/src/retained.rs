@@ -37,7 +37,7 @@ pub(crate) struct Retired {
     pub(crate) id: GroupId,
     pub(crate) since: i64,
     pub(crate) paths: Vec<String>,
-    /// Held while snapshots may hold it too: as long as they do, the files stay.
+    /// Shared with the snapshots that use it: the files stay as long as there are any.
     group: Option<Arc<Group>>,
 }
 

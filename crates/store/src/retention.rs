@@ -1,4 +1,4 @@
-//! What goes: old arrivals, what is over the size limit, and files that nobody needs any more.
+//! Removal of old arrivals, of rows above the size limit, and of files that are no longer needed.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, PoisonError};
@@ -21,8 +21,8 @@ use kino_lake::read::Read;
 
 /// What is removed for its size goes down to this part below the limit.
 const CUT_PART: u64 = 16;
-/// A group of which less than this part would be left goes whole.
-const KEPT_PART: u64 = 8;
+/// A group is removed whole if less than this part of it would be left.
+const PART_MIN: u64 = 8;
 /// Where the store keeps what it saw of the clock.
 const RECORD_KIND: &str = "retention";
 const RECORD_CLOCK: &str = "clock";
@@ -34,8 +34,8 @@ const SIZE_WARNING: &str = "the lake has reached its limit";
 /// A group that goes, or is cut.
 struct Expired {
     group: Arc<Group>,
-    /// About how much of it stays.
-    kept_bytes: u64,
+    /// About how many bytes of it remain.
+    bytes_left: u64,
     is_old: bool,
 }
 
@@ -46,9 +46,9 @@ impl Inner {
         self.enter_learned().await?;
         let turn = self.rewriting.lock().await;
         let too_old = self.horizon().await?;
-        for Expired { group, kept_bytes, is_old } in self.expired_groups(too_old) {
+        for Expired { group, bytes_left, is_old } in self.expired_groups(too_old) {
             let before = group.meta.spans;
-            let left = if kept_bytes == 0 { self.retire(&group).await? } else { self.cut(&group, kept_bytes).await? };
+            let left = if bytes_left == 0 { self.retire(&group).await? } else { self.cut(&group, bytes_left).await? };
             if !is_old {
                 self.say_removed(before.saturating_sub(left));
             }
@@ -95,8 +95,8 @@ impl Inner {
     /// must, and a little more, so that the next flush does not cut it again.
     fn expired_groups(&self, too_old: Option<i64>) -> Vec<Expired> {
         let groups = Arc::clone(&self.shared.view().groups);
-        let kept_whole = self.kept_whole();
-        let mut groups: Vec<_> = groups.iter().filter(|group| !kept_whole.contains(&group.id)).cloned().collect();
+        let exempt_groups = self.exempt_groups();
+        let mut groups: Vec<_> = groups.iter().filter(|group| !exempt_groups.contains(&group.id)).cloned().collect();
         groups.sort_by_key(|group| (group.meta.arrival_max, group.id));
         let mut bytes: u64 = groups.iter().map(|group| size(group)).sum();
         let mut expired = Vec::new();
@@ -108,20 +108,20 @@ impl Inner {
                 break;
             }
             let own = size(&group);
-            let kept_bytes = if is_old { 0 } else { own.saturating_sub(too_many) };
+            let bytes_left = if is_old { 0 } else { own.saturating_sub(too_many) };
             // Of what little is left of a group not much is worth writing again.
-            let kept_bytes = if kept_bytes < own / KEPT_PART { 0 } else { kept_bytes };
-            bytes -= own - kept_bytes;
-            expired.push(Expired { group, kept_bytes, is_old });
+            let bytes_left = if bytes_left < own / PART_MIN { 0 } else { bytes_left };
+            bytes -= own - bytes_left;
+            expired.push(Expired { group, bytes_left, is_old });
         }
         expired
     }
 
-    /// Keeps the traces of a group that started last, up to about `kept_bytes`, and what is exempt; returns how many
+    /// Keeps the traces of a group that started last, up to about `bytes_left`, and what is exempt; returns how many
     /// spans are left. When each row arrived is not known; in one group that is mostly the order of their
     /// starts.
-    async fn cut(self: &Arc<Self>, group: &Arc<Group>, kept_bytes: u64) -> Result<u64, StoreError> {
-        let latest = match self.latest_traces(group, kept_bytes as f64 / size(group) as f64).await {
+    async fn cut(self: &Arc<Self>, group: &Arc<Group>, bytes_left: u64) -> Result<u64, StoreError> {
+        let latest = match self.latest_traces(group, bytes_left as f64 / size(group) as f64).await {
             Ok(latest) => latest,
             Err(error) if error.is_damage() => {
                 self.shared.quarantine(group, &error);
@@ -129,14 +129,14 @@ impl Inner {
             }
             Err(error) => return Err(StoreError::Rows(error.into())),
         };
-        let Some(mut kept) = self.exempt_in(group).await? else { return Ok(group.meta.spans) };
-        kept.extend(latest);
+        let Some(mut selected) = self.exempt_in(group).await? else { return Ok(group.meta.spans) };
+        selected.extend(latest);
         let inputs = std::slice::from_ref(group);
-        let Some(set) = self.merge(inputs, true, move |trace| kept.contains(&trace)).await? else {
+        let Some(set) = self.merge(inputs, true, move |trace| selected.contains(&trace)).await? else {
             return Ok(group.meta.spans);
         };
         let written: u64 = set.files.iter().map(|file| file.meta.bytes).sum();
-        if written > kept_bytes.midpoint(size(group)) {
+        if written > bytes_left.midpoint(size(group)) {
             // It is logs, or what is exempt, that take the room.
             return self.retire(group).await;
         }
@@ -183,12 +183,12 @@ impl Inner {
     /// The traces of a group that retention must keep; `None` where it cannot be read: it is quarantined.
     async fn exempt_in(&self, group: &Arc<Group>) -> Result<Option<HashSet<TraceId>>, StoreError> {
         let exempt = self.exempt.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut kept: HashSet<TraceId> =
+        let mut exempt_traces: HashSet<TraceId> =
             exempt.trace_ids.iter().copied().filter(|trace| group.may_hold(*trace)).collect();
         let names_run = |runs: &Vec<String>| runs.iter().any(|run| exempt.run_ids.contains(run));
         if !exempt.run_ids.is_empty() && group.meta.runs.as_ref().is_none_or(names_run) {
             match kino_lake::write::traces_of_runs(&self.reader, group, &exempt.run_ids).await {
-                Ok(named) => kept.extend(named),
+                Ok(named) => exempt_traces.extend(named),
                 Err(error) if error.damaged_group().is_some() => {
                     self.shared.quarantine(group, &error);
                     return Ok(None);
@@ -196,23 +196,23 @@ impl Inner {
                 Err(error) => return Err(StoreError::Rows(error.into())),
             }
         }
-        Ok(Some(kept))
+        Ok(Some(exempt_traces))
     }
 
     /// Retires a group, but for what is exempt; says how many spans are left.
     async fn retire(self: &Arc<Self>, group: &Arc<Group>) -> Result<u64, StoreError> {
-        let Some(kept) = self.exempt_in(group).await? else { return Ok(group.meta.spans) };
+        let Some(exempt_traces) = self.exempt_in(group).await? else { return Ok(group.meta.spans) };
         let inputs = std::slice::from_ref(group);
-        if kept.is_empty() {
+        if exempt_traces.is_empty() {
             self.replace(inputs, None, Vec::new(), KillPoint::InRetention).await?;
             return Ok(0);
         }
-        let Some(set) = self.merge(inputs, false, move |trace| kept.contains(&trace)).await? else {
+        let Some(set) = self.merge(inputs, false, move |trace| exempt_traces.contains(&trace)).await? else {
             return Ok(group.meta.spans);
         };
         let left = set.group.spans;
         if set.group.spans == group.meta.spans {
-            let mut whole = self.kept_whole.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut whole = self.exempt_groups.lock().unwrap_or_else(PoisonError::into_inner);
             whole.1.insert(group.id);
             return Ok(left);
         }
@@ -221,10 +221,10 @@ impl Inner {
         Ok(left)
     }
 
-    /// Groups of which nothing may go, as found by earlier rounds under the same exemptions.
-    fn kept_whole(&self) -> BTreeSet<GroupId> {
+    /// Groups of which nothing may be removed, as found by earlier rounds under the same exemptions.
+    fn exempt_groups(&self) -> BTreeSet<GroupId> {
         let exempt = self.exempt.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut whole = self.kept_whole.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut whole = self.exempt_groups.lock().unwrap_or_else(PoisonError::into_inner);
         if whole.0 != *exempt {
             *whole = (exempt.clone(), BTreeSet::new());
         }
@@ -232,7 +232,7 @@ impl Inner {
     }
 
     /// Retires packs of which nothing is needed. With `exactly`, what is still needed of a pack moves to a new one, so
-    /// that what was forgotten goes. Packs younger than `age` stay: a blob is kept before the row that names it.
+    /// that what was forgotten goes. Packs younger than `age` stay: a blob is stored before the row that names it.
     pub(crate) async fn drop_packs(self: &Arc<Self>, age: i64, exactly: bool) -> Result<(), StoreError> {
         {
             // A damaged entry may name any blob.
@@ -298,10 +298,10 @@ impl Inner {
         let now = self.clock.now().0;
         let due: Vec<Retired> = {
             let mut retired = self.retired();
-            let (due, kept) = std::mem::take(&mut *retired)
+            let (due, waiting) = std::mem::take(&mut *retired)
                 .into_iter()
                 .partition(|retired| now.saturating_sub(retired.since) >= grace && !retired.is_pinned());
-            *retired = kept;
+            *retired = waiting;
             due
         };
         if due.is_empty() {

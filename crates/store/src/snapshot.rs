@@ -174,8 +174,8 @@ pub struct TraceFiles(Arc<Vec<Arc<Group>>>);
 impl TraceFiles {
     /// Those of these traces that any of them may hold rows of; of the others they certainly hold none.
     pub fn which_may_be_held(&self, ids: &[TraceId]) -> HashSet<TraceId> {
-        let held = may_be_in_any(&self.0, ids);
-        ids.iter().zip(held).filter_map(|(id, is_held)| is_held.then_some(*id)).collect()
+        let found = may_be_in_any(&self.0, ids);
+        ids.iter().zip(found).filter_map(|(id, may_be_here)| may_be_here.then_some(*id)).collect()
     }
 }
 

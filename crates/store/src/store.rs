@@ -137,7 +137,7 @@ impl Store {
         Ok(())
     }
 
-    /// Drops what is older than the retention or more than the lake's limit, and removes files that nobody needs.
+    /// Drops what is older than the retention or more than the lake's limit, and removes files that are no longer needed.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -150,7 +150,7 @@ impl Store {
         *self.inner.exempt.lock().unwrap_or_else(PoisonError::into_inner) = exempt;
     }
 
-    /// Keeps a large value and gives its name. The same content is kept once.
+    /// Stores a large value and returns its name. The same content is stored once.
     ///
     /// # Errors
     /// As [`Store::append`].
@@ -170,15 +170,15 @@ impl Store {
         if let Some(place) = packed {
             let now = self.inner.clock.now().0;
             let inner = Arc::clone(&self.inner);
-            // A sweep may have taken the pack since the look; then the content is kept anew.
+            // A sweep may have removed the pack since the lookup; then the content is stored again.
             if blocking(move || inner.catalog.touch_pack(place.pack, now)).await?? {
                 return Ok(hash);
             }
         }
         let bytes = content.len() as u64;
         self.inner.admit(bytes)?;
-        let kept = Content::Blob(hash, Bytes::copy_from_slice(content));
-        self.inner.log(Kind::Blob, Payload::of(content.to_vec()), kept, bytes).await?;
+        let blob = Content::Blob(hash, Bytes::copy_from_slice(content));
+        self.inner.log(Kind::Blob, Payload::of(content.to_vec()), blob, bytes).await?;
         Ok(hash)
     }
 

@@ -1,8 +1,8 @@
-//! The write-ahead log: what is acknowledged stands here until the lake holds it.
+//! The write-ahead log: acknowledged rows are here until they are in the lake.
 //!
 //! ```text
 //!  wal/0000000000000007.wal   header │ record │ record │ …     (format in `segment`)
-//!  wal/aside/                 torn or damaged stretches, kept for a person to look at
+//!  wal/aside/                 torn or damaged stretches, copied for a person to examine
 //!  wal/returned/              segments that a person puts back, taken in when a store opens (`returned`)
 //!  wal.extents                beside the folder: which segments there are and how long (`extents`)
 //! ```

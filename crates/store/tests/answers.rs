@@ -146,7 +146,7 @@ async fn logs_outside_any_trace_stay_beside_the_traces() {
 }
 
 #[tokio::test]
-async fn ancestors_are_told_wherever_they_lie_and_no_others() {
+async fn all_ancestors_are_found_in_any_source_and_no_others() {
     let home = tempfile::tempdir().expect("a temporary folder");
     let store = open(&home).await;
     let trace_id = TraceId([3; 16]);
@@ -160,7 +160,7 @@ async fn ancestors_are_told_wherever_they_lie_and_no_others() {
         name: "work".into(),
         ..Span::default()
     };
-    // 1 above 2 above 3; 4 beneath 1; 5 and 6 above each other.
+    // 1 above 2 above 3; 4 below 1; 5 and 6 above each other.
     let spans =
         [span(1, None), span(2, Some(1)), span(3, Some(2)), span(4, Some(1)), span(5, Some(6)), span(6, Some(5))];
     store.append(Batch::from_rows(&spans[..2], &[])).await.expect("the store takes it");

@@ -52,7 +52,7 @@ async fn open(home: &Path) -> Result<Store, OpenError> {
 }
 
 impl Home {
-    /// Groups with every table, a trace that lies in two of them, a log outside any trace, and a large value.
+    /// Groups with every table, a trace in two of them, a log outside any trace, and a large value.
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = open(folder.path()).await.unwrap();
@@ -115,7 +115,7 @@ impl Home {
     async fn answer_without(&mut self, files: &[kino_store::FileEntry], lost: BTreeSet<u64>) {
         let paths: Vec<PathBuf> =
             files.iter().filter(|file| lost.contains(&file.group.0)).map(|file| self.lake(&file.path)).collect();
-        let kept: Vec<Vec<u8>> = paths.iter().map(|path| fs::read(path).unwrap()).collect();
+        let saved: Vec<Vec<u8>> = paths.iter().map(|path| fs::read(path).unwrap()).collect();
         for path in &paths {
             fs::remove_file(path).unwrap();
         }
@@ -126,7 +126,7 @@ impl Home {
         assert_ne!(answers, self.whole);
         drop(store);
         self.without.insert(lost, answers);
-        for (path, bytes) in paths.iter().zip(kept) {
+        for (path, bytes) in paths.iter().zip(saved) {
             fs::write(path, bytes).unwrap();
         }
     }
@@ -233,7 +233,7 @@ async fn flip_files(flips: u64) {
         let (kind, files) = paths.iter().nth((number % paths.len() as u64) as usize).unwrap();
         let path = random.pick(files);
         let bytes = fs::metadata(path).unwrap().len();
-        // Every other one lies in the first bytes or where footers and indexes are.
+        // Every other one is in the first bytes or where footers and indexes are.
         let at = match number / paths.len() as u64 % 4 {
             0 => bytes - 1 - random.below(bytes.min(2_000)),
             1 => random.below(bytes.min(64)),
@@ -252,10 +252,10 @@ async fn flip_files(flips: u64) {
     assert!(unnoticed.is_empty(), "{unnoticed:#?}");
 }
 
-/// Flips bits of what stands in the catalog's entries.
+/// Flips bits of the catalog's entries.
 async fn flip_entries(flips: u64) {
     let home = Home::new().await;
-    let kept = tree(home.folder.path());
+    let saved = tree(home.folder.path());
     let mut random = Random::new(2);
     let tables = ["groups", "files", "blobs", "blob_refs"];
     let mut unnoticed = Vec::new();
@@ -266,7 +266,7 @@ async fn flip_entries(flips: u64) {
         if !home.look(&what).await && !what.contains("groups.since") {
             unnoticed.push(what);
         }
-        restore(home.folder.path(), &kept);
+        restore(home.folder.path(), &saved);
     }
     assert!(unnoticed.is_empty(), "{unnoticed:#?}");
 }
@@ -286,11 +286,11 @@ fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 /// Brings a home back to what it was, the lake's account of itself included.
-fn restore(folder: &Path, kept: &BTreeMap<PathBuf, Vec<u8>>) {
-    for path in tree(folder).into_keys().filter(|path| !kept.contains_key(path)) {
+fn restore(folder: &Path, saved: &BTreeMap<PathBuf, Vec<u8>>) {
+    for path in tree(folder).into_keys().filter(|path| !saved.contains_key(path)) {
         fs::remove_file(path).unwrap();
     }
-    for (path, bytes) in kept {
+    for (path, bytes) in saved {
         fs::write(path, bytes).unwrap();
     }
 }

@@ -53,7 +53,7 @@ fn rows_survive_every_way_of_ending() {
 }
 
 #[test]
-fn a_second_engine_is_told_who_owns_the_home() {
+fn a_second_engine_fails_with_the_pid_of_the_homes_owner() {
     with_home(|home| async move {
         let (store, _) = open(quiet(&home)).await;
         let refused = Store::open(quiet(&home), clock()).await.unwrap_err();
@@ -156,7 +156,7 @@ async fn follow(home: &std::path::Path, steps: &[Step]) {
                     model.extend(keys);
                 }
             }
-            // A step may fail at an armed kill point; the store is then opened anew.
+            // A step may fail at an armed kill point; the store is then opened again.
             Step::Flush => drop(store.flush().await),
             Step::Compact => drop(store.compact().await),
             Step::Retain => drop(store.retain().await),
@@ -203,7 +203,7 @@ proptest! {
             let disk = Arc::new(LossyDisk::default());
             let config = StoreConfig { sync, ..quiet(&home) };
             let (mut safe, mut acknowledged, mut next) = (BTreeSet::new(), BTreeSet::new(), 0);
-            for (spans, flush, close, kept_percent) in steps {
+            for (spans, flush, close, survival_percent) in steps {
                 let (store, _) = support::open_on(config.clone(), disk.clone()).await;
                 for _ in 0..spans {
                     store.append(batch(&[(spans, next), (spans, next + 1)])).await.unwrap();
@@ -227,7 +227,7 @@ proptest! {
                     safe.clone_from(&acknowledged);
                 }
                 drop(store);
-                disk.lose_power(kept_percent);
+                disk.lose_power(survival_percent);
                 if is_lost {
                     rebuilt::lose_and_rebuild(&home).await;
                 }
@@ -291,7 +291,7 @@ fn memory_has_a_limit_that_a_flush_lifts() {
 }
 
 #[test]
-fn a_torn_tail_is_kept_aside_and_a_damaged_middle_costs_its_record_alone() {
+fn a_torn_tail_is_quarantined_and_a_damaged_middle_loses_only_its_record() {
     with_home(|home| async move {
         let (store, _) = open(quiet(&home)).await;
         for span in 0..3 {
@@ -463,7 +463,7 @@ fn blobs_live_once_as_long_as_something_names_them() {
 }
 
 #[test]
-fn documents_and_counters_are_kept() {
+fn documents_and_counters_are_durable() {
     with_home(|home| async move {
         let (store, _) = open(quiet(&home)).await;
         for id in ["a", "b", "a"] {

@@ -67,9 +67,9 @@ async fn check(store: &Store, spans: &[Span], pairs: &[(String, String)]) {
     let seen = seen(spans);
     for (key, value) in pairs {
         let filter = TraceFilter { attributes: vec![(key.clone(), value.clone())], ..TraceFilter::default() };
-        let told = snapshot.trace_ids_of(&filter).await.expect("the files are readable");
-        let set: BTreeSet<TraceId> = told.iter().copied().collect();
-        assert_eq!(told.len(), set.len(), "{key} = {value}");
+        let found = snapshot.trace_ids_of(&filter).await.expect("the files are readable");
+        let set: BTreeSet<TraceId> = found.iter().copied().collect();
+        assert_eq!(found.len(), set.len(), "{key} = {value}");
         assert!(set == plain_look(&seen, key, value), "{key} = {value}: {} traces", set.len());
     }
     // Two that hold together on one span, and one that is rare among those of an operation.
@@ -79,15 +79,15 @@ async fn check(store: &Store, spans: &[Span], pairs: &[(String, String)]) {
         attributes: vec![("job.id".into(), format!("job-{job}")), ("weather".into(), "hail".into())],
         ..TraceFilter::default()
     };
-    let told = snapshot.trace_ids_of(&filter).await.expect("the files are readable");
-    assert_eq!(told, [spans[job].trace_id]);
+    let found = snapshot.trace_ids_of(&filter).await.expect("the files are readable");
+    assert_eq!(found, [spans[job].trace_id]);
     let apart = TraceFilter {
         attributes: vec![("job.id".into(), "job-0".into()), ("weather".into(), "hail".into())],
         ..TraceFilter::default()
     };
     let weather = spans[0].attributes.iter().any(|(key, _)| key == "weather");
-    let told = snapshot.trace_ids_of(&apart).await.expect("the files are readable");
-    assert_eq!(told.is_empty(), !weather);
+    let found = snapshot.trace_ids_of(&apart).await.expect("the files are readable");
+    assert_eq!(found.is_empty(), !weather);
 }
 
 #[tokio::test]

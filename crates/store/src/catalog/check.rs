@@ -1,4 +1,4 @@
-//! Checksums of the catalog's entries: SQLite has none, and what stands in an entry decides which files are read, and
+//! Checksums of the catalog's entries: SQLite has none, and an entry decides which files are read, and
 //! which of their rows.
 //!
 //! An entry's checksum is over all that readers go by, in one fixed order, each text and list with its length before

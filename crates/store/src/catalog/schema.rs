@@ -1,6 +1,6 @@
 //! The metadata database's tables.
 
-/// The version of these tables, kept in SQLite's `user_version`.
+/// The version of these tables, stored in SQLite's `user_version`.
 pub(crate) const VERSION: u32 = 3;
 
 /// Makes them. `AUTOINCREMENT` is the promise that a number, and with it a path, is never given twice.

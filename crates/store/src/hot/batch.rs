@@ -118,7 +118,7 @@ impl HotBatch {
     }
 
     /// Those of these traces that have any row here.
-    pub(crate) fn held(&self, wanted: &[TraceId]) -> Vec<TraceId> {
+    pub(crate) fn present(&self, wanted: &[TraceId]) -> Vec<TraceId> {
         let ids = self.ids();
         wanted.iter().filter(|id| ids.binary_search(id).is_ok()).copied().collect()
     }
@@ -126,17 +126,18 @@ impl HotBatch {
     /// The rows of these traces, which must be sorted, in the lake's order; `None` where there are none.
     pub(crate) fn pick(&self, table: Table, wanted: &[TraceId]) -> Result<Option<RecordBatch>, ArrowError> {
         let rows = self.batch.table(table);
-        let held = self.held(wanted);
-        let Some(ids) = ids(rows, "trace_id").filter(|_| !held.is_empty()) else { return Ok(None) };
+        let present = self.present(wanted);
+        let Some(ids) = ids(rows, "trace_id").filter(|_| !present.is_empty()) else { return Ok(None) };
         let Some(index) = self.index.get() else {
-            let is_held = |row: &u32| trace_id_at(ids, *row as usize).is_some_and(|id| held.binary_search(&id).is_ok());
-            let places: Vec<u32> = (0..ids.len() as u32).filter(is_held).collect();
+            let is_present =
+                |row: &u32| trace_id_at(ids, *row as usize).is_some_and(|id| present.binary_search(&id).is_ok());
+            let places: Vec<u32> = (0..ids.len() as u32).filter(is_present).collect();
             let picked = sort::take_rows(rows, &UInt32Array::from(places))?;
             return Ok(Some(sort::sort(table, &picked)?).filter(|rows| rows.num_rows() > 0));
         };
         let order = index.rows(table);
         let mut places = Vec::new();
-        for trace in held {
+        for trace in present {
             // Rows outside any trace come last.
             let before = |row: &u32| trace_id_at(ids, *row as usize).is_some_and(|id| id < trace);
             let first = order.partition_point(before);
@@ -233,13 +234,13 @@ mod tests {
         wanted.push(TraceId([7; 16]));
         wanted.sort_unstable();
         wanted.dedup();
-        let pick = || (batch.held(&wanted), Table::ALL.map(|table| batch.pick(table, &wanted).unwrap()));
+        let pick = || (batch.present(&wanted), Table::ALL.map(|table| batch.pick(table, &wanted).unwrap()));
         let before = pick();
         assert!(!batch.is_indexed());
         assert_eq!(before.0.len(), wanted.len() - 1);
         batch.index().unwrap();
         assert_eq!(pick(), before);
         let none = [TraceId([7; 16])];
-        assert!(batch.held(&none).is_empty() && batch.pick(Table::Spans, &none).unwrap().is_none());
+        assert!(batch.present(&none).is_empty() && batch.pick(Table::Spans, &none).unwrap().is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! Who stands above given spans: three columns of their traces, and no more.
+//! Ancestors of given spans, from three columns of their traces.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -19,7 +19,7 @@ const COLUMNS: &[&str; 3] = &["trace_id", "span_id", "parent_span_id"];
 type Parents = HashMap<(TraceId, SpanId), SpanId>;
 
 impl Snapshot {
-    /// The parent of each of these spans and of each that stands above one of them, as far as they are known. Where
+    /// The parent of each of these spans and of each of their ancestors, as far as they are known. Where
     /// an id was used twice, the first found counts.
     ///
     /// # Errors
@@ -54,9 +54,9 @@ impl Snapshot {
         let mut parents = Parents::new();
         for group in self.groups.iter() {
             let Some(file) = group.file(LakeTable::Spans) else { continue };
-            let held: Vec<TraceId> = traces.iter().filter(|id| group.may_hold(**id)).copied().collect();
-            if !held.is_empty() {
-                let read = Read { columns: Some(COLUMNS), pick: Pick::Traces(&held), ..Read::default() };
+            let wanted_here: Vec<TraceId> = traces.iter().filter(|id| group.may_hold(**id)).copied().collect();
+            if !wanted_here.is_empty() {
+                let read = Read { columns: Some(COLUMNS), pick: Pick::Traces(&wanted_here), ..Read::default() };
                 self.read(file, read).await?.iter().for_each(|rows| add(rows, &mut parents));
             }
         }

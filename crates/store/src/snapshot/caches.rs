@@ -8,7 +8,7 @@ use super::split::SplitCache;
 use super::trace_cache::{TRACE_CACHE_BYTES, TraceCache};
 use kino_lake::Cache;
 
-/// Bytes of lists kept of the traces that operations ran in.
+/// Bytes of cached lists of the traces that operations ran in.
 const LATEST_CACHE_BYTES: usize = 16 << 20;
 
 /// The caches of answers of one store; all its snapshots share them.

@@ -78,12 +78,12 @@ impl Snapshot {
     async fn reading_bytes(&self, sorted: &[TraceId]) -> Result<u64, ScanError> {
         let mut rows = 0;
         for group in self.groups.iter() {
-            let held: Vec<u128> =
+            let wanted_here: Vec<u128> =
                 sorted.iter().filter(|id| group.may_hold(**id)).map(|id| u128::from_be_bytes(id.0)).collect();
-            let Some(file) = group.file(LakeTable::Spans).filter(|_| !held.is_empty()) else { continue };
+            let Some(file) = group.file(LakeTable::Spans).filter(|_| !wanted_here.is_empty()) else { continue };
             let pages = self.reader.trace_pages(file).await?;
             let whole =
-                pages.windows(2).filter(|pair| pair[0].0 == pair[1].0 && held.binary_search(&pair[0].0).is_ok());
+                pages.windows(2).filter(|pair| pair[0].0 == pair[1].0 && wanted_here.binary_search(&pair[0].0).is_ok());
             rows += whole.map(|pair| pair[0].1).sum::<u64>();
         }
         Ok(rows * READING_ROW_BYTES)
@@ -123,7 +123,7 @@ impl Snapshot {
         Ok(parts.flatten().filter(|part| part.num_rows() > 0).collect())
     }
 
-    /// The part of [`Self::parts_of`] that lies in memory, of sorted ids, hidden or not.
+    /// The part of [`Self::parts_of`] that is in memory, of sorted ids, hidden or not.
     pub(super) fn parts_of_memory(&self, table: Table, sorted: &[TraceId]) -> Result<Vec<RecordBatch>, ScanError> {
         let picked = self.hot.iter().filter_map(|batch| batch.pick(table, sorted).transpose());
         Ok(picked.collect::<Result<_, _>>()?)
@@ -131,7 +131,7 @@ impl Snapshot {
 
     /// Those of these sorted traces that have rows in memory.
     pub(super) fn in_memory(&self, sorted: &[TraceId]) -> HashSet<TraceId> {
-        self.hot.iter().flat_map(|batch| batch.held(sorted)).collect()
+        self.hot.iter().flat_map(|batch| batch.present(sorted)).collect()
     }
 
     async fn part_of_group(
@@ -142,11 +142,11 @@ impl Snapshot {
         columns: &[&str],
     ) -> Result<Vec<RecordBatch>, ScanError> {
         let Some(file) = group.file(LakeTable::from(table)) else { return Ok(Vec::new()) };
-        let held: Vec<TraceId> = wanted.iter().filter(|id| group.may_hold(**id)).copied().collect();
-        if held.is_empty() {
+        let wanted_here: Vec<TraceId> = wanted.iter().filter(|id| group.may_hold(**id)).copied().collect();
+        if wanted_here.is_empty() {
             return Ok(Vec::new());
         }
-        let read = Read { columns: Some(columns), pick: Pick::Traces(&held), ..Read::default() };
+        let read = Read { columns: Some(columns), pick: Pick::Traces(&wanted_here), ..Read::default() };
         self.read(file, read).await
     }
 }

@@ -1,7 +1,7 @@
 //! The traces in which an operation ran last, from `traces` and the rollups alone: no span in a file is looked at.
 //!
 //! A group's row of a trace says when its latest span there started, which is at or after every start of the operation.
-//! So the groups are read from the latest on, until those that are left end before what has been told.
+//! So the groups are read from the latest on, until those that are left end before the traces found.
 
 use std::collections::HashMap;
 use std::sync::Arc;

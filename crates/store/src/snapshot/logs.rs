@@ -1,7 +1,7 @@
 //! Logs for themselves: those outside any trace, and of traces without spans, are found by no question about traces.
 //!
-//! They are read one source after another, a part of a file at a time, so that a store full of logs never stands in
-//! memory. A record that was sent twice is there twice as long as its copies lie in different files.
+//! They are read one source after another, a part of a file at a time, so that a store full of logs is never
+//! in memory whole. A record that was sent twice is there twice as long as its copies are in different files.
 
 use std::collections::HashSet;
 use std::ops::Range;

@@ -48,7 +48,7 @@ pub struct Operation {
 pub struct Operations {
     /// By service and name.
     pub operations: Vec<Operation>,
-    /// Spans of operations that some group did not tell apart; of any project.
+    /// Spans of operations without a rollup of their own in some group; of any project.
     pub other: Rollup,
 }
 

@@ -1,8 +1,8 @@
 //! Traces whose rows lie in several sources (groups, batches in memory), merged once instead of at each question.
 //!
 //! ```text
-//!  groups, among themselves          ─► SplitTraces: kept until the groups change, then brought up to date
-//!  batches in memory, and groups too ─► SplitTraces: kept until rows arrive, then brought up to date
+//!  groups, among themselves          ─► SplitTraces: cached until the groups change, then brought up to date
+//!  batches in memory, and groups too ─► SplitTraces: cached until rows arrive, then brought up to date
 //!                                          └─► both together: SplitView, what a question sees
 //! ```
 //!
@@ -264,7 +264,7 @@ impl Snapshot {
         let now: HashSet<GroupId> = self.groups.iter().map(|group| group.id).collect();
         let gone: Option<Vec<Arc<Group>>> =
             state.each.iter().filter(|(id, _)| !now.contains(id)).map(|(_, group)| group.upgrade()).collect();
-        // Of a group that is gone from memory too it cannot be said what it held: all is merged again.
+        // The traces of a group that is gone from memory too are unknown: all is merged again.
         let (before, gone) = gone.map(|gone| (Arc::clone(&state.traces), gone)).unwrap_or_default();
         let added = self.groups.iter().filter(|group| !state.each.contains_key(&group.id));
         let changed: Vec<&Arc<Group>> = added.chain(&gone).collect();
@@ -312,8 +312,8 @@ impl Snapshot {
     /// The traces of a batch that some group may hold.
     fn in_groups(&self, batch: &HotBatch) -> Arc<Vec<TraceId>> {
         batch.elsewhere(&self.groups, |ids| {
-            let held = may_be_in_any(&self.groups, ids);
-            ids.iter().zip(held).filter_map(|(id, is_held)| is_held.then_some(*id)).collect()
+            let found = may_be_in_any(&self.groups, ids);
+            ids.iter().zip(found).filter_map(|(id, may_be_here)| may_be_here.then_some(*id)).collect()
         })
     }
 }

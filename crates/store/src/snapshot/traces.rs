@@ -43,7 +43,7 @@ impl Snapshot {
         answer!(self, |snapshot| snapshot.traces_once(trace_ids))
     }
 
-    /// As [`Self::traces`], for those who ask about each trace once: it is not kept.
+    /// As [`Self::traces`], without caching, for callers that read each trace once.
     ///
     /// # Errors
     /// Where a file cannot be read.
@@ -59,8 +59,8 @@ impl Snapshot {
         let in_memory = self.in_memory(&shown);
         let in_files: Vec<TraceId> = shown.into_iter().filter(|id| !in_memory.contains(id)).collect();
         let mut sources: HashMap<TraceId, Sources> = in_files.iter().copied().zip(self.sources(&in_files)).collect();
-        let kept = self.caches.traces.find(sources.iter().map(|(id, sources)| (*id, sources)));
-        let mut known: HashMap<TraceId, Arc<Trace>> = kept.into_iter().map(|trace| (trace.trace_id, trace)).collect();
+        let cached = self.caches.traces.find(sources.iter().map(|(id, sources)| (*id, sources)));
+        let mut known: HashMap<TraceId, Arc<Trace>> = cached.into_iter().map(|trace| (trace.trace_id, trace)).collect();
         let missing: Vec<TraceId> = trace_ids.iter().filter(|id| !known.contains_key(id)).copied().collect();
         let read: Vec<Arc<Trace>> = self.read_traces(&missing).await?.into_iter().map(Arc::new).collect();
         known.extend(read.iter().map(|trace| (trace.trace_id, Arc::clone(trace))));
@@ -73,14 +73,14 @@ impl Snapshot {
     async fn read_traces(&self, trace_ids: &[TraceId]) -> Result<Vec<Trace>, ScanError> {
         let mut traces = Vec::with_capacity(trace_ids.len());
         for chunk in trace_ids.chunks(TRACES_AT_A_TIME) {
-            // What is promoted from a resource stands in the resource, which is read whole.
+            // Values promoted from a resource are also in the resource, which is read whole.
             let parts = self.gather_parts(chunk, |column| column.source != Source::Resource).await?;
-            let held = self.memory.hold(assembled_bytes(&parts)).await?;
+            let reserved = self.memory.hold(assembled_bytes(&parts)).await?;
             let before = traces.len();
             for piece in try_join_all(pieces(parts).into_iter().map(assembled)).await? {
                 traces.extend(piece);
             }
-            held.keep(traces[before..].iter().map(question_bytes).sum()).await?;
+            reserved.keep(traces[before..].iter().map(question_bytes).sum()).await?;
         }
         Ok(traces)
     }
@@ -92,12 +92,12 @@ fn assembled_bytes(parts: &Parts) -> u64 {
     let spans = |rows: &RecordBatch| {
         rows.num_rows() * (size_of::<Span>() + QUESTION_SPAN_BYTES) + rows::value_bytes(Table::Spans, rows)
     };
-    let beneath =
+    let children =
         [(Table::Events, &parts.events, size_of::<LogRecord>()), (Table::Links, &parts.links, size_of::<Link>())];
-    let beneath = beneath.map(|(table, rows, bytes)| {
+    let children = children.map(|(table, rows, bytes)| {
         rows.num_rows() * bytes + rows::value_bytes(table, rows) + rows.get_array_memory_size()
     });
-    let made = parts.spans.iter().map(spans).sum::<usize>() + beneath.iter().sum::<usize>();
+    let made = parts.spans.iter().map(spans).sum::<usize>() + children.iter().sum::<usize>();
     let largest = parts.spans.iter().map(RecordBatch::get_array_memory_size).max().unwrap_or(0);
     (made + BATCHES_AT_ONCE * largest) as u64
 }

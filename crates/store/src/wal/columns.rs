@@ -177,7 +177,7 @@ fn put_ints(out: &mut Vec<u8>, values: &[i64]) {
     put_narrow(out, values.iter().map(above), above(&most));
 }
 
-/// The lengths of what lies between offsets.
+/// Appends the differences between consecutive offsets.
 fn put_lengths(out: &mut Vec<u8>, offsets: &[i32]) {
     let lengths = || offsets.iter().zip(&offsets[1..]).map(|(start, end)| (end - start).cast_unsigned());
     let widest = lengths().fold(0, |bits, length| bits | length);

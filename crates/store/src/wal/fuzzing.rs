@@ -36,16 +36,16 @@ pub fn check_segment(bytes: &[u8]) {
         }
         assert_eq!(covered, bytes.len(), "every byte is accounted for");
     }
-    let mut kept_bytes = 0;
+    let mut aside_bytes = 0;
     let mut replayed = Replayed::default();
     let read = read_segment(bytes, &mut replayed, &mut |_, _, stretch| {
-        kept_bytes += stretch.len() as u64;
+        aside_bytes += stretch.len() as u64;
         Ok(())
     });
     assert!(read.is_ok(), "nothing was written");
     let report = &replayed.report;
     assert_eq!(report.records, replayed.accepted.len() as u64);
-    assert!(kept_bytes >= report.torn_bytes + report.damaged_bytes, "what cannot be read is kept");
+    assert!(aside_bytes >= report.torn_bytes + report.damaged_bytes, "unreadable bytes are copied aside");
     for accepted in &replayed.accepted {
         if let Content::Batch(batch) = &accepted.content {
             let again = payload::encode(batch).and_then(|bytes| payload::decode(&bytes));

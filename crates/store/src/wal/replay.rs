@@ -19,7 +19,7 @@ use kino_lake::blobs;
 /// Bytes that one replay copies aside at most; more than this is a broken disk, and a copy of it helps no one.
 const ASIDE_BYTES_MAX: usize = 256 << 20;
 
-/// What the log held.
+/// What was found in the log.
 #[derive(Debug, Default)]
 pub(crate) struct Replayed {
     /// In the order of their arrival.
@@ -42,7 +42,7 @@ pub(crate) struct Replayed {
 pub struct WalReport {
     /// Segments read.
     pub segments: u64,
-    /// Nothing of the log is there, nor of the record of what it held, and the last engine had not ended in order.
+    /// Nothing of the log is there, nor the record of its extents, and the last engine had not ended in order.
     pub is_gone: bool,
     /// Segments that an earlier process wrote, that no flush has taken over, and that are not there.
     pub missing_segments: u64,
@@ -113,8 +113,8 @@ impl Replayed {
     }
 }
 
-/// Counts what is missing of the log: `known` is what an earlier process wrote down, `found` what lies there. Where
-/// nothing was written down, by a build that did not, gaps between the numbers and segments without a header tell.
+/// Counts what is missing of the log: `known` is what an earlier process recorded, `found` what is there. Old
+/// builds recorded nothing: then gaps between the numbers and segments without a header show what is missing.
 fn compare(known: Option<&Extents>, found: &BTreeMap<u64, u64>, position: u64, report: &mut WalReport) {
     let Some(known) = known else {
         let last = found.last_key_value().map_or(position, |(number, _)| *number);

@@ -4,7 +4,7 @@
 //!  wal/returned/0000000000000007.wal  ─► renamed ─► wal/0000000000000042.wal, the last of the log
 //! ```
 //!
-//! Under its own number a segment that comes late is not read: the log's position lies behind it once a flush has
+//! Under its own number a segment that comes late is not read: the log's position is past it once a flush has
 //! written what was there, and the next flush removes it. Renamed, it is a segment like any other: read by this open or,
 //! after a crash, by the next one.
 

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! All integers are little-endian. The mark and the header's own checksum let a reader find the next record after a
-//! damaged stretch; the place, where the record begins in the file, tells it from a payload that looks like one.
+//! damaged stretch; the place, where the record begins in the file, distinguishes it from a payload that resembles one.
 
 /// The first bytes of every segment.
 pub(crate) const MAGIC: &[u8; 8] = b"KINOWAL1";
@@ -56,7 +56,7 @@ enum Layout {
     Placed,
 }
 
-/// What stands at the start of a segment.
+/// The start of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Header {
     /// One that this build reads.
@@ -123,7 +123,7 @@ impl Layout {
         }
     }
 
-    /// That of a segment. Where its header does not tell, the records do: one that knows its place is no old one.
+    /// That of a segment. Without a readable header the records decide: old layouts record no places.
     fn of(bytes: &[u8], header: Header) -> Self {
         let placed = match header {
             Header::Ours => u32_at(bytes, 8) >= PLACED_SINCE,
@@ -181,7 +181,7 @@ fn read_header(bytes: &[u8]) -> Header {
     Header::Ours
 }
 
-/// A record's header at `at`, if one stands there whole.
+/// A record's header at `at`, if a whole one is there.
 fn record_header_at(bytes: &[u8], at: usize, layout: Layout) -> Option<(&[u8], Kind)> {
     let header = bytes.get(at..)?.get(..layout.header_len())?;
     let (said, check) = header.split_at(header.len() - 4);
@@ -222,7 +222,7 @@ enum Following {
 }
 
 /// What follows a record written at `at` that is damaged or torn. Where its header is whole, the header says how far
-/// the record goes: what lies within is payload, however much of it looks like records. A record that goes past the
+/// the record goes: everything within is payload, even if it resembles records. A record that goes past the
 /// end was being written when the bytes ended.
 fn following(bytes: &[u8], mut at: usize, layout: Layout) -> Following {
     while let Some((header, _)) = record_header_at(bytes, at, layout) {
@@ -238,7 +238,7 @@ fn following(bytes: &[u8], mut at: usize, layout: Layout) -> Following {
     Following::Unknown
 }
 
-/// The next place from `from` on where a whole record stands.
+/// The place of the first whole record at or after `from`.
 fn next_record(bytes: &[u8], from: usize, layout: Layout) -> Option<usize> {
     let mut at = from;
     while let Some(offset) = bytes.get(at..)?.windows(MARK.len()).position(|window| window == MARK) {
@@ -305,7 +305,7 @@ mod tests {
     fn a_record_that_lies_elsewhere_than_it_says_is_none() {
         let (inner, _) = segment(&[b"within".to_vec()]);
         let (mut bytes, _) = segment(&[inner[HEADER_LEN..].to_vec(), b"behind".to_vec()]);
-        // The outer record's length: nothing tells where it ends.
+        // Damages the outer record's length, so that its end is unknown.
         bytes[HEADER_LEN + 8] ^= 1;
         let read: Vec<_> = scan(&bytes).records.iter().map(|record| record.payload).collect();
         assert_eq!(read, [b"behind"]);
@@ -330,8 +330,8 @@ mod tests {
             let whole = ends.iter().filter(|end| **end <= cut).count();
             let read: Vec<_> = scanned.records.iter().map(|record| record.payload.to_vec()).collect();
             prop_assert_eq!(&read, &payloads[..whole]);
-            let kept = ends[..whole].last().copied().unwrap_or(HEADER_LEN);
-            let expected = if cut < HEADER_LEN { (cut > 0).then_some(0) } else { (cut > kept).then_some(kept) };
+            let last_end = ends[..whole].last().copied().unwrap_or(HEADER_LEN);
+            let expected = if cut < HEADER_LEN { (cut > 0).then_some(0) } else { (cut > last_end).then_some(last_end) };
             prop_assert_eq!(scanned.torn_at, expected);
         }
 

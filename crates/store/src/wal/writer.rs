@@ -1,8 +1,8 @@
 //! The one thread that writes the log.
 //!
 //! It takes what waits in its bounded queue, writes it in one go, syncs as the policy says, makes the rows visible and
-//! only then acknowledges. Segments are made when the first record needs one, so a full disk never stands in the way
-//! of freezing what is already in memory.
+//! only then acknowledges. Segments are made when the first record needs one, so a full disk never prevents
+//! freezing what is already in memory.
 
 use std::io;
 use std::path::PathBuf;
@@ -150,7 +150,7 @@ impl State {
                 match request {
                     Request::Append(append) => next = self.append_group(*append, requests),
                     Request::Freeze(reply) => {
-                        // Whoever asked may have gone; the generation then stays frozen for the next flush.
+                        // The requester may be gone; the generation then stays frozen for the next flush.
                         drop(reply.send(self.freeze()));
                     }
                     Request::Close => {

@@ -36,7 +36,7 @@ pub(crate) fn span_id(number: u32) -> SpanId {
     SpanId((u64::from(number) + 1).to_be_bytes())
 }
 
-/// One span a key. `attribute` stands on each of them.
+/// One span a key. Each has `attribute`.
 pub(crate) fn batch_with(keys: &[Key], attribute: Option<(&str, &str)>) -> Batch {
     let traces = keys.iter().map(|(trace, _)| trace_id(*trace).0);
     let spans = keys.iter().map(|(_, span)| span_id(*span).0);
@@ -155,7 +155,7 @@ struct Unsynced {
     synced: BTreeMap<PathBuf, u64>,
     /// Files whose folder was not synced since they were made.
     new: Vec<PathBuf>,
-    /// Files whose folder was not synced since they were removed, with what they held.
+    /// Files whose folder was not synced since they were removed, with their content.
     removed: Vec<(PathBuf, Vec<u8>)>,
     /// Writes fail from now on, with this error.
     broken: Option<io::ErrorKind>,
@@ -169,14 +169,14 @@ struct LossyFile {
 }
 
 impl LossyDisk {
-    /// Loses what was not synced; of the unsynced end of each file about `kept_percent` survives. The store must be
+    /// Loses what was not synced; of the unsynced end of each file about `survival_percent` survives. The store must be
     /// gone.
-    pub(crate) fn lose_power(&self, kept_percent: u64) {
+    pub(crate) fn lose_power(&self, survival_percent: u64) {
         let mut state = self.state.lock().unwrap();
         for (path, synced) in std::mem::take(&mut state.synced) {
             let Ok(meta) = fs::metadata(&path) else { continue };
-            let kept = synced + (meta.len() - synced) * kept_percent / 100;
-            OpenOptions::new().write(true).open(&path).unwrap().set_len(kept).unwrap();
+            let length = synced + (meta.len() - synced) * survival_percent / 100;
+            OpenOptions::new().write(true).open(&path).unwrap().set_len(length).unwrap();
         }
         for path in std::mem::take(&mut state.new) {
             drop(fs::remove_file(path));

@@ -307,12 +307,12 @@ fn a_file_that_is_there_is_never_written_over() {
         store.append(batch(&[(1, 0)])).await.unwrap();
         store.flush().await.unwrap();
         let next = home.join(format!("lake/traces/{:012}.parquet", numbers(&home, "spans")[0] + 1));
-        fs::write(&next, b"somebody's").unwrap();
+        fs::write(&next, b"foreign").unwrap();
         store.append(batch(&[(2, 0)])).await.unwrap();
         assert!(store.flush().await.is_err());
         check(&store, [(1, 0), (2, 0)]);
         store.flush().await.unwrap();
-        assert_eq!(fs::read(&next).unwrap(), b"somebody's");
+        assert_eq!(fs::read(&next).unwrap(), b"foreign");
         check(&store, [(1, 0), (2, 0)]);
     });
 }
