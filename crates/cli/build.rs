@@ -3,7 +3,7 @@
 //!
 //! Only where the linker is the toolchain's own, which can: Linux on x86-64 with nothing else configured.
 
-#![expect(clippy::disallowed_methods, reason = "what cargo tells a build script stands in its environment")]
+#![expect(clippy::disallowed_methods, reason = "cargo passes a build script its settings in the environment")]
 
 use std::env;
 

@@ -244,8 +244,8 @@ fn page(table: &str, seeds: u64) -> String {
          hold more.\n\n\
          The figures are from seeds and ranges that the detectors were not tuned on: other seeds, log-normal noise of 3 to 40 % \
          instead of 5 to 30 %, and times between a third and six times as long (`--tuning` shows the others). The forms \
-         of faults and look-alikes are the same ones, so the table says how the detectors stand against noise, not \
-         against forms that nobody thought of.\n\n\
+         of faults and look-alikes are the same ones, so the table says how well the detectors tolerate noise, not \
+         how well they do on forms that are new.\n\n\
          - **Precision**: of all cases with an alarm, those in which the fault is there and is found on the right operation. An \
          alarm on a look-alike counts against it, and so does one on another operation beside the fault.\n\
          - **Recall at the minimum**: the share of planted faults found with exactly the executions and repeats that the page of \

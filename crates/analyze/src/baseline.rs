@@ -140,7 +140,7 @@ fn times(before: &Operation, after: &Operation, judged: &TimeVerdict) -> Expecta
         (Verdict::TooFewOccasions, Some(Missing::Occasions(missing))) => {
             let is_near = judged.effect.is_some_and(|effect| effect <= 1.0 + TOLERATED);
             let outcome = if is_near { Outcome::Pass } else { Outcome::NoData };
-            let rest = format!("{missing} more occasions would tell it from the machine's own changes");
+            let rest = format!("{missing} more occasions would separate it from the machine's own changes");
             result(outcome, format!("not shown to be slower: {medians}{bounds}; {rest}"))
         }
         (

@@ -63,7 +63,7 @@ pub struct Recorded<'t, 'a> {
     /// Everything that began since is among them, in Unix nanoseconds.
     pub whole_since: i64,
     /// How many recorded traces each loaded one represents, where more are recorded than loaded; 1 for traces not in the map.
-    pub stands_for: &'t HashMap<TraceId, f64>,
+    pub traces_represented: &'t HashMap<TraceId, f64>,
     /// Which detectors run.
     pub config: &'t DetectorConfig,
     /// What earlier runs say of the noise.
@@ -354,14 +354,14 @@ fn of_group<'t, 'a>(group: &Group<'t, 'a>, recorded: &Recorded<'t, 'a>, beside: 
 
 /// The executions by entry operation. Runs that hold others are no executions of their own.
 fn groups<'t, 'a>(found: &[Execution<'t, 'a>], recorded: &Recorded<'_, '_>) -> Vec<Group<'t, 'a>> {
-    let stands_for = recorded.stands_for;
+    let traces_represented = recorded.traces_represented;
     let mut by_operation: BTreeMap<(&str, &str), Vec<Execution<'t, 'a>>> = BTreeMap::new();
     for execution in found.iter().filter(|it| !is_run(it.tree, it.entry)) {
         let span = execution.tree.span(execution.entry);
         by_operation.entry((span.service(), &span.name)).or_default().push(*execution);
     }
     let nanos = |executions: &[Execution<'_, '_>]| -> f64 {
-        let of = |it: &Execution<'_, '_>| stands_for.get(&it.trace_id()).copied().unwrap_or(1.0);
+        let of = |it: &Execution<'_, '_>| traces_represented.get(&it.trace_id()).copied().unwrap_or(1.0);
         executions.iter().map(|it| it.duration().unwrap_or(0) as f64 * of(it)).sum()
     };
     let is_contrast = |it: &Execution<'_, '_>| recorded.contrast.contains(&it.trace_id());

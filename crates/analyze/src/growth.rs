@@ -115,7 +115,7 @@ pub enum NoPrediction {
         largest: f64,
     },
     /// The input in question is too far from those seen.
-    #[error("{at} lies too far outside {smallest} to {largest}, which is all that was seen")]
+    #[error("{at} is too far outside {smallest} to {largest}, the range that was recorded")]
     OutOfReach {
         /// What was asked.
         at: f64,

@@ -97,7 +97,7 @@ pub struct Verification {
     /// Findings that were not there.
     pub opened: Vec<Finding>,
     /// Findings of one side for which the other has too few executions.
-    pub untold: u64,
+    pub unjudged: u64,
 }
 
 /// Codes that describe shares rather than accuse: there is always a bottleneck, and what stays the same has a larger part
@@ -154,7 +154,7 @@ pub fn verify(before: Side<'_, '_, '_>, after: Side<'_, '_, '_>, terms: &Terms<'
     reasons.extend(reasons::of_findings(&fixed, &opened));
     reasons.sort_by_key(|reason| reason.decides.map_or(3, |verdict| verdict as u8));
     let verdict = reasons.iter().filter_map(|reason| reason.decides).min().unwrap_or(Verdict::Undecided);
-    Verification { verdict, reasons, comparison, structure, new_errors: errors.groups, fixed, opened, untold: unjudged }
+    Verification { verdict, reasons, comparison, structure, new_errors: errors.groups, fixed, opened, unjudged }
 }
 
 fn structure(comparison: &Comparison) -> Vec<StructureChange> {

@@ -67,7 +67,7 @@ impl Settings {
             Some(home) => PathBuf::from(home),
             None => match variable("HOME").filter(|home| !home.is_empty()) {
                 Some(user) => Path::new(&user).join(".kino"),
-                None => return Err(Failure::new(code::WRONG, "there is no home: set KINO_HOME to a folder")),
+                None => return Err(Failure::new(code::WRONG, "the home is unknown: set KINO_HOME to a folder")),
             },
         };
         let home = std::path::absolute(&home).map_err(|error| Failure::because(home.display(), &error))?;
@@ -152,7 +152,7 @@ fn read_with_links(path: &Path) -> Result<(EngineConfig, u64), Failure> {
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = match File::options().read(true).custom_flags(flags).open(path) {
         Ok(file) => file,
-        // The code that uses the home reports one that is no folder.
+        // The code that uses the home reports one that is not a folder.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok((EngineConfig::default(), 0));
         }
@@ -169,15 +169,18 @@ fn read_with_links(path: &Path) -> Result<(EngineConfig, u64), Failure> {
 /// Refuses a configuration that another user wrote, or could have: it says what is executed and where recordings go.
 /// Where each user has a group of their own, the group of the same number is theirs.
 fn refuse_untrusted(path: &Path, file: &Metadata) -> Result<(), Failure> {
-    let refuse = |why: String| Err(Failure::new(code::WRONG, format!("{} is not obeyed: {why}", path.display())));
+    let refuse = |why: String| Err(Failure::new(code::WRONG, format!("{} is not used: {why}", path.display())));
     let own_group = file.gid() == file.uid() && file.gid() != 0;
     let forbidden = if own_group { 0o002 } else { 0o022 };
     if !file.is_file() {
-        refuse("it is no file".to_owned())
+        refuse("it is not a regular file".to_owned())
     } else if !home::is_trusted(file) {
         refuse(format!("it belongs to {}; make it yours, or move it away", home::user_name(file.uid())))
     } else if file.mode() & forbidden != 0 {
-        refuse(format!("other users may write it (mode {:04o}); `chmod go-w` it, once looked at", file.mode() & 0o7777))
+        refuse(format!(
+            "other users may write it (mode {:04o}); examine it, then `chmod go-w` it",
+            file.mode() & 0o7777
+        ))
     } else {
         Ok(())
     }
@@ -236,7 +239,7 @@ pub(crate) mod tests {
         let path = folder.path().join(CONFIG_FILE);
         assert_eq!(read_with_links(&path).unwrap().1, 0);
         pipe(&path);
-        assert!(read_file(&path).unwrap_err().message.contains("no file"));
+        assert!(read_file(&path).unwrap_err().message.contains("not a regular file"));
         fs::remove_file(&path).unwrap();
         fs::write(&path, "").unwrap();
         assert_eq!(read_with_links(&path).unwrap().1, 1);

@@ -53,7 +53,7 @@ pub(crate) fn prepare(home: &Path) -> Result<Vec<String>, Failure> {
     };
     let found = found.map_err(|error| start::unwritable(home.display().to_string(), &error))?;
     if !found.is_dir() {
-        return Err(Failure::no_engine(format!("{} is no folder; set KINO_HOME to one", home.display())));
+        return Err(Failure::no_engine(format!("{} is not a folder; set KINO_HOME to one", home.display())));
     }
     refuse_foreign(home, &found)?;
     let entries = entries(home).map_err(|error| start::unwritable(home.display().to_string(), &error))?;
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_folder_that_somebody_made_keeps_its_mode_and_that_is_said_once() {
+    fn an_empty_folder_made_beforehand_keeps_its_mode_which_is_reported_once() {
         let home = folder(0o755, &[]);
         let said = prepare(home.path()).unwrap();
         assert!(said.len() == 1 && said[0].contains("0755") && said[0].contains("chmod 700"), "{said:?}");

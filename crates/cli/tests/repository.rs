@@ -229,8 +229,8 @@ impl Hostile {
         command
     }
 
-    /// Runs `kino`; its exit code and everything it wrote.
-    fn told(&self, arguments: &[&str]) -> (Option<i32>, String) {
+    /// Runs `kino` and returns its exit code and everything that it wrote.
+    fn outcome(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let output = self.kino(arguments).output().unwrap();
         let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
         (output.status.code(), text)
@@ -268,11 +268,11 @@ fn gits() -> Vec<PathBuf> {
 }
 
 fn all_commands(hostile: &Hostile) {
-    let (code, told) = hostile.told(&["run", "--", "true"]);
-    assert_eq!(code, Some(0), "{told}");
-    assert_eq!(hostile.markers(), BTreeSet::new(), "kino run\n{told}");
-    let (_, told) = hostile.told(&["check", "--expect", "no errors"]);
-    assert_eq!(hostile.markers(), BTreeSet::new(), "kino check\n{told}");
+    let (code, text) = hostile.outcome(&["run", "--", "true"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert_eq!(hostile.markers(), BTreeSet::new(), "kino run\n{text}");
+    let (_, text) = hostile.outcome(&["check", "--expect", "no errors"]);
+    assert_eq!(hostile.markers(), BTreeSet::new(), "kino check\n{text}");
 }
 
 #[test]
@@ -300,18 +300,18 @@ fn nothing_that_the_configuration_of_a_repository_names_is_executed() {
             assert!(executed.contains(name), "{name} would be executed by {}: {executed:?}", git.display());
         }
         all_commands(&hostile);
-        let (code, told) = hostile.told(&["run", "--against", "HEAD~1", "--repeat", "1", "--", "true"]);
-        assert!(matches!(code, Some(0 | 3)), "{code:?} {told}");
-        assert_eq!(hostile.markers(), BTreeSet::new(), "kino run --against\n{told}");
+        let (code, text) = hostile.outcome(&["run", "--against", "HEAD~1", "--repeat", "1", "--", "true"]);
+        assert!(matches!(code, Some(0 | 3)), "{code:?} {text}");
+        assert_eq!(hostile.markers(), BTreeSet::new(), "kino run --against\n{text}");
         let verified = hostile.verify_change();
         let verdict = verified["structuredContent"]["facts"]["verdict"].as_str();
         assert!(matches!(verdict, Some("pass" | "undecided")), "{verified}");
         assert_eq!(hostile.markers(), BTreeSet::new(), "verify_change\n{verified}");
         // Only later versions of git know such hooks, and nothing switches them off.
         assert!(hostile.run(&work, &["config", "hook.own.command", &hostile.program("hook.own", "")]));
-        let (code, told) = hostile.told(&["run", "--against", "HEAD~1", "--repeat", "1", "--", "true"]);
-        assert!(code == Some(125) && told.contains("defines hooks"), "{code:?} {told}");
-        assert_eq!(hostile.markers(), BTreeSet::new(), "{told}");
+        let (code, text) = hostile.outcome(&["run", "--against", "HEAD~1", "--repeat", "1", "--", "true"]);
+        assert!(code == Some(125) && text.contains("defines hooks"), "{code:?} {text}");
+        assert_eq!(hostile.markers(), BTreeSet::new(), "{text}");
     }
 }
 
@@ -323,9 +323,9 @@ fn a_partial_clone_fetches_nothing_and_executes_nothing_for_it() {
         hostile.become_partial(&work);
         assert!(hostile.executed_by_git(&work).contains("remote.uploadpack"), "the plant works");
         all_commands(&hostile);
-        let (code, told) = hostile.told(&["run", "--against", "HEAD~1", "--repeat", "1", "--", "true"]);
-        assert!(code == Some(125) && told.contains("could not check"), "{code:?} {told}");
-        assert_eq!(hostile.markers(), BTreeSet::new(), "kino run --against\n{told}");
+        let (code, text) = hostile.outcome(&["run", "--against", "HEAD~1", "--repeat", "1", "--", "true"]);
+        assert!(code == Some(125) && text.contains("could not check"), "{code:?} {text}");
+        assert_eq!(hostile.markers(), BTreeSet::new(), "kino run --against\n{text}");
         let verified = hostile.verify_change();
         assert_eq!(hostile.markers(), BTreeSet::new(), "verify_change\n{verified}");
     }
@@ -356,9 +356,9 @@ fn filters_of_the_users_own_configuration_stay_and_a_repository_cannot_change_th
         let mut command = hostile.kino(&["run", "--against", "HEAD~1", "--repeat", "1", "--", "sh", "-c", &script]);
         command.env("GIT_CONFIG_GLOBAL", &own);
         let output = command.output().unwrap();
-        let told = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-        assert_eq!(hostile.markers(), BTreeSet::new(), "{told}");
-        assert!(told.contains("defines 1 filter (local)"), "{told}");
+        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        assert_eq!(hostile.markers(), BTreeSet::new(), "{text}");
+        assert!(text.contains("defines 1 filter (local)"), "{text}");
         let seen = fs::read_to_string(seen).unwrap();
         assert!(seen.contains("first\nfirst\n") && !seen.contains("FIRST"), "the user's own filter was used: {seen}");
     }

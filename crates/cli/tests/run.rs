@@ -18,7 +18,7 @@ fn record(home: &Home, arguments: &[&str]) -> (std::process::Output, Json) {
 }
 
 #[test]
-fn streams_and_exit_codes_pass_through_and_are_kept() {
+fn streams_and_exit_codes_pass_through_and_are_recorded() {
     let home = Home::new();
     let script = r"printf 'one\0two\r\n'; printf 'bad\n' >&2; exit 42";
     let (output, record) = record(&home, &["--label", "mine", "--", "sh", "-c", script]);
@@ -105,7 +105,7 @@ fn a_command_runs_even_where_nothing_can_be_recorded() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_run_says_how_busy_other_programs_kept_the_cores() {
+fn a_run_says_how_busy_other_programs_were() {
     let home = Home::new();
     let mut burner = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
     let (_, record) = record(&home, &["--", "sleep", "0.8"]);

@@ -77,14 +77,14 @@ fn a_change_that_breaks_the_command_fails_and_both_codes_are_recorded_right() {
     let repository = Repository::new("exit 0\n", "exit 0\n# second\n");
     repository.write("echo broken >&2; exit 7\n");
     let (output, answer) = repository.against("HEAD~1", "2");
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{told}");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{text}");
     assert_eq!(
         (&answer["schema"], &answer["state"], &answer["verdict"]),
         (&json!("kino.verify.v1"), &json!("done"), &json!("fail"))
     );
     assert!(codes(&answer).contains(&("command_failed", &json!("fail"))), "{answer}");
-    assert!(told.contains("after the change: exit 7") && told.contains("broken"), "{told}");
+    assert!(text.contains("after the change: exit 7") && text.contains("broken"), "{text}");
     assert_eq!(answer["left_out"]["warm_up_runs"].as_array().unwrap().len(), 2);
     let state = |side: &str| -> Json {
         assert_eq!(answer[side]["runs"].as_array().unwrap().len(), 2);
@@ -107,10 +107,10 @@ fn a_change_that_breaks_the_command_fails_and_both_codes_are_recorded_right() {
 fn an_old_verification_is_shown_again_by_its_id() {
     let repository = Repository::new("exit 0\n", "exit 0\n# second\n");
     let (output, answer) = repository.against("HEAD~1", "1");
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
     let id = answer["id"].as_str().unwrap();
-    let printed = told.split_once("verification ").unwrap().1.split_once(':').unwrap().0;
-    assert!(id.starts_with(printed) && printed.len() >= 8, "{told}");
+    let printed = text.split_once("verification ").unwrap().1.split_once(':').unwrap().0;
+    assert!(id.starts_with(printed) && printed.len() >= 8, "{text}");
     for named in [id.to_owned(), printed.to_owned(), format!("verification:{id}"), format!("verification:{printed}")] {
         assert_eq!(repository.home.json(&["open", &named]), answer, "{named}");
     }
@@ -123,12 +123,12 @@ fn an_old_verification_is_shown_again_by_its_id() {
         let output = repository.command(&["open", named]).output().unwrap();
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
-    let (code, told) = missing(&"0".repeat(31));
-    assert!(code == Some(2) && told.contains("TRACE_ID") && told.contains("there is no verification"), "{told}");
-    let (code, told) = missing(&format!("{}1", "0".repeat(31)));
-    assert!(code == Some(3) && told.contains("trace"), "{told}");
-    let (code, told) = missing("verification:000");
-    assert!(code == Some(3) && told.contains(&format!("did you mean {id:?}")), "{told}");
+    let (code, text) = missing(&"0".repeat(31));
+    assert!(code == Some(2) && text.contains("TRACE_ID") && text.contains("there is no verification"), "{text}");
+    let (code, text) = missing(&format!("{}1", "0".repeat(31)));
+    assert!(code == Some(3) && text.contains("trace"), "{text}");
+    let (code, text) = missing("verification:000");
+    assert!(code == Some(3) && text.contains(&format!("did you mean {id:?}")), "{text}");
 }
 
 #[test]
@@ -167,12 +167,12 @@ fn setup_prepares_the_other_worktree_alone_and_its_failure_is_named() {
         repository.command(&arguments).output().unwrap()
     };
     let prepared = setup("test -f \"$KINO_ORIGIN/work.sh\" && touch prepared");
-    let told = String::from_utf8_lossy(&prepared.stdout).into_owned();
-    assert!(told.contains("the command failed in 1 of 1 runs, 0 of 1 before"), "{told}");
+    let text = String::from_utf8_lossy(&prepared.stdout).into_owned();
+    assert!(text.contains("the command failed in 1 of 1 runs, 0 of 1 before"), "{text}");
     assert!(!repository.path().join("prepared").exists());
     let failed = setup("echo no such thing >&2; exit 9");
-    let told = String::from_utf8_lossy(&failed.stderr).into_owned();
-    assert!(failed.status.code() == Some(125) && told.contains("no such thing"), "{told}");
+    let text = String::from_utf8_lossy(&failed.stderr).into_owned();
+    assert!(failed.status.code() == Some(125) && text.contains("no such thing"), "{text}");
     repository.leaves_nothing_behind();
 }
 

@@ -49,11 +49,11 @@ impl Clock for Late {
     }
 }
 
-/// A clock that stands still.
+/// A clock that never advances.
 #[derive(Debug)]
-struct Still;
+struct FixedClock;
 
-impl Clock for Still {
+impl Clock for FixedClock {
     fn now(&self) -> UnixNanos {
         UnixNanos(1_790_000_000_000_000_000)
     }
@@ -110,7 +110,7 @@ fn a_view_whose_loop_panics() {
 #[test]
 #[ignore = "runs in the terminal that the test of a panic beside the loop makes"]
 fn a_view_whose_question_panics() {
-    let ended = watch(Silent, Still);
+    let ended = watch(Silent, FixedClock);
     assert!(matches!(ended, Err(WatchError::Panicked)), "{ended:?}");
     println!("the view has ended");
 }

@@ -266,7 +266,7 @@ impl Findings {
         if let Some((model, price)) =
             self.input_token_prices.iter().find(|(_, price)| !price.is_finite() || **price < 0.0)
         {
-            return Err(format!("findings.input_token_prices: {price} is no price, for {model:?}"));
+            return Err(format!("findings.input_token_prices: {price} is not a price, for {model:?}"));
         }
         let off = self.off.iter().map(code).collect::<Result<_, _>>()?;
         Ok(DetectorConfig { off, input_token_prices: self.input_token_prices.clone() })

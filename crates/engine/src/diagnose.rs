@@ -55,7 +55,7 @@ const ALSO_MAX: usize = 3;
 #[derive(Default)]
 struct Loaded {
     traces: Vec<Arc<Trace>>,
-    stands_for: HashMap<TraceId, f64>,
+    traces_represented: HashMap<TraceId, f64>,
     contrast: BTreeSet<TraceId>,
     left_out: DiagnosisLeftOut,
 }
@@ -87,7 +87,7 @@ impl Engine {
                 judged,
                 contrast: &loaded.contrast,
                 whole_since: beside.since,
-                stands_for: &loaded.stands_for,
+                traces_represented: &loaded.traces_represented,
                 config: &detectors,
                 history: &history,
                 limit,
@@ -164,7 +164,7 @@ impl Loaded {
         let beyond = if is_part { 0 } else { known.saturating_sub(count) };
         self.left_out.executions += beyond;
         let each = (count + beyond) as f64 / count as f64;
-        self.stands_for.extend(chosen.iter().map(|row| (row.trace_id, each)));
+        self.traces_represented.extend(chosen.iter().map(|row| (row.trace_id, each)));
     }
 }
 

@@ -158,8 +158,8 @@ impl Engine {
             Ok(redaction.bytes(&bytes).into_owned())
         });
         let bytes = bytes.await.map_err(|error| error.problem())?;
-        let bytes =
-            bytes.map_err(|error: base64::DecodeError| Problem::invalid(format!("an output is no base64: {error}")))?;
+        let bytes = bytes
+            .map_err(|error: base64::DecodeError| Problem::invalid(format!("an output is not base64: {error}")))?;
         let limit = self.inner.config.limits.blob_bytes_max;
         if bytes.len() as u64 > limit {
             return Err(Problem::invalid(format!("an output has more than {limit} bytes; cut it, and say how much")));

@@ -28,7 +28,7 @@ impl Selector {
         let (kind, value) = text
             .split_once(':')
             .filter(|(_, value)| !value.is_empty())
-            .ok_or_else(|| Problem::invalid(format!("{text:?} is no selector: write {FORMS}")))?;
+            .ok_or_else(|| Problem::invalid(format!("{text:?} is not a selector: write {FORMS}")))?;
         let owned = value.to_owned();
         match kind {
             "run" => Ok(Self::Run(owned)),
@@ -36,7 +36,7 @@ impl Selector {
             "commit" => Ok(Self::Commit(value.to_ascii_lowercase())),
             "code" => Ok(Self::Code(owned)),
             "time" => time(text, value),
-            _ => Err(Problem::invalid(format!("{kind:?} is no kind of selector: write {FORMS}"))),
+            _ => Err(Problem::invalid(format!("{kind:?} is not a kind of selector: write {FORMS}"))),
         }
     }
 }

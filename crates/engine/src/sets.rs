@@ -232,12 +232,12 @@ mod tests {
     }
 
     #[test]
-    fn a_run_beneath_another_is_not_part_of_it() {
+    fn a_run_below_another_is_not_part_of_it() {
         check(vec![span(1, 0, Some("a")), span(2, 1, Some("b")), span(3, 2, None), span(4, 1, None)], &[1, 4]);
     }
 
     #[test]
-    fn circles_end() {
+    fn cycles_end() {
         check(vec![span(1, 2, None), span(2, 1, None), span(3, 0, Some("a"))], &[3]);
     }
 }

@@ -280,7 +280,7 @@ async fn old_code_that_runs_elsewhere_after_the_repair_is_no_recurrence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_state_of_the_code_time_alone_tells_what_is_gone() {
+async fn without_a_state_of_the_code_time_alone_shows_what_is_gone() {
     let home = open_with("{}").await;
     home.run(&faulty(), 6, None).await;
     assert_eq!(home.state().await, "open");

@@ -38,7 +38,7 @@ pub enum RunnerError {
     Unregistered,
     /// BASE is nothing to compare with.
     #[error(
-        "{revision:?} is no revision of the repository around {}, and no other base: write a git revision (HEAD, \
+        "{revision:?} is not a revision of the repository around {}, nor another base: write a git revision (HEAD, \
          main, 4f2a91c), `previous`, or run:ID, label:NAME, code:HASH, time:START..END",
         directory.display()
     )]
@@ -49,7 +49,7 @@ pub enum RunnerError {
         directory: PathBuf,
     },
     /// The command cannot be pinned to the cores that were asked for.
-    #[error("--pin: the command cannot be kept to these cores: {0}")]
+    #[error("--pin: the command cannot be pinned to these cores: {0}")]
     Pin(rustix::io::Errno),
     /// Other revisions are asked for where there is no repository.
     #[error("this directory is in no git repository, so it has no revisions")]

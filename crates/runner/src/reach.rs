@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mount_does_not_hide_where_the_home_lies() {
+    fn a_mount_does_not_hide_where_the_home_is() {
         let mounts = Mounts::of(
             "21 1 8:1 / / rw - ext4 /dev/sda1 rw\n\
              30 21 8:2 / /home rw shared:2 - ext4 /dev/sda2 rw\n\

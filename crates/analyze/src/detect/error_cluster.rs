@@ -166,7 +166,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             location: group.facts[number].location(index),
             evidence: top(examples.collect()),
             text: format!(
-                "{exception_type} in {} of {executions} executions of {}, raised beneath {}.",
+                "{exception_type} in {} of {executions} executions of {}, raised in {}.",
                 cases.len(),
                 group.name,
                 span.name

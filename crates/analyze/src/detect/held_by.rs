@@ -294,7 +294,7 @@ fn of_stall(scene: &Scene<'_, '_>, stall: &stall::Stall<'_>, victims: &Victims<'
         times => format!("{times} times"),
     };
     let text = format!(
-        "{} stands still for {} in an execution, {:.0} % of it: while {who} computed in {} ({}, up to {}), nothing else in their process went on; they are {:.0} % of the executions.",
+        "{} is blocked for {} in an execution, {:.0} % of it: while {who} computed in {} ({}, up to {}), nothing else in their process went on; they are {:.0} % of the executions.",
         victims.name,
         shown(victims.wait),
         victims.share * 100.0,

@@ -124,7 +124,7 @@ fn deadlock(group: &Group<'_, '_>) -> Option<Found> {
         location: None,
         evidence: top(examples),
         text: format!(
-            "{} wait for each other in a circle beneath {}, for the locks {}.",
+            "{} wait for each other in a circle below {}, for the locks {}.",
             circle.len(),
             group.name,
             locks.join(", ")

@@ -79,7 +79,9 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             shown(growth.last),
             shown(per_execution)
         ),
-        next: Some("compare what the heap holds early and late; bound what is kept between executions".to_owned()),
+        next: Some(
+            "compare what the heap holds early and late; bound what stays reachable between executions".to_owned(),
+        ),
     };
     findings.push(draft.finding(group));
 }

@@ -317,7 +317,7 @@ fn finding(group: &Group<'_, '_>, key: &str, found: &[Repeats], may_be_meant: bo
         location: facts.location(worst.slowest),
         evidence: top(examples.collect()),
         text: format!(
-            "{count} calls of one kind beneath {} in an execution (at most {most}), {cost} where one would do: {key}",
+            "{count} calls of one kind below {} in an execution (at most {most}), {cost} where one would do: {key}",
             ancestor.name,
         ),
         next: Some("fetch all items in one call (a join, IN (…), or a bulk request) before the loop".to_owned()),

@@ -104,7 +104,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             location: facts.location(run.parent).or_else(|| facts.location(run.members[0])),
             evidence: top(examples.collect()),
             text: format!(
-                "{} calls beneath {parent_name} ({}) run one after another in {} of {executions} executions with no data seen to flow between them: at the same time they would save {} of {}.",
+                "{} calls below {parent_name} ({}) run one after another in {} of {executions} executions with no data seen to flow between them: at the same time they would save {} of {}.",
                 members,
                 names.join(", "),
                 present.len(),

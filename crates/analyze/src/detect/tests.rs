@@ -75,7 +75,7 @@ const PARTS: &str = "
 
 #[test]
 fn calls_one_after_another_could_be_parallel() {
-    assert_snapshot!(check(Code::SequentialCouldBeParallel, &times(5, PARTS)), @"3 calls beneath journal.generate (dialogue.generate, summary.generate, technical-decisions) run one after another in 5 of 5 executions with no data seen to flow between them: at the same time they would save 215 ms of 330 ms.");
+    assert_snapshot!(check(Code::SequentialCouldBeParallel, &times(5, PARTS)), @"3 calls below journal.generate (dialogue.generate, summary.generate, technical-decisions) run one after another in 5 of 5 executions with no data seen to flow between them: at the same time they would save 215 ms of 330 ms.");
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn list(count: usize, line: impl Fn(usize) -> String) -> String {
 #[test]
 fn one_query_per_item_is_found_at_the_nearest_common_ancestor() {
     let text = list(12, |i| format!("kind=client db.query.text='SELECT * FROM item WHERE id = {i}'"));
-    assert_snapshot!(check(Code::NPlusOne, &text), @"12 calls of one kind beneath load_cart in an execution (at most 12), 36.0 ms on the critical path, where one would do: SELECT * FROM item WHERE id = ?");
+    assert_snapshot!(check(Code::NPlusOne, &text), @"12 calls of one kind below load_cart in an execution (at most 12), 36.0 ms on the critical path, where one would do: SELECT * FROM item WHERE id = ?");
     let spread: Vec<String> = (0..8)
         .map(|i| {
             format!(
@@ -123,7 +123,7 @@ fn one_query_per_item_is_found_at_the_nearest_common_ancestor() {
             )
         })
         .collect();
-    assert_snapshot!(check(Code::NPlusOne, &format!("r 0..90\n{}", spread.join("\n"))), @"8 calls of one kind beneath r in an execution (at most 8), 72.0 ms on the critical path, where one would do: GET shop/price/{id}");
+    assert_snapshot!(check(Code::NPlusOne, &format!("r 0..90\n{}", spread.join("\n"))), @"8 calls of one kind below r in an execution (at most 8), 72.0 ms on the critical path, where one would do: GET shop/price/{id}");
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_port_that_the_system_chose_does_not_make_another_call() {
         };
         format!("r 0..80\n{}", (0..8).map(get).collect::<Vec<_>>().join("\n"))
     };
-    let one = "8 calls of one kind beneath r in an execution (at most 8), 72.0 ms on the critical path, where one would do: GET 127.0.0.1/price/{id}\n";
+    let one = "8 calls of one kind below r in an execution (at most 8), 72.0 ms on the critical path, where one would do: GET 127.0.0.1/price/{id}\n";
     assert_eq!(check(Code::NPlusOne, &format!("{}\n---\n{}", page(40_001), page(40_002))), one);
     // Of two services each is called in half of the executions, which is not most.
     assert_eq!(check(Code::NPlusOne, &format!("{}\n---\n{}", page(8_080), page(8_081))), "");

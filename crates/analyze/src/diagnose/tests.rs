@@ -10,13 +10,13 @@ fn diagnosed(text: &str, complaint: &str) -> Diagnosis {
 fn diagnosed_within(text: &str, complaint: &str, limit: usize) -> Diagnosis {
     let traces = traces(text);
     let trees = trees(&traces);
-    let (stands_for, config, history) = (HashMap::new(), DetectorConfig::default(), History::default());
+    let (traces_represented, config, history) = (HashMap::new(), DetectorConfig::default(), History::default());
     let recorded = Recorded {
         trees: &trees,
         judged: trees.len(),
         contrast: &BTreeSet::new(),
         whole_since: i64::MIN,
-        stands_for: &stands_for,
+        traces_represented: &traces_represented,
         config: &config,
         history: &history,
         limit,
@@ -200,13 +200,13 @@ fn a_failure_that_a_stack_names_is_followed_to_the_service_that_was_called() {
     raised.time = kino_model::UnixNanos(60 * crate::testing::MILLI);
     raised.attributes.push(("exception.stacktrace".into(), stack.into()));
     let trees = trees(&traces);
-    let (stands_for, config, history) = (HashMap::new(), DetectorConfig::default(), History::default());
+    let (traces_represented, config, history) = (HashMap::new(), DetectorConfig::default(), History::default());
     let recorded = Recorded {
         trees: &trees,
         judged: 1,
         contrast: &BTreeSet::new(),
         whole_since: i64::MIN,
-        stands_for: &stands_for,
+        traces_represented: &traces_represented,
         config: &config,
         history: &history,
         limit: 5,
@@ -322,14 +322,14 @@ fn failures_are_set_apart_from_what_went_well_before_and_not_counted_with_it() {
     }));
     traces.truncate(20);
     let trees = trees(&traces);
-    let (stands_for, config, history) = (HashMap::new(), DetectorConfig::default(), History::default());
+    let (traces_represented, config, history) = (HashMap::new(), DetectorConfig::default(), History::default());
     let contrast: BTreeSet<TraceId> = traces[..8].iter().map(|trace| trace.trace_id).collect();
     let recorded = Recorded {
         trees: &trees,
         judged: 20,
         contrast: &contrast,
         whole_since: i64::MIN,
-        stands_for: &stands_for,
+        traces_represented: &traces_represented,
         config: &config,
         history: &history,
         limit: 5,

@@ -17,17 +17,7 @@ const WORDS_MAX: usize = 24;
 const CHARS_MIN: usize = 3;
 /// English words of three letters and more that hold a sentence together and name nothing: articles, conjunctions,
 /// pronouns, prepositions, auxiliary verbs, and adverbs that go with every verb.
-const FUNCTION_WORDS: &str = "about above across after afterwards again against ago all almost along already also although always \
-    among and another any anybody anymore anyone anything anyway are aren around away because been before being below beneath \
-    beside besides between beyond both but can cannot could couldn did didn does doesn doing don during each either else \
-    enough even ever every everybody everyone everything except few for from further had hadn has hasn have haven having hence \
-    her here hers him his how however instead into isn its itself just least less many maybe meanwhile might more most much \
-    must myself nearly neither never nevertheless nobody none nor not nothing now nowhere off often once one only onto other \
-    others otherwise ought our ours over own per perhaps quite rather really same several shall she should shouldn simply \
-    since some somebody somehow someone something sometimes somewhere soon still such than that the their theirs them then \
-    there therefore these they this those though through throughout thus till together too toward towards under unless until \
-    upon usually very via was wasn were weren what whatever when whenever where whereas wherever whether which while who \
-    whoever whole whom whose why will with within without won would wouldn yes yet you your yours";
+const FUNCTION_WORDS: &str = include_str!("function_words.txt");
 
 /// How many characters a word may go on beyond another and still be taken for the same, where the shorter has at least
 /// four: `order` and `orders`, `import` and `importing`.
@@ -78,7 +68,7 @@ impl Words {
 }
 
 fn is_function_word(word: &str) -> bool {
-    FUNCTION_WORDS.split(' ').any(|known| known.eq_ignore_ascii_case(word))
+    FUNCTION_WORDS.split_whitespace().any(|known| known.eq_ignore_ascii_case(word))
 }
 
 /// Recorded words, in lower case.

@@ -65,7 +65,7 @@ pub(super) fn of_runs(before: Side<'_, '_, '_>, after: Side<'_, '_, '_>) -> Opti
     if after.failed_runs == after.runs {
         return say("command_failed", Some(Verdict::Undecided), ": what it measures cannot be trusted");
     }
-    let rest = ": more runs tell whether that is chance";
+    let rest = ": more runs would show whether that is chance";
     say("command_failed", more_often.then_some(Verdict::Undecided), if more_often { rest } else { "" })
 }
 
@@ -160,7 +160,7 @@ pub(super) fn of_structure(comparison: &Comparison, structure: &[StructureChange
         ];
         let reason = if let Some(total) = lost {
             let text = format!(
-                "{name} calls nothing any more, {} calls before{}: whether that work is cached or lost no figure tells.",
+                "{name} calls nothing any more, {} calls before{}: no figure shows whether that work is cached or lost.",
                 short(total.before - 1.0),
                 named(&vanished, " (", ")")
             );

@@ -89,7 +89,7 @@ fn parse_cores(text: &str) -> Result<Cores, String> {
 /// A part of the whole: 10%, 2.5%.
 fn parse_part(text: &str) -> Result<f64, String> {
     let percent = text.strip_suffix('%').unwrap_or(text).trim();
-    let percent: f64 = percent.parse().map_err(|_| format!("{text:?} is no percentage: write 10% or 2.5%"))?;
+    let percent: f64 = percent.parse().map_err(|_| format!("{text:?} is not a percentage: write 10% or 2.5%"))?;
     if (0.0..=900.0).contains(&percent) { Ok(percent / 100.0) } else { Err("a slowdown from 0% to 900%".to_owned()) }
 }
 

@@ -108,7 +108,8 @@ fn read(path: &Path) -> Result<Option<String>, Failure> {
         Err(error) => return Err(failed(&error)),
         Ok(file) if !file.is_file() => {
             // Opening a pipe would wait for its writer, and a device may never end.
-            let message = format!("{} is no file: write what comes from it to one first", render::path(path));
+            let message =
+                format!("{} is not a regular file: write what comes from it to one first", render::path(path));
             return Err(Failure::new(code::WRONG, message));
         }
         Ok(file) if file.len() > FILE_BYTES_MAX => {
@@ -123,7 +124,7 @@ fn read(path: &Path) -> Result<Option<String>, Failure> {
 fn read_baseline(path: &Path) -> Result<Baseline, Failure> {
     let wrong = |what: String| {
         let hint = "kino check --write-baseline FILE writes one";
-        Failure::new(code::WRONG, format!("{} is no baseline: {what}; {hint}", render::path(path)))
+        Failure::new(code::WRONG, format!("{} is not a baseline: {what}; {hint}", render::path(path)))
     };
     let text = read(path)?.ok_or_else(|| wrong("there is no such file".to_owned()))?;
     serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))
@@ -176,9 +177,9 @@ mod tests {
         crate::config::tests::pipe(&path);
         for refused in [read_baseline(&path).unwrap_err(), expectations(root.path(), &[]).unwrap_err()] {
             assert_eq!(refused.code, code::WRONG);
-            assert!(refused.message.contains("is no file"), "{}", refused.message);
+            assert!(refused.message.contains("is not a regular file"), "{}", refused.message);
         }
-        assert!(read_baseline(root.path()).unwrap_err().message.contains("is no file"));
-        assert!(read_baseline(Path::new("/dev/zero")).unwrap_err().message.contains("is no file"));
+        assert!(read_baseline(root.path()).unwrap_err().message.contains("is not a regular file"));
+        assert!(read_baseline(Path::new("/dev/zero")).unwrap_err().message.contains("is not a regular file"));
     }
 }

@@ -109,7 +109,7 @@ fn home(home: &Path) -> Check {
 
 fn disk(home: &Path) -> Check {
     let Ok(disk) = rustix::fs::statvfs(home) else {
-        return check("disk", CheckState::Warning, "the free space cannot be told", None);
+        return check("disk", CheckState::Warning, "the free space cannot be read", None);
     };
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     let message = format!("{} free", render::bytes(free));
@@ -146,8 +146,8 @@ fn clock(home: &Path, now: UnixNanos) -> Check {
 fn aside(home: &Path) -> Option<Check> {
     let folder = home.join("wal").join("aside");
     let files = fs::read_dir(&folder).ok()?.flatten().count();
-    let message = format!("{files} broken or cut stretches of the log are kept in {}", folder.display());
-    let next = "a cut end is what a crash leaves; anything else is a failing disk. Delete them once looked at";
+    let message = format!("{files} broken or cut stretches of the log are in {}", folder.display());
+    let next = "a cut end is what a crash leaves; anything else is a failing disk. Examine them, then delete them";
     (files > 0).then(|| check("log", CheckState::Warning, message, Some(next)))
 }
 

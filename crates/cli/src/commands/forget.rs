@@ -31,7 +31,7 @@ pub(super) fn run(app: &App, arguments: Forget) -> Outcome {
 
 fn confirmed(question: &ForgetQuestion) -> Result<bool, Failure> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(Failure::new(code::WRONG, "there is no terminal to ask on: --yes says that it is meant"));
+        return Err(Failure::new(code::WRONG, "there is no terminal to ask on: --yes confirms"));
     }
     let mut err = io::stderr().lock();
     let asked = write!(err, "Forget {} for good? [y/N] ", what(question)).and_then(|()| err.flush());

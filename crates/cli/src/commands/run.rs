@@ -75,7 +75,7 @@ fn report(app: &App, arguments: &args::Run, ended: &Ended, recorded: &Recorded) 
 
 fn cut(what: &str, bytes: u64, limit: usize) -> Option<String> {
     let (shown, limit) = (render::bytes(bytes), render::bytes(limit as u64));
-    (bytes > 0).then(|| format!("the last {shown} of the {what} are not kept (the limit is {limit})"))
+    (bytes > 0).then(|| format!("the last {shown} of the {what} are not recorded (the limit is {limit})"))
 }
 
 /// The command's code, or 128 and its signal, as shells say it.

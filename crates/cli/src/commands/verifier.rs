@@ -72,13 +72,14 @@ fn begin(settings: &Settings, umask: Option<Mode>, wanted: &VerifyRequest) -> Re
         return Ok(Verifying::Denied { line: line(wanted, Some(directory)), why });
     }
     if reach::is_within(&settings.home.join(CONFIG_FILE), directory) {
-        let why = "the configuration that allows it lies in this very worktree, or in another one of its repository, \
-                   which is no place for permissions: move KINO_HOME out of it"
+        let why = "the configuration that allows it is in this worktree, or in another one of its repository, where a \
+                   change could grant itself permissions: move KINO_HOME out of it"
             .to_owned();
         return Ok(Verifying::Denied { line: line(wanted, Some(directory)), why });
     }
     if !reach::is_own(directory) {
-        let why = "the root is no folder of this user's: an allowed command could run files of another user".to_owned();
+        let why =
+            "the root is not a folder of this user: an allowed command could run files of another user".to_owned();
         return Ok(Verifying::Denied { line: line(wanted, Some(directory)), why });
     }
     let id = kino_runner::new_verification_id().map_err(|error| Problem::internal(&error))?;

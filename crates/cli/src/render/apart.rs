@@ -184,7 +184,7 @@ fn waited(wait: &Wait, apart: &Apart, style: Style) -> String {
         "http" => format!("for an HTTP server in {name}"),
         "rpc" | "client" => format!("for {name}"),
         "between_calls" => format!("in {name} between its calls"),
-        _ => format!("in {name} itself, beneath which nothing is recorded"),
+        _ => format!("in {name} itself, below which nothing is recorded"),
     };
     let usual = wait.usual_nanos.map(|usual| format!(", usually {}", duration(Some(usual)))).unwrap_or_default();
     let whole = if apart.slow && wait.usual_nanos.is_some() { "of the additional time" } else { "of its time" };

@@ -34,10 +34,10 @@ pub(crate) fn text(answer: &Check, no_data_is_fine: bool, style: Style) -> Strin
     let count = |outcome| answer.lines.iter().filter(|line| line.outcome == outcome).count();
     let (met, broken, silent) = (count(CheckOutcome::Pass), count(CheckOutcome::Fail), count(CheckOutcome::NoData));
     let tone = if broken > 0 || (silent > 0 && !no_data_is_fine) { Tone::Bad } else { Tone::Good };
-    let summary = format!("{met} held, {broken} not, {silent} without data");
+    let summary = format!("{met} met, {broken} not met, {silent} without data");
     let older = match answer.traces_left_out {
         0 => String::new(),
-        older => format!("; {} not looked at", counted(older, "older trace")),
+        older => format!("; {} not read", counted(older, "older trace")),
     };
     let set = format!("{} of {}{older}", counted(answer.traces, "trace"), clean(&answer.set));
     text.push_str(&format!("\n{}: {set}\n", style.paint(tone, &summary)));

@@ -50,7 +50,7 @@ pub(crate) fn text(answer: &Insights, style: Style, now: UnixNanos) -> String {
         notes.push(format!("{} came faster than they could be looked at", counted(left.unseen_traces, "trace")));
     }
     if left.not_stored > 0 {
-        notes.push(format!("{} not kept: there are too many", counted(left.not_stored, "finding")));
+        notes.push(format!("{} not stored: there are too many", counted(left.not_stored, "finding")));
     }
     let rests = format!(
         "Rests on the last {} of {}.",
@@ -210,7 +210,7 @@ mod tests {
                 location: None,
                 evidence: Vec::new(),
                 fingerprint: "c0ffee0012345678".parse().unwrap(),
-                text: "40 calls of one kind beneath load in an execution.".to_owned(),
+                text: "40 calls of one kind below load in an execution.".to_owned(),
                 next: Some("fetch all items in one call".to_owned()),
                 remarks: Vec::new(),
                 follows_from: None,

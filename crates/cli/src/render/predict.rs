@@ -202,7 +202,7 @@ mod tests {
             interval: None,
             crosses: None,
             limit_was_seen: false,
-            refused: Some("5000000 lies too far outside 1204 to 498112, which is all that was seen".to_owned()),
+            refused: Some("5000000 is too far outside 1204 to 498112, the range that was recorded".to_owned()),
             help: Some("record executions up to at least 2500000".to_owned()),
             left_out: LeftOut::default(),
             ..answer()

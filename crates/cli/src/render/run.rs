@@ -129,7 +129,7 @@ mod tests {
     fn silence_is_explained() {
         let known = Known {
             silence: vec!["the program has no OpenTelemetry SDK".to_owned()],
-            notes: vec!["3 bytes of its output were not kept".to_owned()],
+            notes: vec!["3 bytes of its output were not recorded".to_owned()],
         };
         let silent = Run { spans: 0, exit_code: None, signal: Some(9), label: None, ..run() };
         insta::assert_snapshot!(report(&silent, &known, EIGHTY));

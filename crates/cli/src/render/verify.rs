@@ -86,7 +86,7 @@ fn not_counted(verify: &Verify) -> Vec<String> {
         (left_out.warm_up_runs.len() as u64, "warm-up", "not counted"),
         (left_out.executions_missing, "planned execution", "did not come about"),
         (left_out.traces.before + left_out.traces.after, "older trace", "not looked at"),
-        (left_out.findings_undecided, "finding", "of one side: the other has too few executions to tell"),
+        (left_out.findings_undecided, "finding", "of one side: the other has too few executions to judge"),
         (hidden, "row", "not shown; --json has more"),
     ];
     let lines = counts.into_iter().filter(|(count, ..)| *count > 0);

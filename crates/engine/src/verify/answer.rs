@@ -25,7 +25,7 @@ pub(super) fn fill(verify: &mut Verify, judged: analyze::Verification, traces: S
     left_out.reasons = beyond(judged.reasons.len(), REASONS_MAX) + beyond(judged.structure.len(), STRUCTURE_MAX);
     left_out.new_errors = beyond(judged.new_errors.len(), ERRORS_MAX);
     left_out.findings = beyond(judged.fixed.len(), FINDINGS_MAX) + beyond(judged.opened.len(), FINDINGS_MAX);
-    left_out.findings_undecided = judged.untold;
+    left_out.findings_undecided = judged.unjudged;
     verify.state = VerifyState::Done;
     verify.verdict = Some(verdict(judged.verdict));
     verify.reasons = judged.reasons.into_iter().take(REASONS_MAX).map(reason).collect();

@@ -145,7 +145,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
                 }
                 "bytesValue" | "bytes_value" => {
                     if let Some(text) = map.next_value::<Option<Cow<'de, str>>>()? {
-                        let bytes = base64(&text).ok_or_else(|| A::Error::custom("bytesValue is no base64"))?;
+                        let bytes = base64(&text).ok_or_else(|| A::Error::custom("bytesValue is not base64"))?;
                         value = Value::Bytes(bytes.into());
                     }
                 }

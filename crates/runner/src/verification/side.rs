@@ -61,7 +61,7 @@ impl Side {
         for (index, word) in wanted.command.iter().enumerate() {
             let at_base = places.word(word, index == 0);
             if at_base != *word {
-                notes.push(format!("before the change {} stands for {}", at_base.display(), word.display()));
+                notes.push(format!("before the change {} is used for {}", at_base.display(), word.display()));
             }
             moved.push(at_base);
         }

@@ -146,7 +146,7 @@ fn retries_of_what_is_refused_follow_from_the_limit() {
 #[test]
 fn one_exception_again_and_again_is_a_cluster_at_its_innermost_span() {
     let text = "handle 0..9 ! exception=KeyError:'id 17'\n  load 1..8 ! exception=KeyError:'id 17'";
-    assert_snapshot!(check(Code::ErrorCluster, &times(3, text)), @"KeyError in 3 of 3 executions of handle, raised beneath load.");
+    assert_snapshot!(check(Code::ErrorCluster, &times(3, text)), @"KeyError in 3 of 3 executions of handle, raised in load.");
     assert_eq!(check(Code::ErrorCluster, &times(2, text)), "");
     assert_eq!(check(Code::ErrorCluster, &times(9, "handle 0..9\n  load 1..8 exception=KeyError:handled")), "");
     // Asks whether it is there, or adds it unless it is; where that fails the request, it is an error all the same.

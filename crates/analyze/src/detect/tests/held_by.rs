@@ -366,7 +366,7 @@ fn looped_with(seed: u64, one_in: u64, burn: f64, is_threaded: bool) -> Vec<Stri
 
 #[test]
 fn what_blocks_an_event_loop_is_named_and_what_has_a_thread_is_not() {
-    insta::assert_snapshot!(text(&held_by(&looped(1, 250.0, false))), @"GET /item stands still for 229 ms in an execution, 78 % of it: while executions of GET /export computed in layout (18 times, up to 250 ms), nothing else in their process went on; they are 6 % of the executions.");
+    insta::assert_snapshot!(text(&held_by(&looped(1, 250.0, false))), @"GET /item is blocked for 229 ms in an execution, 78 % of it: while executions of GET /export computed in layout (18 times, up to 250 ms), nothing else in their process went on; they are 6 % of the executions.");
     for seed in 0..10 {
         assert_eq!(text(&held_by(&looped(seed, 250.0, true))), "", "{seed}");
     }

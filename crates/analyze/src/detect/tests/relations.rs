@@ -60,7 +60,7 @@ fn calls_that_retries_slow_down_follow_from_the_storm() {
     retry_storm GET
     n_plus_one nightly_import
       follows from retry_storm of GET, which explains 94 % of its time
-      n_plus_one: 6 calls of one kind beneath nightly_import in an execution (at most 6), 30.0 ms on the critical path, where one would do: GET rates:8080/v1/rate/{id}
+      n_plus_one: 6 calls of one kind below nightly_import in an execution (at most 6), 30.0 ms on the critical path, where one would do: GET rates:8080/v1/rate/{id}
     bottleneck rates.v1.Rates/Get
       follows from retry_storm of GET, which explains 94 % of its time
     ");
@@ -221,7 +221,7 @@ fn at_once(calls: usize, shards: bool) -> String {
 
 #[test]
 fn calls_made_at_once_are_a_load() {
-    assert_snapshot!(check(Code::NPlusOne, &at_once(24, false)), @"24 calls of one kind beneath graphql.execute in an execution (at most 24), at the same time as each other or other work: 508 ms of answering, of which 22.3 ms on the critical path, where one would do: SELECT * FROM author WHERE id = ?");
+    assert_snapshot!(check(Code::NPlusOne, &at_once(24, false)), @"24 calls of one kind below graphql.execute in an execution (at most 24), at the same time as each other or other work: 508 ms of answering, of which 22.3 ms on the critical path, where one would do: SELECT * FROM author WHERE id = ?");
     let found = all(&at_once(24, false));
     let calls = found.iter().find(|it| it.code == Code::NPlusOne).unwrap();
     assert!(calls.saving_nanos.is_none_or(|nanos| nanos < 20_000_000), "{calls:?}");
@@ -242,7 +242,7 @@ fn a_pool_of_four_makes_a_list_shorter_and_no_less_of_a_list() {
         )
     };
     let text = format!("r 0..60\n  load 1..58\n{}", (0..40).map(call).collect::<Vec<_>>().join("\n"));
-    assert_snapshot!(check(Code::NPlusOne, &text), @"40 calls of one kind beneath load in an execution (at most 40), at the same time as each other or other work: 200 ms of answering, of which 50.0 ms on the critical path, where one would do: SELECT * FROM author WHERE id = ?");
+    assert_snapshot!(check(Code::NPlusOne, &text), @"40 calls of one kind below load in an execution (at most 40), at the same time as each other or other work: 200 ms of answering, of which 50.0 ms on the critical path, where one would do: SELECT * FROM author WHERE id = ?");
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn what_is_recorded_by_two_libraries_is_one_call() {
         )
     };
     let text = format!("r 0..100\n{}", (0..9).map(call).collect::<Vec<_>>().join("\n"));
-    assert_snapshot!(check(Code::NPlusOne, &text), @"9 calls of one kind beneath r in an execution (at most 9), 81.0 ms on the critical path, where one would do: SELECT * FROM book WHERE id = ?");
+    assert_snapshot!(check(Code::NPlusOne, &text), @"9 calls of one kind below r in an execution (at most 9), 81.0 ms on the critical path, where one would do: SELECT * FROM book WHERE id = ?");
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn waits_in_a_circle_are_a_deadlock() {
     let text = "r 0..100
   a 0.. kino.lock.name=x kino.lock.owner=t1 kino.lock.holder=t2
   b 0.. kino.lock.name=y kino.lock.owner=t2 kino.lock.holder=t1";
-    assert_snapshot!(check(Code::Deadlock, text), @"2 wait for each other in a circle beneath r, for the locks x, y.");
+    assert_snapshot!(check(Code::Deadlock, text), @"2 wait for each other in a circle below r, for the locks x, y.");
     assert_eq!(check(Code::Deadlock, &text.replace("holder=t1", "holder=t3")), "");
     assert_eq!(check(Code::Deadlock, &text.replace("0.. ", "0..5 ")), "");
 }
