@@ -183,7 +183,7 @@ impl Engine {
         };
         if let Some(reason) = &store.read_only {
             let next = "mend what the message names, then restart the engine: kino stop";
-            check("writing", CheckState::Failed, format!("the store only reads: {reason}"), Some(next));
+            check("writing", CheckState::Failed, format!("the store is read-only: {reason}"), Some(next));
         } else {
             check("writing", CheckState::Ok, "the store takes rows in".to_owned(), None);
         }

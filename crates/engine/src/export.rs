@@ -59,7 +59,7 @@ impl Engine {
             // A wrong id is an error before the first byte.
             for ids in question.trace_ids.chunks(TRACES_PER_MESSAGE) {
                 let part = snapshot.clone().within(&memory.reservation());
-                let traces = part.traces_unkept(ids).await.or_problem()?;
+                let traces = part.traces_uncached(ids).await.or_problem()?;
                 let found: BTreeSet<TraceId> = traces.iter().map(|trace| trace.trace_id).collect();
                 if let Some(missing) = ids.iter().find(|id| !found.contains(id)) {
                     return Err(self.no_trace(*missing));
@@ -110,7 +110,7 @@ impl Export {
             let ids: Vec<TraceId> = self.ids.drain(..self.ids.len().min(TRACES_PER_MESSAGE)).collect();
             // Each message is gone before the next is made, and so is what it took.
             let part = self.snapshot.clone().within(&self.memory.reservation());
-            let traces = part.traces_unkept(&ids).await.or_problem()?;
+            let traces = part.traces_uncached(&ids).await.or_problem()?;
             let (signal, encoding) = (self.signal, self.encoding);
             let message = blocking(move || match signal {
                 Signal::Traces => {

@@ -48,7 +48,7 @@ pub(crate) async fn traces_once_within(
     let mut within = BoundedLoad::new(ids, spans_max);
     let mut traces = Vec::new();
     while let Some(next) = within.next() {
-        let more = snapshot.traces_unkept(next).await.or_problem()?;
+        let more = snapshot.traces_uncached(next).await.or_problem()?;
         within.loaded(more.iter().map(|trace| trace.spans.len()).sum());
         traces.extend(more.into_iter().map(Arc::new));
     }

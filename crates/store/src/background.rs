@@ -136,7 +136,7 @@ impl Inner {
         counts || view.active.batches.len() > 1 || view.active.batches.iter().any(|batch| !batch.is_indexed())
     }
 
-    /// Whether a merge would not stand in the way of a flush that waits, or there are so many groups that it must.
+    /// Whether no flush waits, or so large a number of groups has accumulated that a merge goes first.
     fn has_time_to_merge(&self) -> bool {
         let view = self.shared.view();
         view.frozen.is_empty() || view.groups.len() > GROUPS_BEFORE_FLUSHES

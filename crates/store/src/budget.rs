@@ -1,13 +1,13 @@
-//! The memory that questions may take, all of them together.
+//! The memory that all questions may take together.
 //!
-//! A question reserves before it reads and while it grows, and gives everything back when it ends. Where there is no
-//! room it waits a while for others to end; then it is refused, and may be asked again. What is reserved are estimates:
+//! A question reserves memory before it reads and while it grows, and releases all of it when it ends. Where there is
+//! no room it waits a while for others to end; then it is refused, and may be asked again. Reservations are estimates:
 //! of rows before they are decoded, of what is in memory afterwards.
 //!
 //! ```text
 //!  Budget ── bytes_max
-//!    ├── Reservation (a question)   grows, gives all back on drop
-//!    │     └── Held (a part of it)  given back earlier: rows that are decoded, examined and dropped
+//!    ├── Reservation (a question)     grows, releases all on drop
+//!    │     └── PartialReservation     released earlier: rows that are decoded, examined and dropped
 //!    └── Reservation (another)
 //! ```
 
@@ -20,26 +20,26 @@ use tokio::sync::Notify;
 /// How long a question waits for room: about as long as a few large ones take, and less than clients wait.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// What all questions may take together.
+/// The bound of what all questions may take together, and what they have reserved.
 #[derive(Debug)]
 pub struct Budget {
     bytes_max: u64,
     wait_max: Duration,
     used: AtomicU64,
-    /// Notified when something was given back.
+    /// Notified when something was released.
     freed: Notify,
 }
 
-/// What one question has taken. Given back on drop.
+/// What one question has reserved. Released on drop.
 #[derive(Debug)]
 pub struct Reservation {
     budget: Arc<Budget>,
     bytes: AtomicU64,
 }
 
-/// A part of a [`Reservation`] that is given back before the question ends. Given back on drop.
+/// A part of a [`Reservation`] that is released before the question ends, on drop.
 #[derive(Debug)]
-pub struct Held {
+pub struct PartialReservation {
     reservation: Arc<Reservation>,
     bytes: u64,
 }
@@ -47,7 +47,7 @@ pub struct Held {
 /// Why a question gets no more memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BudgetError {
-    /// Others have it.
+    /// Other questions have reserved it.
     #[error(
         "questions take all the memory that they may together ({} MB, limits.question_bytes_max): ask again when one has ended",
         bytes_max >> 20
@@ -56,7 +56,7 @@ pub enum BudgetError {
         /// The bound.
         bytes_max: u64,
     },
-    /// Nothing that others give back would be enough.
+    /// More than the bound: whatever others release would not be enough.
     #[error(
         "this question takes about {} MB of memory, more than all questions may together ({} MB): ask about less, or raise limits.question_bytes_max",
         wanted >> 20, bytes_max >> 20
@@ -70,17 +70,17 @@ pub enum BudgetError {
 }
 
 impl Budget {
-    /// At most `bytes_max` for all questions together.
+    /// A budget of `bytes_max` for all questions together.
     pub fn new(bytes_max: u64) -> Arc<Self> {
         Arc::new(Self { bytes_max, wait_max: WAIT_MAX, used: AtomicU64::new(0), freed: Notify::new() })
     }
 
-    /// A question that has taken nothing yet.
+    /// A reservation of nothing yet, for a new question.
     pub fn reservation(self: &Arc<Self>) -> Arc<Reservation> {
         Arc::new(Reservation { budget: Arc::clone(self), bytes: AtomicU64::new(0) })
     }
 
-    /// Bytes that questions have taken now.
+    /// Bytes that are reserved now.
     pub fn used(&self) -> u64 {
         self.used.load(Ordering::Acquire)
     }
@@ -90,7 +90,7 @@ impl Budget {
         self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, grown).is_ok()
     }
 
-    fn give_back(&self, bytes: u64) {
+    fn release(&self, bytes: u64) {
         if bytes > 0 {
             self.used.fetch_sub(bytes, Ordering::AcqRel);
             self.freed.notify_waiters();
@@ -99,20 +99,20 @@ impl Budget {
 }
 
 impl Reservation {
-    /// One that nothing bounds, for work that has bounds of its own.
+    /// An unbounded one, for work that has bounds of its own.
     pub fn unbounded() -> Arc<Self> {
         Budget::new(u64::MAX).reservation()
     }
 
-    /// One of the same budget that has taken nothing yet.
+    /// Another of the same budget, of nothing yet.
     pub fn another(&self) -> Arc<Self> {
         self.budget.reservation()
     }
 
-    /// Takes `bytes` until the question ends. Waits a while where others have them.
+    /// Reserves `bytes` more until the question ends. Waits a while where others have them.
     ///
     /// # Errors
-    /// [`BudgetError::Busy`] where nothing was given back meanwhile; [`BudgetError::TooLarge`] where that would not help.
+    /// [`BudgetError::Busy`] where not enough was released meanwhile; [`BudgetError::TooLarge`] beyond the bound.
     pub async fn grow(&self, bytes: u64) -> Result<(), BudgetError> {
         let bytes_max = self.budget.bytes_max;
         let wanted = self.bytes.load(Ordering::Acquire).saturating_add(bytes);
@@ -127,7 +127,7 @@ impl Reservation {
             loop {
                 let freed = self.budget.freed.notified();
                 tokio::pin!(freed);
-                // Listens before it looks, so that what is given back between the two is not missed.
+                // Listens before it tries, so that a release between the two is not missed.
                 freed.as_mut().enable();
                 if self.budget.take(bytes) {
                     return;
@@ -148,20 +148,20 @@ impl Reservation {
     ///
     /// # Errors
     /// As [`Self::grow`].
-    pub async fn hold(self: &Arc<Self>, bytes: u64) -> Result<Held, BudgetError> {
+    pub async fn reserve_part(self: &Arc<Self>, bytes: u64) -> Result<PartialReservation, BudgetError> {
         self.grow(bytes).await?;
-        Ok(Held { reservation: Arc::clone(self), bytes })
+        Ok(PartialReservation { reservation: Arc::clone(self), bytes })
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.budget.give_back(*self.bytes.get_mut());
+        self.budget.release(*self.bytes.get_mut());
     }
 }
 
-impl Held {
-    /// Keeps this many of its bytes until the question ends, taking more where it has less.
+impl PartialReservation {
+    /// Releases all but `bytes`, which stay reserved until the question ends; reserves more where it has less.
     ///
     /// # Errors
     /// As [`Reservation::grow`].
@@ -174,10 +174,10 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for PartialReservation {
     fn drop(&mut self) {
         self.reservation.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
-        self.reservation.budget.give_back(self.bytes);
+        self.reservation.budget.release(self.bytes);
     }
 }
 
@@ -186,15 +186,15 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn reserved_bytes_are_given_back_whatever_part_was_retained() {
+    async fn all_bytes_are_released_whatever_part_was_retained() {
         let budget = Budget::new(100);
         let question = budget.reservation();
         question.grow(10).await.unwrap();
-        let part = question.hold(60).await.unwrap();
+        let part = question.reserve_part(60).await.unwrap();
         assert_eq!(budget.used(), 70);
         part.keep(25).await.unwrap();
         assert_eq!(budget.used(), 35);
-        question.hold(5).await.unwrap().keep(40).await.unwrap();
+        question.reserve_part(5).await.unwrap().keep(40).await.unwrap();
         assert_eq!(budget.used(), 75);
         drop(question);
         assert_eq!(budget.used(), 0);

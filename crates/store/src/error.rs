@@ -82,8 +82,8 @@ pub enum AppendError {
         /// When trying again makes sense.
         retry_after: Duration,
     },
-    /// The store only reads.
-    #[error("the store only reads: {0}")]
+    /// The store is read-only, for the reason given.
+    #[error("the store is read-only: {0}")]
     ReadOnly(String),
     /// One batch or blob is larger than the log takes.
     #[error("{bytes} bytes at once are more than the {limit} that the log takes")]
@@ -116,8 +116,8 @@ pub enum StoreError {
     /// The local disk.
     #[error("failed to use the disk")]
     Io(#[from] io::Error),
-    /// The store only reads.
-    #[error("the store only reads: {0}")]
+    /// The store is read-only, for the reason given.
+    #[error("the store is read-only: {0}")]
     ReadOnly(String),
     /// The home, or a part of it, is not there any more.
     #[error("nothing can be written: {0}; rows in memory alone will be lost with the engine")]

@@ -48,7 +48,7 @@ pub struct OpenReport {
     pub swept: u64,
     /// Groups that cannot be used.
     pub quarantined: u64,
-    /// Why the store only reads, if it does.
+    /// Why the store is read-only; `None` where it is not.
     pub read_only: Option<String>,
     /// What a person should know, in sentences.
     pub warnings: Vec<String>,
@@ -171,7 +171,7 @@ fn open_catalog(
     if let Some(lacking) = written.lacking.describe() {
         let and = match report.read_only {
             None => "They are written again from the catalog",
-            Some(_) => "They cannot be written again, since the store only reads",
+            Some(_) => "They cannot be written again, since the store is read-only",
         };
         let lake = storage.folder().unwrap_or_default();
         report.warnings.push(format!("{lacking}. {and}; check what removes files in {}", lake.display()));
@@ -297,10 +297,10 @@ fn describe(report: &mut OpenReport, log: &Path) {
             wal.damaged_stretches, wal.damaged_bytes, wal.unreadable_records
         ));
     }
-    if wal.not_kept_bytes > 0 {
-        report.warnings.push(format!("{} damaged bytes of the log were not copied aside", wal.not_kept_bytes));
+    if wal.uncopied_bytes > 0 {
+        report.warnings.push(format!("{} damaged bytes of the log were not copied aside", wal.uncopied_bytes));
     }
     if let Some(reason) = &report.read_only {
-        report.warnings.push(format!("the store only reads: {reason}"));
+        report.warnings.push(format!("the store is read-only: {reason}"));
     }
 }

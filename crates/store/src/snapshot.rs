@@ -50,18 +50,17 @@ pub(crate) use split::SplitView;
 #[derive(Clone)]
 pub struct Snapshot {
     pub(crate) reader: Arc<LakeReader>,
-    /// What earlier snapshots left.
     pub(crate) caches: Arc<Caches>,
-    /// Live groups, by number. Holding them pins their files.
+    /// Live groups, by number. Their files are pinned while the list lives.
     pub(crate) groups: Arc<Vec<Arc<Group>>>,
     /// Rows in memory, in the order of their arrival.
     pub(crate) hot: Vec<Arc<HotBatch>>,
     /// Traces that are being forgotten: their rows are to be left out.
     pub(crate) hidden: Arc<HashSet<TraceId>>,
     pub(crate) shared: Arc<Shared>,
-    /// The traces that several of these sources hold, once a question has needed them.
+    /// The split traces of these sources, once a question has needed them.
     pub(crate) split: Arc<OnceCell<Arc<SplitView>>>,
-    /// What the question takes of the memory that questions may take.
+    /// What the question has reserved of the memory that all questions may take together.
     pub(crate) memory: Arc<Reservation>,
 }
 
@@ -75,7 +74,7 @@ impl fmt::Debug for Snapshot {
 }
 
 impl Snapshot {
-    /// The same view for a question that may take memory as `memory` says. Without this nothing bounds it.
+    /// The same view for a question that reserves its memory in `memory`. Without this its memory is unbounded.
     #[must_use]
     pub fn within(self, memory: &Arc<Reservation>) -> Self {
         Self { memory: Arc::clone(memory), ..self }
@@ -86,8 +85,8 @@ impl Snapshot {
         self.groups.iter().flat_map(|group| group.files.iter().cloned()).collect()
     }
 
-    /// As [`Snapshot::files`], where the blocks' checksums must be known: files of an earlier version are read through
-    /// for it. Those that are damaged are left out.
+    /// As [`Snapshot::files`], for a caller that needs the blocks' checksums: computes those of files of an earlier
+    /// version by reading them whole. Leaves damaged files out.
     ///
     /// # Errors
     /// Where a file cannot be reached.
@@ -114,24 +113,24 @@ impl Snapshot {
         self.hot.iter().map(|batch| Batch::clone(batch)).collect()
     }
 
-    /// Traces that are being forgotten and must be left out of what [`Snapshot::files`] and [`Snapshot::hot`] hold.
+    /// Traces that are being forgotten: the caller leaves them out of [`Snapshot::files`] and [`Snapshot::hot`].
     pub fn hidden(&self) -> &HashSet<TraceId> {
         &self.hidden
     }
 
-    /// Whether no row is in memory alone.
+    /// Whether no row is only in memory.
     pub fn is_all_in_files(&self) -> bool {
         self.hot.is_empty()
     }
 
-    /// The live files as they are now, to be asked later which traces they may hold.
+    /// The live files as they are now, to find out later which traces may be in them.
     pub fn trace_files(&self) -> TraceFiles {
         TraceFiles(Arc::clone(&self.groups))
     }
 
-    /// Where an error means that a file is damaged or gone: leaves its group out of this and of later snapshots, says
-    /// so in the status, and gives `true`: asking again answers from the rest. `false` also where the group was replaced
-    /// meanwhile: the rest is then not what a later snapshot holds.
+    /// Leaves the group of a file that is damaged or gone, as `error` says, out of this and of later snapshots, and
+    /// reports it in the status. Returns whether the question can be asked again of the rest: `false` for any other
+    /// error, and where the group was replaced meanwhile, since the rest is then not what a later snapshot has.
     pub(crate) fn leave_out_damaged(&mut self, error: &ScanError) -> bool {
         let Some(path) = error.path().filter(|_| error.is_damage()) else { return false };
         let Some(group) = self.groups.iter().find(|group| group.files.iter().any(|file| file.path == path)) else {
@@ -146,8 +145,8 @@ impl Snapshot {
         true
     }
 
-    /// How many of its groups were found damaged since it was taken: answers that it gave before have their rows,
-    /// later ones have not.
+    /// Number of its groups that were found damaged since it was taken: earlier answers have their rows, later ones
+    /// have not.
     pub fn lost_groups(&self) -> usize {
         let view = self.shared.view();
         self.groups.iter().filter(|group| view.quarantined.contains_key(&group.id)).count()
@@ -158,7 +157,7 @@ impl Snapshot {
         Ok(self.reader.read(file, read).await?)
     }
 
-    /// The rollups of a group, from the cache where they are there.
+    /// Returns the rollups of a group, from the cache if possible.
     pub(crate) async fn rollups(&self, group: &Group) -> Result<Arc<GroupRollups>, ScanError> {
         match group.file(LakeTable::Rollups) {
             Some(file) => Ok(self.reader.rollups(file).await?),
@@ -167,13 +166,13 @@ impl Snapshot {
     }
 }
 
-/// The files that were live at one moment. As long as it lives, they are not removed.
+/// The files that were live at one moment. They are not removed while this lives.
 #[derive(Clone, Default)]
 pub struct TraceFiles(Arc<Vec<Arc<Group>>>);
 
 impl TraceFiles {
-    /// Those of these traces that any of them may hold rows of; of the others they certainly hold none.
-    pub fn which_may_be_held(&self, ids: &[TraceId]) -> HashSet<TraceId> {
+    /// Returns those of `ids` of which these files may have rows; of the others they certainly have none.
+    pub fn select_possible(&self, ids: &[TraceId]) -> HashSet<TraceId> {
         let found = may_be_in_any(&self.0, ids);
         ids.iter().zip(found).filter_map(|(id, may_be_here)| may_be_here.then_some(*id)).collect()
     }
@@ -185,7 +184,7 @@ impl fmt::Debug for TraceFiles {
     }
 }
 
-/// Asks a snapshot, and asks the rest of it again where a file turns out to be damaged.
+/// Asks a snapshot, and again without the group of a file that turns out to be damaged.
 macro_rules! answer {
     ($self:ident, |$snapshot:ident| $ask:expr) => {{
         let mut $snapshot = $self.clone();

@@ -7,7 +7,7 @@ use crate::store::Store;
 /// Figures and warnings, as of now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoreStatus {
-    /// Why the store only reads, if it does.
+    /// Why the store is read-only; `None` where it is not.
     pub read_only: Option<String>,
     /// Rows taken since the open, by table.
     pub accepted: BTreeMap<String, u64>,

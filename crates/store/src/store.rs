@@ -284,7 +284,7 @@ impl Store {
         .await?
     }
 
-    /// Why the store only reads, if it does.
+    /// Why the store is read-only; `None` where it is not.
     pub fn read_only(&self) -> Option<&str> {
         self.inner.read_only.as_deref()
     }

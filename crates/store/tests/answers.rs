@@ -76,7 +76,7 @@ async fn check(store: &Store, expected: &BTreeMap<TraceId, (Vec<Span>, Vec<LogRe
 }
 
 #[tokio::test]
-async fn what_was_put_in_comes_out_wherever_it_lies() {
+async fn answers_have_every_row_wherever_it_is_stored() {
     let home = tempfile::tempdir().expect("a temporary folder");
     let store = open(&home).await;
     let mut shop = Shop::new(11, START);

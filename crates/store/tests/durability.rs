@@ -307,8 +307,8 @@ fn a_torn_tail_is_quarantined_and_a_damaged_middle_loses_only_its_record() {
         let (store, report) = open(quiet(&home)).await;
         assert_eq!((report.wal.records, report.wal.damaged_stretches), (2, 1));
         assert_eq!(report.wal.torn_bytes, 28);
-        assert_eq!(report.wal.kept_aside.len(), 2);
-        assert!(report.wal.kept_aside.iter().all(|path| path.exists()));
+        assert_eq!(report.wal.copies.len(), 2);
+        assert!(report.wal.copies.iter().all(|path| path.exists()));
         assert_eq!(report.warnings.len(), 2, "{:?}", report.warnings);
         check(&store, [(1, 0), (1, 2)]);
     });

@@ -174,7 +174,7 @@ impl Observer {
         let mut arrivals: Vec<Arrival> = first.into_iter().collect();
         arrivals.extend(std::iter::from_fn(|| self.incoming.arrivals.try_recv().ok()));
         let drained = Drained { arrivals, dropped, oldest_in_memory, now };
-        let dropped = self.traces.add_drained(drained, |ids| before.which_may_be_held(ids));
+        let dropped = self.traces.add_drained(drained, |ids| before.select_possible(ids));
         findings.figures.unseen_traces.fetch_add(dropped, Ordering::Relaxed);
         findings.waiting.store(self.traces.len() as u64, Ordering::Relaxed);
     }

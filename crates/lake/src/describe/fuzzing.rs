@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_lies_beyond_its_pack_or_is_too_long_is_damage() {
+    fn a_value_beyond_its_pack_or_too_long_is_damage() {
         let row = pack(b"values");
         assert!(read_manifest(&describe_pack(HOME, &row).unwrap(), HOME, ID).is_ok());
         for spoil in

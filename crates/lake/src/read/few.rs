@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_frame_or_lies_about_its_size_is_refused() {
+    fn a_page_without_a_frame_or_of_another_size_is_refused() {
         let mut zstd = Decompressor::new().expect("memory");
         let packed = zstd::bulk::compress(b"some text, some text", 1).expect("packs");
         let page = Bytes::from([b"lv".as_slice(), &packed].concat());

@@ -1,4 +1,4 @@
-//! What snapshots keep of their answers for those after them, within bounds.
+//! Caches of answers, from which later snapshots answer again, within bounds.
 
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ const LATEST_CACHE_BYTES: usize = 16 << 20;
 /// The caches of answers of one store; all its snapshots share them.
 #[derive(Debug)]
 pub(crate) struct Caches {
-    /// By a file of traces and an operation: the traces that it ran in, with their latest starts.
+    /// The traces in which an operation ran, with their latest starts, by a file of `traces` and the operation.
     pub(super) latest: Arc<Cache<Vec<(TraceId, UnixNanos)>>>,
-    /// Traces in several sources, as snapshots merged them last.
+    /// Split traces, as snapshots merged them last.
     pub(super) split: SplitCache,
-    /// Traces that were asked about lately.
+    /// Traces that were asked for lately.
     pub(crate) traces: Arc<TraceCache>,
 }
 

@@ -109,7 +109,7 @@ impl Snapshot {
             let rows = file.meta.rows as usize;
             for from in (0..rows).step_by(ROWS_AT_ONCE) {
                 let batches = self.read(file, filter.read(from..rows.min(from + ROWS_AT_ONCE))).await?;
-                let _looking = self.memory.hold(memory_size(&batches)).await?;
+                let _reserved = self.memory.reserve_part(memory_size(&batches)).await?;
                 for batch in batches {
                     needed = keep(filter.rows(&batch));
                 }

@@ -1,7 +1,7 @@
 //! `find`: traces by filter, newest first, page by page.
 //!
-//! Every source (a group, a batch in memory, the merged rows of traces that lie in several of these) tells its traces
-//! by their start, the latest first; a heap merges them. Each trace is told by one source alone.
+//! Every source (a group, a batch in memory, the merged rows of split traces) yields its traces by descending start; a
+//! heap merges them. Exactly one source yields a trace.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -23,12 +23,12 @@ use kino_lake::group::LakeTable;
 use kino_lake::read::{Pick, Read};
 use kino_lake::trace_row::{self, TraceRow};
 
-/// Groups that are searched at the same time once the newest has not had enough of what is rare.
+/// Groups that are searched at the same time once the newest did not have enough of what is rare.
 pub(super) const WALKS_AT_ONCE: usize = 4;
 
 /// Ids for which memory is reserved at once.
 const IDS_AT_ONCE: usize = 16 * 1_024;
-/// What an id takes: in the list, which grows by doubling, and in the heap before.
+/// Bytes of an id: in the list, which grows by doubling, and in the heap before.
 const ID_BYTES: usize = 96;
 
 /// A page of traces.
@@ -36,31 +36,31 @@ const ID_BYTES: usize = 96;
 pub struct Found {
     /// The newest first; equal starts by trace id.
     pub rows: Vec<TraceRow>,
-    /// Where to go on; `None` when there is no more.
+    /// The cursor of the next page; `None` on the last.
     pub next: Option<String>,
 }
 
-/// A place in the answer: later starts first, then smaller ids.
+/// The position of a trace in the answer: later starts first, then smaller ids.
 type Place = (i64, Reverse<TraceId>);
 
-/// Where a told trace comes from.
+/// The source of a candidate: the walk, or the batch in memory, and the row there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum From {
     Walk(usize, usize),
     Hot(usize, usize),
 }
 
-/// A row that belongs into the answer.
+/// A row of the answer: its content, or the walk and the row there.
 enum Winner {
     Row(Box<TraceRow>),
     Walked(usize, usize),
 }
 
 impl Snapshot {
-    /// The newest traces that pass, at most `limit`, after where `cursor` (from an earlier answer) stopped.
+    /// Returns the newest traces that pass, at most `limit`, from `cursor` (of an earlier answer) on.
     ///
     /// # Errors
-    /// Where a file cannot be read, or the cursor is none.
+    /// Where a file cannot be read, or the cursor is not one of ours.
     pub async fn find(&self, filter: &TraceFilter, limit: usize, cursor: Option<&str>) -> Result<Found, ScanError> {
         answer!(self, |snapshot| snapshot.find_once(filter, limit, cursor))
     }
@@ -82,7 +82,7 @@ impl Snapshot {
         Ok(Found { rows: search.rows(winners).await?, next })
     }
 
-    /// All traces that pass, newest first.
+    /// Returns all traces that pass, newest first.
     ///
     /// # Errors
     /// Where a file cannot be read.
@@ -108,14 +108,14 @@ fn parse(cursor: &str) -> Option<Place> {
     Some((start.parse().ok()?, Reverse(id.parse().ok()?)))
 }
 
-/// What is walked over.
+/// A walk over a group or over a piece of merged rows.
 enum Source {
     Group(Walk),
     Piece(PieceWalk),
 }
 
 impl Source {
-    /// Nothing untold starts later than this; `None` when all is told.
+    /// The latest start that a trace of the rest can have, in Unix nanoseconds; `None` after the last.
     fn bound(&self) -> Option<i64> {
         match self {
             Self::Group(walk) => walk.bound,
@@ -131,12 +131,12 @@ impl Source {
     }
 }
 
-/// A question on its way.
+/// One question, and how far it was answered.
 struct Search<'a> {
     snapshot: &'a Snapshot,
     asked: Asked,
     after: Option<Place>,
-    /// Nothing later than this is asked for.
+    /// The latest start that is asked for, in Unix nanoseconds.
     latest: i64,
     split: Arc<SplitView>,
     /// The spans of each of the snapshot's groups.
@@ -145,7 +145,7 @@ struct Search<'a> {
     in_memory: HashSet<TraceId>,
     walks: Vec<Source>,
     heap: BinaryHeap<(Place, Reverse<From>)>,
-    /// How many walks read on at the same time.
+    /// Number of walks that read at the same time.
     at_once: usize,
 }
 
@@ -162,12 +162,12 @@ impl<'a> Search<'a> {
         walks.extend(PieceWalk::all(&split, &asked, latest).into_iter().map(Source::Piece));
         let (in_memory, heap) = (HashSet::default(), BinaryHeap::new());
         let mut search = Self { snapshot, asked, after, latest, split, spans, in_memory, walks, heap, at_once: 1 };
-        search.tell_hot()?;
+        search.push_hot()?;
         Ok(search)
     }
 
-    /// Puts the traces in memory into the heap.
-    fn tell_hot(&mut self) -> Result<(), ScanError> {
+    /// Pushes the traces in memory onto the heap.
+    fn push_hot(&mut self) -> Result<(), ScanError> {
         for (at, batch) in self.snapshot.hot.iter().enumerate() {
             let index = batch.index()?;
             let spans = &self.asked.spans;
@@ -195,7 +195,7 @@ impl<'a> Search<'a> {
     async fn next(&mut self) -> Result<Option<(Place, Winner)>, ScanError> {
         loop {
             let top = self.heap.peek().map(|(place, _)| place.0);
-            // These may yet tell a trace whose turn is before the next one in the heap.
+            // These may still yield a trace that comes before the top of the heap.
             let behind = |walk: &Source| walk.bound().filter(|bound| top.is_none_or(|top| *bound >= top));
             let mut behind: Vec<(i64, usize)> =
                 self.walks.iter().enumerate().filter_map(|(at, walk)| Some((behind(walk)?, at))).collect();
@@ -234,14 +234,14 @@ impl<'a> Search<'a> {
             let question = &question;
             async move { Ok::<_, ScanError>((at, walk.advance(question).await?)) }
         });
-        for (at, told) in try_join_all(reads).await? {
-            let told = told.into_iter().map(|(start, id, row)| ((start, Reverse(id)), Reverse(From::Walk(at, row))));
-            self.heap.extend(told);
+        for (at, candidates) in try_join_all(reads).await? {
+            let placed = |(start, id, row)| ((start, Reverse(id)), Reverse(From::Walk(at, row)));
+            self.heap.extend(candidates.into_iter().map(placed));
         }
         Ok(())
     }
 
-    /// The rows behind the winners, in their order.
+    /// Reads the rows of the winners, in their order.
     async fn rows(&self, winners: Vec<(Place, Winner)>) -> Result<Vec<TraceRow>, ScanError> {
         let mut wanted: HashMap<usize, Vec<usize>> = HashMap::default();
         for (_, winner) in &winners {

@@ -34,7 +34,7 @@ impl Snapshot {
     /// The rows of these traces from every source, sorted and collapsed.
     pub(crate) async fn gather(&self, trace_ids: &[TraceId], tables: &[Table]) -> Result<Batch, ScanError> {
         let sorted = self.shown(trace_ids);
-        let _reading = self.memory.hold(self.reading_bytes(&sorted).await?).await?;
+        let _reserved = self.memory.reserve_part(self.reading_bytes(&sorted).await?).await?;
         let gather = async |table: Table| {
             let columns: Vec<&str> = table.columns().iter().map(|column| column.name).collect();
             let parts = self.parts_of(table, &sorted, &columns).await?;
@@ -59,7 +59,7 @@ impl Snapshot {
         wanted: impl Fn(&Column) -> bool,
     ) -> Result<Parts, ScanError> {
         let sorted = self.shown(trace_ids);
-        let _reading = self.memory.hold(self.reading_bytes(&sorted).await?).await?;
+        let _reserved = self.memory.reserve_part(self.reading_bytes(&sorted).await?).await?;
         let columns =
             Table::ALL.map(|table| table.columns().iter().filter(|column| wanted(column)).map(|column| column.name));
         let columns = columns.map(Iterator::collect::<Vec<&str>>);

@@ -1,6 +1,6 @@
-//! The traces in which an operation ran last, from `traces` and the rollups alone: no span in a file is looked at.
+//! The traces in which an operation ran last, from `traces` and the rollups alone: no span in a file is read.
 //!
-//! A group's row of a trace says when its latest span there started, which is at or after every start of the operation.
+//! A group's row of a trace has the start of its latest span there, which is at or after every start of the operation.
 //! So the groups are read from the latest on, until those that are left end before the traces found.
 
 use std::collections::HashMap;
@@ -20,19 +20,19 @@ use kino_lake::read::Read;
 /// Traces in which an operation may have run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LatestTraces {
-    /// By the time after which no span of the operation in it started, the latest first.
+    /// With a time after which no span of the operation started in it, the latest first.
     pub traces: Vec<(UnixNanos, TraceId)>,
-    /// No span of the operation in another trace started later; `None` where these are all traces.
+    /// No span of the operation in another trace started later; `None` where there are no other traces.
     pub rest: Option<UnixNanos>,
-    /// All spans of the operation that the rollups count, whatever run or time was asked.
+    /// Number of the operation's spans by the rollups, whatever run or time was asked for.
     pub known: u64,
-    /// As many of them as lie where these traces are from.
+    /// Number of those spans in the sources from which these traces are.
     pub counted: u64,
 }
 
 impl Snapshot {
-    /// At least so many of the traces, if there are, in which the operation may have run last. Runs and times are not
-    /// looked at.
+    /// Returns at least `least` traces, if there are, in which the operation may have run last. Ignores the filter's
+    /// runs and times.
     ///
     /// # Errors
     /// Where a file cannot be read.
@@ -78,8 +78,8 @@ impl Snapshot {
         }
     }
 
-    /// The traces in a file in which the operation ran, with their latest starts. The file never changes, so that it is
-    /// read once for all that ask about the operation.
+    /// Returns the traces of a file in which the operation ran, with their latest starts. Cached, since a file never
+    /// changes.
     async fn latest_in(
         &self,
         file: &FileEntry,
@@ -104,7 +104,7 @@ impl Snapshot {
     }
 }
 
-/// The traces of these rows, with the times in the column `name`.
+/// Returns the traces of these rows, with the times in the column `name`.
 fn starts(
     batch: &RecordBatch,
     name: &str,

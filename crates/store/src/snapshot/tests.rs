@@ -1,4 +1,4 @@
-//! Queries against a naive evaluation over rows, wherever the rows happen to lie.
+//! Queries against a naive evaluation over rows, wherever the rows are stored.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -125,10 +125,10 @@ fn batch(rows: &[Row]) -> Batch {
     Batch { spans, ..Batch::empty() }
 }
 
-/// A lake in memory and what lies in it.
+/// A lake in memory, and what is in it.
 struct Lake {
     objects: Arc<dyn ObjectStore>,
-    /// One for all snapshots: what it keeps of earlier ones must fit later ones.
+    /// One for all snapshots: what it cached for earlier ones must be right for later ones.
     reader: Arc<LakeReader>,
     caches: Arc<Caches>,
     groups: Vec<Arc<Group>>,
@@ -323,7 +323,7 @@ async fn check_operations(snapshot: &Snapshot, rows: &[Row]) {
         counts.4 += row.duration.unwrap_or_default();
     }
     let operations = snapshot.operations(Some("p1")).await.unwrap();
-    let told: BTreeMap<_, _> = operations
+    let counted: BTreeMap<_, _> = operations
         .operations
         .into_iter()
         .map(|operation| {
@@ -332,12 +332,12 @@ async fn check_operations(snapshot: &Snapshot, rows: &[Row]) {
             (key, (rollup.count, rollup.errors, rollup.roots, rollup.sketch.count(), rollup.total_nanos))
         })
         .collect();
-    assert_eq!(told, expected);
+    assert_eq!(counted, expected);
     assert_eq!(operations.other.count, 0);
 }
 
 async fn check_newest(snapshot: &Snapshot, rows: &[Row]) {
-    // Without revisions, of which a lower one may still be told, what is newest is a matter of rows alone.
+    // Superseded spans may be among the newest: with revisions the rows alone do not say what to expect.
     if rows.iter().any(|row| row.revision > 0) {
         return;
     }
@@ -354,16 +354,16 @@ async fn check_newest(snapshot: &Snapshot, rows: &[Row]) {
         assert!(latest.traces.is_sorted_by_key(|(at, _)| std::cmp::Reverse(*at)));
         assert!(latest.traces.len() >= least || latest.rest.is_none());
         for row in rows.iter().filter(passes) {
-            let told = latest.traces.iter().find(|(_, id)| *id == trace_id(row.trace));
-            let bound = told.map(|(at, _)| *at).or(latest.rest);
+            let at = latest.traces.iter().find(|(_, id)| *id == trace_id(row.trace));
+            let bound = at.map(|(at, _)| *at).or(latest.rest);
             assert!(bound.is_some_and(|bound| bound.0 >= row.start), "{row:?} of {latest:?}");
         }
     }
     let newest = snapshot.newest_spans(&filter, 3).await.unwrap();
-    let told: Vec<_> = newest.spans.iter().map(|span| (-span.start.0, span.trace_id, span.span_id)).collect();
+    let found: Vec<_> = newest.spans.iter().map(|span| (-span.start.0, span.trace_id, span.span_id)).collect();
     assert_eq!(newest.more, expected.len() > 3);
     expected.truncate(3);
-    assert_eq!(told, expected);
+    assert_eq!(found, expected);
 }
 
 fn some<T: Clone + std::fmt::Debug + 'static>(values: &'static [T]) -> impl Strategy<Value = Option<T>> {
@@ -406,7 +406,7 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
 fn filters() -> impl Strategy<Value = TraceFilter> {
     let text = |text: Option<&'static str>| text.map(str::to_owned);
     (
-        (some(&["s", "t", "nobody"]), some(&["a", "b", "nothing"]), any::<bool>(), prop::option::of(0i64..30)),
+        (some(&["s", "t", "nowhere"]), some(&["a", "b", "nothing"]), any::<bool>(), prop::option::of(0i64..30)),
         (prop::option::of(0i64..40), prop::option::of(0i64..40), any::<bool>()),
         (some(&["r1", "r3"]), some(&["p1", "p3"]), some(&["red", "green"]), some(&["200", "0200"])),
     )
@@ -598,8 +598,8 @@ async fn a_trace_in_two_files_counts_its_repeats_once_and_takes_its_roots_place(
         "the later group names what an earlier holds"
     );
     let found = snapshot.find(&TraceFilter::default(), 10, None).await.unwrap();
-    let told: Vec<_> = found.rows.iter().map(|row| (row.trace_id, row.start.0, row.span_count)).collect();
-    assert_eq!(told, [(trace_id(1), 90, 3), (trace_id(3), 70, 1), (trace_id(2), 50, 1)]);
+    let rows: Vec<_> = found.rows.iter().map(|row| (row.trace_id, row.start.0, row.span_count)).collect();
+    assert_eq!(rows, [(trace_id(1), 90, 3), (trace_id(3), 70, 1), (trace_id(2), 50, 1)]);
     let overlay = snapshot.overlay().await.unwrap();
     assert_eq!((overlay.replaced, overlay.batch.spans.num_rows()), (vec![trace_id(1)], 3));
     assert_eq!(overlay.traces.num_rows(), 1);

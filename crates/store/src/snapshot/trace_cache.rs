@@ -1,9 +1,9 @@
-//! Traces as they were put together for earlier questions, since the same ones are asked about again and again: an
-//! operation is explained, changed, explained once more, and watched all the while.
+//! Caches traces as earlier questions assembled them, since the same ones are asked for again and again: an operation
+//! is explained, changed, explained once more, and watched all the while.
 //!
-//! A trace is kept with the groups that may hold it, and answers for as long as exactly these may. Rows that arrive in
-//! memory, a flush, a merge or a damaged file change that: then it is put together anew. What nobody has asked about for
-//! a while is let go, so that an engine at rest is small.
+//! A trace is cached with the groups that may have rows of it, and is valid while exactly these may. Rows that arrive in
+//! memory, a flush, a merge or a damaged file change that: then it is assembled again. After a while without a question
+//! all are evicted, so that an idle engine is small.
 
 use std::collections::HashMap;
 use std::mem::size_of;
@@ -16,36 +16,36 @@ use kino_model::{Text, ThinVec, Trace, TraceId};
 use super::Snapshot;
 use kino_lake::group::GroupId;
 
-/// Bytes of traces kept: some forty thousand spans.
+/// Bytes of cached traces: some forty thousand spans.
 pub(super) const TRACE_CACHE_BYTES: usize = 64 << 20;
-/// How long they are kept after the last question.
-const KEPT_FOR: Duration = Duration::from_secs(30);
-/// What is left when there are too many, so that room is not made for each anew.
+/// Without a question for this long, all are evicted.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+/// The part of the bound that is left by an eviction, so that not every insertion evicts.
 const LEFT_PART: (usize, usize) = (3, 4);
-/// A trace of more than this part of the room is not kept.
+/// A trace of more than one part in this many of the bound is not cached.
 const LARGE_PART: usize = 4;
 /// What an allocation takes beside its content.
 const ALLOCATION_BYTES: usize = 16;
-/// What a text of its own takes beside its bytes: who shares it.
+/// What a text of its own takes beside its bytes: the count of its owners.
 const SHARED_TEXT_BYTES: usize = 16;
-/// What a list that is not empty takes beside its members: how many there are, and have room.
+/// What a list that is not empty takes beside its members: length and capacity.
 const LIST_BYTES: usize = 16;
 
 /// Traces by id, within a number of bytes.
 #[derive(Debug)]
 pub(crate) struct TraceCache {
-    held: Mutex<Held>,
+    entries: Mutex<Entries>,
     bytes_max: usize,
 }
 
 #[derive(Debug, Default)]
-struct Held {
+struct Entries {
     by_id: HashMap<TraceId, CachedTrace>,
     bytes: usize,
     /// Questions so far.
     questions: u64,
-    /// Whether a task waits to let go of them.
-    watched: bool,
+    /// Whether a task waits to evict them.
+    has_evictor: bool,
 }
 
 #[derive(Debug)]
@@ -53,16 +53,16 @@ struct CachedTrace {
     trace: Arc<Trace>,
     sources: Sources,
     bytes: usize,
-    /// The last question that it answered.
+    /// The number of the last question that it answered.
     used: u64,
 }
 
-/// The groups that may hold a trace.
+/// The groups that may have rows of a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Sources(Box<[GroupId]>);
 
 impl Snapshot {
-    /// In which files each of these traces may lie.
+    /// Returns, for each of these traces, the groups that may have rows of it.
     pub(super) fn sources(&self, ids: &[TraceId]) -> Vec<Sources> {
         let mut sources = vec![Vec::new(); ids.len()];
         // Group by group, as in `may_be_in_any`.
@@ -77,96 +77,97 @@ impl Snapshot {
 
 impl TraceCache {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { held: Mutex::default(), bytes_max }
+        Self { entries: Mutex::default(), bytes_max }
     }
 
-    /// Those of these traces that are as they were.
+    /// Returns those of the wanted traces that are cached with these same sources.
     pub(super) fn find<'a>(&self, wanted: impl Iterator<Item = (TraceId, &'a Sources)>) -> Vec<Arc<Trace>> {
-        let mut held = self.lock();
-        held.questions += 1;
-        let now = held.questions;
+        let mut entries = self.lock();
+        entries.questions += 1;
+        let now = entries.questions;
         let found = wanted.filter_map(|(id, sources)| {
-            let kept = held.by_id.get_mut(&id).filter(|kept| kept.sources == *sources)?;
-            kept.used = now;
-            Some(Arc::clone(&kept.trace))
+            let cached = entries.by_id.get_mut(&id).filter(|cached| cached.sources == *sources)?;
+            cached.used = now;
+            Some(Arc::clone(&cached.trace))
         });
         found.collect()
     }
 
-    /// Keeps these, and lets go of what was asked about longest ago where they are too many.
-    pub(super) fn keep(self: &Arc<Self>, traces: impl Iterator<Item = (Sources, Arc<Trace>)>) {
-        let mut held = self.lock();
-        let used = held.questions;
+    /// Caches these, and evicts the least recently used where they exceed the bound.
+    pub(super) fn insert(self: &Arc<Self>, traces: impl Iterator<Item = (Sources, Arc<Trace>)>) {
+        let mut entries = self.lock();
+        let used = entries.questions;
         for (sources, trace) in traces {
-            // What is far too large need not be looked through.
+            // The exact size of one that is far too large does not matter.
             let at_least = size_of_val(&*trace.spans);
             let bytes = if at_least > self.bytes_max / LARGE_PART { at_least } else { bytes_of(&trace) };
             if bytes > self.bytes_max / LARGE_PART {
-                // It would push out all others, and itself.
+                // It would evict all others, and itself.
                 continue;
             }
-            held.bytes += bytes;
-            if let Some(before) = held.by_id.insert(trace.trace_id, CachedTrace { trace, sources, bytes, used }) {
-                held.bytes -= before.bytes;
+            entries.bytes += bytes;
+            if let Some(before) = entries.by_id.insert(trace.trace_id, CachedTrace { trace, sources, bytes, used }) {
+                entries.bytes -= before.bytes;
             }
         }
-        if held.bytes > self.bytes_max {
-            held.shrink(self.bytes_max / LEFT_PART.1 * LEFT_PART.0);
+        if entries.bytes > self.bytes_max {
+            entries.shrink(self.bytes_max / LEFT_PART.1 * LEFT_PART.0);
         }
-        if !held.watched {
-            held.watched = true;
-            tokio::spawn(let_go(Arc::downgrade(self)));
+        if !entries.has_evictor {
+            entries.has_evictor = true;
+            tokio::spawn(evict_when_idle(Arc::downgrade(self)));
         }
     }
 
-    /// Lets go of all.
+    /// Evicts all.
     pub(crate) fn clear(&self) {
-        let mut held = self.lock();
-        (held.by_id, held.bytes) = (HashMap::new(), 0);
+        let mut entries = self.lock();
+        (entries.by_id, entries.bytes) = (HashMap::new(), 0);
     }
 
-    /// Lets go of all if nobody has asked since `seen` questions; else says how many there were.
-    fn let_go_since(&self, seen: u64) -> Option<u64> {
-        let mut held = self.lock();
-        if held.questions > seen {
-            return Some(held.questions);
+    /// Evicts all and returns `None` if there were no more than `seen` questions; else returns how many there were.
+    fn evict_if_idle_since(&self, seen: u64) -> Option<u64> {
+        let mut entries = self.lock();
+        if entries.questions > seen {
+            return Some(entries.questions);
         }
-        *held = Held { questions: seen, ..Held::default() };
+        *entries = Entries { questions: seen, ..Entries::default() };
         None
     }
 
-    fn lock(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Held {
+impl Entries {
+    /// Evicts the least recently used until at most `bytes` are left.
     fn shrink(&mut self, bytes: usize) {
-        let mut oldest: Vec<(u64, TraceId)> = self.by_id.iter().map(|(id, kept)| (kept.used, *id)).collect();
+        let mut oldest: Vec<(u64, TraceId)> = self.by_id.iter().map(|(id, cached)| (cached.used, *id)).collect();
         oldest.sort_unstable();
         for (_, id) in oldest {
             if self.bytes <= bytes {
                 break;
             }
-            self.bytes -= self.by_id.remove(&id).map_or(0, |kept| kept.bytes);
+            self.bytes -= self.by_id.remove(&id).map_or(0, |cached| cached.bytes);
         }
     }
 }
 
-/// Lets go of everything once nobody has asked for a while.
-async fn let_go(traces: Weak<TraceCache>) {
+/// Evicts everything after [`IDLE_MAX`] without a question.
+async fn evict_when_idle(traces: Weak<TraceCache>) {
     let mut seen = 0;
     loop {
-        tokio::time::sleep(KEPT_FOR).await;
+        tokio::time::sleep(IDLE_MAX).await;
         let Some(traces) = traces.upgrade() else { return };
-        match traces.let_go_since(seen) {
+        match traces.evict_if_idle_since(seen) {
             Some(questions) => seen = questions,
             None => return,
         }
     }
 }
 
-/// About how much memory a trace takes. What it shares with others, its resources and scopes, is not counted.
+/// Estimates the memory of a trace, without its resources and scopes, which it shares with others.
 pub(super) fn bytes_of(trace: &Trace) -> usize {
     let mut texts = Texts::default();
     let mut bytes = size_of::<Trace>() + size_of_val(&*trace.spans) + size_of_val(&*trace.logs);
@@ -187,9 +188,9 @@ pub(super) fn bytes_of(trace: &Trace) -> usize {
     bytes
 }
 
-/// Texts outside their rows, of which those that lately came already are counted once.
+/// Measures texts outside their rows, and counts one that came again shortly after only once.
 struct Texts {
-    /// Where they lie, by the hash of that.
+    /// Addresses of recent texts, by their hash.
     recent: [usize; 512],
 }
 
@@ -204,13 +205,17 @@ impl Texts {
         if !text.is_heap_allocated() {
             return 0;
         }
-        let place = text.as_ptr().addr();
-        let recent = &mut self.recent[(place >> 4) % 512];
-        if std::mem::replace(recent, place) == place { 0 } else { SHARED_TEXT_BYTES + text.len() + ALLOCATION_BYTES }
+        let address = text.as_ptr().addr();
+        let recent = &mut self.recent[(address >> 4) % 512];
+        if std::mem::replace(recent, address) == address {
+            0
+        } else {
+            SHARED_TEXT_BYTES + text.len() + ALLOCATION_BYTES
+        }
     }
 }
 
-/// What a list takes outside of what it lies in.
+/// The bytes that a list takes outside of its owner.
 fn list<T>(list: &ThinVec<T>) -> usize {
     if list.capacity() == 0 { 0 } else { LIST_BYTES + list.capacity() * size_of::<T>() + ALLOCATION_BYTES }
 }
@@ -220,7 +225,7 @@ fn attributes(attributes: &Attributes, texts: &mut Texts) -> usize {
     list(attributes) + each.sum::<usize>()
 }
 
-/// What a value takes outside of what it lies in.
+/// The bytes that a value takes outside of its owner.
 fn value(value: &Value, texts: &mut Texts) -> usize {
     match value {
         Value::String(text) => texts.bytes(text),
@@ -247,47 +252,47 @@ mod tests {
         Sources(groups.iter().copied().map(GroupId).collect())
     }
 
-    fn finds(kept: &TraceCache, number: u8, sources: &Sources) -> bool {
-        !kept.find([(TraceId([number; 16]), sources)].into_iter()).is_empty()
+    fn finds(cache: &TraceCache, number: u8, sources: &Sources) -> bool {
+        !cache.find([(TraceId([number; 16]), sources)].into_iter()).is_empty()
     }
 
     #[tokio::test]
     async fn a_trace_answers_only_from_where_it_was_read() {
-        let kept = Arc::new(TraceCache::new(TRACE_CACHE_BYTES));
-        kept.keep([trace(1, 3)].into_iter());
-        assert!(finds(&kept, 1, &sources(&[1])));
-        assert!(!finds(&kept, 1, &sources(&[2])) && !finds(&kept, 1, &sources(&[1, 2])));
-        assert!(!finds(&kept, 2, &sources(&[1])));
-        kept.clear();
-        assert!(!finds(&kept, 1, &sources(&[1])) && kept.lock().bytes == 0);
+        let cache = Arc::new(TraceCache::new(TRACE_CACHE_BYTES));
+        cache.insert([trace(1, 3)].into_iter());
+        assert!(finds(&cache, 1, &sources(&[1])));
+        assert!(!finds(&cache, 1, &sources(&[2])) && !finds(&cache, 1, &sources(&[1, 2])));
+        assert!(!finds(&cache, 2, &sources(&[1])));
+        cache.clear();
+        assert!(!finds(&cache, 1, &sources(&[1])) && cache.lock().bytes == 0);
     }
 
     #[tokio::test]
-    async fn what_was_asked_about_longest_ago_goes_first() {
+    async fn the_least_recently_used_trace_is_evicted_first() {
         let each = bytes_of(&trace(1, 10).1);
-        let kept = Arc::new(TraceCache::new(4 * each));
+        let cache = Arc::new(TraceCache::new(4 * each));
         for number in 1..=4 {
-            assert!(!finds(&kept, number, &sources(&[1])));
-            kept.keep([trace(number, 10)].into_iter());
+            assert!(!finds(&cache, number, &sources(&[1])));
+            cache.insert([trace(number, 10)].into_iter());
         }
-        assert!(finds(&kept, 1, &sources(&[1])));
-        kept.keep([trace(5, 10)].into_iter());
-        let left = [1, 2, 3, 4, 5].map(|number| finds(&kept, number, &sources(&[1])));
+        assert!(finds(&cache, 1, &sources(&[1])));
+        cache.insert([trace(5, 10)].into_iter());
+        let left = [1, 2, 3, 4, 5].map(|number| finds(&cache, number, &sources(&[1])));
         assert_eq!(left, [true, false, false, true, true]);
-        assert_eq!(kept.lock().bytes, 3 * each);
+        assert_eq!(cache.lock().bytes, 3 * each);
     }
 
     #[tokio::test]
-    async fn nothing_is_kept_once_nobody_asks() {
-        let kept = Arc::new(TraceCache::new(TRACE_CACHE_BYTES));
-        kept.keep([trace(1, 3)].into_iter());
-        assert!(finds(&kept, 1, &sources(&[1])));
-        let seen = kept.let_go_since(0).expect("somebody asked");
-        assert!(finds(&kept, 1, &sources(&[1])), "let go though somebody asked");
-        let seen = kept.let_go_since(seen).expect("somebody asked again");
-        assert_eq!(kept.let_go_since(seen), None);
-        assert!(!finds(&kept, 1, &sources(&[1])));
-        kept.keep([trace(2, 3)].into_iter());
-        assert!(finds(&kept, 2, &sources(&[1])));
+    async fn an_idle_cache_is_emptied() {
+        let cache = Arc::new(TraceCache::new(TRACE_CACHE_BYTES));
+        cache.insert([trace(1, 3)].into_iter());
+        assert!(finds(&cache, 1, &sources(&[1])));
+        let seen = cache.evict_if_idle_since(0).expect("there was a question");
+        assert!(finds(&cache, 1, &sources(&[1])), "evicted in spite of a question");
+        let seen = cache.evict_if_idle_since(seen).expect("there was another question");
+        assert_eq!(cache.evict_if_idle_since(seen), None);
+        assert!(!finds(&cache, 1, &sources(&[1])));
+        cache.insert([trace(2, 3)].into_iter());
+        assert!(finds(&cache, 2, &sources(&[1])));
     }
 }

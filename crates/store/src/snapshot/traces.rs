@@ -17,15 +17,15 @@ use super::{Snapshot, answer};
 use crate::error::ScanError;
 use kino_lake::columns::{ids, trace_id_at};
 
-/// Spans that are put together on one thread.
+/// Spans that are assembled on one thread.
 const PIECE_ROWS: usize = 4 * 1_024;
 /// Batches of a large trace's spans that are read beside each other.
 const BATCHES_AT_ONCE: usize = 2;
-/// What a question works out about a span: its place in the tree, its part of the critical path, what detectors note.
+/// What a question computes about a span: its place in the tree, its part of the critical path, what detectors note.
 const QUESTION_SPAN_BYTES: usize = 192;
 
 impl Snapshot {
-    /// Everything that is known of a trace; `None` where nothing is.
+    /// Returns all rows of a trace; `None` where there are none.
     ///
     /// # Errors
     /// Where a file cannot be read.
@@ -33,9 +33,9 @@ impl Snapshot {
         Ok(self.traces(&[trace_id]).await?.pop())
     }
 
-    /// Everything that is known of these traces, in the order asked; unknown ones are left out. Each span is there
-    /// once: exact repeats collapse, the highest revision wins, differing duplicates stay and are counted. What was
-    /// asked about lately need not be read again.
+    /// Returns these traces in the order of `trace_ids`, without unknown ones. Each span is there once: exact repeats
+    /// collapse, the highest revision wins, differing duplicates stay and are counted. Traces that were asked for lately
+    /// come from a cache.
     ///
     /// # Errors
     /// Where a file cannot be read.
@@ -47,7 +47,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// Where a file cannot be read.
-    pub async fn traces_unkept(&self, trace_ids: &[TraceId]) -> Result<Vec<Trace>, ScanError> {
+    pub async fn traces_uncached(&self, trace_ids: &[TraceId]) -> Result<Vec<Trace>, ScanError> {
         let read = answer!(self, |snapshot| snapshot.read_traces(trace_ids))?;
         let mut known: HashMap<TraceId, Trace> = read.into_iter().map(|trace| (trace.trace_id, trace)).collect();
         Ok(trace_ids.iter().filter_map(|id| known.remove(id)).collect())
@@ -55,7 +55,7 @@ impl Snapshot {
 
     async fn traces_once(&self, trace_ids: &[TraceId]) -> Result<Vec<Arc<Trace>>, ScanError> {
         let shown = self.shown(trace_ids);
-        // What is in memory changes too often to keep what it is.
+        // Traces with rows in memory change too often to be cached.
         let in_memory = self.in_memory(&shown);
         let in_files: Vec<TraceId> = shown.into_iter().filter(|id| !in_memory.contains(id)).collect();
         let mut sources: HashMap<TraceId, Sources> = in_files.iter().copied().zip(self.sources(&in_files)).collect();
@@ -65,7 +65,7 @@ impl Snapshot {
         let read: Vec<Arc<Trace>> = self.read_traces(&missing).await?.into_iter().map(Arc::new).collect();
         known.extend(read.iter().map(|trace| (trace.trace_id, Arc::clone(trace))));
         let with_sources = |trace: Arc<Trace>| Some((sources.remove(&trace.trace_id)?, trace));
-        self.caches.traces.keep(read.into_iter().filter_map(with_sources));
+        self.caches.traces.insert(read.into_iter().filter_map(with_sources));
         Ok(trace_ids.iter().filter_map(|id| known.remove(id)).collect())
     }
 
@@ -75,7 +75,7 @@ impl Snapshot {
         for chunk in trace_ids.chunks(TRACES_AT_A_TIME) {
             // Values promoted from a resource are also in the resource, which is read whole.
             let parts = self.gather_parts(chunk, |column| column.source != Source::Resource).await?;
-            let reserved = self.memory.hold(assembled_bytes(&parts)).await?;
+            let reserved = self.memory.reserve_part(assembled_bytes(&parts)).await?;
             let before = traces.len();
             for piece in try_join_all(pieces(parts).into_iter().map(assembled)).await? {
                 traces.extend(piece);
@@ -86,8 +86,8 @@ impl Snapshot {
     }
 }
 
-/// About what traces take while they are put together from these rows and looked at: what they hold, and the batches
-/// that are being read.
+/// Estimates the memory that traces take while they are assembled from these rows and examined: their content, and the
+/// batches that are being read.
 fn assembled_bytes(parts: &Parts) -> u64 {
     let spans = |rows: &RecordBatch| {
         rows.num_rows() * (size_of::<Span>() + QUESTION_SPAN_BYTES) + rows::value_bytes(Table::Spans, rows)
@@ -102,13 +102,13 @@ fn assembled_bytes(parts: &Parts) -> u64 {
     (made + BATCHES_AT_ONCE * largest) as u64
 }
 
-/// What a trace takes of a question's memory: itself, and the tree and the sums that are made of it.
+/// Estimates what a trace takes of a question's memory: itself, and the tree and the sums that are made of it.
 fn question_bytes(trace: &Trace) -> u64 {
     (bytes_of(trace) + trace.spans.len() * QUESTION_SPAN_BYTES) as u64
 }
 
-/// Puts a piece's traces together, beside other work where there is much to do. Each batch of spans is let go of as soon
-/// as it is read, so that a large trace does not stand in memory twice.
+/// Assembles a piece's traces, on threads for blocking work where there are many rows. Each batch of spans is dropped as
+/// soon as it is read, so that a large trace is not in memory twice.
 async fn assembled(piece: Parts) -> Result<Vec<Trace>, ScanError> {
     let rows: usize = piece.spans.iter().map(RecordBatch::num_rows).sum();
     let Parts { spans: batches, events, links } = piece;
@@ -129,7 +129,7 @@ async fn assembled(piece: Parts) -> Result<Vec<Trace>, ScanError> {
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ScanError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| {
-        // It has nothing to fail at; the runtime may be at its end.
+        // The work itself cannot fail; the runtime may be shutting down.
         ScanError::from(ArrowError::ExternalError(Box::new(error)))
     })
 }

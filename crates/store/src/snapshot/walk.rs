@@ -1,7 +1,7 @@
 //! Walks the traces of one group from the newest to the oldest, as far as is asked and no further.
 //!
-//! `traces` is sorted by start, so a walk reads it from its end in growing chunks. Until it has read on, it promises
-//! only that nothing it has not told yet starts later than its bound.
+//! `traces` is sorted by start, so a walk reads it from its end in growing chunks and yields traces by descending start.
+//! Its bound is the latest start that a trace of the rest can have.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use kino_lake::rollup::{GroupRollups, OTHER, OperationKey};
 pub(super) const CHUNK_ROWS: usize = if cfg!(test) { 2 } else { 512 };
 /// Each chunk is this many times as large as the one before.
 pub(super) const CHUNK_GROWTH: usize = 4;
-/// Where so few traces have a span that passes, they are looked for in the whole file at once.
+/// At most this many traces with a span that passes are searched for in the whole file at once.
 const FEW_TRACES: usize = 64;
 
 /// A trace that a walk yields: its start in that group, its id, and its place in the group's file.
@@ -45,13 +45,12 @@ enum State {
     New,
     /// Nothing more is to be read.
     Over,
-    /// Rows before `end` are to be read yet.
+    /// Rows before `end` have not been read.
     Open {
         end: usize,
         chunk: usize,
         operations: Operations,
-        /// Whether spans must be looked into: for attributes, and where the group does not tell all its operations
-        /// apart.
+        /// Whether spans must be read too: for attributes, and where the group does not distinguish all its operations.
         ask_spans: bool,
     },
 }
@@ -67,13 +66,13 @@ pub(super) enum Operations {
     None,
 }
 
-/// What a walk is asked.
+/// The question that walks answer.
 pub(super) struct Question<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) asked: &'a Asked,
-    /// Traces that lie in several sources: told by the walks over their merged rows alone.
+    /// The split traces, which only the walks over their merged rows yield.
     pub(super) split: &'a SplitView,
-    /// Tell nothing that starts after this.
+    /// The latest start that is asked for, in Unix nanoseconds.
     pub(super) latest: i64,
     /// The spans of each of the snapshot's groups.
     pub(super) spans: &'a [GroupSpans],
@@ -96,7 +95,7 @@ impl Walk {
         Self { group: Arc::clone(group), place, bound: there.then_some(group.meta.start_max.0), state: State::New }
     }
 
-    /// Reads on, and tells the traces found.
+    /// Reads the next chunk and returns its traces that pass.
     pub(super) async fn advance(&mut self, question: &Question<'_>) -> Result<Vec<Candidate>, ScanError> {
         let group = Arc::clone(&self.group);
         let Some(file) = group.file(LakeTable::Traces) else {
@@ -110,7 +109,7 @@ impl Walk {
             };
             self.state = state;
         }
-        self.look_into_spans(question).await?;
+        self.read_spans(question).await?;
         let State::Open { end, chunk, operations, ask_spans } = &mut self.state else {
             self.bound = None;
             return Ok(Vec::new());
@@ -162,9 +161,9 @@ impl Walk {
         Ok(candidates)
     }
 
-    /// Reads the spans of the whole group at once where that costs less than looking traces up. Where none passes, the
-    /// walk is over.
-    async fn look_into_spans(&mut self, question: &Question<'_>) -> Result<(), ScanError> {
+    /// Reads the spans of the whole group at once where that costs less than to look traces up. Ends the walk where no
+    /// span passes.
+    async fn read_spans(&mut self, question: &Question<'_>) -> Result<(), ScanError> {
         let State::Open { end, chunk, ask_spans: true, .. } = &mut self.state else { return Ok(()) };
         let spans = &question.spans[self.place];
         spans.read(*chunk > LOOKED_UP_MAX).await?;
@@ -212,7 +211,7 @@ impl Walk {
 }
 
 impl Operations {
-    /// Those of a group that are admitted, and those that it does not tell apart.
+    /// Those of a group that are admitted, and those that it does not distinguish.
     pub(super) fn of(rollups: &GroupRollups, admits: impl Fn(&OperationKey) -> bool) -> Self {
         let mut wanted: HashSet<i32> =
             rollups.ordinals.iter().filter(|(key, _)| admits(key)).map(|(_, ordinal)| *ordinal).collect();

@@ -1,7 +1,7 @@
 //! Reading the log back when a store opens.
 //!
-//! Nothing that cannot be read is thrown away: torn tails and damaged stretches are copied aside, counted, and named
-//! in the report. Acknowledged records before and after a damaged stretch are taken in.
+//! Torn tails and damaged stretches are copied aside, counted, and named in the report. Acknowledged records before and
+//! after a damaged stretch are taken in.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,7 +16,7 @@ use crate::disk::Disk;
 use crate::hot::{Accepted, Content};
 use kino_lake::blobs;
 
-/// Bytes that one replay copies aside at most; more than this is a broken disk, and a copy of it helps no one.
+/// The longest stretch that is copied aside, in bytes; a longer one is a broken disk, and a copy of it is of no use.
 const ASIDE_BYTES_MAX: usize = 256 << 20;
 
 /// What was found in the log.
@@ -64,10 +64,10 @@ pub struct WalReport {
     pub damaged_bytes: u64,
     /// Records whose checksum holds but whose content this build cannot read.
     pub unreadable_records: u64,
-    /// Where copies of the above are.
-    pub kept_aside: Vec<PathBuf>,
-    /// Bytes of the above that were too many to copy.
-    pub not_kept_bytes: u64,
+    /// The files with copies of the torn, damaged and unreadable bytes.
+    pub copies: Vec<PathBuf>,
+    /// Torn, damaged and unreadable bytes of which there is no copy.
+    pub uncopied_bytes: u64,
 }
 
 /// Reads every segment from `position` on, and those that were put back. Only if `writable` these are renamed, and copies
@@ -93,7 +93,7 @@ pub(crate) fn replay(disk: &dyn Disk, folder: &Path, position: u64, writable: bo
         replayed.bytes += bytes.len() as u64;
         found.insert(number, bytes.len() as u64);
         let mut aside = Aside { disk, folder, number, writable };
-        read_segment(&bytes, &mut replayed, &mut |report, at, stretch| aside.keep(report, at, stretch))?;
+        read_segment(&bytes, &mut replayed, &mut |report, at, stretch| aside.copy(report, at, stretch))?;
         replayed.report.segments += 1;
     }
     if let Some(known) = &known {
@@ -137,11 +137,11 @@ fn compare(known: Option<&Extents>, found: &BTreeMap<u64, u64>, position: u64, r
     }
 }
 
-/// Is handed each stretch that cannot be read, with its place.
-pub(super) type KeepAside<'a> = dyn FnMut(&mut WalReport, usize, &[u8]) -> io::Result<()> + 'a;
+/// Receives each stretch that cannot be read, with its offset in the segment.
+pub(super) type CopyAside<'a> = dyn FnMut(&mut WalReport, usize, &[u8]) -> io::Result<()> + 'a;
 
 /// Takes one segment in.
-pub(super) fn read_segment(bytes: &[u8], replayed: &mut Replayed, keep: &mut KeepAside<'_>) -> io::Result<()> {
+pub(super) fn read_segment(bytes: &[u8], replayed: &mut Replayed, copy_aside: &mut CopyAside<'_>) -> io::Result<()> {
     let scanned = segment::scan(bytes);
     if let Header::Newer { version, schema_version } = scanned.header {
         replayed.newer = Some(format!("the log has version {version} with schema {schema_version}"));
@@ -151,11 +151,11 @@ pub(super) fn read_segment(bytes: &[u8], replayed: &mut Replayed, keep: &mut Kee
     for (at, length) in scanned.damaged {
         report.damaged_stretches += 1;
         report.damaged_bytes += length as u64;
-        keep(report, at, &bytes[at..at + length])?;
+        copy_aside(report, at, &bytes[at..at + length])?;
     }
     if let Some(at) = scanned.torn_at {
         report.torn_bytes += (bytes.len() - at) as u64;
-        keep(report, at, &bytes[at..])?;
+        copy_aside(report, at, &bytes[at..])?;
     }
     for record in scanned.records {
         let content = match record.kind {
@@ -164,9 +164,9 @@ pub(super) fn read_segment(bytes: &[u8], replayed: &mut Replayed, keep: &mut Kee
                 Err(error) => {
                     tracing::error!(%error, "a record of the log cannot be read");
                     report.unreadable_records += 1;
-                    // The payload's own place: it names the copy.
+                    // The payload's own offset, which names the copy.
                     let at = record.payload.as_ptr().addr() - bytes.as_ptr().addr();
-                    keep(report, at, record.payload)?;
+                    copy_aside(report, at, record.payload)?;
                     continue;
                 }
             },
@@ -190,22 +190,22 @@ struct Aside<'a> {
 }
 
 impl Aside<'_> {
-    fn keep(&mut self, report: &mut WalReport, at: usize, stretch: &[u8]) -> io::Result<()> {
+    fn copy(&mut self, report: &mut WalReport, at: usize, stretch: &[u8]) -> io::Result<()> {
         if !self.writable || stretch.len() > ASIDE_BYTES_MAX {
-            report.not_kept_bytes += stretch.len() as u64;
+            report.uncopied_bytes += stretch.len() as u64;
             return Ok(());
         }
         let folder = aside_folder(self.folder);
         self.disk.create_dir_all(&folder)?;
         let path = folder.join(format!("{:016}-{at:012}.bytes", self.number));
-        // The same stretch is met again when a crash comes before the next flush: one copy is enough.
+        // After a crash before the next flush the same stretch is found again: one copy is enough.
         if !self.disk.list(&folder)?.contains(&path) {
             let mut file = self.disk.create(&path)?;
             file.append(stretch)?;
             file.sync()?;
             self.disk.sync_dir(&folder)?;
         }
-        report.kept_aside.push(path);
+        report.copies.push(path);
         Ok(())
     }
 }

@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_lies_elsewhere_than_it_says_is_none() {
+    fn a_record_at_another_offset_than_its_own_is_refused() {
         let (inner, _) = segment(&[b"within".to_vec()]);
         let (mut bytes, _) = segment(&[inner[HEADER_LEN..].to_vec(), b"behind".to_vec()]);
         // Damages the outer record's length, so that its end is unknown.

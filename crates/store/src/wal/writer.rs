@@ -259,7 +259,7 @@ impl State {
     }
 
     fn open_segment(&mut self) -> io::Result<Segment> {
-        // Whatever lies at the path may be another engine's by now.
+        // By now another engine's home may be at this path.
         self.options.home.check()?;
         let number = self.options.next_segment;
         let path = super::segment_path(&self.options.folder, number);

@@ -134,7 +134,7 @@ fn segments_that_are_put_back_are_taken_in_few_at_a_time() {
 }
 
 #[test]
-fn without_notes_of_an_earlier_build_gaps_and_empty_segments_tell() {
+fn gaps_and_empty_segments_are_counted_without_a_record_of_extents() {
     with_home(|home| async move {
         let config = kino_store::StoreConfig { segment_bytes: 1, ..quiet(&home) };
         let (store, _) = open(config.clone()).await;
@@ -197,7 +197,7 @@ fn a_log_that_vanished_with_its_record_is_noticed_once_and_a_clean_end_lost_noth
 }
 
 #[test]
-fn without_notes_of_an_earlier_build_a_missing_folder_of_the_log_tells() {
+fn a_missing_log_is_noticed_without_the_note_that_it_was_in_use() {
     with_home(|home| async move {
         let (store, _) = open(quiet(&home)).await;
         store.append(batch(&[(1, 0)])).await.unwrap();

@@ -1,5 +1,5 @@
-//! Merges traces from the sources that hold them: the few columns that their rows are made of, and whole spans only
-//! where an id comes more than once, since spans are repeats if all that they say is equal.
+//! Merges traces from their sources: reads the few columns that their rows are made of, and whole spans only where an id
+//! comes more than once, since only spans that are equal in all columns are repeats.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,7 +26,7 @@ use kino_lake::trace_row::{self, TraceFacts};
 /// Traces whose rows are merged at a time: sorted, so that most pages of a file are read for one part alone, and few
 /// enough that their columns take some tens of megabytes.
 const TRACES_AT_A_TIME: usize = 4_096;
-/// Row of `traces` and operations come from these; a span's id tells repeats.
+/// Rows of `traces` and operations are made of these; repeats share the span's id.
 const COLUMNS: &[&str] = &[
     "trace_id",
     "span_id",
@@ -45,7 +45,7 @@ const COLUMNS: &[&str] = &[
 /// A span, by its trace and id.
 type SpanKey = (TraceId, SpanId);
 
-/// Rows of some traces as the sources hold them.
+/// Rows of some traces, by source.
 #[derive(Debug)]
 struct Chunk {
     traces: Vec<TraceId>,
@@ -60,7 +60,7 @@ struct Chunk {
     whole: Vec<RecordBatch>,
 }
 
-/// What is found of one trace.
+/// What the sources have of one trace.
 #[derive(Clone, Debug, Default)]
 struct Found {
     sources: u32,
@@ -95,9 +95,9 @@ impl Snapshot {
 
     async fn split_parts(&self, traces: &[TraceId]) -> Result<Vec<Vec<RecordBatch>>, ScanError> {
         let read = async |group: &Arc<kino_lake::group::Group>| {
-            let held: Vec<TraceId> = traces.iter().filter(|id| group.may_hold(**id)).copied().collect();
-            let Some(file) = group.file(LakeTable::Spans).filter(|_| !held.is_empty()) else { return Ok(Vec::new()) };
-            let pick = Pick::Traces(&held);
+            let here: Vec<TraceId> = traces.iter().filter(|id| group.may_hold(**id)).copied().collect();
+            let Some(file) = group.file(LakeTable::Spans).filter(|_| !here.is_empty()) else { return Ok(Vec::new()) };
+            let pick = Pick::Traces(&here);
             self.read(file, Read { columns: Some(COLUMNS), pick, dictionaries: true, ..Read::default() }).await
         };
         let mut sources = try_join_all(self.groups.iter().map(read)).await?;
@@ -112,11 +112,11 @@ impl Snapshot {
         traces.dedup();
         let wanted = Arc::new(spans.clone());
         let read = async |group: &Arc<kino_lake::group::Group>| {
-            let held: Vec<TraceId> = traces.iter().filter(|id| group.may_hold(**id)).copied().collect();
-            let Some(file) = group.file(LakeTable::Spans).filter(|_| !held.is_empty()) else { return Ok(Vec::new()) };
+            let here: Vec<TraceId> = traces.iter().filter(|id| group.may_hold(**id)).copied().collect();
+            let Some(file) = group.file(LakeTable::Spans).filter(|_| !here.is_empty()) else { return Ok(Vec::new()) };
             let wanted = Arc::clone(&wanted);
             let read = Read {
-                pick: Pick::Traces(&held),
+                pick: Pick::Traces(&here),
                 condition: Some((&["trace_id", "span_id"], Box::new(move |rows| among(rows, &wanted)))),
                 ..Read::default()
             };
@@ -154,10 +154,11 @@ fn shared(sources: &[Vec<RecordBatch>]) -> HashSet<SpanKey> {
 }
 
 impl Chunk {
-    /// Adds the traces' rows, and what the sources count that does not count.
+    /// Adds the traces' rows, and the spans that the sources count and that do not count.
     fn merge_into(self, merged: &mut Merged) -> Result<(), ScanError> {
         let whole = Rows::arrange(Table::Spans, self.whole.clone())?;
-        let (kept, _) = whole.trace_numbers();
+        // A row that has no trace number is a repeat, or superseded.
+        let (numbers_of_whole, _) = whole.trace_numbers();
         let mut facts = vec![TraceFacts::default(); self.traces.len()];
         let mut found = vec![Found::default(); self.traces.len()];
         let mut operations = Operations::default();
@@ -190,19 +191,19 @@ impl Chunk {
             }
         }
         let mut known: HashSet<SpanKey> = HashSet::default();
-        for (rows, kept) in whole.parts.iter().zip(&kept) {
+        for (rows, numbers_of_part) in whole.parts.iter().zip(&numbers_of_whole) {
             let Some(spans) = SpanColumns::of(rows) else { continue };
             let numbers = self.numbers(&spans);
             let visible = |row: &usize| !self.hidden[numbers[*row]];
             for row in (0..spans.rows()).filter(visible) {
                 let found = &mut found[numbers[row]];
-                if kept[row] == UNMAPPED {
+                if numbers_of_part[row] == UNMAPPED {
                     found.removed.push(removed.add(&spans, row));
                 } else {
                     found.duplicates -= i64::from(!known.insert((spans.trace_id(row), spans.span_id(row))));
                 }
             }
-            let counts = (0..spans.rows()).filter(visible).filter(|row| kept[*row] != UNMAPPED);
+            let counts = (0..spans.rows()).filter(visible).filter(|row| numbers_of_part[*row] != UNMAPPED);
             operations.add(&spans, counts, |row, operation| {
                 facts[numbers[row]].add(&spans, row);
                 facts[numbers[row]].add_operation(operation);

@@ -25,12 +25,12 @@ pub(in crate::snapshot) struct PieceWalk {
     split: Arc<SplitView>,
     in_lake: bool,
     piece: usize,
-    /// Nothing untold starts later than this; `None` when all is told.
+    /// The latest start that a trace of the rest can have, in Unix nanoseconds; `None` after the last.
     pub(in crate::snapshot) bound: Option<i64>,
-    /// Rows before this one are to be told yet.
+    /// Rows before this one have not been read.
     end: usize,
     chunk: usize,
-    /// Rows so far whose traces' spans had to be looked into.
+    /// Rows so far whose traces' spans had to be read.
     asked: usize,
     operations: Operations,
 }
@@ -89,7 +89,7 @@ impl PieceWalk {
         trace_row::decode(&self.rows().slice(place, 1)).pop()
     }
 
-    /// Goes on, and tells the traces that pass.
+    /// Reads the next chunk and returns its traces that pass.
     pub(in crate::snapshot) async fn advance(&mut self, question: &Question<'_>) -> Result<Vec<Candidate>, ScanError> {
         let first = self.end.saturating_sub(self.chunk);
         let rows = self.rows().slice(first, self.end - first);
@@ -105,7 +105,7 @@ impl PieceWalk {
         let asks_spans = !question.asked.spans.attributes.is_empty();
         let begin = if asks_spans {
             self.asked += marked.len();
-            keep_with_spans(question, &rows, &mut marked, self.asked > LOOKED_UP_MAX).await?
+            retain_with_spans(question, &rows, &mut marked, self.asked > LOOKED_UP_MAX).await?
         } else {
             0
         };
@@ -116,18 +116,18 @@ impl PieceWalk {
         let earliest = (self.end > 0).then(|| starts.value(begin));
         self.bound = earliest.filter(|start| *start >= since);
         let id = |row| trace_id_at(ids, row).filter(|id| self.entry(id).is_some());
-        let mut told: Vec<Candidate> =
+        let mut candidates: Vec<Candidate> =
             marked.into_iter().filter_map(|row| Some((starts.value(row), id(row)?, first + row))).collect();
         if asks_spans {
-            self.drop_superseded(question, &mut told).await?;
+            self.drop_superseded(question, &mut candidates).await?;
         }
-        Ok(told)
+        Ok(candidates)
     }
 
-    /// Of traces with a span that passes, drops those where only spans that another replaces do.
-    async fn drop_superseded(&self, question: &Question<'_>, told: &mut Vec<Candidate>) -> Result<(), ScanError> {
+    /// Drops the traces of which only superseded spans pass.
+    async fn drop_superseded(&self, question: &Question<'_>, candidates: &mut Vec<Candidate>) -> Result<(), ScanError> {
         let is_superseded = |id: &TraceId| self.entry(id).is_some_and(|entry| entry.is_superseded);
-        let superseded: Vec<TraceId> = told.iter().map(|told| told.1).filter(is_superseded).collect();
+        let superseded: Vec<TraceId> = candidates.iter().map(|candidate| candidate.1).filter(is_superseded).collect();
         let mut dropped: HashSet<TraceId> = superseded.iter().copied().collect();
         for some in superseded.chunks(TRACES_AT_A_TIME) {
             let spans = question.snapshot.gather(some, &[Table::Spans]).await?.spans;
@@ -136,12 +136,12 @@ impl PieceWalk {
                 dropped.remove(&id);
             }
         }
-        told.retain(|told| !dropped.contains(&told.1));
+        candidates.retain(|candidate| !dropped.contains(&candidate.1));
         Ok(())
     }
 }
 
-/// Groups as the rows of traces list them: thousands of rows have the same few lists, and each is looked into once.
+/// Groups as the rows of traces list them: thousands of rows have the same few lists, and each is resolved once.
 #[derive(Default)]
 struct Lists<'a> {
     numbers: HashMap<&'a [u64], usize>,
@@ -151,7 +151,7 @@ struct Lists<'a> {
 }
 
 impl<'a> Lists<'a> {
-    /// The number of a list.
+    /// Returns the number of a list, after noting those of its groups that have not been read.
     fn number(&mut self, question: &Question<'a>, groups: &'a [u64]) -> usize {
         if let Some(number) = self.numbers.get(groups) {
             return *number;
@@ -166,7 +166,7 @@ impl<'a> Lists<'a> {
         self.distinct.len() - 1
     }
 
-    /// For each list, the traces with a span that passes in those of its groups that have been read, as far as there
+    /// Returns, for each list, the traces with a span that passes in those of its groups that have been read, where there
     /// are any.
     fn passing(&self, question: &Question<'a>) -> Vec<Vec<&'a HashSet<TraceId>>> {
         let passing = |group: &u64| question.spans_of(GroupId(*group))?.passing().filter(|passing| !passing.is_empty());
@@ -174,9 +174,9 @@ impl<'a> Lists<'a> {
     }
 }
 
-/// Keeps the rows of traces with a span in some source that passes. Goes from the newest row only as far as few groups
-/// must be asked, and gives the row from which on all have been looked at.
-async fn keep_with_spans(
+/// Drops the marked rows of traces without a span that passes in any source. Goes from the newest row only as far as few
+/// groups must be read, and returns the first row that it examined.
+async fn retain_with_spans(
     question: &Question<'_>,
     rows: &RecordBatch,
     marked: &mut Vec<usize>,
@@ -185,22 +185,22 @@ async fn keep_with_spans(
     let Some((ids, groups)) = ids(rows, "trace_id").zip(GroupLists::of(rows)) else { return Ok(0) };
     let (mut lists, mut begin) = (Lists::default(), 0);
     // Rows with the number of their list, the newest first.
-    let mut looked_at: Vec<(usize, usize)> = Vec::with_capacity(marked.len());
+    let mut examined: Vec<(usize, usize)> = Vec::with_capacity(marked.len());
     for row in marked.drain(..).rev() {
         let of_row = groups.at(row);
-        let same = looked_at.last().map(|(_, list)| *list).filter(|list| lists.distinct[*list] == of_row);
-        looked_at.push((row, same.unwrap_or_else(|| lists.number(question, of_row))));
+        let same = examined.last().map(|(_, list)| *list).filter(|list| lists.distinct[*list] == of_row);
+        examined.push((row, same.unwrap_or_else(|| lists.number(question, of_row))));
         if lists.unread.len() > WALKS_AT_ONCE {
             begin = row;
             break;
         }
     }
     try_join_all(lists.unread.iter().map(|spans| spans.read(many))).await?;
-    // Of a group in which many may pass, only these traces are asked about.
+    // A group in which many may pass is asked for these traces alone.
     let asked = lists.unread.iter().filter(|spans| spans.passing().is_none()).map(async |spans| {
-        let holds: Vec<bool> = lists.distinct.iter().map(|groups| groups.contains(&spans.id().0)).collect();
-        let held = looked_at.iter().filter(|(_, list)| holds[*list]);
-        let mut traces: Vec<TraceId> = held.filter_map(|(row, _)| trace_id_at(ids, *row)).collect();
+        let has_group: Vec<bool> = lists.distinct.iter().map(|groups| groups.contains(&spans.id().0)).collect();
+        let listed = examined.iter().filter(|(_, list)| has_group[*list]);
+        let mut traces: Vec<TraceId> = listed.filter_map(|(row, _)| trace_id_at(ids, *row)).collect();
         traces.sort_unstable();
         spans.among(&traces).await
     });
@@ -209,11 +209,11 @@ async fn keep_with_spans(
     let is_anywhere = !found.is_empty() || !question.in_memory.is_empty();
     let passes = |(row, list): &(usize, usize)| {
         let passing = &passing[*list];
-        let holds = |id: TraceId| {
-            question.in_memory.contains(&id) || found.contains(&id) || passing.iter().any(|held| held.contains(&id))
+        let has_span = |id: TraceId| {
+            question.in_memory.contains(&id) || found.contains(&id) || passing.iter().any(|traces| traces.contains(&id))
         };
-        (is_anywhere || !passing.is_empty()) && trace_id_at(ids, *row).is_some_and(holds)
+        (is_anywhere || !passing.is_empty()) && trace_id_at(ids, *row).is_some_and(has_span)
     };
-    marked.extend(looked_at.iter().rev().filter(|looked_at| passes(looked_at)).map(|(row, _)| *row));
+    marked.extend(examined.iter().rev().filter(|row| passes(row)).map(|(row, _)| *row));
     Ok(begin)
 }
