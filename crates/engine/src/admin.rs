@@ -15,7 +15,7 @@ use kino_wire::admin::{
 use kino_wire::run::Done;
 
 use crate::error::{EngineError, OrProblem};
-use crate::ingest::blocking;
+use crate::offload::offload;
 use crate::{Engine, scope};
 
 /// The engine's log in the home. The process that starts the engine opens it; the engine shows its end.
@@ -171,7 +171,7 @@ impl Engine {
         let lines = crate::find::limit(question.lines, DEFAULT_LINES, LINES_MAX)?;
         let path = self.inner.config.home.join(LOG_FILE);
         let read = move || tail(&path, lines);
-        blocking(read).await.map_err(|error| error.problem())?
+        offload(read).await.map_err(|error| error.problem())?
     }
 
     /// What only the owner of the store can check. The command checks the rest.

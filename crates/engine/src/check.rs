@@ -20,10 +20,10 @@ use kino_wire::check::{
 };
 
 use crate::error::OrProblem;
+use crate::execution_set::ExecutionSet;
 use crate::find::limit;
-use crate::ingest::blocking;
 use crate::load;
-use crate::sets::Set;
+use crate::offload::offload;
 use crate::{Engine, scope, to_wire};
 
 /// Expectations in one question.
@@ -33,7 +33,7 @@ const EARLIER_EXCEPTIONS_MAX: usize = 20_000;
 
 /// The executions of a check.
 struct Chosen {
-    set: Set,
+    set: ExecutionSet,
     what: String,
 }
 
@@ -67,7 +67,7 @@ impl Engine {
             lines
         };
         let what = chosen.what.clone();
-        let lines = blocking(check).await.map_err(|error| error.problem())?;
+        let lines = offload(check).await.map_err(|error| error.problem())?;
         Ok(Check { schema: Check::SCHEMA.to_owned(), set: what, traces, traces_left_out, lines })
     }
 
@@ -86,7 +86,7 @@ impl Engine {
             let trees: Vec<Tree<'_>> = chosen.set.traces.iter().map(|trace| Tree::new(trace)).collect();
             write_baseline(base::measure(&executions(&trees, Entry::Outermost), &config), code_state)
         };
-        blocking(measure).await.map_err(|error| error.problem())
+        offload(measure).await.map_err(|error| error.problem())
     }
 
     /// The traces that a check rests on.
@@ -97,7 +97,7 @@ impl Engine {
             None => self.newest_state(wanted).await?.map(|state| format!("code:{state}")),
         };
         if let Some(selector) = selector {
-            let mut set = self.set(&selector, &wanted.scope).await?;
+            let mut set = self.execution_set(&selector, &wanted.scope).await?;
             set.traces.sort_by_key(|trace| std::cmp::Reverse(start(trace)));
             set.left_out += set.traces.len().saturating_sub(last) as u64;
             set.traces.truncate(last);
@@ -109,7 +109,7 @@ impl Engine {
         let older = u64::from(found.next.is_some());
         let (traces, skipped) = load::traces(&snapshot, found.rows.into_iter().map(|row| row.trace_id)).await?;
         let what = if older > 0 { format!("the newest {last} traces") } else { "everything recorded".to_owned() };
-        Ok(Chosen { set: Set { traces, left_out: skipped.len() as u64 }, what })
+        Ok(Chosen { set: ExecutionSet { traces, left_out: skipped.len() as u64 }, what })
     }
 
     /// The state of the caller's code if it was run, else the newest state that was run in this worktree.

@@ -12,8 +12,8 @@ use kino_wire::compare::{
 };
 
 use crate::Engine;
-use crate::ingest::blocking;
-use crate::sets::Set;
+use crate::execution_set::ExecutionSet;
+use crate::offload::offload;
 
 /// Operations in one answer.
 const OPERATIONS_MAX: usize = 200;
@@ -24,19 +24,19 @@ const SUSPECTS_MAX: usize = 20;
 
 impl Engine {
     pub(crate) async fn compare(&self, question: CompareQuestion) -> Result<Compare, Problem> {
-        let before = self.set(&question.before, &question.scope).await?;
-        let after = self.set(&question.after, &question.scope).await?;
+        let before = self.execution_set(&question.before, &question.scope).await?;
+        let after = self.execution_set(&question.after, &question.scope).await?;
         let traces_left_out = Sides { before: before.left_out, after: after.left_out };
         let history = self.inner.runs.history_of([&before, &after]).await?;
         let compare =
             move || compared([&before, &after], &history, |comparison, _| answer(comparison, traces_left_out));
-        blocking(compare).await.map_err(|error| error.problem())
+        offload(compare).await.map_err(|error| error.problem())
     }
 }
 
 /// Hands the comparison of two sets, before and after, to `read`, with the executions of each.
 pub(crate) fn compared<T>(
-    sets: [&Set; 2],
+    sets: [&ExecutionSet; 2],
     history: &History,
     read: impl FnOnce(analyze::Comparison, [&[Execution<'_, '_>]; 2]) -> T,
 ) -> T {

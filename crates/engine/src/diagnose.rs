@@ -19,12 +19,12 @@ use kino_wire::diagnose::{
 };
 
 use crate::error::OrProblem;
+use crate::execution_set::ExecutionSet;
 use crate::find::limit;
-use crate::ingest::blocking;
 use crate::load;
 use crate::load::SPANS_LOADED_MAX;
-use crate::sets::Set;
-use crate::temporary::leave_out_temporary;
+use crate::offload::offload;
+use crate::temporary_worktrees::leave_out_temporary;
 use crate::{Engine, scope, to_wire};
 
 /// Entry operations that are looked at, those with the most recorded time.
@@ -71,12 +71,13 @@ impl Engine {
         let mut loaded = self.newest_of_all(&question, &words).await?;
         leave_out_temporary(&mut loaded.traces, &self.scratch());
         loaded.left_out.words = words.left_out;
-        let mut set = Set { traces: std::mem::take(&mut loaded.traces), left_out: 0 };
-        let history = self.inner.runs.history_of([&set, &Set { traces: Vec::new(), left_out: 0 }]).await?;
+        let mut set = ExecutionSet { traces: std::mem::take(&mut loaded.traces), left_out: 0 };
+        let history = self.inner.runs.history_of([&set, &ExecutionSet { traces: Vec::new(), left_out: 0 }]).await?;
         loaded.traces = std::mem::take(&mut set.traces);
         let project = scope::project(&question.scope);
-        let beside =
-            self.ran_beside(&self.snapshot(), project, &loaded.traces, |span| span.parent_span_id.is_none()).await?;
+        let beside = self
+            .concurrent_traces(&self.snapshot(), project, &loaded.traces, |span| span.parent_span_id.is_none())
+            .await?;
         let detectors = Arc::clone(&self.inner.detectors);
         let diagnose = move || {
             let judged = loaded.traces.len();
@@ -94,7 +95,7 @@ impl Engine {
             };
             answer(analyze::diagnose(&recorded, &words), &loaded.left_out, question.scope.all)
         };
-        blocking(diagnose).await.map_err(|error| error.problem())
+        offload(diagnose).await.map_err(|error| error.problem())
     }
 
     /// Loads the newest executions of every entry operation; those that the words name come first.

@@ -12,10 +12,10 @@ use tokio::sync::{Semaphore, watch};
 use crate::config::EngineConfig;
 use crate::dispatch::CONCURRENT_READS_MAX;
 use crate::error::OpenError;
-use crate::figures::Figures;
 use crate::findings::{self, Findings, Handles, Ledger, Observation};
 use crate::housekeeping::Housekeeping;
 use crate::ingest::Intake;
+use crate::metrics::Metrics;
 use crate::pins::Pins;
 use crate::redaction::Redaction;
 use crate::runs::RunRecords;
@@ -36,7 +36,7 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) redaction: Redaction,
     pub(crate) intake: Arc<Intake>,
-    pub(crate) figures: Arc<Figures>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) pins: Pins,
     pub(crate) detectors: Arc<DetectorConfig>,
     pub(crate) runs: RunRecords,
@@ -101,14 +101,14 @@ impl Engine {
             }
         };
         let stopping = watch::Sender::new(false);
-        let figures = Arc::new(Figures::default());
+        let metrics = Arc::new(Metrics::default());
         let (runs, verifications) = (RunRecords::new(&store), VerificationRecords::new(&store, &clock));
         let housekeeping = Housekeeping::new(&store, &runs, &verifications);
         let handles = Handles {
             store: store.clone(),
             housekeeping,
             clock: Arc::clone(&clock),
-            figures: Arc::clone(&figures),
+            metrics: Arc::clone(&metrics),
             stopping: stopping.subscribe(),
         };
         let (findings, incoming) = Findings::new(ledger, handles);
@@ -126,7 +126,7 @@ impl Engine {
         let intake = Arc::new(Intake {
             store: store.clone(),
             redaction: redaction.clone(),
-            figures: Arc::clone(&figures),
+            metrics: Arc::clone(&metrics),
             findings: Arc::clone(&findings),
             clock: Arc::clone(&clock),
             changes: changes.clone(),
@@ -141,7 +141,7 @@ impl Engine {
             intake,
             runs,
             verifications,
-            figures,
+            metrics,
             pins: Pins::new(stopping.subscribe()),
             detectors,
             findings,
@@ -168,8 +168,8 @@ impl Engine {
     }
 
     /// Counters since the start.
-    pub fn figures(&self) -> &Figures {
-        &self.inner.figures
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
     }
 
     /// What it was opened with.

@@ -12,9 +12,9 @@ use kino_wire::errors::{DayCount, ErrorGroup, Errors, ErrorsQuestion};
 
 use crate::error::OrProblem;
 use crate::find::limit;
-use crate::ingest::blocking;
+use crate::offload::offload;
 use crate::runs::Record;
-use crate::temporary::{is_temporary, path_in_project};
+use crate::temporary_worktrees::{is_temporary, path_in_project};
 use crate::{Engine, scope, to_wire};
 
 /// Groups of an answer when nothing is said.
@@ -78,14 +78,14 @@ impl Engine {
             let alike = analyze::recorded_alike(&exceptions(&rows));
             (rows, alike, left_out)
         };
-        let (rows, alike, left_out_temporary) = blocking(look).await.map_err(|error| error.problem())?;
+        let (rows, alike, left_out_temporary) = offload(look).await.map_err(|error| error.problem())?;
         let parents = snapshot.ancestors(&alike).await.or_problem()?;
         let group = move || {
             let mut groups = analyze::group(analyze::occurrences(exceptions(&rows), &parents));
             show_paths_in_project(&mut groups, &rows, &scratch);
             GroupsFound { groups, is_cut, left_out_temporary }
         };
-        blocking(group).await.map_err(|error| error.problem())
+        offload(group).await.map_err(|error| error.problem())
     }
 
     /// Says where exceptions of recorded runs ran: a span's event does not name the worktree.

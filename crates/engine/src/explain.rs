@@ -22,12 +22,12 @@ use kino_wire::explain::{
     PathTotal, WaitedFor,
 };
 
-use crate::beside::Earlier;
 use crate::error::{EngineError, OrProblem};
 use crate::find::limit;
-use crate::ingest::blocking;
 use crate::load;
-use crate::temporary::{leave_out_temporary, path_in_project};
+use crate::offload::offload;
+use crate::related_traces::{ConcurrentTraces, EarlierTraces};
+use crate::temporary_worktrees::{leave_out_temporary, path_in_project};
 use crate::{Engine, scope, to_wire};
 use trace::Subject;
 
@@ -52,8 +52,8 @@ impl Engine {
         let detectors = Arc::clone(&self.inner.detectors);
         let traces = [trace];
         let beside = match question.list {
-            None => self.ran_beside(&snapshot, None, &traces, |span| span.parent_span_id.is_none()).await?,
-            Some(_) => crate::beside::Beside::default(),
+            None => self.concurrent_traces(&snapshot, None, &traces, |span| span.parent_span_id.is_none()).await?,
+            Some(_) => ConcurrentTraces::default(),
         };
         let [trace] = traces;
         let scratch = self.scratch();
@@ -64,7 +64,7 @@ impl Engine {
             show_paths_in_project(&mut answer, &looked_at, &scratch);
             Ok::<_, Problem>((answer, subject))
         };
-        let (mut answer, subject) = blocking(answer).await.map_err(|error| error.problem())??;
+        let (mut answer, subject) = offload(answer).await.map_err(|error| error.problem())??;
         if let Some(subject) = subject.filter(|_| is_overview) {
             self.set_apart(&snapshot, trace, subject, &mut answer).await?;
         }
@@ -76,11 +76,12 @@ impl Engine {
         mut question: ExplainOperationQuestion,
     ) -> Result<ExplainOperation, Problem> {
         question.last = limit(question.last, DEFAULT_LAST, MAX_LAST)?;
-        let newest = self.newest_of(&question).await?;
+        let newest = self.latest_executions(&question).await?;
         let snapshot = self.snapshot();
-        let is_entry = |span: &Span| newest.is_of(span);
-        let beside = self.ran_beside(&snapshot, scope::project(&question.scope), newest.traces(), is_entry).await?;
-        let earlier = self.earlier_code(&snapshot, &question, newest.traces()).await?;
+        let is_entry = |span: &Span| newest.contains(span);
+        let beside =
+            self.concurrent_traces(&snapshot, scope::project(&question.scope), newest.traces(), is_entry).await?;
+        let earlier = self.earlier_traces(&snapshot, &question, newest.traces()).await?;
         let detectors = Arc::clone(&self.inner.detectors);
         let answer = move || {
             let trees: Vec<Tree<'_>> = beside.traces.iter().map(|trace| Tree::new(trace)).collect();
@@ -96,7 +97,7 @@ impl Engine {
             answer.left_out.other_states = newest.other_states();
             answer
         };
-        blocking(answer).await.map_err(|error| error.problem())
+        offload(answer).await.map_err(|error| error.problem())
     }
 
     pub(crate) async fn explain_system(&self, question: ExplainSystemQuestion) -> Result<ExplainSystem, Problem> {
@@ -132,7 +133,7 @@ impl Engine {
             let entry_points = points.into_iter().filter_map(entry_point).collect();
             ExplainSystem { schema: ExplainSystem::SCHEMA.to_owned(), entry_points, left_out }
         };
-        blocking(explain).await.map_err(|error| error.problem())
+        offload(explain).await.map_err(|error| error.problem())
     }
 
     /// Says that no operation has that name, and which ones are near.
@@ -174,7 +175,7 @@ impl Engine {
 
 fn trace_answer(
     trace: &Trace,
-    beside: &crate::beside::Beside,
+    beside: &ConcurrentTraces,
     question: &ExplainTraceQuestion,
     detectors: &DetectorConfig,
 ) -> Result<(ExplainTrace, Option<Subject>), Problem> {
@@ -250,7 +251,7 @@ fn trace_answer(
 }
 
 /// What the trace waited for and others had meanwhile.
-fn waited_for(tree: &Tree<'_>, beside: &crate::beside::Beside) -> Vec<WaitedFor> {
+fn waited_for(tree: &Tree<'_>, beside: &ConcurrentTraces) -> Vec<WaitedFor> {
     let Some(entry) = tree.root().filter(|_| !beside.traces.is_empty()) else { return Vec::new() };
     let trees: Vec<Tree<'_>> = beside.traces.iter().map(|trace| Tree::new(trace)).collect();
     let found = detect::waited_for(Execution { tree, entry }, Beside { trees: &trees, since: i64::MIN });
@@ -296,7 +297,7 @@ fn longest(segments: &[Segment]) -> impl Iterator<Item = &Segment> {
 /// count.
 fn calls_changed(
     question: &ExplainOperationQuestion,
-    earlier: &Earlier,
+    earlier: &EarlierTraces,
     found: &[Execution<'_, '_>],
 ) -> Vec<kino_wire::compare::CallsChanged> {
     let code = |execution: &Execution<'_, '_>| {

@@ -14,7 +14,8 @@ use kino_wire::{Problem, ProblemKind};
 
 use crate::Engine;
 use crate::error::OrProblem;
-use crate::ingest::{Encoding, blocking};
+use crate::ingest::Encoding;
+use crate::offload::offload;
 
 /// Traces that one look into the store lists.
 const ROWS_AT_ONCE: usize = 10_000;
@@ -112,7 +113,7 @@ impl Export {
             let part = self.snapshot.clone().within(&self.memory.reservation());
             let traces = part.traces_uncached(&ids).await.or_problem()?;
             let (signal, encoding) = (self.signal, self.encoding);
-            let message = blocking(move || match signal {
+            let message = offload(move || match signal {
                 Signal::Traces => {
                     encode_spans(&traces.into_iter().flat_map(|trace| trace.spans).collect::<Vec<_>>(), encoding)
                 }
@@ -135,7 +136,7 @@ impl Export {
             *source += 1;
             if !logs.is_empty() {
                 let encoding = self.encoding;
-                let message = blocking(move || encode_logs(&logs, encoding)).await.map_err(|error| error.problem())?;
+                let message = offload(move || encode_logs(&logs, encoding)).await.map_err(|error| error.problem())?;
                 return Ok(Some(message.into()));
             }
         }

@@ -37,9 +37,9 @@ pub(crate) use observer::{Observation, start};
 use record::FindingRecord;
 
 use crate::documents::Documents;
-use crate::figures::Figures;
 use crate::housekeeping::Housekeeping;
-use crate::ingest::blocking;
+use crate::metrics::Metrics;
+use crate::offload::offload;
 
 /// Requests for an evaluation that may wait at a time; the next round answers all of them.
 const REQUESTS_MAX: usize = 256;
@@ -51,7 +51,7 @@ pub(crate) struct Findings {
     clients: Documents<ClientRecord>,
     housekeeping: Housekeeping,
     clock: Arc<dyn Clock>,
-    figures: Arc<Figures>,
+    metrics: Arc<Metrics>,
     /// Becomes `true` when the engine stops.
     stopping: watch::Receiver<bool>,
     ledger: Mutex<Ledger>,
@@ -85,13 +85,13 @@ pub(crate) struct Handles {
     pub(crate) store: Store,
     pub(crate) housekeeping: Housekeeping,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) figures: Arc<Figures>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
 impl Findings {
     pub(crate) fn new(ledger: Ledger, handles: Handles) -> (Self, Incoming) {
-        let Handles { store, housekeeping, clock, figures, stopping } = handles;
+        let Handles { store, housekeeping, clock, metrics, stopping } = handles;
         let (feed, arrivals) = Feed::new();
         let (requests, requested) = mpsc::channel(REQUESTS_MAX);
         let changed = watch::Sender::new(ledger.sequence());
@@ -101,7 +101,7 @@ impl Findings {
             store,
             housekeeping,
             clock,
-            figures,
+            metrics,
             stopping,
             ledger: Mutex::new(ledger),
             feed,
@@ -167,7 +167,7 @@ impl Findings {
     pub(crate) async fn ended(&self) {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(thread) = thread else { return };
-        if !matches!(blocking(move || thread.join()).await, Ok(Ok(()))) {
+        if !matches!(offload(move || thread.join()).await, Ok(Ok(()))) {
             tracing::warn!("the observer of findings ended abnormally");
         }
     }

@@ -17,11 +17,10 @@ use kino_wire::admin::Import;
 use tokio::sync::watch;
 
 use crate::error::chain;
-use crate::figures::Figures;
 use crate::findings::Findings;
+use crate::metrics::Metrics;
+use crate::offload::{offload, offload_bytes, offload_import};
 use crate::redaction::Redaction;
-pub(crate) use crate::work::blocking;
-use crate::work::{importing, on_bytes};
 use crate::{Engine, project};
 
 /// Rows of a table that go into the log as one entry; keeps an entry well below what the log takes at once.
@@ -45,9 +44,9 @@ pub enum Signal {
     Metrics,
 }
 
-/// What became of a request.
+/// What became of a request: what was stored, and what was not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Taken {
+pub struct IngestOutcome {
     /// Spans or log records stored.
     pub accepted: u64,
     /// Spans, log records or data points refused, each for itself.
@@ -62,18 +61,18 @@ pub enum IngestError {
     /// It cannot be decoded; sending it again will not help.
     #[error("{0}")]
     Undecodable(String),
-    /// The engine is at a limit; the same request will be welcome later.
+    /// The engine is at a limit; the same request may succeed later.
     #[error("{reason}")]
     Full {
-        /// When.
+        /// When to send it again.
         retry_after: Duration,
-        /// Which limit.
+        /// The limit that was reached.
         reason: String,
     },
-    /// The store only reads.
+    /// The store is read-only.
     #[error("{0}")]
     ReadOnly(String),
-    /// A fault of the machine's or ours.
+    /// A fault of the machine or of the engine.
     #[error("{0}")]
     Fault(String),
 }
@@ -83,7 +82,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Self::ingest_from`].
-    pub async fn ingest(&self, signal: Signal, body: Bytes, encoding: Encoding) -> Result<Taken, IngestError> {
+    pub async fn ingest(&self, signal: Signal, body: Bytes, encoding: Encoding) -> Result<IngestOutcome, IngestError> {
         self.ingest_from(signal, body, encoding, None).await
     }
 
@@ -98,7 +97,7 @@ impl Engine {
         body: Bytes,
         encoding: Encoding,
         project: Option<Arc<str>>,
-    ) -> Result<Taken, IngestError> {
+    ) -> Result<IngestOutcome, IngestError> {
         self.inner.intake.otlp(signal, body, encoding, project).await
     }
 
@@ -116,16 +115,16 @@ impl Engine {
     }
 }
 
-/// The way in.
+/// Decodes, redacts and stores what clients send.
 pub(crate) struct Intake {
     pub(crate) store: Store,
     pub(crate) redaction: Redaction,
-    pub(crate) figures: Arc<Figures>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) findings: Arc<Findings>,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Counts what changed.
+    /// The number of changes so far: see [`Engine::changed`].
     pub(crate) changes: watch::Sender<u64>,
-    /// Attributes of a record that are taken.
+    /// Attributes of a record beyond which the rest is dropped and counted.
     pub(crate) attributes_max: usize,
 }
 
@@ -136,7 +135,7 @@ impl Intake {
         body: Bytes,
         encoding: Encoding,
         project: Option<Arc<str>>,
-    ) -> Result<Taken, IngestError> {
+    ) -> Result<IngestOutcome, IngestError> {
         let bytes = body.len() as u64;
         let outcome = match signal {
             Signal::Metrics => self.count_metrics(body, encoding).await,
@@ -144,8 +143,8 @@ impl Intake {
         };
         match &outcome {
             Ok(_) => {
-                self.figures.bytes.fetch_add(bytes, Ordering::Relaxed);
-                self.figures.requests.fetch_add(1, Ordering::Relaxed);
+                self.metrics.bytes.fetch_add(bytes, Ordering::Relaxed);
+                self.metrics.requests.fetch_add(1, Ordering::Relaxed);
             }
             Err(error) => self.refuse(error.name()),
         }
@@ -158,7 +157,7 @@ impl Intake {
         body: Bytes,
         encoding: Encoding,
         project: Option<Arc<str>>,
-    ) -> Result<Taken, IngestError> {
+    ) -> Result<IngestOutcome, IngestError> {
         let (intake, bytes) = (Arc::clone(self), body.len());
         let decode = move || {
             let limits = intake.limits();
@@ -176,25 +175,25 @@ impl Intake {
             };
             Ok::<_, IngestError>(Decoded { batch, ..decoded })
         };
-        let decoded = on_bytes(bytes, decode).await??;
+        let decoded = offload_bytes(bytes, decode).await??;
         let (accepted, rejected) = match signal {
             Signal::Traces => (decoded.spans, decoded.rejected_spans),
             Signal::Logs | Signal::Metrics => (decoded.logs, decoded.rejected_logs),
         };
-        let message = say(&decoded.issues, rejected);
+        let message = partial_success_message(&decoded.issues, rejected);
         self.append(decoded.batch).await?;
         self.count_issues(&decoded.issues);
-        Ok(Taken { accepted, rejected, message })
+        Ok(IngestOutcome { accepted, rejected, message })
     }
 
     /// Counts metric points, which are not stored; the response to their sender says so.
-    async fn count_metrics(&self, body: Bytes, encoding: Encoding) -> Result<Taken, IngestError> {
+    async fn count_metrics(&self, body: Bytes, encoding: Encoding) -> Result<IngestOutcome, IngestError> {
         let limits = self.limits();
-        let points = on_bytes(body.len(), move || otlp::count_metrics(&body, encoding, &limits)).await?;
+        let points = offload_bytes(body.len(), move || otlp::count_metrics(&body, encoding, &limits)).await?;
         let points = points.map_err(|error| IngestError::Undecodable(error.to_string()))?;
         self.count(&BTreeMap::from([("issue/metric_points_not_stored".to_owned(), points)]));
         let message = "metrics are not stored; set OTEL_METRICS_EXPORTER=none to stop sending them".to_owned();
-        Ok(Taken { accepted: 0, rejected: points, message })
+        Ok(IngestOutcome { accepted: 0, rejected: points, message })
     }
 
     async fn file(self: &Arc<Self>, body: Bytes) -> Result<Import, Problem> {
@@ -205,7 +204,7 @@ impl Intake {
             decoded
                 .map(|(format, decoded)| (format, Decoded { batch: intake.redaction.batch(decoded.batch), ..decoded }))
         };
-        let decoded = importing(decode).await.map_err(|error| error.problem())?;
+        let decoded = offload_import(decode).await.map_err(|error| error.problem())?;
         let (format, decoded) = decoded.map_err(|error| {
             self.refuse("undecodable_file");
             Problem::invalid(error.to_string())
@@ -213,8 +212,8 @@ impl Intake {
         let (events, links) = (decoded.batch.events.num_rows() as u64, decoded.batch.links.num_rows() as u64);
         self.append_all(decoded.batch, IMPORT_ATTEMPTS_MAX).await.map_err(|error| error.problem())?;
         self.count_issues(&decoded.issues);
-        self.figures.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.figures.requests.fetch_add(1, Ordering::Relaxed);
+        self.metrics.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.metrics.requests.fetch_add(1, Ordering::Relaxed);
         Ok(Import {
             schema: Import::SCHEMA.to_owned(),
             format: format.name().to_owned(),
@@ -231,11 +230,11 @@ impl Intake {
         self.append_all(batch, 1).await
     }
 
-    /// As [`Self::append`]; asks a full store so often for each piece.
+    /// As [`Self::append`]; asks a full store up to `attempts_max` times for each piece.
     async fn append_all(&self, batch: Batch, attempts_max: usize) -> Result<(), IngestError> {
-        let figures = &self.figures;
+        let metrics = &self.metrics;
         let count = piece_count(&batch);
-        let pieces = if count <= 1 { vec![batch] } else { blocking(move || pieces(&batch, count)).await?? };
+        let pieces = if count <= 1 { vec![batch] } else { offload(move || split_batch(&batch, count)).await?? };
         let whole = pieces.len() == 1;
         for piece in pieces {
             let rows = [piece.spans.num_rows(), piece.events.num_rows(), piece.links.num_rows()];
@@ -251,8 +250,8 @@ impl Intake {
                 begin = self.clock.monotonic_nanos();
             }
             self.findings.feed.publish(&piece, whole, begin);
-            figures.appended(self.clock.monotonic_nanos().saturating_sub(begin));
-            for (counter, rows) in [&figures.spans, &figures.events, &figures.links].into_iter().zip(rows) {
+            metrics.appended(self.clock.monotonic_nanos().saturating_sub(begin));
+            for (counter, rows) in [&metrics.spans, &metrics.events, &metrics.links].into_iter().zip(rows) {
                 counter.fetch_add(rows as u64, Ordering::Relaxed);
             }
             self.changes.send_modify(|changes| *changes += 1);
@@ -265,7 +264,7 @@ impl Intake {
     }
 
     fn refuse(&self, reason: &'static str) {
-        self.figures.refuse(reason);
+        self.metrics.refuse(reason);
         self.count(&BTreeMap::from([(format!("issue/{reason}"), 1)]));
     }
 
@@ -325,7 +324,7 @@ fn piece_count(batch: &Batch) -> usize {
 
 /// Splits a batch by rows; rows find each other by ids, so that the tables may be cut independently. Pieces are
 /// copies: a slice would hold, and count as, the memory of the whole.
-fn pieces(batch: &Batch, count: usize) -> Result<Vec<Batch>, IngestError> {
+fn split_batch(batch: &Batch, count: usize) -> Result<Vec<Batch>, IngestError> {
     let tables = [&batch.spans, &batch.events, &batch.links];
     let piece = |piece: usize| {
         let cut = tables.map(|table| {
@@ -344,8 +343,8 @@ fn pieces(batch: &Batch, count: usize) -> Result<Vec<Batch>, IngestError> {
     (0..count).map(piece).collect::<Result<_, _>>().map_err(|error| IngestError::Fault(error.to_string()))
 }
 
-/// What an OTLP answer says of the issues; nothing where no row was refused, since a message makes SDKs warn.
-fn say(issues: &Issues, rejected: u64) -> String {
+/// Returns what an OTLP answer says of the issues; empty where no row was refused, since a message makes SDKs warn.
+fn partial_success_message(issues: &Issues, rejected: u64) -> String {
     if rejected == 0 {
         return String::new();
     }

@@ -10,7 +10,7 @@ use kino_wire::predict::{Crossing, DEFAULT_LAST, Input, LeftOut, Predict, Predic
 
 use crate::Engine;
 use crate::find::limit;
-use crate::ingest::blocking;
+use crate::offload::offload;
 
 /// Attributes in one answer; the rest is counted.
 const INPUTS_MAX: usize = 50;
@@ -33,8 +33,8 @@ impl Engine {
             all_states: true,
             scope: question.scope.clone(),
         };
-        let newest = self.newest_of(&executions).await?;
-        blocking(move || newest.read(|found, beyond| answer(question, found, beyond)))
+        let newest = self.latest_executions(&executions).await?;
+        offload(move || newest.read(|found, beyond| answer(question, found, beyond)))
             .await
             .map_err(|error| error.problem())?
     }

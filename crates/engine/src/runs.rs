@@ -33,10 +33,10 @@ use kino_wire::run::{
 use self::history::Location;
 pub(crate) use self::records::{Record, RunRecords};
 use crate::error::OrProblem;
+use crate::execution_set::Members;
 use crate::find::limit;
-use crate::ingest::blocking;
 use crate::load;
-use crate::sets::Members;
+use crate::offload::offload;
 use crate::{Engine, explain, scope};
 
 /// Traces of a run that are counted.
@@ -153,7 +153,7 @@ impl Engine {
         }
         let redaction = self.inner.redaction.clone();
         let base64 = output.base64.clone();
-        let bytes = blocking(move || {
+        let bytes = offload(move || {
             let bytes = BASE64.decode(base64)?;
             Ok(redaction.bytes(&bytes).into_owned())
         });
@@ -205,7 +205,7 @@ impl Engine {
         let counted = rows.len() as u64;
         let detectors = Arc::clone(&self.inner.detectors);
         let summarise = move || summarise(record, traces, counted, left_out_traces, &detectors);
-        blocking(summarise).await.map_err(|error| error.problem())
+        offload(summarise).await.map_err(|error| error.problem())
     }
 }
 
@@ -231,7 +231,7 @@ fn summarise(
 ) -> (Run, Vec<Location>) {
     let members = Members::Runs(BTreeSet::from([record.run_id.to_string()]));
     let own = record.span_id;
-    let traces: Vec<_> = traces.into_iter().map(|trace| members.keep(trace)).collect();
+    let traces: Vec<_> = traces.into_iter().map(|trace| members.restrict(trace)).collect();
     let sent = || traces.iter().flat_map(|trace| &trace.spans).filter(|span| span.span_id != own);
     let only_own = traces.iter().filter(|trace| trace.spans.iter().all(|span| span.span_id == own)).count() as u64;
     let services: BTreeSet<&str> = sent().map(Span::service).filter(|service| !service.is_empty()).collect();

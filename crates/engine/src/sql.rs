@@ -18,7 +18,7 @@ use kino_wire::run::Done;
 use kino_wire::sql::{SqlReleaseQuestion, SqlRows, SqlSnapshot, SqlSnapshotQuestion};
 
 use crate::error::OrProblem;
-use crate::ingest::blocking;
+use crate::offload::offload;
 use crate::{Engine, random_hex};
 
 /// Hot rows that travel beside the files; more are written to the lake first.
@@ -57,7 +57,7 @@ impl Engine {
             let replaced: Vec<u8> = overlay.replaced.iter().flat_map(|id| id.0).collect();
             Ok::<_, ArrowError>((rows?, BASE64.encode(replaced)))
         };
-        let encoded = blocking(encode).await.map_err(|error| error.problem())?;
+        let encoded = offload(encode).await.map_err(|error| error.problem())?;
         let (rows, replaced_traces) = encoded.or_problem()?;
         Ok(SqlSnapshot { schema: SqlSnapshot::SCHEMA.to_owned(), pin, files, replaced_traces, damage: None, rows })
     }

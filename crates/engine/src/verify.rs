@@ -6,8 +6,8 @@
 //!                     └─ verify_finish ─► both sides' runs ─► analyze::verify ─► record (done, with its verdict)
 //! ```
 
-mod answer;
 mod records;
+mod verdict;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,10 +32,10 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::records::VerificationRecords;
 use crate::Engine;
 use crate::error::OrProblem;
-use crate::ingest::blocking;
+use crate::execution_set::{ExecutionSet, Members, TRACES_MAX};
 use crate::load;
+use crate::offload::offload;
 use crate::runs::Record as Run;
-use crate::sets::{Members, Set, TRACES_MAX};
 
 /// How long a question may wait for the end.
 const WAIT_MAX: Duration = Duration::from_mins(2);
@@ -106,7 +106,7 @@ impl Engine {
             VerifyBase::Selector(selector) => {
                 let scope = Scope { project: project.clone(), all: project.is_none() };
                 // Whether it names anything is better known before anything is executed.
-                self.set(&selector, &scope).await?;
+                self.execution_set(&selector, &scope).await?;
                 (VerifySide { what: selector.clone(), ..VerifySide::default() }, Some(selector))
             }
             VerifyBase::Previous => {
@@ -176,7 +176,7 @@ impl Engine {
         let (judged, _) = self.judged(&record, record.level_of_look()).await?;
         record.is_sure = judged.verdict != analyze::Verdict::Undecided;
         self.inner.verifications.put(&record).await?;
-        Ok(VerifyLooked { verdict: record.is_sure.then(|| answer::verdict(judged.verdict)) })
+        Ok(VerifyLooked { verdict: record.is_sure.then(|| verdict::to_wire(judged.verdict)) })
     }
 
     pub(crate) async fn verify_finish(&self, finish: VerifyFinish) -> Result<Verify, Problem> {
@@ -219,7 +219,7 @@ impl Engine {
     async fn judge(&self, record: &mut Record) -> Result<(), Problem> {
         let (judged, traces) = self.judged(record, record.level()).await?;
         let missing = record.missing();
-        answer::fill(&mut record.verify, judged, traces);
+        verdict::fill(&mut record.verify, judged, traces);
         record.verify.left_out.executions_missing = missing;
         record.verify.left_out.warm_up_runs.clone_from(&record.warm_up_runs);
         Ok(())
@@ -230,7 +230,7 @@ impl Engine {
         let before = match &record.selector {
             Some(selector) => {
                 let scope = Scope { project: record.project.clone(), all: record.project.is_none() };
-                self.set(selector, &scope).await?
+                self.execution_set(selector, &scope).await?
             }
             None => self.set_of_runs(&record.verify.before.runs).await?,
         };
@@ -246,7 +246,7 @@ impl Engine {
             [before_runs, after_runs, &record.warm_up_runs].into_iter().flatten().copied().collect();
         let history = self.inner.runs.history(&record.verify.command, record.project.as_deref(), &own).await?;
         let tolerate = record.verify.tolerate;
-        let judged = blocking(move || {
+        let judged = offload(move || {
             let trees =
                 [&before, &after].map(|set| set.traces.iter().map(|trace| Tree::new(trace)).collect::<Vec<_>>());
             let found = [&trees[0], &trees[1]].map(|trees| executions(trees, Entry::Outermost));
@@ -262,9 +262,9 @@ impl Engine {
     }
 
     /// The traces of these runs; none where there are none.
-    async fn set_of_runs(&self, runs: &[RunId]) -> Result<Set, Problem> {
+    async fn set_of_runs(&self, runs: &[RunId]) -> Result<ExecutionSet, Problem> {
         if runs.is_empty() {
-            return Ok(Set { traces: Vec::new(), left_out: 0 });
+            return Ok(ExecutionSet { traces: Vec::new(), left_out: 0 });
         }
         let members = Members::Runs(names_of(runs).collect());
         let filter = TraceFilter { run_ids: Some(names_of(runs).collect()), ..TraceFilter::default() };
@@ -272,8 +272,8 @@ impl Engine {
         let ids = snapshot.trace_ids_of(&filter).await.or_problem()?;
         let beyond = ids.len().saturating_sub(TRACES_MAX) as u64;
         let (traces, skipped) = load::traces(&snapshot, ids.into_iter().take(TRACES_MAX)).await?;
-        let traces = traces.into_iter().map(|trace| members.keep(trace)).filter(|trace| !trace.spans.is_empty());
-        Ok(Set { traces: traces.collect(), left_out: beyond + skipped.len() as u64 })
+        let traces = traces.into_iter().map(|trace| members.restrict(trace)).filter(|trace| !trace.spans.is_empty());
+        Ok(ExecutionSet { traces: traces.collect(), left_out: beyond + skipped.len() as u64 })
     }
 
     /// Earlier runs of the same command: at the newest clean commit that has some, else at the newest other state.
@@ -330,7 +330,7 @@ impl Record {
     fn fail(&mut self, code: &'static str, why: &str) {
         self.verify.state = VerifyState::Failed;
         self.verify.verdict = None;
-        self.verify.reasons = vec![answer::plain(code, Some(VerifyVerdict::Undecided), why)];
+        self.verify.reasons = vec![verdict::plain_reason(code, Some(VerifyVerdict::Undecided), why)];
     }
 
     /// The level of one look before the last turn.

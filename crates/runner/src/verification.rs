@@ -35,9 +35,9 @@ use crate::recording::ask;
 use crate::silence::{Silence, why_no_spans};
 use crate::{Host, child};
 
-/// What is to be verified.
+/// What a verification executes, and how often.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
+pub struct VerificationPlan<'a> {
     /// The program and its arguments; at least one word.
     pub command: &'a [OsString],
     /// Where it is executed.
@@ -78,28 +78,28 @@ enum Which {
 ///
 /// # Errors
 /// Where it could not be carried out.
-pub fn verify<H: Host>(host: &H, wanted: &Wanted<'_>) -> Result<Verified, H::Failure> {
+pub fn verify<H: Host>(host: &H, plan: &VerificationPlan<'_>) -> Result<Verified, H::Failure> {
     let interrupted = child::interrupted();
-    let base = base::parse(wanted.base, wanted.directory, &host.git())?;
-    let id = match wanted.id {
+    let base = base::parse(plan.base, plan.directory, &host.git())?;
+    let id = match plan.id {
         Some(id) => id,
         None => crate::new_verification_id()?,
     };
-    let code = host.git().code(wanted.directory, &host.scratch()?);
+    let code = host.git().code(plan.directory, &host.scratch()?);
     let started = ask(
         host,
         &VerifyStart {
             id,
-            command: wanted.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
-            directory: wanted.directory.to_string_lossy().into_owned(),
+            command: plan.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+            directory: plan.directory.to_string_lossy().into_owned(),
             code: code.state.clone(),
             base: base.clone(),
-            planned: u64::from(wanted.repeat),
-            tolerate: wanted.tolerate,
+            planned: u64::from(plan.repeat),
+            tolerate: plan.tolerate,
             start_unix_nanos: host.clock().now().0,
         },
     )?;
-    host.say(&format!("kino │ verification {:.12}: {}", id, plan(&started, &base)));
+    host.say(&format!("kino │ verification {:.12}: {}", id, announcement(&started, &base)));
     let none = VerifyRuns::default();
     let heartbeat = Heartbeat::new(host, VerifyProgress { id, before: none.clone(), after: none });
     let mut notes = code.notes;
@@ -108,7 +108,7 @@ pub fn verify<H: Host>(host: &H, wanted: &Wanted<'_>) -> Result<Verified, H::Fai
     {
         notes.push("both sides are the same code: nothing is uncommitted here".to_owned());
     }
-    let verification = Verification { host, wanted, heartbeat: &heartbeat, interrupted: &interrupted };
+    let verification = Verification { host, plan, heartbeat: &heartbeat, interrupted: &interrupted };
     let executed = verification.execute(&base, &mut notes);
     let stopped = interrupted.load(Ordering::Acquire);
     let end = match &executed {
@@ -124,7 +124,7 @@ pub fn verify<H: Host>(host: &H, wanted: &Wanted<'_>) -> Result<Verified, H::Fai
     Ok(Verified { verify, interrupted: stopped })
 }
 
-fn plan(started: &Verify, base: &VerifyBase) -> String {
+fn announcement(started: &Verify, base: &VerifyBase) -> String {
     let (planned, what) = (figures::counted(started.planned, "execution"), &started.before.what);
     match base {
         VerifyBase::Revision { .. } => {
@@ -137,7 +137,7 @@ fn plan(started: &Verify, base: &VerifyBase) -> String {
 /// A verification that the engine knows of.
 struct Verification<'a, H> {
     host: &'a H,
-    wanted: &'a Wanted<'a>,
+    plan: &'a VerificationPlan<'a>,
     heartbeat: &'a Heartbeat,
     interrupted: &'a Arc<AtomicBool>,
 }
@@ -145,21 +145,21 @@ struct Verification<'a, H> {
 impl<H: Host> Verification<'_, H> {
     /// Executes both sides, and adds what a reader of the verdict should know to `notes`.
     fn execute(&self, base: &VerifyBase, notes: &mut Vec<String>) -> Result<(), H::Failure> {
-        let Self { host, wanted, .. } = self;
-        let mut after = Side::here(wanted);
+        let Self { host, plan, .. } = self;
+        let mut after = Side::here(plan);
         let mut worktree = None;
         let mut before = match base {
             VerifyBase::Revision { commit, .. } => {
-                let tree = side::base_tree(*host, wanted, commit)?;
-                let side = Side::at_base(*host, wanted, &tree, notes)?;
+                let tree = side::base_tree(*host, plan, commit)?;
+                let side = Side::at_base(*host, plan, &tree, notes)?;
                 worktree = Some(tree);
                 Some(side)
             }
             _ => None,
         };
         let sides = 1 + u64::from(before.is_some());
-        let progress = host.progress("executing", Some((u64::from(wanted.repeat) + 1) * sides));
-        let pinned = wanted.cores.map(Pinned::to).transpose()?;
+        let progress = host.progress("executing", Some((u64::from(plan.repeat) + 1) * sides));
+        let pinned = plan.cores.map(Pinned::to).transpose()?;
         let done = self.take_turns(&progress, &mut before, &mut after, notes);
         drop(pinned);
         drop(progress);
@@ -172,7 +172,7 @@ impl<H: Host> Verification<'_, H> {
         let spans_came = after.spans + before.as_ref().map_or(0, |side| side.spans) > 0;
         if done.is_ok() && !spans_came {
             notes.push("no spans came, so that the command's own duration is compared".to_owned());
-            notes.extend(why_no_spans(*host, Silence { program: &wanted.command[0], metrics_came: false }));
+            notes.extend(why_no_spans(*host, Silence { program: &plan.command[0], metrics_came: false }));
         }
         done
     }
@@ -187,8 +187,8 @@ impl<H: Host> Verification<'_, H> {
     ) -> Result<(), H::Failure> {
         let now = || self.host.clock().now();
         let order = Order::random()?;
-        let planned = self.wanted.repeat;
-        let mut pace = Pace::new(planned, self.wanted.budget_nanos, now());
+        let planned = self.plan.repeat;
+        let mut pace = Pace::new(planned, self.plan.budget_nanos, now());
         for turn in 0..=planned {
             if turn > 0 && pace.is_over(now()) {
                 notes.push(format!("the budget allowed {} of {planned} turns", turn - 1));

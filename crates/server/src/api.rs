@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use futures::StreamExt;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
-use kino_engine::{Engine, on_bytes};
+use kino_engine::{Engine, offload_bytes};
 use kino_wire::admin::{Health, Liveness};
 use kino_wire::export::{DAMAGE_HEADER, ExportEncoding, ExportQuestion};
 use kino_wire::{Access, Backend, Problem, ProblemKind};
@@ -83,7 +83,7 @@ async fn ask(State(api): State<Api>, Path(name): Path<String>, request: Request)
     let question = read(request, QUESTION_BYTES_MAX, &api.budget).await?.0;
     let bytes = question.len();
     let read = move || if question.is_empty() { Ok(Json::Null) } else { serde_json::from_slice(&question) };
-    let question = on_bytes(bytes, read).await.map_err(|error| refuse(&Problem::internal(&error)))?;
+    let question = offload_bytes(bytes, read).await.map_err(|error| refuse(&Problem::internal(&error)))?;
     let question = question.map_err(|error| refuse(&Problem::invalid(format!("the body is not JSON: {error}"))))?;
     let answer = api.engine.ask_json(&name, question).await.map_err(|problem| refuse(&problem))?;
     written(answer).await

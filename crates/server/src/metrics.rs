@@ -3,24 +3,24 @@
 use std::fmt::{self, Write};
 
 use kino_engine::Engine;
-use kino_engine::figures::APPEND_BUCKETS_SECONDS;
+use kino_engine::metrics::APPEND_BUCKETS_SECONDS;
 use kino_wire::Problem;
 
 /// All figures as text.
 pub(crate) async fn text(engine: &Engine) -> Result<String, Problem> {
     let status = engine.store_stats().await?;
-    let reading = engine.figures().read();
+    let metrics = engine.metrics().snapshot();
     let mut page = Page(String::new());
-    page.counters("kino_accepted_rows_total", "Rows acknowledged since the start.", "table", &reading.accepted);
-    page.counters("kino_refused_requests_total", "Requests refused whole since the start.", "reason", &reading.refused);
+    page.counters("kino_accepted_rows_total", "Rows acknowledged since the start.", "table", &metrics.accepted);
+    page.counters("kino_refused_requests_total", "Requests refused whole since the start.", "reason", &metrics.refused);
     page.counters("kino_issues_total", "What was refused or mended since the store was made.", "issue", &status.issues);
     page.counters("kino_redactions_total", "Redactions since the store was made.", "rule", &status.redactions);
-    page.one("kino_ingested_bytes_total", "counter", "Bytes of bodies taken in since the start.", reading.bytes);
-    page.one("kino_requests_total", "counter", "Requests taken in since the start.", reading.requests);
-    page.one("kino_looked_spans_total", "counter", "Spans that looks for findings rested on.", reading.looked_spans);
-    let millis = u64::try_from(reading.looked_time.as_millis()).unwrap_or(u64::MAX);
+    page.one("kino_ingested_bytes_total", "counter", "Bytes of bodies taken in since the start.", metrics.bytes);
+    page.one("kino_requests_total", "counter", "Requests taken in since the start.", metrics.requests);
+    page.one("kino_looked_spans_total", "counter", "Spans that looks for findings rested on.", metrics.looked_spans);
+    let millis = u64::try_from(metrics.looked_time.as_millis()).unwrap_or(u64::MAX);
     page.one("kino_looked_milliseconds_total", "counter", "The time of those looks.", millis);
-    page.one("kino_unseen_traces_total", "counter", "Traces that no look could keep up with.", reading.unseen_traces);
+    page.one("kino_unseen_traces_total", "counter", "Traces that no look could keep up with.", metrics.unseen_traces);
     page.one("kino_spans", "gauge", "Spans visible to queries.", status.spans);
     page.one("kino_hot_rows", "gauge", "Rows in memory.", status.hot_rows);
     page.one("kino_hot_bytes", "gauge", "Bytes of memory that they take.", status.hot_bytes);
@@ -36,12 +36,12 @@ pub(crate) async fn text(engine: &Engine) -> Result<String, Problem> {
         page.one("process_resident_memory_bytes", "gauge", "Resident memory.", bytes);
     }
     page.head("kino_append_seconds", "histogram", "Time of an append to the log, sync policy included.");
-    for (end, count) in APPEND_BUCKETS_SECONDS.iter().zip(&reading.append_buckets) {
+    for (end, count) in APPEND_BUCKETS_SECONDS.iter().zip(&metrics.append_buckets) {
         page.line(format_args!("kino_append_seconds_bucket{{le=\"{end}\"}} {count}"));
     }
-    page.line(format_args!("kino_append_seconds_bucket{{le=\"+Inf\"}} {}", reading.append_count));
-    page.line(format_args!("kino_append_seconds_sum {}", reading.append_time.as_secs_f64()));
-    page.line(format_args!("kino_append_seconds_count {}", reading.append_count));
+    page.line(format_args!("kino_append_seconds_bucket{{le=\"+Inf\"}} {}", metrics.append_count));
+    page.line(format_args!("kino_append_seconds_sum {}", metrics.append_time.as_secs_f64()));
+    page.line(format_args!("kino_append_seconds_count {}", metrics.append_count));
     Ok(page.0)
 }
 

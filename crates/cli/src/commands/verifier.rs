@@ -38,10 +38,10 @@ impl Verifier {
 }
 
 impl kino_mcp::Verifier for Verifier {
-    fn start(&self, wanted: VerifyRequest) -> Starting<'_> {
+    fn start(&self, request: VerifyRequest) -> Starting<'_> {
         let (settings, umask) = (self.settings.clone(), self.umask);
         Box::pin(async move {
-            let started = tokio::task::spawn_blocking(move || begin(&settings, umask, &wanted)).await;
+            let started = tokio::task::spawn_blocking(move || begin(&settings, umask, &request)).await;
             started.map_err(|error| Problem::internal(&error))?
         })
     }
@@ -53,14 +53,14 @@ impl kino_mcp::Verifier for Verifier {
     }
 }
 
-fn begin(settings: &Settings, umask: Option<Mode>, wanted: &VerifyRequest) -> Result<Verifying, Problem> {
+fn begin(settings: &Settings, umask: Option<Mode>, request: &VerifyRequest) -> Result<Verifying, Problem> {
     let (config, links) = config::reread_with_links(&settings.home).map_err(problem)?;
-    let Some(directory) = &wanted.directory else {
+    let Some(directory) = &request.directory else {
         let why = "the client names no single root, so that it is not known where the command belongs".to_owned();
-        return Ok(Verifying::Denied { line: line(wanted, None), why });
+        return Ok(Verifying::Denied { line: line(request, None), why });
     };
-    if !config.verify.allow.iter().any(|allowed| allowed.allows(&wanted.command)) {
-        return Ok(Verifying::Denied { line: line(wanted, Some(directory)), why: not_allowed(settings, wanted) });
+    if !config.verify.allow.iter().any(|allowed| allowed.allows(&request.command)) {
+        return Ok(Verifying::Denied { line: line(request, Some(directory)), why: not_allowed(settings, request) });
     }
     if links > 1 {
         let file = settings.home.join(CONFIG_FILE);
@@ -69,50 +69,50 @@ fn begin(settings: &Settings, umask: Option<Mode>, wanted: &VerifyRequest) -> Re
              its place",
             file.display()
         );
-        return Ok(Verifying::Denied { line: line(wanted, Some(directory)), why });
+        return Ok(Verifying::Denied { line: line(request, Some(directory)), why });
     }
     if reach::is_within(&settings.home.join(CONFIG_FILE), directory) {
         let why = "the configuration that allows it is in this worktree, or in another one of its repository, where a \
                    change could grant itself permissions: move KINO_HOME out of it"
             .to_owned();
-        return Ok(Verifying::Denied { line: line(wanted, Some(directory)), why });
+        return Ok(Verifying::Denied { line: line(request, Some(directory)), why });
     }
     if !reach::is_own(directory) {
         let why =
             "the root is not a folder of this user: an allowed command could run files of another user".to_owned();
-        return Ok(Verifying::Denied { line: line(wanted, Some(directory)), why });
+        return Ok(Verifying::Denied { line: line(request, Some(directory)), why });
     }
     let id = kino_runner::new_verification_id().map_err(|error| Problem::internal(&error))?;
     let log = settings.scratch().map_err(problem)?.join(format!("verify.{id}.log"));
     let mut arguments = vec!["run".to_owned()];
-    arguments.extend(options(wanted));
+    arguments.extend(options(request));
     arguments.extend([format!("--verify-id={id}"), "--".to_owned()]);
-    arguments.extend(wanted.command.iter().cloned());
+    arguments.extend(request.command.iter().cloned());
     let (program, home) = (&settings.program, &settings.home);
     let detached = Detached { program, arguments: &arguments, directory, home, umask, id, log: &log };
     detached::start(&start::running(settings).map_err(problem)?, &detached)?;
     Ok(Verifying::Started(id))
 }
 
-fn options(wanted: &VerifyRequest) -> [String; 2] {
+fn options(request: &VerifyRequest) -> [String; 2] {
     // One word each, so that no value can be taken for an option.
-    [format!("--against={}", wanted.against), format!("--repeat={}", wanted.repeat.unwrap_or(REPEAT))]
+    [format!("--against={}", request.against), format!("--repeat={}", request.repeat.unwrap_or(REPEAT))]
 }
 
 /// Returns the command line that a person can run instead.
-fn line(wanted: &VerifyRequest, directory: Option<&Path>) -> String {
-    let options = options(wanted);
+fn line(request: &VerifyRequest, directory: Option<&Path>) -> String {
+    let options = options(request);
     let words = ["kino", "run"].into_iter().chain(options.iter().map(String::as_str)).chain(["--"]);
-    let line = shell::line(words.chain(wanted.command.iter().map(String::as_str)));
+    let line = shell::line(words.chain(request.command.iter().map(String::as_str)));
     match directory {
         Some(directory) => format!("cd {} && {line}", shell::quoted(&directory.to_string_lossy())),
         None => line,
     }
 }
 
-fn not_allowed(settings: &Settings, wanted: &VerifyRequest) -> String {
+fn not_allowed(settings: &Settings, request: &VerifyRequest) -> String {
     // As JSON writes strings, which is what the configuration wants.
-    let words = serde_json::to_string(&wanted.command).unwrap_or_default();
+    let words = serde_json::to_string(&request.command).unwrap_or_default();
     let file = settings.home.join(CONFIG_FILE);
     format!(
         "the user's configuration does not allow this command; the user may add to {}: [verify] allow = [{words}]",
@@ -135,7 +135,7 @@ mod tests {
 
     use super::*;
 
-    fn wanted(command: &[&str], against: &str) -> VerifyRequest {
+    fn request(command: &[&str], against: &str) -> VerifyRequest {
         let command = command.iter().map(|word| (*word).to_owned()).collect();
         VerifyRequest { command, against: against.to_owned(), repeat: None, directory: None }
     }
@@ -146,15 +146,15 @@ mod tests {
         let settings = Settings { home: home.path().to_owned(), ..Settings::for_tests() };
         fs::write(worktree.path().join("kino.toml"), "[verify]\nallow = [[\"true\"]]\n").unwrap();
         fs::hard_link(worktree.path().join("kino.toml"), home.path().join(CONFIG_FILE)).unwrap();
-        let wanted = VerifyRequest { directory: Some(worktree.path().to_owned()), ..wanted(&["true"], "HEAD") };
-        let refused = begin(&settings, None, &wanted);
+        let request = VerifyRequest { directory: Some(worktree.path().to_owned()), ..request(&["true"], "HEAD") };
+        let refused = begin(&settings, None, &request);
         assert!(matches!(&refused, Ok(Verifying::Denied { why, .. }) if why.contains("hard links")), "{refused:?}");
     }
 
     #[test]
     fn the_line_to_run_is_quoted_and_no_value_becomes_an_option() {
         let line =
-            line(&wanted(&["python", "app.py", "--n", "a b; rm -rf /"], "--setup=evil"), Some(Path::new("/a b")));
+            line(&request(&["python", "app.py", "--n", "a b; rm -rf /"], "--setup=evil"), Some(Path::new("/a b")));
         assert_eq!(
             line,
             "cd '/a b' && kino run --against=--setup=evil --repeat=10 -- python app.py --n 'a b; rm -rf /'"

@@ -17,9 +17,9 @@ use kino_wire::apart as wire;
 use kino_wire::explain::{ExplainTrace, LOG_LINES_MAX};
 
 use crate::error::OrProblem;
-use crate::ingest::blocking;
 use crate::load;
-use crate::temporary::leave_out_temporary;
+use crate::offload::offload;
+use crate::temporary_worktrees::leave_out_temporary;
 use crate::{Engine, to_wire};
 
 /// Spans of all likes together that one question loads, the newest likes first. The rest is counted.
@@ -78,7 +78,7 @@ impl Engine {
         answer: &mut ExplainTrace,
     ) -> Result<(), Problem> {
         let Some(likes) = self.likes(snapshot, trace.trace_id, &subject).await? else { return Ok(()) };
-        let found = blocking(move || unusual(&trace, &subject, &likes)).await.map_err(|error| error.problem())?;
+        let found = offload(move || unusual(&trace, &subject, &likes)).await.map_err(|error| error.problem())?;
         answer.apart = found.apart;
         answer.failure = found.failure;
         answer.logs = found.logs;

@@ -16,9 +16,9 @@ use kino_wire::{Problem, ProblemKind};
 
 use crate::compare::{compared, operation, side, verdict};
 use crate::error::EngineError;
-use crate::ingest::blocking;
-use crate::sets::Set;
-use crate::temporary::leave_out_temporary;
+use crate::execution_set::ExecutionSet;
+use crate::offload::offload;
+use crate::temporary_worktrees::leave_out_temporary;
 use crate::{Engine, scope, to_wire};
 
 /// Suspects in one answer.
@@ -51,7 +51,7 @@ impl Engine {
                 answer(comparison, executions, [against, window])
             })
         };
-        let mut answer = blocking(compare).await.map_err(|error| error.problem())?;
+        let mut answer = offload(compare).await.map_err(|error| error.problem())?;
         answer.traces_left_out = traces_left_out;
         self.add_errors(&question, &mut answer).await?;
         answer.notes = notes(&answer);
@@ -60,8 +60,9 @@ impl Engine {
         Ok(answer)
     }
 
-    async fn window_set(&self, window: Window, question: &ExplainWindowQuestion) -> Result<Set, Problem> {
-        self.set(&format!("time:{}..{}", window.start_unix_nanos, window.end_unix_nanos), &question.scope).await
+    async fn window_set(&self, window: Window, question: &ExplainWindowQuestion) -> Result<ExecutionSet, Problem> {
+        self.execution_set(&format!("time:{}..{}", window.start_unix_nanos, window.end_unix_nanos), &question.scope)
+            .await
     }
 
     /// Says which of the windows has nothing, how much the other has, and where something was recorded.
@@ -69,7 +70,7 @@ impl Engine {
         &self,
         question: &ExplainWindowQuestion,
         windows: [Window; 2],
-        sets: [Result<Set, Problem>; 2],
+        sets: [Result<ExecutionSet, Problem>; 2],
     ) -> Problem {
         let of_another_kind = |problem: &&Problem| problem.kind != ProblemKind::NotFound;
         if let Some(problem) = sets.iter().filter_map(|set| set.as_ref().err()).find(of_another_kind) {
@@ -78,7 +79,8 @@ impl Engine {
         let [before, after] = sets;
         let project = scope::project(&question.scope);
         let widen = if project.is_some() { "; --all looks beyond this project" } else { "" };
-        let count = |set: &Result<Set, Problem>| set.as_ref().map_or(0, |set| set.traces.len() as u64 + set.left_out);
+        let count =
+            |set: &Result<ExecutionSet, Problem>| set.as_ref().map_or(0, |set| set.traces.len() as u64 + set.left_out);
         let [against, window] = windows;
         let message = match (count(&before), count(&after)) {
             (0, 0) => {

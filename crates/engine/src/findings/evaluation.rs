@@ -15,7 +15,7 @@ use kino_model::{SpanKind, Trace, TraceId, names};
 use super::ledger::{EvaluationStats, FindingEvent};
 use super::operations::OperationKey;
 use super::record::{FindingRecord, Sighting, executions_per_day};
-use crate::temporary;
+use crate::temporary_worktrees;
 
 /// The operations that have executions in a trace.
 pub(super) struct TraceOperations {
@@ -37,7 +37,7 @@ pub(super) struct Durations {
 /// Whether an execution ran in a worktree that was made for one verification: the verification reports what it shows
 /// of other code, and it says nothing of the code that people work on.
 fn is_temporary(execution: &Execution<'_, '_>, scratch: &Path) -> bool {
-    temporary::is_temporary(worktree_of(execution), scratch)
+    temporary_worktrees::is_temporary(worktree_of(execution), scratch)
 }
 
 /// Finds the operations that a trace has executions of, without executions in worktrees below `scratch`.

@@ -21,8 +21,8 @@ use super::operations::{OperationKey, Operations, WINDOW};
 use super::trace_assembler::{Drained, Due, NewRows, TraceAssembler};
 use super::{EvaluationRequest, Findings, Incoming};
 use crate::error::OrProblem;
-use crate::ingest::blocking;
 use crate::load;
+use crate::offload::offload;
 
 /// The niceness of its threads: beside two threads that never rest, they get about a tenth of a core.
 #[cfg(target_os = "linux")]
@@ -175,7 +175,7 @@ impl Observer {
         arrivals.extend(std::iter::from_fn(|| self.incoming.arrivals.try_recv().ok()));
         let drained = Drained { arrivals, dropped, oldest_in_memory, now };
         let dropped = self.traces.add_drained(drained, |ids| before.select_possible(ids));
-        findings.figures.unseen_traces.fetch_add(dropped, Ordering::Relaxed);
+        findings.metrics.unseen_traces.fetch_add(dropped, Ordering::Relaxed);
         findings.waiting.store(self.traces.len() as u64, Ordering::Relaxed);
     }
 
@@ -207,8 +207,8 @@ impl Observer {
         let spans = self.evaluate_due(observation, &snapshot, &loaded, began, at_once, stopping).await?;
         findings.waiting.store(self.traces.len() as u64, Ordering::Relaxed);
         let took = findings.clock.monotonic_nanos().saturating_sub(began);
-        findings.figures.looked_spans.fetch_add(spans, Ordering::Relaxed);
-        findings.figures.looked_nanos.fetch_add(took, Ordering::Relaxed);
+        findings.metrics.looked_spans.fetch_add(spans, Ordering::Relaxed);
+        findings.metrics.looked_nanos.fetch_add(took, Ordering::Relaxed);
         if !self.is_waiting() {
             self.files = None;
             if snapshot.is_all_in_files() {
@@ -246,7 +246,7 @@ impl Observer {
             for key in keys {
                 evaluations.extend(self.prepare(observation, snapshot, key, loaded).await?);
             }
-            let evaluated = evaluations.into_iter().map(|evaluation| blocking(move || evaluation.run()));
+            let evaluated = evaluations.into_iter().map(|evaluation| offload(move || evaluation.run()));
             for outcome in try_join_all(evaluated).await.map_err(|error| error.problem())? {
                 let Outcome { key, events, stats } = outcome;
                 spans += stats.spans;
@@ -273,7 +273,7 @@ impl Observer {
             let rows = u32::try_from(row.span_count).unwrap_or(u32::MAX);
             let new = NewRows { id: row.trace_id, rows, project: row.project.as_deref(), at: now, batch: None };
             let dropped = self.traces.add(new, false);
-            findings.figures.unseen_traces.fetch_add(dropped, Ordering::Relaxed);
+            findings.metrics.unseen_traces.fetch_add(dropped, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -292,7 +292,7 @@ impl Observer {
             let (traces, others) = cached.into_traces();
             (with_operations(traces.into_iter().map(Arc::new), &scratch), others.collect::<Vec<_>>())
         };
-        let (mut found, others) = blocking(assemble).await.map_err(|error| error.problem())?;
+        let (mut found, others) = offload(assemble).await.map_err(|error| error.problem())?;
         stored.extend(others);
         let mut later = BTreeSet::new();
         if !stored.is_empty() {
@@ -300,7 +300,7 @@ impl Observer {
             later.extend(beyond);
             let scratch = observation.scratch.clone();
             let find = move || with_operations(traces.into_iter(), &scratch);
-            found.extend(blocking(find).await.map_err(|error| error.problem())?);
+            found.extend(offload(find).await.map_err(|error| error.problem())?);
         }
         let mut loaded = BTreeMap::new();
         for (TraceOperations { is_whole, durations }, trace) in found {

@@ -13,7 +13,7 @@ use kino_wire::Problem;
 use serde::{Deserialize, Serialize};
 
 use super::{Record, RunRecords};
-use crate::sets::Set;
+use crate::execution_set::ExecutionSet;
 
 /// Operations of a run whose locations are stored.
 const LOCATIONS_MAX: usize = 200;
@@ -57,7 +57,7 @@ impl Location {
 
 impl RunRecords {
     /// What is known of the noise of the command that these sets ran; nothing where they ran several, or none.
-    pub(crate) async fn history_of(&self, sets: [&Set; 2]) -> Result<History, Problem> {
+    pub(crate) async fn history_of(&self, sets: [&ExecutionSet; 2]) -> Result<History, Problem> {
         let spans = sets.iter().flat_map(|set| &set.traces).filter_map(|trace| trace.spans.first());
         let ids = spans.filter_map(|span| span.resource.text(names::RUN_ID)?.parse().ok());
         let runs: BTreeSet<RunId> = ids.collect();

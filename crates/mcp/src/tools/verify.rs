@@ -32,7 +32,7 @@ const REPEAT_MAX: u32 = 200;
 /// Starts verifications; in the product this starts `kino run --against`, a process of its own.
 pub trait Verifier: Send + Sync {
     /// Starts one, if the user's configuration allows its command.
-    fn start(&self, wanted: VerifyRequest) -> Starting<'_>;
+    fn start(&self, request: VerifyRequest) -> Starting<'_>;
 
     /// How long a tool call waits for the end before it answers with the id to ask again.
     fn wait(&self) -> Duration;
@@ -80,14 +80,14 @@ impl ToolContext<'_> {
             (Some(id), None) => id,
             (None, Some(command)) => {
                 let against = arguments.against.unwrap_or_else(|| AGAINST_DEFAULT.to_owned());
-                let wanted = VerifyRequest { command, against, repeat: arguments.repeat, directory };
-                check(&wanted)?;
+                let request = VerifyRequest { command, against, repeat: arguments.repeat, directory };
+                check(&request)?;
                 let Some(verifier) = verifier else {
                     let message =
                         "this server cannot execute anything; id reads a verification that `kino run --against` made";
                     return Err(Refusal::Problem(Problem::unavailable(message)));
                 };
-                match verifier.start(wanted).await? {
+                match verifier.start(request).await? {
                     Verifying::Started(id) => id.to_string(),
                     Verifying::Denied { line, why } => return Ok(self.denied(line, why)),
                 }
@@ -107,15 +107,16 @@ impl ToolContext<'_> {
     }
 }
 
-fn check(wanted: &VerifyRequest) -> Result<(), String> {
+fn check(request: &VerifyRequest) -> Result<(), String> {
     let is_sound = |word: &String| !word.contains('\0');
-    if wanted.command.is_empty() || wanted.command.len() > COMMAND_WORDS_MAX || !wanted.command.iter().all(is_sound) {
+    if request.command.is_empty() || request.command.len() > COMMAND_WORDS_MAX || !request.command.iter().all(is_sound)
+    {
         return Err(format!("command is a program and its arguments, 1 to {COMMAND_WORDS_MAX} words, no shell's line"));
     }
-    if wanted.repeat.is_some_and(|repeat| !(1..=REPEAT_MAX).contains(&repeat)) {
+    if request.repeat.is_some_and(|repeat| !(1..=REPEAT_MAX).contains(&repeat)) {
         return Err(format!("repeat is 1 to {REPEAT_MAX}"));
     }
-    if wanted.against.is_empty() || wanted.against.contains('\0') {
+    if request.against.is_empty() || request.against.contains('\0') {
         return Err("against is a git revision, previous, run:ID or label:NAME".to_owned());
     }
     Ok(())

@@ -10,7 +10,7 @@ use kino_text::untrusted;
 use kino_wire::run::Run;
 use kino_wire::verify::VerifyRuns;
 
-use super::Wanted;
+use super::VerificationPlan;
 use crate::child::{Command, Ended, Streams};
 use crate::recording::execute_quietly;
 use crate::{Host, RunnerError};
@@ -35,8 +35,8 @@ pub(super) struct Side {
 
 impl Side {
     /// The code as it is.
-    pub(super) fn here(wanted: &Wanted<'_>) -> Self {
-        Self::new(wanted.directory.to_owned(), wanted.command.to_vec())
+    pub(super) fn here(plan: &VerificationPlan<'_>) -> Self {
+        Self::new(plan.directory.to_owned(), plan.command.to_vec())
     }
 
     /// The same command at the same place of the other worktree. Adds to `notes` what differs.
@@ -45,11 +45,11 @@ impl Side {
     /// Where that place is not there.
     pub(super) fn at_base<H: Host>(
         host: &H,
-        wanted: &Wanted<'_>,
+        plan: &VerificationPlan<'_>,
         tree: &Worktree,
         notes: &mut Vec<String>,
     ) -> Result<Self, RunnerError> {
-        let here = wanted.directory.canonicalize().unwrap_or_else(|_| wanted.directory.to_owned());
+        let here = plan.directory.canonicalize().unwrap_or_else(|_| plan.directory.to_owned());
         let root = project::of(&here).ok_or(RunnerError::NoRepository)?.worktree;
         let inner = here.strip_prefix(&root).unwrap_or(Path::new(""));
         let there = tree.root.join(inner);
@@ -57,8 +57,8 @@ impl Side {
             return Err(RunnerError::NoFolder(inner.to_owned()));
         }
         let places = Places { here: &here, root: &root, there: &there, tree: &tree.root };
-        let mut moved = Vec::with_capacity(wanted.command.len());
-        for (index, word) in wanted.command.iter().enumerate() {
+        let mut moved = Vec::with_capacity(plan.command.len());
+        for (index, word) in plan.command.iter().enumerate() {
             let at_base = places.word(word, index == 0);
             if at_base != *word {
                 notes.push(format!("before the change {} is used for {}", at_base.display(), word.display()));
@@ -127,11 +127,11 @@ fn last_words(bytes: &[u8]) -> String {
 ///
 /// # Errors
 /// Where either fails.
-pub(super) fn base_tree<H: Host>(host: &H, wanted: &Wanted<'_>, commit: &str) -> Result<Worktree, H::Failure> {
-    let project = project::of(wanted.directory).ok_or(RunnerError::NoRepository)?;
+pub(super) fn base_tree<H: Host>(host: &H, plan: &VerificationPlan<'_>, commit: &str) -> Result<Worktree, H::Failure> {
+    let project = project::of(plan.directory).ok_or(RunnerError::NoRepository)?;
     let tree = Worktree::add(&host.git(), &project.worktree, commit, &host.scratch()?)
         .map_err(|error| RunnerError::CheckOut(Arc::new(error)))?;
-    if let Some(line) = wanted.setup {
+    if let Some(line) = plan.setup {
         let progress = host.progress(&format!("setting {commit:.12} up"), None);
         let mut shell = Process::new("sh");
         shell.arg("-c").arg(line).current_dir(&tree.root).env("KINO_ORIGIN", &project.worktree).stdin(Stdio::null());

@@ -171,7 +171,7 @@ async fn decompressed(
             Err(Decompress::Io(source)) => Err(BodyError::Compressed { encoding, source }),
         }
     };
-    kino_engine::in_turn(work).await.map_err(|_| BodyError::Incomplete)?
+    kino_engine::offload_with_permit(work).await.map_err(|_| BodyError::Incomplete)?
 }
 
 fn compression(headers: &HeaderMap, header: impl AsHeaderName) -> Result<Compression, BodyError> {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::ExitCode;
 
-use kino_runner::verification::{self, Wanted};
+use kino_runner::verification::{self, VerificationPlan};
 use kino_wire::verify::{Verify, VerifyVerdict};
 
 use crate::app::{App, Outcome};
@@ -13,7 +13,7 @@ use crate::render;
 
 /// Executes and judges.
 pub(super) fn run(app: &App, arguments: &args::Run, base: &str) -> Outcome {
-    let wanted = Wanted {
+    let plan = VerificationPlan {
         command: &arguments.command,
         directory: &app.settings.directory,
         base,
@@ -24,7 +24,7 @@ pub(super) fn run(app: &App, arguments: &args::Run, base: &str) -> Outcome {
         cores: arguments.pin.as_ref().map(|cores| cores.0.as_slice()),
         setup: arguments.setup.as_deref(),
     };
-    let verified = verification::verify(app, &wanted).map_err(not_carried_out)?;
+    let verified = verification::verify(app, &plan).map_err(not_carried_out)?;
     show(app, arguments, &verified.verify)?;
     Ok(exit_code(&verified.verify, verified.interrupted))
 }

@@ -1,7 +1,7 @@
-//! The last executions of an operation, with the traces that hold them.
+//! The latest executions of an operation, with the traces that contain them.
 //!
-//! The store says in which traces it ran last. These are loaded from the latest on, until no other can contain a later
-//! execution than those found, so that no trace is searched that need not be loaded.
+//! The store lists the traces in which it ran last. They are loaded from the latest on, until no other trace can contain
+//! a later execution than those found.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -17,10 +17,10 @@ use kino_wire::explain::ExplainOperationQuestion;
 
 use crate::error::OrProblem;
 use crate::load::SPANS_LOADED_MAX;
-use crate::temporary::leave_out_temporary;
+use crate::temporary_worktrees::leave_out_temporary;
 use crate::{Engine, scope};
 
-/// Traces beyond those that seem to be enough: a trace that began earlier may end later, and is looked into too.
+/// Traces loaded beyond those that seem to be enough: a trace that began earlier may contain a later execution.
 const SPARE_TRACES: usize = 16;
 /// The same, as a part of those that seem to be enough.
 const SPARE_PART: usize = 8;
@@ -31,34 +31,34 @@ const AT_ONCE_MAX: usize = 2_048;
 /// them with each other.
 const STATE_EXECUTIONS_MIN: usize = 5;
 
-/// The last executions of an operation, with the traces that hold them.
-pub(crate) struct Newest {
+/// The latest executions of an operation, with the traces that contain them.
+pub(crate) struct LatestExecutions {
     service: Option<String>,
     name: String,
     traces: Vec<Arc<Trace>>,
     chosen: BTreeSet<(TraceId, SpanId)>,
-    left: u64,
+    left_out: u64,
     state: Option<String>,
     other_states: u64,
 }
 
-impl Newest {
-    /// The traces that hold the executions.
+impl LatestExecutions {
+    /// The traces that contain the executions.
     pub(crate) fn traces(&self) -> &[Arc<Trace>] {
         &self.traces
     }
 
-    /// Whether one of them begins at this span.
-    pub(crate) fn is_of(&self, span: &Span) -> bool {
+    /// Whether this span is the entry span of one of them.
+    pub(crate) fn contains(&self, span: &Span) -> bool {
         self.chosen.contains(&(span.trace_id, span.span_id))
     }
 
-    /// Hands the executions to `reader`, with how many there are beyond them.
+    /// Calls `reader` with the executions and the number of those beyond them.
     pub(crate) fn read<T>(&self, reader: impl FnOnce(&[Execution<'_, '_>], u64) -> T) -> T {
         let trees: Vec<Tree<'_>> = self.traces.iter().map(|trace| Tree::new(trace)).collect();
         let mut found = executions(&trees, Entry::Operation { service: self.service.as_deref(), name: &self.name });
         found.retain(|execution| self.chosen.contains(&(execution.trace_id(), execution.span_id())));
-        reader(&found, self.left)
+        reader(&found, self.left_out)
     }
 
     /// The state of the code that all of them ran; `None` where it is unknown, or several are.
@@ -71,9 +71,9 @@ impl Newest {
         self.other_states
     }
 
-    /// Keeps the executions of the newest state of the code that has [`STATE_EXECUTIONS_MIN`], all where none has;
-    /// unless `all_states`.
-    fn keep_newest_state(&mut self, all_states: bool, last: usize) {
+    /// Drops the executions of other states of the code than the newest that has [`STATE_EXECUTIONS_MIN`]; none where no
+    /// state has as many, or with `all_states`.
+    fn retain_newest_state(&mut self, all_states: bool, last: usize) {
         let chosen = &self.chosen;
         let executions = self.traces.iter().flat_map(|trace| &trace.spans);
         let mut executions: Vec<_> = executions
@@ -103,11 +103,14 @@ impl Newest {
 }
 
 impl Engine {
-    /// The last executions of an operation, `last` of them.
+    /// Loads the last `question.last` executions of an operation.
     ///
     /// # Errors
     /// Where there are none: with the nearest names.
-    pub(crate) async fn newest_of(&self, question: &ExplainOperationQuestion) -> Result<Newest, Problem> {
+    pub(crate) async fn latest_executions(
+        &self,
+        question: &ExplainOperationQuestion,
+    ) -> Result<LatestExecutions, Problem> {
         let project = scope::project(&question.scope);
         let filter = OperationFilter {
             service: question.service.clone(),
@@ -121,22 +124,22 @@ impl Engine {
         if search.found.is_empty() {
             return Err(self.no_operation(question, project.as_deref()).await);
         }
-        let mut newest = search.newest(question, known);
-        let temporary = leave_out_temporary(&mut newest.traces, &self.scratch());
-        let executions = newest.chosen.len();
-        newest.chosen.retain(|(trace, _)| !temporary.contains(trace));
-        newest.left += (executions - newest.chosen.len()) as u64;
-        newest.keep_newest_state(question.all_states, question.last);
-        Ok(newest)
+        let mut latest = search.finish(question, known);
+        let temporary = leave_out_temporary(&mut latest.traces, &self.scratch());
+        let executions = latest.chosen.len();
+        latest.chosen.retain(|(trace, _)| !temporary.contains(trace));
+        latest.left_out += (executions - latest.chosen.len()) as u64;
+        latest.retain_newest_state(question.all_states, question.last);
+        Ok(latest)
     }
 }
 
-/// A search on its way.
+/// A search in progress.
 struct Search {
     snapshot: Snapshot,
     filter: OperationFilter,
     last: usize,
-    /// Those of the loaded traces that hold an execution.
+    /// The loaded traces that contain an execution.
     traces: Vec<Arc<Trace>>,
     seen: HashSet<TraceId>,
     spans: usize,
@@ -152,8 +155,8 @@ impl Search {
         Self { snapshot, filter, last, traces, seen, spans: 0, found, stopped: false }
     }
 
-    /// Loads traces until no other can hold a later execution than the last wanted. Gives how many executions there
-    /// are in all.
+    /// Loads traces until no other can contain a later execution than the last wanted. Returns how many executions
+    /// there are in all.
     async fn run(&mut self) -> Result<u64, ScanError> {
         let mut least = self.last + self.last / SPARE_PART + SPARE_TRACES;
         loop {
@@ -177,7 +180,7 @@ impl Search {
         }
     }
 
-    /// Whether nothing that starts at or before `start` is wanted any more, or may be loaded.
+    /// Whether nothing that starts at or before `start` is needed, or the bound on spans is reached.
     fn is_settled(&mut self, start: UnixNanos) -> bool {
         self.stopped = self.spans >= SPANS_LOADED_MAX;
         // One more than asked, to know whether there are more.
@@ -201,19 +204,19 @@ impl Search {
         Ok(())
     }
 
-    fn newest(mut self, question: &ExplainOperationQuestion, known: u64) -> Newest {
+    fn finish(mut self, question: &ExplainOperationQuestion, known: u64) -> LatestExecutions {
         let more = self.stopped || self.found.len() > self.last;
         self.found.truncate(self.last);
-        let left = if more { known.saturating_sub(self.found.len() as u64).max(1) } else { 0 };
+        let left_out = if more { known.saturating_sub(self.found.len() as u64).max(1) } else { 0 };
         let chosen: BTreeSet<(TraceId, SpanId)> = self.found.iter().map(|(_, trace, span)| (*trace, *span)).collect();
         let traces: HashSet<TraceId> = chosen.iter().map(|(trace, _)| *trace).collect();
         self.traces.retain(|trace| traces.contains(&trace.trace_id));
-        Newest {
+        LatestExecutions {
             service: question.service.clone(),
             name: question.operation.clone(),
             traces: self.traces,
             chosen,
-            left,
+            left_out,
             state: None,
             other_states: 0,
         }

@@ -11,7 +11,7 @@ pub const APPEND_BUCKETS_SECONDS: [f64; 12] =
 
 /// Counters since the start.
 #[derive(Debug, Default)]
-pub struct Figures {
+pub struct Metrics {
     pub(crate) spans: AtomicU64,
     pub(crate) events: AtomicU64,
     pub(crate) links: AtomicU64,
@@ -28,7 +28,7 @@ pub struct Figures {
 
 /// The counters at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Reading {
+pub struct MetricsSnapshot {
     /// Rows acknowledged, by table.
     pub accepted: BTreeMap<&'static str, u64>,
     /// Bytes of request bodies taken in, decompressed.
@@ -51,7 +51,7 @@ pub struct Reading {
     pub append_time: Duration,
 }
 
-impl Figures {
+impl Metrics {
     /// Counts a request that was refused whole.
     pub fn refuse(&self, reason: &'static str) {
         let mut refused = self.refused.lock().expect("nothing panics while it holds this lock");
@@ -70,10 +70,10 @@ impl Figures {
     }
 
     /// The counters now.
-    pub fn read(&self) -> Reading {
+    pub fn snapshot(&self) -> MetricsSnapshot {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let accepted = [("spans", &self.spans), ("events", &self.events), ("links", &self.links)];
-        Reading {
+        MetricsSnapshot {
             accepted: accepted.into_iter().map(|(name, counter)| (name, load(counter))).collect(),
             bytes: load(&self.bytes),
             requests: load(&self.requests),
@@ -94,11 +94,11 @@ mod tests {
 
     #[test]
     fn an_append_counts_in_every_bucket_that_it_fits() {
-        let figures = Figures::default();
-        figures.appended(2_000_000);
-        let reading = figures.read();
+        let metrics = Metrics::default();
+        metrics.appended(2_000_000);
+        let snapshot = metrics.snapshot();
         let fits: Vec<bool> = APPEND_BUCKETS_SECONDS.iter().map(|end| *end >= 0.002).collect();
-        assert_eq!(reading.append_buckets, fits.iter().map(|fits| u64::from(*fits)).collect::<Vec<_>>());
-        assert_eq!((reading.append_count, reading.append_time), (1, Duration::from_millis(2)));
+        assert_eq!(snapshot.append_buckets, fits.iter().map(|fits| u64::from(*fits)).collect::<Vec<_>>());
+        assert_eq!((snapshot.append_count, snapshot.append_time), (1, Duration::from_millis(2)));
     }
 }

@@ -1,4 +1,4 @@
-//! What is looked at beside the last executions of an operation: what ran at the same time, and the code before.
+//! Traces that executions are compared with: those that ran at the same time, and those of earlier code.
 
 use std::sync::Arc;
 
@@ -10,51 +10,51 @@ use kino_wire::explain::ExplainOperationQuestion;
 
 use crate::error::OrProblem;
 use crate::load;
-use crate::temporary::leave_out_temporary;
+use crate::temporary_worktrees::leave_out_temporary;
 use crate::{Engine, scope};
 
-/// Traces at the same time; of more, the latest.
+/// Concurrent traces that are loaded; of more, the latest.
 const TRACES_MAX: usize = 2_000;
 /// Their spans.
 const SPANS_MAX: usize = 50_000;
 /// What began this long before the first execution may still have been under way.
 const LEAD_NANOS: i64 = 60_000_000_000;
-/// Executions of the code before.
+/// Traces of earlier code that are loaded.
 const EARLIER_MAX: usize = 20;
-/// Traces among which it is sought.
+/// Rows among which earlier code is sought.
 const EARLIER_ROWS_MAX: usize = 2_000;
 
-/// What ran at the same time.
+/// The traces that ran at the same time as others.
 #[derive(Default)]
-pub(crate) struct Beside {
+pub(crate) struct ConcurrentTraces {
     pub(crate) traces: Vec<Arc<Trace>>,
-    /// All that began later is among them.
+    /// The traces are complete from here on, in Unix nanoseconds.
     pub(crate) since: i64,
 }
 
 /// Traces of an operation in the code before the newest.
-pub(crate) struct Earlier {
+pub(crate) struct EarlierTraces {
     pub(crate) code_state: String,
     pub(crate) traces: Vec<Arc<Trace>>,
 }
 
 impl Engine {
-    /// What ran while these traces did, if any execution in them that begins at such a span may have waited for another.
-    /// At most [`TRACES_MAX`] traces of together about [`SPANS_MAX`] spans.
-    pub(crate) async fn ran_beside(
+    /// Loads what ran while these traces did, where an execution in them whose entry span `is_entry` may have waited for
+    /// another: at most [`TRACES_MAX`] traces of together about [`SPANS_MAX`] spans.
+    pub(crate) async fn concurrent_traces(
         &self,
         snapshot: &Snapshot,
         project: Option<String>,
         traces: &[Arc<Trace>],
         is_entry: impl Fn(&Span) -> bool,
-    ) -> Result<Beside, Problem> {
+    ) -> Result<ConcurrentTraces, Problem> {
         let times = || traces.iter().flat_map(|trace| &trace.spans);
         let (Some(first), Some(last)) = (times().map(|span| span.start).min(), times().map(|span| span.start).max())
         else {
-            return Ok(Beside::default());
+            return Ok(ConcurrentTraces::default());
         };
         if !may_wait_for_others(traces.iter().map(|trace| &**trace), is_entry) {
-            return Ok(Beside::default());
+            return Ok(ConcurrentTraces::default());
         }
         let filter = TraceFilter {
             since: Some(UnixNanos(first.0.saturating_sub(LEAD_NANOS))),
@@ -77,19 +77,19 @@ impl Engine {
         let ids: Vec<TraceId> = within.iter().map(|row| row.trace_id).collect();
         let (mut traces, _) = load::traces_once_within(snapshot, &ids, 2 * SPANS_MAX).await?;
         leave_out_temporary(&mut traces, &self.scratch());
-        Ok(Beside { traces, since })
+        Ok(ConcurrentTraces { traces, since })
     }
 
     /// The last executions in the code before the newest of these traces; `None` where the newest code is unknown, or none
     /// came before it.
-    pub(crate) async fn earlier_code(
+    pub(crate) async fn earlier_traces(
         &self,
         snapshot: &Snapshot,
         question: &ExplainOperationQuestion,
         traces: &[Arc<Trace>],
-    ) -> Result<Option<Earlier>, Problem> {
+    ) -> Result<Option<EarlierTraces>, Problem> {
         let Some(newest) = newest_code(traces) else { return Ok(None) };
-        // Roots are known without looking at spans.
+        // Roots are known without reading spans.
         let mut entries = traces.iter().flat_map(|trace| &trace.spans).filter(|span| span.name == question.operation);
         let filter = TraceFilter {
             service: question.service.clone(),
@@ -107,7 +107,7 @@ impl Engine {
         let ids: Vec<TraceId> = rows.take(EARLIER_MAX).map(|row| row.trace_id).collect();
         let (mut traces, _) = load::traces_once_within(snapshot, &ids, SPANS_MAX).await?;
         leave_out_temporary(&mut traces, &self.scratch());
-        Ok(Some(Earlier { code_state, traces }))
+        Ok(Some(EarlierTraces { code_state, traces }))
     }
 }
 

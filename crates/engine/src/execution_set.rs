@@ -1,7 +1,7 @@
-//! Sets of executions that a selector names: which traces are looked at, and which of their spans belong.
+//! The set of executions that a selector names: its traces, and which of their spans belong to it.
 //!
-//! One trace may hold several runs (a test suite, an agent's session), so that a set keeps the spans that name its
-//! run or code, and their descendants that name none.
+//! One trace may contain several runs (a test suite, an agent's session). Of each trace, a set has the spans that name its
+//! run or code state, and their descendants that name none.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use crate::load;
 use crate::selector::Selector;
 use crate::{Engine, scope};
 
-/// Traces of one set that are looked at, the newest. The rest is counted.
+/// Traces of one set that are loaded, the newest. The rest is counted.
 pub(crate) const TRACES_MAX: usize = 5_000;
-/// Rows that are looked through for the commits that a prefix may mean.
+/// Rows that are searched for the commits that a prefix may mean.
 const COMMIT_ROWS_MAX: usize = 10_000;
 
-/// Which spans of a trace belong.
+/// Which spans of a trace belong to a set.
 #[derive(Clone, Debug)]
 pub(crate) enum Members {
     /// All of them.
@@ -35,18 +35,18 @@ pub(crate) enum Members {
 
 /// The traces of a set, reduced to the spans that belong.
 #[derive(Debug)]
-pub(crate) struct Set {
+pub(crate) struct ExecutionSet {
     pub(crate) traces: Vec<Arc<Trace>>,
-    /// Traces beyond the ones looked at.
+    /// Traces beyond [`TRACES_MAX`] and the bound on spans.
     pub(crate) left_out: u64,
 }
 
 impl Engine {
-    /// The set that a selector names.
+    /// Loads the set that the selector `text` names.
     ///
     /// # Errors
-    /// Where it is no selector, or the set is empty: with what there is.
-    pub(crate) async fn set(&self, text: &str, scope: &Scope) -> Result<Set, Problem> {
+    /// Where it is not a selector, or the set is empty: with what there is.
+    pub(crate) async fn execution_set(&self, text: &str, scope: &Scope) -> Result<ExecutionSet, Problem> {
         let project = scope::project(scope);
         let scoped = TraceFilter { project: project.clone(), ..TraceFilter::default() };
         let selector = Selector::parse(text)?;
@@ -78,11 +78,11 @@ impl Engine {
         let beyond = ids.len().saturating_sub(TRACES_MAX) as u64;
         let (traces, skipped) = load::traces(&snapshot, ids.into_iter().take(TRACES_MAX)).await?;
         let traces: Vec<Arc<Trace>> =
-            traces.into_iter().map(|trace| members.keep(trace)).filter(|trace| !trace.spans.is_empty()).collect();
+            traces.into_iter().map(|trace| members.restrict(trace)).filter(|trace| !trace.spans.is_empty()).collect();
         if traces.is_empty() {
             return Err(self.empty_set(text, &selector).await);
         }
-        Ok(Set { traces, left_out: beyond + skipped.len() as u64 })
+        Ok(ExecutionSet { traces, left_out: beyond + skipped.len() as u64 })
     }
 
     async fn labelled(&self, label: &str, project: Option<&str>) -> Result<BTreeSet<String>, Problem> {
@@ -162,8 +162,8 @@ impl Engine {
 }
 
 impl Members {
-    /// The trace with only the spans that belong.
-    pub(crate) fn keep(&self, trace: Arc<Trace>) -> Arc<Trace> {
+    /// Returns the trace with only the spans that belong, and their logs.
+    pub(crate) fn restrict(&self, trace: Arc<Trace>) -> Arc<Trace> {
         let says = |span: &Span| match self {
             Self::All => Some(true),
             Self::Runs(ids) => span.resource.text(names::RUN_ID).map(|id| ids.contains(id)),
@@ -173,7 +173,7 @@ impl Members {
             trace.spans.iter().enumerate().map(|(index, span)| (span.span_id, index)).collect();
         let mut belongs: Vec<Option<bool>> = trace.spans.iter().map(says).collect();
         for start in 0..trace.spans.len() {
-            // Walks up to the nearest span that says something; a missing parent or a circle says nothing.
+            // Walks up to the nearest span that says something; a missing parent or a cycle says nothing.
             let mut path = Vec::new();
             let mut at = Some(start);
             let verdict = loop {
@@ -221,13 +221,13 @@ mod tests {
 
     fn check(spans: Vec<Span>, expected: &[u8]) {
         let members = Members::Runs(BTreeSet::from(["a".to_owned()]));
-        let members = members.keep(Arc::new(Trace { spans, ..Trace::default() }));
+        let members = members.restrict(Arc::new(Trace { spans, ..Trace::default() }));
         let ids: Vec<u8> = members.spans.iter().map(|span| span.span_id.0[0]).collect();
         assert_eq!(ids, expected);
     }
 
     #[test]
-    fn a_session_that_holds_two_runs_gives_each_its_own() {
+    fn a_session_with_two_runs_gives_each_its_own() {
         check(vec![span(1, 0, None), span(2, 1, Some("a")), span(3, 2, None), span(4, 1, Some("b"))], &[2, 3]);
     }
 
