@@ -148,7 +148,7 @@ def test_sessions_that_subscribed_are_told_of_changes(shop, kind):
         return listed, one, json.loads(read.contents[0].text)
 
     listed, one, read = shop.mcp(ask, kind, mode="legacy", message_handler=note)
-    assert listed == {"kino://findings"}
+    assert listed == {"kino://answers", "kino://findings"}
     assert {"notifications/resources/updated", "notifications/resources/list_changed"} <= methods(seen), seen
     # Without roots, HTTP says nothing of where the client works, so that no path is known to be its own.
     shown = "cart.py" if kind == "stdio" else "sha256:"

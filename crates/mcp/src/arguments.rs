@@ -1,5 +1,7 @@
 //! What a client asks with: each tool's arguments, and the durations and times in them.
 
+pub(crate) mod schema;
+
 use std::collections::BTreeMap;
 
 use kino_model::UnixNanos;
@@ -38,7 +40,17 @@ pub(crate) struct Find {
     pub(crate) attributes: BTreeMap<String, Json>,
     pub(crate) run: Option<String>,
     pub(crate) limit: usize,
+    pub(crate) list: Option<Names>,
     pub(crate) cursor: Option<String>,
+}
+
+/// Names that other questions need, which `find_traces` lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Names {
+    Services,
+    Operations,
+    Runs,
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,9 +100,11 @@ pub(crate) struct Open {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the argument is called so")]
 pub(crate) struct Sql {
     pub(crate) sql: String,
     pub(crate) limit: Option<usize>,
+    pub(crate) cursor: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -100,6 +114,7 @@ pub(crate) struct Verify {
     pub(crate) against: Option<String>,
     pub(crate) repeat: Option<u32>,
     pub(crate) id: Option<String>,
+    pub(crate) cursor: Option<String>,
 }
 
 /// Takes what all tools share out of `arguments`.

@@ -10,19 +10,23 @@ use kino_text::suggest;
 use kino_wire::ask::Scope;
 use kino_wire::{Problem, ProblemKind};
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, GetPromptRequestParams, GetPromptResponse,
-    Implementation, JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
-    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ResourceContents,
-    ServerCapabilities, ServerConfig, SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest, CustomResult, ErrorCode,
+    GetPromptRequestParams, GetPromptResponse, Implementation, JsonObject, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ResourceContents, ServerCapabilities,
+    ServerConfig, SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 
 use crate::answer::{BUDGET_TOKENS_DEFAULT, BUDGET_TOKENS_MAX, BUDGET_TOKENS_MIN};
 use crate::lacking::Lacking;
+use crate::leases::Leases;
+use crate::progress::Progress;
 use crate::subscriptions::Subscribed;
+use crate::tools::verify::Executing;
 use crate::tools::{Refusal, ToolContext};
-use crate::tools::{insights, list};
+use crate::tools::{insights, list, shapes};
 use crate::untrusted::{CELL_BYTES_MAX, MESSAGE_BYTES_MAX, clean};
 use crate::uri::path_of_uri;
 use crate::worktree::Worktrees;
@@ -45,6 +49,8 @@ pub struct Handler {
     roots: Arc<Mutex<Option<Rooted>>>,
     /// The resources it has subscribed to.
     subscribed: Subscribed,
+    /// What keeps the verifications going that it had started.
+    leases: Leases,
 }
 
 /// What a client's roots say about its project.
@@ -59,8 +65,13 @@ enum Rooted {
 }
 
 impl Handler {
-    pub(crate) fn new(server: Server) -> Self {
-        Self { server, roots: Arc::default(), subscribed: Subscribed::default() }
+    pub(crate) fn new(server: Server, leases: Leases) -> Self {
+        Self { server, roots: Arc::default(), subscribed: Subscribed::default(), leases }
+    }
+
+    /// The tools that work here.
+    fn tools(&self) -> Vec<Tool> {
+        list::all(self.server.sql.is_some())
     }
 
     async fn scope(&self, all: bool, context: &RequestContext<RoleServer>) -> Scope {
@@ -110,6 +121,10 @@ impl Handler {
         mut arguments: JsonObject,
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResult, Refusal> {
+        let tools = self.tools();
+        if let Some(tool) = tools.iter().find(|tool| tool.name == name) {
+            arguments::schema::check(tool, &arguments)?;
+        }
         let common = arguments::common(&mut arguments)?;
         let usual = if name == "check_insights" { insights::BUDGET_TOKENS } else { BUDGET_TOKENS_DEFAULT };
         let backend = Lacking::new(self.server.backend.as_ref());
@@ -131,8 +146,13 @@ impl Handler {
                 call.check_insights(arguments::read(arguments)?, &client(context), &worktrees).await
             }
             "verify_change" => {
-                let (verifier, directory) = (self.server.verifier.as_deref(), self.directory(context).await);
-                call.verify_change(arguments::read(arguments)?, verifier, directory).await
+                let executing = Executing {
+                    verifier: self.server.verifier.as_deref(),
+                    directory: self.directory(context).await,
+                    leases: &self.leases,
+                    progress: Progress::of(context),
+                };
+                call.verify_change(arguments::read(arguments)?, executing).await
             }
             "query_sql" => call.query_sql(arguments::read(arguments)?).await,
             "open_evidence" => {
@@ -145,6 +165,7 @@ impl Handler {
             _ => Err(Refusal::Arguments(format!("no tool is called {name}"))),
         };
         let mut rendered = rendered?;
+        debug_assert_eq!(shapes::undeclared(name, &rendered.structured), None, "{name}");
         if let Some(damage) = backend.damage() {
             rendered.lacks(damage);
         }
@@ -206,6 +227,33 @@ fn failed(problem: &Problem) -> ErrorData {
     ErrorData::internal_error(clean(&problem.message, 2 * MESSAGE_BYTES_MAX), None)
 }
 
+/// What is wrong with the parameters of a method that exists; `None` where there is no such method.
+fn wrong_parameters(request: &CustomRequest) -> Option<String> {
+    let parameters = request.params.clone().unwrap_or_default();
+    let mistake = match request.method.as_str() {
+        "tools/call" => serde_json::from_value::<CallToolRequestParams>(parameters).err(),
+        "prompts/get" => serde_json::from_value::<GetPromptRequestParams>(parameters).err(),
+        "resources/read" => serde_json::from_value::<ReadResourceRequestParams>(parameters).err(),
+        "resources/subscribe" => serde_json::from_value::<SubscribeRequestParams>(parameters).err(),
+        "resources/unsubscribe" => serde_json::from_value::<UnsubscribeRequestParams>(parameters).err(),
+        "tools/list" | "prompts/list" | "resources/list" | "resources/templates/list" => {
+            serde_json::from_value::<PaginatedRequestParams>(parameters).err()
+        }
+        _ => return None,
+    };
+    Some(
+        mistake.map_or_else(|| "wrong parameters".to_owned(), |mistake| clean(&mistake.to_string(), MESSAGE_BYTES_MAX)),
+    )
+}
+
+/// Refuses a cursor: lists are given whole, and no answer has given one.
+fn only_page(request: Option<PaginatedRequestParams>) -> Result<(), ErrorData> {
+    match request.and_then(|request| request.cursor) {
+        None => Ok(()),
+        Some(_) => Err(ErrorData::invalid_params("wrong cursor: this list has one page", None)),
+    }
+}
+
 /// A protocol error for a name that is not listed.
 fn no_such<'a>(what: &str, wrong: &str, names: impl Iterator<Item = &'a str> + Clone) -> ErrorData {
     let mut near = suggest::nearest(wrong, names.clone());
@@ -232,14 +280,15 @@ impl ServerHandler for Handler {
 
     async fn list_tools(
         &self,
-        _request: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(list::all()))
+        only_page(request)?;
+        Ok(ListToolsResult::with_all_items(self.tools()))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        list::all().into_iter().find(|tool| tool.name == name)
+        self.tools().into_iter().find(|tool| tool.name == name)
     }
 
     async fn call_tool(
@@ -247,20 +296,38 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let tools = list::all();
+        let tools = self.tools();
         if !tools.iter().any(|tool| tool.name == request.name) {
             return Err(no_such("tool", &request.name, tools.iter().map(|tool| tool.name.as_ref())));
         }
         let arguments = request.arguments.unwrap_or_default();
-        let result = self.answer(&request.name, arguments, &context).await.unwrap_or_else(refused);
-        Ok(result.into())
+        let answer = self.answer(&request.name, arguments, &context);
+        // A cancelled call is dropped where it waits, and what it had started ends with it.
+        let Some(answer) = context.ct.run_until_cancelled(answer).await else {
+            return Err(ErrorData::internal_error("the call was cancelled", None));
+        };
+        Ok(answer.unwrap_or_else(refused).into())
+    }
+
+    /// What looks like a request of the protocol but does not read as one has wrong parameters; the rest is unknown.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let method = clean(&request.method, CELL_BYTES_MAX);
+        match wrong_parameters(&request) {
+            Some(wrong) => Err(ErrorData::invalid_params(format!("{method}: {wrong}"), None)),
+            None => Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None)),
+        }
     }
 
     async fn list_prompts(
         &self,
-        _request: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
+        only_page(request)?;
         Ok(ListPromptsResult::with_all_items(prompts::all()))
     }
 
@@ -277,19 +344,23 @@ impl ServerHandler for Handler {
 
     async fn list_resources(
         &self,
-        _request: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
+        only_page(request)?;
         let scope = self.scope(false, &context).await;
         let found = insights::present(self.server.backend.as_ref(), scope).await.map_err(|problem| failed(&problem))?;
-        Ok(ListResourcesResult::with_all_items(insights::resources(&found.items)))
+        let mut resources = vec![shapes::resource()];
+        resources.extend(insights::resources(&found.items));
+        Ok(ListResourcesResult::with_all_items(resources))
     }
 
     async fn list_resource_templates(
         &self,
-        _request: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        only_page(request)?;
         Ok(ListResourceTemplatesResult::with_all_items(vec![insights::template()]))
     }
 
@@ -298,6 +369,12 @@ impl ServerHandler for Handler {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
+        if let Some(rest) = request.uri.strip_prefix(shapes::ANSWERS_URI) {
+            let described = shapes::read(rest).ok_or_else(subscriptions::unknown)?;
+            let contents =
+                ResourceContents::text(described.to_string(), request.uri).with_mime_type("application/json");
+            return Ok(ReadResourceResult::new(vec![contents]).into());
+        }
         let scope = self.scope(request.uri != insights::FINDINGS_URI, &context).await;
         let worktrees = self.worktrees(&context).await;
         let content = match insights::read(self.server.backend.as_ref(), &request.uri, scope, &worktrees).await {

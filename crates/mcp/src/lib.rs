@@ -15,6 +15,10 @@ mod answer;
 mod arguments;
 mod handler;
 mod lacking;
+mod leases;
+mod lines;
+mod messages;
+mod progress;
 mod prompts;
 mod sessions;
 mod subscriptions;
@@ -27,12 +31,16 @@ mod worktree;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use self::leases::Leases;
+use self::lines::Lines;
 use kino_model::Clock;
 use kino_wire::Backend;
 use rmcp::ServiceExt;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 
 pub use handler::Handler;
+pub use leases::Lease;
+pub use messages::{Malformed, malformed_body};
 pub use sessions::Sessions;
 pub use tools::sql::{Ran, SqlRows, SqlRunner};
 pub use tools::verify::{Starting, Verifier, VerifyRequest, Verifying};
@@ -110,12 +118,12 @@ pub async fn stdio(server: Server) -> Result<(), McpError> {
 ///
 /// # Errors
 /// As [`stdio`].
-pub async fn serve<R, W>(server: Server, streams: (R, W)) -> Result<(), McpError>
+pub async fn serve<R, W>(server: Server, (reader, writer): (R, W)) -> Result<(), McpError>
 where
     R: tokio::io::AsyncRead + Send + Unpin + 'static,
     W: tokio::io::AsyncWrite + Send + Unpin + 'static,
 {
-    let running = match Handler::new(server).serve(streams).await {
+    let running = match Handler::new(server, Leases::default()).serve(Lines::new(reader, writer)).await {
         Ok(running) => running,
         // A client that leaves before it says a word has done nothing wrong.
         Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
@@ -136,5 +144,10 @@ pub fn http_service(server: Server) -> HttpService {
         .with_allowed_origins(["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"])
         .enforce_origin_validation()
         .with_max_request_body_bytes(REQUEST_BYTES_MAX);
-    StreamableHttpService::new(move || Ok(Handler::new(server.clone())), Arc::new(Sessions::default()), config)
+    let leases = Leases::that_end_unattended();
+    StreamableHttpService::new(
+        move || Ok(Handler::new(server.clone(), leases.clone())),
+        Arc::new(Sessions::default()),
+        config,
+    )
 }

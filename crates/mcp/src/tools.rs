@@ -2,27 +2,28 @@
 
 mod apart;
 mod changes;
+mod comparison;
 mod diagnosis;
 pub(crate) mod evidence;
+mod find;
 pub(crate) mod insights;
 pub(crate) mod list;
 mod prediction;
+pub(crate) mod shapes;
 pub(crate) mod sql;
 pub(crate) mod verify;
 
 use kino_model::{TraceId, UnixNanos};
 use kino_wire::ask::{Scope, ask};
-use kino_wire::compare::{CallsChanged, Compare, CompareQuestion, OperationComparison, TotalComparison};
+use kino_wire::compare::CallsChanged;
 use kino_wire::errors::{ErrorGroup, ErrorsQuestion, Frame};
 use kino_wire::explain::{
     BreakdownRow, EntryPoint, ExplainOperation, ExplainOperationQuestion, ExplainSystemQuestion, ExplainTrace,
     ExplainTraceQuestion, LeftOut, Quantiles,
 };
-use kino_wire::find::{FindItem, FindQuestion};
 use kino_wire::finding::{Evidence, Finding, Location};
 use kino_wire::predict::PredictQuestion;
-use kino_wire::{Backend, Problem, ProblemKind};
-use serde_json::Value as Json;
+use kino_wire::{Backend, Problem};
 
 use self::sql::SqlRunner;
 use crate::answer::{Answer, Page, Rendered, Table};
@@ -32,16 +33,11 @@ use crate::value::Value;
 
 /// How many groups of errors are asked for, so that pages can be made of them.
 const ERROR_GROUPS_MAX: usize = 500;
-/// How many rows a SQL statement gives when nothing is said.
-const SQL_ROWS_DEFAULT: usize = 50;
-/// How many rows a SQL statement gives at most.
-const SQL_ROWS_MAX: usize = 1_000;
-/// How often a page of traces is asked for again with fewer items, until it fits.
-const FIND_TRIES_MAX: usize = 4;
 /// Segments of a critical path on a first page: the breakdown has their sums.
 const PATH_ROWS_MAX: usize = 12;
-/// The fields of `untrusted.name` in an operation's critical path come after this many rows of findings.
-const FINDINGS_FIRST: usize = 4;
+
+/// What a cursor of another question is answered with.
+const WRONG_CURSOR: &str = "wrong cursor: use the one that the same question answered with";
 
 /// Why a tool has no answer.
 pub(crate) enum Refusal {
@@ -100,13 +96,8 @@ impl ToolContext<'_> {
         }
         let question = ExplainSystemQuestion { last: arguments.last, scope: self.scope.clone() };
         let system = ask(self.backend, &question).await?;
-        let mut entries =
-            Table::new("entry_points", 8, &["entry", "service", "name", "executions", "errors", "p50", "p95"]);
-        let mut calls = Table::new(
-            "calls",
-            24,
-            &["entry", "service", "name", "calls_each", "critical", "share", "code", "statement"],
-        );
+        let mut entries = Table::new(&shapes::ENTRY_POINTS);
+        let mut calls = Table::new(&shapes::CALLS);
         calls.grouped = true;
         for (index, entry) in system.entry_points.iter().enumerate() {
             entries.rows.push(entry_row(index, entry));
@@ -131,48 +122,6 @@ impl ToolContext<'_> {
         }
         let answer = Answer { tool: "explain_system", facts: vec![self.scope_fact()], notes, tables, next: None };
         self.finish(&answer, arguments.cursor.as_ref())
-    }
-
-    pub(crate) async fn find_traces(&self, arguments: arguments::Find) -> Result<Rendered, Refusal> {
-        let mut question = FindQuestion {
-            service: arguments.service,
-            name: arguments.name,
-            min_duration_nanos: arguments.min_duration.as_deref().map(arguments::duration).transpose()?,
-            since_unix_nanos: arguments::optional_time(arguments.since.as_ref(), self.now)?,
-            until_unix_nanos: arguments::optional_time(arguments.until.as_ref(), self.now)?,
-            error: arguments.error,
-            attributes: arguments.attributes.into_iter().map(|(key, value)| (key, plain(&value))).collect(),
-            run_id: arguments.run,
-            limit: arguments.limit.min(kino_wire::find::MAX_LIMIT),
-            cursor: arguments.cursor,
-            scope: self.scope.clone(),
-        };
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let found = ask(self.backend, &question).await?;
-            let mut table = Table::new(
-                "traces",
-                usize::MAX,
-                &["trace_id", "service", "name", "start", "duration", "spans", "errors", "run", "run"],
-            );
-            table.paged_by_backend = true;
-            table.rows = found.items.iter().map(find_row).collect();
-            let answer = Answer {
-                tool: "find_traces",
-                facts: vec![self.scope_fact(), ("more", Value::Plain(if found.more { "yes" } else { "no" }.into()))],
-                notes: Vec::new(),
-                tables: vec![table],
-                next: found.cursor,
-            };
-            let rendered = answer.render(self.budget_tokens, None);
-            // The backend's cursor goes on after its last item, so an answer that holds fewer is asked for again.
-            let fits = rendered.shown[0];
-            if fits == found.items.len() || fits == 0 || tries == FIND_TRIES_MAX {
-                return Ok(rendered);
-            }
-            question.limit = fits;
-        }
     }
 
     pub(crate) async fn explain(&self, arguments: arguments::Explain) -> Result<Rendered, Refusal> {
@@ -207,12 +156,6 @@ impl ToolContext<'_> {
         self.finish(&answer, arguments.cursor.as_ref())
     }
 
-    pub(crate) async fn compare_runs(&self, arguments: arguments::Compare) -> Result<Rendered, Refusal> {
-        let question = CompareQuestion { before: arguments.before, after: arguments.after, scope: self.scope.clone() };
-        let compared = ask(self.backend, &question).await?;
-        self.finish(&compare_answer(&compared), arguments.cursor.as_ref())
-    }
-
     pub(crate) async fn find_errors(&self, arguments: arguments::Errors) -> Result<Rendered, Refusal> {
         let question = ErrorsQuestion {
             service: arguments.service,
@@ -223,11 +166,7 @@ impl ToolContext<'_> {
             scope: self.scope.clone(),
         };
         let errors = ask(self.backend, &question).await?;
-        let mut table = Table::new(
-            "errors",
-            usize::MAX,
-            &["type", "message", "count", "last_seen", "frame", "function", "fingerprint", "example"],
-        );
+        let mut table = Table::new(&shapes::ERRORS);
         table.rows = errors.items.iter().map(error_row).collect();
         let mut notes = Vec::new();
         if errors.left_out_temporary > 0 {
@@ -243,47 +182,6 @@ impl ToolContext<'_> {
             Answer { tool: "find_errors", facts: vec![self.scope_fact()], notes, tables: vec![table], next: None };
         self.finish(&answer, arguments.cursor.as_ref())
     }
-
-    pub(crate) async fn query_sql(&self, arguments: arguments::Sql) -> Result<Rendered, Refusal> {
-        let Some(runner) = self.sql else {
-            return Err(Refusal::Problem(Problem::unavailable(
-                "query_sql needs the program kino-sql beside kino or on the PATH; build it with \
-                 `cargo build --release -p kino-sql`. find_traces and explain answer most questions without it.",
-            )));
-        };
-        let limit = arguments.limit.unwrap_or(SQL_ROWS_DEFAULT).clamp(1, SQL_ROWS_MAX);
-        let result = runner.run(arguments.sql, limit).await.map_err(|problem| match problem.kind {
-            // A value that cannot be converted is named.
-            ProblemKind::Invalid => Refusal::Quoting(problem.message),
-            _ => Refusal::Problem(problem),
-        })?;
-        let mut table = Table::new("rows", usize::MAX, &[]);
-        table.paged_by_backend = true;
-        table.columns = result
-            .columns
-            .iter()
-            .map(|column| crate::untrusted::clean(column, crate::untrusted::CELL_BYTES_MAX).into())
-            .collect();
-        let width = table.columns.len();
-        table.rows = result
-            .rows
-            .into_iter()
-            .map(|mut row| {
-                row.resize(width, Json::Null);
-                row.into_iter().map(Value::Any).collect()
-            })
-            .collect();
-        let mut notes = Vec::new();
-        if result.more {
-            notes.push(format!("there are more than {limit} rows: aggregate, or raise limit"));
-        }
-        let answer = Answer { tool: "query_sql", facts: Vec::new(), notes, tables: vec![table], next: None };
-        let mut rendered = answer.render(self.budget_tokens, None);
-        if let Some(damage) = result.damage {
-            rendered.lacks(damage);
-        }
-        Ok(rendered)
-    }
 }
 
 /// Returns the page that a cursor names.
@@ -291,13 +189,8 @@ impl ToolContext<'_> {
 /// # Errors
 /// Where the answer has no such table.
 fn page(answer: &Answer, cursor: &str) -> Result<Page, String> {
-    let page = Page::parse(cursor).filter(|page| answer.tables.iter().any(|table| page.is_of(table.name)));
-    page.ok_or_else(|| String::from("wrong cursor: use the one that the same question answered with"))
-}
-
-/// An attribute's value as the text that traces are filtered by.
-fn plain(value: &Json) -> String {
-    value.as_str().map_or_else(|| value.to_string(), String::from)
+    let page = Page::parse(cursor).filter(|page| answer.tables.iter().any(|table| page.offset(table.name).is_some()));
+    page.ok_or_else(|| WRONG_CURSOR.to_owned())
 }
 
 fn trace_answer(explained: &ExplainTrace) -> Answer {
@@ -321,8 +214,8 @@ fn trace_answer(explained: &ExplainTrace) -> Answer {
         facts.push(("waited", Value::recorded_up_to(&waited.text, MESSAGE_BYTES_MAX)));
     }
     facts.extend(left_out_facts(&explained.left_out));
-    let mut path = Table::new("critical_path", 12, &["at", "took", "service", "name", "span_id"]);
-    path.most = PATH_ROWS_MAX;
+    let mut path = Table::new(&shapes::CRITICAL_PATH);
+    path.most = Some(PATH_ROWS_MAX);
     let start = explained.path.start_unix_nanos;
     for segment in &explained.critical_path {
         path.rows.push(vec![
@@ -367,7 +260,7 @@ fn operation_answer(explained: &ExplainOperation) -> Answer {
 
 /// Calls whose number changed by an order of magnitude.
 fn calls_changed_table(changed: &[CallsChanged]) -> Table {
-    let mut table = Table::new("calls_changed", 3, &["text", "parent"]);
+    let mut table = Table::new(&shapes::CALLS_CHANGED);
     for changed in changed {
         let text = Value::recorded_up_to(&changed.text, MESSAGE_BYTES_MAX);
         table.rows.push(vec![text, Value::recorded(&changed.parent)]);
@@ -397,11 +290,7 @@ fn left_out_facts(left_out: &LeftOut) -> Vec<(&'static str, Value)> {
 }
 
 fn findings_table(findings: &[Finding]) -> Table {
-    let mut table = Table::new(
-        "findings",
-        FINDINGS_FIRST,
-        &["code", "saving", "confidence", "executions", "text", "code_at", "evidence"],
-    );
+    let mut table = Table::new(&shapes::FINDINGS);
     for finding in findings {
         table.rows.push(vec![
             Value::word(finding.code.name()),
@@ -426,11 +315,7 @@ pub(crate) fn finding_text(finding: &Finding) -> Value {
 }
 
 fn breakdown_table(rows: &[BreakdownRow]) -> Table {
-    let mut table = Table::new(
-        "breakdown",
-        10,
-        &["service", "name", "count", "self", "critical", "share", "p50", "p95", "statement", "code_at", "example"],
-    );
+    let mut table = Table::new(&shapes::BREAKDOWN);
     for row in rows {
         table.rows.push(vec![
             Value::recorded(&row.service),
@@ -451,7 +336,7 @@ fn breakdown_table(rows: &[BreakdownRow]) -> Table {
 
 /// Returns the calls below the entry points that overlap in time; `None` where none do.
 fn concurrent_table(entry_points: &[EntryPoint]) -> Option<Table> {
-    let mut table = Table::new("at_the_same_time", 6, &["entry", "first", "second", "together_each", "share"]);
+    let mut table = Table::new(&shapes::AT_THE_SAME_TIME);
     for (index, entry) in entry_points.iter().enumerate() {
         table.rows.extend(entry.concurrent.iter().map(|pair| {
             vec![
@@ -491,23 +376,6 @@ fn call_row(index: usize, entry: &EntryPoint, row: &BreakdownRow) -> Vec<Value> 
     ]
 }
 
-fn find_row(item: &FindItem) -> Vec<Value> {
-    // Any program may say that a run of some name produced it. Only `kino run` makes ids of its own.
-    let run = item.run_id.as_deref();
-    let (recorded_run, claimed_run) = if item.run_recorded { (run, None) } else { (None, run) };
-    vec![
-        Value::Plain(item.trace_id.to_string()),
-        Value::recorded(&item.root_service),
-        Value::recorded(&item.root_name),
-        Value::Time(item.start_unix_nanos),
-        Value::nanos(item.duration_nanos),
-        Value::Count(item.span_count),
-        Value::Count(item.error_count),
-        recorded_run.map_or(Value::Empty, Value::word),
-        claimed_run.map_or(Value::Empty, Value::recorded),
-    ]
-}
-
 fn error_row(group: &ErrorGroup) -> Vec<Value> {
     let frame = group.frames.iter().find(|frame| frame.in_project).or_else(|| group.frames.first());
     vec![
@@ -519,123 +387,6 @@ fn error_row(group: &ErrorGroup) -> Vec<Value> {
         frame.map_or(Value::Empty, |frame| Value::recorded(&frame.function)),
         Value::Plain(group.fingerprint.to_string()),
         evidence(&group.examples),
-    ]
-}
-
-fn compare_answer(compared: &Compare) -> Answer {
-    let mut operations = Table::new(
-        "operations",
-        8,
-        &[
-            "service",
-            "name",
-            "root",
-            "verdict",
-            "before",
-            "after",
-            "effect",
-            "low",
-            "high",
-            "calls_before",
-            "calls_after",
-            "errors_before",
-            "errors_after",
-            "missing",
-        ],
-    );
-    operations.rows = compared.operations.iter().map(operation_row).collect();
-    let mut counts = Table::new("counts", 6, &["what", "before", "after", "verdict"]);
-    for count in &compared.counts {
-        counts.rows.push(vec![
-            Value::recorded(&count.what),
-            Value::Number(count.before),
-            Value::Number(count.after),
-            Value::Plain(format!("{:?}", count.verdict).to_lowercase()),
-        ]);
-    }
-    let mut suspects = Table::new("suspects", 3, &["score", "service", "name", "reason"]);
-    for suspect in &compared.suspects {
-        suspects.rows.push(vec![
-            Value::Number(suspect.score),
-            Value::recorded(&suspect.service),
-            Value::recorded(&suspect.name),
-            Value::recorded_up_to(&suspect.reason, MESSAGE_BYTES_MAX),
-        ]);
-    }
-    let mut runs = Table::new("runs", 4, &["what", "verdict", "before", "after", "effect", "low", "high"]);
-    runs.rows = compared.totals.iter().map(total_row).collect();
-    for changed in &compared.executions_changed {
-        let what = Value::recorded(&format!("executions of {} {}", changed.service, changed.name));
-        let values = [Value::Number(changed.before), Value::Number(changed.after)];
-        runs.rows.push(
-            [what, Value::Plain("changed".into())]
-                .into_iter()
-                .chain(values)
-                .chain([(); 3].map(|()| Value::Empty))
-                .collect(),
-        );
-    }
-    let mut facts = vec![
-        ("verdict", verdict(compared.verdict)),
-        ("executions_before", Value::Count(compared.executions.before)),
-        ("executions_after", Value::Count(compared.executions.after)),
-        ("runs_before", Value::Count(compared.runs.before)),
-        ("runs_after", Value::Count(compared.runs.after)),
-    ];
-    facts.extend(compared.drift.map(|drift| ("drift_of_both_sides", Value::Number(drift))));
-    let mut notes = vec![String::from(
-        "effect is the ratio, after over before, in the interval low..high; runs are the unit of time",
-    )];
-    if let Some(others) = compared.others_cpu {
-        facts.push(("others_cpu_before", Value::Number(others.before)));
-        facts.push(("others_cpu_after", Value::Number(others.after)));
-        notes.push(String::from(
-            "other programs used these shares of the cores, which changes times by itself: compare runs made while the \
-             machine does the same",
-        ));
-    }
-    if compared.left_out > 0 {
-        facts.push(("beyond", Value::Count(compared.left_out)));
-    }
-    let mut tables = vec![suspects, operations, counts, runs];
-    if !compared.calls_changed.is_empty() {
-        tables.insert(0, calls_changed_table(&compared.calls_changed));
-    }
-    Answer { tool: "compare_runs", facts, notes, tables, next: None }
-}
-
-/// A total of whole runs.
-fn total_row(total: &TotalComparison) -> Vec<Value> {
-    vec![
-        Value::Plain(format!("{} time", total.what)),
-        verdict(total.verdict),
-        Value::nanos(Some(total.before_nanos)),
-        Value::nanos(Some(total.after_nanos)),
-        Value::number(Some(total.effect)),
-        Value::number(total.interval.map(|[low, _]| low)),
-        Value::number(total.interval.map(|[_, high]| high)),
-    ]
-}
-
-fn operation_row(operation: &OperationComparison) -> Vec<Value> {
-    let root = if operation.root { Value::Plain("yes".into()) } else { Value::Empty };
-    let missing = operation.runs_missing.or(operation.occasions_missing).or(operation.executions_missing);
-    let kind = operation.kind.as_ref().map(|kind| format!(" [{kind}]")).unwrap_or_default();
-    vec![
-        Value::recorded(&operation.service),
-        Value::recorded(&format!("{}{kind}", operation.name)),
-        root,
-        verdict(operation.verdict),
-        Value::nanos(operation.before.median_nanos),
-        Value::nanos(operation.after.median_nanos),
-        Value::number(operation.effect),
-        Value::number(operation.interval.map(|[low, _]| low)),
-        Value::number(operation.interval.map(|[_, high]| high)),
-        Value::Count(operation.before.calls),
-        Value::Count(operation.after.calls),
-        Value::Count(operation.before.errors),
-        Value::Count(operation.after.errors),
-        missing.map_or(Value::Empty, Value::Count),
     ]
 }
 

@@ -9,6 +9,8 @@ use std::fmt::{Arguments, Write as _};
 pub(crate) use kino_text::untrusted::clean_within as clean;
 use sha2::{Digest, Sha256};
 
+/// Begins the names of columns and facts that hold recorded text.
+pub(crate) const UNTRUSTED: &str = "untrusted.";
 /// The most bytes of recorded text in one cell; the whole is `open_evidence`'s to give.
 pub(crate) const CELL_BYTES_MAX: usize = 160;
 /// The most bytes of an exception's message in a cell.
@@ -24,6 +26,18 @@ const PATH_BYTES_MAX: usize = 160;
 pub(crate) fn push(text: &mut String, words: Arguments<'_>) {
     let written = text.write_fmt(words);
     debug_assert!(written.is_ok(), "writing to a String cannot fail");
+}
+
+/// Cuts a text that [`clean`] may have cut before, to `bytes_max` bytes: `…(+N bytes)` then counts both cuts.
+pub(crate) fn cut_again(text: &str, bytes_max: usize) -> String {
+    if text.len() <= bytes_max {
+        return text.to_owned();
+    }
+    let earlier = text.strip_suffix(" bytes)").and_then(|text| text.rsplit_once("…(+"));
+    let earlier = earlier.and_then(|(shown, missing)| Some((shown, missing.parse::<usize>().ok()?)));
+    let (shown, missing) = earlier.unwrap_or((text, 0));
+    let end = shown.floor_char_boundary(bytes_max);
+    format!("{}…(+{} bytes)", &shown[..end], shown.len() - end + missing)
 }
 
 /// Lets through what can only be a code, a unit, a verdict, an id or a fingerprint; else says that it is none.
@@ -114,6 +128,14 @@ mod tests {
         for refused in ["/etc/passwd", "../x", "a b.py", "a\nb", "src/../../x", "", "a//b"] {
             assert_eq!(pushable_path(refused), None, "{refused:?}");
         }
+    }
+
+    #[test]
+    fn a_second_cut_counts_the_first() {
+        let cut = clean(&"é".repeat(100), 80);
+        assert!(cut.ends_with("…(+120 bytes)"), "{cut}");
+        assert_eq!(cut_again(&cut, 9), "éééé…(+192 bytes)");
+        assert_eq!(cut_again("short", 9), "short");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use kino_model::DurationNanos;
 use serde_json::{Value as Json, json};
 
-use crate::untrusted::{CELL_BYTES_MAX, clean, word};
+use crate::untrusted::{CELL_BYTES_MAX, clean, cut_again, word};
 
 /// A value in an answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,6 +80,23 @@ impl Value {
             Self::Any(Json::String(text)) => json!(clean(text, CELL_BYTES_MAX)),
             Self::Any(value @ (Json::Array(_) | Json::Object(_))) => json!(clean(&value.to_string(), CELL_BYTES_MAX)),
             Self::Any(value) => value.clone(),
+        }
+    }
+
+    /// Whether a traced program may have written it.
+    pub(crate) fn is_recorded(&self) -> bool {
+        matches!(self, Self::Recorded(_) | Self::Any(_))
+    }
+
+    /// The same with recorded text of at most `bytes_max` bytes; a cut says how many are missing.
+    pub(crate) fn within(&self, bytes_max: usize) -> Self {
+        match self {
+            Self::Recorded(text) => Self::Recorded(cut_again(text, bytes_max)),
+            Self::Any(value) if self.text().len() > bytes_max => {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                Self::Any(json!(clean(&text, bytes_max)))
+            }
+            other => other.clone(),
         }
     }
 

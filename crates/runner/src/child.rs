@@ -6,6 +6,7 @@
 //! ```
 
 mod capture;
+pub(crate) mod descendants;
 mod machine;
 mod terminal;
 

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -43,13 +43,23 @@ pub struct Detached<'a> {
     pub log: &'a Path,
 }
 
-/// Starts the process and waits until the engine knows of its verification; the process goes on by itself.
+/// What keeps a verification going: when it is dropped, the verification ends, with every process that it started.
+#[derive(Debug)]
+pub struct Lease {
+    /// The other end is the process's standard input.
+    _open: ChildStdin,
+}
+
+/// Starts the process and waits until the engine knows of its verification.
 ///
 /// # Errors
 /// Where it does not start, with what it said.
-pub fn start(client: &impl Client, detached: &Detached<'_>) -> Result<(), Problem> {
-    let child = spawn(detached).map_err(|error| Problem::internal(&error))?;
-    wait_until_it_runs(client, child, detached)
+pub fn start(client: &impl Client, detached: &Detached<'_>) -> Result<Lease, Problem> {
+    let mut child = spawn(detached).map_err(|error| Problem::internal(&error))?;
+    let stdin = child.stdin.take().ok_or_else(|| Problem::internal(&io::Error::from(io::ErrorKind::BrokenPipe)))?;
+    let lease = Lease { _open: stdin };
+    wait_until_it_runs(client, child, detached)?;
+    Ok(lease)
 }
 
 fn spawn(detached: &Detached<'_>) -> io::Result<Child> {
@@ -64,7 +74,7 @@ fn spawn(detached: &Detached<'_>) -> io::Result<Child> {
         }
     };
     command.args(detached.arguments).current_dir(detached.directory).env("KINO_HOME", detached.home);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(detached.log)?);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(File::create(detached.log)?);
     // A client that goes away, or is interrupted, takes its own process group with it, and not this.
     command.process_group(0).spawn()
 }

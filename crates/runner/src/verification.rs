@@ -10,6 +10,7 @@
 
 mod base;
 mod heartbeat;
+mod owner;
 mod pinned;
 mod side;
 mod turns;
@@ -30,10 +31,11 @@ use self::pinned::Pinned;
 use self::side::Side;
 pub use self::turns::Order;
 use self::turns::{Pace, since};
+use crate::Host;
+use crate::child::{self, descendants};
 use crate::host::Progress;
 use crate::recording::ask;
 use crate::silence::{Silence, why_no_spans};
-use crate::{Host, child};
 
 /// What a verification executes, and how often.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +48,8 @@ pub struct VerificationPlan<'a> {
     pub base: &'a str,
     /// The verification's id, where one is chosen already.
     pub id: Option<VerificationId>,
+    /// Whether standard input is held by whoever had this started: all ends when it does.
+    pub ends_with_owner: bool,
     /// How often each side is executed at most.
     pub repeat: u32,
     /// The slowdown that is tolerated, as a part: 0.1 for a tenth.
@@ -80,6 +84,10 @@ enum Which {
 /// Where it could not be carried out.
 pub fn verify<H: Host>(host: &H, plan: &VerificationPlan<'_>) -> Result<Verified, H::Failure> {
     let interrupted = child::interrupted();
+    descendants::adopt_orphans();
+    if plan.ends_with_owner {
+        owner::watch();
+    }
     let base = base::parse(plan.base, plan.directory, &host.git())?;
     let id = match plan.id {
         Some(id) => id,
@@ -116,6 +124,9 @@ pub fn verify<H: Host>(host: &H, plan: &VerificationPlan<'_>) -> Result<Verified
         Ok(()) => VerifyEnd::Whole,
         Err(failure) => VerifyEnd::Failed(failure.to_string()),
     };
+    if stopped {
+        descendants::kill_all();
+    }
     let end_unix_nanos = host.clock().now().0;
     let verify = ask(host, &VerifyFinish { progress: heartbeat.stop(), end, notes, end_unix_nanos })?;
     if !stopped {
@@ -201,6 +212,9 @@ impl<H: Host> Verification<'_, H> {
                     (Which::Before, Some(side)) => side,
                     (Which::Before, None) => continue,
                 };
+                if self.interrupted.load(Ordering::Acquire) {
+                    return Ok(());
+                }
                 let ran = side.execute(self.host);
                 if self.interrupted.load(Ordering::Acquire) {
                     return Ok(());

@@ -9,8 +9,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures::StreamExt;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use kino_engine::{Engine, offload_bytes};
+use kino_mcp::Malformed;
 use kino_wire::admin::{Health, Liveness};
 use kino_wire::export::{DAMAGE_HEADER, ExportEncoding, ExportQuestion};
 use kino_wire::{Access, Backend, Problem, ProblemKind};
@@ -160,8 +161,21 @@ async fn show_metrics(State(api): State<Api>, request: Request) -> Result<Respon
 async fn ask_over_mcp(State((api, mcp)): State<(Api, Mcp)>, request: Request) -> Result<Response, Response> {
     allow(&api, &request, Access::Read)?;
     let mut service = if allow(&api, &request, Access::Admin).is_ok() { mcp.executing } else { mcp.reading };
+    let request = if request.method() == Method::POST { with_a_message(request).await? } else { request };
     let answer = tower::Service::call(&mut service, request).await;
     answer.map(IntoResponse::into_response).map_err(|never| match never {})
+}
+
+/// Reads the body, and refuses what is no single message in the protocol's own form.
+async fn with_a_message(request: Request) -> Result<Request, Response> {
+    let (parts, body) = request.into_parts();
+    let refused = |status, malformed: Malformed| json(status, &malformed.answer(&Json::Null));
+    let body = axum::body::to_bytes(body, kino_mcp::REQUEST_BYTES_MAX).await;
+    let body = body.map_err(|_| refused(StatusCode::PAYLOAD_TOO_LARGE, Malformed::TooLong))?;
+    match kino_mcp::malformed_body(&body) {
+        Some(malformed) => Err(refused(StatusCode::BAD_REQUEST, malformed)),
+        None => Ok(Request::from_parts(parts, Body::from(body))),
+    }
 }
 
 async fn nothing_here() -> Response {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::sql::Runner;
+use super::sql::{self, Runner};
 use super::verifier::Verifier;
 use crate::app::{App, Outcome};
 use crate::failure::Failure;
@@ -16,10 +16,12 @@ pub(super) fn run(app: &App) -> Outcome {
         .enable_all()
         .build()
         .map_err(|error| Failure::because("starting a runtime", &error))?;
-    let server = kino_mcp::Server::new(Arc::new(client), Arc::clone(&app.clock))
+    let mut server = kino_mcp::Server::new(Arc::new(client), Arc::clone(&app.clock))
         .with_directory(app.settings.directory.clone())
-        .with_sql(Arc::new(Runner::new(&app.settings)))
         .with_verifier(Arc::new(Verifier::new(&app.settings)));
+    if sql::find(&app.settings).is_some() {
+        server = server.with_sql(Arc::new(Runner::new(&app.settings)));
+    }
     let served = runtime.block_on(kino_mcp::stdio(server));
     // Reading standard input cannot be cancelled; there is nothing left to wait for.
     runtime.shutdown_background();

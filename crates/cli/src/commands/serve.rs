@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use kino_engine::config::SyncKind;
+use kino_mcp::SqlRunner;
 use kino_server::{Programs, Running, ServeError, ServerConfig};
 use rustix::fs::Mode;
 use serde::Serialize;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::sql::Runner;
+use super::sql::{self, Runner};
 use super::verifier::Verifier;
 use crate::app::{App, Outcome};
 use crate::args::Serve;
@@ -52,7 +53,7 @@ pub(super) fn run(app: &App, arguments: Serve) -> Outcome {
         .map_err(|error| Failure::because("starting a runtime", &error))?;
     let served = runtime.block_on(async {
         let programs = Programs {
-            sql: Some(Arc::new(Runner::new(&app.settings))),
+            sql: sql::find(&app.settings).map(|_| Arc::new(Runner::new(&app.settings)) as Arc<dyn SqlRunner>),
             verifier: Some(Arc::new(Verifier::new(&app.settings).with_umask(umask))),
         };
         let running = kino_server::serve_with_programs(config, Arc::clone(&app.clock), programs).await;

@@ -90,8 +90,8 @@ fn begin(settings: &Settings, umask: Option<Mode>, request: &VerifyRequest) -> R
     arguments.extend(request.command.iter().cloned());
     let (program, home) = (&settings.program, &settings.home);
     let detached = Detached { program, arguments: &arguments, directory, home, umask, id, log: &log };
-    detached::start(&start::running(settings).map_err(problem)?, &detached)?;
-    Ok(Verifying::Started(id))
+    let lease = detached::start(&start::running(settings).map_err(problem)?, &detached)?;
+    Ok(Verifying::Started(id, Box::new(lease)))
 }
 
 fn options(request: &VerifyRequest) -> [String; 2] {
@@ -148,7 +148,7 @@ mod tests {
         fs::hard_link(worktree.path().join("kino.toml"), home.path().join(CONFIG_FILE)).unwrap();
         let request = VerifyRequest { directory: Some(worktree.path().to_owned()), ..request(&["true"], "HEAD") };
         let refused = begin(&settings, None, &request);
-        assert!(matches!(&refused, Ok(Verifying::Denied { why, .. }) if why.contains("hard links")), "{refused:?}");
+        assert!(matches!(refused, Ok(Verifying::Denied { why, .. }) if why.contains("hard links")));
     }
 
     #[test]

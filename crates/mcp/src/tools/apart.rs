@@ -5,7 +5,7 @@ use kino_wire::apart::{Apart, Difference, Earlier, Failure, LogLine, OperationAp
 use kino_wire::explain::ExplainTrace;
 
 use crate::answer::Table;
-use crate::tools::{at, evidence, location};
+use crate::tools::{at, evidence, location, shapes};
 use crate::untrusted::MESSAGE_BYTES_MAX;
 use crate::value::Value;
 
@@ -61,11 +61,7 @@ pub(crate) fn tables(explained: &ExplainTrace) -> Vec<Table> {
 }
 
 fn cause_table(failure: &Failure) -> Table {
-    let mut table = Table::new(
-        "first_cause",
-        1,
-        &["service", "name", "type", "message", "frame", "function", "passed", "reported", "handled", "evidence"],
-    );
+    let mut table = Table::new(&shapes::FIRST_CAUSE);
     let cause = &failure.cause;
     let frame = cause.frame.as_ref();
     let place = frame.map_or_else(|| location(cause.location.as_ref()), |frame| at(&frame.path, frame.line));
@@ -87,9 +83,7 @@ fn cause_table(failure: &Failure) -> Table {
 }
 
 fn earlier_table(earlier: &Earlier) -> Table {
-    let columns =
-        ["service", "name", "type", "message", "frame", "function", "attributes", "good", "good_with_it", "evidence"];
-    let mut table = Table::new("caught_before", 1, &columns);
+    let mut table = Table::new(&shapes::CAUGHT_BEFORE);
     let frame = earlier.frame.as_ref();
     let attributes: Vec<String> = earlier.attributes.iter().map(|it| format!("{}={}", it.key, it.value)).collect();
     table.rows.push(vec![
@@ -108,8 +102,7 @@ fn earlier_table(earlier: &Earlier) -> Table {
 }
 
 fn wait_table(wait: &Wait) -> Table {
-    let mut table =
-        Table::new("wait", 1, &["kind", "service", "name", "took", "usual", "share", "what", "code_at", "evidence"]);
+    let mut table = Table::new(&shapes::WAIT);
     table.rows.push(vec![
         Value::word(&wait.kind),
         Value::recorded(&wait.service),
@@ -125,8 +118,7 @@ fn wait_table(wait: &Wait) -> Table {
 }
 
 fn attributes_table(apart: &Apart) -> Table {
-    let columns = ["key", "value", "usual", "others_with_it", "others", "as_bad_with_it", "as_bad"];
-    let mut table = Table::new("attributes_apart", 3, &columns);
+    let mut table = Table::new(&shapes::ATTRIBUTES_APART);
     for row in &apart.attributes {
         table.rows.push(vec![
             Value::recorded(&row.key),
@@ -142,10 +134,7 @@ fn attributes_table(apart: &Apart) -> Table {
 }
 
 fn operations_table(apart: &Apart) -> Table {
-    let columns = ["differs", "service", "name", "calls", "usual_calls", "call", "usual_call", "code_at", "evidence"];
-    let mut table = Table::new("operations_apart", 3, &columns);
-    table.rows = apart.operations.iter().map(operation_row).collect();
-    table
+    Table::with_rows(&shapes::OPERATIONS_APART, apart.operations.iter().map(operation_row))
 }
 
 fn operation_row(row: &OperationApart) -> Vec<Value> {
@@ -171,7 +160,7 @@ fn operation_row(row: &OperationApart) -> Vec<Value> {
 }
 
 fn logs_table(logs: &[LogLine], start: i64) -> Table {
-    let mut table = Table::new("logs", 3, &["at", "severity", "service", "body", "times", "only_here"]);
+    let mut table = Table::new(&shapes::LOGS);
     table.rows = logs
         .iter()
         .map(|line| {

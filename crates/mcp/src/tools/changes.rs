@@ -3,9 +3,9 @@
 use kino_wire::ask::ask;
 use kino_wire::window::{ErrorChange, ExplainWindow, ExplainWindowQuestion, OperationCalls, Window, WindowSuspect};
 
-use crate::answer::{Answer, Rendered, Table};
+use crate::answer::{Answer, Rendered, Shape, Table};
 use crate::arguments;
-use crate::tools::{Refusal, ToolContext, at, evidence, location, verdict};
+use crate::tools::{Refusal, ToolContext, at, evidence, location, shapes, verdict};
 use crate::untrusted::MESSAGE_BYTES_MAX;
 use crate::value::Value;
 
@@ -56,21 +56,11 @@ fn window_answer(explained: &ExplainWindow, scope: (&'static str, Value)) -> Ans
         ("entry_points_beyond", beyond.operations),
     ];
     facts.extend(counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Value::Count(count))));
-    let mut suspects = Table::new(
-        "suspects",
-        3,
-        &["score", "service", "name", "reason", "p50_before", "p50", "errors_before", "errors", "code_at", "evidence"],
-    );
-    suspects.rows = explained.suspects.iter().map(suspect_row).collect();
-    let mut errors = Table::new("errors", 3, &["before", "since", "type", "message", "frame", "example"]);
-    errors.rows = explained.errors.iter().map(error_row).collect();
-    let new = comings("new_operations", &explained.appeared);
-    let gone = comings("gone_operations", &explained.vanished);
-    let mut entries = Table::new(
-        "entry_points",
-        3,
-        &["service", "name", "verdict", "p50_before", "p50", "calls_before", "calls", "errors_before", "errors"],
-    );
+    let suspects = Table::with_rows(&shapes::WINDOW_SUSPECTS, explained.suspects.iter().map(suspect_row));
+    let errors = Table::with_rows(&shapes::WINDOW_ERRORS, explained.errors.iter().map(error_row));
+    let new = comings(&shapes::NEW_OPERATIONS, &explained.appeared);
+    let gone = comings(&shapes::GONE_OPERATIONS, &explained.vanished);
+    let mut entries = Table::new(&shapes::WINDOW_ENTRY_POINTS);
     for row in &explained.operations {
         entries.rows.push(vec![
             Value::recorded(&row.service),
@@ -116,8 +106,8 @@ fn error_row(error: &ErrorChange) -> Vec<Value> {
     ]
 }
 
-fn comings(name: &'static str, operations: &[OperationCalls]) -> Table {
-    let mut table = Table::new(name, 2, &["service", "name", "calls", "errors", "evidence"]);
+fn comings(shape: &Shape, operations: &[OperationCalls]) -> Table {
+    let mut table = Table::new(shape);
     for operation in operations {
         table.rows.push(vec![
             Value::recorded(&operation.service),

@@ -5,12 +5,10 @@ use kino_wire::diagnose::{Diagnose, DiagnoseQuestion, DiagnosisEntry, WORDS_BYTE
 
 use crate::answer::{Answer, Rendered, Table};
 use crate::arguments;
-use crate::tools::{Refusal, ToolContext, location};
+use crate::tools::{Refusal, ToolContext, location, shapes};
 use crate::untrusted::{MESSAGE_BYTES_MAX, word};
 use crate::value::Value;
 
-/// Rows of what else was seen before the room is left to further causes.
-const ALSO_FIRST: usize = 2;
 /// The most bytes of an operation's name beside a cause; to ask by, it is given whole.
 const NAME_BYTES_MAX: usize = 80;
 /// Words of the complaint that a fact names.
@@ -57,25 +55,8 @@ fn answer(diagnosis: &Diagnose) -> Answer {
         let shown = unknown[..unknown.len().min(WORDS_SHOWN_MAX)].join(" ");
         facts.push(("words_that_name_nothing", Value::recorded(&shown)));
     }
-    let mut wrong = Table::new(
-        "wrong",
-        6,
-        &[
-            "rank",
-            "code",
-            "share",
-            "of",
-            "service",
-            "entry",
-            "text",
-            "code_at",
-            "raised",
-            "next",
-            "target",
-            "target_service",
-        ],
-    );
-    let mut also = Table::new("also_seen", ALSO_FIRST, &["rank", "code", "text"]);
+    let mut wrong = Table::new(&shapes::WRONG);
+    let mut also = Table::new(&shapes::ALSO_SEEN);
     for entry in &diagnosis.entries {
         wrong.rows.push(row(entry));
         also.rows.extend(entry.also.iter().map(|seen| {

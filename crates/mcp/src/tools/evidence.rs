@@ -9,7 +9,7 @@ use kino_wire::evidence::{Open, OpenQuestion};
 
 use crate::answer::{BUDGET_TOKENS_MAX, BUDGET_TOKENS_MIN, BYTES_PER_TOKEN};
 use crate::arguments;
-use crate::tools::{Refusal, ToolContext};
+use crate::tools::{Refusal, ToolContext, WRONG_CURSOR};
 use crate::untrusted::{boundary, frame, push};
 
 /// Bytes of a page that are ours: the frame, the header, the cursor.
@@ -21,9 +21,7 @@ impl ToolContext<'_> {
     pub(crate) async fn open_evidence(&self, arguments: arguments::Open) -> Result<String, Refusal> {
         let (offset, byte) = match &arguments.cursor {
             None => (0, 0),
-            Some(cursor) => parse(cursor).ok_or_else(|| {
-                Refusal::Arguments(String::from("wrong cursor: use the one that the same question answered with"))
-            })?,
+            Some(cursor) => parse(cursor).ok_or_else(|| Refusal::Arguments(WRONG_CURSOR.to_owned()))?,
         };
         let bytes_max = self.budget_tokens.clamp(BUDGET_TOKENS_MIN, BUDGET_TOKENS_MAX) * BYTES_PER_TOKEN - FRAME_BYTES;
         let is_blob = arguments.id.starts_with("blob:");

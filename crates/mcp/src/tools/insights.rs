@@ -20,7 +20,7 @@ use serde_json::{Value as Json, json};
 
 use crate::answer::{Answer, BYTES_PER_TOKEN, Rendered, Table};
 use crate::arguments;
-use crate::tools::{Refusal, ToolContext, evidence};
+use crate::tools::{Refusal, ToolContext, evidence, shapes};
 use crate::untrusted::{code_state, hashed, word};
 use crate::value::Value;
 use crate::worktree::{Files, Worktrees};
@@ -93,7 +93,7 @@ impl ToolContext<'_> {
         facts.extend(
             unseen.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, Value::Count(count))),
         );
-        let mut table = Table::new("findings", usize::MAX, &COLUMNS);
+        let mut table = Table::new(&shapes::INSIGHTS);
         // A higher limit or budget shows more, not another page: what was shown counts as received.
         table.paged_by_backend = true;
         let files = worktrees.files_of(&items).await;
@@ -115,21 +115,6 @@ impl ToolContext<'_> {
 fn of_cause(item: &Insight) -> impl Iterator<Item = Fingerprint> + '_ {
     item.also_in.iter().map(|also| also.fingerprint).chain([item.finding.fingerprint])
 }
-
-/// The columns of the table of findings.
-const COLUMNS: [&str; 11] = [
-    "code",
-    "state",
-    "operation",
-    "saving",
-    "confidence",
-    "executions",
-    "numbers",
-    "file",
-    "evidence",
-    "worked_here",
-    "fingerprint",
-];
 
 fn notes(answer: &Insights, items: &[Insight]) -> Vec<String> {
     let note = if !items.is_empty() {
@@ -363,6 +348,6 @@ pub(crate) mod tests {
 
     #[test]
     fn a_row_has_a_cell_for_each_column() {
-        assert_eq!(row(&hostile("a.py"), &Files::default()).len(), COLUMNS.len());
+        assert_eq!(row(&hostile("a.py"), &Files::default()).len(), shapes::INSIGHTS.columns.len());
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Nothing is executed here. The program that serves MCP supplies a [`Verifier`], which decides from the user's own
 //! configuration whether this command may run, and starts it elsewhere. The tool waits a while for its end, then
-//! answers with the id to ask again.
+//! answers with the id to ask again. A call that is cancelled meanwhile ends the verification, as the end of its client
+//! does.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -16,9 +17,11 @@ use kino_wire::errors::ErrorGroup;
 use kino_wire::finding::Finding;
 use kino_wire::verify::{Reason, Verify, VerifyQuestion, VerifyState, VerifyVerdict};
 
-use crate::answer::{Answer, Rendered, Table};
+use crate::answer::{Answer, Rendered, Shape, Table};
 use crate::arguments;
-use crate::tools::{Refusal, ToolContext, evidence, finding_text};
+use crate::leases::{Lease, Leases};
+use crate::progress::Progress;
+use crate::tools::{Refusal, ToolContext, evidence, finding_text, shapes};
 use crate::untrusted::MESSAGE_BYTES_MAX;
 use crate::value::Value;
 
@@ -28,6 +31,21 @@ const AGAINST_DEFAULT: &str = "HEAD";
 const COMMAND_WORDS_MAX: usize = 1_000;
 /// The most executions a side.
 const REPEAT_MAX: u32 = 200;
+
+/// How often a call that waits looks how far the verification is.
+const STEP: Duration = Duration::from_secs(1);
+
+/// What a call of `verify_change` needs besides its arguments.
+pub(crate) struct Executing<'a> {
+    /// What starts verifications, where any may be started.
+    pub(crate) verifier: Option<&'a dyn Verifier>,
+    /// Where the client works, if that is one place.
+    pub(crate) directory: Option<PathBuf>,
+    /// What keeps the client's verifications going.
+    pub(crate) leases: &'a Leases,
+    /// Reports to the client how far it is.
+    pub(crate) progress: Progress,
+}
 
 /// Starts verifications; in the product this starts `kino run --against`, a process of its own.
 pub trait Verifier: Send + Sync {
@@ -55,10 +73,9 @@ pub struct VerifyRequest {
 pub type Starting<'a> = Pin<Box<dyn Future<Output = Result<Verifying, Problem>> + Send + 'a>>;
 
 /// What became of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verifying {
-    /// It runs under this id.
-    Started(VerificationId),
+    /// It runs under this id, while the lease lasts.
+    Started(VerificationId, Lease),
     /// It may not be executed here: what the user, or the agent by its own means, can run.
     Denied {
         /// A shell's line.
@@ -72,8 +89,7 @@ impl ToolContext<'_> {
     pub(crate) async fn verify_change(
         &self,
         arguments: arguments::Verify,
-        verifier: Option<&dyn Verifier>,
-        directory: Option<PathBuf>,
+        Executing { verifier, directory, leases, progress }: Executing<'_>,
     ) -> Result<Rendered, Refusal> {
         let wait = verifier.map_or(Duration::ZERO, Verifier::wait);
         let id = match (arguments.id, arguments.command) {
@@ -88,15 +104,49 @@ impl ToolContext<'_> {
                     return Err(Refusal::Problem(Problem::unavailable(message)));
                 };
                 match verifier.start(request).await? {
-                    Verifying::Started(id) => id.to_string(),
+                    Verifying::Started(id, lease) => {
+                        leases.add(id, lease);
+                        id.to_string()
+                    }
                     Verifying::Denied { line, why } => return Ok(self.denied(line, why)),
                 }
             }
             _ => return Err(Refusal::Arguments("give either command (with against, repeat) or id".to_owned())),
         };
-        let question = VerifyQuestion { id, wait_millis: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) };
-        let verify = ask(self.backend, &question).await?;
-        Ok(answer(&verify).render(self.budget_tokens, None))
+        let verify = self.wait_for(id, wait, leases, &progress).await?;
+        self.finish(&answer(&verify), arguments.cursor.as_ref())
+    }
+
+    /// Waits for the end, at most for `wait`, and reports each execution meanwhile.
+    async fn wait_for(
+        &self,
+        id: String,
+        wait: Duration,
+        leases: &Leases,
+        progress: &Progress,
+    ) -> Result<Verify, Refusal> {
+        let waiting = id.parse().ok().map(|id| leases.wait_for(id));
+        let (mut left, mut reported) = (wait, None);
+        loop {
+            let step = left.min(STEP);
+            left -= step;
+            let wait_millis = u64::try_from(step.as_millis()).unwrap_or(u64::MAX);
+            let verify = ask(self.backend, &VerifyQuestion { id: id.clone(), wait_millis }).await?;
+            let is_running = verify.state == VerifyState::Running;
+            if !is_running || left.is_zero() {
+                if let Some(waiting) = waiting {
+                    waiting.answered(!is_running);
+                }
+                return Ok(verify);
+            }
+            let [before, after] = [&verify.before.runs, &verify.after.runs].map(|runs| runs.len() as u64);
+            if reported != Some([before, after]) {
+                reported = Some([before, after]);
+                let message =
+                    format!("{before} executions before the change and {after} after, of at most {}", verify.planned);
+                progress.report(before + after, 2 * verify.planned, message).await;
+            }
+        }
     }
 
     fn denied(&self, line: String, why: String) -> Rendered {
@@ -155,12 +205,12 @@ fn answer(verify: &Verify) -> Answer {
         tables.extend(suspects(verify));
     }
     tables.extend(errors(&verify.new_errors));
-    tables.extend(findings("findings_fixed", &verify.findings_fixed));
-    tables.extend(findings("findings_opened", &verify.findings_opened));
+    tables.extend(findings(&shapes::FINDINGS_FIXED, &verify.findings_fixed));
+    tables.extend(findings(&shapes::FINDINGS_OPENED, &verify.findings_opened));
     let mut notes = Vec::new();
     if !verify.notes.is_empty() {
         // They name arguments and places of the client's own command.
-        let mut table = Table::new("notes", 2, &["note"]);
+        let mut table = Table::new(&shapes::NOTES);
         table.rows = verify.notes.iter().map(|note| vec![Value::recorded_up_to(note, MESSAGE_BYTES_MAX)]).collect();
         tables.push(table);
     }
@@ -171,8 +221,7 @@ fn answer(verify: &Verify) -> Answer {
 }
 
 fn reasons(reasons: &[Reason]) -> Table {
-    let mut table = Table::new("reasons", 8, &["speaks_for", "code", "reason"]);
-    table.paged_by_backend = true;
+    let mut table = Table::new(&shapes::REASONS);
     table.rows = reasons
         .iter()
         .map(|reason| {
@@ -188,8 +237,7 @@ fn reasons(reasons: &[Reason]) -> Table {
 
 fn suspects(verify: &Verify) -> Option<Table> {
     let suspects = &verify.comparison.as_ref()?.suspects;
-    let mut table = Table::new("suspects", 3, &["score", "name", "why"]);
-    table.paged_by_backend = true;
+    let mut table = Table::new(&shapes::VERIFY_SUSPECTS);
     table.rows = suspects
         .iter()
         .map(|suspect| {
@@ -204,8 +252,7 @@ fn suspects(verify: &Verify) -> Option<Table> {
 }
 
 fn errors(groups: &[ErrorGroup]) -> Option<Table> {
-    let mut table = Table::new("new_errors", 3, &["count", "type", "message", "example"]);
-    table.paged_by_backend = true;
+    let mut table = Table::new(&shapes::NEW_ERRORS);
     table.rows = groups
         .iter()
         .map(|group| {
@@ -220,9 +267,8 @@ fn errors(groups: &[ErrorGroup]) -> Option<Table> {
     (!table.rows.is_empty()).then_some(table)
 }
 
-fn findings(name: &'static str, findings: &[Finding]) -> Option<Table> {
-    let mut table = Table::new(name, 3, &["code", "saving", "text", "evidence"]);
-    table.paged_by_backend = true;
+fn findings(shape: &Shape, findings: &[Finding]) -> Option<Table> {
+    let mut table = Table::new(shape);
     table.rows = findings
         .iter()
         .map(|finding| {

@@ -18,6 +18,7 @@ pub(super) fn run(app: &App, arguments: &args::Run, base: &str) -> Outcome {
         directory: &app.settings.directory,
         base,
         id: arguments.verify_id,
+        ends_with_owner: arguments.verify_id.is_some(),
         repeat: arguments.repeat,
         tolerate: arguments.tolerate,
         budget_nanos: arguments.budget,

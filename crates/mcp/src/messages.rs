@@ -1,0 +1,196 @@
+//! JSON-RPC messages as they arrive, over any transport: which are none, and what their sender is answered.
+
+use rmcp::model::ErrorCode;
+use serde_json::{Value as Json, json};
+
+use crate::REQUEST_BYTES_MAX;
+
+/// The longest message over standard input, in bytes.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 16 << 20;
+/// The most messages of a batch.
+pub(crate) const BATCH_MAX: usize = 1_000;
+/// The most bytes of an id that is returned to a sender.
+const ID_BYTES_MAX: usize = 256;
+
+/// Why a text is no message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// It is not JSON.
+    NotJson,
+    /// It is JSON, and no request, notification or response.
+    NoMessage,
+    /// It is longer than a message may be.
+    TooLong,
+    /// It is a batch of none, or of too many messages, or where there are no batches.
+    Batch,
+}
+
+impl Malformed {
+    /// The answer: an error of JSON-RPC for the request of that id, if one could be read.
+    #[must_use]
+    pub fn answer(self, id: &Json) -> Json {
+        let (code, message) = match self {
+            Self::NotJson => (ErrorCode::PARSE_ERROR, "the message is not JSON".to_owned()),
+            Self::NoMessage => (
+                ErrorCode::INVALID_REQUEST,
+                "no JSON-RPC 2.0 message: a request has jsonrpc, id, method and params".to_owned(),
+            ),
+            Self::TooLong => (
+                ErrorCode::INVALID_REQUEST,
+                format!(
+                    "the message is longer than {} MiB, over HTTP {} MiB",
+                    MESSAGE_BYTES_MAX >> 20,
+                    REQUEST_BYTES_MAX >> 20
+                ),
+            ),
+            Self::Batch => (
+                ErrorCode::INVALID_REQUEST,
+                format!("a batch has 1 to {BATCH_MAX} messages, over standard input; over HTTP send them one by one"),
+            ),
+        };
+        json!({"jsonrpc": "2.0", "id": id, "error": {"code": code.0, "message": message}})
+    }
+}
+
+/// What is wrong with the body of an HTTP request, as far as the protocol's library does not say it.
+#[must_use]
+pub fn malformed_body(body: &[u8]) -> Option<Malformed> {
+    match serde_json::from_slice::<Json>(body) {
+        Err(_) => Some(Malformed::NotJson),
+        Ok(Json::Array(_)) => Some(Malformed::Batch),
+        Ok(Json::Object(_)) => None,
+        Ok(_) => Some(Malformed::NoMessage),
+    }
+}
+
+/// The id of a message that cannot be read as one; `null` where it has none.
+pub(crate) fn id_of(message: &Json) -> Json {
+    match &message["id"] {
+        id @ Json::Number(_) => id.clone(),
+        Json::String(id) if id.len() <= ID_BYTES_MAX => json!(id),
+        _ => Json::Null,
+    }
+}
+
+/// Finds the `id` of a message that is too long to be read whole: fed byte by byte, it keeps a few of them.
+#[derive(Debug, Default)]
+pub(crate) struct IdScanner {
+    depth: usize,
+    in_text: bool,
+    is_escaped: bool,
+    /// The text before the next colon is a name of the outermost object.
+    expects_name: bool,
+    name: Vec<u8>,
+    /// The value of `id`, while it is read.
+    value: Option<Vec<u8>>,
+    found: Option<Json>,
+}
+
+impl IdScanner {
+    pub(crate) fn feed(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.take(*byte);
+        }
+    }
+
+    /// The id, once all was fed; `null` where there is none.
+    pub(crate) fn id(self) -> Json {
+        self.found.unwrap_or_default()
+    }
+
+    fn take(&mut self, byte: u8) {
+        if self.in_text {
+            match byte {
+                _ if self.is_escaped => self.is_escaped = false,
+                b'\\' => self.is_escaped = true,
+                b'"' => self.in_text = false,
+                _ => {}
+            }
+            if self.depth == 1 && self.expects_name && self.in_text && self.name.len() <= 2 {
+                self.name.push(byte);
+            }
+            self.keep(byte);
+            return;
+        }
+        match byte {
+            b'"' => {
+                self.in_text = true;
+                self.name.clear();
+                self.keep(byte);
+            }
+            b'{' | b'[' => {
+                self.depth += 1;
+                self.expects_name = self.depth == 1 && byte == b'{';
+                self.value = None;
+            }
+            b'}' | b']' => {
+                self.end_value();
+                self.depth = self.depth.saturating_sub(1);
+            }
+            b':' if self.depth == 1 && self.expects_name => {
+                self.expects_name = false;
+                self.value = (self.name == b"id").then(Vec::new);
+            }
+            b',' if self.depth == 1 => {
+                self.end_value();
+                self.expects_name = true;
+            }
+            _ => self.keep(byte),
+        }
+    }
+
+    fn keep(&mut self, byte: u8) {
+        if let Some(value) = &mut self.value {
+            value.push(byte);
+            if value.len() > ID_BYTES_MAX {
+                self.value = None;
+            }
+        }
+    }
+
+    fn end_value(&mut self) {
+        let value = self.value.take().and_then(|value| serde_json::from_slice(&value).ok());
+        if let Some(id @ (Json::Number(_) | Json::String(_))) = value {
+            self.found = Some(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scanned(text: &str) -> Json {
+        let mut scanner = IdScanner::default();
+        // In pieces, as it is read.
+        for piece in text.as_bytes().chunks(3) {
+            scanner.feed(piece);
+        }
+        scanner.id()
+    }
+
+    #[test]
+    fn an_id_is_found_wherever_it_is() {
+        let long = "x".repeat(10_000);
+        for (text, id) in [
+            (format!(r#"{{"jsonrpc":"2.0","id":7,"params":{{"id":8,"a":"{long}"}}}}"#), json!(7)),
+            (format!(r#"{{"method":"m","params":{{"a":["{long}",{{"id":8}}]}},"id" : "a\"b"}}"#), json!("a\"b")),
+            (format!(r#"{{"params":"\",\"id\":9,{long}","id":1}}"#), json!(1)),
+            (format!(r#"{{"id":{{"id":3}},"a":"{long}"}}"#), Json::Null),
+            (format!(r#"{{"id":"{long}"}}"#), Json::Null),
+            (format!(r#"[{{"id":3}},"{long}"]"#), Json::Null),
+            (format!(r#"{{"a":"id","ida":4,"{long}":1"#), Json::Null),
+            (format!("]]]}}{long}"), Json::Null),
+        ] {
+            assert_eq!(scanned(&text), id, "{text:.60}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_no_single_object_is_refused() {
+        assert_eq!(malformed_body(b"{"), Some(Malformed::NotJson));
+        assert_eq!(malformed_body(b"[]"), Some(Malformed::Batch));
+        assert_eq!(malformed_body(b"3"), Some(Malformed::NoMessage));
+        assert_eq!(malformed_body(br#"{"jsonrpc":"2.0","method":"ping","id":1}"#), None);
+    }
+}
