@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::StoreError;
+use crate::inner::run_to_end;
 use crate::store::Store;
 use kino_lake::blobs;
 use kino_lake::group::Group;
@@ -44,7 +45,9 @@ impl Store {
             self.check_group(group, &mut checked).await?;
         }
         self.check_blobs(&mut checked).await?;
-        checked.descriptions = self.inner.mend_descriptions().await?.map(|(what, error)| Lacked {
+        let inner = Arc::clone(&self.inner);
+        let mended = run_to_end(async move { inner.mend_descriptions().await }).await?;
+        checked.descriptions = mended.map(|(what, error)| Lacked {
             what,
             why_not_mended: error.as_ref().map(|error| crate::error::chain(error)),
         });

@@ -58,7 +58,7 @@ impl Inner {
         let _turn = self.rewriting.lock().await;
         let groups = Arc::clone(&self.shared.view().groups);
         let Some(inputs) = choose(&groups, mode, self.config.hot_bytes_max / MERGE_PART) else { return Ok(false) };
-        let Some(_working) = self.shared.try_work_on(self.merge_bytes(&inputs)) else {
+        let Some(_working) = self.shared.try_reserve_scratch(self.merge_bytes(&inputs)) else {
             // A flush makes room; the next round tries again.
             self.shared.ask_for_flush();
             return Ok(false);

@@ -14,7 +14,7 @@ use crate::error::StoreError;
 use crate::hot::Generation;
 use crate::inner::{Inner, blocking};
 use crate::kill_points::KillPoint;
-use crate::wal::writer::Frozen;
+use crate::wal::writer::{Frozen, Writer};
 use kino_lake::blobs;
 use kino_lake::group::FlushSet;
 use kino_lake::write::Arrival;
@@ -28,19 +28,36 @@ impl Inner {
     pub(crate) async fn flush(self: &Arc<Self>) -> Result<(), StoreError> {
         self.writable()?;
         let _turn = self.flushing.lock().await;
-        let inner = Arc::clone(self);
-        let frozen = blocking(move || inner.writer.as_ref().and_then(crate::wal::writer::Writer::freeze)).await?;
-        self.waiting().extend(frozen);
-        loop {
-            let next = self.waiting().front().map(|frozen| (Arc::clone(&frozen.generation), frozen.position));
-            let Some((generation, position)) = next else { return Ok(()) };
+        self.freeze().await?;
+        while let Some((generation, position)) = self.oldest_frozen() {
             let flushed = self.flush_generation(&generation, position).await;
-            // A step that failed after the catalog's transaction has flushed all the same.
-            let is_frozen = self.shared.view().frozen.iter().any(|frozen| Arc::ptr_eq(frozen, &generation));
-            if !is_frozen {
-                self.waiting().pop_front();
-            }
+            self.dequeue_if_flushed(&generation);
             flushed?;
+        }
+        Ok(())
+    }
+
+    /// Freezes the active generation and queues it for the lake.
+    pub(crate) async fn freeze(self: &Arc<Self>) -> Result<(), StoreError> {
+        let inner = Arc::clone(self);
+        blocking(move || {
+            let frozen = inner.writer.as_ref().and_then(Writer::freeze);
+            inner.waiting().extend(frozen);
+        })
+        .await
+    }
+
+    /// The oldest generation that waits for the lake, and the log's position after it.
+    pub(crate) fn oldest_frozen(&self) -> Option<(Arc<Generation>, u64)> {
+        self.waiting().front().map(|frozen| (Arc::clone(&frozen.generation), frozen.position))
+    }
+
+    /// Takes the oldest generation off the queue if the lake has it: a step that failed after the catalog's transaction
+    /// has flushed it all the same.
+    pub(crate) fn dequeue_if_flushed(&self, oldest: &Arc<Generation>) {
+        let is_frozen = self.shared.view().frozen.iter().any(|frozen| Arc::ptr_eq(frozen, oldest));
+        if !is_frozen {
+            self.waiting().pop_front();
         }
     }
 
@@ -81,7 +98,7 @@ impl Inner {
         self.apply(change).await
     }
 
-    pub(crate) fn waiting(&self) -> MutexGuard<'_, std::collections::VecDeque<Frozen>> {
+    fn waiting(&self) -> MutexGuard<'_, std::collections::VecDeque<Frozen>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -17,7 +17,7 @@ use kino_model::{Batch, BlobHash, TraceId, UnixNanos};
 use crate::commit::Change;
 use crate::error::ScanError;
 use crate::error::StoreError;
-use crate::inner::{Inner, blocking};
+use crate::inner::{Inner, blocking, run_to_end};
 use crate::kill_points::KillPoint;
 use crate::retained::Retired;
 use crate::snapshot::Snapshot;
@@ -55,6 +55,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; what was hidden stays hidden, and the background goes on with it.
     pub async fn forget(&self, forget: Forget) -> Result<Forgotten, StoreError> {
+        let store = self.clone();
+        run_to_end(async move { store.forget_now(forget).await }).await
+    }
+
+    async fn forget_now(&self, forget: Forget) -> Result<Forgotten, StoreError> {
         let inner = &self.inner;
         inner.writable()?;
         let mut snapshot = self.snapshot();
@@ -206,23 +211,23 @@ impl Inner {
     async fn forget_everything(self: &Arc<Self>) -> Result<(), StoreError> {
         let flush_turn = self.flushing.lock().await;
         let turn = self.rewriting.lock().await;
-        let inner = Arc::clone(self);
-        let frozen = blocking(move || inner.writer.as_ref().and_then(crate::wal::writer::Writer::freeze)).await?;
-        self.waiting().extend(frozen);
+        self.freeze().await?;
         let quarantined: Vec<_> = self.shared.view().quarantined.keys().copied().collect();
         let retire: Vec<_> = self.shared.view().groups.iter().map(|group| group.id).collect();
         let discard = quarantined.clone();
         let mut change = Change { retire, discard, after_upload: Some(KillPoint::InCompaction), ..Change::default() };
         // The generations go one by one: the first takes the groups along.
         loop {
-            let next = self.waiting().front().map(|frozen| (Arc::clone(&frozen.generation), frozen.position));
-            let last = next.is_none();
-            change.flushed = next;
-            self.apply(std::mem::take(&mut change)).await?;
-            if last {
+            let next = self.oldest_frozen();
+            change.flushed.clone_from(&next);
+            let applied = self.apply(std::mem::take(&mut change)).await;
+            if let Some((generation, _)) = &next {
+                self.dequeue_if_flushed(generation);
+            }
+            applied?;
+            if next.is_none() {
                 break;
             }
-            self.waiting().pop_front();
         }
         self.drop_packs(0, true).await?;
         drop(turn);

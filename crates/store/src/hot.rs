@@ -125,14 +125,25 @@ pub(crate) struct Shared {
     pub(crate) arrived: Notify,
 }
 
-/// Memory that work takes; given back on drop.
+/// Reserved memory of the bound on hot rows; released on drop.
 #[derive(Debug)]
-pub(crate) struct Working {
+pub(crate) struct Scratch {
     shared: Arc<Shared>,
     bytes: u64,
 }
 
-impl Drop for Working {
+impl Scratch {
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Leaves the memory reserved: the owner of the rows releases it.
+    pub(crate) fn hand_over(mut self) {
+        self.bytes = 0;
+    }
+}
+
+impl Drop for Scratch {
     fn drop(&mut self) {
         self.shared.release(self.bytes);
     }
@@ -198,35 +209,35 @@ impl Shared {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets memory aside, if the limit allows.
-    pub(crate) fn reserve(&self, bytes: u64) -> bool {
+    /// Reserves memory for rows that arrive; `None` where the limit leaves no room for them.
+    pub(crate) fn reserve(self: &Arc<Self>, bytes: u64) -> Option<Scratch> {
         let before = self.hot_bytes.fetch_add(bytes, Ordering::AcqRel);
         // One request larger than the whole limit still gets in when nothing else is there.
         if before > 0 && before.saturating_add(bytes) > self.hot_bytes_max {
             self.hot_bytes.fetch_sub(bytes, Ordering::AcqRel);
             self.ask_for_flush();
-            return false;
+            return None;
         }
-        true
+        Some(Scratch { shared: Arc::clone(self), bytes })
     }
 
-    /// Sets memory aside for what is there already, whatever the limit says.
+    /// Counts memory of rows that are there already, whatever the limit says.
     pub(crate) fn reserve_replayed(&self, bytes: u64) {
         self.hot_bytes.fetch_add(bytes, Ordering::AcqRel);
     }
 
-    /// Counts memory that work on rows takes, such as the copies of a flush, until the guard goes: meanwhile less is
-    /// let in. The work itself is never refused.
-    pub(crate) fn reserve_scratch(self: &Arc<Self>, bytes: u64) -> Working {
+    /// Counts memory that work on rows takes, such as the copies of a flush, until the guard is dropped: meanwhile fewer
+    /// rows are admitted. The work itself is never refused.
+    pub(crate) fn reserve_scratch(self: &Arc<Self>, bytes: u64) -> Scratch {
         self.hot_bytes.fetch_add(bytes, Ordering::AcqRel);
-        Working { shared: Arc::clone(self), bytes }
+        Scratch { shared: Arc::clone(self), bytes }
     }
 
     /// As [`Self::reserve_scratch`], of work that can wait: `None` where the limit leaves no room for it now.
-    pub(crate) fn try_work_on(self: &Arc<Self>, bytes: u64) -> Option<Working> {
+    pub(crate) fn try_reserve_scratch(self: &Arc<Self>, bytes: u64) -> Option<Scratch> {
         let fits = |used: u64| used.checked_add(bytes).filter(|all| *all <= self.hot_bytes_max);
         self.hot_bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits).ok()?;
-        Some(Working { shared: Arc::clone(self), bytes })
+        Some(Scratch { shared: Arc::clone(self), bytes })
     }
 
     pub(crate) fn release(&self, bytes: u64) {

@@ -16,7 +16,7 @@ use crate::catalog::{Catalog, DocumentStore};
 use crate::config::StoreConfig;
 use crate::disk::Disk;
 use crate::error::{AppendError, StoreError};
-use crate::hot::{Accepted, Content, HotBatch, Shared};
+use crate::hot::{Accepted, Content, HotBatch, Scratch, Shared};
 use crate::lock::{self, HomeLock, HomeMark};
 use crate::retained::{Exempt, RetentionState, Retired};
 use crate::snapshot::{Caches, Snapshot};
@@ -103,8 +103,8 @@ impl Inner {
         Snapshot { reader, caches, groups, hot, hidden, shared, split: Arc::default(), memory }
     }
 
-    /// Refuses what the store has no room for, and sets memory aside for what it takes.
-    pub(crate) fn admit(&self, bytes: u64) -> Result<(), AppendError> {
+    /// Reserves memory for rows or a blob of `bytes`, unless the store has no room for them.
+    pub(crate) fn admit(&self, bytes: u64) -> Result<Scratch, AppendError> {
         if let Some(reason) = &self.read_only {
             return Err(AppendError::ReadOnly(reason.clone()));
         }
@@ -114,30 +114,28 @@ impl Inner {
         if self.disk_low.load(Ordering::Acquire) {
             return Err(AppendError::DiskFull { retry_after: Duration::from_secs(1) });
         }
-        if self.shared.reserve(bytes) { Ok(()) } else { Err(AppendError::Full { retry_after: RETRY_AFTER }) }
+        self.shared.reserve(bytes).ok_or(AppendError::Full { retry_after: RETRY_AFTER })
     }
 
-    /// Hands a record to the log's writer and waits for its promise. `reserved` is given back where it fails.
+    /// Queues a record for the log's writer and waits until the sync policy's promise holds. The writer takes over what
+    /// was reserved for the record.
     pub(crate) async fn log(
         &self,
         kind: Kind,
         payload: Payload,
         content: Content,
-        reserved: u64,
+        reserved: Scratch,
     ) -> Result<(), AppendError> {
         let Payload { bytes: payload, check } = payload;
-        let release = |error| {
-            self.shared.release(reserved);
-            error
-        };
         if payload.len() > PAYLOAD_MAX {
-            return Err(release(AppendError::TooLarge { bytes: payload.len(), limit: PAYLOAD_MAX }));
+            return Err(AppendError::TooLarge { bytes: payload.len(), limit: PAYLOAD_MAX });
         }
-        let Some(writer) = &self.writer else { return Err(release(AppendError::Closed)) };
+        let Some(writer) = &self.writer else { return Err(AppendError::Closed) };
         let arrival = self.clock.now().0;
         let (reply, answer) = oneshot::channel();
-        let accepted = Accepted { content, arrival, reserved };
-        writer.append(Append { kind, check, payload, accepted, reply }).map_err(release)?;
+        let accepted = Accepted { content, arrival, reserved: reserved.bytes() };
+        writer.append(Append { kind, check, payload, accepted, reply })?;
+        reserved.hand_over();
         answer.await.unwrap_or(Err(AppendError::Closed))
     }
 
@@ -178,6 +176,14 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// Runs a step in a task of its own, so that it ends even if its caller is dropped: a step that has changed the
+/// catalog must change the view too.
+pub(crate) async fn run_to_end<T: Send + 'static>(
+    step: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::spawn(step).await.map_err(|_| StoreError::Worker)?
 }
 
 /// Runs blocking work off the runtime's own threads.

@@ -1,4 +1,6 @@
 //! The store's handle: append, ask, flush, forget, close.
+//!
+//! A call that changes files goes on to its end even if its caller is dropped in between.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -14,7 +16,7 @@ use crate::config::StoreConfig;
 use crate::disk::{Disk, SystemDisk};
 use crate::error::{AppendError, OpenError, StoreError};
 use crate::hot::Content;
-use crate::inner::{Inner, Payload, blocking};
+use crate::inner::{Inner, Payload, blocking, run_to_end};
 use crate::recover::{self, OpenReport};
 use crate::retained::Exempt;
 use crate::snapshot::Snapshot;
@@ -89,7 +91,7 @@ impl Store {
             return Ok(());
         }
         let bytes = batch.memory_size() as u64;
-        self.inner.admit(bytes)?;
+        let reserved = self.inner.admit(bytes)?;
         let encode = |batch: &Batch| payload::encode(batch).map(Payload::of).map_err(|error| error.to_string());
         let encoded = if bytes <= ENCODE_INLINE_MAX {
             encode(&batch)
@@ -98,11 +100,8 @@ impl Store {
             blocking(move || encode(&batch)).await.unwrap_or_else(|error| Err(error.to_string()))
         };
         match encoded {
-            Ok(payload) => self.inner.log(Kind::Batch, payload, Content::Batch(batch), bytes).await,
-            Err(error) => {
-                self.inner.shared.release(bytes);
-                Err(AppendError::Io(std::io::Error::new(std::io::ErrorKind::InvalidData, error)))
-            }
+            Ok(payload) => self.inner.log(Kind::Batch, payload, Content::Batch(batch), reserved).await,
+            Err(error) => Err(AppendError::Io(std::io::Error::new(std::io::ErrorKind::InvalidData, error))),
         }
     }
 
@@ -125,7 +124,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; nothing is lost, and the background tries again.
     pub async fn flush(&self) -> Result<(), StoreError> {
-        self.inner.flush().await
+        let inner = Arc::clone(&self.inner);
+        run_to_end(async move { inner.flush().await }).await
     }
 
     /// Merges small files until nothing is worth merging.
@@ -133,8 +133,12 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; nothing is lost.
     pub async fn compact(&self) -> Result<(), StoreError> {
-        while self.inner.compact_once(CompactionMode::Full).await? {}
-        Ok(())
+        let inner = Arc::clone(&self.inner);
+        run_to_end(async move {
+            while inner.compact_once(CompactionMode::Full).await? {}
+            Ok(())
+        })
+        .await
     }
 
     /// Drops what is older than the retention or more than the lake's limit, and removes files that are no longer needed.
@@ -142,7 +146,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn retain(&self) -> Result<(), StoreError> {
-        self.inner.retain(true).await
+        let inner = Arc::clone(&self.inner);
+        run_to_end(async move { inner.retain(true).await }).await
     }
 
     /// Says what retention must keep whatever its age.
@@ -175,10 +180,9 @@ impl Store {
                 return Ok(hash);
             }
         }
-        let bytes = content.len() as u64;
-        self.inner.admit(bytes)?;
+        let reserved = self.inner.admit(content.len() as u64)?;
         let blob = Content::Blob(hash, Bytes::copy_from_slice(content));
-        self.inner.log(Kind::Blob, Payload::of(content.to_vec()), blob, bytes).await?;
+        self.inner.log(Kind::Blob, Payload::of(content.to_vec()), blob, reserved).await?;
         Ok(hash)
     }
 
@@ -305,7 +309,14 @@ impl Store {
     /// # Errors
     /// Where the last flush failed: what was acknowledged is then still in the log and comes back at the next open.
     pub async fn close(&self) -> Result<(), StoreError> {
-        let inner = &self.inner;
+        let inner = Arc::clone(&self.inner);
+        run_to_end(async move { inner.close().await }).await
+    }
+}
+
+impl Inner {
+    async fn close(self: Arc<Self>) -> Result<(), StoreError> {
+        let inner = &self;
         inner.closing.send_replace(true);
         let tasks = std::mem::take(&mut *inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {

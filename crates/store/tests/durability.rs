@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
 
+#[path = "support/cancelled.rs"]
+mod cancelled;
 #[path = "support/described.rs"]
 mod described;
 #[path = "support/lost.rs"]
