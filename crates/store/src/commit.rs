@@ -71,7 +71,7 @@ impl Inner {
             commit.add.push(row);
         }
         if !pack.is_empty() {
-            commit.pack = Some(self.announce_pack(pack, now, &mut uploads).await?);
+            commit.pack = Some(self.stage_pack(pack, now, &mut uploads).await?);
         }
         self.storage.put_all(uploads).await?;
         if let Some(point) = after_upload {
@@ -80,6 +80,12 @@ impl Inner {
         self.config.kill_points.pass(KillPoint::BeforeCommit)?;
         if let Some(id) = self.first_quarantined(&commit.retire) {
             return Err(StoreError::SetAside(id.0));
+        }
+        if let Some((generation, _)) = &flushed {
+            // The commit moves the log's position past the segments of every older generation.
+            let view = self.shared.view();
+            let is_oldest = view.frozen.first().is_some_and(|oldest| Arc::ptr_eq(oldest, generation));
+            assert!(is_oldest, "a generation is flushed before an older one, whose rows would leave the log");
         }
         let commit = Arc::new(commit);
         let (inner, committing) = (Arc::clone(self), Arc::clone(&commit));
@@ -131,12 +137,12 @@ impl Inner {
             FileEntry { group: id, path, meta }
         };
         let row = GroupRow { id, meta, files: files.into_iter().map(entry).collect(), blobs };
-        assert_sound(&row);
+        assert_group_sound(&row);
         uploads.push((manifest_path(id), describe_group(self.lake, &row)?));
         Ok(row)
     }
 
-    async fn announce_pack(
+    async fn stage_pack(
         self: &Arc<Self>,
         contents: BTreeMap<BlobHash, Bytes>,
         now: i64,
@@ -150,6 +156,7 @@ impl Inner {
         })
         .await??;
         let row = PackRow { id, path: path.clone(), bytes: bytes.len() as u64, blobs };
+        assert_pack_sound(&row);
         uploads.push((path, bytes));
         uploads.push((manifest_path(id), describe_pack(self.lake, &row)?));
         Ok(row)
@@ -226,8 +233,16 @@ impl Inner {
     }
 }
 
+/// Panics where a blob is not within its pack.
+fn assert_pack_sound(pack: &PackRow) {
+    for (hash, place) in &pack.blobs {
+        let end = place.offset.checked_add(place.length);
+        assert!(place.pack == pack.id && end.is_some_and(|end| end <= pack.bytes), "{hash}: not within {}", pack.path);
+    }
+}
+
 /// Panics where a group is not what its writer has to make of it: what is wrong becomes no file.
-fn assert_sound(group: &GroupRow) {
+fn assert_group_sound(group: &GroupRow) {
     let GroupRow { id, meta, files, .. } = group;
     assert!(meta.arrival_min <= meta.arrival_max && meta.start_min <= meta.start_max, "{id:?}: its times are ordered");
     assert!(meta.split.len().is_multiple_of(size_of::<TraceId>()), "{id:?}: split traces are whole ids");

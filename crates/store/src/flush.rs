@@ -41,8 +41,16 @@ impl Inner {
     pub(crate) async fn freeze(self: &Arc<Self>) -> Result<(), StoreError> {
         let inner = Arc::clone(self);
         blocking(move || {
-            let frozen = inner.writer.as_ref().and_then(Writer::freeze);
-            inner.waiting().extend(frozen);
+            let Some(frozen) = inner.writer.as_ref().and_then(Writer::freeze) else { return };
+            let mut waiting = inner.waiting();
+            let is_later = waiting.back().is_none_or(|last| last.position < frozen.position);
+            assert!(
+                is_later,
+                "the log's position does not grow: {} after {:?}",
+                frozen.position,
+                waiting.back().map(|last| last.position)
+            );
+            waiting.push_back(frozen);
         })
         .await
     }

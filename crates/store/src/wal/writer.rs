@@ -24,24 +24,24 @@ use crate::lock::{self, HomeMark};
 
 /// Requests that may wait. Each carries at most one client's request, whose memory is already reserved.
 const QUEUE_LEN: usize = 1024;
-/// Bytes written in one go before the writer looks at the policy again.
+/// Bytes written in one go before the writer applies the sync policy again.
 const GROUP_BYTES: usize = 8 << 20;
 /// When a client may come back after the queue or the disk was full.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_millis(200);
 /// How long the thread sleeps when nothing is unsynced. It wakes at once for a request.
 const IDLE: Duration = Duration::from_hours(1);
 
-/// What the writer needs to know.
+/// Where and how the writer writes.
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) folder: PathBuf,
     pub(crate) sync: SyncPolicy,
     pub(crate) segment_bytes: u64,
-    /// The number of the first segment that it may make.
+    /// The number of the next segment that it makes.
     pub(crate) next_segment: u64,
-    /// The segments that are there already.
+    /// The extents of the segments so far.
     pub(crate) extents: Extents,
-    /// Whose log it is.
+    /// The home to which the log belongs.
     pub(crate) home: HomeMark,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Append {
     pub(crate) reply: oneshot::Sender<Result<(), AppendError>>,
 }
 
-/// A frozen generation, and the first segment that is needed once the lake holds it.
+/// A frozen generation, and the first segment that is still needed once the lake has it.
 #[derive(Debug)]
 pub(crate) struct Frozen {
     pub(crate) generation: Arc<Generation>,
@@ -68,7 +68,7 @@ enum Request {
     Close,
 }
 
-/// The queue's end that the store holds.
+/// The store's end of the writer's queue.
 #[derive(Debug)]
 pub(crate) struct Writer {
     queue: SyncSender<Request>,
@@ -76,6 +76,7 @@ pub(crate) struct Writer {
 }
 
 struct Segment {
+    number: u64,
     file: Box<dyn DiskFile>,
     path: PathBuf,
     length: u64,
@@ -163,7 +164,7 @@ impl State {
         }
     }
 
-    /// How long nothing need be done.
+    /// The time until the next sync is due.
     fn sync_timeout(&self) -> Duration {
         let (SyncPolicy::Interval(interval), Some(since)) = (self.options.sync, self.unsynced_since) else {
             return IDLE;
@@ -171,7 +172,7 @@ impl State {
         interval.saturating_sub(Duration::from_nanos(self.clock.monotonic_nanos().saturating_sub(since)))
     }
 
-    /// Writes `first` and what waits behind it; gives back the first request that is no append.
+    /// Writes `first` and the appends that wait behind it; returns the first request of another kind, if it took one.
     fn append_group(&mut self, first: Append, requests: &Receiver<Request>) -> Option<Request> {
         let mut group = Vec::new();
         let mut left_over = None;
@@ -194,7 +195,7 @@ impl State {
                 Err(_) => {}
             }
         }
-        let outcome = self.write_buffer();
+        let outcome = self.write_buffer(begin);
         let (accepted, replies): (Vec<_>, Vec<_>) = group.into_iter().unzip();
         match outcome {
             Ok(()) => {
@@ -219,11 +220,13 @@ impl State {
         left_over
     }
 
-    fn write_buffer(&mut self) -> io::Result<()> {
+    /// Appends the buffer, whose records say that it begins at `begin`.
+    fn write_buffer(&mut self, begin: u64) -> io::Result<()> {
         let mut segment = match self.current.take() {
             Some(segment) => segment,
             None => self.open_segment()?,
         };
+        assert_eq!(segment.length, begin, "a record would not be where it says");
         let always = self.options.sync == SyncPolicy::Always;
         let written = segment
             .file
@@ -233,9 +236,8 @@ impl State {
         if let Err(error) = written {
             // None of it was acknowledged. Where the file cannot be cut back, the next segment takes over and replay
             // recognises the torn record.
-            match segment.file.truncate(segment.length) {
-                Ok(()) => self.current = Some(segment),
-                Err(_) => self.options.next_segment += 1,
+            if segment.file.truncate(segment.length).is_ok() {
+                self.current = Some(segment);
             }
             return Err(error);
         }
@@ -273,10 +275,11 @@ impl State {
             Ok(file) => {
                 let length = segment::HEADER_LEN as u64;
                 self.options.extents.note(self.disk.as_ref(), number, length);
-                Ok(Segment { file, path, length })
+                self.options.next_segment += 1;
+                Ok(Segment { number, file, path, length })
             }
             Err(error) => {
-                // A half-made file would stand in the way of the next attempt; its number is not needed again.
+                // A half-made file would block the next attempt under its number.
                 if self.disk.remove(&path).is_err() {
                     self.options.next_segment += 1;
                 }
@@ -293,11 +296,10 @@ impl State {
 
     fn finish_segment(&mut self) {
         self.sync();
-        if let Some(segment) = self.current.take() {
-            if self.options.home.check().is_ok() {
-                self.options.extents.note(self.disk.as_ref(), self.options.next_segment, segment.length);
-            }
-            self.options.next_segment += 1;
+        if let Some(segment) = self.current.take()
+            && self.options.home.check().is_ok()
+        {
+            self.options.extents.note(self.disk.as_ref(), segment.number, segment.length);
         }
     }
 
@@ -313,15 +315,14 @@ impl State {
         }
         let Some(segment) = &mut self.current else { return };
         if let Err(error) = segment.file.sync() {
-            // What the kernel could not write it forgets, so a second sync would lie. The rows are still in memory:
-            // a flush brings them to the lake.
+            // The kernel drops pages that it could not write, so a second sync would succeed without them. The rows are
+            // still in memory: a flush brings them to the lake.
             tracing::error!(%error, "failed to sync the log");
             self.shared.warn(format!(
                 "the log could not be synced ({error}): check the disk; rows are being written to the lake instead"
             ));
             self.shared.ask_for_flush();
             self.current = None;
-            self.options.next_segment += 1;
         }
     }
 }
