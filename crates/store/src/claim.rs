@@ -38,12 +38,24 @@ fn why_read_only(home: &Path, disk: &dyn Disk) -> Result<Option<String>, OpenErr
     let read_only =
         |error: &io::Error| matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied);
     let refuse = |source| OpenError::Home { path: home.to_path_buf(), source };
-    disk.create_dir_all(home).map_err(refuse)?;
+    make_home(home, disk).map_err(refuse)?;
     match OpenOptions::new().write(true).create(true).truncate(false).open(home.join("lock")) {
         Ok(_) => Ok(None),
         Err(error) if read_only(&error) => Ok(Some(format!("{} cannot be written: {error}", home.display()))),
         Err(error) => Err(refuse(error)),
     }
+}
+
+/// Makes the home, and what is missing above it, durable as far as the folders above can be synced.
+fn make_home(home: &Path, disk: &dyn Disk) -> io::Result<()> {
+    let missing: Vec<&Path> = home.ancestors().take_while(|folder| !folder.exists()).collect();
+    disk.create_dir_all(home)?;
+    for parent in missing.into_iter().filter_map(Path::parent).filter(|parent| parent.is_dir()) {
+        if let Err(error) = disk.sync_dir(parent) {
+            tracing::debug!(%error, "a folder above the home could not be synced");
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn lock(home: &Path, writable: bool) -> Result<Option<HomeLock>, OpenError> {
