@@ -224,7 +224,7 @@ impl Inner {
         let folder = crate::wal::folder(&self.config.home);
         for path in self.disk.list(&folder)? {
             if crate::wal::segment_number(&path).is_some_and(|number| number < position) {
-                let bytes = std::fs::metadata(&path).map_or(0, |meta| meta.len());
+                let bytes = self.disk.length(&path)?;
                 self.disk.remove(&path)?;
                 self.shared.wal_bytes_drop(bytes);
             }

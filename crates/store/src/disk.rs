@@ -26,6 +26,11 @@ pub trait Disk: Debug + Send + Sync {
     /// # Errors
     /// Those of the file system.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    /// The length of the file at `path`, in bytes.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    fn length(&self, path: &Path) -> io::Result<u64>;
     /// Makes a file that must not exist yet, for appending.
     ///
     /// # Errors
@@ -119,6 +124,10 @@ impl Disk for SystemDisk {
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         fs::read(path)
+    }
+
+    fn length(&self, path: &Path) -> io::Result<u64> {
+        Ok(fs::metadata(path)?.len())
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use kino_model::{BlobHash, Clock};
 
 use crate::catalog::sqlite::SqliteCatalog;
-use crate::catalog::{Leftover, Restored};
+use crate::catalog::{EntryState, Leftover, Restored};
 use crate::claim;
 use crate::config::StoreConfig;
 use crate::disk::{Disk, SystemDisk};
@@ -265,7 +265,8 @@ fn clear_up(
         }
     }
     restored.inventory.next_id = restored.inventory.next_id.max(highest + 1);
-    restored.leftovers = leftovers.into_iter().map(|(id, paths)| Leftover { id, since: 0, paths }).collect();
+    let leftover = |(id, paths)| Leftover { id, state: EntryState::Retired, since: 0, paths };
+    restored.leftovers = leftovers.into_iter().map(leftover).collect();
     Ok(())
 }
 

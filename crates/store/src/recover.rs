@@ -10,7 +10,7 @@ use kino_model::Clock;
 use tokio::sync::watch;
 
 use crate::catalog::sqlite::SqliteCatalog;
-use crate::catalog::{Catalog, DamagedEntry, Loaded};
+use crate::catalog::{Catalog, DamagedEntry, EntryState, Leftover, Loaded};
 use crate::claim::Claim;
 use crate::config::StoreConfig;
 use crate::disk::Disk;
@@ -226,11 +226,14 @@ fn fill_view(shared: &Shared, loaded: &Loaded, now: i64, report: &mut OpenReport
     view.packed.clone_from(&loaded.packed);
     view.pack_sizes.clone_from(&loaded.pack_sizes);
     view.hidden = Arc::new(loaded.tombstones.iter().copied().collect::<HashSet<_>>());
-    // No process is writing the files that an earlier one announced.
-    report.swept = loaded.pending.len() as u64;
-    let stale = loaded.pending.iter().map(|leftover| Retired::leftover(leftover, i64::MIN));
-    let retired = loaded.retired.iter().map(|leftover| Retired::leftover(leftover, leftover.since.min(now)));
-    stale.chain(retired).collect()
+    let is_pending = |leftover: &&Leftover| leftover.state == EntryState::Pending;
+    report.swept = loaded.leftovers.iter().filter(is_pending).count() as u64;
+    let retired = |leftover: &Leftover| {
+        // An earlier process announced the files of a pending one, and is not writing them any more.
+        let since = if is_pending(&leftover) { i64::MIN } else { leftover.since.min(now) };
+        Retired::leftover(leftover, since)
+    };
+    loaded.leftovers.iter().map(retired).collect()
 }
 
 fn take_in(shared: &Shared, replayed: Replayed, now: u64, report: &mut OpenReport) {

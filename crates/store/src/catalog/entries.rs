@@ -6,13 +6,13 @@ use bytes::Bytes;
 use kino_model::{BlobHash, UnixNanos};
 use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, params};
 
-use super::{DamagedEntry, Leftover, Loaded, check};
+use super::{DamagedEntry, EntryState, Leftover, Loaded, check};
 use crate::error::CatalogError;
 use kino_lake::blobs::Place;
 use kino_lake::entry::{GroupRow, PackRow};
 use kino_lake::group::{BlockSums, FileEntry, FileMeta, GroupId, GroupMeta, LakeTable};
 
-/// What the database says of one group or pack, not yet verified.
+/// The database's rows of one group or pack, not yet verified.
 struct Found {
     id: GroupId,
     files: Vec<StoredFile>,
@@ -35,7 +35,7 @@ impl Entry {
     }
 }
 
-/// Loads every entry; a live one that is not what was written comes among the damaged.
+/// Loads every entry. A live one that is not what was written is among the damaged.
 pub(super) fn load(connection: &Connection, loaded: &mut Loaded) -> Result<(), CatalogError> {
     let mut files = load_files(connection, "1", [])?;
     let mut refs = load_refs(connection)?;
@@ -50,14 +50,12 @@ pub(super) fn load(connection: &Connection, loaded: &mut Loaded) -> Result<(), C
             blobs: refs.remove(&id).unwrap_or_default(),
             places: places.remove(&id).unwrap_or_default(),
         };
-        let leftover = |found: Found| {
-            let paths = found.files.into_iter().map(|file| file.path).collect();
-            Leftover { id, since: row.get("since").unwrap_or_default(), paths }
-        };
-        match row.get_ref("state")?.as_bytes() {
-            Ok(b"pending") => loaded.pending.push(leftover(found)),
-            Ok(b"retired") => loaded.retired.push(leftover(found)),
-            Ok(b"live") => match verified(row, found) {
+        match row.get_ref("state")?.as_bytes().ok().and_then(EntryState::from_name) {
+            Some(state @ (EntryState::Pending | EntryState::Retired)) => {
+                let paths = found.files.into_iter().map(|file| file.path).collect();
+                loaded.leftovers.push(Leftover { id, state, since: row.get("since").unwrap_or_default(), paths });
+            }
+            Some(EntryState::Live) => match verified(row, found) {
                 Ok(Entry::Group(row)) => loaded.groups.push(row),
                 Ok(Entry::Pack(row)) => {
                     loaded.pack_sizes.insert(id, row.bytes);
@@ -65,11 +63,11 @@ pub(super) fn load(connection: &Connection, loaded: &mut Loaded) -> Result<(), C
                 }
                 Err(why) => loaded.damaged.push(damaged(row, id, why.to_string())),
             },
-            _ => loaded.damaged.push(damaged(row, id, "its state is none".to_owned())),
+            None => loaded.damaged.push(damaged(row, id, "its state is unknown".to_owned())),
         }
     }
     for id in files.into_keys() {
-        let why = "its files are there, it is not".to_owned();
+        let why = "it is missing, its files are there".to_owned();
         loaded.damaged.push(DamagedEntry { id, is_pack: false, spans: 0, why });
     }
     Ok(())
@@ -80,7 +78,8 @@ fn damaged(row: &Row<'_>, id: GroupId, why: String) -> DamagedEntry {
     DamagedEntry { id, is_pack: row.get("pack").unwrap_or(false), spans, why }
 }
 
-/// A live entry that is what was written. One of a database that is only read, and older than checksums, is believed.
+/// Verifies a live entry by its checksum. An older build's read-only database has no checksums: its entries are taken as
+/// they are.
 fn verified(row: &Row<'_>, found: Found) -> Result<Entry, CatalogError> {
     let id = found.id;
     let entry = entry(row, found)?;
@@ -97,7 +96,7 @@ fn entry(row: &Row<'_>, found: Found) -> Result<Entry, CatalogError> {
     let is_pack = match row.get::<_, i64>("pack")? {
         0 => false,
         1 => true,
-        _ => return Err(CatalogError::Damaged("it says neither that it is a group nor that it is a pack".to_owned())),
+        _ => return Err(CatalogError::Damaged("it is marked neither as a group nor as a pack".to_owned())),
     };
     if is_pack {
         let file = files.into_iter().next();
@@ -108,7 +107,7 @@ fn entry(row: &Row<'_>, found: Found) -> Result<Entry, CatalogError> {
     Ok(Entry::Group(GroupRow { id, meta: group_meta(row)?, files, blobs }))
 }
 
-/// Gives every live entry the checksum of what it is now.
+/// Writes the checksum of every live entry as it is now.
 pub(super) fn check_all(transaction: &Transaction<'_>) -> Result<(), CatalogError> {
     let mut statement = transaction.prepare("SELECT id FROM groups WHERE state = 'live'")?;
     let ids = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
@@ -121,7 +120,7 @@ pub(super) fn check_all(transaction: &Transaction<'_>) -> Result<(), CatalogErro
     Ok(())
 }
 
-/// Enters a file's block sums, if its group is still live and its entry is what was written.
+/// Records a file's block sums, if its group is still live and its entry is what was written.
 pub(super) fn learn_blocks(transaction: &Transaction<'_>, file: &FileEntry) -> Result<(), CatalogError> {
     let Some(blocks) = file.meta.blocks.bytes() else { return Ok(()) };
     if one(transaction, file.group, verified)?.is_none() {
@@ -135,7 +134,7 @@ pub(super) fn learn_blocks(transaction: &Transaction<'_>, file: &FileEntry) -> R
     Ok(())
 }
 
-/// What `work` makes of one live entry; `None` where there is no such.
+/// Returns what `work` makes of one live entry; `None` where there is none with this id.
 fn one<T>(
     transaction: &Transaction<'_>,
     id: GroupId,
@@ -158,17 +157,18 @@ fn set_sum(transaction: &Transaction<'_>, id: GroupId, sum: u32) -> Result<(), C
     Ok(())
 }
 
-/// Retires an entry of which nothing can be believed.
+/// Retires an entry in whatever state it is, with all that it says of files and blobs.
 pub(super) fn discard(transaction: &Transaction<'_>, id: GroupId, now: i64) -> Result<(), CatalogError> {
     let key = id.0 as i64;
-    transaction.execute("UPDATE groups SET state = 'retired', since = ?2 WHERE id = ?1", params![key, now])?;
+    let sql = "UPDATE groups SET state = ?2, since = ?3 WHERE id = ?1";
+    transaction.execute(sql, params![key, EntryState::Retired, now])?;
     for table in ["files", "blobs", "blob_refs"] {
         transaction.execute(&format!("DELETE FROM {table} WHERE group_id = ?1"), [key])?;
     }
     Ok(())
 }
 
-/// A row of `files`; the figures are there once its group is live.
+/// A row of `files`; its figures are zero until its group is live.
 struct StoredFile {
     path: String,
     table: Option<LakeTable>,
@@ -197,7 +197,7 @@ impl StoredFile {
     }
 }
 
-/// Rows of `files` by their group. What cannot be read is left to the checksum of the group to notice.
+/// Returns the rows of `files` by their group. A value that cannot be read is noticed by the group's checksum.
 fn load_files(
     connection: &Connection,
     which: &str,
@@ -210,7 +210,7 @@ fn load_files(
         let number = |name| row.get::<_, Option<i64>>(name).ok().flatten().unwrap_or_default();
         let (group, path) = (GroupId(number("group_id") as u64), row.get::<_, String>("path").unwrap_or_default());
         if kino_lake::paths::number_in(&path) != Some(group.0) {
-            // Damage that costs its own group alone, not the one it points to.
+            // Damage of this row must not spoil the group to which it points by mistake.
             continue;
         }
         files.entry(group).or_default().push(StoredFile {
@@ -232,7 +232,7 @@ fn load_files(
     Ok(files)
 }
 
-/// A number in a column that came with version 2: a store of version 1 on a read-only disk does not have it.
+/// Returns a number of a column that version 2 added: a store of version 1 on a read-only disk does not have it.
 fn since_2(row: &Row<'_>, name: &str) -> Result<Option<i64>, CatalogError> {
     match row.get(name) {
         Err(rusqlite::Error::InvalidColumnName(_)) => Ok(None),
@@ -295,15 +295,14 @@ fn group_meta(row: &Row<'_>) -> Result<GroupMeta, CatalogError> {
 /// Makes a pending group live.
 pub(super) fn add_group(transaction: &Transaction<'_>, group: &GroupRow, now: i64) -> Result<(), CatalogError> {
     let GroupRow { id, meta, files, blobs } = group;
-    let sql = "UPDATE groups SET state = 'live', since = ?2, arrival_min = ?3, arrival_max = ?4, start_min = ?5,
-               start_max = ?6, spans = ?7, traces = ?8, filter = ?9, split = ?10, runs = ?11, duplicate_span_ids = ?12,
-               checksum = ?13 WHERE id = ?1 AND state = 'pending'";
+    EntryState::Pending.change(EntryState::Live, *id, transaction, now)?;
+    let sql = "UPDATE groups SET arrival_min = ?2, arrival_max = ?3, start_min = ?4, start_max = ?5, spans = ?6,
+               traces = ?7, filter = ?8, split = ?9, runs = ?10, duplicate_span_ids = ?11, checksum = ?12 WHERE id = ?1";
     let runs = meta.runs.as_ref().map(serde_json::to_string).transpose()?;
-    let changed = transaction.execute(
+    transaction.execute(
         sql,
         params![
             id.0 as i64,
-            now,
             meta.arrival_min.0,
             meta.arrival_max.0,
             meta.start_min.0,
@@ -317,9 +316,6 @@ pub(super) fn add_group(transaction: &Transaction<'_>, group: &GroupRow, now: i6
             check::of_group(group)
         ],
     )?;
-    if changed != 1 {
-        return Err(CatalogError::Conflict(format!("{} is not pending", id.0)));
-    }
     let sql = "UPDATE files SET tab = ?2, rows = ?3, bytes = ?4, start_min = ?5, start_max = ?6, schema_version = ?7,
                checksum = ?9, blocks = ?10 WHERE path = ?1 AND group_id = ?8";
     let mut update = transaction.prepare(sql)?;
@@ -349,11 +345,9 @@ pub(super) fn add_group(transaction: &Transaction<'_>, group: &GroupRow, now: i6
 
 /// Makes a pending pack live.
 pub(super) fn add_pack(transaction: &Transaction<'_>, pack: &PackRow, now: i64) -> Result<(), CatalogError> {
-    let sql =
-        "UPDATE groups SET state = 'live', since = ?2, pack = 1, checksum = ?3 WHERE id = ?1 AND state = 'pending'";
-    if transaction.execute(sql, params![pack.id.0 as i64, now, check::of_pack(pack)])? != 1 {
-        return Err(CatalogError::Conflict(format!("pack {} is not pending", pack.id.0)));
-    }
+    EntryState::Pending.change(EntryState::Live, pack.id, transaction, now)?;
+    let sql = "UPDATE groups SET pack = 1, checksum = ?2 WHERE id = ?1";
+    transaction.execute(sql, params![pack.id.0 as i64, check::of_pack(pack)])?;
     transaction.execute("UPDATE files SET bytes = ?2 WHERE path = ?1", params![pack.path, pack.bytes as i64])?;
     let mut insert = transaction.prepare("INSERT OR REPLACE INTO blobs VALUES (?1, ?2, ?3, ?4, ?5)")?;
     for (hash, place) in &pack.blobs {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, Transaction, params};
 
 use super::entries::{add_group, add_pack};
 use super::sqlite::{LOG_IN_USE, SqliteCatalog, meta, open_read_only, uri};
-use super::{Catalog, Leftover};
+use super::{Catalog, EntryState, Leftover};
 use crate::error::CatalogError;
 use kino_lake::describe::Inventory;
 use kino_lake::entry::{GroupRow, PackRow};
@@ -50,15 +50,15 @@ impl SqliteCatalog {
         self.transact(|transaction| {
             for row in &restored.groups {
                 let paths = row.files.iter().map(|file| file.path.as_str());
-                announce(transaction, row.id, "pending", now, paths)?;
+                announce(transaction, row.id, EntryState::Pending, now, paths)?;
                 add_group(transaction, row, now)?;
             }
             for row in &restored.packs {
-                announce(transaction, row.id, "pending", now, [row.path.as_str()].into_iter())?;
+                announce(transaction, row.id, EntryState::Pending, now, [row.path.as_str()].into_iter())?;
                 add_pack(transaction, row, now)?;
             }
             for leftover in &restored.leftovers {
-                announce(transaction, leftover.id, "retired", now, leftover.paths.iter().map(String::as_str))?;
+                announce(transaction, leftover.id, leftover.state, now, leftover.paths.iter().map(String::as_str))?;
             }
             let mut hide = transaction.prepare("INSERT OR IGNORE INTO tombstones VALUES (?1, ?2)")?;
             for trace in &restored.inventory.hidden {
@@ -127,7 +127,7 @@ impl SqliteCatalog {
 fn announce<'a>(
     transaction: &Transaction<'_>,
     id: GroupId,
-    state: &str,
+    state: EntryState,
     now: i64,
     paths: impl Iterator<Item = &'a str>,
 ) -> Result<(), CatalogError> {

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 
 use super::entries::{self, add_group, add_pack, load_places, load_refs};
 use super::schema::{CHECKED, CREATE, IDENTIFY, STEPS, VERSION};
-use super::{Catalog, Commit, DocumentStore, Loaded, PackUsage};
+use super::{Catalog, Commit, DocumentStore, EntryState, Loaded, PackUsage};
 use crate::disk::Identity;
 use crate::error::CatalogError;
 use kino_lake::blobs;
@@ -193,7 +193,8 @@ impl Catalog for SqliteCatalog {
 
     fn begin(&self, paths: &dyn Fn(GroupId) -> Vec<String>, now: i64) -> Result<GroupId, CatalogError> {
         self.transact(|transaction| {
-            transaction.execute("INSERT INTO groups (state, since) VALUES ('pending', ?1)", [now])?;
+            let sql = "INSERT INTO groups (state, since) VALUES (?1, ?2)";
+            transaction.execute(sql, params![EntryState::Pending, now])?;
             let id = GroupId(transaction.last_insert_rowid() as u64);
             let mut insert = transaction.prepare("INSERT INTO files (path, group_id) VALUES (?1, ?2)")?;
             for path in paths(id) {
@@ -205,20 +206,18 @@ impl Catalog for SqliteCatalog {
 
     fn commit(&self, commit: &Commit) -> Result<(), CatalogError> {
         self.transact(|transaction| {
-            for group in &commit.add {
-                add_group(transaction, group, commit.now)?;
-            }
+            // What becomes live comes last: an entry that this commit retires as well is then no longer pending.
             for id in &commit.discard {
                 entries::discard(transaction, *id, commit.now)?;
             }
             for id in &commit.retire {
-                let sql = "UPDATE groups SET state = 'retired', since = ?2 WHERE id = ?1 AND state = 'live'";
-                if transaction.execute(sql, params![id.0 as i64, commit.now])? != 1 {
-                    return Err(CatalogError::Conflict(format!("{} is not live", id.0)));
-                }
+                EntryState::Live.change(EntryState::Retired, *id, transaction, commit.now)?;
                 // The places are free for the pack that takes the blobs over.
                 transaction.execute("DELETE FROM blobs WHERE group_id = ?1", [id.0 as i64])?;
                 transaction.execute("DELETE FROM blob_refs WHERE group_id = ?1", [id.0 as i64])?;
+            }
+            for group in &commit.add {
+                add_group(transaction, group, commit.now)?;
             }
             if let Some(pack) = &commit.pack {
                 add_pack(transaction, pack, commit.now)?;

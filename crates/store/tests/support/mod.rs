@@ -209,6 +209,10 @@ impl Disk for LossyDisk {
         SystemDisk.read(path)
     }
 
+    fn length(&self, path: &Path) -> io::Result<u64> {
+        SystemDisk.length(path)
+    }
+
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         self.fault()?;
         let file = OpenOptions::new().append(true).create_new(true).open(path)?;
