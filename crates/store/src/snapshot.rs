@@ -30,6 +30,7 @@ mod latest;
 mod logs;
 mod operations;
 mod overlay;
+mod piece_walk;
 mod split;
 #[cfg(test)]
 mod tests;

@@ -14,17 +14,15 @@ use kino_model::columns::Table;
 
 use super::filter::{Asked, TraceFilter};
 use super::group_spans::GroupSpans;
-use super::split::{PieceWalk, SplitView};
-use super::walk::{Candidate, Question, Walk};
+use super::piece_walk::PieceWalk;
+use super::split::SplitView;
+use super::walk::{Candidate, Question, WALKS_AT_ONCE, Walk};
 use super::{Snapshot, answer};
 use crate::error::ScanError;
 use kino_lake::columns::{ids, trace_id_at};
 use kino_lake::group::LakeTable;
 use kino_lake::read::{Pick, Read};
 use kino_lake::trace_row::{self, TraceRow};
-
-/// Groups that are searched at the same time once the newest did not have enough of what is rare.
-pub(super) const WALKS_AT_ONCE: usize = 4;
 
 /// Ids for which memory is reserved at once.
 const IDS_AT_ONCE: usize = 16 * 1_024;

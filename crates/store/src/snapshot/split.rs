@@ -27,10 +27,9 @@ use kino_lake::rollup::{OperationKey, Rollups};
 mod merge;
 mod merged;
 mod pieces;
-mod walk;
 
 use merged::Merged;
-pub(super) use walk::PieceWalk;
+pub(super) use pieces::GroupLists;
 
 /// What the fingerprint of a trace that is being forgotten differs by.
 const HIDDEN: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -74,13 +73,13 @@ impl Correction {
 
 /// What is known of one trace in several sources.
 #[derive(Clone, Debug)]
-struct Entry {
+pub(super) struct Entry {
     /// The piece that has its row; [`NO_PIECE`] where it has no visible span.
     piece: u32,
     /// How often it is counted beyond once; for a hidden trace, beyond never.
     counted_again: u32,
     /// Whether some of its sources may have spans that another replaces by a higher revision.
-    is_superseded: bool,
+    pub(super) is_superseded: bool,
     /// Of the sources that it was merged from; zero between groups, where each change says what it touches.
     fingerprint: u64,
     wrong: Option<Arc<Wrong>>,
@@ -105,17 +104,17 @@ struct RemovedSpan {
 
 /// Merged rows, sorted by start as in a file of `traces`; some may belong to traces that were merged again since.
 #[derive(Debug)]
-struct Piece {
+pub(super) struct Piece {
     /// The columns of `traces`, and [`pieces::GROUPS`].
-    rows: RecordBatch,
+    pub(super) rows: RecordBatch,
     /// The operations, by the numbers under which `operations` names them.
-    keys: Vec<OperationKey>,
+    pub(super) keys: Vec<OperationKey>,
 }
 
 /// Split traces with their merged rows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SplitTraces {
-    pieces: Vec<Arc<Piece>>,
+    pub(super) pieces: Vec<Arc<Piece>>,
     entries: HashMap<TraceId, Entry>,
     correction: Correction,
 }

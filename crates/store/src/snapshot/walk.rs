@@ -24,6 +24,8 @@ use kino_lake::rollup::{GroupRollups, OTHER, OperationKey};
 pub(super) const CHUNK_ROWS: usize = if cfg!(test) { 2 } else { 512 };
 /// Each chunk is this many times as large as the one before.
 pub(super) const CHUNK_GROWTH: usize = 4;
+/// Groups that are searched at the same time once the newest did not have enough of what is rare.
+pub(super) const WALKS_AT_ONCE: usize = 4;
 /// At most this many traces with a span that passes are searched for in the whole file at once.
 const FEW_TRACES: usize = 64;
 

@@ -50,21 +50,21 @@ fn schema() -> SchemaRef {
 }
 
 /// The groups of each row's trace, by their numbers.
-pub(super) struct GroupLists<'a> {
+pub(in crate::snapshot) struct GroupLists<'a> {
     offsets: &'a [i32],
     groups: &'a [u64],
 }
 
 impl<'a> GroupLists<'a> {
     /// Those of a piece's rows.
-    pub(super) fn of(rows: &'a RecordBatch) -> Option<Self> {
+    pub(in crate::snapshot) fn of(rows: &'a RecordBatch) -> Option<Self> {
         let lists = rows.column_by_name(GROUPS)?.as_list_opt::<i32>()?;
         let groups = lists.values().as_primitive_opt::<UInt64Type>()?.values();
         Some(Self { offsets: lists.value_offsets(), groups })
     }
 
     /// Those of one row.
-    pub(super) fn at(&self, row: usize) -> &'a [u64] {
+    pub(in crate::snapshot) fn at(&self, row: usize) -> &'a [u64] {
         &self.groups[self.offsets[row] as usize..self.offsets[row + 1] as usize]
     }
 }
@@ -118,7 +118,7 @@ impl SplitTraces {
     }
 
     /// The entry of a trace whose row that counts is in this piece.
-    pub(super) fn entry_in(&self, id: &TraceId, piece: usize) -> Option<&Entry> {
+    pub(in crate::snapshot) fn entry_in(&self, id: &TraceId, piece: usize) -> Option<&Entry> {
         self.entries.get(id).filter(|entry| entry.piece as usize == piece)
     }
 }

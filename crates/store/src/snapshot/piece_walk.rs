@@ -1,4 +1,4 @@
-//! Walks the merged rows of one piece from the newest to the oldest, as [`super::super::walk`] does for a file.
+//! Walks the merged rows of one piece from the newest to the oldest, as [`super::walk`] does for a file.
 
 use std::sync::Arc;
 
@@ -8,25 +8,23 @@ use futures::future::try_join_all;
 use kino_model::TraceId;
 use kino_model::columns::Table;
 
-use super::pieces::GroupLists;
-use super::{Entry, SplitTraces, SplitView};
+use super::filter::Asked;
+use super::gather::TRACES_AT_A_TIME;
+use super::group_spans::{GroupSpans, LOOKED_UP_MAX};
+use super::split::{Entry, GroupLists, SplitTraces, SplitView};
+use super::walk::{CHUNK_GROWTH, CHUNK_ROWS, Candidate, Operations, Question, WALKS_AT_ONCE};
 use crate::error::ScanError;
-use crate::snapshot::filter::Asked;
-use crate::snapshot::find::WALKS_AT_ONCE;
-use crate::snapshot::gather::TRACES_AT_A_TIME;
-use crate::snapshot::group_spans::{GroupSpans, LOOKED_UP_MAX};
-use crate::snapshot::walk::{CHUNK_GROWTH, CHUNK_ROWS, Candidate, Operations, Question};
 use kino_lake::columns::{ids, int64, trace_id_at};
 use kino_lake::group::GroupId;
 use kino_lake::trace_row::{self, TraceRow};
 
 /// A walk over one piece.
-pub(in crate::snapshot) struct PieceWalk {
+pub(super) struct PieceWalk {
     split: Arc<SplitView>,
     in_lake: bool,
     piece: usize,
     /// The latest start that a trace of the rest can have, in Unix nanoseconds; `None` after the last.
-    pub(in crate::snapshot) bound: Option<i64>,
+    pub(super) bound: Option<i64>,
     /// Rows before this one have not been read.
     end: usize,
     chunk: usize,
@@ -37,7 +35,7 @@ pub(in crate::snapshot) struct PieceWalk {
 
 impl PieceWalk {
     /// A walk over each piece.
-    pub(in crate::snapshot) fn all(split: &Arc<SplitView>, asked: &Asked, latest: i64) -> Vec<Self> {
+    pub(super) fn all(split: &Arc<SplitView>, asked: &Asked, latest: i64) -> Vec<Self> {
         let pieces = |in_lake: bool, traces: &SplitTraces| {
             let walk = |piece| Self::new(split, in_lake, piece, asked, latest);
             (0..traces.pieces.len()).map(walk).collect::<Vec<_>>()
@@ -85,12 +83,12 @@ impl PieceWalk {
     }
 
     /// The merged row at a place.
-    pub(in crate::snapshot) fn row(&self, place: usize) -> Option<TraceRow> {
+    pub(super) fn row(&self, place: usize) -> Option<TraceRow> {
         trace_row::decode(&self.rows().slice(place, 1)).pop()
     }
 
     /// Reads the next chunk and returns its traces that pass.
-    pub(in crate::snapshot) async fn advance(&mut self, question: &Question<'_>) -> Result<Vec<Candidate>, ScanError> {
+    pub(super) async fn advance(&mut self, question: &Question<'_>) -> Result<Vec<Candidate>, ScanError> {
         let first = self.end.saturating_sub(self.chunk);
         let rows = self.rows().slice(first, self.end - first);
         let Some((ids, starts)) = ids(&rows, "trace_id").zip(int64(&rows, "start_unix_nanos")) else {
