@@ -11,13 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, MapArray, RecordBatch};
+use arrow_array::{Array, RecordBatch};
 use bytes::Bytes;
 use kino_model::BlobHash;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 use sha2::{Digest, Sha256};
 
+use crate::columns::maps;
 use crate::group::{GroupId, NewFile};
 
 /// The first bytes of every pack.
@@ -95,10 +96,7 @@ pub fn unpack(hash: BlobHash, place: Place, frame: &[u8]) -> Result<Bytes, Damag
 
 /// The blobs that the rows of `spans` name.
 pub fn named_by(spans: &RecordBatch) -> BTreeSet<BlobHash> {
-    let Some(attributes) = spans.column_by_name("attributes").and_then(|column| column.as_any().downcast_ref()) else {
-        return BTreeSet::new();
-    };
-    let attributes: &MapArray = attributes;
+    let Some(attributes) = maps(spans, "attributes") else { return BTreeSet::new() };
     let (keys, values) = (attributes.keys(), attributes.values());
     let (Some(keys), Some(values)) = (keys.as_string_opt::<i32>(), values.as_string_opt::<i32>()) else {
         return BTreeSet::new();

@@ -3,7 +3,7 @@
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int8Type, Int32Type, Int64Type};
 use arrow_array::{
-    Array, BooleanArray, DictionaryArray, FixedSizeBinaryArray, Int8Array, Int32Array, Int64Array, MapArray,
+    Array, BooleanArray, DictionaryArray, FixedSizeBinaryArray, Int8Array, Int32Array, Int64Array, ListArray, MapArray,
     RecordBatch, StringArray,
 };
 use kino_model::{SpanId, TraceId, UnixNanos};
@@ -104,6 +104,16 @@ pub fn int8<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a Int8Array> {
 /// A column of ids that may be absent.
 pub fn ids<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a FixedSizeBinaryArray> {
     batch.column_by_name(name)?.as_fixed_size_binary_opt()
+}
+
+/// A column of lists that may be absent.
+pub fn lists<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a ListArray> {
+    batch.column_by_name(name)?.as_list_opt::<i32>()
+}
+
+/// A column of maps that may be absent.
+pub fn maps<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a MapArray> {
+    batch.column_by_name(name)?.as_map_opt()
 }
 
 /// The text that a map holds under `key` in a row.

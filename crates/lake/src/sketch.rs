@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use kino_model::exact::protobuf::{Reader, put_varint};
+
 /// Sub-buckets of a doubling, as a power of two.
 const PRECISION_BITS: u32 = 6;
 const SUB_BUCKETS: u64 = 1 << PRECISION_BITS;
@@ -94,12 +96,13 @@ impl Sketch {
     ///
     /// # Errors
     /// Where the bytes are cut short or name a bucket beyond the last.
-    pub fn from_bytes(mut bytes: &[u8]) -> Result<Self, BadSketch> {
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, BadSketch> {
         let mut sketch = Self::new();
         let mut bucket = 0u64;
-        while !bytes.is_empty() {
-            bucket = bucket.checked_add(take_varint(&mut bytes).ok_or(BadSketch)?).ok_or(BadSketch)?;
-            let count = take_varint(&mut bytes).ok_or(BadSketch)?;
+        let mut reader = Reader::new(bytes);
+        while !reader.bytes().is_empty() {
+            bucket = bucket.checked_add(reader.varint().map_err(|_| BadSketch)?).ok_or(BadSketch)?;
+            let count = reader.varint().map_err(|_| BadSketch)?;
             let index = u16::try_from(bucket).ok().filter(|index| *index <= bucket_of(i64::MAX)).ok_or(BadSketch)?;
             sketch.count.checked_add(count).ok_or(BadSketch)?;
             sketch.add_bucket(index, count);
@@ -128,27 +131,6 @@ fn middle_of(bucket: u16) -> i64 {
     let shift = (bucket >> PRECISION_BITS) - 1;
     let low = (SUB_BUCKETS | (bucket & (SUB_BUCKETS - 1))) << shift;
     (low + ((1 << shift) >> 1)) as i64
-}
-
-fn put_varint(bytes: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        bytes.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-}
-
-fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0u64;
-    for shift in (0..64).step_by(7) {
-        let (first, rest) = bytes.split_first()?;
-        *bytes = rest;
-        value |= u64::from(first & 0x7f).checked_shl(shift)?;
-        if first & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

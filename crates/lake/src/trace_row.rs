@@ -9,14 +9,13 @@ use std::sync::{Arc, LazyLock};
 use arrow_array::builder::{
     FixedSizeBinaryBuilder, Int32Builder, Int64Builder, ListBuilder, StringBuilder, StringDictionaryBuilder,
 };
-use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, ListArray, RecordBatch, UInt32Array};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use kino_model::columns::{Column, Kind, Source};
 use kino_model::{DurationNanos, SpanId, TraceId, UnixNanos};
 
-use crate::columns::{SpanColumns, TextColumn, ids, int64, trace_id_at};
+use crate::columns::{SpanColumns, TextColumn, ids, int64, lists, trace_id_at};
 use crate::sort;
 
 /// What is known of one trace as a whole.
@@ -389,7 +388,7 @@ pub struct TextLists<'a>(Option<&'a ListArray>);
 impl<'a> TextLists<'a> {
     /// The column called `name`; null throughout where the batch lacks it.
     pub fn of(batch: &'a RecordBatch, name: &str) -> Self {
-        Self(batch.column_by_name(name).and_then(|column| column.as_list_opt::<i32>()))
+        Self(lists(batch, name))
     }
 
     /// Whether some text of the row passes.

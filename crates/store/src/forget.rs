@@ -8,8 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, BooleanArray, RecordBatch};
+use arrow_array::{BooleanArray, RecordBatch};
 use arrow_schema::ArrowError;
 use kino_model::columns::Table;
 use kino_model::{Batch, BlobHash, TraceId, UnixNanos};
@@ -244,10 +243,8 @@ pub(crate) fn without(batch: &Batch, hidden: &HashSet<TraceId>) -> Result<Batch,
         return Ok(batch.clone());
     }
     let keep = |rows: &RecordBatch| -> Result<RecordBatch, ArrowError> {
-        let ids = rows.column_by_name("trace_id").and_then(|ids| ids.as_fixed_size_binary_opt());
-        let Some(ids) = ids else { return Ok(rows.clone()) };
-        let shown =
-            |row| !ids.is_valid(row) || TraceId::from_slice(ids.value(row)).is_none_or(|id| !hidden.contains(&id));
+        let Some(ids) = columns::ids(rows, "trace_id") else { return Ok(rows.clone()) };
+        let shown = |row| columns::trace_id_at(ids, row).is_none_or(|id| !hidden.contains(&id));
         let mask: BooleanArray = (0..rows.num_rows()).map(|row| Some(shown(row))).collect();
         arrow_select::filter::filter_record_batch(rows, &mask)
     };

@@ -13,7 +13,7 @@ use kino_model::{Resource, Text, Value};
 
 use super::{LakeReader, ReadError};
 use crate::attribute_filter::Pair;
-use crate::columns::{TextColumn, int64, map_text};
+use crate::columns::{TextColumn, int64, map_text, maps};
 use crate::group::FileEntry;
 
 /// What one span must be.
@@ -139,7 +139,7 @@ impl AttributeTest {
     }
 
     fn mark_map(&self, spans: &RecordBatch, passed: &mut [bool]) {
-        let Some(map) = spans.column_by_name("attributes").and_then(|column| column.as_map_opt()) else { return };
+        let Some(map) = maps(spans, "attributes") else { return };
         let keys = TextColumn::from_array(map.keys());
         let entries = map.keys().len();
         let known = keys.matches(entries, |key| self.spellings.iter().any(|spelling| spelling == key));

@@ -17,8 +17,6 @@
 
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, Schema, SchemaRef};
 use bytes::Bytes;
@@ -34,6 +32,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 
 use crate::attribute_filter::{self, ATTRIBUTE_FILTER_KEY};
+use crate::columns::int64;
 use crate::group::{BlockSums, FileMeta, LakeTable, NewFile};
 use crate::rows::Rows;
 use crate::sort::Place;
@@ -288,7 +287,7 @@ pub(crate) fn whole(table: LakeTable, rows: &RecordBatch) -> Result<Option<NewFi
         chunks.filter(|chunk| is_spared(chunk, sample.num_rows())).map(|chunk| chunk.column_path().clone()).collect();
     let mut writer = begin(&plain)?;
     writer.write(rows)?;
-    let starts = rows.column_by_name("start_unix_nanos").and_then(|column| column.as_primitive_opt::<Int64Type>());
+    let starts = int64(rows, "start_unix_nanos");
     let starts = || starts.into_iter().flat_map(|starts| starts.iter().flatten());
     let times = starts().min().zip(starts().max());
     Ok(Some(new_file(table, rows.num_rows() as u64, times, writer.into_inner()?)))

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray, Int32Array, RecordBatch};
 use foldhash::HashSet;
 use kino_model::TraceId;
@@ -15,7 +14,7 @@ use super::filter::Asked;
 use super::group_spans::{GroupSpans, LOOKED_UP_MAX};
 use super::split::SplitView;
 use crate::error::ScanError;
-use kino_lake::columns::{ids, int64, trace_id_at};
+use kino_lake::columns::{ids, int64, lists, trace_id_at};
 use kino_lake::group::{Group, GroupId, LakeTable};
 use kino_lake::read::{Pick, Read};
 use kino_lake::rollup::{GroupRollups, OTHER, OperationKey};
@@ -241,9 +240,7 @@ impl Operations {
             Self::None => return BooleanArray::from(vec![false; rows]),
             Self::These(wanted) => wanted,
         };
-        let Some(lists) = traces.column_by_name("operations").and_then(|column| column.as_list_opt::<i32>()) else {
-            return BooleanArray::from(vec![false; rows]);
-        };
+        let Some(lists) = lists(traces, "operations") else { return BooleanArray::from(vec![false; rows]) };
         let Some(ordinals) = lists.values().as_any().downcast_ref::<Int32Array>() else {
             return BooleanArray::from(vec![false; rows]);
         };

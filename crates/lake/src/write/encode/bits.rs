@@ -1,6 +1,8 @@
 //! The bit-level encodings of a page: runs and packed groups for levels and places in a dictionary, packed deltas for
 //! lengths and whole numbers, as in Parquet's specification ("Encodings").
 
+use kino_model::exact::protobuf::put_varint;
+
 /// Values of a packed group.
 const GROUP: usize = 8;
 /// Equal values that would take this many bits packed are shorter as a run, including the cost of resuming packing.
@@ -93,14 +95,6 @@ fn put_miniblock(out: &mut Vec<u8>, values: impl Iterator<Item = u64>, width: u3
         }
     }
     out.extend_from_slice(&bits.to_le_bytes()[..(filled / 8) as usize]);
-}
-
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
 }
 
 fn put_zigzag(out: &mut Vec<u8>, value: i64) {

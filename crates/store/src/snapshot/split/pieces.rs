@@ -15,7 +15,7 @@ use kino_model::TraceId;
 use super::merged::{Merged, Numbered};
 use super::{Correction, Entry, NO_PIECE, Piece, SplitTraces};
 use crate::error::ScanError;
-use kino_lake::columns::{ids, trace_id_at};
+use kino_lake::columns::{ids, lists, trace_id_at};
 use kino_lake::group::GroupId;
 use kino_lake::rollup::OperationKey;
 use kino_lake::trace_row::{self, by_start};
@@ -58,7 +58,7 @@ pub(in crate::snapshot) struct GroupLists<'a> {
 impl<'a> GroupLists<'a> {
     /// Those of a piece's rows.
     pub(in crate::snapshot) fn of(rows: &'a RecordBatch) -> Option<Self> {
-        let lists = rows.column_by_name(GROUPS)?.as_list_opt::<i32>()?;
+        let lists = lists(rows, GROUPS)?;
         let groups = lists.values().as_primitive_opt::<UInt64Type>()?.values();
         Some(Self { offsets: lists.value_offsets(), groups })
     }
