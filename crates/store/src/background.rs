@@ -1,4 +1,4 @@
-//! What a store does by itself: one task brings rows to the lake, another keeps the house.
+//! The background work of a store: one task flushes rows to the lake, another maintains its files.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
@@ -11,23 +11,23 @@ use crate::inner::{Inner, blocking};
 
 /// After a failed step, the wait before the next try doubles up to this.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
-/// Ticks between two rounds of compaction and retention: they look at every group.
-const HOUSE_TICKS: u32 = 8;
-/// Rounds between two looks at the packs: they read every document.
+/// Ticks between two rounds of compaction and retention, which examine every group.
+const MAINTENANCE_TICKS: u32 = 8;
+/// Rounds between two checks of the packs, which read every document.
 const PACK_ROUNDS: u32 = 32;
-/// How long nothing must have arrived before large groups are merged.
+/// Large groups are merged once nothing has arrived for this long.
 const MERGE_QUIET: Duration = Duration::from_secs(1);
-/// Live groups from which on merging does not wait for flushes any more: readers look at every group.
+/// Live groups from which on merging does not wait for flushes any more: each costs every reader something.
 const GROUPS_BEFORE_FLUSHES: usize = 48;
-/// How the warnings of the disk and of the background begin, so that they can be taken back.
+/// The beginnings of warnings of the status, by which they are removed again.
 const DISK_WARNING: &str = "the disk is nearly full";
 const FLUSH_WARNING: &str = "rows could not be written to the lake";
-const HOUSE_WARNING: &str = "files could not be merged or removed";
+const MAINTENANCE_WARNING: &str = "files could not be merged or removed";
 
 pub(crate) fn start(inner: &Arc<Inner>) {
     let flusher = tokio::spawn(flush_loop(Arc::downgrade(inner), inner.config.tick));
-    let keeper = tokio::spawn(maintenance_loop(Arc::downgrade(inner), inner.config.tick));
-    inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).extend([flusher, keeper]);
+    let maintainer = tokio::spawn(maintenance_loop(Arc::downgrade(inner), inner.config.tick));
+    inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).extend([flusher, maintainer]);
 }
 
 async fn flush_loop(inner: Weak<Inner>, tick: Duration) {
@@ -36,13 +36,13 @@ async fn flush_loop(inner: Weak<Inner>, tick: Duration) {
     loop {
         let Some(shared) = inner.upgrade().map(|inner| Arc::clone(&inner.shared)) else { return };
         let is_empty = shared.is_empty();
-        let sleep = if is_empty { wait * HOUSE_TICKS } else { wait };
+        let sleep = if is_empty { wait * MAINTENANCE_TICKS } else { wait };
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
             () = shared.wake.notified() => {}
-            // It ends the long sleep alone: what arrives all the time must not put the turn off.
+            // Only a long sleep ends here: constant arrivals must not postpone the next turn.
             () = shared.arrived.notified(), if is_empty => continue,
-            // The sender gone is the store gone.
+            // Without a sender the store is dropped.
             _ = closing.wait_for(|closing| *closing) => return,
         }
         drop(shared);
@@ -72,9 +72,9 @@ async fn maintenance_loop(inner: Weak<Inner>, tick: Duration) {
     let Some(mut closing) = inner.upgrade().map(|inner| inner.closing.subscribe()) else { return };
     loop {
         let Some(shared) = inner.upgrade().map(|inner| Arc::clone(&inner.shared)) else { return };
-        // With nothing in memory there is nothing to do between two rounds of the house.
+        // With nothing in memory there is nothing to do between two rounds of maintenance.
         let is_empty = shared.is_empty();
-        let ticks = if is_empty { HOUSE_TICKS - round % HOUSE_TICKS } else { 1 };
+        let ticks = if is_empty { MAINTENANCE_TICKS - round % MAINTENANCE_TICKS } else { 1 };
         tokio::select! {
             () = tokio::time::sleep(tick * ticks) => round = round.wrapping_add(ticks),
             () = shared.arrived.notified(), if is_empty => continue,
@@ -95,28 +95,28 @@ async fn maintenance_loop(inner: Weak<Inner>, tick: Duration) {
         } else {
             Ok(())
         };
-        if outcome.is_ok() && round.is_multiple_of(HOUSE_TICKS) {
-            outcome = inner.run_maintenance((round / HOUSE_TICKS).is_multiple_of(PACK_ROUNDS)).await;
+        if outcome.is_ok() && round.is_multiple_of(MAINTENANCE_TICKS) {
+            outcome = inner.run_maintenance((round / MAINTENANCE_TICKS).is_multiple_of(PACK_ROUNDS)).await;
         }
         if outcome.is_ok() {
             outcome = tokio::select! {
                 settled = inner.settle_split() => settled,
-                // What it has begun is lost, and the end does not wait for it.
+                // A merge that has begun is dropped: closing does not wait for it.
                 _ = closing.wait_for(|closing| *closing) => return,
             };
         }
         match outcome {
-            Ok(()) => inner.shared.clear_warnings(|warning| warning.starts_with(HOUSE_WARNING)),
-            // The flush says it.
+            Ok(()) => inner.shared.clear_warnings(|warning| warning.starts_with(MAINTENANCE_WARNING)),
+            // The flush reports it.
             Err(StoreError::Gone(error)) => tracing::debug!(%error, "files were neither merged nor removed"),
-            Err(error) => inner.note(HOUSE_WARNING, "; nothing is lost, and it will be tried again", &error),
+            Err(error) => inner.note(MAINTENANCE_WARNING, "; nothing is lost, and it will be tried again", &error),
         }
     }
 }
 
 impl Inner {
-    /// Does what a crash may have left between the catalog's transaction and its end. Where that fails, the next
-    /// commit does it.
+    /// Finishes a commit that a crash interrupted after the catalog's transaction. Where that fails, the next commit does
+    /// it.
     pub(crate) async fn settle(self: &Arc<Self>) {
         let settled = async {
             self.take_inventory().await?;
@@ -125,11 +125,11 @@ impl Inner {
             if self.config.home.join(COPY).exists() { Ok(()) } else { self.copy_documents(Duration::ZERO).await }
         };
         if let Err(error) = settled.await {
-            self.note(HOUSE_WARNING, "; nothing is lost, and it will be tried again", &error);
+            self.note(MAINTENANCE_WARNING, "; nothing is lost, and it will be tried again", &error);
         }
     }
 
-    /// Whether there may be batches to join or to index or counters to write: an idle store does neither.
+    /// Whether there may be batches to join or index, or counters to write.
     fn has_small_work(&self) -> bool {
         let counts = !self.counts.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
         let view = self.shared.view();

@@ -1,4 +1,4 @@
-//! Holding everything in the lake against what was written: what `kino doctor` asks for.
+//! Verifies everything in the lake, as `kino doctor` asks for.
 
 use std::sync::Arc;
 
@@ -8,33 +8,32 @@ use crate::store::Store;
 use kino_lake::blobs;
 use kino_lake::group::Group;
 
-/// What a look at every byte of the lake found.
+/// What a verification of every byte of the lake found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
     /// Files and large values that are whole.
     pub whole: u64,
-    /// Files of which the catalog has no checksum: an early version wrote them, and no damage of theirs is noticed
-    /// unless it breaks what a reader decodes. A merge gives their rows checksums.
+    /// Files without a checksum in the catalog, which an early version wrote: their damage is noticed only where it breaks
+    /// decoding. A merge gives their rows checksums.
     pub without_checksum: Vec<String>,
-    /// What is damaged, each with why. The groups of damaged files are left out of every answer from then on.
+    /// Damaged files and large values, each with the reason. Groups of damaged files are left out of every later answer.
     pub damaged: Vec<String>,
-    /// What was missing or damaged of the lake's descriptions of itself.
+    /// Descriptions of the lake that were missing or damaged; `None` where all are whole.
     pub descriptions: Option<Lacked>,
 }
 
 /// Manifests or an inventory that were missing or damaged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lacked {
-    /// Which, as the beginning of a sentence.
+    /// Names them, as the beginning of a sentence.
     pub what: String,
     /// Why they could not be written again; `None` where they were.
     pub why_not_mended: Option<String>,
 }
 
 impl Store {
-    /// Reads every live file and every large value, and holds them against their checksums; writes manifests and an
-    /// inventory again where they are missing or damaged. Costs as much IO as the
-    /// lake is large.
+    /// Reads every live file and every large value and verifies their checksums; writes manifests and an inventory again
+    /// where they are missing or damaged. Reads the whole lake.
     ///
     /// # Errors
     /// Where something cannot be reached; what is damaged is no error.

@@ -22,30 +22,30 @@ use kino_lake::entry::{GroupRow, PackRow};
 use kino_lake::group::{FileEntry, FileMeta, FlushSet, Group, GroupId, NewFile};
 use kino_lake::paths::{file_path, manifest_path, pack_path};
 
-/// What one step changes.
+/// A change of the lake, applied by one commit.
 #[derive(Debug, Default)]
 pub(crate) struct Change {
     /// The new group's rows, with the blobs that they name.
     pub(crate) add: Option<(FlushSet, BTreeSet<BlobHash>)>,
     /// Blobs for a new pack.
     pub(crate) pack: BTreeMap<BlobHash, Bytes>,
-    /// What the new files replace.
+    /// Groups and packs that the new files replace.
     pub(crate) retire: Vec<GroupId>,
-    /// What cannot be read and goes all the same.
+    /// Groups and packs that cannot be read and are removed all the same.
     pub(crate) discard: Vec<GroupId>,
     /// A generation that the new group replaces, and the log's position after it.
     pub(crate) flushed: Option<(Arc<Generation>, u64)>,
     /// Traces whose forgetting is then complete.
     pub(crate) forgotten: Vec<TraceId>,
-    /// Blobs that go with a retired pack.
+    /// Blobs that are removed with a retired pack.
     pub(crate) gone_blobs: BTreeSet<BlobHash>,
-    /// Where a crash test may stop the process after the files are written.
+    /// The kill point of crash tests after the files are written.
     pub(crate) after_upload: Option<KillPoint>,
 }
 
 impl Inner {
-    /// Carries a change through. When it fails before the catalog's transaction, nothing has changed; the files it
-    /// may have written are swept later.
+    /// Applies a change. Where it fails before the catalog's transaction, nothing has changed, and the files that it wrote
+    /// are swept later.
     pub(crate) async fn apply(self: &Arc<Self>, change: Change) -> Result<(), StoreError> {
         let Change { add, pack, retire, discard, flushed, forgotten, gone_blobs, after_upload } = change;
         self.vanished().map_err(StoreError::Gone)?;
@@ -94,7 +94,7 @@ impl Inner {
         self.config.kill_points.pass(KillPoint::BeforeInventory)?;
         self.take_inventory().await?;
         if !forgotten.is_empty() {
-            // Only now: what the last inventory hides, a rebuild hides.
+            // Only now, since a rebuild hides what the last inventory hides.
             let mut view = self.shared.view();
             let mut hidden = view.hidden.as_ref().clone();
             for trace in &forgotten {
@@ -110,7 +110,7 @@ impl Inner {
         Ok(())
     }
 
-    /// One of these that was found damaged since the step began: nothing takes the place of what cannot be read.
+    /// Returns one of these groups that was found damaged since the step began: what cannot be read is not replaced.
     fn first_quarantined(&self, ids: &[GroupId]) -> Option<GroupId> {
         let view = self.shared.view();
         ids.iter().copied().find(|id| view.quarantined.contains_key(id))
@@ -162,7 +162,7 @@ impl Inner {
         Ok(row)
     }
 
-    /// Makes what the catalog now says visible, in one step under the view's lock.
+    /// Makes the commit visible, in one step under the view's lock.
     fn change_view(
         &self,
         group: Option<Arc<Group>>,
@@ -204,8 +204,8 @@ impl Inner {
         self.retired().extend(retired.into_iter().map(|group| crate::retained::Retired::group(group, now)));
     }
 
-    /// Removes the copies of damaged stretches of the log, and what a rebuild put aside: what was forgotten may stand in
-    /// them.
+    /// Removes the copies of damaged stretches of the log, and the files that a rebuild put aside: they may have rows that
+    /// were forgotten.
     pub(crate) fn drop_aside(&self) -> Result<(), StoreError> {
         let log = crate::wal::aside_folder(&crate::wal::folder(&self.config.home));
         let lake = self.storage.folder().map(|lake| lake.join(crate::storage::ASIDE));
@@ -219,7 +219,7 @@ impl Inner {
         Ok(())
     }
 
-    /// Removes log segments that the lake has taken over.
+    /// Removes the log segments before `position`, whose rows are in the lake.
     pub(crate) fn drop_segments(&self, position: u64) -> Result<(), StoreError> {
         let folder = crate::wal::folder(&self.config.home);
         for path in self.disk.list(&folder)? {
@@ -241,7 +241,7 @@ fn assert_pack_sound(pack: &PackRow) {
     }
 }
 
-/// Panics where a group is not what its writer has to make of it: what is wrong becomes no file.
+/// Panics where a group is not as its writer must make it: a wrong one is never written.
 fn assert_group_sound(group: &GroupRow) {
     let GroupRow { id, meta, files, .. } = group;
     assert!(meta.arrival_min <= meta.arrival_max && meta.start_min <= meta.start_max, "{id:?}: its times are ordered");

@@ -52,14 +52,14 @@ pub(crate) enum CompactionMode {
 }
 
 impl Inner {
-    /// Merges one set of groups, if one is worth it. Says whether it did.
+    /// Merges one set of groups, if one is worth it. Returns whether it did.
     pub(crate) async fn compact_once(self: &Arc<Self>, mode: CompactionMode) -> Result<bool, StoreError> {
         self.writable()?;
         let _turn = self.rewriting.lock().await;
         let groups = Arc::clone(&self.shared.view().groups);
         let Some(inputs) = choose(&groups, mode, self.config.hot_bytes_max / MERGE_PART) else { return Ok(false) };
         let Some(_working) = self.shared.try_reserve_scratch(self.merge_bytes(&inputs)) else {
-            // A flush makes room; the next round tries again.
+            // A flush releases memory; the next round tries again.
             self.shared.ask_for_flush();
             return Ok(false);
         };
@@ -69,8 +69,8 @@ impl Inner {
         Ok(true)
     }
 
-    /// The rows of `inputs` whose trace `keep` wants, and with `loose` the logs outside any trace, as one group. `None`
-    /// where an input could not be read: it is quarantined, and the others stay as they are.
+    /// Merges the rows of `inputs` whose trace `keep` selects, and with `loose` the logs outside any trace, into one group.
+    /// Returns `None` where an input could not be read: it is quarantined, and the others stay as they are.
     pub(crate) async fn merge(
         self: &Arc<Self>,
         inputs: &[Arc<Group>],
@@ -81,7 +81,7 @@ impl Inner {
         self.merge_counted(inputs, loose, keep).await
     }
 
-    /// Memory that a merge takes.
+    /// Estimates the memory that a merge takes, in bytes.
     fn merge_bytes(&self, inputs: &[Arc<Group>]) -> u64 {
         inputs.iter().map(|group| bytes(group)).sum::<u64>().saturating_add(self.slice_bytes())
     }
@@ -90,7 +90,7 @@ impl Inner {
         SLICE_BYTES.min(self.config.hot_bytes_max / MERGE_PART)
     }
 
-    /// As [`Self::merge`], with memory that was set aside before.
+    /// As [`Self::merge`], with memory that was reserved before.
     async fn merge_counted(
         self: &Arc<Self>,
         inputs: &[Arc<Group>],
@@ -101,7 +101,7 @@ impl Inner {
         let (reader, merged) = (Arc::clone(&self.reader), inputs.to_vec());
         let slice_rows = (SLICE_ROWS * self.slice_bytes() / SLICE_BYTES).max(1);
         let runtime = tokio::runtime::Handle::current();
-        // Decoding and encoding would hold up the runtime's own threads.
+        // Decoding and encoding would block the runtime's own threads.
         let set = blocking(move || {
             let keep = move |trace: TraceId| if trace.is_zero() { loose } else { keep(trace) };
             runtime.block_on(kino_lake::write::merge(&reader, &merged, &live, slice_rows, keep))
@@ -121,13 +121,13 @@ impl Inner {
         }
     }
 
-    /// The blobs that any of `groups` names.
+    /// Returns the blobs that any of `groups` names.
     pub(crate) fn named_by(&self, groups: &[Arc<Group>]) -> BTreeSet<BlobHash> {
         let view = self.shared.view();
         groups.iter().filter_map(|group| view.blob_refs.get(&group.id)).flatten().copied().collect()
     }
 
-    /// Puts a new group in the place of others.
+    /// Replaces groups by a new one, or by nothing.
     pub(crate) async fn replace(
         self: &Arc<Self>,
         inputs: &[Arc<Group>],
@@ -141,7 +141,7 @@ impl Inner {
     }
 }
 
-/// The groups that a merge should take, oldest arrivals first, bounded by the bytes of their files together.
+/// Chooses the groups to merge, oldest arrivals first, whose files have at most `bytes_max` together.
 fn choose(groups: &[Arc<Group>], mode: CompactionMode, bytes_max: u64) -> Option<Vec<Arc<Group>>> {
     let large_too = mode == CompactionMode::Full || groups.len() > GROUPS_UNDER_LOAD;
     let mut tier_rows = TIER_ROWS;
@@ -176,8 +176,8 @@ fn choose(groups: &[Arc<Group>], mode: CompactionMode, bytes_max: u64) -> Option
     if mode == CompactionMode::Full { choose_split(groups, bytes_max) } else { None }
 }
 
-/// A small group and the one that shares most of its split traces, where that is not much larger: once they are one, these
-/// traces need no merging by readers any more.
+/// Chooses a small group and the one that shares most of its split traces, if that is not much larger: once they are one,
+/// readers need not merge these traces any more.
 fn choose_split(groups: &[Arc<Group>], bytes_max: u64) -> Option<Vec<Arc<Group>>> {
     let small = groups.iter().filter(|group| rows(group) <= LARGE_ROWS && !group.meta.split.is_empty());
     small.into_iter().find_map(|group| {

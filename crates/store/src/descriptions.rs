@@ -1,4 +1,4 @@
-//! Writes the lake's descriptions: an inventory after each commit, and what is missing or damaged of all of them.
+//! Writes the lake's descriptions: an inventory after each commit, and again those that are missing or damaged.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use kino_lake::describe::{Inventory, read_manifest};
 use kino_lake::group::GroupId;
 use kino_lake::paths::{INVENTORIES, MANIFESTS, inventory_path};
 
-/// Inventories that are left in place: the last, and the one before for the case that the last cannot be read.
+/// Inventories that are not removed: the last, and the one before in case the last cannot be read.
 const INVENTORIES_LEFT: usize = 2;
 
 impl Inner {
-    /// Writes the inventory of what the catalog says now, unless the last one does already. Only then may files and log
-    /// segments go that the catalog does not need any more.
+    /// Writes the inventory of the catalog's state, unless the last one describes it already. Files and log segments that
+    /// the catalog no longer needs may be removed only afterwards.
     pub(crate) async fn take_inventory(self: &Arc<Self>) -> Result<(), StoreError> {
         let mut written = self.written.lock().await;
         let inner = Arc::clone(self);
@@ -50,16 +50,16 @@ impl Inner {
         Ok(())
     }
 
-    /// Looks whether every manifest and the last inventory are there and whole, and writes again what is not. Reads all
-    /// manifests. Says what was lacking, and why it could not be written again.
+    /// Checks that every manifest and the last inventory are there and whole, and writes again those that are not. Reads
+    /// all manifests. Returns what was lacking, and why it could not be written again.
     pub(crate) async fn mend_descriptions(
         self: &Arc<Self>,
     ) -> Result<Option<(String, Option<StoreError>)>, StoreError> {
-        // What is live must not retire meanwhile.
+        // No group may be retired meanwhile.
         let _turn = self.rewriting.lock().await;
         let mut written = self.written.lock().await;
         let (inner, current) = (Arc::clone(self), written.current);
-        let (lacking, missing) = blocking(move || inner.look_at_descriptions(current)).await??;
+        let (lacking, missing) = blocking(move || inner.find_lacking(current)).await??;
         let Some(said) = lacking.describe() else { return Ok(None) };
         if let Err(error) = self.writable().and_then(|()| self.vanished().map_err(StoreError::Gone)) {
             return Ok(Some((said, Some(error))));
@@ -80,8 +80,9 @@ impl Inner {
         Ok(Some((said, mended.err())))
     }
 
-    /// What is lacking, and the manifests to write. `current` is the number of the state whose inventory was written.
-    fn look_at_descriptions(&self, current: Option<u64>) -> Result<(Lacking, Vec<(String, Bytes)>), StoreError> {
+    /// Returns what is lacking, and the manifests to write. `current` is the number of the state whose inventory was
+    /// written.
+    fn find_lacking(&self, current: Option<u64>) -> Result<(Lacking, Vec<(String, Bytes)>), StoreError> {
         let (state, loaded, names) = (self.catalog.state()?, self.catalog.load()?, self.storage.names()?);
         let of = |folder: &str| names.get(folder).map(Vec::as_slice).unwrap_or_default();
         let is_whole = |(number, path): &&(u64, PathBuf)| {

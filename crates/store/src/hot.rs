@@ -1,7 +1,7 @@
 //! What is visible right now: hot generations in memory and the live groups of the lake, under one lock.
 //!
-//! A flush takes its generation away and puts its group in under that lock, so a snapshot sees each row exactly once.
-//! Small batches are joined in the background, so that thousands of little requests do not slow a scan.
+//! A flush replaces its generation by its group under that lock, so a snapshot sees each row exactly once. Small batches
+//! are coalesced in the background, so that thousands of small requests do not slow a scan.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,23 +24,24 @@ pub(crate) use batch::{Groups, HotBatch, is_same};
 const SMALL_ROWS: usize = 16_384;
 /// Batches of at least this many rows are indexed in advance; a smaller one is indexed quickly when it is first read.
 const INDEXED_ROWS: usize = 4_096;
-/// How many small batches must stand side by side before joining them pays.
+/// Neighbouring small batches that are worth joining.
 const JOIN_MIN: usize = 16;
-/// A generation that is younger may be flushed, and with that joined, before anybody looks at it: at full speed each of
-/// its rows would be copied once more for nothing. While a flush is under way the next may follow it at once.
+/// The age from which on a generation is joined, in nanoseconds. A younger one may be flushed before it is read: at full
+/// speed each of its rows would be copied once more for nothing. While a flush is under way nothing is joined: the next
+/// one may follow at once.
 const JOIN_AGE_NANOS: u64 = 2_000_000_000;
-/// From this many batches on they are joined at any age, because each one slows down every question.
+/// From this many batches on they are joined at any age, since each one slows down every question.
 const JOIN_MANY: usize = 1_024;
-/// How many warnings are stored; the oldest are dropped first, and repeats are stored once.
+/// Warnings of the status, at most; the oldest are dropped first.
 const WARNINGS_MAX: usize = 50;
 
-/// Something that the log holds and that becomes visible.
+/// A record of the log that becomes visible.
 #[derive(Debug)]
 pub(crate) struct Accepted {
     pub(crate) content: Content,
     /// When it arrived, in Unix nanoseconds.
     pub(crate) arrival: i64,
-    /// The bytes of memory that were set aside for it.
+    /// The bytes of memory that are reserved for it.
     pub(crate) reserved: u64,
 }
 
@@ -63,11 +64,11 @@ pub(crate) struct Generation {
     /// Monotonic times of the first and the last arrival.
     first_nanos: u64,
     last_nanos: u64,
-    /// How many of `batches`, from the start, need no joining any more.
+    /// Number of `batches`, from the start, that need no joining any more.
     joined: usize,
 }
 
-/// All that snapshots are made of.
+/// What a snapshot copies.
 #[derive(Debug, Default)]
 pub(crate) struct View {
     pub(crate) active: Generation,
@@ -75,42 +76,42 @@ pub(crate) struct View {
     pub(crate) groups: Arc<Vec<Arc<Group>>>,
     /// Traces that are being forgotten.
     pub(crate) hidden: Arc<HashSet<TraceId>>,
-    /// Groups that cannot be read, with their spans; left out of everything until someone looks at them.
+    /// Groups and packs that cannot be read: left out of every answer until a restart finds them whole.
     pub(crate) quarantined: BTreeMap<GroupId, Quarantined>,
-    /// Blobs that are in a pack of the lake.
+    /// The places of blobs in packs of the lake.
     pub(crate) packed: BTreeMap<BlobHash, kino_lake::blobs::Place>,
-    /// The packs' bytes.
+    /// The sizes of packs, in bytes.
     pub(crate) pack_sizes: BTreeMap<GroupId, u64>,
     /// Blobs that the live groups' spans name.
     pub(crate) blob_refs: BTreeMap<GroupId, BTreeSet<BlobHash>>,
-    /// When something arrived last, by the monotonic clock.
+    /// The last arrival, by the monotonic clock in nanoseconds.
     pub(crate) last_nanos: u64,
 }
 
-/// What is known of a group, or a pack, that cannot be read.
+/// A group or pack that cannot be read.
 #[derive(Debug)]
 pub(crate) struct Quarantined {
-    /// The spans that the catalog says it holds.
+    /// Its spans, by the catalog.
     pub(crate) spans: u64,
     /// `None` where the catalog's own entry is damaged.
     pub(crate) group: Option<Arc<Group>>,
 }
 
 impl View {
-    /// Whether a group that cannot be read may hold rows of this trace.
+    /// Whether a group that cannot be read may have rows of this trace.
     pub(crate) fn is_stuck(&self, trace: TraceId) -> bool {
         self.quarantined
             .values()
             .any(|quarantined| quarantined.group.as_ref().is_none_or(|group| group.may_hold(trace)))
     }
 
-    /// Whether an entry of the catalog is damaged: what it said of blobs is then not known.
+    /// Whether an entry of the catalog is damaged: which blobs it names is then unknown.
     pub(crate) fn has_damaged_entry(&self) -> bool {
         self.quarantined.values().any(|quarantined| quarantined.group.is_none())
     }
 }
 
-/// The view and the counters that stand beside it.
+/// The view, and counters beside it.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     view: Mutex<View>,
@@ -149,7 +150,7 @@ impl Drop for Scratch {
     }
 }
 
-/// Why the active generation should be flushed, in terms that the background checks.
+/// The active generation's figures, by which the background decides on a flush.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pressure {
     pub(crate) rows: u64,
@@ -186,7 +187,7 @@ impl Generation {
 }
 
 impl View {
-    /// When the oldest generation began, by the monotonic clock.
+    /// The first arrival of the oldest generation, by the monotonic clock in nanoseconds; `None` where memory is empty.
     pub(crate) fn oldest_nanos(&self) -> Option<u64> {
         let generations = self.frozen.iter().map(AsRef::as_ref).chain([&self.active]);
         generations.filter(|generation| !generation.is_empty()).map(|generation| generation.first_nanos).min()
@@ -286,7 +287,7 @@ impl Shared {
         }
     }
 
-    /// Rows taken since the start, by table.
+    /// Rows acknowledged since the start, by table.
     pub(crate) fn accepted(&self) -> BTreeMap<String, u64> {
         let totals = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
         totals.iter().map(|(table, count)| ((*table).to_owned(), *count)).collect()
@@ -327,7 +328,7 @@ impl Shared {
         }
     }
 
-    /// Says something that a person should know, once.
+    /// Adds a warning to the status, once.
     pub(crate) fn warn(&self, warning: String) {
         let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
         if !warnings.contains(&warning) {
@@ -342,13 +343,13 @@ impl Shared {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes back the warnings that `over` says are over.
+    /// Removes the warnings that `over` selects.
     pub(crate) fn clear_warnings(&self, over: impl Fn(&str) -> bool) {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).retain(|warning| !over(warning));
     }
 
-    /// Leaves a group out of every later snapshot, because one of its files cannot be read. `false` for a group that
-    /// was replaced since the reader took its snapshot: later answers lack nothing, only this one cannot be given.
+    /// Leaves a group with a file that cannot be read out of every later snapshot. Returns `false` for a group that was
+    /// replaced since the reader took its snapshot: later answers lack nothing, only this one cannot be given.
     pub(crate) fn quarantine(&self, group: &Arc<Group>, why: &dyn std::error::Error) -> bool {
         let mut view = self.view();
         if view.quarantined.contains_key(&group.id) {
@@ -373,8 +374,8 @@ impl Shared {
         true
     }
 
-    /// Joins a run of small batches of the active generation, if there is one worth it at `now`, by the monotonic clock.
-    /// Costs CPU, holds no lock meanwhile. Says whether it did.
+    /// Joins a run of small batches of the active generation, if one is worth it at `now`, by the monotonic clock. Returns
+    /// whether it did. No lock is taken while rows are copied.
     pub(crate) fn coalesce_small(&self, now: u64) -> Result<bool, ArrowError> {
         let (start, run) = {
             let mut view = self.view();
@@ -384,7 +385,7 @@ impl Shared {
             if (is_young || is_flushing) && active.batches.len() < JOIN_MANY {
                 return Ok(false);
             }
-            // Batches that are large enough already are passed over once and for all.
+            // Batches that are large enough already are skipped for good.
             while active.batches.get(active.joined).is_some_and(|batch| rows(batch) >= SMALL_ROWS) {
                 active.joined += 1;
             }
@@ -410,12 +411,12 @@ impl Shared {
         let mut view = self.view();
         let active = &mut view.active;
         let batches = &mut active.batches;
-        // A freeze in between took the batches away: the work is then for nothing, and nothing is lost.
+        // After a freeze in between the batches are no longer here: the joined one is dropped.
         let unchanged = batches.len() >= start + run.len()
             && batches[start..].iter().zip(&run).all(|(there, here)| Arc::ptr_eq(there, here));
         if unchanged {
             batches.splice(start..start + run.len(), [joined]);
-            // Builders leave room that joined columns do without.
+            // Joined columns have no spare room, as those of builders have.
             let saved = saved.min(active.reserved);
             active.reserved -= saved;
             drop(view);
@@ -452,7 +453,7 @@ fn rows(batch: &Batch) -> usize {
     Table::ALL.iter().map(|table| batch.table(*table).num_rows()).sum()
 }
 
-/// Joins batches in order. A column that any of them has, the result has.
+/// Joins batches in order. The result has every column that any of them has.
 pub(crate) fn concat(batches: &[Arc<HotBatch>]) -> Result<Batch, ArrowError> {
     let table = |table: Table| -> Result<RecordBatch, ArrowError> {
         let parts: Vec<_> = batches.iter().map(|batch| batch.table(table)).filter(|part| part.num_rows() > 0).collect();

@@ -1,4 +1,4 @@
-//! What the store's handle shares with its background work: the state of an open store, and the way into its log.
+//! The state of an open store, which its handle shares with the background work, and the way into its log.
 //!
 //! Where several locks are needed they are taken in this order: `flushing`, `rewriting`, `written`; and `exempt`,
 //! `exempt_groups`. The others are locked for a few statements, which take no further lock.
@@ -27,7 +27,7 @@ use crate::written::Written;
 use kino_lake::group::{Group, GroupId};
 use kino_lake::read::LakeReader;
 
-/// What a record of the log holds, and its checksum.
+/// The content of a record of the log, and its checksum.
 pub(crate) struct Payload {
     bytes: Vec<u8>,
     check: u32,
@@ -39,16 +39,16 @@ impl Payload {
     }
 }
 
-/// What was copied last.
+/// The last copy of the documents.
 #[derive(Debug, Default)]
 pub(crate) struct Copied {
-    /// The count of changes that it holds; `None` before this process made one.
+    /// The number of changes that it includes; `None` before this process wrote one.
     pub(crate) changes: Option<u64>,
-    /// When, by the monotonic clock.
+    /// When it was written, by the monotonic clock in nanoseconds.
     pub(crate) nanos: u64,
 }
 
-/// What the handle shares with the background.
+/// The state of an open store.
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) config: StoreConfig,
@@ -56,12 +56,11 @@ pub(crate) struct Inner {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) storage: Storage,
     pub(crate) reader: Arc<LakeReader>,
-    /// What snapshots keep of their answers.
     pub(crate) caches: Arc<Caches>,
     pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) documents: Arc<dyn DocumentStore>,
     pub(crate) shared: Arc<Shared>,
-    /// None on a store that only reads.
+    /// `None` on a read-only store.
     pub(crate) writer: Option<Writer>,
     pub(crate) read_only: Option<String>,
     /// Frozen generations that wait for the lake, oldest first.
@@ -73,7 +72,7 @@ pub(crate) struct Inner {
     pub(crate) retired: Mutex<Vec<Retired>>,
     pub(crate) exempt: Mutex<Exempt>,
     pub(crate) retention: Mutex<RetentionState>,
-    /// Groups of which nothing may be removed under these exemptions.
+    /// Groups that are exempt as a whole, under these exemptions.
     pub(crate) exempt_groups: Mutex<(Exempt, BTreeSet<GroupId>)>,
     pub(crate) counts: Mutex<BTreeMap<String, u64>>,
     pub(crate) disk_low: AtomicBool,
@@ -81,9 +80,9 @@ pub(crate) struct Inner {
     pub(crate) closing: watch::Sender<bool>,
     pub(crate) tasks: Mutex<Vec<JoinHandle<()>>>,
     pub(crate) lock: Mutex<Option<HomeLock>>,
-    /// Whether the home is still there; `None` where no lock could be taken.
+    /// Identifies the home, to notice when it is gone; `None` where no lock could be taken.
     pub(crate) home: Option<HomeMark>,
-    /// Whose lake it is, as its inventories say.
+    /// The lake's number, which its inventories name.
     pub(crate) lake: u64,
     pub(crate) written: tokio::sync::Mutex<Written>,
     pub(crate) copied: Mutex<Copied>,
@@ -139,7 +138,7 @@ impl Inner {
         answer.await.unwrap_or(Err(AppendError::Closed))
     }
 
-    /// Fails where what the store writes to is not there any more.
+    /// Fails where the home, the log's folder, the lake or the database was removed.
     pub(crate) fn vanished(&self) -> std::io::Result<()> {
         let Some(home) = self.home.as_ref().filter(|_| self.writer.is_some()) else { return Ok(()) };
         home.check()?;
@@ -158,7 +157,7 @@ impl Inner {
         self.retired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes the counters down. Where that fails they stay in memory.
+    /// Adds the counters in memory to the documents. Where that fails they stay in memory.
     pub(crate) fn persist_counts(&self) -> Result<(), StoreError> {
         if self.read_only.is_some() {
             return Ok(());

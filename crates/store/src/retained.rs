@@ -1,4 +1,4 @@
-//! What retention remembers between its rounds: the clock, what it must keep, and what waits for removal.
+//! The state of retention between its rounds: the clock, what is exempt, and what waits for removal.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -13,31 +13,31 @@ use crate::catalog::Leftover;
 use kino_lake::group::{Group, GroupId, LakeTable};
 use kino_lake::paths::{file_path, pack_path};
 
-/// What retention knows between its rounds.
+/// What retention remembers of earlier rounds.
 #[derive(Debug, Default)]
 pub(crate) struct RetentionState {
     pub(crate) clock: ClockWatch,
-    /// Spans that the limit on the lake's size has cost since the start.
+    /// Spans that were removed for the limit on the lake's size since the start.
     pub(crate) removed: u64,
 }
 
-/// What retention keeps whatever its age: the evidence of open findings and of labelled runs. The bound is the
-/// caller's: it knows its findings.
+/// What retention never removes, whatever its age: the evidence of open findings and of labelled runs. The caller bounds
+/// it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exempt {
-    /// These traces.
+    /// Traces by their ids.
     pub trace_ids: HashSet<TraceId>,
-    /// The traces of these runs.
+    /// All traces of these runs.
     pub run_ids: BTreeSet<String>,
 }
 
-/// A group or pack whose files wait for their removal.
+/// A retired group or pack whose files wait for removal.
 #[derive(Debug)]
 pub(crate) struct Retired {
     pub(crate) id: GroupId,
     pub(crate) since: i64,
     pub(crate) paths: Vec<String>,
-    /// Shared with the snapshots that use it: the files stay as long as there are any.
+    /// Shared with the snapshots that read it, which pin its files.
     group: Option<Arc<Group>>,
 }
 
@@ -55,7 +55,7 @@ impl Retired {
         Self { id, since, paths: vec![pack_path(id)], group: None }
     }
 
-    /// A group or pack that cannot be read: what files it has is not known, so every possible one is tried.
+    /// A group or pack that cannot be read. Its files are unknown: every possible one is removed.
     pub(crate) fn quarantined(id: GroupId) -> Self {
         let of_table = LakeTable::ALL.map(|table| file_path(table, id));
         let paths = of_table.into_iter().chain([pack_path(id)]).collect();

@@ -1,4 +1,4 @@
-//! Removal of old arrivals, of rows above the size limit, and of files that are no longer needed.
+//! Removes old arrivals, rows above the size limit, and files that are no longer needed.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, PoisonError};
@@ -19,28 +19,28 @@ use kino_lake::group::{Group, GroupId, LakeTable};
 use kino_lake::paths::manifest_path;
 use kino_lake::read::Read;
 
-/// What is removed for its size goes down to this part below the limit.
+/// A lake above the limit is reduced to one part in this many below it.
 const CUT_PART: u64 = 16;
-/// A group is removed whole if less than this part of it would be left.
+/// A group is removed whole if less than one part in this many would be left.
 const PART_MIN: u64 = 8;
-/// Where the store keeps what it saw of the clock.
+/// The document that records the clock.
 const RECORD_KIND: &str = "retention";
 const RECORD_CLOCK: &str = "clock";
-/// What the status says, so that it can be taken back.
+/// Warnings of the status, named so that they can be removed again.
 const CLOCK_WARNING: &str =
     "the clock has jumped, so nothing is removed for its age until it has gone on for a day: is it right?";
 const SIZE_WARNING: &str = "the lake has reached its limit";
 
-/// A group that goes, or is cut.
+/// A group that is removed, or cut.
 struct Expired {
     group: Arc<Group>,
-    /// About how many bytes of it remain.
+    /// The bytes of it that are to remain, about.
     bytes_left: u64,
     is_old: bool,
 }
 
 impl Inner {
-    /// `packs` says whether to look at the blobs too.
+    /// Applies the retention, and with `packs` removes blobs that nothing names.
     pub(crate) async fn retain(self: &Arc<Self>, packs: bool) -> Result<(), StoreError> {
         self.writable()?;
         self.enter_learned().await?;
@@ -60,7 +60,8 @@ impl Inner {
         self.remove_retired(self.config.grace.as_nanos() as i64).await
     }
 
-    /// Rows that arrived before this are too old; `None` where none are, or where the clock has jumped lately.
+    /// Returns the time before which arrivals are too old; `None` without a retention, or where the clock has jumped
+    /// lately.
     async fn horizon(self: &Arc<Self>) -> Result<Option<i64>, StoreError> {
         let Some(age) = self.config.retention else { return Ok(None) };
         let (wall, monotonic) = (self.clock.now().0, self.clock.monotonic_nanos());
@@ -83,7 +84,7 @@ impl Inner {
         Ok(Some(wall.saturating_sub(age.as_nanos() as i64)))
     }
 
-    /// The clock as an earlier run saw it last.
+    /// Returns the clock as an earlier process recorded it last; else the last arrival in the lake.
     async fn seen_before(self: &Arc<Self>) -> Result<Option<Seen>, StoreError> {
         let inner = Arc::clone(self);
         let record = blocking(move || inner.documents.record(RECORD_KIND, RECORD_CLOCK)).await??;
@@ -91,8 +92,8 @@ impl Inner {
         Ok(record.and_then(|json| serde_json::from_value(json).ok()).or_else(arrivals))
     }
 
-    /// Groups that are too old, and the oldest of those that are too many. Of the last of these only so much goes as
-    /// must, and a little more, so that the next flush does not cut it again.
+    /// Returns the groups that are too old, and the oldest of those above the size limit. The last of these is cut to what
+    /// fits, and a little more, so that the next flush does not cut it again.
     fn expired_groups(&self, too_old: Option<i64>) -> Vec<Expired> {
         let groups = Arc::clone(&self.shared.view().groups);
         let exempt_groups = self.exempt_groups();
@@ -109,7 +110,7 @@ impl Inner {
             }
             let own = size(&group);
             let bytes_left = if is_old { 0 } else { own.saturating_sub(too_many) };
-            // Of what little is left of a group not much is worth writing again.
+            // A small rest of a group is not worth writing again.
             let bytes_left = if bytes_left < own / PART_MIN { 0 } else { bytes_left };
             bytes -= own - bytes_left;
             expired.push(Expired { group, bytes_left, is_old });
@@ -117,9 +118,8 @@ impl Inner {
         expired
     }
 
-    /// Keeps the traces of a group that started last, up to about `bytes_left`, and what is exempt; returns how many
-    /// spans are left. When each row arrived is not known; in one group that is mostly the order of their
-    /// starts.
+    /// Cuts a group down to the traces that started last, up to about `bytes_left`, and those that are exempt; returns how
+    /// many spans are left. Starts stand for arrivals, which are not known by row.
     async fn cut(self: &Arc<Self>, group: &Arc<Group>, bytes_left: u64) -> Result<u64, StoreError> {
         let latest = match self.latest_traces(group, bytes_left as f64 / size(group) as f64).await {
             Ok(latest) => latest,
@@ -137,7 +137,7 @@ impl Inner {
         };
         let written: u64 = set.files.iter().map(|file| file.meta.bytes).sum();
         if written > bytes_left.midpoint(size(group)) {
-            // It is logs, or what is exempt, that take the room.
+            // Most of it is logs, or exempt.
             return self.retire(group).await;
         }
         let left = set.group.spans;
@@ -146,7 +146,7 @@ impl Inner {
         Ok(left)
     }
 
-    /// The traces of a group that started last, which together have this share of its spans.
+    /// Returns the traces of a group that started last, which together have this share of its spans.
     async fn latest_traces(&self, group: &Group, share: f64) -> Result<Vec<TraceId>, ScanError> {
         let Some(file) = group.file(LakeTable::Traces) else { return Ok(Vec::new()) };
         let columns = ["trace_id", "span_count"];
@@ -167,7 +167,7 @@ impl Inner {
         Ok(traces.into_iter().rev().take_while(fits).map(|(id, _)| id).collect())
     }
 
-    /// Says in the status how much the size limit has cost.
+    /// Reports in the status how many spans the size limit has cost.
     fn say_removed(&self, spans: u64) {
         let total = {
             let mut state = self.retention.lock().unwrap_or_else(PoisonError::into_inner);
@@ -180,7 +180,7 @@ impl Inner {
         self.shared.warn(format!("{SIZE_WARNING} of {limit} MiB: {total} spans, the oldest, went since the start"));
     }
 
-    /// The traces of a group that retention must keep; `None` where it cannot be read: it is quarantined.
+    /// Returns the exempt traces of a group; `None` where it cannot be read: it is quarantined.
     async fn exempt_in(&self, group: &Arc<Group>) -> Result<Option<HashSet<TraceId>>, StoreError> {
         let exempt = self.exempt.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut exempt_traces: HashSet<TraceId> =
@@ -199,7 +199,7 @@ impl Inner {
         Ok(Some(exempt_traces))
     }
 
-    /// Retires a group, but for what is exempt; says how many spans are left.
+    /// Retires a group but for its exempt traces; returns how many spans are left.
     async fn retire(self: &Arc<Self>, group: &Arc<Group>) -> Result<u64, StoreError> {
         let Some(exempt_traces) = self.exempt_in(group).await? else { return Ok(group.meta.spans) };
         let inputs = std::slice::from_ref(group);
@@ -221,7 +221,7 @@ impl Inner {
         Ok(left)
     }
 
-    /// Groups of which nothing may be removed, as found by earlier rounds under the same exemptions.
+    /// Returns the groups that are exempt as a whole, as earlier rounds found them under the same exemptions.
     fn exempt_groups(&self) -> BTreeSet<GroupId> {
         let exempt = self.exempt.lock().unwrap_or_else(PoisonError::into_inner);
         let mut whole = self.exempt_groups.lock().unwrap_or_else(PoisonError::into_inner);
@@ -231,8 +231,9 @@ impl Inner {
         whole.1.clone()
     }
 
-    /// Retires packs of which nothing is needed. With `exactly`, what is still needed of a pack moves to a new one, so
-    /// that what was forgotten goes. Packs younger than `age` stay: a blob is stored before the row that names it.
+    /// Retires packs of which nothing is needed. With `exactly`, the blobs that are still needed move to a new pack, so
+    /// that the others are removed. Packs younger than `age`, in nanoseconds, stay: a blob is stored before the row that
+    /// names it.
     pub(crate) async fn drop_packs(self: &Arc<Self>, age: i64, exactly: bool) -> Result<(), StoreError> {
         {
             // A damaged entry may name any blob.
@@ -284,7 +285,7 @@ impl Inner {
         Ok(read)
     }
 
-    /// The blobs that hot rows name.
+    /// Returns the blobs that hot rows name.
     fn hot_names(&self) -> BTreeSet<BlobHash> {
         let batches: Vec<_> = {
             let view = self.shared.view();
@@ -293,7 +294,7 @@ impl Inner {
         batches.iter().flat_map(|batch| blobs::named_by(&batch.spans)).collect()
     }
 
-    /// Removes the files of what has been retired for `grace` nanoseconds and is not pinned.
+    /// Removes the files of groups and packs that were retired `grace` nanoseconds ago or earlier and are not pinned.
     pub(crate) async fn remove_retired(self: &Arc<Self>, grace: i64) -> Result<(), StoreError> {
         let now = self.clock.now().0;
         let due: Vec<Retired> = {
@@ -315,7 +316,7 @@ impl Inner {
     }
 
     async fn remove_files(self: &Arc<Self>, due: &[Retired]) -> Result<(), StoreError> {
-        // The last inventory must not name what goes.
+        // The last inventory must not name a file that is removed.
         self.take_inventory().await?;
         self.config.kill_points.pass(KillPoint::InRetention)?;
         for retired in due {

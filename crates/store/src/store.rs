@@ -43,7 +43,7 @@ impl Store {
         Self::open_on(config, clock, Arc::new(SystemDisk)).await
     }
 
-    /// As [`Store::open`], of the home that was claimed.
+    /// As [`Store::open`], for a home that was claimed before.
     ///
     /// # Errors
     /// As [`Store::open`].
@@ -55,7 +55,7 @@ impl Store {
         Self::opened(move || recover::open(claim, config, clock, Arc::new(SystemDisk))).await
     }
 
-    /// As [`Store::open`], on a disk of the caller's.
+    /// As [`Store::open`], on another disk.
     ///
     /// # Errors
     /// [`OpenError`], which says what to do.
@@ -81,7 +81,7 @@ impl Store {
         Ok((Self { inner }, report))
     }
 
-    /// Takes rows in. When it returns, the sync policy's promise holds and the rows are visible.
+    /// Stores rows. When it returns, the sync policy's promise holds and the rows are visible.
     ///
     /// # Errors
     /// [`AppendError`]; the rows are then not in the store, unless the error is of the log's disk, in which case they
@@ -105,7 +105,7 @@ impl Store {
         }
     }
 
-    /// What can be asked, as of now.
+    /// Returns a view of all rows as they are now.
     pub fn snapshot(&self) -> Snapshot {
         let view = self.inner.shared.view();
         let frozen = view.frozen.iter().flat_map(|generation| &generation.batches);
@@ -113,8 +113,8 @@ impl Store {
         self.inner.snapshot_of(Arc::clone(&view.groups), hot, Arc::clone(&view.hidden))
     }
 
-    /// No row that is in memory alone arrived before this, by the monotonic clock in nanoseconds; `None` where there is
-    /// none.
+    /// Returns a time before which no row that is only in memory arrived, by the monotonic clock in nanoseconds; `None`
+    /// where memory is empty.
     pub fn oldest_in_memory(&self) -> Option<u64> {
         self.inner.shared.view().oldest_nanos()
     }
@@ -141,7 +141,7 @@ impl Store {
         .await
     }
 
-    /// Drops what is older than the retention or more than the lake's limit, and removes files that are no longer needed.
+    /// Removes rows that are older than the retention or above the lake's size limit, and files that are no longer needed.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -150,7 +150,7 @@ impl Store {
         run_to_end(async move { inner.retain(true).await }).await
     }
 
-    /// Says what retention must keep whatever its age.
+    /// Sets what retention never removes, whatever its age.
     pub fn set_exempt(&self, exempt: Exempt) {
         *self.inner.exempt.lock().unwrap_or_else(PoisonError::into_inner) = exempt;
     }
@@ -207,7 +207,7 @@ impl Store {
         Ok(Some(blobs::unpack(hash, place, &frame)?))
     }
 
-    /// Keeps a small document under a kind and an id, replacing the one before.
+    /// Stores a small document under a kind and an id, in the place of the one before.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -218,7 +218,7 @@ impl Store {
         Ok(blocking(move || inner.documents.put_record(&kind, &id, &json, now)).await??)
     }
 
-    /// The document under a kind and an id.
+    /// Returns the document under a kind and an id; `None` where there is none.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -227,12 +227,12 @@ impl Store {
         Ok(blocking(move || inner.documents.record(&kind, &id)).await??)
     }
 
-    /// Says something in [`Self::status`] from now on, once.
+    /// Adds a warning to [`Self::status`], once.
     pub fn warn(&self, warning: String) {
         self.inner.shared.warn(warning);
     }
 
-    /// Documents of a kind with their ids, last changed first. One that is no JSON any more is null.
+    /// Returns at most `limit` documents of a kind with their ids, last changed first. A damaged one is null.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -241,7 +241,7 @@ impl Store {
         Ok(blocking(move || inner.documents.records(&kind, limit)).await??)
     }
 
-    /// Removes a document; says whether there was one.
+    /// Removes a document; returns whether there was one.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -261,7 +261,7 @@ impl Store {
         Ok(blocking(move || inner.documents.remove_records(&kind)).await??)
     }
 
-    /// Adds to the named counters. They are written down within a tick: a crash may lose the last of them.
+    /// Adds to the named counters. They are written within a tick: a crash may lose the last of them.
     pub fn add_counts(&self, counts: &BTreeMap<String, u64>) {
         let mut pending = self.inner.counts.lock().unwrap_or_else(PoisonError::into_inner);
         for (name, count) in counts {
@@ -269,7 +269,7 @@ impl Store {
         }
     }
 
-    /// The named counters since the store was made.
+    /// Returns the named counters since the store was made.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -293,8 +293,8 @@ impl Store {
         self.inner.read_only.as_deref()
     }
 
-    /// What vanished under the running engine, in a sentence: the home, the log's folder, the lake or the database.
-    /// Nothing more is acknowledged where the log has no place. Costs a few looks at the file system.
+    /// Names what vanished under the running engine, in a sentence: the home, the log's folder, the lake or the database;
+    /// `None` where all are there. Without the log's folder nothing more is acknowledged. Costs a few system calls.
     pub fn vanished(&self) -> Option<String> {
         self.inner.vanished().err().map(|error| error.to_string())
     }
@@ -304,7 +304,7 @@ impl Store {
         &self.inner.storage.url
     }
 
-    /// Writes everything out, ends the background work and gives the lock back.
+    /// Flushes all rows, ends the background work and releases the lock.
     ///
     /// # Errors
     /// Where the last flush failed: what was acknowledged is then still in the log and comes back at the next open.
@@ -324,7 +324,7 @@ impl Inner {
             drop(task.await);
         }
         let flushed = if inner.read_only.is_none() { inner.flush().await } else { Ok(()) };
-        // The end is reported also where nothing was left to write.
+        // A vanished home is reported also where nothing was left to write.
         let flushed = flushed.and_then(|()| inner.vanished().map_err(StoreError::Gone));
         let closing = Arc::clone(inner);
         let counted = blocking(move || {

@@ -1,25 +1,25 @@
-//! What this process has written of the lake's descriptions, and what of them is missing.
+//! Which of the lake's descriptions this process has written, and which are missing.
 
 use bytes::Bytes;
 
-/// A copy of the last inventory, within the home: for the case that the last is removed with its folder or in it. It is
-/// not synced, so that it may be older than the last, and never newer.
+/// A copy of the last inventory, within the home, in case the lake's is removed. It is not synced: it may be older than
+/// the last, and is never newer.
 pub(crate) const INVENTORY_COPY: &str = "lake.inventory";
 
-/// What this process has written of descriptions.
+/// The lake's descriptions, as far as this process has written them.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
     /// Manifests of groups and packs that have none yet: a build that made none wrote them.
     pub(crate) missing: Vec<(String, Bytes)>,
-    /// The numbers of the inventories that lie in the lake, ascending.
+    /// The numbers of the inventories in the lake, ascending.
     pub(crate) inventories: Vec<u64>,
     /// The number of the catalog's state that the last of them describes.
     pub(crate) current: Option<u64>,
-    /// What was written before and is not there any more.
+    /// Descriptions that were written before and are missing.
     pub(crate) lacking: Lacking,
 }
 
-/// What of the lake's descriptions is missing or damaged, although it was written.
+/// Descriptions that are missing or damaged, although they were written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lacking {
     pub(crate) manifests: usize,
@@ -27,7 +27,7 @@ pub(crate) struct Lacking {
 }
 
 impl Lacking {
-    /// What is lacking, as the beginning of a sentence; `None` where nothing is.
+    /// Names what is lacking, as the beginning of a sentence; `None` where nothing is.
     pub(crate) fn describe(self) -> Option<String> {
         let what = match self {
             Self { manifests: 0, inventory: false } => return None,

@@ -1,12 +1,12 @@
-//! How far the log goes, written beside its folder, so that a segment that is missing or cut is noticed.
+//! Records the segments of the log and their lengths beside its folder, so that a missing or cut segment is noticed.
 //!
 //! ```text
 //!  wal.extents   a line a segment: number, bytes it surely has       7 67108912
 //!                                                                    8 28          (the one being written: its header)
 //! ```
 //!
-//! It is not synced: after the machine went down it may be older than the log and then says less, never more, since a
-//! line is written after the sync of the bytes that it speaks of. A line without its end counts as none.
+//! It is not synced: after a power cut it may be older than the log and then lists less, never more, since a line is
+//! written after the bytes that it counts were synced. A line that is cut short is ignored.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,10 +15,10 @@ use crate::disk::Disk;
 
 /// The file beside the log's folder.
 const FILE: &str = "wal.extents";
-/// Segments that it names at most: more than memory has room for the rows of.
+/// Segments that it lists, at most: their rows are more than fit in memory.
 pub(super) const SEGMENTS_MAX: usize = 256;
 
-/// Segments and the bytes that each surely has.
+/// Segments with the bytes of each that are synced.
 #[derive(Debug, Default)]
 pub(crate) struct Extents {
     path: PathBuf,
@@ -26,7 +26,7 @@ pub(crate) struct Extents {
 }
 
 impl Extents {
-    /// Those of the log in `folder`, as an earlier process wrote them. `None` where none did.
+    /// Reads what an earlier process recorded of the log in `folder`; `None` where there is no record.
     pub(super) fn read(disk: &dyn Disk, folder: &Path) -> Option<Self> {
         let path = folder.with_file_name(FILE);
         let text = String::from_utf8(disk.read(&path).ok()?).ok()?;
@@ -37,7 +37,7 @@ impl Extents {
         Some(Self { path, bytes: text.split_inclusive('\n').filter_map(line).collect() })
     }
 
-    /// Those of segments that were just read.
+    /// Makes a record of segments that were just read.
     pub(super) fn of(folder: &Path, bytes: BTreeMap<u64, u64>) -> Self {
         Self { path: folder.with_file_name(FILE), bytes }
     }
@@ -52,7 +52,7 @@ impl Extents {
         self.bytes.range(position..).map(|(number, bytes)| (*number, *bytes))
     }
 
-    /// Notes a segment's bytes, which are synced, and writes all down.
+    /// Records the synced bytes of a segment, and writes the file.
     pub(super) fn note(&mut self, disk: &dyn Disk, number: u64, bytes: u64) {
         self.bytes.insert(number, bytes);
         while self.bytes.len() > SEGMENTS_MAX {
@@ -61,7 +61,7 @@ impl Extents {
         self.write(disk);
     }
 
-    /// Writes all down; says whether that worked. Where it fails, less is noticed at the next open, and nothing else.
+    /// Writes the file; returns whether that worked. Without it the next open notices less, and nothing else.
     pub(crate) fn write(&self, disk: &dyn Disk) -> bool {
         let lines: Vec<String> = self.bytes.iter().map(|(number, bytes)| format!("{number} {bytes}\n")).collect();
         let written = disk.write(&self.path, lines.concat().as_bytes());

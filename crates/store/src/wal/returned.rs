@@ -14,11 +14,11 @@ use std::path::Path;
 use super::{returned_folder, segment_number, segment_path};
 use crate::disk::Disk;
 
-/// Segments that one open takes in: their rows are in memory together.
+/// Segments that one open takes in, at most: their rows are in memory together.
 pub(super) const RETURNED_MAX: usize = 4;
 
-/// Puts returned segments behind the others, from the number `next` on. Gives how many those are, and how many wait for
-/// the next open.
+/// Renames returned segments to follow the others, from the number `next` on. Returns how many it renamed, and how many
+/// wait for the next open.
 pub(super) fn take(disk: &dyn Disk, folder: &Path, next: u64) -> io::Result<(u64, u64)> {
     let from = returned_folder(folder);
     let listed = match disk.list(&from) {

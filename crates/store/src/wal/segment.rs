@@ -27,7 +27,7 @@ const OLD_RECORD_HEADER_LEN: usize = 28;
 /// The largest payload: what one request may carry after decoding, with room to spare.
 pub(crate) const PAYLOAD_MAX: usize = kino_lake::blobs::BLOB_BYTES_MAX;
 
-/// What a record holds.
+/// The content of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Kind {
@@ -43,16 +43,16 @@ pub(crate) struct Record<'a> {
     pub(crate) kind: Kind,
     pub(crate) arrival: i64,
     pub(crate) payload: &'a [u8],
-    /// Where it begins.
+    /// The offset at which it begins.
     pub(crate) at: usize,
 }
 
-/// What a record's header holds.
+/// The fields of a record's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Layout {
-    /// Everything but its place.
+    /// All but its place.
     Old,
-    /// Its place, too.
+    /// All, with its place.
     Placed,
 }
 
@@ -67,14 +67,14 @@ pub(crate) enum Header {
     Damaged,
 }
 
-/// A segment, taken apart.
+/// The records of a segment, and what could not be read.
 #[derive(Debug)]
 pub(crate) struct Scanned<'a> {
     pub(crate) header: Header,
     pub(crate) records: Vec<Record<'a>>,
-    /// Stretches that are no record, as (offset, length), where records follow.
+    /// Stretches that are not records, as (offset, length), and are followed by records.
     pub(crate) damaged: Vec<(usize, usize)>,
-    /// Where the bytes stop making sense, if that is before their end.
+    /// The offset from which on nothing can be read; `None` where the last record ends with the bytes.
     pub(crate) torn_at: Option<usize>,
 }
 
@@ -102,7 +102,7 @@ pub(crate) fn record_header(
     check: u32,
     place: u64,
 ) -> [u8; RECORD_HEADER_LEN] {
-    assert!(payload.len() <= PAYLOAD_MAX, "the caller holds payloads to the limit");
+    assert!(payload.len() <= PAYLOAD_MAX, "a payload is larger than a reader accepts");
     let mut bytes = [0; RECORD_HEADER_LEN];
     bytes[..4].copy_from_slice(MARK);
     bytes[4] = kind as u8;
@@ -123,7 +123,7 @@ impl Layout {
         }
     }
 
-    /// That of a segment. Without a readable header the records decide: old layouts record no places.
+    /// Returns the layout of a segment. Without a readable header the records decide: old layouts record no places.
     fn of(bytes: &[u8], header: Header) -> Self {
         let placed = match header {
             Header::Ours => u32_at(bytes, 8) >= PLACED_SINCE,
@@ -133,7 +133,7 @@ impl Layout {
     }
 }
 
-/// Takes a segment's bytes apart. Never fails: what cannot be read is named by its place.
+/// Finds the records of a segment. Never fails: what cannot be read is named by its place.
 pub(crate) fn scan(bytes: &[u8]) -> Scanned<'_> {
     let header = read_header(bytes);
     let mut scanned = Scanned { header, records: Vec::new(), damaged: Vec::new(), torn_at: None };
@@ -181,7 +181,7 @@ fn read_header(bytes: &[u8]) -> Header {
     Header::Ours
 }
 
-/// A record's header at `at`, if a whole one is there.
+/// Returns the header of a record at `at`; `None` where there is no whole one.
 fn record_header_at(bytes: &[u8], at: usize, layout: Layout) -> Option<(&[u8], Kind)> {
     let header = bytes.get(at..)?.get(..layout.header_len())?;
     let (said, check) = header.split_at(header.len() - 4);
@@ -198,7 +198,7 @@ fn record_header_at(bytes: &[u8], at: usize, layout: Layout) -> Option<(&[u8], K
     }
 }
 
-/// The record at `at` and where the next one begins.
+/// Returns the record at `at`, and where the next one begins.
 fn read_record(bytes: &[u8], at: usize, layout: Layout) -> Option<(Record<'_>, usize)> {
     let (header, kind) = record_header_at(bytes, at, layout)?;
     let length = u32_at(header, 8) as usize;
@@ -211,19 +211,18 @@ fn read_record(bytes: &[u8], at: usize, layout: Layout) -> Option<(Record<'_>, u
     Some((Record { kind, arrival, payload, at }, start + length))
 }
 
-/// What the header of a damaged or torn record says of what follows it.
+/// What follows a damaged or torn record, by its header.
 enum Following {
-    /// A whole record, there.
+    /// A whole record at this offset.
     Record(usize),
     /// Nothing: the bytes end before the record or with it.
     None,
-    /// It says nothing that can be relied on.
+    /// Not known: the header is damaged too.
     Unknown,
 }
 
-/// What follows a record written at `at` that is damaged or torn. Where its header is whole, the header says how far
-/// the record goes: everything within is payload, even if it resembles records. A record that goes past the
-/// end was being written when the bytes ended.
+/// Returns what follows a damaged or torn record that was written at `at`. A whole header says where the record ends: all
+/// before that is payload, even if it resembles records. A record that would end after the last byte was being written.
 fn following(bytes: &[u8], mut at: usize, layout: Layout) -> Following {
     while let Some((header, _)) = record_header_at(bytes, at, layout) {
         let end = at + header.len() + u32_at(header, 8) as usize;
@@ -238,7 +237,7 @@ fn following(bytes: &[u8], mut at: usize, layout: Layout) -> Following {
     Following::Unknown
 }
 
-/// The place of the first whole record at or after `from`.
+/// Returns the offset of the first whole record at or after `from`.
 fn next_record(bytes: &[u8], from: usize, layout: Layout) -> Option<usize> {
     let mut at = from;
     while let Some(offset) = bytes.get(at..)?.windows(MARK.len()).position(|window| window == MARK) {
