@@ -102,11 +102,11 @@ pub(crate) fn beside_load(running: &Running, programs: &Programs) -> anyhow::Res
     Ok(Figure::with_goal(what, "nothing unseen, one core", measured, is_current))
 }
 
-/// What the engine says of its looks so far.
+/// The engine's counts of its evaluations so far.
 pub(crate) struct Watched {
-    /// Spans that looks rested on.
+    /// Spans evaluated.
     pub spans: u64,
-    /// Traces that no look could keep up with.
+    /// Traces dropped unevaluated.
     unseen: u64,
 }
 
@@ -119,7 +119,10 @@ impl Watched {
             let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
             line.and_then(|value| value.parse().ok()).with_context(|| format!("/metrics says nothing of {name}"))
         };
-        Ok(Self { spans: figure("kino_looked_spans_total")?, unseen: figure("kino_unseen_traces_total")? })
+        Ok(Self {
+            spans: figure("kino_findings_spans_evaluated_total")?,
+            unseen: figure("kino_findings_traces_dropped_total")?,
+        })
     }
 }
 

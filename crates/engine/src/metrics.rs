@@ -17,9 +17,9 @@ pub struct Metrics {
     pub(crate) links: AtomicU64,
     pub(crate) bytes: AtomicU64,
     pub(crate) requests: AtomicU64,
-    pub(crate) looked_spans: AtomicU64,
-    pub(crate) looked_nanos: AtomicU64,
-    pub(crate) unseen_traces: AtomicU64,
+    pub(crate) spans_evaluated: AtomicU64,
+    pub(crate) evaluation_nanos: AtomicU64,
+    pub(crate) traces_dropped: AtomicU64,
     refused: Mutex<BTreeMap<&'static str, u64>>,
     append_buckets: [AtomicU64; APPEND_BUCKETS_SECONDS.len()],
     append_count: AtomicU64,
@@ -39,12 +39,12 @@ pub struct MetricsSnapshot {
     pub refused: BTreeMap<&'static str, u64>,
     /// Appends no longer than each of [`APPEND_BUCKETS_SECONDS`]; cumulative.
     pub append_buckets: Vec<u64>,
-    /// Spans that looks for findings rested on.
-    pub looked_spans: u64,
-    /// The time of those looks, loading included.
-    pub looked_time: Duration,
-    /// Traces that came faster than they could be looked at.
-    pub unseen_traces: u64,
+    /// Spans evaluated for findings.
+    pub spans_evaluated: u64,
+    /// The time of these evaluations, loading included.
+    pub evaluation_time: Duration,
+    /// Traces that arrived faster than they could be evaluated, and were not.
+    pub traces_dropped: u64,
     /// All appends.
     pub append_count: u64,
     /// Their time.
@@ -77,9 +77,9 @@ impl Metrics {
             accepted: accepted.into_iter().map(|(name, counter)| (name, load(counter))).collect(),
             bytes: load(&self.bytes),
             requests: load(&self.requests),
-            looked_spans: load(&self.looked_spans),
-            looked_time: Duration::from_nanos(load(&self.looked_nanos)),
-            unseen_traces: load(&self.unseen_traces),
+            spans_evaluated: load(&self.spans_evaluated),
+            evaluation_time: Duration::from_nanos(load(&self.evaluation_nanos)),
+            traces_dropped: load(&self.traces_dropped),
             refused: self.refused.lock().expect("nothing panics while it holds this lock").clone(),
             append_buckets: self.append_buckets.iter().map(load).collect(),
             append_count: load(&self.append_count),

@@ -17,10 +17,12 @@ pub(crate) async fn text(engine: &Engine) -> Result<String, Problem> {
     page.counters("kino_redactions_total", "Redactions since the store was made.", "rule", &status.redactions);
     page.one("kino_ingested_bytes_total", "counter", "Bytes of bodies taken in since the start.", metrics.bytes);
     page.one("kino_requests_total", "counter", "Requests taken in since the start.", metrics.requests);
-    page.one("kino_looked_spans_total", "counter", "Spans that looks for findings rested on.", metrics.looked_spans);
-    let millis = u64::try_from(metrics.looked_time.as_millis()).unwrap_or(u64::MAX);
-    page.one("kino_looked_milliseconds_total", "counter", "The time of those looks.", millis);
-    page.one("kino_unseen_traces_total", "counter", "Traces that no look could keep up with.", metrics.unseen_traces);
+    let evaluated = "Spans evaluated for findings since the start.";
+    page.one("kino_findings_spans_evaluated_total", "counter", evaluated, metrics.spans_evaluated);
+    page.head("kino_findings_evaluation_seconds_total", "counter", "Time of these evaluations, loading included.");
+    page.line(format_args!("kino_findings_evaluation_seconds_total {}", metrics.evaluation_time.as_secs_f64()));
+    let dropped = "Traces that arrived faster than they could be evaluated, and were not.";
+    page.one("kino_findings_traces_dropped_total", "counter", dropped, metrics.traces_dropped);
     page.one("kino_spans", "gauge", "Spans visible to queries.", status.spans);
     page.one("kino_hot_rows", "gauge", "Rows in memory.", status.hot_rows);
     page.one("kino_hot_bytes", "gauge", "Bytes of memory that they take.", status.hot_bytes);

@@ -125,6 +125,7 @@ async fn health_metrics_and_mcp_are_served() {
     let metrics = request("GET", server.api("/metrics"), &[owner], Vec::new()).await.text();
     assert!(metrics.contains("kino_accepted_rows_total{table=\"spans\"} 2\n"), "{metrics}");
     assert!(metrics.contains("kino_append_seconds_count 1\n"), "{metrics}");
+    assert!(metrics.contains("\nkino_findings_evaluation_seconds_total "), "{metrics}");
     let headers = [owner, ("content-type", "application/json"), ("accept", "application/json, text/event-stream")];
     let mcp = request("POST", server.api("/mcp"), &headers, hello()).await;
     assert_eq!(mcp.status, 200, "{}", mcp.text());

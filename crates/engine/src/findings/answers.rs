@@ -45,7 +45,7 @@ impl Findings {
         let ledger = self.ledger();
         let mut left_out = InsightsLeftOut {
             waiting_traces: self.waiting.load(Ordering::Relaxed),
-            unseen_traces: self.metrics.unseen_traces.load(Ordering::Relaxed),
+            unseen_traces: self.metrics.traces_dropped.load(Ordering::Relaxed),
             not_stored: ledger.rejected,
             ..InsightsLeftOut::default()
         };

@@ -175,7 +175,7 @@ impl Observer {
         arrivals.extend(std::iter::from_fn(|| self.incoming.arrivals.try_recv().ok()));
         let drained = Drained { arrivals, dropped, oldest_in_memory, now };
         let dropped = self.traces.add_drained(drained, |ids| before.select_possible(ids));
-        findings.metrics.unseen_traces.fetch_add(dropped, Ordering::Relaxed);
+        findings.metrics.traces_dropped.fetch_add(dropped, Ordering::Relaxed);
         findings.waiting.store(self.traces.len() as u64, Ordering::Relaxed);
     }
 
@@ -207,8 +207,8 @@ impl Observer {
         let spans = self.evaluate_due(observation, &snapshot, &loaded, began, at_once, stopping).await?;
         findings.waiting.store(self.traces.len() as u64, Ordering::Relaxed);
         let took = findings.clock.monotonic_nanos().saturating_sub(began);
-        findings.metrics.looked_spans.fetch_add(spans, Ordering::Relaxed);
-        findings.metrics.looked_nanos.fetch_add(took, Ordering::Relaxed);
+        findings.metrics.spans_evaluated.fetch_add(spans, Ordering::Relaxed);
+        findings.metrics.evaluation_nanos.fetch_add(took, Ordering::Relaxed);
         if !self.is_waiting() {
             self.files = None;
             if snapshot.is_all_in_files() {
@@ -273,7 +273,7 @@ impl Observer {
             let rows = u32::try_from(row.span_count).unwrap_or(u32::MAX);
             let new = NewRows { id: row.trace_id, rows, project: row.project.as_deref(), at: now, batch: None };
             let dropped = self.traces.add(new, false);
-            findings.metrics.unseen_traces.fetch_add(dropped, Ordering::Relaxed);
+            findings.metrics.traces_dropped.fetch_add(dropped, Ordering::Relaxed);
         }
         Ok(())
     }
