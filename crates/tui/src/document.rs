@@ -1,10 +1,11 @@
 //! A page of text to read: lines that wrap, some of which lead on, and a search with its hits marked.
 
-use kino_model::{BlobHash, RunId, SpanId, TraceId};
+use kino_model::{BlobHash, SpanId, TraceId};
 use kino_text::{Tone, layout, untrusted};
 use kino_wire::finding::Finding;
 
 use crate::event::Key;
+use crate::filter::Filter;
 use crate::list::List;
 
 /// Hits that a search keeps; beyond them it says that there are more.
@@ -34,8 +35,8 @@ pub(crate) enum Target {
     Within(TraceId, SpanId, Goal),
     /// To what a finding says.
     Finding(Box<Finding>),
-    /// To the list of this run's traces.
-    TracesOf(RunId),
+    /// To the list of traces, narrowed by this filter.
+    Traces(Filter),
 }
 
 /// What to look for in a text that is being opened.

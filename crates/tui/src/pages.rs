@@ -12,6 +12,7 @@ use kino_wire::search::{Search, SearchSource};
 use serde_json::{Map, Value as Json};
 
 use crate::document::{Goal, Line, Target};
+use crate::filter::Filter;
 use crate::time;
 
 /// Columns that what belongs to something is set in by.
@@ -297,7 +298,8 @@ pub(crate) fn run(run: &Run, zone: &TimeZone) -> Vec<Line> {
         let cut = format!("{} of output and diff were beyond the limit", counted(run.cut_bytes, "byte"));
         lines.push(Line::new(&cut).indent(STEP).tone(Tone::Faint));
     }
-    lines.push(Line::new("its traces").indent(STEP).to(Target::TracesOf(run.run_id)));
+    let of_run = Filter { run_id: Some(run.run_id.to_string()), ..Filter::default() };
+    lines.push(Line::new("its traces").indent(STEP).to(Target::Traces(of_run)));
     lines.push(Line::new("its own span").indent(STEP).to(Target::Trace(run.trace_id)));
     if !run.breakdown.is_empty() {
         heading("Where the time goes", &mut lines);

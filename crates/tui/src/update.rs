@@ -10,6 +10,8 @@ mod answers;
 mod keys;
 mod open;
 
+pub(crate) use self::keys::HELP;
+
 use kino_wire::find::FindQuestion;
 use kino_wire::insights::{FindingState, FindingsChanged, InsightsQuestion};
 use kino_wire::live::{LiveQuestion, OperationsQuestion};

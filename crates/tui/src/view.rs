@@ -16,6 +16,7 @@ use kino_text::{Tone, layout, untrusted};
 use ratatui::buffer::Buffer;
 
 use crate::state::{COLUMNS_MIN, Content, Link, Pane, Purpose, ROWS_MIN, State};
+use crate::update::HELP;
 use canvas::Canvas;
 
 /// Draws everything.
@@ -161,33 +162,12 @@ fn tail(line: &str, columns: usize) -> &str {
     from
 }
 
-const HELP: [(&str, &str); 18] = [
-    ("↑ ↓  j k", "move; PgUp PgDn a page, Home End (g G) to an end"),
-    ("Enter", "open what is chosen: trace, span, run, text, evidence"),
-    ("Esc", "back: out of a search, a page, the filter"),
-    ("Tab  1 2 3", "the next pane; within a trace, its next side (← →)"),
-    ("/", "in traces: narrow them; in a trace or a text: find"),
-    ("s", "search the outputs of all runs, and all logs"),
-    ("n  N", "the next hit, the one before"),
-    ("Space", "hold the lists still, and go on"),
-    ("r", "ask again"),
-    ("a  o  f", "findings: acknowledge one, order by worth or age, show all"),
-    ("q  Ctrl-C", "quit"),
-    ("", ""),
-    ("filter", "service:shop  name:\"GET /cart\"  error  min:250ms  run:ID"),
-    ("", "key=value is an attribute; other words are looked for in"),
-    ("", "root, service, trace id and run id of the newest traces"),
-    ("bar", "a duration beside the operation's median: half is usual"),
-    ("waterfall", "█ on the critical path, ░ beside it, › not ended"),
-    ("", "any key closes this"),
-];
-
 fn help(state: &State, canvas: &mut Canvas<'_>) {
     let rows = (HELP.len() as u16 + 2).min(state.size.1);
     let columns = 76.min(state.size.0);
     let (left, top) = ((state.size.0 - columns) / 2, (state.size.1 - rows) / 2);
     for (index, (keys, about)) in
-        [("", "")].into_iter().chain(HELP).chain([("", "")]).enumerate().take(usize::from(rows))
+        [("", "")].into_iter().chain(HELP.iter().copied()).chain([("", "")]).enumerate().take(usize::from(rows))
     {
         let mut row = canvas.row(top + index as u16);
         row.clear(left, left + columns);

@@ -9,6 +9,28 @@ use crate::trace::Tab;
 /// Characters that a line of input holds.
 const PROMPT_CHARS_MAX: usize = 500;
 
+/// Keys, and what they do; then words of the view that need an explanation.
+pub(crate) const HELP: &[(&str, &str)] = &[
+    ("↑ ↓  j k", "move; PgUp PgDn a page, Home End (g G) to an end"),
+    ("Enter", "open what is chosen: trace, span, run, text, evidence"),
+    ("Esc", "back: out of a search, a page, the filter"),
+    ("Tab  1 2 3", "the next pane; within a trace, its next side (← →)"),
+    ("/", "in traces: narrow them; in a trace or a text: find"),
+    ("s", "search the outputs of all runs, and all logs"),
+    ("n  N", "the next hit, the one before"),
+    ("Space", "hold the lists still, and go on"),
+    ("r", "ask again"),
+    ("a  o  f", "findings: acknowledge one, order by worth or age, show all"),
+    ("q  Ctrl-C", "quit"),
+    ("", ""),
+    ("filter", "service:shop  name:\"GET /cart\"  error  min:250ms  run:ID"),
+    ("", "key=value is an attribute; other words are looked for in"),
+    ("", "root, service, trace id and run id of the newest traces"),
+    ("bar", "a duration beside the operation's median: half is usual"),
+    ("waterfall", "█ on the critical path, ░ beside it, › not ended"),
+    ("", "any key closes this"),
+];
+
 impl State {
     pub(super) fn key(&mut self, key: Key, now: u64, commands: &mut Vec<Command>) {
         if key == Key::Ctrl('c') {

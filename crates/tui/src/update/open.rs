@@ -84,10 +84,10 @@ impl State {
                 self.aim(goal);
             }
             Target::Finding(finding) => self.push_text(finding.code.name().to_owned(), pages::finding(&finding)),
-            Target::TracesOf(run_id) => {
+            Target::Traces(filter) => {
                 self.pages.clear();
                 self.front = Pane::Traces;
-                self.narrow(Filter { run_id: Some(run_id.to_string()), ..Filter::default() });
+                self.narrow(filter);
             }
         }
     }
@@ -152,7 +152,8 @@ impl State {
         self.push(title, None, Content::Doc(Box::new(doc), None));
     }
 
-    fn push_asking(&mut self, title: String, ask: Ask, commands: &mut Vec<Command>) {
+    /// Opens a page that shows the answer to a question once it is there.
+    pub(super) fn push_asking(&mut self, title: String, ask: Ask, commands: &mut Vec<Command>) {
         let id = self.push(title, Some(ask.clone()), Content::Waiting);
         self.ask(Slot::Page(id, Part::Whole), ask, commands);
     }
