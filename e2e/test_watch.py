@@ -141,6 +141,20 @@ def test_a_trace_appears_while_it_is_watched_and_can_be_looked_into(engine, watc
     assert terminal.is_given_back()
 
 
+def test_services_are_listed_and_lead_to_their_traces(engine, watching):
+    engine.send(cart(0x61, name="GET /listed"))
+    terminal = watching("--all")
+    terminal.shows("GET /listed")
+    terminal.types("S")
+    terminal.shows(("SPANS", "ROOTS", "FAILED", "OPERATIONS", "SERVICE"), ("›", "watched"))
+    row = next(index for index, line in enumerate(terminal.screen.display) if "›" in line and "watched" in line)
+    # The first row of the page, its headings, is the fourth of the screen.
+    terminal.types(DOWN * (row - 3) + ENTER)
+    terminal.shows("service:watched", "GET /listed")
+    terminal.types("q")
+    assert terminal.ends() == 0
+
+
 def test_a_runs_output_is_read_and_searched(engine, watching):
     engine.kino("run", "--label", "noisy", "--", "sh", "-c", "for i in $(seq 200); do echo line $i; done; exit 3", check=False)
     terminal = watching("--all")

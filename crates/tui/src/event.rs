@@ -4,7 +4,7 @@ use kino_wire::evidence::{Open, OpenQuestion};
 use kino_wire::explain::{ExplainTrace, ExplainTraceQuestion};
 use kino_wire::find::{Find, FindQuestion};
 use kino_wire::insights::{AcknowledgeFinding, Acknowledged, Changes, FindingsChanged, Insights, InsightsQuestion};
-use kino_wire::live::{Live, LiveQuestion, Operations, OperationsQuestion};
+use kino_wire::live::{Live, LiveQuestion, Operations, OperationsQuestion, Services, ServicesQuestion};
 use kino_wire::run::{Run, RunQuestion, Runs, RunsQuestion};
 use kino_wire::search::{Search, SearchQuestion};
 use kino_wire::{Backend, Problem, ask};
@@ -95,5 +95,6 @@ questions! {
     Findings: InsightsQuestion => Insights, "What is wrong.";
     FindingsChanged: FindingsChanged => Changes, "Whether what is wrong changed.";
     Acknowledge: AcknowledgeFinding => Acknowledged, "The reader knows of a finding.";
+    Services: ServicesQuestion => Services, "Which services there are.";
     Search: SearchQuestion => Search, "Searches outputs and logs for a text.";
 }

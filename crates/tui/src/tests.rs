@@ -20,6 +20,8 @@ use crate::event::{Answer, Ask, Command, Event, Key, Ticket};
 use crate::state::{Options, State};
 use crate::view;
 
+mod services;
+
 const START: i64 = 1_777_593_600_000_000_000;
 const MILLI: i64 = 1_000_000;
 

@@ -202,6 +202,7 @@ impl State {
                 }
             }
             (_, Answer::Run(run), _) => pages::run(&run, &zone),
+            (_, Answer::Services(services), _) => pages::services(&services),
             (_, Answer::Search(search), _) => pages::search(&search, &page.title, &zone),
             (part, answer, _) => {
                 debug_assert!(false, "{part:?} of a page was answered by {answer:?}");

@@ -1,7 +1,9 @@
 //! What a key does, depending on what is in front.
 
+use kino_wire::live::ServicesQuestion;
+
 use crate::document::Way;
-use crate::event::{Command, Key};
+use crate::event::{Ask, Command, Key};
 use crate::filter::Filter;
 use crate::state::{Content, Pane, Prompt, Purpose, State};
 use crate::trace::Tab;
@@ -17,6 +19,7 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     ("Tab  1 2 3", "the next pane; within a trace, its next side (← →)"),
     ("/", "in traces: narrow them; in a trace or a text: find"),
     ("s", "search the outputs of all runs, and all logs"),
+    ("S", "the services: how much each recorded, and how much failed"),
     ("n  N", "the next hit, the one before"),
     ("Space", "hold the lists still, and go on"),
     ("r", "ask again"),
@@ -57,6 +60,10 @@ impl State {
             Key::Char('r') => self.refresh(now, commands),
             Key::Char('/') => self.open_prompt(),
             Key::Char('s') => self.prompt = Some(Prompt { purpose: Purpose::Search, text: String::new(), error: None }),
+            Key::Char('S') => {
+                let question = ServicesQuestion { scope: self.options.scope.clone(), ..ServicesQuestion::default() };
+                self.push_asking("Services".to_owned(), Ask::Services(question), commands);
+            }
             Key::Char('a') => self.acknowledge(commands),
             Key::Char('f') if self.front == Pane::Findings && self.pages.is_empty() => {
                 self.findings.all = !self.findings.all;
