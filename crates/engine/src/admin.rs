@@ -171,7 +171,7 @@ impl Engine {
         let lines = crate::find::limit(question.lines, DEFAULT_LINES, LINES_MAX)?;
         let path = self.inner.config.home.join(LOG_FILE);
         let read = move || tail(&path, lines);
-        offload(read).await.map_err(|error| error.problem())?
+        offload(read).await.or_problem()?
     }
 
     /// What only the owner of the store can check. The command checks the rest.
@@ -197,7 +197,7 @@ impl Engine {
         let checked = self.inner.store.check_files().await.or_problem()?;
         let mut damaged = checked.damaged;
         if let Err(error) = self.read_through().await {
-            damaged.push(crate::error::chain(&error));
+            damaged.push(kino_wire::error_chain(&error));
         }
         for what in &damaged {
             let next = "restore the file from a backup, then `kino stop`: the rest answers meanwhile";

@@ -67,7 +67,7 @@ impl Engine {
             lines
         };
         let what = chosen.what.clone();
-        let lines = offload(check).await.map_err(|error| error.problem())?;
+        let lines = offload(check).await.or_problem()?;
         Ok(Check { schema: Check::SCHEMA.to_owned(), set: what, traces, traces_left_out, lines })
     }
 
@@ -86,7 +86,7 @@ impl Engine {
             let trees: Vec<Tree<'_>> = chosen.set.traces.iter().map(|trace| Tree::new(trace)).collect();
             write_baseline(base::measure(&executions(&trees, Entry::Outermost), &config), code_state)
         };
-        offload(measure).await.map_err(|error| error.problem())
+        offload(measure).await.or_problem()
     }
 
     /// The traces that a check rests on.

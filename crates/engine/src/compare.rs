@@ -12,6 +12,7 @@ use kino_wire::compare::{
 };
 
 use crate::Engine;
+use crate::error::OrProblem;
 use crate::execution_set::ExecutionSet;
 use crate::offload::offload;
 
@@ -30,7 +31,7 @@ impl Engine {
         let history = self.inner.runs.history_of([&before, &after]).await?;
         let compare =
             move || compared([&before, &after], &history, |comparison, _| answer(comparison, traces_left_out));
-        offload(compare).await.map_err(|error| error.problem())
+        offload(compare).await.or_problem()
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use kino_analyze::DetectorConfig;
 use kino_analyze::finding::Code;
+use kino_redact::InvalidRules;
 use kino_store::{KillMode, KillPoints, StoreConfig, SyncPolicy};
 use kino_text::suggest;
 use kino_wire::Access;
@@ -228,18 +229,50 @@ impl Default for Limits {
     }
 }
 
+/// A value of the configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A detector that does not exist is switched off.
+    #[error("findings.off: there is no finding {name:?}; did you mean {}?", near.join(", "))]
+    UnknownFinding {
+        /// As it was written.
+        name: String,
+        /// The nearest names that exist.
+        near: Vec<String>,
+    },
+    /// A price is negative or not finite.
+    #[error("findings.input_token_prices: {price} is not a price, for {model:?}")]
+    Price {
+        /// The model.
+        model: String,
+        /// As it was written.
+        price: f64,
+    },
+    /// Too little memory for questions.
+    #[error("limits.question_bytes_max: {bytes} bytes are too few for any question; at least {least}")]
+    QuestionBytes {
+        /// As it was written.
+        bytes: u64,
+        /// The least that is accepted.
+        least: u64,
+    },
+    /// A rule of redaction.
+    #[error(transparent)]
+    Redaction(#[from] InvalidRules),
+    /// The kill point of a test does not exist.
+    #[error("{0}")]
+    KillPoint(String),
+}
+
 impl Limits {
     /// Less memory for questions would refuse ordinary ones.
     const QUESTION_BYTES_MIN: u64 = 16 << 20;
 
     /// Refuses limits that nothing would work under.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
         match self.question_bytes_max {
             Self::QUESTION_BYTES_MIN.. => Ok(()),
-            bytes => {
-                let least = Self::QUESTION_BYTES_MIN;
-                Err(format!("limits.question_bytes_max: {bytes} bytes are too few for any question; at least {least}"))
-            }
+            bytes => Err(ConfigError::QuestionBytes { bytes, least: Self::QUESTION_BYTES_MIN }),
         }
     }
 }
@@ -256,17 +289,17 @@ impl Findings {
     ///
     /// # Errors
     /// Where a value names something that does not exist.
-    pub(crate) fn detectors(&self) -> Result<DetectorConfig, String> {
+    pub(crate) fn detectors(&self) -> Result<DetectorConfig, ConfigError> {
         let code = |name: &String| {
             Code::from_name(name).ok_or_else(|| {
                 let near = suggest::or_all(name, Code::ALL.iter().map(|code| code.name()));
-                format!("findings.off: there is no finding {name:?}; did you mean {}?", near.join(", "))
+                ConfigError::UnknownFinding { name: name.clone(), near }
             })
         };
         if let Some((model, price)) =
             self.input_token_prices.iter().find(|(_, price)| !price.is_finite() || **price < 0.0)
         {
-            return Err(format!("findings.input_token_prices: {price} is not a price, for {model:?}"));
+            return Err(ConfigError::Price { model: model.clone(), price: *price });
         }
         let off = self.off.iter().map(code).collect::<Result<_, _>>()?;
         Ok(DetectorConfig { off, input_token_prices: self.input_token_prices.clone() })
@@ -306,7 +339,7 @@ impl EngineConfig {
     ///
     /// # Errors
     /// Where a value names something that does not exist.
-    pub(crate) fn store(&self) -> Result<StoreConfig, String> {
+    pub(crate) fn store(&self) -> Result<StoreConfig, ConfigError> {
         const DAY: Duration = Duration::from_hours(24);
         let sync = match self.sync.policy {
             SyncKind::Always => SyncPolicy::Always,
@@ -314,7 +347,7 @@ impl EngineConfig {
         };
         let days = self.retention.days.map(|days| DAY.saturating_mul(u32::try_from(days).unwrap_or(u32::MAX)));
         let kill_points = match &self.kill_point {
-            Some(name) => KillPoints::armed(name.parse()?, KillMode::Abort),
+            Some(name) => KillPoints::armed(name.parse().map_err(ConfigError::KillPoint)?, KillMode::Abort),
             None => KillPoints::NONE,
         };
         Ok(StoreConfig {
@@ -376,7 +409,7 @@ mod tests {
         let limits = |text: &str| serde_json::from_str::<EngineConfig>(text).unwrap().limits;
         assert_eq!(limits("{}").question_bytes_max, 1 << 30);
         assert!(limits(r#"{"limits":{"question_bytes_max":16777216}}"#).check().is_ok());
-        let refused = limits(r#"{"limits":{"question_bytes_max":1000}}"#).check().unwrap_err();
+        let refused = limits(r#"{"limits":{"question_bytes_max":1000}}"#).check().unwrap_err().to_string();
         assert!(refused.contains("limits.question_bytes_max") && refused.contains("16777216"), "{refused}");
     }
 
@@ -389,7 +422,7 @@ mod tests {
         let wrong = serde_json::from_str::<EngineConfig>(r#"{"findings":{"off":["ded_time"]}}"#).unwrap_err();
         assert!(wrong.to_string().contains("dead_time"), "{wrong}");
         let free = Findings { off: vec!["ded_time".to_owned()], ..Findings::default() };
-        assert!(free.detectors().unwrap_err().contains("did you mean dead_time"));
+        assert!(free.detectors().unwrap_err().to_string().contains("did you mean dead_time"));
         let price = Findings { input_token_prices: [("m".to_owned(), -1.0)].into(), ..Findings::default() };
         assert!(price.detectors().is_err());
     }
@@ -397,6 +430,6 @@ mod tests {
     #[test]
     fn a_kill_point_that_does_not_exist_is_an_error() {
         let config = EngineConfig { kill_point: Some("nowhere".to_owned()), ..EngineConfig::new("home") };
-        assert!(config.store().unwrap_err().contains("after-upload"));
+        assert!(config.store().unwrap_err().to_string().contains("after-upload"));
     }
 }

@@ -95,7 +95,7 @@ impl Engine {
             };
             answer(analyze::diagnose(&recorded, &words), &loaded.left_out, question.scope.all)
         };
-        offload(diagnose).await.map_err(|error| error.problem())
+        offload(diagnose).await.or_problem()
     }
 
     /// Loads the newest executions of every entry operation; those that the words name come first.

@@ -1,7 +1,7 @@
 //! An open engine: what it holds, how it opens, and how it ends.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use kino_analyze::DetectorConfig;
 use kino_model::{Clock, UnixNanos};
@@ -80,9 +80,9 @@ impl Engine {
         version: &str,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, OpenReport), OpenError> {
-        let detectors = Arc::new(config.findings.detectors().map_err(OpenError::Config)?);
-        config.limits.check().map_err(OpenError::Config)?;
-        let store = config.store().map_err(OpenError::Config)?;
+        let detectors = Arc::new(config.findings.detectors()?);
+        config.limits.check()?;
+        let store = config.store()?;
         let (store, report) = Store::open_claimed(claim, store, Arc::clone(&clock)).await?;
         let redaction = match Redaction::new(&config, &store) {
             Ok(redaction) => redaction,
@@ -194,12 +194,12 @@ impl Engine {
 
     /// Sets the addresses on which the front ends listen, for `status`.
     pub fn set_listeners(&self, listeners: Listeners) {
-        *self.inner.listeners.write().expect("nothing panics while it holds this lock") = listeners;
+        *self.inner.listeners.write().unwrap_or_else(PoisonError::into_inner) = listeners;
     }
 
     /// Where the front ends listen.
     pub fn listeners(&self) -> Listeners {
-        self.inner.listeners.read().expect("nothing panics while it holds this lock").clone()
+        self.inner.listeners.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Asks the process that serves the engine to stop.

@@ -8,9 +8,12 @@
 use std::io;
 use std::path::PathBuf;
 
-use kino_store::ScanError;
-use kino_store::{AppendError, BudgetError, StoreError};
-use kino_wire::Problem;
+use kino_ingest::Undecodable;
+use kino_store::{AppendError, BudgetError, ScanError, StoreError};
+use kino_wire::{Problem, error_chain};
+
+use crate::config::ConfigError;
+use crate::ingest::IngestError;
 
 /// Why an engine did not open. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -26,9 +29,9 @@ pub enum OpenError {
         /// Why.
         source: io::Error,
     },
-    /// The configuration names something that does not exist.
-    #[error("failed to read the configuration: {0}")]
-    Config(String),
+    /// A value of the configuration cannot be used.
+    #[error("failed to read the configuration")]
+    Config(#[from] ConfigError),
 }
 
 impl OpenError {
@@ -50,6 +53,9 @@ pub(crate) enum EngineError {
     /// Adding to the log.
     #[error(transparent)]
     Append(#[from] AppendError),
+    /// Decoding what a client sent.
+    #[error(transparent)]
+    Undecodable(#[from] Undecodable),
     /// The memory of questions.
     #[error(transparent)]
     Memory(#[from] BudgetError),
@@ -73,12 +79,24 @@ pub(crate) enum EngineError {
     Stopping(#[from] tokio::sync::AcquireError),
 }
 
+impl From<IngestError> for EngineError {
+    fn from(error: IngestError) -> Self {
+        match error {
+            IngestError::Undecodable(error) => error.into(),
+            IngestError::Append(error) => error.into(),
+            IngestError::Rows(error) => error.into(),
+            IngestError::Task(error) => error.into(),
+            IngestError::Stopping(error) => error.into(),
+        }
+    }
+}
+
 impl From<EngineError> for Problem {
     fn from(error: EngineError) -> Self {
         match &error {
             EngineError::Append(append) | EngineError::Store(StoreError::Append(append)) => appending(append),
-            EngineError::Store(StoreError::ReadOnly(_) | StoreError::Gone(_)) => Self::unavailable(chain(&error)),
-            EngineError::Scan(ScanError::Cursor(_)) => Self::invalid(error.to_string()),
+            EngineError::Store(StoreError::ReadOnly(_) | StoreError::Gone(_)) => Self::unavailable(error_chain(&error)),
+            EngineError::Undecodable(_) | EngineError::Scan(ScanError::Cursor(_)) => Self::invalid(error.to_string()),
             EngineError::Memory(budget) | EngineError::Scan(ScanError::Memory(budget)) => match budget {
                 BudgetError::Busy { .. } => Self::busy(error.to_string()),
                 BudgetError::TooLarge { .. } => Self::unavailable(error.to_string()),
@@ -90,16 +108,11 @@ impl From<EngineError> for Problem {
 
 fn appending(error: &AppendError) -> Problem {
     match error {
-        AppendError::Full { .. } | AppendError::DiskFull { .. } => Problem::busy(chain(error)),
-        AppendError::ReadOnly(_) => Problem::unavailable(chain(error)),
-        AppendError::TooLarge { .. } => Problem::invalid(chain(error)),
+        AppendError::Full { .. } | AppendError::DiskFull { .. } => Problem::busy(error_chain(error)),
+        AppendError::ReadOnly(_) => Problem::unavailable(error_chain(error)),
+        AppendError::TooLarge { .. } => Problem::invalid(error_chain(error)),
         AppendError::Io(_) | AppendError::Closed => Problem::internal(error),
     }
-}
-
-/// An error with its sources, for an answer that leaves the process.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    Problem::internal(error).message
 }
 
 /// Turns failures of the layers below the engine into problems.

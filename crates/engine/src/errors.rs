@@ -78,14 +78,14 @@ impl Engine {
             let alike = analyze::recorded_alike(&exceptions(&rows));
             (rows, alike, left_out)
         };
-        let (rows, alike, left_out_temporary) = offload(look).await.map_err(|error| error.problem())?;
+        let (rows, alike, left_out_temporary) = offload(look).await.or_problem()?;
         let parents = snapshot.ancestors(&alike).await.or_problem()?;
         let group = move || {
             let mut groups = analyze::group(analyze::occurrences(exceptions(&rows), &parents));
             show_paths_in_project(&mut groups, &rows, &scratch);
             GroupsFound { groups, is_cut, left_out_temporary }
         };
-        offload(group).await.map_err(|error| error.problem())
+        offload(group).await.or_problem()
     }
 
     /// Says where exceptions of recorded runs ran: a span's event does not name the worktree.

@@ -64,7 +64,7 @@ impl Engine {
             show_paths_in_project(&mut answer, &looked_at, &scratch);
             Ok::<_, Problem>((answer, subject))
         };
-        let (mut answer, subject) = offload(answer).await.map_err(|error| error.problem())??;
+        let (mut answer, subject) = offload(answer).await.or_problem()??;
         if let Some(subject) = subject.filter(|_| is_overview) {
             self.set_apart(&snapshot, trace, subject, &mut answer).await?;
         }
@@ -97,7 +97,7 @@ impl Engine {
             answer.left_out.other_states = newest.other_states();
             answer
         };
-        offload(answer).await.map_err(|error| error.problem())
+        offload(answer).await.or_problem()
     }
 
     pub(crate) async fn explain_system(&self, question: ExplainSystemQuestion) -> Result<ExplainSystem, Problem> {
@@ -133,7 +133,7 @@ impl Engine {
             let entry_points = points.into_iter().filter_map(entry_point).collect();
             ExplainSystem { schema: ExplainSystem::SCHEMA.to_owned(), entry_points, left_out }
         };
-        offload(explain).await.map_err(|error| error.problem())
+        offload(explain).await.or_problem()
     }
 
     /// Says that no operation has that name, and which ones are near.

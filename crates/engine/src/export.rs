@@ -121,7 +121,7 @@ impl Export {
                     encode_logs(&traces.into_iter().flat_map(|trace| trace.logs).collect::<Vec<_>>(), encoding)
                 }
             });
-            let message = message.await.map_err(|error| error.problem())?;
+            let message = message.await.or_problem()?;
             if !message.is_empty() {
                 return Ok(Some(message.into()));
             }
@@ -136,7 +136,7 @@ impl Export {
             *source += 1;
             if !logs.is_empty() {
                 let encoding = self.encoding;
-                let message = offload(move || encode_logs(&logs, encoding)).await.map_err(|error| error.problem())?;
+                let message = offload(move || encode_logs(&logs, encoding)).await.or_problem()?;
                 return Ok(Some(message.into()));
             }
         }

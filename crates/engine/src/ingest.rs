@@ -6,17 +6,19 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arrow_array::UInt64Array;
+use arrow_schema::ArrowError;
 use arrow_select::take::take_record_batch;
 use bytes::Bytes;
 pub use kino_ingest::Encoding;
-use kino_ingest::{Decoded, Issues, Limits, otlp};
+use kino_ingest::{Decoded, Issues, Limits, Undecodable, otlp};
 use kino_model::{Batch, Clock};
 use kino_store::{AppendError, Store};
 use kino_wire::Problem;
 use kino_wire::admin::Import;
-use tokio::sync::watch;
+use tokio::sync::{AcquireError, watch};
+use tokio::task::JoinError;
 
-use crate::error::chain;
+use crate::error::OrProblem;
 use crate::findings::Findings;
 use crate::metrics::Metrics;
 use crate::offload::{offload, offload_bytes, offload_import};
@@ -58,23 +60,21 @@ pub struct IngestOutcome {
 /// Why a request was refused whole.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
-    /// It cannot be decoded; sending it again will not help.
-    #[error("{0}")]
-    Undecodable(String),
-    /// The engine is at a limit; the same request may succeed later.
-    #[error("{reason}")]
-    Full {
-        /// When to send it again.
-        retry_after: Duration,
-        /// The limit that was reached.
-        reason: String,
-    },
-    /// The store is read-only.
-    #[error("{0}")]
-    ReadOnly(String),
-    /// A fault of the machine or of the engine.
-    #[error("{0}")]
-    Fault(String),
+    /// It cannot be decoded.
+    #[error(transparent)]
+    Undecodable(#[from] Undecodable),
+    /// The store did not take it.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// Its rows could not be put together.
+    #[error(transparent)]
+    Rows(#[from] ArrowError),
+    /// The work on it panicked.
+    #[error(transparent)]
+    Task(#[from] JoinError),
+    /// The engine stops.
+    #[error(transparent)]
+    Stopping(#[from] AcquireError),
 }
 
 impl Engine {
@@ -165,12 +165,10 @@ impl Intake {
                 Signal::Traces => otlp::decode_traces(&body, encoding, &limits),
                 Signal::Logs | Signal::Metrics => otlp::decode_logs(&body, encoding, &limits),
             };
-            let decoded = decoded.map_err(|error| IngestError::Undecodable(error.to_string()))?;
+            let decoded = decoded?;
             let batch = intake.redaction.batch(decoded.batch);
             let batch = match project {
-                Some(project) => {
-                    project::mark(batch, &project).map_err(|error| IngestError::Fault(error.to_string()))?
-                }
+                Some(project) => project::mark(batch, &project)?,
                 None => batch,
             };
             Ok::<_, IngestError>(Decoded { batch, ..decoded })
@@ -189,8 +187,7 @@ impl Intake {
     /// Counts metric points, which are not stored; the response to their sender says so.
     async fn count_metrics(&self, body: Bytes, encoding: Encoding) -> Result<IngestOutcome, IngestError> {
         let limits = self.limits();
-        let points = offload_bytes(body.len(), move || otlp::count_metrics(&body, encoding, &limits)).await?;
-        let points = points.map_err(|error| IngestError::Undecodable(error.to_string()))?;
+        let points = offload_bytes(body.len(), move || otlp::count_metrics(&body, encoding, &limits)).await??;
         self.count(&BTreeMap::from([("issue/metric_points_not_stored".to_owned(), points)]));
         let message = "metrics are not stored; set OTEL_METRICS_EXPORTER=none to stop sending them".to_owned();
         Ok(IngestOutcome { accepted: 0, rejected: points, message })
@@ -204,13 +201,13 @@ impl Intake {
             decoded
                 .map(|(format, decoded)| (format, Decoded { batch: intake.redaction.batch(decoded.batch), ..decoded }))
         };
-        let decoded = offload_import(decode).await.map_err(|error| error.problem())?;
+        let decoded = offload_import(decode).await.or_problem()?;
         let (format, decoded) = decoded.map_err(|error| {
             self.refuse("undecodable_file");
             Problem::invalid(error.to_string())
         })?;
         let (events, links) = (decoded.batch.events.num_rows() as u64, decoded.batch.links.num_rows() as u64);
-        self.append_all(decoded.batch, IMPORT_ATTEMPTS_MAX).await.map_err(|error| error.problem())?;
+        self.append_all(decoded.batch, IMPORT_ATTEMPTS_MAX).await.or_problem()?;
         self.count_issues(&decoded.issues);
         self.metrics.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.metrics.requests.fetch_add(1, Ordering::Relaxed);
@@ -282,35 +279,28 @@ impl Intake {
 }
 
 impl IngestError {
+    /// Returns when the same request may succeed; `None` where no limit was reached.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Append(AppendError::Full { retry_after } | AppendError::DiskFull { retry_after }) => {
+                Some(*retry_after)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the request itself is at fault, so that sending it again will not help.
+    pub fn is_invalid(&self) -> bool {
+        matches!(self, Self::Undecodable(_) | Self::Append(AppendError::TooLarge { .. }))
+    }
+
+    /// The reason under which refused requests are counted.
     fn name(&self) -> &'static str {
         match self {
-            Self::Undecodable(_) => "undecodable_body",
-            Self::Full { .. } => "overloaded",
-            Self::ReadOnly(_) => "read_only",
-            Self::Fault(_) => "fault",
-        }
-    }
-
-    pub(crate) fn problem(&self) -> Problem {
-        match self {
-            Self::Undecodable(message) => Problem::invalid(message),
-            Self::Full { reason, .. } => Problem::busy(reason),
-            Self::ReadOnly(message) => Problem::unavailable(message),
-            Self::Fault(_) => Problem::internal(self),
-        }
-    }
-}
-
-impl From<AppendError> for IngestError {
-    fn from(error: AppendError) -> Self {
-        let reason = chain(&error);
-        match error {
-            AppendError::Full { retry_after } | AppendError::DiskFull { retry_after } => {
-                Self::Full { retry_after, reason }
-            }
-            AppendError::ReadOnly(_) => Self::ReadOnly(reason),
-            AppendError::TooLarge { .. } => Self::Undecodable(reason),
-            AppendError::Io(_) | AppendError::Closed => Self::Fault(reason),
+            invalid if invalid.is_invalid() => "undecodable_body",
+            full if full.retry_after().is_some() => "overloaded",
+            Self::Append(AppendError::ReadOnly(_)) => "read_only",
+            _ => "fault",
         }
     }
 }
@@ -338,9 +328,9 @@ fn split_batch(batch: &Batch, count: usize) -> Result<Vec<Batch>, IngestError> {
             take_record_batch(table, &UInt64Array::from_iter_values(begin..end))
         });
         let [spans, events, links] = cut;
-        Ok::<_, arrow_schema::ArrowError>(Batch { spans: spans?, events: events?, links: links? })
+        Ok::<_, ArrowError>(Batch { spans: spans?, events: events?, links: links? })
     };
-    (0..count).map(piece).collect::<Result<_, _>>().map_err(|error| IngestError::Fault(error.to_string()))
+    (0..count).map(piece).collect::<Result<_, _>>().map_err(IngestError::Rows)
 }
 
 /// Returns what an OTLP answer says of the issues; empty where no row was refused, since a message makes SDKs warn.

@@ -1,8 +1,8 @@
 //! What the engine counts about itself since it started: for `kino status` and `/metrics`.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Upper ends of the histogram's buckets, in seconds: from a memory copy to a disk that is far behind.
@@ -54,7 +54,7 @@ pub struct MetricsSnapshot {
 impl Metrics {
     /// Counts a request that was refused whole.
     pub fn refuse(&self, reason: &'static str) {
-        let mut refused = self.refused.lock().expect("nothing panics while it holds this lock");
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         *refused.entry(reason).or_default() += 1;
     }
 
@@ -80,7 +80,7 @@ impl Metrics {
             spans_evaluated: load(&self.spans_evaluated),
             evaluation_time: Duration::from_nanos(load(&self.evaluation_nanos)),
             traces_dropped: load(&self.traces_dropped),
-            refused: self.refused.lock().expect("nothing panics while it holds this lock").clone(),
+            refused: self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             append_buckets: self.append_buckets.iter().map(load).collect(),
             append_count: load(&self.append_count),
             append_time: Duration::from_nanos(load(&self.append_nanos)),

@@ -9,6 +9,7 @@ use std::num::NonZero;
 use std::sync::LazyLock;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::JoinError;
 
 use crate::IngestError;
 
@@ -28,7 +29,7 @@ static IMPORTS: Semaphore = Semaphore::const_new(1);
 /// Runs work on this many bytes from a client: on this thread where they are few, otherwise as [`offload_with_permit`].
 ///
 /// # Errors
-/// [`IngestError::Fault`] where the work panicked.
+/// [`IngestError::Task`] where the work panicked.
 pub async fn offload_bytes<T: Send + 'static>(
     bytes: usize,
     work: impl FnOnce() -> T + Send + 'static,
@@ -57,8 +58,8 @@ async fn with_permit<T: Send + 'static>(
     permits: &'static Semaphore,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, IngestError> {
-    let permit = permits.acquire().await.map_err(|error| IngestError::Fault(error.to_string()))?;
-    offload(move || run_and_release(permit, work)).await
+    let permit = permits.acquire().await?;
+    Ok(offload(move || run_and_release(permit, work)).await?)
 }
 
 /// Releases the permit once the work is done, also where the client has hung up meanwhile.
@@ -69,8 +70,8 @@ fn run_and_release<T>(permit: SemaphorePermit<'static>, work: impl FnOnce() -> T
 }
 
 /// Runs long work on a thread that may block.
-pub(crate) async fn offload<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, IngestError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| IngestError::Fault(error.to_string()))
+pub(crate) async fn offload<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
+    tokio::task::spawn_blocking(work).await
 }
 
 #[cfg(test)]

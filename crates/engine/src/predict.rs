@@ -9,6 +9,7 @@ use kino_wire::explain::{ExplainOperationQuestion, MAX_LAST};
 use kino_wire::predict::{Crossing, DEFAULT_LAST, Input, LeftOut, Predict, PredictQuestion};
 
 use crate::Engine;
+use crate::error::OrProblem;
 use crate::find::limit;
 use crate::offload::offload;
 
@@ -34,9 +35,7 @@ impl Engine {
             scope: question.scope.clone(),
         };
         let newest = self.latest_executions(&executions).await?;
-        offload(move || newest.read(|found, beyond| answer(question, found, beyond)))
-            .await
-            .map_err(|error| error.problem())?
+        offload(move || newest.read(|found, beyond| answer(question, found, beyond))).await.or_problem()?
     }
 }
 

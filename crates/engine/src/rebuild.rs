@@ -13,7 +13,7 @@ use crate::error::OpenError;
 /// # Errors
 /// Where an engine runs, or nothing can be restored; the database is then as it was.
 pub fn rebuild(config: &EngineConfig, clock: &dyn Clock) -> Result<Vec<Check>, OpenError> {
-    let rebuilt = kino_store::rebuild(&config.store().map_err(OpenError::Config)?, clock)?;
+    let rebuilt = kino_store::rebuild(&config.store()?, clock)?;
     Ok(describe(&rebuilt))
 }
 

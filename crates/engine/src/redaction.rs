@@ -8,7 +8,7 @@ use kino_model::Batch;
 use kino_redact::{InvalidRules, Redactor, Rules};
 use kino_store::Store;
 
-use crate::config::{self, EngineConfig};
+use crate::config::{self, ConfigError, EngineConfig};
 use crate::error::OpenError;
 use crate::secret;
 
@@ -36,7 +36,7 @@ impl Redaction {
             Err(_) if store.read_only().is_some() => [0; 32],
             key => key.map_err(|source| OpenError::Key { home: config.home.clone(), source })?,
         };
-        let rules = rules(&config.redaction).map_err(|error| OpenError::Config(error.to_string()))?;
+        let rules = rules(&config.redaction).map_err(ConfigError::from)?;
         Ok(Self { redactor: Some(Arc::new(Redactor::new(key, rules))), store })
     }
 

@@ -157,7 +157,7 @@ impl Engine {
             let bytes = BASE64.decode(base64)?;
             Ok(redaction.bytes(&bytes).into_owned())
         });
-        let bytes = bytes.await.map_err(|error| error.problem())?;
+        let bytes = bytes.await.or_problem()?;
         let bytes = bytes
             .map_err(|error: base64::DecodeError| Problem::invalid(format!("an output is not base64: {error}")))?;
         let limit = self.inner.config.limits.blob_bytes_max;
@@ -170,7 +170,7 @@ impl Engine {
     /// Stores the run's own span, through the same way in as everybody's.
     async fn emit(&self, record: &Record) -> Result<(), Problem> {
         let batch = Batch::from_rows(&[span(record)], &[]);
-        self.inner.intake.append(self.inner.redaction.batch(batch)).await.map_err(|error| error.problem())
+        self.inner.intake.append(self.inner.redaction.batch(batch)).await.or_problem()
     }
 
     /// Waits a little until no more spans of the run come in.
@@ -205,7 +205,7 @@ impl Engine {
         let counted = rows.len() as u64;
         let detectors = Arc::clone(&self.inner.detectors);
         let summarise = move || summarise(record, traces, counted, left_out_traces, &detectors);
-        offload(summarise).await.map_err(|error| error.problem())
+        offload(summarise).await.or_problem()
     }
 }
 

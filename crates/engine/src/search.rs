@@ -68,7 +68,7 @@ impl Engine {
                 continue;
             }
             let logs = snapshot.logs(source, &filter).await.or_problem()?;
-            found = offload(move || found.in_logs(&logs)).await.map_err(|error| error.problem())?;
+            found = offload(move || found.in_logs(&logs)).await.or_problem()?;
         }
         let Found { mut hits, searched, mut left_out, .. } = found;
         hits.sort_by_key(|hit| std::cmp::Reverse(hit.time_unix_nanos));
@@ -99,7 +99,7 @@ impl Engine {
                 service: run.command.first().cloned().unwrap_or_default(),
                 ..SearchHit::default()
             };
-            found = offload(move || found.in_output(&bytes, &hit)).await.map_err(|error| error.problem())?;
+            found = offload(move || found.in_output(&bytes, &hit)).await.or_problem()?;
         }
         Ok(found)
     }

@@ -57,7 +57,7 @@ impl Engine {
             let replaced: Vec<u8> = overlay.replaced.iter().flat_map(|id| id.0).collect();
             Ok::<_, ArrowError>((rows?, BASE64.encode(replaced)))
         };
-        let encoded = offload(encode).await.map_err(|error| error.problem())?;
+        let encoded = offload(encode).await.or_problem()?;
         let (rows, replaced_traces) = encoded.or_problem()?;
         Ok(SqlSnapshot { schema: SqlSnapshot::SCHEMA.to_owned(), pin, files, replaced_traces, damage: None, rows })
     }

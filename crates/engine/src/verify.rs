@@ -258,7 +258,7 @@ impl Engine {
             let design = Design { in_turn: turns.as_deref(), history: &history, level };
             analyze::verify(side(0), side(1), &analyze::Terms { design, tolerate, config: &config })
         });
-        Ok((judged.await.map_err(|error| error.problem())?, traces))
+        Ok((judged.await.or_problem()?, traces))
     }
 
     /// The traces of these runs; none where there are none.

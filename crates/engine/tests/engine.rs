@@ -10,7 +10,7 @@ use futures::StreamExt;
 use kino_engine::{Encoding, Engine, EngineConfig, Signal};
 use kino_model::UnixNanos;
 use kino_testkit::TestClock;
-use kino_wire::{Backend, Problem, ProblemKind};
+use kino_wire::{Backend, Problem, ProblemKind, error_chain};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
@@ -426,8 +426,8 @@ async fn a_redaction_pattern_that_is_none_is_named() {
     let redaction = serde_json::from_value(json!({ "patterns": [{ "name": "badge", "regex": "(" }] })).unwrap();
     let config = EngineConfig { redaction, ..EngineConfig::new(folder.path()) };
     let clock = Arc::new(TestClock::at(UnixNanos(NOW)));
-    let error = Engine::open(config, "0.0.1-test", clock).await.unwrap_err().to_string();
-    assert!(error.contains("`badge` is not a regular expression"), "{error}");
+    let error = error_chain(&Engine::open(config, "0.0.1-test", clock).await.unwrap_err());
+    assert!(error.contains("`badge` is not a regular expression") && error.contains("unclosed group"), "{error}");
 }
 
 #[tokio::test]

@@ -141,15 +141,20 @@ impl Problem {
 
     /// A fault, with its chain of sources.
     pub fn internal(error: &dyn std::error::Error) -> Self {
-        let mut message = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            message.push_str(": ");
-            message.push_str(&cause.to_string());
-            source = cause.source();
-        }
-        Self { kind: ProblemKind::Internal, message, did_you_mean: Vec::new() }
+        Self { kind: ProblemKind::Internal, message: error_chain(error), did_you_mean: Vec::new() }
     }
+}
+
+/// Returns an error's message with those of its sources: `failed to write the log: disk full`.
+pub fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        message.push_str(": ");
+        message.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    message
 }
 
 /// Which traces a question is about: the caller's project unless widened. Traces of unknown project always count.

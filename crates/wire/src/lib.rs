@@ -26,5 +26,5 @@ pub mod sql;
 pub mod verify;
 pub mod window;
 
-pub use ask::{Access, Backend, Cost, Problem, ProblemKind, Question};
+pub use ask::{Access, Backend, Cost, Problem, ProblemKind, Question, error_chain};
 pub use damage::Damage;

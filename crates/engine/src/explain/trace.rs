@@ -78,7 +78,7 @@ impl Engine {
         answer: &mut ExplainTrace,
     ) -> Result<(), Problem> {
         let Some(likes) = self.likes(snapshot, trace.trace_id, &subject).await? else { return Ok(()) };
-        let found = offload(move || unusual(&trace, &subject, &likes)).await.map_err(|error| error.problem())?;
+        let found = offload(move || unusual(&trace, &subject, &likes)).await.or_problem()?;
         answer.apart = found.apart;
         answer.failure = found.failure;
         answer.logs = found.logs;

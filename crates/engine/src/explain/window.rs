@@ -16,6 +16,7 @@ use kino_wire::{Problem, ProblemKind};
 
 use crate::compare::{compared, operation, side, verdict};
 use crate::error::EngineError;
+use crate::error::OrProblem;
 use crate::execution_set::ExecutionSet;
 use crate::offload::offload;
 use crate::temporary_worktrees::leave_out_temporary;
@@ -51,7 +52,7 @@ impl Engine {
                 answer(comparison, executions, [against, window])
             })
         };
-        let mut answer = offload(compare).await.map_err(|error| error.problem())?;
+        let mut answer = offload(compare).await.or_problem()?;
         answer.traces_left_out = traces_left_out;
         self.add_errors(&question, &mut answer).await?;
         answer.notes = notes(&answer);

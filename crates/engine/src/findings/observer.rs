@@ -247,7 +247,7 @@ impl Observer {
                 evaluations.extend(self.prepare(observation, snapshot, key, loaded).await?);
             }
             let evaluated = evaluations.into_iter().map(|evaluation| offload(move || evaluation.run()));
-            for outcome in try_join_all(evaluated).await.map_err(|error| error.problem())? {
+            for outcome in try_join_all(evaluated).await.or_problem()? {
                 let Outcome { key, events, stats } = outcome;
                 spans += stats.spans;
                 let (written, removed) = findings.ledger().apply(&key, events, stats);
@@ -292,7 +292,7 @@ impl Observer {
             let (traces, others) = cached.into_traces();
             (with_operations(traces.into_iter().map(Arc::new), &scratch), others.collect::<Vec<_>>())
         };
-        let (mut found, others) = offload(assemble).await.map_err(|error| error.problem())?;
+        let (mut found, others) = offload(assemble).await.or_problem()?;
         stored.extend(others);
         let mut later = BTreeSet::new();
         if !stored.is_empty() {
@@ -300,7 +300,7 @@ impl Observer {
             later.extend(beyond);
             let scratch = observation.scratch.clone();
             let find = move || with_operations(traces.into_iter(), &scratch);
-            found.extend(offload(find).await.map_err(|error| error.problem())?);
+            found.extend(offload(find).await.or_problem()?);
         }
         let mut loaded = BTreeMap::new();
         for (TraceOperations { is_whole, durations }, trace) in found {

@@ -4,6 +4,7 @@
 //! is ever built. A call is read and answered here rather than by `tonic`, which decompresses on the threads that answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -15,6 +16,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use http_body_util::{BodyExt, Full};
 use kino_engine::{Encoding, IngestError, Signal};
+use kino_wire::error_chain;
 
 use super::Otlp;
 use super::body::{self, BodyError};
@@ -124,7 +126,7 @@ fn of_body(otlp: &Otlp, error: &BodyError) -> Refusal {
     let (name, code) = match error {
         BodyError::Busy => {
             otlp.engine.refuse("overloaded");
-            return of_ingest(&IngestError::Full { retry_after: super::RETRY_AFTER, reason: error.to_string() });
+            return busy(error.to_string(), super::RETRY_AFTER);
         }
         BodyError::TooLarge { .. } => ("body_too_large", reply::INVALID_ARGUMENT),
         BodyError::Encoding(_) => ("unsupported_content_encoding", reply::UNIMPLEMENTED),
@@ -136,15 +138,17 @@ fn of_body(otlp: &Otlp, error: &BodyError) -> Refusal {
 }
 
 fn of_ingest(error: &IngestError) -> Refusal {
-    let message = error.to_string();
-    match error {
-        IngestError::Undecodable(_) => Refusal::new(reply::INVALID_ARGUMENT, message),
-        IngestError::Full { retry_after, .. } => {
-            let details = reply::status(reply::RESOURCE_EXHAUSTED, &message, Some(*retry_after), Encoding::Protobuf);
-            Refusal { code: reply::RESOURCE_EXHAUSTED, message, details: Some(details) }
-        }
-        IngestError::ReadOnly(_) | IngestError::Fault(_) => Refusal::new(reply::UNAVAILABLE, message),
+    let message = error_chain(error);
+    match error.retry_after() {
+        Some(retry_after) => busy(message, retry_after),
+        None if error.is_invalid() => Refusal::new(reply::INVALID_ARGUMENT, message),
+        None => Refusal::new(reply::UNAVAILABLE, message),
     }
+}
+
+fn busy(message: String, retry_after: Duration) -> Refusal {
+    let details = reply::status(reply::RESOURCE_EXHAUSTED, &message, Some(retry_after), Encoding::Protobuf);
+    Refusal { code: reply::RESOURCE_EXHAUSTED, message, details: Some(details) }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! OTLP over HTTP: `POST /v1/traces`, `/v1/logs`, `/v1/metrics`, in protobuf or JSON.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -10,6 +11,7 @@ use axum::routing::post;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use kino_engine::{Encoding, IngestError, Signal};
+use kino_wire::error_chain;
 
 use super::Otlp;
 use super::body::{self, BodyError};
@@ -84,8 +86,7 @@ fn body_refusal(otlp: &Otlp, error: &BodyError, encoding: Encoding) -> Response 
         BodyError::TooLarge { .. } => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE, reply::INVALID_ARGUMENT),
         BodyError::Busy => {
             otlp.engine.refuse("overloaded");
-            let busy = IngestError::Full { retry_after: super::RETRY_AFTER, reason: error.to_string() };
-            return ingest_refusal(&busy, encoding);
+            return busy(&error.to_string(), super::RETRY_AFTER, encoding);
         }
         BodyError::Encoding(_) => {
             ("unsupported_content_encoding", StatusCode::UNSUPPORTED_MEDIA_TYPE, reply::INVALID_ARGUMENT)
@@ -98,21 +99,21 @@ fn body_refusal(otlp: &Otlp, error: &BodyError, encoding: Encoding) -> Response 
 }
 
 fn ingest_refusal(error: &IngestError, encoding: Encoding) -> Response {
-    let message = error.to_string();
-    match error {
-        IngestError::Undecodable(_) => refusal(StatusCode::BAD_REQUEST, reply::INVALID_ARGUMENT, &message, encoding),
-        IngestError::Full { retry_after, .. } => {
-            let body = reply::status(reply::RESOURCE_EXHAUSTED, &message, Some(*retry_after), encoding);
-            let mut response = answer(StatusCode::TOO_MANY_REQUESTS, body, encoding);
-            // The header counts whole seconds.
-            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
-            response
-        }
-        IngestError::ReadOnly(_) | IngestError::Fault(_) => {
-            refusal(StatusCode::SERVICE_UNAVAILABLE, reply::UNAVAILABLE, &message, encoding)
-        }
+    let message = error_chain(error);
+    match error.retry_after() {
+        Some(retry_after) => busy(&message, retry_after, encoding),
+        None if error.is_invalid() => refusal(StatusCode::BAD_REQUEST, reply::INVALID_ARGUMENT, &message, encoding),
+        None => refusal(StatusCode::SERVICE_UNAVAILABLE, reply::UNAVAILABLE, &message, encoding),
     }
+}
+
+fn busy(message: &str, retry_after: Duration, encoding: Encoding) -> Response {
+    let body = reply::status(reply::RESOURCE_EXHAUSTED, message, Some(retry_after), encoding);
+    let mut response = answer(StatusCode::TOO_MANY_REQUESTS, body, encoding);
+    // The header counts whole seconds.
+    let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    response
 }
 
 async fn not_a_post() -> Response {
