@@ -30,6 +30,8 @@ const ASIDE: &str = "aside";
 const RETURNED: &str = "returned";
 /// A segment's extension.
 const EXTENSION: &str = "wal";
+/// The largest number of a segment: the catalog stores the number after it, and those of segments that follow.
+const NUMBER_MAX: u64 = 1 << 62;
 
 pub(crate) fn folder(home: &Path) -> PathBuf {
     home.join(FOLDER)
@@ -47,10 +49,25 @@ pub(crate) fn segment_path(folder: &Path, number: u64) -> PathBuf {
     folder.join(format!("{number:016}.{EXTENSION}"))
 }
 
-/// The number in a segment's file name.
+/// The number in a segment's file name; `None` where it is not one that the log gives.
 pub(crate) fn segment_number(path: &Path) -> Option<u64> {
     if path.extension()? != EXTENSION {
         return None;
     }
-    path.file_stem()?.to_str()?.parse().ok()
+    path.file_stem()?.to_str()?.parse().ok().filter(|number| *number <= NUMBER_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_numbers_that_the_log_gives_are_read_from_file_names() {
+        let number = |name: &str| segment_number(Path::new(name));
+        assert_eq!(number("wal/0000000000000007.wal"), Some(7));
+        assert_eq!(segment_number(&segment_path(Path::new("wal"), NUMBER_MAX)), Some(NUMBER_MAX));
+        for other in ["wal/18446744073709551615.wal", "wal/copy of 7.wal", "wal/7.txt", "wal/aside"] {
+            assert_eq!(number(other), None, "{other}");
+        }
+    }
 }

@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::NUMBER_MAX;
 use crate::disk::Disk;
 
 /// The file beside the log's folder.
@@ -32,7 +33,8 @@ impl Extents {
         let text = String::from_utf8(disk.read(&path).ok()?).ok()?;
         let line = |line: &str| {
             let (number, bytes) = line.strip_suffix('\n')?.split_once(' ')?;
-            Some((number.parse().ok()?, bytes.parse().ok()?))
+            let number = number.parse().ok().filter(|number| *number <= NUMBER_MAX)?;
+            Some((number, bytes.parse().ok()?))
         };
         Some(Self { path, bytes: text.split_inclusive('\n').filter_map(line).collect() })
     }

@@ -126,11 +126,11 @@ fn compare(known: Option<&Extents>, found: &BTreeMap<u64, u64>, position: u64, r
         match found.get(&number) {
             None => {
                 report.missing_segments += 1;
-                report.missing_bytes += bytes;
+                report.missing_bytes = report.missing_bytes.saturating_add(bytes);
             }
             Some(found) if *found < bytes => {
                 report.cut_segments += 1;
-                report.missing_bytes += bytes - found;
+                report.missing_bytes = report.missing_bytes.saturating_add(bytes - found);
             }
             Some(_) => {}
         }
