@@ -48,9 +48,15 @@ pub(crate) fn target_dir(root: &Path) -> anyhow::Result<PathBuf> {
 
 /// `cargo metadata` of the workspace's own packages.
 pub(crate) fn metadata(root: &Path) -> anyhow::Result<serde_json::Value> {
+    metadata_with(root, &["--no-deps"])
+}
+
+/// `cargo metadata` with `options`.
+pub(crate) fn metadata_with(root: &Path, options: &[&str]) -> anyhow::Result<serde_json::Value> {
     let output = Command::new(cargo())
         .current_dir(root)
-        .args(["metadata", "--format-version", "1", "--no-deps"])
+        .args(["metadata", "--format-version", "1"])
+        .args(options)
         .output()
         .context("failed to start cargo metadata")?;
     if !output.status.success() {

@@ -13,6 +13,7 @@ mod causes;
 mod ci;
 mod crash;
 mod diagnoses;
+mod dist;
 mod exec;
 mod field;
 mod fuzz;
@@ -61,6 +62,8 @@ enum Chore {
     Crash(crash::Args),
     /// Runs each fuzz target for a while
     Fuzz(fuzz::Args),
+    /// Makes the packages that install kino without Rust
+    Dist(dist::Args),
 }
 
 fn main() -> ExitCode {
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Chore::Field(args) => field::run(&args),
         Chore::Crash(args) => crash::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
+        Chore::Dist(args) => dist::run(&args),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -61,16 +61,37 @@ pub(crate) fn carry_out(app: &App, command: Command) -> Outcome {
 }
 
 #[derive(Serialize)]
-struct Version {
+struct Build {
     schema: &'static str,
     version: &'static str,
+    /// The first digits of the commit, with `-dirty` behind them where files differed from it; absent in a build for
+    /// development.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<&'static str>,
+    /// The day of the commit in UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date: Option<&'static str>,
+    /// The platform, as Rust calls it.
+    target: &'static str,
 }
 
-/// Prints the version.
+/// Prints the version, and which commit was built for which platform.
 pub(crate) fn version(app: &App) -> Outcome {
-    let version = Version { schema: "kino.version.v1", version: client::VERSION };
-    app.output.answer(&version, |_| format!("kino {}", version.version))?;
+    let version = Build {
+        schema: "kino.version.v1",
+        version: client::VERSION,
+        commit: option_env!("KINO_BUILD_COMMIT"),
+        date: option_env!("KINO_BUILD_DATE"),
+        target: env!("KINO_BUILD_TARGET"),
+    };
+    app.output.answer(&version, |_| version_line(&version))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn version_line(version: &Build) -> String {
+    let build = [version.commit, version.date, Some(version.target)];
+    let build: Vec<&str> = build.into_iter().flatten().collect();
+    format!("kino {} ({})", version.version, build.join(" "))
 }
 
 /// Prints the contracts of all questions. No engine is asked: they are those of this very program.
@@ -93,4 +114,21 @@ fn completions(app: &App, arguments: &Completions) -> Outcome {
     let script = Completion { schema: "kino.completions.v1", shell: arguments.shell.to_string(), script };
     app.output.answer(&script, |_| script.script.clone())?;
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(commit: Option<&'static str>, date: Option<&'static str>, expected: &str) {
+        let version = Build { schema: "", version: "0.1.0", commit, date, target: "x86_64-unknown-linux-gnu" };
+        assert_eq!(version_line(&version), expected);
+    }
+
+    #[test]
+    fn the_version_names_the_commit_where_it_is_known() {
+        let whole = "kino 0.1.0 (abcdef123456 2026-11-22 x86_64-unknown-linux-gnu)";
+        check(Some("abcdef123456"), Some("2026-11-22"), whole);
+        check(None, None, "kino 0.1.0 (x86_64-unknown-linux-gnu)");
+    }
 }

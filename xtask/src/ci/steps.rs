@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::Outcome;
+use crate::dist::{self, TrialOutcome};
 use crate::{exec, tidy};
 
 /// The longest that one step may take: a cold build of the whole workspace on two cores takes about half of it.
@@ -44,6 +45,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "deny", about: "licences, duplicate versions and sources of dependencies", run: deny },
     Step { name: "advisories", about: "known vulnerabilities of dependencies", run: advisories },
     Step { name: "crash", about: "an engine killed under load loses and doubles nothing", run: crash },
+    Step { name: "dist", about: "each package installed and used in a root folder of its own", run: dist_step },
     Step { name: "e2e", about: "the real binaries against real emitters and a real MCP client", run: end_to_end },
 ];
 
@@ -169,6 +171,30 @@ fn cargo_deny(context: &Context) -> anyhow::Result<Option<PathBuf>> {
 
 fn crash(context: &Context) -> anyhow::Result<Outcome> {
     outcome(context.cargo(&["xtask", "crash", "--kills", KILLS]))
+}
+
+fn dist_step(context: &Context) -> anyhow::Result<Outcome> {
+    let binaries = context.cargo(&["build", "--workspace", "--bins", "--examples", "--locked"]);
+    if !exec::run(binaries, STEP_LIMIT)?.success {
+        return Ok(Outcome::Failed(0, 1));
+    }
+    let outcomes = dist::rehearse(&context.root, &context.target, &context.target.join("debug/kino"))?;
+    let (mut passed, mut failed, mut reasons) = (0, 0, Vec::new());
+    for (name, outcome) in outcomes {
+        match outcome {
+            TrialOutcome::Passed => passed += 1,
+            TrialOutcome::Failed => failed += 1,
+            TrialOutcome::CouldNotRun(why) => reasons.push(format!("{name} was not tried: {why}")),
+        }
+    }
+    for reason in &reasons {
+        println!("{reason}");
+    }
+    Ok(match (passed, failed) {
+        (0, 0) => Outcome::CouldNotRun(reasons.into_iter().next().unwrap_or_default()),
+        (passed, 0) => Outcome::Passed(passed),
+        (passed, failed) => Outcome::Failed(passed, failed),
+    })
 }
 
 fn end_to_end(context: &Context) -> anyhow::Result<Outcome> {
