@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use self::diagnose::Diagnose;
 pub(crate) use self::lake::Lake;
 use crate::commands::key::Key;
+use crate::completion;
 use crate::list_page::ListPage;
 use kino_text::time::{self, Against, When};
 pub(crate) use run::{REPEAT, Run};
@@ -59,6 +60,20 @@ pub(crate) struct Arguments {
     /// Print JSON of a documented, versioned shape instead of text.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Whether text is coloured.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        hide_possible_values = true,
+        help = "Colour text: auto (on a terminal, unless NO_COLOR is set), always or never"
+    )]
+    pub(crate) color: Color,
+    /// Print long text at once, where a terminal would show it page by page.
+    #[arg(long, global = true)]
+    pub(crate) no_pager: bool,
     /// Print the version.
     #[arg(long, short = 'V')]
     pub(crate) version: bool,
@@ -124,11 +139,49 @@ pub(crate) enum Command {
     Logs(Logs),
     /// Check the installation, and say how to repair it.
     Doctor(Doctor),
-    /// Print a completion script for a shell.
+    /// Show the settings in force, and where each comes from.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a completion script for a shell, or install it.
     Completions(Completions),
+    /// Print the manual page, or write the pages of all commands.
+    Man(Man),
     /// Opens a terminal of its own, then becomes the command. For `run` alone.
     #[command(name = "__terminal", hide = true)]
     Terminal(Terminal),
+}
+
+/// When text is coloured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How a list is written.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct ListFormat {
+    /// How the list is written: a table, one JSON document, a JSON line an item, or comma-separated values.
+    #[arg(long, value_enum, value_name = "FORMAT", conflicts_with = "json")]
+    pub(crate) format: Option<Format>,
+}
+
+/// The ways to write a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// The whole answer, as `--json`.
+    Json,
+    /// One item a line.
+    Jsonl,
+    /// One item a line, its fields in columns.
+    Csv,
 }
 
 /// Whose traces.
@@ -151,10 +204,10 @@ pub(crate) struct Doctor {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Filters {
     /// A span of exactly this service.
-    #[arg(long, short, value_name = "SERVICE")]
+    #[arg(long, short, value_name = "SERVICE", add = completion::services())]
     pub(crate) service: Option<String>,
     /// A span of exactly this name.
-    #[arg(long, short, value_name = "NAME")]
+    #[arg(long, short, value_name = "NAME", add = completion::operations())]
     pub(crate) name: Option<String>,
     /// The root lasted at least this long.
     #[arg(long, value_name = "DURATION", value_parser = time::parse_duration)]
@@ -186,6 +239,8 @@ pub(crate) struct Filters {
 
 Examples:
   kino find --error --since 1h
+  kino find --follow --service checkout
+  kino find --format csv --limit 1000 > traces.csv
   kino find --service checkout --min-duration 250ms
   kino find --name 'GET /cart' --attr http.response.status_code=500 --all")]
 pub(crate) struct Find {
@@ -199,6 +254,12 @@ pub(crate) struct Find {
     /// Go on where an earlier answer stopped.
     #[arg(long, value_name = "CURSOR")]
     pub(crate) cursor: Option<String>,
+    /// Go on with the traces that are recorded from now on, as they arrive.
+    #[arg(long, short, conflicts_with_all = ["cursor", "until"])]
+    pub(crate) follow: bool,
+    /// How the list is written.
+    #[command(flatten)]
+    pub(crate) format: ListFormat,
 }
 
 /// Arguments of `explain`.
@@ -214,6 +275,7 @@ another window, START..END, or how long it lasts until --since: 1h, or its START
 
 Examples:
   kino explain 5b8efff798038103d269b633813fc60c
+  kino explain 5b8efff798038103d269b633813fc60c --flame
   kino explain 5b8efff798038103d269b633813fc60c --list critical-path --offset 500 --json
   kino explain journal.generate --last 50
   kino explain --system
@@ -222,7 +284,8 @@ Examples:
   kino explain --since 1h --against 2026-05-01T12:00:00Z..2026-05-01T13:00:00Z")]
 pub(crate) struct Explain {
     /// A trace id, or the exact name of an operation.
-    #[arg(value_name = "TRACE_ID|OPERATION", required_unless_present_any = ["system", "since"])]
+    #[arg(value_name = "TRACE_ID|OPERATION", required_unless_present_any = ["system", "since"],
+          add = completion::operations_and_traces())]
     pub(crate) what: Option<String>,
     /// Every entry point, and the calls below it.
     #[arg(long, conflicts_with = "what")]
@@ -246,6 +309,12 @@ pub(crate) struct Explain {
     /// An operation's executions of every state of the code, instead of the newest one that has enough.
     #[arg(long)]
     pub(crate) all_states: bool,
+    /// Draw a trace as a flame graph alone: callers above callees, each as wide as its share of the time.
+    #[arg(long, conflicts_with_all = ["system", "since", "list", "json"])]
+    pub(crate) flame: bool,
+    /// Draw every span of a trace alone, each below the one that called it.
+    #[arg(long, conflicts_with_all = ["system", "since", "list", "json", "flame"])]
+    pub(crate) tree: bool,
     /// A part of a trace's answer.
     #[command(flatten)]
     pub(crate) page: ListPage,
@@ -268,7 +337,7 @@ Examples:
   kino predict 'GET /report' --attr rows --limit-duration 2s")]
 pub(crate) struct Predict {
     /// The exact name of an operation.
-    #[arg(value_name = "OPERATION")]
+    #[arg(value_name = "OPERATION", add = completion::operations())]
     pub(crate) operation: String,
     /// The numeric attribute, of the operation's span or of any span below it.
     #[arg(long = "attr", value_name = "KEY")]
@@ -402,6 +471,9 @@ pub(crate) struct Errors {
     /// At most this many groups.
     #[arg(long, value_name = "N", default_value_t = kino_wire::find::DEFAULT_LIMIT, value_parser = parse_limit)]
     pub(crate) limit: usize,
+    /// How the list is written.
+    #[command(flatten)]
+    pub(crate) format: ListFormat,
     /// Whose traces.
     #[command(flatten)]
     pub(crate) scope: ScopeArguments,
@@ -441,6 +513,9 @@ pub(crate) struct Insights {
     /// At most this many.
     #[arg(long, value_name = "N", default_value_t = kino_wire::insights::DEFAULT_LIMIT, value_parser = parse_limit)]
     pub(crate) limit: usize,
+    /// How the list is written.
+    #[command(flatten)]
+    pub(crate) format: ListFormat,
     /// Whose findings.
     #[command(flatten)]
     pub(crate) scope: ScopeArguments,
@@ -455,7 +530,7 @@ pub(crate) enum OneInsight {
     /// Show everything stored about a finding.
     Show {
         /// Its fingerprint; a unique beginning will do.
-        #[arg(value_name = "FINGERPRINT")]
+        #[arg(value_name = "FINGERPRINT", add = completion::findings())]
         fingerprint: String,
         /// Whose findings.
         #[command(flatten)]
@@ -464,7 +539,7 @@ pub(crate) enum OneInsight {
     /// Mark a finding as known, so that it is not listed until it comes back.
     Ack {
         /// Its fingerprint; a unique beginning will do.
-        #[arg(value_name = "FINGERPRINT")]
+        #[arg(value_name = "FINGERPRINT", add = completion::findings())]
         fingerprint: String,
         /// Undo it.
         #[arg(long)]
@@ -502,7 +577,7 @@ Examples:
   kino open verification:8d3f        what `kino run --against` answered; the beginning of its id will do")]
 pub(crate) struct Open {
     /// TRACE_ID, TRACE_ID/SPAN_ID, blob:HASH or verification:ID.
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", add = completion::traces())]
     pub(crate) id: String,
     /// Skip this many spans or bytes.
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -706,13 +781,44 @@ pub(crate) struct Logs {
     pub(crate) follow: bool,
 }
 
+/// What `config` shows.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Every setting with its value, and whether that is the default or stands in config.toml.
+    Show,
+    /// Where config.toml is, or would be.
+    Path,
+}
+
 /// Arguments of `completions`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  kino completions bash > ~/.local/share/bash-completion/completions/kino")]
+#[command(after_help = "\
+Commands, options and their values are completed; so are operations, services, labels, and the ids of traces, runs and
+findings, while an engine runs.
+
+Examples:
+  kino completions --install        into your shell's own folder
+  kino completions zsh --install
+  source <(kino completions bash)   for this shell alone")]
 pub(crate) struct Completions {
-    /// The shell.
+    /// The shell; by default the one that SHELL names.
     #[arg(value_enum)]
-    pub(crate) shell: clap_complete::Shell,
+    pub(crate) shell: Option<clap_complete::Shell>,
+    /// Write the script where the shell looks for it, and say where that is.
+    #[arg(long)]
+    pub(crate) install: bool,
+}
+
+/// Arguments of `man`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kino man | man -l -
+  kino man --out ~/.local/share/man/man1")]
+pub(crate) struct Man {
+    /// Write the pages of `kino` and of each command into this folder instead.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Arguments of the hidden `__terminal`.

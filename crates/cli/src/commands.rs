@@ -1,14 +1,18 @@
 //! One module a command, and the way to them.
 
 mod check;
+mod completions;
+pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 mod export;
+mod follow;
 mod forget;
 mod import;
 mod insights;
 pub(crate) mod key;
 mod logs;
+mod manual;
 mod mcp;
 mod questions;
 pub(crate) mod run;
@@ -20,12 +24,11 @@ mod watch;
 
 use std::process::ExitCode;
 
-use clap::CommandFactory;
 use kino_engine::Engine;
 use serde::Serialize;
 
 use crate::app::{App, Outcome};
-use crate::args::{Arguments, Command, Completions, Lake};
+use crate::args::{Command, Lake};
 use crate::client;
 
 /// Carries a command out.
@@ -55,7 +58,9 @@ pub(crate) fn carry_out(app: &App, command: Command) -> Outcome {
         Command::Status => questions::status(app),
         Command::Schema => schema(app),
         Command::Logs(arguments) => logs::run(app, &arguments),
-        Command::Completions(arguments) => completions(app, &arguments),
+        Command::Config(command) => config::run(app, command),
+        Command::Completions(arguments) => completions::run(app, &arguments),
+        Command::Man(arguments) => manual::run(app, &arguments),
         Command::Doctor(_) | Command::Terminal(_) => unreachable!("carried out before there is an app"),
     }
 }
@@ -97,22 +102,6 @@ fn version_line(version: &Build) -> String {
 /// Prints the contracts of all questions. No engine is asked: they are those of this very program.
 fn schema(app: &App) -> Outcome {
     app.output.answer(&Engine::schema(), |_| format!("{:#}", Engine::schema()))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-#[derive(Serialize)]
-struct Completion {
-    schema: &'static str,
-    shell: String,
-    script: String,
-}
-
-fn completions(app: &App, arguments: &Completions) -> Outcome {
-    let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Arguments::command(), "kino", &mut script);
-    let script = String::from_utf8_lossy(&script).into_owned();
-    let script = Completion { schema: "kino.completions.v1", shell: arguments.shell.to_string(), script };
-    app.output.answer(&script, |_| script.script.clone())?;
     Ok(ExitCode::SUCCESS)
 }
 

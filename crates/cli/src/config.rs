@@ -63,14 +63,7 @@ impl Settings {
     /// # Errors
     /// Where there is no home, or `config.toml` cannot be understood.
     pub(crate) fn read() -> Result<Self, Failure> {
-        let home = match variable("KINO_HOME").filter(|home| !home.is_empty()) {
-            Some(home) => PathBuf::from(home),
-            None => match variable("HOME").filter(|home| !home.is_empty()) {
-                Some(user) => Path::new(&user).join(".kino"),
-                None => return Err(Failure::new(code::WRONG, "the home is unknown: set KINO_HOME to a folder")),
-            },
-        };
-        let home = std::path::absolute(&home).map_err(|error| Failure::because(home.display(), &error))?;
+        let home = folder()?;
         let directory = env::current_dir()
             .map_err(|error| Failure::because("the working directory cannot be found; change to another", &error))?;
         let program = env::current_exe().map_err(|error| Failure::because("finding this program", &error))?;
@@ -113,6 +106,34 @@ impl Settings {
             .create(&folder)
             .map_err(|error| Failure::because(format!("making {}", folder.display()), &error))?;
         Ok(folder)
+    }
+}
+
+/// The folder of everything that is stored; absolute.
+///
+/// # Errors
+/// Where neither `KINO_HOME` nor `HOME` is set.
+pub(crate) fn folder() -> Result<PathBuf, Failure> {
+    let home = match variable("KINO_HOME").filter(|home| !home.is_empty()) {
+        Some(home) => PathBuf::from(home),
+        None => match variable("HOME").filter(|home| !home.is_empty()) {
+            Some(user) => Path::new(&user).join(".kino"),
+            None => return Err(Failure::new(code::WRONG, "the home is unknown: set KINO_HOME to a folder")),
+        },
+    };
+    std::path::absolute(&home).map_err(|error| Failure::because(home.display(), &error))
+}
+
+/// The settings that `config.toml` of this home has, by name; empty where there is no file.
+///
+/// # Errors
+/// As [`Settings::read`].
+pub(crate) fn names_in_file(home: &Path) -> Result<toml::Table, Failure> {
+    let path = home.join(CONFIG_FILE);
+    match fs::read_to_string(&path) {
+        Ok(text) => text.parse().map_err(|error| Failure::because(path.display(), &error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(toml::Table::new()),
+        Err(error) => Err(Failure::because(path.display(), &error)),
     }
 }
 

@@ -11,6 +11,7 @@ mod args;
 mod client;
 mod clock;
 mod commands;
+mod completion;
 mod config;
 mod failure;
 mod home;
@@ -28,13 +29,14 @@ use std::sync::Arc;
 use clap::{CommandFactory, Parser};
 
 use crate::app::{App, Outcome};
-use crate::args::{Arguments, Command};
+use crate::args::{Arguments, Command, ConfigCommand};
 use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::failure::{Failure, code};
 use crate::output::Output;
 
 fn main() -> ExitCode {
+    completion::answer_shell();
     let arguments = Arguments::parse();
     match carry_out(arguments) {
         Ok(exit) => exit,
@@ -46,6 +48,10 @@ fn main() -> ExitCode {
 }
 
 fn carry_out(arguments: Arguments) -> Outcome {
+    if let Some(Command::Config(ConfigCommand::Path)) = arguments.command {
+        // A file that cannot be understood is found by its path.
+        return commands::config::path(arguments.json);
+    }
     // These two must come before anything is opened: one becomes another program, the other closes what it inherited.
     match &arguments.command {
         Some(Command::Terminal(terminal)) => return Err(kino_runner::child::become_command(&terminal.command).into()),
@@ -56,10 +62,13 @@ fn carry_out(arguments: Arguments) -> Outcome {
     }
     let settings = Settings::read();
     if let Some(Command::Doctor(doctor)) = arguments.command {
-        return commands::doctor::run(settings, arguments.json, doctor);
+        return commands::doctor::run(settings, arguments.json, arguments.color, doctor);
     }
     let settings = settings?;
-    let output = Output::new(arguments.json, &settings);
+    let mut output = Output::new(arguments.json, arguments.color, &settings);
+    if arguments.no_pager {
+        output = output.without_pager();
+    }
     let app = App { settings, output, clock: Arc::new(SystemClock::new()) };
     if arguments.version {
         return commands::version(&app);

@@ -11,6 +11,7 @@
 pub(crate) mod apart;
 pub(crate) mod check;
 pub(crate) mod compare;
+pub(crate) mod config;
 pub(crate) mod diagnose;
 pub(crate) mod engine;
 pub(crate) mod errors;
@@ -22,6 +23,7 @@ pub(crate) mod open;
 pub(crate) mod predict;
 pub(crate) mod run;
 pub(crate) mod table;
+pub(crate) mod timeline;
 pub(crate) mod verify;
 pub(crate) mod window;
 

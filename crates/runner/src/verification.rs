@@ -48,7 +48,7 @@ pub struct VerificationPlan<'a> {
     pub base: &'a str,
     /// The verification's id, where one is chosen already.
     pub id: Option<VerificationId>,
-    /// Whether standard input is held by whoever had this started: all ends when it does.
+    /// Whether standard input is a pipe of the process that started this: everything ends when the pipe does.
     pub ends_with_owner: bool,
     /// How often each side is executed at most.
     pub repeat: u32,

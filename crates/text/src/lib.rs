@@ -9,7 +9,9 @@ pub mod figures;
 pub mod layout;
 pub mod suggest;
 pub mod time;
+pub mod timeline;
 mod tone;
+pub mod tree;
 pub mod untrusted;
 
 pub use tone::Tone;

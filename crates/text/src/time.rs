@@ -158,6 +158,12 @@ pub fn show(nanos: i64, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
+/// As [`show`], to the millisecond and with the time zone.
+pub fn show_exactly(nanos: i64, zone: &TimeZone) -> String {
+    let at = Timestamp::from_nanosecond(i128::from(nanos)).unwrap_or_default();
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S%.3f %Z").to_string()
+}
+
 /// Writes how long ago something was, in the largest fitting unit.
 pub fn ago(nanos: i64, now: UnixNanos) -> String {
     let seconds = now.0.saturating_sub(nanos) / 1_000_000_000;

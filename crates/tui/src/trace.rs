@@ -1,8 +1,9 @@
 //! A trace as a page: its spans as a tree, its critical path, its breakdown, its findings and its logs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use kino_model::{SpanId, TraceId};
+use kino_text::tree;
 use kino_wire::evidence::{Open, OpenEvent, OpenSpan};
 use kino_wire::explain::ExplainTrace;
 
@@ -231,74 +232,8 @@ fn row(span: OpenSpan) -> SpanRow {
 /// Parents before their children, those by start; what no root leads to (a circle of parents) follows at the end.
 fn in_tree_order(mut spans: Vec<SpanRow>) -> Vec<SpanRow> {
     spans.sort_by_key(|span| span.start);
-    let known: HashSet<SpanId> = spans.iter().map(|span| span.span_id).collect();
-    let mut children: HashMap<SpanId, Vec<usize>> = HashMap::new();
-    let mut roots = Vec::new();
-    for (index, span) in spans.iter().enumerate() {
-        match span.parent.filter(|parent| known.contains(parent) && *parent != span.span_id) {
-            Some(parent) => children.entry(parent).or_default().push(index),
-            None => roots.push(index),
-        }
-    }
-    let mut order: Vec<(usize, usize)> = Vec::with_capacity(spans.len());
-    let mut seen = vec![false; spans.len()];
-    let all: Vec<usize> = (0..spans.len()).collect();
-    for first in roots.into_iter().chain(all) {
-        let mut open = vec![(first, 0)];
-        while let Some((index, depth)) = open.pop() {
-            if std::mem::replace(&mut seen[index], true) {
-                continue;
-            }
-            order.push((index, depth));
-            // Taken out, so that a span id that occurs twice has its children once.
-            let below = children.remove(&spans[index].span_id).unwrap_or_default();
-            open.extend(below.into_iter().rev().map(|child| (child, (depth + 1).min(DEPTH_MAX))));
-        }
-    }
+    let items: Vec<_> = spans.iter().map(|span| (span.span_id, span.parent)).collect();
     let mut spans: Vec<Option<SpanRow>> = spans.into_iter().map(Some).collect();
-    let placed = order.into_iter().filter_map(|(index, depth)| Some(SpanRow { depth, ..spans[index].take()? }));
-    placed.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn span(id: u8, parent: Option<u8>, start: i64) -> SpanRow {
-        SpanRow {
-            span_id: SpanId([id; 8]),
-            parent: parent.map(|id| SpanId([id; 8])),
-            service: String::new(),
-            name: id.to_string(),
-            start,
-            duration: Some(1),
-            failed: false,
-            depth: 0,
-        }
-    }
-
-    fn ordered(spans: Vec<SpanRow>) -> Vec<(String, usize)> {
-        in_tree_order(spans).into_iter().map(|span| (span.name, span.depth)).collect()
-    }
-
-    #[test]
-    fn parents_come_before_children_and_orphans_are_roots() {
-        let spans =
-            vec![span(3, Some(1), 9), span(1, None, 0), span(2, Some(1), 5), span(4, Some(2), 6), span(8, Some(7), 4)];
-        let expected = [("1", 0), ("2", 1), ("4", 2), ("3", 1), ("8", 0)];
-        assert_eq!(ordered(spans), expected.map(|(name, depth)| (name.to_owned(), depth)));
-    }
-
-    #[test]
-    fn circles_and_doubles_lose_no_span() {
-        let spans = vec![
-            span(1, Some(2), 0),
-            span(2, Some(1), 1),
-            span(3, Some(3), 2),
-            span(4, None, 3),
-            span(4, None, 4),
-            span(5, Some(4), 5),
-        ];
-        assert_eq!(ordered(spans).len(), 6);
-    }
+    let order = tree::order(&items, DEPTH_MAX).into_iter();
+    order.filter_map(|(index, depth)| Some(SpanRow { depth, ..spans[index].take()? })).collect()
 }

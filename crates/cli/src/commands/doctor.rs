@@ -33,7 +33,12 @@ const CLOCK_SLACK: Duration = Duration::from_mins(1);
 const USUAL_PORTS: [(&str, u16); 3] = [("OTLP/gRPC", 4317), ("OTLP/HTTP", 4318), ("REST and MCP", 4319)];
 
 /// Looks at everything. Takes the settings as they were read, because they may be what is wrong.
-pub(crate) fn run(settings: Result<Settings, Failure>, json: bool, arguments: args::Doctor) -> Outcome {
+pub(crate) fn run(
+    settings: Result<Settings, Failure>,
+    json: bool,
+    color: args::Color,
+    arguments: args::Doctor,
+) -> Outcome {
     let mut answer = Doctor { schema: Doctor::SCHEMA.to_owned(), checks: Vec::new() };
     let settings = match settings {
         Ok(settings) => settings,
@@ -50,7 +55,7 @@ pub(crate) fn run(settings: Result<Settings, Failure>, json: bool, arguments: ar
             return Ok(ExitCode::from(code::FAILED));
         }
     };
-    let output = Output::new(json, &settings);
+    let output = Output::new(json, color, &settings);
     let app = App { settings, output, clock: Arc::new(SystemClock::new()) };
     if arguments.rebuild {
         return rebuild::run(&app);

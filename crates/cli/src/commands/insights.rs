@@ -60,6 +60,8 @@ fn list(app: &App, arguments: Insights) -> Outcome {
         scope: app.scope(&arguments.scope),
     };
     let answer = app.ask(&question)?;
-    app.output.answer(&answer, |style| render::insights::text(&answer, style, app.now()))?;
+    let beyond = answer.left_out.findings;
+    let more = (beyond > 0).then(|| format!("{beyond} more: a higher --limit has them"));
+    app.output.list(&answer, arguments.format, |style| render::insights::text(&answer, style, app.now()), more)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -40,7 +40,9 @@ pub(super) fn run(app: &App, arguments: &Logs) -> Outcome {
     }
     loop {
         match line(&mut reader).map_err(|error| Failure::because(path.display(), &error))? {
-            Some((line, _)) => app.output.text(&render::clean_whole(&line))?,
+            Some((line, _)) if app.output.line(&render::clean_whole(&line))? => {}
+            Some(_) => return Ok(ExitCode::SUCCESS),
+            None if !app.output.has_reader() => return Ok(ExitCode::SUCCESS),
             None => thread::sleep(POLL),
         }
     }

@@ -9,18 +9,24 @@ use kino_wire::ask::Scope;
 use kino_wire::compare::CompareQuestion;
 use kino_wire::diagnose::DiagnoseQuestion;
 use kino_wire::errors::ErrorsQuestion;
-use kino_wire::evidence::OpenQuestion;
+use kino_wire::evidence::{Open, OpenQuestion, OpenSpan};
 use kino_wire::explain::{ExplainOperationQuestion, ExplainSystemQuestion};
 use kino_wire::find::FindQuestion;
 use kino_wire::predict::PredictQuestion;
 use kino_wire::verify::VerifyQuestion;
 use kino_wire::window::{ExplainWindowQuestion, Window};
 
+use super::follow;
 use crate::app::{App, Outcome};
-use crate::args::{Compare, Diagnose, Errors, Explain, Filters, Find, Open, Predict};
+use crate::args::{self, Compare, Diagnose, Errors, Explain, Filters, Find, Predict};
 use crate::failure::{Failure, code};
+use crate::render::timeline::Timeline;
 use crate::{render, start};
 
+/// Spans that one question asks for.
+const SPANS_AT_ONCE: u64 = 1_000;
+/// Spans of a trace that are drawn; how many there are beyond is said.
+const SPANS_DRAWN_MAX: usize = 5_000;
 /// The prefix of a verification's id, as `blob:` is of a blob's.
 const VERIFICATION: &str = "verification:";
 
@@ -45,7 +51,12 @@ pub(super) fn filter(app: &App, filters: Filters) -> FindQuestion {
 pub(super) fn find(app: &App, arguments: Find) -> Outcome {
     let question = FindQuestion { limit: arguments.limit, cursor: arguments.cursor, ..filter(app, arguments.filters) };
     let answer = app.ask(&question)?;
-    app.output.answer(&answer, |style| render::find::text(&answer, style, app.now()))?;
+    let text = |style| render::find::text(&answer, style, app.now());
+    let more = answer.cursor.as_ref().map(|cursor| format!("there are more: --cursor {cursor}"));
+    if arguments.follow {
+        return follow::traces(app, &question, arguments.format, &answer);
+    }
+    app.output.list(&answer, arguments.format, text, more)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -78,8 +89,25 @@ pub(super) fn explain(app: &App, arguments: Explain) -> Outcome {
     // 32 hex digits are a trace id, anything else an operation's name.
     if let Ok(trace_id) = what.parse::<TraceId>() {
         let answer = app.ask(&arguments.page.question(trace_id))?;
-        let show = if arguments.page.list.is_some() { render::explain::page } else { render::explain::trace };
-        app.output.answer(&answer, |style| show(&answer, style))?;
+        if arguments.page.list.is_some() {
+            app.output.answer(&answer, |style| render::explain::page(&answer, style))?;
+        } else if app.output.json {
+            app.output.json(&answer)?;
+        } else {
+            let (spans, total) = spans_of(app, trace_id)?;
+            let timeline = Timeline::new(&spans, total, &answer.critical_path);
+            let draw = |style| match (arguments.flame, arguments.tree) {
+                (true, _) => timeline.flame(style),
+                (_, true) => timeline.tree(style),
+                _ => render::explain::trace(&answer, &timeline, style),
+            };
+            app.output.answer(&answer, draw)?;
+        }
+    } else if arguments.flame || arguments.tree {
+        return Err(Failure::new(
+            code::WRONG,
+            "--flame and --tree draw one trace: give its id (`kino find` lists them)",
+        ));
     } else if arguments.page.list.is_some() {
         return Err(Failure::new(code::WRONG, "--list pages through what is known of one trace: give its id"));
     } else {
@@ -94,6 +122,21 @@ pub(super) fn explain(app: &App, arguments: Explain) -> Outcome {
         app.output.answer(&answer, |style| render::explain::operation(&answer, style))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The first spans of a trace, and how many it has.
+fn spans_of(app: &App, trace_id: TraceId) -> Result<(Vec<OpenSpan>, u64), Failure> {
+    let engine = app.engine()?;
+    let mut spans = Vec::new();
+    loop {
+        let offset = spans.len() as u64;
+        let page = engine.ask(&OpenQuestion { id: trace_id.to_string(), offset, limit: SPANS_AT_ONCE })?;
+        let is_last = page.next_offset.is_none() || page.spans.is_empty();
+        spans.extend(page.spans);
+        if is_last || spans.len() >= SPANS_DRAWN_MAX {
+            return Ok((spans, page.total));
+        }
+    }
 }
 
 fn explain_window(app: &App, since: When, until: Option<When>, against: Option<Against>, scope: Scope) -> Outcome {
@@ -144,18 +187,20 @@ pub(super) fn errors(app: &App, arguments: Errors) -> Outcome {
         limit: arguments.limit,
     };
     let answer = app.ask(&question)?;
-    app.output.answer(&answer, |style| render::errors::text(&answer, style, app.now()))?;
+    let more = answer.more.then(|| "there are more: a higher --limit has them".to_owned());
+    app.output.list(&answer, arguments.format, |style| render::errors::text(&answer, style, app.now()), more)?;
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn open(app: &App, arguments: Open) -> Outcome {
+pub(super) fn open(app: &App, arguments: args::Open) -> Outcome {
     if let Some(id) = arguments.id.strip_prefix(VERIFICATION) {
         return open_verification(app, id.to_owned());
     }
     let question = OpenQuestion { id: arguments.id, offset: arguments.offset, limit: arguments.limit };
     match app.ask(&question) {
         Ok(answer) => {
-            app.output.answer(&answer, |style| render::open::text(&answer, style, &time::zone()))?;
+            let begin = if app.output.json { 0 } else { beginning(app, &answer, &question)? };
+            app.output.answer(&answer, |style| render::open::text(&answer, begin, style, &time::zone()))?;
             Ok(ExitCode::SUCCESS)
         }
         // A verification's id, and its beginning as `run --against` prints it, look as a trace's does.
@@ -168,6 +213,18 @@ pub(super) fn open(app: &App, arguments: Open) -> Outcome {
         }
         Err(failure) => Err(failure),
     }
+}
+
+/// When the trace begins of which spans are shown: with its first one, which an earlier page may have.
+fn beginning(app: &App, answer: &Open, question: &OpenQuestion) -> Result<i64, Failure> {
+    let trace = answer.spans.first().map(|span| span.trace_id.to_string());
+    let first = match trace {
+        Some(id) if question.offset > 0 || question.id != id => {
+            app.ask(&OpenQuestion { id, offset: 0, limit: 1 })?.spans.into_iter().next()
+        }
+        _ => answer.spans.first().cloned(),
+    };
+    Ok(first.map_or(0, |span| span.start_unix_nanos))
 }
 
 fn open_verification(app: &App, id: String) -> Outcome {

@@ -83,7 +83,7 @@ fn ready(app: &App, running: &Running) -> Result<(), Failure> {
         home: app.settings.home.display().to_string(),
         listeners,
     };
-    let plain = Output { style: crate::render::Style::default(), ..app.output.clone() };
+    let plain = Output::plain(app.output.json);
     plain.answer(&ready, |_| {
         format!(
             "kino {VERSION} is ready: OTLP gRPC {}, OTLP HTTP {}, REST and MCP http://{}",

@@ -6,6 +6,7 @@ use kino_wire::explain::{
 };
 
 use super::table::Table;
+use super::timeline::Timeline;
 use super::{Style, Tone, apart, bar, clean, count, counted, duration, finding, percent, wrap};
 
 /// How many segments of a critical path are shown; the rest is counted.
@@ -24,7 +25,7 @@ const ROOTS_MAX: usize = 5;
 const BAR_CELLS: usize = 12;
 
 /// One trace.
-pub(crate) fn trace(answer: &ExplainTrace, style: Style) -> String {
+pub(crate) fn trace(answer: &ExplainTrace, timeline: &Timeline<'_>, style: Style) -> String {
     let mut text = format!("{} {}\n", style.heading("Trace"), answer.trace_id);
     match &answer.root {
         Some(root) => text.push_str(&format!("{}, {}\n", root_line(root), counted(answer.spans, "span"))),
@@ -44,6 +45,10 @@ pub(crate) fn trace(answer: &ExplainTrace, style: Style) -> String {
     text.push_str(&apart::text(answer, style));
     for waited in &answer.waited_for {
         text.push_str(&wrap(&clean(&waited.text), style, ""));
+    }
+    if timeline.is_worth_drawing() {
+        let heading = style.heading("Waterfall");
+        text.push_str(&format!("\n{heading} (█ the critical path, ░ beside it)\n{}", timeline.waterfall(style)));
     }
     if !answer.critical_path.is_empty() {
         text.push_str(&format!("\n{} (what the whole waits for, in time order)\n", style.heading("Critical path")));
@@ -333,7 +338,7 @@ mod tests {
             left_out: LeftOut { spans_outside_parent: 2, ..LeftOut::default() },
             next_offset: None,
         };
-        let text = trace(&answer, EIGHTY);
+        let text = trace(&answer, &Timeline::new(&[], 0, &[]), EIGHTY);
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         insta::assert_snapshot!(text);
     }

@@ -1,8 +1,9 @@
 //! `find` as a table, newest first.
 
+use jiff::tz::TimeZone;
 use kino_model::UnixNanos;
 use kino_text::time;
-use kino_wire::find::Find;
+use kino_wire::find::{Find, FindItem};
 
 use super::table::Table;
 use super::{Style, Tone, clean, count, duration};
@@ -37,10 +38,27 @@ pub(crate) fn text(answer: &Find, style: Style, now: UnixNanos) -> String {
     text
 }
 
+/// One trace as a line of its own, for a list that goes on.
+pub(crate) fn line(item: &FindItem, style: Style, zone: &TimeZone) -> String {
+    let root = if item.root_name.is_empty() {
+        "(the root has not arrived)".to_owned()
+    } else {
+        format!("{} ({})", clean(&item.root_name), clean(&item.root_service))
+    };
+    let failed = if item.error_count > 0 { format!(", {} failed", count(item.error_count)) } else { String::new() };
+    format!(
+        "{} {} {:>6}  {}  {}",
+        style.paint(Tone::Faint, &time::show(item.start_unix_nanos, zone)),
+        style.paint(Tone::Strong, &format!("{:>9}", duration(item.duration_nanos))),
+        count(item.span_count),
+        style.paint(Tone::Faint, &item.trace_id.to_string()),
+        style.paint(if item.error_count > 0 { Tone::Bad } else { Tone::Plain }, &format!("{root}{failed}")),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use kino_model::TraceId;
-    use kino_wire::find::FindItem;
 
     use super::super::tests::EIGHTY;
     use super::*;

@@ -14,10 +14,12 @@ use super::{Style, Tone, clean, clean_lines, clean_whole, count, counted, durati
 const DEPTH_MAX: usize = 16;
 
 /// What was opened.
-pub(crate) fn text(answer: &Open, style: Style, zone: &TimeZone) -> String {
+///
+/// Each span shows how long after `begin` it began, which is when the trace does.
+pub(crate) fn text(answer: &Open, begin: i64, style: Style, zone: &TimeZone) -> String {
     let mut text = match &answer.text {
         Some(text) => clean_lines(text),
-        None => spans(answer, style, zone),
+        None => spans(answer, begin, style, zone),
     };
     if answer.logs_left_out > 0 {
         text.push_str(&format!("and {} of these spans\n", counted(answer.logs_left_out, "further log")));
@@ -31,10 +33,13 @@ pub(crate) fn text(answer: &Open, style: Style, zone: &TimeZone) -> String {
     text
 }
 
-fn spans(answer: &Open, style: Style, zone: &TimeZone) -> String {
+fn spans(answer: &Open, begin: i64, style: Style, zone: &TimeZone) -> String {
     let known: HashMap<SpanId, Option<SpanId>> =
         answer.spans.iter().map(|span| (span.span_id, span.parent_span_id)).collect();
     let mut text = String::new();
+    if !answer.spans.is_empty() {
+        text.push_str(&style.paint(Tone::Faint, &format!("began {}\n", time::show_exactly(begin, zone))));
+    }
     let mut resource: Option<&Map<String, Json>> = None;
     for span in &answer.spans {
         if resource != Some(&span.resource) {
@@ -42,10 +47,10 @@ fn spans(answer: &Open, style: Style, zone: &TimeZone) -> String {
             text.push_str(&attributes(&span.resource, "    "));
             resource = Some(&span.resource);
         }
-        text.push_str(&one(span, depth(span, &known), style, zone));
+        text.push_str(&one(span, depth(span, &known), begin, style));
     }
     for log in &answer.logs {
-        let time = time::show(log.time_unix_nanos, zone);
+        let time = offset(log.time_unix_nanos, begin);
         let body = log.body.as_ref().map(plain).unwrap_or_default();
         text.push_str(&format!(
             "{} {} {}\n",
@@ -70,12 +75,19 @@ fn depth(span: &OpenSpan, known: &HashMap<SpanId, Option<SpanId>>) -> usize {
     depth
 }
 
-fn one(span: &OpenSpan, depth: usize, style: Style, zone: &TimeZone) -> String {
+/// How long after the beginning, in the unit that fits.
+fn offset(time: i64, begin: i64) -> String {
+    match time.saturating_sub(begin) {
+        after @ 0.. => format!("+{}", duration(Some(after))),
+        before => format!("-{}", duration(Some(before.saturating_neg()))),
+    }
+}
+
+fn one(span: &OpenSpan, depth: usize, begin: i64, style: Style) -> String {
     let margin = "  ".repeat(depth);
     let tone = if span.status == "error" { Tone::Bad } else { Tone::Strong };
     let name = style.paint(tone, &clean(&span.name));
-    let begin = time::show(span.start_unix_nanos, zone);
-    let faint = format!("{} {begin} {}", span.kind, span.span_id);
+    let faint = format!("{} {} {}", offset(span.start_unix_nanos, begin), span.kind, span.span_id);
     let mut text = format!(
         "{margin}{name} ({}) {} {}\n",
         clean(&span.service),
@@ -182,6 +194,6 @@ mod tests {
             total: 5,
             next_offset: Some(2),
         };
-        insta::assert_snapshot!(text(&answer, EIGHTY, &TimeZone::UTC));
+        insta::assert_snapshot!(text(&answer, 1_777_593_599_999_000_000, EIGHTY, &TimeZone::UTC));
     }
 }

@@ -86,7 +86,7 @@ pub(crate) fn all(has_sql: bool) -> Vec<Tool> {
         executing(tool(
             "verify_change",
             "Verify a change",
-            "Executes a command anew, before and after a change in turn: pass, fail or undecided, with reasons. If it may not run here: the shell line to run; if it takes long: an id to ask again. Cancelling the call, or ending the session, stops it.",
+            "Executes a command, before and after a change in turn: pass, fail or undecided, with reasons. If it may not run here: the shell line to run; if it takes long: an id to ask again. Cancelling the call, or ending the session, stops it.",
             &[
                 (
                     "command",

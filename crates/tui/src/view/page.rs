@@ -8,7 +8,7 @@ use crate::state::{Content, Page, Source, State};
 use crate::time;
 use crate::trace::{SpanRow, Tab, TracePage};
 use kino_text::figures::{bar, count, counted, duration, percent};
-use kino_text::{Tone, layout};
+use kino_text::{Tone, layout, timeline};
 
 /// Draws a page.
 pub(super) fn draw(state: &State, page: &Page, canvas: &mut Canvas<'_>) {
@@ -200,35 +200,17 @@ fn waterfall(state: &State, trace: &TracePage, canvas: &mut Canvas<'_>) {
 }
 
 /// A span's time within the trace's, its stretches on the critical path drawn full.
-fn stretch(trace: &TracePage, span: &SpanRow, (start, end): (i64, i64), (left, right): (u16, u16), row: &mut Row<'_>) {
-    let cells = f64::from(right.saturating_sub(left).max(1));
-    let scale = cells / (end.saturating_sub(start).max(1)) as f64;
-    let cell = |at: i64| (at.saturating_sub(start) as f64 * scale).clamp(0.0, cells);
-    let begin = cell(span.start);
-    let over = cell(span.start.saturating_add(span.duration.unwrap_or(i64::MAX)));
-    let first = (begin.floor() as u16).min(cells as u16 - 1);
-    // Whatever took place is at least one cell.
-    let last = (over.ceil() as u16).max(first + 1).min(cells as u16);
+fn stretch(trace: &TracePage, span: &SpanRow, time: (i64, i64), (left, right): (u16, u16), row: &mut Row<'_>) {
+    let over = span.duration.map(|duration| span.start.saturating_add(duration));
     let critical = trace.critical(span.span_id);
-    let bar: String = (first..last)
-        .map(|at| {
-            let (from, to) = (f64::from(at), f64::from(at + 1));
-            let on_path = critical.iter().any(|(begin, end)| cell(*begin) < to && cell(*end) > from);
-            if span.duration.is_none() && at + 1 == last {
-                '›'
-            } else if on_path {
-                '█'
-            } else {
-                '░'
-            }
-        })
-        .collect();
+    let columns = usize::from(right.saturating_sub(left));
+    let (first, bar) = timeline::bar(&[(span.start, over)], critical, time, columns);
     let tone = match (span.failed, critical.is_empty()) {
         (true, _) => Tone::Bad,
         (false, true) => Tone::Faint,
         (false, false) => Tone::Good,
     };
-    row.put_within(left + first, right, &bar, tone);
+    row.put_within(left + first as u16, right, &bar, tone);
 }
 
 fn path(state: &State, trace: &TracePage, canvas: &mut Canvas<'_>) {
