@@ -13,6 +13,10 @@ use crate::statement::{is_bound, normalise, url_template};
 /// Where the ports begin that systems hand out by themselves (Linux's usual range; others begin later).
 const EPHEMERAL_PORT_MIN: u16 = 32_768;
 
+/// A shorter pause between calls, in nanoseconds, is the program's own work rather than a wait: statements of an embedded
+/// database take less than what a program does with their rows.
+pub(super) const SILENCE_NANOS_MIN: f64 = 1e7;
+
 /// What kind of thing is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {

@@ -15,7 +15,7 @@ use foldhash::HashMap;
 use kino_model::Span;
 
 use super::Draft;
-use super::call::{Call, Calls, Kind, peer};
+use super::call::{Call, Calls, Kind, SILENCE_NANOS_MIN, peer};
 use super::facts::{Facts, Group, median, shown, top};
 use super::relate::Found;
 use crate::finding::{Code, Number, UNSURE, Unit};
@@ -24,7 +24,7 @@ const MIN_REPEATS: usize = 3;
 const MIN_PRESENCE: f64 = 0.5;
 /// Executions that repeat requests of which no more than the address is known, for it to be sure.
 const MIN_EXECUTIONS_BARE: usize = 3;
-/// Pauses this many times a call's own time are waits on purpose.
+/// Pauses this many times a call's own time are waits on purpose, from [`SILENCE_NANOS_MIN`] on.
 const POLLING_PAUSE: f64 = 5.0;
 
 struct Repeats {
@@ -69,7 +69,8 @@ fn is_polling(facts: &Facts<'_, '_>, indices: &[usize], reached: &mut Reached) -
     let mut is_pause = |pair: &[usize]| {
         let (from, to) = (tree.end(pair[0]), tree.start(pair[1]));
         let parent = tree.parent(pair[0]).filter(|parent| tree.parent(pair[1]) == Some(*parent));
-        let Some(parent) = parent.filter(|_| (to - from) as f64 > POLLING_PAUSE * tree.duration(pair[0]) as f64) else {
+        let pause = SILENCE_NANOS_MIN.max(POLLING_PAUSE * tree.duration(pair[0]) as f64);
+        let Some(parent) = parent.filter(|_| (to - from) as f64 > pause) else {
             return false;
         };
         let children = tree.children(parent);

@@ -1,9 +1,11 @@
-//! `n_plus_one`: the same call again for each item of a list.
+//! `n_plus_one`: the same call, or the same few calls in turn, again for each item of a list.
 //!
 //! Evidence: in more than half of the executions a call, with its data taken out, is made [`MIN_REPEATS`] times or more,
-//! of as many different data where these were recorded. The subject is the nearest span that has all the repeats
-//! below it, so that spread over several parents or interleaved they are still found. The saving is their time on the
-//! critical path less that of one. Calls that overlap each other, or other work, are a load rather than a loss of time:
+//! of as many different data where these were recorded. Fewer executions are enough ([`MIN_EXECUTIONS_LOADED`],
+//! [`MIN_PRESENCE_LOADED`]) where each makes as many calls as are a load: one operation often serves several kinds of
+//! requests. Calls that are made in turn are one finding, whose savings are judged together ([`loops`]). The subject is
+//! the nearest span that has all the repeats below it, so that spread over several parents they are still found. The
+//! saving is their time on the critical path less that of one of each kind. Calls that overlap each other, or other work, are a load rather than a loss of time:
 //! they are worded so, and nothing is claimed to be saved but what they hold of the critical path.
 //!
 //! Unsure ([`UNSURE`]) where making these calls may be what the program is for:
@@ -20,12 +22,15 @@
 //! pauses between), waits for work, what a loader collects into batches, language models and the requests that ask them,
 //! health checks, transaction brackets and `SELECT 1`.
 
+mod loops;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use kino_model::SpanKind;
 
-use super::call::{Call, Calls, Kind, is_model, is_model_request, peer, waits_for_work};
+use self::loops::{Loop, Repeated, loops};
+use super::call::{Call, Calls, Kind, SILENCE_NANOS_MIN, is_model, is_model_request, peer, waits_for_work};
 use super::facts::{ANCESTORS_MAX, Facts, Group, median, shown, top};
 use super::relate::Found;
 use super::{Draft, worth};
@@ -35,13 +40,16 @@ use crate::statistics::lower_median;
 
 const MIN_REPEATS: usize = 5;
 const MIN_PRESENCE: f64 = 0.5;
+/// Executions, and the part of all, that are enough where each makes [`worth::CALLS_MIN`] calls.
+const MIN_EXECUTIONS_LOADED: usize = 3;
+const MIN_PRESENCE_LOADED: f64 = 0.1;
 const MIN_EXECUTIONS_REQUESTS: usize = 3;
 const MIN_INSERTS: f64 = 10.0;
 /// Calls that hold less than this part of their time of the critical path overlap each other or other work.
 pub(super) const OVERLAPPING: f64 = 0.5;
 /// The most levels between the call of a language model and the request that it makes.
 const MAX_WITHIN_MODEL: usize = 4;
-/// Pauses this many times the calls' own time are waits on purpose.
+/// Pauses this many times the calls' own time are waits on purpose, from [`SILENCE_NANOS_MIN`] on.
 const POLLING_PAUSE: f64 = 10.0;
 /// The shortest time from one call to the next that a timer makes, in nanoseconds.
 const TIMER_MIN: f64 = 1e8;
@@ -49,6 +57,10 @@ const TIMER_MIN: f64 = 1e8;
 const TIMER_SPREAD: f64 = 0.2;
 /// A call that takes longer than this many times the usual one's time has stalled, which is no reason to make fewer.
 const STALLED: f64 = 4.0;
+
+/// The calls of a loop that are listed, and the characters of each.
+const LISTED_MAX: usize = 6;
+const LISTED_CHARS_MAX: usize = 120;
 
 /// The spans that made one call in one execution.
 #[derive(Default)]
@@ -81,7 +93,8 @@ impl<'a> Made<'a> {
     }
 }
 
-/// The repeats of one call in one execution.
+/// The repeats of one call, or of the calls of one loop, in one execution.
+#[derive(Clone)]
 struct Repeats {
     number: usize,
     ancestor: usize,
@@ -91,7 +104,7 @@ struct Repeats {
     critical: f64,
     /// How much of it is what calls took beyond [`STALLED`] times the usual one.
     stalled: f64,
-    /// What one call for all of them is taken to need.
+    /// What one call of each kind for all of them is taken to need.
     one: f64,
     /// What they usually take.
     usual: f64,
@@ -109,6 +122,15 @@ impl Repeats {
     /// Nanoseconds on the critical path that one call for all would save; what single calls stalled is not counted.
     fn saving(&self) -> f64 {
         (self.critical - self.stalled - self.one).max(0.0)
+    }
+
+    /// Adds those of another call of the same loop.
+    fn add(&mut self, other: &Self) {
+        self.indices.extend(&other.indices);
+        self.time += other.time;
+        self.critical += other.critical;
+        self.stalled += other.stalled;
+        self.one += other.one;
     }
 
     /// Whether they fill a database once, within a second.
@@ -137,19 +159,43 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             }
         }
     }
+    let (mut meant, mut sure) = (Vec::new(), Vec::new());
     for ((kind, key), found) in by_call {
-        let ended = group.facts.len();
-        if (found.len() as f64) > group.part(MIN_PRESENCE) * ended as f64 {
-            let is_filling = found.iter().all(|repeats| repeats.is_filling_once(ended));
-            let is_request = matches!(kind, Kind::Http | Kind::Rpc);
-            let is_fetching = is_request && ended < MIN_EXECUTIONS_REQUESTS && !serves(group);
-            let is_isolated = found.iter().all(|repeats| repeats.is_isolated);
-            let is_few = is_insert(&key) && found.iter().all(|repeats| (repeats.count() as f64) < MIN_INSERTS);
-            let is_long = lower_median(found.iter().map(|repeats| repeats.usual).collect()) > worth::NANOS_LONG;
-            let may_be_meant = is_filling || is_fetching || is_isolated || is_few || is_long;
-            findings.push(finding(group, &key, &found, may_be_meant));
+        let may_be_meant = may_be_meant(group, kind, &key, &found);
+        (if may_be_meant { &mut meant } else { &mut sure }).push(Repeated { key, found });
+    }
+    let meant = meant.into_iter().map(|call| (Loop { calls: vec![call] }, true));
+    let sure = loops(group, sure).into_iter().map(|it| (it, false));
+    for (made, may_be_meant) in meant.chain(sure) {
+        let found = made.found();
+        if is_usual(group, &found) || is_loaded(group, &found) {
+            findings.push(finding(group, &made, &found, may_be_meant));
         }
     }
+}
+
+/// Whether making this call again and again may be what the program is for.
+fn may_be_meant(group: &Group<'_, '_>, kind: Kind, key: &str, found: &[Repeats]) -> bool {
+    let ended = group.facts.len();
+    let is_filling = found.iter().all(|repeats| repeats.is_filling_once(ended));
+    let is_request = matches!(kind, Kind::Http | Kind::Rpc);
+    let is_fetching = is_request && ended < MIN_EXECUTIONS_REQUESTS && !serves(group);
+    let is_isolated = found.iter().all(|repeats| repeats.is_isolated);
+    let is_few = is_insert(key) && found.iter().all(|repeats| (repeats.count() as f64) < MIN_INSERTS);
+    let is_long = lower_median(found.iter().map(|repeats| repeats.usual).collect()) > worth::NANOS_LONG;
+    is_filling || is_fetching || is_isolated || is_few || is_long
+}
+
+/// Whether most executions repeat their calls so.
+fn is_usual(group: &Group<'_, '_>, found: &[Repeats]) -> bool {
+    found.len() as f64 > group.part(MIN_PRESENCE) * group.facts.len() as f64
+}
+
+/// Whether several executions make as many calls as are a load.
+fn is_loaded(group: &Group<'_, '_>, found: &[Repeats]) -> bool {
+    found.len() >= group.cases(MIN_EXECUTIONS_LOADED)
+        && found.len() as f64 >= group.part(MIN_PRESENCE_LOADED) * group.facts.len() as f64
+        && lower_median(found.iter().map(|repeats| repeats.count() as f64).collect()) >= worth::CALLS_MIN
 }
 
 /// Whether a normalised statement adds rows.
@@ -233,7 +279,8 @@ fn is_polling(facts: &Facts<'_, '_>, indices: &[u32], time: f64) -> bool {
     let mut gaps: Vec<f64> = starts.windows(2).map(|pair| (pair[1] - pair[0]) as f64).collect();
     gaps.sort_by(f64::total_cmp);
     let quartile = |part: usize| gaps[gaps.len() * part / 4];
-    let is_slow = spread > POLLING_PAUSE * time && quartile(2) > POLLING_PAUSE * time / count as f64;
+    let pause = SILENCE_NANOS_MIN.max(POLLING_PAUSE * time / count as f64);
+    let is_slow = spread > POLLING_PAUSE * time && quartile(2) > pause;
     let by_timer = quartile(2) >= TIMER_MIN && quartile(3) - quartile(1) <= TIMER_SPREAD * quartile(2);
     is_slow && (by_timer || busy_between(facts, indices) < 0.5)
 }
@@ -270,7 +317,7 @@ fn common_ancestor(facts: &Facts<'_, '_>, indices: &[u32]) -> usize {
 }
 
 /// `may_be_meant` where making these calls may be what the program is for.
-fn finding(group: &Group<'_, '_>, key: &str, found: &[Repeats], may_be_meant: bool) -> Found {
+fn finding(group: &Group<'_, '_>, made: &Loop, found: &[Repeats], may_be_meant: bool) -> Found {
     let of = |value: fn(&Repeats) -> f64| lower_median(found.iter().map(value).collect());
     let count = of(|repeats| repeats.count() as f64);
     let most = found.iter().map(Repeats::count).max().unwrap_or(0);
@@ -283,15 +330,7 @@ fn finding(group: &Group<'_, '_>, key: &str, found: &[Repeats], may_be_meant: bo
     let examples =
         found.iter().map(|repeats| (repeats.count() as f64, group.facts[repeats.number].evidence(repeats.ancestor)));
     let varies = found.iter().any(|repeats| repeats.count() != worst.count());
-    let cost = if is_load {
-        format!(
-            "at the same time as each other or other work: {} of answering, of which {} on the critical path,",
-            shown(time),
-            shown(critical)
-        )
-    } else {
-        format!("{} on the critical path,", shown(critical))
-    };
+    let key = &made.calls[0].key;
     let draft = Draft {
         code: Code::NPlusOne,
         service: ancestor.service(),
@@ -300,6 +339,8 @@ fn finding(group: &Group<'_, '_>, key: &str, found: &[Repeats], may_be_meant: bo
         numbers: vec![
             Number::new("calls", count, Unit::Count),
             Number::new("calls_max", most as f64, Unit::Count),
+            Number::new("kinds", made.calls.len() as f64, Unit::Count),
+            Number::new("share", found.len() as f64 / group.facts.len() as f64, Unit::Ratio),
             Number::new("time", time, Unit::Nanos),
             Number::new("critical", critical, Unit::Nanos),
             Number::new("saving", saving, Unit::Nanos),
@@ -316,12 +357,60 @@ fn finding(group: &Group<'_, '_>, key: &str, found: &[Repeats], may_be_meant: bo
         executions: group.facts.len(),
         location: facts.location(worst.slowest),
         evidence: top(examples.collect()),
-        text: format!(
-            "{count} calls of one kind below {} in an execution (at most {most}), {cost} where one would do: {key}",
-            ancestor.name,
-        ),
+        text: text(group, made, found, [count, most as f64, time, critical], &ancestor.name),
         next: Some("fetch all items in one call (a join, IN (…), or a bulk request) before the loop".to_owned()),
     };
     let places = found.iter().flat_map(|it| it.indices.iter().map(|&index| (it.number, index as usize)));
     draft.finding(group).about(places).saving_calls(count)
+}
+
+fn text(
+    group: &Group<'_, '_>,
+    made: &Loop,
+    found: &[Repeats],
+    [count, most, time, critical]: [f64; 4],
+    ancestor: &str,
+) -> String {
+    let executions = if is_usual(group, found) {
+        "an execution".to_owned()
+    } else {
+        format!("each of {} of {} executions", found.len(), group.facts.len())
+    };
+    let cost = if critical < OVERLAPPING * time {
+        format!(
+            "at the same time as each other or other work: {} of answering, of which {} on the critical path,",
+            shown(time),
+            shown(critical)
+        )
+    } else {
+        format!("{} on the critical path,", shown(critical))
+    };
+    let (kinds, one, keys) = match made.calls.as_slice() {
+        [call] => ("one kind".to_owned(), "one", call.key.to_string()),
+        calls => (format!("{} kinds in turn", calls.len()), "one of each", listed(calls)),
+    };
+    format!(
+        "{count} calls of {kinds} below {ancestor} in {executions} (at most {most}), {cost} where {one} would do: {keys}"
+    )
+}
+
+/// The calls of a loop, shortened, each with its usual number of repeats.
+fn listed(calls: &[Repeated]) -> String {
+    let shown = calls.iter().take(LISTED_MAX).map(|call| format!("{} × {}", call.usual_count(), shortened(&call.key)));
+    let mut shown: Vec<String> = shown.collect();
+    if calls.len() > LISTED_MAX {
+        shown.push(format!("and {} other kinds", calls.len() - LISTED_MAX));
+    }
+    shown.join("; ")
+}
+
+/// A statement without the columns that it selects, cut to [`LISTED_CHARS_MAX`].
+fn shortened(key: &str) -> String {
+    let from = key.find(" FROM ").filter(|_| key.starts_with("SELECT ") && key.chars().count() > LISTED_CHARS_MAX);
+    let short = from.map_or_else(|| key.to_owned(), |from| format!("SELECT …{}", &key[from..]));
+    if short.chars().count() <= LISTED_CHARS_MAX {
+        return short;
+    }
+    let cut: String = short.chars().take(LISTED_CHARS_MAX).collect();
+    format!("{cut}…")
 }

@@ -140,7 +140,7 @@ fn lost(group: &Group<'_, '_>, stretches: &[Stretch]) -> Option<f64> {
         let lost = group.facts[place.execution].critical_within(place.span, *start, *end);
         *by_execution.entry(place.execution).or_default() += lost as f64;
     }
-    Some(median(by_execution.into_values().collect())).filter(|lost| worth::is_time(group, *lost))
+    Some(median(by_execution.into_values().collect())).filter(|lost| worth::is_time(*lost, group.median_duration()))
 }
 
 /// Requests in the second before a refusal, the median, and the pause between those of the busiest second without any.

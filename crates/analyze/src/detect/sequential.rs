@@ -125,7 +125,7 @@ fn is_shown_independent(facts: &Facts<'_, '_>, run: &Run) -> bool {
     let name = &facts.span(run.members[0]).name;
     let has_output = |member: usize| {
         let mut spans = facts.tree.subtree(member).iter().map(|&index| facts.span(index as usize));
-        spans.any(|span| outputs(span).next().is_some())
+        spans.any(|span| long_texts(span, is_answer).next().is_some())
     };
     let asks_model =
         |member: usize| facts.tree.subtree(member).iter().any(|&index| is_model(facts.span(index as usize)));
@@ -312,14 +312,23 @@ fn is_paging(facts: &Facts<'_, '_>, members: &[usize]) -> bool {
     members.iter().filter(fetches_page).count() > 1
 }
 
+/// Whether an attribute holds what a call answered.
+fn is_answer(key: &str) -> bool {
+    ["output", "result", "response.body", "response.header", "completion"].iter().any(|part| key.contains(part))
+}
+
+/// Whether an attribute holds what a later call may be made with: an answer, or the id of one.
 fn is_output(key: &str) -> bool {
-    ["output", "result", "response.body", "response.header", "completion", "gen_ai.response.id"]
-        .iter()
-        .any(|part| key.contains(part))
+    is_answer(key) || key.contains("gen_ai.response.id")
 }
 
 fn outputs(span: &Span) -> impl Iterator<Item = &str> {
-    let recorded = span.attributes.iter().filter(|(key, _)| is_output(key)).flat_map(|(_, value)| texts(value));
+    long_texts(span, is_output)
+}
+
+/// Returns the texts of chosen attributes that are long enough to be recognised.
+fn long_texts(span: &Span, is_chosen: fn(&str) -> bool) -> impl Iterator<Item = &str> {
+    let recorded = span.attributes.iter().filter(move |(key, _)| is_chosen(key)).flat_map(|(_, value)| texts(value));
     recorded.map(str::trim).filter(|text| text.chars().count() >= MIN_OUTPUT_CHARS)
 }
 

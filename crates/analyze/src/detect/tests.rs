@@ -126,6 +126,54 @@ fn one_query_per_item_is_found_at_the_nearest_common_ancestor() {
     assert_snapshot!(check(Code::NPlusOne, &format!("r 0..90\n{}", spread.join("\n"))), @"8 calls of one kind below r in an execution (at most 8), 72.0 ms on the critical path, where one would do: GET shop/price/{id}");
 }
 
+/// Statements on these tables, each of 0.15 ms and this many milliseconds after the one before.
+fn spaced(pause: f64, tables: impl Iterator<Item = char>) -> String {
+    let call = |(at, table): (usize, char)| {
+        let from = 1.0 + at as f64 * (0.15 + pause);
+        format!("  SELECT {from}..{} kind=client db.query.text='SELECT * FROM {table} WHERE id = $1'", from + 0.15)
+    };
+    tables.enumerate().map(call).collect::<Vec<_>>().join("\n")
+}
+
+/// The same, one right after another.
+fn statements(tables: impl Iterator<Item = char>) -> String {
+    spaced(0.15, tables)
+}
+
+#[test]
+fn computing_between_short_statements_is_no_wait() {
+    let list = |pause: f64| {
+        let calls = 40;
+        let end = calls as f64 * (pause + 0.2);
+        check(Code::NPlusOne, &format!("r 0..{end}\n{}", spaced(pause, "a".repeat(calls).chars())))
+    };
+    assert_ne!(list(5.0), "");
+    assert_eq!(list(12.0), "", "so long a pause may be one on purpose");
+}
+
+#[test]
+fn calls_made_in_turn_by_one_loop_are_one_finding() {
+    let in_turn = format!("r 0..20\n{}", statements("abcd".repeat(6).chars()));
+    assert_snapshot!(check(Code::NPlusOne, &in_turn), @"24 calls of 4 kinds in turn below r in an execution (at most 24), 3.60 ms on the critical path, where one of each would do: 6 × SELECT * FROM a WHERE id = ?; 6 × SELECT * FROM b WHERE id = ?; 6 × SELECT * FROM c WHERE id = ?; 6 × SELECT * FROM d WHERE id = ?");
+    let twice_an_item = format!("r 0..20\n{}", statements("aab".repeat(8).chars()));
+    assert_snapshot!(check(Code::NPlusOne, &twice_an_item), @"24 calls of 2 kinds in turn below r in an execution (at most 24), 3.60 ms on the critical path, where one of each would do: 16 × SELECT * FROM a WHERE id = ?; 8 × SELECT * FROM b WHERE id = ?");
+    let one_after_another = format!("r 0..20\n{}", statements("abcd".chars().flat_map(|table| [table; 6])));
+    assert_eq!(check(Code::NPlusOne, &one_after_another), "", "each list is too short to be worth a finding");
+}
+
+#[test]
+fn long_lists_in_a_part_of_the_executions_are_found() {
+    let executions = |lists: usize, calls: usize| {
+        let execution = |number: usize| {
+            format!("r 0..20\n{}", statements("a".repeat(if number < lists { calls } else { 1 }).chars()))
+        };
+        check(Code::NPlusOne, &(0..20).map(execution).collect::<Vec<_>>().join("\n---\n"))
+    };
+    assert_snapshot!(executions(3, 24), @"24 calls of one kind below r in each of 3 of 20 executions (at most 24), 3.60 ms on the critical path, where one would do: SELECT * FROM a WHERE id = ?");
+    assert_eq!(executions(2, 24), "", "two may be chance");
+    assert_eq!(executions(3, 12), "", "so few are no load");
+}
+
 #[test]
 fn requests_that_ask_a_language_model_are_no_n_plus_one() {
     let chat = |i: usize| {

@@ -8,7 +8,7 @@
 //! does neither (errors, traces that are not whole) is not measured by it. Detectors may ask for more where they need it
 //! as evidence.
 
-use super::facts::Group;
+use super::facts::{Facts, Group, median};
 use super::n_plus_one::OVERLAPPING;
 use super::relate::Found;
 
@@ -36,13 +36,27 @@ pub(super) fn is_worth_it(group: &Group<'_, '_>, found: &Found) -> bool {
     if nanos.is_none() && found.calls_saved.is_none() {
         return found.concerned_nanos.is_none_or(|nanos| nanos >= CONCERNED_NANOS_MIN);
     }
-    nanos.is_some_and(|nanos| is_time(group, nanos))
+    nanos.is_some_and(|nanos| is_time(nanos, usual_duration(group, found)))
         || found.calls_saved.is_some_and(|calls| is_load(group, found, calls))
 }
 
-/// Whether it is enough time of an execution.
-pub(super) fn is_time(group: &Group<'_, '_>, nanos: f64) -> bool {
-    nanos >= NANOS_LONG || (nanos >= NANOS_MIN && nanos >= PART_MIN * group.median_duration())
+/// Whether it is enough time of an execution that takes `duration` nanoseconds.
+pub(super) fn is_time(nanos: f64, duration: f64) -> bool {
+    nanos >= NANOS_LONG || (nanos >= NANOS_MIN && nanos >= PART_MIN * duration)
+}
+
+/// Returns the median duration of the executions that a finding is about, in nanoseconds; of all where it names none.
+fn usual_duration(group: &Group<'_, '_>, found: &Found) -> f64 {
+    let numbers = executions(found).into_iter().map(|number| &group.facts[number]);
+    let durations: Vec<f64> = numbers.filter(|facts| !facts.is_cold).map(Facts::duration).collect();
+    if durations.is_empty() { group.median_duration() } else { median(durations) }
+}
+
+/// Returns the numbers of the executions that a finding is about.
+fn executions(found: &Found) -> Vec<usize> {
+    let mut numbers: Vec<usize> = found.places().iter().map(|place| place.execution).collect();
+    numbers.dedup();
+    numbers
 }
 
 /// Whether its calls are many enough, and fill enough of the executions that make them.
@@ -55,8 +69,6 @@ fn is_load(group: &Group<'_, '_>, found: &Found, calls_saved: f64) -> bool {
         FEW_CALLS_MIN.. if critical() >= OVERLAPPING * calls => PART_MIN,
         _ => return false,
     };
-    let mut executions: Vec<usize> = found.places().iter().map(|place| place.execution).collect();
-    executions.dedup();
-    let whole: f64 = executions.iter().map(|&number| group.facts[number].duration()).sum();
+    let whole: f64 = executions(found).into_iter().map(|number| group.facts[number].duration()).sum();
     calls >= part * whole
 }

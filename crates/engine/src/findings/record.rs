@@ -185,7 +185,9 @@ impl FindingRecord {
             },
             |nanos| nanos as f64,
         );
-        saving.max(0.0) * self.finding.confidence * self.executions_per_day
+        // What is saved only in some executions is so in no more of a day's.
+        let share = number("share").filter(|_| self.finding.code == Code::NPlusOne).map_or(1.0, |share| share.value);
+        saving.max(0.0) * share * self.finding.confidence * self.executions_per_day
     }
 
     fn part(&self, count: Option<f64>) -> f64 {

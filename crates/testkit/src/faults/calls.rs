@@ -15,11 +15,14 @@ pub(super) const SUITES: &[Suite] = &[
             Planted { name: "RPC", subject: "load", build: rpc_each },
             Planted { name: "spread over parents", subject: "load", build: spread },
             Planted { name: "two statements interleaved", subject: "load", build: interleaved },
+            Planted { name: "five short statements in turn", subject: "load", build: in_turn },
+            Planted { name: "a long list in every fifth execution", subject: "load", build: long_lists },
         ],
         look_alikes: &[
             LookAlike { name: "batches", build: batches },
             LookAlike { name: "retries", build: retries_of_one },
             LookAlike { name: "four items", build: few_items },
+            LookAlike { name: "four items, five statements in turn", build: few_items_in_turn },
             LookAlike { name: "connection checks", build: connection_checks },
             LookAlike { name: "polling", build: polling },
             LookAlike { name: "language model turns", build: model_turns },
@@ -114,6 +117,35 @@ fn interleaved(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
         let id = scene.random.below(100_000);
         let select = Step::sql("SELECT", &format!("SELECT * FROM item WHERE id = {id}"), 2.0);
         vec![select, Step::sql("UPDATE", &format!("UPDATE stock SET n = n - 1 WHERE id = {id}"), 1.5)]
+    })
+}
+
+/// Statements of one item, each too short for a list of them to be worth a finding by itself.
+fn parts_of_item(id: u64) -> Vec<Step> {
+    let parts = ["owner", "note", "file", "setting", "label"];
+    let select = |part: &&str| Step::sql("SELECT", &format!("SELECT * FROM {part} WHERE item = {id}"), 0.15);
+    parts.iter().map(select).collect()
+}
+
+fn in_turn(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
+    lists(scene, is_least, |scene, _| parts_of_item(scene.random.below(100_000)))
+}
+
+/// One operation for single items and for lists.
+fn long_lists(scene: &mut Scene, is_least: bool) -> Vec<Trace> {
+    scene.requests(20, |scene, number| {
+        let items = if number % 5 == 3 { scene.count(is_least, 20) } else { 1 };
+        let calls = (0..items).map(|id| Step::sql("SELECT", &format!("SELECT * FROM item WHERE id = {id}"), 2.0));
+        load(scene, calls.collect())
+    })
+}
+
+fn few_items_in_turn(scene: &mut Scene, _: bool) -> Vec<Trace> {
+    let executions = scene.between(5, 30);
+    scene.requests(executions, |scene, _| {
+        let items = scene.between(1, 4);
+        let calls = (0..items).flat_map(|_| parts_of_item(scene.random.below(100_000))).collect();
+        load(scene, calls)
     })
 }
 
