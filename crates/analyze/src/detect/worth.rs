@@ -8,7 +8,7 @@
 //! does neither (errors, traces that are not whole) is not measured by it. Detectors may ask for more where they need it
 //! as evidence.
 
-use super::facts::{Facts, Group, median};
+use super::facts::{Group, median};
 use super::n_plus_one::OVERLAPPING;
 use super::relate::Found;
 
@@ -45,11 +45,13 @@ pub(super) fn is_time(nanos: f64, duration: f64) -> bool {
     nanos >= NANOS_LONG || (nanos >= NANOS_MIN && nanos >= PART_MIN * duration)
 }
 
-/// Returns the median duration of the executions that a finding is about, in nanoseconds; of all where it names none.
+/// Returns the median duration of an execution, in nanoseconds; where a finding is about fewer than half of them, of those.
 fn usual_duration(group: &Group<'_, '_>, found: &Found) -> f64 {
-    let numbers = executions(found).into_iter().map(|number| &group.facts[number]);
-    let durations: Vec<f64> = numbers.filter(|facts| !facts.is_cold).map(Facts::duration).collect();
-    if durations.is_empty() { group.median_duration() } else { median(durations) }
+    let concerned = executions(found);
+    if concerned.is_empty() || 2 * concerned.len() >= group.facts.len() {
+        return group.median_duration();
+    }
+    median(concerned.into_iter().map(|number| group.facts[number].duration()).collect())
 }
 
 /// Returns the numbers of the executions that a finding is about.
