@@ -3,10 +3,12 @@
 //! Evidence: in more than half of the executions a call, with its data taken out, is made [`MIN_REPEATS`] times or more,
 //! of as many different data where these were recorded. Fewer executions are enough ([`MIN_EXECUTIONS_LOADED`],
 //! [`MIN_PRESENCE_LOADED`]) where each makes as many calls as are a load: one operation often serves several kinds of
-//! requests. Calls that are made in turn are one finding, whose savings are judged together ([`loops`]). The subject is
-//! the nearest span that has all the repeats below it, so that spread over several parents they are still found. The
-//! saving is their time on the critical path less that of one of each kind. Calls that overlap each other, or other work, are a load rather than a loss of time:
-//! they are worded so, and nothing is claimed to be saved but what they hold of the critical path.
+//! requests. Calls that are made in turn are one finding, whose savings are judged together ([`loops`]).
+//!
+//! The subject is the nearest span that has all the repeats below it, so that spread over several parents they are still
+//! found. The saving is their time on the critical path less that of one of each kind. Calls that overlap each other, or
+//! other work, are a load rather than a loss of time: they are worded so, and nothing is claimed to be saved but what they
+//! hold of the critical path.
 //!
 //! Unsure ([`UNSURE`]) where making these calls may be what the program is for:
 //!
@@ -19,8 +21,8 @@
 //! Silent about statements that define tables or ask which there are, batches, pages (by number, offset, cursor or last
 //! key), one call to each of several other sides, failed calls (retries), calls of the same few data
 //! (`repeated_identical_call`), what a test repeats (calls that only the test itself has all below it), polling (long
-//! pauses between), waits for work, what a loader collects into batches, language models and the requests that ask them,
-//! health checks, transaction brackets and `SELECT 1`.
+//! pauses between), waits for work, what a loader collects into batches, language models and the
+//! requests that ask them, health checks, transaction brackets and `SELECT 1`.
 
 mod loops;
 
