@@ -23,7 +23,7 @@ pub(crate) struct Documents {
     pub notes: String,
     /// Completion scripts by shell.
     pub completions: Vec<(&'static str, String)>,
-    /// Manual pages by file name (`kino.1`); empty where the binary prints none.
+    /// Manual pages by file name (`kino.1`); empty where the binary has none.
     pub manuals: Vec<(String, String)>,
 }
 
@@ -53,7 +53,7 @@ impl Documents {
             readme: file("README.md")?,
             notes: notes::of_version(&file("CHANGELOG.md")?, version)?,
             completions,
-            manuals: manuals(binary),
+            manuals: manuals(binary)?,
         })
     }
 
@@ -73,11 +73,20 @@ pub(crate) fn section(name: &str) -> &str {
     name.rsplit_once('.').map_or("1", |(_, section)| section)
 }
 
-/// The manual pages that the binary prints; none where it has no command for them.
-fn manuals(binary: &Path) -> Vec<(String, String)> {
-    let page = printed(binary, &["man"]).ok();
-    let page = page.filter(|page| page.starts_with(['.', '\'']) || page.starts_with("\\\""));
-    page.map(|page| (format!("{COMMAND}.1"), page)).into_iter().collect()
+/// The manual pages that the binary writes, by file name; none where it has no command for them.
+fn manuals(binary: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    let folder = tempfile::tempdir().context("failed to make a folder")?;
+    if printed(binary, &["man", "--out", &folder.path().to_string_lossy()]).is_err() {
+        return Ok(Vec::new());
+    }
+    let mut pages = Vec::new();
+    for entry in std::fs::read_dir(folder.path())? {
+        let entry = entry?;
+        let text = std::fs::read_to_string(entry.path()).context("failed to read a manual page")?;
+        pages.push((entry.file_name().to_string_lossy().into_owned(), text));
+    }
+    pages.sort();
+    Ok(pages)
 }
 
 /// What the binary prints, run without the user's home and settings.

@@ -19,7 +19,8 @@ pub(crate) fn make(release: &Release) -> anyhow::Result<Package> {
         "repository": {"type": "git", "url": format!("git+{}.git", release.repository)},
         // `npx NAME` starts the program with the name of the package.
         "bin": {COMMAND: program, NAME: program},
-        "files": ["bin", "LICENSE", "NOTICES", "README.md"],
+        "man": documents.manuals.iter().map(|(name, _)| format!("man/{name}")).collect::<Vec<_>>(),
+        "files": ["bin", "man", "LICENSE", "NOTICES", "README.md"],
         "os": ["linux"],
         "cpu": [release.platform.node],
         "libc": ["glibc"],
@@ -29,6 +30,9 @@ pub(crate) fn make(release: &Release) -> anyhow::Result<Package> {
     tree.document("LICENSE", documents.licence.as_bytes());
     tree.document("NOTICES", documents.notices.as_bytes());
     tree.document("README.md", documents.readme.as_bytes());
+    for (name, text) in &documents.manuals {
+        tree.document(format!("man/{name}"), text.as_bytes());
+    }
     tree.program(program, release.binary.as_slice());
     let bytes = tree.tar_gz("package/", release)?;
     Ok(Package { name: format!("{NAME}-{}.tgz", release.version), bytes })
@@ -61,6 +65,7 @@ mod tests {
         assert_eq!(programs, ["package/bin/kino"]);
         let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
         assert_eq!(manifest["bin"]["kino"], "bin/kino");
+        assert_eq!(manifest["man"], json!(["man/kino.1"]));
         assert_eq!(manifest["cpu"], json!(["x64"]));
         assert!(manifest.get("scripts").is_none());
     }

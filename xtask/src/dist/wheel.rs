@@ -65,7 +65,7 @@ pub(crate) fn make(release: &Release) -> anyhow::Result<Package> {
     let alias = format!("#!/bin/sh\nexec \"$(dirname \"$0\")/{COMMAND}\" \"$@\"\n");
     let metadata = metadata(release);
     let wheel = format!("Wheel-Version: 1.0\nGenerator: kinescope-xtask\nRoot-Is-Purelib: false\nTag: {tag}\n");
-    let files: [(String, &[u8], u32); 6] = [
+    let mut files: Vec<(String, &[u8], u32)> = vec![
         (format!("{stem}.data/scripts/{COMMAND}"), &release.binary, PROGRAM),
         (format!("{stem}.data/scripts/{NAME}"), alias.as_bytes(), PROGRAM),
         (format!("{info}/METADATA"), metadata.as_bytes(), DOCUMENT),
@@ -73,6 +73,10 @@ pub(crate) fn make(release: &Release) -> anyhow::Result<Package> {
         (format!("{info}/licenses/LICENSE"), documents.licence.as_bytes(), DOCUMENT),
         (format!("{info}/licenses/NOTICES"), documents.notices.as_bytes(), DOCUMENT),
     ];
+    let shared =
+        documents.shared().map(|(path, text)| (format!("{stem}.data/data/share/{path}"), text.as_bytes(), DOCUMENT));
+    files.extend(shared);
+    files.sort();
     let mut record = String::new();
     let mut zip = ZipArchiveWriter::new(Vec::new());
     for (path, bytes, mode) in files {
