@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+use kino_engine::config::Listen;
 use kino_model::UnixNanos;
 use kino_wire::admin::{Check, CheckState, Doctor, DoctorQuestion};
 
@@ -67,7 +68,7 @@ pub(crate) fn run(
     checks.push(clock(&app.settings.home, app.now()));
     let engine = engine(&app, checks);
     checks.extend(aside(&app.settings.home));
-    checks.extend(ports(engine.as_ref()));
+    checks.extend(ports(engine.as_ref(), &app.settings.engine.listen));
     checks.push(kino_sql(&app.settings));
     if let Some(engine) = engine {
         match engine.ask(&DoctorQuestion {}) {
@@ -201,8 +202,9 @@ fn engine(app: &App, checks: &mut Vec<Check>) -> Option<Client> {
     }
 }
 
-/// Whether the usual ports are the engine's, another program's, or free.
-fn ports(engine: Option<&Client>) -> Vec<Check> {
+/// Whether the usual ports are the engine's, another program's, or free. An address that the configuration chose is no
+/// cause for a warning.
+fn ports(engine: Option<&Client>, listen: &Listen) -> Vec<Check> {
     let own = engine.map(|engine| {
         let address = &engine.address;
         [address.otlp_grpc.clone(), address.otlp_http.clone(), address.http.clone()]
@@ -217,8 +219,12 @@ fn ports(engine: Option<&Client>) -> Vec<Check> {
         let busy = TcpListener::bind(("127.0.0.1", port)).is_err();
         let place = ours.map(|address| format!("; {what} listens at {address}")).unwrap_or_default();
         let message = format!("{port} is {}{place}", if busy { "in use by another program" } else { "free" });
-        let next = "programs under `kino run` find the engine anyway; others need OTEL_EXPORTER_OTLP_ENDPOINT";
-        let state = if busy || ours.is_some() { CheckState::Warning } else { CheckState::Ok };
+        let next = match index {
+            2 => "`kino` and `kino mcp` find the engine anyway; MCP over HTTP and other machines need its address",
+            _ => "programs under `kino run` find the engine anyway; others need OTEL_EXPORTER_OTLP_ENDPOINT",
+        };
+        let chosen = [&listen.otlp_grpc, &listen.otlp_http, &listen.addr][index].is_some();
+        let state = if !chosen && (busy || ours.is_some()) { CheckState::Warning } else { CheckState::Ok };
         checks.push(check("ports", state, message, (state == CheckState::Warning).then_some(next)));
     }
     checks

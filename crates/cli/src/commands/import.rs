@@ -34,9 +34,13 @@ struct Source {
 
 /// Reads files in.
 pub(super) fn run(app: &App, arguments: &Import) -> Outcome {
-    let mut sources = Vec::new();
+    let (mut sources, mut hidden) = (Vec::new(), 0);
     for path in &arguments.paths {
-        collect(path, 0, &mut sources).map_err(|error| Failure::because(render::path(path), &error))?;
+        collect(path, 0, &mut sources, &mut hidden).map_err(|error| Failure::because(render::path(path), &error))?;
+    }
+    if hidden > 0 {
+        let folders = render::counted(hidden, "hidden folder");
+        output::note(&format!("kino: {folders} passed over: name one to have it read"));
     }
     if sources.is_empty() {
         output::note("kino: nothing to read: what was named holds no files; links, pipes and devices are passed over");
@@ -67,7 +71,7 @@ pub(super) fn run(app: &App, arguments: &Import) -> Outcome {
 }
 
 /// Files in a stable order; links inside folders are not followed.
-fn collect(path: &Path, depth: usize, sources: &mut Vec<Source>) -> io::Result<()> {
+fn collect(path: &Path, depth: usize, sources: &mut Vec<Source>, hidden: &mut u64) -> io::Result<()> {
     let kind = if depth == 0 { fs::metadata(path)? } else { fs::symlink_metadata(path)? };
     if kind.is_file() {
         sources.push(Source { path: path.to_owned(), named: depth == 0 });
@@ -78,10 +82,20 @@ fn collect(path: &Path, depth: usize, sources: &mut Vec<Source>) -> io::Result<(
         let mut entries = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
         entries.sort_unstable();
         for entry in entries {
-            collect(&entry, depth + 1, sources)?;
+            if is_hidden_folder(&entry) {
+                *hidden += 1;
+                continue;
+            }
+            collect(&entry, depth + 1, sources, hidden)?;
         }
     }
     Ok(())
+}
+
+/// Whether it is a folder such as `.git`: tools keep their own files there.
+fn is_hidden_folder(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+        && fs::symlink_metadata(path).is_ok_and(|kind| kind.is_dir())
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
@@ -139,7 +153,7 @@ mod tests {
         fs::write(folder.path().join("a.json"), "").unwrap();
         std::os::unix::fs::symlink(folder.path(), folder.path().join("loop")).unwrap();
         let mut sources = Vec::new();
-        collect(folder.path(), 0, &mut sources).unwrap();
+        collect(folder.path(), 0, &mut sources, &mut 0).unwrap();
         let names: Vec<_> = sources.iter().map(|source| source.path.strip_prefix(folder.path()).unwrap()).collect();
         assert_eq!(names, [Path::new("a.json"), Path::new("b/2.json")]);
         assert!(sources.iter().all(|source| !source.named));
@@ -151,11 +165,11 @@ mod tests {
         let socket = folder.path().join("socket");
         let _bound = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         for named in [socket.as_path(), Path::new("/dev/null")] {
-            let refused = collect(named, 0, &mut Vec::new()).unwrap_err();
+            let refused = collect(named, 0, &mut Vec::new(), &mut 0).unwrap_err();
             assert!(refused.to_string().contains("neither a file nor a folder"), "{refused}");
         }
         let mut sources = Vec::new();
-        collect(folder.path(), 0, &mut sources).unwrap();
+        collect(folder.path(), 0, &mut sources, &mut 0).unwrap();
         assert!(sources.is_empty());
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn report(run: &Run, known: &Known, style: Style) -> String {
     }
     lines.extend(insights::changes(&run.findings_changed));
     lines.extend(known.notes.iter().cloned());
-    lines.push(style.paint(Tone::Faint, &next(run)));
+    lines.extend(next(run).map(|next| style.paint(Tone::Faint, &next)));
     let mark = style.paint(Tone::Faint, "kino │");
     lines.iter().flat_map(|line| [mark.as_str(), " ", line, "\n"]).collect()
 }
@@ -75,12 +75,13 @@ fn seen(run: &Run, style: Style) -> String {
     format!("{spans} in {traces} from {}{failed}", services.join(", "))
 }
 
-fn next(run: &Run) -> String {
-    let explain = format!("kino explain {}", run.trace_id);
-    match &run.stderr_blob {
-        Some(blob) if run.exit_code != Some(0) => format!("{explain} · kino open blob:{blob}"),
-        _ => explain,
-    }
+/// What to ask next: nothing of a trace in which the run's own span is alone.
+fn next(run: &Run) -> Option<String> {
+    let explain = (run.spans > 0).then(|| format!("kino explain {}", run.trace_id));
+    let blob = run.stderr_blob.as_ref().filter(|_| run.exit_code != Some(0));
+    let open = blob.map(|blob| format!("kino open blob:{blob}"));
+    let commands: Vec<String> = explain.into_iter().chain(open).collect();
+    (!commands.is_empty()).then(|| commands.join(" · "))
 }
 
 #[cfg(test)]
