@@ -1,8 +1,10 @@
 //! The command line: what can be said, in words that teach. Parsing only; what happens is in `commands`.
 
+mod check;
 mod diagnose;
 mod lake;
 mod run;
+mod setup;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,13 +12,15 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::check::{Check, CheckFormat};
 pub(crate) use self::diagnose::Diagnose;
 pub(crate) use self::lake::Lake;
+pub(crate) use self::run::{REPEAT, Run};
+pub(crate) use self::setup::{Completions, ConfigCommand, Man};
 use crate::commands::key::Key;
 use crate::completion;
 use crate::list_page::ListPage;
 use kino_text::time::{self, Against, When};
-pub(crate) use run::{REPEAT, Run};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -387,71 +391,6 @@ pub(crate) struct Compare {
     pub(crate) scope: ScopeArguments,
 }
 
-/// Arguments of `check`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Executes nothing: it reads what was recorded, by default of the newest state of this worktree's code that was run.
-Expectations stand in kino.toml at the repository's root:
-
-  expect = [
-    \"journal.generate p95 < 10 s\",
-    \"no n_plus_one in /checkout\",
-    \"at most 3 SQL calls in load_cart\",
-    \"no new error types\",
-  ]
-
-An expectation that no execution says anything about is no pass (--allow-no-data makes it one). docs/check.md has
-the whole grammar. Exit codes: 0 everything holds, 1 something does not, 2 an expectation cannot be read.
-
-Examples:
-  kino check
-  kino check --run 4f2a91c0 --expect 'load_cart p95 < 1 s'
-  kino check --write-baseline kino-baseline.json
-  kino check --baseline kino-baseline.json --format junit > report.xml")]
-pub(crate) struct Check {
-    /// Traces of this run (id, or a unique prefix).
-    #[arg(long, value_name = "RUN_ID", conflicts_with = "label")]
-    pub(crate) run: Option<String>,
-    /// Traces of runs with this label.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) label: Option<String>,
-    /// At most this many traces, the newest.
-    #[arg(long, value_name = "N", default_value_t = kino_wire::check::DEFAULT_LAST,
-          value_parser = parse_last)]
-    pub(crate) last: usize,
-    /// An expectation besides those of kino.toml; may be repeated.
-    #[arg(long = "expect", value_name = "EXPECTATION")]
-    pub(crate) expect: Vec<String>,
-    /// Also compare with this file, which --write-baseline wrote.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) baseline: Option<PathBuf>,
-    /// Write what was measured to this file, to be committed, and check nothing.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["baseline", "expect"])]
-    pub(crate) write_baseline: Option<PathBuf>,
-    /// How the answer is written.
-    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
-    pub(crate) format: CheckFormat,
-    /// Expectations without any execution do not fail.
-    #[arg(long)]
-    pub(crate) allow_no_data: bool,
-    /// Whose traces.
-    #[command(flatten)]
-    pub(crate) scope: ScopeArguments,
-}
-
-/// How `check` answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CheckFormat {
-    /// For people.
-    Text,
-    /// `kino.check.v1`, as with --json.
-    Json,
-    /// JUnit's XML.
-    Junit,
-    /// Annotations of GitHub Actions.
-    Github,
-}
-
 /// Arguments of `errors`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  kino errors --since 1d\n  kino errors --service checkout --json")]
@@ -781,46 +720,6 @@ pub(crate) struct Logs {
     pub(crate) follow: bool,
 }
 
-/// What `config` shows.
-#[derive(Clone, Copy, Debug, Subcommand)]
-pub(crate) enum ConfigCommand {
-    /// Every setting with its value, and whether that is the default or stands in config.toml.
-    Show,
-    /// Where config.toml is, or would be.
-    Path,
-}
-
-/// Arguments of `completions`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Commands, options and their values are completed; so are operations, services, labels, and the ids of traces, runs and
-findings, while an engine runs.
-
-Examples:
-  kino completions --install        into your shell's own folder
-  kino completions zsh --install
-  source <(kino completions bash)   for this shell alone")]
-pub(crate) struct Completions {
-    /// The shell; by default the one that SHELL names.
-    #[arg(value_enum)]
-    pub(crate) shell: Option<clap_complete::Shell>,
-    /// Write the script where the shell looks for it, and say where that is.
-    #[arg(long)]
-    pub(crate) install: bool,
-}
-
-/// Arguments of `man`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  kino man | man -l -
-  kino man --out ~/.local/share/man/man1")]
-pub(crate) struct Man {
-    /// Write the pages of `kino` and of each command into this folder instead.
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) out: Option<PathBuf>,
-}
-
 /// Arguments of the hidden `__terminal`.
 #[derive(Debug, Args)]
 pub(crate) struct Terminal {
@@ -834,12 +733,6 @@ fn parse_attribute(text: &str) -> Result<(String, String), String> {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("KEY=VALUE is expected, e.g. http.route=/cart".to_owned()),
     }
-}
-
-fn parse_last(text: &str) -> Result<usize, String> {
-    let max = kino_wire::check::MAX_LAST;
-    let number = text.parse().ok().filter(|last| (1..=max).contains(last));
-    number.ok_or_else(|| format!("a number from 1 to {max} is expected"))
 }
 
 fn parse_limit(text: &str) -> Result<usize, String> {

@@ -67,8 +67,8 @@ fn script(shell: Shell) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&script).into_owned())
 }
 
-/// Where a shell looks for the script of a command, what stands there, and what it takes besides. The script itself is
-/// asked for anew by each shell, so that it always is that of the installed program.
+/// Where a shell looks for the script of a command, the content of that file, and what else it takes. The file asks this
+/// program for the script, which is therefore always that of the installed version.
 fn place(shell: Shell) -> Result<(PathBuf, String, Option<String>), Failure> {
     let folder = |name: &str, otherwise: &str| match variable(name).filter(|value| !value.is_empty()) {
         Some(folder) => Ok(PathBuf::from(folder)),
