@@ -159,6 +159,7 @@ fn write(root: &Path, binary: &Path, out: &Path, args: &Make) -> anyhow::Result<
     }
     packages.push(checksums(&packages));
     fs::create_dir_all(out).with_context(|| format!("failed to make {}", out.display()))?;
+    remove_listed(out)?;
     for package in packages {
         let path = out.join(&package.name);
         fs::write(&path, &package.bytes).with_context(|| format!("failed to write {}", path.display()))?;
@@ -198,6 +199,18 @@ fn checksums(packages: &[Package]) -> Package {
     Package { name: "SHA256SUMS".to_owned(), bytes: lines.collect::<String>().into_bytes() }
 }
 
+/// Removes the packages that an earlier run wrote to `folder`: other versions and tags would pass for this one's.
+fn remove_listed(folder: &Path) -> anyhow::Result<()> {
+    let list = fs::read_to_string(folder.join("SHA256SUMS")).unwrap_or_default();
+    let names = list.lines().filter_map(|line| line.split_once("  ")).map(|(_, name)| name);
+    for path in names.filter(|name| !name.contains('/')).map(|name| folder.join(name)) {
+        if path.is_file() {
+            fs::remove_file(&path).with_context(|| format!("failed to remove {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
 fn megabytes(bytes: usize) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
@@ -205,6 +218,18 @@ fn megabytes(bytes: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn packages_of_an_earlier_run_are_removed_and_other_files_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["old.whl", "notes.txt"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        fs::write(folder.path().join("SHA256SUMS"), "00  old.whl\n00  gone.deb\n00  ../x\n").unwrap();
+        remove_listed(folder.path()).unwrap();
+        assert!(!folder.path().join("old.whl").exists());
+        assert!(folder.path().join("notes.txt").exists());
+    }
 
     #[test]
     fn checksums_are_listed_as_sha256sum_reads_them() {

@@ -98,20 +98,19 @@ fn try_one(base: &Base, target: &Path, packages: &Path, format: Format) -> anyho
             root::run_image(&target.join("dist-try/image"), &file, SCRIPTS)?
         }
         Format::Npm => {
-            let fresh = base.fresh("npm", packages, SCRIPTS)?;
+            let fresh = base.fresh("npm", packages, &[".tgz"], SCRIPTS)?;
             if let Err(why) = fresh.add_node()? {
                 return Ok(Outcome::CouldNotRun(why));
             }
             fresh.run("npm.sh")?
         }
         Format::Wheel => {
-            let fresh = base.fresh("wheel", packages, SCRIPTS)?;
+            let fresh = base.fresh("wheel", packages, &[".whl"], SCRIPTS)?;
             fresh.add_uv(&target.join("dist-try/uv"))?;
             fresh.run("wheel.sh")?
         }
-        Format::Archive | Format::Debian => {
-            base.fresh(format.name(), packages, SCRIPTS)?.run(&format!("{}.sh", format.name()))?
-        }
+        Format::Archive => base.fresh("archive", packages, &[".tar.gz", "SHA256SUMS"], SCRIPTS)?.run("archive.sh")?,
+        Format::Debian => base.fresh("debian", packages, &[".deb"], SCRIPTS)?.run("debian.sh")?,
     };
     Ok(if ended { Outcome::Passed } else { Outcome::Failed })
 }

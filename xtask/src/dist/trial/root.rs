@@ -65,15 +65,26 @@ impl Base {
         Err("no small Debian could be fetched: it takes mmdebstrap and a mirror of Debian's packages".to_owned())
     }
 
-    /// Unpacks a root folder.
-    pub(super) fn fresh(&self, name: &str, packages: &Path, scripts: Scripts) -> anyhow::Result<Fresh> {
+    /// Unpacks a root folder, with those files of `packages` in it whose names have one of the endings.
+    pub(super) fn fresh(
+        &self,
+        name: &str,
+        packages: &Path,
+        endings: &[&str],
+        scripts: Scripts,
+    ) -> anyhow::Result<Fresh> {
         let folder = self.folder.join(name);
         clear(&folder)?;
         let mut unpack = Command::new("tar");
         unpack.arg("-xpf").arg(&self.archive).arg("-C").arg(&folder);
         must(unpack)?;
         let inside = folder.join("try");
-        packages::copy(packages, &inside.join("packages"))?;
+        fs::create_dir_all(inside.join("packages"))?;
+        for ending in endings {
+            for file in files_ending_with(packages, ending)? {
+                fs::copy(&file, inside.join("packages").join(file.file_name().unwrap_or_default()))?;
+            }
+        }
         for (name, text) in scripts {
             fs::write(inside.join(name), text)?;
         }
@@ -179,6 +190,13 @@ fn unpack_image(image: &Path, root: &Path) -> anyhow::Result<Value> {
 
 /// The one file of a folder whose name ends so.
 pub(super) fn file_ending_with(folder: &Path, ending: &str) -> anyhow::Result<PathBuf> {
+    match <[PathBuf; 1]>::try_from(files_ending_with(folder, ending)?) {
+        Ok([file]) => Ok(file),
+        Err(files) => bail!("{} has {} files with the ending {ending}, not one", folder.display(), files.len()),
+    }
+}
+
+fn files_ending_with(folder: &Path, ending: &str) -> anyhow::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder).with_context(|| format!("there are no packages in {}", folder.display()))?;
     let mut found = Vec::new();
     for entry in entries {
@@ -187,10 +205,7 @@ pub(super) fn file_ending_with(folder: &Path, ending: &str) -> anyhow::Result<Pa
             found.push(path);
         }
     }
-    match <[PathBuf; 1]>::try_from(found) {
-        Ok([file]) => Ok(file),
-        Err(files) => bail!("{} has {} files with the ending {ending}, not one", folder.display(), files.len()),
-    }
+    Ok(found)
 }
 
 /// Fetches a small Debian; false where that fails.
