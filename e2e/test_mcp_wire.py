@@ -182,6 +182,27 @@ def test_every_column_is_in_the_resource(engine, wire):
     assert set(tables["traces"]["columns"]) <= set(answers["tools"]["find_traces"]["tables"]["traces"])
 
 
+def test_the_names_to_ask_by_are_listed(engine, wire):
+    now = time.time_ns() - 60_000 * MS
+    engine.send(otlp("lister", [span(0x99, 1, "listed", now, now + MS, kind=2)]))
+    engine.kino("run", "--label", "mine", "--", "true")
+
+    def listed(names, **more):
+        wire.call("find_traces", {"list": names, "all": True, **more})
+        [(table, found)] = wire.read()["result"]["structuredContent"]["tables"].items()
+        return table, [dict(zip(found["columns"], row)) for row in found["rows"]]
+
+    table, services = listed("services")
+    assert table == "services" and "lister" in {service["untrusted.service"] for service in services}
+    table, operations = listed("operations", service="lister")
+    assert table == "operations" and [row["untrusted.name"] for row in operations] == ["listed"]
+    table, runs = listed("runs")
+    assert table == "runs" and (runs[0]["untrusted.label"], runs[0]["untrusted.command"], runs[0]["ended"]) == ("mine", "true", "exit 0")
+    # What is listed is what other tools take.
+    wire.call("compare_runs", {"before": "label:mine", "after": f"run:{runs[0]['run_id']}"})
+    assert not wire.read()["result"].get("isError")
+
+
 @pytest.fixture
 def family(own_engine, tmp_path):
     """A repository with a program whose processes do not end by themselves."""

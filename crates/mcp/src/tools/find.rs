@@ -3,6 +3,7 @@
 use kino_wire::ask::ask;
 use kino_wire::find::{FindItem, FindQuestion};
 use kino_wire::live::{MAX_OPERATIONS, OperationSummary, OperationsQuestion, ServiceSummary, ServicesQuestion};
+use kino_wire::run::{RunItem, RunsQuestion};
 use serde_json::Value as Json;
 
 use crate::answer::{Answer, Rendered, Table};
@@ -65,7 +66,10 @@ impl ToolContext<'_> {
                 let operations = ask(self.backend, &question).await?;
                 (Table::with_rows(&shapes::OPERATIONS, operations.items.iter().map(operation_row)), operations.left_out)
             }
-            Names::Runs => unimplemented!(),
+            Names::Runs => {
+                let runs = ask(self.backend, &RunsQuestion { limit, scope, ..RunsQuestion::default() }).await?;
+                (Table::with_rows(&shapes::RUNS_LISTED, runs.items.iter().map(run_row)), runs.left_out)
+            }
         };
         let mut facts = vec![self.scope_fact()];
         facts.extend((left_out > 0).then_some(("beyond_limit", Value::Count(left_out))));
@@ -94,6 +98,23 @@ fn operation_row(operation: &OperationSummary) -> Vec<Value> {
         Value::Nanos(operation.total_nanos),
         Value::nanos(operation.duration.map(|duration| duration.p50_nanos)),
         Value::nanos(operation.duration.map(|duration| duration.p95_nanos)),
+    ]
+}
+
+fn run_row(run: &RunItem) -> Vec<Value> {
+    let ended = match (run.exit_code, run.signal) {
+        (_, Some(signal)) => Value::Plain(format!("signal {signal}")),
+        (Some(code), None) => Value::Plain(format!("exit {code}")),
+        (None, None) => Value::Empty,
+    };
+    vec![
+        Value::Plain(run.run_id.to_string()),
+        Value::recorded(run.label.as_deref().unwrap_or_default()),
+        Value::recorded(&run.command.join(" ")),
+        Value::Time(run.start_unix_nanos),
+        Value::nanos(run.duration_nanos),
+        ended,
+        Value::Plain(run.trace_id.to_string()),
     ]
 }
 

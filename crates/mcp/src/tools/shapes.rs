@@ -54,6 +54,9 @@ shapes! {
     OPERATIONS: "operations", usize::MAX, [
         "untrusted.service", "untrusted.name", "spans", "roots", "errors", "total_nanos", "p50_nanos", "p95_nanos",
     ];
+    RUNS_LISTED: "runs", usize::MAX, [
+        "run_id", "untrusted.label", "untrusted.command", "start_unix_nanos", "duration_nanos", "ended", "trace_id",
+    ];
     // explain
     FIRST_CAUSE: "first_cause", 1, [
         "untrusted.service", "untrusted.name", "untrusted.type", "untrusted.message", "untrusted.frame",
@@ -150,7 +153,7 @@ declared! {
             "scope", "more", "beyond_limit"
         ]
         tables [
-            TRACES, SERVICES, OPERATIONS
+            TRACES, SERVICES, OPERATIONS, RUNS_LISTED
         ];
     "explain":
         facts [
