@@ -6,6 +6,7 @@
 //! ```
 
 mod history;
+mod list;
 mod records;
 
 use std::collections::BTreeSet;
@@ -25,16 +26,12 @@ use kino_model::{
 use kino_store::snapshot::TraceFilter;
 use kino_wire::Problem;
 use kino_wire::explain::LeftOut;
-use kino_wire::run::{
-    CodeState, DEFAULT_RUNS, Done, MAX_RUNS, Run, RunFinish, RunItem, RunOutput, RunQuestion, RunStart, Runs,
-    RunsQuestion,
-};
+use kino_wire::run::{CodeState, Done, Run, RunFinish, RunOutput, RunQuestion, RunSent, RunStart, RunVerification};
 
 use self::history::Location;
 pub(crate) use self::records::{Record, RunRecords};
 use crate::error::OrProblem;
 use crate::execution_set::Members;
-use crate::find::limit;
 use crate::load;
 use crate::offload::offload;
 use crate::{Engine, explain, scope};
@@ -90,6 +87,8 @@ impl Engine {
             cpu_nanos: None,
             others_cpu: None,
             findings_changed: Vec::new(),
+            verification: None,
+            sent: None,
         };
         self.inner.runs.put(&record).await?;
         if record.label.is_some() {
@@ -120,9 +119,22 @@ impl Engine {
             self.inner.runs.put(&record).await?;
         }
         let id = record.run_id;
-        let (run, locations) = self.summary(record).await?;
+        let (run, locations, sent) = self.summary(record).await?;
         self.inner.runs.put_locations(id, &locations).await?;
+        self.inner.runs.change(id, |record| record.sent = Some(sent)).await?;
         Ok(run)
+    }
+
+    /// Notes in the records of runs that a verification executed them.
+    pub(crate) async fn note_verification(
+        &self,
+        verification: &RunVerification,
+        runs: &[RunId],
+    ) -> Result<(), Problem> {
+        for run in runs {
+            self.inner.runs.change(*run, |record| record.verification = Some(verification.clone())).await?;
+        }
+        Ok(())
     }
 
     pub(crate) async fn run(&self, question: RunQuestion) -> Result<Run, Problem> {
@@ -131,19 +143,6 @@ impl Engine {
             Some(record) => Ok(self.summary(record).await?.0),
             None => Err(self.inner.runs.none_called(&question.run_id).await?),
         }
-    }
-
-    pub(crate) async fn runs(&self, question: RunsQuestion) -> Result<Runs, Problem> {
-        let limit = limit(question.limit, DEFAULT_RUNS, MAX_RUNS)?;
-        let project = scope::project(&question.scope);
-        let mut runs = self.inner.runs.all().await?;
-        runs.retain(|run| {
-            let labelled = question.label.is_none() || question.label == run.label;
-            labelled && run.is_of(project.as_deref())
-        });
-        let left_out = runs.len().saturating_sub(limit) as u64;
-        runs.truncate(limit);
-        Ok(Runs { schema: Runs::SCHEMA.to_owned(), items: runs.into_iter().map(item).collect(), left_out })
     }
 
     /// Keeps a stream as a blob, redacted; an empty one is none.
@@ -196,8 +195,8 @@ impl Engine {
         Ok((found.rows, found.next.is_some()))
     }
 
-    /// The record and what its spans say, and where its operations lay.
-    async fn summary(&self, record: Record) -> Result<(Run, Vec<Location>), Problem> {
+    /// The record and what its spans say, where its operations lay, and how much it sent.
+    async fn summary(&self, record: Record) -> Result<(Run, Vec<Location>, RunSent), Problem> {
         let (rows, _) = self.of_run(record.run_id).await?;
         let looked_at = rows.iter().map(|row| row.trace_id).take(TRACES_EXPLAINED_MAX);
         let (traces, _) = load::traces(&self.snapshot(), looked_at).await?;
@@ -209,26 +208,13 @@ impl Engine {
     }
 }
 
-fn item(record: Record) -> RunItem {
-    RunItem {
-        duration_nanos: record.end_unix_nanos.map(|end| end - record.start_unix_nanos),
-        run_id: record.run_id,
-        trace_id: record.trace_id,
-        label: record.label,
-        command: record.command,
-        start_unix_nanos: record.start_unix_nanos,
-        exit_code: record.exit_code,
-        signal: record.signal,
-    }
-}
-
 fn summarise(
     record: Record,
     traces: Vec<Arc<kino_model::Trace>>,
     counted: u64,
     left_out_traces: u64,
     detectors: &DetectorConfig,
-) -> (Run, Vec<Location>) {
+) -> (Run, Vec<Location>, RunSent) {
     let members = Members::Runs(BTreeSet::from([record.run_id.to_string()]));
     let own = record.span_id;
     let traces: Vec<_> = traces.into_iter().map(|trace| members.restrict(trace)).collect();
@@ -243,6 +229,15 @@ fn summarise(
     found.retain(|execution| execution.span_id() != own);
     let explained = analyze::explain_operation_with(&found, detectors);
     let mut left_out = LeftOut::default();
+    let traces_sent = counted - only_own;
+    let counts = RunSent {
+        traces: traces_sent,
+        executions: found.len() as u64,
+        spans,
+        errors,
+        findings: explained.findings.len() as u64,
+        left_out_traces,
+    };
     let run = Run {
         schema: Run::SCHEMA.to_owned(),
         breakdown: explain::breakdown(explained.breakdown, true, &mut left_out),
@@ -263,13 +258,13 @@ fn summarise(
         diff_blob: record.diff_blob,
         cut_bytes: record.cut_bytes,
         spans,
-        traces: counted - only_own,
+        traces: traces_sent,
         left_out_traces,
         errors,
         services,
         findings_changed: record.findings_changed,
     };
-    (run, locations)
+    (run, locations, counts)
 }
 
 /// The run as a span: its name is the program's, its end is missing while it runs.

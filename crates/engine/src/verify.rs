@@ -22,7 +22,7 @@ use kino_store::snapshot::TraceFilter;
 use kino_wire::Problem;
 use kino_wire::ask::Scope;
 use kino_wire::compare::Sides;
-use kino_wire::run::Done;
+use kino_wire::run::{Done, RunVerification};
 use kino_wire::verify::{
     Verify, VerifyBase, VerifyEnd, VerifyFinish, VerifyLeftOut, VerifyLook, VerifyLooked, VerifyProgress,
     VerifyQuestion, VerifyRuns, VerifySide, VerifyStart, VerifyState, VerifyVerdict, looks,
@@ -159,7 +159,7 @@ impl Engine {
         if record.verify.state != VerifyState::Running {
             return Err(Problem::invalid(format!("the verification {} has ended", record.verify.id)));
         }
-        record.take(progress, self.inner.clock.now().0);
+        self.take(&mut record, progress).await?;
         self.inner.verifications.put(&record).await?;
         Ok(Done { count: 1 })
     }
@@ -171,7 +171,7 @@ impl Engine {
         if record.verify.state != VerifyState::Running {
             return Err(Problem::invalid(format!("the verification {} has ended", record.verify.id)));
         }
-        record.take(look.progress, self.inner.clock.now().0);
+        self.take(&mut record, look.progress).await?;
         record.looks += 1;
         let (judged, _) = self.judged(&record, record.level_of_look()).await?;
         record.is_sure = judged.verdict != analyze::Verdict::Undecided;
@@ -184,7 +184,7 @@ impl Engine {
         if record.verify.state == VerifyState::Done {
             return Ok(record.verify);
         }
-        record.take(finish.progress, self.inner.clock.now().0);
+        self.take(&mut record, finish.progress).await?;
         record.verify.end_unix_nanos = Some(finish.end_unix_nanos.max(record.verify.start_unix_nanos));
         record.verify.notes = finish.notes.iter().map(|note| self.inner.redaction.text(note)).collect();
         match &finish.end {
@@ -213,6 +213,23 @@ impl Engine {
             Ok(ended) => ended,
             Err(_) => Ok(self.inner.verifications.get(&question.id).await?.verify),
         }
+    }
+
+    /// Takes over the progress, and notes in the records of runs that are new in it which verification executed them.
+    async fn take(&self, record: &mut Record, progress: VerifyProgress) -> Result<(), Problem> {
+        let noted: BTreeSet<RunId> = [&record.verify.before.runs, &record.verify.after.runs, &record.warm_up_runs]
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect();
+        for (side, runs) in [("before", &progress.before), ("after", &progress.after)] {
+            let new: Vec<RunId> =
+                runs.runs.iter().chain(&runs.warm_up_runs).filter(|run| !noted.contains(run)).copied().collect();
+            let verification = RunVerification { id: record.verify.id, side: side.to_owned() };
+            self.note_verification(&verification, &new).await?;
+        }
+        record.take(progress, self.inner.clock.now().0);
+        Ok(())
     }
 
     /// Compares both sides and puts the verdict down.

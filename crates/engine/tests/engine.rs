@@ -105,6 +105,38 @@ async fn a_run_ends_with_what_it_sent_and_keeps_its_output() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn runs_are_listed_newest_first_page_by_page() {
+    let home = open().await;
+    for number in 1..=5 {
+        home.recorded_run(number, if number == 3 { "odd" } else { "base" }, "abc", 20).await;
+    }
+    let ids = |runs: &Json| -> Vec<String> {
+        let id = |run: &Json| run["run_id"].as_str().unwrap()[..2].to_owned();
+        runs["items"].as_array().unwrap().iter().map(id).collect()
+    };
+    let first = home.get("runs", json!({ "limit": 2 })).await;
+    assert_eq!((ids(&first), &first["left_out"]), (vec!["05".to_owned(), "04".to_owned()], &json!(3)));
+    let second = home.get("runs", json!({ "limit": 2, "cursor": first["cursor"] })).await;
+    assert_eq!((ids(&second), &second["left_out"]), (vec!["03".to_owned(), "02".to_owned()], &json!(1)));
+    let last = home.get("runs", json!({ "limit": 2, "cursor": second["cursor"] })).await;
+    assert_eq!(
+        (ids(&last), &last["cursor"], &last["older_not_read"]),
+        (vec!["01".to_owned()], &Json::Null, &json!(false))
+    );
+    assert_eq!(home.ask("runs", json!({ "cursor": "x" })).await.unwrap_err().kind, ProblemKind::Invalid);
+
+    let run = &home.get("runs", json!({ "label": "odd" })).await["items"][0];
+    assert_eq!((&run["code_state"], &run["command"][0]), (&json!("abc"), &json!("/usr/bin/work")));
+    let sent = json!({ "traces": 1, "executions": 1, "spans": 1, "errors": 0, "findings": 0, "left_out_traces": 0 });
+    assert_eq!(run["sent"], sent);
+    let start = run["start_unix_nanos"].clone();
+    assert_eq!(ids(&home.get("runs", json!({ "since_unix_nanos": start })).await), ["05", "04", "03"]);
+    assert_eq!(ids(&home.get("runs", json!({ "until_unix_nanos": start })).await), ["02", "01"]);
+    assert!(ids(&home.get("runs", json!({ "failed": true })).await).is_empty());
+    home.engine.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_waits_for_changes_is_answered_on_one_and_at_the_end() {
     let home = open().await;
     let first = home.get("live", json!({})).await["changes"].clone();

@@ -124,6 +124,9 @@ async fn warm_ups_do_not_count_and_the_verdict_can_be_asked_for_again() {
     assert_eq!(done["reasons"][0]["code"], "faster");
     assert_eq!(done["left_out"]["warm_up_runs"], json!([id(1), id(2)]));
     assert_eq!(done["left_out"]["executions_missing"], 0);
+    let listed = home.get("runs", json!({})).await;
+    let warm_up = listed["items"].as_array().unwrap().iter().find(|run| run["run_id"] == id(1)).unwrap();
+    assert_eq!(warm_up["verification"], json!({ "id": id(0xf0), "side": "before" }));
     assert_eq!(waiting.await.unwrap(), done, "the waiting client was answered with the end");
     assert_eq!(home.get("verify", json!({ "id": id(0xf0) })).await, done);
     home.engine.close().await.unwrap();

@@ -276,9 +276,9 @@ fn in_an_output(first: Open) -> Reader {
         start_unix_nanos: START,
         duration_nanos: Some(2_500 * MILLI),
         exit_code: Some(1),
-        signal: None,
+        ..RunItem::default()
     };
-    let runs = Runs { schema: String::new(), items: vec![run], left_out: 3 };
+    let runs = Runs { items: vec![run], left_out: 3, ..Runs::default() };
     reader.answer(|ask| matches!(ask, Ask::Runs(_)), Ok(Answer::Runs(Box::new(runs))));
     reader.press(&[Key::Enter]);
     reader.answer(|ask| matches!(ask, Ask::Run(_)), Ok(Answer::Run(Box::new(recorded_run()))));

@@ -164,7 +164,8 @@ impl State {
             (true, Pane::Findings) => {}
             (true, Pane::Runs) => {
                 self.runs.fresh.stale = false;
-                let question = RunsQuestion { label: None, limit: RUNS_SHOWN, scope: self.options.scope.clone() };
+                let question =
+                    RunsQuestion { limit: RUNS_SHOWN, scope: self.options.scope.clone(), ..RunsQuestion::default() };
                 self.ask(Slot::Runs(now), Ask::Runs(question), commands);
             }
         }

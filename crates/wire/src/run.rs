@@ -1,6 +1,6 @@
 //! `run`: a recorded execution of a command.
 
-use kino_model::{BlobHash, RunId, SpanId, TraceId};
+use kino_model::{BlobHash, RunId, SpanId, TraceId, VerificationId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -161,25 +161,39 @@ pub const MAX_RUNS: usize = 1_000;
 pub struct RunsQuestion {
     /// Only runs with exactly this label.
     pub label: Option<String>,
+    /// Only runs whose command failed: another exit code than 0, or a signal.
+    pub failed: bool,
+    /// Only runs that started at or after this.
+    pub since_unix_nanos: Option<i64>,
+    /// Only runs that started before this.
+    pub until_unix_nanos: Option<i64>,
     /// At most this many; 0 for the default.
     pub limit: usize,
+    /// Goes on where an earlier answer stopped.
+    pub cursor: Option<String>,
     /// Whose runs.
     pub scope: Scope,
 }
 
 /// `kino.runs.v1`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Runs {
     /// `kino.runs.v1`.
     pub schema: String,
     /// Newest first.
     pub items: Vec<RunItem>,
-    /// Runs beyond these.
+    /// Runs beyond these; `cursor` leads to them.
     pub left_out: u64,
+    /// Where to go on; `null` when there is no more.
+    #[serde(default)]
+    pub cursor: Option<String>,
+    /// Whether there may be older runs that the question did not read: it reads the newest 10,000.
+    #[serde(default)]
+    pub older_not_read: bool,
 }
 
 /// One run, as its command reported it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunItem {
     /// The run.
     pub run_id: RunId,
@@ -197,6 +211,53 @@ pub struct RunItem {
     pub exit_code: Option<i32>,
     /// The signal that ended it.
     pub signal: Option<i32>,
+    /// The commit, plus `+` and a hash of the uncommitted diff where there is one.
+    #[serde(default)]
+    pub code_state: Option<String>,
+    /// The branch.
+    #[serde(default)]
+    pub branch: Option<String>,
+    /// The worktree's root.
+    #[serde(default)]
+    pub worktree: Option<String>,
+    /// The verification that executed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<RunVerification>,
+    /// Processor time of the command and its children, user and system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_nanos: Option<i64>,
+    /// The share of the machine's cores that other programs used meanwhile, from 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others_cpu: Option<f64>,
+    /// What it had sent when it ended; `null` while it runs, and where an earlier version recorded it.
+    #[serde(default)]
+    pub sent: Option<RunSent>,
+}
+
+/// The verification that a run belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunVerification {
+    /// Its id: what `open verification:ID` takes.
+    pub id: VerificationId,
+    /// `before` or `after`.
+    pub side: String,
+}
+
+/// How much a run had sent shortly after its end, its own span not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunSent {
+    /// Traces.
+    pub traces: u64,
+    /// Executions: requests, jobs, tests, or whatever else its outermost spans are.
+    pub executions: u64,
+    /// Spans.
+    pub spans: u64,
+    /// Failed spans among them.
+    pub errors: u64,
+    /// Findings in its traces.
+    pub findings: u64,
+    /// Traces beyond those whose spans, executions and findings are counted.
+    pub left_out_traces: u64,
 }
 
 /// The answer of questions without results.

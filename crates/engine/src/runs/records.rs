@@ -7,7 +7,7 @@ use kino_store::Store;
 use kino_text::suggest;
 use kino_wire::Problem;
 use kino_wire::insights::FindingChange;
-use kino_wire::run::CodeState;
+use kino_wire::run::{CodeState, RunSent, RunVerification};
 use serde::{Deserialize, Serialize};
 
 use super::history::Location;
@@ -17,8 +17,8 @@ use crate::documents::Documents;
 const RECORD_KIND: &str = "run";
 /// The kind under which it keeps where the operations of a run lay.
 const LOCATIONS_KIND: &str = "run_locations";
-/// Runs that are looked through for a label or a prefix, the newest.
-const RUNS_MAX: usize = 10_000;
+/// The newest runs, which are read for a list, a label or a prefix.
+pub(super) const RUNS_MAX: usize = 10_000;
 /// More ids than these are compared with all runs at once, rather than looked up one by one.
 const LOOKED_UP_MAX: usize = 100;
 /// As many as this are read beyond [`RUNS_MAX`] at a time when old ones are removed.
@@ -52,6 +52,12 @@ pub(crate) struct Record {
     /// What became of findings by it.
     #[serde(default)]
     pub(super) findings_changed: Vec<FindingChange>,
+    /// The verification that executed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) verification: Option<RunVerification>,
+    /// How much it sent; `None` until its end has been summarised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sent: Option<RunSent>,
 }
 
 impl Record {
@@ -174,6 +180,15 @@ impl RunRecords {
     /// Returns the run with this id.
     pub(crate) async fn get(&self, id: &str) -> Result<Option<Record>, Problem> {
         self.runs.get(id).await
+    }
+
+    /// Changes the record of a run, where there is one. Another change of it at the same time may be lost.
+    pub(crate) async fn change(&self, id: RunId, change: impl FnOnce(&mut Record)) -> Result<(), Problem> {
+        if let Some(mut record) = self.get(&id.to_string()).await? {
+            change(&mut record);
+            self.put(&record).await?;
+        }
+        Ok(())
     }
 
     /// Keeps a run.
