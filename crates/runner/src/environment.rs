@@ -7,6 +7,8 @@ use kino_model::{RunId, SpanId, TraceId, names};
 use kino_wire::admin::EngineFile;
 use kino_wire::run::CodeState;
 
+use crate::service_name::{Place, service_name};
+
 /// Where spans go.
 pub(crate) const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// Where spans go, for traces alone.
@@ -66,7 +68,9 @@ pub(crate) struct Known<'a> {
     /// The code that runs.
     pub(crate) code: &'a CodeState,
     /// The command.
-    pub(crate) program: &'a OsStr,
+    pub(crate) words: &'a [OsString],
+    /// Where it runs.
+    pub(crate) directory: &'a Path,
 }
 
 /// The variables to set for the child; `variable` reads the present environment.
@@ -89,8 +93,9 @@ pub(crate) fn variables(
     let attributes = present(RESOURCE_ATTRIBUTES).map(|value| value.to_string_lossy().into_owned()).unwrap_or_default();
     let named = attributes.split(',').any(|pair| pair.trim_start().starts_with("service.name="));
     if present(SERVICE_NAME).is_none() && !named {
-        let name = Path::new(known.program).file_name().unwrap_or(known.program);
-        set.push((SERVICE_NAME, name.to_owned()));
+        let (worktree, project) = (known.code.worktree.as_deref(), known.code.project.as_deref());
+        let place = Place { directory: known.directory, worktree, project };
+        set.push((SERVICE_NAME, service_name(known.words, place)));
     }
     if present(METRICS_EXPORTER).is_none() {
         set.push((METRICS_EXPORTER, "none".into()));
@@ -150,7 +155,8 @@ mod tests {
             code_state: Some("c0ffee+12".to_owned()),
             ..CodeState::default()
         };
-        let known = Known { engine: &engine, ids: &ids, label, code: &code, program: OsStr::new("/usr/bin/app") };
+        let words = [OsString::from("/usr/bin/app")];
+        let known = Known { engine: &engine, ids: &ids, label, code: &code, words: &words, directory: Path::new("/") };
         let variable = |name: &str| present.iter().find(|(present, _)| *present == name).map(|(_, value)| value.into());
         let set = variables(&known, variable);
         set.into_iter().map(|(name, value)| format!("{name}={}", value.to_string_lossy())).collect()

@@ -18,6 +18,7 @@ mod error;
 mod host;
 pub mod reach;
 pub mod recording;
+mod service_name;
 mod silence;
 pub mod verification;
 

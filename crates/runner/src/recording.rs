@@ -67,7 +67,7 @@ pub fn execute<H: Host>(host: &H, command: Command<'_>, label: Option<&str>) -> 
     let begun = Registration::begin(host, command, label);
     let begun = begun.and_then(|mut registration| registration.wait_a_little(host).map(|()| registration));
     let registration = begun.inspect_err(not_recorded).ok();
-    let variables = registration.as_ref().map(|begun| variables(host, begun, command.words, label)).unwrap_or_default();
+    let variables = registration.as_ref().map(|begun| variables(host, begun, command, label)).unwrap_or_default();
     let ended = child::run(command, &variables, &host.terminal_helper(), host.clock());
     if let Err(error) = &ended.status {
         host.say(&format!("kino: {error}"));
@@ -90,7 +90,7 @@ pub fn execute<H: Host>(host: &H, command: Command<'_>, label: Option<&str>) -> 
 pub(crate) fn execute_quietly<H: Host>(host: &H, command: Command<'_>) -> Result<(Run, Ended), H::Failure> {
     let mut registration = Registration::begin(host, command, None)?;
     registration.wait(host)?;
-    let mut variables = variables(host, &registration, command.words, None);
+    let mut variables = variables(host, &registration, command, None);
     variables.push(("PWD", command.directory.as_os_str().to_owned()));
     let ended = child::run(command, &variables, &host.terminal_helper(), host.clock());
     let run = finish(host, &registration.registered(host)?, &ended)?;
@@ -101,12 +101,13 @@ pub(crate) fn execute_quietly<H: Host>(host: &H, command: Command<'_>) -> Result
 fn variables<H: Host>(
     host: &H,
     registration: &Registration<H>,
-    words: &[OsString],
+    command: Command<'_>,
     label: Option<&str>,
 ) -> Vec<(&'static str, OsString)> {
     let Some(engine) = &registration.engine else { return Vec::new() };
     let (ids, code) = (&registration.ids, &registration.code.state);
-    environment::variables(&Known { engine, ids, label, code, program: &words[0] }, |name| host.variable(name))
+    let Command { words, directory, .. } = command;
+    environment::variables(&Known { engine, ids, label, code, words, directory }, |name| host.variable(name))
 }
 
 /// The engine may have been stopped meanwhile: then another one is started, which finds the run in the store.
