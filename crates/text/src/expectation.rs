@@ -58,21 +58,26 @@ pub struct Mistake {
     message: String,
 }
 
-impl std::fmt::Display for Mistake {
-    /// The column counts characters from 1.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Mistake {
+    /// Returns the column of the offending words within the sentence, in characters from 1.
+    pub fn column(&self) -> usize {
+        self.text[..self.at.0].chars().count() + 1
+    }
+
+    /// Returns what is wrong, and the sentence with a mark below the offending words, without the column.
+    pub fn without_column(&self) -> String {
         let shown = untrusted::clean(&self.text);
         let before = self.text[..self.at.0].chars().count();
         let marked = self.text[self.at.0..self.at.0 + self.at.1].chars().count().max(1);
         // Cleaning changes widths only where there is something to clean; the column stays right.
-        write!(
-            f,
-            "column {}: {}\n    {shown}\n    {}{}",
-            before + 1,
-            self.message,
-            " ".repeat(before),
-            "^".repeat(marked)
-        )
+        format!("{}\n    {shown}\n    {}{}", self.message, " ".repeat(before), "^".repeat(marked))
+    }
+}
+
+impl std::fmt::Display for Mistake {
+    /// The column counts characters from 1.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "column {}: {}", self.column(), self.without_column())
     }
 }
 

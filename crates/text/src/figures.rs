@@ -60,6 +60,15 @@ pub fn bar(share: f64, cells: usize) -> String {
     text
 }
 
+/// Digits of a hash that are shown.
+const CODE_DIGITS: usize = 12;
+
+/// A state of the code, its commit and the hash of its uncommitted diff each cut to twelve digits.
+pub fn code_state(state: &str) -> String {
+    let parts: Vec<String> = state.split('+').map(|hash| hash.chars().take(CODE_DIGITS).collect()).collect();
+    parts.join("+")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +83,14 @@ mod tests {
     #[test]
     fn bytes_read_well() {
         assert_eq!((bytes(1023), bytes(1536), bytes(5 << 30)), ("1023 B".into(), "1.5 KiB".into(), "5.0 GiB".into()));
+    }
+
+    #[test]
+    fn states_that_differ_in_the_diff_alone_differ_when_they_are_cut() {
+        let commit = "9befa761e95eaa3ef37".repeat(2);
+        assert_eq!(code_state(&format!("{commit}+{}", "c0ffee".repeat(10))), "9befa761e95e+c0ffeec0ffee");
+        assert_eq!(code_state(&commit), "9befa761e95e");
+        assert_eq!(code_state("abc"), "abc");
     }
 
     #[test]

@@ -30,10 +30,20 @@ pub fn best<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option
     nearest(wrong, names).into_iter().next()
 }
 
-/// The names nearest to `wrong`, or, where none is near, the first few there are.
+/// The names nearest to `wrong`, or, where none is near, the first few there are; each once. For names that a reader
+/// knows: an id that is unlike the wrong one is no help.
 pub fn or_all<'a>(wrong: &str, names: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
     let near = nearest(wrong, names.clone());
-    if near.is_empty() { names.take(SUGGESTIONS_MAX).map(str::to_owned).collect() } else { near }
+    if !near.is_empty() {
+        return near;
+    }
+    let mut first: Vec<&str> = Vec::new();
+    for name in names {
+        if first.len() < SUGGESTIONS_MAX && !name.is_empty() && !first.contains(&name) {
+            first.push(name);
+        }
+    }
+    first.into_iter().map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -51,5 +61,10 @@ mod tests {
         check("CHECKOUT", &["checkout"]);
         check("summary", &["summary.generate"]);
         check("zzz", &[]);
+    }
+
+    #[test]
+    fn names_that_repeat_are_suggested_once() {
+        assert_eq!(or_all("zzz", ["main", "main", "", "base", "main"].into_iter()), ["main", "base"]);
     }
 }

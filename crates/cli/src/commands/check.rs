@@ -86,7 +86,11 @@ fn expectations(root: &Path, more: &[String]) -> Result<(Vec<Expectation>, Vec<P
         let line = text[..one.span().start].bytes().filter(|byte| *byte == b'\n').count() as u64 + 1;
         match expectation::parse(one.get_ref()) {
             Ok(expectation) => expectations.push(expectation),
-            Err(mistake) => mistakes.push(format!("{}:{line}, {mistake}", render::path(&path))),
+            Err(mistake) => {
+                let column = column(&text, &one, mistake.column());
+                let what = mistake.without_column();
+                mistakes.push(format!("{}:{line}, column {column}: {what}", render::path(&path)));
+            }
         }
         places.push(Place { file: FILE.to_owned(), line: Some(line) });
     }
@@ -98,6 +102,18 @@ fn expectations(root: &Path, more: &[String]) -> Result<(Vec<Expectation>, Vec<P
         places.push(Place { file: FILE.to_owned(), line: None });
     }
     if mistakes.is_empty() { Ok((expectations, places)) } else { Err(Failure::new(code::WRONG, mistakes.join("\n"))) }
+}
+
+/// The column in the file, in characters from 1, of a column within a string there; of the string itself where it has
+/// escapes or several lines, so that the two do not run alike.
+fn column(file: &str, string: &Spanned<String>, column_within: usize) -> usize {
+    let start = string.span().start;
+    let line = file[..start].rfind('\n').map_or(0, |newline| newline + 1);
+    let at = file[line..start].chars().count() + 1;
+    let source = file.get(string.span()).unwrap_or_default();
+    let quotes = source.len() - source.trim_start_matches(['"', '\'']).len();
+    let is_plain = source.get(quotes..).is_some_and(|inner| inner.starts_with(string.get_ref().as_str()));
+    if is_plain && !source.contains('\n') { at + quotes + column_within - 1 } else { at }
 }
 
 /// A file's text; `None` where there is none.
@@ -164,8 +180,13 @@ mod tests {
         write("expect = [\n  \"a p59 < 1 s\",\n  \"no eror\",\n]\n");
         let wrong = expectations(root.path(), &[]).unwrap_err();
         assert_eq!(wrong.code, code::WRONG);
-        assert!(wrong.message.contains("kino.toml:2, column 3: \"p59\" is no measure"), "{}", wrong.message);
-        assert!(wrong.message.contains("kino.toml:3, column 4: "), "{}", wrong.message);
+        assert!(wrong.message.contains("kino.toml:2, column 6: \"p59\" is no measure"), "{}", wrong.message);
+        assert!(wrong.message.contains("kino.toml:3, column 7: "), "{}", wrong.message);
+        write("# é\nexpect = [\"é p59 < 1 s\", 'b p59 < 1 s', \"\\u0063 p59 < 1 s\"]\n");
+        let wrong = expectations(root.path(), &[]).unwrap_err();
+        for column in ["kino.toml:2, column 14: ", "kino.toml:2, column 29: ", "kino.toml:2, column 41: "] {
+            assert!(wrong.message.contains(column), "{column}\n{}", wrong.message);
+        }
         write("expectt = []\n");
         assert!(expectations(root.path(), &[]).unwrap_err().message.contains("expectt"));
     }

@@ -5,12 +5,10 @@ use kino_text::time;
 use kino_wire::insights::{FindingChange, FindingState, Fix, Insight, Insights};
 
 use super::table::Table;
-use super::{Style, Tone, clean, count, counted, duration, finding, wrap};
+use super::{Style, Tone, clean, code_state, count, counted, duration, finding, wrap};
 
 /// How many findings are described in sentences below the table.
 const DESCRIBED_MAX: usize = 3;
-/// How much of a state of the code is shown.
-const CODE_CHARS: usize = 19;
 
 /// The table, and the first few in sentences.
 pub(crate) fn text(answer: &Insights, style: Style, now: UnixNanos) -> String {
@@ -77,7 +75,7 @@ pub(crate) fn one(item: &Insight, style: Style, now: UnixNanos) -> String {
     let mut text = finding::list(std::slice::from_ref(&item.finding), style);
     let line = |text: &mut String, tone, words: &str| text.push_str(&style.paint(tone, &wrap(words, style, "    ")));
     let code = |code: &Option<String>| {
-        code.as_deref().map(|code| format!(" at code {}", short(&clean(code)))).unwrap_or_default()
+        code.as_deref().map(|code| format!(" at code {}", clean(&code_state(code)))).unwrap_or_default()
     };
     let changed = if item.state == FindingState::Open {
         String::new()
@@ -159,15 +157,10 @@ fn repair(fix: &Fix) -> String {
         _ => "its time is not known".to_owned(),
     };
     let code = match (&fix.before_code, &fix.after_code) {
-        (Some(before), Some(after)) => format!(", code {} → {}", short(&clean(before)), short(&clean(after))),
+        (Some(before), Some(after)) => format!(", code {} → {}", clean(&code_state(before)), clean(&code_state(after))),
         _ => String::new(),
     };
     format!("{times}, over {} and {} executions{code}", count(fix.executions_before), count(fix.executions_after))
-}
-
-fn short(code: &str) -> String {
-    let start: String = code.chars().take(CODE_CHARS).collect();
-    if start.len() < code.len() { format!("{start}…") } else { start }
 }
 
 fn tone(state: FindingState) -> Tone {
