@@ -3,6 +3,7 @@
 mod check;
 mod diagnose;
 mod lake;
+mod lists;
 mod run;
 mod setup;
 
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use self::check::{Check, CheckFormat};
 pub(crate) use self::diagnose::Diagnose;
 pub(crate) use self::lake::Lake;
+pub(crate) use self::lists::{Operations, Runs, Services};
 pub(crate) use self::run::{REPEAT, Run};
 pub(crate) use self::setup::{Completions, ConfigCommand, Man};
 use crate::commands::key::Key;
@@ -95,6 +97,12 @@ pub(crate) enum Command {
     Diagnose(Diagnose),
     /// Find traces, newest first.
     Find(Find),
+    /// List the recorded runs, newest first.
+    Runs(Runs),
+    /// List the services, the most spans first.
+    Services(Services),
+    /// List the operations, the most total time first.
+    Operations(Operations),
     /// Say where the time of a trace, an operation or the whole system goes.
     Explain(Explain),
     /// Predict how long an operation takes at an input, from how its duration followed that input so far.
@@ -109,7 +117,7 @@ pub(crate) enum Command {
     Errors(Errors),
     /// Show what is wrong, as it was found in the background: open, acknowledged, fixed, back again.
     Insights(Insights),
-    /// Show everything recorded of a trace, a span, or a run's output.
+    /// Show everything recorded of a trace, a span, a run, a run's output, or a verification.
     Open(Open),
     /// Watch traces, findings and runs as they arrive, and open them, in the terminal.
     Watch(Watch),
@@ -269,7 +277,8 @@ pub(crate) struct Find {
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-32 hex digits are a trace id; anything else is the exact name of an operation (a span).
+An operation (a span) of exactly that name comes first, then a trace whose id is, or begins with, these digits (at
+least four), then the only operation whose name contains the words. Where several fit, they are listed.
 
 Of a trace that failed or was slow it says first what sets it apart from others of its entry operation, why it failed,
 what it waited for, and what it logged.
@@ -281,13 +290,15 @@ Examples:
   kino explain 5b8efff798038103d269b633813fc60c
   kino explain 5b8efff798038103d269b633813fc60c --flame
   kino explain 5b8efff798038103d269b633813fc60c --list critical-path --offset 500 --json
+  kino explain 5b8e
   kino explain journal.generate --last 50
+  kino explain orders               GET /orders/<int:id>, if it is the only one
   kino explain --system
   kino explain --since 14:05
   kino explain --since 14:05 --until 14:20 --against 3h
   kino explain --since 1h --against 2026-05-01T12:00:00Z..2026-05-01T13:00:00Z")]
 pub(crate) struct Explain {
-    /// A trace id, or the exact name of an operation.
+    /// A trace's id or its beginning, or the name of an operation or a part of it.
     #[arg(value_name = "TRACE_ID|OPERATION", required_unless_present_any = ["system", "since"],
           add = completion::operations_and_traces())]
     pub(crate) what: Option<String>,
@@ -511,11 +522,12 @@ pub(crate) enum InsightState {
 #[command(after_help = "\
 Examples:
   kino open 5b8efff798038103d269b633813fc60c
-  kino open 5b8efff798038103d269b633813fc60c/eee19b7ec3c1b174
+  kino open 5b8e/eee1                the beginning of an id will do: at least four digits
+  kino open run:4f2a91c0             how a run ended, what it sent, what is wrong, what to ask next
   kino open blob:HASH                a run's output or diff; `kino run` names it
   kino open verification:8d3f        what `kino run --against` answered; the beginning of its id will do")]
 pub(crate) struct Open {
-    /// TRACE_ID, TRACE_ID/SPAN_ID, blob:HASH or verification:ID.
+    /// TRACE_ID, TRACE_ID/SPAN_ID, run:ID, blob:HASH or verification:ID, or the beginning of one.
     #[arg(value_name = "ID", add = completion::traces())]
     pub(crate) id: String,
     /// Skip this many spans or bytes.
@@ -604,9 +616,9 @@ pub(crate) struct Export {
     /// Write to this file instead of standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-    /// This trace; may be repeated.
+    /// This trace, by its id or the beginning of it; may be repeated.
     #[arg(long = "trace", value_name = "TRACE_ID")]
-    pub(crate) traces: Vec<kino_model::TraceId>,
+    pub(crate) traces: Vec<String>,
     /// Which traces.
     #[command(flatten)]
     pub(crate) filters: Filters,
@@ -635,14 +647,14 @@ Hides at once, then removes from every file. There is no way back.
 
 Examples:
   kino forget 5b8efff798038103d269b633813fc60c
-  kino forget --run 4f2a91c0 --yes
+  kino forget --run 4f2a91c04f2a91c04f2a91c04f2a91c0 --yes
   kino forget --before 30d")]
 #[group(id = "target", required = true, multiple = true, args = ["trace_ids", "run", "before", "everything"])]
 pub(crate) struct Forget {
     /// These traces.
     #[arg(value_name = "TRACE_ID")]
     pub(crate) trace_ids: Vec<kino_model::TraceId>,
-    /// Traces of this run.
+    /// Traces of this run; the whole id.
     #[arg(long, value_name = "RUN_ID")]
     pub(crate) run: Option<String>,
     /// Traces that started before this.

@@ -230,7 +230,7 @@ impl Client {
                 let message = format!(
                     "the export broke off ({message}): what was written is not all. Exporting again gives the rest"
                 );
-                Err(Problem { kind: ProblemKind::Internal, message, did_you_mean: Vec::new() })
+                Err(Problem { kind: ProblemKind::Internal, message, did_you_mean: Vec::new(), candidates: Vec::new() })
             }
             exported => exported.map(|()| bytes),
         }
@@ -318,7 +318,12 @@ impl Client {
     }
 
     fn silent(&self) -> Problem {
-        Problem { kind: ProblemKind::Internal, message: silent(&self.address), did_you_mean: Vec::new() }
+        Problem {
+            kind: ProblemKind::Internal,
+            message: silent(&self.address),
+            did_you_mean: Vec::new(),
+            candidates: Vec::new(),
+        }
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Problem {
@@ -327,7 +332,7 @@ impl Client {
         }
         let message =
             format!("the engine (process {}) does not answer: {error}. `kino doctor` finds out why", self.address.pid);
-        Problem { kind: ProblemKind::Internal, message, did_you_mean: Vec::new() }
+        Problem { kind: ProblemKind::Internal, message, did_you_mean: Vec::new(), candidates: Vec::new() }
     }
 }
 
@@ -345,7 +350,12 @@ fn problem(name: &str, status: u16, body: &[u8]) -> Problem {
     };
     let body = String::from_utf8_lossy(body);
     let shown: String = body.trim().chars().take(300).collect();
-    Problem { kind, message: format!("the engine answered {name} with status {status}: {shown}"), did_you_mean: vec![] }
+    Problem {
+        kind,
+        message: format!("the engine answered {name} with status {status}: {shown}"),
+        did_you_mean: vec![],
+        candidates: vec![],
+    }
 }
 
 impl Backend for Client {

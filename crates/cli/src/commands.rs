@@ -11,6 +11,7 @@ mod forget;
 mod import;
 mod insights;
 pub(crate) mod key;
+mod lists;
 mod logs;
 mod manual;
 mod mcp;
@@ -37,6 +38,9 @@ pub(crate) fn carry_out(app: &App, command: Command) -> Outcome {
         Command::Run(arguments) => run::run(app, &arguments),
         Command::Diagnose(arguments) => questions::diagnose(app, &arguments),
         Command::Find(arguments) => questions::find(app, arguments),
+        Command::Runs(arguments) => lists::runs(app, arguments),
+        Command::Services(arguments) => lists::services(app, &arguments),
+        Command::Operations(arguments) => lists::operations(app, arguments),
         Command::Explain(arguments) => questions::explain(app, arguments),
         Command::Predict(arguments) => questions::predict(app, arguments),
         Command::Compare(arguments) => questions::compare(app, arguments),

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use jiff::tz::TimeZone;
+use kino_text::time;
+use kino_wire::resolve::{Target, TargetKind};
 use kino_wire::{Problem, ProblemKind};
 
 use crate::render;
@@ -93,6 +96,41 @@ impl From<Problem> for Failure {
                 message = format!("{message}\n            or {other:?}?");
             }
         }
+        let zone = time::zone();
+        let digits = distinct_digits(&problem.candidates);
+        for target in &problem.candidates {
+            message = format!("{message}\n  {}", candidate(target, digits, &zone));
+        }
         Self { code, message }
     }
+}
+
+/// Digits of an id that are shown where they tell the candidates from each other.
+const ID_DIGITS: usize = 12;
+
+/// How many digits make the ids of the candidates differ; at least [`ID_DIGITS`].
+fn distinct_digits(candidates: &[Target]) -> usize {
+    let ids: Vec<&str> = candidates
+        .iter()
+        .filter(|target| target.kind != TargetKind::Operation)
+        .map(|target| target.id.as_str())
+        .collect();
+    let distinct = |digits: &usize| {
+        let mut begins: Vec<&str> = ids.iter().map(|id| id.get(..*digits).unwrap_or(id)).collect();
+        begins.sort_unstable();
+        begins.windows(2).all(|pair| pair[0] != pair[1])
+    };
+    (ID_DIGITS..64).find(distinct).unwrap_or(64)
+}
+
+/// One thing that fits: its kind, its id, when it was, and what it is called.
+fn candidate(target: &Target, digits: usize, zone: &TimeZone) -> String {
+    let (kind, name) = (target.kind.name(), render::clean(&target.name));
+    if target.kind == TargetKind::Operation {
+        let services = if name.is_empty() { String::new() } else { format!(" ({name})") };
+        return format!("{kind} {:?}{services}", render::clean(&target.id));
+    }
+    let id = target.id.get(..digits).unwrap_or(&target.id);
+    let when = target.time_unix_nanos.map(|nanos| format!(" {}", time::show(nanos, zone))).unwrap_or_default();
+    format!("{kind} {id}{when} {name}").trim_end().to_owned()
 }

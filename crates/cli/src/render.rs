@@ -19,6 +19,7 @@ pub(crate) mod explain;
 pub(crate) mod find;
 pub(crate) mod finding;
 pub(crate) mod insights;
+pub(crate) mod lists;
 pub(crate) mod open;
 pub(crate) mod predict;
 pub(crate) mod run;
@@ -32,7 +33,7 @@ use std::path::Path;
 
 use anstyle::{AnsiColor, Style as Ansi};
 pub(crate) use kino_text::Tone;
-pub(crate) use kino_text::figures::{bar, bytes, count, counted, duration, percent};
+pub(crate) use kino_text::figures::{bar, bytes, code_state, count, counted, duration, percent};
 use kino_text::layout;
 pub(crate) use kino_text::untrusted::{clean as clean_whole, clean_lines};
 

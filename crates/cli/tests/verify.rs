@@ -118,17 +118,19 @@ fn an_old_verification_is_shown_again_by_its_id() {
     let text = String::from_utf8_lossy(&shown.stdout).into_owned();
     assert!(shown.status.success() && text.starts_with("undecided: 1 execution of HEAD~1"), "{text}");
 
-    // What is neither a trace nor a verification is answered as a trace that is not there.
+    // An id that nothing has gets no unrelated suggestion.
     let missing = |named: &str| {
         let output = repository.command(&["open", named]).output().unwrap();
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
     let (code, text) = missing(&"0".repeat(31));
-    assert!(code == Some(2) && text.contains("TRACE_ID") && text.contains("there is no verification"), "{text}");
+    assert!(code == Some(3) && text.contains("no id begins with") && !text.contains("did you mean"), "{text}");
+    let (code, text) = missing("nonsense");
+    assert!(code == Some(2) && text.contains("TRACE_ID"), "{text}");
     let (code, text) = missing(&format!("{}1", "0".repeat(31)));
     assert!(code == Some(3) && text.contains("trace"), "{text}");
     let (code, text) = missing("verification:000");
-    assert!(code == Some(3) && text.contains(&format!("did you mean {id:?}")), "{text}");
+    assert!(code == Some(3) && text.contains("at least 4 digits") && !text.contains(id), "{text}");
 }
 
 #[test]

@@ -126,7 +126,12 @@ impl Engine {
         let forgetting = if question.everything {
             Forgetting::Everything
         } else if let Some(run_id) = &question.run_id {
-            let run_ids = Some(vec![self.inner.runs.id_of(run_id).await?]);
+            let whole = self.inner.runs.id_of(run_id).await?;
+            if whole != *run_id {
+                let message = format!("there is no way back, so the whole id is wanted: {run_id:?} begins {whole}");
+                return Err(Problem::invalid(message));
+            }
+            let run_ids = Some(vec![whole]);
             Forgetting::Traces(self.trace_ids(&TraceFilter { run_ids, ..TraceFilter::default() }).await?)
         } else if let Some(before) = question.before_unix_nanos {
             if project.is_none() {
@@ -142,7 +147,6 @@ impl Engine {
         let forgotten = self.inner.store.forget(forgetting).await.or_problem()?;
         self.inner.findings.forget(&gone).await?;
         if let Some(run_id) = question.run_id {
-            let run_id = self.inner.runs.id_of(&run_id).await?;
             self.inner.runs.remove(&run_id).await?;
         } else if question.everything {
             self.inner.runs.clear().await?;

@@ -7,7 +7,7 @@ use kino_wire::ask::Asked;
 use kino_wire::schema::Contracts;
 use kino_wire::{
     Access, Backend, Cost, Damage, Problem, Question, admin, check, compare, diagnose, errors, evidence, explain, find,
-    insights, live, predict, run, search, sql, verify, window,
+    insights, live, predict, resolve, run, search, sql, verify, window,
 };
 use serde_json::Value as Json;
 use tokio::runtime::Handle;
@@ -113,6 +113,7 @@ questions! {
     live::OperationsQuestion => operations;
     live::ServicesQuestion => services;
     search::SearchQuestion => search;
+    resolve::ResolveQuestion => resolve;
     admin::StatusQuestion => status;
     admin::LakeFilesQuestion => lake_files;
     admin::ForgetQuestion => forget;

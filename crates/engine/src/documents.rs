@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use crate::error::OrProblem;
+use crate::resolve::Prefix;
 
 /// The documents of one kind. Clones share them.
 #[derive(Debug)]
@@ -46,6 +47,12 @@ impl<T: Serialize + DeserializeOwned> Documents<T> {
     /// Returns the documents that were changed last, at most `limit`, the newest first.
     pub(crate) async fn newest(&self, limit: usize) -> Result<Vec<T>, Problem> {
         let found = self.newest_json(limit).await?;
+        Ok(found.into_iter().filter_map(|(id, json)| self.readable(&id, json)).collect())
+    }
+
+    /// Returns the documents whose id begins so, by id; at most `limit`.
+    pub(crate) async fn beginning(&self, prefix: &Prefix, limit: usize) -> Result<Vec<T>, Problem> {
+        let found = self.store.records_beginning(self.kind, prefix.digits(), limit).await.or_problem()?;
         Ok(found.into_iter().filter_map(|(id, json)| self.readable(&id, json)).collect())
     }
 

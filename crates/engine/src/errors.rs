@@ -49,6 +49,9 @@ impl Engine {
             run_ids: run_id.map(|run_id| vec![run_id]),
         };
         let mut found = self.error_groups(&self.snapshot(), &filter).await?;
+        if found.groups.is_empty() {
+            self.check_run(filter.run_ids.as_deref()).await?;
+        }
         let more = found.groups.len() > limit || found.is_cut;
         found.groups.truncate(limit);
         Ok(Errors {

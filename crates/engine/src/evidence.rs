@@ -1,12 +1,17 @@
 //! `open`: the whole of a trace, a span or a blob, page by page.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use kino_model::{BlobHash, LogRecord, Span, SpanId, Trace, TraceId, Value};
 use kino_wire::Problem;
 use kino_wire::evidence::{Open, OpenEvent, OpenQuestion};
+use kino_wire::resolve::TargetKind;
+use kino_wire::run::RunQuestion;
+use kino_wire::verify::VerifyQuestion;
 
 use crate::error::OrProblem;
+use crate::resolve::{Prefix, repeated};
 use crate::{Engine, to_wire};
 
 /// Spans of a page when nothing is said.
@@ -23,27 +28,76 @@ const DEFAULT_BYTES: u64 = 64 * 1024;
 const BYTES_MAX: u64 = 16 << 20;
 /// Logs of a trace's page; they go with the page of spans that they were written in, or else with the first.
 const LOGS_MAX: usize = 5_000;
+/// Spans that are named where several begin alike.
+const SPANS_NAMED_MAX: usize = 5;
 
 impl Engine {
     pub(crate) async fn open_evidence(&self, question: OpenQuestion) -> Result<Open, Problem> {
         let id = question.id.trim();
         if let Some(hash) = id.strip_prefix("blob:") {
-            let unknown = |_| no_blob(hash);
-            return self.open_blob(hash.parse().map_err(unknown)?, &question).await;
+            let whole = hash.parse::<BlobHash>().ok();
+            let hash = match whole {
+                Some(whole) => whole,
+                None => self.blob_of(hash).await?,
+            };
+            return self.open_blob(hash, &question).await;
         }
-        let (trace_id, span_id) = match id.split_once('/') {
-            Some((trace_id, span_id)) => (trace_id, Some(span_id)),
-            None => (id, None),
+        if let Some((trace_id, span_id)) = id.split_once('/') {
+            if !is_beginning(trace_id) || !is_beginning(span_id) {
+                return Err(unknown_form(id));
+            }
+            let trace = self.trace_of(self.trace_id_of(trace_id).await?).await?;
+            return open_span(&question, &trace, span_id);
+        }
+        let (kind, digits) = id.split_once(':').unwrap_or(("", id));
+        let kinds: &[TargetKind] = match kind {
+            "" => &[TargetKind::Trace, TargetKind::Run, TargetKind::Verification],
+            "trace" => &[TargetKind::Trace],
+            "run" => &[TargetKind::Run],
+            "verification" => &[TargetKind::Verification],
+            _ => return Err(unknown_form(id)),
         };
-        let trace_id: TraceId = trace_id.parse().map_err(|error| unknown_form(&question.id, &error))?;
-        let span_id = span_id.map(str::parse::<SpanId>).transpose();
-        let span_id = span_id.map_err(|error| unknown_form(&question.id, &error))?;
-        let trace = self.snapshot().trace(trace_id).await.or_problem()?;
-        let trace = trace.ok_or_else(|| self.no_trace(trace_id))?;
-        match span_id {
-            Some(span_id) => open_span(&question, &trace, span_id),
-            None => Ok(open_trace(&question, &trace)),
+        if kind.is_empty() && !is_beginning(digits) {
+            return Err(unknown_form(id));
         }
+        if let Ok(trace_id) = digits.parse::<TraceId>()
+            && kinds.contains(&TargetKind::Trace)
+            && let Some(trace) = self.snapshot().trace(trace_id).await.or_problem()?
+        {
+            return Ok(open_trace(&question, &trace));
+        }
+        let target = match (self.target(id, &kinds.iter().copied().collect(), None, None).await, digits.parse()) {
+            (Err(problem), Ok(trace_id)) if problem.candidates.is_empty() && kinds.contains(&TargetKind::Trace) => {
+                return Err(self.no_trace(trace_id));
+            }
+            (target, _) => target?,
+        };
+        let id = target.id.clone();
+        match (target.kind, target.trace()) {
+            (TargetKind::Run, _) => {
+                let run = self.run(RunQuestion { run_id: id }).await?;
+                Ok(Open { run: Some(Box::new(run)), ..empty(&question, 0) })
+            }
+            (TargetKind::Verification, _) => {
+                let verify = self.verify(VerifyQuestion { id, wait_millis: 0 }).await?;
+                Ok(Open { verification: Some(Box::new(verify)), ..empty(&question, 0) })
+            }
+            (_, Some(trace_id)) => Ok(open_trace(&question, &*self.trace_of(trace_id).await?)),
+            _ => Err(unknown_form(&question.id)),
+        }
+    }
+
+    async fn trace_of(&self, trace_id: TraceId) -> Result<Arc<Trace>, Problem> {
+        let trace = self.snapshot().trace(trace_id).await.or_problem()?;
+        trace.ok_or_else(|| self.no_trace(trace_id))
+    }
+
+    async fn blob_of(&self, digits: &str) -> Result<BlobHash, Problem> {
+        if !is_beginning(digits) {
+            return Err(no_blob(digits));
+        }
+        let target = self.target(digits, &BTreeSet::from([TargetKind::Blob]), None, None).await?;
+        target.id.parse().map_err(|_| no_blob(digits))
     }
 
     async fn open_blob(&self, hash: BlobHash, question: &OpenQuestion) -> Result<Open, Problem> {
@@ -121,8 +175,21 @@ fn text_bytes(value: &Value) -> usize {
     }
 }
 
-/// All spans under the id: differing duplicates are all shown.
-fn open_span(question: &OpenQuestion, trace: &Trace, span_id: SpanId) -> Result<Open, Problem> {
+/// All spans under the id, or under the only one that begins so: differing duplicates are all shown.
+fn open_span(question: &OpenQuestion, trace: &Trace, digits: &str) -> Result<Open, Problem> {
+    let missing = || Problem::not_found(format!("the trace {} has no span {digits:?}", trace.trace_id), Vec::new());
+    let prefix = Prefix::of(digits, SpanId::LEN).ok_or_else(missing)?;
+    let fitting = trace.spans.iter().map(|span| span.span_id).filter(|id| prefix.begins(&id.to_string()));
+    let fitting: BTreeSet<SpanId> = fitting.collect();
+    let mut ids = fitting.iter();
+    let (Some(span_id), None) = (ids.next().copied(), ids.next()) else {
+        if fitting.is_empty() {
+            return Err(missing());
+        }
+        let near = fitting.iter().take(SPANS_NAMED_MAX).map(SpanId::to_string).collect();
+        let message = format!("{digits:?} begins the ids of several spans of this trace: give more digits");
+        return Err(Problem::not_found(message, near));
+    };
     let spans: Vec<_> = trace.spans.iter().filter(|span| span.span_id == span_id).map(to_wire::span).collect();
     if spans.is_empty() {
         let message = format!("the trace {} has no span {span_id}", trace.trace_id);
@@ -149,6 +216,8 @@ fn empty(question: &OpenQuestion, total: u64) -> Open {
         text: None,
         total,
         next_offset: None,
+        run: None,
+        verification: None,
     }
 }
 
@@ -156,6 +225,12 @@ fn no_blob(hash: &str) -> Problem {
     Problem::not_found(format!("there is no blob {hash:?}"), Vec::new())
 }
 
-fn unknown_form(id: &str, error: &kino_model::id::IdError) -> Problem {
-    Problem::invalid(format!("{id:?} is none of TRACE_ID, TRACE_ID/SPAN_ID, blob:HASH: {error}"))
+/// Whether a text has the digits of an id alone.
+fn is_beginning(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 2 * BlobHash::LEN && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn unknown_form(id: &str) -> Problem {
+    let forms = "TRACE_ID, TRACE_ID/SPAN_ID, blob:HASH, run:ID, verification:ID";
+    Problem::invalid(format!("{:?} is none of {forms}: an id has hexadecimal digits alone", repeated(id)))
 }

@@ -14,6 +14,7 @@ use kino_wire::ask::Scope;
 
 use crate::error::{EngineError, OrProblem};
 use crate::load;
+use crate::runs::RunRecords;
 use crate::selector::Selector;
 use crate::{Engine, scope};
 
@@ -140,9 +141,22 @@ impl Engine {
         Ok(states)
     }
 
+    /// Says that a run sent nothing, or that there is none.
+    async fn no_traces_of_run(&self, id: &str) -> Problem {
+        let run = match self.inner.runs.id_of(id).await {
+            Ok(whole) => self.inner.runs.get(&whole).await,
+            Err(problem) => Err(problem),
+        };
+        match run {
+            Ok(Some(run)) => Problem::not_found(format!("the run {} sent no traces", run.run_id), Vec::new()),
+            Ok(None) => RunRecords::none_called(id),
+            Err(problem) => problem,
+        }
+    }
+
     async fn empty_set(&self, text: &str, selector: &Selector) -> Problem {
         let near = match selector {
-            Selector::Run(id) => return self.inner.runs.none_called(id).await.unwrap_or_else(|problem| problem),
+            Selector::Run(id) => return self.no_traces_of_run(id).await,
             Selector::Code(_) | Selector::Commit(_) => self.known_code_states().await.unwrap_or_default(),
             Selector::Label(_) | Selector::Time(..) => Vec::new(),
         };

@@ -14,7 +14,7 @@ use kino_analyze::explain as analyze;
 use kino_analyze::tree::Tree;
 use kino_model::{Span, Trace, TraceId, names};
 use kino_store::snapshot::TraceFilter;
-use kino_text::suggest;
+use kino_text::{figures, suggest};
 use kino_wire::Problem;
 use kino_wire::explain::{
     DEFAULT_LAST, DEFAULT_PAGE, EntryPoint, ExplainList, ExplainOperation, ExplainOperationQuestion, ExplainSystem,
@@ -27,6 +27,7 @@ use crate::find::limit;
 use crate::load;
 use crate::offload::offload;
 use crate::related_traces::{ConcurrentTraces, EarlierTraces};
+use crate::resolve::{repeated, too_short};
 use crate::temporary_worktrees::{leave_out_temporary, path_in_project};
 use crate::{Engine, scope, to_wire};
 use trace::Subject;
@@ -39,8 +40,6 @@ const FINDINGS_MAX: usize = 50;
 const OTHER_ROOTS_MAX: usize = 20;
 /// Entry points in one answer; the rest is counted.
 const ENTRY_POINTS_MAX: usize = 50;
-/// A code state is recognised by its first characters.
-const CODE_STATE_CHARS: usize = 12;
 /// Over how many executions of each entry point the system is explained when nothing is said.
 const DEFAULT_SYSTEM_LAST: usize = 20;
 impl Engine {
@@ -76,7 +75,9 @@ impl Engine {
         mut question: ExplainOperationQuestion,
     ) -> Result<ExplainOperation, Problem> {
         question.last = limit(question.last, DEFAULT_LAST, MAX_LAST)?;
-        let newest = self.latest_executions(&question).await?;
+        let asked = question.operation.clone();
+        let newest = self.latest_executions_of(&mut question).await?;
+        let asked = (asked != question.operation).then_some(asked);
         let snapshot = self.snapshot();
         let is_entry = |span: &Span| newest.contains(span);
         let beside =
@@ -94,6 +95,7 @@ impl Engine {
             };
             let mut answer = newest.read(answer);
             answer.code_state = newest.state().map(str::to_owned);
+            answer.asked = asked;
             answer.left_out.other_states = newest.other_states();
             answer
         };
@@ -147,16 +149,20 @@ impl Engine {
             services_by_name.entry(&operation.name).or_default().insert(&operation.service);
         }
         let name = question.operation.as_str();
+        let shown = repeated(name);
         match (&question.service, services_by_name.get(name)) {
             (Some(service), Some(services)) => {
-                let message = format!("{name:?} was not recorded in the service {service:?}, but in others");
+                let message = format!("{shown:?} was not recorded in the service {service:?}, but in others");
                 Problem::not_found(message, suggest::or_all(service, services.iter().copied()))
             }
             _ if operations.is_empty() => {
-                Problem::not_found(format!("nothing is recorded yet, so there is no operation {name:?}"), Vec::new())
+                Problem::not_found(format!("nothing is recorded yet, so there is no operation {shown:?}"), Vec::new())
             }
             _ => Problem::not_found(
-                format!("no operation is called {name:?}"),
+                match too_short(name) {
+                    Some(hint) => format!("no operation is called {shown:?}, and {hint}"),
+                    None => format!("no operation is called {shown:?}"),
+                },
                 suggest::nearest(name, services_by_name.into_keys()),
             ),
         }
@@ -312,7 +318,7 @@ fn calls_changed(
         .into_iter()
         .filter(|execution| code(execution).as_deref() == Some(earlier.code_state.as_str()))
         .collect();
-    let short: String = earlier.code_state.chars().take(CODE_STATE_CHARS).collect();
+    let short = figures::code_state(&earlier.code_state);
     let counted = before.len();
     let when = format!("at code state {short} ({counted} execution{})", if counted == 1 { "" } else { "s" });
     let changed = kino_analyze::compare::calls_changed(&before, &now);
@@ -331,6 +337,7 @@ fn operation_answer(
     ExplainOperation {
         schema: ExplainOperation::SCHEMA.to_owned(),
         operation,
+        asked: None,
         services: explained.services,
         code_state: None,
         executions: explained.executions,

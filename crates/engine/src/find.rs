@@ -9,6 +9,7 @@ use kino_wire::Problem;
 use kino_wire::find::{DEFAULT_LIMIT, Find, FindItem, FindQuestion, MAX_LIMIT};
 
 use crate::error::OrProblem;
+use crate::runs::RunRecords;
 use crate::{Engine, scope};
 
 impl Engine {
@@ -16,6 +17,9 @@ impl Engine {
         let limit = limit(question.limit, DEFAULT_LIMIT, MAX_LIMIT)?;
         let filter = self.filter(&question).await?;
         let found = self.snapshot().find(&filter, limit, question.cursor.as_deref()).await.or_problem()?;
+        if found.rows.is_empty() {
+            self.check_run(filter.run_ids.as_deref()).await?;
+        }
         let recorded = self.inner.runs.recorded(found.rows.iter().filter_map(|row| row.run_id.as_deref())).await?;
         Ok(Find {
             schema: Find::SCHEMA.to_owned(),
@@ -23,6 +27,18 @@ impl Engine {
             more: found.next.is_some(),
             cursor: found.next,
         })
+    }
+
+    /// Fails where a question that found nothing names a run that was not recorded, and that no trace names either.
+    pub(crate) async fn check_run(&self, run_ids: Option<&[String]>) -> Result<(), Problem> {
+        let Some([id]) = run_ids else { return Ok(()) };
+        let named = TraceFilter { run_ids: Some(vec![id.clone()]), ..TraceFilter::default() };
+        if self.inner.runs.get(id).await?.is_some()
+            || !self.snapshot().find(&named, 1, None).await.or_problem()?.rows.is_empty()
+        {
+            return Ok(());
+        }
+        Err(RunRecords::none_called(id))
     }
 
     /// The store's filter for a question. A run is found by a unique prefix where it was recorded, by its whole id

@@ -12,8 +12,8 @@ use kino_analyze::tree::Tree;
 use kino_model::{Span, SpanId, Trace, TraceId, UnixNanos, names};
 use kino_store::ScanError;
 use kino_store::snapshot::{OperationFilter, Snapshot};
-use kino_wire::Problem;
 use kino_wire::explain::ExplainOperationQuestion;
+use kino_wire::{Problem, ProblemKind};
 
 use crate::error::OrProblem;
 use crate::load::SPANS_LOADED_MAX;
@@ -103,6 +103,24 @@ impl LatestExecutions {
 }
 
 impl Engine {
+    /// Loads executions as [`Self::latest_executions`] does; where no operation is called so, those of the only one whose
+    /// name contains what was asked. The question names that one then.
+    ///
+    /// # Errors
+    /// Where there is none: with the nearest names. Where there are several: with a list of them.
+    pub(crate) async fn latest_executions_of(
+        &self,
+        question: &mut ExplainOperationQuestion,
+    ) -> Result<LatestExecutions, Problem> {
+        match self.latest_executions(question).await {
+            Err(problem) if problem.kind == ProblemKind::NotFound => {
+                question.operation = self.operation_containing(question).await?;
+                self.latest_executions(question).await
+            }
+            found => found,
+        }
+    }
+
     /// Loads the last `question.last` executions of an operation.
     ///
     /// # Errors

@@ -40,6 +40,7 @@ mod project;
 mod rebuild;
 mod redaction;
 mod related_traces;
+mod resolve;
 mod runs;
 mod scope;
 mod search;

@@ -27,14 +27,15 @@ impl Engine {
         if question.limit_nanos.is_some_and(|limit| limit <= 0) {
             return Err(Problem::invalid("the limit must be longer than nothing"));
         }
-        let executions = ExplainOperationQuestion {
+        let mut executions = ExplainOperationQuestion {
             operation: question.operation.clone(),
             service: question.service.clone(),
             last: limit(question.last, DEFAULT_LAST, MAX_LAST)?,
             all_states: true,
             scope: question.scope.clone(),
         };
-        let newest = self.latest_executions(&executions).await?;
+        let newest = self.latest_executions_of(&mut executions).await?;
+        let question = PredictQuestion { operation: executions.operation, ..question };
         offload(move || newest.read(|found, beyond| answer(question, found, beyond))).await.or_problem()?
     }
 }

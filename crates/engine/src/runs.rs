@@ -34,7 +34,7 @@ use crate::error::OrProblem;
 use crate::execution_set::Members;
 use crate::load;
 use crate::offload::offload;
-use crate::{Engine, explain, scope};
+use crate::{Engine, explain};
 
 /// Traces of a run that are counted.
 const TRACES_COUNTED_MAX: usize = 100_000;
@@ -141,7 +141,7 @@ impl Engine {
         let id = self.inner.runs.id_of(&question.run_id).await?;
         match self.inner.runs.get(&id).await? {
             Some(record) => Ok(self.summary(record).await?.0),
-            None => Err(self.inner.runs.none_called(&question.run_id).await?),
+            None => Err(RunRecords::none_called(&question.run_id)),
         }
     }
 

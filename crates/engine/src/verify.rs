@@ -19,6 +19,7 @@ use kino_analyze::tree::Tree;
 use kino_analyze::verify as analyze;
 use kino_model::RunId;
 use kino_store::snapshot::TraceFilter;
+use kino_text::figures;
 use kino_wire::Problem;
 use kino_wire::ask::Scope;
 use kino_wire::compare::Sides;
@@ -318,7 +319,7 @@ impl Engine {
             return Err(Problem::not_found(message, Vec::new()));
         };
         let state = chosen.code.code_state.clone();
-        let short: String = state.as_deref().unwrap_or("an unknown state").chars().take(24).collect();
+        let short = state.as_deref().map_or_else(|| "an unknown state".to_owned(), figures::code_state);
         runs.retain(|run| run.code.code_state == state);
         runs.truncate(PREVIOUS_RUNS_MAX);
         Ok((format!("previous runs at {short}"), runs))

@@ -136,6 +136,113 @@ async fn runs_are_listed_newest_first_page_by_page() {
     home.engine.close().await.unwrap();
 }
 
+impl Home {
+    /// A trace of one span.
+    async fn trace(&self, trace_id: &str, service: &str, name: &str) {
+        let span = json!({
+            "traceId": trace_id, "spanId": &trace_id[..16], "name": name, "kind": 1,
+            "startTimeUnixNano": NOW.to_string(), "endTimeUnixNano": (NOW + MILLI).to_string(),
+        });
+        self.send(&[("service.name", service)], &[span]).await;
+    }
+
+    async fn resolved(&self, what: &str) -> (String, String) {
+        let target = self.get("resolve", json!({ "what": what })).await["target"].clone();
+        (target["kind"].as_str().unwrap().to_owned(), target["id"].as_str().unwrap().to_owned())
+    }
+
+    async fn unresolved(&self, what: &str) -> Problem {
+        self.ask("resolve", json!({ "what": what })).await.unwrap_err()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_beginning_of_an_id_means_what_begins_so() {
+    let home = open().await;
+    let ids = ["a1bd36".to_owned() + &"0".repeat(26), "a1bd37".to_owned() + &"f".repeat(26), "cafe".repeat(8)];
+    for (flushed, id) in [(true, &ids[0]), (false, &ids[1]), (false, &ids[2])] {
+        home.trace(id, "shop", "GET /orders/<int:id>").await;
+        if flushed {
+            home.get("lake_files", json!({ "flush": true })).await;
+        }
+    }
+    home.trace(&"b0".repeat(16), "shop", "cafecafe").await;
+    let trace = |id: &str| ("trace".to_owned(), id.to_owned());
+    assert_eq!(home.resolved("a1bd36").await, trace(&ids[0]), "in a file");
+    assert_eq!(home.resolved("A1BD37").await, trace(&ids[1]), "in memory, in upper case");
+    assert_eq!(home.resolved("trace:cafe").await, trace(&ids[2]));
+    assert_eq!(home.resolved(&ids[2]).await, trace(&ids[2]));
+    assert_eq!(home.resolved("cafecafe").await, ("operation".to_owned(), "cafecafe".to_owned()), "exactly that name");
+
+    let several = home.unresolved("a1bd").await;
+    let found: Vec<_> = several.candidates.iter().map(|target| (target.id.as_str(), target.name.as_str())).collect();
+    let root = "GET /orders/<int:id> (shop)";
+    assert_eq!(found, [(ids[0].as_str(), root), (ids[1].as_str(), root)]);
+    assert!(several.candidates.iter().all(|target| target.time_unix_nanos == Some(NOW)));
+    let mixed = home.unresolved("cafe").await;
+    let kinds: Vec<_> = mixed.candidates.iter().map(|target| target.kind.name()).collect();
+    assert_eq!(kinds, ["trace", "operation"], "an id and a part of a name are both listed: {mixed:?}");
+
+    assert!(home.unresolved("a1b").await.message.contains("at least 4 digits"));
+    let none = home.unresolved("dddd").await;
+    assert_eq!((none.kind, none.did_you_mean.len()), (ProblemKind::NotFound, 0), "{none:?}");
+    for hostile in
+        ["", " ", "run:", "%", "' OR 1=1", "a1bd\u{0}", "🦀🦀🦀🦀", &"x".repeat(1 << 20), &"a".repeat(1 << 20)]
+    {
+        let problem = home.unresolved(hostile).await;
+        assert!(problem.message.len() < 1_000, "{}", problem.message.len());
+    }
+    home.engine.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_of_a_name_means_the_only_operation_that_contains_it() {
+    let home = open().await;
+    for (number, name) in ["GET /orders/<int:id>", "POST /cart", "GET /cart", "Orders"].into_iter().enumerate() {
+        home.trace(&format!("{:02x}", number + 1).repeat(16), "shop", name).await;
+    }
+    let explained = home.get("explain_operation", json!({ "operation": "int:id" })).await;
+    assert_eq!((&explained["operation"], &explained["asked"]), (&json!("GET /orders/<int:id>"), &json!("int:id")));
+    let exact = home.get("explain_operation", json!({ "operation": "GET /cart" })).await;
+    assert_eq!((&exact["operation"], &exact["asked"]), (&json!("GET /cart"), &Json::Null));
+    let in_another_case = home.get("explain_operation", json!({ "operation": "orders" })).await;
+    assert_eq!(in_another_case["operation"], "Orders", "the whole name comes before a part of another");
+    let several = home.ask("explain_operation", json!({ "operation": "/cart" })).await.unwrap_err();
+    let names: Vec<_> = several.candidates.iter().map(|target| target.id.as_str()).collect();
+    assert_eq!(names, ["GET /cart", "POST /cart"]);
+    let none = home.ask("explain_operation", json!({ "operation": "GET /carts" })).await.unwrap_err();
+    assert!(none.candidates.is_empty() && none.did_you_mean.contains(&"GET /cart".to_owned()), "{none:?}");
+    let elsewhere = json!({ "operation": "int:id", "service": "other" });
+    assert_eq!(home.ask("explain_operation", elsewhere).await.unwrap_err().kind, ProblemKind::NotFound);
+    home.engine.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_and_blobs_are_opened_by_the_beginning_of_their_id() {
+    let home = open().await;
+    let (run_id, run) = home.recorded_run(0xc1, "base", "abc", 20).await;
+    home.recorded_run(0xc2, "base", "abc", 20).await;
+    let opened = home.get("open", json!({ "id": "run:C1C1" })).await;
+    assert_eq!((&opened["run"]["run_id"], &opened["spans"]), (&json!(run_id), &json!([])));
+    assert_eq!(home.get("open", json!({ "id": "c1c1c1" })).await["run"]["run_id"], json!(run_id));
+    assert_eq!(home.get("find", json!({ "run_id": "c1c1" })).await["items"].as_array().unwrap().len(), 1);
+    let blob = run["stdout_blob"].as_str().unwrap();
+    assert_eq!(home.get("open", json!({ "id": format!("blob:{}", &blob[..6]) })).await["text"], "done\n");
+    assert_eq!(home.get("open", json!({ "id": format!("{:032x}/00000000000000c1", 0xc1) })).await["total"], 1);
+
+    for (question, name) in [("find", json!({ "run_id": "zz" })), ("errors", json!({ "run_id": "dddd" }))] {
+        let problem = home.ask(question, name).await.unwrap_err();
+        assert_eq!((problem.kind, problem.did_you_mean.len()), (ProblemKind::NotFound, 0), "{problem:?}");
+    }
+    assert_eq!(home.ask("open", json!({ "id": "run:c1" })).await.unwrap_err().kind, ProblemKind::NotFound);
+    assert_eq!(home.ask("open", json!({ "id": "verification:c1c1" })).await.unwrap_err().kind, ProblemKind::NotFound);
+    assert_eq!(home.ask("open", json!({ "id": "nonsense" })).await.unwrap_err().kind, ProblemKind::Invalid);
+    let forgetting = home.ask("forget", json!({ "run_id": "c1c1" })).await.unwrap_err();
+    assert!(forgetting.message.contains(&run_id), "{forgetting:?}");
+    assert_eq!(home.get("forget", json!({ "run_id": run_id })).await["traces"], 1);
+    home.engine.close().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_waits_for_changes_is_answered_on_one_and_at_the_end() {
     let home = open().await;

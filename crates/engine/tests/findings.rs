@@ -212,7 +212,7 @@ async fn the_user_acknowledges_and_takes_it_back() {
     assert_eq!(back["state"], "open");
     let unknown = home.ask("acknowledge_finding", json!({ "fingerprint": "feed" })).await.unwrap_err();
     assert_eq!(unknown.kind, ProblemKind::NotFound);
-    assert!(unknown.did_you_mean.contains(&fingerprint), "{unknown:?}");
+    assert!(unknown.did_you_mean.is_empty(), "a fingerprint that is unlike it is no help: {unknown:?}");
     home.engine.close().await.unwrap();
 }
 

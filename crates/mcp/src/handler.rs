@@ -40,6 +40,8 @@ const ROOTS_MAX: usize = 32;
 const CLIENT_BYTES_MAX: usize = 64;
 /// How many near names a refusal names.
 const NEAREST_MAX: usize = 5;
+/// Things that fit, where several do, in a refusal.
+const CANDIDATES_MAX: usize = 10;
 
 /// One client's session with a [`Server`].
 #[derive(Clone)]
@@ -209,12 +211,19 @@ fn refused(refusal: Refusal) -> CallToolResult {
         Refusal::Quoting(message) => {
             format!("the statement failed\nuntrusted.message:\n{}", clean(&message, 2 * MESSAGE_BYTES_MAX))
         }
-        Refusal::Problem(Problem { message, did_you_mean, .. }) => {
+        Refusal::Problem(Problem { message, did_you_mean, candidates, .. }) => {
             let mut text = clean(&message, 2 * MESSAGE_BYTES_MAX);
             let names: Vec<_> = did_you_mean.iter().take(NEAREST_MAX).map(|name| clean(name, CELL_BYTES_MAX)).collect();
             if !names.is_empty() {
                 text.push_str("\nuntrusted.did_you_mean:\n");
                 text.push_str(&names.join("\n"));
+            }
+            if !candidates.is_empty() {
+                text.push_str("\nuntrusted.candidates:");
+                for target in candidates.iter().take(CANDIDATES_MAX) {
+                    let (id, name) = (clean(&target.id, CELL_BYTES_MAX), clean(&target.name, CELL_BYTES_MAX));
+                    text.push_str(&["\n", target.kind.name(), "\t", &id, "\t", &name].concat());
+                }
             }
             text
         }

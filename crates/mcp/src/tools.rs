@@ -23,6 +23,7 @@ use kino_wire::explain::{
 };
 use kino_wire::finding::{Evidence, Finding, Location};
 use kino_wire::predict::PredictQuestion;
+use kino_wire::resolve::{PREFIX_DIGITS_MIN, ResolveQuestion, TargetKind};
 use kino_wire::{Backend, Problem};
 
 use self::sql::SqlRunner;
@@ -139,7 +140,7 @@ impl ToolContext<'_> {
             let mut answer = prediction::answer(&ask(self.backend, &question).await?);
             answer.facts.push(self.scope_fact());
             answer
-        } else if let Ok(trace_id) = arguments.target.parse::<TraceId>() {
+        } else if let Some(trace_id) = self.trace_of(&arguments).await? {
             trace_answer(&ask(self.backend, &ExplainTraceQuestion::overview(trace_id)).await?)
         } else {
             let question = ExplainOperationQuestion {
@@ -154,6 +155,25 @@ impl ToolContext<'_> {
             answer
         };
         self.finish(&answer, arguments.cursor.as_ref())
+    }
+
+    /// The trace that a target means; `None` where it is an operation.
+    async fn trace_of(&self, arguments: &arguments::Explain) -> Result<Option<TraceId>, Refusal> {
+        let target = arguments.target.trim();
+        let is_hex = target.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if let Ok(whole) = target.parse() {
+            return Ok(Some(whole));
+        }
+        if !is_hex || !(PREFIX_DIGITS_MIN..2 * TraceId::LEN).contains(&target.len()) {
+            return Ok(None);
+        }
+        let question = ResolveQuestion {
+            what: target.to_owned(),
+            kinds: vec![TargetKind::Operation, TargetKind::Trace],
+            service: arguments.service.clone(),
+            scope: self.scope.clone(),
+        };
+        Ok(ask(self.backend, &question).await?.target.trace())
     }
 
     pub(crate) async fn find_errors(&self, arguments: arguments::Errors) -> Result<Rendered, Refusal> {

@@ -306,7 +306,7 @@ fn simple_command(line: &str) -> Option<Vec<String>> {
     let by_itself =
         ["cd", "source", ".", "eval", "if", "for", "while", "case", "echo", "exit", "test", "[", "set", "trap"];
     let first = words.first()?;
-    (!first.starts_with('-') && !by_itself.contains(&first.as_str())).then_some(words)
+    (!first.starts_with('-') && !is_assignment(first) && !by_itself.contains(&first.as_str())).then_some(words)
 }
 
 #[cfg(test)]

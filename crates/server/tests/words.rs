@@ -194,7 +194,7 @@ fn trusted_text(text: &str) -> String {
         } else if let (true, Some(marked)) = (is_table, &columns) {
             let cells = line.split('\t').zip(marked).filter(|(_, marked)| !**marked);
             shown.extend(cells.map(|(cell, _)| cell.to_owned()));
-        } else if matches!(line, "untrusted.did_you_mean:" | "untrusted.message:") {
+        } else if matches!(line, "untrusted.did_you_mean:" | "untrusted.candidates:" | "untrusted.message:") {
             break;
         } else if number == 0 {
             shown.extend(line.split(" | ").filter(|fact| !fact.starts_with("untrusted.")).map(str::to_owned));

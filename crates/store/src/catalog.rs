@@ -113,6 +113,13 @@ pub(crate) trait DocumentStore: Debug + Send + Sync {
     fn put_record(&self, kind: &str, id: &str, json: &serde_json::Value, now: i64) -> Result<(), CatalogError>;
     fn record(&self, kind: &str, id: &str) -> Result<Option<serde_json::Value>, CatalogError>;
     fn records(&self, kind: &str, limit: usize) -> Result<Vec<(String, serde_json::Value)>, CatalogError>;
+    /// Returns documents of a kind whose id is from the first of `ids` up to, not including, the second; by id.
+    fn records_between(
+        &self,
+        kind: &str,
+        ids: [&str; 2],
+        limit: usize,
+    ) -> Result<Vec<(String, serde_json::Value)>, CatalogError>;
     fn remove_record(&self, kind: &str, id: &str) -> Result<bool, CatalogError>;
     fn remove_records(&self, kind: &str) -> Result<(), CatalogError>;
     fn add_counts(&self, counts: &BTreeMap<String, u64>) -> Result<(), CatalogError>;

@@ -194,6 +194,16 @@ impl View {
     }
 
     /// A blob that no pack has yet.
+    /// Returns the hashes of blobs from `first` to `last`, both included, in order; at most `limit`.
+    pub(crate) fn blobs_between(&self, first: BlobHash, last: BlobHash, limit: usize) -> Vec<BlobHash> {
+        let generations = self.frozen.iter().map(AsRef::as_ref).chain([&self.active]);
+        let hot =
+            generations.flat_map(|generation| generation.blobs.keys()).filter(|hash| (first..=last).contains(*hash));
+        let packed = self.packed.range(first..=last).map(|(hash, _)| hash).take(limit);
+        let found: BTreeSet<BlobHash> = hot.chain(packed).copied().collect();
+        found.into_iter().take(limit).collect()
+    }
+
     pub(crate) fn hot_blob(&self, hash: BlobHash) -> Option<Bytes> {
         let mut generations = self.frozen.iter().map(AsRef::as_ref).chain([&self.active]);
         generations.find_map(|generation| generation.blobs.get(&hash).cloned())

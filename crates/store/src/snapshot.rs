@@ -31,6 +31,7 @@ mod logs;
 mod operations;
 mod overlay;
 mod piece_walk;
+mod prefix;
 mod split;
 #[cfg(test)]
 mod tests;

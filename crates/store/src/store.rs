@@ -207,6 +207,11 @@ impl Store {
         Ok(Some(blobs::unpack(hash, place, &frame)?))
     }
 
+    /// Returns the hashes of blobs from `first` to `last`, both included, in order; at most `limit`.
+    pub fn blobs_between(&self, first: BlobHash, last: BlobHash, limit: usize) -> Vec<BlobHash> {
+        self.inner.shared.view().blobs_between(first, last, limit)
+    }
+
     /// Stores a small document under a kind and an id, in the place of the one before.
     ///
     /// # Errors
@@ -239,6 +244,22 @@ impl Store {
     pub async fn records(&self, kind: &str, limit: usize) -> Result<Vec<(String, serde_json::Value)>, StoreError> {
         let (inner, kind) = (Arc::clone(&self.inner), kind.to_owned());
         Ok(blocking(move || inner.documents.records(&kind, limit)).await??)
+    }
+
+    /// Returns documents of a kind whose id begins with these hex digits, with their ids, by id; at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn records_beginning(
+        &self,
+        kind: &str,
+        digits: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, serde_json::Value)>, StoreError> {
+        // `g` comes after every digit.
+        let (first, end) = (digits.to_owned(), format!("{digits}g"));
+        let (inner, kind) = (Arc::clone(&self.inner), kind.to_owned());
+        Ok(blocking(move || inner.documents.records_between(&kind, [&first, &end], limit)).await??)
     }
 
     /// Removes a document; returns whether there was one.

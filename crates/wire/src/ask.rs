@@ -100,6 +100,9 @@ pub struct Problem {
     /// The nearest right names, best first, where a name was wrong.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub did_you_mean: Vec<String>,
+    /// What fits, where several things do: a part of it where the message says that there is more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<crate::resolve::Target>,
 }
 
 /// Sorts of problems, with their HTTP status.
@@ -121,27 +124,37 @@ pub enum ProblemKind {
 impl Problem {
     /// The question itself is wrong.
     pub fn invalid(message: impl Into<String>) -> Self {
-        Self { kind: ProblemKind::Invalid, message: message.into(), did_you_mean: Vec::new() }
+        Self { kind: ProblemKind::Invalid, message: message.into(), did_you_mean: Vec::new(), candidates: Vec::new() }
     }
 
     /// Nothing has that name or id.
     pub fn not_found(message: impl Into<String>, did_you_mean: Vec<String>) -> Self {
-        Self { kind: ProblemKind::NotFound, message: message.into(), did_you_mean }
+        Self { kind: ProblemKind::NotFound, message: message.into(), did_you_mean, candidates: Vec::new() }
     }
 
     /// It needs something that is not installed or not allowed.
     pub fn unavailable(message: impl Into<String>) -> Self {
-        Self { kind: ProblemKind::Unavailable, message: message.into(), did_you_mean: Vec::new() }
+        Self {
+            kind: ProblemKind::Unavailable,
+            message: message.into(),
+            did_you_mean: Vec::new(),
+            candidates: Vec::new(),
+        }
     }
 
     /// The engine is at a limit.
     pub fn busy(message: impl Into<String>) -> Self {
-        Self { kind: ProblemKind::Busy, message: message.into(), did_you_mean: Vec::new() }
+        Self { kind: ProblemKind::Busy, message: message.into(), did_you_mean: Vec::new(), candidates: Vec::new() }
     }
 
     /// A fault, with its chain of sources.
     pub fn internal(error: &dyn std::error::Error) -> Self {
-        Self { kind: ProblemKind::Internal, message: error_chain(error), did_you_mean: Vec::new() }
+        Self {
+            kind: ProblemKind::Internal,
+            message: error_chain(error),
+            did_you_mean: Vec::new(),
+            candidates: Vec::new(),
+        }
     }
 }
 

@@ -5,7 +5,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-/// What to open: `TRACE_ID`, `TRACE_ID/SPAN_ID`, or `blob:HASH`.
+use crate::run::Run;
+use crate::verify::Verify;
+
+/// What to open: `TRACE_ID`, `TRACE_ID/SPAN_ID`, `blob:HASH`, `run:ID` or `verification:ID`. The beginning of an id will
+/// do, at least four digits, where it is unique; without a kind it may be a trace's, a run's or a verification's.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OpenQuestion {
@@ -37,6 +41,12 @@ pub struct Open {
     pub total: u64,
     /// Where to go on; `null` at the end.
     pub next_offset: Option<u64>,
+    /// The run, where one was opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Box<Run>>,
+    /// The verification, where one was opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Box<Verify>>,
 }
 
 /// A span with everything recorded on it.

@@ -264,6 +264,9 @@ pub struct ExplainOperation {
     pub schema: String,
     /// The span name.
     pub operation: String,
+    /// What was asked for, where the operation's name only contains it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
     /// The services it ran in.
     pub services: Vec<String>,
     /// The state of the code (`kino.code_state`) that all of these executions ran; `null` where it is unknown, or

@@ -19,6 +19,7 @@ pub mod finding;
 pub mod insights;
 pub mod live;
 pub mod predict;
+pub mod resolve;
 pub mod run;
 pub mod schema;
 pub mod search;

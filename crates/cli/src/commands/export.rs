@@ -28,8 +28,9 @@ pub(super) fn run(app: &App, arguments: Export) -> Outcome {
             "--json describes the file that was written, so it needs --out FILE; OTLP JSON is what export writes anyway",
         ));
     }
+    let traces = arguments.traces.iter().map(|trace| questions::trace_id(app, trace));
     let question = ExportQuestion {
-        trace_ids: arguments.traces,
+        trace_ids: traces.collect::<Result<_, _>>()?,
         signal: if arguments.logs { Signal::Logs } else { Signal::Traces },
         encoding: match arguments.encoding {
             Encoding::Json => ExportEncoding::Json,

@@ -13,7 +13,8 @@ use kino_wire::evidence::{Open, OpenQuestion, OpenSpan};
 use kino_wire::explain::{ExplainOperationQuestion, ExplainSystemQuestion};
 use kino_wire::find::FindQuestion;
 use kino_wire::predict::PredictQuestion;
-use kino_wire::verify::VerifyQuestion;
+use kino_wire::resolve::{PREFIX_DIGITS_MIN, ResolveQuestion, Target, TargetKind};
+use kino_wire::run::Run;
 use kino_wire::window::{ExplainWindowQuestion, Window};
 
 use super::follow;
@@ -27,8 +28,6 @@ use crate::{render, start};
 const SPANS_AT_ONCE: u64 = 1_000;
 /// Spans of a trace that are drawn; how many there are beyond is said.
 const SPANS_DRAWN_MAX: usize = 5_000;
-/// The prefix of a verification's id, as `blob:` is of a blob's.
-const VERIFICATION: &str = "verification:";
 
 /// Filters as the wire has them.
 pub(super) fn filter(app: &App, filters: Filters) -> FindQuestion {
@@ -86,8 +85,15 @@ pub(super) fn explain(app: &App, arguments: Explain) -> Outcome {
             return Ok(ExitCode::SUCCESS);
         }
     };
-    // 32 hex digits are a trace id, anything else an operation's name.
-    if let Ok(trace_id) = what.parse::<TraceId>() {
+    let target = if may_be_id(&what) {
+        let kinds = vec![TargetKind::Operation, TargetKind::Trace];
+        let question = ResolveQuestion { what, kinds, service: arguments.service.clone(), scope: scope.clone() };
+        app.ask(&question)?.target
+    } else {
+        let kind = if what.parse::<TraceId>().is_ok() { TargetKind::Trace } else { TargetKind::Operation };
+        Target { kind, id: what, name: String::new(), time_unix_nanos: None }
+    };
+    if let Some(trace_id) = target.trace() {
         let answer = app.ask(&arguments.page.question(trace_id))?;
         if arguments.page.list.is_some() {
             app.output.answer(&answer, |style| render::explain::page(&answer, style))?;
@@ -112,7 +118,7 @@ pub(super) fn explain(app: &App, arguments: Explain) -> Outcome {
         return Err(Failure::new(code::WRONG, "--list pages through what is known of one trace: give its id"));
     } else {
         let question = ExplainOperationQuestion {
-            operation: what,
+            operation: target.id,
             service: arguments.service,
             last: arguments.last,
             all_states: arguments.all_states,
@@ -137,6 +143,24 @@ fn spans_of(app: &App, trace_id: TraceId) -> Result<(Vec<OpenSpan>, u64), Failur
             return Ok((spans, page.total));
         }
     }
+}
+
+/// Whether the engine must say what a text means, since it may be the beginning of a trace's id.
+fn may_be_id(text: &str) -> bool {
+    let digits = text.strip_prefix("trace:").unwrap_or(text);
+    let is_whole = digits.len() == text.len() && text.parse::<TraceId>().is_ok();
+    is_hexadecimal(digits) && digits.len() >= PREFIX_DIGITS_MIN && !is_whole
+}
+
+/// The trace that an id, or the beginning of one, means.
+pub(super) fn trace_id(app: &App, text: &str) -> Result<TraceId, Failure> {
+    if let Ok(whole) = text.parse() {
+        return Ok(whole);
+    }
+    let question =
+        ResolveQuestion { what: text.to_owned(), kinds: vec![TargetKind::Trace], ..ResolveQuestion::default() };
+    let target = app.ask(&question)?.target;
+    target.trace().ok_or_else(|| Failure::new(code::NOT_FOUND, format!("there is no trace {text:?}")))
 }
 
 fn explain_window(app: &App, since: When, until: Option<When>, against: Option<Against>, scope: Scope) -> Outcome {
@@ -193,26 +217,18 @@ pub(super) fn errors(app: &App, arguments: Errors) -> Outcome {
 }
 
 pub(super) fn open(app: &App, arguments: args::Open) -> Outcome {
-    if let Some(id) = arguments.id.strip_prefix(VERIFICATION) {
-        return open_verification(app, id.to_owned());
-    }
     let question = OpenQuestion { id: arguments.id, offset: arguments.offset, limit: arguments.limit };
-    match app.ask(&question) {
-        Ok(answer) => {
-            let begin = if app.output.json { 0 } else { beginning(app, &answer, &question)? };
-            app.output.answer(&answer, |style| render::open::text(&answer, begin, style, &time::zone()))?;
-            Ok(ExitCode::SUCCESS)
-        }
-        // A verification's id, and its beginning as `run --against` prints it, look as a trace's does.
-        Err(failure) if is_hexadecimal(&question.id) && matches!(failure.code, code::WRONG | code::NOT_FOUND) => {
-            open_verification(app, question.id).map_err(|other| match (failure.code, other.code) {
-                (code::WRONG, code::NOT_FOUND) => Failure::new(code::WRONG, format!("{failure}; and {other}")),
-                (_, code::NOT_FOUND) => failure,
-                _ => other,
-            })
-        }
-        Err(failure) => Err(failure),
+    let answer = app.ask(&question)?;
+    if let Some(run) = &answer.run {
+        return open_run(app, run);
     }
+    if let Some(verify) = &answer.verification {
+        app.output.answer(verify, |style| render::verify::text(verify, style))?;
+    } else {
+        let begin = if app.output.json { 0 } else { beginning(app, &answer, &question)? };
+        app.output.answer(&answer, |style| render::open::text(&answer, begin, style, &time::zone()))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// When the trace begins of which spans are shown: with its first one, which an earlier page may have.
@@ -227,9 +243,19 @@ fn beginning(app: &App, answer: &Open, question: &OpenQuestion) -> Result<i64, F
     Ok(first.map_or(0, |span| span.start_unix_nanos))
 }
 
-fn open_verification(app: &App, id: String) -> Outcome {
-    let verify = app.ask(&VerifyQuestion { id, wait_millis: 0 })?;
-    app.output.answer(&verify, |style| render::verify::text(&verify, style))?;
+/// Shows a run. Its traces and exceptions are asked for as well, but not for `--json`: `find --run` and `errors --run`
+/// have them whole.
+fn open_run(app: &App, run: &Run) -> Outcome {
+    let mut beside = render::run::Beside::default();
+    if !app.output.json {
+        let run_id = Some(run.run_id.to_string());
+        let limit = render::run::LISTED_MAX;
+        let scope = Scope { all: true, ..Scope::default() };
+        let find = FindQuestion { run_id: run_id.clone(), limit, scope: scope.clone(), ..FindQuestion::default() };
+        beside.traces = Some(app.ask(&find)?);
+        beside.errors = Some(app.ask(&ErrorsQuestion { run_id, limit, scope, ..ErrorsQuestion::default() })?);
+    }
+    app.output.answer(run, |style| render::run::record(run, &beside, style, app.now(), &time::zone()))?;
     Ok(ExitCode::SUCCESS)
 }
 

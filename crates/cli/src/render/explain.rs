@@ -7,12 +7,10 @@ use kino_wire::explain::{
 
 use super::table::Table;
 use super::timeline::Timeline;
-use super::{Style, Tone, apart, bar, clean, count, counted, duration, finding, percent, wrap};
+use super::{Style, Tone, apart, bar, clean, code_state, count, counted, duration, finding, percent, wrap};
 
 /// How many segments of a critical path are shown; the rest is counted.
 const SEGMENTS_MAX: usize = 40;
-/// Digits of a hash of the code.
-const CODE_DIGITS: usize = 12;
 /// A path of at most this many segments is shown whole.
 const SEGMENTS_ALL_MAX: usize = 8;
 /// Of a longer one, the segments of at least this part of the whole.
@@ -63,6 +61,10 @@ pub(crate) fn trace(answer: &ExplainTrace, timeline: &Timeline<'_>, style: Style
 /// One operation over its executions.
 pub(crate) fn operation(answer: &ExplainOperation, style: Style) -> String {
     let mut text = format!("{} ({})\n", style.heading(&clean(&answer.operation)), clean(&answer.services.join(", ")));
+    if let Some(asked) = &answer.asked {
+        let asked = format!("the only operation whose name contains {:?}\n", clean(asked));
+        text.push_str(&style.paint(Tone::Faint, &asked));
+    }
     let failed = if answer.errors > 0 { format!(", {} failed", count(answer.errors)) } else { String::new() };
     let state = answer.code_state.as_deref().map(|state| format!(" of code {}", code(state))).unwrap_or_default();
     let executions = counted(answer.executions, "execution");
@@ -244,10 +246,9 @@ fn left_out(left_out: &LeftOut, style: Style) -> String {
     style.paint(Tone::Faint, &text)
 }
 
-/// A state of the code, its hashes cut as git cuts them.
-fn code(state: &str) -> String {
-    let parts: Vec<String> = state.split('+').map(|hash| hash.chars().take(CODE_DIGITS).collect()).collect();
-    clean(&parts.join("+")).into_owned()
+/// A state of the code, its hashes cut.
+pub(super) fn code(state: &str) -> String {
+    clean(&code_state(state)).into_owned()
 }
 
 #[cfg(test)]
@@ -357,6 +358,7 @@ mod tests {
         query.duration = Some(quantiles);
         query.count = 4_800;
         let answer = ExplainOperation {
+            asked: None,
             code_state: Some("9d03b7e\u{1b}[2J".to_owned()),
             nested_by_time: 0,
             schema: ExplainOperation::SCHEMA.to_owned(),

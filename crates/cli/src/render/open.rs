@@ -193,6 +193,8 @@ mod tests {
             text: None,
             total: 5,
             next_offset: Some(2),
+            run: None,
+            verification: None,
         };
         insta::assert_snapshot!(text(&answer, 1_777_593_599_999_000_000, EIGHTY, &TimeZone::UTC));
     }

@@ -1,9 +1,14 @@
-//! The few lines with which `run` ends.
+//! A run: the few lines with which `run` ends, and everything about one.
 
-use kino_model::DurationNanos;
+use jiff::tz::TimeZone;
+use kino_model::{DurationNanos, TraceId, UnixNanos};
+use kino_text::time;
+use kino_wire::errors::Errors;
+use kino_wire::find::Find;
 use kino_wire::run::Run;
 
-use super::{Style, Tone, clean, counted, finding, insights, percent};
+use super::explain::code;
+use super::{Style, Tone, bytes, clean, counted, finding, insights, percent};
 
 /// How many operations are named.
 const OPERATIONS_MAX: usize = 3;
@@ -52,6 +57,113 @@ pub(crate) fn report(run: &Run, known: &Known, style: Style) -> String {
     lines.iter().flat_map(|line| [mark.as_str(), " ", line, "\n"]).collect()
 }
 
+/// How many traces and groups of exceptions [`record`] lists.
+pub(crate) const LISTED_MAX: usize = 10;
+
+/// What is asked besides a run's record.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    /// Its newest traces.
+    pub(crate) traces: Option<Find>,
+    /// Its exceptions.
+    pub(crate) errors: Option<Errors>,
+}
+
+/// Everything about a run: command, time, end, what it sent, what is wrong, and what to ask next.
+pub(crate) fn record(run: &Run, beside: &Beside, style: Style, now: UnixNanos, zone: &TimeZone) -> String {
+    let mut text = format!("{}\n", style.heading(&clean(&run.command.join(" "))));
+    let (ended, tone) = ended(run);
+    let took = run.duration_nanos.map(|nanos| format!(" after {}", DurationNanos(nanos))).unwrap_or_default();
+    let label = run.label.as_deref().map(|label| format!(" · label {}", clean(label))).unwrap_or_default();
+    text.push_str(&format!("{}{took} · run {}{label}\n", style.paint(tone, &ended), run.run_id));
+    let (at, ago) = (time::show(run.start_unix_nanos, zone), time::ago(run.start_unix_nanos, now));
+    text.push_str(&format!("started {at}, {ago}\n"));
+    let code = [
+        run.code.branch.as_deref().map(|branch| format!("branch {}", clean(branch))),
+        run.code.code_state.as_deref().map(|state| format!("code {}", code(state))),
+        run.code.worktree.as_deref().map(|worktree| format!("in {}", clean(worktree))),
+    ];
+    let mut facts: Vec<String> = code.into_iter().flatten().collect();
+    facts.extend(run.cpu_nanos.map(|nanos| format!("{} of processor time", DurationNanos(nanos))));
+    facts.extend(run.others_cpu.map(|share| format!("other programs used {} of the cores", percent(share))));
+    if !facts.is_empty() {
+        text.push_str(&super::wrap(&facts.join(" · "), style, ""));
+    }
+    if run.cut_bytes > 0 {
+        text.push_str(&format!("{} of its output or diff were not recorded\n", bytes(run.cut_bytes)));
+    }
+    text.push('\n');
+    text.push_str(&if run.spans == 0 { "no spans came".to_owned() } else { seen(run, style) });
+    text.push('\n');
+    for row in run.breakdown.iter().filter(|row| row.share >= 0.01).take(OPERATIONS_MAX) {
+        let critical = DurationNanos(row.critical_nanos).to_string();
+        text.push_str(&format!(
+            "{:>6} {critical:>8}  {} ({})\n",
+            percent(row.share),
+            clean(&row.name),
+            clean(&row.service)
+        ));
+    }
+    if run.left_out_traces > 0 {
+        text.push_str(&format!("{} not looked at here\n", counted(run.left_out_traces, "further trace")));
+    }
+    if let Some(traces) = beside.traces.as_ref().filter(|traces| !traces.items.is_empty()) {
+        text.push_str(&format!("\n{}\n", style.heading("Traces")));
+        let page = Find { cursor: None, ..traces.clone() };
+        text.push_str(&super::find::text(&page, style, now));
+        if traces.more {
+            text.push_str(&format!("and more: kino find --run {:.ID_DIGITS$}\n", run.run_id));
+        }
+    }
+    if let Some(errors) = beside.errors.as_ref().filter(|errors| !errors.items.is_empty()) {
+        text.push_str(&format!("\n{}\n", style.heading("Errors")));
+        for group in &errors.items {
+            let times = counted(group.count, "time");
+            text.push_str(&format!(
+                "{} {} ({times})\n",
+                style.paint(Tone::Bad, &clean(&group.exception_type)),
+                clean(&group.message)
+            ));
+        }
+        let more = if errors.more { "and more: " } else { "where: " };
+        text.push_str(&style.paint(Tone::Faint, &format!("{more}kino errors --run {:.ID_DIGITS$}\n", run.run_id)));
+    }
+    if !run.findings.is_empty() {
+        text.push_str(&format!("\n{}\n", style.heading("Findings")));
+        text.push_str(&finding::list(&run.findings, style));
+    }
+    if let Some(line) = insights::changes(&run.findings_changed) {
+        text.push_str(&format!("{line}\n"));
+    }
+    text.push_str(&format!("\n{}\n", style.heading("Next")));
+    text.push_str(&format!("kino explain {:.ID_DIGITS$}\n", worth_explaining(run, beside)));
+    let blobs =
+        [("output", &run.stdout_blob), ("standard error", &run.stderr_blob), ("uncommitted diff", &run.diff_blob)];
+    for (what, blob) in blobs {
+        if let Some(blob) = blob {
+            text.push_str(&format!("kino open blob:{blob:.ID_DIGITS$}   its {what}\n"));
+        }
+    }
+    text
+}
+
+/// The trace to look into: the first that failed, else the longest; the run's own where it sent no other.
+fn worth_explaining(run: &Run, beside: &Beside) -> TraceId {
+    let traces = beside.traces.iter().flat_map(|traces| &traces.items).filter(|item| item.trace_id != run.trace_id);
+    let chosen = traces.max_by_key(|item| (item.error_count > 0, item.duration_nanos));
+    chosen.map_or(run.trace_id, |item| item.trace_id)
+}
+
+fn ended(run: &Run) -> (String, Tone) {
+    match (run.duration_nanos, run.exit_code, run.signal) {
+        (None, ..) => ("no end yet".to_owned(), Tone::Warn),
+        (_, _, Some(signal)) => (format!("ended by signal {signal}"), Tone::Bad),
+        (_, Some(0), _) => ("exit 0".to_owned(), Tone::Good),
+        (_, Some(code), _) => (format!("exit {code}"), Tone::Bad),
+        (_, None, None) => ("did not start".to_owned(), Tone::Bad),
+    }
+}
+
 fn summary(run: &Run, style: Style) -> String {
     let (ended, tone) = match (run.exit_code, run.signal) {
         (_, Some(signal)) => (format!("ended by signal {signal}"), Tone::Bad),
@@ -86,7 +198,6 @@ fn next(run: &Run) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use kino_model::TraceId;
     use kino_wire::run::CodeState;
 
     use super::super::tests::EIGHTY;

@@ -1,24 +1,25 @@
 //! The questions about findings.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use kino_model::TraceId;
+use kino_model::{Fingerprint, TraceId};
 use kino_store::Forget as Forgetting;
-use kino_text::suggest;
 use kino_wire::Problem;
 use kino_wire::finding::Location;
 use kino_wire::insights::{
     AcknowledgeFinding, Acknowledged, Changes, DEFAULT_LIMIT, FindingChange, FindingState, FindingsChanged, Insights,
     InsightsLeftOut, InsightsQuestion, InsightsReceived, MAX_LIMIT, MAX_WAIT_MILLIS,
 };
+use kino_wire::resolve::{PREFIX_DIGITS_MIN, Target, TargetKind};
 use kino_wire::run::Done;
 
 use super::Findings;
 use super::record::FindingRecord;
 use crate::find::limit;
+use crate::resolve::{self, MATCHES_MAX, Prefix};
 use crate::scope;
 
 /// How long a run that ends waits for the evaluation of its traces.
@@ -196,22 +197,45 @@ impl Findings {
         let mut names: Vec<String> = in_scope().map(|record| record.finding.fingerprint.to_string()).collect();
         names.sort_unstable();
         names.dedup();
-        let fitting: Vec<&String> = names.iter().filter(|name| name.starts_with(fingerprint)).collect();
+        if fingerprint.is_empty() {
+            return Err(Problem::invalid("a fingerprint is empty"));
+        }
+        let prefix = Prefix::of(fingerprint, Fingerprint::LEN);
+        let fitting: Vec<&String> =
+            names.iter().filter(|name| prefix.as_ref().is_some_and(|prefix| prefix.begins(name))).collect();
         match fitting.as_slice() {
-            _ if fingerprint.is_empty() => Err(Problem::invalid("a fingerprint is empty")),
             [one] => Ok(in_scope()
                 .filter(|record| record.finding.fingerprint.to_string() == **one)
                 .map(FindingRecord::id)
                 .collect()),
             [] => {
-                let message = format!("no finding has the fingerprint {fingerprint:?}");
-                Err(Problem::not_found(message, suggest::or_all(fingerprint, names.iter().map(String::as_str))))
+                let message = format!(
+                    "no finding has the fingerprint {:?}, or one that begins so with at least {PREFIX_DIGITS_MIN} digits",
+                    resolve::repeated(fingerprint)
+                );
+                Err(Problem::not_found(message, Vec::new()))
             }
-            several => {
-                let message = format!("{fingerprint:?} begins the fingerprints of several findings: give more digits");
-                Err(Problem::not_found(message, several.iter().take(5).map(|name| (*name).clone()).collect()))
+            _ => {
+                drop(ledger);
+                let found = prefix.map(|prefix| self.beginning(&prefix, project)).unwrap_or_default();
+                Err(resolve::several(fingerprint, found))
             }
         }
+    }
+
+    /// Returns the findings whose fingerprint begins so, each once, by fingerprint; at most [`MATCHES_MAX`].
+    pub(crate) fn beginning(&self, prefix: &Prefix, project: Option<&str>) -> Vec<Target> {
+        let ledger = self.ledger();
+        let mut found: BTreeMap<String, Target> = BTreeMap::new();
+        for record in ledger.all().filter(|record| record.is_in(project)) {
+            let id = record.finding.fingerprint.to_string();
+            if prefix.begins(&id) {
+                let name = format!("{} {}", record.finding.code.name(), record.finding.subject.name);
+                let time_unix_nanos = record.evidence_starts.iter().max().copied().filter(|start| *start < i64::MAX);
+                found.entry(id.clone()).or_insert(Target { kind: TargetKind::Finding, id, name, time_unix_nanos });
+            }
+        }
+        found.into_values().take(MATCHES_MAX).collect()
     }
 
     /// Removes findings whose evidence was forgotten: they contain recorded text from it.

@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use kino_model::{BlobHash, RunId, SpanId, TraceId};
 use kino_store::Store;
-use kino_text::suggest;
 use kino_wire::Problem;
 use kino_wire::insights::FindingChange;
+use kino_wire::resolve::{Target, TargetKind};
 use kino_wire::run::{CodeState, RunSent, RunVerification};
 use serde::{Deserialize, Serialize};
 
 use super::history::Location;
 use crate::documents::Documents;
+use crate::resolve::{self, MATCHES_MAX, Prefix, repeated, too_short};
 
 /// The kind under which the store keeps runs.
 const RECORD_KIND: &str = "run";
@@ -89,25 +90,30 @@ impl RunRecords {
         Self { runs: Documents::new(store, RECORD_KIND), locations: Documents::new(store, LOCATIONS_KIND) }
     }
 
-    /// The whole id for a unique prefix of a recorded run's; anything else stays as it is, since spans may name runs
+    /// Returns the whole id for a unique prefix of a recorded run's; any other text as it is, since spans may name runs
     /// that `kino run` did not record.
-    pub(crate) async fn id_of(&self, prefix: &str) -> Result<String, Problem> {
-        if prefix.is_empty() {
+    pub(crate) async fn id_of(&self, text: &str) -> Result<String, Problem> {
+        if text.is_empty() {
             return Err(Problem::invalid("a run's id is empty"));
         }
-        if self.get(prefix).await?.is_some() {
-            return Ok(prefix.to_owned());
+        let Some(prefix) = Prefix::of(text, RunId::LEN) else { return Ok(text.to_owned()) };
+        let mut found = self.beginning(&prefix).await?;
+        match found.len() {
+            0 => Ok(text.to_owned()),
+            1 => Ok(found.remove(0).id),
+            _ => Err(resolve::several(text, found)),
         }
-        let runs = self.all().await?;
-        let mut fitting = runs.iter().map(|run| run.run_id.to_string()).filter(|id| id.starts_with(prefix));
-        match (fitting.next(), fitting.next()) {
-            (Some(one), None) => Ok(one),
-            (Some(one), Some(other)) => {
-                let message = format!("{prefix:?} begins the ids of several runs: give more digits");
-                Err(Problem::not_found(message, vec![one, other]))
-            }
-            (None, _) => Ok(prefix.to_owned()),
-        }
+    }
+
+    /// Returns the runs whose id begins so, at most [`MATCHES_MAX`].
+    pub(crate) async fn beginning(&self, prefix: &Prefix) -> Result<Vec<Target>, Problem> {
+        let target = |run: Record| Target {
+            kind: TargetKind::Run,
+            id: run.run_id.to_string(),
+            name: run.command.join(" "),
+            time_unix_nanos: Some(run.start_unix_nanos),
+        };
+        Ok(self.runs.beginning(prefix, MATCHES_MAX).await?.into_iter().map(target).collect())
     }
 
     /// Which of these ids name runs that `kino run` recorded.
@@ -137,12 +143,10 @@ impl RunRecords {
         Ok(runs)
     }
 
-    /// Says that there is no such run, and which are the newest.
-    pub(crate) async fn none_called(&self, id: &str) -> Result<Problem, Problem> {
-        let runs = self.all().await?;
-        let ids: Vec<String> = runs.iter().map(|run| run.run_id.to_string()).collect();
-        let near = suggest::or_all(id, ids.iter().map(String::as_str));
-        Ok(Problem::not_found(format!("there is no run {id:?}"), near))
+    /// Says that there is no such run.
+    pub(crate) fn none_called(id: &str) -> Problem {
+        let hint = too_short(id).map(|hint| format!(" ({hint})")).unwrap_or_default();
+        Problem::not_found(format!("there is no run {:?}{hint}; `runs` lists what there is", repeated(id)), Vec::new())
     }
 
     /// Removes a run, and where its operations lay; returns whether it was there.

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use kino_model::Clock;
+use kino_model::{Clock, VerificationId};
 use kino_store::Store;
-use kino_text::suggest;
 use kino_wire::Problem;
+use kino_wire::resolve::{Target, TargetKind};
 use kino_wire::verify::{HEARTBEAT_SECONDS, VerifyState};
 
 use super::Record;
 use crate::documents::Documents;
+use crate::resolve::{self, MATCHES_MAX, Prefix, repeated};
 
 /// The kind under which the store keeps verifications.
 const RECORD_KIND: &str = "verification";
@@ -35,29 +36,25 @@ impl VerificationRecords {
         Self { documents: Documents::new(store, RECORD_KIND), clock: Arc::clone(clock) }
     }
 
-    /// The verification with this id, or with the only one that begins so.
+    /// Returns the verification with this id, or the only one whose id begins so.
     pub(super) async fn get(&self, id: &str) -> Result<Record, Problem> {
         if let Some(record) = self.documents.get(id).await? {
             return Ok(self.alive(record));
         }
-        let records = self.all().await?;
-        let mut fitting =
-            records.iter().filter(|record| !id.is_empty() && record.verify.id.to_string().starts_with(id));
-        match (fitting.next(), fitting.next()) {
-            (Some(one), None) => Ok(one.clone()),
-            (Some(one), Some(other)) => {
-                let near = vec![one.verify.id.to_string(), other.verify.id.to_string()];
-                Err(Problem::not_found(
-                    format!("{id:?} begins the ids of several verifications: give more digits"),
-                    near,
-                ))
-            }
-            (None, _) => {
-                let ids: Vec<String> = records.iter().map(|record| record.verify.id.to_string()).collect();
-                let near = suggest::or_all(id, ids.iter().map(String::as_str));
-                Err(Problem::not_found(format!("there is no verification {id:?}"), near))
-            }
+        let found = match Prefix::of(id, VerificationId::LEN) {
+            Some(prefix) => self.documents.beginning(&prefix, MATCHES_MAX).await?,
+            None => Vec::new(),
+        };
+        match found.as_slice() {
+            [one] => Ok(self.alive(one.clone())),
+            [] => Err(Problem::not_found(format!("there is no verification {:?}", repeated(id)), Vec::new())),
+            several => Err(resolve::several(id, several.iter().map(target).collect())),
         }
+    }
+
+    /// Returns the verifications whose id begins so, at most [`MATCHES_MAX`].
+    pub(crate) async fn beginning(&self, prefix: &Prefix) -> Result<Vec<Target>, Problem> {
+        Ok(self.documents.beginning(prefix, MATCHES_MAX).await?.iter().map(target).collect())
     }
 
     /// All verifications, last changed first.
@@ -119,5 +116,14 @@ impl VerificationRecords {
                 return Ok(());
             }
         }
+    }
+}
+
+fn target(record: &Record) -> Target {
+    Target {
+        kind: TargetKind::Verification,
+        id: record.verify.id.to_string(),
+        name: record.verify.command.join(" "),
+        time_unix_nanos: Some(record.verify.start_unix_nanos),
     }
 }

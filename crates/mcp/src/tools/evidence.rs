@@ -140,6 +140,8 @@ mod tests {
             text: None,
             total: names.len() as u64,
             next_offset: None,
+            run: None,
+            verification: None,
             logs_left_out: 0,
         }
     }

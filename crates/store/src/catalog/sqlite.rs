@@ -311,6 +311,22 @@ impl DocumentStore for SqliteCatalog {
         rows.map(|row| row.map(|(id, json)| (id, document(&json))).map_err(CatalogError::from)).collect()
     }
 
+    fn records_between(
+        &self,
+        kind: &str,
+        [first, end]: [&str; 2],
+        limit: usize,
+    ) -> Result<Vec<(String, serde_json::Value)>, CatalogError> {
+        let connection = self.lock();
+        let sql = "SELECT id, json FROM records WHERE kind = ?1 AND id >= ?2 AND id < ?3 ORDER BY id LIMIT ?4";
+        let mut statement = connection.prepare(sql)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = statement.query_map(params![kind, first, end, limit], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })?;
+        rows.map(|row| row.map(|(id, json)| (id, document(&json))).map_err(CatalogError::from)).collect()
+    }
+
     fn remove_record(&self, kind: &str, id: &str) -> Result<bool, CatalogError> {
         let sql = "DELETE FROM records WHERE kind = ?1 AND id = ?2";
         self.transact(|transaction| {

@@ -1,0 +1,91 @@
+//! Arguments of `runs`, `services` and `operations`.
+
+use clap::Args;
+use kino_text::time::{self, When};
+
+use super::ScopeArguments;
+
+/// Arguments of `runs`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A run is one command under `kino run`. The list reads records alone, no spans: counts are those of each run's end. The
+beginning of an id is enough for every command that takes one.
+
+Examples:
+  kino runs
+  kino runs --failed --since 1d
+  kino runs --label before --json
+  kino open run:4f2a91c0            one run: how it ended, what it sent, what is wrong, what to ask next
+  kino find --run 4f2a91c0          its traces
+  kino compare --before run:4f2a91c0 --after run:8d3f07aa")]
+pub(crate) struct Runs {
+    /// Only runs with exactly this label.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) label: Option<String>,
+    /// Only runs whose command failed.
+    #[arg(long)]
+    pub(crate) failed: bool,
+    /// Only runs that started at or after this.
+    #[arg(long, value_name = "TIME", value_parser = time::parse_when)]
+    pub(crate) since: Option<When>,
+    /// Only runs that started before this.
+    #[arg(long, value_name = "TIME", value_parser = time::parse_when)]
+    pub(crate) until: Option<When>,
+    /// At most this many.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = limit(kino_wire::run::MAX_RUNS))]
+    pub(crate) limit: u64,
+    /// Go on where an earlier answer stopped.
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) cursor: Option<String>,
+    /// Whose runs.
+    #[command(flatten)]
+    pub(crate) scope: ScopeArguments,
+}
+
+/// Arguments of `services`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Counts are maintained as spans arrive, over everything that is stored: no span is read, however many there are.
+
+Examples:
+  kino services
+  kino services --all --json
+  kino operations --service shop    what one of them does")]
+pub(crate) struct Services {
+    /// At most this many.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = limit(kino_wire::live::MAX_OPERATIONS))]
+    pub(crate) limit: u64,
+    /// Whose services.
+    #[command(flatten)]
+    pub(crate) scope: ScopeArguments,
+}
+
+/// Arguments of `operations`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+An operation is a service and the name of a span. Counts and durations are maintained as spans arrive, over everything
+that is stored: no span is read, however many there are. TOTAL is the time of all its spans together.
+
+Examples:
+  kino operations
+  kino operations --service shop --roots
+  kino explain 'GET /orders'        where the time of one goes; a part of its name is enough
+  kino find --name 'GET /orders'    the traces it is in")]
+pub(crate) struct Operations {
+    /// Only those of exactly this service.
+    #[arg(long, short, value_name = "SERVICE")]
+    pub(crate) service: Option<String>,
+    /// Only those at which traces begin.
+    #[arg(long)]
+    pub(crate) roots: bool,
+    /// At most this many.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = limit(kino_wire::live::MAX_OPERATIONS))]
+    pub(crate) limit: u64,
+    /// Whose operations.
+    #[command(flatten)]
+    pub(crate) scope: ScopeArguments,
+}
+
+fn limit(max: usize) -> clap::builder::RangedU64ValueParser {
+    clap::value_parser!(u64).range(1..=max as u64)
+}

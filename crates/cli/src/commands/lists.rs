@@ -1,0 +1,49 @@
+//! `runs`, `services` and `operations`: what there is.
+
+use std::process::ExitCode;
+
+use kino_wire::live::{OperationsQuestion, ServicesQuestion};
+use kino_wire::run::RunsQuestion;
+
+use crate::app::{App, Outcome};
+use crate::args::{Operations, Runs, Services};
+use crate::render;
+
+/// A limit as the wire has it; the parser has bounded it.
+fn count(limit: u64) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+pub(super) fn runs(app: &App, arguments: Runs) -> Outcome {
+    let question = RunsQuestion {
+        label: arguments.label,
+        failed: arguments.failed,
+        since_unix_nanos: arguments.since.map(|when| when.unix_nanos(app.now())),
+        until_unix_nanos: arguments.until.map(|when| when.unix_nanos(app.now())),
+        limit: count(arguments.limit),
+        cursor: arguments.cursor,
+        scope: app.scope(&arguments.scope),
+    };
+    let answer = app.ask(&question)?;
+    app.output.answer(&answer, |style| render::lists::runs(&answer, style, app.now()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn services(app: &App, arguments: &Services) -> Outcome {
+    let question = ServicesQuestion { limit: count(arguments.limit), scope: app.scope(&arguments.scope) };
+    let answer = app.ask(&question)?;
+    app.output.answer(&answer, |style| render::lists::services(&answer, style))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn operations(app: &App, arguments: Operations) -> Outcome {
+    let question = OperationsQuestion {
+        service: arguments.service,
+        roots: arguments.roots,
+        limit: count(arguments.limit),
+        scope: app.scope(&arguments.scope),
+    };
+    let answer = app.ask(&question)?;
+    app.output.answer(&answer, |style| render::lists::operations(&answer, style))?;
+    Ok(ExitCode::SUCCESS)
+}
