@@ -54,7 +54,7 @@ impl Snapshot {
         Ok(found.into_iter().take(limit).collect())
     }
 
-    /// Returns the rows that summarise these traces, in the order of `wanted`, without unknown ones. Of a trace that lies
+    /// Returns the rows that summarise these traces, in the order of `wanted`, without unknown ones. Of a trace that is
     /// in several places the row of the place that has its root, as it is there: it may count a part of the spans.
     ///
     /// # Errors
