@@ -105,7 +105,7 @@ impl From<Problem> for Failure {
     }
 }
 
-/// Digits of an id that are shown where they tell the candidates from each other.
+/// Digits of an id that are shown where they suffice to distinguish the candidates.
 const ID_DIGITS: usize = 12;
 
 /// How many digits make the ids of the candidates differ; at least [`ID_DIGITS`].
