@@ -72,7 +72,7 @@ def test_sentences_are_held_against_the_newest_state_of_the_code(repository):
 
     expect(repository, "load_cart p95 <")
     wrong = repository.kino("check", check=False)
-    assert wrong.returncode == 2 and b"kino.toml:2, column 16" in wrong.stderr, wrong.stderr
+    assert wrong.returncode == 2 and b"kino.toml:2, column 19" in wrong.stderr, wrong.stderr
 
 
 def test_a_committed_baseline_is_kept_to(repository):

@@ -52,7 +52,7 @@ pub(crate) fn report(run: &Run, known: &Known, style: Style) -> String {
     }
     lines.extend(insights::changes(&run.findings_changed));
     lines.extend(known.notes.iter().cloned());
-    lines.extend(next(run).map(|next| style.paint(Tone::Faint, &next)));
+    lines.push(style.paint(Tone::Faint, &next(run)));
     let mark = style.paint(Tone::Faint, "kino │");
     lines.iter().flat_map(|line| [mark.as_str(), " ", line, "\n"]).collect()
 }
@@ -187,13 +187,16 @@ fn seen(run: &Run, style: Style) -> String {
     format!("{spans} in {traces} from {}{failed}", services.join(", "))
 }
 
-/// What to ask next: nothing of a trace in which the run's own span is alone.
-fn next(run: &Run) -> Option<String> {
-    let explain = (run.spans > 0).then(|| format!("kino explain {}", run.trace_id));
-    let blob = run.stderr_blob.as_ref().filter(|_| run.exit_code != Some(0));
-    let open = blob.map(|blob| format!("kino open blob:{blob}"));
-    let commands: Vec<String> = explain.into_iter().chain(open).collect();
-    (!commands.is_empty()).then(|| commands.join(" · "))
+/// What to ask next. A trace in which the run's own span is alone explains nothing.
+fn next(run: &Run) -> String {
+    let first = match run.spans {
+        0 => format!("kino open run:{:.ID_DIGITS$}", run.run_id),
+        _ => format!("kino explain {}", run.trace_id),
+    };
+    match &run.stderr_blob {
+        Some(blob) if run.exit_code != Some(0) => format!("{first} · kino open blob:{blob}"),
+        _ => first,
+    }
 }
 
 #[cfg(test)]

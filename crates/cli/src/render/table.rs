@@ -48,7 +48,7 @@ impl Table {
     /// The table as lines, without spaces at their ends.
     pub(crate) fn finish(self) -> String {
         let least: Vec<usize> = (0..self.columns.len()).map(|index| self.least_width(index)).collect();
-        let needed = least.iter().sum::<usize>() + GAP * least.len().saturating_sub(1);
+        let needed = total(&least);
         if self.style.width.is_some_and(|width| needed > usize::from(width)) && self.has_headings() {
             return self.blocks();
         }
@@ -89,16 +89,14 @@ impl Table {
             table.add_row(self.cells(row.iter().map(|(text, tone)| (text.as_str(), *tone))));
         }
         // The first column begins at the margin, and two spaces part the columns.
+        let widths = self.style.width.map(|width| self.shared(least, usize::from(width)));
         for (index, column) in table.column_iter_mut().enumerate() {
-            let padding = usize::from(index > 0) + 1;
-            let is_whole = self.columns.get(index).is_some_and(|column| column.whole || column.right);
-            column.set_constraint(if is_whole {
-                ColumnConstraint::ContentWidth
-            } else {
-                let least = least.get(index).copied().unwrap_or_default() + padding;
-                ColumnConstraint::LowerBoundary(Width::Fixed(u16::try_from(least).unwrap_or(u16::MAX)))
-            });
             column.set_padding((u16::from(index > 0), 1));
+            if let Some(widths) = &widths {
+                let wide = widths.get(index).copied().unwrap_or_default() + usize::from(index > 0) + 1;
+                column
+                    .set_constraint(ColumnConstraint::Absolute(Width::Fixed(u16::try_from(wide).unwrap_or(u16::MAX))));
+            }
         }
         let text = table.to_string();
         let mut lines: Vec<&str> = text.lines().map(str::trim_end).collect();
@@ -108,6 +106,28 @@ impl Table {
         let mut text = lines.join("\n");
         text.push('\n');
         text
+    }
+
+    /// The columns' widths: each has its least, and what is left goes to those first that lack little.
+    fn shared(&self, least: &[usize], width: usize) -> Vec<usize> {
+        let longest_line = |text: &str| text.lines().map(layout::width).max().unwrap_or(0);
+        let wanted: Vec<usize> = (0..least.len())
+            .map(|index| {
+                let texts = self.rows.iter().filter_map(|row| Some(row.get(index)?.0.as_str()));
+                let heading = self.columns[index].heading.as_str();
+                texts.chain([heading]).map(longest_line).max().unwrap_or(0).max(least[index])
+            })
+            .collect();
+        let mut widths = least.to_vec();
+        let mut left = width.saturating_sub(total(least));
+        let mut by_lack: Vec<usize> = (0..widths.len()).collect();
+        by_lack.sort_by_key(|index| wanted[*index] - least[*index]);
+        for index in by_lack {
+            let more = (wanted[index] - least[index]).min(left);
+            widths[index] += more;
+            left -= more;
+        }
+        widths
     }
 
     fn cells<'a>(&self, cells: impl Iterator<Item = (&'a str, Tone)>) -> Vec<Cell> {
@@ -151,6 +171,11 @@ impl Table {
         }
         text
     }
+}
+
+/// What columns of these widths take side by side.
+fn total(widths: &[usize]) -> usize {
+    widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)
 }
 
 #[cfg(test)]
