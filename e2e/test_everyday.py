@@ -62,6 +62,9 @@ def test_a_list_has_its_formats(shop):
     rows = list(csv.DictReader(io.StringIO(shop.kino("find", "--all", "--format", "csv").stdout.decode())))
     assert [row["trace_id"] for row in rows] == [item["trace_id"] for item in items]
     assert "'" + FORMULA in {row["root_name"] for row in rows}, "a spreadsheet reads it as a text"
+    for words in (["services"], ["operations"], ["runs"], ["errors"]):
+        items = shop.json(*words, "--all")["items"]
+        assert len(shop.kino(*words, "--all", "--format", "jsonl").stdout.decode().splitlines()) == len(items), words
     cut = shop.kino("find", "--all", "--limit", "1", "--format", "csv")
     assert b"--cursor" in cut.stderr, "what is left out is said beside the list"
 
@@ -108,6 +111,9 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
     assert "GET\\ /orders/\\<int:id\\>" in completed("kino", "explain", "GET")
     assert f"{0xA1:032x}" in completed("kino", "open", "0000")
     assert completed("kino", "find", "--service", "sh") == ["shop"]
+    shop.kino("run", "--label", "tabbed", "--", "true")
+    # Bash breaks words at the colon: what it completes comes after.
+    assert any(word.startswith("label:tabbed") for word in completed("kino", "compare", "--before", "label"))
     assert "\\$\\(touch\\ evil\\)" in completed("kino", "explain", "")
     assert not (shop.directory / "evil").exists()
 

@@ -237,7 +237,7 @@ pub(crate) struct Filters {
     #[arg(long = "attr", value_name = "KEY=VALUE", value_parser = parse_attribute)]
     pub(crate) attributes: Vec<(String, String)>,
     /// Traces of this run (id, or a unique prefix).
-    #[arg(long, value_name = "RUN_ID")]
+    #[arg(long, value_name = "RUN_ID", add = completion::runs())]
     pub(crate) run: Option<String>,
     /// Whose traces.
     #[command(flatten)]
@@ -392,10 +392,10 @@ Examples:
   kino compare --before commit:4f2a91c --after commit:9d03b7e")]
 pub(crate) struct Compare {
     /// The set before the change.
-    #[arg(long, value_name = "SELECTOR")]
+    #[arg(long, value_name = "SELECTOR", add = completion::selectors())]
     pub(crate) before: String,
     /// The set after it.
-    #[arg(long, value_name = "SELECTOR")]
+    #[arg(long, value_name = "SELECTOR", add = completion::selectors())]
     pub(crate) after: String,
     /// Whose traces.
     #[command(flatten)]
@@ -528,7 +528,7 @@ Examples:
   kino open verification:8d3f        what `kino run --against` answered; the beginning of its id will do")]
 pub(crate) struct Open {
     /// TRACE_ID, TRACE_ID/SPAN_ID, run:ID, blob:HASH or verification:ID, or the beginning of one.
-    #[arg(value_name = "ID", add = completion::traces())]
+    #[arg(value_name = "ID", add = completion::traces_and_runs())]
     pub(crate) id: String,
     /// Skip this many spans or bytes.
     #[arg(long, value_name = "N", default_value_t = 0)]

@@ -17,6 +17,7 @@ use kino_wire::Question;
 use kino_wire::find::FindQuestion;
 use kino_wire::insights::InsightsQuestion;
 use kino_wire::live::{OperationsQuestion, ServicesQuestion};
+use kino_wire::run::{RunItem, RunsQuestion};
 
 use crate::app::App;
 use crate::args::{Arguments, ScopeArguments};
@@ -59,8 +60,23 @@ pub(crate) fn services() -> ArgValueCompleter {
 }
 
 /// Ids of traces, and of runs after `run:`.
-pub(crate) fn traces() -> ArgValueCompleter {
-    ArgValueCompleter::new(|typed: &OsStr| matching(typed, Asker::traces))
+pub(crate) fn traces_and_runs() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| matching(typed, |asker| [asker.traces(), asker.selectors()].concat()))
+}
+
+/// Ids of runs.
+pub(crate) fn runs() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| matching(typed, Asker::runs))
+}
+
+/// Labels of runs.
+pub(crate) fn labels() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| matching(typed, Asker::labels))
+}
+
+/// Runs and labels as `compare` takes them.
+pub(crate) fn selectors() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| matching(typed, Asker::selectors))
 }
 
 /// Fingerprints of findings.
@@ -100,6 +116,27 @@ impl Asker {
         let question = FindQuestion { limit: NAMES_MAX, scope, ..FindQuestion::default() };
         let found = self.ask(&question).map(|found| found.items).unwrap_or_default();
         found.into_iter().map(|item| item.trace_id.to_string()).collect()
+    }
+
+    fn listed_runs(&self) -> Vec<RunItem> {
+        let scope = self.0.scope(&ScopeArguments::default());
+        let question = RunsQuestion { limit: NAMES_MAX, scope, ..RunsQuestion::default() };
+        self.ask(&question).map(|runs| runs.items).unwrap_or_default()
+    }
+
+    fn runs(&self) -> Vec<String> {
+        self.listed_runs().into_iter().map(|run| run.run_id.to_string()).collect()
+    }
+
+    fn labels(&self) -> Vec<String> {
+        self.listed_runs().into_iter().filter_map(|run| run.label).collect()
+    }
+
+    fn selectors(&self) -> Vec<String> {
+        let runs = self.listed_runs().into_iter();
+        runs.flat_map(|run| [Some(format!("run:{}", run.run_id)), run.label.map(|label| format!("label:{label}"))])
+            .flatten()
+            .collect()
     }
 
     fn findings(&self) -> Vec<String> {

@@ -3,7 +3,8 @@
 use clap::Args;
 use kino_text::time::{self, When};
 
-use super::ScopeArguments;
+use super::{ListFormat, ScopeArguments};
+use crate::completion;
 
 /// Arguments of `runs`.
 #[derive(Debug, Args)]
@@ -20,7 +21,7 @@ Examples:
   kino compare --before run:4f2a91c0 --after run:8d3f07aa")]
 pub(crate) struct Runs {
     /// Only runs with exactly this label.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = completion::labels())]
     pub(crate) label: Option<String>,
     /// Only runs whose command failed.
     #[arg(long)]
@@ -37,6 +38,9 @@ pub(crate) struct Runs {
     /// Go on where an earlier answer stopped.
     #[arg(long, value_name = "CURSOR")]
     pub(crate) cursor: Option<String>,
+    /// How the list is written.
+    #[command(flatten)]
+    pub(crate) format: ListFormat,
     /// Whose runs.
     #[command(flatten)]
     pub(crate) scope: ScopeArguments,
@@ -55,6 +59,9 @@ pub(crate) struct Services {
     /// At most this many.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = limit(kino_wire::live::MAX_OPERATIONS))]
     pub(crate) limit: u64,
+    /// How the list is written.
+    #[command(flatten)]
+    pub(crate) format: ListFormat,
     /// Whose services.
     #[command(flatten)]
     pub(crate) scope: ScopeArguments,
@@ -73,7 +80,7 @@ Examples:
   kino find --name 'GET /orders'    the traces it is in")]
 pub(crate) struct Operations {
     /// Only those of exactly this service.
-    #[arg(long, short, value_name = "SERVICE")]
+    #[arg(long, short, value_name = "SERVICE", add = completion::services())]
     pub(crate) service: Option<String>,
     /// Only those at which traces begin.
     #[arg(long)]
@@ -81,6 +88,9 @@ pub(crate) struct Operations {
     /// At most this many.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = limit(kino_wire::live::MAX_OPERATIONS))]
     pub(crate) limit: u64,
+    /// How the list is written.
+    #[command(flatten)]
+    pub(crate) format: ListFormat,
     /// Whose operations.
     #[command(flatten)]
     pub(crate) scope: ScopeArguments,

@@ -25,14 +25,16 @@ pub(super) fn runs(app: &App, arguments: Runs) -> Outcome {
         scope: app.scope(&arguments.scope),
     };
     let answer = app.ask(&question)?;
-    app.output.answer(&answer, |style| render::lists::runs(&answer, style, app.now()))?;
+    let more = answer.cursor.as_ref().map(|cursor| format!("there are more: --cursor {cursor}"));
+    app.output.list(&answer, arguments.format, |style| render::lists::runs(&answer, style, app.now()), more)?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn services(app: &App, arguments: &Services) -> Outcome {
     let question = ServicesQuestion { limit: count(arguments.limit), scope: app.scope(&arguments.scope) };
     let answer = app.ask(&question)?;
-    app.output.answer(&answer, |style| render::lists::services(&answer, style))?;
+    let more = beyond(answer.left_out);
+    app.output.list(&answer, arguments.format, |style| render::lists::services(&answer, style), more)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -44,6 +46,12 @@ pub(super) fn operations(app: &App, arguments: Operations) -> Outcome {
         scope: app.scope(&arguments.scope),
     };
     let answer = app.ask(&question)?;
-    app.output.answer(&answer, |style| render::lists::operations(&answer, style))?;
+    let more = beyond(answer.left_out);
+    app.output.list(&answer, arguments.format, |style| render::lists::operations(&answer, style), more)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// How to have what a list leaves out.
+fn beyond(left_out: u64) -> Option<String> {
+    (left_out > 0).then(|| format!("{left_out} more: a higher --limit has them"))
 }
