@@ -56,7 +56,7 @@ macro_rules! questions {
                 }
             }
 
-            /// Returns the contracts of all questions as JSON Schema: see [`kino_wire::schema`].
+            /// Returns the contracts of all questions as JSON Schema: see the module [`schema`](mod@kino_wire::schema).
             pub fn schema() -> Json {
                 let mut contracts = Contracts::default();
                 $(contracts.add::<$question>();)+
