@@ -1,0 +1,176 @@
+"""Hands finished spans to `kino run` through the file that `KINO_CHANNEL` names.
+
+Owns: the descriptor, the identity of this process in the file, and what is counted as lost.
+Never does: wait, start a thread, or write into a file that is not the channel. A record is one `write`, made when its
+span ends, so that the span survives any end of the process.
+
+    0x1e {"process": KEY, …}  0x0a     once for each process
+    0x1e {"p": KEY, "spans": […]} 0x0a one for each span
+"""
+
+import errno
+import os
+import sys
+
+from . import encode, resource, state
+
+RECORD_BYTES_MAX = 256 * 1024
+# What the file may hold that `kino run` has not taken yet.
+FILE_BYTES_MAX = 64 * 1024 * 1024
+ERRORS_MAX = 20
+# Descriptors above this number are out of the way of programs that expect theirs to be small.
+DESCRIPTOR_MIN = 480
+
+_descriptor = -1
+_file = None  # device and inode of the channel
+_key = ""  # of this process; empty until its first record
+_lost = {}  # why -> count, not yet written
+_errors = 0
+_sealed = False  # `kino run` has ended: spans go by OTLP
+_opened = False
+
+
+def open_channel():
+    """Opens the file under a high number. Without it, spans go by OTLP."""
+    global _descriptor, _file, _opened, _sealed
+    _opened = True
+    _descriptor = -1
+    try:
+        low = os.open(state.channel_path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOCTTY)
+    except OSError:
+        _sealed = True
+        return
+    _descriptor = _move_up(low)
+    about = os.fstat(_descriptor)
+    _file = (about.st_dev, about.st_ino)
+
+
+def _move_up(low):
+    try:
+        import fcntl
+    except ImportError:
+        return low
+    for number in (DESCRIPTOR_MIN, DESCRIPTOR_MIN // 2):
+        try:
+            high = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, number)
+        except OSError:
+            continue
+        os.close(low)
+        return high
+    return low
+
+
+def write_span(text):
+    """Hands over one finished span, as OTLP/JSON."""
+    if _sealed:
+        _send(text)
+        return
+    if not _key:
+        _begin()
+    if _write('{"p":"%s","spans":[%s]}' % (_key, text)):
+        return
+    if _sealed:
+        _send(text)
+
+
+def report(what):
+    """Hands over that the bootstrap itself failed; `what` has a place and a type, no recorded value."""
+    global _errors
+    _errors += 1
+    if _errors > ERRORS_MAX or _sealed:
+        return
+    if not _key:
+        _begin()
+    _write('{"p":"%s","error":%s}' % (_key, encode.text(what)))
+
+
+def count_lost(why, count=1):
+    """Counts what is missing; the file has the count from the next record on."""
+    _lost[why] = _lost.get(why, 0) + count
+
+
+def _begin():
+    """Introduces this process."""
+    global _key
+    if not _opened:
+        open_channel()
+    _key = os.urandom(8).hex()
+    _write('{"process":"%s",%s}' % (_key, resource.describe()))
+
+
+def _write(record):
+    """Whether the record is in the file; what is not is counted."""
+    data = b"\x1e" + record.encode("ascii") + b"\n"
+    if len(data) > RECORD_BYTES_MAX:
+        count_lost("large")
+        return True
+    if not _is_channel():
+        if not _sealed:
+            count_lost("failed")
+        return not _sealed
+    if _lost:
+        _write_lost()
+    try:
+        written = os.write(_descriptor, data)
+    except OSError as error:
+        return _refused(error)
+    if written != len(data):
+        count_lost("failed")
+    return True
+
+
+def _is_channel():
+    """Whether the descriptor is still the channel and has room; opens it again where a program closed it."""
+    for _ in range(2):
+        try:
+            about = os.fstat(_descriptor)
+        except OSError:
+            about = None
+        if about is not None and (about.st_dev, about.st_ino) == _file:
+            if about.st_blocks * 512 > FILE_BYTES_MAX:
+                count_lost("full")
+                return False
+            return True
+        if _sealed:
+            return False
+        open_channel()
+    return False
+
+
+def _refused(error):
+    """A write failed: the file is sealed, or this one is lost."""
+    global _sealed
+    if error.errno in (errno.EPERM, errno.EACCES, errno.EFBIG):
+        _sealed = True
+        return False
+    count_lost("failed")
+    return True
+
+
+def _write_lost():
+    """Says what is missing so far."""
+    for why, count in list(_lost.items()):
+        record = '\x1e{"p":"%s","lost":%d,"why":"%s"}\n' % (_key, count, why)
+        try:
+            os.write(_descriptor, record.encode("ascii"))
+            _lost.pop(why, None)
+        except OSError:
+            return
+
+
+def _send(text):
+    if state.otlp_address and not sys.is_finalizing():
+        from . import sender
+
+        sender.add(text)
+
+
+def after_fork():
+    """A child is a process of its own."""
+    global _key, _errors
+    _key = ""
+    _errors = 0
+    _lost.clear()
+    sender = sys.modules.get("_kinescope.sender")
+    if sender is not None:
+        sender.after_fork()
