@@ -50,7 +50,7 @@ class Span:
 
     __slots__ = (
         "trace_id", "span_id", "parent_id", "name", "kind", "start_nanos", "attributes", "events", "links", "status",
-        "message", "depth", "parent", "_start_mark", "_token", "ended", "role", "_failure", "pid",
+        "message", "depth", "parent", "_start_mark", "_token", "ended", "role", "_failure", "note",
     )  # fmt: skip
 
     def __init__(
@@ -67,6 +67,7 @@ class Span:
         self.ended = False
         self._failure = None
         self._token = None
+        self.note = None  # for the patch that opened the span
         self.parent = parent
         self.span_id = ids.take()
         if remote is not None:
@@ -128,13 +129,32 @@ class Span:
             self.record(error)
         self.end()
 
-    def end(self, _mark=time.perf_counter_ns):
-        """Hands the span over. A second call does nothing."""
-        if self.ended:
-            return
-        self.ended = True
-        end_nanos = self.start_nanos + (_mark() - self._start_mark)
+    def add_link(self, context, attributes):
+        """Adds a link to a span context of the OpenTelemetry API."""
+        if self.links is None:
+            self.links = []
+        if len(self.links) < EVENTS_MAX:
+            self.links.append(("%032x" % context.trace_id, "%016x" % context.span_id, dict(attributes or {})))
+
+    def end(self):
+        """Hands the span over, and makes its parent the innermost again. A second call does nothing."""
+        self.finish()
         self.deactivate()
+
+    def end_at(self, time_nanos):
+        """The same with an end that the program names, or None."""
+        if time_nanos is not None and not self.ended:
+            self.ended = True
+            self._hand_over(time_nanos)
+        self.end()
+
+    def finish(self, _mark=time.perf_counter_ns):
+        """Hands the span over. What follows in this thread or task still hangs under it."""
+        if not self.ended:
+            self.ended = True
+            self._hand_over(self.start_nanos + (_mark() - self._start_mark))
+
+    def _hand_over(self, end_nanos):
         if state.on:
             channel.write_span(encode.span(self, end_nanos))
 
@@ -149,9 +169,6 @@ def is_exit(error):
 def innermost():
     """The span that a new one hangs under, or None."""
     found = current.get()
-    if found is not None and found.ended:
-        while found is not None and found.ended:
-            found = found.parent
     if manual is not None:
         other = manual()
         if other is not None and (found is None or other.depth > found.depth):

@@ -42,12 +42,12 @@ def open_server(method, path, query, scheme, host, port, client, version, agent,
 
 def server_span():
     """The open span of this request, or None."""
-    found = spans.innermost()
-    while found is not None and not (found.role == SERVER and not found.ended):
-        if found.role == CLIENT:
+    found = spans.current.get()
+    while found is not None and found.role != SERVER:
+        if found.role is not None:
             return None
         found = found.parent
-    return found
+    return found if found is not None and not found.ended else None
 
 
 def routed(span, route, handler):
