@@ -1,0 +1,13 @@
+'use strict';
+// Owns: what is put in place in a process that is recorded, in order.
+
+const load = require('./load.cjs');
+
+for (const part of [
+  './http_server.cjs', './http_client.cjs', './fetch.cjs', './children.cjs', './threads.cjs', './express.cjs',
+  './sqlite.cjs',
+]) {
+  require(part).start();
+}
+load.start();
+require('./ends.cjs').start();
