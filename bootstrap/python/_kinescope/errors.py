@@ -27,20 +27,20 @@ def message(error):
         return ""
 
 
-def describe(error):
+def describe(error, from_project=False):
     """The event's attributes."""
     attributes = {"exception.type": type_name(error), "exception.message": message(error)}
-    attributes["exception.stacktrace"] = stack(error)
+    attributes["exception.stacktrace"] = stack(error, from_project)
     place.of_error(error, attributes)
     return attributes
 
 
-def stack(error):
+def stack(error, from_project=False):
     """The traceback as Python prints it; of a long one the end, which has the line that raised."""
     parts, seen = [], set()
     while error is not None and id(error) not in seen and len(seen) < CAUSES_MAX:
         seen.add(id(error))
-        parts.append(_one(error))
+        parts.append(_one(error, from_project))
         if error.__cause__ is not None:
             error = error.__cause__
             parts.append("\nThe above exception was the direct cause of the following exception:\n\n")
@@ -53,10 +53,20 @@ def stack(error):
     return text if len(text) <= STACK_MAX else "…" + text[-(STACK_MAX - 1) :]
 
 
-def _one(error):
+def _first(trace, from_project):
+    """Where the listing begins: at the project's first frame, if it has one and that is asked for."""
+    at = trace
+    while from_project and at is not None:
+        if place.project_path(at.tb_frame.f_code.co_filename) is not None:
+            return at
+        at = at.tb_next
+    return trace
+
+
+def _one(error, from_project):
     import linecache
 
-    lines, trace = [], error.__traceback__
+    lines, trace = [], _first(error.__traceback__, from_project)
     while trace is not None:
         code = trace.tb_frame.f_code
         if not code.co_filename.startswith(guard.MARK):

@@ -56,8 +56,8 @@ def wrap(function, place, before, after=end_span, failed=fail_span, always=False
     """
 
     def wrapper(*args, **kwargs):
-        call = Call(args, kwargs)
         try:
+            call = Call(args, kwargs)
             active = always or state.on
             if active:
                 try:
@@ -72,7 +72,8 @@ def wrap(function, place, before, after=end_span, failed=fail_span, always=False
                     swallow(place, error)
             return call.result
         except BaseException as error:
-            trace = settle(place, call, error, failed)
+            # A signal's handler may raise before `call` is made.
+            trace = settle(place, locals().get("call"), error, failed)
             kind = type(error)
             reraised = (trace, error, kind)  # noqa: F841  (see `with_reraise`)
             raise
@@ -84,8 +85,8 @@ def wrap_async(function, place, before, after=end_span, failed=fail_span, always
     """The same for a coroutine function."""
 
     async def wrapper(*args, **kwargs):
-        call = Call(args, kwargs)
         try:
+            call = Call(args, kwargs)
             active = always or state.on
             if active:
                 try:
@@ -100,7 +101,8 @@ def wrap_async(function, place, before, after=end_span, failed=fail_span, always
                     swallow(place, error)
             return call.result
         except BaseException as error:
-            trace = settle(place, call, error, failed)
+            # A signal's handler may raise before `call` is made.
+            trace = settle(place, locals().get("call"), error, failed)
             kind = type(error)
             reraised = (trace, error, kind)  # noqa: F841
             raise
@@ -123,7 +125,7 @@ def settle(place, call, error, failed):
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(MARK):
         trace = trace.tb_next
     error.__traceback__ = trace
-    if state.on:
+    if state.on and call is not None:
         try:
             failed(call, error)
         except Exception as own:

@@ -20,6 +20,8 @@ MESSAGE_MAX = 4 * 1024
 current = ContextVar("kino", default=None)
 # Another source of parents: manual spans of the OpenTelemetry API. Returns a span or None.
 manual = None
+# The test that this process runs. It is the parent where a thread or event loop has no span of its own.
+active_test = None
 
 
 class Ids:
@@ -110,8 +112,11 @@ class Span:
         if len(self.events) < EVENTS_MAX:
             self.events.append((name, time_nanos or _wall(), attributes))
 
-    def record(self, error, escaped=True):
-        """Adds the event `exception`, once for each error, and marks the span as failed."""
+    def record(self, error, from_project=False):
+        """Adds the event `exception`, once for each error, and marks the span as failed.
+
+        `from_project` leaves out the frames before the first of the project.
+        """
         if self._failure == id(error):
             return
         self._failure = id(error)
@@ -121,7 +126,7 @@ class Span:
         self.attributes.setdefault("error.type", errors.type_name(error))
         if not self.message:
             self.message = errors.message(error)
-        self.add_event("exception", errors.describe(error))
+        self.add_event("exception", errors.describe(error, from_project))
 
     def fail(self, error):
         """Records the error and ends the span. The interpreter's ways to stop something are no failures."""
@@ -172,7 +177,9 @@ def innermost():
     if manual is not None:
         other = manual()
         if other is not None and (found is None or other.depth > found.depth):
-            return other
+            found = other
+    if active_test is not None and (found is None or found.ended):
+        return active_test
     return found
 
 

@@ -57,6 +57,8 @@ def on_sqlite(module):
             through_cursor(connection_class, original_connection, cursor_class, name)
     module.Connection, module.Cursor = connection_class, cursor_class
     guard.patch(module, "connect", "sqlite.connect", connect, connected)
+    # The name by which the function is pickled.
+    sys.modules["_sqlite3"].connect = module.connect
 
 
 def through_cursor(connection_class, original, cursor_class, name):

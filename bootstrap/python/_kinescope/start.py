@@ -50,6 +50,11 @@ LIBRARIES = {
     "redis.asyncio.client": ("redis", "on_async_client"),
     "redis.connection": ("redis", "on_connection"),
     "redis.asyncio.connection": ("redis", "on_async_connection"),
+    "_pytest.runner": ("testing", "on_runner"),
+    "_pytest.reports": ("testing", "on_reports"),
+    "pytest_timeout": ("testing", "on_timeout"),
+    "unittest.case": ("testing", "on_unittest"),
+    "unittest.result": ("testing", "on_result"),
     "opentelemetry.trace": ("otel", "on_api"),
     "opentelemetry.sdk.trace": ("otel", "on_sdk"),
 }

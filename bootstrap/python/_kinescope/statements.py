@@ -94,7 +94,7 @@ def _read(statement):
 
 
 def _plain(name):
-    return "".join(character for character in name if character not in '"`[]')[:NAME_MAX]
+    return "".join(character for character in name if character not in '"`[]' and character.isprintable())[:NAME_MAX]
 
 
 def open_statement(system, statement, frame, base, many=None):
