@@ -148,11 +148,27 @@ mod tests {
     }
 
     #[test]
+    fn the_sixth_order_is_what_the_fifth_had_left_and_then_what_its_seed_gives() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let seed = recipes::seed(root, Draw::Sixth).unwrap();
+        let names = recipes::drawn_from(root, Draw::Sixth).unwrap();
+        let mut order = recipes::order(root, Draw::Sixth).unwrap();
+        let new = order.split_off(order.len() - names.len());
+        assert_eq!(in_order(names, seed), new);
+        let mut left = recipes::order(root, Draw::Fifth).unwrap();
+        left.retain(|name| order.contains(name));
+        assert_eq!(left, order);
+    }
+
+    #[test]
     fn a_name_is_drawn_once() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let names = |draw| recipes::drawn_from(root, draw).unwrap();
         let earlier = [names(Draw::First), names(Draw::Second)].concat();
         let again: Vec<_> = names(Draw::Fourth).into_iter().filter(|name| earlier.contains(name)).collect();
+        assert!(again.is_empty(), "{again:?}");
+        let earlier = [earlier, names(Draw::Fourth), names(Draw::Fifth)].concat();
+        let again: Vec<_> = names(Draw::Sixth).into_iter().filter(|name| earlier.contains(name)).collect();
         assert!(again.is_empty(), "{again:?}");
     }
 }

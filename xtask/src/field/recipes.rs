@@ -60,6 +60,8 @@ pub(super) enum Draw {
     Fourth,
     /// What was left of these, and other names once more
     Fifth,
+    /// What the fifth had left, in its order, and then other names in theirs
+    Sixth,
 }
 
 impl Draw {
@@ -69,6 +71,7 @@ impl Draw {
             Self::Second | Self::Third => "field/second.json",
             Self::Fourth => "field/fourth.json",
             Self::Fifth => "field/fifth.json",
+            Self::Sixth => "field/sixth.json",
         }
     }
 }
@@ -82,10 +85,11 @@ pub(super) fn sealed(root: &Path, draw: Draw) -> anyhow::Result<Vec<String>> {
         names.iter().position(|name| name == first).with_context(|| format!("{first} was not drawn"))
     };
     Ok(match draw {
-        Draw::First | Draw::Fifth => names,
-        Draw::Fourth => {
-            // What it had not reached was drawn again.
-            let again = order(root, Draw::Fifth)?;
+        Draw::First | Draw::Sixth => names,
+        Draw::Fourth | Draw::Fifth => {
+            // What it had not reached was taken again.
+            let later = if draw == Draw::Fourth { Draw::Fifth } else { Draw::Sixth };
+            let again = order(root, later)?;
             names.retain(|name| !again.contains(name));
             names
         }

@@ -131,7 +131,8 @@ impl<'r> Place<'r> {
         let uv = |arguments: &[&str]| self.execute("install.log", "uv", arguments, &self.folder, &[]);
         uv(&["venv", "--seed", "venv"])?;
         let packages = |packages: &[&str]| {
-            let mut arguments = vec!["pip", "install", "--python", &python];
+            // Otherwise modules are compiled while the recording goes on, at each start if nothing may be written.
+            let mut arguments = vec!["pip", "install", "--compile-bytecode", "--python", &python];
             arguments.extend(packages);
             uv(&arguments)
         };
@@ -182,7 +183,10 @@ impl<'r> Place<'r> {
         command.env("VIRTUAL_ENV", self.folder.join("venv")).env("OTEL_SERVICE_NAME", &self.recipe.name);
         let hook = self.folder.join("node_modules/@opentelemetry/auto-instrumentations-node/build/src/register.js");
         command.env("TRACED", format!("--require {}", hook.display()));
-        command.env_remove("TRACEPARENT").envs(environment.iter().map(|(key, value)| (key, value)));
+        command
+            .env_remove("TRACEPARENT")
+            .env_remove("PYTHONDONTWRITEBYTECODE")
+            .envs(environment.iter().map(|(key, value)| (key, value)));
         let mut child = command.spawn().with_context(|| format!("failed to start {program}"))?;
         while child.try_wait()?.is_none() {
             std::thread::sleep(LOOK);

@@ -97,6 +97,7 @@ fn chosen(args: &Args, root: &Path) -> anyhow::Result<(&'static str, Vec<Recipe>
         Some(Draw::Third) => "third draw's",
         Some(Draw::Fourth) => "fourth draw's",
         Some(Draw::Fifth) => "fifth draw's",
+        Some(Draw::Sixth) => "sixth draw's",
     };
     Ok((heading, recipes))
 }
