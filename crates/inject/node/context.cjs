@@ -4,7 +4,7 @@
 // A context is a small frozen-shape object; `null` and `undefined` mean: the process's parent. Contexts are entered, not
 // run: entering adds no frame to the program's stacks.
 
-const { AsyncLocalStorage } = require('async_hooks');
+const { AsyncLocalStorage, createHook } = require('async_hooks');
 const environment = require('./environment.cjs');
 const { randomBytes } = require('./ids.cjs');
 
@@ -12,19 +12,22 @@ const storage = new AsyncLocalStorage();
 /** Starts a trace of its own where the environment names no parent: once a process. */
 const processParent = environment.parent ?? { traceId: randomBytes(16), spanId: '' };
 let off = false;
+let entering = false;
+let foreignHooks = false;
 
 /**
  * One context.
  *
  * `request`: the server's record of the request that it belongs to, or null. `foreign`: values of the OpenTelemetry API's
- * context, or undefined.
+ * context, or undefined. `place`: where the program asked for what a library does later on its own stack, or null.
  */
 class Context {
-  constructor(traceId, spanId, request, foreign) {
+  constructor(traceId, spanId, request, foreign, place = null) {
     this.traceId = traceId;
     this.spanId = spanId;
     this.request = request;
     this.foreign = foreign;
+    this.place = place;
   }
 }
 
@@ -35,7 +38,31 @@ function current() {
 
 /** Makes `context` the current one for the rest of this synchronous piece of work and what follows from it. */
 function enter(context) {
+  entering = true;
   storage.enterWith(context);
+  entering = false;
+}
+
+/** True where the program itself follows asynchronous work, which shows in stacks of Node 20 and 22. */
+function programHasHooks() {
+  return foreignHooks;
+}
+
+/** Where contexts need hooks, the program's own are distinguished from ours: enabling them reads this method. */
+function watchHooks() {
+  const prototype = Object.getPrototypeOf(createHook({}));
+  const { enable } = prototype;
+  Object.defineProperty(prototype, 'enable', {
+    configurable: true,
+    enumerable: false,
+    get() {
+      if (!entering) foreignHooks = true;
+      return enable;
+    },
+    set(value) {
+      Object.defineProperty(this, 'enable', { value, writable: true, enumerable: false, configurable: true });
+    },
+  });
 }
 
 /** Ids that a new span without an explicit parent has above it. */
@@ -44,9 +71,15 @@ function parent() {
 }
 
 /** The context in which what a span does happens. */
-function below(span, request) {
+function below(span) {
   const before = storage.getStore();
-  return new Context(span.traceId, span.spanId, request ?? before?.request ?? null, before?.foreign);
+  return new Context(span.traceId, span.spanId, before?.request ?? null, before?.foreign);
+}
+
+/** The current context with a place in the program's code. */
+function placed(place) {
+  const { traceId, spanId, request, foreign } = storage.getStore() ?? processParent;
+  return new Context(traceId, spanId, request ?? null, foreign, place);
 }
 
 /** `traceparent` of a span or context. */
@@ -59,4 +92,6 @@ function switchOff() {
   off = true;
 }
 
-module.exports = { Context, current, enter, parent, processParent, below, traceparent, switchOff, isOff: () => off };
+watchHooks();
+
+module.exports = { Context, programHasHooks, current, enter, parent, processParent, below, placed, traceparent, switchOff, isOff: () => off };

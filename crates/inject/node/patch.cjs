@@ -174,4 +174,4 @@ function quietly(place, listener) {
   };
 }
 
-module.exports = { watch, around, wrap, wrapClass, findable, quietly };
+module.exports = { watch, around, wrap, wrapClass, findable, alike, quietly };

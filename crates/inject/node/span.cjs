@@ -109,7 +109,7 @@ function described(error) {
   let stack = '';
   try {
     if (error !== null && (type === 'object' || type === 'function')) {
-      type = text(error.name, 256) || text(error.constructor?.name, 256) || type;
+      type = named(error) || type;
       const { code } = error;
       if (type === 'Error' && typeof code === 'string' && code) type = text(code, 256);
       message = text(error.message, MESSAGE_MAX);
@@ -121,6 +121,12 @@ function described(error) {
     // A hostile getter; what was read before it remains.
   }
   return { type, message, stack };
+}
+
+/** The error's name; its class's where the name says nothing. */
+function named(error) {
+  const name = text(error.name, 256);
+  return name === '' || name === 'error' ? text(error.constructor?.name, 256) || name : name;
 }
 
 /** Writes what is open: the process ends. */

@@ -7,6 +7,8 @@
 
 const { apply, defineProperty } = require('./intrinsics.cjs');
 
+const { programHasHooks } = require('./context.cjs');
+
 const OURS = __dirname + require('path').sep;
 
 let captured = null;
@@ -23,7 +25,13 @@ function withoutOurs(trace) {
 
 function isOurs(site) {
   const file = site.getFileName();
-  return typeof file === 'string' && file.startsWith(OURS);
+  if (typeof file !== 'string') return false;
+  return file.startsWith(OURS) || (file === 'node:internal/async_hooks' && isTrampoline(site));
+}
+
+/** Node 20 and 22 put this frame at the end of stacks once contexts are in use, by the program or by us. */
+function isTrampoline(site) {
+  return site.getFunctionName() === 'callbackTrampoline' && !programHasHooks();
 }
 
 /** Replaces `Error.prepareStackTrace` of one realm; false where that would be noticed. */

@@ -5,7 +5,7 @@ const load = require('./load.cjs');
 
 for (const part of [
   './http_server.cjs', './http_client.cjs', './fetch.cjs', './children.cjs', './threads.cjs', './express.cjs',
-  './sqlite.cjs',
+  './fastify.cjs', './sqlite.cjs', './pg.cjs', './mysql2.cjs', './redis.cjs', './otel.cjs',
 ]) {
   require(part).start();
 }
