@@ -23,7 +23,8 @@ DESCRIPTOR_MIN = 480
 
 _descriptor = -1
 _file = None  # device and inode of the channel
-_key = ""  # of this process; empty until its first record
+_key = ""  # of this process; empty until its first record is written
+_claimed = {}  # the same key, from the moment at which a thread chose it
 _lost = {}  # why -> count, not yet written
 _errors = 0
 _sealed = False  # `kino run` has ended: spans go by OTLP
@@ -90,12 +91,13 @@ def count_lost(why, count=1):
 
 
 def _begin():
-    """Introduces this process."""
+    """Introduces this process. Threads that come here together write the same record, and none waits."""
     global _key
     if not _opened:
         open_channel()
-    _key = os.urandom(8).hex()
-    _write('{"process":"%s",%s}' % (_key, resource.describe()))
+    key = _claimed.setdefault("key", os.urandom(8).hex())
+    _write('{"process":"%s",%s}' % (key, resource.describe()))
+    _key = key
 
 
 def _write(record):
@@ -169,6 +171,7 @@ def after_fork():
     """A child is a process of its own."""
     global _key, _errors
     _key = ""
+    _claimed.clear()
     _errors = 0
     _lost.clear()
     sender = sys.modules.get("_kinescope.sender")

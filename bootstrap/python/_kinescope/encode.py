@@ -60,7 +60,15 @@ def key(name):
 
 def attributes(pairs):
     """A dictionary as OTLP's list; what is None is left out."""
-    return "[%s]" % ",".join([key(name) + value_of(value) + "}" for name, value in pairs.items() if value is not None])
+    parts = []
+    for name, value in pairs.items():
+        if type(value) is str and value.isascii():
+            # Nearly all of them: without the calls of the general way.
+            start = _keys.get(name) or key(name)
+            parts.append(start + '{"stringValue":' + encode_basestring_ascii(value) + "}}")
+        elif value is not None:
+            parts.append(key(name) + value_of(value) + "}")
+    return "[" + ",".join(parts) + "]"
 
 
 def event(name, time_nanos, pairs):

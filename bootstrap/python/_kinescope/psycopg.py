@@ -139,9 +139,9 @@ def on_psycopg2(module):
         if len(call.args) < 3 and call.kwargs.get("cursor_factory") is None and call.args[0].cursor_factory is None:
             call.kwargs["cursor_factory"] = cursor_class
 
-    sqlite.define(connection_class, original_connection, "cursor", "psycopg2.cursor", use_cursor)
-    sqlite.define(cursor_class, original_cursor, "execute", "psycopg2.execute", run)
-    sqlite.define(cursor_class, original_cursor, "executemany", "psycopg2.executemany", run_many)
+    sqlite.define(connection_class, original_connection, "cursor", use_cursor)
+    sqlite.define(cursor_class, original_cursor, "execute", run)
+    sqlite.define(cursor_class, original_cursor, "executemany", run_many)
     module.connection, module.cursor = connection_class, cursor_class
 
     def open_connection(call):

@@ -123,7 +123,7 @@ class Span:
         from . import errors
 
         self.status = 2
-        self.attributes.setdefault("error.type", errors.type_name(error))
+        self.attributes["error.type"] = errors.type_name(error)
         if not self.message:
             self.message = errors.message(error)
         self.add_event("exception", errors.describe(error, from_project))

@@ -21,19 +21,27 @@ def on_sqlite(module):
         if len(call.args) == 1 and not call.kwargs:
             call.args = (call.args[0], cursor_class)
 
-    def attributes_of(cursor):
+    def attributes_of(connection):
         try:
-            return {"db.namespace": database.__get__(cursor.connection)}
+            return {"db.namespace": database.__get__(connection)}
         except AttributeError:
             return {}
 
-    def execute(call):
-        cursor, statement = call.args[0], call.args[1]
-        call.span = statements.open_statement("sqlite", statement, sys._getframe(2), attributes_of(cursor))
+    def on_cursor(call):
+        base = attributes_of(call.args[0].connection)
+        call.span = statements.open_statement("sqlite", call.args[1], sys._getframe(2), base)
 
-    def execute_many(call):
-        cursor, statement, sets = call.args[0], call.args[1], call.args[2]
-        call.span = statements.open_statement("sqlite", statement, sys._getframe(2), attributes_of(cursor), sets)
+    def on_cursor_many(call):
+        base = attributes_of(call.args[0].connection)
+        call.span = statements.open_statement("sqlite", call.args[1], sys._getframe(2), base, call.args[2])
+
+    def on_connection(call):
+        base = attributes_of(call.args[0])
+        call.span = statements.open_statement("sqlite", call.args[1], sys._getframe(2), base)
+
+    def on_connection_many(call):
+        base = attributes_of(call.args[0])
+        call.span = statements.open_statement("sqlite", call.args[1], sys._getframe(2), base, call.args[2])
 
     def connect(call):
         target = call.args[0] if call.args else call.kwargs.get("database")
@@ -47,31 +55,33 @@ def on_sqlite(module):
             database.__set__(call.result, call.note)
         call.span.end()
 
-    define(connection_class, original_connection, "cursor", "sqlite.cursor", use_cursor)
-    define(cursor_class, original_cursor, "execute", "sqlite.execute", execute)
-    define(cursor_class, original_cursor, "executemany", "sqlite.executemany", execute_many)
-    define(cursor_class, original_cursor, "executescript", "sqlite.executescript", execute)
-    if sys.version_info >= (3, 11):
-        # From here on, these methods of C make their cursor without asking `cursor`.
-        for name in ("execute", "executemany", "executescript"):
-            through_cursor(connection_class, original_connection, cursor_class, name)
+    define(connection_class, original_connection, "cursor", use_cursor)
+    for name, before, through in (
+        ("execute", on_cursor, on_connection),
+        ("executemany", on_cursor_many, on_connection_many),
+        ("executescript", on_cursor, on_connection),
+    ):
+        define(cursor_class, original_cursor, name, before)
+        if sys.version_info >= (3, 11):
+            # From here on, these methods of C make their cursor without asking `cursor`.
+            define_through(connection_class, original_connection, cursor_class, original_cursor, name, through)
     module.Connection, module.Cursor = connection_class, cursor_class
     guard.patch(module, "connect", "sqlite.connect", connect, connected)
     # The name by which the function is pickled.
     sys.modules["_sqlite3"].connect = module.connect
 
 
-def through_cursor(connection_class, original, cursor_class, name):
+def define_through(made, original, cursor_class, original_cursor, name, before):
     """Lets a connection's own method use our cursor, as the method of C does with its own."""
-    run, disguised = getattr(cursor_class, name), getattr(original, name)
+    make, run = original.cursor, getattr(original_cursor, name)
 
     def execute(connection, *args, **kwargs):
-        cursor = original.cursor(connection, cursor_class)
+        cursor = make(connection, cursor_class)
         run(cursor, *args, **kwargs)
         return cursor
 
-    made = guard.wrap(execute, "sqlite." + name, guard.nothing, guard.nothing)
-    setattr(connection_class, name, guard.disguise(made, disguised))
+    wrapper = guard.wrap(execute, "sqlite." + name, before)
+    setattr(made, name, guard.disguise(wrapper, getattr(original, name)))
 
 
 def name_of(target):
@@ -100,8 +110,7 @@ def same_class(original, slots):
     return made, hidden
 
 
-def define(made, original, name, place, before):
+def define(made, original, name, before):
     """Overrides a method of a class in C."""
-    setattr(made, name, guard.wrap(getattr(original, name), place, before, guard.end_span, guard.fail_span))
-
-
+    place = "%s.%s" % (made.__module__, name)
+    setattr(made, name, guard.wrap(getattr(original, name), place, before))
