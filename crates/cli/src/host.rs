@@ -1,11 +1,13 @@
 //! What `kino-runner` needs of this program: its engine, its environment, its user.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use kino_model::Clock;
 use kino_repo::Git;
-use kino_runner::{EngineNews, Host, RunnerError};
+use kino_runner::{Bootstrap, EngineNews, Host, RunnerError};
 use kino_wire::admin::EngineFile;
 use kino_wire::{Problem, Question};
 
@@ -30,6 +32,10 @@ impl Host for App {
 
     fn announced(&self) -> Option<EngineFile> {
         client::announced(&self.settings.home)
+    }
+
+    fn bootstrap(&self) -> Option<io::Result<Bootstrap>> {
+        self.settings.engine.run.inject.then(|| Bootstrap::install(&self.settings.home))
     }
 
     fn clock(&self) -> &dyn Clock {
@@ -67,6 +73,10 @@ impl Host for App {
 impl kino_runner::Client for Client {
     fn ask<Q: Question>(&self, question: &Q) -> Result<Q::Answer, Problem> {
         self.ask(question)
+    }
+
+    fn import(&self, requests: Vec<u8>) -> Result<(), Problem> {
+        self.import(&Arc::new(requests)).map(drop)
     }
 
     fn address(&self) -> &EngineFile {

@@ -33,6 +33,8 @@ pub struct EngineConfig {
     pub retention: Retention,
     /// What is taken out before anything is stored.
     pub redaction: Redaction,
+    /// How `kino run` executes commands.
+    pub run: Run,
     /// What an assistant may execute.
     pub verify: Verify,
     /// Which findings are searched for, and for how long they are stored.
@@ -152,6 +154,20 @@ pub struct RedactionPattern {
     pub name: String,
     /// What it recognises; the group called `secret` goes, or the whole match.
     pub regex: String,
+}
+
+/// How `kino run` executes commands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Run {
+    /// Whether Python and Node programs are made to report what they do, without OpenTelemetry of their own.
+    pub inject: bool,
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Self { inject: true }
+    }
 }
 
 /// What an assistant may execute over MCP with `verify_change`. Nothing, unless it is said here: this file is the

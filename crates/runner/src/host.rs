@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Display;
+use std::io;
 use std::path::PathBuf;
 
 use kino_model::Clock;
@@ -9,7 +10,7 @@ use kino_repo::Git;
 use kino_wire::admin::EngineFile;
 use kino_wire::{Problem, Question};
 
-use crate::RunnerError;
+use crate::{Bootstrap, RunnerError};
 
 /// A program that executes commands: it knows the engine, the environment and its user. It does not know what a run is.
 pub trait Host: Clone + Send + Sync + 'static {
@@ -28,6 +29,12 @@ pub trait Host: Clone + Send + Sync + 'static {
 
     /// Returns where an engine will answer that does not answer yet, once that is known.
     fn announced(&self) -> Option<EngineFile>;
+
+    /// Returns the bootstrap that commands are to load; `None` where nothing is to be injected.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    fn bootstrap(&self) -> Option<io::Result<Bootstrap>>;
 
     /// Returns the clock.
     fn clock(&self) -> &dyn Clock;
@@ -61,6 +68,12 @@ pub trait Client: Clone + Send + 'static {
     /// # Errors
     /// The engine's own; [`kino_wire::ProblemKind::Internal`] where it does not answer.
     fn ask<Q: Question>(&self, question: &Q) -> Result<Q::Answer, Problem>;
+
+    /// Hands over spans as requests of OTLP in JSON, one a line.
+    ///
+    /// # Errors
+    /// As [`Self::ask`]; [`kino_wire::ProblemKind::Busy`] where the engine stayed full for minutes.
+    fn import(&self, requests: Vec<u8>) -> Result<(), Problem>;
 
     /// Returns where the engine listens.
     fn address(&self) -> &EngineFile;

@@ -3,6 +3,7 @@
 //! ```text
 //!  recording     ids, code state ─► run_start ─► child (environment, streams, signals) ─► run_finish
 //!  verification  base ─► verify_start ─► worktree, set-up ─► runs of both sides in turn ─► verify_finish
+//!  injection     spans of programs that nobody prepared: collected beside the command, passed on to the engine
 //!  child         a process with its streams: passed through a pseudo-terminal or pipes, and captured
 //!  detached      a verification in a process of its own
 //!  reach         whether what is executed in a folder could write the permission for it
@@ -16,6 +17,7 @@ pub mod detached;
 mod environment;
 mod error;
 mod host;
+mod injection;
 pub mod reach;
 pub mod recording;
 mod service_name;
@@ -24,6 +26,8 @@ pub mod verification;
 
 pub use error::RunnerError;
 pub use host::{Client, EngineNews, Host, Progress};
+pub use injection::Injected;
+pub use kino_inject::bootstrap::Bootstrap;
 pub use silence::{Silence, why_no_spans};
 pub use verification::Order;
 

@@ -11,6 +11,7 @@ mod registration;
 
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -24,7 +25,8 @@ use kino_wire::{Problem, ProblemKind};
 use self::registration::Registration;
 use crate::child::{self, Command, Ended};
 use crate::environment::{self, Ids, Known};
-use crate::{Client, EngineNews, Host};
+use crate::injection::{Injected, Injection};
+use crate::{Client, EngineNews, Host, RunnerError};
 
 /// How often a full store is asked to take the end of a run.
 const END_ATTEMPTS_MAX: usize = 20;
@@ -49,6 +51,8 @@ pub struct Recorded {
     pub code: Code,
     /// Whether it sent metrics.
     pub metrics_came: bool,
+    /// What came through the bootstrap; `None` where none was injected.
+    pub injected: Option<Injected>,
 }
 
 /// A run that the engine knows of.
@@ -64,22 +68,28 @@ struct Recording<C> {
 /// did not start.
 pub fn execute<H: Host>(host: &H, command: Command<'_>, label: Option<&str>) -> Executed {
     let not_recorded = |failure: &H::Failure| host.say(&format!("kino │ this run is not recorded: {failure}"));
-    let begun = Registration::begin(host, command, label);
+    let mut injection = inject(host);
+    let clients = injection.as_ref().map(Injection::clients);
+    let begun = Registration::begin(host, command, label, clients);
     let begun = begun.and_then(|mut registration| registration.wait_a_little(host).map(|()| registration));
     let registration = begun.inspect_err(not_recorded).ok();
-    let variables = registration.as_ref().map(|begun| variables(host, begun, command, label)).unwrap_or_default();
-    let ended = child::run(command, &variables, &host.terminal_helper(), host.clock());
+    let variables = registration.as_ref().map(|begun| variables(host, begun, injection.as_ref(), command, label));
+    let ended = child::run(command, &variables.unwrap_or_default(), &host.terminal_helper(), host.clock());
     if let Err(error) = &ended.status {
         host.say(&format!("kino: {error}"));
     }
     let recorded = registration.and_then(|registration| {
         let recording = registration.registered(host).inspect_err(not_recorded).ok()?;
+        let injected = injection.take().map(|injection| injection.finish(&recording.client));
         let not_finished =
             |failure: &H::Failure| host.say(&format!("kino │ the end of this run is not recorded: {failure}"));
         let run = finish(host, &recording, &ended).inspect_err(not_finished).ok()?;
         let metrics_came = run.spans == 0 && metric_points(&recording.client) > recording.metric_points;
-        Some(Recorded { run, code: recording.code, metrics_came })
+        Some(Recorded { run, code: recording.code, metrics_came, injected })
     });
+    if let Some(injection) = injection {
+        injection.abandon();
+    }
     Executed { ended, recorded }
 }
 
@@ -88,26 +98,46 @@ pub fn execute<H: Host>(host: &H, command: Command<'_>, label: Option<&str>) -> 
 /// # Errors
 /// Where it cannot be recorded; a command that did not start is none.
 pub(crate) fn execute_quietly<H: Host>(host: &H, command: Command<'_>) -> Result<(Run, Ended), H::Failure> {
-    let mut registration = Registration::begin(host, command, None)?;
+    let injection = inject(host);
+    let clients = injection.as_ref().map(Injection::clients);
+    let mut registration = Registration::begin(host, command, None, clients)?;
     registration.wait(host)?;
-    let mut variables = variables(host, &registration, command, None);
+    let mut variables = variables(host, &registration, injection.as_ref(), command, None);
     variables.push(("PWD", command.directory.as_os_str().to_owned()));
     let ended = child::run(command, &variables, &host.terminal_helper(), host.clock());
-    let run = finish(host, &registration.registered(host)?, &ended)?;
+    let recording = registration.registered(host)?;
+    if let Some(injection) = injection {
+        injection.finish(&recording.client);
+    }
+    let run = finish(host, &recording, &ended)?;
     Ok((run, ended))
+}
+
+/// The bootstrap in the command that is about to start; the command starts without where that fails.
+fn inject<H: Host>(host: &H) -> Option<Injection<H::Client>> {
+    let not_injected =
+        |error: &RunnerError| host.say(&format!("kino │ nothing is injected into this command: {error}"));
+    Injection::begin(host)?.inspect_err(not_injected).ok()
 }
 
 /// What the command needs to send its spans here; nothing where it is not known where that is.
 fn variables<H: Host>(
     host: &H,
     registration: &Registration<H>,
+    injection: Option<&Injection<H::Client>>,
     command: Command<'_>,
     label: Option<&str>,
 ) -> Vec<(&'static str, OsString)> {
     let Some(engine) = &registration.engine else { return Vec::new() };
     let (ids, code) = (&registration.ids, &registration.code.state);
     let Command { words, directory, .. } = command;
-    environment::variables(&Known { engine, ids, label, code, words, directory }, |name| host.variable(name))
+    let variable = |name: &str| host.variable(name);
+    let mut set = environment::variables(&Known { engine, ids, label, code, words, directory }, variable);
+    if let Some(injection) = injection {
+        let project = code.worktree.as_deref().map_or(directory, Path::new);
+        set.extend(injection.variables(engine, project, variable));
+    }
+    set
 }
 
 /// The engine may have been stopped meanwhile: then another one is started, which finds the run in the store.

@@ -36,6 +36,9 @@ pub(crate) struct Run {
     /// Do not record the command's output; it writes straight to the terminal or pipe.
     #[arg(long)]
     pub(crate) no_output_capture: bool,
+    /// Inject nothing into Python and Node programs; only what they report by themselves is recorded.
+    #[arg(long)]
+    pub(crate) no_inject: bool,
     /// Write the run's record as JSON to this file, not to standard error.
     #[arg(long, value_name = "FILE")]
     pub(crate) json_out: Option<PathBuf>,

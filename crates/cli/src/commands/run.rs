@@ -10,7 +10,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitCode, ExitStatus};
 
 use kino_repo::DIFF_BYTES_MAX;
-use kino_runner::Silence;
+use kino_runner::{Injected, Silence};
 use kino_runner::child::{Command, Ended, OUTPUT_BYTES_MAX, Streams};
 use kino_runner::recording::{self, Recorded};
 
@@ -22,9 +22,11 @@ use crate::render::{self, Style};
 
 /// Runs a command, or, where it is to be compared, verifies what changed.
 pub(super) fn run(app: &App, arguments: &args::Run) -> Outcome {
+    let mut app = app.clone();
+    app.settings.engine.run.inject &= !arguments.no_inject;
     match &arguments.against {
-        Some(base) => against::run(app, arguments, base),
-        None => Ok(once(app, arguments)),
+        Some(base) => against::run(&app, arguments, base),
+        None => Ok(once(&app, arguments)),
     }
 }
 
@@ -42,7 +44,7 @@ fn once(app: &App, arguments: &args::Run) -> ExitCode {
 }
 
 fn report(app: &App, arguments: &args::Run, ended: &Ended, recorded: &Recorded) {
-    let Recorded { run, code, metrics_came } = recorded;
+    let Recorded { run, code, metrics_came, injected } = recorded;
     let mut known = render::run::Known { silence: Vec::new(), notes: code.notes.clone() };
     if ended.status.is_err() {
         known.silence = vec!["the command did not start".to_owned()];
@@ -56,6 +58,7 @@ fn report(app: &App, arguments: &args::Run, ended: &Ended, recorded: &Recorded) 
             known.notes.push(format!("a process of this run lives on; what it writes to the {what} now is lost"));
         }
     }
+    known.notes.extend(injected.iter().flat_map(not_seen));
     known.notes.extend(cut("uncommitted diff", code.diff_cut_bytes, DIFF_BYTES_MAX));
     if run.signal.is_some() && io::stderr().is_terminal() {
         // The terminal has just echoed the key that ended it.
@@ -71,6 +74,36 @@ fn report(app: &App, arguments: &args::Run, ended: &Ended, recorded: &Recorded) 
     } else if app.output.json {
         output::note_as_it_is(&json());
     }
+}
+
+/// What the bootstrap could not record, a sentence each.
+fn not_seen(injected: &Injected) -> Vec<String> {
+    let counts = &injected.counts;
+    let mut notes: Vec<String> = counts
+        .lost
+        .iter()
+        .map(|(why, spans)| format!("{} lost in the program: {why}", render::counted(*spans, "span")))
+        .map(|note| render::clean(&note).into_owned())
+        .collect();
+    if counts.unreadable > 0 {
+        notes.push(format!("{} cut off by the end of a process", render::counted(counts.unreadable, "record")));
+    }
+    if let Some((spans, why)) = &injected.refused {
+        notes.push(format!("{} not stored: {why}", render::counted(*spans, "span")));
+    }
+    if counts.faults > 0 {
+        let places: Vec<_> = counts.faults_seen.iter().map(String::as_str).collect();
+        notes.push(format!(
+            "the instrumentation itself failed {}, and the program did not notice: {}; --no-inject leaves it out",
+            render::counted(counts.faults, "time"),
+            render::clean(&places.join(", "))
+        ));
+    }
+    if injected.left > 0 {
+        let live = render::counted(injected.left as u64, "process");
+        notes.push(format!("{live} of this run live on: their spans go to the engine without `kino run`"));
+    }
+    notes
 }
 
 fn cut(what: &str, bytes: u64, limit: usize) -> Option<String> {

@@ -59,11 +59,16 @@ enum Event<H: Host> {
 }
 
 impl<H: Host> Registration<H> {
-    /// Looks at the code and begins to register the run.
+    /// Looks at the code and begins to register the run. Once the engine knows of it, `clients` gets a client too.
     ///
     /// # Errors
     /// Where the system has no randomness or no threads.
-    pub(super) fn begin(host: &H, command: Command<'_>, label: Option<&str>) -> Result<Self, H::Failure> {
+    pub(super) fn begin(
+        host: &H,
+        command: Command<'_>,
+        label: Option<&str>,
+        clients: Option<SyncSender<H::Client>>,
+    ) -> Result<Self, H::Failure> {
         let ids = Ids::new(crate::random()?, host.variable("TRACEPARENT").as_deref());
         let code = host.git().code(command.directory, &host.scratch()?);
         let diff = (!code.diff.is_empty()).then(|| output(&code.diff, code.diff_cut_bytes));
@@ -83,6 +88,10 @@ impl<H: Host> Registration<H> {
         let (asking, question) = (host.clone(), start.clone());
         let run = move || {
             let ended = register(&asking, &question, &sender);
+            if let (Ok(registered), Some(clients)) = (&ended, clients) {
+                // It has room for one. Where the command has ended already, nobody waits for it.
+                clients.try_send(registered.client.clone()).ok();
+            }
             send(&sender, Event::Ended(ended));
         };
         let spawned = thread::Builder::new().name("registration".to_owned()).spawn(run);

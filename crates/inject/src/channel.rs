@@ -1,0 +1,142 @@
+//! The channel: one file in memory for a run, which its processes append to and whoever executes the run reads.
+//!
+//! ```text
+//!            released │ read, not yet released │ appended, not yet read
+//!  ───────────────────┼────────────────────────┼───────────────────────► processes append, each record in one write
+//!                                              read
+//! ```
+//!
+//! What a process has appended survives its end, however it ends. Memory behind the reader goes back to the system, so
+//! that the file takes as much as is unread; processes stop appending beyond a bound, and count. Its end is a seal: what
+//! is appended before is read, and every later write fails, by which a process knows that nobody reads any more. The file
+//! has no name and needs no clearing: it goes with the last process that has it open. Other users cannot open it.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
+use rustix::fs::{FallocateFlags, MemfdFlags, Mode, SealFlags, fallocate, fchmod, fcntl_add_seals, memfd_create};
+
+/// Bytes read at a time.
+pub const READ_BYTES: usize = 1 << 20;
+/// Bytes behind the reader from which on memory is released.
+const RELEASE_BYTES: u64 = 1 << 20;
+/// Memory is released in whole pages.
+const PAGE_BYTES: u64 = 4096;
+
+/// The reader's end.
+#[derive(Debug)]
+pub struct Channel {
+    file: File,
+    /// Where the next read begins.
+    read: u64,
+    /// Up to where memory was released.
+    released: u64,
+}
+
+impl Channel {
+    /// Opens a new channel.
+    ///
+    /// # Errors
+    /// Where the system has no such files, or no descriptors left.
+    pub fn open() -> io::Result<Self> {
+        let file = memfd_create("kino-spans", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+        fchmod(&file, Mode::RUSR | Mode::WUSR)?;
+        Ok(Self { file: File::from(file), read: 0, released: 0 })
+    }
+
+    /// Returns the path at which a process of the same user opens the file, as long as this process lives.
+    pub fn path(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), self.file.as_raw_fd()))
+    }
+
+    /// Reads what was appended since, at most [`READ_BYTES`]; empty where nothing was.
+    ///
+    /// # Errors
+    /// Where the system fails to read.
+    pub fn read(&mut self) -> io::Result<Vec<u8>> {
+        let unread = self.file.metadata()?.len().saturating_sub(self.read);
+        let mut bytes = vec![0; usize::try_from(unread).unwrap_or(READ_BYTES).min(READ_BYTES)];
+        let read = self.file.read_at(&mut bytes, self.read)?;
+        bytes.truncate(read);
+        self.read += read as u64;
+        let behind = self.read / PAGE_BYTES * PAGE_BYTES;
+        if behind - self.released >= RELEASE_BYTES {
+            let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+            fallocate(&self.file, flags, self.released, behind - self.released)?;
+            self.released = behind;
+        }
+        Ok(bytes)
+    }
+
+    /// Makes every later write fail. What was written before can still be read.
+    ///
+    /// # Errors
+    /// Where a process has the file mapped for writing.
+    pub fn seal(&self) -> io::Result<()> {
+        Ok(fcntl_add_seals(&self.file, SealFlags::WRITE | SealFlags::GROW)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::OpenOptions;
+    use std::io::Write;
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    fn writer(channel: &Channel) -> File {
+        OpenOptions::new().append(true).open(channel.path()).unwrap()
+    }
+
+    #[test]
+    fn what_was_appended_is_read_once_and_nothing_after_the_seal() {
+        let mut channel = Channel::open().unwrap();
+        let mut writer = writer(&channel);
+        writer.write_all(b"first").unwrap();
+        assert_eq!(channel.read().unwrap(), b"first");
+        assert_eq!(channel.read().unwrap(), b"");
+        writer.write_all(b"second").unwrap();
+        channel.seal().unwrap();
+        assert_eq!(writer.write(b"third").unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        assert_eq!(channel.read().unwrap(), b"second");
+    }
+
+    #[test]
+    fn writers_at_the_same_time_do_not_mix_their_records() {
+        const RECORDS: usize = 2000;
+        let mut channel = Channel::open().unwrap();
+        let writers: Vec<_> = (0..4u8)
+            .map(|number| {
+                let mut writer = writer(&channel);
+                std::thread::spawn(move || {
+                    let record = [vec![b'a' + number; 5000], vec![b'\n']].concat();
+                    (0..RECORDS).for_each(|_| assert_eq!(writer.write(&record).unwrap(), record.len()));
+                })
+            })
+            .collect();
+        let mut read = Vec::new();
+        while read.len() < 4 * RECORDS * 5001 {
+            read.extend(channel.read().unwrap());
+        }
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        for record in read.split_inclusive(|byte| *byte == b'\n') {
+            assert!(record.len() == 5001 && record[..5000].iter().all(|byte| *byte == record[0]));
+        }
+    }
+
+    #[test]
+    fn memory_behind_the_reader_is_released() {
+        let mut channel = Channel::open().unwrap();
+        let mut writer = writer(&channel);
+        for _ in 0..64 {
+            writer.write_all(&vec![b'x'; 1 << 20]).unwrap();
+            while !channel.read().unwrap().is_empty() {}
+        }
+        let used = channel.file.metadata().unwrap().blocks() * 512;
+        assert!(used <= RELEASE_BYTES + PAGE_BYTES, "{used}");
+    }
+}

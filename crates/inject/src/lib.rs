@@ -1,0 +1,14 @@
+//! What lets a program that nobody prepared report what it does: the bootstrap for Python and Node, and the way that its
+//! spans take.
+//!
+//! ```text
+//!  bootstrap   files in this binary ─► a folder of the home ─► PYTHONPATH, NODE_OPTIONS of the command
+//!  channel     a file in memory:  processes of the run append finished spans ─► whoever executes the run reads them
+//!  records     what processes append ─► OTLP in JSON, and what was lost
+//! ```
+//!
+//! The programs themselves are in `python/` and `node/`. This crate starts no process and asks no engine.
+
+pub mod bootstrap;
+pub mod channel;
+pub mod records;

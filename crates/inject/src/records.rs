@@ -1,0 +1,297 @@
+//! What processes append to the channel, and what becomes of it: OTLP in JSON.
+//!
+//! ```text
+//!  0x1e  one JSON object, its newlines escaped  0x0a       a record, appended by one write
+//!
+//!  {"process": KEY, "pid": 7, "resource": {…}, "scope": {…}}     the first of a process, and of each fork of it
+//!  {"p": KEY, "spans": [SPAN, …]}                                spans that ended, as OTLP has them in JSON
+//!  {"p": KEY, "lost": 3, "why": "full"}                          spans that were dropped
+//!  {"p": KEY, "error": "flask.route: KeyError"}                  a fault of the bootstrap itself
+//! ```
+//!
+//! A process may end within a write: a record that has no end is counted and left out, and the next one is whole. Nothing
+//! in a record is believed but that it is JSON; the engine judges the spans like any others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use memchr::memchr;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// The byte that begins a record, which JSON never contains.
+const BEGIN: u8 = 0x1e;
+/// The byte that ends one, which JSON in one line never contains.
+const END: u8 = b'\n';
+/// The largest record; processes stop at a quarter of it.
+pub const RECORD_BYTES_MAX: usize = 1 << 20;
+/// Processes of one run whose spans are taken; a run that forks for hours stays bounded.
+const PROCESSES_MAX: usize = 100_000;
+/// Different faults that are remembered; all are counted.
+const FAULTS_MAX: usize = 20;
+/// Characters of a fault that are remembered.
+const FAULT_CHARACTERS_MAX: usize = 200;
+/// Characters of the reason why spans were dropped.
+const REASON_CHARACTERS_MAX: usize = 40;
+/// Different reasons; further ones count as one.
+const REASONS_MAX: usize = 10;
+
+/// The records of one channel so far.
+#[derive(Debug, Default)]
+pub struct Records {
+    /// The beginning of a record whose end was not read yet.
+    rest: Vec<u8>,
+    processes: BTreeMap<String, Process>,
+    counts: Counts,
+}
+
+/// A process that has appended.
+#[derive(Debug)]
+struct Process {
+    pid: u32,
+    resource: Box<RawValue>,
+    scope: Box<RawValue>,
+}
+
+/// What the records amount to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Spans that were passed on.
+    pub spans: u64,
+    /// Spans that processes dropped, by reason.
+    pub lost: BTreeMap<String, u64>,
+    /// Records that could not be read: torn by the end of a process, or no such record.
+    pub unreadable: u64,
+    /// Faults of the bootstrap.
+    pub faults: u64,
+    /// The first different ones of them: a place in the bootstrap and the type of the error.
+    pub faults_seen: BTreeSet<String>,
+}
+
+#[derive(Deserialize)]
+struct Record<'a> {
+    process: Option<&'a str>,
+    pid: Option<u32>,
+    #[serde(borrow)]
+    resource: Option<&'a RawValue>,
+    #[serde(borrow)]
+    scope: Option<&'a RawValue>,
+    p: Option<&'a str>,
+    #[serde(borrow)]
+    spans: Option<Vec<&'a RawValue>>,
+    lost: Option<u64>,
+    why: Option<String>,
+    error: Option<String>,
+}
+
+impl Records {
+    /// Takes bytes as they were read, and returns the spans in them as requests of OTLP in JSON, one a line; empty where
+    /// there are none.
+    pub fn feed(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut unread = std::mem::take(&mut self.rest);
+        unread.extend_from_slice(bytes);
+        // Spans of one process that follow each other share one request.
+        let mut request = Request::default();
+        let mut from = 0;
+        while let Some(length) = memchr(END, &unread[from..]) {
+            self.take(&unread[from..from + length], &mut request);
+            from += length + 1;
+        }
+        self.rest = unread.split_off(from);
+        if self.rest.len() > RECORD_BYTES_MAX {
+            self.rest.clear();
+            self.counts.unreadable += 1;
+        }
+        request.finish()
+    }
+
+    /// Returns how many spans were passed on so far.
+    pub fn spans(&self) -> u64 {
+        self.counts.spans
+    }
+
+    /// Returns what there was, once nothing more comes.
+    pub fn finish(mut self) -> Counts {
+        self.counts.unreadable += u64::from(!self.rest.is_empty());
+        self.counts
+    }
+
+    /// Returns the ids of the processes that appended, ended or not.
+    pub fn pids(&self) -> impl Iterator<Item = u32> {
+        self.processes.values().map(|process| process.pid)
+    }
+
+    fn take(&mut self, line: &[u8], request: &mut Request) {
+        // What is before the last beginning was torn.
+        let begin = line.iter().rposition(|byte| *byte == BEGIN);
+        self.counts.unreadable += u64::from(begin != Some(0));
+        let Some(begin) = begin else { return };
+        let Ok(record) = serde_json::from_slice::<Record<'_>>(&line[begin + 1..]) else {
+            self.counts.unreadable += 1;
+            return;
+        };
+        if let (Some(key), Some(pid), Some(resource), Some(scope)) =
+            (record.process, record.pid, record.resource, record.scope)
+        {
+            if self.processes.len() < PROCESSES_MAX {
+                let (resource, scope) = (resource.to_owned(), scope.to_owned());
+                self.processes.insert(key.to_owned(), Process { pid, resource, scope });
+            }
+            return;
+        }
+        if let Some(lost) = record.lost {
+            let why: String = record.why.unwrap_or_default().chars().take(REASON_CHARACTERS_MAX).collect();
+            self.lose(why, lost);
+        }
+        if let Some(error) = record.error {
+            self.counts.faults += 1;
+            if self.counts.faults_seen.len() < FAULTS_MAX {
+                self.counts.faults_seen.insert(error.chars().take(FAULT_CHARACTERS_MAX).collect());
+            }
+        }
+        let Some(spans) = record.spans else { return };
+        let Some((key, process)) = record.p.and_then(|key| self.processes.get_key_value(key)) else {
+            self.lose("of unknown processes".to_owned(), spans.len() as u64);
+            return;
+        };
+        self.counts.spans += spans.len() as u64;
+        for span in spans {
+            request.push(key, process, span);
+        }
+    }
+
+    fn lose(&mut self, why: String, spans: u64) {
+        let lost = &mut self.counts.lost;
+        let why = if lost.len() < REASONS_MAX || lost.contains_key(&why) { why } else { "for other reasons".to_owned() };
+        let count = lost.entry(why).or_default();
+        *count = count.saturating_add(spans);
+    }
+}
+
+/// Requests that are being written.
+#[derive(Default)]
+struct Request {
+    json: Vec<u8>,
+    /// The process whose request is open.
+    open: Option<String>,
+}
+
+impl Request {
+    fn push(&mut self, key: &str, process: &Process, span: &RawValue) {
+        if self.open.as_deref() == Some(key) {
+            self.json.push(b',');
+        } else {
+            self.close();
+            self.open = Some(key.to_owned());
+            for part in
+                ["{\"resourceSpans\":[{\"resource\":", process.resource.get(), ",\"scopeSpans\":[{\"scope\":", process.scope.get()]
+            {
+                self.json.extend_from_slice(part.as_bytes());
+            }
+            self.json.extend_from_slice(b",\"spans\":[");
+        }
+        self.json.extend_from_slice(span.get().as_bytes());
+    }
+
+    fn close(&mut self) {
+        if self.open.take().is_some() {
+            self.json.extend_from_slice(b"]}]}]}\n");
+        }
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        self.close();
+        self.json
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(key: &str) -> String {
+        format!("\u{1e}{{\"process\":\"{key}\",\"pid\":7,\"resource\":{{\"r\":\"{key}\"}},\"scope\":{{}}}}\n")
+    }
+
+    fn spans(key: &str, names: &[&str]) -> String {
+        let spans: Vec<_> = names.iter().map(|name| format!("{{\"name\":\"{name}\"}}")).collect();
+        format!("\u{1e}{{\"p\":\"{key}\",\"spans\":[{}]}}\n", spans.join(","))
+    }
+
+    fn request(key: &str, names: &[&str]) -> String {
+        let spans: Vec<_> = names.iter().map(|name| format!("{{\"name\":\"{name}\"}}")).collect();
+        format!(
+            "{{\"resourceSpans\":[{{\"resource\":{{\"r\":\"{key}\"}},\"scopeSpans\":[{{\"scope\":{{}},\"spans\":[{}]}}]}}]}}\n",
+            spans.join(",")
+        )
+    }
+
+    fn check(bytes: &str) -> (String, Counts) {
+        let mut records = Records::default();
+        let requests = records.feed(bytes.as_bytes());
+        (String::from_utf8(requests).unwrap(), records.finish())
+    }
+
+    #[test]
+    fn spans_become_requests_of_their_process() {
+        let bytes = [process("a"), process("b"), spans("a", &["1"]), spans("a", &["2", "3"]), spans("b", &["4"])].concat();
+        let (requests, counts) = check(&bytes);
+        assert_eq!(requests, request("a", &["1", "2", "3"]) + &request("b", &["4"]));
+        assert_eq!(counts, Counts { spans: 4, ..Counts::default() });
+    }
+
+    #[test]
+    fn however_the_bytes_are_cut_the_spans_are_the_same() {
+        let bytes = [process("a"), spans("a", &["1"]), process("b"), spans("b", &["2", "ü"]), spans("a", &["4"])].concat();
+        for cut in 0..bytes.len() {
+            let mut records = Records::default();
+            let mut requests = records.feed(&bytes.as_bytes()[..cut]);
+            requests.extend(records.feed(&bytes.as_bytes()[cut..]));
+            let names: Vec<_> = ["1", "2", "ü", "4"].iter().map(|name| format!("{{\"name\":\"{name}\"}}")).collect();
+            let requests = String::from_utf8(requests).unwrap();
+            names.iter().for_each(|name| assert!(requests.contains(name), "{cut}: {requests}"));
+            assert_eq!(records.finish(), Counts { spans: 4, ..Counts::default() });
+        }
+    }
+
+    #[test]
+    fn a_torn_record_is_counted_and_the_next_one_is_whole() {
+        let (requests, counts) = check(&[&process("a"), "\u{1e}{\"p\":\"a\",\"spans\":[{\"na", &spans("a", &["1"])].concat());
+        assert_eq!(requests, request("a", &["1"]));
+        assert_eq!(counts, Counts { spans: 1, unreadable: 1, ..Counts::default() });
+        assert_eq!(check(&[&process("a"), "\u{1e}{\"p\":\"a\""].concat()).1.unreadable, 1);
+    }
+
+    #[test]
+    fn what_is_no_record_costs_nothing_else() {
+        for junk in ["junk\n", "\n", "\u{1e}\n", "\u{1e}[1]\n", "\u{1e}{\"p\":7}\n", "\u{1e}{\"spans\":{}}\n", "\u{0}\u{1e}{\n"] {
+            let (requests, counts) = check(&[&process("a"), junk, &spans("a", &["1"])].concat());
+            assert_eq!(requests, request("a", &["1"]), "{junk:?}");
+            assert!(counts.unreadable >= 1 && counts.spans == 1, "{junk:?}: {counts:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_without_an_end_is_not_collected_without_bound() {
+        let mut records = Records::default();
+        for _ in 0..8 {
+            records.feed(&vec![b'x'; RECORD_BYTES_MAX / 4]);
+        }
+        assert!(records.rest.len() <= RECORD_BYTES_MAX);
+        assert!(records.finish().unreadable >= 1);
+    }
+
+    #[test]
+    fn losses_and_faults_are_counted_within_bounds() {
+        let mut bytes = process("a");
+        for number in 0..100 {
+            bytes += &format!("\u{1e}{{\"p\":\"a\",\"lost\":2,\"why\":\"why {number}\"}}\n");
+            bytes += &format!("\u{1e}{{\"p\":\"a\",\"error\":\"{number} {}\"}}\n", "x".repeat(1000));
+        }
+        bytes += &spans("unknown", &["1"]);
+        let (requests, counts) = check(&bytes);
+        assert_eq!(requests, "");
+        assert_eq!(counts.lost.values().sum::<u64>(), 201);
+        assert!(counts.lost.len() <= REASONS_MAX + 1, "{:?}", counts.lost);
+        assert_eq!((counts.faults, counts.faults_seen.len()), (100, FAULTS_MAX));
+    }
+}
