@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  run_start   ─► record, diff blob, the span without its end (revision 1)
-//!  run_finish  ─► record, output blobs, the span with its end (revision 2) ─► wait until late spans settle ─► summary
+//!  run_finish  ─► record, output blobs, the span with its end (revision 2) ─► summary of what has come
 //! ```
 
 mod history;
@@ -12,7 +12,6 @@ mod records;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -40,13 +39,6 @@ use crate::{Engine, explain};
 const TRACES_COUNTED_MAX: usize = 100_000;
 /// Traces of a run that its summary rests on.
 const TRACES_EXPLAINED_MAX: usize = 1_000;
-/// How often late spans are looked for after a run.
-const SETTLE_STEP: Duration = Duration::from_millis(50);
-/// Looks without anything new after which a run has settled.
-const SETTLE_QUIET_STEPS: u32 = 4;
-/// Looks after which a run's summary does not wait any longer: exporters send every five seconds at most by default,
-/// but one that does not flush at the end of its process has lost its spans anyway.
-const SETTLE_STEPS_MAX: u32 = 40;
 /// The run's own service.
 const SERVICE: &str = "kino";
 
@@ -111,7 +103,6 @@ impl Engine {
         record.others_cpu = finish.others_cpu.filter(|share| (0.0..=1.0).contains(share));
         self.inner.runs.put(&record).await?;
         self.emit(&record).await?;
-        self.settle(record.run_id).await?;
         let traces = self.of_run(record.run_id).await?.0.into_iter().map(|row| row.trace_id).collect();
         let project = record.code.project.as_deref();
         record.findings_changed = self.inner.findings.changes_since(record.start_unix_nanos, project, traces).await;
@@ -170,21 +161,6 @@ impl Engine {
     async fn emit(&self, record: &Record) -> Result<(), Problem> {
         let batch = Batch::from_rows(&[span(record)], &[]);
         self.inner.intake.append(self.inner.redaction.batch(batch)).await.or_problem()
-    }
-
-    /// Waits a little until no more spans of the run come in.
-    async fn settle(&self, run_id: RunId) -> Result<(), Problem> {
-        let (mut known, mut quiet) = (u64::MAX, 0);
-        for _ in 0..SETTLE_STEPS_MAX {
-            let spans = self.of_run(run_id).await?.0.iter().map(|row| row.span_count).sum();
-            quiet = if spans == known { quiet + 1 } else { 0 };
-            known = spans;
-            if quiet == SETTLE_QUIET_STEPS {
-                break;
-            }
-            tokio::time::sleep(SETTLE_STEP).await;
-        }
-        Ok(())
     }
 
     /// The run's traces, newest first, and whether there are more.

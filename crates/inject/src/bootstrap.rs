@@ -24,6 +24,8 @@ const FOLDER: &str = "bootstrap";
 const PYTHONPATH: &str = "PYTHONPATH";
 /// Options of Node besides those of its command line.
 const NODE_OPTIONS: &str = "NODE_OPTIONS";
+/// The file that Node loads.
+const NODE_ENTRY: &str = "node/boot.cjs";
 /// Where processes find the channel.
 const CHANNEL: &str = "KINO_CHANNEL";
 /// Where spans go once the channel is closed.
@@ -87,12 +89,16 @@ impl Bootstrap {
             (CHANNEL, reports.channel.as_os_str().to_owned()),
             (PROJECT_DIR, reports.project.as_os_str().to_owned()),
         ];
-        if let Some(required) = node_option(&self.folder.join("node/boot.cjs")) {
+        let is_there = FILES.iter().any(|(name, _)| *name == NODE_ENTRY);
+        if let Some(required) = node_option(&self.folder.join(NODE_ENTRY)).filter(|_| is_there) {
             let options = present(NODE_OPTIONS);
-            set.push((NODE_OPTIONS, match options {
-                Some(options) => joined(options, " ", Some(required)),
-                None => required,
-            }));
+            set.push((
+                NODE_OPTIONS,
+                match options {
+                    Some(options) => joined(options, " ", Some(required)),
+                    None => required,
+                },
+            ));
         }
         if let Some(address) = reports.otlp_http {
             set.push((OTLP, format!("http://{address}").into()));

@@ -122,7 +122,9 @@ mod tests {
         while read.len() < 4 * RECORDS * 5001 {
             read.extend(channel.read().unwrap());
         }
-        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        for writer in writers {
+            writer.join().unwrap();
+        }
         for record in read.split_inclusive(|byte| *byte == b'\n') {
             assert!(record.len() == 5001 && record[..5000].iter().all(|byte| *byte == record[0]));
         }

@@ -161,7 +161,8 @@ impl Records {
 
     fn lose(&mut self, why: String, spans: u64) {
         let lost = &mut self.counts.lost;
-        let why = if lost.len() < REASONS_MAX || lost.contains_key(&why) { why } else { "for other reasons".to_owned() };
+        let why =
+            if lost.len() < REASONS_MAX || lost.contains_key(&why) { why } else { "for other reasons".to_owned() };
         let count = lost.entry(why).or_default();
         *count = count.saturating_add(spans);
     }
@@ -182,9 +183,12 @@ impl Request {
         } else {
             self.close();
             self.open = Some(key.to_owned());
-            for part in
-                ["{\"resourceSpans\":[{\"resource\":", process.resource.get(), ",\"scopeSpans\":[{\"scope\":", process.scope.get()]
-            {
+            for part in [
+                "{\"resourceSpans\":[{\"resource\":",
+                process.resource.get(),
+                ",\"scopeSpans\":[{\"scope\":",
+                process.scope.get(),
+            ] {
                 self.json.extend_from_slice(part.as_bytes());
             }
             self.json.extend_from_slice(b",\"spans\":[");
@@ -233,7 +237,8 @@ mod tests {
 
     #[test]
     fn spans_become_requests_of_their_process() {
-        let bytes = [process("a"), process("b"), spans("a", &["1"]), spans("a", &["2", "3"]), spans("b", &["4"])].concat();
+        let bytes =
+            [process("a"), process("b"), spans("a", &["1"]), spans("a", &["2", "3"]), spans("b", &["4"])].concat();
         let (requests, counts) = check(&bytes);
         assert_eq!(requests, request("a", &["1", "2", "3"]) + &request("b", &["4"]));
         assert_eq!(counts, Counts { spans: 4, ..Counts::default() });
@@ -241,21 +246,23 @@ mod tests {
 
     #[test]
     fn however_the_bytes_are_cut_the_spans_are_the_same() {
-        let bytes = [process("a"), spans("a", &["1"]), process("b"), spans("b", &["2", "ü"]), spans("a", &["4"])].concat();
+        let bytes =
+            [process("a"), spans("a", &["1"]), process("b"), spans("b", &["2", "ü"]), spans("a", &["4"])].concat();
         for cut in 0..bytes.len() {
             let mut records = Records::default();
             let mut requests = records.feed(&bytes.as_bytes()[..cut]);
             requests.extend(records.feed(&bytes.as_bytes()[cut..]));
             let names: Vec<_> = ["1", "2", "ü", "4"].iter().map(|name| format!("{{\"name\":\"{name}\"}}")).collect();
             let requests = String::from_utf8(requests).unwrap();
-            names.iter().for_each(|name| assert!(requests.contains(name), "{cut}: {requests}"));
+            assert!(names.iter().all(|name| requests.contains(name)), "{cut}: {requests}");
             assert_eq!(records.finish(), Counts { spans: 4, ..Counts::default() });
         }
     }
 
     #[test]
     fn a_torn_record_is_counted_and_the_next_one_is_whole() {
-        let (requests, counts) = check(&[&process("a"), "\u{1e}{\"p\":\"a\",\"spans\":[{\"na", &spans("a", &["1"])].concat());
+        let (requests, counts) =
+            check(&[&process("a"), "\u{1e}{\"p\":\"a\",\"spans\":[{\"na", &spans("a", &["1"])].concat());
         assert_eq!(requests, request("a", &["1"]));
         assert_eq!(counts, Counts { spans: 1, unreadable: 1, ..Counts::default() });
         assert_eq!(check(&[&process("a"), "\u{1e}{\"p\":\"a\""].concat()).1.unreadable, 1);
@@ -263,7 +270,9 @@ mod tests {
 
     #[test]
     fn what_is_no_record_costs_nothing_else() {
-        for junk in ["junk\n", "\n", "\u{1e}\n", "\u{1e}[1]\n", "\u{1e}{\"p\":7}\n", "\u{1e}{\"spans\":{}}\n", "\u{0}\u{1e}{\n"] {
+        for junk in
+            ["junk\n", "\n", "\u{1e}\n", "\u{1e}[1]\n", "\u{1e}{\"p\":7}\n", "\u{1e}{\"spans\":{}}\n", "\u{0}\u{1e}{\n"]
+        {
             let (requests, counts) = check(&[&process("a"), junk, &spans("a", &["1"])].concat());
             assert_eq!(requests, request("a", &["1"]), "{junk:?}");
             assert!(counts.unreadable >= 1 && counts.spans == 1, "{junk:?}: {counts:?}");
@@ -282,13 +291,11 @@ mod tests {
 
     #[test]
     fn losses_and_faults_are_counted_within_bounds() {
-        let mut bytes = process("a");
-        for number in 0..100 {
-            bytes += &format!("\u{1e}{{\"p\":\"a\",\"lost\":2,\"why\":\"why {number}\"}}\n");
-            bytes += &format!("\u{1e}{{\"p\":\"a\",\"error\":\"{number} {}\"}}\n", "x".repeat(1000));
-        }
-        bytes += &spans("unknown", &["1"]);
-        let (requests, counts) = check(&bytes);
+        let long = "x".repeat(1000);
+        let lost = (0..100).map(|number| format!("\u{1e}{{\"p\":\"a\",\"lost\":2,\"why\":\"why {number}\"}}\n"));
+        let faults = (0..100).map(|number| format!("\u{1e}{{\"p\":\"a\",\"error\":\"{number} {long}\"}}\n"));
+        let records = std::iter::once(process("a")).chain(lost).chain(faults).chain([spans("unknown", &["1"])]);
+        let (requests, counts) = check(&records.collect::<String>());
         assert_eq!(requests, "");
         assert_eq!(counts.lost.values().sum::<u64>(), 201);
         assert!(counts.lost.len() <= REASONS_MAX + 1, "{:?}", counts.lost);

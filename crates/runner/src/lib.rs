@@ -22,6 +22,7 @@ pub mod reach;
 pub mod recording;
 mod service_name;
 mod silence;
+mod stragglers;
 pub mod verification;
 
 pub use error::RunnerError;

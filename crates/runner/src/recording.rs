@@ -26,7 +26,7 @@ use self::registration::Registration;
 use crate::child::{self, Command, Ended};
 use crate::environment::{self, Ids, Known};
 use crate::injection::{Injected, Injection};
-use crate::{Client, EngineNews, Host, RunnerError};
+use crate::{Client, EngineNews, Host, RunnerError, stragglers};
 
 /// How often a full store is asked to take the end of a run.
 const END_ATTEMPTS_MAX: usize = 20;
@@ -80,6 +80,7 @@ pub fn execute<H: Host>(host: &H, command: Command<'_>, label: Option<&str>) -> 
     }
     let recorded = registration.and_then(|registration| {
         let recording = registration.registered(host).inspect_err(not_recorded).ok()?;
+        stragglers::wait(recording.ids.run);
         let injected = injection.take().map(|injection| injection.finish(&recording.client));
         let not_finished =
             |failure: &H::Failure| host.say(&format!("kino │ the end of this run is not recorded: {failure}"));
@@ -106,6 +107,7 @@ pub(crate) fn execute_quietly<H: Host>(host: &H, command: Command<'_>) -> Result
     variables.push(("PWD", command.directory.as_os_str().to_owned()));
     let ended = child::run(command, &variables, &host.terminal_helper(), host.clock());
     let recording = registration.registered(host)?;
+    stragglers::wait(recording.ids.run);
     if let Some(injection) = injection {
         injection.finish(&recording.client);
     }

@@ -10,9 +10,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitCode, ExitStatus};
 
 use kino_repo::DIFF_BYTES_MAX;
-use kino_runner::{Injected, Silence};
 use kino_runner::child::{Command, Ended, OUTPUT_BYTES_MAX, Streams};
 use kino_runner::recording::{self, Recorded};
+use kino_runner::{Injected, Silence};
 
 use crate::app::{App, Outcome};
 use crate::args;
