@@ -15,9 +15,7 @@ fn main() -> io::Result<()> {
     let mut files = Vec::new();
     for language in LANGUAGES {
         println!("cargo::rerun-if-changed={language}");
-        if root.join(language).is_dir() {
-            list(&root.join(language), &mut files)?;
-        }
+        list(&root.join(language), &mut files)?;
     }
     files.sort();
     let mut table = "&[\n".to_owned();

@@ -24,8 +24,6 @@ const FOLDER: &str = "bootstrap";
 const PYTHONPATH: &str = "PYTHONPATH";
 /// Options of Node besides those of its command line.
 const NODE_OPTIONS: &str = "NODE_OPTIONS";
-/// The file that Node loads.
-const NODE_ENTRY: &str = "node/boot.cjs";
 /// Where processes find the channel.
 const CHANNEL: &str = "KINO_CHANNEL";
 /// Where spans go once the channel is closed.
@@ -89,8 +87,7 @@ impl Bootstrap {
             (CHANNEL, reports.channel.as_os_str().to_owned()),
             (PROJECT_DIR, reports.project.as_os_str().to_owned()),
         ];
-        let is_there = FILES.iter().any(|(name, _)| *name == NODE_ENTRY);
-        if let Some(required) = node_option(&self.folder.join(NODE_ENTRY)).filter(|_| is_there) {
+        if let Some(required) = node_option(&self.folder.join("node/boot.cjs")) {
             let options = present(NODE_OPTIONS);
             set.push((
                 NODE_OPTIONS,
