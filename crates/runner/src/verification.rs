@@ -183,7 +183,10 @@ impl<H: Host> Verification<'_, H> {
         let spans_came = after.spans + before.as_ref().map_or(0, |side| side.spans) > 0;
         if done.is_ok() && !spans_came {
             notes.push("no spans came, so that the command's own duration is compared".to_owned());
-            notes.extend(why_no_spans(*host, Silence { program: &plan.command[0], metrics_came: false }));
+            notes.extend(why_no_spans(
+                *host,
+                Silence { words: &plan.command, metrics_came: false, injected: host.bootstrap().is_some() },
+            ));
         }
         done
     }

@@ -27,17 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("kino-server", &["kino-engine", "kino-repo", "kino-wire", "kino-ingest", "kino-mcp"]),
     (
         "kino",
-        &[
-            "kino-engine",
-            "kino-inject",
-            "kino-repo",
-            "kino-runner",
-            "kino-text",
-            "kino-wire",
-            "kino-mcp",
-            "kino-server",
-            "kino-tui",
-        ],
+        &["kino-engine", "kino-repo", "kino-runner", "kino-text", "kino-wire", "kino-mcp", "kino-server", "kino-tui"],
     ),
     ("kino-sql", &["kino-lake", "kino-text", "kino-wire"]),
     ("kino-bench", &["kino-analyze", "kino-testkit", "kino-wire"]),

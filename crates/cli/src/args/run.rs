@@ -23,6 +23,11 @@ Examples:
   kino run --against HEAD -- python app.py           prove an uncommitted change
   kino run --against main --setup 'npm ci' -- node bench.js
 
+Python and Node programs need no OpenTelemetry: requests (Flask, FastAPI, Django, aiohttp, Express, Fastify, http;
+requests, httpx, urllib3, fetch), statements (sqlite3, psycopg, SQLAlchemy, pg, mysql2, better-sqlite3), Redis, commands
+and tests (pytest, unittest, node:test, vitest, jest) become spans. Nothing is installed or changed; --no-inject leaves
+it out. A program with an OpenTelemetry SDK of its own sends what it always sends.
+
 With --against, CMD is executed up to N times on each side and the answer is a verdict: pass, fail or undecided,
 with its reasons. It ends earlier once the verdict is sure. BASE is a git revision, which is executed in a
 temporary worktree in turn with this directory; `previous` for earlier runs of the same command; or run:ID, label:NAME, code:HASH, time:START..END.

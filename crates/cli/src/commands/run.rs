@@ -49,7 +49,7 @@ fn report(app: &App, arguments: &args::Run, ended: &Ended, recorded: &Recorded) 
     if ended.status.is_err() {
         known.silence = vec!["the command did not start".to_owned()];
     } else if run.spans == 0 {
-        let silence = Silence { program: &arguments.command[0], metrics_came: *metrics_came };
+        let silence = Silence { words: &arguments.command, metrics_came: *metrics_came, injected: injected.is_some() };
         known.silence = kino_runner::why_no_spans(app, silence);
     }
     for (what, stream) in [("output", &ended.stdout), ("error output", &ended.stderr)] {
