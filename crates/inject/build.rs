@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The folders that hold the bootstrap, one a language.
 const LANGUAGES: [&str; 2] = ["node", "python"];
-/// The endings of its files; whatever else lies there (byte code, notes) stays out.
+/// The endings of its files; anything else there (byte code, notes) stays out.
 const ENDINGS: [&str; 3] = ["py", "cjs", "mjs"];
 
 fn main() -> io::Result<()> {

@@ -5,7 +5,7 @@
 //!  HOME/bootstrap/HASH/node/boot.cjs                    required by Node through NODE_OPTIONS
 //! ```
 //!
-//! A folder that is there with each file as it should be is used; anything else is written anew beside it and renamed,
+//! A folder that is there with each file as it should be is used; anything else is written once more, beside it, and renamed,
 //! so that two commands that begin at once do not disturb each other.
 
 use std::ffi::OsString;
@@ -62,7 +62,7 @@ impl Bootstrap {
             remove(&unfinished)?;
             write(&unfinished)?;
             if let Err(error) = fs::rename(&unfinished, &folder) {
-                // Another command may have been first; else what lies there is damaged, and goes.
+                // Another command may have been first; else what is there is damaged, and goes.
                 if is_complete(&folder)? {
                     remove(&unfinished)?;
                 } else {

@@ -1,4 +1,4 @@
-//! The channel: one file in memory for a run, which its processes append to and whoever executes the run reads.
+//! The channel: one file in memory for a run, which its processes append to and the recorder of the run reads.
 //!
 //! ```text
 //!            released │ read, not yet released │ appended, not yet read
@@ -8,7 +8,7 @@
 //!
 //! What a process has appended survives its end, however it ends. Memory behind the reader goes back to the system, so
 //! that the file takes as much as is unread; processes stop appending beyond a bound, and count. Its end is a seal: what
-//! is appended before is read, and every later write fails, by which a process knows that nobody reads any more. The file
+//! is appended before is read, and every later write fails, by which a process knows that it is read no more. The file
 //! has no name and needs no clearing: it goes with the last process that has it open. Other users cannot open it.
 
 use std::fs::File;

@@ -1,9 +1,9 @@
-//! What lets a program that nobody prepared report what it does: the bootstrap for Python and Node, and the way that its
+//! What lets an unprepared program report what it does: the bootstrap for Python and Node, and the way that its
 //! spans take.
 //!
 //! ```text
 //!  bootstrap   files in this binary ─► a folder of the home ─► PYTHONPATH, NODE_OPTIONS of the command
-//!  channel     a file in memory:  processes of the run append finished spans ─► whoever executes the run reads them
+//!  channel     a file in memory:  processes of the run append finished spans ─► the recorder of the run reads them
 //!  records     what processes append ─► OTLP in JSON, and what was lost
 //! ```
 //!

@@ -1,4 +1,4 @@
-//! The spans of programs that nobody prepared: collected beside the command, and passed on to the engine.
+//! The spans of unprepared programs: collected beside the command, and passed on to the engine.
 //!
 //! ```text
 //!  processes of the run ─ append ─► channel ─► collector (a thread) ─► engine
@@ -105,7 +105,7 @@ impl<C: Client> Injection<C> {
 
     /// Stops without reading more: nothing is recorded. Processes that live on notice it by the seal.
     pub(crate) fn abandon(self) {
-        // Nobody is interested in what it says.
+        // A seal that fails changes nothing: what processes write is lost either way.
         self.stop().channel.seal().ok();
     }
 

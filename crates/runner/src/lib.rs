@@ -3,7 +3,7 @@
 //! ```text
 //!  recording     ids, code state ─► run_start ─► child (environment, streams, signals) ─► run_finish
 //!  verification  base ─► verify_start ─► worktree, set-up ─► runs of both sides in turn ─► verify_finish
-//!  injection     spans of programs that nobody prepared: collected beside the command, passed on to the engine
+//!  injection     spans of unprepared programs: collected beside the command, passed on to the engine
 //!  child         a process with its streams: passed through a pseudo-terminal or pipes, and captured
 //!  detached      a verification in a process of its own
 //!  reach         whether what is executed in a folder could write the permission for it

@@ -20,7 +20,7 @@ pub struct Silence<'a> {
 
 /// Programs that run their command where neither the bootstrap nor its channel is.
 const ELSEWHERE: &[&str] = &["docker", "podman", "nerdctl", "kubectl", "ssh", "vagrant", "wsl"];
-/// Programs that give their command another environment, unless they are told otherwise.
+/// Programs that give their command another environment, unless their configuration says otherwise.
 const ANOTHER_ENVIRONMENT: &[(&str, &str)] = &[
     ("sudo", "sudo gives its command an environment of its own: sudo kino run … records as that user"),
     ("doas", "doas gives its command an environment of its own: doas kino run … records as that user"),

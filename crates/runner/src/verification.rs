@@ -185,7 +185,7 @@ impl<H: Host> Verification<'_, H> {
             notes.push("no spans came, so that the command's own duration is compared".to_owned());
             notes.extend(why_no_spans(
                 *host,
-                Silence { words: &plan.command, metrics_came: false, injected: host.bootstrap().is_some() },
+                Silence { words: plan.command, metrics_came: false, injected: host.bootstrap().is_some() },
             ));
         }
         done

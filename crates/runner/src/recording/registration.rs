@@ -89,7 +89,7 @@ impl<H: Host> Registration<H> {
         let run = move || {
             let ended = register(&asking, &question, &sender);
             if let (Ok(registered), Some(clients)) = (&ended, clients) {
-                // It has room for one. Where the command has ended already, nobody waits for it.
+                // It has room for one. Where the command has ended already, it is not awaited.
                 clients.try_send(registered.client.clone()).ok();
             }
             send(&sender, Event::Ended(ended));
