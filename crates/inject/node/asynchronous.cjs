@@ -3,6 +3,7 @@
 //
 // A callback runs in the context in which the program gave it, which libraries with pools of connections lose.
 
+const { types: { isPromise } } = require('util');
 const { apply } = require('./intrinsics.cjs');
 const { alike } = require('./patch.cjs');
 const { moreFrames, lessFrames } = require('./stacks.cjs');
@@ -73,7 +74,7 @@ function endBy(span) {
  * that only looked on would count its rejection as handled.
  */
 function settled(promise, span) {
-  if (!(promise instanceof Promise)) return undefined;
+  if (!isPromise(promise)) return undefined;
   return promise.then((value) => {
     span.end();
     return value;

@@ -68,7 +68,14 @@ function nearest(sites) {
 
 function place(site, file) {
   const name = site.getFunctionName() ?? undefined;
-  return original(site.getFileName(), file, site.getLineNumber(), site.getColumnNumber(), name);
+  return original(site.getFileName(), file, site.getLineNumber(), site.getColumnNumber(), name, () => mappedByProgram(site));
+}
+
+/** Place of a frame as the program's own formatter of stacks sees it: runners of tests map sources there. */
+function mappedByProgram(site) {
+  const match = /\(?((?:file:\/\/)?\/[^()]*):(\d+):\d+\)?\s*$/.exec(stacks.byProgram(site) ?? '');
+  const file = match ? inProject(match[1]) : null;
+  return file === null ? null : { path: file, line: Number(match[2]) };
 }
 
 /** Package of the nearest frame that is a file at all; null for the project's own code. */

@@ -4,7 +4,7 @@
 // A context is a small frozen-shape object; `null` and `undefined` mean: the process's parent. Contexts are entered, not
 // run: entering adds no frame to the program's stacks.
 
-const { AsyncLocalStorage, createHook } = require('async_hooks');
+const { AsyncLocalStorage, AsyncResource, createHook } = require('async_hooks');
 const environment = require('./environment.cjs');
 const { randomBytes } = require('./ids.cjs');
 
@@ -41,6 +41,24 @@ function enter(context) {
   entering = true;
   storage.enterWith(context);
   entering = false;
+}
+
+/**
+ * Makes `context` the one in which an asynchronous resource runs. The resource remembers its context by a property of the
+ * storage, or by one of its own, depending on the version of Node.
+ */
+function enterResource(resource, context) {
+  const symbol = Object.getOwnPropertySymbols(resource).find((one) => one.description === 'context_frame');
+  if (symbol === undefined) {
+    // A storage that was never entered is not looked at.
+    if (!storage.enabled) enter(undefined);
+    if (storage.kResourceStore) resource[storage.kResourceStore] = context;
+    return;
+  }
+  const before = storage.getStore();
+  storage.enterWith(context);
+  resource[symbol] = new AsyncResource('kino')[symbol];
+  storage.enterWith(before);
 }
 
 /** True where the program itself follows asynchronous work, which shows in stacks of Node 20 and 22. */
@@ -94,4 +112,4 @@ function switchOff() {
 
 watchHooks();
 
-module.exports = { Context, programHasHooks, current, enter, parent, processParent, below, placed, traceparent, switchOff, isOff: () => off };
+module.exports = { Context, enterResource, programHasHooks, current, enter, parent, processParent, below, placed, traceparent, switchOff, isOff: () => off };

@@ -41,7 +41,7 @@ function scriptName(argv) {
 
 /** The span that started this thread; undefined in a process's first thread. */
 function ofThread() {
-  if (!process.moduleLoadList?.includes('NativeModule internal/main/worker_thread')) return undefined;
+  if (!process.moduleLoadList?.includes('NativeModule internal/process/worker_thread_only')) return undefined;
   return require('worker_threads').getEnvironmentData?.(THREAD_KEY);
 }
 

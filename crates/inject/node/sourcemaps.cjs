@@ -17,12 +17,15 @@ const PLACES_MAX = 4096;
 const maps = new Map();
 const places = new Map();
 
-/** Place of the source: `{path, line, name}`. `url` names the executed file as the runtime does, `file` is its path. */
-function original(url, file, line, column, name) {
+/**
+ * Place of the source: `{path, line, name}`. `url` names the executed file as the runtime does, `file` is its path;
+ * `otherwise` may know a place where no map does.
+ */
+function original(url, file, line, column, name, otherwise = () => null) {
   const key = `${file}:${line}:${column}`;
   let known = places.get(key);
   if (known === undefined) {
-    known = mapped(url, file, line, column) ?? { path: file, line };
+    known = mapped(url, file, line, column) ?? otherwise() ?? { path: file, line };
     if (places.size >= PLACES_MAX) places.clear();
     places.set(key, known);
   }

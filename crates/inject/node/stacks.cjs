@@ -74,6 +74,23 @@ function filtered(formatter, wrappers) {
   return wrapper;
 }
 
+/** The same for another realm that formats by itself; else Node formats its stacks by this realm's function. */
+function installInRealm(ErrorClass) {
+  return typeof ErrorClass?.prepareStackTrace === 'function' && install(ErrorClass);
+}
+
+/** One frame as the program's own formatter writes it (it may know source maps); null where there is none. */
+function byProgram(site) {
+  const formatter = Error.prepareStackTrace;
+  if (typeof formatter !== 'function' || formatter.name === 'ErrorPrepareStackTrace') return null;
+  try {
+    const written = formatter(new Error('place'), [site]);
+    return typeof written === 'string' ? written : null;
+  } catch {
+    return null;
+  }
+}
+
 /** How V8 formats a stack by itself, for versions of Node without a function for it. */
 function plainly(error, trace) {
   let head;
@@ -134,4 +151,4 @@ function lessFrames(before) {
 
 const installed = canSetLimit && install(Error);
 
-module.exports = { frames, moreFrames, lessFrames, install, installed, OURS };
+module.exports = { frames, moreFrames, lessFrames, installInRealm, byProgram, installed, OURS };

@@ -21,6 +21,8 @@ function isTool({ argv, execArgv, env }) {
   if (execArgv.includes('--test')) return !env.NODE_TEST_CONTEXT && !runsTestsItself(execArgv);
   const script = argv[1];
   if (!script) return false;
+  // Vitest's own process starts the processes and threads that run tests.
+  if (/[\\/]vitest[\\/]dist[\\/]workers[\\/]/.test(script)) return false;
   const name = packageOf(script) ?? packageOf(resolved(script));
   return name !== null && PACKAGES.has(name);
 }
