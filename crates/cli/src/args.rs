@@ -382,7 +382,7 @@ A selector is one of
   label:NAME       traces of all runs with that label (kino run --label NAME)
   commit:SHA       traces of that commit with nothing uncommitted; a unique prefix will do
   code:HASH        traces of exactly that state of the code
-  time:START..END  traces that started between two times
+  time:START..END  traces that started between two times: RFC 3339, dates (UTC), or Unix nanoseconds
 
 Times get a verdict at the 1 % level, corrected for the operations tried: about ten executions a side
 are enough for a clear difference. Counts get theirs from one execution a side on.

@@ -135,16 +135,29 @@ pub fn parse_when(text: &str) -> Result<When, String> {
     if let Ok(time) = civil::Time::strptime("%H:%M", text).or_else(|_| civil::Time::strptime("%H:%M:%S", text)) {
         return Ok(When::Clock(time));
     }
+    let expected = "a point in time is expected: 2026-05-01T12:00:00Z, 2026-05-01, 14:05, Unix nanoseconds, or how long \
+                    ago (15m, 2h, 3d)";
+    fixed_point(text).map(When::At).ok_or_else(|| expected.to_owned())
+}
+
+/// Reads a point in time that is the same whenever it is read, as Unix nanoseconds: RFC 3339, a date (UTC), or Unix
+/// nanoseconds.
+///
+/// # Errors
+/// What is expected, in a sentence.
+pub fn parse_fixed(text: &str) -> Result<i64, String> {
+    let text = text.trim();
+    let point = text.parse().ok().or_else(|| fixed_point(text));
+    point.ok_or_else(|| "2026-05-01T12:00:00Z, 2026-05-01 or Unix nanoseconds are expected".to_owned())
+}
+
+/// RFC 3339, or a date (UTC); `None` for anything else, and for years that nanoseconds do not reach.
+fn fixed_point(text: &str) -> Option<i64> {
     let at = text.parse::<Timestamp>().or_else(|_| {
         let date: civil::Date = text.parse()?;
         Ok::<_, jiff::Error>(date.to_zoned(TimeZone::UTC)?.timestamp())
     });
-    match at.ok().and_then(|at| i64::try_from(at.as_nanosecond()).ok()) {
-        Some(nanos) => Ok(When::At(nanos)),
-        None => Err("a point in time is expected: 2026-05-01T12:00:00Z, 2026-05-01, 14:05, Unix nanoseconds, or how \
-                     long ago (15m, 2h, 3d)"
-            .to_owned()),
-    }
+    i64::try_from(at.ok()?.as_nanosecond()).ok()
 }
 
 /// The caller's time zone.
@@ -213,6 +226,16 @@ mod tests {
         assert!(parse_when("25:00").is_err());
         assert!(parse_when("1777593600").unwrap_err().contains("nanoseconds"));
         assert!(parse_when("yesterday-ish").unwrap_err().contains("15m"));
+    }
+
+    #[test]
+    fn a_fixed_point_says_nothing_of_now() {
+        assert_eq!(parse_fixed("2026-05-01"), Ok(1_777_593_600_000_000_000));
+        assert_eq!(parse_fixed("2026-05-01T02:00:00+02:00"), Ok(1_777_593_600_000_000_000));
+        assert_eq!(parse_fixed("7"), Ok(7));
+        for wrong in ["", "15m", "14:05", "now", "99999999999999999999", "9999-12-31"] {
+            assert!(parse_fixed(wrong).unwrap_err().contains("2026-05-01"), "{wrong:?}");
+        }
     }
 
     #[test]
