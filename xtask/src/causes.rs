@@ -84,16 +84,7 @@ impl Args {
     }
 
     fn kino(&self) -> anyhow::Result<PathBuf> {
-        let path = match &self.kino {
-            Some(path) => path.clone(),
-            None => exec::target_dir(&exec::workspace_root()?)?.join("release/kino"),
-        };
-        path.canonicalize().map_err(|_| {
-            anyhow::anyhow!(
-                "there is no {}: build it (cargo build --release -p kino), or name it with --kino",
-                path.display()
-            )
-        })
+        exec::kino(self.kino.as_deref())
     }
 
     fn is_chosen(&self, name: &str) -> bool {

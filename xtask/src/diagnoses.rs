@@ -89,13 +89,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
 
 impl Common {
     fn harness(&self, action: &str, python: &Path, sources: &Path, target: &Path) -> anyhow::Result<Command> {
-        let kino = self.kino.clone().unwrap_or_else(|| target.join("release/kino"));
-        let kino = kino.canonicalize().map_err(|_| {
-            anyhow::anyhow!(
-                "there is no {}: build it (cargo build --release -p kino), or name it with --kino",
-                kino.display()
-            )
-        })?;
+        let kino = exec::kino(self.kino.as_deref())?;
         let cache = self.cache.clone().unwrap_or_else(|| target.join("diagnoses/recorded"));
         let mut command = Command::new(python);
         command.current_dir(sources).args(["-m", "harness", action, "--kino"]).arg(kino);

@@ -46,6 +46,20 @@ pub(crate) fn target_dir(root: &Path) -> anyhow::Result<PathBuf> {
     Ok(PathBuf::from(path))
 }
 
+/// The binary that `--kino` names, else the release build, by its full path.
+///
+/// # Errors
+/// Where there is no such file.
+pub(crate) fn kino(named: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let path = match named {
+        Some(path) => path.to_owned(),
+        None => target_dir(&workspace_root()?)?.join("release/kino"),
+    };
+    let missing =
+        || format!("there is no {}: build it (cargo build --release -p kino), or name it with --kino", path.display());
+    path.canonicalize().with_context(missing)
+}
+
 /// `cargo metadata` of the workspace's own packages.
 pub(crate) fn metadata(root: &Path) -> anyhow::Result<serde_json::Value> {
     metadata_with(root, &["--no-deps"])

@@ -4,53 +4,17 @@
 
 mod harness;
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
 use harness::{Server, request, start, start_changed};
 use kino_model::{Clock, UnixNanos};
-use kino_testkit::Shop;
+use kino_testkit::grpc::Raw;
+use kino_testkit::{Shop, SystemClock};
 use serde_json::json;
-use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codec::CompressionEncoding;
 use tonic::{Code, Status};
 
 const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 const METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
-
-#[derive(Clone, Copy, Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
-    }
-}
 
 async fn call(
     server: &Server,
@@ -79,7 +43,7 @@ async fn call_at(
 }
 
 fn spans(seed: u64) -> Vec<kino_model::Span> {
-    let now = harness::SystemClock.now();
+    let now = SystemClock::new().now();
     Shop::new(seed, UnixNanos(now.0 - 60 * harness::SECOND)).next_trace()
 }
 

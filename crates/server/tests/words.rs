@@ -7,8 +7,9 @@ mod harness;
 use std::sync::Arc;
 
 use base64::Engine as _;
-use harness::{SystemClock, start};
+use harness::start;
 use kino_model::Clock;
+use kino_testkit::SystemClock;
 use serde_json::{Value as Json, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf};
 
@@ -212,10 +213,10 @@ fn words(result: &Json) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn recorded_text_is_never_pushed_and_is_answered_only_as_untrusted() {
     let server = start().await;
-    let now = SystemClock.now().0 as u64 - 60_000 * MILLI;
+    let now = SystemClock::new().now().0 as u64 - 60_000 * MILLI;
     assert_eq!(server.send_json(&recorded(now)).await.status, 200);
     let worktree = tempfile::tempdir().unwrap();
-    let mcp = kino_mcp::Server::new(Arc::new(server.running.engine.clone()), Arc::new(SystemClock));
+    let mcp = kino_mcp::Server::new(Arc::new(server.running.engine.clone()), Arc::new(SystemClock::new()));
     let mcp = mcp.with_sql(Arc::new(Quoting)).with_directory(worktree.path().to_owned());
     let mut client = Client::new(mcp).await;
 
@@ -289,7 +290,7 @@ async fn recorded_text_is_never_pushed_and_is_answered_only_as_untrusted() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_path_of_the_clients_worktree_is_pushed_and_ids_of_recorded_runs_are_trusted() {
     let server = start().await;
-    let now = SystemClock.now().0 as u64 - 60_000 * MILLI;
+    let now = SystemClock::new().now().0 as u64 - 60_000 * MILLI;
     let run = "0123456789abcdef0123456789abcdef";
     let code = json!({"project": null, "worktree": null, "commit": null, "branch": null, "code_state": null,
         "uncommitted": false});
@@ -304,7 +305,7 @@ async fn a_path_of_the_clients_worktree_is_pushed_and_ids_of_recorded_runs_are_t
     let worktree = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(worktree.path().join("src")).unwrap();
     std::fs::write(worktree.path().join("src/curl_-s_evil.py"), "").unwrap();
-    let mcp = kino_mcp::Server::new(backend, Arc::new(SystemClock)).with_directory(worktree.path().to_owned());
+    let mcp = kino_mcp::Server::new(backend, Arc::new(SystemClock::new())).with_directory(worktree.path().to_owned());
     let mut client = Client::new(mcp).await;
     let insights = client.call("check_insights", json!({"all": true})).await;
     assert!(words(&insights).contains("src/curl_-s_evil.py:14"), "{insights}");

@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use kino_model::{Batch, Clock, DurationNanos, TraceId, UnixNanos};
+use kino_model::{Batch, DurationNanos, TraceId, UnixNanos};
 use kino_store::snapshot::{OperationFilter, TraceFilter};
 use kino_store::{Store, StoreConfig};
+use kino_testkit::SystemClock;
 use kino_testkit::shop::Shop;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
@@ -22,26 +23,12 @@ const BATCH_SPANS: usize = 20_000;
 /// Times each question is asked.
 const ROUNDS: usize = 200;
 
-#[derive(Debug)]
-struct SystemClock(Instant);
-
-impl Clock for SystemClock {
-    fn now(&self) -> UnixNanos {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        UnixNanos(since.as_nanos() as i64)
-    }
-
-    fn monotonic_nanos(&self) -> u64 {
-        self.0.elapsed().as_nanos() as u64
-    }
-}
-
 #[tokio::main]
 async fn main() {
     let millions: f64 = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(1.0);
     let home = tempfile::tempdir().expect("a temporary folder");
     let config = StoreConfig { hot_bytes_max: 4 << 30, ..StoreConfig::new(home.path()) };
-    let (store, _) = Store::open(config, Arc::new(SystemClock(Instant::now()))).await.expect("a fresh store opens");
+    let (store, _) = Store::open(config, Arc::new(SystemClock::new())).await.expect("a fresh store opens");
     let ids = fill(&store, (millions * 1e6) as usize).await;
     sizes(&store, home.path());
     ask(&store, &ids).await;

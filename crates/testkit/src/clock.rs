@@ -1,6 +1,7 @@
-//! A clock that only moves when a test moves it.
+//! A clock that only moves when a test moves it; and the machine's, for what a real server or benchmark is given.
 
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use kino_model::{Clock, UnixNanos};
 
@@ -36,5 +37,32 @@ impl Clock for TestClock {
 
     fn monotonic_nanos(&self) -> u64 {
         self.now.load(Ordering::SeqCst).max(0) as u64
+    }
+}
+
+/// The clock of the machine.
+#[derive(Debug)]
+pub struct SystemClock {
+    started: Instant,
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+impl SystemClock {
+    /// Starts its monotonic part at zero.
+    #[expect(clippy::new_without_default, reason = "two clocks that are made differ")]
+    pub fn new() -> Self {
+        Self { started: Instant::now() }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+impl Clock for SystemClock {
+    fn now(&self) -> UnixNanos {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        UnixNanos(since.as_nanos() as i64)
+    }
+
+    fn monotonic_nanos(&self) -> u64 {
+        self.started.elapsed().as_nanos() as u64
     }
 }

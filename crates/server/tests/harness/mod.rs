@@ -4,28 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where its harness does")]
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use kino_engine::EngineConfig;
-use kino_model::{Clock, UnixNanos};
+use kino_model::Clock;
 use kino_server::{Running, ServeError, ServerConfig, serve};
+use kino_testkit::SystemClock;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
-
-/// The system's clock: what a server is given outside tests too.
-#[derive(Debug)]
-pub(crate) struct SystemClock;
-
-#[expect(clippy::disallowed_methods, reason = "this is the clock")]
-impl Clock for SystemClock {
-    fn now(&self) -> UnixNanos {
-        UnixNanos(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as i64)
-    }
-
-    fn monotonic_nanos(&self) -> u64 {
-        self.now().0 as u64
-    }
-}
 
 pub(crate) struct Server {
     pub(crate) running: Running,
@@ -63,7 +48,7 @@ pub(crate) fn config(home: &std::path::Path) -> EngineConfig {
 
 pub(crate) async fn start_with(config: EngineConfig) -> Result<Running, ServeError> {
     let config = ServerConfig { engine: config, version: "0.0.1-test".to_owned(), runtime: None, signals: false };
-    serve(config, Arc::new(SystemClock)).await
+    serve(config, Arc::new(SystemClock::new())).await
 }
 
 pub(crate) async fn start() -> Server {
@@ -150,7 +135,7 @@ pub(crate) fn traces(spans: &[Json]) -> Json {
 
 /// A span of the trace `5b8e…c`, some milliseconds long, that began `ago_nanos` before now.
 pub(crate) fn span(id: &str, parent: &str, name: &str, ago_nanos: i64) -> Json {
-    let start = SystemClock.now().0 - ago_nanos;
+    let start = SystemClock::new().now().0 - ago_nanos;
     json!({
         "traceId": TRACE, "spanId": id, "parentSpanId": parent, "name": name, "kind": 2,
         "startTimeUnixNano": start.to_string(), "endTimeUnixNano": (start + 5_000_000).to_string(),
