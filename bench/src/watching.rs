@@ -11,7 +11,7 @@ use anyhow::{Context, ensure};
 use kino_analyze::DetectorConfig;
 use kino_analyze::detect::findings;
 use kino_analyze::execution::{Entry, Execution, executions};
-use kino_analyze::tree::Tree;
+use kino_analyze::tree::trees;
 use kino_model::{Trace, UnixNanos};
 use kino_testkit::Shop;
 
@@ -42,7 +42,7 @@ pub(crate) fn detectors() -> anyhow::Result<Figure> {
     let (started, before) = (now(), processor_time("self")?);
     let (mut judged, mut found) = (0, 0);
     while started.elapsed() < JUDGING {
-        let trees: Vec<Tree<'_>> = traces.iter().map(Tree::new).collect();
+        let trees = trees(&traces);
         let mut operations: BTreeMap<(&str, &str), Vec<Execution<'_, '_>>> = BTreeMap::new();
         for execution in executions(&trees, Entry::Outermost) {
             let span = execution.tree.span(execution.entry);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use kino_analyze::finding::{Code, Finding};
-use kino_analyze::{DetectorConfig, Entry, Tree, compare, detect, executions};
+use kino_analyze::{DetectorConfig, Entry, compare, detect, executions, trees};
 use kino_model::Trace;
 use kino_testkit::faults::{self, Case, Ranges, Truth};
 
@@ -115,12 +115,12 @@ fn arguments() -> Arguments {
 
 fn findings(before: &[Trace], traces: &[Trace]) -> Vec<Finding> {
     let config = DetectorConfig::default();
-    let trees: Vec<Tree<'_>> = traces.iter().map(Tree::new).collect();
-    let found = executions(&trees, Entry::Outermost);
+    let trees_now = trees(traces);
+    let found = executions(&trees_now, Entry::Outermost);
     if before.is_empty() {
         return detect::findings(&found, &config);
     }
-    let trees_before: Vec<Tree<'_>> = before.iter().map(Tree::new).collect();
+    let trees_before = trees(before);
     let found_before = executions(&trees_before, Entry::Outermost);
     compare::findings(&compare(&found_before, &found), &found, &config)
 }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kino_analyze::compare::Comparison;
-use kino_analyze::{Entry, Tree, compare, executions};
+use kino_analyze::{Entry, compare, executions, trees};
 use kino_model::Trace;
 use kino_testkit::topology::Fault;
 use kino_testkit::{Random, Topology};
@@ -101,7 +101,7 @@ fn fault(topology: &Topology, random: &mut Random, before: &[Trace]) -> Option<F
 
 /// The services of the suspects, each once, with the reason for the first suspect of it.
 fn suspected(before: &[Trace], after: &[Trace]) -> Vec<(String, String)> {
-    let trees = [before, after].map(|side| side.iter().map(Tree::new).collect::<Vec<_>>());
+    let trees = [trees(before), trees(after)];
     let [before, after] = trees.each_ref().map(|trees| executions(trees, Entry::Outermost));
     let found: Comparison = compare(&before, &after);
     let mut seen = BTreeSet::new();

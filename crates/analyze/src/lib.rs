@@ -45,4 +45,4 @@ pub use explain::{
     Concurrent, OperationExplanation, TraceExplanation, explain_operation, explain_system, explain_trace,
 };
 pub use finding::Finding;
-pub use tree::{Tree, tree};
+pub use tree::{Tree, trees};

@@ -128,7 +128,7 @@ mod tests {
 
     use super::*;
     use crate::testing::{span_id, trace};
-    use crate::{Entry, Tree, executions};
+    use crate::{Entry, Tree, executions, trees};
 
     fn log(at: i64, severity: i32, span: Option<u64>, body: &str) -> LogRecord {
         LogRecord {
@@ -190,7 +190,7 @@ mod tests {
                 trace
             })
             .collect();
-        let trees: Vec<Tree<'_>> = traces.iter().map(Tree::new).collect();
+        let trees = trees(&traces);
         let found = executions(&trees, Entry::Outermost);
         let (last, good) = found.split_last().unwrap();
         let (lines, _) = log_lines(last, good, 50, 20);

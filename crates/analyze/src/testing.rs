@@ -18,7 +18,7 @@ use kino_model::{
 };
 
 pub(crate) use crate::random::Random;
-use crate::tree::Tree;
+pub(crate) use crate::tree::trees;
 
 /// Nanoseconds in the notation's unit.
 pub(crate) const MILLI: i64 = 1_000_000;
@@ -120,11 +120,6 @@ fn words(line: &str) -> Vec<String> {
     }
     words.retain(|word| !word.is_empty());
     words
-}
-
-/// Builds the trees of traces.
-pub(crate) fn trees(traces: &[Trace]) -> Vec<Tree<'_>> {
-    traces.iter().map(Tree::new).collect()
 }
 
 impl Random {

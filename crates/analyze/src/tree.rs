@@ -15,6 +15,8 @@
 
 mod flat;
 
+use std::borrow::Borrow;
+
 use foldhash::{HashMap, HashMapExt};
 use kino_model::{Span, SpanKind, Trace};
 
@@ -44,9 +46,9 @@ pub struct Tree<'a> {
     nested_by_time: u64,
 }
 
-/// Builds the [`Tree`] of `trace`. Takes O(n log n) time and O(n) memory.
-pub fn tree(trace: &Trace) -> Tree<'_> {
-    Tree::new(trace)
+/// Builds the [`Tree`] of each trace, in their order.
+pub fn trees<'a, T: Borrow<Trace> + 'a>(traces: impl IntoIterator<Item = &'a T>) -> Vec<Tree<'a>> {
+    traces.into_iter().map(|trace| Tree::new(trace.borrow())).collect()
 }
 
 impl<'a> Tree<'a> {

@@ -8,7 +8,7 @@ use kino_analyze::detect::DetectorConfig;
 use kino_analyze::execution::{Entry, executions};
 use kino_analyze::expect as analyze;
 use kino_analyze::noise::Located;
-use kino_analyze::tree::Tree;
+use kino_analyze::tree::{Tree, trees};
 use kino_model::{Trace, UnixNanos, names};
 use kino_store::snapshot::{EventFilter, TraceFilter};
 use kino_text::suggest;
@@ -53,7 +53,7 @@ impl Engine {
         let (traces, traces_left_out) = (chosen.set.traces.len() as u64, chosen.set.left_out);
         let config = Arc::clone(&self.inner.detectors);
         let check = move || {
-            let trees: Vec<Tree<'_>> = chosen.set.traces.iter().map(|trace| Tree::new(trace)).collect();
+            let trees = trees(&chosen.set.traces);
             let mut lines: Vec<CheckLine> = Vec::new();
             for expectation in question.expectations {
                 let result = hold(&trees, &expectation.expected, known.as_ref(), &config);
@@ -83,7 +83,7 @@ impl Engine {
         let code_state = (states.len() == 1).then(|| states.into_iter().next()).flatten();
         let config = Arc::clone(&self.inner.detectors);
         let measure = move || {
-            let trees: Vec<Tree<'_>> = chosen.set.traces.iter().map(|trace| Tree::new(trace)).collect();
+            let trees = trees(&chosen.set.traces);
             write_baseline(base::measure(&executions(&trees, Entry::Outermost), &config), code_state)
         };
         offload(measure).await.or_problem()

@@ -4,7 +4,7 @@ use kino_analyze::compare as analyze;
 use kino_analyze::compare::timing::{Missing, NoiseSource};
 use kino_analyze::execution::{Entry, Execution, executions};
 use kino_analyze::noise::History;
-use kino_analyze::tree::Tree;
+use kino_analyze::tree::trees;
 use kino_wire::Problem;
 use kino_wire::compare::{
     self as wire, Compare, CompareQuestion, CountComparison, CountVerdict, ExecutionsChanged, OperationComparison,
@@ -28,7 +28,7 @@ impl Engine {
         let before = self.execution_set(&question.before, &question.scope).await?;
         let after = self.execution_set(&question.after, &question.scope).await?;
         let traces_left_out = Sides { before: before.left_out, after: after.left_out };
-        let history = self.inner.runs.history_of([&before, &after]).await?;
+        let history = self.inner.runs.history_of(before.traces.iter().chain(&after.traces)).await?;
         let compare =
             move || compared([&before, &after], &history, |comparison, _| answer(comparison, traces_left_out));
         offload(compare).await.or_problem()
@@ -41,7 +41,7 @@ pub(crate) fn compared<T>(
     history: &History,
     read: impl FnOnce(analyze::Comparison, [&[Execution<'_, '_>]; 2]) -> T,
 ) -> T {
-    let trees = sets.map(|set| set.traces.iter().map(|trace| Tree::new(trace)).collect::<Vec<_>>());
+    let trees = sets.map(|set| trees(&set.traces));
     let [before, after] = [&trees[0], &trees[1]].map(|trees| executions(trees, Entry::Outermost));
     let design = analyze::Design { history, ..analyze::Design::default() };
     read(analyze::compare_with(&before, &after, &design), [&before, &after])

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use kino_analyze::diagnose::{self as analyze, Candidate, Next, Recorded, Words};
-use kino_analyze::tree::Tree;
+use kino_analyze::tree::trees;
 use kino_model::{Trace, TraceId, UnixNanos};
 use kino_store::TraceRow;
 use kino_store::snapshot::{Operation, Snapshot, TraceFilter};
@@ -19,7 +19,6 @@ use kino_wire::diagnose::{
 };
 
 use crate::error::OrProblem;
-use crate::execution_set::ExecutionSet;
 use crate::find::limit;
 use crate::load;
 use crate::load::SPANS_LOADED_MAX;
@@ -71,9 +70,7 @@ impl Engine {
         let mut loaded = self.newest_of_all(&question, &words).await?;
         leave_out_temporary(&mut loaded.traces, &self.scratch());
         loaded.left_out.words = words.left_out;
-        let mut set = ExecutionSet { traces: std::mem::take(&mut loaded.traces), left_out: 0 };
-        let history = self.inner.runs.history_of([&set, &ExecutionSet { traces: Vec::new(), left_out: 0 }]).await?;
-        loaded.traces = std::mem::take(&mut set.traces);
+        let history = self.inner.runs.history_of(loaded.traces.iter()).await?;
         let project = scope::project(&question.scope);
         let beside = self
             .concurrent_traces(&self.snapshot(), project, &loaded.traces, |span| span.parent_span_id.is_none())
@@ -81,8 +78,7 @@ impl Engine {
         let detectors = Arc::clone(&self.inner.detectors);
         let diagnose = move || {
             let judged = loaded.traces.len();
-            let trees: Vec<Tree<'_>> =
-                loaded.traces.iter().chain(&beside.traces).map(|trace| Tree::new(trace)).collect();
+            let trees = trees(loaded.traces.iter().chain(&beside.traces));
             let recorded = Recorded {
                 trees: &trees,
                 judged,

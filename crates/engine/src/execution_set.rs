@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use kino_model::{Span, SpanId, Trace, names};
+use kino_model::{RunId, Span, SpanId, Trace, names};
 use kino_store::snapshot::TraceFilter;
 use kino_text::suggest;
 use kino_wire::Problem;
@@ -19,7 +19,7 @@ use crate::selector::Selector;
 use crate::{Engine, scope};
 
 /// Traces of one set that are loaded, the newest. The rest is counted.
-pub(crate) const TRACES_MAX: usize = 5_000;
+const TRACES_MAX: usize = 5_000;
 /// Rows that are searched for the commits that a prefix may mean.
 const COMMIT_ROWS_MAX: usize = 10_000;
 
@@ -74,16 +74,31 @@ impl Engine {
                 (TraceFilter { since: Some(*start), until: Some(*end), ..scoped }, Members::All)
             }
         };
-        let snapshot = self.snapshot();
-        let ids = snapshot.trace_ids_of(&filter).await.or_problem()?;
-        let beyond = ids.len().saturating_sub(TRACES_MAX) as u64;
-        let (traces, skipped) = load::traces(&snapshot, ids.into_iter().take(TRACES_MAX)).await?;
-        let traces: Vec<Arc<Trace>> =
-            traces.into_iter().map(|trace| members.restrict(trace)).filter(|trace| !trace.spans.is_empty()).collect();
-        if traces.is_empty() {
+        let set = self.members_of(&filter, &members).await?;
+        if set.traces.is_empty() {
             return Err(self.empty_set(text, &selector).await);
         }
-        Ok(ExecutionSet { traces, left_out: beyond + skipped.len() as u64 })
+        Ok(set)
+    }
+
+    /// Loads the set of these runs; an empty one where there are none, or they sent nothing.
+    pub(crate) async fn set_of_runs(&self, runs: &[RunId]) -> Result<ExecutionSet, Problem> {
+        if runs.is_empty() {
+            return Ok(ExecutionSet { traces: Vec::new(), left_out: 0 });
+        }
+        let ids = || runs.iter().map(RunId::to_string);
+        let filter = TraceFilter { run_ids: Some(ids().collect()), ..TraceFilter::default() };
+        self.members_of(&filter, &Members::Runs(ids().collect())).await
+    }
+
+    /// Loads the newest traces that pass the filter, with only the spans that belong.
+    async fn members_of(&self, filter: &TraceFilter, members: &Members) -> Result<ExecutionSet, Problem> {
+        let snapshot = self.snapshot();
+        let ids = snapshot.trace_ids_of(filter).await.or_problem()?;
+        let beyond = ids.len().saturating_sub(TRACES_MAX) as u64;
+        let (traces, skipped) = load::traces(&snapshot, ids.into_iter().take(TRACES_MAX)).await?;
+        let traces = traces.into_iter().map(|trace| members.restrict(trace)).filter(|trace| !trace.spans.is_empty());
+        Ok(ExecutionSet { traces: traces.collect(), left_out: beyond + skipped.len() as u64 })
     }
 
     async fn labelled(&self, label: &str, project: Option<&str>) -> Result<BTreeSet<String>, Problem> {

@@ -11,7 +11,7 @@ use kino_analyze::critical_path::Segment;
 use kino_analyze::detect::{self, Beside, DetectorConfig};
 use kino_analyze::execution::{Entry, Execution, executions};
 use kino_analyze::explain as analyze;
-use kino_analyze::tree::Tree;
+use kino_analyze::tree::{Tree, trees};
 use kino_model::{Span, Trace, TraceId, names};
 use kino_store::snapshot::TraceFilter;
 use kino_text::{figures, suggest};
@@ -85,7 +85,7 @@ impl Engine {
         let earlier = self.earlier_traces(&snapshot, &question, newest.traces()).await?;
         let detectors = Arc::clone(&self.inner.detectors);
         let answer = move || {
-            let trees: Vec<Tree<'_>> = beside.traces.iter().map(|trace| Tree::new(trace)).collect();
+            let trees = trees(&beside.traces);
             let beside = Beside { trees: &trees, since: beside.since };
             let answer = |found: &[Execution<'_, '_>], left| ExplainOperation {
                 calls_changed: earlier
@@ -128,7 +128,7 @@ impl Engine {
         leave_out_temporary(&mut traces, &self.scratch());
         let detectors = Arc::clone(&self.inner.detectors);
         let explain = move || {
-            let trees: Vec<Tree<'_>> = traces.iter().map(|trace| Tree::new(trace)).collect();
+            let trees = trees(&traces);
             let mut points = analyze::explain_system(&trees, last, &detectors);
             left_out += points.len().saturating_sub(ENTRY_POINTS_MAX) as u64;
             points.truncate(ENTRY_POINTS_MAX);
@@ -259,7 +259,7 @@ fn trace_answer(
 /// What the trace waited for and others had meanwhile.
 fn waited_for(tree: &Tree<'_>, beside: &ConcurrentTraces) -> Vec<WaitedFor> {
     let Some(entry) = tree.root().filter(|_| !beside.traces.is_empty()) else { return Vec::new() };
-    let trees: Vec<Tree<'_>> = beside.traces.iter().map(|trace| Tree::new(trace)).collect();
+    let trees = trees(&beside.traces);
     let found = detect::waited_for(Execution { tree, entry }, Beside { trees: &trees, since: i64::MIN });
     let waited = |waited: detect::WaitedFor| WaitedFor {
         text: waited.text,
@@ -312,7 +312,7 @@ fn calls_changed(
     let newest = found.iter().max_by_key(|execution| execution.start()).and_then(code);
     let now: Vec<Execution<'_, '_>> =
         found.iter().filter(|execution| newest.is_some() && code(execution) == newest).copied().collect();
-    let trees: Vec<Tree<'_>> = earlier.traces.iter().map(|trace| Tree::new(trace)).collect();
+    let trees = trees(&earlier.traces);
     let entry = Entry::Operation { service: question.service.as_deref(), name: &question.operation };
     let before: Vec<Execution<'_, '_>> = executions(&trees, entry)
         .into_iter()

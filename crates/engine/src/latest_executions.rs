@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use kino_analyze::execution::{Entry, Execution, executions};
-use kino_analyze::tree::Tree;
+use kino_analyze::tree::trees;
 use kino_model::{Span, SpanId, Trace, TraceId, UnixNanos, names};
 use kino_store::ScanError;
 use kino_store::snapshot::{OperationFilter, Snapshot};
@@ -55,7 +55,7 @@ impl LatestExecutions {
 
     /// Calls `reader` with the executions and the number of those beyond them.
     pub(crate) fn read<T>(&self, reader: impl FnOnce(&[Execution<'_, '_>], u64) -> T) -> T {
-        let trees: Vec<Tree<'_>> = self.traces.iter().map(|trace| Tree::new(trace)).collect();
+        let trees = trees(&self.traces);
         let mut found = executions(&trees, Entry::Operation { service: self.service.as_deref(), name: &self.name });
         found.retain(|execution| self.chosen.contains(&(execution.trace_id(), execution.span_id())));
         reader(&found, self.left_out)

@@ -18,7 +18,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use kino_analyze::DetectorConfig;
 use kino_analyze::execution::{Entry, executions};
 use kino_analyze::explain as analyze;
-use kino_analyze::tree::Tree;
+use kino_analyze::tree::trees;
 use kino_model::{
     Batch, BlobHash, Resource, RunId, Scope, Span, SpanKind, Status, StatusCode, Text, UnixNanos, Value, names,
 };
@@ -199,7 +199,7 @@ fn summarise(
     let services: BTreeSet<&str> = sent().map(Span::service).filter(|service| !service.is_empty()).collect();
     let services = services.into_iter().map(str::to_owned).collect();
     let (spans, errors) = (sent().count() as u64, sent().filter(|span| span.is_error()).count() as u64);
-    let trees: Vec<Tree<'_>> = traces.iter().map(|trace| Tree::new(trace)).collect();
+    let trees = trees(&traces);
     let mut found = executions(&trees, Entry::Outermost);
     let locations = history::locations(&found, record.run_id);
     found.retain(|execution| execution.span_id() != own);

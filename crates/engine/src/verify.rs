@@ -15,10 +15,9 @@ use std::time::Duration;
 
 use kino_analyze::compare::{Design, LEVEL, LOOKS_SHARE};
 use kino_analyze::execution::{Entry, executions};
-use kino_analyze::tree::Tree;
+use kino_analyze::tree::trees;
 use kino_analyze::verify as analyze;
 use kino_model::RunId;
-use kino_store::snapshot::TraceFilter;
 use kino_text::figures;
 use kino_wire::Problem;
 use kino_wire::ask::Scope;
@@ -33,8 +32,6 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::records::VerificationRecords;
 use crate::Engine;
 use crate::error::OrProblem;
-use crate::execution_set::{ExecutionSet, Members, TRACES_MAX};
-use crate::load;
 use crate::offload::offload;
 use crate::runs::Record as Run;
 
@@ -265,8 +262,7 @@ impl Engine {
         let history = self.inner.runs.history(&record.verify.command, record.project.as_deref(), &own).await?;
         let tolerate = record.verify.tolerate;
         let judged = offload(move || {
-            let trees =
-                [&before, &after].map(|set| set.traces.iter().map(|trace| Tree::new(trace)).collect::<Vec<_>>());
+            let trees = [&before, &after].map(|set| trees(&set.traces));
             let found = [&trees[0], &trees[1]].map(|trees| executions(trees, Entry::Outermost));
             let side = |index: usize| analyze::Side {
                 executions: &found[index],
@@ -277,21 +273,6 @@ impl Engine {
             analyze::verify(side(0), side(1), &analyze::Terms { design, tolerate, config: &config })
         });
         Ok((judged.await.or_problem()?, traces))
-    }
-
-    /// The traces of these runs; none where there are none.
-    async fn set_of_runs(&self, runs: &[RunId]) -> Result<ExecutionSet, Problem> {
-        if runs.is_empty() {
-            return Ok(ExecutionSet { traces: Vec::new(), left_out: 0 });
-        }
-        let members = Members::Runs(names_of(runs).collect());
-        let filter = TraceFilter { run_ids: Some(names_of(runs).collect()), ..TraceFilter::default() };
-        let snapshot = self.snapshot();
-        let ids = snapshot.trace_ids_of(&filter).await.or_problem()?;
-        let beyond = ids.len().saturating_sub(TRACES_MAX) as u64;
-        let (traces, skipped) = load::traces(&snapshot, ids.into_iter().take(TRACES_MAX)).await?;
-        let traces = traces.into_iter().map(|trace| members.restrict(trace)).filter(|trace| !trace.spans.is_empty());
-        Ok(ExecutionSet { traces: traces.collect(), left_out: beyond + skipped.len() as u64 })
     }
 
     /// Earlier runs of the same command: at the newest clean commit that has some, else at the newest other state.

@@ -12,7 +12,7 @@ use crate::detect::DetectorConfig;
 use crate::execution::{Entry, Execution, executions};
 use crate::finding::Code;
 use crate::prevalence::is_occasional;
-use crate::tree::Tree;
+use crate::tree::trees;
 
 const CRITERIA: FixCriteria = FixCriteria { needed: 3, prevalence: None };
 
@@ -119,7 +119,7 @@ fn own_traces(case: &Case, mixed: bool) -> Vec<Trace> {
 fn lives_after(own: &[Trace], looks: &[usize]) -> Vec<(Code, Life)> {
     let mut lives: BTreeMap<(String, Fingerprint), (crate::Finding, Life)> = BTreeMap::new();
     for (now, traces) in looks.iter().map(|&count| &own[..count]).enumerate() {
-        let trees: Vec<Tree<'_>> = traces.iter().map(Tree::new).collect();
+        let trees = trees(traces);
         let mut operations: BTreeMap<String, Vec<Execution<'_, '_>>> = BTreeMap::new();
         for execution in executions(&trees, Entry::Outermost) {
             operations.entry(execution.tree.span(execution.entry).name.to_string()).or_default().push(execution);

@@ -9,7 +9,7 @@ use kino_analyze::errors::MAX_MESSAGE_CHARS;
 use kino_analyze::execution::{Entry, Execution, executions};
 use kino_analyze::failure::{Earlier, Failure, earlier, failure, has_failed, is_usual};
 use kino_analyze::log_lines::{LogLine, log_lines};
-use kino_analyze::tree::Tree;
+use kino_analyze::tree::{Tree, trees};
 use kino_model::{DurationNanos, SpanId, Trace, TraceId, UnixNanos, names};
 use kino_store::snapshot::{Snapshot, TraceFilter};
 use kino_wire::Problem;
@@ -135,7 +135,7 @@ struct Unusual {
 
 fn unusual(trace: &Arc<Trace>, subject: &Subject, likes: &Loaded) -> Unusual {
     let own = Tree::new(trace);
-    let trees: Vec<Tree<'_>> = likes.traces.iter().map(|like| Tree::new(like)).collect();
+    let trees = trees(&likes.traces);
     let entry = Entry::Operation { service: Some(&subject.service), name: &subject.name };
     let is_subject = |execution: &&Execution<'_, '_>| execution.span_id() == subject.span_id;
     let all_here = executions(std::slice::from_ref(&own), Entry::Outermost);

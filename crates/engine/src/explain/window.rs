@@ -46,7 +46,7 @@ impl Engine {
             set.left_out += leave_out_temporary(&mut set.traces, &self.scratch()).len() as u64;
         }
         let traces_left_out = Sides { before: before.left_out, after: after.left_out };
-        let history = self.inner.runs.history_of([&before, &after]).await?;
+        let history = self.inner.runs.history_of(before.traces.iter().chain(&after.traces)).await?;
         let compare = move || {
             compared([&before, &after], &history, |comparison, executions| {
                 answer(comparison, executions, [against, window])

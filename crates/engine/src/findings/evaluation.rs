@@ -9,7 +9,7 @@ use kino_analyze::Finding;
 use kino_analyze::detect::{Neighbours, opens};
 use kino_analyze::execution::{Entry, Execution, executions, is_run};
 use kino_analyze::life::{self, KnownFinding, worktree_of};
-use kino_analyze::tree::Tree;
+use kino_analyze::tree::{Tree, trees};
 use kino_model::{SpanKind, Trace, TraceId, names};
 
 use super::ledger::{EvaluationStats, FindingEvent};
@@ -95,7 +95,7 @@ pub(super) struct Outcome {
 impl Evaluation {
     /// Runs the detectors. Long work, for a thread that may block.
     pub(super) fn run(self) -> Outcome {
-        let trees: Vec<Tree<'_>> = self.traces.iter().map(|trace| Tree::new(trace)).collect();
+        let trees = trees(&self.traces);
         let starts: HashMap<TraceId, i64> =
             self.traces.iter().filter_map(|trace| Some((trace.trace_id, trace.spans.first()?.start.0))).collect();
         let known: Vec<KnownFinding<'_>> = self.records.iter().map(FindingRecord::known).collect();

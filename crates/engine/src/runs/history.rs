@@ -4,16 +4,16 @@
 //! like no other. The engine's home is one machine's, and so is its history.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use kino_analyze::compare::located;
 use kino_analyze::execution::Execution;
 use kino_analyze::noise::{History, Located, Timed, Total};
-use kino_model::{RunId, names};
+use kino_model::{RunId, Trace, names};
 use kino_wire::Problem;
 use serde::{Deserialize, Serialize};
 
 use super::{Record, RunRecords};
-use crate::execution_set::ExecutionSet;
 
 /// Operations of a run whose locations are stored.
 const LOCATIONS_MAX: usize = 200;
@@ -56,17 +56,20 @@ impl Location {
 }
 
 impl RunRecords {
-    /// What is known of the noise of the command that these sets ran; nothing where they ran several, or none.
-    pub(crate) async fn history_of(&self, sets: [&ExecutionSet; 2]) -> Result<History, Problem> {
-        let spans = sets.iter().flat_map(|set| &set.traces).filter_map(|trace| trace.spans.first());
+    /// What is known of the noise of the command that these traces are of; nothing where there are several, or none.
+    pub(crate) async fn history_of<'a>(
+        &self,
+        traces: impl Iterator<Item = &'a Arc<Trace>>,
+    ) -> Result<History, Problem> {
+        let spans = traces.filter_map(|trace| trace.spans.first());
         let ids = spans.filter_map(|span| span.resource.text(names::RUN_ID)?.parse().ok());
         let runs: BTreeSet<RunId> = ids.collect();
         if runs.is_empty() {
             return Ok(History::default());
         }
         let records = self.all().await?;
-        let of_sets = || records.iter().filter(|record| runs.contains(&record.run_id));
-        let mut commands: Vec<_> = of_sets().map(|record| (&record.command, &record.code.project)).collect();
+        let own = || records.iter().filter(|record| runs.contains(&record.run_id));
+        let mut commands: Vec<_> = own().map(|record| (&record.command, &record.code.project)).collect();
         commands.sort_unstable();
         commands.dedup();
         let [(command, project)] = commands[..] else { return Ok(History::default()) };

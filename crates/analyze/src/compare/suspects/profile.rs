@@ -236,7 +236,6 @@ fn server_of(tree: &Tree<'_>, index: usize) -> Option<usize> {
 /// A log line without what differs each time.
 fn line(body: &Value, severity: i32) -> Option<String> {
     let text = body.as_str()?;
-    let end = (0..=SHAPE_BYTES.min(text.len())).rev().find(|at| text.is_char_boundary(*at))?;
     let level = if severity >= WARN { "!" } else { "" };
-    Some(format!("{level}{}", shape(&text[..end])))
+    Some(format!("{level}{}", shape(&text[..text.floor_char_boundary(SHAPE_BYTES)])))
 }
