@@ -53,6 +53,8 @@ pub struct Handler {
     subscribed: Subscribed,
     /// What keeps the verifications going that it had started.
     leases: Leases,
+    /// The tools that work here.
+    tools: Arc<[Tool]>,
 }
 
 /// What a client's roots say about its project.
@@ -68,12 +70,12 @@ enum Rooted {
 
 impl Handler {
     pub(crate) fn new(server: Server, leases: Leases) -> Self {
-        Self { server, roots: Arc::default(), subscribed: Subscribed::default(), leases }
+        let tools = list::all(server.sql.is_some()).into();
+        Self { server, roots: Arc::default(), subscribed: Subscribed::default(), leases, tools }
     }
 
-    /// The tools that work here.
-    fn tools(&self) -> Vec<Tool> {
-        list::all(self.server.sql.is_some())
+    fn tool(&self, name: &str) -> Option<&Tool> {
+        self.tools.iter().find(|tool| tool.name == name)
     }
 
     async fn scope(&self, all: bool, context: &RequestContext<RoleServer>) -> Scope {
@@ -119,14 +121,12 @@ impl Handler {
 
     async fn answer(
         &self,
-        name: &str,
+        tool: &Tool,
         mut arguments: JsonObject,
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResult, Refusal> {
-        let tools = self.tools();
-        if let Some(tool) = tools.iter().find(|tool| tool.name == name) {
-            arguments::schema::check(tool, &arguments)?;
-        }
+        let name = tool.name.as_ref();
+        arguments::schema::check(tool, &arguments)?;
         let common = arguments::common(&mut arguments)?;
         let usual = if name == "check_insights" { insights::BUDGET_TOKENS } else { BUDGET_TOKENS_DEFAULT };
         let backend = Lacking::new(self.server.backend.as_ref());
@@ -293,11 +293,11 @@ impl ServerHandler for Handler {
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         only_page(request)?;
-        Ok(ListToolsResult::with_all_items(self.tools()))
+        Ok(ListToolsResult::with_all_items(self.tools.to_vec()))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.tools().into_iter().find(|tool| tool.name == name)
+        self.tool(name).cloned()
     }
 
     async fn call_tool(
@@ -305,12 +305,10 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let tools = self.tools();
-        if !tools.iter().any(|tool| tool.name == request.name) {
-            return Err(no_such("tool", &request.name, tools.iter().map(|tool| tool.name.as_ref())));
-        }
-        let arguments = request.arguments.unwrap_or_default();
-        let answer = self.answer(&request.name, arguments, &context);
+        let Some(tool) = self.tool(&request.name) else {
+            return Err(no_such("tool", &request.name, self.tools.iter().map(|tool| tool.name.as_ref())));
+        };
+        let answer = self.answer(tool, request.arguments.unwrap_or_default(), &context);
         // A cancelled call is dropped where it waits, and what it had started ends with it.
         let Some(answer) = context.ct.run_until_cancelled(answer).await else {
             return Err(ErrorData::internal_error("the call was cancelled", None));

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use kino_text::time;
 use kino_tui::{Ended, Options};
@@ -67,7 +67,7 @@ struct Following {
 
 impl Following {
     fn client(&self) -> Client {
-        self.client.lock().expect("nothing panics while it holds this lock").clone()
+        self.client.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The engine that took the place of `gone`, or why there is none.
@@ -103,7 +103,7 @@ impl Backend for Following {
             let settings = self.settings.clone();
             let found = tokio::task::spawn_blocking(move || Self::successor(&settings, &client));
             let Some(successor) = found.await.map_err(|error| Problem::internal(&error))?? else { return Err(fault) };
-            *self.client.lock().expect("nothing panics while it holds this lock") = successor.clone();
+            *self.client.lock().unwrap_or_else(PoisonError::into_inner) = successor.clone();
             successor.ask_json(&name, question).await
         })
     }

@@ -31,6 +31,10 @@ pub(crate) struct Timeline<'a> {
     /// When the first begins and the last ends.
     time: (i64, i64),
     several_services: bool,
+    /// Spans without a parent among `spans`, and one of each circle.
+    roots: Vec<usize>,
+    /// Of each span, by start.
+    children: Vec<Vec<usize>>,
 }
 
 /// One row of a waterfall: a span, or several of one name below the same parents.
@@ -49,7 +53,9 @@ impl<'a> Timeline<'a> {
         let start = spans.iter().map(|span| span.start_unix_nanos).min().unwrap_or_default();
         let end = spans.iter().map(|span| end(span).unwrap_or(span.start_unix_nanos)).max().unwrap_or_default();
         let several_services = spans.iter().any(|span| span.service != spans[0].service);
-        Self { spans, total, critical, time: (start, end.max(start.saturating_add(1))), several_services }
+        let time = (start, end.max(start.saturating_add(1)));
+        let (roots, children) = nested(spans);
+        Self { spans, total, critical, time, several_services, roots, children }
     }
 
     /// Whether there is anything to compare: more than one span.
@@ -85,25 +91,14 @@ impl<'a> Timeline<'a> {
 
     /// All rows in the order of the tree; as many children of one name as `fold_min` share one.
     fn rows(&self, fold_min: usize) -> Vec<Row> {
-        let items: Vec<_> = self.spans.iter().map(|span| (span.span_id, span.parent_span_id)).collect();
-        let (mut children, mut roots, mut above) = (vec![Vec::new(); self.spans.len()], Vec::new(), Vec::new());
-        for (index, depth) in tree::order(&items, usize::MAX) {
-            above.truncate(depth);
-            match above.last() {
-                Some(parent) => Vec::<usize>::push(&mut children[*parent], index),
-                None => roots.push(index),
-            }
-            above.push(index);
-        }
         let mut rows: Vec<Row> = Vec::new();
         let groups = |spans: Vec<usize>, depth: usize, parent: Option<usize>| {
             let folded = self.folded(spans, fold_min);
             folded.into_iter().rev().map(move |spans| Row { spans, depth, parent })
         };
-        let mut open: Vec<Row> = groups(roots, 0, None).collect();
+        let mut open: Vec<Row> = groups(self.roots.clone(), 0, None).collect();
         while let Some(row) = open.pop() {
-            let below = row.spans.iter().flat_map(|span| std::mem::take(&mut children[*span])).collect();
-            open.extend(groups(below, row.depth + 1, Some(rows.len())));
+            open.extend(groups(self.below(&row.spans), row.depth + 1, Some(rows.len())));
             rows.push(row);
         }
         rows
@@ -206,7 +201,7 @@ impl<'a> Timeline<'a> {
     /// Calls of one name at one place together, each as wide as its share of the time, callers above callees.
     pub(crate) fn flame(&self, style: Style) -> String {
         let columns = columns(style);
-        let mut level = vec![Frame { spans: Vec::new(), children: self.children_of(None), at: 0, columns }];
+        let mut level = vec![Frame { spans: Vec::new(), children: self.roots.clone(), at: 0, columns }];
         let mut text = String::new();
         let (mut hidden, mut depth) = (0u64, 0);
         while depth < FLAME_DEPTH_MAX && level.iter().any(|frame| !frame.children.is_empty()) {
@@ -228,18 +223,11 @@ impl<'a> Timeline<'a> {
         text + &self.beyond()
     }
 
-    /// The spans below `parents`, or the roots.
-    fn children_of(&self, parents: Option<&[usize]>) -> Vec<usize> {
-        let known: BTreeSet<SpanId> = self.spans.iter().map(|span| span.span_id).collect();
-        let ids: Option<BTreeSet<SpanId>> =
-            parents.map(|parents| parents.iter().map(|parent| self.spans[*parent].span_id).collect());
-        let parent = |span: &OpenSpan| span.parent_span_id.filter(|id| known.contains(id) && *id != span.span_id);
-        let is_below = |span: &OpenSpan| match (&ids, parent(span)) {
-            (None, parent) => parent.is_none(),
-            (Some(ids), Some(parent)) => ids.contains(&parent),
-            (Some(_), None) => false,
-        };
-        (0..self.spans.len()).filter(|index| is_below(&self.spans[*index])).collect()
+    /// The children of these spans, by start.
+    fn below(&self, spans: &[usize]) -> Vec<usize> {
+        let mut children: Vec<usize> = spans.iter().flat_map(|span| &self.children[*span]).copied().collect();
+        children.sort_unstable();
+        children
     }
 
     /// Shares a frame's columns among its callees by their time, and returns how many have less than one.
@@ -261,7 +249,7 @@ impl<'a> Timeline<'a> {
                 left_out += group.len() as u64;
                 continue;
             }
-            next.push(Frame { children: self.children_of(Some(&group)), spans: group, at, columns });
+            next.push(Frame { children: self.below(&group), spans: group, at, columns });
             at = until;
         }
         left_out
@@ -297,6 +285,21 @@ struct Frame {
     children: Vec<usize>,
     at: usize,
     columns: usize,
+}
+
+/// The spans that are below no other, and the children of each.
+fn nested(spans: &[OpenSpan]) -> (Vec<usize>, Vec<Vec<usize>>) {
+    let items: Vec<_> = spans.iter().map(|span| (span.span_id, span.parent_span_id)).collect();
+    let (mut roots, mut children, mut above) = (Vec::new(), vec![Vec::new(); spans.len()], Vec::new());
+    for (index, depth) in tree::order(&items, usize::MAX) {
+        above.truncate(depth);
+        match above.last() {
+            Some(parent) => Vec::push(&mut children[*parent], index),
+            None => roots.push(index),
+        }
+        above.push(index);
+    }
+    (roots, children)
 }
 
 fn columns(style: Style) -> usize {

@@ -81,7 +81,7 @@ fn span_page(opened: &Open, offset: u64, byte: usize, bytes_max: usize) -> (Stri
     }
     let mut page = String::new();
     for (index, unit) in units.iter().enumerate() {
-        let from = if index == 0 { floor(unit, byte) } else { 0 };
+        let from = if index == 0 { unit.floor_char_boundary(byte) } else { 0 };
         let rest = &unit[from..];
         let left = bytes_max.saturating_sub(page.len() + 1);
         if rest.len() <= left {
@@ -94,17 +94,11 @@ fn span_page(opened: &Open, offset: u64, byte: usize, bytes_max: usize) -> (Stri
         if index > 0 && rest.len() < bytes_max {
             return (page, Some(at.to_string()));
         }
-        let cut = floor(rest, left);
+        let cut = rest.floor_char_boundary(left);
         page.push_str(&rest[..cut]);
         return (page, Some(format!("{at}+{}", from + cut)));
     }
     (page, opened.next_offset.map(|offset| offset.to_string()))
-}
-
-/// The largest character boundary up to `at`.
-fn floor(text: &str, at: usize) -> usize {
-    let at = at.min(text.len());
-    (0..=at).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
 }
 
 #[cfg(test)]
