@@ -122,7 +122,11 @@ impl Inner {
             self.take_inventory().await?;
             let inner = Arc::clone(self);
             blocking(move || inner.drop_segments(inner.catalog.state()?.wal_position)).await??;
-            if self.config.home.join(COPY).exists() { Ok(()) } else { self.copy_documents(Duration::ZERO).await }
+            if self.disk.length(&self.config.home.join(COPY)).is_ok() {
+                Ok(())
+            } else {
+                self.copy_documents(Duration::ZERO).await
+            }
         };
         if let Err(error) = settled.await {
             self.note(MAINTENANCE_WARNING, "; nothing is lost, and it will be tried again", &error);

@@ -1,7 +1,8 @@
 //! The few file operations that durability rests on, behind a trait, so that a test can lose what was not synced.
 //!
-//! The write-ahead log and what is written to a local lake go through here: `object_store` reads the lake, and SQLite
-//! keeps its own promises.
+//! The write-ahead log, what is written to a local lake, and what a rebuild reads and moves go through here. Three things
+//! do not: the lock, which is the operating system's on a file of its own; SQLite's databases and the copy that it writes of
+//! one, since it keeps its own promises; and reading the lake, which `object_store` and `kino-lake` do.
 
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};

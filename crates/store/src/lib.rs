@@ -52,7 +52,7 @@ pub use config::{StoreConfig, SyncPolicy};
 pub use error::{AppendError, CatalogError, OpenError, ScanError, StoreError};
 pub use forget::{Forget, Forgotten};
 pub use kill_points::{KillMode, KillPoint, KillPoints};
-pub use rebuild::{Documents, Rebuilt, rebuild};
+pub use rebuild::{Documents, Rebuilt, rebuild, rebuild_on};
 pub use recover::OpenReport;
 pub use retained::Exempt;
 pub use snapshot::Snapshot;

@@ -10,7 +10,6 @@
 //! never part of the lake, and its rows are in the log. The log itself is not touched: the next open replays it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -91,15 +90,23 @@ pub struct Documents {
 /// Where an engine runs, the lake has no inventory that can be read, or the disk fails. Until the last step, which
 /// renames the new database into its place, a failure leaves the old one as it was.
 pub fn rebuild(config: &StoreConfig, clock: &dyn Clock) -> Result<Rebuilt, OpenError> {
+    rebuild_on(config, clock, &(Arc::new(SystemDisk) as Arc<dyn Disk>))
+}
+
+/// As [`rebuild`], on another disk.
+///
+/// # Errors
+/// As [`rebuild`].
+pub fn rebuild_on(config: &StoreConfig, clock: &dyn Clock, disk: &Arc<dyn Disk>) -> Result<Rebuilt, OpenError> {
     let home = config.home.as_path();
     let _lock = claim::lock(home, true)?;
-    let disk: Arc<dyn Disk> = Arc::new(SystemDisk);
-    let storage = Storage::open(config.lake_url.as_deref(), home, &disk, true)?;
+    let storage = Storage::open(config.lake_url.as_deref(), home, disk, true)?;
+    let disk = disk.as_ref();
     let lake = storage.folder().unwrap_or_default();
     let refuse = |source| OpenError::Home { path: lake.clone(), source };
     let names = storage.names().map_err(refuse)?;
     let mut rebuilt = Rebuilt::default();
-    let inventory = match (last_inventory(&lake, &names, &mut rebuilt), copied_inventory(home, &lake)) {
+    let inventory = match (last_inventory(disk, &lake, &names, &mut rebuilt), copied_inventory(disk, home, &lake)) {
         (Ok(last), Some(copied)) if copied.home == last.home && copied.sequence > last.sequence => {
             use_copy(copied, &names, &mut rebuilt)
         }
@@ -107,12 +114,12 @@ pub fn rebuild(config: &StoreConfig, clock: &dyn Clock) -> Result<Rebuilt, OpenE
         (last, _) => last?,
     };
     // The log lets go of a segment only after an inventory that needs it no more.
-    let log = replay(disk.as_ref(), &wal::folder(home), inventory.wal_position, false);
+    let log = replay(disk, &wal::folder(home), inventory.wal_position, false);
     rebuilt.is_last_inventory_lost |= log.is_ok_and(|log| log.report.missing_segments > 0);
     let mut restored = Restored { inventory, ..Restored::default() };
     for id in restored.inventory.groups.iter().chain(&restored.inventory.packs) {
         let path = manifest_path(*id);
-        let bytes = fs::read(lake.join(&path)).map_err(|error| error.to_string());
+        let bytes = disk.read(&lake.join(&path)).map_err(|error| error.to_string());
         let home = restored.inventory.home;
         match bytes.and_then(|bytes| read_manifest(&bytes, home, *id).map_err(|error| error.to_string())) {
             Ok(Described::Group(row)) => {
@@ -120,36 +127,36 @@ pub fn rebuild(config: &StoreConfig, clock: &dyn Clock) -> Result<Rebuilt, OpenE
                 restored.groups.push(row);
             }
             Ok(Described::Pack(row)) => {
-                verify_pack(&lake, &row, &mut rebuilt);
+                verify_pack(disk, &lake, &row, &mut rebuilt);
                 restored.packs.push(row);
             }
             Err(why) => rebuilt.lost.push(format!("{path} cannot be used: {why}")),
         }
     }
     rebuilt.hidden_traces = restored.inventory.hidden.len() as u64;
-    clear_up(&lake, &names, &mut restored, &mut rebuilt, disk.as_ref()).map_err(refuse)?;
+    clear_up(disk, &lake, &names, &mut restored, &mut rebuilt).map_err(refuse)?;
 
     if rebuilt.is_inventory_of_copy {
-        put_back(&lake, &restored.inventory, disk.as_ref()).map_err(refuse)?;
+        put_back(disk, &lake, &restored.inventory).map_err(refuse)?;
     }
     let fresh = home.join(FRESH);
-    remove_database(&fresh).map_err(refuse)?;
+    remove_database(disk, &fresh).map_err(refuse)?;
     {
         let (catalog, _) = SqliteCatalog::open(&fresh, true)?;
         catalog.restore(&restored, clock.now().0)?;
-        rebuilt.documents = take_documents(&catalog, home, restored.inventory.home);
+        rebuilt.documents = take_documents(disk, &catalog, home, restored.inventory.home);
     }
-    rebuilt.old_database = put_in_place(home, &fresh, disk.as_ref()).map_err(refuse)?;
+    rebuilt.old_database = put_in_place(disk, home, &fresh).map_err(refuse)?;
     Ok(rebuilt)
 }
 
 /// The last inventory that can be read.
-fn last_inventory(lake: &Path, names: &Names, rebuilt: &mut Rebuilt) -> Result<Inventory, OpenError> {
+fn last_inventory(disk: &dyn Disk, lake: &Path, names: &Names, rebuilt: &mut Rebuilt) -> Result<Inventory, OpenError> {
     let mut why = "there is none: no engine of this version has opened it".to_owned();
     let mut last = 0;
     for (number, path) in names.get(INVENTORIES).into_iter().flatten().rev() {
         last = last.max(*number);
-        let bytes = fs::read(path).map_err(|source| OpenError::Home { path: path.clone(), source })?;
+        let bytes = disk.read(path).map_err(|source| OpenError::Home { path: path.clone(), source })?;
         match Inventory::from_bytes(&bytes) {
             Ok(mut inventory) => {
                 // The next one must come after all that lie there.
@@ -167,10 +174,10 @@ fn last_inventory(lake: &Path, names: &Names, rebuilt: &mut Rebuilt) -> Result<I
 
 /// The copy of the last inventory in the home, if the lake has a manifest of all that it names: a lake that was put back
 /// from a backup is older than the copy, and has its own inventory.
-fn copied_inventory(home: &Path, lake: &Path) -> Option<Inventory> {
-    let copied = Inventory::from_bytes(&fs::read(home.join(INVENTORY_COPY)).ok()?).ok()?;
+fn copied_inventory(disk: &dyn Disk, home: &Path, lake: &Path) -> Option<Inventory> {
+    let copied = Inventory::from_bytes(&disk.read(&home.join(INVENTORY_COPY)).ok()?).ok()?;
     let is_described = |id: &GroupId| {
-        fs::read(lake.join(manifest_path(*id))).is_ok_and(|bytes| read_manifest(&bytes, copied.home, *id).is_ok())
+        disk.read(&lake.join(manifest_path(*id))).is_ok_and(|bytes| read_manifest(&bytes, copied.home, *id).is_ok())
     };
     copied.groups.iter().chain(&copied.packs).all(is_described).then_some(copied)
 }
@@ -183,9 +190,9 @@ fn use_copy(mut copied: Inventory, names: &Names, rebuilt: &mut Rebuilt) -> Inve
 }
 
 /// Puts a copied inventory where the lake lacks it.
-fn put_back(lake: &Path, inventory: &Inventory, disk: &dyn Disk) -> io::Result<()> {
+fn put_back(disk: &dyn Disk, lake: &Path, inventory: &Inventory) -> io::Result<()> {
     let path = lake.join(inventory_path(inventory.sequence));
-    if path.exists() {
+    if is_there(disk, &path) {
         return Ok(());
     }
     let bytes = inventory.to_bytes().map_err(io::Error::other)?;
@@ -216,8 +223,8 @@ fn verify_group(lake: &Path, row: &GroupRow, rebuilt: &mut Rebuilt) {
 }
 
 /// A pack's values are called by the hashes of their content.
-fn verify_pack(lake: &Path, row: &PackRow, rebuilt: &mut Rebuilt) {
-    let bytes = fs::read(lake.join(&row.path)).unwrap_or_default();
+fn verify_pack(disk: &dyn Disk, lake: &Path, row: &PackRow, rebuilt: &mut Rebuilt) {
+    let bytes = disk.read(&lake.join(&row.path)).unwrap_or_default();
     let is_whole = |(hash, place): (&BlobHash, &Place)| {
         let end = place.offset.checked_add(place.length)?;
         let frame = bytes.get(place.offset as usize..end as usize)?;
@@ -234,11 +241,11 @@ fn verify_pack(lake: &Path, row: &PackRow, rebuilt: &mut Rebuilt) {
 /// Finds files of the lake that are not live. Those that an earlier state retired are left for the engine to remove;
 /// those that are unusable or were never part of the lake are moved aside.
 fn clear_up(
+    disk: &dyn Disk,
     lake: &Path,
     names: &Names,
     restored: &mut Restored,
     rebuilt: &mut Rebuilt,
-    disk: &dyn Disk,
 ) -> io::Result<()> {
     let live: BTreeSet<GroupId> =
         restored.groups.iter().map(|row| row.id).chain(restored.packs.iter().map(|row| row.id)).collect();
@@ -271,10 +278,10 @@ fn clear_up(
 }
 
 /// Takes over the newest documents of this lake that can be read: the copy's, or those of the database that was there.
-fn take_documents(catalog: &SqliteCatalog, home: &Path, lake: u64) -> Option<Documents> {
+fn take_documents(disk: &dyn Disk, catalog: &SqliteCatalog, home: &Path, lake: u64) -> Option<Documents> {
     let mut sources = Vec::new();
     for from in [home.join(COPY), home.join(DATABASE)] {
-        if fs::metadata(&from).is_ok_and(|metadata| metadata.len() > 0) {
+        if disk.length(&from).is_ok_and(|length| length > 0) {
             match SqliteCatalog::changes_of(&from) {
                 // A database from before lakes had a number is better than none.
                 Ok((of, changes)) if of == lake || of == 0 => sources.push((of == lake, changes, from)),
@@ -295,16 +302,16 @@ fn take_documents(catalog: &SqliteCatalog, home: &Path, lake: u64) -> Option<Doc
 
 /// Puts the new database in the place of the old one; says where that is now. What SQLite keeps beside the old one goes
 /// first: it must never be applied to the new one.
-fn put_in_place(home: &Path, fresh: &Path, disk: &dyn Disk) -> io::Result<Option<PathBuf>> {
+fn put_in_place(disk: &dyn Disk, home: &Path, fresh: &Path) -> io::Result<Option<PathBuf>> {
     let beside = |path: &Path, suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
     let database = home.join(DATABASE);
     let aside = (1..).map(|number| home.join(format!("{DATABASE}.before-rebuild-{number}")));
-    let mut free = aside.filter(|aside| DATABASE_FILES.iter().all(|suffix| !beside(aside, suffix).exists()));
+    let mut free = aside.filter(|aside| DATABASE_FILES.iter().all(|suffix| !is_there(disk, &beside(aside, suffix))));
     let aside = free.next().unwrap_or_else(|| home.join(format!("{DATABASE}.before-rebuild")));
     let mut moved_to = None;
     for suffix in DATABASE_FILES {
         let old = beside(&database, suffix);
-        if old.exists() {
+        if is_there(disk, &old) {
             disk.rename(&old, &beside(&aside, suffix))?;
             moved_to = Some(aside.clone());
         }
@@ -314,12 +321,16 @@ fn put_in_place(home: &Path, fresh: &Path, disk: &dyn Disk) -> io::Result<Option
     Ok(moved_to)
 }
 
-fn remove_database(path: &Path) -> io::Result<()> {
+fn remove_database(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     for suffix in DATABASE_FILES {
-        match fs::remove_file(format!("{}{suffix}", path.display())) {
+        match disk.remove(Path::new(&format!("{}{suffix}", path.display()))) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
     Ok(())
+}
+
+fn is_there(disk: &dyn Disk, path: &Path) -> bool {
+    disk.length(path).is_ok()
 }

@@ -6,7 +6,6 @@
 //! catalog announces each number, and makes each change, before the lake sees it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -27,9 +26,9 @@ use kino_lake::paths::{INVENTORIES, MANIFESTS, manifest_path};
 pub(crate) type Names = BTreeMap<&'static str, Vec<(u64, PathBuf)>>;
 
 /// Fails where there is a lake and no database: opening would make an empty one.
-pub(crate) fn expect_database(database: &Path, names: &Names) -> Result<(), OpenError> {
-    let is_empty = match fs::metadata(database) {
-        Ok(metadata) => metadata.len() == 0,
+pub(crate) fn expect_database(database: &Path, names: &Names, disk: &dyn Disk) -> Result<(), OpenError> {
+    let is_empty = match disk.length(database) {
+        Ok(length) => length == 0,
         Err(error) if error.kind() == io::ErrorKind::NotFound => true,
         Err(source) => return Err(OpenError::Home { path: database.to_path_buf(), source }),
     };

@@ -156,7 +156,7 @@ fn open_catalog(
 ) -> Result<(Arc<SqliteCatalog>, Loaded, u64, Written), OpenError> {
     let database = home.join(DATABASE);
     let names = storage.names().map_err(|source| OpenError::Home { path: database.clone(), source })?;
-    expect_database(&database, &names)?;
+    expect_database(&database, &names, disk)?;
     let (catalog, newer) = SqliteCatalog::open(&database, report.read_only.is_none())?;
     report.read_only = report.read_only.take().or(newer);
     let (loaded, state) = (catalog.load()?, catalog.state()?);

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use kino_store::Forget;
 
-use crate::rebuilt::{free, lose_and_rebuild, lose_catalog, numbers, rebuild};
-use crate::support::{batch, check, open, quiet, trace_id};
+use crate::rebuilt::{free, lose_and_rebuild, lose_catalog, numbers, rebuild, rebuild_on};
+use crate::support::{LossyDisk, batch, check, open, quiet, trace_id};
 use crate::with_home;
 
 /// Three groups, and an end in order.
@@ -119,7 +120,10 @@ fn without_its_last_inventory_the_copy_in_the_home_restores_all_and_nothing_twic
             } else {
                 fs::remove_file(last_inventory(&home)).unwrap();
             }
-            let rebuilt = rebuild(&home).await;
+            let disk = Arc::new(LossyDisk::default());
+            let rebuilt = rebuild_on(&home, disk.clone()).await;
+            disk.lose_power(0);
+            assert!(fs::metadata(last_inventory(&home)).unwrap().len() > 0, "what was put back survives power loss");
             assert!(rebuilt.is_inventory_of_copy && !rebuilt.is_last_inventory_lost, "{rebuilt:?}");
             assert!(rebuilt.aside.is_empty() && rebuilt.lost.is_empty(), "{rebuilt:?}");
             let (store, report) = open(quiet(&home)).await;

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use kino_store::disk::{Disk, SystemDisk};
 use kino_store::{Forget, OpenError, Rebuilt, Store, StoreConfig};
 
 use crate::support::{batch, batch_with, check, clock, open, quiet, trace_id};
@@ -18,8 +20,13 @@ pub(crate) fn lose_catalog(home: &Path) {
 
 /// Rebuilds a home whose owner was dropped a moment ago.
 pub(crate) async fn rebuild(home: &Path) -> Rebuilt {
+    rebuild_on(home, Arc::new(SystemDisk)).await
+}
+
+/// As [`rebuild`], on another disk.
+pub(crate) async fn rebuild_on(home: &Path, disk: Arc<dyn Disk>) -> Rebuilt {
     loop {
-        match kino_store::rebuild(&quiet(home), clock().as_ref()) {
+        match kino_store::rebuild_on(&quiet(home), clock().as_ref(), &disk) {
             Err(OpenError::Locked { .. }) => tokio::time::sleep(Duration::from_millis(10)).await,
             rebuilt => return rebuilt.unwrap(),
         }
