@@ -360,7 +360,7 @@ def test_fifteen_percent_among_noise_is_a_regression_and_nothing_is_none(engine,
 
 def page(measured):
     """The page that says what naming each cause cost."""
-    head = """# What it costs to be told the cause
+    head = """# What the cause costs an assistant
 
 What an MCP client receives until the cause is named, for each program in [`examples/stories`](../../examples/stories) and [`examples/ledger`](../../examples/ledger). Written by
 
@@ -370,12 +370,12 @@ KINO_WRITE_TOKENS=1 target/e2e/venv/bin/python -m pytest e2e/test_stories.py
 
 which runs each with its fault and asks through the official Python SDK on standard input and output. A token is four bytes of UTF-8, rounded up, an estimate that holds for English and JSON; ids cost about twice that. Each answer counts twice, as text and as structured content, though most clients show their model one of them. No file of a program is read.
 
-- **Told**: somebody said which operation is slow or wrong. One call, `explain`.
-- **Untold**: nobody said anything. `check_insights`, which names the code, the file and the numbers, then `explain` on its evidence. Two calls.
+- **Asked**: about an operation that is known to be slow or wrong. One call, `explain`.
+- **Unasked**: nothing is known. `check_insights`, which names the code, the file and the numbers, then `explain` on its evidence. Two calls.
 
-The test wants what is told within 1,500 tokens and what is not within 2,000. The tool list and instructions come before, once a session.
+The test wants the first within 1,500 tokens and the second within 2,000. The tool list and instructions come before, once a session.
 
-| program | cause | told: `explain` | untold: `check_insights` | … then `explain` | together |
+| program | cause | asked: `explain` | unasked: `check_insights` | … then `explain` | together |
 |---|---|---:|---:|---:|---:|
 """
     lines = [

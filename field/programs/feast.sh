@@ -1,4 +1,4 @@
-# feast.sh sqlite|redis: the quickstart with its own workflow, then the feature server, with features kept in SQLite or in Redis.
+# feast.sh sqlite|redis: the quickstart with its own workflow, then the feature server, with features stored in SQLite or in Redis.
 export FEAST_USAGE=False
 rm -rf "drivers_$1"
 feast init "drivers_$1"

@@ -38,7 +38,7 @@ const CHECKS: &[Check] = &[
     Check { name: "owners", about: "what is left to do has an owner", run: checks::owners },
     Check { name: "paths", about: "no path of one machine", run: checks::paths },
     Check { name: "fuzz", about: "the lock file of the fuzz targets is up to date", run: checks::fuzz },
-    Check { name: "words", about: "names, comments and messages use plain words", run: words::words },
+    Check { name: "words", about: "names, comments, messages and pages use plain words", run: words::words },
     Check { name: "versions", about: "one version of arrow and of parquet", run: checks::versions },
 ];
 

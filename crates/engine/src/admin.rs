@@ -79,7 +79,7 @@ impl Engine {
         })
     }
 
-    /// Why the store only reads, if it does.
+    /// Why nothing can be written; `None` where the store can be written to.
     pub fn read_only(&self) -> Option<&str> {
         self.inner.store.read_only()
     }

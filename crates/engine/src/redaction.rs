@@ -22,7 +22,7 @@ pub(crate) struct Redaction {
 }
 
 impl Redaction {
-    /// As the configuration says. The key of a home that only reads need not be there.
+    /// As the configuration says. The key of a read-only home need not be there.
     ///
     /// # Errors
     /// Where the key cannot be read or made, or a rule is wrong.

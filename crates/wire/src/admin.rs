@@ -28,7 +28,7 @@ pub struct Status {
     pub started_unix_nanos: i64,
     /// Where it listens.
     pub listeners: Listeners,
-    /// Whether it only reads, and why.
+    /// Why nothing can be written; absent where the store can be written to.
     pub read_only: Option<String>,
     /// Rows acknowledged since the start, by table.
     pub accepted: BTreeMap<String, u64>,

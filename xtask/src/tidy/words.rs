@@ -1,7 +1,7 @@
 //! The words that this code does not use: each has a plainer one, or several meanings.
 //!
-//! Identifiers are read in parts (`snake_case`, `CamelCase`), comments and messages word by word. Names of contracts that
-//! others rely on are spelled as they always were.
+//! Identifiers are read in parts (`snake_case`, `CamelCase`), comments, messages and pages word by word. Names of contracts
+//! that others rely on are spelled as they always were; so is what a page quotes.
 
 use super::tree::{File, Tree};
 
@@ -28,19 +28,36 @@ const CONTRACTS: &[&str] = &[
     "held_out_error",
 ];
 
-/// No Rust file uses a refused word.
+/// Pages whose tables quote findings and what their reader said of them.
+const EVIDENCE: [&str; 1] = ["docs/findings/field.md"];
+
+/// No Rust file and no page uses a refused word.
 pub(super) fn words(tree: &Tree) -> Vec<String> {
-    tree.with_ending("rs").filter(|file| !file.path.ends_with("tidy/words.rs")).flat_map(complaints).collect()
+    let code = tree.with_ending("rs").filter(|file| !file.path.ends_with("tidy/words.rs"));
+    let code = code.flat_map(|file| complaints(file, numbered(&file.text)));
+    let pages = tree.with_ending("md").flat_map(|file| complaints(file, prose(file)));
+    code.chain(pages).collect()
 }
 
-fn complaints(file: &File) -> Vec<String> {
-    let mut complaints = Vec::new();
-    for (index, line) in file.text.lines().enumerate() {
-        if let Some(word) = refused(line) {
-            complaints.push(format!("{}:{}: {word:?} needs a plainer word", file.path, index + 1));
-        }
-    }
-    complaints
+fn numbered(text: &str) -> impl Iterator<Item = (usize, String)> {
+    text.lines().enumerate().map(|(index, line)| (index + 1, line.to_owned()))
+}
+
+/// The lines of a page without what it quotes: code between backticks, and between lines of them.
+fn prose(file: &File) -> impl Iterator<Item = (usize, String)> {
+    let is_evidence = EVIDENCE.contains(&file.path.as_str());
+    let mut is_code = false;
+    let own = numbered(&file.text).filter(move |(_, line)| {
+        let is_fence = line.trim_start().starts_with("```");
+        is_code ^= is_fence;
+        !(is_code || is_fence || is_evidence && line.starts_with('|'))
+    });
+    own.map(|(number, line)| (number, line.split('`').step_by(2).collect::<Vec<_>>().join(" ")))
+}
+
+fn complaints(file: &File, lines: impl Iterator<Item = (usize, String)>) -> Vec<String> {
+    let found = lines.filter_map(|(number, line)| Some((number, refused(&line)?)));
+    found.map(|(number, word)| format!("{}:{number}: {word:?} needs a plainer word", file.path)).collect()
 }
 
 /// The first refused word of a line.
@@ -88,6 +105,18 @@ mod tests {
         assert_eq!(refused("struct NothingTold;"), Some("told".to_owned()));
         assert_eq!(refused("// Nobody reads it."), Some("nobody".to_owned()));
         assert_eq!(refused("\"there are so many rows\""), Some("so many".to_owned()));
+    }
+
+    #[test]
+    fn pages_are_read_without_what_they_quote() {
+        let page = |path: &str, text: &str| {
+            let files = vec![File { path: path.to_owned(), text: text.to_owned() }];
+            words(&Tree { files, ..Tree::default() })
+        };
+        let text = "Rows are kept.\n```\nnobody\n```\n`rows_kept` and `told`\n| it lies there |\n";
+        let kept = "docs/a.md:1: \"kept\" needs a plainer word";
+        assert_eq!(page("docs/a.md", text), [kept, "docs/a.md:6: \"lies\" needs a plainer word"]);
+        assert_eq!(page(EVIDENCE[0], text).len(), 1, "its tables quote");
     }
 
     #[test]
