@@ -26,7 +26,8 @@
 //! - `broken_trace` of missing parents in several traces: a program that is killed leaves some.
 //! - `llm_token_waste` from a thousand tokens on that are sent again; that answers are short is often what is wanted.
 //!
-//! What says where time is, never inside a test: it computes and waits as it pleases.
+//! What says where time is, never inside a test: it computes and waits as it pleases. A code that is not listed here opens
+//! nothing unasked.
 
 use std::collections::BTreeSet;
 
@@ -38,6 +39,24 @@ use super::failures::is_refused_input;
 use crate::execution::{Execution, is_of_test, process};
 use crate::finding::{Code, Finding};
 use crate::statistics::median;
+
+/// Codes whose findings say what to act on, whatever they are about. A new one joins them when software of others has shown
+/// how often it is right.
+const ALWAYS: [Code; 13] = [
+    Code::RetryStorm,
+    Code::TimeoutCluster,
+    Code::RateLimited,
+    Code::CacheIneffective,
+    Code::CacheKeyCollision,
+    Code::LockContention,
+    Code::Deadlock,
+    Code::HeldBy,
+    Code::MemoryGrowth,
+    Code::ClockSkew,
+    Code::Regression,
+    Code::Improvement,
+    Code::StructureChanged,
+];
 
 /// The shortest wait that a person notices, in nanoseconds.
 const NOTICED_NANOS: f64 = 1e8;
@@ -111,7 +130,7 @@ pub fn opens(finding: &Finding, executions: &[Execution<'_, '_>], neighbours: &N
         }
         Code::TimeoutBudgetExceeded => outlives_its_caller(finding, executions),
         Code::LlmTokenWaste => is_seen_outside_tests() && wastes_many(finding),
-        _ => true,
+        code => ALWAYS.contains(&code),
     }
 }
 
