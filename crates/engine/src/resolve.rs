@@ -121,13 +121,9 @@ impl Engine {
         project: Option<&str>,
     ) -> Result<Target, Problem> {
         let whole = |kind, id: String| Target { kind, id, name: String::new(), time_unix_nanos: None };
-        let mut operations: BTreeMap<String, Vec<Operation>> = BTreeMap::new();
+        let mut operations = BTreeMap::new();
         if kinds.contains(&TargetKind::Operation) {
-            let known = self.snapshot().operations(project).await.or_problem()?.operations;
-            let of_service = |operation: &Operation| service.is_none_or(|service| operation.service == service);
-            for operation in known.into_iter().filter(|known| known.rollup.count > 0 && of_service(known)) {
-                operations.entry(operation.name.clone()).or_default().push(operation);
-            }
+            operations = self.operations_by_name(service, project).await?;
             if operations.contains_key(text) {
                 return Ok(whole(TargetKind::Operation, text.to_owned()));
             }
@@ -153,6 +149,23 @@ impl Engine {
                 Err(several(text, found))
             }
         }
+    }
+
+    /// The operations with executions, of one service or of all, by name.
+    async fn operations_by_name(
+        &self,
+        service: Option<&str>,
+        project: Option<&str>,
+    ) -> Result<BTreeMap<String, Vec<Operation>>, Problem> {
+        let known = self.snapshot().operations(project).await.or_problem()?.operations;
+        let is_wanted = |operation: &Operation| {
+            operation.rollup.count > 0 && service.is_none_or(|service| operation.service == service)
+        };
+        let mut operations: BTreeMap<String, Vec<Operation>> = BTreeMap::new();
+        for operation in known.into_iter().filter(is_wanted) {
+            operations.entry(operation.name.clone()).or_default().push(operation);
+        }
+        Ok(operations)
     }
 
     /// The things of a kind whose id begins so, at most [`MATCHES_MAX`]. Traces are not named yet.
@@ -222,12 +235,7 @@ impl Engine {
     pub(crate) async fn operation_containing(&self, question: &ExplainOperationQuestion) -> Result<String, Problem> {
         let project = scope::project(&question.scope);
         let (asked, project) = (question.operation.as_str(), project.as_deref());
-        let known = self.snapshot().operations(project).await.or_problem()?.operations;
-        let mut operations: BTreeMap<String, Vec<Operation>> = BTreeMap::new();
-        let of_service = |known: &Operation| question.service.as_ref().is_none_or(|service| *service == known.service);
-        for operation in known.into_iter().filter(|known| known.rollup.count > 0 && of_service(known)) {
-            operations.entry(operation.name.clone()).or_default().push(operation);
-        }
+        let operations = self.operations_by_name(question.service.as_deref(), project).await?;
         // Executions of an operation of exactly this name were just looked for, in vain.
         let mut found = if operations.contains_key(asked) { Vec::new() } else { containing(asked, &operations) };
         match found.len() {
@@ -285,7 +293,8 @@ fn none(
         Some(hint) if takes_ids => format!("{shown:?} is too short: {hint}"),
         _ if takes_ids && is_hex && takes_names => format!("no id begins with {shown:?}, and no name contains it"),
         _ if takes_ids && is_hex => format!("no id begins with {shown:?}"),
-        _ => format!("nothing is called {shown:?}, and it is no id: an id has hexadecimal digits alone"),
+        _ if takes_ids => format!("nothing is called {shown:?}, and it is no id: an id has hexadecimal digits alone"),
+        _ => format!("nothing is called {shown:?}"),
     };
     Problem::not_found(message, near)
 }

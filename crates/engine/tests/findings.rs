@@ -210,6 +210,10 @@ async fn the_user_acknowledges_and_takes_it_back() {
     assert_eq!(home.state().await, "acknowledged", "seeing it again is no news");
     let back = home.get("acknowledge_finding", json!({ "fingerprint": fingerprint, "undo": true })).await;
     assert_eq!(back["state"], "open");
+    for written in [&fingerprint[..12], &fingerprint[..12].to_uppercase()] {
+        let shown = home.get("insights", json!({ "fingerprint": written })).await;
+        assert_eq!(shown["items"][0]["fingerprint"], json!(fingerprint), "{written}");
+    }
     let unknown = home.ask("acknowledge_finding", json!({ "fingerprint": "feed" })).await.unwrap_err();
     assert_eq!(unknown.kind, ProblemKind::NotFound);
     assert!(unknown.did_you_mean.is_empty(), "a fingerprint that is unlike it is no help: {unknown:?}");

@@ -40,9 +40,7 @@ impl Findings {
             Some(client) => Some(self.client_record(client, project).await?),
             None => None,
         };
-        if let Some(fingerprint) = &question.fingerprint {
-            self.finding_ids(fingerprint, project)?;
-        }
+        let named = question.fingerprint.as_ref().map(|text| self.finding_ids(text, project)).transpose()?;
         let ledger = self.ledger();
         let mut left_out = InsightsLeftOut {
             waiting_traces: self.waiting.load(Ordering::Relaxed),
@@ -51,19 +49,16 @@ impl Findings {
             ..InsightsLeftOut::default()
         };
         let wanted = |state| match question.states.as_slice() {
-            [] if question.fingerprint.is_some() => true,
+            [] if named.is_some() => true,
             [] => DEFAULT_STATES.contains(&state),
             states => states.contains(&state),
         };
         let mut found: Vec<&FindingRecord> = Vec::new();
         for record in ledger.all().filter(|record| record.is_in(project)) {
-            let named = question
-                .fingerprint
-                .as_ref()
-                .is_none_or(|wanted| record.finding.fingerprint.to_string().starts_with(wanted));
+            let is_named = named.as_ref().is_none_or(|ids| ids.contains(&record.id()));
             let in_files = question.files.is_empty() || is_in(record, &question.files);
             let in_time = question.since_unix_nanos.is_none_or(|since| record.life.changed >= since);
-            if !(named && in_files && in_time) {
+            if !(is_named && in_files && in_time) {
                 continue;
             }
             let state = record.state();
