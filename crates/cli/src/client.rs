@@ -230,7 +230,7 @@ impl Client {
                 let message = format!(
                     "the export broke off ({message}): what was written is not all. Exporting again gives the rest"
                 );
-                Err(Problem { kind: ProblemKind::Internal, message, did_you_mean: Vec::new(), candidates: Vec::new() })
+                Err(Problem::new(ProblemKind::Internal, message))
             }
             exported => exported.map(|()| bytes),
         }
@@ -318,12 +318,7 @@ impl Client {
     }
 
     fn silent(&self) -> Problem {
-        Problem {
-            kind: ProblemKind::Internal,
-            message: silent(&self.address),
-            did_you_mean: Vec::new(),
-            candidates: Vec::new(),
-        }
+        Problem::new(ProblemKind::Internal, silent(&self.address))
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Problem {
@@ -332,7 +327,7 @@ impl Client {
         }
         let message =
             format!("the engine (process {}) does not answer: {error}. `kino doctor` finds out why", self.address.pid);
-        Problem { kind: ProblemKind::Internal, message, did_you_mean: Vec::new(), candidates: Vec::new() }
+        Problem::new(ProblemKind::Internal, message)
     }
 }
 

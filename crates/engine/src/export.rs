@@ -95,12 +95,7 @@ impl Export {
         if self.snapshot.lost_groups() > 0 {
             let message = "files were found damaged on the way, so what was written is not all: `kino doctor` names them; \
                            exporting again gives the rest";
-            return Err(Problem {
-                kind: ProblemKind::Internal,
-                message: message.to_owned(),
-                did_you_mean: Vec::new(),
-                candidates: Vec::new(),
-            });
+            return Err(Problem::new(ProblemKind::Internal, message));
         }
         Ok(message)
     }

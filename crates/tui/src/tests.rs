@@ -486,12 +486,7 @@ fn an_entry_is_found_by_its_text_on_every_side() {
 #[test]
 fn while_no_engine_answers_it_tries_once_a_second_wherever_the_reader_is() {
     let mut reader = in_an_output(text("one\n", 4, None));
-    let gone = Problem {
-        kind: ProblemKind::Internal,
-        message: "gone".to_owned(),
-        did_you_mean: Vec::new(),
-        candidates: Vec::new(),
-    };
+    let gone = Problem::new(ProblemKind::Internal, "gone");
     reader.press(&[Key::Char(' ')]);
     while let Some((ticket, _)) = reader.asked.pop() {
         reader.happens(Event::Answered(ticket, Err(gone.clone())));
@@ -641,12 +636,7 @@ fn an_engine_that_goes_is_said_and_found_again() {
     let mut reader = Reader::new();
     reader.traces(vec![item(1, "retained", Some(1))]);
     reader.live(5);
-    let gone = Problem {
-        kind: ProblemKind::Internal,
-        message: "no engine runs".to_owned(),
-        did_you_mean: Vec::new(),
-        candidates: Vec::new(),
-    };
+    let gone = Problem::new(ProblemKind::Internal, "no engine runs");
     reader.answer(|ask| matches!(ask, Ask::Live(_)), Err(gone.clone()));
     let screen = reader.screen();
     assert!(screen.contains("no engine runs; trying again") && screen.contains("retained"), "{screen}");

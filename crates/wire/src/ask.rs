@@ -122,39 +122,34 @@ pub enum ProblemKind {
 }
 
 impl Problem {
+    /// A problem with nothing more to say than this sentence.
+    pub fn new(kind: ProblemKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), did_you_mean: Vec::new(), candidates: Vec::new() }
+    }
+
     /// The question itself is wrong.
     pub fn invalid(message: impl Into<String>) -> Self {
-        Self { kind: ProblemKind::Invalid, message: message.into(), did_you_mean: Vec::new(), candidates: Vec::new() }
+        Self::new(ProblemKind::Invalid, message)
     }
 
     /// Nothing has that name or id.
     pub fn not_found(message: impl Into<String>, did_you_mean: Vec<String>) -> Self {
-        Self { kind: ProblemKind::NotFound, message: message.into(), did_you_mean, candidates: Vec::new() }
+        Self { did_you_mean, ..Self::new(ProblemKind::NotFound, message) }
     }
 
     /// It needs something that is not installed or not allowed.
     pub fn unavailable(message: impl Into<String>) -> Self {
-        Self {
-            kind: ProblemKind::Unavailable,
-            message: message.into(),
-            did_you_mean: Vec::new(),
-            candidates: Vec::new(),
-        }
+        Self::new(ProblemKind::Unavailable, message)
     }
 
     /// The engine is at a limit.
     pub fn busy(message: impl Into<String>) -> Self {
-        Self { kind: ProblemKind::Busy, message: message.into(), did_you_mean: Vec::new(), candidates: Vec::new() }
+        Self::new(ProblemKind::Busy, message)
     }
 
     /// A fault, with its chain of sources.
     pub fn internal(error: &dyn std::error::Error) -> Self {
-        Self {
-            kind: ProblemKind::Internal,
-            message: error_chain(error),
-            did_you_mean: Vec::new(),
-            candidates: Vec::new(),
-        }
+        Self::new(ProblemKind::Internal, error_chain(error))
     }
 }
 

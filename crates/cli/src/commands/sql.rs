@@ -151,7 +151,7 @@ fn query(settings: &Settings, statement: &str, rows_max: usize) -> Result<SqlRow
         Some(rows) => Ok(rows),
         None => query_once(settings, statement, rows_max)?.ok_or_else(|| {
             let message = "a file of the lake was found damaged while it was read: ask again".to_owned();
-            Problem { kind: ProblemKind::Internal, message, did_you_mean: Vec::new(), candidates: Vec::new() }
+            Problem::new(ProblemKind::Internal, message)
         }),
     }
 }
@@ -159,12 +159,7 @@ fn query(settings: &Settings, statement: &str, rows_max: usize) -> Result<SqlRow
 /// `None` where a file turned out to be damaged.
 fn query_once(settings: &Settings, statement: &str, rows_max: usize) -> Result<Option<SqlRows>, Problem> {
     let program = find(settings).ok_or_else(|| Problem::unavailable(HOW_TO_GET_IT))?;
-    let failed = |message: String| Problem {
-        kind: ProblemKind::Internal,
-        message,
-        did_you_mean: Vec::new(),
-        candidates: Vec::new(),
-    };
+    let failed = |message: String| Problem::new(ProblemKind::Internal, message);
     let client = start::running(settings).map_err(|failure| failed(failure.message))?;
     let mut snapshot = Snapshot::take(&client).map_err(|failure| failed(failure.message))?;
     let mut command = Command::new(program);

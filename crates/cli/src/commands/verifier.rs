@@ -126,7 +126,7 @@ fn problem(failure: Failure) -> Problem {
         code::TRY_AGAIN => ProblemKind::Busy,
         _ => ProblemKind::Internal,
     };
-    Problem { kind, message: failure.message, did_you_mean: Vec::new(), candidates: Vec::new() }
+    Problem::new(kind, failure.message)
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ impl Following {
                 format!("no engine runs on {} any more: any other `kino` command starts one", settings.home.display())
             }
         };
-        Err(Problem { kind: ProblemKind::Internal, message, did_you_mean: Vec::new(), candidates: Vec::new() })
+        Err(Problem::new(ProblemKind::Internal, message))
     }
 }
 
