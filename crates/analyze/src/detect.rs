@@ -8,6 +8,7 @@ mod bottleneck;
 mod broken;
 mod caches;
 pub(crate) mod call;
+mod connections;
 mod dead_time;
 mod error_cluster;
 mod facts;
@@ -87,6 +88,7 @@ const DETECTORS: &[(&[Code], Detector)] = &[
     (&[Code::LatencyGrowsWithInput], latency_grows::detect),
     (&[Code::LlmTokenWaste], llm_waste::detect),
     (&[Code::CacheIneffective, Code::CacheKeyCollision], caches::detect),
+    (&[Code::ConnectionChurn], connections::detect),
     (&[Code::LockContention, Code::Deadlock], locks::detect),
     (&[Code::DeadTime], dead_time::detect),
     (&[Code::MemoryGrowth], memory::detect),

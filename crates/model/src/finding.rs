@@ -81,6 +81,8 @@ closed! {
         CacheIneffective = "cache_ineffective",
         /// One cache key for different inputs.
         CacheKeyCollision = "cache_key_collision",
+        /// Connections are opened again though one was free.
+        ConnectionChurn = "connection_churn",
         /// Waiting for a lock dominates.
         LockContention = "lock_contention",
         /// A circle of waits.
