@@ -9,7 +9,8 @@ const DRIFT_MAX = 100_000_000n;
 /** Spans between two looks at the wall clock. */
 const LOOK_EVERY = 256;
 
-let offset = anchor();
+/** Undefined until the first span: reading the precise wall clock loads a part of Node. */
+let offset;
 let looks = 0;
 
 function anchor() {
@@ -23,6 +24,7 @@ function wall() {
 
 /** Now. */
 function nanos() {
+  offset ??= anchor();
   const time = monotonic() + offset;
   looks += 1;
   if (looks % LOOK_EVERY === 0) {

@@ -74,9 +74,9 @@ function outcomeOf({ result, mode, fails }, error) {
   return fails ? 'unexpected_success' : 'failed';
 }
 
-/** True in a worker of vitest. */
+/** True in a worker of vitest; a thread has no script's name yet. */
 function isWorker(script) {
-  return /[\\/](vitest|tinypool)[\\/]dist[\\/]/.test(script ?? '');
+  return script === undefined ? process.env.VITEST === 'true' : /[\\/](vitest|tinypool)[\\/]dist[\\/]/.test(script);
 }
 
 function start() {
