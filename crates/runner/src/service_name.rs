@@ -38,6 +38,28 @@ const OTHER_SUFFIXES: &[&str] =
 /// Names that scripts of many projects have: these are called as their project.
 const USUAL_SCRIPTS: &[&str] = &["index", "main", "__main__", "manage"];
 
+/// Servers and test runners, which execute the project's own code: these are called as the application that they are
+/// given, as in `uvicorn shop.web:app`, or else as the project.
+const HARNESSES: &[&str] = &[
+    "ava",
+    "celery",
+    "daphne",
+    "django-admin",
+    "fastapi",
+    "flask",
+    "granian",
+    "gunicorn",
+    "hypercorn",
+    "jest",
+    "mocha",
+    "nose2",
+    "py.test",
+    "pytest",
+    "unittest",
+    "uvicorn",
+    "vitest",
+];
+
 /// Folders that many projects have.
 const USUAL_FOLDERS: &[&str] = &["src", "dist", "build", "lib", "bin", "out", "scripts"];
 
@@ -66,6 +88,10 @@ fn named(words: &[String], place: Place<'_>, depth: usize) -> String {
     let Some(word) = words.first() else { return String::new() };
     let program = file_name(OsStr::new(word)).to_string_lossy().into_owned();
     let called = without_version(&program);
+    if HARNESSES.contains(&called) {
+        let application = words[1..].iter().find_map(|word| application(word));
+        return application.unwrap_or_else(|| folder(place.directory, place));
+    }
     let tools = TOOLS.iter().filter(|tool| tool.names.contains(&called));
     for tool in tools {
         match tool.read(&words[1..], place) {
@@ -77,6 +103,18 @@ fn named(words: &[String], place: Place<'_>, depth: usize) -> String {
         }
     }
     if is_script(&program) { script(word, place) } else { program }
+}
+
+/// The module of an application, `shop.web` of `shop.web:app`.
+fn application(word: &str) -> Option<String> {
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name.chars().all(|char| char.is_alphanumeric() || char == '_')
+            && !name.starts_with(char::is_numeric)
+    };
+    let (module, attribute) = word.split_once(':')?;
+    let called = attribute.strip_suffix("()").unwrap_or(attribute);
+    (module.split('.').all(is_name) && is_name(called)).then(|| module.to_owned())
 }
 
 /// `python` for `python3.11`.
@@ -199,6 +237,7 @@ fn module(name: &str, rest: &[String], place: Place<'_>) -> Found {
     let tool = match name {
         "coverage" => Some("coverage"),
         "opentelemetry.instrumentation.auto_instrumentation" => Some("opentelemetry-instrument"),
+        name if HARNESSES.contains(&name) => Some(name),
         _ => None,
     };
     if let Some(tool) = tool {
@@ -337,7 +376,7 @@ mod tests {
         check(&[
             ("/usr/bin/journal --at 5", "journal"),
             ("./target/release/main", "main"),
-            ("pytest -x", "pytest"),
+            ("pytest -x", "api"),
             ("./orders.py", "orders"),
             ("./serve.sh -v", "serve"),
             ("app.v2", "app.v2"),
@@ -352,15 +391,15 @@ mod tests {
             ("python3.11 -u -X dev -W error shop/orders.py --port 80", "orders"),
             ("/venv/bin/python3 -OO -bb app.py", "app"),
             ("python -m shop.worker --once", "shop.worker"),
-            ("python -um pytest -x", "pytest"),
-            ("python -mflask run", "flask"),
+            ("python -um pytest -x", "api"),
+            ("python -mflask run", "api"),
             ("python -m shop.__main__", "shop"),
             ("python manage.py runserver", "api"),
             ("python ../main.py", "shop"),
             ("python src/main.py", "api"),
             ("python .", "api"),
             ("python -m coverage run --branch --source shop app.py", "app"),
-            ("coverage run -m pytest", "pytest"),
+            ("coverage run -m pytest", "api"),
             ("pypy3 app.py", "app"),
             ("pythonista app.py", "pythonista"),
         ]);
@@ -375,10 +414,22 @@ mod tests {
     }
 
     #[test]
+    fn servers_and_test_runners_are_called_as_what_they_run() {
+        check(&[
+            ("uvicorn --reload shop.web:app --port 8000", "shop.web"),
+            ("gunicorn -w 4 -b 127.0.0.1:8000 web:create()", "web"),
+            ("gunicorn -b localhost:8000", "api"),
+            ("python -m gunicorn app:app", "app"),
+            ("npx vitest run", "api"),
+            ("python -m unittest discover", "api"),
+        ]);
+    }
+
+    #[test]
     fn instrumentation_is_looked_through_whatever_its_options() {
         check(&[
             ("opentelemetry-instrument python app.py", "app"),
-            ("opentelemetry-instrument --traces_exporter console --service_name=x flask run", "flask"),
+            ("opentelemetry-instrument --traces_exporter console --service_name=x flask run", "api"),
             ("opentelemetry-instrument --logs_exporter none python -m shop", "shop"),
             ("python -m opentelemetry.instrumentation.auto_instrumentation python app.py", "app"),
             ("opentelemetry-instrument --version", "opentelemetry-instrument"),
@@ -417,14 +468,14 @@ mod tests {
             ("npm ci", "npm"),
             ("yarn dlx serve@latest", "serve"),
             ("uv run app.py", "app"),
-            ("uv run --with flask --python 3.12 -- flask run", "flask"),
+            ("uv run --with flask --python 3.12 -- flask run", "api"),
             ("uv --quiet run -m shop", "shop"),
             ("uv run --new-option x app.py", "uv"),
             ("uv sync", "uv"),
             ("uvx ruff@latest check", "ruff"),
             ("uv tool run --from httpie http", "http"),
             ("poetry run python app.py", "app"),
-            ("poetry -C /srv/shop run flask run", "flask"),
+            ("poetry -C /srv/shop run flask run", "api"),
             ("pipenv run python app.py", "app"),
             ("bundle exec rails server", "rails"),
             ("bundle exec ruby -Ilib jobs.rb", "jobs"),

@@ -92,7 +92,7 @@ fn out_of_reach(words: &[OsString]) -> Option<String> {
                 let short = option.strip_prefix('-').filter(|letters| !letters.starts_with('-'));
                 short.is_some_and(|letters| letters.contains(['I', 'E', 'S']))
             };
-            return options(rest).find(ignores).map(|option| {
+            return python_options(rest).find(ignores).map(|option| {
                 format!(
                     "{name} {option} ignores the variables that load the bootstrap: leave the option out to record it"
                 )
@@ -105,6 +105,18 @@ fn out_of_reach(words: &[OsString]) -> Option<String> {
 /// The options before the first other word.
 fn options(words: &[OsString]) -> impl Iterator<Item = &str> {
     words.iter().filter_map(|word| word.to_str()).take_while(|word| word.starts_with('-'))
+}
+
+/// Python's own options, without values that are words of their own.
+fn python_options(words: &[OsString]) -> impl Iterator<Item = &str> {
+    let mut words = words.iter().filter_map(|word| word.to_str());
+    std::iter::from_fn(move || {
+        let option = words.next().filter(|word| word.starts_with('-') && !matches!(*word, "-" | "-c" | "-m"))?;
+        if matches!(option, "-X" | "-W" | "--check-hash-based-pycs") {
+            words.next();
+        }
+        Some(option)
+    })
 }
 
 /// What would have been recorded, and how else a program can be made to report.
