@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ROOT / "e2e" / "apps" / "any"
 REQUIREMENTS = ROOT / "e2e" / "any"
-BOOTSTRAP = next(place for place in (ROOT / "crates" / "inject" / "python", ROOT / "bootstrap" / "python") if place.is_dir())
+BOOTSTRAP = ROOT / "crates" / "inject" / "python"
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 SECONDS_MAX = 120
 # What differs between two runs of the same program without any bootstrap.

@@ -1,15 +1,20 @@
 """Python programs that nobody prepared: the bootstrap records them, and they do not notice."""
 
+import ctypes
+import fcntl
+import http.server
+import json
 import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 import urllib.request
 from pathlib import Path
 
 import pytest
-from any_python import APPS, BOOTSTRAP, PARENT, channel, clean_environment, compare, environment_for, interpreters, run
+from any_python import APPS, BOOTSTRAP, PARENT, channel, clean_environment, compare, environment_for, interpreters, masked, run, value_of
 from conftest import free_port
 
 VERSIONS = interpreters("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
@@ -300,3 +305,88 @@ def test_a_channel_that_is_gone_costs_the_program_nothing(current):
     gone = subprocess.run([current, "ends.py", "plainly"], cwd=APPS, env=environment, capture_output=True, text=True)
     assert (bare.output, bare.errors) == (ran.output, ran.errors) == (gone.stdout, gone.stderr)
     assert gone.returncode == 0
+
+
+@pytest.fixture
+def taker():
+    """What an engine's OTLP listener is for the bootstrap: its address and the spans that came."""
+    came = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            document = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            came.extend(document["resourceSpans"][0]["scopeSpans"][0]["spans"])
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", came
+    server.shutdown()
+
+
+def test_after_the_file_is_sealed_spans_go_to_the_engine(current, taker):
+    address, came = taker
+    seal_write, add_seals, allow_sealing = 8, 1033, 2
+    memory = ctypes.CDLL(None).memfd_create(b"channel", allow_sealing)
+    assert memory >= 0
+    environment = {
+        **clean_environment(), "PYTHONPATH": str(BOOTSTRAP / "site"), "KINO_OTLP": address,
+        "KINO_CHANNEL": f"/proc/{os.getpid()}/fd/{memory}",
+    }  # fmt: skip
+    program = (
+        "import sqlite3, sys\nd = sqlite3.connect(':memory:')\nd.execute('select 1')\nprint('sealed now?', flush=True)\n"
+        "sys.stdin.readline()\nfor n in range(300): d.execute('select 2')\n"
+    )
+    process = subprocess.Popen(
+        [current, "-c", program], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.readline()
+    fcntl.fcntl(memory, add_seals, seal_write)
+    output = process.communicate(b"yes\n", timeout=30)
+    written = os.pread(memory, 1 << 20, 0)
+    os.close(memory)
+    assert process.returncode == 0 and output == (b"", b"")
+    assert written.count(b"\x1e") == 3 and written.count(b"select 1") == 1
+    assert len(came) == 300 and {span["name"] for span in came} == {"SELECT"}
+
+
+def exported(engine):
+    """All spans that an engine has, and the services that they are of."""
+    spans, services = [], {}
+    for line in engine.kino("export").stdout.decode().splitlines():
+        for resource in json.loads(line)["resourceSpans"]:
+            attributes = {each["key"]: value_of(each["value"]) for each in resource["resource"]["attributes"]}
+            for scope in resource["scopeSpans"]:
+                spans.extend(scope["spans"])
+                services.update({span["spanId"]: attributes for span in scope["spans"]})
+    return spans, services
+
+
+def test_kino_run_records_a_suite_that_nobody_prepared(own_engine, current):
+    shutil.copytree(APPS, own_engine.directory, dirs_exist_ok=True)
+    command = [current, "-m", "pytest", "-q", "-p", "no:cacheprovider", "shop_suite.py"]
+    bare = run(command, own_engine.directory)
+    ran = own_engine.kino("run", "--", *command, check=False)
+    assert ran.returncode == bare.code == 1
+    assert masked(ran.stdout.decode()) == masked(bare.output)
+    spans, services = exported(own_engine)
+    tests = [span for span in spans if span["name"].startswith("test_")]
+    assert len(tests) == 11 and len({span["traceId"] for span in spans}) == 1
+    (root,) = [span for span in spans if not span.get("parentSpanId")]
+    assert {span["parentSpanId"] for span in tests} == {root["spanId"]}
+    (found,) = [span for span in tests if span["name"] == "test_found"]
+    (request,) = [span for span in spans if span.get("parentSpanId") == found["spanId"]]
+    (statement,) = [span for span in spans if span.get("parentSpanId") == request["spanId"]]
+    assert (request["name"], statement["name"]) == ("GET /orders/<int:order>", "SELECT orders")
+    assert services[statement["spanId"]]["telemetry.sdk.language"] == "python"
+
+
+def test_kino_run_keeps_the_spans_of_a_program_that_is_killed(own_engine, current):
+    shutil.copytree(APPS, own_engine.directory, dirs_exist_ok=True)
+    own_engine.kino("run", "--", current, "ends.py", "killed", check=False)
+    spans, _ = exported(own_engine)
+    assert sorted(span["name"] for span in spans if span.get("parentSpanId")) == ["SELECT", "connect"]

@@ -26,24 +26,31 @@ def on_client(module):
 
 
 def add_header(call):
-    request = call.args[1] if len(call.args) > 1 else call.kwargs.get("request")
+    """Where a request becomes bytes: a copy of it, since the original goes to those who watch."""
+    request = call.kwargs.get("request") or (call.args[1] if len(call.args) > 1 else None)
     url, headers = getattr(request, "url", None), getattr(request, "headers", None)
     if url is None or not isinstance(headers, list):
         return
-    host = url.host.decode("ascii") if isinstance(url.host, bytes) else url.host
-    value = web.parent_for(host)
-    if value and not any(name.lower() == b"traceparent" for name, _ in headers):
-        request.headers = headers + [(b"traceparent", value.encode("ascii"))]
+    value = web.parent_for(url.host.decode("ascii"))
+    if not value or any(name.lower() == b"traceparent" for name, _ in headers):
+        return
+    copied = object.__new__(type(request))
+    vars(copied).update(vars(request))
+    copied.headers = headers + [(b"traceparent", value.encode("ascii"))]
+    if "request" in call.kwargs:
+        call.kwargs["request"] = copied
+    else:
+        call.args = (call.args[0], copied) + call.args[2:]
 
 
-def on_pool(module):
-    pool = module.ConnectionPool
-    guard.patch(pool, "handle_request", "httpcore.request", add_header, guard.nothing, guard.ignore)
+def on_wire(module):
+    connection = module.HTTP11Connection
+    guard.patch(connection, "_send_request_headers", "httpcore.headers", add_header, guard.nothing, guard.ignore)
 
 
-def on_async_pool(module):
-    pool = module.AsyncConnectionPool
+def on_async_wire(module):
+    connection = module.AsyncHTTP11Connection
     guard.patch(
-        pool, "handle_async_request", "httpcore.request", add_header, guard.nothing, guard.ignore,
+        connection, "_send_request_headers", "httpcore.headers", add_header, guard.nothing, guard.ignore,
         shape=guard.wrap_async,
     )  # fmt: skip

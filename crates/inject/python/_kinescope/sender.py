@@ -1,11 +1,13 @@
 """Sends spans to the engine once `kino run` has ended.
 
 Owns: one daemon thread, a bounded queue, and a small HTTP client on the socket of C, which no patch reaches.
-Never does: keep the process alive, wait in the program's threads, or try a span twice.
+Never does: keep the process alive, wait in the program's threads, or try a span twice. At an ordinary end what is queued is
+sent once more, for as long as the engine takes it, and `END_SECONDS_MAX` in all.
 """
 
 import _socket
 import _thread
+import atexit
 import time
 from collections import deque
 
@@ -17,19 +19,24 @@ PAUSE_SECONDS = 0.2
 TIMEOUT_SECONDS = 2
 # How often an engine that does not answer is asked before the thread waits longer.
 PAUSE_SECONDS_MAX = 10
+END_SECONDS_MAX = 0.5
 
 _queue = deque()
 _running = False
 _dropped = 0
+_at_end = False
 
 
 def add(text):
     """Takes one span as OTLP/JSON; drops and counts it where the queue is full."""
-    global _running, _dropped
+    global _running, _dropped, _at_end
     if len(_queue) >= QUEUE_MAX:
         _dropped += 1
         return
     _queue.append(text)
+    if not _at_end:
+        _at_end = True
+        atexit.register(_flush)
     if not _running:
         _running = True
         try:
@@ -45,9 +52,7 @@ def _work(_sleep=time.sleep):
     try:
         while idle < 50:
             _sleep(pause)
-            batch = []
-            while _queue and len(batch) < BATCH_MAX:
-                batch.append(_queue.popleft())
+            batch = _take()
             if not batch:
                 idle += 1
                 continue
@@ -59,6 +64,28 @@ def _work(_sleep=time.sleep):
         _count(1)
     finally:
         _running = False
+
+
+def _take():
+    """The oldest spans of the queue."""
+    batch = []
+    while len(batch) < BATCH_MAX:
+        try:
+            batch.append(_queue.popleft())
+        except IndexError:
+            break
+    return batch
+
+
+def _flush(_clock=time.monotonic):
+    """Sends what is left at the interpreter's end."""
+    end = _clock() + END_SECONDS_MAX
+    try:
+        while _queue and _clock() < end:
+            if not _post(_document(_take()), END_SECONDS_MAX):
+                return
+    except Exception:
+        _count(1)
 
 
 def _count(lost):
@@ -78,7 +105,7 @@ def _document(batch):
     )
 
 
-def _post(document):
+def _post(document, seconds=TIMEOUT_SECONDS):
     """Whether the engine took it."""
     address = state.otlp_address.partition("://")[2].partition("/")[0]
     host, _, port = address.rpartition(":")
@@ -90,7 +117,7 @@ def _post(document):
     family = _socket.AF_INET6 if ":" in host else _socket.AF_INET
     connection = _socket.socket(family, _socket.SOCK_STREAM)
     try:
-        connection.settimeout(TIMEOUT_SECONDS)
+        connection.settimeout(seconds)
         connection.connect((host.strip("[]"), int(port)))
         connection.sendall(head.encode("ascii") + body)
         return connection.recv(64)[9:12] in (b"200", b"202")
