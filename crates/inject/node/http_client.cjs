@@ -14,13 +14,11 @@ const context = require('./context.cjs');
 
 const requests = new WeakMap();
 const responses = new WeakMap();
-/** Requests of the bootstrap itself. */
-const ours = new WeakSet();
-/** Set while such a request is made. */
+/** Set while the bootstrap makes a request of its own. */
 let own = false;
 
 function began(request, below) {
-  if (own || ours.has(request) || requests.has(request) || request.reusedSocket === undefined) return;
+  if (own || requests.has(request) || request.reusedSocket === undefined) return;
   const span = new Span(request.method, KIND.CLIENT);
   requests.set(request, span);
   const secure = request.protocol === 'https:';
@@ -95,9 +93,7 @@ function patchResponses() {
 function unseen(make) {
   own = true;
   try {
-    const request = make();
-    ours.add(request);
-    return request;
+    return make();
   } finally {
     own = false;
   }

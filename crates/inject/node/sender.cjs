@@ -57,7 +57,7 @@ function post(body) {
   request.on('error', () => {});
   request.on('response', (response) => response.resume());
   request.on('close', done);
-  request.end(body);
+  unseen(() => request.end(body));
 }
 
 function done() {

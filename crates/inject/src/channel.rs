@@ -65,8 +65,10 @@ impl Channel {
         let behind = self.read / PAGE_BYTES * PAGE_BYTES;
         if behind - self.released >= RELEASE_BYTES {
             let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-            fallocate(&self.file, flags, self.released, behind - self.released)?;
-            self.released = behind;
+            // A sealed file refuses: what is left of it is read to its end, and its memory goes with it.
+            if fallocate(&self.file, flags, self.released, behind - self.released).is_ok() {
+                self.released = behind;
+            }
         }
         Ok(bytes)
     }
@@ -140,5 +142,18 @@ mod tests {
         }
         let used = channel.file.metadata().unwrap().blocks() * 512;
         assert!(used <= RELEASE_BYTES + PAGE_BYTES, "{used}");
+    }
+
+    #[test]
+    fn what_is_unread_at_the_seal_is_read_to_its_end() {
+        let mut channel = Channel::open().unwrap();
+        let appended = vec![b'x'; usize::try_from(RELEASE_BYTES).unwrap() * 2 + 5];
+        writer(&channel).write_all(&appended).unwrap();
+        channel.seal().unwrap();
+        let mut read = 0;
+        while let Some(bytes) = Some(channel.read().unwrap()).filter(|bytes| !bytes.is_empty()) {
+            read += bytes.len();
+        }
+        assert_eq!(read, appended.len());
     }
 }

@@ -18,6 +18,7 @@ RECORD_BYTES_MAX = 256 * 1024
 # What the file may hold that `kino run` has not taken yet.
 FILE_BYTES_MAX = 64 * 1024 * 1024
 ERRORS_MAX = 20
+LOST_EVERY = 1_024
 # Descriptors above this number are out of the way of programs that expect theirs to be small.
 DESCRIPTOR_MIN = 480
 
@@ -26,6 +27,7 @@ _file = None  # device and inode of the channel
 _key = ""  # of this process; empty until its first record is written
 _claimed = {}  # the same key, from the moment at which a thread chose it
 _lost = {}  # why -> count, not yet written
+_lost_any = False
 _errors = 0
 _sealed = False  # `kino run` has ended: spans go by OTLP
 _opened = False
@@ -86,8 +88,18 @@ def report(what):
 
 
 def count_lost(why, count=1):
-    """Counts what is missing; the file has the count from the next record on."""
+    """Counts what is missing. The file has the count from the next record on; while there is none, at the first loss, at
+    every `LOST_EVERY`, and at an ordinary end."""
+    global _lost_any
     _lost[why] = _lost.get(why, 0) + count
+    if not _lost_any:
+        _lost_any = True
+        import atexit
+
+        atexit.register(_write_lost)
+        _write_lost()
+    elif _lost[why] >= LOST_EVERY:
+        _write_lost()
 
 
 def _begin():
@@ -106,10 +118,12 @@ def _write(record):
     if len(data) > RECORD_BYTES_MAX:
         count_lost("large")
         return True
-    if not _is_channel():
-        if not _sealed:
-            count_lost("failed")
-        return not _sealed
+    refusal = _why_not()
+    if refusal:
+        if _sealed:
+            return False
+        count_lost(refusal)
+        return True
     if _lost:
         _write_lost()
     try:
@@ -121,22 +135,28 @@ def _write(record):
     return True
 
 
-def _is_channel():
-    """Whether the descriptor is still the channel and has room; opens it again where a program closed it."""
+def _is_open():
+    try:
+        about = os.fstat(_descriptor)
+    except OSError:
+        return False
+    return (about.st_dev, about.st_ino) == _file
+
+
+def _why_not():
+    """Empty if the descriptor is still the channel and has room, else why it cannot take a span. Opens the channel
+    again where a program closed it."""
     for _ in range(2):
         try:
             about = os.fstat(_descriptor)
         except OSError:
             about = None
         if about is not None and (about.st_dev, about.st_ino) == _file:
-            if about.st_blocks * 512 > FILE_BYTES_MAX:
-                count_lost("full")
-                return False
-            return True
+            return "full" if about.st_blocks * 512 > FILE_BYTES_MAX else ""
         if _sealed:
-            return False
+            break
         open_channel()
-    return False
+    return "failed"
 
 
 def _refused(error):
@@ -150,7 +170,9 @@ def _refused(error):
 
 
 def _write_lost():
-    """Says what is missing so far."""
+    """Says what is missing so far. The few bytes are written even where the file has no room for spans."""
+    if _sealed or not _is_open():
+        return
     for why, count in list(_lost.items()):
         record = '\x1e{"p":"%s","lost":%d,"why":"%s"}\n' % (_key, count, why)
         try:

@@ -1,3 +1,0 @@
-const cases = require('./cases.js');
-
-cases(test, describe, (one, other) => expect(one).toBe(other));
