@@ -8,6 +8,7 @@ mod bottleneck;
 mod broken;
 mod caches;
 pub(crate) mod call;
+mod command;
 mod connections;
 mod dead_time;
 mod error_cluster;

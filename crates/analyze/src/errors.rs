@@ -2,17 +2,19 @@
 //!
 //! The fingerprint rests on the type and on the functions of the user's own frames; without frames, on the message
 //! with everything taken out that differs from one time to the next. What several spans recorded of one exception
-//! counts once: see [`occurrences`].
+//! counts once: see [`occurrences`]. What a program only printed is read by [`printed`].
 
 mod frames;
 mod passing;
+mod printed;
 
 use std::collections::BTreeMap;
 
-use kino_model::{Event, Fingerprint, UnixNanos, attribute, names};
+use kino_model::{Event, Fingerprint, RunId, UnixNanos, attribute, names};
 
 pub use frames::{Frame, frames};
 pub use passing::{Parents, occurrences, recorded_alike};
+pub use printed::{Printed, printed};
 
 use crate::finding::{Evidence, MAX_EXAMPLES};
 use crate::fingerprint::{fingerprint, shape};
@@ -42,6 +44,8 @@ pub struct Exception<'a> {
     pub in_log: bool,
     /// The user's own root folder where it ran, if known: absolute paths outside it are then a library's.
     pub root: Option<&'a str>,
+    /// The run in whose output it was read, where no span and no log recorded it.
+    pub printed_by: Option<RunId>,
 }
 
 /// Exceptions of one fingerprint.
@@ -55,6 +59,10 @@ pub struct ErrorGroup {
     pub fingerprint: Fingerprint,
     /// How often.
     pub count: u64,
+    /// How many of these were read in the output of a run.
+    pub printed: u64,
+    /// The runs in whose output they were read, at most [`MAX_EXAMPLES`], newest first.
+    pub printed_by: Vec<RunId>,
     /// The first time.
     pub first_seen: UnixNanos,
     /// The last time.
@@ -74,9 +82,9 @@ pub fn exception(event: &Event, evidence: Evidence) -> Option<Exception<'_>> {
     let message = text(names::EXCEPTION_MESSAGE);
     let is_one = event.name == "exception" || !exception_type.is_empty();
     let stacktrace = text(names::EXCEPTION_STACKTRACE);
-    let exception =
-        Exception { exception_type, message, stacktrace, time: event.time, evidence, in_log: false, root: None };
-    is_one.then_some(exception)
+    let time = event.time;
+    let (in_log, root, printed_by) = (false, None, None);
+    is_one.then_some(Exception { exception_type, message, stacktrace, time, evidence, in_log, root, printed_by })
 }
 
 /// Groups exceptions, the most recently seen group first.
@@ -118,11 +126,21 @@ struct Group<'a> {
     count: u64,
     per_day: BTreeMap<i64, u64>,
     newest: Vec<(UnixNanos, Evidence)>,
+    printed: u64,
+    newest_printed: Vec<(UnixNanos, RunId)>,
 }
 
 impl<'a> Group<'a> {
     fn new(exception: Exception<'a>) -> Self {
-        Self { latest: exception, first_seen: exception.time, count: 0, per_day: BTreeMap::new(), newest: Vec::new() }
+        Self {
+            latest: exception,
+            first_seen: exception.time,
+            count: 0,
+            per_day: BTreeMap::new(),
+            newest: Vec::new(),
+            printed: 0,
+            newest_printed: Vec::new(),
+        }
     }
 
     fn add(&mut self, exception: Exception<'a>) {
@@ -132,10 +150,12 @@ impl<'a> Group<'a> {
             self.latest = exception;
         }
         *self.per_day.entry(exception.time.0.div_euclid(NANOS_PER_DAY)).or_default() += 1;
-        let at = self.newest.partition_point(|(time, _)| *time >= exception.time);
-        if at < MAX_EXAMPLES && self.newest.iter().all(|(_, example)| *example != exception.evidence) {
-            self.newest.insert(at, (exception.time, exception.evidence));
-            self.newest.truncate(MAX_EXAMPLES);
+        match exception.printed_by {
+            Some(run_id) => {
+                self.printed += 1;
+                keep_newest(&mut self.newest_printed, exception.time, run_id);
+            }
+            None => keep_newest(&mut self.newest, exception.time, exception.evidence),
         }
     }
 
@@ -147,12 +167,23 @@ impl<'a> Group<'a> {
             message: self.latest.message.chars().take(MAX_MESSAGE_CHARS).collect(),
             fingerprint,
             count: self.count,
+            printed: self.printed,
+            printed_by: self.newest_printed.into_iter().map(|(_, run_id)| run_id).collect(),
             first_seen: self.first_seen,
             last_seen: self.latest.time,
             per_day: self.per_day.into_iter().map(|(day, count)| (date(day), count)).collect(),
             frames,
             examples: self.newest.into_iter().map(|(_, evidence)| evidence).collect(),
         }
+    }
+}
+
+/// Adds an example, unless it is there already; at most [`MAX_EXAMPLES`] stay, the newest first.
+fn keep_newest<T: PartialEq>(newest: &mut Vec<(UnixNanos, T)>, time: UnixNanos, example: T) {
+    let at = newest.partition_point(|(other, _)| *other >= time);
+    if at < MAX_EXAMPLES && newest.iter().all(|(_, known)| *known != example) {
+        newest.insert(at, (time, example));
+        newest.truncate(MAX_EXAMPLES);
     }
 }
 

@@ -113,11 +113,12 @@ pub(crate) enum Command {
     Check(Check),
     /// Show exceptions, grouped.
     ///
-    /// An exception that several spans recorded as it passed up through them counts once, at the innermost.
+    /// An exception that several spans recorded as it passed up through them counts once, at the innermost. Errors that a
+    /// Python or Node program printed, and no span recorded, are read from the output of its run, which is said of them.
     Errors(Errors),
     /// Show what is wrong, as it was found in the background: open, acknowledged, fixed, back again.
     Insights(Insights),
-    /// Show everything recorded of a trace, a span, a run, a run's output, or a verification.
+    /// Show everything recorded of a trace, a span, a run, a run's output, a verification, or a finding.
     Open(Open),
     /// Watch traces, findings and runs as they arrive, and open them, in the terminal.
     Watch(Watch),
@@ -404,7 +405,12 @@ pub(crate) struct Compare {
 
 /// Arguments of `errors`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  kino errors --since 1d\n  kino errors --service checkout --json")]
+#[command(after_help = "\
+Examples:
+  kino errors --since 1d
+  kino errors --run 4f2a91c0
+  kino errors --fingerprint d0905e4c
+  kino errors --service checkout --json")]
 pub(crate) struct Errors {
     /// Of exactly this service.
     #[arg(long, short, value_name = "SERVICE")]
@@ -416,8 +422,11 @@ pub(crate) struct Errors {
     #[arg(long, value_name = "TIME", value_parser = time::parse_when)]
     pub(crate) until: Option<When>,
     /// Of this run.
-    #[arg(long, value_name = "RUN_ID")]
+    #[arg(long, value_name = "RUN_ID", add = completion::runs())]
     pub(crate) run: Option<String>,
+    /// Only the group of this fingerprint; a unique beginning will do.
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub(crate) fingerprint: Option<String>,
     /// At most this many groups.
     #[arg(long, value_name = "N", default_value_t = kino_wire::find::DEFAULT_LIMIT, value_parser = parse_limit)]
     pub(crate) limit: usize,
@@ -525,10 +534,11 @@ Examples:
   kino open 5b8e/eee1                the beginning of an id will do: at least four digits
   kino open run:4f2a91c0             how a run ended, what it sent, what is wrong, what to ask next
   kino open blob:HASH                a run's output or diff; `kino run` names it
-  kino open verification:8d3f        what `kino run --against` answered; the beginning of its id will do")]
+  kino open verification:8d3f        what `kino run --against` answered
+  kino open finding:3f9a             a finding, by its fingerprint")]
 pub(crate) struct Open {
-    /// TRACE_ID, TRACE_ID/SPAN_ID, run:ID, blob:HASH or verification:ID, or the beginning of one.
-    #[arg(value_name = "ID", add = completion::traces_and_runs())]
+    /// TRACE_ID, TRACE_ID/SPAN_ID, run:ID, blob:HASH, verification:ID or finding:FINGERPRINT, or the beginning of one.
+    #[arg(value_name = "ID", add = completion::openable())]
     pub(crate) id: String,
     /// Skip this many spans or bytes.
     #[arg(long, value_name = "N", default_value_t = 0)]

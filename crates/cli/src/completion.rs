@@ -59,9 +59,14 @@ pub(crate) fn services() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| matching(typed, Asker::services))
 }
 
-/// Ids of traces, and of runs after `run:`.
-pub(crate) fn traces_and_runs() -> ArgValueCompleter {
-    ArgValueCompleter::new(|typed: &OsStr| matching(typed, |asker| [asker.traces(), asker.selectors()].concat()))
+/// What `open` takes: ids of traces, of runs after `run:`, and fingerprints of findings.
+pub(crate) fn openable() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        matching(typed, |asker| {
+            let runs = asker.runs().into_iter().map(|id| format!("run:{id}")).collect();
+            [asker.traces(), runs, asker.findings()].concat()
+        })
+    })
 }
 
 /// Ids of runs.

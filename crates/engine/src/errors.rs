@@ -1,18 +1,22 @@
-//! `errors`: exceptions grouped by fingerprint.
+//! `errors`: exceptions grouped by fingerprint, those that runs only printed among them.
+
+mod printed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use kino_analyze::errors as analyze;
 use kino_analyze::finding::Evidence as Place;
-use kino_model::UnixNanos;
+use kino_model::{Fingerprint, UnixNanos};
 use kino_store::snapshot::{EventFilter, ExceptionRow, Snapshot};
 use kino_wire::Problem;
 use kino_wire::errors::{DayCount, ErrorGroup, Errors, ErrorsQuestion};
 
+pub(crate) use self::printed::InOutputs;
 use crate::error::OrProblem;
 use crate::find::limit;
 use crate::offload::offload;
+use crate::resolve::{Prefix, repeated};
 use crate::runs::Record;
 use crate::temporary_worktrees::{is_temporary, path_in_project};
 use crate::{Engine, scope, to_wire};
@@ -48,24 +52,66 @@ impl Engine {
             project: if run_id.is_some() { None } else { scope::project(&question.scope) },
             run_ids: run_id.map(|run_id| vec![run_id]),
         };
-        let mut found = self.error_groups(&self.snapshot(), &filter).await?;
+        let snapshot = self.snapshot();
+        let in_outputs = self.in_outputs(&snapshot, &filter).await?;
+        let (outputs, outputs_left_out) = (in_outputs.outputs(), in_outputs.runs_left_out);
+        let mut found = self.error_groups(&snapshot, &filter, in_outputs).await?;
         if found.groups.is_empty() {
             self.check_run(filter.run_ids.as_deref()).await?;
+        }
+        if let Some(fingerprint) = &question.fingerprint {
+            self.only_of(fingerprint, &mut found.groups)?;
         }
         let more = found.groups.len() > limit || found.is_cut;
         found.groups.truncate(limit);
         Ok(Errors {
             schema: Errors::SCHEMA.to_owned(),
-            items: found.groups.into_iter().map(group_answer).collect(),
+            items: found
+                .groups
+                .into_iter()
+                .map(|group| {
+                    let printed = printed::printed_answer(&group, &outputs);
+                    ErrorGroup { printed, ..group_answer(group) }
+                })
+                .collect(),
             more,
             counts_are_complete: !found.is_cut,
             left_out_temporary: found.left_out_temporary,
+            outputs_left_out,
         })
     }
 
-    /// The exceptions that pass, grouped. Those of worktrees that were made for a verification are left out, unless runs
-    /// are named.
-    pub(crate) async fn error_groups(&self, snapshot: &Snapshot, filter: &EventFilter) -> Result<GroupsFound, Problem> {
+    /// Leaves out all groups but the one whose fingerprint begins so.
+    fn only_of(&self, fingerprint: &str, groups: &mut Vec<analyze::ErrorGroup>) -> Result<(), Problem> {
+        let shown = repeated(fingerprint);
+        let Some(prefix) = Prefix::of(fingerprint, Fingerprint::LEN) else {
+            let digits = 2 * Fingerprint::LEN;
+            let message = format!("{shown:?} is no fingerprint: it has {digits} hexadecimal digits, and four will do");
+            return Err(Problem::invalid(message));
+        };
+        groups.retain(|group| prefix.begins(&group.fingerprint.to_string()));
+        match groups.as_slice() {
+            [_] => Ok(()),
+            [] if !self.inner.findings.beginning(&prefix, None).is_empty() => {
+                let message = format!("{shown:?} is the fingerprint of a finding, not of errors: open it");
+                Err(Problem::not_found(message, Vec::new()))
+            }
+            [] => Err(Problem::not_found(format!("no errors here have the fingerprint {shown:?}"), Vec::new())),
+            several => {
+                let several = several.iter().map(|group| group.fingerprint.to_string()).collect();
+                Err(Problem::not_found(format!("{shown:?} begins several fingerprints: give more digits"), several))
+            }
+        }
+    }
+
+    /// The exceptions that pass and those that runs printed, grouped. Those of worktrees that were made for a verification
+    /// are left out, unless runs are named.
+    pub(crate) async fn error_groups(
+        &self,
+        snapshot: &Snapshot,
+        filter: &EventFilter,
+        in_outputs: InOutputs,
+    ) -> Result<GroupsFound, Problem> {
         let is_of_run = filter.run_ids.is_some();
         let scratch = self.scratch();
         let found = snapshot.exceptions(filter, EXCEPTIONS_MAX).await;
@@ -84,9 +130,13 @@ impl Engine {
         let (rows, alike, left_out_temporary) = offload(look).await.or_problem()?;
         let parents = snapshot.ancestors(&alike).await.or_problem()?;
         let group = move || {
-            let mut groups = analyze::group(analyze::occurrences(exceptions(&rows), &parents));
-            show_paths_in_project(&mut groups, &rows, &scratch);
-            GroupsFound { groups, is_cut, left_out_temporary }
+            let recorded = analyze::occurrences(exceptions(&rows), &parents);
+            let mut groups = analyze::group(recorded.into_iter().chain(in_outputs.exceptions()));
+            let mut worktrees = in_outputs.worktrees();
+            worktrees.extend(rows.iter().filter_map(|row| Some((row.worktree.as_deref()?, row.project.as_deref()?))));
+            show_paths_in_project(&mut groups, &worktrees, &scratch);
+            let left_out_temporary = left_out_temporary + in_outputs.left_out_temporary;
+            GroupsFound { groups, is_cut: is_cut || in_outputs.is_cut, left_out_temporary }
         };
         offload(group).await.or_problem()
     }
@@ -106,15 +156,11 @@ impl Engine {
 }
 
 /// Replaces paths in temporary worktrees, which are gone, by those of the same files in the project.
-fn show_paths_in_project(groups: &mut [analyze::ErrorGroup], rows: &[ExceptionRow], scratch: &Path) {
-    let worktrees: BTreeSet<(&str, &str)> = rows
-        .iter()
-        .filter_map(|row| Some((row.worktree.as_deref()?, row.project.as_deref()?)))
-        .filter(|(worktree, _)| is_temporary(worktree, scratch))
-        .collect();
+fn show_paths_in_project(groups: &mut [analyze::ErrorGroup], worktrees: &BTreeSet<(&str, &str)>, scratch: &Path) {
+    let worktrees: Vec<_> = worktrees.iter().filter(|(worktree, _)| is_temporary(worktree, scratch)).collect();
     for frame in groups.iter_mut().flat_map(|group| &mut group.frames) {
         let in_project = |(worktree, project): &(&str, &str)| path_in_project(&frame.path, worktree, project, scratch);
-        if let Some(path) = worktrees.iter().find_map(in_project) {
+        if let Some(path) = worktrees.iter().copied().find_map(in_project) {
             frame.path = path;
         }
     }
@@ -131,6 +177,7 @@ fn exceptions(rows: &[ExceptionRow]) -> Vec<analyze::Exception<'_>> {
         in_log: row.ordinal.is_none(),
         // Without a recorded worktree, assume the main one, which contains the common git directory.
         root: row.worktree.as_deref().or_else(|| row.project.as_deref()?.strip_suffix("/.git")),
+        printed_by: None,
     });
     found.collect()
 }
@@ -147,5 +194,6 @@ pub(crate) fn group_answer(group: analyze::ErrorGroup) -> ErrorGroup {
         frames: group.frames.into_iter().map(to_wire::frame).collect(),
         // A log outside any trace has nothing to open.
         examples: group.examples.iter().filter(|place| !place.trace_id.is_zero()).map(to_wire::evidence).collect(),
+        printed: None,
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use kino_model::{BlobHash, LogRecord, Span, SpanId, Trace, TraceId, Value};
 use kino_wire::Problem;
 use kino_wire::evidence::{Open, OpenEvent, OpenQuestion};
+use kino_wire::insights::InsightsQuestion;
 use kino_wire::resolve::TargetKind;
 use kino_wire::run::RunQuestion;
 use kino_wire::verify::VerifyQuestion;
@@ -51,10 +52,11 @@ impl Engine {
         }
         let (kind, digits) = id.split_once(':').unwrap_or(("", id));
         let kinds: &[TargetKind] = match kind {
-            "" => &[TargetKind::Trace, TargetKind::Run, TargetKind::Verification],
+            "" => &[TargetKind::Trace, TargetKind::Run, TargetKind::Verification, TargetKind::Finding],
             "trace" => &[TargetKind::Trace],
             "run" => &[TargetKind::Run],
             "verification" => &[TargetKind::Verification],
+            "finding" => &[TargetKind::Finding],
             _ => return Err(unknown_form(id)),
         };
         if kind.is_empty() && !is_beginning(digits) {
@@ -81,6 +83,12 @@ impl Engine {
             (TargetKind::Verification, _) => {
                 let verify = self.verify(VerifyQuestion { id, wait_millis: 0 }).await?;
                 Ok(Open { verification: Some(Box::new(verify)), ..empty(&question, 0) })
+            }
+            (TargetKind::Finding, _) => {
+                let named = InsightsQuestion { fingerprint: Some(id), ..InsightsQuestion::default() };
+                let found = self.inner.findings.insights(named).await?.items.into_iter().next();
+                let none = || Problem::not_found("the finding was removed meanwhile", Vec::new());
+                Ok(Open { finding: Some(Box::new(found.ok_or_else(none)?)), ..empty(&question, 0) })
             }
             (_, Some(trace_id)) => Ok(open_trace(&question, &*self.trace_of(trace_id).await?)),
             _ => Err(unknown_form(&question.id)),
@@ -218,6 +226,7 @@ fn empty(question: &OpenQuestion, total: u64) -> Open {
         next_offset: None,
         run: None,
         verification: None,
+        finding: None,
     }
 }
 
@@ -231,6 +240,6 @@ fn is_beginning(text: &str) -> bool {
 }
 
 fn unknown_form(id: &str) -> Problem {
-    let forms = "TRACE_ID, TRACE_ID/SPAN_ID, blob:HASH, run:ID, verification:ID";
+    let forms = "TRACE_ID, TRACE_ID/SPAN_ID, blob:HASH, run:ID, verification:ID, finding:FINGERPRINT";
     Problem::invalid(format!("{:?} is none of {forms}: an id has hexadecimal digits alone", repeated(id)))
 }

@@ -76,6 +76,7 @@ pub(crate) struct Compare {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Errors {
+    pub(crate) fingerprint: Option<String>,
     pub(crate) service: Option<String>,
     pub(crate) since: Option<String>,
     pub(crate) until: Option<String>,

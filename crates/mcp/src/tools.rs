@@ -182,6 +182,7 @@ impl ToolContext<'_> {
             since_unix_nanos: arguments::optional_time(arguments.since.as_ref(), self.now)?,
             until_unix_nanos: arguments::optional_time(arguments.until.as_ref(), self.now)?,
             run_id: arguments.run,
+            fingerprint: arguments.fingerprint,
             limit: ERROR_GROUPS_MAX,
             scope: self.scope.clone(),
         };
@@ -194,6 +195,15 @@ impl ToolContext<'_> {
             notes.push(format!(
                 "{count} exceptions of code that a verification ran are left out: name its run for them"
             ));
+        }
+        if errors.outputs_left_out > 0 {
+            let count = errors.outputs_left_out;
+            notes.push(format!(
+                "the output of {count} older runs was not searched: name a run to have its output searched"
+            ));
+        }
+        if errors.items.iter().any(|group| group.printed.is_some()) {
+            notes.push(String::from("printed: how many were read in the output of a run, where no span recorded them"));
         }
         if errors.more {
             notes.push(format!("more than {ERROR_GROUPS_MAX} kinds of errors: narrow by service or since"));
@@ -406,8 +416,17 @@ fn error_row(group: &ErrorGroup) -> Vec<Value> {
         frame.map_or(Value::Empty, |Frame { path, line, .. }| at(path, *line)),
         frame.map_or(Value::Empty, |frame| Value::recorded(&frame.function)),
         Value::Plain(group.fingerprint.to_string()),
-        evidence(&group.examples),
+        example(group),
+        group.printed.as_ref().map_or(Value::Empty, |printed| Value::Count(printed.count)),
     ]
+}
+
+/// A span of an error, or the output that it was read in, as `open_evidence` takes it.
+fn example(group: &ErrorGroup) -> Value {
+    match group.printed.as_ref().and_then(|printed| printed.outputs.first()) {
+        Some(output) if group.examples.is_empty() => Value::Plain(format!("blob:{}", output.blob)),
+        _ => evidence(&group.examples),
+    }
 }
 
 /// A verdict in the contract's words.

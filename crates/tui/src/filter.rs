@@ -77,7 +77,7 @@ impl Filter {
             say("run:", run);
         }
         if let Some(least) = self.min_duration_nanos {
-            say("min:", &format!("{least}ns"));
+            say("min:", &exactly(least));
         }
         if self.error {
             say("", "error");
@@ -143,6 +143,15 @@ fn parts(line: &str) -> Result<Vec<Part>, String> {
     Ok(parts)
 }
 
+/// A duration in the largest unit of which it is a whole number.
+fn exactly(nanos: i64) -> String {
+    const UNITS: [(i64, &str); 4] = [(60_000_000_000, "m"), (1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")];
+    match UNITS.into_iter().find(|(unit, _)| nanos != 0 && nanos % unit == 0) {
+        Some((unit, name)) => format!("{}{name}", nanos / unit),
+        None => format!("{nanos}ns"),
+    }
+}
+
 fn duration(text: &str) -> Result<i64, String> {
     time::parse_duration(text).map_err(|expected| format!("min:{text}: {expected}"))
 }
@@ -172,6 +181,15 @@ mod tests {
             let filter = Filter::parse(line).unwrap();
             assert_eq!(Filter::parse(&filter.line()).unwrap(), filter, "{line}");
         }
+    }
+
+    #[test]
+    fn a_duration_is_echoed_in_a_unit_that_fits() {
+        let echoed = |typed: &str| Filter::parse(&format!("min:{typed}")).unwrap().line();
+        assert_eq!(
+            ["60ms", "1.5s", "2m", "250us", "7ns"].map(echoed),
+            ["min:60ms", "min:1500ms", "min:2m", "min:250us", "min:7ns"]
+        );
     }
 
     #[test]

@@ -163,6 +163,7 @@ fn open(spans: Vec<OpenSpan>) -> Open {
         next_offset: None,
         run: None,
         verification: None,
+        finding: None,
     }
 }
 

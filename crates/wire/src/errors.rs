@@ -1,6 +1,6 @@
 //! `errors`: exceptions grouped by fingerprint.
 
-use kino_model::Fingerprint;
+use kino_model::{BlobHash, Fingerprint, RunId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,8 @@ pub struct ErrorsQuestion {
     pub until_unix_nanos: Option<i64>,
     /// Errors of this run; never scoped.
     pub run_id: Option<String>,
+    /// Only the group of this fingerprint, or of the only one that begins so, at least four digits.
+    pub fingerprint: Option<String>,
     /// At most this many groups; 0 for the default.
     pub limit: usize,
     /// Whose traces.
@@ -41,6 +43,9 @@ pub struct Errors {
     /// code. Asked for by its run they are shown.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left_out_temporary: u64,
+    /// Runs whose output was not searched for errors: older than those that were, or damaged.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub outputs_left_out: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
@@ -74,6 +79,39 @@ pub struct ErrorGroup {
     pub frames: Vec<Frame>,
     /// At most three, newest first.
     pub examples: Vec<Evidence>,
+    /// Those among them that were read in the output of runs; absent where all were recorded by spans or logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub printed: Option<PrintedErrors>,
+}
+
+/// Errors that no span and no log recorded: a run printed them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PrintedErrors {
+    /// How many of the group's.
+    pub count: u64,
+    /// Where they were read, at most three, newest first.
+    pub outputs: Vec<PrintedIn>,
+}
+
+/// The output of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PrintedIn {
+    /// The run.
+    pub run_id: RunId,
+    /// Its output: what `open blob:HASH` takes.
+    pub blob: BlobHash,
+    /// What the output is.
+    pub stream: PrintedStream,
+}
+
+/// What an error was printed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PrintedStream {
+    /// Standard error.
+    Stderr,
+    /// A terminal, which shows standard output and standard error as one.
+    Terminal,
 }
 
 /// A count on a UTC day.

@@ -5,11 +5,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::insights::Insight;
 use crate::run::Run;
 use crate::verify::Verify;
 
-/// What to open: `TRACE_ID`, `TRACE_ID/SPAN_ID`, `blob:HASH`, `run:ID` or `verification:ID`. The beginning of an id will
-/// do, at least four digits, where it is unique; without a kind it may be a trace's, a run's or a verification's.
+/// What to open: `TRACE_ID`, `TRACE_ID/SPAN_ID`, `blob:HASH`, `run:ID`, `verification:ID` or `finding:FINGERPRINT`. The
+/// beginning of an id will do, at least four digits, where it is unique; without a kind it may be a trace's, a run's, a
+/// verification's or a finding's.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OpenQuestion {
@@ -47,6 +49,9 @@ pub struct Open {
     /// The verification, where one was opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verification: Option<Box<Verify>>,
+    /// The finding, where one was opened; of several projects the first's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<Box<Insight>>,
 }
 
 /// A span with everything recorded on it.

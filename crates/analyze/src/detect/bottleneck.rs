@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use super::Draft;
 use super::call::whole_call;
+use super::command::word;
 use super::dead_time::is_between;
 use super::facts::{Facts, Group, median, shown, top};
 use super::relate::Found;
@@ -116,7 +117,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             location: slowest.and_then(|(_, number, span)| group.facts[number].location(span)),
             evidence,
             text,
-            next: Some(format!("explain {}", name.1)),
+            next: Some(format!("kino explain {}", word(name.1))),
         };
         let places = sum.spans.iter().copied();
         findings.push(draft.finding(group).about_own(places).concerning(half));

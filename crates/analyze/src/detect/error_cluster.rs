@@ -171,7 +171,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
                 group.name,
                 span.name
             ),
-            next: Some(format!("errors, fingerprint {fingerprint}")),
+            next: Some(format!("kino errors --fingerprint {fingerprint}")),
         };
         findings.push(draft.finding(group));
     }

@@ -6,6 +6,7 @@
 //! a limit, the input that crosses it is reported too.
 
 use super::Draft;
+use super::command::word;
 use super::facts::{Group, shown, top};
 use super::relate::Found;
 use crate::finding::{Code, Number, Unit};
@@ -65,26 +66,4 @@ fn finding(group: &Group<'_, '_>, input: &Input, grown: &Growth) -> Found {
         next: Some(format!("kino predict {} --attr {} --at VALUE", word(group.name), word(key))),
     };
     draft.finding(group).concerning(at(grown.largest))
-}
-
-/// One word of a shell's line: names are recorded text, and may hold anything.
-fn word(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/:@-".contains(c);
-    if text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::word;
-
-    #[test]
-    fn names_stay_one_word_of_a_line_to_run() {
-        assert_eq!(word("review.diff"), "review.diff");
-        assert_eq!(word("GET /orders"), "'GET /orders'");
-        assert_eq!(word("x'; rm -rf ~ #"), r"'x'\''; rm -rf ~ #'");
-        assert_eq!(word("--all"), "'--all'");
-    }
 }

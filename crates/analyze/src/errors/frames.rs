@@ -178,6 +178,11 @@ pub fn frames(stacktrace: &str, project: Option<&str>) -> Vec<Frame> {
 
 type Place<'a> = (&'a str, Option<i64>, &'a str);
 
+/// Whether a line is a frame as Python prints it.
+pub(super) fn is_python_frame(line: &str) -> bool {
+    line.strip_prefix("  ").is_some_and(|rest| python(rest).is_some())
+}
+
 fn python(text: &str) -> Option<Place<'_>> {
     let (path, rest) = text.strip_prefix("File \"")?.split_once("\", line ")?;
     let (line, function) = rest.split_once(", in ").unwrap_or((rest, "<module>"));
@@ -185,7 +190,7 @@ fn python(text: &str) -> Option<Place<'_>> {
 }
 
 /// Java, Node and .NET all begin with `at`.
-fn at_frame(text: &str) -> Option<Place<'_>> {
+pub(super) fn at_frame(text: &str) -> Option<Place<'_>> {
     let rest = text.strip_prefix("at ")?;
     if let Some((call, place)) = rest.rsplit_once(") in ") {
         let (path, line) = place.rsplit_once(":line ").map_or((place, None), |(path, line)| (path, line.parse().ok()));

@@ -124,6 +124,7 @@ fn exception<'a>(message: &'a str, stacktrace: &'a str, seconds: i64) -> Excepti
         evidence,
         in_log: false,
         root: None,
+        printed_by: None,
     }
 }
 

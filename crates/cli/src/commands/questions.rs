@@ -208,6 +208,7 @@ pub(super) fn errors(app: &App, arguments: Errors) -> Outcome {
         since_unix_nanos: arguments.since.map(|when| when.unix_nanos(app.now())),
         until_unix_nanos: arguments.until.map(|when| when.unix_nanos(app.now())),
         run_id: arguments.run,
+        fingerprint: arguments.fingerprint,
         limit: arguments.limit,
     };
     let answer = app.ask(&question)?;
@@ -224,6 +225,8 @@ pub(super) fn open(app: &App, arguments: args::Open) -> Outcome {
     }
     if let Some(verify) = &answer.verification {
         app.output.answer(verify, |style| render::verify::text(verify, style))?;
+    } else if let Some(finding) = &answer.finding {
+        app.output.answer(&answer, |style| render::insights::one(finding, style, app.now()))?;
     } else {
         let begin = if app.output.json { 0 } else { beginning(app, &answer, &question)? };
         app.output.answer(&answer, |style| render::open::text(&answer, begin, style, &time::zone()))?;

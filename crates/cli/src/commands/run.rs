@@ -13,12 +13,15 @@ use kino_repo::DIFF_BYTES_MAX;
 use kino_runner::child::{Command, Ended, OUTPUT_BYTES_MAX, Streams};
 use kino_runner::recording::{self, Recorded};
 use kino_runner::{Injected, Silence};
+use kino_wire::errors::{Errors, ErrorsQuestion};
+use kino_wire::run::Run;
 
 use crate::app::{App, Outcome};
 use crate::args;
 use crate::failure::code;
 use crate::output;
 use crate::render::{self, Style};
+use crate::start;
 
 /// Runs a command, or, where it is to be compared, verifies what changed.
 pub(super) fn run(app: &App, arguments: &args::Run) -> Outcome {
@@ -45,12 +48,15 @@ fn once(app: &App, arguments: &args::Run) -> ExitCode {
 
 fn report(app: &App, arguments: &args::Run, ended: &Ended, recorded: &Recorded) {
     let Recorded { run, code, metrics_came, injected } = recorded;
-    let mut known = render::run::Known { silence: Vec::new(), notes: code.notes.clone() };
+    let mut known = render::run::Known { notes: code.notes.clone(), ..render::run::Known::default() };
     if ended.status.is_err() {
         known.silence = vec!["the command did not start".to_owned()];
     } else if run.spans == 0 {
         let silence = Silence { words: &arguments.command, metrics_came: *metrics_came, injected: injected.is_some() };
         known.silence = kino_runner::why_no_spans(app, silence);
+    }
+    if run.exit_code != Some(0) {
+        known.errors = errors(app, run);
     }
     for (what, stream) in [("output", &ended.stdout), ("error output", &ended.stderr)] {
         known.notes.extend(cut(what, stream.cut_bytes, OUTPUT_BYTES_MAX));
@@ -104,6 +110,13 @@ fn not_seen(injected: &Injected) -> Vec<String> {
         notes.push(format!("{live} of this run live on: their spans go to the engine without `kino run`"));
     }
     notes
+}
+
+/// The errors of a run that failed; `None` where the engine does not say.
+fn errors(app: &App, run: &Run) -> Option<Errors> {
+    let run_id = Some(run.run_id.to_string());
+    let question = ErrorsQuestion { run_id, limit: render::run::ERRORS_MAX, ..ErrorsQuestion::default() };
+    start::running(&app.settings).ok()?.ask(&question).ok()
 }
 
 fn cut(what: &str, bytes: u64, limit: usize) -> Option<String> {

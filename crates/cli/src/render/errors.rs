@@ -2,10 +2,12 @@
 
 use kino_model::UnixNanos;
 use kino_text::time;
-use kino_wire::errors::{ErrorGroup, Errors};
+use kino_wire::errors::{ErrorGroup, Errors, PrintedErrors, PrintedStream};
 
-use super::{Style, Tone, clean, counted};
+use super::{Style, Tone, clean, counted, wrap};
 
+/// How many digits of a run's id or a blob's hash are shown: enough to be unique, and taken by every command.
+const ID_DIGITS: usize = 12;
 /// How many frames of a stack are shown; the rest is counted.
 const FRAMES_MAX: usize = 6;
 /// The height of a day in the row of days.
@@ -20,6 +22,11 @@ pub(crate) fn text(answer: &Errors, style: Style, now: UnixNanos) -> String {
             counted(count, "exception")
         ),
     };
+    let outputs = match answer.outputs_left_out {
+        0 => String::new(),
+        count => format!("\nThe output of {} was not searched: --run RUN searches one.\n", counted(count, "older run")),
+    };
+    let left_out = left_out + &outputs;
     if answer.items.is_empty() {
         return format!("No exception is recorded here. --all looks beyond this project.\n{left_out}");
     }
@@ -41,6 +48,9 @@ fn block(group: &ErrorGroup, style: Style, now: UnixNanos) -> String {
     let first = time::ago(group.first_seen_unix_nanos, now);
     let days = days(group);
     text.push_str(&format!("  {}, last {last}, first {first}{days}\n", counted(group.count, "time")));
+    if let Some(printed) = &group.printed {
+        text.push_str(&style.paint(Tone::Warn, &wrap(&printed_line(group, printed), style, "  ")));
+    }
     for frame in group.frames.iter().take(FRAMES_MAX) {
         let line = frame.line.map(|line| format!(":{line}")).unwrap_or_default();
         let place = format!("  at {}{line} in {}\n", frame.path, frame.function);
@@ -50,11 +60,33 @@ fn block(group: &ErrorGroup, style: Style, now: UnixNanos) -> String {
     if let Some(more @ 1..) = group.frames.len().checked_sub(FRAMES_MAX) {
         text.push_str(&format!("  and {}\n", counted(more as u64, "frame")));
     }
-    if let Some(example) = group.examples.first() {
-        let next = format!("  kino explain {}   {}\n", example.trace_id, group.fingerprint);
-        text.push_str(&style.paint(Tone::Faint, &next));
-    }
+    let output = group.printed.as_ref().and_then(|printed| printed.outputs.first());
+    let next = match (group.examples.first(), output) {
+        (Some(example), _) => format!("kino explain {}   ", example.trace_id),
+        (None, Some(output)) => {
+            format!("kino open blob:{:.ID_DIGITS$}   ", output.blob)
+        }
+        (None, None) => String::new(),
+    };
+    text.push_str(&style.paint(Tone::Faint, &format!("  {next}fingerprint {}\n", group.fingerprint)));
     text
+}
+
+/// Says that errors were read in what a run printed.
+fn printed_line(group: &ErrorGroup, printed: &PrintedErrors) -> String {
+    let part = match printed.count {
+        count if count == group.count => String::new(),
+        count => format!("{} of them ", super::count(count)),
+    };
+    let output = |output: &kino_wire::errors::PrintedIn| {
+        let stream = match output.stream {
+            PrintedStream::Stderr => "standard error",
+            PrintedStream::Terminal => "terminal",
+        };
+        format!("the {stream} of run {:.ID_DIGITS$}", output.run_id)
+    };
+    let shown: Vec<String> = printed.outputs.iter().map(output).collect();
+    format!("{part}read from {}: no span recorded it", shown.join(", "))
 }
 
 /// The days as a row of bars, where there is more than one.
@@ -70,7 +102,7 @@ fn days(group: &ErrorGroup) -> String {
 #[cfg(test)]
 mod tests {
     use kino_model::TraceId;
-    use kino_wire::errors::{DayCount, Frame};
+    use kino_wire::errors::{DayCount, Frame, PrintedIn};
     use kino_wire::finding::Evidence;
 
     use super::super::tests::EIGHTY;
@@ -95,13 +127,31 @@ mod tests {
             per_day: vec![day("1970-01-01", 1), day("1970-01-02", 0), day("1970-01-03", 8)],
             frames: vec![frame("app/cart.py", true), frame("site-packages/flask/app.py", false)],
             examples: vec![Evidence { trace_id: TraceId([1; 16]), span_id: None }],
+            printed: None,
         };
+        let output = |digits: &str, stream| PrintedIn {
+            run_id: digits.repeat(4).parse().unwrap(),
+            blob: digits.repeat(8).parse().unwrap(),
+            stream,
+        };
+        let outputs = vec![output("4f2a91c0", PrintedStream::Stderr), output("0a1b2c3d", PrintedStream::Terminal)];
+        let printed = ErrorGroup {
+            message: "oh\u{1b}[2J".to_owned(),
+            count: 2,
+            per_day: Vec::new(),
+            frames: Vec::new(),
+            examples: Vec::new(),
+            printed: Some(PrintedErrors { count: 2, outputs }),
+            ..group.clone()
+        };
+        let partly = ErrorGroup { count: 3, examples: group.examples.clone(), ..printed.clone() };
         let answer = Errors {
             schema: Errors::SCHEMA.to_owned(),
-            items: vec![group],
+            items: vec![group, printed, partly],
             more: true,
             counts_are_complete: false,
             left_out_temporary: 0,
+            outputs_left_out: 2,
         };
         insta::assert_snapshot!(text(&answer, EIGHTY, UnixNanos(172_800_000_000_000)));
     }

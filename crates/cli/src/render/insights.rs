@@ -26,7 +26,7 @@ pub(crate) fn text(answer: &Insights, style: Style, now: UnixNanos) -> String {
                 (&count(item.finding.executions), Tone::Plain),
                 (&time::ago(item.last_seen_unix_nanos, now), Tone::Faint),
                 (&item.finding.fingerprint.to_string(), Tone::Faint),
-                (&format!("{}{}", clean(&item.entry.name), more(item.also_in.len())), Tone::Plain),
+                (&place(item), Tone::Plain),
             ]);
         }
         text.push_str(&table.finish());
@@ -59,6 +59,13 @@ pub(crate) fn text(answer: &Insights, style: Style, now: UnixNanos) -> String {
     text.push('\n');
     text.push_str(&style.paint(Tone::Faint, &wrap(&format!("{rests}{notes}"), style, "")));
     text
+}
+
+/// The operation concerned, and the one in whose executions it was seen where that is another.
+fn place(item: &Insight) -> String {
+    let (subject, entry) = (clean(&item.finding.subject.name), clean(&item.entry.name));
+    let within = if subject == entry || subject.is_empty() { String::new() } else { format!("{subject} in ") };
+    format!("{within}{entry}{}", more(item.also_in.len()))
 }
 
 fn nothing(answer: &Insights) -> String {

@@ -195,6 +195,7 @@ mod tests {
             next_offset: Some(2),
             run: None,
             verification: None,
+            finding: None,
         };
         insta::assert_snapshot!(text(&answer, 1_777_593_599_999_000_000, EIGHTY, &TimeZone::UTC));
     }

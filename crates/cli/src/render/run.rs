@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use kino_model::{DurationNanos, TraceId, UnixNanos};
 use kino_text::time;
-use kino_wire::errors::Errors;
+use kino_wire::errors::{ErrorGroup, Errors, Frame};
 use kino_wire::find::Find;
 use kino_wire::run::Run;
 
@@ -14,6 +14,8 @@ use super::{Style, Tone, bytes, clean, counted, finding, insights, percent};
 const OPERATIONS_MAX: usize = 3;
 /// How many findings are shown.
 const FINDINGS_MAX: usize = 3;
+/// How many errors of a run that failed are named.
+pub(crate) const ERRORS_MAX: usize = 2;
 /// How many services are named.
 const SERVICES_MAX: usize = 4;
 /// How many digits of a run's id are shown: enough to be unique, and taken by every command.
@@ -24,6 +26,8 @@ const ID_DIGITS: usize = 12;
 pub(crate) struct Known {
     /// Why no spans came, where none came: the likeliest first.
     pub(crate) silence: Vec<String>,
+    /// Its exceptions and the errors that it printed, where it failed.
+    pub(crate) errors: Option<Errors>,
     /// What else should be said.
     pub(crate) notes: Vec<String>,
 }
@@ -37,6 +41,7 @@ pub(crate) fn report(run: &Run, known: &Known, style: Style) -> String {
     } else {
         lines.push(seen(run, style));
     }
+    lines.extend(known.errors.iter().flat_map(|errors| raised(run, errors, style)));
     let heavy = run.breakdown.iter().filter(|row| row.share >= 0.01).take(OPERATIONS_MAX);
     for row in heavy {
         let critical = DurationNanos(row.critical_nanos).to_string();
@@ -55,6 +60,24 @@ pub(crate) fn report(run: &Run, known: &Known, style: Style) -> String {
     lines.push(style.paint(Tone::Faint, &next(run)));
     let mark = style.paint(Tone::Faint, "kino │");
     lines.iter().flat_map(|line| [mark.as_str(), " ", line, "\n"]).collect()
+}
+
+/// What a run that failed raised, and where; and how to see all of it.
+fn raised(run: &Run, errors: &Errors, style: Style) -> Vec<String> {
+    let line = |group: &ErrorGroup| {
+        let frame = group.frames.iter().find(|frame| frame.in_project).or_else(|| group.frames.first());
+        let place = frame.map(|Frame { path, line, function, .. }| {
+            let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+            format!(" at {} in {}", clean(&format!("{path}{line}")), clean(function))
+        });
+        let name = style.paint(Tone::Bad, &clean(&group.exception_type));
+        format!("{name}: {}{}", clean(&group.message), place.unwrap_or_default())
+    };
+    let mut lines: Vec<String> = errors.items.iter().take(ERRORS_MAX).map(line).collect();
+    if !lines.is_empty() {
+        lines.push(style.paint(Tone::Faint, &format!("kino errors --run {:.ID_DIGITS$}", run.run_id)));
+    }
+    lines
 }
 
 /// How many traces and groups of exceptions [`record`] lists.
@@ -244,6 +267,30 @@ mod tests {
     fn silence_is_explained() {
         let known = Known {
             silence: vec!["the program has no OpenTelemetry SDK".to_owned()],
+            errors: Some(Errors {
+                schema: Errors::SCHEMA.to_owned(),
+                items: vec![ErrorGroup {
+                    exception_type: "KeyError".to_owned(),
+                    message: "'x'\u{1b}[2J".to_owned(),
+                    fingerprint: kino_model::Fingerprint::default(),
+                    count: 1,
+                    first_seen_unix_nanos: 0,
+                    last_seen_unix_nanos: 0,
+                    per_day: Vec::new(),
+                    frames: vec![Frame {
+                        path: "app.py".to_owned(),
+                        line: Some(3),
+                        function: "load".to_owned(),
+                        in_project: true,
+                    }],
+                    examples: Vec::new(),
+                    printed: None,
+                }],
+                more: false,
+                counts_are_complete: true,
+                left_out_temporary: 0,
+                outputs_left_out: 0,
+            }),
             notes: vec!["3 bytes of its output were not recorded".to_owned()],
         };
         let silent = Run { spans: 0, exit_code: None, signal: Some(9), label: None, ..run() };

@@ -17,6 +17,7 @@ use kino_wire::{Problem, ProblemKind};
 use crate::compare::{compared, operation, side, verdict};
 use crate::error::EngineError;
 use crate::error::OrProblem;
+use crate::errors::InOutputs;
 use crate::execution_set::ExecutionSet;
 use crate::offload::offload;
 use crate::temporary_worktrees::leave_out_temporary;
@@ -128,7 +129,7 @@ impl Engine {
                 project: scope::project(&question.scope),
                 ..EventFilter::default()
             };
-            let found = self.error_groups(&snapshot, &filter).await?;
+            let found = self.error_groups(&snapshot, &filter, InOutputs::default()).await?;
             is_complete &= !found.is_cut;
             for group in found.groups {
                 let count = group.count;

@@ -37,7 +37,7 @@ pub(crate) struct Record {
     pub(super) directory: String,
     pub(crate) code: CodeState,
     pub(crate) start_unix_nanos: i64,
-    pub(super) end_unix_nanos: Option<i64>,
+    pub(crate) end_unix_nanos: Option<i64>,
     pub(super) exit_code: Option<i32>,
     pub(super) signal: Option<i32>,
     pub(crate) stdout_blob: Option<BlobHash>,

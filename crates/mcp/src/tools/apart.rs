@@ -34,15 +34,25 @@ pub(crate) fn facts(explained: &ExplainTrace) -> Vec<(&'static str, Value)> {
     facts
 }
 
-/// The next call. Names of operations in it were recorded.
+/// The next call, as a tool's. Names of operations in it were recorded.
 fn next(command: &str) -> (&'static str, Value) {
     let open = command.strip_prefix("kino open ");
     let is_place = |place: &&str| place.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'/');
-    let cell = match open.filter(is_place) {
-        Some(place) => Value::Plain(format!("open_evidence id={place}")),
-        None => Value::recorded(command),
+    let cell = match (open.filter(is_place), command.strip_prefix("kino explain ")) {
+        (Some(place), _) => Value::Plain(format!("open_evidence id={place}")),
+        (None, Some(operation)) => Value::recorded(&explain(operation)),
+        (None, None) => Value::recorded(command),
     };
     ("ask_next", cell)
+}
+
+/// `explain` of an operation, from what follows the command: a name in one word or in quotes, and its service.
+fn explain(operation: &str) -> String {
+    let is_name = |name: &str| name.starts_with('\'') == (name.len() > 1 && name.ends_with('\''));
+    match operation.rsplit_once(" --service ").filter(|(name, _)| is_name(name)) {
+        Some((name, service)) => format!("explain target={name} service={service}"),
+        None => format!("explain target={operation}"),
+    }
 }
 
 /// The tables, the most telling first.
@@ -178,4 +188,18 @@ fn logs_table(logs: &[LogLine], start: i64) -> Table {
         })
         .collect();
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_call_is_a_tools() {
+        let said = |command: &str| next(command).1.text();
+        assert_eq!(said("kino open ab12/cd34"), "open_evidence id=ab12/cd34");
+        assert_eq!(said("kino explain 'GET /x' --service shop"), "explain target='GET /x' service=shop");
+        assert_eq!(said("kino explain load"), "explain target=load");
+        assert_eq!(said("kino explain 'a --service b'"), "explain target='a --service b'");
+    }
 }

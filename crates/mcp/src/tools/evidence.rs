@@ -1,7 +1,8 @@
 //! `open_evidence`: whole recorded texts, framed as data, a page at a time.
 //!
-//! A page is text of at most the budget's bytes: spans and logs as JSON lines, or a blob as it is. The cursor is the
-//! backend's offset and, within a span too long for one page, a byte: nothing is cut, it only goes on.
+//! A page is text of at most the budget's bytes: spans and logs as JSON lines; a run, a verification or a finding as one;
+//! or a blob as it is. The cursor is the backend's offset and, within a line too long for one page, a byte: nothing is
+//! cut, it only goes on.
 
 use kino_wire::Problem;
 use kino_wire::ask::ask;
@@ -28,16 +29,24 @@ impl ToolContext<'_> {
         let limit = if is_blob { bytes_max as u64 } else { SPANS_ASKED };
         let question = OpenQuestion { id: arguments.id, offset, limit };
         let opened = ask(self.backend, &question).await?;
-        let (text, next) =
-            if opened.text.is_some() { blob_page(&opened) } else { span_page(&opened, offset, byte, bytes_max) };
+        let record = record(&opened);
+        let (text, next) = match (&record, &opened.text) {
+            (Some(record), _) => unit_page(std::slice::from_ref(record), offset, byte, bytes_max, None),
+            (None, Some(_)) => blob_page(&opened),
+            (None, None) => span_page(&opened, offset, byte, bytes_max),
+        };
         let Some(boundary) = boundary() else {
             return Err(Refusal::Problem(Problem::unavailable(
                 "the system has no randomness to frame recorded text with",
             )));
         };
-        let unit = if is_blob { "bytes" } else { "spans" };
+        let (unit, total) = match record {
+            Some(_) => ("records", 1),
+            None if is_blob => ("bytes", opened.total),
+            None => ("spans", opened.total),
+        };
         let id = crate::untrusted::clean(&opened.id, crate::untrusted::CELL_BYTES_MAX);
-        let mut page = format!("open_evidence | id: {id} | {unit}: {} | from: {offset}\n", opened.total);
+        let mut page = format!("open_evidence | id: {id} | {unit}: {total} | from: {offset}\n");
         if opened.logs_left_out > 0 {
             push(&mut page, format_args!("logs left out: {}; query_sql over events has them\n", opened.logs_left_out));
         }
@@ -61,6 +70,13 @@ fn parse(cursor: &str) -> Option<(u64, usize)> {
     }
 }
 
+/// A run, a verification or a finding as JSON; `None` where something else was opened.
+fn record(opened: &Open) -> Option<String> {
+    let (run, verification, finding) = (opened.run.as_ref(), opened.verification.as_ref(), opened.finding.as_ref());
+    let json = run.map(serde_json::to_string).or_else(|| verification.map(serde_json::to_string));
+    json.or_else(|| finding.map(serde_json::to_string)).map(Result::unwrap_or_default)
+}
+
 fn blob_page(opened: &Open) -> (String, Option<String>) {
     (opened.text.clone().unwrap_or_default(), opened.next_offset.map(|offset| offset.to_string()))
 }
@@ -79,6 +95,17 @@ fn span_page(opened: &Open, offset: u64, byte: usize, bytes_max: usize) -> (Stri
             None => units.push(tail.concat()),
         }
     }
+    unit_page(&units, offset, byte, bytes_max, opened.next_offset)
+}
+
+/// Fills a page with lines, of which the first is at `offset`; beyond them it goes on at `next`.
+fn unit_page(
+    units: &[String],
+    offset: u64,
+    byte: usize,
+    bytes_max: usize,
+    next: Option<u64>,
+) -> (String, Option<String>) {
     let mut page = String::new();
     for (index, unit) in units.iter().enumerate() {
         let from = if index == 0 { unit.floor_char_boundary(byte) } else { 0 };
@@ -98,7 +125,7 @@ fn span_page(opened: &Open, offset: u64, byte: usize, bytes_max: usize) -> (Stri
         page.push_str(&rest[..cut]);
         return (page, Some(format!("{at}+{}", from + cut)));
     }
-    (page, opened.next_offset.map(|offset| offset.to_string()))
+    (page, next.map(|offset| offset.to_string()))
 }
 
 #[cfg(test)]
@@ -136,6 +163,7 @@ mod tests {
             next_offset: None,
             run: None,
             verification: None,
+            finding: None,
             logs_left_out: 0,
         }
     }

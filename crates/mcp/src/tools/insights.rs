@@ -118,7 +118,7 @@ fn of_cause(item: &Insight) -> impl Iterator<Item = Fingerprint> + '_ {
 
 fn notes(answer: &Insights, items: &[Insight]) -> Vec<String> {
     let note = if !items.is_empty() {
-        "next: explain with the trace id in evidence"
+        "next: explain with the trace id in evidence; open_evidence finding:FINGERPRINT has all of one"
     } else if answer.operations == 0 && answer.left_out.received_before == 0 {
         "nothing was evaluated in this scope yet: trace a program with `kino run -- CMD`"
     } else if answer.left_out.received_before > 0 {

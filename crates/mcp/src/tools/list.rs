@@ -102,8 +102,9 @@ pub(crate) fn all(has_sql: bool) -> Vec<Tool> {
         tool(
             "find_errors",
             "Find errors",
-            "Exceptions grouped by fingerprint, with counts and the innermost frame of the project.",
+            "Exceptions grouped by fingerprint, with counts and the innermost frame of the project; also those a run only printed.",
             &[
+                ("fingerprint", text("only this group")),
                 ("service", text("exact")),
                 ("since", text("RFC 3339 or age")),
                 ("until", text("as since")),
@@ -126,8 +127,11 @@ pub(crate) fn all(has_sql: bool) -> Vec<Tool> {
         tool_without_output(
             "open_evidence",
             "Open evidence",
-            "Everything recorded on a trace, a span or a blob, framed as untrusted data.",
-            &[("id", text("TRACE_ID, TRACE_ID/SPAN_ID or blob:HASH")), CURSOR()],
+            "Everything recorded of a trace, span, run, finding, verification or blob, framed as untrusted data.",
+            &[
+                ("id", text("TRACE_ID, TRACE_ID/SPAN_ID, run:ID, finding:FINGERPRINT, verification:ID or blob:HASH")),
+                CURSOR(),
+            ],
             &["id"],
         ),
         tool(

@@ -110,7 +110,7 @@ shapes! {
     // find_errors
     ERRORS: "errors", usize::MAX, [
         "untrusted.type", "untrusted.message", "count", "last_seen_unix_nanos", "untrusted.frame",
-        "untrusted.function", "fingerprint", "example",
+        "untrusted.function", "fingerprint", "example", "printed",
     ];
     // check_insights
     INSIGHTS: "findings", usize::MAX, [

@@ -209,5 +209,5 @@ fn a_cluster_has_the_fingerprint_under_which_errors_are_grouped() {
     let evidence = crate::finding::Evidence { trace_id: traces[0].trace_id, span_id: None };
     let raised = crate::errors::exception(&span.events[0], evidence).unwrap();
     let raised = crate::errors::Exception { root: Some("/home/me/shop"), ..raised };
-    assert_eq!(here, format!("errors, fingerprint {}", crate::errors::fingerprint_of(&raised)));
+    assert_eq!(here, format!("kino errors --fingerprint {}", crate::errors::fingerprint_of(&raised)));
 }

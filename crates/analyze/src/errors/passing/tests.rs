@@ -22,6 +22,7 @@ fn on(number: u64, second: i64, stacktrace: &str) -> Exception<'_> {
         evidence: Evidence { trace_id: TRACE, span_id: Some(span(number)) },
         in_log: false,
         root: None,
+        printed_by: None,
     }
 }
 
