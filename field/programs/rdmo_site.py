@@ -11,7 +11,7 @@ SECRET_KEY, ALLOWED_HOSTS, ROOT_URLCONF = "a secret of at least thirty-two lette
 DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "field", "USER": "field", "HOST": "127.0.0.1", "PORT": os.environ["FIELD_PORT"]}}
 STATIC_ROOT, MEDIA_ROOT, COMPRESS_ENABLED = str(BASE / "static"), str(BASE / "media"), False
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
-DEFAULT_URI_PREFIX = "https://example.com/terms"
+DEFAULT_URI_PREFIX, WSGI_APPLICATION = "https://example.com/terms", None
 
 
 def __getattr__(name):
