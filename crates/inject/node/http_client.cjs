@@ -14,11 +14,13 @@ const context = require('./context.cjs');
 
 const requests = new WeakMap();
 const responses = new WeakMap();
-/** Set while the bootstrap makes a request of its own. */
+/** Requests of the bootstrap itself. */
+const ours = new WeakSet();
+/** Set while such a request is made. */
 let own = false;
 
 function began(request, below) {
-  if (own || requests.has(request) || request.reusedSocket === undefined) return;
+  if (own || ours.has(request) || requests.has(request) || request.reusedSocket === undefined) return;
   const span = new Span(request.method, KIND.CLIENT);
   requests.set(request, span);
   const secure = request.protocol === 'https:';
@@ -93,7 +95,9 @@ function patchResponses() {
 function unseen(make) {
   own = true;
   try {
-    return make();
+    const request = make();
+    ours.add(request);
+    return request;
   } finally {
     own = false;
   }

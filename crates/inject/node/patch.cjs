@@ -136,11 +136,11 @@ function closed(name, after, record, result, threw) {
 }
 
 /**
- * V8 finds a method's name in a stack by its value. A replaced function without a name of its own, or with another one,
- * is found in an object that is put above its owner.
+ * V8 finds a method's name in a stack by its value. A replaced function is found in an object that is put above its
+ * owner.
  */
 function findable(target, name, original) {
-  if (typeof original !== 'function' || original.name === name) return;
+  if (typeof original !== 'function' || target === process) return;
   let names = above.get(target);
   if (names === undefined) {
     names = Object.create(Object.getPrototypeOf(target));

@@ -1,0 +1,3 @@
+const cases = require('./cases.js');
+
+cases(test, describe, (one, other) => expect(one).toBe(other));
