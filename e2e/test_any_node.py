@@ -260,3 +260,9 @@ def test_spans_go_to_the_engine_once_the_channel_cannot_be_opened(shop, tmp_path
 def compare_ends(shop, missing):
     ran = run(["node", "-e", "require('child_process').execFileSync('true')"], shop, missing, KINO_OTLP="http://127.0.0.1:9")
     return ran.code, ran.output + ran.errors
+
+
+def test_kino_run_records_an_unprepared_program(shop, engine):
+    engine.kino("run", "--", "sh", "-c", f"cd '{shop}' && exec node serve.js")
+    found = json.loads(engine.kino("find", "--name", "GET /customers/:customer/orders/:id", "--json").stdout)
+    assert found, "the request is found by its route"

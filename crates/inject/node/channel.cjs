@@ -19,6 +19,8 @@ const { KEY, processRecord } = require('./resource.cjs');
 const RECORD_BYTES_MAX = 256 * 1024;
 /** Memory of the file while nothing reads it. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
+/** Times that the file is opened again. */
+const REOPENED_MAX = 64;
 /** Errors of the bootstrap that one process reports. */
 const ERRORS_MAX = 20;
 
@@ -35,8 +37,9 @@ function send(span) {
   if (sender) return sender.push(span);
   const text = encoded(span);
   if (text === null) return lose('large');
-  if (!isOpen()) return sender ? sender.push(span) : lose('failed');
-  if (fstat().blocks * 512 > FILE_BYTES_MAX) return lose('full');
+  const file = opened();
+  if (file === null) return sender ? sender.push(span) : lose('failed');
+  if (file.blocks * 512 > FILE_BYTES_MAX) return lose('full');
   for (const why of Object.keys(lost)) {
     if (lost[why] === 0) continue;
     const count = lost[why];
@@ -52,7 +55,7 @@ function report(place, error) {
   errors += 1;
   try {
     const type = typeof error?.name === 'string' ? error.name : typeof error;
-    if (isOpen()) write(stringify({ p: KEY, error: `${place}: ${type}`.slice(0, 200) }));
+    if (opened() !== null) write(stringify({ p: KEY, error: `${place}: ${type}`.slice(0, 200) }));
   } catch {
     // There is no other place to say it.
   }
@@ -84,27 +87,32 @@ function cut(attributes, longest) {
   }
 }
 
-/** Opens the file at the first record, and again where the program has closed its descriptor or reused the number. */
-function isOpen() {
+/**
+ * What the open file is; null where there is none. It is opened at the first record, and again where the program has
+ * closed its descriptor or reused the number.
+ */
+function opened() {
   if (descriptor >= 0) {
-    const now = fstat();
-    if (now && now.ino === inode && now.dev === device) return true;
+    const file = fstat();
+    if (file !== null && file.ino === inode && file.dev === device) return file;
     descriptor = -1;
     reopened += 1;
   }
-  if (sender) return false;
-  if (reopened > 8) return false;
+  return sender !== null || reopened > REOPENED_MAX ? null : open();
+}
+
+function open() {
   try {
     descriptor = openSync(environment.channel, constants.O_WRONLY | constants.O_APPEND);
     const file = fstat();
     if (inode !== 0 && (file.ino !== inode || file.dev !== device)) throw new Error('another file');
     ({ ino: inode, dev: device } = file);
     if (reopened === 0) write(stringify(processRecord()));
-    return descriptor >= 0;
+    return sender === null ? file : null;
   } catch {
     descriptor = -1;
     sender = require('./sender.cjs');
-    return false;
+    return null;
   }
 }
 
