@@ -173,6 +173,6 @@ def test_a_command_need_not_wait_for_the_log_to_be_read_back(own_engine, tmp_pat
     assert run.returncode == 0, notes
     assert own_engine.otlp_http in notes and "where they wait" in notes, notes
     assert own_engine.json("find", "--service", "meanwhile")["items"], notes
-    recorded = re.search(r"kino open run:([0-9a-f]+)", notes)[1]
+    recorded = re.search(r"· run ([0-9a-f]+)", notes)[1]
     opened = own_engine.json("open", f"run:{recorded}")
     assert own_engine.json("explain", opened["trace_id"])["schema"] == "kino.explain.v2", notes
