@@ -1,6 +1,6 @@
 """Runs a program twice, bare and with the Python bootstrap, and reads what the bootstrap wrote.
 
-A file in memory stands in for the channel of `kino run`, so that the bootstrap is tested alone.
+A file in memory takes the place of the channel of `kino run`, so that the bootstrap is tested alone.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Python programs that nobody prepared: the bootstrap records them, and they do not notice."""
+"""Unprepared Python programs: the bootstrap records them, and they do not notice."""
 
 import ctypes
 import fcntl
@@ -366,7 +366,7 @@ def exported(engine):
     return spans, services
 
 
-def test_kino_run_records_a_suite_that_nobody_prepared(own_engine, current):
+def test_kino_run_records_an_unprepared_suite(own_engine, current):
     shutil.copytree(APPS, own_engine.directory, dirs_exist_ok=True)
     command = [current, "-m", "pytest", "-q", "-p", "no:cacheprovider", "shop_suite.py"]
     bare = run(command, own_engine.directory)
