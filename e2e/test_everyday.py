@@ -4,10 +4,13 @@ import csv
 import io
 import json
 import os
+import pty
+import select
 import shutil
 import subprocess
 import time
 
+import pyte
 import pytest
 
 from conftest import binary, eventually, otlp, span
@@ -112,10 +115,47 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
     assert f"{0xA1:032x}" in completed("kino", "open", "0000")
     assert completed("kino", "find", "--service", "sh") == ["shop"]
     shop.kino("run", "--label", "tabbed", "--", "true")
-    # Bash breaks words at the colon: what it completes comes after.
     assert any(word.startswith("label:tabbed") for word in completed("kino", "compare", "--before", "label"))
     assert "\\$\\(touch\\ evil\\)" in completed("kino", "explain", "")
     assert not (shop.directory / "evil").exists()
+
+
+@pytest.mark.parametrize("typed, completed", [
+    ("kino expl\t", "kino explain "),
+    ("kino compare --before label:col\t", "kino compare --before label:colon "),
+    ("kino compare --before=label:c\t", "kino compare --before=label:colon "),
+    ("kino find --service sh\t", "kino find --service shop "),
+    ("kino explain load\\ o\t", "kino explain load\\ orders\\;\\ touch\\ evil "),
+])
+def test_an_interactive_bash_completes_before_and_after_a_colon(engine, tmp_path, typed, completed):
+    """Keys are typed into a real bash on a terminal: bash splits words at colons, readline replaces what comes after."""
+    start = time.time_ns()
+    engine.send(otlp("shop", [span(0xC1, 1, "load orders; touch evil", start, start + MS, kind=2)]))
+    if not engine.json("runs", "--all", "--label", "colon")["items"]:
+        engine.kino("run", "--label", "colon", "--", "true")
+    environment = {**engine.environment, "PATH": f"{binary().parent}:{os.environ['PATH']}", "HOME": str(tmp_path), "TERM": "dumb", "PS1": "$ "}
+    leader, follower = pty.openpty()
+    bash = subprocess.Popen(["bash", "--norc", "--noprofile", "-i"], env=environment, cwd=engine.directory, stdin=follower, stdout=follower,
+                            stderr=follower, start_new_session=True)
+    os.close(follower)
+    screen = pyte.Screen(200, 50)
+    stream = pyte.ByteStream(screen)
+
+    def shows(text):
+        while select.select([leader], [], [], 0.2)[0]:
+            stream.feed(os.read(leader, 65536))
+        return any(line.rstrip().endswith(text.rstrip()) for line in screen.display)
+
+    try:
+        os.write(leader, b"source <(kino completions bash); bind 'set bell-style none'; echo re''ady\n")
+        assert eventually(lambda: shows("ready")), screen.display
+        os.write(leader, typed.encode())
+        assert eventually(lambda: shows(f"$ {completed}")), [line for line in screen.display if line.strip()]
+        assert not (engine.directory / "evil").exists()
+    finally:
+        bash.kill()
+        bash.wait()
+        os.close(leader)
 
 
 def test_manual_pages_and_settings(shop, tmp_path):

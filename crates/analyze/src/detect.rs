@@ -39,6 +39,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub use held_by::{Beside, WaitedFor, may_wait_for_others, waited_for};
 pub use retime::retime;
 pub use unasked::{Neighbours, opens};
+pub(crate) use worth::in_words as worth_in_words;
 
 use crate::execution::Execution;
 use crate::finding::{Code, Evidence, Finding, Location, Number, Subject, SubjectKind};
@@ -104,18 +105,35 @@ pub fn findings(executions: &[Execution<'_, '_>], config: &DetectorConfig) -> Ve
     findings_beside(executions, Beside::default(), config)
 }
 
+/// Findings, and what detectors saw that is not worth one.
+pub(crate) struct Judged {
+    /// As [`findings`] has them.
+    pub(crate) findings: Vec<Finding>,
+    /// What claims to save something, and saves too little, in the order of the detectors.
+    pub(crate) slight: Vec<Finding>,
+}
+
+/// As [`findings`], with what is not worth one.
+pub(crate) fn judged(executions: &[Execution<'_, '_>], config: &DetectorConfig) -> Judged {
+    judged_beside(executions, Beside::default(), config)
+}
+
 /// The same; who holds what the executions wait for is also searched among what ran `beside` them.
 pub fn findings_beside<'t, 'a>(
     executions: &[Execution<'t, 'a>],
     beside: Beside<'t, 'a>,
     config: &DetectorConfig,
 ) -> Vec<Finding> {
+    judged_beside(executions, beside, config).findings
+}
+
+fn judged_beside<'t, 'a>(executions: &[Execution<'t, 'a>], beside: Beside<'t, 'a>, config: &DetectorConfig) -> Judged {
     let mut groups: BTreeMap<(&str, &str), Vec<Execution<'_, '_>>> = BTreeMap::new();
     for execution in executions {
         let span = execution.tree.span(execution.entry);
         groups.entry((span.service(), &span.name)).or_default().push(*execution);
     }
-    let mut ranked: Vec<Ranked> = Vec::new();
+    let (mut ranked, mut slight): (Vec<Ranked>, Vec<Finding>) = (Vec::new(), Vec::new());
     let waits = config.is_on(Code::HeldBy) && groups.values().any(|executions| held_by::may_wait_in(executions));
     for ((service, name), executions) in groups {
         let group = Group::new(service, name, &executions, config);
@@ -126,6 +144,8 @@ pub fn findings_beside<'t, 'a>(
             .collect();
         let mut found = found(&group, &detectors);
         found.retain(|found| config.is_on(found.finding.code));
+        let unworthy = found.extract_if(.., |found| !worth::is_worth_it(&group, found));
+        slight.extend(unworthy.filter(Found::claims_saving).map(|found| found.finding));
         ranked.extend(relate(&group, found));
     }
     if waits {
@@ -138,7 +158,7 @@ pub fn findings_beside<'t, 'a>(
         ranked.extend(waiting.into_iter().map(Ranked::of_waiting));
     }
     ranked.sort_by(in_order);
-    ranked.into_iter().map(|ranked| ranked.finding).collect()
+    Judged { findings: ranked.into_iter().map(|ranked| ranked.finding).collect(), slight }
 }
 
 fn in_order(a: &Ranked, b: &Ranked) -> std::cmp::Ordering {

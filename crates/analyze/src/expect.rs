@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 
 use kino_model::{DurationNanos, Span, SpanKind};
 
-use crate::detect::{self, DetectorConfig};
+use crate::detect::{self, DetectorConfig, Judged};
 use crate::errors::{self, ErrorGroup};
 use crate::execution::{Entry, Execution, executions, executions_where, own_work};
-use crate::finding::{Evidence, MAX_EXAMPLES, evidence};
+use crate::finding::{Evidence, Finding, MAX_EXAMPLES, evidence};
 use crate::statistics::quantile;
 use crate::tree::Tree;
 use crate::verify::exceptions;
@@ -189,13 +189,23 @@ pub fn no_finding(found: &[Execution<'_, '_>], code: Option<&str>, config: &Dete
     if let Some(code) = config.off.iter().find(|off| code == Some(off.name())) {
         return no_data(found.len(), format!("{code} is switched off in the user's configuration"));
     }
-    let mut findings = detect::findings(found, config);
-    findings.retain(|finding| code.is_none_or(|code| finding.code.name() == code));
+    let Judged { mut findings, mut slight } = detect::judged(found, config);
+    let is_asked = |finding: &Finding| code.is_none_or(|code| finding.code.name() == code);
+    findings.retain(is_asked);
+    slight.retain(is_asked);
     let named: Vec<String> =
         findings.iter().take(MAX_EXAMPLES).map(|finding| format!("{}: {}", finding.code, finding.text)).collect();
     let more = findings.len().saturating_sub(MAX_EXAMPLES);
     let rest = if more > 0 { format!(" And {more} more.") } else { String::new() };
-    let measured = if findings.is_empty() { "none".to_owned() } else { format!("{}{rest}", named.join(" ")) };
+    let measured = match (findings.is_empty(), slight.first()) {
+        (true, None) => "none".to_owned(),
+        (true, Some(first)) => {
+            let others = slight.len() - 1;
+            let others = if others > 0 { format!(" And {others} more.") } else { String::new() };
+            format!("none worth a finding, which saves {}; seen: {}{others}", detect::worth_in_words(), first.text)
+        }
+        (false, _) => format!("{}{rest}", named.join(" ")),
+    };
     let evidence = findings.iter().flat_map(|finding| finding.evidence.clone()).take(MAX_EXAMPLES).collect();
     result_of(findings.is_empty(), found.len(), measured, evidence)
 }
@@ -330,6 +340,14 @@ mod tests {
             |code| check(&text, Some("/cart"), move |found| no_finding(found, Some(code), &DetectorConfig::default()));
         assert!(code("n_plus_one").starts_with("Fail over 12: n_plus_one: "), "{}", code("n_plus_one"));
         assert_eq!(code("deadlock"), "Pass over 12: none (0 examples)");
+        let short = |item: usize| {
+            format!("\n  SELECT {item}..{item}.1 kind=client db.query.text='SELECT 1 FROM t WHERE id = {item}'")
+        };
+        let one = format!("GET /cart 0..200 kind=server{}", (1..13).map(short).collect::<Vec<_>>().concat());
+        let slight = check(&vec![one; 12].join("\n---\n"), Some("/cart"), |found| {
+            no_finding(found, Some("n_plus_one"), &DetectorConfig::default())
+        });
+        insta::assert_snapshot!(slight, @"Pass over 12: none worth a finding, which saves 5 % of an execution and 1 ms, or 20 calls that fill 1 % of it, or 10 one after another that fill 5 %; seen: 12 calls of one kind below GET /cart in an execution (at most 12), 1.20 ms on the critical path, where one would do: SELECT ? FROM t WHERE id = ? (0 examples)");
         let off = DetectorConfig { off: vec![Code::NPlusOne], ..DetectorConfig::default() };
         let without = |code| check(&text, Some("/cart"), |found| no_finding(found, Some(code), &off));
         let said = "NoData over 12: n_plus_one is switched off in the user's configuration (0 examples)";

@@ -2,6 +2,9 @@
 
 mod check;
 mod diagnose;
+#[cfg(test)]
+mod help;
+mod insights;
 mod lake;
 mod lists;
 mod run;
@@ -15,6 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::check::{Check, CheckFormat};
 pub(crate) use self::diagnose::Diagnose;
+pub(crate) use self::insights::{InsightState, Insights, OneInsight};
 pub(crate) use self::lake::Lake;
 pub(crate) use self::lists::{Operations, Runs, Services};
 pub(crate) use self::run::{REPEAT, Run};
@@ -32,28 +36,28 @@ const STYLES: Styles = Styles::styled()
 
 const EXIT_CODES: &str = "\
 Start here:
-  kino demo                 a real program traced, explained, and its change proved
-  kino run -- pytest        run anything with tracing switched on
-  kino diagnose             what is wrong now, causes first, each with the next command
-  kino explain checkout     where the time of an operation goes
-  kino run --against HEAD -- pytest   prove an uncommitted change: pass, fail or undecided
+  kino demo               a real program traced, explained, its change proved
+  kino run -- pytest      run anything with tracing switched on
+  kino diagnose           what is wrong now, causes first, each with a command
+  kino explain checkout   where the time of an operation goes
+  kino run --against HEAD -- pytest   prove an uncommitted change
   kino compare --before label:old --after label:new
 
 Exit codes:
-  0   done                           4   the engine cannot be reached or started
-  1   failed                         5   something it needs is not installed or not allowed
-  2   wrong arguments                75  at a limit right now: try again
+  0   done                       4   no engine can be reached or started
+  1   failed                     5   what it needs is not installed or allowed
+  2   wrong arguments            75  at a limit right now: try again
   3   nothing has that name or id
   `kino run --against` exits with its verdict: 0 pass, 1 fail, 3 undecided.
-  `kino run` exits as its command does (128+N after signal N; 125: kino itself failed,
-  126: the command cannot be executed, 127: it was not found).
+  `kino run` exits as its command does (128+N after signal N; 125: kino itself
+  failed, 126: the command cannot be executed, 127: it was not found).
 
 Environment:
-  KINO_HOME   the folder of the engine's data (default ~/.kino), with its config.toml
+  KINO_HOME   the folder of its data and of config.toml (default ~/.kino)
   NO_COLOR    no colour, even on a terminal
 
-Durations are written 250ms, 1.5s, 2m; points in time as RFC 3339
-(2026-05-01T12:00:00Z), a date, a local time of day (14:05), Unix nanoseconds, or how
+Durations are written 250ms, 1.5s, 2m; points in time as RFC 3339 \
+(2026-05-01T12:00:00Z), a date, a local time of day (14:05), Unix nanoseconds, or how \
 long ago: 15m, 2h, 3d.";
 
 /// Records what programs really do, and makes it readable.
@@ -113,8 +117,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Show exceptions, grouped.
     ///
-    /// An exception that several spans recorded as it passed up through them counts once, at the innermost. Errors that a
-    /// Python or Node program printed, and no span recorded, are read from the output of its run, which is said of them.
+    /// An exception that several spans recorded as it passed up through them counts once, at the innermost. Errors that
+    /// a Python or Node program printed, and no span recorded, are read from the output of its run, and say so.
     Errors(Errors),
     /// Show what is wrong, as it was found in the background: open, acknowledged, fixed, back again.
     Insights(Insights),
@@ -278,26 +282,26 @@ pub(crate) struct Find {
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-An operation (a span) of exactly that name comes first, then a trace whose id is, or begins with, these digits (at
+An operation (a span) of exactly that name comes first, then a trace whose id is, or begins with, these digits (at \
 least four), then the only operation whose name contains the words. Where several fit, they are listed.
 
-Of a trace that failed or was slow it says first what sets it apart from others of its entry operation, why it failed,
+Of a trace that failed or was slow it says first what sets it apart from others of its entry operation, why it failed, \
 what it waited for, and what it logged.
 
---since asks what changed: the window from then on against the stretch of the same length before it. --against takes
+--since asks what changed: the window from then on against the stretch of the same length before it. --against takes \
 another window, START..END, or how long it lasts until --since: 1h, or its START alone.
 
 Examples:
   kino explain 5b8efff798038103d269b633813fc60c
   kino explain 5b8efff798038103d269b633813fc60c --flame
-  kino explain 5b8efff798038103d269b633813fc60c --list critical-path --offset 500 --json
+  kino explain 5b8efff7 --list critical-path --offset 500 --json
   kino explain 5b8e
   kino explain journal.generate --last 50
   kino explain orders               GET /orders/<int:id>, if it is the only one
   kino explain --system
   kino explain --since 14:05
   kino explain --since 14:05 --until 14:20 --against 3h
-  kino explain --since 1h --against 2026-05-01T12:00:00Z..2026-05-01T13:00:00Z")]
+  kino explain --since 1h --against 2026-05-01T12:00Z..2026-05-01T13:00Z")]
 pub(crate) struct Explain {
     /// A trace's id or its beginning, or the name of an operation or a part of it.
     #[arg(value_name = "TRACE_ID|OPERATION", required_unless_present_any = ["system", "since"],
@@ -342,9 +346,9 @@ pub(crate) struct Explain {
 /// Arguments of `predict`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Without --attr it lists the numeric attributes that executions carry, and which explains most of the duration.
-The shape (constant, logarithmic, linear, n log n, quadratic, cubic) is chosen by its error on executions that
-it did not see. Where the data cannot carry an answer, it says why and what would help.
+Without --attr it lists the numeric attributes that executions carry, and which explains most of the duration. \
+The shape (constant, logarithmic, linear, n log n, quadratic, cubic) is chosen by its error on executions that \
+it did not see. Where the data cannot carry an answer, it says why and what would help. \
 Without --limit-duration the limit is the one at which executions were seen to time out.
 
 Examples:
@@ -381,11 +385,13 @@ pub(crate) struct Predict {
 A selector is one of
   run:ID           traces of one run
   label:NAME       traces of all runs with that label (kino run --label NAME)
-  commit:SHA       traces of that commit with nothing uncommitted; a unique prefix will do
+  commit:SHA       traces of that commit with nothing uncommitted; a unique
+                   beginning will do
   code:HASH        traces of exactly that state of the code
-  time:START..END  traces that started between two times: RFC 3339, dates (UTC), or Unix nanoseconds
+  time:START..END  traces that started between two times: RFC 3339, dates (UTC),
+                   or Unix nanoseconds
 
-Times get a verdict at the 1 % level, corrected for the operations tried: about ten executions a side
+Times get a verdict at the 1 % level, corrected for the operations tried: about ten executions a side \
 are enough for a clear difference. Counts get theirs from one execution a side on.
 
 Examples:
@@ -438,104 +444,16 @@ pub(crate) struct Errors {
     pub(crate) scope: ScopeArguments,
 }
 
-/// Arguments of `insights`.
-#[derive(Debug, Args)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    after_help = "\
-The engine evaluates every operation with new executions and stores what it finds. A finding is
-  open          seen, and not acknowledged
-  acknowledged  seen, and marked as known (`kino insights ack`)
-  fixed         later executions show it gone; with the state of the code, and the effect
-  recurring     it was fixed, and is back
-  decayed       its operation has not been seen for long (findings.decay_days in config.toml)
-The first is the one most worth acting on: its saving, times how often its operation runs, times how sure it is.
-In config.toml, `[findings] off = [\"dead_time\"]` switches a detector off.
-
-Examples:
-  kino insights
-  kino insights --file app/models.py
-  kino insights --state fixed --since 7d
-  kino insights show 3f9a
-  kino insights ack 3f9a"
-)]
-pub(crate) struct Insights {
-    /// Only those in this state; may be repeated. By default open and recurring ones.
-    #[arg(long = "state", value_enum, value_name = "STATE")]
-    pub(crate) states: Vec<InsightState>,
-    /// Only those located in this file; may be repeated.
-    #[arg(long = "file", value_name = "PATH")]
-    pub(crate) files: Vec<String>,
-    /// Only those that opened or changed their state at or after this.
-    #[arg(long, value_name = "TIME", value_parser = time::parse_when)]
-    pub(crate) since: Option<When>,
-    /// At most this many.
-    #[arg(long, value_name = "N", default_value_t = kino_wire::insights::DEFAULT_LIMIT, value_parser = parse_limit)]
-    pub(crate) limit: usize,
-    /// How the list is written.
-    #[command(flatten)]
-    pub(crate) format: ListFormat,
-    /// Whose findings.
-    #[command(flatten)]
-    pub(crate) scope: ScopeArguments,
-    /// One finding.
-    #[command(subcommand)]
-    pub(crate) one: Option<OneInsight>,
-}
-
-/// What to do with one finding.
-#[derive(Debug, Subcommand)]
-pub(crate) enum OneInsight {
-    /// Show everything stored about a finding.
-    Show {
-        /// Its fingerprint; a unique beginning will do.
-        #[arg(value_name = "FINGERPRINT", add = completion::findings())]
-        fingerprint: String,
-        /// Whose findings.
-        #[command(flatten)]
-        scope: ScopeArguments,
-    },
-    /// Mark a finding as known, so that it is not listed until it comes back.
-    Ack {
-        /// Its fingerprint; a unique beginning will do.
-        #[arg(value_name = "FINGERPRINT", add = completion::findings())]
-        fingerprint: String,
-        /// Undo it.
-        #[arg(long)]
-        undo: bool,
-        /// Whose findings.
-        #[command(flatten)]
-        scope: ScopeArguments,
-    },
-}
-
-/// A state of a finding, or any.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum InsightState {
-    /// Seen.
-    Open,
-    /// Seen, and you know.
-    Acknowledged,
-    /// Later executions show it gone.
-    Fixed,
-    /// It was fixed, and is back.
-    Recurring,
-    /// Its operation has not been seen for long.
-    Decayed,
-    /// Whatever its state.
-    All,
-}
-
 /// Arguments of `open`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   kino open 5b8efff798038103d269b633813fc60c
-  kino open 5b8e/eee1                the beginning of an id will do: at least four digits
-  kino open run:4f2a91c0             how a run ended, what it sent, what is wrong, what to ask next
-  kino open blob:HASH                a run's output or diff; `kino run` names it
-  kino open verification:8d3f        what `kino run --against` answered
-  kino open finding:3f9a             a finding, by its fingerprint")]
+  kino open 5b8e/eee1          the beginning of an id: at least four digits
+  kino open run:4f2a91c0       how a run ended, what it sent, what is wrong
+  kino open blob:HASH          a run's output or diff; `kino run` names it
+  kino open verification:8d3f  what `kino run --against` answered
+  kino open finding:3f9a       a finding, by its fingerprint")]
 pub(crate) struct Open {
     /// TRACE_ID, TRACE_ID/SPAN_ID, run:ID, blob:HASH, verification:ID or finding:FINGERPRINT, or the beginning of one.
     #[arg(value_name = "ID", add = completion::openable())]
@@ -551,10 +469,10 @@ pub(crate) struct Open {
 /// Arguments of `watch`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Traces appear as they are recorded, newest first; the bar beside a duration is half full at the operation's median.
-Enter opens a trace (waterfall, critical path, breakdown, findings, logs), a span, a finding, a run, its output;
-Esc goes back, Tab leads to findings and runs.
-/ narrows the list (service:shop name:\"GET /cart\" error min:250ms run:ID key=value words) or searches a text;
+Traces appear as they are recorded, newest first; the bar beside a duration is half full at the operation's median. \
+Enter opens a trace (waterfall, critical path, breakdown, findings, logs), a span, a finding, a run, its output; \
+Esc goes back, Tab leads to findings and runs. \
+/ narrows the list (service:shop name:\"GET /cart\" error min:250ms run:ID key=value words) or searches a text; \
 s searches the outputs of all runs and all logs. ? explains every key.
 
 Examples:
@@ -573,8 +491,8 @@ pub(crate) struct Watch {
 /// Arguments of `sql`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Tables: spans, events, links, traces. Ids are lowercase hex, times BIGINT Unix nanoseconds; every column is
-described in docs/schema.md. The query runs in a process of its own, kino-sql
+Tables: spans, events, links, traces. Ids are lowercase hex, times BIGINT Unix nanoseconds; every column is \
+described in docs/schema.md. The query runs in a process of its own, kino-sql \
 (cargo build --release -p kino-sql), over one snapshot of everything recorded, whatever its project.
 
 Examples:

@@ -173,12 +173,15 @@ fn spawn(settings: &Settings, log: &Log) -> Result<Child, Failure> {
         }
         Err(_) => (Stdio::null(), Stdio::null()),
     };
+    // Opened here, so that a system without it is not taken for one without the program.
+    let nothing = File::open("/dev/null")
+        .map_err(|error| Failure::because("opening /dev/null, which every system has: is /dev mounted?", &error))?;
     // The root folder: a detached engine must not keep the caller's folder from being unmounted.
     let spawned = Command::new(&settings.program)
         .args(["serve", "--detached"])
         .env("KINO_HOME", &settings.home)
         .current_dir("/")
-        .stdin(Stdio::null())
+        .stdin(nothing)
         .stdout(out)
         .stderr(err)
         .spawn();

@@ -179,7 +179,10 @@ fn count(count: &analyze::CountComparison) -> CountComparison {
         service => format!("{service} {name}"),
     };
     let of = count.operation.as_ref().map(|operation| format!(" of {}", named(operation))).unwrap_or_default();
+    let range = |(fewest, most): (u64, u64)| (fewest < most).then_some([fewest, most]);
     CountComparison {
+        range_before: range(count.range_before),
+        range_after: range(count.range_after),
         what: format!("{}{of} in {}", count.count.name(), named(&count.root)),
         before: count.before,
         after: count.after,

@@ -55,6 +55,7 @@ impl Engine {
         let snapshot = self.snapshot();
         let in_outputs = self.in_outputs(&snapshot, &filter).await?;
         let (outputs, outputs_left_out) = (in_outputs.outputs(), in_outputs.runs_left_out);
+        let are_outputs_cut = in_outputs.is_cut;
         let mut found = self.error_groups(&snapshot, &filter, in_outputs).await?;
         if found.groups.is_empty() {
             self.check_run(filter.run_ids.as_deref()).await?;
@@ -75,7 +76,7 @@ impl Engine {
                 })
                 .collect(),
             more,
-            counts_are_complete: !found.is_cut,
+            counts_are_complete: !found.is_cut && !are_outputs_cut,
             left_out_temporary: found.left_out_temporary,
             outputs_left_out,
         })
@@ -136,7 +137,7 @@ impl Engine {
             worktrees.extend(rows.iter().filter_map(|row| Some((row.worktree.as_deref()?, row.project.as_deref()?))));
             show_paths_in_project(&mut groups, &worktrees, &scratch);
             let left_out_temporary = left_out_temporary + in_outputs.left_out_temporary;
-            GroupsFound { groups, is_cut: is_cut || in_outputs.is_cut, left_out_temporary }
+            GroupsFound { groups, is_cut, left_out_temporary }
         };
         offload(group).await.or_problem()
     }

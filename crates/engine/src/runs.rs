@@ -7,6 +7,7 @@
 
 mod history;
 mod list;
+mod recorder;
 mod records;
 
 use std::collections::BTreeSet;
@@ -28,6 +29,7 @@ use kino_wire::explain::LeftOut;
 use kino_wire::run::{CodeState, Done, Run, RunFinish, RunOutput, RunQuestion, RunSent, RunStart, RunVerification};
 
 use self::history::Location;
+use self::recorder::Process;
 pub(crate) use self::records::{Record, RunRecords};
 use crate::error::OrProblem;
 use crate::execution_set::Members;
@@ -69,6 +71,7 @@ impl Engine {
                 ..start.code
             },
             start_unix_nanos: start.start_unix_nanos,
+            recorder: start.recorder.as_ref().and_then(Process::of),
             end_unix_nanos: None,
             exit_code: None,
             signal: None,
@@ -219,6 +222,7 @@ fn summarise(
         breakdown: explain::breakdown(explained.breakdown, true, &mut left_out),
         findings: explain::findings(explained.findings, &mut left_out),
         duration_nanos: record.end_unix_nanos.map(|end| end - record.start_unix_nanos),
+        lost: record.is_lost(),
         run_id: record.run_id,
         trace_id: record.trace_id,
         label: record.label,

@@ -11,6 +11,7 @@ mod machine;
 mod terminal;
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -153,7 +154,10 @@ fn on_pipes(command: Command<'_>, variables: &[(&str, OsString)]) -> Result<Star
     child.args(&words[1..]).envs(variables.iter().map(|(name, value)| (name, value)));
     child.current_dir(directory);
     if streams == Streams::Captured {
-        child.stdin(Stdio::null());
+        // Opened here, so that a system without it is not taken for one without the command.
+        child.stdin(File::open("/dev/null").map_err(|error| {
+            RunnerError::system("opening /dev/null, which every system has: is /dev mounted?", error)
+        })?);
     }
     if streams != Streams::Ours {
         child.stdout(Stdio::piped()).stderr(Stdio::piped());

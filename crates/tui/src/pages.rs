@@ -299,7 +299,7 @@ pub(crate) fn line_at(text: &str, offset: u64) -> usize {
 
 /// A run: how it went, what it wrote, what was learned.
 pub(crate) fn run(run: &Run, zone: &TimeZone) -> Vec<Line> {
-    let ended = ending(run.duration_nanos, run.exit_code, run.signal);
+    let ended = ending(run.duration_nanos, run.lost, run.exit_code, run.signal);
     let tone = if ended.1 == Tone::Plain { Tone::Strong } else { ended.1 };
     let mut lines = vec![Line::new(&run.command.join(" ")).tone(Tone::Strong), Line::new(&ended.0).tone(tone)];
     lines.push(Line::default());
@@ -367,11 +367,12 @@ pub(crate) fn finding_line(finding: &Finding) -> String {
 }
 
 /// How a command ended.
-pub(crate) fn ending(duration: Option<i64>, exit_code: Option<i32>, signal: Option<i32>) -> (String, Tone) {
+pub(crate) fn ending(duration: Option<i64>, lost: bool, exit_code: Option<i32>, signal: Option<i32>) -> (String, Tone) {
     match (exit_code, signal) {
         (_, Some(signal)) => (format!("signal {signal}"), Tone::Bad),
         (Some(0), None) => ("exit 0".to_owned(), Tone::Plain),
         (Some(code), None) => (format!("exit {code}"), Tone::Bad),
+        (None, None) if lost => ("lost".to_owned(), Tone::Bad),
         (None, None) if duration.is_none() => ("running".to_owned(), Tone::Good),
         (None, None) => ("ended".to_owned(), Tone::Plain),
     }

@@ -308,6 +308,7 @@ fn recorded_run() -> Run {
         code: CodeState { commit: Some("9d03b7e".to_owned()), branch: Some("main".to_owned()), ..CodeState::default() },
         start_unix_nanos: START,
         duration_nanos: Some(2_500 * MILLI),
+        lost: false,
         cpu_nanos: None,
         others_cpu: None,
         exit_code: Some(1),

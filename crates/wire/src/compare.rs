@@ -101,9 +101,9 @@ pub enum CountVerdict {
     Fewer,
     /// After has more.
     More,
-    /// Both have the same.
+    /// Both have the same; where it varies from one execution to the next, it does so alike on both sides.
     Same,
-    /// Repeats of one side disagree among themselves.
+    /// It varies from one execution to the next, and not alike on both sides.
     Unstable,
 }
 
@@ -269,6 +269,12 @@ pub struct CountComparison {
     pub before: f64,
     /// Per execution after it.
     pub after: f64,
+    /// The fewest and the most in one execution before; absent where all have as many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range_before: Option<[u64; 2]>,
+    /// The fewest and the most in one execution after; absent where all have as many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range_after: Option<[u64; 2]>,
     /// The verdict.
     pub verdict: CountVerdict,
 }

@@ -36,7 +36,7 @@ pub struct Errors {
     pub items: Vec<ErrorGroup>,
     /// Whether there are more groups than these.
     pub more: bool,
-    /// Whether the groups rest on every exception; if not, on the newest ones.
+    /// Whether the groups rest on every exception; if not, on the newest ones, and on the ends of long outputs.
     #[serde(default = "complete")]
     pub counts_are_complete: bool,
     /// Exceptions left out because they were recorded in worktrees that were made for one verification, which run other

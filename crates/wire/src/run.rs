@@ -31,6 +31,18 @@ pub struct RunStart {
     pub diff: Option<RunOutput>,
     /// When it began.
     pub start_unix_nanos: i64,
+    /// Who reports its end; where that is gone before it did, none will come.
+    #[serde(default)]
+    pub recorder: Option<Recorder>,
+}
+
+/// The process that records a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Recorder {
+    /// Its process id.
+    pub pid: u32,
+    /// The namespace of process ids that it is in, as Linux names it; `None` elsewhere.
+    pub namespace: Option<String>,
 }
 
 /// What is known of the code that runs.
@@ -109,8 +121,11 @@ pub struct Run {
     pub code: CodeState,
     /// When it began.
     pub start_unix_nanos: i64,
-    /// How long it took; `null` while it runs.
+    /// How long it took; `null` while it runs, and where it is lost.
     pub duration_nanos: Option<i64>,
+    /// Whether the process that recorded it is gone without a report of its end.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub lost: bool,
     /// Processor time of the command and its children, user and system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_nanos: Option<i64>,
@@ -148,6 +163,11 @@ pub struct Run {
     /// Stored findings of its project that opened or changed their state while it ran, in that order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings_changed: Vec<crate::insights::FindingChange>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// How many runs an answer holds when nothing is said.
@@ -205,8 +225,11 @@ pub struct RunItem {
     pub command: Vec<String>,
     /// When it began.
     pub start_unix_nanos: i64,
-    /// How long it took; `null` while it runs.
+    /// How long it took; `null` while it runs, and where it is lost.
     pub duration_nanos: Option<i64>,
+    /// Whether the process that recorded it is gone without a report of its end.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub lost: bool,
     /// The command's exit code.
     pub exit_code: Option<i32>,
     /// The signal that ended it.

@@ -28,9 +28,9 @@ pub enum CountVerdict {
     Fewer,
     /// After has more.
     More,
-    /// Both have the same.
+    /// Both have the same; where it varies from one execution to the next, it does so alike on both sides.
     Same,
-    /// Executions of one side disagree among themselves.
+    /// It varies from one execution to the next, and not alike on both sides.
     Unstable,
 }
 
@@ -47,8 +47,27 @@ pub struct CountComparison {
     pub before: f64,
     /// Per execution after.
     pub after: f64,
+    /// The fewest and the most in one execution before.
+    pub range_before: (u64, u64),
+    /// The fewest and the most in one execution after.
+    pub range_after: (u64, u64),
     /// The verdict.
     pub verdict: CountVerdict,
+}
+
+/// What the executions of both sides say of one count.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Judged {
+    medians: (f64, f64),
+    ranges: [(u64, u64); 2],
+    verdict: CountVerdict,
+}
+
+impl Judged {
+    /// Whether nothing was counted on either side.
+    fn is_nothing(&self) -> bool {
+        self.ranges == [(0, 0); 2]
+    }
 }
 
 impl Count {
@@ -111,18 +130,29 @@ pub(super) fn compare(sides: &Sides<'_>) -> Vec<CountComparison> {
                 execution.operations.iter().map(|(_, sums)| count.of(sums)).sum()
             };
             let all = judge(before.iter().map(total).collect(), after.iter().map(total).collect());
-            let mut push = |operation: Option<usize>, (before, after, verdict): (f64, f64, CountVerdict)| {
-                let operation = operation.map(owned);
-                comparisons.push(CountComparison { count, root: owned(root), operation, before, after, verdict });
+            let mut push = |operation: Option<usize>, judged: Judged| {
+                let ((before, after), verdict) = (judged.medians, judged.verdict);
+                let ([range_before, range_after], operation) = (judged.ranges, operation.map(owned));
+                let root = owned(root);
+                comparisons.push(CountComparison {
+                    count,
+                    root,
+                    operation,
+                    before,
+                    after,
+                    range_before,
+                    range_after,
+                    verdict,
+                });
             };
-            if count != Count::Calls && all.0 == 0.0 && all.1 == 0.0 && all.2 == CountVerdict::Same {
+            if count != Count::Calls && all.is_nothing() {
                 continue;
             }
             push(None, all);
             for &operation in called.iter().filter(|&&operation| operation != root || count != Count::Calls) {
                 let of = |execution: &&ExecutionSums| count.of(&execution.of(operation));
                 let judged = judge(before.iter().map(of).collect(), after.iter().map(of).collect());
-                if judged != (0.0, 0.0, CountVerdict::Same) {
+                if !judged.is_nothing() {
                     push(Some(operation), judged);
                 }
             }
@@ -143,14 +173,19 @@ fn rank(comparison: &CountComparison) -> (u8, f64) {
     }
 }
 
-fn judge(before: Vec<u64>, after: Vec<u64>) -> (f64, f64, CountVerdict) {
-    let is_stable = |counts: &[u64]| counts.windows(2).all(|pair| pair[0] == pair[1]);
-    let verdict = match (is_stable(&before) && is_stable(&after), before[0].cmp(&after[0])) {
+fn judge(mut before: Vec<u64>, mut after: Vec<u64>) -> Judged {
+    before.sort_unstable();
+    after.sort_unstable();
+    let ends = |counts: &[u64]| (counts[0], counts[counts.len() - 1]);
+    let ranges = [ends(&before), ends(&after)];
+    let is_stable = ranges.iter().all(|(fewest, most)| fewest == most);
+    let verdict = match (is_stable, ranges[0].0.cmp(&ranges[1].0)) {
+        (false, _) if before == after => CountVerdict::Same,
         (false, _) => CountVerdict::Unstable,
         (true, std::cmp::Ordering::Greater) => CountVerdict::Fewer,
         (true, std::cmp::Ordering::Less) => CountVerdict::More,
         (true, std::cmp::Ordering::Equal) => CountVerdict::Same,
     };
     let middle = |counts: Vec<u64>| median(counts.into_iter().map(|count| count as f64).collect());
-    (middle(before), middle(after), verdict)
+    Judged { medians: (middle(before), middle(after)), ranges, verdict }
 }

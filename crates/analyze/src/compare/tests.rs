@@ -205,6 +205,14 @@ fn counts_that_disagree_on_one_side_are_unstable() {
 }
 
 #[test]
+fn counts_that_vary_alike_on_both_sides_are_the_same() {
+    let set = "r 0..9\n  a 1..2\n---\nr 0..9";
+    let reversed = "r 0..9\n---\nr 0..9\n  a 1..2";
+    let shown = check(set, reversed);
+    assert!(shown.contains("calls of a in r: 0.5 → 0.5 Same") && !shown.contains("Unstable"), "{shown}");
+}
+
+#[test]
 fn the_gap_between_client_and_server_is_the_servers() {
     let trace = |gap: u32| {
         format!(

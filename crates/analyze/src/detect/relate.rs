@@ -13,7 +13,6 @@
 //!   other one and is listed after it.
 
 use super::facts::Group;
-use super::worth;
 use crate::critical_path::Segment;
 use crate::finding::{Code, Finding, MAX_REMARKS, UNSURE};
 use crate::tree::Tree;
@@ -98,6 +97,11 @@ impl Found {
         Self { calls_saved: Some(calls), ..self }
     }
 
+    /// Whether it says that something would be saved, in time or in calls.
+    pub(super) fn claims_saving(&self) -> bool {
+        self.finding.saving_nanos.is_some() || self.calls_saved.is_some()
+    }
+
     /// Says which time of one execution it speaks of, in nanoseconds, where it claims to save none.
     pub(super) fn concerning(self, nanos: f64) -> Self {
         Self { concerned_nanos: Some(nanos), ..self }
@@ -123,7 +127,6 @@ impl Ranked {
 
 /// Relates the findings of one group, in the order of their detectors.
 pub(super) fn relate(group: &Group<'_, '_>, mut found: Vec<Found>) -> Vec<Ranked> {
-    found.retain(|found| worth::is_worth_it(group, found));
     let merged_into = merge(group, &found);
     let causes = causes(group, &found);
     let worths = discount(group, &mut found, &causes);

@@ -33,11 +33,20 @@ pub(super) const TOKENS_MIN: f64 = 200.0;
 /// Whether a finding saves enough of time or calls if it claims to save any, or speaks of enough time.
 pub(super) fn is_worth_it(group: &Group<'_, '_>, found: &Found) -> bool {
     let nanos = found.finding.saving_nanos.map(|nanos| nanos as f64);
-    if nanos.is_none() && found.calls_saved.is_none() {
+    if !found.claims_saving() {
         return found.concerned_nanos.is_none_or(|nanos| nanos >= CONCERNED_NANOS_MIN);
     }
     nanos.is_some_and(|nanos| is_time(nanos, usual_duration(group, found)))
         || found.calls_saved.is_some_and(|calls| is_load(group, found, calls))
+}
+
+/// The rule of [`is_worth_it`] for what claims a saving.
+pub(crate) fn in_words() -> String {
+    let (part, calls_part, millis) = (100.0 * PART_MIN, 100.0 * CALLS_PART_MIN, NANOS_MIN / 1e6);
+    format!(
+        "{part} % of an execution and {millis} ms, or {CALLS_MIN} calls that fill {calls_part} % of it, or \
+         {FEW_CALLS_MIN} one after another that fill {part} %"
+    )
 }
 
 /// Whether it is enough time of an execution that takes `duration` nanoseconds.

@@ -81,18 +81,48 @@ fn chance_of_failures(before: Side<'_, '_, '_>, after: Side<'_, '_, '_>) -> f64 
 
 /// What an execution did altogether.
 pub(super) fn of_counts(comparison: &Comparison) -> Vec<Reason> {
-    let totals = comparison.counts.iter().filter(|count| count.operation.is_none());
-    totals.filter_map(|total| of_count(total, &comparison.counts)).collect()
+    let totals = || comparison.counts.iter().filter(|count| count.operation.is_none());
+    let mut reasons: Vec<Reason> = totals().filter_map(|total| of_count(total, &comparison.counts)).collect();
+    let unsteady: Vec<&CountComparison> = totals().filter(|total| is_unsteady(total)).collect();
+    reasons.extend((!unsteady.is_empty()).then(|| of_unsteady(&unsteady)));
+    reasons
 }
 
-fn of_count(total: &CountComparison, all: &[CountComparison]) -> Option<Reason> {
-    let what = match total.count {
+/// Whether a count varies from one execution to the next, and otherwise before than after: an error now and then on both
+/// sides says nothing about a change.
+fn is_unsteady(total: &CountComparison) -> bool {
+    let differs = total.before.total_cmp(&total.after).is_ne() || total.range_before != total.range_after;
+    total.verdict == CountVerdict::Unstable && differs
+}
+
+/// All counts that vary, in one sentence: they decide nothing.
+fn of_unsteady(totals: &[&CountComparison]) -> Reason {
+    let side = |median: f64, (fewest, most): (u64, u64)| {
+        let range = format!("{fewest} to {most}, half of them up to {}", short(median));
+        if fewest == most { fewest.to_string() } else { range }
+    };
+    let one = |total: &&CountComparison| {
+        let (before, after) = (side(total.before, total.range_before), side(total.after, total.range_after));
+        format!("{} in {} ({before} before; {after} after)", counted(total.count), total.root.1)
+    };
+    let shown: Vec<String> = totals.iter().map(one).collect();
+    let shown: Vec<&str> = shown.iter().map(String::as_str).collect();
+    let text = format!("decides nothing, because it varies from one execution to the next: {}.", named(&shown, "", ""));
+    reason("unsteady_count", None, vec![Number::new("counts", totals.len() as f64, Unit::Count)], text)
+}
+
+fn counted(count: Count) -> &'static str {
+    match count {
         Count::Calls => "calls",
         Count::Errors => "errors",
         Count::Statements => "statements",
         Count::InputTokens => "input tokens",
         Count::OutputTokens => "output tokens",
-    };
+    }
+}
+
+fn of_count(total: &CountComparison, all: &[CountComparison]) -> Option<Reason> {
+    let what = counted(total.count);
     let (more, fewer) = match total.count {
         Count::Calls => ("more_calls", "fewer_calls"),
         Count::Errors => ("more_errors", "fewer_errors"),
@@ -110,13 +140,11 @@ fn of_count(total: &CountComparison, all: &[CountComparison]) -> Option<Reason> 
         CountVerdict::More if total.count == Count::Calls && grown.is_empty() => return None,
         CountVerdict::More => (more, Some(Verdict::Fail)),
         CountVerdict::Fewer => (fewer, Some(Verdict::Pass)),
-        CountVerdict::Unstable => ("unsteady_count", None),
-        CountVerdict::Same => return None,
+        CountVerdict::Unstable | CountVerdict::Same => return None,
     };
     let of = if total.verdict == CountVerdict::More { named(&grown, " (", ")") } else { String::new() };
-    let unsteady = if decides.is_none() { ", which differs between executions of one side" } else { "" };
     let text = format!(
-        "{what} in {}: {} before, {} after in each execution{of}{unsteady}.",
+        "{what} in {}: {} before, {} after in each execution{of}.",
         total.root.1,
         short(total.before),
         short(total.after)

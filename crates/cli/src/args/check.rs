@@ -9,7 +9,7 @@ use super::ScopeArguments;
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Executes nothing: it reads what was recorded, by default of the newest state of this worktree's code that was run.
+Executes nothing: it reads what was recorded, by default of the newest state of this worktree's code that was run. \
 Expectations stand in kino.toml at the repository's root:
 
   expect = [
@@ -19,7 +19,7 @@ Expectations stand in kino.toml at the repository's root:
     \"no new error types\",
   ]
 
-An expectation that no execution says anything about is no pass (--allow-no-data makes it one). docs/check.md has
+An expectation that no execution says anything about is no pass (--allow-no-data makes it one). docs/check.md has \
 the whole grammar. Exit codes: 0 everything holds, 1 something does not, 2 an expectation cannot be read.
 
 Examples:

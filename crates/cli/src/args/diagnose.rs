@@ -9,11 +9,11 @@ use kino_text::time::{self, When};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 It evaluates the newest executions of every operation at which executions start, and ranks what is wrong with them:
-findings, failures by their first cause, and what the newest state of the code does otherwise than the one before.
-Each entry is one cause, with the part of the time or of the executions that is lost by it, and the command to go on
+findings, failures by their first cause, and what the newest state of the code does otherwise than the one before. \
+Each entry is one cause, with the part of the time or of the executions that is lost by it, and the command to go on \
 with. What only follows from a cause is listed below it.
 
-Words of a complaint match recorded names alone (operations, services, attributes, errors, statements): what they name
+Words of a complaint match recorded names alone (operations, services, attributes, errors, statements): what they name \
 ranks higher, and the answer says by how much. It also lists the words that name nothing.
 
 Examples:

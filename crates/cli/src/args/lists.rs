@@ -9,15 +9,15 @@ use crate::completion;
 /// Arguments of `runs`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A run is one command under `kino run`. The list reads records alone, no spans: counts are those of each run's end. The
+A run is one command under `kino run`. The list reads records alone, no spans: counts are those of each run's end. The \
 beginning of an id is enough for every command that takes one.
 
 Examples:
   kino runs
   kino runs --failed --since 1d
   kino runs --label before --json
-  kino open run:4f2a91c0            one run: how it ended, what it sent, what is wrong, what to ask next
-  kino find --run 4f2a91c0          its traces
+  kino open run:4f2a91c0    how one ended, what it sent, what is wrong
+  kino find --run 4f2a91c0  its traces
   kino compare --before run:4f2a91c0 --after run:8d3f07aa")]
 pub(crate) struct Runs {
     /// Only runs with exactly this label.
@@ -70,14 +70,14 @@ pub(crate) struct Services {
 /// Arguments of `operations`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-An operation is a service and the name of a span. Counts and durations are maintained as spans arrive, over everything
+An operation is a service and the name of a span. Counts and durations are maintained as spans arrive, over everything \
 that is stored: no span is read, however many there are. TOTAL is the time of all its spans together.
 
 Examples:
   kino operations
   kino operations --service shop --roots
-  kino explain 'GET /orders'        where the time of one goes; a part of its name is enough
-  kino find --name 'GET /orders'    the traces it is in")]
+  kino explain 'GET /orders'      where the time of one goes; a part will do
+  kino find --name 'GET /orders'  the traces it is in")]
 pub(crate) struct Operations {
     /// Only those of exactly this service.
     #[arg(long, short, value_name = "SERVICE", add = completion::services())]

@@ -10,11 +10,11 @@ use kino_text::time;
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Sets, where they are absent, OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL, OTEL_SERVICE_NAME and
-OTEL_METRICS_EXPORTER=none; adds to OTEL_RESOURCE_ATTRIBUTES; sets TRACEPARENT, as the child of an incoming one.
-Records exit code, duration, output and the state of the code (commit and uncommitted diff).
-Input, output, signals and the exit code pass through untouched. With --json the run's record (kino.run.v1)
-goes to standard error as its last line, or to the file that --json-out names.
+Sets, where they are absent, OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL, OTEL_SERVICE_NAME and \
+OTEL_METRICS_EXPORTER=none; adds to OTEL_RESOURCE_ATTRIBUTES; sets TRACEPARENT, as the child of an incoming one. \
+Records exit code, duration, output and the state of the code (commit and uncommitted diff). Input, output, signals \
+and the exit code pass through untouched. With --json the run's record (kino.run.v1) goes to standard error as its \
+last line, or to the file that --json-out names.
 
 Examples:
   kino run -- cargo test
@@ -23,17 +23,17 @@ Examples:
   kino run --against HEAD -- python app.py           prove an uncommitted change
   kino run --against main --setup 'npm ci' -- node bench.js
 
-Python and Node programs need no OpenTelemetry: requests (Flask, FastAPI, Django, aiohttp, Express, Fastify, http;
-requests, httpx, urllib3, fetch), statements (sqlite3, psycopg, SQLAlchemy, pg, mysql2, better-sqlite3), Redis, commands
-and tests (pytest, unittest, node:test, vitest, jest) become spans. Nothing is installed or changed; --no-inject leaves
-it out. A program with an OpenTelemetry SDK of its own sends what it always sends.
+Python and Node programs need no OpenTelemetry: requests (Flask, FastAPI, Django, aiohttp, Express, Fastify, http; \
+requests, httpx, urllib3, fetch), statements (sqlite3, psycopg, SQLAlchemy, pg, mysql2, better-sqlite3), Redis, \
+commands and tests (pytest, unittest, node:test, vitest, jest) become spans. Nothing is installed or changed; \
+--no-inject leaves it out. A program with an OpenTelemetry SDK of its own sends what it always sends.
 
-With --against, CMD is executed up to N times on each side and the answer is a verdict: pass, fail or undecided,
-with its reasons. It ends earlier once the verdict is sure. BASE is a git revision, which is executed in a
-temporary worktree in turn with this directory; `previous` for earlier runs of the same command; or run:ID, label:NAME, code:HASH, time:START..END.
-CMD gets no input, and its output is recorded, not shown. With --json the answer (kino.verify.v1) goes to
-standard output. Exit codes then: 0 pass, 1 fail, 3 undecided, 2 wrong arguments, 75 another verification of
-this project runs, 125 it could not be carried out, 126 and 127 as always, 130 interrupted.")]
+With --against, CMD is executed up to N times on each side and the answer is a verdict: pass, fail or undecided, \
+with its reasons. It ends earlier once the verdict is sure. BASE is a git revision, which is executed in a temporary \
+worktree in turn with this directory; `previous` for earlier runs of the same command; or run:ID, label:NAME, \
+code:HASH, time:START..END. CMD gets no input, and its output is recorded, not shown. With --json the answer \
+(kino.verify.v1) goes to standard output. Exit codes then: 0 pass, 1 fail, 3 undecided, 2 wrong arguments, 75 \
+another verification of this project runs, 125 it could not be carried out, 126 and 127 as always, 130 interrupted.")]
 pub(crate) struct Run {
     /// A name for this run and others like it, for `compare --before label:NAME`.
     #[arg(long, short, value_name = "NAME")]

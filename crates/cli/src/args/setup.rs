@@ -16,7 +16,7 @@ pub(crate) enum ConfigCommand {
 /// Arguments of `completions`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Commands, options and their values are completed; so are operations, services, labels, and the ids of traces, runs and
+Commands, options and their values are completed; so are operations, services, labels, and the ids of traces, runs and \
 findings, while an engine runs.
 
 Examples:

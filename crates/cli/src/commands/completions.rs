@@ -54,8 +54,14 @@ pub(super) fn run(app: &App, arguments: &Completions) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// For bash a script of our own: the usual one knows nothing of words that bash has split.
+const BASH: &str = include_str!("completions/bash.sh");
+
 /// The script for a shell: it asks this program whenever something is to be completed.
 fn script(shell: Shell) -> Result<String, Failure> {
+    if shell == Shell::Bash {
+        return Ok(BASH.to_owned());
+    }
     let name = shell.to_string();
     let shells = Shells::builtins();
     let Some(completer) = shells.completer(&name) else {
@@ -102,4 +108,14 @@ fn place(shell: Shell) -> Result<(PathBuf, String, Option<String>), Failure> {
             return Err(Failure::new(code::WRONG, message));
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_script_for_bash_asks_by_the_variable_that_is_answered() {
+        assert!(BASH.contains(&format!(" {VARIABLE}=\"bash\"")), "{BASH}");
+    }
 }

@@ -194,9 +194,9 @@ fn counts(answer: &Compare, style: Style) -> String {
                 CountVerdict::Fewer => ("fewer", Tone::Good),
                 CountVerdict::More => ("more", Tone::Warn),
                 CountVerdict::Same => ("same", Tone::Faint),
-                CountVerdict::Unstable => ("unstable", Tone::Faint),
+                CountVerdict::Unstable => ("varies", Tone::Faint),
             };
-            let row = [number(count.before), number(count.after)];
+            let row = [side(count.before, count.range_before), side(count.after, count.range_after)];
             let what = clean(&count.what);
             table.row(&[(&what, Tone::Plain), (&row[0], Tone::Plain), (&row[1], Tone::Plain), (verdict, tone)]);
         }
@@ -206,6 +206,14 @@ fn counts(answer: &Compare, style: Style) -> String {
         text.push_str(&format!("{} the same on both sides\n", counted(same as u64, "count")));
     }
     text
+}
+
+/// A median, and between which numbers the executions are.
+fn side(median: f64, range: Option<[u64; 2]>) -> String {
+    match range {
+        None => number(median),
+        Some([fewest, most]) => format!("{} ({fewest}–{most})", number(median)),
+    }
 }
 
 fn number(value: f64) -> String {
@@ -252,6 +260,10 @@ mod tests {
             calls: executions,
             errors: 0,
         }
+    }
+
+    fn count(what: &str, before: f64, after: f64, verdict: CountVerdict) -> CountComparison {
+        CountComparison { what: what.to_owned(), before, after, range_before: None, range_after: None, verdict }
     }
 
     #[test]
@@ -306,13 +318,9 @@ mod tests {
             ],
             calls_changed: Vec::new(),
             counts: vec![
-                CountComparison {
-                    what: "calls of a".to_owned(),
-                    before: 3.0,
-                    after: 1.0,
-                    verdict: CountVerdict::Fewer,
-                },
-                CountComparison { what: "calls of b".to_owned(), before: 1.0, after: 1.0, verdict: CountVerdict::Same },
+                count("calls of a", 3.0, 1.0, CountVerdict::Fewer),
+                count("calls of b", 1.0, 1.0, CountVerdict::Same),
+                CountComparison { range_after: Some([0, 3]), ..count("errors", 0.0, 0.5, CountVerdict::Unstable) },
             ],
             suspects: vec![Suspect {
                 service: "journal".to_owned(),

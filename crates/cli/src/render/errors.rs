@@ -32,7 +32,7 @@ pub(crate) fn text(answer: &Errors, style: Style, now: UnixNanos) -> String {
     }
     let mut text = answer.items.iter().map(|group| block(group, style, now)).collect::<Vec<_>>().join("\n");
     if !answer.counts_are_complete {
-        text.push_str("\nThere are too many exceptions to look at all: the counts are those of the newest.\n");
+        text.push_str("\nNot all is counted: of too many exceptions the newest are, and of a long output its end.\n");
     }
     if answer.more {
         text.push_str("\nThere are more groups: a larger --limit shows them.\n");

@@ -69,6 +69,7 @@ pub(crate) fn runs(answer: &Runs, style: Style, now: UnixNanos) -> String {
 /// How a run ended.
 pub(crate) fn ended(run: &RunItem) -> (String, Tone) {
     match (run.duration_nanos, run.exit_code, run.signal) {
+        (None, ..) if run.lost => ("lost".to_owned(), Tone::Bad),
         (None, ..) => ("no end yet".to_owned(), Tone::Warn),
         (_, _, Some(signal)) => (format!("signal {signal}"), Tone::Bad),
         (_, Some(0), _) => ("exit 0".to_owned(), Tone::Good),
@@ -199,6 +200,7 @@ mod tests {
             RunItem { label: Some("mine".to_owned()), ..run("4f2a91c0", Some(0), &["pytest", "-x"]) },
             RunItem { verification: Some(of), ..run("0a1b2c3d", Some(1), &["python", "app.py", "\u{1b}[2J"]) },
             run("ffeeddcc", None, &["sleep", "60"]),
+            RunItem { lost: true, ..run("ffeeddcb", None, &["sleep", "61"]) },
         ];
         let answer = Runs { items, left_out: 7, cursor: Some("17:ab".to_owned()), ..Runs::default() };
         for width in [60, 80, 120] {

@@ -179,6 +179,9 @@ fn worth_explaining(run: &Run, beside: &Beside) -> TraceId {
 
 fn ended(run: &Run) -> (String, Tone) {
     match (run.duration_nanos, run.exit_code, run.signal) {
+        (None, ..) if run.lost => {
+            ("lost: the `kino run` that recorded it is gone, and did not see it end".to_owned(), Tone::Bad)
+        }
         (None, ..) => ("no end yet".to_owned(), Tone::Warn),
         (_, _, Some(signal)) => (format!("ended by signal {signal}"), Tone::Bad),
         (_, Some(0), _) => ("exit 0".to_owned(), Tone::Good),
@@ -239,6 +242,7 @@ mod tests {
             code: CodeState::default(),
             start_unix_nanos: 0,
             duration_nanos: Some(420_000_000),
+            lost: false,
             cpu_nanos: None,
             others_cpu: None,
             exit_code: Some(0),

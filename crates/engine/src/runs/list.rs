@@ -6,7 +6,9 @@ use kino_wire::run::{DEFAULT_RUNS, MAX_RUNS, RunItem, Runs, RunsQuestion};
 
 use super::Record;
 use super::records::RUNS_MAX;
+use crate::error::OrProblem;
 use crate::find::limit;
+use crate::offload::offload;
 use crate::{Engine, scope};
 
 impl Engine {
@@ -29,7 +31,7 @@ impl Engine {
         let left_out = runs.len().saturating_sub(limit) as u64;
         runs.truncate(limit);
         let cursor = runs.last().filter(|_| left_out > 0).map(|run| Place::of(run).cursor());
-        let items = runs.into_iter().map(item).collect();
+        let items = offload(move || runs.into_iter().map(item).collect()).await.or_problem()?;
         Ok(Runs { schema: Runs::SCHEMA.to_owned(), items, left_out, cursor, older_not_read })
     }
 }
@@ -58,6 +60,7 @@ impl Place {
 fn item(record: Record) -> RunItem {
     RunItem {
         duration_nanos: record.end_unix_nanos.map(|end| end - record.start_unix_nanos),
+        lost: record.is_lost(),
         run_id: record.run_id,
         trace_id: record.trace_id,
         label: record.label,

@@ -11,6 +11,7 @@ use kino_wire::run::{CodeState, RunSent, RunVerification};
 use serde::{Deserialize, Serialize};
 
 use super::history::Location;
+use super::recorder::Process;
 use crate::documents::Documents;
 use crate::resolve::{self, MATCHES_MAX, Prefix, repeated, too_short};
 
@@ -37,6 +38,9 @@ pub(crate) struct Record {
     pub(super) directory: String,
     pub(crate) code: CodeState,
     pub(crate) start_unix_nanos: i64,
+    /// The process that reports its end; `None` where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) recorder: Option<Process>,
     pub(crate) end_unix_nanos: Option<i64>,
     pub(super) exit_code: Option<i32>,
     pub(super) signal: Option<i32>,
@@ -65,6 +69,11 @@ impl Record {
     /// Whether its command has come to an end.
     pub(crate) fn has_ended(&self) -> bool {
         self.end_unix_nanos.is_some()
+    }
+
+    /// Whether the process that recorded it is gone without a report of its end. Asks the system.
+    pub(crate) fn is_lost(&self) -> bool {
+        !self.has_ended() && self.recorder.as_ref().is_some_and(Process::is_gone)
     }
 
     /// Whether its command ended otherwise than well.

@@ -105,6 +105,7 @@ fn run_row(run: &RunItem) -> Vec<Value> {
     let ended = match (run.exit_code, run.signal) {
         (_, Some(signal)) => Value::Plain(format!("signal {signal}")),
         (Some(code), None) => Value::Plain(format!("exit {code}")),
+        (None, None) if run.lost => Value::Plain("lost".to_owned()),
         (None, None) => Value::Empty,
     };
     vec![

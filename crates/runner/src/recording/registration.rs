@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use kino_repo::Code;
 use kino_wire::admin::EngineFile;
-use kino_wire::run::RunStart;
+use kino_wire::run::{Recorder, RunStart};
 
 use super::{Recording, metric_points, output};
 use crate::child::Command;
@@ -83,6 +83,7 @@ impl<H: Host> Registration<H> {
             code: code.state.clone(),
             diff,
             start_unix_nanos: host.clock().now().0,
+            recorder: Some(recorder()),
         };
         let (sender, events) = sync_channel(EVENTS_MAX);
         let (asking, question) = (host.clone(), start.clone());
@@ -207,6 +208,12 @@ fn register<H: Host>(host: &H, question: &RunStart, events: &SyncSender<Event<H>
     send(events, Event::Engine(client.address().clone()));
     client.ask(question)?;
     Ok(Registered { metric_points: metric_points(&client), client })
+}
+
+/// This process, which reports the run's end.
+fn recorder() -> Recorder {
+    let namespace = std::fs::read_link("/proc/self/ns/pid").ok();
+    Recorder { pid: std::process::id(), namespace: namespace.map(|link| link.to_string_lossy().into_owned()) }
 }
 
 /// The command may be running, and nothing reads the notes yet: what exceeds the bound is not waited for.

@@ -185,7 +185,7 @@ pub(super) fn runs(state: &State, canvas: &mut Canvas<'_>) {
 fn run(state: &State, run: &RunItem, row: &mut Row<'_>) {
     row.put(1, &time::briefly(run.start_unix_nanos, state.now_unix_nanos, &state.options.zone), Tone::Faint);
     row.put_right(24, 9, &duration(run.duration_nanos), Tone::Strong);
-    let (ended, tone) = pages::ending(run.duration_nanos, run.exit_code, run.signal);
+    let (ended, tone) = pages::ending(run.duration_nanos, run.lost, run.exit_code, run.signal);
     row.put_within(26, 35, &ended, tone);
     row.put(36, &format!("{:.RUN_DIGITS$}", run.run_id), Tone::Faint);
     let mut at = 46;
