@@ -19,7 +19,8 @@ def node_masked(text):
 def folder(target):
     """A clean folder with the applications and their packages."""
     if not (PACKAGES / "node_modules").is_dir():
-        subprocess.run(["npm", "ci", "--prefix", PACKAGES], check=True, capture_output=True)
+        # `npm ci` refuses lock files without entries of other platforms' packages, which npm itself leaves out.
+        subprocess.run(["npm", "install", "--no-save", "--prefix", PACKAGES], check=True, capture_output=True)
     shutil.copytree(APPS, target)
     (target / "node_modules").symlink_to(PACKAGES / "node_modules")
     return target

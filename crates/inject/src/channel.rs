@@ -17,7 +17,6 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-use rustix::fs::{FallocateFlags, MemfdFlags, Mode, SealFlags, fallocate, fchmod, fcntl_add_seals, memfd_create};
 
 /// Bytes read at a time.
 pub const READ_BYTES: usize = 1 << 20;
@@ -42,9 +41,7 @@ impl Channel {
     /// # Errors
     /// Where the system has no such files, or no descriptors left.
     pub fn open() -> io::Result<Self> {
-        let file = memfd_create("kino-spans", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-        fchmod(&file, Mode::RUSR | Mode::WUSR)?;
-        Ok(Self { file: File::from(file), read: 0, released: 0 })
+        Ok(Self { file: memory::create()?, read: 0, released: 0 })
     }
 
     /// Returns the path at which a process of the same user opens the file, as long as this process lives.
@@ -64,9 +61,8 @@ impl Channel {
         self.read += read as u64;
         let behind = self.read / PAGE_BYTES * PAGE_BYTES;
         if behind - self.released >= RELEASE_BYTES {
-            let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
             // A sealed file refuses: what is left of it is read to its end, and its memory goes with it.
-            if fallocate(&self.file, flags, self.released, behind - self.released).is_ok() {
+            if memory::release(&self.file, self.released, behind - self.released).is_ok() {
                 self.released = behind;
             }
         }
@@ -78,11 +74,53 @@ impl Channel {
     /// # Errors
     /// Where a process has the file mapped for writing.
     pub fn seal(&self) -> io::Result<()> {
-        Ok(fcntl_add_seals(&self.file, SealFlags::WRITE | SealFlags::GROW)?)
+        memory::seal(&self.file)
     }
 }
 
-#[cfg(test)]
+/// Files in memory, as Linux has them.
+#[cfg(target_os = "linux")]
+mod memory {
+    use std::fs::File;
+    use std::io;
+
+    use rustix::fs::{FallocateFlags, MemfdFlags, Mode, SealFlags, fallocate, fchmod, fcntl_add_seals, memfd_create};
+
+    pub(super) fn create() -> io::Result<File> {
+        let file = memfd_create("kino-spans", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+        fchmod(&file, Mode::RUSR | Mode::WUSR)?;
+        Ok(File::from(file))
+    }
+
+    pub(super) fn release(file: &File, from: u64, bytes: u64) -> io::Result<()> {
+        Ok(fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, from, bytes)?)
+    }
+
+    pub(super) fn seal(file: &File) -> io::Result<()> {
+        Ok(fcntl_add_seals(file, SealFlags::WRITE | SealFlags::GROW)?)
+    }
+}
+
+/// Other systems have no such files.
+#[cfg(not(target_os = "linux"))]
+mod memory {
+    use std::fs::File;
+    use std::io;
+
+    pub(super) fn create() -> io::Result<File> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(super) fn release(_: &File, _: u64, _: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(super) fn seal(_: &File) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::fs::OpenOptions;
     use std::io::Write;
