@@ -68,7 +68,7 @@ def test_a_failing_statement_and_its_request_say_where(shop):
         assert exception["exception.type"] == "SqliteError"
         assert exception["exception.message"] == "no such table: nowhere"
         assert f"app.js:{line}:" in exception["exception.stacktrace"]
-        assert "inject" not in exception["exception.stacktrace"]
+        assert "crates/inject" not in exception["exception.stacktrace"]
     assert statement["parentSpanId"] == broken["spanId"]
 
 
