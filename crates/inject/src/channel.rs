@@ -17,7 +17,6 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-
 /// Bytes read at a time.
 pub const READ_BYTES: usize = 1 << 20;
 /// Bytes behind the reader from which on memory is released.
