@@ -119,7 +119,7 @@ mod memory {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use std::fs::OpenOptions;
     use std::io::Write;
