@@ -24,7 +24,7 @@ pub use wait::{Wait, WaitKind};
 
 use std::collections::BTreeMap;
 
-use crate::execution::{Execution, executions, process};
+use crate::execution::{Execution, executions, has_failed, process};
 use crate::explain::{Quantiles, quantiles};
 use crate::finding::{KnownBy, Location};
 use crate::statistics::quantile;
@@ -131,7 +131,7 @@ pub fn slow_limit(durations: &mut [i64]) -> Option<i64> {
 /// The execution that a trace is about: the first that failed, else the longest; of a `kino run` without spans, itself.
 pub fn subject<'t, 'a>(tree: &'t Tree<'a>) -> Option<Execution<'t, 'a>> {
     let all = executions(std::slice::from_ref(tree), Entry::Outermost);
-    let failed = all.iter().find(|execution| crate::failure::has_failed(tree.span(execution.entry)));
+    let failed = all.iter().find(|execution| has_failed(tree.span(execution.entry)));
     failed.or_else(|| all.iter().max_by_key(|execution| tree.duration(execution.entry))).copied()
 }
 
@@ -179,7 +179,7 @@ pub fn apart<'a>(subject: &Execution<'_, 'a>, likes: &[Execution<'_, 'a>]) -> Ap
 
 /// Whether an execution failed.
 fn failed(execution: &Execution<'_, '_>) -> bool {
-    crate::failure::has_failed(execution.tree.span(execution.entry))
+    has_failed(execution.tree.span(execution.entry))
 }
 
 fn overlaps(one: &Execution<'_, '_>, other: &Execution<'_, '_>) -> bool {

@@ -15,6 +15,7 @@ mod error_cluster;
 mod facts;
 pub(crate) mod failures;
 pub(crate) mod features;
+mod found;
 mod held_by;
 mod identical;
 mod latency_grows;
@@ -45,7 +46,8 @@ use crate::execution::Execution;
 use crate::finding::{Code, Evidence, Finding, Location, Number, Subject, SubjectKind};
 use crate::fingerprint::{hierarchical, shape};
 use facts::Group;
-use relate::{Found, Ranked, relate};
+use found::Found;
+use relate::{Ranked, relate};
 
 /// Which detectors run, and the facts that they cannot read from traces.
 #[derive(Clone, Debug, Default, PartialEq)]

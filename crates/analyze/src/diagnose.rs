@@ -29,8 +29,7 @@ use kino_model::{Fingerprint, Span, TraceId, names};
 pub use words::Words;
 
 use crate::detect::{self, Beside, DetectorConfig, may_wait_for_others};
-use crate::execution::{Entry, Execution, executions, is_run};
-use crate::failure::has_failed;
+use crate::execution::{Entry, Execution, executions, has_failed, is_run};
 use crate::finding::{Code, Evidence, Finding, Location};
 use crate::noise::History;
 use crate::tree::Tree;

@@ -213,6 +213,11 @@ pub(crate) fn cold(executions: &[Execution<'_, '_>]) -> Vec<bool> {
     cold
 }
 
+/// Whether a span failed: by its status, or by a server error over HTTP.
+pub fn has_failed(span: &Span) -> bool {
+    span.is_error() || span.int("http.response.status_code").is_some_and(|code| code >= 500)
+}
+
 /// What distinguishes the sender's process from others of its service.
 pub(crate) fn process(resource: &Resource) -> Option<String> {
     let found =

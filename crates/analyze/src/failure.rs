@@ -25,7 +25,7 @@ use kino_model::{Span, SpanId, SpanKind, Trace, UnixNanos, names};
 
 use crate::apart::{FEW_LIKES_MIN, RARE};
 use crate::errors::{Exception, Frame, exception, frames};
-use crate::execution::Execution;
+use crate::execution::{Execution, has_failed};
 use crate::finding::{Evidence, Location, evidence, location};
 use crate::fingerprint::shape;
 use crate::tree::Tree;
@@ -76,11 +76,6 @@ pub struct Cause {
     pub is_from_stack: bool,
     /// The span that recorded it.
     pub evidence: Evidence,
-}
-
-/// Whether a span failed: by its status, or by a server error over HTTP.
-pub fn has_failed(span: &Span) -> bool {
-    span.is_error() || span.int("http.response.status_code").is_some_and(|code| code >= 500)
 }
 
 /// Why the execution failed, or what failed in it and was handled; `None` where nothing did, and for tests that passed.

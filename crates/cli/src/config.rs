@@ -13,10 +13,8 @@ use kino_text::suggest;
 use rustix::fs::OFlags;
 
 use crate::failure::{Failure, code};
-use crate::home;
+use crate::home::{self, CONFIG_FILE};
 
-/// The file of the home that holds settings.
-pub(crate) const CONFIG_FILE: &str = "config.toml";
 /// The file of the home that a detached engine writes its log to.
 pub(crate) const LOG_FILE: &str = "engine.log";
 

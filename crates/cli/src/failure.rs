@@ -1,10 +1,10 @@
 //! What went wrong, as the user reads it, and the exit code that says it to a script.
 
-use std::fmt;
+use std::{fmt, io};
 
 use jiff::tz::TimeZone;
 use kino_text::time;
-use kino_wire::resolve::{Target, TargetKind};
+use kino_wire::ask::{Target, TargetKind};
 use kino_wire::{Problem, ProblemKind};
 
 use crate::render;
@@ -133,4 +133,19 @@ fn candidate(target: &Target, digits: usize, zone: &TimeZone) -> String {
     let id = target.id.get(..digits).unwrap_or(&target.id);
     let when = target.time_unix_nanos.map(|nanos| format!(" {}", time::show(nanos, zone))).unwrap_or_default();
     format!("{kind} {id}{when} {name}").trim_end().to_owned()
+}
+
+/// A home that cannot be written, and what helps.
+pub(crate) fn unwritable(attempted: String, error: &io::Error) -> Failure {
+    let failure = Failure::because(attempted, error);
+    Failure::no_engine(format!("{}; {}", failure.message, remedy(error.kind())))
+}
+
+/// What helps where the home cannot be written.
+pub(crate) fn remedy(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space: the disk is full",
+        io::ErrorKind::ReadOnlyFilesystem => "mount the disk for writing, or set KINO_HOME to another place",
+        _ => "make it writable for you, or set KINO_HOME to another place",
+    }
 }

@@ -10,10 +10,10 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::config::CONFIG_FILE;
-use crate::failure::Failure;
-use crate::start;
+use crate::failure::{Failure, unwritable};
 
+/// The file of the home that holds settings.
+pub(crate) const CONFIG_FILE: &str = "config.toml";
 /// How the names of the files begin that Kinescope makes in a home.
 const OWN_NAMES: &[&str] = &[
     "config.toml",
@@ -46,17 +46,17 @@ const SPECIAL: u32 = 0o7000;
 pub(crate) fn prepare(home: &Path) -> Result<Vec<String>, Failure> {
     let found = match fs::metadata(home) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            make(home).map_err(|error| start::unwritable(format!("making {}", home.display()), &error))?;
+            make(home).map_err(|error| unwritable(format!("making {}", home.display()), &error))?;
             fs::metadata(home)
         }
         found => found,
     };
-    let found = found.map_err(|error| start::unwritable(home.display().to_string(), &error))?;
+    let found = found.map_err(|error| unwritable(home.display().to_string(), &error))?;
     if !found.is_dir() {
         return Err(Failure::no_engine(format!("{} is not a folder; set KINO_HOME to one", home.display())));
     }
     refuse_foreign(home, &found)?;
-    let entries = entries(home).map_err(|error| start::unwritable(home.display().to_string(), &error))?;
+    let entries = entries(home).map_err(|error| unwritable(home.display().to_string(), &error))?;
     let own: Vec<_> = entries.iter().filter(|(path, _)| is_own_name(path)).collect();
     for (path, entry) in &own {
         refuse_foreign(path, entry)?;

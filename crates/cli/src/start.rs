@@ -188,21 +188,6 @@ fn spawn(settings: &Settings, log: &Log) -> Result<Child, Failure> {
     spawned.map_err(|error| Failure::because(format!("starting {} serve", settings.program.display()), &error))
 }
 
-/// A home that cannot be written, and what helps.
-pub(crate) fn unwritable(attempted: String, error: &io::Error) -> Failure {
-    let failure = Failure::because(attempted, error);
-    Failure::no_engine(format!("{}; {}", failure.message, remedy(error.kind())))
-}
-
-/// What helps where the home cannot be written.
-pub(crate) fn remedy(kind: io::ErrorKind) -> &'static str {
-    match kind {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space: the disk is full",
-        io::ErrorKind::ReadOnlyFilesystem => "mount the disk for writing, or set KINO_HOME to another place",
-        _ => "make it writable for you, or set KINO_HOME to another place",
-    }
-}
-
 /// The log of an engine that is being started, from where this start begins.
 struct Log {
     path: PathBuf,

@@ -12,7 +12,7 @@ use kino_wire::admin::{
     Check, CheckState, Doctor, DoctorQuestion, Forget, ForgetQuestion, LakeFile, LakeFiles, LakeFilesQuestion, Logs,
     LogsQuestion, Status, StatusQuestion, StopQuestion,
 };
-use kino_wire::run::Done;
+use kino_wire::ask::Done;
 
 use crate::error::{EngineError, OrProblem};
 use crate::offload::offload;

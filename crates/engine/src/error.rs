@@ -13,7 +13,6 @@ use kino_store::{AppendError, BudgetError, ScanError, StoreError};
 use kino_wire::{Problem, error_chain};
 
 use crate::config::ConfigError;
-use crate::ingest::IngestError;
 
 /// Why an engine did not open. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -77,18 +76,6 @@ pub(crate) enum EngineError {
     /// The engine stops.
     #[error(transparent)]
     Stopping(#[from] tokio::sync::AcquireError),
-}
-
-impl From<IngestError> for EngineError {
-    fn from(error: IngestError) -> Self {
-        match error {
-            IngestError::Undecodable(error) => error.into(),
-            IngestError::Append(error) => error.into(),
-            IngestError::Rows(error) => error.into(),
-            IngestError::Task(error) => error.into(),
-            IngestError::Stopping(error) => error.into(),
-        }
-    }
 }
 
 impl From<EngineError> for Problem {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use kino_model::{BlobHash, LogRecord, Span, SpanId, Trace, TraceId, Value};
 use kino_wire::Problem;
+use kino_wire::ask::TargetKind;
 use kino_wire::evidence::{Open, OpenEvent, OpenQuestion};
 use kino_wire::insights::InsightsQuestion;
-use kino_wire::resolve::TargetKind;
 use kino_wire::run::RunQuestion;
 use kino_wire::verify::VerifyQuestion;
 

@@ -32,10 +32,6 @@ use crate::temporary_worktrees::{leave_out_temporary, path_in_project};
 use crate::{Engine, scope, to_wire};
 use trace::Subject;
 
-/// Rows of a breakdown in one answer; the rest is counted.
-const BREAKDOWN_ROWS_MAX: usize = 200;
-/// Findings in one answer; the rest is counted.
-const FINDINGS_MAX: usize = 50;
 /// Roots besides the first in one answer; the rest is counted.
 const OTHER_ROOTS_MAX: usize = 20;
 /// Entry points in one answer; the rest is counted.
@@ -221,8 +217,8 @@ fn trace_answer(
         left_out.path_segments = segments.len().saturating_sub(PATH_SEGMENTS_MAX) as u64;
         answer.other_roots = other_roots.iter().take(OTHER_ROOTS_MAX).map(root).collect();
         answer.critical_path = longest(segments).map(|segment| to_wire::segment(&tree, segment)).collect();
-        answer.breakdown = breakdown(explained.breakdown, false, &mut left_out);
-        answer.findings = findings(explained.findings, &mut left_out);
+        answer.breakdown = to_wire::breakdown(explained.breakdown, false, &mut left_out);
+        answer.findings = to_wire::findings(explained.findings, &mut left_out);
         answer.waited_for = waited_for(&tree, beside);
         return Ok((ExplainTrace { left_out, ..answer }, subject));
     };
@@ -346,8 +342,8 @@ fn operation_answer(
         errors: explained.errors,
         duration: explained.duration.map(to_wire::quantiles),
         calls_changed: Vec::new(),
-        breakdown: breakdown(explained.breakdown, true, &mut left_out),
-        findings: findings(explained.findings, &mut left_out),
+        breakdown: to_wire::breakdown(explained.breakdown, true, &mut left_out),
+        findings: to_wire::findings(explained.findings, &mut left_out),
         left_out,
     }
 }
@@ -360,26 +356,7 @@ fn entry_point(point: analyze::EntryPoint) -> Option<EntryPoint> {
         executions: point.explanation.executions,
         errors: point.explanation.errors,
         duration: to_wire::quantiles(point.explanation.duration?),
-        breakdown: breakdown(point.explanation.breakdown, true, &mut unsaid),
+        breakdown: to_wire::breakdown(point.explanation.breakdown, true, &mut unsaid),
         concurrent: point.explanation.concurrent.into_iter().map(to_wire::concurrent).collect(),
     })
-}
-
-pub(crate) fn breakdown(
-    mut rows: Vec<analyze::Row>,
-    many: bool,
-    left_out: &mut LeftOut,
-) -> Vec<kino_wire::explain::BreakdownRow> {
-    left_out.breakdown_rows += rows.len().saturating_sub(BREAKDOWN_ROWS_MAX) as u64;
-    rows.truncate(BREAKDOWN_ROWS_MAX);
-    rows.into_iter().map(|row| to_wire::row(row, many)).collect()
-}
-
-pub(crate) fn findings(
-    mut findings: Vec<kino_analyze::finding::Finding>,
-    left_out: &mut LeftOut,
-) -> Vec<kino_wire::finding::Finding> {
-    left_out.findings += findings.len().saturating_sub(FINDINGS_MAX) as u64;
-    findings.truncate(FINDINGS_MAX);
-    findings.into_iter().map(to_wire::finding).collect()
 }

@@ -18,7 +18,7 @@ use kino_wire::admin::Import;
 use tokio::sync::{AcquireError, watch};
 use tokio::task::JoinError;
 
-use crate::error::OrProblem;
+use crate::error::{EngineError, OrProblem};
 use crate::findings::Findings;
 use crate::metrics::Metrics;
 use crate::offload::{offload, offload_bytes, offload_import};
@@ -301,6 +301,18 @@ impl IngestError {
             full if full.retry_after().is_some() => "overloaded",
             Self::Append(AppendError::ReadOnly(_)) => "read_only",
             _ => "fault",
+        }
+    }
+}
+
+impl From<IngestError> for EngineError {
+    fn from(error: IngestError) -> Self {
+        match error {
+            IngestError::Undecodable(error) => error.into(),
+            IngestError::Append(error) => error.into(),
+            IngestError::Rows(error) => error.into(),
+            IngestError::Task(error) => error.into(),
+            IngestError::Stopping(error) => error.into(),
         }
     }
 }

@@ -33,6 +33,7 @@ mod housekeeping;
 mod latest_executions;
 mod live;
 mod load;
+mod members;
 mod offload;
 mod pins;
 mod predict;

@@ -13,8 +13,9 @@ use kino_model::{BlobHash, Fingerprint, RunId, TraceId, VerificationId};
 use kino_store::snapshot::Operation;
 use kino_text::suggest;
 use kino_wire::Problem;
+use kino_wire::ask::{Target, TargetKind};
 use kino_wire::explain::ExplainOperationQuestion;
-use kino_wire::resolve::{PREFIX_DIGITS_MIN, ResolveQuestion, Resolved, Target, TargetKind};
+use kino_wire::resolve::{PREFIX_DIGITS_MIN, ResolveQuestion, Resolved};
 
 use crate::error::OrProblem;
 use crate::{Engine, scope};

@@ -25,17 +25,18 @@ use kino_model::{
 };
 use kino_store::snapshot::TraceFilter;
 use kino_wire::Problem;
+use kino_wire::ask::Done;
 use kino_wire::explain::LeftOut;
-use kino_wire::run::{CodeState, Done, Run, RunFinish, RunOutput, RunQuestion, RunSent, RunStart, RunVerification};
+use kino_wire::run::{CodeState, Run, RunFinish, RunOutput, RunQuestion, RunSent, RunStart, RunVerification};
 
 use self::history::Location;
 use self::recorder::Process;
 pub(crate) use self::records::{Record, RunRecords};
 use crate::error::OrProblem;
-use crate::execution_set::Members;
 use crate::load;
+use crate::members::Members;
 use crate::offload::offload;
-use crate::{Engine, explain};
+use crate::{Engine, to_wire};
 
 /// Traces of a run that are counted.
 const TRACES_COUNTED_MAX: usize = 100_000;
@@ -219,8 +220,8 @@ fn summarise(
     };
     let run = Run {
         schema: Run::SCHEMA.to_owned(),
-        breakdown: explain::breakdown(explained.breakdown, true, &mut left_out),
-        findings: explain::findings(explained.findings, &mut left_out),
+        breakdown: to_wire::breakdown(explained.breakdown, true, &mut left_out),
+        findings: to_wire::findings(explained.findings, &mut left_out),
         duration_nanos: record.end_unix_nanos.map(|end| end - record.start_unix_nanos),
         lost: record.is_lost(),
         run_id: record.run_id,

@@ -14,7 +14,7 @@ use kino_store::LakeTable;
 use kino_store::Reservation;
 use kino_wire::Problem;
 use kino_wire::admin::LakeFile;
-use kino_wire::run::Done;
+use kino_wire::ask::Done;
 use kino_wire::sql::{SqlReleaseQuestion, SqlRows, SqlSnapshot, SqlSnapshotQuestion};
 
 use crate::error::OrProblem;

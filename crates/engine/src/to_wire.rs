@@ -12,6 +12,10 @@ use serde_json::{Map, Value as Json};
 
 /// Events, and links, of a span that are shown; the others are counted.
 const ENTRIES_MAX: usize = 1_000;
+/// Rows of a breakdown in one answer; the rest is counted.
+const BREAKDOWN_ROWS_MAX: usize = 200;
+/// Findings in one answer; the rest is counted.
+const FINDINGS_MAX: usize = 50;
 
 pub(crate) fn evidence(evidence: &found::Evidence) -> Evidence {
     Evidence { trace_id: evidence.trace_id, span_id: evidence.span_id }
@@ -41,6 +45,20 @@ pub(crate) fn finding(finding: found::Finding) -> Finding {
         remarks: finding.remarks,
         follows_from: finding.follows_from,
     }
+}
+
+/// The rows of a breakdown, as many as an answer takes; the rest is counted. `many` is as in [`row`].
+pub(crate) fn breakdown(mut rows: Vec<from::Row>, many: bool, left_out: &mut LeftOut) -> Vec<BreakdownRow> {
+    left_out.breakdown_rows += rows.len().saturating_sub(BREAKDOWN_ROWS_MAX) as u64;
+    rows.truncate(BREAKDOWN_ROWS_MAX);
+    rows.into_iter().map(|one| row(one, many)).collect()
+}
+
+/// Findings, as many as an answer takes; the rest is counted.
+pub(crate) fn findings(mut findings: Vec<found::Finding>, left_out: &mut LeftOut) -> Vec<Finding> {
+    left_out.findings += findings.len().saturating_sub(FINDINGS_MAX) as u64;
+    findings.truncate(FINDINGS_MAX);
+    findings.into_iter().map(finding).collect()
 }
 
 pub(crate) fn quantiles(quantiles: from::Quantiles) -> Quantiles {

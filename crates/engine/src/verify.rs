@@ -20,9 +20,9 @@ use kino_analyze::verify as analyze;
 use kino_model::RunId;
 use kino_text::figures;
 use kino_wire::Problem;
-use kino_wire::ask::Scope;
+use kino_wire::ask::{Done, Scope};
 use kino_wire::compare::Sides;
-use kino_wire::run::{Done, RunVerification};
+use kino_wire::run::RunVerification;
 use kino_wire::verify::{
     Verify, VerifyBase, VerifyEnd, VerifyFinish, VerifyLeftOut, VerifyLook, VerifyLooked, VerifyProgress,
     VerifyQuestion, VerifyRuns, VerifySide, VerifyStart, VerifyState, VerifyVerdict, looks,

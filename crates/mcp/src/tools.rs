@@ -14,6 +14,7 @@ pub(crate) mod sql;
 pub(crate) mod verify;
 
 use kino_model::{TraceId, UnixNanos};
+use kino_wire::ask::TargetKind;
 use kino_wire::ask::{Scope, ask};
 use kino_wire::compare::CallsChanged;
 use kino_wire::errors::{ErrorGroup, ErrorsQuestion, Frame};
@@ -23,7 +24,7 @@ use kino_wire::explain::{
 };
 use kino_wire::finding::{Evidence, Finding, Location};
 use kino_wire::predict::PredictQuestion;
-use kino_wire::resolve::{PREFIX_DIGITS_MIN, ResolveQuestion, TargetKind};
+use kino_wire::resolve::{PREFIX_DIGITS_MIN, ResolveQuestion};
 use kino_wire::{Backend, Problem};
 
 use self::sql::SqlRunner;

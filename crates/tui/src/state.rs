@@ -36,6 +36,9 @@ pub struct Options {
     pub zone: TimeZone,
 }
 
+/// Traces that are asked for at first, and how many more as the reader comes near the end.
+pub(crate) const TRACES_AT_ONCE: usize = 100;
+
 /// What can be in front.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Pane {
@@ -314,7 +317,7 @@ impl State {
             filter,
             items: Vec::new(),
             more: false,
-            wanted: crate::update::TRACES_AT_ONCE,
+            wanted: TRACES_AT_ONCE,
             list: List::default(),
             loaded: false,
             error: None,

@@ -20,8 +20,6 @@ use kino_wire::run::RunsQuestion;
 use crate::event::{Ask, Command, Event, Ticket};
 use crate::state::{Content, Link, Pane, Slot, State};
 
-/// Traces that are asked for at first, and how many more as the reader comes near the end.
-pub(crate) const TRACES_AT_ONCE: usize = 100;
 /// Traces that the list holds; a filter finds older ones.
 pub(crate) const TRACES_MAX: usize = 2_000;
 /// Runs that the list holds.

@@ -275,7 +275,7 @@ pub enum CheckState {
 crate::question!(StatusQuestion, "status", Read, Rows, Status);
 crate::question!(LakeFilesQuestion, "lake_files", Read, Memory, LakeFiles);
 crate::question!(ForgetQuestion, "forget", Admin, Memory, Forget);
-crate::question!(StopQuestion, "stop", Admin, Memory, crate::run::Done);
+crate::question!(StopQuestion, "stop", Admin, Memory, crate::ask::Done);
 crate::question!(LogsQuestion, "logs", Read, Rows, Logs);
 crate::question!(DoctorQuestion, "doctor", Read, Memory, Doctor);
 crate::schema!(Import, "kino.import.v1");

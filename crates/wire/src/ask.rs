@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use kino_model::TraceId;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -102,7 +103,7 @@ pub struct Problem {
     pub did_you_mean: Vec<String>,
     /// What fits, where several things do: a part of it where the message says that there is more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub candidates: Vec<crate::resolve::Target>,
+    pub candidates: Vec<Target>,
 }
 
 /// Sorts of problems, with their HTTP status.
@@ -186,5 +187,70 @@ impl ProblemKind {
             Self::Internal => 500,
             Self::Unavailable => 501,
         }
+    }
+}
+
+/// The answer of questions without results.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Done {
+    /// How many things changed: rows hidden, files written, records stored.
+    pub count: u64,
+}
+
+/// The kinds of things that have an id or a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetKind {
+    /// A trace.
+    Trace,
+    /// An operation: its id is its name.
+    Operation,
+    /// A recorded run.
+    Run,
+    /// A verification.
+    Verification,
+    /// A stored finding: its id is its fingerprint.
+    Finding,
+    /// A blob: its id is its hash.
+    Blob,
+}
+
+impl TargetKind {
+    /// Every kind.
+    pub const ALL: [Self; 6] = [Self::Trace, Self::Operation, Self::Run, Self::Verification, Self::Finding, Self::Blob];
+
+    /// In lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Operation => "operation",
+            Self::Run => "run",
+            Self::Verification => "verification",
+            Self::Finding => "finding",
+            Self::Blob => "blob",
+        }
+    }
+}
+
+/// Something that has an id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Target {
+    /// Its kind.
+    pub kind: TargetKind,
+    /// Its whole id; of an operation its name.
+    pub id: String,
+    /// What it is called: a trace's root, an operation's services, a command, a finding's code and place. Recorded text;
+    /// empty where it is not read, as of a single match.
+    #[serde(default)]
+    pub name: String,
+    /// When it began, or was seen last.
+    #[serde(default)]
+    pub time_unix_nanos: Option<i64>,
+}
+
+impl Target {
+    /// The trace that it is; `None` where it is something else.
+    pub fn trace(&self) -> Option<TraceId> {
+        if self.kind == TargetKind::Trace { self.id.parse().ok() } else { None }
     }
 }

@@ -308,7 +308,7 @@ pub struct Acknowledged {
 
 crate::question!(InsightsQuestion, "insights", Read, Memory, Insights);
 crate::question!(AcknowledgeFinding, "acknowledge_finding", Write, Memory, Acknowledged);
-crate::question!(InsightsReceived, "insights_told", Write, Memory, crate::run::Done);
+crate::question!(InsightsReceived, "insights_told", Write, Memory, crate::ask::Done);
 crate::question!(FindingsChanged, "findings_changed", Read, Memory, Changes);
 crate::schema!(Acknowledged, "kino.finding.v1");
 crate::schema!(Changes, "kino.findings_changed.v1");

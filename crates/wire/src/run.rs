@@ -283,14 +283,7 @@ pub struct RunSent {
     pub left_out_traces: u64,
 }
 
-/// The answer of questions without results.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Done {
-    /// How many things changed: rows hidden, files written, records stored.
-    pub count: u64,
-}
-
-crate::question!(RunStart, "run_start", Ingest, Memory, Done);
+crate::question!(RunStart, "run_start", Ingest, Memory, crate::ask::Done);
 crate::question!(RunFinish, "run_finish", Ingest, Memory, Run);
 crate::question!(RunQuestion, "run", Read, Memory, Run);
 crate::question!(RunsQuestion, "runs", Read, Memory, Runs);

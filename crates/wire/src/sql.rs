@@ -60,5 +60,5 @@ pub struct SqlReleaseQuestion {
 }
 
 crate::question!(SqlSnapshotQuestion, "sql_snapshot", Read, Memory, SqlSnapshot);
-crate::question!(SqlReleaseQuestion, "sql_release", Read, Memory, crate::run::Done);
+crate::question!(SqlReleaseQuestion, "sql_release", Read, Memory, crate::ask::Done);
 crate::schema!(SqlSnapshot, "kino.sql_snapshot.v1");

@@ -295,7 +295,7 @@ pub struct VerifyLeftOut {
 }
 
 crate::question!(VerifyStart, "verify_start", Ingest, Memory, Verify);
-crate::question!(VerifyProgress, "verify_progress", Ingest, Memory, crate::run::Done);
+crate::question!(VerifyProgress, "verify_progress", Ingest, Memory, crate::ask::Done);
 crate::question!(VerifyLook, "verify_look", Ingest, Memory, VerifyLooked);
 crate::question!(VerifyFinish, "verify_finish", Ingest, Memory, Verify);
 crate::question!(VerifyQuestion, "verify", Read, Memory, Verify);

@@ -8,8 +8,7 @@ use kino_model::Span;
 
 use super::{COUNT_RATIO, FEW_LIKES_MIN, FEW_SLOW_RATIO, LIKES_MIN, SHARE_MIN, SLOW_PART, SLOW_RATIO, location};
 use crate::critical_path::critical_path_of;
-use crate::execution::Execution;
-use crate::failure::has_failed;
+use crate::execution::{Execution, has_failed};
 use crate::finding::{Evidence, Location, evidence};
 use crate::fingerprint::shape;
 use crate::operation::Operations;

@@ -3,8 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::execution::Execution;
-use crate::failure::has_failed;
+use crate::execution::{Execution, has_failed};
 use crate::finding::{Evidence, KnownBy, Location, MAX_EXAMPLES, evidence, location};
 use crate::tree::Tree;
 

@@ -30,8 +30,8 @@ use super::Verdict;
 use super::sides::Sides;
 use crate::execution::Execution;
 use crate::operation::Operations;
-use profile::{Happened, OperationProfile, PairProfile, Profile, floor};
-use shift::{Clusters, Common, Shift};
+use profile::{OperationProfile, PairProfile, Profile, floor};
+use shift::{Clusters, Common, Happened, Shift};
 
 /// The chance that anything is suspected when nothing changed. Each kind of evidence has an equal part of it.
 const LEVEL: f64 = 0.05;

@@ -16,7 +16,7 @@ use super::call::whole_call;
 use super::command::word;
 use super::dead_time::is_between;
 use super::facts::{Facts, Group, median, shown, top};
-use super::relate::Found;
+use super::found::Found;
 use super::retime::retime;
 use crate::finding::{Code, Number, Unit};
 use crate::operation::Operations;

@@ -12,7 +12,7 @@ use kino_model::SpanKind;
 
 use super::Draft;
 use super::facts::{Group, MILLI, median, shown, top};
-use super::relate::Found;
+use super::found::Found;
 use crate::execution::is_run;
 use crate::finding::{Code, Evidence, Number, Unit, evidence};
 

@@ -11,7 +11,7 @@ use kino_model::names;
 
 use super::Draft;
 use super::facts::{Group, median, shown, top};
-use super::relate::Found;
+use super::found::Found;
 use crate::finding::{Code, Number, Unit};
 
 const MIN_LOOKUPS: usize = 20;

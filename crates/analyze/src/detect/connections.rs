@@ -31,8 +31,8 @@ use kino_model::{Span, SpanKind};
 use super::Draft;
 use super::call::peer;
 use super::facts::{ANCESTORS_MAX, Facts, Group, median, shown, top};
+use super::found::Found;
 use super::held_by::is_named_wait;
-use super::relate::Found;
 use crate::execution::process;
 use crate::finding::{Code, Number, Unit};
 

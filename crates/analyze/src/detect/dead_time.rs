@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use super::Draft;
 use super::call::waits;
 use super::facts::{Group, median, shown, top};
-use super::relate::Found;
+use super::found::Found;
 use crate::finding::{Code, Number, Unit};
 
 const MIN_EXECUTIONS: usize = 3;

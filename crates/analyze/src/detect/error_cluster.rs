@@ -16,7 +16,7 @@ use kino_model::{Fingerprint, Span, SpanKind, names};
 use super::Draft;
 use super::facts::{ANCESTORS_MAX, Facts, Group, top};
 use super::failures::{is_absence, is_control_flow, is_presence};
-use super::relate::Found;
+use super::found::Found;
 use crate::errors::{Exception, exception, fingerprint_of};
 use crate::finding::{Code, Number, UNSURE, Unit};
 

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use kino_model::{DurationNanos, Span};
 
 use super::DetectorConfig;
-use super::relate::{Place, Stretch};
+use super::found::{Place, Stretch};
 use crate::critical_path::{Segment, critical_path_of};
 use crate::execution::{Execution, cold, is_part_of_test};
 use crate::finding::{Evidence, KnownBy, Location, MAX_EXAMPLES, evidence, location};

@@ -17,7 +17,7 @@ use kino_model::Span;
 use super::Draft;
 use super::call::{Call, Calls, Kind, SILENCE_NANOS_MIN, peer};
 use super::facts::{Facts, Group, median, shown, top};
-use super::relate::Found;
+use super::found::Found;
 use crate::finding::{Code, Number, UNSURE, Unit};
 
 const MIN_REPEATS: usize = 3;

@@ -8,7 +8,7 @@
 use super::Draft;
 use super::command::word;
 use super::facts::{Group, shown, top};
-use super::relate::Found;
+use super::found::Found;
 use crate::finding::{Code, Number, Unit};
 use crate::growth::Growth;
 use crate::predict::{Input, counted, inputs, timeout_limit};

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use super::call::{is_model, model_input};
 use super::facts::{Facts, Group, median, top};
-use super::relate::Found;
+use super::found::Found;
 use super::{Draft, worth};
 use crate::finding::{Code, Number, Unit};
 

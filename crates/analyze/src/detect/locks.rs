@@ -11,7 +11,7 @@ use kino_model::{Attributes, attribute};
 
 use super::Draft;
 use super::facts::{Group, median, shown, top};
-use super::relate::{Found, Stretch};
+use super::found::{Found, Stretch};
 use crate::finding::{Code, Evidence, Number, Unit, evidence};
 
 const MIN_EXECUTIONS: usize = 3;

@@ -13,7 +13,7 @@ use kino_model::Value;
 
 use super::Draft;
 use super::facts::{Facts, Group, top};
-use super::relate::Found;
+use super::found::Found;
 use crate::execution::process;
 use crate::finding::{Code, Number, Unit};
 use crate::statistics::rank_correlation;

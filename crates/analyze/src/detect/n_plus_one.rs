@@ -34,7 +34,8 @@ use kino_model::SpanKind;
 use self::loops::{Loop, Repeated, loops};
 use super::call::{Call, Calls, Kind, SILENCE_NANOS_MIN, is_model, is_model_request, peer, waits_for_work};
 use super::facts::{ANCESTORS_MAX, Facts, Group, median, shown, top};
-use super::relate::Found;
+use super::found::Found;
+use super::worth::OVERLAPPING;
 use super::{Draft, worth};
 use crate::execution::is_part_of_test;
 use crate::finding::{Code, Number, UNSURE, Unit};
@@ -47,8 +48,6 @@ const MIN_EXECUTIONS_LOADED: usize = 3;
 const MIN_PRESENCE_LOADED: f64 = 0.1;
 const MIN_EXECUTIONS_REQUESTS: usize = 3;
 const MIN_INSERTS: f64 = 10.0;
-/// Calls that hold less than this part of their time of the critical path overlap each other or other work.
-pub(super) const OVERLAPPING: f64 = 0.5;
 /// The most levels between the call of a language model and the request that it makes.
 const MAX_WITHIN_MODEL: usize = 4;
 /// Pauses this many times the calls' own time are waits on purpose, from [`SILENCE_NANOS_MIN`] on.

@@ -15,7 +15,7 @@ use super::Draft;
 use super::call::{Calls, Kind};
 use super::facts::{Facts, Group, median, shown, top};
 use super::failures::is_rate_limited;
-use super::relate::{Found, Place, Stretch};
+use super::found::{Found, Place, Stretch};
 use super::worth;
 use crate::finding::{Code, Number, Unit};
 

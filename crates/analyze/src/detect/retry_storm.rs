@@ -15,7 +15,7 @@ use super::Draft;
 use super::call::Calls;
 use super::facts::{Facts, Group, median, shown, top};
 use super::failures::is_absence;
-use super::relate::{Found, Place, Stretch};
+use super::found::{Found, Place, Stretch};
 use crate::finding::{Code, Evidence, Number, Unit};
 
 const MIN_ATTEMPTS: usize = 3;

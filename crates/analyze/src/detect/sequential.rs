@@ -18,7 +18,7 @@ use kino_model::{Span, Value, redacted};
 use super::Draft;
 use super::call::{is_model, is_page_of_url, waits};
 use super::facts::{Facts, Group, median, shown, top};
-use super::relate::Found;
+use super::found::Found;
 use crate::finding::{Code, Number, UNSURE, Unit};
 
 const MIN_EXECUTIONS: usize = 5;

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use super::Draft;
 use super::facts::{Facts, Group, median, shown, top};
 use super::failures::is_timeout;
-use super::relate::{Found, Stretch};
+use super::found::{Found, Stretch};
 use crate::finding::{Code, Number, Unit};
 
 const MIN_TIMEOUTS: usize = 3;

@@ -8,7 +8,7 @@
 
 use super::Draft;
 use super::facts::{Group, median, top};
-use super::relate::Found;
+use super::found::Found;
 use super::rule::{MIN_SIDE, separating};
 use crate::finding::{Code, Number, Unit};
 

@@ -9,8 +9,7 @@
 //! as evidence.
 
 use super::facts::{Group, median};
-use super::n_plus_one::OVERLAPPING;
-use super::relate::Found;
+use super::found::Found;
 
 /// Less than this part of an execution is within what timing varies by from one execution to the next.
 const PART_MIN: f64 = 0.05;
@@ -27,6 +26,8 @@ pub(super) const CALLS_MIN: f64 = 20.0;
 const CALLS_PART_MIN: f64 = 0.01;
 /// Calls in one execution that are a load if they are made one after another and fill [`PART_MIN`] of its time.
 const FEW_CALLS_MIN: f64 = 10.0;
+/// Calls that hold less than this part of their time of the critical path overlap each other or other work.
+pub(super) const OVERLAPPING: f64 = 0.5;
 /// Tokens of a language model in one execution: fewer cost less than a hundredth of a cent with most models.
 pub(super) const TOKENS_MIN: f64 = 200.0;
 

@@ -15,8 +15,8 @@ use super::words::Names;
 use super::{Candidate, Group, Loss, Next, Of, Source};
 use crate::detect::rule::{Rule, separating};
 use crate::errors::{Frame, exception, frames};
-use crate::execution::Execution;
-use crate::failure::{Earlier, Failure, earlier, failure, has_failed};
+use crate::execution::{Execution, has_failed};
+use crate::failure::{Earlier, Failure, earlier, failure};
 use crate::finding::{Code, Evidence, Finding, KnownBy, Location, MAX_EXAMPLES};
 use crate::fingerprint::{fingerprint, shape};
 

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kino_model::{Span, UnixNanos};
 
-use super::{CLOCK_GRAIN_NANOS, Failure, Failures, error_type, has_failed, root};
+use super::{CLOCK_GRAIN_NANOS, Failure, Failures, error_type, root};
 use crate::apart::{FEW_LIKES_MIN, LIKES_MIN, RARE};
 use crate::detect::features::{Feature, Features};
 use crate::errors::{Frame, frames};
-use crate::execution::Execution;
+use crate::execution::{Execution, has_failed};
 use crate::finding::{Evidence, evidence};
 use crate::fingerprint::shape;
 

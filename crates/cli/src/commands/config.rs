@@ -8,8 +8,9 @@ use serde_json::Value as Json;
 
 use crate::app::{App, Outcome};
 use crate::args::ConfigCommand;
-use crate::config::{self, CONFIG_FILE, Settings};
+use crate::config::{self, Settings};
 use crate::failure::Failure;
+use crate::home::CONFIG_FILE;
 use crate::output::Output;
 use crate::render;
 

@@ -20,7 +20,7 @@ use crate::args;
 use crate::client::{self, Client, Found, VERSION};
 use crate::clock::SystemClock;
 use crate::config::Settings;
-use crate::failure::{Failure, code};
+use crate::failure::{Failure, code, remedy};
 use crate::output::Output;
 use crate::{render, start};
 
@@ -108,7 +108,7 @@ fn home(home: &Path) -> Check {
             // What was begun must not stay; where it cannot be removed it is empty.
             drop(fs::remove_file(&probe));
             let message = format!("{} takes no files: {error}", home.display());
-            check("home", CheckState::Failed, message, Some(start::remedy(error.kind())))
+            check("home", CheckState::Failed, message, Some(remedy(error.kind())))
         }
     }
 }

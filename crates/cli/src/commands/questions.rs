@@ -6,6 +6,7 @@ use kino_model::TraceId;
 use kino_text::time::{self, Against, When};
 use kino_wire::admin::{LakeFilesQuestion, StatusQuestion};
 use kino_wire::ask::Scope;
+use kino_wire::ask::{Target, TargetKind};
 use kino_wire::compare::CompareQuestion;
 use kino_wire::diagnose::DiagnoseQuestion;
 use kino_wire::errors::ErrorsQuestion;
@@ -13,7 +14,7 @@ use kino_wire::evidence::{Open, OpenQuestion, OpenSpan};
 use kino_wire::explain::{ExplainOperationQuestion, ExplainSystemQuestion};
 use kino_wire::find::FindQuestion;
 use kino_wire::predict::PredictQuestion;
-use kino_wire::resolve::{PREFIX_DIGITS_MIN, ResolveQuestion, Target, TargetKind};
+use kino_wire::resolve::{PREFIX_DIGITS_MIN, ResolveQuestion};
 use kino_wire::run::Run;
 use kino_wire::window::{ExplainWindowQuestion, Window};
 

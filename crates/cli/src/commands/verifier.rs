@@ -14,8 +14,9 @@ use kino_wire::{Problem, ProblemKind};
 use rustix::fs::Mode;
 
 use crate::args::REPEAT;
-use crate::config::{self, CONFIG_FILE, Settings};
+use crate::config::{self, Settings};
 use crate::failure::{Failure, code};
+use crate::home::CONFIG_FILE;
 use crate::{shell, start};
 
 /// Starts them.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use kino_analyze::apart::{self as analyze, LIKES_MAX};
 use kino_analyze::errors::MAX_MESSAGE_CHARS;
-use kino_analyze::execution::{Entry, Execution, executions};
-use kino_analyze::failure::{Earlier, Failure, earlier, failure, has_failed, is_usual};
+use kino_analyze::execution::{Entry, Execution, executions, has_failed};
+use kino_analyze::failure::{Earlier, Failure, earlier, failure, is_usual};
 use kino_analyze::log_lines::{LogLine, log_lines};
 use kino_analyze::tree::{Tree, trees};
 use kino_model::{DurationNanos, SpanId, Trace, TraceId, UnixNanos, names};

@@ -8,13 +8,14 @@ use std::time::Duration;
 use kino_model::{Fingerprint, TraceId};
 use kino_store::Forget as Forgetting;
 use kino_wire::Problem;
+use kino_wire::ask::Done;
+use kino_wire::ask::{Target, TargetKind};
 use kino_wire::finding::Location;
 use kino_wire::insights::{
     AcknowledgeFinding, Acknowledged, Changes, DEFAULT_LIMIT, FindingChange, FindingState, FindingsChanged, Insights,
     InsightsLeftOut, InsightsQuestion, InsightsReceived, MAX_LIMIT, MAX_WAIT_MILLIS,
 };
-use kino_wire::resolve::{PREFIX_DIGITS_MIN, Target, TargetKind};
-use kino_wire::run::Done;
+use kino_wire::resolve::PREFIX_DIGITS_MIN;
 
 use super::Findings;
 use super::record::FindingRecord;

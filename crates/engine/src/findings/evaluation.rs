@@ -10,10 +10,10 @@ use kino_analyze::detect::{Neighbours, opens};
 use kino_analyze::execution::{Entry, Execution, executions, is_run};
 use kino_analyze::life::{self, KnownFinding, worktree_of};
 use kino_analyze::tree::{Tree, trees};
-use kino_model::{SpanKind, Trace, TraceId, names};
+use kino_model::{Trace, TraceId, names};
 
 use super::ledger::{EvaluationStats, FindingEvent};
-use super::operations::OperationKey;
+use super::operations::{Durations, OperationKey};
 use super::record::{FindingRecord, Sighting, executions_per_day};
 use crate::temporary_worktrees;
 
@@ -23,15 +23,6 @@ pub(super) struct TraceOperations {
     pub(super) is_whole: bool,
     /// The durations of their executions; the project of a key is `None` where the resource names none.
     pub(super) durations: BTreeMap<OperationKey, Durations>,
-}
-
-/// The durations of an operation's executions in one trace.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Durations {
-    /// The kind of the last one's entry span.
-    pub(super) kind: SpanKind,
-    /// Nanoseconds, of executions that have ended.
-    pub(super) nanos: Vec<i64>,
 }
 
 /// Whether an execution ran in a worktree that was made for one verification: the verification reports what it shows

@@ -7,8 +7,6 @@ use kino_analyze::detect::Neighbours;
 use kino_analyze::statistics::median;
 use kino_model::{SpanKind, TraceId};
 
-use super::evaluation::Durations;
-
 /// Operations that are watched at a time; beyond it the one evaluated longest ago is dropped, and primed again from the
 /// store when it has its next execution.
 const OPERATIONS_MAX: usize = 1_000;
@@ -26,6 +24,15 @@ const DUE_EXECUTIONS: usize = 10;
 const DUE_EXECUTIONS_BUSY: usize = WINDOW;
 /// … and the wait after which fewer are enough: a rare operation is not loaded again for each of its executions.
 const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// The durations of an operation's executions in one trace.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Durations {
+    /// The kind of the last one's entry span.
+    pub(super) kind: SpanKind,
+    /// Nanoseconds, of executions that have ended.
+    pub(super) nanos: Vec<i64>,
+}
 
 /// An operation at which executions start, in a project.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

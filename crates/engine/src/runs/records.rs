@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use kino_model::{BlobHash, RunId, SpanId, TraceId};
 use kino_store::Store;
 use kino_wire::Problem;
+use kino_wire::ask::{Target, TargetKind};
 use kino_wire::insights::FindingChange;
-use kino_wire::resolve::{Target, TargetKind};
 use kino_wire::run::{CodeState, RunSent, RunVerification};
 use serde::{Deserialize, Serialize};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kino_model::{Clock, VerificationId};
 use kino_store::Store;
 use kino_wire::Problem;
-use kino_wire::resolve::{Target, TargetKind};
+use kino_wire::ask::{Target, TargetKind};
 use kino_wire::verify::{HEARTBEAT_SECONDS, VerifyState};
 
 use super::Record;

@@ -11,7 +11,7 @@ use crate::document::{Doc, Goal, Line, Target, Way};
 use crate::event::{Ask, Command};
 use crate::filter::Filter;
 use crate::pages;
-use crate::state::{Content, PAGES_MAX, Page, Pane, Part, Slot, State};
+use crate::state::{Content, PAGES_MAX, Page, Pane, Part, Slot, State, TRACES_AT_ONCE};
 use crate::trace::{SPANS_AT_ONCE, Tab, TracePage};
 
 /// Bytes of a text that are asked for at once.
@@ -190,7 +190,7 @@ impl State {
         if self.pages.is_empty() && self.front == Pane::Traces {
             let near = self.traces.list.chosen + 2 * rows >= self.traces.items.len();
             if near && self.traces.more && self.traces.wanted < super::TRACES_MAX && !self.front_is_asked() {
-                self.traces.wanted = (self.traces.wanted + super::TRACES_AT_ONCE).min(super::TRACES_MAX);
+                self.traces.wanted = (self.traces.wanted + TRACES_AT_ONCE).min(super::TRACES_MAX);
                 self.traces.fresh.stale = true;
             }
             return;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use foldhash::{HashMap, HashSet};
 use kino_model::{Span, SpanId, SpanKind, Value};
 
-use super::shift::Clusters;
+use super::shift::{Clusters, Happened};
 use crate::execution::Execution;
 use crate::fingerprint::shape;
 use crate::operation::Operations;
@@ -65,15 +65,6 @@ pub(super) struct OperationProfile {
     pub(super) last: BTreeMap<usize, u64>,
     /// The server operation that answers it, where it is a client.
     pub(super) answered_by: Option<usize>,
-}
-
-/// What happens in calls of an operation.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Happened {
-    /// How often, in all calls.
-    pub(super) times: Clusters,
-    /// In how many calls at all.
-    pub(super) calls: Clusters,
 }
 
 /// A caller's and a callee's service.

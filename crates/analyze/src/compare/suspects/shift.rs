@@ -6,7 +6,6 @@
 //! A whole system is somewhat faster or slower in one window than in another: other work on the machines, another load.
 //! What times of many operations have in common is therefore no change of one of them ([`Common`]).
 
-use super::profile::Happened;
 use crate::statistics::{median, normal_upper, student};
 
 /// By how much runs of the same code differ, where there are too few of them to say so.
@@ -75,6 +74,15 @@ impl Clusters {
         let squares: f64 = means.iter().map(|value| (value - mean).powi(2)).sum();
         Some((mean, squares / (count - 1.0) / count, count))
     }
+}
+
+/// What happens in calls of an operation.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Happened {
+    /// How often, in all calls.
+    pub(super) times: Clusters,
+    /// In how many calls at all.
+    pub(super) calls: Clusters,
 }
 
 /// How far a figure moved: a difference of logarithms with its standard error.
