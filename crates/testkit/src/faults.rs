@@ -9,6 +9,7 @@
 //! time about half as large again as the stated ones; "above" has several times as much.
 
 mod calls;
+mod connections;
 mod failures;
 mod pairs;
 mod plan;
@@ -107,9 +108,16 @@ pub fn codes() -> Vec<&'static str> {
 }
 
 fn suites() -> impl Iterator<Item = &'static Suite> {
-    [calls::SUITES, sequences::SUITES, failures::SUITES, resources::SUITES, shape::SUITES, waiting::SUITES]
-        .into_iter()
-        .flatten()
+    let all = [
+        calls::SUITES,
+        connections::SUITES,
+        sequences::SUITES,
+        failures::SUITES,
+        resources::SUITES,
+        shape::SUITES,
+        waiting::SUITES,
+    ];
+    all.into_iter().flatten()
 }
 
 /// Every case of `code` for one seed.
