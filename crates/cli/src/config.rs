@@ -142,6 +142,7 @@ pub(crate) fn variable(name: &str) -> Option<OsString> {
 }
 
 /// The git command, without the environment's variables that lead it elsewhere.
+#[expect(clippy::disallowed_methods, reason = "names alone, which git is not to see")]
 pub(crate) fn git() -> kino_repo::Git {
     kino_repo::Git::new(env::vars_os().map(|(name, _)| name))
 }
