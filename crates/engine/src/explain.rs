@@ -120,8 +120,9 @@ impl Engine {
             let newest = snapshot.find(&filter, last, None).await.or_problem()?;
             ids.extend(newest.rows.into_iter().map(|row| row.trace_id));
         }
-        let (mut traces, _) = load::traces(&snapshot, ids.into_iter()).await?;
-        leave_out_temporary(&mut traces, &self.scratch());
+        let (mut traces, beyond) = load::traces(&snapshot, ids.into_iter()).await?;
+        let temporary = leave_out_temporary(&mut traces, &self.scratch());
+        let traces_left_out = (beyond.len() + temporary.len()) as u64;
         let detectors = Arc::clone(&self.inner.detectors);
         let explain = move || {
             let trees = trees(&traces);
@@ -129,7 +130,7 @@ impl Engine {
             left_out += points.len().saturating_sub(ENTRY_POINTS_MAX) as u64;
             points.truncate(ENTRY_POINTS_MAX);
             let entry_points = points.into_iter().filter_map(entry_point).collect();
-            ExplainSystem { schema: ExplainSystem::SCHEMA.to_owned(), entry_points, left_out }
+            ExplainSystem { schema: ExplainSystem::SCHEMA.to_owned(), entry_points, left_out, traces_left_out }
         };
         offload(explain).await.or_problem()
     }

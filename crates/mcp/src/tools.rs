@@ -122,6 +122,10 @@ impl ToolContext<'_> {
         if system.left_out > 0 {
             notes.push(format!("{} more entry points with less total time are not shown", system.left_out));
         }
+        if system.traces_left_out > 0 {
+            let traces = system.traces_left_out;
+            notes.push(format!("{traces} traces left out: beyond the bound on spans, or of temporary worktrees"));
+        }
         let answer = Answer { tool: "explain_system", facts: vec![self.scope_fact()], notes, tables, next: None };
         self.finish(&answer, arguments.cursor.as_ref())
     }

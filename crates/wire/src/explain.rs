@@ -315,6 +315,9 @@ pub struct ExplainSystem {
     pub entry_points: Vec<EntryPoint>,
     /// Entry points beyond the ones shown.
     pub left_out: u64,
+    /// Traces beyond the bound on spans, and of temporary worktrees: executions of the entry points that do not count.
+    #[serde(default)]
+    pub traces_left_out: u64,
 }
 
 /// An operation at which executions start, and the calls below it.

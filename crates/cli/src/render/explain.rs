@@ -98,6 +98,10 @@ pub(crate) fn system(answer: &ExplainSystem, style: Style) -> String {
     if answer.left_out > 0 {
         parts.push(format!("{} not shown\n", counted(answer.left_out, "further entry point")));
     }
+    if answer.traces_left_out > 0 {
+        let traces = counted(answer.traces_left_out, "trace");
+        parts.push(format!("{traces} left out: beyond the bound on spans, or of temporary worktrees\n"));
+    }
     parts.join("\n")
 }
 
