@@ -30,7 +30,7 @@ use kino_model::{Span, SpanKind};
 
 use super::Draft;
 use super::call::peer;
-use super::facts::{ANCESTORS_MAX, Facts, Group, median, shown, top};
+use super::facts::{ANCESTORS_MAX, Facts, Group, follows, median, shown, top};
 use super::found::Found;
 use super::held_by::is_named_wait;
 use crate::execution::process;
@@ -204,28 +204,40 @@ fn openings<'a>(facts: &Facts<'_, 'a>) -> Vec<Opening<'a>> {
     }
     openings.sort_by_key(|opening| opening.start);
     uses.sort_by_key(|call| call.start);
-    let mut next: BTreeMap<(usize, OtherSide<'_>), i64> = BTreeMap::new();
+    let mut next: BTreeMap<(usize, OtherSide<'_>), (i64, i64)> = BTreeMap::new();
     for opening in openings.iter_mut().rev() {
-        let until = next.insert((opening.scope, opening.other), opening.start).unwrap_or(i64::MAX);
+        let times = (opening.start, facts.tree.end(opening.index));
+        let next = next.insert((opening.scope, opening.other), times);
         if opening.used.is_none() {
-            opening.used = last_use(facts, opening, until, &uses);
+            opening.used = last_use(facts, opening, next, &uses);
         }
     }
     openings
 }
 
-/// When the last of the calls ends that use a connection, and whether it failed: those below the same span, from the
-/// opening to `until`.
-fn last_use(facts: &Facts<'_, '_>, opening: &Opening<'_>, until: i64, uses: &[Use<'_>]) -> Option<(i64, bool)> {
-    let (from, end) = (facts.tree.end(opening.index), facts.tree.end(opening.scope));
-    let begun = uses.partition_point(|call| call.start < from);
-    let after = uses[begun..].iter().take_while(|call| call.start < until.min(end));
+/// When the last of the calls ends that use a connection, and whether it failed: those below the same span that end after
+/// it was opened, up to the next opening there, from and to `next`. Where starts are whole milliseconds a call may seem to
+/// begin before its connection is there, and a connection to be opened while the call before is under way.
+fn last_use(
+    facts: &Facts<'_, '_>,
+    opening: &Opening<'_>,
+    next: Option<(i64, i64)>,
+    uses: &[Use<'_>],
+) -> Option<(i64, bool)> {
+    let (opened, end) = (facts.tree.end(opening.index), facts.tree.end(opening.scope));
+    let until = next.map_or(end, |(start, _)| start.min(end));
+    let begun = uses.partition_point(|call| call.start < opening.start);
+    let after = uses[begun..].iter().take_while(|call| call.start <= until);
     let mut last = None;
     for (number, call) in after.enumerate() {
         if number == CALLS_MAX {
             return last.map(|_| (end, false));
         }
-        let is_one = facts.tree.is_at_or_below(call.index, opening.scope) && opening.other.may_be(&call.other);
+        let is_before_next = next.is_none_or(|(start, end)| call.start < start || call.end <= end);
+        let is_one = call.end > opened
+            && is_before_next
+            && facts.tree.is_at_or_below(call.index, opening.scope)
+            && opening.other.may_be(&call.other);
         if is_one && last.is_none_or(|(latest, _)| latest <= call.end) {
             last = Some((call.end, call.has_failed));
         }
@@ -241,7 +253,8 @@ fn reopened(openings: &[&Opening<'_>]) -> Vec<usize> {
     let mut reopened = Vec::new();
     for opening in openings {
         let Some(used) = opening.used else { continue };
-        while let Some(Reverse((end, has_failed))) = in_use.peek().copied().filter(|it| it.0.0 <= opening.start) {
+        while let Some(Reverse((end, has_failed))) = in_use.peek().copied().filter(|it| follows(it.0.0, opening.start))
+        {
             in_use.pop();
             if !has_failed {
                 free.push(end);

@@ -222,11 +222,16 @@ impl Facts<'_, '_> {
     /// measures durations finely, so that a start on a whole millisecond may be up to one later, and calls in sequence
     /// seem to overlap by that; by no more than half of the shorter one, else nothing is known.
     pub(super) fn follows(&self, before: usize, after: usize) -> bool {
-        let overlap = self.tree.end(before) - self.tree.start(after);
+        let (end, start) = (self.tree.end(before), self.tree.start(after));
         let shorter = self.tree.duration(before).min(self.tree.duration(after));
-        let is_coarse = self.tree.start(after) % MILLI == 0 && self.tree.end(before) % MILLI != 0;
-        overlap <= 0 || (is_coarse && overlap < MILLI && 2 * overlap <= shorter)
+        end <= start || (follows(end, start) && 2 * (end - start) <= shorter)
     }
+}
+
+/// Whether what began at `start` may have begun when what ended at `end` had ended, as far as starts are known that may be
+/// cut off to whole milliseconds.
+pub(super) fn follows(end: i64, start: i64) -> bool {
+    end <= start || (start % MILLI == 0 && end % MILLI != 0 && end - start < MILLI)
 }
 
 /// At most [`MAX_EXAMPLES`] of the evidence with the largest measure.

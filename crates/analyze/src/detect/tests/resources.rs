@@ -84,6 +84,17 @@ fn a_client_that_closes_after_each_request_is_churn() {
 }
 
 #[test]
+fn starts_cut_off_to_whole_milliseconds_hide_no_connection() {
+    // A query seems to begin before its connection is there, and the next connection before the query has ended.
+    let query = format!("{DB} db.query.text=SELECT");
+    let each = format!(
+        "  pg.connect {{0}}..{{30}} {DB}\n  pg.query {{30}}..{{50}}.4 {query}\n  pg.connect {{50}}..{{60}}.4 {DB}\n  \
+         pg.query {{60}}..{{90}}.8 {query}\n"
+    );
+    assert_snapshot!(churn(&items(3, &each)), @"load opens 6 connections to postgresql shop on db in an execution, where 1 would do: opening the others takes 60.0 ms of its critical path.");
+}
+
+#[test]
 fn as_many_connections_are_enough_as_are_in_use_at_once() {
     let each = format!(
         "  left {{0}}..{{90}}\n    connect {{0}}..{{30}} {DB}\n    SELECT {{30}}..{{80}} {DB} db.query.text=SELECT\n  \
