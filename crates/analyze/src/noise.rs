@@ -94,7 +94,7 @@ impl Noise {
         let mut sorted: Vec<Located> = runs.to_vec();
         sorted.sort_by_key(|run| run.start);
         let mut last_mean: Option<f64> = None;
-        for occasion in sorted.chunk_by(|left, right| right.start - left.start <= OCCASION_GAP_NANOS) {
+        for occasion in sorted.chunk_by(|left, right| right.start.saturating_sub(left.start) <= OCCASION_GAP_NANOS) {
             for pair in occasion.windows(2) {
                 noise.near.add(pair[1].location - pair[0].location);
             }

@@ -222,7 +222,7 @@ fn summarise(
         schema: Run::SCHEMA.to_owned(),
         breakdown: to_wire::breakdown(explained.breakdown, true, &mut left_out),
         findings: to_wire::findings(explained.findings, &mut left_out),
-        duration_nanos: record.end_unix_nanos.map(|end| end - record.start_unix_nanos),
+        duration_nanos: record.end_unix_nanos.map(|end| end.saturating_sub(record.start_unix_nanos)),
         lost: record.is_lost(),
         run_id: record.run_id,
         trace_id: record.trace_id,

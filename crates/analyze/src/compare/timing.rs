@@ -278,7 +278,7 @@ fn stretches(before: &[Located], after: &[Located]) -> ([usize; 2], i64) {
         if at == 0 || all[at - 1].1 != *side {
             count[*side] += 1;
             if at > 0 {
-                gap = gap.min(start - all[at - 1].0);
+                gap = gap.min(start.saturating_sub(all[at - 1].0));
             }
         }
     }
@@ -315,7 +315,7 @@ fn trend(before: &[Located], after: &[Located]) -> Option<Trend> {
         return None;
     }
     let origin = before.iter().chain(after).map(|run| run.start).min()?;
-    let seconds = |run: &Located| (run.start - origin) as f64 / 1e9;
+    let seconds = |run: &Located| run.start.saturating_sub(origin) as f64 / 1e9;
     let mean = |runs: &[Located], of: &dyn Fn(&Located) -> f64| runs.iter().map(of).sum::<f64>() / runs.len() as f64;
     let times = [before, after].map(|runs| mean(runs, &seconds));
     let means = [before, after].map(|runs| mean(runs, &|run| run.location));

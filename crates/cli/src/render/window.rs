@@ -41,7 +41,7 @@ pub(crate) fn text(answer: &ExplainWindow, style: Style, zone: &TimeZone) -> Str
 
 fn window(window: Window, zone: &TimeZone) -> String {
     let (start, end) = (time::show(window.start_unix_nanos, zone), time::show(window.end_unix_nanos, zone));
-    let length = duration(Some(window.end_unix_nanos - window.start_unix_nanos));
+    let length = duration(Some(window.end_unix_nanos.saturating_sub(window.start_unix_nanos)));
     format!("from {start} to {end} ({length})")
 }
 

@@ -164,7 +164,7 @@ fn windows(question: &ExplainWindowQuestion, now: i64) -> Result<(Window, Window
         return Err(Problem::invalid(message));
     }
     let window = Window { start_unix_nanos: start, end_unix_nanos: end.min(now) };
-    let length = window.end_unix_nanos - start;
+    let length = window.end_unix_nanos.saturating_sub(start);
     let before = Window { start_unix_nanos: start.saturating_sub(length), end_unix_nanos: start };
     let against = question.against.unwrap_or(before);
     if against.start_unix_nanos >= against.end_unix_nanos {
@@ -173,14 +173,14 @@ fn windows(question: &ExplainWindowQuestion, now: i64) -> Result<(Window, Window
             "the window to compare with ends at {end}, before it begins at {start}: exchange the two"
         )));
     }
-    let overlap = against.end_unix_nanos.min(window.end_unix_nanos) - against.start_unix_nanos.max(start);
+    let overlap = against.end_unix_nanos.min(window.end_unix_nanos).saturating_sub(against.start_unix_nanos.max(start));
     if overlap > 0 {
         let from = against.start_unix_nanos.max(start);
         let message = format!(
             "the two windows share the time from {} to {}, which would be compared with itself: end the one before the \
              other begins",
             shown(from),
-            shown(from + overlap)
+            shown(from.saturating_add(overlap))
         );
         return Err(Problem::invalid(message));
     }
@@ -331,7 +331,7 @@ fn notes(answer: &ExplainWindow) -> Vec<String> {
                 .to_owned(),
         );
     }
-    let length = |window: Window| window.end_unix_nanos - window.start_unix_nanos;
+    let length = |window: Window| window.end_unix_nanos.saturating_sub(window.start_unix_nanos);
     if length(answer.window) != length(answer.against) {
         notes.push("the windows differ in length, and with them what is counted in all of each".to_owned());
     }
@@ -373,6 +373,7 @@ mod tests {
     #[test]
     fn windows_that_cannot_be_compared_are_refused_in_a_sentence() {
         assert!(check(NOW + HOUR, None, None).unwrap_err().contains("in the future"));
+        assert!(check(i64::MIN, None, None).is_err(), "there is no time before the first");
         assert!(check(NOW - HOUR, Some(NOW - 2 * HOUR), None).unwrap_err().contains("before it begins"));
         assert!(check(NOW - HOUR, None, Some((NOW - HOUR, NOW - 2 * HOUR))).unwrap_err().contains("compare with ends"));
         let overlapping = check(NOW - 2 * HOUR, None, Some((NOW - 3 * HOUR, NOW - HOUR))).unwrap_err();

@@ -59,7 +59,7 @@ impl Place {
 
 fn item(record: Record) -> RunItem {
     RunItem {
-        duration_nanos: record.end_unix_nanos.map(|end| end - record.start_unix_nanos),
+        duration_nanos: record.end_unix_nanos.map(|end| end.saturating_sub(record.start_unix_nanos)),
         lost: record.is_lost(),
         run_id: record.run_id,
         trace_id: record.trace_id,
