@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.request
@@ -42,8 +43,8 @@ def postgres(tmp_path_factory):
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not programs or not shutil.which("runuser"):
         pytest.skip("PostgreSQL's server is not installed")
-    folder, port = Path(f"/tmp/kino-any-postgres-{os.getpid()}"), free_port()
-    folder.mkdir(0o755)
+    folder, port = Path(tempfile.mkdtemp(prefix="kino-any-postgres-", dir="/tmp")), free_port()
+    folder.chmod(0o755)
     as_user = []
     if os.getuid() == 0:
         shutil.chown(folder, "postgres")
