@@ -172,7 +172,7 @@ impl Engine {
     }
 
     pub(crate) async fn logs(&self, question: LogsQuestion) -> Result<Logs, Problem> {
-        let lines = crate::find::limit(question.lines, DEFAULT_LINES, LINES_MAX)?;
+        let lines = crate::limit::limit(question.lines, DEFAULT_LINES, LINES_MAX)?;
         let path = self.inner.config.home.join(LOG_FILE);
         let read = move || tail(&path, lines);
         offload(read).await.or_problem()?

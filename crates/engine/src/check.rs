@@ -21,7 +21,7 @@ use kino_wire::check::{
 
 use crate::error::OrProblem;
 use crate::execution_set::ExecutionSet;
-use crate::find::limit;
+use crate::limit::limit;
 use crate::load;
 use crate::offload::offload;
 use crate::{Engine, scope, to_wire};

@@ -19,7 +19,7 @@ use kino_wire::diagnose::{
 };
 
 use crate::error::OrProblem;
-use crate::find::limit;
+use crate::limit::limit;
 use crate::load;
 use crate::load::SPANS_LOADED_MAX;
 use crate::offload::offload;

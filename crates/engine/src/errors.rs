@@ -14,7 +14,7 @@ use kino_wire::errors::{DayCount, ErrorGroup, Errors, ErrorsQuestion};
 
 pub(crate) use self::printed::InOutputs;
 use crate::error::OrProblem;
-use crate::find::limit;
+use crate::limit::limit;
 use crate::offload::offload;
 use crate::resolve::{Prefix, repeated};
 use crate::runs::Record;

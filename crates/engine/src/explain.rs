@@ -23,7 +23,7 @@ use kino_wire::explain::{
 };
 
 use crate::error::{EngineError, OrProblem};
-use crate::find::limit;
+use crate::limit::limit;
 use crate::load;
 use crate::offload::offload;
 use crate::related_traces::{ConcurrentTraces, EarlierTraces};

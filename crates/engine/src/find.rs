@@ -9,6 +9,7 @@ use kino_wire::Problem;
 use kino_wire::find::{DEFAULT_LIMIT, Find, FindItem, FindQuestion, MAX_LIMIT};
 
 use crate::error::OrProblem;
+use crate::limit::limit;
 use crate::runs::RunRecords;
 use crate::{Engine, scope};
 
@@ -60,15 +61,6 @@ impl Engine {
             run_ids: run_id.map(|run_id| vec![run_id]),
             ..TraceFilter::default()
         })
-    }
-}
-
-/// Checks that a limit is within its bounds; 0 means the default.
-pub(crate) fn limit(asked: usize, default: usize, max: usize) -> Result<usize, Problem> {
-    match asked {
-        0 => Ok(default),
-        asked if asked > max => Err(Problem::invalid(format!("at most {max} can be asked for at once, not {asked}"))),
-        asked => Ok(asked),
     }
 }
 

@@ -31,6 +31,7 @@ mod find;
 mod findings;
 mod housekeeping;
 mod latest_executions;
+mod limit;
 mod live;
 mod load;
 mod members;

@@ -12,7 +12,7 @@ use kino_wire::live::{
 };
 
 use crate::error::OrProblem;
-use crate::find::limit;
+use crate::limit::limit;
 use crate::{Engine, scope};
 
 impl Engine {

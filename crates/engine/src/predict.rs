@@ -10,7 +10,7 @@ use kino_wire::predict::{Crossing, DEFAULT_LAST, Input, LeftOut, Predict, Predic
 
 use crate::Engine;
 use crate::error::OrProblem;
-use crate::find::limit;
+use crate::limit::limit;
 use crate::offload::offload;
 
 /// Attributes in one answer; the rest is counted.

@@ -12,7 +12,7 @@ use kino_wire::search::{
 };
 
 use crate::error::{EngineError, OrProblem};
-use crate::find::limit;
+use crate::limit::limit;
 use crate::offload::offload;
 use crate::runs::Record;
 use crate::{Engine, scope};

@@ -19,7 +19,7 @@ use kino_wire::resolve::PREFIX_DIGITS_MIN;
 
 use super::Findings;
 use super::record::FindingRecord;
-use crate::find::limit;
+use crate::limit::limit;
 use crate::resolve::{self, MATCHES_MAX, Prefix};
 use crate::scope;
 

@@ -7,7 +7,7 @@ use kino_wire::run::{DEFAULT_RUNS, MAX_RUNS, RunItem, Runs, RunsQuestion};
 use super::Record;
 use super::records::RUNS_MAX;
 use crate::error::OrProblem;
-use crate::find::limit;
+use crate::limit::limit;
 use crate::offload::offload;
 use crate::{Engine, scope};
 
