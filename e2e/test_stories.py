@@ -298,8 +298,8 @@ def test_repaired_the_finding_is_gone_and_the_comparison_says_so(desks, story):
     assert explained.structured_content["facts"]["executions"] == story.executions
     assert named(explained, story.ends or story.code) is None, words(explained)
     operation = next(row for row in rows(compared, "operations") if row["name"] == story.operation)
-    # One run a side says how often, and seldom how long.
-    assert operation["verdict"] in story.verdict | {"too few runs"}, words(compared)
+    # One run a side says how often, and seldom how long; where other programs were busy on one side alone, least of all.
+    assert operation["verdict"] in story.verdict | {"too few runs", "too few occasions"}, words(compared)
     # A slow machine may let one time out that should not.
     assert 5 * operation["errors_after"] <= operation["errors_before"], operation
     ended_code = story.ends or story.code
@@ -374,14 +374,16 @@ which runs each with its fault and asks through the official Python SDK on stand
 - **Asked**: about an operation that is known to be slow or wrong. One call, `explain`.
 - **Unasked**: nothing is known. `check_insights`, which names the code, the file and the numbers, then `explain` on its evidence. Two calls.
 
-The test wants the first within 1,500 tokens and the second within 2,000. The tool list and instructions come before, once a session.
+The test wants the first within 1,500 tokens and the second within 2,000. A dash: nothing is said of it unasked. The tool list and instructions come before, once a session.
 
 | program | cause | asked: `explain` | unasked: `check_insights` | … then `explain` | together |
 |---|---|---:|---:|---:|---:|
 """
-    lines = [
-        f"| `{name}` | `{code}` | {told:,} | {pushed:,} | {opened:,} | {pushed + opened:,} |"
-        for name, (code, _, told, pushed, opened) in measured.items()
-    ]
+    def row(name, code, told, pushed, opened):
+        # What is said only to who asks has no cost unasked.
+        unasked = "– | – | –" if pushed is None else f"{pushed:,} | {opened:,} | {pushed + opened:,}"
+        return f"| `{name}` | `{code}` | {told:,} | {unasked} |"
+
+    lines = [row(name, code, told, pushed, opened) for name, (code, _, told, pushed, opened) in measured.items()]
     listed = max((before for _, before, *_ in measured.values()), default=0)
     return head + "\n".join(lines) + f"\n\nTool list and instructions: {listed:,} tokens.\n"

@@ -36,6 +36,7 @@ pub(crate) use kino_text::Tone;
 pub(crate) use kino_text::figures::{bar, bytes, code_state, count, counted, duration, percent};
 use kino_text::layout;
 pub(crate) use kino_text::untrusted::{clean as clean_whole, clean_lines};
+use kino_wire::ask::UnknownService;
 
 /// How text looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,6 +78,13 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     let Some((cut, _)) = text.char_indices().nth(SHOWN_CHARS_MAX) else { return clean_whole(text) };
     let left_out = text[cut..].chars().count() as u64;
     Cow::Owned(format!("{}… ({})", clean_whole(&text[..cut]), counted(left_out, "more character")))
+}
+
+/// That no service has the name that was asked for, and which is near.
+pub(crate) fn unknown_service(unknown: &UnknownService) -> String {
+    let near: Vec<String> = unknown.did_you_mean.iter().map(|name| format!("\"{}\"", clean(name))).collect();
+    let near = if near.is_empty() { String::new() } else { format!(" Did you mean {}?", near.join(" or ")) };
+    format!("No service here has this name.{near} `kino services` lists them; --all looks beyond this project.\n")
 }
 
 /// Text in lines that fit, each behind `margin`. A word longer than a line stays whole.

@@ -57,8 +57,10 @@ impl Engine {
         let (outputs, outputs_left_out) = (in_outputs.outputs(), in_outputs.runs_left_out);
         let are_outputs_cut = in_outputs.is_cut;
         let mut found = self.error_groups(&snapshot, &filter, in_outputs).await?;
+        let mut unknown_service = None;
         if found.groups.is_empty() {
             self.check_run(filter.run_ids.as_deref()).await?;
+            unknown_service = self.unknown_service(filter.service.as_deref(), filter.project.as_deref()).await?;
         }
         if let Some(fingerprint) = &question.fingerprint {
             self.only_of(fingerprint, &mut found.groups)?;
@@ -79,6 +81,7 @@ impl Engine {
             counts_are_complete: !found.is_cut && !are_outputs_cut,
             left_out_temporary: found.left_out_temporary,
             outputs_left_out,
+            unknown_service,
         })
     }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use kino_model::{DurationNanos, RunId, UnixNanos};
 use kino_store::TraceRow;
 use kino_store::snapshot::TraceFilter;
+use kino_text::suggest;
 use kino_wire::Problem;
+use kino_wire::ask::UnknownService;
 use kino_wire::find::{DEFAULT_LIMIT, Find, FindItem, FindQuestion, MAX_LIMIT};
 
 use crate::error::OrProblem;
@@ -18,8 +20,10 @@ impl Engine {
         let limit = limit(question.limit, DEFAULT_LIMIT, MAX_LIMIT)?;
         let filter = self.filter(&question).await?;
         let found = self.snapshot().find(&filter, limit, question.cursor.as_deref()).await.or_problem()?;
+        let mut unknown_service = None;
         if found.rows.is_empty() {
             self.check_run(filter.run_ids.as_deref()).await?;
+            unknown_service = self.unknown_service(question.service.as_deref(), filter.project.as_deref()).await?;
         }
         let recorded = self.inner.runs.recorded(found.rows.iter().filter_map(|row| row.run_id.as_deref())).await?;
         Ok(Find {
@@ -27,7 +31,21 @@ impl Engine {
             items: found.rows.into_iter().map(|row| item(row, &recorded)).collect(),
             more: found.next.is_some(),
             cursor: found.next,
+            unknown_service,
         })
+    }
+
+    /// Says so where no service of these projects is called as the one that a question names.
+    pub(crate) async fn unknown_service(
+        &self,
+        service: Option<&str>,
+        project: Option<&str>,
+    ) -> Result<Option<UnknownService>, Problem> {
+        let Some(service) = service else { return Ok(None) };
+        let known = self.snapshot().operations(project).await.or_problem()?.operations;
+        let names: BTreeSet<&str> = known.iter().map(|operation| operation.service.as_str()).collect();
+        let did_you_mean = || suggest::nearest(service, names.iter().copied());
+        Ok((!names.contains(service)).then(|| UnknownService { did_you_mean: did_you_mean() }))
     }
 
     /// Fails where a question that found nothing names a run that was not recorded, and that no trace names either.

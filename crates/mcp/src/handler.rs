@@ -212,7 +212,7 @@ fn refused(refusal: Refusal) -> CallToolResult {
             format!("the statement failed\nuntrusted.message:\n{}", clean(&message, 2 * MESSAGE_BYTES_MAX))
         }
         Refusal::Problem(Problem { message, did_you_mean, candidates, .. }) => {
-            let mut text = clean(&message, 2 * MESSAGE_BYTES_MAX);
+            let mut text = clean(&of_tools(&message), 2 * MESSAGE_BYTES_MAX);
             let names: Vec<_> = did_you_mean.iter().take(NEAREST_MAX).map(|name| clean(name, CELL_BYTES_MAX)).collect();
             if !names.is_empty() {
                 text.push_str("\nuntrusted.did_you_mean:\n");
@@ -229,6 +229,11 @@ fn refused(refusal: Refusal) -> CallToolResult {
         }
     };
     CallToolResult::error(vec![ContentBlock::text(text)])
+}
+
+/// What a problem proposes, by the names that tools have: the engine's are those of its questions.
+fn of_tools(message: &str) -> String {
+    message.replace("`find` lists", "`find_traces` lists").replace("`runs` lists", "`find_traces` with list=runs lists")
 }
 
 /// A problem as an error of the protocol, where it has nothing better.

@@ -14,8 +14,7 @@ pub(crate) mod sql;
 pub(crate) mod verify;
 
 use kino_model::{TraceId, UnixNanos};
-use kino_wire::ask::TargetKind;
-use kino_wire::ask::{Scope, ask};
+use kino_wire::ask::{Scope, TargetKind, UnknownService, ask};
 use kino_wire::compare::CallsChanged;
 use kino_wire::errors::{ErrorGroup, ErrorsQuestion, Frame};
 use kino_wire::explain::{
@@ -213,8 +212,9 @@ impl ToolContext<'_> {
         if errors.more {
             notes.push(format!("more than {ERROR_GROUPS_MAX} kinds of errors: narrow by service or since"));
         }
-        let answer =
-            Answer { tool: "find_errors", facts: vec![self.scope_fact()], notes, tables: vec![table], next: None };
+        let mut facts = vec![self.scope_fact()];
+        facts.extend(errors.unknown_service.as_ref().map(unknown_service));
+        let answer = Answer { tool: "find_errors", facts, notes, tables: vec![table], next: None };
         self.finish(&answer, arguments.cursor.as_ref())
     }
 }
@@ -424,6 +424,15 @@ fn error_row(group: &ErrorGroup) -> Vec<Value> {
         example(group),
         group.printed.as_ref().map_or(Value::Empty, |printed| Value::Count(printed.count)),
     ]
+}
+
+/// The services whose names are near the one asked for, where none has that name.
+pub(crate) fn unknown_service(unknown: &UnknownService) -> (&'static str, Value) {
+    let near = unknown.did_you_mean.join(", ");
+    (
+        "no_such_service_nearest",
+        if near.is_empty() { Value::Plain("none is near".to_owned()) } else { Value::recorded(&near) },
+    )
 }
 
 /// A span of an error, or the output that it was read in, as `open_evidence` takes it.

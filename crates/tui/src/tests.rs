@@ -76,7 +76,7 @@ impl Reader {
     }
 
     fn traces(&mut self, items: Vec<FindItem>) {
-        let found = Find { schema: String::new(), items, more: false, cursor: None };
+        let found = Find { schema: String::new(), items, more: false, cursor: None, unknown_service: None };
         self.answer(|ask| matches!(ask, Ask::Traces(_)), Ok(Answer::Traces(Box::new(found))));
     }
 
@@ -445,7 +445,13 @@ fn an_answer_to_a_filter_that_is_gone_is_not_shown() {
     reader.press(&[Key::Char('/')]);
     reader.types("error");
     reader.press(&[Key::Enter]);
-    let found = Find { schema: String::new(), items: vec![item(1, "stale", Some(1))], more: false, cursor: None };
+    let found = Find {
+        schema: String::new(),
+        items: vec![item(1, "stale", Some(1))],
+        more: false,
+        cursor: None,
+        unknown_service: None,
+    };
     reader.happens(Event::Answered(old, Ok(Answer::Traces(Box::new(found)))));
     assert!(!reader.screen().contains("stale"));
 }

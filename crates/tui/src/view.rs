@@ -75,10 +75,13 @@ fn bar(state: &State, canvas: &mut Canvas<'_>) {
         scope if scope.all || scope.project.is_none() => "all projects",
         _ => "this project",
     };
-    let right = format!("{scope}  {text} ");
-    let column = row.columns().saturating_sub(layout::width(&right) as u16);
-    let column = row.put(column, &format!("{scope}  "), Tone::Faint);
-    row.put(column, &text, tone);
+    let beginning = |right: &str| row.columns().saturating_sub(layout::width(right) as u16);
+    // Where there is no room for the scope, the state of the engine alone.
+    let (whole, link) = (beginning(&format!("{scope}  {text} ")), beginning(&format!("{text} ")));
+    if whole > at {
+        row.put(whole, scope, Tone::Faint);
+    }
+    row.put(link, &text, tone);
 }
 
 /// Counts the findings that the list shows as present.

@@ -254,3 +254,10 @@ impl Target {
         if self.kind == TargetKind::Trace { self.id.parse().ok() } else { None }
     }
 }
+
+/// Says that nothing is stored of the service that a question names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UnknownService {
+    /// The nearest names of services there are; empty where none is near. Recorded text.
+    pub did_you_mean: Vec<String>,
+}

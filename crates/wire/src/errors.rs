@@ -4,7 +4,7 @@ use kino_model::{BlobHash, Fingerprint, RunId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ask::Scope;
+use crate::ask::{Scope, UnknownService};
 use crate::finding::Evidence;
 
 /// Which errors.
@@ -46,6 +46,9 @@ pub struct Errors {
     /// Runs whose output was not searched for errors: older than those that were, or damaged.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub outputs_left_out: u64,
+    /// Where nothing was found: whether that is because no service is called as the one asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_service: Option<UnknownService>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]

@@ -4,7 +4,7 @@ use kino_model::TraceId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ask::Scope;
+use crate::ask::{Scope, UnknownService};
 
 /// How many items an answer holds when nothing is said.
 pub const DEFAULT_LIMIT: usize = 20;
@@ -51,6 +51,9 @@ pub struct Find {
     pub more: bool,
     /// Where to go on; `null` when there is no more.
     pub cursor: Option<String>,
+    /// Where nothing was found: whether that is because no service is called as the one asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_service: Option<UnknownService>,
 }
 
 /// One trace.

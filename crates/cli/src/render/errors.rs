@@ -27,6 +27,9 @@ pub(crate) fn text(answer: &Errors, style: Style, now: UnixNanos) -> String {
         count => format!("\nThe output of {} was not searched: --run RUN searches one.\n", counted(count, "older run")),
     };
     let left_out = left_out + &outputs;
+    if let Some(unknown) = &answer.unknown_service {
+        return super::unknown_service(unknown);
+    }
     if answer.items.is_empty() {
         return format!("No exception is recorded here. --all looks beyond this project.\n{left_out}");
     }
@@ -53,9 +56,9 @@ fn block(group: &ErrorGroup, style: Style, now: UnixNanos) -> String {
     }
     for frame in group.frames.iter().take(FRAMES_MAX) {
         let line = frame.line.map(|line| format!(":{line}")).unwrap_or_default();
-        let place = format!("  at {}{line} in {}\n", frame.path, frame.function);
+        let place = format!("at {}{line} in {}", frame.path, frame.function);
         let tone = if frame.in_project { Tone::Plain } else { Tone::Faint };
-        text.push_str(&style.paint(tone, &super::clean_lines(&place)));
+        text.push_str(&style.paint(tone, &wrap(&clean(&place), style, "  ")));
     }
     if let Some(more @ 1..) = group.frames.len().checked_sub(FRAMES_MAX) {
         text.push_str(&format!("  and {}\n", counted(more as u64, "frame")));
@@ -152,6 +155,7 @@ mod tests {
             counts_are_complete: false,
             left_out_temporary: 0,
             outputs_left_out: 2,
+            unknown_service: None,
         };
         insta::assert_snapshot!(text(&answer, EIGHTY, UnixNanos(172_800_000_000_000)));
     }

@@ -91,7 +91,8 @@ fn nested(count: u64) -> String {
 /// Every entry point.
 pub(crate) fn system(answer: &ExplainSystem, style: Style) -> String {
     if answer.entry_points.is_empty() {
-        return "No operation has been recorded here yet: `kino run -- CMD` records one. --all looks beyond this project.\n"
+        return "No operation is recorded here: `kino run -- CMD` records those of a program, or says why none came. --all looks \
+                beyond this project.\n"
             .into();
     }
     let mut parts: Vec<String> = answer.entry_points.iter().map(|entry| entry_point(entry, style)).collect();

@@ -10,6 +10,9 @@ use super::{Style, Tone, clean, count, duration};
 
 /// The table, with how to go on.
 pub(crate) fn text(answer: &Find, style: Style, now: UnixNanos) -> String {
+    if let Some(unknown) = &answer.unknown_service {
+        return super::unknown_service(unknown);
+    }
     if answer.items.is_empty() {
         return "No trace fits. --all looks beyond this project; fewer filters find more.\n".to_owned();
     }
@@ -60,8 +63,24 @@ pub(crate) fn line(item: &FindItem, style: Style, zone: &TimeZone) -> String {
 mod tests {
     use kino_model::TraceId;
 
+    use kino_wire::ask::UnknownService;
+
     use super::super::tests::EIGHTY;
     use super::*;
+
+    #[test]
+    fn a_service_that_there_is_not_is_said_with_the_nearest() {
+        let unknown = UnknownService { did_you_mean: vec!["shop\u{1b}[2J".to_owned()] };
+        let answer = Find {
+            schema: Find::SCHEMA.to_owned(),
+            items: Vec::new(),
+            more: false,
+            cursor: None,
+            unknown_service: Some(unknown),
+        };
+        let text = text(&answer, EIGHTY, UnixNanos(0));
+        assert!(text.starts_with("No service here has this name. Did you mean ") && !text.contains('\u{1b}'), "{text}");
+    }
 
     #[test]
     fn traces_fit_eighty_columns() {
@@ -81,6 +100,7 @@ mod tests {
             items: vec![item("GET /cart", Some(12_300_000), 0), item("", None, 3)],
             more: true,
             cursor: Some("c7".to_owned()),
+            unknown_service: None,
         };
         let text = text(&answer, EIGHTY, UnixNanos(1_777_593_690_000_000_000));
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");

@@ -294,6 +294,7 @@ mod tests {
                 counts_are_complete: true,
                 left_out_temporary: 0,
                 outputs_left_out: 0,
+                unknown_service: None,
             }),
             notes: vec!["3 bytes of its output were not recorded".to_owned()],
         };

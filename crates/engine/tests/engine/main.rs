@@ -247,6 +247,19 @@ async fn runs_and_blobs_are_opened_by_the_beginning_of_their_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_there_is_not_is_said_with_the_nearest() {
+    let home = open().await;
+    home.recorded_run(1, "base", "abc", 20).await;
+    let nearest = json!({ "did_you_mean": ["worker"] });
+    for name in ["find", "errors"] {
+        assert_eq!(home.get(name, json!({ "service": "worke" })).await["unknown_service"], nearest, "{name}");
+    }
+    let known = json!({ "service": "worker", "name": "nothing" });
+    assert_eq!(home.get("find", known).await["unknown_service"], Json::Null, "it is the name that does not fit");
+    home.engine.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_waits_for_changes_is_answered_on_one_and_at_the_end() {
     let home = open().await;
     let first = home.get("live", json!({})).await["changes"].clone();

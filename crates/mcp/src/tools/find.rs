@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use crate::answer::{Answer, Rendered, Table};
 use crate::arguments::{self, Names};
-use crate::tools::{Refusal, ToolContext, shapes};
+use crate::tools::{Refusal, ToolContext, shapes, unknown_service};
 use crate::value::Value;
 
 impl ToolContext<'_> {
@@ -34,13 +34,10 @@ impl ToolContext<'_> {
             let mut table = Table::with_rows(&shapes::TRACES, found.items.iter().map(find_row));
             table.paged_by_backend = true;
             let more = Value::Plain(if found.more { "yes" } else { "no" }.into());
-            let answer = Answer {
-                tool: "find_traces",
-                facts: vec![self.scope_fact(), ("more", more)],
-                notes: Vec::new(),
-                tables: vec![table],
-                next: found.cursor,
-            };
+            let mut facts = vec![self.scope_fact(), ("more", more)];
+            facts.extend(found.unknown_service.as_ref().map(unknown_service));
+            let answer =
+                Answer { tool: "find_traces", facts, notes: Vec::new(), tables: vec![table], next: found.cursor };
             let rendered = answer.render(self.budget_tokens, None);
             // The backend's cursor goes on after its last item, so that all items must fit. At least one always does.
             let fits = rendered.shown[0].max(1);

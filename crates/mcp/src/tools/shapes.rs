@@ -150,7 +150,7 @@ declared! {
         ];
     "find_traces":
         facts [
-            "scope", "more", "beyond_limit"
+            "scope", "more", "beyond_limit", "no_such_service_nearest", "untrusted.no_such_service_nearest"
         ]
         tables [
             TRACES, SERVICES, OPERATIONS, RUNS_LISTED
@@ -191,7 +191,7 @@ declared! {
         ];
     "find_errors":
         facts [
-            "scope"
+            "scope", "no_such_service_nearest", "untrusted.no_such_service_nearest"
         ]
         tables [
             ERRORS
