@@ -2,7 +2,7 @@
 //!
 //! The fingerprint rests on the type and on the functions of the user's own frames; without frames, on the message
 //! with everything taken out that differs from one time to the next. What several spans recorded of one exception
-//! counts once: see [`occurrences`]. What a program only printed is read by [`printed`].
+//! counts once: see [`occurrences`]. What a program only printed is read by [`printed()`].
 
 mod frames;
 mod passing;

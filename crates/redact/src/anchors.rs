@@ -120,7 +120,7 @@ const SHORT_ENDS: [&str; 8] = ["key", "Key", "KEY", "pwd", "Pwd", "PWD", "_pw", 
 /// What follows a name, or separates it from its number.
 const FOLLOWING: [char; 9] = ['=', ':', '"', '\'', ' ', '\\', '>', '_', '1'];
 
-/// Parts of attribute keys whose value may be secret; [`super::assignment::sensitive_key`] decides.
+/// Parts of attribute keys whose value may be secret; [`super::names::sensitive_key`] decides.
 const KEYS: [&str; 34] = [
     "uthoriz",
     "UTHORIZ",

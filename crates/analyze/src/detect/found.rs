@@ -1,5 +1,5 @@
 //! What a detector says of a finding beside the finding itself: which spans it is about, which time it explains, and what
-//! it would save. [`super::relate`] and [`super::worth`] judge by it.
+//! it would save. [`super::relate()`] and [`super::worth`] judge by it.
 
 use crate::finding::Finding;
 

@@ -3,7 +3,7 @@
 //! Evidence: in more than half of the executions a call, with its data taken out, is made [`MIN_REPEATS`] times or more,
 //! of as many different data where these were recorded. Fewer executions are enough ([`MIN_EXECUTIONS_LOADED`],
 //! [`MIN_PRESENCE_LOADED`]) where each makes as many calls as are a load: one operation often serves several kinds of
-//! requests. Calls that are made in turn are one finding, whose savings are judged together ([`loops`]).
+//! requests. Calls that are made in turn are one finding, whose savings are judged together ([`loops()`]).
 //!
 //! The subject is the nearest span that has all the repeats below it, so that spread over several parents they are still
 //! found. The saving is their time on the critical path less that of one of each kind. Calls that overlap each other, or

@@ -61,7 +61,7 @@ impl Printed {
     }
 }
 
-/// The errors in a text without escape sequences, in their order, at most [`PRINTED_MAX`]; and how many more there are.
+/// The errors in a text without escape sequences, in their order, at most 200; and how many more there are.
 pub fn printed(text: &str) -> (Vec<Printed>, u64) {
     let lines: Vec<&str> = text.lines().collect();
     let (mut found, mut further) = (Vec::new(), 0);

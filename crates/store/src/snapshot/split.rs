@@ -105,7 +105,7 @@ struct RemovedSpan {
 /// Merged rows, sorted by start as in a file of `traces`; some may belong to traces that were merged again since.
 #[derive(Debug)]
 pub(super) struct Piece {
-    /// The columns of `traces`, and [`pieces::GROUPS`].
+    /// The columns of `traces`, and the groups of `pieces`.
     pub(super) rows: RecordBatch,
     /// The operations, by the numbers under which `operations` names them.
     pub(super) keys: Vec<OperationKey>,
