@@ -62,6 +62,8 @@ pub(super) enum Draw {
     Fifth,
     /// What the fifth had left, in its order, and then other names in theirs
     Sixth,
+    /// Other names only
+    Seventh,
 }
 
 impl Draw {
@@ -72,6 +74,7 @@ impl Draw {
             Self::Fourth => "field/fourth.json",
             Self::Fifth => "field/fifth.json",
             Self::Sixth => "field/sixth.json",
+            Self::Seventh => "field/seventh.json",
         }
     }
 }
@@ -85,7 +88,7 @@ pub(super) fn sealed(root: &Path, draw: Draw) -> anyhow::Result<Vec<String>> {
         names.iter().position(|name| name == first).with_context(|| format!("{first} was not drawn"))
     };
     Ok(match draw {
-        Draw::First | Draw::Sixth => names,
+        Draw::First | Draw::Sixth | Draw::Seventh => names,
         Draw::Fourth | Draw::Fifth => {
             // What it had not reached was taken again.
             let later = if draw == Draw::Fourth { Draw::Fifth } else { Draw::Sixth };

@@ -83,7 +83,8 @@ fn record(recipe: &Recipe, root: &Path, cache: &Path, kino: &Path) -> anyhow::Re
         let output = place.folder.join(format!("output-{number}.log"));
         let inner = format!("exec >{} 2>&1\n{line}", output.display());
         let environment = [("KINO_HOME", home.join("home").into_os_string()), ("KINO_LINE", inner.into())];
-        let arguments = ["run", "--", "sh", "-c", r#"eval "$KINO_LINE""#];
+        // What the packages are instrumented with is OpenTelemetry's own.
+        let arguments = ["run", "--no-inject", "--", "sh", "-c", r#"eval "$KINO_LINE""#];
         if let Err(error) = place.execute("kino.log", &kino.to_string_lossy(), &arguments, &work, &environment) {
             println!("{:<24} line {number}: {error:#} ({})", recipe.name, output.display());
         }

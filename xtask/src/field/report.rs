@@ -98,6 +98,7 @@ fn chosen(args: &Args, root: &Path) -> anyhow::Result<(&'static str, Vec<Recipe>
         Some(Draw::Fourth) => "fourth draw's",
         Some(Draw::Fifth) => "fifth draw's",
         Some(Draw::Sixth) => "sixth draw's",
+        Some(Draw::Seventh) => "seventh draw's",
     };
     Ok((heading, recipes))
 }
