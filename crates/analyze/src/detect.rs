@@ -1,7 +1,7 @@
 //! Detectors: pure functions from executions to findings, one module each.
 //!
 //! Each module says what it finds, the least evidence it wants, what it is silent about, and what to do. Executions
-//! are judged in groups of one entry operation. A saving is what the critical path would lose, never a sum of
+//! are judged in groups of one entry operation, those of GraphQL by what is asked. A saving is what the critical path would lose, never a sum of
 //! durations. What happens inside a test that passed opens no finding about errors or retries.
 
 mod bottleneck;
@@ -16,6 +16,7 @@ mod facts;
 pub(crate) mod failures;
 pub(crate) mod features;
 mod found;
+mod graphql;
 mod held_by;
 mod identical;
 mod latency_grows;
@@ -130,15 +131,11 @@ pub fn findings_beside<'t, 'a>(
 }
 
 fn judged_beside<'t, 'a>(executions: &[Execution<'t, 'a>], beside: Beside<'t, 'a>, config: &DetectorConfig) -> Judged {
-    let mut groups: BTreeMap<(&str, &str), Vec<Execution<'_, '_>>> = BTreeMap::new();
-    for execution in executions {
-        let span = execution.tree.span(execution.entry);
-        groups.entry((span.service(), &span.name)).or_default().push(*execution);
-    }
+    let groups = graphql::by_operation(executions);
     let (mut ranked, mut slight): (Vec<Ranked>, Vec<Finding>) = (Vec::new(), Vec::new());
     let waits = config.is_on(Code::HeldBy) && groups.values().any(|executions| held_by::may_wait_in(executions));
-    for ((service, name), executions) in groups {
-        let group = Group::new(service, name, &executions, config);
+    for (key, executions) in groups {
+        let group = Group::new(&key, &executions, config);
         let detectors: Vec<Detector> = DETECTORS
             .iter()
             .filter(|(codes, _)| codes.iter().any(|&code| config.is_on(code)))
@@ -180,12 +177,12 @@ fn in_order(a: &Ranked, b: &Ranked) -> std::cmp::Ordering {
 /// usual shares are enough. They are not reported; a known finding that is not among them is gone, if the executions are
 /// enough to show it.
 pub(crate) fn residual_findings(executions: &[Execution<'_, '_>], config: &DetectorConfig, code: Code) -> Vec<Finding> {
-    let Some(first) = executions.first() else { return Vec::new() };
-    let span = first.tree.span(first.entry);
-    let group = Group::new(span.service(), &span.name, executions, config).with_relaxed_thresholds();
     let mut found = Vec::new();
-    for (_, detector) in DETECTORS.iter().filter(|(codes, _)| codes.contains(&code)) {
-        detector(&group, &mut found);
+    for (key, executions) in graphql::by_operation(executions) {
+        let group = Group::new(&key, &executions, config).with_relaxed_thresholds();
+        for (_, detector) in DETECTORS.iter().filter(|(codes, _)| codes.contains(&code)) {
+            detector(&group, &mut found);
+        }
     }
     let mut findings: Vec<Finding> = found.into_iter().map(|found| found.finding).collect();
     if code == Code::HeldBy {
@@ -247,7 +244,7 @@ struct Draft<'d> {
 
 impl Draft<'_> {
     fn finding(self, group: &Group<'_, '_>) -> Found {
-        Found::new(self.for_entry(group.name))
+        Found::new(self.for_entry(&group.title))
     }
 
     /// Returns the finding, for an entry operation of this name.

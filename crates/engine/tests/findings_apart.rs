@@ -1,12 +1,12 @@
 //! One finding for one cause: time that several operations share and nothing explains, and the same calls that several
-//! operations repeat.
+//! operations repeat, and the same exception in several.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where its helpers do")]
 
 use std::sync::Arc;
 
 use kino_engine::{Encoding, Engine, EngineConfig, Signal};
-use kino_model::{Resource, Span, SpanId, SpanKind, TraceId, UnixNanos, Value, thin_vec};
+use kino_model::{Event, Resource, Span, SpanId, SpanKind, StatusCode, TraceId, UnixNanos, Value, thin_vec};
 use kino_testkit::{TestClock, otlp};
 use kino_wire::Backend;
 use serde_json::{Value as Json, json};
@@ -47,6 +47,21 @@ fn with_menu(number: u64, name: &str, millis: i64) -> Vec<Span> {
         read.attributes.push(("db.query.text".into(), Value::from(statement)));
         spans.push(read);
     }
+    spans
+}
+
+/// The same request, which fails where its page is rendered.
+fn failing(number: u64, name: &str, millis: i64) -> Vec<Span> {
+    let mut spans = request(number, name, millis);
+    let stack = "Traceback:\n  File \"/srv/shop/pages.py\", line 12, in render\n    footer()\n  File \"/srv/shop/footer.py\", line 3, in footer";
+    let attributes = thin_vec![
+        ("exception.type".into(), Value::from("KeyError")),
+        ("exception.message".into(), Value::from("year")),
+        ("exception.stacktrace".into(), Value::from(stack)),
+    ];
+    spans[0].status.code = StatusCode::Error;
+    let time = spans[0].start;
+    spans[0].events.push(Event { name: "exception".into(), time, attributes, ..Event::default() });
     spans
 }
 
@@ -111,4 +126,13 @@ async fn calls_that_several_operations_repeat_are_listed_once_and_name_all() {
     names.sort_unstable();
     assert_eq!(names, pages.map(|(name, _)| name));
     assert_ne!(also_in[0]["fingerprint"], found[0]["fingerprint"], "each keeps its own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_exception_of_several_operations_is_listed_once_and_names_all() {
+    let pages = [("GET /about", 40), ("GET /cart", 50), ("GET /help", 45)];
+    let found = opened_of(&pages, failing).await;
+    let codes: Vec<&str> = found.iter().map(|it| it["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["error_cluster"], "{found:?}");
+    assert_eq!(found[0]["also_in"].as_array().unwrap().len(), 2, "{found:?}");
 }

@@ -87,7 +87,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             "{} holds {:.0} % of the critical path of {} ({} of {}): without it {} less, half of it saves {}.",
             name.1,
             share * 100.0,
-            group.name,
+            group.title,
             shown(critical),
             shown(total / executions as f64),
             shown(drag),

@@ -170,7 +170,7 @@ fn broken(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             executions: traces,
             location: None,
             evidence: top(examples),
-            text: format!("{affected} of {traces} traces of {} are not whole: {form} ({count}).", group.name),
+            text: format!("{affected} of {traces} traces of {} are not whole: {form} ({count}).", group.title),
             next: Some(
                 "see that the context is passed on, that every span is ended, and that exporters are flushed"
                     .to_owned(),

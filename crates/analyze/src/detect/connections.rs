@@ -340,7 +340,7 @@ fn found(group: &Group<'_, '_>, other: &OtherSide<'_>, churns: &[Churn]) -> Opti
         text: format!(
             "{} opens {opened} connections to {shown_side} in an execution, where {enough} would do: opening the others \
              takes {} of its critical path.",
-            group.name,
+            group.title,
             shown(saving)
         ),
         next: Some("open one and use it for all of these calls, or take them from a pool".to_owned()),

@@ -68,7 +68,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             text: format!(
                 "{} of {} ({:.0} %) pass in {name} between its calls, and nothing recorded says with what.",
                 shown(own),
-                group.name,
+                group.title,
                 share * 100.0
             ),
             next: Some(format!("add spans inside {name}, or profile it")),

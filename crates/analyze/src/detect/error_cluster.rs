@@ -7,7 +7,8 @@
 //! pass it on), about types that the execution catches again and again, about exceptions that are control flow (exits,
 //! cancellations, redirections), and about what is not there, or is there already (404, ENOENT, a unique key), in
 //! [`PROBING`] of the executions and more that go well all the same, or are that call alone: they ask whether it is. In
-//! fewer it is [`UNSURE`].
+//! fewer it is [`UNSURE`], and so is a call to the outside that failed while nothing above it did in [`HANDLED`] of the
+//! cases: its caller was ready for that.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,20 +19,29 @@ use super::facts::{ANCESTORS_MAX, Facts, Group, top};
 use super::failures::{is_absence, is_control_flow, is_presence};
 use super::found::Found;
 use crate::errors::{Exception, exception, fingerprint_of};
+use crate::execution::has_failed;
 use crate::finding::{Code, Number, UNSURE, Unit};
 
 const MIN_COUNT: usize = 3;
 /// What is missing, or there already, in this part of the executions is how the operation works; in fewer, it may be news.
 const PROBING: f64 = 0.5;
+/// A failure that nothing above shared in this part of the cases does not decide whether an execution goes well.
+const HANDLED: f64 = 0.5;
 
 /// The exception's type, and the (execution, span) cases.
 type Cluster<'a> = (&'a str, Vec<(usize, usize)>);
 
+fn is_outside(span: &Span) -> bool {
+    matches!(span.kind, SpanKind::Client | SpanKind::Producer)
+}
+
+fn is_graphql(span: &Span) -> bool {
+    span.attributes.iter().any(|(key, _)| key.starts_with("graphql."))
+}
+
 /// Whether a span failed within the process of a request that was answered nevertheless. Answers of GraphQL hold errors
 /// and go well.
 fn is_answered(facts: &Facts<'_, '_>, index: usize) -> bool {
-    let is_outside = |span: &Span| matches!(span.kind, SpanKind::Client | SpanKind::Producer);
-    let is_graphql = |span: &Span| span.attributes.iter().any(|(key, _)| key.starts_with("graphql."));
     if is_outside(facts.span(index)) {
         return false;
     }
@@ -48,6 +58,23 @@ fn is_answered(facts: &Facts<'_, '_>, index: usize) -> bool {
             Some(parent) => at = parent,
             None => break,
         }
+    }
+    false
+}
+
+/// Whether a call to the outside failed and nothing above it in the execution did. GraphQL answers failures as if they
+/// were none.
+fn is_handled(facts: &Facts<'_, '_>, index: usize) -> bool {
+    if !is_outside(facts.span(index)) || index == facts.execution.entry {
+        return false;
+    }
+    let mut at = index;
+    for _ in 0..ANCESTORS_MAX {
+        let Some(parent) = facts.tree.parent(at).filter(|_| at != facts.execution.entry) else { return true };
+        if has_failed(facts.span(parent)) || is_graphql(facts.span(parent)) {
+            return false;
+        }
+        at = parent;
     }
     false
 }
@@ -106,6 +133,27 @@ fn goes_on_after(facts: &Facts<'_, '_>, index: usize, exception_type: &str) -> b
 }
 
 pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
+    for (fingerprint, (exception_type, cases)) in clusters(group) {
+        if cases.len() < group.cases(MIN_COUNT) {
+            continue;
+        }
+        let is_all_asked_for = cases.iter().all(|&case| is_asked_for(group, case));
+        if cases.len() as f64 >= PROBING * group.facts.len() as f64 && is_all_asked_for {
+            continue;
+        }
+        // Without a type it may be any value that was passed on, and nothing failed of it.
+        let is_untyped = exception_type.is_empty();
+        if is_untyped && cases.iter().all(|&(number, _)| !group.facts[number].execution.is_error()) {
+            continue;
+        }
+        let handled = cases.iter().filter(|(number, index)| is_handled(&group.facts[*number], *index)).count();
+        let is_unsure = is_all_asked_for || handled as f64 >= HANDLED * cases.len() as f64;
+        findings.push(finding(group, fingerprint, exception_type, &cases, is_unsure));
+    }
+}
+
+/// What the executions raised, by fingerprint.
+fn clusters<'a>(group: &Group<'_, 'a>) -> BTreeMap<Fingerprint, Cluster<'a>> {
     let mut known: BTreeMap<(&str, &str, &str, Option<&str>), Fingerprint> = BTreeMap::new();
     let mut by_fingerprint: BTreeMap<Fingerprint, Cluster<'_>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate().filter(|(_, facts)| !facts.is_passed_test()) {
@@ -129,50 +177,48 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             by_fingerprint.entry(fingerprint).or_insert((exception_type, Vec::new())).1.push((number, index));
         }
     }
-    for (fingerprint, (exception_type, cases)) in by_fingerprint {
-        if cases.len() < group.cases(MIN_COUNT) {
-            continue;
-        }
-        let executions = group.facts.len();
-        let is_asked_for = |&(number, index): &(usize, usize)| {
-            let span = group.facts[number].span(index);
-            let execution = &group.facts[number].execution;
-            (!execution.is_error() || index == execution.entry) && (is_absence(span) || is_presence(span))
-        };
-        let is_all_asked_for = cases.iter().all(is_asked_for);
-        if cases.len() as f64 >= PROBING * executions as f64 && is_all_asked_for {
-            continue;
-        }
-        // Without a type it may be any value that was passed on, and nothing failed of it.
-        let is_untyped = exception_type.is_empty();
-        if is_untyped && cases.iter().all(|&(number, _)| !group.facts[number].execution.is_error()) {
-            continue;
-        }
-        let (number, index) = cases[cases.len() - 1];
-        let span = group.facts[number].span(index);
-        let examples = cases.iter().map(|&(number, index)| (number as f64, group.facts[number].evidence(index)));
-        let draft = Draft {
-            code: Code::ErrorCluster,
-            service: span.service(),
-            name: &span.name,
-            detail: &fingerprint.to_string(),
-            numbers: vec![
-                Number::new("executions_failed", cases.len() as f64, Unit::Count),
-                Number::new("share", cases.len() as f64 / executions as f64, Unit::Ratio),
-            ],
-            saving_nanos: None,
-            confidence: if is_all_asked_for { UNSURE } else { 0.95 },
-            executions,
-            location: group.facts[number].location(index),
-            evidence: top(examples.collect()),
-            text: format!(
-                "{exception_type} in {} of {executions} executions of {}, raised in {}.",
-                cases.len(),
-                group.name,
-                span.name
-            ),
-            next: Some(format!("kino errors --fingerprint {fingerprint}")),
-        };
-        findings.push(draft.finding(group));
-    }
+    by_fingerprint
+}
+
+/// Whether a failure says that something is not there, or is there already, and its execution goes well or is that call.
+fn is_asked_for(group: &Group<'_, '_>, (number, index): (usize, usize)) -> bool {
+    let span = group.facts[number].span(index);
+    let execution = &group.facts[number].execution;
+    (!execution.is_error() || index == execution.entry) && (is_absence(span) || is_presence(span))
+}
+
+fn finding(
+    group: &Group<'_, '_>,
+    fingerprint: Fingerprint,
+    exception_type: &str,
+    cases: &[(usize, usize)],
+    is_unsure: bool,
+) -> Found {
+    let executions = group.facts.len();
+    let (number, index) = cases[cases.len() - 1];
+    let span = group.facts[number].span(index);
+    let examples = cases.iter().map(|&(number, index)| (number as f64, group.facts[number].evidence(index)));
+    let draft = Draft {
+        code: Code::ErrorCluster,
+        service: span.service(),
+        name: &span.name,
+        detail: &fingerprint.to_string(),
+        numbers: vec![
+            Number::new("executions_failed", cases.len() as f64, Unit::Count),
+            Number::new("share", cases.len() as f64 / executions as f64, Unit::Ratio),
+        ],
+        saving_nanos: None,
+        confidence: if is_unsure { UNSURE } else { 0.95 },
+        executions,
+        location: group.facts[number].location(index),
+        evidence: top(examples.collect()),
+        text: format!(
+            "{exception_type} in {} of {executions} executions of {}, raised in {}.",
+            cases.len(),
+            group.title,
+            span.name
+        ),
+        next: Some(format!("kino errors --fingerprint {fingerprint}")),
+    };
+    draft.finding(group)
 }

@@ -6,6 +6,7 @@ use kino_model::{DurationNanos, Span};
 
 use super::DetectorConfig;
 use super::found::{Place, Stretch};
+use super::graphql;
 use crate::critical_path::{Segment, critical_path_of};
 use crate::execution::{Execution, cold, is_part_of_test};
 use crate::finding::{Evidence, KnownBy, Location, MAX_EXAMPLES, evidence, location};
@@ -20,6 +21,8 @@ pub(super) const ANCESTORS_MAX: usize = 256;
 pub(super) struct Group<'t, 'a> {
     pub(super) service: &'a str,
     pub(super) name: &'a str,
+    /// The name, with the operation that is asked for where that is GraphQL's.
+    pub(super) title: String,
     /// The ended executions.
     pub(super) facts: Vec<Facts<'t, 'a>>,
     /// Every execution, the open ones included.
@@ -50,17 +53,20 @@ struct Times {
 }
 
 impl<'t, 'a> Group<'t, 'a> {
-    pub(super) fn new(
-        service: &'a str,
-        name: &'a str,
-        executions: &[Execution<'t, 'a>],
-        config: &'t DetectorConfig,
-    ) -> Self {
+    pub(super) fn new(key: &graphql::Key<'a>, executions: &[Execution<'t, 'a>], config: &'t DetectorConfig) -> Self {
         let ended: Vec<Execution<'t, 'a>> =
             executions.iter().filter(|execution| !execution.is_open()).copied().collect();
         let cold = cold(&ended);
         let facts = ended.iter().zip(cold).map(|(execution, is_cold)| Facts::new(execution, is_cold)).collect();
-        Self { service, name, facts, all: executions.to_vec(), config, is_relaxed: false }
+        Self {
+            service: key.service,
+            name: key.name,
+            title: key.title(),
+            facts,
+            all: executions.to_vec(),
+            config,
+            is_relaxed: false,
+        }
     }
 
     /// Makes detectors content with a single case and with half of the shares that they want: to see whether something

@@ -163,7 +163,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             evidence: top(examples.collect()),
             text: format!(
                 "the same call with the same data {count} times in an execution of {}; asked once it would save {}: {key}",
-                group.name,
+                group.title,
                 shown(saving)
             ),
             next: Some("keep the first answer for the rest of the execution".to_owned()),

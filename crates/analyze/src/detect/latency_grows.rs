@@ -37,7 +37,7 @@ fn finding(group: &Group<'_, '_>, input: &Input, grown: &Growth) -> Found {
     numbers.extend(power.is_finite().then(|| Number::new("power", power, Unit::Ratio)));
     let mut text = format!(
         "{} grows with {key} ({}): {} at {}, {} at {}, typically {:.0} % off.",
-        group.name,
+        group.title,
         grown.shape,
         shown(at(grown.smallest)),
         grown.smallest,

@@ -77,7 +77,7 @@ fn contention(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
                 .collect()),
             text: format!(
                 "{} waits {} for the lock {lock} in an execution, {:.0} % of it.",
-                group.name,
+                group.title,
                 shown(wait),
                 share * 100.0
             ),
@@ -126,7 +126,7 @@ fn deadlock(group: &Group<'_, '_>) -> Option<Found> {
         text: format!(
             "{} wait for each other in a circle below {}, for the locks {}.",
             circle.len(),
-            group.name,
+            group.title,
             locks.join(", ")
         ),
         next: Some("take these locks in one order everywhere".to_owned()),

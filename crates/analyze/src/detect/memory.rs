@@ -74,7 +74,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         evidence: top(examples.collect()),
         text: format!(
             "the process of {} grows from {} to {} over {executions} executions, {} each, and gives nothing back.",
-            group.name,
+            group.title,
             shown(growth.first),
             shown(growth.last),
             shown(per_execution)

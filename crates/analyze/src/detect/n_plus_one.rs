@@ -3,7 +3,8 @@
 //! Evidence: in more than half of the executions a call, with its data taken out, is made [`MIN_REPEATS`] times or more,
 //! of as many different data where these were recorded. Fewer executions are enough ([`MIN_EXECUTIONS_LOADED`],
 //! [`MIN_PRESENCE_LOADED`]) where each makes as many calls as are a load: one operation often serves several kinds of
-//! requests. Calls that are made in turn are one finding, whose savings are judged together ([`loops()`]).
+//! requests, and an address of GraphQL any number of kinds. Repeats that more other calls lie between, each made once, than
+//! there are repeats are made at different places of the program ([`at_one_place`]). Calls that are made in turn are one finding, whose savings are judged together ([`loops()`]).
 //!
 //! The subject is the nearest span that has all the repeats below it, so that spread over several parents they are still
 //! found. The saving is their time on the critical path less that of one of each kind. Calls that overlap each other, or
@@ -13,7 +14,8 @@
 //! Unsure ([`UNSURE`]) where making these calls may be what the program is for:
 //!
 //! - writes in an operation that ran but once, as scripts do that fill a database, unless it is long;
-//! - fewer than [`MIN_INSERTS`] new rows: few things are made one by one at different places of a program;
+//! - usually fewer than [`MIN_WRITES`] writes: few things are changed one by one at different places of a program, or in an
+//!   order that matters;
 //! - writes that each have a savepoint of their own, so that one that fails leaves the others;
 //! - requests to other programs in fewer than [`MIN_EXECUTIONS_REQUESTS`] executions that serve no request;
 //! - calls that usually take longer than [`worth::NANOS_LONG`]: their time is what they ask for, not the asking.
@@ -36,7 +38,7 @@ use super::call::{Call, Calls, Kind, SILENCE_NANOS_MIN, is_model, is_model_reque
 use super::facts::{ANCESTORS_MAX, Facts, Group, median, shown, top};
 use super::found::Found;
 use super::worth::OVERLAPPING;
-use super::{Draft, worth};
+use super::{Draft, graphql, worth};
 use crate::execution::is_part_of_test;
 use crate::finding::{Code, Number, UNSURE, Unit};
 use crate::statistics::lower_median;
@@ -47,7 +49,7 @@ const MIN_PRESENCE: f64 = 0.5;
 const MIN_EXECUTIONS_LOADED: usize = 3;
 const MIN_PRESENCE_LOADED: f64 = 0.1;
 const MIN_EXECUTIONS_REQUESTS: usize = 3;
-const MIN_INSERTS: f64 = 10.0;
+const MIN_WRITES: f64 = 10.0;
 /// The most levels between the call of a language model and the request that it makes.
 const MAX_WITHIN_MODEL: usize = 4;
 /// Pauses this many times the calls' own time are waits on purpose, from [`SILENCE_NANOS_MIN`] on.
@@ -154,7 +156,9 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
                 here.entry((call.kind, Rc::clone(&call.key))).or_default().add(index, &call);
             }
         }
-        for (key, made) in here {
+        let once = made_once(facts, &here);
+        for (key, mut made) in here {
+            at_one_place(facts, &mut made.indices, &once);
             if let Some(repeats) = repeats(facts, number, made) {
                 by_call.entry(key).or_default().push(repeats);
             }
@@ -182,7 +186,8 @@ fn may_be_meant(group: &Group<'_, '_>, kind: Kind, key: &str, found: &[Repeats])
     let is_request = matches!(kind, Kind::Http | Kind::Rpc);
     let is_fetching = is_request && ended < MIN_EXECUTIONS_REQUESTS && !serves(group);
     let is_isolated = found.iter().all(|repeats| repeats.is_isolated);
-    let is_few = is_insert(key) && found.iter().all(|repeats| (repeats.count() as f64) < MIN_INSERTS);
+    let usual_count = lower_median(found.iter().map(|repeats| repeats.count() as f64).collect());
+    let is_few = kind == Kind::Database && changes(key) && usual_count < MIN_WRITES;
     let is_long = lower_median(found.iter().map(|repeats| repeats.usual).collect()) > worth::NANOS_LONG;
     is_filling || is_fetching || is_isolated || is_few || is_long
 }
@@ -194,14 +199,53 @@ fn is_usual(group: &Group<'_, '_>, found: &[Repeats]) -> bool {
 
 /// Whether several executions make as many calls as are a load.
 fn is_loaded(group: &Group<'_, '_>, found: &[Repeats]) -> bool {
+    let is_part = || found.len() as f64 >= group.part(MIN_PRESENCE_LOADED) * group.facts.len() as f64;
     found.len() >= group.cases(MIN_EXECUTIONS_LOADED)
-        && found.len() as f64 >= group.part(MIN_PRESENCE_LOADED) * group.facts.len() as f64
+        && (is_part() || group.all.iter().all(graphql::is_served))
         && lower_median(found.iter().map(|repeats| repeats.count() as f64).collect()) >= worth::CALLS_MIN
 }
 
-/// Whether a normalised statement adds rows.
-fn is_insert(statement: &str) -> bool {
-    statement.split(' ').next().is_some_and(|word| word.eq_ignore_ascii_case("insert"))
+/// Whether a normalised statement, or a command of a key-value store, changes data.
+fn changes(statement: &str) -> bool {
+    const WORDS: [&str; 36] = [
+        "insert",
+        "update",
+        "delete",
+        "replace",
+        "merge",
+        "upsert",
+        "findandmodify",
+        "set",
+        "setex",
+        "setnx",
+        "psetex",
+        "getset",
+        "mset",
+        "append",
+        "incr",
+        "incrby",
+        "incrbyfloat",
+        "decr",
+        "decrby",
+        "del",
+        "unlink",
+        "expire",
+        "pexpire",
+        "hset",
+        "hsetnx",
+        "hmset",
+        "hincrby",
+        "hdel",
+        "lpush",
+        "rpush",
+        "lrem",
+        "sadd",
+        "srem",
+        "zadd",
+        "zrem",
+        "xadd",
+    ];
+    statement.split(' ').next().is_some_and(|word| WORDS.iter().any(|change| word.eq_ignore_ascii_case(change)))
 }
 
 /// Whether the executions serve requests or messages, rather than being what a program does by itself.
@@ -220,6 +264,27 @@ fn is_within_model(facts: &Facts<'_, '_>, index: usize) -> bool {
         Some(*at)
     });
     above.any(|index| is_model(facts.span(index)))
+}
+
+/// When the calls of an execution begin that it makes once, in order.
+fn made_once(facts: &Facts<'_, '_>, made: &BTreeMap<(Kind, Rc<str>), Made<'_>>) -> Vec<i64> {
+    let single = made.values().filter(|made| made.indices.len() == 1);
+    let mut starts: Vec<i64> = single.map(|made| facts.tree.start(made.indices[0] as usize)).collect();
+    starts.sort_unstable();
+    starts
+}
+
+/// Leaves the most repeats of one place: between those of different places the execution makes more calls of other kinds,
+/// each of them only `once`, than there are repeats, while a loop makes the same few each time.
+fn at_one_place(facts: &Facts<'_, '_>, indices: &mut Vec<u32>, once: &[i64]) {
+    let count = indices.len();
+    if once.len() <= count {
+        return;
+    }
+    let passed = |index: u32| once.partition_point(|&start| start < facts.tree.start(index as usize));
+    indices.sort_by_key(|&index| facts.tree.start(index as usize));
+    let places = indices.chunk_by(|&before, &after| passed(after) - passed(before) <= count);
+    *indices = places.rev().max_by_key(|place| place.len()).map(<[u32]>::to_vec).unwrap_or_default();
 }
 
 fn repeats(facts: &Facts<'_, '_>, number: usize, made: Made<'_>) -> Option<Repeats> {

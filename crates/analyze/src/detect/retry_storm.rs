@@ -115,7 +115,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
                 "{name} is tried {attempts} times in a row (at most {most}) in {} of {} executions of {}, {} lost to failed attempts and the pauses between.",
                 present.len(),
                 group.facts.len(),
-                group.name,
+                group.title,
                 shown(lost)
             ),
             next: Some("see why the first attempt fails; bound the attempts and wait longer before each".to_owned()),

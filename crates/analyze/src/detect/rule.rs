@@ -2,7 +2,8 @@
 //!
 //! For numbers the best threshold on either side, for texts the best value; the chance of so good a separation (Fisher's
 //! exact test) is multiplied by everything that was tried, thresholds included, and must stay below [`LEVEL`]; the rule
-//! must hold for [`MIN_SUPPORT`] of the bad, with a lift of [`MIN_LIFT`]. Ids count where a value is shared by at least
+//! must hold for [`MIN_SUPPORT`] of the bad, with a lift of [`MIN_LIFT`]. Addresses count by their templates, without the
+//! data in them. Ids count where a value is shared by at least
 //! [`MIN_SIDE`] executions. Of rules that separate about as well, one about what executions are given at their start comes
 //! before one about another name, and this before a threshold, which may be a consequence.
 
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 
 use super::features::{Feature, Features, is_given, is_id};
 use crate::execution::Execution;
+use crate::statement::url_template;
 use crate::statistics::{fisher, ln_factorials};
 
 /// Executions of each side from which on a rule is looked for.
@@ -20,6 +22,10 @@ const MIN_SUPPORT: f64 = 0.8;
 const MIN_LIFT: f64 = 1.5;
 /// Rules separate about as well if they misplace at most this part of the executions more.
 const ABOUT: f64 = 0.02;
+/// Attributes that hold the address of a request.
+const ADDRESSES: [&str; 4] = ["http.target", "http.url", "url.full", "url.path"];
+/// The part of an address behind its path.
+const QUERY: &str = "url.query";
 /// Characters of a value that are shown.
 const VALUE_CHARS_MAX: usize = 60;
 
@@ -94,6 +100,10 @@ fn rules(rows: &Rows<'_>, bad_total: usize, good_total: usize) -> (Vec<Rule>, us
             match feature {
                 Feature::Number(value) if !is_id(key) => numbers.entry(key).or_default().push((value, *bad)),
                 Feature::Number(id) => count(key, Cow::Owned(id.to_string()), *bad),
+                Feature::Text(value) if ADDRESSES.contains(&key) => count(key, Cow::Owned(url_template(value)), *bad),
+                Feature::Text(value) if key == QUERY => {
+                    count(key, Cow::Owned(url_template(&format!("?{value}"))), *bad);
+                }
                 Feature::Text(value) => count(key, Cow::Borrowed(value), *bad),
             }
         }

@@ -253,8 +253,10 @@ fn batches_retries_polling_few_items_and_brackets_are_no_n_plus_one() {
 
 mod failures;
 mod foreign;
+mod graphql;
 mod held_by;
 mod inputs;
+mod places;
 mod relations;
 mod resources;
 mod whole;

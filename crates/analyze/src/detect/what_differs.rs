@@ -58,7 +58,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         evidence: top(examples.collect()),
         text: format!(
             "{} of {bad_total} {what} executions of {} have {} {}; so have {} of {good_total} others.",
-            rule.bad, group.name, rule.key, rule.condition, rule.good
+            rule.bad, group.title, rule.key, rule.condition, rule.good
         ),
         next: Some(match rule.threshold {
             Some(_) => format!("see how {} is handled beyond that", rule.key),

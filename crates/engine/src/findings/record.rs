@@ -195,18 +195,20 @@ impl FindingRecord {
     }
 
     /// Returns what it has in common with findings in other operations that one repair would take along: the same repeated
-    /// calls, made at the same place as far as that is known. `None` for other kinds of findings.
+    /// calls, made at the same place as far as that is known, or the same exception. `None` for other kinds of findings.
     pub(super) fn cause(&self) -> Option<Cause<'_>> {
         let Finding { code, fingerprint, subject, location, .. } = &self.finding;
         let repeats = matches!(code, Code::NPlusOne | Code::RepeatedIdenticalCall);
-        repeats.then(|| Cause {
+        // The fingerprint of an exception names its place; what raised it on the way matters to none.
+        let is_exception = *code == Code::ErrorCluster;
+        (repeats || is_exception).then(|| Cause {
             project: self.project.as_deref(),
             service: &self.entry.service,
             code: *code,
             family: family(*fingerprint),
             // A caller other than the entry repeats them by itself.
-            caller: Some(subject.name.as_str()).filter(|name| *name != self.entry.name),
-            place: location.as_ref().map(|it| (it.path.as_str(), it.function.as_deref())),
+            caller: Some(subject.name.as_str()).filter(|name| repeats && *name != self.entry.name),
+            place: location.as_ref().filter(|_| repeats).map(|it| (it.path.as_str(), it.function.as_deref())),
             state: self.state(),
         })
     }

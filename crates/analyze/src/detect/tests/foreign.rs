@@ -207,7 +207,11 @@ fn an_error_that_is_an_answer_is_none() {
         assert_eq!(opened(&times(5, &answered(status, "internal"))), "", "{status}");
     }
     assert_eq!(opened(&times(5, &answered(500, "internal"))), "error_cluster middleware");
-    assert_eq!(opened(&times(5, &answered(200, "client"))), "error_cluster middleware", "what it calls is down");
+    assert_eq!(opened(&times(5, &answered(500, "client"))), "error_cluster middleware", "what it calls is down");
+    assert_eq!(opened(&times(5, &answered(200, "client"))), "", "its caller was ready for that");
+    assert_ne!(check(Code::ErrorCluster, &times(5, &answered(200, "client"))), "", "an answer where it is asked about");
+    let mixed = format!("{}\n---\n{}", times(3, &answered(200, "client")), times(4, &answered(500, "client")));
+    assert_eq!(opened(&mixed), "error_cluster middleware", "most requests fail with it");
     let resolver = answered(200, "internal").replace("exception", "graphql.field.name=user exception");
     assert_eq!(opened(&times(5, &resolver)), "error_cluster middleware", "GraphQL answers errors with 200");
     for exception in
@@ -470,7 +474,7 @@ fn a_call_that_stalled_is_no_reason_to_make_fewer() {
 }
 
 #[test]
-fn writes_with_a_savepoint_each_and_few_new_rows_are_meant() {
+fn writes_with_a_savepoint_each_and_few_writes_are_meant() {
     let rows = |count: usize, between: &str, verb: &str| {
         let row = |at: usize| {
             let from = 5 + at * 20;
@@ -487,7 +491,11 @@ fn writes_with_a_savepoint_each_and_few_new_rows_are_meant() {
     assert_eq!(rows(12, "SAVEPOINT", "INSERT INTO"), "", "a row that fails leaves the others");
     assert_eq!(rows(12, "SELECT", "INSERT INTO"), "n_plus_one POST /import");
     assert_eq!(rows(6, "SHOW", "INSERT INTO"), "", "few things are made one by one");
-    assert_eq!(rows(6, "SHOW", "UPDATE"), "n_plus_one POST /import");
+    assert_eq!(rows(6, "SHOW", "DELETE FROM"), "", "or removed");
+    assert_eq!(rows(6, "SHOW", "HSET"), "", "whatever holds them");
+    assert_eq!(rows(6, "SHOW", "HGETALL"), "n_plus_one POST /import", "reading them is none of these");
+    assert_eq!(rows(6, "SHOW", "UPDATE"), "", "or changed");
+    assert_eq!(rows(12, "SHOW", "UPDATE"), "n_plus_one POST /import");
 }
 
 #[test]
