@@ -257,6 +257,46 @@ def test_spans_go_to_the_engine_once_the_channel_cannot_be_opened(shop, tmp_path
     assert compare_ends(shop, missing) == (0, "")
 
 
+EXPORTS = """
+const http = require('http');
+const body = JSON.stringify({ resourceSpans: [] });
+const port = process.argv[1];
+async function main() {
+  for (const host of ['127.0.0.1', 'localhost']) {
+    await new Promise((done, fail) => {
+      const request = http.request({ host, port, path: '/v1/traces', method: 'POST' }, (answer) => answer.resume().on('end', done));
+      request.on('error', fail);
+      request.end(body);
+    });
+    await (await fetch(`http://${host}:${port}/v1/traces`, { method: 'POST', body })).text();
+  }
+  console.log('sent');
+}
+main();
+"""
+
+
+def test_what_a_program_exports_to_the_engine_by_itself_makes_no_spans(shop):
+    class Engine(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    engine = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Engine)
+    threading.Thread(target=engine.serve_forever, daemon=True).start()
+    port = engine.server_address[1]
+    command = ["node", "-e", EXPORTS, str(port)]
+    assert compare(command, shop, KINO_OTLP=f"http://127.0.0.1:{port}").spans == []
+    others = compare(command, shop, KINO_OTLP="http://127.0.0.1:1").spans
+    assert len([span for span in others if span["name"] == "POST"]) == 4, "to any other address they do"
+    engine.shutdown()
+
+
 def compare_ends(shop, missing):
     ran = run(["node", "-e", "require('child_process').execFileSync('true')"], shop, missing, KINO_OTLP="http://127.0.0.1:9")
     return ran.code, ran.output + ran.errors

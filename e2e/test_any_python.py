@@ -355,6 +355,36 @@ def test_after_the_file_is_sealed_spans_go_to_the_engine(current, taker):
     assert len(came) == 300 and {span["name"] for span in came} == {"SELECT"}
 
 
+EXPORTS = """
+import asyncio, http.client, json, sys, urllib.request
+import aiohttp, httpx, requests, urllib3
+address = sys.argv[1]
+body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": []}]}]}).encode()
+for base in (f"http://127.0.0.1:{address}", f"http://localhost:{address}"):
+    url = base + "/v1/traces"
+    requests.post(url, data=body)
+    urllib3.PoolManager().request("POST", url, body=body)
+    urllib.request.urlopen(url, body).read()
+    httpx.post(url, content=body)
+connection = http.client.HTTPConnection("127.0.0.1", int(address))
+connection.request("POST", "/v1/traces", body)
+connection.getresponse().read()
+async def main():
+    async with aiohttp.ClientSession() as session:
+        async with session.post(url, data=body) as answer:
+            await answer.read()
+asyncio.run(main())
+print("sent")
+"""
+
+
+def test_what_a_program_exports_to_the_engine_by_itself_makes_no_spans(current, taker):
+    address, _ = taker
+    command = [current, "-c", EXPORTS, address.rpartition(":")[2]]
+    assert compare(command, KINO_OTLP=address).spans == []
+    assert len(compare(command, KINO_OTLP="http://127.0.0.1:1").spans) == 10, "to any other address they do"
+
+
 def exported(engine):
     """All spans that an engine has, and the services that they are of."""
     spans, services = [], {}

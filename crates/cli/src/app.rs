@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::config::Settings;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::start;
+use crate::{spool, start};
 
 /// The outcome of a command.
 pub(crate) type Outcome = Result<ExitCode, Failure>;
@@ -34,7 +34,9 @@ impl App {
     /// # Errors
     /// Where none can be had.
     pub(crate) fn engine(&self) -> Result<Client, Failure> {
-        start::engine(&self.settings, &*self.clock)
+        let client = start::engine(&self.settings, &*self.clock)?;
+        spool::take_in(self, &client);
+        Ok(client)
     }
 
     /// Asks the engine, which is started if none runs.

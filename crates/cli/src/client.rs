@@ -138,7 +138,7 @@ pub(crate) fn announced(home: &Path) -> Option<EngineFile> {
 }
 
 /// Whether the process that a file names lives, and is this user's: signalling another's is refused.
-fn lives(address: &EngineFile) -> bool {
+pub(crate) fn lives(address: &EngineFile) -> bool {
     Pid::from_raw(address.pid.cast_signed()).is_some_and(|process| test_kill_process(process).is_ok())
 }
 

@@ -92,19 +92,40 @@ impl Settings {
         Self { engine: EngineConfig::new(&home), home, ..self.clone() }
     }
 
-    /// A folder for files that live as long as one command.
+    /// A folder for files that live as long as one command: in the home, or, where that cannot be written, in another
+    /// place of this user's alone.
     ///
     /// # Errors
-    /// Where it cannot be made.
+    /// Where there is none.
     pub(crate) fn scratch(&self) -> Result<PathBuf, Failure> {
         let folder = self.home.join("scratch");
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
-            .map_err(|error| Failure::because(format!("making {}", folder.display()), &error))?;
-        Ok(folder)
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).and_then(|()| writable(&folder));
+        match made {
+            Ok(()) => Ok(folder),
+            Err(error) => {
+                self.elsewhere().ok_or_else(|| Failure::because(format!("making {}", folder.display()), &error))
+            }
+        }
     }
+
+    /// A folder of this user's alone besides the home, for what the home does not take; `None` where there is none. It is
+    /// never in the working directory, into which a repository brings files.
+    pub(crate) fn elsewhere(&self) -> Option<PathBuf> {
+        let user = rustix::process::geteuid().as_raw();
+        let places =
+            [self.runtime.as_ref().map(|runtime| runtime.join("kino")), Some(format!("/tmp/kino-{user}").into())];
+        places.into_iter().flatten().find(|folder: &PathBuf| {
+            // It may be there already, as this user's or as another's.
+            fs::DirBuilder::new().mode(0o700).create(folder).ok();
+            let is_private =
+                |found: Metadata| found.is_dir() && found.uid() == user && found.mode() & home::OTHERS == 0;
+            fs::symlink_metadata(folder).is_ok_and(is_private) && writable(folder).is_ok()
+        })
+    }
+}
+
+fn writable(folder: &Path) -> io::Result<()> {
+    Ok(rustix::fs::access(folder, rustix::fs::Access::WRITE_OK)?)
 }
 
 /// The folder of everything that is stored; absolute.

@@ -16,6 +16,7 @@ use crate::failure::{Failure, unwritable};
 pub(crate) const CONFIG_FILE: &str = "config.toml";
 /// How the names of the files begin that Kinescope makes in a home.
 const OWN_NAMES: &[&str] = &[
+    "bootstrap",
     "config.toml",
     "engine.json",
     "engine.log",
@@ -28,11 +29,12 @@ const OWN_NAMES: &[&str] = &[
     "packs",
     "redaction.key",
     "scratch",
+    "spool",
     "wal",
     ".doctor",
 ];
 /// What lets other users read, write or enter.
-const OTHERS: u32 = 0o077;
+pub(crate) const OTHERS: u32 = 0o077;
 /// What lets other users write.
 const OTHERS_WRITE: u32 = 0o022;
 /// Set-user, set-group and sticky bits: of a folder that has a purpose of its own.

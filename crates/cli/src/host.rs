@@ -5,9 +5,11 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use kino_engine::OfflineRedaction;
 use kino_model::Clock;
 use kino_repo::Git;
-use kino_runner::{Bootstrap, EngineNews, Host, RunnerError};
+use kino_runner::spool::Redact;
+use kino_runner::{Bootstrap, EngineNews, Host, JavaAgent, JavaAgentError, RunnerError};
 use kino_wire::admin::EngineFile;
 use kino_wire::{Problem, Question};
 
@@ -21,10 +23,16 @@ impl Host for App {
     type Failure = Failure;
     type Client = Client;
     type Progress = Shown;
+    type Redact = Offline;
 
     fn engine(&self, report: &dyn Fn(EngineNews<'_>)) -> Result<Client, Failure> {
         let found = client::find(&self.settings);
-        if matches!(found, Found::Starting(_) | Found::Stale(_) | Found::None) {
+        let is_to_start = match &found {
+            // One that lives and cannot be reached from here has the home: none can be started.
+            Found::Stale(address) => !client::lives(address),
+            found => matches!(found, Found::Starting(_) | Found::None),
+        };
+        if is_to_start && start::obstacle(&self.settings).is_none() {
             report(EngineNews::Starting);
         }
         start::engine_after(found, &self.settings, &*self.clock, &|sentence| report(EngineNews::Said(sentence)))
@@ -35,7 +43,29 @@ impl Host for App {
     }
 
     fn bootstrap(&self) -> Option<io::Result<Bootstrap>> {
-        self.settings.engine.run.inject.then(|| Bootstrap::install(&self.settings.home))
+        let install = || {
+            Bootstrap::install(&self.settings.home).or_else(|error| match self.settings.elsewhere() {
+                Some(folder) => Bootstrap::install(&folder),
+                None => Err(error),
+            })
+        };
+        self.settings.engine.run.inject.then(install)
+    }
+
+    fn java_agent(&self) -> Option<JavaAgent> {
+        let jar = self.settings.engine.run.java_agent.as_ref()?;
+        let not_loaded = |error: &JavaAgentError| output::note(&format!("kino │ no Java agent is loaded: {error}"));
+        if !jar.is_absolute() {
+            // In each directory it would be another file, and a repository brings files.
+            output::note("kino │ no Java agent is loaded: [run] java_agent must be an absolute path");
+            return None;
+        }
+        JavaAgent::new(jar).inspect_err(not_loaded).ok()
+    }
+
+    fn redact(&self) -> Result<Offline, String> {
+        let redaction = OfflineRedaction::new(&self.settings.engine).map_err(|problem| problem.message)?;
+        Ok(Offline { redaction, clock: self.clock.clone() })
     }
 
     fn clock(&self) -> &dyn Clock {
@@ -67,6 +97,27 @@ impl Host for App {
 
     fn terminal_helper(&self) -> PathBuf {
         self.settings.program.clone()
+    }
+}
+
+/// Redaction as the engine of this home does it.
+pub(crate) struct Offline {
+    redaction: OfflineRedaction,
+    clock: Arc<dyn Clock>,
+}
+
+impl Redact for Offline {
+    fn spans(&self, requests: &[u8]) -> Result<(Vec<u8>, u64), String> {
+        let spans = self.redaction.spans(requests, self.clock.now()).map_err(|problem| problem.message)?;
+        Ok((spans.request, spans.rejected))
+    }
+
+    fn text(&self, text: &str) -> String {
+        self.redaction.text(text)
+    }
+
+    fn bytes(&self, bytes: &[u8]) -> Vec<u8> {
+        self.redaction.bytes(bytes)
     }
 }
 

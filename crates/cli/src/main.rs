@@ -21,6 +21,7 @@ mod output;
 mod progress;
 mod render;
 mod shell;
+mod spool;
 mod start;
 
 use std::process::ExitCode;

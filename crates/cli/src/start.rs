@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -103,7 +104,19 @@ fn other_version(address: &EngineFile) -> Failure {
     ))
 }
 
+/// Why no engine can start here, as far as that is known beforehand.
+pub(crate) fn obstacle(settings: &Settings) -> Option<String> {
+    let listen = &settings.engine.listen;
+    let needs_loopback = [&listen.addr, &listen.otlp_grpc, &listen.otlp_http].iter().any(|address| address.is_none());
+    let bound = needs_loopback.then(|| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+    let error = bound.err()?;
+    Some(format!("no engine can listen here: opening a port of 127.0.0.1 fails ({error})"))
+}
+
 fn start(settings: &Settings, clock: &dyn Clock, say: &dyn Fn(&str)) -> Result<Client, Failure> {
+    if let Some(obstacle) = obstacle(settings) {
+        return Err(Failure::no_engine(obstacle));
+    }
     for said in home::prepare(&settings.home)? {
         say(&format!("kino: {said}"));
     }
@@ -114,7 +127,7 @@ fn start(settings: &Settings, clock: &dyn Clock, say: &dyn Fn(&str)) -> Result<C
     let mut spawned = elapsed();
     let mut said = false;
     while elapsed() < START_MAX {
-        let (mut silent, mut is_starting) = (None, false);
+        let (mut silent, mut is_starting, mut hidden) = (None, false, None);
         match client::find(settings) {
             Found::Engine(client) => {
                 say_where(&client.address, settings, say);
@@ -123,7 +136,8 @@ fn start(settings: &Settings, clock: &dyn Clock, say: &dyn Fn(&str)) -> Result<C
             Found::OtherVersion(other) => return Err(other_version(&other.address)),
             Found::Silent(address) => silent = Some(address),
             Found::Starting(_) => is_starting = true,
-            Found::Stale(_) | Found::None => {}
+            Found::Stale(address) => hidden = client::lives(&address).then_some(address),
+            Found::None => {}
         }
         match child.as_mut().map(Child::try_wait) {
             // Another process holds the lock: it is starting, or just leaving.
@@ -136,6 +150,12 @@ fn start(settings: &Settings, clock: &dyn Clock, say: &dyn Fn(&str)) -> Result<C
         // Without the lock, the one that is silent is no engine, and the process started here takes its place.
         if let Some(address) = silent.filter(|_| child.is_none() && elapsed() > SILENT_MAX) {
             return Err(Failure::no_engine(client::silent(&address)));
+        }
+        if let Some(address) = hidden.filter(|_| child.is_none() && elapsed() > SILENT_MAX) {
+            return Err(Failure::no_engine(format!(
+                "the engine of this home (process {}) cannot be reached from here: its socket does not answer",
+                address.pid
+            )));
         }
         if child.is_none() && !is_starting && elapsed().saturating_sub(spawned) > SPAWN_EVERY {
             child = Some(spawn(settings, &log)?);

@@ -162,11 +162,13 @@ pub struct RedactionPattern {
 pub struct Run {
     /// Whether Python and Node programs are made to report what they do, without OpenTelemetry of their own.
     pub inject: bool,
+    /// A Java agent that the JVMs of commands load. This file is the user's own, and no repository's.
+    pub java_agent: Option<PathBuf>,
 }
 
 impl Default for Run {
     fn default() -> Self {
-        Self { inject: true }
+        Self { inject: true, java_agent: None }
     }
 }
 

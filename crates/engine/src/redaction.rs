@@ -71,7 +71,7 @@ impl Redaction {
     }
 }
 
-fn rules(redaction: &config::Redaction) -> Result<Rules, InvalidRules> {
+pub(crate) fn rules(redaction: &config::Redaction) -> Result<Rules, InvalidRules> {
     let mut rules = Rules::new(&redaction.off, &redaction.keys)?;
     for pattern in &redaction.patterns {
         rules = rules.with_pattern(&pattern.name, &pattern.regex)?;

@@ -27,8 +27,13 @@ pub(crate) fn redaction_key(home: &Path) -> io::Result<[u8; 32]> {
         file.sync_all()?;
         std::fs::rename(&temporary, &path)?;
     }
+    existing_redaction_key(home)
+}
+
+/// The same where it is there already.
+pub(crate) fn existing_redaction_key(home: &Path) -> io::Result<[u8; 32]> {
     let mut key = [0; 32];
-    std::fs::File::open(&path)?.read_exact(&mut key)?;
+    std::fs::File::open(home.join(REDACTION_KEY_FILE))?.read_exact(&mut key)?;
     Ok(key)
 }
 
@@ -44,7 +49,7 @@ pub fn random_hex() -> io::Result<String> {
     }))
 }
 
-fn random<const N: usize>() -> io::Result<[u8; N]> {
+pub(crate) fn random<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
     Ok(bytes)

@@ -7,19 +7,21 @@ const channels = require('diagnostics_channel');
 const { Span, KIND } = require('./span.cjs');
 const { quietly } = require('./patch.cjs');
 const { here } = require('./code.cjs');
-const { isNear } = require('./http_client.cjs');
+const { isNear, isEngine } = require('./http_client.cjs');
 const context = require('./context.cjs');
 
 const spans = new WeakMap();
 
 function created({ request }) {
+  const url = new URL(request.path, request.origin);
+  const port = url.port ? Number(url.port) : url.protocol === 'https:' ? 443 : 80;
+  if (isEngine(url.hostname.replace(/^\[(.*)\]$/, '$1'), port)) return;
   const span = new Span(request.method, KIND.CLIENT);
   spans.set(request, span);
-  const url = new URL(request.path, request.origin);
   span.set('http.request.method', request.method);
   span.set('url.full', `${url.protocol}//${url.host}${request.path}`);
   span.set('server.address', url.hostname.replace(/^\[(.*)\]$/, '$1'));
-  span.set('server.port', url.port ? Number(url.port) : url.protocol === 'https:' ? 443 : 80);
+  span.set('server.port', port);
   span.at(here(created));
   if (isNear(url.hostname) && !hasParent(request.headers)) request.addHeader('traceparent', context.traceparent(span));
 }

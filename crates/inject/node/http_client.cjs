@@ -11,6 +11,7 @@ const { onEmit } = require('./http_messages.cjs');
 const { onBuiltin } = require('./load.cjs');
 const { here } = require('./code.cjs');
 const context = require('./context.cjs');
+const { otlp } = require('./environment.cjs');
 
 const requests = new WeakMap();
 const responses = new WeakMap();
@@ -21,11 +22,12 @@ let own = false;
 
 function began(request, below) {
   if (own || ours.has(request) || requests.has(request) || request.reusedSocket === undefined) return;
-  const span = new Span(request.method, KIND.CLIENT);
-  requests.set(request, span);
   const secure = request.protocol === 'https:';
   const host = String(request.getHeader?.('host') ?? request.host ?? 'localhost');
   const { name, port } = split(host, secure ? 443 : 80);
+  if (isEngine(name, port)) return;
+  const span = new Span(request.method, KIND.CLIENT);
+  requests.set(request, span);
   span.set('http.request.method', request.method);
   span.set('url.full', `${request.protocol}//${host}${request.path}`);
   span.set('server.address', name);
@@ -44,6 +46,12 @@ function isNear(host) {
   const name = String(host).toLowerCase().replace(/^\[(.*)\]$/, '$1');
   if (name === '::1' || name === '::ffff:127.0.0.1' || /^127(\.\d{1,3}){3}$/.test(name)) return true;
   return name === 'localhost' || name.endsWith('.localhost') || !/[.:]/.test(name);
+}
+
+/** True where spans go, by whatever exporter: the engine's address, under any name of this machine. */
+function isEngine(host, port) {
+  const engine = /:(\d+)\/?$/.exec(otlp ?? '');
+  return engine !== null && Number(engine[1]) === port && isNear(host) && /[.:]|localhost$/i.test(host);
 }
 
 function propagate(request, host, span) {
@@ -116,4 +124,4 @@ function start() {
   });
 }
 
-module.exports = { start, unseen, isNear };
+module.exports = { start, unseen, isNear, isEngine };

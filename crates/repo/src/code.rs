@@ -222,6 +222,20 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_git_tracks_is_known_and_what_it_does_not_say_too() {
+        let folder = repository();
+        fs::create_dir(folder.path().join("own")).unwrap();
+        fs::write(folder.path().join("own/new.txt"), "").unwrap();
+        let tracks = |path: &str| git().tracks(folder.path(), path);
+        assert_eq!([tracks("own"), tracks("tracked.txt"), tracks("*")], [Some(false), Some(true), Some(false)]);
+        run(folder.path(), &["add", "-N", "own"]);
+        assert_eq!(tracks("own"), Some(true));
+        fs::write(folder.path().join(".git/index"), "no index").unwrap();
+        assert_eq!(tracks("own"), None);
+        assert_eq!(git().tracks(tempfile::tempdir().unwrap().path(), "own"), Some(false));
+    }
+
+    #[test]
     fn a_long_diff_is_cut_and_counted_but_hashed_whole() {
         let (folder, scratch) = (repository(), tempfile::tempdir().unwrap());
         for file in 0..6 {

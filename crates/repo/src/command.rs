@@ -79,6 +79,21 @@ impl Git {
         (!line.is_empty()).then_some(line)
     }
 
+    /// Whether git tracks anything at or below `path`, which is relative to `directory`; false outside of repositories, and
+    /// `None` where git does not say.
+    pub fn tracks(&self, directory: &Path, path: &str) -> Option<bool> {
+        if crate::project::worktree_of(directory).is_none() {
+            return Some(false);
+        }
+        let mut tracked = false;
+        let whole = read(self.command(directory, &["--literal-pathspecs", "ls-files", "-z", "--", path]), |chunk| {
+            tracked |= !chunk.is_empty();
+            !tracked
+        });
+        // Once it has named something, the rest is not awaited.
+        if tracked { Some(true) } else { whole.then_some(false) }
+    }
+
     /// The commit that a revision names in the repository around `directory`; `None` where it names none.
     pub fn commit_of(&self, directory: &Path, revision: &str) -> Option<String> {
         let revision = format!("{revision}^{{commit}}");

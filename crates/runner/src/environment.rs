@@ -59,8 +59,8 @@ fn parse_traceparent(text: &str) -> Option<(TraceId, SpanId)> {
 
 /// What is known when the child's environment is made.
 pub(crate) struct Known<'a> {
-    /// The engine.
-    pub(crate) engine: &'a EngineFile,
+    /// The engine; `None` where none can be reached.
+    pub(crate) engine: Option<&'a EngineFile>,
     /// The run's ids.
     pub(crate) ids: &'a Ids,
     /// Its label.
@@ -82,9 +82,9 @@ pub(crate) fn variables(
     let mut set: Vec<(&'static str, OsString)> = Vec::new();
     // The two belong together: a protocol that the user chose gets the port that speaks it.
     let protocol = present(PROTOCOL);
-    if present(ENDPOINT).is_none() {
+    if let Some(engine) = known.engine.filter(|_| present(ENDPOINT).is_none()) {
         let grpc = protocol.as_deref() == Some(OsStr::new("grpc"));
-        let address = if grpc { &known.engine.otlp_grpc } else { &known.engine.otlp_http };
+        let address = if grpc { &engine.otlp_grpc } else { &engine.otlp_http };
         set.push((ENDPOINT, format!("http://{address}").into()));
         if protocol.is_none() {
             set.push((PROTOCOL, "http/protobuf".into()));
@@ -156,7 +156,8 @@ mod tests {
             ..CodeState::default()
         };
         let words = [OsString::from("/usr/bin/app")];
-        let known = Known { engine: &engine, ids: &ids, label, code: &code, words: &words, directory: Path::new("/") };
+        let known =
+            Known { engine: Some(&engine), ids: &ids, label, code: &code, words: &words, directory: Path::new("/") };
         let variable = |name: &str| present.iter().find(|(present, _)| *present == name).map(|(_, value)| value.into());
         let set = variables(&known, variable);
         set.into_iter().map(|(name, value)| format!("{name}={}", value.to_string_lossy())).collect()

@@ -36,6 +36,9 @@ pub enum RunnerError {
     /// The thread that registers a run ended without a result.
     #[error("the thread that registers the run ended early")]
     Unregistered,
+    /// The engine is silent.
+    #[error("the engine has not answered {0} s after the command's end; `kino doctor` finds out why")]
+    NoAnswer(u64),
     /// BASE is nothing to compare with.
     #[error(
         "{revision:?} is not a revision of the repository around {}, nor another base: write a git revision (HEAD, \

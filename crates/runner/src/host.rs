@@ -10,7 +10,8 @@ use kino_repo::Git;
 use kino_wire::admin::EngineFile;
 use kino_wire::{Problem, Question};
 
-use crate::{Bootstrap, RunnerError};
+use crate::spool::Redact;
+use crate::{Bootstrap, JavaAgent, RunnerError};
 
 /// A program that executes commands: it knows the engine, the environment and its user. It does not know what a run is.
 pub trait Host: Clone + Send + Sync + 'static {
@@ -20,6 +21,8 @@ pub trait Host: Clone + Send + Sync + 'static {
     type Client: Client;
     /// A display of how far something is, until it is dropped.
     type Progress: Progress;
+    /// What takes secrets out where no engine can be reached.
+    type Redact: Redact + 'static;
 
     /// Finds the engine, or starts one, and reports what happens meanwhile.
     ///
@@ -35,6 +38,15 @@ pub trait Host: Clone + Send + Sync + 'static {
     /// # Errors
     /// Where it cannot be written.
     fn bootstrap(&self) -> Option<io::Result<Bootstrap>>;
+
+    /// Returns the agent that JVMs of commands are to load; `None` where there is none.
+    fn java_agent(&self) -> Option<JavaAgent>;
+
+    /// Returns what takes secrets out of what is written where no engine can be reached.
+    ///
+    /// # Errors
+    /// Where its rules are wrong, in words.
+    fn redact(&self) -> Result<Self::Redact, String>;
 
     /// Returns the clock.
     fn clock(&self) -> &dyn Clock;

@@ -1,12 +1,13 @@
 //! The spans of unprepared programs: collected beside the command, and passed on to the engine.
 //!
 //! ```text
-//!  processes of the run ─ append ─► channel ─► collector (a thread) ─► engine
+//!  processes of the run ─ append ─► channel ─► collector (a thread) ─► engine, or the spool
 //!                                      ▲
 //!                 the command has ended: wait for living processes, a little; seal; read the rest
 //! ```
 //!
-//! A span is passed on once the engine knows of the run; until then it waits in the channel, whose size processes bound.
+//! A span is passed on once the engine knows of the run, or it is sure that none can be reached; until then it waits in the
+//! channel, whose size processes bound.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -23,6 +24,7 @@ use kino_inject::channel::Channel;
 use kino_inject::records::{Counts, Records};
 use kino_wire::admin::EngineFile;
 
+use crate::spool::Spool;
 use crate::{Client, Host, RunnerError};
 
 /// How often an idle channel is read.
@@ -45,23 +47,30 @@ pub struct Injected {
     pub left: usize,
 }
 
+/// Where spans go.
+#[derive(Clone)]
+pub(crate) enum Sink<C> {
+    /// An engine, which knows of the run.
+    Engine(C),
+    /// Files, until an engine can be reached.
+    Spool(Spool),
+}
+
 /// The bootstrap in a command that is about to start or runs.
-#[derive(Debug)]
 pub(crate) struct Injection<C> {
     bootstrap: Bootstrap,
     path: PathBuf,
-    clients: SyncSender<C>,
+    sinks: SyncSender<Sink<C>>,
     stop: Arc<AtomicBool>,
     collector: JoinHandle<Collector<C>>,
 }
 
 /// The reader of a channel.
-#[derive(Debug)]
 struct Collector<C> {
     channel: Channel,
     records: Records,
     /// Where spans go, once that is known.
-    client: Option<C>,
+    sink: Option<Sink<C>>,
     /// Spans that the engine did not take, and the first reason.
     refused: Option<(u64, String)>,
 }
@@ -76,31 +85,32 @@ impl<C: Client> Injection<C> {
         Some(bootstrap.map_err(|error| RunnerError::system("writing the bootstrap", error)).and_then(|bootstrap| {
             let channel = Channel::open().map_err(|error| RunnerError::system("making a channel for spans", error))?;
             let path = channel.path();
-            let (clients, from) = sync_channel(1);
+            let (sinks, from) = sync_channel(1);
             let stop = Arc::new(AtomicBool::new(false));
-            let collector = Collector { channel, records: Records::default(), client: None, refused: None };
+            let collector = Collector { channel, records: Records::default(), sink: None, refused: None };
             let stopped = Arc::clone(&stop);
             let run = move || collector.run(&from, &stopped);
             let spawned = thread::Builder::new().name("spans".to_owned()).spawn(run);
             let collector = spawned.map_err(|error| RunnerError::system("starting a thread", error))?;
-            Ok(Self { bootstrap, path, clients, stop, collector })
+            Ok(Self { bootstrap, path, sinks, stop, collector })
         }))
     }
 
-    /// Returns the variables for the command; processes that outlive it send their spans to `engine`.
+    /// Returns the variables for the command; processes that outlive it send their spans to `engine`, where that is known.
     pub(crate) fn variables(
         &self,
-        engine: &EngineFile,
+        engine: Option<&EngineFile>,
         project: &Path,
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Vec<(&'static str, OsString)> {
-        let reports = Reports { channel: &self.path, otlp_http: Some(&engine.otlp_http), project };
+        let reports =
+            Reports { channel: &self.path, otlp_http: engine.map(|engine| engine.otlp_http.as_str()), project };
         self.bootstrap.variables(reports, variable)
     }
 
-    /// Returns where the collector takes its client from: the first is enough.
-    pub(crate) fn clients(&self) -> SyncSender<C> {
-        self.clients.clone()
+    /// Returns where the collector takes its sink from: the first is enough.
+    pub(crate) fn sinks(&self) -> SyncSender<Sink<C>> {
+        self.sinks.clone()
     }
 
     /// Stops without reading more: nothing is recorded. Processes that live on notice it by the seal.
@@ -109,10 +119,10 @@ impl<C: Client> Injection<C> {
         self.stop().channel.seal().ok();
     }
 
-    /// Reads the rest, once the command has ended, and passes it on to `client`.
-    pub(crate) fn finish(self, client: &C) -> Injected {
+    /// Reads the rest, once the command has ended, and passes it on.
+    pub(crate) fn finish(self, sink: Sink<C>) -> Injected {
         let mut collector = self.stop();
-        collector.client = Some(client.clone());
+        collector.sink = Some(sink);
         collector.finish()
     }
 
@@ -124,10 +134,10 @@ impl<C: Client> Injection<C> {
 }
 
 impl<C: Client> Collector<C> {
-    fn run(mut self, clients: &Receiver<C>, stop: &AtomicBool) -> Self {
+    fn run(mut self, sinks: &Receiver<Sink<C>>, stop: &AtomicBool) -> Self {
         while !stop.load(Ordering::Acquire) {
-            self.client = self.client.or_else(|| clients.try_recv().ok());
-            let is_busy = self.client.is_some() && self.pass_on();
+            self.sink = self.sink.or_else(|| sinks.try_recv().ok());
+            let is_busy = self.sink.is_some() && self.pass_on();
             thread::park_timeout(if is_busy { BUSY_PAUSE } else { IDLE_PAUSE });
         }
         self
@@ -162,9 +172,14 @@ impl<C: Client> Collector<C> {
         let before = self.records.spans();
         let requests = self.records.feed(&bytes);
         let spans = self.records.spans() - before;
-        let Some(client) = self.client.as_ref().filter(|_| spans > 0) else { return true };
-        if let Err(problem) = client.import(requests) {
-            self.refuse(spans, &problem.message);
+        match self.sink.as_ref().filter(|_| spans > 0) {
+            Some(Sink::Engine(client)) => {
+                if let Err(problem) = client.import(requests) {
+                    self.refuse(spans, &problem.message);
+                }
+            }
+            Some(Sink::Spool(spool)) => spool.spans(&requests, spans),
+            None => {}
         }
         true
     }

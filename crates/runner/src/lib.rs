@@ -3,6 +3,7 @@
 //! ```text
 //!  recording     ids, code state ─► run_start ─► child (environment, streams, signals) ─► run_finish
 //!  verification  base ─► verify_start ─► worktree, set-up ─► runs of both sides in turn ─► verify_finish
+//!  spool         runs that no engine took, in files of the working directory until one does
 //!  injection     spans of unprepared programs: collected beside the command, passed on to the engine
 //!  child         a process with its streams: passed through a pseudo-terminal or pipes, and captured
 //!  detached      a verification in a process of its own
@@ -18,16 +19,19 @@ mod environment;
 mod error;
 mod host;
 mod injection;
+mod java;
 pub mod reach;
 pub mod recording;
 mod service_name;
 mod silence;
+pub mod spool;
 mod stragglers;
 pub mod verification;
 
 pub use error::RunnerError;
 pub use host::{Client, EngineNews, Host, Progress};
 pub use injection::Injected;
+pub use java::{JavaAgent, JavaAgentError};
 pub use kino_inject::bootstrap::Bootstrap;
 pub use silence::{Silence, why_no_spans};
 pub use verification::Order;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  engine, code state, ids ─► run_start ─► child (environment, streams, signals) ─► run_finish
+//!       └─ none can be reached: the same into the spool, for a later command to take in
 //! ```
 //!
 //! The command comes first: where no engine can be had it runs all the same. It waits for an engine only for a bounded
@@ -17,16 +18,20 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use kino_model::RunId;
 use kino_repo::Code;
 use kino_wire::admin::StatusQuestion;
-use kino_wire::run::{Run, RunFinish, RunOutput};
+use kino_wire::run::{CodeState, Run, RunFinish, RunOutput, RunStart};
 use kino_wire::{Problem, ProblemKind};
 
-use self::registration::Registration;
+pub(crate) use self::registration::recorder as own_recorder;
+use self::registration::{Reached, Registration};
 use crate::child::{self, Command, Ended};
-use crate::environment::{self, Ids, Known};
-use crate::injection::{Injected, Injection};
-use crate::{Client, EngineNews, Host, RunnerError, stragglers};
+use crate::environment::{self, Known};
+use crate::injection::{Injected, Injection, Sink};
+use crate::service_name::{self, Place};
+use crate::spool::Spooled;
+use crate::{Client, EngineNews, Host, RunnerError, java, stragglers};
 
 /// How often a full store is asked to take the end of a run.
 const END_ATTEMPTS_MAX: usize = 20;
@@ -40,6 +45,19 @@ pub struct Executed {
     pub ended: Ended,
     /// What is recorded of it; `None` where nothing could be, which the host has said.
     pub recorded: Option<Recorded>,
+    /// What waits for an engine instead.
+    pub waiting: Option<Waiting>,
+}
+
+/// An execution that no engine took.
+#[derive(Debug)]
+pub struct Waiting {
+    /// Where it waits, and what of it.
+    pub spooled: Spooled,
+    /// Why no engine took it.
+    pub why: String,
+    /// What came through the bootstrap; `None` where none was injected.
+    pub injected: Option<Injected>,
 }
 
 /// What is recorded of an execution.
@@ -58,40 +76,73 @@ pub struct Recorded {
 /// A run that the engine knows of.
 struct Recording<C> {
     client: C,
-    ids: Ids,
+    start: RunStart,
     code: Code,
     /// Metric points refused before the run, to see afterwards whether it sent any.
     metric_points: u64,
 }
 
-/// Executes a command and records it where that is possible. The host says what cannot be recorded, and why a command
-/// did not start.
+/// Executes a command and records it where that is possible; else it waits in the spool of its directory. The host says
+/// what cannot be recorded, and why a command did not start.
 pub fn execute<H: Host>(host: &H, command: Command<'_>, label: Option<&str>) -> Executed {
-    let not_recorded = |failure: &H::Failure| host.say(&format!("kino │ this run is not recorded: {failure}"));
     let mut injection = inject(host);
-    let clients = injection.as_ref().map(Injection::clients);
-    let begun = Registration::begin(host, command, label, clients);
-    let begun = begun.and_then(|mut registration| registration.wait_a_little(host).map(|()| registration));
-    let registration = begun.inspect_err(not_recorded).ok();
+    let sinks = injection.as_ref().map(Injection::sinks);
+    let begun = Registration::begin(host, command, label, sinks, true);
+    let not_recorded = |failure: &H::Failure| host.say(&format!("kino │ this run is not recorded: {failure}"));
+    let mut registration = begun.inspect_err(not_recorded).ok();
+    if let Some(registration) = &mut registration {
+        registration.wait_a_little(host);
+    }
     let variables = registration.as_ref().map(|begun| variables(host, begun, injection.as_ref(), command, label));
     let ended = child::run(command, &variables.unwrap_or_default(), &host.terminal_helper(), host.clock());
     if let Err(error) = &ended.status {
         host.say(&format!("kino: {error}"));
     }
-    let recorded = registration.and_then(|registration| {
-        let recording = registration.registered(host).inspect_err(not_recorded).ok()?;
-        stragglers::wait(recording.ids.run);
-        let injected = injection.take().map(|injection| injection.finish(&recording.client));
-        let not_finished =
-            |failure: &H::Failure| host.say(&format!("kino │ the end of this run is not recorded: {failure}"));
-        let run = finish(host, &recording, &ended).inspect_err(not_finished).ok()?;
-        let metrics_came = run.spans == 0 && metric_points(&recording.client) > recording.metric_points;
-        Some(Recorded { run, code: recording.code, metrics_came, injected })
-    });
+    let mut executed = Executed { ended, recorded: None, waiting: None };
+    match registration.map(|registration| registration.reached(host)) {
+        Some(Reached::Engine(recording)) => record(host, *recording, injection.take(), command, &mut executed),
+        Some(Reached::Spool(run, spool, failure)) => {
+            stragglers::wait(run);
+            let injected = injection.take().map(|injection| injection.finish(Sink::Spool(spool.clone())));
+            let spooled = spool.finish(&finish_of(host, run, &executed.ended));
+            executed.waiting = Some(Waiting { spooled, why: failure.to_string(), injected });
+        }
+        Some(Reached::Nowhere(failure, error)) => {
+            host.say(&format!("kino │ this run is not recorded: {failure}"));
+            host.say(&format!("kino │ nor can it wait in .kino/spool: {error}"));
+        }
+        None => {}
+    }
     if let Some(injection) = injection {
         injection.abandon();
     }
-    Executed { ended, recorded }
+    executed
+}
+
+/// Reports the end of a run to its engine; to the spool, where that has gone.
+fn record<H: Host>(
+    host: &H,
+    recording: Recording<H::Client>,
+    injection: Option<Injection<H::Client>>,
+    command: Command<'_>,
+    executed: &mut Executed,
+) {
+    stragglers::wait(recording.start.run_id);
+    let injected = injection.map(|injection| injection.finish(Sink::Engine(recording.client.clone())));
+    let question = finish_of(host, recording.start.run_id, &executed.ended);
+    match finish(host, &recording.client, &question) {
+        Ok(run) => {
+            let metrics_came = run.spans == 0 && metric_points(&recording.client) > recording.metric_points;
+            executed.recorded = Some(Recorded { run, code: recording.code, metrics_came, injected });
+        }
+        Err(failure) => match registration::spool(host, command.directory, &recording.start) {
+            Ok(spool) => {
+                let spooled = spool.finish(&question);
+                executed.waiting = Some(Waiting { spooled, why: failure.to_string(), injected });
+            }
+            Err(_) => host.say(&format!("kino │ the end of this run is not recorded: {failure}")),
+        },
+    }
 }
 
 /// Executes a command that must be recorded, with empty standard input and its output only captured.
@@ -100,18 +151,18 @@ pub fn execute<H: Host>(host: &H, command: Command<'_>, label: Option<&str>) -> 
 /// Where it cannot be recorded; a command that did not start is none.
 pub(crate) fn execute_quietly<H: Host>(host: &H, command: Command<'_>) -> Result<(Run, Ended), H::Failure> {
     let injection = inject(host);
-    let clients = injection.as_ref().map(Injection::clients);
-    let mut registration = Registration::begin(host, command, None, clients)?;
+    let sinks = injection.as_ref().map(Injection::sinks);
+    let mut registration = Registration::begin(host, command, None, sinks, false)?;
     registration.wait(host)?;
     let mut variables = variables(host, &registration, injection.as_ref(), command, None);
     variables.push(("PWD", command.directory.as_os_str().to_owned()));
     let ended = child::run(command, &variables, &host.terminal_helper(), host.clock());
     let recording = registration.registered(host)?;
-    stragglers::wait(recording.ids.run);
+    stragglers::wait(recording.start.run_id);
     if let Some(injection) = injection {
-        injection.finish(&recording.client);
+        injection.finish(Sink::Engine(recording.client.clone()));
     }
-    let run = finish(host, &recording, &ended)?;
+    let run = finish(host, &recording.client, &finish_of(host, recording.start.run_id, &ended))?;
     Ok((run, ended))
 }
 
@@ -122,7 +173,7 @@ fn inject<H: Host>(host: &H) -> Option<Injection<H::Client>> {
     Injection::begin(host)?.inspect_err(not_injected).ok()
 }
 
-/// What the command needs to send its spans here; nothing where it is not known where that is.
+/// What the command needs to report, and to send its spans to the engine, where it is known where that is.
 fn variables<H: Host>(
     host: &H,
     registration: &Registration<H>,
@@ -130,7 +181,7 @@ fn variables<H: Host>(
     command: Command<'_>,
     label: Option<&str>,
 ) -> Vec<(&'static str, OsString)> {
-    let Some(engine) = &registration.engine else { return Vec::new() };
+    let engine = registration.engine.as_ref();
     let (ids, code) = (&registration.ids, &registration.code.state);
     let Command { words, directory, .. } = command;
     let variable = |name: &str| host.variable(name);
@@ -139,17 +190,31 @@ fn variables<H: Host>(
         let project = code.worktree.as_deref().map_or(directory, Path::new);
         set.extend(injection.variables(engine, project, variable));
     }
+    set.extend(java_options(host, code, command));
     set
 }
 
-/// The engine may have been stopped meanwhile: then another one is started, which finds the run in the store.
-fn finish<H: Host>(host: &H, recording: &Recording<H::Client>, ended: &Ended) -> Result<Run, H::Failure> {
+/// What makes JVMs of the command load the user's agent; a build tool's own JVM does not.
+fn java_options<H: Host>(host: &H, code: &CodeState, command: Command<'_>) -> Option<(&'static str, OsString)> {
+    let agent = host.java_agent()?;
+    let (worktree, project) = (code.worktree.as_deref(), code.project.as_deref());
+    let program = service_name::program(command.words, Place { directory: command.directory, worktree, project });
+    if let Some(instead) = java::build_tool(&program) {
+        host.say(&format!(
+            "kino │ {program}'s own JVM gets no agent, and so its tests have none; they get it by {instead}"
+        ));
+        return None;
+    }
+    agent.variable(host.variable(java::VARIABLE).as_deref())
+}
+
+fn finish_of<H: Host>(host: &H, run: RunId, ended: &Ended) -> RunFinish {
     let (exit_code, signal) = match &ended.status {
         Ok(status) => (status.code(), status.signal()),
         Err(error) => (Some(i32::from(error.exit_code())), None),
     };
-    let question = RunFinish {
-        run_id: recording.ids.run,
+    RunFinish {
+        run_id: run,
         exit_code,
         signal,
         stdout: output(&ended.stdout.bytes, ended.stdout.cut_bytes),
@@ -157,11 +222,15 @@ fn finish<H: Host>(host: &H, recording: &Recording<H::Client>, ended: &Ended) ->
         end_unix_nanos: host.clock().now().0,
         cpu_nanos: ended.cpu_nanos,
         others_cpu: ended.others_cpu,
-    };
+    }
+}
+
+/// The engine may have been stopped meanwhile: then another one is started, which finds the run in the store.
+fn finish<H: Host>(host: &H, client: &H::Client, question: &RunFinish) -> Result<Run, H::Failure> {
     let mut attempts = 1;
     loop {
-        match recording.client.ask(&question) {
-            Err(Problem { kind: ProblemKind::Internal, .. }) => return ask(host, &question),
+        match client.ask(question) {
+            Err(Problem { kind: ProblemKind::Internal, .. }) => return ask(host, question),
             Err(Problem { kind: ProblemKind::Busy, .. }) if attempts < END_ATTEMPTS_MAX => {
                 attempts += 1;
                 thread::sleep(END_PAUSE);

@@ -73,6 +73,28 @@ pub(crate) fn service_name(words: &[OsString], place: Place<'_>) -> OsString {
     }
 }
 
+/// Returns the name of the program behind whatever starts it, as far as that is sure: `mvn` for `nice mvn test`.
+pub(crate) fn program(words: &[OsString], place: Place<'_>) -> String {
+    let Some(mut words) = words.iter().map(|word| word.to_str().map(str::to_owned)).collect::<Option<Vec<String>>>()
+    else {
+        return String::new();
+    };
+    for _ in 0..DEPTH_MAX {
+        let Some(word) = words.first() else { return String::new() };
+        let program = file_name(OsStr::new(word)).to_string_lossy().into_owned();
+        let tools = TOOLS.iter().filter(|tool| tool.names.contains(&without_version(&program)));
+        let command = tools.filter_map(|tool| tool.read(&words[1..], place)).find_map(|found| match found {
+            Found::Command(words) => Some(words),
+            Found::Name(_) => None,
+        });
+        match command {
+            Some(command) => words = command,
+            None => return program,
+        }
+    }
+    String::new()
+}
+
 fn file_name(program: &OsStr) -> &OsStr {
     Path::new(program).file_name().unwrap_or(program)
 }

@@ -138,7 +138,7 @@ fn what_was_possible(words: &[OsString], injected: bool) -> Vec<String> {
     let mut reasons =
         vec!["the program most likely has no OpenTelemetry SDK, or set another endpoint by itself".to_owned()];
     if program == "java" {
-        reasons.push("Java: JAVA_TOOL_OPTIONS=-javaagent:opentelemetry-javaagent.jar kino run -- CMD".to_owned());
+        reasons.push("Java: kino run --java-agent opentelemetry-javaagent.jar -- CMD".to_owned());
     }
     reasons
 }

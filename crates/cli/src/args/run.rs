@@ -26,7 +26,11 @@ Examples:
 Python and Node programs need no OpenTelemetry: requests (Flask, FastAPI, Django, aiohttp, Express, Fastify, http; \
 requests, httpx, urllib3, fetch), statements (sqlite3, psycopg, SQLAlchemy, pg, mysql2, better-sqlite3), Redis, \
 commands and tests (pytest, unittest, node:test, vitest, jest) become spans. Nothing is installed or changed; \
---no-inject leaves it out. A program with an OpenTelemetry SDK of its own sends what it always sends.
+--no-inject leaves it out. A program with an OpenTelemetry SDK of its own sends what it always sends. JVMs load the \
+agent that --java-agent names (say, opentelemetry-javaagent.jar), and print a line about it.
+
+Where no engine can be reached, the command runs all the same, and its record waits without secrets in .kino/spool for \
+the next kino command in that directory.
 
 With --against, CMD is executed up to N times on each side and the answer is a verdict: pass, fail or undecided, \
 with its reasons. It ends earlier once the verdict is sure. BASE is a git revision, which is executed in a temporary \
@@ -44,6 +48,9 @@ pub(crate) struct Run {
     /// Inject nothing into Python and Node programs; only what they report by themselves is recorded.
     #[arg(long)]
     pub(crate) no_inject: bool,
+    /// Have every JVM of the command load this Java agent, by JAVA_TOOL_OPTIONS.
+    #[arg(long, value_name = "JAR")]
+    pub(crate) java_agent: Option<PathBuf>,
     /// Write the run's record as JSON to this file, not to standard error.
     #[arg(long, value_name = "FILE")]
     pub(crate) json_out: Option<PathBuf>,

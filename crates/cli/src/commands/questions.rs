@@ -23,7 +23,7 @@ use crate::app::{App, Outcome};
 use crate::args::{self, Compare, Diagnose, Errors, Explain, Filters, Find, Predict};
 use crate::failure::{Failure, code};
 use crate::render::timeline::Timeline;
-use crate::{render, start};
+use crate::{render, spool, start};
 
 /// Spans that one question asks for.
 const SPANS_AT_ONCE: u64 = 1_000;
@@ -275,7 +275,9 @@ pub(super) fn lake_files(app: &App, flush: bool) -> Outcome {
 
 /// The one question that does not start an engine: whether one runs is part of the answer.
 pub(super) fn status(app: &App) -> Outcome {
-    let answer = start::running(&app.settings)?.ask(&StatusQuestion {})?;
+    let client = start::running(&app.settings)?;
+    spool::take_in(app, &client);
+    let answer = client.ask(&StatusQuestion {})?;
     app.output.answer(&answer, |style| render::engine::status(&answer, style, app.now()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -12,21 +12,26 @@ use std::process::{ExitCode, ExitStatus};
 use kino_repo::DIFF_BYTES_MAX;
 use kino_runner::child::{Command, Ended, OUTPUT_BYTES_MAX, Streams};
 use kino_runner::recording::{self, Recorded};
-use kino_runner::{Injected, Silence};
+use kino_runner::{Injected, JavaAgent, Silence};
 use kino_wire::errors::{Errors, ErrorsQuestion};
 use kino_wire::run::Run;
 
 use crate::app::{App, Outcome};
 use crate::args;
-use crate::failure::code;
+use crate::failure::{Failure, code};
 use crate::output;
 use crate::render::{self, Style};
-use crate::start;
+use crate::{spool, start};
 
 /// Runs a command, or, where it is to be compared, verifies what changed.
 pub(super) fn run(app: &App, arguments: &args::Run) -> Outcome {
     let mut app = app.clone();
-    app.settings.engine.run.inject &= !arguments.no_inject;
+    let run = &mut app.settings.engine.run;
+    run.inject &= !arguments.no_inject;
+    if let Some(jar) = &arguments.java_agent {
+        JavaAgent::new(jar).map_err(|error| Failure::new(code::WRONG, format!("--java-agent: {error}")))?;
+        run.java_agent = Some(std::path::absolute(jar).map_err(|error| Failure::because(jar.display(), &error))?);
+    }
     match &arguments.against {
         Some(base) => against::run(&app, arguments, base),
         None => Ok(once(&app, arguments)),
@@ -39,6 +44,15 @@ fn once(app: &App, arguments: &args::Run) -> ExitCode {
     let executed = recording::execute(app, command, arguments.label.as_deref());
     if let Some(recorded) = &executed.recorded {
         report(app, arguments, &executed.ended, recorded);
+        if let Ok(client) = start::running(&app.settings) {
+            spool::take_in(app, &client);
+        }
+    }
+    if let Some(waiting) = &executed.waiting {
+        spool::say(waiting);
+        for note in waiting.injected.iter().flat_map(not_seen) {
+            output::note(&format!("kino │ {note}"));
+        }
     }
     ExitCode::from(match &executed.ended.status {
         Ok(status) => exit_code(*status),

@@ -38,7 +38,8 @@ impl Process {
         }
         match seen(recorder.pid) {
             Seen::Running(started) => Some(Self { pid: recorder.pid, started, boot: boot() }),
-            Seen::Gone => None,
+            // As of a run that waited in files: what is known is that it is gone.
+            Seen::Gone => Some(Self { pid: recorder.pid, started: None, boot: None }),
         }
     }
 
@@ -101,7 +102,7 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(process.is_gone());
-        assert_eq!(Process::of(&recorder), None);
+        assert!(Process::of(&recorder).unwrap().is_gone());
         let elsewhere = Recorder { pid: std::process::id(), namespace: Some("pid:[1]".to_owned()) };
         assert_eq!(Process::of(&elsewhere), None);
     }

@@ -103,8 +103,9 @@ def on_http_client(module):
             host = "[%s]" % connection.host if ":" in connection.host else connection.host
             url = "%s://%s%s%s" % (scheme, host, port, url)
         span = web.open_client(method, url, sys._getframe(2))
-        span.deactivate()
-        open_spans[id(connection)] = span
+        if span is not None:
+            span.deactivate()
+            open_spans[id(connection)] = span
 
     def add_header(call):
         connection = call.args[0]

@@ -70,9 +70,11 @@ def answered(span, status):
 
 
 def open_client(method, url, frame):
-    """The span of one request that the program sends."""
+    """The span of one request that the program sends. None for what it exports to the engine by itself."""
     name = method_name(method)
     scheme, host, port, full = split(url)
+    if is_engine(host, port):
+        return None
     attributes = {
         "http.request.method": name if name != "HTTP" else "_OTHER",
         "url.full": full,
@@ -131,6 +133,18 @@ def takes_parent(host):
     if host.startswith("127.") and host.replace(".", "").isdigit():
         return True
     return "." not in host and ":" not in host
+
+
+def is_engine(host, port):
+    """Whether spans go to this address, by whatever exporter: it is the engine's, under any name of this machine."""
+    address = state.otlp_address.partition("://")[2]
+    return bool(address) and split_host(address.rstrip("/"))[1] == port and is_here(host)
+
+
+def is_here(host):
+    """Whether a host's name means this machine."""
+    host = host.strip("[]").lower() if isinstance(host, str) else ""
+    return host in ("localhost", "::1") or host.startswith("127.") or host.endswith(".localhost")
 
 
 def parent_for(host):

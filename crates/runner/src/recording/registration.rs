@@ -1,17 +1,19 @@
 //! Makes a run known to the engine beside its command, which waits for that for a bounded time only.
 //!
 //! ```text
-//!  thread:   find or start the engine ─► run_start ─────────────► registered
+//!  thread:   find or start the engine ─► run_start ─────────────► registered      else: open the spool
 //!  command:  waits 100 ms, or 2 s where one must start ─► runs ─► ends ─► run_finish, once registered
 //! ```
 //!
 //! What the command needs is known before the engine has answered: its addresses are in its home as soon as its
 //! listeners are open, and these queue what comes until the engine answers.
 
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use kino_model::RunId;
 use kino_repo::Code;
 use kino_wire::admin::EngineFile;
 use kino_wire::run::{Recorder, RunStart};
@@ -19,12 +21,16 @@ use kino_wire::run::{Recorder, RunStart};
 use super::{Recording, metric_points, output};
 use crate::child::Command;
 use crate::environment::Ids;
+use crate::injection::Sink;
+use crate::spool::{Spool, SpoolError};
 use crate::{Client, EngineNews, Host, RunnerError};
 
 /// How long a command waits for an engine that runs.
 const ANSWER_PATIENCE: Duration = Duration::from_millis(100);
 /// How long it waits for one that must start.
 const START_PATIENCE: Duration = Duration::from_secs(2);
+/// How long an engine that has not answered yet is waited for once the command has ended. Beyond, the run is spooled.
+const END_PATIENCE: Duration = Duration::from_secs(10);
 /// Events that wait to be looked at; more than one registration has.
 const EVENTS_MAX: usize = 32;
 
@@ -35,8 +41,20 @@ pub(super) struct Registration<H: Host> {
     start: RunStart,
     /// Where spans go: the engine, or one that is about to answer.
     pub(super) engine: Option<EngineFile>,
+    directory: PathBuf,
     events: Receiver<Event<H>>,
     outcome: Option<Outcome<H>>,
+    /// Where the run is written that no engine takes.
+    spool: Option<Result<Spool, SpoolError>>,
+}
+
+/// Who takes a run whose command has ended.
+pub(super) enum Reached<H: Host> {
+    Engine(Box<Recording<H::Client>>),
+    /// Files, as no engine could be reached.
+    Spool(RunId, Spool, H::Failure),
+    /// None at all: why no engine, and why no files.
+    Nowhere(H::Failure, SpoolError),
 }
 
 /// What is known of a run that the engine knows of.
@@ -56,10 +74,13 @@ enum Event<H: Host> {
     /// The engine answers.
     Engine(EngineFile),
     Ended(Outcome<H>),
+    /// Where the run is written, as no engine answers.
+    Spool(Result<Spool, SpoolError>),
 }
 
 impl<H: Host> Registration<H> {
-    /// Looks at the code and begins to register the run. Once the engine knows of it, `clients` gets a client too.
+    /// Looks at the code and begins to register the run. Once the engine knows of it, `sinks` gets a client; where none can
+    /// be reached and the run `may_wait`, its spool.
     ///
     /// # Errors
     /// Where the system has no randomness or no threads.
@@ -67,10 +88,11 @@ impl<H: Host> Registration<H> {
         host: &H,
         command: Command<'_>,
         label: Option<&str>,
-        clients: Option<SyncSender<H::Client>>,
+        sinks: Option<SyncSender<Sink<H::Client>>>,
+        may_wait: bool,
     ) -> Result<Self, H::Failure> {
         let ids = Ids::new(crate::random()?, host.variable("TRACEPARENT").as_deref());
-        let code = host.git().code(command.directory, &host.scratch()?);
+        let code = code(host, command.directory);
         let diff = (!code.diff.is_empty()).then(|| output(&code.diff, code.diff_cut_bytes));
         let start = RunStart {
             run_id: ids.run,
@@ -86,25 +108,37 @@ impl<H: Host> Registration<H> {
             recorder: Some(recorder()),
         };
         let (sender, events) = sync_channel(EVENTS_MAX);
-        let (asking, question) = (host.clone(), start.clone());
+        let (asking, question, directory) = (host.clone(), start.clone(), command.directory.to_owned());
         let run = move || {
             let ended = register(&asking, &question, &sender);
-            if let (Ok(registered), Some(clients)) = (&ended, clients) {
-                // It has room for one. Where the command has ended already, it is not awaited.
-                clients.try_send(registered.client.clone()).ok();
+            // It has room for one. Where the command has ended already, it is not awaited.
+            let pass = |sink| sinks.and_then(|sinks| sinks.try_send(sink).ok());
+            match ended {
+                Ok(registered) => {
+                    pass(Sink::Engine(registered.client.clone()));
+                    send(&sender, Event::Ended(Ok(registered)));
+                }
+                Err(failure) => {
+                    // The command does not wait for the spool.
+                    send(&sender, Event::Ended(Err(failure)));
+                    if may_wait {
+                        let spool = spool(&asking, &directory, &question);
+                        if let Ok(spool) = &spool {
+                            pass(Sink::Spool(spool.clone()));
+                        }
+                        send(&sender, Event::Spool(spool));
+                    }
+                }
             }
-            send(&sender, Event::Ended(ended));
         };
         let spawned = thread::Builder::new().name("registration".to_owned()).spawn(run);
         spawned.map_err(|error| RunnerError::system("starting a thread", error))?;
-        Ok(Self { ids, code, start, engine: None, events, outcome: None })
+        let directory = command.directory.to_owned();
+        Ok(Self { ids, code, start, engine: None, directory, events, outcome: None, spool: None })
     }
 
-    /// Waits until the engine knows of the run, but not for long.
-    ///
-    /// # Errors
-    /// Where it has turned out by then that it cannot be recorded.
-    pub(super) fn wait_a_little(&mut self, host: &H) -> Result<(), H::Failure> {
+    /// Waits until the engine knows of the run, or cannot, but not for long.
+    pub(super) fn wait_a_little(&mut self, host: &H) {
         let begun = host.clock().monotonic_nanos();
         let mut patience = ANSWER_PATIENCE;
         while self.outcome.is_none() {
@@ -127,7 +161,6 @@ impl<H: Host> Registration<H> {
                  as the engine answers"
             ));
         }
-        self.failure()
     }
 
     /// Waits until the engine knows of the run.
@@ -144,30 +177,63 @@ impl<H: Host> Registration<H> {
         self.failure()
     }
 
-    /// Waits until the engine knows of the run, whose command has ended, and tries once more where it did not answer.
-    ///
-    /// # Errors
-    /// Where the run cannot be recorded.
-    pub(super) fn registered(mut self, host: &H) -> Result<Recording<H::Client>, H::Failure> {
-        let sent_to = self.engine.clone();
+    /// Waits for who takes the run, whose command has ended.
+    pub(super) fn reached(mut self, host: &H) -> Reached<H> {
         while let Ok(event) = self.events.try_recv() {
             self.take(host, event);
         }
         if self.outcome.is_none() {
             host.say("kino │ waiting for the engine, to record this run");
-            self.wait(host)?;
+            self.wait_at_the_end(host);
         }
-        let registered = if let Some(Ok(registered)) = self.outcome {
-            registered
-        } else {
-            // It failed a while ago, while the command ran.
-            let (sender, _events) = sync_channel(EVENTS_MAX);
-            register(host, &self.start, &sender)?
+        let failure = match self.outcome.take() {
+            Some(Ok(registered)) => return Reached::Engine(Box::new(self.recording(host, registered))),
+            Some(Err(failure)) => {
+                while self.spool.is_none() {
+                    // Once the thread has ended, its last event has come.
+                    let Ok(event) = self.events.recv() else { break };
+                    self.take(host, event);
+                }
+                failure
+            }
+            None => RunnerError::NoAnswer(END_PATIENCE.as_secs()).into(),
         };
-        let is_at = &registered.client.address().otlp_http;
-        match sent_to {
+        match self.spool.take().unwrap_or_else(|| spool(host, &self.directory, &self.start)) {
+            Ok(spool) => Reached::Spool(self.start.run_id, spool, failure),
+            Err(error) => Reached::Nowhere(failure, error),
+        }
+    }
+
+    fn wait_at_the_end(&mut self, host: &H) {
+        let begun = host.clock().monotonic_nanos();
+        while self.outcome.is_none() {
+            let waited = Duration::from_nanos(host.clock().monotonic_nanos().saturating_sub(begun));
+            match self.events.recv_timeout(END_PATIENCE.saturating_sub(waited)) {
+                Ok(event) => self.take(host, event),
+                Err(RecvTimeoutError::Timeout) => return,
+                Err(RecvTimeoutError::Disconnected) => self.outcome = Some(Err(RunnerError::Unregistered.into())),
+            }
+        }
+    }
+
+    /// Returns what is needed to report the end of a run that the engine knows of.
+    ///
+    /// # Errors
+    /// Where the engine does not know of it.
+    pub(super) fn registered(mut self, host: &H) -> Result<Recording<H::Client>, H::Failure> {
+        match self.outcome.take() {
+            Some(Ok(registered)) => Ok(self.recording(host, registered)),
+            Some(Err(failure)) => Err(failure),
+            None => Err(RunnerError::Unregistered.into()),
+        }
+    }
+
+    fn recording(self, host: &H, registered: Registered<H::Client>) -> Recording<H::Client> {
+        let Registered { client, metric_points } = registered;
+        let is_at = &client.address().otlp_http;
+        match &self.engine {
             None => {
-                host.say("kino │ the engine's address was not known when this command began: its spans are not here");
+                host.say("kino │ the engine's address was not known when this command began: what it sent by itself is not here");
             }
             Some(sent_to) if sent_to.otlp_http != *is_at => host.say(&format!(
                 "kino │ this command sent its spans to {}, and the engine is at {is_at} by now: they are not here",
@@ -175,8 +241,7 @@ impl<H: Host> Registration<H> {
             )),
             Some(_) => {}
         }
-        let Registered { client, metric_points } = registered;
-        Ok(Recording { client, ids: self.ids, code: self.code, metric_points })
+        Recording { client, start: self.start, code: self.code, metric_points }
     }
 
     fn failure(&self) -> Result<(), H::Failure> {
@@ -195,6 +260,7 @@ impl<H: Host> Registration<H> {
                 self.engine.get_or_insert(engine);
             }
             Event::Ended(outcome) => self.outcome = Some(outcome),
+            Event::Spool(spool) => self.spool = Some(spool),
         }
     }
 }
@@ -210,8 +276,30 @@ fn register<H: Host>(host: &H, question: &RunStart, events: &SyncSender<Event<H>
     Ok(Registered { metric_points: metric_points(&client), client })
 }
 
+/// The state of the code; without its diff, where there is no place for a copy of the index.
+fn code<H: Host>(host: &H, directory: &Path) -> Code {
+    match host.scratch() {
+        Ok(scratch) => host.git().code(directory, &scratch),
+        Err(failure) => {
+            let mut code = Code::default();
+            if let Some(project) = kino_repo::project::of(directory) {
+                code.state.project = Some(project.name);
+                code.state.worktree = Some(project.worktree.to_string_lossy().into_owned());
+            }
+            code.notes.push(format!("the state of the code is not known: {failure}"));
+            code
+        }
+    }
+}
+
+/// Opens the spool of a directory for a run.
+pub(super) fn spool<H: Host>(host: &H, directory: &Path, start: &RunStart) -> Result<Spool, SpoolError> {
+    let redact = host.redact().map_err(SpoolError::Redaction)?;
+    Spool::begin(directory, &host.git(), Box::new(redact), start)
+}
+
 /// This process, which reports the run's end.
-fn recorder() -> Recorder {
+pub(crate) fn recorder() -> Recorder {
     let namespace = std::fs::read_link("/proc/self/ns/pid").ok();
     Recorder { pid: std::process::id(), namespace: namespace.map(|link| link.to_string_lossy().into_owned()) }
 }
