@@ -249,7 +249,10 @@ impl Draft<'_> {
 
     /// Returns the finding, for an entry operation of this name.
     fn for_entry(self, entry: &str) -> Finding {
-        let (name, detail) = (shape(self.name), shape(self.detail));
+        // An exception's fingerprint is no data of a text: without it all exceptions would be one.
+        let is_fingerprint = self.code == Code::ErrorCluster;
+        let detail = if is_fingerprint { self.detail.to_owned() } else { shape(self.detail) };
+        let name = shape(self.name);
         let family = [self.code.name(), if detail.is_empty() { &name } else { &detail }];
         let parts = [self.code.name(), entry, self.service, &name, &detail];
         Finding {

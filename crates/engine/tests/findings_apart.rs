@@ -52,10 +52,19 @@ fn with_menu(number: u64, name: &str, millis: i64) -> Vec<Span> {
 
 /// The same request, which fails where its page is rendered.
 fn failing(number: u64, name: &str, millis: i64) -> Vec<Span> {
+    raising("KeyError", number, name, millis)
+}
+
+/// The same, where the page of the cart fails otherwise.
+fn failing_apart(number: u64, name: &str, millis: i64) -> Vec<Span> {
+    raising(if name == "GET /cart" { "ValueError" } else { "KeyError" }, number, name, millis)
+}
+
+fn raising(exception_type: &str, number: u64, name: &str, millis: i64) -> Vec<Span> {
     let mut spans = request(number, name, millis);
     let stack = "Traceback:\n  File \"/srv/shop/pages.py\", line 12, in render\n    footer()\n  File \"/srv/shop/footer.py\", line 3, in footer";
     let attributes = thin_vec![
-        ("exception.type".into(), Value::from("KeyError")),
+        ("exception.type".into(), Value::from(exception_type)),
         ("exception.message".into(), Value::from("year")),
         ("exception.stacktrace".into(), Value::from(stack)),
     ];
@@ -135,4 +144,12 @@ async fn one_exception_of_several_operations_is_listed_once_and_names_all() {
     let codes: Vec<&str> = found.iter().map(|it| it["code"].as_str().unwrap()).collect();
     assert_eq!(codes, ["error_cluster"], "{found:?}");
     assert_eq!(found[0]["also_in"].as_array().unwrap().len(), 2, "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn different_exceptions_are_listed_apart() {
+    let found = opened_of(&[("GET /about", 40), ("GET /cart", 50), ("GET /help", 45)], failing_apart).await;
+    let also_in: Vec<usize> = found.iter().map(|it| it["also_in"].as_array().unwrap().len()).collect();
+    assert_eq!(also_in.iter().sum::<usize>(), 1, "{found:?}");
+    assert_eq!(found.len(), 2, "{found:?}");
 }
