@@ -3,6 +3,7 @@
 mod support;
 
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 use serde_json::{Value as Json, json};
@@ -94,13 +95,21 @@ fn the_environment_switches_tracing_on() {
 }
 
 #[test]
-fn a_command_runs_even_where_nothing_can_be_recorded() {
+fn a_command_runs_where_no_engine_can_be_had_and_its_record_waits() {
     let home = Home::new();
     let file = home.path().join("a-file");
     std::fs::write(&file, "").unwrap();
     let output = home.command(&["run", "--", "sh", "-c", "echo out; exit 3"]).env("KINO_HOME", &file).output().unwrap();
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(3), b"out\n".as_slice()));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("not recorded"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("is not a folder") && said.contains("waits in .kino/spool"), "{said}");
+    let taken = home.kino(&["runs"]);
+    assert!(String::from_utf8_lossy(&taken.stderr).contains("took in 1 run"), "{taken:?}");
+    std::fs::set_permissions(home.path().join(".kino"), PermissionsExt::from_mode(0o777)).unwrap();
+    let output = home.command(&["run", "--", "sh", "-c", "echo out; exit 3"]).env("KINO_HOME", &file).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(3), b"out\n".as_slice()));
+    assert!(said.contains("this run is not recorded") && said.contains("may be written by other users"), "{said}");
 }
 
 #[cfg(target_os = "linux")]

@@ -68,13 +68,13 @@ fn a_command_runs_and_is_recorded_once_the_engine_answers_again() {
 }
 
 #[test]
-fn a_command_of_which_nothing_can_be_recorded_says_so_at_its_end() {
+fn a_command_whose_engine_stays_silent_waits_in_files_and_says_so_at_its_end() {
     let home = Home::new();
     let pid = engine(&home);
     kill("-STOP", pid);
     let output = home.kino(&["run", "--", "sh", "-c", "echo ran; exit 3"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(3), b"ran\n".as_slice()), "{said}");
-    assert!(said.contains("this run is not recorded") && said.contains("does not answer"), "{said}");
+    assert!(said.contains("waits in .kino/spool") && said.contains("does not answer"), "{said}");
     kill("-CONT", pid);
 }

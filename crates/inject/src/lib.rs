@@ -12,3 +12,4 @@
 pub mod bootstrap;
 pub mod channel;
 pub mod records;
+pub mod served;

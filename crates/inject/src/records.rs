@@ -14,9 +14,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use crate::served::Served;
 
 /// The byte that begins a record, which JSON never contains.
 const BEGIN: u8 = 0x1e;
@@ -24,6 +26,8 @@ const BEGIN: u8 = 0x1e;
 const END: u8 = b'\n';
 /// The largest record; processes stop at a quarter of it.
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
+/// What only the span of a test has.
+const TEST: &[u8] = b"\"test.case.name\"";
 /// Processes of one run whose spans are taken; a run that forks for hours stays bounded.
 const PROCESSES_MAX: usize = 100_000;
 /// Different faults that are remembered; all are counted.
@@ -42,6 +46,9 @@ pub struct Records {
     rest: Vec<u8>,
     processes: BTreeMap<String, Process>,
     counts: Counts,
+    served: Served,
+    /// Whether a span of a test was among them.
+    has_tests: bool,
 }
 
 /// A process that has appended.
@@ -50,7 +57,14 @@ struct Process {
     pid: u32,
     resource: Box<RawValue>,
     scope: Box<RawValue>,
+    /// Its resource where it serves requests; `None` where that is the same.
+    serving: Option<Box<RawValue>>,
+    /// Whether it has served one.
+    serves: bool,
 }
+
+/// What changes the resource of a later process that serves requests; `None` where it stays.
+pub type Reloaded<'a> = &'a mut dyn FnMut(&RawValue) -> Option<Box<RawValue>>;
 
 /// What the records amount to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,15 +99,16 @@ struct Record<'a> {
 
 impl Records {
     /// Takes bytes as they were read, and returns the spans in them as requests of OTLP in JSON, one a line; empty where
-    /// there are none.
-    pub fn feed(&mut self, bytes: &[u8]) -> Vec<u8> {
+    /// there are none. Each process but the first is shown to `reloaded` when it introduces itself: a server that reloads
+    /// begins a process.
+    pub fn feed(&mut self, bytes: &[u8], reloaded: Reloaded<'_>) -> Vec<u8> {
         let mut unread = std::mem::take(&mut self.rest);
         unread.extend_from_slice(bytes);
         // Spans of one process that follow each other share one request.
         let mut request = Request::default();
         let mut from = 0;
         while let Some(length) = memchr(END, &unread[from..]) {
-            self.take(&unread[from..from + length], &mut request);
+            self.take(&unread[from..from + length], &mut request, reloaded);
             from += length + 1;
         }
         self.rest = unread.split_off(from);
@@ -102,6 +117,12 @@ impl Records {
             self.counts.unreadable += 1;
         }
         request.finish()
+    }
+
+    /// Returns what was served since the last call; `None` where that is nothing, or tests are what makes the requests.
+    pub fn served(&mut self) -> Option<Served> {
+        let served = std::mem::take(&mut self.served);
+        (served.requests > 0 && !self.has_tests).then_some(served)
     }
 
     /// Returns how many spans were passed on so far.
@@ -120,7 +141,7 @@ impl Records {
         self.processes.values().map(|process| process.pid)
     }
 
-    fn take(&mut self, line: &[u8], request: &mut Request) {
+    fn take(&mut self, line: &[u8], request: &mut Request, reloaded: Reloaded<'_>) {
         // What is before the last beginning was torn.
         let begin = line.iter().rposition(|byte| *byte == BEGIN);
         self.counts.unreadable += u64::from(begin != Some(0));
@@ -133,8 +154,10 @@ impl Records {
             (record.process, record.pid, record.resource, record.scope)
         {
             if self.processes.len() < PROCESSES_MAX {
+                let serving = if self.processes.is_empty() { None } else { reloaded(resource) };
                 let (resource, scope) = (resource.to_owned(), scope.to_owned());
-                self.processes.insert(key.to_owned(), Process { pid, resource, scope });
+                let process = Process { pid, resource, scope, serving, serves: false };
+                self.processes.insert(key.to_owned(), process);
             }
             return;
         }
@@ -149,12 +172,17 @@ impl Records {
             }
         }
         let Some(spans) = record.spans else { return };
-        let Some((key, process)) = record.p.and_then(|key| self.processes.get_key_value(key)) else {
+        let Some((key, process)) = record.p.and_then(|key| Some((key, self.processes.get_mut(key)?))) else {
             self.lose("of unknown processes".to_owned(), spans.len() as u64);
             return;
         };
         self.counts.spans += spans.len() as u64;
         for span in spans {
+            if self.served.count(span.get()) && !process.serves {
+                process.serves = true;
+                request.close();
+            }
+            self.has_tests |= memmem::find(span.get().as_bytes(), TEST).is_some();
             request.push(key, process, span);
         }
     }
@@ -183,9 +211,10 @@ impl Request {
         } else {
             self.close();
             self.open = Some(key.to_owned());
+            let serving = process.serving.as_ref().filter(|_| process.serves);
             for part in [
                 "{\"resourceSpans\":[{\"resource\":",
-                process.resource.get(),
+                serving.unwrap_or(&process.resource).get(),
                 ",\"scopeSpans\":[{\"scope\":",
                 process.scope.get(),
             ] {
@@ -231,7 +260,7 @@ mod tests {
 
     fn check(bytes: &str) -> (String, Counts) {
         let mut records = Records::default();
-        let requests = records.feed(bytes.as_bytes());
+        let requests = records.feed(bytes.as_bytes(), &mut |_| None);
         (String::from_utf8(requests).unwrap(), records.finish())
     }
 
@@ -250,13 +279,42 @@ mod tests {
             [process("a"), spans("a", &["1"]), process("b"), spans("b", &["2", "ü"]), spans("a", &["4"])].concat();
         for cut in 0..bytes.len() {
             let mut records = Records::default();
-            let mut requests = records.feed(&bytes.as_bytes()[..cut]);
-            requests.extend(records.feed(&bytes.as_bytes()[cut..]));
+            let mut requests = records.feed(&bytes.as_bytes()[..cut], &mut |_| None);
+            requests.extend(records.feed(&bytes.as_bytes()[cut..], &mut |_| None));
             let names: Vec<_> = ["1", "2", "ü", "4"].iter().map(|name| format!("{{\"name\":\"{name}\"}}")).collect();
             let requests = String::from_utf8(requests).unwrap();
             assert!(names.iter().all(|name| requests.contains(name)), "{cut}: {requests}");
             assert_eq!(records.finish(), Counts { spans: 4, ..Counts::default() });
         }
+    }
+
+    #[test]
+    fn a_later_process_that_serves_has_the_resource_of_its_own_beginning() {
+        let server = |name: &str| {
+            format!(
+                r#"{{"kind":2,"name":"{name}","startTimeUnixNano":"1","endTimeUnixNano":"3","status":{{"code":0}}}}"#
+            )
+        };
+        let serves = |key: &str, name: &str| format!("\u{1e}{{\"p\":\"{key}\",\"spans\":[{}]}}\n", server(name));
+        let bytes = [process("a"), serves("a", "1"), process("b"), spans("b", &["2"]), serves("b", "3"), process("c")];
+        let mut records = Records::default();
+        let mut shown = 0;
+        let mut reloaded = |_: &RawValue| {
+            shown += 1;
+            RawValue::from_string("{\"r\":\"new\"}".to_owned()).ok()
+        };
+        let requests = String::from_utf8(records.feed(bytes.concat().as_bytes(), &mut reloaded)).unwrap();
+        let resources: Vec<_> = requests.lines().map(|line| &line[..48]).collect();
+        assert!(resources[0].contains("\"r\":\"a\"") && resources[1].contains("\"r\":\"b\""), "{requests}");
+        assert!(resources[2].contains("\"r\":\"new\"") && resources.len() == 3, "{requests}");
+        assert_eq!(shown, 2, "the first process has the state that the run began with");
+        let served = records.served().unwrap();
+        assert_eq!((served.requests, served.slowest), (2, Some(("1".to_owned(), 2))));
+        assert_eq!(records.served(), None);
+        let test = "{\"name\":\"t\",\"attributes\":[{\"key\":\"test.case.name\"}]}";
+        let suite = [serves("a", "1"), format!("\u{1e}{{\"p\":\"a\",\"spans\":[{test}]}}\n")].concat();
+        records.feed(suite.as_bytes(), &mut |_| None);
+        assert_eq!(records.served(), None, "requests of a test suite are no news");
     }
 
     #[test]
@@ -283,7 +341,7 @@ mod tests {
     fn a_record_without_an_end_is_not_collected_without_bound() {
         let mut records = Records::default();
         for _ in 0..8 {
-            records.feed(&vec![b'x'; RECORD_BYTES_MAX / 4]);
+            records.feed(&vec![b'x'; RECORD_BYTES_MAX / 4], &mut |_| None);
         }
         assert!(records.rest.len() <= RECORD_BYTES_MAX);
         assert!(records.finish().unreadable >= 1);

@@ -8,6 +8,7 @@
 mod capture;
 pub(crate) mod descendants;
 mod machine;
+pub(crate) mod screen;
 mod terminal;
 
 use std::ffi::OsString;
@@ -30,6 +31,7 @@ use tokio::sync::mpsc;
 
 use self::capture::To;
 use self::machine::Moment;
+use self::screen::Screen;
 use self::terminal::Raw;
 use crate::RunnerError;
 
@@ -92,11 +94,17 @@ pub struct Command<'a> {
 }
 
 /// Executes a command to its end, with `variables` added to its environment. `terminal_helper` is
-/// [`crate::Host::terminal_helper`].
+/// [`crate::Host::terminal_helper`]; `screen` is the user's terminal, where our streams are one.
 ///
 /// # Panics
 /// Where the command has no word.
-pub fn run(command: Command<'_>, variables: &[(&str, OsString)], terminal_helper: &Path, clock: &dyn Clock) -> Ended {
+pub fn run(
+    command: Command<'_>,
+    variables: &[(&str, OsString)],
+    terminal_helper: &Path,
+    clock: &dyn Clock,
+    screen: &Screen,
+) -> Ended {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(RunnerError::system("starting a runtime", error)),
@@ -106,8 +114,11 @@ pub fn run(command: Command<'_>, variables: &[(&str, OsString)], terminal_helper
         let mut signals = listen();
         let (machine_before, cpu_before) = (Moment::now(clock), children_cpu_nanos());
         let own_terminal = command.streams == Streams::HandedOn && io::stdout().is_terminal();
-        let started =
-            if own_terminal { on_terminal(command, variables, terminal_helper) } else { on_pipes(command, variables) };
+        let started = if own_terminal {
+            on_terminal(command, variables, terminal_helper, screen)
+        } else {
+            on_pipes(command, variables, screen)
+        };
         let (mut child, streams) = match started {
             Ok(started) => started,
             Err(error) => return failed(error),
@@ -148,7 +159,7 @@ fn children_cpu_nanos() -> Option<i64> {
 type Started = (tokio::process::Child, Open);
 
 /// Standard input is handed over as it is; the outputs go through pipes, or as they are too.
-fn on_pipes(command: Command<'_>, variables: &[(&str, OsString)]) -> Result<Started, RunnerError> {
+fn on_pipes(command: Command<'_>, variables: &[(&str, OsString)], screen: &Screen) -> Result<Started, RunnerError> {
     let Command { words, directory, streams } = command;
     let mut child = Process::new(&words[0]);
     child.args(&words[1..]).envs(variables.iter().map(|(name, value)| (name, value)));
@@ -169,8 +180,11 @@ fn on_pipes(command: Command<'_>, variables: &[(&str, OsString)]) -> Result<Star
     let [to_stdout, to_stderr] = if streams == Streams::Captured { [To::Nowhere; 2] } else { [To::Stdout, To::Stderr] };
     let streams = Open {
         master: None,
-        stdout: stdout.map(|from| capture::tee(from, to_stdout, ended.clone())),
-        stderr: stderr.map(|from| capture::tee(from, to_stderr, ended.clone())),
+        stdout: stdout.map(|from| capture::tee(from, to_stdout, None, ended.clone())),
+        stderr: stderr.map(|from| {
+            let screen = io::stderr().is_terminal().then(|| screen.clone());
+            capture::tee(from, to_stderr, screen, ended.clone())
+        }),
         ended,
         raw: None,
     };
@@ -182,6 +196,7 @@ fn on_terminal(
     command: Command<'_>,
     variables: &[(&str, OsString)],
     terminal_helper: &Path,
+    screen: &Screen,
 ) -> Result<Started, RunnerError> {
     let not_opened = |error| RunnerError::system("opening a terminal for the command", error);
     let pair = terminal::open().map_err(not_opened)?;
@@ -212,8 +227,8 @@ fn on_terminal(
     }
     let stderr = child.stderr.take().and_then(|stream| stream.into_owned_fd().ok());
     let streams = Open {
-        stdout: Some(capture::tee(copy(&pair.master)?, To::Stdout, ended.clone())),
-        stderr: stderr.map(|from| capture::tee(from, To::Stderr, ended.clone())),
+        stdout: Some(capture::tee(copy(&pair.master)?, To::Stdout, Some(screen.clone()), ended.clone())),
+        stderr: stderr.map(|from| capture::tee(from, To::Stderr, None, ended.clone())),
         master: Some(pair.master),
         ended,
         raw,

@@ -22,8 +22,13 @@ use std::time::Duration;
 use kino_inject::bootstrap::{Bootstrap, Reports};
 use kino_inject::channel::Channel;
 use kino_inject::records::{Counts, Records};
+use kino_model::names;
 use kino_wire::admin::EngineFile;
+use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
+use crate::child::screen::Screen;
+use crate::news::News;
 use crate::spool::Spool;
 use crate::{Client, Host, RunnerError};
 
@@ -35,6 +40,9 @@ const BUSY_PAUSE: Duration = Duration::from_millis(5);
 const STRAGGLERS_PATIENCE: Duration = Duration::from_secs(1);
 /// How often that is examined.
 const STRAGGLERS_STEP: Duration = Duration::from_millis(5);
+
+/// How often the state of the code is asked at most: that takes git some ten milliseconds.
+const CODE_EVERY_NANOS: u64 = 500_000_000;
 
 /// What came of injecting the bootstrap into a run.
 #[derive(Clone, Debug, Default)]
@@ -73,21 +81,74 @@ struct Collector<C> {
     sink: Option<Sink<C>>,
     /// Spans that the engine did not take, and the first reason.
     refused: Option<(u64, String)>,
+    /// The state of the code at this moment.
+    code: CodeNow,
+    /// What is said of a server while it runs; `None` where there is no terminal for it.
+    news: Option<News>,
+    /// Nanoseconds of a clock that does not go back.
+    now: Now,
+}
+
+type Now = Box<dyn Fn() -> u64 + Send>;
+
+/// The state of the code now and then: a server that reloads begins a process with another one.
+struct CodeNow {
+    ask: Box<dyn FnMut() -> Option<String> + Send>,
+    /// When it was asked last, and what it was.
+    known: Option<(u64, Option<String>)>,
+}
+
+impl CodeNow {
+    /// Returns the resource of a process that begins `now`, with the state of the code; `None` where that is as it says.
+    fn of(&mut self, resource: &RawValue, now: u64) -> Option<Box<RawValue>> {
+        if self.known.as_ref().is_none_or(|(asked, _)| now.saturating_sub(*asked) > CODE_EVERY_NANOS) {
+            self.known = Some((now, (self.ask)()));
+        }
+        let code = self.known.as_ref()?.1.as_deref()?;
+        with_code(resource, code)
+    }
+}
+
+/// A resource with another state of the code; `None` where it has none, or this one.
+fn with_code(resource: &RawValue, code: &str) -> Option<Box<RawValue>> {
+    let mut resource: Json = serde_json::from_str(resource.get()).ok()?;
+    let attributes = resource.get_mut("attributes")?.as_array_mut()?;
+    let value = attributes.iter_mut().find(|attribute| attribute["key"] == names::CODE_STATE)?.get_mut("value")?;
+    if value["stringValue"] == code {
+        return None;
+    }
+    *value = serde_json::json!({ "stringValue": code });
+    serde_json::value::to_raw_value(&resource).ok()
 }
 
 impl<C: Client> Injection<C> {
-    /// Makes the channel and begins to read it; `None` where the host injects nothing.
+    /// Makes the channel for a command of `directory` and begins to read it; `None` where the host injects nothing. What
+    /// servers do is said on `screen`.
     ///
     /// # Errors
     /// Where the bootstrap cannot be written, or the system has no channel.
-    pub(crate) fn begin<H: Host<Client = C>>(host: &H) -> Option<Result<Self, RunnerError>> {
+    pub(crate) fn begin<H: Host<Client = C>>(
+        host: &H,
+        directory: &Path,
+        screen: Option<Screen>,
+    ) -> Option<Result<Self, RunnerError>> {
         let bootstrap = host.bootstrap()?;
         Some(bootstrap.map_err(|error| RunnerError::system("writing the bootstrap", error)).and_then(|bootstrap| {
             let channel = Channel::open().map_err(|error| RunnerError::system("making a channel for spans", error))?;
             let path = channel.path();
             let (sinks, from) = sync_channel(1);
             let stop = Arc::new(AtomicBool::new(false));
-            let collector = Collector { channel, records: Records::default(), sink: None, refused: None };
+            let (asking, folder, clock) = (host.clone(), directory.to_owned(), host.clone());
+            let ask = move || asking.git().code(&folder, &asking.scratch().ok()?).state.code_state;
+            let collector = Collector {
+                channel,
+                records: Records::default(),
+                sink: None,
+                refused: None,
+                code: CodeNow { ask: Box::new(ask), known: None },
+                news: screen.map(|screen| News::new(screen, kino_repo::project::name_of(directory))),
+                now: Box::new(move || clock.clock().monotonic_nanos()),
+            };
             let stopped = Arc::clone(&stop);
             let run = move || collector.run(&from, &stopped);
             let spawned = thread::Builder::new().name("spans".to_owned()).spawn(run);
@@ -138,6 +199,13 @@ impl<C: Client> Collector<C> {
         while !stop.load(Ordering::Acquire) {
             self.sink = self.sink.or_else(|| sinks.try_recv().ok());
             let is_busy = self.sink.is_some() && self.pass_on();
+            if let Some(news) = &mut self.news {
+                let client = match &self.sink {
+                    Some(Sink::Engine(client)) => Some(client),
+                    Some(Sink::Spool(_)) | None => None,
+                };
+                news.say((self.now)(), client);
+            }
             thread::park_timeout(if is_busy { BUSY_PAUSE } else { IDLE_PAUSE });
         }
         self
@@ -170,7 +238,11 @@ impl<C: Client> Collector<C> {
             }
         };
         let before = self.records.spans();
-        let requests = self.records.feed(&bytes);
+        let now = (self.now)();
+        let requests = self.records.feed(&bytes, &mut |resource| self.code.of(resource, now));
+        if let (Some(news), Some(served)) = (&mut self.news, self.records.served()) {
+            news.add(served, now);
+        }
         let spans = self.records.spans() - before;
         match self.sink.as_ref().filter(|_| spans > 0) {
             Some(Sink::Engine(client)) => {
@@ -200,4 +272,29 @@ fn lives(pid: u32) -> bool {
     // The name, in parentheses, may hold anything.
     let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
     state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_begins_with_other_code_says_so() {
+        let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
+        let resource = raw(r#"{"attributes":[{"key":"kino.code_state","value":{"stringValue":"a+1"}},{"key":"b"}]}"#);
+        assert!(with_code(&resource, "a+1").is_none());
+        let changed = with_code(&resource, "a+2").unwrap();
+        assert_eq!(changed.get(), resource.get().replace("a+1", "a+2"));
+        assert!(with_code(&raw("{}"), "a+2").is_none() && with_code(&raw("7"), "a+2").is_none());
+        let mut asked = 0;
+        let mut code = CodeNow {
+            ask: Box::new(move || {
+                asked += 1;
+                Some(format!("a+{asked}"))
+            }),
+            known: None,
+        };
+        let states = [0, 1, CODE_EVERY_NANOS + 1].map(|now| code.of(&resource, now).map(|of| of.get().contains("a+2")));
+        assert_eq!(states, [None, None, Some(true)], "git is not asked for each of many processes");
+    }
 }

@@ -5,6 +5,7 @@
 //!  verification  base ─► verify_start ─► worktree, set-up ─► runs of both sides in turn ─► verify_finish
 //!  spool         runs that no engine took, in files of the working directory until one does
 //!  injection     spans of unprepared programs: collected beside the command, passed on to the engine
+//!  news          what is new while a server runs, on the user's terminal
 //!  child         a process with its streams: passed through a pseudo-terminal or pipes, and captured
 //!  detached      a verification in a process of its own
 //!  reach         whether what is executed in a folder could write the permission for it
@@ -20,6 +21,7 @@ mod error;
 mod host;
 mod injection;
 mod java;
+mod news;
 pub mod reach;
 pub mod recording;
 mod service_name;

@@ -11,6 +11,7 @@
 mod registration;
 
 use std::ffi::OsString;
+use std::io::{self, IsTerminal};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::thread;
@@ -26,7 +27,8 @@ use kino_wire::{Problem, ProblemKind};
 
 pub(crate) use self::registration::recorder as own_recorder;
 use self::registration::{Reached, Registration};
-use crate::child::{self, Command, Ended};
+use crate::child::screen::Screen;
+use crate::child::{self, Command, Ended, Streams};
 use crate::environment::{self, Known};
 use crate::injection::{Injected, Injection, Sink};
 use crate::service_name::{self, Place};
@@ -85,7 +87,9 @@ struct Recording<C> {
 /// Executes a command and records it where that is possible; else it waits in the spool of its directory. The host says
 /// what cannot be recorded, and why a command did not start.
 pub fn execute<H: Host>(host: &H, command: Command<'_>, label: Option<&str>) -> Executed {
-    let mut injection = inject(host);
+    let screen = Screen::default();
+    let is_shown = command.streams == Streams::HandedOn && io::stderr().is_terminal();
+    let mut injection = inject(host, command.directory, is_shown.then(|| screen.clone()));
     let sinks = injection.as_ref().map(Injection::sinks);
     let begun = Registration::begin(host, command, label, sinks, true);
     let not_recorded = |failure: &H::Failure| host.say(&format!("kino │ this run is not recorded: {failure}"));
@@ -94,7 +98,7 @@ pub fn execute<H: Host>(host: &H, command: Command<'_>, label: Option<&str>) -> 
         registration.wait_a_little(host);
     }
     let variables = registration.as_ref().map(|begun| variables(host, begun, injection.as_ref(), command, label));
-    let ended = child::run(command, &variables.unwrap_or_default(), &host.terminal_helper(), host.clock());
+    let ended = child::run(command, &variables.unwrap_or_default(), &host.terminal_helper(), host.clock(), &screen);
     if let Err(error) = &ended.status {
         host.say(&format!("kino: {error}"));
     }
@@ -150,13 +154,13 @@ fn record<H: Host>(
 /// # Errors
 /// Where it cannot be recorded; a command that did not start is none.
 pub(crate) fn execute_quietly<H: Host>(host: &H, command: Command<'_>) -> Result<(Run, Ended), H::Failure> {
-    let injection = inject(host);
+    let injection = inject(host, command.directory, None);
     let sinks = injection.as_ref().map(Injection::sinks);
     let mut registration = Registration::begin(host, command, None, sinks, false)?;
     registration.wait(host)?;
     let mut variables = variables(host, &registration, injection.as_ref(), command, None);
     variables.push(("PWD", command.directory.as_os_str().to_owned()));
-    let ended = child::run(command, &variables, &host.terminal_helper(), host.clock());
+    let ended = child::run(command, &variables, &host.terminal_helper(), host.clock(), &Screen::default());
     let recording = registration.registered(host)?;
     stragglers::wait(recording.start.run_id);
     if let Some(injection) = injection {
@@ -167,10 +171,10 @@ pub(crate) fn execute_quietly<H: Host>(host: &H, command: Command<'_>) -> Result
 }
 
 /// The bootstrap in the command that is about to start; the command starts without where that fails.
-fn inject<H: Host>(host: &H) -> Option<Injection<H::Client>> {
+fn inject<H: Host>(host: &H, directory: &Path, screen: Option<Screen>) -> Option<Injection<H::Client>> {
     let not_injected =
         |error: &RunnerError| host.say(&format!("kino │ nothing is injected into this command: {error}"));
-    Injection::begin(host)?.inspect_err(not_injected).ok()
+    Injection::begin(host, directory, screen)?.inspect_err(not_injected).ok()
 }
 
 /// What the command needs to report, and to send its spans to the engine, where it is known where that is.

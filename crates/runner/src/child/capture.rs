@@ -9,6 +9,8 @@ use std::thread::{self, JoinHandle};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use super::screen::Screen;
+
 /// How much of each stream is captured, in bytes. Test logs fit; a build's whole verbose output may not.
 pub const OUTPUT_BYTES_MAX: usize = 4 << 20;
 /// How much is handed on at a time.
@@ -46,9 +48,10 @@ pub(super) enum To {
     Nowhere,
 }
 
-/// Hands `from` on until it ends, or until it falls silent after `ended`. Where our own stream breaks, `from` is
+/// Hands `from` on until it ends, or until it falls silent after `ended`; `screen` is what our own stream is, where that is a
+/// terminal. Where our own stream breaks, `from` is
 /// closed, so that the child learns of it as it would have without us.
-pub(super) fn tee(from: OwnedFd, to: To, ended: Arc<AtomicBool>) -> JoinHandle<Captured> {
+pub(super) fn tee(from: OwnedFd, to: To, screen: Option<Screen>, ended: Arc<AtomicBool>) -> JoinHandle<Captured> {
     thread::spawn(move || {
         let mut captured = Captured::default();
         let mut buffer = vec![0; CHUNK_BYTES];
@@ -70,9 +73,13 @@ pub(super) fn tee(from: OwnedFd, to: To, ended: Arc<AtomicBool>) -> JoinHandle<C
                 Err(_) => return captured,
             };
             captured.keep(chunk);
+            let write = |own: BorrowedFd<'_>| match &screen {
+                Some(screen) => screen.write(own, chunk),
+                None => write_all(own, chunk),
+            };
             let written = match to {
-                To::Stdout => write_all(io::stdout().as_fd(), chunk),
-                To::Stderr => write_all(io::stderr().as_fd(), chunk),
+                To::Stdout => write(io::stdout().as_fd()),
+                To::Stderr => write(io::stderr().as_fd()),
                 To::Nowhere => Ok(()),
             };
             if written.is_err() {
@@ -110,7 +117,7 @@ fn readable(descriptor: impl AsFd) -> rustix::io::Result<bool> {
     }
 }
 
-fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> rustix::io::Result<()> {
+pub(super) fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> rustix::io::Result<()> {
     while !bytes.is_empty() {
         match rustix::io::write(to, bytes) {
             Ok(written) => bytes = &bytes[written..],
