@@ -27,7 +27,7 @@ people = [People.objects.create_user(f"person{number}", f"person{number}@example
 def value(model, field, n):
     key = f"{model._meta.model_name}.{field.name}"
     if key in given:
-        return eval(given[key], {"n": n, "drawn": drawn, "words": words, "start": start, "datetime": datetime, "people": people, "ContentType": ContentType, "uuid": uuid})
+        return eval(given[key], {"n": n, "drawn": drawn, "words": words, "start": start, "datetime": datetime, "people": people, "ContentType": ContentType, "uuid": uuid, "apps": apps})
     if isinstance(field, models.ForeignKey):
         there = list(field.related_model._default_manager.all()[:200])
         if field.related_model is model and n % 3 == 0:
