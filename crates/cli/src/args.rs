@@ -5,6 +5,7 @@ mod diagnose;
 #[cfg(test)]
 mod help;
 mod insights;
+mod instrument;
 mod lake;
 mod lists;
 mod run;
@@ -19,6 +20,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use self::check::{Check, CheckFormat};
 pub(crate) use self::diagnose::Diagnose;
 pub(crate) use self::insights::{InsightState, Insights, OneInsight};
+pub(crate) use self::instrument::{Instrument, Language};
 pub(crate) use self::lake::Lake;
 pub(crate) use self::lists::{Operations, Runs, Services};
 pub(crate) use self::run::{REPEAT, Run};
@@ -126,6 +128,8 @@ pub(crate) enum Command {
     Open(Open),
     /// Watch traces, findings and runs as they arrive, and open them, in the terminal.
     Watch(Watch),
+    /// Print what to add to a Rust or Go program so that it reports what it does; nothing is written.
+    Instrument(Instrument),
     /// Ask in SQL (read-only).
     Sql(Sql),
     /// Import files of traces: OTLP (JSON, protobuf), Jaeger JSON and Zipkin JSON.

@@ -10,6 +10,7 @@ mod follow;
 mod forget;
 mod import;
 mod insights;
+mod instrument;
 pub(crate) mod key;
 mod lists;
 mod logs;
@@ -49,6 +50,7 @@ pub(crate) fn carry_out(app: &App, command: Command) -> Outcome {
         Command::Insights(arguments) => insights::run(app, arguments),
         Command::Open(arguments) => questions::open(app, arguments),
         Command::Watch(arguments) => watch::run(app, arguments),
+        Command::Instrument(arguments) => instrument::run(app, &arguments),
         Command::Sql(arguments) => sql::run(app, &arguments),
         Command::Import(arguments) => import::run(app, &arguments),
         Command::Export(arguments) => export::run(app, arguments),

@@ -137,6 +137,11 @@ fn what_was_possible(words: &[OsString], injected: bool) -> Vec<String> {
     }
     let mut reasons =
         vec!["the program most likely has no OpenTelemetry SDK, or set another endpoint by itself".to_owned()];
+    for (tool, language) in [("cargo", "rust"), ("go", "go")] {
+        if program == tool {
+            reasons.push(format!("kino instrument {language} prints what to add to the program"));
+        }
+    }
     if program == "java" {
         reasons.push("Java: kino run --java-agent opentelemetry-javaagent.jar -- CMD".to_owned());
     }
