@@ -192,6 +192,11 @@ fn jaeger() -> Seeds {
 "annotations":[{"timestamp":1760000000000001,"value":"{\"tick\": {\"n\": 1}}"}],"tags":{"error":"no","http.status_code":"500"}},
 {"traceId":"a","id":"1","kind":"SERVER","shared":true,"timestamp":1760000000000001,"localEndpoint":{"serviceName":"api"}},
 {"traceId":"a","id":"2","parentId":"1","timestamp":1760000000000002,"localEndpoint":{"serviceName":"api"}}]"#;
+    let junit = r#"<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aa">]><testsuites name="all"><testsuite name="s"
+timestamp="2026-05-01T12:00:00+02:00"><testcase classname="t.Cart" name="a &lt;&a;" time="0.25" file="t.py" line="3"/>
+<testcase name="b"><failure message="3 != 4" type="AssertionError">at <![CDATA[x.py]]>:3 &#65;</failure><system-out>y</system-out>
+</testcase><testsuite><testcase name="c"><skipped type="pytest.xfail"/><flakyFailure time="1"/></testcase></testsuite>
+</testsuite></testsuites>"#;
     let mut lines = encode_traces(&[open()], Encoding::Json);
     lines.extend(b"\n{}\n");
     lines.extend(encode_logs(&logs()[1..], Encoding::Json));
@@ -199,6 +204,7 @@ fn jaeger() -> Seeds {
         ("document", document.into()),
         ("small", small.into()),
         ("lines", lines),
+        ("junit", junit.into()),
         ("protobuf", encode_traces(&[open()], Encoding::Protobuf)),
         ("zipkin", zipkin.into()),
     ]

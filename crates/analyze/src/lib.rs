@@ -31,6 +31,7 @@ pub mod prevalence;
 mod random;
 pub mod statement;
 pub mod statistics;
+pub mod suite;
 #[cfg(test)]
 mod testing;
 pub mod tree;

@@ -10,6 +10,7 @@ mod lake;
 mod lists;
 mod run;
 mod setup;
+mod suite;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub(crate) use self::lake::Lake;
 pub(crate) use self::lists::{Operations, Runs, Services};
 pub(crate) use self::run::{REPEAT, Run};
 pub(crate) use self::setup::{Completions, ConfigCommand, Man};
+pub(crate) use self::suite::SuiteArguments;
 use crate::commands::key::Key;
 use crate::completion;
 use crate::list_page::ListPage;
@@ -132,7 +134,7 @@ pub(crate) enum Command {
     Instrument(Instrument),
     /// Ask in SQL (read-only).
     Sql(Sql),
-    /// Import files of traces: OTLP (JSON, protobuf), Jaeger JSON and Zipkin JSON.
+    /// Import files of traces: OTLP (JSON, protobuf), Jaeger JSON and Zipkin JSON; and reports of tests: JUnit XML.
     Import(Import),
     /// Export traces as OTLP.
     Export(Export),
@@ -287,7 +289,8 @@ pub(crate) struct Find {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 An operation (a span) of exactly that name comes first, then a trace whose id is, or begins with, these digits (at \
-least four), then the only operation whose name contains the words. Where several fit, they are listed.
+least four), then the only operation whose name contains the words. Where several fit, they are listed. \
+TRACE_ID/SPAN_ID is a part of a trace: that span and everything below it.
 
 Of a trace that failed or was slow it says first what sets it apart from others of its entry operation, why it failed, \
 what it waited for, and what it logged.
@@ -295,8 +298,15 @@ what it waited for, and what it logged.
 --since asks what changed: the window from then on against the stretch of the same length before it. --against takes \
 another window, START..END, or how long it lasts until --since: 1h, or its START alone.
 
+--tests lists tests: those that fail, are flaky (both outcomes at one state of the code, or in one run), take longest and \
+ask a database most, each with the execution to look at. With --since also those that became slower, against the stretch \
+of the same length before. Two runs of a suite: kino compare --before run:A --after run:B.
+
 Examples:
   kino explain 5b8efff798038103d269b633813fc60c
+  kino explain --tests
+  kino explain --tests --run 4f2a91c0
+  kino explain --tests --since 1d --format csv
   kino explain 5b8efff798038103d269b633813fc60c --flame
   kino explain 5b8efff7 --list critical-path --offset 500 --json
   kino explain 5b8e
@@ -307,24 +317,27 @@ Examples:
   kino explain --since 14:05 --until 14:20 --against 3h
   kino explain --since 1h --against 2026-05-01T12:00Z..2026-05-01T13:00Z")]
 pub(crate) struct Explain {
-    /// A trace's id or its beginning, or the name of an operation or a part of it.
-    #[arg(value_name = "TRACE_ID|OPERATION", required_unless_present_any = ["system", "since"],
+    /// A trace's id or its beginning, a part of a trace, or the name of an operation or a part of it.
+    #[arg(value_name = "TRACE_ID|OPERATION", required_unless_present_any = ["system", "since", "tests"],
           add = completion::operations_and_traces())]
     pub(crate) what: Option<String>,
     /// Every entry point, and the calls below it.
     #[arg(long, conflicts_with = "what")]
     pub(crate) system: bool,
-    /// What changed since then.
+    /// What changed since then; with --tests, only tests executed since then.
     #[arg(long, value_name = "TIME", value_parser = time::parse_when,
-          conflicts_with_all = ["what", "system", "service", "last", "list", "offset", "limit"])]
+          conflicts_with_all = ["what", "system", "last", "list", "offset"])]
     pub(crate) since: Option<When>,
+    /// Which tests.
+    #[command(flatten)]
+    pub(crate) suite: SuiteArguments,
     /// The end of the window; by default now.
     #[arg(long, value_name = "TIME", value_parser = time::parse_when, requires = "since")]
     pub(crate) until: Option<When>,
     /// What the window is compared with: START..END, START, or a length such as 1h.
-    #[arg(long, value_name = "WINDOW", value_parser = time::parse_against, requires = "since")]
+    #[arg(long, value_name = "WINDOW", value_parser = time::parse_against, requires = "since", conflicts_with = "tests")]
     pub(crate) against: Option<Against>,
-    /// The operation of exactly this service.
+    /// The operation, or the tests, of exactly this service.
     #[arg(long, short, value_name = "SERVICE")]
     pub(crate) service: Option<String>,
     /// Over how many executions, newest first.

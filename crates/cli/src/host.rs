@@ -68,6 +68,10 @@ impl Host for App {
         Ok(Offline { redaction, clock: self.clock.clone() })
     }
 
+    fn junit(&self) -> Option<String> {
+        self.settings.engine.run.junit.clone()
+    }
+
     fn clock(&self) -> &dyn Clock {
         &*self.clock
     }

@@ -32,8 +32,8 @@ pub(crate) enum List {
 }
 
 impl ListPage {
-    /// The question about a trace that these arguments make.
-    pub(crate) fn question(&self, trace_id: TraceId) -> ExplainTraceQuestion {
+    /// The question about a trace, or about the part of it below a span, that these arguments make.
+    pub(crate) fn question(&self, trace_id: TraceId, span: Option<String>) -> ExplainTraceQuestion {
         let list = self.list.map(|list| match list {
             List::CriticalPath => ExplainList::CriticalPath,
             List::Breakdown => ExplainList::Breakdown,
@@ -41,8 +41,8 @@ impl ListPage {
             List::OtherRoots => ExplainList::OtherRoots,
         });
         match list {
-            None => ExplainTraceQuestion::overview(trace_id),
-            list => ExplainTraceQuestion { trace_id, list, offset: self.offset, limit: self.limit },
+            None => ExplainTraceQuestion { span, ..ExplainTraceQuestion::overview(trace_id) },
+            list => ExplainTraceQuestion { trace_id, span, list, offset: self.offset, limit: self.limit },
         }
     }
 }

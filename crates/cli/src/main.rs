@@ -24,10 +24,12 @@ mod shell;
 mod spool;
 mod start;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{CommandFactory, Parser};
+use kino_runner::nextest;
 
 use crate::app::{App, Outcome};
 use crate::args::{Arguments, Command, ConfigCommand};
@@ -37,6 +39,15 @@ use crate::failure::{Failure, code};
 use crate::output::Output;
 
 fn main() -> ExitCode {
+    // Started once for each test of a suite, so that nothing comes before it.
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == nextest::SUBCOMMAND) {
+        let command: Vec<OsString> = words.collect();
+        return nextest::run_test(&command, &SystemClock::new(), config::variable).unwrap_or_else(|error| {
+            output::note(&format!("kino: {error}"));
+            ExitCode::from(error.exit_code())
+        });
+    }
     completion::answer_shell();
     let arguments = Arguments::parse();
     match carry_out(arguments) {

@@ -15,6 +15,7 @@ use crate::Engine;
 use crate::error::OrProblem;
 use crate::execution_set::ExecutionSet;
 use crate::offload::offload;
+use crate::suite;
 
 /// Operations in one answer.
 const OPERATIONS_MAX: usize = 200;
@@ -29,8 +30,12 @@ impl Engine {
         let after = self.execution_set(&question.after, &question.scope).await?;
         let traces_left_out = Sides { before: before.left_out, after: after.left_out };
         let history = self.inner.runs.history_of(before.traces.iter().chain(&after.traces)).await?;
-        let compare =
-            move || compared([&before, &after], &history, |comparison, _| answer(comparison, traces_left_out));
+        let compare = move || {
+            compared([&before, &after], &history, |comparison, executions| Compare {
+                tests: suite::compared(executions),
+                ..answer(comparison, traces_left_out)
+            })
+        };
         offload(compare).await.or_problem()
     }
 }
@@ -77,6 +82,7 @@ pub(crate) fn answer(mut comparison: analyze::Comparison, traces_left_out: Sides
         counts: comparison.counts.into_iter().map(|comparison| count(&comparison)).collect(),
         suspects: comparison.suspects.into_iter().map(suspect).collect(),
         left_out: left_out as u64,
+        tests: None,
     }
 }
 

@@ -164,11 +164,14 @@ pub struct Run {
     pub inject: bool,
     /// A Java agent that the JVMs of commands load. This file is the user's own, and no repository's.
     pub java_agent: Option<PathBuf>,
+    /// Which files of a project are JUnit reports that a run writes: a glob relative to the project. This file is the
+    /// user's own, and no repository's.
+    pub junit: Option<String>,
 }
 
 impl Default for Run {
     fn default() -> Self {
-        Self { inject: true, java_agent: None }
+        Self { inject: true, java_agent: None, junit: None }
     }
 }
 

@@ -7,7 +7,7 @@ use kino_wire::ask::Asked;
 use kino_wire::schema::Contracts;
 use kino_wire::{
     Access, Backend, Cost, Damage, Problem, Question, admin, check, compare, diagnose, errors, evidence, explain, find,
-    insights, live, predict, resolve, run, search, sql, verify, window,
+    insights, live, predict, resolve, run, search, sql, suite, verify, window,
 };
 use serde_json::Value as Json;
 use tokio::runtime::Handle;
@@ -89,6 +89,7 @@ questions! {
     explain::ExplainOperationQuestion => explain_operation;
     explain::ExplainSystemQuestion => explain_system;
     window::ExplainWindowQuestion => explain_window;
+    suite::TestsQuestion => tests;
     predict::PredictQuestion => predict;
     compare::CompareQuestion => compare;
     diagnose::DiagnoseQuestion => diagnose;

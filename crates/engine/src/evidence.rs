@@ -183,21 +183,30 @@ fn text_bytes(value: &Value) -> usize {
     }
 }
 
-/// All spans under the id, or under the only one that begins so: differing duplicates are all shown.
-fn open_span(question: &OpenQuestion, trace: &Trace, digits: &str) -> Result<Open, Problem> {
+/// The span of a trace whose id these digits are, or begin.
+///
+/// # Errors
+/// Where there is none, or there are several.
+pub(crate) fn span_of(trace: &Trace, digits: &str) -> Result<SpanId, Problem> {
     let missing = || Problem::not_found(format!("the trace {} has no span {digits:?}", trace.trace_id), Vec::new());
     let prefix = Prefix::of(digits, SpanId::LEN).ok_or_else(missing)?;
     let fitting = trace.spans.iter().map(|span| span.span_id).filter(|id| prefix.begins(&id.to_string()));
     let fitting: BTreeSet<SpanId> = fitting.collect();
     let mut ids = fitting.iter();
-    let (Some(span_id), None) = (ids.next().copied(), ids.next()) else {
-        if fitting.is_empty() {
-            return Err(missing());
-        }
-        let near = fitting.iter().take(SPANS_NAMED_MAX).map(SpanId::to_string).collect();
-        let message = format!("{digits:?} begins the ids of several spans of this trace: give more digits");
-        return Err(Problem::not_found(message, near));
-    };
+    if let (Some(span_id), None) = (ids.next().copied(), ids.next()) {
+        return Ok(span_id);
+    }
+    if fitting.is_empty() {
+        return Err(missing());
+    }
+    let near = fitting.iter().take(SPANS_NAMED_MAX).map(SpanId::to_string).collect();
+    let message = format!("{digits:?} begins the ids of several spans of this trace: give more digits");
+    Err(Problem::not_found(message, near))
+}
+
+/// All spans under the id, or under the only one that begins so: differing duplicates are all shown.
+fn open_span(question: &OpenQuestion, trace: &Trace, digits: &str) -> Result<Open, Problem> {
+    let span_id = span_of(trace, digits)?;
     let spans: Vec<_> = trace.spans.iter().filter(|span| span.span_id == span_id).map(to_wire::span).collect();
     let (logs, logs_left_out) = bounded(trace.logs.iter().filter(|log| log.span_id == Some(span_id)));
     let total = spans.len() as u64;

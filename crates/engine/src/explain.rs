@@ -12,7 +12,7 @@ use kino_analyze::detect::{self, Beside, DetectorConfig};
 use kino_analyze::execution::{Entry, Execution, executions};
 use kino_analyze::explain as analyze;
 use kino_analyze::tree::{Tree, trees};
-use kino_model::{Span, Trace, TraceId, names};
+use kino_model::{Span, SpanId, Trace, TraceId, names};
 use kino_store::snapshot::TraceFilter;
 use kino_text::{figures, suggest};
 use kino_wire::Problem;
@@ -23,6 +23,7 @@ use kino_wire::explain::{
 };
 
 use crate::error::{EngineError, OrProblem};
+use crate::evidence::span_of;
 use crate::limit::limit;
 use crate::load;
 use crate::offload::offload;
@@ -44,6 +45,10 @@ impl Engine {
         let snapshot = self.snapshot();
         let trace = snapshot.trace(id).await.or_problem()?;
         let trace = trace.ok_or_else(|| self.no_trace(id))?;
+        let trace = match &question.span {
+            Some(digits) => Arc::new(below(&trace, span_of(&trace, digits)?)),
+            None => trace,
+        };
         let detectors = Arc::clone(&self.inner.detectors);
         let traces = [trace];
         let beside = match question.list {
@@ -193,7 +198,8 @@ fn trace_answer(
         schema: ExplainTrace::SCHEMA.to_owned(),
         trace_id: explained.trace_id,
         spans: explained.spans,
-        missing_parents: explained.missing_parents,
+        // Of a part of a trace the parent is left out, and not missing.
+        missing_parents: if question.span.is_some() { 0 } else { explained.missing_parents },
         nested_by_time: explained.nested_by_time,
         root: explained.root.map(to_wire::root),
         path: PathTotal {
@@ -251,6 +257,17 @@ fn trace_answer(
     let end = offset.saturating_add(limit);
     answer.next_offset = (end < entries).then_some(end as u64);
     Ok((ExplainTrace { left_out, ..answer }, None))
+}
+
+/// A trace of one span and everything below it, with their logs.
+fn below(trace: &Trace, span_id: SpanId) -> Trace {
+    let tree = Tree::new(trace);
+    let from = trace.spans.iter().position(|span| span.span_id == span_id);
+    let indices: BTreeSet<u32> = from.map(|from| tree.subtree(from).iter().copied().collect()).unwrap_or_default();
+    let spans: Vec<Span> = indices.iter().map(|index| trace.spans[*index as usize].clone()).collect();
+    let ids: BTreeSet<SpanId> = spans.iter().map(|span| span.span_id).collect();
+    let logs = trace.logs.iter().filter(|log| log.span_id.is_some_and(|id| ids.contains(&id))).cloned().collect();
+    Trace { trace_id: trace.trace_id, spans, logs, ..Trace::default() }
 }
 
 /// What the trace waited for and others had meanwhile.

@@ -49,6 +49,7 @@ mod scope;
 mod search;
 mod selector;
 mod sql;
+mod suite;
 mod temporary_worktrees;
 mod to_wire;
 mod verify;

@@ -32,6 +32,7 @@ pub trait Decoder: Send {
 pub fn decoder(beginning: &[u8], limits: &Limits) -> Box<dyn Decoder> {
     match without_mark(beginning).trim_ascii_start().first() {
         Some(b'{' | b'[') => Box::new(JsonDocuments::new(limits)),
+        Some(b'<') => Box::new(Xml { limits: limits.clone(), bytes: Vec::new() }),
         _ => Box::new(Protobuf { limits: limits.clone(), bytes: Vec::new() }),
     }
 }
@@ -203,5 +204,27 @@ impl Decoder for Protobuf {
         decoded
             .map(|decoded| (Format::OtlpProtobuf, decoded))
             .ok_or_else(|| Undecodable { expected: "a trace file", problem: format!("it is not {}", formats::NAMES) })
+    }
+}
+
+/// One XML document, a report of tests, which is decoded at its end.
+struct Xml {
+    limits: Limits,
+    bytes: Vec<u8>,
+}
+
+impl Decoder for Xml {
+    fn feed(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    fn take(&mut self) -> Decoded {
+        Harvest::default().finish()
+    }
+
+    fn finish(&mut self, last: &[u8]) -> Result<(Format, Decoded), Undecodable> {
+        let mut pending = mem::take(&mut self.bytes);
+        let harvest = formats::junit::harvest(joined(&mut pending, last), &self.limits)?;
+        Ok((Format::JunitXml, harvest.finish()))
     }
 }

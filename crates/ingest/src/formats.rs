@@ -1,6 +1,7 @@
 //! The formats of files: the bytes of an input say what it is, not its name.
 
 pub mod jaeger;
+pub(crate) mod junit;
 mod tags;
 mod zipkin;
 
@@ -21,6 +22,8 @@ pub enum Format {
     JaegerJson,
     /// Zipkin's JSON, version 2.
     ZipkinJson,
+    /// JUnit's XML: a report of tests.
+    JunitXml,
 }
 
 impl Format {
@@ -31,12 +34,13 @@ impl Format {
             Self::OtlpProtobuf => "otlp-protobuf",
             Self::JaegerJson => "jaeger-json",
             Self::ZipkinJson => "zipkin-json",
+            Self::JunitXml => "junit-xml",
         }
     }
 }
 
 /// Every format, as a message lists them.
-pub(crate) const NAMES: &str = "OTLP JSON, OTLP protobuf, Jaeger JSON or Zipkin JSON";
+pub(crate) const NAMES: &str = "OTLP JSON, OTLP protobuf, Jaeger JSON, Zipkin JSON or JUnit XML";
 
 /// A kind of JSON document.
 #[derive(Debug)]

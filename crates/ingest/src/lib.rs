@@ -5,6 +5,7 @@
 //!
 //! ```text
 //!  OTLP protobuf │ OTLP JSON │ files of other formats ──► judge each record ──► Decoded { batch, issues, counts }
+//!  reports of tests ──► Report ──► spans of tests
 //!  spans, logs ──► OTLP, for export
 //! ```
 
@@ -14,6 +15,7 @@ pub mod issues;
 mod judge;
 pub mod limits;
 pub mod otlp;
+pub mod reports;
 
 use kino_model::{Batch, LogRecord, Span};
 

@@ -5,6 +5,7 @@
 //!  bootstrap   files in this binary ─► a folder of the home ─► PYTHONPATH, NODE_OPTIONS of the command
 //!  channel     a file in memory:  processes of the run append finished spans ─► the recorder of the run reads them
 //!  records     what processes append ─► OTLP in JSON, and what was lost
+//!  writer      what a process of this binary appends itself
 //! ```
 //!
 //! The programs themselves are in `python/` and `node/`. This crate starts no process and asks no engine.
@@ -13,3 +14,4 @@ pub mod bootstrap;
 pub mod channel;
 pub mod records;
 pub mod served;
+pub mod writer;

@@ -47,8 +47,6 @@ pub struct Records {
     processes: BTreeMap<String, Process>,
     counts: Counts,
     served: Served,
-    /// Whether a span of a test was among them.
-    has_tests: bool,
 }
 
 /// A process that has appended.
@@ -71,6 +69,8 @@ pub type Reloaded<'a> = &'a mut dyn FnMut(&RawValue) -> Option<Box<RawValue>>;
 pub struct Counts {
     /// Spans that were passed on.
     pub spans: u64,
+    /// Those among them that are tests.
+    pub tests: u64,
     /// Spans that processes dropped, by reason.
     pub lost: BTreeMap<String, u64>,
     /// Records that could not be read: torn by the end of a process, or no such record.
@@ -122,7 +122,7 @@ impl Records {
     /// Returns what was served since the last call; `None` where that is nothing, or tests are what makes the requests.
     pub fn served(&mut self) -> Option<Served> {
         let served = std::mem::take(&mut self.served);
-        (served.requests > 0 && !self.has_tests).then_some(served)
+        (served.requests > 0 && self.counts.tests == 0).then_some(served)
     }
 
     /// Returns how many spans were passed on so far.
@@ -182,7 +182,7 @@ impl Records {
                 process.serves = true;
                 request.close();
             }
-            self.has_tests |= memmem::find(span.get().as_bytes(), TEST).is_some();
+            self.counts.tests += u64::from(memmem::find(span.get().as_bytes(), TEST).is_some());
             request.push(key, process, span);
         }
     }

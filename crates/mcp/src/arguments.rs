@@ -51,6 +51,8 @@ pub(crate) enum Names {
     Services,
     Operations,
     Runs,
+    /// Not names, but what there is to say of each.
+    Tests,
 }
 
 #[derive(Debug, Deserialize)]

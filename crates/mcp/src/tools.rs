@@ -11,6 +11,7 @@ pub(crate) mod list;
 mod prediction;
 pub(crate) mod shapes;
 pub(crate) mod sql;
+mod suite;
 pub(crate) mod verify;
 
 use kino_model::{TraceId, UnixNanos};
@@ -144,8 +145,9 @@ impl ToolContext<'_> {
             let mut answer = prediction::answer(&ask(self.backend, &question).await?);
             answer.facts.push(self.scope_fact());
             answer
-        } else if let Some(trace_id) = self.trace_of(&arguments).await? {
-            trace_answer(&ask(self.backend, &ExplainTraceQuestion::overview(trace_id)).await?)
+        } else if let Some((trace_id, span)) = self.trace_of(&arguments).await? {
+            let question = ExplainTraceQuestion { span, ..ExplainTraceQuestion::overview(trace_id) };
+            trace_answer(&ask(self.backend, &question).await?)
         } else {
             let question = ExplainOperationQuestion {
                 operation: arguments.target,
@@ -161,23 +163,30 @@ impl ToolContext<'_> {
         self.finish(&answer, arguments.cursor.as_ref())
     }
 
-    /// The trace that a target means; `None` where it is an operation.
-    async fn trace_of(&self, arguments: &arguments::Explain) -> Result<Option<TraceId>, Refusal> {
+    /// The trace that a target means, and the span in it for a part of one; `None` where it is an operation.
+    async fn trace_of(&self, arguments: &arguments::Explain) -> Result<Option<(TraceId, Option<String>)>, Refusal> {
         let target = arguments.target.trim();
-        let is_hex = target.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_id =
+            |digits: &str| digits.len() >= PREFIX_DIGITS_MIN && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let (target, span) = match target.split_once('/') {
+            Some((trace, span)) if is_id(trace) && is_id(span) => (trace, Some(span.to_owned())),
+            _ => (target, None),
+        };
         if let Ok(whole) = target.parse() {
-            return Ok(Some(whole));
+            return Ok(Some((whole, span)));
         }
-        if !is_hex || !(PREFIX_DIGITS_MIN..2 * TraceId::LEN).contains(&target.len()) {
+        if !is_id(target) || target.len() >= 2 * TraceId::LEN {
             return Ok(None);
         }
+        let mut kinds = vec![TargetKind::Trace];
+        kinds.extend(span.is_none().then_some(TargetKind::Operation));
         let question = ResolveQuestion {
             what: target.to_owned(),
-            kinds: vec![TargetKind::Operation, TargetKind::Trace],
+            kinds,
             service: arguments.service.clone(),
             scope: self.scope.clone(),
         };
-        Ok(ask(self.backend, &question).await?.target.trace())
+        Ok(ask(self.backend, &question).await?.target.trace().map(|trace| (trace, span)))
     }
 
     pub(crate) async fn find_errors(&self, arguments: arguments::Errors) -> Result<Rendered, Refusal> {

@@ -1,54 +1,7 @@
 //! The closed lists that findings use, in memory and in answers: each value has one name, which is also how it is
 //! written in JSON and stored in documents.
 
-use std::borrow::Cow;
-use std::fmt;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
-
-macro_rules! closed {
-    ($(#[$doc:meta])* $list:ident { $($(#[$value_doc:meta])* $value:ident = $name:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum $list { $($(#[$value_doc])* #[serde(rename = $name)] $value,)* }
-
-        impl $list {
-            /// Every value.
-            pub const ALL: &'static [Self] = &[$(Self::$value,)*];
-
-            /// Returns the value of that name.
-            pub fn from_name(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|value| value.name() == name)
-            }
-
-            /// Returns the name, in snake case.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$value => $name,)* }
-            }
-        }
-
-        impl JsonSchema for $list {
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($list).into()
-            }
-
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "enum": [$($name),*] })
-            }
-        }
-
-        impl fmt::Display for $list {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.name())
-            }
-        }
-    };
-}
+use crate::closed::closed;
 
 closed! {
     /// The closed list of findings.

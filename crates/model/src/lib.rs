@@ -10,6 +10,7 @@
 pub mod attribute;
 pub mod batch;
 pub mod clock;
+mod closed;
 pub mod columns;
 pub mod exact;
 pub mod finding;
@@ -17,6 +18,7 @@ pub mod id;
 pub mod names;
 pub mod redacted;
 pub mod span;
+pub mod test_case;
 pub mod time;
 
 pub use attribute::{Attributes, Value};

@@ -14,7 +14,7 @@ pub(crate) const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// Where spans go, for traces alone.
 pub(crate) const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
 const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
-const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
+pub(crate) const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 const METRICS_EXPORTER: &str = "OTEL_METRICS_EXPORTER";
 const RESOURCE_ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 const TRACEPARENT: &str = "TRACEPARENT";
@@ -46,7 +46,7 @@ impl Ids {
 }
 
 /// Reads W3C trace context, level 1 and later versions; anything malformed counts as absent, as the standard says.
-fn parse_traceparent(text: &str) -> Option<(TraceId, SpanId)> {
+pub(crate) fn parse_traceparent(text: &str) -> Option<(TraceId, SpanId)> {
     let mut parts = text.trim().split('-');
     let version = parts.next().filter(|version| version.len() == 2 && *version != "ff")?;
     let trace_id: TraceId = parts.next()?.parse().ok()?;

@@ -48,6 +48,9 @@ pub trait Host: Clone + Send + Sync + 'static {
     /// Where its rules are wrong, in words.
     fn redact(&self) -> Result<Self::Redact, String>;
 
+    /// Returns which files of a project are reports of tests that a run writes, as a glob; `None` where none are to be read.
+    fn junit(&self) -> Option<String>;
+
     /// Returns the clock.
     fn clock(&self) -> &dyn Clock;
 

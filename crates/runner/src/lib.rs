@@ -6,6 +6,8 @@
 //!  spool         runs that no engine took, in files of the working directory until one does
 //!  injection     spans of unprepared programs: collected beside the command, passed on to the engine
 //!  news          what is new while a server runs, on the user's terminal
+//!  nextest       a test of nextest as a process of its own, with its span
+//!  suites        tests that a report or the output of a run names
 //!  child         a process with its streams: passed through a pseudo-terminal or pipes, and captured
 //!  detached      a verification in a process of its own
 //!  reach         whether what is executed in a folder could write the permission for it
@@ -22,12 +24,14 @@ mod host;
 mod injection;
 mod java;
 mod news;
+pub mod nextest;
 pub mod reach;
 pub mod recording;
 mod service_name;
 mod silence;
 pub mod spool;
 mod stragglers;
+mod suites;
 pub mod verification;
 
 pub use error::RunnerError;

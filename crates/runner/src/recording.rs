@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use kino_model::RunId;
+use kino_model::{RunId, names};
 use kino_repo::Code;
 use kino_wire::admin::StatusQuestion;
 use kino_wire::run::{CodeState, Run, RunFinish, RunOutput, RunStart};
@@ -33,7 +33,7 @@ use crate::environment::{self, Known};
 use crate::injection::{Injected, Injection, Sink};
 use crate::service_name::{self, Place};
 use crate::spool::Spooled;
-use crate::{Client, EngineNews, Host, RunnerError, java, stragglers};
+use crate::{Client, EngineNews, Host, RunnerError, java, nextest, stragglers, suites};
 
 /// How often a full store is asked to take the end of a run.
 const END_ATTEMPTS_MAX: usize = 20;
@@ -73,6 +73,8 @@ pub struct Recorded {
     pub metrics_came: bool,
     /// What came through the bootstrap; `None` where none was injected.
     pub injected: Option<Injected>,
+    /// What there is to say of the tests that reports and the output name, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// A run that the engine knows of.
@@ -98,13 +100,16 @@ pub fn execute<H: Host>(host: &H, command: Command<'_>, label: Option<&str>) -> 
         registration.wait_a_little(host);
     }
     let variables = registration.as_ref().map(|begun| variables(host, begun, injection.as_ref(), command, label));
-    let ended = child::run(command, &variables.unwrap_or_default(), &host.terminal_helper(), host.clock(), &screen);
+    let variables = variables.unwrap_or_default();
+    let ended = child::run(command, &variables, &host.terminal_helper(), host.clock(), &screen);
     if let Err(error) = &ended.status {
         host.say(&format!("kino: {error}"));
     }
     let mut executed = Executed { ended, recorded: None, waiting: None };
     match registration.map(|registration| registration.reached(host)) {
-        Some(Reached::Engine(recording)) => record(host, *recording, injection.take(), command, &mut executed),
+        Some(Reached::Engine(recording)) => {
+            record(host, *recording, injection.take(), command, &variables, &mut executed);
+        }
         Some(Reached::Spool(run, spool, failure)) => {
             stragglers::wait(run);
             let injected = injection.take().map(|injection| injection.finish(Sink::Spool(spool.clone())));
@@ -129,15 +134,18 @@ fn record<H: Host>(
     recording: Recording<H::Client>,
     injection: Option<Injection<H::Client>>,
     command: Command<'_>,
+    variables: &[(&'static str, OsString)],
     executed: &mut Executed,
 ) {
     stragglers::wait(recording.start.run_id);
     let injected = injection.map(|injection| injection.finish(Sink::Engine(recording.client.clone())));
+    let has_tests = injected.as_ref().is_some_and(|injected| injected.counts.tests > 0);
+    let notes = tests(host, &recording, command, &executed.ended, has_tests, variables);
     let question = finish_of(host, recording.start.run_id, &executed.ended);
     match finish(host, &recording.client, &question) {
         Ok(run) => {
             let metrics_came = run.spans == 0 && metric_points(&recording.client) > recording.metric_points;
-            executed.recorded = Some(Recorded { run, code: recording.code, metrics_came, injected });
+            executed.recorded = Some(Recorded { run, code: recording.code, metrics_came, injected, notes });
         }
         Err(failure) => match registration::spool(host, command.directory, &recording.start) {
             Ok(spool) => {
@@ -193,6 +201,12 @@ fn variables<H: Host>(
     if let Some(injection) = injection {
         let project = code.worktree.as_deref().map_or(directory, Path::new);
         set.extend(injection.variables(engine, project, variable));
+        if nextest::is_nextest(words) {
+            match nextest::variables(directory, variable) {
+                Ok(runners) => set.extend(runners),
+                Err(why) => host.say(&format!("kino │ {why}")),
+            }
+        }
     }
     set.extend(java_options(host, code, command));
     set
@@ -210,6 +224,41 @@ fn java_options<H: Host>(host: &H, code: &CodeState, command: Command<'_>) -> Op
         return None;
     }
     agent.variable(host.variable(java::VARIABLE).as_deref())
+}
+
+/// Takes in the tests that reports and the output name; returns what there is to say of it.
+fn tests<H: Host>(
+    host: &H,
+    recording: &Recording<H::Client>,
+    command: Command<'_>,
+    ended: &Ended,
+    has_tests: bool,
+    variables: &[(&'static str, OsString)],
+) -> Vec<String> {
+    let (start, state) = (&recording.start, &recording.code.state);
+    let set = variables.iter().find(|(name, _)| *name == environment::SERVICE_NAME).map(|(_, value)| value.clone());
+    let service = set.or_else(|| host.variable(environment::SERVICE_NAME)).unwrap_or_default();
+    let (service, run) = (service.to_string_lossy(), start.run_id.to_string());
+    let resource = suites::resource(&[
+        (names::SERVICE_NAME, Some(&service)),
+        (names::RUN_ID, Some(&run)),
+        (names::RUN_LABEL, start.label.as_deref()),
+        (names::PROJECT, state.project.as_deref()),
+        (names::WORKTREE, state.worktree.as_deref()),
+        (names::CODE_STATE, state.code_state.as_deref()),
+    ]);
+    let junit = host.junit();
+    let looked = suites::Looked {
+        words: command.words,
+        project: state.worktree.as_deref().map_or(command.directory, Path::new),
+        junit: junit.as_deref(),
+        has_tests,
+        ended,
+        above: (start.trace_id, start.span_id),
+        times: (start.start_unix_nanos, host.clock().now().0),
+        resource: &resource,
+    };
+    suites::take_in(&recording.client, looked)
 }
 
 fn finish_of<H: Host>(host: &H, run: RunId, ended: &Ended) -> RunFinish {

@@ -65,6 +65,9 @@ pub struct Compare {
     pub suspects: Vec<Suspect>,
     /// Operations, counts and suspects beyond the ones shown.
     pub left_out: u64,
+    /// Tests that changed; absent where a side has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tests: Option<crate::suite::TestsCompared>,
 }
 
 /// A verdict on time.

@@ -29,6 +29,10 @@ pub const MAX_PAGE: usize = 10_000;
 pub struct ExplainTraceQuestion {
     /// The trace.
     pub trace_id: TraceId,
+    /// Of the trace this span alone, with everything below it: its id, or the beginning of it. A test of a suite, say,
+    /// whose tests share a trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub span: Option<String>,
     /// One list of the answer to page through; the answer's other lists are empty then. `None`: an overview, with what
     /// matters most of each list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,7 +62,7 @@ pub enum ExplainList {
 impl ExplainTraceQuestion {
     /// The question for the overview of a trace.
     pub fn overview(trace_id: TraceId) -> Self {
-        Self { trace_id, list: None, offset: 0, limit: 0 }
+        Self { trace_id, span: None, list: None, offset: 0, limit: 0 }
     }
 }
 

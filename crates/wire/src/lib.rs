@@ -24,6 +24,7 @@ pub mod run;
 pub mod schema;
 pub mod search;
 pub mod sql;
+pub mod suite;
 pub mod verify;
 pub mod window;
 

@@ -20,7 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("kino-testkit", &[]),
     ("kino-repo", &["kino-wire"]),
     ("kino-inject", &[]),
-    ("kino-runner", &["kino-inject", "kino-repo", "kino-text", "kino-wire"]),
+    ("kino-runner", &["kino-ingest", "kino-inject", "kino-repo", "kino-text", "kino-wire"]),
     ("kino-engine", &["kino-ingest", "kino-redact", "kino-store", "kino-analyze", "kino-text", "kino-wire"]),
     ("kino-mcp", &["kino-repo", "kino-text", "kino-wire"]),
     ("kino-tui", &["kino-text", "kino-wire"]),

@@ -1,8 +1,9 @@
 //! Commands that ask one question and show its answer.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use kino_model::TraceId;
+use kino_model::{SpanId, TraceId};
 use kino_text::time::{self, Against, When};
 use kino_wire::admin::{LakeFilesQuestion, StatusQuestion};
 use kino_wire::ask::Scope;
@@ -16,6 +17,7 @@ use kino_wire::find::FindQuestion;
 use kino_wire::predict::PredictQuestion;
 use kino_wire::resolve::{PREFIX_DIGITS_MIN, ResolveQuestion};
 use kino_wire::run::Run;
+use kino_wire::suite::{TestList, TestsQuestion};
 use kino_wire::window::{ExplainWindowQuestion, Window};
 
 use super::follow;
@@ -29,6 +31,8 @@ use crate::{render, spool, start};
 const SPANS_AT_ONCE: u64 = 1_000;
 /// Spans of a trace that are drawn; how many there are beyond is said.
 const SPANS_DRAWN_MAX: usize = 5_000;
+/// Spans of a trace among which those of a part of it are looked for.
+const SPANS_SEARCHED_MAX: usize = 50_000;
 
 /// Filters as the wire has them.
 pub(super) fn filter(app: &App, filters: Filters) -> FindQuestion {
@@ -75,10 +79,22 @@ pub(super) fn diagnose(app: &App, arguments: &Diagnose) -> Outcome {
 
 pub(super) fn explain(app: &App, arguments: Explain) -> Outcome {
     let scope = app.scope(&arguments.scope);
+    if arguments.suite.tests {
+        // As conflicts of arguments these would waive what other arguments require.
+        if arguments.what.is_some() || arguments.system {
+            let message = "--tests is a question of its own: leave the trace, the operation or --system out";
+            return Err(Failure::new(code::WRONG, message));
+        }
+        return explain_tests(app, arguments, scope);
+    }
+    if arguments.since.is_some() && arguments.service.is_some() {
+        let message = "--service goes with an operation or with --tests: what changed is asked of all services at once";
+        return Err(Failure::new(code::WRONG, message));
+    }
     if let Some(since) = arguments.since {
         return explain_window(app, since, arguments.until, arguments.against, scope);
     }
-    let what = match arguments.what {
+    let what = match arguments.what.clone() {
         Some(what) if !arguments.system => what,
         _ => {
             let answer = app.ask(&ExplainSystemQuestion { last: arguments.last, scope })?;
@@ -86,7 +102,11 @@ pub(super) fn explain(app: &App, arguments: Explain) -> Outcome {
             return Ok(ExitCode::SUCCESS);
         }
     };
-    let target = if may_be_id(&what) {
+    let (what, span) = part_of_trace(what);
+    let target = if span.is_some() {
+        let trace_id = trace_id(app, &what)?;
+        Target { kind: TargetKind::Trace, id: trace_id.to_string(), name: String::new(), time_unix_nanos: None }
+    } else if may_be_id(&what) {
         let kinds = vec![TargetKind::Operation, TargetKind::Trace];
         let question = ResolveQuestion { what, kinds, service: arguments.service.clone(), scope: scope.clone() };
         app.ask(&question)?.target
@@ -95,44 +115,102 @@ pub(super) fn explain(app: &App, arguments: Explain) -> Outcome {
         Target { kind, id: what, name: String::new(), time_unix_nanos: None }
     };
     if let Some(trace_id) = target.trace() {
-        let answer = app.ask(&arguments.page.question(trace_id))?;
-        if arguments.page.list.is_some() {
-            app.output.answer(&answer, |style| render::explain::page(&answer, style))?;
-        } else if app.output.json {
-            app.output.json(&answer)?;
-        } else {
-            let (spans, total) = spans_of(app, trace_id)?;
-            let timeline = Timeline::new(&spans, total, &answer.critical_path);
-            let draw = |style| match (arguments.flame, arguments.tree) {
-                (true, _) => timeline.flame(style),
-                (_, true) => timeline.tree(style),
-                _ => render::explain::trace(&answer, &timeline, style),
-            };
-            app.output.answer(&answer, draw)?;
-        }
-    } else if arguments.flame || arguments.tree {
+        return explain_trace(app, &arguments, trace_id, span);
+    }
+    if arguments.flame || arguments.tree {
         return Err(Failure::new(
             code::WRONG,
             "--flame and --tree draw one trace: give its id (`kino find` lists them)",
         ));
-    } else if arguments.page.list.is_some() {
+    }
+    if arguments.page.list.is_some() {
         return Err(Failure::new(code::WRONG, "--list pages through what is known of one trace: give its id"));
+    }
+    let question = ExplainOperationQuestion {
+        operation: target.id,
+        service: arguments.service,
+        last: arguments.last,
+        all_states: arguments.all_states,
+        scope,
+    };
+    let answer = app.ask(&question)?;
+    app.output.answer(&answer, |style| render::explain::operation(&answer, style))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Explains a trace, or the part of it below a span.
+fn explain_trace(app: &App, arguments: &Explain, trace_id: TraceId, span: Option<String>) -> Outcome {
+    let is_part = span.is_some();
+    let answer = app.ask(&arguments.page.question(trace_id, span))?;
+    if arguments.page.list.is_some() {
+        app.output.answer(&answer, |style| render::explain::page(&answer, style))?;
+    } else if app.output.json {
+        app.output.json(&answer)?;
     } else {
-        let question = ExplainOperationQuestion {
-            operation: target.id,
-            service: arguments.service,
-            last: arguments.last,
-            all_states: arguments.all_states,
-            scope,
+        let (spans, total) = match answer.root.as_ref().filter(|_| is_part) {
+            Some(root) => (spans_below(app, trace_id, root.span_id)?, answer.spans),
+            None => spans_of(app, trace_id, SPANS_DRAWN_MAX)?,
         };
-        let answer = app.ask(&question)?;
-        app.output.answer(&answer, |style| render::explain::operation(&answer, style))?;
+        let timeline = Timeline::new(&spans, total, &answer.critical_path);
+        let draw = |style| match (arguments.flame, arguments.tree) {
+            (true, _) => timeline.flame(style),
+            (_, true) => timeline.tree(style),
+            _ => render::explain::trace(&answer, &timeline, style),
+        };
+        app.output.answer(&answer, draw)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The first spans of a trace, and how many it has.
-fn spans_of(app: &App, trace_id: TraceId) -> Result<(Vec<OpenSpan>, u64), Failure> {
+/// `TRACE_ID/SPAN_ID` as two: ids, or their beginnings. An operation's name may have such a form, but only hexadecimal
+/// digits around one slash are taken for ids.
+fn part_of_trace(what: String) -> (String, Option<String>) {
+    let is_id = |digits: &str| is_hexadecimal(digits) && digits.len() >= PREFIX_DIGITS_MIN;
+    match what.split_once('/') {
+        Some((trace, span)) if is_id(trace) && is_id(span) => (trace.to_owned(), Some(span.to_owned())),
+        _ => (what, None),
+    }
+}
+
+fn explain_tests(app: &App, arguments: Explain, scope: Scope) -> Outcome {
+    let suite = arguments.suite;
+    let question = TestsQuestion {
+        run: suite.run.clone(),
+        label: suite.label.clone(),
+        since_unix_nanos: arguments.since.map(|when| when.unix_nanos(app.now())),
+        until_unix_nanos: arguments.until.map(|when| when.unix_nanos(app.now())),
+        service: arguments.service,
+        limit: usize::try_from(suite.top).unwrap_or(usize::MAX),
+        scope,
+    };
+    let answer = app.ask(&question)?;
+    let most = TestList::ALL.iter().filter_map(|list| answer.on_list.get(list.name())).max().copied().unwrap_or(0);
+    let more = (most > suite.top).then(|| format!("at most {} of each kind: --top {most} has all", suite.top));
+    app.output.list(&answer, suite.format(), |style| render::suite::text(&answer, style), more)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The span and those below it, as far as they are among the first spans of the trace.
+fn spans_below(app: &App, trace_id: TraceId, top: SpanId) -> Result<Vec<OpenSpan>, Failure> {
+    let (mut spans, _) = spans_of(app, trace_id, SPANS_SEARCHED_MAX)?;
+    let mut inside = BTreeSet::from([top]);
+    // Children may come before their parents: until nothing is added.
+    loop {
+        let before = inside.len();
+        let is_inside = |span: &&OpenSpan| span.parent_span_id.is_some_and(|parent| inside.contains(&parent));
+        let more: Vec<SpanId> = spans.iter().filter(is_inside).map(|span| span.span_id).collect();
+        inside.extend(more);
+        if inside.len() == before {
+            break;
+        }
+    }
+    spans.retain(|span| inside.contains(&span.span_id));
+    spans.truncate(SPANS_DRAWN_MAX);
+    Ok(spans)
+}
+
+/// The first spans of a trace, at least `most` where it has as many, and how many it has.
+fn spans_of(app: &App, trace_id: TraceId, most: usize) -> Result<(Vec<OpenSpan>, u64), Failure> {
     let engine = app.engine()?;
     let mut spans = Vec::new();
     loop {
@@ -140,7 +218,7 @@ fn spans_of(app: &App, trace_id: TraceId) -> Result<(Vec<OpenSpan>, u64), Failur
         let page = engine.ask(&OpenQuestion { id: trace_id.to_string(), offset, limit: SPANS_AT_ONCE })?;
         let is_last = page.next_offset.is_none() || page.spans.is_empty();
         spans.extend(page.spans);
-        if is_last || spans.len() >= SPANS_DRAWN_MAX {
+        if is_last || spans.len() >= most {
             return Ok((spans, page.total));
         }
     }

@@ -61,8 +61,9 @@ fn once(app: &App, arguments: &args::Run) -> ExitCode {
 }
 
 fn report(app: &App, arguments: &args::Run, ended: &Ended, recorded: &Recorded) {
-    let Recorded { run, code, metrics_came, injected } = recorded;
+    let Recorded { run, code, metrics_came, injected, notes } = recorded;
     let mut known = render::run::Known { notes: code.notes.clone(), ..render::run::Known::default() };
+    known.notes.extend(notes.iter().map(|note| render::clean(note).into_owned()));
     if ended.status.is_err() {
         known.silence = vec!["the command did not start".to_owned()];
     } else if run.spans == 0 {

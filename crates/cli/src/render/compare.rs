@@ -3,7 +3,7 @@
 use kino_wire::compare::{CallsChanged, Compare, CountVerdict, NoiseSource, OperationComparison, Verdict};
 
 use super::table::Table;
-use super::{Style, Tone, clean, counted, duration, percent, wrap};
+use super::{Style, Tone, clean, counted, duration, percent, suite, wrap};
 
 /// How many operations and counts are shown; the rest is counted.
 const ROWS_MAX: usize = 25;
@@ -20,6 +20,7 @@ pub(crate) fn text(answer: &Compare, style: Style) -> String {
         text.push_str(&wrap(&sentence(root), style, "  "));
     }
     text.push_str(&runs(answer, style));
+    text.push_str(&answer.tests.as_ref().map(|tests| suite::compared(tests, style)).unwrap_or_default());
     text.push_str(&operations(&answer.operations, style));
     text.push_str(&counts(answer, style));
     if !answer.suspects.is_empty() {
@@ -329,6 +330,7 @@ mod tests {
                 reason: "its critical time fell by 120 ms".to_owned(),
             }],
             left_out: 2,
+            tests: None,
         };
         let text = text(&answer, EIGHTY);
         insta::assert_snapshot!(text);

@@ -161,7 +161,7 @@ mod tests {
             @r#"
         wrong arguments of find_traces: limit: a whole number, at least 1, not "5"
         wrong arguments of find_traces: limit: a whole number, at least 1, not 0; servce: no such argument, did you mean service?; error: true or false, not "yes"
-        wrong arguments of find_traces: list: one of services, operations, runs, not "spans"; attributes: an object of at most 1000 texts, not ["a"]; budget_tokens: a whole number from 300 to 20000, not 1
+        wrong arguments of find_traces: list: one of services, operations, runs, tests, not "spans"; attributes: an object of at most 1000 texts, not ["a"]; budget_tokens: a whole number from 300 to 20000, not 1
         wrong arguments of explain: zzz: no such argument, there are target, service, last, attribute, at, cursor, budget_tokens, all; target: missing; it is a text
         wrong arguments of verify_change: command: a list of at most 1000 texts, not "python app.py"; repeat: a whole number, at least 1, not -1
         wrong arguments of explain: target: at most 16384 bytes, not 20000

@@ -5,7 +5,7 @@ use kino_wire::compare::{Compare, CompareQuestion, OperationComparison, TotalCom
 
 use crate::answer::{Answer, Rendered, Table};
 use crate::arguments;
-use crate::tools::{Refusal, ToolContext, calls_changed_table, shapes, verdict};
+use crate::tools::{Refusal, ToolContext, calls_changed_table, shapes, suite, verdict};
 use crate::untrusted::MESSAGE_BYTES_MAX;
 use crate::value::Value;
 
@@ -72,6 +72,13 @@ fn compare_answer(compared: &Compare) -> Answer {
     }
     if !compared.calls_changed.is_empty() {
         tables.insert(0, calls_changed_table(&compared.calls_changed));
+    }
+    if let Some(tests) = &compared.tests {
+        let (of_tests, table) = suite::compared(tests);
+        facts.extend(of_tests);
+        if !table.rows.is_empty() {
+            tables.insert(0, table);
+        }
     }
     Answer { tool: "compare_runs", facts, notes, tables, next: None }
 }

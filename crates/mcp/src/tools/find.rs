@@ -67,6 +67,7 @@ impl ToolContext<'_> {
                 let runs = ask(self.backend, &RunsQuestion { limit, scope, ..RunsQuestion::default() }).await?;
                 (Table::with_rows(&shapes::RUNS_LISTED, runs.items.iter().map(run_row)), runs.left_out)
             }
+            Names::Tests => return self.list_tests(arguments).await,
         };
         let mut facts = vec![self.scope_fact()];
         facts.extend((left_out > 0).then_some(("beyond_limit", Value::Count(left_out))));

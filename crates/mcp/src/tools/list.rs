@@ -42,7 +42,7 @@ pub(crate) fn all(has_sql: bool) -> Vec<Tool> {
         tool(
             "find_traces",
             "Find traces",
-            "Newest first. service, name and attributes hold on one span; min_duration is the root's. With list: the services, operations or runs (with labels) to ask by.",
+            "Newest first. service, name and attributes hold on one span; min_duration is the root's. With list: the services, operations or runs (with labels) to ask by; tests (by run, since): failing, flaky, slow, most statements.",
             &[
                 ("service", text("exact")),
                 ("name", text("exact span name")),
@@ -53,7 +53,7 @@ pub(crate) fn all(has_sql: bool) -> Vec<Tool> {
                 ("attributes", json!({"type": "object", "additionalProperties": {"type": "string"}})),
                 ("run", text("run id")),
                 ("limit", count("traces")),
-                ("list", json!({"type": "string", "enum": ["services", "operations", "runs"]})),
+                ("list", json!({"type": "string", "enum": ["services", "operations", "runs", "tests"]})),
                 CURSOR(),
             ],
             &[],
@@ -63,7 +63,7 @@ pub(crate) fn all(has_sql: bool) -> Vec<Tool> {
             "Explain a trace or operation",
             "Where the time goes: findings, breakdown, critical path. Of a failed or slow trace first why. An operation is explained over its last executions.",
             &[
-                ("target", text("trace id, or exact span name")),
+                ("target", text("trace id, TRACE_ID/SPAN_ID, or exact span name")),
                 ("service", text("exact; for operations")),
                 ("last", count("executions")),
                 ("attribute", text("numeric: predicts the duration")),

@@ -57,6 +57,11 @@ shapes! {
     RUNS_LISTED: "runs", usize::MAX, [
         "run_id", "untrusted.label", "untrusted.command", "start_unix_nanos", "duration_nanos", "ended", "trace_id",
     ];
+    TESTS: "tests", usize::MAX, [
+        "lists", "untrusted.service", "untrusted.suite", "untrusted.name", "outcome", "executions", "failed",
+        "p50_nanos", "p50_before_nanos", "statements", "peak_memory_bytes", "untrusted.message", "untrusted.code_at",
+        "evidence", "passed",
+    ];
     // explain
     FIRST_CAUSE: "first_cause", 1, [
         "untrusted.service", "untrusted.name", "untrusted.type", "untrusted.message", "untrusted.frame",
@@ -99,6 +104,10 @@ shapes! {
     ];
     COUNTS: "counts", 6, ["untrusted.what", "before", "after", "verdict"];
     RUNS: "runs", 4, ["what", "verdict", "before_nanos", "after_nanos", "effect", "low", "high"];
+    TESTS_CHANGED: "tests_changed", 6, [
+        "change", "untrusted.suite", "untrusted.name", "before", "after", "before_nanos", "after_nanos",
+        "untrusted.message", "untrusted.code_at", "evidence_before", "evidence",
+    ];
     EXECUTIONS_CHANGED: "executions_changed", 2, ["untrusted.service", "untrusted.name", "before", "after"];
     // verify_change
     REASONS: "reasons", 8, ["speaks_for", "code", "untrusted.reason"];
@@ -150,10 +159,11 @@ declared! {
         ];
     "find_traces":
         facts [
-            "scope", "more", "beyond_limit", "no_such_service_nearest", "untrusted.no_such_service_nearest"
+            "scope", "more", "beyond_limit", "no_such_service_nearest", "untrusted.no_such_service_nearest", "tests",
+            "executions", "failing", "flaky", "slower", "traces_beyond", "executions_beyond"
         ]
         tables [
-            TRACES, SERVICES, OPERATIONS, RUNS_LISTED
+            TRACES, SERVICES, OPERATIONS, RUNS_LISTED, TESTS
         ];
     "explain":
         facts [
@@ -175,10 +185,11 @@ declared! {
     "compare_runs":
         facts [
             "verdict", "executions_before", "executions_after", "runs_before", "runs_after", "drift_of_both_sides",
-            "others_cpu_before", "others_cpu_after", "beyond"
+            "others_cpu_before", "others_cpu_after", "beyond", "tests_before", "tests_after", "tests_new", "tests_gone",
+            "tests_failing_on_both_sides", "tests_beyond"
         ]
         tables [
-            CALLS_CHANGED, SUSPECTS, COMPARED_OPERATIONS, COUNTS, RUNS, EXECUTIONS_CHANGED
+            CALLS_CHANGED, SUSPECTS, COMPARED_OPERATIONS, COUNTS, RUNS, EXECUTIONS_CHANGED, TESTS_CHANGED
         ];
     "verify_change":
         facts [
