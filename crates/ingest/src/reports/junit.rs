@@ -40,16 +40,29 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Report, Undecodable> {
     }
     let mut reader = Reader::from_str(text.strip_prefix('\u{feff}').unwrap_or(&text));
     reader.config_mut().allow_dangling_amp = true;
+    let mut open = 0_usize;
     loop {
         match reader.read_event() {
-            Ok(Event::Eof) if reading.is_report => break,
+            Ok(Event::Eof) if reading.is_report => {
+                reading
+                    .report
+                    .issues
+                    .add_many("report_broken_off", u64::from(open > 0), || format!("{open} elements are open"));
+                break;
+            }
             Ok(Event::Eof) => return Err(not_a_report("it has no element")),
-            Ok(Event::Start(element)) => reading.start(&element)?,
+            Ok(Event::Start(element)) => {
+                open += 1;
+                reading.start(&element)?;
+            }
             Ok(Event::Empty(element)) => {
                 reading.start(&element)?;
                 reading.end(element.local_name().into_inner());
             }
-            Ok(Event::End(element)) => reading.end(element.local_name().into_inner()),
+            Ok(Event::End(element)) => {
+                open = open.saturating_sub(1);
+                reading.end(element.local_name().into_inner());
+            }
             Ok(Event::Text(text)) => reading.text(&text.xml10_content()),
             Ok(Event::CData(text)) => reading.text(&text.xml10_content()),
             Ok(Event::GeneralRef(reference)) => reading.text(&resolved(&reference)),
@@ -459,6 +472,9 @@ mod tests {
         }
         let cut = report(&whole[..whole.find("<testcase name=\"b\"").unwrap() + 12]);
         assert_eq!((cut.cases.len(), cut.issues.counts["report_broken_off"]), (1, 1));
+        let between = report(&whole[..whole.find("<testcase name=\"b\"").unwrap()]);
+        assert_eq!((between.cases.len(), between.issues.counts["report_broken_off"]), (1, 1));
+        assert!(report(whole).issues.is_empty());
     }
 
     #[test]
