@@ -20,7 +20,7 @@ mod wait;
 
 pub use attributes::AttributeApart;
 pub use operations::{Difference, OperationApart};
-pub use wait::{Wait, WaitKind};
+pub use wait::Wait;
 
 use std::collections::BTreeMap;
 

@@ -105,7 +105,9 @@ fn token(rest: &str, first: char, before: &str) -> (usize, bool) {
             let length = quoted(rest, '"');
             let is_compared =
                 matches!(before, "=" | "<" | ">" | "!=" | "<>" | "<=" | ">=") || before.eq_ignore_ascii_case("like");
-            (length, is_compared && !rest[length..].starts_with('.'))
+            // A name goes on behind a dot, but not with a digit.
+            let behind = rest[length..].strip_prefix('.');
+            (length, is_compared && behind.is_none_or(|next| next.starts_with(|next: char| next.is_ascii_digit())))
         }
         '`' => (quoted(rest, '`'), false),
         '$' => dollar(rest),
@@ -345,6 +347,7 @@ mod tests {
             "SELECT \"a\".\"id\" FROM \"a\" WHERE \"a\".\"id\" = \"b\".\"id\"",
         );
         check("SELECT a FROM t WHERE name = \"bob\"", "SELECT a FROM t WHERE name = ?");
+        check("a < \"\".0", "a < ??");
         check("SELECT x::text, a-1 FROM t", "SELECT x::text, a-? FROM t");
     }
 

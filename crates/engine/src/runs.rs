@@ -127,7 +127,7 @@ impl Engine {
         runs: &[RunId],
     ) -> Result<(), Problem> {
         for run in runs {
-            self.inner.runs.change(*run, |record| record.verification = Some(verification.clone())).await?;
+            self.inner.runs.change(*run, |record| record.verification = Some(*verification)).await?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use kino_analyze::explain as from;
 use kino_analyze::finding as found;
 use kino_analyze::tree::Tree;
 use kino_model::attribute::Attributes;
-use kino_model::{DurationNanos, Event, LogRecord, Span, StatusCode};
+use kino_model::{DurationNanos, Event, LogRecord, Span};
 use kino_wire::evidence::{OpenEvent, OpenSpan};
 use kino_wire::explain::{BreakdownRow, LeftOut, PathSegment, Quantiles, RootSummary};
 use kino_wire::finding::{Evidence, Finding, Location, Number, Subject};
@@ -136,15 +136,10 @@ pub(crate) fn span(span: &Span) -> OpenSpan {
         parent_span_id: span.parent_span_id,
         service: span.service().to_owned(),
         name: span.name.to_string(),
-        kind: span.kind.name().to_owned(),
+        kind: span.kind,
         start_unix_nanos: span.start.0,
         duration_nanos: span.duration().map(|DurationNanos(nanos)| nanos),
-        status: match span.status.code {
-            StatusCode::Unset => "unset",
-            StatusCode::Ok => "ok",
-            StatusCode::Error => "error",
-        }
-        .to_owned(),
+        status: span.status.code,
         status_message: span.status.message.to_string(),
         attributes: attributes(&span.attributes),
         resource: attributes(&span.resource.attributes),

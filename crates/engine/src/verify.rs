@@ -22,7 +22,7 @@ use kino_text::figures;
 use kino_wire::Problem;
 use kino_wire::ask::{Done, Scope};
 use kino_wire::compare::Sides;
-use kino_wire::run::RunVerification;
+use kino_wire::run::{RunVerification, Side};
 use kino_wire::verify::{
     Verify, VerifyBase, VerifyEnd, VerifyFinish, VerifyLeftOut, VerifyLook, VerifyLooked, VerifyProgress,
     VerifyQuestion, VerifyRuns, VerifySide, VerifyStart, VerifyState, VerifyVerdict, looks,
@@ -220,10 +220,10 @@ impl Engine {
             .flatten()
             .copied()
             .collect();
-        for (side, runs) in [("before", &progress.before), ("after", &progress.after)] {
+        for (side, runs) in [(Side::Before, &progress.before), (Side::After, &progress.after)] {
             let new: Vec<RunId> =
                 runs.runs.iter().chain(&runs.warm_up_runs).filter(|run| !noted.contains(run)).copied().collect();
-            let verification = RunVerification { id: record.verify.id, side: side.to_owned() };
+            let verification = RunVerification { id: record.verify.id, side };
             self.note_verification(&verification, &new).await?;
         }
         record.take(progress, self.inner.clock.now().0);

@@ -1,12 +1,13 @@
 //! Closed lists: enumerations of which each value has one name, which is also how it is written in JSON and stored.
+//! Those that OTLP numbers have their number too.
 
 macro_rules! closed {
-    ($(#[$doc:meta])* $list:ident { $($(#[$value_doc:meta])* $value:ident = $name:literal,)* }) => {
+    ($(#[$doc:meta])* $list:ident { $($(#[$value_doc:meta])* $value:ident = $name:literal $(as $number:literal)?,)* }) => {
         $(#[$doc])*
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
         )]
-        pub enum $list { $($(#[$value_doc])* #[serde(rename = $name)] $value,)* }
+        pub enum $list { $($(#[$value_doc])* #[serde(rename = $name)] $value $(= $number)?,)* }
 
         impl $list {
             /// Every value.

@@ -104,3 +104,27 @@ closed! {
         Search = "search",
     }
 }
+
+closed! {
+    /// What an execution waited for, by what the span records.
+    WaitKind {
+        /// A lock.
+        Lock = "lock",
+        /// A database.
+        Database = "database",
+        /// A language model.
+        Model = "model",
+        /// A queue.
+        Messaging = "messaging",
+        /// An HTTP server.
+        Http = "http",
+        /// A remote procedure.
+        Rpc = "rpc",
+        /// Another client span.
+        Client = "client",
+        /// Time between the calls of an operation.
+        BetweenCalls = "between_calls",
+        /// Time in an operation below which nothing is recorded: its own work, or a wait that has no span.
+        Itself = "itself",
+    }
+}

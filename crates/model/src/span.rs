@@ -6,6 +6,7 @@ use foldhash::HashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::attribute::{self, Attributes, Value};
+use crate::closed::closed;
 use crate::columns;
 use crate::id::{SpanId, TraceId};
 use crate::time::{DurationNanos, UnixNanos};
@@ -177,36 +178,40 @@ pub struct Status {
     pub message: Text,
 }
 
-/// OTLP's status codes. Others come in as [`StatusCode::Unset`] and are a named issue.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[repr(i8)]
-pub enum StatusCode {
-    /// Nothing was said.
-    #[default]
-    Unset = 0,
-    /// The developer said it went well.
-    Ok = 1,
-    /// It failed.
-    Error = 2,
+closed! {
+    /// OTLP's status codes. Others come in as [`StatusCode::Unset`] and are a named issue.
+    #[derive(Default)]
+    #[repr(i8)]
+    StatusCode {
+        /// Nothing was said.
+        #[default]
+        Unset = "unset" as 0,
+        /// The developer said it went well.
+        Ok = "ok" as 1,
+        /// It failed.
+        Error = "error" as 2,
+    }
 }
 
-/// OTLP's span kinds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(i8)]
-pub enum SpanKind {
-    /// Nothing was said; read as internal.
-    #[default]
-    Unspecified = 0,
-    /// Within one process.
-    Internal = 1,
-    /// Handles a request.
-    Server = 2,
-    /// Makes a request.
-    Client = 3,
-    /// Sends a message and does not wait.
-    Producer = 4,
-    /// Handles a message.
-    Consumer = 5,
+closed! {
+    /// OTLP's span kinds.
+    #[derive(Default)]
+    #[repr(i8)]
+    SpanKind {
+        /// Nothing was said; read as internal.
+        #[default]
+        Unspecified = "unspecified" as 0,
+        /// Within one process.
+        Internal = "internal" as 1,
+        /// Handles a request.
+        Server = "server" as 2,
+        /// Makes a request.
+        Client = "client" as 3,
+        /// Sends a message and does not wait.
+        Producer = "producer" as 4,
+        /// Handles a message.
+        Consumer = "consumer" as 5,
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
@@ -217,28 +222,14 @@ fn is_zero(count: &u32) -> bool {
 impl StatusCode {
     /// From OTLP's number.
     pub fn from_number(number: i64) -> Option<Self> {
-        [Self::Unset, Self::Ok, Self::Error].into_iter().find(|code| *code as i64 == number)
+        Self::ALL.iter().copied().find(|code| *code as i64 == number)
     }
 }
 
 impl SpanKind {
     /// From OTLP's number.
     pub fn from_number(number: i64) -> Option<Self> {
-        [Self::Unspecified, Self::Internal, Self::Server, Self::Client, Self::Producer, Self::Consumer]
-            .into_iter()
-            .find(|kind| *kind as i64 == number)
-    }
-
-    /// OpenTelemetry's name, in lowercase.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Unspecified => "unspecified",
-            Self::Internal => "internal",
-            Self::Server => "server",
-            Self::Client => "client",
-            Self::Producer => "producer",
-            Self::Consumer => "consumer",
-        }
+        Self::ALL.iter().copied().find(|kind| *kind as i64 == number)
     }
 }
 

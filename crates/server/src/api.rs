@@ -12,7 +12,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use kino_engine::{Engine, offload_bytes};
 use kino_mcp::Malformed;
-use kino_wire::admin::{Health, Liveness};
+use kino_wire::admin::{Health, Liveness, Readiness};
 use kino_wire::export::{DAMAGE_HEADER, ExportEncoding, ExportQuestion};
 use kino_wire::{Access, Backend, Problem, ProblemKind};
 use serde::Serialize;
@@ -140,7 +140,7 @@ async fn export(State(api): State<Api>, request: Request) -> Result<Response, Re
 
 /// Answers strangers with status and version alone, and callers that may read with the process and its addresses.
 async fn health(State(api): State<Api>, request: Request) -> Response {
-    let status = if api.engine.read_only().is_some() { "read_only" } else { "ok" }.to_owned();
+    let status = if api.engine.read_only().is_some() { Readiness::ReadOnly } else { Readiness::Ok };
     let version = api.engine.version().to_owned();
     if allow(&api, &request, Access::Read).is_err() {
         return json(StatusCode::OK, &Liveness { status, version });

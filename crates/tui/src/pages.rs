@@ -1,7 +1,7 @@
 //! Answers as lines to read.
 
 use jiff::tz::TimeZone;
-use kino_model::{SpanId, TraceId};
+use kino_model::{SpanId, StatusCode, TraceId};
 use kino_text::figures::{count, counted, duration, percent};
 use kino_text::{Tone, layout};
 use kino_wire::evidence::{Open, OpenEvent, OpenSpan};
@@ -39,11 +39,11 @@ pub(crate) fn span(answer: &Open, zone: &TimeZone) -> Vec<Line> {
 }
 
 fn one_span(span: &OpenSpan, zone: &TimeZone, lines: &mut Vec<Line>) {
-    let tone = if span.status == "error" { Tone::Bad } else { Tone::Strong };
+    let tone = if span.status == StatusCode::Error { Tone::Bad } else { Tone::Strong };
     lines.push(Line::new(&span.name).tone(tone));
     let took = duration(span.duration_nanos);
     pair("service", &span.service, lines);
-    pair("kind", &span.kind, lines);
+    pair("kind", span.kind.name(), lines);
     pair("started", &time::exactly(span.start_unix_nanos, zone), lines);
     pair("duration", if span.duration_nanos.is_some() { &took } else { "has not ended" }, lines);
     pair("status", format!("{} {}", span.status, span.status_message).trim_end(), lines);

@@ -1,7 +1,7 @@
 //! The view as a reader has it: keys and answers in, the screen as text out.
 
 use jiff::tz::TimeZone;
-use kino_model::{Fingerprint, SpanId, TraceId};
+use kino_model::{Fingerprint, SpanId, SpanKind, StatusCode, TraceId};
 use kino_wire::ask::Scope;
 use kino_wire::evidence::{Open, OpenEvent, OpenSpan};
 use kino_wire::explain::{BreakdownRow, ExplainTrace, LeftOut, PathSegment, PathTotal, Quantiles, RootSummary};
@@ -133,10 +133,10 @@ fn span(id: u8, parent: Option<u8>, name: &str, from: i64, millis: Option<i64>) 
         parent_span_id: parent.map(|id| SpanId([id; 8])),
         service: "shop".to_owned(),
         name: name.to_owned(),
-        kind: "server".to_owned(),
+        kind: SpanKind::Server,
         start_unix_nanos: START + from * MILLI,
         duration_nanos: millis.map(|millis| millis * MILLI),
-        status: "unset".to_owned(),
+        status: StatusCode::Unset,
         status_message: String::new(),
         attributes: Map::new(),
         resource: map(&json!({"service.name": "shop"})),
@@ -248,7 +248,7 @@ fn in_a_trace() -> Reader {
     reader.press(&[Key::Enter]);
     reader.answer(|ask| matches!(ask, Ask::Explain(_)), Ok(Answer::Explain(Box::new(explained()))));
     let mut failed = span(3, Some(1), "charge", 20, Some(30));
-    failed.status = "error".to_owned();
+    failed.status = StatusCode::Error;
     let spans = vec![
         span(1, None, "GET /cart", 0, Some(100)),
         span(2, Some(1), "SELECT item", 10, Some(80)),
@@ -518,7 +518,7 @@ fn a_span_shows_everything_on_it_and_leads_back() {
     reader.press(&[Key::Down, Key::Enter]);
     let id = format!("{}/{}", TraceId([9; 16]), SpanId([2; 8]));
     let mut answer = span(2, Some(1), "SELECT item", 10, Some(80));
-    answer.status = "error".to_owned();
+    answer.status = StatusCode::Error;
     answer.status_message = "deadlock".to_owned();
     answer.attributes = map(&json!({"db.query.text": "SELECT *\nFROM item\u{1b}[2J", "rows": 3}));
     let exception = map(&json!({"exception.type": "Deadlock"}));

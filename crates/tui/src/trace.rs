@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use kino_model::{SpanId, TraceId};
+use kino_model::{SpanId, StatusCode, TraceId};
 use kino_text::tree;
 use kino_wire::evidence::{Open, OpenEvent, OpenSpan};
 use kino_wire::explain::ExplainTrace;
@@ -224,7 +224,7 @@ fn row(span: OpenSpan) -> SpanRow {
         name: span.name,
         start: span.start_unix_nanos,
         duration: span.duration_nanos,
-        failed: span.status == "error",
+        failed: span.status == StatusCode::Error,
         depth: 0,
     }
 }

@@ -93,11 +93,22 @@ pub struct EngineFile {
     pub token: String,
 }
 
+/// What an engine that answers does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Readiness {
+    /// It takes in and answers.
+    #[default]
+    Ok,
+    /// It answers, but takes nothing in.
+    ReadOnly,
+}
+
 /// What `/healthz` answers to everyone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Liveness {
-    /// `ok`, or `read_only` where the engine answers but takes nothing in.
-    pub status: String,
+    /// Whether it takes anything in.
+    pub status: Readiness,
     /// The engine's version.
     pub version: String,
 }
@@ -105,8 +116,8 @@ pub struct Liveness {
 /// What `/healthz` answers to those who may read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
-    /// `ok`, or `read_only` where the engine answers but takes nothing in.
-    pub status: String,
+    /// Whether it takes anything in.
+    pub status: Readiness,
     /// The engine's version.
     pub version: String,
     /// Its process id.

@@ -1,5 +1,6 @@
 //! What sets one execution apart from its like, why it failed, and what it logged: parts of the answer on a trace.
 
+use kino_model::finding::WaitKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -69,9 +70,8 @@ pub struct Wait {
     pub service: String,
     /// The span's name.
     pub name: String,
-    /// `lock`, `database`, `model`, `messaging`, `http`, `rpc`, `client`, `between_calls` (of an operation), or `itself`
-    /// (an operation without recorded calls).
-    pub kind: String,
+    /// What it is.
+    pub kind: WaitKind,
     /// Its own time on the critical path of this execution.
     pub nanos: i64,
     /// The same usually, the median; `null` with too few likes.

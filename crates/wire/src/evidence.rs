@@ -1,6 +1,6 @@
 //! `open`: the whole of a trace, a span or a blob, with its recorded text.
 
-use kino_model::{SpanId, TraceId};
+use kino_model::{SpanId, SpanKind, StatusCode, TraceId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -67,14 +67,14 @@ pub struct OpenSpan {
     pub service: String,
     /// Its name.
     pub name: String,
-    /// `internal`, `server`, `client`, `producer`, `consumer` or `unspecified`.
-    pub kind: String,
+    /// Its kind, as OTLP has it.
+    pub kind: SpanKind,
     /// Its start.
     pub start_unix_nanos: i64,
     /// Its duration; `null` while open.
     pub duration_nanos: Option<i64>,
-    /// `unset`, `ok` or `error`.
-    pub status: String,
+    /// How it ended.
+    pub status: StatusCode,
     /// The developer's words on the status.
     pub status_message: String,
     /// Attributes as plain JSON.

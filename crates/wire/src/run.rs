@@ -258,12 +258,32 @@ pub struct RunItem {
 }
 
 /// The verification that a run belongs to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunVerification {
     /// Its id: what `open verification:ID` takes.
     pub id: VerificationId,
-    /// `before` or `after`.
-    pub side: String,
+    /// What it is compared as.
+    pub side: Side,
+}
+
+/// A side of a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// Without the change.
+    Before,
+    /// With it.
+    After,
+}
+
+impl Side {
+    /// Returns the name, as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::After => "after",
+        }
+    }
 }
 
 /// How much a run had sent shortly after its end, its own span not counted.

@@ -1,6 +1,7 @@
 //! Executions as recorded, and what sets one of them apart.
 
 use kino_model::Trace;
+use kino_model::finding::WaitKind;
 
 use super::*;
 use crate::testing::{Random, traces, trees};

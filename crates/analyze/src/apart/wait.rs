@@ -1,6 +1,7 @@
 //! The wait: where most of the additional time of a slow execution passed, or most of a failed one's.
 
 use kino_model::Span;
+use kino_model::finding::WaitKind;
 
 use super::operations::Known;
 use super::{Apart, location};
@@ -33,62 +34,23 @@ pub struct Wait {
     pub evidence: Evidence,
 }
 
-/// Kinds of waits, by what the span records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WaitKind {
-    /// A lock.
-    Lock,
-    /// A database.
-    Database,
-    /// A language model.
-    Model,
-    /// A queue.
-    Messaging,
-    /// An HTTP server.
-    Http,
-    /// A remote procedure.
-    Rpc,
-    /// Another client span.
-    Client,
-    /// Time between the calls of an operation.
-    BetweenCalls,
-    /// Time in an operation below which nothing is recorded: its own work, or a wait that has no span.
-    Itself,
-}
-
-impl WaitKind {
-    /// In snake case.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Lock => "lock",
-            Self::Database => "database",
-            Self::Model => "model",
-            Self::Messaging => "messaging",
-            Self::Http => "http",
-            Self::Rpc => "rpc",
-            Self::Client => "client",
-            Self::BetweenCalls => "between_calls",
-            Self::Itself => "itself",
-        }
-    }
-
-    fn of(span: &Span, has_children: bool) -> Self {
-        let kinds: &[(&[&str], Self)] = &[
-            (&["kino.lock.name"], Self::Lock),
-            (&["db.query.text", "db.system.name", "db.operation.name"], Self::Database),
-            (&["gen_ai.request.model"], Self::Model),
-            (&["messaging.system"], Self::Messaging),
-            (&["rpc.system"], Self::Rpc),
-        ];
-        let has = |keys: &[&str]| keys.iter().any(|key| span.attribute(key).is_some());
-        let is_client = span.kind == kino_model::SpanKind::Client;
-        match kinds.iter().find(|(keys, _)| has(keys)) {
-            Some((_, kind)) => *kind,
-            None if is_client && has(&["http.request.method"]) => Self::Http,
-            None if is_client => Self::Client,
-            None if has_children => Self::BetweenCalls,
-            None => Self::Itself,
-        }
+/// The kind of wait that a span records.
+fn kind_of(span: &Span, has_children: bool) -> WaitKind {
+    let kinds: &[(&[&str], WaitKind)] = &[
+        (&["kino.lock.name"], WaitKind::Lock),
+        (&["db.query.text", "db.system.name", "db.operation.name"], WaitKind::Database),
+        (&["gen_ai.request.model"], WaitKind::Model),
+        (&["messaging.system"], WaitKind::Messaging),
+        (&["rpc.system"], WaitKind::Rpc),
+    ];
+    let has = |keys: &[&str]| keys.iter().any(|key| span.attribute(key).is_some());
+    let is_client = span.kind == kino_model::SpanKind::Client;
+    match kinds.iter().find(|(keys, _)| has(keys)) {
+        Some((_, kind)) => *kind,
+        None if is_client && has(&["http.request.method"]) => WaitKind::Http,
+        None if is_client => WaitKind::Client,
+        None if has_children => WaitKind::BetweenCalls,
+        None => WaitKind::Itself,
     }
 }
 
@@ -97,7 +59,7 @@ pub(super) fn wait(known: &Known<'_, '_, '_>, apart: &Apart) -> Option<Wait> {
     let (index, nanos, usual) = known.times().into_iter().next()?;
     let tree = known.subject.tree;
     let span = tree.span(index);
-    let kind = WaitKind::of(span, !tree.children(index).is_empty());
+    let kind = kind_of(span, !tree.children(index).is_empty());
     let usual_whole = apart.likes.duration.map(|duration| duration.p50).filter(|_| usual.is_some());
     let whole = apart.duration_nanos - usual_whole.unwrap_or(0);
     let share = (nanos - usual.unwrap_or(0)) as f64 / whole.max(1) as f64;

@@ -1,5 +1,6 @@
 //! What sets a trace apart: why it failed, what it waited for, what differs, what it logged, and what to ask next.
 
+use kino_model::finding::WaitKind;
 use kino_wire::apart::{Apart, AttributeApart, Difference, Earlier, Failure, LogLine, OperationApart, Wait};
 use kino_wire::errors::Frame;
 use kino_wire::explain::ExplainTrace;
@@ -176,19 +177,19 @@ pub(crate) fn frame_place(frame: &Frame) -> String {
 
 fn waited(wait: &Wait, apart: &Apart, style: Style) -> String {
     let name = format!("{} ({})", clean(&wait.name), clean(&wait.service));
-    let what = match wait.kind.as_str() {
-        "lock" => format!("for a lock in {name}"),
-        "database" => format!("for the database in {name}"),
-        "model" => format!("for a language model in {name}"),
-        "messaging" => format!("for a queue in {name}"),
-        "http" => format!("for an HTTP server in {name}"),
-        "rpc" | "client" => format!("for {name}"),
-        "between_calls" => format!("in {name} between its calls"),
-        _ => format!("in {name} itself, below which nothing is recorded"),
+    let what = match wait.kind {
+        WaitKind::Lock => format!("for a lock in {name}"),
+        WaitKind::Database => format!("for the database in {name}"),
+        WaitKind::Model => format!("for a language model in {name}"),
+        WaitKind::Messaging => format!("for a queue in {name}"),
+        WaitKind::Http => format!("for an HTTP server in {name}"),
+        WaitKind::Rpc | WaitKind::Client => format!("for {name}"),
+        WaitKind::BetweenCalls => format!("in {name} between its calls"),
+        WaitKind::Itself => format!("in {name} itself, below which nothing is recorded"),
     };
     let usual = wait.usual_nanos.map(|usual| format!(", usually {}", duration(Some(usual)))).unwrap_or_default();
     let whole = if apart.slow && wait.usual_nanos.is_some() { "of the additional time" } else { "of its time" };
-    let verb = if matches!(wait.kind.as_str(), "between_calls" | "itself") { "Spent" } else { "Waited" };
+    let verb = if matches!(wait.kind, WaitKind::BetweenCalls | WaitKind::Itself) { "Spent" } else { "Waited" };
     let line = format!(
         "{} {} {what}{usual}: {} {whole}",
         style.paint(Tone::Warn, verb),

@@ -88,7 +88,7 @@ fn command(run: &RunItem) -> String {
         shown.push_str(&format!(" · label {}", clean(label)));
     }
     if let Some(of) = &run.verification {
-        shown.push_str(&format!(" · {} in verification {:.ID_DIGITS$}", clean(&of.side), of.id));
+        shown.push_str(&format!(" · {} in verification {:.ID_DIGITS$}", of.side.name(), of.id));
     }
     if let Some(failed) = run.sent.map(|sent| sent.errors).filter(|failed| *failed > 0) {
         shown.push_str(&format!(" · {} failed", counted(failed, "span")));
@@ -171,7 +171,7 @@ fn beyond(left_out: u64, thing: &str, other_spans: u64, style: Style) -> String 
 mod tests {
     use kino_wire::explain::Quantiles;
     use kino_wire::live::{OperationSummary, ServiceSummary};
-    use kino_wire::run::{RunSent, RunVerification};
+    use kino_wire::run::{RunSent, RunVerification, Side};
 
     use super::*;
 
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn runs_fit_narrow_and_wide_terminals() {
-        let of = RunVerification { id: "8d3f07aa".repeat(4).parse().unwrap(), side: "before".to_owned() };
+        let of = RunVerification { id: "8d3f07aa".repeat(4).parse().unwrap(), side: Side::Before };
         let items = vec![
             RunItem { label: Some("mine".to_owned()), ..run("4f2a91c0", Some(0), &["pytest", "-x"]) },
             RunItem { verification: Some(of), ..run("0a1b2c3d", Some(1), &["python", "app.py", "\u{1b}[2J"]) },

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::tz::TimeZone;
-use kino_model::SpanId;
+use kino_model::{SpanId, StatusCode};
 use kino_text::time;
 use kino_wire::evidence::{Open, OpenEvent, OpenSpan};
 use serde_json::{Map, Value as Json};
@@ -85,7 +85,7 @@ fn offset(time: i64, begin: i64) -> String {
 
 fn one(span: &OpenSpan, depth: usize, begin: i64, style: Style) -> String {
     let margin = "  ".repeat(depth);
-    let tone = if span.status == "error" { Tone::Bad } else { Tone::Strong };
+    let tone = if span.status == StatusCode::Error { Tone::Bad } else { Tone::Strong };
     let name = style.paint(tone, &clean(&span.name));
     let faint = format!("{} {} {}", offset(span.start_unix_nanos, begin), span.kind, span.span_id);
     let mut text = format!(
@@ -142,7 +142,7 @@ fn plain(value: &Json) -> String {
 
 #[cfg(test)]
 mod tests {
-    use kino_model::TraceId;
+    use kino_model::{SpanKind, TraceId};
     use serde_json::json;
 
     use super::super::tests::EIGHTY;
@@ -160,10 +160,10 @@ mod tests {
             parent_span_id: parent.map(|id| SpanId([id; 8])),
             service: "shop".to_owned(),
             name: name.to_owned(),
-            kind: "server".to_owned(),
+            kind: SpanKind::Server,
             start_unix_nanos: 1_777_593_600_000_000_000,
             duration_nanos: Some(1_500_000),
-            status: "unset".to_owned(),
+            status: StatusCode::Unset,
             status_message: String::new(),
             attributes: Map::new(),
             resource: map(&json!({"service.name": "shop"})),
@@ -173,7 +173,7 @@ mod tests {
             links_left_out: 0,
         };
         let mut child = span(2, Some(1), "SELECT");
-        child.status = "error".to_owned();
+        child.status = StatusCode::Error;
         child.status_message = "deadlock".to_owned();
         child.attributes = map(&json!({"db.query.text": "SELECT 1\nFROM t\u{1b}[2J", "rows": 3}));
         child.events = vec![OpenEvent {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use kino_model::SpanId;
+use kino_model::{SpanId, StatusCode};
 use kino_text::{layout, timeline, tree};
 use kino_wire::evidence::OpenSpan;
 use kino_wire::explain::PathSegment;
@@ -177,7 +177,7 @@ impl<'a> Timeline<'a> {
         let times = if row.spans.len() > 1 { format!(" ×{}", count(row.spans.len() as u64)) } else { String::new() };
         let name = layout::cut(&clean(&first.name), room.saturating_sub(layout::width(&times)).max(1)).into_owned();
         let mut used = layout::width(&name) + layout::width(&times);
-        let failed = spans().filter(|span| span.status == "error").count();
+        let failed = spans().filter(|span| span.status == StatusCode::Error).count();
         let tone = if failed > 0 { Tone::Bad } else { Tone::Plain };
         let mut shown = format!("{}{}{times}", " ".repeat(indent), style.paint(tone, &name));
         if self.several_services && used + 2 < room {
@@ -271,7 +271,7 @@ impl<'a> Timeline<'a> {
             let room = frame.columns - 1;
             let mut shown = layout::cut(&whole, room).into_owned();
             shown.push_str(&" ".repeat(room - layout::width(&shown)));
-            let failed = frame.spans.iter().any(|span| self.spans[*span].status == "error");
+            let failed = frame.spans.iter().any(|span| self.spans[*span].status == StatusCode::Error);
             text.push('▏');
             text.push_str(&style.paint(if failed { Tone::Bad } else { Tone::Plain }, &shown));
         }
@@ -312,7 +312,7 @@ fn end(span: &OpenSpan) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use kino_model::TraceId;
+    use kino_model::{SpanKind, TraceId};
 
     use super::super::tests::EIGHTY;
     use super::*;
@@ -324,10 +324,10 @@ mod tests {
             parent_span_id: (parent > 0).then_some(SpanId([parent; 8])),
             service: "shop".to_owned(),
             name: name.to_owned(),
-            kind: "server".to_owned(),
+            kind: SpanKind::Server,
             start_unix_nanos: from * 1_000_000,
             duration_nanos: Some((to - from) * 1_000_000),
-            status: "unset".to_owned(),
+            status: StatusCode::Unset,
             status_message: String::new(),
             attributes: serde_json::Map::new(),
             resource: serde_json::Map::new(),
@@ -350,7 +350,7 @@ mod tests {
             }),
         );
         spans.push(span(20, 3, "\u{1b}[31mevil", (80, 81)));
-        spans[4].status = "error".to_owned();
+        spans[4].status = StatusCode::Error;
         spans
     }
 

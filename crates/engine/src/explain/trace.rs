@@ -234,7 +234,7 @@ fn wait_answer(wait: analyze::Wait) -> wire::Wait {
     wire::Wait {
         service: wait.service,
         name: wait.name,
-        kind: wait.kind.name().to_owned(),
+        kind: wait.kind,
         nanos: wait.nanos,
         usual_nanos: wait.usual_nanos,
         share: wait.share,

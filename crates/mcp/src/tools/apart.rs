@@ -114,7 +114,7 @@ fn earlier_table(earlier: &Earlier) -> Table {
 fn wait_table(wait: &Wait) -> Table {
     let mut table = Table::new(&shapes::WAIT);
     table.rows.push(vec![
-        Value::word(&wait.kind),
+        Value::word(wait.kind.name()),
         Value::recorded(&wait.service),
         Value::recorded(&wait.name),
         Value::Nanos(wait.nanos),
