@@ -149,7 +149,7 @@ async fn one_exception_of_several_operations_is_listed_once_and_names_all() {
 #[tokio::test(flavor = "multi_thread")]
 async fn different_exceptions_are_listed_apart() {
     let found = opened_of(&[("GET /about", 40), ("GET /cart", 50), ("GET /help", 45)], failing_apart).await;
-    let also_in: Vec<usize> = found.iter().map(|it| it["also_in"].as_array().unwrap().len()).collect();
+    let also_in: Vec<usize> = found.iter().map(|it| it["also_in"].as_array().map_or(0, Vec::len)).collect();
     assert_eq!(also_in.iter().sum::<usize>(), 1, "{found:?}");
     assert_eq!(found.len(), 2, "{found:?}");
 }
