@@ -114,6 +114,17 @@ fn a_command_runs_where_no_engine_can_be_had_and_its_record_waits() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn a_run_says_how_much_memory_it_took() {
+    let home = Home::new();
+    let script = "x=$(head -c 60000000 /dev/zero | tr '\\0' x); echo ${#x}";
+    let (output, record) = record(&home, &["--", "sh", "-c", script]);
+    assert_eq!(output.stdout, b"60000000\n");
+    let peak = record["peak_memory_bytes"].as_u64().unwrap();
+    assert!((60_000_000..1_000_000_000).contains(&peak), "{peak}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn a_run_says_how_busy_other_programs_were() {
     let home = Home::new();
     let mut burner = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();

@@ -82,6 +82,7 @@ impl Engine {
             cut_bytes: start.diff.map_or(0, |diff| diff.cut_bytes),
             cpu_nanos: None,
             others_cpu: None,
+            peak_memory_bytes: None,
             findings_changed: Vec::new(),
             verification: None,
             sent: None,
@@ -105,6 +106,7 @@ impl Engine {
         (record.exit_code, record.signal) = (finish.exit_code, finish.signal);
         record.cpu_nanos = finish.cpu_nanos;
         record.others_cpu = finish.others_cpu.filter(|share| (0.0..=1.0).contains(share));
+        record.peak_memory_bytes = finish.peak_memory_bytes;
         self.inner.runs.put(&record).await?;
         self.emit(&record).await?;
         let traces = self.of_run(record.run_id).await?.0.into_iter().map(|row| row.trace_id).collect();
@@ -232,6 +234,7 @@ fn summarise(
         start_unix_nanos: record.start_unix_nanos,
         cpu_nanos: record.cpu_nanos,
         others_cpu: record.others_cpu,
+        peak_memory_bytes: record.peak_memory_bytes,
         exit_code: record.exit_code,
         signal: record.signal,
         stdout_blob: record.stdout_blob,

@@ -68,6 +68,9 @@ pub struct Ended {
     /// The share of the machine's cores that other programs used meanwhile, from 0 to 1; `None` where the system does
     /// not say, or the command ended too soon.
     pub others_cpu: Option<f64>,
+    /// The most memory that one process of the command had at a time, in bytes; `None` where the system does not say, or
+    /// another child of this process had more before.
+    pub peak_memory_bytes: Option<u64>,
 }
 
 /// Everything that lives as long as the child.
@@ -112,7 +115,8 @@ pub fn run(
     runtime.block_on(async {
         // Before the child exists, so that no signal in between is lost.
         let mut signals = listen();
-        let (machine_before, cpu_before) = (Moment::now(clock), children_cpu_nanos());
+        let (machine_before, cpu_before, peak_before) =
+            (Moment::now(clock), children_cpu_nanos(), children_peak_bytes());
         let own_terminal = command.streams == Streams::HandedOn && io::stdout().is_terminal();
         let started = if own_terminal {
             on_terminal(command, variables, terminal_helper, screen)
@@ -135,7 +139,8 @@ pub fn run(
         let own = Duration::from_nanos(cpu_nanos.unwrap_or_default().unsigned_abs());
         let machine = Moment::now(clock).zip(machine_before).filter(|_| cpu_nanos.is_some());
         let others_cpu = machine.and_then(|(after, before)| after.others_since(before, own));
-        Ended { cpu_nanos, others_cpu, ..ended }
+        let peak_memory_bytes = children_peak_bytes().filter(|peak| peak_before.is_none_or(|before| *peak > before));
+        Ended { cpu_nanos, others_cpu, peak_memory_bytes, ..ended }
     })
 }
 
@@ -146,6 +151,7 @@ fn failed(error: RunnerError) -> Ended {
         stderr: Captured::default(),
         cpu_nanos: None,
         others_cpu: None,
+        peak_memory_bytes: None,
     }
 }
 
@@ -154,6 +160,14 @@ fn children_cpu_nanos() -> Option<i64> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
     let nanos = |time: nix::sys::time::TimeVal| time.tv_sec() * 1_000_000_000 + time.tv_usec() * 1_000;
     Some(nanos(usage.user_time()) + nanos(usage.system_time()))
+}
+
+/// The largest resident set of any child that was waited for, or of theirs, in bytes.
+fn children_peak_bytes() -> Option<u64> {
+    /// Linux counts in KiB, macOS in bytes.
+    const UNIT: u64 = if cfg!(target_os = "macos") { 1 } else { 1024 };
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
+    u64::try_from(usage.max_rss()).ok().filter(|peak| *peak > 0).map(|peak| peak * UNIT)
 }
 
 type Started = (tokio::process::Child, Open);
@@ -249,6 +263,7 @@ impl Open {
             stderr: collect(self.stderr),
             cpu_nanos: None,
             others_cpu: None,
+            peak_memory_bytes: None,
         };
         drop(self.raw);
         ended

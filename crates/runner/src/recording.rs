@@ -275,6 +275,7 @@ fn finish_of<H: Host>(host: &H, run: RunId, ended: &Ended) -> RunFinish {
         end_unix_nanos: host.clock().now().0,
         cpu_nanos: ended.cpu_nanos,
         others_cpu: ended.others_cpu,
+        peak_memory_bytes: ended.peak_memory_bytes,
     }
 }
 

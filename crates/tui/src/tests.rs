@@ -311,6 +311,7 @@ fn recorded_run() -> Run {
         lost: false,
         cpu_nanos: None,
         others_cpu: None,
+        peak_memory_bytes: None,
         exit_code: Some(1),
         signal: None,
         stdout_blob: Some("abc0".repeat(16).parse().unwrap()),

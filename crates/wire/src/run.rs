@@ -94,6 +94,10 @@ pub struct RunFinish {
     /// not say.
     #[serde(default)]
     pub others_cpu: Option<f64>,
+    /// The most memory that one process of the command had at a time, in bytes; `None` where the system does not say, or
+    /// it was less than that of the git commands before it.
+    #[serde(default)]
+    pub peak_memory_bytes: Option<u64>,
 }
 
 /// Asks for a run's record. `run_id` may be a unique prefix.
@@ -132,6 +136,9 @@ pub struct Run {
     /// The share of the machine's cores that other programs used meanwhile, from 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub others_cpu: Option<f64>,
+    /// The most memory that one of its processes had at a time, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
     /// The command's exit code.
     pub exit_code: Option<i32>,
     /// The signal that ended it.

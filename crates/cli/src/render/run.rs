@@ -108,6 +108,7 @@ pub(crate) fn record(run: &Run, beside: &Beside, style: Style, now: UnixNanos, z
     ];
     let mut facts: Vec<String> = code.into_iter().flatten().collect();
     facts.extend(run.cpu_nanos.map(|nanos| format!("{} of processor time", DurationNanos(nanos))));
+    facts.extend(run.peak_memory_bytes.map(|peak| format!("at most {} of memory", bytes(peak))));
     facts.extend(run.others_cpu.map(|share| format!("other programs used {} of the cores", percent(share))));
     if !facts.is_empty() {
         text.push_str(&super::wrap(&facts.join(" · "), style, ""));
@@ -245,6 +246,7 @@ mod tests {
             lost: false,
             cpu_nanos: None,
             others_cpu: None,
+            peak_memory_bytes: None,
             exit_code: Some(0),
             signal: None,
             stdout_blob: None,

@@ -54,6 +54,8 @@ pub(crate) struct Record {
     /// The share of the machine's cores that other programs used meanwhile.
     #[serde(default)]
     pub(super) others_cpu: Option<f64>,
+    #[serde(default)]
+    pub(super) peak_memory_bytes: Option<u64>,
     /// What became of findings by it.
     #[serde(default)]
     pub(super) findings_changed: Vec<FindingChange>,

@@ -112,6 +112,7 @@ fn finish(run: u8) -> RunFinish {
         end_unix_nanos: 2,
         cpu_nanos: None,
         others_cpu: None,
+        peak_memory_bytes: None,
     }
 }
 
