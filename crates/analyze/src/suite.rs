@@ -60,7 +60,7 @@ pub struct TestExecution<'a> {
     pub evidence: Evidence,
     /// Where it is in the code.
     pub location: Option<Location>,
-    /// Why it failed, at most [`MESSAGE_CHARS_MAX`] characters; `None` where it did not, or nothing says why.
+    /// Why it failed, at most 500 characters; `None` where it did not, or nothing says why.
     pub message: Option<String>,
 }
 
