@@ -59,6 +59,9 @@ MASKS = [
 ]
 
 
+# Variables that change what the commands print; where CI or BUILD_NUMBER is set, pytest cuts no line of its summary.
+FOREIGN = ("BUILD_NUMBER", "CI", "KINO_", "OTEL_", "PYTEST", "TRACEPARENT")
+
 # Which operations take the second and third place in a run differs; so does whether a finding is known when it ends.
 VARIES = re.compile(r"kino │ (N % TIME|findings )")
 
@@ -88,7 +91,7 @@ def _transcript(python, home):
     shutil.copytree(APP, shop)
     (home / "home").mkdir(mode=0o700)
     (home / "home" / "config.toml").write_text(ANY_PORT)
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "KINO_", "PYTEST", "TRACEPARENT"))}
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(FOREIGN)}
     environment = {
         **clean, "KINO_HOME": str(home / "home"), "NO_COLOR": "1", "COLUMNS": str(WIDTH), "PYTHONDONTWRITEBYTECODE": "1",
         "PATH": f"{binary().parent}:{Path(python).parent}:{os.environ['PATH']}", "PYTHONWARNINGS": "ignore", "LC_ALL": "C.UTF-8",
