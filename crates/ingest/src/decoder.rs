@@ -30,11 +30,12 @@ pub trait Decoder: Send {
 
 /// Returns a decoder for an input that begins with these bytes: more of it than blanks and a byte order mark.
 pub fn decoder(beginning: &[u8], limits: &Limits) -> Box<dyn Decoder> {
-    match without_mark(beginning).trim_ascii_start().first() {
-        Some(b'{' | b'[') => Box::new(JsonDocuments::new(limits)),
-        Some(b'<') => Box::new(Xml { limits: limits.clone(), bytes: Vec::new() }),
-        _ => Box::new(Protobuf { limits: limits.clone(), bytes: Vec::new() }),
-    }
+    let decode: Decode = match without_mark(beginning).trim_ascii_start().first() {
+        Some(b'{' | b'[') => return Box::new(JsonDocuments::new(limits)),
+        Some(b'<') => xml,
+        _ => protobuf,
+    };
+    Box::new(Whole { decode, limits: limits.clone(), bytes: Vec::new() })
 }
 
 /// Decodes a whole file. In JSON lines, a line that cannot be decoded is named and costs the others nothing.
@@ -181,13 +182,16 @@ impl Decoder for JsonDocuments {
     }
 }
 
-/// One OTLP message, which is complete only at its end.
-struct Protobuf {
+type Decode = fn(&[u8], &Limits) -> Result<(Format, Decoded), Undecodable>;
+
+/// One document of a kind that is complete only at its end.
+struct Whole {
+    decode: Decode,
     limits: Limits,
     bytes: Vec<u8>,
 }
 
-impl Decoder for Protobuf {
+impl Decoder for Whole {
     fn feed(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
@@ -198,33 +202,20 @@ impl Decoder for Protobuf {
 
     fn finish(&mut self, last: &[u8]) -> Result<(Format, Decoded), Undecodable> {
         let mut pending = mem::take(&mut self.bytes);
-        let message = joined(&mut pending, last);
-        let decoded = otlp::decode_traces(message, Encoding::Protobuf, &self.limits).ok();
-        let decoded = decoded.filter(|decoded| decoded.spans + decoded.rejected_spans > 0);
-        decoded
-            .map(|decoded| (Format::OtlpProtobuf, decoded))
-            .ok_or_else(|| Undecodable { expected: "a trace file", problem: format!("it is not {}", formats::NAMES) })
+        (self.decode)(joined(&mut pending, last), &self.limits)
     }
 }
 
-/// One XML document, a report of tests, which is decoded at its end.
-struct Xml {
-    limits: Limits,
-    bytes: Vec<u8>,
+/// Decodes one OTLP message.
+fn protobuf(message: &[u8], limits: &Limits) -> Result<(Format, Decoded), Undecodable> {
+    let decoded = otlp::decode_traces(message, Encoding::Protobuf, limits).ok();
+    let decoded = decoded.filter(|decoded| decoded.spans + decoded.rejected_spans > 0);
+    decoded
+        .map(|decoded| (Format::OtlpProtobuf, decoded))
+        .ok_or_else(|| Undecodable { expected: "a trace file", problem: format!("it is not {}", formats::NAMES) })
 }
 
-impl Decoder for Xml {
-    fn feed(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    fn take(&mut self) -> Decoded {
-        Harvest::default().finish()
-    }
-
-    fn finish(&mut self, last: &[u8]) -> Result<(Format, Decoded), Undecodable> {
-        let mut pending = mem::take(&mut self.bytes);
-        let harvest = formats::junit::harvest(joined(&mut pending, last), &self.limits)?;
-        Ok((Format::JunitXml, harvest.finish()))
-    }
+/// Decodes one XML document, a report of tests.
+fn xml(document: &[u8], limits: &Limits) -> Result<(Format, Decoded), Undecodable> {
+    Ok((Format::JunitXml, formats::junit::harvest(document, limits)?.finish()))
 }

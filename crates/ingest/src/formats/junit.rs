@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use kino_model::{Resource, Span, SpanId, SpanKind, TraceId, UnixNanos, Value, thin_vec};
+use sha2::{Digest, Sha256};
 
 use crate::reports::{Place, junit};
 use crate::{Harvest, Limits, Undecodable};
@@ -18,7 +19,9 @@ pub(crate) fn harvest(body: &[u8], limits: &Limits) -> Result<Harvest, Undecodab
     let mut report = junit::read(body, limits)?;
     let said = report.cases.iter().filter_map(|case| case.start).min();
     let moment = if said.is_none() { limits.now.0.unsigned_abs() } else { 0 };
-    let trace_id = TraceId((hash(body) ^ u128::from(moment)).max(1).to_be_bytes());
+    let digest = Sha256::digest(body);
+    let known = u128::from_be_bytes(*digest.first_chunk().expect("a digest is longer than a trace id"));
+    let trace_id = TraceId((known ^ u128::from(moment)).max(1).to_be_bytes());
     let parent = SpanId(*trace_id.0.last_chunk().expect("a trace id is longer than a span id"));
     let name = if report.title.trim().is_empty() { UNNAMED } else { report.title.as_str() };
     let attributes = thin_vec![("service.name".into(), Value::from(name))];
@@ -41,13 +44,6 @@ pub(crate) fn harvest(body: &[u8], limits: &Limits) -> Result<Harvest, Undecodab
     let left_out = report.left_out;
     report.issues.add_many("test_left_out", left_out, || format!("{left_out} tests beyond what one report may have"));
     Ok(Harvest { spans, issues: report.issues, rejected_spans: left_out, ..Harvest::default() })
-}
-
-/// FNV-1a of 128 bits (RFC 9923): the same bytes give the same id, and no two reports of a project the same.
-fn hash(bytes: &[u8]) -> u128 {
-    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-    const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
-    bytes.iter().fold(BASIS, |hash, byte| (hash ^ u128::from(*byte)).wrapping_mul(PRIME))
 }
 
 #[cfg(test)]
