@@ -31,6 +31,8 @@ pub(super) struct Recipe {
     pub(super) setup: Vec<String>,
     /// Lines for a shell, each of which is one recorded run.
     pub(super) run: Vec<String>,
+    /// Whether its lines say themselves, by `$KINO run --`, what is recorded, by what `kino run` injects.
+    pub(super) is_injected: bool,
 }
 
 /// Every recipe, by name.
@@ -64,6 +66,8 @@ pub(super) enum Draw {
     Sixth,
     /// Other names only
     Seventh,
+    /// Other names by quotas of Node's, of Python's and of Django's packages
+    Eighth,
 }
 
 impl Draw {
@@ -75,6 +79,7 @@ impl Draw {
             Self::Fifth => "field/fifth.json",
             Self::Sixth => "field/sixth.json",
             Self::Seventh => "field/seventh.json",
+            Self::Eighth => "field/eighth.json",
         }
     }
 }
@@ -88,7 +93,7 @@ pub(super) fn sealed(root: &Path, draw: Draw) -> anyhow::Result<Vec<String>> {
         names.iter().position(|name| name == first).with_context(|| format!("{first} was not drawn"))
     };
     Ok(match draw {
-        Draw::First | Draw::Sixth | Draw::Seventh => names,
+        Draw::First | Draw::Sixth | Draw::Seventh | Draw::Eighth => names,
         Draw::Fourth | Draw::Fifth => {
             // What it had not reached was taken again.
             let later = if draw == Draw::Fourth { Draw::Fifth } else { Draw::Sixth };
@@ -147,6 +152,7 @@ fn recipe(name: &str, text: &[u8]) -> anyhow::Result<Recipe> {
         folder: text("folder").unwrap_or_default(),
         setup: texts(&recipe, "setup")?,
         run: texts(&recipe, "run")?,
+        is_injected: recipe["injected"].as_bool().unwrap_or_default(),
     })
 }
 

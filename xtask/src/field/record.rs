@@ -82,10 +82,20 @@ fn record(recipe: &Recipe, root: &Path, cache: &Path, kino: &Path) -> anyhow::Re
     for (number, line) in recipe.run.iter().enumerate() {
         let output = place.folder.join(format!("output-{number}.log"));
         let inner = format!("exec >{} 2>&1\n{line}", output.display());
-        let environment = [("KINO_HOME", home.join("home").into_os_string()), ("KINO_LINE", inner.into())];
-        // What the packages are instrumented with is OpenTelemetry's own.
-        let arguments = ["run", "--no-inject", "--", "sh", "-c", r#"eval "$KINO_LINE""#];
-        if let Err(error) = place.execute("kino.log", &kino.to_string_lossy(), &arguments, &work, &environment) {
+        let environment = [
+            ("KINO_HOME", home.join("home").into_os_string()),
+            ("KINO_LINE", inner.into()),
+            ("KINO", kino.as_os_str().to_owned()),
+        ];
+        let shell = ["sh", "-c", r#"eval "$KINO_LINE""#];
+        let ended = if recipe.is_injected {
+            place.execute("kino.log", shell[0], &shell[1..], &work, &environment)
+        } else {
+            // What the package is instrumented with is OpenTelemetry's own.
+            let arguments = [&["run", "--no-inject", "--"][..], &shell].concat();
+            place.execute("kino.log", &kino.to_string_lossy(), &arguments, &work, &environment)
+        };
+        if let Err(error) = ended {
             println!("{:<24} line {number}: {error:#} ({})", recipe.name, output.display());
         }
     }
@@ -138,11 +148,15 @@ impl<'r> Place<'r> {
             uv(&arguments)
         };
         let mut wanted: Vec<&str> = self.recipe.install.iter().map(String::as_str).collect();
-        wanted.extend(PYTHON_INSTRUMENTATION);
-        packages(&wanted)?;
-        let line = "opentelemetry-bootstrap -a requirements >instrumentation.txt";
-        self.execute("install.log", "sh", &["-c", line], &self.folder, &[])?;
-        packages(&["-r", "instrumentation.txt"])?;
+        if self.recipe.is_injected {
+            packages(&wanted)?;
+        } else {
+            wanted.extend(PYTHON_INSTRUMENTATION);
+            packages(&wanted)?;
+            let line = "opentelemetry-bootstrap -a requirements >instrumentation.txt";
+            self.execute("install.log", "sh", &["-c", line], &self.folder, &[])?;
+            packages(&["-r", "instrumentation.txt"])?;
+        }
         if let Some(sources) = &self.recipe.sources {
             let name = sources.split(['=', '[']).next().unwrap_or(sources);
             let line = format!(
@@ -157,7 +171,9 @@ impl<'r> Place<'r> {
     fn install_node(&self) -> anyhow::Result<()> {
         let mut arguments = vec!["install", "--no-audit", "--no-fund", "--prefix", "."];
         arguments.extend(self.recipe.install.iter().map(String::as_str));
-        arguments.extend(NODE_INSTRUMENTATION);
+        if !self.recipe.is_injected {
+            arguments.extend(NODE_INSTRUMENTATION);
+        }
         self.execute("install.log", "npm", &arguments, &self.folder, &[])?;
         if let Some(sources) = &self.recipe.sources {
             let line = format!("npm pack --silent '{sources}' && tar -xf *.tgz --strip-components 1 -C work");

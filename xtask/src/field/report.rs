@@ -99,6 +99,7 @@ fn chosen(args: &Args, root: &Path) -> anyhow::Result<(&'static str, Vec<Recipe>
         Some(Draw::Fifth) => "fifth draw's",
         Some(Draw::Sixth) => "sixth draw's",
         Some(Draw::Seventh) => "seventh draw's",
+        Some(Draw::Eighth) => "eighth draw's",
     };
     Ok((heading, recipes))
 }
