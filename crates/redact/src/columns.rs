@@ -18,6 +18,7 @@ use arrow_array::{
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_data::transform::MutableArrayData;
 use arrow_schema::{DataType, Schema};
+use foldhash::HashMap;
 use kino_model::columns::{Kind, Table};
 use kino_model::exact::{self, Record, any_value};
 use kino_model::{Batch, Text, Value, names};
@@ -484,12 +485,19 @@ impl Redactor {
         entries.extend(self.hits(keys));
         let bytes = keys.value_data();
         let (mut begin, added) = (keys.value_offsets()[0] as usize, !self.rules.keys.is_empty());
+        // The same few keys come in every row.
+        let mut judged: HashMap<&str, bool> = HashMap::default();
         for (entry, end) in keys.value_offsets()[1..].iter().map(|end| *end as usize).enumerate() {
             let suspect = added || super::names::may_be_sensitive(&bytes[begin..end]);
-            if suspect && values.is_valid(entry) && self.is_secret_under(keys.value(entry), values.value(entry)) {
+            begin = end;
+            if !suspect || values.is_null(entry) {
+                continue;
+            }
+            let key = keys.value(entry);
+            let is_sensitive = *judged.entry(key).or_insert_with(|| self.is_sensitive(key));
+            if is_sensitive && self.is_secret_under(key, values.value(entry)) {
                 entries.insert(entry);
             }
-            begin = end;
         }
         let offsets = map.value_offsets();
         let row_of = |entry: usize| offsets.partition_point(|offset| *offset as usize <= entry).checked_sub(1);

@@ -11,6 +11,9 @@ const RUN_MIN: usize = 10;
 /// The fewest digits in such a run.
 const DIGITS_MIN: usize = 8;
 const STRIDE: usize = RUN_MIN - 1;
+/// The fewest and the most digits of a card number.
+const CARD_DIGITS_MIN: usize = 13;
+const CARD_DIGITS_MAX: usize = 19;
 /// The longest account number that the standard allows, with a separator after every fourth character.
 const IBAN_TEXT_MAX: usize = 34 + 8;
 
@@ -59,8 +62,14 @@ fn trimmed(text: &[u8], start: usize, end: usize) -> (usize, usize) {
 
 /// Whether the run is a card number: digits alone, or in groups as they are printed on cards.
 fn is_card(run: &[u8]) -> bool {
-    let digits: Vec<u8> = run.iter().filter(|byte| byte.is_ascii_digit()).map(|digit| digit - b'0').collect();
-    if !(13..=19).contains(&digits.len()) || !is_issued(&digits) || !luhn(&digits) {
+    let (mut digits, mut count) = ([0; CARD_DIGITS_MAX], 0);
+    for digit in run.iter().filter(|byte| byte.is_ascii_digit()) {
+        let Some(place) = digits.get_mut(count) else { return false };
+        *place = digit - b'0';
+        count += 1;
+    }
+    let digits = &digits[..count];
+    if count < CARD_DIGITS_MIN || !is_issued(digits) || !luhn(digits) {
         return false;
     }
     if digits.len() == run.len() {

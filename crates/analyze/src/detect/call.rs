@@ -249,7 +249,7 @@ pub(super) fn whole_call(facts: &Facts<'_, '_>, index: usize) -> usize {
 /// Whether the span asks something outside its process; agents and chains ask nothing themselves, though they are marked
 /// so.
 fn asks(span: &Span) -> bool {
-    is_model(span) || (span.kind == SpanKind::Client && span.attribute("gen_ai.operation.name").is_none())
+    (span.kind == SpanKind::Client && span.attribute("gen_ai.operation.name").is_none()) || is_model(span)
 }
 
 /// Whether the span waits for something outside its process.

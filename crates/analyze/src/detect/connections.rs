@@ -183,6 +183,9 @@ fn scope(facts: &Facts<'_, '_>, index: usize) -> usize {
 
 /// The connections that an execution opened, by start, with what used them.
 fn openings<'a>(facts: &Facts<'_, 'a>) -> Vec<Opening<'a>> {
+    if !facts.indices().skip(1).any(|index| opens(facts.span(index))) {
+        return Vec::new();
+    }
     let (mut openings, mut uses) = (Vec::new(), Vec::new());
     for index in facts.indices().skip(1) {
         let span = facts.span(index);

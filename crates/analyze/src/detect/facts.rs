@@ -130,7 +130,8 @@ impl<'t, 'a> Facts<'t, 'a> {
         })
     }
 
-    fn position(&self, index: usize) -> usize {
+    /// The place of a span in [`Facts::indices`].
+    pub(super) fn position(&self, index: usize) -> usize {
         self.tree.position_below(self.execution.entry, index)
     }
 

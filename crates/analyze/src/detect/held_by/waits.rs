@@ -168,7 +168,7 @@ fn by_statement(span: &Span) -> Option<Sort> {
 
 fn sort(name: &str) -> Sort {
     let words = words(name);
-    let has = |any: &[&str]| words.iter().any(|word| any.contains(&word.as_str()));
+    let has = |any: &[&str]| words.iter().any(|word| any.iter().any(|one| word.eq_ignore_ascii_case(one)));
     let limits = has(&["throttle", "throttled", "throttling", "ratelimit", "ratelimiter"])
         || (has(&["rate"]) && has(&["limit", "limiter", "limited"]));
     if has(&["release", "unlock", "checkin"]) {
@@ -191,18 +191,16 @@ pub(in crate::detect) fn is_named_wait(name: &str) -> bool {
     matches!(sort(name), Sort::Acquires | Sort::Waits)
 }
 
-/// The words of a name in small letters: `HikariDataSource.getConnection` has `get` and `connection`.
-fn words(name: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut was_small = false;
-    for letter in name.chars() {
+/// The words of a name: `HikariDataSource.getConnection` has `get` and `Connection`.
+fn words(name: &str) -> Vec<&str> {
+    let (mut words, mut start, mut was_small) = (Vec::new(), 0, false);
+    for (at, letter) in name.char_indices() {
         if !letter.is_alphanumeric() || (letter.is_uppercase() && was_small) {
-            words.push(String::new());
+            words.push(&name[start..at]);
+            start = if letter.is_alphanumeric() { at } else { at + letter.len_utf8() };
         }
         was_small = letter.is_lowercase();
-        if letter.is_alphanumeric() {
-            words.last_mut().expect("there is one from the start").extend(letter.to_lowercase());
-        }
     }
+    words.push(&name[start..]);
     words
 }
