@@ -10,7 +10,7 @@ import threading
 import time
 
 import pytest
-from conftest import COMMAND_SECONDS_MAX, Engine, binary
+from conftest import COMMAND_SECONDS_MAX, Engine, binary, eventually
 
 SECRET = "AKIAIOSFODNN7EXAMPLE"
 PROGRAM = f"""
@@ -155,5 +155,84 @@ def test_what_a_repository_could_have_brought_is_named_and_left(place, tmp_path)
     try:
         assert b"git tracks files below" in engine.kino("runs").stderr
         assert engine.json("runs")["items"] == [] and len(waiting(directory)) == 1
+    finally:
+        engine.stop()
+
+
+LONG = """
+import sqlite3, sys
+database = sqlite3.connect(":memory:")
+database.execute("select 'before'")
+print("now", flush=True)
+sys.stdin.readline()
+for number in range(5):
+    database.execute("select 'after'")
+"""
+
+
+@pytest.mark.parametrize("returns", [True, False], ids=["an-engine-starts", "none-can"])
+def test_spans_of_an_engine_that_dies_in_the_middle_are_not_lost(place, tmp_path, python, returns):
+    directory, _ = place
+    (directory / "long.py").write_text(LONG)
+    engine = with_engine(place, tmp_path)
+    try:
+        process = subprocess.Popen(
+            [binary(), "run", "--label", "long", "--", python, "long.py"], cwd=directory, env=engine.environment,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert process.stdout.readline() == "now\n"
+        assert eventually(lambda: b"SELECT" in engine.kino("export").stdout)
+        engine.kill()
+        if not returns:
+            os.rename(engine.home, tmp_path / "moved")
+            engine.home.write_text("")
+        _, errors = process.communicate("go\n", timeout=COMMAND_SECONDS_MAX)
+        assert process.returncode == 0, errors
+        if returns:
+            assert "the engine ended in the middle of this run: 5 of its spans go by way of .kino/spool" in errors, errors
+            assert "took in 1 run with 5 spans from .kino/spool" in errors, errors
+        else:
+            assert "this run waits in .kino/spool with 5 spans" in errors, errors
+            engine.home.unlink()
+            os.rename(tmp_path / "moved", engine.home)
+            engine.start()
+            assert b"took in 1 run with 5 spans" in engine.kino("runs").stderr
+        (run,) = engine.json("runs")["items"]
+        assert (run["label"], run["exit_code"]) == ("long", 0)
+        shown = engine.json("open", f"run:{run['run_id']}")
+        assert shown["spans"] == 7, "connect, one statement before, five after"
+        assert waiting(directory) == []
+    finally:
+        engine.kino("stop", check=False)
+        engine.stop()
+
+
+def test_tests_that_only_a_report_or_the_output_names_wait_too(place, tmp_path):
+    directory, environment = place
+    printed = "running 2 tests\ntest cart::adds ... ok\ntest cart::total ... FAILED\n\ntest result: FAILED. 1 passed; 1 failed\n"
+    (directory / "cargo").write_text(f"#!/bin/sh\nprintf '%s' '{printed}'\n")
+    (directory / "cargo").chmod(0o755)
+    ran = kino(place, "run", "--", "./cargo", "test")
+    assert "tests are read from the output of `cargo test`" in ran.stderr and ".kino/spool with 2 spans" in ran.stderr, ran.stderr
+    engine = with_engine(place, tmp_path)
+    try:
+        assert b"took in 1 run with 2 spans" in engine.kino("runs").stderr
+        answer = engine.json("explain", "--tests", "--all")
+        assert answer["outcomes"] == {"passed": 1, "failed": 1}, answer
+    finally:
+        engine.stop()
+
+
+def test_a_file_that_cannot_be_read_is_named_and_the_others_are_taken_in(place, tmp_path):
+    directory, _ = place
+    for _ in range(2):
+        kino(place, "run", "--", "true")
+    first, second = waiting(directory)
+    first.chmod(0o622)
+    engine = with_engine(place, tmp_path)
+    try:
+        said = engine.kino("runs").stderr.decode()
+        assert first.name in said and "took in 1 run" in said, said
+        assert waiting(directory) == [first]
     finally:
         engine.stop()

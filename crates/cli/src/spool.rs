@@ -29,7 +29,7 @@ pub(crate) fn take_in(app: &App, client: &Client) {
 
 /// Says that a run waits, and why.
 pub(crate) fn say(waiting: &Waiting) {
-    let Waiting { spooled, why, .. } = waiting;
+    let Waiting { spooled, why, notes, .. } = waiting;
     let why: String = why.lines().next().unwrap_or_default().chars().take(REASON_CHARACTERS_MAX).collect();
     let dropped = match spooled.dropped {
         0 => String::new(),
@@ -41,6 +41,9 @@ pub(crate) fn say(waiting: &Waiting) {
         clean(&why),
         counted(spooled.spans, "span"),
     ));
+    for note in notes {
+        output::note(&format!("kino │ {}", clean(note)));
+    }
     if let Some(error) = &spooled.failed {
         output::note(&format!("kino │ not all of it was written: {}", clean(&error.to_string())));
     }
@@ -58,6 +61,11 @@ fn said(taken: &Taken) -> Vec<String> {
     }
     for (file, why) in &taken.set_aside {
         lines.push(format!("kino: {} is what could not be taken in whole ({}); the rest was", path(file), clean(why)));
+    }
+    lines.extend(taken.unread.iter().map(|error| format!("kino: {}", clean(&error.to_string()))));
+    match taken.unread_count.saturating_sub(taken.unread.len() as u64) {
+        0 => {}
+        more => lines.push(format!("kino: {} more in .kino/spool cannot be read either", counted(more, "file"))),
     }
     lines.extend(taken.waits.iter().map(|why| format!("kino: what waits in .kino/spool waits on: {}", clean(why))));
     lines

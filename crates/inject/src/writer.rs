@@ -35,7 +35,7 @@ pub struct Finished<'a> {
     pub end: i64,
     /// Whether it failed.
     pub has_failed: bool,
-    /// Its attributes: texts, whole numbers and truth values.
+    /// Its attributes: texts, whole numbers, truth values, and lists of them.
     pub attributes: Vec<(&'a str, Json)>,
 }
 
@@ -51,14 +51,9 @@ impl Writer {
         if file.metadata()?.blocks() * 512 > UNREAD_BYTES_MAX {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        let resource: Vec<Json> = resource.iter().map(|(key, value)| attribute(key, &json!(value))).collect();
         let mut writer = Self { file, key: key.to_owned() };
-        writer.append(&json!({
-            "process": key,
-            "pid": std::process::id(),
-            "resource": {"attributes": resource},
-            "scope": {"name": scope, "version": "1"},
-        }))?;
+        let (resource, scope) = (resource_of(resource), scope_of(scope));
+        writer.append(&json!({"process": key, "pid": std::process::id(), "resource": resource, "scope": scope}))?;
         Ok(writer)
     }
 
@@ -67,21 +62,7 @@ impl Writer {
     /// # Errors
     /// Where the channel is sealed.
     pub fn span(&mut self, span: &Finished<'_>) -> io::Result<()> {
-        /// An error, in OTLP.
-        const ERROR: u8 = 2;
-        let attributes: Vec<Json> = span.attributes.iter().map(|(key, value)| attribute(key, value)).collect();
-        let written = json!({
-            "traceId": span.trace_id,
-            "spanId": span.span_id,
-            "parentSpanId": span.parent_span_id.unwrap_or_default(),
-            "name": span.name,
-            "kind": 1,
-            "startTimeUnixNano": span.start.to_string(),
-            "endTimeUnixNano": span.end.to_string(),
-            "attributes": attributes,
-            "status": {"code": if span.has_failed { ERROR } else { 0 }},
-        });
-        let record = json!({"p": self.key, "spans": [written]});
+        let record = json!({"p": self.key, "spans": [written(span)]});
         self.append(&record)
     }
 
@@ -91,14 +72,53 @@ impl Writer {
     }
 }
 
+/// Returns spans as one request of OTLP in JSON, on a line with its end.
+pub fn request(resource: &[(String, String)], scope: &str, spans: &[Finished<'_>]) -> Vec<u8> {
+    let spans: Vec<Json> = spans.iter().map(written).collect();
+    let scope_spans = json!([{"scope": scope_of(scope), "spans": spans}]);
+    let request = json!({"resourceSpans": [{"resource": resource_of(resource), "scopeSpans": scope_spans}]});
+    format!("{request}\n").into_bytes()
+}
+
+fn resource_of(attributes: &[(String, String)]) -> Json {
+    let attributes: Vec<Json> = attributes.iter().map(|(key, value)| attribute(key, &json!(value))).collect();
+    json!({"attributes": attributes})
+}
+
+fn scope_of(name: &str) -> Json {
+    json!({"name": name, "version": "1"})
+}
+
+/// A span as OTLP has it in JSON.
+fn written(span: &Finished<'_>) -> Json {
+    /// An error, in OTLP.
+    const ERROR: u8 = 2;
+    let attributes: Vec<Json> = span.attributes.iter().map(|(key, value)| attribute(key, value)).collect();
+    json!({
+        "traceId": span.trace_id,
+        "spanId": span.span_id,
+        "parentSpanId": span.parent_span_id.unwrap_or_default(),
+        "name": span.name,
+        "kind": 1,
+        "startTimeUnixNano": span.start.to_string(),
+        "endTimeUnixNano": span.end.to_string(),
+        "attributes": attributes,
+        "status": {"code": if span.has_failed { ERROR } else { 0 }},
+    })
+}
+
 fn attribute(key: &str, value: &Json) -> Json {
-    let value = match value {
+    json!({"key": key, "value": any_value(value)})
+}
+
+fn any_value(value: &Json) -> Json {
+    match value {
         Json::Bool(truth) => json!({"boolValue": truth}),
         Json::Number(number) => json!({"intValue": number.to_string()}),
         Json::String(text) => json!({"stringValue": text}),
+        Json::Array(values) => json!({"arrayValue": {"values": values.iter().map(any_value).collect::<Vec<_>>()}}),
         other => json!({"stringValue": other.to_string()}),
-    };
-    json!({"key": key, "value": value})
+    }
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -28,6 +28,14 @@ pub const RUN_STDOUT: &str = "kino.run.stdout";
 pub const RUN_STDERR: &str = "kino.run.stderr";
 /// Hash of the uncommitted diff in the blob store. Span.
 pub const RUN_DIFF: &str = "kino.run.diff";
+/// Whether a command was seen in `/proc` now and then: it was there before and after, and its exit code is not known. Span.
+pub const PROCESS_SAMPLED: &str = "kino.process.sampled";
+/// Processor time of a sampled command alone until it was last seen, user and system, in nanoseconds. Span.
+pub const PROCESS_CPU_NANOS: &str = "kino.process.cpu_nanos";
+/// The most memory that a sampled command had resident until it was last seen, in bytes. Span.
+pub const PROCESS_PEAK_MEMORY: &str = "kino.process.peak_memory_bytes";
+/// Whether a sampled command lived on when its run ended; absent where it did not. Span.
+pub const PROCESS_OUTLIVES: &str = "kino.process.outlives_run";
 /// Whether a cache had the answer; beside the conventions' lack of one. Span.
 pub const CACHE_HIT: &str = "kino.cache.hit";
 /// The names of the redaction rules that fired on a value's neighbours, comma-separated. Span, event, link.

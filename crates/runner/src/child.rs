@@ -97,7 +97,8 @@ pub struct Command<'a> {
 }
 
 /// Executes a command to its end, with `variables` added to its environment. `terminal_helper` is
-/// [`crate::Host::terminal_helper`]; `screen` is the user's terminal, where our streams are one.
+/// [`crate::Host::terminal_helper`]; `screen` is the user's terminal, where our streams are one. Once the command has
+/// started, `started` gets its process.
 ///
 /// # Panics
 /// Where the command has no word.
@@ -107,6 +108,7 @@ pub fn run(
     terminal_helper: &Path,
     clock: &dyn Clock,
     screen: &Screen,
+    started: &dyn Fn(Pid),
 ) -> Ended {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -118,16 +120,19 @@ pub fn run(
         let (machine_before, cpu_before, peak_before) =
             (Moment::now(clock), children_cpu_nanos(), children_peak_bytes());
         let own_terminal = command.streams == Streams::HandedOn && io::stdout().is_terminal();
-        let started = if own_terminal {
+        let spawned = if own_terminal {
             on_terminal(command, variables, terminal_helper, screen)
         } else {
             on_pipes(command, variables, screen)
         };
-        let (mut child, streams) = match started {
+        let (mut child, streams) = match spawned {
             Ok(started) => started,
             Err(error) => return failed(error),
         };
         let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        if let Some(pid) = pid {
+            started(pid);
+        }
         let status = loop {
             tokio::select! {
                 status = child.wait() => break status,

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A span is passed on once the engine knows of the run, or it is sure that none can be reached; until then it waits in the
-//! channel, whose size processes bound.
+//! channel, whose size processes bound. Where the engine goes in the middle of a run, the rest waits in the spool. The
+//! collector looks at the run's commands in `/proc`, too.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -28,8 +29,9 @@ use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
 use crate::child::screen::Screen;
+use crate::commands::{Above, Commands, Moment, Sampled};
 use crate::news::News;
-use crate::spool::Spool;
+use crate::spool::{Rescue, Spool, is_passing};
 use crate::{Client, Host, RunnerError};
 
 /// How often an idle channel is read.
@@ -53,13 +55,15 @@ pub struct Injected {
     pub refused: Option<(u64, String)>,
     /// Processes that made spans and live on; theirs go to the engine directly from now on.
     pub left: usize,
+    /// Commands that were seen in `/proc`.
+    pub sampled: Sampled,
 }
 
 /// Where spans go.
 #[derive(Clone)]
 pub(crate) enum Sink<C> {
-    /// An engine, which knows of the run.
-    Engine(C),
+    /// An engine, which knows of the run, and where spans go once it is gone; `None` where they are lost then.
+    Engine(C, Option<Rescue>),
     /// Files, until an engine can be reached.
     Spool(Spool),
 }
@@ -69,6 +73,7 @@ pub(crate) struct Injection<C> {
     bootstrap: Bootstrap,
     path: PathBuf,
     sinks: SyncSender<Sink<C>>,
+    watched: SyncSender<Above>,
     stop: Arc<AtomicBool>,
     collector: JoinHandle<Collector<C>>,
 }
@@ -85,11 +90,12 @@ struct Collector<C> {
     code: CodeNow,
     /// What is said of a server while it runs; `None` where there is no terminal for it.
     news: Option<News>,
-    /// Nanoseconds of a clock that does not go back.
+    /// The commands in `/proc`, once the run's own is known; `None` where it is not.
+    commands: Option<Commands>,
     now: Now,
 }
 
-type Now = Box<dyn Fn() -> u64 + Send>;
+type Now = Box<dyn Fn() -> Moment + Send>;
 
 /// The state of the code now and then: a server that reloads begins a process with another one.
 struct CodeNow {
@@ -137,6 +143,7 @@ impl<C: Client> Injection<C> {
             let channel = Channel::open().map_err(|error| RunnerError::system("making a channel for spans", error))?;
             let path = channel.path();
             let (sinks, from) = sync_channel(1);
+            let (watched, watch) = sync_channel(1);
             let stop = Arc::new(AtomicBool::new(false));
             let (asking, folder, clock) = (host.clone(), directory.to_owned(), host.clone());
             let ask = move || asking.git().code(&folder, &asking.scratch().ok()?).state.code_state;
@@ -147,13 +154,17 @@ impl<C: Client> Injection<C> {
                 refused: None,
                 code: CodeNow { ask: Box::new(ask), known: None },
                 news: screen.map(|screen| News::new(screen, kino_repo::project::name_of(directory))),
-                now: Box::new(move || clock.clock().monotonic_nanos()),
+                commands: None,
+                now: Box::new(move || Moment {
+                    monotonic: clock.clock().monotonic_nanos(),
+                    unix: clock.clock().now().0,
+                }),
             };
             let stopped = Arc::clone(&stop);
-            let run = move || collector.run(&from, &stopped);
+            let run = move || collector.run(&from, &watch, &stopped);
             let spawned = thread::Builder::new().name("spans".to_owned()).spawn(run);
             let collector = spawned.map_err(|error| RunnerError::system("starting a thread", error))?;
-            Ok(Self { bootstrap, path, sinks, stop, collector })
+            Ok(Self { bootstrap, path, sinks, watched, stop, collector })
         }))
     }
 
@@ -174,6 +185,14 @@ impl<C: Client> Injection<C> {
         self.sinks.clone()
     }
 
+    /// Begins to look for commands below the run's own process.
+    pub(crate) fn watch(&self, above: Above) {
+        // It has room for one, and there is no other. A collector that idles looks at once.
+        if self.watched.try_send(above).is_ok() {
+            self.collector.thread().unpark();
+        }
+    }
+
     /// Stops without reading more: nothing is recorded. Processes that live on notice it by the seal.
     pub(crate) fn abandon(self) {
         // A seal that fails changes nothing: what processes write is lost either way.
@@ -183,7 +202,10 @@ impl<C: Client> Injection<C> {
     /// Reads the rest, once the command has ended, and passes it on.
     pub(crate) fn finish(self, sink: Sink<C>) -> Injected {
         let mut collector = self.stop();
-        collector.sink = Some(sink);
+        // One that has found its engine gone stays with the spool.
+        if !matches!(collector.sink, Some(Sink::Spool(_))) {
+            collector.sink = Some(sink);
+        }
         collector.finish()
     }
 
@@ -195,20 +217,34 @@ impl<C: Client> Injection<C> {
 }
 
 impl<C: Client> Collector<C> {
-    fn run(mut self, sinks: &Receiver<Sink<C>>, stop: &AtomicBool) -> Self {
+    fn run(mut self, sinks: &Receiver<Sink<C>>, watch: &Receiver<Above>, stop: &AtomicBool) -> Self {
         while !stop.load(Ordering::Acquire) {
             self.sink = self.sink.or_else(|| sinks.try_recv().ok());
             let is_busy = self.sink.is_some() && self.pass_on();
             if let Some(news) = &mut self.news {
                 let client = match &self.sink {
-                    Some(Sink::Engine(client)) => Some(client),
+                    Some(Sink::Engine(client, _)) => Some(client),
                     Some(Sink::Spool(_)) | None => None,
                 };
-                news.say((self.now)(), client);
+                news.say((self.now)().monotonic, client);
             }
-            thread::park_timeout(if is_busy { BUSY_PAUSE } else { IDLE_PAUSE });
+            self.commands = self.commands.or_else(|| watch.try_recv().ok().map(Commands::new));
+            let pause = if is_busy { BUSY_PAUSE } else { IDLE_PAUSE };
+            thread::park_timeout(self.look_at_commands().map_or(pause, |until| until.min(pause)));
         }
         self
+    }
+
+    /// Looks at the commands where that is due, and passes those on that have ended; returns the time until the next look.
+    fn look_at_commands(&mut self) -> Option<Duration> {
+        let until = self.commands.as_mut()?.sample_if_due(&self.now);
+        if self.sink.is_some() {
+            let (now, reporters) = ((self.now)(), self.records.pids().collect());
+            if let Some((request, spans)) = self.commands.as_mut()?.ended(now, &reporters) {
+                self.deliver(request, spans);
+            }
+        }
+        Some(until)
     }
 
     /// Waits a little for processes that live, closes the channel and passes on what is left.
@@ -224,7 +260,18 @@ impl<C: Client> Collector<C> {
         }
         while self.pass_on() {}
         let left = self.living().len();
-        Injected { counts: self.records.finish(), refused: self.refused, left }
+        let sampled = self.last_commands();
+        Injected { counts: self.records.finish(), refused: self.refused, left, sampled }
+    }
+
+    /// Passes the commands on that were not yet, once nothing more comes through the channel.
+    fn last_commands(&mut self) -> Sampled {
+        let Some(commands) = self.commands.take() else { return Sampled::default() };
+        let (request, sampled) = commands.finish((self.now)(), &self.records.pids().collect());
+        if let Some((request, spans)) = request {
+            self.deliver(request, spans);
+        }
+        sampled
     }
 
     /// Passes on what the next read gives; returns whether it gave anything.
@@ -238,22 +285,36 @@ impl<C: Client> Collector<C> {
             }
         };
         let before = self.records.spans();
-        let now = (self.now)();
+        let now = (self.now)().monotonic;
         let requests = self.records.feed(&bytes, &mut |resource| self.code.of(resource, now));
         if let (Some(news), Some(served)) = (&mut self.news, self.records.served()) {
             news.add(served, now);
         }
         let spans = self.records.spans() - before;
-        match self.sink.as_ref().filter(|_| spans > 0) {
-            Some(Sink::Engine(client)) => {
-                if let Err(problem) = client.import(requests) {
-                    self.refuse(spans, &problem.message);
-                }
-            }
-            Some(Sink::Spool(spool)) => spool.spans(&requests, spans),
-            None => {}
+        if spans > 0 {
+            self.deliver(requests, spans);
         }
         true
+    }
+
+    /// Hands spans over. Once an engine is gone, what it did not take and all that follows goes to the spool.
+    fn deliver(&mut self, requests: Vec<u8>, spans: u64) {
+        let (client, rescue) = match &self.sink {
+            Some(Sink::Engine(client, rescue)) => (client, rescue),
+            Some(Sink::Spool(spool)) => return spool.spans(&requests, spans),
+            None => return,
+        };
+        let again = rescue.as_ref().map(|_| requests.clone());
+        let Err(problem) = client.import(requests) else { return };
+        let spool = rescue.as_ref().filter(|_| is_passing(&problem)).map(Rescue::spool);
+        match (spool, again) {
+            (Some(Ok(spool)), Some(again)) => {
+                spool.spans(&again, spans);
+                self.sink = Some(Sink::Spool(spool));
+            }
+            (Some(Err(error)), _) => self.refuse(spans, &format!("{}; {error}", problem.message)),
+            _ => self.refuse(spans, &problem.message),
+        }
     }
 
     fn refuse(&mut self, spans: u64, why: &str) {

@@ -5,6 +5,7 @@
 //!  verification  base ─► verify_start ─► worktree, set-up ─► runs of both sides in turn ─► verify_finish
 //!  spool         runs that no engine took, in files of the working directory until one does
 //!  injection     spans of unprepared programs: collected beside the command, passed on to the engine
+//!  commands      what programs start into which nothing can be put: seen in /proc
 //!  news          what is new while a server runs, on the user's terminal
 //!  nextest       a test of nextest as a process of its own, with its span
 //!  suites        tests that a report or the output of a run names
@@ -17,6 +18,7 @@
 //! nor prints.
 
 pub mod child;
+mod commands;
 pub mod detached;
 mod environment;
 mod error;
@@ -34,6 +36,7 @@ mod stragglers;
 mod suites;
 pub mod verification;
 
+pub use commands::Sampled;
 pub use error::RunnerError;
 pub use host::{Client, EngineNews, Host, Progress};
 pub use injection::Injected;

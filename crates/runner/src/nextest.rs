@@ -266,7 +266,7 @@ fn peak_memory() -> Option<i64> {
 }
 
 /// What OpenTelemetry's variables say of the process, as `kino run` has set them.
-fn resource(variable: &impl Fn(&str) -> Option<OsString>) -> Vec<(String, String)> {
+pub(crate) fn resource(variable: &impl Fn(&str) -> Option<OsString>) -> Vec<(String, String)> {
     let text = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
     let pairs = text("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
     let pairs = pairs.split(',').filter_map(|pair| pair.split_once('='));

@@ -24,15 +24,17 @@ use kino_repo::Code;
 use kino_wire::admin::StatusQuestion;
 use kino_wire::run::{CodeState, Run, RunFinish, RunOutput, RunStart};
 use kino_wire::{Problem, ProblemKind};
+use rustix::process::Pid;
 
 pub(crate) use self::registration::recorder as own_recorder;
 use self::registration::{Reached, Registration};
 use crate::child::screen::Screen;
 use crate::child::{self, Command, Ended, Streams};
+use crate::commands::Above;
 use crate::environment::{self, Known};
 use crate::injection::{Injected, Injection, Sink};
 use crate::service_name::{self, Place};
-use crate::spool::Spooled;
+use crate::spool::{Rescue, SpoolError, Spooled, is_passing};
 use crate::{Client, EngineNews, Host, RunnerError, java, nextest, stragglers, suites};
 
 /// How often a full store is asked to take the end of a run.
@@ -60,6 +62,8 @@ pub struct Waiting {
     pub why: String,
     /// What came through the bootstrap; `None` where none was injected.
     pub injected: Option<Injected>,
+    /// What there is to say of the tests that reports and the output name, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// What is recorded of an execution.
@@ -84,6 +88,8 @@ struct Recording<C> {
     code: Code,
     /// Metric points refused before the run, to see afterwards whether it sent any.
     metric_points: u64,
+    /// Where what the engine does not take is written.
+    rescue: Rescue,
 }
 
 /// Executes a command and records it where that is possible; else it waits in the spool of its directory. The host says
@@ -101,7 +107,12 @@ pub fn execute<H: Host>(host: &H, command: Command<'_>, label: Option<&str>) -> 
     }
     let variables = registration.as_ref().map(|begun| variables(host, begun, injection.as_ref(), command, label));
     let variables = variables.unwrap_or_default();
-    let ended = child::run(command, &variables, &host.terminal_helper(), host.clock(), &screen);
+    let watch = |pid: Pid| {
+        if let (Some(injection), Some(begun)) = (&injection, &registration) {
+            injection.watch(above(host, begun, pid, &variables));
+        }
+    };
+    let ended = child::run(command, &variables, &host.terminal_helper(), host.clock(), &screen, &watch);
     if let Err(error) = &ended.status {
         host.say(&format!("kino: {error}"));
     }
@@ -110,11 +121,18 @@ pub fn execute<H: Host>(host: &H, command: Command<'_>, label: Option<&str>) -> 
         Some(Reached::Engine(recording)) => {
             record(host, *recording, injection.take(), command, &variables, &mut executed);
         }
-        Some(Reached::Spool(run, spool, failure)) => {
-            stragglers::wait(run);
+        Some(Reached::Spool(begun, spool, failure)) => {
+            let (start, code) = *begun;
+            stragglers::wait(start.run_id);
             let injected = injection.take().map(|injection| injection.finish(Sink::Spool(spool.clone())));
-            let spooled = spool.finish(&finish_of(host, run, &executed.ended));
-            executed.waiting = Some(Waiting { spooled, why: failure.to_string(), injected });
+            let has_tests = injected.as_ref().is_some_and(|injected| injected.counts.tests > 0);
+            let known = Tested { start: &start, code: &code, command, ended: &executed.ended, has_tests };
+            let notes = tests(host, known, &variables, &|spans, count| {
+                spool.spans(spans, count);
+                Ok(())
+            });
+            let spooled = spool.finish(&finish_of(host, start.run_id, &executed.ended));
+            executed.waiting = Some(Waiting { spooled, why: failure.to_string(), injected, notes });
         }
         Some(Reached::Nowhere(failure, error)) => {
             host.say(&format!("kino │ this run is not recorded: {failure}"));
@@ -138,19 +156,24 @@ fn record<H: Host>(
     executed: &mut Executed,
 ) {
     stragglers::wait(recording.start.run_id);
-    let injected = injection.map(|injection| injection.finish(Sink::Engine(recording.client.clone())));
+    let Recording { client, start, code, metric_points: points_before, rescue } = recording;
+    let sink = Sink::Engine(client.clone(), Some(rescue.clone()));
+    let injected = injection.map(|injection| injection.finish(sink));
     let has_tests = injected.as_ref().is_some_and(|injected| injected.counts.tests > 0);
-    let notes = tests(host, &recording, command, &executed.ended, has_tests, variables);
-    let question = finish_of(host, recording.start.run_id, &executed.ended);
-    match finish(host, &recording.client, &question) {
+    let known = Tested { start: &start, code: &code, command, ended: &executed.ended, has_tests };
+    let mut notes = tests(host, known, variables, &|spans, count| deliver(&client, &rescue, spans, count));
+    let question = finish_of(host, start.run_id, &executed.ended);
+    // Whole, so that it can be taken in by itself.
+    let spooled = rescue.opened().map(|spool| spool.finish(&question));
+    match finish(host, &client, &question) {
         Ok(run) => {
-            let metrics_came = run.spans == 0 && metric_points(&recording.client) > recording.metric_points;
-            executed.recorded = Some(Recorded { run, code: recording.code, metrics_came, injected, notes });
+            let metrics_came = run.spans == 0 && metric_points(&client) > points_before;
+            notes.extend(spooled.as_ref().map(came_later));
+            executed.recorded = Some(Recorded { run, code, metrics_came, injected, notes });
         }
-        Err(failure) => match registration::spool(host, command.directory, &recording.start) {
-            Ok(spool) => {
-                let spooled = spool.finish(&question);
-                executed.waiting = Some(Waiting { spooled, why: failure.to_string(), injected });
+        Err(failure) => match spooled.map_or_else(|| Ok(rescue.spool()?.finish(&question)), Ok::<_, SpoolError>) {
+            Ok(spooled) => {
+                executed.waiting = Some(Waiting { spooled, why: failure.to_string(), injected, notes });
             }
             Err(_) => host.say(&format!("kino │ the end of this run is not recorded: {failure}")),
         },
@@ -168,11 +191,12 @@ pub(crate) fn execute_quietly<H: Host>(host: &H, command: Command<'_>) -> Result
     registration.wait(host)?;
     let mut variables = variables(host, &registration, injection.as_ref(), command, None);
     variables.push(("PWD", command.directory.as_os_str().to_owned()));
-    let ended = child::run(command, &variables, &host.terminal_helper(), host.clock(), &Screen::default());
+    let (helper, screen) = (host.terminal_helper(), Screen::default());
+    let ended = child::run(command, &variables, &helper, host.clock(), &screen, &|_| ());
     let recording = registration.registered(host)?;
     stragglers::wait(recording.start.run_id);
     if let Some(injection) = injection {
-        injection.finish(Sink::Engine(recording.client.clone()));
+        injection.finish(Sink::Engine(recording.client.clone(), None));
     }
     let run = finish(host, &recording.client, &finish_of(host, recording.start.run_id, &ended))?;
     Ok((run, ended))
@@ -226,16 +250,67 @@ fn java_options<H: Host>(host: &H, code: &CodeState, command: Command<'_>) -> Op
     agent.variable(host.variable(java::VARIABLE).as_deref())
 }
 
-/// Takes in the tests that reports and the output name; returns what there is to say of it.
+/// Hands spans to the engine; to the spool where that is gone.
+fn deliver(client: &impl Client, rescue: &Rescue, spans: &[u8], count: u64) -> Result<(), String> {
+    if let Some(spool) = rescue.opened() {
+        spool.spans(spans, count);
+        return Ok(());
+    }
+    let Err(problem) = client.import(spans.to_owned()) else { return Ok(()) };
+    match rescue.spool() {
+        Ok(spool) if is_passing(&problem) => {
+            spool.spans(spans, count);
+            Ok(())
+        }
+        _ => Err(problem.message),
+    }
+}
+
+/// Says what the engine of a run did not take, as it was gone.
+fn came_later(spooled: &Spooled) -> String {
+    let (waiting, dropped) = (spooled.spans, spooled.dropped);
+    let dropped = if dropped > 0 { format!(", and {dropped} are lost") } else { String::new() };
+    let failed = spooled.failed.as_ref().map(|error| format!(" ({error})")).unwrap_or_default();
+    format!(
+        "the engine ended in the middle of this run: {waiting} of its spans go by way of .kino/spool{dropped}{failed}"
+    )
+}
+
+/// What the run's commands are below, once its own has started.
+fn above<H: Host>(host: &H, begun: &Registration<H>, pid: Pid, variables: &[(&'static str, OsString)]) -> Above {
+    let variable = |name: &str| {
+        let set = variables.iter().find(|(set, _)| *set == name).map(|(_, value)| value.clone());
+        set.or_else(|| host.variable(name))
+    };
+    Above {
+        pid: pid.as_raw_nonzero().get(),
+        trace: begun.ids.trace,
+        span: begun.ids.span,
+        start: host.clock().now().0,
+        resource: nextest::resource(&variable),
+    }
+}
+
+/// A run of which tests may be known.
+#[derive(Clone, Copy)]
+struct Tested<'a> {
+    start: &'a RunStart,
+    code: &'a Code,
+    command: Command<'a>,
+    ended: &'a Ended,
+    /// Whether processes of the run have recorded tests.
+    has_tests: bool,
+}
+
+/// Takes in the tests that reports and the output name, by `deliver`; returns what there is to say of it.
 fn tests<H: Host>(
     host: &H,
-    recording: &Recording<H::Client>,
-    command: Command<'_>,
-    ended: &Ended,
-    has_tests: bool,
+    known: Tested<'_>,
     variables: &[(&'static str, OsString)],
+    deliver: suites::Deliver<'_>,
 ) -> Vec<String> {
-    let (start, state) = (&recording.start, &recording.code.state);
+    let Tested { start, code, command, ended, has_tests } = known;
+    let state = &code.state;
     let set = variables.iter().find(|(name, _)| *name == environment::SERVICE_NAME).map(|(_, value)| value.clone());
     let service = set.or_else(|| host.variable(environment::SERVICE_NAME)).unwrap_or_default();
     let (service, run) = (service.to_string_lossy(), start.run_id.to_string());
@@ -258,7 +333,7 @@ fn tests<H: Host>(
         times: (start.start_unix_nanos, host.clock().now().0),
         resource: &resource,
     };
-    suites::take_in(&recording.client, looked)
+    suites::take_in(looked, deliver)
 }
 
 fn finish_of<H: Host>(host: &H, run: RunId, ended: &Ended) -> RunFinish {

@@ -16,6 +16,7 @@
 
 mod line;
 mod place;
+mod rescue;
 mod take;
 mod write;
 
@@ -23,6 +24,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub(crate) use self::rescue::Rescue;
+pub(crate) use self::take::is_passing;
 pub use self::take::{Taken, take};
 pub(crate) use self::write::Spool;
 pub use self::write::Spooled;

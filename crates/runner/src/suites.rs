@@ -14,7 +14,6 @@ use kino_ingest::reports::{Place, Report, cargo_test, go_test, junit};
 use kino_ingest::{Encoding, Limits, otlp};
 use kino_model::{Resource, SpanId, TraceId, UnixNanos, Value};
 
-use crate::Client;
 use crate::child::Ended;
 
 /// Reports of one run that are taken in.
@@ -53,8 +52,14 @@ pub(crate) struct Looked<'a> {
     pub(crate) resource: &'a Arc<Resource>,
 }
 
+/// Takes spans as a request of OTLP in JSON, with their number.
+///
+/// # Errors
+/// Where they are lost, and why.
+pub(crate) type Deliver<'a> = &'a dyn Fn(&[u8], u64) -> Result<(), String>;
+
 /// Takes the tests in; returns what there is to say of it, a sentence each.
-pub(crate) fn take_in(client: &impl Client, looked: Looked<'_>) -> Vec<String> {
+pub(crate) fn take_in(looked: Looked<'_>, deliver: Deliver<'_>) -> Vec<String> {
     let mut notes = Vec::new();
     let mut reports: Vec<(&'static str, Report)> = Vec::new();
     if let Some(glob) = looked.junit {
@@ -78,8 +83,8 @@ pub(crate) fn take_in(client: &impl Client, looked: Looked<'_>) -> Vec<String> {
             seed,
         };
         let spans = report.spans(&place);
-        if let Err(problem) = client.import(otlp::encode_traces(&spans, Encoding::Json)) {
-            notes.push(format!("{} tests are not stored: {}", spans.len(), problem.message));
+        if let Err(why) = deliver(&otlp::encode_traces(&spans, Encoding::Json), spans.len() as u64) {
+            notes.push(format!("{} tests are not stored: {why}", spans.len()));
         }
     }
     notes

@@ -9,10 +9,11 @@ use std::io::{self, IsTerminal};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitCode, ExitStatus};
 
+use kino_model::DurationNanos;
 use kino_repo::DIFF_BYTES_MAX;
 use kino_runner::child::{Command, Ended, OUTPUT_BYTES_MAX, Streams};
 use kino_runner::recording::{self, Recorded};
-use kino_runner::{Injected, JavaAgent, Silence};
+use kino_runner::{Injected, JavaAgent, Sampled, Silence};
 use kino_wire::errors::{Errors, ErrorsQuestion};
 use kino_wire::run::Run;
 
@@ -66,7 +67,7 @@ fn report(app: &App, arguments: &args::Run, ended: &Ended, recorded: &Recorded) 
     known.notes.extend(notes.iter().map(|note| render::clean(note).into_owned()));
     if ended.status.is_err() {
         known.silence = vec!["the command did not start".to_owned()];
-    } else if run.spans == 0 {
+    } else if run.spans == injected.as_ref().map_or(0, |injected| injected.sampled.commands) {
         let silence = Silence { words: &arguments.command, metrics_came: *metrics_came, injected: injected.is_some() };
         known.silence = kino_runner::why_no_spans(app, silence);
     }
@@ -112,6 +113,7 @@ fn not_seen(injected: &Injected) -> Vec<String> {
     if let Some((spans, why)) = &injected.refused {
         notes.push(format!("{} not stored: {why}", render::counted(*spans, "span")));
     }
+    notes.extend(sampled(injected.sampled));
     if counts.faults > 0 {
         let places: Vec<_> = counts.faults_seen.iter().map(String::as_str).collect();
         notes.push(format!(
@@ -123,6 +125,24 @@ fn not_seen(injected: &Injected) -> Vec<String> {
     if injected.left > 0 {
         let live = render::counted(injected.left as u64, "process");
         notes.push(format!("{live} of this run live on: their spans go to the engine without `kino run`"));
+    }
+    notes
+}
+
+/// What is to be known of commands that were seen in `/proc`, a sentence each.
+fn sampled(sampled: Sampled) -> Vec<String> {
+    let Sampled { commands, dropped, every_nanos } = sampled;
+    let mut notes = Vec::new();
+    if commands > 0 {
+        let every = DurationNanos(i64::try_from(every_nanos).unwrap_or(i64::MAX));
+        let were = if commands == 1 { "was" } else { "were" };
+        notes.push(format!(
+            "{} {were} seen in /proc, looked at every {every}: shorter ones may be missing, and how one ended is not known",
+            render::counted(commands, "command"),
+        ));
+    }
+    if dropped > 0 {
+        notes.push(format!("{} beyond what one run records left out", render::counted(dropped, "command")));
     }
     notes
 }

@@ -24,7 +24,7 @@ const ID_DIGITS: usize = 12;
 /// What the recorder itself knows.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
-    /// Why no spans came, where none came: the likeliest first.
+    /// Why no spans came, where none came but of commands that were seen in `/proc`: the likeliest first.
     pub(crate) silence: Vec<String>,
     /// Its exceptions and the errors that it printed, where it failed.
     pub(crate) errors: Option<Errors>,
@@ -40,6 +40,10 @@ pub(crate) fn report(run: &Run, known: &Known, style: Style) -> String {
         lines.extend(known.silence.iter().map(|reason| format!("  {reason}")));
     } else {
         lines.push(seen(run, style));
+        if !known.silence.is_empty() {
+            lines.push("the program itself sent none of them".to_owned());
+            lines.extend(known.silence.iter().map(|reason| format!("  {reason}")));
+        }
     }
     lines.extend(known.errors.iter().flat_map(|errors| raised(run, errors, style)));
     let heavy = run.breakdown.iter().filter(|row| row.share >= 0.01).take(OPERATIONS_MAX);

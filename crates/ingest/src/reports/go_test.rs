@@ -4,7 +4,7 @@
 //!  {"Time":"…","Action":"pass","Package":"example.com/shop","Test":"TestAdd","Elapsed":0.01}     run, output, pass, fail, skip
 //!
 //!  --- FAIL: TestAdd (0.01s)          a sub-test is indented by four spaces; with -v those that pass are there too
-//!      add_test.go:9: want 3
+//!      add_test.go:9: want 3         with -v it comes before that, behind the test's `=== RUN` or `=== NAME`
 //!  FAIL    example.com/shop    0.012s     ends the tests of a package: ok │ FAIL │ ?
 //! ```
 //!
@@ -112,21 +112,37 @@ struct Text {
     cases: Vec<TestCase>,
     /// What the last of them printed.
     printed: String,
+    /// With `-v`: the test that prints now, and what each has printed whose result has not come.
+    running: Option<String>,
+    logged: HashMap<String, String>,
 }
 
 impl Text {
     fn line(&mut self, line: &str, report: &mut Report) {
         if let Some(case) = result(line) {
             self.close();
+            self.running = None;
+            self.printed = self.logged.remove(&case.name).unwrap_or_default();
             self.cases.push(case);
         } else if let Some(package) = package(line) {
             self.package(package, report);
-        } else if line.starts_with("    ") && !self.cases.is_empty() {
-            add(&mut self.printed, line.trim_start());
-            add(&mut self.printed, "\n");
-        } else if line.starts_with("=== ") {
+        } else if let Some(change) = line.strip_prefix("=== ") {
             self.close();
+            let running = change.split_once(char::is_whitespace).filter(|(what, _)| *what != "PAUSE");
+            self.running = running.map(|(_, name)| name.trim().to_owned());
+        } else if line.starts_with("    ")
+            && let Some(text) = self.printing()
+        {
+            add(text, line.trim_start());
+            add(text, "\n");
         }
+    }
+
+    /// What the test has printed whose lines come now; `None` where no test is known, or too many are.
+    fn printing(&mut self) -> Option<&mut String> {
+        let Some(running) = &self.running else { return (!self.cases.is_empty()).then_some(&mut self.printed) };
+        let has_room = self.logged.len() < OPEN_MAX || self.logged.contains_key(running);
+        has_room.then(|| self.logged.entry(running.clone()).or_default())
     }
 
     fn close(&mut self) {
@@ -138,6 +154,8 @@ impl Text {
 
     fn package(&mut self, name: &str, report: &mut Report) {
         self.close();
+        self.running = None;
+        self.logged.clear();
         for case in self.cases.drain(..) {
             report.push(TestCase { suite: name.to_owned(), ..case });
         }
@@ -193,6 +211,23 @@ mod tests {
                 "example.com/shop TestTable/one_(1) failed 10 t_test.go:9: want 3",
                 "example.com/shop TestLater skipped 0",
                 "example.com/b TestB passed 1500",
+            ],
+        );
+    }
+
+    #[test]
+    fn verbose_text_says_why_before_the_result() {
+        check(
+            "=== RUN   TestTotal\n    t_test.go:12: before\n=== RUN   TestTotal/of_two\n    t_test.go:13: it is 3\n\
+             === RUN   TestTotal/of_none\n=== NAME  TestTotal\n    t_test.go:14: after\n--- FAIL: TestTotal (0.00s)\n\
+             \x20   --- FAIL: TestTotal/of_two (0.00s)\n    --- PASS: TestTotal/of_none (0.00s)\n\
+             === RUN   TestSide\n=== PAUSE TestSide\n=== CONT  TestSide\n    t_test.go:20: side\n--- FAIL: TestSide (0.00s)\n\
+             FAIL\nFAIL\tshop\t0.034s\n",
+            &[
+                "shop TestTotal failed 0 t_test.go:12: before",
+                "shop TestTotal/of_two failed 0 t_test.go:13: it is 3",
+                "shop TestTotal/of_none passed 0",
+                "shop TestSide failed 0 t_test.go:20: side",
             ],
         );
     }

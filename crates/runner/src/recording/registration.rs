@@ -8,12 +8,11 @@
 //! What the command needs is known before the engine has answered: its addresses are in its home as soon as its
 //! listeners are open, and these queue what comes until the engine answers.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use kino_model::RunId;
 use kino_repo::Code;
 use kino_wire::admin::EngineFile;
 use kino_wire::run::{Recorder, RunStart};
@@ -22,7 +21,7 @@ use super::{Recording, metric_points, output};
 use crate::child::Command;
 use crate::environment::Ids;
 use crate::injection::Sink;
-use crate::spool::{Spool, SpoolError};
+use crate::spool::{Rescue, Spool, SpoolError};
 use crate::{Client, EngineNews, Host, RunnerError};
 
 /// How long a command waits for an engine that runs.
@@ -41,18 +40,17 @@ pub(super) struct Registration<H: Host> {
     start: RunStart,
     /// Where spans go: the engine, or one that is about to answer.
     pub(super) engine: Option<EngineFile>,
-    directory: PathBuf,
     events: Receiver<Event<H>>,
     outcome: Option<Outcome<H>>,
-    /// Where the run is written that no engine takes.
-    spool: Option<Result<Spool, SpoolError>>,
+    /// Where the run is written that no engine takes, or not to its end.
+    rescue: Rescue,
 }
 
 /// Who takes a run whose command has ended.
 pub(super) enum Reached<H: Host> {
     Engine(Box<Recording<H::Client>>),
     /// Files, as no engine could be reached.
-    Spool(RunId, Spool, H::Failure),
+    Spool(Box<(RunStart, Code)>, Spool, H::Failure),
     /// None at all: why no engine, and why no files.
     Nowhere(H::Failure, SpoolError),
 }
@@ -74,8 +72,6 @@ enum Event<H: Host> {
     /// The engine answers.
     Engine(EngineFile),
     Ended(Outcome<H>),
-    /// Where the run is written, as no engine answers.
-    Spool(Result<Spool, SpoolError>),
 }
 
 impl<H: Host> Registration<H> {
@@ -108,33 +104,32 @@ impl<H: Host> Registration<H> {
             recorder: Some(recorder()),
         };
         let (sender, events) = sync_channel(EVENTS_MAX);
-        let (asking, question, directory) = (host.clone(), start.clone(), command.directory.to_owned());
+        let rescue = {
+            let (host, directory, start) = (host.clone(), command.directory.to_owned(), start.clone());
+            Rescue::new(move || spool(&host, &directory, &start))
+        };
+        let (asking, question, rescued) = (host.clone(), start.clone(), rescue.clone());
         let run = move || {
             let ended = register(&asking, &question, &sender);
             // It has room for one. Where the command has ended already, it is not awaited.
             let pass = |sink| sinks.and_then(|sinks| sinks.try_send(sink).ok());
             match ended {
                 Ok(registered) => {
-                    pass(Sink::Engine(registered.client.clone()));
+                    pass(Sink::Engine(registered.client.clone(), may_wait.then(|| rescued.clone())));
                     send(&sender, Event::Ended(Ok(registered)));
                 }
                 Err(failure) => {
                     // The command does not wait for the spool.
                     send(&sender, Event::Ended(Err(failure)));
-                    if may_wait {
-                        let spool = spool(&asking, &directory, &question);
-                        if let Ok(spool) = &spool {
-                            pass(Sink::Spool(spool.clone()));
-                        }
-                        send(&sender, Event::Spool(spool));
+                    if may_wait && let Ok(spool) = rescued.spool() {
+                        pass(Sink::Spool(spool));
                     }
                 }
             }
         };
         let spawned = thread::Builder::new().name("registration".to_owned()).spawn(run);
         spawned.map_err(|error| RunnerError::system("starting a thread", error))?;
-        let directory = command.directory.to_owned();
-        Ok(Self { ids, code, start, engine: None, directory, events, outcome: None, spool: None })
+        Ok(Self { ids, code, start, engine: None, events, outcome: None, rescue })
     }
 
     /// Waits until the engine knows of the run, or cannot, but not for long.
@@ -188,18 +183,11 @@ impl<H: Host> Registration<H> {
         }
         let failure = match self.outcome.take() {
             Some(Ok(registered)) => return Reached::Engine(Box::new(self.recording(host, registered))),
-            Some(Err(failure)) => {
-                while self.spool.is_none() {
-                    // Once the thread has ended, its last event has come.
-                    let Ok(event) = self.events.recv() else { break };
-                    self.take(host, event);
-                }
-                failure
-            }
+            Some(Err(failure)) => failure,
             None => RunnerError::NoAnswer(END_PATIENCE.as_secs()).into(),
         };
-        match self.spool.take().unwrap_or_else(|| spool(host, &self.directory, &self.start)) {
-            Ok(spool) => Reached::Spool(self.start.run_id, spool, failure),
+        match self.rescue.spool() {
+            Ok(spool) => Reached::Spool(Box::new((self.start, self.code)), spool, failure),
             Err(error) => Reached::Nowhere(failure, error),
         }
     }
@@ -241,7 +229,7 @@ impl<H: Host> Registration<H> {
             )),
             Some(_) => {}
         }
-        Recording { client, start: self.start, code: self.code, metric_points }
+        Recording { client, start: self.start, code: self.code, metric_points, rescue: self.rescue }
     }
 
     fn failure(&self) -> Result<(), H::Failure> {
@@ -260,7 +248,6 @@ impl<H: Host> Registration<H> {
                 self.engine.get_or_insert(engine);
             }
             Event::Ended(outcome) => self.outcome = Some(outcome),
-            Event::Spool(spool) => self.spool = Some(spool),
         }
     }
 }
@@ -293,7 +280,7 @@ fn code<H: Host>(host: &H, directory: &Path) -> Code {
 }
 
 /// Opens the spool of a directory for a run.
-pub(super) fn spool<H: Host>(host: &H, directory: &Path, start: &RunStart) -> Result<Spool, SpoolError> {
+fn spool<H: Host>(host: &H, directory: &Path, start: &RunStart) -> Result<Spool, SpoolError> {
     let redact = host.redact().map_err(SpoolError::Redaction)?;
     Spool::begin(directory, &host.git(), Box::new(redact), start)
 }

@@ -1,7 +1,7 @@
 //! Taking spooled runs in, each once: under the lock of its file, which goes once the engine has all of it.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use kino_repo::Git;
@@ -18,6 +18,8 @@ use crate::Client;
 const DAMAGED: &str = ".damaged";
 /// Bytes of requests that are handed over at a time.
 const IMPORT_BYTES: usize = 4 << 20;
+/// Files that cannot be read of which each is named.
+const UNREAD_MAX: usize = 5;
 /// The number of no process: the writer of a run without an end is gone.
 const NO_PROCESS: u32 = i32::MAX.cast_unsigned();
 
@@ -32,6 +34,10 @@ pub struct Taken {
     pub dropped: u64,
     /// Files of which something could not be taken in, and why. What was good of them was taken in.
     pub set_aside: Vec<(PathBuf, String)>,
+    /// Why files are neither read nor moved: of the first five.
+    pub unread: Vec<SpoolError>,
+    /// How many such files there are.
+    pub unread_count: u64,
     /// Why the rest waits on.
     pub waits: Option<String>,
 }
@@ -48,7 +54,8 @@ struct Waiting {
     wrong: Option<String>,
 }
 
-/// Takes in what waits in the spool of a directory. Two processes at once take each run once.
+/// Takes in what waits in the spool of a directory. Two processes at once take each run once. A file that cannot be read
+/// does not stop the others.
 ///
 /// # Errors
 /// Where the spool may not be this user's alone, or cannot be read.
@@ -56,32 +63,44 @@ pub fn take<C: Client>(directory: &Path, git: &Git, client: &C) -> Result<Taken,
     let mut taken = Taken::default();
     let Some(folder) = Folder::existing(directory, git, ENDING)? else { return Ok(taken) };
     for name in folder.names()?.into_iter().filter(|name| name.ends_with(ENDING)) {
-        let Some(file) = folder.read(&name)? else { continue };
-        if !folder.claim(&file, &name)? {
-            continue;
-        }
-        let mut waiting = read(file.try_clone().map_err(|error| SpoolError::system("reading the spool", error))?)?;
-        match hand_over(&mut waiting, client, &mut taken) {
-            Err(problem) if is_passing(&problem) => {
-                taken.waits = Some(problem.message);
-                return Ok(taken);
+        if let Err(error) = take_file(&folder, &name, client, &mut taken) {
+            taken.unread_count += 1;
+            if taken.unread.len() < UNREAD_MAX {
+                taken.unread.push(error);
             }
-            Err(problem) => waiting.wrong = Some(problem.message),
-            Ok(()) => {}
         }
-        if let Some(why) = waiting.wrong {
-            let damaged = format!("{}{DAMAGED}", name.trim_end_matches(ENDING));
-            folder.rename(&name, &damaged)?;
-            taken.set_aside.push((folder.path.join(damaged), why));
-        } else {
-            folder.remove(&name)?;
+        if taken.waits.is_some() {
+            break;
         }
     }
     Ok(taken)
 }
 
+/// Takes one file in, unless another process does.
+fn take_file(folder: &Folder, name: &str, client: &impl Client, taken: &mut Taken) -> Result<(), SpoolError> {
+    let Some(file) = folder.read(name)? else { return Ok(()) };
+    if !folder.claim(&file, name)? {
+        return Ok(());
+    }
+    let failed = |error| SpoolError::system(folder.path.join(name).display().to_string(), error);
+    let mut waiting = read(file.try_clone().map_err(failed)?).map_err(failed)?;
+    match hand_over(&mut waiting, client, taken) {
+        Err(problem) if is_passing(&problem) => {
+            taken.waits = Some(problem.message);
+            return Ok(());
+        }
+        Err(problem) => waiting.wrong = Some(problem.message),
+        Ok(()) => {}
+    }
+    let Some(why) = waiting.wrong else { return folder.remove(name) };
+    let damaged = format!("{}{DAMAGED}", name.trim_end_matches(ENDING));
+    folder.rename(name, &damaged)?;
+    taken.set_aside.push((folder.path.join(damaged), why));
+    Ok(())
+}
+
 /// Whether the engine may take the same later.
-fn is_passing(problem: &Problem) -> bool {
+pub(crate) fn is_passing(problem: &Problem) -> bool {
     matches!(problem.kind, ProblemKind::Busy | ProblemKind::Internal | ProblemKind::Unavailable)
 }
 
@@ -128,11 +147,10 @@ fn import(
 }
 
 /// Reads a file. Only its last line may be cut off, by the end of its writer.
-fn read(mut file: File) -> Result<Waiting, SpoolError> {
+fn read(mut file: File) -> io::Result<Waiting> {
     let mut waiting = Waiting::default();
     let mut bytes = Vec::new();
-    let whole = file.by_ref().take(SPOOL_BYTES_MAX + 1).read_to_end(&mut bytes);
-    whole.map_err(|error| SpoolError::system("reading the spool", error))?;
+    file.by_ref().take(SPOOL_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > SPOOL_BYTES_MAX {
         waiting.wrong = Some(format!("it has more than {SPOOL_BYTES_MAX} bytes"));
         return Ok(waiting);

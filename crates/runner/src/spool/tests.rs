@@ -14,7 +14,7 @@ use kino_wire::{Problem, Question};
 use serde_json::json;
 
 use super::write::Spool;
-use super::{Redact, SPOOL_BYTES_MAX, SpoolError, take};
+use super::{Redact, Rescue, SPOOL_BYTES_MAX, SpoolError, take};
 use crate::Client;
 
 #[derive(Clone, Default)]
@@ -191,7 +191,8 @@ fn git_sees_nothing_of_it_and_what_git_tracks_is_neither_written_nor_read() {
 
 fn refused(directory: &Path, named: &str) {
     let engine = Engine::default();
-    let error = take(directory, &git(), &engine).unwrap_err();
+    // The folder is refused, or the one file in it.
+    let error = take(directory, &git(), &engine).map_or_else(|error| error, |mut taken| taken.unread.remove(0));
     assert!(matches!(error, SpoolError::Untrusted { .. }) && error.to_string().contains(named), "{error}");
     assert_eq!(engine.asked().len(), 0);
 }
@@ -225,9 +226,9 @@ fn what_others_could_have_brought_is_neither_written_nor_read() {
     refused(directory.path(), "other names");
     fs::remove_file(directory.path().join("other")).unwrap();
     symlink("/etc/passwd", file(directory.path(), "00")).unwrap();
-    refused(directory.path(), "symbolic link");
-    fs::remove_file(file(directory.path(), "00")).unwrap();
-    assert_eq!(take(directory.path(), &git(), &Engine::default()).unwrap().runs, 1);
+    let taken = take(directory.path(), &git(), &Engine::default()).unwrap();
+    assert!(taken.unread[0].to_string().contains("symbolic link"), "{}", taken.unread[0]);
+    assert_eq!(taken.runs, 1, "the one beside it");
 }
 
 #[test]
@@ -251,6 +252,37 @@ fn a_damaged_file_costs_nothing_that_was_good() {
         let taken = take(directory, &git(), &engine).unwrap();
         assert!(taken.runs == 0 && taken.set_aside[0].1.contains(why), "{content:?}: {:?}", taken.set_aside);
     }
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named_and_cost_no_others() {
+    let directory = tempfile::tempdir().unwrap();
+    (1..=9).for_each(|run| spool(directory.path(), run));
+    for run in 1..=7 {
+        let path = file(directory.path(), &format!("0{run}"));
+        fs::set_permissions(&path, Permissions::from_mode(0o622)).unwrap();
+    }
+    let engine = Engine::default();
+    for (runs, asked) in [(2, 6), (0, 6)] {
+        let taken = take(directory.path(), &git(), &engine).unwrap();
+        assert_eq!((taken.runs, taken.unread.len(), taken.unread_count), (runs, 5, 7));
+        assert!(taken.unread[0].to_string().contains(&"01".repeat(16)), "{}", taken.unread[0]);
+        assert_eq!(engine.asked().len(), asked);
+    }
+}
+
+#[test]
+fn a_spool_of_an_engine_that_goes_is_opened_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_owned();
+    let rescue = Rescue::new(move || begin(&path, 0xa7));
+    assert!(rescue.opened().is_none() && !folder(directory.path()).exists());
+    rescue.spool().unwrap().spans(b"{}\n", 1);
+    rescue.spool().unwrap().spans(b"{}\n", 1);
+    assert_eq!(rescue.opened().unwrap().finish(&finish(0xa7)).spans, 2);
+    drop(rescue);
+    let taken = take(directory.path(), &git(), &Engine::default()).unwrap();
+    assert_eq!((taken.runs, taken.spans), (1, 2));
 }
 
 #[test]

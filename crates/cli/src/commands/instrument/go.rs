@@ -86,7 +86,7 @@ pub(super) fn advice(directory: &Path) -> Result<Advice, Failure> {
         Some((path, text)) => place(&folder, path, line_with(text, &["func main("]).map_or(1, |(line, _)| line)),
         None => "the first line of main".to_owned(),
     };
-    let lines = ["stop := startTelemetry(context.Background())   // the first lines of main", "defer stop()"];
+    let lines = ["stop := startTelemetry()   // the first lines of main", "defer stop()"];
     let mut advice = Advice {
         framework: found.as_ref().map(|(framework, _)| framework.name),
         commands: vec![get],
@@ -98,7 +98,9 @@ pub(super) fn advice(directory: &Path) -> Result<Advice, Failure> {
         ..Advice::default()
     };
     if let Some((framework, made)) = found {
-        let lines = framework.lines.iter().map(|line| line.replace("NAME", &name)).collect();
+        let import = format!("import \"{}\"   // with the other imports of this file", framework.middleware);
+        let lines = framework.lines.iter().map(|line| line.replace("NAME", &name));
+        let lines = std::iter::once(import).chain(lines).collect();
         advice.edits.push(Edit { at: made, lines });
     }
     advice.notes.push("os.Exit and log.Fatal run no deferred call: call stop() before them".to_owned());

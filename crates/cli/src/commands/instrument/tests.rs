@@ -74,7 +74,8 @@ fn go_programs_are_recognised_with_their_routers() {
             (advice.edits[0].at.as_str(), advice.edits[1].at.as_str()),
             ("cmd/shop/main.go:3", "cmd/shop/main.go:4")
         );
-        assert!(advice.edits[1].lines[0].contains(line), "{advice:?}");
+        let [import, made] = advice.edits[1].lines.as_slice() else { panic!("{advice:?}") };
+        assert!(import.starts_with("import \"go.opentelemetry.io/contrib/") && made.contains(line), "{advice:?}");
         assert_eq!(advice.file.path, "cmd/shop/telemetry.go");
     }
 }
