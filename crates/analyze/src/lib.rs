@@ -29,6 +29,7 @@ mod operation;
 pub mod predict;
 pub mod prevalence;
 mod random;
+pub mod sought;
 pub mod statement;
 pub mod statistics;
 pub mod suite;

@@ -39,7 +39,15 @@ struct Token<'a> {
     spaced: bool,
 }
 
-const VALUE: &str = "?";
+/// The token of any value.
+pub(crate) const VALUE: &str = "?";
+
+/// The statement's tokens, as [`normalise`] joins them: values and lists of them are [`VALUE`], comments are gone.
+pub(crate) fn shape_tokens(statement: &str) -> Vec<&str> {
+    let mut tokens = tokens(statement);
+    collapse_lists(&mut tokens);
+    tokens.into_iter().map(|token| token.text).collect()
+}
 
 /// Whether values are bound to the statement, so that its text does not say which they are.
 pub(crate) fn is_bound(statement: &str) -> bool {
@@ -53,6 +61,17 @@ pub(crate) fn is_bound(statement: &str) -> bool {
     };
     let mut found = false;
     scan(statement, |value| found |= is_placeholder(value));
+    found
+}
+
+/// The statement's literals, without their quotes; placeholders are none.
+pub(crate) fn literals(statement: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    scan(statement, |value| {
+        let is_literal =
+            value.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '\'' | '"' | '-' | '+' | '.'));
+        found.extend(is_literal.then(|| value.trim_matches(['\'', '"'])));
+    });
     found
 }
 

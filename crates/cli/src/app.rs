@@ -52,6 +52,12 @@ impl App {
         self.clock.now()
     }
 
+    /// The worktree in which the command is run, to be searched for places that spans do not name; `None` outside of
+    /// repositories.
+    pub(crate) fn worktree(&self) -> Option<String> {
+        Some(kino_repo::project::of(&self.settings.directory)?.worktree.to_str()?.to_owned())
+    }
+
     /// Whose traces a question is about.
     pub(crate) fn scope(&self, arguments: &ScopeArguments) -> Scope {
         Scope { project: kino_repo::project::name_of(&self.settings.directory), all: arguments.all }

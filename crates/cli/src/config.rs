@@ -69,7 +69,8 @@ impl Settings {
         let no_color = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
         let runtime = variable("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty()).map(PathBuf::from);
         let kill_point = variable("KINO_KILL_POINT").and_then(|point| point.into_string().ok());
-        let engine = EngineConfig { home: home.clone(), kill_point, ..read_file(&home.join(CONFIG_FILE))? };
+        let engine =
+            EngineConfig { home: home.clone(), kill_point, git: Some(git()), ..read_file(&home.join(CONFIG_FILE))? };
         Ok(Self { home, directory, program, runtime, engine, no_color, columns })
     }
 
@@ -89,7 +90,7 @@ impl Settings {
 
     /// The same settings with another home, whose own configuration is not read.
     pub(crate) fn with_home(&self, home: PathBuf) -> Self {
-        Self { engine: EngineConfig::new(&home), home, ..self.clone() }
+        Self { engine: EngineConfig { git: self.engine.git.clone(), ..EngineConfig::new(&home) }, home, ..self.clone() }
     }
 
     /// A folder for files that live as long as one command: in the home, or, where that cannot be written, in another

@@ -42,7 +42,13 @@ impl ListPage {
         });
         match list {
             None => ExplainTraceQuestion { span, ..ExplainTraceQuestion::overview(trace_id) },
-            list => ExplainTraceQuestion { trace_id, span, list, offset: self.offset, limit: self.limit },
+            list => ExplainTraceQuestion {
+                list,
+                span,
+                offset: self.offset,
+                limit: self.limit,
+                ..ExplainTraceQuestion::overview(trace_id)
+            },
         }
     }
 }

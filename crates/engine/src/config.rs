@@ -41,6 +41,9 @@ pub struct EngineConfig {
     pub findings: Findings,
     /// Who may ask besides the engine's user. `kino key` makes more, in a file of their own.
     pub keys: Vec<ApiKey>,
+    /// How git is started to search a worktree; `None`: none is searched. The opener knows the environment.
+    #[serde(skip)]
+    pub git: Option<kino_repo::Git>,
     /// Crash tests only: where the process ends itself.
     #[serde(skip)]
     pub kill_point: Option<String>,

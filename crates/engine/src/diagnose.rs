@@ -60,7 +60,7 @@ struct Loaded {
 }
 
 impl Engine {
-    pub(crate) async fn diagnose(&self, question: DiagnoseQuestion) -> Result<Diagnose, Problem> {
+    pub(crate) async fn diagnosis(&self, question: DiagnoseQuestion) -> Result<Diagnose, Problem> {
         let limit = limit(question.limit, DEFAULT_LIMIT, MAX_LIMIT)?;
         let complaint = question.words.as_deref().unwrap_or_default();
         if complaint.len() > WORDS_BYTES_MAX {
@@ -285,6 +285,7 @@ fn entry(rank: u64, cause: analyze::Cause, words: &[analyze::WordMatch], all: bo
         words_factor: cause.words_factor,
         fingerprint: lead.fingerprint,
         location: cause.lead.location.map(to_wire::location),
+        searched: None,
     }
 }
 

@@ -95,7 +95,7 @@ questions! {
     diagnose::DiagnoseQuestion => diagnose;
     errors::ErrorsQuestion => errors;
     evidence::OpenQuestion => open_evidence;
-    insights::InsightsQuestion => inner.findings.insights;
+    insights::InsightsQuestion => insights;
     insights::AcknowledgeFinding => inner.findings.acknowledge;
     insights::InsightsReceived => inner.findings.insights_received;
     insights::FindingsChanged => inner.findings.changes;

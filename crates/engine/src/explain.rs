@@ -30,7 +30,7 @@ use crate::offload::offload;
 use crate::related_traces::{ConcurrentTraces, EarlierTraces};
 use crate::resolve::{repeated, too_short};
 use crate::temporary_worktrees::{leave_out_temporary, path_in_project};
-use crate::{Engine, scope, to_wire};
+use crate::{Engine, scope, searched, to_wire};
 use trace::Subject;
 
 /// Roots besides the first in one answer; the rest is counted.
@@ -42,6 +42,7 @@ const DEFAULT_SYSTEM_LAST: usize = 20;
 impl Engine {
     pub(crate) async fn explain_trace(&self, question: ExplainTraceQuestion) -> Result<ExplainTrace, Problem> {
         let id = question.trace_id;
+        let worktree = question.worktree.clone();
         let snapshot = self.snapshot();
         let trace = snapshot.trace(id).await.or_problem()?;
         let trace = trace.ok_or_else(|| self.no_trace(id))?;
@@ -68,6 +69,7 @@ impl Engine {
         if let Some(subject) = subject.filter(|_| is_overview) {
             self.set_apart(&snapshot, trace, subject, &mut answer).await?;
         }
+        self.search_places(worktree.as_deref(), &snapshot, searched::of_trace(&mut answer)).await?;
         Ok(answer)
     }
 
@@ -77,6 +79,7 @@ impl Engine {
     ) -> Result<ExplainOperation, Problem> {
         question.last = limit(question.last, DEFAULT_LAST, MAX_LAST)?;
         let asked = question.operation.clone();
+        let worktree = question.worktree.take();
         let newest = self.latest_executions_of(&mut question).await?;
         let asked = (asked != question.operation).then_some(asked);
         let snapshot = self.snapshot();
@@ -100,7 +103,9 @@ impl Engine {
             answer.left_out.other_states = newest.other_states();
             answer
         };
-        offload(answer).await.or_problem()
+        let mut answer = offload(answer).await.or_problem()?;
+        self.search_places(worktree.as_deref(), &snapshot, searched::of_operation(&mut answer)).await?;
+        Ok(answer)
     }
 
     pub(crate) async fn explain_system(&self, question: ExplainSystemQuestion) -> Result<ExplainSystem, Problem> {
@@ -137,7 +142,10 @@ impl Engine {
             let entry_points = points.into_iter().filter_map(entry_point).collect();
             ExplainSystem { schema: ExplainSystem::SCHEMA.to_owned(), entry_points, left_out, traces_left_out }
         };
-        offload(explain).await.or_problem()
+        let mut answer = offload(explain).await.or_problem()?;
+        let worktree = question.worktree.as_deref();
+        self.search_places(worktree, &snapshot, searched::of_system(&mut answer)).await?;
+        Ok(answer)
     }
 
     /// Says that no operation has that name, and which ones are near.

@@ -47,6 +47,7 @@ mod resolve;
 mod runs;
 mod scope;
 mod search;
+mod searched;
 mod selector;
 mod sql;
 mod suite;

@@ -33,6 +33,7 @@ impl Engine {
             last: limit(question.last, DEFAULT_LAST, MAX_LAST)?,
             all_states: true,
             scope: question.scope.clone(),
+            worktree: None,
         };
         let newest = self.latest_executions_of(&mut executions).await?;
         let question = PredictQuestion { operation: executions.operation, ..question };

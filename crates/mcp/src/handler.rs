@@ -99,6 +99,15 @@ impl Handler {
         }
     }
 
+    /// The worktree that the backend may search for places in the code, if the client works in one.
+    async fn worktree(&self, context: &RequestContext<RoleServer>) -> Option<String> {
+        if !self.server.searches {
+            return None;
+        }
+        let directory = self.directory(context).await?;
+        Some(project::of(&directory)?.worktree.to_str()?.to_owned())
+    }
+
     /// Where the client works, wherever that is.
     async fn worktrees(&self, context: &RequestContext<RoleServer>) -> Worktrees {
         let directories = match self.rooted(context).await {
@@ -134,6 +143,7 @@ impl Handler {
             backend: &backend,
             sql: self.server.sql.as_deref(),
             scope: self.scope(common.all, context).await,
+            worktree: self.worktree(context).await,
             now: self.server.clock.now(),
             budget_tokens: common.budget_tokens.unwrap_or(usual).clamp(BUDGET_TOKENS_MIN, BUDGET_TOKENS_MAX),
         };

@@ -56,6 +56,7 @@ pub struct Server {
     sql: Option<Arc<dyn SqlRunner>>,
     verifier: Option<Arc<dyn Verifier>>,
     directory: Option<PathBuf>,
+    searches: bool,
     allowed_hosts: Vec<String>,
 }
 
@@ -63,7 +64,7 @@ impl Server {
     /// A server whose answers come from `backend`. The clock resolves times such as "1h ago".
     pub fn new(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>) -> Self {
         let allowed_hosts = ["localhost", "127.0.0.1", "::1"].map(String::from).to_vec();
-        Self { backend, clock, sql: None, verifier: None, directory: None, allowed_hosts }
+        Self { backend, clock, sql: None, verifier: None, directory: None, searches: false, allowed_hosts }
     }
 
     /// Sets the directory that the client works in: its project is the scope, unless the client's roots say otherwise.
@@ -84,6 +85,14 @@ impl Server {
     #[must_use]
     pub fn with_verifier(mut self, verifier: Arc<dyn Verifier>) -> Self {
         self.verifier = Some(verifier);
+        self
+    }
+
+    /// Lets the backend search the client's worktree for places in the code that spans do not name: for clients that may
+    /// do everything, since the engine reads these files.
+    #[must_use]
+    pub fn with_search(mut self) -> Self {
+        self.searches = true;
         self
     }
 
@@ -111,7 +120,7 @@ pub enum McpError {
 /// # Errors
 /// [`McpError`] when the client does not speak MCP or serving breaks.
 pub async fn stdio(server: Server) -> Result<(), McpError> {
-    serve(server, rmcp::transport::stdio()).await
+    Box::pin(serve(server, rmcp::transport::stdio())).await
 }
 
 /// Serves one client over any pair of byte streams until it hangs up.

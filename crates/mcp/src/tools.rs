@@ -22,7 +22,7 @@ use kino_wire::explain::{
     BreakdownRow, EntryPoint, ExplainOperation, ExplainOperationQuestion, ExplainSystemQuestion, ExplainTrace,
     ExplainTraceQuestion, LeftOut, Quantiles,
 };
-use kino_wire::finding::{Evidence, Finding, Location};
+use kino_wire::finding::{Evidence, Finding, Location, Searched};
 use kino_wire::predict::PredictQuestion;
 use kino_wire::resolve::{PREFIX_DIGITS_MIN, ResolveQuestion};
 use kino_wire::{Backend, Problem};
@@ -68,6 +68,8 @@ pub(crate) struct ToolContext<'a> {
     pub(crate) backend: &'a dyn Backend,
     pub(crate) sql: Option<&'a dyn SqlRunner>,
     pub(crate) scope: Scope,
+    /// What the backend may search for places in the code.
+    pub(crate) worktree: Option<String>,
     pub(crate) now: UnixNanos,
     pub(crate) budget_tokens: usize,
 }
@@ -96,7 +98,8 @@ impl ToolContext<'_> {
             }
             (None, None, None) => {}
         }
-        let question = ExplainSystemQuestion { last: arguments.last, scope: self.scope.clone() };
+        let question =
+            ExplainSystemQuestion { last: arguments.last, scope: self.scope.clone(), worktree: self.worktree.clone() };
         let system = ask(self.backend, &question).await?;
         let mut entries = Table::new(&shapes::ENTRY_POINTS);
         let mut calls = Table::new(&shapes::CALLS);
@@ -146,7 +149,8 @@ impl ToolContext<'_> {
             answer.facts.push(self.scope_fact());
             answer
         } else if let Some((trace_id, span)) = self.trace_of(&arguments).await? {
-            let question = ExplainTraceQuestion { span, ..ExplainTraceQuestion::overview(trace_id) };
+            let worktree = self.worktree.clone();
+            let question = ExplainTraceQuestion { span, worktree, ..ExplainTraceQuestion::overview(trace_id) };
             trace_answer(&ask(self.backend, &question).await?)
         } else {
             let question = ExplainOperationQuestion {
@@ -155,6 +159,7 @@ impl ToolContext<'_> {
                 last: arguments.last,
                 all_states: false,
                 scope: self.scope.clone(),
+                worktree: self.worktree.clone(),
             };
             let mut answer = operation_answer(&ask(self.backend, &question).await?);
             answer.facts.push(self.scope_fact());
@@ -343,6 +348,7 @@ fn findings_table(findings: &[Finding]) -> Table {
             Value::Count(finding.executions),
             finding_text(finding),
             location(finding.location.as_ref()),
+            searched(finding.searched.as_ref()),
             evidence(&finding.evidence),
         ]);
     }
@@ -372,6 +378,7 @@ fn breakdown_table(rows: &[BreakdownRow]) -> Table {
             Value::nanos(row.duration.map(|duration| duration.p95_nanos)),
             Value::recorded(row.statement.as_deref().unwrap_or_default()),
             location(row.code.as_ref()),
+            searched(row.searched.as_ref()),
             evidence(&row.examples),
         ]);
     }
@@ -416,6 +423,7 @@ fn call_row(index: usize, entry: &EntryPoint, row: &BreakdownRow) -> Vec<Value> 
         Value::Nanos(row.critical_nanos),
         Value::Share(row.share),
         location(row.code.as_ref()),
+        searched(row.searched.as_ref()),
         Value::recorded(row.statement.as_deref().unwrap_or_default()),
     ]
 }
@@ -466,6 +474,16 @@ pub(crate) fn location(location: Option<&Location>) -> Value {
         (Value::Empty, Some(function)) => Value::recorded(function),
         (place, _) => place,
     }
+}
+
+/// A place that was found by searching: how sure, what was searched for, and where; `several (5) route: a.py:1 b.py:2`.
+pub(crate) fn searched(searched: Option<&Searched>) -> Value {
+    let Some(searched) = searched else { return Value::Empty };
+    let count = if searched.candidates > 1 { format!(" ({})", searched.candidates) } else { String::new() };
+    let places = searched.places.iter().map(|place| format!(" {}:{}", place.path, place.line));
+    let cut = if searched.files_left_out > 0 { ", not all files searched" } else { "" };
+    let (confidence, sought) = (searched.confidence, searched.sought);
+    Value::recorded(&format!("{confidence}{count} {sought}:{}{cut}", places.collect::<String>()))
 }
 
 pub(crate) fn at(path: &str, line: Option<i64>) -> Value {

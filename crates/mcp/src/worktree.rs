@@ -41,6 +41,8 @@ impl Worktrees {
     /// Finds the files and names of findings in the worktrees, on a blocking thread.
     pub(crate) async fn files_of(&self, items: &[Insight]) -> Files {
         let paths: BTreeSet<String> = items.iter().filter_map(|item| item.file.clone()).collect();
+        let searched = items.iter().filter_map(|item| item.finding.searched.as_ref());
+        let searched: Vec<String> = searched.flat_map(|it| &it.places).map(|place| place.path.clone()).collect();
         let mut unknown: BTreeSet<String> = items.iter().map(|item| item.entry.name.clone()).collect();
         unknown.retain(|name| sought(name).is_some());
         let roots = Arc::clone(&self.roots);
@@ -54,6 +56,7 @@ impl Worktrees {
                 }
                 files.there.insert(path);
             }
+            files.there.extend(searched.into_iter().filter(|path| roots.iter().any(|root| has(root, path))));
             files
         };
         // Where the search fails, nothing recorded is pushed.

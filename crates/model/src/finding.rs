@@ -106,6 +106,28 @@ closed! {
 }
 
 closed! {
+    /// How sure a place in the code is that was found by searching for what a span recorded.
+    SearchConfidence {
+        /// It is the only place that has the whole route or statement.
+        Exact = "exact",
+        /// It is the only place that has the distinctive part of it.
+        Likely = "likely",
+        /// Several places fit equally well.
+        Several = "several",
+    }
+}
+
+closed! {
+    /// What was searched for in the code.
+    SoughtKind {
+        /// The route that a server's span names: where it is declared.
+        Route = "route",
+        /// The statement that a database call names: where it is written.
+        Statement = "statement",
+    }
+}
+
+closed! {
     /// What an execution waited for, by what the span records.
     WaitKind {
         /// A lock.

@@ -1,7 +1,7 @@
 //! The one place that starts git, so that what every call of it may not do is said once.
 //!
 //! Commands made here see the repository's own configuration. They name things (`rev-parse`, `symbolic-ref`, `config`,
-//! `worktree add --no-checkout`) and read no file of the worktree; what reads or writes its files goes through
+//! `worktree add --no-checkout`, `ls-files`) and read no file of the worktree but patterns of what is ignored; what reads or writes its files goes through
 //! [`IsolatedGitDir`](crate::isolated::IsolatedGitDir).
 
 use std::ffi::OsString;
@@ -35,7 +35,7 @@ const VARIABLES: [&str; 7] = [
 const VARIABLE_FAMILIES: [&str; 3] = ["GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_LFS_"];
 
 /// The git command, as it is started here: without the variables of its environment that lead it elsewhere.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Git {
     /// Variables that it does not get.
     removed: Vec<OsString>,
@@ -113,11 +113,16 @@ pub(crate) fn text(command: Command, bytes_max: usize) -> Option<String> {
 
 /// Hands a command's output to `each` as it comes, until `each` declines. Whether all of it came in time and the
 /// command succeeded.
-pub(crate) fn read(mut command: Command, mut each: impl FnMut(&[u8]) -> bool) -> bool {
+pub(crate) fn read(command: Command, each: impl FnMut(&[u8]) -> bool) -> bool {
+    read_within(command, GIT_TIMEOUT, each)
+}
+
+/// As [`read`], of a command that may be silent for `timeout`.
+pub(crate) fn read_within(mut command: Command, timeout: Duration, mut each: impl FnMut(&[u8]) -> bool) -> bool {
     let Ok(mut child) = command.spawn() else { return false };
     let Some(chunks) = pump(&mut child) else { return false };
     let whole = loop {
-        match chunks.recv_timeout(GIT_TIMEOUT) {
+        match chunks.recv_timeout(timeout) {
             Ok(chunk) if each(&chunk) => {}
             Ok(_) | Err(RecvTimeoutError::Timeout) => break false,
             Err(RecvTimeoutError::Disconnected) => break true,

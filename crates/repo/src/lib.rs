@@ -6,11 +6,13 @@
 
 mod code;
 mod command;
+mod files;
 mod isolated;
 pub mod project;
 mod worktree;
 
 pub use code::{Code, DIFF_BYTES_MAX};
 pub use command::Git;
+pub use files::{Files, Folder};
 pub use project::Project;
 pub use worktree::{CheckOutError, Worktree};

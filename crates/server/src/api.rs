@@ -81,11 +81,16 @@ async fn ask(State(api): State<Api>, Path(name): Path<String>, request: Request)
     // A name that is none is answered with those that there are, to those who may ask.
     // A key that opens any question at all also opens the list of them, which answers an unknown name.
     allow(&api, &request, Engine::contract_of(&name).map_or(Access::Read, |(access, _)| access))?;
+    let reads_files = allow(&api, &request, Access::Admin);
     let question = read(request, QUESTION_BYTES_MAX, &api.budget).await?.0;
     let bytes = question.len();
     let read = move || if question.is_empty() { Ok(Json::Null) } else { serde_json::from_slice(&question) };
     let question = offload_bytes(bytes, read).await.map_err(|error| refuse(&Problem::internal(&error)))?;
     let question = question.map_err(|error| refuse(&Problem::invalid(format!("the body is not JSON: {error}"))))?;
+    // The engine reads these files, which a key for questions alone does not allow.
+    if question.get("worktree").is_some_and(|worktree| !worktree.is_null()) {
+        reads_files?;
+    }
     let answer = api.engine.ask_json(&name, question).await.map_err(|problem| refuse(&problem))?;
     written(answer).await
 }

@@ -253,7 +253,11 @@ fn serve_opened(
     }
     let hosts = ["localhost", "127.0.0.1", "::1"].into_iter().map(str::to_owned).chain(listen.hosts.clone());
     let mcp = mcp.with_allowed_hosts(hosts.collect());
-    let executing = programs.verifier.map_or_else(|| mcp.clone(), |verifier| mcp.clone().with_verifier(verifier));
+    let executing = mcp.clone().with_search();
+    let executing = match programs.verifier {
+        Some(verifier) => executing.with_verifier(verifier),
+        None => executing,
+    };
     let mcp = Mcp { reading: kino_mcp::http_service(mcp), executing: kino_mcp::http_service(executing) };
     let shares = Shares::available();
     let routes = api::routes(&otlp, mcp, shares.rest);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::errors::Frame;
 use crate::explain::Quantiles;
-use crate::finding::{Evidence, Location};
+use crate::finding::{Evidence, Location, Searched};
 
 /// How an execution that failed or was slow differs from others of its entry operation, before it and at its time.
 /// Names, values and statements are recorded text: untrusted.
@@ -84,6 +84,9 @@ pub struct Wait {
     /// Where in the code.
     #[serde(rename = "where")]
     pub location: Option<Location>,
+    /// Where it may be, found by searching the worktree that the question names, where no span says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searched: Option<Searched>,
     /// The span with the most of it.
     pub evidence: Evidence,
 }
@@ -138,6 +141,9 @@ pub struct OperationApart {
     /// Where in the code.
     #[serde(rename = "where")]
     pub location: Option<Location>,
+    /// Where it may be, found by searching the worktree that the question names, where no span says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searched: Option<Searched>,
     /// The call here with the most time of its own on the critical path.
     pub evidence: Option<Evidence>,
 }
@@ -242,6 +248,9 @@ pub struct Cause {
     /// Where in the code the span says it was made.
     #[serde(rename = "where")]
     pub location: Option<Location>,
+    /// Where it may be, found by searching the worktree that the question names, where no span says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searched: Option<Searched>,
     /// Whether only the stack of a later exception names it.
     pub from_stack: bool,
     /// The span that recorded it.

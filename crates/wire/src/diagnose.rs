@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ask::Scope;
 use crate::explain::is_zero;
-use crate::finding::{Evidence, Location};
+use crate::finding::{Evidence, Location, Searched};
 
 /// Entries of an answer when nothing is said.
 pub const DEFAULT_LIMIT: usize = 8;
@@ -29,6 +29,10 @@ pub struct DiagnoseQuestion {
     pub limit: usize,
     /// Whose traces.
     pub scope: Scope,
+    /// A worktree whose files are searched for routes and statements of spans that name no place in the code: an absolute
+    /// path. `None`: nothing is searched. It takes what `admin` allows, as the engine reads these files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worktree: Option<String>,
 }
 
 /// `kino.diagnose.v1`.
@@ -74,6 +78,9 @@ pub struct DiagnosisEntry {
     /// Where in the code, if that is known.
     #[serde(rename = "location")]
     pub location: Option<Location>,
+    /// Where it may be, found by searching the worktree that the question names, where no span says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searched: Option<Searched>,
     /// What to ask next: it shows the cause.
     pub next: NextCall,
     /// What else was seen of the same cause, the most severe first; at most three.

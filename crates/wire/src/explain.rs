@@ -43,6 +43,10 @@ pub struct ExplainTraceQuestion {
     /// At most this many entries of the list; 0 for [`DEFAULT_PAGE`].
     #[serde(default, skip_serializing_if = "is_zero")]
     pub limit: u64,
+    /// A worktree whose files are searched for routes and statements of spans that name no place in the code: an absolute
+    /// path. `None`: nothing is searched. It takes what `admin` allows, as the engine reads these files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worktree: Option<String>,
 }
 
 /// A list of [`ExplainTrace`] that has a next page.
@@ -62,7 +66,7 @@ pub enum ExplainList {
 impl ExplainTraceQuestion {
     /// The question for the overview of a trace.
     pub fn overview(trace_id: TraceId) -> Self {
-        Self { trace_id, span: None, list: None, offset: 0, limit: 0 }
+        Self { trace_id, span: None, list: None, offset: 0, limit: 0, worktree: None }
     }
 }
 
@@ -193,6 +197,9 @@ pub struct BreakdownRow {
     pub share: f64,
     /// Where in the code, where `code.*` was recorded.
     pub code: Option<crate::finding::Location>,
+    /// Where it may be, found by searching the worktree that the question names, where no span says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searched: Option<crate::finding::Searched>,
     /// The statement with its literals removed, where one was recorded.
     pub statement: Option<String>,
     /// At most three examples, slowest first.
@@ -259,6 +266,10 @@ pub struct ExplainOperationQuestion {
     pub all_states: bool,
     /// Whose traces.
     pub scope: Scope,
+    /// A worktree whose files are searched for routes and statements of spans that name no place in the code: an absolute
+    /// path. `None`: nothing is searched. It takes what `admin` allows, as the engine reads these files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worktree: Option<String>,
 }
 
 /// `kino.explain_operation.v1`.
@@ -308,6 +319,10 @@ pub struct ExplainSystemQuestion {
     pub last: usize,
     /// Whose traces.
     pub scope: Scope,
+    /// A worktree whose files are searched for routes and statements of spans that name no place in the code: an absolute
+    /// path. `None`: nothing is searched. It takes what `admin` allows, as the engine reads these files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worktree: Option<String>,
 }
 
 /// `kino.explain_system.v1`.

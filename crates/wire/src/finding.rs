@@ -1,6 +1,6 @@
 //! A finding: the unit of insight everywhere. Codes, numbers and ids; text is rendered from templates over these.
 
-pub use kino_model::finding::{Code, KnownBy, SubjectKind, Unit};
+pub use kino_model::finding::{Code, KnownBy, SearchConfidence, SoughtKind, SubjectKind, Unit};
 use kino_model::{Fingerprint, SpanId, TraceId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,9 @@ pub struct Finding {
     /// Where in the code, if that is known.
     #[serde(rename = "where")]
     pub location: Option<Location>,
+    /// Where it may be, found by searching the worktree that the question names, where no span says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searched: Option<Searched>,
     /// The spans to look at; at most three.
     pub evidence: Vec<Evidence>,
     /// Stable across renames of paths, ids and numbers.
@@ -74,6 +77,33 @@ pub struct Location {
     pub function: Option<String>,
     /// How it is known.
     pub known_by: KnownBy,
+}
+
+/// Where in the code something may be: found by searching a worktree for what a span recorded, and recorded by none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Searched {
+    /// How sure.
+    pub confidence: SearchConfidence,
+    /// What was searched for.
+    pub sought: SoughtKind,
+    /// The route with its method, or the statement without its literals; at most 300 characters. Recorded text: untrusted.
+    pub text: String,
+    /// Places that fit equally well.
+    pub candidates: u64,
+    /// The first of them by path and line; at most three.
+    pub places: Vec<SourceLine>,
+    /// Source files beyond the bounds of a search.
+    #[serde(default, skip_serializing_if = "crate::explain::is_zero")]
+    pub files_left_out: u64,
+}
+
+/// A line of a file of the worktree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SourceLine {
+    /// The path, relative to the worktree.
+    pub path: String,
+    /// From 1, in the file as it is now.
+    pub line: u32,
 }
 
 /// A span to look at.

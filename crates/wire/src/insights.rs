@@ -96,6 +96,10 @@ pub struct InsightsQuestion {
     pub wait_millis: u64,
     /// Whose findings.
     pub scope: Scope,
+    /// A worktree whose files are searched for routes and statements of spans that name no place in the code: an absolute
+    /// path. `None`: nothing is searched. It takes what `admin` allows, as the engine reads these files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worktree: Option<String>,
 }
 
 /// `kino.insights.v1`.

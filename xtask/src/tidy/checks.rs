@@ -21,7 +21,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("kino-repo", &["kino-wire"]),
     ("kino-inject", &[]),
     ("kino-runner", &["kino-ingest", "kino-inject", "kino-repo", "kino-text", "kino-wire"]),
-    ("kino-engine", &["kino-ingest", "kino-redact", "kino-store", "kino-analyze", "kino-text", "kino-wire"]),
+    (
+        "kino-engine",
+        &["kino-ingest", "kino-redact", "kino-repo", "kino-store", "kino-analyze", "kino-text", "kino-wire"],
+    ),
     ("kino-mcp", &["kino-repo", "kino-text", "kino-wire"]),
     ("kino-tui", &["kino-text", "kino-wire"]),
     ("kino-server", &["kino-engine", "kino-repo", "kino-wire", "kino-ingest", "kino-mcp"]),

@@ -83,6 +83,7 @@ fn tour(
         last: first as usize,
         all_states: false,
         scope: scope.clone(),
+        worktree: None,
     };
     let explained = client.ask(&question)?;
     say(&render::explain::operation(&explained, style))?;

@@ -20,6 +20,7 @@ pub(super) fn run(app: &App, arguments: Insights) -> Outcome {
                 fingerprint: Some(fingerprint),
                 wait_millis: WAIT_MILLIS,
                 scope: app.scope(&scope),
+                worktree: app.worktree(),
                 ..InsightsQuestion::default()
             };
             let answer = app.ask(&question)?;
@@ -58,6 +59,7 @@ fn list(app: &App, arguments: Insights) -> Outcome {
         only_new_for: None,
         wait_millis: WAIT_MILLIS,
         scope: app.scope(&arguments.scope),
+        worktree: app.worktree(),
     };
     let answer = app.ask(&question)?;
     let beyond = answer.left_out.findings;

@@ -18,6 +18,7 @@ pub(super) fn run(app: &App) -> Outcome {
         .map_err(|error| Failure::because("starting a runtime", &error))?;
     let mut server = kino_mcp::Server::new(Arc::new(client), Arc::clone(&app.clock))
         .with_directory(app.settings.directory.clone())
+        .with_search()
         .with_verifier(Arc::new(Verifier::new(&app.settings)));
     if sql::find(&app.settings).is_some() {
         server = server.with_sql(Arc::new(Runner::new(&app.settings)));

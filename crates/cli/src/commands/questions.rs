@@ -12,7 +12,7 @@ use kino_wire::compare::CompareQuestion;
 use kino_wire::diagnose::DiagnoseQuestion;
 use kino_wire::errors::ErrorsQuestion;
 use kino_wire::evidence::{Open, OpenQuestion, OpenSpan};
-use kino_wire::explain::{ExplainOperationQuestion, ExplainSystemQuestion};
+use kino_wire::explain::{ExplainOperationQuestion, ExplainSystemQuestion, ExplainTraceQuestion};
 use kino_wire::find::FindQuestion;
 use kino_wire::predict::PredictQuestion;
 use kino_wire::resolve::{PREFIX_DIGITS_MIN, ResolveQuestion};
@@ -71,6 +71,7 @@ pub(super) fn diagnose(app: &App, arguments: &Diagnose) -> Outcome {
         since_unix_nanos: arguments.since.as_ref().map(|when| when.unix_nanos(app.now())),
         limit: arguments.limit,
         scope: app.scope(&arguments.scope),
+        worktree: app.worktree(),
     };
     let answer = app.ask(&question)?;
     app.output.answer(&answer, |style| render::diagnose::text(&answer, style, app.now()))?;
@@ -97,7 +98,7 @@ pub(super) fn explain(app: &App, arguments: Explain) -> Outcome {
     let what = match arguments.what.clone() {
         Some(what) if !arguments.system => what,
         _ => {
-            let answer = app.ask(&ExplainSystemQuestion { last: arguments.last, scope })?;
+            let answer = app.ask(&ExplainSystemQuestion { last: arguments.last, scope, worktree: app.worktree() })?;
             app.output.answer(&answer, |style| render::explain::system(&answer, style))?;
             return Ok(ExitCode::SUCCESS);
         }
@@ -132,6 +133,7 @@ pub(super) fn explain(app: &App, arguments: Explain) -> Outcome {
         last: arguments.last,
         all_states: arguments.all_states,
         scope,
+        worktree: app.worktree(),
     };
     let answer = app.ask(&question)?;
     app.output.answer(&answer, |style| render::explain::operation(&answer, style))?;
@@ -141,7 +143,8 @@ pub(super) fn explain(app: &App, arguments: Explain) -> Outcome {
 /// Explains a trace, or the part of it below a span.
 fn explain_trace(app: &App, arguments: &Explain, trace_id: TraceId, span: Option<String>) -> Outcome {
     let is_part = span.is_some();
-    let answer = app.ask(&arguments.page.question(trace_id, span))?;
+    let question = arguments.page.question(trace_id, span);
+    let answer = app.ask(&ExplainTraceQuestion { worktree: app.worktree(), ..question })?;
     if arguments.page.list.is_some() {
         app.output.answer(&answer, |style| render::explain::page(&answer, style))?;
     } else if app.output.json {

@@ -108,6 +108,9 @@ fn failed(failure: &Failure, start: Option<i64>, style: Style) -> String {
         (None, Some(location)) => text.push_str(&format!("    at {}\n", finding::place(location))),
         (None, None) => {}
     }
+    if let Some(searched) = &cause.searched {
+        text.push_str(&wrap(&finding::searched(searched), style, "    "));
+    }
     if cause.from_stack {
         text.push_str("    named by the stack of the exception that followed\n");
     }
@@ -203,6 +206,9 @@ fn waited(wait: &Wait, apart: &Apart, style: Style) -> String {
     if let Some(location) = &wait.location {
         text.push_str(&format!("    at {}\n", finding::place(location)));
     }
+    if let Some(searched) = &wait.searched {
+        text.push_str(&wrap(&finding::searched(searched), style, "    "));
+    }
     text
 }
 
@@ -240,6 +246,9 @@ fn operations(apart: &Apart, style: Style) -> String {
         let mut operation = format!("{} ({})", clean(&row.name), clean(&row.service));
         if let Some(location) = &row.location {
             operation.push_str(&format!("\n  at {}", finding::place(location)));
+        }
+        if let Some(searched) = &row.searched {
+            operation.push_str(&format!("\n  {}", finding::searched(searched)));
         }
         table.row(&[
             (&word, tone),

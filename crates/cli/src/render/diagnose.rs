@@ -60,6 +60,9 @@ fn entry_block(entry: &DiagnosisEntry, style: Style) -> String {
     if let Some(location) = &entry.location {
         text.push_str(&format!("   at {}\n", finding::place(location)));
     }
+    if let Some(searched) = &entry.searched {
+        text.push_str(&wrap(&finding::searched(searched), style, "   "));
+    }
     for also in &entry.also {
         text.push_str(&style.paint(Tone::Faint, &wrap(&also_line(also, entry), style, "   ")));
     }

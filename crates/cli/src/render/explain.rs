@@ -202,6 +202,9 @@ fn rows(rows: &[BreakdownRow], rows_max: usize, style: Style) -> String {
         if let Some(code) = &row.code {
             operation.push_str(&format!("\n  at {}", finding::place(code)));
         }
+        if let Some(searched) = &row.searched {
+            operation.push_str(&format!("\n  {}", finding::searched(searched)));
+        }
         if let Some(statement) = &row.statement {
             operation.push_str(&format!("\n  {}", clean(statement)));
         }
@@ -273,6 +276,7 @@ mod tests {
             critical_nanos: critical,
             share,
             code: None,
+            searched: None,
             statement: None,
             examples: Vec::new(),
             duration: None,
@@ -291,6 +295,7 @@ mod tests {
             saving_nanos: Some(210_000_000),
             confidence: 0.8,
             executions: 12,
+            searched: None,
             location: Some(Location {
                 path: "src/journal.rs".to_owned(),
                 line: Some(41),

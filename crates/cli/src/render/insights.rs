@@ -208,6 +208,7 @@ mod tests {
                 confidence: 0.9,
                 executions: 12,
                 location: None,
+                searched: None,
                 evidence: Vec::new(),
                 fingerprint: "c0ffee0012345678".parse().unwrap(),
                 text: "40 calls of one kind below load in an execution.".to_owned(),

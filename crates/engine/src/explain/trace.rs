@@ -240,6 +240,7 @@ fn wait_answer(wait: analyze::Wait) -> wire::Wait {
         share: wait.share,
         what: wait.what,
         location: wait.location.map(to_wire::location),
+        searched: None,
         evidence: to_wire::evidence(&wait.evidence),
     }
 }
@@ -268,6 +269,7 @@ fn operation_answer(row: analyze::OperationApart) -> wire::OperationApart {
         critical_nanos: row.critical_nanos,
         usual_critical_nanos: row.usual_critical_nanos,
         location: row.location.map(to_wire::location),
+        searched: None,
         evidence: row.evidence.as_ref().map(to_wire::evidence),
     }
 }
@@ -300,6 +302,7 @@ fn failure_answer(mut failure: Failure, earlier: Option<Earlier>) -> wire::Failu
             time_unix_nanos: cause.time.0,
             frame: cause.frame.map(to_wire::frame),
             location: cause.location.map(to_wire::location),
+            searched: None,
             from_stack: cause.is_from_stack,
             evidence: to_wire::evidence(&cause.evidence),
         },

@@ -5,7 +5,7 @@ use kino_wire::apart::{Apart, Difference, Earlier, Failure, LogLine, OperationAp
 use kino_wire::explain::ExplainTrace;
 
 use crate::answer::Table;
-use crate::tools::{at, evidence, location, shapes};
+use crate::tools::{at, evidence, location, searched, shapes};
 use crate::untrusted::MESSAGE_BYTES_MAX;
 use crate::value::Value;
 
@@ -84,6 +84,7 @@ fn cause_table(failure: &Failure) -> Table {
         Value::recorded_up_to(&cause.message, MESSAGE_BYTES_MAX),
         place,
         frame.map_or(Value::Empty, |frame| Value::recorded(&frame.function)),
+        searched(cause.searched.as_ref()),
         Value::recorded(&passed.join(" < ")),
         Value::recorded(&reported.unwrap_or_default()),
         if failure.handled { Value::Plain("yes".into()) } else { Value::Empty },
@@ -122,6 +123,7 @@ fn wait_table(wait: &Wait) -> Table {
         Value::Share(wait.share),
         Value::recorded(wait.what.as_deref().unwrap_or_default()),
         location(wait.location.as_ref()),
+        searched(wait.searched.as_ref()),
         evidence(std::slice::from_ref(&wait.evidence)),
     ]);
     table
@@ -165,6 +167,7 @@ fn operation_row(row: &OperationApart) -> Vec<Value> {
         Value::nanos(row.call_nanos),
         Value::nanos(row.usual_call_nanos),
         location(row.location.as_ref()),
+        searched(row.searched.as_ref()),
         row.evidence.as_ref().map_or(Value::Empty, |place| evidence(std::slice::from_ref(place))),
     ]
 }

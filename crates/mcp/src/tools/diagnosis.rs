@@ -5,7 +5,7 @@ use kino_wire::diagnose::{Diagnose, DiagnoseQuestion, DiagnosisEntry, WORDS_BYTE
 
 use crate::answer::{Answer, Rendered, Table};
 use crate::arguments;
-use crate::tools::{Refusal, ToolContext, location, shapes};
+use crate::tools::{Refusal, ToolContext, location, searched, shapes};
 use crate::untrusted::{MESSAGE_BYTES_MAX, word};
 use crate::value::Value;
 
@@ -28,6 +28,7 @@ impl ToolContext<'_> {
             since_unix_nanos: arguments::optional_time(arguments.since.as_ref(), self.now)?,
             limit: 0,
             scope: self.scope.clone(),
+            worktree: self.worktree.clone(),
         };
         let mut answer = answer(&ask(self.backend, &question).await?);
         answer.facts.insert(0, self.scope_fact());
@@ -106,6 +107,7 @@ fn row(entry: &DiagnosisEntry) -> Vec<Value> {
         Value::recorded_up_to(&entry.operation.name, NAME_BYTES_MAX),
         Value::recorded_up_to(&entry.text, MESSAGE_BYTES_MAX),
         location(entry.location.as_ref()),
+        searched(entry.searched.as_ref()),
         Value::number(raised),
         Value::Plain(next.join(" ")),
         target,

@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 
 use kino_model::Fingerprint;
 use kino_wire::ask::{Scope, ask};
+use kino_wire::finding::Searched;
 use kino_wire::insights::{FindingState, Insight, Insights, InsightsQuestion, InsightsReceived, MAX_LIMIT};
 use kino_wire::{Backend, Problem};
 use rmcp::model::{Resource, ResourceTemplate};
@@ -56,6 +57,7 @@ impl ToolContext<'_> {
             limit,
             wait_millis: WAIT_MILLIS,
             scope: self.scope.clone(),
+            worktree: self.worktree.clone(),
             ..InsightsQuestion::default()
         };
         let mut items: Vec<Insight> = Vec::new();
@@ -146,6 +148,7 @@ fn row(item: &Insight, files: &Files) -> Vec<Value> {
         Value::Count(finding.executions),
         if numbers.is_empty() { Value::Empty } else { Value::Plain(numbers.join("; ")) },
         file(item, files).map_or(Value::Empty, Value::Plain),
+        searched(item, files).map_or(Value::Empty, Value::Plain),
         evidence(&finding.evidence),
         worked_here(item).map_or(Value::Empty, Value::Plain),
         Value::Plain(finding.fingerprint.to_string()),
@@ -185,6 +188,15 @@ fn file(item: &Insight, files: &Files) -> Option<String> {
         Some(line) => format!("{path}:{line}"),
         None => path.to_owned(),
     })
+}
+
+/// Where it may be, found by searching: files of the client's worktree alone.
+fn searched(item: &Insight, files: &Files) -> Option<String> {
+    let Searched { confidence, sought, candidates, places, .. } = item.finding.searched.as_ref()?;
+    let count = if *candidates > 1 { format!(" ({candidates})") } else { String::new() };
+    let known = places.iter().filter(|place| files.has(&place.path));
+    let places: Vec<String> = known.map(|place| format!("{}:{}", place.path, place.line)).collect();
+    (!places.is_empty()).then(|| format!("{confidence}{count} {sought}: {}", places.join(" ")))
 }
 
 /// What can be read, besides one resource for each finding.
@@ -290,6 +302,7 @@ pub(crate) mod tests {
                 saving_nanos: Some(5),
                 confidence: 0.5,
                 executions: 3,
+                searched: None,
                 location: Some(Location {
                     path: text(),
                     line: Some(3),

@@ -19,7 +19,7 @@ shapes! {
     // explain_system
     WRONG: "wrong", 6, [
         "rank", "code", "share", "of", "untrusted.service", "untrusted.entry", "untrusted.text", "untrusted.code_at",
-        "raised", "next", "untrusted.target", "untrusted.target_service",
+        "untrusted.searched", "raised", "next", "untrusted.target", "untrusted.target_service",
     ];
     ALSO_SEEN: "also_seen", 2, ["rank", "code", "untrusted.text"];
     ENTRY_POINTS: "entry_points", 8, [
@@ -27,7 +27,7 @@ shapes! {
     ];
     CALLS: "calls", 24, [
         "entry", "untrusted.service", "untrusted.name", "calls_each", "critical_nanos", "share", "untrusted.code",
-        "untrusted.statement",
+        "untrusted.searched", "untrusted.statement",
     ];
     AT_THE_SAME_TIME: "at_the_same_time", 6, [
         "entry", "untrusted.first", "untrusted.second", "together_each_nanos", "share",
@@ -65,7 +65,7 @@ shapes! {
     // explain
     FIRST_CAUSE: "first_cause", 1, [
         "untrusted.service", "untrusted.name", "untrusted.type", "untrusted.message", "untrusted.frame",
-        "untrusted.function", "untrusted.passed", "untrusted.reported", "handled", "evidence",
+        "untrusted.function", "untrusted.searched", "untrusted.passed", "untrusted.reported", "handled", "evidence",
     ];
     CAUGHT_BEFORE: "caught_before", 1, [
         "untrusted.service", "untrusted.name", "untrusted.type", "untrusted.message", "untrusted.frame",
@@ -73,25 +73,26 @@ shapes! {
     ];
     WAIT: "wait", 1, [
         "kind", "untrusted.service", "untrusted.name", "took_nanos", "usual_nanos", "share", "untrusted.what",
-        "untrusted.code_at", "evidence",
+        "untrusted.code_at", "untrusted.searched", "evidence",
     ];
     ATTRIBUTES_APART: "attributes_apart", 3, [
         "untrusted.key", "untrusted.value", "untrusted.usual", "others_with_it", "others", "as_bad_with_it", "as_bad",
     ];
     OPERATIONS_APART: "operations_apart", 3, [
         "differs", "untrusted.service", "untrusted.name", "calls", "usual_calls", "call_nanos", "usual_call_nanos",
-        "untrusted.code_at", "evidence",
+        "untrusted.code_at", "untrusted.searched", "evidence",
     ];
     LOGS: "logs", 3, [
         "at_nanos", "untrusted.severity", "untrusted.service", "untrusted.body", "times", "untrusted.only_here",
     ];
     CALLS_CHANGED: "calls_changed", 3, ["untrusted.text", "untrusted.parent"];
     FINDINGS: "findings", 4, [
-        "code", "saving_nanos", "confidence", "executions", "untrusted.text", "untrusted.code_at", "evidence",
+        "code", "saving_nanos", "confidence", "executions", "untrusted.text", "untrusted.code_at", "untrusted.searched",
+        "evidence",
     ];
     BREAKDOWN: "breakdown", 10, [
         "untrusted.service", "untrusted.name", "count", "self_nanos", "critical_nanos", "share", "p50_nanos",
-        "p95_nanos", "untrusted.statement", "untrusted.code_at", "example",
+        "p95_nanos", "untrusted.statement", "untrusted.code_at", "untrusted.searched", "example",
     ];
     CRITICAL_PATH: "critical_path", 12, [
         "at_nanos", "took_nanos", "untrusted.service", "untrusted.name", "span_id",
@@ -123,7 +124,7 @@ shapes! {
     ];
     // check_insights
     INSIGHTS: "findings", usize::MAX, [
-        "code", "state", "operation", "saving_nanos", "confidence", "executions", "numbers", "file", "evidence",
+        "code", "state", "operation", "saving_nanos", "confidence", "executions", "numbers", "file", "searched", "evidence",
         "worked_here", "fingerprint",
     ];
     // query_sql: its columns are the statement's, each after `untrusted.`.
