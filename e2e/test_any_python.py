@@ -190,6 +190,13 @@ def test_fastapi_and_both_clients_of_postgresql(current, postgres):
     assert show["attributes"]["code.function.name"] == "show"
 
 
+def test_starlette_under_uvicorn_is_taken_for_what_it_is(current):
+    ran = compare([current, "bare.py"])
+    served = ran.one("GET /v1/orders/{number:int}")
+    assert "order 7" in ran.output and "missing 3 required positional arguments" in ran.output
+    assert served["kind"] == 2 and served["attributes"]["code.function.name"] == "order"
+
+
 @pytest.mark.parametrize("which", ["current", "old"])
 def test_django_over_wsgi_and_asgi(which, request):
     ran = compare([request.getfixturevalue(which), "pages.py"])

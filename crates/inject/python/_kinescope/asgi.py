@@ -12,7 +12,7 @@ MOUNTS_MAX = 16
 
 
 def on_starlette(module):
-    guard.patch(module.Starlette, "__call__", "asgi.call", request, finished, shape=guard.wrap_async)
+    guard.patch(module.Starlette, "__call__", "asgi.call", request, finished, shape=guard.wrap_asgi)
 
 
 def on_routing(module):
@@ -31,8 +31,8 @@ def on_routing(module):
         prefix = "".join(span.note) if isinstance(span.note, list) else ""
         web.routed(span, prefix + full_path(route, scope), getattr(route, "endpoint", None))
 
-    guard.patch(module.Mount, "handle", "asgi.mount", mounted, guard.nothing, guard.ignore, shape=guard.wrap_async)
-    guard.patch(module.Route, "handle", "asgi.route", routed, guard.nothing, guard.ignore, shape=guard.wrap_async)
+    guard.patch(module.Mount, "handle", "asgi.mount", mounted, guard.nothing, guard.ignore, shape=guard.wrap_asgi)
+    guard.patch(module.Route, "handle", "asgi.route", routed, guard.nothing, guard.ignore, shape=guard.wrap_asgi)
 
 
 def on_fastapi(module):
@@ -45,7 +45,7 @@ def on_fastapi(module):
             prefix = "".join(span.note) if isinstance(span.note, list) else ""
             web.routed(span, prefix + full_path(route, scope), getattr(route, "endpoint", None))
 
-    guard.patch(module.APIRoute, "handle", "fastapi.route", routed, guard.nothing, guard.ignore, shape=guard.wrap_async)
+    guard.patch(module.APIRoute, "handle", "fastapi.route", routed, guard.nothing, guard.ignore, shape=guard.wrap_asgi)
 
 
 def full_path(route, scope):

@@ -110,6 +110,38 @@ def wrap_async(function, place, before, after=end_span, failed=fail_span, always
     return disguise(wrapper, function)
 
 
+def wrap_asgi(function, place, before, after=end_span, failed=fail_span, always=False):
+    """The same for a method that is an ASGI application.
+
+    It refuses other arguments when it is called, as the method does: a server finds out so whether it has a factory.
+    """
+
+    async def wrapper(self, scope, receive, send):
+        try:
+            call = Call((self, scope, receive, send), {})
+            active = always or state.on
+            if active:
+                try:
+                    before(call)
+                except Exception as error:
+                    swallow(place, error)
+            call.result = await function(*call.args)
+            if active:
+                try:
+                    after(call)
+                except Exception as error:
+                    swallow(place, error)
+            return call.result
+        except BaseException as error:
+            # A signal's handler may raise before `call` is made.
+            trace = settle(place, locals().get("call"), error, failed)
+            kind = type(error)
+            reraised = (trace, error, kind)  # noqa: F841
+            raise
+
+    return disguise(wrapper, function)
+
+
 def disguise(wrapper, function):
     """Gives the wrapper the function's name, documentation and signature."""
     functools.update_wrapper(wrapper, function)
@@ -188,7 +220,7 @@ def with_reraise(template):
 
 
 if sys.version_info < (3, 11):
-    for _template in (wrap, wrap_async):
+    for _template in (wrap, wrap_async, wrap_asgi):
         with_reraise(_template)
 
 
