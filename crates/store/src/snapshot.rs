@@ -42,7 +42,7 @@ mod walk;
 pub(crate) use caches::Caches;
 pub use exceptions::{EventFilter, ExceptionRow};
 pub use filter::TraceFilter;
-pub use find::Found;
+pub use find::{Found, TraceSize};
 pub use latest::LatestTraces;
 pub use operations::{NewestSpans, Operation, OperationFilter, Operations, SpanRef};
 pub use overlay::Overlay;

@@ -98,7 +98,7 @@ impl Engine {
             project: subject.project.clone(),
             ..TraceFilter::default()
         };
-        let mut rows = snapshot.find(&filter, LIKES_MAX + 1, None).await.or_problem()?.rows;
+        let mut rows = snapshot.trace_sizes(&filter, LIKES_MAX + 1).await.or_problem()?;
         rows.retain(|row| row.trace_id != own);
         rows.truncate(LIKES_MAX);
         if subject.is_root && !subject.has_failures {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
 use futures::future::try_join_all;
-use kino_model::TraceId;
 use kino_model::columns::Table;
+use kino_model::{DurationNanos, TraceId};
 
 use super::filter::{Asked, TraceFilter};
 use super::group_spans::GroupSpans;
@@ -37,6 +37,20 @@ pub struct Found {
     /// The cursor of the next page; `None` on the last.
     pub next: Option<String>,
 }
+
+/// How long a trace took, and how large it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceSize {
+    /// The trace.
+    pub trace_id: TraceId,
+    /// `None` while its root is open or missing.
+    pub duration: Option<DurationNanos>,
+    /// The spans that are known of it.
+    pub span_count: u64,
+}
+
+/// The columns that a [`TraceSize`] is read from.
+const SIZE_COLUMNS: [&str; 3] = ["trace_id", "duration_nanos", "span_count"];
 
 /// The position of a trace in the answer: later starts first, then smaller ids.
 type Place = (i64, Reverse<TraceId>);
@@ -67,17 +81,29 @@ impl Snapshot {
         let after =
             cursor.map(|cursor| parse(cursor).ok_or_else(|| ScanError::Cursor(cursor.to_owned()))).transpose()?;
         let mut search = Search::new(self, filter, after).await?;
-        let mut winners: Vec<(Place, Winner)> = Vec::new();
-        while winners.len() <= limit {
-            match search.next().await? {
-                Some(winner) => winners.push(winner),
-                None => break,
-            }
-        }
+        let mut winners = search.first(limit.saturating_add(1)).await?;
         let more = winners.len() > limit;
         winners.truncate(limit);
         let next = winners.last().filter(|_| more).map(|(place, _)| format!("{}:{}", place.0, place.1.0));
-        Ok(Found { rows: search.rows(winners).await?, next })
+        Ok(Found { rows: search.rows(winners, None).await?, next })
+    }
+
+    /// Returns the sizes of the newest traces that pass, at most `limit`, the newest first: for less than
+    /// [`Snapshot::find`] costs.
+    ///
+    /// # Errors
+    /// Where a file cannot be read.
+    pub async fn trace_sizes(&self, filter: &TraceFilter, limit: usize) -> Result<Vec<TraceSize>, ScanError> {
+        answer!(self, |snapshot| snapshot.trace_sizes_once(filter, limit))
+    }
+
+    async fn trace_sizes_once(&self, filter: &TraceFilter, limit: usize) -> Result<Vec<TraceSize>, ScanError> {
+        let mut search = Search::new(self, filter, None).await?;
+        let winners = search.first(limit).await?;
+        let rows = search.rows(winners, Some(&SIZE_COLUMNS)).await?.into_iter();
+        let size =
+            |row: TraceRow| TraceSize { trace_id: row.trace_id, duration: row.duration, span_count: row.span_count };
+        Ok(rows.map(size).collect())
     }
 
     /// Returns all traces that pass, newest first.
@@ -239,8 +265,20 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    /// Reads the rows of the winners, in their order.
-    async fn rows(&self, winners: Vec<(Place, Winner)>) -> Result<Vec<TraceRow>, ScanError> {
+    /// The next traces that pass, at most `count`.
+    async fn first(&mut self, count: usize) -> Result<Vec<(Place, Winner)>, ScanError> {
+        let mut winners = Vec::new();
+        while winners.len() < count {
+            match self.next().await? {
+                Some(winner) => winners.push(winner),
+                None => break,
+            }
+        }
+        Ok(winners)
+    }
+
+    /// Reads the rows of the winners, in their order; of `columns` alone where these are given, others being empty or zero.
+    async fn rows(&self, winners: Vec<(Place, Winner)>, columns: Option<&[&str]>) -> Result<Vec<TraceRow>, ScanError> {
         let mut wanted: HashMap<usize, Vec<usize>> = HashMap::default();
         for (_, winner) in &winners {
             if let Winner::Walked(walk, row) = winner {
@@ -260,7 +298,8 @@ impl<'a> Search<'a> {
                 }
             };
             let Some(file) = group.file(LakeTable::Traces) else { continue };
-            let batches = self.snapshot.read(file, Read { pick: Pick::Places(&rows), ..Read::default() }).await?;
+            let batches =
+                self.snapshot.read(file, Read { columns, pick: Pick::Places(&rows), ..Read::default() }).await?;
             let rows = batches.iter().flat_map(trace_row::decode);
             read.extend(rows.map(|row| (row.trace_id, row)));
         }

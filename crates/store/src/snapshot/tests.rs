@@ -563,6 +563,10 @@ proptest! {
                 }
                 let ids: Vec<TraceId> = expected.iter().map(|row| row.trace_id).collect();
                 assert_eq!(snapshot.trace_ids_of(filter).await.unwrap(), ids, "{filter:?}");
+                let sizes = expected.iter().take(3).map(|row| (row.trace_id, row.duration, row.span_count));
+                let found = snapshot.trace_sizes(filter, 3).await.unwrap().into_iter();
+                let found: Vec<_> = found.map(|size| (size.trace_id, size.duration, size.span_count)).collect();
+                assert_eq!(found, sizes.collect::<Vec<_>>(), "{filter:?}");
             }
         });
     }
