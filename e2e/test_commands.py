@@ -92,6 +92,11 @@ def commands(engine):
     return [(span["name"], names.get(span["parentSpanId"], "?"), span, known) for span, known in found], spans
 
 
+def is_below(found, pairs):
+    """Each command once below the one that the pair names, in whatever order they began."""
+    return sorted((above, name) for name, above, *_ in found) == sorted(pairs)
+
+
 def seconds(span):
     return (int(span["endTimeUnixNano"]) - int(span["startTimeUnixNano"])) / 1e9
 
@@ -108,8 +113,9 @@ def test_the_commands_of_a_rust_program_are_seen_once(own_engine, python):
     assert "the program itself sent none of them" not in done.stderr, "Python did"
     found, spans = commands(own_engine)
     # The sleep of Python is Python's own span, and Python reports itself.
+    # Two that begin within one tick of the system's clock come in either order.
     shell = next(one for one in found if one[0] in ("sh", "dash", "bash"))
-    assert [(name, above) for name, above, *_ in found] == [(shell[0], "shop"), ("sleep", shell[0]), ("sleep", "shop")], found
+    assert is_below(found, {("shop", shell[0]), (shell[0], "sleep"), ("shop", "sleep")}), found
     assert sum(span["name"] == "sleep" for span in spans) == 3 and any(span["name"] == "SELECT" for span in spans)
     _, _, span, known = shell
     assert int(known["kino.process.cpu_nanos"]) >= 50_000_000 and int(known["kino.process.peak_memory_bytes"]) > 100_000
@@ -130,8 +136,8 @@ def test_the_commands_of_a_go_program_are_seen(own_engine, go):
     assert done.returncode == 0, done.stderr
     assert "the program itself sent none of them" in done.stderr, done.stderr
     found, _ = commands(own_engine)
-    (first, above, *_), (shell, of_shell, *_), (nested, of_nested, *_) = found
-    assert (first, above, of_shell, nested, of_nested) == ("sleep", "shop", "shop", "sleep", shell)
+    shell = next(name for name, *_ in found if name in ("sh", "dash", "bash"))
+    assert is_below(found, {("shop", "sleep"), ("shop", shell), (shell, "sleep")}), found
     assert record["spans"] == 3
 
 

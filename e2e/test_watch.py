@@ -60,6 +60,13 @@ class Terminal:
             assert time.monotonic() < end, f"{wanted} not on the screen:\n" + "\n".join(self.screen.display)
             self.read(0.2)
 
+    def hides(self, unwanted):
+        """Waits until it stands on the screen no more."""
+        end = time.monotonic() + SECONDS_MAX
+        while any(unwanted in line for line in self.screen.display):
+            assert time.monotonic() < end, f"{unwanted} on the screen:\n" + "\n".join(self.screen.display)
+            self.read(0.2)
+
     def types(self, keys):
         os.write(self.ours, keys.encode())
 
@@ -133,7 +140,9 @@ def test_a_trace_appears_while_it_is_watched_and_can_be_looked_into(engine, watc
     terminal.types("/where" + ENTER)
     terminal.shows("\"where\": 1 of 1 hit")
     # A lone Esc is one only when nothing follows it for a moment.
-    for shown in ("rows 1", "Waterfall", "GET /later"):
+    terminal.types(ESC)
+    terminal.hides("1 of 1 hit")
+    for shown in ("Waterfall", "GET /later"):
         terminal.types(ESC)
         terminal.shows(shown)
     terminal.types("q")
