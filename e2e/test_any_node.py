@@ -2,13 +2,16 @@
 
 import http.server
 import json
+import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from any_node import APPS, PARENT, channel, compare, folder, node_masked, node_version, run
@@ -107,6 +110,51 @@ def test_statements_of_pg_hang_below_their_callers_and_one_connection_is_opened(
     assert failed["attributes"]["server.port"] == int(parts["port"])
     texts = {span["attributes"].get("db.query.text") for span in ran.spans}
     assert "SELECT $1::int AS two" in texts
+
+
+@pytest.fixture(scope="module")
+def mariadb():
+    """A server that speaks MySQL's protocol, on a port of its own: host, port, user and database."""
+    install, server = shutil.which("mariadb-install-db"), shutil.which("mariadbd", path=f"{os.environ['PATH']}:/usr/sbin")
+    if not install or not server:
+        pytest.skip("NOT TRIED: MariaDB's server is not installed (Debian: mariadb-server)")
+    place, port = Path(tempfile.mkdtemp(prefix="kino-any-mariadb-", dir="/tmp")), free_port()
+    as_user = ["--user=root"] if os.getuid() == 0 else []
+    made = [install, "--no-defaults", f"--datadir={place / 'data'}", "--auth-root-authentication-method=normal", *as_user]
+    subprocess.run(made, check=True, capture_output=True)
+    options = [f"--datadir={place / 'data'}", f"--socket={place / 'socket'}", f"--port={port}", "--bind-address=127.0.0.1"]
+    process = subprocess.Popen([server, "--no-defaults", *options, *as_user], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        assert process.poll() is None, "the server ended"
+        yield "127.0.0.1", port, "root", "test"
+    finally:
+        process.terminate()
+        process.wait()
+        shutil.rmtree(place)
+
+
+def test_statements_of_mysql2_hang_below_their_callers_and_one_connection_is_opened(shop, mariadb):
+    ran = compare(["node", "mysql.js"], shop, DATABASE=" ".join(map(str, mariadb)))
+    assert ran.names() == [
+        "CREATE orders", "DROP orders", "INSERT orders", "SELECT nowhere", "SELECT orders", "SELECT orders", "SELECT orders",
+        "connect",
+    ], ran.names()  # fmt: skip
+    counted = [span for span in ran.named("SELECT orders") if "count" in span["attributes"]["db.query.text"]]
+    assert place(counted[0]) == ("mysql.js", line_of("mysql.js", "count(*)"))
+    failed = ran.one("SELECT nowhere")
+    assert place(failed) == ("mysql.js", line_of("mysql.js", "FROM nowhere")) and failed["status"]["code"] == 2
+    assert failed["attributes"]["error.type"] == "ER_NO_SUCH_TABLE"
+    for span in ran.spans:
+        known = span["attributes"]
+        assert (known["db.system.name"], known["db.namespace"], known["server.port"]) == ("mysql", "test", mariadb[1]), span
+    texts = {span["attributes"].get("db.query.text") for span in ran.spans}
+    assert "SELECT price FROM orders WHERE id = ?" in texts
+    assert "secret" not in str(ran.spans)
 
 
 def test_redis_clients_record_keys_and_no_values(shop):

@@ -116,32 +116,102 @@ def test_where_nobody_looks_nothing_is_said(own_engine):
     assert "request" not in errors.replace("1 span in", ""), errors
 
 
-def test_a_server_that_reloads_begins_a_new_state_of_the_code(own_engine, current):  # noqa: F811
-    directory, port = own_engine.directory, free_port()
+ASGI = """
+from fastapi import FastAPI
+app = FastAPI()
+@app.get("/{name}")
+def show(name: str):
+    return "VERSION"
+"""
+NODE = """
+const http = require('http');
+http.createServer((request, response) => response.end('VERSION')).listen(Number(process.argv[2]), '127.0.0.1');
+"""
+PACKAGE = '{"name": "shop", "scripts": {"dev": "node --watch server.js"}}'
+# By name: the files, the one that changes first, and the command.
+RELOADS = {
+    "flask": ({"app.py": APPLICATION}, ["PYTHON", "-m", "flask", "run", "--reload", "--port", "PORT"]),
+    "uvicorn": ({"app.py": ASGI}, ["PYTHON", "-m", "uvicorn", "app:app", "--reload", "--port", "PORT"]),
+    "node": ({"server.js": NODE}, ["node", "--watch", "server.js", "PORT"]),
+    "npm": ({"server.js": NODE, "package.json": PACKAGE}, ["npm", "run", "dev", "--", "PORT"]),
+}
+
+
+def in_a_repository(directory, files):
+    """Writes the files and commits them; returns the commit."""
     git = ["git", "-C", directory, "-c", "user.name=a", "-c", "user.email=a@example.com"]
-    (directory / "app.py").write_text(APPLICATION)
-    (directory / ".gitignore").write_text("__pycache__\n")
+    for name, text in {**files, ".gitignore": "__pycache__\n"}.items():
+        (directory / name).write_text(text)
     for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
         subprocess.run([*git, *words], check=True)
-    process = subprocess.Popen(
-        [binary(), "run", "--", current, "-m", "flask", "run", "--reload", "--port", str(port)],
-        env=own_engine.environment, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    try:
-        assert eventually(lambda: ask(port, "/first") == "VERSION")
-        (directory / "app.py").write_text(APPLICATION.replace("VERSION", "CHANGED"))
-        assert eventually(lambda: ask(port, "/second") == "CHANGED")
-        end_of_both = lambda: len([span for span in exported(own_engine)[0] if span["name"] == "GET /<name>"]) >= 2  # noqa: E731
-        assert eventually(end_of_both)
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=30)
-    spans, services = exported(own_engine)
+    return subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def said(port, path):
+    """What the server answers, without the quotes of JSON."""
+    answer = ask(port, path)
+    return answer.strip('"') if isinstance(answer, str) else answer
+
+
+def states(engine):
+    """The states of the code in which requests were served, by their paths."""
+    spans, services = exported(engine)
     served = {}
     for span in spans:
         path = next((each["value"]["stringValue"] for each in span["attributes"] if each["key"] == "url.path"), None)
-        if path:
+        if path and span["kind"] == 2:
             served.setdefault(path, set()).add(services[span["spanId"]]["kino.code_state"])
-    commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    return served
+
+
+@pytest.mark.parametrize("kind", RELOADS)
+def test_a_server_that_reloads_begins_a_new_state_of_the_code(own_engine, current, kind):  # noqa: F811
+    files, command = RELOADS[kind]
+    directory, port = own_engine.directory, free_port()
+    commit = in_a_repository(directory, files)
+    process = subprocess.Popen(
+        [binary(), "run", "--", *(str({"PYTHON": current, "PORT": port}.get(word, word)) for word in command)],
+        env=own_engine.environment, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    changing = next(iter(files))
+    try:
+        for count, (path, version) in enumerate([("/first", "VERSION"), ("/second", "CHANGED"), ("/third", "AGAIN")], 1):
+            if version != "VERSION":
+                # Nobody saves twice in less time.
+                time.sleep(1)
+                (directory / changing).write_text(files[changing].replace("VERSION", version))
+            assert eventually(lambda path=path, version=version: said(port, path) == version), (kind, version)
+            # Git belongs to the group that gets the signal below, as it does on a terminal.
+            assert eventually(lambda count=count: len(set().union(*states(own_engine).values())) == count), states(own_engine)
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=30)
+    served = states(own_engine)
     assert served["/first"] == {commit}, served
-    assert any(state.startswith(f"{commit}+") for state in served["/second"]), served
+    # The old process may have answered first.
+    second = served["/second"] - served["/first"]
+    third = served["/third"] - served["/second"] - served["/first"]
+    assert len(second) == len(third) == 1 and all(state.startswith(f"{commit}+") for state in second | third), served
+
+
+@pytest.mark.parametrize("kind", ["uvicorn", "npm"])
+def test_a_server_that_reloads_says_what_is_new_on_a_terminal(own_engine, current, kind):  # noqa: F811
+    if not hasattr(os, "login_tty"):
+        pytest.skip("NOT TRIED: a terminal of its own needs Python 3.11")
+    files, command = RELOADS[kind]
+    port = free_port()
+    in_a_repository(own_engine.directory, files)
+    terminal = Terminal(
+        [binary(), "run", "--", *(str({"PYTHON": current, "PORT": port}.get(word, word)) for word in command)],
+        env={**own_engine.environment, "TERM": "xterm"}, cwd=own_engine.directory,
+    )  # fmt: skip
+    changing = next(iter(files))
+    try:
+        for version in ("VERSION", "CHANGED"):
+            if version != "VERSION":
+                (own_engine.directory / changing).write_text(files[changing].replace("VERSION", version))
+            assert eventually(lambda version=version: said(port, "/a") == version), terminal.text
+            assert terminal.read_until(r"kino │ \d+ requests? · slowest [^\r]*\r\n"), terminal.text
+            terminal.text = ""
+    finally:
+        terminal.end()

@@ -6,7 +6,7 @@ const { Span, KIND } = require('./span.cjs');
 const { around } = require('./patch.cjs');
 const { onLibrary } = require('./load.cjs');
 const { describe } = require('./sql.cjs');
-const { bindCallback, endBy, deferred, undefer, placeOfCall } = require('./asynchronous.cjs');
+const { bound, bindCallback, endBy, deferred, undefer, placeOfCall } = require('./asynchronous.cjs');
 const context = require('./context.cjs');
 
 function target(span, connection) {
@@ -34,10 +34,16 @@ function patchConnection(Connection) {
   }, ended);
 }
 
-/** A command without a callback says by its events how it ended. */
+/**
+ * A command without a callback says by its events how it ended. One that a pool made has its callback already, and then no
+ * event names an error.
+ */
 function ended({ span, called }, command, threw) {
   if (threw) span.fail('_OTHER').end();
-  else if (!called && typeof command?.on === 'function') {
+  else if (!called && typeof command?.onResult === 'function') {
+    command.onResult = bound(command.onResult, endBy(span));
+    command.on('end', () => span.end());
+  } else if (!called && typeof command?.on === 'function') {
     command.on(errorMonitor, (error) => endBy(span)(error));
     command.on('end', () => span.end());
   }

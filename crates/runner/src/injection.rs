@@ -43,8 +43,10 @@ const STRAGGLERS_PATIENCE: Duration = Duration::from_secs(1);
 /// How often that is examined.
 const STRAGGLERS_STEP: Duration = Duration::from_millis(5);
 
-/// How often the state of the code is asked at most: that takes git some ten milliseconds.
-const CODE_EVERY_NANOS: u64 = 500_000_000;
+/// How old the state of the code may be for a process that begins, in nanoseconds: no reload takes less.
+const CODE_AGE_NANOS: u64 = 100_000_000;
+/// How much longer than git takes the state stays in use: many processes that begin cost a tenth of a core at most.
+const CODE_AGE_FACTOR: u64 = 10;
 
 /// What came of injecting the bootstrap into a run.
 #[derive(Clone, Debug, Default)]
@@ -99,18 +101,29 @@ type Now = Box<dyn Fn() -> Moment + Send>;
 
 /// The state of the code now and then: a server that reloads begins a process with another one.
 struct CodeNow {
-    ask: Box<dyn FnMut() -> Option<String> + Send>,
-    /// When it was asked last, and what it was.
-    known: Option<(u64, Option<String>)>,
+    /// Returns the state and what asking took, in nanoseconds.
+    ask: Box<dyn FnMut() -> (Option<String>, u64) + Send>,
+    /// The last answer.
+    known: Option<KnownCode>,
+}
+
+struct KnownCode {
+    /// When it was asked.
+    asked: u64,
+    /// What that took, in nanoseconds.
+    took: u64,
+    state: Option<String>,
 }
 
 impl CodeNow {
     /// Returns the resource of a process that begins `now`, with the state of the code; `None` where that is as it says.
     fn of(&mut self, resource: &RawValue, now: u64) -> Option<Box<RawValue>> {
-        if self.known.as_ref().is_none_or(|(asked, _)| now.saturating_sub(*asked) > CODE_EVERY_NANOS) {
-            self.known = Some((now, (self.ask)()));
+        let age_max = |known: &KnownCode| known.took.saturating_mul(CODE_AGE_FACTOR).max(CODE_AGE_NANOS);
+        if self.known.as_ref().is_none_or(|known| now.saturating_sub(known.asked) > age_max(known)) {
+            let (state, took) = (self.ask)();
+            self.known = Some(KnownCode { asked: now, took, state });
         }
-        let code = self.known.as_ref()?.1.as_deref()?;
+        let code = self.known.as_ref()?.state.as_deref()?;
         with_code(resource, code)
     }
 }
@@ -146,7 +159,12 @@ impl<C: Client> Injection<C> {
             let (watched, watch) = sync_channel(1);
             let stop = Arc::new(AtomicBool::new(false));
             let (asking, folder, clock) = (host.clone(), directory.to_owned(), host.clone());
-            let ask = move || asking.git().code(&folder, &asking.scratch().ok()?).state.code_state;
+            let ask = move || {
+                let begun = asking.clock().monotonic_nanos();
+                let code = asking.scratch().ok().map(|scratch| asking.git().code(&folder, &scratch));
+                let took = asking.clock().monotonic_nanos().saturating_sub(begun);
+                (code.and_then(|code| code.state.code_state), took)
+            };
             let collector = Collector {
                 channel,
                 records: Records::default(),
@@ -351,11 +369,12 @@ mod tests {
         let mut code = CodeNow {
             ask: Box::new(move || {
                 asked += 1;
-                Some(format!("a+{asked}"))
+                (Some(format!("a+{asked}")), CODE_AGE_NANOS / 5)
             }),
             known: None,
         };
-        let states = [0, 1, CODE_EVERY_NANOS + 1].map(|now| code.of(&resource, now).map(|of| of.get().contains("a+2")));
+        let states = [0, CODE_AGE_NANOS + 1, 2 * CODE_AGE_NANOS + 1]
+            .map(|now| code.of(&resource, now).map(|of| of.get().contains("a+2")));
         assert_eq!(states, [None, None, Some(true)], "git is not asked for each of many processes");
     }
 }
