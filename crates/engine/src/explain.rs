@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use futures::try_join;
 use kino_analyze::critical_path::Segment;
 use kino_analyze::detect::{self, Beside, DetectorConfig};
 use kino_analyze::execution::{Entry, Execution, executions};
@@ -21,6 +22,7 @@ use kino_wire::explain::{
     ExplainSystemQuestion, ExplainTrace, ExplainTraceQuestion, LeftOut, MAX_LAST, MAX_PAGE, PATH_SEGMENTS_MAX,
     PathTotal, WaitedFor,
 };
+use tokio::sync::oneshot;
 
 use crate::error::{EngineError, OrProblem};
 use crate::evidence::span_of;
@@ -60,15 +62,18 @@ impl Engine {
         let scratch = self.scratch();
         let is_overview = question.list.is_none();
         let looked_at = Arc::clone(&trace);
-        let answer = move || {
-            let (mut answer, subject) = trace_answer(&looked_at, &beside, &question, &detectors)?;
+        let (send_subject, subject) = oneshot::channel();
+        let explain = offload(move || {
+            let tree = Tree::new(&looked_at);
+            // Its likes are looked for while the trace itself is explained; no receiver waits where that has failed already.
+            drop(send_subject.send(Subject::of(&tree).filter(|_| is_overview)));
+            let mut answer = trace_answer(&tree, &beside, &question, &detectors)?;
             show_paths_in_project(&mut answer, &looked_at, &scratch);
-            Ok::<_, Problem>((answer, subject))
-        };
-        let (mut answer, subject) = offload(answer).await.or_problem()??;
-        if let Some(subject) = subject.filter(|_| is_overview) {
-            self.set_apart(&snapshot, trace, subject, &mut answer).await?;
-        }
+            Ok::<_, Problem>(answer)
+        });
+        let explain = async { explain.await.or_problem()? };
+        let (mut answer, unusual) = try_join!(explain, self.unusual(&snapshot, trace, subject))?;
+        unusual.add_to(&mut answer);
         self.search_places(worktree.as_deref(), &snapshot, searched::of_trace(&mut answer)).await?;
         Ok(answer)
     }
@@ -190,17 +195,15 @@ impl Engine {
 }
 
 fn trace_answer(
-    trace: &Trace,
+    tree: &Tree<'_>,
     beside: &ConcurrentTraces,
     question: &ExplainTraceQuestion,
     detectors: &DetectorConfig,
-) -> Result<(ExplainTrace, Option<Subject>), Problem> {
-    let tree = Tree::new(trace);
-    let subject = Subject::of(&tree);
-    let explained = analyze::explain_trace_with(&tree, detectors);
+) -> Result<ExplainTrace, Problem> {
+    let explained = analyze::explain_trace_with(tree, detectors);
     let other_roots = tree.roots().get(1..).unwrap_or_default();
     let segments = &explained.critical_path;
-    let root = |index: &u32| to_wire::root(analyze::Root::of(&tree, *index as usize));
+    let root = |index: &u32| to_wire::root(analyze::Root::of(tree, *index as usize));
     let mut left_out = to_wire::left_out(explained.left_out);
     let mut answer = ExplainTrace {
         schema: ExplainTrace::SCHEMA.to_owned(),
@@ -231,11 +234,11 @@ fn trace_answer(
         left_out.other_roots = other_roots.len().saturating_sub(OTHER_ROOTS_MAX) as u64;
         left_out.path_segments = segments.len().saturating_sub(PATH_SEGMENTS_MAX) as u64;
         answer.other_roots = other_roots.iter().take(OTHER_ROOTS_MAX).map(root).collect();
-        answer.critical_path = longest(segments).map(|segment| to_wire::segment(&tree, segment)).collect();
+        answer.critical_path = longest(segments).map(|segment| to_wire::segment(tree, segment)).collect();
         answer.breakdown = to_wire::breakdown(explained.breakdown, false, &mut left_out);
         answer.findings = to_wire::findings(explained.findings, &mut left_out);
-        answer.waited_for = waited_for(&tree, beside);
-        return Ok((ExplainTrace { left_out, ..answer }, subject));
+        answer.waited_for = waited_for(tree, beside);
+        return Ok(ExplainTrace { left_out, ..answer });
     };
     let limit = limit(usize::try_from(question.limit).unwrap_or(usize::MAX), DEFAULT_PAGE, MAX_PAGE)?;
     let offset = usize::try_from(question.offset).unwrap_or(usize::MAX);
@@ -248,7 +251,7 @@ fn trace_answer(
     match list {
         ExplainList::CriticalPath => {
             let page = segments.iter().skip(offset).take(limit);
-            answer.critical_path = page.map(|segment| to_wire::segment(&tree, segment)).collect();
+            answer.critical_path = page.map(|segment| to_wire::segment(tree, segment)).collect();
         }
         ExplainList::Breakdown => {
             let page = explained.breakdown.into_iter().skip(offset).take(limit);
@@ -264,7 +267,7 @@ fn trace_answer(
     }
     let end = offset.saturating_add(limit);
     answer.next_offset = (end < entries).then_some(end as u64);
-    Ok((ExplainTrace { left_out, ..answer }, None))
+    Ok(ExplainTrace { left_out, ..answer })
 }
 
 /// A trace of one span and everything below it, with their logs.

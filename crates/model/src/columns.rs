@@ -6,6 +6,7 @@
 //! their promoted columns and stand whole in `resource` as well.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, LazyLock};
 
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
@@ -372,9 +373,31 @@ fn end_bit(key: &str) -> u64 {
     1 << (key.as_bytes().last().copied().unwrap_or_default() & 63)
 }
 
+/// Hashes a key by its length and its last eight bytes, in which the spellings differ: detectors look keys up for every
+/// span. Only the spellings of this file are in the table, so that no sender can make keys collide in it.
+#[derive(Default)]
+struct EndHasher(u64);
+
+impl Hasher for EndHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        let end = match bytes.last_chunk::<8>() {
+            Some(end) => u64::from_le_bytes(*end),
+            None => bytes.iter().fold(0, |end, byte| end << 8 | u64::from(*byte)),
+        };
+        self.0 = (end ^ (bytes.len() as u64)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    /// What ends a text says nothing of it.
+    fn write_u8(&mut self, _: u8) {}
+
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
+}
+
 /// What `key` means if it is a spelling of a promoted attribute of spans.
 pub(crate) fn meaning(key: &str) -> Option<&'static Meaning> {
-    static BY_SPELLING: LazyLock<foldhash::HashMap<&'static str, Meaning>> = LazyLock::new(|| {
+    static BY_SPELLING: LazyLock<HashMap<&'static str, Meaning, BuildHasherDefault<EndHasher>>> = LazyLock::new(|| {
         let columns = by_spelling(Table::Spans, Source::Attribute).into_iter();
         let any = |column: &Column, bit: fn(&str) -> u64| column.spellings.iter().fold(0, |bits, key| bits | bit(key));
         let meaning = |column| Meaning { column, lengths: any(column, length_bit), ends: any(column, end_bit) };

@@ -11,6 +11,8 @@
 
 use std::collections::BTreeMap;
 
+use foldhash::HashMap;
+
 use super::Draft;
 use super::call::whole_call;
 use super::command::word;
@@ -148,7 +150,10 @@ struct LongestStatement {
 
 impl LongestStatement {
     fn of(group: &Group<'_, '_>, places: &[(usize, usize)], executions: usize) -> Option<Self> {
-        let mut by_statement: BTreeMap<String, BTreeMap<usize, f64>> = BTreeMap::new();
+        // By the text, with its data and without: the same texts come again and again.
+        let mut shapes: HashMap<&str, usize> = HashMap::default();
+        let mut statements: BTreeMap<String, usize> = BTreeMap::new();
+        let mut times: Vec<Vec<(usize, f64)>> = Vec::new();
         let mut total = 0.0;
         let mut places = places.to_vec();
         places.sort_unstable();
@@ -157,13 +162,22 @@ impl LongestStatement {
             let facts = &group.facts[number];
             let own = facts.own_critical(span) as f64;
             total += own;
-            if let Some(statement) = facts.span(span).text("db.query.text") {
-                *by_statement.entry(normalise(statement)).or_default().entry(number).or_default() += own;
+            let Some(text) = facts.span(span).text("db.query.text") else { continue };
+            let statement = *shapes.entry(text).or_insert_with(|| {
+                let next = statements.len();
+                *statements.entry(normalise(text)).or_insert(next)
+            });
+            times.resize_with(statements.len(), Vec::new);
+            match times[statement].last_mut() {
+                Some((last, sum)) if *last == number => *sum += own,
+                _ => times[statement].push((number, own)),
             }
         }
-        let sums = by_statement.into_iter().map(|(statement, times)| (times.values().sum::<f64>(), statement, times));
-        let (sum, statement, times) = sums.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))?;
-        Some(Self { statement, share: sum / total, usual: usual(times.into_values().collect(), executions) })
+        let sum = |statement: usize| times[statement].iter().map(|(_, own)| own).sum::<f64>();
+        let sums = statements.into_iter().map(|(text, statement)| (sum(statement), text, statement));
+        let (sum, statement, number) = sums.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))?;
+        let times = times[number].iter().map(|(_, own)| *own).collect();
+        Some(Self { statement, share: sum / total, usual: usual(times, executions) })
     }
 }
 

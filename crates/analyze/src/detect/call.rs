@@ -97,15 +97,19 @@ impl<'a> Calls<'a> {
         Some(Call::new(Kind::Other, key))
     }
 
-    /// The call that a span of an execution is, unless the span above it is the same one: what asks through a library
-    /// is often recorded by both, and a proxy asks what it was asked.
-    pub(super) fn outermost(&mut self, facts: &Facts<'_, 'a>, index: usize) -> Option<Call<'a>> {
-        let call = self.of(facts.span(index))?;
+    /// The calls of an execution with their spans, in the order of the tree: each unless the span above it is the same
+    /// one, since what asks through a library is often recorded by both, and a proxy asks what it was asked.
+    pub(super) fn outermost(&mut self, facts: &Facts<'_, 'a>) -> Vec<(usize, Call<'a>)> {
+        let calls: Vec<Option<Call<'a>>> = facts.indices().map(|index| self.of(facts.span(index))).collect();
         let parent = |index: usize| facts.tree.parent(index).filter(|_| index != facts.execution.entry);
         let served = |above: usize| facts.span(above).kind == SpanKind::Server;
-        let above = parent(index).and_then(|above| if served(above) { parent(above) } else { Some(above) });
-        let above = above.and_then(|above| self.of(facts.span(above)));
-        above.is_none_or(|above| (above.kind, &above.key) != (call.kind, &call.key)).then_some(call)
+        let is_same = |index: usize, call: &Call<'_>| {
+            let above = parent(index).and_then(|above| if served(above) { parent(above) } else { Some(above) });
+            let above = above.and_then(|above| calls[facts.position(above)].as_ref());
+            above.is_some_and(|above| (above.kind, &above.key) == (call.kind, &call.key))
+        };
+        let called = facts.indices().zip(&calls).skip(1).filter_map(|(index, call)| Some((index, call.clone()?)));
+        called.filter(|(index, call)| !is_same(*index, call)).collect()
     }
 
     fn database(&mut self, span: &'a Span, statement: &'a str) -> Option<Call<'a>> {

@@ -95,10 +95,8 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     for (number, facts) in group.facts.iter().enumerate() {
         // Others neither repeat, as far as is known, nor change what a repeat would answer.
         let matters = |call: &Call<'_>| call.whole.is_some() || is_change(call);
-        let mut made: Vec<(usize, Call<'_>)> = Vec::new();
-        for index in facts.indices().skip(1) {
-            made.extend(calls.outermost(facts, index).filter(matters).map(|call| (index, call)));
-        }
+        let mut made = calls.outermost(facts);
+        made.retain(|(_, call)| matters(call));
         made.sort_by_key(|(index, _)| facts.tree.start(*index));
         let writes: Vec<i64> =
             made.iter().filter(|(_, call)| is_change(call)).map(|(index, _)| facts.tree.start(*index)).collect();

@@ -147,12 +147,10 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let mut by_call: BTreeMap<(Kind, Rc<str>), Vec<Repeats>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate() {
         let mut here: BTreeMap<(Kind, Rc<str>), Made<'_>> = BTreeMap::new();
-        for index in facts.indices().skip(1) {
-            let call = calls.outermost(facts, index);
-            let call = call.filter(|call| call.kind != Kind::Model && !call.batch && !call.page);
-            let call = call.filter(|call| call.kind != Kind::Http || !is_within_model(facts, index));
-            let call = call.filter(|_| !waits_for_work(facts.span(index)));
-            if let Some(call) = call.filter(|_| !facts.span(index).is_error()) {
+        for (index, call) in calls.outermost(facts) {
+            let may_be_one = call.kind != Kind::Model && !call.batch && !call.page && !facts.span(index).is_error();
+            let is_models = || call.kind == Kind::Http && is_within_model(facts, index);
+            if may_be_one && !is_models() && !waits_for_work(facts.span(index)) {
                 here.entry((call.kind, Rc::clone(&call.key))).or_default().add(index, &call);
             }
         }

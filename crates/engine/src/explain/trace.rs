@@ -15,6 +15,7 @@ use kino_store::snapshot::{Snapshot, TraceFilter};
 use kino_wire::Problem;
 use kino_wire::apart as wire;
 use kino_wire::explain::{ExplainTrace, LOG_LINES_MAX};
+use tokio::sync::oneshot;
 
 use crate::error::OrProblem;
 use crate::load;
@@ -69,22 +70,16 @@ struct Loaded {
 }
 
 impl Engine {
-    /// Adds to the answer what sets the trace apart, where it failed or was slow.
-    pub(super) async fn set_apart(
+    /// What sets the trace apart, where it failed or was slow; nothing of a trace without a subject.
+    pub(super) async fn unusual(
         &self,
         snapshot: &Snapshot,
         trace: Arc<Trace>,
-        subject: Subject,
-        answer: &mut ExplainTrace,
-    ) -> Result<(), Problem> {
-        let Some(likes) = self.likes(snapshot, trace.trace_id, &subject).await? else { return Ok(()) };
-        let found = offload(move || unusual(&trace, &subject, &likes)).await.or_problem()?;
-        answer.apart = found.apart;
-        answer.failure = found.failure;
-        answer.logs = found.logs;
-        answer.left_out.logs = found.logs_left_out;
-        answer.next = found.next;
-        Ok(())
+        subject: oneshot::Receiver<Option<Subject>>,
+    ) -> Result<Unusual, Problem> {
+        let Ok(Some(subject)) = subject.await else { return Ok(Unusual::default()) };
+        let Some(likes) = self.likes(snapshot, trace.trace_id, &subject).await? else { return Ok(Unusual::default()) };
+        offload(move || unusual(&trace, &subject, &likes)).await.or_problem()
     }
 
     /// The newest traces with an execution of the same entry operation that began before this one ended; `None` where
@@ -125,12 +120,22 @@ impl Engine {
 
 /// What is unusual, as it is answered.
 #[derive(Default)]
-struct Unusual {
+pub(super) struct Unusual {
     apart: Option<wire::Apart>,
     failure: Option<wire::Failure>,
     logs: Vec<wire::LogLine>,
     logs_left_out: u64,
     next: Option<String>,
+}
+
+impl Unusual {
+    pub(super) fn add_to(self, answer: &mut ExplainTrace) {
+        answer.apart = self.apart;
+        answer.failure = self.failure;
+        answer.logs = self.logs;
+        answer.left_out.logs = self.logs_left_out;
+        answer.next = self.next;
+    }
 }
 
 fn unusual(trace: &Arc<Trace>, subject: &Subject, likes: &Loaded) -> Unusual {
