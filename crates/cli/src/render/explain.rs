@@ -1,5 +1,7 @@
 //! `explain`: a trace, an operation over many executions, or the whole system.
 
+use std::cmp::Reverse;
+
 use kino_wire::explain::{
     BreakdownRow, EntryPoint, ExplainOperation, ExplainSystem, ExplainTrace, LeftOut, PathSegment, PathTotal,
     Quantiles, RootSummary,
@@ -9,8 +11,8 @@ use super::table::Table;
 use super::timeline::Timeline;
 use super::{Style, Tone, apart, bar, clean, code_state, count, counted, duration, finding, percent, wrap};
 
-/// How many segments of a critical path are shown; the rest is counted.
-const SEGMENTS_MAX: usize = 40;
+/// How many segments of a critical path are shown, the longest; the rest is counted.
+const SEGMENTS_MAX: usize = 20;
 /// A path of at most this many segments is shown whole.
 const SEGMENTS_ALL_MAX: usize = 8;
 /// Of a longer one, the segments of at least this part of the whole.
@@ -151,7 +153,12 @@ pub(crate) fn path(known: &[PathSegment], total: &PathTotal, style: Style) -> St
     let whole = total.end_unix_nanos - total.start_unix_nanos;
     let share = |segment: &PathSegment| takes(segment) as f64 / whole.max(1) as f64;
     let is_long = |segment: &&PathSegment| known.len() <= SEGMENTS_ALL_MAX || share(segment) >= SEGMENT_SHARE_MIN;
-    let shown: Vec<&PathSegment> = known.iter().filter(is_long).take(SEGMENTS_MAX).collect();
+    let mut shown: Vec<&PathSegment> = known.iter().filter(is_long).collect();
+    if shown.len() > SEGMENTS_MAX {
+        shown.sort_by_key(|segment| Reverse(takes(segment)));
+        shown.truncate(SEGMENTS_MAX);
+        shown.sort_by_key(|segment| segment.start_unix_nanos);
+    }
     let shown_nanos: i64 = shown.iter().map(|segment| takes(segment)).sum();
     let mut text = segments(shown.iter().copied(), total, style);
     if let Some(more @ 1..) = total.segments.checked_sub(shown.len() as u64) {
@@ -352,6 +359,27 @@ mod tests {
         let text = trace(&answer, &Timeline::new(&[], 0, &[]), EIGHTY);
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn of_a_long_path_the_longest_segments_are_shown_in_time_order() {
+        let millis = |at: i64| at * 1_000_000;
+        let segment = |index: i64, start: i64, end: i64| PathSegment {
+            span_id: SpanId([1; 8]),
+            service: "journal".to_owned(),
+            name: format!("step {index}"),
+            start_unix_nanos: millis(start),
+            end_unix_nanos: millis(end),
+        };
+        // Thirty segments of 2 ms, then one of 40 ms.
+        let mut known: Vec<_> = (0..30).map(|index| segment(index, index * 2, index * 2 + 2)).collect();
+        known.push(segment(30, 60, 100));
+        let total = PathTotal { segments: 31, start_unix_nanos: 0, end_unix_nanos: millis(100) };
+        let text = path(&known, &total, EIGHTY);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 1 + SEGMENTS_MAX + 1, "{text}");
+        assert!(lines[SEGMENTS_MAX].contains("step 30"), "{text}");
+        assert_eq!(lines.last(), Some(&"and 11 further segments, 22.0 ms together (--list critical-path has them)"));
     }
 
     #[test]
