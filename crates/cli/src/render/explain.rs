@@ -163,10 +163,9 @@ pub(crate) fn path(known: &[PathSegment], total: &PathTotal, style: Style) -> St
     let mut text = segments(shown.iter().copied(), total, style);
     if let Some(more @ 1..) = total.segments.checked_sub(shown.len() as u64) {
         let together = duration(Some(whole - shown_nanos));
-        text.push_str(&format!(
-            "and {}, {together} together (--list critical-path has them)\n",
-            counted(more, "further segment")
-        ));
+        let left =
+            format!("and {}, {together} together (--list critical-path has them)", counted(more, "further segment"));
+        text.push_str(&wrap(&left, style, ""));
     }
     text
 }
