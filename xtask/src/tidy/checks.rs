@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("kino-wire", &[]),
     ("kino-testkit", &[]),
     ("kino-repo", &["kino-wire"]),
+    ("kino-agents", &["kino-text"]),
     ("kino-inject", &[]),
     ("kino-runner", &["kino-ingest", "kino-inject", "kino-repo", "kino-text", "kino-wire"]),
     (
@@ -30,7 +31,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("kino-server", &["kino-engine", "kino-repo", "kino-wire", "kino-ingest", "kino-mcp"]),
     (
         "kino",
-        &["kino-engine", "kino-repo", "kino-runner", "kino-text", "kino-wire", "kino-mcp", "kino-server", "kino-tui"],
+        &[
+            "kino-agents",
+            "kino-engine",
+            "kino-repo",
+            "kino-runner",
+            "kino-text",
+            "kino-wire",
+            "kino-mcp",
+            "kino-server",
+            "kino-tui",
+        ],
     ),
     ("kino-sql", &["kino-lake", "kino-text", "kino-wire"]),
     ("kino-bench", &["kino-analyze", "kino-testkit", "kino-wire"]),
@@ -40,8 +51,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 const APART: [&str; 2] = ["xtask", "examples/"];
 
 /// The crates that do no IO.
-const PURE: [&str; 6] =
-    ["crates/model", "crates/text", "crates/redact", "crates/ingest", "crates/analyze", "crates/wire"];
+const PURE: [&str; 7] =
+    ["crates/model", "crates/text", "crates/agents", "crates/redact", "crates/ingest", "crates/analyze", "crates/wire"];
 
 /// Crates use only the crates below them.
 pub(super) fn arrows(tree: &Tree) -> Vec<String> {
