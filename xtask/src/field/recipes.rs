@@ -68,6 +68,8 @@ pub(super) enum Draw {
     Seventh,
     /// Other names by quotas of Node's, of Python's and of Django's packages
     Eighth,
+    /// Other names by such quotas, of applications and of packages that bring what is run
+    Ninth,
 }
 
 impl Draw {
@@ -80,6 +82,7 @@ impl Draw {
             Self::Sixth => "field/sixth.json",
             Self::Seventh => "field/seventh.json",
             Self::Eighth => "field/eighth.json",
+            Self::Ninth => "field/ninth.json",
         }
     }
 }
@@ -93,7 +96,7 @@ pub(super) fn sealed(root: &Path, draw: Draw) -> anyhow::Result<Vec<String>> {
         names.iter().position(|name| name == first).with_context(|| format!("{first} was not drawn"))
     };
     Ok(match draw {
-        Draw::First | Draw::Sixth | Draw::Seventh | Draw::Eighth => names,
+        Draw::First | Draw::Sixth | Draw::Seventh | Draw::Eighth | Draw::Ninth => names,
         Draw::Fourth | Draw::Fifth => {
             // What it had not reached was taken again.
             let later = if draw == Draw::Fourth { Draw::Fifth } else { Draw::Sixth };

@@ -100,6 +100,7 @@ fn chosen(args: &Args, root: &Path) -> anyhow::Result<(&'static str, Vec<Recipe>
         Some(Draw::Sixth) => "sixth draw's",
         Some(Draw::Seventh) => "seventh draw's",
         Some(Draw::Eighth) => "eighth draw's",
+        Some(Draw::Ninth) => "ninth draw's",
     };
     Ok((heading, recipes))
 }
