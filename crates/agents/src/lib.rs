@@ -1,7 +1,23 @@
-//! What Kinescope knows of AI assistants: which there are, and what they call themselves.
+//! What Kinescope knows of AI assistants: which there are, where their files are, what is written into them, and how a
+//! text is edited so that everything else in it keeps its bytes.
+//!
+//! ```text
+//! Agent + places (home, variables) ─► offers ─► edits ─► text in, text out ─► diff
+//! ```
 //!
 //! Knowledge alone: nothing here reads a file, the environment or a clock, and nothing decides for the user.
 
 mod agent;
+pub mod diff;
+mod edit;
+pub mod jsonc;
+pub mod marked;
+mod offer;
+mod places;
+pub mod toml_text;
+mod words;
 
 pub use agent::{Agent, UnknownAgent};
+pub use edit::{Edit, Edited};
+pub use offer::{Offer, Program, Purpose, SERVER, events, offers};
+pub use places::{Places, Scope, Surroundings, places};
