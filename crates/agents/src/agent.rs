@@ -68,6 +68,36 @@ impl Agent {
         }
     }
 
+    /// The names of its programs.
+    pub fn programs(self) -> &'static [&'static str] {
+        match self {
+            Self::ClaudeCode => &["claude"],
+            Self::Codex => &["codex"],
+            Self::GeminiCli => &["gemini"],
+            Self::Antigravity => &["agy", "antigravity"],
+            Self::Cursor => &["cursor", "cursor-agent"],
+            Self::VsCode => &["code"],
+            Self::CopilotCli => &["copilot"],
+            Self::OpenCode => &["opencode"],
+        }
+    }
+
+    /// The assistant whose MCP client gives itself this name; `None` where it is none of these.
+    pub fn of_client(name: &str) -> Option<Self> {
+        let lower = name.to_ascii_lowercase();
+        let marks = [
+            ("claude-code", Self::ClaudeCode),
+            ("codex", Self::Codex),
+            ("gemini-cli", Self::GeminiCli),
+            ("antigravity", Self::Antigravity),
+            ("cursor", Self::Cursor),
+            ("visual studio code", Self::VsCode),
+            ("copilot", Self::CopilotCli),
+            ("opencode", Self::OpenCode),
+        ];
+        marks.into_iter().find(|(mark, _)| lower.contains(mark)).map(|(_, agent)| agent)
+    }
+
     /// What else people call it on a command line.
     fn short_forms(self) -> &'static [&'static str] {
         match self {

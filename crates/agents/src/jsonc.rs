@@ -181,8 +181,8 @@ impl<'t> Document<'t> {
         // A last line without a line end is the bracket's own: `{ // note` is followed by a line.
         let tail =
             if self.text[content_end..close].contains('\n') { String::new() } else { format!("{newline}{outer}") };
-        let kept = if tail.is_empty() { content_end..content_end } else { content_end..close };
-        splices.push((kept, format!("{newline}{inner}{label}{value}{after}{tail}")));
+        let replaced = if tail.is_empty() { content_end..content_end } else { content_end..close };
+        splices.push((replaced, format!("{newline}{inner}{label}{value}{after}{tail}")));
         let splices: Vec<(Range<usize>, &str)> = splices.iter().map(|(at, new)| (at.clone(), new.as_str())).collect();
         splice(self.text, &splices)
     }

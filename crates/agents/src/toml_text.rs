@@ -74,12 +74,12 @@ pub fn without_table(text: &str, path: [&str; 2]) -> Option<String> {
         }
         let end = (index + 1..lines.len()).find(|at| is_header(lines[*at])).unwrap_or(lines.len());
         // Blank lines and comments in front of the next table are that table's.
-        let is_of_next = |line: &&str| line.trim().is_empty() || line.trim_start().starts_with('#');
-        let kept = lines[index + 1..end].iter().rev().take_while(|line| is_of_next(line)).count();
-        if kept == 0 && rest.last().is_some_and(|line| line.trim().is_empty()) {
+        let belongs = |line: &&str| line.trim().is_empty() || line.trim_start().starts_with('#');
+        let of_next = lines[index + 1..end].iter().rev().take_while(|line| belongs(line)).count();
+        if of_next == 0 && rest.last().is_some_and(|line| line.trim().is_empty()) {
             rest.pop();
         }
-        index = end - kept;
+        index = end - of_next;
     }
     let mut new = rest.concat();
     if !text.ends_with('\n') && new.ends_with('\n') {

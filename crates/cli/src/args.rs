@@ -4,6 +4,7 @@ mod check;
 mod diagnose;
 #[cfg(test)]
 mod help;
+mod init;
 mod insights;
 mod instrument;
 mod lake;
@@ -20,6 +21,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::check::{Check, CheckFormat};
 pub(crate) use self::diagnose::Diagnose;
+pub(crate) use self::init::Init;
 pub(crate) use self::insights::{InsightState, Insights, OneInsight};
 pub(crate) use self::instrument::{Instrument, Language};
 pub(crate) use self::lake::Lake;
@@ -146,6 +148,8 @@ pub(crate) enum Command {
     /// Keys for what does not run as you on this machine: MCP over HTTP, Prometheus, other machines.
     #[command(subcommand)]
     Key(Key),
+    /// Set up AI assistants: each change is shown and asked for, and `--undo` takes it back.
+    Init(Init),
     /// Serve MCP on standard input and output, for an assistant.
     Mcp,
     /// A tour with a real program: traced, explained, changed, and the change proved.

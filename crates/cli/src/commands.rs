@@ -9,6 +9,7 @@ mod export;
 mod follow;
 mod forget;
 mod import;
+pub(crate) mod init;
 mod insights;
 mod instrument;
 pub(crate) mod key;
@@ -57,6 +58,7 @@ pub(crate) fn carry_out(app: &App, command: Command) -> Outcome {
         Command::Forget(arguments) => forget::run(app, arguments),
         Command::Lake(Lake::Files { flush }) => questions::lake_files(app, flush),
         Command::Key(command) => key::run(app, &command),
+        Command::Init(arguments) => init::run(app, &arguments),
         Command::Mcp => mcp::run(app),
         Command::Demo(arguments) => demo::run(app, &arguments),
         Command::Serve(arguments) => serve::run(app, arguments),

@@ -84,6 +84,15 @@ pub(crate) fn selectors() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| matching(typed, Asker::selectors))
 }
 
+/// Ids of assistants.
+pub(crate) fn agents() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let typed = typed.to_string_lossy();
+        let ids = kino_agents::Agent::ALL.into_iter().filter(|agent| agent.id().starts_with(&*typed));
+        ids.map(|agent| CompletionCandidate::new(agent.id()).help(Some(agent.name().into()))).collect()
+    })
+}
+
 /// Fingerprints of findings.
 pub(crate) fn findings() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| matching(typed, Asker::findings))

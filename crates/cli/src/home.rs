@@ -16,6 +16,7 @@ use crate::failure::{Failure, unwritable};
 pub(crate) const CONFIG_FILE: &str = "config.toml";
 /// How the names of the files begin that Kinescope makes in a home.
 const OWN_NAMES: &[&str] = &[
+    "assistants",
     "bootstrap",
     "config.toml",
     "engine.json",

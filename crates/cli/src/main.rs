@@ -14,6 +14,7 @@ mod commands;
 mod completion;
 mod config;
 mod failure;
+mod heard;
 mod home;
 mod host;
 mod list_page;

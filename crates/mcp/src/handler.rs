@@ -74,6 +74,12 @@ impl Handler {
         Self { server, roots: Arc::default(), subscribed: Subscribed::default(), leases, tools }
     }
 
+    fn hear(&self, context: &RequestContext<RoleServer>) {
+        if let Some(listener) = &self.server.listener {
+            listener(&client(context));
+        }
+    }
+
     fn tool(&self, name: &str) -> Option<&Tool> {
         self.tools.iter().find(|tool| tool.name == name)
     }
@@ -305,8 +311,9 @@ impl ServerHandler for Handler {
     async fn list_tools(
         &self,
         request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
+        self.hear(&context);
         only_page(request)?;
         Ok(ListToolsResult::with_all_items(self.tools.to_vec()))
     }
@@ -320,6 +327,7 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        self.hear(&context);
         let Some(tool) = self.tool(&request.name) else {
             return Err(no_such("tool", &request.name, self.tools.iter().map(|tool| tool.name.as_ref())));
         };

@@ -58,13 +58,26 @@ pub struct Server {
     directory: Option<PathBuf>,
     searches: bool,
     allowed_hosts: Vec<String>,
+    listener: Option<Listener>,
 }
+
+/// What is called with the client's name whenever it asks for the tools or calls one.
+pub type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 
 impl Server {
     /// A server whose answers come from `backend`. The clock resolves times such as "1h ago".
     pub fn new(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>) -> Self {
         let allowed_hosts = ["localhost", "127.0.0.1", "::1"].map(String::from).to_vec();
-        Self { backend, clock, sql: None, verifier: None, directory: None, searches: false, allowed_hosts }
+        Self {
+            backend,
+            clock,
+            sql: None,
+            verifier: None,
+            directory: None,
+            searches: false,
+            allowed_hosts,
+            listener: None,
+        }
     }
 
     /// Sets the directory that the client works in: its project is the scope, unless the client's roots say otherwise.
@@ -93,6 +106,13 @@ impl Server {
     #[must_use]
     pub fn with_search(mut self) -> Self {
         self.searches = true;
+        self
+    }
+
+    /// Sets what is called with the client's name whenever it speaks.
+    #[must_use]
+    pub fn with_listener(mut self, listener: Listener) -> Self {
+        self.listener = Some(listener);
         self
     }
 

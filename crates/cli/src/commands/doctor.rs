@@ -14,6 +14,7 @@ use kino_engine::config::Listen;
 use kino_model::UnixNanos;
 use kino_wire::admin::{Check, CheckState, Doctor, DoctorQuestion};
 
+use super::init::{self, HookState};
 use super::sql;
 use crate::app::{App, Outcome};
 use crate::args;
@@ -70,6 +71,7 @@ pub(crate) fn run(
     checks.extend(aside(&app.settings.home));
     checks.extend(ports(engine.as_ref(), &app.settings.engine.listen));
     checks.push(kino_sql(&app.settings));
+    checks.extend(assistants(&app));
     if let Some(engine) = engine {
         match engine.ask(&DoctorQuestion {}) {
             Ok(inside) => checks.extend(inside.checks),
@@ -228,6 +230,26 @@ fn ports(engine: Option<&Client>, listen: &Listen) -> Vec<Check> {
         checks.push(check("ports", state, message, (state == CheckState::Warning).then_some(next)));
     }
     checks
+}
+
+/// The assistants that are found: whether each has the MCP server, and whether its hooks would run.
+fn assistants(app: &App) -> Vec<Check> {
+    let states = init::of_user(app).into_iter().map(|state| {
+        let message = format!("{}: {}", state.name, state.sentence());
+        if let Some(problem) = state.problems.first() {
+            return check("assistants", CheckState::Warning, format!("{message}; {}", one_line(problem)), None);
+        }
+        match state.hooks {
+            HookState::Unreviewed => {
+                check("assistants", CheckState::Warning, message, Some("review them in Codex: /hooks"))
+            }
+            HookState::WouldNotRun => {
+                check("assistants", CheckState::Warning, message, Some("see `kino init --check`"))
+            }
+            _ => check("assistants", CheckState::Ok, message, (!state.configured).then_some("`kino init` sets it up")),
+        }
+    });
+    states.collect()
 }
 
 fn kino_sql(settings: &Settings) -> Check {
