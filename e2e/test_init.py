@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import pty
 import shutil
 import subprocess
 import time
@@ -308,6 +309,61 @@ def test_a_repositorys_links_that_lead_outside_are_refused(place):
     states = {change["what"]: change for change in answer["changes"]}
     assert "out of the repository" in states["mcp"]["message"] and "out of the repository" in states["instructions"]["message"]
     assert snapshot(outside) == {"mcp.json": b"{}"}
+
+
+def test_two_names_of_one_file_of_instructions_are_written_once(place):
+    root = repository(place)
+    (root / "AGENTS.md").write_text("# Rules\n")
+    (root / "CLAUDE.md").symlink_to("AGENTS.md")
+    place.init("--project", "claude-code", "codex", "--yes", cwd=root)
+    assert (root / "CLAUDE.md").is_symlink() and (root / "AGENTS.md").read_text().count("kinescope:start") == 1
+    place.init("--project", "--undo", cwd=root)
+    assert snapshot(root)["AGENTS.md"] == b"# Rules\n" and (root / "CLAUDE.md").is_symlink()
+
+
+def test_each_change_is_asked_for_on_a_terminal(place):
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen([binary(), "init", "cursor"], env=place.environment, cwd=place.user,
+                               stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True)
+    os.close(terminal)
+    # The MCP server is agreed to, all else is not.
+    shown, answers = b"", [b"y\n"]
+    while True:
+        try:
+            shown += os.read(controller, 4096)
+        except OSError:  # the terminal is closed
+            break
+        if shown.rstrip().endswith(b"[y/N]"):
+            os.write(controller, answers.pop() if answers else b"\n")
+            shown += b"(answered)"
+    assert process.wait(timeout=60) == 0, shown
+    os.close(controller)
+    assert b"Write the MCP server for Cursor?" in shown and b"not written" in shown, shown
+    assert list(snapshot(place.user)) == [".cursor", ".cursor/mcp.json"]
+
+
+def test_a_client_that_asks_for_tools_counts_as_heard(place):
+    place.put("cursor", b"{}")
+    client = {"name": "cursor-vscode", "version": "1"}
+    messages = [
+        {"jsonrpc": "2.0", "id": 1, "method": "initialize",
+         "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client}},
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        {"jsonrpc": "2.0", "id": 2, "method": "tools/list"},
+    ]
+    before = time.time_ns()
+    server = subprocess.Popen([binary(), "mcp"], env=place.environment, cwd=place.user, text=True,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    for message in messages:
+        server.stdin.write(json.dumps(message) + "\n")
+        server.stdin.flush()
+        if "id" in message:
+            assert json.loads(server.stdout.readline())["id"] == message["id"]
+    server.stdin.close()
+    server.wait(timeout=60)
+    place.run("stop")
+    state = place.init("cursor", "--check")["agents"][0]
+    assert state["last_heard_through"] == "mcp" and before - 10**9 < state["last_heard_unix_nanos"] < time.time_ns()
 
 
 def test_hostile_names_are_shown_harmless(place):

@@ -378,6 +378,13 @@ impl Session<'_> {
             return index;
         }
         let opened = Target::open(path, self.around.root.as_deref());
+        // Repositories have one file of instructions, and the other name is a link to it.
+        if let Ok(target) = &opened {
+            let is_same = |file: &Result<Planned, _>| file.as_ref().is_ok_and(|file| file.target.real == target.real);
+            if let Some(index) = self.files.iter().position(is_same) {
+                return index;
+            }
+        }
         self.files.push(match opened {
             Ok(target) => Ok(Planned { new: target.text.clone(), target, agents: Vec::new() }),
             Err(refusal) => Err((path.to_owned(), refusal)),
@@ -407,7 +414,11 @@ impl Session<'_> {
                 new,
             )?;
             if let Err(refusal) = target.replace(new) {
-                let of_it = |change: &&mut Change| change.path == target.path && change.state == State::Written;
+                let agents: Vec<&str> = planned.agents.iter().map(|agent| agent.id()).collect();
+                let is_it = |path: &Path| path.canonicalize().unwrap_or(path.to_owned()) == target.real;
+                let of_it = |change: &&mut Change| {
+                    change.state == State::Written && agents.contains(&change.agent) && is_it(&change.path)
+                };
                 for change in self.changes.iter_mut().filter(of_it) {
                     (change.state, change.message) = (State::Refused, Some(refusal.clone()));
                 }
