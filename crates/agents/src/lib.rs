@@ -10,12 +10,15 @@
 mod agent;
 pub mod diff;
 mod edit;
+pub mod hook;
 pub mod jsonc;
 pub mod marked;
 mod offer;
 mod places;
+pub mod shell;
 pub mod toml_text;
 mod words;
+pub mod wrap;
 
 pub use agent::{Agent, UnknownAgent};
 pub use edit::{Edit, Edited};

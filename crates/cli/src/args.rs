@@ -4,6 +4,7 @@ mod check;
 mod diagnose;
 #[cfg(test)]
 mod help;
+mod hook;
 mod init;
 mod insights;
 mod instrument;
@@ -21,6 +22,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::check::{Check, CheckFormat};
 pub(crate) use self::diagnose::Diagnose;
+pub(crate) use self::hook::Hook;
 pub(crate) use self::init::Init;
 pub(crate) use self::insights::{InsightState, Insights, OneInsight};
 pub(crate) use self::instrument::{Instrument, Language};
@@ -150,6 +152,8 @@ pub(crate) enum Command {
     Key(Key),
     /// Set up AI assistants: each change is shown and asked for, and `--undo` takes it back.
     Init(Init),
+    /// Answer an assistant before and after its tool calls; its configuration calls this, not people.
+    Hook(Hook),
     /// Serve MCP on standard input and output, for an assistant.
     Mcp,
     /// A tour with a real program: traced, explained, changed, and the change proved.

@@ -32,7 +32,7 @@ use serde::Serialize;
 
 use crate::app::{App, Outcome};
 use crate::args::{Command, Lake};
-use crate::client;
+use crate::{client, hook};
 
 /// Carries a command out.
 pub(crate) fn carry_out(app: &App, command: Command) -> Outcome {
@@ -59,6 +59,7 @@ pub(crate) fn carry_out(app: &App, command: Command) -> Outcome {
         Command::Lake(Lake::Files { flush }) => questions::lake_files(app, flush),
         Command::Key(command) => key::run(app, &command),
         Command::Init(arguments) => init::run(app, &arguments),
+        Command::Hook(arguments) => Ok(hook::run(&arguments.agent, &arguments.event)),
         Command::Mcp => mcp::run(app),
         Command::Demo(arguments) => demo::run(app, &arguments),
         Command::Serve(arguments) => serve::run(app, arguments),

@@ -16,6 +16,7 @@ mod config;
 mod failure;
 mod heard;
 mod home;
+mod hook;
 mod host;
 mod list_page;
 mod output;
@@ -48,6 +49,12 @@ fn main() -> ExitCode {
             output::note(&format!("kino: {error}"));
             ExitCode::from(error.exit_code())
         });
+    }
+    // An assistant waits for each of these.
+    let words: Vec<OsString> = std::env::args_os().skip(1).take(hook::WORDS_MAX).collect();
+    if hook::is_called(&words) {
+        let word = |place: usize| words.get(place).cloned().unwrap_or_default();
+        return hook::run(&word(1), &word(2));
     }
     completion::answer_shell();
     let arguments = Arguments::parse();

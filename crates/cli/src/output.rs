@@ -5,6 +5,7 @@ mod pager;
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use kino_wire::Damage;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -173,9 +174,19 @@ pub(crate) fn answers_lack(damage: Damage) {
     }
 }
 
+/// Whether nothing is said beside the answer any more.
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// Says nothing beside the answer from now on: the command's output is read by a program.
+pub(crate) fn silence() {
+    SILENT.store(true, Ordering::Relaxed);
+}
+
 /// Says something beside the answer, on standard error, harmless to a terminal: it may name files and recorded texts.
 pub(crate) fn note(text: &str) {
-    note_as_it_is(&clean_lines(text));
+    if !SILENT.load(Ordering::Relaxed) {
+        note_as_it_is(&clean_lines(text));
+    }
 }
 
 /// As [`note`], of text that is JSON or was made harmless before it was coloured. It is dropped where standard

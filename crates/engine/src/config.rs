@@ -35,6 +35,8 @@ pub struct EngineConfig {
     pub redaction: Redaction,
     /// How `kino run` executes commands.
     pub run: Run,
+    /// What the hooks of assistants do.
+    pub hooks: Hooks,
     /// What an assistant may execute.
     pub verify: Verify,
     /// Which findings are searched for, and for how long they are stored.
@@ -175,6 +177,27 @@ pub struct Run {
 impl Default for Run {
     fn default() -> Self {
         Self { inject: true, java_agent: None, junit: None }
+    }
+}
+
+/// What `kino hook` does when an assistant calls it. This file is the user's own, and no repository's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Hooks {
+    /// Which commands of an assistant become `kino run`: patterns over their words, in which `*` is any text, and as the
+    /// last word any further words. `None` for those that run tests.
+    pub commands: Option<Vec<String>>,
+    /// Whether commands become `kino run` at all, where an assistant leaves its permission with the user.
+    pub rewrite: bool,
+    /// Whether a session's commands get variables by which Python and Node programs report without `kino run`.
+    pub environment: bool,
+    /// Whether findings are passed on after a call.
+    pub findings: bool,
+}
+
+impl Default for Hooks {
+    fn default() -> Self {
+        Self { commands: None, rewrite: true, environment: true, findings: true }
     }
 }
 

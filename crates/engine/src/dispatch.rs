@@ -7,7 +7,7 @@ use kino_wire::ask::Asked;
 use kino_wire::schema::Contracts;
 use kino_wire::{
     Access, Backend, Cost, Damage, Problem, Question, admin, check, compare, diagnose, errors, evidence, explain, find,
-    insights, live, predict, resolve, run, search, sql, suite, verify, window,
+    hook, insights, live, predict, resolve, run, search, sql, suite, verify, window,
 };
 use serde_json::Value as Json;
 use tokio::runtime::Handle;
@@ -99,6 +99,7 @@ questions! {
     insights::AcknowledgeFinding => inner.findings.acknowledge;
     insights::InsightsReceived => inner.findings.insights_received;
     insights::FindingsChanged => inner.findings.changes;
+    hook::AfterCallQuestion => after_call;
     run::RunStart => run_start;
     run::RunFinish => run_finish;
     run::RunQuestion => run;

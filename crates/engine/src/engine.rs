@@ -9,6 +9,7 @@ use kino_store::{Budget, Claim, OpenReport, Reservation, Snapshot, Store, StoreE
 use kino_wire::admin::Listeners;
 use tokio::sync::{Semaphore, watch};
 
+use crate::after_call::Calls;
 use crate::config::EngineConfig;
 use crate::dispatch::CONCURRENT_READS_MAX;
 use crate::error::OpenError;
@@ -41,6 +42,8 @@ pub(crate) struct Inner {
     pub(crate) detectors: Arc<DetectorConfig>,
     pub(crate) runs: RunRecords,
     pub(crate) verifications: VerificationRecords,
+    /// Calls of assistants, and what they started.
+    pub(crate) calls: Calls,
     pub(crate) findings: Arc<Findings>,
     /// What the observer of findings works with; it ends with this.
     _observation: Arc<Observation>,
@@ -141,6 +144,7 @@ impl Engine {
             intake,
             runs,
             verifications,
+            calls: Calls::default(),
             metrics,
             pins: Pins::new(stopping.subscribe()),
             detectors,

@@ -12,6 +12,7 @@
 mod answers;
 mod batch_cache;
 mod clients;
+mod deliver;
 mod evaluation;
 mod feed;
 mod ledger;
@@ -31,6 +32,7 @@ use kino_wire::Problem;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use clients::ClientRecord;
+pub(crate) use deliver::Audience;
 use feed::{Arrival, Feed};
 pub(crate) use ledger::Ledger;
 pub(crate) use observer::{Observation, start};

@@ -18,6 +18,7 @@ mod secret;
 mod dispatch;
 
 mod admin;
+mod after_call;
 mod check;
 mod compare;
 mod diagnose;

@@ -27,7 +27,9 @@ use kino_store::snapshot::TraceFilter;
 use kino_wire::Problem;
 use kino_wire::ask::Done;
 use kino_wire::explain::LeftOut;
-use kino_wire::run::{CodeState, Run, RunFinish, RunOutput, RunQuestion, RunSent, RunStart, RunVerification};
+use kino_wire::run::{
+    CodeState, Run, RunFinish, RunOutput, RunQuestion, RunSent, RunStart, RunVerification, is_call_id,
+};
 
 use self::history::Location;
 use self::recorder::Process;
@@ -51,6 +53,11 @@ impl Engine {
             let message = "a run's trace id and span id must not be zero";
             return Err(Problem::invalid(message));
         }
+        if start.call.as_deref().is_some_and(|call| !is_call_id(call)) {
+            return Err(Problem::invalid(
+                "a call's id has 1 to 128 letters, digits and _-.:, the first a letter or digit",
+            ));
+        }
         let known = self.inner.runs.get(&start.run_id.to_string()).await?;
         if known.as_ref().is_some_and(|known| known.span_id != start.span_id) {
             return Err(Problem::invalid(format!("the run {} exists already", start.run_id)));
@@ -65,6 +72,7 @@ impl Engine {
             span_id: start.span_id,
             parent_span_id: start.parent_span_id,
             label: start.label.map(|label| self.inner.redaction.text(&label)),
+            call: start.call,
             command: start.command.iter().map(|argument| self.inner.redaction.text(argument)).collect(),
             directory: start.directory,
             code: CodeState {
@@ -88,6 +96,9 @@ impl Engine {
             sent: None,
         };
         self.inner.runs.put(&record).await?;
+        if let Some(call) = &record.call {
+            self.inner.calls.started(call, record.run_id, record.start_unix_nanos);
+        }
         if record.label.is_some() {
             self.inner.findings.exempt_from_retention().await;
         }
@@ -229,6 +240,7 @@ fn summarise(
         run_id: record.run_id,
         trace_id: record.trace_id,
         label: record.label,
+        call: record.call,
         command: record.command,
         code: record.code,
         start_unix_nanos: record.start_unix_nanos,
@@ -265,8 +277,10 @@ fn span(record: &Record) -> Span {
         text(names::CODE_STATE, &record.code.code_state),
         text(names::RUN_ID, &Some(record.run_id.to_string())),
         text(names::RUN_LABEL, &record.label),
+        text(names::CALL_ID, &record.call),
     ];
     let attributes = [
+        text(names::CALL_ID, &record.call),
         text(names::RUN_COMMAND, &Some(record.command.join(" "))),
         record.cpu_nanos.map(|nanos| (names::RUN_CPU_NANOS.into(), Value::Int(nanos))),
         record.others_cpu.map(|share| (names::RUN_OTHERS_CPU.into(), Value::Double(share))),

@@ -74,6 +74,18 @@ impl Bootstrap {
         Ok(Self { folder })
     }
 
+    fn python_path(&self, present: Option<OsString>) -> OsString {
+        let own = self.folder.join("python/site").into_os_string();
+        let is_there = |present: &OsString| {
+            present.as_encoded_bytes().split(|byte| *byte == b':').any(|entry| entry == own.as_encoded_bytes())
+        };
+        match present {
+            // Inherited from a process that had it set already.
+            Some(present) if is_there(&present) => present,
+            present => joined(own, ":", present),
+        }
+    }
+
     /// Returns the variables that make Python and Node processes load the bootstrap and report; `variable` reads the
     /// present environment, whose values stay.
     pub fn variables(
@@ -83,7 +95,7 @@ impl Bootstrap {
     ) -> Vec<(&'static str, OsString)> {
         let present = |name: &str| variable(name).filter(|value| !value.is_empty());
         let mut set = vec![
-            (PYTHONPATH, joined(self.folder.join("python/site").into_os_string(), ":", present(PYTHONPATH))),
+            (PYTHONPATH, self.python_path(present(PYTHONPATH))),
             (CHANNEL, reports.channel.as_os_str().to_owned()),
             (PROJECT_DIR, reports.project.as_os_str().to_owned()),
         ];
@@ -92,6 +104,8 @@ impl Bootstrap {
             set.push((
                 NODE_OPTIONS,
                 match options {
+                    // Inherited from a process that had it set already.
+                    Some(options) if has(&options, &required) => options,
                     Some(options) => joined(options, " ", Some(required)),
                     None => required,
                 },
@@ -102,6 +116,12 @@ impl Bootstrap {
         }
         set
     }
+}
+
+/// Whether the text of one contains the other.
+fn has(text: &OsString, part: &OsString) -> bool {
+    let (text, part) = (text.as_encoded_bytes(), part.as_encoded_bytes());
+    text.windows(part.len()).any(|window| window == part)
 }
 
 fn joined(mut first: OsString, between: &str, second: Option<OsString>) -> OsString {

@@ -12,6 +12,8 @@ pub const CODE_STATE: &str = "kino.code_state";
 pub const RUN_ID: &str = "kino.run.id";
 /// The label of that run. Resource.
 pub const RUN_LABEL: &str = "kino.run.label";
+/// The id of the tool call of an assistant that started a run, as its hook or the user names it. Resource, span.
+pub const CALL_ID: &str = "kino.call.id";
 /// The command line of a run, redacted. Span.
 pub const RUN_COMMAND: &str = "kino.run.command";
 /// Processor time of a run's command and its children, user and system, in nanoseconds. Span.

@@ -48,6 +48,9 @@ const PASSED_ON: [Signal; 6] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::
 pub enum Streams {
     /// Passed through and captured.
     HandedOn,
+    /// As [`Streams::HandedOn`], where both of our outputs are one file: the command writes them into one pipe, so that their
+    /// order stays, and both are captured as standard output.
+    Joined,
     /// Inherited from this process, and not captured.
     Ours,
     /// Only captured; standard input is empty.
@@ -189,12 +192,21 @@ fn on_pipes(command: Command<'_>, variables: &[(&str, OsString)], screen: &Scree
             RunnerError::system("opening /dev/null, which every system has: is /dev mounted?", error)
         })?);
     }
-    if streams != Streams::Ours {
+    let mut joined = None;
+    if streams == Streams::Joined {
+        let not_opened = |error| RunnerError::system("opening a pipe for the command", error);
+        let (reader, writer) = io::pipe().map_err(not_opened)?;
+        child.stdout(writer.try_clone().map_err(not_opened)?).stderr(writer);
+        joined = Some(OwnedFd::from(reader));
+    } else if streams != Streams::Ours {
         child.stdout(Stdio::piped()).stderr(Stdio::piped());
     }
-    let mut child = child.spawn().map_err(|error| RunnerError::not_started(&words[0], error))?;
+    let spawned = child.spawn();
+    // Our copies of the child's end must be closed, or its end is never seen.
+    drop(child);
+    let mut child = spawned.map_err(|error| RunnerError::not_started(&words[0], error))?;
     let ended = Arc::new(AtomicBool::new(false));
-    let stdout = child.stdout.take().and_then(|stream| stream.into_owned_fd().ok());
+    let stdout = joined.or_else(|| child.stdout.take().and_then(|stream| stream.into_owned_fd().ok()));
     let stderr = child.stderr.take().and_then(|stream| stream.into_owned_fd().ok());
     let [to_stdout, to_stderr] = if streams == Streams::Captured { [To::Nowhere; 2] } else { [To::Stdout, To::Stderr] };
     let streams = Open {

@@ -7,6 +7,7 @@ use kino_model::{RunId, SpanId, TraceId, names};
 use kino_wire::admin::EngineFile;
 use kino_wire::run::CodeState;
 
+use crate::recording::Marks;
 use crate::service_name::{Place, service_name};
 
 /// Where spans go.
@@ -63,8 +64,8 @@ pub(crate) struct Known<'a> {
     pub(crate) engine: Option<&'a EngineFile>,
     /// The run's ids.
     pub(crate) ids: &'a Ids,
-    /// Its label.
-    pub(crate) label: Option<&'a str>,
+    /// Its label, and the call that starts it.
+    pub(crate) marks: Marks<'a>,
     /// The code that runs.
     pub(crate) code: &'a CodeState,
     /// The command.
@@ -105,12 +106,53 @@ pub(crate) fn variables(
     set
 }
 
+/// The variables by which programs report that no `kino run` starts: where spans go, and whose they are. The state of the
+/// code is not among them, as it changes while they are in force.
+pub(crate) fn without_run(
+    engine: &EngineFile,
+    code: &CodeState,
+    directory: &Path,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Vec<(&'static str, OsString)> {
+    let present = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let protocol = present(PROTOCOL);
+    let mut set: Vec<(&'static str, OsString)> = Vec::new();
+    if present(ENDPOINT).is_none() {
+        let grpc = protocol.as_deref() == Some(OsStr::new("grpc"));
+        let address = if grpc { &engine.otlp_grpc } else { &engine.otlp_http };
+        set.push((ENDPOINT, format!("http://{address}").into()));
+        if protocol.is_none() {
+            set.push((PROTOCOL, "http/protobuf".into()));
+        }
+    }
+    let attributes = present(RESOURCE_ATTRIBUTES).map(|value| value.to_string_lossy().into_owned()).unwrap_or_default();
+    let named = attributes.split(',').any(|pair| pair.trim_start().starts_with("service.name="));
+    if present(SERVICE_NAME).is_none() && !named {
+        let root = code.worktree.as_deref().map_or(directory, Path::new);
+        let name = root.file_name().map_or_else(|| OsString::from("program"), OsStr::to_owned);
+        set.push((SERVICE_NAME, name));
+    }
+    if present(METRICS_EXPORTER).is_none() {
+        set.push((METRICS_EXPORTER, "none".into()));
+    }
+    let own = [(names::PROJECT, code.project.as_deref()), (names::WORKTREE, code.worktree.as_deref())];
+    let is_own = |pair: &&str| own.iter().any(|(key, _)| pair.split('=').next().map(str::trim) == Some(key));
+    let others = attributes.split(',').filter(|pair| !pair.trim().is_empty() && !is_own(pair)).map(str::to_owned);
+    let added = own.iter().filter_map(|(key, value)| Some(format!("{key}={}", percent_encode((*value)?))));
+    let joined = others.chain(added).collect::<Vec<_>>().join(",");
+    if !joined.is_empty() {
+        set.push((RESOURCE_ATTRIBUTES, joined.into()));
+    }
+    set
+}
+
 /// What was there, without what an enclosing run said of itself, and this run's own.
 fn resource_attributes(present: &str, known: &Known<'_>) -> String {
     let run = known.ids.run.to_string();
     let own = [
         (names::RUN_ID, Some(run.as_str())),
-        (names::RUN_LABEL, known.label),
+        (names::RUN_LABEL, known.marks.label),
+        (names::CALL_ID, known.marks.call),
         (names::PROJECT, known.code.project.as_deref()),
         (names::WORKTREE, known.code.worktree.as_deref()),
         (names::CODE_STATE, known.code.code_state.as_deref()),
@@ -156,8 +198,14 @@ mod tests {
             ..CodeState::default()
         };
         let words = [OsString::from("/usr/bin/app")];
-        let known =
-            Known { engine: Some(&engine), ids: &ids, label, code: &code, words: &words, directory: Path::new("/") };
+        let known = Known {
+            engine: Some(&engine),
+            ids: &ids,
+            marks: Marks { label, call: None },
+            code: &code,
+            words: &words,
+            directory: Path::new("/"),
+        };
         let variable = |name: &str| present.iter().find(|(present, _)| *present == name).map(|(_, value)| value.into());
         let set = variables(&known, variable);
         set.into_iter().map(|(name, value)| format!("{name}={}", value.to_string_lossy())).collect()

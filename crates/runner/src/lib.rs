@@ -9,6 +9,7 @@
 //!  news          what is new while a server runs, on the user's terminal
 //!  nextest       a test of nextest as a process of its own, with its span
 //!  suites        tests that a report or the output of a run names
+//!  ambient       variables for programs that report without a run
 //!  child         a process with its streams: passed through a pseudo-terminal or pipes, and captured
 //!  detached      a verification in a process of its own
 //!  reach         whether what is executed in a folder could write the permission for it
@@ -17,6 +18,7 @@
 //! The engine is asked through [`Host`], which the program that executes implements: this crate neither starts engines
 //! nor prints.
 
+pub mod ambient;
 pub mod child;
 mod commands;
 pub mod detached;

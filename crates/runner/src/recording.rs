@@ -42,6 +42,15 @@ const END_ATTEMPTS_MAX: usize = 20;
 /// The time between two of these attempts.
 const END_PAUSE: Duration = Duration::from_millis(250);
 
+/// What a run is found by besides its id.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Marks<'a> {
+    /// The user's label.
+    pub label: Option<&'a str>,
+    /// The id of the tool call of an assistant that starts it.
+    pub call: Option<&'a str>,
+}
+
 /// A command that was executed.
 #[derive(Debug)]
 pub struct Executed {
@@ -94,18 +103,18 @@ struct Recording<C> {
 
 /// Executes a command and records it where that is possible; else it waits in the spool of its directory. The host says
 /// what cannot be recorded, and why a command did not start.
-pub fn execute<H: Host>(host: &H, command: Command<'_>, label: Option<&str>) -> Executed {
+pub fn execute<H: Host>(host: &H, command: Command<'_>, marks: Marks<'_>) -> Executed {
     let screen = Screen::default();
     let is_shown = command.streams == Streams::HandedOn && io::stderr().is_terminal();
     let mut injection = inject(host, command.directory, is_shown.then(|| screen.clone()));
     let sinks = injection.as_ref().map(Injection::sinks);
-    let begun = Registration::begin(host, command, label, sinks, true);
+    let begun = Registration::begin(host, command, marks, sinks, true);
     let not_recorded = |failure: &H::Failure| host.say(&format!("kino │ this run is not recorded: {failure}"));
     let mut registration = begun.inspect_err(not_recorded).ok();
     if let Some(registration) = &mut registration {
         registration.wait_a_little(host);
     }
-    let variables = registration.as_ref().map(|begun| variables(host, begun, injection.as_ref(), command, label));
+    let variables = registration.as_ref().map(|begun| variables(host, begun, injection.as_ref(), command, marks));
     let variables = variables.unwrap_or_default();
     let watch = |pid: Pid| {
         if let (Some(injection), Some(begun)) = (&injection, &registration) {
@@ -187,9 +196,9 @@ fn record<H: Host>(
 pub(crate) fn execute_quietly<H: Host>(host: &H, command: Command<'_>) -> Result<(Run, Ended), H::Failure> {
     let injection = inject(host, command.directory, None);
     let sinks = injection.as_ref().map(Injection::sinks);
-    let mut registration = Registration::begin(host, command, None, sinks, false)?;
+    let mut registration = Registration::begin(host, command, Marks::default(), sinks, false)?;
     registration.wait(host)?;
-    let mut variables = variables(host, &registration, injection.as_ref(), command, None);
+    let mut variables = variables(host, &registration, injection.as_ref(), command, Marks::default());
     variables.push(("PWD", command.directory.as_os_str().to_owned()));
     let (helper, screen) = (host.terminal_helper(), Screen::default());
     let ended = child::run(command, &variables, &helper, host.clock(), &screen, &|_| ());
@@ -215,13 +224,13 @@ fn variables<H: Host>(
     registration: &Registration<H>,
     injection: Option<&Injection<H::Client>>,
     command: Command<'_>,
-    label: Option<&str>,
+    marks: Marks<'_>,
 ) -> Vec<(&'static str, OsString)> {
     let engine = registration.engine.as_ref();
     let (ids, code) = (&registration.ids, &registration.code.state);
     let Command { words, directory, .. } = command;
     let variable = |name: &str| host.variable(name);
-    let mut set = environment::variables(&Known { engine, ids, label, code, words, directory }, variable);
+    let mut set = environment::variables(&Known { engine, ids, marks, code, words, directory }, variable);
     if let Some(injection) = injection {
         let project = code.worktree.as_deref().map_or(directory, Path::new);
         set.extend(injection.variables(engine, project, variable));
@@ -318,6 +327,7 @@ fn tests<H: Host>(
         (names::SERVICE_NAME, Some(&service)),
         (names::RUN_ID, Some(&run)),
         (names::RUN_LABEL, start.label.as_deref()),
+        (names::CALL_ID, start.call.as_deref()),
         (names::PROJECT, state.project.as_deref()),
         (names::WORKTREE, state.worktree.as_deref()),
         (names::CODE_STATE, state.code_state.as_deref()),

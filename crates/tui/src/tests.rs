@@ -302,6 +302,7 @@ fn in_an_output(first: Open) -> Reader {
 
 fn recorded_run() -> Run {
     Run {
+        call: None,
         schema: String::new(),
         run_id: "4f2a91c0".repeat(4).parse().unwrap(),
         trace_id: TraceId([9; 16]),
@@ -584,6 +585,7 @@ fn insight(digit: char, state: FindingState, sequence: u64, worth: i64) -> Insig
             at_unix_nanos: START,
             ..Fix::default()
         }),
+        delivered: Vec::new(),
         recurrences: u64::from(state == FindingState::Recurring),
         worked_here: None,
         worth_nanos_per_day: worth * MILLI,

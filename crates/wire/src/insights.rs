@@ -174,6 +174,9 @@ pub struct Insight {
     pub fixed_at_code: Option<String>,
     /// What its last repair did, while it is fixed or recurring.
     pub fix: Option<Fix>,
+    /// The newest deliveries to assistants, the newest last: at most 16.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delivered: Vec<crate::hook::Delivered>,
     /// How often it came back after it was fixed.
     pub recurrences: u64,
     /// What repaired another finding of its kind in this project.

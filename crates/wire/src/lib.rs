@@ -16,6 +16,7 @@ pub mod explain;
 pub mod export;
 pub mod find;
 pub mod finding;
+pub mod hook;
 pub mod insights;
 pub mod live;
 pub mod predict;

@@ -7,6 +7,18 @@ use serde::{Deserialize, Serialize};
 use crate::ask::Scope;
 use crate::finding::Finding;
 
+/// The longest id of a tool call, in bytes: those of today's assistants have 20 to 60.
+pub const CALL_BYTES_MAX: usize = 128;
+
+/// Whether a text can be the id of a tool call: 1 to [`CALL_BYTES_MAX`] letters, digits and `_-.:` of ASCII, the first a
+/// letter or digit.
+pub fn is_call_id(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte);
+    text.len() <= CALL_BYTES_MAX
+        && text.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
+        && text.bytes().all(plain)
+}
+
 /// Reports that a run begins. The caller draws the ids, so that the child can start at once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -21,6 +33,9 @@ pub struct RunStart {
     pub parent_span_id: Option<SpanId>,
     /// The user's label.
     pub label: Option<String>,
+    /// The id of the tool call of an assistant that started it; `None` where none did, or it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
     /// The command and its arguments.
     pub command: Vec<String>,
     /// The working directory.
@@ -119,6 +134,9 @@ pub struct Run {
     pub trace_id: TraceId,
     /// The user's label.
     pub label: Option<String>,
+    /// The id of the tool call of an assistant that started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
     /// The command and its arguments, redacted.
     pub command: Vec<String>,
     /// What was known of the code.
@@ -188,6 +206,9 @@ pub const MAX_RUNS: usize = 1_000;
 pub struct RunsQuestion {
     /// Only runs with exactly this label.
     pub label: Option<String>,
+    /// Only runs that this tool call of an assistant started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
     /// Only runs whose command failed: another exit code than 0, or a signal.
     pub failed: bool,
     /// Only runs that started at or after this.
@@ -228,6 +249,9 @@ pub struct RunItem {
     pub trace_id: TraceId,
     /// The user's label.
     pub label: Option<String>,
+    /// The id of the tool call of an assistant that started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
     /// The command and its arguments, redacted.
     pub command: Vec<String>,
     /// When it began.

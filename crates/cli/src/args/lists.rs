@@ -23,6 +23,9 @@ pub(crate) struct Runs {
     /// Only runs with exactly this label.
     #[arg(long, value_name = "NAME", add = completion::labels())]
     pub(crate) label: Option<String>,
+    /// Only runs that this tool call of an assistant started, as `kino run --call` names it.
+    #[arg(long, value_name = "ID")]
+    pub(crate) call: Option<String>,
     /// Only runs whose command failed.
     #[arg(long)]
     pub(crate) failed: bool,

@@ -19,6 +19,7 @@ last line, or to the file that --json-out names.
 Examples:
   kino run -- cargo test
   kino run --label before -- python app.py
+  kino run --call toolu_01A -- pytest -q             what a hook writes
   kino run --json-out run.json -- npm test
   kino run --against HEAD -- python app.py           prove an uncommitted change
   kino run --against main --setup 'npm ci' -- node bench.js
@@ -42,6 +43,9 @@ pub(crate) struct Run {
     /// A name for this run and others like it, for `compare --before label:NAME`.
     #[arg(long, short, value_name = "NAME")]
     pub(crate) label: Option<String>,
+    /// The id of the tool call of an assistant that starts this run: nothing is added to the command's output then.
+    #[arg(long, value_name = "ID", value_parser = parse_call, conflicts_with = "against")]
+    pub(crate) call: Option<String>,
     /// Do not record the command's output; it writes straight to the terminal or pipe.
     #[arg(long)]
     pub(crate) no_output_capture: bool,
@@ -79,6 +83,13 @@ pub(crate) struct Run {
     /// The command and its arguments.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "CMD")]
     pub(crate) command: Vec<OsString>,
+}
+
+fn parse_call(text: &str) -> Result<String, String> {
+    if kino_wire::run::is_call_id(text) {
+        return Ok(text.to_owned());
+    }
+    Err("an id has 1 to 128 letters, digits and _-.:, the first a letter or digit".to_owned())
 }
 
 /// Processor cores, by number.

@@ -17,6 +17,7 @@ fn count(limit: u64) -> usize {
 pub(super) fn runs(app: &App, arguments: Runs) -> Outcome {
     let question = RunsQuestion {
         label: arguments.label,
+        call: arguments.call,
         failed: arguments.failed,
         since_unix_nanos: arguments.since.map(|when| when.unix_nanos(app.now())),
         until_unix_nanos: arguments.until.map(|when| when.unix_nanos(app.now())),

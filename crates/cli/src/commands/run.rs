@@ -12,7 +12,7 @@ use std::process::{ExitCode, ExitStatus};
 use kino_model::DurationNanos;
 use kino_repo::DIFF_BYTES_MAX;
 use kino_runner::child::{Command, Ended, OUTPUT_BYTES_MAX, Streams};
-use kino_runner::recording::{self, Recorded};
+use kino_runner::recording::{self, Marks, Recorded};
 use kino_runner::{Injected, JavaAgent, Sampled, Silence};
 use kino_wire::errors::{Errors, ErrorsQuestion};
 use kino_wire::run::Run;
@@ -40,9 +40,23 @@ pub(super) fn run(app: &App, arguments: &args::Run) -> Outcome {
 }
 
 fn once(app: &App, arguments: &args::Run) -> ExitCode {
-    let streams = if arguments.no_output_capture { Streams::Ours } else { Streams::HandedOn };
+    let streams = match arguments.no_output_capture {
+        true => Streams::Ours,
+        // An assistant reads both outputs as one text.
+        false if arguments.call.is_some() && has_one_output() => Streams::Joined,
+        false => Streams::HandedOn,
+    };
     let command = Command { words: &arguments.command, directory: &app.settings.directory, streams };
-    let executed = recording::execute(app, command, arguments.label.as_deref());
+    let marks = Marks { label: arguments.label.as_deref(), call: arguments.call.as_deref() };
+    // An assistant reads the command's output: what there is to say reaches it by its hook.
+    if marks.call.is_some() {
+        output::silence();
+    }
+    let executed = recording::execute(app, command, marks);
+    if let (Err(error), Some(_)) = (&executed.ended.status, marks.call) {
+        // What the command itself would have said.
+        output::note_as_it_is(&format!("kino: {}", render::clean(&error.to_string())));
+    }
     if let Some(recorded) = &executed.recorded {
         report(app, arguments, &executed.ended, recorded);
         if let Ok(client) = start::running(&app.settings) {
@@ -59,6 +73,13 @@ fn once(app: &App, arguments: &args::Run) -> ExitCode {
         Ok(status) => exit_code(*status),
         Err(error) => error.exit_code(),
     })
+}
+
+/// Whether standard output and standard error are one file, and no terminal.
+fn has_one_output() -> bool {
+    let about = |descriptor| rustix::fs::fstat(descriptor).ok().map(|found| (found.st_dev, found.st_ino));
+    let (out, err) = (about(rustix::stdio::stdout()), about(rustix::stdio::stderr()));
+    out.is_some() && out == err && !io::stdout().is_terminal()
 }
 
 fn report(app: &App, arguments: &args::Run, ended: &Ended, recorded: &Recorded) {
@@ -86,8 +107,13 @@ fn report(app: &App, arguments: &args::Run, ended: &Ended, recorded: &Recorded) 
         // The terminal has just echoed the key that ended it.
         output::note("");
     }
+    if arguments.call.is_some() && arguments.json_out.is_none() && !app.output.json {
+        return;
+    }
     let style = Style { colour: io::stderr().is_terminal() && !app.settings.no_color, width: app.output.style.width };
-    output::note_as_it_is(render::run::report(run, &known, style).trim_end());
+    if arguments.call.is_none() {
+        output::note_as_it_is(render::run::report(run, &known, style).trim_end());
+    }
     let json = || serde_json::to_string(run).expect("a record of text and numbers is JSON");
     if let Some(path) = &arguments.json_out {
         if let Err(error) = fs::write(path, json() + "\n") {

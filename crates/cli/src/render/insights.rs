@@ -2,6 +2,7 @@
 
 use kino_model::{DurationNanos, UnixNanos};
 use kino_text::time;
+use kino_wire::hook::Delivered;
 use kino_wire::insights::{FindingChange, FindingState, Fix, Insight, Insights};
 
 use super::table::Table;
@@ -115,6 +116,9 @@ pub(crate) fn one(item: &Insight, style: Style, now: UnixNanos) -> String {
             code(&item.last_seen_at_code)
         ),
     );
+    if !item.delivered.is_empty() {
+        line(&mut text, Tone::Faint, &delivered(&item.delivered, now));
+    }
     if let Some(fix) = &item.fix {
         line(&mut text, Tone::Good, &format!("its repair: {}", repair(fix)));
     }
@@ -131,6 +135,22 @@ pub(crate) fn one(item: &Insight, style: Style, now: UnixNanos) -> String {
         line(&mut text, Tone::Faint, &format!("kino insights ack {}{explain}", item.finding.fingerprint));
     }
     text
+}
+
+/// Through which channels it was delivered unasked, and when last by each.
+fn delivered(deliveries: &[Delivered], now: UnixNanos) -> String {
+    let mut channels: Vec<(&str, usize, i64)> = Vec::new();
+    for delivery in deliveries {
+        match channels.iter_mut().find(|(channel, ..)| *channel == delivery.channel) {
+            Some((_, times, at)) => (*times, *at) = (*times + 1, delivery.at_unix_nanos.max(*at)),
+            None => channels.push((&delivery.channel, 1, delivery.at_unix_nanos)),
+        }
+    }
+    let part = |(channel, times, at): &(&str, usize, i64)| {
+        let times = if *times == 1 { String::new() } else { format!(", {times} times") };
+        format!("by {} {}{times}", clean(channel), time::ago(*at, now))
+    };
+    format!("delivered {}", channels.iter().map(part).collect::<Vec<_>>().join("; "))
 }
 
 /// How many more there are than are named, if any.
@@ -229,6 +249,7 @@ mod tests {
             last_seen_at_code: Some("9d03b7e".to_owned()),
             fixed_at_code: (state == FindingState::Fixed).then(|| "9d03b7e+0123456789abcdef".to_owned()),
             fix: (state == FindingState::Fixed).then(|| fix.clone()),
+            delivered: Vec::new(),
             recurrences: 0,
             worked_here: (state == FindingState::Open).then(|| WorkedHere {
                 fingerprint: "c0ffee00ffffffff".parse().unwrap(),

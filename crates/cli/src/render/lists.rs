@@ -87,6 +87,9 @@ fn command(run: &RunItem) -> String {
     if let Some(label) = &run.label {
         shown.push_str(&format!(" · label {}", clean(label)));
     }
+    if let Some(call) = &run.call {
+        shown.push_str(&format!(" · call {}", clean(call)));
+    }
     if let Some(of) = &run.verification {
         shown.push_str(&format!(" · {} in verification {:.ID_DIGITS$}", of.side.name(), of.id));
     }
@@ -200,6 +203,7 @@ mod tests {
             RunItem { label: Some("mine".to_owned()), ..run("4f2a91c0", Some(0), &["pytest", "-x"]) },
             RunItem { verification: Some(of), ..run("0a1b2c3d", Some(1), &["python", "app.py", "\u{1b}[2J"]) },
             run("ffeeddcc", None, &["sleep", "60"]),
+            RunItem { call: Some("toolu_01A".to_owned()), ..run("1a2b3c4d", Some(0), &["npm", "test"]) },
             RunItem { lost: true, ..run("ffeeddcb", None, &["sleep", "61"]) },
         ];
         let answer = Runs { items, left_out: 7, cursor: Some("17:ab".to_owned()), ..Runs::default() };

@@ -102,7 +102,8 @@ pub(crate) fn record(run: &Run, beside: &Beside, style: Style, now: UnixNanos, z
     let (ended, tone) = ended(run);
     let took = run.duration_nanos.map(|nanos| format!(" after {}", DurationNanos(nanos))).unwrap_or_default();
     let label = run.label.as_deref().map(|label| format!(" · label {}", clean(label))).unwrap_or_default();
-    text.push_str(&format!("{}{took} · run {}{label}\n", style.paint(tone, &ended), run.run_id));
+    let call = run.call.as_deref().map(|call| format!(" · call {}", clean(call))).unwrap_or_default();
+    text.push_str(&format!("{}{took} · run {}{label}{call}\n", style.paint(tone, &ended), run.run_id));
     let (at, ago) = (time::show(run.start_unix_nanos, zone), time::ago(run.start_unix_nanos, now));
     text.push_str(&format!("started {at}, {ago}\n"));
     let code = [
@@ -239,6 +240,7 @@ mod tests {
 
     fn run() -> Run {
         Run {
+            call: None,
             schema: Run::SCHEMA.to_owned(),
             run_id: "4f2a91c0".repeat(4).parse().unwrap(),
             trace_id: TraceId([0xab; 16]),

@@ -13,6 +13,8 @@ use super::record::id;
 pub(super) const KIND: &str = "insights_client";
 /// Records at most, those of the clients that asked last.
 const CLIENTS_MAX: usize = 64;
+/// The channel by which clients receive findings: `check_insights`.
+const MCP_CHANNEL: &str = "mcp";
 /// The longest name of a client.
 const NAME_BYTES_MAX: usize = 128;
 
@@ -50,13 +52,19 @@ impl Findings {
     ) -> Result<u64, Problem> {
         let mut received = self.client_record(client, project).await?;
         let mut count = 0;
+        let mut ids = Vec::new();
         {
-            let ledger = self.ledger();
+            let mut ledger = self.ledger();
             for record in ledger.all().filter(|record| record.is_in(project)) {
                 if fingerprints.contains(&record.finding.fingerprint) {
                     received.findings.insert(record.id(), record.sequence);
+                    ids.push(record.id());
                     count += 1;
                 }
+            }
+            let now = self.clock.now().0;
+            for id in &ids {
+                ledger.deliver(id, MCP_CHANNEL, None, now);
             }
             // Findings that were removed need not be remembered, which bounds the record.
             received.findings.retain(|id, _| ledger.get(id).is_some());
@@ -64,6 +72,7 @@ impl Findings {
         if self.clients.is_read_only() {
             return Ok(count);
         }
+        self.commit(ids, []).await?;
         self.clients.put(&key(client, project)?, &received).await?;
         for (oldest, _) in self.clients.newest_json(CLIENTS_MAX + 1).await?.into_iter().skip(CLIENTS_MAX) {
             self.clients.remove(&oldest).await?;

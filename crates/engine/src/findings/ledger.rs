@@ -228,6 +228,13 @@ impl Ledger {
         picked
     }
 
+    /// Notes that a finding was delivered.
+    pub(super) fn deliver(&mut self, id: &str, channel: &str, session: Option<&str>, now: i64) {
+        if let Some(record) = self.by_id.get_mut(id) {
+            record.deliver(channel, session, now);
+        }
+    }
+
     pub(super) fn forget_evaluations(&mut self) {
         self.evaluations.clear();
     }

@@ -7,6 +7,7 @@ use kino_analyze::finding::{self, Code, family};
 use kino_analyze::life::{KnownFinding, Life, Repair, State};
 use kino_model::TraceId;
 use kino_wire::finding::Finding;
+use kino_wire::hook::Delivered;
 use kino_wire::insights::{AlsoIn, FindingState, Fix, Insight, Operation, WorkedHere};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,9 @@ pub(crate) struct FindingRecord {
     /// Other operations that share it, at most [`SHARED_MAX`].
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) shared_by: BTreeSet<String>,
+    /// To whom it was delivered unasked, the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) delivered: Vec<Delivered>,
 }
 
 /// What findings that one repair would take along have in common.
@@ -75,6 +79,7 @@ impl FindingRecord {
             sequence: 0,
             executions_per_day: 0.0,
             shared_by: BTreeSet::new(),
+            delivered: Vec::new(),
         };
         record.update(sighting);
         record
@@ -238,6 +243,7 @@ impl FindingRecord {
             fixed_at_code: life.repair.as_ref().filter(|_| fixed).and_then(|repair| repair.after_code.clone()),
             fix: life.repair.as_ref().map(fix),
             recurrences: life.recurrences,
+            delivered: self.delivered.clone(),
             worked_here,
             worth_nanos_per_day: self.worth().min(i64::MAX as f64) as i64,
         }

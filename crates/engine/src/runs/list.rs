@@ -21,6 +21,7 @@ impl Engine {
         runs.retain(|run| {
             let start = run.start_unix_nanos;
             (question.label.is_none() || question.label == run.label)
+                && (question.call.is_none() || question.call == run.call)
                 && run.is_of(project.as_deref())
                 && (!question.failed || run.has_ended() && run.failed())
                 && question.since_unix_nanos.is_none_or(|since| start >= since)
@@ -64,6 +65,7 @@ fn item(record: Record) -> RunItem {
         run_id: record.run_id,
         trace_id: record.trace_id,
         label: record.label,
+        call: record.call,
         command: record.command,
         start_unix_nanos: record.start_unix_nanos,
         exit_code: record.exit_code,

@@ -34,6 +34,9 @@ pub(crate) struct Record {
     pub(super) span_id: SpanId,
     pub(super) parent_span_id: Option<SpanId>,
     pub(crate) label: Option<String>,
+    /// The tool call of an assistant that started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) call: Option<String>,
     pub(crate) command: Vec<String>,
     pub(super) directory: String,
     pub(crate) code: CodeState,
@@ -58,7 +61,7 @@ pub(crate) struct Record {
     pub(super) peak_memory_bytes: Option<u64>,
     /// What became of findings by it.
     #[serde(default)]
-    pub(super) findings_changed: Vec<FindingChange>,
+    pub(crate) findings_changed: Vec<FindingChange>,
     /// The verification that executed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) verification: Option<RunVerification>,

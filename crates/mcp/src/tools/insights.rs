@@ -332,6 +332,7 @@ pub(crate) mod tests {
             last_seen_at_code: Some(text()),
             fixed_at_code: Some(text()),
             fix: Some(fix.clone()),
+            delivered: Vec::new(),
             recurrences: 0,
             worked_here: Some(WorkedHere { fingerprint: Fingerprint::default(), fix, next: Some(text()) }),
             worth_nanos_per_day: 1,

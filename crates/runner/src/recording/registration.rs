@@ -17,7 +17,7 @@ use kino_repo::Code;
 use kino_wire::admin::EngineFile;
 use kino_wire::run::{Recorder, RunStart};
 
-use super::{Recording, metric_points, output};
+use super::{Marks, Recording, metric_points, output};
 use crate::child::Command;
 use crate::environment::Ids;
 use crate::injection::Sink;
@@ -83,7 +83,7 @@ impl<H: Host> Registration<H> {
     pub(super) fn begin(
         host: &H,
         command: Command<'_>,
-        label: Option<&str>,
+        marks: Marks<'_>,
         sinks: Option<SyncSender<Sink<H::Client>>>,
         may_wait: bool,
     ) -> Result<Self, H::Failure> {
@@ -95,7 +95,8 @@ impl<H: Host> Registration<H> {
             trace_id: ids.trace,
             span_id: ids.span,
             parent_span_id: ids.parent_span,
-            label: label.map(str::to_owned),
+            label: marks.label.map(str::to_owned),
+            call: marks.call.map(str::to_owned),
             command: command.words.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
             directory: command.directory.to_string_lossy().into_owned(),
             code: code.state.clone(),

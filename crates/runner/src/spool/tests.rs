@@ -93,6 +93,7 @@ fn start(run: u8) -> RunStart {
         span_id: SpanId::from_slice(&[7; 8]).unwrap(),
         parent_span_id: None,
         label: Some("hunter22".to_owned()),
+        call: None,
         command: vec!["login".to_owned(), "hunter22".to_owned()],
         directory: "/".to_owned(),
         code: CodeState { branch: Some("hunter22".to_owned()), ..CodeState::default() },

@@ -1,0 +1,125 @@
+//! Findings for a reader that did not ask for them by name: which, and the record that they were delivered.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use kino_model::Fingerprint;
+use kino_wire::hook::{Delivered, NewFinding, SESSION_FINDINGS_MAX};
+use kino_wire::insights::FindingState;
+
+use super::Findings;
+use super::ledger::Ledger;
+use super::record::FindingRecord;
+use crate::after_call::Window;
+
+/// Deliveries that a finding's record has; the oldest go first.
+const DELIVERIES_MAX: usize = 16;
+/// The longest name of a channel that is recorded.
+const CHANNEL_BYTES_MAX: usize = 64;
+
+/// Who is to hear of new findings.
+pub(crate) struct Audience {
+    /// Through which channel.
+    pub(crate) channel: String,
+    /// A hash of the session.
+    pub(crate) session: String,
+    /// Exactly whose findings; `None` for those of no project.
+    pub(crate) project: Option<String>,
+    /// When calls of the session executed commands.
+    pub(crate) windows: Vec<Window>,
+    /// Findings whose state changed by runs of the call.
+    pub(crate) changed: Vec<Fingerprint>,
+}
+
+impl Audience {
+    /// Whether a finding opened, or came back, by what the session's calls executed.
+    fn concerns(&self, record: &FindingRecord) -> bool {
+        let is_new = matches!(record.state(), FindingState::Open | FindingState::Recurring)
+            && record.project == self.project
+            && self.windows.first().is_some_and(|first| record.life.changed >= first.start);
+        let within =
+            |at: i64| self.windows.iter().any(|window| window.start <= at && window.end.is_none_or(|end| at <= end));
+        is_new
+            && (self.changed.contains(&record.finding.fingerprint)
+                || record.evidence_starts.iter().any(|start| within(*start)))
+    }
+}
+
+impl FindingRecord {
+    fn was_delivered_to(&self, session: &str) -> bool {
+        self.delivered.iter().any(|delivered| delivered.session.as_deref() == Some(session))
+    }
+
+    /// Notes that the finding was delivered.
+    pub(super) fn deliver(&mut self, channel: &str, session: Option<&str>, now: i64) {
+        let channel: String = channel.chars().take(CHANNEL_BYTES_MAX).collect();
+        self.delivered.push(Delivered { at_unix_nanos: now, channel, session: session.map(str::to_owned) });
+        let beyond = self.delivered.len().saturating_sub(DELIVERIES_MAX);
+        self.delivered.drain(..beyond);
+    }
+
+    fn news(&self) -> NewFinding {
+        NewFinding {
+            fingerprint: self.finding.fingerprint,
+            code: self.finding.code,
+            state: self.state(),
+            numbers: self.finding.numbers.clone(),
+            saving_nanos: self.finding.saving_nanos,
+            executions: self.finding.executions,
+            file: self.file.clone(),
+            line: self.finding.location.as_ref().and_then(|location| location.line),
+            trace_id: self.traces().next(),
+        }
+    }
+}
+
+impl Ledger {
+    /// Takes the findings that a session has not received and may, notes that it has them, and returns them with their
+    /// records' ids and how many there are beyond.
+    fn take_new(&mut self, audience: &Audience, now: i64) -> (Vec<(String, NewFinding)>, u64) {
+        let session = audience.session.as_str();
+        let given = self.all().filter(|record| record.was_delivered_to(session)).count();
+        let mut fresh: Vec<&FindingRecord> =
+            self.all().filter(|record| audience.concerns(record) && !record.was_delivered_to(session)).collect();
+        // Nanoseconds in a day: rounding to whole ones loses nothing.
+        fresh.sort_by_cached_key(|record| {
+            let worth = record.worth().min(i64::MAX as f64) as i64;
+            (record.finding.follows_from.is_some(), Reverse(worth), record.finding.fingerprint)
+        });
+        let room = SESSION_FINDINGS_MAX.saturating_sub(given);
+        let left_out = fresh.len().saturating_sub(room) as u64;
+        fresh.truncate(room);
+        let taken: Vec<(String, NewFinding)> = fresh.into_iter().map(|record| (record.id(), record.news())).collect();
+        for (id, _) in &taken {
+            self.deliver(id, &audience.channel, Some(session), now);
+        }
+        (taken, left_out)
+    }
+}
+
+impl Findings {
+    /// Has the observer evaluate what has arrived, and waits for it, at most `wait`.
+    pub(crate) async fn evaluate_waiting(&self, wait: Duration) {
+        if !wait.is_zero() && self.waiting.load(Ordering::Relaxed) > 0 {
+            self.evaluate_now(Vec::new(), wait).await;
+        }
+    }
+
+    /// Returns the new findings for a session, which count as delivered from now on, and how many there are beyond.
+    pub(crate) fn deliver(self: &Arc<Self>, audience: &Audience, now: i64) -> (Vec<NewFinding>, u64) {
+        let (taken, left_out) = self.ledger().take_new(audience, now);
+        let (written, items): (Vec<String>, Vec<NewFinding>) = taken.into_iter().unzip();
+        if !written.is_empty() {
+            // The hook does not wait for the disk; what is not written is known until the engine ends.
+            let findings = Arc::clone(self);
+            tokio::spawn(async move {
+                if let Err(problem) = findings.commit(written, []).await {
+                    tracing::warn!(%problem, "failed to record that findings were delivered");
+                }
+            });
+        }
+        (items, left_out)
+    }
+}

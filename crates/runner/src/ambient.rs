@@ -1,0 +1,35 @@
+//! The environment of a shell or an assistant whose programs report without `kino run`: every Python and Node program that
+//! is started there, and each with an OpenTelemetry SDK of its own.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use kino_inject::bootstrap::{Bootstrap, Reports};
+use kino_wire::admin::EngineFile;
+use kino_wire::run::CodeState;
+
+use crate::environment;
+
+/// In the place of a channel: nothing can ever be at this path, so that processes send their spans to the engine.
+const NO_CHANNEL: &str = "/dev/null/kino";
+
+/// The variables for programs that are started in `directory`; `variable` reads the present environment, whose values stay
+/// in force. Programs find the engine where it is now: once it is elsewhere, their spans are lost.
+pub fn variables(
+    bootstrap: &Bootstrap,
+    engine: &EngineFile,
+    directory: &Path,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Vec<(&'static str, OsString)> {
+    let project = kino_repo::project::of(directory);
+    let code = CodeState {
+        worktree: project.as_ref().map(|project| project.worktree.to_string_lossy().into_owned()),
+        project: project.map(|project| project.name),
+        ..CodeState::default()
+    };
+    let root = code.worktree.as_deref().map_or(directory, Path::new);
+    let reports = Reports { channel: Path::new(NO_CHANNEL), otlp_http: Some(&engine.otlp_http), project: root };
+    let mut set = environment::without_run(engine, &code, directory, &variable);
+    set.extend(bootstrap.variables(reports, &variable));
+    set
+}
