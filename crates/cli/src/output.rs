@@ -61,12 +61,20 @@ impl Output {
         Self { page_rows: None, ..self }
     }
 
-    /// Prints an answer: its JSON, or what `text` makes of it.
+    /// Prints an answer: its JSON, or what `text` makes of it, in lines that fit.
     ///
     /// # Errors
     /// Where standard output cannot be written; a reader that went away is none.
     pub(crate) fn answer<T: Serialize>(&self, answer: &T, text: impl FnOnce(Style) -> String) -> Result<(), Failure> {
-        if self.json { self.json(answer) } else { self.pages(&text(self.style)) }
+        if self.json { self.json(answer) } else { self.pages(&self.style.fit(&text(self.style))) }
+    }
+
+    /// As [`Output::answer`], of text whose lines are a program's own and stay as it wrote them.
+    ///
+    /// # Errors
+    /// As [`Output::answer`].
+    pub(crate) fn recorded<T: Serialize>(&self, answer: &T, text: impl FnOnce() -> String) -> Result<(), Failure> {
+        if self.json { self.json(answer) } else { self.pages(&text()) }
     }
 
     /// Prints an answer that has `items`, in the wanted form. `more` says where further items are.

@@ -64,6 +64,11 @@ impl Style {
         format!("{ansi}{text}{ansi:#}")
     }
 
+    /// Lines that fit, as [`layout::fit`] breaks them.
+    pub(crate) fn fit(self, text: &str) -> Cow<'_, str> {
+        self.width.map_or(Cow::Borrowed(text), |width| layout::fit(text, usize::from(width)))
+    }
+
     /// A heading.
     pub(crate) fn heading(self, text: &str) -> String {
         self.paint(Tone::Strong, text)

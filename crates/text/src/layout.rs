@@ -56,6 +56,82 @@ pub fn wrap(text: &str, columns: Option<usize>, margin: &str) -> String {
     lines.iter().flat_map(|(line, _)| [margin, line, "\n"]).collect()
 }
 
+/// Lines of at most `columns`: a longer one goes on below, behind the blanks that it began with, and breaks between
+/// words alone. A longer word stays whole, and so does a line that [`is_command`], since it is there to be copied. What
+/// gives colour takes no column; where a coloured line breaks, the colour ends and begins again.
+pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
+    if text.lines().all(|line| width_shown(line) <= columns) {
+        return Cow::Borrowed(text);
+    }
+    let mut fitted = String::with_capacity(text.len() + text.len() / 8);
+    for line in text.split_inclusive('\n') {
+        let content = line.strip_suffix('\n').unwrap_or(line);
+        if width_shown(content) <= columns || is_command(content) {
+            fitted.push_str(content);
+        } else {
+            fit_line(content, columns, &mut fitted);
+        }
+        fitted.push_str(&line[content.len()..]);
+    }
+    Cow::Owned(fitted)
+}
+
+/// Whether a line is a command of ours, or names one as the next step.
+pub fn is_command(line: &str) -> bool {
+    let plain: String = shown(line).collect();
+    let plain = plain.trim_start().trim_start_matches("$ ");
+    let plain = ["next: ", "Next: "].iter().find_map(|word| plain.strip_prefix(word)).unwrap_or(plain);
+    plain.starts_with("kino ")
+}
+
+/// The characters of a line of ours that are seen: all but sequences that give colour.
+fn shown(line: &str) -> impl Iterator<Item = char> {
+    let mut is_sequence = false;
+    line.chars().filter(move |c| {
+        let before = is_sequence;
+        is_sequence = if before { *c != 'm' } else { *c == '\u{1b}' };
+        !before && !is_sequence
+    })
+}
+
+fn width_shown(line: &str) -> usize {
+    if line.contains('\u{1b}') { shown(line).map(|c| c.width().unwrap_or(0)).sum() } else { line.width() }
+}
+
+fn fit_line(line: &str, columns: usize, fitted: &mut String) {
+    let margin = " ".repeat(shown(line).take_while(|c| *c == ' ').count().min(columns / 2));
+    let (mut used, mut open) = (0, String::new());
+    for (index, word) in line.split(' ').enumerate() {
+        let wide = width_shown(word);
+        let is_first = used <= margin.len();
+        if index > 0 && wide > 0 && !is_first && used + 1 + wide > columns {
+            let end = fitted.trim_end_matches(' ').len();
+            fitted.truncate(end);
+            let reset = if open.is_empty() { "" } else { "\u{1b}[0m" };
+            fitted.extend([reset, "\n", &margin, &open]);
+            used = margin.len();
+        } else if index > 0 {
+            fitted.push(' ');
+            used += 1;
+        }
+        fitted.push_str(word);
+        used += wide;
+        colour_after(word, &mut open);
+    }
+}
+
+/// The sequences that give the colour behind a word, where `open` are those before it.
+fn colour_after(word: &str, open: &mut String) {
+    for sequence in word.split('\u{1b}').skip(1).filter_map(|rest| rest.split_inclusive('m').next()) {
+        if matches!(sequence, "[0m" | "[m") {
+            open.clear();
+        } else {
+            open.push('\u{1b}');
+            open.push_str(sequence);
+        }
+    }
+}
+
 /// The byte ranges of the rows of at most `columns` that clean text on one line takes; together they are the whole
 /// text. A row ends after a blank where there is one in its last third. Empty text takes one row.
 pub fn rows(text: &str, columns: usize) -> Vec<Range<usize>> {
@@ -138,6 +214,35 @@ mod tests {
         assert_eq!(wrap("one two  three", Some(9), "  "), "  one two\n  three\n");
         assert_eq!(wrap("日本 日本 a", Some(9), ""), "日本 日本\na\n");
         assert_eq!(wrap("one two", None, "> "), "> one two\n");
+    }
+
+    #[test]
+    fn lines_that_are_too_long_go_on_behind_their_margin() {
+        let text = "short\n  one two three  four\n     5 %  a_word_longer_than_the_line x\n";
+        assert_eq!(
+            fit(text, 12),
+            "short\n  one two\n  three\n  four\n     5 %\n     a_word_longer_than_the_line\n     x\n"
+        );
+        assert_eq!(fit("日本語 日本語", 10), "日本語\n日本語");
+        assert_eq!(fit("fits here", 9), Cow::Borrowed("fits here"));
+    }
+
+    #[test]
+    fn a_command_stays_whole_since_it_is_copied() {
+        for text in
+            ["kino explain 'GET /a long name'", "  next: kino open 0123456789", "\u{1b}[2m$ kino run -- a b c\u{1b}[0m"]
+        {
+            assert_eq!(fit(text, 10), text);
+        }
+        assert_eq!(fit("kinoko is a mushroom", 10), "kinoko is\na mushroom");
+    }
+
+    #[test]
+    fn colour_takes_no_column_and_begins_again_on_the_next_line() {
+        let (red, end) = ("\u{1b}[1m\u{1b}[31m", "\u{1b}[0m");
+        assert_eq!(fit(&format!("{red}one two{end} six"), 11), format!("{red}one two{end} six"));
+        let expected = format!("{red}one{end}\n{red}two{end}\nsix");
+        assert_eq!(fit(&format!("{red}one two{end} six"), 4), expected);
     }
 
     #[test]

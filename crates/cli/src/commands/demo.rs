@@ -39,7 +39,7 @@ struct Toured<'a> {
 /// Takes the tour.
 pub(super) fn run(app: &App, arguments: &Demo) -> Outcome {
     let checkout = checkout(&app.settings).ok_or_else(no_checkout)?;
-    let say = |text: &str| if app.output.json { Ok(()) } else { app.output.text(text) };
+    let say = |text: &str| if app.output.json { Ok(()) } else { app.output.text(&app.output.style.fit(text)) };
     let style = app.output.style;
     say(&intro(style))?;
     let program = build(&checkout)?;
@@ -66,7 +66,7 @@ fn tour(
     checkout: &Path,
 ) -> Result<(), Failure> {
     let style = app.output.style;
-    let say = |text: &str| if app.output.json { Ok(()) } else { app.output.text(text) };
+    let say = |text: &str| if app.output.json { Ok(()) } else { app.output.text(&app.output.style.fit(text)) };
     let scope = kino_wire::ask::Scope { project: None, all: true };
 
     say(&step(style, 1, "Run it, recorded", &format!("$ kino run --label {FIRST} -- journal")))?;

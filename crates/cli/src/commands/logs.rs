@@ -34,7 +34,7 @@ pub(super) fn run(app: &App, arguments: &Logs) -> Outcome {
     };
     let mut reader = BufReader::new(file);
     let answer = tail(&mut reader, arguments.lines, &path).map_err(|error| Failure::because(path.display(), &error))?;
-    app.output.answer(&answer, |_| render::clean_lines(&answer.lines.join("\n")))?;
+    app.output.recorded(&answer, || render::clean_lines(&answer.lines.join("\n")))?;
     if !arguments.follow {
         return Ok(ExitCode::SUCCESS);
     }

@@ -311,7 +311,11 @@ pub(super) fn open(app: &App, arguments: args::Open) -> Outcome {
         app.output.answer(&answer, |style| render::insights::one(finding, style, app.now()))?;
     } else {
         let begin = if app.output.json { 0 } else { beginning(app, &answer, &question)? };
-        app.output.answer(&answer, |style| render::open::text(&answer, begin, style, &time::zone()))?;
+        let text = |style| render::open::text(&answer, begin, style, &time::zone());
+        match &answer.text {
+            Some(_) => app.output.recorded(&answer, || text(app.output.style))?,
+            None => app.output.answer(&answer, text)?,
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -18,6 +18,8 @@ const FINDINGS_MAX: usize = 3;
 pub(crate) const ERRORS_MAX: usize = 2;
 /// How many services are named.
 const SERVICES_MAX: usize = 4;
+/// Columns of the mark before each line of a report.
+const MARK_COLUMNS: u16 = 7;
 /// How many digits of a run's id are shown: enough to be unique, and taken by every command.
 const ID_DIGITS: usize = 12;
 
@@ -63,7 +65,9 @@ pub(crate) fn report(run: &Run, known: &Known, style: Style) -> String {
     lines.extend(known.notes.iter().cloned());
     lines.push(style.paint(Tone::Faint, &next(run)));
     let mark = style.paint(Tone::Faint, "kino │");
-    lines.iter().flat_map(|line| [mark.as_str(), " ", line, "\n"]).collect()
+    let room = Style { width: style.width.map(|width| width.saturating_sub(MARK_COLUMNS)), ..style };
+    let lines = lines.join("\n");
+    room.fit(&lines).lines().flat_map(|line| [mark.as_str(), " ", line, "\n"]).collect()
 }
 
 /// What a run that failed raised, and where; and how to see all of it.
