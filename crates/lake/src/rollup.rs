@@ -12,7 +12,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{Schema, SchemaRef};
-use kino_model::columns::{Column, Kind, Source};
+use kino_model::columns::{Column, Kind, field};
 
 use crate::attribute_filter::hash;
 use crate::columns::{SpanColumns, TextColumn, int32, int64};
@@ -157,22 +157,18 @@ fn owned((service, name, project): BorrowedKey<'_>) -> OperationKey {
     }
 }
 
-const fn column(name: &'static str, kind: Kind, nullable: bool, doc: &'static str) -> Column {
-    Column { name, kind, source: Source::Field, nullable, spellings: &[], doc }
-}
-
 /// The columns of `rollups`.
 pub const ROLLUPS: &[Column] = &[
-    column("ordinal", Kind::Int32, false, "The number under which `traces.operations` names the operation."),
-    column("service_name", Kind::Label, true, "The service; null where the resource names none."),
-    column("name", Kind::Label, true, "The span name; null in the row of all operations beyond the bound."),
-    column("kino_project", Kind::Label, true, "The project; null where it is unknown."),
-    column("count", Kind::Int, false, "Spans."),
-    column("errors", Kind::Int, false, "Failed spans among them."),
-    column("open", Kind::Int, false, "Spans that have not ended."),
-    column("roots", Kind::Int, false, "Spans without a parent."),
-    column("total_nanos", Kind::Int, false, "The sum of the durations."),
-    column(
+    field("ordinal", Kind::Int32, false, "The number under which `traces.operations` names the operation."),
+    field("service_name", Kind::Label, true, "The service; null where the resource names none."),
+    field("name", Kind::Label, true, "The span name; null in the row of all operations beyond the bound."),
+    field("kino_project", Kind::Label, true, "The project; null where it is unknown."),
+    field("count", Kind::Int, false, "Spans."),
+    field("errors", Kind::Int, false, "Failed spans among them."),
+    field("open", Kind::Int, false, "Spans that have not ended."),
+    field("roots", Kind::Int, false, "Spans without a parent."),
+    field("total_nanos", Kind::Int, false, "The sum of the durations."),
+    field(
         "sketch",
         Kind::Bytes,
         false,

@@ -12,7 +12,7 @@ use arrow_array::builder::{
 use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, ListArray, RecordBatch, UInt32Array};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
-use kino_model::columns::{Column, Kind, Source};
+use kino_model::columns::{Column, Kind, field};
 use kino_model::{DurationNanos, SpanId, TraceId, UnixNanos};
 
 use crate::columns::{SpanColumns, TextColumn, ids, int64, lists, trace_id_at};
@@ -55,26 +55,22 @@ pub struct TraceRow {
     pub projects: Vec<String>,
 }
 
-const fn column(name: &'static str, kind: Kind, nullable: bool, doc: &'static str) -> Column {
-    Column { name, kind, source: Source::Field, nullable, spellings: &[], doc }
-}
-
 /// The plain columns of `traces`, for `docs/schema.md`; [`TRACE_LISTS`] follow them.
 pub const TRACES: &[Column] = &[
-    column("trace_id", Kind::TraceId, false, "The trace."),
-    column("root_span_id", Kind::SpanId, true, "The earliest-starting span without a parent; null while missing."),
-    column("root_service", Kind::Label, true, "The root's service; null while the root is missing or names none."),
-    column("root_name", Kind::Label, true, "The root's name; null while the root is missing."),
-    column("start_unix_nanos", Kind::Int, false, "The root's start; the earliest span's while the root is missing."),
-    column("duration_nanos", Kind::Int, true, "The root's duration; null while it is open or missing."),
-    column("last_start_unix_nanos", Kind::Int, false, "The latest start of a span."),
-    column("end_unix_nanos", Kind::Int, true, "The latest end of a span; null while none has ended."),
-    column("span_count", Kind::Int, false, "Spans in this file's group."),
-    column("error_count", Kind::Int, false, "Failed spans among them."),
-    column("kino_run_id", Kind::Label, true, "The root's run, else the first in the alphabet."),
-    column("kino_project", Kind::Label, true, "The root's project, else the first in the alphabet."),
-    column("kino_worktree", Kind::Label, true, "The root's worktree, else the first in the alphabet."),
-    column("kino_code_state", Kind::Label, true, "The root's code state, else the first in the alphabet."),
+    field("trace_id", Kind::TraceId, false, "The trace."),
+    field("root_span_id", Kind::SpanId, true, "The earliest-starting span without a parent; null while missing."),
+    field("root_service", Kind::Label, true, "The root's service; null while the root is missing or names none."),
+    field("root_name", Kind::Label, true, "The root's name; null while the root is missing."),
+    field("start_unix_nanos", Kind::Int, false, "The root's start; the earliest span's while the root is missing."),
+    field("duration_nanos", Kind::Int, true, "The root's duration; null while it is open or missing."),
+    field("last_start_unix_nanos", Kind::Int, false, "The latest start of a span."),
+    field("end_unix_nanos", Kind::Int, true, "The latest end of a span; null while none has ended."),
+    field("span_count", Kind::Int, false, "Spans in this file's group."),
+    field("error_count", Kind::Int, false, "Failed spans among them."),
+    field("kino_run_id", Kind::Label, true, "The root's run, else the first in the alphabet."),
+    field("kino_project", Kind::Label, true, "The root's project, else the first in the alphabet."),
+    field("kino_worktree", Kind::Label, true, "The root's worktree, else the first in the alphabet."),
+    field("kino_code_state", Kind::Label, true, "The root's code state, else the first in the alphabet."),
 ];
 
 /// The list columns of `traces`: name, and one line for `docs/schema.md`.

@@ -79,7 +79,8 @@ pub struct Column {
     pub doc: &'static str,
 }
 
-const fn field(name: &'static str, kind: Kind, nullable: bool, doc: &'static str) -> Column {
+/// A column that a field of a row fills; of a table here, or of one that a file of the lake has beside them.
+pub const fn field(name: &'static str, kind: Kind, nullable: bool, doc: &'static str) -> Column {
     Column { name, kind, source: Source::Field, nullable, spellings: &[], doc }
 }
 

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use kino_model::exact::protobuf::put_varint;
 use kino_model::{Attributes, Event, Link, Resource, Scope, Span, Value};
 
 /// The offsets of a written span's ids and times in the bytes, for patching them.
@@ -173,11 +174,11 @@ fn any_value(value: &Value) -> Vec<u8> {
         }
         Value::Bool(value) => {
             tag(&mut out, 2, 0);
-            varint(&mut out, u64::from(*value));
+            put_varint(&mut out, u64::from(*value));
         }
         Value::Int(value) => {
             tag(&mut out, 3, 0);
-            varint(&mut out, *value as u64);
+            put_varint(&mut out, *value as u64);
         }
         Value::Double(value) => {
             tag(&mut out, 4, 1);
@@ -207,7 +208,7 @@ fn any_value(value: &Value) -> Vec<u8> {
 /// Writes a length-delimited field; returns where its content starts.
 fn message(out: &mut Vec<u8>, field: u64, content: &[u8]) -> usize {
     tag(out, field, 2);
-    varint(out, content.len() as u64);
+    put_varint(out, content.len() as u64);
     let start = out.len();
     out.extend_from_slice(content);
     start
@@ -222,7 +223,7 @@ fn string(out: &mut Vec<u8>, field: u64, text: &str) {
 fn number(out: &mut Vec<u8>, field: u64, value: u64) {
     if value != 0 {
         tag(out, field, 0);
-        varint(out, value);
+        put_varint(out, value);
     }
 }
 
@@ -234,13 +235,5 @@ fn fixed64(out: &mut Vec<u8>, field: u64, value: u64) -> usize {
 }
 
 fn tag(out: &mut Vec<u8>, field: u64, wire_type: u64) {
-    varint(out, field << 3 | wire_type);
-}
-
-fn varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
+    put_varint(out, field << 3 | wire_type);
 }
