@@ -74,7 +74,6 @@ pub(crate) struct Running {
     child: Child,
     /// Where it listens, and the token it takes.
     pub file: EngineFile,
-    /// Its home.
     pub home: PathBuf,
     /// The `kino` binary.
     pub kino: PathBuf,

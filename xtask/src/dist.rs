@@ -92,7 +92,6 @@ struct Make {
     out: Option<PathBuf>,
 }
 
-/// The formats.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     Archive,

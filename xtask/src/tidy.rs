@@ -4,6 +4,7 @@
 //! complaints that name the place and what to do.
 
 mod checks;
+mod docs;
 mod tree;
 mod words;
 
@@ -39,6 +40,7 @@ const CHECKS: &[Check] = &[
     Check { name: "paths", about: "no path of one machine", run: checks::paths },
     Check { name: "fuzz", about: "the lock file of the fuzz targets is up to date", run: checks::fuzz },
     Check { name: "words", about: "names, comments, messages and pages use plain words", run: words::words },
+    Check { name: "docs", about: "doc comments say more than the name, and public items have one", run: docs::docs },
     Check { name: "versions", about: "one version of arrow and of parquet", run: checks::versions },
 ];
 

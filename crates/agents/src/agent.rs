@@ -23,7 +23,6 @@ pub enum Agent {
     VsCode,
     /// GitHub Copilot's command line.
     CopilotCli,
-    /// OpenCode.
     OpenCode,
 }
 

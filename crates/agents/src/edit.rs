@@ -12,7 +12,6 @@ pub enum Edit {
     Server {
         /// The member that lists servers.
         parent: &'static str,
-        /// The entry.
         entry: Json,
     },
     /// The same as a table of a TOML file.

@@ -19,7 +19,6 @@ pub const CONTEXT_BYTES_MAX: usize = 400;
 /// When a hook is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// A session begins.
     SessionBegins,
     /// Before a tool call.
     Before,

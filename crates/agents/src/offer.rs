@@ -17,7 +17,6 @@ pub enum Purpose {
     Mcp,
     /// A marked block of instructions.
     Instructions,
-    /// A skill.
     Skill,
     /// Hooks, or the plugin that does their work.
     Hooks,

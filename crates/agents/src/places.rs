@@ -7,7 +7,6 @@ use crate::Agent;
 /// What decides where a user's files are.
 #[derive(Clone, Debug, Default)]
 pub struct Surroundings {
-    /// `HOME`.
     pub home: PathBuf,
     /// `CLAUDE_CONFIG_DIR`.
     pub claude: Option<PathBuf>,
@@ -26,7 +25,6 @@ pub struct Surroundings {
 /// Whose files.
 #[derive(Clone, Debug)]
 pub enum Scope {
-    /// The user's.
     User(Surroundings),
     /// A repository's, at its root.
     Project(PathBuf),
@@ -41,7 +39,6 @@ pub struct Places {
     pub hooks: Option<PathBuf>,
     /// Instructions in Markdown.
     pub instructions: Option<PathBuf>,
-    /// A skill.
     pub skill: Option<PathBuf>,
     /// Folders and files that are there only where the assistant is used.
     pub signs: Vec<PathBuf>,

@@ -106,11 +106,9 @@ pub struct Comparison {
     pub open_executions: u64,
     /// Runs (or other units) before.
     pub runs_before: u64,
-    /// Runs after.
     pub runs_after: u64,
     /// Occasions before: stretches of time without a gap of ten minutes.
     pub occasions_before: u64,
-    /// Occasions after.
     pub occasions_after: u64,
     /// Root operations first, then those with a verdict, then by the size of the effect.
     pub operations: Vec<OperationComparison>,
@@ -134,7 +132,6 @@ pub struct Comparison {
 /// One operation on both sides.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OperationComparison {
-    /// The service.
     pub service: String,
     /// The span name; of a client span that names a method alone, with its route.
     pub name: String,
@@ -142,15 +139,12 @@ pub struct OperationComparison {
     pub kind: Option<String>,
     /// Whether executions start here.
     pub root: bool,
-    /// Before.
     pub before: OperationSide,
-    /// After.
     pub after: OperationSide,
     /// The ratio, after over before: of locations of runs, else of medians. Also where there are too few for a verdict.
     pub effect: Option<f64>,
     /// Its interval at the level of the verdict; `None` when there are too few.
     pub interval: Option<[f64; 2]>,
-    /// The verdict.
     pub verdict: Verdict,
     /// The smallest change that would have shown: 0.05 is 5 %. `None` where executions have no run, or too few.
     pub smallest_shown: Option<f64>,
@@ -304,11 +298,9 @@ pub struct Samples {
 /// What is known of the time of one operation by its samples alone.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TimeVerdict {
-    /// The verdict.
     pub verdict: Verdict,
     /// The ratio, after over before; `None` when there are too few.
     pub effect: Option<f64>,
-    /// Its interval.
     pub interval: Option<[f64; 2]>,
     /// How many more executions the smaller side needs; only with too few.
     pub executions_missing: Option<u64>,

@@ -191,7 +191,6 @@ pub struct Loss {
 pub enum Of {
     /// The time of the entry operation's executions.
     Time,
-    /// The executions.
     Executions,
     /// The calls of the operation that it is about.
     Calls,
@@ -208,14 +207,12 @@ pub enum Next {
     Trace(TraceId),
     /// Explain this operation.
     Operation {
-        /// The service.
         service: String,
         /// The span name.
         name: String,
     },
     /// Compare these two states of the code.
     Compare {
-        /// The one before.
         before: String,
         /// The newest.
         after: String,

@@ -51,7 +51,6 @@ pub struct Exception<'a> {
 /// Exceptions of one fingerprint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ErrorGroup {
-    /// The exception's type.
     pub exception_type: String,
     /// The message of the latest, at most [`MAX_MESSAGE_CHARS`]. Recorded text: untrusted.
     pub message: String,

@@ -264,7 +264,7 @@ impl Execution<'_, '_> {
         if is_test_case(span) { !self.is_error() } else { is_test_runner(&span.resource) }
     }
 
-    /// The trace it is in.
+    /// Returns the id that the execution shares with everything else of its trace.
     pub fn trace_id(&self) -> TraceId {
         self.tree.trace().trace_id
     }

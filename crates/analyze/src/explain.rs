@@ -19,9 +19,7 @@ use crate::tree::Tree;
 /// What is to be said of one trace.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TraceExplanation {
-    /// The trace.
     pub trace_id: TraceId,
-    /// Its spans.
     pub spans: u64,
     /// Spans whose parent is not in the trace.
     pub missing_parents: u64,
@@ -46,11 +44,8 @@ pub struct TraceExplanation {
 pub struct Root {
     /// Its index in the trace.
     pub index: usize,
-    /// The span.
     pub span_id: SpanId,
-    /// Its service.
     pub service: String,
-    /// Its name.
     pub name: String,
     /// Unix nanoseconds.
     pub start_nanos: i64,
@@ -61,7 +56,6 @@ pub struct Root {
 /// The time of one operation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// The service.
     pub service: String,
     /// The span name.
     pub name: String,
@@ -105,7 +99,6 @@ pub struct LeftOut {
     pub open_executions: u64,
     /// Spans wholly outside their parent's time, with all below them.
     pub spans_outside_parent: u64,
-    /// Open spans.
     pub open_spans: u64,
 }
 
@@ -153,7 +146,6 @@ pub struct Concurrent {
 /// An operation at which executions start.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EntryPoint {
-    /// The service.
     pub service: String,
     /// The span name.
     pub name: String,
@@ -166,7 +158,7 @@ pub fn explain_trace(trace: &Trace) -> TraceExplanation {
     explain_trace_with(&Tree::new(trace), &DetectorConfig::default())
 }
 
-/// Explains one trace.
+/// Returns a trace's critical path, where its time went, and its findings by these thresholds.
 pub fn explain_trace_with(tree: &Tree<'_>, config: &DetectorConfig) -> TraceExplanation {
     let trace = tree.trace();
     let mut explanation = TraceExplanation {

@@ -57,7 +57,6 @@ pub struct Failure {
 /// A failure that no other explains. Its texts are as recorded: untrusted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cause {
-    /// The service.
     pub service: String,
     /// The operation.
     pub name: String,

@@ -59,7 +59,6 @@ pub struct Subject {
 pub struct Number {
     /// Snake case.
     pub name: &'static str,
-    /// The value.
     pub value: f64,
     /// What it counts.
     pub unit: Unit,
@@ -72,7 +71,6 @@ pub struct Location {
     pub path: String,
     /// The line, from 1.
     pub line: Option<i64>,
-    /// The function.
     pub function: Option<String>,
     /// How it is known.
     pub known_by: KnownBy,
@@ -81,9 +79,7 @@ pub struct Location {
 /// A span to look at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Evidence {
-    /// The trace.
     pub trace_id: TraceId,
-    /// The span.
     pub span_id: Option<SpanId>,
 }
 

@@ -49,7 +49,6 @@ const FAR_OUT_PART: usize = 20;
 pub enum Shape {
     /// It does not.
     Constant,
-    /// With the logarithm.
     Logarithmic,
     /// In proportion.
     Linear,
@@ -64,7 +63,6 @@ pub enum Shape {
 /// A fitted growth.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Growth {
-    /// The shape.
     pub shape: Shape,
     /// The duration at no input, in nanoseconds.
     pub base_nanos: f64,
@@ -91,7 +89,6 @@ pub struct Growth {
 /// A predicted duration.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prediction {
-    /// Nanoseconds.
     pub nanos: f64,
     /// The 95 % interval of a single execution, in nanoseconds.
     pub interval: [f64; 2],

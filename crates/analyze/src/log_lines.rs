@@ -21,14 +21,13 @@ const WARN: i32 = 13;
 /// Characters by which lines are taken for alike.
 const SHAPE_CHARS_MAX: usize = 200;
 
-/// A log line.
+/// Log records of one text within a trace, shown as one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogLine {
     /// When it was written; of several the one nearest to the moment.
     pub time: UnixNanos,
     /// The sender's word for the severity, else OTLP's; empty where neither is known.
     pub severity: String,
-    /// The service.
     pub service: String,
     /// The message, at most [`LINE_CHARS_MAX`] characters. Recorded text: untrusted.
     pub body: String,

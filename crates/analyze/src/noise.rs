@@ -140,7 +140,7 @@ impl Total {
         }
     }
 
-    /// The one with this name.
+    /// Returns the value that is written so; `None` where no value is.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|total| total.name() == name)
     }

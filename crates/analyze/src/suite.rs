@@ -29,11 +29,10 @@ pub struct TestId {
     pub service: String,
     /// The file, class or binary that it belongs to; empty where none is recorded.
     pub suite: String,
-    /// Its name.
     pub name: String,
 }
 
-/// One execution of a test.
+/// A span that a test runner made of a test, with what it ended with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TestExecution<'a> {
     /// Which test.
@@ -52,9 +51,7 @@ pub struct TestExecution<'a> {
     pub statements: u64,
     /// The most memory its process had, in bytes; `None` for a test without a process of its own.
     pub peak_memory: Option<i64>,
-    /// The state of the code.
     pub code_state: Option<&'a str>,
-    /// The run.
     pub run_id: Option<&'a str>,
     /// Its span.
     pub evidence: Evidence,

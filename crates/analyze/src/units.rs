@@ -17,7 +17,6 @@ const LONG_NANOS: i64 = 2 * 60 * 1_000_000_000;
 /// A block of what runs for long.
 const BLOCK_NANOS: i64 = 60 * 1_000_000_000;
 
-/// One unit.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Unit {
     /// Its first execution's start, Unix nanoseconds.

@@ -34,7 +34,6 @@ use crate::prevalence::{CHANCE, Prevalence};
 /// What is known of one side.
 #[derive(Clone, Copy, Debug)]
 pub struct Side<'s, 't, 'a> {
-    /// Its executions.
     pub executions: &'s [Execution<'t, 'a>],
     /// How often the command was run, where that is known.
     pub runs: u64,
@@ -82,7 +81,6 @@ pub struct StructureChange {
 /// What both sides say together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verification {
-    /// The verdict.
     pub verdict: Verdict,
     /// The deciding ones first.
     pub reasons: Vec<Reason>,

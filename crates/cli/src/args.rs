@@ -100,7 +100,7 @@ pub(crate) struct Arguments {
     pub(crate) command: Option<Command>,
 }
 
-/// The commands.
+/// What `kino` is asked to do, by its first word.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a command with tracing switched on, and say what was learned.
@@ -188,9 +188,9 @@ pub(crate) enum Color {
     /// On a terminal, unless `NO_COLOR` is set.
     #[default]
     Auto,
-    /// Always.
+    /// Colour, wherever the answer goes.
     Always,
-    /// Never.
+    /// No colour, on a terminal either.
     Never,
 }
 
@@ -452,7 +452,7 @@ pub(crate) struct Errors {
     /// Seen before this.
     #[arg(long, value_name = "TIME", value_parser = time::parse_when)]
     pub(crate) until: Option<When>,
-    /// Of this run.
+    /// Only what this run recorded.
     #[arg(long, value_name = "RUN_ID", add = completion::runs())]
     pub(crate) run: Option<String>,
     /// Only the group of this fingerprint; a unique beginning will do.
@@ -524,7 +524,7 @@ Examples:
   kino sql \"SELECT name, count(*) FROM spans GROUP BY name ORDER BY 2 DESC\"
   kino sql --json --limit 5 \"SELECT * FROM traces\"")]
 pub(crate) struct Sql {
-    /// The query.
+    /// One statement of SQL that reads.
     #[arg(value_name = "QUERY")]
     pub(crate) query: String,
     /// At most this many rows.
@@ -557,7 +557,7 @@ Examples:
   kino export --encoding protobuf --out traces.pb --run 4f2a91c0
   kino export --trace 5b8efff798038103d269b633813fc60c")]
 pub(crate) struct Export {
-    /// The format.
+    /// How the spans are encoded.
     #[arg(long, value_enum, default_value_t = ExportFormat::Otlp)]
     pub(crate) format: ExportFormat,
     /// How it is written: JSON with one message a line, or protobuf.
@@ -604,7 +604,7 @@ Examples:
   kino forget --before 30d")]
 #[group(id = "target", required = true, multiple = true, args = ["trace_ids", "run", "before", "everything"])]
 pub(crate) struct Forget {
-    /// These traces.
+    /// Whole trace ids, as `kino find` lists them.
     #[arg(value_name = "TRACE_ID")]
     pub(crate) trace_ids: Vec<kino_model::TraceId>,
     /// Traces of this run; the whole id.

@@ -25,7 +25,6 @@ pub(crate) struct Settings {
     pub(crate) home: PathBuf,
     /// The working directory.
     pub(crate) directory: PathBuf,
-    /// This program.
     pub(crate) program: PathBuf,
     /// `XDG_RUNTIME_DIR`.
     pub(crate) runtime: Option<PathBuf>,

@@ -11,7 +11,6 @@ use crate::render;
 
 /// Exit codes, as `kino --help` lists them.
 pub(crate) mod code {
-    /// It failed.
     pub(crate) const FAILED: u8 = 1;
     /// The arguments, or the question, are wrong.
     pub(crate) const WRONG: u8 = 2;

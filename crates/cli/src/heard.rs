@@ -16,7 +16,6 @@ pub(crate) const FOLDER: &str = "assistants";
 pub(crate) enum Channel {
     /// Its MCP client.
     Mcp,
-    /// One of its hooks.
     Hook,
 }
 

@@ -69,7 +69,6 @@ impl Style {
         self.width.map_or(Cow::Borrowed(text), |width| layout::fit(text, usize::from(width)))
     }
 
-    /// A heading.
     pub(crate) fn heading(self, text: &str) -> String {
         self.paint(Tone::Strong, text)
     }

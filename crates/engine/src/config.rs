@@ -57,7 +57,6 @@ pub struct EngineConfig {
 pub struct Sync {
     /// `interval` or `always`.
     pub policy: SyncKind,
-    /// The interval, in milliseconds.
     pub interval_millis: u64,
 }
 
@@ -290,7 +289,6 @@ pub enum ConfigError {
     /// A price is negative or not finite.
     #[error("findings.input_token_prices: {price} is not a price, for {model:?}")]
     Price {
-        /// The model.
         model: String,
         /// As it was written.
         price: f64,
@@ -352,7 +350,6 @@ impl Findings {
         Ok(DetectorConfig { off, input_token_prices: self.input_token_prices.clone() })
     }
 
-    /// In nanoseconds.
     pub(crate) fn decay_nanos(&self) -> i64 {
         const DAY: i64 = 86_400_000_000_000;
         i64::try_from(self.decay_days).unwrap_or(i64::MAX).saturating_mul(DAY)

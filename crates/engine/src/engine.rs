@@ -181,7 +181,7 @@ impl Engine {
         &self.inner.config
     }
 
-    /// Its version.
+    /// Returns the version that the program gave when it opened the engine.
     pub fn version(&self) -> &str {
         &self.inner.version
     }

@@ -23,7 +23,6 @@ pub enum OpenError {
     /// The redaction key is not readable.
     #[error("failed to read or make the redaction key in {}: check that its owner may read and write it", home.display())]
     Key {
-        /// The home.
         home: PathBuf,
         /// Why.
         source: io::Error,

@@ -13,7 +13,6 @@ use kino_model::{Span, SpanId, Trace, names};
 pub(crate) enum Members {
     /// All of them.
     All,
-    /// Those of these runs.
     Runs(BTreeSet<String>),
     /// Those of this code state.
     Code(String),

@@ -45,7 +45,6 @@ pub struct MetricsSnapshot {
     pub evaluation_time: Duration,
     /// Traces that arrived faster than they could be evaluated, and were not.
     pub traces_dropped: u64,
-    /// All appends.
     pub append_count: u64,
     /// Their time.
     pub append_time: Duration,

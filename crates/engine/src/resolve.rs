@@ -50,7 +50,6 @@ impl Prefix {
         id.starts_with(&self.0)
     }
 
-    /// The digits.
     pub(crate) fn digits(&self) -> &str {
         &self.0
     }

@@ -32,7 +32,6 @@ use crate::offload::offload;
 const ROWS_MAX: usize = 100;
 /// Traces that are read for them.
 const TRACES_MAX: usize = 40;
-/// Spans of these.
 const SPANS_MAX: usize = 200_000;
 /// Spans above one that are looked at for a route.
 const ANCESTORS_MAX: usize = 20;

@@ -18,7 +18,6 @@ pub enum Format {
     OtlpJson,
     /// OTLP protobuf: one `ExportTraceServiceRequest`, which has the shape of `TracesData`.
     OtlpProtobuf,
-    /// Jaeger's JSON.
     JaegerJson,
     /// Zipkin's JSON, version 2.
     ZipkinJson,

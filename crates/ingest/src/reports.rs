@@ -44,7 +44,6 @@ pub struct Report {
 pub struct TestCase {
     /// The file, class, package or binary that it belongs to; empty where none is named.
     pub suite: String,
-    /// Its name.
     pub name: String,
     /// How it ended; `None` counts as passed.
     pub outcome: Option<Outcome>,

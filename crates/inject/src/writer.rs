@@ -27,7 +27,6 @@ pub struct Finished<'a> {
     pub span_id: &'a str,
     /// Hex digits; `None` for a root.
     pub parent_span_id: Option<&'a str>,
-    /// Its name.
     pub name: &'a str,
     /// Unix nanoseconds.
     pub start: i64,

@@ -35,7 +35,6 @@ pub const BLOB_BYTES_MAX: usize = 256 << 20;
 /// Where the frame of a blob is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The pack.
     pub pack: GroupId,
     /// The frame's first byte within the pack.
     pub offset: u64,

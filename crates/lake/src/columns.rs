@@ -140,15 +140,10 @@ pub struct SpanColumns<'a> {
     rows: usize,
     /// Operation names.
     pub name: TextColumn<'a>,
-    /// Services.
     pub service: TextColumn<'a>,
-    /// Projects.
     pub project: TextColumn<'a>,
-    /// Worktrees.
     pub worktree: TextColumn<'a>,
-    /// Code states.
     pub code_state: TextColumn<'a>,
-    /// Runs.
     pub run: TextColumn<'a>,
 }
 

@@ -79,9 +79,7 @@ pub struct GroupId(pub u64);
 pub struct FileMeta {
     /// Whose rows it holds.
     pub table: LakeTable,
-    /// Rows.
     pub rows: u64,
-    /// Bytes.
     pub bytes: u64,
     /// The earliest time in it: starts of spans and traces, times of events, zero for links and rollups.
     pub start_min: UnixNanos,
@@ -166,7 +164,6 @@ pub struct Group {
     pub id: GroupId,
     /// Its figures.
     pub meta: GroupMeta,
-    /// Its files.
     pub files: Vec<FileEntry>,
     filter: TraceFilterSet,
 }

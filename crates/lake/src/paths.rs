@@ -18,7 +18,7 @@ pub fn file_path(table: LakeTable, id: GroupId) -> String {
     path(table.name(), id.0, ROWS)
 }
 
-/// The path of a pack.
+/// Returns where a pack of blobs is, relative to the lake.
 pub fn pack_path(id: GroupId) -> String {
     path(BLOBS, id.0, PACK)
 }
@@ -39,7 +39,7 @@ pub fn manifest_path(id: GroupId) -> String {
     path(MANIFESTS, id.0, MANIFEST)
 }
 
-/// The path of an inventory.
+/// Returns where the inventory after the commit of this number is, relative to the lake.
 pub fn inventory_path(sequence: u64) -> String {
     path(INVENTORIES, sequence, INVENTORY)
 }

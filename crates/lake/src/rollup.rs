@@ -88,7 +88,6 @@ impl Rollup {
 /// The rollups of a group or of a snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rollups {
-    /// By operation.
     pub operations: BTreeMap<OperationKey, Rollup>,
     /// What all operations beyond the bound share.
     pub other: Rollup,

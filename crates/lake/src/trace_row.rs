@@ -21,7 +21,6 @@ use crate::sort;
 /// What is known of one trace as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TraceRow {
-    /// The trace.
     pub trace_id: TraceId,
     /// The earliest-starting span without a parent; none while it is missing.
     pub root_span_id: Option<SpanId>,
@@ -37,7 +36,6 @@ pub struct TraceRow {
     pub last_start: UnixNanos,
     /// The latest end of a span; `None` while none has ended.
     pub end: Option<UnixNanos>,
-    /// Spans.
     pub span_count: u64,
     /// Failed spans among them.
     pub error_count: u64,
@@ -96,14 +94,12 @@ pub fn schema() -> SchemaRef {
 /// What the spans of one trace say of it, borrowed from their columns.
 #[derive(Clone, Debug, Default)]
 pub struct TraceFacts<'a> {
-    /// The trace.
     pub trace_id: TraceId,
     root: Option<RootKey<'a>>,
     start_min: UnixNanos,
     /// The latest start of a span.
     pub last_start: UnixNanos,
     end: Option<UnixNanos>,
-    /// Spans.
     pub span_count: u64,
     /// Failed spans among them.
     pub error_count: u64,

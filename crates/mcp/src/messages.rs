@@ -15,7 +15,6 @@ const ID_BYTES_MAX: usize = 256;
 /// Why a text is no message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Malformed {
-    /// It is not JSON.
     NotJson,
     /// It is JSON, and no request, notification or response.
     NoMessage,

@@ -14,7 +14,6 @@ pub(crate) enum Value {
     Plain(String),
     /// Recorded text, cleaned. Columns and facts that hold it are named `untrusted.*`.
     Recorded(String),
-    /// A count.
     Count(u64),
     /// A duration in nanoseconds.
     Nanos(i64),

@@ -33,7 +33,6 @@ pub enum Kind {
     TraceId,
     /// 8 bytes.
     SpanId,
-    /// Text.
     Text,
     /// Text with few distinct values; dictionary-encoded in memory.
     Label,
@@ -62,7 +61,7 @@ pub enum Source {
     Resource,
 }
 
-/// One column.
+/// What a table has of each row under one name: its type, where its value comes from, and what it means.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
     /// Its name in every file and query.

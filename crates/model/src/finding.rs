@@ -62,7 +62,6 @@ closed! {
 closed! {
     /// The units of measured values.
     Unit {
-        /// Nanoseconds.
         Nanos = "ns",
         /// A plain count.
         Count = "count",
@@ -70,7 +69,6 @@ closed! {
         Ratio = "ratio",
         /// Tokens of a language model.
         Tokens = "tokens",
-        /// Bytes.
         Bytes = "bytes",
         /// Money, in the currency of the configured prices.
         Money = "money",
@@ -84,7 +82,6 @@ closed! {
         Operation = "operation",
         /// A run of a command.
         Run = "run",
-        /// A session.
         Session = "session",
         /// A path and a line.
         Location = "location",
@@ -130,9 +127,7 @@ closed! {
 closed! {
     /// What an execution waited for, by what the span records.
     WaitKind {
-        /// A lock.
         Lock = "lock",
-        /// A database.
         Database = "database",
         /// A language model.
         Model = "model",

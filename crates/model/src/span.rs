@@ -147,7 +147,6 @@ pub struct Scope {
 /// All that is known of one trace.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trace {
-    /// The trace's id.
     pub trace_id: TraceId,
     /// Its spans, by start time, each exactly once.
     pub spans: Vec<Span>,

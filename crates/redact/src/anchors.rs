@@ -49,7 +49,6 @@ pub(super) enum Sign {
     Bearer,
     /// `Basic` without its first letter.
     Basic,
-    /// `Authorization`.
     Authorization,
     /// `Cookie:` without its first letter.
     Cookie,

@@ -79,7 +79,6 @@ const PLACEHOLDERS: [&str; 44] = [
 /// How the name and the value are put together.
 #[derive(Clone, Copy, PartialEq)]
 enum Form {
-    /// In quotes.
     Quoted,
     /// Directly behind an equals sign, or as a command line's argument.
     Tight,

@@ -14,7 +14,6 @@ const TEXT_BYTES_MAX: usize = 4096;
 /// How a label's text is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Judged {
-    /// As a text.
     Text,
     /// As the JSON of a resource.
     Resource,

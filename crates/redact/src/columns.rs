@@ -231,7 +231,6 @@ impl<'r> Work<'r> {
     }
 }
 
-/// The attributes of one row.
 struct RowAttributes {
     entries: Vec<(Text, Option<String>)>,
     exact: Option<Vec<u8>>,

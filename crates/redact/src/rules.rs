@@ -18,19 +18,14 @@ const PATTERN_SIZE_MAX: usize = 1 << 20;
 pub enum Rule {
     /// Access key ids of AWS.
     AwsKey,
-    /// Tokens of GitHub.
     GithubToken,
-    /// Tokens of GitLab.
     GitlabToken,
     /// Tokens and webhooks of Slack.
     SlackToken,
-    /// Keys of Stripe.
     StripeKey,
     /// Keys of OpenAI and services that follow its form.
     OpenaiKey,
-    /// Keys of Anthropic.
     AnthropicKey,
-    /// Keys of Google.
     GoogleKey,
     /// Tokens of other services whose form is unmistakable.
     VendorToken,
@@ -181,10 +176,7 @@ pub enum InvalidRules {
     #[error(
         "the redaction pattern's name `{name}` may hold lowercase letters, digits and `-` only, at most 64 of them"
     )]
-    Name {
-        /// The name.
-        name: String,
-    },
+    Name { name: String },
 }
 
 impl Rules {

@@ -33,7 +33,6 @@ const FILTERS_NAMED_MAX: usize = 4;
 /// What is known of the code, and the diff that belongs to it.
 #[derive(Clone, Debug, Default)]
 pub struct Code {
-    /// The state.
     pub state: CodeState,
     /// The uncommitted diff; empty where there is none.
     pub diff: Vec<u8>,

@@ -26,14 +26,10 @@ pub enum CheckOutError {
     Hooks,
     /// Git does not know what is asked of it.
     #[error("git could not check {commit} out: git 2.31 or newer is needed")]
-    TooOld {
-        /// The commit.
-        commit: String,
-    },
+    TooOld { commit: String },
     /// The folder cannot be made.
     #[error("making {}", folder.display())]
     Folder {
-        /// The folder.
         folder: PathBuf,
         /// Why.
         source: io::Error,
@@ -44,7 +40,6 @@ pub enum CheckOutError {
     /// Git refused, with what it said.
     #[error("git could not check {commit} out: {said}{}", hint(*is_partial))]
     Refused {
-        /// The commit.
         commit: String,
         /// What git wrote to standard error.
         said: String,
@@ -67,7 +62,6 @@ pub struct Worktree {
     git: Git,
     /// The folder that holds nothing but the worktree.
     folder: PathBuf,
-    /// Its root.
     pub root: PathBuf,
     /// The worktree it was made from.
     origin: PathBuf,

@@ -29,7 +29,6 @@ const TRY_AGAIN: i32 = 75;
 pub struct Detached<'a> {
     /// The program, whose arguments say what is verified.
     pub program: &'a Path,
-    /// Its arguments.
     pub arguments: &'a [String],
     /// Where it is started.
     pub directory: &'a Path,

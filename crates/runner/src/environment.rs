@@ -23,11 +23,9 @@ const TRACEPARENT: &str = "TRACEPARENT";
 /// The ids of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Ids {
-    /// The run.
     pub(crate) run: RunId,
     /// Its trace: the caller's where there is one.
     pub(crate) trace: TraceId,
-    /// Its span.
     pub(crate) span: SpanId,
     /// The caller's span.
     pub(crate) parent_span: Option<SpanId>,

@@ -61,7 +61,6 @@ pub enum SpoolError {
     Untrusted {
         /// What is not used.
         path: PathBuf,
-        /// Why.
         why: String,
     },
     /// Git tracks something in it.

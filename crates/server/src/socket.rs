@@ -52,7 +52,6 @@ struct SharedFolder {
 /// A socket that an engine listens on.
 #[derive(Debug)]
 pub(crate) struct BoundSocket {
-    /// Its path.
     pub(crate) path: PathBuf,
     listener: StdListener,
     /// A lock for as long as the socket is this engine's: the lock of a read-only home does not exclude other engines.

@@ -42,7 +42,7 @@ struct Arguments {
     /// The memory that the query's operators may take, in bytes; sorts spill to disk beyond it.
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
     memory: usize,
-    /// The query.
+    /// One statement of SQL that reads.
     #[arg(value_name = "QUERY")]
     query: String,
 }

@@ -16,7 +16,6 @@ pub enum OpenError {
     /// Another engine owns the home.
     #[error("another engine (process {pid}) uses {}: stop it with `kino stop`, or choose another KINO_HOME", home.display())]
     Locked {
-        /// The home.
         home: PathBuf,
         /// The owner's process id, as it wrote it down.
         pid: String,
@@ -32,7 +31,6 @@ pub enum OpenError {
     /// The lake's URL cannot be used.
     #[error("failed to use the lake at {url}: give a folder or a URL that this build supports")]
     Lake {
-        /// The URL.
         url: String,
         /// Why.
         source: object_store::Error,
@@ -45,7 +43,6 @@ pub enum OpenError {
         database.display()
     )]
     UnknownLake {
-        /// The database.
         database: PathBuf,
         /// What it does not know.
         what: String,
@@ -57,7 +54,6 @@ pub enum OpenError {
         lake.display()
     )]
     NoInventory {
-        /// The lake.
         lake: PathBuf,
         /// What is wrong with its inventory.
         why: String,
@@ -87,12 +83,7 @@ pub enum AppendError {
     ReadOnly(String),
     /// One batch or blob is larger than the log takes.
     #[error("{bytes} bytes at once are more than the {limit} that the log takes")]
-    TooLarge {
-        /// Its bytes.
-        bytes: usize,
-        /// The limit.
-        limit: usize,
-    },
+    TooLarge { bytes: usize, limit: usize },
     /// The log cannot be written.
     #[error("failed to write the log")]
     Io(#[source] io::Error),
@@ -104,7 +95,6 @@ pub enum AppendError {
 /// Why a step on files or metadata failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The catalog.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     /// The lake's storage.
@@ -131,7 +121,6 @@ pub enum StoreError {
     /// A background thread went away.
     #[error("a worker ended early: see the log for the panic before this")]
     Worker,
-    /// The blob is damaged.
     #[error(transparent)]
     DamagedBlob(#[from] kino_lake::blobs::DamagedBlob),
     /// A blob that may be in a pack whose entry in the catalog is damaged.

@@ -29,7 +29,6 @@ use kino_lake::read::{Pick, Read};
 /// What is to be forgotten.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Forget {
-    /// These traces.
     Traces(Vec<TraceId>),
     /// Traces whose earliest span started before this.
     Before(UnixNanos),

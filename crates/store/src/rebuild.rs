@@ -78,9 +78,7 @@ pub struct Rebuilt {
 pub struct Documents {
     /// The database that they were read from.
     pub from: PathBuf,
-    /// Records.
     pub records: u64,
-    /// Counters.
     pub counters: u64,
 }
 

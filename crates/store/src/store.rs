@@ -320,7 +320,7 @@ impl Store {
         self.inner.vanished().err().map(|error| error.to_string())
     }
 
-    /// The lake's URL.
+    /// Returns where the lake is, as `object_store` writes it: `file:///…` or `s3://…`.
     pub fn lake_url(&self) -> &str {
         &self.inner.storage.url
     }

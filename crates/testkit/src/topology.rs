@@ -101,7 +101,6 @@ pub struct Fault {
     /// What is wrong.
     pub kind: Kind,
     service: usize,
-    /// The name of the service.
     pub service_name: String,
 }
 

@@ -18,9 +18,7 @@ pub(crate) const LINES_MAX: usize = 500_000;
 /// Where a line leads.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Target {
-    /// To a trace.
     Trace(TraceId),
-    /// To a span.
     Span(TraceId, SpanId),
     /// To a blob's text, under this title.
     Text {
@@ -48,7 +46,6 @@ pub(crate) struct Goal {
     pub(crate) offset: u64,
 }
 
-/// A line.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Line {
     /// Clean text.
@@ -70,7 +67,6 @@ impl Line {
         self
     }
 
-    /// In this tone.
     pub(crate) fn tone(mut self, tone: Tone) -> Self {
         self.tone = tone;
         self
@@ -269,7 +265,6 @@ impl Doc {
 pub(crate) enum Way {
     /// The first from here on.
     Here,
-    /// The next.
     Next,
     /// The one before.
     Back,

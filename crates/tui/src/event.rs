@@ -11,7 +11,6 @@ use kino_wire::{Backend, Problem, ask};
 
 /// A key that means something to the view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "their names say it")]
 pub enum Key {
     Up,
     Down,
@@ -67,7 +66,7 @@ macro_rules! questions {
             $(#[doc = $about] $name($question),)+
         }
 
-        /// An answer.
+        /// What the engine said to a question of the view, by its kind.
         #[derive(Clone, Debug)]
         pub enum Answer {
             $(#[doc = $about] $name(Box<$answer>),)+

@@ -20,7 +20,6 @@ pub(crate) struct Filter {
     pub(crate) min_duration_nanos: Option<i64>,
     /// Traces of this run.
     pub(crate) run_id: Option<String>,
-    /// Attributes.
     pub(crate) attributes: Vec<(String, String)>,
     /// Each must stand in what the list shows of a trace, in lower case.
     pub(crate) words: Vec<String>,

@@ -360,7 +360,6 @@ pub(crate) fn run(run: &Run, zone: &TimeZone) -> Vec<Line> {
     lines
 }
 
-/// A finding on one line.
 pub(crate) fn finding_line(finding: &Finding) -> String {
     let saving = finding.saving_nanos.map(|nanos| format!(" (−{})", duration(Some(nanos)))).unwrap_or_default();
     format!("{}{saving}  {}", finding.code, finding.text)

@@ -32,7 +32,6 @@ pub enum Ended {
 /// Why it cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
-    /// The terminal.
     #[error("failed to use the terminal")]
     Terminal(#[from] io::Error),
     /// What works beside the loop panicked. By then the terminal is given back, so there is nothing left to draw on.

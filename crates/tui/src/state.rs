@@ -47,7 +47,6 @@ pub(crate) enum Pane {
     Traces,
     /// What is wrong.
     Findings,
-    /// Runs.
     Runs,
 }
 
@@ -185,7 +184,6 @@ pub(crate) struct Page {
 pub(crate) enum Content {
     /// The answer has not come.
     Waiting,
-    /// A trace.
     Trace(Box<TracePage>),
     /// Text, and where it goes on.
     Doc(Box<Doc>, Option<Source>),
@@ -248,7 +246,6 @@ pub(crate) enum Slot {
     },
     /// To what is usual.
     Usual,
-    /// To a page.
     Page(u64, Part),
 }
 
@@ -276,7 +273,6 @@ pub struct State {
     pub(crate) traces: Traces,
     /// What is wrong.
     pub(crate) findings: Findings,
-    /// Runs.
     pub(crate) runs: Runs,
     /// What was opened, the last in front.
     pub(crate) pages: Vec<Page>,
@@ -352,7 +348,6 @@ impl State {
         self.size.0 >= COLUMNS_MIN && self.size.1 >= ROWS_MIN
     }
 
-    /// Rows of the body.
     pub(crate) fn body_rows(&self) -> usize {
         usize::from(self.size.1.saturating_sub(FRAME_ROWS))
     }

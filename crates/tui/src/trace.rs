@@ -46,16 +46,11 @@ impl Tab {
 /// A span as the waterfall shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SpanRow {
-    /// Its id.
     pub(crate) span_id: SpanId,
     parent: Option<SpanId>,
-    /// Its service.
     pub(crate) service: String,
-    /// Its name.
     pub(crate) name: String,
-    /// Its start.
     pub(crate) start: i64,
-    /// Its duration.
     pub(crate) duration: Option<i64>,
     /// Whether it failed.
     pub(crate) failed: bool,
@@ -63,10 +58,8 @@ pub(crate) struct SpanRow {
     pub(crate) depth: usize,
 }
 
-/// The page.
 #[derive(Clone, Debug)]
 pub(crate) struct TracePage {
-    /// The trace.
     pub(crate) trace_id: TraceId,
     /// Where its time goes, once that is known.
     pub(crate) explained: Option<ExplainTrace>,

@@ -50,7 +50,6 @@ pub struct Status {
     pub lake_files: u64,
     /// Their bytes.
     pub lake_bytes: u64,
-    /// Bytes of blobs.
     pub blob_bytes: u64,
     /// What went wrong and still matters, in sentences.
     pub warnings: Vec<String>,
@@ -148,18 +147,15 @@ pub struct LakeFiles {
     pub files: Vec<LakeFile>,
 }
 
-/// One file.
+/// A Parquet file that is live.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LakeFile {
     /// `spans`, `events`, `links`, `traces` or `rollups`.
     pub table: String,
     /// Its path within the lake.
     pub path: String,
-    /// Its URL.
     pub url: String,
-    /// Rows.
     pub rows: u64,
-    /// Bytes.
     pub bytes: u64,
     /// The earliest start in it.
     pub start_unix_nanos_min: i64,
@@ -174,13 +170,11 @@ pub struct LakeFile {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ForgetQuestion {
-    /// These traces.
     pub trace_ids: Vec<TraceId>,
     /// Traces of this run.
     pub run_id: Option<String>,
     /// Traces that started before this.
     pub before_unix_nanos: Option<i64>,
-    /// Everything.
     pub everything: bool,
     /// Whose traces, for `before_unix_nanos`.
     pub scope: Scope,
@@ -256,7 +250,7 @@ pub struct Doctor {
     pub checks: Vec<Check>,
 }
 
-/// One check.
+/// What `doctor` looked at, and what it found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
     /// What: `home`, `engine`, `ports`, `disk`, `write_ahead_log`, `lake`, `version` …

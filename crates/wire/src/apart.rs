@@ -66,7 +66,6 @@ pub struct Likes {
 /// What an execution waited for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Wait {
-    /// The service.
     pub service: String,
     /// The span's name.
     pub name: String,
@@ -112,7 +111,6 @@ pub enum Difference {
 /// An operation that differs from the likes that did not fail and were not slow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OperationApart {
-    /// The service.
     pub service: String,
     /// The span name.
     pub name: String,
@@ -151,7 +149,6 @@ pub struct OperationApart {
 /// An attribute that differs from the likes that did not fail and were not slow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AttributeApart {
-    /// The key.
     pub key: String,
     /// The value here.
     pub value: String,
@@ -191,7 +188,6 @@ pub struct Failure {
 /// A failure that was caught, before another one ended the execution. Its texts are recorded: untrusted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Earlier {
-    /// The service.
     pub service: String,
     /// The operation.
     pub name: String,
@@ -219,9 +215,7 @@ pub struct Earlier {
 /// An attribute of the span on which a failure was caught: untrusted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EarlierAttribute {
-    /// The key.
     pub key: String,
-    /// The value.
     pub value: String,
     /// Other spans of the operation that have the key.
     pub others: u64,
@@ -232,7 +226,6 @@ pub struct EarlierAttribute {
 /// A failure that no other explains.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cause {
-    /// The service.
     pub service: String,
     /// The operation.
     pub name: String,
@@ -260,21 +253,19 @@ pub struct Cause {
 /// An exception as the entry recorded it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reported {
-    /// The type.
     #[serde(rename = "type")]
     pub error_type: String,
     /// The message, at most 500 characters.
     pub message: String,
 }
 
-/// A log line.
+/// Log records of one text within the trace, shown as one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LogLine {
     /// When it was written; of several the one nearest to the failure.
     pub time_unix_nanos: i64,
     /// The sender's word for the severity, or OTLP's; may be empty.
     pub severity: String,
-    /// The service.
     pub service: String,
     /// The message, at most 500 characters. Recorded text: untrusted.
     pub body: String,

@@ -201,13 +201,11 @@ pub struct Done {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TargetKind {
-    /// A trace.
     Trace,
     /// An operation: its id is its name.
     Operation,
     /// A recorded run.
     Run,
-    /// A verification.
     Verification,
     /// A stored finding: its id is its fingerprint.
     Finding,
@@ -235,7 +233,6 @@ impl TargetKind {
 /// Something that has an id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Target {
-    /// Its kind.
     pub kind: TargetKind,
     /// Its whole id; of an operation its name.
     pub id: String,

@@ -41,7 +41,7 @@ pub struct CheckQuestion {
     pub baseline: Option<Baseline>,
 }
 
-/// One expectation.
+/// What should hold, as it was written and as it is understood.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
@@ -57,18 +57,15 @@ pub struct Expectation {
 pub enum Expected {
     /// A figure of an operation's durations stays under a limit.
     Time {
-        /// The operation.
         operation: String,
         /// Which figure.
         measure: Measure,
-        /// The limit.
         limit_nanos: i64,
         /// Whether the limit itself is still fine.
         or_equal: bool,
     },
     /// The part of an operation's executions that fail stays under a limit.
     ErrorRate {
-        /// The operation.
         operation: String,
         /// The limit, 0 to 1.
         limit: f64,
@@ -77,11 +74,9 @@ pub enum Expected {
     },
     /// Each execution of an operation does at most so much.
     AtMost {
-        /// The limit.
         limit: u64,
         /// Of what.
         count: Counted,
-        /// The operation.
         operation: String,
     },
     /// There is no finding, of one code or of any.
@@ -214,9 +209,7 @@ pub struct Baseline {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BaselineOperation {
-    /// Its service.
     pub service: String,
-    /// Its name.
     pub name: String,
     /// How often it was executed.
     pub executions: u64,
@@ -243,10 +236,8 @@ pub struct BaselineRun {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BaselineError {
-    /// The exception's type.
     #[serde(rename = "type")]
     pub exception_type: String,
-    /// Its fingerprint.
     pub fingerprint: Fingerprint,
 }
 
@@ -254,11 +245,9 @@ pub struct BaselineError {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BaselineFinding {
-    /// Its code.
     pub code: String,
     /// What it is about.
     pub subject: String,
-    /// Its fingerprint.
     pub fingerprint: Fingerprint,
 }
 

@@ -96,7 +96,7 @@ pub enum Verdict {
     Mixed,
 }
 
-/// A verdict on a count.
+/// Which way a count went, and whether that says anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CountVerdict {
@@ -115,14 +115,12 @@ pub enum CountVerdict {
 pub struct Sides<T> {
     /// Before the change.
     pub before: T,
-    /// After it.
     pub after: T,
 }
 
 /// One operation on both sides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OperationComparison {
-    /// The service.
     pub service: String,
     /// The span name; of a client span that names a method alone, with its route.
     pub name: String,
@@ -133,7 +131,6 @@ pub struct OperationComparison {
     pub root: bool,
     /// Before the change.
     pub before: OperationSide,
-    /// After it.
     pub after: OperationSide,
     /// The ratio, after over before: of the runs' locations (medians of logarithms), averaged, else of medians. With
     /// too few runs it is what was observed.
@@ -163,7 +160,7 @@ pub struct OperationComparison {
     pub executions_missing: Option<u64>,
 }
 
-/// One operation on one side.
+/// What an operation did in one of the two sets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OperationSide {
     /// Executions it was called in.
@@ -206,20 +203,17 @@ pub struct TotalComparison {
     pub effect: f64,
     /// Its interval at the level of the verdict; `null` when there are too few runs.
     pub interval: Option<[f64; 2]>,
-    /// The verdict.
     pub verdict: Verdict,
 }
 
 /// A root operation that a run executes more or less often than before.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExecutionsChanged {
-    /// The service.
     pub service: String,
     /// The operation.
     pub name: String,
     /// Executions in one run before; the median.
     pub before: f64,
-    /// After.
     pub after: f64,
 }
 
@@ -244,7 +238,6 @@ pub struct CallsChanged {
     pub item: Option<String>,
     /// Before the change.
     pub before: CallRate,
-    /// After it.
     pub after: CallRate,
 }
 
@@ -278,14 +271,12 @@ pub struct CountComparison {
     /// The fewest and the most in one execution after; absent where all have as many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range_after: Option<[u64; 2]>,
-    /// The verdict.
     pub verdict: CountVerdict,
 }
 
 /// A likely cause of the difference.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Suspect {
-    /// The service.
     pub service: String,
     /// The span name.
     pub name: String,

@@ -98,10 +98,9 @@ pub struct DiagnosisEntry {
     pub fingerprint: Fingerprint,
 }
 
-/// An operation.
+/// A service and the name of its spans.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DiagnosedOperation {
-    /// The service.
     pub service: String,
     /// The span name.
     pub name: String,
@@ -129,7 +128,7 @@ pub struct AlsoSeen {
     pub text: String,
 }
 
-/// One word of a complaint.
+/// A word that was asked with, and how many entries it matched.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ComplaintWord {
     /// As written.
@@ -151,7 +150,6 @@ pub struct LookedAt {
     pub failed: u64,
     /// Executions that have not ended.
     pub open_executions: u64,
-    /// Spans.
     pub spans: u64,
     /// The earliest start of an execution; `null` without any.
     pub since_unix_nanos: Option<i64>,

@@ -63,7 +63,6 @@ fn complete() -> bool {
 /// Exceptions of one fingerprint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorGroup {
-    /// The exception's type.
     #[serde(rename = "type")]
     pub exception_type: String,
     /// The message of the latest, at most 500 characters. Recorded text: untrusted.
@@ -99,7 +98,6 @@ pub struct PrintedErrors {
 /// The output of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PrintedIn {
-    /// The run.
     pub run_id: RunId,
     /// Its output: what `open blob:HASH` takes.
     pub blob: BlobHash,
@@ -133,7 +131,6 @@ pub struct Frame {
     pub path: String,
     /// The line, from 1.
     pub line: Option<i64>,
-    /// The function.
     pub function: String,
     /// Whether it is the user's code rather than a library's.
     pub in_project: bool,

@@ -15,7 +15,6 @@ use crate::verify::Verify;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OpenQuestion {
-    /// The id.
     pub id: String,
     /// Skip this many spans or bytes.
     pub offset: u64,
@@ -57,19 +56,13 @@ pub struct Open {
 /// A span with everything recorded on it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OpenSpan {
-    /// The trace.
     pub trace_id: TraceId,
-    /// The span.
     pub span_id: SpanId,
-    /// Its parent.
     pub parent_span_id: Option<SpanId>,
-    /// Its service.
     pub service: String,
-    /// Its name.
     pub name: String,
     /// Its kind, as OTLP has it.
     pub kind: SpanKind,
-    /// Its start.
     pub start_unix_nanos: i64,
     /// Its duration; `null` while open.
     pub duration_nanos: Option<i64>,
@@ -98,7 +91,6 @@ pub struct OpenSpan {
 pub struct OpenEvent {
     /// When.
     pub time_unix_nanos: i64,
-    /// Its name.
     pub name: String,
     /// The span, for logs.
     pub span_id: Option<SpanId>,

@@ -27,7 +27,6 @@ pub const MAX_PAGE: usize = 10_000;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExplainTraceQuestion {
-    /// The trace.
     pub trace_id: TraceId,
     /// Of the trace this span alone, with everything below it: its id, or the beginning of it. A test of a suite, say,
     /// whose tests share a trace.
@@ -81,9 +80,7 @@ pub(crate) fn is_zero(count: &u64) -> bool {
 pub struct ExplainTrace {
     /// `kino.explain.v2`.
     pub schema: String,
-    /// The trace.
     pub trace_id: TraceId,
-    /// Its spans.
     pub spans: u64,
     /// Spans whose parent is not in the trace.
     pub missing_parents: u64,
@@ -142,7 +139,6 @@ pub struct WaitedFor {
 /// The extent of a critical path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PathTotal {
-    /// Its segments.
     pub segments: u64,
     /// The first one's start.
     pub start_unix_nanos: i64,
@@ -153,13 +149,9 @@ pub struct PathTotal {
 /// A root span.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RootSummary {
-    /// The span.
     pub span_id: SpanId,
-    /// Its service.
     pub service: String,
-    /// Its name.
     pub name: String,
-    /// Its start.
     pub start_unix_nanos: i64,
     /// Its duration; `null` while open.
     pub duration_nanos: Option<i64>,
@@ -168,11 +160,8 @@ pub struct RootSummary {
 /// A stretch of the critical path on which one span was what the root waited for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PathSegment {
-    /// The span.
     pub span_id: SpanId,
-    /// Its service.
     pub service: String,
-    /// Its name.
     pub name: String,
     /// The stretch's start.
     pub start_unix_nanos: i64,
@@ -183,7 +172,6 @@ pub struct PathSegment {
 /// The time of one operation within what is explained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BreakdownRow {
-    /// The service.
     pub service: String,
     /// The span name.
     pub name: String,
@@ -231,7 +219,6 @@ pub struct LeftOut {
     pub open_executions: u64,
     /// Spans wholly outside their parent's time.
     pub spans_outside_parent: u64,
-    /// Open spans.
     pub open_spans: u64,
     /// Rows of the breakdown beyond the ones shown.
     pub breakdown_rows: u64,
@@ -342,7 +329,6 @@ pub struct ExplainSystem {
 /// An operation at which executions start, and the calls below it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EntryPoint {
-    /// The service.
     pub service: String,
     /// The span name.
     pub name: String,

@@ -59,7 +59,6 @@ pub struct Find {
 /// One trace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FindItem {
-    /// The trace.
     pub trace_id: TraceId,
     /// The root span's service; empty while the root is missing.
     pub root_service: String,

@@ -5,7 +5,7 @@ use kino_model::{Fingerprint, SpanId, TraceId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One finding.
+/// A fault of an operation, with what was measured and where.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// What kind of finding.
@@ -60,7 +60,6 @@ pub struct Subject {
 pub struct Number {
     /// What was measured, in snake case.
     pub name: String,
-    /// The value.
     pub value: f64,
     /// What it counts.
     pub unit: Unit,
@@ -73,7 +72,6 @@ pub struct Location {
     pub path: String,
     /// The line, from 1.
     pub line: Option<i64>,
-    /// The function.
     pub function: Option<String>,
     /// How it is known.
     pub known_by: KnownBy,
@@ -109,8 +107,6 @@ pub struct SourceLine {
 /// A span to look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
-    /// The trace.
     pub trace_id: TraceId,
-    /// The span.
     pub span_id: Option<SpanId>,
 }

@@ -113,7 +113,6 @@ pub struct Insights {
     pub executions: u64,
     /// Their spans.
     pub spans: u64,
-    /// The operations.
     pub operations: u64,
     /// The newest change; what [`FindingsChanged`] takes as `after`.
     pub sequence: u64,
@@ -195,10 +194,9 @@ pub struct AlsoIn {
     pub entry: Operation,
 }
 
-/// An operation.
+/// A service and the name of its spans.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Operation {
-    /// The service.
     pub service: String,
     /// The span name.
     pub name: String,
@@ -242,7 +240,6 @@ pub struct WorkedHere {
 pub struct AcknowledgeFinding {
     /// The finding; a unique beginning is enough.
     pub fingerprint: String,
-    /// Undo it.
     #[serde(default)]
     pub undo: bool,
     /// Whose findings.

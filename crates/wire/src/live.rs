@@ -62,11 +62,9 @@ pub struct Operations {
 /// What is known of one operation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OperationSummary {
-    /// The service.
     pub service: String,
     /// The span name.
     pub name: String,
-    /// Its spans.
     pub spans: u64,
     /// Spans without a parent among them.
     pub roots: u64,
@@ -108,7 +106,6 @@ pub struct ServiceSummary {
     pub service: String,
     /// How many names its spans have.
     pub operations: u64,
-    /// Its spans.
     pub spans: u64,
     /// Spans without a parent among them.
     pub roots: u64,

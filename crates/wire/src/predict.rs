@@ -35,7 +35,6 @@ pub struct Predict {
     pub schema: String,
     /// The span name.
     pub operation: String,
-    /// The service.
     pub service: String,
     /// The attribute; `null` where none was asked for.
     pub attribute: Option<String>,
@@ -79,7 +78,6 @@ pub struct Predict {
 /// Where a limit is crossed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Crossing {
-    /// The limit.
     pub limit_nanos: i64,
     /// The value of the attribute at which a typical execution crosses it.
     pub at: f64,
@@ -115,7 +113,6 @@ pub struct LeftOut {
     pub failed_executions: u64,
     /// The first of several in their process.
     pub cold_executions: u64,
-    /// Without the attribute.
     pub without_attribute: u64,
     /// Attributes beyond the ones shown.
     pub inputs: u64,

@@ -23,11 +23,9 @@ pub fn is_call_id(text: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunStart {
-    /// The run's id.
     pub run_id: RunId,
     /// The trace its span is in.
     pub trace_id: TraceId,
-    /// Its span.
     pub span_id: SpanId,
     /// The span that caused it (from `TRACEPARENT`).
     pub parent_span_id: Option<SpanId>,
@@ -67,9 +65,7 @@ pub struct CodeState {
     pub project: Option<String>,
     /// The worktree's root.
     pub worktree: Option<String>,
-    /// The commit.
     pub commit: Option<String>,
-    /// The branch.
     pub branch: Option<String>,
     /// The commit, plus `+` and a hash of the uncommitted diff where there is one.
     pub code_state: Option<String>,
@@ -90,7 +86,6 @@ pub struct RunOutput {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunFinish {
-    /// The run.
     pub run_id: RunId,
     /// The command's exit code; `None` when a signal ended it.
     pub exit_code: Option<i32>,
@@ -119,7 +114,6 @@ pub struct RunFinish {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunQuestion {
-    /// The run.
     pub run_id: String,
 }
 
@@ -128,7 +122,6 @@ pub struct RunQuestion {
 pub struct Run {
     /// `kino.run.v1`.
     pub schema: String,
-    /// The run.
     pub run_id: RunId,
     /// The trace its span is in.
     pub trace_id: TraceId,
@@ -243,7 +236,6 @@ pub struct Runs {
 /// One run, as its command reported it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunItem {
-    /// The run.
     pub run_id: RunId,
     /// The trace its span is in.
     pub trace_id: TraceId,
@@ -268,7 +260,6 @@ pub struct RunItem {
     /// The commit, plus `+` and a hash of the uncommitted diff where there is one.
     #[serde(default)]
     pub code_state: Option<String>,
-    /// The branch.
     #[serde(default)]
     pub branch: Option<String>,
     /// The worktree's root.
@@ -320,11 +311,9 @@ impl Side {
 /// How much a run had sent shortly after its end, its own span not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunSent {
-    /// Traces.
     pub traces: u64,
     /// Executions: requests, jobs, tests, or whatever else its outermost spans are.
     pub executions: u64,
-    /// Spans.
     pub spans: u64,
     /// Failed spans among them.
     pub errors: u64,

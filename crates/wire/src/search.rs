@@ -83,7 +83,6 @@ pub enum SearchSource {
 /// What was searched.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Searched {
-    /// Runs.
     pub runs: u64,
     /// Bytes of their output.
     pub output_bytes: u64,
@@ -100,7 +99,6 @@ pub struct SearchLeftOut {
     pub runs: u64,
     /// Files and batches of logs that were not searched.
     pub log_sources: u64,
-    /// Outputs that are damaged.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub damaged_outputs: u64,
 }

@@ -101,7 +101,7 @@ pub struct Tests {
     pub notes: Vec<String>,
 }
 
-/// One test.
+/// A test by its name and suite, over its executions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TestItem {
     /// Why it is here.
@@ -112,7 +112,6 @@ pub struct TestItem {
     pub framework: Option<String>,
     /// The file, class or binary that it belongs to; empty where none is recorded.
     pub suite: String,
-    /// Its name.
     pub name: String,
     /// How its newest execution ended.
     pub outcome: Outcome,
@@ -173,14 +172,13 @@ pub struct TestsCompared {
     pub left_out: u64,
 }
 
-/// One test that changed.
+/// A test that ended differently, or took another time, on the two sides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TestChange {
     /// The service that it ran in.
     pub service: String,
     /// The file, class or binary that it belongs to.
     pub suite: String,
-    /// Its name.
     pub name: String,
     /// Before; absent where there was no such test.
     pub before: Option<TestSide>,
@@ -196,7 +194,7 @@ pub struct TestChange {
     pub next: String,
 }
 
-/// One test on one side.
+/// How a test ended, and how long it took, in one of the two sets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TestSide {
     /// How its newest execution ended.

@@ -33,7 +33,6 @@ pub enum VerifyBase {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyStart {
-    /// Its id.
     pub id: VerificationId,
     /// The command and its arguments.
     pub command: Vec<String>,
@@ -79,7 +78,6 @@ pub struct VerifyProgress {
     pub id: VerificationId,
     /// Before the change; empty where the base is not executed.
     pub before: VerifyRuns,
-    /// After it.
     pub after: VerifyRuns,
 }
 
@@ -153,7 +151,6 @@ pub struct VerifyQuestion {
 pub struct Verify {
     /// `kino.verify.v1`.
     pub schema: String,
-    /// Its id.
     pub id: VerificationId,
     /// Whether it runs, is done, or could not be carried out.
     pub state: VerifyState,
@@ -170,7 +167,6 @@ pub struct Verify {
     pub tolerate: f64,
     /// Before the change.
     pub before: VerifySide,
-    /// After it.
     pub after: VerifySide,
     /// The whole comparison; `null` until it is done.
     pub comparison: Option<Compare>,

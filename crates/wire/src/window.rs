@@ -76,7 +76,6 @@ pub struct ExplainWindow {
 /// A likely cause, with what it takes to look into it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WindowSuspect {
-    /// The service.
     pub service: String,
     /// The span name.
     pub name: String,
@@ -98,13 +97,11 @@ pub struct WindowSuspect {
 /// How often an operation was called in the window in which it was.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OperationCalls {
-    /// The service.
     pub service: String,
     /// The span name.
     pub name: String,
     /// Whether executions start here.
     pub root: bool,
-    /// Calls.
     pub calls: u64,
     /// Executions that called it.
     pub executions: u64,
@@ -137,7 +134,6 @@ pub struct ErrorChange {
 /// What is beyond the ones shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WindowLeftOut {
-    /// Suspects.
     pub suspects: u64,
     /// Root operations.
     pub operations: u64,

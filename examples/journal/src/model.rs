@@ -23,14 +23,12 @@ pub(crate) struct Ask {
     pub(crate) model: String,
     /// Which kind of text: `summary`, `dialogue` or `decisions`.
     pub(crate) task: String,
-    /// The prompt.
     pub(crate) prompt: String,
 }
 
 /// What it answers.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Completion {
-    /// The text.
     pub(crate) text: String,
     /// Tokens read.
     pub(crate) input_tokens: i64,

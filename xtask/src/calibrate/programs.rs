@@ -12,7 +12,6 @@ use anyhow::bail;
 
 use crate::{exec, packages};
 
-/// One program.
 #[derive(Debug)]
 pub(super) struct Program {
     pub(super) name: &'static str,

@@ -7,7 +7,6 @@ pub(super) enum Language {
     Node,
 }
 
-/// One service.
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) name: &'static str,

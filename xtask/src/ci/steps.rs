@@ -17,14 +17,12 @@ const KILLS: &str = "20";
 /// The oldest Node whose packages the end-to-end tests install.
 const NODE_NEEDED: &str = "process.exit(Number(process.versions.node.split('.')[0]) < 20 ? 1 : 0)";
 
-/// One step.
 #[derive(Debug)]
 pub(super) struct Step {
     /// What `--only` and `--skip` call it.
     pub name: &'static str,
     /// One line for `--list`.
     pub about: &'static str,
-    /// Runs it.
     pub run: fn(&Context) -> anyhow::Result<Outcome>,
 }
 

@@ -11,7 +11,6 @@ use crate::random::mix;
 
 /// Traces in one request.
 pub(super) const TRACES_PER_BATCH: usize = 5;
-/// Spans of each.
 pub(super) const SPANS_PER_TRACE: usize = 40;
 /// The first span's start: a recent year, so that no clock window minds.
 const START: u64 = 1_760_000_000_000_000_000;

@@ -13,7 +13,6 @@ use crate::exec;
 
 /// The name in registries, where `kinescope` belongs to others; the command is `kino` everywhere.
 pub(crate) const NAME: &str = "kinescope-cli";
-/// The command.
 pub(crate) const COMMAND: &str = "kino";
 /// Who answers for a package.
 pub(crate) const MAINTAINER: &str = "Kinescope maintainers <kinescope-dev@users.noreply.github.com>";
@@ -59,7 +58,6 @@ pub(crate) struct Release {
     pub seconds: u64,
     /// How hard packages are compressed.
     pub compression: flate2::Compression,
-    /// The binary.
     pub binary: Vec<u8>,
     /// What the binary needs of its machine.
     pub needs: Needs,
@@ -67,12 +65,10 @@ pub(crate) struct Release {
     pub documents: Documents,
 }
 
-/// One package.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Package {
     /// Its file name.
     pub name: String,
-    /// Its bytes.
     pub bytes: Vec<u8>,
 }
 

@@ -17,7 +17,6 @@ pub(crate) const PROGRAM: u32 = 0o755;
 /// Mode of a file that is read.
 pub(crate) const DOCUMENT: u32 = 0o644;
 
-/// One entry.
 #[derive(Debug, Clone)]
 pub(crate) enum Entry<'a> {
     /// A file with its mode.

@@ -17,7 +17,6 @@ pub(super) enum Verdict {
     Doubtful,
 }
 
-/// One judgement.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Judgement {
     pub(super) verdict: Verdict,

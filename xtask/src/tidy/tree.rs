@@ -21,7 +21,6 @@ pub(super) struct Tree {
     pub root: PathBuf,
     /// Its text files.
     pub files: Vec<File>,
-    /// Its packages.
     pub packages: Vec<Package>,
     /// Every package and version in the lock file.
     pub locked: Vec<(String, String)>,
@@ -41,7 +40,6 @@ pub(super) struct File {
 /// A package of the workspace.
 #[derive(Debug)]
 pub(super) struct Package {
-    /// Its name.
     pub name: String,
     /// Its folder, relative to the root.
     pub folder: String,

@@ -77,7 +77,7 @@ fn refused(line: &str) -> Option<String> {
 }
 
 /// The parts of a name in lower case: `HeldBy` and `held_by` are `held` and `by`.
-fn parts(name: &str) -> Vec<String> {
+pub(super) fn parts(name: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut before_is_lower = false;
     for c in name.chars() {

@@ -3,7 +3,6 @@
 /// Expansions within each other.
 const DEPTH_MAX: usize = 16;
 
-/// A word.
 #[derive(Debug, Default)]
 pub(super) struct Word {
     /// Without quotes; what would be expanded is as it is written.

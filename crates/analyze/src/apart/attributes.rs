@@ -146,9 +146,7 @@ fn row(key: &str, value: Feature<'_>, good: &Table<'_>, alike: &Table<'_>) -> Op
 enum Rule<'a> {
     /// It is this one.
     Same(Feature<'a>),
-    /// It is above this.
     Above(f64),
-    /// It is below this.
     Below(f64),
 }
 

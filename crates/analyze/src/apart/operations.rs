@@ -41,7 +41,6 @@ pub enum Difference {
 /// An operation that differs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OperationApart {
-    /// The service.
     pub service: String,
     /// The span name: this execution's, of what is missing a like's.
     pub name: String,

@@ -14,7 +14,6 @@ const SHARE_MIN: f64 = 0.3;
 /// What an execution waited for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wait {
-    /// The service.
     pub service: String,
     /// The span's name.
     pub name: String,

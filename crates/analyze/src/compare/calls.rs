@@ -40,9 +40,7 @@ pub struct CallsChanged {
     pub call: Option<String>,
     /// The numeric attribute that the count is in proportion to, where there is one.
     pub item: Option<String>,
-    /// Before.
     pub before: CallRate,
-    /// After.
     pub after: CallRate,
 }
 
@@ -128,7 +126,6 @@ struct Made<'t, 'a> {
     by_parent: BTreeMap<usize, Vec<(f64, &'t Tree<'a>, usize)>>,
 }
 
-/// One side.
 #[derive(Default)]
 struct Side<'t, 'a> {
     /// By root operation.

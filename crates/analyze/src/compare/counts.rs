@@ -21,7 +21,7 @@ pub enum Count {
     OutputTokens,
 }
 
-/// A verdict on a count.
+/// Which way a count went from one set to the other, and whether that says anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CountVerdict {
     /// After has fewer.
@@ -51,7 +51,6 @@ pub struct CountComparison {
     pub range_before: (u64, u64),
     /// The fewest and the most in one execution after.
     pub range_after: (u64, u64),
-    /// The verdict.
     pub verdict: CountVerdict,
 }
 

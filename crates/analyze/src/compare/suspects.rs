@@ -53,7 +53,6 @@ const STOPS_MIN: f64 = 0.5;
 /// A likely cause.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Suspect {
-    /// The service.
     pub service: String,
     /// The span name.
     pub name: String,

@@ -30,7 +30,6 @@ pub struct TotalComparison {
     pub effect: f64,
     /// Its interval at the level of the verdict; `None` where there are too few runs.
     pub interval: Option<[f64; 2]>,
-    /// The verdict.
     pub verdict: Verdict,
 }
 
@@ -41,7 +40,6 @@ pub struct ExecutionsChanged {
     pub operation: (String, String),
     /// Executions in one run before; the median.
     pub before: f64,
-    /// After.
     pub after: f64,
 }
 

@@ -125,7 +125,6 @@ fn sets_apart(holders: &Holders) -> bool {
 pub struct WaitedFor {
     /// One sentence.
     pub text: String,
-    /// Nanoseconds.
     pub wait_nanos: i64,
     /// Of its time.
     pub share: f64,

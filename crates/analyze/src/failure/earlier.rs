@@ -28,7 +28,6 @@ const DISTINCT: f64 = 0.5;
 /// A failure that was caught, before the first cause of an execution that failed. Its texts are as recorded: untrusted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Earlier {
-    /// The service.
     pub service: String,
     /// The operation.
     pub name: String,

@@ -30,9 +30,7 @@ pub struct Set {
     pub worktree: String,
     /// The state of the code, where all share one.
     pub code: Option<String>,
-    /// That of the first.
     pub first_code: Option<String>,
-    /// That of the last.
     pub last_code: Option<String>,
     /// The start of the first, Unix nanoseconds.
     pub oldest: i64,
@@ -47,7 +45,6 @@ pub struct Set {
 /// A stored finding of the operation.
 #[derive(Clone, Copy, Debug)]
 pub struct KnownFinding<'k> {
-    /// Its fingerprint.
     pub fingerprint: Fingerprint,
     /// What it is.
     pub code: Code,
@@ -71,7 +68,6 @@ pub struct FixCriteria {
 pub enum Outcome {
     /// It was unknown, and is there.
     Opened {
-        /// The finding.
         finding: Box<Finding>,
         /// The executions.
         set: Set,

@@ -69,7 +69,7 @@ pub(crate) enum OneInsight {
         /// Its fingerprint; a unique beginning will do.
         #[arg(value_name = "FINGERPRINT", add = completion::findings())]
         fingerprint: String,
-        /// Undo it.
+        /// Take the acknowledgement back.
         #[arg(long)]
         undo: bool,
         /// Whose findings.

@@ -27,7 +27,6 @@ pub(crate) struct Config {
     pub(crate) settings: Vec<Setting>,
 }
 
-/// One setting.
 #[derive(Serialize)]
 pub(crate) struct Setting {
     /// Its name, with the name of its table before a dot.

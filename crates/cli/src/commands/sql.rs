@@ -23,7 +23,6 @@ use crate::start;
 const PROGRAM: &str = "kino-sql";
 /// Its exit code where a file of the snapshot is damaged.
 const DAMAGED: u8 = 3;
-/// How to get it.
 pub(super) const HOW_TO_GET_IT: &str = "kino-sql is not installed: `cargo build --release -p kino-sql` in a checkout builds it; put it beside kino or on PATH";
 
 /// Asks in SQL.

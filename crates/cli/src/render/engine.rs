@@ -75,7 +75,6 @@ fn check(check: &Check, style: Style) -> String {
     format!("{}  {}: {}\n{next}", style.paint(tone, mark), clean(&check.name), clean_whole(&check.message))
 }
 
-/// The lake's files.
 pub(crate) fn lake_files(answer: &LakeFiles, style: Style) -> String {
     if answer.files.is_empty() {
         return format!("The lake at {} holds no file yet; --flush writes out what is in memory.\n", answer.lake);

@@ -24,7 +24,6 @@ const ROOTS_MAX: usize = 5;
 /// The length of a whole bar.
 const BAR_CELLS: usize = 12;
 
-/// One trace.
 pub(crate) fn trace(answer: &ExplainTrace, timeline: &Timeline<'_>, style: Style) -> String {
     let mut text = format!("{} {}\n", style.heading("Trace"), answer.trace_id);
     match &answer.root {

@@ -19,7 +19,6 @@ const DEPTH_MAX: usize = 24;
 const FLAME_DEPTH_MAX: usize = 40;
 /// The columns that are drawn on where there is no terminal.
 const COLUMNS_DEFAULT: usize = 100;
-/// The columns of a duration.
 const DURATION_COLUMNS: usize = 9;
 
 /// The spans of a trace, by start, and which stretches of them are on its critical path.

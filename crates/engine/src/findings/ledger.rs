@@ -49,7 +49,6 @@ pub(super) enum FindingEvent {
     Seen(Sighting, Set, Option<Prevalence>),
     /// The executions with this set do not show it, but are too few to say that it is gone.
     Clean(Fingerprint, Set),
-    /// It is gone.
     Gone(Fingerprint, Set),
 }
 

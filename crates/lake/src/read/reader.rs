@@ -33,7 +33,6 @@ use crate::rollup::GroupRollups;
 pub const FOOTER_CACHE_BYTES: usize = 96 << 20;
 /// Bytes first read from a file's end, usually enough for its whole footer.
 const FOOTER_GUESS_BYTES: usize = 256 << 10;
-/// Bytes of cached rollups.
 const ROLLUP_CACHE_BYTES: usize = 32 << 20;
 /// Bytes of cached distinct values of columns.
 const DISTINCT_CACHE_BYTES: usize = 16 << 20;

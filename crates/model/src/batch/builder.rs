@@ -20,7 +20,7 @@ pub(crate) const SPAN_EVENT: i8 = 0;
 /// A log record's `source`.
 pub(crate) const LOG_RECORD: i8 = 1;
 
-/// Builds a [`Batch`].
+/// Takes rows one by one and turns them into columns.
 pub struct BatchBuilder {
     spans: TableBuilder,
     events: TableBuilder,

@@ -26,11 +26,9 @@ pub(super) struct Ids<'a>(Option<&'a FixedSizeBinaryArray>);
 /// Whole numbers.
 pub(super) struct Numbers<'a, T: ArrowPrimitiveType>(Option<&'a PrimitiveArray<T>>);
 
-/// Bytes.
 #[derive(Clone, Copy)]
 pub(super) struct Bytes<'a>(Option<&'a BinaryArray>);
 
-/// Text.
 #[derive(Clone, Copy)]
 pub(super) enum Texts<'a> {
     Absent,

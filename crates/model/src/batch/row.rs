@@ -11,9 +11,7 @@ use crate::time::{DurationNanos, UnixNanos};
 
 /// A key with its value. Both are UTF-8 where they are text.
 pub trait Attribute {
-    /// The key.
     fn key(&self) -> &[u8];
-    /// The value.
     fn value(&self) -> ValueRef<'_>;
 }
 
@@ -28,7 +26,6 @@ pub enum ValueRef<'a> {
     Bool(bool),
     /// A signed integer.
     Int(i64),
-    /// A double.
     Double(f64),
     /// Bytes, a list or a map.
     Other(&'a Value),
@@ -73,19 +70,13 @@ impl Attribute for (Text, Value) {
 /// A span without attributes, events, links, resource and scope.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SpanRow<'a> {
-    /// The trace.
     pub trace_id: TraceId,
-    /// The span.
     pub span_id: SpanId,
-    /// Its parent.
     pub parent_span_id: Option<SpanId>,
-    /// Its start.
     pub start: UnixNanos,
     /// How long it took; `None` while it is open.
     pub duration: Option<DurationNanos>,
-    /// Its name.
     pub name: &'a [u8],
-    /// Its kind.
     pub kind: SpanKind,
     /// How it ended.
     pub status_code: StatusCode,
@@ -110,13 +101,11 @@ pub struct SpanRow<'a> {
 pub struct EventRow<'a> {
     /// The span's trace.
     pub trace_id: TraceId,
-    /// The span.
     pub span_id: SpanId,
     /// Its place among the span's events.
     pub ordinal: usize,
     /// When it happened.
     pub time: UnixNanos,
-    /// Its name.
     pub name: &'a [u8],
     /// Attributes the sender dropped.
     pub dropped_attributes_count: u32,
@@ -127,13 +116,11 @@ pub struct EventRow<'a> {
 pub struct LinkRow<'a> {
     /// The span's trace.
     pub trace_id: TraceId,
-    /// The span.
     pub span_id: SpanId,
     /// Its place among the span's links.
     pub ordinal: usize,
     /// The linked span's trace.
     pub linked_trace_id: TraceId,
-    /// The linked span.
     pub linked_span_id: SpanId,
     /// W3C `tracestate` of the linked span.
     pub trace_state: &'a [u8],

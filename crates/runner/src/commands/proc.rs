@@ -31,7 +31,6 @@ pub(super) struct Proc {
 pub(super) struct Stat {
     /// The name that it gave itself, or the first characters of its program's.
     pub(super) name: String,
-    /// Its parent.
     pub(super) parent: i32,
     /// Whether it has ended, and only its parent has not asked yet.
     pub(super) has_ended: bool,

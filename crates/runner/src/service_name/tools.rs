@@ -10,11 +10,9 @@ pub(super) enum Then {
     Command,
     /// A package, with or without its version, which is called as its command.
     Package,
-    /// A script.
     Script,
     /// A command line in one word, if the option `-c` was there; else a script.
     Shell,
-    /// A class.
     Class,
     /// Anything: what runs is the project's.
     Project,

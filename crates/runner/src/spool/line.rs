@@ -15,7 +15,6 @@ use serde_json::value::RawValue;
 /// The version that is written, and the only one that is read.
 pub(super) const VERSION: u32 = 1;
 
-/// A line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Line {

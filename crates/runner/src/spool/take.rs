@@ -26,9 +26,7 @@ const NO_PROCESS: u32 = i32::MAX.cast_unsigned();
 /// What was taken in.
 #[derive(Debug, Default)]
 pub struct Taken {
-    /// Runs.
     pub runs: u64,
-    /// Spans.
     pub spans: u64,
     /// Spans that their `kino run` had dropped.
     pub dropped: u64,

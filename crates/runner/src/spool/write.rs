@@ -38,7 +38,6 @@ struct Writer {
 /// A run that waits.
 #[derive(Clone, Debug)]
 pub struct Spooled {
-    /// The folder.
     pub folder: PathBuf,
     /// Spans that wait.
     pub spans: u64,

@@ -40,15 +40,12 @@ pub struct ExceptionRow {
     pub ordinal: Option<i32>,
     /// The service; empty where the resource names none.
     pub service: String,
-    /// `exception.type`.
     pub exception_type: Option<String>,
     /// `exception.message`.
     pub message: Option<String>,
     /// `exception.stacktrace`.
     pub stacktrace: Option<String>,
-    /// The run.
     pub run_id: Option<String>,
-    /// The project.
     pub project: Option<String>,
     /// `kino.worktree` of the resource: the root of the code that ran.
     pub worktree: Option<String>,

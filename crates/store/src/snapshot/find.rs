@@ -41,7 +41,6 @@ pub struct Found {
 /// How long a trace took, and how large it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceSize {
-    /// The trace.
     pub trace_id: TraceId,
     /// `None` while its root is open or missing.
     pub duration: Option<DurationNanos>,

@@ -24,9 +24,7 @@ const READING_ROW_BYTES: u64 = 256;
 pub(super) struct Parts {
     /// Those of `spans`, over all batches.
     pub(super) spans: Vec<RecordBatch>,
-    /// Those of `events`.
     pub(super) events: RecordBatch,
-    /// Those of `links`.
     pub(super) links: RecordBatch,
 }
 

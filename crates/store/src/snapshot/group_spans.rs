@@ -20,7 +20,6 @@ pub(super) const LOOKED_UP_MAX: usize = if cfg!(test) { 4 } else { 512 };
 /// Where at most this many rows of spans may pass, all of them are read at once.
 const FEW_ROWS: usize = if cfg!(test) { 4 } else { 64 * 1_024 };
 
-/// The spans of one group.
 pub(super) struct GroupSpans {
     group: Arc<Group>,
     test: Arc<SpanTest>,

@@ -57,9 +57,7 @@ pub struct Operations {
 pub struct SpanRef {
     /// When it started.
     pub start: UnixNanos,
-    /// Its trace.
     pub trace_id: TraceId,
-    /// Its id.
     pub span_id: SpanId,
 }
 

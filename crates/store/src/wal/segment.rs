@@ -52,7 +52,6 @@ pub(crate) struct Record<'a> {
 enum Layout {
     /// All but its place.
     Old,
-    /// All, with its place.
     Placed,
 }
 

@@ -11,7 +11,6 @@ pub(super) struct Canvas<'a> {
     colour: bool,
 }
 
-/// One row of it.
 pub(super) struct Row<'a> {
     buffer: &'a mut Buffer,
     colour: bool,

@@ -34,7 +34,6 @@ const NOTICED_PART: f64 = 0.01;
 /// One side.
 #[derive(Debug, Default)]
 pub(super) struct Profile {
-    /// By operation.
     pub(super) operations: Vec<OperationProfile>,
     /// By caller's and callee's service.
     pub(super) pairs: BTreeMap<(String, String), PairProfile>,
@@ -42,10 +41,8 @@ pub(super) struct Profile {
     pub(super) few_runs: Option<usize>,
 }
 
-/// One operation.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OperationProfile {
-    /// Its calls.
     pub(super) calls: Clusters,
     /// The logarithms of their own times.
     pub(super) own: Clusters,
@@ -72,7 +69,6 @@ pub(super) struct OperationProfile {
 pub(super) struct PairProfile {
     /// The logarithms of the times between client and server.
     pub(super) gaps: Clusters,
-    /// In nanoseconds.
     pub(super) nanos: f64,
     /// How often each server operation answered.
     pub(super) answers: BTreeMap<usize, u64>,

@@ -42,7 +42,6 @@ impl Clusters {
         }
     }
 
-    /// All calls.
     pub(super) fn calls(&self) -> f64 {
         self.sums.iter().fold(0.0, |sum, (_, calls, _)| sum + calls)
     }

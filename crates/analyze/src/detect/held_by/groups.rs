@@ -45,7 +45,6 @@ impl Label {
 pub(super) struct Groups {
     pub(super) labels: Vec<Label>,
     pub(super) sizes: Vec<usize>,
-    /// By unit.
     pub(super) of_unit: Vec<Vec<u32>>,
 }
 

@@ -32,7 +32,6 @@ pub(crate) struct States {
 pub(crate) struct AgentState {
     /// Its id.
     pub(crate) agent: &'static str,
-    /// Its name.
     pub(crate) name: &'static str,
     pub(crate) found: bool,
     /// By which file, folder or program; absent where it is not found.

@@ -35,7 +35,6 @@ impl Zstd {
     }
 }
 
-/// The parts of a page.
 #[derive(Debug, Default)]
 pub(super) struct PageParts<'a> {
     /// Encoded levels, repetition before definition.

@@ -44,7 +44,6 @@ pub(super) struct Fixed<'a> {
     nulls: Option<&'a NullBuffer>,
 }
 
-/// Numbers.
 pub(super) struct Numbers<'a, T> {
     values: &'a [T],
     nulls: Option<&'a NullBuffer>,
@@ -57,7 +56,6 @@ pub(super) struct Texts<'a> {
     nulls: Option<&'a NullBuffer>,
 }
 
-/// Maps.
 pub(super) struct Map<'a> {
     offsets: &'a [i32],
     nulls: Option<&'a NullBuffer>,
