@@ -4,10 +4,14 @@ import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
+import pytest
 from any_python import PARENT, ROOT, SECONDS_MAX, TRACE, Ran, channel, clean_environment, masked
 
 BOOT = ROOT / "crates" / "inject" / "node" / "boot.cjs"
+# The binaries that the package `node` of npm's registry has, of the versions beside the machine's own.
+NEWER = ["22.23.3", "24.21.0"]
 PACKAGES = ROOT / "e2e" / "any" / "node"
 APPS = ROOT / "e2e" / "apps" / "any-node"
 
@@ -61,6 +65,14 @@ def compare(command, directory, mask=node_masked, **environment):
     return recorded
 
 
-def node_version():
-    answer = subprocess.run(["node", "-p", "process.versions.node"], capture_output=True, text=True, check=True)
-    return tuple(int(part) for part in answer.stdout.strip().split("."))
+def path_with(version):
+    """`PATH` with this version of Node before all others; it is installed once and found again after."""
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "e2e" / f"node-{version}"
+    binaries = target / "node_modules" / "node" / "bin"
+    if not (binaries / "node").is_file():
+        target.mkdir(parents=True, exist_ok=True)
+        command = ["npm", "install", "--no-save", "--no-package-lock", "--prefix", target, f"node@{version}"]
+        done = subprocess.run(command, cwd=target, capture_output=True, text=True)
+        if done.returncode != 0 or not (binaries / "node").is_file():
+            pytest.skip(f"NOT TRIED: Node {version} cannot be installed: {done.stderr[-200:]}")
+    return f"{binaries}{os.pathsep}{os.environ['PATH']}"

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from any_node import APPS, PARENT, channel, compare, folder, node_masked, node_version, run
+from any_node import APPS, NEWER, PARENT, channel, compare, folder, node_masked, path_with, run
 from conftest import free_port
 from test_any_python import postgres  # noqa: F401
 
@@ -211,11 +211,29 @@ def test_a_program_with_its_own_sdk_has_the_same_spans_and_none_of_ours(shop):
     assert ran.spans == []
 
 
-def test_sqlite_of_node_is_recorded(shop):
-    if node_version() < (22, 13):
-        pytest.skip("node:sqlite needs Node 22.13")
-    ran = compare(["node", "sqlite.mjs"], shop)
+@pytest.mark.parametrize("version", NEWER)
+def test_sqlite_of_node_is_recorded(shop, version):
+    ran = compare(["node", "sqlite.mjs"], shop, PATH=path_with(version))
     assert ran.names() == ["CREATE orders", "SELECT nowhere", "SELECT orders", "connect"]
+
+
+@pytest.mark.parametrize("version", NEWER)
+@pytest.mark.parametrize("how", ["exit", "throw", "kill"])
+def test_newer_versions_of_node_end_as_they_did(shop, version, how):
+    ran = compare(["node", "ends.js", how], shop, PATH=path_with(version))
+    assert len(ran.named("true")) == 1
+    assert [span["kind"] for span in ran.spans].count(2) == (0 if how == "kill" else 1)
+
+
+@pytest.mark.parametrize("version", NEWER)
+def test_newer_versions_of_node_run_frameworks_and_types_by_themselves(shop, version):
+    path = path_with(version)
+    assert len([span for span in compare(["node", "fast.js"], shop, PATH=path).spans if span["kind"] == 2]) == 3
+    ran = compare(["node", "types.ts"], shop, times_masked, PATH=path)
+    assert outcomes(ran) == {"answers": "passed", "fails": "failed"}
+    assert place(ran.one("answers")) == ("types.ts", line_of("types.ts", "test('answers'"))
+    assert place(ran.one("GET")) == ("types.ts", line_of("types.ts", "await fetch("))
+    assert ran.children(ran.one("GET")) == ["GET /orders/:id"]
 
 
 def outcomes(ran):

@@ -25,7 +25,7 @@ HOW = ["plainly", "exit_now", "killed", "terminated", "raises", "exits", "forks"
 @pytest.fixture(scope="session")
 def current():
     """An interpreter with today's libraries."""
-    return environment_for(interpreters("3.12", "3.13", "3.11")[0], "requirements.txt")
+    return environment_for(interpreters("3.12", "3.13", "3.11", "3.14")[0], "requirements.txt")
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +80,7 @@ def test_a_program_that_closes_every_descriptor_is_recorded_and_its_files_are_it
 def test_a_program_that_locks_itself_in_is_recorded(current):
     if os.getuid() != 0:
         pytest.skip("chroot is root's")
-    ran = compare([interpreters("3.12", "3.13", "3.11")[0], "ends.py", "locked_in", "/tmp"])
+    ran = compare([interpreters("3.12", "3.13", "3.11", "3.14")[0], "ends.py", "locked_in", "/tmp"])
     assert len(ran.named("SELECT")) == 2
 
 
@@ -188,6 +188,20 @@ def test_fastapi_and_both_clients_of_postgresql(current, postgres):
     assert statement["db.system.name"] == "postgresql" and statement["db.namespace"] == "postgres"
     assert statement["db.query.text"] == "select %s as found from pg_class limit 1" and statement["server.port"]
     assert show["attributes"]["code.function.name"] == "show"
+
+
+def test_asyncpg_alone_in_a_pool_and_below_sqlalchemy(current, postgres):
+    ran = compare([current, "pools.py"], DATABASE=postgres)
+    text = [span["attributes"].get("db.query.text", "connect") for span in ran.spans]
+    assert text.count("select $1::int * 2 as double") == 4 and text.count("select $1::text as word") == 2
+    assert len([each for each in text if each.startswith("select") and "mapped" in each]) == 1, "SQLAlchemy speaks alone"
+    (many,) = ran.named("INSERT orders")
+    assert many["attributes"]["db.operation.batch.size"] == 3
+    found = ran.one("SELECT pg_class")["attributes"]
+    assert (found["db.system.name"], found["db.namespace"]) == ("postgresql", "postgres") and found["server.port"]
+    assert found["code.function.name"] == "alone" and found["code.file.path"] == str(APPS / "pools.py")
+    assert ran.one("SELECT missing")["attributes"]["error.type"].endswith("UndefinedTableError")
+    assert {"GET", "SELECT", "connect"} & set(ran.names()) == {"SELECT", "connect"}
 
 
 def test_starlette_under_uvicorn_is_taken_for_what_it_is(current):

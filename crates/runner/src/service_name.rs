@@ -38,27 +38,27 @@ const OTHER_SUFFIXES: &[&str] =
 /// Names that scripts of many projects have: these are called as their project.
 const USUAL_SCRIPTS: &[&str] = &["index", "main", "__main__", "manage"];
 
-/// Servers and test runners, which execute the project's own code: these are called as the application that they are
-/// given, as in `uvicorn shop.web:app`, or else as the project.
-const HARNESSES: &[&str] = &[
-    "ava",
+/// Servers and workers, which execute the project's own code: these are called as the application that they are given,
+/// as in `uvicorn shop.web:app`, or else as the project.
+const SERVERS: &[&str] = &[
     "celery",
     "daphne",
     "django-admin",
+    "dramatiq",
     "fastapi",
     "flask",
     "granian",
     "gunicorn",
+    "huey_consumer",
     "hypercorn",
-    "jest",
-    "mocha",
-    "nose2",
-    "py.test",
-    "pytest",
-    "unittest",
+    "rq",
     "uvicorn",
-    "vitest",
 ];
+
+/// Test runners and servers of the whole project: these are called as the project. Words with a colon are not what they
+/// execute: `pytest -p no:cacheprovider`.
+const RUNNERS: &[&str] =
+    &["ava", "jest", "mocha", "nest", "next", "nose2", "nox", "py.test", "pytest", "tox", "unittest", "vitest"];
 
 /// Folders that many projects have.
 const USUAL_FOLDERS: &[&str] = &["src", "dist", "build", "lib", "bin", "out", "scripts"];
@@ -110,9 +110,12 @@ fn named(words: &[String], place: Place<'_>, depth: usize) -> String {
     let Some(word) = words.first() else { return String::new() };
     let program = file_name(OsStr::new(word)).to_string_lossy().into_owned();
     let called = without_version(&program);
-    if HARNESSES.contains(&called) {
-        let application = words[1..].iter().find_map(|word| application(word));
+    if is_harness(called) {
+        let application = words[1..].iter().filter(|_| SERVERS.contains(&called)).find_map(|word| application(word));
         return application.unwrap_or_else(|| folder(place.directory, place));
+    }
+    if matches!(called, "node" | "nodejs") && tests(&words[1..]) {
+        return folder(place.directory, place);
     }
     let tools = TOOLS.iter().filter(|tool| tool.names.contains(&called));
     for tool in tools {
@@ -125,6 +128,16 @@ fn named(words: &[String], place: Place<'_>, depth: usize) -> String {
         }
     }
     if is_script(&program) { script(word, place) } else { program }
+}
+
+/// Whether a program executes the project's own code.
+fn is_harness(called: &str) -> bool {
+    SERVERS.contains(&called) || RUNNERS.contains(&called)
+}
+
+/// Whether Node is its own test runner: an option before the script says so.
+fn tests(words: &[String]) -> bool {
+    words.iter().take_while(|word| !is_script(word)).any(|word| word == "--test" || word == "--test-only")
 }
 
 /// The module of an application, `shop.web` of `shop.web:app`.
@@ -157,7 +170,12 @@ impl Tool {
             }
             at += 1;
         }
-        if let End::Runs(runs) = self.options(words, &mut at, &mut letters)? {
+        let end = match (self.options(words, &mut at, &mut letters), self.then) {
+            // Whatever the option, what runs is the project's.
+            (None, Then::Project) => return Some(Found::Name(folder(place.directory, place))),
+            (end, _) => end?,
+        };
+        if let End::Runs(runs) = end {
             return Some(module(&runs, words.get(at..).unwrap_or_default(), place));
         }
         if self.names.contains(&"env") {
@@ -259,7 +277,7 @@ fn module(name: &str, rest: &[String], place: Place<'_>) -> Found {
     let tool = match name {
         "coverage" => Some("coverage"),
         "opentelemetry.instrumentation.auto_instrumentation" => Some("opentelemetry-instrument"),
-        name if HARNESSES.contains(&name) => Some(name),
+        name if is_harness(name) => Some(name),
         _ => None,
     };
     if let Some(tool) = tool {
@@ -444,6 +462,15 @@ mod tests {
             ("python -m gunicorn app:app", "app"),
             ("npx vitest run", "api"),
             ("python -m unittest discover", "api"),
+            ("pytest -p no:cacheprovider", "api"),
+            ("python -m pytest -q -W error::DeprecationWarning -p no:randomly", "api"),
+            ("npx next dev -p 3000", "api"),
+            ("nest start --watch", "api"),
+            ("tox -e py312", "api"),
+            ("rq worker high", "api"),
+            ("node --test", "api"),
+            ("node --import tsx --test --test-reporter=spec test/a.test.ts", "api"),
+            ("node --test-only test/a.test.js", "api"),
         ]);
     }
 
@@ -488,6 +515,11 @@ mod tests {
             ("npm run dev", "api"),
             ("npm start", "api"),
             ("npm ci", "npm"),
+            ("npm test", "api"),
+            ("npm test -- --watch", "api"),
+            ("npm run dev --new-option 3", "api"),
+            ("yarn test", "api"),
+            ("nodemon --watch src server.js", "server"),
             ("yarn dlx serve@latest", "serve"),
             ("uv run app.py", "app"),
             ("uv run --with flask --python 3.12 -- flask run", "api"),

@@ -44,6 +44,8 @@ LIBRARIES = {
     "psycopg.connection_async": ("psycopg", "on_connection_async"),
     "psycopg2.extensions": ("psycopg", "on_psycopg2"),
     "psycopg2": ("psycopg", "on_psycopg2_package"),
+    "asyncpg.connection": ("asyncpg", "on_connection"),
+    "asyncpg.prepared_stmt": ("asyncpg", "on_prepared"),
     "sqlalchemy.engine.default": ("sqlalchemy", "on_default"),
     "aiosqlite.core": ("sqlalchemy", "on_aiosqlite"),
     "redis.client": ("redis", "on_client"),

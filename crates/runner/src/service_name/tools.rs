@@ -322,6 +322,14 @@ pub(super) const TOOLS: &[Tool] = &[
         ..TOOL
     },
     Tool {
+        names: &["npm", "pnpm", "yarn", "bun"],
+        subcommand: &["test"],
+        flags: NPX_FLAGS,
+        valued: NPX_VALUED,
+        then: Then::Project,
+        ..TOOL
+    },
+    Tool {
         names: &["npm", "pnpm", "yarn"],
         subcommand: &["start"],
         flags: NPX_FLAGS,
@@ -403,6 +411,13 @@ pub(super) const TOOLS: &[Tool] = &[
     Tool {
         names: &["tsx", "ts-node", "ts-node-esm"],
         valued: &["--tsconfig", "-P", "--project", "-r", "--require", "--import"],
+        then: Then::Script,
+        ..TOOL
+    },
+    Tool {
+        names: &["nodemon"],
+        flags: &["-V", "--verbose", "-q", "--quiet", "-L", "--legacy-watch", "-I", "--no-stdin"],
+        valued: &["-w", "--watch", "-e", "--ext", "-i", "--ignore", "-d", "--delay", "--signal", "--config", "--cwd"],
         then: Then::Script,
         ..TOOL
     },
