@@ -48,8 +48,9 @@ function enter(context) {
  * storage, or by one of its own, depending on the version of Node.
  */
 function enterResource(resource, context) {
+  // Node 22 has both, and looks at the storage's.
   const symbol = Object.getOwnPropertySymbols(resource).find((one) => one.description === 'context_frame');
-  if (symbol === undefined) {
+  if (storage.kResourceStore || symbol === undefined) {
     // A storage that was never entered is not looked at.
     if (!storage.enabled) enter(undefined);
     if (storage.kResourceStore) resource[storage.kResourceStore] = context;
