@@ -156,6 +156,12 @@ impl Edit {
         }
     }
 
+    /// The event of a hook, and its place in the event's list, where the text has it.
+    pub(crate) fn hook_place(&self, text: &str) -> Option<(&'static str, usize)> {
+        let Self::Hook { event, own, .. } = self else { return None };
+        Some((event, position(&Document::parse(text).ok()?, event, own)?))
+    }
+
     /// The program that the text names for this change, as far as it does.
     pub fn program(&self, text: &str) -> Option<String> {
         match self {

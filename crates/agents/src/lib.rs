@@ -15,6 +15,7 @@ pub mod jsonc;
 pub mod marked;
 mod offer;
 mod places;
+pub mod review;
 pub mod shell;
 pub mod toml_text;
 mod words;

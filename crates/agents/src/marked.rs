@@ -12,9 +12,11 @@ fn find(text: &str) -> Result<Option<std::ops::Range<usize>>, Mistake> {
     let mut start: Option<(usize, usize)> = None;
     let mut at = 0;
     for (index, line) in text.split_inclusive('\n').enumerate() {
-        let trimmed = line.trim_end();
+        // The byte order mark before a block is the file's.
+        let mark = if index == 0 && line.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+        let trimmed = line[mark..].trim_end();
         if start.is_none() && trimmed.starts_with(START) {
-            start = Some((at, index + 1));
+            start = Some((at + mark, index + 1));
         } else if let (Some((start, _)), true) = (start, trimmed == END) {
             return Ok(Some(start..at + line.len()));
         }
@@ -46,7 +48,7 @@ pub fn with(text: &str, lines: &str) -> Result<String, Mistake> {
         let block = if text[range.clone()].ends_with('\n') { &block } else { block.trim_end() };
         return Ok(format!("{}{block}{}", &text[..range.start], &text[range.end..]));
     }
-    let is_empty = text.trim_start_matches('\u{feff}').is_empty();
+    let is_empty = text.strip_prefix('\u{feff}').unwrap_or(text).is_empty();
     Ok(match (is_empty, text.ends_with('\n')) {
         (true, _) => format!("{text}{block}"),
         (false, true) => format!("{text}{newline}{block}"),
@@ -78,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_block_is_added_once_replaced_in_place_and_removed_to_the_byte() {
-        for text in ["", "# Rules\n", "# Rules", "# Rules\r\n\r\nBe kind.\r\n"] {
+        for text in ["", "\u{feff}", "# Rules\n", "# Rules", "# Rules\r\n\r\nBe kind.\r\n"] {
             let new = with(text, "one\ntwo").unwrap();
             assert!(has(&new).unwrap());
             assert_eq!(with(&new, "one\ntwo").unwrap(), new);

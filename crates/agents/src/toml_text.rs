@@ -32,7 +32,7 @@ pub fn with_table(text: &str, path: [&str; 2], lines: &[String]) -> Result<Strin
     let before = parse(text)?;
     let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let mut added = String::new();
-    let is_empty = text.trim_start_matches('\u{feff}').is_empty();
+    let is_empty = text.strip_prefix('\u{feff}').unwrap_or(text).is_empty();
     if !is_empty {
         added.push_str(if text.ends_with('\n') { newline } else { "" });
         if !text.ends_with('\n') {

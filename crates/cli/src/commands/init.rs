@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::CommandFactory;
-use kino_agents::{Agent, Edited, Offer, Places, Program, Purpose, Scope, Surroundings, diff, offers, places};
+use kino_agents::{Agent, Edited, Offer, Places, Program, Purpose, Scope, Surroundings, diff, offers, places, review};
 use serde::Serialize;
 
 use self::record::{Entry, Record};
@@ -177,6 +177,10 @@ fn notes(around: &Around, agents: &[Agent], changes: &[Change]) -> Vec<String> {
             "Codex skips new and changed hooks until you have reviewed them: open /hooks in Codex. Kinescope never writes that trust"
                 .to_owned(),
         );
+    }
+    let in_settings = check::codex_settings(around).is_some_and(|settings| review::has_hooks(&settings));
+    if in_settings && has(State::Written, Some(Agent::Codex), Some(Purpose::Hooks)) {
+        notes.push("Codex has hooks in config.toml too: it runs both, and warns of it at its start".to_owned());
     }
     if around.root.is_some() && has(State::Written, Some(Agent::Codex), None) {
         notes.push("Codex reads a repository's .codex only where you trust the repository".to_owned());

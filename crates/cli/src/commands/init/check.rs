@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use kino_agents::jsonc::Document;
-use kino_agents::{Agent, Edit, Offer, Purpose, toml_text};
+use kino_agents::{Agent, Edit, Offer, Purpose, review, toml_text};
 use kino_model::UnixNanos;
 use kino_text::time;
 use serde::Serialize;
@@ -118,7 +118,7 @@ fn state(app: &App, around: &Around, agent: Agent) -> AgentState {
         configured |= offer.purpose == Purpose::Mcp;
         let missing = missing_program(around, &offer, &text);
         if offer.purpose == Purpose::Hooks {
-            hooks = hook_state(around, agent, &text, missing.is_some());
+            hooks = hook_state(around, &offer, &text, missing.is_some());
         }
         if let Some(program) = missing {
             problems.push(format!(
@@ -160,33 +160,40 @@ fn missing_program(around: &Around, offer: &Offer, text: &str) -> Option<String>
     })
 }
 
-fn hook_state(around: &Around, agent: Agent, text: &str, is_missing: bool) -> HookState {
+fn hook_state(around: &Around, offer: &Offer, text: &str, is_missing: bool) -> HookState {
     if is_missing || !around.has_hooks {
         return HookState::WouldNotRun;
     }
     let settings = || Document::parse(text).ok();
     let is = |path: &[&str], value: bool| settings().and_then(|found| found.get(path)) == Some(value.into());
-    match agent {
+    match offer.agent {
         Agent::ClaudeCode | Agent::CopilotCli if is(&["disableAllHooks"], true) => HookState::WouldNotRun,
         Agent::GeminiCli if is(&["hooksConfig", "enabled"], false) => HookState::WouldNotRun,
-        Agent::Codex => codex(around),
+        Agent::Codex => codex(around, offer, text),
         _ => HookState::WouldRun,
     }
 }
 
 /// Codex notes in its configuration which hooks its user has reviewed; nothing here writes that.
-fn codex(around: &Around) -> HookState {
-    let places = around.places(Agent::Codex);
-    let read = |path: &Path| toml_text::parse(&Target::open(path, None).ok()?.text?).ok();
-    let Some(settings) = read(Around::servers(&places)) else { return HookState::Unreviewed };
+fn codex(around: &Around, offer: &Offer, text: &str) -> HookState {
+    let Some(settings) = codex_settings(around) else { return HookState::Unreviewed };
     if toml_text::get(&settings, &["features", "hooks"]).and_then(toml::Value::as_bool) == Some(false) {
         return HookState::WouldNotRun;
     }
-    let hooks = places.hooks.unwrap_or_default();
-    let of_file = |key: &String| key.starts_with(&*hooks.to_string_lossy());
-    let reviewed = toml_text::get(&settings, &["hooks", "state"]).and_then(toml::Value::as_table);
-    let count = reviewed.map_or(0, |reviewed| reviewed.keys().filter(|key| of_file(key)).count());
-    if count >= kino_agents::events(Agent::Codex).len() { HookState::WouldRun } else { HookState::Unreviewed }
+    let real = offer.path.canonicalize().unwrap_or_default();
+    let files = [&offer.path, &real].map(|path| path.to_string_lossy().into_owned());
+    let is_reviewed = review::is_reviewed(&settings, &files, text, &offer.edits);
+    if is_reviewed { HookState::WouldRun } else { HookState::Unreviewed }
+}
+
+/// Codex's configuration; `None` where there is none that can be read. A user's own notes the reviews of repositories' hooks
+/// too.
+pub(super) fn codex_settings(around: &Around) -> Option<toml::Table> {
+    let path = match super::surroundings() {
+        Ok(of_user) => kino_agents::places(Agent::Codex, &kino_agents::Scope::User(of_user)).servers.remove(0),
+        Err(_) => Around::servers(&around.places(Agent::Codex)).to_owned(),
+    };
+    toml_text::parse(&Target::open(&path, None).ok()?.text?).ok()
 }
 
 fn text(states: &States) -> String {
