@@ -1,7 +1,7 @@
 //! Detectors: pure functions from executions to findings, one module each.
 //!
 //! Each module says what it finds, the least evidence it wants, what it is silent about, and what to do. Executions
-//! are judged in groups of one entry operation, those of GraphQL by what is asked. A saving is what the critical path would lose, never a sum of
+//! are judged in groups of one entry operation, those of GraphQL by what is asked, and requests without a route by their path. A saving is what the critical path would lose, never a sum of
 //! durations. What happens inside a test that passed opens no finding about errors or retries.
 
 mod bottleneck;
@@ -28,6 +28,7 @@ mod rate_limited;
 mod relate;
 mod retime;
 mod retry_storm;
+mod routes;
 pub(crate) mod rule;
 mod sequential;
 mod timeouts;
@@ -35,7 +36,7 @@ mod unasked;
 mod what_differs;
 mod worth;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use held_by::{Beside, WaitedFor, may_wait_for_others, waited_for};
@@ -64,6 +65,16 @@ impl DetectorConfig {
     /// Whether findings of this code are wanted.
     pub fn is_on(&self, code: Code) -> bool {
         !self.off.contains(&code)
+    }
+
+    /// The same for executions that are whole runs ([`programs`](crate::execution::programs)): only what is wrong with the
+    /// calls that a program makes itself is searched, since all else is found in the executions below.
+    #[must_use]
+    pub fn for_programs(&self) -> Self {
+        const OF_PROGRAMS: [Code; 2] = [Code::NPlusOne, Code::RepeatedIdenticalCall];
+        let is_off = |code: &Code| !OF_PROGRAMS.contains(code) || !self.is_on(*code);
+        let off = Code::ALL.iter().copied().filter(is_off).collect();
+        Self { off, ..self.clone() }
     }
 
     /// What a million input tokens of `model` cost.
@@ -157,6 +168,9 @@ fn judged_beside<'t, 'a>(executions: &[Execution<'t, 'a>], beside: Beside<'t, 'a
         ranked.extend(waiting.into_iter().map(Ranked::of_waiting));
     }
     ranked.sort_by(in_order);
+    // One loop that several pages reach is one finding, at the page where it costs most.
+    let mut seen = BTreeSet::new();
+    ranked.retain(|ranked| seen.insert(ranked.finding.fingerprint));
     Judged { findings: ranked.into_iter().map(|ranked| ranked.finding).collect(), slight }
 }
 
@@ -244,7 +258,7 @@ struct Draft<'d> {
 
 impl Draft<'_> {
     fn finding(self, group: &Group<'_, '_>) -> Found {
-        Found::new(self.for_entry(&group.title))
+        Found::new(self.for_entry(&group.identity))
     }
 
     /// Returns the finding, for an entry operation of this name.

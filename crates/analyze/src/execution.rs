@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use kino_model::{Resource, Span, SpanId, SpanKind, TraceId, attribute, names};
 
+use crate::fingerprint::shape;
 use crate::tree::Tree;
 
 /// What makes a span a test case.
@@ -28,7 +29,7 @@ pub(crate) fn is_part_of_test(span: &Span) -> bool {
 }
 
 /// Programs that run tests, by the names of their files or packages.
-const TEST_RUNNERS: [&str; 17] = [
+const TEST_RUNNERS: [&str; 18] = [
     "_mocha",
     "ava",
     "cypress",
@@ -45,6 +46,7 @@ const TEST_RUNNERS: [&str; 17] = [
     "rspec",
     "tap",
     "tape",
+    "unittest",
     "vitest",
 ];
 
@@ -61,6 +63,9 @@ pub(crate) fn is_test_runner(resource: &Resource) -> bool {
         || arguments.iter().take(COMMAND_WORDS).filter_map(kino_model::Value::as_str).chain(text("process.command"));
     words().any(is_runner) || words().any(|word| word == "--test")
 }
+
+/// Characters of a command that it is known by.
+const COMMAND_CHARS_MAX: usize = 120;
 
 /// Words of a command line that may name the program: the interpreter, an option of it, the script.
 const COMMAND_WORDS: usize = 4;
@@ -116,6 +121,68 @@ pub fn executions<'t, 'a>(trees: &'t [Tree<'a>], entry: Entry<'_>) -> Vec<Execut
     }
     found.sort_by_key(|execution: &Execution<'_, '_>| (execution.start(), execution.trace_id(), execution.entry));
     found
+}
+
+/// The programs under `kino run` that make calls with no request, test or span of their own above: each execution is the
+/// whole run, of which its direct calls ([`calls_of_program`]) are to be judged, since what is below other spans is an
+/// execution of its own. Left out are runs that have not ended or were ended by a signal, as servers are, whose calls are of
+/// many requests that nobody recorded; runs that serve requests or run tests themselves.
+pub fn programs<'t, 'a>(trees: &'t [Tree<'a>]) -> Vec<Execution<'t, 'a>> {
+    let mut found = Vec::new();
+    for tree in trees {
+        let roots = tree.roots().iter().map(|&root| root as usize);
+        found.extend(roots.filter(|&root| is_program(tree, root)).map(|entry| Execution { tree, entry }));
+    }
+    found.sort_by_key(|execution: &Execution<'_, '_>| (execution.start(), execution.trace_id(), execution.entry));
+    found
+}
+
+/// The direct calls of a program that is executed as one run: `entry` is the run.
+pub(crate) fn calls_of_program<'t>(tree: &'t Tree<'_>, entry: usize) -> impl Iterator<Item = usize> + 't {
+    let children = tree.children(entry).iter().map(|&child| child as usize);
+    children.filter(|&child| tree.span(child).kind == SpanKind::Client)
+}
+
+/// Whether a root is a run whose program's own calls say what the program does.
+fn is_program(tree: &Tree<'_>, root: usize) -> bool {
+    let span = tree.span(root);
+    let mut children = tree.children(root).iter().map(|&child| child as usize);
+    is_run(tree, root)
+        && span.end.is_some()
+        && span.attribute(names::RUN_SIGNAL).is_none()
+        && calls_of_program(tree, root).next().is_some()
+        && !children.any(|child| is_inner_entry(tree, child) || is_test_runner(&tree.span(child).resource))
+}
+
+/// How the run ended that a call was made by without any request, test or span above it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RunEnd {
+    /// By itself, without a failure: the program handled what failed.
+    Well,
+    /// By itself, with a failure.
+    Failed,
+    /// Not yet, or by a signal, which says nothing of the program.
+    Unknown,
+}
+
+/// How the run ended whose program made the call that an execution is; `None` where it is no such call.
+pub(crate) fn run_end(execution: &Execution<'_, '_>) -> Option<(usize, RunEnd)> {
+    let (tree, entry) = (execution.tree, execution.entry);
+    let is_call = matches!(tree.span(entry).kind, SpanKind::Client | SpanKind::Producer);
+    let run = tree.parent(entry).filter(|&parent| is_call && is_run(tree, parent))?;
+    let span = tree.span(run);
+    let is_unknown = span.end.is_none() || span.attribute(names::RUN_SIGNAL).is_some();
+    let end = match (is_unknown, span.is_error()) {
+        (true, _) => RunEnd::Unknown,
+        (false, true) => RunEnd::Failed,
+        (false, false) => RunEnd::Well,
+    };
+    Some((run, end))
+}
+
+/// What a run executes, with ids and numbers taken out; `None` for other spans.
+pub fn command_of(span: &Span) -> Option<String> {
+    Some(shape(span.text(names::RUN_COMMAND)?).chars().take(COMMAND_CHARS_MAX).collect())
 }
 
 /// The executions that start at spans that pass, the outermost where they nest, by start time.

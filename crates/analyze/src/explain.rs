@@ -9,7 +9,7 @@ use kino_model::{DurationNanos, SpanId, Trace, TraceId};
 
 use crate::critical_path::{Segment, critical_path_of};
 use crate::detect::{self, Beside, DetectorConfig};
-use crate::execution::{Entry, Execution, executions, is_run};
+use crate::execution::{Entry, Execution, executions, is_run, programs};
 use crate::finding::{Evidence, Finding, Location, MAX_EXAMPLES, evidence, location};
 use crate::operation::Operations;
 use crate::statement;
@@ -174,7 +174,8 @@ pub fn explain_trace_with(tree: &Tree<'_>, config: &DetectorConfig) -> TraceExpl
     explanation.root = Some(Root::of(tree, root));
     // Detectors work out the path for themselves, and let go of theirs before this one is there.
     let found = executions(std::slice::from_ref(tree), Entry::Outermost);
-    explanation.findings = detect::findings(&found, config);
+    explanation.findings = detect::findings(&programs(std::slice::from_ref(tree)), &config.for_programs());
+    explanation.findings.extend(detect::findings(&found, config));
     let path = critical_path_of(tree, root);
     let mut breakdown = Breakdown::default();
     for &root in tree.roots() {

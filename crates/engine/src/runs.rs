@@ -17,7 +17,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use kino_analyze::DetectorConfig;
-use kino_analyze::execution::{Entry, executions};
+use kino_analyze::detect::findings;
+use kino_analyze::execution::{Entry, executions, programs};
 use kino_analyze::explain as analyze;
 use kino_analyze::tree::trees;
 use kino_model::{
@@ -220,7 +221,8 @@ fn summarise(
     let mut found = executions(&trees, Entry::Outermost);
     let locations = history::locations(&found, record.run_id);
     found.retain(|execution| execution.span_id() != own);
-    let explained = analyze::explain_operation_with(&found, detectors);
+    let mut explained = analyze::explain_operation_with(&found, detectors);
+    explained.findings.splice(0..0, findings(&programs(&trees), &detectors.for_programs()));
     let mut left_out = LeftOut::default();
     let traces_sent = counted - only_own;
     let counts = RunSent {

@@ -1,10 +1,14 @@
 //! `error_cluster`: one exception, by its fingerprint, again and again.
 //!
 //! Evidence: at least [`MIN_COUNT`] executions that failed, or hold a failed span, with an exception of one
-//! fingerprint. An exception that passes up through several spans counts once an execution, at the innermost. Silent
-//! inside tests that passed, about exceptions on spans that did not fail (they were handled), about those within the
-//! process in a request that was answered all the same (a status below 500: an answer, or a refusal, is how frameworks
-//! pass it on), about types that the execution catches again and again, about exceptions that are control flow (exits,
+//! fingerprint; of statements of one text and, where the database names it, one constraint. An exception that passes up
+//! through several spans counts once an execution, at the innermost. A call without a request above it is judged by how
+//! its run ended: it counts once in each run that failed, as the last of its kind, since the program went on after the
+//! others; where the run has not ended, or was ended by a signal, it is [`UNSURE`]. Silent
+//! inside tests that passed, about exceptions on spans that did not fail (they were handled), about failed calls in runs that
+//! ended well, about those within the process in a request that was answered all the same (a status below 500: an answer,
+//! or a refusal, is how frameworks pass it on), about statements in a request that was refused (4xx: what was asked was
+//! wrong), about scripts that a cache server asks to be sent, about types that the execution catches again and again, about exceptions that are control flow (exits,
 //! cancellations, redirections), and about what is not there, or is there already (404, ENOENT, a unique key), in
 //! [`PROBING`] of the executions and more that go well all the same, or are that call alone: they ask whether it is. In
 //! fewer it is [`UNSURE`], and so is a call to the outside that failed while nothing above it did in [`HANDLED`] of the
@@ -16,11 +20,12 @@ use kino_model::{Fingerprint, Span, SpanKind, names};
 
 use super::Draft;
 use super::facts::{ANCESTORS_MAX, Facts, Group, top};
-use super::failures::{is_absence, is_control_flow, is_presence};
+use super::failures::{asks_for_script, constraint, is_absence, is_control_flow, is_presence, is_statement};
 use super::found::Found;
 use crate::errors::{Exception, exception, fingerprint_of};
-use crate::execution::has_failed;
+use crate::execution::{RunEnd, has_failed, run_end};
 use crate::finding::{Code, Number, UNSURE, Unit};
+use crate::statement::normalise;
 
 const MIN_COUNT: usize = 3;
 /// What is missing, or there already, in this part of the executions is how the operation works; in fewer, it may be news.
@@ -31,6 +36,9 @@ const HANDLED: f64 = 0.5;
 /// The exception's type, and the (execution, span) cases.
 type Cluster<'a> = (&'a str, Vec<(usize, usize)>);
 
+/// What the cases of one cluster have in common: the exception, and of a statement its text and the constraint.
+type Key = (Fingerprint, String);
+
 fn is_outside(span: &Span) -> bool {
     matches!(span.kind, SpanKind::Client | SpanKind::Producer)
 }
@@ -39,12 +47,14 @@ fn is_graphql(span: &Span) -> bool {
     span.attributes.iter().any(|(key, _)| key.starts_with("graphql."))
 }
 
-/// Whether a span failed within the process of a request that was answered nevertheless. Answers of GraphQL hold errors
-/// and go well.
+/// Whether a span failed within the process of a request that was answered nevertheless; of calls to the outside a
+/// statement alone, in a request that was refused. Answers of GraphQL hold errors and go well.
 fn is_answered(facts: &Facts<'_, '_>, index: usize) -> bool {
-    if is_outside(facts.span(index)) {
-        return false;
-    }
+    let answers = match facts.span(index) {
+        span if !is_outside(span) => 200..500,
+        span if is_statement(span) => 400..500,
+        _ => return false,
+    };
     let mut at = index;
     for _ in 0..ANCESTORS_MAX {
         let span = facts.span(at);
@@ -52,7 +62,7 @@ fn is_answered(facts: &Facts<'_, '_>, index: usize) -> bool {
             return false;
         }
         if span.kind == SpanKind::Server {
-            return span.int("http.response.status_code").is_some_and(|status| (200..500).contains(&status));
+            return span.int("http.response.status_code").is_some_and(|status| answers.contains(&status));
         }
         match facts.tree.parent(at).filter(|_| at != facts.execution.entry) {
             Some(parent) => at = parent,
@@ -99,7 +109,9 @@ fn raised<'a>(facts: &Facts<'_, 'a>) -> Raised<'a> {
     raised.retain(|(exception_type, _), same| {
         !is_control_flow(exception_type)
             && !caught.contains(exception_type)
-            && !same.iter().all(|(index, _)| is_answered(facts, *index))
+            && !same
+                .iter()
+                .all(|(index, found)| is_answered(facts, *index) || asks_for_script(facts.span(*index), found.message))
     });
     raised
 }
@@ -133,8 +145,9 @@ fn goes_on_after(facts: &Facts<'_, '_>, index: usize, exception_type: &str) -> b
 }
 
 pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
-    for (fingerprint, (exception_type, cases)) in clusters(group) {
-        if cases.len() < group.cases(MIN_COUNT) {
+    for (key, (exception_type, cases)) in clusters(group) {
+        let cases = without_handled(group, cases);
+        if cases.is_empty() || cases.len() < group.cases(MIN_COUNT) {
             continue;
         }
         let is_all_asked_for = cases.iter().all(|&case| is_asked_for(group, case));
@@ -146,19 +159,51 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         if is_untyped && cases.iter().all(|&(number, _)| !group.facts[number].execution.is_error()) {
             continue;
         }
-        let handled = cases.iter().filter(|(number, index)| is_handled(&group.facts[*number], *index)).count();
+        let is_handled = |&&(number, index): &&(usize, usize)| {
+            let facts = &group.facts[number];
+            let is_unknown = run_end(&facts.execution).is_some_and(|(_, end)| end == RunEnd::Unknown);
+            is_unknown || is_handled(facts, index)
+        };
+        let handled = cases.iter().filter(is_handled).count();
         let is_unsure = is_all_asked_for || handled as f64 >= HANDLED * cases.len() as f64;
-        findings.push(finding(group, fingerprint, exception_type, &cases, is_unsure));
+        findings.push(finding(group, &key, exception_type, &cases, is_unsure));
     }
 }
 
-/// What the executions raised, by fingerprint.
-fn clusters<'a>(group: &Group<'_, 'a>) -> BTreeMap<Fingerprint, Cluster<'a>> {
+/// The cases that may be why something failed: without calls of runs that ended well, and of each run that failed the last
+/// call alone.
+fn without_handled(group: &Group<'_, '_>, cases: Vec<(usize, usize)>) -> Vec<(usize, usize)> {
+    let mut last: BTreeMap<(kino_model::TraceId, usize), (i64, (usize, usize))> = BTreeMap::new();
+    let mut left = Vec::with_capacity(cases.len());
+    for case in cases {
+        let execution = &group.facts[case.0].execution;
+        match run_end(execution) {
+            Some((_, RunEnd::Well)) => {}
+            Some((run, RunEnd::Failed)) => {
+                let known = last.entry((execution.trace_id(), run)).or_insert((i64::MIN, case));
+                *known = (*known).max((execution.start(), case));
+            }
+            Some((_, RunEnd::Unknown)) | None => left.push(case),
+        }
+    }
+    left.extend(last.into_values().map(|(_, case)| case));
+    left.sort_unstable();
+    left
+}
+
+/// The text of a statement and the constraint that it broke; nothing of other spans.
+fn statement_of(span: &Span, message: &str) -> String {
+    let text = span.text("db.query.text").map(normalise);
+    [text, constraint(message).map(str::to_owned)].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// What the executions raised, by what the cases have in common.
+fn clusters<'a>(group: &Group<'_, 'a>) -> BTreeMap<Key, Cluster<'a>> {
     let mut known: BTreeMap<(&str, &str, &str, Option<&str>), Fingerprint> = BTreeMap::new();
-    let mut by_fingerprint: BTreeMap<Fingerprint, Cluster<'_>> = BTreeMap::new();
+    let mut clusters: BTreeMap<Key, Cluster<'_>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate().filter(|(_, facts)| !facts.is_passed_test()) {
         let raised = raised(facts);
-        let mut here: BTreeMap<Fingerprint, (&str, usize)> = BTreeMap::new();
+        let mut here: BTreeMap<Key, (&str, usize)> = BTreeMap::new();
         for same in raised.values() {
             let by_span: Vec<&[(usize, Exception<'_>)]> = same.chunk_by(|left, right| left.0 == right.0).collect();
             for (position, (index, found)) in
@@ -170,14 +215,15 @@ fn clusters<'a>(group: &Group<'_, 'a>) -> BTreeMap<Fingerprint, Cluster<'a>> {
                 }
                 let key = (found.exception_type, found.message, found.stacktrace, found.root);
                 let fingerprint = *known.entry(key).or_insert_with(|| fingerprint_of(found));
-                here.insert(fingerprint, (found.exception_type, *index));
+                let statement = statement_of(facts.span(*index), found.message);
+                here.insert((fingerprint, statement), (found.exception_type, *index));
             }
         }
-        for (fingerprint, (exception_type, index)) in here {
-            by_fingerprint.entry(fingerprint).or_insert((exception_type, Vec::new())).1.push((number, index));
+        for (key, (exception_type, index)) in here {
+            clusters.entry(key).or_insert((exception_type, Vec::new())).1.push((number, index));
         }
     }
-    by_fingerprint
+    clusters
 }
 
 /// Whether a failure says that something is not there, or is there already, and its execution goes well or is that call.
@@ -187,22 +233,31 @@ fn is_asked_for(group: &Group<'_, '_>, (number, index): (usize, usize)) -> bool 
     (!execution.is_error() || index == execution.entry) && (is_absence(span) || is_presence(span))
 }
 
+/// How many executions there are; where each is nothing but a statement, those of the same text.
+fn alike(group: &Group<'_, '_>, span: &Span, is_entry: bool) -> usize {
+    let Some(text) = span.text("db.query.text").filter(|_| is_entry).map(normalise) else { return group.facts.len() };
+    let entries = group.facts.iter().map(|facts| facts.span(facts.execution.entry));
+    let texts = entries.filter_map(|entry| entry.text("db.query.text"));
+    texts.filter(|other| normalise(other) == text).count()
+}
+
 fn finding(
     group: &Group<'_, '_>,
-    fingerprint: Fingerprint,
+    (fingerprint, statement): &Key,
     exception_type: &str,
     cases: &[(usize, usize)],
     is_unsure: bool,
 ) -> Found {
-    let executions = group.facts.len();
     let (number, index) = cases[cases.len() - 1];
     let span = group.facts[number].span(index);
+    let executions = alike(group, span, index == group.facts[number].execution.entry);
+    let detail = format!("{fingerprint} {statement}");
     let examples = cases.iter().map(|&(number, index)| (number as f64, group.facts[number].evidence(index)));
     let draft = Draft {
         code: Code::ErrorCluster,
         service: span.service(),
         name: &span.name,
-        detail: &fingerprint.to_string(),
+        detail: detail.trim_end(),
         numbers: vec![
             Number::new("executions_failed", cases.len() as f64, Unit::Count),
             Number::new("share", cases.len() as f64 / executions as f64, Unit::Ratio),

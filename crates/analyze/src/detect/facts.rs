@@ -1,5 +1,6 @@
 //! What detectors know of a group of executions: trees, critical paths, and the time each span holds on them.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use kino_model::{DurationNanos, Span};
@@ -8,7 +9,7 @@ use super::DetectorConfig;
 use super::found::{Place, Stretch};
 use super::graphql;
 use crate::critical_path::{Segment, critical_path_of};
-use crate::execution::{Execution, cold, is_part_of_test};
+use crate::execution::{Execution, calls_of_program, cold, is_part_of_test, is_run, process};
 use crate::finding::{Evidence, KnownBy, Location, MAX_EXAMPLES, evidence, location};
 pub(super) use crate::statistics::median;
 use crate::tree::Tree;
@@ -21,8 +22,11 @@ pub(super) const ANCESTORS_MAX: usize = 256;
 pub(super) struct Group<'t, 'a> {
     pub(super) service: &'a str,
     pub(super) name: &'a str,
-    /// The name, with the operation that is asked for where that is GraphQL's.
+    /// What a reader knows the executions by: the name, with the operation that is asked for where that is GraphQL's, or with
+    /// the path where no route is known.
     pub(super) title: String,
+    /// What findings are known by: as the title, without a path, which hangs on the other executions at hand.
+    pub(super) identity: String,
     /// The ended executions.
     pub(super) facts: Vec<Facts<'t, 'a>>,
     /// Every execution, the open ones included.
@@ -62,6 +66,7 @@ impl<'t, 'a> Group<'t, 'a> {
             service: key.service,
             name: key.name,
             title: key.title(),
+            identity: key.identity(),
             facts,
             all: executions.to_vec(),
             config,
@@ -192,6 +197,32 @@ impl<'t, 'a> Facts<'t, 'a> {
             parent.is_some_and(|parent| parent == self.execution.entry || is_part_of_test(self.span(parent)))
         };
         self.is_passed_test() && indices.iter().all(by_test)
+    }
+
+    /// Whether it is a run whose program's own calls are judged.
+    pub(super) fn is_program(&self) -> bool {
+        is_run(self.tree, self.execution.entry)
+    }
+
+    /// The process of a program that makes most of its calls, where processes are known.
+    pub(super) fn process_of_program(&self) -> Option<String> {
+        if !self.is_program() {
+            return None;
+        }
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for index in calls_of_program(self.tree, self.execution.entry) {
+            if let Some(process) = process(&self.span(index).resource) {
+                *counts.entry(process).or_default() += 1;
+            }
+        }
+        counts.into_iter().max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(&a.0))).map(|(process, _)| process)
+    }
+
+    /// Whether a span is a call that the program itself makes, in this process: what is below other spans is judged with
+    /// those.
+    pub(super) fn is_call_of_program(&self, index: usize, counted: Option<&str>) -> bool {
+        self.recorded_parent(index) == Some(self.execution.entry)
+            && process(&self.span(index).resource).as_deref() == counted
     }
 
     /// The parent that was recorded: that of the sibling, where a span is below a sibling because it is within its

@@ -1,6 +1,9 @@
 //! What a failed span says of how it failed: a timeout, a refusal for too many requests, an exception.
 
-use kino_model::{Span, attribute};
+use kino_model::{Span, SpanKind, attribute};
+
+/// Bytes of a constraint's name that distinguish it: PostgreSQL's names have 63, MySQL's 64.
+const CONSTRAINT_BYTES_MAX: usize = 128;
 
 /// Whether it ended because its caller stopped waiting.
 pub(crate) fn is_timeout(span: &Span) -> bool {
@@ -34,17 +37,45 @@ pub(super) fn is_presence(span: &Span) -> bool {
     is_of_type(span, &types) || statement_failed_with(span, &words)
 }
 
+/// Whether a cache server answered that it does not know a script, after which its clients send it. The server's word
+/// decides, since each client has an exception of its own for it. Where no word was recorded, so does redis-py's.
+pub(super) fn asks_for_script(span: &Span, message: &str) -> bool {
+    /// Clients put their own words before an answer, but few.
+    const WORDS_BEFORE: usize = 3;
+    let says =
+        |text: &str| text.split_whitespace().take(WORDS_BEFORE + 1).any(|word| word.trim_matches(':') == "NOSCRIPT");
+    span.kind == SpanKind::Client
+        && (says(message)
+            || says(&span.status.message)
+            || error_types(span).any(|error| error.rsplit('.').next() == Some("NoScriptError")))
+}
+
+/// The constraint that a statement broke, as its database names it: PostgreSQL (`constraint "name"`), SQLite
+/// (`constraint failed: table.column`), MySQL (`for key 'name'`).
+pub(super) fn constraint(message: &str) -> Option<&str> {
+    let after = |words: &str| message.split_once(words).map(|(_, rest)| rest);
+    let quoted = |words: &str, quote: char| after(words)?.split(quote).next();
+    let name = quoted("constraint \"", '"')
+        .or_else(|| after("constraint failed: ")?.lines().next())
+        .or_else(|| quoted("for key '", '\''))?;
+    name.get(..CONSTRAINT_BYTES_MAX).or(Some(name))
+}
+
+/// Whether a span is a call of a database.
+pub(super) fn is_statement(span: &Span) -> bool {
+    ["db.query.text", "db.system.name", "db.system"].iter().any(|key| span.attribute(key).is_some())
+}
+
 /// Whether a statement's database says one of these of its failure.
 fn statement_failed_with(span: &Span, parts: &[&str]) -> bool {
-    let is_statement = || span.attribute("db.query.text").is_some() || span.attribute("db.system.name").is_some();
-    span.is_error() && is_statement() && words(span).any(|text| contains_any(text, parts))
+    span.is_error() && is_statement(span) && words(span).any(|text| contains_any(text, parts))
 }
 
 /// Whether it ended by an exception that is no failure but how a program goes on or ends: exits, a command line that is
 /// refused, cancellations, redirections, a client that leaves, a task that asks to be run later, a script that a cache
 /// server asks to be sent (after which its client sends it).
 pub(super) fn is_control_flow(exception_type: &str) -> bool {
-    const NAMES: [&str; 29] = [
+    const NAMES: [&str; 28] = [
         "SystemExit",
         "KeyboardInterrupt",
         "GeneratorExit",
@@ -73,7 +104,6 @@ pub(super) fn is_control_flow(exception_type: &str) -> bool {
         "ClientDisconnected",
         "WebSocketDisconnect",
         "ConnectionClosedOK",
-        "NoScriptError",
     ];
     let name = exception_type.rsplit(['.', ':']).next().unwrap_or_default();
     NAMES.contains(&name)

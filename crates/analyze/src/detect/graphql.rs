@@ -1,5 +1,6 @@
 //! Which operation of GraphQL an execution carries out: all of a server's queries arrive at one address, so that the
-//! span at which executions start has one name for all of them.
+//! span at which executions start has one name for all of them. Executions are divided by it here, as by the path of
+//! requests without a route ([`super::routes`]) and by the command of a run, which is named by its program alone.
 //!
 //! Reads what libraries of GraphQL record by OpenTelemetry's conventions; never parses a document.
 
@@ -7,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kino_model::Span;
 
-use crate::execution::Execution;
+use super::routes;
+use crate::execution::{Execution, command_of};
 
 /// Spans of an execution, in call order, among which the one of its operation is looked for.
 const SEARCHED_MAX: usize = 256;
@@ -24,27 +26,44 @@ pub(super) struct Key<'a> {
     pub(super) name: &'a str,
     /// Of GraphQL; `None` where none was recorded.
     operation: Option<String>,
+    /// Of requests without a route; `None` of all others.
+    path: Option<String>,
+    /// What a run executes; `None` where executions are no runs.
+    command: Option<String>,
 }
 
 impl Key<'_> {
     /// What a reader knows them by.
     pub(super) fn title(&self) -> String {
-        [Some(self.name), self.operation.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        self.with(self.operation.as_deref().or(self.path.as_deref()))
+    }
+
+    /// What findings about them are known by.
+    pub(super) fn identity(&self) -> String {
+        self.with(self.operation.as_deref())
+    }
+
+    fn with(&self, what: Option<&str>) -> String {
+        let name = self.command.as_deref().unwrap_or(self.name);
+        [Some(name), what].into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 }
 
-/// Groups executions by entry and, within an entry, by operation of GraphQL.
+/// Groups executions by entry and, within an entry, by operation of GraphQL, path or command.
 pub(super) fn by_operation<'t, 'a>(executions: &[Execution<'t, 'a>]) -> BTreeMap<Key<'a>, Vec<Execution<'t, 'a>>> {
     let mut known: BTreeMap<(&str, &str), BTreeSet<String>> = BTreeMap::new();
     let mut groups: BTreeMap<Key<'a>, Vec<Execution<'t, 'a>>> = BTreeMap::new();
-    for execution in executions {
+    for (execution, path) in executions.iter().zip(routes::paths(executions)) {
         let span = execution.tree.span(execution.entry);
         let (service, name) = (span.service(), span.name.as_str());
-        let operation = operation(execution).filter(|operation| {
+        let mut is_apart = |what: &String| {
             let known = known.entry((service, name)).or_default();
-            known.contains(operation) || (known.len() < OPERATIONS_MAX && known.insert(operation.clone()))
-        });
-        groups.entry(Key { service, name, operation }).or_default().push(*execution);
+            known.contains(what) || (known.len() < OPERATIONS_MAX && known.insert(what.clone()))
+        };
+        let operation = operation(execution).filter(&mut is_apart);
+        let path = path.filter(|path| operation.is_none() && is_apart(path));
+        let command = command_of(span);
+        groups.entry(Key { service, name, operation, path, command }).or_default().push(*execution);
     }
     groups
 }

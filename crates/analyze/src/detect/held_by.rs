@@ -2,7 +2,7 @@
 //!
 //! Waits are spans named for acquiring or waiting (a pool's connection, a lock, a place in a rate), `kino.lock.*`,
 //! messages waiting for a worker, and executions that make no progress while another one computes in their process. Evidence:
-//! at least [`MIN_EXECUTIONS`] executions that wait [`MIN_SHARE`] of their time, and [`MIN_SHARE`] of all their time;
+//! at least [`MIN_EXECUTIONS_WAITING`] executions ([`MIN_EXECUTIONS`] that make no progress) that wait [`MIN_SHARE`] of their time, and [`MIN_SHARE`] of all their time;
 //! holders who have [`MIN_BEYOND`] more of the holding than their number would give them (or, where holding is not seen,
 //! run during that much more of the waiting than at other times), at a chance of at most one in a
 //! hundred, all attributes and values tried taken into account. Unlike other detectors this one reads all executions
@@ -32,7 +32,10 @@ use scene::Scene;
 pub(super) use waits::is_named_wait;
 use waits::{Resource, Wait};
 
+/// Executions that stand still while another one computes, and that computes.
 const MIN_EXECUTIONS: usize = 3;
+/// Executions that wait for something that is named: fewer may have met by chance, whatever is computed from their times.
+const MIN_EXECUTIONS_WAITING: usize = 5;
 const MIN_SHARE: f64 = 0.1;
 const MIN_BEYOND: f64 = 0.25;
 /// The part of the executions that holders are at most.
@@ -96,9 +99,10 @@ pub(super) fn detect<'t, 'a>(
     }
     let scene = Scene::new(executions, beside);
     let terms = Terms { cases: if is_relaxed { 1 } else { MIN_EXECUTIONS }, part: if is_relaxed { 0.5 } else { 1.0 } };
+    let named = Terms { cases: if is_relaxed { 1 } else { MIN_EXECUTIONS_WAITING }, ..terms };
     let (resources, releases) = waits::of(&scene);
     for resource in &resources {
-        let Some(victims) = Victims::of(&scene, &resource.waits, terms) else { continue };
+        let Some(victims) = Victims::of(&scene, &resource.waits, named) else { continue };
         let known = resource.is_acquired.then(|| holders::holders(&scene, resource, &releases)).flatten();
         let holders = known.or_else(|| moved::holders(&scene, resource));
         let enough = |holders: &Holders| holders.beyond >= MIN_BEYOND * terms.part && sets_apart(holders);

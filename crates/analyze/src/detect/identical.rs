@@ -89,15 +89,24 @@ fn is_polling(facts: &Facts<'_, '_>, indices: &[usize], reached: &mut Reached) -
     2 * pauses > indices.len() - 1
 }
 
+/// The calls of an execution that may repeat or change what a repeat would answer, by start; of a program those that it
+/// makes itself. Others do neither, as far as is known.
+fn made<'a>(calls: &mut Calls<'a>, facts: &Facts<'_, 'a>) -> Vec<(usize, Call<'a>)> {
+    let counted = facts.process_of_program();
+    let mut made = calls.outermost(facts);
+    made.retain(|(index, call)| {
+        let is_own = !facts.is_program() || facts.is_call_of_program(*index, counted.as_deref());
+        is_own && (call.whole.is_some() || is_change(call))
+    });
+    made.sort_by_key(|(index, _)| facts.tree.start(*index));
+    made
+}
+
 pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let mut calls = Calls::default();
     let mut by_call: BTreeMap<Rc<str>, Vec<Repeats>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate() {
-        // Others neither repeat, as far as is known, nor change what a repeat would answer.
-        let matters = |call: &Call<'_>| call.whole.is_some() || is_change(call);
-        let mut made = calls.outermost(facts);
-        made.retain(|(_, call)| matters(call));
-        made.sort_by_key(|(index, _)| facts.tree.start(*index));
+        let made = made(&mut calls, facts);
         let writes: Vec<i64> =
             made.iter().filter(|(_, call)| is_change(call)).map(|(index, _)| facts.tree.start(*index)).collect();
         let mut same: BTreeMap<Identity<'_>, Vec<usize>> = BTreeMap::new();

@@ -18,7 +18,10 @@
 //!   order that matters;
 //! - writes that each have a savepoint of their own, so that one that fails leaves the others;
 //! - requests to other programs in fewer than [`MIN_EXECUTIONS_REQUESTS`] executions that serve no request;
-//! - calls that usually take longer than [`worth::NANOS_LONG`]: their time is what they ask for, not the asking.
+//! - calls that usually take longer than [`worth::NANOS_LONG`]: their time is what they ask for, not the asking;
+//! - in a program that is one execution under `kino run` ([`crate::execution::programs`]): calls of anything but a database,
+//!   as load generators and downloads make, and writes, unless they are [`worth::CALLS_MIN`] and more and cost as long as a
+//!   person notices ([`NOTICED_NANOS`]). Of such a program only its own calls count, those of one process.
 //!
 //! Silent about statements that define tables or ask which there are, batches, pages (by number, offset, cursor or last
 //! key), one call to each of several other sides, failed calls (retries), calls of the same few data
@@ -50,6 +53,8 @@ const MIN_EXECUTIONS_LOADED: usize = 3;
 const MIN_PRESENCE_LOADED: f64 = 0.1;
 const MIN_EXECUTIONS_REQUESTS: usize = 3;
 const MIN_WRITES: f64 = 10.0;
+/// The shortest wait that a person notices, in nanoseconds.
+const NOTICED_NANOS: f64 = 1e8;
 /// The most levels between the call of a language model and the request that it makes.
 const MAX_WITHIN_MODEL: usize = 4;
 /// Pauses this many times the calls' own time are waits on purpose, from [`SILENCE_NANOS_MIN`] on.
@@ -145,9 +150,14 @@ impl Repeats {
 pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let mut calls = Calls::default();
     let mut by_call: BTreeMap<(Kind, Rc<str>), Vec<Repeats>> = BTreeMap::new();
+    let mut makers: BTreeMap<(Kind, Rc<str>), usize> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate() {
         let mut here: BTreeMap<(Kind, Rc<str>), Made<'_>> = BTreeMap::new();
+        let counted = facts.process_of_program();
         for (index, call) in calls.outermost(facts) {
+            if facts.is_program() && !facts.is_call_of_program(index, counted.as_deref()) {
+                continue;
+            }
             let may_be_one = call.kind != Kind::Model && !call.batch && !call.page && !facts.span(index).is_error();
             let is_models = || call.kind == Kind::Http && is_within_model(facts, index);
             if may_be_one && !is_models() && !waits_for_work(facts.span(index)) {
@@ -156,6 +166,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         }
         let once = made_once(facts, &here);
         for (key, mut made) in here {
+            *makers.entry((key.0, Rc::clone(&key.1))).or_default() += 1;
             at_one_place(facts, &mut made.indices, &once);
             if let Some(repeats) = repeats(facts, number, made) {
                 by_call.entry(key).or_default().push(repeats);
@@ -165,7 +176,8 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let (mut meant, mut sure) = (Vec::new(), Vec::new());
     for ((kind, key), found) in by_call {
         let may_be_meant = may_be_meant(group, kind, &key, &found);
-        (if may_be_meant { &mut meant } else { &mut sure }).push(Repeated { key, found });
+        let makers = makers.get(&(kind, Rc::clone(&key))).copied().unwrap_or_default();
+        (if may_be_meant { &mut meant } else { &mut sure }).push(Repeated { key, found, makers });
     }
     let meant = meant.into_iter().map(|call| (Loop { calls: vec![call] }, true));
     let sure = loops(group, sure).into_iter().map(|it| (it, false));
@@ -187,7 +199,17 @@ fn may_be_meant(group: &Group<'_, '_>, kind: Kind, key: &str, found: &[Repeats])
     let usual_count = lower_median(found.iter().map(|repeats| repeats.count() as f64).collect());
     let is_few = kind == Kind::Database && changes(key) && usual_count < MIN_WRITES;
     let is_long = lower_median(found.iter().map(|repeats| repeats.usual).collect()) > worth::NANOS_LONG;
-    is_filling || is_fetching || is_isolated || is_few || is_long
+    let is_of_program = group.facts.iter().all(Facts::is_program);
+    let is_programs_purpose = is_of_program
+        && match kind {
+            Kind::Database if found.iter().any(|repeats| repeats.is_write) => {
+                let saving = lower_median(found.iter().map(Repeats::saving).collect());
+                usual_count < worth::CALLS_MIN || saving < NOTICED_NANOS
+            }
+            Kind::Database => false,
+            _ => true,
+        };
+    (is_filling && !is_of_program) || is_fetching || is_isolated || is_few || is_long || is_programs_purpose
 }
 
 /// Whether most executions repeat their calls so.
@@ -391,6 +413,9 @@ fn finding(group: &Group<'_, '_>, made: &Loop, found: &[Repeats], may_be_meant: 
     let worst = found.iter().max_by_key(|repeats| repeats.count()).expect("a finding rests on an execution");
     let facts = &group.facts[worst.number];
     let ancestor = facts.span(worst.ancestor);
+    // A run is named by its program alone, which may be any script's.
+    let is_run = facts.is_program() && worst.ancestor == facts.execution.entry;
+    let name = if is_run { group.title.as_str() } else { ancestor.name.as_str() };
     let examples =
         found.iter().map(|repeats| (repeats.count() as f64, group.facts[repeats.number].evidence(repeats.ancestor)));
     let varies = found.iter().any(|repeats| repeats.count() != worst.count());
@@ -398,7 +423,7 @@ fn finding(group: &Group<'_, '_>, made: &Loop, found: &[Repeats], may_be_meant: 
     let draft = Draft {
         code: Code::NPlusOne,
         service: ancestor.service(),
-        name: &ancestor.name,
+        name,
         detail: key,
         numbers: vec![
             Number::new("calls", count, Unit::Count),
@@ -421,7 +446,7 @@ fn finding(group: &Group<'_, '_>, made: &Loop, found: &[Repeats], may_be_meant: 
         executions: group.facts.len(),
         location: facts.location(worst.slowest),
         evidence: top(examples.collect()),
-        text: text(group, made, found, [count, most as f64, time, critical], &ancestor.name),
+        text: text(group, made, found, [count, most as f64, time, critical], name),
         next: Some("fetch all items in one call (a join, IN (…), or a bulk request) before the loop".to_owned()),
     };
     let places = found.iter().flat_map(|it| it.indices.iter().map(|&index| (it.number, index as usize)));
@@ -437,6 +462,9 @@ fn text(
 ) -> String {
     let executions = if is_usual(group, found) {
         "an execution".to_owned()
+    } else if group.all.iter().all(graphql::is_served) {
+        // One address of any number of queries: executions of others say nothing of this one's.
+        format!("each of {} of the {} executions that make them", found.len(), made.calls[0].makers)
     } else {
         format!("each of {} of {} executions", found.len(), group.facts.len())
     };

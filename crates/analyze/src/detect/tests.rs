@@ -257,8 +257,10 @@ mod graphql;
 mod held_by;
 mod inputs;
 mod places;
+mod programs;
 mod relations;
 mod resources;
+mod routes;
 mod whole;
 
 proptest::proptest! {

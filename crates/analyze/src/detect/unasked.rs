@@ -36,7 +36,8 @@ use kino_model::{Span, SpanKind};
 use super::broken::MISSING;
 use super::call::{is_for_disk, is_model, is_model_request, waits, waits_for_work};
 use super::failures::is_refused_input;
-use crate::execution::{Execution, is_of_test, process};
+use super::routes::is_method;
+use crate::execution::{Execution, RunEnd, is_of_test, process, run_end};
 use crate::finding::{Code, Finding};
 use crate::statistics::median;
 
@@ -255,11 +256,6 @@ fn calls_of(execution: &Execution<'_, '_>, index: usize) -> usize {
     execution.spans().iter().filter(|&&other| execution.tree.span(other as usize).name == *name).count()
 }
 
-/// Whether an operation is named by its HTTP method alone.
-fn is_method(name: &str) -> bool {
-    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HTTP"].contains(&name)
-}
-
 /// The attribute that a finding's text names after these words.
 fn key<'f>(finding: &'f Finding, words: &str) -> Option<&'f str> {
     finding.text.split_once(words)?.1.split(' ').next()
@@ -311,9 +307,14 @@ fn what_differs(finding: &Finding, executions: &[Execution<'_, '_>]) -> bool {
     if let Some(nanos) = number(finding, "slower_by") {
         return nanos >= NOTICED_NANOS && !is_of_library(key);
     }
-    // Requests that were refused because of what was asked are no failures of who refused them.
+    // Requests that were refused because of what was asked are no failures of who refused them, and calls that failed in a
+    // run that ended well were handled.
     let mut failed = executions.iter().filter(|execution| execution.is_error());
-    !failed.all(|execution| is_refused_input(execution.tree.span(execution.entry)))
+    let is_handled = |execution: &Execution<'_, '_>| {
+        run_end(execution).is_some_and(|(_, end)| end != RunEnd::Failed)
+            || is_refused_input(execution.tree.span(execution.entry))
+    };
+    !failed.all(is_handled)
 }
 
 fn grows_too_fast(finding: &Finding) -> bool {

@@ -4,17 +4,20 @@
 //! it, or long by itself. Calls that would not be made any more count as a load on the other side where they are many
 //! and no rarity: what a server asks now and then while it runs for hours, under a span for its whole life, is none; or
 //! fewer, where they are made one after another and take a part of the execution that is beyond noise: data grow. Tokens
-//! are money. What only says where time is must speak of more, since none of it may be saved in the end. A finding that
+//! are money. What is asked of a database within the process is no load on anything else, and must save more time. What only says where time is must speak of more, since none of it may be saved in the end. A finding that
 //! does neither (errors, traces that are not whole) is not measured by it. Detectors may ask for more where they need it
 //! as evidence.
 
 use super::facts::{Group, median};
-use super::found::Found;
+use super::found::{Found, Place};
 
 /// Less than this part of an execution is within what timing varies by from one execution to the next.
 const PART_MIN: f64 = 0.05;
 /// A shorter time is not worth changing code for; recording a few spans takes as long.
 const NANOS_MIN: f64 = 1e6;
+/// The same of calls of a database within the process (SQLite): there is no way to another side that one call for all would
+/// save, nor another side that has less to do, so that many small ones are no fault by themselves.
+const NANOS_MIN_WITHIN_PROCESS: f64 = 2e6;
 /// What only says where time is, and not how to save it, is looked into for no less than this: a tenth of the shortest
 /// wait that a person notices.
 const CONCERNED_NANOS_MIN: f64 = 1e7;
@@ -37,8 +40,11 @@ pub(super) fn is_worth_it(group: &Group<'_, '_>, found: &Found) -> bool {
     if !found.claims_saving() {
         return found.concerned_nanos.is_none_or(|nanos| nanos >= CONCERNED_NANOS_MIN);
     }
-    nanos.is_some_and(|nanos| is_time(nanos, usual_duration(group, found)))
-        || found.calls_saved.is_some_and(|calls| is_load(group, found, calls))
+    let is_time = nanos.is_some_and(|nanos| is_time(nanos, usual_duration(group, found)));
+    if is_within_process(group, found) {
+        return is_time && nanos.is_some_and(|nanos| nanos >= NANOS_MIN_WITHIN_PROCESS);
+    }
+    is_time || found.calls_saved.is_some_and(|calls| is_load(group, found, calls))
 }
 
 /// The rule of [`is_worth_it`] for what claims a saving.
@@ -48,6 +54,17 @@ pub(crate) fn in_words() -> String {
         "{part} % of an execution and {millis} ms, or {CALLS_MIN} calls that fill {calls_part} % of it, or \
          {FEW_CALLS_MIN} one after another that fill {part} %"
     )
+}
+
+/// Whether all that it is about are calls of a database that is in the process itself.
+fn is_within_process(group: &Group<'_, '_>, found: &Found) -> bool {
+    const SYSTEMS: [&str; 3] = ["sqlite", "duckdb", "sql.js"];
+    let is_one = |place: &Place| {
+        let span = group.facts[place.execution].span(place.span);
+        let system = span.text("db.system.name").or_else(|| span.text("db.system"));
+        system.is_some_and(|system| SYSTEMS.contains(&system)) && span.attribute("server.address").is_none()
+    };
+    !found.places().is_empty() && found.places().iter().all(is_one)
 }
 
 /// Whether it is enough time of an execution that takes `duration` nanoseconds.

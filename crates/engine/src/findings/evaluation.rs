@@ -7,7 +7,7 @@ use std::sync::Arc;
 use kino_analyze::DetectorConfig;
 use kino_analyze::Finding;
 use kino_analyze::detect::{Neighbours, opens};
-use kino_analyze::execution::{Entry, Execution, executions, is_run};
+use kino_analyze::execution::{Entry, Execution, command_of, executions, is_run, programs};
 use kino_analyze::life::{self, KnownFinding, worktree_of};
 use kino_analyze::tree::{Tree, trees};
 use kino_model::{Trace, TraceId, names};
@@ -37,7 +37,8 @@ pub(super) fn operations_in(trace: &Trace, scratch: &Path) -> TraceOperations {
     let has_open_root = tree.roots().iter().any(|root| tree.span(*root as usize).end.is_none());
     let is_whole = tree.missing_parents() == 0 && !has_open_root;
     let found = executions(std::slice::from_ref(&tree), Entry::Outermost);
-    let own = found.iter().filter(|execution| !is_run(execution.tree, execution.entry));
+    let whole = programs(std::slice::from_ref(&tree));
+    let own = found.iter().filter(|execution| !is_run(execution.tree, execution.entry)).chain(&whole);
     let mut durations: BTreeMap<OperationKey, Durations> = BTreeMap::new();
     for execution in own.filter(|execution| !is_temporary(execution, scratch)) {
         let of_operation = durations.entry(key_of(execution)).or_default();
@@ -52,7 +53,8 @@ fn key_of(execution: &Execution<'_, '_>) -> OperationKey {
     OperationKey {
         project: span.resource.text(names::PROJECT).map(str::to_owned),
         service: span.service().to_owned(),
-        name: span.name.to_string(),
+        // A run is named by its program alone, which may be any script's.
+        name: command_of(span).unwrap_or_else(|| span.name.to_string()),
     }
 }
 
@@ -112,7 +114,9 @@ impl Evaluation {
                 worktree: worktree.to_owned(),
                 executions_per_day: per_day,
             };
-            let outcomes = life::look(&executions, &known, &self.config, &opens, settled);
+            let of_programs = executions.iter().all(|execution| is_run(execution.tree, execution.entry));
+            let config = if of_programs { &self.config.for_programs() } else { &*self.config };
+            let outcomes = life::look(&executions, &known, config, &opens, settled);
             events.extend(outcomes.into_iter().map(|outcome| match outcome {
                 life::Outcome::Opened { finding, set, criteria } => {
                     FindingEvent::Opened(sighting(finding), set, criteria)
@@ -130,12 +134,16 @@ impl Evaluation {
     /// Returns the operation's executions in the project, without temporary worktrees, by worktree.
     fn by_worktree<'t, 'a>(&self, trees: &'t [Tree<'a>]) -> BTreeMap<&'a str, Vec<Execution<'t, 'a>>> {
         let mut worktrees: BTreeMap<&str, Vec<Execution<'_, '_>>> = BTreeMap::new();
-        for execution in executions(trees, Entry::Outermost) {
+        let outermost = executions(trees, Entry::Outermost);
+        let own = outermost.into_iter().filter(|execution| !is_run(execution.tree, execution.entry));
+        for execution in own.chain(programs(trees)) {
             let span = execution.tree.span(execution.entry);
             let is_elsewhere =
                 span.resource.text(names::PROJECT).is_some_and(|it| self.key.project.as_deref() != Some(it));
             let counts = !is_elsewhere && !is_temporary(&execution, &self.scratch);
-            if span.name == self.key.name && span.service() == self.key.service && counts {
+            let name = command_of(span);
+            let is_it = name.as_deref().unwrap_or(span.name.as_str()) == self.key.name;
+            if is_it && span.service() == self.key.service && counts {
                 worktrees.entry(worktree_of(&execution)).or_default().push(execution);
             }
         }

@@ -94,6 +94,8 @@ pub(super) fn of<'a>(scene: &Scene<'_, 'a>) -> (Vec<Resource<'a>>, Vec<(usize, i
             match by_statement(span).unwrap_or_else(|| *sorts.entry(&span.name).or_insert_with(|| sort(&span.name))) {
                 Sort::Releases => releases.push((number, tree.start(index))),
                 Sort::Else => {}
+                // An execution that is nothing but opening a connection waits for nobody: what is sent over it waits for it.
+                Sort::Acquires if index == part.entry && span.kind == SpanKind::Client && opens(&span.name) => {}
                 sort => {
                     // What runs below it is no longer waiting: a new connection is opened, say.
                     let until =
@@ -184,6 +186,11 @@ fn sort(name: &str) -> Sort {
     } else {
         Sort::Else
     }
+}
+
+/// Whether a name says that a connection is opened, or taken from a pool.
+fn opens(name: &str) -> bool {
+    words(name).iter().any(|word| ["connect", "connection"].iter().any(|opens| word.eq_ignore_ascii_case(opens)))
 }
 
 /// Whether a span is named for acquiring something that others may have, or for waiting.

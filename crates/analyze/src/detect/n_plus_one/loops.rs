@@ -25,6 +25,8 @@ const COMPARED_LOOPS_MAX: usize = 32;
 pub(super) struct Repeated {
     pub(super) key: Rc<str>,
     pub(super) found: Vec<Repeats>,
+    /// How many executions make it at all.
+    pub(super) makers: usize,
 }
 
 impl Repeated {

@@ -211,3 +211,33 @@ fn a_cluster_has_the_fingerprint_under_which_errors_are_grouped() {
     let raised = crate::errors::Exception { root: Some("/home/me/shop"), ..raised };
     assert_eq!(here, format!("kino errors --fingerprint {}", crate::errors::fingerprint_of(&raised)));
 }
+
+#[test]
+fn a_statement_that_fails_in_a_refused_request_is_the_clients_fault() {
+    let request = |status: u32, end: &str| {
+        format!(
+            "POST /products 0..9 kind=server http.response.status_code={status}{end}\n  INSERT 1..8 kind=client ! db.query.text='INSERT INTO products VALUES (?)' exception=SqliteError:'UNIQUE constraint failed: products.name'"
+        )
+    };
+    for status in [400, 409, 422] {
+        assert_eq!(check(Code::ErrorCluster, &times(6, &request(status, ""))), "", "{status}");
+    }
+    assert_ne!(check(Code::ErrorCluster, &times(6, &request(500, " !"))), "", "the server failed");
+    let upstream =
+        request(404, "").replace("db.query.text='INSERT INTO products VALUES (?)'", "http.request.method=GET");
+    assert_ne!(check(Code::ErrorCluster, &times(6, &upstream)), "", "what a service calls has failed it");
+}
+
+#[test]
+fn statements_that_differ_and_constraints_that_differ_are_several_errors() {
+    let fails = |statement: &str, constraint: &str| {
+        format!(
+            "POST /pay 0..9 kind=server http.response.status_code=500 !\n  UPDATE 1..8 kind=client ! db.query.text='{statement}' exception=DatabaseError:'row violates check constraint \"{constraint}\"'"
+        )
+    };
+    let (debit, credit) = ("UPDATE a SET b = b - $1", "UPDATE a SET c = c + $1");
+    let two = |one: &str, other: &str| format!("{}\n---\n{}", times(2, one), times(2, other));
+    assert_eq!(check(Code::ErrorCluster, &two(&fails(debit, "x"), &fails(credit, "x"))), "");
+    assert_eq!(check(Code::ErrorCluster, &two(&fails(debit, "x"), &fails(debit, "y"))), "");
+    assert_ne!(check(Code::ErrorCluster, &times(4, &fails(debit, "x"))), "");
+}

@@ -109,6 +109,13 @@ fn a_script_that_a_cache_server_asks_for_is_no_error() {
     let evaluate =
         |error: &str| check(Code::ErrorCluster, &times(6, &format!("EVALSHA 0..2 kind=client ! exception={error}")));
     assert_eq!(evaluate("redis.exceptions.NoScriptError:missing"), "");
+    assert_eq!(
+        evaluate("ReplyError:'NOSCRIPT No matching script. Please use EVAL.'"),
+        "",
+        "whatever the client calls it"
+    );
+    assert_eq!(evaluate("Exception:'ERR: NOSCRIPT No matching script'"), "");
+    assert_ne!(evaluate("ReplyError:'ERR value is not an integer, NOSCRIPT or so'"), "");
     assert_ne!(evaluate("redis.exceptions.ResponseError:missing"), "");
 }
 
@@ -517,6 +524,24 @@ fn long_requests_to_other_programs_are_no_loop() {
     assert!(opened(&times(3, &daemon)).contains("n_plus_one run"));
     let long = run(3_000, "GET /start 0..21200 kind=server");
     assert!(!opened(&times(3, &long)).contains("n_plus_one"), "the time is that of what is started");
+}
+
+#[test]
+fn many_small_statements_of_a_database_in_the_process_are_no_fault_by_themselves() {
+    let page = |system: &str, count: usize, step: f64| {
+        let call = |at: usize| {
+            let from = 0.2 + at as f64 * step;
+            format!(
+                "  SELECT {from}..{} kind=client db.system.name={system} db.query.text='SELECT name FROM labels WHERE note = {at}'",
+                from + step / 2.0
+            )
+        };
+        let end = 0.4 + count as f64 * step;
+        times(3, &format!("GET /notes 0..{end} kind=server\n{}", (0..count).map(call).collect::<Vec<_>>().join("\n")))
+    };
+    assert_eq!(opened(&page("sqlite", 20, 0.11)), "", "1.1 ms of 2.6");
+    assert_eq!(opened(&page("postgresql", 20, 0.11)), "n_plus_one GET /notes", "another side answers each");
+    assert_eq!(opened(&page("sqlite", 40, 0.2)), "n_plus_one GET /notes", "4 ms of 8.4");
 }
 
 #[test]

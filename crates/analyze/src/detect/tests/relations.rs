@@ -260,23 +260,26 @@ fn what_is_recorded_by_two_libraries_is_one_call() {
 
 #[test]
 fn too_small_a_saving_is_not_reported() {
-    // Reads of SQLite, 20 µs each.
-    let read = |i: usize, key: usize| {
+    // Reads of 20 µs each.
+    let read = |system: &str, i: usize, key: usize| {
         let at = 0.1 + 0.03 * i as f64;
         format!(
-            "  SELECT {at}..{} kind=client db.system.name=sqlite db.query.text='SELECT v FROM kv WHERE k = {key}'",
+            "  SELECT {at}..{} kind=client db.system.name={system} db.query.text='SELECT v FROM kv WHERE k = {key}'",
             at + 0.02
         )
     };
-    let program = |millis: usize, count: usize, key: fn(usize) -> usize| {
-        let reads: Vec<String> = (0..count).map(|i| read(i, key(i))).collect();
+    let of = |system: &str, millis: usize, count: usize, key: fn(usize) -> usize| {
+        let reads: Vec<String> = (0..count).map(|i| read(system, i, key(i))).collect();
         listed(&format!("main 0..{millis}\n{}", reads.join("\n")))
     };
+    let program = |millis: usize, count: usize, key: fn(usize) -> usize| of("postgresql", millis, count, key);
     let same: fn(usize) -> usize = |_| 7;
     let other: fn(usize) -> usize = |i| i;
     assert_eq!(program(1, 8, other), "", "a tenth of a millisecond, though it is a tenth of all");
     assert_eq!(program(1_000, 19, same), "", "a three-thousandth of a second");
     assert!(program(40, 24, same).starts_with("repeated_identical_call"), "23 calls are a load");
     assert!(program(40, 24, other).starts_with("n_plus_one"), "so are these");
+    assert_eq!(of("sqlite", 40, 24, same), "", "no load on another side, where it is in the process");
+    assert_eq!(of("sqlite", 40, 24, other), "");
     assert_eq!(program(1_000, 24, same), "", "now and then in a long time, they are none");
 }
