@@ -33,7 +33,7 @@ pub use calls::{CallRate, CallsChanged, calls_changed};
 pub use counts::{Count, CountComparison, CountVerdict};
 pub use examples::{Examples, examples};
 pub use findings::findings;
-pub use suspects::Suspect;
+pub use suspects::{LooseLines, Suspect};
 pub use totals::{ExecutionsChanged, TotalComparison};
 
 use crate::execution::{Execution, is_run};
@@ -63,14 +63,18 @@ pub struct Design<'d> {
     pub history: &'d History,
     /// The chance of any false verdict on time, [`LEVEL`] where the sets are compared once.
     pub level: f64,
+    /// By side: log lines of the same time that no trace has.
+    pub lines: [&'d LooseLines; 2],
 }
 
 /// No turns, no history.
 static NOTHING_KNOWN: History = History::new();
+/// No lines beyond those of traces.
+static NO_LINES: LooseLines = LooseLines::new();
 
 impl Default for Design<'_> {
     fn default() -> Self {
-        Self { in_turn: None, history: &NOTHING_KNOWN, level: LEVEL }
+        Self { in_turn: None, history: &NOTHING_KNOWN, level: LEVEL, lines: [&NO_LINES; 2] }
     }
 }
 
@@ -181,12 +185,12 @@ pub fn compare(before: &[Execution<'_, '_>], after: &[Execution<'_, '_>]) -> Com
 }
 
 /// Compares two sets of executions.
-pub fn compare_with(
-    all_before: &[Execution<'_, '_>],
-    all_after: &[Execution<'_, '_>],
-    design: &Design<'_>,
+pub fn compare_with<'a>(
+    all_before: &[Execution<'_, 'a>],
+    all_after: &[Execution<'_, 'a>],
+    design: &Design<'a>,
 ) -> Comparison {
-    let is_work = |execution: &&Execution<'_, '_>| !is_run(execution.tree, execution.entry);
+    let is_work = |execution: &&Execution<'_, 'a>| !is_run(execution.tree, execution.entry);
     let work = [all_before, all_after].map(|side| side.iter().filter(is_work).copied().collect::<Vec<_>>());
     let runs_only = work.iter().any(Vec::is_empty);
     let [before, after] = if runs_only { [all_before, all_after] } else { [&work[0][..], &work[1][..]] };
@@ -214,7 +218,9 @@ pub fn compare_with(
     }
     let judged_totals = tests.split_off(operations);
     let verdict = overall(&tests, identical);
-    let suspects = if identical { Vec::new() } else { suspects::rank([before, after], &mut sides, verdict) };
+    let counts = counts::compare(&sides);
+    let suspects =
+        if identical { Vec::new() } else { suspects::rank([before, after], &mut sides, verdict, design.lines) };
     let mut operations: Vec<OperationComparison> =
         tests.iter().filter(|test| !sides.is_split(test.operation)).map(|test| test.comparison(&sides)).collect();
     operations.sort_by(|a, b| {
@@ -245,7 +251,7 @@ pub fn compare_with(
         drift: drift(&tests, &totals),
         others_cpu: crowding,
         calls_changed: if identical { Vec::new() } else { calls::calls_changed(before, after) },
-        counts: counts::compare(&sides),
+        counts,
         suspects,
     }
 }

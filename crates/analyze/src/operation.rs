@@ -24,6 +24,15 @@ impl<'a> Operations<'a> {
     pub(crate) fn named(&mut self, span: &'a Span, name: Cow<'a, str>) -> usize {
         let resource: *const Resource = &raw const *span.resource;
         let service = *self.services.entry(resource).or_insert_with(|| span.resource.service());
+        self.numbered(service, name)
+    }
+
+    /// The number of an operation of a service of which no span need be known.
+    pub(crate) fn of_service(&mut self, service: &'a str, name: &'a str) -> usize {
+        self.numbered(service, Cow::Borrowed(name))
+    }
+
+    fn numbered(&mut self, service: &'a str, name: Cow<'a, str>) -> usize {
         let next = self.names.len() as u32;
         let id = *self.ids.entry((service, name.clone())).or_insert(next);
         if id == next {

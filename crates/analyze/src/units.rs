@@ -25,6 +25,8 @@ pub(crate) struct Unit {
     pub(crate) run_id: Option<String>,
     /// The share of the machine's cores that other programs used during its run.
     pub(crate) others_cpu: Option<f64>,
+    /// Whether it is a minute of something that ran for longer.
+    pub(crate) is_block: bool,
 }
 
 /// The units of one side, and which one each execution belongs to.
@@ -77,7 +79,7 @@ impl Units {
                 _ => None,
             };
             let unit = *known.entry(key).or_insert_with(|| {
-                units.all.push(Unit { start: execution.start(), run_id, others_cpu: None });
+                units.all.push(Unit { start: execution.start(), run_id, others_cpu: None, is_block: is_long });
                 units.all.len() as u32 - 1
             });
             let start = &mut units.all[unit as usize].start;
@@ -85,6 +87,11 @@ impl Units {
             units.of.push(Some(unit));
         }
         units
+    }
+
+    /// How many runs and processes are known.
+    pub(crate) fn sources(&self) -> usize {
+        self.sources.len()
     }
 
     /// Whether some run or process is on both sides: then what differs is not which process it was.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kino_analyze::baseline as base;
+use kino_analyze::compare::LooseLines;
 use kino_analyze::detect::DetectorConfig;
 use kino_analyze::execution::{Entry, executions};
 use kino_analyze::expect as analyze;
@@ -109,7 +110,7 @@ impl Engine {
         let older = u64::from(found.next.is_some());
         let (traces, skipped) = load::traces(&snapshot, found.rows.into_iter().map(|row| row.trace_id)).await?;
         let what = if older > 0 { format!("the newest {last} traces") } else { "everything recorded".to_owned() };
-        Ok(Chosen { set: ExecutionSet { traces, left_out: skipped.len() as u64 }, what })
+        Ok(Chosen { set: ExecutionSet { traces, left_out: skipped.len() as u64, lines: LooseLines::new() }, what })
     }
 
     /// The state of the caller's code if it was run, else the newest state that was run in this worktree.

@@ -48,7 +48,7 @@ pub(crate) fn compared<T>(
 ) -> T {
     let trees = sets.map(|set| trees(&set.traces));
     let [before, after] = [&trees[0], &trees[1]].map(|trees| executions(trees, Entry::Outermost));
-    let design = analyze::Design { history, ..analyze::Design::default() };
+    let design = analyze::Design { history, lines: sets.map(|set| &set.lines), ..analyze::Design::default() };
     read(analyze::compare_with(&before, &after, &design), [&before, &after])
 }
 
@@ -64,6 +64,7 @@ pub(crate) fn answer(mut comparison: analyze::Comparison, traces_left_out: Sides
         name: suspect.name,
         score: suspect.score,
         reason: suspect.reason,
+        shown: suspect.shown,
     };
     Compare {
         schema: Compare::SCHEMA.to_owned(),

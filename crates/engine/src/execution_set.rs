@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use kino_model::{RunId, Trace};
-use kino_store::snapshot::TraceFilter;
+use kino_analyze::compare::LooseLines;
+use kino_model::{RunId, Trace, UnixNanos};
+use kino_store::snapshot::{EventFilter, TraceFilter};
 use kino_text::suggest;
 use kino_wire::Problem;
 use kino_wire::ask::Scope;
@@ -12,6 +13,7 @@ use kino_wire::ask::Scope;
 use crate::error::{EngineError, OrProblem};
 use crate::load;
 use crate::members::Members;
+use crate::offload::offload;
 use crate::runs::RunRecords;
 use crate::selector::Selector;
 use crate::{Engine, scope};
@@ -27,6 +29,8 @@ pub(crate) struct ExecutionSet {
     pub(crate) traces: Vec<Arc<Trace>>,
     /// Traces beyond [`TRACES_MAX`] and the bound on spans.
     pub(crate) left_out: u64,
+    /// Log lines of the same time that name no trace; of a stretch of time alone, since no other set has a time.
+    pub(crate) lines: LooseLines,
 }
 
 impl Engine {
@@ -61,9 +65,12 @@ impl Engine {
                 (TraceFilter { since: Some(*start), until: Some(*end), ..scoped }, Members::All)
             }
         };
-        let set = self.members_of(&filter, &members).await?;
+        let mut set = self.members_of(&filter, &members).await?;
         if set.traces.is_empty() {
             return Err(self.empty_set(text, &selector).await);
+        }
+        if let Selector::Time(start, end) = &selector {
+            set.lines = self.loose_lines(*start, *end, project).await?;
         }
         Ok(set)
     }
@@ -71,7 +78,7 @@ impl Engine {
     /// Loads the set of these runs; an empty one where there are none, or they sent nothing.
     pub(crate) async fn set_of_runs(&self, runs: &[RunId]) -> Result<ExecutionSet, Problem> {
         if runs.is_empty() {
-            return Ok(ExecutionSet { traces: Vec::new(), left_out: 0 });
+            return Ok(ExecutionSet { traces: Vec::new(), left_out: 0, lines: LooseLines::new() });
         }
         let ids = || runs.iter().map(RunId::to_string);
         let filter = TraceFilter { run_ids: Some(ids().collect()), ..TraceFilter::default() };
@@ -85,7 +92,32 @@ impl Engine {
         let beyond = ids.len().saturating_sub(TRACES_MAX) as u64;
         let (traces, skipped) = load::traces(&snapshot, ids.into_iter().take(TRACES_MAX)).await?;
         let traces = traces.into_iter().map(|trace| members.restrict(trace)).filter(|trace| !trace.spans.is_empty());
-        Ok(ExecutionSet { traces: traces.collect(), left_out: beyond + skipped.len() as u64 })
+        let left_out = beyond + skipped.len() as u64;
+        Ok(ExecutionSet { traces: traces.collect(), left_out, lines: LooseLines::new() })
+    }
+
+    /// Counts the log lines of a stretch of time that name no trace, a part of the lake at a time.
+    async fn loose_lines(
+        &self,
+        start: UnixNanos,
+        end: UnixNanos,
+        project: Option<String>,
+    ) -> Result<LooseLines, Problem> {
+        let filter = EventFilter { since: Some(start), until: Some(end), project, ..EventFilter::default() };
+        let snapshot = self.snapshot();
+        let mut lines = LooseLines::new();
+        for source in 0..snapshot.log_sources() {
+            let logs = snapshot.logs(source, &filter).await.or_problem()?;
+            lines = offload(move || {
+                for log in &logs {
+                    lines.add(log);
+                }
+                lines
+            })
+            .await
+            .or_problem()?;
+        }
+        Ok(lines)
     }
 
     async fn labelled(&self, label: &str, project: Option<&str>) -> Result<BTreeSet<String>, Problem> {

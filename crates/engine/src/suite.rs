@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use kino_analyze::compare::LooseLines;
 use kino_analyze::execution::Execution;
 use kino_analyze::suite::{self as analyze, Changed, Test, TestId, median, tests};
 use kino_analyze::tree::{Tree, trees};
@@ -82,7 +83,7 @@ impl Engine {
         let beyond = ids.len().saturating_sub(TRACES_MAX) as u64;
         let (mut traces, skipped) = load::traces(&snapshot, ids.into_iter().take(TRACES_MAX)).await?;
         let temporary = leave_out_temporary(&mut traces, &self.scratch()).len() as u64;
-        Ok(ExecutionSet { traces, left_out: beyond + skipped.len() as u64 + temporary })
+        Ok(ExecutionSet { traces, left_out: beyond + skipped.len() as u64 + temporary, lines: LooseLines::new() })
     }
 }
 

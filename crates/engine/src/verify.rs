@@ -269,7 +269,7 @@ impl Engine {
                 runs: sides[index].0,
                 failed_runs: sides[index].1,
             };
-            let design = Design { in_turn: turns.as_deref(), history: &history, level };
+            let design = Design { in_turn: turns.as_deref(), history: &history, level, ..Design::default() };
             analyze::verify(side(0), side(1), &analyze::Terms { design, tolerate, config: &config })
         });
         Ok((judged.await.or_problem()?, traces))

@@ -284,6 +284,15 @@ pub struct Suspect {
     pub score: f64,
     /// Why, in one sentence of numbers.
     pub reason: String,
+    /// Whether a test of its own shows that it changed. Where `false`, executions as wholes changed, no operation by itself
+    /// is shown to have, and the suspects are those that chance explains least.
+    #[serde(default = "is_shown")]
+    pub shown: bool,
+}
+
+/// Answers of before this was said have no other suspects.
+pub(crate) fn is_shown() -> bool {
+    true
 }
 
 crate::question!(CompareQuestion, "compare", Read, Rows, Compare);

@@ -83,6 +83,9 @@ pub struct WindowSuspect {
     pub score: f64,
     /// Why, in numbers. Holds recorded names and words of log lines: untrusted.
     pub reason: String,
+    /// As in `compare`.
+    #[serde(default = "crate::compare::is_shown")]
+    pub shown: bool,
     /// Its calls and durations on both sides, where they were compared.
     pub calls: Option<Sides<OperationSide>>,
     /// Where in the code, where that was recorded.

@@ -9,17 +9,23 @@
 //! | calls that run at the same time, or no longer do | the operation that makes them |
 //! | gap between client and server | shared between the caller's service and the callee's |
 //! | failures that no failure below explains | the operation; the server that did not answer, where it is a client |
-//! | log lines that came or vanished | the operation whose span they were written in |
+//! | log lines that came or vanished | the operation whose span they were written in, else their service |
 //! | calls lost or gained, per call of the parent | the parent; where shortened calls now stop, the last one called |
 //!
 //! Own times and gaps count by what is left of them without what most operations and edges have in common, where there
 //! are enough of these: a whole system is somewhat slower in one window than in another.
 //!
+//! Where none of it is clear though executions as wholes differ ([`whole`]), what chance explains least is listed all
+//! the same, as not shown.
+//!
 //! All of it is on one scale: the logarithm of how many times as much there is, less two standard errors. Of two that
 //! have overlapping intervals the deeper one comes first, since callers wait for what they call.
 
+mod edges;
+mod lines;
 mod profile;
 mod shift;
+mod whole;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,11 +36,19 @@ use super::Verdict;
 use super::sides::Sides;
 use crate::execution::Execution;
 use crate::operation::Operations;
+pub use lines::LooseLines;
 use profile::{OperationProfile, PairProfile, Profile, floor};
 use shift::{Clusters, Common, Happened, Shift};
+use whole::Whole;
 
-/// The chance that anything is suspected when nothing changed. Each kind of evidence has an equal part of it.
+/// The chance that anything is suspected when nothing changed. Each kind of evidence has an equal part of it, and so has
+/// the test of executions as wholes.
 const LEVEL: f64 = 0.05;
+/// The chance at which something alone would be taken for a change: what is not shown is listed from here on, where
+/// executions as wholes differ.
+const LISTED: f64 = 0.05;
+/// Suspects that are listed though none is shown.
+const LISTED_MAX: usize = 5;
 /// Rounds in which gaps are shared between callers and callees; they settle in a few.
 const ROUNDS: usize = 20;
 /// The weight of no growth in the mean of a service's edges: one edge alone counts for four fifths.
@@ -60,6 +74,9 @@ pub struct Suspect {
     pub score: f64,
     /// Why, in numbers. Holds recorded names and words of log lines.
     pub reason: String,
+    /// Whether a test of its own shows that it changed. Where none does though executions as wholes differ, the most
+    /// likely ones are listed all the same.
+    pub shown: bool,
 }
 
 /// Something that changed, and whose it is.
@@ -69,52 +86,112 @@ struct Evidence {
     reason: String,
 }
 
-/// Ranks what changed from the first of these to the second.
-pub(super) fn rank<'a>(executions: [&[Execution<'_, 'a>]; 2], sides: &mut Sides<'a>, verdict: Verdict) -> Vec<Suspect> {
+/// Which way times moved as a whole, so that times that moved the other way are no cause of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    Longer,
+    Shorter,
+    /// Neither shows, or both do.
+    Either,
+}
+
+impl Direction {
+    fn is_wanted(self, difference: f64) -> bool {
+        match self {
+            Self::Longer => difference > 0.0,
+            Self::Shorter => difference < 0.0,
+            Self::Either => difference != 0.0,
+        }
+    }
+}
+
+/// The evidence of one kind.
+struct Kind {
+    evidence: Vec<Evidence>,
+    /// How many tests there are on each piece.
+    tests: usize,
+}
+
+/// Ranks what changed from the first of these to the second. `lines`: those that no span is known of.
+pub(super) fn rank<'a>(
+    executions: [&[Execution<'_, 'a>]; 2],
+    sides: &mut Sides<'a>,
+    verdict: Verdict,
+    lines: [&'a LooseLines; 2],
+) -> Vec<Suspect> {
     let ended = executions.map(|side| side.iter().filter(|it| !it.is_open()).copied().collect::<Vec<_>>());
     let floor = floor([&ended[0], &ended[1]]);
-    let profile = |side: usize| Profile::new(&ended[side], &sides.units[side], &mut sides.operations, floor);
-    let mut profiles = [0, 1].map(profile);
+    let mut profiles = [0, 1].map(|side| {
+        let lines = [lines[side], lines[1 - side]];
+        Profile::new(&ended[side], &sides.units[side], &mut sides.operations, floor, lines)
+    });
     if sides.units[0].share_a_process(&sides.units[1]) {
         for profile in &mut profiles {
             profile.few_runs = None;
         }
     }
     let [before, after] = &profiles;
-    let comparison = Profiles { before, after, operations: &sides.operations, faster: verdict == Verdict::Faster };
+    let comparison = Profiles { before, after, operations: &sides.operations };
     let both = |operation: usize| {
         let (before, after) = (before.of(operation)?, after.of(operation)?);
         Some(Both { operation, before, after })
     };
     let both: Vec<Both<'_>> = (0..sides.operations.len()).filter_map(both).collect();
+    let common = comparison.common(&both);
+    let whole = Whole::new(before, after, comparison.few_runs(), &common);
     let each = |evidence: &dyn Fn(&Both<'_>) -> Vec<Evidence>| both.iter().flat_map(evidence).collect::<Vec<_>>();
-    let (own, services) = comparison.own_times(&both);
-    // With how many tests there are on each piece. There are two on what happens in calls: how often it does, and in how
-    // many calls it does not.
-    let kinds = [
-        (own, 1),
-        (services, 1),
-        (comparison.gaps(), 1),
-        (each(&|of| comparison.overlap(of).into_iter().collect()), 1),
-        (each(&|of| Profiles::failures(of).into_iter().collect()), 1),
-        (each(&|of| comparison.calls(of)), 2),
-        (each(&Profiles::lines), 2),
+    // Each kind of evidence below, and the wholes.
+    let of_kind = LEVEL / 8.0;
+    let direction = match verdict {
+        Verdict::Slower => Direction::Longer,
+        Verdict::Faster => Direction::Shorter,
+        _ => whole.direction(of_kind),
+    };
+    let (own, services) = comparison.own_times(&both, &common, direction);
+    // There are two tests on what happens in calls: how often it does, and in how many calls it does not.
+    let mut kinds = [
+        Kind { evidence: own, tests: 1 },
+        Kind { evidence: services, tests: 1 },
+        Kind { evidence: comparison.gaps(direction), tests: 1 },
+        Kind { evidence: each(&|of| comparison.overlap(of, direction).into_iter().collect()), tests: 1 },
+        Kind { evidence: each(&|of| Profiles::failures(of).into_iter().collect()), tests: 1 },
+        Kind { evidence: each(&|of| comparison.calls(of)), tests: 2 },
+        Kind { evidence: each(&Profiles::lines), tests: 2 },
     ];
-    let of_kind = LEVEL / kinds.len() as f64;
-    let [own, mut services, others @ ..] = kinds.map(|(evidence, tests)| {
-        let level = of_kind / (tests * evidence.len()).max(1) as f64;
-        shown(evidence, level)
-    });
+    let [own, services, others @ ..] = kinds.each_mut().map(|kind| kind.shown(of_kind));
     // A service as a whole says more only where none of its operations shows it alone.
     let service = |evidence: &Evidence| comparison.operations.name(evidence.operation).0;
-    services.retain(|whole| own.iter().all(|own| service(own) != service(whole)));
-    comparison.ordered(own.into_iter().chain(services).chain(others.into_iter().flatten()).collect())
+    let alone: BTreeSet<&str> = own.iter().map(service).collect();
+    let services = services.into_iter().filter(|whole| !alone.contains(service(whole)));
+    let found: Vec<Evidence> = services.chain(others.into_iter().flatten()).collect();
+    let found: Vec<Evidence> = own.into_iter().chain(found).collect();
+    if found.is_empty() && whole.differs(of_kind) {
+        return comparison.listed(kinds);
+    }
+    comparison.ordered(found)
 }
 
-/// The evidence that is clear at this level and large enough to be worth a line.
-fn shown(mut evidence: Vec<Evidence>, level: f64) -> Vec<Evidence> {
-    evidence.retain(|evidence| evidence.shift.p_value <= level && evidence.shift.at_least() >= SMALLEST);
-    evidence
+impl Kind {
+    /// Takes the evidence that is clear at this level of the whole kind, and large enough to be worth a line.
+    fn shown(&mut self, level: f64) -> Vec<Evidence> {
+        let level = level / self.count(level) as f64;
+        let is_shown = |it: &mut Evidence| it.shift.p_value <= level && it.shift.at_least() >= SMALLEST;
+        self.evidence.extract_if(.., is_shown).collect()
+    }
+
+    /// How many tests share the level: of those that could be clear at all (Tarone).
+    fn count(&self, level: f64) -> usize {
+        let least = self.evidence.iter().map(|evidence| evidence.shift.least_p_value).collect();
+        testable(least, level / self.tests as f64) * self.tests
+    }
+}
+
+/// The smallest number of tests among which a level can be shared so that no more could reach their part of it
+/// (Tarone, Biometrics 1990); at least 1. `least`: the smallest chance that each test can give.
+fn testable(mut least: Vec<f64>, level: f64) -> usize {
+    least.sort_by(f64::total_cmp);
+    let reach = |count: usize| least.partition_point(|least| *least <= level / count as f64);
+    (1..=least.len()).find(|count| reach(*count) <= *count).unwrap_or(1)
 }
 
 /// Both sides.
@@ -122,8 +199,6 @@ struct Profiles<'p, 'a> {
     before: &'p Profile,
     after: &'p Profile,
     operations: &'p Operations<'a>,
-    /// Whether the whole became faster, so that it is time saved which is looked for.
-    faster: bool,
 }
 
 /// One operation on both sides.
@@ -138,18 +213,17 @@ impl Profiles<'_, '_> {
         [self.before.few_runs, self.after.few_runs].into_iter().flatten().min()
     }
 
+    /// What own times have in common.
+    fn common(&self, all: &[Both<'_>]) -> Common {
+        Common::of(&own_shifts(all, self.few_runs()).into_iter().flatten().collect::<Vec<_>>())
+    }
+
     /// Own times, beyond what all of them have in common: of each operation, and of all operations of a service together.
-    fn own_times(&self, all: &[Both<'_>]) -> (Vec<Evidence>, Vec<Evidence>) {
-        let shifts = |few_runs| -> Vec<Option<Shift>> {
-            let shift = |of: &Both<'_>| Shift::of_means(&of.before.own, &of.after.own, few_runs);
-            all.iter().map(shift).collect()
-        };
-        let each = shifts(self.few_runs());
-        let common = Common::of(&each.iter().copied().flatten().collect::<Vec<_>>());
-        let is_wanted = |shift: &Shift| if self.faster { shift.difference < 0.0 } else { shift.difference > 0.0 };
+    fn own_times(&self, all: &[Both<'_>], common: &Common, direction: Direction) -> (Vec<Evidence>, Vec<Evidence>) {
+        let is_wanted = |shift: &Shift| direction.is_wanted(shift.difference);
         let mut evidence = Vec::new();
-        for (of, shift) in all.iter().zip(each) {
-            let Some(shift) = shift.map(|shift| shift.beyond(&common)).filter(is_wanted) else { continue };
+        for (of, shift) in all.iter().zip(own_shifts(all, self.few_runs())) {
+            let Some(shift) = shift.map(|shift| shift.beyond(common)).filter(is_wanted) else { continue };
             let reason = format!(
                 "own time {} → {} a call, in {:.0} and {:.0} calls",
                 nanos(of.before.own_mean()),
@@ -160,7 +234,7 @@ impl Profiles<'_, '_> {
             evidence.push(Evidence { operation: of.operation, shift, reason });
         }
         let mut services: BTreeMap<&str, Vec<(usize, f64, Shift)>> = BTreeMap::new();
-        for (of, shift) in all.iter().zip(shifts(None)) {
+        for (of, shift) in all.iter().zip(own_shifts(all, None)) {
             let Some(shift) = shift else { continue };
             let weight = of.before.own_nanos + of.after.own_nanos;
             services.entry(self.operations.name(of.operation).0).or_default().push((of.operation, weight, shift));
@@ -168,7 +242,7 @@ impl Profiles<'_, '_> {
         let together = services.into_iter().filter(|(_, parts)| parts.len() > 1);
         let of_service = |(service, parts): (&str, Vec<(usize, f64, Shift)>)| {
             let weighted: Vec<(f64, Shift)> = parts.iter().map(|(_, weight, shift)| (*weight, *shift)).collect();
-            let shift = Shift::of_several(&weighted, self.few_runs())?.beyond(&common);
+            let shift = Shift::of_several(&weighted, self.few_runs())?.beyond(common);
             let moved = |(_, weight, shift): &&(usize, f64, Shift)| weight * shift.difference.abs();
             let (most, ..) = parts.iter().max_by(|left, right| moved(left).total_cmp(&moved(right)))?;
             let reason =
@@ -179,7 +253,7 @@ impl Profiles<'_, '_> {
     }
 
     /// How many of its calls run at the same time.
-    fn overlap(&self, of: &Both<'_>) -> Option<Evidence> {
+    fn overlap(&self, of: &Both<'_>, direction: Direction) -> Option<Evidence> {
         let (before, after) = (&of.before.overlap, &of.after.overlap);
         let shift = Shift::of_means(before, after, self.few_runs())?;
         let at_once = |overlap: &Clusters| (overlap.sum() / overlap.calls().max(1.0)).exp();
@@ -190,8 +264,8 @@ impl Profiles<'_, '_> {
             before.calls(),
             after.calls()
         );
-        let wanted = if self.faster { shift.difference > 0.0 } else { shift.difference < 0.0 };
-        wanted.then_some(Evidence { operation: of.operation, shift, reason })
+        // What runs one after another takes longer.
+        direction.is_wanted(-shift.difference).then_some(Evidence { operation: of.operation, shift, reason })
     }
 
     /// Failures of calls. A client call without an answer is charged to the server that used to answer it.
@@ -277,7 +351,7 @@ impl Profiles<'_, '_> {
     }
 
     /// Gaps between clients and servers, shared between the two services.
-    fn gaps(&self) -> Vec<Evidence> {
+    fn gaps(&self, direction: Direction) -> Vec<Evidence> {
         let mut edges: Vec<(&(String, String), Shift, [&PairProfile; 2])> = Vec::new();
         let mut shifts = Vec::new();
         for (key, before) in &self.before.pairs {
@@ -300,8 +374,7 @@ impl Profiles<'_, '_> {
         }
         let mut evidence = Vec::new();
         for ((from, to), shift, [before, after]) in &edges {
-            let wanted = if self.faster { shift.difference < 0.0 } else { shift.difference > 0.0 };
-            if !wanted || shift.difference == 0.0 {
+            if !direction.is_wanted(shift.difference) {
                 continue;
             }
             let reason = format!(
@@ -363,21 +436,43 @@ impl Profiles<'_, '_> {
             ordered.push(candidates.remove(first));
         }
         ordered.extend(weaker);
-        let suspect = |(operation, evidence): (usize, Vec<Evidence>)| {
-            let (service, name) = self.operations.name(operation);
-            let mut reasons: Vec<Cow<'_, str>> =
-                evidence.iter().take(REASONS_MAX).map(|evidence| Cow::from(evidence.reason.as_str())).collect();
-            if let Some(further @ 1..) = evidence.len().checked_sub(REASONS_MAX) {
-                reasons.push(format!("and {further} more").into());
+        ordered.into_iter().map(|(operation, evidence)| self.suspect(operation, &evidence, true)).collect()
+    }
+
+    /// What is not shown, by operation: what chance explains least comes first.
+    fn listed(&self, kinds: [Kind; 7]) -> Vec<Suspect> {
+        let mut found: Vec<(f64, Evidence)> = Vec::new();
+        for kind in kinds {
+            let tests = kind.count(LISTED) as f64;
+            let listed = kind.evidence.into_iter().filter(|it| it.shift.p_value <= LISTED);
+            found.extend(listed.map(|evidence| (evidence.shift.p_value * tests, evidence)));
+        }
+        found.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.operation.cmp(&right.1.operation)));
+        let mut candidates: Vec<(usize, Vec<Evidence>)> = Vec::new();
+        for (_, evidence) in found {
+            match candidates.iter_mut().find(|(operation, _)| *operation == evidence.operation) {
+                Some((_, its)) => its.push(evidence),
+                None => candidates.push((evidence.operation, vec![evidence])),
             }
-            Suspect {
-                service: service.to_owned(),
-                name: name.to_owned(),
-                score: 1.0 - (-strength(&evidence)).exp(),
-                reason: reasons.join("; "),
-            }
-        };
-        ordered.into_iter().map(suspect).collect()
+        }
+        candidates.truncate(LISTED_MAX);
+        candidates.into_iter().map(|(operation, evidence)| self.suspect(operation, &evidence, false)).collect()
+    }
+
+    fn suspect(&self, operation: usize, evidence: &[Evidence], shown: bool) -> Suspect {
+        let (service, name) = self.operations.name(operation);
+        let mut reasons: Vec<Cow<'_, str>> =
+            evidence.iter().take(REASONS_MAX).map(|evidence| Cow::from(evidence.reason.as_str())).collect();
+        if let Some(further @ 1..) = evidence.len().checked_sub(REASONS_MAX) {
+            reasons.push(format!("and {further} more").into());
+        }
+        Suspect {
+            service: service.to_owned(),
+            name: name.to_owned(),
+            score: 1.0 - (-evidence[0].shift.at_least().max(0.0)).exp(),
+            reason: reasons.join("; "),
+            shown,
+        }
     }
 
     /// Those of `named` that an operation calls, however indirectly.
@@ -395,6 +490,11 @@ impl Profiles<'_, '_> {
         }
         seen.intersection(named).copied().collect()
     }
+}
+
+/// How far the own time of each operation moved.
+fn own_shifts(all: &[Both<'_>], few_runs: Option<usize>) -> Vec<Option<Shift>> {
+    all.iter().map(|of| Shift::of_means(&of.before.own, &of.after.own, few_runs)).collect()
 }
 
 /// Whether most calls that lack a call which was made before fail by themselves.

@@ -30,7 +30,9 @@ pub(super) fn candidate(group: &Group<'_, '_>, history: &History) -> Option<Cand
         group.all.iter().filter(|it| code_state(it) == Some(state)).copied().collect()
     };
     let (then, now) = (of(before), of(newest));
-    let compared = compare_with(&then, &now, &Design { history, ..Design::default() });
+    let mut compared = compare_with(&then, &now, &Design { history, ..Design::default() });
+    // What is ranked beside other causes must be shown by itself.
+    compared.suspects.retain(|suspect| suspect.shown);
     let root = compared.operations.iter().find(|operation| operation.root && operation.kind.is_none());
     let effect = root.and_then(|root| root.effect);
     let is_slower = root.is_some_and(|root| root.verdict == Verdict::Slower);

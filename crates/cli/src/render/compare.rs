@@ -24,7 +24,7 @@ pub(crate) fn text(answer: &Compare, style: Style) -> String {
     text.push_str(&operations(&answer.operations, style));
     text.push_str(&counts(answer, style));
     if !answer.suspects.is_empty() {
-        text.push_str(&format!("\n{} (most likely cause first)\n", style.heading("Suspects")));
+        text.push_str(&suspects_heading(answer.suspects.iter().all(|suspect| suspect.shown), style));
         for suspect in answer.suspects.iter().take(SUSPECTS_MAX) {
             let name = format!("{} ({})", clean(&suspect.name), clean(&suspect.service));
             text.push_str(&format!("  {:>5}  {name}\n", percent(suspect.score)));
@@ -50,6 +50,17 @@ pub(crate) fn text(answer: &Compare, style: Style) -> String {
         text.push_str(&format!("\n{} not shown; --json has more\n", counted(hidden, "row")));
     }
     text
+}
+
+/// What is above suspects, which are `shown` by a test of their own or not.
+pub(crate) fn suspects_heading(shown: bool, style: Style) -> String {
+    let heading = style.heading("Suspects");
+    if shown {
+        return format!("\n{heading} (most likely cause first)\n");
+    }
+    let why =
+        "executions changed as a whole, and no operation is shown to by itself; chance explains the first one least";
+    format!("\n{heading} (not shown, most likely first)\n{}", style.paint(Tone::Faint, &wrap(why, style, "  ")))
 }
 
 /// Calls whose number changed by an order of magnitude.
@@ -328,6 +339,7 @@ mod tests {
                 name: "dialogue.generate".to_owned(),
                 score: 0.9,
                 reason: "its critical time fell by 120 ms".to_owned(),
+                shown: true,
             }],
             left_out: 2,
             tests: None,

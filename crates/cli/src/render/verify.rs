@@ -34,7 +34,8 @@ pub(crate) fn text(verify: &Verify, style: Style) -> String {
     if let Some(comparison) = verify.comparison.as_ref().filter(|_| verify.verdict == Some(VerifyVerdict::Fail))
         && !comparison.suspects.is_empty()
     {
-        text.push_str(&format!("\n{} (most likely cause first)\n", style.heading("Suspects")));
+        let shown = comparison.suspects.iter().all(|suspect| suspect.shown);
+        text.push_str(&super::compare::suspects_heading(shown, style));
         for suspect in comparison.suspects.iter().take(SUSPECTS_MAX) {
             let line = format!("{} ({}): {}", clean(&suspect.name), clean(&suspect.service), clean(&suspect.reason));
             text.push_str(&wrap(&line, style, "  "));

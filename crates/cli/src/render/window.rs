@@ -49,7 +49,7 @@ fn suspects(suspects: &[WindowSuspect], style: Style) -> String {
     if suspects.is_empty() {
         return String::new();
     }
-    let mut text = format!("\n{} (most likely cause first)\n", style.heading("Suspects"));
+    let mut text = compare::suspects_heading(suspects.iter().all(|suspect| suspect.shown), style);
     for suspect in suspects.iter().take(SUSPECTS_MAX) {
         let name = format!("{} ({})", clean(&suspect.name), clean(&suspect.service));
         text.push_str(&format!("  {:>5}  {name}\n", percent(suspect.score)));

@@ -34,6 +34,10 @@ const ERRORS_MAX: usize = 20;
 /// With fewer executions a side than this the answer says that they are few.
 const FEW_EXECUTIONS: u64 = 10;
 
+/// What is said where no suspect has passed a test of its own.
+const NOT_SHOWN: &str = "executions as a whole changed, though no operation by itself is shown to have: the suspects are \
+                         those that chance explains least";
+
 impl Engine {
     pub(crate) async fn explain_window(&self, question: ExplainWindowQuestion) -> Result<ExplainWindow, Problem> {
         let now = self.inner.clock.now().0;
@@ -284,6 +288,7 @@ fn suspects(comparison: &analyze::Comparison, executions: [&[Execution<'_, '_>];
             name: suspect.name.clone(),
             score: suspect.score,
             reason: suspect.reason.clone(),
+            shown: suspect.shown,
             calls: numbers(suspect),
             location: shown.location.map(to_wire::location),
             next: evidence.first().map(explain),
@@ -323,6 +328,9 @@ fn notes(answer: &ExplainWindow) -> Vec<String> {
     }
     if answer.suspects.is_empty() && before.min(after) >= FEW_EXECUTIONS {
         notes.push("no operation changed by more than chance explains".to_owned());
+    }
+    if answer.suspects.iter().any(|suspect| !suspect.shown) {
+        notes.push(NOT_SHOWN.to_owned());
     }
     if matches!(answer.verdict, Verdict::TooFewOccasions | Verdict::TooFewRuns) {
         notes.push(

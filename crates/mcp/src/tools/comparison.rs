@@ -9,6 +9,10 @@ use crate::tools::{Refusal, ToolContext, calls_changed_table, shapes, suite, ver
 use crate::untrusted::MESSAGE_BYTES_MAX;
 use crate::value::Value;
 
+/// What is said where no suspect has passed a test of its own.
+pub(super) const NOT_SHOWN: &str = "executions as a whole changed, though no operation by itself is shown to have: the \
+                                    suspects are those that chance explains least";
+
 impl ToolContext<'_> {
     pub(crate) async fn compare_runs(&self, arguments: arguments::Compare) -> Result<Rendered, Refusal> {
         let question = CompareQuestion { before: arguments.before, after: arguments.after, scope: self.scope.clone() };
@@ -62,6 +66,9 @@ fn compare_answer(compared: &Compare) -> Answer {
             "other programs used these shares of the cores, which changes times by itself: compare runs made while the \
              machine does the same",
         ));
+    }
+    if compared.suspects.iter().any(|suspect| !suspect.shown) {
+        notes.push(String::from(NOT_SHOWN));
     }
     if compared.left_out > 0 {
         facts.push(("beyond", Value::Count(compared.left_out)));

@@ -97,8 +97,7 @@ impl Snapshot {
         let mut files: Vec<_> = self.groups.iter().filter_map(|group| group.file(LakeTable::Events)).collect();
         files.sort_by_key(|file| std::cmp::Reverse(file.meta.start_max));
         for file in files {
-            let outside = filter.since.is_some_and(|since| file.meta.start_max < since)
-                || filter.until.is_some_and(|until| file.meta.start_min >= until)
+            let outside = filter.is_outside(file.meta.start_min, file.meta.start_max)
                 || needed.is_some_and(|needed| file.meta.start_max < needed);
             if outside {
                 continue;
@@ -145,6 +144,11 @@ impl EventFilter {
             )),
             ..Read::default()
         }
+    }
+
+    /// Whether nothing that was seen from the first to the second moment can pass.
+    pub(super) fn is_outside(&self, first: UnixNanos, last: UnixNanos) -> bool {
+        self.since.is_some_and(|since| last < since) || self.until.is_some_and(|until| first >= until)
     }
 
     fn passes(&self, events: &RecordBatch, row: usize) -> bool {

@@ -42,6 +42,9 @@ impl Snapshot {
             let Some(batch) = source.checked_sub(parts).and_then(|at| self.hot.get(at)) else { return Ok(Vec::new()) };
             return Ok(decode(std::slice::from_ref(&batch.events), filter, &self.hidden)?);
         };
+        if filter.is_outside(file.meta.start_min, file.meta.start_max) {
+            return Ok(Vec::new());
+        }
         let test = filter.clone();
         let hidden = std::sync::Arc::clone(&self.hidden);
         let condition = move |batch: &RecordBatch| {

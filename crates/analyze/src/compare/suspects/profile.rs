@@ -1,14 +1,15 @@
 //! What one side shows of each operation, per call: its own time, its own failures, its calls, its log lines; and of
 //! each pair of services the gap between client and server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::{HashMap, HashSet};
-use kino_model::{Span, SpanId, SpanKind, Value};
+use kino_model::{SpanId, SpanKind};
 
+use super::edges;
+use super::lines::{Line, LooseLines, OTHER_LINES, Places, SHAPES_MAX};
 use super::shift::{Clusters, Happened};
 use crate::execution::Execution;
-use crate::fingerprint::shape;
 use crate::operation::Operations;
 use crate::statistics::quantile_f64;
 use crate::tree::Tree;
@@ -19,14 +20,6 @@ const RUNS_MIN: usize = 3;
 /// Batches of executions that follow each other, since neighbours are alike; fewer than twice as many executions are
 /// taken one by one.
 const BATCHES: usize = 20;
-/// Kinds of log lines of one operation that are counted apart; all further ones are one kind.
-const SHAPES_MAX: usize = 200;
-/// The kind of the lines beyond these.
-const OTHER_LINES: &str = "(lines of further kinds)";
-/// Bytes of a log line that decide its kind.
-const SHAPE_BYTES: usize = 200;
-/// From this severity on a line says that something is wrong (OTLP's WARN).
-const WARN: i32 = 13;
 /// Differences of less time than this, in nanoseconds, or than this part of a typical execution hardly count.
 const NOTICED_NANOS: f64 = 1e6;
 const NOTICED_PART: f64 = 0.01;
@@ -37,8 +30,27 @@ pub(super) struct Profile {
     pub(super) operations: Vec<OperationProfile>,
     /// By caller's and callee's service.
     pub(super) pairs: BTreeMap<(String, String), PairProfile>,
-    /// Runs, where they are too few to be the clusters.
+    /// Runs or processes, where they are too few to be the clusters.
     pub(super) few_runs: Option<usize>,
+    /// By entry operation: its executions as wholes.
+    pub(super) wholes: BTreeMap<usize, WholeProfile>,
+}
+
+/// The executions of one entry operation as wholes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct WholeProfile {
+    /// Executions.
+    pub(super) calls: Clusters,
+    /// The logarithms of their durations.
+    pub(super) time: Clusters,
+    /// The logarithms of how many spans they have.
+    pub(super) spans: Clusters,
+    /// Executions in which something failed.
+    pub(super) failing: Clusters,
+    /// The logarithms of how many log lines they have, and one.
+    pub(super) lines: Clusters,
+    /// Executions that warned of something.
+    pub(super) warning: Clusters,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -82,34 +94,46 @@ impl OperationProfile {
 }
 
 impl Profile {
-    /// Of ended executions. `floor` is what is added to times before their logarithm, see [`floor`].
+    /// Of ended executions, and of the log lines that no span is known of: its own first, then the other side's, of which
+    /// only the services matter. `floor` is what is added to times before
+    /// their logarithm, see [`floor`].
     pub(super) fn new<'a>(
         executions: &[Execution<'_, 'a>],
         units: &Units,
         operations: &mut Operations<'a>,
         floor: f64,
+        lines: [&'a LooseLines; 2],
     ) -> Self {
-        let by_run = units.all.len() >= RUNS_MIN && units.of.iter().all(Option::is_some);
-        let mut profile =
-            Self { few_runs: (!by_run && !units.all.is_empty()).then_some(units.all.len()), ..Self::default() };
+        let by_run = units.all.len() >= RUNS_MIN
+            && units.of.iter().all(Option::is_some)
+            && units.all.iter().all(|unit| !unit.is_block);
+        let few_runs = Some(units.sources()).filter(|sources| !by_run && *sources > 0);
+        let mut profile = Self { few_runs, ..Self::default() };
         let count = executions.len();
         let mut order: Vec<usize> = (0..count).collect();
         order.sort_by_key(|at| executions[*at].start());
         let mut batches = vec![0; count];
+        let mut begins: Vec<i64> = Vec::new();
         for (place, at) in order.iter().enumerate() {
             batches[*at] = if count < 2 * BATCHES { place } else { place * BATCHES / count } as u32;
+            if begins.len() == batches[*at] as usize {
+                begins.push(executions[*at].start());
+            }
         }
         let cluster = |at: usize| units.of[at].filter(|_| by_run).unwrap_or(batches[at]);
         order.sort_by_key(|at| cluster(*at));
         for at in order {
             profile.add(&executions[at], cluster(at), operations, floor);
         }
+        if !by_run {
+            profile.add_loose(lines, &begins, operations);
+        }
         profile
     }
 
     fn add<'a>(&mut self, execution: &Execution<'_, 'a>, cluster: u32, operations: &mut Operations<'a>, floor: f64) {
         let tree = execution.tree;
-        let is_failing = |index: usize| has_failed(tree.span(index));
+        let is_failing = |index: usize| edges::has_failed(tree.span(index));
         let failing = execution.spans().iter().map(|&index| index as usize).filter(|index| is_failing(*index));
         // Spans with a failure directly below.
         let passing_on: HashSet<usize> = failing.filter_map(|index| tree.parent(index)).collect();
@@ -127,11 +151,11 @@ impl Profile {
             self.operations.resize_with(operations.len(), OperationProfile::default);
             let operation = &mut self.operations[number];
             operation.calls.add(cluster, 1.0, 1.0);
-            let server = server_of(tree, index);
+            let server = edges::server_of(tree, index);
             if let Some(server) = server {
                 operation.answered_by = Some(operations.of(tree.span(server)));
             } else {
-                let own = tree.self_time(index) as f64;
+                let own = edges::own_time(tree, index) as f64;
                 operation.own.add(cluster, 1.0, (own + floor).ln());
                 operation.own_nanos += own;
             }
@@ -163,13 +187,42 @@ impl Profile {
                 *pair.answers.entry(operations.of(tree.span(server))).or_default() += 1;
             }
         }
+        let warnings = self.add_lines(execution, cluster, operations, &by_span, &passing_on);
+        let spans = execution.spans().len() as f64;
+        let has_failing =
+            !execution.is_passed_test() && execution.spans().iter().any(|&index| is_failing(index as usize));
+        let (all_lines, warned) = warnings;
+        let whole = self.wholes.entry(operations.of(tree.span(execution.entry))).or_default();
+        whole.calls.add(cluster, 1.0, 1.0);
+        whole.time.add(cluster, 1.0, (tree.duration(execution.entry) as f64 + floor).ln());
+        whole.spans.add(cluster, 1.0, spans.ln());
+        whole.failing.add(cluster, 0.0, f64::from(u8::from(has_failing)));
+        whole.lines.add(cluster, 1.0, (1.0 + all_lines as f64).ln());
+        whole.warning.add(cluster, 0.0, f64::from(u8::from(warned > 0)));
+    }
+
+    /// Counts the log lines of an execution; returns how many there are, and how many of them warn of something.
+    fn add_lines<'a>(
+        &mut self,
+        execution: &Execution<'_, 'a>,
+        cluster: u32,
+        operations: &mut Operations<'a>,
+        by_span: &HashMap<SpanId, usize>,
+        passing_on: &HashSet<usize>,
+    ) -> (u64, u64) {
+        let tree = execution.tree;
+        let mut places = Places::new(execution);
         let mut said: HashSet<(usize, String)> = HashSet::default();
+        let (mut all, mut warned) = (0, 0);
         for log in &tree.trace().logs {
-            let Some(&index) = log.span_id.and_then(|id| by_span.get(&id)) else { continue };
-            if log.severity_number >= WARN && passing_on.contains(&index) {
+            let at = log.span_id.and_then(|id| by_span.get(&id).copied()).or_else(|| places.of(log));
+            let Some(index) = at else { continue };
+            let Some(Line { shape: mut line, warns }) = Line::of(log) else { continue };
+            all += 1;
+            if warns && passing_on.contains(&index) {
                 continue;
             }
-            let Some(mut line) = line(&log.body, log.severity_number) else { continue };
+            warned += u64::from(warns);
             let lines = &mut self.operations[operations.of(tree.span(index))].lines;
             if lines.len() >= SHAPES_MAX && !lines.contains_key(&line) {
                 OTHER_LINES.clone_into(&mut line);
@@ -178,6 +231,37 @@ impl Profile {
             happened.times.add(cluster, 0.0, 1.0);
             if said.insert((index, line)) {
                 happened.calls.add(cluster, 0.0, 1.0);
+            }
+        }
+        (all, warned)
+    }
+
+    /// Counts the lines that no span is known of, by service, in the batches that begin at these times. They count per
+    /// execution.
+    fn add_loose<'a>(&mut self, [lines, others]: [&'a LooseLines; 2], begins: &[i64], operations: &mut Operations<'a>) {
+        if begins.is_empty() {
+            return;
+        }
+        let mut executions = vec![0.0; begins.len()];
+        for whole in self.wholes.values() {
+            whole.calls.each(|cluster, calls| executions[cluster as usize] += calls);
+        }
+        let services: BTreeSet<&str> = lines.services().chain(others.services()).collect();
+        for service in services {
+            let operation = operations.of_service(service, LooseLines::NAME);
+            self.operations.resize_with(operations.len().max(self.operations.len()), OperationProfile::default);
+            let profile = &mut self.operations[operation];
+            executions.iter().zip(0..).for_each(|(calls, cluster)| profile.calls.add(cluster, *calls, *calls));
+            for (shape, moments) in lines.of(service) {
+                let mut counts = vec![0.0; begins.len()];
+                for (moment, count) in moments {
+                    // What was written before the first execution belongs to none.
+                    if let Some(batch) = begins.partition_point(|begin| begin <= moment).checked_sub(1) {
+                        counts[batch] += count;
+                    }
+                }
+                let happened = profile.lines.entry(shape.to_owned()).or_default();
+                counts.iter().zip(0..).for_each(|(count, cluster)| happened.times.add(cluster, 0.0, *count));
             }
         }
     }
@@ -201,28 +285,6 @@ pub(super) fn floor(sides: [&[Execution<'_, '_>]; 2]) -> f64 {
 fn overlap(tree: &Tree<'_>, index: usize) -> Option<f64> {
     let children = tree.children(index);
     let all: i64 = children.iter().map(|child| tree.duration(*child as usize)).sum();
-    let covered = tree.duration(index) - tree.self_time(index);
+    let covered = tree.duration(index) - edges::own_time(tree, index);
     (children.len() > 1 && covered > 0 && all > 0).then(|| all as f64 / covered as f64)
-}
-
-fn has_failed(span: &Span) -> bool {
-    span.is_error()
-        || span.int("http.response.status_code").is_some_and(|code| code >= 500)
-        || span.events.iter().any(|event| event.name == "exception")
-}
-
-/// The server that answered a client's call.
-fn server_of(tree: &Tree<'_>, index: usize) -> Option<usize> {
-    if tree.span(index).kind != SpanKind::Client {
-        return None;
-    }
-    let mut servers = tree.children(index).iter().map(|child| *child as usize);
-    servers.find(|child| tree.span(*child).kind == SpanKind::Server && tree.span(*child).end.is_some())
-}
-
-/// A log line without what differs each time.
-fn line(body: &Value, severity: i32) -> Option<String> {
-    let text = body.as_str()?;
-    let level = if severity >= WARN { "!" } else { "" };
-    Some(format!("{level}{}", shape(&text[..text.floor_char_boundary(SHAPE_BYTES)])))
 }

@@ -42,6 +42,13 @@ impl Clusters {
         }
     }
 
+    /// Hands each cluster's number and calls to `read`.
+    pub(super) fn each(&self, mut read: impl FnMut(u32, f64)) {
+        for (cluster, calls, _) in &self.sums {
+            read(*cluster, *calls);
+        }
+    }
+
     pub(super) fn calls(&self) -> f64 {
         self.sums.iter().fold(0.0, |sum, (_, calls, _)| sum + calls)
     }
@@ -95,6 +102,8 @@ pub(super) struct Shift {
     pub(super) p_value: f64,
     /// What the difference is at least, without its sign; not above zero where it may be none.
     least: f64,
+    /// No difference of this figure could have had a smaller [`Self::p_value`]: what happened few times cannot be clear.
+    pub(super) least_p_value: f64,
 }
 
 /// What the times of most operations do from one side to the other: their median shift, and by how much operations
@@ -151,7 +160,7 @@ impl Shift {
 
     fn tested(difference: f64, error: f64, freedom: f64) -> Self {
         let p_value = student::two_sided(difference / error.max(f64::MIN_POSITIVE), freedom);
-        Self { difference, error, freedom, p_value, least: difference.abs() - ERRORS * error }
+        Self { difference, error, freedom, p_value, least: difference.abs() - ERRORS * error, least_p_value: 0.0 }
     }
 
     /// What is left of a difference of means without what is common to all.
@@ -180,12 +189,16 @@ impl Shift {
         };
         let ratio = (2.0 * (term(0) + term(1))).max(0.0) / spread;
         let variance = spread * (1.0 / (happened[0] + 0.5) + 1.0 / (happened[1] + 0.5));
+        // As if all of it had happened on the side with fewer calls.
+        let all = happened[0] + happened[1];
+        let most = 2.0 * all * ((calls[0] + calls[1]) / calls[0].min(calls[1])).ln() / spread;
         Some(Self {
             difference: rate(1).ln() - rate(0).ln(),
             error: variance.sqrt(),
             freedom: f64::INFINITY,
             p_value: 2.0 * normal_upper(ratio.sqrt()),
             least: least_ratio(happened, calls, spread),
+            least_p_value: 2.0 * normal_upper(most.sqrt()),
         })
     }
 
@@ -195,8 +208,11 @@ impl Shift {
         let times = Self::of_rates((&before.0.times, before.1), (&after.0.times, after.1))?;
         let lacking = [before, after].map(|(happened, calls)| calls.without(&happened.calls));
         let calls = Self::of_rates((&lacking[0], before.1), (&lacking[1], after.1));
-        let calls = calls.filter(|calls| calls.p_value < times.p_value);
-        Some(calls.map_or(times, |calls| Self { difference: -calls.difference, ..calls }))
+        let Some(calls) = calls else { return Some(times) };
+        let least_p_value = times.least_p_value.min(calls.least_p_value);
+        let clearer =
+            if calls.p_value < times.p_value { Self { difference: -calls.difference, ..calls } } else { times };
+        Some(Self { least_p_value, ..clearer })
     }
 
     /// What the difference is at least, without its sign; not above zero where it may be none.
