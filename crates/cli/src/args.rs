@@ -321,17 +321,21 @@ Examples:
   kino explain journal.generate --last 50
   kino explain orders               GET /orders/<int:id>, if it is the only one
   kino explain --system
+  kino run --lines -- pytest && kino explain --change
   kino explain --since 14:05
   kino explain --since 14:05 --until 14:20 --against 3h
   kino explain --since 1h --against 2026-05-01T12:00Z..2026-05-01T13:00Z")]
 pub(crate) struct Explain {
     /// A trace's id or its beginning, a part of a trace, or the name of an operation or a part of it.
-    #[arg(value_name = "TRACE_ID|OPERATION", required_unless_present_any = ["system", "since", "tests"],
+    #[arg(value_name = "TRACE_ID|OPERATION", required_unless_present_any = ["system", "since", "tests", "change"],
           add = completion::operations_and_traces())]
     pub(crate) what: Option<String>,
     /// Every entry point, and the calls below it.
     #[arg(long, conflicts_with = "what")]
     pub(crate) system: bool,
+    /// Which lines changed since the last commit no run recorded with --lines has executed at this state of the code.
+    #[arg(long, conflicts_with_all = ["what", "system", "since", "tests", "service", "list", "offset", "flame", "tree"])]
+    pub(crate) change: bool,
     /// What changed since then; with --tests, only tests executed since then.
     #[arg(long, value_name = "TIME", value_parser = time::parse_when,
           conflicts_with_all = ["what", "system", "last", "list", "offset"])]

@@ -72,6 +72,10 @@ impl Host for App {
         self.settings.engine.run.junit.clone()
     }
 
+    fn records_lines(&self) -> bool {
+        self.settings.engine.run.lines
+    }
+
     fn clock(&self) -> &dyn Clock {
         &*self.clock
     }

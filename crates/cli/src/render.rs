@@ -9,6 +9,7 @@
 )]
 
 pub(crate) mod apart;
+pub(crate) mod change;
 pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod config;

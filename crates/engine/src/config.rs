@@ -171,11 +171,13 @@ pub struct Run {
     /// Which files of a project are JUnit reports that a run writes: a glob relative to the project. This file is the
     /// user's own, and no repository's.
     pub junit: Option<String>,
+    /// Whether runs record which changed lines they execute (`--lines`).
+    pub lines: bool,
 }
 
 impl Default for Run {
     fn default() -> Self {
-        Self { inject: true, java_agent: None, junit: None }
+        Self { inject: true, java_agent: None, junit: None, lines: false }
     }
 }
 

@@ -6,8 +6,8 @@ use kino_text::suggest;
 use kino_wire::ask::Asked;
 use kino_wire::schema::Contracts;
 use kino_wire::{
-    Access, Backend, Cost, Damage, Problem, Question, admin, check, compare, diagnose, errors, evidence, explain, find,
-    hook, insights, live, predict, resolve, run, search, sql, suite, verify, window,
+    Access, Backend, Cost, Damage, Problem, Question, admin, change, check, compare, diagnose, errors, evidence,
+    explain, find, hook, insights, live, predict, resolve, run, search, sql, suite, verify, window,
 };
 use serde_json::Value as Json;
 use tokio::runtime::Handle;
@@ -104,6 +104,7 @@ questions! {
     run::RunFinish => run_finish;
     run::RunQuestion => run;
     run::RunsQuestion => runs;
+    change::ChangeQuestion => change;
     check::CheckQuestion => check;
     check::BaselineQuestion => baseline;
     verify::VerifyStart => verify_start;

@@ -19,6 +19,7 @@ mod dispatch;
 
 mod admin;
 mod after_call;
+mod change;
 mod check;
 mod compare;
 mod diagnose;

@@ -29,7 +29,7 @@ use kino_wire::Problem;
 use kino_wire::ask::Done;
 use kino_wire::explain::LeftOut;
 use kino_wire::run::{
-    CodeState, Run, RunFinish, RunOutput, RunQuestion, RunSent, RunStart, RunVerification, is_call_id,
+    CodeState, Run, RunFinish, RunLines, RunOutput, RunQuestion, RunSent, RunStart, RunVerification, is_call_id,
 };
 
 use self::history::Location;
@@ -95,6 +95,7 @@ impl Engine {
             findings_changed: Vec::new(),
             verification: None,
             sent: None,
+            lines: None,
         };
         self.inner.runs.put(&record).await?;
         if let Some(call) = &record.call {
@@ -119,6 +120,7 @@ impl Engine {
         record.cpu_nanos = finish.cpu_nanos;
         record.others_cpu = finish.others_cpu.filter(|share| (0.0..=1.0).contains(share));
         record.peak_memory_bytes = finish.peak_memory_bytes;
+        record.lines = finish.lines.map(|lines| self.redacted_lines(lines));
         self.inner.runs.put(&record).await?;
         self.emit(&record).await?;
         let traces = self.of_run(record.run_id).await?.0.into_iter().map(|row| row.trace_id).collect();
@@ -152,6 +154,14 @@ impl Engine {
             Some(record) => Ok(self.summary(record).await?.0),
             None => Err(RunRecords::none_called(&question.run_id)),
         }
+    }
+
+    /// Lines with the paths of their files redacted, as everything is that is stored.
+    fn redacted_lines(&self, mut lines: RunLines) -> RunLines {
+        for file in &mut lines.files {
+            file.path = self.inner.redaction.text(&file.path);
+        }
+        lines
     }
 
     /// Keeps a stream as a blob, redacted; an empty one is none.

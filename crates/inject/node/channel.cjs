@@ -4,6 +4,7 @@
 //
 //   0x1e {"process":KEY,"pid":N,"resource":{…},"scope":{…}} 0x0a     the first record of a process or thread
 //   0x1e {"p":KEY,"spans":[SPAN]} 0x0a
+//   0x1e {"p":KEY,"lines":{"path":PATH,"executed":[[FIRST,LAST],…]}} 0x0a    see lines.cjs
 //   0x1e {"p":KEY,"lost":N,"why":"full"|"large"|"failed"} 0x0a
 //   0x1e {"p":KEY,"error":"place: Type"} 0x0a
 //
@@ -47,6 +48,12 @@ function send(span) {
     write(stringify({ p: KEY, lost: count, why }));
   }
   if (!write(text) && sender) sender.push(span);
+}
+
+/** Hands over what is known of the lines of a changed file. Once `kino run` has ended nobody reads it. */
+function sendLines(lines) {
+  if (sender || opened() === null) return;
+  write(stringify({ p: KEY, lines }));
 }
 
 /** Reports an error of the bootstrap itself: where, and its type, never a value. */
@@ -136,4 +143,4 @@ function write(text) {
   }
 }
 
-module.exports = { send, report };
+module.exports = { send, sendLines, report };

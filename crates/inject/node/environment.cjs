@@ -57,6 +57,8 @@ module.exports = {
   channel: env.KINO_CHANNEL,
   /** `http://host:port` of the engine; undefined where spans end with `kino run`. */
   otlp: env.KINO_OTLP,
+  /** Changed files whose executed lines are asked for; undefined where none are. */
+  lines: env.KINO_LINES,
   /** Parent of the spans that have no other; null where the environment names none. */
   parent: parseTraceparent(ofThread()) ?? parseTraceparent(env.TRACEPARENT),
   /** Folder of the project's code, without a slash at its end. */

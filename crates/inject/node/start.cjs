@@ -11,4 +11,5 @@ for (const part of [
   require(part).start();
 }
 load.start();
+require('./lines.cjs').start();
 require('./ends.cjs').start();

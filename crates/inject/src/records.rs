@@ -5,6 +5,7 @@
 //!
 //!  {"process": KEY, "pid": 7, "resource": {…}, "scope": {…}}     the first of a process, and of each fork of it
 //!  {"p": KEY, "spans": [SPAN, …]}                                spans that ended, as OTLP has them in JSON
+//!  {"p": KEY, "lines": {"path": PATH, …}}                        lines of a changed file: see `lines`
 //!  {"p": KEY, "lost": 3, "why": "full"}                          spans that were dropped
 //!  {"p": KEY, "error": "flask.route: KeyError"}                  a fault of the bootstrap itself
 //! ```
@@ -18,6 +19,7 @@ use memchr::{memchr, memmem};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::lines::{LinesRecord, SeenLines};
 use crate::served::Served;
 
 /// The byte that begins a record, which JSON never contains.
@@ -79,6 +81,8 @@ pub struct Counts {
     pub faults: u64,
     /// The first different ones of them: a place in the bootstrap and the type of the error.
     pub faults_seen: BTreeSet<String>,
+    /// Which lines of changed files were executed.
+    pub lines: SeenLines,
 }
 
 #[derive(Deserialize)]
@@ -95,6 +99,7 @@ struct Record<'a> {
     lost: Option<u64>,
     why: Option<String>,
     error: Option<String>,
+    lines: Option<LinesRecord>,
 }
 
 impl Records {
@@ -170,6 +175,9 @@ impl Records {
             if self.counts.faults_seen.len() < FAULTS_MAX {
                 self.counts.faults_seen.insert(error.chars().take(FAULT_CHARACTERS_MAX).collect());
             }
+        }
+        if let Some(lines) = record.lines {
+            self.counts.lines.take(lines);
         }
         let Some(spans) = record.spans else { return };
         let Some((key, process)) = record.p.and_then(|key| Some((key, self.processes.get_mut(key)?))) else {
@@ -345,6 +353,31 @@ mod tests {
         }
         assert!(records.rest.len() <= RECORD_BYTES_MAX);
         assert!(records.finish().unreadable >= 1);
+    }
+
+    #[test]
+    fn lines_of_all_processes_are_one_set_within_bounds() {
+        let lines = |key: &str, lines: &str| format!("\u{1e}{{\"p\":\"{key}\",\"lines\":{lines}}}\n");
+        let (_, counts) = check(
+            &[
+                process("a"),
+                lines("a", r#"{"path":"x.py","executable":[[1,3]]}"#),
+                lines("a", r#"{"path":"x.py","executed":[[1,1]]}"#),
+                lines("b", r#"{"path":"x.py","executed":[[3,3],[1,1]],"executable":[[5,5]]}"#),
+                lines("b", r#"{"path":"y.ts","unmapped":true}"#),
+                lines("b", r#"{"path":"z.py","executed":[[1,4294967295],[9,1]]}"#),
+                lines("b", r#"{"path":7}"#),
+            ]
+            .concat(),
+        );
+        let file = &counts.lines.files["x.py"];
+        assert_eq!(file.executed, BTreeSet::from([1, 3]));
+        assert_eq!(file.executable, Some(BTreeSet::from([1, 2, 3, 5])));
+        assert!(counts.lines.files["y.ts"].unmapped);
+        assert!(counts.lines.files["z.py"].executed.len() <= 200_000);
+        assert_eq!(counts.unreadable, 1, "{counts:?}");
+        let many = (0..2_000).map(|number| lines("a", &format!(r#"{{"path":"{number}","executed":[[1,1]]}}"#)));
+        assert_eq!(check(&many.collect::<String>()).1.lines.files.len(), 1_000);
     }
 
     #[test]

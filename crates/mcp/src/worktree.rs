@@ -64,6 +64,16 @@ impl Worktrees {
     }
 }
 
+impl Worktrees {
+    /// Returns those of these paths that name files of the worktrees.
+    pub(crate) async fn paths(&self, paths: BTreeSet<String>) -> BTreeSet<String> {
+        let roots = Arc::clone(&self.roots);
+        let search = move || paths.into_iter().filter(|path| roots.iter().any(|root| has(root, path))).collect();
+        // Where the search fails, nothing is pushed.
+        tokio::task::spawn_blocking(search).await.unwrap_or_default()
+    }
+}
+
 /// Recorded paths that name files of the client's worktrees, and names of operations that stand in these files.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Files {

@@ -15,6 +15,7 @@ pub mod columns;
 pub mod exact;
 pub mod finding;
 pub mod id;
+pub mod lines;
 pub mod names;
 pub mod redacted;
 pub mod span;

@@ -4,6 +4,7 @@
 //! is started here and nowhere else ([`Git`]). Nothing that a repository's configuration names is executed on the way
 //! ([ADR 9](../../../docs/adr/0009-nothing-a-repository-names-is-executed.md)).
 
+mod changed;
 mod code;
 mod command;
 mod files;
@@ -11,6 +12,7 @@ mod isolated;
 pub mod project;
 mod worktree;
 
+pub use changed::{ChangedFile, changed_files};
 pub use code::{Code, DIFF_BYTES_MAX};
 pub use command::Git;
 pub use files::{Files, Folder};

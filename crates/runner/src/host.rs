@@ -51,6 +51,9 @@ pub trait Host: Clone + Send + Sync + 'static {
     /// Returns which files of a project are reports of tests that a run writes, as a glob; `None` where none are to be read.
     fn junit(&self) -> Option<String>;
 
+    /// Returns whether runs record which changed lines they execute.
+    fn records_lines(&self) -> bool;
+
     /// Returns the clock.
     fn clock(&self) -> &dyn Clock;
 

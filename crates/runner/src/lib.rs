@@ -27,6 +27,7 @@ mod error;
 mod host;
 mod injection;
 mod java;
+mod lines;
 mod news;
 pub mod nextest;
 pub mod reach;

@@ -33,6 +33,7 @@ use crate::child::{self, Command, Ended, Streams};
 use crate::commands::Above;
 use crate::environment::{self, Known};
 use crate::injection::{Injected, Injection, Sink};
+use crate::lines::AskedLines;
 use crate::service_name::{self, Place};
 use crate::spool::{Rescue, SpoolError, Spooled, is_passing};
 use crate::{Client, EngineNews, Host, RunnerError, java, nextest, stragglers, suites};
@@ -115,7 +116,10 @@ pub fn execute<H: Host>(host: &H, command: Command<'_>, marks: Marks<'_>) -> Exe
         registration.wait_a_little(host);
     }
     let variables = registration.as_ref().map(|begun| variables(host, begun, injection.as_ref(), command, marks));
-    let variables = variables.unwrap_or_default();
+    let mut variables = variables.unwrap_or_default();
+    let asked = registration.as_ref().filter(|_| injection.is_some() && host.records_lines());
+    let asked = asked.and_then(|begun| AskedLines::of(&begun.code));
+    variables.extend(asked.as_ref().map(AskedLines::variable));
     let watch = |pid: Pid| {
         if let (Some(injection), Some(begun)) = (&injection, &registration) {
             injection.watch(above(host, begun, pid, &variables));
@@ -128,7 +132,13 @@ pub fn execute<H: Host>(host: &H, command: Command<'_>, marks: Marks<'_>) -> Exe
     let mut executed = Executed { ended, recorded: None, waiting: None };
     match registration.map(|registration| registration.reached(host)) {
         Some(Reached::Engine(recording)) => {
-            record(host, *recording, injection.take(), command, &variables, &mut executed);
+            record(
+                host,
+                *recording,
+                injection.take(),
+                Asked { command, variables: &variables, lines: asked },
+                &mut executed,
+            );
         }
         Some(Reached::Spool(begun, spool, failure)) => {
             let (start, code) = *begun;
@@ -140,7 +150,8 @@ pub fn execute<H: Host>(host: &H, command: Command<'_>, marks: Marks<'_>) -> Exe
                 spool.spans(spans, count);
                 Ok(())
             });
-            let spooled = spool.finish(&finish_of(host, start.run_id, &executed.ended));
+            let lines = asked.zip(injected.as_ref()).map(|(asked, injected)| asked.seen(&injected.counts.lines));
+            let spooled = spool.finish(&RunFinish { lines, ..finish_of(host, start.run_id, &executed.ended) });
             executed.waiting = Some(Waiting { spooled, why: failure.to_string(), injected, notes });
         }
         Some(Reached::Nowhere(failure, error)) => {
@@ -155,15 +166,22 @@ pub fn execute<H: Host>(host: &H, command: Command<'_>, marks: Marks<'_>) -> Exe
     executed
 }
 
+/// What was executed, with what in its environment, and which lines it was asked about.
+struct Asked<'a> {
+    command: Command<'a>,
+    variables: &'a [(&'static str, OsString)],
+    lines: Option<AskedLines>,
+}
+
 /// Reports the end of a run to its engine; to the spool, where that has gone.
 fn record<H: Host>(
     host: &H,
     recording: Recording<H::Client>,
     injection: Option<Injection<H::Client>>,
-    command: Command<'_>,
-    variables: &[(&'static str, OsString)],
+    asked: Asked<'_>,
     executed: &mut Executed,
 ) {
+    let Asked { command, variables, lines } = asked;
     stragglers::wait(recording.start.run_id);
     let Recording { client, start, code, metric_points: points_before, rescue } = recording;
     let sink = Sink::Engine(client.clone(), Some(rescue.clone()));
@@ -171,7 +189,8 @@ fn record<H: Host>(
     let has_tests = injected.as_ref().is_some_and(|injected| injected.counts.tests > 0);
     let known = Tested { start: &start, code: &code, command, ended: &executed.ended, has_tests };
     let mut notes = tests(host, known, variables, &|spans, count| deliver(&client, &rescue, spans, count));
-    let question = finish_of(host, start.run_id, &executed.ended);
+    let lines = lines.zip(injected.as_ref()).map(|(lines, injected)| lines.seen(&injected.counts.lines));
+    let question = RunFinish { lines, ..finish_of(host, start.run_id, &executed.ended) };
     // Whole, so that it can be taken in by itself.
     let spooled = rescue.opened().map(|spool| spool.finish(&question));
     match finish(host, &client, &question) {
@@ -361,6 +380,7 @@ fn finish_of<H: Host>(host: &H, run: RunId, ended: &Ended) -> RunFinish {
         cpu_nanos: ended.cpu_nanos,
         others_cpu: ended.others_cpu,
         peak_memory_bytes: ended.peak_memory_bytes,
+        lines: None,
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod apart;
 pub mod ask;
+pub mod change;
 pub mod check;
 pub mod compare;
 pub mod damage;

@@ -1,5 +1,6 @@
 //! `run`: a recorded execution of a command.
 
+use kino_model::lines::LineRange;
 use kino_model::{BlobHash, RunId, SpanId, TraceId, VerificationId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -108,6 +109,33 @@ pub struct RunFinish {
     /// it was less than that of the git commands before it.
     #[serde(default)]
     pub peak_memory_bytes: Option<u64>,
+    /// Which changed lines it executed; `None` where that was not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<RunLines>,
+}
+
+/// Which changed lines a run executed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunLines {
+    /// The changed files that its processes said anything of.
+    pub files: Vec<FileLines>,
+    /// Changed files that they were not asked about, as there were too many.
+    #[serde(default)]
+    pub files_left_out: u64,
+}
+
+/// Changed lines of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FileLines {
+    /// Its path, relative to the worktree.
+    pub path: String,
+    /// Those that were executed, ascending.
+    pub executed: Vec<LineRange>,
+    /// Those that can execute, ascending; `null` where no process said so.
+    pub executable: Option<Vec<LineRange>>,
+    /// Whether something made of the file was executed, by a way that leads not back to its lines.
+    #[serde(default)]
+    pub unmapped: bool,
 }
 
 /// Asks for a run's record. `run_id` may be a unique prefix.

@@ -1,5 +1,5 @@
 //! Which pages a server answers whose framework names no route: requests are named by their method alone then, and
-//! executions of any page are of one name. They are told apart by the path that was recorded, with its ids taken out.
+//! executions of any page are of one name. They are distinguished by the path that was recorded, with its ids taken out.
 //!
 //! A part of a path is an id where it looks like one ([`url_template`]), or where paths that are otherwise the same have
 //! more than [`WORDS_MAX`] different ones in its place: names of people, titles, files.
@@ -17,7 +17,7 @@ const WORDS_MAX: usize = 8;
 const PARTS_MAX: usize = 8;
 /// Characters of a path that it is known by.
 const CHARS_MAX: usize = 80;
-/// What stands for a part that differs.
+/// What replaces a part that differs.
 const DIFFERS: &str = "{name}";
 
 /// Whether an operation is named by its HTTP method alone.

@@ -52,6 +52,9 @@ pub(crate) struct Run {
     /// Inject nothing into Python and Node programs; only what they report by themselves is recorded.
     #[arg(long)]
     pub(crate) no_inject: bool,
+    /// Record which lines changed since the last commit Python and Node programs execute (`kino explain --change`).
+    #[arg(long, conflicts_with_all = ["no_inject", "against"])]
+    pub(crate) lines: bool,
     /// Have every JVM of the command load this Java agent, by JAVA_TOOL_OPTIONS.
     #[arg(long, value_name = "JAR")]
     pub(crate) java_agent: Option<PathBuf>,

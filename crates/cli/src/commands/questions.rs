@@ -8,6 +8,7 @@ use kino_text::time::{self, Against, When};
 use kino_wire::admin::{LakeFilesQuestion, StatusQuestion};
 use kino_wire::ask::Scope;
 use kino_wire::ask::{Target, TargetKind};
+use kino_wire::change::ChangeQuestion;
 use kino_wire::compare::CompareQuestion;
 use kino_wire::diagnose::DiagnoseQuestion;
 use kino_wire::errors::ErrorsQuestion;
@@ -79,6 +80,9 @@ pub(super) fn diagnose(app: &App, arguments: &Diagnose) -> Outcome {
 }
 
 pub(super) fn explain(app: &App, arguments: Explain) -> Outcome {
+    if arguments.change {
+        return explain_change(app);
+    }
     let scope = app.scope(&arguments.scope);
     if arguments.suite.tests {
         // As conflicts of arguments these would waive what other arguments require.
@@ -137,6 +141,17 @@ pub(super) fn explain(app: &App, arguments: Explain) -> Outcome {
     };
     let answer = app.ask(&question)?;
     app.output.answer(&answer, |style| render::explain::operation(&answer, style))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Explains which changed lines no run has executed.
+fn explain_change(app: &App) -> Outcome {
+    let Some(worktree) = app.worktree() else {
+        let message = "--change compares with the last commit: call it in a git worktree";
+        return Err(Failure::new(code::WRONG, message));
+    };
+    let answer = app.ask(&ChangeQuestion { worktree, limit: 0 })?;
+    app.output.answer(&answer, |style| render::change::text(&answer, style))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -14,6 +14,7 @@ use kino_repo::DIFF_BYTES_MAX;
 use kino_runner::child::{Command, Ended, OUTPUT_BYTES_MAX, Streams};
 use kino_runner::recording::{self, Marks, Recorded};
 use kino_runner::{Injected, JavaAgent, Sampled, Silence};
+use kino_wire::change::ChangeQuestion;
 use kino_wire::errors::{Errors, ErrorsQuestion};
 use kino_wire::run::Run;
 
@@ -29,6 +30,7 @@ pub(super) fn run(app: &App, arguments: &args::Run) -> Outcome {
     let mut app = app.clone();
     let run = &mut app.settings.engine.run;
     run.inject &= !arguments.no_inject;
+    run.lines |= arguments.lines;
     if let Some(jar) = &arguments.java_agent {
         JavaAgent::new(jar).map_err(|error| Failure::new(code::WRONG, format!("--java-agent: {error}")))?;
         run.java_agent = Some(std::path::absolute(jar).map_err(|error| Failure::because(jar.display(), &error))?);
@@ -102,6 +104,7 @@ fn report(app: &App, arguments: &args::Run, ended: &Ended, recorded: &Recorded) 
         }
     }
     known.notes.extend(injected.iter().flat_map(not_seen));
+    known.notes.extend(lines(app));
     known.notes.extend(cut("uncommitted diff", code.diff_cut_bytes, DIFF_BYTES_MAX));
     if run.signal.is_some() && io::stderr().is_terminal() {
         // The terminal has just echoed the key that ended it.
@@ -171,6 +174,16 @@ fn sampled(sampled: Sampled) -> Vec<String> {
         notes.push(format!("{} beyond what one run records left out", render::counted(dropped, "command")));
     }
     notes
+}
+
+/// How many changed lines runs of this state have executed, where that is recorded.
+fn lines(app: &App) -> Option<String> {
+    if !app.settings.engine.run.lines {
+        return None;
+    }
+    let question = ChangeQuestion { worktree: app.worktree()?, limit: 0 };
+    let answer = start::running(&app.settings).ok()?.ask(&question).ok()?;
+    Some(render::change::sentence(&answer))
 }
 
 /// The errors of a run that failed; `None` where the engine does not say.

@@ -7,7 +7,7 @@ use kino_store::Store;
 use kino_wire::Problem;
 use kino_wire::ask::{Target, TargetKind};
 use kino_wire::insights::FindingChange;
-use kino_wire::run::{CodeState, RunSent, RunVerification};
+use kino_wire::run::{CodeState, RunLines, RunSent, RunVerification};
 use serde::{Deserialize, Serialize};
 
 use super::history::Location;
@@ -68,6 +68,9 @@ pub(crate) struct Record {
     /// How much it sent; `None` until its end has been summarised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) sent: Option<RunSent>,
+    /// Which changed lines it executed; `None` where that was not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lines: Option<RunLines>,
 }
 
 impl Record {

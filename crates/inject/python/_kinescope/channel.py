@@ -6,6 +6,7 @@ span ends, so that the span survives any end of the process.
 
     0x1e {"process": KEY, …}  0x0a     once for each process
     0x1e {"p": KEY, "spans": […]} 0x0a one for each span
+    0x1e {"p": KEY, "lines": {"path": PATH, "executed": [[FIRST, LAST], …]}} 0x0a   see `lines`
 """
 
 import errno
@@ -74,6 +75,22 @@ def write_span(text):
         return
     if _sealed:
         _send(text)
+
+
+def write_lines(path, what, lines):
+    """Hands over lines of a changed file, in ascending order: those that were `executed`, or are `executable`."""
+    if _sealed:
+        return
+    if not _key:
+        _begin()
+    ranges = []
+    for line in lines:
+        if ranges and ranges[-1][1] == line - 1:
+            ranges[-1][1] = line
+        else:
+            ranges.append([line, line])
+    text = ",".join(["[%d,%d]" % (first, last) for first, last in ranges])
+    _write('{"p":"%s","lines":{"path":%s,"%s":[%s]}}' % (_key, encode.text(path), what, text))
 
 
 def report(what):

@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 
 use kino_model::Fingerprint;
 use kino_wire::ask::{Scope, ask};
+use kino_wire::change::{ChangeQuestion, ChangedFile};
 use kino_wire::finding::Searched;
 use kino_wire::insights::{FindingState, Insight, Insights, InsightsQuestion, InsightsReceived, MAX_LIMIT};
 use kino_wire::{Backend, Problem};
@@ -30,6 +31,8 @@ use crate::worktree::{Files, Worktrees};
 pub(crate) const BUDGET_TOKENS: usize = 800;
 /// How many findings are asked for: more than fit, so that the budget decides.
 const ASKED_MAX: usize = 50;
+/// How many ranges of lines of one file are shown.
+const RANGES_MAX: usize = 20;
 /// How many of a finding's numbers are shown.
 const NUMBERS_MAX: usize = 4;
 /// How long the engine may evaluate what has just arrived: an agent asks right after it ran something.
@@ -100,8 +103,9 @@ impl ToolContext<'_> {
         table.paged_by_backend = true;
         let files = worktrees.files_of(&items).await;
         table.rows = items.iter().map(|item| row(item, &files)).collect();
-        let answer =
-            Answer { tool: "check_insights", facts, notes: notes(&answer, &items), tables: vec![table], next: None };
+        let mut tables = vec![table];
+        tables.extend(self.unexercised_change(worktrees).await);
+        let answer = Answer { tool: "check_insights", facts, notes: notes(&answer, &items), tables, next: None };
         let rendered = answer.render(self.budget_tokens, None);
         let shown = items.iter().take(rendered.shown.first().copied().unwrap_or(0));
         let fingerprints: Vec<Fingerprint> = shown.flat_map(of_cause).take(MAX_LIMIT).collect();
@@ -111,6 +115,40 @@ impl ToolContext<'_> {
         }
         Ok(rendered)
     }
+}
+
+impl ToolContext<'_> {
+    /// Changed lines of the client's worktree that no run has executed, where runs recorded lines. A file that is not in
+    /// the worktree is left out: it was removed since.
+    async fn unexercised_change(&self, worktrees: &Worktrees) -> Option<Table> {
+        let worktree = self.worktree.clone()?;
+        let answer = ask(self.backend, &ChangeQuestion { worktree, limit: 0 }).await.ok()?;
+        let files: Vec<ChangedFile> =
+            answer.files.into_iter().filter(|file| !file.unexercised.is_empty() && !file.unmapped).collect();
+        if answer.runs == 0 || files.is_empty() {
+            return None;
+        }
+        let there = worktrees.paths(files.iter().map(|file| file.path.clone()).collect()).await;
+        let mut table = Table::new(&shapes::UNEXERCISED);
+        table.paged_by_backend = true;
+        let rows = files.iter().filter(|file| there.contains(&file.path));
+        table.rows = rows
+            .map(|file| {
+                let count = file.unexercised.iter().map(|range| range.count()).sum();
+                vec![Value::Plain(file.path.clone()), Value::Plain(line_ranges(file)), Value::Count(count)]
+            })
+            .collect();
+        Some(table)
+    }
+}
+
+/// `3, 7-12`, at most [`RANGES_MAX`].
+fn line_ranges(file: &ChangedFile) -> String {
+    let ranges = file.unexercised.iter().take(RANGES_MAX);
+    let mut shown: Vec<String> = ranges.map(|range| format!("{}-{}", range.first, range.last)).collect();
+    let more = file.unexercised.len().saturating_sub(RANGES_MAX);
+    shown.extend((more > 0).then(|| format!("{more} more")));
+    shown.join(", ")
 }
 
 /// The finding and the others of its cause.

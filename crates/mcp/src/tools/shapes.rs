@@ -127,6 +127,7 @@ shapes! {
         "code", "state", "operation", "saving_nanos", "confidence", "executions", "numbers", "file", "searched", "evidence",
         "worked_here", "fingerprint",
     ];
+    UNEXERCISED: "unexercised_change", usize::MAX, ["file", "lines", "count"];
     // query_sql: its columns are the statement's, each after `untrusted.`.
     ROWS: "rows", usize::MAX, [];
 }
@@ -214,7 +215,7 @@ declared! {
             "traces_not_looked_at_yet", "traces_never_looked_at", "findings_not_kept"
         ]
         tables [
-            INSIGHTS
+            INSIGHTS, UNEXERCISED
         ];
     "query_sql":
         facts []

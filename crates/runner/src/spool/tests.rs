@@ -114,6 +114,7 @@ fn finish(run: u8) -> RunFinish {
         cpu_nanos: None,
         others_cpu: None,
         peak_memory_bytes: None,
+        lines: None,
     }
 }
 
