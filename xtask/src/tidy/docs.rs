@@ -38,10 +38,7 @@ fn of_file(file: &File) -> Vec<String> {
             }
             comment.push_str(text);
             comment.push(' ');
-        } else if line.starts_with("#[")
-            && !line.starts_with("#[doc")
-            && !(line.starts_with("#[expect") && !line.ends_with(']'))
-        {
+        } else if line.starts_with("#[") && !line.starts_with("#[doc") {
             // Attributes come between a comment and its item.
         } else {
             let item = declared(line);
