@@ -182,7 +182,10 @@ pub(crate) fn run_end(execution: &Execution<'_, '_>) -> Option<(usize, RunEnd)> 
 
 /// What a run executes, with ids and numbers taken out; `None` for other spans.
 pub fn command_of(span: &Span) -> Option<String> {
-    Some(shape(span.text(names::RUN_COMMAND)?).chars().take(COMMAND_CHARS_MAX).collect())
+    let command = span.text(names::RUN_COMMAND)?;
+    // A version is a part of the program's name: `python3`.
+    let (program, arguments) = command.split_at(command.find(' ').unwrap_or(command.len()));
+    Some((program.to_owned() + &shape(arguments)).chars().take(COMMAND_CHARS_MAX).collect())
 }
 
 /// The executions that start at spans that pass, the outermost where they nest, by start time.

@@ -17,7 +17,7 @@ const WORDS_MAX: usize = 8;
 const PARTS_MAX: usize = 8;
 /// Characters of a path that it is known by.
 const CHARS_MAX: usize = 80;
-/// What replaces a part that differs.
+/// A part of a path that differs from one request to the next.
 const DIFFERS: &str = "{name}";
 
 /// Whether an operation is named by its HTTP method alone.

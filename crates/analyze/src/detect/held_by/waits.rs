@@ -94,7 +94,7 @@ pub(super) fn of<'a>(scene: &Scene<'_, 'a>) -> (Vec<Resource<'a>>, Vec<(usize, i
             match by_statement(span).unwrap_or_else(|| *sorts.entry(&span.name).or_insert_with(|| sort(&span.name))) {
                 Sort::Releases => releases.push((number, tree.start(index))),
                 Sort::Else => {}
-                // An execution that is nothing but opening a connection waits for nothing: what is sent over it waits for it.
+                // An execution that is nothing but opening a connection waits for no other: what is sent over it waits for it.
                 Sort::Acquires if index == part.entry && span.kind == SpanKind::Client && opens(&span.name) => {}
                 sort => {
                     // What runs below it is no longer waiting: a new connection is opened, say.

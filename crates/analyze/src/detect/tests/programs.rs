@@ -25,7 +25,7 @@ fn script(run: &str, count: usize, line: impl Fn(usize) -> String) -> String {
         format!("  {from}..{} {}", from + 2, line(at)).replace("  ", "  CALL ")
     });
     format!(
-        "python 0..1500 @kino kino.run.command='python job.py --day 20' {run}\n{}",
+        "python 0..1500 @kino kino.run.command='python3 job.py --day 20' {run}\n{}",
         calls.collect::<Vec<_>>().join("\n")
     )
 }
@@ -40,7 +40,7 @@ fn insert(_: usize) -> String {
 
 #[test]
 fn a_script_that_asks_for_each_thing_by_itself_is_found_in_a_single_run() {
-    assert_snapshot!(opened(&script("", 119, select)), @"119 calls of one kind below python job.py --day ? in an execution (at most 119), 238 ms on the critical path, where one would do: SELECT a FROM t WHERE id = ?");
+    assert_snapshot!(opened(&script("", 119, select)), @"119 calls of one kind below python3 job.py --day ? in an execution (at most 119), 238 ms on the critical path, where one would do: SELECT a FROM t WHERE id = ?");
     assert_eq!(opened(&script("", 8, select)), "", "too few to be worth a change");
     let failed = script("kino.run.exit_code=1 !", 119, select);
     assert_ne!(opened(&failed), "", "however it ended");
@@ -48,7 +48,7 @@ fn a_script_that_asks_for_each_thing_by_itself_is_found_in_a_single_run() {
 
 #[test]
 fn rows_that_are_stored_one_by_one_are_found_where_a_person_waits_for_them() {
-    assert_snapshot!(opened(&script("", 96, insert)), @"96 calls of one kind below python job.py --day ? in an execution (at most 96), 192 ms on the critical path, where one would do: INSERT INTO t VALUES (?)");
+    assert_snapshot!(opened(&script("", 96, insert)), @"96 calls of one kind below python3 job.py --day ? in an execution (at most 96), 192 ms on the critical path, where one would do: INSERT INTO t VALUES (?)");
     assert_eq!(opened(&script("", 30, insert)), "", "60 ms of a script that fills a database");
     assert_eq!(opened(&times(3, &script("", 30, insert))), "", "however often");
 }
@@ -57,7 +57,7 @@ fn rows_that_are_stored_one_by_one_are_found_where_a_person_waits_for_them() {
 fn the_same_question_again_and_again_is_asked_once() {
     let same =
         |_: usize| "kind=client db.system.name=postgresql db.query.text='SELECT a FROM t WHERE id = 7'".to_owned();
-    assert_snapshot!(opened(&script("", 60, same)), @"the same call with the same data 60 times in an execution of python job.py --day ?; asked once it would save 118 ms: SELECT a FROM t WHERE id = ?");
+    assert_snapshot!(opened(&script("", 60, same)), @"the same call with the same data 60 times in an execution of python3 job.py --day ?; asked once it would save 118 ms: SELECT a FROM t WHERE id = ?");
 }
 
 #[test]
