@@ -11,7 +11,7 @@ import pytest
 from any_python import interpreters
 from conftest import Engine, binary
 
-BEFORE = {"shop.py": "def total(items):\n    return sum(items)\n", "app.py": "import shop\nprint(shop.total([1]))\n"}
+BEFORE = {".gitignore": "__pycache__/\n", "shop.py": "def total(items):\n    return sum(items)\n", "app.py": "import shop\nprint(shop.total([1]))\n"}
 SHOP = '''"""A shop.
 
 Docs.

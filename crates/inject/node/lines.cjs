@@ -139,8 +139,10 @@ function begin() {
   post('Profiler.enable');
   post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
   takeLater(TAKE_MILLIS);
-  // `process.exit` and the end of the event loop read this function last.
-  watch(process, 'reallyExit', quietly('lines.end', take));
+  const last = quietly('lines.end', take);
+  process.on('exit', last);
+  // `process.exit` reads this function once all listeners have run.
+  watch(process, 'reallyExit', last);
 }
 
 function start() {
