@@ -101,7 +101,8 @@ mod tests {
         }
         let hunk = |name: &str| format!("+++ b/{name}\n@@ -0,0 +1,3 @@\n+1\n+2\n+3\n");
         let state = CodeState { worktree: folder.path().to_str().map(str::to_owned), ..CodeState::default() };
-        let diff = [hunk("a b.py"), hunk("c.rs"), hunk("d.ts"), hunk("gone.py"), hunk("\"line\\nend.py\"")].concat();
+        let quoted = hunk("line\\nend.py\"").replace("b/", "\"b/");
+        let diff = [hunk("a b.py"), hunk("c.rs"), hunk("d.ts"), hunk("gone.py"), quoted].concat();
         let asked = AskedLines::of(&Code { state, diff: diff.into_bytes(), ..Code::default() }).unwrap();
         let lines: Vec<&str> = asked.variable.lines().collect();
         assert!(lines.len() == 2 && lines[0].starts_with("6 ") && lines[0].ends_with(" 1-3 a b.py"), "{lines:?}");
