@@ -124,7 +124,7 @@ pub fn executions<'t, 'a>(trees: &'t [Tree<'a>], entry: Entry<'_>) -> Vec<Execut
 }
 
 /// The programs under `kino run` that make calls with no request, test or span of their own above: each execution is the
-/// whole run, of which its direct calls ([`calls_of_program`]) are to be judged, since what is below other spans is an
+/// whole run, of which its direct calls (`calls_of_program`) are to be judged, since what is below other spans is an
 /// execution of its own. Left out are runs that have not ended or were ended by a signal, as servers are, whose calls are of
 /// many requests that are not recorded; runs that serve requests or run tests themselves.
 pub fn programs<'t, 'a>(trees: &'t [Tree<'a>]) -> Vec<Execution<'t, 'a>> {

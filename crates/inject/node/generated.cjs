@@ -11,6 +11,9 @@ const { fileURLToPath } = require('url');
 
 const MAP = /\/\/[#@] sourceMappingURL=data:application\/json[^,]*?(;base64)?,([^\s'"]+)\s*$/;
 
+/** Where a mapping may begin, or a block: a word, or another character that is no blank. */
+const WORD = /[\p{L}\p{N}_$]+|[^\s\p{L}\p{N}_$]/gu;
+
 class Generated {
   /** `places[i]`: offset, line of the file, for ascending offsets; each holds up to the next. A line of 0 is none. */
   constructor(places, length) {
@@ -31,7 +34,8 @@ class Generated {
     let line = 1;
     let offset = 0;
     for (const part of text.split('\n')) {
-      places.push([offset + shift + part.length - part.trimStart().length, line]);
+      // Any word of a line that was executed makes it one that was: of `} else {` the second.
+      for (const { index } of part.matchAll(WORD)) places.push([offset + shift + index, line]);
       offset += part.length + 1;
       line += 1;
     }
@@ -60,8 +64,7 @@ class Generated {
     let offset = 0;
     for (const [line, text] of source.split('\n').entries()) {
       let before = null;
-      // One look for each place at which a word begins: mappings begin there.
-      for (const { index } of text.matchAll(/[\p{L}\p{N}_$]+|[^\s\p{L}\p{N}_$]/gu)) {
+      for (const { index } of text.matchAll(WORD)) {
         const entry = map.findEntry(line, index);
         const found = entry?.generatedLine === line && isOf(entry.originalSource, url, file) ? entry.originalLine + 1 : 0;
         if (found !== before) places.push([offset + index, found]);
