@@ -168,12 +168,14 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 database = sqlite3.connect(":memory:", check_same_thread=False)
 database.execute("create table t(a)")
+# Each statement reads all rows: quicker ones in the process are not worth a finding.
+database.executemany("insert into t values (?)", ((number,) for number in range(5_000)))
 
 
 class {INSTRUCTION.replace(" ", "_").replace("-", "_")}(BaseHTTPRequestHandler):
     def do_GET(self):
         for number in range(40):
-            database.execute("select a from t where a = %d /* {INSTRUCTION} */" % number).fetchall()
+            database.execute("select sum(a) from t where a <> %d /* {INSTRUCTION} */" % number).fetchall()
         self.send_response(200)
         self.end_headers()
 

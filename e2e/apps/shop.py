@@ -23,6 +23,8 @@ def fill():
     cursor = connection.cursor()
     cursor.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, customer TEXT)")
     cursor.execute("CREATE TABLE items (order_id INTEGER, name TEXT)")
+    # Items of other orders, which each statement reads first: there is no index.
+    cursor.executemany("INSERT INTO items VALUES (?, ?)", [(0, "other")] * 20_000)
     for order in range(1, ORDERS + 1):
         cursor.execute("INSERT INTO orders VALUES (?, ?)", (order, f"customer {order}"))
         cursor.execute("INSERT INTO items VALUES (?, ?)", (order, f"item {order}"))
