@@ -10,13 +10,15 @@ import sys
 from traced import traced
 
 CARTS, LINES = 10, 25
+# Products that no cart has. There is no index, so that each statement reads them all.
+OTHERS = 4_000
 
 
 def fill(connection):
     # Not by a cursor: the instrumentation does not see what `connection.execute` does, only `cursor().execute`.
-    connection.execute("CREATE TABLE product (id INTEGER PRIMARY KEY, name TEXT, price INTEGER)")
+    connection.execute("CREATE TABLE product (id INTEGER, name TEXT, price INTEGER)")
     connection.execute("CREATE TABLE line (cart_id INTEGER, product_id INTEGER, amount INTEGER)")
-    products = [(number, f"product {number}", 100 + number) for number in range(LINES)]
+    products = [(number, f"product {number}", 100 + number) for number in [*range(LINES, LINES + OTHERS), *range(LINES)]]
     connection.executemany("INSERT INTO product VALUES (?, ?, ?)", products)
     lines = [(cart, product, 1 + product % 3) for cart in range(CARTS) for product in range(LINES)]
     connection.executemany("INSERT INTO line VALUES (?, ?, ?)", lines)
