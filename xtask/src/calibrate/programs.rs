@@ -21,6 +21,8 @@ pub(super) struct Program {
     pub(super) operations: usize,
     /// Whether `CALIBRATION_EXTRA` makes it work more.
     pub(super) takes_extra: bool,
+    /// Whether it can do many times as much.
+    pub(super) has_endless_work: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -44,6 +46,8 @@ const PROGRAMS: [(&str, Language, usize); 11] = [
     ("particles", Language::Rust, 0),
     (STORY, Language::Python, 1),
 ];
+/// Programs that prepare nothing that their work uses up.
+const ENDLESS: [&str; 2] = ["interpret", "particles"];
 /// Its work is that of a program in `examples/stories`.
 const STORY: &str = "review";
 
@@ -78,7 +82,8 @@ pub(super) fn prepare(root: &Path, work: &Path, wanted: &[String]) -> anyhow::Re
             Language::Node => vec![("NODE_PATH".into(), modules.clone().into())],
             Language::Python | Language::Rust => Vec::new(),
         };
-        programs.push(Program { name, command, environment, operations, takes_extra: name != STORY });
+        let has_endless_work = ENDLESS.contains(&name);
+        programs.push(Program { name, command, environment, operations, takes_extra: name != STORY, has_endless_work });
     }
     Ok(programs)
 }

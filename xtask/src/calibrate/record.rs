@@ -22,6 +22,8 @@ const BLOCK: usize = 10;
 const FAILURES_MAX: usize = 5;
 /// The largest share of extra work: some programs prepare no more than this.
 const EXTRA_MAX: f64 = 0.2;
+/// The longest runs: some seconds.
+const TIMES_MAX: i64 = 20;
 /// What /proc/stat counts in.
 const TICKS_PER_SECOND: f64 = 100.0;
 
@@ -43,6 +45,9 @@ pub(crate) struct Args {
     /// A share of more work (0.03: 3 %). Several, as in 0,0.03, take turns, each with a file of its own
     #[arg(long, value_delimiter = ',', default_value = "0", value_parser = share)]
     extra: Vec<f64>,
+    /// Makes each run as many times as long, so that it varies less; for programs whose work has no limit
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=TIMES_MAX))]
+    times: u32,
     /// When bursts come follows from this
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -83,6 +88,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<bool> {
     system::catch_interrupts();
     let place = Place::new(&args.kino)?;
     let programs = programs::prepare(&root, &place.work(), &args.programs)?;
+    if args.times > 1
+        && let Some(program) = programs.iter().find(|program| !program.has_endless_work)
+    {
+        bail!("{} cannot run longer: name others with --program, or leave --times out", program.name);
+    }
     let mut variants = open(args, &place.version()?)?;
     // What an interpreter compiles and a disk reads for the first time is not what is measured.
     for program in &programs {
@@ -96,7 +106,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<bool> {
         let until = ((round + 1) * BLOCK).min(args.runs);
         let meter = Meter::start();
         for program in &programs {
-            record_block(&place, program, until, &mut variants, &mut failures)?;
+            record_block(&place, program, until, args.times, &mut variants, &mut failures)?;
         }
         if system::interrupted() {
             println!("interrupted; the same command goes on from here");
@@ -116,6 +126,7 @@ fn record_block(
     place: &Place,
     program: &Program,
     until: usize,
+    times: u32,
     variants: &mut [Variant],
     failures: &mut usize,
 ) -> anyhow::Result<()> {
@@ -134,7 +145,7 @@ fn record_block(
         }
         forward = !forward;
         for variant in order {
-            let outcome = place.run(program, variant.extra);
+            let outcome = place.run(program, f64::from(times) * (1.0 + variant.extra) - 1.0);
             // Ctrl-C reaches the program as well, so that what it took then is not its time.
             if system::interrupted() {
                 return Ok(());
@@ -161,6 +172,9 @@ fn open(args: &Args, version: &str) -> anyhow::Result<Vec<Variant>> {
         let suffix = if extra > 0.0 { format!("-extra{percent:02}") } else { String::new() };
         let path = args.out.join(format!("{occasion}-{condition}{suffix}.csv"));
         let mut about = format!("occasion={occasion}; condition={condition}; extra_percent={percent}");
+        if args.times > 1 {
+            about = format!("{about}; times={}", args.times);
+        }
         about = format!("{about}; {}; kino={version}", system::machine()?);
         variants.push(Variant { extra, recording: Recording::open(path, about)? });
     }
