@@ -4,9 +4,10 @@
 //! before the client's, or ends after it by more than the call took (10 ms at least: a span may well be closed a little
 //! late), although it is no longer; the offset is the median between their middles. Broken, for a whole trace: spans
 //! whose parent is missing (beyond those that continue one caller who records nothing), several entry spans
-//! under one id, spans still open after their root ended.
+//! under one id, spans still open after their root ended. A trace counts once, however many of its executions are of the
+//! operation: below a run there are many.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kino_model::SpanKind;
 
@@ -101,7 +102,7 @@ type Form = (f64, Vec<(f64, Evidence)>);
 
 fn broken(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     let mut forms: BTreeMap<&str, Form> = BTreeMap::new();
-    let mut traces = 0;
+    let mut traces = BTreeSet::new();
     for execution in &group.all {
         let tree = execution.tree;
         // Of a trace's executions the one below its root speaks for all of it.
@@ -111,8 +112,8 @@ fn broken(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         if !is_below_root {
             continue;
         }
-        traces += 1;
         let trace_id = execution.trace_id();
+        let is_first = traces.insert(trace_id);
         let mut add = |form: &'static str, count: usize, index: usize| {
             let entry = forms.entry(form).or_default();
             entry.0 += count as f64;
@@ -132,7 +133,7 @@ fn broken(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         };
         let is_one_caller = !has_true_root && orphans.iter().all(is_continued);
         let is_missing = !is_one_caller && (has_true_root || orphans.len() > 1);
-        if let Some(&first) = orphans.first().filter(|_| is_missing) {
+        if let Some(&first) = orphans.first().filter(|_| is_missing && is_first) {
             add(MISSING, orphans.len(), first);
         }
         let requests: Vec<usize> = tree
@@ -141,7 +142,7 @@ fn broken(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             .map(|&root| root as usize)
             .filter(|&root| tree.span(root).parent_span_id.is_none() && tree.span(root).kind == SpanKind::Server)
             .collect();
-        if requests.len() >= MIN_REQUESTS {
+        if requests.len() >= MIN_REQUESTS && is_first {
             add("requests under one trace id", requests.len(), requests[0]);
         }
         let open: Vec<usize> = execution
@@ -155,7 +156,7 @@ fn broken(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         }
     }
     for (form, (count, examples)) in forms {
-        let affected = examples.len();
+        let affected = examples.iter().map(|(_, example)| example.trace_id).collect::<BTreeSet<_>>().len();
         let draft = Draft {
             code: Code::BrokenTrace,
             service: group.service,
@@ -167,10 +168,10 @@ fn broken(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             ],
             saving_nanos: None,
             confidence: 0.9,
-            executions: traces,
+            executions: traces.len(),
             location: None,
             evidence: top(examples),
-            text: format!("{affected} of {traces} traces of {} are not whole: {form} ({count}).", group.title),
+            text: format!("{affected} of {} traces of {} are not whole: {form} ({count}).", traces.len(), group.title),
             next: Some(
                 "see that the context is passed on, that every span is ended, and that exporters are flushed"
                     .to_owned(),

@@ -271,10 +271,13 @@ pub(super) fn is_page_of_url(url: &str) -> bool {
         .any(|(key, _)| KEYS.iter().any(|page| key.eq_ignore_ascii_case(page)))
 }
 
-/// Whether a normalised statement reads one page of many: by offset, or on from the last row's key.
+/// Whether a normalised statement reads one page of many: by offset, or on from the last row's key. Without an order, rows of
+/// one value have no pages: ORMs (Peewee, SQLAlchemy) ask for a single row so.
 fn is_page_of_rows(normalised: &str) -> bool {
     let text = normalised.to_ascii_lowercase();
-    text.contains(" offset ?")
+    let is_single =
+        !text.contains("order by") && text.rsplit_once(" where ").is_some_and(|(_, rest)| rest.contains("= ?"));
+    (text.contains(" offset ?") && !is_single)
         || (text.contains("order by") && text.contains("limit ?") && (text.contains("> ?") || text.contains("< ?")))
 }
 

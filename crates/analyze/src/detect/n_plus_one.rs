@@ -19,9 +19,12 @@
 //! - writes that each have a savepoint of their own, so that one that fails leaves the others;
 //! - requests to other programs in fewer than [`MIN_EXECUTIONS_REQUESTS`] executions that serve no request;
 //! - calls that usually take longer than [`worth::NANOS_LONG`]: their time is what they ask for, not the asking;
+//! - commands of a key-value store that are under way together: its clients send them without waiting for answers, and one
+//!   command for all would ask as much of the store;
 //! - in a program that is one execution under `kino run` ([`crate::execution::programs`]): calls of anything but a database,
 //!   as load generators and downloads make, and writes, unless they are [`worth::CALLS_MIN`] and more and cost as long as a
-//!   person notices ([`NOTICED_NANOS`]). Of such a program only its own calls count, those of one process.
+//!   person notices ([`NOTICED_NANOS`]). Of such a program only its own calls count, those of one process, and of rounds that
+//!   a timer makes ([`rounds`]) those of one round.
 //!
 //! Silent about statements that define tables or ask which there are, batches, pages (by number, offset, cursor or last
 //! key), one call to each of several other sides, failed calls (retries), calls of the same few data
@@ -30,6 +33,7 @@
 //! requests that ask them, health checks, transaction brackets and `SELECT 1`.
 
 mod loops;
+mod rounds;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -37,6 +41,7 @@ use std::rc::Rc;
 use kino_model::SpanKind;
 
 use self::loops::{Loop, Repeated, loops};
+use self::rounds::{in_one_round, silences};
 use super::call::{Call, Calls, Kind, SILENCE_NANOS_MIN, is_model, is_model_request, peer, waits_for_work};
 use super::facts::{ANCESTORS_MAX, Facts, Group, median, shown, top};
 use super::found::Found;
@@ -165,9 +170,11 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             }
         }
         let once = made_once(facts, &here);
+        let silences = if facts.is_program() { silences(facts) } else { Vec::new() };
         for (key, mut made) in here {
             *makers.entry((key.0, Rc::clone(&key.1))).or_default() += 1;
             at_one_place(facts, &mut made.indices, &once);
+            in_one_round(facts, &mut made.indices, &silences);
             if let Some(repeats) = repeats(facts, number, made) {
                 by_call.entry(key).or_default().push(repeats);
             }
@@ -199,6 +206,7 @@ fn may_be_meant(group: &Group<'_, '_>, kind: Kind, key: &str, found: &[Repeats])
     let usual_count = lower_median(found.iter().map(|repeats| repeats.count() as f64).collect());
     let is_few = kind == Kind::Database && changes(key) && usual_count < MIN_WRITES;
     let is_long = lower_median(found.iter().map(|repeats| repeats.usual).collect()) > worth::NANOS_LONG;
+    let is_pipelined = found.iter().all(|repeats| is_pipelined(group, repeats));
     let is_of_program = group.facts.iter().all(Facts::is_program);
     let is_programs_purpose = is_of_program
         && match kind {
@@ -209,7 +217,21 @@ fn may_be_meant(group: &Group<'_, '_>, kind: Kind, key: &str, found: &[Repeats])
             Kind::Database => false,
             _ => true,
         };
-    (is_filling && !is_of_program) || is_fetching || is_isolated || is_few || is_long || is_programs_purpose
+    (is_filling && !is_of_program)
+        || is_fetching
+        || is_isolated
+        || is_few
+        || is_long
+        || is_pipelined
+        || is_programs_purpose
+}
+
+/// Whether they are commands of a key-value store that are under way together.
+fn is_pipelined(group: &Group<'_, '_>, repeats: &Repeats) -> bool {
+    const SYSTEMS: [&str; 3] = ["memcached", "redis", "valkey"];
+    let span = group.facts[repeats.number].span(repeats.slowest);
+    let system = span.text("db.system.name").or_else(|| span.text("db.system"));
+    system.is_some_and(|system| SYSTEMS.contains(&system)) && repeats.critical < OVERLAPPING * repeats.time
 }
 
 /// Whether most executions repeat their calls so.

@@ -545,6 +545,39 @@ fn many_small_statements_of_a_database_in_the_process_are_no_fault_by_themselves
 }
 
 #[test]
+fn a_single_row_by_an_offset_is_no_page() {
+    let page = |end: &str| {
+        let call = |at: usize| {
+            format!("  SELECT {}..{} kind=client db.query.text='SELECT a FROM t {end}'", 1 + 2 * at, 2 + 2 * at)
+        };
+        let lines = (0..20).map(call).collect::<Vec<_>>().join("\n");
+        opened(&times(3, &format!("GET /list 0..50 kind=server\n{lines}")))
+    };
+    assert_eq!(page("WHERE (id = ?) LIMIT ? OFFSET ?"), "n_plus_one GET /list");
+    assert_eq!(page("WHERE (kind = ?) ORDER BY id LIMIT ? OFFSET ?"), "");
+    assert_eq!(page("LIMIT ? OFFSET ?"), "", "all rows, by pages");
+}
+
+#[test]
+fn commands_that_are_sent_together_are_no_load_on_a_key_value_store() {
+    let page = |system: &str, step: f64| {
+        let call = |at: usize| {
+            let from = 1.0 + at as f64 * step;
+            format!(
+                "  HGETALL {from}..{} kind=client db.system.name={system} db.query.text='HGETALL job:{at}'",
+                from + 20.0
+            )
+        };
+        let end = 40.0 + 30.0 * step;
+        let lines = (0..30).map(call).collect::<Vec<_>>().join("\n");
+        opened(&times(3, &format!("GET /jobs 0..{end} kind=server\n{lines}")))
+    };
+    assert_eq!(page("redis", 0.1), "");
+    assert_eq!(page("redis", 21.0), "n_plus_one GET /jobs", "one after another");
+    assert_eq!(page("postgresql", 0.1), "n_plus_one GET /jobs", "which reads many rows by one statement");
+}
+
+#[test]
 fn what_a_test_repeats_is_no_loop_of_the_code() {
     let request = |at: u32| {
         let from = 5 + at * 20;

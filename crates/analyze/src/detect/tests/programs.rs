@@ -87,6 +87,30 @@ fn what_a_program_is_for_is_no_loop() {
 }
 
 #[test]
+fn rounds_of_a_program_that_sleeps_between_them_are_no_loop() {
+    // Twelve rounds of thirty writes; between two of them the program asks a page, and is silent for most of the time.
+    let rounds = |silence: &dyn Fn(usize) -> usize, calls: usize| {
+        let mut lines = vec![String::new()];
+        let mut at = 300;
+        for round in 0..12 {
+            lines
+                .push(format!("  GET {at}..{} kind=client http.request.method=GET url.full=http://shop/page", at + 20));
+            for call in 0..calls {
+                let from = at + 30 + 6 * call;
+                lines.push(format!("  INSERT {from}..{} {}", from + 5, insert(call)));
+            }
+            at += 30 + 6 * calls + silence(round);
+        }
+        lines[0] = format!("python 0..{at} @kino kino.run.command='python3 watch.py'");
+        opened(&lines.join("\n"))
+    };
+    assert_eq!(rounds(&|_| 1_000, 10), "", "ten rows of a round are few");
+    assert!(rounds(&|_| 400, 30).starts_with("30 calls of one kind"), "what a round does is a loop");
+    assert!(rounds(&|_| 20, 10).starts_with("120 calls of one kind"), "it does not sleep");
+    assert!(rounds(&|round| 400 * (round % 4 + 1), 10).starts_with("120 calls of one kind"), "no timer");
+}
+
+#[test]
 fn calls_of_several_processes_requests_and_tests_are_no_program() {
     let run = script("", 119, select);
     let with = |line: &str| run.replacen('\n', &format!("\n  {line}\n"), 1);

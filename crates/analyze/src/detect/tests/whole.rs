@@ -49,6 +49,8 @@ fn traces_that_are_not_whole_say_so() {
     assert_snapshot!(check(Code::BrokenTrace, "r 0..9\nlost 1..2 parent=77\nlost 3..4 parent=78"), @"1 of 1 traces of r are not whole: missing parents (2).");
     assert_snapshot!(check(Code::BrokenTrace, "a 0..9 kind=server\nb 1..2 kind=server\nc 3..4 kind=server"), @"1 of 1 traces of a are not whole: requests under one trace id (3).");
     assert_snapshot!(check(Code::BrokenTrace, "r 0..9\n  open 1.."), @"1 of 1 traces of r are not whole: spans that never ended (1).");
+    let run = "w 0..90 kino.run.command=x\n  GET 1..2 kind=client\n  GET 3..4 kind=client\n  GET 5..6 kind=client\nlost 7..8 parent=77\nlost 8..9 parent=77";
+    assert_snapshot!(check(Code::BrokenTrace, run), @"1 of 1 traces of GET are not whole: missing parents (2).");
     assert_eq!(check(Code::BrokenTrace, "continues a silent caller 0..9 parent=99\n  child 1..2"), "");
     assert_eq!(check(Code::BrokenTrace, "run 0..9 kino.run.command=x\n  still running 1.."), "");
 }
