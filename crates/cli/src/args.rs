@@ -5,6 +5,7 @@ mod diagnose;
 #[cfg(test)]
 mod help;
 mod hook;
+mod import;
 mod init;
 mod insights;
 mod instrument;
@@ -23,6 +24,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use self::check::{Check, CheckFormat};
 pub(crate) use self::diagnose::Diagnose;
 pub(crate) use self::hook::Hook;
+pub(crate) use self::import::{Import, ImportFrom};
 pub(crate) use self::init::Init;
 pub(crate) use self::insights::{InsightState, Insights, OneInsight};
 pub(crate) use self::instrument::{Instrument, Language};
@@ -138,7 +140,8 @@ pub(crate) enum Command {
     Instrument(Instrument),
     /// Ask in SQL (read-only).
     Sql(Sql),
-    /// Import files of traces: OTLP (JSON, protobuf), Jaeger JSON and Zipkin JSON; and reports of tests: JUnit XML.
+    /// Import files of traces (OTLP, Jaeger JSON, Zipkin JSON) and reports of tests (JUnit XML), or pull traces from
+    /// Jaeger or Tempo.
     Import(Import),
     /// Export traces as OTLP.
     Export(Export),
@@ -540,17 +543,6 @@ pub(crate) struct Sql {
     /// The memory that the query may take, in bytes.
     #[arg(long, value_name = "BYTES")]
     pub(crate) memory: Option<u64>,
-}
-
-/// Arguments of `import`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Returns when what it read can be queried.\n\nExamples:\n  kino import traces.json\n  kino import exports/"
-)]
-pub(crate) struct Import {
-    /// Files, or folders whose files are read.
-    #[arg(value_name = "PATH", required = true)]
-    pub(crate) paths: Vec<PathBuf>,
 }
 
 /// Arguments of `export`.

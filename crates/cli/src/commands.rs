@@ -25,6 +25,8 @@ mod stop;
 mod verifier;
 mod watch;
 
+pub(crate) use self::import::Pulled;
+
 use std::process::ExitCode;
 
 use kino_engine::Engine;

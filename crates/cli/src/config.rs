@@ -28,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) program: PathBuf,
     /// `XDG_RUNTIME_DIR`.
     pub(crate) runtime: Option<PathBuf>,
+    /// `KINO_PULL_HEADERS`: headers for the server that traces are pulled from.
+    pub(crate) pull_headers: Option<OsString>,
     /// What `config.toml` says of the engine.
     pub(crate) engine: EngineConfig,
     /// Whether `NO_COLOR` is set.
@@ -67,10 +69,11 @@ impl Settings {
         let columns = variable("COLUMNS").and_then(|columns| columns.to_str()?.parse().ok());
         let no_color = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
         let runtime = variable("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+        let pull_headers = variable("KINO_PULL_HEADERS").filter(|headers| !headers.is_empty());
         let kill_point = variable("KINO_KILL_POINT").and_then(|point| point.into_string().ok());
         let engine =
             EngineConfig { home: home.clone(), kill_point, git: Some(git()), ..read_file(&home.join(CONFIG_FILE))? };
-        Ok(Self { home, directory, program, runtime, engine, no_color, columns })
+        Ok(Self { home, directory, program, runtime, pull_headers, engine, no_color, columns })
     }
 
     /// Settings of no place in particular.
@@ -81,6 +84,7 @@ impl Settings {
             directory: PathBuf::new(),
             program: PathBuf::new(),
             runtime: None,
+            pull_headers: None,
             engine: EngineConfig::default(),
             no_color: true,
             columns: None,

@@ -28,6 +28,7 @@ const OWN_NAMES: &[&str] = &[
     "meta.copy.sqlite",
     "meta.sqlite",
     "packs",
+    "pulls",
     "redaction.key",
     "scratch",
     "spool",

@@ -14,6 +14,7 @@ mod commands;
 mod completion;
 mod config;
 mod failure;
+mod headers;
 mod heard;
 mod home;
 mod hook;

@@ -23,6 +23,7 @@ pub(crate) mod insights;
 pub(crate) mod lists;
 pub(crate) mod open;
 pub(crate) mod predict;
+pub(crate) mod pull;
 pub(crate) mod run;
 pub(crate) mod suite;
 pub(crate) mod table;

@@ -2,6 +2,8 @@
 //!
 //! It does no IO and reads no environment: the binary finds the home, reads the file, and parses it into this.
 
+mod headers;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +15,8 @@ use kino_store::{KillMode, KillPoints, StoreConfig, SyncPolicy};
 use kino_text::suggest;
 use kino_wire::Access;
 use serde::{Deserialize, Serialize};
+
+pub use self::headers::{Headers, Source};
 
 /// The engine's configuration. Unknown keys are refused.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -43,6 +47,8 @@ pub struct EngineConfig {
     pub findings: Findings,
     /// Who may ask besides the engine's user. `kino key` makes more, in a file of their own.
     pub keys: Vec<ApiKey>,
+    /// Servers from which traces are pulled, with the headers that each wants.
+    pub sources: Vec<Source>,
     /// How git is started to search a worktree; `None`: none is searched. The opener knows the environment.
     #[serde(skip)]
     pub git: Option<kino_repo::Git>,

@@ -1,4 +1,7 @@
-//! `import`: hands files to the engine one by one; each is read whole there before the next begins.
+//! `import`: hands files to the engine one by one; each is read whole there before the next begins. With `--from` it pulls
+//! traces from another server.
+
+mod pull;
 
 use std::fs;
 use std::io::{self, Read};
@@ -15,6 +18,8 @@ use crate::args::Import;
 use crate::client::Client;
 use crate::failure::{Failure, code};
 use crate::{output, progress, render};
+
+pub(crate) use self::pull::Pulled;
 
 /// The largest file that is handed over: the engine reads a file as one body.
 const FILE_BYTES_MAX: u64 = 1 << 30;
@@ -34,6 +39,13 @@ struct Source {
 
 /// Reads files in.
 pub(super) fn run(app: &App, arguments: &Import) -> Outcome {
+    if let Some(from) = arguments.from {
+        return pull::run(app, from, arguments);
+    }
+    if let Some(url) = arguments.paths.iter().find(|path| is_url(path)) {
+        let message = format!("{} is a URL: say what it is, --from jaeger or --from tempo", render::path(url));
+        return Err(Failure::new(code::WRONG, message));
+    }
     let (mut sources, mut hidden) = (Vec::new(), 0);
     for path in &arguments.paths {
         collect(path, 0, &mut sources, &mut hidden).map_err(|error| Failure::because(render::path(path), &error))?;
@@ -68,6 +80,10 @@ pub(super) fn run(app: &App, arguments: &Import) -> Outcome {
     bar.finish_and_clear();
     app.output.answer(&total, |style| render::engine::import(&total, read, style))?;
     Ok(if refused > 0 || read == 0 { ExitCode::from(code::FAILED) } else { ExitCode::SUCCESS })
+}
+
+fn is_url(path: &Path) -> bool {
+    path.to_str().is_some_and(|text| text.starts_with("http://") || text.starts_with("https://"))
 }
 
 /// Files in a stable order; links inside folders are not followed.

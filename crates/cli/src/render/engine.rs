@@ -1,5 +1,7 @@
 //! The engine's own affairs: status, check-up, files, imports.
 
+use std::collections::BTreeMap;
+
 use kino_model::UnixNanos;
 use kino_text::time;
 use kino_wire::admin::{Check, CheckState, Doctor, Import, LakeFiles, Status};
@@ -42,7 +44,7 @@ pub(crate) fn status(status: &Status, style: Style, now: UnixNanos) -> String {
     text
 }
 
-fn named(title: &str, counts: &std::collections::BTreeMap<String, u64>, style: Style) -> String {
+fn named(title: &str, counts: &BTreeMap<String, u64>, style: Style) -> String {
     if counts.is_empty() {
         return String::new();
     }
@@ -99,8 +101,14 @@ pub(crate) fn import(answer: &Import, files: u64, style: Style) -> String {
         counted(answer.links, "link"),
         counted(files, "file")
     );
-    text.push_str(&named("Refused or mended", &answer.issues, style));
-    for example in &answer.issue_examples {
+    text.push_str(&issues(&answer.issues, &answer.issue_examples, style));
+    text
+}
+
+/// What was refused or mended, by name, and examples of it.
+pub(crate) fn issues(issues: &BTreeMap<String, u64>, examples: &[String], style: Style) -> String {
+    let mut text = named("Refused or mended", issues, style);
+    for example in examples {
         text.push_str(&format!("  {}\n", clean(example)));
     }
     text
@@ -108,8 +116,6 @@ pub(crate) fn import(answer: &Import, files: u64, style: Style) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use kino_wire::admin::Listeners;
 
     use super::super::tests::EIGHTY;
