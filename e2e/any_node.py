@@ -20,11 +20,16 @@ def node_masked(text):
     return re.sub(r"\(node:\d+\)|pid: \d+", "(node:N)", masked(text))
 
 
-def folder(target):
-    """A clean folder with the applications and their packages."""
+def prepare_packages():
+    """Installs the packages once."""
     if not (PACKAGES / "node_modules").is_dir():
         # `npm ci` refuses lock files without entries of other platforms' packages, which npm itself leaves out.
         subprocess.run(["npm", "install", "--no-save", "--prefix", PACKAGES], check=True, capture_output=True)
+
+
+def folder(target):
+    """A clean folder with the applications and their packages."""
+    prepare_packages()
     shutil.copytree(APPS, target)
     (target / "node_modules").symlink_to(PACKAGES / "node_modules")
     return target

@@ -1,4 +1,4 @@
-"""`kino run --lines`: which changed lines no run has executed, in Python and Node, on the command line and over MCP."""
+"""`kino run --lines`: which changed lines no run has executed, in Python, JavaScript and TypeScript."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import pytest
+from any_node import NEWER, PACKAGES, path_with, prepare_packages
 from any_python import interpreters
 from conftest import Engine, binary
 
@@ -144,6 +145,115 @@ def test_blocks_of_javascript_are_judged_by_line(project):
     assert lines("m.mjs") == [(4, 4), (12, 14)]
     assert lines("c.cjs") == [(3, 3)]
     assert lines("w.js") == []
+
+
+TYPED = """// A shop whose types are longer than its code.
+interface Item {
+  price: number;
+  count?: number;
+}
+
+export function total(items: Item[]): number {
+  if (items.length === 0) {
+    throw new Error(
+      'nothing',
+    );
+  }
+  let sum: number = 0;
+  for (const item of items) sum += item.price * (item.count ?? 1);
+  return sum;
+}
+
+export class Basket<T extends Item> {
+  items: T[] = [];
+
+  put(item: T | null): boolean {
+    if (item === null) {
+      return false;
+    }
+    this.items.push(item);
+    return true;
+  }
+}
+
+export const never = (given: Item): number => {
+  return given.price;
+};
+"""
+USES = "total([{ price: 2 }]); new Basket().put({ price: 1 });"
+TYPED_FILES = {
+    ".gitignore": "node_modules\nbuilt\n",
+    "package.json": '{"type": "commonjs"}',
+    "shop.ts": TYPED,
+    "app.ts": f"import {{ total, Basket }} from './shop';\n{USES}\n",
+    "own.mts": f"import {{ total, Basket }} from './shop.ts';\n{USES}\n",
+    "shop.spec.ts": f"import {{ test }} from 'vitest';\nimport {{ total, Basket }} from './shop';\ntest('adds', () => {{ {USES} }});\n",
+    "shop.jest.ts": f"import {{ total, Basket }} from './shop';\ntest('adds', () => {{ {USES} }});\n",
+}
+TYPESCRIPT = "{ diagnostics: false, tsconfig: { module: 'commonjs', target: 'es2022', types: [] } }"
+BABEL = "{ presets: [['@babel/preset-env', { targets: { node: 'current' } }], '@babel/preset-typescript'] }"
+TRANSFORMS = {"ts-jest": f"['ts-jest', {TYPESCRIPT}]", "babel-jest": f"['babel-jest', {BABEL}]", "@swc/jest": "['@swc/jest', {}]"}
+COMPILE = "npx tsc --target es2022 --module commonjs --sourceMap --skipLibCheck --types '' --outDir built shop.ts app.ts; node built/app.js"
+BUNDLE = "npx esbuild app.ts --bundle --platform=node --sourcemap --outfile=built/all.js --log-level=error && node built/all.js"
+WAYS = {
+    "tsx": ["npx", "tsx", "app.ts"],
+    "node --import tsx": ["node", "--import", "tsx", "app.ts"],
+    "vitest forks": ["npx", "vitest", "run", "--pool=forks"],
+    "vitest threads": ["npx", "vitest", "run", "--pool=threads"],
+    **{name: ["npx", "jest", "-i", "-c", "jest.json"] for name in TRANSFORMS},
+    "tsc": ["sh", "-c", COMPILE],
+    "esbuild": ["sh", "-c", BUNDLE],
+    **{f"node {version}": ["node", "own.mts"] for version in NEWER},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_lines_of_typescript_are_those_of_the_source(project, way):
+    prepare_packages()
+    (project.directory / "node_modules").symlink_to(PACKAGES / "node_modules")
+    transform = TRANSFORMS.get(way, "undefined")
+    config = f"module.exports = {{ testMatch: ['**/*.jest.ts'], transform: {{ '[.]ts$': {transform} }} }};\n"
+    write(project, {**TYPED_FILES, "jest.config.js": config})
+    command = ["npx", "jest", "-i"] if way in TRANSFORMS else WAYS[way]
+    if way.startswith("node 2"):
+        project.environment["PATH"] = path_with(way.split()[1])
+    bare = subprocess.run(command, cwd=project.directory, env=project.environment, capture_output=True, text=True)
+    done = record(project, *command, check=False)
+    assert (done.returncode, bare.returncode) == (0, 0), bare.stdout + bare.stderr + done.stderr
+    assert "instrumentation itself failed" not in done.stderr, done.stderr
+    shop = change(project)[1]["shop.ts"]
+    lines = [(each["first"], each["last"]) for each in shop["unexercised"]]
+    # A bundler leaves out what nothing uses, so that nothing is known of it.
+    unused = [] if way == "esbuild" else [(30, 30)]
+    # A literal over two lines begins on either of them, depending on the compiler.
+    assert shop["judged_by_run"] and lines in ([(9, 10), (22, 22), *unused], [(9, 9), (22, 22), *unused]), (way, lines)
+
+
+def test_a_compiled_file_that_is_older_than_its_source_leads_to_no_line(project):
+    prepare_packages()
+    (project.directory / "node_modules").symlink_to(PACKAGES / "node_modules")
+    write(project, TYPED_FILES)
+    subprocess.run(["sh", "-c", COMPILE], cwd=project.directory, capture_output=True, check=True)
+    write(project, {"shop.ts": "// One line more.\n" + TYPED})
+    record(project, "node", "built/app.js")
+    files = change(project)[1]
+    assert files["shop.ts"]["unmapped"] and files["shop.ts"]["executed"] == 0
+    assert files["app.ts"]["unexercised"] == []
+
+
+@pytest.mark.parametrize("python", interpreters("2.7", "3.6", "3.8"))
+def test_a_run_in_which_no_process_can_record_lines_is_no_run_that_did(project, python):
+    write(project, {"shop.py": SHOP, "app.py": APP})
+    done = record(project, python, "app.py")
+    assert "no process of this run recorded lines" in done.stderr, done.stderr
+    answer, _ = change(project)
+    assert (answer["runs"], answer["runs_without_lines"]) == (0, 1)
+    record(project, "true")
+    assert change(project)[0]["runs"] == 0
+    record(project, "python3", "app.py")
+    answer, files = change(project)
+    assert (answer["runs"], answer["runs_without_lines"]) == (1, 2)
+    assert files["shop.py"]["judged_by_run"]
 
 
 def test_a_server_that_is_terminated_has_said_what_it_executed(project):

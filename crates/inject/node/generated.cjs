@@ -3,13 +3,16 @@
 //
 //   the file itself        positions are those of the file
 //   the file, wrapped      the wrapper's length is taken off (test runners)
+//   without its types      blanks stand where they were, positions are those of the file (Node's type stripping)
 //   made of the file       by the source map that Node knows, or that the text contains
 
 const Module = require('module');
 const path = require('path');
 const { fileURLToPath } = require('url');
 
-const MAP = /\/\/[#@] sourceMappingURL=data:application\/json[^,]*?(;base64)?,([^\s'"]+)\s*$/;
+const MAP = /^\s*\/\/[#@] sourceMappingURL=data:application\/json[^,\n]*?(;base64)?,([^\s'"]+)\s*$/gm;
+/** Vitest puts this before the first line of what a source map is about. */
+const VITEST_WRAPPER = /^'use strict';async \(__vi[^\n]*?\)=>\{\{/;
 
 /** Where a mapping may begin, or a block: a word, or another character that is no blank. */
 const WORD = /[\p{L}\p{N}_$]+|[^\s\p{L}\p{N}_$]/gu;
@@ -46,27 +49,27 @@ class Generated {
   static of(url, file, source) {
     const shift = source.indexOf(file.text);
     if (shift >= 0) return Generated.shifted(file.text, shift);
+    if (isStripped(file.text, source)) return Generated.shifted(source.slice(0, file.text.length), 0);
     try {
-      return Generated.mapped(url, file, source);
+      const payload = mapIn(source) ?? Module.findSourceMap?.(url)?.payload;
+      return payload && Generated.mapped(payload, source, (named) => isNamed(named, file));
     } catch {
       return undefined;
     }
   }
 
-  static mapped(url, file, source) {
-    const inline = MAP.exec(source);
-    const payload = inline
-      ? JSON.parse(inline[1] ? Buffer.from(inline[2], 'base64').toString() : decodeURIComponent(inline[2]))
-      : Module.findSourceMap?.(url)?.payload;
-    if (!payload) return undefined;
+  /** By a source map, of which the sources that `isOf` accepts are the file; undefined where none is. */
+  static mapped(payload, source, isOf) {
     const map = new Module.SourceMap(payload);
+    const wrapper = VITEST_WRAPPER.exec(source)?.[0].length ?? 0;
     const places = [];
     let offset = 0;
     for (const [line, text] of source.split('\n').entries()) {
+      const shift = line === 0 ? wrapper : 0;
       let before = null;
       for (const { index } of text.matchAll(WORD)) {
-        const entry = map.findEntry(line, index);
-        const found = entry?.generatedLine === line && isOf(entry.originalSource, url, file) ? entry.originalLine + 1 : 0;
+        const entry = index < shift ? undefined : map.findEntry(line, index - shift);
+        const found = entry?.generatedLine === line && isOf(entry.originalSource) ? entry.originalLine + 1 : 0;
         if (found !== before) places.push([offset + index, found]);
         before = found;
       }
@@ -93,8 +96,24 @@ class Generated {
   }
 }
 
-/** Whether a map's source is the file. */
-function isOf(source, url, file) {
+/** The map that a text contains; undefined where it has none. */
+function mapIn(source) {
+  const inline = [...source.matchAll(MAP)].at(-1);
+  if (!inline) return undefined;
+  return JSON.parse(inline[1] ? Buffer.from(inline[2], 'base64').toString() : decodeURIComponent(inline[2]));
+}
+
+/** Whether a text is the file's with blanks in the place of what is no JavaScript. */
+function isStripped(text, source) {
+  if (source.length < text.length) return false;
+  for (let at = 0; at < text.length; at += 1) {
+    if (text[at] !== source[at] && !/[\s;]/.test(source[at])) return false;
+  }
+  return true;
+}
+
+/** Whether the script of a file is made of a source of this name. */
+function isNamed(source, file) {
   if (!source) return false;
   const base = file.name.slice(file.name.lastIndexOf('/') + 1);
   const name = source.startsWith('file://') ? fileURLToPath(source) : source;

@@ -2,6 +2,8 @@
 // Owns: which lines of changed files execute, where `kino run --lines` asks for it. `KINO_LINES` names them, one file a
 // line: `SIZE MTIME_NANOS FIRST-LAST,… PATH`, the path relative to the project.
 //
+// A process says once that it looks (`watching`): a run in which none does has recorded no lines.
+//
 // V8 counts blocks (precise coverage) in this process alone, by a session of `node:inspector` that no port belongs to. What
 // was counted is taken now and then and at the end; a process that is killed loses what came since. Where the user records
 // coverage (`NODE_V8_COVERAGE`), or the file has changed since the run began, nothing is said.
@@ -13,7 +15,9 @@ const environment = require('./environment.cjs');
 const { quietly, watch } = require('./patch.cjs');
 const { sendLines } = require('./channel.cjs');
 const { codeLines } = require('./code_lines.cjs');
+const { inProject } = require('./code.cjs');
 const { Generated } = require('./generated.cjs');
+const { mapOf, sourcePath } = require('./sourcemaps.cjs');
 
 const FILE_BYTES_MAX = 1024 * 1024;
 const SOURCE = /\.[cm]?[jt]sx?$/;
@@ -21,15 +25,21 @@ const SOURCE = /\.[cm]?[jt]sx?$/;
 const TAKE_MILLIS = 500;
 /** How many times as long as taking them took is waited before the next time. */
 const TAKE_FACTOR = 50;
+/** Scripts whose way back to the files is remembered. */
+const SCRIPTS_MAX = 2_000;
 
 /** Real path → what is asked of the file. */
 const files = new Map();
+/** Script → what of it is made of which changed files, as `[file, generated]`. */
+const scripts = new Map();
 let session = null;
 
 class ChangedFile {
-  constructor(name, text, lines) {
+  constructor(name, text, modified, lines) {
     this.name = name;
     this.text = text;
+    /** When it was written, in milliseconds. */
+    this.modified = modified;
     /** Changed lines that hold code. */
     this.lines = new Set(codeLines(text).filter((line) => lines.has(line)));
     this.executed = new Set();
@@ -74,7 +84,7 @@ function read() {
         const [first, last] = span.split('-').map(Number);
         for (let at = first; at <= last; at += 1) lines.add(at);
       }
-      files.set(file, new ChangedFile(name, readFileSync(file, 'utf8'), lines));
+      files.set(file, new ChangedFile(name, readFileSync(file, 'utf8'), Number(about.mtimeMs), lines));
     } catch {
       // It is gone, or no file: no line of it executes.
     }
@@ -102,23 +112,58 @@ function fileOf(url) {
 
 /** Takes the counts since the last time. */
 function take() {
-  const scripts = (post('Profiler.takePreciseCoverage')?.result ?? []).filter(({ url }) => fileOf(url));
-  if (scripts.length === 0) return;
-  const sources = new Map();
-  for (const { scriptId, url, functions } of scripts) {
-    const file = fileOf(url);
-    const source = Generated.direct(file.text, functions) ?? Generated.of(url, file, sourceOf(scriptId, sources));
-    if (source) file.report(source.lines(functions));
-    else sendLines({ path: file.name, unmapped: true });
+  let isDebugging = false;
+  /** The text that V8 compiled. */
+  const sourceOf = (scriptId) => {
+    if (!isDebugging) isDebugging = post('Debugger.enable') !== null;
+    return post('Debugger.getScriptSource', { scriptId })?.scriptSource ?? '';
+  };
+  for (const script of post('Profiler.takePreciseCoverage')?.result ?? []) {
+    let known = scripts.get(script.scriptId);
+    if (known === undefined) {
+      known = partsOf(script, sourceOf);
+      if (scripts.size >= SCRIPTS_MAX) scripts.clear();
+      scripts.set(script.scriptId, known);
+    }
+    for (const [file, generated] of known) {
+      if (generated) file.report(generated.lines(script.functions));
+      else sendLines({ path: file.name, unmapped: true });
+    }
   }
-  if (sources.size > 0) post('Debugger.disable');
+  if (isDebugging) post('Debugger.disable');
 }
 
-/** The text that V8 compiled. */
-function sourceOf(scriptId, sources) {
-  if (sources.size === 0) post('Debugger.enable');
-  if (!sources.has(scriptId)) sources.set(scriptId, post('Debugger.getScriptSource', { scriptId })?.scriptSource ?? '');
-  return sources.get(scriptId);
+/** What of a script is made of changed files: nothing for nearly all scripts. */
+function partsOf({ scriptId, url, functions }, sourceOf) {
+  const file = fileOf(url);
+  if (file === undefined) return compiledParts(url, functions);
+  return [[file, Generated.direct(file.text, functions) ?? Generated.of(url, file, sourceOf(scriptId))]];
+}
+
+/** The same for a file of the project that a compiler or bundler wrote, by the source map that it names or contains. */
+function compiledParts(url, functions) {
+  const compiled = inProject(url);
+  const map = compiled === null ? null : mapOf(compiled);
+  if (map === null) return [];
+  const { payload } = map;
+  const sources = new Map();
+  for (const [index, source] of (payload.sources ?? []).entries()) {
+    const file = files.get(sourcePath(source ?? '', compiled)) ?? files.get(sourcePath(path.join(payload.sourceRoot ?? '', source ?? ''), compiled));
+    if (file !== undefined) sources.set(file, [source, payload.sourcesContent?.[index]]);
+  }
+  if (sources.size === 0) return [];
+  const text = readFileSync(compiled, 'utf8');
+  const isWhole = functions[0]?.ranges[0].endOffset === text.length;
+  return [...sources].map(([file, [source, content]]) => [
+    file,
+    isWhole && isMadeOf(content, file, compiled) ? Generated.mapped(payload, text, (named) => named === source) : undefined,
+  ]);
+}
+
+/** Whether a compiled file was made of the file as it is now. */
+function isMadeOf(content, file, compiled) {
+  if (typeof content === 'string') return content === file.text;
+  return require('fs').statSync(compiled).mtimeMs >= file.modified;
 }
 
 function takeLater(millis) {
@@ -139,6 +184,7 @@ function begin() {
   post('Profiler.enable');
   post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
   takeLater(TAKE_MILLIS);
+  sendLines({ watching: true });
   const last = quietly('lines.end', take);
   process.on('exit', last);
   // `process.exit` reads this function once all listeners have run.
@@ -149,4 +195,9 @@ function start() {
   if (environment.lines && !process.env.NODE_V8_COVERAGE) quietly('lines.begin', begin)();
 }
 
-module.exports = { start };
+/** Takes the counts now, where a process will be killed instead of ending. */
+const takeNow = quietly('lines.now', () => {
+  if (session !== null) take();
+});
+
+module.exports = { start, takeNow };

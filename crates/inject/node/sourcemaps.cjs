@@ -83,4 +83,9 @@ function content(named, file) {
   return readFileSync(path.join(path.dirname(file), path.basename(decodeURIComponent(named))), 'utf8');
 }
 
-module.exports = { original };
+/** The map of a compiled file of the project; null where it has none. */
+function mapOf(file) {
+  return ownMap(file);
+}
+
+module.exports = { original, mapOf, sourcePath };

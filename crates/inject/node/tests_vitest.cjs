@@ -5,6 +5,7 @@
 const tests = require('./test_spans.cjs');
 const { report } = require('./channel.cjs');
 const context = require('./context.cjs');
+const { takeNow } = require('./lines.cjs');
 
 const GLOBAL = '__vitest_worker__';
 
@@ -43,6 +44,8 @@ function changed(task) {
   for (const [one, record] of open) {
     if (one !== task && one.result?.state !== 'run') ended(one, record);
   }
+  // Vitest kills its workers once all files have run.
+  if (task === undefined) takeNow();
   if (task?.type !== 'test' || open.has(task)) return;
   const span = tests.begin(task.name, suiteOf(task), 'vitest');
   const file = task.file?.filepath;

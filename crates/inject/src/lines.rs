@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  KINO_LINES   SIZE MTIME_NANOS FIRST-LAST,… PATH      one changed file a line, the path relative to the project
-//!  record       {"p": KEY, "lines": {"path": PATH, "executed": [[FIRST, LAST], …]}}      or "executable", "unmapped"
+//!  record       {"p": KEY, "lines": {"watching": true}}      once, from a process that looks at lines
+//!               {"p": KEY, "lines": {"path": PATH, "executed": [[FIRST, LAST], …]}}      or "executable", "unmapped"
 //! ```
 //!
 //! Nothing in a record is believed: what it says of lines that were not asked for is left out by who asked.
@@ -34,13 +35,17 @@ pub struct SeenFile {
 pub struct SeenLines {
     /// By their path, relative to the project.
     pub files: BTreeMap<String, SeenFile>,
+    /// Whether a process looked at lines at all.
+    pub is_watched: bool,
     lines: usize,
 }
 
 /// What one process says of one file, as ranges of both ends.
 #[derive(Deserialize)]
 pub(crate) struct LinesRecord {
-    path: String,
+    path: Option<String>,
+    #[serde(default)]
+    watching: bool,
     #[serde(default)]
     executed: Vec<(u32, u32)>,
     executable: Option<Vec<(u32, u32)>>,
@@ -50,10 +55,12 @@ pub(crate) struct LinesRecord {
 
 impl SeenLines {
     pub(crate) fn take(&mut self, record: LinesRecord) {
-        if self.files.len() >= FILES_MAX && !self.files.contains_key(&record.path) {
+        self.is_watched |= record.watching;
+        let Some(path) = record.path else { return };
+        if self.files.len() >= FILES_MAX && !self.files.contains_key(&path) {
             return;
         }
-        let file = self.files.entry(record.path).or_default();
+        let file = self.files.entry(path).or_default();
         file.unmapped |= record.unmapped;
         self.lines += extend(&mut file.executed, &record.executed, LINES_MAX - self.lines);
         if let Some(executable) = record.executable {

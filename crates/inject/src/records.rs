@@ -366,10 +366,12 @@ mod tests {
                 lines("b", r#"{"path":"x.py","executed":[[3,3],[1,1]],"executable":[[5,5]]}"#),
                 lines("b", r#"{"path":"y.ts","unmapped":true}"#),
                 lines("b", r#"{"path":"z.py","executed":[[1,4294967295],[9,1]]}"#),
+                lines("b", r#"{"watching":true}"#),
                 lines("b", r#"{"path":7}"#),
             ]
             .concat(),
         );
+        assert!(counts.lines.is_watched);
         let file = &counts.lines.files["x.py"];
         assert_eq!(file.executed, BTreeSet::from([1, 3]));
         assert_eq!(file.executable, Some(BTreeSet::from([1, 2, 3, 5])));

@@ -52,8 +52,12 @@ impl AskedLines {
         (VARIABLE, self.variable.clone().into())
     }
 
-    /// Returns what processes said of these lines; what they said of others is left out.
-    pub(crate) fn seen(&self, seen: &SeenLines) -> RunLines {
+    /// Returns what processes said of these lines; what they said of others is left out. `None` where lines were asked for
+    /// and no process looked: which were executed is not known.
+    pub(crate) fn seen(&self, seen: &SeenLines) -> Option<RunLines> {
+        if !self.files.is_empty() && !seen.is_watched {
+            return None;
+        }
         let files = seen.files.iter().filter_map(|(path, file)| {
             let asked = self.files.get(path)?;
             let SeenFile { executed, executable, unmapped } = file;
@@ -65,7 +69,7 @@ impl AskedLines {
                 unmapped: *unmapped,
             })
         });
-        RunLines { files: files.collect(), files_left_out: self.files_left_out }
+        Some(RunLines { files: files.collect(), files_left_out: self.files_left_out })
     }
 }
 
@@ -111,7 +115,9 @@ mod tests {
         let file = |lines: &[u32]| SeenFile { executed: lines.iter().copied().collect(), ..SeenFile::default() };
         seen.files.insert("a b.py".to_owned(), file(&[2, 3, 9]));
         seen.files.insert("other.py".to_owned(), file(&[1]));
-        let run = asked.seen(&seen);
+        assert_eq!(asked.seen(&seen), None, "no process looked");
+        seen.is_watched = true;
+        let run = asked.seen(&seen).unwrap();
         assert_eq!(run.files.len(), 1);
         assert_eq!(run.files[0].executed, ranges(&BTreeSet::from([2, 3])));
     }

@@ -150,7 +150,7 @@ pub fn execute<H: Host>(host: &H, command: Command<'_>, marks: Marks<'_>) -> Exe
                 spool.spans(spans, count);
                 Ok(())
             });
-            let lines = asked.zip(injected.as_ref()).map(|(asked, injected)| asked.seen(&injected.counts.lines));
+            let lines = asked.zip(injected.as_ref()).and_then(|(asked, injected)| asked.seen(&injected.counts.lines));
             let spooled = spool.finish(&RunFinish { lines, ..finish_of(host, start.run_id, &executed.ended) });
             executed.waiting = Some(Waiting { spooled, why: failure.to_string(), injected, notes });
         }
@@ -189,7 +189,7 @@ fn record<H: Host>(
     let has_tests = injected.as_ref().is_some_and(|injected| injected.counts.tests > 0);
     let known = Tested { start: &start, code: &code, command, ended: &executed.ended, has_tests };
     let mut notes = tests(host, known, variables, &|spans, count| deliver(&client, &rescue, spans, count));
-    let lines = lines.zip(injected.as_ref()).map(|(lines, injected)| lines.seen(&injected.counts.lines));
+    let lines = lines.zip(injected.as_ref()).and_then(|(lines, injected)| lines.seen(&injected.counts.lines));
     let question = RunFinish { lines, ..finish_of(host, start.run_id, &executed.ended) };
     // Whole, so that it can be taken in by itself.
     let spooled = rescue.opened().map(|spool| spool.finish(&question));

@@ -104,7 +104,7 @@ fn report(app: &App, arguments: &args::Run, ended: &Ended, recorded: &Recorded) 
         }
     }
     known.notes.extend(injected.iter().flat_map(not_seen));
-    known.notes.extend(lines(app));
+    known.notes.extend(lines(app, injected.as_ref()));
     known.notes.extend(cut("uncommitted diff", code.diff_cut_bytes, DIFF_BYTES_MAX));
     if run.signal.is_some() && io::stderr().is_terminal() {
         // The terminal has just echoed the key that ended it.
@@ -176,14 +176,15 @@ fn sampled(sampled: Sampled) -> Vec<String> {
     notes
 }
 
-/// How many changed lines runs of this state have executed, where that is recorded.
-fn lines(app: &App) -> Option<String> {
+/// How many changed lines runs of this state have executed, where that is asked for.
+fn lines(app: &App, injected: Option<&Injected>) -> Option<String> {
     if !app.settings.engine.run.lines {
         return None;
     }
     let question = ChangeQuestion { worktree: app.worktree()?, limit: 0 };
     let answer = start::running(&app.settings).ok()?.ask(&question).ok()?;
-    Some(render::change::sentence(&answer))
+    let is_recorded = injected.is_some_and(|injected| injected.counts.lines.is_watched);
+    Some(render::change::sentence(&answer, is_recorded))
 }
 
 /// The errors of a run that failed; `None` where the engine does not say.

@@ -38,11 +38,14 @@ pub(crate) fn text(answer: &Change, style: Style) -> String {
     text
 }
 
-/// One sentence at the end of a run with `--lines`.
-pub(crate) fn sentence(answer: &Change) -> String {
+/// One sentence at the end of a run with `--lines`; `is_recorded`: whether a process of it looked at lines.
+pub(crate) fn sentence(answer: &Change, is_recorded: bool) -> String {
     let unexercised = answer.changed - answer.executed;
     match (answer.changed, unexercised) {
         (0, _) => "no line that can execute has changed since the last commit".to_owned(),
+        _ if !is_recorded => "no process of this run recorded lines: that takes CPython 3.9 or newer, or Node 20 or \
+                              newer, without a debugger or coverage of its own"
+            .to_owned(),
         (changed, 0) => format!("all {} executed", counted(changed, "changed line")),
         (changed, left) => {
             format!("{left} of {} not executed: kino explain --change", counted(changed, "changed line"))

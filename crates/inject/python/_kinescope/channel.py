@@ -93,6 +93,13 @@ def write_lines(path, what, lines):
     _write('{"p":"%s","lines":{"path":%s,"%s":[%s]}}' % (_key, encode.text(path), what, text))
 
 
+def write_watching():
+    """Says that this process reports lines of changed files."""
+    if not _key:
+        _begin()
+    _write('{"p":"%s","lines":{"watching":true}}' % _key)
+
+
 def report(what):
     """Hands over that the bootstrap itself failed; `what` has a place and a type, no recorded value."""
     global _errors

@@ -2,7 +2,8 @@
 
 Owns: what `KINO_LINES` names, one file a line: `SIZE MTIME_NANOS FIRST-LAST,… PATH`, the path relative to the project.
 Never does: look at any other file, or at a file that has changed since the run began: its lines are others by now. A
-line is reported at its first execution, by one write, so that it survives any end of the process.
+line is reported at its first execution, by one write, so that it survives any end of the process. A process says once
+that it looks: a run in which none does has recorded no lines.
 
 From CPython 3.12 on `sys.monitoring` switches each line off after its first execution. Before, `sys.settrace` looks at
 these files alone, and only where no debugger or coverage tool has taken it.
@@ -39,12 +40,11 @@ def begin(text):
         _add(line)
     if not _files:
         return
+    if not (_monitor() if hasattr(sys, "monitoring") else _trace_all()):
+        return
+    channel.write_watching()
     for name, file in list(_files.items()):
         _announce(name, file)
-    if hasattr(sys, "monitoring"):
-        _monitor()
-    elif sys.gettrace() is None:
-        _trace_all()
 
 
 def _add(line):
@@ -119,11 +119,12 @@ def _executed(file, line):
 
 
 def _monitor():
+    """Whether lines are reported from now on."""
     global _disable
     monitoring = sys.monitoring
     tool = next((each for each in TOOLS if monitoring.get_tool(each) is None), None)
     if tool is None:
-        return
+        return False
     _disable = monitoring.DISABLE
     events = monitoring.events
     monitoring.use_tool_id(tool, "kinescope")
@@ -146,9 +147,12 @@ def _monitor():
     monitoring.register_callback(tool, events.PY_START, on_start)
     monitoring.register_callback(tool, events.LINE, on_line)
     monitoring.set_events(tool, events.PY_START)
+    return True
 
 
 def _trace_all():
+    if sys.gettrace() is not None:
+        return False
     import threading
 
     def on_call(frame, event, argument):
@@ -163,3 +167,4 @@ def _trace_all():
 
     sys.settrace(on_call)
     threading.settrace(on_call)
+    return True
