@@ -6,6 +6,7 @@ import random
 import shutil
 import subprocess
 import time
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -225,19 +226,154 @@ def test_new_findings_reach_the_model_once_without_recorded_text(own_engine, pyt
     assert f"delivered by hook:{agent}" in own_engine.kino("insights", "show", first).stdout.decode()
 
 
+def session_variables(engine, file, session, **environment):
+    """The lines that a session's beginning writes to `file`; on a busy machine the hook gives up, and is called again."""
+    event = {"session_id": session, "cwd": str(engine.directory), "hook_event_name": "SessionStart", "source": "startup"}
+    for _ in range(300):
+        done = call(engine, "claude-code", "SessionStart", json.dumps(event).encode(), environment={"CLAUDE_ENV_FILE": str(file), **environment})
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+        if file.exists() and file.read_text():
+            return file.read_text()
+    raise AssertionError("the hook wrote nothing")
+
+
+def changed(engine, python, shop_text):
+    """A repository with uncommitted lines, and a run of them that executed some."""
+    run = lambda *words: subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@example.com", *words], cwd=engine.directory, env=engine.environment, check=True, capture_output=True)
+    run("init", "-q")
+    (engine.directory / "cart.py").write_text("def total(items):\n    return sum(items)\n")
+    run("add", "-A")
+    run("commit", "-q", "-m", "first")
+    (engine.directory / "cart.py").write_text(shop_text)
+    engine.kino("run", "--lines", "--", python, "-c", "import cart; cart.total([1])")
+
+
+CART = f"""def total(items):
+    if not items:
+        raise ValueError("{INSTRUCTION}")
+    return sum(items)
+
+
+def unused():
+    return "{INSTRUCTION}"
+"""
+
+
+@pytest.mark.parametrize(("agent", "event"), [("claude-code", "Stop"), ("codex", "Stop"), ("gemini-cli", "AfterAgent")])
+def test_lines_that_nothing_executed_are_named_at_the_end_of_a_turn_where_it_is_on(own_engine, python, agent, event):
+    changed(own_engine, python, CART)
+    given = {"session_id": "s-3", "cwd": str(own_engine.directory), "hook_event_name": event, "stop_hook_active": False}
+    assert answer(own_engine, agent, event, given, attempts=2) is None, "off unless it is asked for"
+    (own_engine.home / "config.toml").write_text("[hooks]\nstop = true\n")
+    said = answer(own_engine, agent, event, given)
+    assert set(said) == {"systemMessage"}
+    text = said["systemMessage"]
+    assert "unexercised_change" in text and "executed 2 of 4 changed lines: cart.py 3, 8." in text and len(text.encode()) <= 400, text
+    assert "IGNORE" not in text and str(own_engine.directory) not in text
+    assert answer(own_engine, agent, event, given, attempts=2) is None, "once, as long as nothing changes"
+    assert answer(own_engine, agent, event, {**given, "session_id": "s-4"}) == said
+    # What was executed meanwhile is no longer named.
+    own_engine.kino("run", "--lines", "--", python, "-c", "import cart; cart.unused()")
+    assert "executed 1 of 4 changed lines: cart.py 3." in answer(own_engine, agent, event, given)["systemMessage"]
+    own_engine.stop()
+    begun = time.monotonic()
+    done = call(own_engine, agent, event, json.dumps(given).encode())
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"") and time.monotonic() - begun < 10
+
+
+def test_a_finding_that_comes_after_its_call_was_answered_comes_with_the_next(own_engine, python):
+    shop(own_engine)
+    # Spans by the variables alone: the exporter sends the last of them after the program has answered.
+    file = own_engine.home.parent / "env.sh"
+    session_variables(own_engine, file, "s-5")
+    of_call = lambda event, number, **more: {**claude(own_engine, event, "python shop.py", call_id=f"toolu_{number}"), "session_id": "s-5", **more}
+    begins = lambda number: call(own_engine, "claude-code", "PreToolUse", json.dumps(of_call("PreToolUse", number)).encode())
+    begins(1)
+    # The program of the first call goes on in the background, and its answer comes before it has sent anything.
+    program = subprocess.Popen(
+        ["bash", "-c", f". {file} && sleep 1 && exec {python} shop.py"], cwd=own_engine.directory, env=own_engine.environment,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )
+    assert answer(own_engine, "claude-code", "PostToolUse", of_call("PostToolUse", 1), attempts=1) is None
+    begins(2)
+    assert program.wait(timeout=COMMAND_SECONDS_MAX) == 0
+    for _ in range(100):
+        if own_engine.json("insights")["items"]:
+            break
+        time.sleep(0.2)
+    # Nothing of it is known to the second call's program; it is told because it came within the session.
+    said = answer(own_engine, "claude-code", "PostToolUse", of_call("PostToolUse", 2))
+    text = said["hookSpecificOutput"]["additionalContext"]
+    assert "n_plus_one" in text and "shop.py:" in text and "IGNORE" not in text, text
+    begins(3)
+    assert answer(own_engine, "claude-code", "PostToolUse", of_call("PostToolUse", 3), attempts=3) is None
+
+
+def test_codexs_variables_have_a_python_program_of_any_repository_report(own_engine, python):
+    user = own_engine.home.parent / "user"
+    user.mkdir(mode=0o755)
+    (own_engine.home / "config.toml").write_text(f'[listen]\notlp_http = "{own_engine.otlp_http}"\n')
+    environment = {**own_engine.environment, "HOME": str(user), "PATH": "/usr/bin:/bin"}
+    for name in ["PYTHONPATH", "CODEX_HOME"]:
+        environment.pop(name, None)
+    done = subprocess.run([binary(), "init", "codex", "--yes"], env=environment, cwd=user, capture_output=True, timeout=60)
+    assert done.returncode == 0, done
+    values = tomllib.loads((user / ".codex/config.toml").read_text())["shell_environment_policy"]["set"]
+    shop(own_engine)
+    linked = own_engine.directory.parent / "linked"
+    run = lambda *words: subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@example.com", *words], cwd=own_engine.directory, env=own_engine.environment, check=True, capture_output=True)
+    run("add", "-A")
+    run("commit", "-q", "-m", "first")
+    run("worktree", "add", "-q", linked)
+    (linked / "deep").mkdir()
+    for directory, program in [(own_engine.directory, "shop.py"), (linked / "deep", "../shop.py")]:
+        done = subprocess.run([python, program], cwd=directory, env={**own_engine.environment, **values}, capture_output=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, b""), done
+    # The question is about the project of the working directory, which both worktrees belong to.
+    for _ in range(100):
+        found = own_engine.json("find", "--limit", "500")["items"]
+        if len(found) >= 80:
+            break
+        time.sleep(0.2)
+    assert len(found) >= 80, len(found)
+    # Where the home is gone, programs run as before.
+    gone = {**values, "PYTHONPATH": "/nonexistent/site"}
+    done = subprocess.run([python, "-c", "print(1)"], env={**own_engine.environment, **gone}, capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"1\n", b"")
+
+
+def test_a_sessions_node_programs_report_by_variables_alone(own_engine, tmp_path):
+    subprocess.run(["git", "init", "-q", "."], cwd=own_engine.directory, check=True)
+    (own_engine.directory / "serve.js").write_text(
+        "const http = require('http');\n"
+        "const server = http.createServer((request, response) => response.end('ok')).listen(0, '127.0.0.1', async () => {\n"
+        "  const { port } = server.address();\n"
+        "  for (let at = 0; at < 3; at++) await fetch(`http://127.0.0.1:${port}/orders`).then((answer) => answer.text());\n"
+        "  server.close();\n"
+        "});\n"
+    )
+    file = tmp_path / "env.sh"
+    lines = session_variables(own_engine, file, "s-6", NODE_OPTIONS="--no-warnings")
+    assert "--no-warnings" in lines and "boot.cjs" in lines
+    node = shutil.which("node")
+    bare = subprocess.run([node, "serve.js"], cwd=own_engine.directory, capture_output=True, env=own_engine.environment, timeout=60)
+    done = subprocess.run(["bash", "-c", f". {file} && {node} serve.js"], cwd=own_engine.directory, capture_output=True,
+                          env=own_engine.environment, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (bare.returncode, bare.stdout, bare.stderr) == (0, b"", b"")
+    for _ in range(100):
+        found = own_engine.json("find", "--name", "GET /orders", "--limit", "9")["items"]
+        if len(found) == 3:
+            break
+        time.sleep(0.2)
+    assert len(found) == 3, own_engine.json("operations")["items"]
+
+
 def test_a_sessions_programs_report_by_variables_alone(own_engine, python, tmp_path):
     shop(own_engine)
     file = tmp_path / "env.sh"
-    event = {"session_id": "s-2", "cwd": str(own_engine.directory), "hook_event_name": "SessionStart", "source": "startup"}
-    more = {"CLAUDE_ENV_FILE": str(file), "PYTHONPATH": "/mine"}
-    for _ in range(60):
-        assert call(own_engine, "claude-code", "SessionStart", json.dumps(event).encode(), environment=more).stdout == b""
-        if file.exists() and file.read_text():
-            break
-    lines = file.read_text()
+    lines = session_variables(own_engine, file, "s-2", PYTHONPATH="/mine")
     assert lines.count("export PYTHONPATH=") == 1 and ":/mine" in lines
-    call(own_engine, "claude-code", "SessionStart", json.dumps(event).encode(), environment=more)
-    assert file.read_text() == lines
+    assert session_variables(own_engine, file, "s-2", PYTHONPATH="/mine") == lines
     done = subprocess.run(
         ["bash", "-c", f". {file} && {python} shop.py"], cwd=own_engine.directory, env=own_engine.environment, capture_output=True,
     )

@@ -133,8 +133,8 @@ def test_every_kind_of_file_keeps_what_it_has_and_is_restored_to_the_byte(place,
         parent = SERVERS[agent][1][0]
         # An empty list of servers is left out of the comparison, as `without` leaves it out.
         values = {key: value for key, value in values.items() if key != parent or value}
-        # Gemini's hooks are in the same file.
-        left = {key: value for key, value in without(agent, path).items() if key != "hooks"}
+        # Gemini's hooks are in the same file, and so are Codex's variables.
+        left = {key: value for key, value in without(agent, path).items() if key not in ("hooks", "shell_environment_policy")}
         assert left == values and list(left) == list(values), name
         line_ends = after.count(b"\n"), after.count(b"\r\n")
         assert line_ends[0] == line_ends[1] if b"\r\n" in before else line_ends[1] == 0, name
@@ -411,6 +411,84 @@ def test_check_says_what_is_found_and_last_heard_from(place):
     path = place.file("cursor")
     path.write_text(path.read_text().replace('"kino",', '"/gone/kino",'))
     assert "not there" in place.init("cursor", "--check")["agents"][0]["problems"][0]
+
+
+def test_codex_is_offered_variables_and_the_users_own_are_left(place):
+    place.init("codex", "--yes")
+    settings = place.file("codex")
+    values = parsed(settings)["shell_environment_policy"]["set"]
+    assert set(values) == {"KINO_CHANNEL", "PYTHONPATH", "KINO_OTLP"} and values["KINO_OTLP"] == "http://127.0.0.1:4318"
+    assert os.path.isfile(os.path.join(values["PYTHONPATH"], "sitecustomize.py")), "what they name is there"
+    parts = lambda: {part["what"]: part["is_there"] for part in place.init("codex", "--check")["agents"][0]["parts"]}
+    assert parts()["environment"]
+    # Another address: the old value is replaced, and nothing else.
+    (place.home / "config.toml").write_text('[listen]\notlp_http = "127.0.0.1:5318"\n')
+    (place.home / "config.toml").chmod(0o600)
+    assert not parts()["environment"]
+    before = settings.read_text()
+    place.init("codex", "--yes")
+    assert settings.read_text() == before.replace(":4318", ":5318")
+    place.init("codex", "--undo")
+    assert not settings.exists()
+    own = b'[shell_environment_policy]\ninherit = "core"\n\n[shell_environment_policy.set]\nA = "b"\n'
+    place.put("codex", own)
+    answer = place.init("codex", "--yes", code=1)
+    [refused] = [change for change in answer["changes"] if change["what"] == "environment"]
+    assert refused["state"] == "refused" and "variables of yours" in refused["message"]
+    assert settings.read_bytes().startswith(own) and "KINO_CHANNEL" not in settings.read_text()
+    place.init("codex", "--undo")
+    assert settings.read_bytes() == own
+    answer = place.init("codex", "--yes", PYTHONPATH="/mine")
+    assert "environment" not in [change["what"] for change in answer["changes"]] and any("PYTHONPATH" in note for note in answer["notes"])
+    place.init("codex", "--undo")
+    answer = place.init("--project", "codex", "--yes", cwd=repository(place))
+    assert "environment" not in [change["what"] for change in answer["changes"]], "a repository names no file of this machine"
+
+
+STOPS = {"claude-code": (".claude/settings.json", "Stop"), "codex": (".codex/hooks.json", "Stop"), "gemini-cli": (".gemini/settings.json", "AfterAgent")}
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_the_hook_at_the_end_of_a_turn_is_written_when_asked_and_taken_back(place, agent):
+    before = snapshot(place.user)
+    place.init(agent, "--yes")
+    hooks = lambda: json.dumps([parsed(path).get("hooks") for path in place.user.rglob("*.json")])
+    assert all(event not in hooks() for event in ["Stop", "AfterAgent", "stop", "agentStop"])
+    answer = place.init(agent, "--stop", "--yes")
+    if agent not in STOPS:
+        assert {change["state"] for change in answer["changes"]} == {"unchanged"}
+        return
+    file, event = STOPS[agent]
+    [entry] = parsed(place.user / file)["hooks"][event]
+    assert entry["hooks"][0]["command"].endswith(f"kino hook {agent} {event}")
+    assert any("stop = true" in note for note in answer["notes"])
+    assert place.init(agent, "--check")["agents"][0]["problems"] == []
+    place.init(agent, "--undo")
+    assert snapshot(place.user) == before
+
+
+def test_the_configuration_asks_for_the_hook_at_the_end_of_a_turn_too(place):
+    place.init("codex", "--yes")
+    (place.home / "config.toml").write_text("[hooks]\nstop = true\n")
+    (place.home / "config.toml").chmod(0o600)
+    [problem] = place.init("codex", "--check")["agents"][0]["problems"]
+    assert "kino init codex" in problem
+    answer = place.init("codex", "--yes")
+    assert "Stop" in parsed(place.user / ".codex/hooks.json")["hooks"] and not any("stop = true" in note for note in answer["notes"])
+    assert place.init("codex", "--check")["agents"][0]["problems"] == []
+
+
+@pytest.mark.parametrize(("agent", "event"), [("claude-code", "Stop"), ("gemini-cli", "AfterTool"), ("opencode", "tool.execute.after")])
+def test_a_hook_that_is_called_counts_as_heard(place, agent, event):
+    place.init(agent, "--yes")
+    before = time.time_ns()
+    done = subprocess.run([binary(), "hook", agent, event], env=place.environment, cwd=place.user, capture_output=True,
+                          input=b'{"session_id": "s", "cwd": "/"}', timeout=60)
+    assert (done.returncode, done.stdout) == (0, b"")
+    state = place.init(agent, "--check")["agents"][0]
+    assert state["last_heard_through"] == "hook" and before - 10**9 < state["last_heard_unix_nanos"] < time.time_ns()
+    shown = place.run("init", "--check", agent).stdout
+    assert "last heard" in shown and "(hook)" in shown
 
 
 def test_a_record_that_was_changed_names_no_file_elsewhere(place):

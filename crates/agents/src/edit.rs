@@ -21,6 +21,13 @@ pub enum Edit {
         /// The line of its command.
         command: String,
     },
+    /// Variables, as a table of a TOML file. It is Kinescope's where it has the first name.
+    Variables {
+        /// The table's path.
+        path: [&'static str; 2],
+        /// Names and values.
+        values: Vec<(String, String)>,
+    },
     /// A hook, as an element of `hooks.EVENT` of a JSON file.
     Hook {
         /// The event, by the assistant's own name.
@@ -77,6 +84,7 @@ impl Edit {
                     Some(_) => Ok(Edited::Taken(format!("{} runs something else", path.join(".")))),
                 }
             }
+            Self::Variables { path, values } => variables(text.unwrap_or_default(), *path, values),
             Self::Hook { event, value, own } => {
                 let document = Document::parse(json)?;
                 let path = ["hooks", event];
@@ -131,6 +139,11 @@ impl Edit {
                     text.to_owned()
                 }
             }
+            Self::Variables { path, values } => match own_variables(&toml_text::parse(text)?, *path, values) {
+                Own::Absent | Own::Taken => text.to_owned(),
+                Own::Present { has_others: true, .. } => return Err(mixed(text, *path)),
+                Own::Present { .. } => toml_text::without_table(text, *path).ok_or_else(|| mixed(text, *path))?,
+            },
             Self::Hook { event, own, .. } => {
                 let mut new = text.to_owned();
                 loop {
@@ -178,9 +191,56 @@ impl Edit {
                 let inner = quoted.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
                 Some(inner.map_or_else(|| quoted.clone(), |inner| inner.replace("'\\''", "'")))
             }
-            Self::Version | Self::Block(_) | Self::Whole(_) => None,
+            Self::Variables { .. } | Self::Version | Self::Block(_) | Self::Whole(_) => None,
         }
     }
+}
+
+/// What a table of variables is.
+enum Own {
+    Absent,
+    /// The user's own.
+    Taken,
+    Present {
+        /// Whether each value is as it is to be.
+        is_current: bool,
+        /// Whether there are names that are not Kinescope's.
+        has_others: bool,
+    },
+}
+
+fn own_variables(settings: &toml::Table, path: [&str; 2], values: &[(String, String)]) -> Own {
+    let Some(found) = toml_text::get(settings, &path) else { return Own::Absent };
+    let Some(found) = found.as_table().filter(|found| found.contains_key(&values[0].0)) else { return Own::Taken };
+    let is = |(name, value): &(String, String)| found.get(name).and_then(toml::Value::as_str) == Some(value.as_str());
+    Own::Present {
+        is_current: values.iter().all(is),
+        has_others: found.keys().any(|name| !values.iter().any(|(own, _)| own == name)),
+    }
+}
+
+fn variables(text: &str, path: [&'static str; 2], values: &[(String, String)]) -> Result<Edited, Mistake> {
+    // A text of JSON is one of TOML, too.
+    let lines: Vec<String> =
+        values.iter().map(|(name, value)| format!("{name} = {}", Json::from(value.as_str()))).collect();
+    Ok(match own_variables(&toml_text::parse(text)?, path, values) {
+        Own::Absent => Edited::Changed(toml_text::with_table(text, path, &lines)?),
+        Own::Present { is_current: true, .. } => Edited::Unchanged,
+        Own::Present { has_others: true, .. } => return Err(mixed(text, path)),
+        Own::Present { .. } => {
+            let without = toml_text::without_table(text, path).ok_or_else(|| mixed(text, path))?;
+            Edited::Changed(toml_text::with_table(&without, path, &lines)?)
+        }
+        Own::Taken => Edited::Taken(format!("{} has variables of yours", path.join("."))),
+    })
+}
+
+/// Kinescope's variables are between the user's.
+fn mixed(text: &str, path: [&str; 2]) -> Mistake {
+    let header = path.join(".");
+    let line = text.lines().position(|line| line.trim_start().trim_start_matches('[').starts_with(&header));
+    let what = format!("{header} has other variables than Kinescope's, too: change it by hand");
+    Mistake { line: line.map_or(1, |line| line + 1), what }
 }
 
 /// What came out means what went in and the change; otherwise it is not used.
@@ -269,7 +329,10 @@ mod tests {
     fn all(agent: Agent) -> Vec<crate::Offer> {
         let places = places(agent, &Scope::Project("/p".into()));
         let servers = places.servers[0].clone();
-        offers(agent, &places, &servers, &Program("/opt/my kino/kino".to_owned()))
+        let variables =
+            [("KINO_CHANNEL".to_owned(), "/dev/null/kino".to_owned()), ("B".to_owned(), "a \\ \" b".to_owned())];
+        let extras = crate::Extras { has_stop: true, variables: &variables };
+        offers(agent, &places, &servers, &Program("/opt/my kino/kino".to_owned()), extras)
     }
 
     fn make(edits: &[Edit], text: Option<&str>) -> String {
@@ -312,6 +375,29 @@ mod tests {
                 assert!(made.contains("'/opt/my kino/kino' hook claude-code PostToolUseFailure"), "{made}");
             }
         }
+    }
+
+    #[test]
+    fn variables_are_renewed_and_those_of_the_user_are_left() {
+        let edit = |value: &str| Edit::Variables {
+            path: ["policy", "set"],
+            values: vec![("MARK".to_owned(), "1".to_owned()), ("B".to_owned(), value.to_owned())],
+        };
+        let before = "a = 1\n\n[policy]\ninherit = \"all\"\n";
+        let made = make(&[edit("x")], Some(before));
+        let renewed = make(&[edit("y")], Some(&made));
+        assert!(
+            renewed.contains("B = \"y\"") && !renewed.contains("\"x\"") && edit("y").is_made(&renewed),
+            "{renewed}"
+        );
+        assert_eq!(edit("z").take_back(&renewed, None), Ok(Some(before.to_owned())));
+        let own = "[policy.set]\nB = \"mine\"\n";
+        assert!(matches!(edit("x").apply(Some(own)), Ok(Edited::Taken(_))));
+        assert_eq!(edit("x").take_back(own, None), Ok(Some(own.to_owned())));
+        let mixed = made.replace("MARK", "MINE = \"1\"\nMARK");
+        assert_eq!(edit("x").apply(Some(&mixed)), Ok(Edited::Unchanged));
+        assert_eq!(edit("y").apply(Some(&mixed)).unwrap_err().line, 6);
+        assert!(edit("x").take_back(&mixed, None).is_err());
     }
 
     #[test]

@@ -23,5 +23,5 @@ pub mod wrap;
 
 pub use agent::{Agent, UnknownAgent};
 pub use edit::{Edit, Edited};
-pub use offer::{Offer, Program, Purpose, SERVER, events, offers};
+pub use offer::{Extras, Offer, Program, Purpose, SERVER, events, offers, stop_event};
 pub use places::{Places, Scope, Surroundings, places};

@@ -20,6 +20,8 @@ pub enum Purpose {
     Skill,
     /// Hooks, or the plugin that does their work.
     Hooks,
+    /// Variables by which the commands' programs report.
+    Environment,
 }
 
 impl Purpose {
@@ -30,6 +32,7 @@ impl Purpose {
             Self::Instructions => "instructions",
             Self::Skill => "skill",
             Self::Hooks => "hooks",
+            Self::Environment => "environment",
         }
     }
 
@@ -40,6 +43,7 @@ impl Purpose {
             Self::Instructions => "a block of instructions",
             Self::Skill => "a skill",
             Self::Hooks => "hooks",
+            Self::Environment => "variables for the commands' programs",
         }
     }
 }
@@ -83,36 +87,47 @@ pub fn events(agent: Agent) -> &'static [Event] {
             ("PreToolUse", Some("Bash")),
             ("PostToolUse", Some("Bash")),
             ("PostToolUseFailure", Some("Bash")),
-            ("Stop", None),
             ("SessionStart", None),
         ],
-        Agent::Codex => {
-            &[("PreToolUse", Some("Bash")), ("PostToolUse", Some("Bash")), ("Stop", None), ("SessionStart", None)]
-        }
+        Agent::Codex => &[("PreToolUse", Some("Bash")), ("PostToolUse", Some("Bash")), ("SessionStart", None)],
         Agent::GeminiCli => &[("BeforeTool", Some("run_shell_command")), ("AfterTool", Some("run_shell_command"))],
-        Agent::Cursor => &[
-            ("preToolUse", Some("Shell")),
-            ("postToolUse", Some("Shell")),
-            ("postToolUseFailure", Some("Shell")),
-            ("stop", None),
-        ],
-        Agent::CopilotCli => &[
-            ("preToolUse", Some("bash")),
-            ("postToolUse", Some("bash")),
-            ("postToolUseFailure", Some("bash")),
-            ("agentStop", None),
-        ],
+        Agent::Cursor => {
+            &[("preToolUse", Some("Shell")), ("postToolUse", Some("Shell")), ("postToolUseFailure", Some("Shell"))]
+        }
+        Agent::CopilotCli => {
+            &[("preToolUse", Some("bash")), ("postToolUse", Some("bash")), ("postToolUseFailure", Some("bash"))]
+        }
         Agent::OpenCode => &[("tool.execute.before", None), ("tool.execute.after", None)],
         // VS Code's are in preview. Antigravity refuses a call whose hook gives no decision, and `kino hook` gives none.
         Agent::Antigravity | Agent::VsCode => &[],
     }
 }
 
+/// The event at the end of a turn, of assistants that show their user what a hook says there without going on.
+pub fn stop_event(agent: Agent) -> Option<&'static str> {
+    match agent {
+        Agent::ClaudeCode | Agent::Codex => Some("Stop"),
+        Agent::GeminiCli => Some("AfterAgent"),
+        // Those of Cursor and Copilot take only what makes the assistant go on, OpenCode's nothing.
+        Agent::Cursor | Agent::CopilotCli | Agent::OpenCode | Agent::Antigravity | Agent::VsCode => None,
+    }
+}
+
 /// Seconds that an assistant waits for a hook: far more than one takes.
 const WAIT_SECONDS: u64 = 5;
 
+/// What is offered beyond what every assistant gets.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras<'a> {
+    /// Whether the hook at the end of a turn is among the hooks.
+    pub has_stop: bool,
+    /// Names and values for the commands' programs; empty where none are offered. The first is the mark: a table that has no
+    /// such name is the user's own.
+    pub variables: &'a [(String, String)],
+}
+
 /// What can be offered for an assistant; `servers` is its file of MCP servers that is used.
-pub fn offers(agent: Agent, places: &Places, servers: &Path, program: &Program) -> Vec<Offer> {
+pub fn offers(agent: Agent, places: &Places, servers: &Path, program: &Program, extras: Extras<'_>) -> Vec<Offer> {
     let offer = |purpose, path, edits| Offer { agent, purpose, path, edits };
     let mut offers = vec![offer(Purpose::Mcp, servers.to_owned(), vec![server(agent, servers, program)])];
     if let Some(path) = &places.instructions {
@@ -122,7 +137,13 @@ pub fn offers(agent: Agent, places: &Places, servers: &Path, program: &Program) 
         offers.push(offer(Purpose::Skill, path.clone(), vec![Edit::Whole(words::SKILL.to_owned())]));
     }
     if let Some(path) = &places.hooks {
-        offers.push(offer(Purpose::Hooks, path.clone(), hooks(agent, program)));
+        offers.push(offer(Purpose::Hooks, path.clone(), hooks(agent, program, extras.has_stop)));
+    }
+    // The others' files have no place for variables of commands, or their hook writes them (Claude Code).
+    if agent == Agent::Codex && !extras.variables.is_empty() {
+        let variables =
+            Edit::Variables { path: ["shell_environment_policy", "set"], values: extras.variables.to_vec() };
+        offers.push(offer(Purpose::Environment, servers.to_owned(), vec![variables]));
     }
     offers
 }
@@ -151,7 +172,7 @@ fn server(agent: Agent, path: &Path, program: &Program) -> Edit {
     Edit::Server { parent, entry }
 }
 
-fn hooks(agent: Agent, program: &Program) -> Vec<Edit> {
+fn hooks(agent: Agent, program: &Program, has_stop: bool) -> Vec<Edit> {
     if agent == Agent::OpenCode {
         let command = Json::from(program.0.as_str()).to_string();
         return vec![Edit::Whole(words::PLUGIN.replace("@COMMAND@", &command))];
@@ -160,7 +181,8 @@ fn hooks(agent: Agent, program: &Program) -> Vec<Edit> {
     if matches!(agent, Agent::Cursor | Agent::CopilotCli) {
         edits.push(Edit::Version);
     }
-    for (event, matcher) in events(agent) {
+    let at_stop = stop_event(agent).filter(|_| has_stop).map(|event| (event, None));
+    for (event, matcher) in events(agent).iter().copied().chain(at_stop) {
         let own = format!(" hook {agent} {event}");
         let command = format!("{}{own}", program.quoted());
         let mut value = match agent {
@@ -172,7 +194,7 @@ fn hooks(agent: Agent, program: &Program) -> Vec<Edit> {
             _ => json!({"hooks": [{"type": "command", "command": command, "timeout": WAIT_SECONDS}]}),
         };
         if let (Some(matcher), Some(members)) = (matcher, value.as_object_mut()) {
-            members.shift_insert(0, "matcher".to_owned(), Json::from(*matcher));
+            members.shift_insert(0, "matcher".to_owned(), Json::from(matcher));
         }
         edits.push(Edit::Hook { event, value, own });
     }

@@ -2,7 +2,7 @@
 //! is taken back.
 
 use kino_agents::jsonc::Document;
-use kino_agents::{Agent, Edited, Program, Scope, marked, offers, places, toml_text};
+use kino_agents::{Agent, Edited, Extras, Program, Scope, marked, offers, places, toml_text};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -72,9 +72,11 @@ fn document() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn no_editor_panics_on_any_text(text in prop_oneof![soup(), any::<String>()]) {
+        let variables = [("MARK".to_owned(), "1".to_owned())];
         for agent in Agent::ALL {
             let places = places(agent, &Scope::Project("/p".into()));
-            for offer in offers(agent, &places, &places.servers[0], &Program("kino".to_owned())) {
+            let extras = Extras { has_stop: true, variables: &variables };
+            for offer in offers(agent, &places, &places.servers[0], &Program("kino".to_owned()), extras) {
                 for edit in &offer.edits {
                     if let Ok(Edited::Changed(new)) = edit.apply(Some(&text)) {
                         prop_assert_eq!(edit.apply(Some(&new)), Ok(Edited::Unchanged));

@@ -1,8 +1,8 @@
 //! `hook`: what an assistant calls before and after its tool calls. It comes before everything else that this program does.
 //!
 //! ```text
-//!  main ─► run ─► worker: input ─► before · after · session ─► answer ─► one write, or nothing
-//!            └── after DEADLINE: nothing, whatever the worker does
+//!  main ─► run ─► worker: input ─► before · after · session · stop ─► answer ─► one write, or nothing
+//!            └── after its deadline: nothing, whatever the worker does
 //! ```
 //!
 //! An assistant waits for its hook. So nothing here starts an engine, waits for one, prints an error, or ends with another
@@ -13,6 +13,7 @@ mod ask;
 mod before;
 mod rules;
 mod session;
+mod stop;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
@@ -36,6 +37,9 @@ pub(crate) const SUBCOMMAND: &str = "hook";
 pub(crate) const WORDS_MAX: usize = 8;
 /// When a hook ends without an answer: with the start of the process, 50 ms are not exceeded.
 const DEADLINE: Duration = Duration::from_millis(35);
+/// The same at the end of a turn: no tool waits, and what is said there takes a look at the worktree by git. Without an engine,
+/// or where the user has not switched it on, it ends as early as others.
+const STOP_DEADLINE: Duration = Duration::from_millis(500);
 
 /// Whether the words after the program's name are a hook's, rather than a person's question about it. Wrong ones are a
 /// hook's too: an assistant takes the exit code of a usage error for a refusal.
@@ -51,6 +55,7 @@ pub(crate) fn run(agent: &OsString, event: &OsString) -> ExitCode {
     // A fault must not show either.
     std::panic::set_hook(Box::new(|_| {}));
     let (agent, event) = (agent.clone(), event.clone());
+    let deadline = if is_stop(&agent, &event) { STOP_DEADLINE } else { DEADLINE };
     let (sender, answer) = sync_channel(1);
     let work = move || {
         // Fails where the time was up.
@@ -58,7 +63,7 @@ pub(crate) fn run(agent: &OsString, event: &OsString) -> ExitCode {
     };
     let spawned = thread::Builder::new().name("hook".to_owned()).spawn(work);
     if spawned.is_ok()
-        && let Ok(Some(answer)) = answer.recv_timeout(DEADLINE)
+        && let Ok(Some(answer)) = answer.recv_timeout(deadline)
     {
         let mut out = io::stdout().lock();
         // A reader that is gone, or a full disk, gets nothing.
@@ -70,9 +75,7 @@ pub(crate) fn run(agent: &OsString, event: &OsString) -> ExitCode {
 /// The answer to an event; `None` for silence.
 fn answered(agent: &OsString, event: &OsString) -> Option<Json> {
     let input = input()?;
-    let (agent, event) = (agent.to_str()?, event.to_str()?);
-    // Ids alone: a word that is only near one is none.
-    let agent = Agent::ALL.into_iter().find(|known| known.id() == agent)?;
+    let (agent, event) = (known(agent)?, event.to_str()?);
     let called = hook::read(agent, event, &input)?;
     let place = Place::of(&called)?;
     heard::note(&place.home, agent, heard::Channel::Hook);
@@ -80,14 +83,19 @@ fn answered(agent: &OsString, event: &OsString) -> Option<Json> {
         Moment::SessionBegins => session::begins(agent, &called, &place),
         Moment::Before => before::answer(agent, event, &called, &place),
         Moment::After => after::answer(agent, event, &called, &place),
-        Moment::Stop => at_stop(agent, &called, &place),
+        Moment::Stop => stop::answer(agent, &called, &place),
     }
 }
 
-/// The place for what is to be said when an assistant has finished its turn: a text for [`hook::notice`], where the user has
-/// switched that on. Nothing is said today.
-fn at_stop(_: Agent, _: &Called, _: &Place) -> Option<Json> {
-    None
+/// The assistant that a word names: by ids alone, one that is only near is none.
+fn known(agent: &OsString) -> Option<Agent> {
+    let agent = agent.to_str()?;
+    Agent::ALL.into_iter().find(|known| known.id() == agent)
+}
+
+fn is_stop(agent: &OsString, event: &OsString) -> bool {
+    let moment = known(agent).zip(event.to_str()).and_then(|(agent, event)| hook::moment(agent, event));
+    moment == Some(Moment::Stop)
 }
 
 /// Where a hook is called, and what the user has set.
@@ -96,6 +104,8 @@ struct Place {
     /// Where the assistant works.
     directory: PathBuf,
     hooks: Hooks,
+    /// Whether every run records which changed lines it executes.
+    records_lines: bool,
 }
 
 impl Place {
@@ -106,16 +116,17 @@ impl Place {
         if !found.is_dir() || !is_trusted(&found) {
             return None;
         }
-        let hooks = if home.join(CONFIG_FILE).symlink_metadata().is_ok() {
-            config::reread(&home).ok()?.hooks
+        let (hooks, records_lines) = if home.join(CONFIG_FILE).symlink_metadata().is_ok() {
+            let config = config::reread(&home).ok()?;
+            (config.hooks, config.run.lines)
         } else {
-            Hooks::default()
+            (Hooks::default(), false)
         };
         let directory = match &called.directory {
             Some(directory) => Some(PathBuf::from(directory)).filter(|directory| directory.is_absolute()),
             None => std::env::current_dir().ok(),
         };
-        Some(Self { home, directory: directory?, hooks })
+        Some(Self { home, directory: directory?, hooks, records_lines })
     }
 }
 

@@ -200,11 +200,13 @@ pub struct Hooks {
     pub environment: bool,
     /// Whether findings are passed on after a call.
     pub findings: bool,
+    /// Whether changed lines that no run has executed are named when an assistant has finished its turn.
+    pub stop: bool,
 }
 
 impl Default for Hooks {
     fn default() -> Self {
-        Self { commands: None, rewrite: true, environment: true, findings: true }
+        Self { commands: None, rewrite: true, environment: true, findings: true, stop: false }
     }
 }
 

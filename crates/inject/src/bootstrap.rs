@@ -74,6 +74,22 @@ impl Bootstrap {
         Ok(Self { folder })
     }
 
+    /// Returns the bootstrap of `home`, whose files [`Bootstrap::install`] writes.
+    pub fn place(home: &Path) -> Self {
+        Self { folder: home.join(FOLDER).join(version()) }
+    }
+
+    /// Returns the variables that make Python processes report to the engine at this `HOST:PORT`, wherever they are started and
+    /// for as long as the files are there; where these are gone, they change nothing. Node's would: it ends where a file
+    /// that it is to load is missing.
+    pub fn lasting_variables(&self, channel: &Path, otlp_http: &str) -> Vec<(&'static str, OsString)> {
+        vec![
+            (PYTHONPATH, self.python_path(None)),
+            (CHANNEL, channel.as_os_str().to_owned()),
+            (OTLP, format!("http://{otlp_http}").into()),
+        ]
+    }
+
     fn python_path(&self, present: Option<OsString>) -> OsString {
         let own = self.folder.join("python/site").into_os_string();
         let is_there = |present: &OsString| {

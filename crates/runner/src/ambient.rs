@@ -13,6 +13,15 @@ use crate::environment;
 /// In the place of a channel: nothing can ever be at this path, so that processes send their spans to the engine.
 const NO_CHANNEL: &str = "/dev/null/kino";
 
+/// The name of a variable that nothing but the bootstrap reads.
+pub const MARK: &str = "KINO_CHANNEL";
+
+/// The variables for Python programs of any project, which an assistant's configuration can hold: nothing in them depends on
+/// a directory or on a run. `otlp_http` is where the engine is to listen.
+pub fn lasting(bootstrap: &Bootstrap, otlp_http: &str) -> Vec<(&'static str, OsString)> {
+    bootstrap.lasting_variables(Path::new(NO_CHANNEL), otlp_http)
+}
+
 /// The variables for programs that are started in `directory`; `variable` reads the present environment, whose values stay
 /// in force. Programs find the engine where it is now: once it is elsewhere, their spans are lost.
 pub fn variables(

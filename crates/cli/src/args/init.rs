@@ -22,6 +22,7 @@ Examples:
   kino init                      ask for each change, for every assistant found
   kino init claude-code --yes    all of them, for one
   kino init --project codex      in this repository's files
+  kino init codex --stop         with the hook at the end of a turn
   kino init --check              found, configured, last heard from
   kino init --undo               as it was before")]
 pub(crate) struct Init {
@@ -40,6 +41,9 @@ pub(crate) struct Init {
     /// The files of the repository around this directory instead of the user's.
     #[arg(long)]
     pub(crate) project: bool,
+    /// Also the hook at the end of a turn, which names changed lines that no run has executed (Claude Code, Codex, Gemini CLI).
+    #[arg(long, conflicts_with_all = ["check", "undo"])]
+    pub(crate) stop: bool,
 }
 
 fn agent(word: &str) -> Result<Agent, String> {

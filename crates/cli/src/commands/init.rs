@@ -11,6 +11,7 @@ mod record;
 mod target;
 mod undo;
 
+use std::ffi::OsString;
 use std::fmt::Write;
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::PermissionsExt;
@@ -18,7 +19,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::CommandFactory;
-use kino_agents::{Agent, Edited, Offer, Places, Program, Purpose, Scope, Surroundings, diff, offers, places, review};
+use kino_agents::{
+    Agent, Edited, Extras, Offer, Places, Program, Purpose, Scope, Surroundings, diff, offers, places, review,
+};
+use kino_runner::{Bootstrap, ambient};
 use serde::Serialize;
 
 use self::record::{Entry, Record};
@@ -30,6 +34,9 @@ use crate::failure::{Failure, code};
 use crate::render;
 
 pub(crate) use self::check::{HookState, of_user};
+
+/// Where an engine listens for OTLP over HTTP when nothing is said and the port is free.
+const OTLP_HTTP: &str = "127.0.0.1:4318";
 
 /// `kino.init.v1`.
 const SCHEMA: &str = "kino.init.v1";
@@ -98,7 +105,8 @@ impl State {
 
 /// Carries the command out.
 pub(super) fn run(app: &App, arguments: &Init) -> Outcome {
-    let around = Around::new(app, arguments.project)?;
+    let mut around = Around::new(app, arguments.project)?;
+    around.has_stop |= arguments.stop || arguments.undo;
     if arguments.check {
         return check::run(app, &around, &arguments.agents);
     }
@@ -182,6 +190,12 @@ fn notes(around: &Around, agents: &[Agent], changes: &[Change]) -> Vec<String> {
     if in_settings && has(State::Written, Some(Agent::Codex), Some(Purpose::Hooks)) {
         notes.push("Codex has hooks in config.toml too: it runs both, and warns of it at its start".to_owned());
     }
+    if around.root.is_none() && agents.contains(&Agent::Codex) && has_python_path() {
+        notes.push(
+            "Codex: no variables are offered for its commands' programs, because they would replace your PYTHONPATH"
+                .to_owned(),
+        );
+    }
     if around.root.is_some() && has(State::Written, Some(Agent::Codex), None) {
         notes.push("Codex reads a repository's .codex only where you trust the repository".to_owned());
     }
@@ -191,6 +205,13 @@ fn notes(around: &Around, agents: &[Agent], changes: &[Change]) -> Vec<String> {
     if agents.contains(&Agent::Antigravity) {
         notes.push(
             "Antigravity: no hooks are written, because it refuses a call whose hook gives no decision, and Kinescope gives none"
+                .to_owned(),
+        );
+    }
+    let has_stop = agents.iter().any(|agent| kino_agents::stop_event(*agent).is_some());
+    if around.has_stop && has_stop && !around.says_at_stop {
+        notes.push(
+            "The hook at the end of a turn says nothing until config.toml of Kinescope's home has `stop = true` under [hooks]"
                 .to_owned(),
         );
     }
@@ -208,6 +229,13 @@ struct Around {
     program: Program,
     search: Vec<PathBuf>,
     has_hooks: bool,
+    /// Whether the hook at the end of a turn is among the hooks: where it is asked for, or the user's configuration has it on.
+    has_stop: bool,
+    /// Whether the user's configuration has it on.
+    says_at_stop: bool,
+    /// The variables that a user's assistant can give the programs of its commands; none in a repository, for which they would
+    /// name files of this machine.
+    variables: Vec<(String, String)>,
 }
 
 impl Around {
@@ -223,7 +251,10 @@ impl Around {
             None => Scope::User(surroundings()?),
         };
         let has_hooks = Arguments::command().find_subcommand("hook").is_some();
-        Ok(Self { scope, root, program: Program(program), search, has_hooks })
+        let has_stop = app.settings.engine.hooks.stop;
+        let program = Program(program);
+        let variables = if root.is_none() { variables(&app.settings) } else { Vec::new() };
+        Ok(Self { scope, root, program, search, has_hooks, has_stop, says_at_stop: has_stop, variables })
     }
 
     fn scope_name(&self) -> &'static str {
@@ -243,13 +274,23 @@ impl Around {
     /// What is offered, with hooks where this program answers them.
     fn offers(&self, agent: Agent) -> Vec<Offer> {
         let mut offers = self.all_offers(agent);
-        offers.retain(|offer| offer.purpose != Purpose::Hooks || self.has_hooks);
+        offers.retain(|offer| match offer.purpose {
+            Purpose::Hooks => self.has_hooks,
+            // They would come in the place of the user's.
+            Purpose::Environment => !has_python_path(),
+            Purpose::Mcp | Purpose::Instructions | Purpose::Skill => true,
+        });
         offers
     }
 
     fn all_offers(&self, agent: Agent) -> Vec<Offer> {
+        self.offers_with(agent, self.has_stop)
+    }
+
+    fn offers_with(&self, agent: Agent, has_stop: bool) -> Vec<Offer> {
         let places = self.places(agent);
-        offers(agent, &places, Self::servers(&places), &self.program)
+        let extras = Extras { has_stop, variables: &self.variables };
+        offers(agent, &places, Self::servers(&places), &self.program, extras)
     }
 
     /// By what an assistant is found; `None` where it is not.
@@ -270,6 +311,19 @@ impl Around {
         }
         Agent::ALL.into_iter().filter(|agent| named.contains(agent)).collect()
     }
+}
+
+fn has_python_path() -> bool {
+    variable("PYTHONPATH").is_some_and(|path| !path.is_empty())
+}
+
+/// The variables of programs that report by them alone; none where a value is no text.
+fn variables(settings: &Settings) -> Vec<(String, String)> {
+    let address = settings.engine.listen.otlp_http.as_deref().unwrap_or(OTLP_HTTP);
+    let mut all = ambient::lasting(&Bootstrap::place(&settings.home), address);
+    all.sort_by_key(|(name, _)| *name != ambient::MARK);
+    let text = |(name, value): (&str, OsString)| Some((name.to_owned(), value.into_string().ok()?));
+    all.into_iter().map(text).collect::<Option<Vec<_>>>().unwrap_or_default()
 }
 
 /// The program's own path, as text that a file can have.
@@ -402,6 +456,12 @@ impl Session<'_> {
             return Ok(());
         }
         let mut record = Record::open(&self.app.settings.home)?;
+        let has_variables =
+            |change: &Change| change.state == State::Written && change.what == Some(Purpose::Environment.id());
+        if self.changes.iter().any(has_variables) {
+            Bootstrap::install(&self.app.settings.home)
+                .map_err(|error| Failure::because("writing what Python programs load", &error))?;
+        }
         for planned in self.files.iter().flatten() {
             let Some(new) = planned.new.as_deref().filter(|new| Some(*new) != planned.target.text.as_deref()) else {
                 continue;

@@ -52,7 +52,7 @@ pub(super) fn question(agent: Agent, called: &Called, place: &Place, moment: Cal
 }
 
 /// Whether a path names a file of the worktree, reached through no link out of it.
-fn is_file(root: &Path, path: &str) -> bool {
+pub(super) fn is_file(root: &Path, path: &str) -> bool {
     let whole = root.join(path);
     whole.is_file() && whole.canonicalize().is_ok_and(|real| real.starts_with(root))
 }
@@ -93,7 +93,7 @@ fn one(item: &NewFinding, place: bool, numbers: usize, exists: &dyn Fn(&str) -> 
 }
 
 /// Whether a path is relative, short, and of characters that names of source files have.
-fn is_plain(path: &str) -> bool {
+pub(super) fn is_plain(path: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./+@".contains(&byte);
     let is_inside = !path.starts_with('/') && !path.split('/').any(|part| part == ".." || part.is_empty());
     is_inside && path.len() <= PATH_BYTES_MAX && path.bytes().all(plain)

@@ -16,11 +16,16 @@ const ANSWER_BYTES_MAX: u64 = 256 << 10;
 
 /// Asks; `None` where no engine answers, or not with an answer.
 pub(super) fn ask<Q: Question>(home: &Path, question: &Q) -> Option<Q::Answer> {
+    ask_within(home, question, PAUSE_MAX)
+}
+
+/// As [`ask`], with the time that a read or a write may take.
+pub(super) fn ask_within<Q: Question>(home: &Path, question: &Q, pause: Duration) -> Option<Q::Answer> {
     let body = serde_json::to_vec(question).ok()?;
     let runtime = config::variable("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let mut stream = SocketPlaces::of(home, runtime.as_deref()).connect().ok()?;
-    stream.set_read_timeout(Some(PAUSE_MAX)).ok()?;
-    stream.set_write_timeout(Some(PAUSE_MAX)).ok()?;
+    stream.set_read_timeout(Some(pause)).ok()?;
+    stream.set_write_timeout(Some(pause)).ok()?;
     let mut request = format!(
         "POST /api/v1/{} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
          connection: close\r\n\r\n",

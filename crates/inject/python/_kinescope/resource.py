@@ -6,7 +6,7 @@ Owns: the resource and the scope of its spans. Never does: include the command's
 import os
 import sys
 
-from . import encode
+from . import encode, state
 
 SCOPE = '{"name":"kino.python","version":"1"}'
 
@@ -20,6 +20,8 @@ def attributes():
     """The resource of this process."""
     version = "%d.%d.%d" % sys.version_info[:3]
     found = dict(from_environment(os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")))
+    if state.found_project and "kino.project" not in found:
+        found["kino.project"], found["kino.worktree"] = state.found_project
     name = os.environ.get("OTEL_SERVICE_NAME") or found.get("service.name") or "unknown_service"
     found.update(
         {

@@ -1,9 +1,11 @@
 """What holds for the whole process: whether spans are made, the parent it was given, where its project is.
 
-Owns: values read once from the environment. Never does: IO.
+Owns: values read once from the environment, and the project where that names none. Never does: other IO.
 """
 
 import os
+
+from . import project
 
 on = True  # False once the program starts an SDK of its own
 errors_unreported = 0
@@ -11,16 +13,21 @@ errors_unreported = 0
 channel_path = ""
 otlp_address = ""
 project_dir = ""
+# Where nothing told the project: its name and worktree, or None.
+found_project = None
 # The trace and span of `TRACEPARENT`, as hex; None without a valid one.
 parent = None
 
 
 def read_environment(environment):
     """Takes over what `kino run` said."""
-    global channel_path, otlp_address, project_dir, parent
+    global channel_path, otlp_address, project_dir, found_project, parent
     channel_path = environment.get("KINO_CHANNEL", "")
     otlp_address = environment.get("KINO_OTLP", "")
-    project_dir = environment.get("KINO_PROJECT_DIR") or os.getcwd()
+    project_dir = environment.get("KINO_PROJECT_DIR") or ""
+    if not project_dir:
+        found_project = project.of(os.getcwd())
+        project_dir = found_project[1] if found_project else os.getcwd()
     parent = read_traceparent(environment.get("TRACEPARENT", ""))
 
 

@@ -98,7 +98,7 @@ fn state(app: &App, around: &Around, agent: Agent) -> AgentState {
     let (mut parts, mut problems) = (Vec::new(), Vec::new());
     let mut hooks = HookState::None;
     let mut configured = false;
-    for offer in around.all_offers(agent) {
+    for offer in around.offers_with(agent, false) {
         let text = match Target::open(&offer.path, around.root.as_deref()) {
             Ok(target) => target.text,
             Err(refusal) => {
@@ -118,6 +118,7 @@ fn state(app: &App, around: &Around, agent: Agent) -> AgentState {
         configured |= offer.purpose == Purpose::Mcp;
         let missing = missing_program(around, &offer, &text);
         if offer.purpose == Purpose::Hooks {
+            problems.extend(missing_stop(around, agent, &text));
             hooks = hook_state(around, &offer, &text, missing.is_some());
         }
         if let Some(program) = missing {
@@ -141,6 +142,16 @@ fn state(app: &App, around: &Around, agent: Agent) -> AgentState {
         last_heard_unix_nanos: last.map(|(time, _)| time),
         last_heard_through: last.map(|(_, channel)| channel.id()),
     }
+}
+
+/// Says that the hook at the end of a turn is missing, where the user's configuration has it on.
+fn missing_stop(around: &Around, agent: Agent, text: &str) -> Option<String> {
+    let event = kino_agents::stop_event(agent).filter(|_| around.says_at_stop)?;
+    let offers = around.offers_with(agent, true);
+    let mut edits = offers.iter().filter(|offer| offer.purpose == Purpose::Hooks).flat_map(|offer| &offer.edits);
+    let is_missing =
+        edits.any(|edit| matches!(edit, Edit::Hook { event: of, .. } if *of == event) && !edit.is_made(text));
+    is_missing.then(|| format!("[hooks] stop is on, and the hook for it is not written: `kino init {agent}`"))
 }
 
 /// A file that cannot be read as what it is.
