@@ -10,6 +10,7 @@ use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, DataType, Field, Fields, Schema};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use kino_model::batch::encoded_as;
 use kino_store::LakeTable;
 use kino_store::Reservation;
 use kino_wire::Problem;
@@ -78,7 +79,7 @@ fn encode(table: LakeTable, rows: &RecordBatch) -> Result<SqlRows, ArrowError> {
         _ => Arc::clone(field),
     };
     let schema = Arc::new(Schema::new(rows.schema().fields().iter().map(plain).collect::<Fields>()));
-    let cast = |(column, field): (&ArrayRef, &Arc<Field>)| arrow_cast::cast(column, field.data_type());
+    let cast = |(column, field): (&ArrayRef, &Arc<Field>)| encoded_as(column, field.data_type());
     let columns = rows.columns().iter().zip(schema.fields()).map(cast).collect::<Result<_, _>>()?;
     let rows = RecordBatch::try_new(Arc::clone(&schema), columns)?;
     let mut ipc = Vec::new();

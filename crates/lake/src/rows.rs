@@ -8,6 +8,7 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow_schema::{ArrowError, Field, Schema};
 use arrow_select::interleave::interleave;
 use kino_model::TraceId;
+use kino_model::batch::encoded_as;
 use kino_model::columns::Table;
 
 use crate::columns::{ids, int64, trace_id_at};
@@ -113,8 +114,7 @@ fn picked(parts: &[RecordBatch], places: &[Place], fields: &[&Field]) -> Result<
 /// Each part's column, of the declared type.
 fn pieces(parts: &[RecordBatch], field: &Field) -> Result<Vec<ArrayRef>, ArrowError> {
     let piece = |part: &RecordBatch| match part.column_by_name(field.name()) {
-        Some(column) if column.data_type() == field.data_type() => Ok(Arc::clone(column)),
-        Some(column) => arrow_cast::cast(column, field.data_type()),
+        Some(column) => encoded_as(column, field.data_type()),
         None => Ok(new_null_array(field.data_type(), part.num_rows())),
     };
     parts.iter().map(piece).collect()

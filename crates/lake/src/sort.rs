@@ -17,7 +17,7 @@ use arrow_row::{RowConverter, SortField};
 use arrow_schema::{ArrowError, Field, Schema};
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take;
-use kino_model::batch::conform;
+use kino_model::batch::{conform, encoded_as};
 use kino_model::columns::Table;
 
 use crate::columns::{ids, int8, int32, int64};
@@ -75,8 +75,7 @@ pub(crate) fn as_declared(batch: &RecordBatch, schema: &Schema) -> Result<Record
     for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
         let Ok(wanted) = schema.field_with_name(field.name()) else { continue };
         fields.push(wanted.clone());
-        let differs = field.data_type() != wanted.data_type();
-        columns.push(if differs { arrow_cast::cast(column, wanted.data_type())? } else { Arc::clone(column) });
+        columns.push(encoded_as(column, wanted.data_type())?);
     }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)

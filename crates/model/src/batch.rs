@@ -13,12 +13,14 @@ use crate::columns::Table;
 pub mod builder;
 mod cells;
 mod column;
+mod encoding;
 mod origin;
 pub mod row;
 pub mod rows;
 mod table;
 
 pub use builder::{BatchBuilder, Mark};
+pub use encoding::encoded_as;
 pub use origin::{ResourceText, ScopeText};
 
 /// Spans, events and links that arrived together.

@@ -100,7 +100,7 @@ fn batch(source: &mut Source, rows: usize, distinct: u64, first: usize) -> Recor
     let fields: Vec<_> = present.iter().map(|(field, _)| field.clone()).collect();
     let arrays = present.into_iter().zip(&fields).map(|((_, array), field)| {
         // The builder names the parts of a map in its own way.
-        arrow_cast::cast(&array, field.data_type()).unwrap()
+        kino_model::batch::encoded_as(&array, field.data_type()).unwrap()
     });
     RecordBatch::try_new(Arc::new(Schema::new(fields.clone())), arrays.collect()).unwrap()
 }

@@ -11,6 +11,7 @@ use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use arrow_select::filter::filter_record_batch;
 use kino_model::TraceId;
+use kino_model::batch::encoded_as;
 
 use super::merged::{Merged, Numbered};
 use super::{Correction, Entry, NO_PIECE, Piece, SplitTraces};
@@ -128,9 +129,7 @@ impl SplitTraces {
 fn repacked(rows: &RecordBatch, keys: &[OperationKey], numbers: &mut Numbered) -> Result<RecordBatch, ArrowError> {
     let repack = |column: &ArrayRef| -> Result<ArrayRef, ArrowError> {
         match column.data_type() {
-            declared @ DataType::Dictionary(..) => {
-                arrow_cast::cast(&arrow_cast::cast(column, &DataType::Utf8)?, declared)
-            }
+            declared @ DataType::Dictionary(..) => encoded_as(&encoded_as(column, &DataType::Utf8)?, declared),
             _ => Ok(Arc::clone(column)),
         }
     };
