@@ -22,6 +22,7 @@ mod time;
 mod trace;
 mod update;
 mod view;
+mod views;
 
 #[cfg(test)]
 mod tests;

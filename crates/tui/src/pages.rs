@@ -7,7 +7,6 @@ use kino_text::{Tone, layout};
 use kino_wire::evidence::{Open, OpenEvent, OpenSpan};
 use kino_wire::finding::{Finding, Location, Unit};
 use kino_wire::insights::{Fix, Insight};
-use kino_wire::live::Services;
 use kino_wire::run::Run;
 use kino_wire::search::{Search, SearchSource};
 use serde_json::{Map, Value as Json};
@@ -207,39 +206,6 @@ fn fixed(fix: &Fix, zone: &TimeZone) -> String {
     };
     let rests = counted(fix.executions_after, "execution");
     format!("{}{code}{medians}, shown by {rests}", time::exactly(fix.at_unix_nanos, zone))
-}
-
-/// Services with their counts, the most spans first; each leads to the traces that it is part of.
-pub(crate) fn services(services: &Services) -> Vec<Line> {
-    if services.items.is_empty() {
-        return vec![Line::new("no span yet: `kino run -- COMMAND` records some")];
-    }
-    let row = |[spans, roots, failed, share, operations]: [&str; 5], service: &str| {
-        Line::new(&format!("{spans:>11} {roots:>11} {failed:>9} {share:>5} {operations:>11}  {service}"))
-    };
-    let mut lines = vec![row(["SPANS", "ROOTS", "FAILED", "", "OPERATIONS"], "SERVICE").tone(Tone::Faint)];
-    for item in &services.items {
-        let (failed, share) = match item.errors {
-            0 => (String::new(), String::new()),
-            errors => (count(errors), percent(errors as f64 / item.spans.max(1) as f64)),
-        };
-        let counts = [&count(item.spans), &count(item.roots), &failed, &share, &count(item.operations)];
-        let counts = counts.map(String::as_str);
-        lines.push(if item.service.is_empty() {
-            row(counts, "(without a name)")
-        } else {
-            let of_service = Filter { service: Some(item.service.clone()), ..Filter::default() };
-            row(counts, &item.service).to(Target::Traces(of_service))
-        });
-    }
-    if services.left_out > 0 {
-        lines.push(Line::new(&format!("and {}", counted(services.left_out, "further service"))).tone(Tone::Faint));
-    }
-    if services.other_spans > 0 {
-        let others = format!("and {} whose service was not counted", counted(services.other_spans, "span"));
-        lines.push(Line::new(&others).tone(Tone::Faint));
-    }
-    lines
 }
 
 /// Hits of a search through outputs and logs.

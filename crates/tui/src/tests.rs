@@ -21,13 +21,12 @@ use crate::state::{Options, State};
 use crate::view;
 
 mod search;
-mod services;
 
 const START: i64 = 1_777_593_600_000_000_000;
 const MILLI: i64 = 1_000_000;
 
 /// A reader before a screen, and the engine's questions that wait for an answer.
-struct Reader {
+pub(crate) struct Reader {
     state: State,
     asked: Vec<(Ticket, Ask)>,
     now: u64,
@@ -35,7 +34,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with_size(80, 24)
     }
 
@@ -56,7 +55,7 @@ impl Reader {
         }
     }
 
-    fn press(&mut self, keys: &[Key]) {
+    pub(crate) fn press(&mut self, keys: &[Key]) {
         for key in keys {
             self.happens(Event::Key(*key));
         }
@@ -69,7 +68,7 @@ impl Reader {
     }
 
     /// Answers the oldest question of the kind that `which` knows.
-    fn answer(&mut self, which: impl Fn(&Ask) -> bool, answer: Result<Answer, Problem>) {
+    pub(crate) fn answer(&mut self, which: impl Fn(&Ask) -> bool, answer: Result<Answer, Problem>) {
         let at = self.asked.iter().position(|(_, ask)| which(ask)).expect("it was asked");
         let ticket = self.asked.remove(at).0;
         self.happens(Event::Answered(ticket, answer));
@@ -90,17 +89,17 @@ impl Reader {
         self.answer(|ask| matches!(ask, Ask::Findings(_)), Ok(Answer::Findings(Box::new(insights))));
     }
 
-    fn asks(&self, which: impl Fn(&Ask) -> bool) -> bool {
+    pub(crate) fn asks(&self, which: impl Fn(&Ask) -> bool) -> bool {
         self.asked.iter().any(|(_, ask)| which(ask))
     }
 
-    fn later(&mut self, millis: u64) {
+    pub(crate) fn later(&mut self, millis: u64) {
         self.now += millis;
         self.happens(Event::Wake);
     }
 
     /// The screen as text.
-    fn screen(&self) -> String {
+    pub(crate) fn screen(&self) -> String {
         let (columns, rows) = self.state.size;
         let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
         view::draw(&self.state, &mut buffer);
@@ -109,6 +108,13 @@ impl Reader {
             format!("{}\n", cells.trim_end())
         };
         (0..rows).map(line).collect()
+    }
+
+    /// The screen without the bar and the hints, to its last line that is not empty.
+    pub(crate) fn body(&self) -> String {
+        let screen = self.screen();
+        let lines: Vec<&str> = screen.trim_end().lines().collect();
+        lines[2..lines.len() - 1].join("\n").trim_end().to_owned()
     }
 }
 
@@ -727,7 +733,12 @@ fn every_size_is_drawn_or_refused() {
 fn help_explains_the_keys_and_any_key_closes_it() {
     let mut reader = Reader::new();
     reader.press(&[Key::Char('?')]);
-    insta::assert_snapshot!(reader.screen());
+    let screen = reader.screen();
+    let views = crate::views::VIEWS.iter().map(|view| (view.key.to_string(), view.about));
+    let own = |lines: &'static [(&str, &str)]| lines.iter().map(|(keys, about)| ((*keys).to_owned(), *about));
+    for (keys, about) in own(crate::update::KEYS).chain(views).chain(own(crate::update::WORDS)) {
+        assert!(screen.contains(&format!("{keys:<11} {about}")), "{keys} {about}\n{screen}");
+    }
     reader.press(&[Key::Char('x')]);
     assert!(!reader.screen().contains("any key closes"));
     assert!(!reader.quit);

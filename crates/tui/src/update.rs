@@ -10,7 +10,7 @@ mod answers;
 mod keys;
 mod open;
 
-pub(crate) use self::keys::HELP;
+pub(crate) use self::keys::{KEYS, WORDS};
 
 use kino_wire::find::FindQuestion;
 use kino_wire::insights::{FindingState, FindingsChanged, InsightsQuestion};

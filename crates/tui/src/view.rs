@@ -16,7 +16,8 @@ use kino_text::{Tone, layout, untrusted};
 use ratatui::buffer::Buffer;
 
 use crate::state::{COLUMNS_MIN, Content, Link, Pane, Purpose, ROWS_MIN, State};
-use crate::update::HELP;
+use crate::update::{KEYS, WORDS};
+use crate::views::VIEWS;
 use canvas::Canvas;
 
 /// Draws everything.
@@ -166,12 +167,16 @@ fn tail(line: &str, columns: usize) -> &str {
 }
 
 fn help(state: &State, canvas: &mut Canvas<'_>) {
-    let rows = (HELP.len() as u16 + 2).min(state.size.1);
+    let mut lines = vec![(String::new(), "")];
+    lines.extend(KEYS.iter().map(|(keys, about)| ((*keys).to_owned(), *about)));
+    lines.extend(VIEWS.iter().map(|view| (view.key.to_string(), view.about)));
+    lines.push((String::new(), ""));
+    lines.extend(WORDS.iter().map(|(word, about)| ((*word).to_owned(), *about)));
+    lines.push((String::new(), ""));
+    let rows = (lines.len() as u16).min(state.size.1);
     let columns = 76.min(state.size.0);
     let (left, top) = ((state.size.0 - columns) / 2, (state.size.1 - rows) / 2);
-    for (index, (keys, about)) in
-        [("", "")].into_iter().chain(HELP.iter().copied()).chain([("", "")]).enumerate().take(usize::from(rows))
-    {
+    for (index, (keys, about)) in lines.iter().enumerate().take(usize::from(rows)) {
         let mut row = canvas.row(top + index as u16);
         row.clear(left, left + columns);
         row.put(left + 2, keys, Tone::Strong);

@@ -12,6 +12,7 @@ use crate::document::{Doc, Goal, LINES_MAX, Line, Way};
 use crate::event::{Answer, Command, Ticket};
 use crate::pages;
 use crate::state::{Content, Fresh, Link, Part, Slot, Source, State, Usual};
+use crate::views;
 
 impl State {
     pub(super) fn answered(
@@ -202,12 +203,14 @@ impl State {
                 }
             }
             (_, Answer::Run(run), _) => pages::run(&run, &zone),
-            (_, Answer::Services(services), _) => pages::services(&services),
             (_, Answer::Search(search), _) => pages::search(&search, &page.title, &zone),
-            (part, answer, _) => {
-                debug_assert!(false, "{part:?} of a page was answered by {answer:?}");
-                return;
-            }
+            (part, answer, _) => match views::lines(&answer) {
+                Some(lines) => lines,
+                None => {
+                    debug_assert!(false, "{part:?} of a page was answered by {answer:?}");
+                    return;
+                }
+            },
         };
         let next_offset = source.as_ref().and_then(|source| source.next_offset);
         match &mut page.content {

@@ -1,31 +1,32 @@
 //! What a key does, depending on what is in front.
 
-use kino_wire::live::ServicesQuestion;
-
 use crate::document::Way;
-use crate::event::{Ask, Command, Key};
+use crate::event::{Command, Key};
 use crate::filter::Filter;
 use crate::state::{Content, Pane, Prompt, Purpose, State};
 use crate::trace::Tab;
+use crate::views;
 
 /// Characters that a line of input holds.
 const PROMPT_CHARS_MAX: usize = 500;
 
-/// Keys, and what they do; then words of the view that need an explanation.
-pub(crate) const HELP: &[(&str, &str)] = &[
+/// Keys, and what they do.
+pub(crate) const KEYS: &[(&str, &str)] = &[
     ("↑ ↓  j k", "move; PgUp PgDn a page, Home End (g G) to an end"),
     ("Enter", "open what is chosen: trace, span, run, text, evidence"),
     ("Esc", "back: out of a search, a page, the filter"),
     ("Tab  1 2 3", "the next pane; within a trace, its next side (← →)"),
     ("/", "in traces: narrow them; in a trace or a text: find"),
     ("s", "search the outputs of all runs, and all logs"),
-    ("S", "the services: how much each recorded, and how much failed"),
     ("n  N", "the next hit, the one before"),
     ("Space", "hold the lists still, and go on"),
     ("r", "ask again"),
     ("a  o  f", "findings: acknowledge one, order by worth or age, show all"),
     ("q  Ctrl-C", "quit"),
-    ("", ""),
+];
+
+/// Words of the screen that need an explanation.
+pub(crate) const WORDS: &[(&str, &str)] = &[
     ("filter", "service:shop  name:\"GET /cart\"  error  min:250ms  run:ID"),
     ("", "key=value is an attribute; other words are looked for in"),
     ("", "root, service, trace id and run id of the newest traces"),
@@ -60,10 +61,6 @@ impl State {
             Key::Char('r') => self.refresh(now, commands),
             Key::Char('/') => self.open_prompt(),
             Key::Char('s') => self.prompt = Some(Prompt { purpose: Purpose::Search, text: String::new(), error: None }),
-            Key::Char('S') => {
-                let question = ServicesQuestion { scope: self.options.scope.clone(), ..ServicesQuestion::default() };
-                self.push_asking("Services".to_owned(), Ask::Services(question), commands);
-            }
             Key::Char('a') => self.acknowledge(commands),
             Key::Char('f') if self.front == Pane::Findings && self.pages.is_empty() => {
                 self.findings.all = !self.findings.all;
@@ -80,7 +77,10 @@ impl State {
             Key::Enter => self.enter(commands),
             Key::Esc | Key::Backspace => self.back(),
             Key::Tab | Key::BackTab | Key::Left | Key::Right => self.sideways(key),
-            key => self.move_by(key, commands),
+            key => match views::opened_by(key) {
+                Some(view) => self.push_asking(view.title.to_owned(), (view.ask)(self.options.scope.clone()), commands),
+                None => self.move_by(key, commands),
+            },
         }
     }
 
