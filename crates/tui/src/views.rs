@@ -6,6 +6,7 @@
 //!
 //! A row of [`VIEWS`] is all that the others know of one: the keys, the help and the pages follow from it.
 
+mod operations;
 mod services;
 
 use kino_wire::ask::Scope;
@@ -28,7 +29,7 @@ pub(crate) struct View {
 }
 
 /// All of them, in the order of the help.
-pub(crate) const VIEWS: &[View] = &[services::VIEW];
+pub(crate) const VIEWS: &[View] = &[services::VIEW, operations::VIEW];
 
 /// Returns the view that this key opens.
 pub(crate) fn opened_by(key: Key) -> Option<&'static View> {
