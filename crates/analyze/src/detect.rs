@@ -24,6 +24,7 @@ mod llm_waste;
 mod locks;
 mod memory;
 mod n_plus_one;
+mod permanent_redirect;
 mod rate_limited;
 mod relate;
 mod retime;
@@ -105,6 +106,7 @@ const DETECTORS: &[(&[Code], Detector)] = &[
     (&[Code::LlmTokenWaste], llm_waste::detect),
     (&[Code::CacheIneffective, Code::CacheKeyCollision], caches::detect),
     (&[Code::ConnectionChurn], connections::detect),
+    (&[Code::PermanentRedirect], permanent_redirect::detect),
     (&[Code::LockContention, Code::Deadlock], locks::detect),
     (&[Code::DeadTime], dead_time::detect),
     (&[Code::MemoryGrowth], memory::detect),

@@ -36,6 +36,8 @@ closed! {
         CacheKeyCollision = "cache_key_collision",
         /// Connections are opened again though one was free.
         ConnectionChurn = "connection_churn",
+        /// An address that has moved for good is asked again and again.
+        PermanentRedirect = "permanent_redirect",
         /// Waiting for a lock dominates.
         LockContention = "lock_contention",
         /// A circle of waits.
