@@ -77,29 +77,19 @@ pub(crate) fn variables(
     known: &Known<'_>,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Vec<(&'static str, OsString)> {
-    let present = |name: &str| variable(name).filter(|value| !value.is_empty());
-    let mut set: Vec<(&'static str, OsString)> = Vec::new();
-    // The two belong together: a protocol that the user chose gets the port that speaks it.
-    let protocol = present(PROTOCOL);
-    if let Some(engine) = known.engine.filter(|_| present(ENDPOINT).is_none()) {
-        let grpc = protocol.as_deref() == Some(OsStr::new("grpc"));
-        let address = if grpc { &engine.otlp_grpc } else { &engine.otlp_http };
-        set.push((ENDPOINT, format!("http://{address}").into()));
-        if protocol.is_none() {
-            set.push((PROTOCOL, "http/protobuf".into()));
-        }
-    }
-    let attributes = present(RESOURCE_ATTRIBUTES).map(|value| value.to_string_lossy().into_owned()).unwrap_or_default();
-    let named = attributes.split(',').any(|pair| pair.trim_start().starts_with("service.name="));
-    if present(SERVICE_NAME).is_none() && !named {
-        let (worktree, project) = (known.code.worktree.as_deref(), known.code.project.as_deref());
-        let place = Place { directory: known.directory, worktree, project };
-        set.push((SERVICE_NAME, service_name(known.words, place)));
-    }
-    if present(METRICS_EXPORTER).is_none() {
-        set.push((METRICS_EXPORTER, "none".into()));
-    }
-    set.push((RESOURCE_ATTRIBUTES, resource_attributes(&attributes, known).into()));
+    let (worktree, project) = (known.code.worktree.as_deref(), known.code.project.as_deref());
+    let place = Place { directory: known.directory, worktree, project };
+    let (mut set, attributes) = reporting(known.engine, || service_name(known.words, place), variable);
+    let run = known.ids.run.to_string();
+    let own = [
+        (names::RUN_ID, Some(run.as_str())),
+        (names::RUN_LABEL, known.marks.label),
+        (names::CALL_ID, known.marks.call),
+        (names::PROJECT, project),
+        (names::WORKTREE, worktree),
+        (names::CODE_STATE, known.code.code_state.as_deref()),
+    ];
+    set.push((RESOURCE_ATTRIBUTES, resource_attributes(&attributes, &own).into()));
     set.push((TRACEPARENT, format!("00-{}-{}-01", known.ids.trace, known.ids.span).into()));
     set
 }
@@ -112,10 +102,31 @@ pub(crate) fn without_run(
     directory: &Path,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Vec<(&'static str, OsString)> {
+    let name = || {
+        let root = code.worktree.as_deref().map_or(directory, Path::new);
+        root.file_name().map_or_else(|| OsString::from("program"), OsStr::to_owned)
+    };
+    let (mut set, attributes) = reporting(Some(engine), name, variable);
+    let own = [(names::PROJECT, code.project.as_deref()), (names::WORKTREE, code.worktree.as_deref())];
+    let joined = resource_attributes(&attributes, &own);
+    if !joined.is_empty() {
+        set.push((RESOURCE_ATTRIBUTES, joined.into()));
+    }
+    set
+}
+
+/// What makes a program report, as far as the environment does not say it: where spans go, by which protocol, under which
+/// service name, and that metrics stay. Returned with the resource attributes that the environment has.
+fn reporting(
+    engine: Option<&EngineFile>,
+    name: impl FnOnce() -> OsString,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> (Vec<(&'static str, OsString)>, String) {
     let present = |name: &str| variable(name).filter(|value| !value.is_empty());
-    let protocol = present(PROTOCOL);
     let mut set: Vec<(&'static str, OsString)> = Vec::new();
-    if present(ENDPOINT).is_none() {
+    // The two belong together: a protocol that the user chose gets the port that speaks it.
+    let protocol = present(PROTOCOL);
+    if let Some(engine) = engine.filter(|_| present(ENDPOINT).is_none()) {
         let grpc = protocol.as_deref() == Some(OsStr::new("grpc"));
         let address = if grpc { &engine.otlp_grpc } else { &engine.otlp_http };
         set.push((ENDPOINT, format!("http://{address}").into()));
@@ -126,38 +137,18 @@ pub(crate) fn without_run(
     let attributes = present(RESOURCE_ATTRIBUTES).map(|value| value.to_string_lossy().into_owned()).unwrap_or_default();
     let named = attributes.split(',').any(|pair| pair.trim_start().starts_with("service.name="));
     if present(SERVICE_NAME).is_none() && !named {
-        let root = code.worktree.as_deref().map_or(directory, Path::new);
-        let name = root.file_name().map_or_else(|| OsString::from("program"), OsStr::to_owned);
-        set.push((SERVICE_NAME, name));
+        set.push((SERVICE_NAME, name()));
     }
     if present(METRICS_EXPORTER).is_none() {
         set.push((METRICS_EXPORTER, "none".into()));
     }
-    let own = [(names::PROJECT, code.project.as_deref()), (names::WORKTREE, code.worktree.as_deref())];
-    let is_own = |pair: &&str| own.iter().any(|(key, _)| pair.split('=').next().map(str::trim) == Some(key));
-    let others = attributes.split(',').filter(|pair| !pair.trim().is_empty() && !is_own(pair)).map(str::to_owned);
-    let added = own.iter().filter_map(|(key, value)| Some(format!("{key}={}", percent_encode((*value)?))));
-    let joined = others.chain(added).collect::<Vec<_>>().join(",");
-    if !joined.is_empty() {
-        set.push((RESOURCE_ATTRIBUTES, joined.into()));
-    }
-    set
+    (set, attributes)
 }
 
-/// What was there, without what an enclosing run said of itself, and this run's own.
-fn resource_attributes(present: &str, known: &Known<'_>) -> String {
-    let run = known.ids.run.to_string();
-    let own = [
-        (names::RUN_ID, Some(run.as_str())),
-        (names::RUN_LABEL, known.marks.label),
-        (names::CALL_ID, known.marks.call),
-        (names::PROJECT, known.code.project.as_deref()),
-        (names::WORKTREE, known.code.worktree.as_deref()),
-        (names::CODE_STATE, known.code.code_state.as_deref()),
-    ];
-    let is_own = |pair: &&str| own.iter().any(|(key, _)| pair.split('=').next().map(str::trim) == Some(key));
-    let others =
-        present.split(',').filter(|pair| !pair.trim().is_empty()).filter(|pair| !is_own(pair)).map(str::to_owned);
+/// The resource attributes that were there, without those of `own`, which an enclosing run may have set, and `own` after them.
+fn resource_attributes(present: &str, own: &[(&str, Option<&str>)]) -> String {
+    let is_own = |pair: &&str| own.iter().any(|(key, _)| pair.split('=').next().map(str::trim) == Some(*key));
+    let others = present.split(',').filter(|pair| !pair.trim().is_empty() && !is_own(pair)).map(str::to_owned);
     let added = own.iter().filter_map(|(key, value)| Some(format!("{key}={}", percent_encode((*value)?))));
     others.chain(added).collect::<Vec<_>>().join(",")
 }
