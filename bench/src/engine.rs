@@ -14,10 +14,8 @@ use serde_json::Value as Json;
 
 use crate::Arguments;
 use crate::figures::{Figure, Samples, millis, now, thousands};
-use crate::watching::{Threads, Watched};
+use crate::observer::{TICKS_PER_SECOND, Threads, Watched};
 
-/// Clock ticks a second in `/proc/PID/stat`: fixed at 100 on Linux.
-pub(crate) const TICKS_PER_SECOND: u64 = 100;
 /// How long nothing is asked of the engine before it counts as idle: what it keeps for the next question goes in between.
 const AT_REST: Duration = Duration::from_secs(70);
 /// How long it is watched then.
@@ -205,7 +203,7 @@ pub(crate) fn load(
     let sent: Json = serde_json::from_slice(&output.stdout)?;
     let cpu = running.cpu_time()?.saturating_sub(cpu_before);
     let mut observer = Threads::default();
-    observer.look(running)?;
+    observer.look(running.pid())?;
     let spans = sent["spans"].as_f64().context("a number of spans")?;
     let seconds = sent["seconds"].as_f64().context("a duration")?;
     let cpu_nanos = cpu.as_nanos() as f64 / spans;
@@ -246,7 +244,7 @@ pub(crate) fn settle(running: &Running) -> anyhow::Result<Vec<Figure>> {
     let mut quiet = 0;
     while quiet < 5 && started.elapsed() < Duration::from_mins(5) {
         let status = running.ask(&StatusQuestion {})?;
-        let seen = (status.lake_files, status.lake_bytes, Watched::of(running)?.spans);
+        let seen = (status.lake_files, status.lake_bytes, Watched::of(&running.file)?.spans);
         quiet = if seen == last { quiet + 1 } else { 0 };
         last = seen;
         thread::sleep(Duration::from_secs(1));

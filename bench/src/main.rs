@@ -10,6 +10,7 @@ mod engine;
 mod figures;
 mod large;
 mod machine;
+mod observer;
 mod peers;
 mod questions;
 mod report;

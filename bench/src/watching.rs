@@ -1,13 +1,11 @@
 //! What it takes to watch for findings: the detectors by themselves, and beside a steady load.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs;
-use std::path::Path;
+use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use kino_analyze::DetectorConfig;
 use kino_analyze::detect::findings;
 use kino_analyze::execution::{Entry, Execution, executions};
@@ -15,8 +13,9 @@ use kino_analyze::tree::trees;
 use kino_model::{Trace, UnixNanos};
 use kino_testkit::Shop;
 
-use crate::engine::{Programs, Running, TICKS_PER_SECOND, processor_time};
+use crate::engine::{Programs, Running, processor_time};
 use crate::figures::{Figure, now, thousands};
+use crate::observer::{Threads, Watched};
 
 /// Traces that the detectors judge at a time, as the engine does in a busy time.
 const TRACES: usize = 2_000;
@@ -59,9 +58,9 @@ pub(crate) fn detectors() -> anyhow::Result<Figure> {
 
 /// What of a steady load is looked at, and what that takes.
 pub(crate) fn beside_load(running: &Running, programs: &Programs) -> anyhow::Result<Figure> {
-    let before = Watched::of(running)?;
+    let before = Watched::of(&running.file)?;
     let mut threads = Threads::default();
-    threads.look(running)?;
+    threads.look(running.pid())?;
     let cpu_before = threads.time();
     let spans = RATE * LOAD_SECONDS;
     let mut load = Command::new(programs.folder.join("load"))
@@ -70,7 +69,7 @@ pub(crate) fn beside_load(running: &Running, programs: &Programs) -> anyhow::Res
         .stdout(Stdio::null())
         .spawn()?;
     let status = loop {
-        threads.look(running)?;
+        threads.look(running.pid())?;
         if let Some(status) = load.try_wait()? {
             break status;
         }
@@ -78,11 +77,11 @@ pub(crate) fn beside_load(running: &Running, programs: &Programs) -> anyhow::Res
     };
     ensure!(status.success(), "the load did not arrive");
     let started = now();
-    let mut last = Watched::of(running)?;
+    let mut last = Watched::of(&running.file)?;
     loop {
         thread::sleep(Duration::from_secs(2));
-        threads.look(running)?;
-        let now = Watched::of(running)?;
+        threads.look(running.pid())?;
+        let now = Watched::of(&running.file)?;
         if now.spans == last.spans || started.elapsed() > CATCH_UP_MAX {
             break;
         }
@@ -100,57 +99,4 @@ pub(crate) fn beside_load(running: &Running, programs: &Programs) -> anyhow::Res
     let is_current = unseen == 0 && cpu <= Duration::from_secs(LOAD_SECONDS);
     let what = format!("watching for findings beside a load of {} spans/s, reading included", thousands(RATE));
     Ok(Figure::with_goal(what, "nothing unseen, one core", measured, is_current))
-}
-
-/// The engine's counts of its evaluations so far.
-pub(crate) struct Watched {
-    /// Spans evaluated.
-    pub spans: u64,
-    /// Traces dropped unevaluated.
-    unseen: u64,
-}
-
-impl Watched {
-    pub(crate) fn of(running: &Running) -> anyhow::Result<Self> {
-        let metrics = ureq::get(format!("http://{}/metrics", running.file.http));
-        let metrics = metrics.header("Authorization", format!("Bearer {}", running.file.token));
-        let text = metrics.call()?.body_mut().read_to_string()?;
-        let figure = |name: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-            line.and_then(|value| value.parse().ok()).with_context(|| format!("/metrics says nothing of {name}"))
-        };
-        Ok(Self {
-            spans: figure("kino_findings_spans_evaluated_total")?,
-            unseen: figure("kino_findings_traces_dropped_total")?,
-        })
-    }
-}
-
-/// Processor time of the observer's threads; one that has ended counts as it was last seen.
-#[derive(Default)]
-pub(crate) struct Threads(HashMap<String, u64>);
-
-impl Threads {
-    pub(crate) fn look(&mut self, running: &Running) -> anyhow::Result<()> {
-        for thread in fs::read_dir(format!("/proc/{}/task", running.pid()))? {
-            let path = thread?.path();
-            let is_observer = fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == "kino-observer");
-            let ticks = is_observer.then(|| ticks(&path)).flatten();
-            if let (Some(ticks), Some(id)) = (ticks, path.file_name()) {
-                self.0.insert(id.to_string_lossy().into_owned(), ticks);
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) fn time(&self) -> Duration {
-        Duration::from_millis(self.0.values().sum::<u64>() * 1_000 / TICKS_PER_SECOND)
-    }
-}
-
-/// A thread's user and system time; `None` once it has ended.
-fn ticks(thread: &Path) -> Option<u64> {
-    let stat = fs::read_to_string(thread.join("stat")).ok()?;
-    let fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(2);
-    Some(fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum())
 }
