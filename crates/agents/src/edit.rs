@@ -3,7 +3,10 @@
 use serde_json::{Value as Json, json};
 
 use crate::jsonc::{Document, Mistake};
-use crate::{marked, offer, toml_text};
+use crate::{marked, toml_text};
+
+/// The name of the MCP server in every file.
+pub const SERVER: &str = "kino";
 
 /// A change of a text.
 #[derive(Clone, Debug)]
@@ -66,10 +69,10 @@ impl Edit {
         match self {
             Self::Server { parent, entry } => {
                 let document = Document::parse(json)?;
-                match document.get(&[parent, offer::SERVER]) {
-                    None => checked(&document, document.with_member(&[parent, offer::SERVER], entry)?, self),
+                match document.get(&[parent, SERVER]) {
+                    None => checked(&document, document.with_member(&[parent, SERVER], entry)?, self),
                     Some(found) if is_own_server(&found) => Ok(Edited::Unchanged),
-                    Some(_) => Ok(Edited::Taken(format!("{parent}.{} runs something else", offer::SERVER))),
+                    Some(_) => Ok(Edited::Taken(format!("{parent}.{SERVER} runs something else"))),
                 }
             }
             Self::Table { path, command } => {
@@ -121,9 +124,9 @@ impl Edit {
         let new = match self {
             Self::Server { parent, .. } => {
                 let document = Document::parse(text)?;
-                match document.get(&[parent, offer::SERVER]) {
+                match document.get(&[parent, SERVER]) {
                     Some(found) if is_own_server(&found) => {
-                        let new = document.without_member(&[parent, offer::SERVER]);
+                        let new = document.without_member(&[parent, SERVER]);
                         without_empty(new, &[&[parent]], before)?
                     }
                     _ => text.to_owned(),
@@ -178,7 +181,7 @@ impl Edit {
     /// The program that the text names for this change, as far as it does.
     pub fn program(&self, text: &str) -> Option<String> {
         match self {
-            Self::Server { parent, .. } => server_command(&Document::parse(text).ok()?.get(&[parent, offer::SERVER])?),
+            Self::Server { parent, .. } => server_command(&Document::parse(text).ok()?.get(&[parent, SERVER])?),
             Self::Table { path, .. } => {
                 server_command(&toml_as_json(toml_text::get(&toml_text::parse(text).ok()?, path)?))
             }
@@ -251,7 +254,7 @@ fn checked(before: &Document, new: String, edit: &Edit) -> Result<Edited, Mistak
     let mut expected = before.value();
     let put = match edit {
         Edit::Server { parent, entry } => member(&mut expected, parent).map(|servers| {
-            servers.insert(offer::SERVER.to_owned(), entry.clone());
+            servers.insert(SERVER.to_owned(), entry.clone());
         }),
         Edit::Hook { event, value, .. } => member(&mut expected, "hooks").and_then(|hooks| {
             hooks.entry(*event).or_insert_with(|| json!([])).as_array_mut()?.push(value.clone());

@@ -22,6 +22,6 @@ mod words;
 pub mod wrap;
 
 pub use agent::{Agent, UnknownAgent};
-pub use edit::{Edit, Edited};
-pub use offer::{Extras, Offer, Program, Purpose, SERVER, events, offers, stop_event};
+pub use edit::{Edit, Edited, SERVER};
+pub use offer::{Extras, Offer, Program, Purpose, events, offers, stop_event};
 pub use places::{Places, Scope, Surroundings, places};

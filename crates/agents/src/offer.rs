@@ -4,11 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
 
-use crate::edit::Edit;
+use crate::edit::{Edit, SERVER};
 use crate::{Agent, Places, words};
-
-/// The name of the MCP server in every file.
-pub const SERVER: &str = "kino";
 
 /// What a user consents to, each by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
