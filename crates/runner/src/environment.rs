@@ -7,7 +7,6 @@ use kino_model::{RunId, SpanId, TraceId, names};
 use kino_wire::admin::EngineFile;
 use kino_wire::run::CodeState;
 
-use crate::recording::Marks;
 use crate::service_name::{Place, service_name};
 
 /// Where spans go.
@@ -54,6 +53,15 @@ pub(crate) fn parse_traceparent(text: &str) -> Option<(TraceId, SpanId)> {
     let sound =
         !trace_id.is_zero() && !span_id.is_zero() && flags.is_some() && (version != "00" || parts.next().is_none());
     sound.then_some((trace_id, span_id))
+}
+
+/// What a run is found by besides its id.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Marks<'a> {
+    /// The user's label.
+    pub label: Option<&'a str>,
+    /// The id of the tool call of an assistant that starts it.
+    pub call: Option<&'a str>,
 }
 
 /// What is known when the child's environment is made.

@@ -31,6 +31,7 @@ use self::registration::{Reached, Registration};
 use crate::child::screen::Screen;
 use crate::child::{self, Command, Ended, Streams};
 use crate::commands::Above;
+pub use crate::environment::Marks;
 use crate::environment::{self, Known};
 use crate::injection::{Injected, Injection, Sink};
 use crate::lines::AskedLines;
@@ -42,15 +43,6 @@ use crate::{Client, EngineNews, Host, RunnerError, java, nextest, stragglers, su
 const END_ATTEMPTS_MAX: usize = 20;
 /// The time between two of these attempts.
 const END_PAUSE: Duration = Duration::from_millis(250);
-
-/// What a run is found by besides its id.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Marks<'a> {
-    /// The user's label.
-    pub label: Option<&'a str>,
-    /// The id of the tool call of an assistant that starts it.
-    pub call: Option<&'a str>,
-}
 
 /// A command that was executed.
 #[derive(Debug)]

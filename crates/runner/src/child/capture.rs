@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::screen::Screen;
+use super::screen::{Screen, write_all};
 
 /// How much of each stream is captured, in bytes. Test logs fit; a build's whole verbose output may not.
 pub const OUTPUT_BYTES_MAX: usize = 4 << 20;
@@ -115,21 +115,6 @@ fn readable(descriptor: impl AsFd) -> rustix::io::Result<bool> {
         Err(Errno::INTR) => Ok(false),
         ready => ready.map(|count| count > 0),
     }
-}
-
-pub(super) fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> rustix::io::Result<()> {
-    while !bytes.is_empty() {
-        match rustix::io::write(to, bytes) {
-            Ok(written) => bytes = &bytes[written..],
-            Err(Errno::INTR) => {}
-            // Another process made our stream non-blocking; wait until it takes more.
-            Err(Errno::AGAIN) => {
-                poll(&mut [PollFd::new(&to, PollFlags::OUT)], None)?;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use memchr::memmem;
-
-use super::capture::write_all;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 
 /// What switches to the screen of a program that draws the whole of it, and back.
 const ALTERNATE: [(&[u8], &[u8]); 2] = [(b"\x1b[?1049h", b"\x1b[?1049l"), (b"\x1b[?47h", b"\x1b[?47l")];
@@ -83,6 +83,22 @@ fn without_colours(mut bytes: &[u8]) -> &[u8] {
         bytes = &bytes[..begin];
     }
     bytes
+}
+
+/// Writes all of the bytes, waiting where the stream takes none now.
+pub(super) fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> rustix::io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(to, bytes) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(Errno::INTR) => {}
+            // Another process made our stream non-blocking; wait until it takes more.
+            Err(Errno::AGAIN) => {
+                poll(&mut [PollFd::new(&to, PollFlags::OUT)], None)?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
