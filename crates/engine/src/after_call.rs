@@ -17,7 +17,7 @@ use kino_wire::hook::{AfterCall, AfterCallQuestion, CallMoment, MAX_WAIT_MILLIS,
 use kino_wire::run::is_call_id;
 
 use crate::Engine;
-use crate::findings::Audience;
+use crate::findings::{Audience, Window};
 use crate::scope;
 
 /// Sessions whose windows are in memory; the one that was heard of longest ago goes first.
@@ -48,16 +48,6 @@ struct Session {
     /// The hash of the assistant and its session.
     id: String,
     windows: VecDeque<Window>,
-}
-
-/// A stretch of time in which a call of the session executed a command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Window {
-    call: Option<String>,
-    /// Unix nanoseconds.
-    pub(crate) start: i64,
-    /// Unix nanoseconds; `None` while the call lasts.
-    pub(crate) end: Option<i64>,
 }
 
 impl Calls {

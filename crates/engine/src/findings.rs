@@ -32,7 +32,7 @@ use kino_wire::Problem;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use clients::ClientRecord;
-pub(crate) use deliver::Audience;
+pub(crate) use deliver::{Audience, Window};
 use feed::{Arrival, Feed};
 pub(crate) use ledger::Ledger;
 pub(crate) use observer::{Observation, start};

@@ -12,12 +12,22 @@ use kino_wire::insights::FindingState;
 use super::Findings;
 use super::ledger::Ledger;
 use super::record::FindingRecord;
-use crate::after_call::Window;
 
 /// Deliveries that a finding's record has; the oldest go first.
 const DELIVERIES_MAX: usize = 16;
 /// The longest name of a channel that is recorded.
 const CHANNEL_BYTES_MAX: usize = 64;
+
+/// A stretch of time in which a call of the session executed a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    /// The call, where the assistant names it.
+    pub(crate) call: Option<String>,
+    /// Unix nanoseconds.
+    pub(crate) start: i64,
+    /// Unix nanoseconds; `None` while the call lasts.
+    pub(crate) end: Option<i64>,
+}
 
 /// Who is to hear of new findings.
 pub(crate) struct Audience {
