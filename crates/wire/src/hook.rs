@@ -89,17 +89,5 @@ pub struct NewFinding {
     pub trace_id: Option<TraceId>,
 }
 
-/// One delivery of a finding to a reader that did not ask for it by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Delivered {
-    /// When.
-    pub at_unix_nanos: i64,
-    /// Through which channel: `hook:AGENT`, or `mcp` for `check_insights`.
-    pub channel: String,
-    /// A hash of the session it was delivered to; `null` where the channel has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub session: Option<String>,
-}
-
 crate::question!(AfterCallQuestion, "after_call", Write, Memory, AfterCall);
 crate::schema!(AfterCall, "kino.after_call.v1");

@@ -175,7 +175,7 @@ pub struct Insight {
     pub fix: Option<Fix>,
     /// The newest deliveries to assistants, the newest last: at most 16.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub delivered: Vec<crate::hook::Delivered>,
+    pub delivered: Vec<Delivered>,
     /// How often it came back after it was fixed.
     pub recurrences: u64,
     /// What repaired another finding of its kind in this project.
@@ -183,6 +183,18 @@ pub struct Insight {
     /// What acting on it would save in a day at the rate of its operation's newest executions, times its confidence.
     /// The order of the answer.
     pub worth_nanos_per_day: i64,
+}
+
+/// One delivery of a finding to a reader that did not ask for it by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Delivered {
+    /// When.
+    pub at_unix_nanos: i64,
+    /// Through which channel: `hook:AGENT`, or `mcp` for `check_insights`.
+    pub channel: String,
+    /// A hash of the session it was delivered to; `null` where the channel has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
 }
 
 /// A finding of the same cause in another operation.

@@ -2,8 +2,7 @@
 
 use kino_model::{DurationNanos, UnixNanos};
 use kino_text::time;
-use kino_wire::hook::Delivered;
-use kino_wire::insights::{FindingChange, FindingState, Fix, Insight, Insights};
+use kino_wire::insights::{Delivered, FindingChange, FindingState, Fix, Insight, Insights};
 
 use super::table::Table;
 use super::{Style, Tone, clean, code_state, count, counted, duration, finding, wrap};

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use kino_model::Fingerprint;
-use kino_wire::hook::{Delivered, NewFinding, SESSION_FINDINGS_MAX};
-use kino_wire::insights::FindingState;
+use kino_wire::hook::{NewFinding, SESSION_FINDINGS_MAX};
+use kino_wire::insights::{Delivered, FindingState};
 
 use super::Findings;
 use super::ledger::Ledger;

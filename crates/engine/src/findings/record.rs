@@ -7,8 +7,7 @@ use kino_analyze::finding::{self, Code, family};
 use kino_analyze::life::{KnownFinding, Life, Repair, State};
 use kino_model::TraceId;
 use kino_wire::finding::Finding;
-use kino_wire::hook::Delivered;
-use kino_wire::insights::{AlsoIn, FindingState, Fix, Insight, Operation, WorkedHere};
+use kino_wire::insights::{AlsoIn, Delivered, FindingState, Fix, Insight, Operation, WorkedHere};
 use serde::{Deserialize, Serialize};
 
 use super::operations::OperationKey;
