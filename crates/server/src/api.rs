@@ -8,20 +8,20 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures::StreamExt;
-use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use kino_engine::{Engine, offload_bytes};
 use kino_mcp::Malformed;
 use kino_wire::admin::{Health, Liveness, Readiness};
 use kino_wire::export::{DAMAGE_HEADER, ExportEncoding, ExportQuestion};
-use kino_wire::{Access, Backend, Problem, ProblemKind};
-use serde::Serialize;
+use kino_wire::{Access, Backend, Problem};
 use serde_json::Value as Json;
 
 use crate::exports::Exports;
 use crate::guard::{self, Guard};
 use crate::otlp::Otlp;
 use crate::otlp::body::{self, Budget};
+use crate::reply::{json, refuse, unauthorized};
 use crate::{metrics, revocation};
 
 /// Bytes of a question's body. A run's two output streams and its diff travel in one, each at most the limit for
@@ -193,13 +193,6 @@ fn allow(api: &Api, request: &Request, access: Access) -> Result<(), Response> {
     api.guard.allows(request.headers(), request.extensions(), access).map_err(unauthorized)
 }
 
-/// The answer to who shows no key, or not the right one.
-pub(crate) fn unauthorized(message: &str) -> Response {
-    let mut response = json(StatusCode::UNAUTHORIZED, &Problem::unavailable(message));
-    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    response
-}
-
 async fn read(request: Request, limit: usize, budget: &Budget) -> Result<(bytes::Bytes, body::Reservation), Response> {
     let (parts, body) = request.into_parts();
     body::read(&parts.headers, body, limit, budget).await.map_err(|error| match error {
@@ -209,30 +202,8 @@ async fn read(request: Request, limit: usize, budget: &Budget) -> Result<(bytes:
     })
 }
 
-fn refuse(problem: &Problem) -> Response {
-    let status = StatusCode::from_u16(problem.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = json(status, problem);
-    if problem.kind == ProblemKind::Busy {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    }
-    response
-}
-
 /// An answer, which may be large: it is written where that may take its time.
 async fn written(answer: Json) -> Result<Response, Response> {
     let written = tokio::task::spawn_blocking(move || json(StatusCode::OK, &answer)).await;
     written.map_err(|error| refuse(&Problem::internal(&error)))
-}
-
-fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    match serde_json::to_vec(value) {
-        Ok(body) => {
-            let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-            (status, headers, body).into_response()
-        }
-        Err(error) => {
-            tracing::error!(%error, "an answer cannot be written as JSON");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
 }

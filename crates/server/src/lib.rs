@@ -20,6 +20,7 @@ pub mod keys;
 mod listen;
 mod metrics;
 mod otlp;
+mod reply;
 mod revocation;
 mod sender;
 mod serve;

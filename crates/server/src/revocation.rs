@@ -14,8 +14,8 @@ use axum::response::Response;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use kino_wire::Access;
 
-use crate::api;
 use crate::guard::Guard;
+use crate::reply::unauthorized;
 
 /// How often the key of a request that is under way is checked.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
@@ -36,7 +36,7 @@ pub(crate) async fn end_on_revocation(State(guard): State<Guard>, request: Reque
     let mut revoked: Ended = Box::pin(revoked(guard, caller, scopes));
     tokio::select! {
         response = next.run(request) => response.map(|body| Body::new(RevocableBody { body, revoked: Some(revoked) })),
-        () = &mut revoked => api::unauthorized(&Revoked.to_string()),
+        () = &mut revoked => unauthorized(&Revoked.to_string()),
     }
 }
 
