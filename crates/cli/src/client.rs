@@ -221,7 +221,7 @@ impl Client {
         let mut bytes = 0;
         let exported = self.exchange("export", "application/json", Arc::new(body), |piece| {
             bytes += piece.len() as u64;
-            out.write_all(&piece).map_err(|error| Problem::internal(&error))
+            out.write_all(&piece).map_err(|error| Problem::io(&error))
         });
         match exported {
             Err(Problem { message, .. }) if bytes > 0 => {
@@ -269,7 +269,7 @@ impl Client {
                 sender.send(Err(problem)).ok();
             }
         };
-        thread::Builder::new().name("question".to_owned()).spawn(run).map_err(|error| Problem::internal(&error))?;
+        thread::Builder::new().name("question".to_owned()).spawn(run).map_err(|error| Problem::io(&error))?;
         let mut silent_checks = 0;
         loop {
             match pieces.recv_timeout(HEALTH_EVERY) {

@@ -104,6 +104,21 @@ impl From<Problem> for Failure {
     }
 }
 
+impl From<Failure> for Problem {
+    /// What a failure of this process is to the assistant that asked. Where no engine can be reached, it is a fault, which
+    /// clients answer by looking for another one.
+    fn from(failure: Failure) -> Self {
+        let kind = match failure.code {
+            code::WRONG => ProblemKind::Invalid,
+            code::NOT_FOUND => ProblemKind::NotFound,
+            code::UNAVAILABLE => ProblemKind::Unavailable,
+            code::TRY_AGAIN => ProblemKind::Busy,
+            _ => ProblemKind::Internal,
+        };
+        Self::new(kind, failure.message)
+    }
+}
+
 /// Digits of an id that are shown where they suffice to distinguish the candidates.
 const ID_DIGITS: usize = 12;
 

@@ -9,8 +9,8 @@ use std::io;
 use std::path::PathBuf;
 
 use kino_ingest::Undecodable;
-use kino_store::{AppendError, BudgetError, ScanError, StoreError};
-use kino_wire::{Problem, error_chain};
+use kino_store::{AppendError, BudgetError, CatalogError, ScanError, StoreError};
+use kino_wire::{Problem, error_chain, passes};
 
 use crate::config::ConfigError;
 
@@ -87,9 +87,18 @@ impl From<EngineError> for Problem {
                 BudgetError::Busy { .. } => Self::busy(error.to_string()),
                 BudgetError::TooLarge { .. } => Self::unavailable(error.to_string()),
             },
+            EngineError::Io(failed) => Self::io(failed),
+            EngineError::Store(StoreError::Catalog(CatalogError::Full(_))) => Self::busy(error_chain(&error)),
+            _ if is_passing(&error) => Self::busy(error_chain(&error)),
             _ => Self::internal(&error),
         }
     }
+}
+
+/// Whether something that passes is at the root of a failure: a full disk below a file of the lake, say.
+fn is_passing(error: &dyn std::error::Error) -> bool {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|cause| passes(cause.kind()))
 }
 
 fn appending(error: &AppendError) -> Problem {
@@ -97,6 +106,7 @@ fn appending(error: &AppendError) -> Problem {
         AppendError::Full { .. } | AppendError::DiskFull { .. } => Problem::busy(error_chain(error)),
         AppendError::ReadOnly(_) => Problem::unavailable(error_chain(error)),
         AppendError::TooLarge { .. } => Problem::invalid(error_chain(error)),
+        AppendError::Io(failed) if passes(failed.kind()) => Problem::busy(error_chain(error)),
         AppendError::Io(_) | AppendError::Closed => Problem::internal(error),
     }
 }
@@ -135,5 +145,12 @@ mod tests {
         assert_eq!(kind(AppendError::TooLarge { bytes: 9, limit: 3 }), ProblemKind::Invalid);
         assert_eq!(kind(ScanError::Cursor("x".to_owned())), ProblemKind::Invalid);
         assert_eq!(kind(StoreError::Worker), ProblemKind::Internal);
+        let no_room = || io::Error::from(io::ErrorKind::StorageFull);
+        assert_eq!(kind(no_room()), ProblemKind::Busy);
+        assert_eq!(kind(StoreError::Io(no_room())), ProblemKind::Busy);
+        assert_eq!(kind(AppendError::Io(no_room())), ProblemKind::Busy);
+        assert_eq!(kind(StoreError::Catalog(CatalogError::Full("no room".into()))), ProblemKind::Busy);
+        assert_eq!(kind(StoreError::Catalog(CatalogError::Database("locked".into()))), ProblemKind::Internal);
+        assert_eq!(kind(StoreError::Io(io::ErrorKind::PermissionDenied.into())), ProblemKind::Internal);
     }
 }

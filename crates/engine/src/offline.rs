@@ -7,6 +7,7 @@ use kino_redact::Redactor;
 use kino_wire::Problem;
 
 use crate::config::{ConfigError, EngineConfig};
+use crate::error::OrProblem;
 use crate::{redaction, secret};
 
 /// Takes secrets out where no engine does. It redacts even where the configuration switches redaction off: a working
@@ -36,7 +37,7 @@ impl OfflineRedaction {
         let invalid = |error: &dyn std::error::Error| Problem::invalid(error.to_string());
         let rules = redaction::rules(&config.redaction).map_err(|error| invalid(&ConfigError::from(error)))?;
         let key = secret::existing_redaction_key(&config.home).or_else(|_| secret::random());
-        let key = key.map_err(|error| Problem::internal(&error))?;
+        let key = key.or_problem()?;
         let attributes_max = usize::try_from(config.limits.attributes_max).unwrap_or(usize::MAX);
         Ok(Self { redactor: Redactor::new(key, rules), attributes_max })
     }

@@ -54,8 +54,8 @@ pub struct Lease {
 /// # Errors
 /// Where it does not start, with what it said.
 pub fn start(client: &impl Client, detached: &Detached<'_>) -> Result<Lease, Problem> {
-    let mut child = spawn(detached).map_err(|error| Problem::internal(&error))?;
-    let stdin = child.stdin.take().ok_or_else(|| Problem::internal(&io::Error::from(io::ErrorKind::BrokenPipe)))?;
+    let mut child = spawn(detached).map_err(|error| Problem::io(&error))?;
+    let stdin = child.stdin.take().ok_or_else(|| Problem::io(&io::ErrorKind::BrokenPipe.into()))?;
     let lease = Lease { _open: stdin };
     wait_until_it_runs(client, child, detached)?;
     Ok(lease)
@@ -97,7 +97,7 @@ fn wait_until_it_runs(client: &impl Client, mut child: Child, detached: &Detache
                 break Err(if is_busy { Problem::busy(said) } else { Problem::invalid(said) });
             }
             Ok(None) => {}
-            Err(error) => break Err(Problem::internal(&error)),
+            Err(error) => break Err(Problem::io(&error)),
         }
         if waited > START_MAX {
             break Err(Problem::busy(format!("the verification {id} has not begun yet: ask for it by its id")));

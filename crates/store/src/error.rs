@@ -189,6 +189,9 @@ pub enum CatalogError {
     /// The database, whichever it is.
     #[error("failed to use the metadata database")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// There is no room for it on the disk.
+    #[error("the disk is full: free some space for the metadata database")]
+    Full(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A stored document is not what this version writes.
     #[error("failed to read an entry of the metadata database")]
     Entry(#[from] serde_json::Error),

@@ -4,6 +4,7 @@
 //! through the same [`Backend`], in the engine's own process or over HTTP.
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 
 use kino_model::TraceId;
@@ -148,10 +149,22 @@ impl Problem {
         Self::new(ProblemKind::Busy, message)
     }
 
+    /// What a failed step of the operating system is to the asker: busy where that passes ([`passes`]), else a fault.
+    pub fn io(error: &io::Error) -> Self {
+        if passes(error.kind()) { Self::busy(error_chain(error)) } else { Self::internal(error) }
+    }
+
     /// A fault, with its chain of sources.
     pub fn internal(error: &dyn std::error::Error) -> Self {
         Self::new(ProblemKind::Internal, error_chain(error))
     }
+}
+
+/// Whether the same step may succeed later, with nothing changed but what the machine has to spare: room on the disk, memory,
+/// processes.
+pub fn passes(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{OutOfMemory, QuotaExceeded, ResourceBusy, StorageFull, WouldBlock};
+    matches!(kind, OutOfMemory | QuotaExceeded | ResourceBusy | StorageFull | WouldBlock)
 }
 
 /// Returns an error's message with those of its sources: `failed to write the log: disk full`.
@@ -257,4 +270,20 @@ impl Target {
 pub struct UnknownService {
     /// The nearest names of services there are; empty where none is near. Recorded text.
     pub did_you_mean: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_is_busy_and_the_rest_a_fault() {
+        let kind = |kind: io::ErrorKind| Problem::io(&kind.into()).kind;
+        for passing in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::WouldBlock] {
+            assert_eq!(kind(passing), ProblemKind::Busy, "{passing}");
+        }
+        for lasting in [io::ErrorKind::NotFound, io::ErrorKind::PermissionDenied, io::ErrorKind::BrokenPipe] {
+            assert_eq!(kind(lasting), ProblemKind::Internal, "{lasting}");
+        }
+    }
 }

@@ -30,5 +30,5 @@ pub mod suite;
 pub mod verify;
 pub mod window;
 
-pub use ask::{Access, Backend, Cost, Problem, ProblemKind, Question, error_chain};
+pub use ask::{Access, Backend, Cost, Problem, ProblemKind, Question, error_chain, passes};
 pub use damage::Damage;

@@ -158,13 +158,12 @@ fn query(settings: &Settings, statement: &str, rows_max: usize) -> Result<SqlRow
 /// `None` where a file turned out to be damaged.
 fn query_once(settings: &Settings, statement: &str, rows_max: usize) -> Result<Option<SqlRows>, Problem> {
     let program = find(settings).ok_or_else(|| Problem::unavailable(HOW_TO_GET_IT))?;
-    let failed = |message: String| Problem::new(ProblemKind::Internal, message);
-    let client = start::running(settings).map_err(|failure| failed(failure.message))?;
-    let mut snapshot = Snapshot::take(&client).map_err(|failure| failed(failure.message))?;
+    let client = start::running(settings)?;
+    let mut snapshot = Snapshot::take(&client)?;
     let mut command = Command::new(program);
     command.args(["--snapshot", "-", "--json", "--limit"]).arg(rows_max.to_string()).arg("--").arg(statement);
     let child = snapshot.given_to(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
-    let ran = child.and_then(Child::wait_with_output).map_err(|error| Problem::internal(&error))?;
+    let ran = child.and_then(Child::wait_with_output).map_err(|error| Problem::io(&error))?;
     if ran.status.code() == Some(DAMAGED.into()) {
         snapshot.damaged = true;
         return Ok(None);

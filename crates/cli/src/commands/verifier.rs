@@ -10,12 +10,11 @@ use std::time::Duration;
 use kino_mcp::{Starting, VerifyRequest, Verifying};
 use kino_runner::detached::{self, Detached};
 use kino_runner::reach;
-use kino_wire::{Problem, ProblemKind};
+use kino_wire::Problem;
 use rustix::fs::Mode;
 
 use crate::args::REPEAT;
 use crate::config::{self, Settings};
-use crate::failure::{Failure, code};
 use crate::home::CONFIG_FILE;
 use crate::{shell, start};
 
@@ -55,7 +54,7 @@ impl kino_mcp::Verifier for Verifier {
 }
 
 fn begin(settings: &Settings, umask: Option<Mode>, request: &VerifyRequest) -> Result<Verifying, Problem> {
-    let (config, links) = config::reread_with_links(&settings.home).map_err(problem)?;
+    let (config, links) = config::reread_with_links(&settings.home)?;
     let Some(directory) = &request.directory else {
         let why = "the client names no single root, so that it is not known where the command belongs".to_owned();
         return Ok(Verifying::Denied { line: line(request, None), why });
@@ -84,14 +83,14 @@ fn begin(settings: &Settings, umask: Option<Mode>, request: &VerifyRequest) -> R
         return Ok(Verifying::Denied { line: line(request, Some(directory)), why });
     }
     let id = kino_runner::new_verification_id().map_err(|error| Problem::internal(&error))?;
-    let log = settings.scratch().map_err(problem)?.join(format!("verify.{id}.log"));
+    let log = settings.scratch()?.join(format!("verify.{id}.log"));
     let mut arguments = vec!["run".to_owned()];
     arguments.extend(options(request));
     arguments.extend([format!("--verify-id={id}"), "--".to_owned()]);
     arguments.extend(request.command.iter().cloned());
     let (program, home) = (&settings.program, &settings.home);
     let detached = Detached { program, arguments: &arguments, directory, home, umask, id, log: &log };
-    let lease = detached::start(&start::running(settings).map_err(problem)?, &detached)?;
+    let lease = detached::start(&start::running(settings)?, &detached)?;
     Ok(Verifying::Started(id, Box::new(lease)))
 }
 
@@ -119,15 +118,6 @@ fn not_allowed(settings: &Settings, request: &VerifyRequest) -> String {
         "the user's configuration does not allow this command; the user may add to {}: [verify] allow = [{words}]",
         file.display()
     )
-}
-
-fn problem(failure: Failure) -> Problem {
-    let kind = match failure.code {
-        code::WRONG => ProblemKind::Invalid,
-        code::TRY_AGAIN => ProblemKind::Busy,
-        _ => ProblemKind::Internal,
-    };
-    Problem::new(kind, failure.message)
 }
 
 #[cfg(test)]

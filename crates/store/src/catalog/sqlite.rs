@@ -99,7 +99,7 @@ impl SqliteCatalog {
 
 impl From<rusqlite::Error> for CatalogError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Database(Box::new(error))
+        if lacks_room(&error) { Self::Full(Box::new(error)) } else { Self::Database(Box::new(error)) }
     }
 }
 
