@@ -154,7 +154,25 @@ fn read<Q: Question>(json: Json) -> Result<Q, Problem> {
         // A list would be taken for the fields in their order.
         return Err(Problem::invalid(format!("the question `{}` is not a JSON object", Q::NAME)));
     }
-    serde_json::from_value(json).map_err(|error| Problem::invalid(format!("the question `{}`: {error}", Q::NAME)))
+    let read = Q::deserialize(&json);
+    read.map_err(|error| {
+        let why = error.to_string();
+        let read_again = |json: &Json| Q::deserialize(json).err().map(|error| error.to_string());
+        let field = field_at_fault(json, &why, &read_again).map(|field| format!(", field `{field}`"));
+        Problem::invalid(format!("the question `{}`{}: {why}", Q::NAME, field.unwrap_or_default()))
+    })
+}
+
+/// Returns the field without which a question no longer fails for this reason. `None` where the reason names it, where a
+/// field is missing, or where several fail alike.
+fn field_at_fault(mut question: Json, why: &str, read: &dyn Fn(&Json) -> Option<String>) -> Option<String> {
+    let names: Vec<String> = question.as_object()?.keys().cloned().collect();
+    names.into_iter().filter(|name| !why.contains(&format!("`{name}`"))).find(|name| {
+        let Some(value) = question.as_object_mut().and_then(|fields| fields.remove(name)) else { return false };
+        let is_at_fault = read(&question).as_deref() != Some(why);
+        question[name.as_str()] = value;
+        is_at_fault
+    })
 }
 
 fn write<A: serde::Serialize>(answer: &A) -> Result<Json, Problem> {

@@ -161,3 +161,15 @@ fn a_contract_says_who_may_ask() {
     assert_eq!(document["questions"]["forget"]["access"], "admin");
     assert_eq!(document["questions"]["find"]["answer"]["$ref"], "#/$defs/answers/Find");
 }
+
+#[test]
+fn a_question_that_cannot_be_read_names_the_field() {
+    let why = |question: Json| read::<find::FindQuestion>(question).unwrap_err();
+    let wrong = why(serde_json::json!({ "service": "shop", "limit": "ten", "error": true }));
+    assert_eq!(wrong.kind, kino_wire::ProblemKind::Invalid);
+    assert_eq!(wrong.message, "the question `find`, field `limit`: invalid type: string \"ten\", expected usize");
+    let within = why(serde_json::json!({ "scope": { "all": 1 } }));
+    assert_eq!(within.message, "the question `find`, field `scope`: invalid type: integer `1`, expected a boolean");
+    let unknown = why(serde_json::json!({ "servise": "shop" }));
+    assert!(unknown.message.starts_with("the question `find`: unknown field `servise`"), "{unknown}");
+}
