@@ -4,6 +4,7 @@
 //! complaints that name the place and what to do.
 
 mod checks;
+mod circles;
 mod docs;
 mod tree;
 mod words;
@@ -30,10 +31,12 @@ struct Check {
 
 const CHECKS: &[Check] = &[
     Check { name: "arrows", about: "crates use only the crates below them", run: checks::arrows },
+    Check { name: "circles", about: "sibling modules do not use each other", run: circles::circles },
     Check { name: "pure", about: "crates without IO touch nothing outside", run: checks::pure },
     Check { name: "headers", about: "every Rust file opens with `//!`", run: checks::headers },
     Check { name: "lengths", about: "no Rust file is longer than 800 lines", run: checks::lengths },
     Check { name: "map", about: "ARCHITECTURE.md names every crate", run: checks::map },
+    Check { name: "holds", about: "ARCHITECTURE.md says what holds of every crate", run: checks::invariants },
     Check { name: "reasons", about: "ARCHITECTURE.md says what every dependency is for", run: checks::dependencies },
     Check { name: "unsafe", about: "ARCHITECTURE.md names every file with unsafe code", run: checks::unsafe_code },
     Check { name: "owners", about: "what is left to do has an owner", run: checks::owners },

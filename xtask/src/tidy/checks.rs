@@ -97,6 +97,18 @@ pub(super) fn map(tree: &Tree) -> Vec<String> {
     missing.map(|package| format!("ARCHITECTURE.md does not name `{}`", package.folder)).collect()
 }
 
+/// ARCHITECTURE.md says of every crate of the product whether others outside rely on it, and what always holds of it.
+pub(super) fn invariants(tree: &Tree) -> Vec<String> {
+    let Some(map) = tree.file("ARCHITECTURE.md") else { return Vec::new() };
+    let table = map.text.split("| crate | interface | invariant |").nth(1).unwrap_or_default();
+    let rows = table.lines().skip(1).take_while(|line| line.is_empty() || line.starts_with('|'));
+    let complete = |row: &&str| row.split('|').skip(1).take(3).all(|cell| !cell.trim().is_empty());
+    let named: BTreeSet<&str> = rows.filter(complete).filter_map(|row| row.split('`').nth(1)).collect();
+    let crates = tree.packages.iter().filter_map(|package| package.folder.strip_prefix("crates/"));
+    let missing = crates.filter(|name| !named.contains(name));
+    missing.map(|name| format!("ARCHITECTURE.md: no row says what always holds of `{name}`")).collect()
+}
+
 /// ARCHITECTURE.md says of every dependency what it is for: a row of its table begins with the name.
 pub(super) fn dependencies(tree: &Tree) -> Vec<String> {
     let Some(map) = tree.file("ARCHITECTURE.md") else { return Vec::new() };
@@ -261,6 +273,15 @@ mod tests {
         tree.packages = vec![package("kino-model", "crates/model", &[]), package("kino-mode", "crates/mode", &[])];
         assert_eq!(map(&tree), ["ARCHITECTURE.md does not name `crates/mode`"]);
         assert_eq!(map(&Tree::default()), ["there is no ARCHITECTURE.md"]);
+    }
+
+    #[test]
+    fn a_crate_without_an_invariant_is_named() {
+        let table = "`new` is new\n| crate | interface | invariant |\n|---|---|---|\n| `model` | – | No IO |\n| `bare` | – | |\n";
+        let mut tree = file("ARCHITECTURE.md", &format!("{table}\n### Next\n| `new` | a | b |\n"));
+        tree.packages = ["model", "bare", "new"].map(|name| package(name, &format!("crates/{name}"), &[])).into();
+        let missing = ["bare", "new"].map(|name| format!("ARCHITECTURE.md: no row says what always holds of `{name}`"));
+        assert_eq!(invariants(&tree), missing);
     }
 
     #[test]
