@@ -366,6 +366,43 @@ async fn check_newest(snapshot: &Snapshot, rows: &[Row]) {
     assert_eq!(found, expected);
 }
 
+#[tokio::test]
+async fn one_root_of_two_runs_names_the_first_run_wherever_its_copies_are() {
+    let root = |run: &'static str| Row {
+        trace: 1,
+        span: 0,
+        parent: None,
+        start: 3,
+        duration: Some(4),
+        name: "a",
+        error: false,
+        revision: 0,
+        service: Some("s"),
+        project: None,
+        run: Some(run),
+        http_status: None,
+        color: None,
+    };
+    for [first, second] in [["r1", "r2"], ["r2", "r1"]] {
+        let (first, second) = (vec![root(first)], vec![root(second)]);
+        let both = [first.clone(), second.clone()].concat();
+        let is_first = async |snapshot: Snapshot, place: &str| {
+            check(&snapshot, &settled(&both, &[]), &[TraceFilter::default()]).await;
+            let found = snapshot.find(&TraceFilter::default(), 2, None).await.unwrap().rows;
+            assert_eq!(found.iter().map(|row| row.run_id.as_deref()).collect::<Vec<_>>(), [Some("r1")], "{place}");
+        };
+        let mut lake = Lake::new();
+        is_first(lake.snapshot(&[both.clone()], &[]), "one batch in memory").await;
+        is_first(lake.snapshot(&[first.clone(), second.clone()], &[]), "two batches in memory").await;
+        lake.flush(&first).await;
+        is_first(lake.snapshot(&[second.clone()], &[]), "a file and memory").await;
+        lake.flush(&second).await;
+        is_first(lake.snapshot(&[], &[]), "two groups").await;
+        lake.merge().await;
+        is_first(lake.snapshot(&[], &[]), "a merged group").await;
+    }
+}
+
 fn some<T: Clone + std::fmt::Debug + 'static>(values: &'static [T]) -> impl Strategy<Value = Option<T>> {
     prop::option::of(prop::sample::select(values))
 }
