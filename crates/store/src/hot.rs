@@ -113,7 +113,7 @@ impl View {
 
 /// The view, and counters beside it.
 #[derive(Debug, Default)]
-pub(crate) struct Shared {
+pub(crate) struct HotState {
     view: Mutex<View>,
     hot_bytes: AtomicU64,
     hot_bytes_max: u64,
@@ -129,7 +129,7 @@ pub(crate) struct Shared {
 /// Reserved memory of the bound on hot rows; released on drop.
 #[derive(Debug)]
 pub(crate) struct Scratch {
-    shared: Arc<Shared>,
+    shared: Arc<HotState>,
     bytes: u64,
 }
 
@@ -210,7 +210,7 @@ impl View {
     }
 }
 
-impl Shared {
+impl HotState {
     pub(crate) fn new(hot_bytes_max: u64) -> Self {
         Self { hot_bytes_max, ..Self::default() }
     }
@@ -436,7 +436,7 @@ impl Shared {
     }
 }
 
-impl Shared {
+impl HotState {
     /// Makes the index of a large batch that has none, so that the first question does not wait for it. Leaves it to
     /// the flush while one is under way: what it would be made of is about to go. Says whether it made one.
     pub(crate) fn index_joined(&self) -> Result<bool, ArrowError> {
@@ -506,7 +506,7 @@ mod tests {
 
     use super::*;
 
-    fn pushed(shared: &Shared, batches: usize) -> usize {
+    fn pushed(shared: &HotState, batches: usize) -> usize {
         let mut shop = Shop::new(3, UnixNanos(1_760_000_000_000_000_000));
         let content = |_| Content::Batch(Batch::from_rows(&shop.next_trace(), &[]));
         let accepted = |content| Accepted { content, arrival: 1, reserved: 0 };
@@ -516,20 +516,20 @@ mod tests {
 
     #[test]
     fn small_batches_are_joined_once_they_are_old_or_many() {
-        let shared = Shared::new(1 << 30);
+        let shared = HotState::new(1 << 30);
         let spans = pushed(&shared, JOIN_MIN);
         assert!(!shared.coalesce_small(5 + JOIN_AGE_NANOS - 1).unwrap());
         assert!(shared.coalesce_small(5 + JOIN_AGE_NANOS).unwrap());
         let joined = shared.view().active.batches.clone();
         assert_eq!((joined.len(), joined[0].spans.num_rows()), (1, spans));
-        let shared = Shared::new(1 << 30);
+        let shared = HotState::new(1 << 30);
         pushed(&shared, JOIN_MANY);
         assert!(shared.coalesce_small(5).unwrap());
     }
 
     #[test]
     fn what_the_next_flush_may_take_is_joined_only_if_it_is_many() {
-        let shared = Shared::new(1 << 30);
+        let shared = HotState::new(1 << 30);
         pushed(&shared, 1);
         let flushing = shared.freeze().unwrap();
         pushed(&shared, JOIN_MIN);

@@ -16,7 +16,7 @@ use crate::catalog::{Catalog, DocumentStore};
 use crate::config::StoreConfig;
 use crate::disk::Disk;
 use crate::error::{AppendError, StoreError};
-use crate::hot::{Accepted, Content, HotBatch, Scratch, Shared};
+use crate::hot::{Accepted, Content, HotBatch, HotState, Scratch};
 use crate::lock::{self, HomeLock, HomeMark};
 use crate::retained::{Exempt, RetentionState, Retired};
 use crate::snapshot::{Caches, Snapshot};
@@ -59,7 +59,7 @@ pub(crate) struct Inner {
     pub(crate) caches: Arc<Caches>,
     pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) documents: Arc<dyn DocumentStore>,
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<HotState>,
     /// `None` on a read-only store.
     pub(crate) writer: Option<Writer>,
     pub(crate) read_only: Option<String>,

@@ -15,7 +15,7 @@ use crate::claim::Claim;
 use crate::config::StoreConfig;
 use crate::disk::Disk;
 use crate::error::OpenError;
-use crate::hot::{Quarantined, Shared};
+use crate::hot::{HotState, Quarantined};
 use crate::inner::Inner;
 use crate::kill_points::KillPoint;
 use crate::recognise::{expect_database, recognise};
@@ -71,7 +71,7 @@ pub(crate) fn open(
     let mut report = OpenReport { read_only, ..OpenReport::default() };
     let (catalog, loaded, lake, written) = open_catalog(&config.home, &storage, disk.as_ref(), &mut report)?;
     let mut read_only = report.read_only.take();
-    let shared = Arc::new(Shared::new(config.hot_bytes_max));
+    let shared = Arc::new(HotState::new(config.hot_bytes_max));
 
     let folder = crate::wal::folder(&config.home);
     let refuse = |source| OpenError::Home { path: folder.clone(), source };
@@ -195,7 +195,7 @@ pub(crate) fn note_log_in_use(catalog: &dyn Catalog, in_use: bool) {
     }
 }
 
-fn fill_view(shared: &Shared, loaded: &Loaded, now: i64, report: &mut OpenReport) -> Vec<Retired> {
+fn fill_view(shared: &HotState, loaded: &Loaded, now: i64, report: &mut OpenReport) -> Vec<Retired> {
     let mut groups = Vec::with_capacity(loaded.groups.len());
     let mut view = shared.view();
     for row in &loaded.groups {
@@ -236,7 +236,7 @@ fn fill_view(shared: &Shared, loaded: &Loaded, now: i64, report: &mut OpenReport
     loaded.leftovers.iter().map(retired).collect()
 }
 
-fn take_in(shared: &Shared, replayed: Replayed, now: u64, report: &mut OpenReport) {
+fn take_in(shared: &HotState, replayed: Replayed, now: u64, report: &mut OpenReport) {
     shared.wal_bytes_add(replayed.bytes);
     let mut view = shared.view();
     for accepted in replayed.accepted {

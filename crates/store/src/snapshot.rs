@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use crate::budget::Reservation;
 use crate::error::ScanError;
-use crate::hot::{HotBatch, Shared};
+use crate::hot::{HotBatch, HotState};
 use kino_lake::group::{FileEntry, Group, LakeTable, may_be_in_any};
 use kino_lake::read::{LakeReader, Read};
 use kino_lake::rollup::GroupRollups;
@@ -59,7 +59,7 @@ pub struct Snapshot {
     pub(crate) hot: Vec<Arc<HotBatch>>,
     /// Traces that are being forgotten: their rows are to be left out.
     pub(crate) hidden: Arc<HashSet<TraceId>>,
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<HotState>,
     /// The split traces of these sources, once a question has needed them.
     pub(crate) split: Arc<OnceCell<Arc<SplitView>>>,
     /// What the question has reserved of the memory that all questions may take together.

@@ -18,7 +18,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use proptest::prelude::*;
 
 use super::{Caches, OperationFilter, Snapshot, TraceFilter};
-use crate::hot::{HotBatch, Shared};
+use crate::hot::{HotBatch, HotState};
 use kino_lake::group::{FileEntry, FlushSet, Group, GroupId};
 use kino_lake::read::{FOOTER_CACHE_BYTES, LakeReader};
 use kino_lake::rollup::{OPERATIONS_MAX, OperationKey};
@@ -175,7 +175,7 @@ impl Lake {
     }
 
     fn snapshot_with(&self, hot: &[Arc<HotBatch>], hidden: &[u8]) -> Snapshot {
-        let shared = Arc::new(Shared::new(0));
+        let shared = Arc::new(HotState::new(0));
         shared.view().groups = Arc::new(self.groups.clone());
         Snapshot {
             reader: Arc::clone(&self.reader),

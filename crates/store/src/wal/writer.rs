@@ -19,7 +19,7 @@ use super::segment::{self, Kind};
 use crate::config::SyncPolicy;
 use crate::disk::{Disk, DiskFile};
 use crate::error::AppendError;
-use crate::hot::{Accepted, Generation, Shared};
+use crate::hot::{Accepted, Generation, HotState};
 use crate::lock::{self, HomeMark};
 
 /// Requests that may wait. Each carries at most one client's request, whose memory is already reserved.
@@ -86,7 +86,7 @@ struct State {
     options: Options,
     disk: Arc<dyn Disk>,
     clock: Arc<dyn Clock>,
-    shared: Arc<Shared>,
+    shared: Arc<HotState>,
     current: Option<Segment>,
     /// When the oldest unsynced byte was written, by the monotonic clock.
     unsynced_since: Option<u64>,
@@ -98,7 +98,7 @@ impl Writer {
         options: Options,
         disk: Arc<dyn Disk>,
         clock: Arc<dyn Clock>,
-        shared: Arc<Shared>,
+        shared: Arc<HotState>,
     ) -> io::Result<Self> {
         let (queue, requests) = sync_channel(QUEUE_LEN);
         let state = State { options, disk, clock, shared, current: None, unsynced_since: None, buffer: Vec::new() };
