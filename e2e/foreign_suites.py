@@ -72,7 +72,7 @@ SUITES = {
     ),
     "starlette": Suite(
         "pypi", "starlette", "1.10.0",
-        ["starlette==1.10.0", "httpx==0.28.1", "trio==0.32.0", "pytest==9.2.0", "python-multipart==0.0.22", "itsdangerous==2.2.0", "jinja2==3.1.6", "pyyaml==6.0.3", "anyio==4.12.1"],
+        ["starlette==1.10.0", "httpx==0.28.1", "httpx2==2.16.2", "trio==0.32.0", "pytest==9.2.0", "python-multipart==0.0.22", "itsdangerous==2.2.0", "jinja2==3.1.6", "pyyaml==6.0.3", "anyio==4.12.1"],
         PYTEST,
     ),
     "requests-mock": Suite(

@@ -183,7 +183,7 @@ export const never = (given: Item): number => {
 USES = "total([{ price: 2 }]); new Basket().put({ price: 1 });"
 TYPED_FILES = {
     ".gitignore": "node_modules\nbuilt\n",
-    "package.json": '{"type": "commonjs"}',
+    "package.json": '{"private": true}',
     "shop.ts": TYPED,
     "app.ts": f"import {{ total, Basket }} from './shop';\n{USES}\n",
     "own.mts": f"import {{ total, Basket }} from './shop.ts';\n{USES}\n",
@@ -193,7 +193,7 @@ TYPED_FILES = {
 TYPESCRIPT = "{ diagnostics: false, tsconfig: { module: 'commonjs', target: 'es2022', types: [] } }"
 BABEL = "{ presets: [['@babel/preset-env', { targets: { node: 'current' } }], '@babel/preset-typescript'] }"
 TRANSFORMS = {"ts-jest": f"['ts-jest', {TYPESCRIPT}]", "babel-jest": f"['babel-jest', {BABEL}]", "@swc/jest": "['@swc/jest', {}]"}
-COMPILE = "npx tsc --target es2022 --module commonjs --sourceMap --skipLibCheck --types '' --outDir built shop.ts app.ts; node built/app.js"
+COMPILE = "npx tsc --target es2022 --module commonjs --sourceMap --skipLibCheck --types node --outDir built shop.ts app.ts; node built/app.js"
 BUNDLE = "npx esbuild app.ts --bundle --platform=node --sourcemap --outfile=built/all.js --log-level=error && node built/all.js"
 WAYS = {
     "tsx": ["npx", "tsx", "app.ts"],
