@@ -122,7 +122,7 @@ def test_a_pull_that_is_ended_at_any_instant_goes_on(own_engine, kind, server, h
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )
             asked = len(peer.asked)
-            enough = asked + chance.randrange(1, 40)
+            enough = asked + chance.randrange(1, 120)
             eventually(lambda: len(peer.asked) >= enough or pull.poll() is not None)
             time.sleep(chance.random() * 0.02)
             pull.send_signal(how)

@@ -46,6 +46,8 @@ const PAGE_TRACES: u64 = 100;
 const PAGE_TRACES_MAX: u64 = 10_000;
 /// Bytes of traces that are handed to the engine at one time.
 const BATCH_BYTES: usize = 8 << 20;
+/// Traces that are handed over at one time: fetched one by one, they are what a pull that is ended asks for again.
+const BATCH_TRACES: usize = 32;
 /// How long a trace may still be growing: programs send spans in batches, and collectors wait for whole traces. What is
 /// younger is asked for again by the next pull.
 const SETTLED: Duration = Duration::from_mins(5);
@@ -321,7 +323,8 @@ impl Pull<'_> {
                 continue;
             }
             batch.push((id, trace));
-            if batch.iter().map(|(_, trace)| trace.body.len()).sum::<usize>() >= BATCH_BYTES {
+            let bytes: usize = batch.iter().map(|(_, trace)| trace.body.len()).sum();
+            if bytes >= BATCH_BYTES || batch.len() >= BATCH_TRACES {
                 self.hand_over(std::mem::take(&mut batch))?;
             }
         }

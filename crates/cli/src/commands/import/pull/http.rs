@@ -69,6 +69,9 @@ impl Address {
         let uri: Uri = text.parse().map_err(|_| wrong("the URL cannot be read"))?;
         let authority = uri.authority().filter(|authority| !authority.host().is_empty());
         let authority = authority.ok_or_else(|| wrong("the URL has no host"))?;
+        if authority.port_u16().is_none() && authority.as_str() != authority.host() {
+            return Err(wrong("the URL's port cannot be read"));
+        }
         Ok(Self {
             authority: authority.as_str().to_ascii_lowercase(),
             host: authority.host().to_ascii_lowercase(),
@@ -309,7 +312,8 @@ mod tests {
             ("http://", "read"),
             ("http:///x", "read"),
             ("http://ho st", "read"),
-            ("http://host:port", "read"),
+            ("http://host:port", "port"),
+            ("http://host:70000", "port"),
             ("https://host", "tunnel"),
         ] {
             let failure = Address::parse(text).unwrap_err();
