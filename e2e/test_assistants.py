@@ -63,7 +63,7 @@ def copilot(case):
         "COPILOT_PROVIDER_BASE_URL": f"{case.model.url}/v1", "COPILOT_PROVIDER_TYPE": "openai", "COPILOT_PROVIDER_API_KEY": "none",
         "COPILOT_MODEL": "gpt-5", "COPILOT_OFFLINE": "true", "COPILOT_AUTO_UPDATE": "false",
     }
-    return ["copilot", "-p", PROMPT, "--allow-all-tools"]
+    return ["copilot", "-p", PROMPT, "--allow-all-tools", "--allow-all-paths"]
 
 
 def opencode(case):
@@ -140,7 +140,7 @@ def check_told(case):
 
 def commands(python, before=""):
     # The finding may come after the first call was answered: then it is told with the second or third.
-    return [f"{before}{python} shop.py fail", "sleep 3", "sleep 1"]
+    return [f"{before}{python} shop.py fail", "sleep 3", "sleep 1", "sleep 1", "sleep 1"]
 
 
 @pytest.mark.parametrize(("agent", "made"), [("claude-code", claude), ("gemini-cli", gemini)])
