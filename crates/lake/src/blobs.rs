@@ -67,6 +67,7 @@ pub fn pack(id: GroupId, blobs: &BTreeMap<BlobHash, Bytes>) -> io::Result<(Bytes
     let mut bytes = MAGIC.to_vec();
     let mut places = BTreeMap::new();
     for (hash, content) in blobs {
+        assert!(hash_of(content) == *hash, "{hash} is not the hash of its blob");
         let frame = zstd::bulk::compress(content, LEVEL)?;
         let place = Place {
             pack: id,

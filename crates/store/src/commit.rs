@@ -17,10 +17,10 @@ use crate::hot::Generation;
 use crate::inner::{Inner, blocking};
 use crate::kill_points::KillPoint;
 use kino_lake::blobs;
-use kino_lake::describe::{describe_group, describe_pack};
+use kino_lake::describe::{describe_group, describe_pack, read_manifest};
 use kino_lake::entry::{GroupRow, PackRow};
 use kino_lake::group::{FileEntry, FileMeta, FlushSet, Group, GroupId, NewFile};
-use kino_lake::paths::{file_path, manifest_path, pack_path};
+use kino_lake::paths::{file_path, manifest_path, number_in, pack_path};
 
 /// A change of the lake, applied by one commit.
 #[derive(Debug, Default)]
@@ -138,7 +138,9 @@ impl Inner {
         };
         let row = GroupRow { id, meta, files: files.into_iter().map(entry).collect(), blobs };
         assert_group_sound(&row);
-        uploads.push((manifest_path(id), describe_group(self.lake, &row)?));
+        let manifest = describe_group(self.lake, &row)?;
+        assert!(read_manifest(&manifest, self.lake, id).is_ok(), "{id:?}: its manifest does not read back");
+        uploads.push((manifest_path(id), manifest));
         Ok(row)
     }
 
@@ -158,7 +160,9 @@ impl Inner {
         let row = PackRow { id, path: path.clone(), bytes: bytes.len() as u64, blobs };
         assert_pack_sound(&row);
         uploads.push((path, bytes));
-        uploads.push((manifest_path(id), describe_pack(self.lake, &row)?));
+        let manifest = describe_pack(self.lake, &row)?;
+        assert!(read_manifest(&manifest, self.lake, id).is_ok(), "{id:?}: its manifest does not read back");
+        uploads.push((manifest_path(id), manifest));
         Ok(row)
     }
 
@@ -251,6 +255,7 @@ fn assert_group_sound(group: &GroupRow) {
     for file in files {
         let FileMeta { rows, bytes, start_min, start_max, .. } = &file.meta;
         assert!(*rows > 0 && *bytes > 0, "{}: a file has rows", file.path);
+        assert!(file.group == *id && number_in(&file.path) == Some(id.0), "{}: not a file of {id:?}", file.path);
         assert!(start_min <= start_max, "{}: its times are ordered", file.path);
     }
 }

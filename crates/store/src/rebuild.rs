@@ -301,6 +301,7 @@ fn take_documents(disk: &dyn Disk, catalog: &SqliteCatalog, home: &Path, lake: u
 /// Puts the new database in the place of the old one; says where that is now. What SQLite keeps beside the old one goes
 /// first: it must never be applied to the new one.
 fn put_in_place(disk: &dyn Disk, home: &Path, fresh: &Path) -> io::Result<Option<PathBuf>> {
+    assert!(disk.length(fresh).is_ok_and(|length| length > 0), "there is nothing to put in the database's place");
     let beside = |path: &Path, suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
     let database = home.join(DATABASE);
     let aside = (1..).map(|number| home.join(format!("{DATABASE}.before-rebuild-{number}")));

@@ -75,6 +75,9 @@ impl Storage {
     /// Writes files and makes them durable. A file that is there already is never written over: that is an error.
     /// Where it fails, what it made is removed as far as that goes.
     pub(crate) async fn put_all(&self, files: Vec<(String, Bytes)>) -> Result<(), StoreError> {
+        let names: BTreeSet<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(names.len(), files.len(), "each file of the lake is written once");
+        assert!(files.iter().all(|(_, bytes)| !bytes.is_empty()), "a file of the lake has content");
         let Some(folder) = self.local.clone() else {
             for (path, bytes) in files {
                 let path = object_store::path::Path::from(path);

@@ -57,7 +57,10 @@ impl Inventory {
         };
         let hidden: Vec<u8> = self.hidden.iter().flat_map(|trace| trace.0).collect();
         let sealed = sealed::seal(MAGIC, &head, &hidden)?;
-        Ok([sealed.as_slice(), sealed.as_slice()].concat().into())
+        let bytes = [sealed.as_slice(), sealed.as_slice()].concat();
+        // What a lost catalog is restored from is never written so that it cannot be read.
+        assert!(Self::from_bytes(&bytes).as_ref() == Ok(self), "inventory {} does not read back", self.sequence);
+        Ok(bytes.into())
     }
 
     /// Reads what [`Inventory::to_bytes`] wrote, from whichever half is whole.

@@ -10,7 +10,7 @@ use super::{DamagedEntry, EntryState, Leftover, Loaded, check};
 use crate::error::CatalogError;
 use kino_lake::blobs::Place;
 use kino_lake::entry::{GroupRow, PackRow};
-use kino_lake::group::{BlockSums, FileEntry, FileMeta, GroupId, GroupMeta, LakeTable};
+use kino_lake::group::{BLOCK_BYTES, BlockSums, FileEntry, FileMeta, GroupId, GroupMeta, LakeTable};
 
 /// The database's rows of one group or pack, not yet verified.
 struct Found {
@@ -123,6 +123,8 @@ pub(super) fn check_all(transaction: &Transaction<'_>) -> Result<(), CatalogErro
 /// Records a file's block sums, if its group is still live and its entry is what was written.
 pub(super) fn learn_blocks(transaction: &Transaction<'_>, file: &FileEntry) -> Result<(), CatalogError> {
     let Some(blocks) = file.meta.blocks.bytes() else { return Ok(()) };
+    let sums = file.meta.bytes.div_ceil(BLOCK_BYTES) * size_of::<u32>() as u64;
+    assert_eq!(blocks.len() as u64, sums, "{}: a sum for each block", file.path);
     if one(transaction, file.group, verified)?.is_none() {
         return Ok(());
     }

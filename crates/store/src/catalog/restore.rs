@@ -47,6 +47,10 @@ pub(crate) struct Restored {
 impl SqliteCatalog {
     /// Fills a new database.
     pub(crate) fn restore(&self, restored: &Restored, now: i64) -> Result<(), CatalogError> {
+        let next_id = restored.inventory.next_id;
+        let given = restored.groups.iter().map(|row| row.id).chain(restored.packs.iter().map(|row| row.id));
+        let mut given = given.chain(restored.leftovers.iter().map(|leftover| leftover.id));
+        assert!(given.all(|id| id.0 < next_id), "the number of a restored entry would be given again");
         self.transact(|transaction| {
             for row in &restored.groups {
                 let paths = row.files.iter().map(|file| file.path.as_str());

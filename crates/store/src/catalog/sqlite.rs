@@ -16,6 +16,7 @@ use crate::error::CatalogError;
 use kino_lake::blobs;
 use kino_lake::describe::Inventory;
 use kino_lake::group::{FileEntry, GroupId};
+use kino_lake::paths::number_in;
 
 /// How long a statement waits for another connection, such as a person's `sqlite3`.
 const BUSY: Duration = Duration::from_secs(5);
@@ -198,6 +199,7 @@ impl Catalog for SqliteCatalog {
             let id = GroupId(transaction.last_insert_rowid() as u64);
             let mut insert = transaction.prepare("INSERT INTO files (path, group_id) VALUES (?1, ?2)")?;
             for path in paths(id) {
+                assert!(number_in(&path) == Some(id.0), "{path}: not a file of {id:?}");
                 insert.execute(params![path, id.0 as i64])?;
             }
             Ok(id)
@@ -205,6 +207,7 @@ impl Catalog for SqliteCatalog {
     }
 
     fn commit(&self, commit: &Commit) -> Result<(), CatalogError> {
+        assert_commit_sound(commit);
         self.transact(|transaction| {
             // What becomes live comes last: an entry that this commit retires as well is then no longer pending.
             for id in &commit.discard {
@@ -288,6 +291,7 @@ impl DocumentStore for SqliteCatalog {
     fn put_record(&self, kind: &str, id: &str, json: &serde_json::Value, now: i64) -> Result<(), CatalogError> {
         let sql = "INSERT INTO records (kind, id, json, updated) VALUES (?1, ?2, ?3, ?4)
                    ON CONFLICT (kind, id) DO UPDATE SET json = excluded.json, updated = excluded.updated";
+        assert!(!kind.is_empty() && !id.is_empty() && !json.is_null(), "the document {kind} {id:?} is none");
         let json = serde_json::to_string(json)?;
         self.transact(|transaction| {
             transaction.execute(sql, params![kind, id, json, now])?;
@@ -348,6 +352,7 @@ impl DocumentStore for SqliteCatalog {
                 "INSERT INTO counters VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET count = count + excluded.count";
             let mut add = transaction.prepare(sql)?;
             for (name, count) in counts {
+                assert!(i64::try_from(*count).is_ok(), "{name} counts {count}");
                 add.execute(params![name, *count as i64])?;
             }
             count_change(transaction)
@@ -378,6 +383,15 @@ pub(super) fn meta(connection: &Connection, key: &str) -> Result<u64, CatalogErr
 fn number(connection: &Connection, key: &str) -> Result<Option<i64>, CatalogError> {
     let sql = "SELECT value FROM meta WHERE key = ?1";
     Ok(connection.query_row(sql, [key], |row| row.get(0)).optional()?)
+}
+
+/// Panics where a commit would make one entry live twice, or move the log's position to where no segment is.
+fn assert_commit_sound(commit: &Commit) {
+    let added = || commit.add.iter().map(|group| group.id).chain(commit.pack.iter().map(|pack| pack.id));
+    let distinct: BTreeSet<GroupId> = added().collect();
+    assert_eq!(distinct.len(), added().count(), "each entry becomes live once");
+    let is_position = |position: u64| i64::try_from(position).is_ok();
+    assert!(commit.wal_position.is_none_or(is_position), "the log has a position {:?}", commit.wal_position);
 }
 
 /// The number that the next group gets.

@@ -28,7 +28,9 @@ pub(super) fn take(disk: &dyn Disk, folder: &Path, next: u64) -> io::Result<(u64
     let returned: Vec<_> = listed.into_iter().filter(|path| segment_number(path).is_some()).collect();
     let taken = returned.len().min(RETURNED_MAX);
     for (path, number) in returned.iter().take(taken).zip(next..) {
-        disk.rename(path, &segment_path(folder, number))?;
+        let last = segment_path(folder, number);
+        assert!(disk.length(&last).is_err(), "{} would be replaced", last.display());
+        disk.rename(path, &last)?;
     }
     if taken > 0 {
         disk.sync_dir(folder)?;

@@ -78,6 +78,7 @@ pub(crate) struct Scanned<'a> {
 }
 
 pub(crate) fn header(number: u64) -> [u8; HEADER_LEN] {
+    assert!(number <= super::NUMBER_MAX, "a segment has a number that a reader skips");
     let mut bytes = [0; HEADER_LEN];
     bytes[..8].copy_from_slice(MAGIC);
     bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
@@ -269,6 +270,12 @@ mod tests {
             ends.push(bytes.len());
         }
         (bytes, ends)
+    }
+
+    #[test]
+    #[should_panic(expected = "a reader skips")]
+    fn a_number_that_readers_skip_is_never_written() {
+        header(super::super::NUMBER_MAX + 1);
     }
 
     /// A segment as version 2 wrote it: two blobs, arrived at 1 and 2.

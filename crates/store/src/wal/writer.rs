@@ -227,6 +227,7 @@ impl State {
             None => self.open_segment()?,
         };
         assert_eq!(segment.length, begin, "a record would not be where it says");
+        assert!(!self.buffer.is_empty(), "an append has a record");
         let always = self.options.sync == SyncPolicy::Always;
         let written = segment
             .file
