@@ -40,7 +40,7 @@ use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 
 pub use handler::Handler;
 pub use leases::Lease;
-pub use messages::{Malformed, malformed_body};
+pub use messages::{BatchPart, HttpBody, Malformed};
 pub use sessions::Sessions;
 pub use tools::sql::{Ran, SqlRows, SqlRunner};
 pub use tools::verify::{Starting, Verifier, VerifyRequest, Verifying};

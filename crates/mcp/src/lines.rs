@@ -21,7 +21,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::messages::{BATCH_MAX, IdScanner, MESSAGE_BYTES_MAX, Malformed, id_of};
+use crate::messages::{self, BATCH_MAX, IdScanner, MESSAGE_BYTES_MAX, Malformed, Read};
 
 /// Messages that may wait to be written: more wait where they are made.
 const QUEUE_MAX: usize = 64;
@@ -114,7 +114,7 @@ impl<R: AsyncRead + Send + Unpin> Lines<R> {
             return;
         }
         if !line.starts_with(b"[") {
-            match message(line) {
+            match messages::read(line) {
                 Read::Message(message) => self.messages.push_back(*message),
                 Read::Ignored => {}
                 Read::Malformed(answer) => self.replies.push_back(answer),
@@ -130,7 +130,7 @@ impl<R: AsyncRead + Send + Unpin> Lines<R> {
         }
         let mut batch = Batch::default();
         for part in parts {
-            match message(part.get().as_bytes()) {
+            match messages::read(part.get().as_bytes()) {
                 Read::Message(message) => {
                     if let ClientJsonRpcMessage::Request(request) = &*message {
                         batch.unanswered.insert(request.id.clone());
@@ -146,30 +146,6 @@ impl<R: AsyncRead + Send + Unpin> Lines<R> {
         } else if !batch.answers.is_empty() {
             self.replies.push_back(Json::Array(batch.answers));
         }
-    }
-}
-
-/// What a text is read as.
-enum Read {
-    Message(Box<ClientJsonRpcMessage>),
-    /// A notification that this protocol does not have, or an answer to nothing that was asked.
-    Ignored,
-    Malformed(Json),
-}
-
-fn message(text: &[u8]) -> Read {
-    if let Ok(message) = serde_json::from_slice(text) {
-        return Read::Message(Box::new(message));
-    }
-    let Ok(json) = serde_json::from_slice::<Json>(text) else {
-        return Read::Malformed(Malformed::NotJson.answer(&Json::Null));
-    };
-    let is_notification = json["method"].is_string() && json.get("id").is_none();
-    let is_answer = json.get("method").is_none() && (json.get("result").is_some() || json.get("error").is_some());
-    if is_notification || is_answer {
-        Read::Ignored
-    } else {
-        Read::Malformed(Malformed::NoMessage.answer(&id_of(&json)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! JSON-RPC messages as they arrive, over any transport: which are none, and what their sender is answered.
 
-use rmcp::model::ErrorCode;
+use rmcp::model::{ClientJsonRpcMessage, ErrorCode};
 use serde_json::{Value as Json, json};
 
 use crate::REQUEST_BYTES_MAX;
@@ -20,8 +20,10 @@ pub enum Malformed {
     NoMessage,
     /// It is longer than a message may be.
     TooLong,
-    /// It is a batch of none, or of too many messages, or where there are no batches.
+    /// It is a batch of none, or of too many messages.
     Batch,
+    /// It begins a session within a batch.
+    BeginsInBatch,
 }
 
 impl Malformed {
@@ -42,28 +44,87 @@ impl Malformed {
                     REQUEST_BYTES_MAX >> 20
                 ),
             ),
-            Self::Batch => (
-                ErrorCode::INVALID_REQUEST,
-                format!("a batch has 1 to {BATCH_MAX} messages, over standard input; over HTTP send them one by one"),
-            ),
+            Self::Batch => (ErrorCode::INVALID_REQUEST, format!("a batch has 1 to {BATCH_MAX} messages")),
+            Self::BeginsInBatch => {
+                (ErrorCode::INVALID_REQUEST, "initialize is sent by itself, not in a batch".to_owned())
+            }
         };
         json!({"jsonrpc": "2.0", "id": id, "error": {"code": code.0, "message": message}})
     }
 }
 
-/// What is wrong with the body of an HTTP request, as far as the protocol's library does not say it.
-#[must_use]
-pub fn malformed_body(body: &[u8]) -> Option<Malformed> {
-    match serde_json::from_slice::<Json>(body) {
-        Err(_) => Some(Malformed::NotJson),
-        Ok(Json::Array(_)) => Some(Malformed::Batch),
-        Ok(Json::Object(_)) => None,
-        Ok(_) => Some(Malformed::NoMessage),
+/// The body of an HTTP request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HttpBody {
+    /// An object: the protocol's library says whether it is a message.
+    Message,
+    /// Protocol 2025-03-26 has them.
+    Batch(Vec<BatchPart>),
+    Malformed(Malformed),
+}
+
+/// One part of a batch. Notifications that this protocol does not have are left out.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BatchPart {
+    /// To be served by itself.
+    Message(Vec<u8>),
+    /// The answer to what is no message.
+    Refused(Json),
+}
+
+impl HttpBody {
+    /// Reads a body.
+    #[must_use]
+    pub fn read(body: &[u8]) -> Self {
+        match serde_json::from_slice::<Json>(body) {
+            Err(_) => Self::Malformed(Malformed::NotJson),
+            Ok(Json::Object(_)) => Self::Message,
+            Ok(Json::Array(parts)) if parts.is_empty() || parts.len() > BATCH_MAX => Self::Malformed(Malformed::Batch),
+            Ok(Json::Array(parts)) => Self::Batch(parts.iter().filter_map(part).collect()),
+            Ok(_) => Self::Malformed(Malformed::NoMessage),
+        }
+    }
+}
+
+fn part(message: &Json) -> Option<BatchPart> {
+    let text = message.to_string().into_bytes();
+    match read(&text) {
+        Read::Message(_) if message["method"] == "initialize" => {
+            Some(BatchPart::Refused(Malformed::BeginsInBatch.answer(&id_of(message))))
+        }
+        Read::Message(_) => Some(BatchPart::Message(text)),
+        Read::Ignored => None,
+        Read::Malformed(answer) => Some(BatchPart::Refused(answer)),
+    }
+}
+
+/// What a text is read as.
+pub(crate) enum Read {
+    Message(Box<ClientJsonRpcMessage>),
+    /// A notification that this protocol does not have, or an answer to nothing that was asked.
+    Ignored,
+    Malformed(Json),
+}
+
+/// Reads one message.
+pub(crate) fn read(text: &[u8]) -> Read {
+    if let Ok(message) = serde_json::from_slice(text) {
+        return Read::Message(Box::new(message));
+    }
+    let Ok(json) = serde_json::from_slice::<Json>(text) else {
+        return Read::Malformed(Malformed::NotJson.answer(&Json::Null));
+    };
+    let is_notification = json["method"].is_string() && json.get("id").is_none();
+    let is_answer = json.get("method").is_none() && (json.get("result").is_some() || json.get("error").is_some());
+    if is_notification || is_answer {
+        Read::Ignored
+    } else {
+        Read::Malformed(Malformed::NoMessage.answer(&id_of(&json)))
     }
 }
 
 /// The id of a message that cannot be read as one; `null` where it has none.
-pub(crate) fn id_of(message: &Json) -> Json {
+fn id_of(message: &Json) -> Json {
     match &message["id"] {
         id @ Json::Number(_) => id.clone(),
         Json::String(id) if id.len() <= ID_BYTES_MAX => json!(id),
@@ -186,10 +247,21 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_no_single_object_is_refused() {
-        assert_eq!(malformed_body(b"{"), Some(Malformed::NotJson));
-        assert_eq!(malformed_body(b"[]"), Some(Malformed::Batch));
-        assert_eq!(malformed_body(b"3"), Some(Malformed::NoMessage));
-        assert_eq!(malformed_body(br#"{"jsonrpc":"2.0","method":"ping","id":1}"#), None);
+    fn a_body_is_a_message_or_a_batch_or_refused() {
+        assert_eq!(HttpBody::read(b"{"), HttpBody::Malformed(Malformed::NotJson));
+        assert_eq!(HttpBody::read(b"[]"), HttpBody::Malformed(Malformed::Batch));
+        assert_eq!(HttpBody::read(b"3"), HttpBody::Malformed(Malformed::NoMessage));
+        assert_eq!(HttpBody::read(br#"{"jsonrpc":"2.0","method":"ping","id":1}"#), HttpBody::Message);
+        let many = json!(vec![json!({"jsonrpc": "2.0", "method": "ping", "id": 1}); BATCH_MAX + 1]).to_string();
+        assert_eq!(HttpBody::read(many.as_bytes()), HttpBody::Malformed(Malformed::Batch));
+        let ping = json!({"jsonrpc": "2.0", "method": "ping", "id": 1});
+        let batch = json!([ping, {"jsonrpc": "2.0", "method": "no/such"}, 5, {"jsonrpc": "2.0", "id": 2,
+            "method": "initialize", "params": {"protocolVersion": "2025-03-26", "capabilities": {},
+            "clientInfo": {"name": "a", "version": "1"}}}]);
+        let HttpBody::Batch(parts) = HttpBody::read(batch.to_string().as_bytes()) else { panic!("no batch") };
+        let refused = |why: Malformed, id: Json| BatchPart::Refused(why.answer(&id));
+        assert_eq!(parts[0], BatchPart::Message(ping.to_string().into_bytes()));
+        assert!(parts.contains(&refused(Malformed::NoMessage, Json::Null)));
+        assert!(parts.contains(&refused(Malformed::BeginsInBatch, json!(2))));
     }
 }

@@ -1,5 +1,5 @@
 //! Everything on the third port and on the socket: questions under `/api/v1/`, their schemas, imports and exports, MCP, health and
-//! metrics.
+//! metrics. No pages for a browser: `/` says where to look instead.
 
 use axum::Router;
 use axum::body::Body;
@@ -11,7 +11,7 @@ use futures::StreamExt;
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use kino_engine::{Engine, offload_bytes};
-use kino_mcp::Malformed;
+use kino_mcp::{HttpBody, Malformed};
 use kino_wire::admin::{Health, Liveness, Readiness};
 use kino_wire::export::{DAMAGE_HEADER, ExportEncoding, ExportQuestion};
 use kino_wire::{Access, Backend, Problem};
@@ -22,7 +22,7 @@ use crate::guard::{self, Guard};
 use crate::otlp::Otlp;
 use crate::otlp::body::{self, Budget};
 use crate::reply::{json, refuse, unauthorized};
-use crate::{metrics, revocation};
+use crate::{batch, metrics, revocation};
 
 /// Bytes of a question's body. A run's two output streams and its diff travel in one, each at most the limit for
 /// blobs, and a third longer as base64.
@@ -64,6 +64,7 @@ pub(crate) fn routes(otlp: &Otlp, mcp: Mcp, connections_max: usize) -> Router {
     };
     let mcp = Router::new().fallback(ask_over_mcp).with_state((api.clone(), mcp));
     Router::new()
+        .route("/", get(front))
         .route("/api/v1/import", post(import))
         .route("/api/v1/export", post(export))
         .route("/api/v1/schema", get(schema))
@@ -165,22 +166,40 @@ async fn show_metrics(State(api): State<Api>, request: Request) -> Result<Respon
 /// The same tools for all, but only who may do everything has commands executed.
 async fn ask_over_mcp(State((api, mcp)): State<(Api, Mcp)>, request: Request) -> Result<Response, Response> {
     allow(&api, &request, Access::Read)?;
-    let mut service = if allow(&api, &request, Access::Admin).is_ok() { mcp.executing } else { mcp.reading };
-    let request = if request.method() == Method::POST { with_a_message(request).await? } else { request };
-    let answer = tower::Service::call(&mut service, request).await;
-    answer.map(IntoResponse::into_response).map_err(|never| match never {})
-}
-
-/// Reads the body, and refuses what is no single message in the protocol's own form.
-async fn with_a_message(request: Request) -> Result<Request, Response> {
+    let service = if allow(&api, &request, Access::Admin).is_ok() { mcp.executing } else { mcp.reading };
+    if request.method() != Method::POST {
+        return Ok(batch::serve(service, request).await);
+    }
     let (parts, body) = request.into_parts();
+    // What is no message is refused in the protocol's own form.
     let refused = |status, malformed: Malformed| json(status, &malformed.answer(&Json::Null));
     let body = axum::body::to_bytes(body, kino_mcp::REQUEST_BYTES_MAX).await;
     let body = body.map_err(|_| refused(StatusCode::PAYLOAD_TOO_LARGE, Malformed::TooLong))?;
-    match kino_mcp::malformed_body(&body) {
-        Some(malformed) => Err(refused(StatusCode::BAD_REQUEST, malformed)),
-        None => Ok(Request::from_parts(parts, Body::from(body))),
+    match HttpBody::read(&body) {
+        HttpBody::Malformed(malformed) => Err(refused(StatusCode::BAD_REQUEST, malformed)),
+        HttpBody::Message => Ok(batch::serve(service, Request::from_parts(parts, Body::from(body))).await),
+        HttpBody::Batch(messages) => Ok(batch::answer(&service, &parts, messages).await),
     }
+}
+
+/// What a person finds who opens the address in a browser. It says nothing of what is recorded.
+const FRONT: &str = "\
+Kinescope records what programs do. This address answers programs and assistants; it has no pages.
+
+In a terminal:
+  kino watch                traces, findings and runs as they come
+  kino find                 traces, newest first
+  kino explain TRACE_ID     one of them as a waterfall, and where its time went
+  kino diagnose             what is wrong now, causes first
+
+For programs: POST /api/v1/NAME with JSON (GET /api/v1/schema has every question), /mcp, /healthz,
+/metrics. All but /healthz take the header Authorization: Bearer KEY; `kino key new NAME` makes one.
+";
+
+/// Answers whoever opens the address in a browser.
+async fn front() -> Response {
+    let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
+    ([(CONTENT_TYPE, content_type)], FRONT).into_response()
 }
 
 async fn nothing_here() -> Response {

@@ -11,6 +11,7 @@
 //! a question.
 
 mod api;
+mod batch;
 mod connections;
 mod descriptors;
 mod engine_file;

@@ -134,6 +134,46 @@ async fn health_metrics_and_mcp_are_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_batch_over_http_is_answered_as_one_list() {
+    let server = with_a_trace().await;
+    let bearer = server.bearer();
+    let headers = |session| {
+        let fixed = [
+            ("authorization", bearer.as_str()),
+            ("content-type", "application/json"),
+            ("accept", "application/json, text/event-stream"),
+        ];
+        fixed.into_iter().chain(session).collect::<Vec<_>>()
+    };
+    let begun = request("POST", server.api("/mcp"), &headers(None), hello()).await;
+    let session = begun.header("mcp-session-id").to_owned();
+    let headers = headers(Some(("mcp-session-id", session.as_str())));
+    let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+    let only_notes = request("POST", server.api("/mcp"), &headers, json!([ready]).to_string().into_bytes()).await;
+    assert_eq!((only_notes.status, only_notes.text().as_str()), (202, ""));
+    let batch = json!([
+        { "jsonrpc": "2.0", "id": 1, "method": "ping" },
+        { "jsonrpc": "2.0", "id": "two", "method": "tools/call", "params": { "name": "find_traces", "arguments": {} } },
+        { "jsonrpc": "2.0", "method": "notifications/nothing" },
+        { "jsonrpc": "2.0", "id": 3, "method": "no/such" },
+        5,
+    ]);
+    let answered = request("POST", server.api("/mcp"), &headers, batch.to_string().into_bytes()).await;
+    assert_eq!(answered.status, 200, "{}", answered.text());
+    let answers = answered.json().as_array().unwrap().clone();
+    let of =
+        |id: serde_json::Value| answers.iter().find(|answer| answer["id"] == id).unwrap_or(&serde_json::Value::Null);
+    assert_eq!(answers.len(), 4, "{answers:?}");
+    assert_eq!(of(json!(1))["result"], json!({}));
+    assert!(of(json!("two"))["result"]["content"][0]["text"].as_str().unwrap().contains(TRACE));
+    assert_eq!((&of(json!(3))["error"]["code"], &of(json!(null))["error"]["code"]), (&json!(-32601), &json!(-32600)));
+    let strangers = [("content-type", "application/json"), ("accept", "application/json, text/event-stream")];
+    let refused = request("POST", server.api("/mcp"), &strangers, batch.to_string().into_bytes()).await;
+    assert_eq!(refused.status, 401);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn foreign_hosts_and_the_pages_of_other_ports_are_refused_whatever_they_show() {
     let server = start().await;
     let bearer = server.bearer();
@@ -142,7 +182,7 @@ async fn foreign_hosts_and_the_pages_of_other_ports_are_refused_whatever_they_sh
     let origins =
         ["https://evil.example", "null", "http://localhost:3000", "http://127.0.0.1:3000", "http://localhost"];
     for header in origins.map(|origin| ("origin", origin)).into_iter().chain([("host", "evil.example")]) {
-        for path in ["/healthz", "/metrics", "/mcp"] {
+        for path in ["/", "/healthz", "/metrics", "/mcp"] {
             let answer = request("GET", server.api(path), &[header, owner], Vec::new()).await;
             assert_eq!(answer.status, 403, "{path} {header:?}");
             assert_eq!(answer.header("access-control-allow-origin"), "");
@@ -159,6 +199,9 @@ async fn strangers_learn_that_it_lives_and_may_send_and_nothing_else() {
     let server = with_a_trace().await;
     let health = request("GET", server.api("/healthz"), &[], Vec::new()).await;
     assert_eq!((health.status, health.json()), (200, json!({ "status": "ok", "version": "0.0.1-test" })));
+    let front = request("GET", server.api("/"), &[], Vec::new()).await;
+    assert_eq!((front.status, front.header("content-type")), (200, "text/plain; charset=utf-8"));
+    assert!(front.text().contains("kino watch") && !front.text().contains("shop"), "{}", front.text());
     for wrong in [None, Some("Bearer "), Some("Bearer 0"), Some("Basic eDp5"), Some("Bearer")] {
         let headers: Vec<_> = wrong.map(|wrong| ("authorization", wrong)).into_iter().collect();
         assert_eq!(request("GET", server.api("/metrics"), &headers, Vec::new()).await.status, 401, "{wrong:?}");
