@@ -14,6 +14,7 @@ use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use kino_text::untrusted::is_harmful;
 use kino_wire::Question;
+use kino_wire::errors::ErrorsQuestion;
 use kino_wire::find::FindQuestion;
 use kino_wire::insights::InsightsQuestion;
 use kino_wire::live::{OperationsQuestion, ServicesQuestion};
@@ -59,14 +60,29 @@ pub(crate) fn services() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| matching(typed, Asker::services))
 }
 
-/// What `open` takes: ids of traces, of runs after `run:`, and fingerprints of findings.
+/// What `open` takes: ids of traces, fingerprints of findings, and each kind of id after its name and a colon.
 pub(crate) fn openable() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {
         matching(typed, |asker| {
-            let runs = asker.runs().into_iter().map(|id| format!("run:{id}")).collect();
-            [asker.traces(), runs, asker.findings()].concat()
+            let kind = |kind: &str, ids: &[String]| ids.iter().map(|id| format!("{kind}:{id}")).collect::<Vec<_>>();
+            let (runs, findings) = (asker.listed_runs(), asker.findings());
+            let ids: Vec<String> = runs.iter().map(|run| run.run_id.to_string()).collect();
+            let of = runs.iter().filter_map(|run| run.verification.as_ref());
+            let verifications: Vec<String> = of.map(|verification| verification.id.to_string()).collect();
+            let (runs, named) = (kind("run", &ids), kind("finding", &findings));
+            [asker.traces(), findings, runs, named, kind("verification", &verifications)].concat()
         })
     })
+}
+
+/// Ids of traces.
+pub(crate) fn traces() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| matching(typed, Asker::traces))
+}
+
+/// Fingerprints of groups of errors.
+pub(crate) fn errors() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| matching(typed, Asker::errors))
 }
 
 /// Ids of runs.
@@ -120,7 +136,8 @@ impl Asker {
     }
 
     fn services(&self) -> Vec<String> {
-        let question = ServicesQuestion { limit: NAMES_MAX, scope: self.0.scope(&ScopeArguments::default()) };
+        let scope = self.0.scope(&ScopeArguments::default());
+        let question = ServicesQuestion { limit: NAMES_MAX, scope, ..ServicesQuestion::default() };
         let found = self.ask(&question).map(|services| services.items).unwrap_or_default();
         found.into_iter().map(|service| service.service).collect()
     }
@@ -151,6 +168,13 @@ impl Asker {
         runs.flat_map(|run| [Some(format!("run:{}", run.run_id)), run.label.map(|label| format!("label:{label}"))])
             .flatten()
             .collect()
+    }
+
+    fn errors(&self) -> Vec<String> {
+        let scope = self.0.scope(&ScopeArguments::default());
+        let question = ErrorsQuestion { limit: NAMES_MAX, scope, ..ErrorsQuestion::default() };
+        let found = self.ask(&question).map(|errors| errors.items).unwrap_or_default();
+        found.into_iter().map(|group| group.fingerprint.to_string()).collect()
     }
 
     fn findings(&self) -> Vec<String> {

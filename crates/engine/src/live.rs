@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kino_store::snapshot::Operation;
+use kino_model::UnixNanos;
+use kino_store::snapshot::{Operation, OperationFilter};
 use kino_wire::Problem;
+use kino_wire::ask::Scope;
 use kino_wire::explain::Quantiles;
 use kino_wire::live::{
     DEFAULT_OPERATIONS, Live, LiveQuestion, MAX_OPERATIONS, OperationSummary, Operations, OperationsQuestion,
@@ -40,9 +42,7 @@ impl Engine {
 
     pub(crate) async fn operations(&self, question: OperationsQuestion) -> Result<Operations, Problem> {
         let limit = limit(question.limit, DEFAULT_OPERATIONS, MAX_OPERATIONS)?;
-        let project = scope::project(&question.scope);
-        let known = self.snapshot().operations(project.as_deref()).await;
-        let known = known.or_problem()?;
+        let known = self.known(&question.scope, question.since_unix_nanos, question.until_unix_nanos).await?;
         let mut operations = known.operations;
         operations.retain(|operation| {
             let of_service = question.service.as_ref().is_none_or(|service| *service == operation.service);
@@ -51,18 +51,25 @@ impl Engine {
         operations.sort_by_key(|operation| std::cmp::Reverse(operation.rollup.total_nanos));
         let left_out = operations.len().saturating_sub(limit) as u64;
         operations.truncate(limit);
+        let unknown_service = if operations.is_empty() {
+            let project = scope::project(&question.scope);
+            self.unknown_service(question.service.as_deref(), project.as_deref()).await?
+        } else {
+            None
+        };
         Ok(Operations {
             schema: Operations::SCHEMA.to_owned(),
             items: operations.into_iter().map(summary).collect(),
             left_out,
             other_spans: known.other.count,
+            not_looked_at: known.not_looked_at,
+            unknown_service,
         })
     }
 
     pub(crate) async fn services(&self, question: ServicesQuestion) -> Result<Services, Problem> {
         let limit = limit(question.limit, DEFAULT_OPERATIONS, MAX_OPERATIONS)?;
-        let project = scope::project(&question.scope);
-        let known = self.snapshot().operations(project.as_deref()).await.or_problem()?;
+        let known = self.known(&question.scope, question.since_unix_nanos, question.until_unix_nanos).await?;
         let mut services: BTreeMap<String, ServiceSummary> = BTreeMap::new();
         for operation in known.operations.into_iter().filter(|operation| operation.rollup.count > 0) {
             let service = services.entry(operation.service).or_default();
@@ -76,7 +83,24 @@ impl Engine {
         items.sort_by_key(|service| std::cmp::Reverse(service.spans));
         let left_out = items.len().saturating_sub(limit) as u64;
         items.truncate(limit);
-        Ok(Services { schema: Services::SCHEMA.to_owned(), items, left_out, other_spans: known.other.count })
+        let (other_spans, not_looked_at) = (known.other.count, known.not_looked_at);
+        Ok(Services { schema: Services::SCHEMA.to_owned(), items, left_out, other_spans, not_looked_at })
+    }
+
+    /// The operations of a scope, from rollups; of a window, from the spans that started within it.
+    async fn known(
+        &self,
+        scope: &Scope,
+        since: Option<i64>,
+        until: Option<i64>,
+    ) -> Result<kino_store::snapshot::Operations, Problem> {
+        let (snapshot, project) = (self.snapshot(), scope::project(scope));
+        if since.is_none() && until.is_none() {
+            return snapshot.operations(project.as_deref()).await.or_problem();
+        }
+        let (since, until) = (since.map(UnixNanos), until.map(UnixNanos));
+        let filter = OperationFilter { project, since, until, ..OperationFilter::default() };
+        snapshot.operations_within(&filter).await.or_problem()
     }
 }
 

@@ -44,6 +44,31 @@ pub(crate) struct Find {
     pub(crate) cursor: Option<String>,
 }
 
+impl Find {
+    /// Refuses what does not narrow the list that is asked for: it would be passed over in silence.
+    pub(crate) fn fits(&self, list: Names) -> Result<(), String> {
+        let (runs, tests) = (list == Names::Runs, list == Names::Tests);
+        let given = [
+            ("service", self.service.is_some() && (runs || list == Names::Services)),
+            ("name", self.name.is_some()),
+            ("min_duration", self.min_duration.is_some()),
+            ("error", self.error),
+            ("attributes", !self.attributes.is_empty()),
+            ("run", self.run.is_some() && !tests),
+        ];
+        let wrong: Vec<&str> = given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name).collect();
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        let takes = match list {
+            Names::Tests => "run, service, since, until",
+            Names::Operations => "service, since, until",
+            Names::Services | Names::Runs => "since, until",
+        };
+        Err(format!("wrong arguments of find_traces: {}: not with this list, which takes {takes}", wrong.join(", ")))
+    }
+}
+
 /// Names that other questions need, which `find_traces` lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -163,6 +188,25 @@ mod tests {
         assert_eq!(time("10m ago", UnixNanos(700_000_000_000)), Ok(100_000_000_000));
         assert!(duration("5").unwrap_err().starts_with("\"5\": a number with its unit"));
         assert!(time("yesterday", UnixNanos(0)).unwrap_err().contains("how long ago"));
+    }
+
+    #[test]
+    fn what_does_not_narrow_a_list_is_refused_by_name() {
+        let find = |text: &str| read::<Find>(serde_json::from_str(text).unwrap()).unwrap();
+        let refused = find(r#"{"name": "x", "run": "ab", "since": "1h"}"#).fits(Names::Operations).unwrap_err();
+        assert_eq!(
+            refused,
+            "wrong arguments of find_traces: name, run: not with this list, which takes service, since, until"
+        );
+        assert!(find(r#"{"service": "x"}"#).fits(Names::Services).is_err());
+        for (fits, list) in [
+            (r#"{"service": "x", "since": "1h"}"#, Names::Operations),
+            (r#"{"until": "1h"}"#, Names::Services),
+            (r#"{"since": "1h", "limit": 3}"#, Names::Runs),
+            (r#"{"run": "ab", "service": "x"}"#, Names::Tests),
+        ] {
+            assert_eq!(find(fits).fits(list), Ok(()));
+        }
     }
 
     #[test]

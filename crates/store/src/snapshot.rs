@@ -38,6 +38,7 @@ mod tests;
 mod trace_cache;
 mod traces;
 mod walk;
+mod window;
 
 pub(crate) use caches::Caches;
 pub use exceptions::{EventFilter, ExceptionRow};

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ask::Scope;
-use crate::explain::Quantiles;
+use crate::ask::{Scope, UnknownService};
+use crate::explain::{Quantiles, is_zero};
 
 /// The longest that one `live` question waits.
 pub const WAIT_MILLIS_MAX: u64 = 30_000;
@@ -32,7 +32,8 @@ pub struct Live {
     pub changes: u64,
 }
 
-/// Asks for operations with their counts and durations. Read from rollups: costs no look at spans.
+/// Asks for operations with their counts and durations. Read from rollups: costs no look at spans, but within a window,
+/// whose spans are read and counted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OperationsQuestion {
@@ -40,6 +41,10 @@ pub struct OperationsQuestion {
     pub service: Option<String>,
     /// Only operations at which traces begin.
     pub roots: bool,
+    /// Only spans that started at or after this.
+    pub since_unix_nanos: Option<i64>,
+    /// Only spans that started before this.
+    pub until_unix_nanos: Option<i64>,
     /// At most this many; 0 for the default.
     pub limit: usize,
     /// Whose traces.
@@ -57,6 +62,12 @@ pub struct Operations {
     pub left_out: u64,
     /// Spans of further operations, which the store counts together since one day had too many; of any project.
     pub other_spans: u64,
+    /// Spans of files that reach into the window and were not looked at, the oldest; 0 without a window.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub not_looked_at: u64,
+    /// Where there is none: whether that is because no service is called as the one asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_service: Option<UnknownService>,
 }
 
 /// What is known of one operation.
@@ -76,10 +87,14 @@ pub struct OperationSummary {
     pub duration: Option<Quantiles>,
 }
 
-/// Asks for services with their counts. Read from rollups: costs no look at spans.
+/// Asks for services with their counts. Read from rollups, as [`OperationsQuestion`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServicesQuestion {
+    /// Only spans that started at or after this.
+    pub since_unix_nanos: Option<i64>,
+    /// Only spans that started before this.
+    pub until_unix_nanos: Option<i64>,
     /// At most this many; 0 for the default.
     pub limit: usize,
     /// Whose traces.
@@ -97,6 +112,9 @@ pub struct Services {
     pub left_out: u64,
     /// Spans of further operations, whose services are not known, as in [`Operations::other_spans`].
     pub other_spans: u64,
+    /// As in [`Operations::not_looked_at`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub not_looked_at: u64,
 }
 
 /// What is known of one service.

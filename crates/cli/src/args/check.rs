@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::ScopeArguments;
+use crate::completion;
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -29,10 +30,10 @@ Examples:
   kino check --baseline kino-baseline.json --format junit > report.xml")]
 pub(crate) struct Check {
     /// Traces of this run (id, or a unique prefix).
-    #[arg(long, value_name = "RUN_ID", conflicts_with = "label")]
+    #[arg(long, value_name = "RUN_ID", conflicts_with = "label", add = completion::runs())]
     pub(crate) run: Option<String>,
     /// Traces of runs with this label.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = completion::labels())]
     pub(crate) label: Option<String>,
     /// At most this many traces, the newest.
     #[arg(long, value_name = "N", default_value_t = kino_wire::check::DEFAULT_LAST,

@@ -1,6 +1,7 @@
 //! Arguments of `runs`, `services` and `operations`.
 
 use clap::Args;
+use kino_model::UnixNanos;
 use kino_text::time::{self, When};
 
 use super::{ListFormat, ScopeArguments};
@@ -49,16 +50,32 @@ pub(crate) struct Runs {
     pub(crate) scope: ScopeArguments,
 }
 
+/// A stretch of time.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct Window {
+    /// Only spans that started at or after this.
+    #[arg(long, value_name = "TIME", value_parser = time::parse_when)]
+    pub(crate) since: Option<When>,
+    /// Only spans that started before this.
+    #[arg(long, value_name = "TIME", value_parser = time::parse_when)]
+    pub(crate) until: Option<When>,
+}
+
 /// Arguments of `services`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Counts are maintained as spans arrive, over everything that is stored: no span is read, however many there are.
+Counts are maintained as spans arrive, over everything that is stored: no span is read, however many there are. With \
+--since or --until the spans that started in that time are read and counted, at most 20 million rows.
 
 Examples:
   kino services
+  kino services --since 1h
   kino services --all --json
   kino operations --service shop    what one of them does")]
 pub(crate) struct Services {
+    /// When.
+    #[command(flatten)]
+    pub(crate) window: Window,
     /// At most this many.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = limit(kino_wire::live::MAX_OPERATIONS))]
     pub(crate) limit: u64,
@@ -74,10 +91,12 @@ pub(crate) struct Services {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 An operation is a service and the name of a span. Counts and durations are maintained as spans arrive, over everything \
-that is stored: no span is read, however many there are. TOTAL is the time of all its spans together.
+that is stored: no span is read, however many there are. With --since or --until the spans that started in that time \
+are read and counted, at most 20 million rows. TOTAL is the time of all its spans together.
 
 Examples:
   kino operations
+  kino operations --since 14:05 --until 14:20
   kino operations --service shop --roots
   kino explain 'GET /orders'      where the time of one goes; a part will do
   kino find --name 'GET /orders'  the traces it is in")]
@@ -88,6 +107,9 @@ pub(crate) struct Operations {
     /// Only those at which traces begin.
     #[arg(long)]
     pub(crate) roots: bool,
+    /// When.
+    #[command(flatten)]
+    pub(crate) window: Window,
     /// At most this many.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = limit(kino_wire::live::MAX_OPERATIONS))]
     pub(crate) limit: u64,
@@ -97,6 +119,14 @@ pub(crate) struct Operations {
     /// Whose operations.
     #[command(flatten)]
     pub(crate) scope: ScopeArguments,
+}
+
+impl Window {
+    /// Both ends, `now` being the present.
+    pub(crate) fn unix_nanos(self, now: UnixNanos) -> (Option<i64>, Option<i64>) {
+        let nanos = |when: Option<When>| when.map(|when| when.unix_nanos(now));
+        (nanos(self.since), nanos(self.until))
+    }
 }
 
 fn limit(max: usize) -> clap::builder::RangedU64ValueParser {

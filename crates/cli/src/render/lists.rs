@@ -6,7 +6,7 @@ use kino_wire::live::{Operations, Services};
 use kino_wire::run::{RunItem, Runs};
 
 use super::table::Table;
-use super::{Style, Tone, clean, count, counted, duration, wrap};
+use super::{Style, Tone, clean, count, counted, duration, unknown_service, wrap};
 
 /// Terminals with fewer columns than this get the narrow tables.
 const WIDE_COLUMNS: u16 = 72;
@@ -102,9 +102,9 @@ fn command(run: &RunItem) -> String {
 /// The services, the most spans first.
 pub(crate) fn services(answer: &Services, style: Style) -> String {
     if answer.items.is_empty() {
-        return nothing();
+        return nothing(answer.not_looked_at, style);
     }
-    let mut table = Table::new(style, &["SERVICE", ">OPERATIONS", ">TRACES", ">SPANS", ">FAILED"]);
+    let mut table = Table::new(style, &["SERVICE", ">OPERATIONS", ">ROOTS", ">SPANS", ">FAILED"]);
     for service in &answer.items {
         table.row(&[
             (&unnamed(&service.service), Tone::Strong),
@@ -114,13 +114,16 @@ pub(crate) fn services(answer: &Services, style: Style) -> String {
             (&count(service.errors), if service.errors > 0 { Tone::Bad } else { Tone::Faint }),
         ]);
     }
-    table.finish() + &beyond(answer.left_out, "further service", answer.other_spans, style)
+    table.finish() + &beyond(answer.left_out, "further service", [answer.other_spans, answer.not_looked_at], style)
 }
 
 /// The operations, the most total time first.
 pub(crate) fn operations(answer: &Operations, style: Style) -> String {
+    if let Some(unknown) = &answer.unknown_service {
+        return unknown_service(unknown);
+    }
     if answer.items.is_empty() {
-        return nothing();
+        return nothing(answer.not_looked_at, style);
     }
     let narrow = is_narrow(style);
     let headings: &[&str] = if narrow {
@@ -146,18 +149,24 @@ pub(crate) fn operations(answer: &Operations, style: Style) -> String {
         }
         table.row(&cells);
     }
-    table.finish() + &beyond(answer.left_out, "further operation", answer.other_spans, style)
+    table.finish() + &beyond(answer.left_out, "further operation", [answer.other_spans, answer.not_looked_at], style)
 }
 
 fn unnamed(service: &str) -> String {
     if service.is_empty() { "(no service name)".to_owned() } else { clean(service).into_owned() }
 }
 
-fn nothing() -> String {
-    "Nothing fits. `kino run -- CMD` records something; --all looks beyond this project.\n".to_owned()
+fn nothing(not_looked_at: u64, style: Style) -> String {
+    let none = "Nothing fits. `kino run -- CMD` records something; --all looks beyond this project.\n";
+    none.to_owned() + &beyond(0, "", [0, not_looked_at], style)
 }
 
-fn beyond(left_out: u64, thing: &str, other_spans: u64, style: Style) -> String {
+/// That a window had more rows than one question looks at.
+pub(crate) fn not_looked_at(spans: u64) -> String {
+    format!("{} of this time not looked at, the oldest files: a shorter window has them", counted(spans, "span"))
+}
+
+fn beyond(left_out: u64, thing: &str, [other_spans, not_read]: [u64; 2], style: Style) -> String {
     let mut text = String::new();
     if left_out > 0 {
         text.push_str(&format!("\n{}: --limit N shows more\n", counted(left_out, thing)));
@@ -166,6 +175,9 @@ fn beyond(left_out: u64, thing: &str, other_spans: u64, style: Style) -> String 
         let spans = counted(other_spans, "span");
         let why = "of operations that are counted together, since a day had too many of them";
         text.push_str(&format!("\n{}", wrap(&format!("{spans} {why}"), style, "")));
+    }
+    if not_read > 0 {
+        text.push_str(&format!("\n{}", wrap(&not_looked_at(not_read), style, "")));
     }
     text
 }

@@ -50,27 +50,39 @@ impl ToolContext<'_> {
 }
 
 impl ToolContext<'_> {
-    /// Lists names. Those that hold for the list are `service`, `limit` and `cursor`.
+    /// Lists names.
     async fn list_names(&self, names: Names, arguments: arguments::Find) -> Result<Rendered, Refusal> {
+        arguments.fits(names)?;
         let (limit, scope) = (arguments.limit.min(MAX_OPERATIONS), self.scope.clone());
-        let (table, left_out) = match names {
+        let since_unix_nanos = arguments::optional_time(arguments.since.as_ref(), self.now)?;
+        let until_unix_nanos = arguments::optional_time(arguments.until.as_ref(), self.now)?;
+        let mut facts = vec![self.scope_fact()];
+        let (table, left_out, not_looked_at) = match names {
             Names::Services => {
-                let services = ask(self.backend, &ServicesQuestion { limit, scope }).await?;
-                (Table::with_rows(&shapes::SERVICES, services.items.iter().map(service_row)), services.left_out)
+                let question = ServicesQuestion { since_unix_nanos, until_unix_nanos, limit, scope };
+                let services = ask(self.backend, &question).await?;
+                let table = Table::with_rows(&shapes::SERVICES, services.items.iter().map(service_row));
+                (table, services.left_out, services.not_looked_at)
             }
             Names::Operations => {
-                let question = OperationsQuestion { service: arguments.service, roots: false, limit, scope };
+                let service = arguments.service;
+                let question =
+                    OperationsQuestion { service, roots: false, since_unix_nanos, until_unix_nanos, limit, scope };
                 let operations = ask(self.backend, &question).await?;
-                (Table::with_rows(&shapes::OPERATIONS, operations.items.iter().map(operation_row)), operations.left_out)
+                facts.extend(operations.unknown_service.as_ref().map(unknown_service));
+                let table = Table::with_rows(&shapes::OPERATIONS, operations.items.iter().map(operation_row));
+                (table, operations.left_out, operations.not_looked_at)
             }
             Names::Runs => {
-                let runs = ask(self.backend, &RunsQuestion { limit, scope, ..RunsQuestion::default() }).await?;
-                (Table::with_rows(&shapes::RUNS_LISTED, runs.items.iter().map(run_row)), runs.left_out)
+                let question =
+                    RunsQuestion { since_unix_nanos, until_unix_nanos, limit, scope, ..RunsQuestion::default() };
+                let runs = ask(self.backend, &question).await?;
+                (Table::with_rows(&shapes::RUNS_LISTED, runs.items.iter().map(run_row)), runs.left_out, 0)
             }
             Names::Tests => return self.list_tests(arguments).await,
         };
-        let mut facts = vec![self.scope_fact()];
         facts.extend((left_out > 0).then_some(("beyond_limit", Value::Count(left_out))));
+        facts.extend((not_looked_at > 0).then_some(("spans_not_looked_at", Value::Count(not_looked_at))));
         let answer = Answer { tool: "find_traces", facts, notes: Vec::new(), tables: vec![table], next: None };
         self.finish(&answer, arguments.cursor.as_ref())
     }

@@ -162,7 +162,7 @@ declared! {
     "find_traces":
         facts [
             "scope", "more", "beyond_limit", "no_such_service_nearest", "untrusted.no_such_service_nearest", "tests",
-            "executions", "failing", "flaky", "slower", "traces_beyond", "executions_beyond"
+            "executions", "failing", "flaky", "slower", "traces_beyond", "executions_beyond", "spans_not_looked_at"
         ]
         tables [
             TRACES, SERVICES, OPERATIONS, RUNS_LISTED, TESTS
@@ -170,7 +170,7 @@ declared! {
     "explain":
         facts [
             "trace_id", "untrusted.service", "untrusted.root", "duration_nanos", "spans", "missing_parents",
-            "spans_nested_by_time", "other_roots", "untrusted.waited", "executions_beyond",
+            "spans_nested_by_time", "other_roots", "untrusted.waited", "executions_beyond", "executions_of_verifications",
             "executions_of_other_states", "open_executions_left_out", "spans_outside_parent", "open_spans",
             "breakdown_beyond", "findings_beyond", "path_segments_beyond", "log_records_beyond", "failed", "slow",
             "usual_nanos", "others", "others_failed", "others_slow", "others_not_read", "differences_beyond",

@@ -50,6 +50,8 @@ pub struct Operations {
     pub operations: Vec<Operation>,
     /// Spans of operations without a rollup of their own in some group; of any project.
     pub other: Rollup,
+    /// Rows of files that reach into the window asked for and were not looked at; 0 without a window.
+    pub not_looked_at: u64,
 }
 
 /// Where a span is.
@@ -79,6 +81,20 @@ impl Operation {
     }
 }
 
+impl Operations {
+    /// The operations of `project` (and of unknown projects), or of all, over all their projects.
+    pub(super) fn of(rollups: Rollups, project: Option<&str>) -> Self {
+        let mut operations: BTreeMap<(String, String), Rollup> = BTreeMap::new();
+        for (key, rollup) in rollups.operations {
+            if project.is_none() || key.project.is_none() || key.project.as_deref() == project {
+                operations.entry((key.service.unwrap_or_default(), key.name)).or_default().merge(&rollup);
+            }
+        }
+        let operation = |((service, name), rollup)| Operation { service, name, rollup };
+        Self { operations: operations.into_iter().map(operation).collect(), other: rollups.other, not_looked_at: 0 }
+    }
+}
+
 impl Snapshot {
     /// Counts and durations of every operation of `project` (and of unknown projects), or of all. Reads rollups, and
     /// spans only of traces that lie in several places, once for as long as these stay the same.
@@ -90,15 +106,7 @@ impl Snapshot {
     }
 
     async fn operations_once(&self, project: Option<&str>) -> Result<Operations, ScanError> {
-        let rollups = self.rolled_up().await?;
-        let mut operations: BTreeMap<(String, String), Rollup> = BTreeMap::new();
-        for (key, rollup) in rollups.operations {
-            if project.is_none() || key.project.is_none() || key.project.as_deref() == project {
-                operations.entry((key.service.unwrap_or_default(), key.name)).or_default().merge(&rollup);
-            }
-        }
-        let operation = |((service, name), rollup)| Operation { service, name, rollup };
-        Ok(Operations { operations: operations.into_iter().map(operation).collect(), other: rollups.other })
+        Ok(Operations::of(self.rolled_up().await?, project))
     }
 
     async fn rolled_up(&self) -> Result<Rollups, ScanError> {

@@ -17,7 +17,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use proptest::prelude::*;
 
-use super::{Caches, OperationFilter, Snapshot, TraceFilter};
+use super::{Caches, OperationFilter, Operations, Snapshot, TraceFilter};
 use crate::hot::{HotBatch, HotState};
 use kino_lake::group::{FileEntry, FlushSet, Group, GroupId};
 use kino_lake::read::{FOOTER_CACHE_BYTES, LakeReader};
@@ -308,8 +308,27 @@ async fn check(snapshot: &Snapshot, rows: &[Row], filters: &[TraceFilter]) {
 }
 
 async fn check_operations(snapshot: &Snapshot, rows: &[Row]) {
+    let all = snapshot.operations(Some("p1")).await.unwrap();
+    check_counts(all, rows.iter());
+    let starts: BTreeSet<i64> = rows.iter().map(|row| row.start).collect();
+    let middle = starts.iter().nth(starts.len() / 2).copied();
+    for (since, until) in [(None, None), (middle, None), (None, middle), (starts.first().copied(), middle)] {
+        let filter = OperationFilter {
+            project: Some("p1".into()),
+            since: since.map(UnixNanos),
+            until: until.map(UnixNanos),
+            ..OperationFilter::default()
+        };
+        let within = snapshot.operations_within(&filter).await.unwrap();
+        assert_eq!(within.not_looked_at, 0);
+        let passes = |row: &&Row| since.is_none_or(|since| row.start >= since) && until.is_none_or(|it| row.start < it);
+        check_counts(within, rows.iter().filter(passes));
+    }
+}
+
+fn check_counts<'a>(operations: Operations, rows: impl Iterator<Item = &'a Row>) {
     let mut expected: BTreeMap<OperationKey, (u64, u64, u64, u64, i64)> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.project.is_none_or(|project| project == "p1")) {
+    for row in rows.filter(|row| row.project.is_none_or(|project| project == "p1")) {
         let key = OperationKey {
             service: Some(row.service.unwrap_or_default().to_owned()),
             name: row.name.to_owned(),
@@ -322,7 +341,6 @@ async fn check_operations(snapshot: &Snapshot, rows: &[Row]) {
         counts.3 += u64::from(row.duration.is_some());
         counts.4 += row.duration.unwrap_or_default();
     }
-    let operations = snapshot.operations(Some("p1")).await.unwrap();
     let counted: BTreeMap<_, _> = operations
         .operations
         .into_iter()
@@ -724,6 +742,24 @@ async fn pages_of_a_large_file_are_found_by_trace_and_by_place() {
     assert!(snapshot.gather(&[trace_id(251)], &[Table::Spans]).await.unwrap().spans.num_rows() == 0);
     let ids: HashSet<TraceId> = snapshot.trace_ids_of(&TraceFilter::default()).await.unwrap().into_iter().collect();
     assert_eq!(ids.len(), 250);
+}
+
+#[tokio::test]
+async fn a_window_beyond_the_bound_counts_the_newest_files_and_says_how_much_is_left() {
+    let mut lake = Lake::new();
+    lake.flush(&[plain(1, 0, 5), plain(1, 1, 6)]).await;
+    lake.flush(&[plain(2, 0, 50), plain(2, 1, 51), plain(2, 2, 52)]).await;
+    lake.flush(&[plain(3, 0, 900)]).await;
+    let snapshot = lake.snapshot(&[], &[]);
+    let filter = OperationFilter { until: Some(UnixNanos(900)), ..OperationFilter::default() };
+    let counts = async |rows_max: usize| {
+        let within = snapshot.operations_within_once(&filter, rows_max).await.unwrap();
+        (within.operations.iter().map(|operation| operation.rollup.count).sum::<u64>(), within.not_looked_at)
+    };
+    assert_eq!(counts(5).await, (5, 0), "the file after the window is not read");
+    assert_eq!(counts(4).await, (4, 1));
+    assert_eq!(counts(3).await, (3, 2));
+    assert_eq!(counts(0).await, (0, 5));
 }
 
 #[tokio::test]
