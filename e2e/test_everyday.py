@@ -72,6 +72,54 @@ def test_a_list_has_its_formats(shop):
     assert b"--cursor" in cut.stderr, "what is left out is said beside the list"
 
 
+def test_lists_of_a_stretch_of_time_count_what_started_in_it(own_engine):
+    """By the beginning and the end of it, over files and memory, and with what was sent twice counted once."""
+    start = time.time_ns() - 3_600_000 * MS
+    at = lambda minutes: start + minutes * 60_000 * MS
+    early = [span(0xD1, number, "early", at(0), at(0) + MS, kind=2) for number in range(1, 4)]
+    own_engine.send(otlp("elder", early))
+    own_engine.kino("lake", "files", "--flush")
+    own_engine.send(otlp("elder", early))
+    own_engine.send(otlp("younger", [span(0xD2, 1, "late", at(30), at(30) + MS, kind=2, status={"code": 2})]))
+
+    def counted(command, *window):
+        return {item["service"]: item["spans"] for item in own_engine.json(command, "--all", *window)["items"]}
+
+    for command in ("services", "operations"):
+        assert counted(command) == {"elder": 3, "younger": 1}
+        assert counted(command, "--since", "40m") == {"younger": 1}
+        assert counted(command, "--until", "40m") == {"elder": 3}
+        assert counted(command, "--since", at(0), "--until", at(30)) == {"elder": 3}
+        assert counted(command, "--since", at(30) + 1) == {}
+    shown = own_engine.kino("services", "--all", "--since", "40m").stdout.decode()
+    assert shown.split()[:5] == ["SERVICE", "OPERATIONS", "ROOTS", "SPANS", "FAILED"] and "elder" not in shown
+    unknown = own_engine.kino("operations", "--all", "--service", "yunger").stdout.decode()
+    assert unknown.startswith("No service here has this name.") and "younger" in unknown
+
+
+def test_what_runs_printed_and_programs_logged_is_searched(shop):
+    shop.kino("run", "--", "sh", "-c", "echo before; printf 'a needle \\033[2J of steel\\n' >&2")
+    found = shop.json("search", "NEEDLE", "--all")
+    assert found["schema"] == "kino.search.v1" and [hit["source"] for hit in found["hits"]] == ["stderr"]
+    shown = shop.kino("search", "needle", "--all").stdout.decode()
+    assert "standard error of run" in shown and "of steel" in shown and "\x1b" not in shown
+    command = next(line for line in shown.splitlines() if "kino open blob:" in line).split()
+    assert b"needle" in shop.kino(*command[1:]).stdout
+    [row] = csv.DictReader(io.StringIO(shop.kino("search", "needle", "--all", "--format", "csv").stdout.decode()))
+    assert row["run_id"] == found["hits"][0]["run_id"]
+    run = row["run_id"][:6]
+    assert shop.json("search", "needle", "--run", run)["hits"] == found["hits"]
+    assert shop.json("search", "no such text", "--run", run)["hits"] == []
+    assert shop.kino("search", "x", check=False).returncode == 2, "one letter is everywhere"
+
+
+def test_a_browser_finds_where_to_look(shop):
+    status, page = shop.request(shop.http, "/")
+    assert status == 200 and b"kino watch" in page and b"shop" not in page
+    status, _ = shop.request(shop.http, "/", headers={"Host": "evil.example"})
+    assert status == 403
+
+
 def test_colour_is_the_users_choice(shop):
     assert b"\x1b[" in shop.kino("find", "--all", "--color", "always").stdout
     assert b"\x1b[" not in shop.kino("find", "--all", "--color", "never").stdout
@@ -125,6 +173,8 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
     ("kino compare --before label:col\t", "kino compare --before label:colon "),
     ("kino compare --before=label:c\t", "kino compare --before=label:colon "),
     ("kino find --service sh\t", "kino find --service shop "),
+    ("kino errors --service sh\t", "kino errors --service shop "),
+    ("kino check --label c\t", "kino check --label colon "),
     ("kino explain load\\ o\t", "kino explain load\\ orders\\;\\ touch\\ evil "),
 ])
 def test_an_interactive_bash_completes_before_and_after_a_colon(engine, tmp_path, typed, completed):

@@ -198,6 +198,15 @@ def test_the_names_to_ask_by_are_listed(engine, wire):
     assert table == "operations" and [row["untrusted.name"] for row in operations] == ["listed"]
     table, runs = listed("runs")
     assert table == "runs" and (runs[0]["untrusted.label"], runs[0]["untrusted.command"], runs[0]["ended"]) == ("mine", "true", "exit 0")
+    table, operations = listed("operations", service="lister", since="30s")
+    assert operations == [], "a minute ago is before that"
+    table, operations = listed("operations", service="lister", since="2m", until="30s")
+    assert [row["spans"] for row in operations] == [1]
+    wire.call("find_traces", {"list": "operations", "service": "liste", "all": True})
+    assert wire.read()["result"]["structuredContent"]["facts"]["untrusted.no_such_service_nearest"] == "lister"
+    wire.call("find_traces", {"list": "operations", "name": "listed", "all": True})
+    refused = wire.read()["result"]
+    assert refused["isError"] and "name: not with this list" in refused["content"][0]["text"]
     # What is listed is what other tools take.
     wire.call("compare_runs", {"before": "label:mine", "after": f"run:{runs[0]['run_id']}"})
     assert not wire.read()["result"].get("isError")

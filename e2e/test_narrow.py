@@ -23,6 +23,7 @@ VIEWS = {
     "runs": ["runs", "--all"],
     "errors": ["errors", "--all"],
     "insights": ["insights", "--all"],
+    "search": ["search", "reserve", "--all"],
     "diagnose": ["diagnose", "--all"],
     "system": ["explain", "--system", "--all"],
     "window": ["explain", "--since", "10m", "--against", "2h", "--all"],

@@ -94,6 +94,16 @@ def test_a_fixed_commit_passes_and_a_broken_one_fails(repository):
     # What ran of the older code is no part of what this code does.
     explained = repository.json("explain", "load_cart")
     assert (explained["executions"], explained["left_out"]["executions"]) == (turns + 1, turns + 1), explained
+    assert explained["left_out"]["of_verifications"] == turns + 1
+    shown = repository.kino("explain", "load_cart").stdout.decode()
+    assert f"Not counted here: {turns + 1} executions in worktrees of verifications" in shown, shown
+    asked = {**repository.environment, "_KINO_COMPLETE": "bash", "_CLAP_COMPLETE_INDEX": "2", "_CLAP_IFS": "\n"}
+    offered = subprocess.run([binary(), "--", "kino", "open", "verification:"], env=asked, cwd=repository.directory, capture_output=True, text=True)
+    assert offered.stdout.split() == [f"verification:{answer['id']}"]
+    # A state of the code is known by its beginning.
+    head = subprocess.run(["git", "-C", repository.directory, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout
+    whole, part = (repository.json("compare", "--before", f"code:{code}", "--after", f"code:{code}") for code in (head.strip(), head[:7]))
+    assert part["executions"]["before"] == whole["executions"]["before"] > 0
 
     git(repository.directory, "checkout", "-q", "HEAD~1")
     failed = repository.kino("run", "--against", "main", "--repeat", "6", "--", *repository.program, check=False)

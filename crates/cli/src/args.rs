@@ -12,6 +12,7 @@ mod instrument;
 mod lake;
 mod lists;
 mod run;
+mod search;
 mod setup;
 mod suite;
 
@@ -31,6 +32,7 @@ pub(crate) use self::instrument::{Instrument, Language};
 pub(crate) use self::lake::Lake;
 pub(crate) use self::lists::{Operations, Runs, Services};
 pub(crate) use self::run::{REPEAT, Run};
+pub(crate) use self::search::Search;
 pub(crate) use self::setup::{Completions, ConfigCommand, Man};
 pub(crate) use self::suite::SuiteArguments;
 use crate::commands::key::Key;
@@ -130,6 +132,8 @@ pub(crate) enum Command {
     /// An exception that several spans recorded as it passed up through them counts once, at the innermost. Errors that
     /// a Python or Node program printed, and no span recorded, are read from the output of its run, and say so.
     Errors(Errors),
+    /// Search what runs printed and what programs logged.
+    Search(Search),
     /// Show what is wrong, as it was found in the background: open, acknowledged, fixed, back again.
     Insights(Insights),
     /// Show everything recorded of a trace, a span, a run, a run's output, a verification, or a finding.
@@ -353,7 +357,7 @@ pub(crate) struct Explain {
     #[arg(long, value_name = "WINDOW", value_parser = time::parse_against, requires = "since", conflicts_with = "tests")]
     pub(crate) against: Option<Against>,
     /// The operation, or the tests, of exactly this service.
-    #[arg(long, short, value_name = "SERVICE")]
+    #[arg(long, short, value_name = "SERVICE", add = completion::services())]
     pub(crate) service: Option<String>,
     /// Over how many executions, newest first.
     #[arg(long, value_name = "N", default_value_t = kino_wire::explain::DEFAULT_LAST)]
@@ -401,7 +405,7 @@ pub(crate) struct Predict {
     #[arg(long, value_name = "DURATION", requires = "attribute", value_parser = time::parse_duration)]
     pub(crate) limit_duration: Option<i64>,
     /// The operation of exactly this service.
-    #[arg(long, short, value_name = "SERVICE")]
+    #[arg(long, short, value_name = "SERVICE", add = completion::services())]
     pub(crate) service: Option<String>,
     /// Over how many executions, newest first.
     #[arg(long, value_name = "N", default_value_t = kino_wire::predict::DEFAULT_LAST)]
@@ -419,7 +423,8 @@ A selector is one of
   label:NAME       traces of all runs with that label (kino run --label NAME)
   commit:SHA       traces of that commit with nothing uncommitted; a unique
                    beginning will do
-  code:HASH        traces of exactly that state of the code
+  code:HASH        traces of exactly that state of the code; a unique beginning
+                   will do
   time:START..END  traces that started between two times: RFC 3339, dates (UTC),
                    or Unix nanoseconds
 
@@ -451,7 +456,7 @@ Examples:
   kino errors --service checkout --json")]
 pub(crate) struct Errors {
     /// Of exactly this service.
-    #[arg(long, short, value_name = "SERVICE")]
+    #[arg(long, short, value_name = "SERVICE", add = completion::services())]
     pub(crate) service: Option<String>,
     /// Seen at or after this.
     #[arg(long, value_name = "TIME", value_parser = time::parse_when)]
@@ -463,7 +468,7 @@ pub(crate) struct Errors {
     #[arg(long, value_name = "RUN_ID", add = completion::runs())]
     pub(crate) run: Option<String>,
     /// Only the group of this fingerprint; a unique beginning will do.
-    #[arg(long, value_name = "FINGERPRINT")]
+    #[arg(long, value_name = "FINGERPRINT", add = completion::errors())]
     pub(crate) fingerprint: Option<String>,
     /// At most this many groups.
     #[arg(long, value_name = "N", default_value_t = kino_wire::find::DEFAULT_LIMIT, value_parser = parse_limit)]
@@ -513,7 +518,7 @@ Examples:
   kino watch --all")]
 pub(crate) struct Watch {
     /// Only traces with a span of exactly this service, at first.
-    #[arg(long, short, value_name = "SERVICE")]
+    #[arg(long, short, value_name = "SERVICE", add = completion::services())]
     pub(crate) service: Option<String>,
     /// Whose traces.
     #[command(flatten)]
@@ -566,7 +571,7 @@ pub(crate) struct Export {
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     /// This trace, by its id or the beginning of it; may be repeated.
-    #[arg(long = "trace", value_name = "TRACE_ID")]
+    #[arg(long = "trace", value_name = "TRACE_ID", add = completion::traces())]
     pub(crate) traces: Vec<String>,
     /// Which traces.
     #[command(flatten)]
@@ -601,10 +606,10 @@ Examples:
 #[group(id = "target", required = true, multiple = true, args = ["trace_ids", "run", "before", "everything"])]
 pub(crate) struct Forget {
     /// Whole trace ids, as `kino find` lists them.
-    #[arg(value_name = "TRACE_ID")]
+    #[arg(value_name = "TRACE_ID", add = completion::traces())]
     pub(crate) trace_ids: Vec<kino_model::TraceId>,
     /// Traces of this run; the whole id.
-    #[arg(long, value_name = "RUN_ID")]
+    #[arg(long, value_name = "RUN_ID", add = completion::runs())]
     pub(crate) run: Option<String>,
     /// Traces that started before this.
     #[arg(long, value_name = "TIME", value_parser = time::parse_when)]

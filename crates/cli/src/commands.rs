@@ -50,6 +50,7 @@ pub(crate) fn carry_out(app: &App, command: Command) -> Outcome {
         Command::Compare(arguments) => questions::compare(app, arguments),
         Command::Check(arguments) => check::run(app, &arguments),
         Command::Errors(arguments) => questions::errors(app, arguments),
+        Command::Search(arguments) => questions::search(app, arguments),
         Command::Insights(arguments) => insights::run(app, arguments),
         Command::Open(arguments) => questions::open(app, arguments),
         Command::Watch(arguments) => watch::run(app, arguments),

@@ -25,6 +25,7 @@ pub(crate) mod open;
 pub(crate) mod predict;
 pub(crate) mod pull;
 pub(crate) mod run;
+pub(crate) mod search;
 pub(crate) mod suite;
 pub(crate) mod table;
 pub(crate) mod timeline;

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use kino_analyze::compare::LooseLines;
 use kino_model::{RunId, Trace, UnixNanos};
 use kino_store::snapshot::{EventFilter, TraceFilter};
 use kino_text::suggest;
 use kino_wire::Problem;
 use kino_wire::ask::Scope;
+use kino_wire::resolve::PREFIX_DIGITS_MIN;
 
 use crate::error::{EngineError, OrProblem};
 use crate::load;
@@ -20,8 +22,10 @@ use crate::{Engine, scope};
 
 /// Traces of one set that are loaded, the newest. The rest is counted.
 const TRACES_MAX: usize = 5_000;
-/// Rows that are searched for the commits that a prefix may mean.
+/// Rows that are searched for the commits, or states of the code, that a prefix may mean.
 const COMMIT_ROWS_MAX: usize = 10_000;
+/// States that are listed where a prefix fits several.
+const STATES_LISTED_MAX: usize = 5;
 
 /// The traces of a set, reduced to the spans that belong.
 #[derive(Debug)]
@@ -58,8 +62,9 @@ impl Engine {
                 let commit = self.commit(prefix, &scoped).await?;
                 (TraceFilter { code_state: Some(commit.clone()), ..scoped }, Members::Code(commit))
             }
-            Selector::Code(state) => {
-                (TraceFilter { code_state: Some(state.clone()), ..scoped }, Members::Code(state.clone()))
+            Selector::Code(beginning) => {
+                let state = self.code_state(beginning, &scoped).await?;
+                (TraceFilter { code_state: Some(state.clone()), ..scoped }, Members::Code(state))
             }
             Selector::Time(start, end) => {
                 (TraceFilter { since: Some(*start), until: Some(*end), ..scoped }, Members::All)
@@ -159,8 +164,29 @@ impl Engine {
             }
             several => {
                 let message = format!("{prefix:?} begins several commits: give more digits");
-                Err(Problem::not_found(message, several.iter().take(5).map(|commit| (*commit).to_owned()).collect()))
+                Err(Problem::not_found(
+                    message,
+                    several.iter().take(STATES_LISTED_MAX).map(|commit| (*commit).to_owned()).collect(),
+                ))
             }
+        }
+    }
+
+    /// The state of the code that is called so, or else the one that begins so. What none begins with stays as it is:
+    /// the set is empty then.
+    async fn code_state(&self, text: &str, scoped: &TraceFilter) -> Result<String, Problem> {
+        let filter = TraceFilter { code_state: Some(text.to_owned()), ..scoped.clone() };
+        let rows = self.snapshot().find(&filter, COMMIT_ROWS_MAX, None).await.or_problem()?.rows;
+        let states: BTreeSet<&str> = rows.iter().filter_map(|row| row.code_state.as_deref()).collect();
+        match states.first() {
+            Some(first) if text.len() >= PREFIX_DIGITS_MIN && !states.contains(text) => {
+                if states.len() == 1 {
+                    return Ok((*first).to_owned());
+                }
+                let some = states.iter().take(STATES_LISTED_MAX).map(|state| (*state).to_owned()).collect();
+                Err(Problem::not_found(format!("{text:?} begins several states of the code: give more of it"), some))
+            }
+            _ => Ok(text.to_owned()),
         }
     }
 
@@ -202,7 +228,8 @@ impl Engine {
             None => "nothing is recorded yet".to_owned(),
             Some(newest) => {
                 let others = if oldest { "; there are older ones" } else { ", the only one" };
-                format!("the newest trace started at {newest}{others}")
+                let newest = Timestamp::from_nanosecond(i128::from(newest)).unwrap_or_default();
+                format!("the newest trace started at {newest:.3}{others}")
             }
         };
         Problem::not_found(format!("{text:?} names no trace: {there_is}"), near)

@@ -106,6 +106,7 @@ impl Engine {
             answer.code_state = newest.state().map(str::to_owned);
             answer.asked = asked;
             answer.left_out.other_states = newest.other_states();
+            answer.left_out.of_verifications = newest.of_verifications();
             answer
         };
         let mut answer = offload(answer).await.or_problem()?;

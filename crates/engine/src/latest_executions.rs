@@ -38,6 +38,7 @@ pub(crate) struct LatestExecutions {
     traces: Vec<Arc<Trace>>,
     chosen: BTreeSet<(TraceId, SpanId)>,
     left_out: u64,
+    of_verifications: u64,
     state: Option<String>,
     other_states: u64,
 }
@@ -64,6 +65,11 @@ impl LatestExecutions {
     /// The state of the code that all of them ran; `None` where it is unknown, or several are.
     pub(crate) fn state(&self) -> Option<&str> {
         self.state.as_deref()
+    }
+
+    /// How many of those beyond them a verification ran of other code, in a worktree of its own.
+    pub(crate) fn of_verifications(&self) -> u64 {
+        self.of_verifications
     }
 
     /// How many executions were left out because they ran other states of the code.
@@ -146,7 +152,8 @@ impl Engine {
         let temporary = leave_out_temporary(&mut latest.traces, &self.scratch());
         let executions = latest.chosen.len();
         latest.chosen.retain(|(trace, _)| !temporary.contains(trace));
-        latest.left_out += (executions - latest.chosen.len()) as u64;
+        latest.of_verifications = (executions - latest.chosen.len()) as u64;
+        latest.left_out += latest.of_verifications;
         latest.retain_newest_state(question.all_states, question.last);
         Ok(latest)
     }
@@ -235,6 +242,7 @@ impl Search {
             traces: self.traces,
             chosen,
             left_out,
+            of_verifications: 0,
             state: None,
             other_states: 0,
         }

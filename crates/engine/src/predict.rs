@@ -37,7 +37,13 @@ impl Engine {
         };
         let newest = self.latest_executions_of(&mut executions).await?;
         let question = PredictQuestion { operation: executions.operation, ..question };
-        offload(move || newest.read(|found, beyond| answer(question, found, beyond))).await.or_problem()?
+        let answer = move || {
+            let of_verifications = newest.of_verifications();
+            let mut answer = newest.read(|found, beyond| answer(question, found, beyond))?;
+            answer.left_out.of_verifications = of_verifications;
+            Ok(answer)
+        };
+        offload(answer).await.or_problem()?
     }
 }
 

@@ -13,7 +13,7 @@ pub(crate) enum Selector {
     Label(String),
     /// Traces of a commit without uncommitted changes, by a unique prefix.
     Commit(String),
-    /// Traces of exactly this code state.
+    /// Traces of exactly this code state, or the one that begins so.
     Code(String),
     /// Traces that started at or after the first point and before the second.
     Time(UnixNanos, UnixNanos),

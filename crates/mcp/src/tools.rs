@@ -326,6 +326,7 @@ fn nested_fact(count: u64) -> Option<(&'static str, Value)> {
 fn left_out_facts(left_out: &LeftOut) -> Vec<(&'static str, Value)> {
     let counts = [
         ("executions_beyond", left_out.executions),
+        ("executions_of_verifications", left_out.of_verifications),
         ("executions_of_other_states", left_out.other_states),
         ("open_executions_left_out", left_out.open_executions),
         ("spans_outside_parent", left_out.spans_outside_parent),

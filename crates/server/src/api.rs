@@ -182,7 +182,7 @@ async fn ask_over_mcp(State((api, mcp)): State<(Api, Mcp)>, request: Request) ->
     }
 }
 
-/// What a person finds who opens the address in a browser. It says nothing of what is recorded.
+/// What a browser finds that opens the address. It says nothing of what is recorded.
 const FRONT: &str = "\
 Kinescope records what programs do. This address answers programs and assistants; it has no pages.
 
@@ -196,7 +196,7 @@ For programs: POST /api/v1/NAME with JSON (GET /api/v1/schema has every question
 /metrics. All but /healthz take the header Authorization: Bearer KEY; `kino key new NAME` makes one.
 ";
 
-/// Answers whoever opens the address in a browser.
+/// Answers a browser that opens the address.
 async fn front() -> Response {
     let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
     ([(CONTENT_TYPE, content_type)], FRONT).into_response()

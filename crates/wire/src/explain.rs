@@ -224,6 +224,9 @@ pub struct LeftOut {
     pub breakdown_rows: u64,
     /// Findings beyond the ones shown.
     pub findings: u64,
+    /// Among `executions`: those that a verification ran of other code, in a worktree of its own.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub of_verifications: u64,
     /// Executions of other states of the code.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub other_states: u64,

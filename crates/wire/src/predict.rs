@@ -105,8 +105,11 @@ pub struct Input {
 /// Executions that the model does not rest on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeftOut {
-    /// Beyond the ones looked at.
+    /// Beyond the ones looked at, and those of other code that a verification ran.
     pub executions: u64,
+    /// Among `executions`: those that a verification ran of other code, in a worktree of its own.
+    #[serde(default, skip_serializing_if = "crate::explain::is_zero")]
+    pub of_verifications: u64,
     /// Not ended.
     pub open_executions: u64,
     /// Failed: their durations say nothing of success.

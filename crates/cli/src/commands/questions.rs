@@ -18,12 +18,13 @@ use kino_wire::find::FindQuestion;
 use kino_wire::predict::PredictQuestion;
 use kino_wire::resolve::{PREFIX_DIGITS_MIN, ResolveQuestion};
 use kino_wire::run::Run;
+use kino_wire::search::SearchQuestion;
 use kino_wire::suite::{TestList, TestsQuestion};
 use kino_wire::window::{ExplainWindowQuestion, Window};
 
 use super::follow;
 use crate::app::{App, Outcome};
-use crate::args::{self, Compare, Diagnose, Errors, Explain, Filters, Find, Predict};
+use crate::args::{self, Compare, Diagnose, Errors, Explain, Filters, Find, Predict, Search};
 use crate::failure::{Failure, code};
 use crate::render::timeline::Timeline;
 use crate::{render, spool, start};
@@ -295,6 +296,19 @@ pub(super) fn compare(app: &App, arguments: Compare) -> Outcome {
     let question = CompareQuestion { before: arguments.before, after: arguments.after, scope };
     let answer = app.ask(&question)?;
     app.output.answer(&answer, |style| render::compare::text(&answer, style))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn search(app: &App, arguments: Search) -> Outcome {
+    let question = SearchQuestion {
+        text: arguments.text,
+        run_id: arguments.run,
+        limit: usize::try_from(arguments.limit).unwrap_or(usize::MAX),
+        scope: app.scope(&arguments.scope),
+    };
+    let answer = app.ask(&question)?;
+    let text = |style| render::search::text(&answer, style, app.now());
+    app.output.list(&answer, arguments.format, text, render::search::left_out(&answer))?;
     Ok(ExitCode::SUCCESS)
 }
 

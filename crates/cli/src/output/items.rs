@@ -8,13 +8,11 @@ use crate::failure::Failure;
 /// What a spreadsheet takes for the beginning of a formula.
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
-/// The `items` of an answer.
+/// The `items` of an answer, or the `hits` of a search.
 pub(super) fn of<T: Serialize>(answer: &T) -> Result<Vec<Json>, Failure> {
     let mut answer = serde_json::to_value(answer).map_err(|error| Failure::because("writing JSON", &error))?;
-    Ok(match answer["items"].take() {
-        Json::Array(items) => items,
-        _ => Vec::new(),
-    })
+    let lists = ["items", "hits"].into_iter().map(|name| answer[name].take());
+    Ok(lists.flat_map(|list| if let Json::Array(items) = list { items } else { Vec::new() }).collect())
 }
 
 /// One item a line.

@@ -85,7 +85,7 @@ fn outcome(apart: &Apart) -> String {
         text.push_str(&format!("; {} ran meanwhile, {as_badly}", count(likes.meanwhile)));
     }
     if likes.traces_left_out > 0 {
-        text.push_str(&format!("; {} not read", counted(likes.traces_left_out, "trace of others")));
+        text.push_str(&format!("; {} with others not read", counted(likes.traces_left_out, "trace")));
     }
     text
 }

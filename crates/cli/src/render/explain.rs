@@ -240,7 +240,8 @@ pub(crate) fn findings(findings: &[kino_wire::finding::Finding], style: Style) -
 
 fn left_out(left_out: &LeftOut, style: Style) -> String {
     let parts = [
-        (left_out.executions, "other execution"),
+        (left_out.executions.saturating_sub(left_out.of_verifications), "older execution (--last)"),
+        (left_out.of_verifications, "execution in worktrees of verifications"),
         (left_out.other_states, "execution of other code (--all-states)"),
         (left_out.open_executions, "unfinished execution"),
         (left_out.spans_outside_parent, "span outside its parent's time"),
@@ -255,6 +256,8 @@ fn left_out(left_out: &LeftOut, style: Style) -> String {
     }
     let text = format!("\nNot counted here: {}\n", parts.join(", "))
         .replace("span outside its parent's times", "spans outside their parent's time")
+        .replace("execution (--last)s", "executions (--last)")
+        .replace("execution in worktrees of verificationss", "executions in worktrees of verifications")
         .replace("execution of other code (--all-states)s", "executions of other code (--all-states)");
     style.paint(Tone::Faint, &text)
 }

@@ -136,7 +136,8 @@ fn quoted(text: &str) -> String {
 
 fn left_out(left_out: &LeftOut, style: Style) -> String {
     let parts = [
-        (left_out.executions, "older execution"),
+        (left_out.executions.saturating_sub(left_out.of_verifications), "older execution"),
+        (left_out.of_verifications, "execution in worktrees of verifications"),
         (left_out.open_executions, "unfinished execution"),
         (left_out.failed_executions, "failed execution"),
         (left_out.cold_executions, "first execution of a process"),
@@ -146,6 +147,7 @@ fn left_out(left_out: &LeftOut, style: Style) -> String {
     let shown = |(number, thing): (u64, &str)| {
         counted(number, thing)
             .replace("of a processs", "of a process")
+            .replace("execution in worktrees of verificationss", "executions in worktrees of verifications")
             .replace("execution without the attributes", "executions without the attribute")
             .replace("first execution of", if number == 1 { "first execution of" } else { "first executions of" })
     };

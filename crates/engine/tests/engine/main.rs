@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where its helpers do")]
 
 mod damage;
+mod lists;
 mod printed;
 
 use std::sync::Arc;

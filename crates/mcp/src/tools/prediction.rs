@@ -33,6 +33,7 @@ pub(crate) fn answer(predicted: &Predict) -> Answer {
     let left_out = &predicted.left_out;
     let counts = [
         ("executions_beyond", left_out.executions),
+        ("executions_of_verifications", left_out.of_verifications),
         ("open_left_out", left_out.open_executions),
         ("failed_left_out", left_out.failed_executions),
         ("cold_left_out", left_out.cold_executions),

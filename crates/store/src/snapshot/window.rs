@@ -1,6 +1,6 @@
 //! Operations of a stretch of time, counted span by span: rollups know no times.
 //!
-//! Spans of a trace that lies in one source are counted where they are read. A split trace is gathered once, so that
+//! Spans of a trace that is in one source are counted where they are read. A split trace is gathered once, so that
 //! what its sources repeat or supersede counts as everywhere else.
 
 use std::cmp::Reverse;

@@ -97,25 +97,32 @@ fn time(operation: &OperationComparison, bearing: &Bearing) -> Reason {
             let missing = operation.executions_missing.unwrap_or(1);
             numbers.push(Number::new("executions_missing", missing as f64, Unit::Count));
             let text = format!(
-                "{name} takes {missing} more executions a side for a verdict on its time: {medians} ({rests})."
+                "{name} takes {} a side for a verdict on its time: {medians} ({rests}).",
+                more(missing, "execution")
             );
             ("too_few_executions", bearing.matters.then_some(Verdict::Undecided), text)
         }
         compare::Verdict::TooFewRuns | compare::Verdict::TooFewOccasions => {
             let (code, missing, what) = match operation.missing {
-                Some(Missing::Occasions(missing)) => ("too_few_occasions", missing, "occasions"),
-                Some(Missing::Runs(missing)) => ("too_few_runs", missing, "runs"),
-                None => ("too_few_runs", 1, "runs"),
+                Some(Missing::Occasions(missing)) => ("too_few_occasions", missing, "occasion"),
+                Some(Missing::Runs(missing)) => ("too_few_runs", missing, "run"),
+                None => ("too_few_runs", 1, "run"),
             };
             let key = if code == "too_few_runs" { "runs_missing" } else { "occasions_missing" };
             numbers.push(Number::new(key, missing as f64, Unit::Count));
             let text = format!(
-                "{name} takes {missing} more {what} a side for a verdict on its time: {medians}{bounds} ({rests})."
+                "{name} takes {} a side for a verdict on its time: {medians}{bounds} ({rests}).",
+                more(missing, what)
             );
             (code, bearing.matters.then_some(Verdict::Undecided), text)
         }
     };
     about((&operation.service, &operation.name), reason(code, decides, numbers, text))
+}
+
+/// How many more of a thing.
+fn more(missing: u64, thing: &str) -> String {
+    format!("{missing} more {thing}{}", if missing == 1 { "" } else { "s" })
 }
 
 /// The ratio with its interval, as it follows the medians.
