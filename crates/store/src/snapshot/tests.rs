@@ -308,8 +308,7 @@ async fn check(snapshot: &Snapshot, rows: &[Row], filters: &[TraceFilter]) {
 }
 
 async fn check_operations(snapshot: &Snapshot, rows: &[Row]) {
-    let all = snapshot.operations(Some("p1")).await.unwrap();
-    check_counts(all, rows.iter());
+    check_counts(snapshot.operations(Some("p1")).await.unwrap(), rows.iter());
     let starts: BTreeSet<i64> = rows.iter().map(|row| row.start).collect();
     let middle = starts.iter().nth(starts.len() / 2).copied();
     for (since, until) in [(None, None), (middle, None), (None, middle), (starts.first().copied(), middle)] {
@@ -320,7 +319,6 @@ async fn check_operations(snapshot: &Snapshot, rows: &[Row]) {
             ..OperationFilter::default()
         };
         let within = snapshot.operations_within(&filter).await.unwrap();
-        assert_eq!(within.not_looked_at, 0);
         let passes = |row: &&Row| since.is_none_or(|since| row.start >= since) && until.is_none_or(|it| row.start < it);
         check_counts(within, rows.iter().filter(passes));
     }
@@ -759,7 +757,6 @@ async fn a_window_beyond_the_bound_counts_the_newest_files_and_says_how_much_is_
     assert_eq!(counts(5).await, (5, 0), "the file after the window is not read");
     assert_eq!(counts(4).await, (4, 1));
     assert_eq!(counts(3).await, (3, 2));
-    assert_eq!(counts(0).await, (0, 5));
 }
 
 #[tokio::test]
