@@ -50,7 +50,7 @@ impl ToolContext<'_> {
 }
 
 impl ToolContext<'_> {
-    /// Lists names.
+    /// Lists what the other tools are asked by, and of a list of tests what there is to say of each.
     async fn list_names(&self, names: Names, arguments: arguments::Find) -> Result<Rendered, Refusal> {
         arguments.fits(names)?;
         let (limit, scope) = (arguments.limit.min(MAX_OPERATIONS), self.scope.clone());
