@@ -79,6 +79,21 @@ pub enum Kind {
     SlowDatabase(f64),
     /// It makes each of its calls this many times.
     Repeats(u64),
+    /// It seldom gets a core: what it does itself takes this many times as long, and each time it waits for a message it
+    /// goes on later by some part of this, in nanoseconds.
+    Starved(f64, f64),
+    /// All that it sends and receives is this much later, in nanoseconds.
+    Network(f64),
+    /// Everything that the service does itself takes ever longer, up to this many times as long at the window's end.
+    Leak(f64),
+    /// It fails in this share of its calls, and whoever calls it goes on without its answer.
+    Caught(f64),
+    /// It answers in this share of its calls before it has done anything, without an error.
+    Quick(f64),
+    /// The same with an answer of which its callers make nothing: they go no further.
+    Empty(f64),
+    /// It answers in this share of its calls after the first one that it makes, without an error.
+    Midway(f64),
 }
 
 impl Kind {
@@ -91,6 +106,13 @@ impl Kind {
             Self::EarlyReturn(_) => "early_return",
             Self::SlowDatabase(_) => "slow_database",
             Self::Repeats(_) => "repeats",
+            Self::Starved(..) => "starved",
+            Self::Network(_) => "network",
+            Self::Leak(_) => "leak",
+            Self::Caught(_) => "caught",
+            Self::Quick(_) => "quick",
+            Self::Empty(_) => "empty",
+            Self::Midway(_) => "midway",
         }
     }
 }
@@ -169,6 +191,43 @@ impl Topology {
         Some(Fault { kind, service, service_name })
     }
 
+    /// Draws what happens to a machine, a network or a program under load, of a service that requests reach; `None` where
+    /// what was drawn cannot be there.
+    pub fn incident(&self, random: &mut Random, reached: &[String]) -> Option<Fault> {
+        let service_name = random.pick(reached).clone();
+        let service = self.services.iter().position(|name| *name == service_name)?;
+        let share = log_uniform(random, 0.1, 1.2).min(1.0);
+        let calls = self.operations.iter().any(|operation| operation.service == service && operation.calls.len() > 1);
+        let kind = match random.below(7) {
+            0 => Kind::Starved(log_uniform(random, 1.3, 8.0), log_uniform(random, 1e6, 1e8)),
+            1 => Kind::Network(log_uniform(random, 3e6, 3e8)),
+            2 => Kind::Leak(log_uniform(random, 2.0, 12.0)),
+            3 if service != 0 => Kind::Caught(share),
+            4 => Kind::Quick(share),
+            5 if service != 0 => Kind::Empty(share),
+            6 if calls => Kind::Midway(share),
+            _ => return None,
+        };
+        Some(Fault { kind, service, service_name })
+    }
+
+    /// The same system with this many requests in a window.
+    pub fn with_requests(&self, requests: u64) -> Self {
+        Self { requests, ..self.clone() }
+    }
+
+    /// The same system at another time: other requests are more frequent, and each operation is somewhat faster or slower.
+    pub fn at_another_time(&self, random: &mut Random) -> Self {
+        let mut later = self.clone();
+        for (_, share) in &mut later.entries {
+            *share *= random.log_normal(1.0, 0.15);
+        }
+        for operation in &mut later.operations {
+            operation.own_nanos *= random.log_normal(1.0, 0.03);
+        }
+        later
+    }
+
     /// The names of all services.
     pub fn services(&self) -> &[String] {
         &self.services
@@ -180,7 +239,7 @@ impl Topology {
         let all: f64 = self.entries.iter().map(|(_, share)| share).sum();
         let mut arrival = start as f64;
         (0..self.requests)
-            .map(|_| {
+            .map(|number| {
                 arrival += -(1.0 - random.unit()).ln() * 1e8;
                 let mut wanted = random.unit() * all;
                 let entry = self.entries.iter().find(|(_, share)| {
@@ -188,7 +247,9 @@ impl Topology {
                     wanted <= 0.0
                 });
                 let (entry, _) = entry.unwrap_or(&self.entries[0]);
-                request::trace(self, random, *entry, arrival as i64, pace, fault)
+                let moment =
+                    request::Moment { start: arrival as i64, part: number as f64 / self.requests as f64, pace };
+                request::trace(self, random, *entry, &moment, fault)
             })
             .collect()
     }

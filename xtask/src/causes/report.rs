@@ -108,13 +108,18 @@ fn ask(kino: &Path, folder: &Path, manifest: &Value, files: &[&Path]) -> anyhow:
 fn answered(answer: &Value) -> anyhow::Result<Answer> {
     let suspects = answer["suspects"].as_array().context("an answer without suspects")?;
     let mut services: Vec<String> = Vec::new();
+    let mut shown: Vec<String> = Vec::new();
     for suspect in suspects {
-        let service = suspect["service"].as_str().context("a suspect without a service")?;
-        if !services.iter().any(|known| known == service) {
-            services.push(service.to_owned());
+        let service = text(suspect, "service").context("a suspect without a service")?;
+        // Answers of binaries before suspects could be unproven do not say it.
+        let is_shown = suspect["shown"].as_bool().unwrap_or(true);
+        for list in [Some(&mut services), is_shown.then_some(&mut shown)].into_iter().flatten() {
+            if !list.iter().any(|known| known == service) {
+                list.push(service.to_owned());
+            }
         }
     }
-    Ok(Answer { verdict: answer["verdict"].as_str().unwrap_or_default().to_owned(), services })
+    Ok(Answer { verdict: answer["verdict"].as_str().unwrap_or_default().to_owned(), services, shown })
 }
 
 #[cfg(test)]
@@ -125,9 +130,12 @@ mod tests {
 
     #[test]
     fn services_rank_by_their_first_suspect() {
-        let suspect = |service: &str| json!({ "service": service, "name": "x" });
-        let suspects = [suspect("b"), suspect("a"), suspect("b"), suspect("c")];
+        let suspect = |service: &str, shown: bool| json!({ "service": service, "name": "x", "shown": shown });
+        let suspects = [suspect("b", true), suspect("a", true), suspect("b", true), suspect("c", false)];
         let found = answered(&json!({ "verdict": "slower", "suspects": suspects })).unwrap();
-        assert_eq!(found.services, ["b", "a", "c"]);
+        assert_eq!(
+            (found.services, found.shown),
+            (["b", "a", "c"].map(str::to_owned).to_vec(), vec!["b".into(), "a".into()])
+        );
     }
 }

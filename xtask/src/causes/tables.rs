@@ -26,8 +26,17 @@ pub(super) struct Judged {
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
     pub(super) verdict: String,
-    /// The most suspect first.
+    /// The most suspect first, of those that are shown and of those that are not.
     pub(super) services: Vec<String>,
+    /// Those that a test of their own shows.
+    pub(super) shown: Vec<String>,
+}
+
+/// Which suspects count.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Counted {
+    Shown,
+    Listed,
 }
 
 impl Judged {
@@ -38,8 +47,15 @@ impl Judged {
 }
 
 impl Answer {
-    fn is_right(&self, service: &str, rank: usize) -> bool {
-        self.services.iter().take(rank).any(|suspect| suspect == service)
+    fn counted(&self, counted: Counted) -> &[String] {
+        match counted {
+            Counted::Shown => &self.shown,
+            Counted::Listed => &self.services,
+        }
+    }
+
+    fn is_right(&self, counted: Counted, service: &str, rank: usize) -> bool {
+        self.counted(counted).iter().take(rank).any(|suspect| suspect == service)
     }
 }
 
@@ -51,20 +67,35 @@ pub(super) fn line(case: &Judged) -> String {
     };
     let Judged { with_logs, without_logs, .. } = case;
     let (first, second) = (rank(with_logs), rank(without_logs));
+    let unproven = if with_logs.shown.is_empty() && !with_logs.services.is_empty() { " (not shown)" } else { "" };
     format!(
-        "{:<26} rank {first}, without logs {second}; {}: {}",
+        "{:<26} rank {first}, without logs {second}; {}: {}{unproven}",
         case.name,
         with_logs.verdict,
         with_logs.services.join(", ")
     )
 }
 
-/// A table of accuracy by fault, and one of the cases without any.
+/// Tables of accuracy by fault, and of the cases without any: of suspects that are shown, and of all that are listed.
 pub(super) fn page(heading: &str, judged: &[Judged]) -> String {
-    let columns = |logs| RANKS.map(|rank| format!(" AS@{rank} {logs} |")).concat();
     let mut lines = vec![
         format!("# Suspects of the {heading} cases\n"),
         "AS@k: the share of cases in which the faulty service is among the first k services suspected.\n".to_owned(),
+    ];
+    for (counted, title) in [
+        (Counted::Shown, "Suspects that a test of their own shows:\n"),
+        (Counted::Listed, "All that is listed, shown or not:\n"),
+    ] {
+        lines.push(title.to_owned());
+        lines.extend(tables(counted, judged));
+    }
+    lines.push(others(judged));
+    lines.join("\n") + "\n"
+}
+
+fn tables(counted: Counted, judged: &[Judged]) -> Vec<String> {
+    let columns = |logs| RANKS.map(|rank| format!(" AS@{rank} {logs} |")).concat();
+    let mut lines = vec![
         format!("| fault | cases |{}{}", columns("with logs"), columns("without logs")),
         format!("|---|---:|{}", "---:|".repeat(2 * RANKS.len())),
     ];
@@ -73,36 +104,35 @@ pub(super) fn page(heading: &str, judged: &[Judged]) -> String {
     for fault in FAULTS.map(Fault::name) {
         let its: Vec<_> = faulty.iter().filter(|(its, ..)| *its == fault).copied().collect();
         if !its.is_empty() {
-            lines.push(row(&format!("`{fault}`"), &its));
+            lines.push(row(counted, &format!("`{fault}`"), &its));
         }
     }
-    lines.push(row("all", &faulty));
+    lines.push(row(counted, "all", &faulty));
     let steady: Vec<_> = faulty.iter().filter(|(.., case)| case.is_steady()).copied().collect();
-    lines.push(format!("{}\n", row("all that are steady", &steady)));
+    lines.push(format!("{}\n", row(counted, "all that are steady", &steady)));
     let unchanged: Vec<&Judged> = judged.iter().filter(|case| case.fault.is_none()).collect();
     if !unchanged.is_empty() {
         let steady: Vec<&Judged> = unchanged.iter().filter(|case| case.is_steady()).copied().collect();
         lines.push("| without a fault | cases | no suspect with logs | no suspect without logs |".to_owned());
         lines.push("|---|---:|---:|---:|".to_owned());
-        lines.push(silent("all", &unchanged));
-        lines.push(format!("{}\n", silent("all that are steady", &steady)));
+        lines.push(silent(counted, "all", &unchanged));
+        lines.push(format!("{}\n", silent(counted, "all that are steady", &steady)));
     }
-    lines.push(others(judged));
-    lines.join("\n") + "\n"
+    lines
 }
 
 /// In how many cases nothing was suspected.
-fn silent(title: &str, cases: &[&Judged]) -> String {
-    let count = |of: fn(&Judged) -> &Answer| cases.iter().filter(|case| of(case).services.is_empty()).count();
+fn silent(counted: Counted, title: &str, cases: &[&Judged]) -> String {
+    let count = |of: fn(&Judged) -> &Answer| cases.iter().filter(|case| of(case).counted(counted).is_empty()).count();
     let (with, without) = (count(|case| &case.with_logs), count(|case| &case.without_logs));
     format!("| {title} | {} | {with} | {without} |", cases.len())
 }
 
-fn row(title: &str, cases: &[(&str, &str, &Judged)]) -> String {
+fn row(counted: Counted, title: &str, cases: &[(&str, &str, &Judged)]) -> String {
     let mut cells = vec![title.to_owned(), cases.len().to_string()];
     for of in [(|case| &case.with_logs) as fn(&Judged) -> &Answer, |case| &case.without_logs] {
         for rank in RANKS {
-            let right = cases.iter().filter(|(_, service, case)| of(case).is_right(service, rank)).count();
+            let right = cases.iter().filter(|(_, service, case)| of(case).is_right(counted, service, rank)).count();
             cells.push(format!("{:.2}", right as f64 / cases.len().max(1) as f64));
         }
     }
@@ -138,33 +168,38 @@ pub(super) fn sealed(pairs: &[(&str, &str)]) -> String {
 mod tests {
     use super::*;
 
-    fn case(fault: Option<&str>, suspects: &[&str]) -> Judged {
-        let services = suspects.iter().map(|&service| service.to_owned()).collect();
-        let with_logs = Answer { verdict: "slower".to_owned(), services };
-        let without_logs = Answer { verdict: "slower".to_owned(), services: Vec::new() };
-        let service = fault.map(|_| "stock".to_owned());
+    fn answer(shown: &[&str], not_shown: &[&str]) -> Answer {
+        let owned = |services: &[&str]| services.iter().map(|&service| service.to_owned()).collect::<Vec<_>>();
+        let (shown, not_shown) = (owned(shown), owned(not_shown));
+        Answer { verdict: "slower".to_owned(), services: [shown.clone(), not_shown].concat(), shown }
+    }
+
+    fn case(fault: Option<&str>, with_logs: Answer) -> Judged {
         Judged {
             name: "x".to_owned(),
             fault: fault.map(str::to_owned),
-            service,
+            service: fault.map(|_| "stock".to_owned()),
             others: [0.0; 2],
             with_logs,
-            without_logs,
+            without_logs: answer(&[], &[]),
         }
     }
 
     #[test]
-    fn a_table_counts_by_rank_and_by_fault() {
+    fn tables_count_by_rank_and_by_fault_and_what_is_not_shown_in_the_second_alone() {
         let cases = [
-            case(Some("cpu"), &["stock"]),
-            case(Some("cpu"), &["a", "b", "stock"]),
-            case(Some("lock"), &["a", "b", "c", "d", "stock"]),
-            case(None, &[]),
-            case(None, &["a"]),
+            case(Some("cpu"), answer(&["stock"], &[])),
+            case(Some("cpu"), answer(&["a", "b", "stock"], &[])),
+            case(Some("lock"), answer(&[], &["a", "b", "c", "d", "stock"])),
+            case(None, answer(&[], &[])),
+            case(None, answer(&[], &["a"])),
         ];
         let page = page("open", &cases);
-        assert!(page.contains("| `cpu` | 2 | 0.50 | 1.00 | 1.00 | 0.00 | 0.00 | 0.00 |"), "{page}");
-        assert!(page.contains("| all | 3 | 0.33 | 0.67 | 1.00 |"), "{page}");
-        assert!(page.contains("| all | 2 | 1 | 2 |"), "{page}");
+        let (shown, listed) = page.split_once("All that is listed").unwrap();
+        let cpu = "| `cpu` | 2 | 0.50 | 1.00 | 1.00 | 0.00 | 0.00 | 0.00 |";
+        assert!(shown.contains(cpu) && listed.contains(cpu), "{page}");
+        assert!(shown.contains("| all | 3 | 0.33 | 0.67 | 0.67 |"), "{page}");
+        assert!(listed.contains("| all | 3 | 0.33 | 0.67 | 1.00 |"), "{page}");
+        assert!(shown.contains("| all | 2 | 2 | 2 |") && listed.contains("| all | 2 | 1 | 2 |"), "{page}");
     }
 }

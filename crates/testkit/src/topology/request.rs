@@ -13,21 +13,33 @@ use crate::Random;
 const INFO: i32 = 9;
 const ERROR: i32 = 17;
 
+/// The share of a call's time that is left where it is answered before anything is done.
+const QUICK: f64 = 0.02;
+
+/// When a request arrives.
+pub(super) struct Moment {
+    /// Unix nanoseconds.
+    pub(super) start: i64,
+    /// Which part of the window is over.
+    pub(super) part: f64,
+    /// How many times as long everything takes.
+    pub(super) pace: f64,
+}
+
 /// The request's trace.
 pub(super) fn trace(
     topology: &Topology,
     random: &mut Random,
     entry: usize,
-    start: i64,
-    pace: f64,
+    moment: &Moment,
     fault: Option<&Fault>,
 ) -> Trace {
     let mut id = [0; 16];
     id[..8].copy_from_slice(&random.bits().to_be_bytes());
     id[8..].copy_from_slice(&(random.bits() | 1).to_be_bytes());
     let trace = Trace { trace_id: TraceId(id), ..Trace::default() };
-    let mut request = Request { topology, random, pace, fault, trace };
-    request.serve(entry, start, None);
+    let mut request = Request { topology, random, moment, fault, trace, is_empty: false };
+    request.serve(entry, moment.start, None);
     request.trace.spans.sort_by_key(|span| span.start);
     request.trace
 }
@@ -35,10 +47,11 @@ pub(super) fn trace(
 struct Request<'r> {
     topology: &'r Topology,
     random: &'r mut Random,
-    /// How many times as long everything takes.
-    pace: f64,
+    moment: &'r Moment,
     fault: Option<&'r Fault>,
     trace: Trace,
+    /// Whether the last answer was one of which its caller makes nothing.
+    is_empty: bool,
 }
 
 impl Request<'_> {
@@ -49,20 +62,29 @@ impl Request<'_> {
         let at = self.open(operation.service, &operation.name, SpanKind::Server, start, parent);
         let span_id = self.trace.spans[at].span_id;
         let fault = self.fault.filter(|fault| fault.service == operation.service).map(|fault| fault.kind);
-        let slower = if let Some(Kind::Slow(factor)) = fault { factor } else { 1.0 };
-        let own = self.random.log_normal(operation.own_nanos * slower * self.pace, operation.spread);
-        let calls = self.calls(&operation.calls, fault);
+        let slower = match fault {
+            Some(Kind::Slow(factor) | Kind::Starved(factor, _)) => factor,
+            Some(Kind::Leak(factor)) => 1.0 + (factor - 1.0) * self.moment.part,
+            _ => 1.0,
+        };
+        let is_empty = matches!(fault, Some(Kind::Empty(chance)) if self.random.chance(chance));
+        let quick = is_empty || matches!(fault, Some(Kind::Quick(chance)) if self.random.chance(chance));
+        let midway = matches!(fault, Some(Kind::Midway(chance)) if self.random.chance(chance));
+        let slower = if quick { QUICK } else { slower };
+        let own = self.random.log_normal(operation.own_nanos * slower * self.moment.pace, operation.spread);
+        let calls = if quick { Vec::new() } else { self.calls(&operation.calls, fault) };
         let stretch = (own / (calls.len() + 1) as f64) as i64 + 1;
         let mut now = start + stretch;
         let fails = match fault {
-            Some(Kind::Exception(chance)) => self.random.chance(chance),
+            Some(Kind::Exception(chance) | Kind::Caught(chance)) => self.random.chance(chance),
             _ => self.random.chance(operation.failing),
         };
-        let returns = matches!(fault, Some(Kind::EarlyReturn(chance)) if self.random.chance(chance));
+        let returns = quick || matches!(fault, Some(Kind::EarlyReturn(chance)) if self.random.chance(chance));
         if fails {
             self.fail(at, now, operation.service, "the state is not valid");
         }
         let mut has_failed = fails;
+        let mut stops = false;
         if !fails && !returns {
             let mut last = now;
             for call in &calls {
@@ -71,14 +93,18 @@ impl Request<'_> {
                 if !operation.is_parallel {
                     now = end + stretch;
                 }
-                if failed && !operation.is_tolerant {
+                if failed && !operation.is_tolerant && !self.is_caught(call) {
                     self.fail(at, end, operation.service, "a call failed");
                     has_failed = true;
                     break;
                 }
+                stops = std::mem::take(&mut self.is_empty) || midway;
+                if stops {
+                    break;
+                }
             }
             now = now.max(last + stretch);
-            if !has_failed {
+            if !has_failed && !stops {
                 for (line, chance) in &operation.lines {
                     if self.random.chance(*chance) {
                         self.log(at, now, operation.service, line, INFO);
@@ -87,7 +113,29 @@ impl Request<'_> {
             }
         }
         self.trace.spans[at].end = Some(UnixNanos(now));
+        self.is_empty = is_empty;
         (now, has_failed)
+    }
+
+    /// Whether a failure of a call is part of the fault, and does not matter to the caller.
+    fn is_caught(&self, callee: &Callee) -> bool {
+        let Some(Fault { kind: Kind::Caught(_), service, .. }) = self.fault else { return false };
+        matches!(callee, Callee::Operation { operation, .. } if self.topology.operations[*operation].service == *service)
+    }
+
+    /// How much later something between two services is, by the fault of one of them.
+    fn late(&mut self, caller: usize, callee: Option<usize>) -> i64 {
+        let Some(Fault { kind, service, .. }) = self.fault else { return 0 };
+        let is_callee = callee == Some(*service);
+        let nanos = match kind {
+            Kind::Delay(nanos) if is_callee => *nanos,
+            Kind::Network(nanos) if is_callee || *service == caller => *nanos,
+            Kind::Starved(_, nanos) if is_callee || *service == caller => {
+                return (self.random.unit() * self.random.unit() * nanos) as i64;
+            }
+            _ => return 0,
+        };
+        self.random.log_normal(nanos, 0.2) as i64
     }
 
     /// The calls that are made this time, in their order.
@@ -113,7 +161,8 @@ impl Request<'_> {
         match callee {
             Callee::Database { statement, nanos } => {
                 let slower = if let Some(Kind::SlowDatabase(factor)) = fault { factor } else { 1.0 };
-                let nanos = self.random.log_normal(nanos * slower * self.pace, 0.3) as i64;
+                let nanos = self.random.log_normal(nanos * slower * self.moment.pace, 0.3) as i64;
+                let nanos = nanos + self.late(service, None);
                 let at = self.open(service, statement, SpanKind::Client, start, Some(parent));
                 self.trace.spans[at].end = Some(UnixNanos(start + nanos));
                 (start + nanos, false)
@@ -122,14 +171,9 @@ impl Request<'_> {
                 let callee = &self.topology.operations[*operation];
                 let at = self.open(service, &callee.name, SpanKind::Client, start, Some(parent));
                 let client = self.trace.spans[at].span_id;
-                let there = self.random.log_normal(gap_nanos * self.pace / 2.0, 0.4) as i64;
-                let back = self.random.log_normal(gap_nanos * self.pace / 2.0, 0.4) as i64;
-                let late = match self.fault {
-                    Some(Fault { kind: Kind::Delay(nanos), service, .. }) if *service == callee.service => {
-                        self.random.log_normal(*nanos, 0.2) as i64
-                    }
-                    _ => 0,
-                };
+                let there = self.random.log_normal(gap_nanos * self.moment.pace / 2.0, 0.4) as i64;
+                let back = self.random.log_normal(gap_nanos * self.moment.pace / 2.0, 0.4) as i64;
+                let late = self.late(service, Some(callee.service));
                 let (end, failed) = self.serve(*operation, start + there + late, Some(client));
                 let span = &mut self.trace.spans[at];
                 span.end = Some(UnixNanos(end + back));
