@@ -32,7 +32,8 @@ impl<'a> Operations<'a> {
         self.numbered(service, Cow::Borrowed(name))
     }
 
-    fn numbered(&mut self, service: &'a str, name: Cow<'a, str>) -> usize {
+    /// The number of an operation of a service, whatever its name comes from.
+    pub(crate) fn numbered(&mut self, service: &'a str, name: Cow<'a, str>) -> usize {
         let next = self.names.len() as u32;
         let id = *self.ids.entry((service, name.clone())).or_insert(next);
         if id == next {

@@ -86,7 +86,7 @@ pub enum Kind {
     Network(f64),
     /// Everything that the service does itself takes ever longer, up to this many times as long at the window's end.
     Leak(f64),
-    /// It fails in this share of its calls, and whoever calls it goes on without its answer.
+    /// It fails in this share of its calls, and its callers go on without its answer.
     Caught(f64),
     /// It answers in this share of its calls before it has done anything, without an error.
     Quick(f64),
@@ -212,11 +212,13 @@ impl Topology {
     }
 
     /// The same system with this many requests in a window.
+    #[must_use]
     pub fn with_requests(&self, requests: u64) -> Self {
         Self { requests, ..self.clone() }
     }
 
     /// The same system at another time: other requests are more frequent, and each operation is somewhat faster or slower.
+    #[must_use]
     pub fn at_another_time(&self, random: &mut Random) -> Self {
         let mut later = self.clone();
         for (_, share) in &mut later.entries {

@@ -10,7 +10,7 @@
 //! | gap between client and server | shared between the caller's service and the callee's |
 //! | failures that no failure below explains | the operation; the server that did not answer, where it is a client |
 //! | log lines that came or vanished | the operation whose span they were written in, else their service |
-//! | calls lost or gained, per call of the parent | the parent; where shortened calls now stop, the last one called |
+//! | calls lost or gained, per call of the parent | the parent; the last one called, where calls now end after it and its service changed itself |
 //!
 //! Own times and gaps count by what is left of them without what most operations and edges have in common, where there
 //! are enough of these: a whole system is somewhat slower in one window than in another.
@@ -19,10 +19,12 @@
 //! the same, as not shown.
 //!
 //! All of it is on one scale: the logarithm of how many times as much there is, less two standard errors. Of two that
-//! have overlapping intervals the deeper one comes first, since callers wait for what they call.
+//! have overlapping intervals, or that come and go together, the deeper one comes first, since callers wait for what they
+//! call and go by what it answers.
 
 mod edges;
 mod lines;
+mod names;
 mod profile;
 mod shift;
 mod whole;
@@ -37,6 +39,7 @@ use super::sides::Sides;
 use crate::execution::Execution;
 use crate::operation::Operations;
 pub use lines::LooseLines;
+use names::Names;
 use profile::{OperationProfile, PairProfile, Profile, floor};
 use shift::{Clusters, Common, Happened, Shift};
 use whole::Whole;
@@ -48,11 +51,13 @@ const LEVEL: f64 = 0.05;
 /// executions as wholes differ.
 const LISTED: f64 = 0.05;
 /// Suspects that are listed though none is shown.
-const LISTED_MAX: usize = 5;
+pub(super) const LISTED_MAX: usize = 5;
 /// Rounds in which gaps are shared between callers and callees; they settle in a few.
 const ROUNDS: usize = 20;
 /// The weight of no growth in the mean of a service's edges: one edge alone counts for four fifths.
 const EDGE_PRIOR: f64 = 0.25;
+/// The chance at which two changes are taken to come and go together.
+const ALONG: f64 = 0.01;
 /// What changed by less than this (a logarithm: some 5 %) is not worth a line.
 const SMALLEST: f64 = 0.05;
 /// Suspects among which the deeper ones come first; weaker ones follow as strong as they are.
@@ -82,8 +87,12 @@ pub struct Suspect {
 /// Something that changed, and whose it is.
 struct Evidence {
     operation: usize,
+    /// Another one whose it is, where that one itself changed.
+    rather: Option<usize>,
     shift: Shift,
     reason: String,
+    /// By side, how much of it there is in each cluster; none where it is of several operations.
+    courses: [Vec<(u32, f64)>; 2],
 }
 
 /// Which way times moved as a whole, so that times that moved the other way are no cause of it.
@@ -121,9 +130,10 @@ pub(super) fn rank<'a>(
 ) -> Vec<Suspect> {
     let ended = executions.map(|side| side.iter().filter(|it| !it.is_open()).copied().collect::<Vec<_>>());
     let floor = floor([&ended[0], &ended[1]]);
+    let names = Names::new([&ended[0], &ended[1]], &mut sides.operations);
     let mut profiles = [0, 1].map(|side| {
         let lines = [lines[side], lines[1 - side]];
-        Profile::new(&ended[side], &sides.units[side], &mut sides.operations, floor, lines)
+        Profile::new(&ended[side], &sides.units[side], (&mut sides.operations, &names), floor, lines)
     });
     if sides.units[0].share_a_process(&sides.units[1]) {
         for profile in &mut profiles {
@@ -131,7 +141,7 @@ pub(super) fn rank<'a>(
         }
     }
     let [before, after] = &profiles;
-    let comparison = Profiles { before, after, operations: &sides.operations };
+    let comparison = Profiles { before, after, operations: &sides.operations, names: &names };
     let both = |operation: usize| {
         let (before, after) = (before.of(operation)?, after.of(operation)?);
         Some(Both { operation, before, after })
@@ -142,9 +152,10 @@ pub(super) fn rank<'a>(
     let each = |evidence: &dyn Fn(&Both<'_>) -> Vec<Evidence>| both.iter().flat_map(evidence).collect::<Vec<_>>();
     // Each kind of evidence below, and the wholes.
     let of_kind = LEVEL / 8.0;
+    // The verdict is about the whole, whatever its operations have in common.
     let direction = match verdict {
-        Verdict::Slower => Direction::Longer,
-        Verdict::Faster => Direction::Shorter,
+        Verdict::Slower if !common.is_known() => Direction::Longer,
+        Verdict::Faster if !common.is_known() => Direction::Shorter,
         _ => whole.direction(of_kind),
     };
     let (own, services) = comparison.own_times(&both, &common, direction);
@@ -158,23 +169,58 @@ pub(super) fn rank<'a>(
         Kind { evidence: each(&|of| comparison.calls(of)), tests: 2 },
         Kind { evidence: each(&Profiles::lines), tests: 2 },
     ];
-    let [own, services, others @ ..] = kinds.each_mut().map(|kind| kind.shown(of_kind));
+    let times = [&before.starts[..], &after.starts[..]];
+    let [own, services, others @ ..] = kinds.each_mut().map(|kind| kind.shown(of_kind, times));
     // A service as a whole says more only where none of its operations shows it alone.
     let service = |evidence: &Evidence| comparison.operations.name(evidence.operation).0;
     let alone: BTreeSet<&str> = own.iter().map(service).collect();
     let services = services.into_iter().filter(|whole| !alone.contains(service(whole)));
     let found: Vec<Evidence> = services.chain(others.into_iter().flatten()).collect();
     let found: Vec<Evidence> = own.into_iter().chain(found).collect();
+    let found = comparison.charged(found);
     if found.is_empty() && whole.differs(of_kind) {
         return comparison.listed(kinds);
     }
     comparison.ordered(found)
 }
 
+impl Evidence {
+    /// The chance that it goes along with other evidence as it does, though it has nothing to do with it.
+    fn along(&self, other: &Self) -> f64 {
+        let moved = |evidence: &Self| {
+            let sign = evidence.shift.difference.signum();
+            evidence.courses[1].iter().map(|(cluster, value)| (*cluster, sign * value)).collect::<Vec<_>>()
+        };
+        shift::go_along(&moved(self), &moved(other))
+    }
+
+    /// Whether it has a trend that was there before and only went on. A window long after the other one cannot say so.
+    fn goes_on(&self, starts: [&[i64]; 2]) -> bool {
+        let [Some([before_first, before_last]), Some([after_first, after_last])] =
+            starts.map(|side| Some([*side.iter().min()?, *side.iter().max()?]))
+        else {
+            return false;
+        };
+        let longest = (before_last - before_first).max(after_last - after_first);
+        let apart = after_first - before_last;
+        let points = |side: usize| {
+            let at = |cluster: u32| starts[side].get(cluster as usize).map(|start| (start - before_first) as f64);
+            self.courses[side].iter().filter_map(|(cluster, value)| Some((at(*cluster)?, *value))).collect::<Vec<_>>()
+        };
+        (0..=longest).contains(&apart) && shift::goes_on(&points(0), &points(1))
+    }
+
+    fn new(operation: usize, shift: Shift, reason: String) -> Self {
+        Self { operation, rather: None, shift, reason, courses: [Vec::new(), Vec::new()] }
+    }
+}
+
 impl Kind {
-    /// Takes the evidence that is clear at this level of the whole kind, and large enough to be worth a line.
-    fn shown(&mut self, level: f64) -> Vec<Evidence> {
+    /// Takes the evidence that is clear at this level of the whole kind, and large enough to be worth a line. `starts`: when
+    /// each cluster of each side began. What only went on as it did before is left out.
+    fn shown(&mut self, level: f64, starts: [&[i64]; 2]) -> Vec<Evidence> {
         let level = level / self.count(level) as f64;
+        self.evidence.retain(|evidence| evidence.shift.p_value > LISTED || !evidence.goes_on(starts));
         let is_shown = |it: &mut Evidence| it.shift.p_value <= level && it.shift.at_least() >= SMALLEST;
         self.evidence.extract_if(.., is_shown).collect()
     }
@@ -199,6 +245,7 @@ struct Profiles<'p, 'a> {
     before: &'p Profile,
     after: &'p Profile,
     operations: &'p Operations<'a>,
+    names: &'p Names<'a>,
 }
 
 /// One operation on both sides.
@@ -218,6 +265,20 @@ impl Profiles<'_, '_> {
         Common::of(&own_shifts(all, self.few_runs()).into_iter().flatten().collect::<Vec<_>>())
     }
 
+    /// Gives evidence to the operation that it rather is of, where that one's service shows something by itself: an answer
+    /// that comes too early ends what its caller does, as well as its caller may end it.
+    fn charged(&self, mut found: Vec<Evidence>) -> Vec<Evidence> {
+        let service = |operation: usize| self.operations.name(operation).0;
+        let of_itself = found.iter().filter(|evidence| evidence.rather.is_none());
+        let changed: BTreeSet<&str> = of_itself.map(|evidence| service(evidence.operation)).collect();
+        for evidence in &mut found {
+            if let Some(last) = evidence.rather.filter(|last| changed.contains(service(*last))) {
+                evidence.operation = last;
+            }
+        }
+        found
+    }
+
     /// Own times, beyond what all of them have in common: of each operation, and of all operations of a service together.
     fn own_times(&self, all: &[Both<'_>], common: &Common, direction: Direction) -> (Vec<Evidence>, Vec<Evidence>) {
         let is_wanted = |shift: &Shift| direction.is_wanted(shift.difference);
@@ -231,7 +292,8 @@ impl Profiles<'_, '_> {
                 of.before.own.calls(),
                 of.after.own.calls()
             );
-            evidence.push(Evidence { operation: of.operation, shift, reason });
+            let courses = [of.before, of.after].map(|side| side.own.course(&side.own));
+            evidence.push(Evidence { courses, ..Evidence::new(of.operation, shift, reason) });
         }
         let mut services: BTreeMap<&str, Vec<(usize, f64, Shift)>> = BTreeMap::new();
         for (of, shift) in all.iter().zip(own_shifts(all, None)) {
@@ -247,7 +309,7 @@ impl Profiles<'_, '_> {
             let (most, ..) = parts.iter().max_by(|left, right| moved(left).total_cmp(&moved(right)))?;
             let reason =
                 format!("own times of {} operations of {service} together ×{:.2}", parts.len(), shift.difference.exp());
-            is_wanted(&shift).then_some(Evidence { operation: *most, shift, reason })
+            is_wanted(&shift).then_some(Evidence::new(*most, shift, reason))
         };
         (evidence, together.filter_map(of_service).collect())
     }
@@ -265,7 +327,7 @@ impl Profiles<'_, '_> {
             after.calls()
         );
         // What runs one after another takes longer.
-        direction.is_wanted(-shift.difference).then_some(Evidence { operation: of.operation, shift, reason })
+        direction.is_wanted(-shift.difference).then_some(Evidence::new(of.operation, shift, reason))
     }
 
     /// Failures of calls. A client call without an answer is charged to the server that used to answer it.
@@ -283,7 +345,8 @@ impl Profiles<'_, '_> {
             of.before.calls.calls()
         );
         let operation = accused.unwrap_or(of.operation);
-        (shift.difference > 0.0).then_some(Evidence { operation, shift, reason })
+        let courses = [of.before, of.after].map(|side| side.failures.course(&side.calls));
+        (shift.difference > 0.0).then(|| Evidence { courses, ..Evidence::new(operation, shift, reason) })
     }
 
     /// Calls made per call.
@@ -300,33 +363,36 @@ impl Profiles<'_, '_> {
             let sides = ((before, &of.before.calls), (after, &of.after.calls));
             let Some(shift) = Shift::of_happening(sides.0, sides.1) else { continue };
             let is_lost = shift.difference < 0.0 && !fails_instead(of, before, after);
-            let stops_at = if is_lost { self.stops_at(of, child) } else { None };
-            let operation = stops_at.unwrap_or(of.operation);
+            let rather = if is_lost { self.stops_at(of, child, before, after) } else { None };
             let (parent, name) = (self.operations.name(of.operation).1, self.operations.name(child).1);
             let per_call = |made: &Clusters, calls: &Clusters| short(made.sum() / calls.calls().max(1.0));
-            let stops = if stops_at.is_some() { ", and calls now end after this" } else { "" };
+            let ends = rather.map(|last| format!(", which now end after {}", self.operations.name(last).1));
+            let ends = ends.unwrap_or_default();
             let reason = format!(
-                "{} → {} calls of {name} in each of {:.0} and {:.0} calls of {parent}{stops}",
+                "{} → {} calls of {name} in each of {:.0} and {:.0} calls of {parent}{ends}",
                 per_call(&before.times, &of.before.calls),
                 per_call(&after.times, &of.after.calls),
                 of.before.calls.calls(),
                 of.after.calls.calls()
             );
-            evidence.push(Evidence { operation, shift, reason });
+            let courses = [(before, of.before), (after, of.after)].map(|(it, side)| it.times.course(&side.calls));
+            evidence.push(Evidence { rather, courses, ..Evidence::new(of.operation, shift, reason) });
         }
         evidence
     }
 
     /// The operation after which calls now end that went on to `lost` before; `None` where they end by themselves.
-    fn stops_at(&self, of: &Both<'_>, lost: usize) -> Option<usize> {
-        let share = |profile: &OperationProfile, operation: usize| {
-            let calls: u64 = profile.last.values().sum();
-            profile.last.get(&operation).copied().unwrap_or(0) as f64 / calls.max(1) as f64
+    fn stops_at(&self, of: &Both<'_>, lost: usize, before: &Happened, after: &Happened) -> Option<usize> {
+        let share = |profile: &OperationProfile, count: f64| count / profile.calls.calls().max(1.0);
+        let shortened = share(of.before, before.calls.sum()) - share(of.after, after.calls.sum());
+        let ended = |profile: &OperationProfile, last: usize| {
+            share(profile, profile.last.get(&last).copied().unwrap_or(0) as f64)
         };
-        let (last, _) = of.after.last.iter().max_by_key(|(_, count)| **count)?;
-        let moved = share(of.after, *last) - share(of.before, *last);
+        let others = of.after.last.keys().copied().filter(|last| *last != lost);
+        let moved = others.map(|last| (last, ended(of.after, last) - ended(of.before, last)));
+        let (last, moved) = moved.max_by(|left, right| left.1.total_cmp(&right.1))?;
         let answered = |operation: usize| self.before.of(operation).and_then(|profile| profile.answered_by);
-        (*last != lost && moved >= STOPS_MIN).then(|| answered(*last).unwrap_or(*last))
+        (moved > 0.0 && moved >= STOPS_MIN * shortened).then(|| answered(last).unwrap_or(last))
     }
 
     /// Log lines per call.
@@ -345,7 +411,8 @@ impl Profiles<'_, '_> {
                 before.times.sum(),
                 of.before.calls.calls()
             );
-            Some(Evidence { operation: of.operation, shift, reason })
+            let courses = [(before, of.before), (after, of.after)].map(|(it, side)| it.times.course(&side.calls));
+            Some(Evidence { courses, ..Evidence::new(of.operation, shift, reason) })
         };
         shapes.into_iter().filter_map(evidence).collect()
     }
@@ -389,7 +456,7 @@ impl Profiles<'_, '_> {
             for (operation, part) in [(answering, of(&callees, to)), (calling, of(&callers, from))] {
                 let part = (part / shift.difference).clamp(0.0, 1.0);
                 if let Some(operation) = operation {
-                    evidence.push(Evidence { operation, shift: shift.times(part), reason: reason.clone() });
+                    evidence.push(Evidence::new(operation, shift.times(part), reason.clone()));
                 }
             }
         }
@@ -423,20 +490,21 @@ impl Profiles<'_, '_> {
             named.iter().map(|operation| (*operation, self.reached(*operation, &named))).collect();
         let is_below =
             |operation: usize, above: usize| below[&above].contains(&operation) && !below[&operation].contains(&above);
-        let mut ordered = Vec::new();
+        let mut ordered: Vec<(usize, Vec<Evidence>)> = Vec::new();
         while !candidates.is_empty() {
             let mut first = 0;
-            // The strongest, or one below it that may be as strong.
+            // The strongest, or one below it that may be as strong, or in which it has its cause.
             while let Some(deeper) = (0..candidates.len()).find(|&at| {
-                let might = candidates[at].1[0].shift.at_most() >= strength(&candidates[first].1);
-                at != first && might && is_below(candidates[at].0, candidates[first].0)
+                let [deeper, above] = [at, first].map(|at| &candidates[at].1[0]);
+                let might = || deeper.shift.at_most() >= above.shift.at_least() || deeper.along(above) <= ALONG;
+                at != first && is_below(candidates[at].0, candidates[first].0) && might()
             }) {
                 first = deeper;
             }
             ordered.push(candidates.remove(first));
         }
         ordered.extend(weaker);
-        ordered.into_iter().map(|(operation, evidence)| self.suspect(operation, &evidence, true)).collect()
+        self.suspects(ordered, true)
     }
 
     /// What is not shown, by operation: what chance explains least comes first.
@@ -455,8 +523,24 @@ impl Profiles<'_, '_> {
                 None => candidates.push((evidence.operation, vec![evidence])),
             }
         }
-        candidates.truncate(LISTED_MAX);
-        candidates.into_iter().map(|(operation, evidence)| self.suspect(operation, &evidence, false)).collect()
+        let mut listed = self.suspects(candidates, false);
+        listed.truncate(LISTED_MAX);
+        listed
+    }
+
+    /// Suspects in this order, each operation once as spans name it.
+    fn suspects(&self, candidates: Vec<(usize, Vec<Evidence>)>, shown: bool) -> Vec<Suspect> {
+        let mut named: Vec<(usize, Vec<Evidence>)> = Vec::new();
+        let mut places: BTreeMap<usize, usize> = BTreeMap::new();
+        for (operation, evidence) in candidates {
+            let operation = self.names.named(operation);
+            let place = *places.entry(operation).or_insert(named.len());
+            match named.get_mut(place) {
+                Some((_, its)) => its.extend(evidence),
+                None => named.push((operation, evidence)),
+            }
+        }
+        named.into_iter().map(|(operation, evidence)| self.suspect(operation, &evidence, shown)).collect()
     }
 
     fn suspect(&self, operation: usize, evidence: &[Evidence], shown: bool) -> Suspect {
@@ -475,15 +559,24 @@ impl Profiles<'_, '_> {
         }
     }
 
-    /// Those of `named` that an operation calls, however indirectly.
+    /// Those of `named` that an operation calls, however indirectly. Log lines that no span is known of are where their
+    /// service is.
     fn reached(&self, from: usize, named: &BTreeSet<usize>) -> BTreeSet<usize> {
-        let mut seen = BTreeSet::new();
+        let is_loose = |operation: usize| self.operations.name(operation).1 == LooseLines::NAME;
+        let service = |operation: usize| self.operations.name(operation).0;
+        let loose: BTreeMap<&str, usize> =
+            named.iter().filter(|it| is_loose(**it)).map(|operation| (service(*operation), *operation)).collect();
         let mut open = vec![from];
+        if is_loose(from) {
+            open.extend((0..self.operations.len()).filter(|other| service(*other) == service(from)));
+        }
+        let mut seen = BTreeSet::new();
         while let Some(operation) = open.pop().filter(|_| seen.len() < REACHED_MAX) {
             for side in [self.before, self.after] {
                 for child in side.of(operation).into_iter().flat_map(|profile| profile.children.keys()) {
                     if seen.insert(*child) {
                         open.push(*child);
+                        seen.extend(loose.get(service(*child)));
                     }
                 }
             }

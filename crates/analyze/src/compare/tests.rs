@@ -195,7 +195,7 @@ fn new_failures_and_early_returns_are_suspects_though_time_hardly_moves() {
     errors of validate in handle: 0 → 1 More
     calls in handle: 3 → 2 Fewer
     calls of validate in handle: 1 → 1 Same
-    suspect validate 0.93: own time 1.00 ms → 18.0 ms a call, in 3 and 3 calls; fails in 3 of 3 calls, before in 0 of 3; 1 → 0 calls of save in each of 3 and 3 calls of handle, and calls now end after this
+    suspect validate 0.93: own time 1.00 ms → 18.0 ms a call, in 3 and 3 calls; fails in 3 of 3 calls, before in 0 of 3; 1 → 0 calls of save in each of 3 and 3 calls of handle, which now end after validate
     suspect handle 0.31: own time 3.00 ms → 2.00 ms a call, in 3 and 3 calls
     ");
 }

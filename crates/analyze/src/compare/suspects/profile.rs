@@ -8,6 +8,7 @@ use kino_model::{SpanId, SpanKind};
 
 use super::edges;
 use super::lines::{Line, LooseLines, OTHER_LINES, Places, SHAPES_MAX};
+use super::names::Names;
 use super::shift::{Clusters, Happened};
 use crate::execution::Execution;
 use crate::operation::Operations;
@@ -32,6 +33,8 @@ pub(super) struct Profile {
     pub(super) pairs: BTreeMap<(String, String), PairProfile>,
     /// Runs or processes, where they are too few to be the clusters.
     pub(super) few_runs: Option<usize>,
+    /// By cluster, its first execution's start in Unix nanoseconds.
+    pub(super) starts: Vec<i64>,
     /// By entry operation: its executions as wholes.
     pub(super) wholes: BTreeMap<usize, WholeProfile>,
 }
@@ -100,7 +103,7 @@ impl Profile {
     pub(super) fn new<'a>(
         executions: &[Execution<'_, 'a>],
         units: &Units,
-        operations: &mut Operations<'a>,
+        (operations, names): (&mut Operations<'a>, &Names<'a>),
         floor: f64,
         lines: [&'a LooseLines; 2],
     ) -> Self {
@@ -123,15 +126,24 @@ impl Profile {
         let cluster = |at: usize| units.of[at].filter(|_| by_run).unwrap_or(batches[at]);
         order.sort_by_key(|at| cluster(*at));
         for at in order {
-            profile.add(&executions[at], cluster(at), operations, floor);
+            profile.add(&executions[at], cluster(at), (&mut *operations, names), floor);
         }
-        if !by_run {
+        if by_run {
+            profile.starts = units.all.iter().map(|unit| unit.start).collect();
+        } else {
             profile.add_loose(lines, &begins, operations);
+            profile.starts = begins;
         }
         profile
     }
 
-    fn add<'a>(&mut self, execution: &Execution<'_, 'a>, cluster: u32, operations: &mut Operations<'a>, floor: f64) {
+    fn add<'a>(
+        &mut self,
+        execution: &Execution<'_, 'a>,
+        cluster: u32,
+        (operations, names): (&mut Operations<'a>, &Names<'a>),
+        floor: f64,
+    ) {
         let tree = execution.tree;
         let is_failing = |index: usize| edges::has_failed(tree.span(index));
         let failing = execution.spans().iter().map(|&index| index as usize).filter(|index| is_failing(*index));
@@ -145,15 +157,15 @@ impl Profile {
                 continue;
             }
             by_span.insert(span.span_id, index);
-            let number = operations.of(span);
+            let number = names.of(operations, tree, index);
             let mut called: Vec<usize> =
-                tree.children(index).iter().map(|child| operations.of(tree.span(*child as usize))).collect();
+                tree.children(index).iter().map(|child| names.of(operations, tree, *child as usize)).collect();
             self.operations.resize_with(operations.len(), OperationProfile::default);
             let operation = &mut self.operations[number];
             operation.calls.add(cluster, 1.0, 1.0);
             let server = edges::server_of(tree, index);
             if let Some(server) = server {
-                operation.answered_by = Some(operations.of(tree.span(server)));
+                operation.answered_by = Some(names.of(operations, tree, server));
             } else {
                 let own = edges::own_time(tree, index) as f64;
                 operation.own.add(cluster, 1.0, (own + floor).ln());
@@ -175,7 +187,7 @@ impl Profile {
                 happened.calls.add(cluster, 0.0, 1.0);
             }
             if let Some(last) = tree.children(index).iter().max_by_key(|child| tree.end(**child as usize)) {
-                let last = operations.of(tree.span(*last as usize));
+                let last = names.of(operations, tree, *last as usize);
                 *operation.last.entry(last).or_default() += 1;
             }
             if let Some(server) = server {
@@ -184,15 +196,15 @@ impl Profile {
                 let pair = self.pairs.entry(key).or_default();
                 pair.gaps.add(cluster, 1.0, (gap + floor).ln());
                 pair.nanos += gap;
-                *pair.answers.entry(operations.of(tree.span(server))).or_default() += 1;
+                *pair.answers.entry(names.of(operations, tree, server)).or_default() += 1;
             }
         }
-        let warnings = self.add_lines(execution, cluster, operations, &by_span, &passing_on);
+        let warnings = self.add_lines(execution, cluster, (&mut *operations, names), &by_span, &passing_on);
         let spans = execution.spans().len() as f64;
         let has_failing =
             !execution.is_passed_test() && execution.spans().iter().any(|&index| is_failing(index as usize));
         let (all_lines, warned) = warnings;
-        let whole = self.wholes.entry(operations.of(tree.span(execution.entry))).or_default();
+        let whole = self.wholes.entry(names.of(operations, tree, execution.entry)).or_default();
         whole.calls.add(cluster, 1.0, 1.0);
         whole.time.add(cluster, 1.0, (tree.duration(execution.entry) as f64 + floor).ln());
         whole.spans.add(cluster, 1.0, spans.ln());
@@ -206,7 +218,7 @@ impl Profile {
         &mut self,
         execution: &Execution<'_, 'a>,
         cluster: u32,
-        operations: &mut Operations<'a>,
+        (operations, names): (&mut Operations<'a>, &Names<'a>),
         by_span: &HashMap<SpanId, usize>,
         passing_on: &HashSet<usize>,
     ) -> (u64, u64) {
@@ -223,7 +235,7 @@ impl Profile {
                 continue;
             }
             warned += u64::from(warns);
-            let lines = &mut self.operations[operations.of(tree.span(index))].lines;
+            let lines = &mut self.operations[names.of(operations, tree, index)].lines;
             if lines.len() >= SHAPES_MAX && !lines.contains_key(&line) {
                 OTHER_LINES.clone_into(&mut line);
             }

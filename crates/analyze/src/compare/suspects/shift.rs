@@ -6,6 +6,8 @@
 //! A whole system is somewhat faster or slower in one window than in another: other work on the machines, another load.
 //! What times of many operations have in common is therefore no change of one of them ([`Common`]).
 
+use std::collections::BTreeMap;
+
 use crate::statistics::{median, normal_upper, student};
 
 /// By how much runs of the same code differ, where there are too few of them to say so.
@@ -16,6 +18,10 @@ const COMMON_MIN: usize = 8;
 const NORMAL_MAD: f64 = 0.6745;
 /// Clusters from which on they say how much a count varies.
 const CLUSTERS_MIN: usize = 3;
+/// The chance at which a figure is taken to have a trend, and to differ from one.
+const TREND: f64 = 0.05;
+/// Points from which on a trend shows.
+const TREND_MIN: usize = 5;
 /// Standard errors between a figure and what it is at least or at most.
 const ERRORS: f64 = 2.0;
 /// Steps in which the end of an interval is searched: each halves what is left of it.
@@ -62,6 +68,12 @@ impl Clusters {
     pub(super) fn without(&self, happened: &Self) -> Self {
         let rest = |(cluster, calls, sum): &(u32, f64, f64)| (*cluster, *calls, sum - happened.of(*cluster));
         Self { sums: self.sums.iter().map(rest).collect() }
+    }
+
+    /// By cluster, how much of the figure there is in each of these calls.
+    pub(super) fn course(&self, calls: &Self) -> Vec<(u32, f64)> {
+        let of_calls = calls.sums.iter().filter(|(_, count, _)| *count > 0.0);
+        of_calls.map(|(cluster, count, _)| (*cluster, self.of(*cluster) / count)).collect()
     }
 
     /// The sum of a cluster.
@@ -115,6 +127,11 @@ pub(super) struct Common {
 }
 
 impl Common {
+    /// Whether there are enough figures to say what they have in common.
+    pub(super) fn is_known(&self) -> bool {
+        *self != Self::default()
+    }
+
     /// Of shifts of one kind; nothing where they are few.
     pub(super) fn of(shifts: &[Shift]) -> Self {
         if shifts.len() < COMMON_MIN {
@@ -232,6 +249,72 @@ impl Shift {
     }
 }
 
+/// The chance that two figures which have nothing to do with each other go along by cluster as these do, in the same
+/// direction; 1 where that cannot be said.
+pub(super) fn go_along(left: &[(u32, f64)], right: &[(u32, f64)]) -> f64 {
+    let right: BTreeMap<u32, f64> = right.iter().copied().collect();
+    let pairs: Vec<(f64, f64)> =
+        left.iter().filter_map(|(cluster, value)| Some((*value, *right.get(cluster)?))).collect();
+    let count = pairs.len() as f64;
+    let freedom = count - 2.0;
+    if freedom < 1.0 {
+        return 1.0;
+    }
+    let (x, y) = pairs.iter().fold((0.0, 0.0), |sum, pair| (sum.0 + pair.0 / count, sum.1 + pair.1 / count));
+    let sum = |of: fn(f64, f64) -> f64| pairs.iter().map(|pair| of(pair.0 - x, pair.1 - y)).sum::<f64>();
+    let (both, squares) = (sum(|x, y| x * y), sum(|x, _| x * x) * sum(|_, y| y * y));
+    if both <= 0.0 || squares <= 0.0 {
+        return 1.0;
+    }
+    let squared = (both * both / squares).min(1.0);
+    student::two_sided((squared * freedom / (1.0 - squared).max(f64::EPSILON)).sqrt(), freedom)
+}
+
+/// Whether what differs is a trend that was there before and went on: it rises or falls on the first side, significantly so
+/// and the way that the second one is, and beyond a slope that both have in common nothing is left. Of pairs of a time and
+/// a figure, in the order of time.
+pub(super) fn goes_on(before: &[(f64, f64)], after: &[(f64, f64)]) -> bool {
+    let [Some(one), Some(other)] = [Line::through(before), Line::through(after)] else { return false };
+    let moved = other.mean.1 - one.mean.1;
+    let slope = one.products / one.squares;
+    let freedom = one.count - 2.0;
+    let left = (one.variation - slope * one.products).max(0.0) / freedom;
+    let steepness = slope / (left / one.squares).sqrt().max(f64::MIN_POSITIVE);
+    if slope * moved <= 0.0 || student::two_sided(steepness, freedom) > TREND {
+        return false;
+    }
+    let squares = one.squares + other.squares;
+    let common = (one.products + other.products) / squares;
+    let apart = other.mean.0 - one.mean.0;
+    let step = moved - common * apart;
+    let freedom = one.count + other.count - 3.0;
+    let left = (one.variation + other.variation - common * (one.products + other.products)).max(0.0) / freedom;
+    let error = (left * (1.0 / one.count + 1.0 / other.count + apart * apart / squares)).sqrt();
+    step * moved <= 0.0 || student::two_sided(step / error.max(f64::MIN_POSITIVE), freedom) > TREND
+}
+
+/// Sums of squares and products about the mean of points.
+struct Line {
+    count: f64,
+    mean: (f64, f64),
+    squares: f64,
+    products: f64,
+    variation: f64,
+}
+
+impl Line {
+    /// `None` with too few points, or with all at one time.
+    fn through(points: &[(f64, f64)]) -> Option<Self> {
+        let count = points.len() as f64;
+        let sum = |of: &dyn Fn(f64, f64) -> f64| points.iter().map(|(x, y)| of(*x, *y)).sum::<f64>();
+        let mean = (sum(&|x, _| x) / count, sum(&|_, y| y) / count);
+        let squares = sum(&|x, _| (x - mean.0).powi(2));
+        let products = sum(&|x, y| (x - mean.0) * (y - mean.1));
+        let variation = sum(&|_, y| (y - mean.1).powi(2));
+        (points.len() >= TREND_MIN && squares > 0.0).then_some(Self { count, mean, squares, products, variation })
+    }
+}
+
 /// What two sides differ by because each has few runs.
 fn between_runs(few_runs: Option<usize>) -> f64 {
     few_runs.map_or(0.0, |runs| 2.0 * RUN_SD * RUN_SD / runs.max(1) as f64)
@@ -333,6 +416,35 @@ mod tests {
         assert!((gone.at_least() - shift.at_least()).abs() < 1e-9 && gone.difference < 0.0, "{gone:?}");
         let same = Shift::of_rates((&happened(15, 67), &calls(67)), (&happened(16, 67), &calls(67))).unwrap();
         assert!(same.at_least() <= 0.0, "{same:?}");
+    }
+
+    #[test]
+    fn figures_that_rise_and_fall_together_go_along() {
+        let course = |of: fn(u32) -> f64| (0..20).map(|at| (at, of(at))).collect::<Vec<_>>();
+        let (one, other) = (course(|at| f64::from(at * 7 % 10)), course(|at| f64::from(at * 13 % 20)));
+        let along = course(|at| 3.0 * f64::from(at * 7 % 10) + f64::from(at % 3));
+        assert!(go_along(&one, &along) < 1e-6);
+        assert!(go_along(&one, &other) > 0.01);
+        let against: Vec<(u32, f64)> = along.iter().map(|(at, value)| (*at, -value)).collect();
+        assert!(go_along(&one, &against) > 0.99);
+        assert!(go_along(&one, &course(|_| 1.0)) > 0.99, "what is always the same says nothing");
+        assert!(go_along(&one[..2], &along) > 0.99);
+    }
+
+    #[test]
+    fn a_trend_that_goes_on_is_no_difference_and_a_step_or_a_new_trend_is_one() {
+        let points = |from: u32, of: &dyn Fn(f64) -> f64| {
+            let noise = |at: u32| 0.4 * (f64::from(at * 7 % 10) - 4.5) / 4.5;
+            (from..from + 20).map(|at| (f64::from(at), of(f64::from(at)) + noise(at))).collect::<Vec<_>>()
+        };
+        let rising = |at: f64| 1.0 + 0.1 * at;
+        let flat = points(0, &|_| 1.0);
+        assert!(goes_on(&points(0, &rising), &points(21, &rising)));
+        assert!(!goes_on(&points(0, &rising), &points(21, &|at| rising(at) + 2.0)), "a step");
+        assert!(!goes_on(&points(0, &rising), &points(21, &|at| rising(at) - 9.0)), "the other way");
+        assert!(!goes_on(&flat, &points(21, &|_| 3.0)));
+        assert!(!goes_on(&flat, &points(21, &|at| 1.0 + 0.1 * (at - 20.0))), "it began after");
+        assert!(!goes_on(&points(0, &rising)[..4], &points(21, &rising)), "too few to say");
     }
 
     #[test]

@@ -15,6 +15,9 @@ use crate::compare::{Comparison, Design, LooseLines, compare_with};
 use crate::execution::Entry;
 use crate::testing::{MILLI, Random, traces, trees};
 
+mod larger;
+mod unproven;
+
 /// How the system is recorded.
 #[derive(Clone, Copy)]
 struct Shape {
@@ -286,4 +289,69 @@ fn a_line_that_no_longer_comes_is_found_whatever_it_names() {
             assert_eq!(first, Some(("price", true)), "json {json}, trace {names_trace}: {:?}", changed.suspects);
         }
     }
+}
+
+#[test]
+fn lines_that_name_no_trace_are_as_deep_as_their_service() {
+    let usual = |service: &str, number: u64| Some(format!("{service} handled order {number}"));
+    // Its callers, too, say less of what they did.
+    let faulty = |service: &str, number: u64| match (service, number % 3) {
+        ("price" | "shop" | "front", 1..) => None,
+        _ => usual(service, number),
+    };
+    let mut windows = [1, 2].map(|seed| window(PAIRS, seed, Fault::Nothing));
+    let mut random = Random(9);
+    let [before, after] = windows.each_mut();
+    let lines = [log(before, &mut random, false, usual), log(after, &mut random, false, faulty)];
+    let suspects = compared(&windows[0], &windows[1], [&lines[0], &lines[1]]).suspects;
+    assert_eq!(suspects.first().map(|it| it.service.as_str()), Some("price"), "{suspects:?}");
+    assert!(suspects.len() >= 3, "{suspects:?}");
+}
+
+#[test]
+fn calls_under_one_name_differ_by_who_answers_and_names_with_ids_are_one() {
+    // Each client span is called `GET`, and each server span has an id of its own.
+    let renamed = |mut window: Vec<Trace>| {
+        for (number, trace) in window.iter_mut().enumerate() {
+            for span in &mut trace.spans {
+                let is_call = span.name.starts_with("call ");
+                span.name = if is_call { "GET".into() } else { format!("{}/{number}f", span.name).into() };
+            }
+        }
+        window
+    };
+    let usual = renamed(window(PAIRS, 1, Fault::Nothing));
+    for service in ["front", "shop", "stock", "price"] {
+        let suspects = compare_windows(&usual, &renamed(window(PAIRS, 2, Fault::Slow(service, 20.0)))).suspects;
+        let first = suspects.first().map(|it| (it.service.as_str(), it.name.starts_with('/'), it.shown));
+        assert_eq!(first, Some((service, true, true)), "{suspects:?}");
+    }
+    assert!(compare_windows(&usual, &renamed(window(PAIRS, 3, Fault::Nothing))).suspects.is_empty());
+    // A call without an answer is the fault of who used to answer it, also where the other one answered last.
+    let silent = |callee: &'static str| {
+        let mut window = renamed(window(PAIRS, 2, Fault::Nothing));
+        for trace in &mut window {
+            let server = trace.spans.iter().position(|span| span.service() == callee);
+            let Some(client) = server.map(|at| trace.spans.remove(at).parent_span_id) else { continue };
+            let client = trace.spans.iter_mut().find(|span| Some(span.span_id) == client).unwrap();
+            client.status.code = kino_model::StatusCode::Error;
+        }
+        addressed(window)
+    };
+    for callee in ["stock", "price"] {
+        let suspects = compare_windows(&addressed(usual.clone()), &silent(callee)).suspects;
+        assert_eq!(suspects.first().map(|it| it.service.as_str()), Some(callee), "{suspects:?}");
+    }
+}
+
+/// Gives each call the address that it goes to: the first of a parent to `stock`, the second to `price`.
+fn addressed(mut window: Vec<Trace>) -> Vec<Trace> {
+    for trace in &mut window {
+        let mut hosts = ["stock", "price", "gifts"].into_iter();
+        for span in trace.spans.iter_mut().filter(|span| &*span.name == "GET" && span.service() == "shop") {
+            let url = format!("http://{}:8080/of/7", hosts.next().unwrap_or_default());
+            span.attributes.push(("url.full".into(), Value::from(url.as_str())));
+        }
+    }
+    window
 }
