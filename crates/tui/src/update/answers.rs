@@ -204,12 +204,12 @@ impl State {
             }
             (_, Answer::Run(run), _) => pages::run(&run, &zone),
             (_, Answer::Search(search), _) => pages::search(&search, &page.title, &zone),
-            (part, answer, _) => match views::lines(&answer) {
-                Some(lines) => lines,
-                None => {
+            (part, answer, _) => {
+                let Some(lines) = views::lines(&answer) else {
                     debug_assert!(false, "{part:?} of a page was answered by {answer:?}");
                     return;
-                }
+                };
+                lines
             },
         };
         let next_offset = source.as_ref().and_then(|source| source.next_offset);
