@@ -137,7 +137,8 @@ impl TableWriter {
             writer.write_all(&filter)?;
             writer.append_key_value_metadata(KeyValue::new(ATTRIBUTE_FILTER_KEY.to_owned(), place.to_json()));
         }
-        let encoded: i64 = writer.flushed_row_groups().iter().map(|group| group.num_rows()).sum();
+        let encoded: i64 =
+            writer.flushed_row_groups().iter().map(parquet::file::metadata::RowGroupMetaData::num_rows).sum();
         assert_eq!(encoded, self.rows as i64, "{}: each row is in one row group", self.table.name());
         Ok(Some(new_file(self.table, self.rows as u64, times, writer.into_inner()?)))
     }

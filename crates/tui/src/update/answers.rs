@@ -210,7 +210,7 @@ impl State {
                     return;
                 };
                 lines
-            },
+            }
         };
         let next_offset = source.as_ref().and_then(|source| source.next_offset);
         match &mut page.content {
