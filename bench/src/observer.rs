@@ -41,7 +41,7 @@ pub(crate) struct Threads(HashMap<String, u64>);
 
 impl Threads {
     pub(crate) fn look(&mut self, pid: u32) -> anyhow::Result<()> {
-        for thread in fs::read_dir(format!("/proc/{}/task", pid))? {
+        for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
             let path = thread?.path();
             let is_observer = fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == "kino-observer");
             let ticks = is_observer.then(|| ticks(&path)).flatten();

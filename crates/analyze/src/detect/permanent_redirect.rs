@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(redirects(&times(3, &served)), "");
         let rare = format!("{}\n---\n{}", items(3, 301), times(3, &items(3, 200)));
         assert_eq!(redirects(&rare), "", "one of four executions");
-        let test = items(3, 301).replace("load", "test_moved").replacen("\n", " test.case.name=test_moved\n", 1);
+        let test = items(3, 301).replace("load", "test_moved").replacen('\n', " test.case.name=test_moved\n", 1);
         assert_eq!(redirects(&times(3, &test)), "", "a test asks so on purpose");
     }
 

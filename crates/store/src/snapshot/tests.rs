@@ -408,10 +408,10 @@ async fn one_root_of_two_runs_names_the_first_run_wherever_its_copies_are() {
             assert_eq!(found.iter().map(|row| row.run_id.as_deref()).collect::<Vec<_>>(), [Some("r1")], "{place}");
         };
         let mut lake = Lake::new();
-        is_first(lake.snapshot(&[both.clone()], &[]), "one batch in memory").await;
+        is_first(lake.snapshot(std::slice::from_ref(&both), &[]), "one batch in memory").await;
         is_first(lake.snapshot(&[first.clone(), second.clone()], &[]), "two batches in memory").await;
         lake.flush(&first).await;
-        is_first(lake.snapshot(&[second.clone()], &[]), "a file and memory").await;
+        is_first(lake.snapshot(std::slice::from_ref(&second), &[]), "a file and memory").await;
         lake.flush(&second).await;
         is_first(lake.snapshot(&[], &[]), "two groups").await;
         lake.merge().await;
