@@ -216,12 +216,13 @@ mod tests {
         let files = [
             ("crates/a/src/lib.rs", "mod one;\nmod two;\nmod three;\n"),
             ("crates/a/src/one.rs", "use crate::{three::X, two::{Y, Z as W}};\n"),
+            ("crates/a/src/two.rs", "mod inner;\n"),
             ("crates/a/src/two/inner.rs", "fn f() -> super::super::three::X {}\n"),
             ("crates/a/src/three.rs", "use std::fs;\nuse crate::one::A;\n"),
         ];
         let expected = ["crates/a/src: one, three, two use each other: what both need goes below both"];
         assert_eq!(found(&files), expected);
-        assert!(found(&files[..3]).is_empty(), "three uses none of them any more");
+        assert!(found(&files[..4]).is_empty(), "three uses none of them any more");
     }
 
     #[test]
