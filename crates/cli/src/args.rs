@@ -653,7 +653,13 @@ Prints one line on standard output when it is ready. Everything here can also st
   interval_millis = 100
 
   [retention]
-  days = 30")]
+  days = 30
+
+  [forward]                            # docs/forwarding.md
+  url = \"http://127.0.0.1:14318\"
+  headers = { Authorization = \"Bearer …\" }
+
+Headers for the endpoint can also be in KINO_FORWARD_HEADERS, as NAME=VALUE,NAME=VALUE.")]
 pub(crate) struct Serve {
     /// REST, MCP, health and metrics.
     #[arg(long, value_name = "HOST:PORT")]
@@ -670,6 +676,12 @@ pub(crate) struct Serve {
     /// Where the Parquet files go: a URL.
     #[arg(long, value_name = "URL")]
     pub(crate) lake: Option<String>,
+    /// Pass what is recorded on to this OTLP endpoint over HTTP, such as `http://127.0.0.1:14318`.
+    #[arg(long, value_name = "URL")]
+    pub(crate) forward: Option<String>,
+    /// Pass it on without encryption, to another machine as well.
+    #[arg(long)]
+    pub(crate) forward_insecure: bool,
     /// Leave the terminal and whatever was inherited; take free ports where the usual ones are busy.
     #[arg(long, hide = true)]
     pub(crate) detached: bool,

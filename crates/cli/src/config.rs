@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) runtime: Option<PathBuf>,
     /// `KINO_PULL_HEADERS`: headers for the server that traces are pulled from.
     pub(crate) pull_headers: Option<OsString>,
+    /// `KINO_FORWARD_HEADERS`: headers for the endpoint that recordings are passed on to.
+    pub(crate) forward_headers: Option<OsString>,
     /// What `config.toml` says of the engine.
     pub(crate) engine: EngineConfig,
     /// Whether `NO_COLOR` is set.
@@ -70,10 +72,11 @@ impl Settings {
         let no_color = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
         let runtime = variable("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty()).map(PathBuf::from);
         let pull_headers = variable("KINO_PULL_HEADERS").filter(|headers| !headers.is_empty());
+        let forward_headers = variable("KINO_FORWARD_HEADERS").filter(|headers| !headers.is_empty());
         let kill_point = variable("KINO_KILL_POINT").and_then(|point| point.into_string().ok());
         let engine =
             EngineConfig { home: home.clone(), kill_point, git: Some(git()), ..read_file(&home.join(CONFIG_FILE))? };
-        Ok(Self { home, directory, program, runtime, pull_headers, engine, no_color, columns })
+        Ok(Self { home, directory, program, runtime, pull_headers, forward_headers, engine, no_color, columns })
     }
 
     /// Settings of no place in particular.
@@ -85,6 +88,7 @@ impl Settings {
             program: PathBuf::new(),
             runtime: None,
             pull_headers: None,
+            forward_headers: None,
             engine: EngineConfig::default(),
             no_color: true,
             columns: None,

@@ -13,6 +13,7 @@ use kino_wire::admin::{
     LogsQuestion, Status, StatusQuestion, StopQuestion,
 };
 use kino_wire::ask::Done;
+use kino_wire::forward::Forwarding;
 
 use crate::error::{EngineError, OrProblem};
 use crate::offload::offload;
@@ -56,6 +57,8 @@ impl Engine {
         let store = self.inner.store.status();
         let mut warnings = store.warnings;
         warnings.extend(self.damage().map(kino_wire::Damage::sentence));
+        let forward = self.inner.forward.as_ref().map(|forward| forward.status(&self.inner.store, &counts));
+        warnings.extend(forward.as_ref().and_then(Forwarding::warning));
         Ok(Status {
             schema: Status::SCHEMA.to_owned(),
             version: self.inner.version.clone(),
@@ -76,6 +79,7 @@ impl Engine {
             lake_bytes: store.lake_bytes,
             blob_bytes: store.blob_bytes,
             warnings,
+            forward,
         })
     }
 

@@ -2,6 +2,7 @@
 //!
 //! It does no IO and reads no environment: the binary finds the home, reads the file, and parses it into this.
 
+mod forward;
 mod headers;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use kino_text::suggest;
 use kino_wire::Access;
 use serde::{Deserialize, Serialize};
 
+pub use self::forward::Forward;
 pub use self::headers::{Headers, Source};
 
 /// The engine's configuration. Unknown keys are refused.
@@ -49,6 +51,8 @@ pub struct EngineConfig {
     pub keys: Vec<ApiKey>,
     /// Servers from which traces are pulled, with the headers that each wants.
     pub sources: Vec<Source>,
+    /// Where what was recorded is passed on to.
+    pub forward: Forward,
     /// How git is started to search a worktree; `None`: none is searched. The opener knows the environment.
     #[serde(skip)]
     pub git: Option<kino_repo::Git>,
@@ -410,6 +414,7 @@ impl EngineConfig {
             hot_bytes_max: self.limits.hot_bytes_max,
             flush_bytes: (self.limits.hot_bytes_max / 8).max(1 << 20),
             disk_reserve_bytes: self.limits.disk_reserve_bytes,
+            retained_log_bytes: self.forward.url.as_ref().map_or(0, |_| self.forward.log_bytes_max.max(1)),
             retention: days,
             lake_bytes_max: self.retention.lake_bytes_max,
             kill_points,

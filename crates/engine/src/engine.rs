@@ -14,6 +14,7 @@ use crate::config::EngineConfig;
 use crate::dispatch::CONCURRENT_READS_MAX;
 use crate::error::OpenError;
 use crate::findings::{self, Findings, Handles, Ledger, Observation};
+use crate::forward::Forward;
 use crate::housekeeping::Housekeeping;
 use crate::ingest::Intake;
 use crate::metrics::Metrics;
@@ -39,6 +40,8 @@ pub(crate) struct Inner {
     pub(crate) intake: Arc<Intake>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) pins: Pins,
+    /// Passing on; `None` where nothing is.
+    pub(crate) forward: Option<Arc<Forward>>,
     pub(crate) detectors: Arc<DetectorConfig>,
     pub(crate) runs: RunRecords,
     pub(crate) verifications: VerificationRecords,
@@ -96,6 +99,7 @@ impl Engine {
                 return Err(error);
             }
         };
+        let forward = Forward::open(&config.forward, &store).await;
         let ledger = match Ledger::load(&store).await {
             Ok(ledger) => ledger,
             Err(error) => {
@@ -147,6 +151,7 @@ impl Engine {
             calls: Calls::default(),
             metrics,
             pins: Pins::new(stopping.subscribe()),
+            forward,
             detectors,
             findings,
             _observation: observation,

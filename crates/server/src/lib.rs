@@ -16,6 +16,7 @@ mod connections;
 mod descriptors;
 mod engine_file;
 mod exports;
+mod forward;
 mod guard;
 pub mod keys;
 mod listen;
@@ -29,6 +30,7 @@ mod shutdown;
 mod socket;
 
 pub use engine_file::ENGINE_FILE;
+pub use forward::ForwardError;
 pub use keys::{KeyError, StoredKey};
 pub use serve::{Programs, Running, ServeError, ServerConfig, serve, serve_with_programs};
 pub use socket::{SocketError, SocketPlaces};

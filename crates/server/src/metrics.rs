@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use kino_engine::Engine;
 use kino_engine::metrics::APPEND_BUCKETS_SECONDS;
 use kino_wire::Problem;
+use kino_wire::forward::{ForwardState, Forwarding};
 
 /// All figures as text.
 pub(crate) async fn text(engine: &Engine) -> Result<String, Problem> {
@@ -32,6 +33,9 @@ pub(crate) async fn text(engine: &Engine) -> Result<String, Problem> {
     page.one("kino_lake_bytes", "gauge", "Bytes of live files in the lake.", status.lake_bytes);
     page.one("kino_blob_bytes", "gauge", "Bytes of blobs.", status.blob_bytes);
     page.one("kino_warnings", "gauge", "What went wrong and still matters.", status.warnings.len() as u64);
+    if let Some(forward) = &status.forward {
+        page.forwarding(forward);
+    }
     let started = status.started_unix_nanos.max(0) as u64 / 1_000_000_000;
     page.one("process_start_time_seconds", "gauge", "When the engine started, in Unix seconds.", started);
     if let Some(bytes) = resident_bytes() {
@@ -62,6 +66,27 @@ impl Page {
     fn one(&mut self, name: &str, kind: &str, help: &str, value: u64) {
         self.head(name, kind, help);
         self.line(format_args!("{name} {value}"));
+    }
+
+    fn forwarding(&mut self, forward: &Forwarding) {
+        let taken = "Records that the endpoint took to which recordings are passed on, since the store was made.";
+        let refused = "Records that it refused for good, since the store was made.";
+        let missed = "Records that were let go before they were passed on, since the store was made.";
+        for (name, help, spans, logs) in [
+            ("kino_forward_passed_total", taken, forward.passed_spans, forward.passed_log_records),
+            ("kino_forward_refused_total", refused, forward.refused_spans, forward.refused_log_records),
+            ("kino_forward_missed_total", missed, forward.missed_spans, forward.missed_log_records),
+        ] {
+            self.counters(name, help, "signal", [(&"traces", &spans), (&"logs", &logs)]);
+        }
+        let segments = "Segments of the log with records that were missed.";
+        self.one("kino_forward_missed_segments_total", "counter", segments, forward.missed_segments);
+        let behind = "Bytes of the log that are not passed on yet.";
+        self.one("kino_forward_behind_bytes", "gauge", behind, forward.behind_bytes);
+        let stays = "Bytes of the log that stay to be passed on alone.";
+        self.one("kino_forward_log_bytes", "gauge", stays, forward.log_bytes);
+        let is_sending = "Whether the last request was taken, 1, or not, 0.";
+        self.one("kino_forward_sending", "gauge", is_sending, u64::from(forward.state == ForwardState::Sending));
     }
 
     fn counters<'a, K: AsRef<str> + 'a>(

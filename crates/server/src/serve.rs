@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use crate::api::Mcp;
 use crate::descriptors::Shares;
+use crate::forward::{ForwardError, HttpPeer, Target};
 use crate::guard::{Guard, Owner};
 use crate::keys::{KeyError, Keys};
 use crate::otlp::Otlp;
@@ -98,6 +99,9 @@ pub enum ServeError {
         /// Why.
         source: io::Error,
     },
+    /// Recordings cannot be passed on as it was said.
+    #[error("failed to pass recordings on")]
+    Forward(#[from] ForwardError),
     /// There is no socket for the commands.
     #[error(transparent)]
     Socket(#[from] SocketError),
@@ -162,6 +166,8 @@ pub async fn serve_with_programs(
 /// Listeners that are open but not served yet: their connections queue.
 struct QueuedListeners {
     open: listen::Open,
+    /// Where recordings are passed on to; `None` where they are not.
+    target: Option<Target>,
     guard: Guard,
     file: EngineFile,
 }
@@ -171,7 +177,12 @@ impl QueuedListeners {
         let listen = &config.engine.listen;
         let token = kino_engine::random_hex().map_err(|source| ServeError::Listener { source })?;
         let keys = Keys::new(&config.engine.home, &config.engine.keys)?;
-        let open = listen::open(listen, keys.exist()).await?;
+        let target = Target::of(&config.engine.forward)?;
+        let mut open = listen::open(listen, keys.exist()).await?;
+        if let Some(target) = &target {
+            target.refuse_own(&open.addresses)?;
+            open.notes.extend(target.note());
+        }
         let Listeners { http, otlp_grpc, otlp_http } = open.addresses.clone();
         let guard = Guard::new(keys, &token, listen.hosts.clone());
         let file = EngineFile {
@@ -186,7 +197,7 @@ impl QueuedListeners {
             token,
         };
         engine_file::announce(&config.engine.home, &file);
-        Ok(Self { open, guard, file })
+        Ok(Self { open, target, guard, file })
     }
 }
 
@@ -229,7 +240,7 @@ fn serve_opened(
     clock: Arc<dyn Clock>,
     programs: Programs,
 ) -> Result<Served, ServeError> {
-    let QueuedListeners { open, guard, file } = queued;
+    let QueuedListeners { open, target, guard, file } = queued;
     let listen = &config.engine.listen;
     engine.set_listeners(open.addresses.clone());
     let home = config.engine.home.clone();
@@ -273,12 +284,21 @@ fn serve_opened(
     let file = EngineFile { started_unix_nanos: engine.started().0, starting: false, socket, ..file };
     engine_file::announce(&home, &file);
 
+    let forwarding = target.map(|target| {
+        let (engine, peer) = (engine.clone(), Arc::new(HttpPeer::new(target, &config.version)));
+        tokio::spawn(async move { engine.forward(peer).await })
+    });
     let (engine, signals) = (engine.clone(), config.signals);
     let ended = tokio::spawn(async move {
         shutdown::requested(&engine, &home, signals).await;
         engine.request_stop();
         stop.send_replace(true);
         finish(tasks).await;
+        if let Some(forwarding) = forwarding
+            && let Err(error) = forwarding.await
+        {
+            tracing::warn!(%error, "passing recordings on ended early");
+        }
         // While this engine owns the home: afterwards the socket's name may be a successor's.
         drop(remover);
         let closed = engine.close().await.map_err(|error| match error {

@@ -83,6 +83,7 @@ async fn maintenance_loop(inner: Weak<Inner>, tick: Duration) {
         drop(shared);
         let Some(inner) = inner.upgrade() else { return };
         inner.check_free_space();
+        inner.make_room().await;
         let mut outcome = if inner.has_small_work() {
             let small = Arc::clone(&inner);
             let tidied = blocking(move || -> Result<(), StoreError> {
@@ -221,6 +222,18 @@ impl Inner {
         }
         if was && !low {
             self.shared.clear_warnings(|warning| warning.starts_with(DISK_WARNING));
+        }
+    }
+
+    /// Gives up what of the log stays for a reader where the disk is nearly full: new rows matter more.
+    async fn make_room(self: &Arc<Self>) {
+        if !self.disk_low.load(Ordering::Acquire) || self.shared.retained_log.bytes() == 0 {
+            return;
+        }
+        let inner = Arc::clone(self);
+        match blocking(move || inner.drop_retained_log()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) | Err(error) => self.note(MAINTENANCE_WARNING, "; it will be tried again", &error),
         }
     }
 

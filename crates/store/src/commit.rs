@@ -222,19 +222,6 @@ impl Inner {
         }
         Ok(())
     }
-
-    /// Removes the log segments before `position`, whose rows are in the lake.
-    pub(crate) fn drop_segments(&self, position: u64) -> Result<(), StoreError> {
-        let folder = crate::wal::folder(&self.config.home);
-        for path in self.disk.list(&folder)? {
-            if crate::wal::segment_number(&path).is_some_and(|number| number < position) {
-                let bytes = self.disk.length(&path)?;
-                self.disk.remove(&path)?;
-                self.shared.wal_bytes_drop(bytes);
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Panics where a blob is not within its pack.

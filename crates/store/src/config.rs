@@ -37,6 +37,9 @@ pub struct StoreConfig {
     pub flush_age: Duration,
     /// Size at which a log segment is closed and the next begun.
     pub segment_bytes: u64,
+    /// Bytes of log segments whose rows are in the lake that stay for a reader of the log ([`crate::Store::read_log`]);
+    /// the oldest go first, and what is in them is counted. 0: the log has no reader.
+    pub retained_log_bytes: u64,
     /// Free disk space under which appends are refused, so that the catalog and a flush still find room.
     pub disk_reserve_bytes: u64,
     /// Bytes that the lake may take; the oldest arrivals go first. `None` for no limit.
@@ -73,6 +76,7 @@ impl StoreConfig {
             quiet: Duration::from_secs(30),
             flush_age: Duration::from_mins(5),
             segment_bytes: 64 << 20,
+            retained_log_bytes: 0,
             disk_reserve_bytes: 64 << 20,
             lake_bytes_max: None,
             retention: None,

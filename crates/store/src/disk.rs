@@ -6,7 +6,7 @@
 
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -27,6 +27,11 @@ pub trait Disk: Debug + Send + Sync {
     /// # Errors
     /// Those of the file system.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    /// At most `length` bytes of `path` from `offset` on; fewer where it ends before.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    fn read_at(&self, path: &Path, offset: u64, length: u64) -> io::Result<Vec<u8>>;
     /// The length of the file at `path`, in bytes.
     ///
     /// # Errors
@@ -125,6 +130,14 @@ impl Disk for SystemDisk {
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         fs::read(path)
+    }
+
+    fn read_at(&self, path: &Path, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut bytes = Vec::new();
+        file.take(length).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     fn length(&self, path: &Path) -> io::Result<u64> {

@@ -171,6 +171,7 @@ impl Inner {
         }
         // Rows that are hot now go without the hidden ones; rows of these traces that arrive later are new.
         self.flush().await?;
+        self.forget_log().await?;
         let turn = self.rewriting.lock().await;
         let groups = Arc::clone(&self.shared.view().groups);
         for group in groups.iter().filter(|group| hidden.iter().any(|trace| group.may_hold(*trace))) {
@@ -191,6 +192,15 @@ impl Inner {
         drop(turn);
         self.drop_aside()?;
         self.remove_retired(0).await
+    }
+
+    /// Removes what of the log stays for a reader: it holds what is forgotten.
+    async fn forget_log(self: &Arc<Self>) -> Result<(), StoreError> {
+        if self.config.retained_log_bytes == 0 {
+            return Ok(());
+        }
+        let inner = Arc::clone(self);
+        blocking(move || inner.drop_retained_log()).await?
     }
 
     /// The blobs that a rewritten group still names. Only groups that named any are looked into.
@@ -227,6 +237,7 @@ impl Inner {
                 break;
             }
         }
+        self.forget_log().await?;
         self.drop_packs(0, true).await?;
         drop(turn);
         drop(flush_turn);

@@ -12,9 +12,11 @@ use arrow_schema::{ArrowError, Fields, Schema};
 use bytes::Bytes;
 use kino_model::columns::Table;
 use kino_model::{Batch, BlobHash, TraceId};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use kino_lake::group::{Group, GroupId};
+
+use crate::log_position::{LogPosition, RetainedLog};
 
 mod batch;
 
@@ -122,6 +124,10 @@ pub(crate) struct HotState {
     warnings: Mutex<Vec<String>>,
     flush_asked: AtomicBool,
     pub(crate) wake: Notify,
+    /// Where the log ends: up to there a reader may read it.
+    pub(crate) log_end: watch::Sender<LogPosition>,
+    /// What of the log stays for a reader of it.
+    pub(crate) retained_log: RetainedLog,
     /// Notified when rows arrive in empty memory.
     pub(crate) arrived: Notify,
 }

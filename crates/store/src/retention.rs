@@ -46,6 +46,10 @@ impl Inner {
         self.enter_learned().await?;
         let turn = self.rewriting.lock().await;
         let too_old = self.horizon().await?;
+        if let Some(horizon) = too_old.filter(|_| self.config.retained_log_bytes > 0) {
+            let inner = Arc::clone(self);
+            blocking(move || inner.expire_retained_log(horizon)).await??;
+        }
         for Expired { group, bytes_left, is_old } in self.expired_groups(too_old) {
             let before = group.meta.spans;
             let left = if bytes_left == 0 { self.retire(&group).await? } else { self.cut(&group, bytes_left).await? };

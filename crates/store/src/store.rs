@@ -34,6 +34,11 @@ pub struct Store {
     pub(crate) inner: Arc<Inner>,
 }
 
+/// Returns an id for a document about something that is longer than an id, or not to be written down: SHA-256, in hex.
+pub fn document_id(about: &[u8]) -> String {
+    blobs::hash_of(about).to_string()
+}
+
 impl Store {
     /// Opens a home: takes its lock, replays the log, and starts the background work on the current Tokio runtime.
     ///

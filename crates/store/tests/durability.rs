@@ -6,6 +6,8 @@
 mod cancelled;
 #[path = "support/described.rs"]
 mod described;
+#[path = "support/logged.rs"]
+mod logged;
 #[path = "support/lost.rs"]
 mod lost;
 #[path = "support/rebuilt.rs"]

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ask::Scope;
+use crate::forward::Forwarding;
 
 /// Asks how the engine is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -53,6 +54,9 @@ pub struct Status {
     pub blob_bytes: u64,
     /// What went wrong and still matters, in sentences.
     pub warnings: Vec<String>,
+    /// What is passed on to another OTLP endpoint; absent where nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward: Option<Forwarding>,
 }
 
 /// Addresses, as `HOST:PORT`.

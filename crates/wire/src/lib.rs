@@ -17,6 +17,7 @@ pub mod explain;
 pub mod export;
 pub mod find;
 pub mod finding;
+pub mod forward;
 pub mod hook;
 pub mod insights;
 pub mod live;

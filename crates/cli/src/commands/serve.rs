@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use kino_engine::config::SyncKind;
+use kino_engine::config::{Forward, SyncKind};
 use kino_mcp::SqlRunner;
 use kino_server::{Programs, Running, ServeError, ServerConfig};
 use rustix::fs::Mode;
@@ -16,9 +16,10 @@ use super::verifier::Verifier;
 use crate::app::{App, Outcome};
 use crate::args::Serve;
 use crate::client::VERSION;
+use crate::config::Settings;
 use crate::failure::{Failure, code};
-use crate::home;
 use crate::output::{self, Output};
+use crate::{headers, home};
 
 #[derive(Serialize)]
 struct Ready<'a> {
@@ -45,6 +46,7 @@ pub(super) fn run(app: &App, arguments: Serve) -> Outcome {
     listen.otlp_http = arguments.otlp_http.or(listen.otlp_http.take());
     config.lake = arguments.lake.or(config.lake.take());
     config.sync.policy = arguments.sync.map_or(config.sync.policy, SyncKind::from);
+    forward(&mut config.forward, arguments.forward, arguments.forward_insecure, &app.settings)?;
     let runtime = app.settings.runtime.clone();
     let config = ServerConfig { engine: config, version: VERSION.to_owned(), runtime, signals: true };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -68,6 +70,23 @@ pub(super) fn run(app: &App, arguments: Serve) -> Outcome {
     // No client waits for work that still runs; the store is closed.
     runtime.shutdown_background();
     served.map(|()| ExitCode::SUCCESS)
+}
+
+/// Adds what the command line and the environment say of passing on. Headers of the file are for its endpoint alone.
+fn forward(forward: &mut Forward, url: Option<String>, insecure: bool, settings: &Settings) -> Result<(), Failure> {
+    if let Some(url) = url.filter(|url| forward.url.as_ref() != Some(url)) {
+        *forward = Forward { url: Some(url), log_bytes_max: forward.log_bytes_max, ..Forward::default() };
+    }
+    forward.insecure |= insecure;
+    if let Some(text) = &settings.forward_headers {
+        let wrong = |why| Failure::new(code::WRONG, format!("KINO_FORWARD_HEADERS: {why}"));
+        let own = headers::parse(text).map_err(wrong)?;
+        let file: Vec<_> = forward.headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let is_replaced = |name: &str| own.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+        let left = file.into_iter().filter(|(name, _)| !is_replaced(name));
+        forward.headers = left.chain(own.iter().cloned()).collect();
+    }
+    Ok(())
 }
 
 /// Prints one line on standard output, for which the program that started the engine may wait.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kino_model::UnixNanos;
 use kino_text::time;
 use kino_wire::admin::{Check, CheckState, Doctor, Import, LakeFiles, Status};
+use kino_wire::forward::Forwarding;
 
 use super::table::Table;
 use super::{Style, Tone, bytes, clean, clean_whole, count, counted};
@@ -38,9 +39,29 @@ pub(crate) fn status(status: &Status, style: Style, now: UnixNanos) -> String {
     line("log", bytes(status.wal_bytes));
     line("lake", format!("{}, {}", counted(status.lake_files, "file"), bytes(status.lake_bytes)));
     line("blobs", bytes(status.blob_bytes));
+    if let Some(forward) = &status.forward {
+        line("passed on", forwarded(forward));
+    }
     text.push_str(&table.finish());
     text.push_str(&named("Refused or mended, ever", &status.issues, style));
     text.push_str(&named("Redacted, ever", &status.redactions, style));
+    text
+}
+
+/// What is passed on, in a line; what was not taken or missed is said where there is any.
+fn forwarded(forward: &Forwarding) -> String {
+    let both = |spans: u64, logs: u64| format!("{}, {}", counted(spans, "span"), counted(logs, "log record"));
+    let mut text = format!("{} to {}", both(forward.passed_spans, forward.passed_log_records), clean(&forward.url));
+    if forward.behind_bytes > 0 {
+        text.push_str(&format!("; {} of the log to go", bytes(forward.behind_bytes)));
+    }
+    if forward.refused_spans + forward.refused_log_records > 0 {
+        text.push_str(&format!("; refused there: {}", both(forward.refused_spans, forward.refused_log_records)));
+    }
+    if forward.missed_spans + forward.missed_log_records + forward.missed_segments > 0 {
+        let (missed, segments) = (both(forward.missed_spans, forward.missed_log_records), forward.missed_segments);
+        text.push_str(&format!("; missed, since the log was let go: {missed} in {}", counted(segments, "segment")));
+    }
     text
 }
 

@@ -52,6 +52,11 @@ pub fn bare_spans(rows: &RecordBatch) -> Vec<Span> {
     bare_spans_of(rows, |_| true)
 }
 
+/// The number of log records of a batch.
+pub fn log_count(batch: &Batch) -> usize {
+    rows_of_logs(&batch.events, true).count()
+}
+
 /// Gives spans those of these events and links that carry their ids. Of several spans under one id, the first takes
 /// them. Takes memory in proportion to the events and links, not to the spans.
 pub fn attach(spans: &mut [Span], events: &RecordBatch, links: &RecordBatch) {

@@ -17,6 +17,7 @@ use super::Otlp;
 use super::body::{self, BodyError};
 use super::reply;
 use crate::connections::Peer;
+use crate::forward::FORWARDERS;
 
 /// Returns the routes of OTLP over HTTP, without the fallback.
 pub(super) fn routes() -> Router<Arc<Otlp>> {
@@ -31,6 +32,12 @@ async fn export(State(otlp): State<Arc<Otlp>>, request: Request, signal: Signal)
     let peer = parts.extensions.get::<ConnectInfo<Peer>>().map(|info| info.0.0);
     if let Err(message) = otlp.guard.takes_otlp(&parts.headers, peer) {
         return refusal(StatusCode::UNAUTHORIZED, reply::UNAUTHENTICATED, message, Encoding::Json);
+    }
+    let mut forwarders = parts.headers.get_all(FORWARDERS).iter().filter_map(|ids| ids.to_str().ok());
+    if forwarders.any(|ids| otlp.engine.is_forward_loop(ids)) {
+        otlp.engine.refuse("forward_loop");
+        let message = "this engine passed it on before: it would never end";
+        return refusal(StatusCode::LOOP_DETECTED, reply::INVALID_ARGUMENT, message, Encoding::Json);
     }
     let Some(encoding) = encoding(&parts.headers) else {
         otlp.engine.refuse("unsupported_content_type");

@@ -96,7 +96,7 @@ fn segment_bytes(records: &[(Kind, Vec<u8>)]) -> (Vec<u8>, Vec<usize>) {
     let mut ends = Vec::new();
     for (index, (kind, payload)) in records.iter().enumerate() {
         let place = bytes.len() as u64;
-        bytes.extend(segment::record_header(*kind, index as i64, payload, segment::check_of(payload), place));
+        bytes.extend(segment::header_of(*kind, index as i64, payload, segment::check_of(payload), place));
         bytes.extend_from_slice(payload);
         ends.push(bytes.len());
     }

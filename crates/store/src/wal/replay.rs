@@ -26,7 +26,7 @@ pub(crate) struct Replayed {
     pub(crate) accepted: Vec<Accepted>,
     /// The first number that no segment has.
     pub(crate) next_segment: u64,
-    /// Bytes of the segments that are still needed.
+    /// Bytes of the segments, those included whose rows are in the lake.
     pub(crate) bytes: u64,
     /// The segments that are still needed, and their lengths.
     pub(crate) extents: Extents,
@@ -87,6 +87,8 @@ pub(crate) fn replay(disk: &dyn Disk, folder: &Path, position: u64, writable: bo
         let Some(number) = segment_number(&path) else { continue };
         replayed.next_segment = replayed.next_segment.max(number + 1);
         if number < position {
+            // Its rows are in the lake: it stays for a reader of the log, or goes as soon as the store is open.
+            replayed.bytes += disk.length(&path)?;
             continue;
         }
         let bytes = disk.read(&path)?;

@@ -95,13 +95,7 @@ pub(crate) fn check_of(payload: &[u8]) -> u32 {
 }
 
 /// The header of a record that begins at `place` in its file.
-pub(crate) fn record_header(
-    kind: Kind,
-    arrival: i64,
-    payload: &[u8],
-    check: u32,
-    place: u64,
-) -> [u8; RECORD_HEADER_LEN] {
+pub(crate) fn header_of(kind: Kind, arrival: i64, payload: &[u8], check: u32, place: u64) -> [u8; RECORD_HEADER_LEN] {
     assert!(payload.len() <= PAYLOAD_MAX, "a payload is larger than a reader accepts");
     let mut bytes = [0; RECORD_HEADER_LEN];
     bytes[..4].copy_from_slice(MARK);
@@ -181,14 +175,54 @@ fn read_header(bytes: &[u8]) -> Header {
     Header::Ours
 }
 
+/// Whether a segment that begins with these bytes has records whose headers this build reads one by one.
+pub(crate) fn is_placed(bytes: &[u8]) -> bool {
+    read_header(bytes) == Header::Ours && u32_at(bytes, 8) >= PLACED_SINCE
+}
+
+/// What begins at a place of a segment whose records say their places.
+pub(crate) enum Next<'a> {
+    /// A whole record.
+    Record(Record<'a>),
+    /// A record of this many bytes, header included, of which fewer are there.
+    Longer(usize),
+    /// No record, or a damaged one.
+    Nothing,
+}
+
+/// The arrival of the record that begins at `place` of its segment, of which `bytes` are what follows.
+pub(crate) fn arrival_at(bytes: &[u8], place: u64) -> Option<i64> {
+    let (header, _) = record_header(bytes, place, Layout::Placed)?;
+    Some(i64::from_le_bytes(header[16..24].try_into().expect("eight bytes")))
+}
+
+/// Reads what begins at `place` of its segment, of which `bytes` are what follows.
+pub(crate) fn next_at(bytes: &[u8], place: u64) -> Next<'_> {
+    let Some((header, kind)) = record_header(bytes, place, Layout::Placed) else { return Next::Nothing };
+    let length = u32_at(header, 8) as usize;
+    let Some(payload) = bytes.get(RECORD_HEADER_LEN..).and_then(|rest| rest.get(..length)) else {
+        return Next::Longer(RECORD_HEADER_LEN + length);
+    };
+    if u32_at(header, 12) != crc32c::crc32c(payload) {
+        return Next::Nothing;
+    }
+    let arrival = i64::from_le_bytes(header[16..24].try_into().expect("eight bytes"));
+    Next::Record(Record { kind, arrival, payload, at: place as usize })
+}
+
 /// Returns the header of a record at `at`; `None` where there is no whole one.
 fn record_header_at(bytes: &[u8], at: usize, layout: Layout) -> Option<(&[u8], Kind)> {
-    let header = bytes.get(at..)?.get(..layout.header_len())?;
+    record_header(bytes.get(at..)?, at as u64, layout)
+}
+
+/// Returns the header of the record that begins with these bytes at `place` of its file.
+fn record_header(bytes: &[u8], place: u64, layout: Layout) -> Option<(&[u8], Kind)> {
+    let header = bytes.get(..layout.header_len())?;
     let (said, check) = header.split_at(header.len() - 4);
     if &header[..4] != MARK || u32_at(check, 0) != crc32c::crc32c(said) {
         return None;
     }
-    if layout == Layout::Placed && header[24..32] != (at as u64).to_le_bytes() {
+    if layout == Layout::Placed && header[24..32] != place.to_le_bytes() {
         return None;
     }
     match header[4] {
@@ -265,7 +299,7 @@ mod tests {
         let mut ends = Vec::new();
         for (index, payload) in payloads.iter().enumerate() {
             let place = bytes.len() as u64;
-            bytes.extend(record_header(Kind::Batch, index as i64, payload, check_of(payload), place));
+            bytes.extend(header_of(Kind::Batch, index as i64, payload, check_of(payload), place));
             bytes.extend(payload);
             ends.push(bytes.len());
         }

@@ -21,6 +21,7 @@ use crate::disk::{Disk, DiskFile};
 use crate::error::AppendError;
 use crate::hot::{Accepted, Generation, HotState};
 use crate::lock::{self, HomeMark};
+use crate::log_position::LogPosition;
 
 /// Requests that may wait. Each carries at most one client's request, whose memory is already reserved.
 const QUEUE_LEN: usize = 1024;
@@ -101,6 +102,7 @@ impl Writer {
         shared: Arc<HotState>,
     ) -> io::Result<Self> {
         let (queue, requests) = sync_channel(QUEUE_LEN);
+        shared.log_end.send_replace(LogPosition { segment: options.next_segment, offset: 0 });
         let state = State { options, disk, clock, shared, current: None, unsynced_since: None, buffer: Vec::new() };
         let thread = std::thread::Builder::new().name("kino-wal".to_owned()).spawn(move || state.run(&requests))?;
         Ok(Self { queue, thread: std::sync::Mutex::new(Some(thread)) })
@@ -183,7 +185,7 @@ impl State {
         while let Some(append) = next.take() {
             let place = begin + self.buffer.len() as u64;
             let Append { kind, check, accepted, payload, .. } = &append;
-            self.buffer.extend_from_slice(&segment::record_header(*kind, accepted.arrival, payload, *check, place));
+            self.buffer.extend_from_slice(&segment::header_of(*kind, accepted.arrival, payload, *check, place));
             self.buffer.extend_from_slice(&append.payload);
             group.push((append.accepted, append.reply));
             if self.buffer.len() >= GROUP_BYTES {
@@ -245,6 +247,7 @@ impl State {
         let written = self.buffer.len() as u64;
         segment.length += written;
         self.shared.wal_bytes_add(written);
+        self.shared.log_end.send_replace(LogPosition { segment: segment.number, offset: segment.length });
         if !always {
             self.unsynced_since.get_or_insert_with(|| self.clock.monotonic_nanos());
         }

@@ -209,6 +209,10 @@ impl Disk for LossyDisk {
         SystemDisk.read(path)
     }
 
+    fn read_at(&self, path: &Path, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+        SystemDisk.read_at(path, offset, length)
+    }
+
     fn length(&self, path: &Path) -> io::Result<u64> {
         SystemDisk.length(path)
     }
