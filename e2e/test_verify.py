@@ -96,7 +96,7 @@ def test_a_fixed_commit_passes_and_a_broken_one_fails(repository):
     assert (explained["executions"], explained["left_out"]["executions"]) == (turns + 1, turns + 1), explained
     assert explained["left_out"]["of_verifications"] == turns + 1
     shown = repository.kino("explain", "load_cart").stdout.decode()
-    assert f"Not counted here: {turns + 1} executions in worktrees of verifications" in shown, shown
+    assert f"Not counted here: {int(turns) + 1} executions in worktrees of verifications" in shown, shown
     asked = {**repository.environment, "_KINO_COMPLETE": "bash", "_CLAP_COMPLETE_INDEX": "2", "_CLAP_IFS": "\n"}
     offered = subprocess.run([binary(), "--", "kino", "open", "verification:"], env=asked, cwd=repository.directory, capture_output=True, text=True)
     assert offered.stdout.split() == [f"verification:{answer['id']}"]
