@@ -342,6 +342,7 @@ def test_codexs_variables_have_a_python_program_of_any_repository_report(own_eng
     assert (done.returncode, done.stdout, done.stderr) == (0, b"1\n", b"")
 
 
+@pytest.mark.xfail(strict=True, reason="the bootstrap of Node sends nothing where no `kino run` waits for it (docs/hooks.md)")
 def test_a_sessions_node_programs_report_by_variables_alone(own_engine, tmp_path):
     subprocess.run(["git", "init", "-q", "."], cwd=own_engine.directory, check=True)
     (own_engine.directory / "serve.js").write_text(
