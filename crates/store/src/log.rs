@@ -6,7 +6,7 @@
 //!        └ released position               └ catalog's position              log end: a reader goes no further
 //! ```
 //!
-//! Segments whose rows are in the lake stay up to `retained_log_bytes` and [`SEGMENTS_MAX`] while their reader has not
+//! Segments whose rows are in the lake stay up to `retained_log_bytes` and `SEGMENTS_MAX` while their reader has not
 //! released them. What goes unread is counted first, under `forward/missed_…`. It never writes a segment, and never delays an
 //! append. Segments go whole, so that a crash in between counts what is in one twice and never not at all.
 
