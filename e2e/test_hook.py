@@ -342,31 +342,42 @@ def test_codexs_variables_have_a_python_program_of_any_repository_report(own_eng
     assert (done.returncode, done.stdout, done.stderr) == (0, b"1\n", b"")
 
 
-@pytest.mark.xfail(strict=True, reason="the bootstrap of Node sends nothing where no `kino run` waits for it (docs/hooks.md)")
-def test_a_sessions_node_programs_report_by_variables_alone(own_engine, tmp_path):
+SERVE = """
+const http = require('http');
+const server = http.createServer((request, response) => response.end('ok')).listen(0, '127.0.0.1', async () => {
+  const { port } = server.address();
+  for (let at = 0; at < 3; at++) await fetch(`http://127.0.0.1:${port}/orders`).then((answer) => answer.text());
+  setTimeout(() => server.close(), Number(process.argv[2] ?? 0));
+});
+"""
+
+
+# Node hands spans over in batches, 200 ms after the first, and nothing keeps a process alive until then.
+@pytest.mark.parametrize(
+    "rest",
+    [
+        pytest.param("2000", id="that lives on"),
+        pytest.param("0", id="that ends at once", marks=pytest.mark.xfail(strict=True, reason="ends before its spans are sent (docs/hooks.md)")),
+    ],
+)
+def test_a_sessions_node_programs_report_by_variables_alone(own_engine, tmp_path, rest):
     subprocess.run(["git", "init", "-q", "."], cwd=own_engine.directory, check=True)
-    (own_engine.directory / "serve.js").write_text(
-        "const http = require('http');\n"
-        "const server = http.createServer((request, response) => response.end('ok')).listen(0, '127.0.0.1', async () => {\n"
-        "  const { port } = server.address();\n"
-        "  for (let at = 0; at < 3; at++) await fetch(`http://127.0.0.1:${port}/orders`).then((answer) => answer.text());\n"
-        "  server.close();\n"
-        "});\n"
-    )
+    (own_engine.directory / "serve.js").write_text(SERVE)
     file = tmp_path / "env.sh"
     lines = session_variables(own_engine, file, "s-6", NODE_OPTIONS="--no-warnings")
     assert "--no-warnings" in lines and "boot.cjs" in lines
     node = shutil.which("node")
     bare = subprocess.run([node, "serve.js"], cwd=own_engine.directory, capture_output=True, env=own_engine.environment, timeout=60)
-    done = subprocess.run(["bash", "-c", f". {file} && {node} serve.js"], cwd=own_engine.directory, capture_output=True,
+    done = subprocess.run(["bash", "-c", f". {file} && {node} serve.js {rest}"], cwd=own_engine.directory, capture_output=True,
                           env=own_engine.environment, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (bare.returncode, bare.stdout, bare.stderr) == (0, b"", b"")
     for _ in range(100):
-        found = own_engine.json("find", "--name", "GET /orders", "--limit", "9")["items"]
-        if len(found) == 3:
+        # Each request is a span of the client and one of the server.
+        found = [item["spans"] for item in own_engine.json("operations")["items"] if item["name"] == "GET"]
+        if found == [6]:
             break
         time.sleep(0.2)
-    assert len(found) == 3, own_engine.json("operations")["items"]
+    assert found == [6], own_engine.json("operations")["items"]
 
 
 def test_a_sessions_programs_report_by_variables_alone(own_engine, python, tmp_path):
