@@ -9,6 +9,8 @@
 mod operations;
 mod services;
 
+use kino_text::Tone;
+use kino_text::figures::counted;
 use kino_wire::ask::Scope;
 
 use crate::document::Line;
@@ -39,6 +41,13 @@ pub(crate) fn opened_by(key: Key) -> Option<&'static View> {
 /// Returns a view's answer as lines; `None` where no view asks for such an answer.
 pub(crate) fn lines(answer: &Answer) -> Option<Vec<Line>> {
     VIEWS.iter().find_map(|view| (view.lines)(answer))
+}
+
+/// What a list leaves out: further rows, and spans of which the store does not know whose they are.
+fn beyond(what: &str, left_out: u64, other_spans: u64) -> impl Iterator<Item = Line> {
+    let rows = (left_out > 0).then(|| format!("and {}", counted(left_out, &format!("further {what}"))));
+    let spans = (other_spans > 0).then(|| format!("and {} whose {what} was not counted", counted(other_spans, "span")));
+    [rows, spans].into_iter().flatten().map(|text| Line::new(&text).tone(Tone::Faint))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The operations: where most of the time is, how long each takes, and how much of it failed.
 
 use kino_text::Tone;
-use kino_text::figures::{count, counted, duration, percent};
+use kino_text::figures::{count, duration, percent};
 use kino_wire::ask::Scope;
 use kino_wire::live::OperationsQuestion;
 
@@ -51,13 +51,7 @@ fn lines(answer: &Answer) -> Option<Vec<Line>> {
         let of_operation = Filter { service, name: Some(item.name.clone()), ..Filter::default() };
         lines.push(row(figures.each_ref().map(String::as_str), &name).to(Target::Traces(of_operation)));
     }
-    if operations.left_out > 0 {
-        lines.push(Line::new(&format!("and {}", counted(operations.left_out, "further operation"))).tone(Tone::Faint));
-    }
-    if operations.other_spans > 0 {
-        let others = format!("and {} whose operation was not counted", counted(operations.other_spans, "span"));
-        lines.push(Line::new(&others).tone(Tone::Faint));
-    }
+    lines.extend(super::beyond("operation", operations.left_out, operations.other_spans));
     Some(lines)
 }
 

@@ -1,7 +1,7 @@
 //! The services: how much each recorded, and how much of that failed.
 
 use kino_text::Tone;
-use kino_text::figures::{count, counted, percent};
+use kino_text::figures::{count, percent};
 use kino_wire::ask::Scope;
 use kino_wire::live::ServicesQuestion;
 
@@ -46,13 +46,7 @@ fn lines(answer: &Answer) -> Option<Vec<Line>> {
             row(counts, &item.service).to(Target::Traces(of_service))
         });
     }
-    if services.left_out > 0 {
-        lines.push(Line::new(&format!("and {}", counted(services.left_out, "further service"))).tone(Tone::Faint));
-    }
-    if services.other_spans > 0 {
-        let others = format!("and {} whose service was not counted", counted(services.other_spans, "span"));
-        lines.push(Line::new(&others).tone(Tone::Faint));
-    }
+    lines.extend(super::beyond("service", services.left_out, services.other_spans));
     Some(lines)
 }
 
