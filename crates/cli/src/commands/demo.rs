@@ -284,7 +284,8 @@ fn outro(style: Style, keep: bool, program: &Path) -> String {
     // As JSON writes a string, which is what the configuration wants.
     let program = Json::from(program.to_string_lossy());
     format!(
-        "\n{}\nLet your assistant ask these questions itself. In its MCP configuration:\n\n  \
+        "\n{}\nLet your assistant ask these questions itself: kino init shows what it would write for yours,\n\
+         and asks. By hand, in its MCP configuration:\n\n  \
          {{\"mcpServers\": {{\"kino\": {{\n    \"command\": {program},\n    \"args\": [\"mcp\"]}}}}}}\n\nThen \
          record your own program: kino run -- CMD\n{recordings}\n",
         style.heading("── Next ")
