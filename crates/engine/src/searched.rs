@@ -50,6 +50,8 @@ const TEXT_CHARS_MAX: usize = 300;
 pub(crate) struct Row<'a> {
     /// Spans that it is about.
     evidence: Vec<Evidence>,
+    /// Without its literals: calls under one name may send several, and the row is about the one that it shows.
+    statement: Option<String>,
     /// Whether the route of the request that it is in says something, too.
     climbs: bool,
     searched: &'a mut Option<Searched>,
@@ -57,7 +59,7 @@ pub(crate) struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn new(evidence: &[Evidence], climbs: bool, searched: &'a mut Option<Searched>) -> Self {
-        Self { evidence: evidence.to_vec(), climbs, searched }
+        Self { evidence: evidence.to_vec(), statement: None, climbs, searched }
     }
 }
 
@@ -151,6 +153,17 @@ fn sought_of(row: &Row<'_>, traces: &BTreeMap<TraceId, Arc<Trace>>) -> Vec<Sough
         None => trace.spans.iter().find(|span| span.parent_span_id.is_none()).filter(|_| row.climbs),
     };
     let Some(first) = first else { return Vec::new() };
+    let sends_shown = |span: &&Span| {
+        let is_same_call = span.name == first.name && span.service() == first.service();
+        is_same_call && span.text("db.query.text").map(statement::normalise) == row.statement
+    };
+    let first = match &row.statement {
+        None => first,
+        Some(_) => match trace.spans.iter().find(sends_shown) {
+            Some(span) => span,
+            None => return Vec::new(),
+        },
+    };
     let mut sought: Vec<Sought> = Sought::of(first).into_iter().collect();
     let mut at = first;
     for _ in 0..ANCESTORS_MAX {
@@ -214,7 +227,8 @@ fn of_finding(finding: &mut Finding) -> Option<Row<'_>> {
 }
 
 fn of_row(row: &mut BreakdownRow) -> Option<Row<'_>> {
-    row.code.is_none().then(|| Row::new(&row.examples, false, &mut row.searched))
+    let statement = row.statement.clone();
+    row.code.is_none().then(|| Row { statement, ..Row::new(&row.examples, false, &mut row.searched) })
 }
 
 /// The rows of a trace's answer that name no place.

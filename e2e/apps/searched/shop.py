@@ -28,7 +28,7 @@ def one(order_id):
         (order_id, "gone"),
     )
     for table in ("orders", "lines"):
-        composed = f"SELECT count(*) AS {table}_count FROM sqlite_master WHERE name = ? AND type = ?"
+        composed = f"SELECT count(*) AS {table} FROM sqlite_master WHERE name = ? AND type = ?"
         cursor.execute(composed, (table, "table"))
     return {"order": cursor.fetchall()}
 
